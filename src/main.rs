@@ -1,0 +1,5 @@
+//! The `sigbridge` binary.
+
+fn main() {
+    println!("Hello, world!");
+}
