@@ -1,4 +1,5 @@
 //! sigbridge: legacy Signaling clients on the left, RTM 1.x on the right.
+pub mod diag;
 pub mod rtm;
 pub mod time;
 pub mod value;
