@@ -1,0 +1,145 @@
+//! Facts that steps ask for, and emulations that rows name: two closed lists.
+
+use crate::rtm::{CallKind, FieldType};
+
+use super::ty::{SigType, Ty};
+
+/// Something that is so or not at the moment a step is reached (decisions H1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// The session has joined the row's channel.
+    Joined,
+    /// The session has joined another channel than the row's.
+    InOtherChannel,
+    /// The row's account is the session's own.
+    OneSelf,
+    /// The row's call is not answered yet.
+    Ringing,
+    /// The row's call was accepted.
+    Answered,
+    /// The session called in the row's call.
+    Caller,
+    /// The session was called in the row's call.
+    Callee,
+    /// The row's call is known.
+    OpenCall,
+    /// The session has no client at the moment.
+    Grace,
+    /// The row's channel has had more than 512 members.
+    Over512,
+    /// The upstream has that call.
+    Can(CallKind),
+    /// The flag in that slot of the row is set.
+    Flag(usize),
+}
+
+impl Fact {
+    /// Names as rows write them; calls and flags go by their own.
+    pub const NAMES: &[(&str, Fact)] = &[
+        ("joined", Self::Joined),
+        ("in-other-channel", Self::InOtherChannel),
+        ("self", Self::OneSelf),
+        ("ringing", Self::Ringing),
+        ("answered", Self::Answered),
+        ("caller", Self::Caller),
+        ("callee", Self::Callee),
+        ("open-call", Self::OpenCall),
+        ("grace", Self::Grace),
+        ("over-512", Self::Over512),
+        ("rest", Self::Can(CallKind::RestChannelMessage)),
+    ];
+}
+
+/// A fact that must hold, or must not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cond {
+    /// The fact.
+    pub fact: Fact,
+    /// Written with `!`.
+    pub negated: bool,
+}
+
+/// An emulation that a row may name. The function is in `bridge::emulate`; here is what it declares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Emulation {
+    /// `channel.join`: one channel per user; channel events are held until the list is out.
+    SingleChannel,
+    /// Joins and leaves, once each.
+    MemberSet,
+    /// Sorts peer messages: texts, end-calls, bytes.
+    PeerText,
+    /// Sorts channel messages: texts, bytes.
+    ChannelText,
+    /// The session's own attribute writes, reported once.
+    AttrWrite,
+    /// Attribute events by comparison.
+    AttrDiff,
+    /// An outgoing call's own time limit.
+    InviteTimers,
+    /// Events of calls that are open.
+    Calls,
+    /// A refusal, or a hang-up in its clothes.
+    Refusal,
+    /// An incoming call, with or without a channel.
+    IncomingCall,
+    /// The callee's answer.
+    AnswerCall,
+    /// The end of a call from this side.
+    CloseCall,
+    /// Events of incoming calls that still ring.
+    RingingOnly,
+    /// Connection states.
+    Status,
+}
+
+const TEXT: Ty = Ty::Sig(SigType::Text);
+const CHANNEL: Ty = Ty::Sig(SigType::Channel);
+
+impl Emulation {
+    /// Names as rows write them.
+    pub const NAMES: &[(&str, Emulation)] = &[
+        ("single-channel", Self::SingleChannel),
+        ("member-set", Self::MemberSet),
+        ("peer-text", Self::PeerText),
+        ("channel-text", Self::ChannelText),
+        ("attr-write", Self::AttrWrite),
+        ("attr-diff", Self::AttrDiff),
+        ("invite-timers", Self::InviteTimers),
+        ("calls", Self::Calls),
+        ("refusal", Self::Refusal),
+        ("incoming-call", Self::IncomingCall),
+        ("answer-call", Self::AnswerCall),
+        ("close-call", Self::CloseCall),
+        ("ringing-only", Self::RingingOnly),
+        ("status", Self::Status),
+    ];
+
+    /// The outcomes that the emulation may fire; a row that names it binds each of them.
+    pub const fn outcomes(self) -> &'static [&'static str] {
+        match self {
+            Self::SingleChannel | Self::AttrWrite | Self::AnswerCall | Self::CloseCall => &[],
+            Self::MemberSet => &["changed"],
+            Self::PeerText => &["text", "ended", "raw"],
+            Self::ChannelText => &["text", "raw"],
+            Self::AttrDiff => &["set", "removed", "cleared"],
+            Self::InviteTimers => &["timed-out"],
+            Self::Calls => &["default"],
+            Self::Refusal => &["refused", "ended"],
+            Self::IncomingCall => &["ringing", "no-channel"],
+            Self::RingingOnly => &["ringing"],
+            Self::Status => &["kicked", "banned", "reconnecting", "recovered"],
+        }
+    }
+
+    /// The names that the emulation gives to its outcomes.
+    pub const fn gives(self) -> &'static [(&'static str, Ty)] {
+        match self {
+            Self::PeerText => &[("text", TEXT), ("channel", CHANNEL), ("info", TEXT)],
+            Self::ChannelText => &[("text", TEXT)],
+            Self::AttrDiff => &[("channel", CHANNEL), ("name", TEXT), ("value", TEXT)],
+            Self::Refusal => &[("channel", CHANNEL), ("info", TEXT)],
+            Self::SingleChannel => &[("members", Ty::Rtm(FieldType::UserIds))],
+            _ => &[],
+        }
+    }
+}

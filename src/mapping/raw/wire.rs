@@ -1,0 +1,110 @@
+//! A family's wire, as written.
+
+use crate::diag::Span;
+use crate::mapping::node::Node;
+use crate::mapping::wire::{FailureForm, Local, Via};
+use crate::toml_read::{Item, Spanned, Table};
+use crate::value::Text;
+
+/// A wire table.
+#[derive(Clone, Debug)]
+pub struct RawWire {
+    pub family: Spanned<Text>,
+    pub login: RawFunction,
+    pub functions: Vec<RawFunction>,
+    pub events: Vec<RawEvent>,
+}
+
+/// A function.
+#[derive(Clone, Debug)]
+pub struct RawFunction {
+    pub name: Spanned<Text>,
+    pub span: Span,
+    pub row: Option<Spanned<Text>>,
+    pub call: Option<Spanned<Text>>,
+    pub local: Option<Local>,
+    pub args: Vec<(Spanned<Text>, Spanned<Text>)>,
+    pub constants: Option<Node>,
+    pub unless: Option<Node>,
+    pub reply: Vec<(Spanned<Text>, Spanned<Text>)>,
+    pub failure: FailureForm,
+    pub ends: bool,
+    pub made_by_client: Vec<Spanned<Text>>,
+}
+
+/// A notification.
+#[derive(Clone, Debug)]
+pub struct RawEvent {
+    pub name: Spanned<Text>,
+    pub span: Span,
+    pub via: Via,
+    pub volatile: bool,
+    pub kind: Option<Text>,
+    pub src: Option<Node>,
+    pub text: Option<Node>,
+    pub content: Option<Node>,
+    pub frames: Vec<(Spanned<Text>, Vec<Text>)>,
+}
+
+impl RawWire {
+    pub fn read(mut t: Table<'_>) -> Option<Self> {
+        let family = t.require_str("family");
+        let frames = t.require_table("frame");
+        let functions = entries(t.take_table("function")).filter_map(|(n, i)| read_function(n, i)).collect();
+        let events = entries(t.take_table("event")).filter_map(|(n, i)| read_event(n, i)).collect();
+        t.finish();
+        let mut frames = frames?;
+        let login = frames.require("login").and_then(|item| {
+            let name = Spanned { value: "login".into(), span: item.span().clone() };
+            read_function(name, item)
+        });
+        frames.finish();
+        Some(Self { family: family?, login: login?, functions, events })
+    }
+}
+
+fn read_function(name: Spanned<Text>, item: Item<'_>) -> Option<RawFunction> {
+    let mut t = item.into_table()?;
+    let strs = |table: Option<Table<'_>>| entries(table).filter_map(|(n, i)| Some((n, i.into_str()?))).collect();
+    let function = RawFunction {
+        name,
+        span: t.span().clone(),
+        row: t.take_str("row"),
+        call: t.take_str("call"),
+        local: t.take_choice("local", Local::NAMES).map(|l| l.value),
+        args: strs(t.take_table("args")),
+        constants: t.take("const").and_then(Node::read),
+        unless: t.take("unless").and_then(Node::read),
+        reply: strs(t.take_table("reply")),
+        failure: t.take_choice("failure", FailureForm::NAMES).map_or(FailureForm::Own, |f| f.value),
+        ends: t.take_bool("ends").is_some_and(|b| *b),
+        made_by_client: t.take_strs("made-by-client").unwrap_or_default(),
+    };
+    t.finish();
+    Some(function)
+}
+
+fn read_event(name: Spanned<Text>, item: Item<'_>) -> Option<RawEvent> {
+    let mut t = item.into_table()?;
+    let via = t.require_choice("via", Via::NAMES);
+    let frames = entries(t.take_table("frames"))
+        .filter_map(|(code, item)| Some((code, item.into_strs()?.into_iter().map(|s| s.value).collect())))
+        .collect();
+    let event = RawEvent {
+        name,
+        span: t.span().clone(),
+        via: Via::Client,
+        volatile: t.take_bool("volatile").is_some_and(|b| *b),
+        kind: t.take_str("type").map(|s| s.value),
+        src: t.take("src").and_then(Node::read),
+        text: t.take("text").and_then(Node::read),
+        content: t.take("content").and_then(Node::read),
+        frames,
+    };
+    t.finish();
+    Some(RawEvent { via: via?.value, ..event })
+}
+
+fn entries<'r>(table: Option<Table<'r>>) -> impl Iterator<Item = (Spanned<Text>, Item<'r>)> {
+    table.map(Table::into_entries).unwrap_or_default().into_iter()
+}

@@ -1,0 +1,200 @@
+//! Compiled wire tables: functions and notifications of one client family.
+
+use std::collections::HashMap;
+
+use crate::value::{Text, Value};
+
+use super::expr::Expr;
+use super::row::{RowId, SigId};
+use super::ty::SigType;
+
+/// The wire of one family.
+#[derive(Clone, Debug)]
+pub struct Wire {
+    /// The family's name: `web`.
+    pub family: Text,
+    /// The login frame.
+    pub login: Function,
+    /// Functions by name.
+    pub functions: HashMap<Text, Function>,
+    /// Notifications by event.
+    pub events: Vec<Option<WireEvent>>,
+}
+
+/// A function of the wire.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// Its name.
+    pub name: Text,
+    /// What it does.
+    pub target: Target,
+    /// What the client itself puts into the arguments.
+    pub constants: Vec<(Text, Value)>,
+    /// Arguments with which it is not this function.
+    pub unless: Vec<(Text, Value)>,
+    /// The form of a refusal.
+    pub failure: FailureForm,
+    /// The session ends after the answer.
+    pub ends: bool,
+}
+
+/// What a function does.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// Runs a row.
+    Row(RowCall),
+    /// Something of the wire alone.
+    Local(Local),
+}
+
+/// How a function calls a row.
+#[derive(Clone, Debug)]
+pub struct RowCall {
+    /// The row.
+    pub row: RowId,
+    /// The Signaling call that the client's app made.
+    pub sig: SigId,
+    /// Where each argument of the row comes from.
+    pub args: Vec<WireArg>,
+    /// What the reply holds besides its result.
+    pub reply: Vec<(Text, Fold)>,
+    /// Events that the SDK makes by itself, so they are not sent.
+    pub made_by_client: Vec<SigId>,
+}
+
+/// An argument of a row on the wire.
+#[derive(Clone, Debug)]
+pub struct WireArg {
+    /// The row's slot.
+    pub slot: usize,
+    /// Its documented name.
+    pub name: Text,
+    /// Its type.
+    pub ty: SigType,
+    /// Its name on the wire; `None` when the wire does not carry it.
+    pub wire: Option<Text>,
+}
+
+/// What the wire answers without a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Local {
+    /// The mailbox: acknowledge and fetch.
+    Mailbox,
+    /// The mailbox of the msgid mode, which is not offered: always empty.
+    MailboxMsgid,
+    /// Success, nothing else.
+    Ok,
+}
+
+impl Local {
+    /// Names as wire tables write them.
+    pub const NAMES: &[(&str, Local)] = &[
+        ("mailbox", Self::Mailbox),
+        ("mailbox-msgid", Self::MailboxMsgid),
+        ("ok", Self::Ok),
+    ];
+}
+
+/// The form of a refusal (decisions: "Failure form is by function").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureForm {
+    /// The SDK makes the call itself: `err` is the text, the JSON says it too.
+    Own,
+    /// `invoke()`: `err` is empty, the JSON has `data.result`.
+    Invoked,
+}
+
+impl FailureForm {
+    /// Names as wire tables write them.
+    pub const NAMES: &[(&str, FailureForm)] = &[("own", Self::Own), ("invoked", Self::Invoked)];
+}
+
+/// A member of a reply, made of the events of an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fold {
+    /// `Event[a,b]`: list arguments side by side, `[[a0,b0],…]`.
+    Zip {
+        /// The event.
+        event: SigId,
+        /// Its list arguments.
+        args: Vec<usize>,
+    },
+    /// `Event{key:value}`: an object with an entry per event.
+    Object {
+        /// The event.
+        event: SigId,
+        /// The argument that is the key.
+        key: usize,
+        /// The argument that is the value.
+        value: usize,
+    },
+    /// `Event.arg`: one argument.
+    Arg {
+        /// The event.
+        event: SigId,
+        /// The argument.
+        arg: usize,
+    },
+    /// `$field`: a field of the row's answer, by position.
+    Field(usize),
+}
+
+/// A notification.
+#[derive(Clone, Debug)]
+pub struct WireEvent {
+    /// How it travels.
+    pub via: Via,
+    /// It does not outlive the login that it was for.
+    pub volatile: bool,
+    /// The line's type.
+    pub kind: Text,
+    /// The line's source.
+    pub src: Expr,
+    /// The line's content.
+    pub body: Body,
+    /// Control frames by `ecode`; `None` is any other.
+    pub frames: Vec<(Option<i64>, Vec<Text>)>,
+}
+
+impl WireEvent {
+    /// The control frames for a code.
+    pub fn frames_for(&self, ecode: i64) -> &[Text] {
+        let by_code = self.frames.iter().find(|(code, _)| *code == Some(ecode));
+        let any = || self.frames.iter().find(|(code, _)| code.is_none());
+        by_code.or_else(any).map_or(&[], |(_, frames)| frames)
+    }
+}
+
+/// How a notification travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// A line with a version, kept until it is acknowledged.
+    Mailbox,
+    /// A line with the channel's counter.
+    Channel,
+    /// Frames.
+    Control,
+    /// Not at all: the SDK makes it by itself, or has no such callback.
+    Client,
+}
+
+impl Via {
+    /// Names as wire tables write them.
+    pub const NAMES: &[(&str, Via)] = &[
+        ("mailbox", Self::Mailbox),
+        ("channel", Self::Channel),
+        ("control", Self::Control),
+        ("client", Self::Client),
+    ];
+}
+
+/// A line's content.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// Plain text.
+    Text(Expr),
+    /// A JSON object.
+    Content(Vec<(Text, Expr)>),
+    /// None: the notification is no line.
+    None,
+}
