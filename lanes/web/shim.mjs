@@ -3,7 +3,7 @@
 // One tab per client: the SDK keeps timers and sockets for ever (it pings, polls and reconnects), and a tab can be
 // closed, which takes all of them away.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import vm from 'node:vm';
@@ -14,7 +14,10 @@ import { xhrFor } from './xhr.mjs';
 export function loadVendor(directory) {
   const root = path.resolve(directory);
   const pinned = readJson(new URL('package-lock.json', import.meta.url)).packages;
-  const installed = readJson(path.join(root, 'node_modules', '.package-lock.json')).packages;
+  // npm's own note of what it has put there, after it has checked the hashes.
+  const note = path.join(root, 'node_modules', '.package-lock.json');
+  if (!existsSync(note)) throw new Error(`the SDK is not installed in ${directory}: run npm ci there`);
+  const installed = readJson(note).packages;
   for (const name of ['node_modules/agora-signaling-sdk', 'node_modules/ws']) {
     if (installed[name]?.integrity !== pinned[name].integrity) {
       throw new Error(`${name} in ${directory} is not the pinned package: run npm ci there`);
