@@ -1,0 +1,19 @@
+// A logout leaves the channel as well.
+
+import { inAnyOrder } from '../expect.mjs';
+
+export const name = 'channel-logout';
+export const needs = 'open';
+
+export async function run(ctx) {
+  const room = ctx.name('room');
+  const alice = await ctx.user('alice');
+  const bob = await ctx.user('bob');
+  await alice.joins(room, [[alice.account, alice.uid]]);
+  await bob.joins(room, inAnyOrder([alice.account, alice.uid], [bob.account, bob.uid]));
+  await alice.saw([room, 'onChannelUserJoined', bob.account, bob.uid]);
+
+  bob.logout();
+  await bob.saw(['session', 'onLogout', 101]);
+  await alice.saw([room, 'onChannelUserLeaved', bob.account, bob.uid]);
+}

@@ -1,0 +1,11 @@
+// The one method that needs no server; it shows which SDK has been tested.
+
+import { equal } from '../expect.mjs';
+
+export const name = 'sdk-version';
+export const needs = 'open';
+
+export async function run(ctx) {
+  const alice = ctx.client(ctx.name('alice'));
+  equal(alice.signal.getSDKVersion(), '1.4.0', 'getSDKVersion');
+}
