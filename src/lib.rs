@@ -1,6 +1,7 @@
 //! sigbridge: legacy Signaling clients on the left, RTM 1.x on the right.
 pub mod diag;
 pub mod ident;
+pub mod mapping;
 pub mod rtm;
 pub mod time;
 pub mod toml_read;

@@ -88,6 +88,16 @@ impl<T> Deref for Spanned<T> {
 /// # Panics
 /// When `build` answers `None` without any report: its reader has a bug.
 pub fn read<T>(source: &Arc<Source>, build: impl FnOnce(Table<'_>) -> Option<T>) -> Result<T, Diags> {
+    let (built, diags) = read_all(source, build);
+    diags.or_ok(())?;
+    Ok(built.expect("a reader that answers None has reported why"))
+}
+
+/// Reads one document as far as it can be: what `build` made of it, and all errors.
+///
+/// For documents that are checked further even when something in them is wrong already. Nothing is built of a document
+/// with an error of syntax.
+pub fn read_all<T>(source: &Arc<Source>, build: impl FnOnce(Table<'_>) -> Option<T>) -> (Option<T>, Diags) {
     let (document, errors) = DeTable::parse_recoverable(&source.text);
     let sink = Sink {
         source,
@@ -98,11 +108,10 @@ pub fn read<T>(source: &Arc<Source>, build: impl FnOnce(Table<'_>) -> Option<T>)
         sink.push(Diag::new(&sink.span(error.span().unwrap_or(0..0)), title));
     }
     if !errors.is_empty() {
-        return Err(sink.diags.into_inner());
+        return (None, sink.diags.into_inner());
     }
     let built = build(Table::root(&sink, document.into_inner()));
-    sink.diags.into_inner().or_ok(())?;
-    Ok(built.expect("a reader that answers None has reported why"))
+    (built, sink.diags.into_inner())
 }
 
 /// Where the tables of one document put their errors.

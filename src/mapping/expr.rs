@@ -25,7 +25,12 @@ pub enum Expr {
     /// `attribute(name, value)`: an attribute as RTM holds it.
     Attribute(Box<Expr>, Box<Expr>),
     /// Text with values in it; values are quoted as JSON needs it when the template is JSON.
-    Template { parts: Vec<Part>, json: bool },
+    Template {
+        /// The pieces, in order.
+        parts: Vec<Part>,
+        /// Whether it is JSON.
+        json: bool,
+    },
     /// `$state.…`.
     State(StateField),
     /// `$reason`, `$ecode` of a failure; `$key`, `$value` of an entry; filled in by the engine.
@@ -104,9 +109,10 @@ impl Expr {
             Self::Member(of, name) => of.eval(scope).get(name).cloned().unwrap_or_default(),
             Self::Convert(conv, inner) => convert(scope, *conv, inner.eval(scope)),
             Self::Uid(of) => uid(scope, of.eval(scope)),
-            Self::EndCall(channel, info) => {
-                Value::text(end_call(&channel.eval(scope).into_text(), &info.eval(scope).into_text()))
-            }
+            Self::EndCall(channel, info) => Value::text(end_call(
+                &channel.eval(scope).into_text(),
+                &info.eval(scope).into_text(),
+            )),
             Self::Attribute(name, value) => {
                 let value = Value::Text(value.eval(scope).into_text());
                 Value::Map(vec![(name.eval(scope).into_text(), value)])

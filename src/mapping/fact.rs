@@ -94,6 +94,7 @@ pub enum Emulation {
 
 const TEXT: Ty = Ty::Sig(SigType::Text);
 const CHANNEL: Ty = Ty::Sig(SigType::Channel);
+const RTM_CHANNEL: Ty = Ty::Rtm(FieldType::ChannelId);
 
 impl Emulation {
     /// Names as rows write them.
@@ -134,11 +135,10 @@ impl Emulation {
     /// The names that the emulation gives to its outcomes.
     pub const fn gives(self) -> &'static [(&'static str, Ty)] {
         match self {
-            Self::PeerText => &[("text", TEXT), ("channel", CHANNEL), ("info", TEXT)],
+            Self::PeerText => &[("text", TEXT), ("channel", RTM_CHANNEL), ("info", TEXT)],
             Self::ChannelText => &[("text", TEXT)],
             Self::AttrDiff => &[("channel", CHANNEL), ("name", TEXT), ("value", TEXT)],
-            Self::Refusal => &[("channel", CHANNEL), ("info", TEXT)],
-            Self::SingleChannel => &[("members", Ty::Rtm(FieldType::UserIds))],
+            Self::Refusal => &[("channel", RTM_CHANNEL), ("info", TEXT)],
             _ => &[],
         }
     }

@@ -47,7 +47,10 @@ impl Node {
         let span = table.span().clone();
         let entries = table.into_entries().into_iter();
         let entries = entries.filter_map(|(key, item)| Some((key, Node::read(item)?)));
-        Some(Node { span, kind: NodeKind::Map(entries.collect()) })
+        Some(Node {
+            span,
+            kind: NodeKind::Map(entries.collect()),
+        })
     }
 
     /// The text, when it is text.
@@ -68,7 +71,9 @@ impl Node {
 
     /// The member `key` of an object.
     pub fn get(&self, key: &str) -> Option<&Node> {
-        self.as_map()?.iter().find_map(|(name, node)| (&*name.value == key).then_some(node))
+        self.as_map()?
+            .iter()
+            .find_map(|(name, node)| (&*name.value == key).then_some(node))
     }
 
     /// The plain value; paths stay text.
@@ -77,9 +82,12 @@ impl Node {
             NodeKind::Text(text) => Value::Text(text.clone()),
             NodeKind::Literal(value) => value.clone(),
             NodeKind::List(items) => Value::List(items.iter().map(Node::to_value).collect()),
-            NodeKind::Map(entries) => {
-                Value::Map(entries.iter().map(|(key, node)| (key.value.clone(), node.to_value())).collect())
-            }
+            NodeKind::Map(entries) => Value::Map(
+                entries
+                    .iter()
+                    .map(|(key, node)| (key.value.clone(), node.to_value()))
+                    .collect(),
+            ),
         }
     }
 
@@ -92,10 +100,16 @@ impl Node {
             },
             NodeKind::Literal(_) => self.kind.clone(),
             NodeKind::List(items) => NodeKind::List(items.iter().map(|item| item.substitute(with)).collect()),
-            NodeKind::Map(entries) => {
-                NodeKind::Map(entries.iter().map(|(key, node)| (key.clone(), node.substitute(with))).collect())
-            }
+            NodeKind::Map(entries) => NodeKind::Map(
+                entries
+                    .iter()
+                    .map(|(key, node)| (key.clone(), node.substitute(with)))
+                    .collect(),
+            ),
         };
-        Node { span: self.span.clone(), kind }
+        Node {
+            span: self.span.clone(),
+            kind,
+        }
     }
 }

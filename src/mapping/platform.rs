@@ -54,26 +54,40 @@ impl Platform {
         if self.lacks.contains(&kind) {
             return None;
         }
-        Some(Named { name: self.call_name(kind).into(), args: call.args() })
+        Some(Named {
+            name: self.call_name(kind).into(),
+            args: call.args(),
+        })
     }
 
     /// The call that an SDK's name and arguments mean.
     pub fn read_call(&self, named: &Named) -> Option<RtmCall> {
-        let kind = CallKind::ALL.iter().copied().find(|&k| self.call_name(k) == &*named.name)?;
-        kind.build(&in_order(kind.fields().iter().map(|f| f.name), &named.args)).ok()
+        let kind = CallKind::ALL
+            .iter()
+            .copied()
+            .find(|&k| self.call_name(k) == &*named.name)?;
+        kind.build(&in_order(kind.fields().iter().map(|f| f.name), &named.args))
+            .ok()
     }
 
     /// An event in the SDK's names.
     pub fn write_event(&self, event: &RtmEvent) -> Named {
         let names = event.kind().fields().iter().map(|f| Text::from(f.name));
         let args = Value::Map(names.zip(event.values()).collect());
-        Named { name: self.event_name(event.kind()).into(), args }
+        Named {
+            name: self.event_name(event.kind()).into(),
+            args,
+        }
     }
 
     /// The event that an SDK's name and fields mean.
     pub fn read_event(&self, named: &Named) -> Option<RtmEvent> {
-        let kind = EventKind::ALL.iter().copied().find(|&k| self.event_name(k) == &*named.name)?;
-        kind.build(&in_order(kind.fields().iter().map(|f| f.name), &named.args)).ok()
+        let kind = EventKind::ALL
+            .iter()
+            .copied()
+            .find(|&k| self.event_name(k) == &*named.name)?;
+        kind.build(&in_order(kind.fields().iter().map(|f| f.name), &named.args))
+            .ok()
     }
 
     /// The error that an SDK's name means in an enum.

@@ -151,7 +151,11 @@ impl RawRow {
             steps: t.take_tables("do").into_iter().filter_map(RawStep::read).collect(),
             answer: t.take_table("answer").map(RawAnswer::read),
             outcomes: t.take_table("outcome").map(read_outcomes).unwrap_or_default(),
-            examples: t.take_tables("example").into_iter().filter_map(RawExample::read).collect(),
+            examples: t
+                .take_tables("example")
+                .into_iter()
+                .filter_map(RawExample::read)
+                .collect(),
             id: match t.require_str("id") {
                 Some(id) => id,
                 None => {
@@ -189,8 +193,11 @@ impl RawStep {
 
 impl RawAnswer {
     fn read(mut t: Table<'_>) -> Self {
-        const AT: &[(&str, AnswerAt)] =
-            &[("accepted", AnswerAt::Accepted), ("first", AnswerAt::First), ("done", AnswerAt::Done)];
+        const AT: &[(&str, AnswerAt)] = &[
+            ("accepted", AnswerAt::Accepted),
+            ("first", AnswerAt::First),
+            ("done", AnswerAt::Done),
+        ];
         let answer = Self {
             at: t.require_choice("at", AT).map_or(AnswerAt::Done, |at| at.value),
             emit: t.take_strs("emit").unwrap_or_default(),
@@ -221,7 +228,9 @@ impl RawExample {
 
 fn read_outcomes(t: Table<'_>) -> Vec<RawOutcome> {
     let entries = t.into_entries().into_iter();
-    entries.filter_map(|(name, item)| read_outcome(name, item.into_table()?)).collect()
+    entries
+        .filter_map(|(name, item)| read_outcome(name, item.into_table()?))
+        .collect()
 }
 
 fn read_outcome(name: Spanned<Text>, mut t: Table<'_>) -> Option<RawOutcome> {
@@ -251,7 +260,11 @@ fn read_expect(mut t: Table<'_>) -> Option<RawExpect> {
     let is = t.require("is").and_then(Node::read);
     let otherwise = t.require_str("else");
     t.finish();
-    Some(RawExpect { at, is: is?, otherwise: otherwise? })
+    Some(RawExpect {
+        at,
+        is: is?,
+        otherwise: otherwise?,
+    })
 }
 
 fn read_gather(mut t: Table<'_>) -> Option<RawGather> {
@@ -260,17 +273,26 @@ fn read_gather(mut t: Table<'_>) -> Option<RawGather> {
     let max = t.require_int("max");
     let every = t.require_parsed("every", duration);
     t.finish();
-    Some(RawGather { arg: arg?, from: from?, max: max?, every: every? })
+    Some(RawGather {
+        arg: arg?,
+        from: from?,
+        max: max?,
+        every: every?,
+    })
 }
 
 fn read_waits(t: Table<'_>) -> Vec<(Spanned<Text>, Spanned<Duration>)> {
     let entries = t.into_entries().into_iter();
-    entries.filter_map(|(name, item)| Some((name, item.into_parsed(duration)?))).collect()
+    entries
+        .filter_map(|(name, item)| Some((name, item.into_parsed(duration)?)))
+        .collect()
 }
 
 fn named_strs(t: Table<'_>) -> Vec<(Spanned<Text>, Spanned<Text>)> {
     let entries = t.into_entries().into_iter();
-    entries.filter_map(|(name, item)| Some((name, item.into_str()?))).collect()
+    entries
+        .filter_map(|(name, item)| Some((name, item.into_str()?)))
+        .collect()
 }
 
 fn read_members(t: Table<'_>) -> Vec<(Spanned<Text>, Spanned<Text>)> {
@@ -299,7 +321,14 @@ fn read_lets(t: Table<'_>) -> Vec<RawLet> {
                 <[i64; 2]>::try_from(numbers).ok().map(|[low, high]| (low, high))
             });
             t.finish();
-            Some(RawLet { name, from: from?, json, ty: ty?, otherwise, clamp })
+            Some(RawLet {
+                name,
+                from: from?,
+                json,
+                ty: ty?,
+                otherwise,
+                clamp,
+            })
         })
         .collect()
 }

@@ -56,13 +56,20 @@ pub struct RawPlatform {
 
 impl RawFile {
     pub fn read(mut t: Table<'_>) -> Option<Self> {
-        let entries = |table: Option<Table<'_>>| table.map(Table::into_entries).unwrap_or_default().into_iter();
         let file = Self {
-            signatures: entries(t.take_table("signature")).filter_map(|(n, i)| read_signature(n, i)).collect(),
+            signatures: entries(t.take_table("signature"))
+                .filter_map(|(n, i)| read_signature(n, i))
+                .collect(),
             rows: t.take_tables("row").into_iter().filter_map(RawRow::read).collect(),
-            reasons: entries(t.take_table("reason")).filter_map(|(name, i)| i.into_str().map(|_| name)).collect(),
-            fails: entries(t.take_table("fail")).filter_map(|(n, i)| read_fail(n, i)).collect(),
-            codes: entries(t.take_table("code")).filter_map(|(n, i)| read_code(n, i)).collect(),
+            reasons: entries(t.take_table("reason"))
+                .filter_map(|(name, i)| i.into_str().map(|_| name))
+                .collect(),
+            fails: entries(t.take_table("fail"))
+                .filter_map(|(n, i)| read_fail(n, i))
+                .collect(),
+            codes: entries(t.take_table("code"))
+                .filter_map(|(n, i)| read_code(n, i))
+                .collect(),
         };
         t.finish();
         Some(file)
@@ -73,11 +80,15 @@ impl RawPlatform {
     pub fn read(mut t: Table<'_>) -> Option<Self> {
         let strs = |table: Table<'_>| -> Vec<_> {
             let entries = table.into_entries().into_iter();
-            entries.filter_map(|(name, item)| Some((name, item.into_str()?))).collect()
+            entries
+                .filter_map(|(name, item)| Some((name, item.into_str()?)))
+                .collect()
         };
         let errors = t.take_table("error").map(|table| {
             let entries = table.into_entries().into_iter();
-            entries.filter_map(|(name, item)| Some((name, strs(item.into_table()?)))).collect()
+            entries
+                .filter_map(|(name, item)| Some((name, strs(item.into_table()?))))
+                .collect()
         });
         let platform = Self {
             span: t.span().clone(),
@@ -97,7 +108,10 @@ fn read_signature(name: Spanned<Text>, item: Item<'_>) -> Option<RawSignature> {
     t.finish();
     let entries = args?.into_entries().into_iter();
     let args = entries.filter_map(|(arg, ty)| Some((arg.value, ty.into_choice(SigType::NAMES)?.value)));
-    Some(RawSignature { name, args: args.collect() })
+    Some(RawSignature {
+        name,
+        args: args.collect(),
+    })
 }
 
 fn read_fail(name: Spanned<Text>, item: Item<'_>) -> Option<RawFail> {
@@ -107,13 +121,23 @@ fn read_fail(name: Spanned<Text>, item: Item<'_>) -> Option<RawFail> {
     let mut families = Vec::new();
     let mut reasons = Vec::new();
     let api = t.require_table("api");
-    for (family, table) in [("api", api), ("web", t.take_table("web")), ("native", t.take_table("native"))] {
+    for (family, table) in [
+        ("api", api),
+        ("web", t.take_table("web")),
+        ("native", t.take_table("native")),
+    ] {
         if let Some(table) = table {
             families.push((Text::from(family), read_family(table, &mut reasons)));
         }
     }
     t.finish();
-    Some(RawFail { name, event: event?, args, families, reasons })
+    Some(RawFail {
+        name,
+        event: event?,
+        args,
+        families,
+        reasons,
+    })
 }
 
 /// `client = {…}` says that the SDK makes the number by itself; for us that is the same table.
@@ -126,7 +150,10 @@ fn read_family(mut t: Table<'_>, reasons: &mut Vec<Spanned<Text>>) -> FamilyCode
     } else {
         Some(t)
     };
-    let mut codes = FamilyCodes { text, ..FamilyCodes::default() };
+    let mut codes = FamilyCodes {
+        text,
+        ..FamilyCodes::default()
+    };
     for (name, item) in table.map(Table::into_entries).unwrap_or_default() {
         let Some(number) = item.into_int() else { continue };
         if &*name.value == "any" {
@@ -144,5 +171,13 @@ fn read_code(name: Spanned<Text>, item: Item<'_>) -> Option<RawCode> {
     let cause = t.require_str("cause");
     let workaround = t.require_str("workaround");
     t.finish();
-    Some(RawCode { name, cause: cause?.value, workaround: workaround?.value })
+    Some(RawCode {
+        name,
+        cause: cause?.value,
+        workaround: workaround?.value,
+    })
+}
+
+pub(super) fn entries<'r>(table: Option<Table<'r>>) -> impl Iterator<Item = (Spanned<Text>, Item<'r>)> {
+    table.map(Table::into_entries).unwrap_or_default().into_iter()
 }

@@ -6,6 +6,8 @@ use crate::mapping::wire::{FailureForm, Local, Via};
 use crate::toml_read::{Item, Spanned, Table};
 use crate::value::Text;
 
+use super::tables::entries;
+
 /// A wire table.
 #[derive(Clone, Debug)]
 pub struct RawWire {
@@ -50,16 +52,28 @@ impl RawWire {
     pub fn read(mut t: Table<'_>) -> Option<Self> {
         let family = t.require_str("family");
         let frames = t.require_table("frame");
-        let functions = entries(t.take_table("function")).filter_map(|(n, i)| read_function(n, i)).collect();
-        let events = entries(t.take_table("event")).filter_map(|(n, i)| read_event(n, i)).collect();
+        let functions = entries(t.take_table("function"))
+            .filter_map(|(n, i)| read_function(n, i))
+            .collect();
+        let events = entries(t.take_table("event"))
+            .filter_map(|(n, i)| read_event(n, i))
+            .collect();
         t.finish();
         let mut frames = frames?;
         let login = frames.require("login").and_then(|item| {
-            let name = Spanned { value: "login".into(), span: item.span().clone() };
+            let name = Spanned {
+                value: "login".into(),
+                span: item.span().clone(),
+            };
             read_function(name, item)
         });
         frames.finish();
-        Some(Self { family: family?, login: login?, functions, events })
+        Some(Self {
+            family: family?,
+            login: login?,
+            functions,
+            events,
+        })
     }
 }
 
@@ -76,7 +90,9 @@ fn read_function(name: Spanned<Text>, item: Item<'_>) -> Option<RawFunction> {
         constants: t.take("const").and_then(Node::read),
         unless: t.take("unless").and_then(Node::read),
         reply: strs(t.take_table("reply")),
-        failure: t.take_choice("failure", FailureForm::NAMES).map_or(FailureForm::Own, |f| f.value),
+        failure: t
+            .take_choice("failure", FailureForm::NAMES)
+            .map_or(FailureForm::Own, |f| f.value),
         ends: t.take_bool("ends").is_some_and(|b| *b),
         made_by_client: t.take_strs("made-by-client").unwrap_or_default(),
     };
@@ -102,9 +118,8 @@ fn read_event(name: Spanned<Text>, item: Item<'_>) -> Option<RawEvent> {
         frames,
     };
     t.finish();
-    Some(RawEvent { via: via?.value, ..event })
-}
-
-fn entries<'r>(table: Option<Table<'r>>) -> impl Iterator<Item = (Spanned<Text>, Item<'r>)> {
-    table.map(Table::into_entries).unwrap_or_default().into_iter()
+    Some(RawEvent {
+        via: via?.value,
+        ..event
+    })
 }

@@ -1,0 +1,261 @@
+//! From written tables to [`Tables`], with every error that can be found.
+
+mod expr;
+mod outcome;
+mod platform;
+mod row;
+mod scope;
+mod step;
+mod wire;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::diag::{Diag, Diags, Source};
+use crate::toml_read::{Spanned, read_all};
+use crate::value::Text;
+
+use super::errors::{FailClass, LimitCode};
+use super::platform::Platform;
+use super::raw::{RawFail, RawFile, RawPlatform, RawRow, RawWire};
+use super::row::{CodeId, FailId, RowId, SigId, Signature};
+use super::{Example, Tables};
+
+/// Reads and compiles a set of table files.
+///
+/// The tables are usable only when there are no errors.
+pub fn compile(sources: &[Arc<Source>]) -> (Tables, Diags) {
+    let mut diags = Diags::new();
+    let mut files = Vec::new();
+    let mut wires: Vec<RawWire> = Vec::new();
+    let mut platforms: Vec<(Text, RawPlatform)> = Vec::new();
+    for source in sources {
+        let name = source.name.clone();
+        let stem = name.rsplit('/').next().unwrap_or(&name).trim_end_matches(".toml");
+        let folder = name.rsplit('/').nth(1).unwrap_or("");
+        let found = match folder {
+            "wire" => {
+                let (wire, found) = read_all(source, RawWire::read);
+                wires.extend(wire);
+                found
+            }
+            "platforms" => {
+                let (platform, found) = read_all(source, RawPlatform::read);
+                platforms.extend(platform.map(|p| (Text::from(stem), p)));
+                found
+            }
+            _ => {
+                let (file, found) = read_all(source, RawFile::read);
+                files.extend(file);
+                found
+            }
+        };
+        found.iter().for_each(|diag| diags.push(diag.clone()));
+    }
+    let raw = merge(files);
+    let mut compiler = Compiler::new(&raw, &mut diags);
+    let tables = compiler.tables(&wires, &platforms);
+    (tables, diags)
+}
+
+fn merge(files: Vec<RawFile>) -> RawFile {
+    let mut all = RawFile::default();
+    for file in files {
+        all.signatures.extend(file.signatures);
+        all.rows.extend(file.rows);
+        all.reasons.extend(file.reasons);
+        all.fails.extend(file.fails);
+        all.codes.extend(file.codes);
+    }
+    all
+}
+
+/// What names mean while rows are compiled.
+pub(super) struct Compiler<'c> {
+    raw: &'c RawFile,
+    diags: &'c mut Diags,
+    signatures: Vec<Signature>,
+    sig_ids: HashMap<Text, SigId>,
+    row_ids: HashMap<Text, RowId>,
+    fail_ids: HashMap<Text, FailId>,
+    code_ids: HashMap<Text, CodeId>,
+    fails: Vec<FailClass>,
+}
+
+impl<'c> Compiler<'c> {
+    fn new(raw: &'c RawFile, diags: &'c mut Diags) -> Self {
+        let mut compiler = Self {
+            raw,
+            diags,
+            signatures: Vec::new(),
+            sig_ids: HashMap::new(),
+            row_ids: HashMap::new(),
+            fail_ids: HashMap::new(),
+            code_ids: HashMap::new(),
+            fails: Vec::new(),
+        };
+        compiler.declare();
+        compiler
+    }
+
+    pub(super) fn error(&mut self, diag: Diag) {
+        self.diags.push(diag);
+    }
+
+    fn declare(&mut self) {
+        let raw = self.raw;
+        self.sig_ids = self.number("signature", raw.signatures.iter().map(|s| &s.name));
+        self.row_ids = self.number("row", raw.rows.iter().map(|r| &r.id));
+        self.fail_ids = self.number("fail", raw.fails.iter().map(|f| &f.name));
+        self.code_ids = self.number("code", raw.codes.iter().map(|c| &c.name));
+        self.number("reason", raw.reasons.iter());
+        let signature = |s: &super::raw::RawSignature| Signature {
+            name: s.name.value.clone(),
+            args: s.args.clone(),
+        };
+        self.signatures = raw.signatures.iter().map(signature).collect();
+        self.fails = raw.fails.iter().map(|fail| self.fail_class(fail)).collect();
+        for fail in &raw.fails {
+            for reason in &fail.reasons {
+                self.check_reason(reason);
+            }
+        }
+    }
+
+    fn number<'n>(&mut self, what: &str, names: impl Iterator<Item = &'n Spanned<Text>>) -> HashMap<Text, usize> {
+        let mut ids: HashMap<Text, (usize, Spanned<Text>)> = HashMap::new();
+        for (id, name) in names.enumerate() {
+            if let Some((_, first)) = ids.get(&name.value) {
+                let title = format!("duplicate {what} `{}`", name.value);
+                let help = format!("the first one is at {}", first.span);
+                self.error(Diag::new(&name.span, title).help(help));
+            } else {
+                ids.insert(name.value.clone(), (id, name.clone()));
+            }
+        }
+        ids.into_iter().map(|(name, (id, _))| (name, id)).collect()
+    }
+
+    fn fail_class(&mut self, raw: &RawFail) -> FailClass {
+        let event = self.sig(&raw.event).unwrap_or(0);
+        FailClass {
+            name: raw.name.value.clone(),
+            event,
+            families: raw.families.clone(),
+        }
+    }
+
+    fn tables(&mut self, wires: &[RawWire], platforms: &[(Text, RawPlatform)]) -> Tables {
+        let raw = self.raw;
+        let rows: Vec<_> = raw.rows.iter().enumerate().map(|(id, row)| self.row(id, row)).collect();
+        let codes = raw.codes.iter().map(|code| LimitCode {
+            name: code.name.value.clone(),
+            cause: code.cause.clone(),
+            workaround: code.workaround.clone(),
+        });
+        let codes = codes.collect();
+        let by_event = self.rows_by_event(&rows);
+        let wires = wires.iter().map(|wire| Arc::new(self.wire(wire, &rows))).collect();
+        let platforms: Vec<Platform> = platforms.iter().map(|(name, p)| self.platform(name, p)).collect();
+        let examples = self.examples();
+        Tables {
+            signatures: std::mem::take(&mut self.signatures),
+            rows,
+            by_event,
+            fails: std::mem::take(&mut self.fails),
+            codes,
+            wires,
+            platforms,
+            examples,
+        }
+    }
+
+    fn examples(&mut self) -> Vec<Example> {
+        let raw = self.raw;
+        let mut examples = Vec::new();
+        for (id, row) in raw.rows.iter().enumerate() {
+            let bare = row.examples.is_empty() && !row.examples_elsewhere(raw);
+            if bare && (row.on.is_some() || !row.calls.is_empty()) {
+                let title = format!("row `{}` has no example", row.id.value);
+                self.error(Diag::new(&row.id.span, title).help("add [[row.example]] with the steps of a run"));
+            }
+            for raw in &row.examples {
+                let row = match &raw.row {
+                    Some(other) => self.row_id(other).unwrap_or(id),
+                    None => id,
+                };
+                examples.push(Example {
+                    row,
+                    of: id,
+                    raw: raw.clone(),
+                });
+            }
+        }
+        examples
+    }
+
+    pub(super) fn sig(&mut self, name: &Spanned<Text>) -> Option<SigId> {
+        let ids = self.sig_ids.clone();
+        self.find("signature", &ids, name)
+    }
+
+    pub(super) fn row_id(&mut self, name: &Spanned<Text>) -> Option<RowId> {
+        let ids = self.row_ids.clone();
+        self.find("row", &ids, name)
+    }
+
+    pub(super) fn fail_id(&mut self, name: &Spanned<Text>) -> Option<FailId> {
+        let ids = self.fail_ids.clone();
+        self.find("fail", &ids, name)
+    }
+
+    pub(super) fn code_id(&mut self, name: &Spanned<Text>) -> Option<CodeId> {
+        let ids = self.code_ids.clone();
+        self.find("code", &ids, name)
+    }
+
+    fn find(&mut self, what: &str, ids: &HashMap<Text, usize>, name: &Spanned<Text>) -> Option<usize> {
+        let id = ids.get(&name.value).copied();
+        if id.is_none() {
+            let title = format!("there is no {what} `{}`", name.value);
+            let mut known: Vec<&str> = ids.keys().map(|k| &**k).collect();
+            known.sort_unstable();
+            self.error(Diag::new(&name.span, title).did_you_mean(&name.value, known));
+        }
+        id
+    }
+
+    /// A reason's text must be declared, so that no client meets one that nobody has thought about.
+    pub(super) fn check_reason(&mut self, reason: &Spanned<Text>) {
+        let known = |text: &str| {
+            self.raw
+                .reasons
+                .iter()
+                .any(|r| &*r.value == text || matches_prefix(text, &r.value))
+        };
+        if !known(&reason.value) {
+            let title = format!("the reason `{}` is not declared", reason.value);
+            let names: Vec<&str> = self.raw.reasons.iter().map(|r| &*r.value).collect();
+            let diag = Diag::new(&reason.span, title).help("declare it in [reason] of errors.toml");
+            self.error(diag.did_you_mean(&reason.value, names));
+        }
+    }
+}
+
+fn matches_prefix(pattern: &str, reason: &str) -> bool {
+    pattern
+        .strip_suffix('*')
+        .is_some_and(|prefix| reason.starts_with(prefix))
+}
+
+impl RawRow {
+    /// Rows that explain an error enum are exercised by the examples of the rows that lead to them.
+    fn examples_elsewhere(&self, file: &RawFile) -> bool {
+        let names_me = |row: &RawRow| {
+            row.outcomes
+                .iter()
+                .any(|o| o.row.as_ref().is_some_and(|r| r.value == self.id.value))
+        };
+        self.on.is_none() && self.calls.is_empty() && file.rows.iter().any(names_me)
+    }
+}

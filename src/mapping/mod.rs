@@ -1,0 +1,117 @@
+//! The mapping tables: the only place where a Signaling name meets an RTM name.
+//!
+//! `mappings/*.toml` hold rows (what a Signaling call or an RTM event does), `mappings/wire/` the functions and
+//! notifications of a client family, `mappings/platforms/` the names of the RTM SDKs. They are read with places
+//! ([`raw`]), compiled once ([`compile`]), and then run by `bridge`. The Signaling side is data: names, typed arguments,
+//! numbers. The RTM side is the closed types of [`crate::rtm`].
+
+mod compile;
+pub mod errors;
+pub mod expr;
+pub mod fact;
+pub mod node;
+pub mod platform;
+#[allow(
+    missing_docs,
+    reason = "the written form, key by key: the format's documentation is docs/tables.md"
+)]
+pub mod raw;
+pub mod row;
+mod source;
+pub mod ty;
+pub mod wire;
+
+use std::sync::Arc;
+
+use crate::diag::Diags;
+use crate::rtm::EventKind;
+use crate::value::Text;
+
+use errors::{FailClass, LimitCode};
+use platform::Platform;
+use raw::RawExample;
+use row::{Row, RowId, SigId, Signature};
+use wire::Wire;
+
+pub use compile::compile;
+pub use source::{embedded, from_dir};
+
+/// Compiled tables, immutable and shared.
+#[derive(Clone, Debug, Default)]
+pub struct Tables {
+    /// Declared Signaling calls and events.
+    pub signatures: Vec<Signature>,
+    /// Rows.
+    pub rows: Vec<Row>,
+    /// The row that each RTM event enters, by the event's number.
+    pub by_event: Vec<Option<RowId>>,
+    /// Classes of failures.
+    pub fails: Vec<FailClass>,
+    /// Limitation codes.
+    pub codes: Vec<LimitCode>,
+    /// Wires by family.
+    pub wires: Vec<Arc<Wire>>,
+    /// Platform vocabularies.
+    pub platforms: Vec<Platform>,
+    /// The rows' examples, for `check`.
+    pub examples: Vec<Example>,
+}
+
+/// An example of a row.
+#[derive(Clone, Debug)]
+pub struct Example {
+    /// The row that its calls enter.
+    pub row: RowId,
+    /// The row that it is written under.
+    pub of: RowId,
+    /// As written.
+    pub raw: RawExample,
+}
+
+impl Tables {
+    /// The tables that are built into the program.
+    ///
+    /// # Errors
+    /// What is wrong with them; a test makes sure that nothing is.
+    pub fn built_in() -> Result<Self, Diags> {
+        let (tables, diags) = compile(&embedded());
+        diags.or_ok(tables)
+    }
+
+    /// The row that an RTM event enters.
+    pub fn row_on(&self, event: EventKind) -> Option<RowId> {
+        self.by_event.get(event as usize).copied().flatten()
+    }
+
+    /// The row of that id.
+    pub fn row_named(&self, id: &str) -> Option<RowId> {
+        self.rows.iter().position(|row| &*row.id == id)
+    }
+
+    /// The signature of that name.
+    pub fn signature_named(&self, name: &str) -> Option<SigId> {
+        self.signatures.iter().position(|sig| &*sig.name == name)
+    }
+
+    /// The wire of a family.
+    pub fn wire(&self, family: &str) -> Option<&Arc<Wire>> {
+        self.wires.iter().find(|wire| &*wire.family == family)
+    }
+
+    /// The name of a limitation code.
+    pub fn code_name(&self, code: usize) -> &Text {
+        &self.codes[code].name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_tables_are_right() {
+        if let Err(diags) = Tables::built_in() {
+            panic!("{}", diags.render(false));
+        }
+    }
+}
