@@ -2,4 +2,5 @@
 pub mod diag;
 pub mod rtm;
 pub mod time;
+pub mod toml_read;
 pub mod value;
