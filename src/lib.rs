@@ -1,5 +1,6 @@
 //! sigbridge: legacy Signaling clients on the left, RTM 1.x on the right.
 pub mod diag;
+pub mod ident;
 pub mod rtm;
 pub mod time;
 pub mod toml_read;
