@@ -23,6 +23,7 @@
 //! answers `None`, so a reader goes on and finds the next one; [`read`] lets nothing out when anything was reported.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
@@ -99,10 +100,7 @@ pub fn read<T>(source: &Arc<Source>, build: impl FnOnce(Table<'_>) -> Option<T>)
 /// with an error of syntax.
 pub fn read_all<T>(source: &Arc<Source>, build: impl FnOnce(Table<'_>) -> Option<T>) -> (Option<T>, Diags) {
     let (document, errors) = DeTable::parse_recoverable(&source.text);
-    let sink = Sink {
-        source,
-        diags: RefCell::default(),
-    };
+    let sink = Sink::new(source);
     for error in &errors {
         let title = format!("this is not TOML: {}", error.message());
         sink.push(Diag::new(&sink.span(error.span().unwrap_or(0..0)), title));
@@ -114,13 +112,32 @@ pub fn read_all<T>(source: &Arc<Source>, build: impl FnOnce(Table<'_>) -> Option
     (built, sink.diags.into_inner())
 }
 
+/// The dotted names of all keys that `build` asks for in the tables that the document has.
+///
+/// For tests that keep an example file and a reader equal.
+pub fn asked_keys<T>(source: &Arc<Source>, build: impl FnOnce(Table<'_>) -> T) -> BTreeSet<String> {
+    let (document, _) = DeTable::parse_recoverable(&source.text);
+    let sink = Sink::new(source);
+    build(Table::root(&sink, document.into_inner()));
+    sink.asked.into_inner()
+}
+
 /// Where the tables of one document put their errors.
 struct Sink<'r> {
     source: &'r Arc<Source>,
     diags: RefCell<Diags>,
+    asked: RefCell<BTreeSet<String>>,
 }
 
-impl Sink<'_> {
+impl<'r> Sink<'r> {
+    fn new(source: &'r Arc<Source>) -> Self {
+        Self {
+            source,
+            diags: RefCell::default(),
+            asked: RefCell::default(),
+        }
+    }
+
     fn span(&self, range: Range<usize>) -> Span {
         self.source.span(range)
     }

@@ -62,9 +62,11 @@ impl<'r> Table<'r> {
 
     /// The key's value, whatever it is.
     pub fn take(&mut self, key: &str) -> Option<Item<'r>> {
+        let path = join(&self.path, key);
         self.asked.push(key.into());
+        self.sink.asked.borrow_mut().insert(path.clone());
         let (_, value) = self.entries.remove_entry(key)?;
-        Some(Item::new(self.sink, join(&self.path, key), value))
+        Some(Item::new(self.sink, path, value))
     }
 
     /// The key's value; a missing key is reported at the table.

@@ -189,6 +189,29 @@ fn open_tables_are_read_in_the_order_of_the_file() {
     );
 }
 
+#[test]
+fn asked_keys_are_those_of_the_tables_that_are_there() {
+    let keys = |text| {
+        asked_keys(&Source::new("k", text), sample)
+            .into_iter()
+            .collect::<Vec<_>>()
+    };
+    let root = ["color", "count", "inner", "name", "on", "port", "row", "words"];
+    assert_eq!(keys(""), root);
+    let inner = [
+        "color",
+        "count",
+        "inner",
+        "inner.depth",
+        "name",
+        "on",
+        "port",
+        "row",
+        "words",
+    ];
+    assert_eq!(keys("[inner]"), inner);
+}
+
 fn check_part(written: &str, find: &str, expected: &str) {
     let source = Source::new("p", format!("name = {written}"));
     let mut got = String::new();
