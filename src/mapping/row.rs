@@ -110,6 +110,8 @@ pub struct Row {
     pub fail: Option<Failure>,
     /// Which other runs it waits for.
     pub lane: Lane,
+    /// Its calls count against the message rate of a user.
+    pub limited: bool,
     /// The names of its values and their types.
     pub slots: Vec<(Text, Ty)>,
     /// How many of the slots are arguments (or fields of the event).

@@ -15,10 +15,25 @@ pub struct Wire {
     pub family: Text,
     /// The login frame.
     pub login: Function,
-    /// Functions by name.
-    pub functions: HashMap<Text, Function>,
+    /// Functions.
+    pub functions: Vec<Function>,
+    /// Their positions by name.
+    pub by_name: HashMap<Text, usize>,
     /// Notifications by event.
     pub events: Vec<Option<WireEvent>>,
+}
+
+impl Wire {
+    /// The function of that name, with its position.
+    pub fn named(&self, name: &str) -> Option<(usize, &Function)> {
+        let at = *self.by_name.get(name)?;
+        Some((at, &self.functions[at]))
+    }
+
+    /// The function at a position; the login frame for any other number.
+    pub fn function(&self, at: usize) -> &Function {
+        self.functions.get(at).unwrap_or(&self.login)
+    }
 }
 
 /// A function of the wire.

@@ -17,11 +17,12 @@ impl Compiler<'_> {
     /// Compiles the wire of one family.
     pub fn wire(&mut self, raw: &RawWire, rows: &[Row]) -> Wire {
         let login = self.function(&raw.login, rows);
-        let functions = raw
-            .functions
+        let functions: Vec<Function> = raw.functions.iter().filter_map(|f| self.function(f, rows)).collect();
+        let by_name = functions
             .iter()
-            .filter_map(|f| Some((f.name.value.clone(), self.function(f, rows)?)));
-        let functions = functions.collect();
+            .enumerate()
+            .map(|(at, f)| (f.name.clone(), at))
+            .collect();
         let mut events = vec![None; self.signatures.len()];
         for raw in &raw.events {
             if let Some(sig) = self.sig(&raw.name) {
@@ -41,6 +42,7 @@ impl Compiler<'_> {
             family: raw.family.value.clone(),
             login: login.unwrap_or_else(nothing),
             functions,
+            by_name,
             events,
         }
     }

@@ -1,0 +1,192 @@
+//! Attribute events by comparison (decisions H6).
+//!
+//! RTM tells the whole list after a write, Signaling told each change. The one who writes is told by its own write,
+//! exactly what it did, once: RTM's event about it is passed over, whichever of reply and event comes first.
+
+use crate::rtm::{ChannelAttribute, ChannelId, Field, RtmCall, UserId};
+use crate::value::{Text, Value};
+
+use super::super::session::Session;
+
+/// Own writes that are remembered; the oldest is forgotten first.
+const MAX_OWN: usize = 256;
+
+/// What a session knows of its channel's attributes.
+#[derive(Clone, Debug, Default)]
+pub struct Attrs {
+    seen: Vec<(Text, u64)>,
+    own: Vec<Own>,
+}
+
+/// A write of this session that RTM's event will show.
+#[derive(Clone, Debug, PartialEq)]
+enum Own {
+    Set(Text, Text),
+    Delete(Text),
+    Clear,
+}
+
+/// A change, as Signaling tells it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// An attribute is new or was written.
+    Set(Text, Text),
+    /// One attribute is gone.
+    Removed(Text),
+    /// All are gone.
+    Cleared,
+}
+
+impl Attrs {
+    /// The attributes of a list as RTM gives it.
+    pub fn known(list: &Value) -> Self {
+        let list = Vec::<(Text, ChannelAttribute)>::from_value(list).unwrap_or_default();
+        Self {
+            seen: list.into_iter().map(|(key, attr)| (key, attr.last_update_ts)).collect(),
+            own: Vec::new(),
+        }
+    }
+
+    /// What a new list changes; own writes are taken out.
+    pub fn diff(&mut self, list: &[(Text, ChannelAttribute)], me: &UserId) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for (key, attr) in list {
+            let before = self.seen.iter().find(|(seen, _)| seen == key);
+            if before.is_some_and(|(_, ts)| *ts == attr.last_update_ts) {
+                continue;
+            }
+            let own = Own::Set(key.clone(), attr.value.clone());
+            let mine = attr.last_update_user_id == *me && self.take(&own);
+            self.own.retain(|own| *own != Own::Delete(key.clone()));
+            if !mine {
+                changes.push(Change::Set(key.clone(), attr.value.clone()));
+            }
+        }
+        let gone: Vec<Text> = self
+            .seen
+            .iter()
+            .map(|(key, _)| key.clone())
+            .filter(|key| !list.iter().any(|(k, _)| k == key))
+            .collect();
+        changes.extend(self.gone(&gone, list.is_empty()));
+        self.seen = list
+            .iter()
+            .map(|(key, attr)| (key.clone(), attr.last_update_ts))
+            .collect();
+        changes
+    }
+
+    fn gone(&mut self, gone: &[Text], none_left: bool) -> Vec<Change> {
+        if none_left && gone.len() != 1 {
+            let all_mine = !gone.is_empty() && gone.iter().all(|key| self.own.contains(&Own::Delete(key.clone())));
+            if self.take(&Own::Clear) || all_mine {
+                self.own.retain(|own| !matches!(own, Own::Delete(_)));
+                return Vec::new();
+            }
+            return vec![Change::Cleared];
+        }
+        let clear = none_left && !gone.is_empty() && self.take(&Own::Clear);
+        let others = gone
+            .iter()
+            .filter(|key| !self.take(&Own::Delete((*key).clone())) && !clear);
+        others.map(|key| Change::Removed(key.clone())).collect()
+    }
+
+    fn take(&mut self, own: &Own) -> bool {
+        let at = self.own.iter().position(|known| known == own);
+        at.map(|at| self.own.remove(at)).is_some()
+    }
+
+    fn remember(&mut self, own: Own) {
+        if self.own.len() >= MAX_OWN {
+            self.own.remove(0);
+        }
+        self.own.push(own);
+    }
+}
+
+impl Session {
+    /// An attribute write goes out.
+    pub(in crate::bridge) fn writing(&mut self, call: &RtmCall) {
+        self.with_writes(call, Attrs::remember);
+    }
+
+    /// It has failed.
+    pub(in crate::bridge) fn write_failed(&mut self, call: &RtmCall) {
+        self.with_writes(call, |attrs, own| {
+            attrs.take(&own);
+        });
+    }
+
+    fn with_writes(&mut self, call: &RtmCall, each: impl Fn(&mut Attrs, Own)) {
+        let (id, writes): (&ChannelId, Vec<Own>) = match call {
+            RtmCall::AddOrUpdateChannelAttributes {
+                channel_id, attributes, ..
+            } => (
+                channel_id,
+                attributes.iter().map(|(k, v)| Own::Set(k.clone(), v.clone())).collect(),
+            ),
+            RtmCall::DeleteChannelAttributesByKeys { channel_id, keys, .. } => {
+                (channel_id, keys.iter().cloned().map(Own::Delete).collect())
+            }
+            RtmCall::ClearChannelAttributes { channel_id, .. } => (channel_id, vec![Own::Clear]),
+            _ => return,
+        };
+        if let Some(channel) = self.channel.as_mut().filter(|c| c.id == *id) {
+            for own in writes {
+                each(&mut channel.attrs, own);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attr(value: &str, by: &str, ts: u64) -> ChannelAttribute {
+        ChannelAttribute {
+            value: value.into(),
+            last_update_user_id: UserId::new(by).unwrap(),
+            last_update_ts: ts,
+        }
+    }
+
+    #[test]
+    fn an_old_delete_of_ones_own_hides_no_later_one_of_others() {
+        let me = UserId::new("me").unwrap();
+        let mut attrs = Attrs::default();
+        attrs.remember(Own::Delete("k".into()));
+        // RTM never told of the own delete; bob sets the key and deletes it again.
+        assert_eq!(
+            attrs.diff(&[("k".into(), attr("1", "bob", 1))], &me),
+            [Change::Set("k".into(), "1".into())]
+        );
+        assert_eq!(attrs.diff(&[], &me), [Change::Removed("k".into())]);
+    }
+
+    #[test]
+    fn an_own_value_written_by_somebody_else_is_news() {
+        let me = UserId::new("me").unwrap();
+        let mut attrs = Attrs::default();
+        attrs.remember(Own::Set("k".into(), "1".into()));
+        assert_eq!(
+            attrs.diff(&[("k".into(), attr("1", "bob", 1))], &me),
+            [Change::Set("k".into(), "1".into())]
+        );
+        assert_eq!(attrs.diff(&[("k".into(), attr("1", "me", 2))], &me), []);
+    }
+
+    #[test]
+    fn own_clears_and_deletes_are_no_news() {
+        let me = UserId::new("me").unwrap();
+        let two = [("a".into(), attr("1", "bob", 1)), ("b".into(), attr("2", "bob", 1))];
+        let mut attrs = Attrs::default();
+        attrs.diff(&two, &me);
+        attrs.remember(Own::Clear);
+        assert_eq!(attrs.diff(&[], &me), []);
+        attrs.diff(&two, &me);
+        attrs.remember(Own::Delete("a".into()));
+        assert_eq!(attrs.diff(&two[1..], &me), []);
+    }
+}

@@ -1,0 +1,256 @@
+//! RTM events on their way to a row: which outcome, and what it is given.
+
+use crate::mapping::expr::parse_end_call;
+use crate::mapping::fact::Emulation;
+use crate::mapping::row::RowId;
+use crate::rtm::{ChannelAttribute, ConnectionReason, ConnectionState, Message, RtmError, RtmEvent};
+use crate::value::{Text, Value};
+
+use super::super::io::Effect;
+use super::super::run::Run;
+use super::super::session::{Session, Step};
+use super::attrs::Change;
+use super::calls::Role;
+
+impl Session {
+    /// What RTM tells, for the row that it enters.
+    pub(in crate::bridge) fn rtm_event(&mut self, event: RtmEvent, step: &mut Step<'_>) {
+        if self.is_of_other_channel(&event) {
+            return;
+        }
+        if let Some(id) = channel_of(&event)
+            && !matches!(event, RtmEvent::MemberCountUpdated { .. })
+            && self.held(&id.clone(), &event, step)
+        {
+            return;
+        }
+        if let RtmEvent::MemberCountUpdated { member_count, .. } = &event {
+            let count = *member_count;
+            if let Some(channel) = &mut self.channel {
+                channel.counted = Some(count);
+            }
+        }
+        let Some(row) = self.context.tables.row_on(event.kind()) else {
+            return;
+        };
+        let mut run = self.new_run(row, event.values());
+        run.error = reason_of(&event);
+        match self.context.tables.rows[row].emulation {
+            None => self.fire_named(&mut run, "default", step),
+            Some(emulation) => self.sort(emulation, run, event, step),
+        }
+    }
+
+    fn sort(&mut self, emulation: Emulation, mut run: Run, event: RtmEvent, step: &mut Step<'_>) {
+        match emulation {
+            Emulation::MemberSet => {
+                if self.member_changed(&event) {
+                    self.fire_named(&mut run, "changed", step);
+                }
+            }
+            Emulation::PeerText | Emulation::ChannelText => self.sort_message(run, &event, step),
+            Emulation::AttrDiff => {
+                if let RtmEvent::AttributesUpdated { attributes, .. } = &event {
+                    self.sort_attributes(&mut run, attributes, step);
+                }
+            }
+            Emulation::Calls | Emulation::Refusal | Emulation::IncomingCall | Emulation::RingingOnly => {
+                self.sort_call(run, &event, step);
+            }
+            Emulation::Status => self.sort_status(run, &event, step),
+            // These help rows of calls.
+            Emulation::SingleChannel
+            | Emulation::AttrWrite
+            | Emulation::InviteTimers
+            | Emulation::AnswerCall
+            | Emulation::CloseCall => {}
+        }
+    }
+
+    fn member_changed(&mut self, event: &RtmEvent) -> bool {
+        let Some(channel) = &mut self.channel else { return false };
+        match event {
+            RtmEvent::MemberJoined { member_id, .. } => channel.members.insert(member_id.clone()),
+            RtmEvent::MemberLeft { member_id, .. } => channel.members.remove(member_id),
+            _ => false,
+        }
+    }
+
+    fn sort_message(&mut self, mut run: Run, event: &RtmEvent, step: &mut Step<'_>) {
+        let (message, from_peer) = match event {
+            RtmEvent::MessageFromPeer { message, .. } => (message, true),
+            RtmEvent::ChannelMessage { message, .. } => (message, false),
+            _ => return,
+        };
+        let Message::Text(text) = message else {
+            return self.fire_named(&mut run, "raw", step);
+        };
+        if let Some((channel, info)) = parse_end_call(text).filter(|_| from_peer) {
+            if let RtmEvent::MessageFromPeer { peer_id, .. } = event {
+                self.call_ended_by_peer(&channel, peer_id.text());
+            }
+            self.give(&mut run, "channel", channel.into());
+            self.give(&mut run, "info", info.into());
+            return self.fire_named(&mut run, "ended", step);
+        }
+        self.give(&mut run, "text", text.clone().into());
+        self.fire_named(&mut run, "text", step);
+    }
+
+    fn call_ended_by_peer(&mut self, channel_id: &Text, peer_id: &Text) {
+        let (channel, peer) = (
+            self.context.names.channel(channel_id),
+            self.context.names.account(peer_id),
+        );
+        let found = self.calls.find(&channel, &peer, None).map(|c| (c.role, c.invitation));
+        if let Some((role, invitation)) = found {
+            self.calls.remove(role, invitation);
+        }
+    }
+
+    fn sort_attributes(&mut self, run: &mut Run, list: &[(Text, ChannelAttribute)], step: &mut Step<'_>) {
+        let Ok(me) = crate::rtm::UserId::new(self.context.names.user_id(&self.account)) else {
+            return;
+        };
+        let Some(channel) = &mut self.channel else { return };
+        let name = channel.name.clone();
+        let changes = channel.attrs.diff(list, &me);
+        self.give(run, "channel", name.into());
+        for change in changes {
+            let (outcome, key, value) = match change {
+                Change::Set(key, value) => ("set", Value::Text(key), Value::Text(value)),
+                Change::Removed(key) => ("removed", Value::Text(key), Value::Null),
+                Change::Cleared => ("cleared", Value::Null, Value::Null),
+            };
+            self.give(run, "name", key);
+            self.give(run, "value", value);
+            self.fire_named(run, outcome, step);
+        }
+    }
+
+    fn sort_call(&mut self, mut run: Run, event: &RtmEvent, step: &mut Step<'_>) {
+        use RtmEvent as E;
+        let (role, invitation) = match event {
+            E::LocalInvitationReceivedByPeer { invitation }
+            | E::LocalInvitationAccepted { invitation, .. }
+            | E::LocalInvitationRefused { invitation, .. }
+            | E::LocalInvitationFailure { invitation, .. } => (Role::Caller, invitation.invitation),
+            E::RemoteInvitationReceived { invitation }
+            | E::RemoteInvitationCanceled { invitation, .. }
+            | E::RemoteInvitationFailure { invitation, .. } => (Role::Callee, invitation.invitation),
+            _ => return,
+        };
+        run.invitation = Some(invitation);
+        if let E::RemoteInvitationReceived { invitation } = event {
+            let Some(channel) = invitation.channel_id.as_ref().filter(|id| !id.is_empty()) else {
+                return self.fire_named(&mut run, "no-channel", step);
+            };
+            let channel = self.context.names.channel(channel);
+            let peer = self.context.names.account(invitation.caller_id.text());
+            self.calls.add(channel, peer, Role::Callee, invitation.invitation);
+            return self.fire_named(&mut run, "ringing", step);
+        }
+        let Some(call) = self.calls.by_invitation(role, invitation).filter(|c| !c.closing) else {
+            return;
+        };
+        match event {
+            E::LocalInvitationAccepted { .. } => call.answered = true,
+            E::RemoteInvitationFailure { .. } if call.answered => return,
+            E::LocalInvitationReceivedByPeer { .. } => {}
+            _ => {
+                self.calls.remove(role, invitation);
+            }
+        }
+        let outcome = match event {
+            E::LocalInvitationRefused { response, .. } => match parse_end_call(response) {
+                Some((channel, info)) => {
+                    self.give(&mut run, "channel", channel.into());
+                    self.give(&mut run, "info", info.into());
+                    "ended"
+                }
+                None => "refused",
+            },
+            E::RemoteInvitationFailure { .. } => "ringing",
+            _ => "default",
+        };
+        self.fire_named(&mut run, outcome, step);
+    }
+
+    fn sort_status(&mut self, mut run: Run, event: &RtmEvent, step: &mut Step<'_>) {
+        let RtmEvent::ConnectionStateChanged { state, reason } = event else {
+            return;
+        };
+        match (state, reason) {
+            (ConnectionState::Aborted, ConnectionReason::RemoteLogin) => {
+                self.fire_named(&mut run, "kicked", step);
+                self.end(step);
+            }
+            (ConnectionState::Aborted, _) => {
+                self.fire_named(&mut run, "banned", step);
+                self.end(step);
+            }
+            (ConnectionState::Reconnecting, _) => {
+                self.reconnecting = true;
+                self.fire_named(&mut run, "reconnecting", step);
+            }
+            (ConnectionState::Connected, _) if self.reconnecting => {
+                self.reconnecting = false;
+                self.fire_named(&mut run, "recovered", step);
+            }
+            _ => {}
+        }
+    }
+
+    /// Fills in a name that the emulation gives.
+    fn give(&self, run: &mut Run, name: &str, value: Value) {
+        let row: RowId = run.row;
+        let declared = self.context.tables.rows[row].emulation.map_or(&[][..], |e| e.gives());
+        if !declared.iter().any(|(known, _)| *known == name) {
+            return;
+        }
+        if let Some(slot) = self.context.tables.rows[row]
+            .slots
+            .iter()
+            .rposition(|(slot, _)| &**slot == name)
+        {
+            run.slots[slot] = value;
+        }
+    }
+
+    /// Events of a channel that the session has left, or never was in.
+    fn is_of_other_channel(&self, event: &RtmEvent) -> bool {
+        let Some(id) = channel_of(event) else { return false };
+        self.channel.as_ref().is_none_or(|channel| channel.id != *id)
+    }
+
+    /// The session is over: its socket is closed behind what it was told.
+    pub(in crate::bridge) fn end(&mut self, step: &mut Step<'_>) {
+        if self.over {
+            return;
+        }
+        self.over = true;
+        if let Some(socket) = self.socket.take() {
+            step.out.push(Effect::Close(socket));
+        }
+        step.out.push(Effect::End);
+    }
+}
+
+fn channel_of(event: &RtmEvent) -> Option<&crate::rtm::ChannelId> {
+    match event {
+        RtmEvent::MemberJoined { channel_id, .. }
+        | RtmEvent::MemberLeft { channel_id, .. }
+        | RtmEvent::MemberCountUpdated { channel_id, .. }
+        | RtmEvent::ChannelMessage { channel_id, .. }
+        | RtmEvent::AttributesUpdated { channel_id, .. } => Some(channel_id),
+        _ => None,
+    }
+}
+
+fn reason_of(event: &RtmEvent) -> Option<RtmError> {
+    match event {
+        RtmEvent::LocalInvitationFailure { reason, .. } => Some((*reason).into()),
+        RtmEvent::RemoteInvitationFailure { reason, .. } => Some((*reason).into()),
+        _ => None,
+    }
+}

@@ -1,0 +1,137 @@
+//! The mailbox: lines with contiguous versions, kept until the client has them (decisions H3).
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::time::Time;
+
+use super::super::io::Event;
+
+/// Lines that wait for a client to have them.
+///
+/// Line `i` has the version `acknowledged + 1 + i`: versions have no gaps, since some clients lose lines at one.
+#[derive(Clone, Debug, Default)]
+pub struct Mailbox {
+    /// All up to this version is acknowledged; none before the client's first poll.
+    acknowledged: Option<u64>,
+    lines: VecDeque<Line>,
+}
+
+#[derive(Clone, Debug)]
+struct Line {
+    event: Event,
+    volatile: bool,
+    at: Time,
+}
+
+impl Mailbox {
+    /// Adds a line. Its version, when the client may be told it at once; `Err` when there is no room.
+    ///
+    /// # Errors
+    /// The mailbox has `limit` lines already.
+    pub fn push(&mut self, event: Event, volatile: bool, now: Time, limit: usize) -> Result<Option<u64>, ()> {
+        if self.lines.len() >= limit {
+            return Err(());
+        }
+        self.lines.push_back(Line {
+            event,
+            volatile,
+            at: now,
+        });
+        Ok(self.acknowledged.map(|version| version + self.lines.len() as u64))
+    }
+
+    /// The client has all up to `version` and takes `max` more: what is acknowledged now, and the next lines.
+    pub fn poll(&mut self, version: u64, max: usize) -> (u64, Vec<(u64, Event)>) {
+        let before = self.acknowledged.unwrap_or(version);
+        let gone = version.saturating_sub(before).min(self.lines.len() as u64);
+        self.lines.drain(..usize::try_from(gone).unwrap_or(usize::MAX));
+        let acknowledged = before + gone;
+        self.acknowledged = Some(acknowledged);
+        let lines = self.lines.iter().take(max).zip(acknowledged + 1..);
+        (
+            acknowledged,
+            lines.map(|(line, version)| (version, line.event.clone())).collect(),
+        )
+    }
+
+    /// A new login: its counter begins anew. What was for the old one only, and what has waited too long, goes.
+    pub fn restart(&mut self, now: Time, ttl: Duration) -> usize {
+        self.acknowledged = None;
+        let before = self.lines.len();
+        self.lines.retain(|line| !line.volatile && now.since(line.at) < ttl);
+        before - self.lines.len()
+    }
+
+    /// How many lines wait.
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// True when none wait.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(n: usize) -> Event {
+        Event {
+            sig: n,
+            row: 0,
+            args: Vec::new(),
+        }
+    }
+
+    fn push(mailbox: &mut Mailbox, n: usize, volatile: bool, at: u64) -> Result<Option<u64>, ()> {
+        mailbox.push(event(n), volatile, Time::from_millis(at), 3)
+    }
+
+    fn versions(answer: (u64, Vec<(u64, Event)>)) -> (u64, Vec<(u64, usize)>) {
+        (
+            answer.0,
+            answer
+                .1
+                .into_iter()
+                .map(|(version, event)| (version, event.sig))
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn versions_are_contiguous_and_start_at_the_clients() {
+        let mut mailbox = Mailbox::default();
+        assert_eq!(push(&mut mailbox, 1, false, 0), Ok(None));
+        assert_eq!(versions(mailbox.poll(7, 30)), (7, vec![(8, 1)]));
+        assert_eq!(push(&mut mailbox, 2, false, 0), Ok(Some(9)));
+        assert_eq!(push(&mut mailbox, 3, false, 0), Ok(Some(10)));
+        assert_eq!(push(&mut mailbox, 4, false, 0), Err(()));
+        assert_eq!(versions(mailbox.poll(8, 1)), (8, vec![(9, 2)]));
+        assert_eq!(versions(mailbox.poll(10, 30)), (10, vec![]));
+        assert_eq!(push(&mut mailbox, 5, false, 0), Ok(Some(11)));
+    }
+
+    #[test]
+    fn a_client_that_counts_wrong_loses_nothing() {
+        let mut mailbox = Mailbox::default();
+        mailbox.poll(0, 30);
+        assert_eq!(push(&mut mailbox, 1, false, 0), Ok(Some(1)));
+        assert_eq!(versions(mailbox.poll(0, 30)), (0, vec![(1, 1)]));
+        assert_eq!(versions(mailbox.poll(99, 30)), (1, vec![]), "never more than there is");
+        assert_eq!(versions(mailbox.poll(0, 30)), (1, vec![]), "never back");
+    }
+
+    #[test]
+    fn a_new_login_begins_anew() {
+        let mut mailbox = Mailbox::default();
+        mailbox.poll(5, 30);
+        push(&mut mailbox, 1, true, 900).unwrap();
+        push(&mut mailbox, 2, false, 100).unwrap();
+        push(&mut mailbox, 3, false, 900).unwrap();
+        assert_eq!(mailbox.restart(Time::from_millis(1_100), Duration::from_secs(1)), 2);
+        assert_eq!(versions(mailbox.poll(0, 30)), (0, vec![(1, 3)]));
+    }
+}

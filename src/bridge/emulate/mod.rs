@@ -1,0 +1,81 @@
+//! What RTM lacks, a file each. An emulation never names a Signaling event: its row binds each outcome.
+
+pub mod attrs;
+pub mod calls;
+pub mod channel;
+mod events;
+pub mod mailbox;
+pub mod rate;
+
+use crate::mapping::fact::Emulation;
+use crate::rtm::{RtmCall, RtmError, RtmReply};
+
+use super::run::Run;
+use super::session::{Session, Step};
+
+impl Session {
+    fn emulation(&self, run: &Run) -> Option<Emulation> {
+        self.context.tables.rows[run.row].emulation
+    }
+
+    /// Before the first step of a run.
+    pub(super) fn emulate_start(&mut self, run: &mut Run, _step: &mut Step<'_>) {
+        match self.emulation(run) {
+            Some(Emulation::SingleChannel) => self.hold_channel(run),
+            Some(Emulation::CloseCall) => self.closing_call(run),
+            _ => {}
+        }
+    }
+
+    /// After the last step, before the answer.
+    pub(super) fn emulate_done(&mut self, run: &mut Run, _step: &mut Step<'_>) {
+        if self.emulation(run) == Some(Emulation::SingleChannel) {
+            self.settle_list(run);
+        }
+    }
+
+    /// After the answer.
+    pub(super) fn emulate_end(&mut self, run: &Run, step: &mut Step<'_>) {
+        match self.emulation(run) {
+            Some(Emulation::SingleChannel) => self.release_channel(step),
+            Some(Emulation::CloseCall) => self.close_call(run),
+            _ => {}
+        }
+    }
+
+    /// A run's call goes out.
+    pub(super) fn before_call(&mut self, run: &Run, call: &RtmCall, step: &mut Step<'_>) {
+        match call {
+            RtmCall::Join { channel_id } => self.joining(run, channel_id),
+            RtmCall::Leave { channel_id } => self.left(channel_id),
+            RtmCall::LocalInvitationSend { invitation, .. } => self.calling(run, *invitation, step),
+            RtmCall::AddOrUpdateChannelAttributes { .. }
+            | RtmCall::DeleteChannelAttributesByKeys { .. }
+            | RtmCall::ClearChannelAttributes { .. } => self.writing(call),
+            _ => {}
+        }
+    }
+
+    /// A call's result is in.
+    pub(super) fn after_call(&mut self, call: &RtmCall, result: &Result<RtmReply, RtmError>, _step: &mut Step<'_>) {
+        match (call, result) {
+            (RtmCall::Join { channel_id }, result) => self.joined(channel_id, result),
+            (RtmCall::LocalInvitationSend { invitation, .. }, Err(_)) => {
+                self.calls.remove(calls::Role::Caller, *invitation);
+            }
+            (RtmCall::RemoteInvitationAccept { invitation, .. }, Ok(_)) => {
+                self.calls.answered(calls::Role::Callee, *invitation);
+            }
+            (RtmCall::RemoteInvitationAccept { invitation, .. }, Err(_)) => {
+                self.calls.remove(calls::Role::Callee, *invitation);
+            }
+            (
+                RtmCall::AddOrUpdateChannelAttributes { .. }
+                | RtmCall::DeleteChannelAttributesByKeys { .. }
+                | RtmCall::ClearChannelAttributes { .. },
+                Err(_),
+            ) => self.write_failed(call),
+            _ => {}
+        }
+    }
+}

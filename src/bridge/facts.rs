@@ -1,0 +1,73 @@
+//! Facts that steps and outcomes ask for.
+
+use crate::mapping::expr::StateField;
+use crate::mapping::fact::{Cond, Fact};
+use crate::rtm::limits::MEMBERS_CUT_OFF;
+use crate::value::{Text, Value};
+
+use super::emulate::calls::Role;
+use super::run::Run;
+use super::session::Session;
+
+impl Session {
+    /// True when all of them hold for the run.
+    pub(super) fn holds(&self, conds: &[Cond], run: &Run) -> bool {
+        conds.iter().all(|cond| self.fact(cond.fact, run) != cond.negated)
+    }
+
+    fn fact(&self, fact: Fact, run: &Run) -> bool {
+        let entry = || self.calls.find(&self.channel_of(run)?, &self.account_of(run)?, None);
+        match fact {
+            Fact::Joined => {
+                let name = self.channel_of(run);
+                self.channel
+                    .as_ref()
+                    .is_some_and(|c| c.joined && Some(&c.name) == name.as_ref())
+            }
+            Fact::InOtherChannel => {
+                let name = self.channel_of(run);
+                self.channel.as_ref().is_some_and(|c| Some(&c.name) != name.as_ref())
+            }
+            Fact::OneSelf => self.account_of(run).is_some_and(|account| account == self.account),
+            Fact::Ringing => entry().is_some_and(|e| !e.answered),
+            Fact::Answered => entry().is_some_and(|e| e.answered),
+            Fact::Caller => entry().is_some_and(|e| e.role == Role::Caller),
+            Fact::Callee => entry().is_some_and(|e| e.role == Role::Callee),
+            Fact::OpenCall => entry().is_some(),
+            Fact::Grace => self.socket.is_none(),
+            Fact::Over512 => self
+                .channel
+                .as_ref()
+                .is_some_and(|c| c.count() > MEMBERS_CUT_OFF as u64),
+            Fact::Can(kind) => (self.context.can)(kind),
+            Fact::Flag(slot) => run.slots.get(slot) == Some(&Value::Bool(true)),
+        }
+    }
+
+    /// The account that a run is about.
+    pub(super) fn account_of(&self, run: &Run) -> Option<Text> {
+        let slot = self.context.tables.rows[run.row].account?;
+        run.slots.get(slot)?.as_text().cloned()
+    }
+
+    /// The channel that a run is about.
+    pub(super) fn channel_of(&self, run: &Run) -> Option<Text> {
+        let slot = self.context.tables.rows[run.row].channel?;
+        run.slots.get(slot)?.as_text().cloned()
+    }
+
+    /// A field of the state, as tables name it.
+    pub(super) fn state(&self, field: StateField) -> Value {
+        match field {
+            StateField::Account => self.account.clone().into(),
+            StateField::Line => self.line.clone().into(),
+            StateField::Channel => self.channel.as_ref().map_or(Value::Null, |c| c.name.clone().into()),
+            StateField::Cid => Value::Int(self.cids),
+            StateField::MemberCount => Value::Int(
+                self.channel
+                    .as_ref()
+                    .map_or(0, |c| i64::try_from(c.count()).unwrap_or(i64::MAX)),
+            ),
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! What goes into a session and what comes out of it.
+//!
+//! Everything that is not a function of recorded inputs enters as one (decisions H12): verdicts, lines, ids by
+//! [`Names`], the clock. So the same inputs give the same effects, byte for byte.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::mapping::Tables;
+use crate::mapping::row::{CodeId, FailId, RowId, SigId};
+use crate::mapping::wire::Wire;
+use crate::rtm::{CallKind, InvitationId, RtmCall, RtmError, RtmEvent, RtmReply};
+use crate::time::Time;
+use crate::value::{Text, Value};
+
+/// One connection of a client; numbers are the shell's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SocketId(pub u64);
+
+/// A call of a client: the number that it gave, and the wire function that it used.
+///
+/// Call numbers begin anew on each socket, so an answer goes by socket and number (decisions H4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallRef {
+    /// The socket that asked.
+    pub socket: SocketId,
+    /// The client's number.
+    pub id: i64,
+    /// The position of the function in the wire tables; [`LOGIN`] for the login frame.
+    pub function: usize,
+}
+
+/// The function number of the login frame.
+pub const LOGIN: usize = usize::MAX;
+
+/// Names in both directions; a function of the names alone, recorded in traces.
+pub trait Names: Send + Sync {
+    /// The RTM user id of a legacy account.
+    fn user_id(&self, account: &Text) -> Text;
+    /// The legacy account of an RTM user id.
+    fn account(&self, user_id: &Text) -> Text;
+    /// The RTM channel id of a legacy channel name.
+    fn channel_id(&self, channel: &Text) -> Text;
+    /// The legacy channel name of an RTM channel id.
+    fn channel(&self, channel_id: &Text) -> Text;
+    /// The legacy number of an account.
+    fn uid(&self, account: &Text) -> i64;
+}
+
+/// What a session is given for good.
+#[derive(Clone)]
+pub struct SessionContext {
+    /// The tables.
+    pub tables: Arc<Tables>,
+    /// The wire of the client's family; none for clients that take events by their documented names.
+    pub wire: Option<Arc<Wire>>,
+    /// Names in both directions.
+    pub names: Arc<dyn Names>,
+    /// Calls that the upstream has.
+    pub can: Arc<dyn Fn(CallKind) -> bool + Send + Sync>,
+    /// Times and bounds.
+    pub limits: SessionLimits,
+}
+
+/// Times and bounds of a session (`config.example.toml` names the defaults).
+#[derive(Clone, Copy, Debug)]
+pub struct SessionLimits {
+    /// How long RTM may take to log in.
+    pub login: Duration,
+    /// How long a session without a client is kept.
+    pub grace: Duration,
+    /// How long the channel of a resumed session is kept for the client to join it again.
+    pub rejoin: Duration,
+    /// How long a call rings when its caller does not say.
+    pub invite: Duration,
+    /// Lines that wait for a client.
+    pub mailbox: usize,
+    /// How long they wait.
+    pub mailbox_ttl: Duration,
+    /// Messages a second.
+    pub messages_per_second: u32,
+    /// Whether a message over the rate is swallowed instead of refused.
+    pub discard_over_rate: bool,
+}
+
+impl Default for SessionLimits {
+    fn default() -> Self {
+        Self {
+            login: Duration::from_secs(4),
+            grace: Duration::from_secs(30),
+            rejoin: Duration::from_secs(10),
+            invite: Duration::from_secs(20),
+            mailbox: 200,
+            mailbox_ttl: Duration::from_secs(3600),
+            messages_per_second: 60,
+            discard_over_rate: false,
+        }
+    }
+}
+
+/// What happens to a session.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A client wants to log in; `verdict` is what its token and account are worth.
+    Admitted {
+        /// Where to answer.
+        call: CallRef,
+        /// `Err` with the reason for a refusal.
+        verdict: Result<(), Text>,
+        /// The line that identifies the session from now on.
+        line: Text,
+        /// The login call's arguments, in the row's order.
+        args: Vec<Value>,
+    },
+    /// Another socket of the same client takes over: a twin, or a return in the grace time.
+    Attached {
+        /// Where to answer.
+        call: CallRef,
+        /// A return: the client knows nothing of what was before.
+        resumed: bool,
+        /// The line of this socket.
+        line: Text,
+    },
+    /// A call of a row.
+    Call {
+        /// Who asks.
+        call: CallRef,
+        /// The row.
+        row: RowId,
+        /// Its arguments, in the row's order.
+        args: Vec<Value>,
+    },
+    /// A call that a front found wrong: answered in the row's own form.
+    Refused {
+        /// Who asks.
+        call: CallRef,
+        /// The row.
+        row: RowId,
+        /// Why not.
+        reason: Text,
+    },
+    /// The mailbox: acknowledge all up to `ver_clear`, fetch at most `max`.
+    Poll {
+        /// Who asks.
+        call: CallRef,
+        /// The last version that the client has.
+        ver_clear: u64,
+        /// How many it takes.
+        max: usize,
+    },
+    /// RTM answers.
+    RtmReply {
+        /// The number of [`Effect::Rtm`].
+        request: u64,
+        /// Its result.
+        result: Result<RtmReply, RtmError>,
+    },
+    /// RTM tells something.
+    RtmEvent(RtmEvent),
+    /// The upstream is there, or not.
+    Upstream(bool),
+    /// A timer that the session has set.
+    Timer(TimerKey),
+    /// A socket is gone.
+    FrontClosed(SocketId),
+}
+
+/// What a session wants done, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Call RTM.
+    Rtm {
+        /// The number to answer with.
+        request: u64,
+        /// The call.
+        call: RtmCall,
+    },
+    /// Answer a client's call; exactly one for each.
+    Answer {
+        /// Whose.
+        call: CallRef,
+        /// The row that answers.
+        row: RowId,
+        /// The answer.
+        answer: Answer,
+    },
+    /// Answer a poll.
+    Mailbox {
+        /// Whose.
+        call: CallRef,
+        /// All up to this version is acknowledged.
+        ver_clear: u64,
+        /// The next ones.
+        lines: Vec<(u64, Event)>,
+    },
+    /// Tell a client something.
+    Notify {
+        /// The socket.
+        socket: SocketId,
+        /// How.
+        form: Form,
+        /// What.
+        event: Event,
+    },
+    /// Set a timer, in place of one with the same key.
+    SetTimer {
+        /// Its key.
+        key: TimerKey,
+        /// When.
+        at: Time,
+    },
+    /// A translation was not exact: for logs and metrics.
+    Note {
+        /// The row.
+        row: RowId,
+        /// The limitation.
+        code: CodeId,
+    },
+    /// Something was dropped for want of room: for logs and metrics.
+    Dropped(&'static str),
+    /// Close a socket, after what was written to it.
+    Close(SocketId),
+    /// The session is over.
+    End,
+}
+
+/// How a notification travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// By its documented name.
+    Direct,
+    /// As a mailbox line of that version.
+    Mailbox(u64),
+    /// As a line of the channel.
+    Channel {
+        /// The channel's number in this session.
+        cid: u64,
+        /// The line's number in the channel.
+        msgid: u64,
+    },
+    /// As control frames.
+    Control,
+}
+
+/// A Signaling event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Which.
+    pub sig: SigId,
+    /// The row that made it.
+    pub row: RowId,
+    /// Its arguments, in order.
+    pub args: Vec<Value>,
+}
+
+/// The answer to a call.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answer {
+    /// A refusal.
+    pub failure: Option<Refusal>,
+    /// The events that the answer consists of.
+    pub events: Vec<Event>,
+    /// Fields of the row's answer, in the row's order.
+    pub fields: Vec<Value>,
+}
+
+/// A refusal of a call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// Its class.
+    pub class: FailId,
+    /// Its text.
+    pub reason: Text,
+    /// The number that the session's family makes of it.
+    pub ecode: i64,
+    /// The event that tells it where events tell it.
+    pub event: Event,
+}
+
+/// A timer of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TimerKey {
+    /// RTM's time to log in.
+    Login,
+    /// The time without a client.
+    Grace,
+    /// The time to join the old channel again.
+    Rejoin,
+    /// The time that a call rings.
+    Invite(InvitationId),
+    /// The time until a request is tried again.
+    Retry(u64),
+    /// The time until gathered calls may travel again.
+    Gather(CallKind),
+}

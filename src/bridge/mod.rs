@@ -1,0 +1,22 @@
+//! The session engine: pure, `(state, input, now) → effects`.
+//!
+//! A [`Session`] runs the rows of the tables for one legacy client. It does no I/O, reads no clock, parses no JSON and
+//! uses no randomness; the shell around it does. What RTM lacks is emulated in [`emulate`], a file each.
+
+mod admit;
+mod deliver;
+pub mod emulate;
+mod facts;
+mod io;
+mod outcome;
+mod requests;
+mod run;
+mod scope;
+mod session;
+
+pub use admit::{Admission, Existing, Newcomer, admit};
+pub use io::{
+    Answer, CallRef, Effect, Event, Form, Input, LOGIN, Names, Refusal, SessionContext, SessionLimits, SocketId,
+    TimerKey,
+};
+pub use session::Session;

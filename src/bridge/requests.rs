@@ -1,0 +1,353 @@
+//! Requests to RTM: issued, waited for, tried again, sent together.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::mapping::row::{AnswerAt, CallTemplate, Handling, RtmStep, StepKind};
+use crate::rtm::{BadField, CallKind, RtmCall, RtmError, RtmReply};
+use crate::time::Time;
+use crate::value::{Text, Value};
+
+use super::io::{Effect, TimerKey};
+use super::run::{Run, RunId};
+use super::session::{Session, Step};
+
+/// A request is tried again at most this often; then its error is taken as it is.
+const MAX_TRIES: u32 = 20;
+/// Requests that may wait behind one that is tried again.
+const MAX_BEHIND: usize = 200;
+
+/// A request that is out, or waits.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    /// The run and its step; none for a call aside.
+    pub asked_by: Vec<Asker>,
+    pub call: RtmCall,
+    pub tries: u32,
+}
+
+/// Who waits for a request.
+#[derive(Clone, Debug)]
+pub(super) struct Asker {
+    pub run: RunId,
+    pub step: usize,
+    /// The item that it added to a gathered call.
+    pub item: Option<Value>,
+}
+
+/// Everything about requests.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Requests {
+    next: u64,
+    out: HashMap<u64, Request>,
+    /// Kinds of which one is being tried again, and those behind it, which keep their order.
+    behind: HashMap<CallKind, VecDeque<u64>>,
+    /// Kinds that travel together: when the last one went, and who waits.
+    gathered: HashMap<CallKind, Gathered>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Gathered {
+    last: Option<Time>,
+    waiting: Vec<Asker>,
+    armed: bool,
+}
+
+impl Session {
+    /// Issues the RTM step at `at` of a run. `Err` is the outcome that a call which cannot be built leads to.
+    pub(super) fn issue(&mut self, run: &mut Run, at: usize, step: &mut Step<'_>) -> Result<(), Option<usize>> {
+        let tables = self.context.tables.clone();
+        let StepKind::Rtm(rtm) = &tables.rows[run.row].steps[at].kind else {
+            return Ok(());
+        };
+        if let Some(gather) = &rtm.gather {
+            let item = self.eval(&gather.item, run);
+            run.open += 1;
+            let asker = Asker {
+                run: run.id,
+                step: at,
+                item: Some(item),
+            };
+            let kind = rtm.call.kind;
+            self.requests.gathered.entry(kind).or_default().waiting.push(asker);
+            self.send_gathered(kind, rtm, step);
+            return Ok(());
+        }
+        let call = match self.build(run, &rtm.call) {
+            Ok(call) => call,
+            Err(_) => return Err(bad_call_outcome(rtm)),
+        };
+        run.open += 1;
+        let asked_by = vec![Asker {
+            run: run.id,
+            step: at,
+            item: None,
+        }];
+        self.before_call(run, &call, step);
+        if !self.send(
+            Request {
+                asked_by,
+                call,
+                tries: 0,
+            },
+            step,
+        ) {
+            run.open -= 1;
+            return Err(bad_call_outcome(rtm));
+        }
+        Ok(())
+    }
+
+    /// Sends a call whose result nobody waits for.
+    pub(super) fn send_aside(&mut self, call: RtmCall, step: &mut Step<'_>) {
+        self.send(
+            Request {
+                asked_by: Vec::new(),
+                call,
+                tries: 0,
+            },
+            step,
+        );
+    }
+
+    /// Sends a request, or puts it behind one of its kind that is being tried again. False when there is no room.
+    fn send(&mut self, request: Request, step: &mut Step<'_>) -> bool {
+        let kind = request.call.kind();
+        self.requests.next += 1;
+        let number = self.requests.next;
+        if let Some(behind) = self.requests.behind.get_mut(&kind) {
+            if behind.len() >= MAX_BEHIND {
+                step.out.push(Effect::Dropped("requests"));
+                return false;
+            }
+            behind.push_back(number);
+        } else {
+            step.out.push(Effect::Rtm {
+                request: number,
+                call: request.call.clone(),
+            });
+        }
+        self.requests.out.insert(number, request);
+        true
+    }
+
+    /// Sends what has gathered, if it is time; else sees to it that it is sent then.
+    fn send_gathered(&mut self, kind: CallKind, rtm: &RtmStep, step: &mut Step<'_>) {
+        let Some(gather) = &rtm.gather else { return };
+        let gathered = self.requests.gathered.entry(kind).or_default();
+        let due = gathered.last.map_or(step.now, |last| last + gather.every);
+        if gathered.waiting.is_empty() {
+            return;
+        }
+        if due > step.now {
+            if !gathered.armed {
+                gathered.armed = true;
+                step.out.push(Effect::SetTimer {
+                    key: TimerKey::Gather(kind),
+                    at: due,
+                });
+            }
+            return;
+        }
+        gathered.last = Some(step.now);
+        let count = gathered.waiting.len().min(gather.max);
+        let asked_by: Vec<Asker> = gathered.waiting.drain(..count).collect();
+        if !gathered.waiting.is_empty() {
+            gathered.armed = true;
+            step.out.push(Effect::SetTimer {
+                key: TimerKey::Gather(kind),
+                at: step.now + gather.every,
+            });
+        }
+        let mut items: Vec<Value> = Vec::new();
+        for item in asked_by.iter().filter_map(|asker| asker.item.clone()) {
+            if !items.contains(&item) {
+                items.push(item);
+            }
+        }
+        let mut values = vec![Value::Null; kind.fields().len()];
+        values[gather.arg] = Value::List(items);
+        if let Ok(call) = kind.build(&values) {
+            self.send(
+                Request {
+                    asked_by,
+                    call,
+                    tries: 0,
+                },
+                step,
+            );
+        }
+    }
+
+    /// The time for gathered calls has come.
+    pub(super) fn gather_due(&mut self, kind: CallKind, step: &mut Step<'_>) {
+        let Some(gathered) = self.requests.gathered.get_mut(&kind) else {
+            return;
+        };
+        gathered.armed = false;
+        let Some(first) = gathered.waiting.first() else { return };
+        let Some(row) = self.runs.get(&first.run).map(|run| run.row) else {
+            gathered.waiting.remove(0);
+            return self.gather_due(kind, step);
+        };
+        let at = first.step;
+        let tables = self.context.tables.clone();
+        if let StepKind::Rtm(rtm) = &tables.rows[row].steps[at].kind {
+            self.send_gathered(kind, rtm, step);
+        }
+    }
+
+    /// RTM's answer to a request.
+    pub(super) fn replied(&mut self, number: u64, result: Result<RtmReply, RtmError>, step: &mut Step<'_>) {
+        let Some(mut request) = self.requests.out.remove(&number) else {
+            return;
+        };
+        let kind = request.call.kind();
+        if let Err(error) = result
+            && request.tries < MAX_TRIES
+            && let Some(wait) = self.wait_for(&request, error)
+        {
+            request.tries += 1;
+            self.requests.behind.entry(kind).or_default();
+            self.requests.out.insert(number, request);
+            step.out.push(Effect::SetTimer {
+                key: TimerKey::Retry(number),
+                at: step.now + wait,
+            });
+            return;
+        }
+        let was_tried_again = request.tries > 0;
+        self.after_call(&request.call, &result, step);
+        for asker in request.asked_by {
+            self.deal(asker, result.clone(), step);
+        }
+        if was_tried_again {
+            self.release_behind(kind, step);
+        }
+    }
+
+    /// The time to try a request again.
+    pub(super) fn retry_due(&mut self, number: u64, step: &mut Step<'_>) {
+        if let Some(request) = self.requests.out.get(&number) {
+            step.out.push(Effect::Rtm {
+                request: number,
+                call: request.call.clone(),
+            });
+        }
+    }
+
+    fn wait_for(&self, request: &Request, error: RtmError) -> Option<std::time::Duration> {
+        let asker = request.asked_by.first()?;
+        let row = self.runs.get(&asker.run)?.row;
+        let StepKind::Rtm(rtm) = &self.context.tables.rows[row].steps[asker.step].kind else {
+            return None;
+        };
+        rtm.waits.iter().find(|(e, _)| *e == error).map(|(_, wait)| *wait)
+    }
+
+    fn release_behind(&mut self, kind: CallKind, step: &mut Step<'_>) {
+        for number in self.requests.behind.remove(&kind).unwrap_or_default() {
+            if let Some(request) = self.requests.out.get(&number) {
+                step.out.push(Effect::Rtm {
+                    request: number,
+                    call: request.call.clone(),
+                });
+            }
+        }
+    }
+
+    /// A result for one of those who wait.
+    fn deal(&mut self, asker: Asker, result: Result<RtmReply, RtmError>, step: &mut Step<'_>) {
+        let Some(mut run) = self.runs.remove(&asker.run) else {
+            return;
+        };
+        let tables = self.context.tables.clone();
+        let row = &tables.rows[run.row];
+        let StepKind::Rtm(rtm) = &row.steps[asker.step].kind else {
+            return;
+        };
+        run.open -= 1;
+        match result {
+            Ok(reply) => {
+                let value = reply.to_value();
+                if let Some(at) = &rtm.value {
+                    run.value = self.part(&value, at.as_ref(), &run);
+                }
+                if let Some(expect) = &rtm.expect
+                    && self.part(&value, expect.at.as_ref(), &run) != expect.is
+                {
+                    return self.conclude(run, Some(expect.otherwise), step);
+                }
+                if let Some(slot) = rtm.bind {
+                    run.slots[slot] = value;
+                }
+                if row.answer.at == AnswerAt::First && rtm.expect.is_none() && !run.answered {
+                    self.answer(&mut run, step);
+                }
+            }
+            Err(error) => {
+                run.error = Some(error);
+                let handling = rtm.errors.iter().find(|(e, _)| *e == error).map(|(_, h)| *h);
+                if let Some(Handling::Outcome(outcome)) = handling {
+                    return self.conclude(run, Some(outcome), step);
+                }
+            }
+        }
+        self.advance(run, step);
+    }
+
+    fn part(&self, value: &Value, at: Option<&crate::mapping::expr::Expr>, run: &Run) -> Value {
+        match at {
+            None => value.clone(),
+            Some(at) => value.get(&self.eval(at, run).into_text()).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// Results of a run that is over are nobody's.
+    pub(super) fn forget_requests(&mut self, run: RunId) {
+        for request in self.requests.out.values_mut() {
+            request.asked_by.retain(|asker| asker.run != run);
+        }
+    }
+
+    /// Builds a call; the invitation is the run's own.
+    pub(super) fn build(&mut self, run: &mut Run, template: &CallTemplate) -> Result<RtmCall, BadField> {
+        let mut values = Vec::with_capacity(template.args.len());
+        for arg in &template.args {
+            values.push(match arg {
+                Some(expr) => self.eval(expr, run),
+                None => self.invitation_for(run, template.kind),
+            });
+        }
+        template.kind.build(&values)
+    }
+
+    fn invitation_for(&mut self, run: &mut Run, kind: CallKind) -> Value {
+        let id = if kind == CallKind::LocalInvitationSend {
+            Some(self.calls.new_invitation())
+        } else if run.invitation.is_some() {
+            run.invitation
+        } else {
+            let pair: Option<(Text, Text)> = self.channel_of(run).zip(self.account_of(run));
+            pair.and_then(|(channel, peer)| self.calls.find(&channel, &peer, role_of(kind)).map(|e| e.invitation))
+        };
+        run.invitation = id;
+        id.map_or(Value::Null, |id| Value::Int(i64::try_from(id.0).unwrap_or(i64::MAX)))
+    }
+}
+
+fn role_of(kind: CallKind) -> Option<super::emulate::calls::Role> {
+    use super::emulate::calls::Role;
+    match kind {
+        CallKind::LocalInvitationCancel => Some(Role::Caller),
+        CallKind::RemoteInvitationAccept | CallKind::RemoteInvitationRefuse => Some(Role::Callee),
+        _ => None,
+    }
+}
+
+/// A call that RTM's types refuse (an id that has no RTM form, say) goes where RTM's last error would go.
+fn bad_call_outcome(rtm: &RtmStep) -> Option<usize> {
+    rtm.errors.iter().rev().find_map(|(_, handling)| match handling {
+        Handling::Outcome(outcome) => Some(*outcome),
+        Handling::Continue => None,
+    })
+}

@@ -1,0 +1,307 @@
+//! One legacy client's session.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::mapping::wire::Target;
+use crate::rtm::RtmCall;
+use crate::time::Time;
+use crate::value::{Text, Value};
+
+use super::emulate::calls::Calls;
+use super::emulate::channel::Channel;
+use super::emulate::mailbox::Mailbox;
+use super::emulate::rate::Bucket;
+use super::io::{Answer, CallRef, Effect, Input, SessionContext, SocketId, TimerKey};
+use super::requests::Requests;
+use super::run::{Run, RunId};
+
+/// Runs that wait for the channel lane; more are refused.
+const MAX_WAITING: usize = 200;
+
+/// The engine's state for one client.
+pub struct Session {
+    pub(super) context: SessionContext,
+    pub(super) account: Text,
+    pub(super) line: Text,
+    /// The socket that is written to; none in the grace time.
+    pub(super) socket: Option<SocketId>,
+    pub(super) runs: HashMap<RunId, Run>,
+    pub(super) next_run: RunId,
+    pub(super) lane_holder: Option<RunId>,
+    pub(super) lane: VecDeque<Run>,
+    pub(super) requests: Requests,
+    pub(super) channel: Option<Channel>,
+    /// Channels joined so far: the number of the current one.
+    pub(super) cids: i64,
+    pub(super) calls: Calls,
+    pub(super) mailbox: Mailbox,
+    pub(super) rate: Bucket,
+    pub(super) logged_in: bool,
+    pub(super) reconnecting: bool,
+    pub(super) upstream: bool,
+    pub(super) over: bool,
+}
+
+/// The moment of a step, and what it leads to.
+pub(super) struct Step<'o> {
+    pub now: Time,
+    pub out: &'o mut Vec<Effect>,
+}
+
+impl Session {
+    /// A session for an account, before its login.
+    pub fn new(context: SessionContext, account: Text) -> Self {
+        Self {
+            context,
+            account,
+            line: "".into(),
+            socket: None,
+            runs: HashMap::new(),
+            next_run: 0,
+            lane_holder: None,
+            lane: VecDeque::new(),
+            requests: Requests::default(),
+            channel: None,
+            cids: 0,
+            calls: Calls::default(),
+            mailbox: Mailbox::default(),
+            rate: Bucket::default(),
+            logged_in: false,
+            reconnecting: false,
+            upstream: true,
+            over: false,
+        }
+    }
+
+    /// Takes one input at one moment; what it leads to is added to `out`, in order.
+    pub fn step(&mut self, now: Time, input: Input, out: &mut Vec<Effect>) {
+        if self.over {
+            return;
+        }
+        let step = &mut Step { now, out };
+        match input {
+            Input::Admitted {
+                call,
+                verdict,
+                line,
+                args,
+            } => self.admitted(call, verdict, line, args, step),
+            Input::Attached { call, resumed, line } => self.attached(call, resumed, line, step),
+            Input::Call { call, row, args } => self.called(call, row, args, step),
+            Input::Refused { call, row, reason } => {
+                let run = self.run_for(call, row, Vec::new());
+                self.refuse(run, &reason, step);
+            }
+            Input::Poll { call, ver_clear, max } => {
+                let (ver_clear, lines) = self.mailbox.poll(ver_clear, max);
+                step.out.push(Effect::Mailbox { call, ver_clear, lines });
+            }
+            Input::RtmReply { request, result } => self.replied(request, result, step),
+            Input::RtmEvent(event) => self.rtm_event(event, step),
+            Input::Upstream(up) => self.upstream_changed(up, step),
+            Input::Timer(key) => self.timer(key, step),
+            Input::FrontClosed(socket) => self.front_closed(socket, step),
+        }
+    }
+
+    /// The account that the session is for.
+    pub fn account(&self) -> &Text {
+        &self.account
+    }
+
+    /// The line of the session's latest login.
+    pub fn line(&self) -> &Text {
+        &self.line
+    }
+
+    /// True when a client is there.
+    pub fn is_live(&self) -> bool {
+        self.socket.is_some()
+    }
+
+    /// The name of the client's family, for the numbers of failures.
+    pub(super) fn family(&self) -> &str {
+        self.context.wire.as_ref().map_or("api", |wire| &wire.family)
+    }
+
+    fn admitted(
+        &mut self,
+        call: CallRef,
+        verdict: Result<(), Text>,
+        line: Text,
+        args: Vec<Value>,
+        step: &mut Step<'_>,
+    ) {
+        self.line = line;
+        self.socket = Some(call.socket);
+        let Some(row) = self.login_row() else { return };
+        let run = self.run_for(call, row, args);
+        match verdict {
+            Err(reason) => {
+                self.refuse(run, &reason, step);
+                self.end(step);
+            }
+            Ok(()) => {
+                step.out.push(Effect::SetTimer {
+                    key: TimerKey::Login,
+                    at: step.now + self.context.limits.login,
+                });
+                self.start(run, step);
+                self.login_settled(step);
+            }
+        }
+    }
+
+    /// A login that was answered is either a session, or the end of it.
+    fn login_settled(&mut self, step: &mut Step<'_>) {
+        if self.logged_in {
+            return;
+        }
+        let answered = step.out.iter().rev().find_map(|effect| match effect {
+            Effect::Answer { answer, .. } => Some(answer.failure.is_none()),
+            _ => None,
+        });
+        match answered {
+            Some(true) => self.logged_in = true,
+            Some(false) => self.end(step),
+            None => {}
+        }
+    }
+
+    fn attached(&mut self, call: CallRef, resumed: bool, line: Text, step: &mut Step<'_>) {
+        self.socket = Some(call.socket);
+        self.line = line;
+        if resumed {
+            let dropped = self.mailbox.restart(step.now, self.context.limits.mailbox_ttl);
+            if dropped > 0 {
+                step.out.push(Effect::Dropped("mailbox lines of an earlier login"));
+            }
+            if let Some(channel) = &mut self.channel {
+                channel.muted = true;
+                step.out.push(Effect::SetTimer {
+                    key: TimerKey::Rejoin,
+                    at: step.now + self.context.limits.rejoin,
+                });
+            }
+        }
+        let Some(row) = self.login_row() else { return };
+        let mut run = self.run_for(call, row, Vec::new());
+        self.answer(&mut run, step);
+    }
+
+    fn login_row(&self) -> Option<usize> {
+        match &self.context.wire {
+            Some(wire) => match &wire.login.target {
+                Target::Row(row) => Some(row.row),
+                Target::Local(_) => None,
+            },
+            None => self.context.tables.row_named("login.login"),
+        }
+    }
+
+    fn called(&mut self, call: CallRef, row: usize, args: Vec<Value>, step: &mut Step<'_>) {
+        let run = self.run_for(call, row, args);
+        if !self.upstream {
+            return self.refuse(run, "failed", step);
+        }
+        if self.lane.len() >= MAX_WAITING {
+            return self.refuse(run, "too often", step);
+        }
+        let limits = self.context.limits;
+        if self.context.tables.rows[row].limited && !self.rate.take(step.now, limits.messages_per_second) {
+            if limits.discard_over_rate {
+                // Legacy servers swallowed what was over the rate, and said nothing.
+                step.out.push(Effect::Dropped("messages over the rate"));
+                step.out.push(Effect::Answer {
+                    call,
+                    row,
+                    answer: Answer::default(),
+                });
+                return;
+            }
+            return self.refuse(run, "too often", step);
+        }
+        self.start(run, step);
+        self.after_logout(call, step);
+    }
+
+    fn run_for(&mut self, call: CallRef, row: usize, args: Vec<Value>) -> Run {
+        let mut run = self.new_run(row, args);
+        run.call = Some(call);
+        run
+    }
+
+    /// A function that ends the session has been answered.
+    fn after_logout(&mut self, call: CallRef, step: &mut Step<'_>) {
+        let ends = self
+            .context
+            .wire
+            .as_ref()
+            .is_some_and(|wire| wire.function(call.function).ends);
+        let answered = step
+            .out
+            .iter()
+            .any(|e| matches!(e, Effect::Answer { call: c, .. } if *c == call));
+        if ends && answered {
+            self.end(step);
+        }
+    }
+
+    fn upstream_changed(&mut self, up: bool, step: &mut Step<'_>) {
+        self.upstream = up;
+        if !up {
+            step.out.push(Effect::SetTimer {
+                key: TimerKey::Grace,
+                at: step.now + self.context.limits.grace,
+            });
+        }
+    }
+
+    fn timer(&mut self, key: TimerKey, step: &mut Step<'_>) {
+        match key {
+            TimerKey::Login if !self.logged_in => {
+                let login = self
+                    .runs
+                    .values()
+                    .find(|run| Some(run.row) == self.login_row())
+                    .map(|run| run.id);
+                if let Some(run) = login.and_then(|id| self.runs.remove(&id)) {
+                    self.forget_requests(run.id);
+                    self.refuse(run, "timeout", step);
+                }
+                self.send_aside(RtmCall::Logout {}, step);
+                self.end(step);
+            }
+            TimerKey::Grace if self.socket.is_none() || !self.upstream => {
+                self.send_aside(RtmCall::Logout {}, step);
+                if !self.mailbox.is_empty() {
+                    step.out
+                        .push(Effect::Dropped("mailbox lines of a client that did not come back"));
+                }
+                self.end(step);
+            }
+            TimerKey::Rejoin => {
+                if let Some(channel) = self.channel.as_ref().filter(|c| c.muted) {
+                    let channel_id = channel.id.clone();
+                    self.channel = None;
+                    self.send_aside(RtmCall::Leave { channel_id }, step);
+                }
+            }
+            TimerKey::Invite(invitation) => self.call_timed_out(invitation, step),
+            TimerKey::Retry(request) => self.retry_due(request, step),
+            TimerKey::Gather(kind) => self.gather_due(kind, step),
+            TimerKey::Login | TimerKey::Grace => {}
+        }
+    }
+
+    fn front_closed(&mut self, socket: SocketId, step: &mut Step<'_>) {
+        if self.socket != Some(socket) {
+            return;
+        }
+        self.socket = None;
+        step.out.push(Effect::SetTimer {
+            key: TimerKey::Grace,
+            at: step.now + self.context.limits.grace,
+        });
+    }
+}

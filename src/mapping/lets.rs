@@ -1,0 +1,63 @@
+//! Values that rows read out of their arguments, also out of JSON text inside them.
+
+use crate::value::Value;
+
+use super::row::{Default_, Let};
+use super::ty::SigType;
+
+impl Let {
+    /// The value, given that of `from`: typed, with its default and its bounds.
+    ///
+    /// Text that is no JSON, or has no such key of that type, gives the default: apps put anything into `extra`.
+    pub fn compute(&self, from: Value, invite_timeout_secs: i64) -> Value {
+        let found = match &self.json {
+            None => Some(from),
+            Some(key) => Value::from_json(&from.into_text())
+                .ok()
+                .and_then(|json| json.get(key).cloned()),
+        };
+        let typed = found.and_then(|value| typed(value, self.ty));
+        let value = typed.unwrap_or_else(|| match &self.otherwise {
+            Default_::Value(value) => value.clone(),
+            Default_::InviteTimeout => Value::Int(invite_timeout_secs),
+        });
+        match (value, self.clamp) {
+            (Value::Int(n), Some((low, high))) => Value::Int(n.clamp(low, high)),
+            (value, _) => value,
+        }
+    }
+}
+
+/// A value as its type writes it; `None` when it is none of that type.
+pub fn typed(value: Value, ty: SigType) -> Option<Value> {
+    match ty {
+        SigType::Flag => flag(&value).map(Value::Bool),
+        SigType::Int | SigType::Seconds => int(&value).map(Value::Int),
+        _ if value.is_null() => None,
+        SigType::Accounts | SigType::Ints => value.as_list().is_some().then_some(value),
+        _ => Some(Value::Text(value.into_text())),
+    }
+}
+
+fn flag(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(b) => Some(*b),
+        Value::Int(n) => Some(*n != 0),
+        Value::Text(text) => match &**text {
+            "1" | "true" => Some(true),
+            "0" | "false" | "" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn int(value: &Value) -> Option<i64> {
+    match value {
+        Value::Int(n) => Some(*n),
+        Value::Float(x) if x.is_finite() => Some(x.trunc() as i64),
+        Value::Text(text) => text.trim().parse().ok(),
+        Value::Bool(b) => Some(i64::from(*b)),
+        _ => None,
+    }
+}
