@@ -1,6 +1,8 @@
 //! sigbridge: legacy Signaling clients on the left, RTM 1.x on the right.
 pub mod bridge;
+pub mod config;
 pub mod diag;
+pub mod front;
 pub mod ident;
 pub mod mapping;
 pub mod rtm;

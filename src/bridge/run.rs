@@ -229,6 +229,7 @@ impl Session {
             .map(|(_, expr)| self.eval(expr, run))
             .collect();
         let events = std::mem::take(&mut run.events);
+        let refused = run.refusal.is_some();
         let answer = Answer {
             failure: run.refusal.take(),
             events: events.clone(),
@@ -244,6 +245,7 @@ impl Session {
                 self.deliver(event, step);
             }
         }
+        self.after_answer(call, refused, step);
     }
 
     /// The run is over: the lane, the emulation, the outer run.

@@ -11,10 +11,12 @@ use super::emulate::calls::Calls;
 use super::emulate::channel::Channel;
 use super::emulate::mailbox::Mailbox;
 use super::emulate::rate::Bucket;
-use super::io::{Answer, CallRef, Effect, Input, SessionContext, SocketId, TimerKey};
+use super::io::{Answer, CallRef, Effect, Input, LOGIN, SessionContext, SocketId, TimerKey};
 use super::requests::Requests;
 use super::run::{Run, RunId};
 
+/// Sockets that may wait for one login; clients race with two.
+const MAX_TWINS: usize = 4;
 /// Runs that wait for the channel lane; more are refused.
 const MAX_WAITING: usize = 200;
 
@@ -37,6 +39,8 @@ pub struct Session {
     pub(super) mailbox: Mailbox,
     pub(super) rate: Bucket,
     pub(super) logged_in: bool,
+    /// Sockets of the same client that came while the login was on its way.
+    pub(super) twins: Vec<CallRef>,
     pub(super) reconnecting: bool,
     pub(super) upstream: bool,
     pub(super) over: bool,
@@ -67,6 +71,7 @@ impl Session {
             mailbox: Mailbox::default(),
             rate: Bucket::default(),
             logged_in: false,
+            twins: Vec::new(),
             reconnecting: false,
             upstream: true,
             over: false,
@@ -147,24 +152,27 @@ impl Session {
                     at: step.now + self.context.limits.login,
                 });
                 self.start(run, step);
-                self.login_settled(step);
             }
         }
     }
 
-    /// A login that was answered is either a session, or the end of it.
-    fn login_settled(&mut self, step: &mut Step<'_>) {
-        if self.logged_in {
-            return;
-        }
-        let answered = step.out.iter().rev().find_map(|effect| match effect {
-            Effect::Answer { answer, .. } => Some(answer.failure.is_none()),
-            _ => None,
-        });
-        match answered {
-            Some(true) => self.logged_in = true,
-            Some(false) => self.end(step),
-            None => {}
+    /// A login that was answered is either a session, or the end of one; a function that logs out is the end, too.
+    pub(super) fn after_answer(&mut self, call: CallRef, refused: bool, step: &mut Step<'_>) {
+        if call.function == LOGIN {
+            if refused && !self.logged_in {
+                return self.end(step);
+            }
+            self.logged_in = true;
+            for twin in std::mem::take(&mut self.twins) {
+                self.welcome(twin, step);
+            }
+        } else if self
+            .context
+            .wire
+            .as_ref()
+            .is_some_and(|wire| wire.function(call.function).ends)
+        {
+            self.end(step);
         }
     }
 
@@ -184,6 +192,17 @@ impl Session {
                 });
             }
         }
+        if self.logged_in {
+            self.welcome(call, step);
+        } else if self.twins.len() < MAX_TWINS {
+            self.twins.push(call);
+        } else {
+            step.out.push(Effect::Close(call.socket));
+        }
+    }
+
+    /// Answers a login of a session that is logged in already.
+    fn welcome(&mut self, call: CallRef, step: &mut Step<'_>) {
         let Some(row) = self.login_row() else { return };
         let mut run = self.run_for(call, row, Vec::new());
         self.answer(&mut run, step);
@@ -222,29 +241,12 @@ impl Session {
             return self.refuse(run, "too often", step);
         }
         self.start(run, step);
-        self.after_logout(call, step);
     }
 
     fn run_for(&mut self, call: CallRef, row: usize, args: Vec<Value>) -> Run {
         let mut run = self.new_run(row, args);
         run.call = Some(call);
         run
-    }
-
-    /// A function that ends the session has been answered.
-    fn after_logout(&mut self, call: CallRef, step: &mut Step<'_>) {
-        let ends = self
-            .context
-            .wire
-            .as_ref()
-            .is_some_and(|wire| wire.function(call.function).ends);
-        let answered = step
-            .out
-            .iter()
-            .any(|e| matches!(e, Effect::Answer { call: c, .. } if *c == call));
-        if ends && answered {
-            self.end(step);
-        }
     }
 
     fn upstream_changed(&mut self, up: bool, step: &mut Step<'_>) {
@@ -269,11 +271,9 @@ impl Session {
                     self.forget_requests(run.id);
                     self.refuse(run, "timeout", step);
                 }
-                self.send_aside(RtmCall::Logout {}, step);
                 self.end(step);
             }
             TimerKey::Grace if self.socket.is_none() || !self.upstream => {
-                self.send_aside(RtmCall::Logout {}, step);
                 if !self.mailbox.is_empty() {
                     step.out
                         .push(Effect::Dropped("mailbox lines of a client that did not come back"));

@@ -1,0 +1,34 @@
+//! Files that the config names.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Where the config's secrets are read from; tests have their own.
+pub trait Files {
+    /// The file's text. A relative path means what the implementation says.
+    ///
+    /// # Errors
+    /// The file system's; also when the file is not UTF-8.
+    fn read(&self, path: &Path) -> io::Result<String>;
+}
+
+/// The disk: relative paths start at the directory of the config file, so a sidecar may be started from anywhere.
+#[derive(Clone, Debug)]
+pub struct DiskFiles {
+    base: PathBuf,
+}
+
+impl DiskFiles {
+    /// Of the config file at `config`.
+    pub fn beside(config: &Path) -> Self {
+        Self {
+            base: config.parent().unwrap_or(Path::new("")).to_owned(),
+        }
+    }
+}
+
+impl Files for DiskFiles {
+    fn read(&self, path: &Path) -> io::Result<String> {
+        std::fs::read_to_string(self.base.join(path))
+    }
+}

@@ -1,0 +1,247 @@
+//! The config file: what an operator may say, with units and defaults.
+//!
+//! Every key is optional; `config.example.toml` shows all of them with their defaults. [`Config::load`] reports every
+//! error of the file at its place. Durations are written `"500ms"`, `"20s"`, `"5m"` or `"1h"`.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use crate::ident::{LineKey, TokenPolicy};
+use crate::value::Text;
+
+mod duration;
+mod files;
+mod mask;
+mod read;
+#[cfg(test)]
+mod tests;
+mod values;
+
+pub use duration::{BadDuration, parse_duration};
+pub use files::{DiskFiles, Files};
+
+/// The whole config; [`Default`] is what an empty file means.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// `[listen]`
+    pub listen: Listen,
+    /// `[discovery]`
+    pub discovery: Discovery,
+    /// `[auth]`: `app_id` (text; any when missing), `certificate` or `certificate_file` (the App Certificate, or the
+    /// path of a file that holds it; either needs `app_id`; without one every token passes), `allow_no_token`
+    /// (default `false`: whether `_no_need_token` passes although there is a certificate).
+    pub auth: TokenPolicy,
+    /// `[session]`
+    pub session: Session,
+    /// `[invite]`
+    pub invite: Invite,
+    /// `[mailbox]`
+    pub mailbox: Mailbox,
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[policy]`
+    pub policy: Policy,
+    /// `[upstream]`
+    pub upstream: Upstream,
+    /// `[embedded]`
+    pub embedded: Embedded,
+    /// `[admin]`
+    pub admin: Admin,
+}
+
+/// `[listen]`: where legacy clients come in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// `http`: address and port of `GET /getaddr` and of the WebSockets, both on the one port. Default
+    /// `"127.0.0.1:8001"`; port 0 takes any free one.
+    pub http: SocketAddr,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            http: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8001),
+        }
+    }
+}
+
+/// `[discovery]`: what `GET /getaddr` tells clients to connect to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Discovery {
+    /// `advertise_ip`: the IPv4 address in the list. Default `"127.0.0.1"`.
+    pub advertise_ip: Ipv4Addr,
+    /// `advertise_port`: the port in the list, 1 to 65534; Java and Python connect to it, the Web SDKs to the one
+    /// above. Default: the port that is really bound.
+    pub advertise_port: Option<u16>,
+    /// `advertise_host`: `"host:port"` that the Web SDKs are sent to instead, by TLS (signaling-wire 1.6). Default:
+    /// none.
+    pub advertise_host: Option<HostPort>,
+}
+
+impl Default for Discovery {
+    fn default() -> Self {
+        Self {
+            advertise_ip: Ipv4Addr::LOCALHOST,
+            advertise_port: None,
+            advertise_host: None,
+        }
+    }
+}
+
+/// A host name and a port, as in `bridge.example.com:8443`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPort {
+    /// Letters, digits, dots and hyphens.
+    pub host: Text,
+    /// The TCP port, not 0.
+    pub port: u16,
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// `[session]`: the life of a login.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// `login_timeout`: a socket that has not logged in by then is closed. Default `"10s"`.
+    pub login_timeout: Duration,
+    /// `rtm_login_timeout`: how long a login waits for RTM before it is refused; Java and Python give up after 5 s.
+    /// Default `"4s"`.
+    pub rtm_login_timeout: Duration,
+    /// `grace`: how long a session outlives its socket; `"0s"` for not at all. Default `"30s"`.
+    pub grace: Duration,
+    /// `twin_window`: two sockets of one peer that come within it and log in alike are one client's race
+    /// (decisions H4); `"0s"` for never. Default `"1s"`.
+    pub twin_window: Duration,
+    /// `line_key_file`: path of a file with the secret (16 bytes or more, white space around it is cut off) that signs
+    /// session lines; give all sidecars of a service the same. Default: none, a random key for each start.
+    pub line_key: Option<LineKey>,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self {
+            login_timeout: Duration::from_secs(10),
+            rtm_login_timeout: Duration::from_secs(4),
+            grace: Duration::from_secs(30),
+            twin_window: Duration::from_secs(1),
+            line_key: None,
+        }
+    }
+}
+
+/// `[invite]`: calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invite {
+    /// `timeout`: how long a call rings when the caller does not say; 1 s to 55 s, since RTM ends every invitation at
+    /// 60 s (decisions H9). Default `"20s"`.
+    pub timeout: Duration,
+}
+
+impl Default for Invite {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(20),
+        }
+    }
+}
+
+/// `[mailbox]`: messages that a client has not fetched yet (decisions H3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mailbox {
+    /// `limit`: messages kept for one account; the oldest go first. Default `200`.
+    pub limit: usize,
+    /// `ttl`: how long each is kept. Default `"1h"`.
+    pub ttl: Duration,
+}
+
+impl Default for Mailbox {
+    fn default() -> Self {
+        Self {
+            limit: 200,
+            ttl: Duration::from_secs(3600),
+        }
+    }
+}
+
+/// `[limits]`: what one client, and all of them, may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// `messages_per_second`: messages that one session may send (signaling-wire 8). Default `60`.
+    pub messages_per_second: u32,
+    /// `sockets`: open sockets of this sidecar; more are refused. Default `10000`.
+    pub sockets: usize,
+    /// `outbound_frames`: frames that wait for one slow client before it is closed. Default `256`.
+    pub outbound_frames: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            messages_per_second: 60,
+            sockets: 10_000,
+            outbound_frames: 256,
+        }
+    }
+}
+
+/// `[policy]`: choices where the legacy service is undocumented or would surprise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// `over_rate`: what happens to a message over the rate. Default `"fail"`.
+    pub over_rate: OverRate,
+}
+
+/// What happens to a message over [`Limits::messages_per_second`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OverRate {
+    /// `"fail"`: the call fails with `too often`.
+    #[default]
+    Fail,
+    /// `"discard"`: the call succeeds and the message goes nowhere, as the legacy service did.
+    Discard,
+}
+
+/// `[upstream]`: where RTM is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Upstream {
+    /// `kind`: which upstream. Default `"embedded"`.
+    pub kind: UpstreamKind,
+}
+
+/// The kinds of upstream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UpstreamKind {
+    /// `"embedded"`: an RTM service inside this process, for development and tests.
+    #[default]
+    Embedded,
+}
+
+/// `[embedded]`: the embedded RTM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Embedded {
+    /// `rate_scale`: RTM's documented call rates are multiplied by it. Default `1`.
+    pub rate_scale: u32,
+    /// `offline_messages`: whether it offers RTM's offline messages, which not every SDK has. Default `false`.
+    pub offline_messages: bool,
+}
+
+impl Default for Embedded {
+    fn default() -> Self {
+        Self {
+            rate_scale: 1,
+            offline_messages: false,
+        }
+    }
+}
+
+/// `[admin]`: for the operator.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Admin {
+    /// `listen`: address and port of `/metrics` and `/healthz`. Default: none, they are not served.
+    pub listen: Option<SocketAddr>,
+}

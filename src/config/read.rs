@@ -1,0 +1,185 @@
+//! From the file's text to a [`Config`].
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::mask::mask;
+use super::values::{address, certificate, duration, file_text, host_port, ipv4, line_key, number, value};
+use super::{
+    Admin, Config, Discovery, DiskFiles, Embedded, Files, Invite, Limits, Listen, Mailbox, OverRate, Policy, Session,
+    Upstream, UpstreamKind,
+};
+use crate::diag::{Diag, Diags, Source};
+use crate::ident::{AppId, TokenPolicy};
+use crate::toml_read::{Table, read};
+
+const MS: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+impl Config {
+    /// Reads the file at `path` and the files that it names.
+    ///
+    /// # Errors
+    /// All that is wrong with it, also that it cannot be read.
+    pub fn load(path: &Path) -> Result<Self, Diags> {
+        let name = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(&Self::source(name, text), &DiskFiles::beside(path)),
+            Err(error) => {
+                let nowhere = Source::new(name, "").span(0..0);
+                Err(Diag::new(&nowhere, format!("cannot read the config file: {error}")).into())
+            }
+        }
+    }
+
+    /// A config text whose secrets no error shows.
+    pub fn source(name: impl Into<String>, text: impl Into<String>) -> Arc<Source> {
+        Source::masked(name, text, mask)
+    }
+
+    /// Reads a config text (see [`Config::source`]); the files that it names come from `files`.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn parse(source: &Arc<Source>, files: &dyn Files) -> Result<Self, Diags> {
+        read(source, |root| Some(config(root, files)))
+    }
+}
+
+/// A key with an error leaves its default in place: [`read`] lets nothing out then.
+pub(super) fn config(mut root: Table<'_>, files: &dyn Files) -> Config {
+    let config = Config {
+        listen: section(&mut root, "listen", listen),
+        discovery: section(&mut root, "discovery", discovery),
+        auth: section(&mut root, "auth", |table| auth(table, files)),
+        session: section(&mut root, "session", |table| session(table, files)),
+        invite: section(&mut root, "invite", invite),
+        mailbox: section(&mut root, "mailbox", mailbox),
+        limits: section(&mut root, "limits", limits),
+        policy: section(&mut root, "policy", policy),
+        upstream: section(&mut root, "upstream", upstream),
+        embedded: section(&mut root, "embedded", embedded),
+        admin: section(&mut root, "admin", admin),
+    };
+    root.finish();
+    config
+}
+
+fn section<'r, T: Default>(root: &mut Table<'r>, key: &str, build: impl FnOnce(&mut Table<'r>) -> T) -> T {
+    let Some(mut table) = root.take_table(key) else {
+        return T::default();
+    };
+    let section = build(&mut table);
+    table.finish();
+    section
+}
+
+fn listen(table: &mut Table<'_>) -> Listen {
+    let default = Listen::default();
+    Listen {
+        http: address(table, "http").unwrap_or(default.http),
+    }
+}
+
+fn discovery(table: &mut Table<'_>) -> Discovery {
+    let default = Discovery::default();
+    Discovery {
+        advertise_ip: value(table.take_parsed("advertise_ip", ipv4)).unwrap_or(default.advertise_ip),
+        // 65535 has no port above it for the Web SDKs.
+        advertise_port: number(table, "advertise_port", 1..=65534).map(|port| port as u16),
+        advertise_host: value(table.take_parsed("advertise_host", host_port)),
+    }
+}
+
+fn auth(table: &mut Table<'_>, files: &dyn Files) -> TokenPolicy {
+    let has_app_id = table.has("app_id");
+    let app_id = table.take_parsed("app_id", |text| AppId::new(text));
+    let inline = table.take_str("certificate");
+    let file = table.take_str("certificate_file");
+    if let (Some(inline), Some(_)) = (&inline, &file) {
+        let both = Diag::new(
+            &inline.span,
+            "`auth`: both `certificate` and `certificate_file` are given",
+        );
+        table.report(both.help("keep `certificate_file`, so that the secret is not in the config"));
+    }
+    if let Some(given) = inline.as_ref().or(file.as_ref())
+        && !has_app_id
+    {
+        let alone = Diag::new(&given.span, "`auth`: a certificate needs `app_id`");
+        table.report(alone.help("an App Certificate belongs to one App ID: name it"));
+    }
+    let inline = inline.and_then(|text| certificate(table, &text.span, &text));
+    let file = file.and_then(|path| certificate(table, &path.span, &file_text(table, files, &path)?));
+    TokenPolicy {
+        app_id: value(app_id),
+        certificate: inline.or(file),
+        allow_no_token: value(table.take_bool("allow_no_token")).unwrap_or_default(),
+    }
+}
+
+fn session(table: &mut Table<'_>, files: &dyn Files) -> Session {
+    let default = Session::default();
+    Session {
+        login_timeout: duration(table, "login_timeout", SECOND..=HOUR).unwrap_or(default.login_timeout),
+        rtm_login_timeout: duration(table, "rtm_login_timeout", 100 * MS..=HOUR).unwrap_or(default.rtm_login_timeout),
+        grace: duration(table, "grace", Duration::ZERO..=24 * HOUR).unwrap_or(default.grace),
+        twin_window: duration(table, "twin_window", Duration::ZERO..=HOUR).unwrap_or(default.twin_window),
+        line_key: line_key(table, files),
+    }
+}
+
+fn invite(table: &mut Table<'_>) -> Invite {
+    let range = SECOND..=55 * SECOND;
+    Invite {
+        timeout: duration(table, "timeout", range).unwrap_or(Invite::default().timeout),
+    }
+}
+
+fn mailbox(table: &mut Table<'_>) -> Mailbox {
+    let default = Mailbox::default();
+    Mailbox {
+        limit: number(table, "limit", 1..=100_000).map_or(default.limit, |n| n as usize),
+        ttl: duration(table, "ttl", SECOND..=720 * HOUR).unwrap_or(default.ttl),
+    }
+}
+
+fn limits(table: &mut Table<'_>) -> Limits {
+    let default = Limits::default();
+    Limits {
+        messages_per_second: number(table, "messages_per_second", 1..=1_000_000).unwrap_or(default.messages_per_second),
+        sockets: number(table, "sockets", 1..=10_000_000).map_or(default.sockets, |n| n as usize),
+        outbound_frames: number(table, "outbound_frames", 1..=1_000_000)
+            .map_or(default.outbound_frames, |n| n as usize),
+    }
+}
+
+fn policy(table: &mut Table<'_>) -> Policy {
+    let choices = [("fail", OverRate::Fail), ("discard", OverRate::Discard)];
+    Policy {
+        over_rate: value(table.take_choice("over_rate", &choices)).unwrap_or_default(),
+    }
+}
+
+fn upstream(table: &mut Table<'_>) -> Upstream {
+    let choices = [("embedded", UpstreamKind::Embedded)];
+    Upstream {
+        kind: value(table.take_choice("kind", &choices)).unwrap_or_default(),
+    }
+}
+
+fn embedded(table: &mut Table<'_>) -> Embedded {
+    let default = Embedded::default();
+    Embedded {
+        rate_scale: number(table, "rate_scale", 1..=1_000_000).unwrap_or(default.rate_scale),
+        offline_messages: value(table.take_bool("offline_messages")).unwrap_or(default.offline_messages),
+    }
+}
+
+fn admin(table: &mut Table<'_>) -> Admin {
+    Admin {
+        listen: address(table, "listen"),
+    }
+}

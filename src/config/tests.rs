@@ -1,0 +1,398 @@
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+
+use secrecy::ExposeSecret;
+
+use super::read::config;
+use super::*;
+use crate::diag::Diags;
+use crate::toml_read::asked_keys;
+
+const EXAMPLE: &str = include_str!("../../config.example.toml");
+const CERTIFICATE: &str = "5CFd2fd1755d40ecb72977518be15d3b";
+
+/// Files by name.
+struct Fake(&'static [(&'static str, &'static str)]);
+
+impl Files for Fake {
+    fn read(&self, path: &Path) -> io::Result<String> {
+        let file = self.0.iter().find(|(name, _)| Path::new(name) == path);
+        file.map(|(_, text)| (*text).to_owned())
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+const FILES: Fake = Fake(&[
+    ("certificate.txt", "5CFd2fd1755d40ecb72977518be15d3b\n"),
+    ("empty.txt", "\n"),
+    ("two.txt", "a\nb\n"),
+    ("line.key", "0123456789abcdef\n"),
+    ("short.key", "0123456789abcde\n"),
+]);
+
+fn parse(text: &str) -> Result<Config, Diags> {
+    Config::parse(&Config::source("sigbridge.toml", text), &FILES)
+}
+
+/// The example with its optional keys too.
+fn whole_example() -> String {
+    let uncomment = |line: &str| match line.strip_prefix("# ") {
+        Some(rest) if rest.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')) => rest.to_owned(),
+        _ => line.to_owned(),
+    };
+    EXAMPLE.lines().map(|line| uncomment(line) + "\n").collect()
+}
+
+#[test]
+fn the_example_is_the_defaults() {
+    let defaults = format!("{:#?}", Config::default());
+    assert_eq!(
+        format!("{:#?}", parse(EXAMPLE).expect("the example is legal")),
+        defaults
+    );
+    assert_eq!(format!("{:#?}", parse("").expect("an empty file is legal")), defaults);
+}
+
+#[test]
+fn the_example_shows_every_key() {
+    let mut shown = BTreeSet::new();
+    let mut section = String::new();
+    let text = whole_example();
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            section = name.trim_end_matches(']').to_owned();
+            shown.insert(section.clone());
+        } else if let Some((key, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) {
+            shown.insert(format!("{section}.{key}"));
+        }
+    }
+    let asked = asked_keys(&Config::source("example", text), |root| config(root, &FILES));
+    assert_eq!(shown, asked);
+}
+
+/// One legal file, and what it makes of one key.
+fn check<T: std::fmt::Debug + PartialEq>(text: &str, key: impl Fn(Config) -> T, expected: T) {
+    match parse(text) {
+        Ok(config) => assert_eq!(key(config), expected, "{text}"),
+        Err(diags) => panic!("{text}\n{diags}"),
+    }
+}
+
+#[test]
+fn keys_are_read() {
+    check(
+        "[listen]\nhttp = '0.0.0.0:80'",
+        |c| c.listen.http,
+        "0.0.0.0:80".parse().unwrap(),
+    );
+    check(
+        "[listen]\nhttp = '[::]:0'",
+        |c| c.listen.http,
+        "[::]:0".parse().unwrap(),
+    );
+    check(
+        "[discovery]\nadvertise_ip = '10.0.0.1'",
+        |c| c.discovery.advertise_ip,
+        Ipv4Addr::new(10, 0, 0, 1),
+    );
+    check(
+        "[discovery]\nadvertise_port = 65534",
+        |c| c.discovery.advertise_port,
+        Some(65534),
+    );
+    let host = |c: Config| c.discovery.advertise_host.map(|host| host.to_string());
+    check(
+        "[discovery]\nadvertise_host = 'a-b.example.com:8443'",
+        host,
+        Some("a-b.example.com:8443".to_owned()),
+    );
+    let ms = Duration::from_millis;
+    check("[session]\nlogin_timeout = '1s'", |c| c.session.login_timeout, ms(1000));
+    check(
+        "[session]\nrtm_login_timeout = '500ms'",
+        |c| c.session.rtm_login_timeout,
+        ms(500),
+    );
+    check("[session]\ngrace = '0s'", |c| c.session.grace, ms(0));
+    check("[session]\ntwin_window = '2s'", |c| c.session.twin_window, ms(2000));
+    check("[invite]\ntimeout = '55s'", |c| c.invite.timeout, ms(55_000));
+    check("[mailbox]\nlimit = 1", |c| c.mailbox.limit, 1);
+    check("[mailbox]\nttl = '5m'", |c| c.mailbox.ttl, ms(300_000));
+    check(
+        "[limits]\nmessages_per_second = 61",
+        |c| c.limits.messages_per_second,
+        61,
+    );
+    check("[limits]\nsockets = 20_000", |c| c.limits.sockets, 20_000);
+    check("[limits]\noutbound_frames = 1", |c| c.limits.outbound_frames, 1);
+    check(
+        "[policy]\nover_rate = 'discard'",
+        |c| c.policy.over_rate,
+        OverRate::Discard,
+    );
+    check(
+        "[upstream]\nkind = 'embedded'",
+        |c| c.upstream.kind,
+        UpstreamKind::Embedded,
+    );
+    check("[embedded]\nrate_scale = 100", |c| c.embedded.rate_scale, 100);
+    check(
+        "[embedded]\noffline_messages = true",
+        |c| c.embedded.offline_messages,
+        true,
+    );
+    check(
+        "[admin]\nlisten = '127.0.0.1:9001'",
+        |c| c.admin.listen,
+        Some("127.0.0.1:9001".parse().unwrap()),
+    );
+    check("auth.allow_no_token = true", |c| c.auth.allow_no_token, true);
+    check(
+        "auth.app_id = 'app'",
+        |c| c.auth.app_id.map(|id| id.to_string()),
+        Some("app".to_owned()),
+    );
+}
+
+#[test]
+fn secrets_come_from_the_config_or_from_files() {
+    let certificate = |c: Config| c.auth.certificate.map(|secret| secret.expose_secret().to_owned());
+    let expected = Some(CERTIFICATE.to_owned());
+    check(
+        &format!("auth = {{ app_id = 'a', certificate = '{CERTIFICATE}' }}"),
+        certificate,
+        expected.clone(),
+    );
+    check(
+        "auth = { app_id = 'a', certificate_file = 'certificate.txt' }",
+        certificate,
+        expected,
+    );
+    let line = |c: Config| c.session.line_key.map(|key| key.issue(7).as_str().to_owned());
+    let expected = LineKey::new(b"0123456789abcdef").map(|key| key.issue(7).as_str().to_owned());
+    check("session.line_key_file = 'line.key'", line, expected);
+}
+
+/// One file with errors, each as `line:column title`.
+fn check_errors(text: &str, expected: &[&str]) {
+    let diags = parse(text).expect_err(text);
+    let got: Vec<String> = diags
+        .iter()
+        .map(|diag| {
+            let (line, column) = diag.span().position();
+            format!("{line}:{column} {}", diag.title())
+        })
+        .collect();
+    assert_eq!(got, expected, "{text}");
+}
+
+fn check_error(text: &str, expected: &str) {
+    check_errors(text, &[expected]);
+}
+
+#[test]
+fn wrong_values_are_reported_at_their_place() {
+    check_error(
+        "[listen]\nhttp = '8001'",
+        "2:8 `listen.http`: expected an IP address and a port such as \"127.0.0.1:8001\"",
+    );
+    check_error(
+        "[listen]\nhttp = 'localhost:8001'",
+        "2:8 `listen.http`: expected an IP address and a port such as \"127.0.0.1:8001\"",
+    );
+    check_error(
+        "[discovery]\nadvertise_ip = '::1'",
+        "2:16 `discovery.advertise_ip`: expected an IPv4 address such as \"127.0.0.1\"",
+    );
+    check_error(
+        "[discovery]\nadvertise_ip = '0.0.0.0'",
+        "2:16 `discovery.advertise_ip`: expected an address that clients can connect to, got 0.0.0.0",
+    );
+    check_error(
+        "[discovery]\nadvertise_port = 65535",
+        "2:18 `discovery.advertise_port`: expected 1 to 65534, got 65535",
+    );
+    check_error(
+        "[discovery]\nadvertise_port = 0",
+        "2:18 `discovery.advertise_port`: expected 1 to 65534, got 0",
+    );
+    check_error(
+        "[session]\ngrace = 30",
+        "2:9 `session.grace`: expected a duration such as \"500ms\", \"20s\", \"5m\" or \"1h\"",
+    );
+    check_error(
+        "[session]\ngrace = '30'",
+        "2:9 `session.grace`: expected a duration such as \"500ms\", \"20s\", \"5m\" or \"1h\"",
+    );
+    check_error(
+        "[session]\nlogin_timeout = '0s'",
+        "2:17 `session.login_timeout`: expected 1s to 1h, got 0s",
+    );
+    check_error(
+        "[invite]\ntimeout = '56s'",
+        "2:11 `invite.timeout`: expected 1s to 55s, got 56s",
+    );
+    check_error(
+        "[mailbox]\nlimit = 0",
+        "2:9 `mailbox.limit`: expected 1 to 100000, got 0",
+    );
+    check_error(
+        "[limits]\nsockets = -1",
+        "2:11 `limits.sockets`: expected 1 to 10000000, got -1",
+    );
+    check_error(
+        "[limits]\nsockets = 99999999999",
+        "2:11 `limits.sockets`: expected 1 to 10000000, got 99999999999",
+    );
+    check_error(
+        "[policy]\nover_rate = 'drop'",
+        "2:13 `policy.over_rate`: expected `fail` or `discard`, got `drop`",
+    );
+    check_error(
+        "[upstream]\nkind = 'rest'",
+        "2:8 `upstream.kind`: expected `embedded`, got `rest`",
+    );
+    check_error("[auth]\napp_id = ''", "2:10 `auth.app_id`: a name must not be empty");
+    check_error("listen = 1", "1:10 `listen`: expected a table, got an integer");
+}
+
+#[test]
+fn host_names_stay_inside_the_url_they_become() {
+    for host in [
+        "a.com",
+        ":1",
+        "a.com:0",
+        "a.com:65536",
+        "a.com:+1",
+        "a/b:1",
+        "a b:1",
+        "a..b:1",
+        "a%2Eb:1",
+        "[::1]:1",
+        "a:1:2",
+    ] {
+        let title = "expected a host name and a port such as \"bridge.example.com:8443\"";
+        check_error(
+            &format!("[discovery]\nadvertise_host = '{host}'"),
+            &format!("2:18 `discovery.advertise_host`: {title}"),
+        );
+    }
+}
+
+#[test]
+fn secrets_have_their_own_errors() {
+    check_error(
+        "[auth]\napp_id = 'a'\ncertificate_file = 'no.txt'",
+        "3:20 `auth`: cannot read `no.txt`: entity not found",
+    );
+    check_error(
+        "[auth]\napp_id = 'a'\ncertificate_file = 'empty.txt'",
+        "3:20 `auth`: the certificate is empty",
+    );
+    check_error(
+        "[auth]\napp_id = 'a'\ncertificate_file = 'two.txt'",
+        "3:20 `auth`: the certificate has white space in it",
+    );
+    check_error(
+        "[auth]\napp_id = 'a'\ncertificate = ''",
+        "3:15 `auth`: the certificate is empty",
+    );
+    check_error("[auth]\ncertificate = 'c'", "2:15 `auth`: a certificate needs `app_id`");
+    check_error(
+        "[auth]\napp_id = 1\ncertificate = 'c'",
+        "2:10 `auth.app_id`: expected a string, got an integer",
+    );
+    check_error(
+        "[auth]\napp_id = 'a'\ncertificate = 'c'\ncertificate_file = 'certificate.txt'",
+        "3:15 `auth`: both `certificate` and `certificate_file` are given",
+    );
+    check_error(
+        "[session]\nline_key_file = 'no.key'",
+        "2:17 `session`: cannot read `no.key`: entity not found",
+    );
+    check_error(
+        "[session]\nline_key_file = 'short.key'",
+        "2:17 `session`: the line key has less than 16 bytes",
+    );
+}
+
+#[test]
+fn all_errors_are_shown_at_once() {
+    let diags = parse("[listn]\nhttp = 1\n\n[session]\ngrace = 30\nlogin_timout = \"5s\"\n").unwrap_err();
+    insta::assert_snapshot!(diags, @r#"
+    error: unknown key `listn`
+     --> sigbridge.toml:1:2
+      |
+    1 | [listn]
+      |  ^^^^^
+      |
+      = help: did you mean `listen`?
+
+    error: `session.grace`: expected a duration such as "500ms", "20s", "5m" or "1h"
+     --> sigbridge.toml:5:9
+      |
+    5 | grace = 30
+      |         ^^
+
+    error: `session`: unknown key `login_timout`
+     --> sigbridge.toml:6:1
+      |
+    6 | login_timout = "5s"
+      | ^^^^^^^^^^^^
+      |
+      = help: did you mean `login_timeout`?
+    "#);
+}
+
+fn check_hidden(text: &str) {
+    let diags = parse(text).expect_err(text);
+    let secret = "5CFd2fd1";
+    assert!(text.contains(secret));
+    for shown in [diags.render(false), format!("{diags:?}")] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+#[test]
+fn no_error_shows_the_certificate() {
+    check_hidden(&format!("[auth]\ncertificate = '{CERTIFICATE}'"));
+    check_hidden(&format!("[auth]\ncertificat = '{CERTIFICATE}'"));
+    check_hidden(&format!("[auth]\nsecret = '{CERTIFICATE}'"));
+    check_hidden(&format!("[auth]\ncertificate = {CERTIFICATE}"));
+    check_hidden(&format!("[auth]\ncertificate = '{CERTIFICATE}"));
+    check_hidden(&format!(
+        "[auth]\ncertificate = '{CERTIFICATE}'\ncertificate = '{CERTIFICATE}'"
+    ));
+    check_hidden("[auth]\ncertificate = '5CFd2fd1'");
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let text = "auth = { app_id = 'a', certificate_file = 'certificate.txt' }\nsession.line_key_file = 'line.key'";
+    let shown = format!("{:?}", parse(text).expect("legal"));
+    assert!(
+        !shown.contains(CERTIFICATE) && !shown.contains("0123456789abcdef"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn files_are_read_beside_the_config() {
+    let dir = std::env::temp_dir().join(format!("sigbridge-config-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::write(dir.join("c.txt"), CERTIFICATE).unwrap();
+    let path = dir.join("sigbridge.toml");
+    std::fs::write(&path, "auth = { app_id = 'a', certificate_file = 'c.txt' }").unwrap();
+    let config = Config::load(&path);
+    let missing = Config::load(&dir.join("no.toml"));
+    std::fs::remove_dir_all(&dir).unwrap();
+
+    let certificate = config.expect("legal").auth.certificate.expect("was given");
+    assert_eq!(certificate.expose_secret(), CERTIFICATE);
+    let missing = missing.unwrap_err().render(false);
+    assert!(
+        missing.contains("cannot read the config file") && missing.contains("no.toml:1:1"),
+        "{missing}"
+    );
+}

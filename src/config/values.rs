@@ -1,0 +1,126 @@
+//! The kinds of values that config keys have, each reporting what it expected.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::duration::{BadDuration, parse_duration, show};
+use super::{Files, HostPort};
+use crate::diag::{Diag, Span};
+use crate::ident::LineKey;
+use crate::ident::line::MIN_KEY_BYTES;
+use crate::toml_read::{Spanned, Table};
+use crate::value::Text;
+
+pub(super) fn value<T>(spanned: Option<Spanned<T>>) -> Option<T> {
+    spanned.map(|spanned| spanned.value)
+}
+
+/// A whole number in `range`.
+pub(super) fn number(table: &mut Table<'_>, key: &str, range: RangeInclusive<u32>) -> Option<u32> {
+    let got = table.take_int(key)?;
+    match u32::try_from(*got) {
+        Ok(number) if range.contains(&number) => Some(number),
+        _ => {
+            let (min, max) = range.into_inner();
+            let title = format!("`{}.{key}`: expected {min} to {max}, got {}", table.path(), *got);
+            table.report(Diag::new(&got.span, title));
+            None
+        }
+    }
+}
+
+/// A duration in `range`.
+pub(super) fn duration(table: &mut Table<'_>, key: &str, range: RangeInclusive<Duration>) -> Option<Duration> {
+    let item = table.take(key)?;
+    if !item.is_str() {
+        // "Expected a string" would hide that a number lacks its unit.
+        item.error(BadDuration);
+        return None;
+    }
+    let got = item.into_parsed(parse_duration)?;
+    if range.contains(&got) {
+        return Some(got.value);
+    }
+    let (min, max) = (show(*range.start()), show(*range.end()));
+    let title = format!("`{}.{key}`: expected {min} to {max}, got {}", table.path(), show(*got));
+    table.report(Diag::new(&got.span, title));
+    None
+}
+
+/// An address to listen on; any interface is the operator's choice.
+pub(super) fn address(table: &mut Table<'_>, key: &str) -> Option<SocketAddr> {
+    value(table.take_parsed(key, |text| {
+        let expected = "expected an IP address and a port such as \"127.0.0.1:8001\"";
+        text.parse::<SocketAddr>().map_err(|_| expected)
+    }))
+}
+
+/// An address that clients can connect to.
+pub(super) fn ipv4(text: &str) -> Result<Ipv4Addr, &'static str> {
+    match text.parse::<Ipv4Addr>() {
+        Ok(ip) if ip.is_unspecified() => Err("expected an address that clients can connect to, got 0.0.0.0"),
+        Ok(ip) => Ok(ip),
+        Err(_) => Err("expected an IPv4 address such as \"127.0.0.1\""),
+    }
+}
+
+/// `host:port`. Only the characters of a host name: it becomes part of a URL that SDKs paste together.
+pub(super) fn host_port(text: &str) -> Result<HostPort, &'static str> {
+    let expected = "expected a host name and a port such as \"bridge.example.com:8443\"";
+    let (host, port) = text.rsplit_once(':').ok_or(expected)?;
+    let is_label = |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let is_port = port.bytes().all(|b| b.is_ascii_digit());
+    match port.parse::<u16>() {
+        Ok(port) if port > 0 && is_port && host.split('.').all(is_label) => Ok(HostPort {
+            host: host.into(),
+            port,
+        }),
+        _ => Err(expected),
+    }
+}
+
+/// The certificate in `text`, which may come from a file and then ends with a line's end. The errors do not show it.
+pub(super) fn certificate(table: &Table<'_>, span: &Span, text: &str) -> Option<SecretString> {
+    let text = text.trim();
+    if text.is_empty() || text.contains(char::is_whitespace) {
+        let problem = if text.is_empty() {
+            "is empty"
+        } else {
+            "has white space in it"
+        };
+        let diag = Diag::new(span, format!("`{}`: the certificate {problem}", table.path()));
+        table.report(diag.help("the App Certificate of the console has 32 hexadecimal digits"));
+        return None;
+    }
+    Some(text.into())
+}
+
+/// The key in the file that `line_key_file` names.
+pub(super) fn line_key(table: &mut Table<'_>, files: &dyn Files) -> Option<LineKey> {
+    let path = table.take_str("line_key_file")?;
+    let text = file_text(table, files, &path)?;
+    let key = LineKey::new(text.trim().as_bytes());
+    if key.is_none() {
+        let title = format!("`{}`: the line key has less than {MIN_KEY_BYTES} bytes", table.path());
+        table.report(Diag::new(&path.span, title).help("make one with `openssl rand -hex 32`"));
+    }
+    key
+}
+
+/// The text of a file that the config names at `path`.
+pub(super) fn file_text(table: &Table<'_>, files: &dyn Files, path: &Spanned<Text>) -> Option<String> {
+    match files.read(Path::new(&*path.value)) {
+        Ok(text) => Some(text),
+        Err(error) => {
+            let title = format!("`{}`: cannot read `{}`: {error}", table.path(), path.value);
+            table.report(
+                Diag::new(&path.span, title).help("a relative path starts at the directory of the config file"),
+            );
+            None
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The answer of `GET /getaddr`: where clients connect to.
+//!
+//! One list has to serve two kinds of clients. Java and Python connect to the entry as it is, without TLS. The Web SDKs
+//! paste it into a URL, with TLS and the port above; a crafted entry therefore sends them to any host name
+//! (signaling-wire 1.3 and 1.6). Browsers give themselves away by the `Origin` header; so the request decides
+//! (decisions, "Discovery decides by request").
+
+use crate::config::{Discovery, HostPort};
+
+/// The JSON body: `web` and `web2` (the same list, never empty, ports are integers) and `wx_web` (the mini-program's
+/// host names).
+///
+/// `has_origin` tells whether the request carries an `Origin` header; `bound_port` is the port that is really listened
+/// on, for a config that advertises no other.
+pub fn getaddr(has_origin: bool, discovery: &Discovery, bound_port: u16) -> Vec<u8> {
+    let port = discovery.advertise_port.unwrap_or(bound_port);
+    let ip = discovery.advertise_ip.to_string();
+    let list = match &discovery.advertise_host {
+        Some(host) if has_origin => serde_json::json!([[web_entry(host), 0]]),
+        _ => serde_json::json!([[&ip, port]]),
+    };
+    let wx_host = match &discovery.advertise_host {
+        Some(host) => host.to_string(),
+        // The mini-program's sockets are TLS too, so they come in where those of the other Web SDKs do.
+        None => format!("{ip}:{}", u32::from(port) + 1),
+    };
+    let body = serde_json::json!({ "web": list, "web2": list, "wx_web": [wx_host] });
+    body.to_string().into_bytes()
+}
+
+/// An entry that every Web SDK in a browser makes `wss://host:port/…` of (signaling-wire 1.6).
+///
+/// Literal dots would become hyphens and `%2E` does not; the `?` turns what SDKs append into a query; the two slashes
+/// make 1.4, which takes the entry itself as the URL, use the page's scheme.
+fn web_entry(host: &HostPort) -> String {
+    format!("//{}:{}/?", host.host.replace('.', "%2E"), host.port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WEB: bool = true;
+    const JAVA: bool = false;
+
+    fn check(has_origin: bool, discovery: Discovery, bound_port: u16, expected: &str) {
+        let body = getaddr(has_origin, &discovery, bound_port);
+        assert_eq!(String::from_utf8(body).as_deref(), Ok(expected));
+    }
+
+    fn with_host(host: &str, port: u16) -> Discovery {
+        Discovery {
+            advertise_host: Some(HostPort {
+                host: host.into(),
+                port,
+            }),
+            ..Discovery::default()
+        }
+    }
+
+    #[test]
+    fn the_default_is_loopback_and_the_bound_port() {
+        let body = r#"{"web":[["127.0.0.1",8001]],"web2":[["127.0.0.1",8001]],"wx_web":["127.0.0.1:8002"]}"#;
+        check(WEB, Discovery::default(), 8001, body);
+        check(JAVA, Discovery::default(), 8001, body);
+    }
+
+    #[test]
+    fn the_config_may_advertise_another_place() {
+        let discovery = Discovery {
+            advertise_ip: [10, 1, 2, 3].into(),
+            advertise_port: Some(80),
+            advertise_host: None,
+        };
+        let body = r#"{"web":[["10.1.2.3",80]],"web2":[["10.1.2.3",80]],"wx_web":["10.1.2.3:81"]}"#;
+        check(WEB, discovery.clone(), 8001, body);
+        check(JAVA, discovery, 8001, body);
+    }
+
+    #[test]
+    fn browsers_are_sent_to_the_host_and_others_are_not() {
+        let entry = r#"["//bridge%2Eexample%2Ecom:8443/?",0]"#;
+        let wx = r#""wx_web":["bridge.example.com:8443"]"#;
+        let discovery = with_host("bridge.example.com", 8443);
+        check(
+            WEB,
+            discovery.clone(),
+            8001,
+            &format!(r#"{{"web":[{entry}],"web2":[{entry}],{wx}}}"#),
+        );
+        let entry = r#"["127.0.0.1",8001]"#;
+        check(
+            JAVA,
+            discovery,
+            8001,
+            &format!(r#"{{"web":[{entry}],"web2":[{entry}],{wx}}}"#),
+        );
+    }
+
+    /// What a Web SDK up to 1.3.3 makes of the first entry.
+    fn check_sdk_url(discovery: Discovery, expected: &str) {
+        let body: serde_json::Value = serde_json::from_slice(&getaddr(WEB, &discovery, 8001)).unwrap();
+        let host = body["web"][0][0].as_str().expect("a string").replace('.', "-");
+        let port = body["web"][0][1].as_u64().expect("an integer") + 1;
+        assert_eq!(format!("wss://{host}-sig-web.agora.io:{port}/"), expected);
+    }
+
+    #[test]
+    fn sdks_make_the_urls_that_are_meant() {
+        check_sdk_url(Discovery::default(), "wss://127-0-0-1-sig-web.agora.io:8002/");
+        // URL parsers take any number of slashes after the scheme of `wss`, and decode the host.
+        check_sdk_url(
+            with_host("bridge.example.com", 8443),
+            "wss:////bridge%2Eexample%2Ecom:8443/?-sig-web.agora.io:1/",
+        );
+        check_sdk_url(
+            with_host("localhost", 443),
+            "wss:////localhost:443/?-sig-web.agora.io:1/",
+        );
+    }
+
+    #[test]
+    fn the_highest_port_does_not_overflow() {
+        let body = r#"{"web":[["127.0.0.1",65535]],"web2":[["127.0.0.1",65535]],"wx_web":["127.0.0.1:65536"]}"#;
+        check(JAVA, Discovery::default(), 65535, body);
+    }
+}

@@ -1,0 +1,3 @@
+//! The fronts: what legacy clients see.
+
+pub mod discovery;
