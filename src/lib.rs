@@ -1,5 +1,6 @@
 //! sigbridge: legacy Signaling clients on the left, RTM 1.x on the right.
 pub mod bridge;
+pub mod check;
 pub mod config;
 pub mod diag;
 pub mod front;

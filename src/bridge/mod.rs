@@ -4,6 +4,7 @@
 //! uses no randomness; the shell around it does. What RTM lacks is emulated in [`emulate`], a file each.
 
 mod admit;
+mod assume;
 mod deliver;
 pub mod emulate;
 mod facts;

@@ -1,0 +1,177 @@
+//! A session on a bench: virtual time, scripted RTM, every effect kept until a step expects it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::bridge::{Effect, Input, Names, Session, SessionContext, SessionLimits, SocketId, TimerKey};
+use crate::diag::Diag;
+use crate::ident::{Account, ChannelName, codec};
+use crate::mapping::node::Node;
+use crate::mapping::{Example, Tables};
+use crate::rtm::{CallKind, ChannelId, RtmCall, RtmError, RtmEvent, UserId};
+use crate::time::Time;
+use crate::value::Text;
+
+/// The account that examples are about when they do not say.
+const SELF: &str = "alice";
+
+/// What went over the bridge to RTM and back, for the platform runs.
+#[derive(Clone, Debug, Default)]
+pub struct Traffic {
+    /// Calls.
+    pub calls: Vec<RtmCall>,
+    /// Errors.
+    pub errors: Vec<RtmError>,
+    /// Events.
+    pub events: Vec<RtmEvent>,
+}
+
+/// A session under test.
+pub struct Bench {
+    pub(super) tables: Arc<Tables>,
+    pub(super) session: Session,
+    pub(super) row: usize,
+    pub(super) now: Time,
+    pub(super) next_call: i64,
+    /// Requests that no step has answered yet.
+    pub(super) open: Vec<(u64, CallKind)>,
+    pub(super) traffic: Traffic,
+    effects: VecDeque<Effect>,
+    timers: Vec<(TimerKey, Time)>,
+}
+
+impl Bench {
+    /// A bench for an example, with an upstream that has the calls that `can` says.
+    pub fn new(tables: Arc<Tables>, example: &Example, can: impl Fn(CallKind) -> bool + Send + Sync + 'static) -> Self {
+        let account: Text = example.raw.account.clone().unwrap_or_else(|| SELF.into());
+        let context = SessionContext {
+            tables: tables.clone(),
+            wire: None,
+            names: Arc::new(ExampleNames { own: account.clone() }),
+            can: Arc::new(can),
+            limits: SessionLimits::default(),
+        };
+        let mut session = Session::new(context, account);
+        session.assume_live(SOCKET);
+        Self {
+            tables,
+            session,
+            row: example.row,
+            now: Time::from_millis(1_000_000),
+            next_call: 0,
+            open: Vec::new(),
+            traffic: Traffic::default(),
+            effects: VecDeque::new(),
+            timers: Vec::new(),
+        }
+    }
+
+    /// Runs the steps of an example.
+    ///
+    /// # Errors
+    /// The first step that is not met, at its place.
+    pub fn run(&mut self, given: Option<&Node>, steps: &[Node]) -> Result<(), Diag> {
+        if let Some(given) = given {
+            self.given(given)?;
+        }
+        for step in steps {
+            self.example_step(step)?;
+        }
+        match (self.next_effect(), steps.last()) {
+            (Some(effect), Some(last)) => {
+                let title = format!("the example ends, but the bridge goes on: {}", self.shown(&effect));
+                Err(Diag::new(&last.span, title).help("add a step that expects it"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Feeds an input; timers are kept, other effects wait for a step.
+    pub(super) fn feed(&mut self, input: Input) {
+        let mut out = Vec::new();
+        self.session.step(self.now, input, &mut out);
+        self.absorb(out);
+    }
+
+    pub(super) fn absorb(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::SetTimer { key, at } => {
+                    self.timers.retain(|(known, _)| *known != key);
+                    self.timers.push((key, at));
+                }
+                Effect::Rtm { request, call } => {
+                    self.traffic.calls.push(call.clone());
+                    self.open.push((request, call.kind()));
+                    self.effects.push_back(Effect::Rtm { request, call });
+                }
+                Effect::Close(_) | Effect::End | Effect::Dropped(_) => {}
+                effect => self.effects.push_back(effect),
+            }
+        }
+    }
+
+    /// Lets time pass; timers fire when they are due, in order.
+    pub(super) fn pass(&mut self, time: Duration) {
+        let until = self.now + time;
+        while let Some(at) = self
+            .timers
+            .iter()
+            .filter(|(_, at)| *at <= until)
+            .map(|(_, at)| *at)
+            .min()
+        {
+            let due = self.timers.iter().position(|(_, t)| *t == at);
+            let Some((key, at)) = due.map(|i| self.timers.remove(i)) else {
+                break;
+            };
+            self.now = self.now.max(at);
+            self.feed(Input::Timer(key));
+        }
+        self.now = until;
+    }
+
+    /// The next effect that a step has to expect.
+    pub(super) fn next_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+}
+
+/// The socket of examples.
+pub(super) const SOCKET: SocketId = SocketId(1);
+
+/// Names by the real codecs, numbers that a reader of the examples can follow.
+struct ExampleNames {
+    own: Text,
+}
+
+impl Names for ExampleNames {
+    fn user_id(&self, account: &Text) -> Text {
+        Account::new(account.clone()).map_or_else(|_| account.clone(), |a| codec::account_to_user_id(&a).text().clone())
+    }
+
+    fn account(&self, user_id: &Text) -> Text {
+        UserId::new(user_id.clone())
+            .map_or_else(|_| user_id.clone(), |id| codec::user_id_to_account(&id).text().clone())
+    }
+
+    fn channel_id(&self, channel: &Text) -> Text {
+        ChannelName::new(channel.clone()).map_or_else(|_| channel.clone(), |c| codec::channel_to_rtm(&c).text().clone())
+    }
+
+    fn channel(&self, channel_id: &Text) -> Text {
+        ChannelId::new(channel_id.clone())
+            .map_or_else(|_| channel_id.clone(), |id| codec::channel_from_rtm(&id).text().clone())
+    }
+
+    fn uid(&self, account: &Text) -> i64 {
+        match &**account {
+            own if own == &*self.own => 1001,
+            "bob" => 1002,
+            "carol" => 1003,
+            "dave" => 1004,
+            other => 2000 + other.bytes().map(i64::from).sum::<i64>(),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! `check`: runs every example of the tables through the engine, and again in each platform's words.
+//!
+//! An example is exact: every effect of a run is either expected by a step or an error, so a changed value anywhere in
+//! a row that an example covers is found here, not at run time.
+
+mod bench;
+mod given;
+mod platforms;
+mod steps;
+
+use crate::diag::{Diag, Diags};
+use crate::mapping::node::{Node, NodeKind};
+use crate::mapping::{Example, Tables};
+use crate::rtm::CallKind;
+use crate::toml_read::Spanned;
+use crate::value::Value;
+
+use bench::Bench;
+
+/// What was checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Rows.
+    pub rows: usize,
+    /// Examples as they are written.
+    pub examples: usize,
+    /// Runs of examples: once for each entry of an example's table.
+    pub runs: usize,
+    /// Runs again in a platform's words.
+    pub platform_runs: usize,
+    /// Runs that a platform's SDK has no calls for.
+    pub platform_skips: usize,
+}
+
+/// Runs all examples; the tables must have compiled without errors.
+pub fn check(tables: &Tables) -> (Counts, Diags) {
+    let mut diags = Diags::new();
+    let mut counts = Counts {
+        rows: tables.rows.len(),
+        examples: tables.examples.len(),
+        ..Counts::default()
+    };
+    platforms::check_guards(tables, &mut diags);
+    let mut covered = platforms::Coverage::default();
+    let shared = std::sync::Arc::new(tables.clone());
+    for example in &tables.examples {
+        for (steps, given) in instances(example) {
+            counts.runs += 1;
+            let lacks = lacking(example, &mut diags);
+            let mut bench = Bench::new(shared.clone(), example, move |kind| !lacks.contains(&kind));
+            if let Err(diag) = bench.run(given.as_ref(), &steps) {
+                diags.push(diag);
+                continue;
+            }
+            let traffic = bench.traffic;
+            for platform in &tables.platforms {
+                match platforms::again(platform, example, given.as_ref(), &steps, &traffic, &shared) {
+                    Ok(true) => {
+                        counts.platform_runs += 1;
+                        covered.note(&platform.name, example.row);
+                    }
+                    Ok(false) => counts.platform_skips += 1,
+                    Err(diag) => diags.push(diag),
+                }
+            }
+        }
+    }
+    covered.check(tables, &mut diags);
+    (counts, diags)
+}
+
+/// An example once for each entry of its table, with the entry's values in place of `$name`.
+fn instances(example: &Example) -> Vec<(Vec<Node>, Option<Node>)> {
+    let raw = &example.raw;
+    let many = |node: &Node| match raw.given.as_ref().and_then(|g| g.get("many")) {
+        Some(count) => node.substitute(&many_users(count)),
+        None => node.clone(),
+    };
+    if raw.table.is_empty() {
+        return vec![(raw.steps.iter().map(many).collect(), raw.given.clone())];
+    }
+    let entries = raw.table.iter();
+    entries
+        .map(|entry| {
+            let steps = raw.steps.iter().map(|step| many(step).substitute(entry)).collect();
+            (steps, raw.given.as_ref().map(|given| given.substitute(entry)))
+        })
+        .collect()
+}
+
+/// `$many`: as many user ids as an example asks for.
+fn many_users(count: &Node) -> Node {
+    let n = count.to_value().as_int().unwrap_or(0);
+    let user = |i| Node {
+        span: count.span.clone(),
+        kind: NodeKind::Literal(Value::text(format!("user{i:04}"))),
+    };
+    let list = Node {
+        span: count.span.clone(),
+        kind: NodeKind::List((0..n).map(user).collect()),
+    };
+    let name = Spanned {
+        value: "many".into(),
+        span: count.span.clone(),
+    };
+    Node {
+        span: count.span.clone(),
+        kind: NodeKind::Map(vec![(name, list)]),
+    }
+}
+
+fn lacking(example: &Example, diags: &mut Diags) -> Vec<CallKind> {
+    let mut kinds = Vec::new();
+    for name in &example.raw.lacks {
+        match CallKind::parse(&name.value) {
+            Some(kind) => kinds.push(kind),
+            None => {
+                let names = CallKind::ALL.iter().map(|c| c.name());
+                let title = format!("RTM has no call `{}`", name.value);
+                diags.push(Diag::new(&name.span, title).did_you_mean(&name.value, names));
+            }
+        }
+    }
+    kinds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_examples_hold() {
+        let tables = Tables::built_in().unwrap_or_else(|diags| panic!("{}", diags.render(false)));
+        let (counts, diags) = check(&tables);
+        assert!(diags.is_empty(), "{}", diags.render(false));
+        assert!(
+            counts.runs >= 60 && counts.platform_runs > 2 * counts.runs,
+            "{counts:?}"
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! The same examples in each SDK's words, out and back; and what an SDK lacks is asked for before it is used.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::diag::{Diag, Diags};
+use crate::mapping::fact::Fact;
+use crate::mapping::node::Node;
+use crate::mapping::platform::Platform;
+use crate::mapping::row::{Row, RowId, RowKind, Status, StepKind};
+use crate::mapping::{Example, Tables};
+use crate::value::Text;
+
+use super::bench::{Bench, Traffic};
+
+/// Runs an example again for a platform; false when its SDK has no calls for it.
+///
+/// # Errors
+/// A name that does not come back, or an example that fails with the calls that the SDK has.
+pub fn again(
+    platform: &Platform,
+    example: &Example,
+    given: Option<&Node>,
+    steps: &[Node],
+    traffic: &Traffic,
+    tables: &Arc<Tables>,
+) -> Result<bool, Diag> {
+    let lacks: HashSet<&str> = example.raw.lacks.iter().map(|name| &*name.value).collect();
+    let lacks_more = lacks
+        .iter()
+        .any(|name| !platform.lacks.iter().any(|kind| kind.name() == *name));
+    if lacks_more || traffic.calls.iter().any(|call| platform.lacks.contains(&call.kind())) {
+        return Ok(false);
+    }
+    round_trip(platform, traffic).map_err(|name| {
+        let title = format!("`{name}` does not come back from {}", platform.name);
+        Diag::new(&example.raw.span, title)
+    })?;
+    let missing = platform.lacks.clone();
+    let mut bench = Bench::new(tables.clone(), example, move |kind| !missing.contains(&kind));
+    match bench.run(given, steps) {
+        Ok(()) => Ok(true),
+        Err(diag) => {
+            let title = format!("on {}: {}", platform.name, diag.title());
+            Err(Diag::new(diag.span(), title))
+        }
+    }
+}
+
+fn round_trip(platform: &Platform, traffic: &Traffic) -> Result<(), String> {
+    for call in &traffic.calls {
+        let back = platform.write_call(call).and_then(|named| platform.read_call(&named));
+        if back.as_ref() != Some(call) {
+            return Err(call.kind().name().into());
+        }
+    }
+    for event in &traffic.events {
+        if platform.read_event(&platform.write_event(event)).as_ref() != Some(event) {
+            return Err(event.kind().name().into());
+        }
+    }
+    for &error in &traffic.errors {
+        let name = platform.error_name(error);
+        if platform.read_error(error.error_enum(), name) != Some(error) {
+            return Err(error.name().into());
+        }
+    }
+    Ok(())
+}
+
+/// A step whose call some SDK lacks asks for it first, unless the row is refused there.
+pub fn check_guards(tables: &Tables, diags: &mut Diags) {
+    for platform in &tables.platforms {
+        for (id, row) in tables.rows.iter().enumerate() {
+            if status(row, &platform.name) == Status::Refused {
+                continue;
+            }
+            for step in &row.steps {
+                let StepKind::Rtm(rtm) = &step.kind else { continue };
+                let kind = rtm.call.kind;
+                let asked = step.conds.iter().any(|c| c.fact == Fact::Can(kind) && !c.negated);
+                if platform.lacks.contains(&kind) && !asked {
+                    let Some(span) = tables.examples.iter().find(|e| e.of == id).map(|e| &e.raw.span) else {
+                        continue;
+                    };
+                    let title = format!(
+                        "row `{}` calls {} unasked, which {} lacks",
+                        row.id,
+                        kind.name(),
+                        platform.name
+                    );
+                    diags.push(Diag::new(span, title).help(format!("add if = [\"{}\"] to the step", kind.name())));
+                }
+            }
+        }
+    }
+}
+
+fn status(row: &Row, platform: &str) -> Status {
+    let page = row.pages.iter().find(|page| &*page.platform == platform);
+    page.and_then(|page| page.status).unwrap_or(row.status)
+}
+
+/// Which rows have run in which platform's words.
+#[derive(Default)]
+pub struct Coverage {
+    seen: HashSet<(Text, RowId)>,
+}
+
+impl Coverage {
+    /// A run has succeeded.
+    pub fn note(&mut self, platform: &Text, row: RowId) {
+        self.seen.insert((platform.clone(), row));
+    }
+
+    /// Every row that is entered from outside has run on every platform.
+    pub fn check(&self, tables: &Tables, diags: &mut Diags) {
+        for platform in &tables.platforms {
+            for (id, row) in tables.rows.iter().enumerate() {
+                if matches!(row.kind, RowKind::Result) || self.seen.contains(&(platform.name.clone(), id)) {
+                    continue;
+                }
+                let Some(span) = tables.examples.iter().find(|e| e.of == id).map(|e| &e.raw.span) else {
+                    continue;
+                };
+                let title = format!("no example of row `{}` holds on {}", row.id, platform.name);
+                diags.push(Diag::new(span, title).help("add one with lacks = [\"…\"] for what its SDK has not"));
+            }
+        }
+    }
+}
