@@ -1,3 +1,4 @@
-//! The fronts: what legacy clients see.
+//! The fronts: bytes on one side, calls and events on the other. What legacy clients see.
 
 pub mod discovery;
+pub mod web;

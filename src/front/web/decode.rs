@@ -1,0 +1,124 @@
+//! Frames of clients.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use crate::value::{Text, Value};
+
+/// A frame that is none: the socket is closed with 1007.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadFrame {
+    /// Not a JSON array of a name and one value.
+    #[error("a frame is a JSON array of a name and a value")]
+    NotAFrame,
+    /// A call that is not a function, a number and an object.
+    #[error("a call is [function, number, arguments]")]
+    NotACall,
+}
+
+/// A frame.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClientFrame {
+    /// A login with its fields.
+    Login(Value),
+    /// A call.
+    Call {
+        /// The function.
+        function: Text,
+        /// The client's number.
+        id: i64,
+        /// The arguments, as they came.
+        args: Value,
+    },
+    /// A ping; the pong carries the same value.
+    Ping(Value),
+    /// The client says what it could take; it is sent text all the same.
+    SetFlag,
+    /// A name that no documented client sends: ignored, counted.
+    Unknown,
+}
+
+/// Reads a frame.
+///
+/// # Errors
+/// [`BadFrame`]: what is wrong with it.
+pub fn decode(text: &str) -> Result<ClientFrame, BadFrame> {
+    let (name, arg): (Cow<'_, str>, &RawValue) = serde_json::from_str(text).map_err(|_| BadFrame::NotAFrame)?;
+    let value = || serde_json::from_str::<Value>(arg.get()).map_err(|_| BadFrame::NotAFrame);
+    Ok(match &*name {
+        "login" => ClientFrame::Login(value()?),
+        "call2" => {
+            let (function, id, args): (Cow<'_, str>, i64, Value) =
+                serde_json::from_str(arg.get()).map_err(|_| BadFrame::NotACall)?;
+            ClientFrame::Call {
+                function: function.into(),
+                id,
+                args,
+            }
+        }
+        "ping" => ClientFrame::Ping(value()?),
+        "set_flag" => ClientFrame::SetFlag,
+        _ => ClientFrame::Unknown,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Result<ClientFrame, BadFrame>) {
+        assert_eq!(decode(text), expected, "{text}");
+    }
+
+    #[test]
+    fn frames_and_what_is_none() {
+        let call = |id| ClientFrame::Call {
+            function: "f".into(),
+            id,
+            args: Value::Map(vec![]),
+        };
+        check(r#"["call2",["f",7,{}]]"#, Ok(call(7)));
+        check(r#" [ "call2" , [ "f" , -1 , { } ] ] "#, Ok(call(-1)));
+        check(r#"["ping",3]"#, Ok(ClientFrame::Ping(3.into())));
+        check(r#"["set_flag",{"binary":1}]"#, Ok(ClientFrame::SetFlag));
+        check(r#"["hello",null]"#, Ok(ClientFrame::Unknown));
+        check(
+            r#"["login",{"account":"a"}]"#,
+            Ok(ClientFrame::Login(Value::Map(vec![("account".into(), "a".into())]))),
+        );
+        for text in [
+            "",
+            "x",
+            "{}",
+            "[]",
+            r#"["ping"]"#,
+            r#"["ping",1,2]"#,
+            r#"[1,2]"#,
+            "[[\"ping\",1]]",
+            "null",
+        ] {
+            check(text, Err(BadFrame::NotAFrame));
+        }
+        for text in [
+            r#"["call2",{}]"#,
+            r#"["call2",["f",7]]"#,
+            r#"["call2",[1,7,{}]]"#,
+            r#"["call2",["f","7",{}]]"#,
+        ] {
+            check(text, Err(BadFrame::NotACall));
+        }
+        check(
+            r#"["call2",["f",7,[]]]"#,
+            Ok(ClientFrame::Call {
+                function: "f".into(),
+                id: 7,
+                args: Value::List(vec![]),
+            }),
+        );
+        check(
+            &format!("[\"call2\",[\"f\",1,{}]]", "[".repeat(5_000)),
+            Err(BadFrame::NotAFrame),
+        );
+    }
+}

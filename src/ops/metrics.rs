@@ -1,0 +1,100 @@
+//! Counters. Label sets are closed: reasons and codes come from the tables and the source, never from clients.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// All counters of a server.
+#[derive(Debug)]
+pub struct Metrics {
+    /// Sessions, with or without a client.
+    pub sessions: Gauge,
+    /// Open sockets.
+    pub sockets: Gauge,
+    bad_frames: Family<Reason, Counter>,
+    notes: Family<Limitation, Counter>,
+    dropped: Family<What, Counter>,
+    logins: Family<Result, Counter>,
+    registry: Registry,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct What {
+    what: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Result {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Limitation {
+    row: String,
+    code: String,
+}
+
+impl Metrics {
+    /// All at zero.
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            sessions: Gauge::default(),
+            sockets: Gauge::default(),
+            bad_frames: Family::default(),
+            notes: Family::default(),
+            dropped: Family::default(),
+            logins: Family::default(),
+            registry: Registry::with_prefix("sigbridge"),
+        };
+        let registry = &mut metrics.registry;
+        registry.register("sessions", "Sessions, with or without a client", metrics.sessions.clone());
+        registry.register("sockets", "Open sockets", metrics.sockets.clone());
+        registry.register("bad_frames", "Frames that break the wire's rules", metrics.bad_frames.clone());
+        registry.register("limitations", "Translations that were not exact", metrics.notes.clone());
+        registry.register("dropped", "What was dropped for want of room or of a taker", metrics.dropped.clone());
+        registry.register("logins", "Logins by what became of them", metrics.logins.clone());
+        metrics
+    }
+
+    /// A frame breaks the wire's rules.
+    pub fn bad_frame(&self, reason: &'static str) {
+        self.bad_frames.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// A translation was not exact.
+    pub fn note(&self, row: &str, code: &str) {
+        self.notes.get_or_create(&Limitation { row: row.into(), code: code.into() }).inc();
+    }
+
+    /// Something was dropped.
+    pub fn dropped(&self, what: &'static str) {
+        self.dropped.get_or_create(&What { what }).inc();
+    }
+
+    /// A login was decided.
+    pub fn login(&self, result: &'static str) {
+        self.logins.get_or_create(&Result { result }).inc();
+    }
+
+    /// All counters in the OpenMetrics text format.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}

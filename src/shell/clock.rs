@@ -1,0 +1,33 @@
+//! The clock that the pure parts are told.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+use crate::time::Time;
+
+/// Wall-clock time at the start, counted on monotonically: a clock that jumps moves nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    start: Instant,
+    start_time: Time,
+}
+
+impl Clock {
+    /// A clock that starts now.
+    pub fn start() -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
+        Self { start: Instant::now(), start_time: Time::from_millis(ms) }
+    }
+
+    /// Now.
+    pub fn now(&self) -> Time {
+        self.start_time + Instant::now().duration_since(self.start)
+    }
+
+    /// The instant of a time, for sleeping until then.
+    pub fn instant(&self, time: Time) -> Instant {
+        self.start + time.since(self.start_time)
+    }
+}

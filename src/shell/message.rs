@@ -1,0 +1,79 @@
+//! What goes between tasks.
+
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_util::sync::CancellationToken;
+
+use crate::bridge::{CallRef, SocketId};
+use crate::mapping::row::RowId;
+use crate::upstream::Told;
+use crate::value::{Text, Value};
+
+/// To a session.
+#[derive(Debug)]
+pub enum Message {
+    /// A socket has logged in.
+    Login(Login),
+    /// A call of a row.
+    Call {
+        /// Who asks.
+        call: CallRef,
+        /// The row.
+        row: RowId,
+        /// Its arguments.
+        args: Vec<Value>,
+    },
+    /// A call with wrong arguments.
+    Refused {
+        /// Who asks.
+        call: CallRef,
+        /// The row.
+        row: RowId,
+        /// What is wrong.
+        reason: Text,
+    },
+    /// A poll of the mailbox.
+    Poll {
+        /// Who asks.
+        call: CallRef,
+        /// The last version that the client has.
+        ver_clear: u64,
+        /// How many it takes.
+        max: usize,
+    },
+    /// A socket is gone.
+    Closed(SocketId),
+    /// RTM's replies and events.
+    Told(Told),
+}
+
+/// A socket that logs in.
+#[derive(Debug)]
+pub struct Login {
+    /// Where to answer.
+    pub call: CallRef,
+    /// The way to the socket.
+    pub socket: SocketHandle,
+    /// The login's arguments, in the row's order.
+    pub args: Vec<Value>,
+    /// The session exists: `Some(true)` when its client was away, `Some(false)` for a twin.
+    pub attached: Option<bool>,
+}
+
+/// The way to a socket.
+#[derive(Clone, Debug)]
+pub struct SocketHandle {
+    /// Its queue; bounded, so a client that does not read is closed and slows nobody.
+    pub out: mpsc::Sender<Out>,
+    /// Ends it at once.
+    pub kill: CancellationToken,
+}
+
+/// To a socket.
+#[derive(Clone, Debug)]
+pub enum Out {
+    /// A frame.
+    Frame(Utf8Bytes),
+    /// Close, after what was written.
+    Close,
+}

@@ -1,0 +1,18 @@
+//! The shell around the engine: tasks, timers, sockets' ends, the register of sessions.
+//!
+//! A session is one task with one inbox: calls of its sockets, RTM's replies and events, timers. It feeds them to the
+//! pure [`Session`](crate::bridge::Session) one at a time and does what comes out.
+
+mod clock;
+mod message;
+mod names;
+mod registry;
+mod server;
+mod session_task;
+mod verdict;
+
+pub use clock::Clock;
+pub use message::{Login, Message, Out, SocketHandle};
+pub use registry::{Newcomer, Registry, SessionHandle};
+pub use server::Server;
+pub use verdict::{Verdict, verdict};

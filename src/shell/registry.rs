@@ -1,0 +1,119 @@
+//! The register of sessions: who is here, and what a new login means for them.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
+use tokio::sync::mpsc;
+
+use crate::bridge::{self, Admission, SocketId, admit};
+use crate::ident::{Account, AppId};
+use crate::time::Time;
+
+use super::message::Message;
+
+type Key = (AppId, Account);
+
+/// Sessions by app id and account.
+#[derive(Debug, Default)]
+pub struct Registry {
+    entries: Mutex<HashMap<Key, Entry>>,
+}
+
+/// The way to a session.
+#[derive(Clone, Debug)]
+pub struct SessionHandle {
+    /// Its number, which its lines carry.
+    pub id: u64,
+    /// Its inbox.
+    pub inbox: mpsc::Sender<Message>,
+}
+
+/// A socket that logs in.
+#[derive(Debug)]
+pub struct Newcomer {
+    /// Its number.
+    pub socket: SocketId,
+    /// Where it comes from.
+    pub peer: IpAddr,
+    /// When it was accepted.
+    pub accepted: Time,
+    /// Its token.
+    pub token: SecretString,
+}
+
+#[derive(Debug)]
+struct Entry {
+    session: SessionHandle,
+    live: Option<SocketId>,
+    peer: IpAddr,
+    accepted: Time,
+    token: SecretString,
+}
+
+impl Registry {
+    /// Decides what a login means and notes it. `create` makes the session of a new one.
+    pub fn admit(
+        &self,
+        key: Key,
+        login: Newcomer,
+        twin_window: Duration,
+        create: impl FnOnce() -> SessionHandle,
+    ) -> (Admission, SessionHandle) {
+        let mut entries = self.entries.lock();
+        let existing = entries.get(&key).filter(|entry| !entry.session.inbox.is_closed());
+        let known = existing.map(|entry| bridge::Existing {
+            live: entry.live.is_some(),
+            peer: entry.peer,
+            accepted: entry.accepted,
+            same_token: same(&entry.token, &login.token),
+        });
+        let newcomer = bridge::Newcomer { peer: login.peer, accepted: login.accepted };
+        let admission = admit(known.as_ref(), &newcomer, twin_window);
+        let session = match (admission, existing) {
+            (Admission::Twin | Admission::Resume, Some(entry)) => entry.session.clone(),
+            _ => create(),
+        };
+        let entry = Entry {
+            session: session.clone(),
+            live: Some(login.socket),
+            peer: login.peer,
+            accepted: login.accepted,
+            token: login.token,
+        };
+        entries.insert(key, entry);
+        (admission, session)
+    }
+
+    /// A socket is gone; its session may have another by now.
+    pub fn socket_closed(&self, key: &Key, socket: SocketId) {
+        if let Some(entry) = self.entries.lock().get_mut(key).filter(|entry| entry.live == Some(socket)) {
+            entry.live = None;
+        }
+    }
+
+    /// A session is over; the account may have another by now.
+    pub fn remove(&self, key: &Key, session: u64) {
+        let mut entries = self.entries.lock();
+        if entries.get(key).is_some_and(|entry| entry.session.id == session) {
+            entries.remove(key);
+        }
+    }
+
+    /// How many sessions there are.
+    pub fn len(&self) -> usize {
+        self.entries.lock().len()
+    }
+
+    /// True when there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+fn same(a: &SecretString, b: &SecretString) -> bool {
+    a.expose_secret().as_bytes().ct_eq(b.expose_secret().as_bytes()).into()
+}

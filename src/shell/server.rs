@@ -1,0 +1,128 @@
+//! What all sessions and sockets share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::bridge::{SessionContext, SessionLimits, SocketId};
+use crate::config::{Config, OverRate};
+use crate::ident::{Account, AppId, LineKey};
+use crate::mapping::Tables;
+use crate::mapping::wire::Wire;
+use crate::ops::Metrics;
+use crate::upstream::Upstream;
+
+use super::clock::Clock;
+use super::message::Message;
+use super::names::AppNames;
+use super::registry::{Registry, SessionHandle};
+use super::session_task::{INBOX, SessionTask};
+
+/// What all sessions and sockets share.
+pub struct Server {
+    /// The config.
+    pub config: Config,
+    /// The tables.
+    pub tables: Arc<Tables>,
+    /// The wire of the web family.
+    pub wire: Arc<Wire>,
+    /// RTM.
+    pub upstream: Arc<dyn Upstream>,
+    /// Sessions.
+    pub registry: Registry,
+    /// The clock.
+    pub clock: Clock,
+    /// Counters.
+    pub metrics: Metrics,
+    /// The key of session lines.
+    pub line_key: LineKey,
+    /// All tasks, to wait for at the end.
+    pub tasks: TaskTracker,
+    /// Cancelled when the process is to end.
+    pub shutdown: CancellationToken,
+    next_socket: AtomicU64,
+}
+
+impl Server {
+    /// A server that is not listening yet.
+    ///
+    /// # Errors
+    /// The system has no randomness for the key of session lines.
+    pub fn new(
+        config: Config,
+        tables: Arc<Tables>,
+        wire: Arc<Wire>,
+        upstream: Arc<dyn Upstream>,
+        clock: Clock,
+    ) -> Result<Arc<Self>, getrandom::Error> {
+        let line_key = match &config.session.line_key {
+            Some(key) => key.clone(),
+            None => LineKey::random()?,
+        };
+        Ok(Arc::new(Self {
+            config,
+            tables,
+            wire,
+            upstream,
+            registry: Registry::default(),
+            clock,
+            metrics: Metrics::new(),
+            line_key,
+            tasks: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+            next_socket: AtomicU64::new(1),
+        }))
+    }
+
+    /// A number for a socket.
+    pub fn new_socket(&self) -> SocketId {
+        SocketId(self.next_socket.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// What a session of an app id is given.
+    pub fn context(&self, vid: &AppId) -> SessionContext {
+        let config = &self.config;
+        let upstream = self.upstream.clone();
+        SessionContext {
+            tables: self.tables.clone(),
+            wire: Some(self.wire.clone()),
+            names: Arc::new(AppNames { vid: vid.clone() }),
+            can: Arc::new(move |kind| upstream.can(kind)),
+            limits: SessionLimits {
+                login: config.session.rtm_login_timeout,
+                grace: config.session.grace,
+                invite: config.invite.timeout,
+                mailbox: config.mailbox.limit,
+                mailbox_ttl: config.mailbox.ttl,
+                messages_per_second: config.limits.messages_per_second,
+                discard_over_rate: config.policy.over_rate == OverRate::Discard,
+                ..SessionLimits::default()
+            },
+        }
+    }
+
+    /// Begins a session: its task, its RTM client.
+    pub fn new_session(self: &Arc<Self>, vid: AppId, account: Account) -> SessionHandle {
+        let (sender, inbox) = mpsc::channel(INBOX);
+        let overflow = CancellationToken::new();
+        let (to_session, full) = (sender.downgrade(), overflow.clone());
+        let client = self.upstream.open(
+            &vid,
+            Arc::new(move |told| {
+                if let Some(sender) = to_session.upgrade()
+                    && let Err(mpsc::error::TrySendError::Full(_)) = sender.try_send(Message::Told(told))
+                {
+                    full.cancel();
+                }
+            }),
+        );
+        // Random over all bits: a line of one sidecar is known on every other that shares the key.
+        let id = getrandom::u64().unwrap_or_else(|_| self.new_socket().0);
+        let task = SessionTask::new(self.clone(), (vid, account), id, client, inbox, overflow);
+        self.tasks.spawn(task.run());
+        SessionHandle { id, inbox: sender }
+    }
+}

@@ -1,0 +1,242 @@
+//! The task of a session: inbox in, effects out.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::time::sleep_until;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use crate::bridge::{CallRef, Effect, Event, Form, Input, LOGIN, Session, SocketId, TimerKey};
+use crate::front::web::encode::{self, LineContext};
+use crate::ident::{Account, AppId};
+use crate::mapping::Tables;
+use crate::mapping::wire::Wire;
+use crate::time::Time;
+use crate::upstream::{ClientKey, Told};
+use crate::value::Text;
+
+use super::message::{Login, Message, Out, SocketHandle};
+use super::server::Server;
+
+/// Inputs that wait for a session.
+pub const INBOX: usize = 1024;
+
+/// A session and the ends of what it works on.
+pub struct SessionTask {
+    server: Arc<Server>,
+    tables: Arc<Tables>,
+    wire: Arc<Wire>,
+    key: (AppId, Account),
+    id: u64,
+    line: Text,
+    session: Session,
+    client: ClientKey,
+    inbox: mpsc::Receiver<Message>,
+    overflow: CancellationToken,
+    sockets: HashMap<SocketId, SocketHandle>,
+    timers: HashMap<TimerKey, Time>,
+    channel: Option<Text>,
+    over: bool,
+}
+
+impl SessionTask {
+    /// A session that has not begun.
+    pub fn new(
+        server: Arc<Server>,
+        key: (AppId, Account),
+        id: u64,
+        client: ClientKey,
+        inbox: mpsc::Receiver<Message>,
+        overflow: CancellationToken,
+    ) -> Self {
+        let context = server.context(&key.0);
+        Self {
+            tables: server.tables.clone(),
+            wire: server.wire.clone(),
+            line: server.line_key.issue(id).as_str().into(),
+            session: Session::new(context, key.1.text().clone()),
+            server,
+            key,
+            id,
+            client,
+            inbox,
+            overflow,
+            sockets: HashMap::new(),
+            timers: HashMap::new(),
+            channel: None,
+            over: false,
+        }
+    }
+
+    /// Works until the session is over.
+    pub async fn run(mut self) {
+        self.server.metrics.sessions.inc();
+        let mut batch = Vec::with_capacity(16);
+        while !self.over {
+            let due = self.timers.values().min().copied();
+            let sleep = async {
+                match due {
+                    Some(at) => sleep_until(self.server.clock.instant(at)).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = self.overflow.cancelled() => {
+                    warn!(session = self.id, "the session is over: it could not keep up with its upstream");
+                    self.server.metrics.dropped("session inbox");
+                    break;
+                }
+                received = self.inbox.recv_many(&mut batch, 16) => {
+                    if received == 0 {
+                        break;
+                    }
+                    for message in batch.drain(..) {
+                        self.take(message);
+                    }
+                }
+                () = sleep => self.fire_due(),
+            }
+        }
+        self.finish(batch);
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Login(login) => self.login(login),
+            Message::Call { call, row, args } => self.step(Input::Call { call, row, args }),
+            Message::Refused { call, row, reason } => self.step(Input::Refused { call, row, reason }),
+            Message::Poll { call, ver_clear, max } => self.step(Input::Poll { call, ver_clear, max }),
+            Message::Closed(socket) => {
+                self.sockets.remove(&socket);
+                self.step(Input::FrontClosed(socket));
+            }
+            Message::Told(Told::Reply { request, result }) => self.step(Input::RtmReply { request, result }),
+            Message::Told(Told::Event(event)) => self.step(Input::RtmEvent(event)),
+            Message::Told(Told::Up(up)) => self.step(Input::Upstream(up)),
+        }
+    }
+
+    fn login(&mut self, login: Login) {
+        let Login { call, socket, args, attached } = login;
+        self.sockets.insert(call.socket, socket);
+        let line = self.line.clone();
+        self.step(match attached {
+            None => Input::Admitted { call, verdict: Ok(()), line, args },
+            Some(resumed) => Input::Attached { call, resumed, line },
+        });
+    }
+
+    fn fire_due(&mut self) {
+        let now = self.server.clock.now();
+        let mut due: Vec<(Time, TimerKey)> =
+            self.timers.iter().filter(|(_, at)| **at <= now).map(|(key, at)| (*at, *key)).collect();
+        due.sort_by_key(|(at, _)| *at);
+        for (_, key) in due {
+            self.timers.remove(&key);
+            self.step(Input::Timer(key));
+        }
+    }
+
+    fn step(&mut self, input: Input) {
+        if self.over {
+            return;
+        }
+        let mut effects = Vec::new();
+        self.session.step(self.server.clock.now(), input, &mut effects);
+        self.channel = self.session.channel_name();
+        for effect in effects {
+            self.apply(effect);
+        }
+    }
+
+    fn apply(&mut self, effect: Effect) {
+        match effect {
+            Effect::Rtm { request, call } => self.server.upstream.call(&self.client, request, call),
+            Effect::Answer { call, answer, .. } => {
+                let text = if call.function == LOGIN {
+                    encode::login_ret(&self.tables, &self.wire, &answer)
+                } else {
+                    let function = self.wire.function(call.function);
+                    encode::call2_ret(&self.tables, &self.wire, function, call.id, &answer)
+                };
+                self.send(call.socket, text);
+            }
+            Effect::Mailbox { call, ver_clear, lines } => self.send_lines(call, ver_clear, &lines),
+            Effect::Notify { socket, form, event } => self.notify(socket, form, &event),
+            Effect::SetTimer { key, at } => {
+                self.timers.insert(key, at);
+            }
+            Effect::Note { row, code } => {
+                let (row, code) = (&self.tables.rows[row].id, self.tables.code_name(code));
+                debug!(session = self.id, row = &**row, code = &**code, "not an exact translation");
+                self.server.metrics.note(row, code);
+            }
+            Effect::Dropped(what) => {
+                warn!(session = self.id, what, "dropped");
+                self.server.metrics.dropped(what);
+            }
+            Effect::Close(socket) => {
+                if let Some(socket) = self.sockets.remove(&socket)
+                    && socket.out.try_send(Out::Close).is_err()
+                {
+                    socket.kill.cancel();
+                }
+            }
+            Effect::End => self.over = true,
+        }
+    }
+
+    fn send_lines(&mut self, call: CallRef, ver_clear: u64, lines: &[(u64, Event)]) {
+        let account = self.key.1.text().clone();
+        let context = LineContext { account: &account, channel: None, now: self.server.clock.now() };
+        let text = encode::mailbox_ret(&self.wire, call.id, ver_clear, lines, context);
+        self.send(call.socket, text);
+    }
+
+    fn notify(&mut self, socket: SocketId, form: Form, event: &Event) {
+        let account = self.key.1.text().clone();
+        let channel = self.channel.clone();
+        let context = LineContext { account: &account, channel: channel.as_ref(), now: self.server.clock.now() };
+        for text in encode::notify(&self.wire, form, event, context) {
+            self.send(socket, text);
+        }
+    }
+
+    /// A socket whose queue is full belongs to a client that does not read: it is closed, and the session waits for the
+    /// client to come back.
+    fn send(&mut self, id: SocketId, text: String) {
+        let Some(socket) = self.sockets.get(&id) else { return };
+        if socket.out.try_send(Out::Frame(text.into())).is_err() {
+            if !socket.out.is_closed() {
+                info!(session = self.id, "a client does not read and is closed");
+                self.server.metrics.dropped("frames of a slow client");
+            }
+            socket.kill.cancel();
+        }
+    }
+
+    fn finish(mut self, rest: Vec<Message>) {
+        self.server.registry.remove(&self.key, self.id);
+        self.server.upstream.close(&self.client);
+        self.inbox.close();
+        for socket in self.sockets.values() {
+            if socket.out.try_send(Out::Close).is_err() {
+                socket.kill.cancel();
+            }
+        }
+        // A login that came too late finds a closed socket, and its client tries again.
+        let mut late = rest;
+        while let Ok(message) = self.inbox.try_recv() {
+            late.push(message);
+        }
+        for message in late {
+            if let Message::Login(login) = message {
+                login.socket.kill.cancel();
+            }
+        }
+        self.server.metrics.sessions.dec();
+    }
+}

@@ -1,0 +1,33 @@
+//! What a login's account and token are worth, before any session is touched.
+
+use crate::ident::{Account, AppId, TokenPolicy, codec};
+use crate::time::Time;
+use crate::value::{Text, Value};
+
+/// A login that may go on.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// The app that the account belongs to.
+    pub vid: AppId,
+    /// The account.
+    pub account: Account,
+}
+
+/// Judges a login by its fields.
+///
+/// # Errors
+/// The reason for the refusal, as the wire carries it.
+pub fn verdict(policy: &TokenPolicy, vid: &Value, account: &Value, token: &str, now: Time) -> Result<Verdict, Text> {
+    let text = |value: &Value| match value {
+        Value::Text(text) => text.clone(),
+        Value::Null => "".into(),
+        other => other.clone().into_text(),
+    };
+    let account = Account::new(text(account)).map_err(|_| Text::from("wrong account"))?;
+    if codec::is_alias(&account) {
+        return Err("wrong account".into());
+    }
+    let vid = AppId::new(text(vid)).map_err(|_| Text::from("TokenErrorVendor"))?;
+    policy.verify(&vid, &account, token, now).map_err(|error| Text::from(error.to_string()))?;
+    Ok(Verdict { vid, account })
+}
