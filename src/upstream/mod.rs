@@ -1,0 +1,4 @@
+//! What answers RTM calls: each kind of upstream takes an [`RtmCall`](crate::rtm::RtmCall) and gives back a reply
+//! and events.
+
+pub mod embedded;
