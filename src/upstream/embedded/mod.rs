@@ -44,6 +44,9 @@ mod token;
 mod user_attributes;
 mod world;
 
+#[cfg(test)]
+mod tests;
+
 pub use config::WorldConfig;
 pub use rates::{Rate, RateTable};
 pub use step::{ClientId, Output};
