@@ -119,6 +119,11 @@ impl Session {
         &self.line
     }
 
+    /// The name of the channel that the session is in.
+    pub fn channel_name(&self) -> Option<Text> {
+        self.channel.as_ref().map(|channel| channel.name.clone())
+    }
+
     /// True when a client is there.
     pub fn is_live(&self) -> bool {
         self.socket.is_some()

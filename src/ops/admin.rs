@@ -28,10 +28,14 @@ pub async fn serve_admin(server: Arc<Server>, listener: TcpListener) {
             let (status, kind, body) = answer(&handler, request.uri().path());
             let mut response = Response::new(Full::new(Bytes::from(body)));
             *response.status_mut() = status;
-            response.headers_mut().insert("content-type", hyper::header::HeaderValue::from_static(kind));
+            response
+                .headers_mut()
+                .insert("content-type", hyper::header::HeaderValue::from_static(kind));
             std::future::ready(Ok::<_, Infallible>(response))
         });
-        let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .serve_connection(TokioIo::new(stream), service);
         let shutdown = server.shutdown.clone();
         server.tasks.spawn(async move {
             tokio::select! {
@@ -44,8 +48,14 @@ pub async fn serve_admin(server: Arc<Server>, listener: TcpListener) {
 
 fn answer(server: &Server, path: &str) -> (StatusCode, &'static str, String) {
     match path {
-        "/metrics" => (StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", server.metrics.text()),
-        "/healthz" if server.shutdown.is_cancelled() => (StatusCode::SERVICE_UNAVAILABLE, "text/plain", "draining\n".into()),
+        "/metrics" => (
+            StatusCode::OK,
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            server.metrics.text(),
+        ),
+        "/healthz" if server.shutdown.is_cancelled() => {
+            (StatusCode::SERVICE_UNAVAILABLE, "text/plain", "draining\n".into())
+        }
         "/healthz" => (StatusCode::OK, "text/plain", "ok\n".into()),
         _ => (StatusCode::NOT_FOUND, "text/plain", "try /metrics or /healthz\n".into()),
     }

@@ -55,11 +55,23 @@ impl Metrics {
             registry: Registry::with_prefix("sigbridge"),
         };
         let registry = &mut metrics.registry;
-        registry.register("sessions", "Sessions, with or without a client", metrics.sessions.clone());
+        registry.register(
+            "sessions",
+            "Sessions, with or without a client",
+            metrics.sessions.clone(),
+        );
         registry.register("sockets", "Open sockets", metrics.sockets.clone());
-        registry.register("bad_frames", "Frames that break the wire's rules", metrics.bad_frames.clone());
+        registry.register(
+            "bad_frames",
+            "Frames that break the wire's rules",
+            metrics.bad_frames.clone(),
+        );
         registry.register("limitations", "Translations that were not exact", metrics.notes.clone());
-        registry.register("dropped", "What was dropped for want of room or of a taker", metrics.dropped.clone());
+        registry.register(
+            "dropped",
+            "What was dropped for want of room or of a taker",
+            metrics.dropped.clone(),
+        );
         registry.register("logins", "Logins by what became of them", metrics.logins.clone());
         metrics
     }
@@ -71,7 +83,12 @@ impl Metrics {
 
     /// A translation was not exact.
     pub fn note(&self, row: &str, code: &str) {
-        self.notes.get_or_create(&Limitation { row: row.into(), code: code.into() }).inc();
+        self.notes
+            .get_or_create(&Limitation {
+                row: row.into(),
+                code: code.into(),
+            })
+            .inc();
     }
 
     /// Something was dropped.

@@ -1,5 +1,7 @@
 //! Every RTM event with its typed fields (rtm-api 6).
 
+use std::sync::Arc;
+
 use crate::value::{Text, Value};
 
 use super::error::{ErrorEnum, LocalInvitationErr, RemoteInvitationErr};
@@ -8,7 +10,8 @@ use super::ids::{ChannelId, UserId};
 use super::reply::ChannelAttribute;
 use super::state::{ConnectionReason, ConnectionState, LocalInvitation, Message, OnlineState, RemoteInvitation};
 
-type ChannelAttributes = Vec<(Text, ChannelAttribute)>;
+/// Shared: one snapshot goes to every member of a channel.
+type ChannelAttributes = Arc<Vec<(Text, ChannelAttribute)>>;
 type OnlineStates = Vec<(UserId, OnlineState)>;
 
 macro_rules! events {

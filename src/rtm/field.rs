@@ -1,5 +1,7 @@
 //! How the typed vocabulary shows its fields to the tables: by name, with a type, from and to [`Value`].
 
+use std::sync::Arc;
+
 use crate::value::{Text, Value};
 
 use super::ids::{ChannelId, UserId};
@@ -250,6 +252,19 @@ map_field!(Text, ChannelAttribute, ChannelAttributes);
 map_field!(UserId, bool, Online);
 map_field!(UserId, OnlineState, OnlineStates);
 map_field!(ChannelId, u64, Counts);
+
+/// Shared fields look like the field itself.
+impl<T: Field> Field for Arc<T> {
+    const TYPE: FieldType = T::TYPE;
+
+    fn from_value(value: &Value) -> Result<Self, String> {
+        T::from_value(value).map(Arc::new)
+    }
+
+    fn to_value(&self) -> Value {
+        T::to_value(self)
+    }
+}
 
 /// Enums whose members travel by name.
 macro_rules! name_field {

@@ -18,7 +18,10 @@ impl Clock {
     pub fn start() -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
-        Self { start: Instant::now(), start_time: Time::from_millis(ms) }
+        Self {
+            start: Instant::now(),
+            start_time: Time::from_millis(ms),
+        }
     }
 
     /// Now.

@@ -71,7 +71,10 @@ impl Registry {
             accepted: entry.accepted,
             same_token: same(&entry.token, &login.token),
         });
-        let newcomer = bridge::Newcomer { peer: login.peer, accepted: login.accepted };
+        let newcomer = bridge::Newcomer {
+            peer: login.peer,
+            accepted: login.accepted,
+        };
         let admission = admit(known.as_ref(), &newcomer, twin_window);
         let session = match (admission, existing) {
             (Admission::Twin | Admission::Resume, Some(entry)) => entry.session.clone(),
@@ -90,7 +93,12 @@ impl Registry {
 
     /// A socket is gone; its session may have another by now.
     pub fn socket_closed(&self, key: &Key, socket: SocketId) {
-        if let Some(entry) = self.entries.lock().get_mut(key).filter(|entry| entry.live == Some(socket)) {
+        if let Some(entry) = self
+            .entries
+            .lock()
+            .get_mut(key)
+            .filter(|entry| entry.live == Some(socket))
+        {
             entry.live = None;
         }
     }

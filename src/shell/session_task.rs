@@ -120,19 +120,33 @@ impl SessionTask {
     }
 
     fn login(&mut self, login: Login) {
-        let Login { call, socket, args, attached } = login;
+        let Login {
+            call,
+            socket,
+            args,
+            attached,
+        } = login;
         self.sockets.insert(call.socket, socket);
         let line = self.line.clone();
         self.step(match attached {
-            None => Input::Admitted { call, verdict: Ok(()), line, args },
+            None => Input::Admitted {
+                call,
+                verdict: Ok(()),
+                line,
+                args,
+            },
             Some(resumed) => Input::Attached { call, resumed, line },
         });
     }
 
     fn fire_due(&mut self) {
         let now = self.server.clock.now();
-        let mut due: Vec<(Time, TimerKey)> =
-            self.timers.iter().filter(|(_, at)| **at <= now).map(|(key, at)| (*at, *key)).collect();
+        let mut due: Vec<(Time, TimerKey)> = self
+            .timers
+            .iter()
+            .filter(|(_, at)| **at <= now)
+            .map(|(key, at)| (*at, *key))
+            .collect();
         due.sort_by_key(|(at, _)| *at);
         for (_, key) in due {
             self.timers.remove(&key);
@@ -171,7 +185,12 @@ impl SessionTask {
             }
             Effect::Note { row, code } => {
                 let (row, code) = (&self.tables.rows[row].id, self.tables.code_name(code));
-                debug!(session = self.id, row = &**row, code = &**code, "not an exact translation");
+                debug!(
+                    session = self.id,
+                    row = &**row,
+                    code = &**code,
+                    "not an exact translation"
+                );
                 self.server.metrics.note(row, code);
             }
             Effect::Dropped(what) => {
@@ -191,7 +210,11 @@ impl SessionTask {
 
     fn send_lines(&mut self, call: CallRef, ver_clear: u64, lines: &[(u64, Event)]) {
         let account = self.key.1.text().clone();
-        let context = LineContext { account: &account, channel: None, now: self.server.clock.now() };
+        let context = LineContext {
+            account: &account,
+            channel: None,
+            now: self.server.clock.now(),
+        };
         let text = encode::mailbox_ret(&self.wire, call.id, ver_clear, lines, context);
         self.send(call.socket, text);
     }
@@ -199,7 +222,11 @@ impl SessionTask {
     fn notify(&mut self, socket: SocketId, form: Form, event: &Event) {
         let account = self.key.1.text().clone();
         let channel = self.channel.clone();
-        let context = LineContext { account: &account, channel: channel.as_ref(), now: self.server.clock.now() };
+        let context = LineContext {
+            account: &account,
+            channel: channel.as_ref(),
+            now: self.server.clock.now(),
+        };
         for text in encode::notify(&self.wire, form, event, context) {
             self.send(socket, text);
         }

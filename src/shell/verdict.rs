@@ -28,6 +28,8 @@ pub fn verdict(policy: &TokenPolicy, vid: &Value, account: &Value, token: &str, 
         return Err("wrong account".into());
     }
     let vid = AppId::new(text(vid)).map_err(|_| Text::from("TokenErrorVendor"))?;
-    policy.verify(&vid, &account, token, now).map_err(|error| Text::from(error.to_string()))?;
+    policy
+        .verify(&vid, &account, token, now)
+        .map_err(|error| Text::from(error.to_string()))?;
     Ok(Verdict { vid, account })
 }

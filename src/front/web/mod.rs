@@ -4,9 +4,11 @@
 //! notification by name: `mappings/wire/web.toml` does.
 
 pub mod args;
+mod client;
 pub mod decode;
 pub mod encode;
 mod line;
+pub mod socket;
 
 /// Largest frame of a client, bytes (decisions, "Bad input, Web").
 pub const MAX_FRAME_BYTES: usize = 64 * 1024;

@@ -1,0 +1,152 @@
+//! The one HTTP port: `GET /getaddr`, and WebSocket on any path.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, ORIGIN};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_tungstenite::tungstenite::protocol::WebSocketConfig;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::debug;
+
+use super::discovery::getaddr;
+use super::web::MAX_FRAME_BYTES;
+use super::web::socket::{Accepted, run_socket};
+use crate::shell::Server;
+
+/// Buffers of a socket, bytes: idle clients are many, and their frames are small.
+const BUFFER_BYTES: usize = 4 * 1024;
+/// A client has this long for the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Accepts clients until the shutdown.
+pub async fn serve_http(server: Arc<Server>, listener: TcpListener) {
+    let port = listener.local_addr().map_or(0, |addr| addr.port());
+    let sockets = Arc::new(Semaphore::new(server.config.limits.sockets));
+    loop {
+        let accepted = tokio::select! {
+            () = server.shutdown.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of file descriptors, most likely: others must close first.
+                debug!(%error, "cannot accept");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let Ok(permit) = sockets.clone().try_acquire_owned() else {
+            server.metrics.dropped("sockets over the limit");
+            continue;
+        };
+        let server = server.clone();
+        server.clone().tasks.spawn(connection(server, stream, port, permit));
+    }
+}
+
+async fn connection(server: Arc<Server>, stream: TcpStream, port: u16, permit: OwnedSemaphorePermit) {
+    let Ok(peer) = stream.peer_addr() else { return };
+    let _ = stream.set_nodelay(true);
+    let accepted = Accepted {
+        peer: peer.ip(),
+        at: server.clock.now(),
+    };
+    let permit = Arc::new(permit);
+    let handler = server.clone();
+    let service = service_fn(move |request| {
+        let response = respond(&handler, request, port, accepted, permit.clone());
+        std::future::ready(Ok::<_, Infallible>(response))
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(2 * BUFFER_BYTES)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::select! {
+        result = connection => if let Err(error) = result {
+            debug!(%error, "connection");
+        },
+        () = server.shutdown.cancelled() => {}
+    }
+}
+
+fn respond(
+    server: &Arc<Server>,
+    mut request: Request<Incoming>,
+    port: u16,
+    accepted: Accepted,
+    permit: Arc<OwnedSemaphorePermit>,
+) -> Response<Full<Bytes>> {
+    if hyper_tungstenite::is_upgrade_request(&request) {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(BUFFER_BYTES)
+            .write_buffer_size(BUFFER_BYTES)
+            .max_write_buffer_size(16 * MAX_FRAME_BYTES)
+            .max_message_size(Some(MAX_FRAME_BYTES))
+            .max_frame_size(Some(MAX_FRAME_BYTES));
+        return match hyper_tungstenite::upgrade(&mut request, Some(config)) {
+            Ok((response, websocket)) => {
+                let server = server.clone();
+                server.clone().tasks.spawn(async move {
+                    if let Ok(websocket) = websocket.await {
+                        run_socket(server, websocket, accepted).await;
+                    }
+                    drop(permit);
+                });
+                response.map(|_| Full::default())
+            }
+            Err(error) => plain(
+                StatusCode::BAD_REQUEST,
+                &format!("not a WebSocket handshake: {error}\n"),
+            ),
+        };
+    }
+    if request.uri().path() == "/getaddr" && request.method() == Method::GET {
+        let body = getaddr(request.headers().contains_key(ORIGIN), &server.config.discovery, port);
+        let mut response = cross_origin(StatusCode::OK, Bytes::from(body));
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        // Clients look up at every login; a cached answer would outlive a move.
+        response
+            .headers_mut()
+            .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        return response;
+    }
+    match *request.method() {
+        // Login reports carry the token: they are answered, and neither read nor logged (signaling-wire 1.5).
+        Method::POST | Method::OPTIONS => cross_origin(StatusCode::OK, Bytes::new()),
+        _ => plain(
+            StatusCode::NOT_FOUND,
+            "this is sigbridge: GET /getaddr, or a WebSocket on any path\n",
+        ),
+    }
+}
+
+fn plain(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
+    let mut response = cross_origin(status, Bytes::copy_from_slice(text.as_bytes()));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    response
+}
+
+/// Pages of any origin may read the answer (signaling-wire 1.1).
+fn cross_origin(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert("access-control-allow-headers", HeaderValue::from_static("*"));
+    response
+}

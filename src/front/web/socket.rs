@@ -1,0 +1,224 @@
+//! The task of a Web socket: frames in, frames out, its own clock for pings and the login.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use hyper_tungstenite::HyperWebsocketStream;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Error, Message as Frame, error::CapacityError};
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use crate::bridge::SocketId;
+use crate::shell::{Message, Out, Server, SocketHandle};
+use crate::time::Time;
+use crate::value::Value;
+
+use super::client::Client;
+use super::encode;
+
+/// Java and native clients take a pong of the same millisecond for none (signaling-wire 3.2).
+const PONG_DELAY: Duration = Duration::from_millis(10);
+/// Pings that wait for their pongs; more are not answered.
+const MAX_PONGS: usize = 32;
+/// A socket that lost its client's race closes by itself; some builds take an early answer to that for the loss of the
+/// other socket (signaling-wire 1.4).
+const LOSER_CLOSE_DELAY: Duration = Duration::from_secs(1);
+/// A client has this long to answer a close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Where and when a connection came in.
+#[derive(Clone, Copy, Debug)]
+pub struct Accepted {
+    /// From where.
+    pub peer: IpAddr,
+    /// When.
+    pub at: Time,
+}
+
+/// Serves a socket until it is closed.
+pub async fn run_socket(server: Arc<Server>, websocket: HyperWebsocketStream, accepted: Accepted) {
+    server.metrics.sockets.inc();
+    let (out, outbound) = mpsc::channel(server.config.limits.outbound_frames);
+    let kill = CancellationToken::new();
+    let id = server.new_socket();
+    let handle = SocketHandle {
+        out,
+        kill: kill.clone(),
+    };
+    let login_deadline = Instant::now() + server.config.session.login_timeout;
+    let client = Client::new(server.clone(), id, handle, accepted);
+    let socket = Socket {
+        id,
+        websocket,
+        outbound,
+        kill,
+        client,
+        pongs: VecDeque::new(),
+        login_deadline,
+    };
+    socket.run(&server).await;
+    server.metrics.sockets.dec();
+}
+
+struct Socket {
+    id: SocketId,
+    websocket: HyperWebsocketStream,
+    outbound: mpsc::Receiver<Out>,
+    kill: CancellationToken,
+    client: Client,
+    pongs: VecDeque<(Instant, Value)>,
+    login_deadline: Instant,
+}
+
+/// What a socket does next.
+enum Next {
+    Go,
+    /// Close with this code; the session is told.
+    Close(CloseCode, &'static str),
+    /// The socket is closed already.
+    Gone,
+}
+
+impl Socket {
+    async fn run(mut self, server: &Server) {
+        let end = loop {
+            let next = self.turn(server).await;
+            if !matches!(next, Next::Go) {
+                break next;
+            }
+        };
+        self.client.closed().await;
+        if let Next::Close(code, reason) = end {
+            debug!(socket = self.id.0, %code, reason, "closing");
+            let frame = CloseFrame {
+                code,
+                reason: reason.into(),
+            };
+            // A client that does not answer is not waited for.
+            let _ = timeout(CLOSE_TIMEOUT, async {
+                self.websocket.close(Some(frame)).await.ok();
+                while let Some(Ok(_)) = self.websocket.next().await {}
+            })
+            .await;
+        }
+    }
+
+    async fn turn(&mut self, server: &Server) -> Next {
+        let pong_at = self.pongs.front().map(|(at, _)| *at);
+        let pong = async {
+            match pong_at {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        let waiting_for_login = !self.client.has_logged_in();
+        tokio::select! {
+            biased;
+            () = self.kill.cancelled() => Next::Close(CloseCode::Policy, "too slow"),
+            Some(out) = self.outbound.recv() => self.write(out).await,
+            () = pong => {
+                let value = self.pongs.pop_front().map(|(_, value)| value).unwrap_or_default();
+                self.write_text(encode::frame("pong", &value)).await
+            }
+            frame = self.websocket.next() => self.read(server, frame).await,
+            () = sleep_until(self.login_deadline), if waiting_for_login => {
+                server.metrics.bad_frame("no login");
+                Next::Close(CloseCode::Policy, "no login")
+            }
+            () = server.shutdown.cancelled() => self.drain().await,
+        }
+    }
+
+    /// Writes what is there in one go.
+    async fn write(&mut self, first: Out) -> Next {
+        let mut next = Some(first);
+        while let Some(out) = next {
+            match out {
+                Out::Frame(text) => {
+                    if let next @ (Next::Close(..) | Next::Gone) = self.feed(Frame::Text(text)).await {
+                        return next;
+                    }
+                }
+                Out::Close => return Next::Close(CloseCode::Normal, ""),
+            }
+            next = self.outbound.try_recv().ok();
+        }
+        self.flush().await
+    }
+
+    async fn write_text(&mut self, text: String) -> Next {
+        match self.feed(Frame::text(text)).await {
+            Next::Go => self.flush().await,
+            other => other,
+        }
+    }
+
+    async fn feed(&mut self, frame: Frame) -> Next {
+        tokio::select! {
+            result = self.websocket.feed(frame) => if result.is_ok() { Next::Go } else { Next::Gone },
+            () = self.kill.cancelled() => Next::Gone,
+        }
+    }
+
+    async fn flush(&mut self) -> Next {
+        tokio::select! {
+            result = self.websocket.flush() => if result.is_ok() { Next::Go } else { Next::Gone },
+            () = self.kill.cancelled() => Next::Gone,
+        }
+    }
+
+    async fn read(&mut self, server: &Server, frame: Option<Result<Frame, Error>>) -> Next {
+        let bad = |reason: &'static str, code| {
+            server.metrics.bad_frame(reason);
+            Next::Close(code, reason)
+        };
+        match frame {
+            Some(Ok(Frame::Text(text))) => match self.client.frame(text.as_str()).await {
+                Ok(Some(pong)) => {
+                    if self.pongs.len() < MAX_PONGS {
+                        self.pongs.push_back((Instant::now() + PONG_DELAY, pong));
+                    }
+                    Next::Go
+                }
+                Ok(None) => Next::Go,
+                Err(()) => bad("not a frame", CloseCode::Invalid),
+            },
+            Some(Ok(Frame::Binary(_))) => bad("binary", CloseCode::Unsupported),
+            Some(Ok(Frame::Close(_))) => {
+                if !self.client.has_logged_in() {
+                    sleep(LOSER_CLOSE_DELAY).await;
+                }
+                // The answer goes out with the next read.
+                let _ = timeout(CLOSE_TIMEOUT, self.websocket.next()).await;
+                Next::Gone
+            }
+            Some(Ok(_)) => Next::Go,
+            Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => bad("frame too large", CloseCode::Size),
+            Some(Err(Error::Utf8(_))) => bad("not UTF-8", CloseCode::Invalid),
+            Some(Err(_)) | None => Next::Gone,
+        }
+    }
+
+    /// Clients that reconnect by themselves are just closed; the others have to be told (signaling-wire 3.1).
+    async fn drain(&mut self) -> Next {
+        if self.client.has_logged_in() && !self.client.reconnects() {
+            self.write_text(encode::frame("close", &"".into())).await;
+        }
+        Next::Close(CloseCode::Away, "restart")
+    }
+}
+
+impl Client {
+    async fn closed(&mut self) {
+        if let Some(session) = self.leave() {
+            let _ = session.inbox.send(Message::Closed(self.id())).await;
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What answers RTM calls: each kind of upstream takes an [`RtmCall`](crate::rtm::RtmCall) and gives back a reply
+//! and events.
+
+pub mod embedded;
+mod local;
+mod service;
+
+pub use local::LocalUpstream;
+pub use service::{ClientKey, Tell, Told, Upstream};

@@ -1,0 +1,49 @@
+//! What every upstream offers to sessions.
+
+use std::sync::Arc;
+
+use crate::ident::AppId;
+use crate::rtm::{CallKind, RtmCall, RtmError, RtmEvent, RtmReply};
+
+/// RTM as sessions use it. Calls never block and never fail by themselves: every one is told a reply.
+pub trait Upstream: Send + Sync {
+    /// An RTM client for a session; `tell` is called with everything that happens to it, in order, and must not block.
+    fn open(&self, app: &AppId, tell: Tell) -> ClientKey;
+
+    /// A call; its reply carries `request`.
+    fn call(&self, client: &ClientKey, request: u64, call: RtmCall);
+
+    /// The client is no longer needed: it is logged out.
+    fn close(&self, client: &ClientKey);
+
+    /// Whether the upstream has a call at all.
+    fn can(&self, kind: CallKind) -> bool;
+}
+
+/// Where an upstream tells what happens.
+pub type Tell = Arc<dyn Fn(Told) + Send + Sync>;
+
+/// An RTM client of an upstream.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ClientKey {
+    /// The app id.
+    pub app: AppId,
+    /// The upstream's number.
+    pub number: u64,
+}
+
+/// What an upstream tells.
+#[derive(Clone, Debug)]
+pub enum Told {
+    /// The reply to a call.
+    Reply {
+        /// The call's number.
+        request: u64,
+        /// The result.
+        result: Result<RtmReply, RtmError>,
+    },
+    /// An event.
+    Event(RtmEvent),
+    /// The upstream is there, or not.
+    Up(bool),
+}
