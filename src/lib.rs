@@ -1,6 +1,7 @@
 //! sigbridge: legacy Signaling clients on the left, RTM 1.x on the right.
 pub mod bridge;
 pub mod check;
+pub mod cli;
 pub mod config;
 pub mod diag;
 pub mod front;

@@ -1,5 +1,7 @@
-//! The `sigbridge` binary.
+//! The `sigbridge` binary: parses the command line and hands over to the library.
 
-fn main() {
-    println!("Hello, world!");
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sigbridge::cli::main()
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -75,6 +76,14 @@ impl Server {
             shutdown: CancellationToken::new(),
             next_socket: AtomicU64::new(1),
         }))
+    }
+
+    /// Stops accepting, closes the clients in the way that each of them understands, and waits at most `drain`.
+    pub async fn stop(&self, drain: Duration) {
+        self.shutdown.cancel();
+        self.tasks.close();
+        // What is still open after that is cut off by the end of the process.
+        let _ = tokio::time::timeout(drain, self.tasks.wait()).await;
     }
 
     /// A number for a socket.

@@ -98,6 +98,7 @@ impl SessionTask {
                     }
                 }
                 () = sleep => self.fire_due(),
+                () = self.server.shutdown.cancelled(), if self.sockets.is_empty() => break,
             }
         }
         self.finish(batch);

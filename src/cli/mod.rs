@@ -1,0 +1,56 @@
+//! The command line. Data goes to stdout, everything else to stderr.
+
+mod check;
+mod exit;
+mod serve;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::Exit;
+
+/// Old Signaling apps on the left, RTM on the right.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    about = "Serves legacy Agora Signaling clients, unmodified, from Real-time Messaging (RTM 1.x)",
+    after_help = exit::HELP
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve legacy clients
+    Serve(serve::ServeArgs),
+    /// Check the config and the mapping tables: every row, every example
+    Check(check::CheckArgs),
+}
+
+/// Runs the command that the arguments name.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                Exit::Ok.into()
+            };
+        }
+    };
+    match cli.command {
+        Command::Serve(args) => serve::run(&args).into(),
+        Command::Check(args) => check::run(&args).into(),
+    }
+}
+
+/// Whether stderr takes colours: a terminal, and no `NO_COLOR` (no-color.org).
+fn color() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}

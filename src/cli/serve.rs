@@ -1,0 +1,163 @@
+//! `sigbridge serve`: the story of a start.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use clap::Args;
+use tokio::net::TcpListener;
+use tracing::{info, warn};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::Config;
+use crate::front::http::serve_http;
+use crate::mapping::Tables;
+use crate::ops::serve_admin;
+use crate::shell::{Clock, Server};
+use crate::upstream::LocalUpstream;
+use crate::upstream::embedded::WorldConfig;
+
+use super::check::load_tables;
+use super::exit::{HELP, tell};
+use super::{Exit, color};
+
+/// What `serve` is told.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub struct ServeArgs {
+    /// The config file; without one, the defaults of config.example.toml
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Listen here instead of where the config says; port 0 takes any free one
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
+    /// Tables to use instead of the built-in ones
+    #[arg(long, value_name = "DIR")]
+    mappings: Option<PathBuf>,
+    /// Log as JSON lines
+    #[arg(long)]
+    log_json: bool,
+}
+
+/// How long sockets may take to close at the end.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Serves until it is told to stop.
+pub fn run(args: &ServeArgs) -> Exit {
+    start_log(args.log_json);
+    let mut config = match &args.config {
+        None => Config::default(),
+        Some(path) => match Config::load(path) {
+            Ok(config) => config,
+            Err(diags) => {
+                eprintln!("{}", diags.render(color()));
+                tell("the config is wrong", Some("config.example.toml shows every key"));
+                return Exit::Usage;
+            }
+        },
+    };
+    if let Some(listen) = args.listen {
+        config.listen.http = listen;
+    }
+    let tables = match load_tables(args.mappings.as_ref()) {
+        Ok(tables) => tables,
+        Err(exit) => return exit,
+    };
+    match serve(config, tables) {
+        Ok(()) => Exit::Ok,
+        Err(error) => {
+            tell(format_args!("{error:#}"), None);
+            Exit::Failed
+        }
+    }
+}
+
+fn start_log(json: bool) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(color());
+    if json {
+        log.json().init();
+    } else {
+        log.with_target(false).init();
+    }
+}
+
+fn serve(config: Config, tables: Tables) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let http = bind(config.listen.http).await?;
+        let admin = match config.admin.listen {
+            Some(addr) => Some(bind(addr).await?),
+            None => None,
+        };
+        let wire = tables
+            .wire("web")
+            .cloned()
+            .ok_or_else(|| anyhow!("the tables have no wire for the web family"))?;
+        let clock = Clock::start();
+        let world = WorldConfig {
+            rate_scale: config.embedded.rate_scale,
+            offline_messages: config.embedded.offline_messages,
+            ..WorldConfig::default()
+        };
+        let upstream = LocalUpstream::new(world, clock);
+        let server = Server::new(config, Arc::new(tables), wire, upstream.clone(), clock)?;
+        announce(&server, &http, admin.as_ref());
+
+        let tasks = &server.tasks;
+        tasks.spawn(upstream.run(server.shutdown.clone()));
+        tasks.spawn(serve_http(server.clone(), http));
+        if let Some(admin) = admin {
+            tasks.spawn(serve_admin(server.clone(), admin));
+        }
+        told_to_stop().await;
+        info!(sessions = server.registry.len(), "stopping");
+        server.stop(DRAIN).await;
+        Ok(())
+    })
+}
+
+async fn bind(addr: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(addr)
+        .await
+        .with_context(|| format!("cannot listen on {addr}"))
+}
+
+/// Each bound address, and how to point a client at it.
+fn announce(server: &Server, http: &TcpListener, admin: Option<&TcpListener>) {
+    let Ok(addr) = http.local_addr() else { return };
+    info!(%addr, "serving legacy clients: GET /getaddr, and WebSocket on any path");
+    if let Some(addr) = admin.and_then(|admin| admin.local_addr().ok()) {
+        info!(%addr, "serving /metrics and /healthz");
+    }
+    if server.config.auth.certificate.is_none() {
+        warn!("any token passes: [auth] has no certificate");
+    }
+    info!("RTM is the embedded one, for development: nothing of it outlives this process");
+    eprintln!(
+        "\nPoint a legacy Web client (1.4) here, before its login:\n\n    \
+         signal.setup_debugging('ap_url', 'ws://{addr}/');\n\nor talk from a terminal:\n\n    \
+         sigbridge call --url ws://{addr}/ --account alice\n"
+    );
+}
+
+async fn told_to_stop() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupted => {}
+                _ = terminated.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = interrupted.await;
+}
