@@ -9,6 +9,8 @@ use crate::mapping::row::RowId;
 use crate::upstream::Told;
 use crate::value::{Text, Value};
 
+use super::logins::PendingLogin;
+
 /// To a session.
 #[derive(Debug)]
 pub enum Message {
@@ -58,6 +60,8 @@ pub struct Login {
     pub args: Vec<Value>,
     /// The session exists: `Some(true)` when its client was away, `Some(false)` for a twin.
     pub attached: Option<bool>,
+    /// Dropped when it is answered.
+    pub pending: PendingLogin,
 }
 
 /// The way to a socket.

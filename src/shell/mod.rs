@@ -4,6 +4,7 @@
 //! pure [`Session`](crate::bridge::Session) one at a time and does what comes out.
 
 mod clock;
+mod logins;
 mod message;
 mod names;
 mod registry;
@@ -12,6 +13,7 @@ mod session_task;
 mod verdict;
 
 pub use clock::Clock;
+pub use logins::{PendingLogin, PendingLogins};
 pub use message::{Login, Message, Out, SocketHandle};
 pub use registry::{Newcomer, Registry, SessionHandle};
 pub use server::Server;

@@ -17,6 +17,7 @@ use crate::ops::Metrics;
 use crate::upstream::Upstream;
 
 use super::clock::Clock;
+use super::logins::PendingLogins;
 use super::message::Message;
 use super::names::AppNames;
 use super::registry::{Registry, SessionHandle};
@@ -34,6 +35,8 @@ pub struct Server {
     pub upstream: Arc<dyn Upstream>,
     /// Sessions.
     pub registry: Registry,
+    /// Logins on their way.
+    pub logins: Arc<PendingLogins>,
     /// The clock.
     pub clock: Clock,
     /// Counters.
@@ -69,6 +72,7 @@ impl Server {
             wire,
             upstream,
             registry: Registry::default(),
+            logins: Arc::default(),
             clock,
             metrics: Metrics::new(),
             line_key,

@@ -17,6 +17,7 @@ use crate::time::Time;
 use crate::upstream::{ClientKey, Told};
 use crate::value::Text;
 
+use super::logins::PendingLogin;
 use super::message::{Login, Message, Out, SocketHandle};
 use super::server::Server;
 
@@ -36,6 +37,8 @@ pub struct SessionTask {
     inbox: mpsc::Receiver<Message>,
     overflow: CancellationToken,
     sockets: HashMap<SocketId, SocketHandle>,
+    /// Logins that are not answered yet.
+    pending: HashMap<SocketId, PendingLogin>,
     timers: HashMap<TimerKey, Time>,
     channel: Option<Text>,
     over: bool,
@@ -64,6 +67,7 @@ impl SessionTask {
             inbox,
             overflow,
             sockets: HashMap::new(),
+            pending: HashMap::new(),
             timers: HashMap::new(),
             channel: None,
             over: false,
@@ -112,6 +116,7 @@ impl SessionTask {
             Message::Poll { call, ver_clear, max } => self.step(Input::Poll { call, ver_clear, max }),
             Message::Closed(socket) => {
                 self.sockets.remove(&socket);
+                self.pending.remove(&socket);
                 self.step(Input::FrontClosed(socket));
             }
             Message::Told(Told::Reply { request, result }) => self.step(Input::RtmReply { request, result }),
@@ -126,8 +131,10 @@ impl SessionTask {
             socket,
             args,
             attached,
+            pending,
         } = login;
         self.sockets.insert(call.socket, socket);
+        self.pending.insert(call.socket, pending);
         let line = self.line.clone();
         self.step(match attached {
             None => Input::Admitted {
@@ -178,6 +185,9 @@ impl SessionTask {
                     encode::call2_ret(&self.tables, &self.wire, function, call.id, &answer)
                 };
                 self.send(call.socket, text);
+                if call.function == LOGIN {
+                    self.pending.remove(&call.socket);
+                }
             }
             Effect::Mailbox { call, ver_clear, lines } => self.send_lines(call, ver_clear, &lines),
             Effect::Notify { socket, form, event } => self.notify(socket, form, &event),

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crate::rtm::limits::MEMBERS_CUT_OFF;
 use crate::rtm::{ChannelId, Field, JoinChannelErr, RtmError, RtmEvent, RtmReply, UserId};
 use crate::value::{Text, Value};
 
@@ -25,7 +26,7 @@ pub struct Channel {
     pub muted: bool,
     /// Who is in it, oneself included.
     pub members: HashSet<UserId>,
-    /// RTM's count, once it has told one.
+    /// RTM's count, once it has told one, and who came and went since.
     pub counted: Option<u64>,
     /// Its attributes as last seen.
     pub attrs: Attrs,
@@ -106,9 +107,10 @@ impl Session {
         let (members, attrs) = (slot("members"), slot("attrs"));
         let own = UserId::new(self.context.names.user_id(&self.account)).ok();
         let Some(channel) = &mut self.channel else { return };
-        let mut list: Vec<UserId> = match members.map(|at| Vec::<UserId>::from_value(&run.slots[at])) {
-            Some(Ok(list)) => list,
-            _ => own.iter().cloned().collect(),
+        let (mut list, complete) = match members.map(|at| Vec::<UserId>::from_value(&run.slots[at])) {
+            Some(Ok(list)) if list.len() < MEMBERS_CUT_OFF => (list, true),
+            Some(Ok(list)) => (list, false),
+            _ => (own.iter().cloned().collect(), false),
         };
         let mut later = Vec::new();
         for event in channel.held.take().unwrap_or_default() {
@@ -124,6 +126,10 @@ impl Session {
             }
         }
         channel.members = list.iter().cloned().chain(own).collect();
+        if complete {
+            // Fresher than RTM's last count, which comes at most once a second.
+            channel.counted = Some(channel.members.len() as u64);
+        }
         channel.held = Some(later);
         if let Some(at) = members {
             run.slots[at] = Value::List(list.iter().map(Field::to_value).collect());

@@ -68,12 +68,19 @@ impl Session {
     }
 
     fn member_changed(&mut self, event: &RtmEvent) -> bool {
-        let Some(channel) = &mut self.channel else { return false };
-        match event {
-            RtmEvent::MemberJoined { member_id, .. } => channel.members.insert(member_id.clone()),
-            RtmEvent::MemberLeft { member_id, .. } => channel.members.remove(member_id),
-            _ => false,
+        let Some(channel) = &mut self.channel else {
+            return false;
+        };
+        let (changed, by) = match event {
+            RtmEvent::MemberJoined { member_id, .. } => (channel.members.insert(member_id.clone()), 1),
+            RtmEvent::MemberLeft { member_id, .. } => (channel.members.remove(member_id), -1),
+            _ => (false, 0),
+        };
+        if let (true, Some(counted)) = (changed, &mut channel.counted) {
+            // RTM tells the count at most once a second; apps ask sooner.
+            *counted = counted.saturating_add_signed(by);
         }
+        changed
     }
 
     fn sort_message(&mut self, mut run: Run, event: &RtmEvent, step: &mut Step<'_>) {

@@ -50,6 +50,11 @@ impl Client {
         self.socket
     }
 
+    /// Where it comes from.
+    pub fn peer(&self) -> std::net::IpAddr {
+        self.accepted.peer
+    }
+
     /// It has sent a login frame.
     pub fn has_logged_in(&self) -> bool {
         self.logged_in
@@ -89,6 +94,7 @@ impl Client {
             return;
         }
         self.logged_in = true;
+        let pending = self.server.logins.begin(self.accepted.peer);
         let field = |name: &str| fields.get(name).cloned().unwrap_or_default();
         let Target::Row(row) = &self.server.wire.clone().login.target else {
             return;
@@ -138,6 +144,7 @@ impl Client {
             socket: self.handle.clone(),
             args,
             attached,
+            pending,
         };
         self.session = Some((key, session));
         self.tell(Message::Login(login)).await;

@@ -27,9 +27,10 @@ use super::encode;
 const PONG_DELAY: Duration = Duration::from_millis(10);
 /// Pings that wait for their pongs; more are not answered.
 const MAX_PONGS: usize = 32;
-/// A socket that lost its client's race closes by itself; some builds take an early answer to that for the loss of the
-/// other socket (signaling-wire 1.4).
-const LOSER_CLOSE_DELAY: Duration = Duration::from_secs(1);
+/// A socket that lost its client's race closes by itself, maybe before the winner's login was read.
+const LOSER_CLOSE_DELAY: Duration = Duration::from_millis(50);
+/// Its close is answered after the winner's login, but no later than this (signaling-wire 1.4).
+const LOSER_CLOSE_LIMIT: Duration = Duration::from_secs(1);
 /// A client has this long to answer a close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -194,6 +195,7 @@ impl Socket {
             Some(Ok(Frame::Close(_))) => {
                 if !self.client.has_logged_in() {
                     sleep(LOSER_CLOSE_DELAY).await;
+                    let _ = timeout(LOSER_CLOSE_LIMIT, server.logins.settled(self.client.peer())).await;
                 }
                 // The answer goes out with the next read.
                 let _ = timeout(CLOSE_TIMEOUT, self.websocket.next()).await;
