@@ -105,6 +105,13 @@ fn usage(error: impl Into<String>, hint: Option<String>) -> Failure {
 }
 
 fn start(args: &CallArgs) -> Result<(), Failure> {
+    if !args.url.starts_with("ws://") {
+        let hint = "this client speaks no TLS; the default is ws://127.0.0.1:8001/";
+        return Err(usage(
+            format!("--url takes a ws:// URL, got {}", args.url),
+            Some(hint.into()),
+        ));
+    }
     let tables = Arc::new(tables(args)?);
     let Some(wire) = tables.wire(&args.family).cloned() else {
         let known: Vec<&str> = tables.wires.iter().map(|wire| &*wire.family).collect();
@@ -260,12 +267,11 @@ async fn log_out(connection: &mut Connection, printer: &mut Printer, logout: &Te
 
 fn no_session(error: &ConnectionError, url: &str) -> Failure {
     let hint = match error {
-        ConnectionError::Connect(_) if url.starts_with("wss:") => "this client speaks no TLS: use a ws:// URL".into(),
         ConnectionError::Connect(_) => {
             "start the sidecar with `sigbridge serve`, or give its address with --url".into()
         }
         ConnectionError::Refused(reason) if reason.starts_with("Token") => "give a token with --token-file".into(),
-        ConnectionError::Refused(_) => "see the sidecar's log for the account and app id that it got".into(),
+        ConnectionError::Refused(_) => "mappings/errors.toml says what each reason means".into(),
         _ => format!("is {url} a sidecar?"),
     };
     Failure {
