@@ -115,6 +115,12 @@ impl Emulation {
         ("status", Self::Status),
     ];
 
+    /// The name as rows write it.
+    pub fn name(self) -> &'static str {
+        let entry = Self::NAMES.iter().find(|(_, emulation)| *emulation == self);
+        entry.map_or("?", |(name, _)| name)
+    }
+
     /// The outcomes that the emulation may fire; a row that names it binds each of them.
     pub const fn outcomes(self) -> &'static [&'static str] {
         match self {
