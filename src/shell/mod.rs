@@ -4,6 +4,7 @@
 //! pure [`Session`](crate::bridge::Session) one at a time and does what comes out.
 
 mod clock;
+mod kept;
 mod logins;
 mod members;
 mod message;
