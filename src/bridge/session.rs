@@ -174,7 +174,8 @@ impl Session {
         }
     }
 
-    /// A login that was answered is either a session, or the end of one; a function that logs out is the end, too.
+    /// A login that was answered is either a session, or the end of one; a function that logs out is the end, too,
+    /// unless it was refused.
     pub(super) fn after_answer(&mut self, call: CallRef, refused: bool, step: &mut Step<'_>) {
         if call.function == LOGIN {
             if refused && !self.logged_in {
@@ -184,11 +185,12 @@ impl Session {
             for twin in std::mem::take(&mut self.twins) {
                 self.welcome(twin, step);
             }
-        } else if self
-            .context
-            .wire
-            .as_ref()
-            .is_some_and(|wire| wire.function(call.function).ends)
+        } else if !refused
+            && self
+                .context
+                .wire
+                .as_ref()
+                .is_some_and(|wire| wire.function(call.function).ends)
         {
             self.end(step);
         }
