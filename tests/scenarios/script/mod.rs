@@ -82,7 +82,7 @@ impl Block {
                 let expected = expectation(sim, times(text).1).map_err(|why| (*line, why))?;
                 let next = seen.iter().position(|seen| seen.who == expected.who);
                 match next.map(|at| seen.remove(at)) {
-                    Some(got) if got == expected => {}
+                    Some(got) if got.is(&expected) => {}
                     Some(got) => return Err((*line, format!("expected {expected}\n     saw {got}"))),
                     None => return Err((*line, format!("expected {expected}\n     saw nothing more{}", others(&seen)))),
                 }

@@ -19,6 +19,16 @@ impl Seen {
             words: words.into_iter().map(Into::into).collect(),
         }
     }
+
+    /// True when it is what was expected; `items(200)` stands for a JSON list of that many.
+    pub fn is(&self, expected: &Seen) -> bool {
+        let word = |(got, expected): (&String, &String)| match items(expected) {
+            Some(count) => serde_json::from_str::<Vec<serde_json::Value>>(got).is_ok_and(|list| list.len() == count),
+            None => got == expected,
+        };
+        let pairs = self.words.iter().zip(&expected.words);
+        self.who == expected.who && self.words.len() == expected.words.len() && pairs.into_iter().all(word)
+    }
 }
 
 impl fmt::Display for Seen {
@@ -34,6 +44,10 @@ impl fmt::Display for Seen {
             }
         }
     }
+}
+
+fn items(word: &str) -> Option<usize> {
+    word.strip_prefix("items(")?.strip_suffix(')')?.parse().ok()
 }
 
 /// A word as a scenario would write it.
