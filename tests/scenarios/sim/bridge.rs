@@ -13,10 +13,13 @@ use sigbridge::front::web::encode::{self, LineContext};
 use sigbridge::ident::{LineKey, TokenPolicy};
 use sigbridge::mapping::Tables;
 use sigbridge::mapping::wire::Wire;
-use sigbridge::rtm::RtmCall;
+use sigbridge::rtm::{ChannelId, GetMembersErr, RtmCall, RtmError, RtmReply};
 use sigbridge::time::Time;
 use sigbridge::upstream::embedded::ClientId;
 use sigbridge::value::{Text, Value};
+
+/// Numbers of calls that are made for others begin here.
+const FOR_OTHERS: u64 = 1 << 63;
 
 /// What the sidecar does to the world around it, in order.
 #[derive(Debug)]
@@ -46,6 +49,8 @@ pub struct Bridge {
     context: SessionContext,
     entries: BTreeMap<Text, Entry>,
     next_session: u64,
+    /// Calls that members have made for others.
+    for_others: Vec<(u64, u64)>,
 }
 
 /// A connection.
@@ -89,6 +94,7 @@ impl Bridge {
             context,
             entries: BTreeMap::new(),
             next_session: 1,
+            for_others: Vec::new(),
         }
     }
 
@@ -241,6 +247,7 @@ impl Bridge {
         };
         match effect {
             Effect::Rtm { request, call } => self.deeds.push(Deed::Rtm(seat.client, request, call)),
+            Effect::RtmVia { request, channel, call } => self.ask_member(now, id, request, &channel, call),
             Effect::Answer { call, answer, .. } => {
                 let text = if call.function == LOGIN {
                     encode::login_ret(&self.tables, &self.wire, &answer)
@@ -275,6 +282,29 @@ impl Bridge {
             }
             Effect::End => self.end(id),
         }
+    }
+
+    /// Has a member of the channel make a call.
+    fn ask_member(&mut self, now: Time, asker: u64, request: u64, channel: &ChannelId, call: RtmCall) {
+        let is_member = |seat: &&Seat| seat.session.joined_channel() == Some(channel);
+        match self.seats.values().find(is_member).map(|seat| seat.client) {
+            Some(member) => {
+                let number = FOR_OTHERS + self.for_others.len() as u64;
+                self.for_others.push((asker, request));
+                self.deeds.push(Deed::Rtm(member, number, call));
+            }
+            None => {
+                let result = Err(GetMembersErr::NotInChannel.into());
+                self.step(now, asker, Input::RtmReply { request, result });
+            }
+        }
+    }
+
+    /// A reply for the session that has called, or for the one that it has called for.
+    pub fn replied(&mut self, now: Time, id: u64, request: u64, result: Result<RtmReply, RtmError>) {
+        let index = request.checked_sub(FOR_OTHERS).and_then(|at| usize::try_from(at).ok());
+        let (id, request) = index.and_then(|at| self.for_others.get(at).copied()).unwrap_or((id, request));
+        self.step(now, id, Input::RtmReply { request, result });
     }
 
     fn end(&mut self, id: u64) {

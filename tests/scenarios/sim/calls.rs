@@ -40,8 +40,8 @@ impl Client {
     pub fn invoke(&mut self, name: &str, args: &str) -> Result<(), String> {
         let args = Value::from_json(args).map_err(|e| e.to_string())?;
         let fields = args.as_map().ok_or("an object")?.to_vec();
+        let function = self.wire.find(name, &args).map_or(usize::MAX, |(at, _)| at);
         let id = self.send_call(name, fields);
-        let function = self.wire.named(name).map_or(usize::MAX, |(at, _)| at);
         let pending = Pending {
             function: Some(function),
             name: name.into(),

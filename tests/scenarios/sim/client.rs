@@ -222,7 +222,7 @@ impl Client {
             ("extra".into(), "".into()),
         ];
         let id = self.send_call(RINGING.1, fields);
-        let function = self.wire.named(RINGING.1).map(|(at, _)| at);
+        let function = self.wire.find(RINGING.1, &Value::Null).map(|(at, _)| at);
         let pending = Pending {
             function,
             name: String::new(),

@@ -2,7 +2,7 @@
 
 use sigbridge::bridge::{CallRef, Input, LOGIN, SocketId};
 use sigbridge::front::web::MAX_FRAME_BYTES;
-use sigbridge::front::web::args::{is_other_function, read_args};
+use sigbridge::front::web::args::read_args;
 use sigbridge::front::web::decode::{ClientFrame, decode};
 use sigbridge::front::web::encode::{self, LineContext};
 use sigbridge::mapping::wire::{FailureForm, Function, Local, Target};
@@ -76,8 +76,7 @@ impl Bridge {
         let Some(session) = self.sockets.get(&socket).and_then(|socket| socket.session) else {
             return self.send(socket, encode::plain_ret(FailureForm::Own, id, Err("not login")));
         };
-        let known = wire.named(name).filter(|(_, function)| !is_other_function(function, args));
-        let Some((position, function)) = known else {
+        let Some((position, function)) = wire.find(name, args) else {
             let reason = format!("unknown func {name}");
             return self.send(socket, encode::plain_ret(FailureForm::Invoked, id, Err(&reason)));
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sigbridge::mapping::Tables;
 use sigbridge::mapping::expr::Expr;
 use sigbridge::mapping::row::RowKind;
-use sigbridge::mapping::wire::{Body, Fold, Function, RowCall, Target, Via, Wire, WireEvent};
+use sigbridge::mapping::wire::{Body, Fold, Function, RowCall, Target, Via, Wire, WireEvent, WirePart};
 use sigbridge::value::Value;
 
 /// What the SDK itself puts into an event's argument.
@@ -47,12 +47,24 @@ pub fn fields(function: &Function, args: &[(String, Value)]) -> Vec<(Arc<str>, V
         for arg in &call.args {
             let given = args.iter().find(|(name, _)| **name == *arg.name).map(|(_, value)| value.clone());
             if let (Some(wire), Some(value)) = (&arg.wire, given) {
-                fields.push((wire.clone(), value));
+                fields.push((wire.clone(), on_wire(&arg.part, value)));
             }
         }
     }
-    fields.extend(function.constants.iter().cloned());
+    fields.extend(function.when.iter().chain(&function.constants).cloned());
     fields
+}
+
+/// A value as the SDK writes it into the part of a wire argument that it is; digits are all that it writes into one.
+fn on_wire(part: &WirePart, value: Value) -> Value {
+    match part {
+        WirePart::Whole => value,
+        WirePart::Json(key) => {
+            let entries = vec![("msgtype".into(), "dtmf".into()), (key.clone(), value)];
+            Value::text(Value::Map(entries).to_json())
+        }
+        WirePart::After(prefix) => Value::text(format!("{prefix}{}", value.into_text())),
+    }
 }
 
 /// The events that the SDK makes of a successful reply.

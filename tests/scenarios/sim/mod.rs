@@ -228,11 +228,10 @@ impl Sim {
     fn output(&mut self, output: Output) {
         let (Output::Reply { client, .. } | Output::Event { client, .. }) = &output;
         if let Some(id) = self.bridge.session_of(*client) {
-            let input = match output {
-                Output::Reply { request, result, .. } => Input::RtmReply { request, result },
-                Output::Event { event, .. } => Input::RtmEvent(event),
+            return match output {
+                Output::Reply { request, result, .. } => self.bridge.replied(self.now, id, request, result),
+                Output::Event { event, .. } => self.bridge.step(self.now, id, Input::RtmEvent(event)),
             };
-            return self.bridge.step(self.now, id, input);
         }
         let name = self.native_names.get(client);
         let Some(native) = name.and_then(|name| self.natives.get_mut(name)) else {
