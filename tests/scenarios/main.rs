@@ -36,6 +36,10 @@ fn scenarios() {
     let files = files(&directory());
     let failures: Vec<String> = files.iter().filter_map(|path| check(path, &tables).err()).collect();
     let (failed, all) = (failures.len(), files.len());
-    assert!(failures.is_empty(), "{}\n{failed} of {all} scenarios fail", failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{}\n{failed} of {all} scenarios fail",
+        failures.join("\n")
+    );
     println!("{all} scenarios");
 }

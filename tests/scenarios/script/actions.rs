@@ -47,7 +47,9 @@ pub fn set(config: &mut Config, line: &str) -> Result<(), String> {
         "certificate" => config.policy.certificate = Some(SecretString::from(&**value)),
         "no-token" => config.policy.allow_no_token = value == "allowed",
         "app" => config.policy.app_id = AppId::new(&**value).ok(),
-        "lacks" => config.lacks.push(CallKind::parse(value).ok_or_else(|| format!("RTM has no call {value}"))?),
+        "lacks" => config
+            .lacks
+            .push(CallKind::parse(value).ok_or_else(|| format!("RTM has no call {value}"))?),
         _ => return Err(format!("nothing is called {key}")),
     }
     Ok(())
@@ -104,7 +106,10 @@ fn given(sim: &mut Sim, who: &[&str]) -> Result<(), String> {
         }
     }
     sim.pass(SOME_TIME);
-    let faults = sim.take_seen().into_iter().find(|seen| seen.words.first().is_some_and(|word| word == "FAULT"));
+    let faults = sim
+        .take_seen()
+        .into_iter()
+        .find(|seen| seen.words.first().is_some_and(|word| word == "FAULT"));
     faults.map_or(Ok(()), |fault| Err(fault.to_string()))
 }
 
@@ -151,7 +156,11 @@ fn crowd(sim: &mut Sim, from: &str, to: &str, call: &[&str]) -> Result<(), Strin
 pub fn expand(sim: &Sim, line: &str) -> Result<String, String> {
     let mut out = String::new();
     let mut rest = line;
-    while let Some((at, name)) = ["uid(", "token(", "line("].iter().filter_map(|n| Some((rest.find(n)?, *n))).min() {
+    while let Some((at, name)) = ["uid(", "token(", "line("]
+        .iter()
+        .filter_map(|n| Some((rest.find(n)?, *n)))
+        .min()
+    {
         let (before, after) = rest.split_at(at);
         let (args, after) = after[name.len()..].split_once(')').ok_or("a `(` without its end")?;
         out.push_str(before);
@@ -163,7 +172,9 @@ pub fn expand(sim: &Sim, line: &str) -> Result<String, String> {
                 let seconds: i64 = seconds.parse().map_err(|_| "seconds")?;
                 let expires = sim.now.as_secs().saturating_add_signed(seconds);
                 let (account, vid) = (Account::new(*account), AppId::new(VID));
-                let (Ok(account), Ok(vid)) = (account, vid) else { return Err("a token".into()) };
+                let (Ok(account), Ok(vid)) = (account, vid) else {
+                    return Err("a token".into());
+                };
                 token::mint(&account, &vid, &SecretString::from(*certificate), expires)
             }
             _ => return Err(format!("{name}…) has other arguments")),
@@ -175,7 +186,9 @@ pub fn expand(sim: &Sim, line: &str) -> Result<String, String> {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let end = text.find(|c: char| !c.is_ascii_digit()).ok_or("a unit: ms, s, min, h")?;
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .ok_or("a unit: ms, s, min, h")?;
     let number: u64 = text[..end].parse().map_err(|_| format!("{text} is no time"))?;
     match &text[end..] {
         "ms" => Ok(Duration::from_millis(number)),

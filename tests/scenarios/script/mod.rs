@@ -60,7 +60,11 @@ impl Scenario {
     /// The first line that is not met, and why.
     pub fn run(&self, tables: &Arc<Tables>) -> Result<(), (usize, String)> {
         let mut config = Config::default();
-        let settings = self.blocks.iter().take_while(|block| block.action.starts_with("set ")).count();
+        let settings = self
+            .blocks
+            .iter()
+            .take_while(|block| block.action.starts_with("set "))
+            .count();
         for block in &self.blocks[..settings] {
             actions::set(&mut config, &block.action).map_err(|why| (block.line, why))?;
         }
@@ -84,7 +88,12 @@ impl Block {
                 match next.map(|at| seen.remove(at)) {
                     Some(got) if got.is(&expected) => {}
                     Some(got) => return Err((*line, format!("expected {expected}\n     saw {got}"))),
-                    None => return Err((*line, format!("expected {expected}\n     saw nothing more{}", others(&seen)))),
+                    None => {
+                        return Err((
+                            *line,
+                            format!("expected {expected}\n     saw nothing more{}", others(&seen)),
+                        ));
+                    }
                 }
             }
         }
@@ -106,7 +115,9 @@ fn is_expected(line: &str) -> bool {
 
 /// `60x …`: how often, and what.
 pub(crate) fn times(line: &str) -> (usize, &str) {
-    let counted = line.split_once("x ").and_then(|(count, rest)| Some((count.parse().ok()?, rest)));
+    let counted = line
+        .split_once("x ")
+        .and_then(|(count, rest)| Some((count.parse().ok()?, rest)));
     counted.unwrap_or((1, line))
 }
 

@@ -77,7 +77,10 @@ mod tests {
         let check = |line: &str, expected: &[&str]| assert_eq!(split(line).unwrap(), expected, "{line}");
         check("a  bc d", &["a", "bc", "d"]);
         check("'a b' \"c\\\" d\" ''", &["a b", "c\" d", ""]);
-        check("{\"a\": [1, 2]} x={\"b\":\"'\"}", &["{\"a\": [1, 2]}", "x={\"b\":\"'\"}"]);
+        check(
+            "{\"a\": [1, 2]} x={\"b\":\"'\"}",
+            &["{\"a\": [1, 2]}", "x={\"b\":\"'\"}"],
+        );
         check("'ab'*3 text=\"x y\" 'z'*0", &["ababab", "text=x y", ""]);
         for line in ["'a", "\"a", "{a}", "'a'*x"] {
             assert!(split(line).is_err(), "{line}");

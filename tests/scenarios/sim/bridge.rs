@@ -100,7 +100,11 @@ impl Bridge {
 
     /// When the next timer of a session is due.
     pub fn deadline(&self) -> Option<Time> {
-        self.seats.values().flat_map(|seat| &seat.timers).map(|(at, _)| *at).min()
+        self.seats
+            .values()
+            .flat_map(|seat| &seat.timers)
+            .map(|(at, _)| *at)
+            .min()
     }
 
     /// Fires the timers that are due.
@@ -118,7 +122,10 @@ impl Bridge {
 
     /// The session of an RTM client.
     pub fn session_of(&self, client: ClientId) -> Option<u64> {
-        self.seats.iter().find(|(_, seat)| seat.client == client).map(|(id, _)| *id)
+        self.seats
+            .iter()
+            .find(|(_, seat)| seat.client == client)
+            .map(|(id, _)| *id)
     }
 
     /// The session that an account has now.
@@ -149,7 +156,9 @@ impl Bridge {
         args: Vec<Value>,
         open: &mut dyn FnMut() -> ClientId,
     ) {
-        let Some(socket) = self.sockets.get(&call.socket) else { return };
+        let Some(socket) = self.sockets.get(&call.socket) else {
+            return;
+        };
         let (peer, accepted) = (socket.peer, socket.accepted);
         let known = self.entries.get(&account).map(|entry| bridge::Existing {
             live: entry.live.is_some(),
@@ -258,14 +267,18 @@ impl Bridge {
                 self.deeds.push(Deed::Frame(call.socket, text));
             }
             Effect::Mailbox { call, ver_clear, lines } => {
-                let context = LineContext { channel: None, ..context };
+                let context = LineContext {
+                    channel: None,
+                    ..context
+                };
                 let text = encode::mailbox_ret(&self.wire, call.id, ver_clear, &lines, context);
                 self.deeds.push(Deed::Frame(call.socket, text));
             }
             Effect::Notify { socket, form, event } => {
                 assert!(form != Form::Direct, "the web wire has no direct form");
                 let frames = encode::notify(&self.wire, form, &event, context);
-                self.deeds.extend(frames.into_iter().map(|text| Deed::Frame(socket, text)));
+                self.deeds
+                    .extend(frames.into_iter().map(|text| Deed::Frame(socket, text)));
             }
             Effect::SetTimer { key, at } => {
                 seat.timers.retain(|(_, known)| *known != key);
@@ -275,7 +288,9 @@ impl Bridge {
                 let note = Deed::Note(seat.account.clone(), "note", self.tables.code_name(code).to_string());
                 self.deeds.push(note);
             }
-            Effect::Dropped(what) => self.deeds.push(Deed::Note(seat.account.clone(), "dropped", what.into())),
+            Effect::Dropped(what) => self
+                .deeds
+                .push(Deed::Note(seat.account.clone(), "dropped", what.into())),
             Effect::Close(socket) => {
                 seat.sockets.retain(|known| *known != socket);
                 self.deeds.push(Deed::Close(socket, None));
@@ -303,7 +318,9 @@ impl Bridge {
     /// A reply for the session that has called, or for the one that it has called for.
     pub fn replied(&mut self, now: Time, id: u64, request: u64, result: Result<RtmReply, RtmError>) {
         let index = request.checked_sub(FOR_OTHERS).and_then(|at| usize::try_from(at).ok());
-        let (id, request) = index.and_then(|at| self.for_others.get(at).copied()).unwrap_or((id, request));
+        let (id, request) = index
+            .and_then(|at| self.for_others.get(at).copied())
+            .unwrap_or((id, request));
         self.step(now, id, Input::RtmReply { request, result });
     }
 
@@ -313,6 +330,7 @@ impl Bridge {
             self.entries.remove(&seat.account);
         }
         self.deeds.push(Deed::Gone(seat.client));
-        self.deeds.extend(seat.sockets.into_iter().map(|socket| Deed::Close(socket, None)));
+        self.deeds
+            .extend(seat.sockets.into_iter().map(|socket| Deed::Close(socket, None)));
     }
 }

@@ -56,7 +56,10 @@ impl Client {
     pub fn raw_frame(&mut self, frame: &str) {
         self.out.push(frame.into());
         let call = Value::from_json(frame).ok();
-        let call = call.as_ref().and_then(Value::as_list).filter(|items| items.first() == Some(&"call2".into()));
+        let call = call
+            .as_ref()
+            .and_then(Value::as_list)
+            .filter(|items| items.first() == Some(&"call2".into()));
         let id = call.and_then(|items| items.get(1)?.as_list()?.get(1)?.as_int());
         if let Some(id) = id {
             let pending = Pending {

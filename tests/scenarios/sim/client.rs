@@ -160,7 +160,11 @@ impl Client {
         self.socket = None;
         if self.status != 0 {
             self.status = 3;
-            self.see(["closed".to_owned()].into_iter().chain(code.map(|code| code.to_string())));
+            self.see(
+                ["closed".to_owned()]
+                    .into_iter()
+                    .chain(code.map(|code| code.to_string())),
+            );
         }
         self.next_poll = None;
     }

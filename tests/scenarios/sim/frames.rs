@@ -40,7 +40,11 @@ impl Client {
         match refusal(&err, &json) {
             None => {
                 self.status = 2;
-                self.line = json.get("line").cloned().map(|line| line.into_text().to_string()).unwrap_or_default();
+                self.line = json
+                    .get("line")
+                    .cloned()
+                    .map(|line| line.into_text().to_string())
+                    .unwrap_or_default();
                 for words in invert::made_of_reply(&self.tables.clone(), call, &[], &json) {
                     self.see(words);
                 }
@@ -106,7 +110,11 @@ impl Client {
     fn invoked(&mut self, name: String, err: &str, failed: Option<String>, json: Value) {
         match failed {
             None => {
-                let entries = json.as_map().unwrap_or_default().iter().filter(|(key, _)| &**key != "result");
+                let entries = json
+                    .as_map()
+                    .unwrap_or_default()
+                    .iter()
+                    .filter(|(key, _)| &**key != "result");
                 let entries = Value::Map(entries.cloned().collect());
                 self.see(["onInvokeRet".to_owned(), name, entries.to_json()]);
             }
@@ -121,9 +129,14 @@ impl Client {
     }
 
     fn notify_text(&mut self, text: &str) {
-        let pair = text.strip_prefix("notify recvmsg ").and_then(|rest| Value::from_json(rest).ok());
+        let pair = text
+            .strip_prefix("notify recvmsg ")
+            .and_then(|rest| Value::from_json(rest).ok());
         let pair = pair.as_ref().and_then(Value::as_list).unwrap_or_default();
-        match (pair.first().and_then(Value::as_int), pair.get(1).and_then(Value::as_text)) {
+        match (
+            pair.first().and_then(Value::as_int),
+            pair.get(1).and_then(Value::as_text),
+        ) {
             (Some(version), Some(line)) => self.pushed(version, &line.clone()),
             _ => self.fault(format!("the notification {text}")),
         }
@@ -186,10 +199,20 @@ fn refusal(err: &str, json: &Value) -> Option<String> {
     if !err.is_empty() {
         return Some(err.into());
     }
-    if json.get("result").and_then(Value::as_text).is_some_and(|result| &**result == "ok") {
+    if json
+        .get("result")
+        .and_then(Value::as_text)
+        .is_some_and(|result| &**result == "ok")
+    {
         return None;
     }
-    let text = json.get("data").and_then(|data| data.get("result")).and_then(Value::as_text);
+    let text = json
+        .get("data")
+        .and_then(|data| data.get("result"))
+        .and_then(Value::as_text);
     let reason = json.get("reason").and_then(Value::as_text);
-    Some(text.or(reason).map_or_else(|| "wrong resp:[object Object]".into(), ToString::to_string))
+    Some(
+        text.or(reason)
+            .map_or_else(|| "wrong resp:[object Object]".into(), ToString::to_string),
+    )
 }

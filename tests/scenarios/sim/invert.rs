@@ -27,7 +27,8 @@ pub fn function<'w>(tables: &Tables, wire: &'w Wire, name: &str) -> Option<(usiz
         let Target::Row(call) = &function.target else { continue };
         let carried = || {
             let args = tables.signatures[sig].args.iter().map(|(arg, _)| arg.to_string());
-            args.filter(|arg| call.args.iter().any(|a| *a.name == **arg && a.wire.is_some())).collect()
+            args.filter(|arg| call.args.iter().any(|a| *a.name == **arg && a.wire.is_some()))
+                .collect()
         };
         if call.sig == sig {
             return Some((at, function, carried()));
@@ -45,7 +46,10 @@ pub fn fields(function: &Function, args: &[(String, Value)]) -> Vec<(Arc<str>, V
     let mut fields = Vec::new();
     if let Target::Row(call) = &function.target {
         for arg in &call.args {
-            let given = args.iter().find(|(name, _)| **name == *arg.name).map(|(_, value)| value.clone());
+            let given = args
+                .iter()
+                .find(|(name, _)| **name == *arg.name)
+                .map(|(_, value)| value.clone());
             if let (Some(wire), Some(value)) = (&arg.wire, given) {
                 fields.push((wire.clone(), on_wire(&arg.part, value)));
             }
@@ -88,7 +92,9 @@ pub fn made_of_reply(tables: &Tables, call: &RowCall, args: &[(String, Value)], 
                 }
                 Fold::Object { key, value: at, .. } => {
                     let entries = value.as_map().unwrap_or_default().iter();
-                    rows = entries.map(|(k, v)| vec![(*key, Value::Text(k.clone())), (*at, v.clone())]).collect();
+                    rows = entries
+                        .map(|(k, v)| vec![(*key, Value::Text(k.clone())), (*at, v.clone())])
+                        .collect();
                 }
                 Fold::Field(_) => {}
             }
@@ -104,13 +110,23 @@ pub fn made_of_reply(tables: &Tables, call: &RowCall, args: &[(String, Value)], 
 }
 
 /// What the app sees of a failed call: the failure's event, or none where the SDK has none.
-pub fn made_of_failure(tables: &Tables, wire: &Wire, call: &RowCall, args: &[(String, Value)], err: &str) -> Option<Words> {
+pub fn made_of_failure(
+    tables: &Tables,
+    wire: &Wire,
+    call: &RowCall,
+    args: &[(String, Value)],
+    err: &str,
+) -> Option<Words> {
     let failure = tables.rows[call.row].fail.as_ref()?;
     let class = &tables.fails[failure.class];
     if !call.made_by_client.contains(&class.event) {
         return None;
     }
-    let codes = class.families.iter().find(|(family, _)| *family == wire.family).map(|(_, codes)| codes);
+    let codes = class
+        .families
+        .iter()
+        .find(|(family, _)| *family == wire.family)
+        .map(|(_, codes)| codes);
     let number = codes.and_then(|codes| codes.number(err));
     let text = class.text_arg(&wire.family);
     let mut all = words(tables, class.event, |_, name| match name {
@@ -126,10 +142,23 @@ pub fn made_of_failure(tables: &Tables, wire: &Wire, call: &RowCall, args: &[(St
 }
 
 /// The event of a line of that type, with the values that the line carries; `Err` says what is wrong with it.
-pub fn event_of_line(tables: &Tables, wire: &Wire, kind: &str, src: &str, content: &str, via: Via) -> Result<Words, String> {
+pub fn event_of_line(
+    tables: &Tables,
+    wire: &Wire,
+    kind: &str,
+    src: &str,
+    content: &str,
+    via: Via,
+) -> Result<Words, String> {
     let form = |form: &Option<WireEvent>| form.as_ref().is_some_and(|form| form.via == via && *form.kind == *kind);
-    let sig = wire.events.iter().position(form).ok_or_else(|| format!("a line of type {kind}"))?;
-    let Some(form) = &wire.events[sig] else { return Err(kind.into()) };
+    let sig = wire
+        .events
+        .iter()
+        .position(form)
+        .ok_or_else(|| format!("a line of type {kind}"))?;
+    let Some(form) = &wire.events[sig] else {
+        return Err(kind.into());
+    };
     let mut found: Vec<(usize, Value)> = Vec::new();
     if let Expr::Slot(slot) = &form.src {
         found.push((*slot, Value::text(src)));
@@ -157,7 +186,10 @@ pub fn event_of_line(tables: &Tables, wire: &Wire, kind: &str, src: &str, conten
         }
     }
     Ok(words(tables, sig, |at, _| {
-        found.iter().find(|(slot, _)| *slot == at).map(|(_, value)| value.clone())
+        found
+            .iter()
+            .find(|(slot, _)| *slot == at)
+            .map(|(_, value)| value.clone())
     }))
 }
 
@@ -181,7 +213,9 @@ fn words(tables: &Tables, sig: usize, value: impl Fn(usize, &str) -> Option<Valu
     let mut words = vec![signature.name.to_string()];
     for (at, (arg, _)) in signature.args.iter().enumerate() {
         let own = || {
-            let own = OWN.iter().find(|(event, name, _)| *event == &*signature.name && *name == &**arg);
+            let own = OWN
+                .iter()
+                .find(|(event, name, _)| *event == &*signature.name && *name == &**arg);
             own.map(|(_, _, value)| Value::text(*value))
         };
         if let Some(value) = value(at, arg).or_else(own).filter(|value| !value.is_null()) {

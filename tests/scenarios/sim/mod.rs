@@ -106,7 +106,9 @@ impl Sim {
     /// The client of that name; it is made when it is first named.
     pub fn client(&mut self, name: &str) -> &mut Client {
         let (tables, wire) = (self.tables.clone(), self.bridge.wire.clone());
-        self.clients.entry(name.into()).or_insert_with(|| Client::new(name, tables, wire))
+        self.clients
+            .entry(name.into())
+            .or_insert_with(|| Client::new(name, tables, wire))
     }
 
     /// Logs a client in on a new socket, beside the one that it may have.
@@ -165,10 +167,13 @@ impl Sim {
     pub fn link(&mut self, name: &str, up: bool) -> Result<(), String> {
         let account = self.clients.get(name).map(|client| client.account.clone());
         let session = account.and_then(|account| self.bridge.session_named(&account));
-        let seat = session.and_then(|id| self.bridge.seats.get(&id)).map(|seat| seat.client);
+        let seat = session
+            .and_then(|id| self.bridge.seats.get(&id))
+            .map(|seat| seat.client);
         let client = seat.or_else(|| self.natives.get(name).map(|native| native.client));
         let mut out = Vec::new();
-        self.world.link(self.now, client.ok_or("nobody of that name")?, up, &mut out);
+        self.world
+            .link(self.now, client.ok_or("nobody of that name")?, up, &mut out);
         self.queue.extend(out.into_iter().map(Item::Output));
         self.settle();
         Ok(())
@@ -263,7 +268,9 @@ impl Sim {
             let socket = client.socket;
             let (seen, frames) = client.take();
             self.seen.extend(seen);
-            let frames = frames.into_iter().filter_map(|text| Some(Item::ToBridge(socket?, text)));
+            let frames = frames
+                .into_iter()
+                .filter_map(|text| Some(Item::ToBridge(socket?, text)));
             self.queue.extend(frames);
         }
     }
@@ -277,6 +284,8 @@ impl Sim {
 
 /// Every client has an address of its own; a client's sockets share it.
 fn peer(name: &str) -> IpAddr {
-    let sum = name.bytes().fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    let sum = name
+        .bytes()
+        .fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     IpAddr::from((0x0a00_0000 | (sum & 0x00ff_ffff)).to_be_bytes())
 }

@@ -49,7 +49,9 @@ impl Native {
         }
         let mut args = args.into_iter();
         let fields = kind.fields().iter();
-        let values: Vec<Value> = fields.map(|field| read(field.ty, args.next())).collect::<Result<_, _>>()?;
+        let values: Vec<Value> = fields
+            .map(|field| read(field.ty, args.next()))
+            .collect::<Result<_, _>>()?;
         let call = kind.build(&values).map_err(|e| e.to_string())?;
         let request = self.next;
         self.next += 1;
@@ -104,9 +106,18 @@ fn show(name: &str, value: &Value, words: &mut Vec<String>) {
 
 /// Channel attributes as names and values.
 fn flat(value: &Value) -> Value {
-    let Value::Map(entries) = value else { return value.clone() };
-    let entry = |value: &Value| value.get("value").filter(|_| value.get("lastUpdateTs").is_some()).cloned();
-    let entries = entries.iter().map(|(key, value)| (key.clone(), entry(value).unwrap_or_else(|| value.clone())));
+    let Value::Map(entries) = value else {
+        return value.clone();
+    };
+    let entry = |value: &Value| {
+        value
+            .get("value")
+            .filter(|_| value.get("lastUpdateTs").is_some())
+            .cloned()
+    };
+    let entries = entries
+        .iter()
+        .map(|(key, value)| (key.clone(), entry(value).unwrap_or_else(|| value.clone())));
     Value::Map(entries.collect())
 }
 
