@@ -69,6 +69,8 @@ pub fn act(sim: &mut Sim, line: &str) -> Result<(), String> {
             ["back" | "twin", name] => sim.login(name),
             ["link", name, "up"] => sim.link(name, true)?,
             ["link", name, "down"] => sim.link(name, false)?,
+            ["upstream", "up"] => sim.upstream(true),
+            ["upstream", "down"] => sim.upstream(false),
             ["crowd", from, to, call @ ..] => crowd(sim, from, to, call)?,
             ["rtm", name, call @ ..] => {
                 let name = name.strip_suffix(':').ok_or("rtm name: call")?;

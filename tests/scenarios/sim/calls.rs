@@ -1,6 +1,5 @@
 //! Calls of an app on its SDK.
 
-use sigbridge::mapping::wire::Target;
 use sigbridge::value::Value;
 
 use super::client::{Client, Pending};
@@ -14,7 +13,9 @@ impl Client {
     /// Too many arguments.
     pub fn documented(&mut self, name: &str, words: &[&str]) -> Result<(), String> {
         let (tables, wire) = (self.tables.clone(), self.wire.clone());
-        let Some((function, found, names)) = invert::function(&tables, &wire, name) else {
+        // Without a login the SDK has no session to call on.
+        let function = invert::function(&tables, &wire, name).filter(|_| self.status != 0);
+        let Some((function, names)) = function else {
             self.see(["unavailable"]);
             return Ok(());
         };
@@ -27,8 +28,6 @@ impl Client {
             let json = word.strip_prefix("json:").map(Value::from_json).transpose();
             args.push((arg, json.map_err(|e| e.to_string())?.unwrap_or_else(|| word.into())));
         }
-        // What the SDK's call object or channel object knows by itself, apps do not repeat.
-        debug_assert!(matches!(found.target, Target::Row(_)));
         self.call(function, args, false);
         Ok(())
     }

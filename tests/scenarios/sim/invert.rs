@@ -20,7 +20,7 @@ const OWN: &[(&str, &str, &str)] = &[
 pub type Words = Vec<String>;
 
 /// The function by which a call of that documented name travels, and the names of its arguments there, in order.
-pub fn function<'w>(tables: &Tables, wire: &'w Wire, name: &str) -> Option<(usize, &'w Function, Vec<String>)> {
+pub fn function(tables: &Tables, wire: &Wire, name: &str) -> Option<(usize, Vec<String>)> {
     let sig = tables.signature_named(name)?;
     let mut by_row = None;
     for (at, function) in wire.functions.iter().enumerate() {
@@ -31,11 +31,11 @@ pub fn function<'w>(tables: &Tables, wire: &'w Wire, name: &str) -> Option<(usiz
                 .collect()
         };
         if call.sig == sig {
-            return Some((at, function, carried()));
+            return Some((at, carried()));
         }
         let shares = matches!(&tables.rows[call.row].kind, RowKind::Call(sigs) if sigs.contains(&sig));
         if shares && by_row.is_none() {
-            by_row = Some((at, function, carried()));
+            by_row = Some((at, carried()));
         }
     }
     by_row

@@ -180,6 +180,14 @@ impl Sim {
         Ok(())
     }
 
+    /// The upstream of every session is there, or not.
+    pub fn upstream(&mut self, up: bool) {
+        for id in self.bridge.seats.keys().copied().collect::<Vec<_>>() {
+            self.bridge.step(self.now, id, Input::Upstream(up));
+        }
+        self.settle();
+    }
+
     /// Lets time pass.
     pub fn pass(&mut self, time: Duration) {
         let until = self.now + time;
