@@ -305,6 +305,8 @@ pub enum TimerKey {
     Invite(InvitationId),
     /// The time until a request is tried again.
     Retry(u64),
+    /// The time that events wait for names.
+    Names,
     /// The time of the message in the outbox that is over first.
     Outbox,
     /// The time to tell `_member_num`.

@@ -240,9 +240,35 @@ impl Session {
 
     /// The time to try a request again.
     pub(super) fn retry_due(&mut self, number: u64, step: &mut Step<'_>) {
+        self.merge_behind(number);
         if let Some(request) = self.requests.out.get(&number) {
             step.out.push(request.effect(number));
         }
+    }
+
+    /// Attribute writes that wait behind one of the same channel travel with it, the last value of each name
+    /// (decisions H7).
+    fn merge_behind(&mut self, number: u64) {
+        let requests = &mut self.requests;
+        let Some(mut first) = requests.out.remove(&number) else {
+            return;
+        };
+        let kind = first.call.kind();
+        if let Some(behind) = requests.behind.get_mut(&kind) {
+            behind.retain(|other| {
+                let Some(request) = requests.out.get(other) else {
+                    return false;
+                };
+                if !merge(&mut first.call, &request.call) {
+                    return true;
+                }
+                if let Some(request) = requests.out.remove(other) {
+                    first.asked_by.extend(request.asked_by);
+                }
+                false
+            });
+        }
+        requests.out.insert(number, first);
     }
 
     fn wait_for(&self, request: &Request, error: RtmError) -> Option<std::time::Duration> {
@@ -350,6 +376,34 @@ fn role_of(kind: CallKind) -> Option<super::emulate::calls::Role> {
         CallKind::RemoteInvitationAccept | CallKind::RemoteInvitationRefuse => Some(Role::Callee),
         _ => None,
     }
+}
+
+/// Takes a later attribute write into an earlier one of the same place; false when they are not such.
+fn merge(into: &mut RtmCall, later: &RtmCall) -> bool {
+    let (into, later) = match (into, later) {
+        (
+            RtmCall::AddOrUpdateChannelAttributes {
+                channel_id,
+                attributes,
+                enable_notification,
+            },
+            RtmCall::AddOrUpdateChannelAttributes {
+                channel_id: id,
+                attributes: more,
+                enable_notification: flag,
+            },
+        ) if channel_id == id && enable_notification == flag => (attributes, more),
+        (
+            RtmCall::AddOrUpdateLocalUserAttributes { attributes },
+            RtmCall::AddOrUpdateLocalUserAttributes { attributes: more },
+        ) => (attributes, more),
+        _ => return false,
+    };
+    for (name, value) in later {
+        into.retain(|(known, _)| known != name);
+        into.push((name.clone(), value.clone()));
+    }
+    true
 }
 
 /// The channel whose members alone may make a call.

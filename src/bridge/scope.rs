@@ -30,9 +30,16 @@ impl Scope for RunScope<'_> {
         match conv {
             Conv::Same => text.clone(),
             Conv::AccountToUser => names.user_id(text),
-            Conv::UserToAccount => names.account(text),
+            Conv::UserToAccount => match self.session.directory.account(text) {
+                Some(account) => account.clone(),
+                None => names.account(text),
+            },
             Conv::ChannelToRtm => names.channel_id(text),
-            Conv::RtmToChannel => names.channel(text),
+            Conv::RtmToChannel => match &self.session.channel {
+                // The id of a long name is a hash; the session knows the name of the channel that it is in.
+                Some(channel) if channel.id.text() == text => channel.name.clone(),
+                _ => names.channel(text),
+            },
         }
     }
 

@@ -3,13 +3,14 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::mapping::wire::Target;
-use crate::rtm::ChannelId;
 use crate::rtm::RtmCall;
+use crate::rtm::{ChannelId, EventKind};
 use crate::time::Time;
 use crate::value::{Text, Value};
 
 use super::emulate::calls::Calls;
 use super::emulate::channel::Channel;
+use super::emulate::directory::Directory;
 use super::emulate::mailbox::Mailbox;
 use super::emulate::outbox::Outbox;
 use super::emulate::rate::Bucket;
@@ -41,6 +42,7 @@ pub struct Session {
     pub(super) mailbox: Mailbox,
     pub(super) rate: Bucket,
     pub(super) outbox: Outbox,
+    pub(super) directory: Directory,
     pub(super) logged_in: bool,
     /// Sockets of the same client that came while the login was on its way.
     pub(super) twins: Vec<CallRef>,
@@ -74,6 +76,7 @@ impl Session {
             mailbox: Mailbox::default(),
             rate: Bucket::default(),
             outbox: Outbox::default(),
+            directory: Directory::default(),
             logged_in: false,
             twins: Vec::new(),
             reconnecting: false,
@@ -181,7 +184,10 @@ impl Session {
             if refused && !self.logged_in {
                 return self.end(step);
             }
-            self.logged_in = true;
+            if !self.logged_in {
+                self.logged_in = true;
+                self.write_name(step);
+            }
             for twin in std::mem::take(&mut self.twins) {
                 self.welcome(twin, step);
             }
@@ -282,6 +288,15 @@ impl Session {
         }
     }
 
+    /// RTM has stayed away: a client that is there is told so.
+    fn upstream_lost(&mut self, step: &mut Step<'_>) {
+        let row = self.context.tables.row_on(EventKind::ConnectionStateChanged);
+        if let Some(row) = row.filter(|_| self.socket.is_some()) {
+            let mut run = self.new_run(row, Vec::new());
+            self.fire_named(&mut run, "lost", step);
+        }
+    }
+
     /// What an earlier session left comes before what is new; what was for that login only does not come.
     fn kept(&mut self, lines: Vec<(Event, Time)>, step: &mut Step<'_>) {
         let Some(wire) = self.context.wire.clone() else { return };
@@ -319,6 +334,7 @@ impl Session {
                 self.end(step);
             }
             TimerKey::Grace if self.socket.is_none() || !self.upstream => {
+                self.upstream_lost(step);
                 let lines = self.mailbox.leave();
                 if !lines.is_empty() {
                     step.out.push(Effect::Keep(lines));
@@ -334,6 +350,7 @@ impl Session {
             }
             TimerKey::Invite(invitation) => self.call_timed_out(invitation, step),
             TimerKey::Retry(request) => self.retry_due(request, step),
+            TimerKey::Names => self.names_due(step),
             TimerKey::Outbox => self.outbox_due(step),
             TimerKey::MemberNum => self.member_num_due(step),
             TimerKey::Gather(kind) => self.gather_due(kind, step),

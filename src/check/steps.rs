@@ -14,6 +14,7 @@ use super::bench::{Bench, SOCKET};
 const STEPS: &[(&str, &[&str])] = &[
     ("call", &["of"]),
     ("refuse", &[]),
+    ("upstream", &[]),
     ("on", &["args"]),
     ("rtm", &["args", "reply", "error", "via"]),
     ("reply-to", &["reply", "error"]),
@@ -44,12 +45,16 @@ impl Bench {
             }
         }
         let Some(subject) = step.get(kind) else { return Ok(()) };
-        if matches!(*kind, "call" | "refuse" | "on" | "after" | "quiet") {
+        if matches!(*kind, "call" | "refuse" | "upstream" | "on" | "after" | "quiet") {
             self.expect_nothing(step)?;
         }
         match *kind {
             "call" => self.do_call(step, subject),
             "refuse" => self.do_refuse(subject),
+            "upstream" => {
+                self.feed(Input::Upstream(subject.to_value() == Value::Bool(true)));
+                Ok(())
+            }
             "on" => self.do_event(step, subject),
             "rtm" => self.expect_rtm(step, subject),
             "reply-to" => {

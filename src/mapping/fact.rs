@@ -27,6 +27,8 @@ pub enum Fact {
     Grace,
     /// The row's channel has had more than 512 members.
     Over512,
+    /// The row's attribute is one that the system alone writes.
+    ReservedName,
     /// RTM keeps messages for offline users by itself.
     OfflineMessages,
     /// The upstream has that call.
@@ -48,6 +50,7 @@ impl Fact {
         ("open-call", Self::OpenCall),
         ("grace", Self::Grace),
         ("over-512", Self::Over512),
+        ("reserved-name", Self::ReservedName),
         ("offline-messages", Self::OfflineMessages),
         ("rest", Self::Can(CallKind::RestChannelMessage)),
     ];
@@ -75,6 +78,8 @@ pub enum Emulation {
     ChannelText,
     /// The session's own attribute writes, reported once.
     AttrWrite,
+    /// The same, with an eye on the built-in attributes.
+    BuiltinWrite,
     /// Attribute events by comparison.
     AttrDiff,
     /// An outgoing call's own time limit.
@@ -109,6 +114,7 @@ impl Emulation {
         ("peer-text", Self::PeerText),
         ("channel-text", Self::ChannelText),
         ("attr-write", Self::AttrWrite),
+        ("builtin-write", Self::BuiltinWrite),
         ("attr-diff", Self::AttrDiff),
         ("invite-timers", Self::InviteTimers),
         ("calls", Self::Calls),
@@ -135,13 +141,14 @@ impl Emulation {
             Self::Outbox => &["undelivered"],
             Self::PeerText => &["text", "ended", "dtmf", "raw"],
             Self::ChannelText => &["text", "raw"],
-            Self::AttrDiff => &["set", "removed", "cleared"],
+            Self::AttrDiff => &["set", "removed", "cleared", "doubtful"],
+            Self::BuiltinWrite => &["channel-ttl", "local-limit"],
             Self::InviteTimers => &["timed-out"],
             Self::Calls => &["default"],
             Self::Refusal => &["refused", "ended"],
             Self::IncomingCall => &["ringing", "unseen", "no-channel"],
             Self::RingingOnly => &["ringing"],
-            Self::Status => &["kicked", "banned", "reconnecting", "recovered"],
+            Self::Status => &["kicked", "banned", "lost", "reconnecting", "recovered"],
         }
     }
 

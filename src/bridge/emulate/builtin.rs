@@ -17,6 +17,8 @@ use super::rate::Bucket;
 const USER_NOTIFICATION: &str = "_userNotification";
 const AUTO_UPDATE_NUM: &str = "_auto_update_num";
 const MEMBER_NUM: &str = "_member_num";
+const TOTAL_MEMBER_NUM: &str = "_total_member_num";
+const CHANNEL_TTL: &str = "_channel_ttl";
 const SENDMSG_LIMIT: &str = "_sendmsg_limit";
 const SETATTR_LIMIT: &str = "_setattr_limit";
 /// Attributes whose changes are counted one by one; others of the channel share the last.
@@ -60,6 +62,22 @@ impl BuiltIn {
 }
 
 impl Session {
+    /// True for an attribute that the system alone writes.
+    pub(in crate::bridge) fn writes_reserved(&self, run: &Run) -> bool {
+        let name = self.named_slot(run, "name").and_then(Value::as_text);
+        name.is_some_and(|name| [MEMBER_NUM, TOTAL_MEMBER_NUM].contains(&&**name))
+    }
+
+    /// A built-in attribute is written whose meaning cannot be kept whole.
+    pub(in crate::bridge) fn writing_builtin(&mut self, run: &mut Run, step: &mut Step<'_>) {
+        let name = self.named_slot(run, "name").and_then(Value::as_text).cloned();
+        match name.as_deref() {
+            Some(CHANNEL_TTL) => self.fire_named(run, "channel-ttl", step),
+            Some(SENDMSG_LIMIT | SETATTR_LIMIT) => self.fire_named(run, "local-limit", step),
+            _ => {}
+        }
+    }
+
     /// Tells `_member_num` if it is due; sees to it that it is told when it will be.
     pub(in crate::bridge) fn publish_count(&mut self, step: &mut Step<'_>) {
         let Some(channel) = self.channel.as_mut().filter(|c| c.joined) else {
@@ -136,7 +154,8 @@ impl Session {
 
     fn written_attribute(&self, run: &Run) -> Option<Text> {
         use crate::mapping::fact::Emulation;
-        let writes = self.context.tables.rows[run.row].emulation == Some(Emulation::AttrWrite);
+        let emulation = self.context.tables.rows[run.row].emulation;
+        let writes = matches!(emulation, Some(Emulation::AttrWrite | Emulation::BuiltinWrite));
         self.named_slot(run, "name").filter(|_| writes)?.as_text().cloned()
     }
 }

@@ -32,7 +32,8 @@ impl Session {
         };
         channel.recounting = false;
         let Some(RtmReply::UserIds(list)) = reply else { return };
-        if list.len() >= MEMBERS_CUT_OFF {
+        // A list that was cut is a random part of the members.
+        if channel.count() > list.len() as u64 {
             return;
         }
         channel.crowded = false;

@@ -18,6 +18,9 @@ impl Session {
         if self.is_of_other_channel(&event) {
             return;
         }
+        if self.waits_for_name(&event, step) {
+            return;
+        }
         if let Some(id) = channel_of(&event)
             && !matches!(event, RtmEvent::MemberCountUpdated { .. })
             && self.held(&id.clone(), &event, step)
@@ -63,6 +66,7 @@ impl Session {
             // These help rows of calls.
             Emulation::SingleChannel
             | Emulation::AttrWrite
+            | Emulation::BuiltinWrite
             | Emulation::InviteTimers
             | Emulation::AnswerCall
             | Emulation::CloseCall
@@ -142,6 +146,9 @@ impl Session {
                 Change::Cleared => ("cleared", "".into(), Value::Null),
             };
             self.tell_attribute(run, &name, outcome, key, value, step);
+            if outcome == "removed" && list.is_empty() {
+                self.fire_named(run, "doubtful", step);
+            }
         }
         self.publish_count(step);
     }
@@ -179,12 +186,14 @@ impl Session {
             let Some(channel) = invitation.channel_id.as_ref().filter(|id| !id.is_empty()) else {
                 return self.fire_named(&mut run, "no-channel", step);
             };
+            if self.socket.is_none() {
+                // It is not kept for a later login: a stale call would ring.
+                return self.fire_named(&mut run, "unseen", step);
+            }
             let channel = self.context.names.channel(channel);
             let peer = self.context.names.account(invitation.caller_id.text());
             self.calls.add(channel, peer, Role::Callee, invitation.invitation);
-            // It is not kept for a later login: a stale call would ring.
-            let outcome = if self.socket.is_some() { "ringing" } else { "unseen" };
-            return self.fire_named(&mut run, outcome, step);
+            return self.fire_named(&mut run, "ringing", step);
         }
         let Some(call) = self.calls.by_invitation(role, invitation).filter(|c| !c.closing) else {
             return;

@@ -5,6 +5,7 @@ pub mod builtin;
 pub mod calls;
 pub mod channel;
 mod crowd;
+pub mod directory;
 mod events;
 pub mod mailbox;
 pub mod outbox;
@@ -22,10 +23,11 @@ impl Session {
     }
 
     /// Before the first step of a run.
-    pub(super) fn emulate_start(&mut self, run: &mut Run, _step: &mut Step<'_>) {
+    pub(super) fn emulate_start(&mut self, run: &mut Run, step: &mut Step<'_>) {
         match self.emulation(run) {
             Some(Emulation::SingleChannel) => self.hold_channel(run),
             Some(Emulation::CloseCall) => self.closing_call(run),
+            Some(Emulation::BuiltinWrite) => self.writing_builtin(run, step),
             _ => {}
         }
     }
@@ -62,6 +64,9 @@ impl Session {
     /// A call's result is in.
     pub(super) fn after_call(&mut self, call: &RtmCall, result: &Result<RtmReply, RtmError>, step: &mut Step<'_>) {
         match (call, result) {
+            (RtmCall::GetUserAttributesByKeys { user_id, .. }, result) => {
+                self.name_told(user_id, result.as_ref().ok(), step);
+            }
             (RtmCall::GetMembers { channel_id }, result) => self.recounted(channel_id, result.as_ref().ok(), step),
             (RtmCall::Join { channel_id }, result) => self.joined(channel_id, result),
             (RtmCall::LocalInvitationSend { invitation, .. }, Err(_)) => {

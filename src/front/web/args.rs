@@ -61,7 +61,10 @@ fn read(ty: SigType, value: Value) -> Result<Value, &'static str> {
         SigType::Account => name(value, |text| Account::new(text).is_ok()),
         SigType::Channel => name(value, |text| ChannelName::new(text).is_ok()),
         SigType::Key => name(value, |text| !text.is_empty() && text.len() <= MAX_KEY_BYTES),
-        SigType::Text | SigType::Json | SigType::Digits => text(value, MAX_TEXT_BYTES),
+        SigType::Text | SigType::Json => text(value, MAX_TEXT_BYTES),
+        SigType::Digits => name(value, |text| {
+            (1..=MAX_KEY_BYTES).contains(&text.len()) && text.chars().all(|c| c.is_ascii_digit() || "*#".contains(c))
+        }),
         SigType::Value => text(value, MAX_VALUE_BYTES),
         SigType::Int | SigType::Seconds | SigType::Flag if value.is_null() => Ok(Value::Null),
         _ => typed(value, ty).ok_or(WRONG_PARAM),
