@@ -5,6 +5,7 @@
 
 mod bench;
 mod given;
+pub mod mutate;
 mod platforms;
 mod steps;
 

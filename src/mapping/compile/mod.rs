@@ -1,5 +1,6 @@
 //! From written tables to [`Tables`], with every error that can be found.
 
+mod circle;
 mod expr;
 mod outcome;
 mod platform;
@@ -147,6 +148,7 @@ impl<'c> Compiler<'c> {
 
     fn tables(&mut self, wires: &[RawWire], platforms: &[(Text, RawPlatform)]) -> Tables {
         let raw = self.raw;
+        self.check_circles();
         let rows: Vec<_> = raw.rows.iter().enumerate().map(|(id, row)| self.row(id, row)).collect();
         let codes = raw.codes.iter().map(|code| LimitCode {
             name: code.name.value.clone(),

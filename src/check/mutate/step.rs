@@ -1,0 +1,144 @@
+//! Changes of steps and of the answer.
+
+use crate::mapping::fact::Fact;
+use crate::mapping::row::RowKind;
+use crate::rtm::CallKind;
+
+use super::tree::Tree;
+use super::walk::{Walk, after};
+
+impl Walk<'_> {
+    /// One `[[row.do]]`.
+    pub fn step(&mut self, tree: &Tree) {
+        let kind = tree.get("rtm").and_then(Tree::text).and_then(CallKind::parse);
+        self.facts(tree);
+        self.at_key(tree, "rtm", |walk, name| walk.rtm(name, tree.get("args")));
+        self.at_key(tree, "row", |walk, name| {
+            let rows = walk.pool.tables.rows.iter();
+            let calls: Vec<&str> = rows
+                .filter(|row| matches!(row.kind, RowKind::Call(_)))
+                .map(|row| &*row.id)
+                .collect();
+            walk.others(name, after(&calls, name.text().unwrap_or_default(), 2));
+        });
+        self.at_key(tree, "outcome", |walk, name| walk.other_outcomes(name));
+        self.at_key(tree, "args", |walk, args| walk.value(args));
+        self.at_key(tree, "as", |walk, name| {
+            walk.value(name);
+            walk.remove();
+        });
+        self.at_key(tree, "expect", |walk, expect| {
+            walk.at_key(expect, "at", |walk, at| {
+                walk.value(at);
+                walk.remove();
+            });
+            walk.at_key(expect, "is", |walk, is| walk.value(is));
+            walk.at_key(expect, "else", |walk, name| walk.other_outcomes(name));
+            walk.remove();
+        });
+        self.at_key(tree, "value", |walk, value| {
+            walk.value(value);
+            walk.remove();
+        });
+        let members: Vec<&str> = kind
+            .iter()
+            .flat_map(|kind| kind.errors())
+            .flat_map(|of| of.members())
+            .map(|member| member.name())
+            .collect();
+        self.at_key(tree, "errors", |walk, errors| {
+            walk.each_entry(errors, |walk, name, to| {
+                walk.other_outcomes(to);
+                if to.text() != Some("continue") {
+                    walk.others(to, ["continue"]);
+                }
+                walk.member(name, &members);
+            });
+        });
+        self.at_key(tree, "wait", |walk, waits| {
+            walk.each_entry(waits, |walk, name, time| {
+                walk.time(time);
+                walk.member(name, &members);
+            });
+        });
+        self.at_key(tree, "gather", |walk, gather| {
+            walk.at_key(gather, "arg", |walk, arg| walk.value(arg));
+            walk.at_key(gather, "from", |walk, from| walk.value(from));
+            walk.at_key(gather, "max", |walk, max| walk.number(max));
+            walk.at_key(gather, "every", |walk, every| walk.time(every));
+            walk.remove();
+        });
+        self.at_key(tree, "together", |walk, together| walk.value(together));
+    }
+
+    /// `[row.answer]`.
+    pub fn answer(&mut self, tree: &Tree) {
+        self.at_key(tree, "at", |walk, at| walk.others(at, ["accepted", "first", "done"]));
+        self.at_key(tree, "emit", |walk, names| {
+            walk.each_item(names, |walk, at, name| {
+                walk.other_outcomes(name);
+                walk.remove();
+                if at + 1 < names.items().len() {
+                    walk.swap();
+                }
+            });
+        });
+        self.at_key(tree, "fields", |walk, fields| walk.value(fields));
+        self.remove();
+    }
+
+    /// The facts of a step or an outcome: each the other way round, each another one, each gone.
+    pub fn facts(&mut self, tree: &Tree) {
+        self.at_key(tree, "if", |walk, facts| {
+            walk.each_item(facts, |walk, _, fact| {
+                let text = fact.text().unwrap_or_default();
+                let (sign, plain) = text.strip_prefix('!').map_or(("", text), |plain| ("!", plain));
+                let negated = if sign.is_empty() {
+                    format!("!{plain}")
+                } else {
+                    plain.to_owned()
+                };
+                let names: Vec<&str> = Fact::NAMES.iter().map(|(name, _)| *name).collect();
+                let other = after(&names, plain, 1).into_iter().map(|name| format!("{sign}{name}"));
+                for to in other.chain([negated]) {
+                    walk.set(fact, Tree::Text(to));
+                }
+                walk.remove();
+            });
+        });
+    }
+
+    /// Another RTM call: those that take the given arguments, or any other one.
+    pub fn rtm(&mut self, name: &Tree, args: Option<&Tree>) {
+        let text = name.text().unwrap_or_default();
+        let given: Vec<&str> = args
+            .iter()
+            .flat_map(|args| args.entries())
+            .map(|(name, _)| &**name)
+            .collect();
+        let takes = |kind: &&CallKind| given.iter().all(|arg| kind.fields().iter().any(|f| f.name == *arg));
+        let alike = CallKind::ALL.iter().filter(takes).map(|kind| kind.name());
+        let alike: Vec<&str> = alike.filter(|name| *name != text).collect();
+        if alike.is_empty() {
+            let names: Vec<&str> = CallKind::ALL.iter().map(|kind| kind.name()).collect();
+            return self.others(name, after(&names, text, 1));
+        }
+        self.others(name, alike);
+    }
+
+    fn other_outcomes(&mut self, name: &Tree) {
+        for other in self.outcomes.clone() {
+            self.others(name, [&*other]);
+        }
+    }
+
+    /// An entry for a member of an error enum: for another one, or gone.
+    fn member(&mut self, name: &str, members: &[&str]) {
+        if name != "any" {
+            for other in after(members, name, 1) {
+                self.rename(other);
+            }
+        }
+        self.remove();
+    }
+}
