@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::mapping::Tables;
 use crate::mapping::row::{CodeId, FailId, RowId, SigId};
 use crate::mapping::wire::Wire;
-use crate::rtm::{CallKind, InvitationId, RtmCall, RtmError, RtmEvent, RtmReply};
+use crate::rtm::{CallKind, ChannelId, InvitationId, RtmCall, RtmError, RtmEvent, RtmReply};
 use crate::time::Time;
 use crate::value::{Text, Value};
 
@@ -172,6 +172,15 @@ pub enum Effect {
     Rtm {
         /// The number to answer with.
         request: u64,
+        /// The call.
+        call: RtmCall,
+    },
+    /// Call RTM through another session that is in the channel: RTM answers such calls to members only (decisions H8).
+    RtmVia {
+        /// The number to answer with; where there is no such session, with `NOT_IN_CHANNEL`.
+        request: u64,
+        /// The channel.
+        channel: ChannelId,
         /// The call.
         call: RtmCall,
     },

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::mapping::row::{AnswerAt, CallTemplate, Handling, RtmStep, StepKind};
-use crate::rtm::{BadField, CallKind, RtmCall, RtmError, RtmReply};
+use crate::rtm::{BadField, CallKind, ChannelId, RtmCall, RtmError, RtmReply};
 use crate::time::Time;
 use crate::value::{Text, Value};
 
@@ -23,6 +23,18 @@ pub(super) struct Request {
     pub asked_by: Vec<Asker>,
     pub call: RtmCall,
     pub tries: u32,
+    /// Another session makes the call.
+    pub via: Option<ChannelId>,
+}
+
+impl Request {
+    fn effect(&self, request: u64) -> Effect {
+        let call = self.call.clone();
+        match self.via.clone() {
+            Some(channel) => Effect::RtmVia { request, channel, call },
+            None => Effect::Rtm { request, call },
+        }
+    }
 }
 
 /// Who waits for a request.
@@ -83,11 +95,13 @@ impl Session {
             item: None,
         }];
         self.before_call(run, &call, step);
+        let via = if rtm.via_member { channel_of(&call) } else { None };
         if !self.send(
             Request {
                 asked_by,
                 call,
                 tries: 0,
+                via,
             },
             step,
         ) {
@@ -104,6 +118,7 @@ impl Session {
                 asked_by: Vec::new(),
                 call,
                 tries: 0,
+                via: None,
             },
             step,
         );
@@ -121,10 +136,7 @@ impl Session {
             }
             behind.push_back(number);
         } else {
-            step.out.push(Effect::Rtm {
-                request: number,
-                call: request.call.clone(),
-            });
+            step.out.push(request.effect(number));
         }
         self.requests.out.insert(number, request);
         true
@@ -172,6 +184,7 @@ impl Session {
                     asked_by,
                     call,
                     tries: 0,
+                    via: None,
                 },
                 step,
             );
@@ -228,10 +241,7 @@ impl Session {
     /// The time to try a request again.
     pub(super) fn retry_due(&mut self, number: u64, step: &mut Step<'_>) {
         if let Some(request) = self.requests.out.get(&number) {
-            step.out.push(Effect::Rtm {
-                request: number,
-                call: request.call.clone(),
-            });
+            step.out.push(request.effect(number));
         }
     }
 
@@ -247,10 +257,7 @@ impl Session {
     fn release_behind(&mut self, kind: CallKind, step: &mut Step<'_>) {
         for number in self.requests.behind.remove(&kind).unwrap_or_default() {
             if let Some(request) = self.requests.out.get(&number) {
-                step.out.push(Effect::Rtm {
-                    request: number,
-                    call: request.call.clone(),
-                });
+                step.out.push(request.effect(number));
             }
         }
     }
@@ -273,7 +280,7 @@ impl Session {
                     run.value = self.part(&value, at.as_ref(), &run);
                 }
                 if let Some(expect) = &rtm.expect
-                    && self.part(&value, expect.at.as_ref(), &run) != expect.is
+                    && !expect.holds(&self.part(&value, expect.at.as_ref(), &run))
                 {
                     return self.conclude(run, Some(expect.otherwise), step);
                 }
@@ -295,7 +302,8 @@ impl Session {
         self.advance(run, step);
     }
 
-    fn part(&self, value: &Value, at: Option<&crate::mapping::expr::Expr>, run: &Run) -> Value {
+    /// The part of a result that a step looks at.
+    pub(super) fn part(&self, value: &Value, at: Option<&crate::mapping::expr::Expr>, run: &Run) -> Value {
         match at {
             None => value.clone(),
             Some(at) => value.get(&self.eval(at, run).into_text()).cloned().unwrap_or_default(),
@@ -340,6 +348,14 @@ fn role_of(kind: CallKind) -> Option<super::emulate::calls::Role> {
     match kind {
         CallKind::LocalInvitationCancel => Some(Role::Caller),
         CallKind::RemoteInvitationAccept | CallKind::RemoteInvitationRefuse => Some(Role::Callee),
+        _ => None,
+    }
+}
+
+/// The channel whose members alone may make a call.
+fn channel_of(call: &RtmCall) -> Option<ChannelId> {
+    match call {
+        RtmCall::GetMembers { channel_id } => Some(channel_id.clone()),
         _ => None,
     }
 }

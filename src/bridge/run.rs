@@ -78,7 +78,7 @@ impl Session {
         let default_secs = i64::try_from(self.context.limits.invite.as_secs()).unwrap_or(i64::MAX);
         for item in &row_ref.lets {
             let from = self.eval(&item.from, &run);
-            run.slots[item.slot] = item.compute(from, default_secs);
+            run.slots[item.slot] = item.compute(from, default_secs, &self.account);
         }
         run
     }
@@ -168,7 +168,15 @@ impl Session {
                     self.start(child, step);
                     return;
                 }
-                StepKind::Value(expr) => run.value = self.eval(expr, &run),
+                StepKind::Value { expr, expect } => {
+                    run.value = self.eval(expr, &run);
+                    if let Some(expect) = expect
+                        && !expect.holds(&self.part(&run.value, expect.at.as_ref(), &run))
+                    {
+                        self.conclude(run, Some(expect.otherwise), step);
+                        return;
+                    }
+                }
                 StepKind::Outcome(outcome) => {
                     self.conclude(run, Some(*outcome), step);
                     return;

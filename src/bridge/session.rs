@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::mapping::wire::Target;
+use crate::rtm::ChannelId;
 use crate::rtm::RtmCall;
 use crate::time::Time;
 use crate::value::{Text, Value};
@@ -122,6 +123,14 @@ impl Session {
     /// The name of the channel that the session is in.
     pub fn channel_name(&self) -> Option<Text> {
         self.channel.as_ref().map(|channel| channel.name.clone())
+    }
+
+    /// RTM's id of the channel that the session has joined.
+    pub fn joined_channel(&self) -> Option<&ChannelId> {
+        self.channel
+            .as_ref()
+            .filter(|channel| channel.joined)
+            .map(|channel| &channel.id)
     }
 
     /// True when a client is there.

@@ -106,6 +106,11 @@ impl Bench {
                     self.open.push((request, call.kind()));
                     self.effects.push_back(Effect::Rtm { request, call });
                 }
+                Effect::RtmVia { request, channel, call } => {
+                    self.traffic.calls.push(call.clone());
+                    self.open.push((request, call.kind()));
+                    self.effects.push_back(Effect::RtmVia { request, channel, call });
+                }
                 Effect::Close(_) | Effect::End | Effect::Dropped(_) => {}
                 effect => self.effects.push_back(effect),
             }

@@ -13,8 +13,9 @@ use super::bench::{Bench, SOCKET};
 /// What a step is, by the key that it has, and the other keys that it may have.
 const STEPS: &[(&str, &[&str])] = &[
     ("call", &["of"]),
+    ("refuse", &[]),
     ("on", &["args"]),
-    ("rtm", &["args", "reply", "error"]),
+    ("rtm", &["args", "reply", "error", "via"]),
     ("reply-to", &["reply", "error"]),
     ("answer", &[]),
     ("fail", &["reason", "ecode"]),
@@ -43,11 +44,12 @@ impl Bench {
             }
         }
         let Some(subject) = step.get(kind) else { return Ok(()) };
-        if matches!(*kind, "call" | "on" | "after" | "quiet") {
+        if matches!(*kind, "call" | "refuse" | "on" | "after" | "quiet") {
             self.expect_nothing(step)?;
         }
         match *kind {
             "call" => self.do_call(step, subject),
+            "refuse" => self.do_refuse(subject),
             "on" => self.do_event(step, subject),
             "rtm" => self.expect_rtm(step, subject),
             "reply-to" => {
@@ -119,6 +121,25 @@ impl Bench {
         Ok(())
     }
 
+    /// A front has found the call's arguments wrong.
+    fn do_refuse(&mut self, reason: &Node) -> Result<(), Diag> {
+        let text = reason
+            .as_text()
+            .ok_or_else(|| Diag::new(&reason.span, "expected a reason"))?;
+        self.next_call += 1;
+        let call = CallRef {
+            socket: SOCKET,
+            id: self.next_call,
+            function: 0,
+        };
+        self.feed(Input::Refused {
+            call,
+            row: self.row,
+            reason: text.clone(),
+        });
+        Ok(())
+    }
+
     fn do_event(&mut self, step: &Node, name: &Node) -> Result<(), Diag> {
         let text = name
             .as_text()
@@ -138,8 +159,11 @@ impl Bench {
     fn expect_rtm(&mut self, step: &Node, name: &Node) -> Result<(), Diag> {
         let kind = call_kind(name)?;
         let got = self.next_effect();
-        let Some(Effect::Rtm { request, call }) = &got else {
-            return Err(self.unmet(step, &format!("the call {}", kind.name()), got.as_ref()));
+        let (request, call) = match (&got, step.get("via").is_some()) {
+            (Some(Effect::Rtm { request, call }), false) | (Some(Effect::RtmVia { request, call, .. }), true) => {
+                (request, call)
+            }
+            _ => return Err(self.unmet(step, &format!("the call {}", kind.name()), got.as_ref())),
         };
         if call.kind() != kind {
             return Err(self.unmet(step, &format!("the call {}", kind.name()), got.as_ref()));
@@ -330,6 +354,7 @@ impl Bench {
     pub(super) fn shown(&self, effect: &Effect) -> String {
         match effect {
             Effect::Rtm { call, .. } => format!("the call {} {}", call.kind().name(), call.args()),
+            Effect::RtmVia { call, .. } => format!("the call {} {} via a member", call.kind().name(), call.args()),
             Effect::Answer { answer, .. } => match &answer.failure {
                 Some(refusal) => {
                     let class = &self.tables.fails[refusal.class].name;

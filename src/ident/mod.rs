@@ -3,6 +3,7 @@
 //! Everything here is a pure function of its arguments; the two secrets (certificate, line key) print nothing.
 
 pub mod account;
+pub mod attribute;
 pub mod codec;
 pub mod line;
 pub mod token;

@@ -2,9 +2,10 @@
 
 use serde_json::Value as Json;
 
-use crate::rtm::{END_CALL_PREFIX, RtmError};
+use crate::rtm::{END_CALL_PREFIX, Field, Message, RtmError};
 use crate::value::{Text, Value};
 
+use super::func::Func;
 use super::ty::Conv;
 
 /// An expression of a row, compiled: slots instead of names.
@@ -18,12 +19,10 @@ pub enum Expr {
     Member(Box<Expr>, Text),
     /// A value on its way to the other side.
     Convert(Conv, Box<Expr>),
-    /// `uid(x)`: the legacy number of an account, or of each of a list.
-    Uid(Box<Expr>),
-    /// `end-call(channel, info)`: the text that ends a call (rtm-api 11).
-    EndCall(Box<Expr>, Box<Expr>),
-    /// `attribute(name, value)`: an attribute as RTM holds it.
-    Attribute(Box<Expr>, Box<Expr>),
+    /// A function of values.
+    Call(Func, Vec<Expr>),
+    /// A value as JSON text.
+    Json(Box<Expr>),
     /// Text with values in it; values are quoted as JSON needs it when the template is JSON.
     Template {
         /// The pieces, in order.
@@ -108,15 +107,11 @@ impl Expr {
             Self::Slot(slot) => scope.slot(*slot),
             Self::Member(of, name) => of.eval(scope).get(name).cloned().unwrap_or_default(),
             Self::Convert(conv, inner) => convert(scope, *conv, inner.eval(scope)),
-            Self::Uid(of) => uid(scope, of.eval(scope)),
-            Self::EndCall(channel, info) => Value::text(end_call(
-                &channel.eval(scope).into_text(),
-                &info.eval(scope).into_text(),
-            )),
-            Self::Attribute(name, value) => {
-                let value = Value::Text(value.eval(scope).into_text());
-                Value::Map(vec![(name.eval(scope).into_text(), value)])
+            Self::Call(func, args) => {
+                let args: Vec<Value> = args.iter().map(|arg| arg.eval(scope)).collect();
+                func.eval(&args, scope)
             }
+            Self::Json(of) => Value::text(of.eval(scope).to_json()),
             Self::Template { parts, json } => Value::text(template(parts, *json, scope)),
             Self::State(field) => scope.state(*field),
             Self::Ambient(ambient) => scope.ambient(*ambient),
@@ -138,13 +133,6 @@ fn convert(scope: &dyn Scope, conv: Conv, value: Value) -> Value {
     }
 }
 
-fn uid(scope: &dyn Scope, value: Value) -> Value {
-    match value {
-        Value::List(items) => Value::List(items.into_iter().map(|item| uid(scope, item)).collect()),
-        other => Value::Int(scope.uid(&other.into_text())),
-    }
-}
-
 /// The text that ends a call in RTM; `_` and `%` of the info are quoted, since RTM forbids `_` there (decisions H9).
 pub fn end_call(channel: &str, info: &str) -> String {
     let info = info.replace('%', "%25").replace('_', "%5F");
@@ -156,6 +144,38 @@ pub fn parse_end_call(text: &str) -> Option<(Text, Text)> {
     let rest = text.strip_prefix(END_CALL_PREFIX)?.strip_prefix('_')?;
     let (channel, info) = rest.rsplit_once('_')?;
     Some((channel.into(), info.replace("%5F", "_").replace("%25", "%").into()))
+}
+
+/// What a bridge tells another: a raw message that RTM-native apps pass over (decisions H9).
+const SIGNAL: &str = "sigbridge/1";
+
+/// A message between bridges, as a value that RTM's message type reads.
+pub fn signal(kind: &str, channel_id: &str, data: &str) -> Value {
+    let entry = |key: &str, value: &str| (Text::from(key), Value::text(value));
+    let body = Value::Map(vec![
+        entry("type", kind),
+        entry("channelId", channel_id),
+        entry("data", data),
+    ]);
+    let bytes = body.to_json().into_bytes();
+    Message::Raw {
+        bytes: bytes.into(),
+        description: SIGNAL.into(),
+    }
+    .to_value()
+}
+
+/// Kind, channel id and data of a message between bridges.
+pub fn parse_signal(message: &Message) -> Option<(Text, Text, Text)> {
+    let Message::Raw { bytes, description } = message else {
+        return None;
+    };
+    if &**description != SIGNAL {
+        return None;
+    }
+    let body = Value::from_json(std::str::from_utf8(bytes).ok()?).ok()?;
+    let text = |key: &str| body.get(key).and_then(Value::as_text).cloned();
+    Some((text("type")?, text("channelId")?, text("data")?))
 }
 
 fn template(parts: &[Part], json: bool, scope: &dyn Scope) -> String {

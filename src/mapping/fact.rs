@@ -120,7 +120,7 @@ impl Emulation {
         match self {
             Self::SingleChannel | Self::AttrWrite | Self::AnswerCall | Self::CloseCall => &[],
             Self::MemberSet => &["changed"],
-            Self::PeerText => &["text", "ended", "raw"],
+            Self::PeerText => &["text", "ended", "dtmf", "raw"],
             Self::ChannelText => &["text", "raw"],
             Self::AttrDiff => &["set", "removed", "cleared"],
             Self::InviteTimers => &["timed-out"],
@@ -135,7 +135,12 @@ impl Emulation {
     /// The names that the emulation gives to its outcomes.
     pub const fn gives(self) -> &'static [(&'static str, Ty)] {
         match self {
-            Self::PeerText => &[("text", TEXT), ("channel", RTM_CHANNEL), ("info", TEXT)],
+            Self::PeerText => &[
+                ("text", TEXT),
+                ("channel", RTM_CHANNEL),
+                ("info", TEXT),
+                ("digits", TEXT),
+            ],
             Self::ChannelText => &[("text", TEXT)],
             Self::AttrDiff => &[("channel", CHANNEL), ("name", TEXT), ("value", TEXT)],
             Self::Refusal => &[("channel", RTM_CHANNEL), ("info", TEXT)],

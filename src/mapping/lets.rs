@@ -1,6 +1,6 @@
 //! Values that rows read out of their arguments, also out of JSON text inside them.
 
-use crate::value::Value;
+use crate::value::{Text, Value};
 
 use super::row::{Default_, Let};
 use super::ty::SigType;
@@ -9,7 +9,7 @@ impl Let {
     /// The value, given that of `from`: typed, with its default and its bounds.
     ///
     /// Text that is no JSON, or has no such key of that type, gives the default: apps put anything into `extra`.
-    pub fn compute(&self, from: Value, invite_timeout_secs: i64) -> Value {
+    pub fn compute(&self, from: Value, invite_timeout_secs: i64, own: &Text) -> Value {
         let found = match &self.json {
             None => Some(from),
             Some(key) => Value::from_json(&from.into_text())
@@ -20,6 +20,7 @@ impl Let {
         let value = typed.unwrap_or_else(|| match &self.otherwise {
             Default_::Value(value) => value.clone(),
             Default_::InviteTimeout => Value::Int(invite_timeout_secs),
+            Default_::OwnAccount => own.clone().into(),
         });
         match (value, self.clamp) {
             (Value::Int(n), Some((low, high))) => Value::Int(n.clamp(low, high)),

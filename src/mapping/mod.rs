@@ -9,6 +9,7 @@ mod compile;
 pub mod errors;
 pub mod expr;
 pub mod fact;
+pub mod func;
 pub mod lets;
 pub mod node;
 pub mod platform;

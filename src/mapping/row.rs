@@ -134,6 +134,13 @@ pub struct Row {
     pub source: Text,
 }
 
+impl Expect {
+    /// True when a value is what it must be.
+    pub fn holds(&self, value: &Value) -> bool {
+        self.is.as_ref().map_or(!value.is_null(), |is| is == value)
+    }
+}
+
 impl Row {
     /// The outcome of that name.
     pub fn outcome(&self, name: &str) -> Option<&Outcome> {
@@ -180,6 +187,8 @@ pub enum Default_ {
     Value(Value),
     /// `config.invite.timeout`, in whole seconds.
     InviteTimeout,
+    /// `$self`: the session's account.
+    OwnAccount,
 }
 
 /// One step of a row.
@@ -206,7 +215,12 @@ pub enum StepKind {
         args: Vec<Expr>,
     },
     /// Computes `$value`.
-    Value(Expr),
+    Value {
+        /// How.
+        expr: Expr,
+        /// What it must be.
+        expect: Option<Expect>,
+    },
     /// Ends the row with an outcome.
     Outcome(usize),
 }
@@ -226,6 +240,8 @@ pub struct RtmStep {
     pub waits: Vec<(RtmError, Duration)>,
     /// What errors lead to; every member has an entry.
     pub errors: Vec<(RtmError, Handling)>,
+    /// Another session of this sidecar makes the call, one that is in the channel.
+    pub via_member: bool,
     /// Whether calls of several runs travel as one.
     pub gather: Option<Gather>,
 }
@@ -244,8 +260,8 @@ pub struct CallTemplate {
 pub struct Expect {
     /// The key of the part to look at; the whole result without.
     pub at: Option<Expr>,
-    /// What it must be.
-    pub is: Value,
+    /// What it must be; without, it must only be there.
+    pub is: Option<Value>,
     /// The outcome when it is not.
     pub otherwise: usize,
 }

@@ -20,12 +20,16 @@ const FILES: &[(&str, &str)] = table_files![
     "invite.toml",
     "login.toml",
     "member-count.toml",
+    "members.toml",
     "peer.toml",
     "platforms/ios-macos.toml",
     "platforms/linux-cpp-2019-08.toml",
     "platforms/linux-cpp.toml",
     "platforms/linux-java.toml",
     "platforms/web.toml",
+    "presence.toml",
+    "token.toml",
+    "user-attr.toml",
     "wire/web.toml",
 ];
 

@@ -71,7 +71,7 @@ impl SigType {
 }
 
 /// RTM types that a row's `params` may name.
-pub const RTM_PARAM_TYPES: &[(&str, FieldType)] = &[("UserIds", FieldType::UserIds)];
+pub const RTM_PARAM_TYPES: &[(&str, FieldType)] = &[("UserIds", FieldType::UserIds), ("any", FieldType::Nothing)];
 
 /// What has to happen to a value on its way from one type to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

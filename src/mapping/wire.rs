@@ -17,17 +17,31 @@ pub struct Wire {
     pub login: Function,
     /// Functions.
     pub functions: Vec<Function>,
-    /// Their positions by name.
-    pub by_name: HashMap<Text, usize>,
+    /// Their positions by name; several that share a name differ by an argument.
+    pub by_name: HashMap<Text, Vec<usize>>,
     /// Notifications by event.
     pub events: Vec<Option<WireEvent>>,
 }
 
 impl Wire {
-    /// The function of that name, with its position.
-    pub fn named(&self, name: &str) -> Option<(usize, &Function)> {
-        let at = *self.by_name.get(name)?;
-        Some((at, &self.functions[at]))
+    /// The function that a name and its arguments mean, with its position.
+    pub fn find(&self, name: &str, args: &Value) -> Option<(usize, &Function)> {
+        let is_meant = |function: &Function| function.when.iter().all(|(name, value)| args.get(name) == Some(value));
+        let mut fitting = self
+            .by_name
+            .get(name)?
+            .iter()
+            .map(|&at| (at, &self.functions[at]))
+            .filter(|(_, f)| is_meant(f));
+        let first = fitting.next()?;
+        // One that asks for an argument means more than one that asks for none.
+        Some(fitting.fold(first, |best, next| {
+            if next.1.when.len() > best.1.when.len() {
+                next
+            } else {
+                best
+            }
+        }))
     }
 
     /// The function at a position; the login frame for any other number.
@@ -45,8 +59,8 @@ pub struct Function {
     pub target: Target,
     /// What the client itself puts into the arguments.
     pub constants: Vec<(Text, Value)>,
-    /// Arguments with which it is not this function.
-    pub unless: Vec<(Text, Value)>,
+    /// Arguments without which it is not this function.
+    pub when: Vec<(Text, Value)>,
     /// The form of a refusal.
     pub failure: FailureForm,
     /// The session ends after the answer.
@@ -73,6 +87,8 @@ pub struct RowCall {
     pub args: Vec<WireArg>,
     /// What the reply holds besides its result.
     pub reply: Vec<(Text, Fold)>,
+    /// The argument of an event that is the whole reply, as JSON text.
+    pub whole: Option<(SigId, usize)>,
     /// Events that the SDK makes by itself, so they are not sent.
     pub made_by_client: Vec<SigId>,
 }
@@ -88,6 +104,20 @@ pub struct WireArg {
     pub ty: SigType,
     /// Its name on the wire; `None` when the wire does not carry it.
     pub wire: Option<Text>,
+    /// Where in the wire's argument it is.
+    pub part: WirePart,
+}
+
+/// Where in an argument of the wire a row's argument is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum WirePart {
+    /// It is all of it.
+    #[default]
+    Whole,
+    /// `name#key`: under that key of its JSON text.
+    Json(Text),
+    /// `name~prefix`: what follows that prefix.
+    After(Text),
 }
 
 /// What the wire answers without a row.
@@ -149,6 +179,8 @@ pub enum Fold {
         event: SigId,
         /// The argument.
         arg: usize,
+        /// `:int`: as a number.
+        as_int: bool,
     },
     /// `$field`: a field of the row's answer, by position.
     Field(usize),

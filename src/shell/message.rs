@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bridge::{CallRef, SocketId};
 use crate::mapping::row::RowId;
+use crate::rtm::RtmCall;
 use crate::upstream::Told;
 use crate::value::{Text, Value};
 
@@ -45,6 +46,15 @@ pub enum Message {
     },
     /// A socket is gone.
     Closed(SocketId),
+    /// Another session asks for a call that RTM answers to members only.
+    Ask {
+        /// The call.
+        call: RtmCall,
+        /// The number that the other session answers by.
+        request: u64,
+        /// The other session.
+        asker: mpsc::Sender<Message>,
+    },
     /// RTM's replies and events.
     Told(Told),
 }

@@ -5,6 +5,7 @@
 
 mod clock;
 mod logins;
+mod members;
 mod message;
 mod names;
 mod registry;

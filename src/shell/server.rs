@@ -18,6 +18,7 @@ use crate::upstream::Upstream;
 
 use super::clock::Clock;
 use super::logins::PendingLogins;
+use super::members::Members;
 use super::message::Message;
 use super::names::AppNames;
 use super::registry::{Registry, SessionHandle};
@@ -35,6 +36,8 @@ pub struct Server {
     pub upstream: Arc<dyn Upstream>,
     /// Sessions.
     pub registry: Registry,
+    /// Sessions by channel.
+    pub members: Members,
     /// Logins on their way.
     pub logins: Arc<PendingLogins>,
     /// The clock.
@@ -72,6 +75,7 @@ impl Server {
             wire,
             upstream,
             registry: Registry::default(),
+            members: Members::default(),
             logins: Arc::default(),
             clock,
             metrics: Metrics::new(),
@@ -134,7 +138,14 @@ impl Server {
         );
         // Random over all bits: a line of one sidecar is known on every other that shares the key.
         let id = getrandom::u64().unwrap_or_else(|_| self.new_socket().0);
-        let task = SessionTask::new(self.clone(), (vid, account), id, client, inbox, overflow);
+        let task = SessionTask::new(
+            self.clone(),
+            (vid, account),
+            id,
+            client,
+            (sender.downgrade(), inbox),
+            overflow,
+        );
         self.tasks.spawn(task.run());
         SessionHandle { id, inbox: sender }
     }

@@ -13,16 +13,23 @@ use crate::front::web::encode::{self, LineContext};
 use crate::ident::{Account, AppId};
 use crate::mapping::Tables;
 use crate::mapping::wire::Wire;
+use crate::rtm::{ChannelId, GetMembersErr, RtmCall};
 use crate::time::Time;
 use crate::upstream::{ClientKey, Told};
 use crate::value::Text;
 
 use super::logins::PendingLogin;
 use super::message::{Login, Message, Out, SocketHandle};
+use super::registry::SessionHandle;
 use super::server::Server;
 
 /// Inputs that wait for a session.
 pub const INBOX: usize = 1024;
+
+/// Numbers of calls that are made for others begin here, far from the session's own.
+const FOR_OTHERS: u64 = 1 << 63;
+/// Calls for others that may be out at once.
+const MAX_FOR_OTHERS: usize = 64;
 
 /// A session and the ends of what it works on.
 pub struct SessionTask {
@@ -40,6 +47,12 @@ pub struct SessionTask {
     /// Logins that are not answered yet.
     pending: HashMap<SocketId, PendingLogin>,
     timers: HashMap<TimerKey, Time>,
+    /// The channel that others know this session to be in.
+    member_of: Option<ChannelId>,
+    /// Calls for others: who waits, and by which number.
+    for_others: HashMap<u64, (mpsc::Sender<Message>, u64)>,
+    next_for_others: u64,
+    own_inbox: mpsc::WeakSender<Message>,
     channel: Option<Text>,
     over: bool,
 }
@@ -51,7 +64,7 @@ impl SessionTask {
         key: (AppId, Account),
         id: u64,
         client: ClientKey,
-        inbox: mpsc::Receiver<Message>,
+        (own_inbox, inbox): (mpsc::WeakSender<Message>, mpsc::Receiver<Message>),
         overflow: CancellationToken,
     ) -> Self {
         let context = server.context(&key.0);
@@ -69,6 +82,10 @@ impl SessionTask {
             sockets: HashMap::new(),
             pending: HashMap::new(),
             timers: HashMap::new(),
+            member_of: None,
+            for_others: HashMap::new(),
+            next_for_others: FOR_OTHERS,
+            own_inbox,
             channel: None,
             over: false,
         }
@@ -118,6 +135,12 @@ impl SessionTask {
                 self.sockets.remove(&socket);
                 self.pending.remove(&socket);
                 self.step(Input::FrontClosed(socket));
+            }
+            Message::Ask { call, request, asker } => self.ask_for(call, request, asker),
+            Message::Told(Told::Reply { request, result }) if request >= FOR_OTHERS => {
+                if let Some((asker, request)) = self.for_others.remove(&request) {
+                    let _ = asker.try_send(Message::Told(Told::Reply { request, result }));
+                }
             }
             Message::Told(Told::Reply { request, result }) => self.step(Input::RtmReply { request, result }),
             Message::Told(Told::Event(event)) => self.step(Input::RtmEvent(event)),
@@ -169,14 +192,57 @@ impl SessionTask {
         let mut effects = Vec::new();
         self.session.step(self.server.clock.now(), input, &mut effects);
         self.channel = self.session.channel_name();
+        self.note_membership();
         for effect in effects {
             self.apply(effect);
         }
     }
 
+    /// Others of this sidecar may ask this session about its channel.
+    fn note_membership(&mut self) {
+        let now = self.session.joined_channel();
+        if now == self.member_of.as_ref() {
+            return;
+        }
+        let now = now.cloned();
+        let members = &self.server.members;
+        if let Some(before) = &self.member_of {
+            members.left(&self.key.0, before, self.id);
+        }
+        if let (Some(channel), Some(inbox)) = (&now, self.own_inbox.upgrade()) {
+            members.joined(&self.key.0, channel, SessionHandle { id: self.id, inbox });
+        }
+        self.member_of = now;
+    }
+
+    /// Has a member of the channel make a call.
+    fn ask_member(&self, request: u64, channel: &ChannelId, call: RtmCall) {
+        let member = self.server.members.any(&self.key.0, channel);
+        let asked = member
+            .zip(self.own_inbox.upgrade())
+            .is_some_and(|(member, asker)| member.inbox.try_send(Message::Ask { call, request, asker }).is_ok());
+        if !asked && let Some(own) = self.own_inbox.upgrade() {
+            let result = Err(GetMembersErr::NotInChannel.into());
+            let _ = own.try_send(Message::Told(Told::Reply { request, result }));
+        }
+    }
+
+    /// Makes a call for another session.
+    fn ask_for(&mut self, call: RtmCall, request: u64, asker: mpsc::Sender<Message>) {
+        if self.for_others.len() >= MAX_FOR_OTHERS {
+            let result = Err(GetMembersErr::TooOften.into());
+            let _ = asker.try_send(Message::Told(Told::Reply { request, result }));
+            return;
+        }
+        self.next_for_others += 1;
+        self.for_others.insert(self.next_for_others, (asker, request));
+        self.server.upstream.call(&self.client, self.next_for_others, call);
+    }
+
     fn apply(&mut self, effect: Effect) {
         match effect {
             Effect::Rtm { request, call } => self.server.upstream.call(&self.client, request, call),
+            Effect::RtmVia { request, channel, call } => self.ask_member(request, &channel, call),
             Effect::Answer { call, answer, .. } => {
                 let text = if call.function == LOGIN {
                     encode::login_ret(&self.tables, &self.wire, &answer)
@@ -258,6 +324,9 @@ impl SessionTask {
 
     fn finish(mut self, rest: Vec<Message>) {
         self.server.registry.remove(&self.key, self.id);
+        if let Some(channel) = &self.member_of {
+            self.server.members.left(&self.key.0, channel, self.id);
+        }
         self.server.upstream.close(&self.client);
         self.inbox.close();
         for socket in self.sockets.values() {
@@ -271,8 +340,13 @@ impl SessionTask {
             late.push(message);
         }
         for message in late {
-            if let Message::Login(login) = message {
-                login.socket.kill.cancel();
+            match message {
+                Message::Login(login) => login.socket.kill.cancel(),
+                Message::Ask { request, asker, .. } => {
+                    let result = Err(GetMembersErr::NotInChannel.into());
+                    let _ = asker.try_send(Message::Told(Told::Reply { request, result }));
+                }
+                _ => {}
             }
         }
         self.server.metrics.sessions.dec();

@@ -3,6 +3,7 @@
 //! RTM tells the whole list after a write, Signaling told each change. The one who writes is told by its own write,
 //! exactly what it did, once: RTM's event about it is passed over, whichever of reply and event comes first.
 
+use crate::ident::attribute;
 use crate::rtm::{ChannelAttribute, ChannelId, Field, RtmCall, UserId};
 use crate::value::{Text, Value};
 
@@ -40,7 +41,7 @@ pub enum Change {
 impl Attrs {
     /// The attributes of a list as RTM gives it.
     pub fn known(list: &Value) -> Self {
-        let list = Vec::<(Text, ChannelAttribute)>::from_value(list).unwrap_or_default();
+        let list = shown(&Vec::<(Text, ChannelAttribute)>::from_value(list).unwrap_or_default());
         Self {
             seen: list.into_iter().map(|(key, attr)| (key, attr.last_update_ts)).collect(),
             own: Vec::new(),
@@ -49,6 +50,7 @@ impl Attrs {
 
     /// What a new list changes; own writes are taken out.
     pub fn diff(&mut self, list: &[(Text, ChannelAttribute)], me: &UserId) -> Vec<Change> {
+        let list = &shown(list);
         let mut changes = Vec::new();
         for (key, attr) in list {
             let before = self.seen.iter().find(|(seen, _)| seen == key);
@@ -57,7 +59,7 @@ impl Attrs {
             }
             let own = Own::Set(key.clone(), attr.value.clone());
             let mine = attr.last_update_user_id == *me && self.take(&own);
-            self.own.retain(|own| *own != Own::Delete(key.clone()));
+            self.own.retain(|own| *own != own_delete(key));
             if !mine {
                 changes.push(Change::Set(key.clone(), attr.value.clone()));
             }
@@ -78,7 +80,7 @@ impl Attrs {
 
     fn gone(&mut self, gone: &[Text], none_left: bool) -> Vec<Change> {
         if none_left && gone.len() != 1 {
-            let all_mine = !gone.is_empty() && gone.iter().all(|key| self.own.contains(&Own::Delete(key.clone())));
+            let all_mine = !gone.is_empty() && gone.iter().all(|key| self.own.contains(&own_delete(key)));
             if self.take(&Own::Clear) || all_mine {
                 self.own.retain(|own| !matches!(own, Own::Delete(_)));
                 return Vec::new();
@@ -86,9 +88,7 @@ impl Attrs {
             return vec![Change::Cleared];
         }
         let clear = none_left && !gone.is_empty() && self.take(&Own::Clear);
-        let others = gone
-            .iter()
-            .filter(|key| !self.take(&Own::Delete((*key).clone())) && !clear);
+        let others = gone.iter().filter(|key| !self.take(&own_delete(key)) && !clear);
         others.map(|key| Change::Removed(key.clone())).collect()
     }
 
@@ -103,6 +103,28 @@ impl Attrs {
         }
         self.own.push(own);
     }
+}
+
+fn plain(entries: &[(Text, Text)]) -> Vec<(Text, Text)> {
+    attribute::decode(entries, Text::clone, |_, value| value)
+}
+
+fn deleted(keys: &[Text]) -> Vec<Own> {
+    keys.first().cloned().map(Own::Delete).into_iter().collect()
+}
+
+/// The delete of a name goes by the first of the keys that hold it.
+fn own_delete(name: &Text) -> Own {
+    Own::Delete(attribute::keys(name).swap_remove(0))
+}
+
+/// RTM's attributes under the names that Signaling shows.
+fn shown(list: &[(Text, ChannelAttribute)]) -> Vec<(Text, ChannelAttribute)> {
+    attribute::decode(
+        list,
+        |attr| attr.value.clone(),
+        |attr, value| ChannelAttribute { value, ..attr.clone() },
+    )
 }
 
 impl Session {
@@ -124,11 +146,9 @@ impl Session {
                 channel_id, attributes, ..
             } => (
                 channel_id,
-                attributes.iter().map(|(k, v)| Own::Set(k.clone(), v.clone())).collect(),
+                plain(attributes).into_iter().map(|(k, v)| Own::Set(k, v)).collect(),
             ),
-            RtmCall::DeleteChannelAttributesByKeys { channel_id, keys, .. } => {
-                (channel_id, keys.iter().cloned().map(Own::Delete).collect())
-            }
+            RtmCall::DeleteChannelAttributesByKeys { channel_id, keys, .. } => (channel_id, deleted(keys)),
             RtmCall::ClearChannelAttributes { channel_id, .. } => (channel_id, vec![Own::Clear]),
             _ => return,
         };

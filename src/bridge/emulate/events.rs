@@ -1,6 +1,6 @@
 //! RTM events on their way to a row: which outcome, and what it is given.
 
-use crate::mapping::expr::parse_end_call;
+use crate::mapping::expr::{parse_end_call, parse_signal};
 use crate::mapping::fact::Emulation;
 use crate::mapping::row::RowId;
 use crate::rtm::{ChannelAttribute, ConnectionReason, ConnectionState, Message, RtmError, RtmEvent};
@@ -90,7 +90,14 @@ impl Session {
             _ => return,
         };
         let Message::Text(text) = message else {
-            return self.fire_named(&mut run, "raw", step);
+            return match parse_signal(message).filter(|_| from_peer) {
+                Some((kind, channel, data)) if &*kind == "dtmf" => {
+                    self.give(&mut run, "channel", channel.into());
+                    self.give(&mut run, "digits", data.into());
+                    self.fire_named(&mut run, "dtmf", step);
+                }
+                _ => self.fire_named(&mut run, "raw", step),
+            };
         };
         if let Some((channel, info)) = parse_end_call(text).filter(|_| from_peer) {
             if let RtmEvent::MessageFromPeer { peer_id, .. } = event {

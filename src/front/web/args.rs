@@ -3,7 +3,7 @@
 use crate::ident::{Account, ChannelName};
 use crate::mapping::lets::typed;
 use crate::mapping::ty::SigType;
-use crate::mapping::wire::{Function, RowCall};
+use crate::mapping::wire::{RowCall, WirePart};
 use crate::value::{Text, Value};
 
 /// Largest text argument, bytes: messages and `extra` (signaling-api 5.1).
@@ -32,19 +32,26 @@ pub fn read_args(call: &RowCall, args: &Value) -> Result<Vec<Value>, &'static st
     let mut values = Vec::with_capacity(call.args.len());
     for arg in &call.args {
         values.push(match &arg.wire {
-            Some(name) => read(arg.ty, args.get(name).cloned().unwrap_or_default())?,
+            Some(name) => read(arg.ty, part(&arg.part, args.get(name).cloned().unwrap_or_default()))?,
             None => Value::Null,
         });
     }
     Ok(values)
 }
 
-/// True when the arguments are those of another function that shares the name.
-pub fn is_other_function(function: &Function, args: &Value) -> bool {
-    function
-        .unless
-        .iter()
-        .any(|(name, value)| args.get(name) == Some(value))
+/// The part of a wire argument that a row's argument is.
+fn part(part: &WirePart, value: Value) -> Value {
+    match part {
+        WirePart::Whole => value,
+        WirePart::Json(key) => {
+            let json = Value::from_json(&value.into_text()).ok();
+            json.and_then(|json| json.get(key).cloned()).unwrap_or_default()
+        }
+        WirePart::After(prefix) => {
+            let text = value.into_text();
+            text.strip_prefix(&**prefix).map_or(Value::Null, Value::text)
+        }
+    }
 }
 
 fn read(ty: SigType, value: Value) -> Result<Value, &'static str> {

@@ -10,7 +10,7 @@ use crate::mapping::wire::{FailureForm, Function, Local, Target};
 use crate::shell::{Login, Message, Newcomer, Out, Server, SessionHandle, SocketHandle, verdict};
 use crate::value::{Text, Value};
 
-use super::args::{is_other_function, read_args};
+use super::args::read_args;
 use super::decode::{ClientFrame, decode};
 use super::encode;
 use super::socket::Accepted;
@@ -178,13 +178,11 @@ impl Client {
 
     async fn call(&mut self, name: &str, id: i64, args: &Value) {
         let wire = self.server.wire.clone();
-        let Some((key_session, (position, function))) = self.session.as_ref().map(|(_, s)| s.id).zip(wire.named(name))
+        let Some((key_session, (position, function))) =
+            self.session.as_ref().map(|(_, s)| s.id).zip(wire.find(name, args))
         else {
             return self.refuse_call(name, id);
         };
-        if is_other_function(function, args) {
-            return self.refuse_call(name, id);
-        }
         let call = CallRef {
             socket: self.socket,
             id,

@@ -2,6 +2,8 @@
 
 use crate::bridge::{Answer, Event, Form};
 use crate::mapping::Tables;
+use crate::mapping::lets::typed;
+use crate::mapping::ty::SigType;
 use crate::mapping::wire::{FailureForm, Fold, Function, Target, Wire};
 use crate::value::{Text, Value};
 
@@ -112,6 +114,11 @@ fn result(tables: &Tables, wire: &Wire, function: &Function, answer: &Answer) ->
     }
     let mut entries = vec![ok()];
     if let Target::Row(call) = &function.target {
+        if let Some((event, arg)) = call.whole {
+            let told = answer.events.iter().find(|told| told.sig == event);
+            let whole = told.and_then(|told| told.args.get(arg).cloned()).unwrap_or_default();
+            return ("".into(), whole.into_text());
+        }
         entries.extend(
             call.reply
                 .iter()
@@ -140,11 +147,16 @@ fn folded(fold: &Fold, answer: &Answer) -> Value {
     let of = |sig: usize| answer.events.iter().filter(move |event| event.sig == sig);
     match fold {
         Fold::Field(at) => answer.fields.get(*at).cloned().unwrap_or_default(),
-        Fold::Arg { event, arg } => {
+        Fold::Arg { event, arg, as_int } => {
             let first = of(*event).next();
-            first
+            let value = first
                 .and_then(|event| event.args.get(*arg).cloned())
-                .unwrap_or_default()
+                .unwrap_or_default();
+            if *as_int {
+                typed(value, SigType::Int).unwrap_or_default()
+            } else {
+                value
+            }
         }
         Fold::Object { event, key, value } => {
             let entry = |event: &Event| {

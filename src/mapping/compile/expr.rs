@@ -2,6 +2,7 @@
 
 use crate::diag::Diag;
 use crate::mapping::expr::{Expr, Part};
+use crate::mapping::func::Func;
 use crate::mapping::node::{Node, NodeKind};
 use crate::mapping::ty::{Conv, SigType, Ty};
 use crate::rtm::FieldType;
@@ -18,6 +19,9 @@ impl Compiler<'_> {
             return Some(Expr::List(items.into_iter().collect::<Option<_>>()?));
         }
         let (expr, have) = self.infer(node, scope)?;
+        if want == Ty::Sig(SigType::Json) && have == Ty::Any {
+            return Some(Expr::Json(Box::new(expr)));
+        }
         match self.converted(expr, have, want) {
             Some(expr) => Some(expr),
             None => {
@@ -120,57 +124,33 @@ impl Compiler<'_> {
     }
 
     fn infer_call(&mut self, node: &Node, name: &str, args: Vec<&str>, scope: &Scope) -> Option<(Expr, Ty)> {
-        const TEXT: Ty = Ty::Sig(SigType::Text);
-        let mut arg = |at: usize, want: Ty| {
-            let arg = Node {
-                span: node.span.clone(),
-                kind: NodeKind::Text((*args.get(at)?).into()),
-            };
-            self.expr(&arg, want, scope)
+        let func = Func::NAMES
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, func)| *func);
+        let Some(func) = func.filter(|func| func.signature().0.len() == args.len()) else {
+            let known: Vec<&str> = Func::NAMES.iter().map(|(name, _)| *name).collect();
+            let title = format!("`{name}` is no function of {} arguments", args.len());
+            let diag = Diag::new(&node.span, title).help(format!("known functions: {}", known.join(", ")));
+            self.error(diag.did_you_mean(name, known));
+            return None;
         };
-        match (name, args.len()) {
-            ("uid", 1) => {
-                let path = args[0].strip_prefix('$').unwrap_or_default();
-                let (_, ty) = self.path(node, path, scope)?;
-                let list = matches!(ty, Ty::Sig(SigType::Accounts) | Ty::Rtm(FieldType::UserIds));
-                let (want, have) = if list {
-                    (SigType::Accounts, SigType::Ints)
-                } else {
-                    (SigType::Account, SigType::Int)
-                };
-                let arg = Node {
-                    span: node.span.clone(),
-                    kind: NodeKind::Text(args[0].into()),
-                };
-                let of = self.expr(&arg, Ty::Sig(want), scope)?;
-                Some((Expr::Uid(Box::new(of)), Ty::Sig(have)))
-            }
-            ("end-call", 2) => {
-                // RTM-native peers know the channel by RTM's name.
-                let channel = arg(0, Ty::Rtm(FieldType::ChannelId))?;
-                let info = arg(1, TEXT)?;
-                Some((Expr::EndCall(Box::new(channel), Box::new(info)), TEXT))
-            }
-            ("attribute", 2) => {
-                let name = arg(0, TEXT)?;
-                let value = arg(1, TEXT)?;
-                Some((
-                    Expr::Attribute(Box::new(name), Box::new(value)),
-                    Ty::Rtm(FieldType::Attributes),
-                ))
-            }
-            _ => {
-                let known = "known functions: uid(account), end-call(channel, info), attribute(name, value)";
-                self.error(
-                    Diag::new(
-                        &node.span,
-                        format!("`{name}` is no function of {} arguments", args.len()),
-                    )
-                    .help(known),
-                );
-                None
+        let (mut wanted, mut have) = (func.signature().0.to_vec(), func.signature().1);
+        if func == Func::Uid {
+            let (_, ty) = self.path(node, args[0].strip_prefix('$').unwrap_or_default(), scope)?;
+            if matches!(ty, Ty::Sig(SigType::Accounts) | Ty::Rtm(FieldType::UserIds)) {
+                (wanted, have) = (vec![Ty::Sig(SigType::Accounts)], Ty::Sig(SigType::Ints));
             }
         }
+        let mut exprs = Vec::new();
+        for (arg, want) in args.iter().zip(wanted) {
+            let arg = Node {
+                span: node.span.clone(),
+                kind: NodeKind::Text((*arg).into()),
+            };
+            exprs.push(self.expr(&arg, want, scope)?);
+        }
+        Some((Expr::Call(func, exprs), have))
     }
 
     fn template(&mut self, node: &Node, text: &str, scope: &Scope) -> Option<Vec<Part>> {

@@ -254,9 +254,11 @@ impl RawRow {
     /// Rows that explain an error enum are exercised by the examples of the rows that lead to them.
     fn examples_elsewhere(&self, file: &RawFile) -> bool {
         let names_me = |row: &RawRow| {
-            row.outcomes
-                .iter()
-                .any(|o| o.row.as_ref().is_some_and(|r| r.value == self.id.value))
+            row.fail.as_ref().is_some_and(|fail| fail.value == self.id.value)
+                || row
+                    .outcomes
+                    .iter()
+                    .any(|o| o.row.as_ref().is_some_and(|r| r.value == self.id.value))
         };
         self.on.is_none() && self.calls.is_empty() && file.rows.iter().any(names_me)
     }

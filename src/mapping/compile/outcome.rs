@@ -1,7 +1,7 @@
 //! Outcomes. One that names another row is compiled in place: at run time no row jumps into another.
 
 use crate::diag::Diag;
-use crate::mapping::expr::Expr;
+use crate::mapping::expr::{Ambient, Expr};
 use crate::mapping::node::{Node, NodeKind};
 use crate::mapping::raw::{RawOutcome, RawRow};
 use crate::mapping::row::{Emission, Failure, ListRule, Outcome, RowId, SigId};
@@ -106,6 +106,31 @@ impl Compiler<'_> {
         let inner = self.entered(raw, target_id, scope)?;
         let (emission, inner_failure) = self.speech(target_id, default, &inner, depth + 1)?;
         Some((emission, failure.or(inner_failure)))
+    }
+
+    /// A row that tells how another fails, whatever the reason.
+    pub fn row_as_failure(&mut self, target: &Spanned<Text>, scope: &Scope) -> Option<Failure> {
+        let id = self.row_id(target)?;
+        let row = &self.raw.rows[id];
+        let default = row.outcomes.iter().find(|o| &*o.name.value == "default")?;
+        let mut inner = Scope::default();
+        for (name, _) in &row.params {
+            match scope.get(&name.value) {
+                Some((ty, expr)) => inner.add(name.value.clone(), ty, expr.clone()),
+                None if &*name.value == "reason" => {
+                    inner.add("reason", Ty::Sig(SigType::Text), Expr::Ambient(Ambient::Reason));
+                }
+                None => {
+                    let title = format!("row `{}` needs `{}`, which is not known here", target.value, name.value);
+                    self.error(Diag::new(&target.span, title));
+                }
+            }
+        }
+        let (_, failure) = self.speech(id, default, &inner, 0)?;
+        if failure.is_none() {
+            self.error(Diag::new(&target.span, format!("row `{}` is no failure", target.value)));
+        }
+        failure
     }
 
     /// The names that a row has when it is entered from an outcome: `with` first, then the same name where it stands.
@@ -263,7 +288,8 @@ impl Compiler<'_> {
         fn slot(expr: &Expr) -> Option<usize> {
             match expr {
                 Expr::Slot(slot) => Some(*slot),
-                Expr::Convert(_, of) | Expr::Uid(of) => slot(of),
+                Expr::Convert(_, of) => slot(of),
+                Expr::Call(_, args) => args.iter().find_map(slot),
                 _ => None,
             }
         }

@@ -117,7 +117,10 @@ impl Compiler<'_> {
                 .rtm
                 .as_ref()
                 .and_then(|name| crate::rtm::CallKind::parse(&name.value));
-            if let (Some(bind), Some(call)) = (&step.bind, call) {
+            if let (Some(bind), Some(call)) = (&step.bind, call)
+                // Steps of which only one runs may keep their results under one name.
+                && !slots[args..].iter().any(|(name, _)| *name == bind.value)
+            {
                 slots.push((bind.value.clone(), Ty::Rtm(call.reply().field_type())));
             }
         }
@@ -161,6 +164,7 @@ impl Compiler<'_> {
             Some(node) => match &node.kind {
                 NodeKind::Literal(value) => Default_::Value(value.clone()),
                 NodeKind::Text(text) if &**text == "config.invite.timeout" => Default_::InviteTimeout,
+                NodeKind::Text(text) if &**text == "$self" => Default_::OwnAccount,
                 NodeKind::Text(text) if text.starts_with("config.") => {
                     self.error(
                         Diag::new(&node.span, format!("`{text}` is no value that tables may read"))
@@ -259,6 +263,9 @@ impl Compiler<'_> {
             }
             return None;
         };
+        if self.row_ids.contains_key(&class.value) {
+            return self.row_as_failure(class, scope);
+        }
         self.failure(id, class, Expr::Ambient(Ambient::Reason), scope)
     }
 

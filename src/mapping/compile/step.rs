@@ -30,7 +30,10 @@ impl Compiler<'_> {
                 }
             }
             (None, None, Some(outcome), None) => StepKind::Outcome(self.outcome_index(row, outcome)?),
-            (None, None, None, Some(value)) => StepKind::Value(self.infer(value, scope)?.0),
+            (None, None, None, Some(value)) => StepKind::Value {
+                expr: self.infer(value, scope)?.0,
+                expect: self.expect(row, raw, Ty::Any, scope)?,
+            },
             _ => {
                 let title = "a step does exactly one of: rtm, row, outcome, value";
                 self.error(Diag::new(&raw.span, title));
@@ -93,17 +96,8 @@ impl Compiler<'_> {
             .bind
             .as_ref()
             .and_then(|name| slots.iter().position(|(slot, _)| *slot == name.value));
-        let expect = match &raw.expect {
-            Some(expect) => Some(Expect {
-                at: match &expect.at {
-                    Some(at) => Some(self.expr(at, key_type(kind), scope)?),
-                    None => None,
-                },
-                is: expect.is.to_value(),
-                otherwise: self.outcome_index(row, &expect.otherwise)?,
-            }),
-            None => None,
-        };
+        let expect = self.expect(row, raw, key_type(kind), scope)?;
+        let via_member = self.via(raw);
         let value = match &raw.value {
             Some(node) => match node.get("at") {
                 Some(at) => Some(Some(self.expr(at, key_type(kind), scope)?)),
@@ -148,7 +142,30 @@ impl Compiler<'_> {
             waits,
             errors: self.handlings(row, raw, rtm, kind),
             gather,
+            via_member,
         })
+    }
+
+    /// What a result must be; `None` when it is written wrong.
+    fn expect(&mut self, row: &RawRow, raw: &RawStep, key: Ty, scope: &Scope) -> Option<Option<Expect>> {
+        let Some(expect) = &raw.expect else { return Some(None) };
+        Some(Some(Expect {
+            at: match &expect.at {
+                Some(at) => Some(self.expr(at, key, scope)?),
+                None => None,
+            },
+            is: expect.is.as_ref().map(Node::to_value),
+            otherwise: self.outcome_index(row, &expect.otherwise)?,
+        }))
+    }
+
+    fn via(&mut self, raw: &RawStep) -> bool {
+        let Some(via) = &raw.via else { return false };
+        if &*via.value != "member" {
+            let title = format!("a call cannot go via `{}`", via.value);
+            self.error(Diag::new(&via.span, title).help("the only way is via = \"member\""));
+        }
+        true
     }
 
     /// Every member of the call's enums, each with what it leads to.

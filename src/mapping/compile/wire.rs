@@ -1,12 +1,14 @@
 //! Wire tables: functions, replies, notifications.
 
+use std::collections::HashMap;
+
 use crate::diag::Diag;
 use crate::mapping::expr::Expr;
 use crate::mapping::node::Node;
 use crate::mapping::raw::{RawEvent, RawFunction, RawWire};
 use crate::mapping::row::{Outcome, Row, RowKind, SigId};
 use crate::mapping::ty::Ty;
-use crate::mapping::wire::{Body, Fold, Function, RowCall, Target, Via, Wire, WireArg, WireEvent};
+use crate::mapping::wire::{Body, Fold, Function, RowCall, Target, Via, Wire, WireArg, WireEvent, WirePart};
 use crate::toml_read::Spanned;
 use crate::value::{Text, Value};
 
@@ -18,11 +20,10 @@ impl Compiler<'_> {
     pub fn wire(&mut self, raw: &RawWire, rows: &[Row]) -> Wire {
         let login = self.function(&raw.login, rows);
         let functions: Vec<Function> = raw.functions.iter().filter_map(|f| self.function(f, rows)).collect();
-        let by_name = functions
-            .iter()
-            .enumerate()
-            .map(|(at, f)| (f.name.clone(), at))
-            .collect();
+        let mut by_name: HashMap<Text, Vec<usize>> = HashMap::new();
+        for (at, function) in functions.iter().enumerate() {
+            by_name.entry(function.name.clone()).or_default().push(at);
+        }
         let mut events = vec![None; self.signatures.len()];
         for raw in &raw.events {
             if let Some(sig) = self.sig(&raw.name) {
@@ -34,7 +35,7 @@ impl Compiler<'_> {
             name: "login".into(),
             target: Target::Local(crate::mapping::wire::Local::Ok),
             constants: Vec::new(),
-            unless: Vec::new(),
+            when: Vec::new(),
             failure: raw.login.failure,
             ends: false,
         };
@@ -97,7 +98,7 @@ impl Compiler<'_> {
             name: raw.name.value.clone(),
             target,
             constants: constants(raw.constants.as_ref()),
-            unless: constants(raw.unless.as_ref()),
+            when: constants(raw.when.as_ref()),
             failure: raw.failure,
             ends: raw.ends,
         })
@@ -131,12 +132,14 @@ impl Compiler<'_> {
                     .args
                     .iter()
                     .find(|(arg, _)| arg.value == *name)
-                    .map(|(_, wire)| wire.value.clone());
+                    .map(|(_, wire)| part_of(&wire.value));
+                let (wire, part) = wire.unzip();
                 Some(WireArg {
                     slot,
                     name: name.clone(),
                     ty: *ty,
                     wire,
+                    part: part.unwrap_or_default(),
                 })
             });
         let args = args.collect();
@@ -144,12 +147,23 @@ impl Compiler<'_> {
         for (member, fold) in &raw.reply {
             reply.extend(self.fold(fold, row).map(|f| (member.value.clone(), f)));
         }
+        let whole = match &raw.whole {
+            Some(fold) => match self.fold(fold, row)? {
+                Fold::Arg { event, arg, .. } => Some((event, arg)),
+                _ => {
+                    self.error(Diag::new(&fold.span, "a whole reply is written Event.arg"));
+                    None
+                }
+            },
+            None => None,
+        };
         let made_by_client = raw.made_by_client.iter().filter_map(|event| self.sig(event)).collect();
         Some(RowCall {
             row: id,
             sig,
             args,
             reply,
+            whole,
             made_by_client,
         })
     }
@@ -181,10 +195,12 @@ impl Compiler<'_> {
             at
         };
         if let Some(arg_name) = rest.strip_prefix('.') {
-            return Some(Fold::Arg {
-                event,
-                arg: arg(arg_name)?,
-            });
+            let (arg_name, as_int) = match arg_name.strip_suffix(":int") {
+                Some(arg_name) => (arg_name, true),
+                None => (arg_name, false),
+            };
+            let arg = arg(arg_name)?;
+            return Some(Fold::Arg { event, arg, as_int });
         }
         if let Some(list) = rest.strip_prefix('[').and_then(|r| r.strip_suffix(']')) {
             let args: Vec<_> = list.split(',').map(&mut arg).collect();
@@ -262,6 +278,17 @@ impl Compiler<'_> {
             frames,
         })
     }
+}
+
+/// `name`, `name#key` or `name~prefix`.
+fn part_of(text: &str) -> (Text, WirePart) {
+    if let Some((name, key)) = text.split_once('#') {
+        return (name.into(), WirePart::Json(key.into()));
+    }
+    if let Some((name, prefix)) = text.split_once('~') {
+        return (name.into(), WirePart::After(prefix.into()));
+    }
+    (text.into(), WirePart::Whole)
 }
 
 fn constants(node: Option<&Node>) -> Vec<(Text, Value)> {

@@ -73,13 +73,15 @@ pub struct RawStep {
     pub waits: Vec<(Spanned<Text>, Spanned<Duration>)>,
     pub gather: Option<RawGather>,
     pub together: bool,
+    pub via: Option<Spanned<Text>>,
 }
 
 /// What a result must be.
 #[derive(Clone, Debug)]
 pub struct RawExpect {
     pub at: Option<Node>,
-    pub is: Node,
+    pub is: Option<Node>,
+    pub exists: bool,
     pub otherwise: Spanned<Text>,
 }
 
@@ -187,6 +189,7 @@ impl RawStep {
             waits: t.take_table("wait").map(read_waits).unwrap_or_default(),
             gather: t.take_table("gather").and_then(read_gather),
             together: t.take_bool("together").is_some_and(|b| *b),
+            via: t.take_str("via"),
         };
         t.finish();
         Some(step)
@@ -259,12 +262,17 @@ fn read_outcome(name: Spanned<Text>, mut t: Table<'_>) -> Option<RawOutcome> {
 
 fn read_expect(mut t: Table<'_>) -> Option<RawExpect> {
     let at = t.take("at").and_then(Node::read);
-    let is = t.require("is").and_then(Node::read);
+    let is = t.take("is").and_then(Node::read);
+    let exists = t.take_bool("exists").is_some_and(|exists| *exists);
+    if is.is_none() == !exists {
+        t.error("expected either `is` or `exists`");
+    }
     let otherwise = t.require_str("else");
     t.finish();
     Some(RawExpect {
         at,
-        is: is?,
+        is,
+        exists,
         otherwise: otherwise?,
     })
 }

@@ -27,7 +27,9 @@ pub struct RawFunction {
     pub local: Option<Local>,
     pub args: Vec<(Spanned<Text>, Spanned<Text>)>,
     pub constants: Option<Node>,
-    pub unless: Option<Node>,
+    pub label: Spanned<Text>,
+    pub when: Option<Node>,
+    pub whole: Option<Spanned<Text>>,
     pub reply: Vec<(Spanned<Text>, Spanned<Text>)>,
     pub failure: FailureForm,
     pub ends: bool,
@@ -81,14 +83,16 @@ fn read_function(name: Spanned<Text>, item: Item<'_>) -> Option<RawFunction> {
     let mut t = item.into_table()?;
     let strs = |table: Option<Table<'_>>| entries(table).filter_map(|(n, i)| Some((n, i.into_str()?))).collect();
     let function = RawFunction {
-        name,
+        label: name.clone(),
+        name: t.take_str("name").unwrap_or(name),
         span: t.span().clone(),
         row: t.take_str("row"),
         call: t.take_str("call"),
         local: t.take_choice("local", Local::NAMES).map(|l| l.value),
         args: strs(t.take_table("args")),
         constants: t.take("const").and_then(Node::read),
-        unless: t.take("unless").and_then(Node::read),
+        when: t.take("when").and_then(Node::read),
+        whole: t.take_str("reply-is"),
         reply: strs(t.take_table("reply")),
         failure: t
             .take_choice("failure", FailureForm::NAMES)
