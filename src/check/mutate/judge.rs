@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::diag::{Diags, Source};
-use crate::mapping::{Example, Tables, compile};
+use crate::diag::Diags;
+use crate::mapping::{Example, Tables, Written};
 
 use super::super::bench::Bench;
 use super::super::{check, instances, lacking};
@@ -21,28 +21,27 @@ pub enum Verdict {
     Survived,
 }
 
-/// Compiles and checks the files with one change.
-pub fn judge(sources: &[Arc<Source>], subject: &Subject, change: &Change) -> Verdict {
-    let mut sources = sources.to_vec();
-    let file = &mut sources[subject.source];
-    *file = Source::new(file.name.clone(), subject.text(change));
-    let (tables, diags) = compile(&sources);
+/// Compiles and checks the tables with one change.
+pub fn judge(tables: &Written, subject: &Subject, change: &Change) -> Verdict {
+    let Ok(changed) = subject.changed(tables, change) else {
+        return Verdict::Uncompiled;
+    };
+    let (tables, diags) = changed.compile();
     if !diags.is_empty() {
         return Verdict::Uncompiled;
     }
     let tables = Arc::new(tables);
-    let near = |example: &&Example| {
-        let named = |row: usize| *tables.rows[row].id == *subject.name;
-        named(example.row) || named(example.of)
-    };
     // What finds most comes first; only what passes it is checked in full.
-    if tables
-        .examples
-        .iter()
-        .filter(near)
-        .any(|example| fails(&tables, example))
-    {
-        return Verdict::Failed;
+    for name in &subject.near {
+        let near = |example: &&Example| *tables.rows[example.row].id == **name || *tables.rows[example.of].id == **name;
+        if tables
+            .examples
+            .iter()
+            .filter(near)
+            .any(|example| fails(&tables, example))
+        {
+            return Verdict::Failed;
+        }
     }
     let (_, diags) = check(&tables);
     if diags.is_empty() {

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::diag::{Diags, Source};
-use crate::mapping::compile;
+use crate::mapping::Written;
 
 use super::check;
 use judge::{Verdict, judge};
@@ -53,7 +53,9 @@ pub struct MutationReport {
 /// # Errors
 /// What is wrong with the tables as they are; then there is nothing to be learned from changes.
 pub fn run(sources: &[Arc<Source>]) -> Result<MutationReport, Diags> {
-    let (tables, diags) = compile(sources);
+    let (written, diags) = Written::read(sources);
+    diags.or_ok(())?;
+    let (tables, diags) = written.compile();
     diags.or_ok(())?;
     check(&tables).1.or_ok(())?;
     let subjects = subject::all(sources, &tables);
@@ -61,7 +63,7 @@ pub fn run(sources: &[Arc<Source>]) -> Result<MutationReport, Diags> {
         .iter()
         .flat_map(|subject| subject.changes.iter().map(move |change| (subject, change)))
         .collect();
-    let verdicts = judge_all(sources, &mutants);
+    let verdicts = judge_all(&written, &mutants);
     let count = |of: Verdict| verdicts.iter().filter(|verdict| **verdict == of).count();
     let survivors = mutants
         .iter()
@@ -78,7 +80,7 @@ pub fn run(sources: &[Arc<Source>]) -> Result<MutationReport, Diags> {
 }
 
 /// All verdicts, in order, on all cores.
-fn judge_all(sources: &[Arc<Source>], mutants: &[(&Subject, &Change)]) -> Vec<Verdict> {
+fn judge_all(tables: &Written, mutants: &[(&Subject, &Change)]) -> Vec<Verdict> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
@@ -87,7 +89,7 @@ fn judge_all(sources: &[Arc<Source>], mutants: &[(&Subject, &Change)]) -> Vec<Ve
             let Some((subject, change)) = mutants.get(at) else {
                 return done;
             };
-            done.push((at, judge(sources, subject, change)));
+            done.push((at, judge(tables, subject, change)));
         }
     };
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);

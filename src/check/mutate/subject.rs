@@ -1,50 +1,78 @@
-//! What is changed: each row and each class of failures, with the rest of its file around it.
+//! What is changed: each row and each class of failures.
 
 use std::sync::Arc;
 
-use crate::diag::Source;
-use crate::mapping::Tables;
+use crate::diag::{Diags, Source};
+use crate::mapping::raw::{RawFile, RawRow};
+use crate::mapping::row::Row;
+use crate::mapping::{Tables, Written};
+use crate::toml_read::read_all;
 
 use super::tree::{Tree, key};
 use super::walk::{Change, Pool};
 use super::{outcome, row};
 
-/// A row or a class, and the text of its file before and behind it.
+/// A row or a class.
 pub struct Subject {
     /// `invite.send`, `fail.login`.
     pub name: String,
-    /// The number of its file.
-    pub source: usize,
     /// Its values, without its examples.
     pub tree: Tree,
     /// Every change of it.
     pub changes: Vec<Change>,
-    before: String,
-    behind: String,
+    /// Rows whose examples are the first to find a change: itself, and those that lead to it.
+    pub near: Vec<String>,
+    /// Where it stands in a file.
+    header: String,
+    footer: &'static str,
 }
 
 impl Subject {
-    /// Its file with one change.
-    pub fn text(&self, change: &Change) -> String {
+    /// The tables with one change.
+    ///
+    /// # Errors
+    /// The changed part cannot even be read.
+    pub fn changed(&self, tables: &Written, change: &Change) -> Result<Written, Diags> {
         let body = self.tree.edited(&change.path, &change.edit).body();
-        format!("{}{body}{}", self.before, self.behind)
+        let text = format!("{}{body}{}", self.header, self.footer);
+        let (part, diags) = read_all(&Source::new(&*self.name, text), RawFile::read);
+        let part = diags.or_ok(part.unwrap_or_default())?;
+        let mut tables = tables.clone();
+        for row in part.rows {
+            for old in tables.file.rows.iter_mut().filter(|old| old.id.value == row.id.value) {
+                *old = Arc::new(RawRow {
+                    examples: old.examples.clone(),
+                    ..RawRow::clone(&row)
+                });
+            }
+        }
+        for class in part.fails {
+            for old in &mut tables.file.fails {
+                if old.name.value == class.name.value {
+                    *old = class.clone();
+                }
+            }
+        }
+        Ok(tables)
     }
 }
 
 /// Every row and every class of the files.
 pub fn all(sources: &[Arc<Source>], tables: &Tables) -> Vec<Subject> {
-    let files: Vec<Option<Tree>> = sources.iter().map(|source| Tree::read(&source.text)).collect();
-    let has_default = |row: &&crate::mapping::row::Row| row.outcome("default").is_some();
-    let keys = |name: &str| {
-        let tables = files.iter().flatten().filter_map(|file| file.get(name));
-        tables
-            .flat_map(Tree::entries)
-            .map(|(name, _)| name.clone())
-            .collect::<Vec<_>>()
+    let files: Vec<Tree> = sources.iter().filter_map(|source| Tree::read(&source.text)).collect();
+    let entries = |name: &str| -> Vec<(String, Tree)> {
+        let tables = files.iter().filter_map(|file| file.get(name));
+        tables.flat_map(Tree::entries).cloned().collect()
     };
+    let rows: Vec<&Tree> = files
+        .iter()
+        .filter_map(|file| file.get("row"))
+        .flat_map(Tree::items)
+        .collect();
+    let has_default = |row: &&Row| row.outcome("default").is_some();
     let pool = Pool {
         tables,
-        reasons: keys("reason"),
+        reasons: entries("reason").into_iter().map(|(name, _)| name).collect(),
         results: tables
             .rows
             .iter()
@@ -52,61 +80,76 @@ pub fn all(sources: &[Arc<Source>], tables: &Tables) -> Vec<Subject> {
             .map(|row| row.id.to_string())
             .collect(),
     };
-    let mut subjects = Vec::new();
-    for (source, file) in files.iter().enumerate() {
-        let Some(file) = file else { continue };
-        rows(&pool, source, file, &mut subjects);
-        classes(&pool, source, file, &mut subjects);
-    }
+    let compiled = |tree: &Tree| {
+        let id = tables.row_named(tree.get("id")?.text()?)?;
+        Some(&tables.rows[id])
+    };
+    let mut subjects: Vec<Subject> = rows
+        .iter()
+        .filter_map(|tree| Some(of_row(&pool, compiled(tree)?, tree, &rows)))
+        .collect();
+    subjects.extend(
+        entries("fail")
+            .iter()
+            .map(|(name, tree)| of_class(&pool, name, tree, &rows)),
+    );
     subjects
 }
 
-fn rows(pool: &Pool<'_>, source: usize, file: &Tree, subjects: &mut Vec<Subject>) {
-    let Some(list) = file.get("row") else { return };
-    let written: Vec<String> = list.items().iter().map(Tree::to_string).collect();
-    let rest = without(file, "row");
-    for (at, tree) in list.items().iter().enumerate() {
-        let id = tree.get("id").and_then(Tree::text).unwrap_or_default();
-        let Some(compiled) = pool.tables.row_named(id).map(|id| &pool.tables.rows[id]) else {
-            continue;
-        };
-        let values = tree.entries().iter().filter(|(key, _)| key != "example").cloned();
-        let values = Tree::Table(values.collect());
-        let examples = tree.get("example").map(|list| format!(", example = {list}"));
-        let others = |rows: &[String]| rows.iter().map(|row| format!("{row}, ")).collect::<String>();
-        subjects.push(Subject {
-            name: id.to_owned(),
-            source,
-            changes: row::changes(pool, compiled, &values),
-            tree: values,
-            before: format!("{rest}row = [{}{{ ", others(&written[..at])),
-            behind: format!("{} }}, {}]\n", examples.unwrap_or_default(), others(&written[at + 1..])),
-        });
+fn of_row(pool: &Pool<'_>, row: &Row, tree: &Tree, rows: &[&Tree]) -> Subject {
+    let values = tree.entries().iter().filter(|(key, _)| key != "example").cloned();
+    let values = Tree::Table(values.collect());
+    Subject {
+        name: row.id.to_string(),
+        changes: row::changes(pool, row, &values),
+        tree: values,
+        near: leading_to(&row.id, rows),
+        header: "row = [{ ".into(),
+        footer: " }]\n",
     }
 }
 
-fn classes(pool: &Pool<'_>, source: usize, file: &Tree, subjects: &mut Vec<Subject>) {
-    let Some(classes) = file.get("fail") else { return };
-    let rest = without(file, "fail");
-    for (name, tree) in classes.entries() {
-        let others = classes.entries().iter().filter(|(other, _)| other != name);
-        let others: String = others
-            .map(|(name, tree)| format!("fail.{} = {tree}\n", key(name)))
-            .collect();
-        subjects.push(Subject {
-            name: format!("fail.{name}"),
-            source,
-            tree: tree.clone(),
-            changes: outcome::class_changes(pool, tree),
-            before: format!("{rest}{others}fail.{} = {{ ", key(name)),
-            behind: " }\n".to_owned(),
-        });
+fn of_class(pool: &Pool<'_>, name: &str, tree: &Tree, rows: &[&Tree]) -> Subject {
+    Subject {
+        name: format!("fail.{name}"),
+        changes: outcome::class_changes(pool, tree),
+        tree: tree.clone(),
+        near: leading_to(name, rows),
+        header: format!("fail.{} = {{ ", key(name)),
+        footer: " }\n",
     }
 }
 
-fn without(file: &Tree, key_gone: &str) -> String {
-    let entries = file.entries().iter().filter(|(name, _)| name != key_gone);
-    entries
-        .map(|(name, tree)| format!("{} = {tree}\n", key(name)))
-        .collect()
+/// The rows that name something, and those that name them; itself first.
+fn leading_to(name: &str, rows: &[&Tree]) -> Vec<String> {
+    let mut found = vec![name.to_owned()];
+    let mut at = 0;
+    while let Some(name) = found.get(at).cloned() {
+        for row in rows {
+            let id = row.get("id").and_then(Tree::text).unwrap_or_default();
+            if !found.iter().any(|known| known == id) && names(row, &name) {
+                found.push(id.to_owned());
+            }
+        }
+        at += 1;
+    }
+    found
+}
+
+fn names(tree: &Tree, name: &str) -> bool {
+    match tree {
+        Tree::Text(text) => text == name,
+        Tree::Plain(_) => false,
+        Tree::List(items) => items.iter().any(|item| names(item, name)),
+        Tree::Table(entries) => entries
+            .iter()
+            .any(|(key, entry)| matches!(&**key, "row" | "fail" | "do" | "outcome") && names_in(key, entry, name)),
+    }
+}
+
+fn names_in(key: &str, tree: &Tree, name: &str) -> bool {
+    match (key, tree) {
+        ("outcome", Tree::Table(entries)) => entries.iter().any(|(_, entry)| names(entry, name)),
+        _ => names(tree, name),
+    }
 }
