@@ -2,8 +2,10 @@
 pub mod bridge;
 pub mod check;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod diag;
+pub mod explain;
 pub mod front;
 pub mod ident;
 pub mod mapping;

@@ -1,7 +1,9 @@
 //! The command line. Data goes to stdout, everything else to stderr.
 
+mod call;
 mod check;
 mod exit;
+mod explain;
 mod serve;
 
 use std::io::IsTerminal;
@@ -27,6 +29,10 @@ struct Cli {
 enum Command {
     /// Serve legacy clients
     Serve(serve::ServeArgs),
+    /// Speak legacy from a terminal
+    Call(call::CallArgs),
+    /// Show what the tables make of a legacy frame
+    Explain(explain::ExplainArgs),
     /// Check the config and the mapping tables: every row, every example
     Check(check::CheckArgs),
 }
@@ -46,6 +52,8 @@ pub fn main() -> ExitCode {
     };
     match cli.command {
         Command::Serve(args) => serve::run(&args).into(),
+        Command::Call(args) => call::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args).into(),
     }
 }

@@ -128,7 +128,7 @@ mod tests {
         check(
             "_sb.id",
             "v",
-            &[("_sb.n.ui6jd7sgo22i7mrx", "_sb.id"), ("_sb.v.ui6jd7sgo22i7mrx", "v")],
+            &[("_sb.n.chgrk4tc3ztgyff5", "_sb.id"), ("_sb.v.chgrk4tc3ztgyff5", "v")],
         );
     }
 

@@ -1,0 +1,108 @@
+//! What the terminal client prints: data to the standard output, everything else to the other.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+
+use serde_json::json;
+
+use crate::client::{CallHelp, Output, json_words};
+
+const NAME: &str = "36";
+const GOOD: &str = "32";
+const BAD: &str = "31";
+
+/// Prints outputs of a client.
+pub(super) struct Printer {
+    json: bool,
+    color: bool,
+    talks: bool,
+    closed: bool,
+}
+
+impl Printer {
+    pub fn new(json: bool) -> Self {
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self {
+            json,
+            color: io::stdout().is_terminal() && !no_color,
+            talks: io::stdin().is_terminal(),
+            closed: false,
+        }
+    }
+
+    /// Whoever reads the output has had enough.
+    pub fn closed(&self) -> bool {
+        self.closed
+    }
+
+    /// An event, an answer, or a frame that means neither.
+    pub fn output(&mut self, output: &Output) {
+        let line = if self.json {
+            as_json(output)
+        } else {
+            self.as_text(output)
+        };
+        if let Some(line) = line {
+            let mut out = io::stdout().lock();
+            self.closed |= writeln!(out, "{line}").and_then(|()| out.flush()).is_err();
+        }
+    }
+
+    /// For a person at the keyboard only.
+    pub fn notice(&self, text: &str) {
+        if self.talks {
+            eprintln!("{text}");
+        }
+    }
+
+    pub fn error(&self, error: &dyn Display) {
+        eprintln!("error: {error}\n\nhint: `help` lists the calls and their arguments");
+    }
+
+    pub fn help(&self, calls: &[CallHelp]) {
+        for call in calls {
+            let args = call.args.iter().map(|arg| match arg.carried {
+                true => format!(" {}:{}", arg.name, arg.ty.name()),
+                false => format!(" [{}:{}]", arg.name, arg.ty.name()),
+            });
+            eprintln!("  {}{}", call.name, args.collect::<String>());
+        }
+        eprintln!("  what stands in [ ] does not travel on this wire; the last arguments may be left out");
+        eprintln!("  FUNCTION {{json}}, [\"frame\",…], wait SECONDS, help, quit");
+    }
+
+    fn as_text(&self, output: &Output) -> Option<String> {
+        Some(match output {
+            Output::Event(told) => format!("{}{}", self.paint(NAME, &told.name), json_words(&told.args)),
+            Output::Reply(reply) => match &reply.result {
+                Ok(value) => format!("{} {value}", self.paint(GOOD, "ok")),
+                Err(reason) => format!("{} {}", self.paint(BAD, "failed"), json!(&**reason)),
+            },
+            Output::Unknown(frame) => frame.to_string(),
+            _ => return None,
+        })
+    }
+
+    fn paint(&self, color: &str, text: &str) -> String {
+        match self.color {
+            true => format!("\x1b[{color}m{text}\x1b[0m"),
+            false => text.into(),
+        }
+    }
+}
+
+fn as_json(output: &Output) -> Option<String> {
+    let value = match output {
+        Output::Event(told) => {
+            let args: serde_json::Map<_, _> = told.args.iter().map(|(name, v)| (name.to_string(), json!(v))).collect();
+            json!({ "event": &*told.name, "args": args })
+        }
+        Output::Reply(reply) => match &reply.result {
+            Ok(value) => json!({ "call": &*reply.call, "id": reply.id, "ok": value }),
+            Err(reason) => json!({ "call": &*reply.call, "id": reply.id, "failed": &**reason }),
+        },
+        Output::Unknown(frame) => json!({ "frame": &**frame }),
+        _ => return None,
+    };
+    Some(value.to_string())
+}

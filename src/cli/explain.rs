@@ -1,0 +1,127 @@
+//! `sigbridge explain`: what the tables make of a legacy frame.
+
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::explain::explain;
+use crate::ident::AppId;
+use crate::mapping::{Tables, compile, from_dir};
+
+/// The input was no frame of the wire (sysexits' EX_DATAERR).
+const BAD_FRAME: u8 = 65;
+/// The tables, or an argument, are wrong (sysexits' EX_USAGE).
+const USAGE: u8 = 64;
+/// Longest frame that is read, bytes: that of the front.
+const MAX_FRAME: u64 = 64 * 1024;
+
+/// Shows the row that a legacy frame enters, each value's path, the RTM calls that would go out, and what may come of it.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Exit codes: 0 explained, 64 wrong arguments or tables, 65 no frame that a row serves.")]
+pub struct ExplainArgs {
+    /// The frame as JSON text, e.g. '["call2",["user_logout",1,{"line":"l"}]]'; - reads it from the standard input.
+    frame: String,
+    /// Read the tables of this folder instead of the built-in ones.
+    #[arg(long, value_name = "DIR")]
+    mappings: Option<PathBuf>,
+    /// The client family whose wire it is.
+    #[arg(long, default_value = "web")]
+    family: String,
+    /// The app id that uids are made with; without one they are shown as their paths.
+    #[arg(long, value_name = "APPID")]
+    vid: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command: the explanation goes to the standard output, errors to the other.
+pub fn run(args: &ExplainArgs) -> ExitCode {
+    match text(args) {
+        // Whoever closes the pipe has read enough.
+        Ok(text) => match io::stdout().write_all(text.as_bytes()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Err(error) => failed(&Failure::usage(error.to_string(), None)),
+        },
+        Err(failure) => failed(&failure),
+    }
+}
+
+struct Failure {
+    code: u8,
+    error: String,
+    hint: Option<String>,
+}
+
+impl Failure {
+    fn usage(error: String, hint: Option<String>) -> Self {
+        Self {
+            code: USAGE,
+            error,
+            hint,
+        }
+    }
+}
+
+fn failed(failure: &Failure) -> ExitCode {
+    eprintln!("error: {}", failure.error);
+    if let Some(hint) = &failure.hint {
+        eprintln!("\nhint: {hint}");
+    }
+    ExitCode::from(failure.code)
+}
+
+fn text(args: &ExplainArgs) -> Result<String, Failure> {
+    let tables = tables(args)?;
+    let Some(wire) = tables.wire(&args.family) else {
+        let known: Vec<&str> = tables.wires.iter().map(|wire| &*wire.family).collect();
+        let hint = format!("families: {}", known.join(", "));
+        return Err(Failure::usage(
+            format!("there is no wire of the family `{}`", args.family),
+            Some(hint),
+        ));
+    };
+    let vid = match &args.vid {
+        None => None,
+        Some(vid) => Some(AppId::new(&**vid).map_err(|e| Failure::usage(format!("--vid: {e}"), None))?),
+    };
+    let explanation = explain(&tables, wire, &frame(args)?, vid).map_err(|error| Failure {
+        code: BAD_FRAME,
+        error: error.to_string(),
+        hint: Some(error.hint()),
+    })?;
+    if args.json {
+        let json = serde_json::to_string_pretty(&explanation).map_err(|e| Failure::usage(e.to_string(), None))?;
+        return Ok(json + "\n");
+    }
+    Ok(explanation.to_string())
+}
+
+fn tables(args: &ExplainArgs) -> Result<Tables, Failure> {
+    let wrong = |error: String| {
+        Failure::usage(
+            error,
+            Some("`sigbridge check` shows all that is wrong with tables".into()),
+        )
+    };
+    let Some(dir) = &args.mappings else {
+        return Tables::built_in().map_err(|diags| wrong(diags.to_string()));
+    };
+    let sources = from_dir(dir).map_err(|e| {
+        let hint = "a folder of tables has the folders `platforms` and `wire` in it";
+        Failure::usage(format!("{}: {e}", dir.display()), Some(hint.into()))
+    })?;
+    let (tables, diags) = compile(&sources);
+    diags.or_ok(tables).map_err(|diags| wrong(diags.to_string()))
+}
+
+fn frame(args: &ExplainArgs) -> Result<String, Failure> {
+    if args.frame != "-" {
+        return Ok(args.frame.clone());
+    }
+    let mut frame = String::new();
+    let read = io::stdin().lock().take(MAX_FRAME).read_to_string(&mut frame);
+    read.map_err(|e| Failure::usage(format!("the standard input: {e}"), None))?;
+    Ok(frame)
+}

@@ -1,0 +1,140 @@
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio_tungstenite::accept_async;
+
+use crate::client::Login;
+use crate::mapping::Tables;
+
+use super::*;
+
+/// What a scripted server does, in order.
+#[derive(Clone, Copy)]
+enum Act {
+    /// Expects a frame that contains this.
+    Hears(&'static str),
+    Says(&'static str),
+    Closes,
+}
+use Act::{Closes, Hears, Says};
+
+const LOGIN: [Act; 3] = [
+    Hears(r#"["login","#),
+    Says(r#"["login_ret",["","{\"result\":\"ok\",\"uid\":1,\"line\":\"L\"}"]]"#),
+    Hears(r#"["call2",["user_getmsg",1,"#),
+];
+
+/// A server on a port of its own that acts once; its task fails with what it should have heard.
+async fn server(acts: Vec<Act>) -> (String, tokio::task::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let task = tokio::spawn(async move {
+        let mut socket = accept_async(listener.accept().await.unwrap().0).await.unwrap();
+        for act in acts {
+            match act {
+                Says(text) => socket.send(Message::text(text)).await.unwrap(),
+                Closes => return,
+                Hears(text) => {
+                    let heard = socket.next().await.unwrap().unwrap().into_text().unwrap();
+                    assert!(heard.contains(text), "{heard} is not {text}");
+                }
+            }
+        }
+        while let Some(Ok(_)) = socket.next().await {}
+    });
+    (url, task)
+}
+
+async fn connect(acts: Vec<Act>) -> (Result<Connection, ConnectionError>, tokio::task::JoinHandle<()>) {
+    let (url, task) = server(acts).await;
+    let tables = Arc::new(Tables::built_in().unwrap());
+    let wire = tables.wire("web").unwrap().clone();
+    let login = Login {
+        vid: "app".into(),
+        account: "alice".into(),
+        token: "t".into(),
+    };
+    (
+        Connection::login(&url, LegacyClient::new(tables, wire, login)).await,
+        task,
+    )
+}
+
+#[tokio::test]
+async fn a_call_waits_for_its_answer_and_events_wait_for_their_turn() {
+    let line = r#"["notify",["recvmsg","[1,\"msg-v2 bob alice f instant 1 hi\"]"]]"#;
+    let mut acts = LOGIN.to_vec();
+    acts.extend([
+        Says(r#"["call2-ret",[1,"","{\"result\":\"ok\",\"ver_clear\":0,\"msgs\":[]}"]]"#),
+        Hears(r#"["call2",["channel_leave",2,{"line":"L","name":"room"}]]"#),
+        Says(line),
+        Says(r#"["call2-ret",[2,"","{\"result\":\"ok\"}"]]"#),
+        Hears(r#""ver_clear":1"#),
+        Hears(r#"["call2",["user_logout",4,"#),
+        Says(r#"["call2-ret",[4,"","{\"result\":\"ok\"}"]]"#),
+    ]);
+    let (connection, server) = connect(acts).await;
+    let mut connection = connection.unwrap();
+    let reply = connection
+        .call("channelLeave", &[("channelID".into(), "room".into())])
+        .await;
+    assert_eq!(reply.unwrap().id, 2);
+    let mut names = Vec::new();
+    while names.len() < 3 {
+        match connection.next().await.unwrap() {
+            Output::Event(told) => names.push(told.name.to_string()),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(names, ["onLoginSuccess", "onMessageInstantReceive", "onChannelLeaved"]);
+    // The acknowledgement goes out by the clock, while nobody asks for anything else.
+    let nothing = tokio::time::timeout(Duration::from_millis(1_200), connection.next()).await;
+    assert!(nothing.is_err(), "{nothing:?}");
+    let refused = connection
+        .call("channelLeave", &[("channel".into(), "room".into())])
+        .await;
+    assert!(matches!(refused, Err(ConnectionError::Call(_))), "{refused:?}");
+    assert!(connection.call("logout", &[]).await.unwrap().result.is_ok());
+    connection.close().await;
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refusal_is_told() {
+    let refusal = r#"["login_ret",["TokenErrorExpired","{}"]]"#;
+    let (connection, _server) = connect(vec![LOGIN[0], Says(refusal)]).await;
+    let Err(ConnectionError::Refused(reason)) = connection else {
+        panic!("not refused");
+    };
+    assert_eq!(&*reason, "TokenErrorExpired");
+}
+
+#[tokio::test]
+async fn an_end_is_an_end() {
+    let (connection, _server) = connect(vec![LOGIN[0], Closes]).await;
+    assert!(matches!(connection, Err(ConnectionError::Closed)));
+    let mut acts = LOGIN.to_vec();
+    acts.push(Closes);
+    let mut connection = connect(acts).await.0.unwrap();
+    assert!(matches!(connection.next().await, Some(Output::Event(_))));
+    assert_eq!(connection.next().await, None);
+    assert!(matches!(
+        connection.call("logout", &[]).await,
+        Err(ConnectionError::Closed)
+    ));
+}
+
+#[tokio::test]
+async fn nobody_there_is_said() {
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let tables = Arc::new(Tables::built_in().unwrap());
+    let wire = tables.wire("web").unwrap().clone();
+    let login = Login {
+        vid: "app".into(),
+        account: "alice".into(),
+        token: "t".into(),
+    };
+    let client = LegacyClient::new(tables, wire, login);
+    let error = Connection::login(&format!("ws://{port}/"), client).await;
+    assert!(matches!(error, Err(ConnectionError::Connect(_))));
+}

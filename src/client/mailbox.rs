@@ -1,0 +1,95 @@
+//! The client's side of the mailbox: when it polls and what it has (signaling-wire 5).
+
+use std::time::Duration;
+
+use crate::time::Time;
+use crate::value::{Text, Value};
+
+use super::frames::{Notice, mailbox_line};
+
+/// A delivery is acknowledged after this time.
+const ACK_AFTER: Duration = Duration::from_secs(1);
+/// A client that hears nothing asks after this time.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// What the client has of its mailbox, and when it asks for more.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mailbox {
+    version: i64,
+    polling: bool,
+    /// Told of more while a poll was out.
+    again: bool,
+    due: Option<Time>,
+}
+
+impl Mailbox {
+    /// The version to acknowledge, when it is time to poll; the poll is then out.
+    pub fn poll(&mut self, now: Time) -> Option<i64> {
+        if self.polling || self.due.is_none_or(|due| due > now) {
+            return None;
+        }
+        self.polling = true;
+        self.again = false;
+        self.due = None;
+        Some(self.version)
+    }
+
+    /// When to poll next; not while a poll is out.
+    pub fn due(&self) -> Option<Time> {
+        self.due.filter(|_| !self.polling)
+    }
+
+    /// Polls at the next opportunity: after a login.
+    pub fn start(&mut self, now: Time) {
+        self.due = Some(now);
+    }
+
+    /// The server has lines up to `version`.
+    pub fn hint(&mut self, version: i64, now: Time) {
+        if version <= self.version {
+            return;
+        }
+        self.again = self.polling;
+        if !self.polling {
+            self.due = Some(now);
+        }
+    }
+
+    /// A line that came by itself. It counts only when it is the next one; else the mailbox is asked.
+    pub fn deliver(&mut self, version: i64, line: Text, now: Time) -> Option<Text> {
+        if version != self.version + 1 {
+            self.hint(version, now);
+            return None;
+        }
+        self.version = version;
+        self.acknowledge_soon(now);
+        Some(line)
+    }
+
+    /// The answer to a poll: its lines, less those that are known.
+    pub fn answered(&mut self, reply: Option<&Value>, now: Time) -> Vec<Text> {
+        self.polling = false;
+        let next = now + if self.again { Duration::ZERO } else { IDLE };
+        self.due = Some(self.due.map_or(next, |due| due.min(next)));
+        self.again = false;
+        let Some(reply) = reply else { return Vec::new() };
+        let acknowledged = reply.get("ver_clear").and_then(Value::as_int).unwrap_or(0);
+        self.version = self.version.max(acknowledged);
+        let mut lines = Vec::new();
+        for pair in reply.get("msgs").and_then(Value::as_list).unwrap_or_default() {
+            if let Some(Notice::Mailbox(version, line)) = mailbox_line(pair)
+                && version > self.version
+            {
+                self.version = version;
+                lines.push(line);
+                self.acknowledge_soon(now);
+            }
+        }
+        lines
+    }
+
+    fn acknowledge_soon(&mut self, now: Time) {
+        let soon = now + ACK_AFTER;
+        self.due = Some(self.due.map_or(soon, |due| due.min(soon)));
+    }
+}

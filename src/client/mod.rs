@@ -1,0 +1,27 @@
+//! A legacy client: what the terminal client, tests and the load tool speak to a sidecar with.
+//!
+//! [`LegacyClient`] is the protocol without a socket, [`Connection`] the same with one. Neither knows a call or an
+//! event by name: documented calls become frames, and frames documented events, by the wire tables read backwards.
+
+mod book;
+mod connection;
+mod events;
+mod frames;
+mod io;
+mod line;
+mod machine;
+mod made;
+mod mailbox;
+mod show;
+#[cfg(test)]
+mod tests;
+mod words;
+
+pub use book::{ArgHelp, BadCall, Book, CallHelp};
+pub use connection::{Connection, ConnectionError};
+pub use events::Told;
+pub use frames::MAX_FRAME_BYTES;
+pub use io::{CallError, Login, MAX_OPEN_CALLS, Output, Reply};
+pub use line::{BadLine, Line};
+pub use machine::LegacyClient;
+pub use show::json_words;

@@ -1,0 +1,114 @@
+//! The frame that is to be explained (signaling-wire 2.1).
+
+use crate::diag::suggest;
+use crate::mapping::wire::{Function, Wire};
+use crate::value::{Text, Value};
+
+const EXAMPLE: &str = r#"["call2",["function",1,{"line":"…"}]] or ["login",{"account":"…"}]"#;
+
+/// A frame that asks for something.
+pub(super) struct Frame<'w> {
+    pub function: &'w Function,
+    /// The call's number; a login has none.
+    pub id: Option<i64>,
+    pub args: Value,
+}
+
+/// What is wrong with a frame.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExplainError {
+    /// Not JSON at all.
+    #[error("not JSON: {0}")]
+    NotJson(String),
+    /// JSON of another form.
+    #[error("not a frame: expected {expected}, got {got}")]
+    NotAFrame {
+        /// What stands in this place.
+        expected: &'static str,
+        /// What is there instead.
+        got: String,
+    },
+    /// A frame that enters no row.
+    #[error("the frame `{0}` enters no row; `login` and `call2` do")]
+    NoRow(Text),
+    /// A function that the wire tables do not have.
+    #[error("the {family} wire has no function `{name}`; clients get `unknown func {name}`")]
+    NoFunction {
+        /// The family.
+        family: Text,
+        /// The function.
+        name: Text,
+        /// One of nearly that name.
+        close: Option<Text>,
+        /// All of them.
+        known: Vec<Text>,
+    },
+}
+
+impl ExplainError {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::NotJson(_) | Self::NotAFrame { .. } | Self::NoRow(_) => format!("write {EXAMPLE}"),
+            Self::NoFunction { close: Some(close), .. } => format!("did you mean `{close}`?"),
+            Self::NoFunction { known, .. } => format!("functions of this wire: {}", known.join(", ")),
+        }
+    }
+}
+
+impl<'w> Frame<'w> {
+    /// Reads a frame and finds its function.
+    pub fn read(text: &str, wire: &'w Wire) -> Result<Self, ExplainError> {
+        let frame = Value::from_json(text).map_err(|e| ExplainError::NotJson(e.to_string()))?;
+        let Some([name, arg]) = frame.as_list() else {
+            return Err(not(r#"["name",argument]"#, &frame));
+        };
+        let Some(name) = name.as_text() else {
+            return Err(not("a frame's name (text)", name));
+        };
+        match &**name {
+            "login" => Ok(Self {
+                function: &wire.login,
+                id: None,
+                args: object(arg)?,
+            }),
+            "call2" => Self::call(arg, wire),
+            _ => Err(ExplainError::NoRow(name.clone())),
+        }
+    }
+
+    fn call(arg: &Value, wire: &'w Wire) -> Result<Self, ExplainError> {
+        let Some([Value::Text(name), Value::Int(id), args]) = arg.as_list() else {
+            return Err(not(r#"["function",number,{…}]"#, arg));
+        };
+        let args = object(args)?;
+        let Some((_, function)) = wire.find(name, &args) else {
+            let known: Vec<Text> = wire.functions.iter().map(|f| f.name.clone()).collect();
+            return Err(ExplainError::NoFunction {
+                family: wire.family.clone(),
+                name: name.clone(),
+                close: suggest(name, known.iter().map(|k| &**k)).map(Into::into),
+                known,
+            });
+        };
+        Ok(Self {
+            function,
+            id: Some(*id),
+            args,
+        })
+    }
+}
+
+fn object(value: &Value) -> Result<Value, ExplainError> {
+    match value {
+        Value::Map(_) => Ok(value.clone()),
+        _ => Err(not("an object of arguments", value)),
+    }
+}
+
+fn not(expected: &'static str, got: &Value) -> ExplainError {
+    ExplainError::NotAFrame {
+        expected,
+        got: got.to_json(),
+    }
+}

@@ -1,0 +1,86 @@
+//! What the tables make of a legacy frame: the row, each value's path, the RTM calls, what may come of it.
+//!
+//! Nothing here knows a row, a call or an event; all is read from the compiled tables.
+
+mod frame;
+mod known;
+mod outcomes;
+mod row;
+mod show;
+mod steps;
+#[cfg(test)]
+mod tests;
+mod text;
+mod view;
+
+pub use frame::ExplainError;
+pub use known::Known;
+pub use view::Explanation;
+
+use crate::ident::AppId;
+use crate::mapping::Tables;
+use crate::mapping::wire::{Function, Local, Target, Wire};
+use crate::value::Text;
+
+use frame::Frame;
+use view::Constant;
+
+/// Explains a frame of a client of that family. Uids need the app id; a login frame brings its own.
+///
+/// # Errors
+/// What the frame should have been.
+pub fn explain(tables: &Tables, wire: &Wire, frame: &str, vid: Option<AppId>) -> Result<Explanation, ExplainError> {
+    let frame = Frame::read(frame, wire)?;
+    let Frame { function, args, .. } = &frame;
+    let (row, local) = match &function.target {
+        Target::Row(call) => (Some(row::explain(tables, wire, call, &frame, vid)), None),
+        Target::Local(local) => (None, Some(local_text(*local))),
+    };
+    let constants = function.constants.iter().map(|(name, value)| Constant {
+        name: name.clone(),
+        expected: value.clone(),
+        sent: args.get(name).cloned(),
+    });
+    Ok(Explanation {
+        family: wire.family.clone(),
+        function: function.name.clone(),
+        id: frame.id,
+        constants: constants.collect(),
+        unread: unread(&frame),
+        refusal_form: form(function),
+        ends: function.ends,
+        local,
+        row,
+    })
+}
+
+/// The session's line is the front's business; every other argument belongs to the row or to the client.
+fn unread(frame: &Frame<'_>) -> Vec<Text> {
+    let function = frame.function;
+    let reads = |name: &Text| match &function.target {
+        Target::Row(call) => call.args.iter().any(|arg| arg.wire.as_ref() == Some(name)),
+        Target::Local(_) => false,
+    };
+    let constant = |name: &Text| function.constants.iter().any(|(known, _)| known == name);
+    let names = frame.args.as_map().unwrap_or_default().iter().map(|(name, _)| name);
+    names
+        .filter(|name| &***name != "line" && !reads(name) && !constant(name))
+        .cloned()
+        .collect()
+}
+
+fn form(function: &Function) -> &'static str {
+    use crate::mapping::wire::FailureForm;
+    match function.failure {
+        FailureForm::Own => "the text is in err, and in the JSON's reason",
+        FailureForm::Invoked => "err is empty, the text is in the JSON's data.result and reason",
+    }
+}
+
+fn local_text(local: Local) -> &'static str {
+    match local {
+        Local::Mailbox => "acknowledges and fetches the lines of the mailbox",
+        Local::MailboxMsgid => "answers an empty mailbox: the msgid mode is not offered",
+        Local::Ok => "answers ok and does nothing else",
+    }
+}

@@ -1,0 +1,119 @@
+//! Expressions, conditions and folds, written as in the tables.
+
+use crate::mapping::Tables;
+use crate::mapping::expr::{Ambient, Expr, Part, StateField};
+use crate::mapping::fact::{Cond, Emulation, Fact};
+use crate::mapping::row::Row;
+use crate::mapping::wire::{Fold, RowCall};
+use crate::value::{Text, Value};
+
+/// An expression of a row.
+pub(super) fn expr(of: &Expr, row: &Row) -> String {
+    let write = |inner: &Expr| expr(inner, row);
+    match of {
+        Expr::Const(value) => literal(value),
+        Expr::Slot(slot) => format!("${}", slot_name(row, *slot)),
+        Expr::Member(of, name) => format!("{}.{name}", write(of)),
+        // Conversions follow from the types; tables do not write them.
+        Expr::Convert(_, inner) => write(inner),
+        Expr::Call(func, args) => format!("{}({})", func.name(), joined(args.iter().map(write))),
+        // What is JSON follows from the types, too.
+        Expr::Json(inner) => write(inner),
+        Expr::Template { parts, .. } => template(parts, row),
+        Expr::State(field) => state(*field).into(),
+        Expr::Ambient(ambient) => name_of(*ambient).into(),
+        Expr::MemberReason(_) => "$reason".into(),
+        Expr::List(items) => format!("[{}]", joined(items.iter().map(write))),
+        Expr::Map(entries) if entries.is_empty() => "{}".into(),
+        Expr::Map(entries) => {
+            let entries = entries.iter().map(|(key, item)| format!("{key} = {}", write(item)));
+            format!("{{ {} }}", joined(entries))
+        }
+    }
+}
+
+/// Conditions, as in `if`.
+pub(super) fn conds(conds: &[Cond], row: &Row) -> Vec<String> {
+    let cond = |cond: &Cond| format!("{}{}", if cond.negated { "!" } else { "" }, fact(cond.fact, row));
+    conds.iter().map(cond).collect()
+}
+
+/// An emulation's name.
+pub(super) fn emulation(of: Emulation) -> &'static str {
+    let named = Emulation::NAMES.iter().find(|(_, known)| *known == of);
+    named.map_or("?", |(name, _)| name)
+}
+
+/// A fold of a reply.
+pub(super) fn fold(of: &Fold, tables: &Tables, call: &RowCall) -> String {
+    let arg = |event: usize, at: usize| &*tables.signatures[event].args[at].0;
+    match of {
+        Fold::Zip { event, args } => {
+            let args = joined(args.iter().map(|&at| arg(*event, at).to_string()));
+            format!("{}[{args}]", tables.signatures[*event].name)
+        }
+        Fold::Object { event, key, value } => {
+            let (name, key, value) = (&tables.signatures[*event].name, arg(*event, *key), arg(*event, *value));
+            format!("{name}{{{key}:{value}}}")
+        }
+        Fold::Arg { event, arg: at, as_int } => {
+            let number = if *as_int { ":int" } else { "" };
+            format!("{}.{}{number}", tables.signatures[*event].name, arg(*event, *at))
+        }
+        Fold::Field(at) => format!("${}", tables.rows[call.row].answer.fields[*at].0),
+    }
+}
+
+pub(super) fn slot_name(row: &Row, slot: usize) -> Text {
+    row.slots.get(slot).map_or_else(|| "?".into(), |(name, _)| name.clone())
+}
+
+pub(super) fn joined(items: impl Iterator<Item = String>) -> String {
+    items.collect::<Vec<_>>().join(", ")
+}
+
+fn fact(of: Fact, row: &Row) -> String {
+    match of {
+        Fact::Can(kind) => kind.name().into(),
+        Fact::Flag(slot) => slot_name(row, slot).to_string(),
+        of => {
+            let named = Fact::NAMES.iter().find(|(_, known)| *known == of);
+            named.map_or("?", |(name, _)| name).into()
+        }
+    }
+}
+
+/// Text that contains a `"` stands in single quotes.
+fn literal(value: &Value) -> String {
+    match value {
+        Value::Text(text) if text.contains('"') && !text.contains('\'') => format!("'{text}'"),
+        value => value.to_json(),
+    }
+}
+
+fn template(parts: &[Part], row: &Row) -> String {
+    let part = |part: &Part| match part {
+        Part::Text(text) => text.to_string(),
+        Part::Expr(of) => expr(of, row),
+    };
+    literal(&Value::text(parts.iter().map(part).collect::<String>()))
+}
+
+fn state(field: StateField) -> &'static str {
+    match field {
+        StateField::Account => "$self",
+        StateField::Line => "$state.line",
+        StateField::Channel => "$state.channel",
+        StateField::Cid => "$state.cid",
+        StateField::MemberCount => "$state.memberCount",
+    }
+}
+
+fn name_of(ambient: Ambient) -> &'static str {
+    match ambient {
+        Ambient::Reason => "$reason",
+        Ambient::Ecode => "$ecode",
+        Ambient::Key => "$key",
+        Ambient::Value => "$value",
+    }
+}

@@ -1,0 +1,198 @@
+//! A row's steps, and the RTM calls that would go out.
+
+use std::time::Duration;
+
+use crate::mapping::expr::Expr;
+use crate::mapping::fact::{Cond, Fact};
+use crate::mapping::row::{CallTemplate, Expect, Handling, Row, RtmStep, Step, StepKind};
+use crate::rtm::RtmError;
+use crate::value::{Text, Value};
+
+use super::known::Known;
+use super::row::Context;
+use super::show;
+use super::view::{CallView, Does, RtmView, Shown, StepView};
+
+/// The steps, in order.
+pub(super) fn explain(context: &Context<'_>, row: &Row, known: &Known) -> Vec<StepView> {
+    row.steps
+        .iter()
+        .map(|step| explain_step(context, row, step, known))
+        .collect()
+}
+
+/// An expression, and its value where it is known.
+pub(super) fn shown(of: &Expr, row: &Row, known: &Known) -> Shown {
+    Shown {
+        path: show::expr(of, row),
+        value: known.value(of),
+    }
+}
+
+/// An RTM call with its arguments.
+pub(super) fn call(template: &CallTemplate, row: &Row, known: &Known) -> CallView {
+    let fields = template.kind.fields();
+    let mut args: Vec<(&'static str, Shown)> = Vec::new();
+    for (field, arg) in fields.iter().zip(&template.args) {
+        let shown = match arg {
+            Some(expr) => shown(expr, row, known),
+            None => Shown {
+                path: "the number of the invitation".into(),
+                value: None,
+            },
+        };
+        args.push((field.name, shown));
+    }
+    let mut problem = None;
+    // An invitation's number stands for itself, so that the rest can be built.
+    let values: Option<Vec<Value>> = template
+        .args
+        .iter()
+        .map(|arg| arg.as_ref().map_or(Some(Value::Int(0)), |expr| known.value(expr)))
+        .collect();
+    if let Some(values) = values {
+        match template.kind.build(&values) {
+            // As RTM gets it: a text becomes a message.
+            Ok(call) => {
+                for ((name, shown), expr) in args.iter_mut().zip(&template.args) {
+                    if expr.is_some() {
+                        shown.value = call.args().get(name).cloned();
+                    }
+                }
+            }
+            Err(error) => problem = Some(error.to_string()),
+        }
+    }
+    // What is left out in the tables and absent in the call says nothing.
+    args.retain(|(_, shown)| shown.path != "null");
+    CallView {
+        name: template.kind.name(),
+        args,
+        problem,
+    }
+}
+
+fn explain_step(context: &Context<'_>, row: &Row, step: &Step, known: &Known) -> StepView {
+    let does = match &step.kind {
+        StepKind::Rtm(rtm) => Does::Rtm(Box::new(explain_rtm(rtm, row, known))),
+        StepKind::Row { row: inner, args } => {
+            let target = &context.tables.rows[*inner];
+            let values = args.iter().map(|arg| known.value(arg));
+            let inside = Known {
+                slots: values.chain(std::iter::repeat(None)).take(target.slots.len()).collect(),
+                ..known.clone()
+            };
+            let names = target.slots.iter().map(|(name, _)| name.clone());
+            Does::Row {
+                id: target.id.clone(),
+                place: target.place.clone(),
+                args: names.zip(args.iter().map(|arg| shown(arg, row, known))).collect(),
+                steps: explain(context, target, &inside),
+            }
+        }
+        StepKind::Value { expr, expect } => Does::Value {
+            value: shown(expr, row, known),
+            expect: expect.as_ref().map(|expect| expected(expect, row)),
+        },
+        StepKind::Outcome(at) => Does::Outcome(outcome_name(row, *at)),
+    };
+    StepView {
+        conds: show::conds(&step.conds, row),
+        passed_over: step.conds.iter().any(|cond| is_false(cond, known)),
+        together: step.together,
+        does,
+    }
+}
+
+/// Only flags can be known ahead of a run.
+fn is_false(cond: &Cond, known: &Known) -> bool {
+    let Fact::Flag(slot) = cond.fact else { return false };
+    known
+        .value(&Expr::Slot(slot))
+        .is_some_and(|flag| (flag == Value::Bool(true)) == cond.negated)
+}
+
+/// What a result must be, and what it leads to else.
+fn expected(expect: &Expect, row: &Row) -> String {
+    let otherwise = outcome_name(row, expect.otherwise);
+    let must = expect.is.as_ref().map_or_else(|| "there".to_owned(), Value::to_json);
+    format!("{} is {must}, else {otherwise}", part(&expect.at, row))
+}
+
+/// The part of a result that a step looks at.
+fn part(at: &Option<Expr>, row: &Row) -> String {
+    match at {
+        Some(at) => format!("the result's [{}]", show::expr(at, row)),
+        None => "the result".into(),
+    }
+}
+
+fn explain_rtm(rtm: &RtmStep, row: &Row, known: &Known) -> RtmView {
+    let expect = rtm.expect.as_ref().map(|expect| expected(expect, row));
+    let gather = rtm.gather.as_ref().map(|gather| {
+        let arg = rtm.call.kind.fields()[gather.arg].name;
+        let (item, every) = (show::expr(&gather.item, row), time(gather.every));
+        format!(
+            "{item} travels in {arg} with others, at most {} in a call, a call every {every}",
+            gather.max
+        )
+    });
+    let mut template = rtm.call.clone();
+    if let Some(gather) = &rtm.gather {
+        // By itself, the call carries this run's item alone.
+        template.args[gather.arg] = Some(Expr::List(vec![gather.item.clone()]));
+    }
+    RtmView {
+        call: call(&template, row, known),
+        bind: rtm.bind.map(|slot| show::slot_name(row, slot)),
+        expect,
+        value: rtm.value.as_ref().map(|at| part(at, row)),
+        via_member: rtm.via_member,
+        waits: rtm
+            .waits
+            .iter()
+            .map(|(error, after)| (error.name(), time(*after)))
+            .collect(),
+        errors: errors(rtm, row),
+        gather,
+    }
+}
+
+/// Errors by what they lead to; the commonest is "any other".
+fn errors(rtm: &RtmStep, row: &Row) -> Vec<(String, Text)> {
+    let name = |handling: Handling| match handling {
+        Handling::Continue => "continue".into(),
+        Handling::Outcome(at) => outcome_name(row, at),
+    };
+    let mut groups: Vec<(Handling, Vec<RtmError>)> = Vec::new();
+    for (error, handling) in &rtm.errors {
+        match groups.iter_mut().find(|(known, _)| known == handling) {
+            Some((_, members)) => members.push(*error),
+            None => groups.push((*handling, vec![*error])),
+        }
+    }
+    groups.sort_by_key(|(_, members)| members.len());
+    let last = groups.len().saturating_sub(1);
+    let label = |at: usize, members: &[RtmError]| match (at == last, last) {
+        (true, 0) => "any".into(),
+        (true, _) => "any other".into(),
+        _ => show::joined(members.iter().map(|e| e.name().to_string())),
+    };
+    let groups = groups.iter().enumerate();
+    groups
+        .map(|(at, (handling, members))| (label(at, members), name(*handling)))
+        .collect()
+}
+
+fn outcome_name(row: &Row, at: usize) -> Text {
+    row.outcomes
+        .get(at)
+        .map_or_else(|| "?".into(), |outcome| outcome.name.clone())
+}
+
+fn time(of: Duration) -> String {
+    match of.as_millis() {
+        ms if ms % 1000 == 0 => format!("{}s", ms / 1000),
+        ms => format!("{ms}ms"),
+    }
+}

@@ -1,0 +1,264 @@
+use crate::ident::AppId;
+use crate::mapping::Tables;
+
+use super::{ExplainError, Explanation, explain};
+
+fn explained(frame: &str, vid: Option<&str>) -> Result<Explanation, ExplainError> {
+    let tables = Tables::built_in().expect("the built-in tables");
+    let wire = tables.wire("web").expect("the web wire");
+    explain(&tables, wire, frame, vid.map(|vid| AppId::new(vid).expect("an app id")))
+}
+
+/// The whole text, with `LINE` for the line of each row, which moves with every edit of the tables.
+fn text(frame: &str, vid: Option<&str>) -> String {
+    let mut text = explained(frame, vid).expect("a frame of the wire").to_string();
+    for row in Tables::built_in().unwrap().rows {
+        let (file, _) = row.place.rsplit_once(':').expect("file:line");
+        text = text.replace(
+            &format!("{} at {}\n", row.id, row.place),
+            &format!("{} at {file}:LINE\n", row.id),
+        );
+    }
+    text
+}
+
+/// The lines of the text that contain one of `words`.
+fn lines(frame: &str, vid: Option<&str>, words: &[&str]) -> String {
+    let text = text(frame, vid);
+    let lines = text.lines().filter(|line| words.iter().any(|word| line.contains(word)));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+const MESSAGE: &str =
+    r#"["call2",["user_sendmsg",7,{"line":"l","peer":"bob","flag":"v1:E:3600","t":"instant","content":"hi"}]]"#;
+
+#[test]
+fn a_message() {
+    insta::assert_snapshot!(text(MESSAGE, None), @r#"
+    user_sendmsg of the web wire, call 7
+      is messageInstantSend(account, uid, msg, msgID)
+      row peer.send at mappings/peer.toml:LINE
+      status emulated
+      source signaling-api 9.2, rtm-api 3.2, decisions H11
+      code SEND-ACK: Signaling confirms what its server took; a later failure in RTM has no legacy event
+      code PEER-OFFLINE: the peer was offline and RTM kept nothing; Signaling would have stored the message
+
+    arguments
+      account <- peer = "bob"
+      uid is not on this wire
+      msg <- content = "hi"
+      msgID is not on this wire
+      flag = "v1:E:3600", as every client sends it
+      t = "instant", as every client sends it
+
+    steps
+      1. if self: -> loopback
+      2. if !self: RTM sendMessageToPeer
+         peerId <- $account = "bob"
+         message <- $msg = {"messageType":"TEXT","text":"hi"}
+         expects that the result is true, else offline
+         after TOO_OFTEN tries again in 3s
+         error PEER_UNREACHABLE -> offline
+         error CACHED_BY_SERVER -> continue
+         error any other -> lost
+
+    answer
+      before any step, once the arguments are found right, with accepted
+
+    outcomes
+      accepted
+        event onMessageSendSuccess (made by the client out of the answer)
+          messageID <- $msgID = null
+      loopback
+        event onMessageInstantReceive (a mailbox line of type instant)
+          account <- $self
+          uid <- 0
+          msg <- $msg = "hi"
+      offline
+        notes PEER-OFFLINE
+      lost
+        notes SEND-ACK
+
+    refusals that are not the row's own
+      on the wire the text is in err, and in the JSON's reason
+      fails as send
+        "timeout" -> api 401, web 401
+        "any other" -> api 400, web 400
+        event onMessageSendError (made by the client out of the answer)
+          messageID <- $msgID = null
+          ecode <- $ecode
+    "#);
+}
+
+#[test]
+fn a_function_without_a_row() {
+    let frame = r#"["call2",["user_getmsg",2,{"line":"l","ver_clear":3,"max":30,"odd":1}]]"#;
+    insta::assert_snapshot!(text(frame, None), @r#"
+    user_getmsg of the web wire, call 2
+      no row: the wire acknowledges and fetches the lines of the mailbox
+
+    arguments
+      ver_clear = 3; clients start with 0
+      max = 30, as every client sends it
+      odd is read by nothing
+    "#);
+}
+
+#[test]
+fn values_out_of_json_and_conditions_that_are_known() {
+    let frame =
+        r#"["call2",["voip_invite",1,{"line":"l","channelName":"r","peer":"zoë","extra":"{\"_timeout\":180}"}]]"#;
+    insta::assert_snapshot!(lines(frame, Some("app"), &["online", "timeout", "Id <-", "content <-", "uid"]), @r#"
+    extra <- extra = "{\"_timeout\":180}"
+    uid is not on this wire
+    online <- $extra#json._require_peer_online as flag, else false = false
+    timeout <- $extra#json._timeout as seconds, else config.invite.timeout, within 1 and 55 = 55
+    1. if online: RTM queryPeersOnlineStatus (passed over here)
+       calleeId <- $account = "~b.em_Dqw"
+       channelId <- $channelID = "r"
+       content <- $extra = "{\"_timeout\":180}"
+        "peer is not online" -> api 703, web the text, as extra
+          uid <- uid($account) = 1019320742
+          extra <- '{"reason":"$reason"}' = "{\"reason\":\"peer is not online\"}"
+          uid <- uid($account) = 1019320742
+          uid <- uid($account) = 1019320742
+        content <- ""
+        "timeout" -> api 700, web the text, as extra
+          uid <- uid($account) = 1019320742
+          extra <- '{"reason":"$reason"}' = "{\"reason\":\"timeout\"}"
+      "peer is not online" -> api 703, web the text, as extra
+        uid <- uid($account) = 1019320742
+    "#);
+}
+
+#[test]
+fn a_row_inside_a_row_knows_what_it_is_given() {
+    let frame = r#"["call2",["channel_join",1,{"line":"l","name":"room"}]]"#;
+    insta::assert_snapshot!(lines(frame, None, &["in silence", "channelID <-", "channelId <-"]), @r#"
+    channelID <- name = "room"
+    1. if in-other-channel: in silence, row channel.leave at mappings/channel.toml:LINE
+       channelID <- $state.channel
+          channelId <- $channelID
+       channelId <- $channelID = "room"
+       channelId <- $channelID = "room"
+       channelId <- $channelID = "room"
+        channelID <- $channelID = "room"
+        channelID <- $channelID = "room"
+          channelID <- $channelID = "room"
+        channelID <- $channelID = "room"
+    "#);
+}
+
+#[test]
+fn calls_that_travel_together_show_what_they_carry() {
+    let frame = r#"["call2",["channel_query_num",1,{"line":"l","name":"room"}]]"#;
+    insta::assert_snapshot!(lines(frame, None, &["refused", "channelIds", "$value"]), @r#"
+    1. if joined: $value = $state.memberCount
+       channelIds <- [$channelID] = ["room"]
+       gathered: $channelID travels in channelIds with others, at most 32 in a call, a call every 1s
+       $value is the result's [$channelID]
+        num <- $value
+    "#);
+}
+
+#[test]
+fn arguments_that_clients_get_refused_are_told() {
+    for (name, expected) in [
+        ("a b", "wrong param"),
+        ("", "wrong param"),
+        (&*"x".repeat(129), "wrong param"),
+    ] {
+        let frame = format!(r#"["call2",["channel_query_num",1,{{"line":"l","name":"{name}"}}]]"#);
+        assert_eq!(
+            lines(&frame, None, &["refused"]),
+            format!("  refused before any step: {expected}")
+        );
+    }
+    let frame = format!(
+        r#"["call2",["user_sendmsg",1,{{"peer":"bob","content":"{}"}}]]"#,
+        "x".repeat(8193)
+    );
+    assert_eq!(
+        lines(&frame, None, &["refused"]),
+        "  refused before any step: large param"
+    );
+    let frame = r#"["call2",["user_sendmsg",1,{"peer":"bob","content":{"a":1}}]]"#;
+    assert_eq!(lines(frame, None, &["refused"]), "", "texts may be anything");
+}
+
+#[test]
+fn refusals_by_error_have_the_numbers_of_each_family() {
+    let frame = r#"["login",{"vid":"app","account":"alice","token":"","uid":1}]"#;
+    insta::assert_snapshot!(lines(frame, None, &["REJECTED", "EXPIRED", "uid", "device"]), @r#"
+    is login(appId, account, token, uid, deviceID)
+    code UID-HASH: uids are derived from the account and differ from those that Signaling gave out
+    uid is not on this wire
+    deviceID is not on this wire
+    uid = 1; clients start with 0
+    device is missing; clients send "websdk"
+       uid <- $account = "alice"
+    uid <- onLoginSuccess.uid
+        uid <- uid($self) = 1868405786
+        REJECTED: "login rejected" -> api 202, web 201
+        TOKEN_EXPIRED: "TokenErrorExpired" -> api 204, web 204
+    "#);
+}
+
+#[test]
+fn every_function_of_the_tables_can_be_explained() {
+    let tables = Tables::built_in().unwrap();
+    for function in &tables.wire("web").unwrap().functions {
+        let frame = format!(r#"["call2",["{}",1,{{}}]]"#, function.name);
+        let explanation = explained(&frame, None).unwrap();
+        assert_eq!(explanation.row.is_none(), explanation.local.is_some(), "{frame}");
+        serde_json::to_string(&explanation).unwrap();
+    }
+}
+
+fn check_error(frame: &str, error: &str, hint: &str) {
+    let got = explained(frame, None).expect_err(frame);
+    assert_eq!((&*got.to_string(), &*got.hint()), (error, hint), "{frame}");
+}
+
+#[test]
+fn errors_say_what_was_expected() {
+    let example = r#"write ["call2",["function",1,{"line":"…"}]] or ["login",{"account":"…"}]"#;
+    check_error("{", "not JSON: EOF while parsing an object at line 1 column 1", example);
+    check_error("7", r#"not a frame: expected ["name",argument], got 7"#, example);
+    check_error(
+        r#"["call2",["f",{}]]"#,
+        r#"not a frame: expected ["function",number,{…}], got ["f",{}]"#,
+        example,
+    );
+    check_error(
+        r#"["login",1]"#,
+        "not a frame: expected an object of arguments, got 1",
+        example,
+    );
+    check_error(
+        r#"["ping",1]"#,
+        "the frame `ping` enters no row; `login` and `call2` do",
+        example,
+    );
+    check_error(
+        r#"["call2",["user_sendmgs",1,{}]]"#,
+        "the web wire has no function `user_sendmgs`; clients get `unknown func user_sendmgs`",
+        "did you mean `user_sendmsg`?",
+    );
+}
+
+#[test]
+fn an_argument_may_tell_functions_of_one_name_apart() {
+    for (args, row) in [
+        ("{}", "channel-msg.send"),
+        (r#"{"force":true}"#, "channel-msg.send-force"),
+    ] {
+        let frame = format!(r#"["call2",["channel_sendmsg",1,{args}]]"#);
+        let explanation = explained(&frame, None).unwrap();
+        assert_eq!(
+            explanation.row.map(|row| row.id.to_string()).as_deref(),
+            Some(row),
+            "{frame}"
+        );
+    }
+}
