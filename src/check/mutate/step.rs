@@ -33,6 +33,7 @@ impl Walk<'_> {
                 walk.remove();
             });
             walk.at_key(expect, "is", |walk, is| walk.value(is));
+            walk.at_key(expect, "exists", |walk, exists| walk.value(exists));
             walk.at_key(expect, "else", |walk, name| walk.other_outcomes(name));
             walk.remove();
         });
@@ -69,6 +70,10 @@ impl Walk<'_> {
             walk.remove();
         });
         self.at_key(tree, "together", |walk, together| walk.value(together));
+        self.at_key(tree, "via", |walk, via| {
+            walk.value(via);
+            walk.remove();
+        });
     }
 
     /// `[row.answer]`.

@@ -7,6 +7,7 @@ mod platform;
 mod row;
 mod scope;
 mod step;
+mod used;
 mod wire;
 
 use std::collections::HashMap;
@@ -121,6 +122,9 @@ impl<'c> Compiler<'c> {
     fn tables(&mut self, wires: &[Arc<RawWire>], platforms: &[(Text, Arc<RawPlatform>)]) -> Tables {
         let raw = self.raw;
         self.check_circles();
+        self.check_signatures_used();
+        raw.rows.iter().for_each(|row| self.check_helped(row));
+        wires.iter().for_each(|wire| self.check_invokes(wire));
         let rows: Vec<_> = raw.rows.iter().enumerate().map(|(id, row)| self.row(id, row)).collect();
         let codes = raw.codes.iter().map(|code| LimitCode {
             name: code.name.value.clone(),
