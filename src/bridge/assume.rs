@@ -19,6 +19,11 @@ impl Session {
         self.line = "line-1".into();
     }
 
+    /// Without a client, in the grace time.
+    pub fn assume_away(&mut self) {
+        self.socket = None;
+    }
+
     /// About to log in.
     pub fn assume_logged_out(&mut self) {
         self.logged_in = false;

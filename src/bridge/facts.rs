@@ -39,6 +39,7 @@ impl Session {
                 .channel
                 .as_ref()
                 .is_some_and(|c| c.count() > MEMBERS_CUT_OFF as u64),
+            Fact::OfflineMessages => self.context.offline_messages,
             Fact::Can(kind) => (self.context.can)(kind),
             Fact::Flag(slot) => run.slots.get(slot) == Some(&Value::Bool(true)),
         }

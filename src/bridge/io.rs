@@ -56,6 +56,8 @@ pub struct SessionContext {
     pub wire: Option<Arc<Wire>>,
     /// Names in both directions.
     pub names: Arc<dyn Names>,
+    /// RTM keeps messages for offline users by itself.
+    pub offline_messages: bool,
     /// Calls that the upstream has.
     pub can: Arc<dyn Fn(CallKind) -> bool + Send + Sync>,
     /// Times and bounds.
@@ -159,6 +161,8 @@ pub enum Input {
     RtmEvent(RtmEvent),
     /// The upstream is there, or not.
     Upstream(bool),
+    /// Lines that an earlier session of the account has left, with when they came.
+    Kept(Vec<(Event, Time)>),
     /// A timer that the session has set.
     Timer(TimerKey),
     /// A socket is gone.
@@ -227,6 +231,8 @@ pub enum Effect {
     },
     /// Something was dropped for want of room: for logs and metrics.
     Dropped(&'static str),
+    /// Keep these lines for the account's next session here.
+    Keep(Vec<(Event, Time)>),
     /// Close a socket, after what was written to it.
     Close(SocketId),
     /// The session is over.
@@ -299,6 +305,10 @@ pub enum TimerKey {
     Invite(InvitationId),
     /// The time until a request is tried again.
     Retry(u64),
+    /// The time of the message in the outbox that is over first.
+    Outbox,
+    /// The time to tell `_member_num`.
+    MemberNum,
     /// The time until gathered calls may travel again.
     Gather(CallKind),
 }

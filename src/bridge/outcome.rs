@@ -20,6 +20,9 @@ impl Session {
         if !self.holds(&outcome.conds, run) {
             return;
         }
+        if outcome.hold && !self.keep_message(run, step) {
+            self.fire_named(run, "undelivered", step);
+        }
         if let Some(call) = &outcome.rtm {
             self.call_aside(run, call, step);
         }

@@ -3,6 +3,7 @@
 use crate::mapping::expr::Expr;
 use crate::mapping::row::{AnswerAt, Lane, RowId, StepKind};
 use crate::rtm::{InvitationId, RtmError};
+use crate::time::Time;
 use crate::value::{Text, Value};
 
 use super::io::{Answer, CallRef, Effect, Event, Refusal};
@@ -31,6 +32,8 @@ pub(super) struct Run {
     pub error: Option<RtmError>,
     /// The invitation that it is about.
     pub invitation: Option<InvitationId>,
+    /// A message that was kept: until when.
+    pub until: Option<Time>,
     /// The next step.
     pub pc: usize,
     /// Requests and inner runs that are out.
@@ -55,6 +58,7 @@ impl Run {
             value: Value::Null,
             error: None,
             invitation: None,
+            until: None,
             pc: 0,
             open: 0,
             together: false,
@@ -122,7 +126,7 @@ impl Session {
         }
         run.started = true;
         self.emulate_start(&mut run, step);
-        if row.answer.at == AnswerAt::Accepted && run.parent.is_none() {
+        if row.answer.at == AnswerAt::Accepted && run.parent.is_none() && !run.answered {
             self.answer(&mut run, step);
         }
         self.advance(run, step);

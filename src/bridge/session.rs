@@ -11,8 +11,9 @@ use crate::value::{Text, Value};
 use super::emulate::calls::Calls;
 use super::emulate::channel::Channel;
 use super::emulate::mailbox::Mailbox;
+use super::emulate::outbox::Outbox;
 use super::emulate::rate::Bucket;
-use super::io::{Answer, CallRef, Effect, Input, LOGIN, SessionContext, SocketId, TimerKey};
+use super::io::{Answer, CallRef, Effect, Event, Input, LOGIN, SessionContext, SocketId, TimerKey};
 use super::requests::Requests;
 use super::run::{Run, RunId};
 
@@ -39,6 +40,7 @@ pub struct Session {
     pub(super) calls: Calls,
     pub(super) mailbox: Mailbox,
     pub(super) rate: Bucket,
+    pub(super) outbox: Outbox,
     pub(super) logged_in: bool,
     /// Sockets of the same client that came while the login was on its way.
     pub(super) twins: Vec<CallRef>,
@@ -71,6 +73,7 @@ impl Session {
             calls: Calls::default(),
             mailbox: Mailbox::default(),
             rate: Bucket::default(),
+            outbox: Outbox::default(),
             logged_in: false,
             twins: Vec::new(),
             reconnecting: false,
@@ -105,6 +108,7 @@ impl Session {
             Input::RtmReply { request, result } => self.replied(request, result, step),
             Input::RtmEvent(event) => self.rtm_event(event, step),
             Input::Upstream(up) => self.upstream_changed(up, step),
+            Input::Kept(lines) => self.kept(lines, step),
             Input::Timer(key) => self.timer(key, step),
             Input::FrontClosed(socket) => self.front_closed(socket, step),
         }
@@ -170,7 +174,8 @@ impl Session {
         }
     }
 
-    /// A login that was answered is either a session, or the end of one; a function that logs out is the end, too.
+    /// A login that was answered is either a session, or the end of one; a function that logs out is the end, too,
+    /// unless it was refused.
     pub(super) fn after_answer(&mut self, call: CallRef, refused: bool, step: &mut Step<'_>) {
         if call.function == LOGIN {
             if refused && !self.logged_in {
@@ -180,11 +185,12 @@ impl Session {
             for twin in std::mem::take(&mut self.twins) {
                 self.welcome(twin, step);
             }
-        } else if self
-            .context
-            .wire
-            .as_ref()
-            .is_some_and(|wire| wire.function(call.function).ends)
+        } else if !refused
+            && self
+                .context
+                .wire
+                .as_ref()
+                .is_some_and(|wire| wire.function(call.function).ends)
         {
             self.end(step);
         }
@@ -240,6 +246,9 @@ impl Session {
         if self.lane.len() >= MAX_WAITING {
             return self.refuse(run, "too often", step);
         }
+        if !self.within_channel_limits(&run, step) {
+            return self.refuse(run, "too often", step);
+        }
         let limits = self.context.limits;
         if self.context.tables.rows[row].limited && !self.rate.take(step.now, limits.messages_per_second) {
             if limits.discard_over_rate {
@@ -273,6 +282,28 @@ impl Session {
         }
     }
 
+    /// What an earlier session left comes before what is new; what was for that login only does not come.
+    fn kept(&mut self, lines: Vec<(Event, Time)>, step: &mut Step<'_>) {
+        let Some(wire) = self.context.wire.clone() else { return };
+        for (event, at) in lines {
+            let volatile = wire
+                .events
+                .get(event.sig)
+                .and_then(Option::as_ref)
+                .is_none_or(|form| form.volatile);
+            let fresh = step.now.since(at) < self.context.limits.mailbox_ttl;
+            if !volatile
+                && fresh
+                && self
+                    .mailbox
+                    .push(event, false, at, self.context.limits.mailbox)
+                    .is_err()
+            {
+                step.out.push(Effect::Dropped("mailbox lines"));
+            }
+        }
+    }
+
     fn timer(&mut self, key: TimerKey, step: &mut Step<'_>) {
         match key {
             TimerKey::Login if !self.logged_in => {
@@ -288,9 +319,9 @@ impl Session {
                 self.end(step);
             }
             TimerKey::Grace if self.socket.is_none() || !self.upstream => {
-                if !self.mailbox.is_empty() {
-                    step.out
-                        .push(Effect::Dropped("mailbox lines of a client that did not come back"));
+                let lines = self.mailbox.leave();
+                if !lines.is_empty() {
+                    step.out.push(Effect::Keep(lines));
                 }
                 self.end(step);
             }
@@ -303,6 +334,8 @@ impl Session {
             }
             TimerKey::Invite(invitation) => self.call_timed_out(invitation, step),
             TimerKey::Retry(request) => self.retry_due(request, step),
+            TimerKey::Outbox => self.outbox_due(step),
+            TimerKey::MemberNum => self.member_num_due(step),
             TimerKey::Gather(kind) => self.gather_due(kind, step),
             TimerKey::Login | TimerKey::Grace => {}
         }

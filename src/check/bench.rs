@@ -49,6 +49,11 @@ impl Bench {
             tables: tables.clone(),
             wire: None,
             names: Arc::new(ExampleNames { own: account.clone() }),
+            offline_messages: example
+                .raw
+                .offers
+                .iter()
+                .any(|offer| &*offer.value == "offline-messages"),
             can: Arc::new(can),
             limits: SessionLimits::default(),
         };
@@ -111,7 +116,7 @@ impl Bench {
                     self.open.push((request, call.kind()));
                     self.effects.push_back(Effect::RtmVia { request, channel, call });
                 }
-                Effect::Close(_) | Effect::End | Effect::Dropped(_) => {}
+                Effect::Close(_) | Effect::End | Effect::Dropped(_) | Effect::Keep(_) => {}
                 effect => self.effects.push_back(effect),
             }
         }

@@ -27,13 +27,14 @@ impl Bench {
                     self.session.assume_count(count.ok_or_else(|| bad("a number"))?);
                 }
                 "attrs" => self.session.assume_attrs(&node.to_value()),
+                "away" => self.session.assume_away(),
                 "many" => {}
                 "calling" => self.given_call(node, Role::Caller, false)?,
                 "ringing" => self.given_call(node, Role::Callee, false)?,
                 "talking" => self.given_call(node, Role::Callee, true)?,
                 other => {
                     let known = [
-                        "joined", "members", "count", "attrs", "many", "calling", "ringing", "talking",
+                        "away", "joined", "members", "count", "attrs", "many", "calling", "ringing", "talking",
                     ];
                     let title = format!("`given` knows no `{other}`");
                     return Err(Diag::new(&key.span, title).did_you_mean(other, known));

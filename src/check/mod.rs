@@ -12,6 +12,7 @@ mod steps;
 
 use crate::diag::{Diag, Diags};
 use crate::mapping::node::{Node, NodeKind};
+use crate::mapping::pages;
 use crate::mapping::{Example, Tables};
 use crate::rtm::CallKind;
 use crate::toml_read::Spanned;
@@ -43,6 +44,7 @@ pub fn check(tables: &Tables) -> (Counts, Diags) {
         ..Counts::default()
     };
     platforms::check_guards(tables, &mut diags);
+    pages::check(tables, &mut diags);
     let mut covered = platforms::Coverage::default();
     let shared = std::sync::Arc::new(tables.clone());
     for example in &tables.examples {

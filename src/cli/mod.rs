@@ -4,6 +4,7 @@ mod call;
 mod check;
 mod exit;
 mod explain;
+mod mappings;
 mod serve;
 
 use std::io::IsTerminal;
@@ -33,6 +34,8 @@ enum Command {
     Call(call::CallArgs),
     /// Show what the tables make of a legacy frame
     Explain(explain::ExplainArgs),
+    /// Print the mapping tables
+    Mappings(mappings::MappingsArgs),
     /// Check the config and the mapping tables: every row, every example
     Check(check::CheckArgs),
 }
@@ -54,6 +57,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args).into(),
         Command::Call(args) => call::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Mappings(args) => mappings::run(&args).into(),
         Command::Check(args) => check::run(&args).into(),
     }
 }

@@ -2,22 +2,16 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use clap::Args;
-use tokio::net::TcpListener;
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::Config;
-use crate::front::http::serve_http;
 use crate::mapping::Tables;
-use crate::ops::serve_admin;
-use crate::shell::{Clock, Server};
-use crate::upstream::LocalUpstream;
-use crate::upstream::embedded::WorldConfig;
+use crate::shell::{Running, start};
 
 use super::check::load_tables;
 use super::exit::{HELP, tell};
@@ -90,52 +84,24 @@ fn start_log(json: bool) {
 fn serve(config: Config, tables: Tables) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     runtime.block_on(async {
-        let http = bind(config.listen.http).await?;
-        let admin = match config.admin.listen {
-            Some(addr) => Some(bind(addr).await?),
-            None => None,
-        };
-        let wire = tables
-            .wire("web")
-            .cloned()
-            .ok_or_else(|| anyhow!("the tables have no wire for the web family"))?;
-        let clock = Clock::start();
-        let world = WorldConfig {
-            rate_scale: config.embedded.rate_scale,
-            offline_messages: config.embedded.offline_messages,
-            ..WorldConfig::default()
-        };
-        let upstream = LocalUpstream::new(world, clock);
-        let server = Server::new(config, Arc::new(tables), wire, upstream.clone(), clock)?;
-        announce(&server, &http, admin.as_ref());
-
-        let tasks = &server.tasks;
-        tasks.spawn(upstream.run(server.shutdown.clone()));
-        tasks.spawn(serve_http(server.clone(), http));
-        if let Some(admin) = admin {
-            tasks.spawn(serve_admin(server.clone(), admin));
-        }
+        let running = start(config, tables).await?;
+        announce(&running);
         told_to_stop().await;
+        let server = running.server;
         info!(sessions = server.registry.len(), "stopping");
         server.stop(DRAIN).await;
         Ok(())
     })
 }
 
-async fn bind(addr: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(addr)
-        .await
-        .with_context(|| format!("cannot listen on {addr}"))
-}
-
 /// Each bound address, and how to point a client at it.
-fn announce(server: &Server, http: &TcpListener, admin: Option<&TcpListener>) {
-    let Ok(addr) = http.local_addr() else { return };
+fn announce(running: &Running) {
+    let addr = running.http;
     info!(%addr, "serving legacy clients: GET /getaddr, and WebSocket on any path");
-    if let Some(addr) = admin.and_then(|admin| admin.local_addr().ok()) {
+    if let Some(addr) = running.admin {
         info!(%addr, "serving /metrics and /healthz");
     }
-    if server.config.auth.certificate.is_none() {
+    if running.server.config.auth.certificate.is_none() {
         warn!("any token passes: [auth] has no certificate");
     }
     info!("RTM is the embedded one, for development: nothing of it outlives this process");

@@ -37,7 +37,7 @@ pub(super) fn explain(tables: &Tables, wire: &Wire, call: &RowCall, frame: &Fram
         place: row.place.clone(),
         status: row.status.name(),
         source: row.source.clone(),
-        emulation: row.emulation.map(show::emulation),
+        emulation: row.emulation.map(crate::mapping::fact::Emulation::name),
         call: signature(tables, call),
         codes: codes(tables, row),
         args: args.collect(),

@@ -2,7 +2,7 @@
 
 use crate::mapping::Tables;
 use crate::mapping::expr::{Ambient, Expr, Part, StateField};
-use crate::mapping::fact::{Cond, Emulation, Fact};
+use crate::mapping::fact::{Cond, Fact};
 use crate::mapping::row::Row;
 use crate::mapping::wire::{Fold, RowCall};
 use crate::value::{Text, Value};
@@ -36,12 +36,6 @@ pub(super) fn expr(of: &Expr, row: &Row) -> String {
 pub(super) fn conds(conds: &[Cond], row: &Row) -> Vec<String> {
     let cond = |cond: &Cond| format!("{}{}", if cond.negated { "!" } else { "" }, fact(cond.fact, row));
     conds.iter().map(cond).collect()
-}
-
-/// An emulation's name.
-pub(super) fn emulation(of: Emulation) -> &'static str {
-    let named = Emulation::NAMES.iter().find(|(_, known)| *known == of);
-    named.map_or("?", |(name, _)| name)
 }
 
 /// A fold of a reply.

@@ -27,6 +27,8 @@ pub enum Fact {
     Grace,
     /// The row's channel has had more than 512 members.
     Over512,
+    /// RTM keeps messages for offline users by itself.
+    OfflineMessages,
     /// The upstream has that call.
     Can(CallKind),
     /// The flag in that slot of the row is set.
@@ -46,6 +48,7 @@ impl Fact {
         ("open-call", Self::OpenCall),
         ("grace", Self::Grace),
         ("over-512", Self::Over512),
+        ("offline-messages", Self::OfflineMessages),
         ("rest", Self::Can(CallKind::RestChannelMessage)),
     ];
 }
@@ -90,6 +93,8 @@ pub enum Emulation {
     RingingOnly,
     /// Connection states.
     Status,
+    /// Messages to offline peers.
+    Outbox,
 }
 
 const TEXT: Ty = Ty::Sig(SigType::Text);
@@ -113,6 +118,7 @@ impl Emulation {
         ("close-call", Self::CloseCall),
         ("ringing-only", Self::RingingOnly),
         ("status", Self::Status),
+        ("outbox", Self::Outbox),
     ];
 
     /// The name as rows write it.
@@ -141,13 +147,14 @@ impl Emulation {
         match self {
             Self::SingleChannel | Self::AttrWrite | Self::AnswerCall | Self::CloseCall => &[],
             Self::MemberSet => &["changed"],
+            Self::Outbox => &["undelivered"],
             Self::PeerText => &["text", "ended", "dtmf", "raw"],
             Self::ChannelText => &["text", "raw"],
             Self::AttrDiff => &["set", "removed", "cleared"],
             Self::InviteTimers => &["timed-out"],
             Self::Calls => &["default"],
             Self::Refusal => &["refused", "ended"],
-            Self::IncomingCall => &["ringing", "no-channel"],
+            Self::IncomingCall => &["ringing", "unseen", "no-channel"],
             Self::RingingOnly => &["ringing"],
             Self::Status => &["kicked", "banned", "reconnecting", "recovered"],
         }

@@ -12,6 +12,7 @@ pub mod fact;
 pub mod func;
 pub mod lets;
 pub mod node;
+pub mod pages;
 pub mod platform;
 #[allow(
     missing_docs,

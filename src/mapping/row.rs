@@ -320,6 +320,8 @@ pub struct Outcome {
     pub conds: Vec<Cond>,
     /// A call to RTM whose result nobody waits for.
     pub rtm: Option<CallTemplate>,
+    /// The message is kept for its peer; when it cannot be, the row's `undelivered` happens.
+    pub hold: bool,
     /// A limitation to be noted.
     pub code: Option<CodeId>,
     /// A refusal.

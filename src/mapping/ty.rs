@@ -113,6 +113,7 @@ impl Ty {
             (Ty::Sig(from), Ty::Rtm(F::Text | F::OptionalText | F::Message)) if from.is_textual() => Conv::Same,
             (Ty::Rtm(F::Text | F::OptionalText | F::Name), Ty::Sig(to)) if to.is_textual() => Conv::Same,
             (Ty::Rtm(F::Text), Ty::Rtm(F::OptionalText | F::Message)) => Conv::Same,
+            (Ty::Sig(S::Int | S::Seconds), Ty::Sig(S::Int | S::Seconds)) => Conv::Same,
             (Ty::Sig(S::Int | S::Seconds), Ty::Rtm(F::Int)) | (Ty::Rtm(F::Int), Ty::Sig(S::Int)) => Conv::Same,
             _ => return None,
         })

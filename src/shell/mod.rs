@@ -4,6 +4,7 @@
 //! pure [`Session`](crate::bridge::Session) one at a time and does what comes out.
 
 mod clock;
+mod kept;
 mod logins;
 mod members;
 mod message;
@@ -11,6 +12,7 @@ mod names;
 mod registry;
 mod server;
 mod session_task;
+mod start;
 mod verdict;
 
 pub use clock::Clock;
@@ -18,4 +20,5 @@ pub use logins::{PendingLogin, PendingLogins};
 pub use message::{Login, Message, Out, SocketHandle};
 pub use registry::{Newcomer, Registry, SessionHandle};
 pub use server::Server;
+pub use start::{Running, StartError, start};
 pub use verdict::{Verdict, verdict};

@@ -17,6 +17,7 @@ use crate::ops::Metrics;
 use crate::upstream::Upstream;
 
 use super::clock::Clock;
+use super::kept::Kept;
 use super::logins::PendingLogins;
 use super::members::Members;
 use super::message::Message;
@@ -38,6 +39,8 @@ pub struct Server {
     pub registry: Registry,
     /// Sessions by channel.
     pub members: Members,
+    /// Lines of accounts that are away.
+    pub kept: Kept,
     /// Logins on their way.
     pub logins: Arc<PendingLogins>,
     /// The clock.
@@ -76,6 +79,7 @@ impl Server {
             upstream,
             registry: Registry::default(),
             members: Members::default(),
+            kept: Kept::default(),
             logins: Arc::default(),
             clock,
             metrics: Metrics::new(),
@@ -107,6 +111,7 @@ impl Server {
             tables: self.tables.clone(),
             wire: Some(self.wire.clone()),
             names: Arc::new(AppNames { vid: vid.clone() }),
+            offline_messages: config.embedded.offline_messages,
             can: Arc::new(move |kind| upstream.can(kind)),
             limits: SessionLimits {
                 login: config.session.rtm_login_timeout,

@@ -168,6 +168,10 @@ impl SessionTask {
             },
             Some(resumed) => Input::Attached { call, resumed, line },
         });
+        let kept = self.server.kept.take(&self.key);
+        if !kept.is_empty() {
+            self.step(Input::Kept(kept));
+        }
     }
 
     fn fire_due(&mut self) {
@@ -274,6 +278,7 @@ impl SessionTask {
                 warn!(session = self.id, what, "dropped");
                 self.server.metrics.dropped(what);
             }
+            Effect::Keep(lines) => self.server.kept.keep(self.key.clone(), lines),
             Effect::Close(socket) => {
                 if let Some(socket) = self.sockets.remove(&socket)
                     && socket.out.try_send(Out::Close).is_err()

@@ -18,10 +18,10 @@ pub struct Verdict {
 /// # Errors
 /// The reason for the refusal, as the wire carries it.
 pub fn verdict(policy: &TokenPolicy, vid: &Value, account: &Value, token: &str, now: Time) -> Result<Verdict, Text> {
+    // The same reading as that of the arguments of calls: numbers are names, objects are none.
     let text = |value: &Value| match value {
-        Value::Text(text) => text.clone(),
-        Value::Null => "".into(),
-        other => other.clone().into_text(),
+        Value::Null | Value::List(_) | Value::Map(_) => "".into(),
+        name => name.clone().into_text(),
     };
     let account = Account::new(text(account)).map_err(|_| Text::from("wrong account"))?;
     if codec::is_alias(&account) {

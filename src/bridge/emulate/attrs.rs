@@ -41,7 +41,7 @@ pub enum Change {
 impl Attrs {
     /// The attributes of a list as RTM gives it.
     pub fn known(list: &Value) -> Self {
-        let list = shown(&Vec::<(Text, ChannelAttribute)>::from_value(list).unwrap_or_default());
+        let list = listed(list);
         Self {
             seen: list.into_iter().map(|(key, attr)| (key, attr.last_update_ts)).collect(),
             own: Vec::new(),
@@ -105,6 +105,11 @@ impl Attrs {
     }
 }
 
+/// A list as RTM gives it, under the names that Signaling shows.
+pub(in crate::bridge) fn listed(list: &Value) -> Vec<(Text, ChannelAttribute)> {
+    shown(&Vec::<(Text, ChannelAttribute)>::from_value(list).unwrap_or_default())
+}
+
 fn plain(entries: &[(Text, Text)]) -> Vec<(Text, Text)> {
     attribute::decode(entries, Text::clone, |_, value| value)
 }
@@ -119,7 +124,7 @@ fn own_delete(name: &Text) -> Own {
 }
 
 /// RTM's attributes under the names that Signaling shows.
-fn shown(list: &[(Text, ChannelAttribute)]) -> Vec<(Text, ChannelAttribute)> {
+pub(in crate::bridge) fn shown(list: &[(Text, ChannelAttribute)]) -> Vec<(Text, ChannelAttribute)> {
     attribute::decode(
         list,
         |attr| attr.value.clone(),

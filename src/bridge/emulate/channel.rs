@@ -8,7 +8,8 @@ use crate::value::{Text, Value};
 
 use super::super::run::Run;
 use super::super::session::{Session, Step};
-use super::attrs::Attrs;
+use super::attrs::{Attrs, listed};
+use super::builtin::BuiltIn;
 
 /// Events that are held while a list is on its way; more are dropped, counted.
 const MAX_HELD: usize = 2_000;
@@ -30,6 +31,12 @@ pub struct Channel {
     pub counted: Option<u64>,
     /// Its attributes as last seen.
     pub attrs: Attrs,
+    /// What its built-in attributes have this session do.
+    pub builtin: BuiltIn,
+    /// It has had more than 512 members, and who they are is not to be trusted.
+    pub crowded: bool,
+    /// The list of a channel that was crowded is on its way.
+    pub recounting: bool,
     /// The number of its last line.
     pub msgid: u64,
     held: Option<Vec<RtmEvent>>,
@@ -46,6 +53,9 @@ impl Channel {
             members: HashSet::new(),
             counted: None,
             attrs: Attrs::default(),
+            builtin: BuiltIn::default(),
+            crowded: false,
+            recounting: false,
             msgid: 0,
             held: None,
         }
@@ -136,6 +146,7 @@ impl Session {
         }
         if let Some(at) = attrs {
             channel.attrs = Attrs::known(&run.slots[at]);
+            channel.builtin.refresh(&listed(&run.slots[at]));
         }
     }
 

@@ -9,7 +9,7 @@ use crate::value::{Text, Value};
 use super::super::io::Effect;
 use super::super::run::Run;
 use super::super::session::{Session, Step};
-use super::attrs::Change;
+use super::attrs::{Change, shown};
 use super::calls::Role;
 
 impl Session {
@@ -24,11 +24,10 @@ impl Session {
         {
             return;
         }
-        if let RtmEvent::MemberCountUpdated { member_count, .. } = &event {
-            let count = *member_count;
-            if let Some(channel) = &mut self.channel {
-                channel.counted = Some(count);
-            }
+        match &event {
+            RtmEvent::MemberCountUpdated { member_count, .. } => self.counted(*member_count, step),
+            RtmEvent::PeersOnlineStatusChanged { status } => self.peers_turned(&status.clone(), step),
+            _ => {}
         }
         let Some(row) = self.context.tables.row_on(event.kind()) else {
             return;
@@ -45,7 +44,10 @@ impl Session {
         match emulation {
             Emulation::MemberSet => {
                 if self.member_changed(&event) {
-                    self.fire_named(&mut run, "changed", step);
+                    if self.channel.as_ref().is_some_and(|c| c.builtin.tells_members()) {
+                        self.fire_named(&mut run, "changed", step);
+                    }
+                    self.publish_count(step);
                 }
             }
             Emulation::PeerText | Emulation::ChannelText => self.sort_message(run, &event, step),
@@ -63,7 +65,8 @@ impl Session {
             | Emulation::AttrWrite
             | Emulation::InviteTimers
             | Emulation::AnswerCall
-            | Emulation::CloseCall => {}
+            | Emulation::CloseCall
+            | Emulation::Outbox => {}
         }
     }
 
@@ -76,6 +79,8 @@ impl Session {
             RtmEvent::MemberLeft { member_id, .. } => (channel.members.remove(member_id), -1),
             _ => (false, 0),
         };
+        // Above 512 members nothing is known that could be a duplicate.
+        let changed = changed || channel.crowded;
         if let (true, Some(counted)) = (changed, &mut channel.counted) {
             // RTM tells the count at most once a second; apps ask sooner.
             *counted = counted.saturating_add_signed(by);
@@ -129,17 +134,32 @@ impl Session {
         let Some(channel) = &mut self.channel else { return };
         let name = channel.name.clone();
         let changes = channel.attrs.diff(list, &me);
-        self.give(run, "channel", name.into());
+        channel.builtin.refresh(&shown(list));
         for change in changes {
             let (outcome, key, value) = match change {
-                Change::Set(key, value) => ("set", Value::Text(key), Value::Text(value)),
-                Change::Removed(key) => ("removed", Value::Text(key), Value::Null),
-                Change::Cleared => ("cleared", Value::Null, Value::Null),
+                Change::Set(key, value) => ("set", key, Value::Text(value)),
+                Change::Removed(key) => ("removed", key, Value::Null),
+                Change::Cleared => ("cleared", "".into(), Value::Null),
             };
-            self.give(run, "name", key);
-            self.give(run, "value", value);
-            self.fire_named(run, outcome, step);
+            self.tell_attribute(run, &name, outcome, key, value, step);
         }
+        self.publish_count(step);
+    }
+
+    /// A change of an attribute.
+    pub(in crate::bridge) fn tell_attribute(
+        &mut self,
+        run: &mut Run,
+        channel: &Text,
+        outcome: &str,
+        name: Text,
+        value: Value,
+        step: &mut Step<'_>,
+    ) {
+        self.give(run, "channel", channel.clone().into());
+        self.give(run, "name", name.into());
+        self.give(run, "value", value);
+        self.fire_named(run, outcome, step);
     }
 
     fn sort_call(&mut self, mut run: Run, event: &RtmEvent, step: &mut Step<'_>) {
@@ -162,7 +182,9 @@ impl Session {
             let channel = self.context.names.channel(channel);
             let peer = self.context.names.account(invitation.caller_id.text());
             self.calls.add(channel, peer, Role::Callee, invitation.invitation);
-            return self.fire_named(&mut run, "ringing", step);
+            // It is not kept for a later login: a stale call would ring.
+            let outcome = if self.socket.is_some() { "ringing" } else { "unseen" };
+            return self.fire_named(&mut run, outcome, step);
         }
         let Some(call) = self.calls.by_invitation(role, invitation).filter(|c| !c.closing) else {
             return;
@@ -243,6 +265,9 @@ impl Session {
             return;
         }
         self.over = true;
+        if !self.outbox.is_empty() {
+            step.out.push(Effect::Dropped("messages to offline peers"));
+        }
         if let Some(socket) = self.socket.take() {
             step.out.push(Effect::Close(socket));
         }

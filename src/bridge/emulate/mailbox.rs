@@ -63,6 +63,15 @@ impl Mailbox {
         before - self.lines.len()
     }
 
+    /// The lines that nobody has acknowledged, with when they came; none are left.
+    pub fn leave(&mut self) -> Vec<(Event, Time)> {
+        self.lines
+            .drain(..)
+            .filter(|line| !line.volatile)
+            .map(|line| (line.event, line.at))
+            .collect()
+    }
+
     /// How many lines wait.
     pub fn len(&self) -> usize {
         self.lines.len()

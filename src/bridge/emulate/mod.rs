@@ -1,10 +1,13 @@
 //! What RTM lacks, a file each. An emulation never names a Signaling event: its row binds each outcome.
 
 pub mod attrs;
+pub mod builtin;
 pub mod calls;
 pub mod channel;
+mod crowd;
 mod events;
 pub mod mailbox;
+pub mod outbox;
 pub mod rate;
 
 use crate::mapping::fact::Emulation;
@@ -57,8 +60,9 @@ impl Session {
     }
 
     /// A call's result is in.
-    pub(super) fn after_call(&mut self, call: &RtmCall, result: &Result<RtmReply, RtmError>, _step: &mut Step<'_>) {
+    pub(super) fn after_call(&mut self, call: &RtmCall, result: &Result<RtmReply, RtmError>, step: &mut Step<'_>) {
         match (call, result) {
+            (RtmCall::GetMembers { channel_id }, result) => self.recounted(channel_id, result.as_ref().ok(), step),
             (RtmCall::Join { channel_id }, result) => self.joined(channel_id, result),
             (RtmCall::LocalInvitationSend { invitation, .. }, Err(_)) => {
                 self.calls.remove(calls::Role::Caller, *invitation);

@@ -2,6 +2,7 @@
 
 use crate::diag::Diag;
 use crate::mapping::expr::{Ambient, Expr};
+use crate::mapping::fact::Emulation;
 use crate::mapping::node::{Node, NodeKind};
 use crate::mapping::raw::{RawOutcome, RawRow};
 use crate::mapping::row::{Emission, Failure, ListRule, Outcome, RowId, SigId};
@@ -32,6 +33,11 @@ impl Compiler<'_> {
             }
             None => None,
         };
+        let keeps = row.emulation.as_ref().is_some_and(|e| e.value == Emulation::Outbox);
+        if raw.hold && !keeps {
+            let title = format!("row `{}` has no outbox", row.id.value);
+            self.error(Diag::new(&raw.span, title).help("add emulation = \"outbox\" to the row"));
+        }
         let code = match &raw.code {
             Some(name) => {
                 let paged = row.pages.iter().flat_map(|p| &p.codes);
@@ -44,13 +50,14 @@ impl Compiler<'_> {
             None => None,
         };
         let (emission, failure) = self.speech(id, raw, scope, 0)?;
-        if rtm.is_none() && code.is_none() && emission.is_none() && failure.is_none() {
+        if !raw.hold && rtm.is_none() && code.is_none() && emission.is_none() && failure.is_none() {
             let title = format!("the outcome `{}` does nothing", raw.name.value);
             self.error(Diag::new(&raw.span, title).help("give it one of: event, fail, row, rtm, code"));
         }
         Some(Outcome {
             name: raw.name.value.clone(),
             conds,
+            hold: raw.hold,
             rtm,
             code,
             failure,

@@ -118,6 +118,7 @@ pub struct RawOutcome {
     pub each: Option<Node>,
     pub last: Option<Spanned<i64>>,
     pub self_last: bool,
+    pub hold: bool,
     pub reason: Option<Node>,
     pub code: Option<Spanned<Text>>,
 }
@@ -130,6 +131,7 @@ pub struct RawExample {
     pub given: Option<Node>,
     pub account: Option<Text>,
     pub lacks: Vec<Spanned<Text>>,
+    pub offers: Vec<Spanned<Text>>,
     pub row: Option<Spanned<Text>>,
     pub table: Vec<Node>,
     pub steps: Vec<Node>,
@@ -224,6 +226,7 @@ impl RawExample {
             given: t.take("given").and_then(Node::read),
             account: t.take_str("self").map(|s| s.value),
             lacks: t.take_strs("lacks").unwrap_or_default(),
+            offers: t.take_strs("offers").unwrap_or_default(),
             row: t.take_str("row"),
             table: nodes(t.take_array("table")),
             steps: nodes(t.require_array("steps")),
@@ -255,6 +258,7 @@ fn read_outcome(name: Spanned<Text>, mut t: Table<'_>) -> Option<RawOutcome> {
         each: t.take("each").and_then(Node::read),
         last: t.take_int("last"),
         self_last: self_last.is_some_and(|s| *s),
+        hold: t.take_choice("hold", &[("outbox", true)]).is_some(),
         reason: t.take("reason").and_then(Node::read),
         code: t.take_str("code"),
     };

@@ -1,0 +1,142 @@
+//! The built-in attributes of a channel, whose names start with `_` (signaling-api 5.5, decisions H7).
+//!
+//! They are stored in RTM like others, so every sidecar sees them; what they mean is done here:
+//! `_userNotification` = 0 keeps joins and leaves quiet, `_auto_update_num` = n tells `_member_num` at most every n
+//! seconds, `_sendmsg_limit` and `_setattr_limit` bound what this session sends (`LIMIT-LOCAL`).
+
+use std::time::Duration;
+
+use crate::rtm::{ChannelAttribute, EventKind};
+use crate::value::{Text, Value};
+
+use super::super::io::{Effect, TimerKey};
+use super::super::run::Run;
+use super::super::session::{Session, Step};
+use super::rate::Bucket;
+
+const USER_NOTIFICATION: &str = "_userNotification";
+const AUTO_UPDATE_NUM: &str = "_auto_update_num";
+const MEMBER_NUM: &str = "_member_num";
+const SENDMSG_LIMIT: &str = "_sendmsg_limit";
+const SETATTR_LIMIT: &str = "_setattr_limit";
+/// Attributes whose changes are counted one by one; others of the channel share the last.
+const MAX_COUNTED: usize = 32;
+
+/// What the built-in attributes of a channel have this session do.
+#[derive(Clone, Debug, Default)]
+pub struct BuiltIn {
+    values: Vec<(Text, Text)>,
+    /// The last `_member_num` that was told.
+    told: Option<u64>,
+    armed: bool,
+    sent: Bucket,
+    set: Vec<(Text, Bucket)>,
+}
+
+impl BuiltIn {
+    /// Takes note of all attributes of the channel.
+    pub fn refresh(&mut self, list: &[(Text, ChannelAttribute)]) {
+        let built_in = list.iter().filter(|(name, _)| name.starts_with('_'));
+        self.values = built_in
+            .map(|(name, attr)| (name.clone(), attr.value.clone()))
+            .collect();
+    }
+
+    /// Joins and leaves are told.
+    pub fn tells_members(&self) -> bool {
+        self.text(USER_NOTIFICATION) != Some("0")
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.values
+            .iter()
+            .find(|(known, _)| &**known == name)
+            .map(|(_, value)| &**value)
+    }
+
+    fn number(&self, name: &str) -> Option<u32> {
+        self.text(name)?.trim().parse().ok().filter(|n| *n > 0)
+    }
+}
+
+impl Session {
+    /// Tells `_member_num` if it is due; sees to it that it is told when it will be.
+    pub(in crate::bridge) fn publish_count(&mut self, step: &mut Step<'_>) {
+        let Some(channel) = self.channel.as_mut().filter(|c| c.joined) else {
+            return;
+        };
+        let Some(every) = channel.builtin.number(AUTO_UPDATE_NUM) else {
+            return;
+        };
+        if !channel.builtin.armed && channel.builtin.told != Some(channel.count()) {
+            channel.builtin.armed = true;
+            let at = step.now + Duration::from_secs(u64::from(every));
+            step.out.push(Effect::SetTimer {
+                key: TimerKey::MemberNum,
+                at,
+            });
+        }
+    }
+
+    /// The time to tell `_member_num` has come.
+    pub(in crate::bridge) fn member_num_due(&mut self, step: &mut Step<'_>) {
+        let Some(channel) = &mut self.channel else { return };
+        channel.builtin.armed = false;
+        let count = channel.count();
+        if channel.builtin.number(AUTO_UPDATE_NUM).is_none() || channel.builtin.told == Some(count) {
+            return;
+        }
+        channel.builtin.told = Some(count);
+        let name = channel.name.clone();
+        let Some(row) = self.context.tables.row_on(EventKind::AttributesUpdated) else {
+            return;
+        };
+        let mut run = self.new_run(row, Vec::new());
+        self.tell_attribute(
+            &mut run,
+            &name,
+            "set",
+            MEMBER_NUM.into(),
+            Value::text(count.to_string()),
+            step,
+        );
+    }
+
+    /// False when the channel's own limit is used up.
+    pub(in crate::bridge) fn within_channel_limits(&mut self, run: &Run, step: &Step<'_>) -> bool {
+        let row = &self.context.tables.rows[run.row];
+        let (limited, attribute) = (row.limited, self.written_attribute(run));
+        let name = self.channel_of(run);
+        let Some(channel) = self
+            .channel
+            .as_mut()
+            .filter(|c| c.joined && Some(&c.name) == name.as_ref())
+        else {
+            return true;
+        };
+        let builtin = &mut channel.builtin;
+        if limited {
+            let limit = builtin.number(SENDMSG_LIMIT).unwrap_or(0);
+            return builtin.sent.take(step.now, limit);
+        }
+        let Some((limit, attribute)) = builtin.number(SETATTR_LIMIT).zip(attribute) else {
+            return true;
+        };
+        let at = builtin
+            .set
+            .iter()
+            .position(|(known, _)| *known == attribute)
+            .unwrap_or_else(|| {
+                builtin.set.truncate(MAX_COUNTED);
+                builtin.set.push((attribute, Bucket::default()));
+                builtin.set.len() - 1
+            });
+        builtin.set[at].1.take(step.now, limit)
+    }
+
+    fn written_attribute(&self, run: &Run) -> Option<Text> {
+        use crate::mapping::fact::Emulation;
+        let writes = self.context.tables.rows[run.row].emulation == Some(Emulation::AttrWrite);
+        self.named_slot(run, "name").filter(|_| writes)?.as_text().cloned()
+    }
+}

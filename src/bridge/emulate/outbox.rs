@@ -1,0 +1,160 @@
+//! Messages to peers who are offline (decisions H3): kept by the sender's session until the peer is online, or their
+//! time is over.
+//!
+//! RTM keeps nothing by itself and has no time for a message; Signaling did both. The sender follows the peer's
+//! presence, and the row runs again when it turns.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::mapping::row::RowId;
+use crate::rtm::{CallKind, OnlineState, RtmCall, UserId};
+use crate::time::Time;
+use crate::value::{Text, Value};
+
+use super::super::io::{Effect, TimerKey};
+use super::super::run::Run;
+use super::super::session::{Session, Step};
+
+/// Messages that one session keeps.
+const MAX_MESSAGES: usize = 100;
+/// How long a message is kept whose sender does not say.
+const DEFAULT_TTL: Duration = Duration::from_secs(3600);
+
+/// Messages that wait for their peers.
+#[derive(Clone, Debug, Default)]
+pub struct Outbox {
+    waiting: VecDeque<Waiting>,
+}
+
+#[derive(Clone, Debug)]
+struct Waiting {
+    peer: UserId,
+    row: RowId,
+    slots: Vec<Value>,
+    until: Time,
+}
+
+impl Outbox {
+    /// How many messages wait.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// True when none wait.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    fn waits_for(&self, peer: &UserId) -> bool {
+        self.waiting.iter().any(|waiting| waiting.peer == *peer)
+    }
+
+    fn take(&mut self, fits: impl Fn(&Waiting) -> bool) -> Vec<Waiting> {
+        let (taken, kept) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|waiting| fits(waiting));
+        self.waiting = kept;
+        Vec::from_iter::<VecDeque<Waiting>>(taken)
+    }
+}
+
+impl Session {
+    /// Keeps the message of a run. False when it cannot be kept: no room, no time, no way to follow the peer.
+    pub(in crate::bridge) fn keep_message(&mut self, run: &Run, step: &mut Step<'_>) -> bool {
+        let Some(account) = self.account_of(run) else {
+            return false;
+        };
+        let Ok(peer) = UserId::new(self.context.names.user_id(&account)) else {
+            return false;
+        };
+        let until = run.until.unwrap_or_else(|| step.now + self.ttl_of(run));
+        let can_follow = (self.context.can)(CallKind::SubscribePeersOnlineStatus);
+        if !can_follow || until <= step.now || self.outbox.len() >= MAX_MESSAGES {
+            return false;
+        }
+        if !self.outbox.waits_for(&peer) {
+            self.send_aside(
+                RtmCall::SubscribePeersOnlineStatus {
+                    peer_ids: vec![peer.clone()],
+                },
+                step,
+            );
+        }
+        self.outbox.waiting.push_back(Waiting {
+            peer,
+            row: run.row,
+            slots: run.slots.clone(),
+            until,
+        });
+        self.arm_outbox(step);
+        true
+    }
+
+    /// Presence has turned.
+    pub(in crate::bridge) fn peers_turned(&mut self, states: &[(UserId, OnlineState)], step: &mut Step<'_>) {
+        for (peer, state) in states {
+            if *state != OnlineState::Online || !self.outbox.waits_for(peer) {
+                continue;
+            }
+            let messages = self.outbox.take(|waiting| waiting.peer == *peer);
+            self.send_aside(
+                RtmCall::UnsubscribePeersOnlineStatus {
+                    peer_ids: vec![peer.clone()],
+                },
+                step,
+            );
+            for message in messages {
+                self.next_run += 1;
+                let mut run = Run::new(self.next_run, message.row, message.slots);
+                run.answered = true;
+                run.until = Some(message.until);
+                self.start(run, step);
+            }
+        }
+    }
+
+    /// The time of some messages is over.
+    pub(in crate::bridge) fn outbox_due(&mut self, step: &mut Step<'_>) {
+        let now = step.now;
+        for message in self.outbox.take(|waiting| waiting.until <= now) {
+            if !self.outbox.waits_for(&message.peer) {
+                self.send_aside(
+                    RtmCall::UnsubscribePeersOnlineStatus {
+                        peer_ids: vec![message.peer],
+                    },
+                    step,
+                );
+            }
+            self.next_run += 1;
+            let mut run = Run::new(self.next_run, message.row, message.slots);
+            run.answered = true;
+            self.fire_named(&mut run, "undelivered", step);
+        }
+        self.arm_outbox(step);
+    }
+
+    fn arm_outbox(&self, step: &mut Step<'_>) {
+        if let Some(at) = self.outbox.waiting.iter().map(|waiting| waiting.until).min() {
+            step.out.push(Effect::SetTimer {
+                key: TimerKey::Outbox,
+                at,
+            });
+        }
+    }
+
+    fn ttl_of(&self, run: &Run) -> Duration {
+        let seconds: Option<u64> = self
+            .named_slot(run, "keep")
+            .and_then(Value::as_int)
+            .and_then(|n| u64::try_from(n).ok());
+        seconds.map_or(DEFAULT_TTL, Duration::from_secs)
+    }
+
+    /// A value of a run by its name in the row: what an emulation takes as input.
+    pub(in crate::bridge) fn named_slot<'r>(&self, run: &'r Run, name: &str) -> Option<&'r Value> {
+        let slots: &[(Text, _)] = &self.context.tables.rows[run.row].slots;
+        let slot = slots.iter().position(|(slot, _)| &**slot == name)?;
+        run.slots.get(slot)
+    }
+}

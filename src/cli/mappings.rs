@@ -1,0 +1,107 @@
+//! `sigbridge mappings`.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::mapping::Tables;
+use crate::mapping::pages::{Resolved, real_names, resolve};
+
+use super::Exit;
+use super::check::load_tables;
+use super::exit::{HELP, tell};
+
+/// What `mappings` is told.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub struct MappingsArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print what serves each row of the comparison pages, as Markdown
+    Table {
+        /// Only this platform's page: ios-macos, web, linux-java, linux-cpp, linux-cpp-2019-08
+        #[arg(long)]
+        platform: Option<String>,
+        /// Tables to use instead of the built-in ones
+        #[arg(long, value_name = "DIR")]
+        mappings: Option<PathBuf>,
+    },
+}
+
+/// Prints the table.
+pub fn run(args: &MappingsArgs) -> Exit {
+    let Command::Table { platform, mappings } = &args.command;
+    let tables = match load_tables(mappings.as_ref()) {
+        Ok(tables) => tables,
+        Err(exit) => return exit,
+    };
+    let resolved = resolve(&tables);
+    if let Some(platform) = platform
+        && !resolved.iter().any(|found| found.pair.platform == platform)
+    {
+        let mut known: Vec<&str> = resolved.iter().map(|found| found.pair.platform).collect();
+        known.sort_unstable();
+        known.dedup();
+        tell(
+            format_args!("there is no platform `{platform}`"),
+            Some(&format!("known: {}", known.join(", "))),
+        );
+        return Exit::Usage;
+    }
+    let wanted = resolved
+        .iter()
+        .filter(|found| platform.as_ref().is_none_or(|p| found.pair.platform == p));
+    // A closed pipe is the reader's choice.
+    let _ = std::io::stdout().write_all(table(&tables, wanted, platform.is_none()).as_bytes());
+    Exit::Ok
+}
+
+fn table<'r>(tables: &Tables, resolved: impl Iterator<Item = &'r Resolved>, all: bool) -> String {
+    let mut text = String::new();
+    let (head, rule) = if all { (" platform |", "---|") } else { ("", "") };
+    text.push_str(&format!(
+        "| id |{head} kind | Signaling | RTM | status | emulation | code |\n"
+    ));
+    text.push_str(&format!("|---|{rule}---|---|---|---|---|---|\n"));
+    for found in resolved {
+        let row = &tables.rows[found.row];
+        let platform = if all {
+            format!(" {} |", found.pair.platform)
+        } else {
+            String::new()
+        };
+        let codes: Vec<&str> = found.codes.iter().map(|&code| &**tables.code_name(code)).collect();
+        text.push_str(&format!(
+            "| {} |{platform} {} | {} | {} | {} | {} | {} |\n",
+            found.pair.id,
+            found.pair.kind,
+            cell(&signaling(tables, found)),
+            cell(found.pair.rtm),
+            found.status.name(),
+            row.emulation.map_or("", |emulation| emulation.name()),
+            codes.join(" "),
+        ));
+    }
+    text
+}
+
+/// The page's spelling, and the real names where they differ.
+fn signaling(tables: &Tables, found: &Resolved) -> String {
+    let page = found.pair.signaling;
+    let real = real_names(tables, &tables.rows[found.row]);
+    let spelled = |name: &str| page.split('/').any(|part| part == name);
+    if page == "-" || real.is_empty() || real.iter().all(|name| spelled(name)) {
+        return page.into();
+    }
+    let real: Vec<&str> = real.iter().map(|name| &**name).collect();
+    format!("{page} ({})", real.join(", "))
+}
+
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}

@@ -1,0 +1,86 @@
+//! The start of a server: bind, join the parts, set the tasks going.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+use crate::config::Config;
+use crate::front::http::serve_http;
+use crate::mapping::Tables;
+use crate::ops::serve_admin;
+use crate::upstream::LocalUpstream;
+use crate::upstream::embedded::WorldConfig;
+
+use super::clock::Clock;
+use super::server::Server;
+
+/// A server that serves.
+pub struct Running {
+    /// What its sessions and sockets share; [`Server::stop`] ends it.
+    pub server: Arc<Server>,
+    /// The address that legacy clients come in at.
+    pub http: SocketAddr,
+    /// The address of `/metrics` and `/healthz`, when the config has one.
+    pub admin: Option<SocketAddr>,
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address is taken, not this machine's, or not for this user.
+    #[error("cannot listen on {addr}")]
+    Bind {
+        /// The address.
+        addr: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Somebody took the wire out of the tables.
+    #[error("the tables have no wire for the web family")]
+    NoWire,
+    /// The system has no randomness for the key of session lines.
+    #[error("cannot make a key for session lines")]
+    Random(#[from] getrandom::Error),
+}
+
+/// Starts a server with the embedded RTM; in a tokio runtime.
+///
+/// # Errors
+/// [`StartError`]; nothing is left listening then.
+pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError> {
+    let (http, http_addr) = bind(config.listen.http).await?;
+    let admin = match config.admin.listen {
+        Some(addr) => Some(bind(addr).await?),
+        None => None,
+    };
+    let wire = tables.wire("web").cloned().ok_or(StartError::NoWire)?;
+    let clock = Clock::start();
+    let world = WorldConfig {
+        rate_scale: config.embedded.rate_scale,
+        offline_messages: config.embedded.offline_messages,
+        ..WorldConfig::default()
+    };
+    let upstream = LocalUpstream::new(world, clock);
+    let server = Server::new(config, Arc::new(tables), wire, upstream.clone(), clock)?;
+    let tasks = &server.tasks;
+    tasks.spawn(upstream.run(server.shutdown.clone()));
+    tasks.spawn(serve_http(server.clone(), http));
+    let admin = admin.map(|(listener, addr)| {
+        tasks.spawn(serve_admin(server.clone(), listener));
+        addr
+    });
+    Ok(Running {
+        server,
+        http: http_addr,
+        admin,
+    })
+}
+
+async fn bind(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Bind { addr, source };
+    let listener = TcpListener::bind(addr).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}

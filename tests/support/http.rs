@@ -1,0 +1,54 @@
+//! HTTP by hand: what goes over the wire is what is meant.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// An answer.
+#[derive(Debug)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// Header lines, in lower case.
+    pub head: String,
+    /// The body.
+    pub body: String,
+}
+
+impl Response {
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let line = self
+            .head
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        line.map(str::trim)
+    }
+}
+
+/// Sends a request line and headers, and reads the answer until its end.
+pub async fn http(addr: SocketAddr, request_line: &str, headers: &[&str], body: &str) -> Response {
+    let mut text = format!(
+        "{request_line} HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\ncontent-length: {}\r\n",
+        body.len()
+    );
+    for header in headers {
+        text += &format!("{header}\r\n");
+    }
+    text += &format!("\r\n{body}");
+    let mut stream = TcpStream::connect(addr).await.expect("the server listens");
+    stream.write_all(text.as_bytes()).await.expect("the server reads");
+    let mut answer = String::new();
+    tokio::time::timeout(super::PATIENCE, stream.read_to_string(&mut answer))
+        .await
+        .expect("the server answers and closes")
+        .expect("text");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+    Response {
+        status: status.expect("a status code"),
+        head: head.to_lowercase(),
+        body: body.to_owned(),
+    }
+}

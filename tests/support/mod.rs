@@ -1,0 +1,52 @@
+//! A server of this process, and clients that say anything.
+
+#![allow(dead_code, unused_imports, reason = "every test file uses its own part of this")]
+
+mod client;
+mod http;
+
+use std::time::Duration;
+
+use sigbridge::config::Config;
+use sigbridge::mapping::Tables;
+use sigbridge::shell::{Running, start};
+
+pub use client::*;
+pub use http::*;
+
+/// Nothing that a test waits for takes this long, unless it never comes.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+/// Long enough for a frame to arrive that should not.
+pub const QUIET: Duration = Duration::from_millis(80);
+
+/// The defaults, on any free port.
+pub fn config() -> Config {
+    let mut config = Config::default();
+    config.listen.http.set_port(0);
+    config
+}
+
+/// Starts a server with the built-in tables; it ends with the test's runtime.
+pub async fn serve(config: Config) -> Running {
+    let tables = Tables::built_in().expect("the built-in tables compile");
+    start(config, tables).await.expect("any free port can be bound")
+}
+
+/// A counter of the server, by its name in the metrics' text; 0 when it has never counted.
+pub fn counter(running: &Running, name: &str) -> u64 {
+    let text = running.server.metrics.text();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.map_or(0, |number| number.parse().expect("a counter is a number"))
+}
+
+/// Waits until `condition` holds, for what no frame tells.
+pub async fn eventually(what: &str, condition: impl Fn() -> bool) {
+    let waiting = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting)
+        .await
+        .unwrap_or_else(|_| panic!("never: {what}"));
+}
