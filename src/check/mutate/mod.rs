@@ -11,7 +11,11 @@
 //! | `row.id` | the row's name; the comparison list's test compares it |
 //! | `row.status`, `row.page` | what the comparison pages say; the comparison list's test compares them |
 //! | `row.source` | where the facts come from, for people |
-//! | `row.code` of a code that no outcome notes | says what to read; codes that outcomes note are changed |
+//! | `row.code` of a code that no outcome notes, or that a page lists, too | says what to read |
+//! | `fact`s that the step before has left no doubt about | it ends the row without them |
+//! | the order of steps of which only one can run | each runs or not by facts that last |
+//! | `first` for `done` where the last step is the only call | the first result is the last |
+//! | params of type `any` | nothing is converted on its way to anything |
 //! | names of outcomes, lets, params and arguments | other values refer to them, so another name does not compile |
 
 mod judge;

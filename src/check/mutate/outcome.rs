@@ -15,7 +15,7 @@ impl Walk<'_> {
             self.know("key", Ty::Sig(SigType::Text));
             self.know("value", Ty::Sig(SigType::Text));
         }
-        self.facts(tree);
+        self.facts(tree, None);
         self.at_key(tree, "event", |walk, name| {
             walk.signature(name);
             walk.remove();

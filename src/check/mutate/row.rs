@@ -5,6 +5,7 @@ use crate::mapping::row::{Row, RowKind};
 use crate::mapping::ty::{SigType, Ty};
 use crate::rtm::{ErrorEnum, EventKind};
 
+use super::step::answers_with_the_last;
 use super::tree::Tree;
 use super::walk::{Change, Pool, Walk, after};
 
@@ -41,16 +42,9 @@ pub fn changes(pool: &Pool<'_>, row: &Row, tree: &Tree) -> Vec<Change> {
         });
     });
     walk.at_key(tree, "member", |walk, members| walk.members(tree, members));
-    walk.at_key(tree, "do", |walk, steps| {
-        walk.each_item(steps, |walk, at, step| {
-            walk.step(step);
-            walk.remove();
-            if at + 1 < steps.items().len() {
-                walk.swap();
-            }
-        });
-    });
-    walk.at_key(tree, "answer", |walk, answer| walk.answer(answer));
+    walk.at_key(tree, "do", |walk, steps| walk.steps(steps));
+    let last_only = tree.get("do").is_none_or(answers_with_the_last);
+    walk.at_key(tree, "answer", |walk, answer| walk.answer(answer, last_only));
     walk.at_key(tree, "outcome", |walk, outcomes| {
         walk.each_entry(outcomes, |walk, _, outcome| {
             walk.outcome(row, outcome);
@@ -97,11 +91,13 @@ impl Walk<'_> {
             });
         }
         self.at_key(tree, "limit", |walk, _| walk.remove());
-        let codes = &self.pool.tables.codes;
+        let tables = self.pool.tables;
         let noted = |name: &str| {
-            row.outcomes
-                .iter()
-                .any(|o| o.code.is_some_and(|c| &*codes[c].name == name))
+            let noted = row.outcomes.iter().filter_map(|outcome| outcome.code);
+            let paged = |code: usize| row.pages.iter().any(|page| page.codes.contains(&code));
+            noted
+                .into_iter()
+                .any(|code| &**tables.code_name(code) == name && !paged(code))
         };
         self.at_key(tree, "code", |walk, list| {
             walk.each_item(list, |walk, _, code| {
@@ -155,7 +151,10 @@ impl Walk<'_> {
     }
 
     fn ty(&mut self, ty: &Tree) {
-        self.others(ty, TYPES.iter().copied());
+        // Nothing is converted on its way to anything.
+        if ty.text() != Some("any") {
+            self.others(ty, TYPES.iter().copied());
+        }
     }
 
     /// Another call or event of the Signaling side: those with the same arguments, and one more.

@@ -8,10 +8,33 @@ use super::tree::Tree;
 use super::walk::{Walk, after};
 
 impl Walk<'_> {
-    /// One `[[row.do]]`.
-    pub fn step(&mut self, tree: &Tree) {
+    /// Every `[[row.do]]`.
+    pub fn steps(&mut self, steps: &Tree) {
+        self.each_item(steps, |walk, at, step| {
+            let before = at.checked_sub(1).map(|at| &steps.items()[at]);
+            let sure = before.and_then(|before| left_over(before, step));
+            walk.step(step, sure);
+            walk.remove();
+            if let Some(next) = steps.items().get(at + 1)
+                && !walk.never_both(step, next)
+            {
+                walk.swap();
+            }
+        });
+    }
+
+    /// Steps of which one cannot change whether the other runs: what their facts ask for stays as it is in a run.
+    fn never_both(&self, step: &Tree, next: &Tree) -> bool {
+        facts(step).any(|fact| {
+            let plain = fact.strip_prefix('!').unwrap_or(fact);
+            let lasting = CallKind::parse(plain).is_some() || matches!(plain, "rest" | "self");
+            lasting && facts(next).any(|other| other == opposite(fact))
+        })
+    }
+
+    fn step(&mut self, tree: &Tree, sure: Option<&str>) {
         let kind = tree.get("rtm").and_then(Tree::text).and_then(CallKind::parse);
-        self.facts(tree);
+        self.facts(tree, sure);
         self.at_key(tree, "rtm", |walk, name| walk.rtm(name, tree.get("args")));
         self.at_key(tree, "row", |walk, name| {
             let rows = walk.pool.tables.rows.iter();
@@ -77,8 +100,12 @@ impl Walk<'_> {
     }
 
     /// `[row.answer]`.
-    pub fn answer(&mut self, tree: &Tree) {
-        self.at_key(tree, "at", |walk, at| walk.others(at, ["accepted", "first", "done"]));
+    pub fn answer(&mut self, tree: &Tree, last_only: bool) {
+        self.at_key(tree, "at", |walk, at| {
+            let same = |other: &&str| last_only && at.text() != Some("accepted") && *other != "accepted";
+            let others = ["accepted", "first", "done"];
+            walk.others(at, others.into_iter().filter(|other| !same(other)));
+        });
         self.at_key(tree, "emit", |walk, names| {
             walk.each_item(names, |walk, at, name| {
                 walk.other_outcomes(name);
@@ -92,23 +119,20 @@ impl Walk<'_> {
         self.remove();
     }
 
-    /// The facts of a step or an outcome: each the other way round, each another one, each gone.
-    pub fn facts(&mut self, tree: &Tree) {
+    /// The facts of a step or an outcome: each the other way round, each another one, each gone unless it is `sure`.
+    pub fn facts(&mut self, tree: &Tree, sure: Option<&str>) {
         self.at_key(tree, "if", |walk, facts| {
             walk.each_item(facts, |walk, _, fact| {
                 let text = fact.text().unwrap_or_default();
                 let (sign, plain) = text.strip_prefix('!').map_or(("", text), |plain| ("!", plain));
-                let negated = if sign.is_empty() {
-                    format!("!{plain}")
-                } else {
-                    plain.to_owned()
-                };
                 let names: Vec<&str> = Fact::NAMES.iter().map(|(name, _)| *name).collect();
                 let other = after(&names, plain, 1).into_iter().map(|name| format!("{sign}{name}"));
-                for to in other.chain([negated]) {
+                for to in other.chain([opposite(text)]) {
                     walk.set(fact, Tree::Text(to));
                 }
-                walk.remove();
+                if sure != Some(text) {
+                    walk.remove();
+                }
             });
         });
     }
@@ -146,4 +170,27 @@ impl Walk<'_> {
         }
         self.remove();
     }
+}
+
+fn facts(step: &Tree) -> impl Iterator<Item = &str> {
+    step.get("if").into_iter().flat_map(Tree::items).filter_map(Tree::text)
+}
+
+fn opposite(fact: &str) -> String {
+    fact.strip_prefix('!').map_or_else(|| format!("!{fact}"), str::to_owned)
+}
+
+/// The fact of a step that holds in any case, since the step before ends the row without it.
+fn left_over<'t>(before: &Tree, step: &'t Tree) -> Option<&'t str> {
+    let ends = before.get("outcome").is_some() && facts(before).count() == 1;
+    facts(step).find(|fact| ends && facts(before).any(|other| other == opposite(fact)))
+}
+
+/// True when the first result that an answer may be is that of the last step: `first` and `done` are then the same.
+pub fn answers_with_the_last(steps: &Tree) -> bool {
+    let Some((last, guards)) = steps.items().split_last() else {
+        return true;
+    };
+    let is_call = |step: &Tree| step.get("rtm").is_some() && step.get("expect").is_none();
+    is_call(last) && !guards.iter().any(|step| is_call(step) || step.get("row").is_some())
 }
