@@ -15,6 +15,11 @@ fn check_finds_every_change() {
     let report = mutate::run(&embedded()).unwrap_or_else(|diags| panic!("{}", diags.render(false)));
     let listed: BTreeMap<String, String> = toml::from_str(LIST).expect("a table of names and reasons");
     println!("{report:#?}\nin {:?}", begun.elapsed());
+    assert!(
+        report.untouched.is_empty(),
+        "nothing changes these: {:#?}",
+        report.untouched
+    );
     let unlisted: Vec<&String> = report
         .survivors
         .iter()

@@ -18,6 +18,7 @@
 //! | params of type `any` | nothing is converted on its way to anything |
 //! | names of outcomes, lets, params and arguments | other values refer to them, so another name does not compile |
 
+mod cover;
 mod judge;
 mod outcome;
 mod row;
@@ -50,6 +51,8 @@ pub struct MutationReport {
     pub uncompiled: usize,
     /// Changes that nothing finds, by name, in the order of the tables.
     pub survivors: Vec<String>,
+    /// Values that nothing changes, by place: keys that this module does not know.
+    pub untouched: Vec<String>,
 }
 
 /// Changes every value of the tables, one at a time, and checks them each time.
@@ -74,6 +77,7 @@ pub fn run(sources: &[Arc<Source>]) -> Result<MutationReport, Diags> {
         .zip(&verdicts)
         .filter(|(_, verdict)| **verdict == Verdict::Survived);
     Ok(MutationReport {
+        untouched: subjects.iter().flat_map(cover::untouched).collect(),
         mutants: mutants.len(),
         killed: mutants.len() - count(Verdict::Survived),
         uncompiled: count(Verdict::Uncompiled),

@@ -58,7 +58,9 @@ impl Walk<'_> {
             walk.number(last);
             walk.remove();
         });
-        self.at_key(tree, "self", |walk, _| walk.remove());
+        for key in ["self", "hold"] {
+            self.at_key(tree, key, |walk, _| walk.remove());
+        }
         self.at_key(tree, "reason", |walk, reason| {
             if reason.text().is_some_and(|text| text.contains('$')) {
                 walk.value(reason);

@@ -11,25 +11,15 @@ impl Walk<'_> {
     /// Every `[[row.do]]`.
     pub fn steps(&mut self, steps: &Tree) {
         self.each_item(steps, |walk, at, step| {
-            let before = at.checked_sub(1).map(|at| &steps.items()[at]);
-            let sure = before.and_then(|before| left_over(before, step));
+            let sure = settled(&steps.items()[..at], step);
             walk.step(step, sure);
             walk.remove();
             if let Some(next) = steps.items().get(at + 1)
-                && !walk.never_both(step, next)
+                && !never_both(step, next)
             {
                 walk.swap();
             }
         });
-    }
-
-    /// Steps of which one cannot change whether the other runs: what their facts ask for stays as it is in a run.
-    fn never_both(&self, step: &Tree, next: &Tree) -> bool {
-        facts(step).any(|fact| {
-            let plain = fact.strip_prefix('!').unwrap_or(fact);
-            let lasting = CallKind::parse(plain).is_some() || matches!(plain, "rest" | "self");
-            lasting && facts(next).any(|other| other == opposite(fact))
-        })
     }
 
     fn step(&mut self, tree: &Tree, sure: Option<&str>) {
@@ -156,9 +146,11 @@ impl Walk<'_> {
     }
 
     fn other_outcomes(&mut self, name: &Tree) {
-        for other in self.outcomes.clone() {
-            self.others(name, [&*other]);
+        let outcomes = self.outcomes.clone();
+        if outcomes.len() < 2 {
+            self.value(name);
         }
+        self.others(name, outcomes.iter().map(|other| &**other));
     }
 
     /// An entry for a member of an error enum: for another one, or gone.
@@ -180,10 +172,32 @@ fn opposite(fact: &str) -> String {
     fact.strip_prefix('!').map_or_else(|| format!("!{fact}"), str::to_owned)
 }
 
-/// The fact of a step that holds in any case, since the step before ends the row without it.
-fn left_over<'t>(before: &Tree, step: &'t Tree) -> Option<&'t str> {
-    let ends = before.get("outcome").is_some() && facts(before).count() == 1;
-    facts(step).find(|fact| ends && facts(before).any(|other| other == opposite(fact)))
+/// Facts that stay as they are while a row runs.
+fn lasts(fact: &str) -> bool {
+    let plain = fact.strip_prefix('!').unwrap_or(fact);
+    let fixed = Fact::NAMES
+        .iter()
+        .find(|(name, _)| *name == plain)
+        .map(|(_, fact)| *fact);
+    match fixed.or_else(|| CallKind::parse(plain).map(Fact::Can)) {
+        Some(fact) => matches!(fact, Fact::Can(_) | Fact::OneSelf | Fact::OfflineMessages),
+        None => true,
+    }
+}
+
+/// Steps of which only one runs, whatever the other does.
+fn never_both(step: &Tree, next: &Tree) -> bool {
+    facts(step).any(|fact| lasts(fact) && facts(next).any(|other| other == opposite(fact)))
+}
+
+/// The fact of a step that holds in any case, since a step before ends the row without it.
+fn settled<'t>(before: &[Tree], step: &'t Tree) -> Option<&'t str> {
+    let ends = |at: usize, fact: &str| {
+        let step = &before[at];
+        let alone = step.get("outcome").is_some() && facts(step).eq([&*opposite(fact)]);
+        alone && (lasts(fact) || at + 1 == before.len())
+    };
+    facts(step).find(|fact| (0..before.len()).any(|at| ends(at, fact)))
 }
 
 /// True when the first result that an answer may be is that of the last step: `first` and `done` are then the same.

@@ -141,20 +141,26 @@ impl<'t> Walk<'t> {
     }
 
     fn note(&mut self, edit: Edit, what: &str) {
-        let mut place = String::new();
-        for seg in &self.path {
-            match seg {
-                Seg::Key(name) if place.is_empty() => place.push_str(&key(name)),
-                Seg::Key(name) => place.push_str(&format!(".{}", key(name))),
-                Seg::At(at) => place.push_str(&format!("[{at}]")),
-            }
-        }
+        let name = format!("{}: {what}", place(&self.path));
         self.changes.push(Change {
             path: self.path.clone(),
             edit,
-            name: format!("{place}: {what}"),
+            name,
         });
     }
+}
+
+/// A place as text: `do[1].args.calleeId`.
+pub fn place(path: &[Seg]) -> String {
+    let mut place = String::new();
+    for seg in path {
+        match seg {
+            Seg::Key(name) if place.is_empty() => place.push_str(&key(name)),
+            Seg::Key(name) => place.push_str(&format!(".{}", key(name))),
+            Seg::At(at) => place.push_str(&format!("[{at}]")),
+        }
+    }
+    place
 }
 
 fn shown(tree: &Tree) -> String {
