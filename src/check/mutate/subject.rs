@@ -136,20 +136,11 @@ fn leading_to(name: &str, rows: &[&Tree]) -> Vec<String> {
     found
 }
 
-fn names(tree: &Tree, name: &str) -> bool {
-    match tree {
-        Tree::Text(text) => text == name,
-        Tree::Plain(_) => false,
-        Tree::List(items) => items.iter().any(|item| names(item, name)),
-        Tree::Table(entries) => entries
-            .iter()
-            .any(|(key, entry)| matches!(&**key, "row" | "fail" | "do" | "outcome") && names_in(key, entry, name)),
-    }
-}
-
-fn names_in(key: &str, tree: &Tree, name: &str) -> bool {
-    match (key, tree) {
-        ("outcome", Tree::Table(entries)) => entries.iter().any(|(_, entry)| names(entry, name)),
-        _ => names(tree, name),
-    }
+/// True when a row fails, runs or ends by that name.
+fn names(row: &Tree, name: &str) -> bool {
+    let steps = row.get("do").into_iter().flat_map(Tree::items);
+    let outcomes = row.get("outcome").into_iter().flat_map(Tree::entries);
+    let parts = steps.chain(outcomes.map(|(_, outcome)| outcome)).chain([row]);
+    let mut named = parts.flat_map(|part| [part.get("row"), part.get("fail")]).flatten();
+    named.any(|tree| tree.text() == Some(name))
 }
