@@ -138,7 +138,17 @@ impl Book {
         }
         let (slots, mut args) = fill(call, given)?;
         let function_ref = &self.wire.functions[function];
-        args.extend(function_ref.when.iter().chain(&function_ref.constants).cloned());
+        // What the SDK itself puts somewhere stays, unless the app says something else.
+        let said = |name: &Text| {
+            let arg = call.args.iter().find(|arg| arg.wire.as_ref() == Some(name));
+            arg.is_some_and(|arg| given.iter().any(|(known, _)| *known == arg.name))
+        };
+        for (name, value) in function_ref.when.iter().chain(&function_ref.constants) {
+            if !said(name) {
+                args.retain(|(known, _)| known != name);
+                args.push((name.clone(), value.clone()));
+            }
+        }
         Ok(Built { function, slots, args })
     }
 

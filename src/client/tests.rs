@@ -215,7 +215,13 @@ fn every_call_of_the_tables_has_help_and_a_frame() {
     let carried: Vec<_> = send.args.iter().map(|arg| (&*arg.name, arg.carried)).collect();
     assert_eq!(
         carried,
-        [("account", true), ("uid", false), ("msg", true), ("msgID", false)]
+        [
+            ("account", true),
+            ("uid", false),
+            ("msg", true),
+            ("msgID", false),
+            ("ttl", true)
+        ]
     );
     assert_eq!(book().logout().map(|name| &**name), Some("logout"));
 }

@@ -15,7 +15,8 @@ const MAX_OWN: usize = 256;
 /// What a session knows of its channel's attributes.
 #[derive(Clone, Debug, Default)]
 pub struct Attrs {
-    seen: Vec<(Text, u64)>,
+    /// Name, value, time: RTM's clock may give two writes one time.
+    seen: Vec<(Text, Text, u64)>,
     own: Vec<Own>,
 }
 
@@ -43,7 +44,7 @@ impl Attrs {
     pub fn known(list: &Value) -> Self {
         let list = listed(list);
         Self {
-            seen: list.into_iter().map(|(key, attr)| (key, attr.last_update_ts)).collect(),
+            seen: seen(&list),
             own: Vec::new(),
         }
     }
@@ -53,8 +54,10 @@ impl Attrs {
         let list = &shown(list);
         let mut changes = Vec::new();
         for (key, attr) in list {
-            let before = self.seen.iter().find(|(seen, _)| seen == key);
-            if before.is_some_and(|(_, ts)| *ts == attr.last_update_ts) {
+            let is_known = |(name, value, ts): &(Text, Text, u64)| {
+                name == key && *ts == attr.last_update_ts && *value == attr.value
+            };
+            if self.seen.iter().any(is_known) {
                 continue;
             }
             let own = Own::Set(key.clone(), attr.value.clone());
@@ -67,14 +70,11 @@ impl Attrs {
         let gone: Vec<Text> = self
             .seen
             .iter()
-            .map(|(key, _)| key.clone())
+            .map(|(key, ..)| key.clone())
             .filter(|key| !list.iter().any(|(k, _)| k == key))
             .collect();
         changes.extend(self.gone(&gone, list.is_empty()));
-        self.seen = list
-            .iter()
-            .map(|(key, attr)| (key.clone(), attr.last_update_ts))
-            .collect();
+        self.seen = seen(list);
         changes
     }
 
@@ -108,6 +108,11 @@ impl Attrs {
 /// A list as RTM gives it, under the names that Signaling shows.
 pub(in crate::bridge) fn listed(list: &Value) -> Vec<(Text, ChannelAttribute)> {
     shown(&Vec::<(Text, ChannelAttribute)>::from_value(list).unwrap_or_default())
+}
+
+fn seen(list: &[(Text, ChannelAttribute)]) -> Vec<(Text, Text, u64)> {
+    let entry = |(key, attr): &(Text, ChannelAttribute)| (key.clone(), attr.value.clone(), attr.last_update_ts);
+    list.iter().map(entry).collect()
 }
 
 fn plain(entries: &[(Text, Text)]) -> Vec<(Text, Text)> {

@@ -116,7 +116,7 @@ impl Session {
             self.send_aside(
                 RtmCall::LocalInvitationCancel {
                     invitation: earlier,
-                    content: None,
+                    content: Some("".into()),
                 },
                 step,
             );

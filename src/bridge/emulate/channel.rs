@@ -158,6 +158,7 @@ impl Session {
         for event in held {
             self.rtm_event(event, step);
         }
+        self.publish_count(step);
     }
 
     /// True when the event is kept for later.

@@ -49,7 +49,9 @@ fn part(part: &WirePart, value: Value) -> Value {
         }
         WirePart::After(prefix) => {
             let text = value.into_text();
-            text.strip_prefix(&**prefix).map_or(Value::Null, Value::text)
+            text.strip_prefix(&**prefix)
+                .filter(|rest| !rest.is_empty())
+                .map_or(Value::Null, Value::text)
         }
     }
 }

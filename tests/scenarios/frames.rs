@@ -1,0 +1,175 @@
+//! Whatever a client sends: nobody panics, nobody else is moved, every call has one answer.
+
+use proptest::prelude::*;
+use sigbridge::bridge::SessionLimits;
+
+use crate::sim::seen::Seen;
+use crate::sim::{Config, Sim};
+use crate::tables;
+
+fn world() -> Sim {
+    let limits = SessionLimits {
+        messages_per_second: 5,
+        ..SessionLimits::default()
+    };
+    let mut sim = Sim::new(
+        tables(),
+        Config {
+            limits,
+            ..Config::default()
+        },
+    );
+    for name in ["mallory", "alice", "bob"] {
+        sim.login(name);
+    }
+    for name in ["alice", "bob"] {
+        sim.client(name).documented("channelJoin", &["room"]).expect("a call");
+        sim.settle();
+    }
+    sim.pass(std::time::Duration::from_secs(10));
+    sim.take_seen();
+    sim
+}
+
+/// Texts that frames are made of.
+const WORDS: &[&str] = &[
+    "login", "call2", "ping", "set_flag", "line", "room", "alice", "ok", "", "\u{e000}",
+];
+
+/// JSON of any form, with a taste for what frames are made of.
+fn json() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        Just("null".to_owned()),
+        any::<bool>().prop_map(|b| b.to_string()),
+        any::<i64>().prop_map(|n| n.to_string()),
+        any::<f64>()
+            .prop_filter("JSON has no other numbers", |x| x.is_finite())
+            .prop_map(|x| format!("{x:e}")),
+        proptest::sample::select(WORDS).prop_map(|word| serde_json::Value::from(word).to_string()),
+        any::<String>().prop_map(|text| serde_json::Value::from(text).to_string()),
+    ];
+    leaf.prop_recursive(4, 32, 6, |inner| {
+        let key = proptest::sample::select(&["line", "name", "peer", "content", "extra", "account", "channel"][..]);
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(","))),
+            proptest::collection::vec((key, inner), 0..4).prop_map(|entries| {
+                let entries: Vec<String> = entries
+                    .iter()
+                    .map(|(key, value)| format!("\"{key}\":{value}"))
+                    .collect();
+                format!("{{{}}}", entries.join(","))
+            }),
+        ]
+    })
+}
+
+/// A call of a real function with any arguments; `LINE` becomes the caller's line.
+fn call() -> impl Strategy<Value = (String, Vec<(String, String)>)> {
+    let wire = tables().wire("web").expect("a web wire").clone();
+    let functions: Vec<String> = wire
+        .functions
+        .iter()
+        .map(|function| function.name.to_string())
+        .collect();
+    let key = proptest::sample::select(
+        &[
+            "name",
+            "peer",
+            "content",
+            "extra",
+            "account",
+            "channel",
+            "channelName",
+            "msg",
+            "value",
+            "force",
+            "max",
+            "ver_clear",
+        ][..],
+    );
+    let value = prop_oneof![
+        json(),
+        proptest::sample::select(&["\"alice\"", "\"bob\"", "\"room\"", "\"nobody\"", "true", "30"][..])
+            .prop_map(str::to_owned)
+    ];
+    let entry = (key.prop_map(str::to_owned), value);
+    (
+        proptest::sample::select(functions),
+        proptest::collection::vec(entry, 0..5),
+    )
+}
+
+/// What the frame of somebody else may lead to for Alice: what a user may do to another.
+fn is_moved(seen: &Seen) -> bool {
+    let allowed = ["onMessage", "onInvite", "onChannelUser", "onChannelAttr"];
+    let word = seen.words.first().map_or("", String::as_str);
+    seen.who != "mallory" && !allowed.iter().any(|name| word.starts_with(name))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn any_text_moves_nobody(texts in proptest::collection::vec(prop_oneof![any::<String>(), json()], 1..6)) {
+        let mut sim = world();
+        for text in &texts {
+            sim.client("mallory").raw_frame(text);
+            sim.settle();
+        }
+        let seen = sim.take_seen();
+        prop_assert!(seen.iter().all(|seen| seen.who == "mallory"), "{seen:?}");
+        speaks(&mut sim)?;
+    }
+
+    #[test]
+    fn every_call_has_one_answer(calls in proptest::collection::vec(call(), 1..12)) {
+        let mut sim = world();
+        for (at, (function, args)) in calls.iter().enumerate() {
+            let line = sim.client("mallory").line.clone();
+            let args = args.iter().map(|(key, value)| format!(",\"{key}\":{value}")).collect::<String>();
+            let id = 1000 + at;
+            let frame = format!("[\"call2\",[\"{function}\",{id},{{\"line\":\"{line}\"{args}}}]]");
+            sim.client("mallory").raw_frame(&frame);
+            sim.settle();
+        }
+        sim.pass(std::time::Duration::from_secs(70));
+        let seen = sim.take_seen();
+        let fault = seen.iter().find(|seen| seen.words.first().is_some_and(|word| word == "FAULT"));
+        prop_assert!(fault.is_none(), "{fault:?}");
+        let moved = seen.iter().find(|seen| is_moved(seen));
+        prop_assert!(moved.is_none(), "{moved:?}");
+        let mut ids: Vec<usize> = seen
+            .iter()
+            .filter(|seen| seen.who == "mallory" && seen.words[0] == "reply")
+            .map(|seen| seen.words[1].parse().unwrap())
+            .collect();
+        ids.sort_unstable();
+        // A logout ends the session; what comes behind it reaches nobody.
+        let end = calls.iter().position(|(function, _)| function == "user_logout").map_or(calls.len(), |at| at + 1);
+        prop_assert_eq!(ids, (1000..1000 + end).collect::<Vec<_>>());
+        speaks(&mut sim)?;
+    }
+}
+
+/// Alice and Bob are as they were.
+fn speaks(sim: &mut Sim) -> Result<(), TestCaseError> {
+    sim.client("alice")
+        .documented("messageChannelSend", &["room", "still here"])
+        .expect("a call");
+    sim.settle();
+    let seen = sim.take_seen();
+    let heard: Vec<&str> = seen
+        .iter()
+        .filter(|seen| seen.who != "mallory")
+        .map(|seen| &*seen.words[0])
+        .collect();
+    prop_assert_eq!(
+        heard,
+        [
+            "onMessageSendSuccess",
+            "onMessageChannelReceive",
+            "onMessageChannelReceive"
+        ]
+    );
+    Ok(())
+}

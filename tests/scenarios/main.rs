@@ -1,0 +1,86 @@
+//! Scenarios: what people see of each other through the bridge, as text files (`README.md` says how they are written).
+
+mod frames;
+mod lines;
+mod script;
+mod sim;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use sigbridge::mapping::Tables;
+
+use script::Scenario;
+
+/// Where the scenarios are.
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios")
+}
+
+/// The built-in tables, compiled once.
+fn tables() -> Arc<Tables> {
+    static TABLES: OnceLock<Arc<Tables>> = OnceLock::new();
+    let compile = || Arc::new(Tables::built_in().unwrap_or_else(|diags| panic!("{}", diags.render(false))));
+    TABLES.get_or_init(compile).clone()
+}
+
+/// The scenario files of a directory, by name; none where there is no such directory.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "txt"));
+    files.sort();
+    files
+}
+
+/// The name of a scenario: its file's.
+fn name(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn read(path: &Path) -> Result<Scenario, (usize, String)> {
+    Scenario::read(&std::fs::read_to_string(path).expect("readable"))
+}
+
+fn check(path: &Path) -> Result<(), String> {
+    let result = read(path).and_then(|scenario| scenario.run(&tables()));
+    let shown = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap_or(path).display();
+    result.map_err(|(line, why)| format!("{shown}:{line}: {why}"))
+}
+
+#[test]
+fn scenarios() {
+    let files = files(&directory());
+    let failures: Vec<String> = files.iter().filter_map(|path| check(path).err()).collect();
+    let (failed, all) = (failures.len(), files.len());
+    assert!(
+        failures.is_empty(),
+        "{}\n{failed} of {all} scenarios fail",
+        failures.join("\n")
+    );
+    assert!(all > 100, "where are the scenarios?");
+}
+
+/// What is not built yet fails, for a reason that somebody wrote down; what passes meanwhile is no longer later.
+#[test]
+fn later_scenarios_fail_as_expected() {
+    let list = std::fs::read_to_string(directory().join("expected-failures.toml")).expect("readable");
+    let reasons: BTreeMap<String, String> = toml::from_str(&list).expect("names and reasons");
+    let files = files(&directory().join("later"));
+    let mut wrong = Vec::new();
+    for path in &files {
+        let name = name(path);
+        match (reasons.get(&name), check(path)) {
+            (Some(_), Err(why)) => println!("{why}"),
+            (_, Ok(())) => wrong.push(format!("later/{name} passes: move it up, and its line out of the list")),
+            (None, Err(why)) => wrong.push(format!("no reason in expected-failures.toml: {why}")),
+        }
+    }
+    let names: Vec<String> = files.iter().map(|path| name(path)).collect();
+    let gone = reasons.keys().filter(|listed| !names.contains(listed));
+    wrong.extend(gone.map(|listed| format!("expected-failures.toml: no scenario later/{listed}")));
+    let empty = reasons.iter().filter(|(_, reason)| reason.trim().is_empty());
+    wrong.extend(empty.map(|(name, _)| format!("expected-failures.toml: {name} has no reason")));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -1,0 +1,202 @@
+//! What scenarios make happen.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use sigbridge::bridge::SessionLimits;
+use sigbridge::ident::{Account, AppId, TokenPolicy, token};
+use sigbridge::rtm::CallKind;
+use sigbridge::upstream::embedded::WorldConfig;
+
+use crate::sim::{Config, Sim, VID};
+
+use super::{split, times};
+
+/// Enough for every rate and every count to be as if nothing had happened.
+const SOME_TIME: Duration = Duration::from_secs(10);
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            limits: SessionLimits::default(),
+            world: WorldConfig::default(),
+            policy: TokenPolicy::default(),
+            lacks: Vec::new(),
+        }
+    }
+}
+
+/// `set key value`.
+pub fn set(config: &mut Config, line: &str) -> Result<(), String> {
+    let words = split(line)?;
+    let [_, key, value] = &words[..] else {
+        return Err("set key value".into());
+    };
+    let bad = |_| format!("{key} = {value}");
+    let limits = &mut config.limits;
+    match &**key {
+        "grace" => limits.grace = duration(value)?,
+        "rejoin" => limits.rejoin = duration(value)?,
+        "invite" => limits.invite = duration(value)?,
+        "mailbox" => limits.mailbox = value.parse().map_err(bad)?,
+        "mailbox-ttl" => limits.mailbox_ttl = duration(value)?,
+        "messages-per-second" => limits.messages_per_second = value.parse().map_err(bad)?,
+        "over-rate" => limits.discard_over_rate = value == "discard",
+        "rate-scale" => config.world.rate_scale = value.parse().map_err(bad)?,
+        "offline-messages" => config.world.offline_messages = value == "on",
+        "certificate" => config.policy.certificate = Some(SecretString::from(&**value)),
+        "no-token" => config.policy.allow_no_token = value == "allowed",
+        "app" => config.policy.app_id = AppId::new(&**value).ok(),
+        "lacks" => config
+            .lacks
+            .push(CallKind::parse(value).ok_or_else(|| format!("RTM has no call {value}"))?),
+        _ => return Err(format!("nothing is called {key}")),
+    }
+    Ok(())
+}
+
+/// One action.
+pub fn act(sim: &mut Sim, line: &str) -> Result<(), String> {
+    let (count, line) = times(line);
+    for _ in 0..count {
+        let line = expand(sim, line)?;
+        let words = split(&line)?;
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match &words[..] {
+            ["given", who @ ..] => given(sim, who)?,
+            ["after", time] => sim.pass(duration(time)?),
+            ["drop", name] => sim.drop_socket(name),
+            ["back" | "twin", name] => sim.login(name),
+            ["link", name, "up"] => sim.link(name, true)?,
+            ["link", name, "down"] => sim.link(name, false)?,
+            ["upstream", "up"] => sim.upstream(true),
+            ["upstream", "down"] => sim.upstream(false),
+            ["crowd", from, to, call @ ..] => crowd(sim, from, to, call)?,
+            ["rtm", name, call @ ..] => {
+                let name = name.strip_suffix(':').ok_or("rtm name: call")?;
+                let call: Vec<String> = call.iter().map(|word| (*word).into()).collect();
+                sim.native_call(name, &call)?;
+            }
+            [name, call @ ..] => {
+                let name = name.strip_suffix(':').ok_or("name: call")?;
+                legacy(sim, name, call)?;
+            }
+            [] => {}
+        }
+    }
+    Ok(())
+}
+
+/// `given room: alice rtm:carol`: who is there, some time ago; how they came, nobody looks at. Without a channel they are
+/// logged in only.
+fn given(sim: &mut Sim, who: &[&str]) -> Result<(), String> {
+    let channel = who.first().and_then(|first| first.strip_suffix(':'));
+    for name in &who[usize::from(channel.is_some())..] {
+        match name.strip_prefix("rtm:") {
+            Some(native) => {
+                sim.native_call(native, &["login".into()])?;
+                if let Some(channel) = channel {
+                    sim.native_call(native, &["join".into(), channel.into()])?;
+                }
+            }
+            None => {
+                legacy(sim, name, &["login"])?;
+                if let Some(channel) = channel {
+                    legacy(sim, name, &["channelJoin", channel])?;
+                }
+            }
+        }
+    }
+    sim.pass(SOME_TIME);
+    let faults = sim
+        .take_seen()
+        .into_iter()
+        .find(|seen| seen.words.first().is_some_and(|word| word == "FAULT"));
+    faults.map_or(Ok(()), |fault| Err(fault.to_string()))
+}
+
+/// What a legacy app calls.
+fn legacy(sim: &mut Sim, name: &str, call: &[&str]) -> Result<(), String> {
+    match call {
+        ["login", who @ ..] => {
+            let client = sim.client(name);
+            if let [account, ..] = who {
+                client.account = (*account).into();
+            }
+            if let [_, token] = who {
+                client.token = (*token).into();
+            }
+            sim.login(name);
+            return Ok(());
+        }
+        ["getStatus"] => sim.client(name).get_status(),
+        ["frame", frame] => sim.client(name).raw_frame(frame),
+        ["invoke", function, args] => sim.client(name).invoke(function, args)?,
+        [call, args @ ..] => sim.client(name).documented(call, args)?,
+        [] => return Err("a call".into()),
+    }
+    sim.settle();
+    Ok(())
+}
+
+/// Users that nobody looks at: `crowd 1 520 join room`.
+fn crowd(sim: &mut Sim, from: &str, to: &str, call: &[&str]) -> Result<(), String> {
+    let number = |text: &str| text.parse::<usize>().map_err(|e| e.to_string());
+    for user in number(from)?..=number(to)? {
+        let name = format!("user{user}");
+        let call: Vec<String> = call.iter().map(|word| (*word).into()).collect();
+        if !sim.natives.contains_key(&name) {
+            sim.native(&name, true);
+            sim.native_call(&name, &["login".into()])?;
+        }
+        sim.native_call(&name, &call)?;
+    }
+    Ok(())
+}
+
+/// Fills in `uid(account)`, `token(account,seconds,certificate)`, `line(client)`.
+pub fn expand(sim: &Sim, line: &str) -> Result<String, String> {
+    let mut out = String::new();
+    let mut rest = line;
+    while let Some((at, name)) = ["uid(", "token(", "line("]
+        .iter()
+        .filter_map(|n| Some((rest.find(n)?, *n)))
+        .min()
+    {
+        let (before, after) = rest.split_at(at);
+        let (args, after) = after[name.len()..].split_once(')').ok_or("a `(` without its end")?;
+        out.push_str(before);
+        let args: Vec<&str> = args.split(',').collect();
+        out.push_str(&match (name, &args[..]) {
+            ("uid(", [account]) => sim.uid(account).to_string(),
+            ("line(", [client]) => sim.clients.get(*client).map_or_else(String::new, |c| c.line.clone()),
+            ("token(", [account, seconds, certificate]) => {
+                let seconds: i64 = seconds.parse().map_err(|_| "seconds")?;
+                let expires = sim.now.as_secs().saturating_add_signed(seconds);
+                let (account, vid) = (Account::new(*account), AppId::new(VID));
+                let (Ok(account), Ok(vid)) = (account, vid) else {
+                    return Err("a token".into());
+                };
+                token::mint(&account, &vid, &SecretString::from(*certificate), expires)
+            }
+            _ => return Err(format!("{name}…) has other arguments")),
+        });
+        rest = after;
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .ok_or("a unit: ms, s, min, h")?;
+    let number: u64 = text[..end].parse().map_err(|_| format!("{text} is no time"))?;
+    match &text[end..] {
+        "ms" => Ok(Duration::from_millis(number)),
+        "s" => Ok(Duration::from_secs(number)),
+        "min" => Ok(Duration::from_secs(number * 60)),
+        "h" => Ok(Duration::from_secs(number * 3600)),
+        unit => Err(format!("no unit: {unit}")),
+    }
+}

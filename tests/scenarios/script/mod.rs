@@ -1,0 +1,131 @@
+//! Scenarios as text (`tests/scenarios/README.md` says how they are written).
+
+mod actions;
+mod words;
+
+use std::sync::Arc;
+
+use sigbridge::mapping::Tables;
+
+use crate::sim::seen::Seen;
+use crate::sim::{Config, Sim};
+
+pub use words::split;
+
+/// A scenario, read but not run.
+#[derive(Debug)]
+pub struct Scenario {
+    /// What it is about: its first comment.
+    pub title: String,
+    blocks: Vec<Block>,
+}
+
+/// An action and everything that anybody sees of it.
+#[derive(Debug)]
+struct Block {
+    line: usize,
+    action: String,
+    expected: Vec<(usize, String)>,
+}
+
+impl Scenario {
+    /// Reads a scenario.
+    ///
+    /// # Errors
+    /// The line, and what is wrong with it.
+    pub fn read(text: &str) -> Result<Self, (usize, String)> {
+        let mut title = None;
+        let mut blocks: Vec<Block> = Vec::new();
+        for (number, line) in (1..).zip(text.lines().map(str::trim)) {
+            if let Some(comment) = line.strip_prefix('#') {
+                title.get_or_insert_with(|| comment.trim().to_owned());
+            } else if is_expected(line) {
+                let block = blocks.last_mut().ok_or((number, "nothing happened yet".to_owned()))?;
+                block.expected.push((number, line.into()));
+            } else if !line.is_empty() {
+                blocks.push(Block {
+                    line: number,
+                    action: line.into(),
+                    expected: Vec::new(),
+                });
+            }
+        }
+        let title = title.ok_or((1, "the first line is `# title`".to_owned()))?;
+        Ok(Self { title, blocks })
+    }
+
+    /// Runs it: the first line that is not met, and why.
+    ///
+    /// # Errors
+    /// The first line that is not met, and why.
+    pub fn run(&self, tables: &Arc<Tables>) -> Result<(), (usize, String)> {
+        let mut config = Config::default();
+        let settings = self
+            .blocks
+            .iter()
+            .take_while(|block| block.action.starts_with("set "))
+            .count();
+        for block in &self.blocks[..settings] {
+            actions::set(&mut config, &block.action).map_err(|why| (block.line, why))?;
+        }
+        let mut sim = Sim::new(tables.clone(), config);
+        for block in &self.blocks[settings..] {
+            actions::act(&mut sim, &block.action).map_err(|why| (block.line, why))?;
+            block.check(&mut sim)?;
+        }
+        Ok(())
+    }
+}
+
+impl Block {
+    /// Everybody saw what is expected, each in this order; who of two saw something first, nobody can tell.
+    fn check(&self, sim: &mut Sim) -> Result<(), (usize, String)> {
+        let mut seen = sim.take_seen();
+        for (line, text) in &self.expected {
+            for _ in 0..times(text).0 {
+                let expected = expectation(sim, times(text).1).map_err(|why| (*line, why))?;
+                let next = seen.iter().position(|seen| seen.who == expected.who);
+                match next.map(|at| seen.remove(at)) {
+                    Some(got) if got.is(&expected) => {}
+                    Some(got) => return Err((*line, format!("expected {expected}\n     saw {got}"))),
+                    None => {
+                        return Err((
+                            *line,
+                            format!("expected {expected}\n     saw nothing more{}", others(&seen)),
+                        ));
+                    }
+                }
+            }
+        }
+        match seen.first() {
+            None => Ok(()),
+            Some(_) => Err((self.line, format!("nothing expects{}", others(&seen)))),
+        }
+    }
+}
+
+fn others(seen: &[Seen]) -> String {
+    seen.iter().take(12).map(|seen| format!("\n         {seen}")).collect()
+}
+
+fn is_expected(line: &str) -> bool {
+    let line = times(line).1;
+    line.starts_with("> ") || line.starts_with("note ") || line.starts_with("dropped ")
+}
+
+/// `60x …`: how often, and what.
+pub(crate) fn times(line: &str) -> (usize, &str) {
+    let counted = line
+        .split_once("x ")
+        .and_then(|(count, rest)| Some((count.parse().ok()?, rest)));
+    counted.unwrap_or((1, line))
+}
+
+fn expectation(sim: &Sim, line: &str) -> Result<Seen, String> {
+    let words = split(&actions::expand(sim, line)?)?;
+    match &words[..] {
+        [sign, who, what @ ..] if sign == ">" && !what.is_empty() => Ok(Seen::new(who, what.to_vec())),
+        [kind, who, what @ ..] => Ok(Seen::new(who, [vec![kind.clone()], what.to_vec()].concat())),
+        _ => Err("who saw what?".into()),
+    }
+}

@@ -1,0 +1,89 @@
+//! The words of a scenario's line.
+//!
+//! Words are separated by spaces. `'…'` is text as it is, `"…"` is text as JSON writes it, and `*12` behind either
+//! repeats it. A word that begins with `{` or `[` is JSON up to its end, taken as text. Quotes and JSON may stand
+//! inside a word, behind what comes before them: `text="hi there"`.
+
+use sigbridge::value::Value;
+
+/// Splits a line.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn split(line: &str) -> Result<Vec<String>, String> {
+    let mut words = Vec::new();
+    let mut rest = line.trim_start();
+    while !rest.is_empty() {
+        let (word, after) = word(rest)?;
+        words.push(word);
+        rest = after.trim_start();
+    }
+    Ok(words)
+}
+
+fn word(mut rest: &str) -> Result<(String, &str), String> {
+    let mut word = String::new();
+    while let Some(c) = rest.chars().next().filter(|c| !c.is_whitespace()) {
+        match c {
+            '\'' => {
+                let (text, after) = rest[1..].split_once('\'').ok_or("a quote without its end")?;
+                rest = repeated(text, after, &mut word)?;
+            }
+            '"' => {
+                let (text, after) = json(rest)?;
+                rest = repeated(&text.into_text(), after, &mut word)?;
+            }
+            '{' | '[' => {
+                let (_, after) = json(rest)?;
+                word.push_str(&rest[..rest.len() - after.len()]);
+                rest = after;
+            }
+            c => {
+                word.push(c);
+                rest = &rest[c.len_utf8()..];
+            }
+        }
+    }
+    Ok((word, rest))
+}
+
+/// Takes `*n` behind a quoted text.
+fn repeated<'r>(text: &str, after: &'r str, word: &mut String) -> Result<&'r str, String> {
+    let Some(digits) = after.strip_prefix('*') else {
+        word.push_str(text);
+        return Ok(after);
+    };
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    let times: usize = digits[..end].parse().map_err(|_| "a number behind `*`")?;
+    word.push_str(&text.repeat(times));
+    Ok(&digits[end..])
+}
+
+/// The JSON value that a text begins with, and what follows it.
+fn json(text: &str) -> Result<(Value, &str), String> {
+    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    match stream.next() {
+        Some(Ok(value)) => Ok((value, &text[stream.byte_offset()..])),
+        _ => Err(format!("no JSON: {text}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_quotes_and_json() {
+        let check = |line: &str, expected: &[&str]| assert_eq!(split(line).unwrap(), expected, "{line}");
+        check("a  bc d", &["a", "bc", "d"]);
+        check("'a b' \"c\\\" d\" ''", &["a b", "c\" d", ""]);
+        check(
+            "{\"a\": [1, 2]} x={\"b\":\"'\"}",
+            &["{\"a\": [1, 2]}", "x={\"b\":\"'\"}"],
+        );
+        check("'ab'*3 text=\"x y\" 'z'*0", &["ababab", "text=x y", ""]);
+        for line in ["'a", "\"a", "{a}", "'a'*x"] {
+            assert!(split(line).is_err(), "{line}");
+        }
+    }
+}

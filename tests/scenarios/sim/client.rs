@@ -1,0 +1,238 @@
+//! A legacy Web client: what an unmodified SDK of the 1.4 line does with frames, told in documented names.
+//!
+//! It knows the wire from the tables, inverted: a call by its documented name becomes the frame of the function that
+//! carries it, a frame becomes the event that the table makes it of. Besides, it is strict where some build is: replies
+//! without a call, versions with gaps and content without its keys are faults, and a fault fails a scenario.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sigbridge::bridge::SocketId;
+use sigbridge::mapping::Tables;
+use sigbridge::mapping::wire::{Local, Target, Wire};
+use sigbridge::time::Time;
+use sigbridge::value::Value;
+
+use super::names::VID;
+use super::seen::Seen;
+
+/// A client acknowledges this long after a delivery.
+const ACKNOWLEDGE: Duration = Duration::from_secs(1);
+/// It asks for news this often.
+const IDLE: Duration = Duration::from_secs(60);
+/// Where the SDK acknowledges a call that it shows.
+const RINGING: (&str, &str) = ("voip_invite", "voip_invite_ack");
+
+/// A client.
+pub struct Client {
+    pub name: String,
+    pub account: String,
+    pub token: String,
+    pub socket: Option<SocketId>,
+    /// 0 not logged in, 1 on the way, 2 logged in, 3 lost.
+    pub status: u8,
+    pub next_poll: Option<Time>,
+    pub line: String,
+    pub(super) tables: Arc<Tables>,
+    pub(super) wire: Arc<Wire>,
+    pub(super) now: Time,
+    pub(super) seen: Vec<Seen>,
+    /// Frames to be sent.
+    pub(super) out: Vec<String>,
+    pub(super) pending: BTreeMap<i64, Pending>,
+    pub(super) channel_msgid: i64,
+    sequence: i64,
+    counter: i64,
+}
+
+/// A call that is not answered yet.
+pub(super) struct Pending {
+    /// The function; none for a frame that a scenario wrote itself.
+    pub function: Option<usize>,
+    /// Its name, where an app invoked it.
+    pub name: String,
+    pub invoked: bool,
+    /// The call's arguments by their documented names.
+    pub args: Vec<(String, Value)>,
+}
+
+impl Client {
+    /// A client that is not connected.
+    pub fn new(name: &str, tables: Arc<Tables>, wire: Arc<Wire>) -> Self {
+        Self {
+            name: name.into(),
+            account: name.into(),
+            token: "_no_need_token".into(),
+            socket: None,
+            status: 0,
+            next_poll: None,
+            line: String::new(),
+            tables,
+            wire,
+            now: Time::default(),
+            seen: Vec::new(),
+            out: Vec::new(),
+            pending: BTreeMap::new(),
+            channel_msgid: 0,
+            sequence: 0,
+            counter: 0,
+        }
+    }
+
+    /// What it has seen and what it sends, since the last time.
+    pub fn take(&mut self) -> (Vec<Seen>, Vec<String>) {
+        (std::mem::take(&mut self.seen), std::mem::take(&mut self.out))
+    }
+
+    pub(super) fn see<W: Into<String>>(&mut self, words: impl IntoIterator<Item = W>) {
+        self.seen.push(Seen::new(&self.name, words));
+    }
+
+    /// Something that no client could live with: a scenario cannot expect it.
+    pub(super) fn fault(&mut self, what: impl std::fmt::Display) {
+        self.see(["FAULT".to_owned(), what.to_string()]);
+    }
+
+    /// Logs in on a new socket.
+    pub fn login(&mut self, socket: SocketId) {
+        self.socket = Some(socket);
+        self.status = 1;
+        (self.sequence, self.counter, self.channel_msgid) = (0, 0, 0);
+        self.pending.clear();
+        self.next_poll = None;
+        let wire = self.wire.clone();
+        let given = [("appId", VID), ("account", &*self.account), ("token", &*self.token)];
+        let args: Vec<(String, Value)> = given.iter().map(|(k, v)| ((*k).into(), Value::text(*v))).collect();
+        let fields = super::invert::fields(&wire.login, &args);
+        self.out.push(format!("[\"login\",{}]", Value::Map(fields)));
+    }
+
+    /// Makes a call; its answer is awaited. `args` are by documented names.
+    pub(super) fn call(&mut self, function: usize, args: Vec<(String, Value)>, invoked: bool) {
+        let wire = self.wire.clone();
+        let fields = super::invert::fields(wire.function(function), &args);
+        let id = self.send_call(&wire.function(function).name.to_string(), fields);
+        let pending = Pending {
+            function: Some(function),
+            name: String::new(),
+            invoked,
+            args,
+        };
+        self.pending.insert(id, pending);
+    }
+
+    /// Sends a call frame with these wire arguments; the line goes with every call.
+    pub(super) fn send_call(&mut self, name: &str, mut fields: Vec<(Arc<str>, Value)>) -> i64 {
+        self.sequence += 1;
+        fields.push(("line".into(), Value::text(self.line.as_str())));
+        let frame = Value::List(vec![name.into(), self.sequence.into(), Value::Map(fields)]);
+        self.out.push(format!("[\"call2\",{frame}]"));
+        self.sequence
+    }
+
+    /// Fetches what waits and acknowledges what it has.
+    pub fn poll(&mut self, now: Time) {
+        self.next_poll = Some(now + IDLE);
+        let wire = self.wire.clone();
+        let mailbox = |target: &Target| matches!(target, Target::Local(Local::Mailbox));
+        let Some(at) = wire.functions.iter().position(|f| mailbox(&f.target)) else {
+            return;
+        };
+        let mut fields = super::invert::fields(&wire.functions[at], &[]);
+        for (name, value) in &mut fields {
+            if &**name == "ver_clear" {
+                *value = self.counter.into();
+            }
+        }
+        let id = self.send_call(&wire.functions[at].name.to_string(), fields);
+        let pending = Pending {
+            function: Some(at),
+            name: String::new(),
+            invoked: false,
+            args: Vec::new(),
+        };
+        self.pending.insert(id, pending);
+    }
+
+    /// Its socket is gone, by whoever's doing.
+    pub fn lost(&mut self, code: Option<u16>) {
+        self.socket = None;
+        if self.status != 0 {
+            self.status = 3;
+            self.see(
+                ["closed".to_owned()]
+                    .into_iter()
+                    .chain(code.map(|code| code.to_string())),
+            );
+        }
+        self.next_poll = None;
+    }
+
+    /// It closes its socket and is done.
+    pub(super) fn done(&mut self) {
+        self.status = 0;
+        self.socket = None;
+        self.next_poll = None;
+    }
+
+    /// Takes the lines of a poll.
+    pub(super) fn mailbox(&mut self, json: &Value) {
+        let int = |value: Option<&Value>| value.and_then(Value::as_int);
+        let Some(clear) = int(json.get("ver_clear")) else {
+            return self.fault("a mailbox without ver_clear");
+        };
+        if clear < self.counter {
+            self.fault(format!("ver_clear {clear} is behind {}", self.counter));
+        }
+        self.counter = clear;
+        for item in json.get("msgs").and_then(Value::as_list).unwrap_or_default().to_vec() {
+            let pair = item.as_list().unwrap_or_default();
+            match (int(pair.first()), pair.get(1).and_then(Value::as_text)) {
+                (Some(version), Some(line)) if version == self.counter + 1 => {
+                    self.counter = version;
+                    self.deliver(&line.clone());
+                }
+                _ => self.fault(format!("version {item} after {}", self.counter)),
+            }
+        }
+    }
+
+    /// A line that came at once: delivered when it is the next one, else a reason to poll.
+    pub(super) fn pushed(&mut self, version: i64, line: &str) {
+        if version == self.counter + 1 {
+            self.counter = version;
+            self.deliver(line);
+        } else {
+            self.poll(self.now);
+        }
+    }
+
+    fn deliver(&mut self, line: &str) {
+        let acknowledge = self.now + ACKNOWLEDGE;
+        self.next_poll = Some(self.next_poll.map_or(acknowledge, |at| at.min(acknowledge)));
+        let kind = self.line(line, None);
+        if kind.as_deref() == Some(RINGING.0) {
+            self.acknowledge_call(line);
+        }
+    }
+
+    fn acknowledge_call(&mut self, line: &str) {
+        let content = line.splitn(7, ' ').nth(6).and_then(|text| Value::from_json(text).ok());
+        let field = |name: &str| content.as_ref().and_then(|c| c.get(name).cloned()).unwrap_or_default();
+        let fields = vec![
+            ("channelName".into(), field("channel")),
+            ("peer".into(), field("peer")),
+            ("extra".into(), "".into()),
+        ];
+        let id = self.send_call(RINGING.1, fields);
+        let function = self.wire.find(RINGING.1, &Value::Null).map(|(at, _)| at);
+        let pending = Pending {
+            function,
+            name: String::new(),
+            invoked: false,
+            args: Vec::new(),
+        };
+        self.pending.insert(id, pending);
+    }
+}

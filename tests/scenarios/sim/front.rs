@@ -1,0 +1,127 @@
+//! Frames of clients on their way to a session, as the program's front reads them.
+
+use sigbridge::bridge::{CallRef, Input, LOGIN, SocketId};
+use sigbridge::front::web::MAX_FRAME_BYTES;
+use sigbridge::front::web::args::read_args;
+use sigbridge::front::web::decode::{ClientFrame, decode};
+use sigbridge::front::web::encode::{self, LineContext};
+use sigbridge::mapping::wire::{FailureForm, Function, Local, Target};
+use sigbridge::shell::verdict;
+use sigbridge::time::Time;
+use sigbridge::upstream::embedded::ClientId;
+use sigbridge::value::Value;
+
+use super::bridge::{Bridge, Deed};
+
+/// Most lines that one poll fetches.
+const MAX_LINES: i64 = 100;
+
+impl Bridge {
+    /// Takes a frame of a socket. `open` makes an RTM client for a session that begins.
+    pub fn frame(&mut self, now: Time, socket: SocketId, text: &str, open: &mut dyn FnMut() -> ClientId) {
+        if !self.sockets.contains_key(&socket) {
+            return;
+        }
+        if text.len() > MAX_FRAME_BYTES {
+            return self.bad(now, socket, 1009);
+        }
+        match decode(text) {
+            Err(_) => self.bad(now, socket, 1007),
+            Ok(ClientFrame::Login(fields)) => self.login_frame(now, socket, &fields, open),
+            Ok(ClientFrame::Call { function, id, args }) => self.call_frame(now, socket, &function, id, &args),
+            Ok(ClientFrame::Ping(value)) => self.send(socket, encode::frame("pong", &value)),
+            Ok(ClientFrame::SetFlag | ClientFrame::Unknown) => {}
+        }
+    }
+
+    fn bad(&mut self, now: Time, socket: SocketId, code: u16) {
+        self.deeds.push(Deed::Close(socket, Some(code)));
+        self.closed(now, socket);
+    }
+
+    fn send(&mut self, socket: SocketId, text: String) {
+        self.deeds.push(Deed::Frame(socket, text));
+    }
+
+    fn login_frame(&mut self, now: Time, id: SocketId, fields: &Value, open: &mut dyn FnMut() -> ClientId) {
+        let wire = self.wire.clone();
+        let Some(socket) = self.sockets.get_mut(&id).filter(|socket| !socket.logged_in) else {
+            return;
+        };
+        socket.logged_in = true;
+        let Target::Row(row) = &wire.login.target else { return };
+        let wire_name = |name: &str| row.args.iter().find(|a| &*a.name == name).and_then(|a| a.wire.clone());
+        let value = |name: &str| {
+            let field = wire_name(name).and_then(|wire| fields.get(&wire).cloned());
+            field.unwrap_or_default()
+        };
+        let token = value("token").into_text();
+        let call = CallRef {
+            socket: id,
+            id: 0,
+            function: LOGIN,
+        };
+        match verdict(&self.policy, &value("appId"), &value("account"), &token, now) {
+            Err(reason) => self.refuse_login(now, call, reason),
+            Ok(verdict) => {
+                let args = read_args(row, fields).unwrap_or_default();
+                let who = (verdict.account.text().clone(), token);
+                self.login(now, call, who, args, open);
+            }
+        }
+    }
+
+    fn call_frame(&mut self, now: Time, socket: SocketId, name: &str, id: i64, args: &Value) {
+        let wire = self.wire.clone();
+        let Some(session) = self.sockets.get(&socket).and_then(|socket| socket.session) else {
+            return self.send(socket, encode::plain_ret(FailureForm::Own, id, Err("not login")));
+        };
+        let Some((position, function)) = wire.find(name, args) else {
+            let reason = format!("unknown func {name}");
+            return self.send(socket, encode::plain_ret(FailureForm::Invoked, id, Err(&reason)));
+        };
+        let call = CallRef {
+            socket,
+            id,
+            function: position,
+        };
+        let line = args.get("line").and_then(Value::as_text);
+        if line.and_then(|line| self.line_key.verify(line).ok()) != Some(session) {
+            return self.refused(now, session, call, function, "wrong line");
+        }
+        match &function.target {
+            Target::Row(row) => match read_args(row, args) {
+                Ok(args) => {
+                    let row = row.row;
+                    self.step(now, session, Input::Call { call, row, args });
+                }
+                Err(reason) => self.refused(now, session, call, function, reason),
+            },
+            Target::Local(Local::Ok) => self.send(socket, encode::plain_ret(function.failure, id, Ok(()))),
+            Target::Local(Local::MailboxMsgid) => {
+                let context = LineContext {
+                    account: &"".into(),
+                    channel: None,
+                    now,
+                };
+                self.send(socket, encode::mailbox_ret(&wire, id, 0, &[], context));
+            }
+            Target::Local(Local::Mailbox) => {
+                let int = |name: &str| args.get(name).and_then(Value::as_int);
+                let ver_clear = u64::try_from(int("ver_clear").unwrap_or(0)).unwrap_or(0);
+                let max = usize::try_from(int("max").unwrap_or(30).clamp(1, MAX_LINES)).unwrap_or(1);
+                self.step(now, session, Input::Poll { call, ver_clear, max });
+            }
+        }
+    }
+
+    fn refused(&mut self, now: Time, session: u64, call: CallRef, function: &Function, reason: &str) {
+        match &function.target {
+            Target::Row(row) => {
+                let (row, reason) = (row.row, reason.into());
+                self.step(now, session, Input::Refused { call, row, reason });
+            }
+            Target::Local(_) => self.send(call.socket, encode::plain_ret(function.failure, call.id, Err(reason))),
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! A world in one thread: legacy clients, a sidecar, RTM-native users, one RTM, one clock that only a scenario moves.
+//!
+//! What the program's tasks, sockets and inboxes do is one queue here, first in, first out, so the same steps show the
+//! same things in the same order.
+
+mod bridge;
+mod calls;
+mod client;
+mod frames;
+mod front;
+pub mod invert;
+mod names;
+mod native;
+pub mod seen;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sigbridge::bridge::{Input, Names, SessionContext, SessionLimits, SocketId};
+use sigbridge::ident::TokenPolicy;
+use sigbridge::mapping::Tables;
+use sigbridge::rtm::{CallKind, RtmCall};
+use sigbridge::time::Time;
+use sigbridge::upstream::embedded::{ClientId, Output, World, WorldConfig};
+
+use bridge::{Bridge, Deed};
+use client::Client;
+use native::Native;
+use seen::Seen;
+
+pub use bridge::Socket;
+pub use names::VID;
+
+/// When every scenario begins: 2020-06-30 00:00:00 UTC.
+const START: Time = Time::from_millis(1_593_475_200_000);
+
+/// What a scenario may choose before it begins.
+pub struct Config {
+    pub limits: SessionLimits,
+    pub world: WorldConfig,
+    pub policy: TokenPolicy,
+    /// Calls that the upstream does not have.
+    pub lacks: Vec<CallKind>,
+}
+
+/// The world.
+pub struct Sim {
+    pub now: Time,
+    pub tables: Arc<Tables>,
+    pub clients: BTreeMap<String, Client>,
+    pub natives: BTreeMap<String, Native>,
+    native_names: BTreeMap<ClientId, String>,
+    pub bridge: Bridge,
+    world: World,
+    queue: VecDeque<Item>,
+    seen: Vec<Seen>,
+    next_socket: u64,
+}
+
+/// What is on its way.
+enum Item {
+    ToBridge(SocketId, String),
+    ToClient(SocketId, String),
+    Closed(SocketId, Option<u16>),
+    Output(Output),
+}
+
+impl Sim {
+    /// A world with nobody in it.
+    pub fn new(tables: Arc<Tables>, config: Config) -> Self {
+        let wire = tables.wire("web").expect("a web wire").clone();
+        let lacks = config.lacks;
+        let context = SessionContext {
+            tables: tables.clone(),
+            wire: Some(wire.clone()),
+            names: Arc::new(names::SimNames),
+            offline_messages: config.world.offline_messages,
+            can: Arc::new(move |kind| !lacks.contains(&kind)),
+            limits: config.limits,
+        };
+        Self {
+            now: START,
+            tables,
+            clients: BTreeMap::new(),
+            natives: BTreeMap::new(),
+            native_names: BTreeMap::new(),
+            bridge: Bridge::new(context, wire, config.policy),
+            world: World::new(config.world),
+            queue: VecDeque::new(),
+            seen: Vec::new(),
+            next_socket: 1,
+        }
+    }
+
+    /// Everything that was seen since the last time.
+    pub fn take_seen(&mut self) -> Vec<Seen> {
+        std::mem::take(&mut self.seen)
+    }
+
+    /// The number of an account.
+    pub fn uid(&self, account: &str) -> i64 {
+        names::SimNames.uid(&account.into())
+    }
+
+    /// The client of that name; it is made when it is first named.
+    pub fn client(&mut self, name: &str) -> &mut Client {
+        let (tables, wire) = (self.tables.clone(), self.bridge.wire.clone());
+        self.clients
+            .entry(name.into())
+            .or_insert_with(|| Client::new(name, tables, wire))
+    }
+
+    /// Logs a client in on a new socket, beside the one that it may have.
+    pub fn login(&mut self, name: &str) {
+        let socket = SocketId(self.next_socket);
+        self.next_socket += 1;
+        let connection = Socket {
+            peer: peer(name),
+            accepted: self.now,
+            logged_in: false,
+            session: None,
+        };
+        self.bridge.sockets.insert(socket, connection);
+        self.client(name).login(socket);
+        self.settle();
+    }
+
+    /// A client's socket is lost.
+    pub fn drop_socket(&mut self, name: &str) {
+        if let Some(socket) = self.client(name).socket {
+            self.bridge.closed(self.now, socket);
+            let client = self.client(name);
+            client.lost(None);
+            client.take();
+            self.settle();
+        }
+    }
+
+    /// The RTM-native user of that name; made when first named.
+    pub fn native(&mut self, name: &str, blind: bool) -> &mut Native {
+        if !self.natives.contains_key(name) {
+            let client = self.world.open();
+            self.native_names.insert(client, name.into());
+            self.natives.insert(name.into(), Native::new(name, client, blind));
+        }
+        self.natives.get_mut(name).expect("just made")
+    }
+
+    /// An RTM-native user calls.
+    ///
+    /// # Errors
+    /// What is wrong with the call.
+    pub fn native_call(&mut self, name: &str, words: &[String]) -> Result<(), String> {
+        let native = self.native(name, false);
+        let (request, call) = native.call(words)?;
+        let client = native.client;
+        self.rtm(client, request, call);
+        self.settle();
+        Ok(())
+    }
+
+    /// The link of a legacy session's RTM client, or of an RTM-native user, goes down or comes back.
+    ///
+    /// # Errors
+    /// There is nobody of that name.
+    pub fn link(&mut self, name: &str, up: bool) -> Result<(), String> {
+        let account = self.clients.get(name).map(|client| client.account.clone());
+        let session = account.and_then(|account| self.bridge.session_named(&account));
+        let seat = session
+            .and_then(|id| self.bridge.seats.get(&id))
+            .map(|seat| seat.client);
+        let client = seat.or_else(|| self.natives.get(name).map(|native| native.client));
+        let mut out = Vec::new();
+        self.world
+            .link(self.now, client.ok_or("nobody of that name")?, up, &mut out);
+        self.queue.extend(out.into_iter().map(Item::Output));
+        self.settle();
+        Ok(())
+    }
+
+    /// The upstream of every session is there, or not.
+    pub fn upstream(&mut self, up: bool) {
+        for id in self.bridge.seats.keys().copied().collect::<Vec<_>>() {
+            self.bridge.step(self.now, id, Input::Upstream(up));
+        }
+        self.settle();
+    }
+
+    /// Lets time pass.
+    pub fn pass(&mut self, time: Duration) {
+        let until = self.now + time;
+        loop {
+            let polls = self.clients.values().filter_map(|client| client.next_poll);
+            let due = polls.chain(self.world.deadline()).chain(self.bridge.deadline()).min();
+            let Some(at) = due.filter(|at| *at <= until) else { break };
+            self.now = self.now.max(at);
+            let mut out = Vec::new();
+            self.world.tick(self.now, &mut out);
+            self.queue.extend(out.into_iter().map(Item::Output));
+            self.settle();
+            self.bridge.fire(self.now);
+            self.settle();
+            for client in self.clients.values_mut() {
+                if client.next_poll.is_some_and(|at| at <= self.now) {
+                    client.poll(self.now);
+                }
+            }
+            self.settle();
+        }
+        self.now = until;
+    }
+
+    /// Lets everything happen that follows.
+    pub fn settle(&mut self) {
+        self.collect();
+        while let Some(item) = self.queue.pop_front() {
+            match item {
+                Item::ToBridge(socket, text) => {
+                    let world = &mut self.world;
+                    self.bridge.frame(self.now, socket, &text, &mut || world.open());
+                }
+                Item::ToClient(socket, text) => {
+                    let now = self.now;
+                    if let Some(client) = self.clients.values_mut().find(|c| c.socket == Some(socket)) {
+                        client.frame(now, &text);
+                    }
+                }
+                Item::Closed(socket, code) => {
+                    if let Some(client) = self.clients.values_mut().find(|c| c.socket == Some(socket)) {
+                        client.lost(code);
+                    }
+                    self.bridge.closed(self.now, socket);
+                }
+                Item::Output(output) => self.output(output),
+            }
+            self.collect();
+        }
+    }
+
+    fn output(&mut self, output: Output) {
+        let (Output::Reply { client, .. } | Output::Event { client, .. }) = &output;
+        if let Some(id) = self.bridge.session_of(*client) {
+            return match output {
+                Output::Reply { request, result, .. } => self.bridge.replied(self.now, id, request, result),
+                Output::Event { event, .. } => self.bridge.step(self.now, id, Input::RtmEvent(event)),
+            };
+        }
+        let name = self.native_names.get(client);
+        let Some(native) = name.and_then(|name| self.natives.get_mut(name)) else {
+            return;
+        };
+        self.seen.extend(match output {
+            Output::Reply { request, result, .. } => native.replied(request, result),
+            Output::Event { event, .. } => native.told(&event),
+        });
+    }
+
+    /// Takes what everybody has to say into the queue, and what they saw out.
+    fn collect(&mut self) {
+        for deed in std::mem::take(&mut self.bridge.deeds) {
+            match deed {
+                Deed::Frame(socket, text) => self.queue.push_back(Item::ToClient(socket, text)),
+                Deed::Close(socket, code) => self.queue.push_back(Item::Closed(socket, code)),
+                Deed::Rtm(client, request, call) => self.rtm(client, request, call),
+                Deed::Gone(client) => {
+                    self.rtm(client, 0, RtmCall::Logout {});
+                    let mut out = Vec::new();
+                    self.world.close(self.now, client, &mut out);
+                    self.queue.extend(out.into_iter().map(Item::Output));
+                }
+                Deed::Note(account, kind, what) => self.seen.push(Seen::new(&account, [kind, &*what])),
+            }
+        }
+        for client in self.clients.values_mut() {
+            let socket = client.socket;
+            let (seen, frames) = client.take();
+            self.seen.extend(seen);
+            let frames = frames
+                .into_iter()
+                .filter_map(|text| Some(Item::ToBridge(socket?, text)));
+            self.queue.extend(frames);
+        }
+    }
+
+    fn rtm(&mut self, client: ClientId, request: u64, call: RtmCall) {
+        let mut out = Vec::new();
+        self.world.call(self.now, client, request, call, &mut out);
+        self.queue.extend(out.into_iter().map(Item::Output));
+    }
+}
+
+/// Every client has an address of its own; a client's sockets share it.
+fn peer(name: &str) -> IpAddr {
+    let sum = name
+        .bytes()
+        .fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    IpAddr::from((0x0a00_0000 | (sum & 0x00ff_ffff)).to_be_bytes())
+}
