@@ -4,7 +4,9 @@
 //! a row that an example covers is found here, not at run time.
 
 mod bench;
+mod failure;
 mod given;
+pub mod mutate;
 mod platforms;
 mod steps;
 

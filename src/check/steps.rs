@@ -2,7 +2,7 @@
 
 use crate::bridge::{CallRef, Effect, Form, Input, LOGIN};
 use crate::diag::Diag;
-use crate::mapping::node::Node;
+use crate::mapping::node::{Node, NodeKind};
 use crate::mapping::raw::duration;
 use crate::mapping::row::RowKind;
 use crate::rtm::{CallKind, EventKind, RtmError};
@@ -19,7 +19,8 @@ const STEPS: &[(&str, &[&str])] = &[
     ("rtm", &["args", "reply", "error", "via"]),
     ("reply-to", &["reply", "error"]),
     ("answer", &[]),
-    ("fail", &["reason", "ecode"]),
+    ("fail", &["reason", "ecode", "event", "args", "web", "native"]),
+    ("repeat", &["steps"]),
     ("event", &["args", "count"]),
     ("code", &[]),
     ("after", &[]),
@@ -65,6 +66,7 @@ impl Bench {
             "fail" => self.expect_failure(step, subject),
             "event" => self.expect_event(step, subject),
             "code" => self.expect_code(step, subject),
+            "repeat" => self.repeat(step, subject),
             _ => {
                 let text = subject
                     .as_text()
@@ -122,6 +124,22 @@ impl Bench {
                 row,
                 args: values,
             });
+        }
+        Ok(())
+    }
+
+    /// The same steps a number of times.
+    fn repeat(&mut self, step: &Node, times: &Node) -> Result<(), Diag> {
+        let Some(times) = times.to_value().as_int() else {
+            return Err(Diag::new(&times.span, "expected a number"));
+        };
+        let Some(NodeKind::List(steps)) = step.get("steps").map(|steps| &steps.kind) else {
+            return Err(Diag::new(&step.span, "expected the `steps` to repeat"));
+        };
+        for _ in 0..times {
+            for step in steps {
+                self.example_step(step)?;
+            }
         }
         Ok(())
     }
@@ -250,34 +268,6 @@ impl Bench {
         }
     }
 
-    fn expect_failure(&mut self, step: &Node, class: &Node) -> Result<(), Diag> {
-        let got = self.next_effect();
-        let refusal = match &got {
-            Some(Effect::Answer { answer, .. }) => answer.failure.clone(),
-            _ => None,
-        };
-        let Some(refusal) = refusal else {
-            return Err(self.unmet(step, "a failure", got.as_ref()));
-        };
-        let have = [
-            ("fail", Value::text(self.tables.fails[refusal.class].name.clone())),
-            ("reason", Value::Text(refusal.reason)),
-            ("ecode", Value::Int(refusal.ecode)),
-        ];
-        for (key, value) in have {
-            let Some(node) = step.get(key) else {
-                return Err(Diag::new(
-                    &class.span,
-                    format!("a failure is expected with its `{key}`"),
-                ));
-            };
-            if node.to_value() != value {
-                return Err(differs(node, &node.to_value(), &value));
-            }
-        }
-        Ok(())
-    }
-
     fn expect_event(&mut self, step: &Node, name: &Node) -> Result<(), Diag> {
         let got = self.next_effect();
         let Some(Effect::Notify {
@@ -350,7 +340,7 @@ impl Bench {
         }
     }
 
-    fn unmet(&self, step: &Node, want: &str, got: Option<&Effect>) -> Diag {
+    pub(super) fn unmet(&self, step: &Node, want: &str, got: Option<&Effect>) -> Diag {
         let got = got.map_or_else(|| "nothing".to_owned(), |effect| self.shown(effect));
         Diag::new(&step.span, format!("expected {want}, got {got}"))
     }
@@ -402,7 +392,7 @@ fn in_order(args: &Node, names: &[&str]) -> Result<Vec<Value>, Diag> {
 }
 
 /// Objects are equal whatever the order of their keys.
-fn same(a: &Value, b: &Value) -> bool {
+pub(super) fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Map(x), Value::Map(y)) => {
             x.len() == y.len()
@@ -414,6 +404,6 @@ fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
-fn differs(at: &Node, want: &Value, have: &Value) -> Diag {
+pub(super) fn differs(at: &Node, want: &Value, have: &Value) -> Diag {
     Diag::new(&at.span, format!("expected {want}, got {have}"))
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::check::check;
+use crate::check::{check, mutate};
 use crate::config::Config;
 use crate::diag::Diags;
 use crate::mapping::{Tables, compile, embedded, from_dir};
@@ -22,6 +22,9 @@ pub struct CheckArgs {
     /// A config file to check as well
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Also change every value of the tables, one at a time, and see that each change is found (takes its time)
+    #[arg(long)]
+    mutations: bool,
 }
 
 /// Checks, and prints what was checked, or everything that is wrong.
@@ -58,6 +61,22 @@ pub fn run(args: &CheckArgs) -> Exit {
             "platform runs  {} ({} not possible there)",
             counts.platform_runs, counts.platform_skips
         );
+        if args.mutations
+            && let Ok(report) = mutate::run(&sources)
+        {
+            let per_mille = report.survivors.len() * 1000 / report.mutants.max(1);
+            println!(
+                "mutations      {} ({} do not compile)",
+                report.mutants, report.uncompiled
+            );
+            println!(
+                "survivors      {} ({}.{} %)",
+                report.survivors.len(),
+                per_mille / 10,
+                per_mille % 10
+            );
+            report.survivors.iter().for_each(|name| println!("  {name}"));
+        }
         return Exit::Ok;
     }
     eprintln!("{}", wrong.render(color()));

@@ -133,6 +133,21 @@ impl Emulation {
         entry.map_or("?", |(name, _)| name)
     }
 
+    /// The calls that it helps wherever they are made; exactly the rows with such a step name it.
+    pub const fn helps(self) -> &'static [CallKind] {
+        match self {
+            Self::SingleChannel => &[CallKind::Join],
+            Self::AttrWrite => &[
+                CallKind::AddOrUpdateChannelAttributes,
+                CallKind::DeleteChannelAttributesByKeys,
+                CallKind::ClearChannelAttributes,
+            ],
+            Self::InviteTimers => &[CallKind::LocalInvitationSend],
+            Self::AnswerCall => &[CallKind::RemoteInvitationAccept],
+            _ => &[],
+        }
+    }
+
     /// The outcomes that the emulation may fire; a row that names it binds each of them.
     pub const fn outcomes(self) -> &'static [&'static str] {
         match self {

@@ -23,6 +23,7 @@ pub mod row;
 mod source;
 pub mod ty;
 pub mod wire;
+mod written;
 
 use std::sync::Arc;
 
@@ -38,6 +39,7 @@ use wire::Wire;
 
 pub use compile::compile;
 pub use source::{embedded, from_dir};
+pub use written::Written;
 
 /// Compiled tables, immutable and shared.
 #[derive(Clone, Debug, Default)]
@@ -68,7 +70,7 @@ pub struct Example {
     /// The row that it is written under.
     pub of: RowId,
     /// As written.
-    pub raw: RawExample,
+    pub raw: Arc<RawExample>,
 }
 
 impl Tables {

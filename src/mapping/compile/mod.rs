@@ -1,73 +1,47 @@
 //! From written tables to [`Tables`], with every error that can be found.
 
+mod circle;
 mod expr;
 mod outcome;
 mod platform;
 mod row;
 mod scope;
 mod step;
+mod used;
 mod wire;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::diag::{Diag, Diags, Source};
-use crate::toml_read::{Spanned, read_all};
+use crate::toml_read::Spanned;
 use crate::value::Text;
 
 use super::errors::{FailClass, LimitCode};
 use super::platform::Platform;
 use super::raw::{RawFail, RawFile, RawPlatform, RawRow, RawWire};
 use super::row::{CodeId, FailId, RowId, SigId, Signature};
+use super::written::Written;
 use super::{Example, Tables};
 
 /// Reads and compiles a set of table files.
 ///
 /// The tables are usable only when there are no errors.
 pub fn compile(sources: &[Arc<Source>]) -> (Tables, Diags) {
-    let mut diags = Diags::new();
-    let mut files = Vec::new();
-    let mut wires: Vec<RawWire> = Vec::new();
-    let mut platforms: Vec<(Text, RawPlatform)> = Vec::new();
-    for source in sources {
-        let name = source.name.clone();
-        let stem = name.rsplit('/').next().unwrap_or(&name).trim_end_matches(".toml");
-        let folder = name.rsplit('/').nth(1).unwrap_or("");
-        let found = match folder {
-            "wire" => {
-                let (wire, found) = read_all(source, RawWire::read);
-                wires.extend(wire);
-                found
-            }
-            "platforms" => {
-                let (platform, found) = read_all(source, RawPlatform::read);
-                platforms.extend(platform.map(|p| (Text::from(stem), p)));
-                found
-            }
-            _ => {
-                let (file, found) = read_all(source, RawFile::read);
-                files.extend(file);
-                found
-            }
-        };
-        found.iter().for_each(|diag| diags.push(diag.clone()));
-    }
-    let raw = merge(files);
-    let mut compiler = Compiler::new(&raw, &mut diags);
-    let tables = compiler.tables(&wires, &platforms);
+    let (written, mut diags) = Written::read(sources);
+    let (tables, more) = written.compile();
+    diags.extend(more);
     (tables, diags)
 }
 
-fn merge(files: Vec<RawFile>) -> RawFile {
-    let mut all = RawFile::default();
-    for file in files {
-        all.signatures.extend(file.signatures);
-        all.rows.extend(file.rows);
-        all.reasons.extend(file.reasons);
-        all.fails.extend(file.fails);
-        all.codes.extend(file.codes);
+impl Written {
+    /// Compiles what was read.
+    pub fn compile(&self) -> (Tables, Diags) {
+        let mut diags = Diags::new();
+        let mut compiler = Compiler::new(&self.file, &mut diags);
+        let tables = compiler.tables(&self.wires, &self.platforms);
+        (tables, diags)
     }
-    all
 }
 
 /// What names mean while rows are compiled.
@@ -145,8 +119,12 @@ impl<'c> Compiler<'c> {
         }
     }
 
-    fn tables(&mut self, wires: &[RawWire], platforms: &[(Text, RawPlatform)]) -> Tables {
+    fn tables(&mut self, wires: &[Arc<RawWire>], platforms: &[(Text, Arc<RawPlatform>)]) -> Tables {
         let raw = self.raw;
+        self.check_circles();
+        self.check_signatures_used();
+        raw.rows.iter().for_each(|row| self.check_helped(row));
+        wires.iter().for_each(|wire| self.check_invokes(wire));
         let rows: Vec<_> = raw.rows.iter().enumerate().map(|(id, row)| self.row(id, row)).collect();
         let codes = raw.codes.iter().map(|code| LimitCode {
             name: code.name.value.clone(),
@@ -195,34 +173,19 @@ impl<'c> Compiler<'c> {
     }
 
     pub(super) fn sig(&mut self, name: &Spanned<Text>) -> Option<SigId> {
-        let ids = self.sig_ids.clone();
-        self.find("signature", &ids, name)
+        find("signature", &self.sig_ids, name, self.diags)
     }
 
     pub(super) fn row_id(&mut self, name: &Spanned<Text>) -> Option<RowId> {
-        let ids = self.row_ids.clone();
-        self.find("row", &ids, name)
+        find("row", &self.row_ids, name, self.diags)
     }
 
     pub(super) fn fail_id(&mut self, name: &Spanned<Text>) -> Option<FailId> {
-        let ids = self.fail_ids.clone();
-        self.find("fail", &ids, name)
+        find("fail", &self.fail_ids, name, self.diags)
     }
 
     pub(super) fn code_id(&mut self, name: &Spanned<Text>) -> Option<CodeId> {
-        let ids = self.code_ids.clone();
-        self.find("code", &ids, name)
-    }
-
-    fn find(&mut self, what: &str, ids: &HashMap<Text, usize>, name: &Spanned<Text>) -> Option<usize> {
-        let id = ids.get(&name.value).copied();
-        if id.is_none() {
-            let title = format!("there is no {what} `{}`", name.value);
-            let mut known: Vec<&str> = ids.keys().map(|k| &**k).collect();
-            known.sort_unstable();
-            self.error(Diag::new(&name.span, title).did_you_mean(&name.value, known));
-        }
-        id
+        find("code", &self.code_ids, name, self.diags)
     }
 
     /// A reason's text must be declared, so that no client meets one that nobody has thought about.
@@ -242,6 +205,17 @@ impl<'c> Compiler<'c> {
     }
 }
 
+fn find(what: &str, ids: &HashMap<Text, usize>, name: &Spanned<Text>, diags: &mut Diags) -> Option<usize> {
+    let id = ids.get(&name.value).copied();
+    if id.is_none() {
+        let title = format!("there is no {what} `{}`", name.value);
+        let mut known: Vec<&str> = ids.keys().map(|k| &**k).collect();
+        known.sort_unstable();
+        diags.push(Diag::new(&name.span, title).did_you_mean(&name.value, known));
+    }
+    id
+}
+
 fn matches_prefix(pattern: &str, reason: &str) -> bool {
     pattern
         .strip_suffix('*')
@@ -258,6 +232,6 @@ impl RawRow {
                     .iter()
                     .any(|o| o.row.as_ref().is_some_and(|r| r.value == self.id.value))
         };
-        self.on.is_none() && self.calls.is_empty() && file.rows.iter().any(names_me)
+        self.on.is_none() && self.calls.is_empty() && file.rows.iter().any(|row| names_me(row))
     }
 }

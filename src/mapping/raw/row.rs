@@ -1,5 +1,6 @@
 //! One `[[row]]`, as written.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diag::Span;
@@ -33,7 +34,7 @@ pub struct RawRow {
     pub steps: Vec<RawStep>,
     pub answer: Option<RawAnswer>,
     pub outcomes: Vec<RawOutcome>,
-    pub examples: Vec<RawExample>,
+    pub examples: Vec<Arc<RawExample>>,
 }
 
 /// What a page says differently.
@@ -161,6 +162,7 @@ impl RawRow {
                 .take_tables("example")
                 .into_iter()
                 .filter_map(RawExample::read)
+                .map(Arc::new)
                 .collect(),
             id: match t.require_str("id") {
                 Some(id) => id,

@@ -1,5 +1,7 @@
 //! Whole files: signatures, rows, reasons, failure classes, codes, platforms.
 
+use std::sync::Arc;
+
 use crate::diag::Span;
 use crate::mapping::errors::FamilyCodes;
 use crate::mapping::node::Node;
@@ -13,7 +15,7 @@ use super::RawRow;
 #[derive(Clone, Debug, Default)]
 pub struct RawFile {
     pub signatures: Vec<RawSignature>,
-    pub rows: Vec<RawRow>,
+    pub rows: Vec<Arc<RawRow>>,
     pub reasons: Vec<Spanned<Text>>,
     pub fails: Vec<RawFail>,
     pub codes: Vec<RawCode>,
@@ -60,7 +62,12 @@ impl RawFile {
             signatures: entries(t.take_table("signature"))
                 .filter_map(|(n, i)| read_signature(n, i))
                 .collect(),
-            rows: t.take_tables("row").into_iter().filter_map(RawRow::read).collect(),
+            rows: t
+                .take_tables("row")
+                .into_iter()
+                .filter_map(RawRow::read)
+                .map(Arc::new)
+                .collect(),
             reasons: entries(t.take_table("reason"))
                 .filter_map(|(name, i)| i.into_str().map(|_| name))
                 .collect(),

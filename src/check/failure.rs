@@ -1,0 +1,85 @@
+//! Failures that an example expects: as the api front tells them, and what each family makes of them.
+
+use crate::bridge::{Effect, Refusal};
+use crate::diag::Diag;
+use crate::mapping::node::Node;
+use crate::value::Value;
+
+use super::bench::Bench;
+use super::steps::{differs, same};
+
+impl Bench {
+    /// A failed answer: class, reason and number always; the event that tells it, and a family's own form of it, where
+    /// the step says so.
+    pub(super) fn expect_failure(&mut self, step: &Node, class: &Node) -> Result<(), Diag> {
+        let got = self.next_effect();
+        let refusal = match &got {
+            Some(Effect::Answer { answer, .. }) => answer.failure.clone(),
+            _ => None,
+        };
+        let Some(refusal) = refusal else {
+            return Err(self.unmet(step, "a failure", got.as_ref()));
+        };
+        let have = [
+            ("fail", Value::text(self.tables.fails[refusal.class].name.clone())),
+            ("reason", Value::Text(refusal.reason.clone())),
+            ("ecode", Value::Int(refusal.ecode)),
+        ];
+        for (key, value) in have {
+            let Some(node) = step.get(key) else {
+                return Err(Diag::new(
+                    &class.span,
+                    format!("a failure is expected with its `{key}`"),
+                ));
+            };
+            if node.to_value() != value {
+                return Err(differs(node, &node.to_value(), &value));
+            }
+        }
+        self.expect_failure_event(step, &refusal)?;
+        for family in ["web", "native"] {
+            if let Some(node) = step.get(family) {
+                self.expect_family(node, family, &refusal)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn expect_failure_event(&self, step: &Node, refusal: &Refusal) -> Result<(), Diag> {
+        let signature = &self.tables.signatures[refusal.event.sig];
+        if let Some(name) = step.get("event")
+            && name.as_text() != Some(&signature.name)
+        {
+            return Err(differs(name, &name.to_value(), &Value::Text(signature.name.clone())));
+        }
+        let Some(args) = step.get("args") else { return Ok(()) };
+        let names = signature.args.iter().map(|(name, _)| name.clone());
+        let have = names.zip(refusal.event.args.iter().cloned());
+        let have = Value::Map(have.filter(|(_, value)| !value.is_null()).collect());
+        let want = args.to_value();
+        if same(&want, &have) {
+            Ok(())
+        } else {
+            Err(differs(args, &want, &have))
+        }
+    }
+
+    /// A family shows its own number, or an argument of the event in its place.
+    fn expect_family(&self, node: &Node, family: &str, refusal: &Refusal) -> Result<(), Diag> {
+        let class = &self.tables.fails[refusal.class];
+        let have = match class.text_arg(family) {
+            Some(arg) => {
+                let at = self.tables.signatures[refusal.event.sig].arg(arg);
+                at.and_then(|at| refusal.event.args.get(at))
+                    .cloned()
+                    .unwrap_or_default()
+            }
+            None => Value::Int(class.ecode(family, &refusal.reason)),
+        };
+        if node.to_value() == have {
+            Ok(())
+        } else {
+            Err(differs(node, &node.to_value(), &have))
+        }
+    }
+}
