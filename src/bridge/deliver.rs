@@ -2,6 +2,7 @@
 
 use crate::mapping::wire::Via;
 
+use super::emulate::mailbox::Full;
 use super::io::{Effect, Event, Form};
 use super::session::{Session, Step};
 
@@ -39,7 +40,7 @@ impl Session {
         {
             Ok(Some(version)) => self.notify(Form::Mailbox(version), event, step),
             Ok(None) => {}
-            Err(()) => step.out.push(Effect::Dropped("mailbox lines")),
+            Err(Full) => step.out.push(Effect::Dropped("mailbox lines")),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures_util::{Sink as _, SinkExt as _, StreamExt as _};
 use tokio::net::TcpStream;
@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
+use crate::shell::Clock;
 use crate::time::Time;
 use crate::value::{Text, Value};
 
@@ -48,7 +49,7 @@ pub enum ConnectionError {
 pub struct Connection {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     client: LegacyClient,
-    started: (Instant, u64),
+    clock: Clock,
     /// Frames that are not written yet.
     outgoing: VecDeque<String>,
     unflushed: bool,
@@ -72,11 +73,10 @@ impl Connection {
         let (socket, _) = connected
             .map_err(|_| ConnectionError::Timeout)?
             .map_err(|error| ConnectionError::Connect(Box::new(error)))?;
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut connection = Self {
             socket,
             client,
-            started: (Instant::now(), u64::try_from(since_epoch.as_millis()).unwrap_or(0)),
+            clock: Clock::start(),
             outgoing: VecDeque::new(),
             unflushed: false,
             waiting: VecDeque::new(),
@@ -246,11 +246,11 @@ impl Connection {
     }
 
     fn now(&self) -> Time {
-        Time::from_millis(self.started.1) + self.started.0.elapsed()
+        self.clock.now()
     }
 
     fn instant(&self, at: Time) -> Instant {
-        self.started.0 + at.since(Time::from_millis(self.started.1))
+        self.clock.instant(at)
     }
 }
 

@@ -24,14 +24,18 @@ struct Line {
     at: Time,
 }
 
+/// There is no room for another line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
 impl Mailbox {
-    /// Adds a line. Its version, when the client may be told it at once; `Err` when there is no room.
+    /// Adds a line. Its version, when the client may be told it at once.
     ///
     /// # Errors
-    /// The mailbox has `limit` lines already.
-    pub fn push(&mut self, event: Event, volatile: bool, now: Time, limit: usize) -> Result<Option<u64>, ()> {
+    /// [`Full`]: it has `limit` lines already.
+    pub fn push(&mut self, event: Event, volatile: bool, now: Time, limit: usize) -> Result<Option<u64>, Full> {
         if self.lines.len() >= limit {
-            return Err(());
+            return Err(Full);
         }
         self.lines.push_back(Line {
             event,
@@ -95,7 +99,7 @@ mod tests {
         }
     }
 
-    fn push(mailbox: &mut Mailbox, n: usize, volatile: bool, at: u64) -> Result<Option<u64>, ()> {
+    fn push(mailbox: &mut Mailbox, n: usize, volatile: bool, at: u64) -> Result<Option<u64>, Full> {
         mailbox.push(event(n), volatile, Time::from_millis(at), 3)
     }
 
@@ -117,7 +121,7 @@ mod tests {
         assert_eq!(versions(mailbox.poll(7, 30)), (7, vec![(8, 1)]));
         assert_eq!(push(&mut mailbox, 2, false, 0), Ok(Some(9)));
         assert_eq!(push(&mut mailbox, 3, false, 0), Ok(Some(10)));
-        assert_eq!(push(&mut mailbox, 4, false, 0), Err(()));
+        assert_eq!(push(&mut mailbox, 4, false, 0), Err(Full));
         assert_eq!(versions(mailbox.poll(8, 1)), (8, vec![(9, 2)]));
         assert_eq!(versions(mailbox.poll(10, 30)), (10, vec![]));
         assert_eq!(push(&mut mailbox, 5, false, 0), Ok(Some(11)));

@@ -270,7 +270,7 @@ fn read_expect(mut t: Table<'_>) -> Option<RawExpect> {
     let at = t.take("at").and_then(Node::read);
     let is = t.take("is").and_then(Node::read);
     let exists = t.take_bool("exists").is_some_and(|exists| *exists);
-    if is.is_none() == !exists {
+    if is.is_some() == exists {
         t.error("expected either `is` or `exists`");
     }
     let otherwise = t.require_str("else");

@@ -50,11 +50,14 @@ pub struct RawCode {
 #[derive(Clone, Debug)]
 pub struct RawPlatform {
     pub span: Span,
-    pub calls: Vec<(Spanned<Text>, Spanned<Text>)>,
-    pub events: Vec<(Spanned<Text>, Spanned<Text>)>,
-    pub errors: Vec<(Spanned<Text>, Vec<(Spanned<Text>, Spanned<Text>)>)>,
+    pub calls: RawNames,
+    pub events: RawNames,
+    pub errors: Vec<(Spanned<Text>, RawNames)>,
     pub lacks: Vec<Spanned<Text>>,
 }
+
+/// The bridge's names, and the platform's.
+pub type RawNames = Vec<(Spanned<Text>, Spanned<Text>)>;
 
 impl RawFile {
     pub fn read(mut t: Table<'_>) -> Option<Self> {
