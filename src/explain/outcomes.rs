@@ -18,6 +18,7 @@ pub(super) fn explain(context: &Context<'_>, row: &Row, known: &Known) -> Vec<Ou
         name: outcome.name.clone(),
         conds: show::conds(&outcome.conds, row),
         rtm: outcome.rtm.as_ref().map(|template| call(template, row, known)),
+        hold: outcome.hold,
         code: outcome.code.map(|code| context.tables.code_name(code).clone()),
         failure: outcome.failure.as_ref().map(|f| failure(context, row, f, known)),
         event: outcome

@@ -29,7 +29,7 @@ pub(super) fn explain(tables: &Tables, wire: &Wire, call: &RowCall, frame: &Fram
     let context = Context { tables, wire, call };
     let args = call.args.iter().map(|arg| Arg {
         name: arg.name.clone(),
-        wire: arg.wire.clone(),
+        wire: arg.wire.as_ref().map(|wire| show::wire_name(wire, &arg.part)),
         value: arg.wire.as_ref().and_then(|wire| frame.args.get(wire)).cloned(),
     });
     RowView {

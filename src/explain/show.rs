@@ -4,7 +4,7 @@ use crate::mapping::Tables;
 use crate::mapping::expr::{Ambient, Expr, Part, StateField};
 use crate::mapping::fact::{Cond, Fact};
 use crate::mapping::row::Row;
-use crate::mapping::wire::{Fold, RowCall};
+use crate::mapping::wire::{Fold, RowCall, WirePart};
 use crate::value::{Text, Value};
 
 /// An expression of a row.
@@ -36,6 +36,15 @@ pub(super) fn expr(of: &Expr, row: &Row) -> String {
 pub(super) fn conds(conds: &[Cond], row: &Row) -> Vec<String> {
     let cond = |cond: &Cond| format!("{}{}", if cond.negated { "!" } else { "" }, fact(cond.fact, row));
     conds.iter().map(cond).collect()
+}
+
+/// An argument of the wire, as functions write it.
+pub(super) fn wire_name(name: &Text, part: &WirePart) -> Text {
+    match part {
+        WirePart::Whole => name.clone(),
+        WirePart::Json(key) => format!("{name}#{key}").into(),
+        WirePart::After(prefix) => format!("{name}~{prefix}").into(),
+    }
 }
 
 /// A fold of a reply.

@@ -36,9 +36,9 @@ const MESSAGE: &str =
 fn a_message() {
     insta::assert_snapshot!(text(MESSAGE, None), @r#"
     user_sendmsg of the web wire, call 7
-      is messageInstantSend(account, uid, msg, msgID)
+      is messageInstantSend(account, uid, msg, msgID, ttl)
       row peer.send at mappings/peer.toml:LINE
-      status emulated
+      status emulated, with the emulation outbox
       source signaling-api 9.2, rtm-api 3.2, decisions H11
       code SEND-ACK: Signaling confirms what its server took; a later failure in RTM has no legacy event
       code PEER-OFFLINE: the peer was offline and RTM kept nothing; Signaling would have stored the message
@@ -48,12 +48,20 @@ fn a_message() {
       uid is not on this wire
       msg <- content = "hi"
       msgID is not on this wire
+      ttl <- flag~v1:E: = "v1:E:3600"
       flag = "v1:E:3600", as every client sends it
       t = "instant", as every client sends it
+      keep <- $ttl as seconds, else 3600, within 0 and 2592000 = 3600
 
     steps
       1. if self: -> loopback
-      2. if !self: RTM sendMessageToPeer
+      2. if !self, offline-messages: RTM sendMessageToPeer
+         peerId <- $account = "bob"
+         message <- $msg = {"messageType":"TEXT","text":"hi"}
+         after TOO_OFTEN tries again in 3s
+         error CACHED_BY_SERVER -> continue
+         error any other -> lost
+      3. if !self, !offline-messages: RTM sendMessageToPeer
          peerId <- $account = "bob"
          message <- $msg = {"messageType":"TEXT","text":"hi"}
          expects that the result is true, else offline
@@ -75,6 +83,8 @@ fn a_message() {
           uid <- 0
           msg <- $msg = "hi"
       offline
+        keeps the message until its peer is online
+      undelivered
         notes PEER-OFFLINE
       lost
         notes SEND-ACK

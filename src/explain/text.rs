@@ -185,6 +185,9 @@ fn outcome(f: &mut Formatter<'_>, outcome: &OutcomeView) -> fmt::Result {
         write!(f, ", if {}", outcome.conds.join(", "))?;
     }
     writeln!(f)?;
+    if outcome.hold {
+        writeln!(f, "    keeps the message until its peer is online")?;
+    }
     if let Some(call) = &outcome.rtm {
         writeln!(f, "    RTM {}, whose result nobody waits for", call.name)?;
         call_args(f, call, 6)?;

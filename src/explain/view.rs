@@ -217,6 +217,8 @@ pub struct OutcomeView {
     pub conds: Vec<String>,
     /// A call to RTM whose result nobody waits for.
     pub rtm: Option<CallView>,
+    /// The message is kept for its peer.
+    pub hold: bool,
     /// The limitation that it notes.
     pub code: Option<Text>,
     /// A refusal.

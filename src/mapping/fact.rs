@@ -138,10 +138,10 @@ impl Emulation {
         match self {
             Self::SingleChannel => &[CallKind::Join],
             Self::AttrWrite => &[
-                CallKind::AddOrUpdateChannelAttributes,
                 CallKind::DeleteChannelAttributesByKeys,
                 CallKind::ClearChannelAttributes,
             ],
+            Self::BuiltinWrite => &[CallKind::AddOrUpdateChannelAttributes],
             Self::InviteTimers => &[CallKind::LocalInvitationSend],
             Self::AnswerCall => &[CallKind::RemoteInvitationAccept],
             _ => &[],
