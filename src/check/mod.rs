@@ -54,6 +54,7 @@ pub fn check(tables: &Tables) -> (Counts, Diags) {
             let mut bench = Bench::new(shared.clone(), example, move |kind| !lacks.contains(&kind));
             if let Err(diag) = bench.run(given.as_ref(), &steps) {
                 diags.push(diag);
+                covered.failed(example.row);
                 continue;
             }
             let traffic = bench.traffic;
@@ -64,7 +65,10 @@ pub fn check(tables: &Tables) -> (Counts, Diags) {
                         covered.note(&platform.name, example.row);
                     }
                     Ok(false) => counts.platform_skips += 1,
-                    Err(diag) => diags.push(diag),
+                    Err(diag) => {
+                        diags.push(diag);
+                        covered.failed(example.row);
+                    }
                 }
             }
         }

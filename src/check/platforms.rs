@@ -105,6 +105,7 @@ fn status(row: &Row, platform: &str) -> Status {
 #[derive(Default)]
 pub struct Coverage {
     seen: HashSet<(Text, RowId)>,
+    failed: HashSet<RowId>,
 }
 
 impl Coverage {
@@ -113,11 +114,17 @@ impl Coverage {
         self.seen.insert((platform.clone(), row));
     }
 
+    /// A run has failed, which has been said: what it would have covered is not worth another error.
+    pub fn failed(&mut self, row: RowId) {
+        self.failed.insert(row);
+    }
+
     /// Every row that is entered from outside has run on every platform.
     pub fn check(&self, tables: &Tables, diags: &mut Diags) {
         for platform in &tables.platforms {
             for (id, row) in tables.rows.iter().enumerate() {
-                if matches!(row.kind, RowKind::Result) || self.seen.contains(&(platform.name.clone(), id)) {
+                let is_covered = self.failed.contains(&id) || self.seen.contains(&(platform.name.clone(), id));
+                if is_covered || matches!(row.kind, RowKind::Result) {
                     continue;
                 }
                 let Some(span) = tables.examples.iter().find(|e| e.of == id).map(|e| &e.raw.span) else {

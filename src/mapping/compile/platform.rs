@@ -51,11 +51,19 @@ impl Compiler<'_> {
     fn check_unique(&mut self, raw: &RawPlatform, platform: &Platform) {
         let calls = CallKind::ALL.iter().map(|&k| (k.name(), platform.call_name(k)));
         let events = EventKind::ALL.iter().map(|&k| (k.name(), platform.event_name(k)));
-        for names in [calls.collect::<Vec<_>>(), events.collect()] {
+        for (names, written) in [(calls.collect::<Vec<_>>(), &raw.calls), (events.collect(), &raw.events)] {
             for (i, (canonical, own)) in names.iter().enumerate() {
                 if let Some((first, _)) = names[..i].iter().find(|(_, other)| other == own) {
                     let title = format!("`{own}` means both `{first}` and `{canonical}` on {}", platform.name);
-                    self.error(Diag::new(&raw.span, title));
+                    // One of the two is written; the other may be the bridge's own name.
+                    let place = |name: &str| {
+                        written
+                            .iter()
+                            .find(|(n, _)| &*n.value == name)
+                            .map(|(_, own)| &own.span)
+                    };
+                    let span = place(canonical).or_else(|| place(first)).unwrap_or(&raw.span);
+                    self.error(Diag::new(span, title));
                 }
             }
         }
