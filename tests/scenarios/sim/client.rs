@@ -112,7 +112,7 @@ impl Client {
     pub(super) fn call(&mut self, function: usize, args: Vec<(String, Value)>, invoked: bool) {
         let wire = self.wire.clone();
         let fields = super::invert::fields(wire.function(function), &args);
-        let id = self.send_call(&wire.function(function).name.to_string(), fields);
+        let id = self.send_call(&wire.function(function).name, fields);
         let pending = Pending {
             function: Some(function),
             name: String::new(),
@@ -145,7 +145,7 @@ impl Client {
                 *value = self.counter.into();
             }
         }
-        let id = self.send_call(&wire.functions[at].name.to_string(), fields);
+        let id = self.send_call(&wire.functions[at].name, fields);
         let pending = Pending {
             function: Some(at),
             name: String::new(),
