@@ -53,6 +53,7 @@ pub fn act(sim: &mut Sim, line: &str) -> Result<(), String> {
             ["given", who @ ..] => given(sim, who)?,
             ["after", time] => sim.pass(duration(time)?),
             ["drop", name] => sim.drop_socket(name),
+            ["drop-older", name] => sim.drop_older(name),
             ["back" | "twin", name] => sim.login(name),
             ["link", name, "up"] => sim.link(name, true)?,
             ["link", name, "down"] => sim.link(name, false)?,

@@ -30,6 +30,8 @@ pub struct Client {
     pub account: String,
     pub token: String,
     pub socket: Option<SocketId>,
+    /// The socket before that, where a login took a second one beside it.
+    pub older: Option<SocketId>,
     /// 0 not logged in, 1 on the way, 2 logged in, 3 lost.
     pub status: u8,
     pub next_poll: Option<Time>,
@@ -65,6 +67,7 @@ impl Client {
             account: name.into(),
             token: "_no_need_token".into(),
             socket: None,
+            older: None,
             status: 0,
             next_poll: None,
             line: String::new(),
@@ -96,7 +99,7 @@ impl Client {
 
     /// Logs in on a new socket.
     pub fn login(&mut self, socket: SocketId) {
-        self.socket = Some(socket);
+        self.older = self.socket.replace(socket);
         self.status = 1;
         (self.sequence, self.counter, self.channel_msgid) = (0, 0, 0);
         self.pending.clear();

@@ -134,6 +134,14 @@ impl Sim {
         }
     }
 
+    /// A client closes the older of its two sockets.
+    pub fn drop_older(&mut self, name: &str) {
+        if let Some(socket) = self.client(name).older.take() {
+            self.bridge.closed(self.now, socket);
+            self.settle();
+        }
+    }
+
     /// The RTM-native user of that name; made when first named.
     pub fn native(&mut self, name: &str, blind: bool) -> &mut Native {
         if !self.natives.contains_key(name) {
