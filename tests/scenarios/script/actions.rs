@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use secrecy::SecretString;
-use sigbridge::bridge::SessionLimits;
-use sigbridge::ident::{Account, AppId, TokenPolicy, token};
+use sigbridge::ident::{Account, AppId, token};
 use sigbridge::rtm::CallKind;
-use sigbridge::upstream::embedded::WorldConfig;
 
 use crate::sim::{Config, Sim, VID};
 
@@ -14,17 +12,6 @@ use super::{split, times};
 
 /// Enough for every rate and every count to be as if nothing had happened.
 const SOME_TIME: Duration = Duration::from_secs(10);
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            limits: SessionLimits::default(),
-            world: WorldConfig::default(),
-            policy: TokenPolicy::default(),
-            lacks: Vec::new(),
-        }
-    }
-}
 
 /// `set key value`.
 pub fn set(config: &mut Config, line: &str) -> Result<(), String> {
@@ -66,6 +53,7 @@ pub fn act(sim: &mut Sim, line: &str) -> Result<(), String> {
             ["given", who @ ..] => given(sim, who)?,
             ["after", time] => sim.pass(duration(time)?),
             ["drop", name] => sim.drop_socket(name),
+            ["drop-older", name] => sim.drop_older(name),
             ["back" | "twin", name] => sim.login(name),
             ["link", name, "up"] => sim.link(name, true)?,
             ["link", name, "down"] => sim.link(name, false)?,

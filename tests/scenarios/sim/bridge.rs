@@ -7,34 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sigbridge::bridge::{
-    self, Admission, CallRef, Effect, Event, Form, Input, LOGIN, Session, SessionContext, SocketId, TimerKey, admit,
+    self, Admission, CallRef, Effect, Event, Input, Session, SessionContext, SocketId, TimerKey, admit,
 };
-use sigbridge::front::web::encode::{self, LineContext};
+use sigbridge::front::web::encode;
 use sigbridge::ident::{LineKey, TokenPolicy};
 use sigbridge::mapping::Tables;
 use sigbridge::mapping::wire::Wire;
-use sigbridge::rtm::{ChannelId, GetMembersErr, RtmCall, RtmError, RtmReply};
 use sigbridge::time::Time;
 use sigbridge::upstream::embedded::ClientId;
 use sigbridge::value::{Text, Value};
 
-/// Numbers of calls that are made for others begin here.
-const FOR_OTHERS: u64 = 1 << 63;
-
-/// What the sidecar does to the world around it, in order.
-#[derive(Debug)]
-pub enum Deed {
-    /// A frame for a socket.
-    Frame(SocketId, String),
-    /// A socket is closed, with a code where the socket itself is at fault.
-    Close(SocketId, Option<u16>),
-    /// A session calls RTM.
-    Rtm(ClientId, u64, RtmCall),
-    /// A session is over: its RTM client is logged out and closed.
-    Gone(ClientId),
-    /// A limitation was noted, or something dropped, for an account.
-    Note(Text, &'static str, String),
-}
+use super::effects::Deed;
 
 /// The sidecar.
 pub struct Bridge {
@@ -47,12 +30,12 @@ pub struct Bridge {
     pub seats: BTreeMap<u64, Seat>,
     pub deeds: Vec<Deed>,
     context: SessionContext,
-    entries: BTreeMap<Text, Entry>,
+    pub(super) entries: BTreeMap<Text, Entry>,
     next_session: u64,
     /// Calls that members have made for others.
-    for_others: Vec<(u64, u64)>,
+    pub(super) for_others: Vec<(u64, u64)>,
     /// Lines of accounts that are away.
-    kept: BTreeMap<Text, Vec<(Event, Time)>>,
+    pub(super) kept: BTreeMap<Text, Vec<(Event, Time)>>,
 }
 
 /// A connection.
@@ -67,14 +50,14 @@ pub struct Socket {
 pub struct Seat {
     pub session: Session,
     pub client: ClientId,
-    account: Text,
-    line: Text,
-    timers: Vec<(Time, TimerKey)>,
-    sockets: Vec<SocketId>,
+    pub(super) account: Text,
+    pub(super) line: Text,
+    pub(super) timers: Vec<(Time, TimerKey)>,
+    pub(super) sockets: Vec<SocketId>,
 }
 
-struct Entry {
-    session: u64,
+pub(super) struct Entry {
+    pub(super) session: u64,
     live: Option<SocketId>,
     peer: IpAddr,
     accepted: Time,
@@ -241,107 +224,5 @@ impl Bridge {
                 _ => {}
             }
         }
-    }
-
-    /// Feeds one input to a session; a session that is over takes none.
-    pub fn step(&mut self, now: Time, id: u64, input: Input) {
-        let Some(seat) = self.seats.get_mut(&id) else { return };
-        let mut effects = Vec::new();
-        seat.session.step(now, input, &mut effects);
-        for effect in effects {
-            self.apply(now, id, effect);
-        }
-    }
-
-    fn apply(&mut self, now: Time, id: u64, effect: Effect) {
-        let Some(seat) = self.seats.get_mut(&id) else { return };
-        let channel = seat.session.channel_name();
-        let context = LineContext {
-            account: &seat.account,
-            channel: channel.as_ref(),
-            now,
-        };
-        match effect {
-            Effect::Rtm { request, call } => self.deeds.push(Deed::Rtm(seat.client, request, call)),
-            Effect::RtmVia { request, channel, call } => self.ask_member(now, id, request, &channel, call),
-            Effect::Answer { call, answer, .. } => {
-                let text = if call.function == LOGIN {
-                    encode::login_ret(&self.tables, &self.wire, &answer)
-                } else {
-                    let function = self.wire.function(call.function);
-                    encode::call2_ret(&self.tables, &self.wire, function, call.id, &answer)
-                };
-                self.deeds.push(Deed::Frame(call.socket, text));
-            }
-            Effect::Mailbox { call, ver_clear, lines } => {
-                let context = LineContext {
-                    channel: None,
-                    ..context
-                };
-                let text = encode::mailbox_ret(&self.wire, call.id, ver_clear, &lines, context);
-                self.deeds.push(Deed::Frame(call.socket, text));
-            }
-            Effect::Notify { socket, form, event } => {
-                assert!(form != Form::Direct, "the web wire has no direct form");
-                let frames = encode::notify(&self.wire, form, &event, context);
-                self.deeds
-                    .extend(frames.into_iter().map(|text| Deed::Frame(socket, text)));
-            }
-            Effect::SetTimer { key, at } => {
-                seat.timers.retain(|(_, known)| *known != key);
-                seat.timers.push((at, key));
-            }
-            Effect::Note { code, .. } => {
-                let note = Deed::Note(seat.account.clone(), "note", self.tables.code_name(code).to_string());
-                self.deeds.push(note);
-            }
-            Effect::Dropped(what) => self
-                .deeds
-                .push(Deed::Note(seat.account.clone(), "dropped", what.into())),
-            Effect::Close(socket) => {
-                seat.sockets.retain(|known| *known != socket);
-                self.deeds.push(Deed::Close(socket, None));
-            }
-            Effect::Keep(lines) => {
-                let account = seat.account.clone();
-                self.kept.insert(account, lines);
-            }
-            Effect::End => self.end(id),
-        }
-    }
-
-    /// Has a member of the channel make a call.
-    fn ask_member(&mut self, now: Time, asker: u64, request: u64, channel: &ChannelId, call: RtmCall) {
-        let is_member = |seat: &&Seat| seat.session.joined_channel() == Some(channel);
-        match self.seats.values().find(is_member).map(|seat| seat.client) {
-            Some(member) => {
-                let number = FOR_OTHERS + self.for_others.len() as u64;
-                self.for_others.push((asker, request));
-                self.deeds.push(Deed::Rtm(member, number, call));
-            }
-            None => {
-                let result = Err(GetMembersErr::NotInChannel.into());
-                self.step(now, asker, Input::RtmReply { request, result });
-            }
-        }
-    }
-
-    /// A reply for the session that has called, or for the one that it has called for.
-    pub fn replied(&mut self, now: Time, id: u64, request: u64, result: Result<RtmReply, RtmError>) {
-        let index = request.checked_sub(FOR_OTHERS).and_then(|at| usize::try_from(at).ok());
-        let (id, request) = index
-            .and_then(|at| self.for_others.get(at).copied())
-            .unwrap_or((id, request));
-        self.step(now, id, Input::RtmReply { request, result });
-    }
-
-    fn end(&mut self, id: u64) {
-        let Some(seat) = self.seats.remove(&id) else { return };
-        if self.entries.get(&seat.account).is_some_and(|entry| entry.session == id) {
-            self.entries.remove(&seat.account);
-        }
-        self.deeds.push(Deed::Gone(seat.client));
-        self.deeds
-            .extend(seat.sockets.into_iter().map(|socket| Deed::Close(socket, None)));
     }
 }

@@ -30,6 +30,8 @@ pub struct Client {
     pub account: String,
     pub token: String,
     pub socket: Option<SocketId>,
+    /// The socket before that, where a login took a second one beside it.
+    pub older: Option<SocketId>,
     /// 0 not logged in, 1 on the way, 2 logged in, 3 lost.
     pub status: u8,
     pub next_poll: Option<Time>,
@@ -65,6 +67,7 @@ impl Client {
             account: name.into(),
             token: "_no_need_token".into(),
             socket: None,
+            older: None,
             status: 0,
             next_poll: None,
             line: String::new(),
@@ -96,7 +99,7 @@ impl Client {
 
     /// Logs in on a new socket.
     pub fn login(&mut self, socket: SocketId) {
-        self.socket = Some(socket);
+        self.older = self.socket.replace(socket);
         self.status = 1;
         (self.sequence, self.counter, self.channel_msgid) = (0, 0, 0);
         self.pending.clear();
@@ -112,7 +115,7 @@ impl Client {
     pub(super) fn call(&mut self, function: usize, args: Vec<(String, Value)>, invoked: bool) {
         let wire = self.wire.clone();
         let fields = super::invert::fields(wire.function(function), &args);
-        let id = self.send_call(&wire.function(function).name.to_string(), fields);
+        let id = self.send_call(&wire.function(function).name, fields);
         let pending = Pending {
             function: Some(function),
             name: String::new(),
@@ -145,7 +148,7 @@ impl Client {
                 *value = self.counter.into();
             }
         }
-        let id = self.send_call(&wire.functions[at].name.to_string(), fields);
+        let id = self.send_call(&wire.functions[at].name, fields);
         let pending = Pending {
             function: Some(at),
             name: String::new(),

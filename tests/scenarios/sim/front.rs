@@ -11,7 +11,8 @@ use sigbridge::time::Time;
 use sigbridge::upstream::embedded::ClientId;
 use sigbridge::value::Value;
 
-use super::bridge::{Bridge, Deed};
+use super::bridge::Bridge;
+use super::effects::Deed;
 
 /// Most lines that one poll fetches.
 const MAX_LINES: i64 = 100;

@@ -6,11 +6,13 @@
 mod bridge;
 mod calls;
 mod client;
+mod effects;
 mod frames;
 mod front;
 pub mod invert;
 mod names;
 mod native;
+mod queue;
 pub mod seen;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -21,13 +23,14 @@ use std::time::Duration;
 use sigbridge::bridge::{Input, Names, SessionContext, SessionLimits, SocketId};
 use sigbridge::ident::TokenPolicy;
 use sigbridge::mapping::Tables;
-use sigbridge::rtm::{CallKind, RtmCall};
+use sigbridge::rtm::CallKind;
 use sigbridge::time::Time;
-use sigbridge::upstream::embedded::{ClientId, Output, World, WorldConfig};
+use sigbridge::upstream::embedded::{ClientId, World, WorldConfig};
 
-use bridge::{Bridge, Deed};
+use bridge::Bridge;
 use client::Client;
 use native::Native;
+use queue::Item;
 use seen::Seen;
 
 pub use bridge::Socket;
@@ -37,6 +40,7 @@ pub use names::VID;
 const START: Time = Time::from_millis(1_593_475_200_000);
 
 /// What a scenario may choose before it begins.
+#[derive(Default)]
 pub struct Config {
     pub limits: SessionLimits,
     pub world: WorldConfig,
@@ -57,14 +61,6 @@ pub struct Sim {
     queue: VecDeque<Item>,
     seen: Vec<Seen>,
     next_socket: u64,
-}
-
-/// What is on its way.
-enum Item {
-    ToBridge(SocketId, String),
-    ToClient(SocketId, String),
-    Closed(SocketId, Option<u16>),
-    Output(Output),
 }
 
 impl Sim {
@@ -134,6 +130,14 @@ impl Sim {
             let client = self.client(name);
             client.lost(None);
             client.take();
+            self.settle();
+        }
+    }
+
+    /// A client closes the older of its two sockets.
+    pub fn drop_older(&mut self, name: &str) {
+        if let Some(socket) = self.client(name).older.take() {
+            self.bridge.closed(self.now, socket);
             self.settle();
         }
     }
@@ -210,84 +214,6 @@ impl Sim {
             self.settle();
         }
         self.now = until;
-    }
-
-    /// Lets everything happen that follows.
-    pub fn settle(&mut self) {
-        self.collect();
-        while let Some(item) = self.queue.pop_front() {
-            match item {
-                Item::ToBridge(socket, text) => {
-                    let world = &mut self.world;
-                    self.bridge.frame(self.now, socket, &text, &mut || world.open());
-                }
-                Item::ToClient(socket, text) => {
-                    let now = self.now;
-                    if let Some(client) = self.clients.values_mut().find(|c| c.socket == Some(socket)) {
-                        client.frame(now, &text);
-                    }
-                }
-                Item::Closed(socket, code) => {
-                    if let Some(client) = self.clients.values_mut().find(|c| c.socket == Some(socket)) {
-                        client.lost(code);
-                    }
-                    self.bridge.closed(self.now, socket);
-                }
-                Item::Output(output) => self.output(output),
-            }
-            self.collect();
-        }
-    }
-
-    fn output(&mut self, output: Output) {
-        let (Output::Reply { client, .. } | Output::Event { client, .. }) = &output;
-        if let Some(id) = self.bridge.session_of(*client) {
-            return match output {
-                Output::Reply { request, result, .. } => self.bridge.replied(self.now, id, request, result),
-                Output::Event { event, .. } => self.bridge.step(self.now, id, Input::RtmEvent(event)),
-            };
-        }
-        let name = self.native_names.get(client);
-        let Some(native) = name.and_then(|name| self.natives.get_mut(name)) else {
-            return;
-        };
-        self.seen.extend(match output {
-            Output::Reply { request, result, .. } => native.replied(request, result),
-            Output::Event { event, .. } => native.told(&event),
-        });
-    }
-
-    /// Takes what everybody has to say into the queue, and what they saw out.
-    fn collect(&mut self) {
-        for deed in std::mem::take(&mut self.bridge.deeds) {
-            match deed {
-                Deed::Frame(socket, text) => self.queue.push_back(Item::ToClient(socket, text)),
-                Deed::Close(socket, code) => self.queue.push_back(Item::Closed(socket, code)),
-                Deed::Rtm(client, request, call) => self.rtm(client, request, call),
-                Deed::Gone(client) => {
-                    self.rtm(client, 0, RtmCall::Logout {});
-                    let mut out = Vec::new();
-                    self.world.close(self.now, client, &mut out);
-                    self.queue.extend(out.into_iter().map(Item::Output));
-                }
-                Deed::Note(account, kind, what) => self.seen.push(Seen::new(&account, [kind, &*what])),
-            }
-        }
-        for client in self.clients.values_mut() {
-            let socket = client.socket;
-            let (seen, frames) = client.take();
-            self.seen.extend(seen);
-            let frames = frames
-                .into_iter()
-                .filter_map(|text| Some(Item::ToBridge(socket?, text)));
-            self.queue.extend(frames);
-        }
-    }
-
-    fn rtm(&mut self, client: ClientId, request: u64, call: RtmCall) {
-        let mut out = Vec::new();
-        self.world.call(self.now, client, request, call, &mut out);
-        self.queue.extend(out.into_iter().map(Item::Output));
     }
 }
 
