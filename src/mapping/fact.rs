@@ -142,6 +142,7 @@ impl Emulation {
                 CallKind::DeleteChannelAttributesByKeys,
                 CallKind::ClearChannelAttributes,
             ],
+            Self::BuiltinWrite => &[CallKind::AddOrUpdateChannelAttributes],
             Self::InviteTimers => &[CallKind::LocalInvitationSend],
             Self::AnswerCall => &[CallKind::RemoteInvitationAccept],
             _ => &[],
