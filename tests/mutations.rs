@@ -1,7 +1,6 @@
 //! Every value of every row, changed one at a time, is found by `check`; what is not is listed with a reason.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use sigbridge::check::mutate;
 use sigbridge::mapping::embedded;
@@ -11,10 +10,14 @@ const LIST: &str = include_str!("../fixtures/mutation-survivors.toml");
 
 #[test]
 fn check_finds_every_change() {
-    let begun = Instant::now();
     let report = mutate::run(&embedded()).unwrap_or_else(|diags| panic!("{}", diags.render(false)));
     let listed: BTreeMap<String, String> = toml::from_str(LIST).expect("a table of names and reasons");
-    println!("{report:#?}\nin {:?}", begun.elapsed());
+    println!(
+        "{} changes, {} of them do not compile, {} survive",
+        report.mutants,
+        report.uncompiled,
+        report.survivors.len()
+    );
     assert!(
         report.untouched.is_empty(),
         "nothing changes these: {:#?}",

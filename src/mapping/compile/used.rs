@@ -1,11 +1,12 @@
 //! What is declared is used, and as what it is: a name that nothing refers to could be wrong without anybody's notice.
 
 use crate::diag::Diag;
+use crate::mapping::fact::Emulation;
+use crate::mapping::raw::{RawRow, RawWire};
 use crate::mapping::wire::FailureForm;
 use crate::rtm::CallKind;
 
 use super::Compiler;
-use crate::mapping::raw::{RawRow, RawWire};
 
 /// What `invoke()` of the SDKs puts before a function's name.
 const INVOKE: &str = "io.agora.signal.";
@@ -82,18 +83,22 @@ impl Compiler<'_> {
             .iter()
             .filter_map(|step| CallKind::parse(&step.rtm.as_ref()?.value));
         let calls: Vec<CallKind> = calls.collect();
-        let emulation = row.emulation.as_ref();
-        for (_, helper) in crate::mapping::fact::Emulation::NAMES {
-            let helped = helper.helps().iter().any(|call| calls.contains(call));
-            let named = emulation.is_some_and(|e| e.value == *helper);
-            if helped != named && !helper.helps().is_empty() {
-                let span = emulation.map_or(&row.id.span, |e| &e.span);
-                let title = match named {
-                    true => format!("row `{}` makes no call that its emulation helps", row.id.value),
-                    false => format!("row `{}` makes a call that `{}` helps", row.id.value, helper.name()),
-                };
-                self.error(Diag::new(span, title));
-            }
+        let named = row.emulation.as_ref();
+        let helps = |emulation: Emulation| emulation.helps().iter().any(|call| calls.contains(call));
+        if let Some(emulation) = named
+            && !emulation.value.helps().is_empty()
+            && !helps(emulation.value)
+        {
+            let title = format!("row `{}` makes no call that its emulation helps", row.id.value);
+            self.error(Diag::new(&emulation.span, title));
+        }
+        let helper = Emulation::NAMES.iter().find(|(_, emulation)| helps(*emulation));
+        if let Some((name, _)) = helper
+            && !named.is_some_and(|emulation| helps(emulation.value))
+        {
+            let span = named.map_or(&row.id.span, |emulation| &emulation.span);
+            let title = format!("row `{}` makes a call that `{name}` helps", row.id.value);
+            self.error(Diag::new(span, title));
         }
     }
 }
