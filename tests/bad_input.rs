@@ -1,104 +1,19 @@
 //! Input that breaks the Web wire's rules, over real sockets: what the sender gets, and that nobody else notices.
 
+#[path = "bad_input/cases.rs"]
+mod cases;
 mod support;
 
 use std::time::Duration;
 
+use cases::{AFTER_LOGIN, BEFORE_LOGIN, Case, Gets};
 use serde_json::json;
 use sigbridge::config::OverRate;
 use sigbridge::shell::Running;
-use support::{Client, Got, Reply, config, counter, notified, serve};
+use support::{Client, Got, Reply, config, counter, notified, serve, text};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
-
-/// What a client gets for its input.
-enum Gets {
-    /// The socket is closed with this code.
-    Closed(u16),
-    /// Nothing.
-    Nothing,
-    /// A failed call, in the form of the calls that SDKs make themselves.
-    Own(&'static str),
-    /// A failed call, in the form of `invoke()`.
-    Invoked(&'static str),
-    /// A failed invitation, whose err is what apps parse.
-    Invitation(&'static str),
-}
-
-use Gets::{Closed, Invitation, Invoked, Nothing, Own};
-
-/// Input as text, where `$line` is the client's own line, `$other` that of the session that looks on, `$forged` one
-/// that nobody issued, and `$x<n>` n times the letter x.
-///
-/// Then what it gets, and the reason that it is counted by. One case is one line, however long.
-type Case = (&'static str, Gets, &'static str);
-
-#[rustfmt::skip]
-const BEFORE_LOGIN: &[Case] = &[
-    ("", Closed(1007), "not a frame"),
-    ("hello", Closed(1007), "not a frame"),
-    ("{}", Closed(1007), "not a frame"),
-    ("[]", Closed(1007), "not a frame"),
-    (r#"["ping"]"#, Closed(1007), "not a frame"),
-    (r#"["ping",1,2]"#, Closed(1007), "not a frame"),
-    (r#"[1,2]"#, Closed(1007), "not a frame"),
-    (r#"["ping",1"#, Closed(1007), "not a frame"),
-    (r#"["login","#, Closed(1007), "not a frame"),
-    (r#"["hello",{}]"#, Nothing, "unknown frame"),
-    (r#"["$x65000",1]"#, Nothing, "unknown frame"),
-    (r#"["$x65537",1]"#, Closed(1009), "frame too large"),
-    (r#"["call2",["channel_join",1,{"name":"r"}]]"#, Own("not login"), "call before login"),
-    (r#"["call2",["channel_query_num",1,{"name":"r","line":"$other"}]]"#, Own("not login"), "call before login"),
-    (r#"["call2",["no_such",1,{}]]"#, Own("not login"), "call before login"),
-];
-
-#[rustfmt::skip]
-const AFTER_LOGIN: &[Case] = &[
-    ("hello", Closed(1007), "not a frame"),
-    (r#"["call2",["channel_join",1]]"#, Closed(1007), "not a frame"),
-    (r#"["call2",{"line":"$line"}]"#, Closed(1007), "not a frame"),
-    (r#"["call2",["channel_join","1",{"line":"$line"}]]"#, Closed(1007), "not a frame"),
-    (r#"["$x65537",1]"#, Closed(1009), "frame too large"),
-    (r#"["hello",{}]"#, Nothing, "unknown frame"),
-    (r#"["multi",[]]"#, Nothing, "unknown frame"),
-    (r#"["login",{"vid":"app","account":"mallory2"}]"#, Nothing, "second login"),
-    // Functions that no table has.
-    (r#"["call2",["no_such",1,{"line":"$line"}]]"#, Invoked("unknown func no_such"), "unknown function"),
-    (r#"["call2",["",1,{"line":"$line"}]]"#, Invoked("unknown func "), "unknown function"),
-    // Lines.
-    (r#"["call2",["channel_join",1,{"line":"$other","name":"r"}]]"#, Own("wrong line"), "wrong line"),
-    (r#"["call2",["channel_join",1,{"line":"$forged","name":"r"}]]"#, Own("wrong line"), "wrong line"),
-    (r#"["call2",["channel_join",1,{"line":"","name":"r"}]]"#, Own("wrong line"), "wrong line"),
-    (r#"["call2",["channel_join",1,{"line":7,"name":"r"}]]"#, Own("wrong line"), "wrong line"),
-    (r#"["call2",["channel_join",1,{"name":"r"}]]"#, Own("wrong line"), "wrong line"),
-    (r#"["call2",["channel_join",1,[]]]"#, Own("wrong line"), "wrong line"),
-    (r#"["call2",["channel_join",1,null]]"#, Own("wrong line"), "wrong line"),
-    (r#"["call2",["user_logout",1,{"line":"$other"}]]"#, Own("wrong line"), "wrong line"),
-    (r#"["call2",["user_getmsg",1,{"line":"$other","ver_clear":9}]]"#, Own("wrong line"), "wrong line"),
-    (r#"["call2",["user_getmsg2",1,{"clear_msgs":[]}]]"#, Own("wrong line"), "wrong line"),
-    (r#"["call2",["channel_query_num",1,{"line":"$other","name":"r"}]]"#, Invoked("wrong line"), "wrong line"),
-    // Types.
-    (r#"["call2",["channel_join",1,{"line":"$line","name":{}}]]"#, Own("wrong param"), "wrong param"),
-    (r#"["call2",["channel_join",1,{"line":"$line","name":["r"]}]]"#, Own("wrong param"), "wrong param"),
-    (r#"["call2",["channel_join",1,{"line":"$line","name":null}]]"#, Own("wrong param"), "wrong param"),
-    (r#"["call2",["channel_join",1,{"line":"$line"}]]"#, Own("wrong param"), "wrong param"),
-    (r#"["call2",["channel_query_num",1,{"line":"$line","name":{}}]]"#, Invoked("wrong param"), "wrong param"),
-    (r#"["call2",["voip_invite",1,{"line":"$line","channelName":"r","peer":[],"extra":""}]]"#, Invitation("wrong param"), "wrong param"),
-    // Ids that no account and no channel can have.
-    (r#"["call2",["channel_join",1,{"line":"$line","name":""}]]"#, Own("wrong param"), "wrong param"),
-    (r#"["call2",["channel_join",1,{"line":"$line","name":"a b"}]]"#, Own("wrong param"), "wrong param"),
-    (r#"["call2",["channel_join",1,{"line":"$line","name":"$x129"}]]"#, Own("wrong param"), "wrong param"),
-    (r#"["call2",["user_sendmsg",1,{"line":"$line","peer":"a\nb","content":"x"}]]"#, Own("wrong param"), "wrong param"),
-    (r#"["call2",["user_sendmsg",1,{"line":"$line","peer":"$x129","content":"x"}]]"#, Own("wrong param"), "wrong param"),
-    (r#"["call2",["channel_set_attr",1,{"line":"$line","channel":"r","name":"","value":"x"}]]"#, Own("wrong param"), "wrong param"),
-    (r#"["call2",["channel_set_attr",1,{"line":"$line","channel":"r","name":"$x129","value":"x"}]]"#, Own("wrong param"), "wrong param"),
-    // Sizes.
-    (r#"["call2",["user_sendmsg",1,{"line":"$line","peer":"bob","content":"$x8193"}]]"#, Own("large param"), "large param"),
-    (r#"["call2",["channel_sendmsg",1,{"line":"$line","name":"r","msg":"$x8193"}]]"#, Own("large param"), "large param"),
-    (r#"["call2",["voip_invite",1,{"line":"$line","channelName":"r","peer":"bob","extra":"$x8193"}]]"#, Invitation("large param"), "large param"),
-    (r#"["call2",["channel_set_attr",1,{"line":"$line","channel":"r","name":"n","value":"$x8097"}]]"#, Own("large param"), "large param"),
-];
 
 #[tokio::test]
 async fn before_the_login() {
@@ -242,17 +157,17 @@ impl Hall {
         let text = self.filled(input, &client);
         client.send_raw(Message::text(text)).await;
         let failed = match *gets {
-            Closed(code) => {
+            Gets::Closed(code) => {
                 assert_eq!(client.next().await, Got::Closed(Some(code)), "{input}");
                 None
             }
-            Nothing => None,
-            Own(reason) => Some(own(reason)),
-            Invoked(reason) => Some(Reply {
+            Gets::Nothing => None,
+            Gets::Own(reason) => Some(own(reason)),
+            Gets::Invoked(reason) => Some(Reply {
                 err: String::new(),
                 json: json!({"result": "failed", "reason": reason, "data": {"result": reason}}),
             }),
-            Invitation(reason) => Some(Reply {
+            Gets::Invitation(reason) => Some(Reply {
                 err: json!({"reason": reason}).to_string(),
                 json: json!({"result": "failed", "reason": reason}),
             }),
@@ -260,7 +175,7 @@ impl Hall {
         if let Some(failed) = failed {
             assert_eq!(client.reply(1).await, failed, "{input}");
         }
-        if !matches!(gets, Closed(_)) {
+        if !matches!(gets, Gets::Closed(_)) {
             client.send(json!(["ping", 5])).await;
             assert_eq!(
                 client.next().await,
@@ -289,7 +204,7 @@ impl Hall {
         let (kind, version, line) = notified(&self.witness.frame("notify").await);
         assert_eq!(kind, "recvmsg");
         assert_eq!(self.witness.poll(version).await.0, version);
-        line.splitn(7, ' ').nth(6).expect("seven fields").to_owned()
+        text(&line).to_owned()
     }
 
     fn filled(&self, input: &str, client: &Client) -> String {

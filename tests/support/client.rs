@@ -226,3 +226,14 @@ pub fn notified(arg: &Value) -> (String, u64, String) {
         rest[1].as_str().expect("a line").to_owned(),
     )
 }
+
+/// Sends a text from one client to another.
+pub async fn tell(from: &mut Client, to: &str, text: &str) {
+    let reply = from.call("user_sendmsg", json!({"peer": to, "content": text})).await;
+    assert_eq!(reply.err, "", "{text}");
+}
+
+/// The text of a line.
+pub fn text(line: &str) -> &str {
+    line.splitn(7, ' ').nth(6).expect("seven fields")
+}
