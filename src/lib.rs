@@ -12,6 +12,7 @@ pub mod bridge;
 pub mod check;
 pub mod cli;
 pub mod client;
+pub mod clock;
 pub mod config;
 pub mod diag;
 pub mod explain;

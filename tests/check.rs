@@ -65,11 +65,16 @@ const BROKEN_EXAMPLES: &[&[Edit]] = &[
     &[("channel-msg.toml#channel-msg.send", "reason = \"not in channel\"", "reason = \"not login\"", ""),
       ("channel-msg.toml#channel-msg.send", "reason = \"not in channel\"", "reason = ▲\"not in channel\"", "expected \"not in channel\", got \"not login\"")],
     // The name of an RTM call.
-    &[("invite.toml#invite.refuse", "rtm    = \"RemoteInvitation.refuse\"", "rtm    = \"RemoteInvitation.accept\"", ""),
-      ("invite.toml#invite.refuse", "{ rtm = \"RemoteInvitation.refuse\", args = { invitation = 1, response = '", "▲{ rtm = \"RemoteInvitation.refuse\", args = { invitation = 1, response = '",
-       "expected the call RemoteInvitation.refuse, got the call RemoteInvitation.accept …"),
-      ("invite.toml#invite.refuse", "{ rtm = \"RemoteInvitation.refuse\", args = { invitation = 1, response = \"", "▲{ rtm = \"RemoteInvitation.refuse\", args = { invitation = 1, response = \"",
-       "expected the call RemoteInvitation.refuse, got the call RemoteInvitation.accept …")],
+    &[("user-attr.toml#user-attr.set", "rtm    = \"addOrUpdateLocalUserAttributes\"", "rtm    = \"setLocalUserAttributes\"", ""),
+      ("user-attr.toml#user-attr.set", "{ rtm = \"addOrUpdateLocalUserAttributes\", args = { attributes = { state = \"idle\" } }, error = \"TOO_OFTEN\"",
+       "▲{ rtm = \"addOrUpdateLocalUserAttributes\", args = { attributes = { state = \"idle\" } }, error = \"TOO_OFTEN\"",
+       "expected the call addOrUpdateLocalUserAttributes, got the call setLocalUserAttributes …"),
+      ("user-attr.toml#user-attr.set", "  { rtm = \"addOrUpdateLocalUserAttributes\", args = { attributes = { state = \"idle\" } }, error = \"$error\" },\n  { code",
+       "  ▲{ rtm = \"addOrUpdateLocalUserAttributes\", args = { attributes = { state = \"idle\" } }, error = \"$error\" },\n  { code",
+       "expected the call addOrUpdateLocalUserAttributes, got the call setLocalUserAttributes …"),
+      ("user-attr.toml#user-attr.set", "  { rtm = \"addOrUpdateLocalUserAttributes\", args = { attributes = { state = \"idle\" } }, error = \"$error\" },\n  { fail",
+       "  ▲{ rtm = \"addOrUpdateLocalUserAttributes\", args = { attributes = { state = \"idle\" } }, error = \"$error\" },\n  { fail",
+       "expected the call addOrUpdateLocalUserAttributes, got the call setLocalUserAttributes …")],
     // The path of an argument.
     &[("channel-attr.toml#channel-attr.updated", "value = \"$value\", type = \"update\"", "value = \"$name\", type = \"update\"", ""),
       ("channel-attr.toml#channel-attr.updated", "lastUpdateTs = 1 } } } },\n  { event = \"onChannelAttrUpdated\", args = {", "lastUpdateTs = 1 } } } },\n  { event = \"onChannelAttrUpdated\", args = ▲{",
@@ -116,6 +121,8 @@ fn check(edits: &[Edit]) {
         .map(|diag| format!("{}: {}", diag.span(), diag.title()))
         .collect();
     found.sort();
+    // An example with a table fails at the same step for each of its entries.
+    found.dedup();
     expected.sort();
     let is_as_expected = |(found, expected): (&String, &String)| match expected.strip_suffix('…') {
         Some(start) => found.starts_with(start),

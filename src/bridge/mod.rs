@@ -1,7 +1,7 @@
 //! The session engine: pure, `(state, input, now) → effects`.
 //!
-//! A [`Session`] runs the rows of the tables for one legacy client. It does no I/O, reads no clock, parses no JSON and
-//! uses no randomness; the shell around it does. What RTM lacks is emulated in [`emulate`], a file each.
+//! A [`Session`] runs the rows of the tables for one legacy client. It does no I/O, reads no clock, parses no JSON (the tables'
+//! values do, in `mapping`) and uses no randomness; the shell around it does. What RTM lacks is emulated in [`emulate`], a file each.
 
 mod admit;
 mod assume;

@@ -153,9 +153,10 @@ impl Default for Invite {
 /// `[mailbox]`: messages that a client has not fetched yet (decisions H3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mailbox {
-    /// `limit`: messages kept for one account; the oldest go first. Default `200`.
+    /// `limit`: messages kept for one session; when it is full, new ones are dropped and counted, since clients lose
+    /// messages at a gap. Default `200`.
     pub limit: usize,
-    /// `ttl`: how long each is kept. Default `"1h"`.
+    /// `ttl`: how old a message may be when its client logs in again. Default `"1h"`.
     pub ttl: Duration,
 }
 

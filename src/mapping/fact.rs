@@ -25,7 +25,7 @@ pub enum Fact {
     OpenCall,
     /// The session has no client at the moment.
     Grace,
-    /// The row's channel has had more than 512 members.
+    /// The session's channel has more than 512 members.
     Over512,
     /// The row's attribute is one that the system alone writes.
     ReservedName,

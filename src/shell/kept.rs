@@ -29,26 +29,56 @@ struct Inner {
 }
 
 impl Kept {
-    /// Keeps the lines of an account that is away.
-    pub fn keep(&self, key: Key, lines: Lines) {
+    /// Keeps the lines of an account that is away, at most `limit`. How many lines there was no room for.
+    pub fn keep(&self, key: Key, lines: Lines, limit: usize) -> usize {
         let mut inner = self.inner.lock();
-        if inner.lines.insert(key.clone(), lines).is_none() {
-            inner.order.push_back(key);
+        if !inner.lines.contains_key(&key) {
+            inner.order.push_back(key.clone());
         }
+        let kept = inner.lines.entry(key).or_default();
+        kept.extend(lines);
+        let mut dropped = kept.len().saturating_sub(limit);
+        kept.truncate(limit);
         while inner.order.len() > MAX_ACCOUNTS {
-            if let Some(oldest) = inner.order.pop_front() {
-                inner.lines.remove(&oldest);
-            }
+            let oldest = inner.order.pop_front().and_then(|oldest| inner.lines.remove(&oldest));
+            dropped += oldest.map_or(0, |lines| lines.len());
         }
+        dropped
     }
 
     /// The lines of an account that is back.
     pub fn take(&self, key: &Key) -> Lines {
         let mut inner = self.inner.lock();
-        let lines = inner.lines.remove(key).unwrap_or_default();
-        if !lines.is_empty() {
+        let lines = inner.lines.remove(key);
+        if lines.is_some() {
             inner.order.retain(|known| known != key);
         }
-        lines
+        lines.unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_wait_in_order_and_are_bounded() {
+        let key = (AppId::new("app").unwrap(), Account::new("alice").unwrap());
+        let line = |n| {
+            (
+                Event {
+                    sig: n,
+                    row: 0,
+                    args: Vec::new(),
+                },
+                Time::from_millis(0),
+            )
+        };
+        let kept = Kept::default();
+        assert_eq!(kept.keep(key.clone(), vec![line(1), line(2)], 3), 0);
+        assert_eq!(kept.keep(key.clone(), vec![line(3), line(4)], 3), 1);
+        let sigs: Vec<usize> = kept.take(&key).iter().map(|(event, _)| event.sig).collect();
+        assert_eq!(sigs, [1, 2, 3]);
+        assert!(kept.take(&key).is_empty());
     }
 }

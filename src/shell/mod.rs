@@ -3,7 +3,6 @@
 //! A session is one task with one inbox: calls of its sockets, RTM's replies and events, timers. It feeds them to the
 //! pure [`Session`](crate::bridge::Session) one at a time and does what comes out.
 
-mod clock;
 mod kept;
 mod logins;
 mod members;
@@ -15,7 +14,7 @@ mod session_task;
 mod start;
 mod verdict;
 
-pub use clock::Clock;
+pub use crate::clock::Clock;
 pub use logins::{PendingLogin, PendingLogins};
 pub use message::{Login, Message, Out, SocketHandle};
 pub use registry::{Newcomer, Registry, SessionHandle};

@@ -16,7 +16,6 @@ use crate::mapping::wire::Wire;
 use crate::ops::Metrics;
 use crate::upstream::Upstream;
 
-use super::clock::Clock;
 use super::kept::Kept;
 use super::logins::PendingLogins;
 use super::members::Members;
@@ -24,6 +23,7 @@ use super::message::Message;
 use super::names::AppNames;
 use super::registry::{Registry, SessionHandle};
 use super::session_task::{INBOX, SessionTask};
+use crate::clock::Clock;
 
 /// What all sessions and sockets share.
 pub struct Server {

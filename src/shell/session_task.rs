@@ -278,7 +278,13 @@ impl SessionTask {
                 warn!(session = self.id, what, "dropped");
                 self.server.metrics.dropped(what);
             }
-            Effect::Keep(lines) => self.server.kept.keep(self.key.clone(), lines),
+            Effect::Keep(lines) => {
+                let limit = self.server.config.mailbox.limit;
+                if self.server.kept.keep(self.key.clone(), lines, limit) > 0 {
+                    warn!(session = self.id, "lines of an account that is away had no room");
+                    self.server.metrics.dropped("kept lines");
+                }
+            }
             Effect::Close(socket) => {
                 if let Some(socket) = self.sockets.remove(&socket)
                     && socket.out.try_send(Out::Close).is_err()

@@ -13,8 +13,8 @@ use crate::ops::serve_admin;
 use crate::upstream::LocalUpstream;
 use crate::upstream::embedded::WorldConfig;
 
-use super::clock::Clock;
 use super::server::Server;
+use crate::clock::Clock;
 
 /// A server that serves.
 pub struct Running {

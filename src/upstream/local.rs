@@ -11,9 +11,9 @@ use tokio::sync::Notify;
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::ident::AppId;
 use crate::rtm::{CallKind, RtmCall};
-use crate::shell::Clock;
 use crate::time::Time;
 
 use super::embedded::{ClientId, Output, World, WorldConfig};

@@ -49,6 +49,17 @@ impl Compiler<'_> {
             }
             None => None,
         };
+        if let (Some(event), Some(fail)) = (&raw.event, &raw.fail) {
+            let title = format!(
+                "`{}` tells either the event `{}` or a failure",
+                raw.name.value, event.value
+            );
+            self.error(Diag::new(&fail.span, title).help("a class of failures brings its own event"));
+        }
+        if raw.self_last && raw.last.is_none() {
+            let title = format!("`{}` says where oneself stands, but of no list", raw.name.value);
+            self.error(Diag::new(&raw.span, title).help("add last = n"));
+        }
         let (emission, failure) = self.speech(id, raw, scope, 0)?;
         if !raw.hold && rtm.is_none() && code.is_none() && emission.is_none() && failure.is_none() {
             let title = format!("the outcome `{}` does nothing", raw.name.value);

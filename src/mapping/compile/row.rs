@@ -270,6 +270,9 @@ impl Compiler<'_> {
     }
 
     fn lane(&mut self, raw: &RawRow) -> Lane {
+        if let (Some(_), Some(after)) = (&raw.serial, &raw.after) {
+            self.error(Diag::new(&after.span, "a row is `serial` or goes `after`, not both"));
+        }
         for (lane, name) in [(Lane::Serial, &raw.serial), (Lane::After, &raw.after)] {
             if let Some(name) = name {
                 if &*name.value != "channel" {

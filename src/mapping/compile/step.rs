@@ -165,6 +165,14 @@ impl Compiler<'_> {
             let title = format!("a call cannot go via `{}`", via.value);
             self.error(Diag::new(&via.span, title).help("the only way is via = \"member\""));
         }
+        if raw
+            .rtm
+            .as_ref()
+            .is_none_or(|rtm| &*rtm.value != CallKind::GetMembers.name())
+        {
+            let title = "only getMembers goes via a member: RTM answers other calls to anybody";
+            self.error(Diag::new(&via.span, title));
+        }
         true
     }
 
@@ -225,6 +233,10 @@ impl Compiler<'_> {
         scope: &Scope,
     ) -> Option<CallTemplate> {
         let given = args.and_then(Node::as_map).unwrap_or_default();
+        for (arg, _) in given.iter().filter(|(arg, _)| gathered == Some(&*arg.value)) {
+            let title = format!("`{}` is filled by `gather`", arg.value);
+            self.error(Diag::new(&arg.span, title));
+        }
         for (arg, _) in given {
             if !kind.fields().iter().any(|f| f.name == &*arg.value) {
                 let names = kind.fields().iter().map(|f| f.name);

@@ -334,7 +334,13 @@ fn read_lets(t: Table<'_>) -> Vec<RawLet> {
             let otherwise = t.take("else").and_then(Node::read);
             let clamp = t.take_array("clamp").and_then(|items| {
                 let numbers: Vec<i64> = items.into_iter().filter_map(Item::into_int).map(|n| n.value).collect();
-                <[i64; 2]>::try_from(numbers).ok().map(|[low, high]| (low, high))
+                match numbers[..] {
+                    [low, high] if low <= high => Some((low, high)),
+                    _ => {
+                        t.error("`clamp` is [lowest, highest]");
+                        None
+                    }
+                }
             });
             t.finish();
             Some(RawLet {
