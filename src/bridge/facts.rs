@@ -39,6 +39,8 @@ impl Session {
                 .channel
                 .as_ref()
                 .is_some_and(|c| c.count() > MEMBERS_CUT_OFF as u64),
+            Fact::EmptyAttributes => self.context.limits.empty_attributes,
+            Fact::StrictReinvite => self.context.limits.strict_reinvite,
             Fact::ReservedName => self.writes_reserved(run),
             Fact::OfflineMessages => self.context.offline_messages,
             Fact::Can(kind) => (self.context.can)(kind),

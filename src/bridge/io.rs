@@ -83,6 +83,10 @@ pub struct SessionLimits {
     pub messages_per_second: u32,
     /// Whether a message over the rate is swallowed instead of refused.
     pub discard_over_rate: bool,
+    /// Whether an attribute that is not there reads as empty instead of failing.
+    pub empty_attributes: bool,
+    /// Whether a second call to the same party about the same channel fails instead of replacing the first.
+    pub strict_reinvite: bool,
 }
 
 impl Default for SessionLimits {
@@ -96,6 +100,8 @@ impl Default for SessionLimits {
             mailbox_ttl: Duration::from_secs(3600),
             messages_per_second: 60,
             discard_over_rate: false,
+            empty_attributes: false,
+            strict_reinvite: false,
         }
     }
 }

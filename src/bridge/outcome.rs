@@ -18,6 +18,9 @@ impl Session {
             return;
         };
         if !self.holds(&outcome.conds, run) {
+            if let Some(otherwise) = outcome.otherwise {
+                self.fire(run, otherwise, step);
+            }
             return;
         }
         if outcome.hold && !self.keep_message(run, step) {

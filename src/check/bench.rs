@@ -45,17 +45,19 @@ impl Bench {
     /// A bench for an example, with an upstream that has the calls that `can` says.
     pub fn new(tables: Arc<Tables>, example: &Example, can: impl Fn(CallKind) -> bool + Send + Sync + 'static) -> Self {
         let account: Text = example.raw.account.clone().unwrap_or_else(|| SELF.into());
+        let offers = |what: &str| example.raw.offers.iter().any(|offer| &*offer.value == what);
+        let limits = SessionLimits {
+            empty_attributes: offers("policy-empty-attributes"),
+            strict_reinvite: offers("policy-strict-reinvite"),
+            ..SessionLimits::default()
+        };
         let context = SessionContext {
             tables: tables.clone(),
             wire: None,
             names: Arc::new(ExampleNames { own: account.clone() }),
-            offline_messages: example
-                .raw
-                .offers
-                .iter()
-                .any(|offer| &*offer.value == "offline-messages"),
+            offline_messages: offers("offline-messages"),
             can: Arc::new(can),
-            limits: SessionLimits::default(),
+            limits,
         };
         let mut session = Session::new(context, account);
         session.assume_live(SOCKET);

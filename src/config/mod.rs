@@ -195,6 +195,32 @@ impl Default for Limits {
 pub struct Policy {
     /// `over_rate`: what happens to a message over the rate. Default `"fail"`.
     pub over_rate: OverRate,
+    /// `missing_attribute`: what reading an attribute gives that is not there, or whose user is offline. Default
+    /// `"fail"`.
+    pub missing_attribute: MissingAttribute,
+    /// `repeated_invite`: what a second call to the same party about the same channel does while the first one is open.
+    /// Default `"replace"`.
+    pub repeated_invite: RepeatedInvite,
+}
+
+/// What reading an attribute gives that is not there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MissingAttribute {
+    /// `"fail"`: the call fails with `no such attr`.
+    #[default]
+    Fail,
+    /// `"empty"`: an empty value; of all attributes, none.
+    Empty,
+}
+
+/// What a second call to the same party about the same channel does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RepeatedInvite {
+    /// `"replace"`: the first one is withdrawn when it still rings.
+    #[default]
+    Replace,
+    /// `"fail"`: it fails with 701.
+    Fail,
 }
 
 /// What happens to a message over [`Limits::messages_per_second`].

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::mask::mask;
 use super::values::{address, certificate, duration, file_text, host_port, ipv4, line_key, number, value};
 use super::{
-    Admin, Config, Discovery, DiskFiles, Embedded, Files, Invite, Limits, Listen, Mailbox, OverRate, Policy, Session,
-    Upstream, UpstreamKind,
+    Admin, Config, Discovery, DiskFiles, Embedded, Files, Invite, Limits, Listen, Mailbox, MissingAttribute, OverRate,
+    Policy, RepeatedInvite, Session, Upstream, UpstreamKind,
 };
 use crate::diag::{Diag, Diags, Source};
 use crate::ident::{AppId, TokenPolicy};
@@ -157,9 +157,13 @@ fn limits(table: &mut Table<'_>) -> Limits {
 }
 
 fn policy(table: &mut Table<'_>) -> Policy {
-    let choices = [("fail", OverRate::Fail), ("discard", OverRate::Discard)];
+    let over_rate = [("fail", OverRate::Fail), ("discard", OverRate::Discard)];
+    let missing = [("fail", MissingAttribute::Fail), ("empty", MissingAttribute::Empty)];
+    let repeated = [("replace", RepeatedInvite::Replace), ("fail", RepeatedInvite::Fail)];
     Policy {
-        over_rate: value(table.take_choice("over_rate", &choices)).unwrap_or_default(),
+        over_rate: value(table.take_choice("over_rate", &over_rate)).unwrap_or_default(),
+        missing_attribute: value(table.take_choice("missing_attribute", &missing)).unwrap_or_default(),
+        repeated_invite: value(table.take_choice("repeated_invite", &repeated)).unwrap_or_default(),
     }
 }
 

@@ -27,6 +27,10 @@ pub enum Fact {
     Grace,
     /// The session's channel has more than 512 members.
     Over512,
+    /// `[policy]` has an attribute that is not there read as empty.
+    EmptyAttributes,
+    /// `[policy]` has a second call to the same party about the same channel fail.
+    StrictReinvite,
     /// The row's attribute is one that the system alone writes.
     ReservedName,
     /// RTM keeps messages for offline users by itself.
@@ -50,6 +54,8 @@ impl Fact {
         ("open-call", Self::OpenCall),
         ("grace", Self::Grace),
         ("over-512", Self::Over512),
+        ("policy-empty-attributes", Self::EmptyAttributes),
+        ("policy-strict-reinvite", Self::StrictReinvite),
         ("reserved-name", Self::ReservedName),
         ("offline-messages", Self::OfflineMessages),
         ("rest", Self::Can(CallKind::RestChannelMessage)),

@@ -318,6 +318,8 @@ pub struct Outcome {
     pub name: Text,
     /// Facts without which it comes to nothing.
     pub conds: Vec<Cond>,
+    /// The outcome that happens in its place then.
+    pub otherwise: Option<usize>,
     /// A call to RTM whose result nobody waits for.
     pub rtm: Option<CallTemplate>,
     /// The message is kept for its peer; when it cannot be, the row's `undelivered` happens.

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bridge::{SessionContext, SessionLimits, SocketId};
-use crate::config::{Config, OverRate};
+use crate::config::{Config, MissingAttribute, OverRate, RepeatedInvite};
 use crate::ident::{Account, AppId, LineKey};
 use crate::mapping::Tables;
 use crate::mapping::wire::Wire;
@@ -120,6 +120,8 @@ impl Server {
                 mailbox: config.mailbox.limit,
                 mailbox_ttl: config.mailbox.ttl,
                 messages_per_second: config.limits.messages_per_second,
+                empty_attributes: config.policy.missing_attribute == MissingAttribute::Empty,
+                strict_reinvite: config.policy.repeated_invite == RepeatedInvite::Fail,
                 discard_over_rate: config.policy.over_rate == OverRate::Discard,
                 ..SessionLimits::default()
             },

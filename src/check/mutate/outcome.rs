@@ -68,6 +68,11 @@ impl Walk<'_> {
             walk.declared_reason(reason);
             walk.remove();
         });
+        self.at_key(tree, "otherwise", |walk, name| {
+            let outcomes: Vec<&str> = row.outcomes.iter().map(|o| &*o.name).collect();
+            walk.others(name, after(&outcomes, name.text().unwrap_or_default(), 2));
+            walk.remove();
+        });
         self.at_key(tree, "code", |walk, code| {
             walk.code(code);
             walk.remove();

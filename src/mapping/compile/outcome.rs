@@ -68,6 +68,7 @@ impl Compiler<'_> {
         Some(Outcome {
             name: raw.name.value.clone(),
             conds,
+            otherwise: raw.otherwise.as_ref().and_then(|name| self.outcome_index(row, name)),
             hold: raw.hold,
             rtm,
             code,

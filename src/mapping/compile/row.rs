@@ -242,6 +242,10 @@ impl Compiler<'_> {
             declared.contains(&name)
                 || (name == "default" && !matches!(kind, RowKind::Call(_)))
                 || raw.answer.iter().any(|a| a.emit.iter().any(|e| &*e.value == name))
+                || raw
+                    .outcomes
+                    .iter()
+                    .any(|o| o.otherwise.as_ref().is_some_and(|other| &*other.value == name))
                 || raw.steps.iter().any(|step| {
                     step.outcome.as_ref().is_some_and(|o| &*o.value == name)
                         || step.expect.as_ref().is_some_and(|e| &*e.otherwise.value == name)

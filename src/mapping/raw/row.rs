@@ -119,6 +119,7 @@ pub struct RawOutcome {
     pub last: Option<Spanned<i64>>,
     pub self_last: bool,
     pub hold: bool,
+    pub otherwise: Option<Spanned<Text>>,
     pub reason: Option<Node>,
     pub code: Option<Spanned<Text>>,
 }
@@ -258,6 +259,7 @@ fn read_outcome(name: Spanned<Text>, mut t: Table<'_>) -> Option<RawOutcome> {
         each: t.take("each").and_then(Node::read),
         last: t.take_int("last"),
         self_last: self_last.is_some_and(|s| *s),
+        otherwise: t.take_str("otherwise"),
         hold: t.take_choice("hold", &[("outbox", true)]).is_some(),
         reason: t.take("reason").and_then(Node::read),
         code: t.take_str("code"),
