@@ -2,10 +2,11 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use support::{Client, Got, QUIET, config, notified, serve, tell, text};
+use tokio::time::Instant;
 
 #[tokio::test]
 async fn the_answer_to_a_login() {
