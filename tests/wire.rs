@@ -3,10 +3,10 @@
 mod support;
 
 use std::time::Duration;
-use tokio::time::Instant;
 
 use serde_json::{Value, json};
 use support::{Client, Got, QUIET, config, notified, serve, tell, text};
+use tokio::time::Instant;
 
 #[tokio::test]
 async fn the_answer_to_a_login() {

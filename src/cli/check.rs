@@ -22,9 +22,12 @@ pub struct CheckArgs {
     /// A config file to check as well
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Also change every value of the tables, one at a time, and see that each change is found (takes its time)
+    /// Leave out what takes its time: changing every value of the tables, one at a time, to see that each is found
     #[arg(long)]
-    mutations: bool,
+    no_mutations: bool,
+    /// Name the changes that nothing finds
+    #[arg(long)]
+    survivors: bool,
 }
 
 /// Checks, and prints what was checked, or everything that is wrong.
@@ -61,7 +64,7 @@ pub fn run(args: &CheckArgs) -> Exit {
             "platform runs  {} ({} not possible there)",
             counts.platform_runs, counts.platform_skips
         );
-        if args.mutations
+        if !args.no_mutations
             && let Ok(report) = mutate::run(&sources)
         {
             let per_mille = report.survivors.len() * 1000 / report.mutants.max(1);
@@ -75,7 +78,9 @@ pub fn run(args: &CheckArgs) -> Exit {
                 per_mille / 10,
                 per_mille % 10
             );
-            report.survivors.iter().for_each(|name| println!("  {name}"));
+            if args.survivors {
+                report.survivors.iter().for_each(|name| println!("  {name}"));
+            }
         }
         return Exit::Ok;
     }
