@@ -12,11 +12,11 @@ use crate::value::{Text, Value};
 
 use super::logins::PendingLogin;
 
-/// To a session.
+/// To a session. Large parts are boxed: every session's inbox has room for some.
 #[derive(Debug)]
 pub enum Message {
     /// A socket has logged in.
-    Login(Login),
+    Login(Box<Login>),
     /// A call of a row.
     Call {
         /// Who asks.
@@ -56,7 +56,7 @@ pub enum Message {
         asker: mpsc::Sender<Message>,
     },
     /// RTM's replies and events.
-    Told(Told),
+    Told(Box<Told>),
 }
 
 /// A socket that logs in.

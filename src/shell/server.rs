@@ -137,7 +137,7 @@ impl Server {
             &vid,
             Arc::new(move |told| {
                 if let Some(sender) = to_session.upgrade()
-                    && let Err(mpsc::error::TrySendError::Full(_)) = sender.try_send(Message::Told(told))
+                    && let Err(mpsc::error::TrySendError::Full(_)) = sender.try_send(Message::Told(Box::new(told)))
                 {
                     full.cancel();
                 }

@@ -1,6 +1,6 @@
 //! The task of a session: inbox in, effects out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -52,6 +52,8 @@ pub struct SessionTask {
     /// Calls for others: who waits, and by which number.
     for_others: HashMap<u64, (mpsc::Sender<Message>, u64)>,
     next_for_others: u64,
+    /// What the session has told itself.
+    later: VecDeque<Told>,
     own_inbox: mpsc::WeakSender<Message>,
     channel: Option<Text>,
     over: bool,
@@ -85,6 +87,7 @@ impl SessionTask {
             member_of: None,
             for_others: HashMap::new(),
             next_for_others: FOR_OTHERS,
+            later: VecDeque::new(),
             own_inbox,
             channel: None,
             over: false,
@@ -127,7 +130,7 @@ impl SessionTask {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Login(login) => self.login(login),
+            Message::Login(login) => self.login(*login),
             Message::Call { call, row, args } => self.step(Input::Call { call, row, args }),
             Message::Refused { call, row, reason } => self.step(Input::Refused { call, row, reason }),
             Message::Poll { call, ver_clear, max } => self.step(Input::Poll { call, ver_clear, max }),
@@ -137,14 +140,20 @@ impl SessionTask {
                 self.step(Input::FrontClosed(socket));
             }
             Message::Ask { call, request, asker } => self.ask_for(call, request, asker),
-            Message::Told(Told::Reply { request, result }) if request >= FOR_OTHERS => {
+            Message::Told(told) => self.told(*told),
+        }
+    }
+
+    fn told(&mut self, told: Told) {
+        match told {
+            Told::Reply { request, result } if request >= FOR_OTHERS => {
                 if let Some((asker, request)) = self.for_others.remove(&request) {
-                    let _ = asker.try_send(Message::Told(Told::Reply { request, result }));
+                    let _ = asker.try_send(Message::Told(Box::new(Told::Reply { request, result })));
                 }
             }
-            Message::Told(Told::Reply { request, result }) => self.step(Input::RtmReply { request, result }),
-            Message::Told(Told::Event(event)) => self.step(Input::RtmEvent(event)),
-            Message::Told(Told::Up(up)) => self.step(Input::Upstream(up)),
+            Told::Reply { request, result } => self.step(Input::RtmReply { request, result }),
+            Told::Event(event) => self.step(Input::RtmEvent(event)),
+            Told::Up(up) => self.step(Input::Upstream(up)),
         }
     }
 
@@ -200,6 +209,9 @@ impl SessionTask {
         for effect in effects {
             self.apply(effect);
         }
+        while let Some(told) = self.later.pop_front() {
+            self.told(told);
+        }
     }
 
     /// Others of this sidecar may ask this session about its channel.
@@ -219,15 +231,15 @@ impl SessionTask {
         self.member_of = now;
     }
 
-    /// Has a member of the channel make a call.
-    fn ask_member(&self, request: u64, channel: &ChannelId, call: RtmCall) {
+    /// Has a member of the channel make a call; where there is none, the answer follows at once.
+    fn ask_member(&mut self, request: u64, channel: &ChannelId, call: RtmCall) {
         let member = self.server.members.any(&self.key.0, channel);
         let asked = member
             .zip(self.own_inbox.upgrade())
             .is_some_and(|(member, asker)| member.inbox.try_send(Message::Ask { call, request, asker }).is_ok());
-        if !asked && let Some(own) = self.own_inbox.upgrade() {
+        if !asked {
             let result = Err(GetMembersErr::NotInChannel.into());
-            let _ = own.try_send(Message::Told(Told::Reply { request, result }));
+            self.later.push_back(Told::Reply { request, result });
         }
     }
 
@@ -235,7 +247,7 @@ impl SessionTask {
     fn ask_for(&mut self, call: RtmCall, request: u64, asker: mpsc::Sender<Message>) {
         if self.for_others.len() >= MAX_FOR_OTHERS {
             let result = Err(GetMembersErr::TooOften.into());
-            let _ = asker.try_send(Message::Told(Told::Reply { request, result }));
+            let _ = asker.try_send(Message::Told(Box::new(Told::Reply { request, result })));
             return;
         }
         self.next_for_others += 1;
@@ -355,7 +367,7 @@ impl SessionTask {
                 Message::Login(login) => login.socket.kill.cancel(),
                 Message::Ask { request, asker, .. } => {
                     let result = Err(GetMembersErr::NotInChannel.into());
-                    let _ = asker.try_send(Message::Told(Told::Reply { request, result }));
+                    let _ = asker.try_send(Message::Told(Box::new(Told::Reply { request, result })));
                 }
                 _ => {}
             }

@@ -147,7 +147,7 @@ impl Client {
             pending,
         };
         self.session = Some((key, session));
-        self.tell(Message::Login(login)).await;
+        self.tell(Message::Login(Box::new(login))).await;
     }
 
     /// A refusal is the answer of a session that never begins, so it has the form that every login's answer has.
