@@ -123,10 +123,11 @@ fn values_out_of_json_and_conditions_that_are_known() {
     uid is not on this wire
     online <- $extra#json._require_peer_online as flag, else false = false
     timeout <- $extra#json._timeout as seconds, else config.invite.timeout, within 1 and 55 = 55
-    1. if online: RTM queryPeersOnlineStatus (passed over here)
+    2. if online: RTM queryPeersOnlineStatus (passed over here)
        calleeId <- $account = "~b.em_Dqw"
        channelId <- $channelID = "r"
        content <- $extra = "{\"_timeout\":180}"
+          uid <- uid($account) = 1019320742
         "peer is not online" -> api 703, web the text, as extra
           uid <- uid($account) = 1019320742
           extra <- '{"reason":"$reason"}' = "{\"reason\":\"peer is not online\"}"
