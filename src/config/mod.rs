@@ -3,8 +3,10 @@
 //! Every key is optional; `config.example.toml` shows all of them with their defaults. [`Config::load`] reports every
 //! error of the file at its place. Durations are written `"500ms"`, `"20s"`, `"5m"` or `"1h"`.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ident::{LineKey, TokenPolicy};
@@ -42,6 +44,9 @@ pub struct Config {
     pub limits: Limits,
     /// `[policy]`
     pub policy: Policy,
+    /// `[uid]`: numbers of accounts that are not to be derived, as `"account" = "number"`, for apps that stored those of
+    /// the legacy service (decisions H5). Default: none.
+    pub uid: Arc<HashMap<Text, u32>>,
     /// `[upstream]`
     pub upstream: Upstream,
     /// `[embedded]`

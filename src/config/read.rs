@@ -1,5 +1,6 @@
 //! From the file's text to a [`Config`].
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use super::{
 use crate::diag::{Diag, Diags, Source};
 use crate::ident::{AppId, TokenPolicy};
 use crate::toml_read::{Table, read};
+use crate::value::Text;
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -59,12 +61,30 @@ pub(super) fn config(mut root: Table<'_>, files: &dyn Files) -> Config {
         mailbox: section(&mut root, "mailbox", mailbox),
         limits: section(&mut root, "limits", limits),
         policy: section(&mut root, "policy", policy),
+        uid: root.take_table("uid").map(uids).unwrap_or_default(),
         upstream: section(&mut root, "upstream", upstream),
         embedded: section(&mut root, "embedded", embedded),
         admin: section(&mut root, "admin", admin),
     };
     root.finish();
     config
+}
+
+/// Accounts are keys here, so no key is unknown.
+fn uids(table: Table<'_>) -> Arc<HashMap<Text, u32>> {
+    let mut uids = HashMap::new();
+    for (account, item) in table.into_entries() {
+        let legal = |text: &str| match text.parse::<u32>() {
+            Ok(number) if (1..=0x7fff_ffff).contains(&number) => Ok(number),
+            _ => Err(format!(
+                "expected a number from 1 to 2147483647 in quotes, got \"{text}\""
+            )),
+        };
+        if let Some(number) = item.into_parsed(legal) {
+            uids.insert(account.value, number.value);
+        }
+    }
+    Arc::new(uids)
 }
 
 fn section<'r, T: Default>(root: &mut Table<'r>, key: &str, build: impl FnOnce(&mut Table<'r>) -> T) -> T {

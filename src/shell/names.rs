@@ -1,5 +1,8 @@
 //! Names of one app id, by the codecs of [`crate::ident`].
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use crate::bridge::Names;
 use crate::ident::{Account, AppId, ChannelName, codec, uid::uid};
 use crate::rtm::{ChannelId, UserId};
@@ -10,6 +13,8 @@ use crate::value::Text;
 pub struct AppNames {
     /// The app id, which uids depend on.
     pub vid: AppId,
+    /// Numbers that are not derived.
+    pub numbers: Arc<HashMap<Text, u32>>,
 }
 
 /// A text that is no legal name is passed on as it is: whoever takes it refuses it with a reason.
@@ -43,6 +48,29 @@ impl Names for AppNames {
     }
 
     fn uid(&self, account: &Text) -> i64 {
+        if let Some(number) = self.numbers.get(account) {
+            return i64::from(*number);
+        }
         Account::new(account.clone()).map_or(0, |account| i64::from(uid(&self.vid, &account)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_the_config_go_before_derived_ones() {
+        let numbers = Arc::new(HashMap::from([(Text::from("alice"), 7)]));
+        let names = AppNames {
+            vid: AppId::new("app").unwrap(),
+            numbers,
+        };
+        assert_eq!(names.uid(&"alice".into()), 7);
+        assert_eq!(
+            names.uid(&"bob".into()),
+            i64::from(uid(&names.vid, &Account::new("bob").unwrap()))
+        );
+        assert_eq!(names.uid(&"no account".into()), 0);
     }
 }

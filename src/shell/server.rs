@@ -110,7 +110,10 @@ impl Server {
         SessionContext {
             tables: self.tables.clone(),
             wire: Some(self.wire.clone()),
-            names: Arc::new(AppNames { vid: vid.clone() }),
+            names: Arc::new(AppNames {
+                vid: vid.clone(),
+                numbers: config.uid.clone(),
+            }),
             offline_messages: config.embedded.offline_messages,
             can: Arc::new(move |kind| upstream.can(kind)),
             limits: SessionLimits {
