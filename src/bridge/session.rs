@@ -127,6 +127,12 @@ impl Session {
         &self.line
     }
 
+    /// How many messages would be lost if the session ended now: lines that its client has not acknowledged, and
+    /// messages that wait for their peers.
+    pub fn unfinished(&self) -> usize {
+        self.mailbox.len() + self.outbox.len()
+    }
+
     /// The name of the channel that the session is in.
     pub fn channel_name(&self) -> Option<Text> {
         self.channel.as_ref().map(|channel| channel.name.clone())

@@ -346,6 +346,16 @@ impl SessionTask {
     }
 
     fn finish(mut self, rest: Vec<Message>) {
+        // A session that is over has said itself what it left; one that is cut off by the shutdown has not.
+        let unfinished = self.session.unfinished();
+        if !self.over && unfinished > 0 {
+            warn!(
+                session = self.id,
+                messages = unfinished,
+                "lost at the end of the process"
+            );
+            self.server.metrics.dropped("messages at the end of the process");
+        }
         self.server.registry.remove(&self.key, self.id);
         if let Some(channel) = &self.member_of {
             self.server.members.left(&self.key.0, channel, self.id);
