@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::bridge::{Effect, Input, Names, Session, SessionContext, SessionLimits, SocketId, TimerKey};
 use crate::diag::Diag;
-use crate::ident::{Account, ChannelName, codec};
+use crate::ident::texts;
 use crate::mapping::node::Node;
 use crate::mapping::{Example, Tables};
-use crate::rtm::{CallKind, ChannelId, RtmCall, RtmError, RtmEvent, UserId};
+use crate::rtm::{CallKind, RtmCall, RtmError, RtmEvent};
 use crate::time::Time;
 use crate::value::Text;
 
@@ -160,21 +160,19 @@ struct ExampleNames {
 
 impl Names for ExampleNames {
     fn user_id(&self, account: &Text) -> Text {
-        Account::new(account.clone()).map_or_else(|_| account.clone(), |a| codec::account_to_user_id(&a).text().clone())
+        texts::user_id(account)
     }
 
     fn account(&self, user_id: &Text) -> Text {
-        UserId::new(user_id.clone())
-            .map_or_else(|_| user_id.clone(), |id| codec::user_id_to_account(&id).text().clone())
+        texts::account(user_id)
     }
 
     fn channel_id(&self, channel: &Text) -> Text {
-        ChannelName::new(channel.clone()).map_or_else(|_| channel.clone(), |c| codec::channel_to_rtm(&c).text().clone())
+        texts::channel_id(channel)
     }
 
     fn channel(&self, channel_id: &Text) -> Text {
-        ChannelId::new(channel_id.clone())
-            .map_or_else(|_| channel_id.clone(), |id| codec::channel_from_rtm(&id).text().clone())
+        texts::channel(channel_id)
     }
 
     fn uid(&self, account: &Text) -> i64 {

@@ -6,6 +6,7 @@ pub mod account;
 pub mod attribute;
 pub mod codec;
 pub mod line;
+pub mod texts;
 pub mod token;
 pub mod uid;
 

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::bridge::Names;
-use crate::ident::{Account, AppId, ChannelName, codec, uid::uid};
-use crate::rtm::{ChannelId, UserId};
+use crate::ident::{Account, AppId, texts, uid::uid};
 use crate::value::Text;
 
 /// The names of an app id.
@@ -17,34 +16,21 @@ pub struct AppNames {
     pub numbers: Arc<HashMap<Text, u32>>,
 }
 
-/// A text that is no legal name is passed on as it is: whoever takes it refuses it with a reason.
 impl Names for AppNames {
     fn user_id(&self, account: &Text) -> Text {
-        match Account::new(account.clone()) {
-            Ok(account) => codec::account_to_user_id(&account).text().clone(),
-            Err(_) => account.clone(),
-        }
+        texts::user_id(account)
     }
 
     fn account(&self, user_id: &Text) -> Text {
-        match UserId::new(user_id.clone()) {
-            Ok(id) => codec::user_id_to_account(&id).text().clone(),
-            Err(_) => user_id.clone(),
-        }
+        texts::account(user_id)
     }
 
     fn channel_id(&self, channel: &Text) -> Text {
-        match ChannelName::new(channel.clone()) {
-            Ok(name) => codec::channel_to_rtm(&name).text().clone(),
-            Err(_) => channel.clone(),
-        }
+        texts::channel_id(channel)
     }
 
     fn channel(&self, channel_id: &Text) -> Text {
-        match ChannelId::new(channel_id.clone()) {
-            Ok(id) => codec::channel_from_rtm(&id).text().clone(),
-            Err(_) => channel_id.clone(),
-        }
+        texts::channel(channel_id)
     }
 
     fn uid(&self, account: &Text) -> i64 {

@@ -1,8 +1,7 @@
 //! The names that the simulated sidecar works with: the real codecs and the real numbers.
 
 use sigbridge::bridge::Names;
-use sigbridge::ident::{Account, AppId, ChannelName, codec, uid};
-use sigbridge::rtm::{ChannelId, UserId};
+use sigbridge::ident::{Account, AppId, texts, uid};
 use sigbridge::value::Text;
 
 /// The app id of every scenario.
@@ -13,21 +12,19 @@ pub struct SimNames;
 
 impl Names for SimNames {
     fn user_id(&self, account: &Text) -> Text {
-        Account::new(account.clone()).map_or_else(|_| account.clone(), |a| codec::account_to_user_id(&a).text().clone())
+        texts::user_id(account)
     }
 
     fn account(&self, user_id: &Text) -> Text {
-        UserId::new(user_id.clone())
-            .map_or_else(|_| user_id.clone(), |id| codec::user_id_to_account(&id).text().clone())
+        texts::account(user_id)
     }
 
     fn channel_id(&self, channel: &Text) -> Text {
-        ChannelName::new(channel.clone()).map_or_else(|_| channel.clone(), |c| codec::channel_to_rtm(&c).text().clone())
+        texts::channel_id(channel)
     }
 
     fn channel(&self, channel_id: &Text) -> Text {
-        ChannelId::new(channel_id.clone())
-            .map_or_else(|_| channel_id.clone(), |id| codec::channel_from_rtm(&id).text().clone())
+        texts::channel(channel_id)
     }
 
     fn uid(&self, account: &Text) -> i64 {
