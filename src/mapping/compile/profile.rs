@@ -23,7 +23,7 @@ impl Compiler<'_> {
         }
         for (name, transport) in Transport::NAMES {
             let of = || raw.iter().filter(|p| p.transport == *transport);
-            if let Some(last) = of().last()
+            if let Some(last) = of().next_back()
                 && of().all(|p| p.tell.is_some())
             {
                 let title = format!("no profile fits every client that comes in by {name}");
