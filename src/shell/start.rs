@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 
 use crate::config::Config;
 use crate::front::http::serve_http;
+use crate::front::tcp::udp::UdpSockets;
 use crate::mapping::Tables;
 use crate::ops::serve_admin;
 use crate::upstream::LocalUpstream;
@@ -22,6 +23,10 @@ pub struct Running {
     pub server: Arc<Server>,
     /// The address that legacy clients come in at.
     pub http: SocketAddr,
+    /// The addresses that native clients ask at, in the order of the config.
+    pub udp: Vec<SocketAddr>,
+    /// The address at which native clients' login reports vanish, when the config has one.
+    pub reports: Option<SocketAddr>,
     /// The address of `/metrics` and `/healthz`, when the config has one.
     pub admin: Option<SocketAddr>,
 }
@@ -51,6 +56,9 @@ pub enum StartError {
 /// [`StartError`]; nothing is left listening then.
 pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError> {
     let (http, http_addr) = bind(config.listen.http).await?;
+    let tcp_port = config.listen.tcp.map(|addr| addr.port());
+    let udp = UdpSockets::bind(&config, tcp_port).await;
+    let udp = udp.map_err(|(addr, source)| StartError::Bind { addr, source })?;
     let admin = match config.admin.listen {
         Some(addr) => Some(bind(addr).await?),
         None => None,
@@ -67,6 +75,7 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
     let tasks = &server.tasks;
     tasks.spawn(upstream.run(server.shutdown.clone()));
     tasks.spawn(serve_http(server.clone(), http));
+    let (udp, reports) = udp.serve(&server);
     let admin = admin.map(|(listener, addr)| {
         tasks.spawn(serve_admin(server.clone(), listener));
         addr
@@ -74,6 +83,8 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
     Ok(Running {
         server,
         http: http_addr,
+        udp,
+        reports,
         admin,
     })
 }
