@@ -98,6 +98,12 @@ fn serve(config: Config, tables: Tables) -> anyhow::Result<()> {
 fn announce(running: &Running) {
     let addr = running.http;
     info!(%addr, "serving legacy clients: GET /getaddr, and WebSocket on any path");
+    for addr in &running.udp {
+        info!(%addr, "telling native clients where to connect to, by UDP");
+    }
+    if let Some(addr) = running.reports {
+        info!(%addr, "swallowing native clients' login reports, by UDP");
+    }
     if let Some(addr) = running.admin {
         info!(%addr, "serving /metrics and /healthz");
     }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::mask::mask;
-use super::values::{address, certificate, duration, file_text, host_port, ipv4, line_key, number, value};
+use super::values::{
+    address, address_or_off, addresses, certificate, duration, file_text, host_port, ipv4, line_key, number, value,
+};
 use super::{
     Admin, Config, Discovery, DiskFiles, Embedded, Files, Invite, Limits, Listen, Mailbox, MissingAttribute, OverRate,
     Policy, RepeatedInvite, Session, Upstream, UpstreamKind,
@@ -100,6 +102,9 @@ fn listen(table: &mut Table<'_>) -> Listen {
     let default = Listen::default();
     Listen {
         http: address(table, "http").unwrap_or(default.http),
+        tcp: address_or_off(table, "tcp").unwrap_or(default.tcp),
+        udp: addresses(table, "udp").unwrap_or(default.udp),
+        reports: address(table, "reports"),
     }
 }
 
@@ -110,6 +115,7 @@ fn discovery(table: &mut Table<'_>) -> Discovery {
         // 65535 has no port above it for the Web SDKs.
         advertise_port: number(table, "advertise_port", 1..=65534).map(|port| port as u16),
         advertise_host: value(table.take_parsed("advertise_host", host_port)),
+        advertise_tcp: value(table.take_parsed("advertise_tcp", host_port)),
     }
 }
 

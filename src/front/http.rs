@@ -13,13 +13,15 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_tungstenite::tungstenite::protocol::WebSocketConfig;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::debug;
 
 use super::client::Accepted;
 use super::discovery::getaddr;
+use super::socket::run_socket;
 use super::web::MAX_FRAME_BYTES;
-use super::web::socket::run_socket;
+use super::web::pipe::{self, WebPipe};
+use crate::mapping::profile::Transport;
 use crate::shell::Server;
 
 /// Buffers of a socket, bytes: idle clients are many, and their frames are small.
@@ -30,7 +32,6 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Accepts clients until the shutdown.
 pub async fn serve_http(server: Arc<Server>, listener: TcpListener) {
     let port = listener.local_addr().map_or(0, |addr| addr.port());
-    let sockets = Arc::new(Semaphore::new(server.config.limits.sockets));
     loop {
         let accepted = tokio::select! {
             () = server.shutdown.cancelled() => return,
@@ -45,7 +46,7 @@ pub async fn serve_http(server: Arc<Server>, listener: TcpListener) {
                 continue;
             }
         };
-        let Ok(permit) = sockets.clone().try_acquire_owned() else {
+        let Ok(permit) = server.permits.clone().try_acquire_owned() else {
             server.metrics.dropped("sockets over the limit");
             continue;
         };
@@ -100,7 +101,8 @@ fn respond(
                 let server = server.clone();
                 server.clone().tasks.spawn(async move {
                     if let Ok(websocket) = websocket.await {
-                        run_socket(server, websocket, accepted).await;
+                        let pipe = WebPipe::new(websocket, pipe::sdk);
+                        run_socket(server, Transport::WebSocket, pipe, accepted).await;
                     }
                     drop(permit);
                 });

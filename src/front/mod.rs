@@ -7,7 +7,9 @@ mod frame;
 pub mod http;
 mod line;
 mod reply;
+mod socket;
 mod speeches;
+pub mod tcp;
 pub mod web;
 
 pub use frame::ClientFrame;

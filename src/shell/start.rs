@@ -9,6 +9,8 @@ use tokio::net::TcpListener;
 use crate::config::Config;
 use crate::front::http::serve_http;
 use crate::front::speeches;
+use crate::front::tcp::serve_tcp;
+use crate::front::tcp::udp::UdpSockets;
 use crate::mapping::Tables;
 use crate::ops::serve_admin;
 use crate::upstream::LocalUpstream;
@@ -23,6 +25,12 @@ pub struct Running {
     pub server: Arc<Server>,
     /// The address that legacy clients come in at.
     pub http: SocketAddr,
+    /// The address that native clients come in at, when the config has one.
+    pub tcp: Option<SocketAddr>,
+    /// The addresses that native clients ask at, in the order of the config.
+    pub udp: Vec<SocketAddr>,
+    /// The address at which native clients' login reports vanish, when the config has one.
+    pub reports: Option<SocketAddr>,
     /// The address of `/metrics` and `/healthz`, when the config has one.
     pub admin: Option<SocketAddr>,
 }
@@ -52,6 +60,13 @@ pub enum StartError {
 /// [`StartError`]; nothing is left listening then.
 pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError> {
     let (http, http_addr) = bind(config.listen.http).await?;
+    let tcp = match config.listen.tcp {
+        Some(addr) => Some(bind(addr).await?),
+        None => None,
+    };
+    let tcp_port = tcp.as_ref().map(|(_, addr)| addr.port());
+    let udp = UdpSockets::bind(&config, tcp_port).await;
+    let udp = udp.map_err(|(addr, source)| StartError::Bind { addr, source })?;
     let admin = match config.admin.listen {
         Some(addr) => Some(bind(addr).await?),
         None => None,
@@ -69,6 +84,11 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
     let tasks = &server.tasks;
     tasks.spawn(upstream.run(server.shutdown.clone()));
     tasks.spawn(serve_http(server.clone(), http));
+    let tcp = tcp.map(|(listener, addr)| {
+        tasks.spawn(serve_tcp(server.clone(), listener));
+        addr
+    });
+    let (udp, reports) = udp.serve(&server);
     let admin = admin.map(|(listener, addr)| {
         tasks.spawn(serve_admin(server.clone(), listener));
         addr
@@ -76,6 +96,9 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
     Ok(Running {
         server,
         http: http_addr,
+        tcp,
+        udp,
+        reports,
         admin,
     })
 }
