@@ -118,7 +118,7 @@ impl Client {
                 }
                 return Some(value);
             }
-            ClientFrame::SetFlag => self.profile = self.profile().flagged.unwrap_or(self.profile),
+            ClientFrame::SetFlag => self.flagged().await,
             ClientFrame::Unknown => self.server.metrics.bad_frame("unknown frame"),
         }
         None
@@ -226,6 +226,16 @@ impl Client {
             pending,
         })
         .await;
+    }
+
+    /// Only some builds say so.
+    async fn flagged(&mut self) {
+        if let Some(profile) = self.profile().flagged {
+            self.profile = profile;
+            self.handle.speech = self.server.speeches[profile].clone();
+            self.tell(Message::Speaks(self.socket, self.handle.speech.clone()))
+                .await;
+        }
     }
 
     async fn subscribe(&mut self, cid: u64, msgid: u64) {
