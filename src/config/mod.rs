@@ -18,16 +18,20 @@ mod mask;
 mod read;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod values;
 
 pub use duration::{BadDuration, parse_duration};
 pub use files::{DiskFiles, Files};
+pub use tls::{BadIdentity, Identity, Tls};
 
 /// The whole config; [`Default`] is what an empty file means.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     /// `[listen]`
     pub listen: Listen,
+    /// `[tls]`: `certificate` and `key` (PEM files, both or none). Default: none, plain text only.
+    pub tls: Option<Tls>,
     /// `[discovery]`
     pub discovery: Discovery,
     /// `[auth]`: `app_id` (text; any when missing), `certificate` or `certificate_file` (the App Certificate, or the
@@ -61,12 +65,16 @@ pub struct Listen {
     /// `http`: address and port of `GET /getaddr` and of the WebSockets, both on the one port. Default
     /// `"127.0.0.1:8001"`; port 0 takes any free one.
     pub http: SocketAddr,
+    /// `wss`: a second address of the same service, for the Web SDKs, which connect by TLS to the port above the
+    /// advertised one (signaling-wire 1.3); needs `[tls]`. Default: none.
+    pub wss: Option<SocketAddr>,
 }
 
 impl Default for Listen {
     fn default() -> Self {
         Self {
             http: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8001),
+            wss: None,
         }
     }
 }

@@ -2,4 +2,5 @@
 
 pub mod discovery;
 pub mod http;
+pub mod tls;
 pub mod web;
