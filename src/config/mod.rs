@@ -18,16 +18,20 @@ mod mask;
 mod read;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod values;
 
 pub use duration::{BadDuration, parse_duration};
 pub use files::{DiskFiles, Files};
+pub use tls::{BadIdentity, Identity, Tls};
 
 /// The whole config; [`Default`] is what an empty file means.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     /// `[listen]`
     pub listen: Listen,
+    /// `[tls]`: `certificate` and `key` (PEM files, both or none). Default: none, plain text only.
+    pub tls: Option<Tls>,
     /// `[discovery]`
     pub discovery: Discovery,
     /// `[auth]`: `app_id` (text; any when missing), `certificate` or `certificate_file` (the App Certificate, or the
@@ -70,6 +74,9 @@ pub struct Listen {
     /// `reports`: address and port to which native clients send login reports (port 8000), which are swallowed unread.
     /// Default: none, they go nowhere.
     pub reports: Option<SocketAddr>,
+    /// `wss`: a second address of the same service, for the Web SDKs, which connect by TLS to the port above the
+    /// advertised one (signaling-wire 1.3); needs `[tls]`. Default: none.
+    pub wss: Option<SocketAddr>,
 }
 
 impl Default for Listen {
@@ -80,6 +87,7 @@ impl Default for Listen {
             tcp: Some(local(8003)),
             udp: vec![local(8180), local(8181)],
             reports: None,
+            wss: None,
         }
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn duration(table: &mut Table<'_>, key: &str, range: RangeInclusive<D
         return None;
     }
     let got = item.into_parsed(parse_duration)?;
-    if range.contains(&got) {
+    if range.contains(&got.value) {
         return Some(got.value);
     }
     let (min, max) = (show(*range.start()), show(*range.end()));
@@ -53,7 +53,12 @@ pub(super) fn duration(table: &mut Table<'_>, key: &str, range: RangeInclusive<D
 
 /// An address to listen on; any interface is the operator's choice.
 pub(super) fn address(table: &mut Table<'_>, key: &str) -> Option<SocketAddr> {
-    value(table.take_parsed(key, socket_addr))
+    value(address_at(table, key))
+}
+
+/// The same, with its place.
+pub(super) fn address_at(table: &mut Table<'_>, key: &str) -> Option<Spanned<SocketAddr>> {
+    table.take_parsed(key, socket_addr)
 }
 
 /// An address to listen on, or `"off"` for none where there is a default.

@@ -10,6 +10,7 @@ mod reply;
 mod socket;
 mod speeches;
 pub mod tcp;
+pub mod tls;
 pub mod web;
 
 pub use frame::ClientFrame;
