@@ -369,6 +369,12 @@ impl SessionTask {
 
     fn finish(mut self, rest: Vec<Message>) {
         // A session that is over has said itself what it left; one that is cut off by the shutdown has not.
+        if !self.over && self.server.config.mailbox.file.is_some() {
+            let lines = self.session.leave_lines();
+            if !lines.is_empty() {
+                self.apply(Effect::Keep(lines));
+            }
+        }
         let unfinished = self.session.unfinished();
         if !self.over && unfinished > 0 {
             warn!(
