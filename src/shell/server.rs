@@ -162,7 +162,7 @@ impl Server {
         let upstream = self.upstream.clone();
         SessionContext {
             tables: self.tables.clone(),
-            wire: Some(wire),
+            wire,
             names: Arc::new(AppNames {
                 vid: vid.clone(),
                 numbers: config.uid.clone(),
