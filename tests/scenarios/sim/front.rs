@@ -95,6 +95,7 @@ impl Bridge {
                 }
                 Err(reason) => self.refused(now, session, call, function, reason),
             },
+            Target::Invoke(_) => panic!("no function of a wire of frames"),
             Target::Local(Local::Ok) => self.say(socket, self.speech.plain(asked, function.failure, Ok(()))),
             Target::Local(Local::MailboxMsgid) => {
                 let context = LineContext {
