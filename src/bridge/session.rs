@@ -142,6 +142,11 @@ impl Session {
         self.mailbox.len() + self.outbox.len()
     }
 
+    /// The session is cut off: the lines that nobody has acknowledged, with when they came.
+    pub fn leave_lines(&mut self) -> Vec<(Event, Time)> {
+        self.mailbox.leave()
+    }
+
     /// The name of the channel that the session is in.
     pub fn channel_name(&self) -> Option<Text> {
         self.channel.as_ref().map(|channel| channel.name.clone())
