@@ -42,7 +42,9 @@ async fn traces(running: Running, folder: &PathBuf) -> Vec<Trace> {
     let finished = || {
         let entries = std::fs::read_dir(folder).expect("the folder is there").flatten();
         let paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-        let all = paths.iter().all(|path| path.extension().is_some_and(|ext| ext == "jsonl"));
+        let all = paths
+            .iter()
+            .all(|path| path.extension().is_some_and(|ext| ext == "jsonl"));
         (all && !paths.is_empty()).then_some(paths)
     };
     eventually("the trace is finished", || finished().is_some()).await;
@@ -73,14 +75,23 @@ async fn what_was_recorded_is_played_the_same() {
     alice.call("channel_join", json!({"name": "room"})).await;
     bob.call("channel_join", json!({"name": "room"})).await;
     alice
-        .call("channel_sendmsg", json!({"name": "room", "msg": "\"quoted\" \u{1f600}"}))
+        .call(
+            "channel_sendmsg",
+            json!({"name": "room", "msg": "\"quoted\" \u{1f600}"}),
+        )
         .await;
     alice
-        .call("channel_set_attr", json!({"channel": "room", "name": "topic", "value": 7}))
+        .call(
+            "channel_set_attr",
+            json!({"channel": "room", "name": "topic", "value": 7}),
+        )
         .await;
     bob.call("nonsense", json!({})).await;
-    bob.call("voip_invite", json!({"channelName": "room", "peer": "nobody", "extra": "{\"_require_peer_online\":1}"}))
-        .await;
+    bob.call(
+        "voip_invite",
+        json!({"channelName": "room", "peer": "nobody", "extra": "{\"_require_peer_online\":1}"}),
+    )
+    .await;
     drop(alice);
     let mut alice = Client::login(running.http, "alice").await;
     alice.poll(0).await;
