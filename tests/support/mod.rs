@@ -4,6 +4,7 @@
 
 mod client;
 mod http;
+pub mod lane;
 
 use std::time::Duration;
 
