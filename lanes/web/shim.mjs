@@ -7,7 +7,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import vm from 'node:vm';
+import { Agent } from './agent.mjs';
 import { guardHandlers, socketFor } from './socket.mjs';
+import { APP_ID } from './token.mjs';
 import { xhrFor } from './xhr.mjs';
 
 /** Reads the SDK and `ws` from `directory`, where `npm ci` has been run, and refuses all but the pinned packages. */
@@ -31,22 +33,25 @@ export function loadVendor(directory) {
   };
 }
 
-/** One page with the SDK loaded. */
+/** One page with the SDK loaded, and its agent. */
 export class Tab {
   lookups = [];
   sockets = new Set();
+  #agent;
+  #record;
   #timers = new Set();
 
   /**
    * @param {{script: vm.Script, WebSocket: Function}} vendor
-   * @param {{via: 'url'|'lookup', port: number, connectPort?: number, complain: (text: string) => void}} options
-   *   `port` is where the bridge listens, `connectPort` where sockets go (a proxy, when the scenario has one)
+   * @param {{way: 'url'|'lookup', port: number, connectPort?: number, record: Function}} options
+   *   `port` is where the bridge listens, `connectPort` where sockets go (a proxy, when the scenario has one); `record`
+   *   is told every event
    */
   constructor(vendor, options) {
-    this.via = options.via;
+    this.way = options.way;
     this.port = options.port;
     this.connectPort = options.connectPort ?? options.port;
-    this.complain = options.complain;
+    this.#record = options.record;
 
     const WebSocket = guardHandlers(socketFor(vendor.WebSocket, this), this);
     const page = {
@@ -62,7 +67,26 @@ export class Tab {
     page.self = page;
     this.page = vm.createContext(page);
     vendor.script.runInContext(this.page);
-    this.Signal = this.page.Signal;
+    // Values of the tab have the prototypes of another realm; a clone has ours and compares.
+    const emit = (target, callback, ...args) => this.#record(target, callback, ...args.map(plain));
+    const apUrl = this.way === 'url' ? `ws://127.0.0.1:${this.connectPort}/` : undefined;
+    this.#agent = new Agent(this.page.Signal, emit, APP_ID, { apUrl });
+  }
+
+  /** Has the agent do something. */
+  tell(method, ...args) {
+    this.guard(method, () => this.#agent[method](...args));
+  }
+
+  /** Has the agent do something, and resolves to what it returns. */
+  async ask(method, ...args) {
+    return plain(await this.#agent[method](...args));
+  }
+
+  /** How many sockets were opened, and how many of them are. */
+  socketCounts() {
+    const open = [...this.sockets].filter((socket) => socket.readyState === socket.OPEN);
+    return { opened: this.sockets.size, open: open.length };
   }
 
   /** Runs SDK code: what it throws is an uncaught error on a page, and a failure of the scenario here. */
@@ -72,6 +96,10 @@ export class Tab {
     } catch (error) {
       this.complain(`the SDK threw in ${where}: ${error?.message ?? error}`);
     }
+  }
+
+  complain(text) {
+    this.#record('tab', text);
   }
 
   /** Closes the page: no timer fires and no socket is open afterwards. */
@@ -101,4 +129,8 @@ export class Tab {
 
 function readJson(file) {
   return JSON.parse(readFileSync(file, 'utf8'));
+}
+
+function plain(value) {
+  return structuredClone(value);
 }

@@ -2,7 +2,7 @@
 
 /**
  * @param {typeof import('ws').WebSocket} WebSocket
- * @param {{via: string, port: number, connectPort: number, sockets: Set, guard: Function}} tab
+ * @param {{way: string, port: number, connectPort: number, sockets: Set, guard: Function}} tab
  */
 export function socketFor(WebSocket, tab) {
   return class TabSocket extends WebSocket {
@@ -35,7 +35,7 @@ export function guardHandlers(TabSocket, tab) {
 // A looked-up address has to be the one the SDK builds from `["127.0.0.1", P]`: TLS, dashes, P + 1. Only then does the
 // connection go to the plain port, which is what a certificate and a DNS entry would do in production.
 function target(tab, url) {
-  if (tab.via === 'url') return url;
+  if (tab.way === 'url') return url;
   const expected = `wss://127-0-0-1-sig-web.agora.io:${tab.port + 1}/`;
   if (url !== expected) {
     tab.complain(`the looked-up address is ${url}, expected ${expected}`);
