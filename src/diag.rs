@@ -220,6 +220,17 @@ impl Diags {
         self.0.push(diag);
     }
 
+    /// Leaves one of those that say the same of the same place.
+    pub fn without_repeats(mut self) -> Self {
+        let mut seen: Vec<Diag> = Vec::new();
+        for diag in self.0.drain(..) {
+            if !seen.contains(&diag) {
+                seen.push(diag);
+            }
+        }
+        Self(seen)
+    }
+
     /// True when nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

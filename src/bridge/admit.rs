@@ -15,6 +15,8 @@ pub struct Existing {
     pub accepted: Time,
     /// Its login used the same token.
     pub same_token: bool,
+    /// Its client speaks the wire of the same family.
+    pub same_family: bool,
 }
 
 /// The login that has come.
@@ -44,6 +46,10 @@ pub fn admit(existing: Option<&Existing>, login: &Newcomer, twin_window: Duratio
     let Some(existing) = existing else {
         return Admission::New;
     };
+    if !existing.same_family {
+        // What the session has told its client has no meaning in another wire: its numbers, its line.
+        return Admission::Replace;
+    }
     if !existing.live {
         return Admission::Resume;
     }
@@ -62,6 +68,11 @@ mod tests {
     use super::*;
 
     fn check(live: bool, same_token: bool, same_peer: bool, apart_ms: u64, expected: Admission) {
+        check_family(true, (live, same_token, same_peer), apart_ms, expected);
+    }
+
+    fn check_family(same_family: bool, same: (bool, bool, bool), apart_ms: u64, expected: Admission) {
+        let (live, same_token, same_peer) = same;
         let here = std::net::IpAddr::from([127, 0, 0, 1]);
         let there = std::net::IpAddr::from([127, 0, 0, 2]);
         let existing = Existing {
@@ -69,6 +80,7 @@ mod tests {
             peer: here,
             accepted: Time::from_millis(5_000),
             same_token,
+            same_family,
         };
         let peer = if same_peer { here } else { there };
         for accepted in [5_000 + apart_ms, 5_000 - apart_ms] {
@@ -98,5 +110,7 @@ mod tests {
         check(true, true, false, 5, Admission::Replace);
         check(false, true, true, 5, Admission::Resume);
         check(false, false, false, 5_000, Admission::Resume);
+        check_family(false, (false, true, true), 5_000, Admission::Replace);
+        check_family(false, (true, true, true), 0, Admission::Replace);
     }
 }

@@ -18,10 +18,17 @@ impl Session {
         match form.via {
             Via::Mailbox => self.post(event, form.volatile, step),
             Via::Channel => {
+                let kept = self.polls_when_told();
                 let Some(channel) = self.channel.as_mut().filter(|c| !c.muted) else {
                     return;
                 };
                 channel.msgid += 1;
+                if kept {
+                    channel.ring.push(channel.msgid, event.clone());
+                }
+                if channel.away {
+                    return;
+                }
                 let form = Form::Channel {
                     cid: self.cids.unsigned_abs(),
                     msgid: channel.msgid,

@@ -120,14 +120,23 @@ pub enum Input {
         /// The login call's arguments, in the row's order.
         args: Vec<Value>,
     },
-    /// Another socket of the same client takes over: a twin, or a return in the grace time.
+    /// Another socket of the same client takes over.
     Attached {
         /// Where to answer.
         call: CallRef,
-        /// A return: the client knows nothing of what was before.
-        resumed: bool,
+        /// How.
+        how: Attach,
         /// The line of this socket.
         line: Text,
+    },
+    /// A client that has returned by its line says what it was told of its channel last.
+    Subscribed {
+        /// Its socket.
+        socket: SocketId,
+        /// The channel's number.
+        cid: u64,
+        /// The number of the last line.
+        msgid: u64,
     },
     /// A call of a row.
     Call {
@@ -173,6 +182,17 @@ pub enum Input {
     Timer(TimerKey),
     /// A socket is gone.
     FrontClosed(SocketId),
+}
+
+/// How a socket takes over a session that exists (decisions H4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attach {
+    /// A second socket of the login that is on its way, or just was.
+    Twin,
+    /// A new login in the grace time: the client knows nothing of what was before.
+    Again,
+    /// By the line of the login: the client knows all that it was told.
+    ByLine,
 }
 
 /// What a session wants done, in order.
@@ -221,6 +241,15 @@ pub enum Effect {
         /// What.
         event: Event,
     },
+    /// Tell a client that there are lines up to a version.
+    Hint {
+        /// The socket.
+        socket: SocketId,
+        /// The version of the last line.
+        version: u64,
+    },
+    /// Answer a return by line.
+    Returned(CallRef),
     /// Set a timer, in place of one with the same key.
     SetTimer {
         /// Its key.

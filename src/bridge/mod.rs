@@ -17,7 +17,7 @@ mod session;
 
 pub use admit::{Admission, Existing, Newcomer, admit};
 pub use io::{
-    Answer, CallRef, Effect, Event, Form, Input, LOGIN, Names, Refusal, SessionContext, SessionLimits, SocketId,
-    TimerKey,
+    Answer, Attach, CallRef, Effect, Event, Form, Input, LOGIN, Names, Refusal, SessionContext, SessionLimits,
+    SocketId, TimerKey,
 };
 pub use session::Session;

@@ -14,7 +14,7 @@ use super::emulate::directory::Directory;
 use super::emulate::mailbox::Mailbox;
 use super::emulate::outbox::Outbox;
 use super::emulate::rate::Bucket;
-use super::io::{Answer, CallRef, Effect, Event, Input, LOGIN, SessionContext, SocketId, TimerKey};
+use super::io::{Answer, Attach, CallRef, Effect, Event, Input, LOGIN, SessionContext, SocketId, TimerKey};
 use super::requests::Requests;
 use super::run::{Run, RunId};
 
@@ -98,7 +98,8 @@ impl Session {
                 line,
                 args,
             } => self.admitted(call, verdict, line, args, step),
-            Input::Attached { call, resumed, line } => self.attached(call, resumed, line, step),
+            Input::Attached { call, how, line } => self.attached(call, how, line, step),
+            Input::Subscribed { socket, cid, msgid } => self.subscribed(socket, cid, msgid, step),
             Input::Call { call, row, args } => self.called(call, row, args, step),
             Input::Refused { call, row, reason } => {
                 let run = self.run_for(call, row, Vec::new());
@@ -194,6 +195,9 @@ impl Session {
                 self.logged_in = true;
                 self.write_name(step);
             }
+            if !refused {
+                self.announce(step);
+            }
             for twin in std::mem::take(&mut self.twins) {
                 self.welcome(twin, step);
             }
@@ -208,21 +212,13 @@ impl Session {
         }
     }
 
-    fn attached(&mut self, call: CallRef, resumed: bool, line: Text, step: &mut Step<'_>) {
-        self.socket = Some(call.socket);
+    fn attached(&mut self, call: CallRef, how: Attach, line: Text, step: &mut Step<'_>) {
+        let before = self.socket.replace(call.socket);
         self.line = line;
-        if resumed {
-            let dropped = self.mailbox.restart(step.now, self.context.limits.mailbox_ttl);
-            if dropped > 0 {
-                step.out.push(Effect::Dropped("mailbox lines of an earlier login"));
-            }
-            if let Some(channel) = &mut self.channel {
-                channel.muted = true;
-                step.out.push(Effect::SetTimer {
-                    key: TimerKey::Rejoin,
-                    at: step.now + self.context.limits.rejoin,
-                });
-            }
+        match how {
+            Attach::ByLine => return self.returned(call, before, step),
+            Attach::Again => self.begin_again(step),
+            Attach::Twin => {}
         }
         if self.logged_in {
             self.welcome(call, step);
@@ -230,6 +226,22 @@ impl Session {
             self.twins.push(call);
         } else {
             step.out.push(Effect::Close(call.socket));
+        }
+    }
+
+    /// The client knows nothing of what was before.
+    fn begin_again(&mut self, step: &mut Step<'_>) {
+        let dropped = self.mailbox.restart(step.now, self.context.limits.mailbox_ttl);
+        if dropped > 0 {
+            step.out.push(Effect::Dropped("mailbox lines of an earlier login"));
+        }
+        if let Some(channel) = &mut self.channel {
+            channel.muted = true;
+            channel.away = false;
+            step.out.push(Effect::SetTimer {
+                key: TimerKey::Rejoin,
+                at: step.now + self.context.limits.rejoin,
+            });
         }
     }
 
@@ -323,6 +335,15 @@ impl Session {
                 step.out.push(Effect::Dropped("mailbox lines"));
             }
         }
+        self.hint(step);
+    }
+
+    /// What nobody has acknowledged is for the account's next session here.
+    pub(super) fn keep_lines(&mut self, step: &mut Step<'_>) {
+        let lines = self.mailbox.leave();
+        if !lines.is_empty() {
+            step.out.push(Effect::Keep(lines));
+        }
     }
 
     fn timer(&mut self, key: TimerKey, step: &mut Step<'_>) {
@@ -341,10 +362,7 @@ impl Session {
             }
             TimerKey::Grace if self.socket.is_none() || !self.upstream => {
                 self.upstream_lost(step);
-                let lines = self.mailbox.leave();
-                if !lines.is_empty() {
-                    step.out.push(Effect::Keep(lines));
-                }
+                self.keep_lines(step);
                 self.end(step);
             }
             TimerKey::Rejoin => {
@@ -352,6 +370,8 @@ impl Session {
                     let channel_id = channel.id.clone();
                     self.channel = None;
                     self.send_aside(RtmCall::Leave { channel_id }, step);
+                } else if let Some(channel) = &mut self.channel {
+                    channel.away = false;
                 }
             }
             TimerKey::Invite(invitation) => self.call_timed_out(invitation, step),

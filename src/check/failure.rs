@@ -37,7 +37,7 @@ impl Bench {
             }
         }
         self.expect_failure_event(step, &refusal)?;
-        for family in ["web", "native"] {
+        for family in ["web", "javasdk", "native"] {
             if let Some(node) = step.get(family) {
                 self.expect_family(node, family, &refusal)?;
             }

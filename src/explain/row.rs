@@ -1,6 +1,6 @@
 //! A row, for one call.
 
-use crate::front::web::args::read_args;
+use crate::front::args::read_args;
 use crate::ident::AppId;
 use crate::mapping::Tables;
 use crate::mapping::expr::{Expr, StateField};

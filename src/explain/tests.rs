@@ -128,16 +128,16 @@ fn values_out_of_json_and_conditions_that_are_known() {
        channelId <- $channelID = "r"
        content <- $extra = "{\"_timeout\":180}"
           uid <- uid($account) = 1019320742
-        "peer is not online" -> api 703, web the text, as extra
+        "peer is not online" -> api 703, web the text, as extra, javasdk 700, native 703
           uid <- uid($account) = 1019320742
           extra <- '{"reason":"$reason"}' = "{\"reason\":\"peer is not online\"}"
           uid <- uid($account) = 1019320742
           uid <- uid($account) = 1019320742
         content <- ""
-        "timeout" -> api 700, web the text, as extra
+        "timeout" -> api 700, web the text, as extra, javasdk 700, native 700
           uid <- uid($account) = 1019320742
           extra <- '{"reason":"$reason"}' = "{\"reason\":\"timeout\"}"
-      "peer is not online" -> api 703, web the text, as extra
+      "peer is not online" -> api 703, web the text, as extra, javasdk 700, native 703
         uid <- uid($account) = 1019320742
     "#);
 }
@@ -210,8 +210,8 @@ fn refusals_by_error_have_the_numbers_of_each_family() {
        uid <- $account = "alice"
     uid <- onLoginSuccess.uid
         uid <- uid($self) = 1868405786
-        REJECTED: "login rejected" -> api 202, web 201
-        TOKEN_EXPIRED: "TokenErrorExpired" -> api 204, web 204
+        REJECTED: "login rejected" -> api 202, web 201, javasdk 201, native 201
+        TOKEN_EXPIRED: "TokenErrorExpired" -> api 204, web 204, javasdk 201, native 204
     "#);
 }
 

@@ -16,9 +16,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::debug;
 
+use super::client::Accepted;
 use super::discovery::getaddr;
 use super::web::MAX_FRAME_BYTES;
-use super::web::socket::{Accepted, run_socket};
+use super::web::socket::run_socket;
 use crate::shell::Server;
 
 /// Buffers of a socket, bytes: idle clients are many, and their frames are small.

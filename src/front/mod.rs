@@ -1,5 +1,14 @@
 //! The fronts: bytes on one side, calls and events on the other. What legacy clients see.
 
+pub mod args;
+mod client;
 pub mod discovery;
+mod frame;
 pub mod http;
+mod line;
+mod reply;
+mod speeches;
 pub mod web;
+
+pub use frame::ClientFrame;
+pub use speeches::speeches;

@@ -14,6 +14,7 @@ pub mod lets;
 pub mod node;
 pub mod pages;
 pub mod platform;
+pub mod profile;
 #[allow(
     missing_docs,
     reason = "the written form, key by key: the format's documentation is docs/tables.md"
@@ -29,10 +30,11 @@ use std::sync::Arc;
 
 use crate::diag::Diags;
 use crate::rtm::EventKind;
-use crate::value::Text;
+use crate::value::{Text, Value};
 
 use errors::{FailClass, LimitCode};
 use platform::Platform;
+use profile::{Profile, Transport};
 use raw::RawExample;
 use row::{Row, RowId, SigId, Signature};
 use wire::Wire;
@@ -56,6 +58,8 @@ pub struct Tables {
     pub codes: Vec<LimitCode>,
     /// Wires by family.
     pub wires: Vec<Arc<Wire>>,
+    /// Client profiles; the first that fits a login is the client's.
+    pub profiles: Vec<Arc<Profile>>,
     /// Platform vocabularies.
     pub platforms: Vec<Platform>,
     /// The rows' examples, for `check`.
@@ -101,6 +105,11 @@ impl Tables {
     /// The wire of a family.
     pub fn wire(&self, family: &str) -> Option<&Arc<Wire>> {
         self.wires.iter().find(|wire| &*wire.family == family)
+    }
+
+    /// The profile of a client, by how it came in and what its login says: its position.
+    pub fn profile(&self, transport: Transport, login: &Value) -> Option<usize> {
+        self.profiles.iter().position(|profile| profile.fits(transport, login))
     }
 
     /// The name of a limitation code.

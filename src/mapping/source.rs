@@ -30,6 +30,9 @@ const FILES: &[(&str, &str)] = table_files![
     "presence.toml",
     "token.toml",
     "user-attr.toml",
+    "wire/javasdk.toml",
+    "wire/native.toml",
+    "wire/profiles.toml",
     "wire/web.toml",
 ];
 

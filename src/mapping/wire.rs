@@ -13,6 +13,8 @@ use super::ty::SigType;
 pub struct Wire {
     /// The family's name: `web`.
     pub family: Text,
+    /// When the client fetches its mailbox.
+    pub polls: Polls,
     /// The login frame.
     pub login: Function,
     /// Functions.
@@ -48,6 +50,21 @@ impl Wire {
     pub fn function(&self, at: usize) -> &Function {
         self.functions.get(at).unwrap_or(&self.login)
     }
+}
+
+/// When a client fetches its mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Polls {
+    /// By itself, right after its login.
+    AtLogin,
+    /// Only when it is told that something waits; such a client also comes back by its line after a drop, and then
+    /// asks for what its channel has told meanwhile (signaling-wire 10).
+    WhenTold,
+}
+
+impl Polls {
+    /// Names as wire tables write them.
+    pub const NAMES: &[(&str, Polls)] = &[("at-login", Self::AtLogin), ("when-told", Self::WhenTold)];
 }
 
 /// A function of the wire.

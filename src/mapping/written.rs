@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::diag::{Diags, Source};
+use crate::diag::{Diag, Diags, Source};
 use crate::toml_read::read_all;
 use crate::value::Text;
 
-use super::raw::{RawFile, RawPlatform, RawWire};
+use super::raw::{RawFile, RawPlatform, RawProfile, RawWire, read_profiles};
 
 /// All table files, read; what costs much is shared between clones.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +15,8 @@ pub struct Written {
     pub file: RawFile,
     /// Wires.
     pub wires: Vec<Arc<RawWire>>,
+    /// What the wire reveals of clients.
+    pub profiles: Vec<RawProfile>,
     /// Platforms by name.
     pub platforms: Vec<(Text, Arc<RawPlatform>)>,
 }
@@ -28,6 +30,11 @@ impl Written {
             let name = source.name.clone();
             let stem = name.rsplit('/').next().unwrap_or(&name).trim_end_matches(".toml");
             let found = match name.rsplit('/').nth(1).unwrap_or("") {
+                "wire" if stem == "profiles" => {
+                    let (profiles, found) = read_all(source, |table| Some(read_profiles(table)));
+                    all.profiles.extend(profiles.unwrap_or_default());
+                    found
+                }
                 "wire" => {
                     let (wire, found) = read_all(source, RawWire::read);
                     all.wires.extend(wire.map(Arc::new));
@@ -46,7 +53,25 @@ impl Written {
             };
             diags.extend(found);
         }
+        all.inherit(&mut diags);
         (all, diags)
+    }
+
+    /// A wire that is `like` another has all of that one that it does not write itself.
+    fn inherit(&mut self, diags: &mut Diags) {
+        let bases = self.wires.clone();
+        for wire in &mut self.wires {
+            let Some(like) = wire.like.clone() else { continue };
+            let base = bases.iter().find(|w| w.family.value == like.value && w.like.is_none());
+            match base {
+                Some(base) => *wire = Arc::new(wire.over(base)),
+                None => {
+                    let known = bases.iter().filter(|w| w.like.is_none()).map(|w| &*w.family.value);
+                    let title = format!("no wire of a family `{}` stands by itself", like.value);
+                    diags.push(Diag::new(&like.span, title).did_you_mean(&like.value, known));
+                }
+            }
+        }
     }
 }
 

@@ -1,16 +1,20 @@
 //! What goes between tasks.
 
+use std::sync::Arc;
+
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tokio_util::sync::CancellationToken;
 
-use crate::bridge::{CallRef, SocketId};
+use crate::bridge::{Attach, CallRef, Event, SocketId};
 use crate::mapping::row::RowId;
 use crate::rtm::RtmCall;
+use crate::time::Time;
 use crate::upstream::Told;
 use crate::value::{Text, Value};
 
 use super::logins::PendingLogin;
+use super::speech::Speech;
 
 /// To a session. Large parts are boxed: every session's inbox has room for some.
 #[derive(Debug)]
@@ -44,6 +48,17 @@ pub enum Message {
         /// How many it takes.
         max: usize,
     },
+    /// A client that has returned says what it was told of its channel last.
+    Subscribe {
+        /// Its socket.
+        socket: SocketId,
+        /// The channel's number.
+        cid: u64,
+        /// The last line's number.
+        msgid: u64,
+    },
+    /// Lines that an earlier session of the account has left, with when they came.
+    Kept(Vec<(Event, Time)>),
     /// A socket is gone.
     Closed(SocketId),
     /// Another session asks for a call that RTM answers to members only.
@@ -68,8 +83,8 @@ pub struct Login {
     pub socket: SocketHandle,
     /// The login's arguments, in the row's order.
     pub args: Vec<Value>,
-    /// The session exists: `Some(true)` when its client was away, `Some(false)` for a twin.
-    pub attached: Option<bool>,
+    /// How the socket comes to a session that exists.
+    pub attached: Option<Attach>,
     /// Dropped when it is answered.
     pub pending: PendingLogin,
 }
@@ -81,6 +96,8 @@ pub struct SocketHandle {
     pub out: mpsc::Sender<Out>,
     /// Ends it at once.
     pub kill: CancellationToken,
+    /// Its language.
+    pub speech: Arc<dyn Speech>,
 }
 
 /// To a socket.

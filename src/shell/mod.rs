@@ -11,6 +11,7 @@ mod names;
 mod registry;
 mod server;
 mod session_task;
+mod speech;
 mod start;
 mod verdict;
 
@@ -19,5 +20,6 @@ pub use logins::{PendingLogin, PendingLogins};
 pub use message::{Login, Message, Out, SocketHandle};
 pub use registry::{Newcomer, Registry, SessionHandle};
 pub use server::Server;
+pub use speech::{Asked, LineContext, Speech};
 pub use start::{Running, StartError, start};
 pub use verdict::{Verdict, verdict};

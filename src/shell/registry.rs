@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use crate::bridge::{self, Admission, SocketId, admit};
 use crate::ident::{Account, AppId};
 use crate::time::Time;
+use crate::value::Text;
 
 use super::message::Message;
 
@@ -20,7 +21,7 @@ type Key = (AppId, Account);
 /// Sessions by app id and account.
 #[derive(Debug, Default)]
 pub struct Registry {
-    entries: Mutex<HashMap<Key, Entry>>,
+    entries: Mutex<Entries>,
 }
 
 /// The way to a session.
@@ -41,6 +42,8 @@ pub struct Newcomer {
     pub peer: IpAddr,
     /// When it was accepted.
     pub accepted: Time,
+    /// Its family.
+    pub family: Text,
     /// Its token.
     pub token: SecretString,
 }
@@ -51,7 +54,14 @@ struct Entry {
     live: Option<SocketId>,
     peer: IpAddr,
     accepted: Time,
+    family: Text,
     token: SecretString,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    by_key: HashMap<Key, Entry>,
+    by_line: HashMap<u64, Key>,
 }
 
 impl Registry {
@@ -64,12 +74,16 @@ impl Registry {
         create: impl FnOnce() -> SessionHandle,
     ) -> (Admission, SessionHandle) {
         let mut entries = self.entries.lock();
-        let existing = entries.get(&key).filter(|entry| !entry.session.inbox.is_closed());
+        let existing = entries
+            .by_key
+            .get(&key)
+            .filter(|entry| !entry.session.inbox.is_closed());
         let known = existing.map(|entry| bridge::Existing {
             live: entry.live.is_some(),
             peer: entry.peer,
             accepted: entry.accepted,
             same_token: same(&entry.token, &login.token),
+            same_family: entry.family == login.family,
         });
         let newcomer = bridge::Newcomer {
             peer: login.peer,
@@ -85,10 +99,34 @@ impl Registry {
             live: Some(login.socket),
             peer: login.peer,
             accepted: login.accepted,
+            family: login.family,
             token: login.token,
         };
-        entries.insert(key, entry);
+        entries.by_line.insert(session.id, key.clone());
+        if let Some(before) = entries.by_key.insert(key, entry)
+            && before.session.id != session.id
+        {
+            entries.by_line.remove(&before.session.id);
+        }
         (admission, session)
+    }
+
+    /// A client comes back by the line of a session, whether or not the loss of its socket was noticed here.
+    pub fn by_line(&self, session: u64, family: &str, socket: SocketId, peer: IpAddr) -> Option<(Key, SessionHandle)> {
+        let mut entries = self.entries.lock();
+        let key = entries.by_line.get(&session)?.clone();
+        let entry = entries.by_key.get_mut(&key)?;
+        if &*entry.family != family || entry.session.inbox.is_closed() {
+            return None;
+        }
+        entry.live = Some(socket);
+        entry.peer = peer;
+        Some((key, entry.session.clone()))
+    }
+
+    /// The session that an account has.
+    pub fn session(&self, key: &Key) -> Option<SessionHandle> {
+        self.entries.lock().by_key.get(key).map(|entry| entry.session.clone())
     }
 
     /// A socket is gone; its session may have another by now.
@@ -96,6 +134,7 @@ impl Registry {
         if let Some(entry) = self
             .entries
             .lock()
+            .by_key
             .get_mut(key)
             .filter(|entry| entry.live == Some(socket))
         {
@@ -106,14 +145,15 @@ impl Registry {
     /// A session is over; the account may have another by now.
     pub fn remove(&self, key: &Key, session: u64) {
         let mut entries = self.entries.lock();
-        if entries.get(key).is_some_and(|entry| entry.session.id == session) {
-            entries.remove(key);
+        entries.by_line.remove(&session);
+        if entries.by_key.get(key).is_some_and(|entry| entry.session.id == session) {
+            entries.by_key.remove(key);
         }
     }
 
     /// How many sessions there are.
     pub fn len(&self) -> usize {
-        self.entries.lock().len()
+        self.entries.lock().by_key.len()
     }
 
     /// True when there are none.

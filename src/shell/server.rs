@@ -23,6 +23,7 @@ use super::message::Message;
 use super::names::AppNames;
 use super::registry::{Registry, SessionHandle};
 use super::session_task::{INBOX, SessionTask};
+use super::speech::Speech;
 use crate::clock::Clock;
 
 /// What all sessions and sockets share.
@@ -31,8 +32,8 @@ pub struct Server {
     pub config: Config,
     /// The tables.
     pub tables: Arc<Tables>,
-    /// The wire of the web family.
-    pub wire: Arc<Wire>,
+    /// The languages of the tables' profiles, in their order.
+    pub speeches: Vec<Arc<dyn Speech>>,
     /// RTM.
     pub upstream: Arc<dyn Upstream>,
     /// Sessions.
@@ -64,7 +65,7 @@ impl Server {
     pub fn new(
         config: Config,
         tables: Arc<Tables>,
-        wire: Arc<Wire>,
+        speeches: Vec<Arc<dyn Speech>>,
         upstream: Arc<dyn Upstream>,
         clock: Clock,
     ) -> Result<Arc<Self>, getrandom::Error> {
@@ -75,7 +76,7 @@ impl Server {
         Ok(Arc::new(Self {
             config,
             tables,
-            wire,
+            speeches,
             upstream,
             registry: Registry::default(),
             members: Members::default(),
@@ -103,13 +104,13 @@ impl Server {
         SocketId(self.next_socket.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// What a session of an app id is given.
-    pub fn context(&self, vid: &AppId) -> SessionContext {
+    /// What a session of an app id is given; `wire` is that of its client's family.
+    pub fn context(&self, vid: &AppId, wire: Arc<Wire>) -> SessionContext {
         let config = &self.config;
         let upstream = self.upstream.clone();
         SessionContext {
             tables: self.tables.clone(),
-            wire: Some(self.wire.clone()),
+            wire: Some(wire),
             names: Arc::new(AppNames {
                 vid: vid.clone(),
                 numbers: config.uid.clone(),
@@ -132,7 +133,8 @@ impl Server {
     }
 
     /// Begins a session: its task, its RTM client.
-    pub fn new_session(self: &Arc<Self>, vid: AppId, account: Account) -> SessionHandle {
+    pub fn new_session(self: &Arc<Self>, vid: AppId, account: Account, wire: Arc<Wire>) -> SessionHandle {
+        let context = self.context(&vid, wire);
         let (sender, inbox) = mpsc::channel(INBOX);
         let overflow = CancellationToken::new();
         let (to_session, full) = (sender.downgrade(), overflow.clone());
@@ -151,6 +153,7 @@ impl Server {
         let task = SessionTask::new(
             self.clone(),
             (vid, account),
+            context,
             id,
             client,
             (sender.downgrade(), inbox),

@@ -8,8 +8,7 @@ use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use crate::bridge::{CallRef, Effect, Event, Form, Input, LOGIN, Session, SocketId, TimerKey};
-use crate::front::web::encode::{self, LineContext};
+use crate::bridge::{CallRef, Effect, Event, Form, Input, LOGIN, Session, SessionContext, SocketId, TimerKey};
 use crate::ident::{Account, AppId};
 use crate::mapping::Tables;
 use crate::mapping::wire::Wire;
@@ -22,6 +21,7 @@ use super::logins::PendingLogin;
 use super::message::{Login, Message, Out, SocketHandle};
 use super::registry::SessionHandle;
 use super::server::Server;
+use super::speech::{Asked, LineContext, Speech};
 
 /// Inputs that wait for a session.
 pub const INBOX: usize = 1024;
@@ -35,7 +35,7 @@ const MAX_FOR_OTHERS: usize = 64;
 pub struct SessionTask {
     server: Arc<Server>,
     tables: Arc<Tables>,
-    wire: Arc<Wire>,
+    wire: Option<Arc<Wire>>,
     key: (AppId, Account),
     id: u64,
     line: Text,
@@ -64,15 +64,16 @@ impl SessionTask {
     pub fn new(
         server: Arc<Server>,
         key: (AppId, Account),
+        context: SessionContext,
         id: u64,
         client: ClientKey,
         (own_inbox, inbox): (mpsc::WeakSender<Message>, mpsc::Receiver<Message>),
         overflow: CancellationToken,
     ) -> Self {
-        let context = server.context(&key.0);
+        let wire = context.wire.clone();
         Self {
             tables: server.tables.clone(),
-            wire: server.wire.clone(),
+            wire,
             line: server.line_key.issue(id).as_str().into(),
             session: Session::new(context, key.1.text().clone()),
             server,
@@ -134,11 +135,13 @@ impl SessionTask {
             Message::Call { call, row, args } => self.step(Input::Call { call, row, args }),
             Message::Refused { call, row, reason } => self.step(Input::Refused { call, row, reason }),
             Message::Poll { call, ver_clear, max } => self.step(Input::Poll { call, ver_clear, max }),
+            Message::Subscribe { socket, cid, msgid } => self.step(Input::Subscribed { socket, cid, msgid }),
             Message::Closed(socket) => {
                 self.sockets.remove(&socket);
                 self.pending.remove(&socket);
                 self.step(Input::FrontClosed(socket));
             }
+            Message::Kept(lines) => self.step(Input::Kept(lines)),
             Message::Ask { call, request, asker } => self.ask_for(call, request, asker),
             Message::Told(told) => self.told(*told),
         }
@@ -175,7 +178,7 @@ impl SessionTask {
                 line,
                 args,
             },
-            Some(resumed) => Input::Attached { call, resumed, line },
+            Some(how) => Input::Attached { call, how, line },
         });
         let kept = self.server.kept.take(&self.key);
         if !kept.is_empty() {
@@ -260,19 +263,18 @@ impl SessionTask {
             Effect::Rtm { request, call } => self.server.upstream.call(&self.client, request, call),
             Effect::RtmVia { request, channel, call } => self.ask_member(request, &channel, call),
             Effect::Answer { call, answer, .. } => {
-                let text = if call.function == LOGIN {
-                    encode::login_ret(&self.tables, &self.wire, &answer)
-                } else {
-                    let function = self.wire.function(call.function);
-                    encode::call2_ret(&self.tables, &self.wire, function, call.id, &answer)
-                };
-                self.send(call.socket, text);
+                self.say(call.socket, |speech| speech.answer(call, &answer));
                 if call.function == LOGIN {
                     self.pending.remove(&call.socket);
                 }
             }
             Effect::Mailbox { call, ver_clear, lines } => self.send_lines(call, ver_clear, &lines),
             Effect::Notify { socket, form, event } => self.notify(socket, form, &event),
+            Effect::Hint { socket, version } => self.say(socket, |speech| speech.hint(version)),
+            Effect::Returned(call) => {
+                self.say(call.socket, |speech| speech.returned(true));
+                self.pending.remove(&call.socket);
+            }
             Effect::SetTimer { key, at } => {
                 self.timers.insert(key, at);
             }
@@ -291,6 +293,15 @@ impl SessionTask {
                 self.server.metrics.dropped(what);
             }
             Effect::Keep(lines) => {
+                if let Some(next) = self
+                    .server
+                    .registry
+                    .session(&self.key)
+                    .filter(|next| next.id != self.id)
+                    && next.inbox.try_send(Message::Kept(lines.clone())).is_ok()
+                {
+                    return;
+                }
                 let limit = self.server.config.mailbox.limit;
                 if self.server.kept.keep(self.key.clone(), lines, limit) > 0 {
                     warn!(session = self.id, "lines of an account that is away had no room");
@@ -309,14 +320,18 @@ impl SessionTask {
     }
 
     fn send_lines(&mut self, call: CallRef, ver_clear: u64, lines: &[(u64, Event)]) {
+        let Some(wire) = self.wire.clone() else { return };
         let account = self.key.1.text().clone();
         let context = LineContext {
             account: &account,
             channel: None,
             now: self.server.clock.now(),
         };
-        let text = encode::mailbox_ret(&self.wire, call.id, ver_clear, lines, context);
-        self.send(call.socket, text);
+        let asked = Asked {
+            function: &wire.function(call.function).name,
+            id: call.id,
+        };
+        self.say(call.socket, |speech| speech.mailbox(asked, ver_clear, lines, context));
     }
 
     fn notify(&mut self, socket: SocketId, form: Form, event: &Event) {
@@ -327,21 +342,22 @@ impl SessionTask {
             channel: channel.as_ref(),
             now: self.server.clock.now(),
         };
-        for text in encode::notify(&self.wire, form, event, context) {
-            self.send(socket, text);
-        }
+        self.say(socket, |speech| speech.notify(form, event, context));
     }
 
     /// A socket whose queue is full belongs to a client that does not read: it is closed, and the session waits for the
     /// client to come back.
-    fn send(&mut self, id: SocketId, text: String) {
+    fn say(&mut self, id: SocketId, what: impl FnOnce(&dyn Speech) -> Vec<String>) {
         let Some(socket) = self.sockets.get(&id) else { return };
-        if socket.out.try_send(Out::Frame(text.into())).is_err() {
-            if !socket.out.is_closed() {
-                info!(session = self.id, "a client does not read and is closed");
-                self.server.metrics.dropped("frames of a slow client");
+        for text in what(&*socket.speech) {
+            if socket.out.try_send(Out::Frame(text.into())).is_err() {
+                if !socket.out.is_closed() {
+                    info!(session = self.id, "a client does not read and is closed");
+                    self.server.metrics.dropped("frames of a slow client");
+                }
+                socket.kill.cancel();
+                return;
             }
-            socket.kill.cancel();
         }
     }
 

@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 
 use crate::config::Config;
 use crate::front::http::serve_http;
+use crate::front::speeches;
 use crate::mapping::Tables;
 use crate::ops::serve_admin;
 use crate::upstream::LocalUpstream;
@@ -38,7 +39,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// Somebody took the wire out of the tables.
-    #[error("the tables have no wire for the web family")]
+    #[error("the tables have no wire for a profile")]
     NoWire,
     /// The system has no randomness for the key of session lines.
     #[error("cannot make a key for session lines")]
@@ -55,7 +56,8 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
         Some(addr) => Some(bind(addr).await?),
         None => None,
     };
-    let wire = tables.wire("web").cloned().ok_or(StartError::NoWire)?;
+    let tables = Arc::new(tables);
+    let speeches = speeches(&tables).ok_or(StartError::NoWire)?;
     let clock = Clock::start();
     let world = WorldConfig {
         rate_scale: config.embedded.rate_scale,
@@ -63,7 +65,7 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
         ..WorldConfig::default()
     };
     let upstream = LocalUpstream::new(world, clock);
-    let server = Server::new(config, Arc::new(tables), wire, upstream.clone(), clock)?;
+    let server = Server::new(config, tables, speeches, upstream.clone(), clock)?;
     let tasks = &server.tasks;
     tasks.spawn(upstream.run(server.shutdown.clone()));
     tasks.spawn(serve_http(server.clone(), http));

@@ -10,6 +10,7 @@ use super::super::run::Run;
 use super::super::session::{Session, Step};
 use super::attrs::{Attrs, listed};
 use super::builtin::BuiltIn;
+use super::returns::Ring;
 
 /// Events that are held while a list is on its way; more are dropped, counted.
 const MAX_HELD: usize = 2_000;
@@ -25,6 +26,10 @@ pub struct Channel {
     pub joined: bool,
     /// The client is back from a lost connection and has not joined again: it is told nothing.
     pub muted: bool,
+    /// The client is back by its line and has not said what it was told last.
+    pub away: bool,
+    /// What it was told last, for a client that comes back by its line.
+    pub ring: Ring,
     /// Who is in it, oneself included.
     pub members: HashSet<UserId>,
     /// RTM's count, once it has told one, and who came and went since.
@@ -50,6 +55,8 @@ impl Channel {
             id,
             joined: false,
             muted: false,
+            away: false,
+            ring: Ring::default(),
             members: HashSet::new(),
             counted: None,
             attrs: Attrs::default(),

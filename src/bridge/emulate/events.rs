@@ -228,6 +228,10 @@ impl Session {
         match (state, reason) {
             (ConnectionState::Aborted, ConnectionReason::RemoteLogin) => {
                 self.fire_named(&mut run, "kicked", step);
+                if self.socket.is_none() {
+                    // The user has come back on another device: what waited for the lost one is not lost.
+                    self.keep_lines(step);
+                }
                 self.end(step);
             }
             (ConnectionState::Aborted, _) => {

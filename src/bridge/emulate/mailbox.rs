@@ -14,6 +14,8 @@ use super::super::io::Event;
 pub struct Mailbox {
     /// All up to this version is acknowledged; none before the client's first poll.
     acknowledged: Option<u64>,
+    /// That was a guess, which the first poll may correct.
+    assumed: bool,
     lines: VecDeque<Line>,
 }
 
@@ -47,7 +49,12 @@ impl Mailbox {
 
     /// The client has all up to `version` and takes `max` more: what is acknowledged now, and the next lines.
     pub fn poll(&mut self, version: u64, max: usize) -> (u64, Vec<(u64, Event)>) {
-        let before = self.acknowledged.unwrap_or(version);
+        let before = match self.acknowledged {
+            // Its count is not ours, and it has seen none of these lines.
+            Some(before) if self.assumed && version > before + self.lines.len() as u64 => version,
+            known => known.unwrap_or(version),
+        };
+        self.assumed = false;
         let gone = version.saturating_sub(before).min(self.lines.len() as u64);
         self.lines.drain(..usize::try_from(gone).unwrap_or(usize::MAX));
         let acknowledged = before + gone;
@@ -59,9 +66,26 @@ impl Mailbox {
         )
     }
 
+    /// The client does not poll before it is told of a version: its counter is taken to begin at 0, until it polls.
+    pub fn begin(&mut self) {
+        if self.acknowledged.is_none() {
+            self.acknowledged = Some(0);
+            self.assumed = true;
+        }
+    }
+
+    /// The version of the last line that waits; none before versions are known.
+    pub fn last(&self) -> Option<u64> {
+        let waiting = self.lines.len() as u64;
+        self.acknowledged
+            .filter(|_| waiting > 0)
+            .map(|version| version + waiting)
+    }
+
     /// A new login: its counter begins anew. What was for the old one only, and what has waited too long, goes.
     pub fn restart(&mut self, now: Time, ttl: Duration) -> usize {
         self.acknowledged = None;
+        self.assumed = false;
         let before = self.lines.len();
         self.lines.retain(|line| !line.volatile && now.since(line.at) < ttl);
         before - self.lines.len()

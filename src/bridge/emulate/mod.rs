@@ -10,6 +10,7 @@ mod events;
 pub mod mailbox;
 pub mod outbox;
 pub mod rate;
+pub mod returns;
 
 use crate::mapping::fact::Emulation;
 use crate::rtm::{RtmCall, RtmError, RtmReply};

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use crate::value::{Text, Value};
+use crate::front::ClientFrame;
+use crate::value::Value;
 
 /// A frame that is none: the socket is closed with 1007.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,28 +16,6 @@ pub enum BadFrame {
     /// A call that is not a function, a number and an object.
     #[error("a call is [function, number, arguments]")]
     NotACall,
-}
-
-/// A frame.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ClientFrame {
-    /// A login with its fields.
-    Login(Value),
-    /// A call.
-    Call {
-        /// The function.
-        function: Text,
-        /// The client's number.
-        id: i64,
-        /// The arguments, as they came.
-        args: Value,
-    },
-    /// A ping; the pong carries the same value.
-    Ping(Value),
-    /// The client says what it could take; it is sent text all the same.
-    SetFlag,
-    /// A name that no documented client sends: ignored, counted.
-    Unknown,
 }
 
 /// Reads a frame.

@@ -3,11 +3,8 @@
 //! [`decode`] reads what clients send, [`encode`] writes what they are sent; both are pure and know no function or
 //! notification by name: `mappings/wire/web.toml` does.
 
-pub mod args;
-mod client;
 pub mod decode;
 pub mod encode;
-mod line;
 pub mod socket;
 
 /// Largest frame of a client, bytes (decisions, "Bad input, Web").

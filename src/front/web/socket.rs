@@ -1,7 +1,6 @@
 //! The task of a Web socket: frames in, frames out, its own clock for pings and the login.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,61 +14,46 @@ use tokio_tungstenite::tungstenite::{Error, Message as Frame, error::CapacityErr
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::bridge::SocketId;
-use crate::shell::{Message, Out, Server, SocketHandle};
-use crate::time::Time;
+use crate::front::client::{Accepted, Client};
+use crate::mapping::profile::Transport;
+use crate::shell::{Out, Server, SocketHandle};
 use crate::value::Value;
 
-use super::client::Client;
-use super::encode;
+use super::decode::decode;
 
-/// Java and native clients take a pong of the same millisecond for none (signaling-wire 3.2).
-const PONG_DELAY: Duration = Duration::from_millis(10);
 /// Pings that wait for their pongs; more are not answered.
 const MAX_PONGS: usize = 32;
 /// A socket that lost its client's race closes by itself, maybe before the winner's login was read.
 const LOSER_CLOSE_DELAY: Duration = Duration::from_millis(50);
-/// Its close is answered after the winner's login, but no later than this (signaling-wire 1.4).
-const LOSER_CLOSE_LIMIT: Duration = Duration::from_secs(1);
 /// A client has this long to answer a close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Where and when a connection came in.
-#[derive(Clone, Copy, Debug)]
-pub struct Accepted {
-    /// From where.
-    pub peer: IpAddr,
-    /// When.
-    pub at: Time,
-}
 
 /// Serves a socket until it is closed.
 pub async fn run_socket(server: Arc<Server>, websocket: HyperWebsocketStream, accepted: Accepted) {
     server.metrics.sockets.inc();
     let (out, outbound) = mpsc::channel(server.config.limits.outbound_frames);
     let kill = CancellationToken::new();
-    let id = server.new_socket();
-    let handle = SocketHandle {
+    let handle = |speech| SocketHandle {
         out,
         kill: kill.clone(),
+        speech,
     };
     let login_deadline = Instant::now() + server.config.session.login_timeout;
-    let client = Client::new(server.clone(), id, handle, accepted);
-    let socket = Socket {
-        id,
-        websocket,
-        outbound,
-        kill,
-        client,
-        pongs: VecDeque::new(),
-        login_deadline,
-    };
-    socket.run(&server).await;
+    if let Some(client) = Client::new(server.clone(), Transport::WebSocket, handle, accepted) {
+        let socket = Socket {
+            websocket,
+            outbound,
+            kill,
+            client,
+            pongs: VecDeque::new(),
+            login_deadline,
+        };
+        socket.run(&server).await;
+    }
     server.metrics.sockets.dec();
 }
 
 struct Socket {
-    id: SocketId,
     websocket: HyperWebsocketStream,
     outbound: mpsc::Receiver<Out>,
     kill: CancellationToken,
@@ -95,9 +79,9 @@ impl Socket {
                 break next;
             }
         };
-        self.client.closed().await;
+        self.client.leave().await;
         if let Next::Close(code, reason) = end {
-            debug!(socket = self.id.0, %code, reason, "closing");
+            debug!(socket = self.client.id().0, %code, reason, "closing");
             let frame = CloseFrame {
                 code,
                 reason: reason.into(),
@@ -126,7 +110,7 @@ impl Socket {
             Some(out) = self.outbound.recv() => self.write(out).await,
             () = pong => {
                 let value = self.pongs.pop_front().map(|(_, value)| value).unwrap_or_default();
-                self.write_text(encode::frame("pong", &value)).await
+                self.write_texts(self.client.speech().pong(&value)).await
             }
             frame = self.websocket.next() => self.read(server, frame).await,
             () = sleep_until(self.login_deadline), if waiting_for_login => {
@@ -154,11 +138,13 @@ impl Socket {
         self.flush().await
     }
 
-    async fn write_text(&mut self, text: String) -> Next {
-        match self.feed(Frame::text(text)).await {
-            Next::Go => self.flush().await,
-            other => other,
+    async fn write_texts(&mut self, texts: Vec<String>) -> Next {
+        for text in texts {
+            if let next @ (Next::Close(..) | Next::Gone) = self.feed(Frame::text(text)).await {
+                return next;
+            }
         }
+        self.flush().await
     }
 
     async fn feed(&mut self, frame: Frame) -> Next {
@@ -181,21 +167,24 @@ impl Socket {
             Next::Close(code, reason)
         };
         match frame {
-            Some(Ok(Frame::Text(text))) => match self.client.frame(text.as_str()).await {
-                Ok(Some(pong)) => {
-                    if self.pongs.len() < MAX_PONGS {
-                        self.pongs.push_back((Instant::now() + PONG_DELAY, pong));
+            Some(Ok(Frame::Text(text))) => match decode(text.as_str()) {
+                Ok(frame) => {
+                    if let Some(pong) = self.client.frame(frame).await
+                        && self.pongs.len() < MAX_PONGS
+                    {
+                        let at = Instant::now() + self.client.profile().pong_delay;
+                        self.pongs.push_back((at, pong));
                     }
                     Next::Go
                 }
-                Ok(None) => Next::Go,
-                Err(()) => bad("not a frame", CloseCode::Invalid),
+                Err(_) => bad("not a frame", CloseCode::Invalid),
             },
             Some(Ok(Frame::Binary(_))) => bad("binary", CloseCode::Unsupported),
             Some(Ok(Frame::Close(_))) => {
-                if !self.client.has_logged_in() {
+                let limit = self.client.profile().loser_close;
+                if !self.client.has_logged_in() && !limit.is_zero() {
                     sleep(LOSER_CLOSE_DELAY).await;
-                    let _ = timeout(LOSER_CLOSE_LIMIT, server.logins.settled(self.client.peer())).await;
+                    let _ = timeout(limit, server.logins.settled(self.client.peer())).await;
                 }
                 // The answer goes out with the next read.
                 let _ = timeout(CLOSE_TIMEOUT, self.websocket.next()).await;
@@ -210,17 +199,11 @@ impl Socket {
 
     /// Clients that reconnect by themselves are just closed; the others have to be told (signaling-wire 3.1).
     async fn drain(&mut self) -> Next {
-        if self.client.has_logged_in() && !self.client.reconnects() {
-            self.write_text(encode::frame("close", &"".into())).await;
+        if self.client.has_logged_in() {
+            let speech = self.client.speech();
+            let frames = self.client.profile().drain.iter().flat_map(|name| speech.control(name));
+            self.write_texts(frames.collect()).await;
         }
         Next::Close(CloseCode::Away, "restart")
-    }
-}
-
-impl Client {
-    async fn closed(&mut self) {
-        if let Some(session) = self.leave() {
-            let _ = session.inbox.send(Message::Closed(self.id())).await;
-        }
     }
 }

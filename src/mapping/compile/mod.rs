@@ -4,6 +4,7 @@ mod circle;
 mod expr;
 mod outcome;
 mod platform;
+mod profile;
 mod row;
 mod scope;
 mod step;
@@ -19,7 +20,7 @@ use crate::value::Text;
 
 use super::errors::{FailClass, LimitCode};
 use super::platform::Platform;
-use super::raw::{RawFail, RawFile, RawPlatform, RawRow, RawWire};
+use super::raw::{RawFail, RawFile, RawRow};
 use super::row::{CodeId, FailId, RowId, SigId, Signature};
 use super::written::Written;
 use super::{Example, Tables};
@@ -39,8 +40,9 @@ impl Written {
     pub fn compile(&self) -> (Tables, Diags) {
         let mut diags = Diags::new();
         let mut compiler = Compiler::new(&self.file, &mut diags);
-        let tables = compiler.tables(&self.wires, &self.platforms);
-        (tables, diags)
+        let tables = compiler.tables(self);
+        // What several wires inherit is wrong in one place.
+        (tables, diags.without_repeats())
     }
 }
 
@@ -119,7 +121,8 @@ impl<'c> Compiler<'c> {
         }
     }
 
-    fn tables(&mut self, wires: &[Arc<RawWire>], platforms: &[(Text, Arc<RawPlatform>)]) -> Tables {
+    fn tables(&mut self, written: &Written) -> Tables {
+        let (wires, platforms) = (&written.wires, &written.platforms);
         let raw = self.raw;
         self.check_circles();
         self.check_signatures_used();
@@ -133,7 +136,8 @@ impl<'c> Compiler<'c> {
         });
         let codes = codes.collect();
         let by_event = self.rows_by_event(&rows);
-        let wires = wires.iter().map(|wire| Arc::new(self.wire(wire, &rows))).collect();
+        let wires: Vec<_> = wires.iter().map(|wire| Arc::new(self.wire(wire, &rows))).collect();
+        let profiles = self.profiles(&written.profiles, &wires);
         let platforms: Vec<Platform> = platforms.iter().map(|(name, p)| self.platform(name, p)).collect();
         let examples = self.examples();
         Tables {
@@ -143,6 +147,7 @@ impl<'c> Compiler<'c> {
             fails: std::mem::take(&mut self.fails),
             codes,
             wires,
+            profiles,
             platforms,
             examples,
         }

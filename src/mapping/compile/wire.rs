@@ -8,7 +8,9 @@ use crate::mapping::node::Node;
 use crate::mapping::raw::{RawEvent, RawFunction, RawWire};
 use crate::mapping::row::{Outcome, Row, RowKind, SigId};
 use crate::mapping::ty::Ty;
-use crate::mapping::wire::{Body, Fold, Function, RowCall, Target, Via, Wire, WireArg, WireEvent, WirePart};
+use crate::mapping::wire::{
+    Body, FailureForm, Fold, Function, RowCall, Target, Via, Wire, WireArg, WireEvent, WirePart,
+};
 use crate::toml_read::Spanned;
 use crate::value::{Text, Value};
 
@@ -18,7 +20,7 @@ use super::scope::Scope;
 impl Compiler<'_> {
     /// Compiles the wire of one family.
     pub fn wire(&mut self, raw: &RawWire, rows: &[Row]) -> Wire {
-        let login = self.function(&raw.login, rows);
+        let login = raw.login.as_ref().and_then(|login| self.function(login, rows));
         let functions: Vec<Function> = raw.functions.iter().filter_map(|f| self.function(f, rows)).collect();
         let mut by_name: HashMap<Text, Vec<usize>> = HashMap::new();
         for (at, function) in functions.iter().enumerate() {
@@ -30,17 +32,21 @@ impl Compiler<'_> {
                 events[sig] = self.wire_event(sig, raw);
             }
         }
-        self.check_complete(raw, rows, &events);
+        // One that is like another has its forms, or lacks what that one lacks.
+        if raw.like.is_none() {
+            self.check_complete(raw, rows, &events);
+        }
         let nothing = || Function {
             name: "login".into(),
             target: Target::Local(crate::mapping::wire::Local::Ok),
             constants: Vec::new(),
             when: Vec::new(),
-            failure: raw.login.failure,
+            failure: FailureForm::Own,
             ends: false,
         };
         Wire {
             family: raw.family.value.clone(),
+            polls: raw.polls,
             login: login.unwrap_or_else(nothing),
             functions,
             by_name,

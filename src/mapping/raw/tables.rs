@@ -134,6 +134,7 @@ fn read_fail(name: Spanned<Text>, item: Item<'_>) -> Option<RawFail> {
     for (family, table) in [
         ("api", api),
         ("web", t.take_table("web")),
+        ("javasdk", t.take_table("javasdk")),
         ("native", t.take_table("native")),
     ] {
         if let Some(table) = table {

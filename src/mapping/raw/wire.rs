@@ -2,7 +2,7 @@
 
 use crate::diag::Span;
 use crate::mapping::node::Node;
-use crate::mapping::wire::{FailureForm, Local, Via};
+use crate::mapping::wire::{FailureForm, Local, Polls, Via};
 use crate::toml_read::{Item, Spanned, Table};
 use crate::value::Text;
 
@@ -12,7 +12,9 @@ use super::tables::entries;
 #[derive(Clone, Debug)]
 pub struct RawWire {
     pub family: Spanned<Text>,
-    pub login: RawFunction,
+    pub like: Option<Spanned<Text>>,
+    pub polls: Polls,
+    pub login: Option<RawFunction>,
     pub functions: Vec<RawFunction>,
     pub events: Vec<RawEvent>,
 }
@@ -53,7 +55,13 @@ pub struct RawEvent {
 impl RawWire {
     pub fn read(mut t: Table<'_>) -> Option<Self> {
         let family = t.require_str("family");
-        let frames = t.require_table("frame");
+        let like = t.take_str("like");
+        let polls = t.take_choice("polls", Polls::NAMES).map_or(Polls::AtLogin, |p| p.value);
+        let frames = if like.is_some() {
+            t.take_table("frame")
+        } else {
+            t.require_table("frame")
+        };
         let functions = entries(t.take_table("function"))
             .filter_map(|(n, i)| read_function(n, i))
             .collect();
@@ -61,21 +69,41 @@ impl RawWire {
             .filter_map(|(n, i)| read_event(n, i))
             .collect();
         t.finish();
-        let mut frames = frames?;
-        let login = frames.require("login").and_then(|item| {
-            let name = Spanned {
-                value: "login".into(),
-                span: item.span().clone(),
-            };
-            read_function(name, item)
+        let login = frames.and_then(|mut frames| {
+            let login = frames.require("login").and_then(|item| {
+                let name = Spanned {
+                    value: "login".into(),
+                    span: item.span().clone(),
+                };
+                read_function(name, item)
+            });
+            frames.finish();
+            login
         });
-        frames.finish();
         Some(Self {
             family: family?,
-            login: login?,
+            like,
+            polls,
+            login,
             functions,
             events,
         })
+    }
+
+    /// This wire, with all of `base` that it does not write itself.
+    pub fn over(&self, base: &Self) -> Self {
+        let own = |name: &Text| self.functions.iter().any(|f| f.label.value == *name);
+        let inherited = base.functions.iter().filter(|f| !own(&f.label.value));
+        let written = |name: &Text| self.events.iter().any(|e| e.name.value == *name);
+        let events = base.events.iter().filter(|e| !written(&e.name.value));
+        Self {
+            family: self.family.clone(),
+            like: self.like.clone(),
+            polls: self.polls,
+            login: self.login.clone().or_else(|| base.login.clone()),
+            functions: inherited.chain(&self.functions).cloned().collect(),
+            events: events.chain(&self.events).cloned().collect(),
+        }
     }
 }
 

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sigbridge::bridge::{
-    self, Admission, CallRef, Effect, Event, Input, Session, SessionContext, SocketId, TimerKey, admit,
+    self, Admission, Attach, CallRef, Effect, Event, Input, Session, SessionContext, SocketId, TimerKey, admit,
 };
-use sigbridge::front::web::encode;
+use sigbridge::front::speeches;
 use sigbridge::ident::{LineKey, TokenPolicy};
 use sigbridge::mapping::Tables;
+use sigbridge::mapping::profile::Transport;
 use sigbridge::mapping::wire::Wire;
+use sigbridge::shell::Speech;
 use sigbridge::time::Time;
 use sigbridge::upstream::embedded::ClientId;
 use sigbridge::value::{Text, Value};
@@ -23,6 +25,7 @@ use super::effects::Deed;
 pub struct Bridge {
     pub tables: Arc<Tables>,
     pub wire: Arc<Wire>,
+    pub(super) speech: Arc<dyn Speech>,
     pub policy: TokenPolicy,
     pub twin_window: Duration,
     pub line_key: LineKey,
@@ -67,9 +70,15 @@ pub(super) struct Entry {
 impl Bridge {
     /// A sidecar that nobody has connected to.
     pub fn new(context: SessionContext, wire: Arc<Wire>, policy: TokenPolicy) -> Self {
+        let tables = &context.tables;
+        let profile = tables
+            .profile(Transport::WebSocket, &Value::Null)
+            .expect("a web profile");
+        let speech = speeches(tables).expect("a wire for each profile").swap_remove(profile);
         Self {
             tables: context.tables.clone(),
             wire,
+            speech,
             policy,
             twin_window: Duration::from_secs(1),
             line_key: LineKey::new(b"the scenarios' key").expect("long enough"),
@@ -151,6 +160,7 @@ impl Bridge {
             peer: entry.peer,
             accepted: entry.accepted,
             same_token: entry.token == token,
+            same_family: true,
         });
         let admission = admit(known.as_ref(), &bridge::Newcomer { peer, accepted }, self.twin_window);
         let id = match (admission, self.entries.get(&account)) {
@@ -171,7 +181,6 @@ impl Bridge {
         let Some(seat) = self.seats.get_mut(&id) else { return };
         seat.sockets.push(call.socket);
         let line = seat.line.clone();
-        let resumed = admission == Admission::Resume;
         let input = match admission {
             Admission::New | Admission::Replace => Input::Admitted {
                 call,
@@ -179,7 +188,16 @@ impl Bridge {
                 line,
                 args,
             },
-            Admission::Twin | Admission::Resume => Input::Attached { call, resumed, line },
+            Admission::Twin => Input::Attached {
+                call,
+                how: Attach::Twin,
+                line,
+            },
+            Admission::Resume => Input::Attached {
+                call,
+                how: Attach::Again,
+                line,
+            },
         };
         let account = seat.account.clone();
         self.step(now, id, input);
@@ -217,8 +235,8 @@ impl Bridge {
         for effect in effects {
             match effect {
                 Effect::Answer { answer, .. } => {
-                    let text = encode::login_ret(&self.tables, &self.wire, &answer);
-                    self.deeds.push(Deed::Frame(call.socket, text));
+                    let frames = self.speech.answer(call, &answer);
+                    self.say(call.socket, frames);
                 }
                 Effect::Close(socket) => self.deeds.push(Deed::Close(socket, None)),
                 _ => {}

@@ -1,8 +1,8 @@
 //! What sessions want done, as the program's session tasks do it.
 
-use sigbridge::bridge::{Effect, Form, Input, LOGIN, SocketId};
-use sigbridge::front::web::encode::{self, LineContext};
+use sigbridge::bridge::{Effect, Form, Input, SocketId};
 use sigbridge::rtm::{ChannelId, GetMembersErr, RtmCall, RtmError, RtmReply};
+use sigbridge::shell::{Asked, LineContext};
 use sigbridge::time::Time;
 use sigbridge::upstream::embedded::ClientId;
 use sigbridge::value::Text;
@@ -50,27 +50,33 @@ impl Bridge {
             Effect::Rtm { request, call } => self.deeds.push(Deed::Rtm(seat.client, request, call)),
             Effect::RtmVia { request, channel, call } => self.ask_member(now, id, request, &channel, call),
             Effect::Answer { call, answer, .. } => {
-                let text = if call.function == LOGIN {
-                    encode::login_ret(&self.tables, &self.wire, &answer)
-                } else {
-                    let function = self.wire.function(call.function);
-                    encode::call2_ret(&self.tables, &self.wire, function, call.id, &answer)
-                };
-                self.deeds.push(Deed::Frame(call.socket, text));
+                let frames = self.speech.answer(call, &answer);
+                self.say(call.socket, frames);
             }
             Effect::Mailbox { call, ver_clear, lines } => {
                 let context = LineContext {
                     channel: None,
                     ..context
                 };
-                let text = encode::mailbox_ret(&self.wire, call.id, ver_clear, &lines, context);
-                self.deeds.push(Deed::Frame(call.socket, text));
+                let asked = Asked {
+                    function: &self.wire.function(call.function).name,
+                    id: call.id,
+                };
+                let frames = self.speech.mailbox(asked, ver_clear, &lines, context);
+                self.say(call.socket, frames);
             }
             Effect::Notify { socket, form, event } => {
                 assert!(form != Form::Direct, "the web wire has no direct form");
-                let frames = encode::notify(&self.wire, form, &event, context);
-                self.deeds
-                    .extend(frames.into_iter().map(|text| Deed::Frame(socket, text)));
+                let frames = self.speech.notify(form, &event, context);
+                self.say(socket, frames);
+            }
+            Effect::Hint { socket, version } => {
+                let frames = self.speech.hint(version);
+                self.say(socket, frames);
+            }
+            Effect::Returned(call) => {
+                let frames = self.speech.returned(true);
+                self.say(call.socket, frames);
             }
             Effect::SetTimer { key, at } => {
                 seat.timers.retain(|(_, known)| *known != key);
@@ -89,10 +95,18 @@ impl Bridge {
             }
             Effect::Keep(lines) => {
                 let account = seat.account.clone();
-                self.kept.insert(account, lines);
+                match self.session_named(&account).filter(|next| *next != id) {
+                    Some(next) => self.step(now, next, Input::Kept(lines)),
+                    None => drop(self.kept.insert(account, lines)),
+                }
             }
             Effect::End => self.end(id),
         }
+    }
+
+    pub(super) fn say(&mut self, socket: SocketId, frames: Vec<String>) {
+        let frames = frames.into_iter().map(|text| Deed::Frame(socket, text));
+        self.deeds.extend(frames);
     }
 
     /// Has a member of the channel make a call.

@@ -1,12 +1,12 @@
 //! Frames of clients on their way to a session, as the program's front reads them.
 
 use sigbridge::bridge::{CallRef, Input, LOGIN, SocketId};
+use sigbridge::front::ClientFrame;
+use sigbridge::front::args::read_args;
 use sigbridge::front::web::MAX_FRAME_BYTES;
-use sigbridge::front::web::args::read_args;
-use sigbridge::front::web::decode::{ClientFrame, decode};
-use sigbridge::front::web::encode::{self, LineContext};
+use sigbridge::front::web::decode::decode;
 use sigbridge::mapping::wire::{FailureForm, Function, Local, Target};
-use sigbridge::shell::verdict;
+use sigbridge::shell::{Asked, LineContext, verdict};
 use sigbridge::time::Time;
 use sigbridge::upstream::embedded::ClientId;
 use sigbridge::value::Value;
@@ -30,18 +30,14 @@ impl Bridge {
             Err(_) => self.bad(now, socket, 1007),
             Ok(ClientFrame::Login(fields)) => self.login_frame(now, socket, &fields, open),
             Ok(ClientFrame::Call { function, id, args }) => self.call_frame(now, socket, &function, id, &args),
-            Ok(ClientFrame::Ping(value)) => self.send(socket, encode::frame("pong", &value)),
-            Ok(ClientFrame::SetFlag | ClientFrame::Unknown) => {}
+            Ok(ClientFrame::Ping(value)) => self.say(socket, self.speech.pong(&value)),
+            Ok(_) => {}
         }
     }
 
     fn bad(&mut self, now: Time, socket: SocketId, code: u16) {
         self.deeds.push(Deed::Close(socket, Some(code)));
         self.closed(now, socket);
-    }
-
-    fn send(&mut self, socket: SocketId, text: String) {
-        self.deeds.push(Deed::Frame(socket, text));
     }
 
     fn login_frame(&mut self, now: Time, id: SocketId, fields: &Value, open: &mut dyn FnMut() -> ClientId) {
@@ -74,12 +70,13 @@ impl Bridge {
 
     fn call_frame(&mut self, now: Time, socket: SocketId, name: &str, id: i64, args: &Value) {
         let wire = self.wire.clone();
+        let asked = Asked { function: name, id };
         let Some(session) = self.sockets.get(&socket).and_then(|socket| socket.session) else {
-            return self.send(socket, encode::plain_ret(FailureForm::Own, id, Err("not login")));
+            return self.say(socket, self.speech.plain(asked, FailureForm::Own, Err("not login")));
         };
         let Some((position, function)) = wire.find(name, args) else {
             let reason = format!("unknown func {name}");
-            return self.send(socket, encode::plain_ret(FailureForm::Invoked, id, Err(&reason)));
+            return self.say(socket, self.speech.plain(asked, FailureForm::Invoked, Err(&reason)));
         };
         let call = CallRef {
             socket,
@@ -98,14 +95,14 @@ impl Bridge {
                 }
                 Err(reason) => self.refused(now, session, call, function, reason),
             },
-            Target::Local(Local::Ok) => self.send(socket, encode::plain_ret(function.failure, id, Ok(()))),
+            Target::Local(Local::Ok) => self.say(socket, self.speech.plain(asked, function.failure, Ok(()))),
             Target::Local(Local::MailboxMsgid) => {
                 let context = LineContext {
                     account: &"".into(),
                     channel: None,
                     now,
                 };
-                self.send(socket, encode::mailbox_ret(&wire, id, 0, &[], context));
+                self.say(socket, self.speech.mailbox(asked, 0, &[], context));
             }
             Target::Local(Local::Mailbox) => {
                 let int = |name: &str| args.get(name).and_then(Value::as_int);
@@ -122,7 +119,13 @@ impl Bridge {
                 let (row, reason) = (row.row, reason.into());
                 self.step(now, session, Input::Refused { call, row, reason });
             }
-            Target::Local(_) => self.send(call.socket, encode::plain_ret(function.failure, call.id, Err(reason))),
+            Target::Local(_) => {
+                let asked = Asked {
+                    function: &function.name,
+                    id: call.id,
+                };
+                self.say(call.socket, self.speech.plain(asked, function.failure, Err(reason)));
+            }
         }
     }
 }

@@ -4,33 +4,23 @@ use std::fmt::Write as _;
 
 use crate::bridge::Event;
 use crate::mapping::expr::{Ambient, Expr, Scope, StateField};
+use crate::mapping::profile::Profile;
 use crate::mapping::ty::Conv;
 use crate::mapping::wire::{Body, WireEvent};
-use crate::time::Time;
+use crate::shell::LineContext;
 use crate::value::{Text, Value};
 
 /// The flag of every line: what the Web SDKs themselves send.
 const FLAG: &str = "v1:E:3600";
 
-/// What a line is written with.
-#[derive(Clone, Copy, Debug)]
-pub struct LineContext<'c> {
-    /// The session's account.
-    pub account: &'c Text,
-    /// The session's channel, for the lines of a channel.
-    pub channel: Option<&'c Text>,
-    /// Now, which clients ignore.
-    pub now: Time,
-}
-
-/// Writes a line.
-pub fn line(form: &WireEvent, event: &Event, context: LineContext<'_>) -> String {
+/// Writes a line for a client of a profile.
+pub fn line(form: &WireEvent, profile: &Profile, event: &Event, context: LineContext<'_>) -> String {
     let scope = LineScope { event, context };
     let src = form.src.eval(&scope).into_text();
     let dst = context.channel.unwrap_or(context.account);
     let content = match &form.body {
         Body::Text(text) => text.eval(&scope).into_text(),
-        Body::Content(entries) => content(entries, &scope).into(),
+        Body::Content(entries) => content(entries, profile, &scope).into(),
         Body::None => "".into(),
     };
     let time = context.now.as_millis();
@@ -40,8 +30,13 @@ pub fn line(form: &WireEvent, event: &Event, context: LineContext<'_>) -> String
     line
 }
 
-fn content(entries: &[(Text, Expr)], scope: &LineScope<'_>) -> String {
-    let entries = entries.iter().map(|(name, expr)| (name.clone(), expr.eval(scope)));
+fn content(entries: &[(Text, Expr)], profile: &Profile, scope: &LineScope<'_>) -> String {
+    let of = |name: &Text| entries.iter().find(|(entry, _)| entry == name).map(|(_, expr)| expr);
+    let entries = entries.iter().map(|(name, expr)| {
+        let repair = profile.repair.iter().find(|(member, _)| member == name);
+        let repaired = repair.and_then(|(_, from)| of(from)).unwrap_or(expr);
+        (name.clone(), repaired.eval(scope))
+    });
     Value::Map(entries.collect()).to_json()
 }
 

@@ -1,0 +1,97 @@
+//! A client that comes back by its line knows all that it was told: it is told what it has missed (decisions H4).
+
+use std::collections::VecDeque;
+
+use crate::mapping::wire::Polls;
+
+use super::super::io::{CallRef, Effect, Event, Form, SocketId, TimerKey};
+use super::super::session::{Session, Step};
+
+/// Lines of a channel that are kept for a client that is away for a while.
+const RING: usize = 200;
+
+/// What a channel has told last, by number.
+#[derive(Clone, Debug, Default)]
+pub struct Ring {
+    lines: VecDeque<(u64, Event)>,
+}
+
+impl Ring {
+    /// Adds a line; the oldest makes room.
+    pub fn push(&mut self, msgid: u64, event: Event) {
+        if self.lines.len() == RING {
+            self.lines.pop_front();
+        }
+        self.lines.push_back((msgid, event));
+    }
+
+    /// The lines after a number, and whether some of them are gone.
+    pub fn after(&self, msgid: u64) -> (Vec<(u64, Event)>, bool) {
+        let missed = self.lines.iter().filter(|(id, _)| *id > msgid).cloned().collect();
+        let gap = self.lines.front().is_some_and(|(first, _)| *first > msgid + 1);
+        (missed, gap)
+    }
+}
+
+impl Session {
+    /// The client polls only when it is told that something waits.
+    pub(in crate::bridge) fn polls_when_told(&self) -> bool {
+        self.context
+            .wire
+            .as_ref()
+            .is_some_and(|wire| wire.polls == Polls::WhenTold)
+    }
+
+    /// A login is answered: a client that polls only when told is told.
+    pub(in crate::bridge) fn announce(&mut self, step: &mut Step<'_>) {
+        if self.polls_when_told() {
+            self.mailbox.begin();
+            self.hint(step);
+        }
+    }
+
+    /// Says that lines wait, to a client that does not ask by itself.
+    pub(in crate::bridge) fn hint(&self, step: &mut Step<'_>) {
+        if let (true, Some(socket), Some(version)) = (self.polls_when_told(), self.socket, self.mailbox.last()) {
+            step.out.push(Effect::Hint { socket, version });
+        }
+    }
+
+    /// The client is back by its line. The loss of its old socket may not have been noticed here.
+    pub(in crate::bridge) fn returned(&mut self, call: CallRef, before: Option<SocketId>, step: &mut Step<'_>) {
+        if let Some(old) = before.filter(|old| *old != call.socket) {
+            step.out.push(Effect::Close(old));
+        }
+        step.out.push(Effect::Returned(call));
+        self.hint(step);
+        if let Some(channel) = self.channel.as_mut().filter(|c| !c.muted) {
+            // It says what it was told last; until then its channel is silent, so that nothing overtakes.
+            channel.away = true;
+            step.out.push(Effect::SetTimer {
+                key: TimerKey::Rejoin,
+                at: step.now + self.context.limits.rejoin,
+            });
+        }
+    }
+
+    /// It has said so.
+    pub(in crate::bridge) fn subscribed(&mut self, socket: SocketId, cid: u64, msgid: u64, step: &mut Step<'_>) {
+        let current = self.cids.unsigned_abs();
+        let Some(channel) = self.channel.as_mut().filter(|c| c.away) else {
+            return;
+        };
+        if self.socket != Some(socket) || cid != current {
+            return;
+        }
+        channel.away = false;
+        let (missed, gap) = channel.ring.after(msgid);
+        if gap {
+            step.out
+                .push(Effect::Dropped("channel lines of a client that was away"));
+        }
+        for (msgid, event) in missed {
+            let form = Form::Channel { cid, msgid };
+            step.out.push(Effect::Notify { socket, form, event });
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! What a client says, frame by frame: its login, its calls, its pings; the same for every transport.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::bridge::{Admission, Attach, CallRef, Effect, Input, LOGIN, Session, SocketId};
+use crate::ident::{Account, AppId};
+use crate::mapping::profile::{Profile, Transport};
+use crate::mapping::wire::{FailureForm, Function, Local, RowCall, Target, Wire};
+use crate::shell::{
+    Asked, LineContext, Login, Message, Newcomer, Out, Server, SessionHandle, SocketHandle, Speech, verdict,
+};
+use crate::time::Time;
+use crate::value::{Text, Value};
+
+use super::args::read_args;
+use super::frame::ClientFrame;
+
+/// Most lines that one poll fetches.
+const MAX_LINES: i64 = 100;
+
+/// Where and when a connection came in.
+#[derive(Clone, Copy, Debug)]
+pub struct Accepted {
+    /// From where.
+    pub peer: IpAddr,
+    /// When.
+    pub at: Time,
+}
+
+/// The client behind a socket.
+pub struct Client {
+    server: Arc<Server>,
+    transport: Transport,
+    socket: SocketId,
+    handle: SocketHandle,
+    accepted: Accepted,
+    /// Its profile, by position: a guess until it logs in.
+    profile: usize,
+    wire: Arc<Wire>,
+    session: Option<((AppId, Account), SessionHandle)>,
+    /// It has sent a login frame.
+    logged_in: bool,
+}
+
+impl Client {
+    /// A client that has said nothing yet; none when the tables have no profile for its transport.
+    pub fn new(
+        server: Arc<Server>,
+        transport: Transport,
+        handle: impl FnOnce(Arc<dyn Speech>) -> SocketHandle,
+        accepted: Accepted,
+    ) -> Option<Self> {
+        let profiles = &server.tables.profiles;
+        let fallback = |p: &Arc<Profile>| p.transport == transport && p.tell.is_empty();
+        let profile = profiles.iter().position(fallback)?;
+        let wire = server.tables.wire(&profiles[profile].family)?.clone();
+        let handle = handle(server.speeches[profile].clone());
+        Some(Self {
+            socket: server.new_socket(),
+            server,
+            transport,
+            handle,
+            accepted,
+            profile,
+            wire,
+            session: None,
+            logged_in: false,
+        })
+    }
+
+    /// Its socket.
+    pub fn id(&self) -> SocketId {
+        self.socket
+    }
+
+    /// Where it comes from.
+    pub fn peer(&self) -> IpAddr {
+        self.accepted.peer
+    }
+
+    /// It has sent a login frame.
+    pub fn has_logged_in(&self) -> bool {
+        self.logged_in
+    }
+
+    /// How it is treated.
+    pub fn profile(&self) -> &Profile {
+        &self.server.tables.profiles[self.profile]
+    }
+
+    /// Its language.
+    pub fn speech(&self) -> &dyn Speech {
+        &*self.server.speeches[self.profile]
+    }
+
+    /// Its socket is closed: its session is told.
+    pub async fn leave(&mut self) {
+        if let Some((key, session)) = self.session.take() {
+            self.server.registry.socket_closed(&key, self.socket);
+            let _ = session.inbox.send(Message::Closed(self.socket)).await;
+        }
+    }
+
+    /// Takes a frame; a ping gives the value of its pong.
+    pub async fn frame(&mut self, frame: ClientFrame) -> Option<Value> {
+        match frame {
+            ClientFrame::Login(fields) => self.login(&fields).await,
+            ClientFrame::LineLogin(line) => self.line_login(&line).await,
+            ClientFrame::Subscribe { cid, msgid } => self.subscribe(cid, msgid).await,
+            ClientFrame::Call { function, id, args } => self.call(&function, id, &args).await,
+            ClientFrame::Ping(value) => return Some(value),
+            ClientFrame::SetFlag => self.profile = self.profile().flagged.unwrap_or(self.profile),
+            ClientFrame::Unknown => self.server.metrics.bad_frame("unknown frame"),
+        }
+        None
+    }
+
+    async fn login(&mut self, fields: &Value) {
+        if self.logged_in {
+            // A login while logged in is passed over (signaling-api 4.3).
+            self.server.metrics.bad_frame("second login");
+            return;
+        }
+        self.logged_in = true;
+        self.recognise(fields);
+        let pending = self.server.logins.begin(self.accepted.peer);
+        let wire = self.wire.clone();
+        let Target::Row(row) = &wire.login.target else { return };
+        let token = login_field(row, fields, "token").into_text();
+        let judged = verdict(
+            &self.server.config.auth,
+            &login_field(row, fields, "appId"),
+            &login_field(row, fields, "account"),
+            &token,
+            self.server.clock.now(),
+        );
+        let call = self.login_call();
+        let verdict = match judged {
+            Ok(verdict) => verdict,
+            Err(reason) => {
+                self.server.metrics.login("refused");
+                return self.refuse_login(call, reason);
+            }
+        };
+        let args = read_args(row, fields).unwrap_or_default();
+        let key = (verdict.vid, verdict.account);
+        let newcomer = Newcomer {
+            socket: self.socket,
+            peer: self.accepted.peer,
+            accepted: self.accepted.at,
+            family: wire.family.clone(),
+            token: SecretString::from(&*token),
+        };
+        let twin_window = if self.profile().twins {
+            self.server.config.session.twin_window
+        } else {
+            Duration::ZERO
+        };
+        let create = || self.server.new_session(key.0.clone(), key.1.clone(), wire.clone());
+        let (admission, session) = self.server.registry.admit(key.clone(), newcomer, twin_window, create);
+        let (attached, name) = match admission {
+            Admission::New => (None, "new"),
+            Admission::Replace => (None, "replace"),
+            Admission::Twin => (Some(Attach::Twin), "twin"),
+            Admission::Resume => (Some(Attach::Again), "resume"),
+        };
+        self.server.metrics.login(name);
+        self.session = Some((key, session));
+        self.enter(Login {
+            call,
+            socket: self.handle.clone(),
+            args,
+            attached,
+            pending,
+        })
+        .await;
+    }
+
+    /// Its login gives its build away.
+    fn recognise(&mut self, login: &Value) {
+        let tables = &self.server.tables;
+        let found = tables.profile(self.transport, login);
+        let wire = found.and_then(|at| tables.wire(&tables.profiles[at].family));
+        if let Some((profile, wire)) = found.zip(wire.cloned()) {
+            self.profile = profile;
+            self.wire = wire;
+            self.handle.speech = self.server.speeches[profile].clone();
+        }
+    }
+
+    /// A line that is not known, or no longer, is one of a session that was replaced (signaling-wire 10).
+    async fn line_login(&mut self, line: &str) {
+        if self.logged_in {
+            self.server.metrics.bad_frame("second login");
+            return;
+        }
+        self.logged_in = true;
+        let pending = self.server.logins.begin(self.accepted.peer);
+        let session = self.server.line_key.verify(line).ok();
+        let found = session.and_then(|id| {
+            let registry = &self.server.registry;
+            registry.by_line(id, &self.wire.family, self.socket, self.accepted.peer)
+        });
+        let Some((key, session)) = found else {
+            self.server.metrics.login("refused");
+            self.send(self.speech().returned(false));
+            let _ = self.handle.out.try_send(Out::Close);
+            return;
+        };
+        self.server.metrics.login("line");
+        self.session = Some((key, session));
+        self.enter(Login {
+            call: self.login_call(),
+            socket: self.handle.clone(),
+            args: Vec::new(),
+            attached: Some(Attach::ByLine),
+            pending,
+        })
+        .await;
+    }
+
+    async fn subscribe(&mut self, cid: u64, msgid: u64) {
+        self.tell(Message::Subscribe {
+            socket: self.socket,
+            cid,
+            msgid,
+        })
+        .await;
+    }
+
+    fn login_call(&self) -> CallRef {
+        CallRef {
+            socket: self.socket,
+            id: 0,
+            function: LOGIN,
+        }
+    }
+
+    async fn enter(&self, login: Login) {
+        self.tell(Message::Login(Box::new(login))).await;
+    }
+
+    /// A refusal is the answer of a session that never begins, so it has the form that every login's answer has.
+    fn refuse_login(&self, call: CallRef, reason: Text) {
+        let nobody = "nobody";
+        let Ok(vid) = AppId::new(nobody) else { return };
+        let mut session = Session::new(self.server.context(&vid, self.wire.clone()), nobody.into());
+        let mut effects = Vec::new();
+        let input = Input::Admitted {
+            call,
+            verdict: Err(reason),
+            line: "".into(),
+            args: Vec::new(),
+        };
+        session.step(self.server.clock.now(), input, &mut effects);
+        for effect in effects {
+            match effect {
+                Effect::Answer { answer, .. } => self.send(self.speech().answer(call, &answer)),
+                Effect::Close(_) => {
+                    let _ = self.handle.out.try_send(Out::Close);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    async fn call(&mut self, name: &str, id: i64, args: &Value) {
+        let wire = self.wire.clone();
+        let asked = Asked { function: name, id };
+        let Some((key_session, (position, function))) =
+            self.session.as_ref().map(|(_, s)| s.id).zip(wire.find(name, args))
+        else {
+            return self.refuse_call(asked);
+        };
+        let call = CallRef {
+            socket: self.socket,
+            id,
+            function: position,
+        };
+        let line = args.get("line").and_then(Value::as_text);
+        let known = line.and_then(|line| self.server.line_key.verify(line).ok());
+        if known != Some(key_session) {
+            self.server.metrics.bad_frame("wrong line");
+            return self.refused(call, asked, function, "wrong line").await;
+        }
+        match &function.target {
+            Target::Row(row) => match read_args(row, args) {
+                Ok(args) => {
+                    self.tell(Message::Call {
+                        call,
+                        row: row.row,
+                        args,
+                    })
+                    .await
+                }
+                Err(reason) => {
+                    self.server.metrics.bad_frame(reason);
+                    self.refused(call, asked, function, reason).await;
+                }
+            },
+            Target::Local(Local::Ok) => self.send(self.speech().plain(asked, function.failure, Ok(()))),
+            Target::Local(Local::MailboxMsgid) => {
+                let context = LineContext {
+                    account: &"".into(),
+                    channel: None,
+                    now: self.server.clock.now(),
+                };
+                self.send(self.speech().mailbox(asked, 0, &[], context));
+            }
+            Target::Local(Local::Mailbox) => {
+                let int = |name: &str| args.get(name).and_then(Value::as_int);
+                let ver_clear = u64::try_from(int("ver_clear").unwrap_or(0)).unwrap_or(0);
+                let max = usize::try_from(int("max").unwrap_or(30).clamp(1, MAX_LINES)).unwrap_or(1);
+                self.tell(Message::Poll { call, ver_clear, max }).await;
+            }
+        }
+    }
+
+    /// A call before the login, or of no function that we know.
+    fn refuse_call(&self, asked: Asked<'_>) {
+        if self.session.is_none() {
+            self.server.metrics.bad_frame("call before login");
+            return self.send(self.speech().plain(asked, FailureForm::Own, Err("not login")));
+        }
+        self.server.metrics.bad_frame("unknown function");
+        // Invoked: any name can be, and the object form is what apps read their reason from.
+        let reason = format!("unknown func {}", asked.function);
+        self.send(self.speech().plain(asked, FailureForm::Invoked, Err(&reason)));
+    }
+
+    async fn refused(&self, call: CallRef, asked: Asked<'_>, function: &Function, reason: &str) {
+        match &function.target {
+            Target::Row(row) => {
+                self.tell(Message::Refused {
+                    call,
+                    row: row.row,
+                    reason: reason.into(),
+                })
+                .await
+            }
+            Target::Local(_) => self.send(self.speech().plain(asked, function.failure, Err(reason))),
+        }
+    }
+
+    /// Waits while the session's inbox is full: a client is read no faster than it can be served.
+    async fn tell(&self, message: Message) {
+        if let Some((_, session)) = &self.session
+            && session.inbox.send(message).await.is_err()
+        {
+            self.handle.kill.cancel();
+        }
+    }
+
+    fn send(&self, frames: Vec<String>) {
+        for text in frames {
+            if self.handle.out.try_send(Out::Frame(text.into())).is_err() {
+                self.handle.kill.cancel();
+            }
+        }
+    }
+}
+
+/// A field of a login, by the name of the login row's argument.
+fn login_field(row: &RowCall, fields: &Value, name: &str) -> Value {
+    let arg = row.args.iter().find(|arg| &*arg.name == name);
+    let wire = arg.and_then(|arg| arg.wire.as_ref());
+    wire.and_then(|wire| fields.get(wire)).cloned().unwrap_or_default()
+}

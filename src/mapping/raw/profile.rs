@@ -1,0 +1,70 @@
+//! Client profiles, as written.
+
+use std::time::Duration;
+
+use crate::diag::Span;
+use crate::mapping::node::Node;
+use crate::mapping::profile::{NotifyForm, Transport};
+use crate::toml_read::{Item, Spanned, Table};
+use crate::value::Text;
+
+use super::duration;
+use super::tables::entries;
+
+/// A profile.
+#[derive(Clone, Debug)]
+pub struct RawProfile {
+    pub name: Spanned<Text>,
+    pub span: Span,
+    pub family: Spanned<Text>,
+    pub transport: Transport,
+    pub builds: Text,
+    pub tell: Option<Node>,
+    pub flagged: Option<Spanned<Text>>,
+    pub notify: NotifyForm,
+    pub pong_delay: Duration,
+    pub twins: bool,
+    pub loser_close: Duration,
+    pub drain: Vec<Text>,
+    pub repair: Vec<(Spanned<Text>, Spanned<Text>)>,
+}
+
+/// Reads the file of profiles.
+pub fn read_profiles(mut t: Table<'_>) -> Vec<RawProfile> {
+    let profiles = entries(t.require_table("profile"))
+        .filter_map(|(name, item)| read_profile(name, item))
+        .collect();
+    t.finish();
+    profiles
+}
+
+fn read_profile(name: Spanned<Text>, item: Item<'_>) -> Option<RawProfile> {
+    let mut t = item.into_table()?;
+    let family = t.require_str("family");
+    let transport = t.require_choice("transport", Transport::NAMES);
+    let builds = t.require_str("builds");
+    let notify = t.require_choice("notify", NotifyForm::NAMES);
+    let pong_delay = t.require_parsed("pong-delay", duration);
+    let drain = t.require_strs("drain");
+    let profile = RawProfile {
+        name,
+        span: t.span().clone(),
+        family: family?,
+        transport: transport?.value,
+        builds: builds?.value,
+        tell: t.take("tell").and_then(Node::read),
+        flagged: t.take_str("flagged"),
+        notify: notify?.value,
+        pong_delay: pong_delay?.value,
+        twins: t.take_bool("twins").is_some_and(|b| *b),
+        loser_close: t
+            .take_parsed("loser-close", duration)
+            .map_or(Duration::ZERO, |d| d.value),
+        drain: drain?.into_iter().map(|s| s.value).collect(),
+        repair: entries(t.take_table("repair"))
+            .filter_map(|(member, item)| Some((member, item.into_str()?)))
+            .collect(),
+    };
+    t.finish();
+    Some(profile)
+}
