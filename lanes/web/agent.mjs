@@ -58,10 +58,11 @@ export class Agent {
     return this.#signal.getSDKVersion();
   }
 
-  /** `retry` are the SDK's reconnect arguments. */
+  /** `retry` are the SDK's reconnect arguments. Gives the status in which it leaves the session. */
   login(account, token, ...retry) {
     this.#session = this.#signal.login(account, token, ...retry);
     this.#listen(this.#session, 'session', SESSION_CALLBACKS);
+    return this.#session.getStatus();
   }
 
   logout() {

@@ -2,8 +2,6 @@
 
 import { anyUid, equal, same, showEvent, Unexpected } from './expect.mjs';
 
-const PATIENCE = 5_000;
-
 /**
  * One account in one tab.
  *
@@ -12,25 +10,32 @@ const PATIENCE = 5_000;
  */
 export class Client {
   uid = 0;
+  /**
+   * Where the SDK is: `tell` has its agent do something and `ask` resolves to what the agent returns; what it is told and
+   * asked is done in order.
+   *
+   * @type {{tell: Function, ask: Function, close: Function}}
+   */
+  tab;
+  #patience;
   #events = [];
   #read = 0;
   #rings = [];
   #numbers = 0;
   #wake = () => {};
 
-  /**
-   * @param {string} account
-   * @param {{tell: Function, ask: Function}} tab where the SDK is: `tell` has its agent do something, `ask` resolves to
-   *   what the agent returns. What one client tells and asks is done in order, and at once as far as the page goes.
-   */
-  constructor(account, tab) {
+  /** @param {number} patience milliseconds that an event or an answer may take */
+  constructor(account, patience) {
     this.account = account;
-    this.tab = tab;
+    this.#patience = patience;
   }
 
-  /** Starts a login; the outcome is an event. `retry` are the SDK's reconnect arguments. */
+  /**
+   * Starts a login; the outcome is an event. `retry` are the SDK's reconnect arguments. Resolves to what getStatus says
+   * at once.
+   */
   login(token, ...retry) {
-    this.tab.tell('login', this.account, token, ...retry);
+    return this.tab.tell('login', this.account, token, ...retry);
   }
 
   /** Expects the login to succeed, and learns the uid under which others will see this account. */
@@ -111,7 +116,7 @@ export class Client {
 
   /** Expects exactly these events next, in this order, and returns them as recorded. */
   saw(...expected) {
-    return this.sawWithin(PATIENCE, ...expected);
+    return this.sawWithin(this.#patience, ...expected);
   }
 
   async sawWithin(patience, ...expected) {
@@ -163,8 +168,8 @@ export class Client {
     let late;
     const patience = new Promise((_, reject) => {
       late = setTimeout(() => {
-        reject(new Unexpected(`${this.account}: no cb from ${method} in ${PATIENCE} ms${this.#story()}`));
-      }, PATIENCE);
+        reject(new Unexpected(`${this.account}: no cb from ${method} in ${this.#patience} ms${this.#story()}`));
+      }, this.#patience);
     });
     try {
       return await Promise.race([this.tab.ask(...question), patience]);

@@ -7,11 +7,14 @@ import { NO_TOKEN, seconds, signalingToken } from './token.mjs';
 
 // Long enough for the SDK's acknowledging poll, one second after a delivery, to bring a message a second time.
 const SETTLE = 1_500;
+// Nothing takes this long, unless it never comes.
+const PATIENCE = 5_000;
 
 /** The world of one run of one scenario. */
 export class Context {
   #openTab;
   #suffix;
+  #patience;
   #clients = [];
   #proxies = [];
 
@@ -21,11 +24,13 @@ export class Context {
    * @param {number} options.port the bridge's
    * @param {boolean} options.auth whether it wants tokens
    * @param {string} options.suffix of this run's names
-   * @param {(record: Function, proxy?: object) => object} options.openTab opens a tab whose events go to `record`
+   * @param {number} [options.patience] milliseconds that an event may take
+   * @param {(record: Function, options: object) => object} options.openTab opens a tab whose events go to `record`
    */
-  constructor({ looksUp, port, auth, suffix, openTab }) {
+  constructor({ looksUp, port, auth, suffix, openTab, patience = PATIENCE }) {
     this.#openTab = openTab;
     this.#suffix = suffix;
+    this.#patience = patience;
     this.looksUp = looksUp;
     this.port = port;
     this.auth = auth;
@@ -36,10 +41,10 @@ export class Context {
     return `${base}.${this.#suffix}`;
   }
 
-  /** A tab for an account, not logged in yet. `proxy` is where its sockets go instead. */
-  async client(account, { proxy } = {}) {
-    const tab = await this.#openTab((...event) => client.record(...event), proxy);
-    const client = new Client(account, tab);
+  /** A tab for an account, not logged in yet. Of its options, `proxy` is where its sockets go instead. */
+  async client(account, options = {}) {
+    const client = new Client(account, this.#patience);
+    client.tab = await this.#openTab((...event) => client.record(...event), options);
     this.#clients.push(client);
     return client;
   }

@@ -3,12 +3,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { Unexpected } from './expect.mjs';
 
+// Milliseconds for a scenario.
 const LIMIT = 20_000;
 
-/** What keeps a lane from starting; `misuse` tells it. */
-export class Misuse extends Error {}
-
-/** The scenarios of these folders. */
+/** The scenarios of these folders: a file is one, or has `scenarios`. */
 export async function readScenarios(...folders) {
   const files = folders.flatMap((folder) =>
     readdirSync(folder)
@@ -16,7 +14,8 @@ export async function readScenarios(...folders) {
       .sort()
       .map((file) => new URL(file, folder)),
   );
-  return Promise.all(files.map((file) => import(file)));
+  const modules = await Promise.all(files.map((file) => import(file)));
+  return modules.flatMap((module) => module.scenarios ?? module);
 }
 
 /** The scenarios named, or all. */
@@ -36,23 +35,27 @@ export function readExpectedFailures(file, scenarios) {
 
 function refuseUnknown(wanted, scenarios, where) {
   const unknown = wanted.filter((name) => !scenarios.some((scenario) => scenario.name === name));
-  if (unknown.length > 0) throw new Misuse(`${where}: no scenario named ${unknown.join(', ')}`);
+  if (unknown.length > 0) throw new Error(`${where}: no scenario named ${unknown.join(', ')}`);
 }
 
 /**
  * Runs all and prints a line for each; resolves to the number of failures.
  *
  * @param {{scenario: object, way: string}[]} runs in the order in which they start
- * @param {{atOnce: number, expectedFailures: object, contextOf: (run: object, suffix: string) => object}} options
+ * @param {object} options
+ * @param {number} options.atOnce
+ * @param {object} options.expectedFailures
+ * @param {(run: object, suffix: string) => object} options.contextOf
+ * @param {number} [options.limit] milliseconds for a scenario
  */
-export async function runAll(runs, { atOnce, expectedFailures, contextOf }) {
+export async function runAll(runs, { atOnce, expectedFailures, contextOf, limit = LIMIT }) {
   const started = Date.now().toString(36);
   const waiting = runs.map((run, index) => ({ run, suffix: `${started}${index}` }));
   let failed = 0;
   async function worker() {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const begin = Date.now();
-      const problem = await attempt(next.run, contextOf(next.run, next.suffix));
+      const problem = await attempt(next.run, contextOf(next.run, next.suffix), limit);
       if (!report(next.run, problem, Date.now() - begin, expectedFailures)) failed += 1;
     }
   }
@@ -62,10 +65,10 @@ export async function runAll(runs, { atOnce, expectedFailures, contextOf }) {
 }
 
 /** Runs a scenario once; resolves to what went wrong, or to nothing. */
-async function attempt({ scenario }, context) {
+async function attempt({ scenario }, context, milliseconds) {
   let timer;
   const limit = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Unexpected(`not finished after ${LIMIT} ms`)), LIMIT);
+    timer = setTimeout(() => reject(new Unexpected(`not finished after ${milliseconds} ms`)), milliseconds);
   });
   try {
     await Promise.race([scenario.run(context).then(() => context.settle()), limit]);
@@ -99,9 +102,9 @@ function report({ scenario, way }, problem, elapsed, expectedFailures) {
   return Boolean(problem) === Boolean(reason);
 }
 
-/** Whether a text is a port number. */
+/** The port number that an option is. */
 export function port(name, text) {
   const number = Number(text);
-  if (!Number.isInteger(number) || number < 1 || number > 65_534) throw new Misuse(`${name} needs a port`);
+  if (!Number.isInteger(number) || number < 1 || number > 65_534) throw new Error(`${name} needs a port`);
   return number;
 }

@@ -34,7 +34,7 @@ process.exit(failed === 0 ? 0 : 1);
 function contextOf({ scenario, way }, suffix) {
   const auth = scenario.needs === 'auth';
   const bridge = auth ? options.auth : options.open;
-  const openTab = (record, proxy) => new Tab(vendor, { way, port: bridge, connectPort: proxy?.port, record });
+  const openTab = (record, { proxy }) => new Tab(vendor, { way, port: bridge, connectPort: proxy?.port, record });
   return new Context({ looksUp: way === 'lookup', port: bridge, auth, suffix, openTab });
 }
 

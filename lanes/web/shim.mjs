@@ -3,29 +3,18 @@
 // One tab per client: the SDK keeps timers and sockets for ever (it pings, polls and reconnects), and a tab can be
 // closed, which takes all of them away.
 
-import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import vm from 'node:vm';
 import { Agent } from './agent.mjs';
+import { pinnedRequire } from './packages.mjs';
 import { guardHandlers, socketFor } from './socket.mjs';
 import { APP_ID } from './token.mjs';
 import { xhrFor } from './xhr.mjs';
 
 /** Reads the SDK and `ws` from `directory`, where `npm ci` has been run, and refuses all but the pinned packages. */
 export function loadVendor(directory) {
-  const root = path.resolve(directory);
-  const pinned = readJson(new URL('package-lock.json', import.meta.url)).packages;
-  // npm's own note of what it has put there, after it has checked the hashes.
-  const note = path.join(root, 'node_modules', '.package-lock.json');
-  if (!existsSync(note)) throw new Error(`the SDK is not installed in ${directory}: run npm ci there`);
-  const installed = readJson(note).packages;
-  for (const name of ['node_modules/agora-signaling-sdk', 'node_modules/ws']) {
-    if (installed[name]?.integrity !== pinned[name].integrity) {
-      throw new Error(`${name} in ${directory} is not the pinned package: run npm ci there`);
-    }
-  }
-  const require = createRequire(path.join(root, 'package.json'));
+  const require = pinnedRequire(directory, new URL('package-lock.json', import.meta.url));
   const file = require.resolve('agora-signaling-sdk');
   return {
     script: new vm.Script(readFileSync(file, 'utf8'), { filename: path.basename(file) }),
@@ -73,9 +62,9 @@ export class Tab {
     this.#agent = new Agent(this.page.Signal, emit, APP_ID, { apUrl });
   }
 
-  /** Has the agent do something. */
+  /** Has the agent do something. Gives what it returns, if it does not throw. */
   tell(method, ...args) {
-    this.guard(method, () => this.#agent[method](...args));
+    return this.guard(method, () => this.#agent[method](...args));
   }
 
   /** Has the agent do something, and resolves to what it returns. */
@@ -125,10 +114,6 @@ export class Tab {
       clearInterval: stop,
     };
   }
-}
-
-function readJson(file) {
-  return JSON.parse(readFileSync(file, 'utf8'));
 }
 
 function plain(value) {

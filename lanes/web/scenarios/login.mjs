@@ -7,8 +7,7 @@ export const needs = 'open';
 
 export async function run(ctx) {
   const alice = await ctx.client(ctx.name('alice'));
-  alice.login(ctx.token(alice.account));
-  equal(await alice.status(), 1, 'status while logging in');
+  equal(await alice.login(ctx.token(alice.account)), 1, 'status while logging in');
   await alice.loggedIn();
   equal(await alice.status(), 2, 'status after onLoginSuccess');
 

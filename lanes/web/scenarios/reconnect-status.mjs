@@ -4,6 +4,7 @@ import { equal } from '../expect.mjs';
 
 export const name = 'reconnect-status';
 export const needs = 'open';
+export const cuts = true;
 
 export async function run(ctx) {
   const proxy = await ctx.proxy();

@@ -5,6 +5,7 @@ import { equal } from '../expect.mjs';
 
 export const name = 'reconnect';
 export const needs = 'open';
+export const cuts = true;
 
 export async function run(ctx) {
   const proxy = await ctx.proxy();
