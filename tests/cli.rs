@@ -194,6 +194,146 @@ fn an_address_that_is_taken_is_no_wrong_usage() {
         ");
 }
 
+/// What `dev-cert` says, without the key and the day that are new each time.
+fn dev_cert(folder: &Path, args: &[&str]) -> String {
+    let shown = run(folder, &[&["dev-cert"], args].concat());
+    let lines = shown.lines().map(|line| match line.split_once("valid until ") {
+        Some((before, _)) => format!("{before}valid until DAY\n"),
+        None => format!("{line}\n"),
+    });
+    lines.collect()
+}
+
+#[test]
+fn dev_cert_says_what_to_do_next() {
+    let folder = folder("dev-cert");
+    insta::assert_snapshot!(dev_cert(&folder, &[]), @r#"
+        exit 0
+        --- stdout
+        certs/ca.pem         the CA, new: what devices trust
+        certs/ca.key         its key: never leaves this machine
+        certs/cert.pem       the certificate, valid until DAY
+        certs/key.pem        its key
+
+        names: 127.0.0.1, 127-0-0-1-sig-web.agora.io, localhost, lbs-1-sig.agora.io, lbs-2-sig.agora.io, lbs-3-sig.agora.io, lbs-4-sig.agora.io, lbs-sig.agora.io, lbs.sig.agora.io, lbs100-1-sig.agora.io, lbs100-2-sig.agora.io, lbs100-3-sig.agora.io, lbs100-4-sig.agora.io, *.agora.io
+        --- stderr
+
+        In the config:
+
+            [listen]
+            wss = "127.0.0.1:8002"
+
+            [tls]
+            certificate = "certs/cert.pem"
+            key = "certs/key.pem"
+
+        A sigbridge that runs with them takes the new ones within a minute, or at once at SIGHUP.
+
+        Where the apps run, trust certs/ca.pem, and give out no other of these files:
+
+            Android, iOS, Windows, macOS  install it as a CA certificate
+            Chromium and Chrome on Linux  certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n sigbridge -i certs/ca.pem
+            Node                          NODE_EXTRA_CA_CERTS=certs/ca.pem
+            curl                          curl --cacert certs/ca.pem https://localhost:PORT/getaddr
+        "#);
+    fs::write(
+        folder.join("sigbridge.toml"),
+        "[tls]\ncertificate = 'tls/cert.pem'\nkey = 'tls/key.pem'\n[discovery]\nadvertise_host = 'bridge.test:8443'\n",
+    )
+    .expect("a file");
+    insta::assert_snapshot!(dev_cert(&folder, &["--config", "sigbridge.toml", "--days", "7"]), @r#"
+        exit 0
+        --- stdout
+        certs/ca.pem         the CA, as it was: what devices trust
+        certs/ca.key         its key: never leaves this machine
+        certs/cert.pem       the certificate, valid until DAY
+        certs/key.pem        its key
+
+        names: bridge.test, 127.0.0.1, 127-0-0-1-sig-web.agora.io, localhost, lbs-1-sig.agora.io, lbs-2-sig.agora.io, lbs-3-sig.agora.io, lbs-4-sig.agora.io, lbs-sig.agora.io, lbs.sig.agora.io, lbs100-1-sig.agora.io, lbs100-2-sig.agora.io, lbs100-3-sig.agora.io, lbs100-4-sig.agora.io, *.agora.io
+        --- stderr
+
+        In the config:
+
+            [tls]
+            certificate = "certs/cert.pem"
+            key = "certs/key.pem"
+
+        A sigbridge that runs with them takes the new ones within a minute, or at once at SIGHUP.
+
+        Devices that trust certs/ca.pem already need nothing new.
+        "#);
+}
+
+#[test]
+fn dev_cert_overwrites_nothing_by_accident() {
+    let folder = folder("dev-cert-again");
+    let certs = folder.join("certs");
+    fs::create_dir_all(&certs).expect("a folder");
+    fs::write(certs.join("cert.pem"), "from elsewhere").expect("a file");
+    insta::assert_snapshot!(dev_cert(&folder, &[]), @r"
+        exit 64
+        --- stdout
+        --- stderr
+        error: certs/cert.pem was not made by `sigbridge dev-cert`
+
+        hint: give another folder with --out, or overwrite it with --force
+        ");
+    assert!(dev_cert(&folder, &["--force"]).starts_with("exit 0\n"));
+    insta::assert_snapshot!(dev_cert(&folder, &["--host", "bank.example", "--host", "8.8.8.8"]), @r"
+        exit 64
+        --- stdout
+        --- stderr
+        error: the CA in certs/ca.pem may not sign for bank.example, 8.8.8.8
+
+        hint: it is limited to the names that it was made for: --new-ca makes one for these, which devices have to trust anew
+        ");
+    assert!(dev_cert(&folder, &["--host", "bank.example", "--new-ca"]).starts_with("exit 0\n"));
+    fs::remove_file(certs.join("ca.key")).expect("it was there");
+    insta::assert_snapshot!(dev_cert(&folder, &[]), @r"
+        exit 64
+        --- stdout
+        --- stderr
+        error: certs/ca.pem and certs/ca.key are no CA of `sigbridge dev-cert`: cannot read certs/ca.key: No such file or directory (os error 2)
+
+        hint: give another folder with --out, or replace both with --new-ca --force
+        ");
+    assert!(dev_cert(&folder, &["--new-ca"]).starts_with("exit 64\n"));
+    assert!(dev_cert(&folder, &["--new-ca", "--force"]).starts_with("exit 0\n"));
+    fs::write(certs.join("ca.key"), fs::read(certs.join("key.pem")).expect("a key")).expect("a file");
+    insta::assert_snapshot!(dev_cert(&folder, &[]), @r"
+        exit 64
+        --- stdout
+        --- stderr
+        error: certs/ca.pem and certs/ca.key are no CA of `sigbridge dev-cert`: they do not belong together, or were made elsewhere
+
+        hint: give another folder with --out, or replace both with --new-ca --force
+        ");
+    insta::assert_snapshot!(dev_cert(&folder, &["--host", "https://a.example"]), @r#"
+        exit 64
+        --- stdout
+        --- stderr
+        error: invalid value 'https://a.example' for '--host <NAME>': expected a host name such as "bridge.example.com", or an IP address
+
+        For more information, try '--help'.
+        "#);
+    insta::assert_snapshot!(dev_cert(&folder, &["--days", "398"]), @r"
+        exit 64
+        --- stdout
+        --- stderr
+        error: invalid value '398' for '--days <N>': 398 is not in 1..=397
+
+        For more information, try '--help'.
+        ");
+    insta::assert_snapshot!(dev_cert(&folder, &["--out", "certs/cert.pem/below"]), @r"
+        exit 1
+        --- stdout
+        --- stderr
+        error: cannot write certs/cert.pem/below/ca.key: Not a directory (os error 20)
+
+        hint: give a folder that can be written with --out
+        ");
+}
+
 #[test]
 fn wrong_usage_is_64() {
     insta::assert_snapshot!(run(&folder("usage"), &["serv"]), @r"

@@ -105,9 +105,11 @@ impl Session {
                 let run = self.run_for(call, row, Vec::new());
                 self.refuse(run, &reason, step);
             }
-            Input::Poll { call, ver_clear, max } => {
-                let (ver_clear, lines) = self.mailbox.poll(ver_clear, max);
-                step.out.push(Effect::Mailbox { call, ver_clear, lines });
+            Input::Poll { call, ver_clear, max } => self.polled(call, ver_clear, max, step),
+            Input::Alive(socket) => {
+                if self.socket == Some(socket) {
+                    self.mailbox.alive(step.now);
+                }
             }
             Input::RtmReply { request, result } => self.replied(request, result, step),
             Input::RtmEvent(event) => self.rtm_event(event, step),

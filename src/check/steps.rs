@@ -19,7 +19,10 @@ const STEPS: &[(&str, &[&str])] = &[
     ("rtm", &["args", "reply", "error", "via"]),
     ("reply-to", &["reply", "error"]),
     ("answer", &[]),
-    ("fail", &["reason", "ecode", "event", "args", "web", "javasdk", "native"]),
+    (
+        "fail",
+        &["reason", "ecode", "event", "args", "web", "javasdk", "native"],
+    ),
     ("repeat", &["steps"]),
     ("event", &["args", "count"]),
     ("code", &[]),

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 pub const HELP: &str = "\
 Exit codes:
   0   done
-  1   could not start, connect or log in
+  1   could not start, connect, log in or write a file
   64  wrong usage, or an error in the config or the tables
   65  input that cannot be understood
 
@@ -18,7 +18,7 @@ NO_COLOR turns colours off; RUST_LOG=sigbridge=debug logs more.";
 pub enum Exit {
     /// Done.
     Ok,
-    /// Could not start, connect or log in.
+    /// Could not start, connect, log in or write a file.
     Failed,
     /// Wrong usage, or an error in the config or the tables (EX_USAGE).
     Usage,

@@ -2,6 +2,7 @@
 
 mod call;
 mod check;
+mod dev_cert;
 mod exit;
 mod explain;
 mod mappings;
@@ -38,6 +39,8 @@ enum Command {
     Mappings(mappings::MappingsArgs),
     /// Check the config and the mapping tables: every row, every example
     Check(check::CheckArgs),
+    /// Make a private CA and a certificate for the names that legacy clients connect to
+    DevCert(dev_cert::DevCertArgs),
 }
 
 /// Runs the command that the arguments name.
@@ -59,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Mappings(args) => mappings::run(&args).into(),
         Command::Check(args) => check::run(&args).into(),
+        Command::DevCert(args) => dev_cert::run(&args).into(),
     }
 }
 

@@ -9,7 +9,7 @@ use clap::Args;
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
-use crate::config::Config;
+use crate::config::{Config, Discovery};
 use crate::mapping::Tables;
 use crate::shell::{Running, start};
 
@@ -24,7 +24,8 @@ pub struct ServeArgs {
     /// The config file; without one, the defaults of config.example.toml
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Listen here instead of where the config says; port 0 takes any free one
+    /// Listen here for HTTP and WebSockets instead of where the config says; port 0 takes any free one. Without a
+    /// config, native clients are then not served, so that a second sidecar finds its ports free
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<SocketAddr>,
     /// Tables to use instead of the built-in ones
@@ -54,6 +55,10 @@ pub fn run(args: &ServeArgs) -> Exit {
     };
     if let Some(listen) = args.listen {
         config.listen.http = listen;
+        if args.config.is_none() {
+            config.listen.tcp = None;
+            config.listen.udp.clear();
+        }
     }
     let tables = match load_tables(args.mappings.as_ref()) {
         Ok(tables) => tables,
@@ -85,6 +90,8 @@ fn serve(config: Config, tables: Tables) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     runtime.block_on(async {
         let running = start(config, tables).await?;
+        #[cfg(unix)]
+        reload_at_hangup(&running)?;
         announce(&running);
         told_to_stop().await;
         let server = running.server;
@@ -98,6 +105,29 @@ fn serve(config: Config, tables: Tables) -> anyhow::Result<()> {
 fn announce(running: &Running) {
     let addr = running.http;
     info!(%addr, "serving legacy clients: GET /getaddr, and WebSocket on any path");
+    if let Some(addr) = running.tcp {
+        info!(%addr, "serving native clients");
+    }
+    for addr in &running.udp {
+        info!(%addr, "telling native clients where to connect to, by UDP");
+    }
+    if let Some(addr) = running.reports {
+        info!(%addr, "swallowing native clients' login reports, by UDP");
+    }
+    if let Some(addr) = running.wss {
+        info!(%addr, "serving the same here");
+    }
+    if running.tls.is_some() {
+        info!("serving TLS beside plain text on each of them");
+        let ports = [Some(running.http.port()), running.wss.map(|addr| addr.port())];
+        if let Some(port) = unserved_port(&running.server.config.discovery, running.http.port(), ports) {
+            warn!(
+                port,
+                hint = "set [listen] wss to that port, or advertise_host; or have a proxy listen there",
+                "Web SDKs are sent to a port by TLS that is not one of these"
+            );
+        }
+    }
     if let Some(addr) = running.admin {
         info!(%addr, "serving /metrics and /healthz");
     }
@@ -110,6 +140,32 @@ fn announce(running: &Running) {
          signal.setup_debugging('ap_url', 'ws://{addr}/');\n\nor talk from a terminal:\n\n    \
          sigbridge call --url ws://{addr}/ --account alice\n"
     );
+}
+
+/// The port that the Web SDKs make of the answer of `/getaddr`, when it is not one of `ports` (signaling-wire 1.3).
+fn unserved_port(discovery: &Discovery, bound: u16, ports: [Option<u16>; 2]) -> Option<u32> {
+    let port = u32::from(discovery.advertise_port.unwrap_or(bound)) + 1;
+    let is_served = ports.into_iter().flatten().any(|served| u32::from(served) == port);
+    (discovery.advertise_host.is_none() && !is_served).then_some(port)
+}
+
+/// With a certificate, SIGHUP does not end the process: it has the certificate read again.
+#[cfg(unix)]
+fn reload_at_hangup(running: &Running) -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    if let Some(tls) = running.tls.clone() {
+        let mut hangups = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
+        let server = running.server.clone();
+        running.server.tasks.spawn(async move {
+            loop {
+                tokio::select! {
+                    () = server.shutdown.cancelled() => return,
+                    _ = hangups.recv() => crate::front::tls::reload(&server, &tls).await,
+                }
+            }
+        });
+    }
+    Ok(())
 }
 
 async fn told_to_stop() {
@@ -126,4 +182,37 @@ async fn told_to_stop() {
         }
     }
     let _ = interrupted.await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::HostPort;
+
+    fn check(advertise_port: Option<u16>, advertise_host: Option<HostPort>, wss: Option<u16>, expected: Option<u32>) {
+        let discovery = Discovery {
+            advertise_port,
+            advertise_host,
+            ..Discovery::default()
+        };
+        assert_eq!(unserved_port(&discovery, 8001, [Some(8001), wss]), expected);
+    }
+
+    #[test]
+    fn web_sdks_find_tls_on_the_port_above() {
+        let host = || {
+            Some(HostPort {
+                host: "bridge.example.com".into(),
+                port: 8443,
+            })
+        };
+        check(None, None, Some(8002), None);
+        check(None, None, Some(8443), Some(8002));
+        check(None, None, None, Some(8002));
+        check(None, host(), Some(8443), None);
+        check(Some(8000), None, None, None);
+        check(Some(80), None, Some(81), None);
+        check(Some(80), None, Some(8002), Some(81));
+        check(Some(65534), None, None, Some(65535));
+    }
 }

@@ -10,6 +10,11 @@ pub trait Files {
     /// # Errors
     /// The file system's; also when the file is not UTF-8.
     fn read(&self, path: &Path) -> io::Result<String>;
+
+    /// The path by which the file is found again later.
+    fn path(&self, path: &Path) -> PathBuf {
+        path.to_owned()
+    }
 }
 
 /// The disk: relative paths start at the directory of the config file, so a sidecar may be started from anywhere.
@@ -29,6 +34,10 @@ impl DiskFiles {
 
 impl Files for DiskFiles {
     fn read(&self, path: &Path) -> io::Result<String> {
-        std::fs::read_to_string(self.base.join(path))
+        std::fs::read_to_string(self.path(path))
+    }
+
+    fn path(&self, path: &Path) -> PathBuf {
+        self.base.join(path)
     }
 }

@@ -7,9 +7,25 @@ const CERTIFICATE_DIGITS: usize = 32;
 /// The same text, of the same length, with the values of keys that look like `certificate` and everything that looks
 /// like a certificate overwritten.
 pub(super) fn mask(text: &str) -> String {
-    text.split_inclusive('\n')
-        .map(|line| hide_hex(&hide_value(line)))
-        .collect()
+    let mut in_pem = false;
+    let mut in_tls = false;
+    let mut hide = |line: &str| {
+        // A key that was pasted where its file's name belongs.
+        if in_pem || line.contains("-----BEGIN") {
+            in_pem = !line.contains("-----END");
+            return stars(line);
+        }
+        if line.trim_start().starts_with('[') {
+            in_tls = line.trim().starts_with("[tls]");
+        }
+        // What is called a certificate there names a file.
+        if in_tls {
+            hide_hex(line)
+        } else {
+            hide_hex(&hide_value(line))
+        }
+    };
+    text.split_inclusive('\n').map(&mut hide).collect()
 }
 
 /// Overwrites all after the `=` of a key that begins like `certificate`, unless it names a file.
@@ -94,7 +110,26 @@ mod tests {
     }
 
     #[test]
+    fn pasted_keys_are_hidden() {
+        check(
+            "key = \"\"\"-----BEGIN PRIVATE KEY-----\nMIGH\n-----END PRIVATE KEY-----\n\"\"\"\nx = 1",
+            "*** * \"\"\"********** ******* ********\n****\n******** ******* ********\n\"\"\"\nx = 1",
+        );
+        check(
+            "key = '-----BEGIN X\\nMIGH-----END X'\nx = 1",
+            "*** * '********** *************** *'\nx = 1",
+        );
+        check("[tls]\nkey = '-----BEGIN X\nMIGH", "[tls]\n*** * '********** *\n****");
+    }
+
+    #[test]
     fn the_rest_is_shown() {
+        let files = "[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n";
+        check(files, files);
+        check(
+            "[tls]\n[auth]\ncertificate = \"c\"",
+            "[tls]\n[auth]\ncertificate = \"*\"",
+        );
         check("", "");
         check("certificate_file = \"a\"\n", "certificate_file = \"a\"\n");
         check("[auth]\nallow_no_token = true\n", "[auth]\nallow_no_token = true\n");

@@ -18,16 +18,20 @@ mod mask;
 mod read;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod values;
 
 pub use duration::{BadDuration, parse_duration};
 pub use files::{DiskFiles, Files};
+pub use tls::{BadIdentity, Identity, Tls};
 
 /// The whole config; [`Default`] is what an empty file means.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     /// `[listen]`
     pub listen: Listen,
+    /// `[tls]`: `certificate` and `key` (PEM files, both or none). Default: none, plain text only.
+    pub tls: Option<Tls>,
     /// `[discovery]`
     pub discovery: Discovery,
     /// `[auth]`: `app_id` (text; any when missing), `certificate` or `certificate_file` (the App Certificate, or the
@@ -61,17 +65,34 @@ pub struct Listen {
     /// `http`: address and port of `GET /getaddr` and of the WebSockets, both on the one port. Default
     /// `"127.0.0.1:8001"`; port 0 takes any free one.
     pub http: SocketAddr,
+    /// `tcp`: address and port of the native clients. Default `"127.0.0.1:8003"`; port 0 takes any free one, `"off"`
+    /// serves none.
+    pub tcp: Option<SocketAddr>,
+    /// `udp`: addresses and ports at which native clients ask where `tcp` is; they know 8180 and 8181 and no others
+    /// (signaling-wire 10). Default both on loopback; an empty list answers none.
+    pub udp: Vec<SocketAddr>,
+    /// `reports`: address and port to which native clients send login reports (port 8000), which are swallowed unread.
+    /// Default: none, they go nowhere.
+    pub reports: Option<SocketAddr>,
+    /// `wss`: a second address of the same service, for the Web SDKs, which connect by TLS to the port above the
+    /// advertised one (signaling-wire 1.3); needs `[tls]`. Default: none.
+    pub wss: Option<SocketAddr>,
 }
 
 impl Default for Listen {
     fn default() -> Self {
+        let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         Self {
-            http: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8001),
+            http: local(8001),
+            tcp: Some(local(8003)),
+            udp: vec![local(8180), local(8181)],
+            reports: None,
+            wss: None,
         }
     }
 }
 
-/// `[discovery]`: what `GET /getaddr` tells clients to connect to.
+/// `[discovery]`: what `GET /getaddr`, and the answers by UDP, tell clients to connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Discovery {
     /// `advertise_ip`: the IPv4 address in the list. Default `"127.0.0.1"`.
@@ -82,6 +103,9 @@ pub struct Discovery {
     /// `advertise_host`: `"host:port"` that the Web SDKs are sent to instead, by TLS (signaling-wire 1.6). Default:
     /// none.
     pub advertise_host: Option<HostPort>,
+    /// `advertise_tcp`: `"host:port"` that native clients are sent to; the host may be an IPv4 address. Default:
+    /// `advertise_ip` and the port that `[listen] tcp` has really bound.
+    pub advertise_tcp: Option<HostPort>,
 }
 
 impl Default for Discovery {
@@ -90,6 +114,7 @@ impl Default for Discovery {
             advertise_ip: Ipv4Addr::LOCALHOST,
             advertise_port: None,
             advertise_host: None,
+            advertise_tcp: None,
         }
     }
 }

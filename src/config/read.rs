@@ -6,7 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::mask::mask;
-use super::values::{address, certificate, duration, file_text, host_port, ipv4, line_key, number, value};
+use super::tls::tls;
+use super::values::{
+    address, address_at, address_or_off, addresses, certificate, duration, file_text, host_port, ipv4, line_key,
+    number, value,
+};
 use super::{
     Admin, Config, Discovery, DiskFiles, Embedded, Files, Invite, Limits, Listen, Mailbox, MissingAttribute, OverRate,
     Policy, RepeatedInvite, Session, Upstream, UpstreamKind,
@@ -26,19 +30,29 @@ impl Config {
     /// # Errors
     /// All that is wrong with it, also that it cannot be read.
     pub fn load(path: &Path) -> Result<Self, Diags> {
-        let name = path.display().to_string();
-        match std::fs::read_to_string(path) {
-            Ok(text) => Self::parse(&Self::source(name, text), &DiskFiles::beside(path)),
-            Err(error) => {
-                let nowhere = Source::new(name, "").span(0..0);
-                Err(Diag::new(&nowhere, format!("cannot read the config file: {error}")).into())
-            }
-        }
+        Self::parse(&source_at(path)?, &DiskFiles::beside(path))
     }
 
     /// A config text whose secrets no error shows.
     pub fn source(name: impl Into<String>, text: impl Into<String>) -> Arc<Source> {
         Source::masked(name, text, mask)
+    }
+
+    /// Reads `[listen]` and `[discovery]` of the file at `path`; the rest of the config is the default. For those who
+    /// make the files that other sections name.
+    ///
+    /// # Errors
+    /// All that is wrong with them, also that the file cannot be read.
+    pub fn load_addresses(path: &Path) -> Result<Self, Diags> {
+        read(&source_at(path)?, |mut root| {
+            let config = Self {
+                listen: section(&mut root, "listen", |table| listen(table, true)),
+                discovery: section(&mut root, "discovery", discovery),
+                ..Self::default()
+            };
+            root.into_entries();
+            Some(config)
+        })
     }
 
     /// Reads a config text (see [`Config::source`]); the files that it names come from `files`.
@@ -50,10 +64,23 @@ impl Config {
     }
 }
 
+fn source_at(path: &Path) -> Result<Arc<Source>, Diags> {
+    let name = path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Config::source(name, text)),
+        Err(error) => {
+            let nowhere = Source::new(name, "").span(0..0);
+            Err(Diag::new(&nowhere, format!("cannot read the config file: {error}")).into())
+        }
+    }
+}
+
 /// A key with an error leaves its default in place: [`read`] lets nothing out then.
 pub(super) fn config(mut root: Table<'_>, files: &dyn Files) -> Config {
+    let (tls, has_tls) = section(&mut root, "tls", |table| tls(table, files));
     let config = Config {
-        listen: section(&mut root, "listen", listen),
+        listen: section(&mut root, "listen", |table| listen(table, has_tls)),
+        tls,
         discovery: section(&mut root, "discovery", discovery),
         auth: section(&mut root, "auth", |table| auth(table, files)),
         session: section(&mut root, "session", |table| session(table, files)),
@@ -96,10 +123,23 @@ fn section<'r, T: Default>(root: &mut Table<'r>, key: &str, build: impl FnOnce(&
     section
 }
 
-fn listen(table: &mut Table<'_>) -> Listen {
+fn listen(table: &mut Table<'_>, has_tls: bool) -> Listen {
     let default = Listen::default();
+    let wss = address_at(table, "wss");
+    if let Some(wss) = &wss
+        && !has_tls
+    {
+        let plain = Diag::new(&wss.span, "`listen.wss`: there is no TLS without `[tls]`");
+        table.report(
+            plain.help("give `[tls]` a certificate and a key; `sigbridge dev-cert` makes some for development"),
+        );
+    }
     Listen {
         http: address(table, "http").unwrap_or(default.http),
+        tcp: address_or_off(table, "tcp").unwrap_or(default.tcp),
+        udp: addresses(table, "udp").unwrap_or(default.udp),
+        reports: address(table, "reports"),
+        wss: value(wss),
     }
 }
 
@@ -110,6 +150,7 @@ fn discovery(table: &mut Table<'_>) -> Discovery {
         // 65535 has no port above it for the Web SDKs.
         advertise_port: number(table, "advertise_port", 1..=65534).map(|port| port as u16),
         advertise_host: value(table.take_parsed("advertise_host", host_port)),
+        advertise_tcp: value(table.take_parsed("advertise_tcp", host_port)),
     }
 }
 

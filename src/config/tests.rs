@@ -91,6 +91,19 @@ fn keys_are_read() {
         |c| c.listen.http,
         "[::]:0".parse().unwrap(),
     );
+    check("[listen]\ntcp = '[::1]:0'", |c| c.listen.tcp, "[::1]:0".parse().ok());
+    check("[listen]\ntcp = 'off'", |c| c.listen.tcp, None);
+    check("[listen]\nudp = []", |c| c.listen.udp, vec![]);
+    check(
+        "[listen]\nudp = ['0.0.0.0:8181', '[::]:8180']",
+        |c| c.listen.udp,
+        vec!["0.0.0.0:8181".parse().unwrap(), "[::]:8180".parse().unwrap()],
+    );
+    check(
+        "[listen]\nreports = '0.0.0.0:8000'",
+        |c| c.listen.reports,
+        "0.0.0.0:8000".parse().ok(),
+    );
     check(
         "[discovery]\nadvertise_ip = '10.0.0.1'",
         |c| c.discovery.advertise_ip,
@@ -106,6 +119,12 @@ fn keys_are_read() {
         "[discovery]\nadvertise_host = 'a-b.example.com:8443'",
         host,
         Some("a-b.example.com:8443".to_owned()),
+    );
+    let tcp = |c: Config| c.discovery.advertise_tcp.map(|host| host.to_string());
+    check(
+        "[discovery]\nadvertise_tcp = '10.0.0.1:443'",
+        tcp,
+        Some("10.0.0.1:443".to_owned()),
     );
     let ms = Duration::from_millis;
     check("[session]\nlogin_timeout = '1s'", |c| c.session.login_timeout, ms(1000));
@@ -200,6 +219,29 @@ fn wrong_values_are_reported_at_their_place() {
     check_error(
         "[listen]\nhttp = 'localhost:8001'",
         "2:8 `listen.http`: expected an IP address and a port such as \"127.0.0.1:8001\"",
+    );
+    check_error(
+        "[listen]\ntcp = 'on'",
+        "2:7 `listen.tcp`: expected an IP address and a port such as \"127.0.0.1:8001\", or \"off\"",
+    );
+    check_error(
+        "[listen]\nudp = '127.0.0.1:8180'",
+        "2:7 `listen.udp`: expected an array, got a string",
+    );
+    check_errors(
+        "[listen]\nudp = ['127.0.0.1:8180', '8181', 8180]",
+        &[
+            "2:26 `listen.udp[1]`: expected an IP address and a port such as \"127.0.0.1:8001\"",
+            "2:34 `listen.udp[2]`: expected a string, got an integer",
+        ],
+    );
+    check_error(
+        "[listen]\nreports = 'off'",
+        "2:11 `listen.reports`: expected an IP address and a port such as \"127.0.0.1:8001\"",
+    );
+    check_error(
+        "[discovery]\nadvertise_tcp = 'bridge.example.com'",
+        "2:17 `discovery.advertise_tcp`: expected a host name and a port such as \"bridge.example.com:8443\"",
     );
     check_error(
         "[discovery]\nadvertise_ip = '::1'",

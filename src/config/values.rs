@@ -42,7 +42,7 @@ pub(super) fn duration(table: &mut Table<'_>, key: &str, range: RangeInclusive<D
         return None;
     }
     let got = item.into_parsed(parse_duration)?;
-    if range.contains(&got) {
+    if range.contains(&got.value) {
         return Some(got.value);
     }
     let (min, max) = (show(*range.start()), show(*range.end()));
@@ -53,10 +53,35 @@ pub(super) fn duration(table: &mut Table<'_>, key: &str, range: RangeInclusive<D
 
 /// An address to listen on; any interface is the operator's choice.
 pub(super) fn address(table: &mut Table<'_>, key: &str) -> Option<SocketAddr> {
+    value(address_at(table, key))
+}
+
+/// The same, with its place.
+pub(super) fn address_at(table: &mut Table<'_>, key: &str) -> Option<Spanned<SocketAddr>> {
+    table.take_parsed(key, socket_addr)
+}
+
+/// An address to listen on, or `"off"` for none where there is a default.
+pub(super) fn address_or_off(table: &mut Table<'_>, key: &str) -> Option<Option<SocketAddr>> {
     value(table.take_parsed(key, |text| {
-        let expected = "expected an IP address and a port such as \"127.0.0.1:8001\"";
-        text.parse::<SocketAddr>().map_err(|_| expected)
+        match text {
+            "off" => Ok(None),
+            _ => socket_addr(text)
+                .map(Some)
+                .map_err(|error| format!("{error}, or \"off\"")),
+        }
     }))
+}
+
+/// Addresses to listen on, as many as there are.
+pub(super) fn addresses(table: &mut Table<'_>, key: &str) -> Option<Vec<SocketAddr>> {
+    let items = table.take_array(key)?.into_iter();
+    Some(items.filter_map(|item| value(item.into_parsed(socket_addr))).collect())
+}
+
+fn socket_addr(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse()
+        .map_err(|_| "expected an IP address and a port such as \"127.0.0.1:8001\"")
 }
 
 /// An address that clients can connect to.

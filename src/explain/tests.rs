@@ -76,7 +76,7 @@ fn a_message() {
     outcomes
       accepted
         event onMessageSendSuccess (made by the client out of the answer)
-          messageID <- $msgID = null
+          messageID <- $msgID = ""
       loopback
         event onMessageInstantReceive (a mailbox line of type instant)
           account <- $self
@@ -95,7 +95,7 @@ fn a_message() {
         "timeout" -> api 401, web 401
         "any other" -> api 400, web 400
         event onMessageSendError (made by the client out of the answer)
-          messageID <- $msgID = null
+          messageID <- $msgID = ""
           ecode <- $ecode
     "#);
 }

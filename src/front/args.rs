@@ -33,7 +33,8 @@ pub fn read_args(call: &RowCall, args: &Value) -> Result<Vec<Value>, &'static st
     for arg in &call.args {
         values.push(match &arg.wire {
             Some(name) => read(arg.ty, part(&arg.part, args.get(name).cloned().unwrap_or_default()))?,
-            None => Value::Null,
+            // Text that this wire does not carry is empty, as where its client says nothing.
+            None => read(arg.ty, Value::Null).unwrap_or_default(),
         });
     }
     Ok(values)

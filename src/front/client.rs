@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use crate::bridge::{Admission, Attach, CallRef, Effect, Input, LOGIN, Session, SocketId};
 use crate::ident::{Account, AppId};
 use crate::mapping::profile::{Profile, Transport};
-use crate::mapping::wire::{FailureForm, Function, Local, RowCall, Target, Wire};
+use crate::mapping::wire::{FailureForm, Function, Local, Polls, RowCall, Target, Wire};
 use crate::shell::{
     Asked, LineContext, Login, Message, Newcomer, Out, Server, SessionHandle, SocketHandle, Speech, verdict,
 };
@@ -112,8 +112,13 @@ impl Client {
             ClientFrame::LineLogin(line) => self.line_login(&line).await,
             ClientFrame::Subscribe { cid, msgid } => self.subscribe(cid, msgid).await,
             ClientFrame::Call { function, id, args } => self.call(&function, id, &args).await,
-            ClientFrame::Ping(value) => return Some(value),
-            ClientFrame::SetFlag => self.profile = self.profile().flagged.unwrap_or(self.profile),
+            ClientFrame::Ping(value) => {
+                if self.wire.polls == Polls::ThenWhenTold {
+                    self.tell(Message::Alive(self.socket)).await;
+                }
+                return Some(value);
+            }
+            ClientFrame::SetFlag => self.flagged().await,
             ClientFrame::Unknown => self.server.metrics.bad_frame("unknown frame"),
         }
         None
@@ -221,6 +226,16 @@ impl Client {
             pending,
         })
         .await;
+    }
+
+    /// Only some builds say so.
+    async fn flagged(&mut self) {
+        if let Some(profile) = self.profile().flagged {
+            self.profile = profile;
+            self.handle.speech = self.server.speeches[profile].clone();
+            self.tell(Message::Speaks(self.socket, self.handle.speech.clone()))
+                .await;
+        }
     }
 
     async fn subscribe(&mut self, cid: u64, msgid: u64) {

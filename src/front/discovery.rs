@@ -70,7 +70,7 @@ mod tests {
         let discovery = Discovery {
             advertise_ip: [10, 1, 2, 3].into(),
             advertise_port: Some(80),
-            advertise_host: None,
+            ..Discovery::default()
         };
         let body = r#"{"web":[["10.1.2.3",80]],"web2":[["10.1.2.3",80]],"wx_web":["10.1.2.3:81"]}"#;
         check(WEB, discovery.clone(), 8001, body);

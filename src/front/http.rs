@@ -1,4 +1,4 @@
-//! The one HTTP port: `GET /getaddr`, and WebSocket on any path.
+//! The HTTP addresses: `GET /getaddr`, and WebSocket on any path; each of them plain and by TLS.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -12,25 +12,45 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_tungstenite::tungstenite::protocol::WebSocketConfig;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
 use super::client::Accepted;
 use super::discovery::getaddr;
+use super::socket::run_socket;
+use super::tls::{self, Tls};
 use super::web::MAX_FRAME_BYTES;
-use super::web::socket::run_socket;
+use super::web::pipe::{self, WebPipe};
+use crate::mapping::profile::Transport;
 use crate::shell::Server;
 
 /// Buffers of a socket, bytes: idle clients are many, and their frames are small.
 const BUFFER_BYTES: usize = 4 * 1024;
-/// A client has this long for the head of a request.
+/// A client has this long to begin and to finish the handshake of TLS, and then for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Accepts clients until the shutdown.
-pub async fn serve_http(server: Arc<Server>, listener: TcpListener) {
-    let port = listener.local_addr().map_or(0, |addr| addr.port());
-    let sockets = Arc::new(Semaphore::new(server.config.limits.sockets));
+/// What the HTTP addresses of a server share.
+pub struct Front {
+    server: Arc<Server>,
+    tls: Option<Arc<Tls>>,
+    /// The port that `GET /getaddr` tells, at whichever address it is asked.
+    port: u16,
+}
+
+impl Front {
+    /// `port` is that of `[listen] http`; without `tls` all is plain text.
+    pub fn new(server: Arc<Server>, tls: Option<Arc<Tls>>, port: u16) -> Arc<Self> {
+        Arc::new(Self { server, tls, port })
+    }
+}
+
+/// Accepts clients at one address until the shutdown.
+pub async fn serve_http(front: Arc<Front>, listener: TcpListener) {
+    let server = &front.server;
     loop {
         let accepted = tokio::select! {
             () = server.shutdown.cancelled() => return,
@@ -45,22 +65,70 @@ pub async fn serve_http(server: Arc<Server>, listener: TcpListener) {
                 continue;
             }
         };
-        let Ok(permit) = sockets.clone().try_acquire_owned() else {
+        let Ok(permit) = server.permits.clone().try_acquire_owned() else {
             server.metrics.dropped("sockets over the limit");
             continue;
         };
-        let server = server.clone();
-        server.clone().tasks.spawn(connection(server, stream, port, permit));
+        server.tasks.spawn(connection(front.clone(), stream, permit));
     }
 }
 
-async fn connection(server: Arc<Server>, stream: TcpStream, port: u16, permit: OwnedSemaphorePermit) {
+async fn connection(front: Arc<Front>, stream: TcpStream, permit: OwnedSemaphorePermit) {
     let Ok(peer) = stream.peer_addr() else { return };
     let _ = stream.set_nodelay(true);
     let accepted = Accepted {
         peer: peer.ip(),
-        at: server.clock.now(),
+        at: front.server.clock.now(),
     };
+    let deadline = Instant::now() + HEAD_TIMEOUT;
+    let mut first = [0];
+    let peeked = tokio::select! {
+        peeked = timeout_at(deadline, stream.peek(&mut first)) => peeked,
+        () = front.server.shutdown.cancelled() => return,
+    };
+    match peeked {
+        Ok(Ok(1)) if first == [tls::HANDSHAKE] => {
+            if let Some(stream) = handshake(&front, stream, deadline).await {
+                requests(&front, stream, accepted, permit).await;
+            }
+        }
+        Ok(Ok(1)) => requests(&front, stream, accepted, permit).await,
+        _ => debug!("closed without a byte"),
+    }
+}
+
+async fn handshake(front: &Front, stream: TcpStream, deadline: Instant) -> Option<TlsStream<TcpStream>> {
+    let metrics = &front.server.metrics;
+    let Some(tls) = &front.tls else {
+        debug!("a client speaks TLS, and [tls] has no certificate");
+        metrics.tls_failed("no certificate");
+        return None;
+    };
+    let accepted = tokio::select! {
+        accepted = timeout_at(deadline, tls.acceptor().accept(stream)) => accepted,
+        () = front.server.shutdown.cancelled() => return None,
+    };
+    match accepted {
+        Ok(Ok(stream)) => Some(stream),
+        Ok(Err(error)) => {
+            let reason = tls::failure(&error);
+            debug!(%error, reason, "TLS handshake");
+            metrics.tls_failed(reason);
+            None
+        }
+        Err(_) => {
+            debug!("TLS handshake: too slow");
+            metrics.tls_failed("too slow");
+            None
+        }
+    }
+}
+
+async fn requests<S>(front: &Front, stream: S, accepted: Accepted, permit: OwnedSemaphorePermit)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (server, port) = (&front.server, front.port);
     let permit = Arc::new(permit);
     let handler = server.clone();
     let service = service_fn(move |request| {
@@ -100,7 +168,8 @@ fn respond(
                 let server = server.clone();
                 server.clone().tasks.spawn(async move {
                     if let Ok(websocket) = websocket.await {
-                        run_socket(server, websocket, accepted).await;
+                        let pipe = WebPipe::new(websocket, pipe::sdk);
+                        run_socket(server, Transport::WebSocket, pipe, accepted).await;
                     }
                     drop(permit);
                 });

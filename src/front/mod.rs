@@ -7,7 +7,10 @@ mod frame;
 pub mod http;
 mod line;
 mod reply;
+mod socket;
 mod speeches;
+pub mod tcp;
+pub mod tls;
 pub mod web;
 
 pub use frame::ClientFrame;

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use crate::mapping::Tables;
-use crate::mapping::profile::Transport;
+use crate::mapping::profile::{Profile, Transport};
 use crate::shell::Speech;
 
+use super::tcp::encode::NativeSpeech;
 use super::web::encode::WebSpeech;
 
 /// The languages of the profiles, in their order; `None` when the tables lack a wire or a profile for a transport.
 pub fn speeches(tables: &Arc<Tables>) -> Option<Vec<Arc<dyn Speech>>> {
-    let of = |profile: &Arc<crate::mapping::profile::Profile>| {
+    let of = |profile: &Arc<Profile>| {
         let wire = tables.wire(&profile.family)?.clone();
         let speech: Arc<dyn Speech> = match profile.transport {
-            Transport::WebSocket | Transport::Tcp | Transport::Api => {
-                Arc::new(WebSpeech::new(tables.clone(), wire, profile.clone()))
-            }
+            Transport::Tcp => Arc::new(NativeSpeech::new(tables.clone(), wire, profile.clone())),
+            Transport::WebSocket | Transport::Api => Arc::new(WebSpeech::new(tables.clone(), wire, profile.clone())),
         };
         Some(speech)
     };

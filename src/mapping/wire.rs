@@ -55,8 +55,11 @@ impl Wire {
 /// When a client fetches its mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Polls {
-    /// By itself, right after its login.
+    /// By itself: right after its login, and from time to time.
     AtLogin,
+    /// Right after its login, then only when it is told that something waits. It acknowledges with its next poll, which
+    /// may be never.
+    ThenWhenTold,
     /// Only when it is told that something waits; such a client also comes back by its line after a drop, and then
     /// asks for what its channel has told meanwhile (signaling-wire 10).
     WhenTold,
@@ -64,7 +67,11 @@ pub enum Polls {
 
 impl Polls {
     /// Names as wire tables write them.
-    pub const NAMES: &[(&str, Polls)] = &[("at-login", Self::AtLogin), ("when-told", Self::WhenTold)];
+    pub const NAMES: &[(&str, Polls)] = &[
+        ("at-login", Self::AtLogin),
+        ("at-login-then-when-told", Self::ThenWhenTold),
+        ("when-told", Self::WhenTold),
+    ];
 }
 
 /// A function of the wire.

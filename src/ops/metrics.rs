@@ -18,6 +18,8 @@ pub struct Metrics {
     notes: Family<Limitation, Counter>,
     dropped: Family<What, Counter>,
     logins: Family<Result, Counter>,
+    tls_failures: Family<Reason, Counter>,
+    certificate_loads: Family<Result, Counter>,
     registry: Registry,
 }
 
@@ -52,6 +54,8 @@ impl Metrics {
             notes: Family::default(),
             dropped: Family::default(),
             logins: Family::default(),
+            tls_failures: Family::default(),
+            certificate_loads: Family::default(),
             registry: Registry::with_prefix("sigbridge"),
         };
         let registry = &mut metrics.registry;
@@ -73,6 +77,16 @@ impl Metrics {
             metrics.dropped.clone(),
         );
         registry.register("logins", "Logins by what became of them", metrics.logins.clone());
+        registry.register(
+            "tls_failures",
+            "Connections that began TLS and did not get to its end",
+            metrics.tls_failures.clone(),
+        );
+        registry.register(
+            "certificate_loads",
+            "Attempts to read a new certificate while serving",
+            metrics.certificate_loads.clone(),
+        );
         metrics
     }
 
@@ -99,6 +113,16 @@ impl Metrics {
     /// A login was decided.
     pub fn login(&self, result: &'static str) {
         self.logins.get_or_create(&Result { result }).inc();
+    }
+
+    /// A connection began TLS, and that failed.
+    pub fn tls_failed(&self, reason: &'static str) {
+        self.tls_failures.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// A new certificate was read, or could not be.
+    pub fn certificate_loaded(&self, result: &'static str) {
+        self.certificate_loads.get_or_create(&Result { result }).inc();
     }
 
     /// All counters in the OpenMetrics text format.

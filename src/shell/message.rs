@@ -59,6 +59,10 @@ pub enum Message {
     },
     /// Lines that an earlier session of the account has left, with when they came.
     Kept(Vec<(Event, Time)>),
+    /// A client has shown what build it is of: it is spoken to in this language from now on.
+    Speaks(SocketId, Arc<dyn Speech>),
+    /// A client is heard of, without a call.
+    Alive(SocketId),
     /// A socket is gone.
     Closed(SocketId),
     /// Another session asks for a call that RTM answers to members only.

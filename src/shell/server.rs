@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -44,6 +44,8 @@ pub struct Server {
     pub kept: Kept,
     /// Logins on their way.
     pub logins: Arc<PendingLogins>,
+    /// Room for sockets of every front.
+    pub permits: Arc<Semaphore>,
     /// The clock.
     pub clock: Clock,
     /// Counters.
@@ -73,6 +75,7 @@ impl Server {
             Some(key) => key.clone(),
             None => LineKey::random()?,
         };
+        let permits = Arc::new(Semaphore::new(config.limits.sockets));
         Ok(Arc::new(Self {
             config,
             tables,
@@ -82,6 +85,7 @@ impl Server {
             members: Members::default(),
             kept: Kept::default(),
             logins: Arc::default(),
+            permits,
             clock,
             metrics: Metrics::new(),
             line_key,

@@ -141,6 +141,12 @@ impl SessionTask {
                 self.pending.remove(&socket);
                 self.step(Input::FrontClosed(socket));
             }
+            Message::Speaks(socket, speech) => {
+                if let Some(handle) = self.sockets.get_mut(&socket) {
+                    handle.speech = speech;
+                }
+            }
+            Message::Alive(socket) => self.step(Input::Alive(socket)),
             Message::Kept(lines) => self.step(Input::Kept(lines)),
             Message::Ask { call, request, asker } => self.ask_for(call, request, asker),
             Message::Told(told) => self.told(*told),

@@ -7,8 +7,11 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 use crate::config::Config;
-use crate::front::http::serve_http;
+use crate::front::http::{Front, serve_http};
 use crate::front::speeches;
+use crate::front::tcp::serve_tcp;
+use crate::front::tcp::udp::UdpSockets;
+use crate::front::tls::{Tls, watch_files};
 use crate::mapping::Tables;
 use crate::ops::serve_admin;
 use crate::upstream::LocalUpstream;
@@ -23,6 +26,16 @@ pub struct Running {
     pub server: Arc<Server>,
     /// The address that legacy clients come in at.
     pub http: SocketAddr,
+    /// The address that native clients come in at, when the config has one.
+    pub tcp: Option<SocketAddr>,
+    /// The addresses that native clients ask at, in the order of the config.
+    pub udp: Vec<SocketAddr>,
+    /// The address at which native clients' login reports vanish, when the config has one.
+    pub reports: Option<SocketAddr>,
+    /// The second address of the same service, when the config has one.
+    pub wss: Option<SocketAddr>,
+    /// The certificate of both, when the config has one.
+    pub tls: Option<Arc<Tls>>,
     /// The address of `/metrics` and `/healthz`, when the config has one.
     pub admin: Option<SocketAddr>,
 }
@@ -44,6 +57,9 @@ pub enum StartError {
     /// The system has no randomness for the key of session lines.
     #[error("cannot make a key for session lines")]
     Random(#[from] getrandom::Error),
+    /// The library takes no certificate at all.
+    #[error("cannot set TLS up")]
+    Tls(#[from] rustls::Error),
 }
 
 /// Starts a server with the embedded RTM; in a tokio runtime.
@@ -52,6 +68,21 @@ pub enum StartError {
 /// [`StartError`]; nothing is left listening then.
 pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError> {
     let (http, http_addr) = bind(config.listen.http).await?;
+    let tcp = match config.listen.tcp {
+        Some(addr) => Some(bind(addr).await?),
+        None => None,
+    };
+    let tcp_port = tcp.as_ref().map(|(_, addr)| addr.port());
+    let udp = UdpSockets::bind(&config, tcp_port).await;
+    let udp = udp.map_err(|(addr, source)| StartError::Bind { addr, source })?;
+    let wss = match config.listen.wss {
+        Some(addr) => Some(bind(addr).await?),
+        None => None,
+    };
+    let tls = match &config.tls {
+        Some(tls) => Some(Arc::new(Tls::new(tls)?)),
+        None => None,
+    };
     let admin = match config.admin.listen {
         Some(addr) => Some(bind(addr).await?),
         None => None,
@@ -68,7 +99,20 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
     let server = Server::new(config, tables, speeches, upstream.clone(), clock)?;
     let tasks = &server.tasks;
     tasks.spawn(upstream.run(server.shutdown.clone()));
-    tasks.spawn(serve_http(server.clone(), http));
+    let tcp = tcp.map(|(listener, addr)| {
+        tasks.spawn(serve_tcp(server.clone(), listener));
+        addr
+    });
+    let (udp, reports) = udp.serve(&server);
+    let front = Front::new(server.clone(), tls.clone(), http_addr.port());
+    tasks.spawn(serve_http(front.clone(), http));
+    let wss = wss.map(|(listener, addr)| {
+        tasks.spawn(serve_http(front, listener));
+        addr
+    });
+    if let Some(tls) = &tls {
+        tasks.spawn(watch_files(server.clone(), tls.clone()));
+    }
     let admin = admin.map(|(listener, addr)| {
         tasks.spawn(serve_admin(server.clone(), listener));
         addr
@@ -76,6 +120,11 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
     Ok(Running {
         server,
         http: http_addr,
+        tcp,
+        udp,
+        reports,
+        wss,
+        tls,
         admin,
     })
 }

@@ -6,16 +6,22 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpSocket;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::PATIENCE;
 
+/// What carries a client's bytes: TCP, or TLS over it.
+pub trait Carrier: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Carrier for S {}
+
 /// A client on its own socket.
 pub struct Client {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Box<dyn Carrier>>,
     /// What it was sent while it waited for something else.
     kept: VecDeque<Value>,
     /// The line of its login.
@@ -69,7 +75,12 @@ impl Client {
         let stream = tcp.connect(addr).await.expect("the server listens");
         // Small frames that wait for each other would make every round trip one of 40 ms.
         stream.set_nodelay(true).expect("a live socket");
-        let (socket, _) = tokio_tungstenite::client_async(format!("ws://{addr}/"), stream)
+        Self::over(Box::new(stream), &format!("ws://{addr}/")).await
+    }
+
+    /// A client on a connection that is there.
+    pub async fn over(stream: Box<dyn Carrier>, url: &str) -> Self {
+        let (socket, _) = tokio_tungstenite::client_async(url, stream)
             .await
             .expect("the server speaks WebSocket");
         Self {

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// An answer.
@@ -29,15 +29,26 @@ impl Response {
 
 /// Sends a request line and headers, and reads the answer until its end.
 pub async fn http(addr: SocketAddr, request_line: &str, headers: &[&str], body: &str) -> Response {
+    let stream = TcpStream::connect(addr).await.expect("the server listens");
+    http_over(stream, &addr.to_string(), request_line, headers, body).await
+}
+
+/// The same on a connection that is there.
+pub async fn http_over(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    host: &str,
+    request_line: &str,
+    headers: &[&str],
+    body: &str,
+) -> Response {
     let mut text = format!(
-        "{request_line} HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\ncontent-length: {}\r\n",
+        "{request_line} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {}\r\n",
         body.len()
     );
     for header in headers {
         text += &format!("{header}\r\n");
     }
     text += &format!("\r\n{body}");
-    let mut stream = TcpStream::connect(addr).await.expect("the server listens");
     stream.write_all(text.as_bytes()).await.expect("the server reads");
     let mut answer = String::new();
     tokio::time::timeout(super::PATIENCE, stream.read_to_string(&mut answer))

@@ -20,10 +20,12 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// Long enough for a frame to arrive that should not.
 pub const QUIET: Duration = Duration::from_millis(80);
 
-/// The defaults, on any free port.
+/// The defaults, on any free ports.
 pub fn config() -> Config {
     let mut config = Config::default();
-    config.listen.http.set_port(0);
+    let listen = &mut config.listen;
+    let all = listen.udp.iter_mut().chain(&mut listen.tcp).chain([&mut listen.http]);
+    all.for_each(|addr| addr.set_port(0));
     config
 }
 

@@ -61,9 +61,16 @@ impl Attrs {
                 continue;
             }
             let own = Own::Set(key.clone(), attr.value.clone());
-            let mine = attr.last_update_user_id == *me && self.take(&own);
-            self.own.retain(|own| *own != own_delete(key));
-            if !mine {
+            let by_me = attr.last_update_user_id == *me;
+            let mine = self.own.iter().position(|known| by_me && *known == own);
+            // A delete from before this write is over. One from after it is on its way.
+            let before = mine.unwrap_or(self.own.len());
+            let mut at = 0..;
+            self.own.retain(|own| {
+                let at = at.next().unwrap_or(before);
+                at > before || (at < before && *own != own_delete(key))
+            });
+            if mine.is_none() {
                 changes.push(Change::Set(key.clone(), attr.value.clone()));
             }
         }
@@ -205,6 +212,19 @@ mod tests {
             [Change::Set("k".into(), "1".into())]
         );
         assert_eq!(attrs.diff(&[("k".into(), attr("1", "me", 2))], &me), []);
+    }
+
+    #[test]
+    fn a_delete_that_follows_ones_own_write_at_once_is_no_news() {
+        let me = UserId::new("me").unwrap();
+        let mut attrs = Attrs::default();
+        attrs.remember(Own::Set("k".into(), "1".into()));
+        attrs.remember(Own::Delete("k".into()));
+        attrs.remember(Own::Set("k".into(), "2".into()));
+        assert_eq!(attrs.diff(&[("k".into(), attr("1", "me", 1))], &me), []);
+        assert_eq!(attrs.diff(&[], &me), []);
+        assert_eq!(attrs.diff(&[("k".into(), attr("2", "me", 2))], &me), []);
+        assert_eq!(attrs.own, []);
     }
 
     #[test]

@@ -7,6 +7,9 @@ use crate::time::Time;
 
 use super::super::io::Event;
 
+/// An answer has arrived after this time, if its client is still there.
+const ON_ITS_WAY: Duration = Duration::from_secs(2);
+
 /// Lines that wait for a client to have them.
 ///
 /// Line `i` has the version `acknowledged + 1 + i`: versions have no gaps, since some clients lose lines at one.
@@ -16,6 +19,10 @@ pub struct Mailbox {
     acknowledged: Option<u64>,
     /// That was a guess, which the first poll may correct.
     assumed: bool,
+    /// The last version that a poll has fetched, and when.
+    fetched: Option<(u64, Time)>,
+    /// All up to this version has reached the client, which has not come to acknowledge it.
+    delivered: u64,
     lines: VecDeque<Line>,
 }
 
@@ -66,6 +73,30 @@ impl Mailbox {
         )
     }
 
+    /// A poll has fetched all up to `version`.
+    pub fn fetched(&mut self, version: u64, now: Time) {
+        self.fetched = Some((version, now));
+    }
+
+    /// The client is heard of: an answer that was sent some time ago has reached it.
+    pub fn alive(&mut self, now: Time) {
+        if let Some((version, at)) = self.fetched
+            && now.since(at) >= ON_ITS_WAY
+        {
+            self.delivered = version;
+            self.fetched = None;
+        }
+    }
+
+    /// What has reached the client is not for its next login.
+    fn settle(&mut self) {
+        let acknowledged = self.acknowledged.unwrap_or(0);
+        let gone = self.delivered.saturating_sub(acknowledged).min(self.lines.len() as u64);
+        self.lines.drain(..usize::try_from(gone).unwrap_or(usize::MAX));
+        self.fetched = None;
+        self.delivered = 0;
+    }
+
     /// The client does not poll before it is told of a version: its counter is taken to begin at 0, until it polls.
     pub fn begin(&mut self) {
         if self.acknowledged.is_none() {
@@ -84,6 +115,7 @@ impl Mailbox {
 
     /// A new login: its counter begins anew. What was for the old one only, and what has waited too long, goes.
     pub fn restart(&mut self, now: Time, ttl: Duration) -> usize {
+        self.settle();
         self.acknowledged = None;
         self.assumed = false;
         let before = self.lines.len();
@@ -93,6 +125,7 @@ impl Mailbox {
 
     /// The lines that nobody has acknowledged, with when they came; none are left.
     pub fn leave(&mut self) -> Vec<(Event, Time)> {
+        self.settle();
         self.lines
             .drain(..)
             .filter(|line| !line.volatile)
@@ -159,6 +192,35 @@ mod tests {
         assert_eq!(versions(mailbox.poll(0, 30)), (0, vec![(1, 1)]));
         assert_eq!(versions(mailbox.poll(99, 30)), (1, vec![]), "never more than there is");
         assert_eq!(versions(mailbox.poll(0, 30)), (1, vec![]), "never back");
+    }
+
+    #[test]
+    fn what_has_arrived_is_not_for_the_next_login() {
+        let later = Duration::from_secs(10);
+        for (heard_at, expected) in [(1_500, 3), (2_000, 1)] {
+            let mut mailbox = Mailbox::default();
+            mailbox.poll(5, 30);
+            push(&mut mailbox, 1, false, 0).unwrap();
+            push(&mut mailbox, 2, false, 0).unwrap();
+            mailbox.poll(5, 30);
+            mailbox.fetched(7, Time::from_millis(0));
+            push(&mut mailbox, 3, false, 0).unwrap();
+            mailbox.alive(Time::from_millis(heard_at));
+            assert_eq!(mailbox.len(), 3, "only its acknowledgement ends a line in its login");
+            mailbox.restart(Time::from_millis(heard_at), later);
+            assert_eq!(mailbox.len(), expected);
+        }
+    }
+
+    #[test]
+    fn a_client_whose_count_was_guessed_wrong_is_believed() {
+        let mut mailbox = Mailbox::default();
+        mailbox.begin();
+        assert_eq!(push(&mut mailbox, 1, false, 0), Ok(Some(1)));
+        assert_eq!(mailbox.last(), Some(1));
+        assert_eq!(versions(mailbox.poll(7, 30)), (7, vec![(8, 1)]));
+        assert_eq!(versions(mailbox.poll(8, 30)), (8, vec![]));
+        assert_eq!(mailbox.last(), None);
     }
 
     #[test]

@@ -36,10 +36,29 @@ impl Ring {
 impl Session {
     /// The client polls only when it is told that something waits.
     pub(in crate::bridge) fn polls_when_told(&self) -> bool {
-        self.context
-            .wire
-            .as_ref()
-            .is_some_and(|wire| wire.polls == Polls::WhenTold)
+        self.polls_as(Polls::WhenTold)
+    }
+
+    fn polls_as(&self, polls: Polls) -> bool {
+        self.context.wire.as_ref().is_some_and(|wire| wire.polls == polls)
+    }
+
+    /// The client acknowledges lines and fetches the next.
+    pub(in crate::bridge) fn polled(&mut self, call: CallRef, ver_clear: u64, max: usize, step: &mut Step<'_>) {
+        let (ver_clear, lines) = self.mailbox.poll(ver_clear, max);
+        let last = lines.last().map(|(version, _)| *version);
+        step.out.push(Effect::Mailbox { call, ver_clear, lines });
+        if !self.polls_as(Polls::ThenWhenTold) {
+            return;
+        }
+        if let Some(last) = last {
+            self.mailbox.fetched(last, step.now);
+            // It does not ask for what did not fit.
+            if let Some(version) = self.mailbox.last().filter(|version| *version > last) {
+                let socket = call.socket;
+                step.out.push(Effect::Hint { socket, version });
+            }
+        }
     }
 
     /// A login is answered: a client that polls only when told is told.

@@ -1,11 +1,11 @@
 //! The Web wire: JSON frames over WebSocket (signaling-wire 2 to 6).
 //!
 //! [`decode`] reads what clients send, [`encode`] writes what they are sent; both are pure and know no function or
-//! notification by name: `mappings/wire/web.toml` does.
+//! notification by name: the tables of the family's wire do.
 
 pub mod decode;
 pub mod encode;
-pub mod socket;
+pub mod pipe;
 
 /// Largest frame of a client, bytes (decisions, "Bad input, Web").
 pub const MAX_FRAME_BYTES: usize = 64 * 1024;

@@ -1,0 +1,96 @@
+//! The folder of a CA and its certificate.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// How a certificate of ours begins. PEM readers pass over what stands before the first block.
+const MARK: &str = "# Made by `sigbridge dev-cert`";
+
+/// The four files.
+pub struct Folder {
+    dir: PathBuf,
+    /// What devices trust.
+    pub ca: PathBuf,
+    /// The CA's key.
+    pub ca_key: PathBuf,
+    /// The server's certificate.
+    pub certificate: PathBuf,
+    /// The server's key.
+    pub key: PathBuf,
+}
+
+impl Folder {
+    /// The files in `dir`, whether it is there or not.
+    pub fn new(dir: PathBuf) -> Self {
+        Self {
+            ca: dir.join("ca.pem"),
+            ca_key: dir.join("ca.key"),
+            certificate: dir.join("cert.pem"),
+            key: dir.join("key.pem"),
+            dir,
+        }
+    }
+
+    /// The texts of the CA's certificate and key; `None` when both are not there.
+    ///
+    /// # Errors
+    /// Which file cannot be read, and why; also when only one of them is there.
+    pub fn read_ca(&self) -> Result<Option<(String, String)>, (&Path, io::Error)> {
+        if !self.ca.exists() && !self.ca_key.exists() {
+            return Ok(None);
+        }
+        let read = |path| fs::read_to_string(path).map_err(|error| (path, error));
+        Ok(Some((read(self.ca.as_path())?, read(self.ca_key.as_path())?)))
+    }
+
+    /// A file that would be overwritten and was not made here.
+    pub fn foreign(&self) -> Option<&Path> {
+        let marked = fs::read_to_string(&self.certificate).is_ok_and(|text| text.starts_with(MARK));
+        let foreign = [&self.certificate, &self.key].into_iter().find(|path| path.exists());
+        foreign.filter(|_| !marked).map(PathBuf::as_path)
+    }
+
+    /// Writes the server's key and certificate; the names are for people.
+    ///
+    /// # Errors
+    /// The file, and what the system says.
+    pub fn write_certificate(&self, certificate: &str, key: &str, names: &str) -> Result<(), (&Path, io::Error)> {
+        self.write(&self.key, key, true)?;
+        self.write(&self.certificate, &format!("{MARK} for {names}\n{certificate}"), false)
+    }
+
+    /// Writes the CA's key and certificate.
+    ///
+    /// # Errors
+    /// The file, and what the system says.
+    pub fn write_ca(&self, certificate: &str, key: &str) -> Result<(), (&Path, io::Error)> {
+        self.write(&self.ca_key, key, true)?;
+        self.write(&self.ca, certificate, false)
+    }
+
+    /// Whoever reads a file meanwhile gets all of the old one or all of the new one.
+    fn write<'p>(&self, path: &'p Path, text: &str, secret: bool) -> Result<(), (&'p Path, io::Error)> {
+        let write = || {
+            fs::create_dir_all(&self.dir)?;
+            let new = path.with_extension("new");
+            // One that was left behind may have other rights.
+            if let Err(error) = fs::remove_file(&new)
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                return Err(error);
+            }
+            let mut options = OpenOptions::new();
+            options.write(true).create_new(true);
+            #[cfg(unix)]
+            if secret {
+                std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            }
+            #[cfg(not(unix))]
+            let _ = secret;
+            options.open(&new)?.write_all(text.as_bytes())?;
+            fs::rename(&new, path)
+        };
+        write().map_err(|error| (path, error))
+    }
+}

@@ -1,0 +1,253 @@
+//! A CA that can sign for few names, and certificates of it.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use rcgen::{
+    BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SanType, date_time_ymd,
+};
+use rustls::RootCertStore;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier as _;
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+
+use super::names::Name;
+use crate::time::Time;
+
+/// Phones are made to trust a CA by hand; nobody wants to do it every year.
+const CA_DAYS: u32 = 3650;
+/// Clocks of devices are behind.
+const BACKDATED: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Names that nobody owns, or that the SDKs connect to.
+const HOSTS: [&str; 7] = ["agora.io", "localhost", "test", "local", "internal", "lan", "home.arpa"];
+/// Addresses that are nobody's alone: this machine, private networks, carriers' and link-local ones.
+const NETWORKS: [([u8; 4], u8); 6] = [
+    ([127, 0, 0, 0], 8),
+    ([10, 0, 0, 0], 8),
+    ([172, 16, 0, 0], 12),
+    ([192, 168, 0, 0], 16),
+    ([100, 64, 0, 0], 10),
+    ([169, 254, 0, 0], 16),
+];
+
+/// A CA: what devices trust, and the key to sign with.
+pub struct Ca {
+    /// Its certificate.
+    pub certificate: String,
+    key: KeyPair,
+}
+
+/// A server's certificate and key.
+pub struct Made {
+    /// The certificate, PEM.
+    pub certificate: String,
+    /// The key, PEM.
+    pub key: String,
+    /// The day of its end, as in `2027-01-31`.
+    pub until: String,
+}
+
+impl Ca {
+    /// A new CA that may sign for `names`, for the names of the SDKs, and inside private networks: whoever gets its key
+    /// can sign for no bank.
+    ///
+    /// # Errors
+    /// The library's, which are not expected.
+    pub fn new(names: &[Name], now: Time) -> Result<Self> {
+        let key = KeyPair::generate().context("cannot make a key")?;
+        let mut params = ca_params(&key, now);
+        params.name_constraints = Some(NameConstraints {
+            permitted_subtrees: permitted(names),
+            excluded_subtrees: Vec::new(),
+        });
+        let certificate = params.self_signed(&key).context("cannot make a CA")?.pem();
+        Ok(Self { certificate, key })
+    }
+
+    /// The CA of these two texts.
+    ///
+    /// # Errors
+    /// They were not made by [`Ca::new`] for each other.
+    pub fn from_pem(certificate: String, key: &str, now: Time) -> Result<Self> {
+        // The library's error might show a part of the key.
+        let key = KeyPair::from_pem(key).map_err(|_| anyhow!("there is no key in it that can be used"))?;
+        let ca = Self { certificate, key };
+        ca.try_name(&Name::Host("localhost".into()), now)
+            .map_err(|_| anyhow!("they do not belong together, or were made elsewhere"))?;
+        Ok(ca)
+    }
+
+    /// The CA's key, PEM.
+    pub fn key(&self) -> String {
+        self.key.serialize_pem()
+    }
+
+    /// The names that the CA may not sign for.
+    pub fn forbidden<'n>(&self, names: &'n [Name], now: Time) -> Vec<&'n Name> {
+        let is_forbidden = |name: &&Name| self.try_name(name, now).is_err();
+        names.iter().filter(is_forbidden).collect()
+    }
+
+    /// Makes a certificate and its key, and checks that a client which trusts the CA accepts it for every name.
+    ///
+    /// # Errors
+    /// A name that would not be accepted; those of the library.
+    pub fn sign(&self, names: &[Name], now: Time, days: u32) -> Result<Made> {
+        let key = KeyPair::generate().context("cannot make a key")?;
+        let mut params = CertificateParams::default();
+        params.subject_alt_names = names.iter().map(alt_name).collect::<Result<_>>()?;
+        params.distinguished_name = subject("sigbridge dev-cert".to_owned());
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        valid(&mut params, now, days);
+        let issuer = Issuer::new(ca_params(&self.key, now), &self.key);
+        let certificate = params.signed_by(&key, &issuer).context("cannot sign")?;
+        for name in names {
+            let accepted = self.verify(certificate.der(), name, now);
+            accepted.with_context(|| format!("clients would not accept the certificate for {name}"))?;
+        }
+        Ok(Made {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+            until: params.not_after.date().to_string(),
+        })
+    }
+
+    /// Whether a certificate for this name alone would be accepted.
+    fn try_name(&self, name: &Name, now: Time) -> Result<()> {
+        self.sign(std::slice::from_ref(name), now, 1).map(drop)
+    }
+
+    fn verify(&self, certificate: &CertificateDer<'_>, name: &Name, now: Time) -> Result<()> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(self.certificate.as_bytes())?)?;
+        let provider = Arc::new(default_provider());
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build()?;
+        let asked = match name {
+            Name::Host(host) => ServerName::try_from(host.replacen('*', "any", 1))?,
+            Name::Ip(ip) => ServerName::from(*ip),
+        };
+        let now = UnixTime::since_unix_epoch(Duration::from_millis(now.as_millis()));
+        verifier.verify_server_cert(certificate, &[], &asked, &[], now)?;
+        Ok(())
+    }
+}
+
+/// All but the limits follows from the key, so a CA is known again by its key.
+fn ca_params(key: &KeyPair, now: Time) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let id: String = params
+        .key_identifier(key)
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    params.distinguished_name = subject(format!("sigbridge development CA {id}"));
+    valid(&mut params, now, CA_DAYS);
+    params
+}
+
+fn permitted(names: &[Name]) -> Vec<GeneralSubtree> {
+    let mut hosts: Vec<&str> = HOSTS.to_vec();
+    let mut networks: Vec<(IpAddr, u8)> = NETWORKS
+        .iter()
+        .map(|(ip, bits)| (Ipv4Addr::from(*ip).into(), *bits))
+        .collect();
+    for name in names {
+        match name {
+            Name::Host(host) => hosts.push(host.strip_prefix("*.").unwrap_or(host)),
+            Name::Ip(ip) => networks.push((*ip, if ip.is_ipv4() { 32 } else { 128 })),
+        }
+    }
+    let is_below = |host: &str, above: &&str| host.strip_suffix(above).is_some_and(|rest| rest.ends_with('.'));
+    let all = hosts.clone();
+    hosts.retain(|host| !all.iter().any(|above| is_below(host, above)));
+    hosts.sort_unstable();
+    hosts.dedup();
+    let hosts = hosts.into_iter().map(|host| GeneralSubtree::DnsName(host.into()));
+    let networks = networks.into_iter();
+    let networks = networks.map(|(ip, bits)| GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(ip, bits)));
+    hosts.chain(networks).collect()
+}
+
+fn alt_name(name: &Name) -> Result<SanType> {
+    Ok(match name {
+        Name::Host(host) => SanType::DnsName(host.as_str().try_into()?),
+        Name::Ip(ip) => SanType::IpAddress(*ip),
+    })
+}
+
+fn subject(name: String) -> DistinguishedName {
+    let mut subject = DistinguishedName::new();
+    subject.push(DnType::OrganizationName, "sigbridge");
+    subject.push(DnType::CommonName, name);
+    subject
+}
+
+fn valid(params: &mut CertificateParams, now: Time, days: u32) {
+    params.not_before = date_time_ymd(1970, 1, 1) + Duration::from_secs(now.as_secs()) - BACKDATED;
+    params.not_after = params.not_before + DAY * days;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Time = Time::from_millis(1_795_000_000_000);
+
+    fn name(text: &str) -> Name {
+        Name::parse(text).expect(text)
+    }
+
+    /// Whether a CA that was made for `made_for` may sign for a name.
+    fn check(made_for: &[&str], asked: &str, allowed: bool) {
+        let made_for: Vec<Name> = made_for.iter().map(|text| name(text)).collect();
+        let ca = Ca::new(&made_for, NOW).expect("a CA");
+        let signed = ca.sign(&[name(asked)], NOW, 397);
+        assert_eq!(signed.is_ok(), allowed, "{made_for:?} {asked}: {:?}", signed.err());
+        assert_eq!(ca.forbidden(&[name(asked)], NOW).is_empty(), allowed, "{asked}");
+    }
+
+    #[test]
+    fn the_ca_is_limited() {
+        check(&[], "127-0-0-1-sig-web.agora.io", true);
+        check(&[], "*.agora.io", true);
+        check(&[], "lbs.sig.agora.io", true);
+        check(&[], "localhost", true);
+        check(&[], "laptop.local", true);
+        check(&[], "192.168.7.8", true);
+        check(&[], "bank.example", false);
+        check(&[], "notagora.io", false);
+        check(&[], "8.8.8.8", false);
+        check(&[], "::1", false);
+        check(&["bridge.example.com"], "bridge.example.com", true);
+        check(&["bridge.example.com"], "a.bridge.example.com", true);
+        check(&["bridge.example.com"], "example.com", false);
+        check(&["*.example.com"], "any.example.com", true);
+        check(&["8.8.8.8", "2001:db8::1"], "8.8.8.8", true);
+        check(&["8.8.8.8", "2001:db8::1"], "2001:db8::1", true);
+        check(&["8.8.8.8", "2001:db8::1"], "8.8.4.4", false);
+    }
+
+    #[test]
+    fn a_ca_is_used_again_with_its_own_key_only() {
+        let (ca, other) = (Ca::new(&[], NOW).expect("a CA"), Ca::new(&[], NOW).expect("a CA"));
+        assert!(Ca::from_pem(ca.certificate.clone(), &ca.key(), NOW).is_ok());
+        assert!(Ca::from_pem(ca.certificate.clone(), &other.key(), NOW).is_err());
+        assert!(Ca::from_pem(ca.certificate.clone(), "", NOW).is_err());
+        assert!(Ca::from_pem("".into(), &ca.key(), NOW).is_err());
+        assert!(Ca::from_pem(ca.key(), &ca.key(), NOW).is_err());
+        assert_ne!(ca.certificate, other.certificate);
+    }
+}
