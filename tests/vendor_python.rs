@@ -39,7 +39,7 @@ async fn the_vendors_sdk_is_served() {
         .args(["--open", &open.http.port().to_string()])
         .args(["--auth", &auth.http.port().to_string()])
         .args(["--sigbridge", env!("CARGO_BIN_EXE_sigbridge")]);
-    let report = Report::of(run).await;
+    let report = Report::of(&mut run);
     let ran = report.ran();
     assert!(ran >= 80 && ran % WAYS.len() == 0, "only {ran} runs");
     for needed in [

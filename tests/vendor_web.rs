@@ -24,7 +24,7 @@ async fn the_vendors_sdk_is_served() {
         .args(["--auth", &auth.http.port().to_string()])
         .arg("--sdk")
         .arg(&sdk);
-    let report = Report::of(run).await;
+    let report = Report::of(&mut run);
     let scenarios = count_files(&lane.join("scenarios"), "mjs");
     assert!(scenarios >= 40, "only {scenarios} scenarios");
     assert_eq!(report.ran(), 2 * scenarios, "every scenario runs in two ways");
