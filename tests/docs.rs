@@ -32,3 +32,10 @@ fn the_format_names_every_fact_function_and_emulation() {
     names_all("docs/tables.md", Func::NAMES.iter().map(|(name, _)| *name));
     names_all("docs/tables.md", Emulation::NAMES.iter().map(|(name, _)| *name));
 }
+
+#[test]
+fn every_profile_has_a_place_to_point_it_from() {
+    let tables = Tables::built_in().expect("the built-in tables");
+    let builds = tables.profiles.iter().map(|profile| &*profile.builds);
+    names_all("docs/point-a-client.md", builds);
+}

@@ -42,7 +42,7 @@ fn dev_cert(folder: &Path, args: &[&str]) {
     assert_eq!(output.status.code(), Some(0), "{args:?}: {said}");
 }
 
-const LISTEN: &str = "[listen]\nhttp = '127.0.0.1:0'\nwss = '127.0.0.1:0'\n";
+const LISTEN: &str = "[listen]\nhttp = '127.0.0.1:0'\nwss = '127.0.0.1:0'\ntcp = '127.0.0.1:0'\nudp = []\n";
 const TLS: &str = "[tls]\ncertificate = 'certs/cert.pem'\nkey = 'certs/key.pem'\n";
 
 /// A server with TLS by the files of a folder.

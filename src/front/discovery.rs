@@ -28,6 +28,22 @@ pub fn getaddr(has_origin: bool, discovery: &Discovery, bound_port: u16) -> Vec<
     body.to_string().into_bytes()
 }
 
+/// The JSON body for a Web SDK 1.4 outside a browser: entries that are whole addresses.
+///
+/// 1.4 takes an entry that is no IPv4 address as the address itself; Node's WebSocket then refuses the form without a
+/// scheme that browsers take from [`getaddr`] (signaling-wire 1.6).
+pub fn getaddr_1_4(discovery: &Discovery, bound_port: u16) -> Vec<u8> {
+    let url = match &discovery.advertise_host {
+        Some(host) => format!("wss://{host}/"),
+        None => {
+            let port = discovery.advertise_port.unwrap_or(bound_port);
+            format!("ws://{}:{port}/", discovery.advertise_ip)
+        }
+    };
+    let body = serde_json::json!({ "web": [url], "web2": [url], "wx_web": [] });
+    body.to_string().into_bytes()
+}
+
 /// An entry that every Web SDK in a browser makes `wss://host:port/…` of (signaling-wire 1.6).
 ///
 /// Literal dots would become hyphens and `%2E` does not; the `?` turns what SDKs append into a query; the two slashes
@@ -117,6 +133,18 @@ mod tests {
             with_host("localhost", 443),
             "wss:////localhost:443/?-sig-web.agora.io:1/",
         );
+    }
+
+    #[test]
+    fn a_1_4_outside_a_browser_gets_whole_addresses() {
+        let check = |discovery: Discovery, expected: &str| {
+            let body = getaddr_1_4(&discovery, 8001);
+            assert_eq!(String::from_utf8(body).as_deref(), Ok(expected));
+        };
+        let body = r#"{"web":["ws://127.0.0.1:8001/"],"web2":["ws://127.0.0.1:8001/"],"wx_web":[]}"#;
+        check(Discovery::default(), body);
+        let body = r#"{"web":["wss://b.example.com:8443/"],"web2":["wss://b.example.com:8443/"],"wx_web":[]}"#;
+        check(with_host("b.example.com", 8443), body);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
 use super::client::Accepted;
-use super::discovery::getaddr;
+use super::discovery::{getaddr, getaddr_1_4};
 use super::socket::run_socket;
 use super::tls::{self, Tls};
 use super::web::MAX_FRAME_BYTES;
@@ -181,8 +181,13 @@ fn respond(
             ),
         };
     }
-    if request.uri().path() == "/getaddr" && request.method() == Method::GET {
-        let body = getaddr(request.headers().contains_key(ORIGIN), &server.config.discovery, port);
+    let discovery = &server.config.discovery;
+    let answer = match request.uri().path() {
+        "/getaddr" => Some(getaddr(request.headers().contains_key(ORIGIN), discovery, port)),
+        "/1.4/getaddr" => Some(getaddr_1_4(discovery, port)),
+        _ => None,
+    };
+    if let Some(body) = answer.filter(|_| request.method() == Method::GET) {
         let mut response = cross_origin(StatusCode::OK, Bytes::from(body));
         response
             .headers_mut()
