@@ -41,7 +41,7 @@ async fn the_vendors_sdk_is_served() {
         .args(["--sigbridge", env!("CARGO_BIN_EXE_sigbridge")]);
     let report = Report::of(&mut run);
     let ran = report.ran();
-    assert!(ran >= 80 && ran % WAYS.len() == 0, "only {ran} runs");
+    assert!(ran >= 80 && ran.is_multiple_of(WAYS.len()), "only {ran} runs");
     for needed in [
         "login",
         "token-expired",

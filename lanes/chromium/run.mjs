@@ -38,6 +38,7 @@ const lane = await prepare().catch((error) => {
 });
 const { options, site } = lane;
 const browser = await startBrowser(lane.playwright, { ...browserOptions(), ca: path.join(options.certs, 'ca.pem') });
+console.log(`# Chromium ${browser.context.browser().version()}`);
 const tabs = await Tabs.open(browser.context, `https://${SITE}/`, AT_ONCE);
 const runs = lane.chosen.flatMap((scenario) => waysOf(scenario).map((way) => ({ scenario, way })));
 const { expectedFailures } = lane;
@@ -84,16 +85,15 @@ function contextOf({ scenario, way }, suffix) {
     proxy: { port: options.open, way: {} },
   };
   const chosen = ways[way];
-  const openTab = (record, { proxy, page = `https://${SITE}/`, list } = {}) => {
+  const openTab = (record, { proxy, page = `https://${SITE}/`, list, lookup } = {}) => {
     const own = {};
     if (way === 'proxy') {
       own.address = `wss://127.0.0.1:${proxy?.port ?? options.open}/`;
       own.way = { apUrl: own.address };
     }
-    if (list) {
-      own.address = undefined;
-      own.way = { lookupUrl: `https://${SITE}${site.lookup(list)}` };
-    }
+    // A scenario that brings its own look-up says where the sockets must go, too.
+    const lookupUrl = list ? `https://${SITE}${site.lookup(list)}` : lookup;
+    if (lookupUrl) Object.assign(own, { address: undefined, way: { lookupUrl } });
     return tabs.tab(window, { url: page, record, ...chosen, ...own });
   };
   const context = new Context({ looksUp: way !== 'proxy', port: chosen.port, auth, suffix, openTab, patience: PATIENCE });

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Runs every scenario against two running servers, in both of the ways a client can find one.
+// Runs every scenario against two running servers, in each of the ways a client can find one.
 
 import { parseArgs } from 'node:util';
 import { Context } from './context.mjs';
@@ -19,8 +19,9 @@ exit code: 0 all as expected, 1 a failure or an unexpected pass, 2 wrong usage`;
 // More at once only makes the timing of one machine the subject of the test.
 const AT_ONCE = 32;
 
-// `url` is the debugging address; `lookup` is what applications do: /getaddr, then two racing sockets.
-const WAYS = ['url', 'lookup'];
+// `url` is the debugging address; `lookup` is what applications do: /getaddr, then two racing sockets; `path` is the same
+// by the look-up for SDKs of 1.4 outside a browser, after the change of one line.
+const WAYS = ['url', 'lookup', 'path'];
 
 const { options, vendor, expectedFailures, chosen } = await prepare().catch((error) => {
   console.error(`${error.message}\n\n${USAGE}`);
@@ -35,7 +36,7 @@ function contextOf({ scenario, way }, suffix) {
   const auth = scenario.needs === 'auth';
   const bridge = auth ? options.auth : options.open;
   const openTab = (record, { proxy }) => new Tab(vendor, { way, port: bridge, connectPort: proxy?.port, record });
-  return new Context({ looksUp: way === 'lookup', port: bridge, auth, suffix, openTab });
+  return new Context({ looksUp: way !== 'url', port: bridge, auth, suffix, openTab });
 }
 
 async function prepare() {

@@ -32,7 +32,7 @@ export class Tab {
 
   /**
    * @param {{script: vm.Script, WebSocket: Function}} vendor
-   * @param {{way: 'url'|'lookup', port: number, connectPort?: number, record: Function}} options
+   * @param {{way: 'url'|'lookup'|'path', port: number, connectPort?: number, record: Function}} options
    *   `port` is where the bridge listens, `connectPort` where sockets go (a proxy, when the scenario has one); `record`
    *   is told every event
    */
@@ -58,8 +58,12 @@ export class Tab {
     vendor.script.runInContext(this.page);
     // Values of the tab have the prototypes of another realm; a clone has ours and compares.
     const emit = (target, callback, ...args) => this.#record(target, callback, ...args.map(plain));
-    const apUrl = this.way === 'url' ? `ws://127.0.0.1:${this.connectPort}/` : undefined;
-    this.#agent = new Agent(this.page.Signal, emit, APP_ID, { apUrl });
+    const ways = {
+      url: { apUrl: `ws://127.0.0.1:${this.connectPort}/` },
+      lookup: {},
+      path: { lookupUrl: `http://127.0.0.1:${this.port}/1.4` },
+    };
+    this.#agent = new Agent(this.page.Signal, emit, APP_ID, ways[this.way]);
   }
 
   /** Has the agent do something. Gives what it returns, if it does not throw. */

@@ -4,7 +4,10 @@ import { equal } from '../../web/expect.mjs';
 
 const ESCAPED = 'bridge%2Eexample%2Ecom:8443/?';
 
-/** As an entry, in the SDK; `page` is where the application is, `address` where its sockets go. */
+/**
+ * As an entry, in the SDK; `page` is where the application is, `address` where its sockets go. In place of the entry,
+ * `lookup` is where a bridge answers with one.
+ */
 const ENTRIES = [
   {
     name: 'entry-two-slashes',
@@ -31,6 +34,11 @@ const ENTRIES = [
     address: 'wss://bridge.example.com:8443/',
   },
   {
+    name: 'entry-url-of-bridge',
+    lookup: 'https://bridge.example.com:8443/1.4',
+    address: 'wss://bridge.example.com:8443/',
+  },
+  {
     name: 'entry-url-in-list',
     entry: ['wss://bridge.example.com:8443/?', 0],
     address: 'wss://bridge.example.com:8443/?,0',
@@ -46,11 +54,11 @@ const WRITTEN = [
 const common = { needs: 'open', ways: ['oneline'] };
 
 export const scenarios = [
-  ...ENTRIES.map(({ name, page, entry, address, fails }) => ({
+  ...ENTRIES.map(({ name, page, entry, lookup, address, fails }) => ({
     ...common,
     name,
     async run(ctx) {
-      const alice = await ctx.client(ctx.name('alice'), { page, list: [entry] });
+      const alice = await ctx.client(ctx.name('alice'), { page, lookup, list: entry && [entry] });
       alice.login(ctx.token(alice.account));
       if (fails) {
         await alice.sawWithin(10_000, ['session', 'onLoginFailed', 201]);
