@@ -39,7 +39,7 @@ const lane = await prepare().catch((error) => {
 const { options, site } = lane;
 const browser = await startBrowser(lane.playwright, { ...browserOptions(), ca: path.join(options.certs, 'ca.pem') });
 console.log(`# Chromium ${browser.context.browser().version()}`);
-const tabs = await Tabs.open(browser.context, `https://${SITE}/`, AT_ONCE);
+const tabs = await Tabs.of(browser.context);
 const runs = lane.chosen.flatMap((scenario) => waysOf(scenario).map((way) => ({ scenario, way })));
 const { expectedFailures } = lane;
 const failed = await runAll(runs, { atOnce: AT_ONCE, limit: LIMIT, expectedFailures, contextOf });
@@ -73,7 +73,6 @@ function waysOf({ ways, cuts, needs }) {
 
 function contextOf({ scenario, way }, suffix) {
   const auth = scenario.needs === 'auth';
-  const window = tabs.window();
   const name = auth ? AUTH : NAMED;
   const ways = {
     hosts: { port: options.open, way: {}, address: `wss://127-0-0-1-sig-web.agora.io:${options.open + 1}/` },
@@ -94,11 +93,10 @@ function contextOf({ scenario, way }, suffix) {
     // A scenario that brings its own look-up says where the sockets must go, too.
     const lookupUrl = list ? `https://${SITE}${site.lookup(list)}` : lookup;
     if (lookupUrl) Object.assign(own, { address: undefined, way: { lookupUrl } });
-    return tabs.tab(window, { url: page, record, ...chosen, ...own });
+    return tabs.open({ url: page, record, ...chosen, ...own });
   };
   const context = new Context({ looksUp: way !== 'proxy', port: chosen.port, auth, suffix, openTab, patience: PATIENCE });
   // For this lane's own scenarios.
-  context.page = window.root;
   context.untrusting = () => startBrowser(lane.playwright, browserOptions());
   return context;
 }

@@ -2,81 +2,79 @@
 
 import { APP_ID } from '../web/token.mjs';
 
-/** Opens tabs and hands each what its page emits. */
+/** Opens tabs and hands each what its page emits. A page is used again: a new one costs more than all it is used for. */
 export class Tabs {
-  #roots = [];
+  #context;
+  #idle = [];
   #tabs = new Map();
-  #turn = 0;
 
-  /**
-   * @param {object} context the browser's
-   * @param {number} count of windows of which tabs are opened in turn: those of one share a process, and a browser
-   *   delays the sockets of a process that connects many at once
-   */
-  static async open(context, url, count) {
+  /** @param {object} context the browser's */
+  static async of(context) {
     const tabs = new Tabs();
+    tabs.#context = context;
     await context.exposeBinding('emitEvent', ({ page }, ...event) => tabs.#tabs.get(page)?.event(...event));
-    for (let i = 0; i < count; i += 1) {
-      const root = await context.newPage();
-      await root.goto(url);
-      tabs.#roots.push({ root, opened: Promise.resolve() });
-    }
     return tabs;
-  }
-
-  /** A window from which a run opens its tabs. */
-  window() {
-    this.#turn += 1;
-    return this.#roots[this.#turn % this.#roots.length];
   }
 
   /**
    * A tab with the SDK loaded, and its agent.
    *
-   * @param {object} window
    * @param {{url: string, way: object, address?: string, record: Function}} options the page's address; the agent's
    *   way; where every socket must go; what is told every event
    */
-  async tab(window, { url, way, address, record }) {
-    const page = await popup(window);
-    const tab = new Tab(page, { address, record });
+  async open({ url, way, address, record }) {
+    const page = this.#idle.pop() ?? (await this.#context.newPage());
+    const tab = new Tab(page, { address, record, release: () => this.#release(page) });
     this.#tabs.set(page, tab);
-    page.once('close', () => this.#tabs.delete(page));
     await page.goto(url);
     await page.evaluate(([appId, chosen]) => window.startAgent(appId, chosen), [APP_ID, way]);
     return tab;
   }
+
+  /** Leaves the page, which ends its timers and its sockets. */
+  async #release(page) {
+    this.#tabs.delete(page);
+    try {
+      await page.goto('about:blank');
+      this.#idle.push(page);
+    } catch {
+      // Whatever is the matter with it, the next tab gets another.
+      await page.close().catch(() => {});
+    }
+  }
 }
 
-// Nothing tells which of two popups is whose, so that one waits for the other.
-function popup(window) {
-  const { root, opened } = window;
-  const open = () => Promise.all([root.waitForEvent('popup'), root.evaluate(() => void globalThis.open())]);
-  const next = opened.then(open).then(([page]) => page);
-  window.opened = next.catch(() => {});
-  return next;
-}
-
-/** One page. */
+/** One page, for one client. */
 class Tab {
   lookups = [];
   #page;
   #record;
+  #release;
+  #handlers;
   #sockets = [];
   #emitted = 0;
   #closed = false;
 
-  constructor(page, { address, record }) {
+  constructor(page, { address, record, release }) {
     this.#page = page;
     this.#record = record;
-    page.on('pageerror', (error) => this.complain(`uncaught: ${error.message}`));
-    page.on('request', (request) => {
-      if (request.url().includes('/getaddr?')) this.lookups.push(request.url());
-    });
-    page.on('websocket', (socket) => {
-      this.#sockets.push(socket);
-      if (address && socket.url() !== address) this.complain(`the address is ${socket.url()}, expected ${address}`);
-    });
+    this.#release = release;
+    this.#handlers = {
+      pageerror: (error) => this.complain(`uncaught: ${error.message}`),
+      request: (request) => {
+        if (request.url().includes('/getaddr?')) this.lookups.push(request.url());
+      },
+      websocket: (socket) => {
+        this.#sockets.push(socket);
+        if (address && socket.url() !== address) this.complain(`the address is ${socket.url()}, expected ${address}`);
+      },
+    };
+    for (const [name, handler] of Object.entries(this.#handlers)) page.on(name, handler);
+  }
+
+  /** The page itself, for what the SDK has no part in. */
+  evaluate(body, argument) {
+    return this.#page.evaluate(body, argument);
   }
 
   /** Has the agent do something. Resolves to what it returns, if it does not throw. */
@@ -110,9 +108,11 @@ class Tab {
     if (!this.#closed) this.#record('tab', text);
   }
 
-  /** Closes the page: no timer fires and no socket is open afterwards. */
+  /** Closes the tab: no timer fires and no socket is open afterwards. */
   close() {
+    if (this.#closed) return;
     this.#closed = true;
-    this.#page.close().catch(() => {});
+    for (const [name, handler] of Object.entries(this.#handlers)) this.#page.off(name, handler);
+    this.#release();
   }
 }

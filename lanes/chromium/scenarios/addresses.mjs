@@ -74,7 +74,8 @@ export const scenarios = [
     ...common,
     name,
     async run(ctx) {
-      const got = await ctx.page.evaluate(answerToLogin, [written, ctx.name('alice')]);
+      const alice = await ctx.client(ctx.name('alice'), { lookup: 'https://bridge.example.com:8443' });
+      const got = await alice.tab.evaluate(answerToLogin, [written, alice.account]);
       equal(got, { url: 'wss://bridge.example.com:8443/?-sig-web.agora.io:1/', answer: 'login_ret' }, 'the socket');
     },
   })),

@@ -9,7 +9,8 @@ export const ways = ['oneline'];
 const BRIDGE = 'https://bridge.example.com:8443/getaddr?vid=app';
 
 export async function run(ctx) {
-  const trusting = await ctx.page.evaluate((url) => fetch(url).then((answer) => answer.status), BRIDGE);
+  const { tab } = await ctx.client(ctx.name('alice'));
+  const trusting = await tab.evaluate((url) => fetch(url).then((answer) => answer.status), BRIDGE);
   equal(trusting, 200, 'look-up where the CA is trusted');
 
   const browser = await ctx.untrusting();
