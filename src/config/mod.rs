@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -188,6 +189,9 @@ pub struct Mailbox {
     pub limit: usize,
     /// `ttl`: how old a message may be when its client logs in again. Default `"1h"`.
     pub ttl: Duration,
+    /// `file`: path of the file in which messages wait while the sidecar does not run, relative to the config file.
+    /// Default: none, they are lost with the process.
+    pub file: Option<PathBuf>,
 }
 
 impl Default for Mailbox {
@@ -195,6 +199,7 @@ impl Default for Mailbox {
         Self {
             limit: 200,
             ttl: Duration::from_secs(3600),
+            file: None,
         }
     }
 }

@@ -85,7 +85,7 @@ pub(super) fn config(mut root: Table<'_>, files: &dyn Files) -> Config {
         auth: section(&mut root, "auth", |table| auth(table, files)),
         session: section(&mut root, "session", |table| session(table, files)),
         invite: section(&mut root, "invite", invite),
-        mailbox: section(&mut root, "mailbox", mailbox),
+        mailbox: section(&mut root, "mailbox", |table| mailbox(table, files)),
         limits: section(&mut root, "limits", limits),
         policy: section(&mut root, "policy", policy),
         uid: root.take_table("uid").map(uids).unwrap_or_default(),
@@ -199,11 +199,12 @@ fn invite(table: &mut Table<'_>) -> Invite {
     }
 }
 
-fn mailbox(table: &mut Table<'_>) -> Mailbox {
+fn mailbox(table: &mut Table<'_>, files: &dyn Files) -> Mailbox {
     let default = Mailbox::default();
     Mailbox {
         limit: number(table, "limit", 1..=100_000).map_or(default.limit, |n| n as usize),
         ttl: duration(table, "ttl", SECOND..=720 * HOUR).unwrap_or(default.ttl),
+        file: table.take_str("file").map(|path| files.path(Path::new(&*path.value))),
     }
 }
 

@@ -139,6 +139,11 @@ fn keys_are_read() {
     check("[mailbox]\nlimit = 1", |c| c.mailbox.limit, 1);
     check("[mailbox]\nttl = '5m'", |c| c.mailbox.ttl, ms(300_000));
     check(
+        "[mailbox]\nfile = 'a.jsonl'",
+        |c| c.mailbox.file,
+        Some("a.jsonl".into()),
+    );
+    check(
         "[limits]\nmessages_per_second = 61",
         |c| c.limits.messages_per_second,
         61,

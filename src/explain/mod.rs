@@ -35,6 +35,7 @@ pub fn explain(tables: &Tables, wire: &Wire, frame: &str, vid: Option<AppId>) ->
     let (row, local) = match &function.target {
         Target::Row(call) => (Some(row::explain(tables, wire, call, &frame, vid)), None),
         Target::Local(local) => (None, Some(local_text(*local))),
+        Target::Invoke(_) => (None, Some("runs the function that is named")),
     };
     let constants = function.constants.iter().map(|(name, value)| Constant {
         name: name.clone(),
@@ -59,7 +60,7 @@ fn unread(frame: &Frame<'_>) -> Vec<Text> {
     let function = frame.function;
     let reads = |name: &Text| match &function.target {
         Target::Row(call) => call.args.iter().any(|arg| arg.wire.as_ref() == Some(name)),
-        Target::Local(_) => false,
+        Target::Local(_) | Target::Invoke(_) => false,
     };
     let constant = |name: &Text| function.constants.iter().any(|(known, _)| known == name);
     let names = frame.args.as_map().unwrap_or_default().iter().map(|(name, _)| name);

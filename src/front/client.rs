@@ -1,5 +1,7 @@
 //! What a client says, frame by frame: its login, its calls, its pings; the same for every transport.
 
+mod documented;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +18,7 @@ use crate::shell::{
 use crate::time::Time;
 use crate::value::{Text, Value};
 
-use super::args::read_args;
+use super::args::{read_args, readable_args};
 use super::frame::ClientFrame;
 
 /// Most lines that one poll fetches.
@@ -44,6 +46,8 @@ pub struct Client {
     session: Option<((AppId, Account), SessionHandle)>,
     /// It has sent a login frame.
     logged_in: bool,
+    /// The language of this connection alone, when its transport has such.
+    own: Option<Arc<dyn Speech>>,
 }
 
 impl Client {
@@ -51,6 +55,7 @@ impl Client {
     pub fn new(
         server: Arc<Server>,
         transport: Transport,
+        own: Option<Arc<dyn Speech>>,
         handle: impl FnOnce(Arc<dyn Speech>) -> SocketHandle,
         accepted: Accepted,
     ) -> Option<Self> {
@@ -58,7 +63,7 @@ impl Client {
         let fallback = |p: &Arc<Profile>| p.transport == transport && p.tell.is_empty();
         let profile = profiles.iter().position(fallback)?;
         let wire = server.tables.wire(&profiles[profile].family)?.clone();
-        let handle = handle(server.speeches[profile].clone());
+        let handle = handle(own.clone().unwrap_or_else(|| server.speeches[profile].clone()));
         Some(Self {
             socket: server.new_socket(),
             server,
@@ -69,6 +74,7 @@ impl Client {
             wire,
             session: None,
             logged_in: false,
+            own,
         })
     }
 
@@ -94,7 +100,7 @@ impl Client {
 
     /// Its language.
     pub fn speech(&self) -> &dyn Speech {
-        &*self.server.speeches[self.profile]
+        self.own.as_deref().unwrap_or(&*self.server.speeches[self.profile])
     }
 
     /// Its socket is closed: its session is told.
@@ -193,7 +199,10 @@ impl Client {
         if let Some((profile, wire)) = found.zip(wire.cloned()) {
             self.profile = profile;
             self.wire = wire;
-            self.handle.speech = self.server.speeches[profile].clone();
+            self.handle.speech = self
+                .own
+                .clone()
+                .unwrap_or_else(|| self.server.speeches[profile].clone());
         }
     }
 
@@ -261,21 +270,25 @@ impl Client {
 
     /// A refusal is the answer of a session that never begins, so it has the form that every login's answer has.
     fn refuse_login(&self, call: CallRef, reason: Text) {
-        let nobody = "nobody";
-        let Ok(vid) = AppId::new(nobody) else { return };
-        let mut session = Session::new(self.server.context(&vid, self.wire.clone()), nobody.into());
-        let mut effects = Vec::new();
-        let input = Input::Admitted {
+        self.ask_nobody(Input::Admitted {
             call,
             verdict: Err(reason),
             line: "".into(),
             args: Vec::new(),
-        };
+        });
+    }
+
+    /// What a session would say that has not begun.
+    fn ask_nobody(&self, input: Input) {
+        let nobody = "nobody";
+        let Ok(vid) = AppId::new(nobody) else { return };
+        let mut session = Session::new(self.server.context(&vid, self.wire.clone()), nobody.into());
+        let mut effects = Vec::new();
         session.step(self.server.clock.now(), input, &mut effects);
         for effect in effects {
             match effect {
-                Effect::Answer { answer, .. } => self.send(self.speech().answer(call, &answer)),
-                Effect::Close(_) => {
+                Effect::Answer { call, answer, .. } => self.send(self.speech().answer(call, &answer)),
+                Effect::End => {
                     let _ = self.handle.out.try_send(Out::Close);
                 }
                 _ => {}
@@ -286,6 +299,9 @@ impl Client {
     async fn call(&mut self, name: &str, id: i64, args: &Value) {
         let wire = self.wire.clone();
         let asked = Asked { function: name, id };
+        if wire.documented {
+            return self.documented_call(asked, args).await;
+        }
         let Some((key_session, (position, function))) =
             self.session.as_ref().map(|(_, s)| s.id).zip(wire.find(name, args))
         else {
@@ -300,7 +316,7 @@ impl Client {
         let known = line.and_then(|line| self.server.line_key.verify(line).ok());
         if known != Some(key_session) {
             self.server.metrics.bad_frame("wrong line");
-            return self.refused(call, asked, function, "wrong line").await;
+            return self.refused(call, asked, function, args, "wrong line").await;
         }
         match &function.target {
             Target::Row(row) => match read_args(row, args) {
@@ -314,9 +330,10 @@ impl Client {
                 }
                 Err(reason) => {
                     self.server.metrics.bad_frame(reason);
-                    self.refused(call, asked, function, reason).await;
+                    self.refused(call, asked, function, args, reason).await;
                 }
             },
+            Target::Invoke(_) => self.refuse_call(asked),
             Target::Local(Local::Ok) => self.send(self.speech().plain(asked, function.failure, Ok(()))),
             Target::Local(Local::MailboxMsgid) => {
                 let context = LineContext {
@@ -347,17 +364,20 @@ impl Client {
         self.send(self.speech().plain(asked, FailureForm::Invoked, Err(&reason)));
     }
 
-    async fn refused(&self, call: CallRef, asked: Asked<'_>, function: &Function, reason: &str) {
+    async fn refused(&self, call: CallRef, asked: Asked<'_>, function: &Function, args: &Value, reason: &str) {
         match &function.target {
             Target::Row(row) => {
                 self.tell(Message::Refused {
                     call,
                     row: row.row,
+                    args: readable_args(row, args),
                     reason: reason.into(),
                 })
                 .await
             }
-            Target::Local(_) => self.send(self.speech().plain(asked, function.failure, Err(reason))),
+            Target::Local(_) | Target::Invoke(_) => {
+                self.send(self.speech().plain(asked, function.failure, Err(reason)));
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! The fronts: bytes on one side, calls and events on the other. What legacy clients see.
 
+pub mod api;
 pub mod args;
 mod client;
 pub mod discovery;

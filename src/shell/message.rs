@@ -36,6 +36,8 @@ pub enum Message {
         call: CallRef,
         /// The row.
         row: RowId,
+        /// Those of its arguments that are right.
+        args: Vec<Value>,
         /// What is wrong.
         reason: Text,
     },

@@ -12,6 +12,7 @@ mod registry;
 mod server;
 mod session_task;
 mod speech;
+mod spool;
 mod start;
 mod verdict;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::{error, info, warn};
 
 use crate::bridge::{SessionContext, SessionLimits, SocketId};
 use crate::config::{Config, MissingAttribute, OverRate, RepeatedInvite};
@@ -24,6 +25,7 @@ use super::names::AppNames;
 use super::registry::{Registry, SessionHandle};
 use super::session_task::{INBOX, SessionTask};
 use super::speech::Speech;
+use super::spool;
 use crate::clock::Clock;
 
 /// What all sessions and sockets share.
@@ -101,6 +103,52 @@ impl Server {
         self.tasks.close();
         // What is still open after that is cut off by the end of the process.
         let _ = tokio::time::timeout(drain, self.tasks.wait()).await;
+        self.save_lines();
+    }
+
+    /// What waits for accounts that are away waits in a file, if there is one.
+    fn save_lines(&self) {
+        let waiting = self.kept.take_all();
+        let lines: usize = waiting.iter().map(|(_, lines)| lines.len()).sum();
+        if lines == 0 {
+            return;
+        }
+        let saved = self
+            .config
+            .mailbox
+            .file
+            .as_ref()
+            .map(|path| spool::save(path, &waiting, &self.tables));
+        match saved {
+            Some(Ok(())) => info!(lines, "messages wait in the mailbox file"),
+            Some(Err(error)) => {
+                error!(lines, %error, hint = "[mailbox] file must be writable", "messages are lost: cannot write");
+            }
+            None => warn!(
+                lines,
+                hint = "set [mailbox] file",
+                "messages are lost at the end of the process"
+            ),
+        }
+    }
+
+    /// Takes up what an earlier process has left.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn load_lines(&self) -> std::io::Result<()> {
+        let Some(path) = &self.config.mailbox.file else {
+            return Ok(());
+        };
+        let (waiting, unread) = spool::load(path, &self.tables)?;
+        for (key, lines) in waiting {
+            self.kept.keep(key, lines, self.config.mailbox.limit);
+        }
+        if unread > 0 {
+            warn!(unread, "messages in the mailbox file could not be read");
+            self.metrics.dropped("messages in the mailbox file");
+        }
+        Ok(())
     }
 
     /// A number for a socket.
@@ -114,7 +162,7 @@ impl Server {
         let upstream = self.upstream.clone();
         SessionContext {
             tables: self.tables.clone(),
-            wire: Some(wire),
+            wire,
             names: Arc::new(AppNames {
                 vid: vid.clone(),
                 numbers: config.uid.clone(),

@@ -35,7 +35,7 @@ const MAX_FOR_OTHERS: usize = 64;
 pub struct SessionTask {
     server: Arc<Server>,
     tables: Arc<Tables>,
-    wire: Option<Arc<Wire>>,
+    wire: Arc<Wire>,
     key: (AppId, Account),
     id: u64,
     line: Text,
@@ -133,7 +133,17 @@ impl SessionTask {
         match message {
             Message::Login(login) => self.login(*login),
             Message::Call { call, row, args } => self.step(Input::Call { call, row, args }),
-            Message::Refused { call, row, reason } => self.step(Input::Refused { call, row, reason }),
+            Message::Refused {
+                call,
+                row,
+                args,
+                reason,
+            } => self.step(Input::Refused {
+                call,
+                row,
+                args,
+                reason,
+            }),
             Message::Poll { call, ver_clear, max } => self.step(Input::Poll { call, ver_clear, max }),
             Message::Subscribe { socket, cid, msgid } => self.step(Input::Subscribed { socket, cid, msgid }),
             Message::Closed(socket) => {
@@ -326,7 +336,7 @@ impl SessionTask {
     }
 
     fn send_lines(&mut self, call: CallRef, ver_clear: u64, lines: &[(u64, Event)]) {
-        let Some(wire) = self.wire.clone() else { return };
+        let wire = self.wire.clone();
         let account = self.key.1.text().clone();
         let context = LineContext {
             account: &account,
@@ -369,6 +379,12 @@ impl SessionTask {
 
     fn finish(mut self, rest: Vec<Message>) {
         // A session that is over has said itself what it left; one that is cut off by the shutdown has not.
+        if !self.over && self.server.config.mailbox.file.is_some() {
+            let lines = self.session.leave_lines();
+            if !lines.is_empty() {
+                self.apply(Effect::Keep(lines));
+            }
+        }
         let unfinished = self.session.unfinished();
         if !self.over && unfinished > 0 {
             warn!(

@@ -40,7 +40,7 @@ impl Session {
     }
 
     fn polls_as(&self, polls: Polls) -> bool {
-        self.context.wire.as_ref().is_some_and(|wire| wire.polls == polls)
+        self.context.wire.polls == polls
     }
 
     /// The client acknowledges lines and fetches the next.

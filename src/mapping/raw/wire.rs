@@ -13,6 +13,7 @@ use super::tables::entries;
 pub struct RawWire {
     pub family: Spanned<Text>,
     pub like: Option<Spanned<Text>>,
+    pub documented: bool,
     pub polls: Polls,
     pub login: Option<RawFunction>,
     pub functions: Vec<RawFunction>,
@@ -27,6 +28,7 @@ pub struct RawFunction {
     pub row: Option<Spanned<Text>>,
     pub call: Option<Spanned<Text>>,
     pub local: Option<Local>,
+    pub tells: Option<Spanned<Text>>,
     pub args: Vec<(Spanned<Text>, Spanned<Text>)>,
     pub constants: Option<Node>,
     pub label: Spanned<Text>,
@@ -56,6 +58,7 @@ impl RawWire {
     pub fn read(mut t: Table<'_>) -> Option<Self> {
         let family = t.require_str("family");
         let like = t.take_str("like");
+        let documented = t.take_choice("names", &[("documented", true)]).is_some();
         let polls = t.take_choice("polls", Polls::NAMES).map_or(Polls::AtLogin, |p| p.value);
         let frames = if like.is_some() {
             t.take_table("frame")
@@ -83,6 +86,7 @@ impl RawWire {
         Some(Self {
             family: family?,
             like,
+            documented,
             polls,
             login,
             functions,
@@ -99,6 +103,7 @@ impl RawWire {
         Self {
             family: self.family.clone(),
             like: self.like.clone(),
+            documented: self.documented,
             polls: self.polls,
             login: self.login.clone().or_else(|| base.login.clone()),
             functions: inherited.chain(&self.functions).cloned().collect(),
@@ -117,6 +122,7 @@ fn read_function(name: Spanned<Text>, item: Item<'_>) -> Option<RawFunction> {
         row: t.take_str("row"),
         call: t.take_str("call"),
         local: t.take_choice("local", Local::NAMES).map(|l| l.value),
+        tells: t.take_str("tells"),
         args: strs(t.take_table("args")),
         constants: t.take("const").and_then(Node::read),
         when: t.take("when").and_then(Node::read),

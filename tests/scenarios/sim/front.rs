@@ -95,6 +95,7 @@ impl Bridge {
                 }
                 Err(reason) => self.refused(now, session, call, function, reason),
             },
+            Target::Invoke(_) => panic!("no function of a wire of frames"),
             Target::Local(Local::Ok) => self.say(socket, self.speech.plain(asked, function.failure, Ok(()))),
             Target::Local(Local::MailboxMsgid) => {
                 let context = LineContext {
@@ -116,10 +117,16 @@ impl Bridge {
     fn refused(&mut self, now: Time, session: u64, call: CallRef, function: &Function, reason: &str) {
         match &function.target {
             Target::Row(row) => {
-                let (row, reason) = (row.row, reason.into());
-                self.step(now, session, Input::Refused { call, row, reason });
+                let (row, args, reason) = (row.row, Vec::new(), reason.into());
+                let refused = Input::Refused {
+                    call,
+                    row,
+                    args,
+                    reason,
+                };
+                self.step(now, session, refused);
             }
-            Target::Local(_) => {
+            Target::Local(_) | Target::Invoke(_) => {
                 let asked = Asked {
                     function: &function.name,
                     id: call.id,
