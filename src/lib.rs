@@ -19,6 +19,7 @@ pub mod explain;
 pub mod front;
 pub mod ident;
 pub mod mapping;
+pub mod openrpc;
 pub mod ops;
 pub mod rtm;
 pub mod shell;

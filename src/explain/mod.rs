@@ -30,7 +30,7 @@ use view::Constant;
 /// # Errors
 /// What the frame should have been.
 pub fn explain(tables: &Tables, wire: &Wire, frame: &str, vid: Option<AppId>) -> Result<Explanation, ExplainError> {
-    let frame = Frame::read(frame, wire)?;
+    let frame = Frame::read(frame, tables, wire)?;
     let Frame { function, args, .. } = &frame;
     let (row, local) = match &function.target {
         Target::Row(call) => (Some(row::explain(tables, wire, call, &frame, vid)), None),
@@ -48,7 +48,7 @@ pub fn explain(tables: &Tables, wire: &Wire, frame: &str, vid: Option<AppId>) ->
         id: frame.id,
         constants: constants.collect(),
         unread: unread(&frame),
-        refusal_form: form(function),
+        refusal_form: form(wire, function),
         ends: function.ends,
         local,
         row,
@@ -70,8 +70,11 @@ fn unread(frame: &Frame<'_>) -> Vec<Text> {
         .collect()
 }
 
-fn form(function: &Function) -> &'static str {
+fn form(wire: &Wire, function: &Function) -> &'static str {
     use crate::mapping::wire::FailureForm;
+    if wire.documented {
+        return "the text is the error's message, and the number its code";
+    }
     match function.failure {
         FailureForm::Own => "the text is in err, and in the JSON's reason",
         FailureForm::Invoked => "err is empty, the text is in the JSON's data.result and reason",

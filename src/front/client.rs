@@ -1,7 +1,5 @@
 //! What a client says, frame by frame: its login, its calls, its pings; the same for every transport.
 
-mod documented;
-
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,18 +9,14 @@ use secrecy::SecretString;
 use crate::bridge::{Admission, Attach, CallRef, Effect, Input, LOGIN, Session, SocketId};
 use crate::ident::{Account, AppId};
 use crate::mapping::profile::{Profile, Transport};
-use crate::mapping::wire::{FailureForm, Function, Local, Polls, RowCall, Target, Wire};
-use crate::shell::{
-    Asked, LineContext, Login, Message, Newcomer, Out, Server, SessionHandle, SocketHandle, Speech, verdict,
-};
+use crate::mapping::wire::{Polls, RowCall, Target, Wire};
+use crate::shell::{Login, Message, Newcomer, Out, Server, SessionHandle, SocketHandle, Speech, verdict};
 use crate::time::Time;
 use crate::value::{Text, Value};
 
-use super::args::{read_args, readable_args};
+use super::args::read_args;
 use super::frame::ClientFrame;
-
-/// Most lines that one poll fetches.
-const MAX_LINES: i64 = 100;
+use super::reading::{Caller, Meaning, Reading};
 
 /// Where and when a connection came in.
 #[derive(Clone, Copy, Debug)]
@@ -120,7 +114,7 @@ impl Client {
             ClientFrame::Call { function, id, args } => self.call(&function, id, &args).await,
             ClientFrame::Ping(value) => {
                 if self.wire.polls == Polls::ThenWhenTold {
-                    self.tell(Message::Alive(self.socket)).await;
+                    self.tell(Message::Input(Box::new(Input::Alive(self.socket)))).await;
                 }
                 return Some(value);
             }
@@ -248,12 +242,9 @@ impl Client {
     }
 
     async fn subscribe(&mut self, cid: u64, msgid: u64) {
-        self.tell(Message::Subscribe {
-            socket: self.socket,
-            cid,
-            msgid,
-        })
-        .await;
+        let socket = self.socket;
+        self.tell(Message::Input(Box::new(Input::Subscribed { socket, cid, msgid })))
+            .await;
     }
 
     fn login_call(&self) -> CallRef {
@@ -297,88 +288,28 @@ impl Client {
     }
 
     async fn call(&mut self, name: &str, id: i64, args: &Value) {
-        let wire = self.wire.clone();
-        let asked = Asked { function: name, id };
-        if wire.documented {
-            return self.documented_call(asked, args).await;
+        let Reading { meaning, bad } = self.read(name, id, args);
+        if let Some(bad) = bad {
+            self.server.metrics.bad_frame(bad);
         }
-        let Some((key_session, (position, function))) =
-            self.session.as_ref().map(|(_, s)| s.id).zip(wire.find(name, args))
-        else {
-            return self.refuse_call(asked);
-        };
-        let call = CallRef {
+        match meaning {
+            Meaning::Input(input) => self.tell(Message::Input(Box::new(input))).await,
+            Meaning::Frames(frames) => self.send(frames),
+            Meaning::Nobody(input) => self.ask_nobody(input),
+        }
+    }
+
+    fn read(&self, name: &str, id: i64, args: &Value) -> Reading {
+        let session = self.session.as_ref().map(|(_, session)| session.id);
+        let knows = |line: &str| self.server.line_key.verify(line).ok() == session;
+        let caller = Caller {
+            wire: &self.wire,
+            speech: self.speech(),
             socket: self.socket,
-            id,
-            function: position,
+            now: self.server.clock.now(),
+            knows: session.is_some().then_some(&knows),
         };
-        let line = args.get("line").and_then(Value::as_text);
-        let known = line.and_then(|line| self.server.line_key.verify(line).ok());
-        if known != Some(key_session) {
-            self.server.metrics.bad_frame("wrong line");
-            return self.refused(call, asked, function, args, "wrong line").await;
-        }
-        match &function.target {
-            Target::Row(row) => match read_args(row, args) {
-                Ok(args) => {
-                    self.tell(Message::Call {
-                        call,
-                        row: row.row,
-                        args,
-                    })
-                    .await
-                }
-                Err(reason) => {
-                    self.server.metrics.bad_frame(reason);
-                    self.refused(call, asked, function, args, reason).await;
-                }
-            },
-            Target::Invoke(_) => self.refuse_call(asked),
-            Target::Local(Local::Ok) => self.send(self.speech().plain(asked, function.failure, Ok(()))),
-            Target::Local(Local::MailboxMsgid) => {
-                let context = LineContext {
-                    account: &"".into(),
-                    channel: None,
-                    now: self.server.clock.now(),
-                };
-                self.send(self.speech().mailbox(asked, 0, &[], context));
-            }
-            Target::Local(Local::Mailbox) => {
-                let int = |name: &str| args.get(name).and_then(Value::as_int);
-                let ver_clear = u64::try_from(int("ver_clear").unwrap_or(0)).unwrap_or(0);
-                let max = usize::try_from(int("max").unwrap_or(30).clamp(1, MAX_LINES)).unwrap_or(1);
-                self.tell(Message::Poll { call, ver_clear, max }).await;
-            }
-        }
-    }
-
-    /// A call before the login, or of no function that we know.
-    fn refuse_call(&self, asked: Asked<'_>) {
-        if self.session.is_none() {
-            self.server.metrics.bad_frame("call before login");
-            return self.send(self.speech().plain(asked, FailureForm::Own, Err("not login")));
-        }
-        self.server.metrics.bad_frame("unknown function");
-        // Invoked: any name can be, and the object form is what apps read their reason from.
-        let reason = format!("unknown func {}", asked.function);
-        self.send(self.speech().plain(asked, FailureForm::Invoked, Err(&reason)));
-    }
-
-    async fn refused(&self, call: CallRef, asked: Asked<'_>, function: &Function, args: &Value, reason: &str) {
-        match &function.target {
-            Target::Row(row) => {
-                self.tell(Message::Refused {
-                    call,
-                    row: row.row,
-                    args: readable_args(row, args),
-                    reason: reason.into(),
-                })
-                .await
-            }
-            Target::Local(_) | Target::Invoke(_) => {
-                self.send(self.speech().plain(asked, function.failure, Err(reason)));
-            }
-        }
+        caller.read(name, id, args)
     }
 
     /// Waits while the session's inbox is full: a client is read no faster than it can be served.

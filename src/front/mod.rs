@@ -7,6 +7,7 @@ pub mod discovery;
 mod frame;
 pub mod http;
 mod line;
+pub mod reading;
 mod reply;
 mod socket;
 mod speeches;

@@ -6,12 +6,10 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tokio_util::sync::CancellationToken;
 
-use crate::bridge::{Attach, CallRef, Event, SocketId};
-use crate::mapping::row::RowId;
+use crate::bridge::{Attach, CallRef, Input, SocketId};
 use crate::rtm::RtmCall;
-use crate::time::Time;
 use crate::upstream::Told;
-use crate::value::{Text, Value};
+use crate::value::Value;
 
 use super::logins::PendingLogin;
 use super::speech::Speech;
@@ -21,50 +19,10 @@ use super::speech::Speech;
 pub enum Message {
     /// A socket has logged in.
     Login(Box<Login>),
-    /// A call of a row.
-    Call {
-        /// Who asks.
-        call: CallRef,
-        /// The row.
-        row: RowId,
-        /// Its arguments.
-        args: Vec<Value>,
-    },
-    /// A call with wrong arguments.
-    Refused {
-        /// Who asks.
-        call: CallRef,
-        /// The row.
-        row: RowId,
-        /// Those of its arguments that are right.
-        args: Vec<Value>,
-        /// What is wrong.
-        reason: Text,
-    },
-    /// A poll of the mailbox.
-    Poll {
-        /// Who asks.
-        call: CallRef,
-        /// The last version that the client has.
-        ver_clear: u64,
-        /// How many it takes.
-        max: usize,
-    },
-    /// A client that has returned says what it was told of its channel last.
-    Subscribe {
-        /// Its socket.
-        socket: SocketId,
-        /// The channel's number.
-        cid: u64,
-        /// The last line's number.
-        msgid: u64,
-    },
-    /// Lines that an earlier session of the account has left, with when they came.
-    Kept(Vec<(Event, Time)>),
+    /// A call, or whatever else goes to the engine as it is.
+    Input(Box<Input>),
     /// A client has shown what build it is of: it is spoken to in this language from now on.
     Speaks(SocketId, Arc<dyn Speech>),
-    /// A client is heard of, without a call.
-    Alive(SocketId),
     /// A socket is gone.
     Closed(SocketId),
     /// Another session asks for a call that RTM answers to members only.

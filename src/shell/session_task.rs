@@ -132,32 +132,17 @@ impl SessionTask {
     fn take(&mut self, message: Message) {
         match message {
             Message::Login(login) => self.login(*login),
-            Message::Call { call, row, args } => self.step(Input::Call { call, row, args }),
-            Message::Refused {
-                call,
-                row,
-                args,
-                reason,
-            } => self.step(Input::Refused {
-                call,
-                row,
-                args,
-                reason,
-            }),
-            Message::Poll { call, ver_clear, max } => self.step(Input::Poll { call, ver_clear, max }),
-            Message::Subscribe { socket, cid, msgid } => self.step(Input::Subscribed { socket, cid, msgid }),
-            Message::Closed(socket) => {
-                self.sockets.remove(&socket);
-                self.pending.remove(&socket);
-                self.step(Input::FrontClosed(socket));
-            }
+            Message::Input(input) => self.step(*input),
             Message::Speaks(socket, speech) => {
                 if let Some(handle) = self.sockets.get_mut(&socket) {
                     handle.speech = speech;
                 }
             }
-            Message::Alive(socket) => self.step(Input::Alive(socket)),
-            Message::Kept(lines) => self.step(Input::Kept(lines)),
+            Message::Closed(socket) => {
+                self.sockets.remove(&socket);
+                self.pending.remove(&socket);
+                self.step(Input::FrontClosed(socket));
+            }
             Message::Ask { call, request, asker } => self.ask_for(call, request, asker),
             Message::Told(told) => self.told(*told),
         }
@@ -314,7 +299,10 @@ impl SessionTask {
                     .registry
                     .session(&self.key)
                     .filter(|next| next.id != self.id)
-                    && next.inbox.try_send(Message::Kept(lines.clone())).is_ok()
+                    && next
+                        .inbox
+                        .try_send(Message::Input(Box::new(Input::Kept(lines.clone()))))
+                        .is_ok()
                 {
                     return;
                 }

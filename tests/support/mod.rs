@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unused_imports, reason = "every test file uses its own part of this")]
 
+mod api;
 mod client;
 mod http;
 pub mod lane;
@@ -12,6 +13,7 @@ use sigbridge::config::Config;
 use sigbridge::mapping::Tables;
 use sigbridge::shell::{Running, start};
 
+pub use api::*;
 pub use client::*;
 pub use http::*;
 

@@ -1,21 +1,19 @@
 //! Frames of clients on their way to a session, as the program's front reads them.
 
-use sigbridge::bridge::{CallRef, Input, LOGIN, SocketId};
+use sigbridge::bridge::{CallRef, LOGIN, SocketId};
 use sigbridge::front::ClientFrame;
 use sigbridge::front::args::read_args;
+use sigbridge::front::reading::{Caller, Meaning};
 use sigbridge::front::web::MAX_FRAME_BYTES;
 use sigbridge::front::web::decode::decode;
-use sigbridge::mapping::wire::{FailureForm, Function, Local, Target};
-use sigbridge::shell::{Asked, LineContext, verdict};
+use sigbridge::mapping::wire::Target;
+use sigbridge::shell::verdict;
 use sigbridge::time::Time;
 use sigbridge::upstream::embedded::ClientId;
 use sigbridge::value::Value;
 
 use super::bridge::Bridge;
 use super::effects::Deed;
-
-/// Most lines that one poll fetches.
-const MAX_LINES: i64 = 100;
 
 impl Bridge {
     /// Takes a frame of a socket. `open` makes an RTM client for a session that begins.
@@ -69,70 +67,19 @@ impl Bridge {
     }
 
     fn call_frame(&mut self, now: Time, socket: SocketId, name: &str, id: i64, args: &Value) {
-        let wire = self.wire.clone();
-        let asked = Asked { function: name, id };
-        let Some(session) = self.sockets.get(&socket).and_then(|socket| socket.session) else {
-            return self.say(socket, self.speech.plain(asked, FailureForm::Own, Err("not login")));
-        };
-        let Some((position, function)) = wire.find(name, args) else {
-            let reason = format!("unknown func {name}");
-            return self.say(socket, self.speech.plain(asked, FailureForm::Invoked, Err(&reason)));
-        };
-        let call = CallRef {
+        let session = self.sockets.get(&socket).and_then(|socket| socket.session);
+        let knows = |line: &str| self.line_key.verify(line).ok() == session;
+        let caller = Caller {
+            wire: &self.wire,
+            speech: &*self.speech,
             socket,
-            id,
-            function: position,
+            now,
+            knows: session.is_some().then_some(&knows),
         };
-        let line = args.get("line").and_then(Value::as_text);
-        if line.and_then(|line| self.line_key.verify(line).ok()) != Some(session) {
-            return self.refused(now, session, call, function, "wrong line");
-        }
-        match &function.target {
-            Target::Row(row) => match read_args(row, args) {
-                Ok(args) => {
-                    let row = row.row;
-                    self.step(now, session, Input::Call { call, row, args });
-                }
-                Err(reason) => self.refused(now, session, call, function, reason),
-            },
-            Target::Invoke(_) => panic!("no function of a wire of frames"),
-            Target::Local(Local::Ok) => self.say(socket, self.speech.plain(asked, function.failure, Ok(()))),
-            Target::Local(Local::MailboxMsgid) => {
-                let context = LineContext {
-                    account: &"".into(),
-                    channel: None,
-                    now,
-                };
-                self.say(socket, self.speech.mailbox(asked, 0, &[], context));
-            }
-            Target::Local(Local::Mailbox) => {
-                let int = |name: &str| args.get(name).and_then(Value::as_int);
-                let ver_clear = u64::try_from(int("ver_clear").unwrap_or(0)).unwrap_or(0);
-                let max = usize::try_from(int("max").unwrap_or(30).clamp(1, MAX_LINES)).unwrap_or(1);
-                self.step(now, session, Input::Poll { call, ver_clear, max });
-            }
-        }
-    }
-
-    fn refused(&mut self, now: Time, session: u64, call: CallRef, function: &Function, reason: &str) {
-        match &function.target {
-            Target::Row(row) => {
-                let (row, args, reason) = (row.row, Vec::new(), reason.into());
-                let refused = Input::Refused {
-                    call,
-                    row,
-                    args,
-                    reason,
-                };
-                self.step(now, session, refused);
-            }
-            Target::Local(_) | Target::Invoke(_) => {
-                let asked = Asked {
-                    function: &function.name,
-                    id: call.id,
-                };
-                self.say(call.socket, self.speech.plain(asked, function.failure, Err(reason)));
-            }
+        match caller.read(name, id, args).meaning {
+            Meaning::Input(input) => self.step(now, session.expect("it knows a line"), input),
+            Meaning::Frames(frames) => self.say(socket, frames),
+            Meaning::Nobody(_) => panic!("no call of a wire of frames"),
         }
     }
 }
