@@ -25,5 +25,6 @@ pub mod rtm;
 pub mod shell;
 pub mod time;
 pub mod toml_read;
+pub mod trace;
 pub mod upstream;
 pub mod value;

@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
@@ -304,7 +305,7 @@ async fn every_documented_call_is_served() {
                 "{answer}"
             );
         }
-        let is_login = Target::Row(tables_login(&tables)).row() == function.target.row();
+        let is_login = name.starts_with("login");
         if !is_login {
             // Before the login nothing is done, and nothing is left unanswered.
             let answer = client.call(name, in_order.clone()).await;
@@ -333,26 +334,6 @@ async fn every_documented_call_is_served() {
     }
     assert!(tried > 30, "only {tried}");
     assert!(running.server.metrics.text().contains("sigbridge_bad_frames_total"));
-}
-
-trait Row {
-    fn row(&self) -> Option<usize>;
-}
-
-impl Row for Target {
-    fn row(&self) -> Option<usize> {
-        match self {
-            Target::Row(call) => Some(call.row),
-            _ => None,
-        }
-    }
-}
-
-fn tables_login(tables: &Tables) -> sigbridge::mapping::wire::RowCall {
-    match &tables.documented().login.target {
-        Target::Row(call) => call.clone(),
-        _ => panic!("a login"),
-    }
 }
 
 /// A value of a type, or one that is none of it, where there is such.
@@ -598,4 +579,37 @@ async fn batches_are_answered_together() {
     alice
         .expect(&["#null error -32600 a batch has at most 32 requests"])
         .await;
+}
+
+/// The exchanges of the document, word for word.
+#[tokio::test]
+async fn the_document_says_what_happens() {
+    let running = serve(config()).await;
+    let mut clients: BTreeMap<&str, ApiClient> = BTreeMap::new();
+    let text = include_str!("../docs/api.md");
+    let mut exchanged = 0;
+    for block in text.split("```api\n").skip(1) {
+        let (block, _) = block.split_once("```").expect("a block has an end");
+        for line in block.lines() {
+            let (who, said) = line.split_once(' ').expect("a name");
+            if !clients.contains_key(who) {
+                clients.insert(who, ApiClient::connect(running.http).await);
+            }
+            let client = clients.get_mut(who).expect("it is there");
+            match said.split_once(' ').expect("a direction") {
+                (">", said) => client.send(said).await,
+                (_, told) => assert_eq!(client.next_text().await, told),
+            }
+            exchanged += 1;
+        }
+    }
+    assert!(exchanged > 40, "only {exchanged}");
+    for (who, mut client) in clients {
+        let end = if who == "bob" {
+            Some("closed 1000".to_owned())
+        } else {
+            None
+        };
+        assert_eq!(client.within(QUIET).await, end, "{who} was told all");
+    }
 }

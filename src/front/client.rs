@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::bridge::{Admission, Attach, CallRef, Effect, Input, LOGIN, Session, SocketId};
 use crate::ident::{Account, AppId};
 use crate::mapping::profile::{Profile, Transport};
 use crate::mapping::wire::{Polls, RowCall, Target, Wire};
-use crate::shell::{Login, Message, Newcomer, Out, Server, SessionHandle, SocketHandle, Speech, verdict};
+use crate::shell::{Login, Message, Newcomer, Out, Said, Server, SessionHandle, SocketHandle, Speech, verdict};
 use crate::time::Time;
 use crate::value::{Text, Value};
 
 use super::args::read_args;
-use super::frame::ClientFrame;
+use super::frame::{ClientFrame, login_text};
 use super::reading::{Caller, Meaning, Reading};
 
 /// Where and when a connection came in.
@@ -42,6 +43,8 @@ pub struct Client {
     logged_in: bool,
     /// The language of this connection alone, when its transport has such.
     own: Option<Arc<dyn Speech>>,
+    /// The text of the frame that is being served.
+    heard: Option<Utf8Bytes>,
 }
 
 impl Client {
@@ -69,6 +72,7 @@ impl Client {
             session: None,
             logged_in: false,
             own,
+            heard: None,
         })
     }
 
@@ -105,14 +109,16 @@ impl Client {
         }
     }
 
-    /// Takes a frame; a ping gives the value of its pong.
-    pub async fn frame(&mut self, frame: ClientFrame) -> Option<Value> {
+    /// Takes a frame, with its text where a session may be recorded; a ping gives the value of its pong.
+    pub async fn frame(&mut self, frame: ClientFrame, text: Option<Utf8Bytes>) -> Option<Value> {
+        self.heard = text;
         match frame {
             ClientFrame::Login(fields) => self.login(&fields).await,
             ClientFrame::LineLogin(line) => self.line_login(&line).await,
             ClientFrame::Subscribe { cid, msgid } => self.subscribe(cid, msgid).await,
             ClientFrame::Call { function, id, args } => self.call(&function, id, &args).await,
             ClientFrame::Ping(value) => {
+                self.heard = None;
                 if self.wire.polls == Polls::ThenWhenTold {
                     self.tell(Message::Input(Box::new(Input::Alive(self.socket)))).await;
                 }
@@ -165,7 +171,10 @@ impl Client {
         } else {
             Duration::ZERO
         };
-        let create = || self.server.new_session(key.0.clone(), key.1.clone(), wire.clone());
+        let create = || {
+            let (vid, account) = key.clone();
+            self.server.new_session(vid, account, wire.clone(), self.profile())
+        };
         let (admission, session) = self.server.registry.admit(key.clone(), newcomer, twin_window, create);
         let (attached, name) = match admission {
             Admission::New => (None, "new"),
@@ -175,6 +184,7 @@ impl Client {
         };
         self.server.metrics.login(name);
         self.session = Some((key, session));
+        self.forget_token(row, fields);
         self.enter(Login {
             call,
             socket: self.handle.clone(),
@@ -183,6 +193,18 @@ impl Client {
             pending,
         })
         .await;
+    }
+
+    /// A recording has no tokens in it, whatever else it is to hold.
+    fn forget_token(&mut self, row: &RowCall, fields: &Value) {
+        let wire_name = |name: &str| row.args.iter().find(|arg| &*arg.name == name)?.wire.clone();
+        let token = wire_name("token");
+        let shown = |(name, value): &(Text, Value)| {
+            let is_token = Some(name) == token.as_ref();
+            (name.clone(), if is_token { "<token>".into() } else { value.clone() })
+        };
+        let fields = Value::Map(fields.as_map().unwrap_or_default().iter().map(shown).collect());
+        self.heard = self.heard.take().map(|_| login_text(self.transport, &fields).into());
     }
 
     /// Its login gives its build away.
@@ -255,7 +277,7 @@ impl Client {
         }
     }
 
-    async fn enter(&self, login: Login) {
+    async fn enter(&mut self, login: Login) {
         self.tell(Message::Login(Box::new(login))).await;
     }
 
@@ -294,7 +316,12 @@ impl Client {
         }
         match meaning {
             Meaning::Input(input) => self.tell(Message::Input(Box::new(input))).await,
-            Meaning::Frames(frames) => self.send(frames),
+            Meaning::Frames(frames) => {
+                if self.is_recorded() {
+                    self.say_heard(Said::Answered(frames.clone())).await;
+                }
+                self.send(frames);
+            }
             Meaning::Nobody(input) => self.ask_nobody(input),
         }
     }
@@ -313,10 +340,29 @@ impl Client {
     }
 
     /// Waits while the session's inbox is full: a client is read no faster than it can be served.
-    async fn tell(&self, message: Message) {
+    async fn tell(&mut self, message: Message) {
+        if self.is_recorded() && self.heard.is_some() {
+            return self.say_heard(Said::Message(Box::new(message))).await;
+        }
         if let Some((_, session)) = &self.session
             && session.inbox.send(message).await.is_err()
         {
+            self.handle.kill.cancel();
+        }
+    }
+
+    fn is_recorded(&self) -> bool {
+        self.session.as_ref().is_some_and(|(_, session)| session.recorded)
+    }
+
+    /// The same, with the frame that it comes from.
+    async fn say_heard(&mut self, meaning: Said) {
+        let (Some((_, session)), Some(frame)) = (&self.session, self.heard.take()) else {
+            return;
+        };
+        let socket = self.socket;
+        let said = Message::Said { socket, frame, meaning };
+        if session.inbox.send(said).await.is_err() {
             self.handle.kill.cancel();
         }
     }

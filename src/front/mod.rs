@@ -15,5 +15,5 @@ pub mod tcp;
 pub mod tls;
 pub mod web;
 
-pub use frame::ClientFrame;
+pub use frame::{ClientFrame, decode};
 pub use speeches::speeches;

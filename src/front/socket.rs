@@ -52,6 +52,8 @@ pub trait Pipe: Send {
 pub enum Incoming {
     /// A frame.
     Frame(ClientFrame),
+    /// A frame, and what it was read from.
+    Text(ClientFrame, Utf8Bytes),
     /// Several frames at once.
     Frames(Vec<ClientFrame>),
     /// An answer of the transport's own, and frames that need none.
@@ -225,7 +227,8 @@ impl<P: Pipe> Socket<P> {
 
     async fn take(&mut self, server: &Server, incoming: Incoming) -> Next {
         match incoming {
-            Incoming::Frame(frame) => self.take_frame(frame).await,
+            Incoming::Frame(frame) => self.take_frame(frame, None).await,
+            Incoming::Text(frame, text) => self.take_frame(frame, Some(text)).await,
             Incoming::Frames(frames) => self.take_frames(frames).await,
             Incoming::AnswerAndFrames(text, frames) => {
                 self.take_frames(frames).await;
@@ -253,14 +256,14 @@ impl<P: Pipe> Socket<P> {
 
     async fn take_frames(&mut self, frames: Vec<ClientFrame>) -> Next {
         for frame in frames {
-            self.take_frame(frame).await;
+            self.take_frame(frame, None).await;
         }
         Next::Go
     }
 
-    async fn take_frame(&mut self, frame: ClientFrame) -> Next {
+    async fn take_frame(&mut self, frame: ClientFrame, text: Option<Utf8Bytes>) -> Next {
         let had_logged_in = self.client.has_logged_in();
-        if let Some(pong) = self.client.frame(frame).await
+        if let Some(pong) = self.client.frame(frame, text).await
             && self.pongs.len() < MAX_PONGS
         {
             let at = Instant::now() + self.client.profile().pong_delay;

@@ -36,6 +36,24 @@ pub enum Message {
     },
     /// RTM's replies and events.
     Told(Box<Told>),
+    /// The same, and the frame that said so: for a session that is recorded.
+    Said {
+        /// The socket.
+        socket: SocketId,
+        /// The frame.
+        frame: Utf8Bytes,
+        /// What it means; nothing that concerns the session, or frames that have answered it.
+        meaning: Said,
+    },
+}
+
+/// What a frame means to a session that is recorded.
+#[derive(Debug)]
+pub enum Said {
+    /// A message for it.
+    Message(Box<Message>),
+    /// Its answer, which has been sent.
+    Answered(Vec<String>),
 }
 
 /// A socket that logs in.

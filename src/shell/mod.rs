@@ -18,7 +18,7 @@ mod verdict;
 
 pub use crate::clock::Clock;
 pub use logins::{PendingLogin, PendingLogins};
-pub use message::{Login, Message, Out, SocketHandle};
+pub use message::{Login, Message, Out, Said, SocketHandle};
 pub use registry::{Newcomer, Registry, SessionHandle};
 pub use server::Server;
 pub use speech::{Asked, LineContext, Speech};

@@ -13,8 +13,10 @@ use crate::bridge::{SessionContext, SessionLimits, SocketId};
 use crate::config::{Config, MissingAttribute, OverRate, RepeatedInvite};
 use crate::ident::{Account, AppId, LineKey};
 use crate::mapping::Tables;
+use crate::mapping::profile::{Profile, Transport};
 use crate::mapping::wire::Wire;
 use crate::ops::Metrics;
+use crate::trace::{Begin, Recorder, TapedNames};
 use crate::upstream::Upstream;
 
 use super::kept::Kept;
@@ -48,6 +50,8 @@ pub struct Server {
     pub logins: Arc<PendingLogins>,
     /// Room for sockets of every front.
     pub permits: Arc<Semaphore>,
+    /// What is recorded.
+    pub recorder: Recorder,
     /// The clock.
     pub clock: Clock,
     /// Counters.
@@ -88,6 +92,7 @@ impl Server {
             kept: Kept::default(),
             logins: Arc::default(),
             permits,
+            recorder: Recorder::default(),
             clock,
             metrics: Metrics::new(),
             line_key,
@@ -185,8 +190,24 @@ impl Server {
     }
 
     /// Begins a session: its task, its RTM client.
-    pub fn new_session(self: &Arc<Self>, vid: AppId, account: Account, wire: Arc<Wire>) -> SessionHandle {
-        let context = self.context(&vid, wire);
+    pub fn new_session(
+        self: &Arc<Self>,
+        vid: AppId,
+        account: Account,
+        wire: Arc<Wire>,
+        profile: &Profile,
+    ) -> SessionHandle {
+        let mut context = self.context(&vid, wire);
+        // Requests of the documented API are numbered by their connection, of which a trace knows nothing yet.
+        let recordable = profile.transport != Transport::Api;
+        let now = self.clock.now();
+        let tape = recordable.then(|| self.recorder.tape(&self.tables, now)).flatten();
+        if let Some(tape) = &tape {
+            tape.at(now);
+            tape.begin(&Begin::of(&profile.name, account.text(), &context));
+            context.names = Arc::new(TapedNames::new(context.names, tape.clone()));
+        }
+        let recorded = tape.is_some();
         let (sender, inbox) = mpsc::channel(INBOX);
         let overflow = CancellationToken::new();
         let (to_session, full) = (sender.downgrade(), overflow.clone());
@@ -210,8 +231,13 @@ impl Server {
             client,
             (sender.downgrade(), inbox),
             overflow,
+            tape,
         );
         self.tasks.spawn(task.run());
-        SessionHandle { id, inbox: sender }
+        SessionHandle {
+            id,
+            inbox: sender,
+            recorded,
+        }
     }
 }

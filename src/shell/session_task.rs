@@ -11,14 +11,16 @@ use tracing::{debug, info, warn};
 use crate::bridge::{CallRef, Effect, Event, Form, Input, LOGIN, Session, SessionContext, SocketId, TimerKey};
 use crate::ident::{Account, AppId};
 use crate::mapping::Tables;
+use crate::mapping::row::RowId;
 use crate::mapping::wire::Wire;
 use crate::rtm::{ChannelId, GetMembersErr, RtmCall};
 use crate::time::Time;
+use crate::trace::Tape;
 use crate::upstream::{ClientKey, Told};
 use crate::value::Text;
 
 use super::logins::PendingLogin;
-use super::message::{Login, Message, Out, SocketHandle};
+use super::message::{Login, Message, Out, Said, SocketHandle};
 use super::registry::SessionHandle;
 use super::server::Server;
 use super::speech::{Asked, LineContext, Speech};
@@ -56,6 +58,10 @@ pub struct SessionTask {
     later: VecDeque<Told>,
     own_inbox: mpsc::WeakSender<Message>,
     channel: Option<Text>,
+    /// The moment of the step that is being done.
+    now: Time,
+    /// Where it is recorded.
+    tape: Option<Tape>,
     over: bool,
 }
 
@@ -69,6 +75,7 @@ impl SessionTask {
         client: ClientKey,
         (own_inbox, inbox): (mpsc::WeakSender<Message>, mpsc::Receiver<Message>),
         overflow: CancellationToken,
+        tape: Option<Tape>,
     ) -> Self {
         let wire = context.wire.clone();
         Self {
@@ -91,6 +98,8 @@ impl SessionTask {
             later: VecDeque::new(),
             own_inbox,
             channel: None,
+            now: Time::default(),
+            tape,
             over: false,
         }
     }
@@ -145,6 +154,18 @@ impl SessionTask {
             }
             Message::Ask { call, request, asker } => self.ask_for(call, request, asker),
             Message::Told(told) => self.told(*told),
+            Message::Said { socket, frame, meaning } => {
+                if let Some(tape) = &self.tape {
+                    tape.at(self.server.clock.now());
+                    tape.heard(socket, frame.as_str());
+                    if let Said::Answered(frames) = &meaning {
+                        frames.iter().for_each(|frame| tape.said(socket, frame, None));
+                    }
+                }
+                if let Said::Message(message) = meaning {
+                    self.take(*message);
+                }
+            }
         }
     }
 
@@ -197,8 +218,11 @@ impl SessionTask {
             .collect();
         due.sort_by_key(|(at, _)| *at);
         for (_, key) in due {
-            self.timers.remove(&key);
-            self.step(Input::Timer(key));
+            // The timer before may have set this one anew.
+            if self.timers.get(&key).is_some_and(|at| *at <= now) {
+                self.timers.remove(&key);
+                self.step(Input::Timer(key));
+            }
         }
     }
 
@@ -207,7 +231,12 @@ impl SessionTask {
             return;
         }
         let mut effects = Vec::new();
-        self.session.step(self.server.clock.now(), input, &mut effects);
+        self.now = self.server.clock.now();
+        if let Some(tape) = &self.tape {
+            tape.at(self.now);
+            tape.input(&input);
+        }
+        self.session.step(self.now, input, &mut effects);
         self.channel = self.session.channel_name();
         self.note_membership();
         for effect in effects {
@@ -230,7 +259,15 @@ impl SessionTask {
             members.left(&self.key.0, before, self.id);
         }
         if let (Some(channel), Some(inbox)) = (&now, self.own_inbox.upgrade()) {
-            members.joined(&self.key.0, channel, SessionHandle { id: self.id, inbox });
+            members.joined(
+                &self.key.0,
+                channel,
+                SessionHandle {
+                    id: self.id,
+                    inbox,
+                    recorded: false,
+                },
+            );
         }
         self.member_of = now;
     }
@@ -260,20 +297,23 @@ impl SessionTask {
     }
 
     fn apply(&mut self, effect: Effect) {
+        if let Some(tape) = &self.tape {
+            tape.effect(&effect);
+        }
         match effect {
             Effect::Rtm { request, call } => self.server.upstream.call(&self.client, request, call),
             Effect::RtmVia { request, channel, call } => self.ask_member(request, &channel, call),
-            Effect::Answer { call, answer, .. } => {
-                self.say(call.socket, |speech| speech.answer(call, &answer));
+            Effect::Answer { call, row, answer } => {
+                self.say(call.socket, Some(row), |speech| speech.answer(call, &answer));
                 if call.function == LOGIN {
                     self.pending.remove(&call.socket);
                 }
             }
             Effect::Mailbox { call, ver_clear, lines } => self.send_lines(call, ver_clear, &lines),
             Effect::Notify { socket, form, event } => self.notify(socket, form, &event),
-            Effect::Hint { socket, version } => self.say(socket, |speech| speech.hint(version)),
+            Effect::Hint { socket, version } => self.say(socket, None, |speech| speech.hint(version)),
             Effect::Returned(call) => {
-                self.say(call.socket, |speech| speech.returned(true));
+                self.say(call.socket, None, |speech| speech.returned(true));
                 self.pending.remove(&call.socket);
             }
             Effect::SetTimer { key, at } => {
@@ -329,13 +369,15 @@ impl SessionTask {
         let context = LineContext {
             account: &account,
             channel: None,
-            now: self.server.clock.now(),
+            now: self.now,
         };
         let asked = Asked {
             function: &wire.function(call.function).name,
             id: call.id,
         };
-        self.say(call.socket, |speech| speech.mailbox(asked, ver_clear, lines, context));
+        self.say(call.socket, None, |speech| {
+            speech.mailbox(asked, ver_clear, lines, context)
+        });
     }
 
     fn notify(&mut self, socket: SocketId, form: Form, event: &Event) {
@@ -344,16 +386,19 @@ impl SessionTask {
         let context = LineContext {
             account: &account,
             channel: channel.as_ref(),
-            now: self.server.clock.now(),
+            now: self.now,
         };
-        self.say(socket, |speech| speech.notify(form, event, context));
+        self.say(socket, Some(event.row), |speech| speech.notify(form, event, context));
     }
 
     /// A socket whose queue is full belongs to a client that does not read: it is closed, and the session waits for the
     /// client to come back.
-    fn say(&mut self, id: SocketId, what: impl FnOnce(&dyn Speech) -> Vec<String>) {
+    fn say(&mut self, id: SocketId, row: Option<RowId>, what: impl FnOnce(&dyn Speech) -> Vec<String>) {
         let Some(socket) = self.sockets.get(&id) else { return };
         for text in what(&*socket.speech) {
+            if let Some(tape) = &self.tape {
+                tape.said(id, &text, row);
+            }
             if socket.out.try_send(Out::Frame(text.into())).is_err() {
                 if !socket.out.is_closed() {
                     info!(session = self.id, "a client does not read and is closed");

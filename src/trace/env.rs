@@ -10,7 +10,7 @@ use crate::time::Time;
 use crate::value::{Text, Value};
 
 /// What a session begins with.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Begin {
     /// The profile of its first client.
     pub profile: Text,
@@ -31,7 +31,11 @@ impl Begin {
             profile: profile.clone(),
             account: account.clone(),
             offline_messages: context.offline_messages,
-            lacks: CallKind::ALL.iter().copied().filter(|kind| !(context.can)(*kind)).collect(),
+            lacks: CallKind::ALL
+                .iter()
+                .copied()
+                .filter(|kind| !(context.can)(*kind))
+                .collect(),
             limits: context.limits,
         }
     }
@@ -174,7 +178,10 @@ pub fn lines(tables: &Tables, lines: &[(Event, Time)]) -> Value {
             ("event".into(), tables.signatures[event.sig].name.clone().into()),
             ("row".into(), tables.rows[event.row].id.clone().into()),
             ("args".into(), Value::List(event.args.clone())),
-            ("at_ms".into(), Value::Int(i64::try_from(at.as_millis()).unwrap_or(i64::MAX))),
+            (
+                "at_ms".into(),
+                Value::Int(i64::try_from(at.as_millis()).unwrap_or(i64::MAX)),
+            ),
         ])
     };
     Value::List(lines.iter().map(line).collect())

@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::bridge::{CallRef, Effect, Form, Input, LOGIN, Session, SessionContext, SocketId, TimerKey};
+use crate::bridge::{CallRef, Effect, Input, LOGIN, Session, SessionContext, SocketId, TimerKey};
 use crate::front::args::read_args;
 use crate::front::reading::{Caller, Meaning};
 use crate::front::{ClientFrame, decode};
 use crate::mapping::Tables;
-use crate::mapping::profile::Profile;
 use crate::mapping::wire::{Target, Wire};
 use crate::rtm::CallKind;
 use crate::shell::{Asked, LineContext, Speech};
@@ -18,7 +17,7 @@ use crate::value::{Text, Value};
 use super::env::{self, Begin};
 use super::names::ReadNames;
 use super::record::{Leg, Record};
-use super::tape::{number, one};
+use super::tape::number;
 use super::{effect, keys, rtm};
 
 /// A record that cannot have happened, in words.
@@ -80,7 +79,9 @@ impl Player {
         let at = tables.profiles.iter().position(|profile| profile.name == begin.profile);
         let profile = at.ok_or_else(|| format!("the tables have no profile `{}`", begin.profile))?;
         let wire = tables.wire(&tables.profiles[profile].family);
-        let wire = wire.cloned().ok_or_else(|| format!("the tables have no wire of `{}`", begin.profile))?;
+        let wire = wire
+            .cloned()
+            .ok_or_else(|| format!("the tables have no wire of `{}`", begin.profile))?;
         let context = SessionContext {
             tables: tables.clone(),
             wire: wire.clone(),
@@ -116,7 +117,11 @@ impl Player {
                 self.step(now, input, &mut out);
             }
             Leg::Timer => {
-                let key = record.data.get("due").and_then(Value::as_text).and_then(|name| keys::parse(name));
+                let key = record
+                    .data
+                    .get("due")
+                    .and_then(Value::as_text)
+                    .and_then(|name| keys::parse(name));
                 let key = key.ok_or_else(|| format!("{} is no timer that is due", record.data))?;
                 match self.timers.remove(&key) {
                     Some(at) if at <= now => self.step(now, Input::Timer(key), &mut out),
@@ -142,7 +147,10 @@ impl Player {
             return Ok(());
         }
         let socket = socket_id(data.get("socket"))?;
-        let frame = data.get("frame").and_then(Value::as_text).ok_or("a frame is a text".to_owned())?;
+        let frame = data
+            .get("frame")
+            .and_then(Value::as_text)
+            .ok_or("a frame is a text".to_owned())?;
         let transport = self.tables.profiles[self.profile].transport;
         let frame = decode(transport, frame).ok_or_else(|| format!("{frame} is no frame of this transport"))?;
         let profile = self.profile;
@@ -171,6 +179,7 @@ impl Player {
                 match caller.read(&function, id, &args).meaning {
                     Meaning::Input(input) => self.step(now, input, out),
                     Meaning::Frames(frames) => say(socket, frames, None, out),
+                    Meaning::Nobody(_) => {}
                 }
             }
             ClientFrame::LineLogin(_) | ClientFrame::Ping(_) | ClientFrame::Unknown => {}
@@ -185,7 +194,10 @@ impl Player {
         if let Some(Value::Bool(up)) = data.get("up") {
             return Ok(Input::Upstream(*up));
         }
-        let request = data.get("request").and_then(Value::as_int).and_then(|n| u64::try_from(n).ok());
+        let request = data
+            .get("request")
+            .and_then(Value::as_int)
+            .and_then(|n| u64::try_from(n).ok());
         let request = request.ok_or_else(|| format!("{data} is neither a reply nor an event"))?;
         let kind = self.open.remove(&request);
         let kind = kind.ok_or_else(|| format!("a reply to the call {request}, which was not made"))?;
@@ -231,7 +243,9 @@ impl Player {
                 args,
             }));
         };
-        let how = env::ATTACH.iter().find(|(name, _)| how.as_text().is_some_and(|how| &**how == *name));
+        let how = env::ATTACH
+            .iter()
+            .find(|(name, _)| how.as_text().is_some_and(|how| &**how == *name));
         let (_, how) = how.ok_or_else(|| format!("{data} does not say how"))?;
         Ok(Some(Input::Attached { call, how: *how, line }))
     }
@@ -290,7 +304,11 @@ impl Player {
                     channel: None,
                     ..context
                 };
-                (call.socket, None, speech(&call.socket)?.mailbox(asked, *ver_clear, lines, context))
+                (
+                    call.socket,
+                    None,
+                    speech(&call.socket)?.mailbox(asked, *ver_clear, lines, context),
+                )
             }
             Effect::Notify { socket, form, event } => {
                 (*socket, Some(event.row), speech(socket)?.notify(*form, event, context))

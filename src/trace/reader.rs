@@ -145,12 +145,21 @@ mod tests {
         check(&format!("{HEADER}\n{RECORD}\n{RECORD}\n"), Ok(2));
         check("", Err("line 1: there is no header"));
         check("x\n", Err("line 1: no header"));
-        check(&format!("{}\n", HEADER.replace(":1,", ":2,")), Err("line 1: the trace has version 2"));
+        check(
+            &format!("{}\n", HEADER.replace(":1,", ":2,")),
+            Err("line 1: the trace has version 2"),
+        );
         check(&format!("{HEADER}\n{RECORD}"), Err("line 2: the trace is cut off"));
         check(&format!("{HEADER}\n{RECORD}\n{{}}\n"), Err("line 3: no record"));
-        check(&format!("{HEADER}\n{}\n", RECORD.replace("alive", "\u{0}")), Err("line 2: no record"));
+        check(
+            &format!("{HEADER}\n{}\n", RECORD.replace("alive", "\u{0}")),
+            Err("line 2: no record"),
+        );
         let earlier = RECORD.replace("7", "6");
-        check(&format!("{HEADER}\n{RECORD}\n{earlier}\n"), Err("line 3: t_us goes back"));
+        check(
+            &format!("{HEADER}\n{RECORD}\n{earlier}\n"),
+            Err("line 3: t_us goes back"),
+        );
         let long = "x".repeat(5 * 1024 * 1024);
         check(&format!("{HEADER}\n{long}\n"), Err("line 2: the line is longer"));
     }

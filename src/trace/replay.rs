@@ -60,11 +60,7 @@ pub struct NoSense {
 ///
 /// # Errors
 /// The first record that cannot have happened.
-pub fn replay(
-    tables: &Arc<Tables>,
-    speeches: &Arc<Vec<Arc<dyn Speech>>>,
-    trace: &Trace,
-) -> Result<Outcome, NoSense> {
+pub fn replay(tables: &Arc<Tables>, speeches: &Arc<Vec<Arc<dyn Speech>>>, trace: &Trace) -> Result<Outcome, NoSense> {
     let mut stage = Stage {
         tables,
         speeches,
@@ -74,7 +70,9 @@ pub fn replay(
         outcome: Outcome::default(),
     };
     for (line, record) in &trace.records {
-        stage.take(*line, record).map_err(|what| NoSense { line: *line, what })?;
+        stage
+            .take(*line, record)
+            .map_err(|what| NoSense { line: *line, what })?;
     }
     let end = trace.records.last().map_or(1, |(line, _)| *line);
     let sessions: Vec<u64> = stage.seats.keys().copied().collect();
@@ -92,7 +90,10 @@ fn names(trace: &Trace) -> BTreeMap<u64, Arc<ReadNames>> {
             names.entry(record.session).or_default().learn(&record.data);
         }
     }
-    names.into_iter().map(|(session, names)| (session, Arc::new(names))).collect()
+    names
+        .into_iter()
+        .map(|(session, names)| (session, Arc::new(names)))
+        .collect()
 }
 
 struct Stage<'s> {
@@ -157,7 +158,11 @@ impl Stage<'_> {
         };
         seat.last = Some(record.clone());
         for out in &outs {
-            let code = out.data.get("note").and_then(|note| note.get("code")).and_then(Value::as_text);
+            let code = out
+                .data
+                .get("note")
+                .and_then(|note| note.get("code"))
+                .and_then(Value::as_text);
             seat.codes.extend(code.cloned());
             self.outcome.played.push(Record {
                 t_us: record.t_us,
@@ -177,7 +182,9 @@ impl Stage<'_> {
             return;
         };
         let got = seat.pending.pop_front();
-        let same = got.as_ref().is_some_and(|got| got.leg == record.leg && got.data == record.data);
+        let same = got
+            .as_ref()
+            .is_some_and(|got| got.leg == record.leg && got.data == record.data);
         if !same {
             self.differs(line, record.session, Some(record.clone()), got);
         }
@@ -185,7 +192,9 @@ impl Stage<'_> {
 
     /// What was played and is not in the trace.
     fn settle(&mut self, line: usize, session: u64) {
-        let Some(seat) = self.seats.get_mut(&session) else { return };
+        let Some(seat) = self.seats.get_mut(&session) else {
+            return;
+        };
         if let Some(got) = seat.pending.pop_front() {
             seat.pending.clear();
             self.differs(line, session, None, Some(got));
@@ -193,7 +202,9 @@ impl Stage<'_> {
     }
 
     fn differs(&mut self, line: usize, session: u64, expected: Option<Record>, got: Option<Out>) {
-        let Some(seat) = self.seats.get_mut(&session) else { return };
+        let Some(seat) = self.seats.get_mut(&session) else {
+            return;
+        };
         if std::mem::replace(&mut seat.lost, true) {
             return;
         }

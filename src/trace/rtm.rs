@@ -31,9 +31,16 @@ pub fn read_result(kind: CallKind, data: &Value) -> Result<Result<RtmReply, RtmE
     if let Some(reply) = data.get("reply") {
         return kind.reply().read(reply).map(Ok);
     }
-    let name = data.get("error").and_then(Value::as_text).ok_or("a reply or an error")?;
-    let error = name.split_once('.').and_then(|(of, member)| ErrorEnum::parse(of)?.member(member));
-    error.map(Err).ok_or_else(|| format!("a member of an RTM error enum, not {name}"))
+    let name = data
+        .get("error")
+        .and_then(Value::as_text)
+        .ok_or("a reply or an error")?;
+    let error = name
+        .split_once('.')
+        .and_then(|(of, member)| ErrorEnum::parse(of)?.member(member));
+    error
+        .map(Err)
+        .ok_or_else(|| format!("a member of an RTM error enum, not {name}"))
 }
 
 /// Reads an event.
@@ -48,12 +55,6 @@ pub fn read_event(data: &Value) -> Result<RtmEvent, String> {
         .map(|field| fields.get(field.name).cloned().unwrap_or_default())
         .collect();
     kind.build(&values).map_err(|error| error.to_string())
-}
-
-/// The kind of a call.
-pub fn kind(data: &Value) -> Option<CallKind> {
-    let (name, _) = data.as_map()?.first()?;
-    CallKind::parse(name)
 }
 
 fn named(name: &str, of: Value) -> Value {

@@ -88,6 +88,14 @@ impl ApiClient {
         }
     }
 
+    /// Waits for the next thing, as it came.
+    pub async fn next_text(&mut self) -> String {
+        timeout(PATIENCE, self.receive())
+            .await
+            .expect("nothing came")
+            .map_or_else(|end| end, |got| got.to_json())
+    }
+
     /// Waits for the next things.
     pub async fn expect(&mut self, expected: &[&str]) {
         for expected in expected {

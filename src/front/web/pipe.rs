@@ -57,7 +57,10 @@ fn bad(code: CloseCode, reason: &'static str) -> Incoming {
 impl<R: Reader> Pipe for WebPipe<R> {
     async fn read(&mut self) -> Incoming {
         match self.websocket.next().await {
-            Some(Ok(Message::Text(text))) => self.reader.read(text.as_str()),
+            Some(Ok(Message::Text(text))) => match self.reader.read(text.as_str()) {
+                Incoming::Frame(frame) => Incoming::Text(frame, text),
+                other => other,
+            },
             Some(Ok(Message::Binary(_))) => bad(CloseCode::Unsupported, "binary"),
             Some(Ok(Message::Close(_))) => Incoming::Closing,
             Some(Ok(_)) => Incoming::Nothing,
