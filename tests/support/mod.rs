@@ -5,6 +5,7 @@
 mod api;
 mod client;
 mod http;
+pub mod lane;
 
 use std::time::Duration;
 
