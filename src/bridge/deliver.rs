@@ -1,6 +1,6 @@
 //! Events on their way to the client, in the form that its family takes them.
 
-use crate::mapping::wire::Via;
+use crate::mapping::wire::{ComesBack, Via};
 
 use super::emulate::mailbox::Full;
 use super::io::{Effect, Event, Form};
@@ -18,7 +18,7 @@ impl Session {
         match form.via {
             Via::Mailbox => self.post(event, form.volatile, step),
             Via::Channel => {
-                let kept = self.polls_when_told();
+                let kept = self.comes_back() == ComesBack::ByLine;
                 let Some(channel) = self.channel.as_mut().filter(|c| !c.muted) else {
                     return;
                 };
@@ -45,7 +45,12 @@ impl Session {
             .mailbox
             .push(event.clone(), volatile, step.now, self.context.limits.mailbox)
         {
-            Ok(Some(version)) => self.notify(Form::Mailbox(version), event, step),
+            Ok(Some(version)) => {
+                if self.socket.is_some() {
+                    self.mailbox.told(version);
+                }
+                self.notify(Form::Mailbox(version), event, step);
+            }
             Ok(None) => {}
             Err(Full) => step.out.push(Effect::Dropped("mailbox lines")),
         }

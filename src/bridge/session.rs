@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::mapping::wire::Target;
+use crate::mapping::wire::{ComesBack, Target};
 use crate::rtm::RtmCall;
 use crate::rtm::{ChannelId, EventKind};
 use crate::time::Time;
@@ -237,6 +237,9 @@ impl Session {
         if dropped > 0 {
             step.out.push(Effect::Dropped("mailbox lines of an earlier login"));
         }
+        if self.comes_back() != ComesBack::ByLogin {
+            self.forget_calls(step);
+        }
         if let Some(channel) = &mut self.channel {
             channel.muted = true;
             channel.away = false;
@@ -320,6 +323,7 @@ impl Session {
     /// What an earlier session left comes before what is new; what was for that login only does not come.
     fn kept(&mut self, lines: Vec<(Event, Time)>, step: &mut Step<'_>) {
         let Some(wire) = self.context.wire.clone() else { return };
+        let before = self.mailbox.len();
         for (event, at) in lines {
             let volatile = wire
                 .events
@@ -337,7 +341,10 @@ impl Session {
                 step.out.push(Effect::Dropped("mailbox lines"));
             }
         }
-        self.hint(step);
+        // Versions are known: the client has polled already, or only polls when it is told.
+        if let (true, Some(socket), Some(version)) = (self.mailbox.len() > before, self.socket, self.mailbox.last()) {
+            step.out.push(Effect::Hint { socket, version });
+        }
     }
 
     /// What nobody has acknowledged is for the account's next session here.

@@ -19,6 +19,8 @@ pub struct Mailbox {
     acknowledged: Option<u64>,
     /// That was a guess, which the first poll may correct.
     assumed: bool,
+    /// All up to this version was told since the guess, each behind the other.
+    told: u64,
     /// The last version that a poll has fetched, and when.
     fetched: Option<(u64, Time)>,
     /// All up to this version has reached the client, which has not come to acknowledge it.
@@ -57,8 +59,8 @@ impl Mailbox {
     /// The client has all up to `version` and takes `max` more: what is acknowledged now, and the next lines.
     pub fn poll(&mut self, version: u64, max: usize) -> (u64, Vec<(u64, Event)>) {
         let before = match self.acknowledged {
-            // Its count is not ours, and it has seen none of these lines.
-            Some(before) if self.assumed && version > before + self.lines.len() as u64 => version,
+            // Its count is not ours: it cannot have what it was not told.
+            Some(_) if self.assumed && version > self.told => version,
             known => known.unwrap_or(version),
         };
         self.assumed = false;
@@ -71,6 +73,13 @@ impl Mailbox {
             acknowledged,
             lines.map(|(line, version)| (version, line.event.clone())).collect(),
         )
+    }
+
+    /// A line is sent without being asked for.
+    pub fn told(&mut self, version: u64) {
+        if version == self.told + 1 {
+            self.told = version;
+        }
     }
 
     /// A poll has fetched all up to `version`.
@@ -102,6 +111,7 @@ impl Mailbox {
         if self.acknowledged.is_none() {
             self.acknowledged = Some(0);
             self.assumed = true;
+            self.told = 0;
         }
     }
 
@@ -221,6 +231,20 @@ mod tests {
         assert_eq!(versions(mailbox.poll(7, 30)), (7, vec![(8, 1)]));
         assert_eq!(versions(mailbox.poll(8, 30)), (8, vec![]));
         assert_eq!(mailbox.last(), None);
+    }
+
+    #[test]
+    fn what_was_only_announced_is_not_acknowledged() {
+        for (told, acknowledged, left) in [(&[][..], 2, 3), (&[1][..], 2, 3), (&[1, 2][..], 2, 1), (&[2][..], 2, 3)] {
+            let mut mailbox = Mailbox::default();
+            mailbox.begin();
+            for n in 1..=3 {
+                push(&mut mailbox, n, false, 0).unwrap();
+            }
+            told.iter().for_each(|version| mailbox.told(*version));
+            assert_eq!(mailbox.poll(2, 30).0, acknowledged, "{told:?}");
+            assert_eq!(mailbox.len(), left, "{told:?}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::mapping::wire::Polls;
+use crate::mapping::wire::{ComesBack, Polls};
 
 use super::super::io::{CallRef, Effect, Event, Form, SocketId, TimerKey};
 use super::super::session::{Session, Step};
@@ -37,6 +37,12 @@ impl Session {
     /// The client polls only when it is told that something waits.
     pub(in crate::bridge) fn polls_when_told(&self) -> bool {
         self.polls_as(Polls::WhenTold)
+    }
+
+    /// How the client goes on after a lost connection; one that takes events by their names knows its calls.
+    pub(in crate::bridge) fn comes_back(&self) -> ComesBack {
+        let wire = self.context.wire.as_ref();
+        wire.map_or(ComesBack::ByLogin, |wire| wire.comes_back)
     }
 
     fn polls_as(&self, polls: Polls) -> bool {

@@ -47,6 +47,7 @@ impl Compiler<'_> {
         Wire {
             family: raw.family.value.clone(),
             polls: raw.polls,
+            comes_back: raw.comes_back,
             login: login.unwrap_or_else(nothing),
             functions,
             by_name,

@@ -2,7 +2,7 @@
 
 use crate::diag::Span;
 use crate::mapping::node::Node;
-use crate::mapping::wire::{FailureForm, Local, Polls, Via};
+use crate::mapping::wire::{ComesBack, FailureForm, Local, Polls, Via};
 use crate::toml_read::{Item, Spanned, Table};
 use crate::value::Text;
 
@@ -14,6 +14,7 @@ pub struct RawWire {
     pub family: Spanned<Text>,
     pub like: Option<Spanned<Text>>,
     pub polls: Polls,
+    pub comes_back: ComesBack,
     pub login: Option<RawFunction>,
     pub functions: Vec<RawFunction>,
     pub events: Vec<RawEvent>,
@@ -57,6 +58,8 @@ impl RawWire {
         let family = t.require_str("family");
         let like = t.take_str("like");
         let polls = t.take_choice("polls", Polls::NAMES).map_or(Polls::AtLogin, |p| p.value);
+        let comes_back = t.take_choice("comes-back", ComesBack::NAMES);
+        let comes_back = comes_back.map_or(ComesBack::ByLogin, |choice| choice.value);
         let frames = if like.is_some() {
             t.take_table("frame")
         } else {
@@ -84,6 +87,7 @@ impl RawWire {
             family: family?,
             like,
             polls,
+            comes_back,
             login,
             functions,
             events,
@@ -100,6 +104,7 @@ impl RawWire {
             family: self.family.clone(),
             like: self.like.clone(),
             polls: self.polls,
+            comes_back: self.comes_back,
             login: self.login.clone().or_else(|| base.login.clone()),
             functions: inherited.chain(&self.functions).cloned().collect(),
             events: events.chain(&self.events).cloned().collect(),
