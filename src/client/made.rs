@@ -6,8 +6,9 @@
 use crate::explain::Known;
 use crate::mapping::Tables;
 use crate::mapping::expr::{Ambient, Expr};
-use crate::mapping::row::{Emission, Failure};
+use crate::mapping::row::{Emission, Failure, RowKind};
 use crate::mapping::wire::{Fold, RowCall};
+use crate::rtm::EventKind;
 use crate::value::{Text, Value};
 
 use super::events::Told;
@@ -50,6 +51,14 @@ pub(super) fn of_failure(tables: &Tables, family: &str, call: &RowCall, reason: 
         known = known.with(Ambient::Ecode, class.ecode(family, reason).into());
     }
     Some(tell(tables, &failure.emission, &known, &[]))
+}
+
+/// The event that an outcome of RTM's connection states would be told by: what a client finds out about its own
+/// connection is told in the same words.
+pub(super) fn of_connection(tables: &Tables, outcome: &str, known: &Known) -> Option<Told> {
+    let is_meant = |kind: &RowKind| *kind == RowKind::Event(EventKind::ConnectionStateChanged);
+    let row = tables.rows.iter().find(|row| is_meant(&row.kind))?;
+    Some(tell(tables, row.outcome(outcome)?.emission.as_ref()?, known, &[]))
 }
 
 fn of_emission(tables: &Tables, call: &RowCall, emission: &Emission, reply: &Value, known: &Known) -> Vec<Told> {

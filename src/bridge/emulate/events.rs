@@ -1,9 +1,9 @@
 //! RTM events on their way to a row: which outcome, and what it is given.
 
 use crate::mapping::expr::{parse_end_call, parse_signal};
-use crate::mapping::wire::ComesBack;
 use crate::mapping::fact::Emulation;
 use crate::mapping::row::RowId;
+use crate::mapping::wire::ComesBack;
 use crate::rtm::{ChannelAttribute, ConnectionReason, ConnectionState, Message, RtmError, RtmEvent};
 use crate::value::{Text, Value};
 

@@ -94,7 +94,8 @@ impl RawWire {
         })
     }
 
-    /// This wire, with all of `base` that it does not write itself.
+    /// This wire, with all of `base` that it does not write itself behind it: of two functions that carry a call, a
+    /// client uses the one that is its family's own.
     pub fn over(&self, base: &Self) -> Self {
         let own = |name: &Text| self.functions.iter().any(|f| f.label.value == *name);
         let inherited = base.functions.iter().filter(|f| !own(&f.label.value));
@@ -106,7 +107,7 @@ impl RawWire {
             polls: self.polls,
             comes_back: self.comes_back,
             login: self.login.clone().or_else(|| base.login.clone()),
-            functions: inherited.chain(&self.functions).cloned().collect(),
+            functions: self.functions.iter().chain(inherited).cloned().collect(),
             events: events.chain(&self.events).cloned().collect(),
         }
     }
