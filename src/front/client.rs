@@ -42,6 +42,8 @@ pub struct Client {
     profile: usize,
     wire: Arc<Wire>,
     session: Option<((AppId, Account), SessionHandle)>,
+    /// The number that its line carries.
+    line: u64,
     /// It has sent a login frame.
     logged_in: bool,
 }
@@ -68,6 +70,7 @@ impl Client {
             profile,
             wire,
             session: None,
+            line: 0,
             logged_in: false,
         })
     }
@@ -166,7 +169,7 @@ impl Client {
             Duration::ZERO
         };
         let create = || self.server.new_session(key.0.clone(), key.1.clone(), wire.clone());
-        let (admission, session) = self.server.registry.admit(key.clone(), newcomer, twin_window, create);
+        let (admission, session, line) = self.server.registry.admit(key.clone(), newcomer, twin_window, create);
         let (attached, name) = match admission {
             Admission::New => (None, "new"),
             Admission::Replace => (None, "replace"),
@@ -175,8 +178,10 @@ impl Client {
         };
         self.server.metrics.login(name);
         self.session = Some((key, session));
+        self.line = line;
         self.enter(Login {
             call,
+            line: self.server.line_key.issue(line).as_str().into(),
             socket: self.handle.clone(),
             args,
             attached,
@@ -205,12 +210,13 @@ impl Client {
         }
         self.logged_in = true;
         let pending = self.server.logins.begin(self.accepted.peer);
-        let session = self.server.line_key.verify(line).ok();
-        let found = session.and_then(|id| {
+        let number = self.server.line_key.verify(line).ok();
+        let found = number.and_then(|number| {
             let registry = &self.server.registry;
-            registry.by_line(id, &self.wire.family, self.socket, self.accepted.peer)
+            let found = registry.by_line(number, &self.wire.family, self.socket, self.accepted.peer);
+            found.map(|(key, session)| (key, session, number))
         });
-        let Some((key, session)) = found else {
+        let Some((key, session, number)) = found else {
             self.server.metrics.login("refused");
             self.send(self.speech().returned(false));
             let _ = self.handle.out.try_send(Out::Close);
@@ -218,8 +224,10 @@ impl Client {
         };
         self.server.metrics.login("line");
         self.session = Some((key, session));
+        self.line = number;
         self.enter(Login {
             call: self.login_call(),
+            line: line.into(),
             socket: self.handle.clone(),
             args: Vec::new(),
             attached: Some(Attach::ByLine),
@@ -286,9 +294,7 @@ impl Client {
     async fn call(&mut self, name: &str, id: i64, args: &Value) {
         let wire = self.wire.clone();
         let asked = Asked { function: name, id };
-        let Some((key_session, (position, function))) =
-            self.session.as_ref().map(|(_, s)| s.id).zip(wire.find(name, args))
-        else {
+        let Some((position, function)) = wire.find(name, args).filter(|_| self.session.is_some()) else {
             return self.refuse_call(asked);
         };
         let call = CallRef {
@@ -298,7 +304,7 @@ impl Client {
         };
         let line = args.get("line").and_then(Value::as_text);
         let known = line.and_then(|line| self.server.line_key.verify(line).ok());
-        if known != Some(key_session) {
+        if known != Some(self.line) {
             self.server.metrics.bad_frame("wrong line");
             return self.refused(call, asked, function, "wrong line").await;
         }

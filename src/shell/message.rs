@@ -83,6 +83,8 @@ pub enum Message {
 pub struct Login {
     /// Where to answer.
     pub call: CallRef,
+    /// The line that its calls carry.
+    pub line: Text,
     /// The way to the socket.
     pub socket: SocketHandle,
     /// The login's arguments, in the row's order.

@@ -38,7 +38,6 @@ pub struct SessionTask {
     wire: Option<Arc<Wire>>,
     key: (AppId, Account),
     id: u64,
-    line: Text,
     session: Session,
     client: ClientKey,
     inbox: mpsc::Receiver<Message>,
@@ -74,7 +73,6 @@ impl SessionTask {
         Self {
             tables: server.tables.clone(),
             wire,
-            line: server.line_key.issue(id).as_str().into(),
             session: Session::new(context, key.1.text().clone()),
             server,
             key,
@@ -169,6 +167,7 @@ impl SessionTask {
     fn login(&mut self, login: Login) {
         let Login {
             call,
+            line,
             socket,
             args,
             attached,
@@ -176,7 +175,6 @@ impl SessionTask {
         } = login;
         self.sockets.insert(call.socket, socket);
         self.pending.insert(call.socket, pending);
-        let line = self.line.clone();
         self.step(match attached {
             None => Input::Admitted {
                 call,

@@ -3,9 +3,11 @@
 use sigbridge::bridge::{CallRef, Input, LOGIN, SocketId};
 use sigbridge::front::ClientFrame;
 use sigbridge::front::args::read_args;
+use sigbridge::front::tcp;
 use sigbridge::front::web::MAX_FRAME_BYTES;
 use sigbridge::front::web::decode::decode;
-use sigbridge::mapping::wire::{FailureForm, Function, Local, Target};
+use sigbridge::mapping::profile::Transport;
+use sigbridge::mapping::wire::{FailureForm, Function, Local, Polls, Target};
 use sigbridge::shell::{Asked, LineContext, verdict};
 use sigbridge::time::Time;
 use sigbridge::upstream::embedded::ClientId;
@@ -20,19 +22,43 @@ const MAX_LINES: i64 = 100;
 impl Bridge {
     /// Takes a frame of a socket. `open` makes an RTM client for a session that begins.
     pub fn frame(&mut self, now: Time, socket: SocketId, text: &str, open: &mut dyn FnMut() -> ClientId) {
-        if !self.sockets.contains_key(&socket) {
+        let Some(transport) = self.sockets.get(&socket).map(|socket| socket.transport) else {
             return;
-        }
+        };
         if text.len() > MAX_FRAME_BYTES {
             return self.bad(now, socket, 1009);
         }
-        match decode(text) {
-            Err(_) => self.bad(now, socket, 1007),
-            Ok(ClientFrame::Login(fields)) => self.login_frame(now, socket, &fields, open),
-            Ok(ClientFrame::Call { function, id, args }) => self.call_frame(now, socket, &function, id, &args),
-            Ok(ClientFrame::Ping(value)) => self.say(socket, self.speech.pong(&value)),
-            Ok(_) => {}
+        let frame = match transport {
+            Transport::Tcp => tcp::decode(text).map(ClientFrame::from).ok(),
+            _ => decode(text).ok(),
+        };
+        match frame {
+            None => self.bad(now, socket, 1007),
+            Some(ClientFrame::Login(fields)) => self.login_frame(now, socket, &fields, open),
+            Some(ClientFrame::LineLogin(line)) => self.line_login_frame(now, socket, &line),
+            Some(ClientFrame::Subscribe { cid, msgid }) => {
+                if let Some(session) = self.sockets.get(&socket).and_then(|socket| socket.session) {
+                    self.step(now, session, Input::Subscribed { socket, cid, msgid });
+                }
+            }
+            Some(ClientFrame::Call { function, id, args }) => self.call_frame(now, socket, &function, id, &args),
+            Some(ClientFrame::Ping(value)) => {
+                let session = self.sockets.get(&socket).and_then(|socket| socket.session);
+                if let Some(session) = session.filter(|_| self.wire(socket).polls == Polls::ThenWhenTold) {
+                    self.step(now, session, Input::Alive(socket));
+                }
+                self.say(socket, self.speech(socket).pong(&value));
+            }
+            Some(_) => {}
         }
+    }
+
+    fn line_login_frame(&mut self, now: Time, id: SocketId, line: &str) {
+        let Some(socket) = self.sockets.get_mut(&id).filter(|socket| !socket.logged_in) else {
+            return;
+        };
+        socket.logged_in = true;
+        self.line_login(now, login_call(id), line);
     }
 
     fn bad(&mut self, now: Time, socket: SocketId, code: u16) {
@@ -41,11 +67,15 @@ impl Bridge {
     }
 
     fn login_frame(&mut self, now: Time, id: SocketId, fields: &Value, open: &mut dyn FnMut() -> ClientId) {
-        let wire = self.wire.clone();
+        let transport = self.sockets.get(&id).map(|socket| socket.transport);
+        let Some(profile) = transport.map(|transport| self.profile(transport, fields)) else {
+            return;
+        };
         let Some(socket) = self.sockets.get_mut(&id).filter(|socket| !socket.logged_in) else {
             return;
         };
-        socket.logged_in = true;
+        (socket.logged_in, socket.profile) = (true, profile);
+        let wire = self.wire(id);
         let Target::Row(row) = &wire.login.target else { return };
         let wire_name = |name: &str| row.args.iter().find(|a| &*a.name == name).and_then(|a| a.wire.clone());
         let value = |name: &str| {
@@ -53,11 +83,7 @@ impl Bridge {
             field.unwrap_or_default()
         };
         let token = value("token").into_text();
-        let call = CallRef {
-            socket: id,
-            id: 0,
-            function: LOGIN,
-        };
+        let call = login_call(id);
         match verdict(&self.policy, &value("appId"), &value("account"), &token, now) {
             Err(reason) => self.refuse_login(now, call, reason),
             Ok(verdict) => {
@@ -69,14 +95,24 @@ impl Bridge {
     }
 
     fn call_frame(&mut self, now: Time, socket: SocketId, name: &str, id: i64, args: &Value) {
-        let wire = self.wire.clone();
+        let wire = self.wire(socket);
         let asked = Asked { function: name, id };
-        let Some(session) = self.sockets.get(&socket).and_then(|socket| socket.session) else {
-            return self.say(socket, self.speech.plain(asked, FailureForm::Own, Err("not login")));
+        let session = self
+            .sockets
+            .get(&socket)
+            .and_then(|known| Some((known.session?, known.line)));
+        let Some((session, number)) = session else {
+            return self.say(
+                socket,
+                self.speech(socket).plain(asked, FailureForm::Own, Err("not login")),
+            );
         };
         let Some((position, function)) = wire.find(name, args) else {
             let reason = format!("unknown func {name}");
-            return self.say(socket, self.speech.plain(asked, FailureForm::Invoked, Err(&reason)));
+            return self.say(
+                socket,
+                self.speech(socket).plain(asked, FailureForm::Invoked, Err(&reason)),
+            );
         };
         let call = CallRef {
             socket,
@@ -84,7 +120,7 @@ impl Bridge {
             function: position,
         };
         let line = args.get("line").and_then(Value::as_text);
-        if line.and_then(|line| self.line_key.verify(line).ok()) != Some(session) {
+        if line.and_then(|line| self.line_key.verify(line).ok()) != Some(number) {
             return self.refused(now, session, call, function, "wrong line");
         }
         match &function.target {
@@ -95,14 +131,14 @@ impl Bridge {
                 }
                 Err(reason) => self.refused(now, session, call, function, reason),
             },
-            Target::Local(Local::Ok) => self.say(socket, self.speech.plain(asked, function.failure, Ok(()))),
+            Target::Local(Local::Ok) => self.say(socket, self.speech(socket).plain(asked, function.failure, Ok(()))),
             Target::Local(Local::MailboxMsgid) => {
                 let context = LineContext {
                     account: &"".into(),
                     channel: None,
                     now,
                 };
-                self.say(socket, self.speech.mailbox(asked, 0, &[], context));
+                self.say(socket, self.speech(socket).mailbox(asked, 0, &[], context));
             }
             Target::Local(Local::Mailbox) => {
                 let int = |name: &str| args.get(name).and_then(Value::as_int);
@@ -124,8 +160,19 @@ impl Bridge {
                     function: &function.name,
                     id: call.id,
                 };
-                self.say(call.socket, self.speech.plain(asked, function.failure, Err(reason)));
+                self.say(
+                    call.socket,
+                    self.speech(call.socket).plain(asked, function.failure, Err(reason)),
+                );
             }
         }
+    }
+}
+
+fn login_call(socket: SocketId) -> CallRef {
+    CallRef {
+        socket,
+        id: 0,
+        function: LOGIN,
     }
 }
