@@ -159,7 +159,7 @@ impl LegacyClient {
     /// # Errors
     /// [`CallError`].
     pub fn call(&mut self, name: &str, args: &[(Text, Value)]) -> Result<(i64, String), CallError> {
-        let built = self.book.build(name, args)?;
+        let built = self.book.build(name, args, &self.login.account)?;
         let function = self.wire.functions[built.function].name.clone();
         let open = Open {
             name: name.into(),

@@ -6,6 +6,7 @@
 use crate::explain::Known;
 use crate::mapping::Tables;
 use crate::mapping::expr::{Ambient, Expr};
+use crate::mapping::lets::typed;
 use crate::mapping::row::{Emission, Failure, RowKind};
 use crate::mapping::wire::{Fold, RowCall};
 use crate::rtm::EventKind;
@@ -82,8 +83,8 @@ fn of_emission(tables: &Tables, call: &RowCall, emission: &Emission, reply: &Val
             _ => {}
         }
     }
-    // An event for each entry of something that the reply does not carry cannot be told.
-    if emission.each.is_some() {
+    // An event for each entry of something that the reply does not carry cannot be told; one that it does carry is one.
+    if emission.each.is_some() && found.is_empty() {
         return Vec::new();
     }
     vec![tell(tables, emission, known, &found)]
@@ -100,8 +101,13 @@ fn columns(rows: &Value, args: &[usize]) -> Vec<(usize, Value)> {
 fn tell(tables: &Tables, emission: &Emission, known: &Known, found: &[(usize, Value)]) -> Told {
     let signature = &tables.signatures[emission.event];
     let args = signature.args.iter().zip(&emission.args).enumerate();
-    let args = args.filter_map(|(at, ((name, _), expr))| {
-        let carried = found.iter().find(|(arg, _)| *arg == at).map(|(_, value)| value.clone());
+    let args = args.filter_map(|(at, ((name, ty), expr))| {
+        // A wire may carry a value as another type than the documented one.
+        let documented = |value: &Value| typed(value.clone(), *ty).unwrap_or_else(|| value.clone());
+        let carried = found
+            .iter()
+            .find(|(arg, _)| *arg == at)
+            .map(|(_, value)| documented(value));
         Some((name.clone(), carried.or_else(|| known.value(expr))?))
     });
     Told {

@@ -247,6 +247,9 @@ impl Client {
     }
 
     async fn subscribe(&mut self, cid: u64, msgid: u64) {
+        if self.session.is_none() {
+            self.server.metrics.bad_frame("call before login");
+        }
         self.tell(Message::Subscribe {
             socket: self.socket,
             cid,

@@ -4,6 +4,8 @@
 
 mod client;
 mod http;
+mod native;
+mod stage;
 
 use std::time::Duration;
 
@@ -13,6 +15,8 @@ use sigbridge::shell::{Running, start};
 
 pub use client::*;
 pub use http::*;
+pub use native::*;
+pub use stage::*;
 
 /// Nothing that a test waits for takes this long, unless it never comes.
 pub const PATIENCE: Duration = Duration::from_secs(10);
