@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::mapping::wire::Polls;
+use crate::mapping::wire::{ComesBack, Polls};
 
 use super::super::io::{CallRef, Effect, Event, Form, SocketId, TimerKey};
 use super::super::session::{Session, Step};
@@ -39,6 +39,11 @@ impl Session {
         self.polls_as(Polls::WhenTold)
     }
 
+    /// How the client goes on after a lost connection; one that takes events by their names knows its calls.
+    pub(in crate::bridge) fn comes_back(&self) -> ComesBack {
+        self.context.wire.comes_back
+    }
+
     fn polls_as(&self, polls: Polls) -> bool {
         self.context.wire.polls == polls
     }
@@ -52,7 +57,7 @@ impl Session {
             return;
         }
         if let Some(last) = last {
-            self.mailbox.fetched(last, step.now);
+            self.mailbox.fetched(last);
             // It does not ask for what did not fit.
             if let Some(version) = self.mailbox.last().filter(|version| *version > last) {
                 let socket = call.socket;

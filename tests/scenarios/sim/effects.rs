@@ -39,6 +39,8 @@ impl Bridge {
     }
 
     fn apply(&mut self, now: Time, id: u64, effect: Effect) {
+        let (sockets, speeches) = (&self.sockets, &self.speeches);
+        let speech = |socket: SocketId| &speeches[sockets.get(&socket).map_or(0, |socket| socket.profile)];
         let Some(seat) = self.seats.get_mut(&id) else { return };
         let channel = seat.session.channel_name();
         let context = LineContext {
@@ -50,7 +52,7 @@ impl Bridge {
             Effect::Rtm { request, call } => self.deeds.push(Deed::Rtm(seat.client, request, call)),
             Effect::RtmVia { request, channel, call } => self.ask_member(now, id, request, &channel, call),
             Effect::Answer { call, answer, .. } => {
-                let frames = self.speech.answer(call, &answer);
+                let frames = speech(call.socket).answer(call, &answer);
                 self.say(call.socket, frames);
             }
             Effect::Mailbox { call, ver_clear, lines } => {
@@ -59,23 +61,23 @@ impl Bridge {
                     ..context
                 };
                 let asked = Asked {
-                    function: &self.wire.function(call.function).name,
+                    function: &seat.wire.function(call.function).name,
                     id: call.id,
                 };
-                let frames = self.speech.mailbox(asked, ver_clear, &lines, context);
+                let frames = speech(call.socket).mailbox(asked, ver_clear, &lines, context);
                 self.say(call.socket, frames);
             }
             Effect::Notify { socket, form, event } => {
-                assert!(form != Form::Direct, "the web wire has no direct form");
-                let frames = self.speech.notify(form, &event, context);
+                assert!(form != Form::Direct, "no wire has a direct form");
+                let frames = speech(socket).notify(form, &event, context);
                 self.say(socket, frames);
             }
             Effect::Hint { socket, version } => {
-                let frames = self.speech.hint(version);
+                let frames = speech(socket).hint(version);
                 self.say(socket, frames);
             }
             Effect::Returned(call) => {
-                let frames = self.speech.returned(true);
+                let frames = speech(call.socket).returned(true);
                 self.say(call.socket, frames);
             }
             Effect::SetTimer { key, at } => {
