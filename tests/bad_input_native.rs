@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use sigbridge::config::Config;
 use sigbridge::shell::Running;
-use support::{Client, QUIET, RawNative, config, counter, deflated, eventually, packet, serve, with_header};
+use support::{Client, RawNative, config, counter, deflated, eventually, packet, serve, with_header};
 
 #[tokio::test]
 async fn lines_before_the_login() {
@@ -188,7 +188,7 @@ async fn a_client_that_does_not_read_slows_nobody() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     /// Whatever comes, plain or deflated or no packet at all, before the login or behind it.
     #[test]

@@ -127,10 +127,16 @@ impl Stage {
         };
         let client = LegacyClient::new(self.tables.clone(), wire.clone(), login);
         let connection = Connection::login_with(&url, client, self.zlib).await;
-        let person = Person {
+        let mut person = Person {
             connection: connection.unwrap_or_else(|error| panic!("{at}: {error}")),
             events: VecDeque::new(),
         };
+        if family == "web" {
+            // The later builds say so; the earlier ones are told no uids in calls. An answer says that it was heard.
+            person.connection.frame(r#"["set_flag",{"binary":1}]"#.into());
+            let id = person.connection.invoke("voip_invite_ack", Vec::new());
+            person.answer(id.expect("a call")).await.expect("an answer");
+        }
         self.people.insert(who.into(), person);
     }
 
