@@ -188,3 +188,25 @@ async fn a_client_that_does_not_read_slows_nobody() {
     // What was on its way arrives, and then the end.
     while let Got::Frame(_) = slow.next().await {}
 }
+
+#[tokio::test]
+async fn messages_wait_in_a_file_while_no_process_runs() {
+    let folder = std::env::temp_dir().join(format!("sigbridge-restart-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let mut config = config();
+    config.mailbox.file = Some(folder.join("mailbox.jsonl"));
+    let running = serve(config.clone()).await;
+    let alice = Client::login(running.http, "alice").await;
+    drop(alice);
+    let mut bob = Client::login(running.http, "bob").await;
+    tell(&mut bob, "alice", "before the restart").await;
+    running.server.stop(PATIENCE).await;
+    let running = serve(config.clone()).await;
+    let mut alice = Client::login(running.http, "alice").await;
+    let (_, lines) = alice.poll(0).await;
+    let texts: Vec<&str> = lines.iter().map(|line| text(&line.1)).collect();
+    assert_eq!(texts, ["before the restart"]);
+    alice.poll(1).await;
+    running.server.stop(PATIENCE).await;
+    assert!(!folder.join("mailbox.jsonl").exists(), "nothing waits any more");
+}

@@ -1,4 +1,7 @@
 //! Events on their way to the client, in the form that its family takes them.
+//!
+//! Clients of the documented API get each event by its name; how it would travel on a wire of lines still says what of
+//! it holds for a client that is away (it is kept), or back and not in its channel again (it is not told).
 
 use crate::mapping::wire::{ComesBack, Via};
 
@@ -9,19 +12,22 @@ use super::session::{Session, Step};
 impl Session {
     /// Sends an event, keeps it for a client that will be back, or drops it for one that has no use for it.
     pub(super) fn deliver(&mut self, event: Event, step: &mut Step<'_>) {
-        let Some(wire) = self.context.wire.clone() else {
-            return self.notify(Form::Direct, event, step);
-        };
+        let wire = self.context.wire.clone();
         let Some(form) = wire.events.get(event.sig).and_then(Option::as_ref) else {
             return;
         };
         match form.via {
+            Via::Mailbox if wire.documented && self.socket.is_some() => self.notify(Form::Direct, event, step),
+            Via::Mailbox if wire.documented && form.volatile => {}
             Via::Mailbox => self.post(event, form.volatile, step),
             Via::Channel => {
                 let kept = self.comes_back() == ComesBack::ByLine;
                 let Some(channel) = self.channel.as_mut().filter(|c| !c.muted) else {
                     return;
                 };
+                if wire.documented {
+                    return self.notify(Form::Direct, event, step);
+                }
                 channel.msgid += 1;
                 if kept {
                     channel.ring.push(channel.msgid, event.clone());
@@ -35,8 +41,27 @@ impl Session {
                 };
                 self.notify(form, event, step);
             }
+            Via::Control | Via::Client if wire.documented => self.notify(Form::Direct, event, step),
             Via::Control => self.notify(Form::Control, event, step),
             Via::Client => {}
+        }
+    }
+
+    /// Sends an event of an answer: what a client has asked for it is told, whatever is held back from it.
+    pub(super) fn deliver_part(&mut self, event: Event, step: &mut Step<'_>) {
+        if self.context.wire.documented {
+            self.notify(Form::Direct, event, step);
+        } else {
+            self.deliver(event, step);
+        }
+    }
+
+    /// Tells a client of the documented API what was kept for it; others ask for it.
+    pub(super) fn deliver_waiting(&mut self, step: &mut Step<'_>) {
+        if self.context.wire.documented && self.socket.is_some() {
+            for (event, _) in self.mailbox.leave() {
+                self.notify(Form::Direct, event, step);
+            }
         }
     }
 

@@ -9,6 +9,9 @@ use super::emulate::calls::Role;
 use super::run::Run;
 use super::session::Session;
 
+/// The status of a session that is logged in.
+const LOGGED_IN: i64 = 2;
+
 impl Session {
     /// True when all of them hold for the run.
     pub(super) fn holds(&self, conds: &[Cond], run: &Run) -> bool {
@@ -60,6 +63,15 @@ impl Session {
         run.slots.get(slot)?.as_text().cloned()
     }
 
+    /// The documented number of the session's state (signaling-api 4.5).
+    fn status(&self) -> i64 {
+        match (self.logged_in, self.reconnecting || !self.upstream) {
+            (true, true) => 3,
+            (true, false) => LOGGED_IN,
+            (false, _) => i64::from(self.socket.is_some()),
+        }
+    }
+
     /// A field of the state, as tables name it.
     pub(super) fn state(&self, field: StateField) -> Value {
         match field {
@@ -67,6 +79,8 @@ impl Session {
             StateField::Line => self.line.clone().into(),
             StateField::Channel => self.channel.as_ref().map_or(Value::Null, |c| c.name.clone().into()),
             StateField::Cid => Value::Int(self.cids),
+            StateField::Status => Value::Int(self.status()),
+            StateField::Online => Value::Int(i64::from(self.status() == LOGGED_IN)),
             StateField::MemberCount => Value::Int(
                 self.channel
                     .as_ref()

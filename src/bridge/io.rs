@@ -52,8 +52,8 @@ pub trait Names: Send + Sync {
 pub struct SessionContext {
     /// The tables.
     pub tables: Arc<Tables>,
-    /// The wire of the client's family; none for clients that take events by their documented names.
-    pub wire: Option<Arc<Wire>>,
+    /// The wire of the client's family.
+    pub wire: Arc<Wire>,
     /// Names in both directions.
     pub names: Arc<dyn Names>,
     /// RTM keeps messages for offline users by itself.
@@ -153,6 +153,8 @@ pub enum Input {
         call: CallRef,
         /// The row.
         row: RowId,
+        /// Those of its arguments that are right.
+        args: Vec<Value>,
         /// Why not.
         reason: Text,
     },

@@ -254,7 +254,7 @@ impl Session {
         });
         for event in events {
             if !self.made_by_client(call, event.sig) {
-                self.deliver(event, step);
+                self.deliver_part(event, step);
             }
         }
         self.after_answer(call, refused, step);
@@ -286,10 +286,9 @@ impl Session {
     /// Events of an answer that the client makes by itself.
     fn made_by_client(&self, call: CallRef, event: usize) -> bool {
         use crate::mapping::wire::Target;
-        let Some(wire) = &self.context.wire else { return false };
-        match &wire.function(call.function).target {
+        match &self.context.wire.function(call.function).target {
             Target::Row(row) => row.made_by_client.contains(&event),
-            Target::Local(_) => false,
+            Target::Local(_) | Target::Invoke(_) => false,
         }
     }
 

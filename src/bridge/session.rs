@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use crate::mapping::row::Status;
 use crate::mapping::wire::{ComesBack, Target};
 use crate::rtm::RtmCall;
 use crate::rtm::{ChannelId, EventKind};
@@ -101,8 +102,13 @@ impl Session {
             Input::Attached { call, how, line } => self.attached(call, how, line, step),
             Input::Subscribed { socket, cid, msgid } => self.subscribed(socket, cid, msgid, step),
             Input::Call { call, row, args } => self.called(call, row, args, step),
-            Input::Refused { call, row, reason } => {
-                let run = self.run_for(call, row, Vec::new());
+            Input::Refused {
+                call,
+                row,
+                args,
+                reason,
+            } => {
+                let run = self.run_for(call, row, args);
                 self.refuse(run, &reason, step);
             }
             Input::Poll { call, ver_clear, max } => self.polled(call, ver_clear, max, step),
@@ -136,6 +142,11 @@ impl Session {
         self.mailbox.len() + self.outbox.len()
     }
 
+    /// The session is cut off: the lines that nobody has acknowledged, with when they came.
+    pub fn leave_lines(&mut self) -> Vec<(Event, Time)> {
+        self.mailbox.leave()
+    }
+
     /// The name of the channel that the session is in.
     pub fn channel_name(&self) -> Option<Text> {
         self.channel.as_ref().map(|channel| channel.name.clone())
@@ -156,7 +167,7 @@ impl Session {
 
     /// The name of the client's family, for the numbers of failures.
     pub(super) fn family(&self) -> &str {
-        self.context.wire.as_ref().map_or("api", |wire| &wire.family)
+        &self.context.wire.family
     }
 
     fn admitted(
@@ -199,17 +210,12 @@ impl Session {
             }
             if !refused {
                 self.announce(step);
+                self.deliver_waiting(step);
             }
             for twin in std::mem::take(&mut self.twins) {
                 self.welcome(twin, step);
             }
-        } else if !refused
-            && self
-                .context
-                .wire
-                .as_ref()
-                .is_some_and(|wire| wire.function(call.function).ends)
-        {
+        } else if !refused && self.ends(call) {
             self.end(step);
         }
     }
@@ -258,17 +264,29 @@ impl Session {
     }
 
     fn login_row(&self) -> Option<usize> {
-        match &self.context.wire {
-            Some(wire) => match &wire.login.target {
-                Target::Row(row) => Some(row.row),
-                Target::Local(_) => None,
-            },
-            None => self.context.tables.row_named("login.login"),
+        match &self.context.wire.login.target {
+            Target::Row(row) => Some(row.row),
+            Target::Local(_) | Target::Invoke(_) => None,
         }
     }
 
+    /// A call after which the session is over.
+    fn ends(&self, call: CallRef) -> bool {
+        self.context.wire.function(call.function).ends
+    }
+
     fn called(&mut self, call: CallRef, row: usize, args: Vec<Value>, step: &mut Step<'_>) {
-        let run = self.run_for(call, row, args);
+        let mut run = self.run_for(call, row, args);
+        if self.context.tables.rows[row].status == Status::ClientSide {
+            return self.start(run, step);
+        }
+        if !self.logged_in {
+            return self.refuse(run, "not login", step);
+        }
+        if self.ends(call) && !self.upstream {
+            // Whoever goes is let go.
+            return self.answer(&mut run, step);
+        }
         if !self.upstream {
             return self.refuse(run, "failed", step);
         }
@@ -303,11 +321,27 @@ impl Session {
 
     fn upstream_changed(&mut self, up: bool, step: &mut Step<'_>) {
         self.upstream = up;
-        if !up {
+        if up {
+            self.link_changed("recovered", step);
+        } else {
             step.out.push(Effect::SetTimer {
                 key: TimerKey::Grace,
                 at: step.now + self.context.limits.grace,
             });
+            self.link_changed("reconnecting", step);
+        }
+    }
+
+    /// The way to RTM is lost, or back: a client that can be told is told, once.
+    fn link_changed(&mut self, outcome: &str, step: &mut Step<'_>) {
+        let lost = outcome == "reconnecting";
+        if !self.logged_in || self.reconnecting == lost {
+            return;
+        }
+        self.reconnecting = lost;
+        if let Some(row) = self.context.tables.row_on(EventKind::ConnectionStateChanged) {
+            let mut run = self.new_run(row, Vec::new());
+            self.fire_named(&mut run, outcome, step);
         }
     }
 
@@ -322,7 +356,7 @@ impl Session {
 
     /// What an earlier session left comes before what is new; what was for that login only does not come.
     fn kept(&mut self, lines: Vec<(Event, Time)>, step: &mut Step<'_>) {
-        let Some(wire) = self.context.wire.clone() else { return };
+        let wire = self.context.wire.clone();
         let before = self.mailbox.len();
         for (event, at) in lines {
             let volatile = wire
@@ -344,6 +378,9 @@ impl Session {
         // Versions are known: the client has polled already, or only polls when it is told.
         if let (true, Some(socket), Some(version)) = (self.mailbox.len() > before, self.socket, self.mailbox.last()) {
             step.out.push(Effect::Hint { socket, version });
+        }
+        if self.logged_in {
+            self.deliver_waiting(step);
         }
     }
 

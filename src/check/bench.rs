@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::bridge::{Effect, Input, Names, Session, SessionContext, SessionLimits, SocketId, TimerKey};
+use crate::bridge::{Effect, Input, LOGIN, Names, Session, SessionContext, SessionLimits, SocketId, TimerKey};
 use crate::diag::Diag;
 use crate::ident::texts;
 use crate::mapping::node::Node;
@@ -53,7 +53,7 @@ impl Bench {
         };
         let context = SessionContext {
             tables: tables.clone(),
-            wire: None,
+            wire: tables.documented(),
             names: Arc::new(ExampleNames { own: account.clone() }),
             offline_messages: offers("offline-messages"),
             can: Arc::new(can),
@@ -149,6 +149,9 @@ impl Bench {
         self.effects.pop_front()
     }
 }
+
+/// Calls of examples go to their rows, by no function of a wire.
+pub(super) const NO_FUNCTION: usize = LOGIN - 1;
 
 /// The socket of examples.
 pub(super) const SOCKET: SocketId = SocketId(1);

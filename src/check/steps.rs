@@ -8,7 +8,7 @@ use crate::mapping::row::RowKind;
 use crate::rtm::{CallKind, EventKind, RtmError};
 use crate::value::Value;
 
-use super::bench::{Bench, SOCKET};
+use super::bench::{Bench, NO_FUNCTION, SOCKET};
 
 /// What a step is, by the key that it has, and the other keys that it may have.
 const STEPS: &[(&str, &[&str])] = &[
@@ -107,7 +107,7 @@ impl Bench {
         let call = CallRef {
             socket: SOCKET,
             id: self.next_call,
-            function: 0,
+            function: NO_FUNCTION,
         };
         if &*row_ref.id == "login.login" {
             self.session.assume_logged_out();
@@ -156,11 +156,12 @@ impl Bench {
         let call = CallRef {
             socket: SOCKET,
             id: self.next_call,
-            function: 0,
+            function: NO_FUNCTION,
         };
         self.feed(Input::Refused {
             call,
             row: self.row,
+            args: Vec::new(),
             reason: text.clone(),
         });
         Ok(())

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::client::{Connection, ConnectionError, LegacyClient, Line, Login, Output, TCP_SCHEME, transport};
 use crate::mapping::profile::Transport;
+use crate::mapping::wire::Wire;
 use crate::mapping::{Tables, compile, from_dir};
 use crate::value::Text;
 
@@ -107,8 +108,9 @@ fn usage(error: impl Into<String>, hint: Option<String>) -> Failure {
 
 fn start(args: &CallArgs) -> Result<(), Failure> {
     let tables = Arc::new(tables(args)?);
-    let Some(wire) = tables.wire(&args.family).cloned() else {
-        let known: Vec<&str> = tables.wires.iter().map(|wire| &*wire.family).collect();
+    let frames = |wire: &&Arc<Wire>| !wire.documented;
+    let Some(wire) = tables.wire(&args.family).filter(frames).cloned() else {
+        let known: Vec<&str> = tables.wires.iter().filter(frames).map(|wire| &*wire.family).collect();
         let hint = format!("families: {}", known.join(", "));
         return Err(usage(
             format!("there is no wire of the family `{}`", args.family),

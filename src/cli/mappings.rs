@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 
 use crate::mapping::Tables;
 use crate::mapping::pages::{Resolved, real_names, resolve};
+use crate::openrpc::document;
 
 use super::Exit;
 use super::check::load_tables;
@@ -31,14 +32,24 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         mappings: Option<PathBuf>,
     },
+    /// Print the documented API as an OpenRPC document
+    Openrpc {
+        /// Tables to use instead of the built-in ones
+        #[arg(long, value_name = "DIR")]
+        mappings: Option<PathBuf>,
+    },
 }
 
-/// Prints the table.
+/// Prints what is asked for.
 pub fn run(args: &MappingsArgs) -> Exit {
-    let Command::Table { platform, mappings } = &args.command;
+    let (Command::Table { mappings, .. } | Command::Openrpc { mappings }) = &args.command;
     let tables = match load_tables(mappings.as_ref()) {
         Ok(tables) => tables,
         Err(exit) => return exit,
+    };
+    let Command::Table { platform, .. } = &args.command else {
+        print(&document(&tables));
+        return Exit::Ok;
     };
     let resolved = resolve(&tables);
     if let Some(platform) = platform
@@ -56,9 +67,13 @@ pub fn run(args: &MappingsArgs) -> Exit {
     let wanted = resolved
         .iter()
         .filter(|found| platform.as_ref().is_none_or(|p| found.pair.platform == p));
-    // A closed pipe is the reader's choice.
-    let _ = std::io::stdout().write_all(table(&tables, wanted, platform.is_none()).as_bytes());
+    print(&table(&tables, wanted, platform.is_none()));
     Exit::Ok
+}
+
+/// A closed pipe is the reader's choice.
+fn print(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 fn table<'r>(tables: &Tables, resolved: impl Iterator<Item = &'r Resolved>, all: bool) -> String {

@@ -6,6 +6,7 @@ mod dev_cert;
 mod exit;
 mod explain;
 mod mappings;
+mod replay;
 mod serve;
 
 use std::io::IsTerminal;
@@ -39,6 +40,8 @@ enum Command {
     Mappings(mappings::MappingsArgs),
     /// Check the config and the mapping tables: every row, every example
     Check(check::CheckArgs),
+    /// Play traces again and compare every output
+    Replay(replay::ReplayArgs),
     /// Make a private CA and a certificate for the names that legacy clients connect to
     DevCert(dev_cert::DevCertArgs),
 }
@@ -62,6 +65,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Mappings(args) => mappings::run(&args).into(),
         Command::Check(args) => check::run(&args).into(),
+        Command::Replay(args) => replay::run(&args).into(),
         Command::DevCert(args) => dev_cert::run(&args).into(),
     }
 }

@@ -64,8 +64,10 @@ pub(super) fn of_connection(tables: &Tables, outcome: &str, known: &Known) -> Op
 
 fn of_emission(tables: &Tables, call: &RowCall, emission: &Emission, reply: &Value, known: &Known) -> Vec<Told> {
     let mut found: Vec<(usize, Value)> = Vec::new();
-    if let Some((_, arg)) = call.whole.filter(|(event, _)| *event == emission.event) {
-        found.push((arg, Value::text(reply.to_json())));
+    if let Some(Fold::Arg { event, arg, .. }) = &call.whole
+        && *event == emission.event
+    {
+        found.push((*arg, Value::text(reply.to_json())));
     }
     for (member, fold) in &call.reply {
         let Some(value) = reply.get(member) else { continue };

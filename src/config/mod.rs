@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +45,8 @@ pub struct Config {
     pub invite: Invite,
     /// `[mailbox]`
     pub mailbox: Mailbox,
+    /// `[record]`
+    pub record: RecordConfig,
     /// `[limits]`
     pub limits: Limits,
     /// `[policy]`
@@ -188,6 +191,9 @@ pub struct Mailbox {
     pub limit: usize,
     /// `ttl`: how old a message may be when its client logs in again. Default `"1h"`.
     pub ttl: Duration,
+    /// `file`: path of the file in which messages wait while the sidecar does not run, relative to the config file.
+    /// Default: none, they are lost with the process.
+    pub file: Option<PathBuf>,
 }
 
 impl Default for Mailbox {
@@ -195,6 +201,7 @@ impl Default for Mailbox {
         Self {
             limit: 200,
             ttl: Duration::from_secs(3600),
+            file: None,
         }
     }
 }
@@ -292,6 +299,31 @@ impl Default for Embedded {
         Self {
             rate_scale: 1,
             offline_messages: false,
+        }
+    }
+}
+
+/// `[record]`: traces of sessions (docs/trace.md).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordConfig {
+    /// `folder`: where traces go, relative to the config file. Sessions are recorded from the start on when it is given.
+    /// Default: none.
+    pub folder: Option<PathBuf>,
+    /// `file_size`: megabytes after which new sessions go to a new file. Default `64`.
+    pub file_size: u64,
+    /// `file_time`: the time after which they do. Default `"1h"`.
+    pub file_time: Duration,
+    /// `files`: finished files that are kept; the oldest are removed. Default `100`.
+    pub files: usize,
+}
+
+impl Default for RecordConfig {
+    fn default() -> Self {
+        Self {
+            folder: None,
+            file_size: 64,
+            file_time: Duration::from_secs(3600),
+            files: 100,
         }
     }
 }

@@ -1,10 +1,13 @@
 //! The frame that is to be explained (signaling-wire 2.1).
 
 use crate::diag::suggest;
-use crate::mapping::wire::{Function, Wire};
+use crate::mapping::Tables;
+use crate::mapping::wire::{Function, RowCall, Target, Wire};
 use crate::value::{Text, Value};
 
 const EXAMPLE: &str = r#"["call2",["function",1,{"line":"…"}]] or ["login",{"account":"…"}]"#;
+
+const REQUEST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"…","params":{…}}"#;
 
 /// A frame that asks for something.
 pub(super) struct Frame<'w> {
@@ -20,6 +23,14 @@ pub enum ExplainError {
     /// Not JSON at all.
     #[error("not JSON: {0}")]
     NotJson(String),
+    /// JSON-RPC of another form.
+    #[error("not a request: expected {expected}, got {got}")]
+    NotARequest {
+        /// What stands in this place.
+        expected: &'static str,
+        /// What is there instead.
+        got: String,
+    },
     /// JSON of another form.
     #[error("not a frame: expected {expected}, got {got}")]
     NotAFrame {
@@ -49,6 +60,7 @@ impl ExplainError {
     /// What to do about it.
     pub fn hint(&self) -> String {
         match self {
+            Self::NotARequest { .. } => format!("write {REQUEST}"),
             Self::NotJson(_) | Self::NotAFrame { .. } | Self::NoRow(_) => format!("write {EXAMPLE}"),
             Self::NoFunction { close: Some(close), .. } => format!("did you mean `{close}`?"),
             Self::NoFunction { known, .. } => format!("functions of this wire: {}", known.join(", ")),
@@ -58,8 +70,11 @@ impl ExplainError {
 
 impl<'w> Frame<'w> {
     /// Reads a frame and finds its function.
-    pub fn read(text: &str, wire: &'w Wire) -> Result<Self, ExplainError> {
+    pub fn read(text: &str, tables: &Tables, wire: &'w Wire) -> Result<Self, ExplainError> {
         let frame = Value::from_json(text).map_err(|e| ExplainError::NotJson(e.to_string()))?;
+        if wire.documented {
+            return Self::request(&frame, tables, wire);
+        }
         let Some([name, arg]) = frame.as_list() else {
             return Err(not(r#"["name",argument]"#, &frame));
         };
@@ -77,25 +92,56 @@ impl<'w> Frame<'w> {
         }
     }
 
+    /// A request of JSON-RPC.
+    fn request(frame: &Value, tables: &Tables, wire: &'w Wire) -> Result<Self, ExplainError> {
+        let no = |expected, got: &Value| ExplainError::NotARequest {
+            expected,
+            got: got.to_json(),
+        };
+        let Some(method) = frame.get("method").and_then(Value::as_text) else {
+            return Err(no("an object with a method", frame));
+        };
+        let Some((_, function)) = wire.find(method, &Value::Null) else {
+            return Err(no_function(wire, method));
+        };
+        let args = match (frame.get("params"), &function.target) {
+            (Some(params @ Value::Map(_)), _) => params.clone(),
+            (None | Some(Value::Null), _) => Value::Map(Vec::new()),
+            (Some(Value::List(values)), Target::Row(RowCall { sig, .. })) => {
+                let names = tables.signatures[*sig].args.iter().map(|(name, _)| name.clone());
+                Value::Map(names.zip(values.iter().cloned()).collect())
+            }
+            (Some(other), _) => return Err(no("params (a list or an object)", other)),
+        };
+        let is_login =
+            matches!((&function.target, &wire.login.target), (Target::Row(a), Target::Row(b)) if a.row == b.row);
+        let id = frame.get("id").and_then(Value::as_int).filter(|_| !is_login);
+        Ok(Self { function, id, args })
+    }
+
     fn call(arg: &Value, wire: &'w Wire) -> Result<Self, ExplainError> {
         let Some([Value::Text(name), Value::Int(id), args]) = arg.as_list() else {
             return Err(not(r#"["function",number,{…}]"#, arg));
         };
         let args = object(args)?;
         let Some((_, function)) = wire.find(name, &args) else {
-            let known: Vec<Text> = wire.functions.iter().map(|f| f.name.clone()).collect();
-            return Err(ExplainError::NoFunction {
-                family: wire.family.clone(),
-                name: name.clone(),
-                close: suggest(name, known.iter().map(|k| &**k)).map(Into::into),
-                known,
-            });
+            return Err(no_function(wire, name));
         };
         Ok(Self {
             function,
             id: Some(*id),
             args,
         })
+    }
+}
+
+fn no_function(wire: &Wire, name: &Text) -> ExplainError {
+    let known: Vec<Text> = wire.functions.iter().map(|f| f.name.clone()).collect();
+    ExplainError::NoFunction {
+        family: wire.family.clone(),
+        name: name.clone(),
+        close: suggest(name, known.iter().map(|k| &**k)).map(Into::into),
+        known,
     }
 }
 

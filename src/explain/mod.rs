@@ -30,11 +30,12 @@ use view::Constant;
 /// # Errors
 /// What the frame should have been.
 pub fn explain(tables: &Tables, wire: &Wire, frame: &str, vid: Option<AppId>) -> Result<Explanation, ExplainError> {
-    let frame = Frame::read(frame, wire)?;
+    let frame = Frame::read(frame, tables, wire)?;
     let Frame { function, args, .. } = &frame;
     let (row, local) = match &function.target {
         Target::Row(call) => (Some(row::explain(tables, wire, call, &frame, vid)), None),
         Target::Local(local) => (None, Some(local_text(*local))),
+        Target::Invoke(_) => (None, Some("runs the function that is named")),
     };
     let constants = function.constants.iter().map(|(name, value)| Constant {
         name: name.clone(),
@@ -47,7 +48,7 @@ pub fn explain(tables: &Tables, wire: &Wire, frame: &str, vid: Option<AppId>) ->
         id: frame.id,
         constants: constants.collect(),
         unread: unread(&frame),
-        refusal_form: form(function),
+        refusal_form: form(wire, function),
         ends: function.ends,
         local,
         row,
@@ -59,7 +60,7 @@ fn unread(frame: &Frame<'_>) -> Vec<Text> {
     let function = frame.function;
     let reads = |name: &Text| match &function.target {
         Target::Row(call) => call.args.iter().any(|arg| arg.wire.as_ref() == Some(name)),
-        Target::Local(_) => false,
+        Target::Local(_) | Target::Invoke(_) => false,
     };
     let constant = |name: &Text| function.constants.iter().any(|(known, _)| known == name);
     let names = frame.args.as_map().unwrap_or_default().iter().map(|(name, _)| name);
@@ -69,8 +70,11 @@ fn unread(frame: &Frame<'_>) -> Vec<Text> {
         .collect()
 }
 
-fn form(function: &Function) -> &'static str {
+fn form(wire: &Wire, function: &Function) -> &'static str {
     use crate::mapping::wire::FailureForm;
+    if wire.documented {
+        return "the text is the error's message, and the number its code";
+    }
     match function.failure {
         FailureForm::Own => "the text is in err, and in the JSON's reason",
         FailureForm::Invoked => "err is empty, the text is in the JSON's data.result and reason",

@@ -104,6 +104,9 @@ fn event(context: &Context<'_>, row: &Row, emission: &Emission, known: &Known) -
 
 /// How the family hears of an event.
 fn told(context: &Context<'_>, emission: &Emission) -> String {
+    if context.wire.documented {
+        return "a notification of that name".into();
+    }
     let made = context.call.made_by_client.contains(&emission.event);
     let form: Option<&WireEvent> = context.wire.events.get(emission.event).and_then(Option::as_ref);
     let line = |form: &WireEvent| match form.via {

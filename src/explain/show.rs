@@ -109,6 +109,8 @@ fn state(field: StateField) -> &'static str {
         StateField::Channel => "$state.channel",
         StateField::Cid => "$state.cid",
         StateField::MemberCount => "$state.memberCount",
+        StateField::Status => "$state.status",
+        StateField::Online => "$state.online",
     }
 }
 

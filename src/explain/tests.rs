@@ -3,6 +3,39 @@ use crate::mapping::Tables;
 
 use super::{ExplainError, Explanation, explain};
 
+fn requested(request: &str) -> Result<Explanation, ExplainError> {
+    let tables = Tables::built_in().unwrap_or_else(|diags| panic!("{}", diags.render(false)));
+    explain(&tables, &tables.documented(), request, None)
+}
+
+#[test]
+fn a_request_of_the_documented_api_by_position() {
+    let request = r#"{"jsonrpc":"2.0","id":7,"method":"getUserAttr","params":["bob","mood"]}"#;
+    let text = requested(request).expect("a request").to_string();
+    for expected in [
+        "getUserAttr of the api wire, call 7",
+        "account <- account = \"bob\"",
+        "name <- name = \"mood\"",
+        "event onUserAttrResult (a notification of that name)",
+        "the text is the error's message, and the number its code",
+    ] {
+        assert!(text.contains(expected), "{expected} is not in {text}");
+    }
+    for (request, error) in [
+        ("[]", "not a request: expected an object with a method, got []"),
+        (
+            r#"{"method":"getUserAttr","params":1}"#,
+            "not a request: expected params (a list or an object), got 1",
+        ),
+        (
+            r#"{"method":"x"}"#,
+            "the api wire has no function `x`; clients get `unknown func x`",
+        ),
+    ] {
+        assert_eq!(requested(request).expect_err(request).to_string(), error);
+    }
+}
+
 fn explained(frame: &str, vid: Option<&str>) -> Result<Explanation, ExplainError> {
     let tables = Tables::built_in().expect("the built-in tables");
     let wire = tables.wire("web").expect("the web wire");

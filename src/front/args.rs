@@ -3,7 +3,7 @@
 use crate::ident::{Account, ChannelName};
 use crate::mapping::lets::typed;
 use crate::mapping::ty::SigType;
-use crate::mapping::wire::{RowCall, WirePart};
+use crate::mapping::wire::{RowCall, WireArg, WirePart};
 use crate::value::{Text, Value};
 
 /// Largest text argument, bytes: messages and `extra` (signaling-api 5.1).
@@ -38,6 +38,15 @@ pub fn read_args(call: &RowCall, args: &Value) -> Result<Vec<Value>, &'static st
         });
     }
     Ok(values)
+}
+
+/// Those arguments of a refused call that are right, in the order of the row: what is told of its failure names them.
+pub fn readable_args(call: &RowCall, args: &Value) -> Vec<Value> {
+    let read_one = |arg: &WireArg| {
+        let value = args.get(arg.wire.as_ref()?).cloned()?;
+        read(arg.ty, part(&arg.part, value)).ok()
+    };
+    call.args.iter().map(|arg| read_one(arg).unwrap_or_default()).collect()
 }
 
 /// The part of a wire argument that a row's argument is.

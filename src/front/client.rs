@@ -5,22 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::bridge::{Admission, Attach, CallRef, Effect, Input, LOGIN, Session, SocketId};
 use crate::ident::{Account, AppId};
 use crate::mapping::profile::{Profile, Transport};
-use crate::mapping::wire::{FailureForm, Function, Local, Polls, RowCall, Target, Wire};
-use crate::shell::{
-    Asked, LineContext, Login, Message, Newcomer, Out, Server, SessionHandle, SocketHandle, Speech, verdict,
-};
+use crate::mapping::wire::{Polls, RowCall, Target, Wire};
+use crate::shell::{Login, Message, Newcomer, Out, Said, Server, SessionHandle, SocketHandle, Speech, verdict};
 use crate::time::Time;
 use crate::value::{Text, Value};
 
 use super::args::read_args;
-use super::frame::ClientFrame;
-
-/// Most lines that one poll fetches.
-const MAX_LINES: i64 = 100;
+use super::frame::{ClientFrame, login_text};
+use super::reading::{Caller, Meaning, Reading};
 
 /// Where and when a connection came in.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +43,10 @@ pub struct Client {
     line: u64,
     /// It has sent a login frame.
     logged_in: bool,
+    /// The language of this connection alone, when its transport has such.
+    own: Option<Arc<dyn Speech>>,
+    /// The text of the frame that is being served.
+    heard: Option<Utf8Bytes>,
 }
 
 impl Client {
@@ -53,6 +54,7 @@ impl Client {
     pub fn new(
         server: Arc<Server>,
         transport: Transport,
+        own: Option<Arc<dyn Speech>>,
         handle: impl FnOnce(Arc<dyn Speech>) -> SocketHandle,
         accepted: Accepted,
     ) -> Option<Self> {
@@ -60,7 +62,7 @@ impl Client {
         let fallback = |p: &Arc<Profile>| p.transport == transport && p.tell.is_empty();
         let profile = profiles.iter().position(fallback)?;
         let wire = server.tables.wire(&profiles[profile].family)?.clone();
-        let handle = handle(server.speeches[profile].clone());
+        let handle = handle(own.clone().unwrap_or_else(|| server.speeches[profile].clone()));
         Some(Self {
             socket: server.new_socket(),
             server,
@@ -72,6 +74,8 @@ impl Client {
             session: None,
             line: 0,
             logged_in: false,
+            own,
+            heard: None,
         })
     }
 
@@ -97,7 +101,7 @@ impl Client {
 
     /// Its language.
     pub fn speech(&self) -> &dyn Speech {
-        &*self.server.speeches[self.profile]
+        self.own.as_deref().unwrap_or(&*self.server.speeches[self.profile])
     }
 
     /// Its socket is closed: its session is told.
@@ -108,16 +112,18 @@ impl Client {
         }
     }
 
-    /// Takes a frame; a ping gives the value of its pong.
-    pub async fn frame(&mut self, frame: ClientFrame) -> Option<Value> {
+    /// Takes a frame, with its text where a session may be recorded; a ping gives the value of its pong.
+    pub async fn frame(&mut self, frame: ClientFrame, text: Option<Utf8Bytes>) -> Option<Value> {
+        self.heard = text;
         match frame {
             ClientFrame::Login(fields) => self.login(&fields).await,
             ClientFrame::LineLogin(line) => self.line_login(&line).await,
             ClientFrame::Subscribe { cid, msgid } => self.subscribe(cid, msgid).await,
             ClientFrame::Call { function, id, args } => self.call(&function, id, &args).await,
             ClientFrame::Ping(value) => {
+                self.heard = None;
                 if self.wire.polls == Polls::ThenWhenTold {
-                    self.tell(Message::Alive(self.socket)).await;
+                    self.tell(Message::Input(Box::new(Input::Alive(self.socket)))).await;
                 }
                 return Some(value);
             }
@@ -168,7 +174,10 @@ impl Client {
         } else {
             Duration::ZERO
         };
-        let create = || self.server.new_session(key.0.clone(), key.1.clone(), wire.clone());
+        let create = || {
+            let (vid, account) = key.clone();
+            self.server.new_session(vid, account, wire.clone(), self.profile())
+        };
         let (admission, session, line) = self.server.registry.admit(key.clone(), newcomer, twin_window, create);
         let (attached, name) = match admission {
             Admission::New => (None, "new"),
@@ -179,6 +188,7 @@ impl Client {
         self.server.metrics.login(name);
         self.session = Some((key, session));
         self.line = line;
+        self.forget_token(row, fields);
         self.enter(Login {
             call,
             line: self.server.line_key.issue(line).as_str().into(),
@@ -190,6 +200,18 @@ impl Client {
         .await;
     }
 
+    /// A recording has no tokens in it, whatever else it is to hold.
+    fn forget_token(&mut self, row: &RowCall, fields: &Value) {
+        let wire_name = |name: &str| row.args.iter().find(|arg| &*arg.name == name)?.wire.clone();
+        let token = wire_name("token");
+        let shown = |(name, value): &(Text, Value)| {
+            let is_token = Some(name) == token.as_ref();
+            (name.clone(), if is_token { "<token>".into() } else { value.clone() })
+        };
+        let fields = Value::Map(fields.as_map().unwrap_or_default().iter().map(shown).collect());
+        self.heard = self.heard.take().map(|_| login_text(self.transport, &fields).into());
+    }
+
     /// Its login gives its build away.
     fn recognise(&mut self, login: &Value) {
         let tables = &self.server.tables;
@@ -198,7 +220,10 @@ impl Client {
         if let Some((profile, wire)) = found.zip(wire.cloned()) {
             self.profile = profile;
             self.wire = wire;
-            self.handle.speech = self.server.speeches[profile].clone();
+            self.handle.speech = self
+                .own
+                .clone()
+                .unwrap_or_else(|| self.server.speeches[profile].clone());
         }
     }
 
@@ -250,12 +275,9 @@ impl Client {
         if self.session.is_none() {
             self.server.metrics.bad_frame("call before login");
         }
-        self.tell(Message::Subscribe {
-            socket: self.socket,
-            cid,
-            msgid,
-        })
-        .await;
+        let socket = self.socket;
+        self.tell(Message::Input(Box::new(Input::Subscribed { socket, cid, msgid })))
+            .await;
     }
 
     fn login_call(&self) -> CallRef {
@@ -266,27 +288,31 @@ impl Client {
         }
     }
 
-    async fn enter(&self, login: Login) {
+    async fn enter(&mut self, login: Login) {
         self.tell(Message::Login(Box::new(login))).await;
     }
 
     /// A refusal is the answer of a session that never begins, so it has the form that every login's answer has.
     fn refuse_login(&self, call: CallRef, reason: Text) {
-        let nobody = "nobody";
-        let Ok(vid) = AppId::new(nobody) else { return };
-        let mut session = Session::new(self.server.context(&vid, self.wire.clone()), nobody.into());
-        let mut effects = Vec::new();
-        let input = Input::Admitted {
+        self.ask_nobody(Input::Admitted {
             call,
             verdict: Err(reason),
             line: "".into(),
             args: Vec::new(),
-        };
+        });
+    }
+
+    /// What a session would say that has not begun.
+    fn ask_nobody(&self, input: Input) {
+        let nobody = "nobody";
+        let Ok(vid) = AppId::new(nobody) else { return };
+        let mut session = Session::new(self.server.context(&vid, self.wire.clone()), nobody.into());
+        let mut effects = Vec::new();
         session.step(self.server.clock.now(), input, &mut effects);
         for effect in effects {
             match effect {
-                Effect::Answer { answer, .. } => self.send(self.speech().answer(call, &answer)),
-                Effect::Close(_) => {
+                Effect::Answer { call, answer, .. } => self.send(self.speech().answer(call, &answer)),
+                Effect::End => {
                     let _ = self.handle.out.try_send(Out::Close);
                 }
                 _ => {}
@@ -295,86 +321,58 @@ impl Client {
     }
 
     async fn call(&mut self, name: &str, id: i64, args: &Value) {
-        let wire = self.wire.clone();
-        let asked = Asked { function: name, id };
-        let Some((position, function)) = wire.find(name, args).filter(|_| self.session.is_some()) else {
-            return self.refuse_call(asked);
-        };
-        let call = CallRef {
+        let Reading { meaning, bad } = self.read(name, id, args);
+        if let Some(bad) = bad {
+            self.server.metrics.bad_frame(bad);
+        }
+        match meaning {
+            Meaning::Input(input) => self.tell(Message::Input(Box::new(input))).await,
+            Meaning::Frames(frames) => {
+                if self.is_recorded() {
+                    self.say_heard(Said::Answered(frames.clone())).await;
+                }
+                self.send(frames);
+            }
+            Meaning::Nobody(input) => self.ask_nobody(input),
+        }
+    }
+
+    fn read(&self, name: &str, id: i64, args: &Value) -> Reading {
+        let knows = |line: &str| self.server.line_key.verify(line).ok() == Some(self.line);
+        let caller = Caller {
+            wire: &self.wire,
+            speech: self.speech(),
             socket: self.socket,
-            id,
-            function: position,
+            now: self.server.clock.now(),
+            knows: self.session.is_some().then_some(&knows),
         };
-        let line = args.get("line").and_then(Value::as_text);
-        let known = line.and_then(|line| self.server.line_key.verify(line).ok());
-        if known != Some(self.line) {
-            self.server.metrics.bad_frame("wrong line");
-            return self.refused(call, asked, function, "wrong line").await;
-        }
-        match &function.target {
-            Target::Row(row) => match read_args(row, args) {
-                Ok(args) => {
-                    self.tell(Message::Call {
-                        call,
-                        row: row.row,
-                        args,
-                    })
-                    .await
-                }
-                Err(reason) => {
-                    self.server.metrics.bad_frame(reason);
-                    self.refused(call, asked, function, reason).await;
-                }
-            },
-            Target::Local(Local::Ok) => self.send(self.speech().plain(asked, function.failure, Ok(()))),
-            Target::Local(Local::MailboxMsgid) => {
-                let context = LineContext {
-                    account: &"".into(),
-                    channel: None,
-                    now: self.server.clock.now(),
-                };
-                self.send(self.speech().mailbox(asked, 0, &[], context));
-            }
-            Target::Local(Local::Mailbox) => {
-                let int = |name: &str| args.get(name).and_then(Value::as_int);
-                let ver_clear = u64::try_from(int("ver_clear").unwrap_or(0)).unwrap_or(0);
-                let max = usize::try_from(int("max").unwrap_or(30).clamp(1, MAX_LINES)).unwrap_or(1);
-                self.tell(Message::Poll { call, ver_clear, max }).await;
-            }
-        }
-    }
-
-    /// A call before the login, or of no function that we know.
-    fn refuse_call(&self, asked: Asked<'_>) {
-        if self.session.is_none() {
-            self.server.metrics.bad_frame("call before login");
-            return self.send(self.speech().plain(asked, FailureForm::Own, Err("not login")));
-        }
-        self.server.metrics.bad_frame("unknown function");
-        // Invoked: any name can be, and the object form is what apps read their reason from.
-        let reason = format!("unknown func {}", asked.function);
-        self.send(self.speech().plain(asked, FailureForm::Invoked, Err(&reason)));
-    }
-
-    async fn refused(&self, call: CallRef, asked: Asked<'_>, function: &Function, reason: &str) {
-        match &function.target {
-            Target::Row(row) => {
-                self.tell(Message::Refused {
-                    call,
-                    row: row.row,
-                    reason: reason.into(),
-                })
-                .await
-            }
-            Target::Local(_) => self.send(self.speech().plain(asked, function.failure, Err(reason))),
-        }
+        caller.read(name, id, args)
     }
 
     /// Waits while the session's inbox is full: a client is read no faster than it can be served.
-    async fn tell(&self, message: Message) {
+    async fn tell(&mut self, message: Message) {
+        if self.is_recorded() && self.heard.is_some() {
+            return self.say_heard(Said::Message(Box::new(message))).await;
+        }
         if let Some((_, session)) = &self.session
             && session.inbox.send(message).await.is_err()
         {
+            self.handle.kill.cancel();
+        }
+    }
+
+    fn is_recorded(&self) -> bool {
+        self.session.as_ref().is_some_and(|(_, session)| session.recorded)
+    }
+
+    /// The same, with the frame that it comes from.
+    async fn say_heard(&mut self, meaning: Said) {
+        let (Some((_, session)), Some(frame)) = (&self.session, self.heard.take()) else {
+            return;
+        };
+        let socket = self.socket;
+        let said = Message::Said { socket, frame, meaning };
+        if session.inbox.send(said).await.is_err() {
             self.handle.kill.cancel();
         }
     }

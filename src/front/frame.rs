@@ -1,6 +1,9 @@
 //! What a client says, whatever its transport.
 
+use crate::mapping::profile::Transport;
 use crate::value::{Text, Value};
+
+use super::{tcp, web};
 
 /// A frame of a client.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,4 +34,22 @@ pub enum ClientFrame {
     SetFlag,
     /// A name that no documented client sends: ignored, counted.
     Unknown,
+}
+
+/// Reads a frame of a transport that keeps nothing for each connection.
+pub fn decode(transport: Transport, text: &str) -> Option<ClientFrame> {
+    match transport {
+        Transport::WebSocket => web::decode::decode(text).ok(),
+        Transport::Tcp => tcp::decode(text).ok().map(ClientFrame::from),
+        // Its connections number their requests.
+        Transport::Api => None,
+    }
+}
+
+/// A login as a transport has it.
+pub fn login_text(transport: Transport, fields: &Value) -> String {
+    match transport {
+        Transport::Tcp => format!("login {fields}"),
+        Transport::WebSocket | Transport::Api => format!("[\"login\",{fields}]"),
+    }
 }

@@ -19,12 +19,13 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
+use super::api::{self, ApiReader};
 use super::client::Accepted;
 use super::discovery::{getaddr, getaddr_1_4};
 use super::socket::run_socket;
 use super::tls::{self, Tls};
 use super::web::MAX_FRAME_BYTES;
-use super::web::pipe::{self, WebPipe};
+use super::web::pipe::{Sdk, WebPipe};
 use crate::mapping::profile::Transport;
 use crate::shell::Server;
 
@@ -163,13 +164,18 @@ fn respond(
             .max_write_buffer_size(16 * MAX_FRAME_BYTES)
             .max_message_size(Some(MAX_FRAME_BYTES))
             .max_frame_size(Some(MAX_FRAME_BYTES));
+        let is_api = request.uri().path() == api::PATH;
         return match hyper_tungstenite::upgrade(&mut request, Some(config)) {
             Ok((response, websocket)) => {
                 let server = server.clone();
                 server.clone().tasks.spawn(async move {
                     if let Ok(websocket) = websocket.await {
-                        let pipe = WebPipe::new(websocket, pipe::sdk);
-                        run_socket(server, Transport::WebSocket, pipe, accepted).await;
+                        if is_api {
+                            let pipe = WebPipe::new(websocket, ApiReader::new(server.clone()));
+                            run_socket(server, Transport::Api, pipe, accepted).await;
+                        } else {
+                            run_socket(server, Transport::WebSocket, WebPipe::new(websocket, Sdk), accepted).await;
+                        }
                     }
                     drop(permit);
                 });

@@ -59,7 +59,9 @@ impl Scope for LineScope<'_> {
         match field {
             StateField::Account => self.context.account.clone().into(),
             StateField::Channel => self.context.channel.cloned().map_or(Value::Null, Value::Text),
-            StateField::Line | StateField::Cid | StateField::MemberCount => Value::Null,
+            StateField::Line | StateField::Cid | StateField::MemberCount | StateField::Status | StateField::Online => {
+                Value::Null
+            }
         }
     }
 

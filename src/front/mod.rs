@@ -1,11 +1,13 @@
 //! The fronts: bytes on one side, calls and events on the other. What legacy clients see.
 
+pub mod api;
 pub mod args;
 mod client;
 pub mod discovery;
 mod frame;
 pub mod http;
 mod line;
+pub mod reading;
 mod reply;
 mod socket;
 mod speeches;
@@ -13,5 +15,5 @@ pub mod tcp;
 pub mod tls;
 pub mod web;
 
-pub use frame::ClientFrame;
+pub use frame::{ClientFrame, decode};
 pub use speeches::speeches;

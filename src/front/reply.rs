@@ -29,10 +29,8 @@ impl Reply {
         }
         let mut entries = vec![ok()];
         if let Target::Row(call) = &function.target {
-            if let Some((event, arg)) = call.whole {
-                let told = answer.events.iter().find(|told| told.sig == event);
-                let whole = told.and_then(|told| told.args.get(arg).cloned()).unwrap_or_default();
-                return Self::success(whole.into_text());
+            if let Some(fold) = &call.whole {
+                return Self::success(folded(fold, answer).into_text());
             }
             entries.extend(
                 call.reply
@@ -95,7 +93,8 @@ fn ok() -> (Text, Value) {
     ("result".into(), "ok".into())
 }
 
-fn folded(fold: &Fold, answer: &Answer) -> Value {
+/// A member of a reply.
+pub fn folded(fold: &Fold, answer: &Answer) -> Value {
     let of = |sig: usize| answer.events.iter().filter(move |event| event.sig == sig);
     match fold {
         Fold::Field(at) => answer.fields.get(*at).cloned().unwrap_or_default(),

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::mapping::profile::Transport;
-use crate::shell::{Out, Server, SocketHandle};
+use crate::shell::{Out, Server, SocketHandle, Speech};
 use crate::value::Value;
 
 use super::client::{Accepted, Client};
@@ -41,12 +41,23 @@ pub trait Pipe: Send {
 
     /// The client has logged in.
     fn logged_in(&mut self) {}
+
+    /// The language of this connection alone, when the transport keeps something for each.
+    fn speech(&self) -> Option<Arc<dyn Speech>> {
+        None
+    }
 }
 
 /// What comes in.
 pub enum Incoming {
     /// A frame.
     Frame(ClientFrame),
+    /// A frame, and what it was read from.
+    Text(ClientFrame, Utf8Bytes),
+    /// Several frames at once.
+    Frames(Vec<ClientFrame>),
+    /// An answer of the transport's own, and frames that need none.
+    AnswerAndFrames(String, Vec<ClientFrame>),
     /// A question that the transport itself answers.
     Answer(String),
     /// Something that the client may not send: it is counted, and the connection is closed.
@@ -95,7 +106,7 @@ pub async fn run_socket(server: Arc<Server>, transport: Transport, pipe: impl Pi
         speech,
     };
     let login_deadline = Instant::now() + server.config.session.login_timeout;
-    if let Some(client) = Client::new(server.clone(), transport, handle, accepted) {
+    if let Some(client) = Client::new(server.clone(), transport, pipe.speech(), handle, accepted) {
         let socket = Socket {
             pipe,
             outbound,
@@ -216,18 +227,12 @@ impl<P: Pipe> Socket<P> {
 
     async fn take(&mut self, server: &Server, incoming: Incoming) -> Next {
         match incoming {
-            Incoming::Frame(frame) => {
-                let had_logged_in = self.client.has_logged_in();
-                if let Some(pong) = self.client.frame(frame).await
-                    && self.pongs.len() < MAX_PONGS
-                {
-                    let at = Instant::now() + self.client.profile().pong_delay;
-                    self.pongs.push_back((at, pong));
-                }
-                if self.client.has_logged_in() && !had_logged_in {
-                    self.pipe.logged_in();
-                }
-                Next::Go
+            Incoming::Frame(frame) => self.take_frame(frame, None).await,
+            Incoming::Text(frame, text) => self.take_frame(frame, Some(text)).await,
+            Incoming::Frames(frames) => self.take_frames(frames).await,
+            Incoming::AnswerAndFrames(text, frames) => {
+                self.take_frames(frames).await;
+                self.write_texts(vec![text]).await
             }
             Incoming::Answer(text) => self.write_texts(vec![text]).await,
             Incoming::Bad(end) => {
@@ -247,6 +252,27 @@ impl<P: Pipe> Socket<P> {
             }
             Incoming::Gone => Next::Gone,
         }
+    }
+
+    async fn take_frames(&mut self, frames: Vec<ClientFrame>) -> Next {
+        for frame in frames {
+            self.take_frame(frame, None).await;
+        }
+        Next::Go
+    }
+
+    async fn take_frame(&mut self, frame: ClientFrame, text: Option<Utf8Bytes>) -> Next {
+        let had_logged_in = self.client.has_logged_in();
+        if let Some(pong) = self.client.frame(frame, text).await
+            && self.pongs.len() < MAX_PONGS
+        {
+            let at = Instant::now() + self.client.profile().pong_delay;
+            self.pongs.push_back((at, pong));
+        }
+        if self.client.has_logged_in() && !had_logged_in {
+            self.pipe.logged_in();
+        }
+        Next::Go
     }
 
     /// Clients that reconnect by themselves are just closed; the others have to be told (signaling-wire 3.1).

@@ -6,6 +6,7 @@ use crate::mapping::Tables;
 use crate::mapping::profile::{Profile, Transport};
 use crate::shell::Speech;
 
+use super::api::speech::ApiSpeech;
 use super::tcp::encode::NativeSpeech;
 use super::web::encode::WebSpeech;
 
@@ -15,7 +16,8 @@ pub fn speeches(tables: &Arc<Tables>) -> Option<Vec<Arc<dyn Speech>>> {
         let wire = tables.wire(&profile.family)?.clone();
         let speech: Arc<dyn Speech> = match profile.transport {
             Transport::Tcp => Arc::new(NativeSpeech::new(tables.clone(), wire, profile.clone())),
-            Transport::WebSocket | Transport::Api => Arc::new(WebSpeech::new(tables.clone(), wire, profile.clone())),
+            Transport::Api => Arc::new(ApiSpeech::new(tables.clone(), wire)),
+            Transport::WebSocket => Arc::new(WebSpeech::new(tables.clone(), wire, profile.clone())),
         };
         Some(speech)
     };

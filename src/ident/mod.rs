@@ -10,6 +10,6 @@ pub mod texts;
 pub mod token;
 pub mod uid;
 
-pub use account::{Account, AppId, BadAccount, ChannelName};
+pub use account::{Account, AppId, BadAccount, ChannelName, MAX_NAME_BYTES};
 pub use line::{BadLine, Line, LineKey};
 pub use token::{TokenError, TokenPolicy};

@@ -64,6 +64,10 @@ pub enum StateField {
     Cid,
     /// The joined channel's member count.
     MemberCount,
+    /// The documented number of the session's state: 0 not logged in, 1 logging in, 2 logged in, 3 reconnecting.
+    Status,
+    /// 1 when that number is 2, else 0.
+    Online,
 }
 
 /// Values that exist only while an outcome is built.

@@ -107,15 +107,37 @@ impl Tables {
         self.wires.iter().find(|wire| &*wire.family == family)
     }
 
+    /// The wire of the documented API, whose words examples speak; compiled tables have it.
+    pub fn documented(&self) -> Arc<Wire> {
+        let found = self.wires.iter().find(|wire| wire.documented);
+        found.cloned().unwrap_or_else(|| Arc::new(Wire::nothing()))
+    }
+
     /// The profile of a client, by how it came in and what its login says: its position.
     pub fn profile(&self, transport: Transport, login: &Value) -> Option<usize> {
         self.profiles.iter().position(|profile| profile.fits(transport, login))
+    }
+
+    /// An event and its arguments, written as words: its name, then the arguments in order.
+    pub fn told(&self, text: &str) -> Option<(SigId, Vec<Value>)> {
+        told(&self.signatures, text)
     }
 
     /// The name of a limitation code.
     pub fn code_name(&self, code: usize) -> &Text {
         &self.codes[code].name
     }
+}
+
+fn told(signatures: &[Signature], text: &str) -> Option<(SigId, Vec<Value>)> {
+    let mut words = text.split_whitespace();
+    let name = words.next()?;
+    let sig = signatures.iter().position(|signature| &*signature.name == name)?;
+    let args = signatures[sig].args.iter();
+    let values: Option<Vec<Value>> = args
+        .map(|(_, ty)| lets::typed(Value::text(words.next()?), *ty))
+        .collect();
+    Some((sig, values.filter(|_| words.next().is_none())?))
 }
 
 #[cfg(test)]

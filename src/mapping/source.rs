@@ -30,6 +30,7 @@ const FILES: &[(&str, &str)] = table_files![
     "presence.toml",
     "token.toml",
     "user-attr.toml",
+    "wire/api.toml",
     "wire/javasdk.toml",
     "wire/native.toml",
     "wire/profiles.toml",

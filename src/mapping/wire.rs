@@ -13,6 +13,9 @@ use super::ty::SigType;
 pub struct Wire {
     /// The family's name: `web`.
     pub family: Text,
+    /// Its functions and notifications are the documented calls and events, by their own names: there are no lines of
+    /// sessions, no mailbox and no forms; what the events' `via` says still holds for clients that are away.
+    pub documented: bool,
     /// When the client fetches its mailbox.
     pub polls: Polls,
     /// How the client goes on when its connection was lost.
@@ -28,6 +31,20 @@ pub struct Wire {
 }
 
 impl Wire {
+    /// A wire that carries nothing.
+    pub fn nothing() -> Self {
+        Self {
+            family: "".into(),
+            documented: true,
+            polls: Polls::AtLogin,
+            comes_back: ComesBack::ByLogin,
+            login: Function::nothing(),
+            functions: Vec::new(),
+            by_name: HashMap::new(),
+            events: Vec::new(),
+        }
+    }
+
     /// The function that a name and its arguments mean, with its position.
     pub fn find(&self, name: &str, args: &Value) -> Option<(usize, &Function)> {
         let is_meant = |function: &Function| function.when.iter().all(|(name, value)| args.get(name) == Some(value));
@@ -114,6 +131,20 @@ pub struct Function {
     pub ends: bool,
 }
 
+impl Function {
+    /// A function that does nothing.
+    pub fn nothing() -> Self {
+        Self {
+            name: "".into(),
+            target: Target::Local(Local::Ok),
+            constants: Vec::new(),
+            when: Vec::new(),
+            failure: FailureForm::Own,
+            ends: false,
+        }
+    }
+}
+
 /// What a function does.
 #[derive(Clone, Debug)]
 pub enum Target {
@@ -121,6 +152,8 @@ pub enum Target {
     Row(RowCall),
     /// Something of the wire alone.
     Local(Local),
+    /// Runs the function that its arguments name.
+    Invoke(Invoke),
 }
 
 /// How a function calls a row.
@@ -134,8 +167,8 @@ pub struct RowCall {
     pub args: Vec<WireArg>,
     /// What the reply holds besides its result.
     pub reply: Vec<(Text, Fold)>,
-    /// The argument of an event that is the whole reply, as JSON text.
-    pub whole: Option<(SigId, usize)>,
+    /// What is the whole reply: an argument of an event, as JSON text, or a field of the answer.
+    pub whole: Option<Fold>,
     /// Events that the SDK makes by itself, so they are not sent.
     pub made_by_client: Vec<SigId>,
 }
@@ -185,6 +218,15 @@ impl Local {
         ("mailbox-msgid", Self::MailboxMsgid),
         ("ok", Self::Ok),
     ];
+}
+
+/// A call that names a function of the wire, whose result an event tells (signaling-api 7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invoke {
+    /// The call: the function's name, its arguments as JSON text, a number of the app's.
+    pub call: SigId,
+    /// The event: that number, the reason of a refusal, the reply as JSON text.
+    pub told: SigId,
 }
 
 /// The form of a refusal (decisions: "Failure form is by function").

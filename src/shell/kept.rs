@@ -46,6 +46,17 @@ impl Kept {
         dropped
     }
 
+    /// All lines, by account in the order of their coming; none are left.
+    pub fn take_all(&self) -> Vec<(Key, Lines)> {
+        let mut inner = self.inner.lock();
+        let order = std::mem::take(&mut inner.order);
+        let with_lines = order.into_iter().filter_map(|key| {
+            let lines = inner.lines.remove(&key)?;
+            Some((key, lines))
+        });
+        with_lines.collect()
+    }
+
     /// The lines of an account that is back.
     pub fn take(&self, key: &Key) -> Lines {
         let mut inner = self.inner.lock();

@@ -6,12 +6,11 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tokio_util::sync::CancellationToken;
 
-use crate::bridge::{Attach, CallRef, Event, SocketId};
-use crate::mapping::row::RowId;
+use crate::bridge::{Attach, CallRef, Input, SocketId};
 use crate::rtm::RtmCall;
-use crate::time::Time;
 use crate::upstream::Told;
-use crate::value::{Text, Value};
+use crate::value::Text;
+use crate::value::Value;
 
 use super::logins::PendingLogin;
 use super::speech::Speech;
@@ -21,48 +20,10 @@ use super::speech::Speech;
 pub enum Message {
     /// A socket has logged in.
     Login(Box<Login>),
-    /// A call of a row.
-    Call {
-        /// Who asks.
-        call: CallRef,
-        /// The row.
-        row: RowId,
-        /// Its arguments.
-        args: Vec<Value>,
-    },
-    /// A call with wrong arguments.
-    Refused {
-        /// Who asks.
-        call: CallRef,
-        /// The row.
-        row: RowId,
-        /// What is wrong.
-        reason: Text,
-    },
-    /// A poll of the mailbox.
-    Poll {
-        /// Who asks.
-        call: CallRef,
-        /// The last version that the client has.
-        ver_clear: u64,
-        /// How many it takes.
-        max: usize,
-    },
-    /// A client that has returned says what it was told of its channel last.
-    Subscribe {
-        /// Its socket.
-        socket: SocketId,
-        /// The channel's number.
-        cid: u64,
-        /// The last line's number.
-        msgid: u64,
-    },
-    /// Lines that an earlier session of the account has left, with when they came.
-    Kept(Vec<(Event, Time)>),
+    /// A call, or whatever else goes to the engine as it is.
+    Input(Box<Input>),
     /// A client has shown what build it is of: it is spoken to in this language from now on.
     Speaks(SocketId, Arc<dyn Speech>),
-    /// A client is heard of, without a call.
-    Alive(SocketId),
     /// A socket is gone.
     Closed(SocketId),
     /// Another session asks for a call that RTM answers to members only.
@@ -76,6 +37,24 @@ pub enum Message {
     },
     /// RTM's replies and events.
     Told(Box<Told>),
+    /// The same, and the frame that said so: for a session that is recorded.
+    Said {
+        /// The socket.
+        socket: SocketId,
+        /// The frame.
+        frame: Utf8Bytes,
+        /// What it means; nothing that concerns the session, or frames that have answered it.
+        meaning: Said,
+    },
+}
+
+/// What a frame means to a session that is recorded.
+#[derive(Debug)]
+pub enum Said {
+    /// A message for it.
+    Message(Box<Message>),
+    /// Its answer, which has been sent.
+    Answered(Vec<String>),
 }
 
 /// A socket that logs in.

@@ -12,12 +12,13 @@ mod registry;
 mod server;
 mod session_task;
 mod speech;
+mod spool;
 mod start;
 mod verdict;
 
 pub use crate::clock::Clock;
 pub use logins::{PendingLogin, PendingLogins};
-pub use message::{Login, Message, Out, SocketHandle};
+pub use message::{Login, Message, Out, Said, SocketHandle};
 pub use registry::{Newcomer, Registry, SessionHandle};
 pub use server::Server;
 pub use speech::{Asked, LineContext, Speech};

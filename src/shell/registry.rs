@@ -31,6 +31,8 @@ pub struct SessionHandle {
     pub id: u64,
     /// Its inbox.
     pub inbox: mpsc::Sender<Message>,
+    /// It is recorded, so its messages come with their frames.
+    pub recorded: bool,
 }
 
 /// A socket that logs in.

@@ -7,13 +7,16 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::{error, info, warn};
 
 use crate::bridge::{SessionContext, SessionLimits, SocketId};
 use crate::config::{Config, MissingAttribute, OverRate, RepeatedInvite};
 use crate::ident::{Account, AppId, LineKey};
 use crate::mapping::Tables;
+use crate::mapping::profile::{Profile, Transport};
 use crate::mapping::wire::Wire;
 use crate::ops::Metrics;
+use crate::trace::{Begin, Bounds, Recorder, TapedNames};
 use crate::upstream::Upstream;
 
 use super::kept::Kept;
@@ -24,6 +27,7 @@ use super::names::AppNames;
 use super::registry::{Registry, SessionHandle};
 use super::session_task::{INBOX, SessionTask};
 use super::speech::Speech;
+use super::spool;
 use crate::clock::Clock;
 
 /// What all sessions and sockets share.
@@ -46,6 +50,8 @@ pub struct Server {
     pub logins: Arc<PendingLogins>,
     /// Room for sockets of every front.
     pub permits: Arc<Semaphore>,
+    /// What is recorded.
+    pub recorder: Recorder,
     /// The clock.
     pub clock: Clock,
     /// Counters.
@@ -75,6 +81,7 @@ impl Server {
             Some(key) => key.clone(),
             None => LineKey::random()?,
         };
+        let metrics = Metrics::new();
         let permits = Arc::new(Semaphore::new(config.limits.sockets));
         Ok(Arc::new(Self {
             config,
@@ -86,8 +93,9 @@ impl Server {
             kept: Kept::default(),
             logins: Arc::default(),
             permits,
+            recorder: Recorder::new(metrics.health()),
             clock,
-            metrics: Metrics::new(),
+            metrics,
             line_key,
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
@@ -101,6 +109,70 @@ impl Server {
         self.tasks.close();
         // What is still open after that is cut off by the end of the process.
         let _ = tokio::time::timeout(drain, self.tasks.wait()).await;
+        self.save_lines();
+    }
+
+    /// What waits for accounts that are away waits in a file, if there is one.
+    fn save_lines(&self) {
+        let waiting = self.kept.take_all();
+        let lines: usize = waiting.iter().map(|(_, lines)| lines.len()).sum();
+        if lines == 0 {
+            return;
+        }
+        let saved = self
+            .config
+            .mailbox
+            .file
+            .as_ref()
+            .map(|path| spool::save(path, &waiting, &self.tables));
+        match saved {
+            Some(Ok(())) => info!(lines, "messages wait in the mailbox file"),
+            Some(Err(error)) => {
+                error!(lines, %error, hint = "[mailbox] file must be writable", "messages are lost: cannot write");
+            }
+            None => warn!(
+                lines,
+                hint = "set [mailbox] file",
+                "messages are lost at the end of the process"
+            ),
+        }
+    }
+
+    /// Records sessions that begin from now on; false when the config names no folder.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn record(&self) -> std::io::Result<bool> {
+        let config = &self.config.record;
+        let Some(folder) = config.folder.clone() else {
+            return Ok(false);
+        };
+        let bounds = Bounds {
+            file_bytes: config.file_size.saturating_mul(1_000_000),
+            file_time: config.file_time,
+            files: config.files,
+        };
+        self.recorder.start(folder, bounds, self.clock.now())?;
+        Ok(true)
+    }
+
+    /// Takes up what an earlier process has left.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn load_lines(&self) -> std::io::Result<()> {
+        let Some(path) = &self.config.mailbox.file else {
+            return Ok(());
+        };
+        let (waiting, unread) = spool::load(path, &self.tables)?;
+        for (key, lines) in waiting {
+            self.kept.keep(key, lines, self.config.mailbox.limit);
+        }
+        if unread > 0 {
+            warn!(unread, "messages in the mailbox file could not be read");
+            self.metrics.dropped("messages in the mailbox file");
+        }
+        Ok(())
     }
 
     /// A number for a socket.
@@ -114,7 +186,7 @@ impl Server {
         let upstream = self.upstream.clone();
         SessionContext {
             tables: self.tables.clone(),
-            wire: Some(wire),
+            wire,
             names: Arc::new(AppNames {
                 vid: vid.clone(),
                 numbers: config.uid.clone(),
@@ -137,8 +209,24 @@ impl Server {
     }
 
     /// Begins a session: its task, its RTM client.
-    pub fn new_session(self: &Arc<Self>, vid: AppId, account: Account, wire: Arc<Wire>) -> SessionHandle {
-        let context = self.context(&vid, wire);
+    pub fn new_session(
+        self: &Arc<Self>,
+        vid: AppId,
+        account: Account,
+        wire: Arc<Wire>,
+        profile: &Profile,
+    ) -> SessionHandle {
+        let mut context = self.context(&vid, wire);
+        // Requests of the documented API are numbered by their connection, of which a trace knows nothing yet.
+        let recordable = profile.transport != Transport::Api;
+        let now = self.clock.now();
+        let tape = recordable.then(|| self.recorder.tape(&self.tables, now)).flatten();
+        if let Some(tape) = &tape {
+            tape.at(now);
+            tape.begin(&Begin::of(&profile.name, account.text(), &context));
+            context.names = Arc::new(TapedNames::new(context.names, tape.clone()));
+        }
+        let recorded = tape.is_some();
         let (sender, inbox) = mpsc::channel(INBOX);
         let overflow = CancellationToken::new();
         let (to_session, full) = (sender.downgrade(), overflow.clone());
@@ -162,8 +250,13 @@ impl Server {
             client,
             (sender.downgrade(), inbox),
             overflow,
+            tape,
         );
         self.tasks.spawn(task.run());
-        SessionHandle { id, inbox: sender }
+        SessionHandle {
+            id,
+            inbox: sender,
+            recorded,
+        }
     }
 }

@@ -11,14 +11,16 @@ use tracing::{debug, info, warn};
 use crate::bridge::{CallRef, Effect, Event, Form, Input, LOGIN, Session, SessionContext, SocketId, TimerKey};
 use crate::ident::{Account, AppId};
 use crate::mapping::Tables;
+use crate::mapping::row::RowId;
 use crate::mapping::wire::Wire;
 use crate::rtm::{ChannelId, GetMembersErr, RtmCall};
 use crate::time::Time;
+use crate::trace::Tape;
 use crate::upstream::{ClientKey, Told};
 use crate::value::Text;
 
 use super::logins::PendingLogin;
-use super::message::{Login, Message, Out, SocketHandle};
+use super::message::{Login, Message, Out, Said, SocketHandle};
 use super::registry::SessionHandle;
 use super::server::Server;
 use super::speech::{Asked, LineContext, Speech};
@@ -35,7 +37,7 @@ const MAX_FOR_OTHERS: usize = 64;
 pub struct SessionTask {
     server: Arc<Server>,
     tables: Arc<Tables>,
-    wire: Option<Arc<Wire>>,
+    wire: Arc<Wire>,
     key: (AppId, Account),
     id: u64,
     session: Session,
@@ -55,6 +57,10 @@ pub struct SessionTask {
     later: VecDeque<Told>,
     own_inbox: mpsc::WeakSender<Message>,
     channel: Option<Text>,
+    /// The moment of the step that is being done.
+    now: Time,
+    /// Where it is recorded.
+    tape: Option<Tape>,
     over: bool,
 }
 
@@ -68,6 +74,7 @@ impl SessionTask {
         client: ClientKey,
         (own_inbox, inbox): (mpsc::WeakSender<Message>, mpsc::Receiver<Message>),
         overflow: CancellationToken,
+        tape: Option<Tape>,
     ) -> Self {
         let wire = context.wire.clone();
         Self {
@@ -89,6 +96,8 @@ impl SessionTask {
             later: VecDeque::new(),
             own_inbox,
             channel: None,
+            now: Time::default(),
+            tape,
             over: false,
         }
     }
@@ -130,24 +139,31 @@ impl SessionTask {
     fn take(&mut self, message: Message) {
         match message {
             Message::Login(login) => self.login(*login),
-            Message::Call { call, row, args } => self.step(Input::Call { call, row, args }),
-            Message::Refused { call, row, reason } => self.step(Input::Refused { call, row, reason }),
-            Message::Poll { call, ver_clear, max } => self.step(Input::Poll { call, ver_clear, max }),
-            Message::Subscribe { socket, cid, msgid } => self.step(Input::Subscribed { socket, cid, msgid }),
-            Message::Closed(socket) => {
-                self.sockets.remove(&socket);
-                self.pending.remove(&socket);
-                self.step(Input::FrontClosed(socket));
-            }
+            Message::Input(input) => self.step(*input),
             Message::Speaks(socket, speech) => {
                 if let Some(handle) = self.sockets.get_mut(&socket) {
                     handle.speech = speech;
                 }
             }
-            Message::Alive(socket) => self.step(Input::Alive(socket)),
-            Message::Kept(lines) => self.step(Input::Kept(lines)),
+            Message::Closed(socket) => {
+                self.sockets.remove(&socket);
+                self.pending.remove(&socket);
+                self.step(Input::FrontClosed(socket));
+            }
             Message::Ask { call, request, asker } => self.ask_for(call, request, asker),
             Message::Told(told) => self.told(*told),
+            Message::Said { socket, frame, meaning } => {
+                if let Some(tape) = &self.tape {
+                    tape.at(self.server.clock.now());
+                    tape.heard(socket, frame.as_str());
+                    if let Said::Answered(frames) = &meaning {
+                        frames.iter().for_each(|frame| tape.said(socket, frame, None));
+                    }
+                }
+                if let Said::Message(message) = meaning {
+                    self.take(*message);
+                }
+            }
         }
     }
 
@@ -200,8 +216,11 @@ impl SessionTask {
             .collect();
         due.sort_by_key(|(at, _)| *at);
         for (_, key) in due {
-            self.timers.remove(&key);
-            self.step(Input::Timer(key));
+            // The timer before may have set this one anew.
+            if self.timers.get(&key).is_some_and(|at| *at <= now) {
+                self.timers.remove(&key);
+                self.step(Input::Timer(key));
+            }
         }
     }
 
@@ -210,7 +229,12 @@ impl SessionTask {
             return;
         }
         let mut effects = Vec::new();
-        self.session.step(self.server.clock.now(), input, &mut effects);
+        self.now = self.server.clock.now();
+        if let Some(tape) = &self.tape {
+            tape.at(self.now);
+            tape.input(&input);
+        }
+        self.session.step(self.now, input, &mut effects);
         self.channel = self.session.channel_name();
         self.note_membership();
         for effect in effects {
@@ -233,7 +257,15 @@ impl SessionTask {
             members.left(&self.key.0, before, self.id);
         }
         if let (Some(channel), Some(inbox)) = (&now, self.own_inbox.upgrade()) {
-            members.joined(&self.key.0, channel, SessionHandle { id: self.id, inbox });
+            members.joined(
+                &self.key.0,
+                channel,
+                SessionHandle {
+                    id: self.id,
+                    inbox,
+                    recorded: false,
+                },
+            );
         }
         self.member_of = now;
     }
@@ -263,20 +295,23 @@ impl SessionTask {
     }
 
     fn apply(&mut self, effect: Effect) {
+        if let Some(tape) = &self.tape {
+            tape.effect(&effect);
+        }
         match effect {
             Effect::Rtm { request, call } => self.server.upstream.call(&self.client, request, call),
             Effect::RtmVia { request, channel, call } => self.ask_member(request, &channel, call),
-            Effect::Answer { call, answer, .. } => {
-                self.say(call.socket, |speech| speech.answer(call, &answer));
+            Effect::Answer { call, row, answer } => {
+                self.say(call.socket, Some(row), |speech| speech.answer(call, &answer));
                 if call.function == LOGIN {
                     self.pending.remove(&call.socket);
                 }
             }
             Effect::Mailbox { call, ver_clear, lines } => self.send_lines(call, ver_clear, &lines),
             Effect::Notify { socket, form, event } => self.notify(socket, form, &event),
-            Effect::Hint { socket, version } => self.say(socket, |speech| speech.hint(version)),
+            Effect::Hint { socket, version } => self.say(socket, None, |speech| speech.hint(version)),
             Effect::Returned(call) => {
-                self.say(call.socket, |speech| speech.returned(true));
+                self.say(call.socket, None, |speech| speech.returned(true));
                 self.pending.remove(&call.socket);
             }
             Effect::SetTimer { key, at } => {
@@ -302,7 +337,10 @@ impl SessionTask {
                     .registry
                     .session(&self.key)
                     .filter(|next| next.id != self.id)
-                    && next.inbox.try_send(Message::Kept(lines.clone())).is_ok()
+                    && next
+                        .inbox
+                        .try_send(Message::Input(Box::new(Input::Kept(lines.clone()))))
+                        .is_ok()
                 {
                     return;
                 }
@@ -324,18 +362,20 @@ impl SessionTask {
     }
 
     fn send_lines(&mut self, call: CallRef, ver_clear: u64, lines: &[(u64, Event)]) {
-        let Some(wire) = self.wire.clone() else { return };
+        let wire = self.wire.clone();
         let account = self.key.1.text().clone();
         let context = LineContext {
             account: &account,
             channel: None,
-            now: self.server.clock.now(),
+            now: self.now,
         };
         let asked = Asked {
             function: &wire.function(call.function).name,
             id: call.id,
         };
-        self.say(call.socket, |speech| speech.mailbox(asked, ver_clear, lines, context));
+        self.say(call.socket, None, |speech| {
+            speech.mailbox(asked, ver_clear, lines, context)
+        });
     }
 
     fn notify(&mut self, socket: SocketId, form: Form, event: &Event) {
@@ -344,16 +384,19 @@ impl SessionTask {
         let context = LineContext {
             account: &account,
             channel: channel.as_ref(),
-            now: self.server.clock.now(),
+            now: self.now,
         };
-        self.say(socket, |speech| speech.notify(form, event, context));
+        self.say(socket, Some(event.row), |speech| speech.notify(form, event, context));
     }
 
     /// A socket whose queue is full belongs to a client that does not read: it is closed, and the session waits for the
     /// client to come back.
-    fn say(&mut self, id: SocketId, what: impl FnOnce(&dyn Speech) -> Vec<String>) {
+    fn say(&mut self, id: SocketId, row: Option<RowId>, what: impl FnOnce(&dyn Speech) -> Vec<String>) {
         let Some(socket) = self.sockets.get(&id) else { return };
         for text in what(&*socket.speech) {
+            if let Some(tape) = &self.tape {
+                tape.said(id, &text, row);
+            }
             if socket.out.try_send(Out::Frame(text.into())).is_err() {
                 if !socket.out.is_closed() {
                     info!(session = self.id, "a client does not read and is closed");
@@ -367,6 +410,12 @@ impl SessionTask {
 
     fn finish(mut self, rest: Vec<Message>) {
         // A session that is over has said itself what it left; one that is cut off by the shutdown has not.
+        if !self.over && self.server.config.mailbox.file.is_some() {
+            let lines = self.session.leave_lines();
+            if !lines.is_empty() {
+                self.apply(Effect::Keep(lines));
+            }
+        }
         let unfinished = self.session.unfinished();
         if !self.over && unfinished > 0 {
             warn!(

@@ -2,8 +2,10 @@
 
 #![allow(dead_code, unused_imports, reason = "every test file uses its own part of this")]
 
+mod api;
 mod client;
 mod http;
+pub mod lane;
 mod native;
 mod stage;
 
@@ -13,6 +15,7 @@ use sigbridge::config::Config;
 use sigbridge::mapping::Tables;
 use sigbridge::shell::{Running, start};
 
+pub use api::*;
 pub use client::*;
 pub use http::*;
 pub use native::*;

@@ -242,7 +242,7 @@ impl Session {
                 self.fire_named(&mut run, "banned", step);
                 self.end(step);
             }
-            (ConnectionState::Reconnecting, _) => {
+            (ConnectionState::Reconnecting, _) if !self.reconnecting => {
                 self.reconnecting = true;
                 self.fire_named(&mut run, "reconnecting", step);
             }

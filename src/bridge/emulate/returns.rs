@@ -42,14 +42,13 @@ impl Session {
         self.polls_as(Polls::WhenTold)
     }
 
-    /// How the client goes on after a lost connection; one that takes events by their names knows its calls.
+    /// How the client goes on after a lost connection.
     pub(in crate::bridge) fn comes_back(&self) -> ComesBack {
-        let wire = self.context.wire.as_ref();
-        wire.map_or(ComesBack::ByLogin, |wire| wire.comes_back)
+        self.context.wire.comes_back
     }
 
     fn polls_as(&self, polls: Polls) -> bool {
-        self.context.wire.as_ref().is_some_and(|wire| wire.polls == polls)
+        self.context.wire.polls == polls
     }
 
     /// The client acknowledges lines and fetches the next.

@@ -32,9 +32,9 @@ fn bad(reason: &'static str) -> Incoming {
     Incoming::Bad(End { code: 1007, reason })
 }
 
-fn incoming(line: &str) -> Incoming {
-    match decode(line) {
-        Ok(frame) => Incoming::Frame(frame.into()),
+fn incoming(line: String) -> Incoming {
+    match decode(&line) {
+        Ok(frame) => Incoming::Text(frame.into(), line.into()),
         Err(error) => bad(error.label()),
     }
 }
@@ -58,7 +58,7 @@ impl From<TcpFrame> for ClientFrame {
 impl Pipe for TcpPipe {
     async fn read(&mut self) -> Incoming {
         match self.packets.next().await {
-            Some(Ok(line)) => incoming(&line),
+            Some(Ok(line)) => incoming(line),
             Some(Err(PacketError::Io(_))) | None => Incoming::Gone,
             Some(Err(error)) => bad(error.label()),
         }

@@ -1,5 +1,7 @@
 //! WebSocket messages as frames.
 
+use std::sync::Arc;
+
 use futures_util::{SinkExt, StreamExt};
 use hyper_tungstenite::HyperWebsocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -7,28 +9,41 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes, error::CapacityError};
 
 use crate::front::socket::{End, Incoming, Pipe};
+use crate::shell::Speech;
 
-/// Reads a text message.
-pub type Decode = fn(&str) -> Incoming;
+/// Reads text messages.
+pub trait Reader: Send {
+    /// What a message means.
+    fn read(&self, text: &str) -> Incoming;
 
-/// A WebSocket.
-pub struct WebPipe {
-    websocket: HyperWebsocketStream,
-    decode: Decode,
-}
-
-impl WebPipe {
-    /// A WebSocket whose messages `decode` reads.
-    pub fn new(websocket: HyperWebsocketStream, decode: Decode) -> Self {
-        Self { websocket, decode }
+    /// The language to answer in, when it is this connection's alone.
+    fn speech(&self) -> Option<Arc<dyn Speech>> {
+        None
     }
 }
 
-/// The frames of the SDKs (decisions, "Bad input, Web").
-pub fn sdk(text: &str) -> Incoming {
-    match super::decode::decode(text) {
-        Ok(frame) => Incoming::Frame(frame),
-        Err(_) => bad(CloseCode::Invalid, "not a frame"),
+/// A WebSocket.
+pub struct WebPipe<R> {
+    websocket: HyperWebsocketStream,
+    reader: R,
+}
+
+impl<R: Reader> WebPipe<R> {
+    /// A WebSocket with the reader of its messages.
+    pub fn new(websocket: HyperWebsocketStream, reader: R) -> Self {
+        Self { websocket, reader }
+    }
+}
+
+/// Reads the frames of the SDKs (decisions, "Bad input, Web").
+pub struct Sdk;
+
+impl Reader for Sdk {
+    fn read(&self, text: &str) -> Incoming {
+        match super::decode::decode(text) {
+            Ok(frame) => Incoming::Frame(frame),
+            Err(_) => bad(CloseCode::Invalid, "not a frame"),
+        }
     }
 }
 
@@ -39,10 +54,13 @@ fn bad(code: CloseCode, reason: &'static str) -> Incoming {
     })
 }
 
-impl Pipe for WebPipe {
+impl<R: Reader> Pipe for WebPipe<R> {
     async fn read(&mut self) -> Incoming {
         match self.websocket.next().await {
-            Some(Ok(Message::Text(text))) => (self.decode)(text.as_str()),
+            Some(Ok(Message::Text(text))) => match self.reader.read(text.as_str()) {
+                Incoming::Frame(frame) => Incoming::Text(frame, text),
+                other => other,
+            },
             Some(Ok(Message::Binary(_))) => bad(CloseCode::Unsupported, "binary"),
             Some(Ok(Message::Close(_))) => Incoming::Closing,
             Some(Ok(_)) => Incoming::Nothing,
@@ -54,6 +72,10 @@ impl Pipe for WebPipe {
 
     async fn feed(&mut self, text: Utf8Bytes) -> bool {
         self.websocket.feed(Message::Text(text)).await.is_ok()
+    }
+
+    fn speech(&self) -> Option<Arc<dyn Speech>> {
+        self.reader.speech()
     }
 
     async fn flush(&mut self) -> bool {

@@ -1,6 +1,7 @@
 //! From written tables to [`Tables`], with every error that can be found.
 
 mod circle;
+mod documented;
 mod expr;
 mod outcome;
 mod platform;
@@ -11,6 +12,7 @@ mod step;
 mod used;
 mod wire;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -20,7 +22,7 @@ use crate::value::Text;
 
 use super::errors::{FailClass, LimitCode};
 use super::platform::Platform;
-use super::raw::{RawFail, RawFile, RawRow};
+use super::raw::{RawFail, RawFile, RawRow, RawWire};
 use super::row::{CodeId, FailId, RowId, SigId, Signature};
 use super::written::Written;
 use super::{Example, Tables};
@@ -125,8 +127,16 @@ impl<'c> Compiler<'c> {
         let (wires, platforms) = (&written.wires, &written.platforms);
         let raw = self.raw;
         self.check_circles();
-        self.check_signatures_used();
+        self.check_signatures_used(wires);
+        self.check_documented(wires);
         raw.rows.iter().for_each(|row| self.check_helped(row));
+        let wires: Vec<Cow<'_, RawWire>> = wires
+            .iter()
+            .map(|wire| match wire.documented {
+                true => Cow::Owned(self.with_documented(wire)),
+                false => Cow::Borrowed(&**wire),
+            })
+            .collect();
         wires.iter().for_each(|wire| self.check_invokes(wire));
         let rows: Vec<_> = raw.rows.iter().enumerate().map(|(id, row)| self.row(id, row)).collect();
         let codes = raw.codes.iter().map(|code| LimitCode {

@@ -6,6 +6,7 @@ use crate::diag::Diag;
 use crate::mapping::node::Node;
 use crate::mapping::profile::{Profile, Transport};
 use crate::mapping::raw::RawProfile;
+use crate::mapping::told;
 use crate::mapping::wire::Wire;
 
 use super::Compiler;
@@ -28,6 +29,15 @@ impl Compiler<'_> {
             {
                 let title = format!("no profile fits every client that comes in by {name}");
                 self.error(Diag::new(&last.span, title).help("leave `tell` out of the last one"));
+            }
+        }
+        let speaks_names = |p: &RawProfile| wires.iter().any(|w| w.documented && w.family == p.family.value);
+        for profile in raw.iter().filter(|p| speaks_names(p)) {
+            for words in &profile.drain {
+                if told(&self.signatures, words).is_none() {
+                    let title = format!("`{words}` is no event with its arguments");
+                    self.error(Diag::new(&profile.span, title).help("write its name, then its arguments in order"));
+                }
             }
         }
         raw.iter().map(|p| Arc::new(self.profile(p, raw))).collect()

@@ -37,6 +37,8 @@ pub fn global(path: &[&str]) -> Option<(Ty, Expr)> {
         ["state", "channel"] => (Ty::Sig(SigType::Channel), StateField::Channel),
         ["state", "cid"] => (Ty::Sig(SigType::Int), StateField::Cid),
         ["state", "memberCount"] => (Ty::Sig(SigType::Int), StateField::MemberCount),
+        ["state", "status"] => (Ty::Sig(SigType::Int), StateField::Status),
+        ["state", "online"] => (Ty::Sig(SigType::Int), StateField::Online),
         _ => return None,
     };
     Some((ty, Expr::State(field)))

@@ -1,5 +1,7 @@
 //! What is declared is used, and as what it is: a name that nothing refers to could be wrong without anybody's notice.
 
+use std::sync::Arc;
+
 use crate::diag::Diag;
 use crate::mapping::fact::Emulation;
 use crate::mapping::raw::{RawRow, RawWire};
@@ -9,21 +11,28 @@ use crate::rtm::CallKind;
 use super::Compiler;
 
 /// What `invoke()` of the SDKs puts before a function's name.
-const INVOKE: &str = "io.agora.signal.";
+pub(super) const INVOKE: &str = "io.agora.signal.";
 
 impl Compiler<'_> {
     /// Every signature is either called or told.
-    pub fn check_signatures_used(&mut self) {
+    pub fn check_signatures_used(&mut self, wires: &[Arc<RawWire>]) {
         let raw = self.raw;
-        let called = |name: &str| {
-            raw.rows
-                .iter()
-                .flat_map(|row| &row.calls)
-                .any(|call| &*call.value == name)
-        };
+        let functions = || wires.iter().flat_map(|wire| &wire.functions);
+        let invokes = functions()
+            .filter(|f| f.tells.is_some())
+            .map(|f| f.call.as_ref().unwrap_or(&f.name));
+        let calls: Vec<&str> = raw
+            .rows
+            .iter()
+            .flat_map(|row| &row.calls)
+            .chain(invokes)
+            .map(|call| &*call.value)
+            .collect();
+        let called = |name: &str| calls.contains(&name);
         let outcomes = raw.rows.iter().flat_map(|row| &row.outcomes);
         let events = outcomes.filter_map(|o| o.event.as_ref());
         let events = events.chain(raw.fails.iter().map(|fail| &fail.event));
+        let events = events.chain(functions().filter_map(|f| f.tells.as_ref()));
         let told: Vec<&str> = events.map(|event| &*event.value).collect();
         for signature in &raw.signatures {
             let name = &*signature.name.value;

@@ -8,9 +8,7 @@ use crate::mapping::node::Node;
 use crate::mapping::raw::{RawEvent, RawFunction, RawWire};
 use crate::mapping::row::{Outcome, Row, RowKind, SigId};
 use crate::mapping::ty::Ty;
-use crate::mapping::wire::{
-    Body, FailureForm, Fold, Function, RowCall, Target, Via, Wire, WireArg, WireEvent, WirePart,
-};
+use crate::mapping::wire::{Body, Fold, Function, RowCall, Target, Via, Wire, WireArg, WireEvent, WirePart};
 use crate::toml_read::Spanned;
 use crate::value::{Text, Value};
 
@@ -36,19 +34,12 @@ impl Compiler<'_> {
         if raw.like.is_none() {
             self.check_complete(raw, rows, &events);
         }
-        let nothing = || Function {
-            name: "login".into(),
-            target: Target::Local(crate::mapping::wire::Local::Ok),
-            constants: Vec::new(),
-            when: Vec::new(),
-            failure: FailureForm::Own,
-            ends: false,
-        };
         Wire {
             family: raw.family.value.clone(),
+            documented: raw.documented,
             polls: raw.polls,
             comes_back: raw.comes_back,
-            login: login.unwrap_or_else(nothing),
+            login: login.unwrap_or_else(Function::nothing),
             functions,
             by_name,
             events,
@@ -87,16 +78,17 @@ impl Compiler<'_> {
     }
 
     fn function(&mut self, raw: &RawFunction, rows: &[Row]) -> Option<Function> {
-        let target = match (&raw.row, raw.local) {
-            (Some(row), None) => {
+        let target = match (&raw.row, raw.local, &raw.tells) {
+            (Some(row), None, None) => {
                 let id = self.row_id(row)?;
                 Target::Row(self.row_call(raw, row, &rows[id], id)?)
             }
-            (None, Some(local)) => Target::Local(local),
+            (None, Some(local), None) => Target::Local(local),
+            (None, None, Some(told)) => self.invoke(raw, told)?,
             _ => {
                 self.error(Diag::new(
                     &raw.span,
-                    format!("function `{}` needs either row or local", raw.name.value),
+                    format!("function `{}` needs one of row, local and tells", raw.name.value),
                 ));
                 return None;
             }
@@ -154,16 +146,7 @@ impl Compiler<'_> {
         for (member, fold) in &raw.reply {
             reply.extend(self.fold(fold, row).map(|f| (member.value.clone(), f)));
         }
-        let whole = match &raw.whole {
-            Some(fold) => match self.fold(fold, row)? {
-                Fold::Arg { event, arg, .. } => Some((event, arg)),
-                _ => {
-                    self.error(Diag::new(&fold.span, "a whole reply is written Event.arg"));
-                    None
-                }
-            },
-            None => None,
-        };
+        let whole = self.whole_reply(raw, row);
         let made_by_client = raw.made_by_client.iter().filter_map(|event| self.sig(event)).collect();
         Some(RowCall {
             row: id,
@@ -176,7 +159,7 @@ impl Compiler<'_> {
     }
 
     /// `Event[a,b]`, `Event{k:v}`, `Event.arg` or `$field`.
-    fn fold(&mut self, raw: &Spanned<Text>, row: &Row) -> Option<Fold> {
+    pub(super) fn fold(&mut self, raw: &Spanned<Text>, row: &Row) -> Option<Fold> {
         let text = &*raw.value;
         if let Some(field) = text.strip_prefix('$') {
             let at = row.answer.fields.iter().position(|(name, _)| &**name == field);

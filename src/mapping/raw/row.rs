@@ -140,6 +140,7 @@ pub struct RawExample {
 
 impl RawRow {
     pub fn read(mut t: Table<'_>) -> Option<Self> {
+        let has_steps = t.has("do");
         let row = Self {
             calls: t.take_strs("call").unwrap_or_default(),
             on: t.take_str("on"),
@@ -157,7 +158,7 @@ impl RawRow {
             lets: t.take_table("let").map(read_lets).unwrap_or_default(),
             members: t.take_table("member").map(read_members).unwrap_or_default(),
             steps: t.take_tables("do").into_iter().filter_map(RawStep::read).collect(),
-            answer: t.take_table("answer").map(RawAnswer::read),
+            answer: t.take_table("answer").map(|answer| RawAnswer::read(answer, has_steps)),
             outcomes: t.take_table("outcome").map(read_outcomes).unwrap_or_default(),
             examples: t
                 .take_tables("example")
@@ -202,14 +203,19 @@ impl RawStep {
 }
 
 impl RawAnswer {
-    fn read(mut t: Table<'_>) -> Self {
+    /// Without steps there is one moment to answer at, which need not be said.
+    fn read(mut t: Table<'_>, has_steps: bool) -> Self {
         const AT: &[(&str, AnswerAt)] = &[
             ("accepted", AnswerAt::Accepted),
             ("first", AnswerAt::First),
             ("done", AnswerAt::Done),
         ];
+        let at = match has_steps {
+            true => t.require_choice("at", AT),
+            false => t.take_choice("at", AT),
+        };
         let answer = Self {
-            at: t.require_choice("at", AT).map_or(AnswerAt::Done, |at| at.value),
+            at: at.map_or(AnswerAt::Done, |at| at.value),
             emit: t.take_strs("emit").unwrap_or_default(),
             fields: t.take("fields").and_then(Node::read),
         };

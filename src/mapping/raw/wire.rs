@@ -13,6 +13,7 @@ use super::tables::entries;
 pub struct RawWire {
     pub family: Spanned<Text>,
     pub like: Option<Spanned<Text>>,
+    pub documented: bool,
     pub polls: Polls,
     pub comes_back: ComesBack,
     pub login: Option<RawFunction>,
@@ -28,6 +29,7 @@ pub struct RawFunction {
     pub row: Option<Spanned<Text>>,
     pub call: Option<Spanned<Text>>,
     pub local: Option<Local>,
+    pub tells: Option<Spanned<Text>>,
     pub args: Vec<(Spanned<Text>, Spanned<Text>)>,
     pub constants: Option<Node>,
     pub label: Spanned<Text>,
@@ -57,6 +59,7 @@ impl RawWire {
     pub fn read(mut t: Table<'_>) -> Option<Self> {
         let family = t.require_str("family");
         let like = t.take_str("like");
+        let documented = t.take_choice("names", &[("documented", true)]).is_some();
         let polls = t.take_choice("polls", Polls::NAMES).map_or(Polls::AtLogin, |p| p.value);
         let comes_back = t.take_choice("comes-back", ComesBack::NAMES);
         let comes_back = comes_back.map_or(ComesBack::ByLogin, |choice| choice.value);
@@ -86,6 +89,7 @@ impl RawWire {
         Some(Self {
             family: family?,
             like,
+            documented,
             polls,
             comes_back,
             login,
@@ -104,6 +108,7 @@ impl RawWire {
         Self {
             family: self.family.clone(),
             like: self.like.clone(),
+            documented: self.documented,
             polls: self.polls,
             comes_back: self.comes_back,
             login: self.login.clone().or_else(|| base.login.clone()),
@@ -123,6 +128,7 @@ fn read_function(name: Spanned<Text>, item: Item<'_>) -> Option<RawFunction> {
         row: t.take_str("row"),
         call: t.take_str("call"),
         local: t.take_choice("local", Local::NAMES).map(|l| l.value),
+        tells: t.take_str("tells"),
         args: strs(t.take_table("args")),
         constants: t.take("const").and_then(Node::read),
         when: t.take("when").and_then(Node::read),

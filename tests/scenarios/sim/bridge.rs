@@ -254,7 +254,7 @@ impl Bridge {
 
     fn context_of(&self, wire: &Arc<Wire>) -> SessionContext {
         SessionContext {
-            wire: Some(wire.clone()),
+            wire: wire.clone(),
             ..self.context.clone()
         }
     }

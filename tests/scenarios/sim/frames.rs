@@ -87,6 +87,7 @@ impl Client {
             return self.invoked(name, &err, failed, json);
         }
         let call = match &function.target {
+            Target::Invoke(_) => panic!("no function of a wire of frames"),
             Target::Local(Local::Mailbox) => return self.mailbox(&json),
             Target::Local(_) => return,
             Target::Row(call) => call,

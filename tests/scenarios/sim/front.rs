@@ -3,21 +3,19 @@
 use sigbridge::bridge::{CallRef, Input, LOGIN, SocketId};
 use sigbridge::front::ClientFrame;
 use sigbridge::front::args::read_args;
+use sigbridge::front::reading::{Caller, Meaning};
 use sigbridge::front::tcp;
 use sigbridge::front::web::MAX_FRAME_BYTES;
 use sigbridge::front::web::decode::decode;
 use sigbridge::mapping::profile::Transport;
-use sigbridge::mapping::wire::{FailureForm, Function, Local, Polls, Target};
-use sigbridge::shell::{Asked, LineContext, verdict};
+use sigbridge::mapping::wire::{Polls, Target};
+use sigbridge::shell::verdict;
 use sigbridge::time::Time;
 use sigbridge::upstream::embedded::ClientId;
 use sigbridge::value::Value;
 
 use super::bridge::Bridge;
 use super::effects::Deed;
-
-/// Most lines that one poll fetches.
-const MAX_LINES: i64 = 100;
 
 impl Bridge {
     /// Takes a frame of a socket. `open` makes an RTM client for a session that begins.
@@ -95,76 +93,22 @@ impl Bridge {
     }
 
     fn call_frame(&mut self, now: Time, socket: SocketId, name: &str, id: i64, args: &Value) {
-        let wire = self.wire(socket);
-        let asked = Asked { function: name, id };
-        let session = self
-            .sockets
-            .get(&socket)
-            .and_then(|known| Some((known.session?, known.line)));
-        let Some((session, number)) = session else {
-            return self.say(
-                socket,
-                self.speech(socket).plain(asked, FailureForm::Own, Err("not login")),
-            );
-        };
-        let Some((position, function)) = wire.find(name, args) else {
-            let reason = format!("unknown func {name}");
-            return self.say(
-                socket,
-                self.speech(socket).plain(asked, FailureForm::Invoked, Err(&reason)),
-            );
-        };
-        let call = CallRef {
+        let known = self.sockets.get(&socket);
+        let session = known.and_then(|known| Some((known.session?, known.line)));
+        let number = session.map(|(_, line)| line);
+        let knows = |line: &str| self.line_key.verify(line).ok() == number;
+        let (wire, speech) = (self.wire(socket), self.speech(socket));
+        let caller = Caller {
+            wire: &wire,
+            speech: &*speech,
             socket,
-            id,
-            function: position,
+            now,
+            knows: session.is_some().then_some(&knows),
         };
-        let line = args.get("line").and_then(Value::as_text);
-        if line.and_then(|line| self.line_key.verify(line).ok()) != Some(number) {
-            return self.refused(now, session, call, function, "wrong line");
-        }
-        match &function.target {
-            Target::Row(row) => match read_args(row, args) {
-                Ok(args) => {
-                    let row = row.row;
-                    self.step(now, session, Input::Call { call, row, args });
-                }
-                Err(reason) => self.refused(now, session, call, function, reason),
-            },
-            Target::Local(Local::Ok) => self.say(socket, self.speech(socket).plain(asked, function.failure, Ok(()))),
-            Target::Local(Local::MailboxMsgid) => {
-                let context = LineContext {
-                    account: &"".into(),
-                    channel: None,
-                    now,
-                };
-                self.say(socket, self.speech(socket).mailbox(asked, 0, &[], context));
-            }
-            Target::Local(Local::Mailbox) => {
-                let int = |name: &str| args.get(name).and_then(Value::as_int);
-                let ver_clear = u64::try_from(int("ver_clear").unwrap_or(0)).unwrap_or(0);
-                let max = usize::try_from(int("max").unwrap_or(30).clamp(1, MAX_LINES)).unwrap_or(1);
-                self.step(now, session, Input::Poll { call, ver_clear, max });
-            }
-        }
-    }
-
-    fn refused(&mut self, now: Time, session: u64, call: CallRef, function: &Function, reason: &str) {
-        match &function.target {
-            Target::Row(row) => {
-                let (row, reason) = (row.row, reason.into());
-                self.step(now, session, Input::Refused { call, row, reason });
-            }
-            Target::Local(_) => {
-                let asked = Asked {
-                    function: &function.name,
-                    id: call.id,
-                };
-                self.say(
-                    call.socket,
-                    self.speech(call.socket).plain(asked, function.failure, Err(reason)),
-                );
-            }
+        match caller.read(name, id, args).meaning {
+            Meaning::Input(input) => self.step(now, session.expect("it knows a line").0, input),
+            Meaning::Frames(frames) => self.say(socket, frames),
+            Meaning::Nobody(_) => panic!("no call of a wire of frames"),
         }
     }
 }

@@ -88,7 +88,15 @@ pub fn made_of_reply(
     args: &[(String, Value)],
     json: &Value,
 ) -> Vec<Words> {
-    let failure = tables.rows[call.row].fail.as_ref().map(|f| tables.fails[f.class].event);
+    let row = &tables.rows[call.row];
+    let answers = row
+        .answer
+        .emit
+        .iter()
+        .filter_map(|&at| row.outcomes[at].emission.as_ref());
+    let answers: Vec<usize> = answers.map(|emission| emission.event).collect();
+    let failure = row.fail.as_ref().map(|f| tables.fails[f.class].event);
+    let failure = failure.filter(|event| !answers.contains(event));
     let mut events = Vec::new();
     for &sig in call.made_by_client.iter().filter(|sig| Some(**sig) != failure) {
         let folded = call.reply.iter().filter(|(_, fold)| fold_event(fold) == Some(sig));

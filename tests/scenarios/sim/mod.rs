@@ -71,7 +71,7 @@ impl Sim {
         let lacks = config.lacks;
         let context = SessionContext {
             tables: tables.clone(),
-            wire: None,
+            wire: tables.wire("web").expect("a web wire").clone(),
             names: Arc::new(names::SimNames),
             offline_messages: config.world.offline_messages,
             can: Arc::new(move |kind| !lacks.contains(&kind)),

@@ -1,0 +1,191 @@
+//! What clients of the documented API say: from JSON-RPC to frames.
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+use crate::front::ClientFrame;
+use crate::front::socket::Incoming;
+use crate::front::web::pipe::Reader;
+use crate::mapping::profile::Transport;
+use crate::mapping::row::SigId;
+use crate::mapping::wire::{Invoke, Target};
+use crate::shell::{Server, Speech};
+use crate::value::{Text, Value};
+
+use super::open::{Address, Entry, LOGIN_CALL};
+use super::rpc::{self, Fault, Parsed, Refused, Request};
+use super::speech::ApiSpeech;
+
+/// Reads the messages of a connection.
+pub struct ApiReader {
+    server: Arc<Server>,
+    speech: Arc<ApiSpeech>,
+}
+
+impl ApiReader {
+    /// The reader of a new connection.
+    pub fn new(server: Arc<Server>) -> Self {
+        let tables = server.tables.clone();
+        let profile = tables.profiles.iter().find(|p| p.transport == Transport::Api);
+        // Without a profile the connection is closed before anything is read.
+        let wire = profile.and_then(|p| tables.wire(&p.family).cloned());
+        let wire = wire.unwrap_or_else(|| tables.documented());
+        Self {
+            speech: Arc::new(ApiSpeech::new(tables, wire)),
+            server,
+        }
+    }
+
+    fn batch(&self, requests: Vec<Result<Request, Refused>>) -> Incoming {
+        let batch = self.speech.open.lock().begin_batch();
+        let mut frames = Vec::new();
+        for request in requests {
+            match request.and_then(|request| self.speech.frame(request, Some(batch))) {
+                Ok(frame) => frames.push(frame),
+                Err(refused) => {
+                    if let Some(text) = self.refuse(refused) {
+                        self.speech.open.lock().refused(batch, text);
+                    }
+                }
+            }
+        }
+        // Before any frame is served: the last of their answers is to find the batch closed.
+        match self.speech.open.lock().end_batch(batch) {
+            Some(text) => Incoming::AnswerAndFrames(text, frames),
+            None => Incoming::Frames(frames),
+        }
+    }
+
+    /// What is said of a request that cannot be served, if anybody asked.
+    fn refuse(&self, Refused { id, fault }: Refused) -> Option<String> {
+        self.server.metrics.bad_frame(counted(&fault));
+        id.map(|id| rpc::response(&id, &Err(fault.into())))
+    }
+}
+
+impl Reader for ApiReader {
+    fn read(&self, text: &str) -> Incoming {
+        let request = match rpc::parse(text) {
+            Parsed::Batch(requests) => return self.batch(requests),
+            Parsed::One(request) => request,
+        };
+        match request.and_then(|request| self.speech.frame(request, None)) {
+            Ok(frame) => Incoming::Frame(frame),
+            Err(refused) => self.refuse(refused).map_or(Incoming::Nothing, Incoming::Answer),
+        }
+    }
+
+    fn speech(&self) -> Option<Arc<dyn Speech>> {
+        Some(self.speech.clone())
+    }
+}
+
+/// The counter of a fault.
+fn counted(fault: &Fault) -> &'static str {
+    match fault.code {
+        -32_700 => "not JSON",
+        -32_600 => "no request",
+        -32_601 => "unknown function",
+        -32_602 => "wrong param",
+        _ => "too many open calls",
+    }
+}
+
+impl ApiSpeech {
+    /// The frame that a request means; its answer will find it.
+    fn frame(&self, request: Request, batch: Option<u64>) -> Result<ClientFrame, Refused> {
+        let Request { id, method, params } = request;
+        match self.call(&method, params) {
+            Ok(call) => self.open_call(call, id, batch),
+            Err(fault) => Err(Refused { id, fault }),
+        }
+    }
+
+    fn open_call(&self, call: Call, id: Option<Box<RawValue>>, batch: Option<u64>) -> Result<ClientFrame, Refused> {
+        let mut open = self.open.lock();
+        if open.is_full() {
+            return Err(Refused { id, fault: Fault::BUSY });
+        }
+        let is_login = call.is_login && open.log_in();
+        let number = if is_login { LOGIN_CALL } else { open.number() };
+        let to = id.map(|id| Address { id, batch });
+        let invoked = call.invoked;
+        open.wait(number, Entry { to, invoked });
+        Ok(match is_login {
+            true => ClientFrame::Login(call.args),
+            false => ClientFrame::Call {
+                function: call.function,
+                id: number,
+                args: call.args,
+            },
+        })
+    }
+
+    /// The call that a method and its params mean.
+    fn call(&self, method: &Text, params: Value) -> Result<Call, Fault> {
+        let unknown = || Fault::method(format!("there is no method `{method}`"));
+        let (_, function) = self.wire.find(method, &Value::Null).ok_or_else(unknown)?;
+        match &function.target {
+            Target::Row(call) if self.tables.signatures[call.sig].name == *method => Ok(Call {
+                is_login: matches!(&self.wire.login.target, Target::Row(login) if login.row == call.row),
+                args: self.named(call.sig, params)?,
+                function: method.clone(),
+                invoked: None,
+            }),
+            Target::Invoke(invoke) => self.invoked(invoke, params),
+            // The functions that can be invoked are no methods.
+            Target::Row(_) | Target::Local(_) => Err(unknown()),
+        }
+    }
+
+    /// The function that the arguments of a call name.
+    fn invoked(&self, invoke: &Invoke, params: Value) -> Result<Call, Fault> {
+        let args = self.named(invoke.call, params)?;
+        let names = self.tables.signatures[invoke.call].args.iter();
+        let mut values = names.map(|(name, _)| args.get(name).cloned().unwrap_or_default());
+        let mut next = || values.next().unwrap_or_default();
+        let (name, request, number) = (next().into_text(), next(), next());
+        let args = match request {
+            Value::Text(json) => Value::from_json(&json).unwrap_or_default(),
+            other => other,
+        };
+        // Only what follows the package travels (signaling-api 7).
+        let function = name.rsplit('.').next().unwrap_or_default();
+        Ok(Call {
+            function: function.into(),
+            args,
+            is_login: false,
+            invoked: Some((invoke.told, number)),
+        })
+    }
+
+    /// Params by name: those by position take the names of the documented arguments, in order.
+    fn named(&self, sig: SigId, params: Value) -> Result<Value, Fault> {
+        let signature = &self.tables.signatures[sig];
+        let known = || {
+            let names: Vec<&str> = signature.args.iter().map(|(name, _)| &**name).collect();
+            format!("`{}` takes ({})", signature.name, names.join(", "))
+        };
+        match params {
+            Value::List(values) if values.len() > signature.args.len() => Err(Fault::params(known())),
+            Value::List(values) => {
+                let names = signature.args.iter().map(|(name, _)| name.clone());
+                Ok(Value::Map(names.zip(values).collect()))
+            }
+            Value::Map(entries) if entries.iter().any(|(name, _)| signature.arg(name).is_none()) => {
+                Err(Fault::params(known()))
+            }
+            params @ Value::Map(_) => Ok(params),
+            _ => Ok(Value::Map(Vec::new())),
+        }
+    }
+}
+
+/// A documented call, or a function that one has named.
+struct Call {
+    function: Text,
+    args: Value,
+    is_login: bool,
+    invoked: Option<(SigId, Value)>,
+}

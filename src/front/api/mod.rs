@@ -1,0 +1,15 @@
+//! The documented API by name: JSON-RPC 2.0 over WebSocket, at one path of the HTTP port.
+//!
+//! Methods are the documented calls with their documented arguments, notifications the documented events; which there
+//! are is in the tables (`mappings/wire/api.toml` and the signatures). [`rpc`] reads and writes JSON-RPC and knows
+//! nothing of Signaling; [`open`] remembers who waits for what; [`speech`] answers, [`hear`] listens.
+
+mod hear;
+mod open;
+mod rpc;
+pub mod speech;
+
+pub use hear::ApiReader;
+
+/// Where on the HTTP port it is.
+pub const PATH: &str = "/api";

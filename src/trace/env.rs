@@ -1,0 +1,203 @@
+//! What a session is given, and events, as JSON.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::bridge::{Attach, Event, SessionContext, SessionLimits};
+use crate::mapping::Tables;
+use crate::rtm::CallKind;
+use crate::time::Time;
+use crate::value::{Text, Value};
+
+/// What a session begins with.
+#[derive(Clone, Debug)]
+pub struct Begin {
+    /// The profile of its first client.
+    pub profile: Text,
+    /// The account.
+    pub account: Text,
+    /// RTM keeps messages for offline users by itself.
+    pub offline_messages: bool,
+    /// Calls that the upstream lacks.
+    pub lacks: Vec<CallKind>,
+    /// Times and bounds.
+    pub limits: SessionLimits,
+}
+
+impl Begin {
+    /// Of a session that begins.
+    pub fn of(profile: &Text, account: &Text, context: &SessionContext) -> Self {
+        Self {
+            profile: profile.clone(),
+            account: account.clone(),
+            offline_messages: context.offline_messages,
+            lacks: CallKind::ALL
+                .iter()
+                .copied()
+                .filter(|kind| !(context.can)(*kind))
+                .collect(),
+            limits: context.limits,
+        }
+    }
+
+    /// As a trace holds it.
+    pub fn to_value(&self) -> Value {
+        let lacks = self.lacks.iter().map(|kind| kind.name().into()).collect();
+        Value::Map(vec![
+            ("profile".into(), self.profile.clone().into()),
+            ("account".into(), self.account.clone().into()),
+            ("offlineMessages".into(), self.offline_messages.into()),
+            ("lacks".into(), Value::List(lacks)),
+            ("limits".into(), limits(&self.limits)),
+        ])
+    }
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn read(data: &Value) -> Result<Self, String> {
+        let text = |key: &str| {
+            let found = data.get(key).and_then(Value::as_text).cloned();
+            found.ok_or_else(|| format!("begin needs the text `{key}`"))
+        };
+        let lacks = data.get("lacks").and_then(Value::as_list).unwrap_or_default();
+        let kind = |name: &Value| {
+            let kind = name.as_text().and_then(|name| CallKind::parse(name));
+            kind.ok_or_else(|| format!("{name} is no RTM call"))
+        };
+        Ok(Self {
+            profile: text("profile")?,
+            account: text("account")?,
+            offline_messages: data.get("offlineMessages") == Some(&Value::Bool(true)),
+            lacks: lacks.iter().map(kind).collect::<Result<_, _>>()?,
+            limits: read_limits(data.get("limits").unwrap_or(&Value::Null))?,
+        })
+    }
+
+    /// Whether the upstream has a call.
+    pub fn can(&self) -> Arc<dyn Fn(CallKind) -> bool + Send + Sync> {
+        let lacks = self.lacks.clone();
+        Arc::new(move |kind| !lacks.contains(&kind))
+    }
+}
+
+macro_rules! limits {
+    ($( $field:ident: $ty:ident ),+ $(,)?) => {
+        fn limits(limits: &SessionLimits) -> Value {
+            Value::Map(vec![$( (stringify!($field).into(), $ty(limits.$field)) ),+])
+        }
+
+        fn read_limits(data: &Value) -> Result<SessionLimits, String> {
+            Ok(SessionLimits {
+                $( $field: {
+                    let value = data.get(stringify!($field));
+                    value.and_then($ty::read).ok_or(concat!("limits need `", stringify!($field), "`"))?
+                } ),+
+            })
+        }
+    };
+}
+
+limits! {
+    login: millis,
+    grace: millis,
+    rejoin: millis,
+    invite: millis,
+    mailbox: count,
+    mailbox_ttl: millis,
+    messages_per_second: rate,
+    discard_over_rate: flag,
+    empty_attributes: flag,
+    strict_reinvite: flag,
+}
+
+fn millis(duration: Duration) -> Value {
+    Value::Int(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn count(count: usize) -> Value {
+    Value::Int(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+fn rate(rate: u32) -> Value {
+    Value::Int(rate.into())
+}
+
+fn flag(flag: bool) -> Value {
+    flag.into()
+}
+
+/// The readers of the functions above, under their names.
+mod millis {
+    use super::{Duration, Value};
+
+    pub fn read(value: &Value) -> Option<Duration> {
+        u64::try_from(value.as_int()?).ok().map(Duration::from_millis)
+    }
+}
+
+mod count {
+    use super::Value;
+
+    pub fn read(value: &Value) -> Option<usize> {
+        usize::try_from(value.as_int()?).ok()
+    }
+}
+
+mod rate {
+    use super::Value;
+
+    pub fn read(value: &Value) -> Option<u32> {
+        u32::try_from(value.as_int()?).ok()
+    }
+}
+
+mod flag {
+    use super::Value;
+
+    pub fn read(value: &Value) -> Option<bool> {
+        match value {
+            Value::Bool(flag) => Some(*flag),
+            _ => None,
+        }
+    }
+}
+
+/// How a socket came to a session, by name.
+pub const ATTACH: &[(&str, Attach)] = &[
+    ("twin", Attach::Twin),
+    ("again", Attach::Again),
+    ("by-line", Attach::ByLine),
+];
+
+/// Lines of an account, with when they came.
+pub fn lines(tables: &Tables, lines: &[(Event, Time)]) -> Value {
+    let line = |(event, at): &(Event, Time)| {
+        Value::Map(vec![
+            ("event".into(), tables.signatures[event.sig].name.clone().into()),
+            ("row".into(), tables.rows[event.row].id.clone().into()),
+            ("args".into(), Value::List(event.args.clone())),
+            (
+                "at_ms".into(),
+                Value::Int(i64::try_from(at.as_millis()).unwrap_or(i64::MAX)),
+            ),
+        ])
+    };
+    Value::List(lines.iter().map(line).collect())
+}
+
+/// Reads them.
+pub fn read_lines(tables: &Tables, data: &Value) -> Result<Vec<(Event, Time)>, String> {
+    let line = |line: &Value| {
+        let text = |key: &str| line.get(key).and_then(Value::as_text);
+        let sig = text("event").and_then(|name| tables.signature_named(name))?;
+        let row = text("row").and_then(|id| tables.row_named(id))?;
+        let args = line.get("args").and_then(Value::as_list)?.to_vec();
+        let at = u64::try_from(line.get("at_ms").and_then(Value::as_int)?).ok()?;
+        Some((Event { sig, row, args }, Time::from_millis(at)))
+    };
+    let lines = data.as_list().unwrap_or_default();
+    let read = |value: &Value| line(value).ok_or_else(|| format!("{value} is no line of these tables"));
+    lines.iter().map(read).collect()
+}

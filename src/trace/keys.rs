@@ -1,0 +1,62 @@
+//! Timers by name.
+
+use crate::bridge::TimerKey;
+use crate::rtm::{CallKind, InvitationId};
+use crate::value::Text;
+
+/// `grace`, `invite:3`, `gather:getChannelMemberCount`.
+pub fn name(key: TimerKey) -> Text {
+    match key {
+        TimerKey::Login => "login".into(),
+        TimerKey::Grace => "grace".into(),
+        TimerKey::Rejoin => "rejoin".into(),
+        TimerKey::Names => "names".into(),
+        TimerKey::Outbox => "outbox".into(),
+        TimerKey::MemberNum => "member-num".into(),
+        TimerKey::Invite(InvitationId(number)) => format!("invite:{number}").into(),
+        TimerKey::Retry(request) => format!("retry:{request}").into(),
+        TimerKey::Gather(kind) => format!("gather:{}", kind.name()).into(),
+    }
+}
+
+/// The timer of that name.
+pub fn parse(name: &str) -> Option<TimerKey> {
+    let (name, of) = name.split_once(':').unwrap_or((name, ""));
+    Some(match name {
+        "login" => TimerKey::Login,
+        "grace" => TimerKey::Grace,
+        "rejoin" => TimerKey::Rejoin,
+        "names" => TimerKey::Names,
+        "outbox" => TimerKey::Outbox,
+        "member-num" => TimerKey::MemberNum,
+        "invite" => TimerKey::Invite(InvitationId(of.parse().ok()?)),
+        "retry" => TimerKey::Retry(of.parse().ok()?),
+        "gather" => TimerKey::Gather(CallKind::parse(of)?),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back() {
+        let keys = [
+            TimerKey::Login,
+            TimerKey::Grace,
+            TimerKey::Rejoin,
+            TimerKey::Names,
+            TimerKey::Outbox,
+            TimerKey::MemberNum,
+            TimerKey::Invite(InvitationId(3)),
+            TimerKey::Retry(7),
+            TimerKey::Gather(CallKind::GetChannelMemberCount),
+        ];
+        for key in keys {
+            assert_eq!(parse(&name(key)), Some(key));
+        }
+        assert_eq!(parse("retry:x"), None);
+        assert_eq!(parse("sleep"), None);
+    }
+}

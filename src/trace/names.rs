@@ -1,0 +1,121 @@
+//! Names in both directions, recorded as they are asked for: a redacted trace has other names (decisions H12).
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::bridge::Names;
+use crate::value::{Text, Value};
+
+use super::record::{Dir, Leg};
+use super::tape::Tape;
+
+/// Names that a session asks for, each recorded once.
+pub struct TapedNames {
+    inner: Arc<dyn Names>,
+    tape: Tape,
+    told: Mutex<HashSet<(&'static str, Text)>>,
+}
+
+impl TapedNames {
+    /// Of a session that is recorded.
+    pub fn new(inner: Arc<dyn Names>, tape: Tape) -> Self {
+        Self {
+            inner,
+            tape,
+            told: Mutex::default(),
+        }
+    }
+
+    fn tell(&self, which: &'static str, asked: &Text, answer: impl Into<Value>) {
+        if self.told.lock().insert((which, asked.clone())) {
+            let pair = Value::List(vec![asked.clone().into(), answer.into()]);
+            let data = Value::Map(vec![("name".into(), Value::Map(vec![(which.into(), pair)]))]);
+            self.tape.push(Leg::Env, Dir::In, None, data);
+        }
+    }
+}
+
+impl Names for TapedNames {
+    fn user_id(&self, account: &Text) -> Text {
+        let id = self.inner.user_id(account);
+        self.tell("userId", account, id.clone());
+        id
+    }
+
+    fn account(&self, user_id: &Text) -> Text {
+        let account = self.inner.account(user_id);
+        self.tell("account", user_id, account.clone());
+        account
+    }
+
+    fn channel_id(&self, channel: &Text) -> Text {
+        let id = self.inner.channel_id(channel);
+        self.tell("channelId", channel, id.clone());
+        id
+    }
+
+    fn channel(&self, channel_id: &Text) -> Text {
+        let channel = self.inner.channel(channel_id);
+        self.tell("channel", channel_id, channel.clone());
+        channel
+    }
+
+    fn uid(&self, account: &Text) -> i64 {
+        let uid = self.inner.uid(account);
+        self.tell("uid", account, uid);
+        uid
+    }
+}
+
+/// Names as a trace gives them; one that it does not give is itself, and its uid 0.
+#[derive(Clone, Debug, Default)]
+pub struct ReadNames {
+    texts: HashMap<(Text, Text), Text>,
+    uids: HashMap<Text, i64>,
+}
+
+impl ReadNames {
+    /// Takes the data of a record, when it is one of names.
+    pub fn learn(&mut self, data: &Value) {
+        for (which, pair) in data.get("name").and_then(Value::as_map).unwrap_or_default() {
+            match pair.as_list() {
+                Some([Value::Text(asked), Value::Text(answer)]) => {
+                    self.texts.insert((which.clone(), asked.clone()), answer.clone());
+                }
+                Some([Value::Text(asked), Value::Int(uid)]) => {
+                    self.uids.insert(asked.clone(), *uid);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn text(&self, which: &str, asked: &Text) -> Text {
+        let key = (which.into(), asked.clone());
+        self.texts.get(&key).unwrap_or(asked).clone()
+    }
+}
+
+impl Names for ReadNames {
+    fn user_id(&self, account: &Text) -> Text {
+        self.text("userId", account)
+    }
+
+    fn account(&self, user_id: &Text) -> Text {
+        self.text("account", user_id)
+    }
+
+    fn channel_id(&self, channel: &Text) -> Text {
+        self.text("channelId", channel)
+    }
+
+    fn channel(&self, channel_id: &Text) -> Text {
+        self.text("channel", channel_id)
+    }
+
+    fn uid(&self, account: &Text) -> i64 {
+        self.uids.get(account).copied().unwrap_or(0)
+    }
+}

@@ -1,0 +1,340 @@
+//! A session played again from its records, on their clock.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::bridge::{CallRef, Effect, Input, LOGIN, Session, SessionContext, SocketId, TimerKey};
+use crate::front::args::read_args;
+use crate::front::reading::{Caller, Meaning};
+use crate::front::{ClientFrame, decode};
+use crate::mapping::Tables;
+use crate::mapping::wire::{Target, Wire};
+use crate::rtm::CallKind;
+use crate::shell::{Asked, LineContext, Speech};
+use crate::time::Time;
+use crate::value::{Text, Value};
+
+use super::env::{self, Begin};
+use super::names::ReadNames;
+use super::record::{Leg, Record};
+use super::tape::number;
+use super::{effect, keys, rtm};
+
+/// A record that cannot have happened, in words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Impossible(pub String);
+
+impl From<String> for Impossible {
+    fn from(what: String) -> Self {
+        Self(what)
+    }
+}
+
+/// What a session puts out, as records have it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Out {
+    /// Between whom.
+    pub leg: Leg,
+    /// The row that it is from.
+    pub row: Option<Text>,
+    /// What.
+    pub data: Value,
+}
+
+/// A session at play.
+pub struct Player {
+    tables: Arc<Tables>,
+    speeches: Arc<Vec<Arc<dyn Speech>>>,
+    wire: Arc<Wire>,
+    account: Text,
+    profile: usize,
+    line: Text,
+    session: Session,
+    sockets: HashMap<SocketId, Socket>,
+    timers: HashMap<TimerKey, Time>,
+    /// Calls that are not answered yet: a reply is read by its call's kind.
+    open: HashMap<u64, CallKind>,
+}
+
+struct Socket {
+    profile: usize,
+    /// The fields of its login, until it is admitted.
+    login: Value,
+    /// It is the session's.
+    entered: bool,
+}
+
+impl Player {
+    /// A session that begins.
+    ///
+    /// # Errors
+    /// The tables do not have its profile.
+    pub fn new(
+        tables: Arc<Tables>,
+        speeches: Arc<Vec<Arc<dyn Speech>>>,
+        begin: &Begin,
+        names: Arc<ReadNames>,
+    ) -> Result<Self, Impossible> {
+        let at = tables.profiles.iter().position(|profile| profile.name == begin.profile);
+        let profile = at.ok_or_else(|| format!("the tables have no profile `{}`", begin.profile))?;
+        let wire = tables.wire(&tables.profiles[profile].family);
+        let wire = wire
+            .cloned()
+            .ok_or_else(|| format!("the tables have no wire of `{}`", begin.profile))?;
+        let context = SessionContext {
+            tables: tables.clone(),
+            wire: wire.clone(),
+            names,
+            offline_messages: begin.offline_messages,
+            can: begin.can(),
+            limits: begin.limits,
+        };
+        Ok(Self {
+            session: Session::new(context, begin.account.clone()),
+            tables,
+            speeches,
+            wire,
+            account: begin.account.clone(),
+            profile,
+            line: "".into(),
+            sockets: HashMap::new(),
+            timers: HashMap::new(),
+            open: HashMap::new(),
+        })
+    }
+
+    /// Feeds a record of something that came in; what comes out, in order.
+    ///
+    /// # Errors
+    /// It cannot have happened.
+    pub fn feed(&mut self, now: Time, record: &Record) -> Result<Vec<Out>, Impossible> {
+        let mut out = Vec::new();
+        match record.leg {
+            Leg::Legacy => self.legacy(now, &record.data, &mut out)?,
+            Leg::Rtm => {
+                let input = self.rtm(&record.data)?;
+                self.step(now, input, &mut out);
+            }
+            Leg::Timer => {
+                let key = record
+                    .data
+                    .get("due")
+                    .and_then(Value::as_text)
+                    .and_then(|name| keys::parse(name));
+                let key = key.ok_or_else(|| format!("{} is no timer that is due", record.data))?;
+                match self.timers.remove(&key) {
+                    Some(at) if at <= now => self.step(now, Input::Timer(key), &mut out),
+                    Some(at) => return Err(format!("the timer {} is due at {at}", keys::name(key)).into()),
+                    None => return Err(format!("the timer {} is not set", keys::name(key)).into()),
+                }
+            }
+            Leg::Env => {
+                if let Some(input) = self.env(&record.data)? {
+                    self.step(now, input, &mut out);
+                }
+            }
+            Leg::Http => {}
+        }
+        Ok(out)
+    }
+
+    fn legacy(&mut self, now: Time, data: &Value, out: &mut Vec<Out>) -> Result<(), Impossible> {
+        if let Some(closed) = data.get("closed") {
+            let socket = socket_id(Some(closed))?;
+            self.sockets.remove(&socket);
+            self.step(now, Input::FrontClosed(socket), out);
+            return Ok(());
+        }
+        let socket = socket_id(data.get("socket"))?;
+        let frame = data
+            .get("frame")
+            .and_then(Value::as_text)
+            .ok_or("a frame is a text".to_owned())?;
+        let transport = self.tables.profiles[self.profile].transport;
+        let frame = decode(transport, frame).ok_or_else(|| format!("{frame} is no frame of this transport"))?;
+        let profile = self.profile;
+        let known = self.sockets.entry(socket).or_insert(Socket {
+            profile,
+            login: Value::Null,
+            entered: false,
+        });
+        match frame {
+            ClientFrame::Login(fields) => known.login = fields,
+            ClientFrame::SetFlag => {
+                known.profile = self.tables.profiles[known.profile].flagged.unwrap_or(known.profile);
+            }
+            ClientFrame::Subscribe { cid, msgid } => self.step(now, Input::Subscribed { socket, cid, msgid }, out),
+            ClientFrame::Call { function, id, args } => {
+                let speech = self.speeches[known.profile].clone();
+                let line = self.line.clone();
+                let knows = move |other: &str| *other == *line;
+                let caller = Caller {
+                    wire: &self.wire.clone(),
+                    speech: &*speech,
+                    socket,
+                    now,
+                    knows: known.entered.then_some(&knows),
+                };
+                match caller.read(&function, id, &args).meaning {
+                    Meaning::Input(input) => self.step(now, input, out),
+                    Meaning::Frames(frames) => say(socket, frames, None, out),
+                    Meaning::Nobody(_) => {}
+                }
+            }
+            ClientFrame::LineLogin(_) | ClientFrame::Ping(_) | ClientFrame::Unknown => {}
+        }
+        Ok(())
+    }
+
+    fn rtm(&mut self, data: &Value) -> Result<Input, Impossible> {
+        if let Some(event) = data.get("event") {
+            return Ok(Input::RtmEvent(rtm::read_event(event)?));
+        }
+        if let Some(Value::Bool(up)) = data.get("up") {
+            return Ok(Input::Upstream(*up));
+        }
+        let request = data
+            .get("request")
+            .and_then(Value::as_int)
+            .and_then(|n| u64::try_from(n).ok());
+        let request = request.ok_or_else(|| format!("{data} is neither a reply nor an event"))?;
+        let kind = self.open.remove(&request);
+        let kind = kind.ok_or_else(|| format!("a reply to the call {request}, which was not made"))?;
+        let result = rtm::read_result(kind, data)?;
+        Ok(Input::RtmReply { request, result })
+    }
+
+    fn env(&mut self, data: &Value) -> Result<Option<Input>, Impossible> {
+        if let Some(alive) = data.get("alive") {
+            return Ok(Some(Input::Alive(socket_id(Some(alive))?)));
+        }
+        if let Some(lines) = data.get("kept") {
+            return Ok(Some(Input::Kept(env::read_lines(&self.tables, lines)?)));
+        }
+        let login = data.get("admitted").map(|data| (data, None));
+        let login = login.or_else(|| Some((data.get("attached")?, data.get("attached")?.get("how"))));
+        let Some((login, how)) = login else { return Ok(None) };
+        let socket = socket_id(login.get("socket"))?;
+        let line = login.get("line").and_then(Value::as_text).cloned().unwrap_or_default();
+        self.line = line.clone();
+        let call = CallRef {
+            socket,
+            id: 0,
+            function: LOGIN,
+        };
+        let profile = self.profile;
+        let known = self.sockets.entry(socket).or_insert(Socket {
+            profile,
+            login: Value::Null,
+            entered: false,
+        });
+        known.entered = true;
+        let fields = std::mem::take(&mut known.login);
+        let Some(how) = how else {
+            let args = match &self.wire.login.target {
+                Target::Row(row) => read_args(row, &fields).unwrap_or_default(),
+                _ => Vec::new(),
+            };
+            return Ok(Some(Input::Admitted {
+                call,
+                verdict: Ok(()),
+                line,
+                args,
+            }));
+        };
+        let how = env::ATTACH
+            .iter()
+            .find(|(name, _)| how.as_text().is_some_and(|how| &**how == *name));
+        let (_, how) = how.ok_or_else(|| format!("{data} does not say how"))?;
+        Ok(Some(Input::Attached { call, how: *how, line }))
+    }
+
+    fn step(&mut self, now: Time, input: Input, out: &mut Vec<Out>) {
+        let mut effects = Vec::new();
+        self.session.step(now, input, &mut effects);
+        let channel = self.session.channel_name();
+        for effect in effects {
+            if let Some((leg, data)) = effect::data(&self.tables, &effect) {
+                out.push(Out { leg, row: None, data });
+            }
+            self.note(&effect);
+            let context = LineContext {
+                account: &self.account,
+                channel: channel.as_ref(),
+                now,
+            };
+            if let Some((socket, row, frames)) = self.frames(&effect, context) {
+                say(socket, frames, row.map(|row| self.tables.rows[row].id.clone()), out);
+            }
+        }
+    }
+
+    fn note(&mut self, effect: &Effect) {
+        match effect {
+            Effect::SetTimer { key, at } => {
+                self.timers.insert(*key, *at);
+            }
+            Effect::Rtm { request, call } | Effect::RtmVia { request, call, .. } => {
+                self.open.insert(*request, call.kind());
+            }
+            Effect::Close(socket) => {
+                self.sockets.remove(socket);
+            }
+            _ => {}
+        }
+    }
+
+    /// The frames of an effect, for a socket that is there.
+    fn frames(&self, effect: &Effect, context: LineContext<'_>) -> Option<(SocketId, Option<usize>, Vec<String>)> {
+        let speech = |socket: &SocketId| {
+            let socket = self.sockets.get(socket)?;
+            Some(&*self.speeches[socket.profile])
+        };
+        Some(match effect {
+            Effect::Answer { call, row, answer } => {
+                (call.socket, Some(*row), speech(&call.socket)?.answer(*call, answer))
+            }
+            Effect::Mailbox { call, ver_clear, lines } => {
+                let asked = Asked {
+                    function: &self.wire.function(call.function).name,
+                    id: call.id,
+                };
+                let context = LineContext {
+                    channel: None,
+                    ..context
+                };
+                (
+                    call.socket,
+                    None,
+                    speech(&call.socket)?.mailbox(asked, *ver_clear, lines, context),
+                )
+            }
+            Effect::Notify { socket, form, event } => {
+                (*socket, Some(event.row), speech(socket)?.notify(*form, event, context))
+            }
+            Effect::Hint { socket, version } => (*socket, None, speech(socket)?.hint(*version)),
+            Effect::Returned(call) => (call.socket, None, speech(&call.socket)?.returned(true)),
+            _ => return None,
+        })
+    }
+}
+
+fn say(socket: SocketId, frames: Vec<String>, row: Option<Text>, out: &mut Vec<Out>) {
+    for frame in frames {
+        let data = vec![
+            ("socket".into(), number(socket.0)),
+            ("frame".into(), Value::Text(frame.into())),
+        ];
+        out.push(Out {
+            leg: Leg::Legacy,
+            row: row.clone(),
+            data: Value::Map(data),
+        });
+    }
+}
+
+fn socket_id(data: Option<&Value>) -> Result<SocketId, Impossible> {
+    let number = data.and_then(Value::as_int).and_then(|n| u64::try_from(n).ok());
+    Ok(SocketId(number.ok_or("a socket is a number".to_owned())?))
+}

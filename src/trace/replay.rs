@@ -1,0 +1,222 @@
+//! A whole trace played again: every output of every session is compared, in its order.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::mapping::Tables;
+use crate::shell::Speech;
+use crate::time::Time;
+use crate::value::{Text, Value};
+
+use super::env::Begin;
+use super::names::ReadNames;
+use super::player::{Impossible, Out, Player};
+use super::reader::Trace;
+use super::record::{Dir, Leg, Record};
+
+/// What came of a replay.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Sessions that were played.
+    pub sessions: usize,
+    /// Records that were compared or fed.
+    pub records: usize,
+    /// The first difference of each session.
+    pub differences: Vec<Difference>,
+    /// The records as they are now: what came in as it was, what came out as it was played.
+    pub played: Vec<Record>,
+}
+
+/// Where a session did something else than it did when it was recorded.
+#[derive(Clone, Debug)]
+pub struct Difference {
+    /// The line of the trace where it shows.
+    pub line: usize,
+    /// The session.
+    pub session: u64,
+    /// When, microseconds since the trace began.
+    pub t_us: u64,
+    /// What the trace has; none where it has nothing more.
+    pub expected: Option<Record>,
+    /// What was played; none where nothing was.
+    pub got: Option<Out>,
+    /// The last input of the session, which led to it.
+    pub after: Option<Record>,
+    /// Limitation codes that the session has noted.
+    pub codes: Vec<Text>,
+}
+
+/// A record that cannot have happened.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("line {line}: {what}")]
+pub struct NoSense {
+    /// The line.
+    pub line: usize,
+    /// What is wrong.
+    pub what: Impossible,
+}
+
+/// Plays a trace.
+///
+/// # Errors
+/// The first record that cannot have happened.
+pub fn replay(tables: &Arc<Tables>, speeches: &Arc<Vec<Arc<dyn Speech>>>, trace: &Trace) -> Result<Outcome, NoSense> {
+    let mut stage = Stage {
+        tables,
+        speeches,
+        started: trace.header.started_ms,
+        names: names(trace),
+        seats: BTreeMap::new(),
+        outcome: Outcome::default(),
+    };
+    for (line, record) in &trace.records {
+        stage
+            .take(*line, record)
+            .map_err(|what| NoSense { line: *line, what })?;
+    }
+    let end = trace.records.last().map_or(1, |(line, _)| *line);
+    let sessions: Vec<u64> = stage.seats.keys().copied().collect();
+    for session in sessions {
+        stage.settle(end, session);
+    }
+    Ok(stage.outcome)
+}
+
+/// The names that each session asked for.
+fn names(trace: &Trace) -> BTreeMap<u64, Arc<ReadNames>> {
+    let mut names: BTreeMap<u64, ReadNames> = BTreeMap::new();
+    for (_, record) in &trace.records {
+        if record.leg == Leg::Env && record.dir == Dir::In {
+            names.entry(record.session).or_default().learn(&record.data);
+        }
+    }
+    names
+        .into_iter()
+        .map(|(session, names)| (session, Arc::new(names)))
+        .collect()
+}
+
+struct Stage<'s> {
+    tables: &'s Arc<Tables>,
+    speeches: &'s Arc<Vec<Arc<dyn Speech>>>,
+    started: u64,
+    names: BTreeMap<u64, Arc<ReadNames>>,
+    seats: BTreeMap<u64, Seat>,
+    outcome: Outcome,
+}
+
+struct Seat {
+    player: Player,
+    pending: VecDeque<Out>,
+    last: Option<Record>,
+    codes: Vec<Text>,
+    /// It has differed; what follows follows from that.
+    lost: bool,
+}
+
+impl Stage<'_> {
+    fn take(&mut self, line: usize, record: &Record) -> Result<(), Impossible> {
+        self.outcome.records += 1;
+        if record.session == 0 || record.leg == Leg::Http {
+            self.outcome.played.push(record.clone());
+            return Ok(());
+        }
+        if record.dir == Dir::Out {
+            self.compare(line, record);
+            return Ok(());
+        }
+        if record.data.get("name").is_some() {
+            // Known from the start: names are asked for in the middle of a step.
+            self.outcome.played.push(record.clone());
+            return Ok(());
+        }
+        self.settle(line, record.session);
+        self.outcome.played.push(record.clone());
+        if let Some(begin) = record.data.get("begin") {
+            let names = self.names.get(&record.session).cloned().unwrap_or_default();
+            let begin = Begin::read(begin)?;
+            let player = Player::new(self.tables.clone(), self.speeches.clone(), &begin, names)?;
+            self.outcome.sessions += 1;
+            let seat = Seat {
+                player,
+                pending: VecDeque::new(),
+                last: None,
+                codes: Vec::new(),
+                lost: false,
+            };
+            self.seats.insert(record.session, seat);
+            return Ok(());
+        }
+        let seat = self.seats.get_mut(&record.session);
+        let seat = seat.ok_or_else(|| format!("session {} has not begun", record.session))?;
+        let now = Time::from_millis(self.started + record.t_us / 1000);
+        let outs = match seat.player.feed(now, record) {
+            Ok(outs) => outs,
+            // It has gone another way before: what it was told then may have no place in what it does now.
+            Err(_) if seat.lost => Vec::new(),
+            Err(impossible) => return Err(impossible),
+        };
+        seat.last = Some(record.clone());
+        for out in &outs {
+            let code = out
+                .data
+                .get("note")
+                .and_then(|note| note.get("code"))
+                .and_then(Value::as_text);
+            seat.codes.extend(code.cloned());
+            self.outcome.played.push(Record {
+                t_us: record.t_us,
+                session: record.session,
+                leg: out.leg,
+                dir: Dir::Out,
+                row: out.row.clone(),
+                data: out.data.clone(),
+            });
+        }
+        seat.pending.extend(outs);
+        Ok(())
+    }
+
+    fn compare(&mut self, line: usize, record: &Record) {
+        let Some(seat) = self.seats.get_mut(&record.session) else {
+            return;
+        };
+        let got = seat.pending.pop_front();
+        let same = got
+            .as_ref()
+            .is_some_and(|got| got.leg == record.leg && got.data == record.data);
+        if !same {
+            self.differs(line, record.session, Some(record.clone()), got);
+        }
+    }
+
+    /// What was played and is not in the trace.
+    fn settle(&mut self, line: usize, session: u64) {
+        let Some(seat) = self.seats.get_mut(&session) else {
+            return;
+        };
+        if let Some(got) = seat.pending.pop_front() {
+            seat.pending.clear();
+            self.differs(line, session, None, Some(got));
+        }
+    }
+
+    fn differs(&mut self, line: usize, session: u64, expected: Option<Record>, got: Option<Out>) {
+        let Some(seat) = self.seats.get_mut(&session) else {
+            return;
+        };
+        if std::mem::replace(&mut seat.lost, true) {
+            return;
+        }
+        let t_us = expected.as_ref().or(seat.last.as_ref()).map_or(0, |record| record.t_us);
+        self.outcome.differences.push(Difference {
+            line,
+            session,
+            t_us,
+            expected,
+            got,
+            after: seat.last.clone(),
+            codes: seat.codes.clone(),
+        });
+    }
+}

@@ -1,0 +1,104 @@
+//! Sessions of a real server, recorded and played again.
+
+mod support;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use sigbridge::front::speeches;
+use sigbridge::mapping::Tables;
+use sigbridge::shell::Running;
+use sigbridge::trace::{Bounds, Outcome, Trace, read, replay};
+use support::{Client, PATIENCE, config, eventually, serve, tell};
+
+const BOUNDS: Bounds = Bounds {
+    file_bytes: 1 << 30,
+    file_time: Duration::from_secs(3600),
+    files: 100,
+};
+
+fn folder(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("sigbridge-traces-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    folder
+}
+
+/// A server that records.
+async fn recording(folder: &PathBuf) -> Running {
+    let running = serve(config()).await;
+    let server = &running.server;
+    let started = server.recorder.start(folder.clone(), BOUNDS, server.clock.now());
+    started.expect("the folder can be written");
+    running
+}
+
+/// Stops it, and waits for its traces.
+async fn traces(running: Running, folder: &PathBuf) -> Vec<Trace> {
+    running.server.recorder.stop();
+    running.server.stop(PATIENCE).await;
+    drop(running);
+    let finished = || {
+        let entries = std::fs::read_dir(folder).expect("the folder is there").flatten();
+        let paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        let all = paths
+            .iter()
+            .all(|path| path.extension().is_some_and(|ext| ext == "jsonl"));
+        (all && !paths.is_empty()).then_some(paths)
+    };
+    eventually("the trace is finished", || finished().is_some()).await;
+    let paths = finished().expect("they were");
+    let open = |path: &PathBuf| read(std::fs::File::open(path).expect("it is there")).expect("it can be read");
+    paths.iter().map(open).collect()
+}
+
+fn played(trace: &Trace) -> Outcome {
+    let tables = Arc::new(Tables::built_in().expect("the built-in tables"));
+    let speeches = Arc::new(speeches(&tables).expect("a wire for each profile"));
+    let outcome = replay(&tables, &speeches, trace).expect("it makes sense");
+    assert!(outcome.differences.is_empty(), "{:#?}", outcome.differences);
+    outcome
+}
+
+#[tokio::test]
+async fn what_was_recorded_is_played_the_same() {
+    let folder = folder("same");
+    let running = recording(&folder).await;
+    let mut alice = Client::login(running.http, "alice").await;
+    let mut bob = Client::login(running.http, "bob").await;
+    alice.poll(0).await;
+    bob.poll(0).await;
+    tell(&mut alice, "bob", "hi").await;
+    bob.frame("notify").await;
+    bob.poll(1).await;
+    alice.call("channel_join", json!({"name": "room"})).await;
+    bob.call("channel_join", json!({"name": "room"})).await;
+    alice
+        .call(
+            "channel_sendmsg",
+            json!({"name": "room", "msg": "\"quoted\" \u{1f600}"}),
+        )
+        .await;
+    alice
+        .call(
+            "channel_set_attr",
+            json!({"channel": "room", "name": "topic", "value": 7}),
+        )
+        .await;
+    bob.call("nonsense", json!({})).await;
+    bob.call(
+        "voip_invite",
+        json!({"channelName": "room", "peer": "nobody", "extra": "{\"_require_peer_online\":1}"}),
+    )
+    .await;
+    drop(alice);
+    let mut alice = Client::login(running.http, "alice").await;
+    alice.poll(0).await;
+    alice.call("user_logout", json!({})).await;
+    drop(bob);
+    let traces = traces(running, &folder).await;
+    let outcome = played(&traces[0]);
+    assert_eq!((traces.len(), outcome.sessions), (1, 2));
+    assert!(outcome.records > 60, "{}", outcome.records);
+}
