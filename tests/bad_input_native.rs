@@ -188,7 +188,7 @@ async fn a_client_that_does_not_read_slows_nobody() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     /// Whatever comes, plain or deflated or no packet at all, before the login or behind it.
     #[test]

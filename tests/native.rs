@@ -113,7 +113,7 @@ async fn a_pong_is_later_than_its_ping() {
     let running = serve(unlimited()).await;
     let mut client = RawNative::login(tcp(&running), "dora").await;
     for n in 0..5 {
-        let before = std::time::Instant::now();
+        let before = tokio::time::Instant::now();
         client.say(&format!("line_ping:{n}")).await;
         assert_eq!(client.next().await, Some(format!("line_pong:{n}")));
         assert!(before.elapsed() >= Duration::from_millis(10), "{:?}", before.elapsed());

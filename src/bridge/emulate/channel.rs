@@ -163,6 +163,7 @@ impl Session {
         let held = channel.held.take().unwrap_or_default();
         // A client that asks for all there is does not ask for what it has missed.
         (channel.muted, channel.away) = (false, false);
+        channel.ring = Ring::default();
         for event in held {
             self.rtm_event(event, step);
         }
