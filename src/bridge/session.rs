@@ -112,11 +112,6 @@ impl Session {
                 self.refuse(run, &reason, step);
             }
             Input::Poll { call, ver_clear, max } => self.polled(call, ver_clear, max, step),
-            Input::Alive(socket) => {
-                if self.socket == Some(socket) {
-                    self.mailbox.alive(step.now);
-                }
-            }
             Input::RtmReply { request, result } => self.replied(request, result, step),
             Input::RtmEvent(event) => self.rtm_event(event, step),
             Input::Upstream(up) => self.upstream_changed(up, step),

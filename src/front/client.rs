@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use crate::bridge::{Admission, Attach, CallRef, Effect, Input, LOGIN, Session, SocketId};
 use crate::ident::{Account, AppId};
 use crate::mapping::profile::{Profile, Transport};
-use crate::mapping::wire::{Polls, RowCall, Target, Wire};
+use crate::mapping::wire::{RowCall, Target, Wire};
 use crate::shell::{Login, Message, Newcomer, Out, Said, Server, SessionHandle, SocketHandle, Speech, verdict};
 use crate::time::Time;
 use crate::value::{Text, Value};
@@ -122,9 +122,6 @@ impl Client {
             ClientFrame::Call { function, id, args } => self.call(&function, id, &args).await,
             ClientFrame::Ping(value) => {
                 self.heard = None;
-                if self.wire.polls == Polls::ThenWhenTold {
-                    self.tell(Message::Input(Box::new(Input::Alive(self.socket)))).await;
-                }
                 return Some(value);
             }
             ClientFrame::SetFlag => self.flagged().await,

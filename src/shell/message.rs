@@ -9,8 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bridge::{Attach, CallRef, Input, SocketId};
 use crate::rtm::RtmCall;
 use crate::upstream::Told;
-use crate::value::Text;
-use crate::value::Value;
+use crate::value::{Text, Value};
 
 use super::logins::PendingLogin;
 use super::speech::Speech;

@@ -74,7 +74,6 @@ impl SessionTask {
         client: ClientKey,
         (own_inbox, inbox): (mpsc::WeakSender<Message>, mpsc::Receiver<Message>),
         overflow: CancellationToken,
-        tape: Option<Tape>,
     ) -> Self {
         let wire = context.wire.clone();
         Self {
@@ -97,9 +96,15 @@ impl SessionTask {
             own_inbox,
             channel: None,
             now: Time::default(),
-            tape,
+            tape: None,
             over: false,
         }
+    }
+
+    /// The same, recorded.
+    pub fn on(mut self, tape: Option<Tape>) -> Self {
+        self.tape = tape;
+        self
     }
 
     /// Works until the session is over.

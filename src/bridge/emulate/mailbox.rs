@@ -7,9 +7,6 @@ use crate::time::Time;
 
 use super::super::io::Event;
 
-/// An answer has arrived after this time, if its client is still there.
-const ON_ITS_WAY: Duration = Duration::from_secs(2);
-
 /// Lines that wait for a client to have them.
 ///
 /// Line `i` has the version `acknowledged + 1 + i`: versions have no gaps, since some clients lose lines at one.
@@ -21,10 +18,8 @@ pub struct Mailbox {
     assumed: bool,
     /// All up to this version was told since the guess, each behind the other.
     told: u64,
-    /// The last version that a poll has fetched, and when.
-    fetched: Option<(u64, Time)>,
-    /// All up to this version has reached the client, which has not come to acknowledge it.
-    delivered: u64,
+    /// All up to this version was sent to a client that may never come to acknowledge it.
+    fetched: u64,
     lines: VecDeque<Line>,
 }
 
@@ -82,28 +77,18 @@ impl Mailbox {
         }
     }
 
-    /// A poll has fetched all up to `version`.
-    pub fn fetched(&mut self, version: u64, now: Time) {
-        self.fetched = Some((version, now));
+    /// A poll has fetched all up to `version`. The client filters nothing and acknowledges late: its next login is not
+    /// told it again, even if the answer was lost with the connection.
+    pub fn fetched(&mut self, version: u64) {
+        self.fetched = version;
     }
 
-    /// The client is heard of: an answer that was sent some time ago has reached it.
-    pub fn alive(&mut self, now: Time) {
-        if let Some((version, at)) = self.fetched
-            && now.since(at) >= ON_ITS_WAY
-        {
-            self.delivered = version;
-            self.fetched = None;
-        }
-    }
-
-    /// What has reached the client is not for its next login.
+    /// What was sent is not for the next login.
     fn settle(&mut self) {
         let acknowledged = self.acknowledged.unwrap_or(0);
-        let gone = self.delivered.saturating_sub(acknowledged).min(self.lines.len() as u64);
+        let gone = self.fetched.saturating_sub(acknowledged).min(self.lines.len() as u64);
         self.lines.drain(..usize::try_from(gone).unwrap_or(usize::MAX));
-        self.fetched = None;
-        self.delivered = 0;
+        self.fetched = 0;
     }
 
     /// The client does not poll before it is told of a version: its counter is taken to begin at 0, until it polls.
@@ -205,21 +190,17 @@ mod tests {
     }
 
     #[test]
-    fn what_has_arrived_is_not_for_the_next_login() {
-        let later = Duration::from_secs(10);
-        for (heard_at, expected) in [(1_500, 3), (2_000, 1)] {
-            let mut mailbox = Mailbox::default();
-            mailbox.poll(5, 30);
-            push(&mut mailbox, 1, false, 0).unwrap();
-            push(&mut mailbox, 2, false, 0).unwrap();
-            mailbox.poll(5, 30);
-            mailbox.fetched(7, Time::from_millis(0));
-            push(&mut mailbox, 3, false, 0).unwrap();
-            mailbox.alive(Time::from_millis(heard_at));
-            assert_eq!(mailbox.len(), 3, "only its acknowledgement ends a line in its login");
-            mailbox.restart(Time::from_millis(heard_at), later);
-            assert_eq!(mailbox.len(), expected);
-        }
+    fn what_was_fetched_is_not_for_the_next_login() {
+        let mut mailbox = Mailbox::default();
+        mailbox.poll(5, 30);
+        push(&mut mailbox, 1, false, 0).unwrap();
+        push(&mut mailbox, 2, false, 0).unwrap();
+        mailbox.poll(5, 30);
+        mailbox.fetched(7);
+        push(&mut mailbox, 3, false, 0).unwrap();
+        assert_eq!(mailbox.len(), 3, "only its acknowledgement ends a line in its login");
+        mailbox.restart(Time::from_millis(0), Duration::from_secs(10));
+        assert_eq!(mailbox.len(), 1);
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl Session {
             return;
         }
         if let Some(last) = last {
-            self.mailbox.fetched(last, step.now);
+            self.mailbox.fetched(last);
             // It does not ask for what did not fit.
             if let Some(version) = self.mailbox.last().filter(|version| *version > last) {
                 let socket = call.socket;

@@ -8,7 +8,7 @@ use sigbridge::front::tcp;
 use sigbridge::front::web::MAX_FRAME_BYTES;
 use sigbridge::front::web::decode::decode;
 use sigbridge::mapping::profile::Transport;
-use sigbridge::mapping::wire::{Polls, Target};
+use sigbridge::mapping::wire::Target;
 use sigbridge::shell::verdict;
 use sigbridge::time::Time;
 use sigbridge::upstream::embedded::ClientId;
@@ -41,10 +41,6 @@ impl Bridge {
             }
             Some(ClientFrame::Call { function, id, args }) => self.call_frame(now, socket, &function, id, &args),
             Some(ClientFrame::Ping(value)) => {
-                let session = self.sockets.get(&socket).and_then(|socket| socket.session);
-                if let Some(session) = session.filter(|_| self.wire(socket).polls == Polls::ThenWhenTold) {
-                    self.step(now, session, Input::Alive(socket));
-                }
                 self.say(socket, self.speech(socket).pong(&value));
             }
             Some(_) => {}
@@ -93,14 +89,14 @@ impl Bridge {
     }
 
     fn call_frame(&mut self, now: Time, socket: SocketId, name: &str, id: i64, args: &Value) {
-        let known = self.sockets.get(&socket);
-        let session = known.and_then(|known| Some((known.session?, known.line)));
-        let number = session.map(|(_, line)| line);
-        let knows = |line: &str| self.line_key.verify(line).ok() == number;
-        let (wire, speech) = (self.wire(socket), self.speech(socket));
+        let session = self
+            .sockets
+            .get(&socket)
+            .and_then(|known| Some((known.session?, known.line)));
+        let knows = |line: &str| self.line_key.verify(line).ok() == session.map(|(_, number)| number);
         let caller = Caller {
-            wire: &wire,
-            speech: &*speech,
+            wire: &self.wire(socket),
+            speech: &*self.speech(socket),
             socket,
             now,
             knows: session.is_some().then_some(&knows),
