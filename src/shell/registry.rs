@@ -181,3 +181,63 @@ impl Registry {
 fn same(a: &SecretString, b: &SecretString) -> bool {
     a.expose_secret().as_bytes().ct_eq(b.expose_secret().as_bytes()).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NATIVE: &str = "native";
+
+    fn login(registry: &Registry, socket: u64, window: Duration) -> (Admission, u64, u64) {
+        let key = (AppId::new("app").unwrap(), Account::new("dora").unwrap());
+        let newcomer = Newcomer {
+            socket: SocketId(socket),
+            peer: [127, 0, 0, 1].into(),
+            accepted: Time::from_millis(1_000),
+            family: NATIVE.into(),
+            token: SecretString::from("t"),
+        };
+        let create = || {
+            // Kept open: a session whose inbox is closed is over.
+            let (inbox, receiver) = mpsc::channel(1);
+            std::mem::forget(receiver);
+            SessionHandle {
+                id: 100 + socket,
+                inbox,
+                recorded: false,
+            }
+        };
+        let (admission, session, line) = registry.admit(key, newcomer, window, create);
+        (admission, session.id, line)
+    }
+
+    fn known(registry: &Registry, line: u64) -> Option<u64> {
+        let found = registry.by_line(line, NATIVE, SocketId(99), [127, 0, 0, 1].into());
+        found.map(|(_, session)| session.id)
+    }
+
+    #[test]
+    fn only_the_line_of_the_latest_login_is_known() {
+        let registry = Registry::default();
+        let (admission, session, first) = login(&registry, 1, Duration::ZERO);
+        assert_eq!((admission, known(&registry, first)), (Admission::New, Some(session)));
+        // A twin is the same client, and its session has one line.
+        let twin = login(&registry, 2, Duration::from_secs(1));
+        assert_eq!(twin, (Admission::Twin, session, first));
+        let key = (AppId::new("app").unwrap(), Account::new("dora").unwrap());
+        registry.socket_closed(&key, SocketId(2));
+        let (admission, resumed, second) = login(&registry, 3, Duration::ZERO);
+        assert_eq!((admission, resumed), (Admission::Resume, session));
+        assert_eq!(
+            (known(&registry, first), known(&registry, second)),
+            (None, Some(session))
+        );
+        let (admission, replaced, third) = login(&registry, 4, Duration::ZERO);
+        assert_eq!((admission, known(&registry, second)), (Admission::Replace, None));
+        // The end of the one that was replaced is not that of the one in its place.
+        registry.remove(&key, session);
+        assert_eq!(known(&registry, third), Some(replaced));
+        registry.remove(&key, replaced);
+        assert_eq!((known(&registry, third), registry.len()), (None, 0));
+    }
+}

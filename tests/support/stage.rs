@@ -48,7 +48,7 @@ struct Person {
 
 enum Link {
     Legacy(Box<Connection>),
-    Api(ApiClient, Book),
+    Api(Box<ApiClient>, Book),
 }
 
 impl Stage {
@@ -136,7 +136,7 @@ impl Stage {
             let mut client = ApiClient::connect(self.running.http).await;
             assert_eq!(client.log_in(who).await, "null", "{at}");
             let book = Book::new(self.tables.clone(), wire.clone());
-            let link = Link::Api(client, book);
+            let link = Link::Api(Box::new(client), book);
             let events = VecDeque::new();
             self.people.insert(who.into(), Person { link, events });
             return;
