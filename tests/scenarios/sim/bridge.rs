@@ -16,10 +16,13 @@ use sigbridge::mapping::profile::Transport;
 use sigbridge::mapping::wire::Wire;
 use sigbridge::shell::Speech;
 use sigbridge::time::Time;
+use sigbridge::trace::{Begin, Tape, TapedNames};
 use sigbridge::upstream::embedded::ClientId;
 use sigbridge::value::{Text, Value};
 
+use super::START;
 use super::effects::Deed;
+use super::taped::Records;
 
 /// The sidecar.
 pub struct Bridge {
@@ -31,6 +34,10 @@ pub struct Bridge {
     pub sockets: HashMap<SocketId, Socket>,
     pub seats: BTreeMap<u64, Seat>,
     pub deeds: Vec<Deed>,
+    /// What happens to all sessions, as a recording has it.
+    pub(super) records: Arc<Records>,
+    /// The frame that is being served.
+    pub(super) hearing: Option<(SocketId, String)>,
     context: SessionContext,
     pub(super) entries: BTreeMap<Text, Entry>,
     next_session: u64,
@@ -57,6 +64,7 @@ pub struct Seat {
     pub session: Session,
     pub client: ClientId,
     pub wire: Arc<Wire>,
+    pub(super) tape: Tape,
     pub(super) account: Text,
     pub(super) timers: Vec<(Time, TimerKey)>,
     pub(super) sockets: Vec<SocketId>,
@@ -85,6 +93,8 @@ impl Bridge {
             sockets: HashMap::new(),
             seats: BTreeMap::new(),
             deeds: Vec::new(),
+            records: Arc::default(),
+            hearing: None,
             context,
             entries: BTreeMap::new(),
             next_session: 1,
@@ -193,7 +203,7 @@ impl Bridge {
         let (id, line) = match (admission, self.entries.get(&account)) {
             (Admission::Twin, Some(entry)) => (entry.session, entry.line),
             (Admission::Resume, Some(entry)) => (entry.session, self.next_session),
-            _ => (self.seat(&account, wire.clone(), open()), self.next_session),
+            _ => (self.seat(now, &account, &call, open()), self.next_session),
         };
         self.next_session += 1;
         let entry = Entry {
@@ -237,13 +247,22 @@ impl Bridge {
         }
     }
 
-    fn seat(&mut self, account: &Text, wire: Arc<Wire>, client: ClientId) -> u64 {
+    fn seat(&mut self, now: Time, account: &Text, call: &CallRef, client: ClientId) -> u64 {
         let id = self.next_session;
         self.next_session += 1;
+        let wire = self.wire(call.socket);
+        let profile = self.sockets.get(&call.socket).map_or(0, |socket| socket.profile);
+        let profile = &self.tables.profiles[profile].name;
+        let tape = Tape::new(self.records.clone(), self.tables.clone(), START, id);
+        let mut context = self.context_of(&wire);
+        tape.at(now);
+        tape.begin(&Begin::of(profile, account, &context));
+        context.names = Arc::new(TapedNames::new(context.names, tape.clone()));
         let seat = Seat {
-            session: Session::new(self.context_of(&wire), account.clone()),
+            session: Session::new(context, account.clone()),
             client,
             wire,
+            tape,
             account: account.clone(),
             timers: Vec::new(),
             sockets: Vec::new(),

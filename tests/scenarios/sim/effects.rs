@@ -31,6 +31,8 @@ impl Bridge {
     /// Feeds one input to a session; a session that is over takes none.
     pub fn step(&mut self, now: Time, id: u64, input: Input) {
         let Some(seat) = self.seats.get_mut(&id) else { return };
+        seat.tape.at(now);
+        seat.taped(&input, &mut self.hearing);
         let mut effects = Vec::new();
         seat.session.step(now, input, &mut effects);
         for effect in effects {
@@ -43,6 +45,7 @@ impl Bridge {
         let speech = |socket: SocketId| &speeches[sockets.get(&socket).map_or(0, |socket| socket.profile)];
         let Some(seat) = self.seats.get_mut(&id) else { return };
         let channel = seat.session.channel_name();
+        seat.tape.effect(&effect);
         let context = LineContext {
             account: &seat.account,
             channel: channel.as_ref(),
@@ -53,6 +56,7 @@ impl Bridge {
             Effect::RtmVia { request, channel, call } => self.ask_member(now, id, request, &channel, call),
             Effect::Answer { call, answer, .. } => {
                 let frames = speech(call.socket).answer(call, &answer);
+                seat.taped_frames(call.socket, &frames);
                 self.say(call.socket, frames);
             }
             Effect::Mailbox { call, ver_clear, lines } => {
@@ -65,19 +69,23 @@ impl Bridge {
                     id: call.id,
                 };
                 let frames = speech(call.socket).mailbox(asked, ver_clear, &lines, context);
+                seat.taped_frames(call.socket, &frames);
                 self.say(call.socket, frames);
             }
             Effect::Notify { socket, form, event } => {
                 assert!(form != Form::Direct, "no wire has a direct form");
                 let frames = speech(socket).notify(form, &event, context);
+                seat.taped_frames(socket, &frames);
                 self.say(socket, frames);
             }
             Effect::Hint { socket, version } => {
                 let frames = speech(socket).hint(version);
+                seat.taped_frames(socket, &frames);
                 self.say(socket, frames);
             }
             Effect::Returned(call) => {
                 let frames = speech(call.socket).returned(true);
+                seat.taped_frames(call.socket, &frames);
                 self.say(call.socket, frames);
             }
             Effect::SetTimer { key, at } => {

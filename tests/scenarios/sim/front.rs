@@ -30,6 +30,7 @@ impl Bridge {
             Transport::Tcp => tcp::decode(text).map(ClientFrame::from).ok(),
             _ => decode(text).ok(),
         };
+        self.hearing = Some((socket, text.into()));
         match frame {
             None => self.bad(now, socket, 1007),
             Some(ClientFrame::Login(fields)) => self.login_frame(now, socket, &fields, open),
@@ -103,7 +104,15 @@ impl Bridge {
         };
         match caller.read(name, id, args).meaning {
             Meaning::Input(input) => self.step(now, session.expect("it knows a line").0, input),
-            Meaning::Frames(frames) => self.say(socket, frames),
+            Meaning::Frames(frames) => {
+                let seat = session.and_then(|(id, _)| self.seats.get(&id));
+                if let Some((seat, (socket, frame))) = seat.zip(self.hearing.take()) {
+                    seat.tape.at(now);
+                    seat.tape.heard(socket, &frame);
+                    seat.taped_frames(socket, &frames);
+                }
+                self.say(socket, frames);
+            }
             Meaning::Nobody(_) => panic!("no call of a wire of frames"),
         }
     }

@@ -15,6 +15,7 @@ mod names;
 mod native;
 mod queue;
 pub mod seen;
+mod taped;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
