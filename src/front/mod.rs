@@ -10,6 +10,7 @@ mod line;
 pub mod reading;
 mod reply;
 mod socket;
+mod speaking;
 mod speeches;
 pub mod tcp;
 pub mod tls;
