@@ -22,6 +22,8 @@ pub enum Exit {
     Failed,
     /// Wrong usage, or an error in the config or the tables (EX_USAGE).
     Usage,
+    /// Input that cannot be understood (EX_DATAERR).
+    BadInput,
 }
 
 impl From<Exit> for ExitCode {
@@ -30,6 +32,7 @@ impl From<Exit> for ExitCode {
             Exit::Ok => 0,
             Exit::Failed => 1,
             Exit::Usage => 64,
+            Exit::BadInput => 65,
         })
     }
 }

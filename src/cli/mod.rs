@@ -7,6 +7,7 @@ mod exit;
 mod explain;
 mod mappings;
 mod serve;
+mod trace;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -41,6 +42,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Make a private CA and a certificate for the names that legacy clients connect to
     DevCert(dev_cert::DevCertArgs),
+    /// Make a trace of what a browser's developer tools saved, and the other way
+    Trace(trace::TraceArgs),
 }
 
 /// Runs the command that the arguments name.
@@ -63,6 +66,7 @@ pub fn main() -> ExitCode {
         Command::Mappings(args) => mappings::run(&args).into(),
         Command::Check(args) => check::run(&args).into(),
         Command::DevCert(args) => dev_cert::run(&args).into(),
+        Command::Trace(args) => trace::run(&args).into(),
     }
 }
 

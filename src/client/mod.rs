@@ -21,6 +21,7 @@ pub use book::{ArgHelp, BadCall, Book, CallHelp};
 pub use connection::{Connection, ConnectionError};
 pub use events::Told;
 pub use frames::MAX_FRAME_BYTES;
+pub(crate) use frames::login_reply;
 pub use io::{CallError, Login, MAX_OPEN_CALLS, Output, Reply};
 pub use line::{BadLine, Line};
 pub use machine::LegacyClient;
