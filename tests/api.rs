@@ -6,12 +6,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
-use sigbridge::mapping::Tables;
-use sigbridge::mapping::ty::SigType;
-use sigbridge::mapping::wire::Target;
-use sigbridge::shell::Running;
+use sigbridge::ident::{Account, AppId};
+use sigbridge::shell::{Message, Running};
+use sigbridge::upstream::Told;
 use support::{ApiClient, Client, PATIENCE, QUIET, config, counter, eventually, notified, serve, tell, text};
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::Message as Frame;
 
 /// The uids of these accounts.
 const ALICE: i64 = 1_868_405_786;
@@ -140,7 +139,7 @@ async fn two_users_in_a_call() {
     assert!(
         bob.event("onInviteEndByPeer")
             .await
-            .starts_with(&to_alice("").trim_end_matches('}'))
+            .starts_with(to_alice("").trim_end_matches('}'))
     );
     let call = json!(["room", "carol", r#"{"_require_peer_online":1}"#]);
     assert_eq!(
@@ -272,86 +271,6 @@ async fn functions_are_invoked_by_name() {
     );
 }
 
-/// Every documented call of the tables, once right and once wrong, before the login and after it.
-#[tokio::test]
-async fn every_documented_call_is_served() {
-    let tables = Tables::built_in().expect("the built-in tables compile");
-    let wire = tables.documented();
-    let running = serve(config()).await;
-    let mut tried = 0;
-    for function in &wire.functions {
-        let sig = match &function.target {
-            Target::Row(call) => call.sig,
-            Target::Invoke(invoke) => invoke.call,
-            Target::Local(_) => panic!("{} does nothing", function.name),
-        };
-        let signature = &tables.signatures[sig];
-        if signature.name != function.name {
-            continue;
-        }
-        tried += 1;
-        let (name, args) = (&*signature.name, &signature.args);
-        let params = |right: bool| {
-            let named = args.iter().map(|(arg, ty)| (arg.to_string(), example(*ty, right)));
-            serde_json::Value::Object(named.collect())
-        };
-        let in_order = serde_json::Value::Array(args.iter().map(|(_, ty)| example(*ty, true)).collect());
-        let too_many = vec![json!(""); args.len() + 1];
-        let mut client = ApiClient::connect(running.http).await;
-        for wrong in [json!(too_many), json!({"no-such": 1})] {
-            let answer = client.call(name, wrong).await;
-            assert!(
-                answer.starts_with(&format!("error -32602 `{name}` takes (")),
-                "{answer}"
-            );
-        }
-        let is_login = name.starts_with("login");
-        if !is_login {
-            // Before the login nothing is done, and nothing is left unanswered.
-            let answer = client.call(name, in_order.clone()).await;
-            assert!(
-                answer.contains("not login") || !answer.starts_with("error") || answer.contains("unknown func"),
-                "{name}: {answer}"
-            );
-            if &*function.name == "destroy" {
-                client = ApiClient::connect(running.http).await;
-            }
-            client.log_in("alice").await;
-            client.event("onLoginSuccess").await;
-        }
-        if args.iter().any(|(_, ty)| example(*ty, false) != example(*ty, true)) && !is_login {
-            let answer = client.call(name, params(false)).await;
-            assert!(answer.starts_with("error "), "{name}: {answer}");
-        }
-        let answer = client
-            .call(name, if tried % 2 == 0 { params(true) } else { in_order })
-            .await;
-        let refused = ["not in channel", "no such", "unknown func"];
-        assert!(
-            !answer.starts_with("error") || refused.iter().any(|r| answer.contains(r)),
-            "{name}: {answer}"
-        );
-    }
-    assert!(tried > 30, "only {tried}");
-    assert!(running.server.metrics.text().contains("sigbridge_bad_frames_total"));
-}
-
-/// A value of a type, or one that is none of it, where there is such.
-fn example(ty: SigType, right: bool) -> serde_json::Value {
-    match (ty, right) {
-        (SigType::Account, true) => json!("bob"),
-        (SigType::Channel, true) => json!("room"),
-        (SigType::Digits, true) => json!("1#"),
-        (SigType::Key, true) => json!("key"),
-        (SigType::Int | SigType::Seconds, true) => json!(1),
-        (SigType::Flag, true) => json!(true),
-        (_, true) => json!("{}"),
-        (SigType::Account | SigType::Channel | SigType::Key, false) => json!(""),
-        (SigType::Digits | SigType::Int | SigType::Seconds | SigType::Flag, false) => json!("x y"),
-        (_, false) => json!("x".repeat(8_193)),
-    }
-}
-
 #[tokio::test]
 async fn a_web_user_and_an_api_user() {
     let running = serve(config()).await;
@@ -460,6 +379,41 @@ async fn what_waited_longer_than_the_session_is_told_at_the_next_login() {
 }
 
 #[tokio::test]
+async fn a_lost_way_to_rtm_is_told() {
+    let mut config = config();
+    config.session.grace = Duration::from_millis(500);
+    let running = serve(config).await;
+    let mut alice = ApiClient::login(running.http, "alice").await;
+    let key = (AppId::new("app").unwrap(), Account::new("alice").unwrap());
+    let session = running.server.registry.session(&key).expect("it is logged in");
+    let upstream = async |up| {
+        let told = Message::Told(Box::new(Told::Up(up)));
+        session.inbox.send(told).await.expect("the session works");
+    };
+    upstream(false).await;
+    alice.expect(&[r#"onReconnecting {"nretry":1}"#]).await;
+    assert_eq!(alice.call("getStatus", json!([])).await, "3");
+    assert_eq!(alice.call("isOnline", json!([])).await, "0");
+    let refused = "error 400 failed onMessageSendError";
+    assert_eq!(
+        alice.call("messageInstantSend", json!(["bob", 0, "hi", "m"])).await,
+        refused
+    );
+    alice.event("onMessageSendError").await;
+    upstream(true).await;
+    alice.expect(&[r#"onReconnected {"fd":0}"#]).await;
+    assert_eq!(alice.call("getStatus", json!([])).await, "2");
+    upstream(false).await;
+    alice
+        .expect(&[
+            r#"onReconnecting {"nretry":1}"#,
+            r#"onLogout {"ecode":102}"#,
+            "closed 1000",
+        ])
+        .await;
+}
+
+#[tokio::test]
 async fn a_restart_is_told() {
     let running = serve(config()).await;
     let mut alice = ApiClient::login(running.http, "alice").await;
@@ -551,7 +505,7 @@ async fn what_is_too_much_closes() {
     client.send(&"x".repeat(64 * 1024 + 1)).await;
     client.expect(&["closed 1009"]).await;
     let mut client = ApiClient::login(running.http, "alice").await;
-    client.send_raw(Message::binary(vec![1, 2])).await;
+    client.send_raw(Frame::binary(vec![1, 2])).await;
     client.expect(&["closed 1003"]).await;
     let mut silent = ApiClient::connect(running.http).await;
     silent.call("getStatus", json!([])).await;

@@ -2,40 +2,6 @@
 
 import { anyUid, equal, same, showEvent, Unexpected } from './expect.mjs';
 
-const PATIENCE = 5_000;
-
-// Handlers the documentation names, whether or not this build ever calls them: what is not assigned is not seen.
-const SESSION_CALLBACKS = [
-  'onLoginSuccess',
-  'onLoginFailed',
-  'onLogout',
-  'onError',
-  'onReconnecting',
-  'onReconnectSuccess',
-  'onReconnectFailed',
-  'onMessageInstantReceive',
-  'onInviteReceived',
-];
-const CHANNEL_CALLBACKS = [
-  'onChannelJoined',
-  'onChannelJoinFailed',
-  'onChannelLeaved',
-  'onChannelUserList',
-  'onChannelUserJoined',
-  'onChannelUserLeaved',
-  'onChannelAttrUpdated',
-  'onMessageChannelReceive',
-];
-const CALL_CALLBACKS = [
-  'onInviteReceivedByPeer',
-  'onInviteAcceptedByPeer',
-  'onInviteRefusedByPeer',
-  'onInviteFailed',
-  'onInviteEndByPeer',
-  'onInviteEndByMyself',
-  'onInviteMsg',
-];
-
 /**
  * One account in one tab.
  *
@@ -44,22 +10,32 @@ const CALL_CALLBACKS = [
  */
 export class Client {
   uid = 0;
+  /**
+   * Where the SDK is: `tell` has its agent do something and `ask` resolves to what the agent returns; what it is told and
+   * asked is done in order.
+   *
+   * @type {{tell: Function, ask: Function, close: Function}}
+   */
+  tab;
+  #patience;
   #events = [];
   #read = 0;
-  #calls = [];
+  #rings = [];
+  #numbers = 0;
   #wake = () => {};
 
-  /** @param {{account: string, signal: object, tab: import('./shim.mjs').Tab}} parts */
-  constructor({ account, signal, tab }) {
+  /** @param {number} patience milliseconds that an event or an answer may take */
+  constructor(account, patience) {
     this.account = account;
-    this.signal = signal;
-    this.tab = tab;
+    this.#patience = patience;
   }
 
-  /** Starts a login; the outcome is an event. `retry` are the SDK's reconnect arguments. */
+  /**
+   * Starts a login; the outcome is an event. `retry` are the SDK's reconnect arguments. Resolves to what getStatus says
+   * at once.
+   */
   login(token, ...retry) {
-    this.session = this.signal.login(this.account, token, ...retry);
-    this.#listen(this.session, 'session', SESSION_CALLBACKS);
+    return this.tab.tell('login', this.account, token, ...retry);
   }
 
   /** Expects the login to succeed, and learns the uid under which others will see this account. */
@@ -69,17 +45,23 @@ export class Client {
     this.uid = uid;
   }
 
-  get status() {
-    return this.session.getStatus();
+  /** What getStatus says. */
+  status() {
+    return this.tab.ask('status');
+  }
+
+  /** What getSDKVersion says. */
+  version() {
+    return this.tab.ask('version');
   }
 
   logout() {
-    this.session.logout();
+    this.tab.tell('logout');
   }
 
   /** Sends a peer message; resolves to the arguments of its `cb`. */
   send(peer, message) {
-    return this.#answer('messageInstantSend', (cb) => this.session.messageInstantSend(peer, message, cb));
+    return this.#answer('messageInstantSend', 'send', peer, message);
   }
 
   /** Sends a peer message of which the server must say that it has it. */
@@ -89,21 +71,21 @@ export class Client {
 
   /** Invokes `io.agora.signal.NAME`; resolves to the arguments of its `cb`. */
   invoke(name, args) {
-    return this.#answer(name, (cb) => this.session.invoke(`io.agora.signal.${name}`, args, cb));
+    return this.#answer(name, 'invoke', name, args);
   }
 
   /** Joins a channel; the outcome is events. */
   join(name) {
-    const channel = this.session.channelJoin(name);
-    this.#listen(channel, name, CHANNEL_CALLBACKS);
-    const call = (method, ...args) => this.#answer(method, (cb) => channel[method](...args, cb));
+    const number = this.#number();
+    this.tab.tell('join', number, name);
+    const call = (method, ...args) => this.#answer(method, 'ask', number, method, ...args);
     return {
       say: (message) => call('messageChannelSend', message),
       set: (attribute, value) => call('channelSetAttr', attribute, value),
       del: (attribute) => call('channelDelAttr', attribute),
       clear: () => call('channelClearAttr'),
       // With a `cb` the SDK calls that in place of `onChannelLeaved`.
-      leave: () => channel.channelLeave(),
+      leave: () => this.tab.tell('tell', number, 'channelLeave'),
       leaveWithCallback: () => call('channelLeave'),
     };
   }
@@ -119,22 +101,22 @@ export class Client {
     return channel;
   }
 
-  /** Invites `peer`; the outcome is events. */
+  /** Invites `peer`; the outcome is events. Gives the methods of the SDK's Call object. */
   invite(channelName, peer, extra) {
-    const call = this.session.channelInviteUser2(channelName, peer, extra);
-    this.#listen(call, `${channelName}/${peer}`, CALL_CALLBACKS);
-    return call;
+    const number = this.#number();
+    this.tab.tell('invite', number, channelName, peer, extra);
+    return this.#call(number);
   }
 
-  /** Expects an invitation and gives the SDK's Call object for it. */
+  /** Expects an invitation and gives the methods of the SDK's Call object for it. */
   async rung(channelName, peer, extra) {
     await this.saw(['session', 'onInviteReceived', { channelName, peer, extra }]);
-    return this.#calls.shift();
+    return this.#call(this.#rings.shift());
   }
 
   /** Expects exactly these events next, in this order, and returns them as recorded. */
   saw(...expected) {
-    return this.sawWithin(PATIENCE, ...expected);
+    return this.sawWithin(this.#patience, ...expected);
   }
 
   async sawWithin(patience, ...expected) {
@@ -161,42 +143,39 @@ export class Client {
     }
   }
 
-  /** Records an event; the tab uses it for what went wrong inside. */
+  /** Records an event; the tab uses it for what the agent emits and for what went wrong inside. */
   record(target, callback, ...args) {
+    if (callback === 'onInviteReceived') {
+      const { number, ...call } = args[0];
+      this.#rings.push(number);
+      args = [call, ...args.slice(1)];
+    }
     this.#events.push([target, callback, ...args]);
     this.#wake();
   }
 
-  #listen(object, target, callbacks) {
-    for (const name of callbacks) {
-      object[name] = (...args) => this.record(target, name, ...args.map((arg) => this.#plain(arg)));
-    }
+  #number() {
+    this.#numbers += 1;
+    return this.#numbers;
   }
 
-  // Values of the tab have the prototypes of another realm; a clone has ours and compares. A Call is full of functions:
-  // it is put aside for `rung` and recorded as the three fields an application reads.
-  #plain(value) {
-    if (typeof value?.channelInviteAccept !== 'function') return structuredClone(value);
-    const { channelName, peer, extra } = value;
-    this.#listen(value, `${channelName}/${peer}`, CALL_CALLBACKS);
-    this.#calls.push(value);
-    return { channelName, peer, extra };
+  #call(number) {
+    const methods = ['channelInviteAccept', 'channelInviteRefuse', 'channelInviteEnd', 'channelInviteDTMF'];
+    return Object.fromEntries(methods.map((name) => [name, (...args) => this.tab.tell('tell', number, name, ...args)]));
   }
 
-  #answer(method, start) {
-    return new Promise((resolve, reject) => {
-      const late = setTimeout(() => {
-        reject(new Unexpected(`${this.account}: no cb from ${method} in ${PATIENCE} ms${this.#story()}`));
-      }, PATIENCE);
-      let answered = false;
-      start((...args) => {
-        const plain = args.map((arg) => this.#plain(arg));
-        if (answered) return this.record('tab', `second cb of ${method}`, ...plain);
-        answered = true;
-        clearTimeout(late);
-        resolve(plain);
-      });
+  async #answer(method, ...question) {
+    let late;
+    const patience = new Promise((_, reject) => {
+      late = setTimeout(() => {
+        reject(new Unexpected(`${this.account}: no cb from ${method} in ${this.#patience} ms${this.#story()}`));
+      }, this.#patience);
     });
+    try {
+      return await Promise.race([this.tab.ask(...question), patience]);
+    } finally {
+      clearTimeout(late);
+    }
   }
 
   #next(deadline) {

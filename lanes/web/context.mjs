@@ -3,24 +3,35 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from './client.mjs';
 import { startProxy } from './proxy.mjs';
-import { Tab } from './shim.mjs';
-import { APP_ID, NO_TOKEN, seconds, signalingToken } from './token.mjs';
+import { NO_TOKEN, seconds, signalingToken } from './token.mjs';
 
 // Long enough for the SDK's acknowledging poll, one second after a delivery, to bring a message a second time.
 const SETTLE = 1_500;
+// Nothing takes this long, unless it never comes.
+const PATIENCE = 5_000;
 
 /** The world of one run of one scenario. */
 export class Context {
-  #vendor;
+  #openTab;
   #suffix;
+  #patience;
   #clients = [];
   #proxies = [];
 
-  /** @param {{vendor: object, via: 'url'|'lookup', port: number, auth: boolean, suffix: string}} options */
-  constructor({ vendor, via, port, auth, suffix }) {
-    this.#vendor = vendor;
+  /**
+   * @param {object} options
+   * @param {boolean} options.looksUp whether clients ask /getaddr and race two sockets
+   * @param {number} options.port the bridge's
+   * @param {boolean} options.auth whether it wants tokens
+   * @param {string} options.suffix of this run's names
+   * @param {number} [options.patience] milliseconds that an event may take
+   * @param {(record: Function, options: object) => object} options.openTab opens a tab whose events go to `record`
+   */
+  constructor({ looksUp, port, auth, suffix, openTab, patience = PATIENCE }) {
+    this.#openTab = openTab;
     this.#suffix = suffix;
-    this.via = via;
+    this.#patience = patience;
+    this.looksUp = looksUp;
     this.port = port;
     this.auth = auth;
   }
@@ -30,17 +41,10 @@ export class Context {
     return `${base}.${this.#suffix}`;
   }
 
-  /** A tab for an account, not logged in yet. `proxy` is where its sockets go instead. */
-  client(account, { proxy } = {}) {
-    const tab = new Tab(this.#vendor, {
-      via: this.via,
-      port: this.port,
-      connectPort: proxy?.port,
-      complain: (text) => client.record('tab', text),
-    });
-    const signal = tab.Signal(APP_ID);
-    if (this.via === 'url') signal.setup_debugging('ap_url', `ws://127.0.0.1:${tab.connectPort}/`);
-    const client = new Client({ account, signal, tab });
+  /** A tab for an account, not logged in yet. Of its options, `proxy` is where its sockets go instead. */
+  async client(account, options = {}) {
+    const client = new Client(account, this.#patience);
+    client.tab = await this.#openTab((...event) => client.record(...event), options);
     this.#clients.push(client);
     return client;
   }
@@ -52,7 +56,7 @@ export class Context {
 
   /** A client with a name of this run, logged in. */
   async user(base, options) {
-    const client = this.client(this.name(base), options);
+    const client = await this.client(this.name(base), options);
     client.login(this.token(client.account));
     await client.loggedIn();
     return client;

@@ -3,27 +3,18 @@
 // One tab per client: the SDK keeps timers and sockets for ever (it pings, polls and reconnects), and a tab can be
 // closed, which takes all of them away.
 
-import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import vm from 'node:vm';
+import { Agent } from './agent.mjs';
+import { pinnedRequire } from './packages.mjs';
 import { guardHandlers, socketFor } from './socket.mjs';
+import { APP_ID } from './token.mjs';
 import { xhrFor } from './xhr.mjs';
 
 /** Reads the SDK and `ws` from `directory`, where `npm ci` has been run, and refuses all but the pinned packages. */
 export function loadVendor(directory) {
-  const root = path.resolve(directory);
-  const pinned = readJson(new URL('package-lock.json', import.meta.url)).packages;
-  // npm's own note of what it has put there, after it has checked the hashes.
-  const note = path.join(root, 'node_modules', '.package-lock.json');
-  if (!existsSync(note)) throw new Error(`the SDK is not installed in ${directory}: run npm ci there`);
-  const installed = readJson(note).packages;
-  for (const name of ['node_modules/agora-signaling-sdk', 'node_modules/ws']) {
-    if (installed[name]?.integrity !== pinned[name].integrity) {
-      throw new Error(`${name} in ${directory} is not the pinned package: run npm ci there`);
-    }
-  }
-  const require = createRequire(path.join(root, 'package.json'));
+  const require = pinnedRequire(directory, new URL('package-lock.json', import.meta.url));
   const file = require.resolve('agora-signaling-sdk');
   return {
     script: new vm.Script(readFileSync(file, 'utf8'), { filename: path.basename(file) }),
@@ -31,22 +22,25 @@ export function loadVendor(directory) {
   };
 }
 
-/** One page with the SDK loaded. */
+/** One page with the SDK loaded, and its agent. */
 export class Tab {
   lookups = [];
   sockets = new Set();
+  #agent;
+  #record;
   #timers = new Set();
 
   /**
    * @param {{script: vm.Script, WebSocket: Function}} vendor
-   * @param {{via: 'url'|'lookup', port: number, connectPort?: number, complain: (text: string) => void}} options
-   *   `port` is where the bridge listens, `connectPort` where sockets go (a proxy, when the scenario has one)
+   * @param {{way: 'url'|'lookup'|'path', port: number, connectPort?: number, record: Function}} options
+   *   `port` is where the bridge listens, `connectPort` where sockets go (a proxy, when the scenario has one); `record`
+   *   is told every event
    */
   constructor(vendor, options) {
-    this.via = options.via;
+    this.way = options.way;
     this.port = options.port;
     this.connectPort = options.connectPort ?? options.port;
-    this.complain = options.complain;
+    this.#record = options.record;
 
     const WebSocket = guardHandlers(socketFor(vendor.WebSocket, this), this);
     const page = {
@@ -62,7 +56,30 @@ export class Tab {
     page.self = page;
     this.page = vm.createContext(page);
     vendor.script.runInContext(this.page);
-    this.Signal = this.page.Signal;
+    // Values of the tab have the prototypes of another realm; a clone has ours and compares.
+    const emit = (target, callback, ...args) => this.#record(target, callback, ...args.map(plain));
+    const ways = {
+      url: { apUrl: `ws://127.0.0.1:${this.connectPort}/` },
+      lookup: {},
+      path: { lookupUrl: `http://127.0.0.1:${this.port}/1.4` },
+    };
+    this.#agent = new Agent(this.page.Signal, emit, APP_ID, ways[this.way]);
+  }
+
+  /** Has the agent do something. Gives what it returns, if it does not throw. */
+  tell(method, ...args) {
+    return this.guard(method, () => this.#agent[method](...args));
+  }
+
+  /** Has the agent do something, and resolves to what it returns. */
+  async ask(method, ...args) {
+    return plain(await this.#agent[method](...args));
+  }
+
+  /** How many sockets were opened, and how many of them are. */
+  socketCounts() {
+    const open = [...this.sockets].filter((socket) => socket.readyState === socket.OPEN);
+    return { opened: this.sockets.size, open: open.length };
   }
 
   /** Runs SDK code: what it throws is an uncaught error on a page, and a failure of the scenario here. */
@@ -72,6 +89,10 @@ export class Tab {
     } catch (error) {
       this.complain(`the SDK threw in ${where}: ${error?.message ?? error}`);
     }
+  }
+
+  complain(text) {
+    this.#record('tab', text);
   }
 
   /** Closes the page: no timer fires and no socket is open afterwards. */
@@ -99,6 +120,6 @@ export class Tab {
   }
 }
 
-function readJson(file) {
-  return JSON.parse(readFileSync(file, 'utf8'));
+function plain(value) {
+  return structuredClone(value);
 }

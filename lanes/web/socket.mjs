@@ -2,7 +2,7 @@
 
 /**
  * @param {typeof import('ws').WebSocket} WebSocket
- * @param {{via: string, port: number, connectPort: number, sockets: Set, guard: Function}} tab
+ * @param {{way: string, port: number, connectPort: number, sockets: Set, guard: Function}} tab
  */
 export function socketFor(WebSocket, tab) {
   return class TabSocket extends WebSocket {
@@ -33,10 +33,12 @@ export function guardHandlers(TabSocket, tab) {
 }
 
 // A looked-up address has to be the one the SDK builds from `["127.0.0.1", P]`: TLS, dashes, P + 1. Only then does the
-// connection go to the plain port, which is what a certificate and a DNS entry would do in production.
+// connection go to the plain port, which is what a certificate and a DNS entry would do in production. By the path for
+// 1.4 the SDK is given the address itself.
 function target(tab, url) {
-  if (tab.via === 'url') return url;
-  const expected = `wss://127-0-0-1-sig-web.agora.io:${tab.port + 1}/`;
+  if (tab.way === 'url') return url;
+  const whole = `ws://127.0.0.1:${tab.port}/`;
+  const expected = tab.way === 'path' ? whole : `wss://127-0-0-1-sig-web.agora.io:${tab.port + 1}/`;
   if (url !== expected) {
     tab.complain(`the looked-up address is ${url}, expected ${expected}`);
   }

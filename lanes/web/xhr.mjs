@@ -6,7 +6,8 @@
 import http from 'node:http';
 
 const ORIGIN = 'https://app.example';
-const LOOKUP = /^https:\/\/lbs-[1-4]-sig\.agora\.io(\/getaddr\?vid=.*)$/;
+// By the names that the SDK has, or by the address that replaces them.
+const LOOKUP = /^(?:https:\/\/lbs-[1-4]-sig\.agora\.io|http:\/\/127\.0\.0\.1:(\d+))(\/(?:1\.4\/)?getaddr\?vid=.*)$/;
 
 /**
  * Makes the XMLHttpRequest class of one tab.
@@ -55,14 +56,14 @@ export function xhrFor(tab) {
 
     send() {
       const lookup = LOOKUP.exec(this.#url);
-      if (!lookup) {
+      if (!lookup || (lookup[1] === undefined) !== (tab.way === 'lookup')) {
         // Everything else is the SDK's own reporting: nobody listens, and nothing of it may leave this machine.
         setImmediate(() => this.#finish(200, ''));
         return;
       }
       tab.lookups.push(this.#url);
       const request = http.request(
-        { host: '127.0.0.1', port: tab.port, method: this.#method, path: lookup[1], headers: { origin: ORIGIN } },
+        { host: '127.0.0.1', port: tab.port, method: this.#method, path: lookup[2], headers: { origin: ORIGIN } },
         (answer) => {
           let text = '';
           answer.setEncoding('utf8');

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 pub const HELP: &str = "\
 Exit codes:
   0   done
-  1   could not start, connect, log in or write a file
+  1   could not start, connect, log in or write a file; traces differ
+  2   a trace that cannot be read
   64  wrong usage, or an error in the config or the tables
   65  input that cannot be understood
 
@@ -20,6 +21,8 @@ pub enum Exit {
     Ok,
     /// Could not start, connect, log in or write a file.
     Failed,
+    /// A trace that cannot be read.
+    Unreadable,
     /// Wrong usage, or an error in the config or the tables (EX_USAGE).
     Usage,
     /// Input that cannot be understood (EX_DATAERR).
@@ -31,6 +34,7 @@ impl From<Exit> for ExitCode {
         ExitCode::from(match exit {
             Exit::Ok => 0,
             Exit::Failed => 1,
+            Exit::Unreadable => 2,
             Exit::Usage => 64,
             Exit::BadInput => 65,
         })

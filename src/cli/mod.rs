@@ -6,6 +6,7 @@ mod dev_cert;
 mod exit;
 mod explain;
 mod mappings;
+mod replay;
 mod serve;
 mod trace;
 
@@ -40,6 +41,8 @@ enum Command {
     Mappings(mappings::MappingsArgs),
     /// Check the config and the mapping tables: every row, every example
     Check(check::CheckArgs),
+    /// Play traces again and compare every output
+    Replay(replay::ReplayArgs),
     /// Make a private CA and a certificate for the names that legacy clients connect to
     DevCert(dev_cert::DevCertArgs),
     /// Make a trace of what a browser's developer tools saved, and the other way
@@ -65,6 +68,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Mappings(args) => mappings::run(&args).into(),
         Command::Check(args) => check::run(&args).into(),
+        Command::Replay(args) => replay::run(&args).into(),
         Command::DevCert(args) => dev_cert::run(&args).into(),
         Command::Trace(args) => trace::run(&args).into(),
     }

@@ -31,6 +31,9 @@ pub struct ServeArgs {
     /// Tables to use instead of the built-in ones
     #[arg(long, value_name = "DIR")]
     mappings: Option<PathBuf>,
+    /// Record sessions into this folder (docs/trace.md)
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
     /// Log as JSON lines
     #[arg(long)]
     log_json: bool,
@@ -59,6 +62,9 @@ pub fn run(args: &ServeArgs) -> Exit {
             config.listen.tcp = None;
             config.listen.udp.clear();
         }
+    }
+    if let Some(folder) = &args.record {
+        config.record.folder = Some(folder.clone());
     }
     let tables = match load_tables(args.mappings.as_ref()) {
         Ok(tables) => tables,

@@ -135,14 +135,14 @@ fn summary(imported: &Imported) -> String {
 }
 
 fn run_export(path: &Path, output: Option<&Path>) -> Result<String, Failure> {
-    let file = File::open(path).map_err(|error| Failure::of(Exit::BadInput, path, error, None))?;
-    let trace: Trace = trace::read(file).map_err(|error| Failure::of(Exit::BadInput, path, error, None))?;
+    let file = File::open(path).map_err(|error| Failure::of(Exit::Unreadable, path, error, None))?;
+    let trace: Trace = trace::read(file).map_err(|error| Failure::of(Exit::Unreadable, path, error, None))?;
     let har = export(&trace);
     let entries = har["log"]["entries"].as_array().map_or(0, Vec::len);
     if entries == 0 {
         let hint = "a recording has some once a client has logged in";
         return Err(Failure::of(
-            Exit::BadInput,
+            Exit::Unreadable,
             path,
             "there are no legacy frames in it",
             Some(hint),

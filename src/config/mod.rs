@@ -45,6 +45,8 @@ pub struct Config {
     pub invite: Invite,
     /// `[mailbox]`
     pub mailbox: Mailbox,
+    /// `[record]`
+    pub record: RecordConfig,
     /// `[limits]`
     pub limits: Limits,
     /// `[policy]`
@@ -297,6 +299,31 @@ impl Default for Embedded {
         Self {
             rate_scale: 1,
             offline_messages: false,
+        }
+    }
+}
+
+/// `[record]`: traces of sessions (docs/trace.md).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordConfig {
+    /// `folder`: where traces go, relative to the config file. Sessions are recorded from the start on when it is given.
+    /// Default: none.
+    pub folder: Option<PathBuf>,
+    /// `file_size`: megabytes after which new sessions go to a new file. Default `64`.
+    pub file_size: u64,
+    /// `file_time`: the time after which they do. Default `"1h"`.
+    pub file_time: Duration,
+    /// `files`: finished files that are kept; the oldest are removed. Default `100`.
+    pub files: usize,
+}
+
+impl Default for RecordConfig {
+    fn default() -> Self {
+        Self {
+            folder: None,
+            file_size: 64,
+            file_time: Duration::from_secs(3600),
+            files: 100,
         }
     }
 }

@@ -13,7 +13,7 @@ use super::values::{
 };
 use super::{
     Admin, Config, Discovery, DiskFiles, Embedded, Files, Invite, Limits, Listen, Mailbox, MissingAttribute, OverRate,
-    Policy, RepeatedInvite, Session, Upstream, UpstreamKind,
+    Policy, RecordConfig, RepeatedInvite, Session, Upstream, UpstreamKind,
 };
 use crate::diag::{Diag, Diags, Source};
 use crate::ident::{AppId, TokenPolicy};
@@ -85,6 +85,7 @@ pub(super) fn config(mut root: Table<'_>, files: &dyn Files) -> Config {
         auth: section(&mut root, "auth", |table| auth(table, files)),
         session: section(&mut root, "session", |table| session(table, files)),
         invite: section(&mut root, "invite", invite),
+        record: section(&mut root, "record", |table| record(table, files)),
         mailbox: section(&mut root, "mailbox", |table| mailbox(table, files)),
         limits: section(&mut root, "limits", limits),
         policy: section(&mut root, "policy", policy),
@@ -205,6 +206,16 @@ fn mailbox(table: &mut Table<'_>, files: &dyn Files) -> Mailbox {
         limit: number(table, "limit", 1..=100_000).map_or(default.limit, |n| n as usize),
         ttl: duration(table, "ttl", SECOND..=720 * HOUR).unwrap_or(default.ttl),
         file: table.take_str("file").map(|path| files.path(Path::new(&*path.value))),
+    }
+}
+
+fn record(table: &mut Table<'_>, files: &dyn Files) -> RecordConfig {
+    let default = RecordConfig::default();
+    RecordConfig {
+        folder: table.take_str("folder").map(|path| files.path(Path::new(&*path.value))),
+        file_size: number(table, "file_size", 1..=1_000_000).map_or(default.file_size, u64::from),
+        file_time: duration(table, "file_time", SECOND..=720 * HOUR).unwrap_or(default.file_time),
+        files: number(table, "files", 1..=1_000_000).map_or(default.files, |n| n as usize),
     }
 }
 

@@ -139,6 +139,14 @@ fn keys_are_read() {
     check("[mailbox]\nlimit = 1", |c| c.mailbox.limit, 1);
     check("[mailbox]\nttl = '5m'", |c| c.mailbox.ttl, ms(300_000));
     check(
+        "[record]\nfolder = 'traces'",
+        |c| c.record.folder,
+        Some("traces".into()),
+    );
+    check("[record]\nfile_size = 1", |c| c.record.file_size, 1);
+    check("[record]\nfile_time = '5m'", |c| c.record.file_time, ms(300_000));
+    check("[record]\nfiles = 3", |c| c.record.files, 3);
+    check(
         "[mailbox]\nfile = 'a.jsonl'",
         |c| c.mailbox.file,
         Some("a.jsonl".into()),

@@ -7,7 +7,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 
@@ -25,7 +25,10 @@ pub async fn serve_admin(server: Arc<Server>, listener: TcpListener) {
         };
         let handler = server.clone();
         let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-            let (status, kind, body) = answer(&handler, request.uri().path());
+            let (status, kind, body) = match (request.method(), request.uri().path()) {
+                (&Method::POST, path) => switch(&handler, path),
+                (_, path) => answer(&handler, path),
+            };
             let mut response = Response::new(Full::new(Bytes::from(body)));
             *response.status_mut() = status;
             response
@@ -44,6 +47,24 @@ pub async fn serve_admin(server: Arc<Server>, listener: TcpListener) {
             }
         });
     }
+}
+
+/// Switches of a running server.
+fn switch(server: &Server, path: &str) -> (StatusCode, &'static str, String) {
+    let (status, body) = match path {
+        "/record/start" if server.recorder.is_on() => (StatusCode::OK, "recording already\n".into()),
+        "/record/start" => match server.record() {
+            Ok(true) => (StatusCode::OK, "recording sessions that begin from now on\n".into()),
+            Ok(false) => (StatusCode::CONFLICT, "set [record] folder\n".into()),
+            Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("cannot record: {error}\n")),
+        },
+        "/record/stop" => match server.recorder.stop() {
+            true => (StatusCode::OK, "no more sessions are recorded\n".into()),
+            false => (StatusCode::OK, "nothing was recorded\n".into()),
+        },
+        _ => (StatusCode::NOT_FOUND, "try /record/start or /record/stop\n".into()),
+    };
+    (status, "text/plain", body)
 }
 
 fn answer(server: &Server, path: &str) -> (StatusCode, &'static str, String) {

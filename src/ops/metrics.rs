@@ -7,6 +7,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::trace::Health;
+
 /// All counters of a server.
 #[derive(Debug)]
 pub struct Metrics {
@@ -20,6 +22,7 @@ pub struct Metrics {
     logins: Family<Result, Counter>,
     tls_failures: Family<Reason, Counter>,
     certificate_loads: Family<Result, Counter>,
+    trace_records: Family<Result, Counter>,
     registry: Registry,
 }
 
@@ -56,6 +59,7 @@ impl Metrics {
             logins: Family::default(),
             tls_failures: Family::default(),
             certificate_loads: Family::default(),
+            trace_records: Family::default(),
             registry: Registry::with_prefix("sigbridge"),
         };
         let registry = &mut metrics.registry;
@@ -87,6 +91,11 @@ impl Metrics {
             "Attempts to read a new certificate while serving",
             metrics.certificate_loads.clone(),
         );
+        registry.register(
+            "trace_records",
+            "Records of traces, written or lost",
+            metrics.trace_records.clone(),
+        );
         metrics
     }
 
@@ -108,6 +117,15 @@ impl Metrics {
     /// Something was dropped.
     pub fn dropped(&self, what: &'static str) {
         self.dropped.get_or_create(&What { what }).inc();
+    }
+
+    /// How recording goes.
+    pub fn health(&self) -> Health {
+        let of = |result| self.trace_records.get_or_create(&Result { result }).clone();
+        Health {
+            written: of("written"),
+            lost: of("lost"),
+        }
     }
 
     /// A login was decided.

@@ -16,7 +16,7 @@ use crate::mapping::Tables;
 use crate::mapping::profile::Profile;
 use crate::mapping::wire::Wire;
 use crate::ops::Metrics;
-use crate::trace::{Begin, Recorder, TapedNames};
+use crate::trace::{Begin, Bounds, Recorder, TapedNames};
 use crate::upstream::Upstream;
 
 use super::kept::Kept;
@@ -81,6 +81,7 @@ impl Server {
             Some(key) => key.clone(),
             None => LineKey::random()?,
         };
+        let metrics = Metrics::new();
         let permits = Arc::new(Semaphore::new(config.limits.sockets));
         Ok(Arc::new(Self {
             config,
@@ -92,9 +93,9 @@ impl Server {
             kept: Kept::default(),
             logins: Arc::default(),
             permits,
-            recorder: Recorder::default(),
+            recorder: Recorder::new(metrics.health()),
             clock,
-            metrics: Metrics::new(),
+            metrics,
             line_key,
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
@@ -135,6 +136,24 @@ impl Server {
                 "messages are lost at the end of the process"
             ),
         }
+    }
+
+    /// Records sessions that begin from now on; false when the config names no folder.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn record(&self) -> std::io::Result<bool> {
+        let config = &self.config.record;
+        let Some(folder) = config.folder.clone() else {
+            return Ok(false);
+        };
+        let bounds = Bounds {
+            file_bytes: config.file_size.saturating_mul(1_000_000),
+            file_time: config.file_time,
+            files: config.files,
+        };
+        self.recorder.start(folder, bounds, self.clock.now())?;
+        Ok(true)
     }
 
     /// Takes up what an earlier process has left.
@@ -229,9 +248,8 @@ impl Server {
             client,
             (sender.downgrade(), inbox),
             overflow,
-            tape,
         );
-        self.tasks.spawn(task.run());
+        self.tasks.spawn(task.on(tape).run());
         SessionHandle {
             id,
             inbox: sender,

@@ -40,7 +40,6 @@ pub struct SessionTask {
     wire: Arc<Wire>,
     key: (AppId, Account),
     id: u64,
-    line: Text,
     session: Session,
     client: ClientKey,
     inbox: mpsc::Receiver<Message>,
@@ -77,13 +76,11 @@ impl SessionTask {
         client: ClientKey,
         (own_inbox, inbox): (mpsc::WeakSender<Message>, mpsc::Receiver<Message>),
         overflow: CancellationToken,
-        tape: Option<Tape>,
     ) -> Self {
         let wire = context.wire.clone();
         Self {
             tables: server.tables.clone(),
             wire,
-            line: server.line_key.issue(id).as_str().into(),
             session: Session::new(context, key.1.text().clone()),
             server,
             key,
@@ -102,9 +99,15 @@ impl SessionTask {
             channel: None,
             now: Time::default(),
             moment: None,
-            tape,
+            tape: None,
             over: false,
         }
+    }
+
+    /// The same, recorded.
+    pub fn on(mut self, tape: Option<Tape>) -> Self {
+        self.tape = tape;
+        self
     }
 
     /// Works until the session is over.
@@ -204,6 +207,7 @@ impl SessionTask {
     fn login(&mut self, login: Login) {
         let Login {
             call,
+            line,
             socket,
             args,
             attached,
@@ -211,7 +215,6 @@ impl SessionTask {
         } = login;
         self.sockets.insert(call.socket, socket);
         self.pending.insert(call.socket, pending);
-        let line = self.line.clone();
         self.step(match attached {
             None => Input::Admitted {
                 call,

@@ -57,6 +57,9 @@ pub enum StartError {
     /// The file with what an earlier process has left is there, but cannot be read and removed.
     #[error("cannot take up the messages of [mailbox] file")]
     Mailbox(#[source] io::Error),
+    /// The folder of traces cannot be made or written.
+    #[error("cannot record to [record] folder")]
+    Record(#[source] io::Error),
     /// The system has no randomness for the key of session lines.
     #[error("cannot make a key for session lines")]
     Random(#[from] getrandom::Error),
@@ -101,6 +104,9 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
     let upstream = LocalUpstream::new(world, clock);
     let server = Server::new(config, tables, speeches, upstream.clone(), clock)?;
     server.load_lines().map_err(StartError::Mailbox)?;
+    if server.config.record.folder.is_some() {
+        server.record().map_err(StartError::Record)?;
+    }
     let tasks = &server.tasks;
     tasks.spawn(upstream.run(server.shutdown.clone()));
     let tcp = tcp.map(|(listener, addr)| {

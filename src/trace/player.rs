@@ -50,7 +50,6 @@ pub struct Player {
     wire: Arc<Wire>,
     account: Text,
     profile: usize,
-    line: Text,
     context: SessionContext,
     session: Session,
     sockets: HashMap<SocketId, Socket>,
@@ -67,8 +66,8 @@ struct Socket {
     frames: VecDeque<ClientFrame>,
     /// The fields of its login, until it is admitted.
     login: Value,
-    /// It is the session's.
-    entered: bool,
+    /// The line of its login.
+    line: Option<Text>,
 }
 
 impl Player {
@@ -104,7 +103,6 @@ impl Player {
             wire,
             account: begin.account.clone(),
             profile,
-            line: "".into(),
             sockets: HashMap::new(),
             timers: HashMap::new(),
             open: HashMap::new(),
@@ -180,7 +178,7 @@ impl Player {
                 ear,
                 frames: VecDeque::new(),
                 login: Value::Null,
-                entered: false,
+                line: None,
             }
         })
     }
@@ -213,16 +211,15 @@ impl Player {
     }
 
     fn call(&mut self, now: Time, socket: SocketId, (function, id, args): (&str, i64, &Value), out: &mut Vec<Out>) {
-        let line = self.line.clone();
-        let knows = move |other: &str| *other == *line;
         let known = self.socket(socket);
-        let (speech, entered) = (known.speech.clone(), known.entered);
+        let (speech, line) = (known.speech.clone(), known.line.clone());
+        let knows = |other: &str| line.as_deref() == Some(other);
         let caller = Caller {
             wire: &self.wire,
             speech: &*speech,
             socket,
             now,
-            knows: entered.then_some(&knows),
+            knows: line.is_some().then_some(&knows),
         };
         match caller.read(function, id, args).meaning {
             Meaning::Input(input) => self.step(now, input, out),
@@ -256,9 +253,6 @@ impl Player {
     }
 
     fn env(&mut self, data: &Value) -> Result<Option<Input>, Impossible> {
-        if let Some(alive) = data.get("alive") {
-            return Ok(Some(Input::Alive(socket_id(Some(alive))?)));
-        }
         if let Some(lines) = data.get("kept") {
             return Ok(Some(Input::Kept(env::read_lines(&self.tables, lines)?)));
         }
@@ -267,14 +261,13 @@ impl Player {
         let Some((login, how)) = login else { return Ok(None) };
         let socket = socket_id(login.get("socket"))?;
         let line = login.get("line").and_then(Value::as_text).cloned().unwrap_or_default();
-        self.line = line.clone();
         let call = CallRef {
             socket,
             id: 0,
             function: LOGIN,
         };
         let known = self.socket(socket);
-        known.entered = true;
+        known.line = Some(line.clone());
         let fields = std::mem::take(&mut known.login);
         let Some(how) = how else {
             let args = match &self.wire.login.target {

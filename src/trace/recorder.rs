@@ -15,10 +15,9 @@ use super::writer::{Bounds, Health, TraceFile};
 
 /// Whether sessions are recorded, and where. Sessions that have begun before stay as they are: a trace is of use only
 /// from a session's beginning.
-#[derive(Default)]
 pub struct Recorder {
     now: Mutex<Option<Recording>>,
-    health: Arc<Health>,
+    health: Health,
 }
 
 struct Recording {
@@ -29,6 +28,14 @@ struct Recording {
 }
 
 impl Recorder {
+    /// One that is off; `health` counts what it does.
+    pub fn new(health: Health) -> Self {
+        Self {
+            now: Mutex::default(),
+            health,
+        }
+    }
+
     /// Begins to record the sessions that begin from now on.
     ///
     /// # Errors
@@ -53,11 +60,6 @@ impl Recorder {
     /// True when sessions that begin are recorded.
     pub fn is_on(&self) -> bool {
         self.now.lock().is_some()
-    }
-
-    /// How it goes.
-    pub fn health(&self) -> &Health {
-        &self.health
     }
 
     /// The tape of a session that begins.

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 
+use prometheus_client::metrics::counter::Counter;
+
 use crate::time::Time;
 use crate::value::Text;
 
@@ -31,12 +33,12 @@ pub struct Bounds {
 }
 
 /// How a recording goes, for counters.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Health {
     /// Records that were written.
-    pub written: AtomicU64,
+    pub written: Counter,
     /// Records that were not: the queue or the disk was full, or the file had ended.
-    pub lost: AtomicU64,
+    pub lost: Counter,
 }
 
 /// One file. A session is wholly in one, so the file is finished when the last of its sessions is over.
@@ -48,7 +50,7 @@ pub struct TraceFile {
     /// When it began.
     pub started: Time,
     next_session: AtomicU64,
-    health: Arc<Health>,
+    health: Health,
 }
 
 impl TraceFile {
@@ -56,7 +58,7 @@ impl TraceFile {
     ///
     /// # Errors
     /// The file system's.
-    pub fn begin(folder: &Path, started: Time, number: u64, bounds: Bounds, health: Arc<Health>) -> io::Result<Self> {
+    pub fn begin(folder: &Path, started: Time, number: u64, bounds: Bounds, health: Health) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         let path = folder.join(format!("{}-{number:04}.jsonl", started.as_millis()));
         let part = path.with_extension("jsonl.part");
@@ -81,7 +83,7 @@ impl TraceFile {
         thread::Builder::new().name("trace".into()).spawn(move || {
             let limit = bounds.file_bytes.saturating_mul(CUT);
             let lost = write(&mut file, &records, limit, &counted, &told);
-            told.lost.fetch_add(lost, Ordering::Relaxed);
+            told.lost.inc_by(lost);
             if file.flush().is_ok() && fs::rename(&part, &path).is_ok() {
                 remove_oldest(&folder, bounds.files);
             }
@@ -112,12 +114,12 @@ impl TraceFile {
 impl Sink for TraceFile {
     fn take(&self, record: Record) {
         if self.broken.load(Ordering::Relaxed) {
-            self.health.lost.fetch_add(1, Ordering::Relaxed);
+            self.health.lost.inc();
             return;
         }
         if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = self.queue.try_send(record) {
             self.broken.store(true, Ordering::Relaxed);
-            self.health.lost.fetch_add(1, Ordering::Relaxed);
+            self.health.lost.inc();
         }
     }
 }
@@ -135,7 +137,7 @@ fn write(
         match line(file, &record) {
             Ok(written) if before + written <= limit => {
                 bytes.store(before + written, Ordering::Relaxed);
-                health.written.fetch_add(1, Ordering::Relaxed);
+                health.written.inc();
             }
             // What follows is not recorded: the end of the queue tells those who record.
             _ => return 1,

@@ -4,7 +4,7 @@ export const name = 'account-illegal';
 export const needs = 'auth';
 
 export async function run(ctx) {
-  const alice = ctx.client(ctx.name('al ice'));
+  const alice = await ctx.client(ctx.name('al ice'));
   alice.login(ctx.token(alice.account));
   await alice.saw(['session', 'onLoginFailed', 209]);
 }

@@ -14,7 +14,7 @@ export async function run(ctx) {
   equal(second.uid, first.uid, 'uid of the second login');
 
   await ctx.sleep(1_500);
-  equal([first.status, second.status], [0, 2], 'status of both');
+  equal([await first.status(), await second.status()], [0, 2], 'status of both');
   const bob = await ctx.user('bob');
   await bob.sends(second.account, 'to the second');
   await second.saw(['session', 'onMessageInstantReceive', bob.account, 0, 'to the second']);

@@ -10,7 +10,7 @@ export async function run(ctx) {
   alice.logout();
   await alice.saw(['session', 'onLogout', 101]);
   await ctx.sleep(100);
-  equal(alice.status, 0, 'status after onLogout');
+  equal(await alice.status(), 0, 'status after onLogout');
 
   alice.login(ctx.token(alice.account));
   await alice.loggedIn();

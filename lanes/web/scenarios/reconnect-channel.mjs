@@ -4,6 +4,7 @@ import { inAnyOrder } from '../expect.mjs';
 
 export const name = 'reconnect-channel';
 export const needs = 'open';
+export const cuts = true;
 
 export async function run(ctx) {
   const room = ctx.name('room');

@@ -4,6 +4,7 @@ import { equal } from '../expect.mjs';
 
 export const name = 'reconnect-status';
 export const needs = 'open';
+export const cuts = true;
 
 export async function run(ctx) {
   const proxy = await ctx.proxy();
@@ -12,11 +13,11 @@ export async function run(ctx) {
 
   proxy.hold();
   proxy.sever();
-  for (let i = 0; i < 20 && alice.status !== 3; i += 1) await ctx.sleep(50);
-  equal(alice.status, 3, 'status without a network');
+  for (let i = 0; i < 20 && (await alice.status()) !== 3; i += 1) await ctx.sleep(50);
+  equal(await alice.status(), 3, 'status without a network');
   await ctx.sleep(500);
-  equal(alice.status, 3, 'status half a second later');
+  equal(await alice.status(), 3, 'status half a second later');
   proxy.release();
   await alice.loggedIn();
-  equal(alice.status, 2, 'status after the reconnect');
+  equal(await alice.status(), 2, 'status after the reconnect');
 }

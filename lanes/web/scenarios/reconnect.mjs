@@ -5,6 +5,7 @@ import { equal } from '../expect.mjs';
 
 export const name = 'reconnect';
 export const needs = 'open';
+export const cuts = true;
 
 export async function run(ctx) {
   const proxy = await ctx.proxy();
@@ -21,7 +22,7 @@ export async function run(ctx) {
 
   await alice.loggedIn();
   await alice.saw(['session', 'onMessageInstantReceive', bob.account, 0, 'sent meanwhile']);
-  equal(alice.status, 2, 'status');
+  equal(await alice.status(), 2, 'status');
   await bob.sends(alice.account, 'sent afterwards');
   await alice.saw(['session', 'onMessageInstantReceive', bob.account, 0, 'sent afterwards']);
   await alice.sends(bob.account, 'thanks');

@@ -6,6 +6,6 @@ export const name = 'sdk-version';
 export const needs = 'open';
 
 export async function run(ctx) {
-  const alice = ctx.client(ctx.name('alice'));
-  equal(alice.signal.getSDKVersion(), '1.4.0', 'getSDKVersion');
+  const alice = await ctx.client(ctx.name('alice'));
+  equal(await alice.version(), '1.4.0', 'getSDKVersion');
 }

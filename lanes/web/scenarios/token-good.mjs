@@ -4,7 +4,7 @@ export const name = 'token-good';
 export const needs = 'auth';
 
 export async function run(ctx) {
-  const alice = ctx.client(ctx.name('alice'));
+  const alice = await ctx.client(ctx.name('alice'));
   alice.login(ctx.token(alice.account));
   await alice.loggedIn();
   await alice.sends(alice.account, 'inside');

@@ -6,7 +6,7 @@ export const name = 'token-none';
 export const needs = 'auth';
 
 export async function run(ctx) {
-  const alice = ctx.client(ctx.name('alice'));
+  const alice = await ctx.client(ctx.name('alice'));
   alice.login(NO_TOKEN);
   await alice.saw(['session', 'onLoginFailed', 206]);
 }

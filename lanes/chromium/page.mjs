@@ -1,0 +1,11 @@
+// In the page, beside the SDK: makes the agent when it is told to, and numbers what it emits.
+
+import { Agent } from './agent.mjs';
+
+let count = 0;
+
+window.startAgent = (appId, way) => {
+  // `emitEvent` is the lane's, and takes its time; the number shows whether anything has overtaken.
+  const emit = (...event) => void window.emitEvent((count += 1), ...event);
+  window.agent = new Agent(window.Signal, emit, appId, way);
+};

@@ -1,0 +1,268 @@
+//! `sigbridge replay`.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::front::speeches;
+use crate::mapping::Tables;
+use crate::shell::Speech;
+use crate::trace::{Difference, Outcome, Record, Trace, read, replay};
+
+use super::Exit;
+use super::check::load_tables;
+use super::exit::{HELP, tell};
+
+/// What `replay` is told.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub struct ReplayArgs {
+    /// Traces, or folders of them
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Tables to use instead of the built-in ones
+    #[arg(long, value_name = "DIR")]
+    mappings: Option<PathBuf>,
+    /// Write what was played as what is expected
+    #[arg(long)]
+    update: bool,
+    /// Print one JSON object for each trace
+    #[arg(long)]
+    json: bool,
+    /// Write a JUnit report
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+}
+
+/// What became of a trace.
+struct Played {
+    path: PathBuf,
+    result: Result<Outcome, String>,
+}
+
+/// Plays, and prints what differs.
+pub fn run(args: &ReplayArgs) -> Exit {
+    let tables = match load_tables(args.mappings.as_ref()) {
+        Ok(tables) => Arc::new(tables),
+        Err(exit) => return exit,
+    };
+    let Some(speeches) = speeches(&tables).map(Arc::new) else {
+        tell("the tables have no wire for a profile", None);
+        return Exit::Usage;
+    };
+    let paths = match traces_in(&args.paths) {
+        Ok(paths) if paths.is_empty() => {
+            tell("there are no traces", Some("traces are files that end in .jsonl"));
+            return Exit::Unreadable;
+        }
+        Ok(paths) => paths,
+        Err((path, error)) => {
+            tell(format_args!("cannot read {}: {error}", path.display()), None);
+            return Exit::Unreadable;
+        }
+    };
+    let mut all = Vec::new();
+    for path in paths {
+        let result = play(&path, &tables, &speeches, args.update);
+        let played = Played { path, result };
+        if args.json {
+            println!("{}", as_json(&played));
+        } else {
+            show(&played);
+        }
+        all.push(played);
+    }
+    if let Some(junit) = &args.junit
+        && let Err(error) = write_beside(junit, |file| write_junit(file, &all))
+    {
+        tell(format_args!("cannot write {}: {error}", junit.display()), None);
+        return Exit::Failed;
+    }
+    let unreadable = all.iter().filter(|played| played.result.is_err()).count();
+    let differ = |played: &&Played| played.result.as_ref().is_ok_and(|o| !o.differences.is_empty());
+    let different = all.iter().filter(differ).count();
+    if !args.json {
+        let records: usize = all.iter().flat_map(|p| &p.result).map(|o| o.records).sum();
+        println!(
+            "{} traces, {records} records: {} equal, {different} different, {unreadable} unreadable",
+            all.len(),
+            all.len() - different - unreadable
+        );
+    }
+    match (unreadable, different) {
+        (1.., _) => Exit::Unreadable,
+        (0, 1..) if !args.update => Exit::Failed,
+        _ => Exit::Ok,
+    }
+}
+
+fn play(
+    path: &Path,
+    tables: &Arc<Tables>,
+    speeches: &Arc<Vec<Arc<dyn Speech>>>,
+    update: bool,
+) -> Result<Outcome, String> {
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let trace = read(file).map_err(|error| error.to_string())?;
+    let outcome = replay(tables, speeches, &trace).map_err(|error| error.to_string())?;
+    if update && !outcome.differences.is_empty() {
+        write_beside(path, |file| write_trace(file, &trace, &outcome.played)).map_err(|error| error.to_string())?;
+    }
+    Ok(outcome)
+}
+
+fn write_trace(file: &mut dyn Write, trace: &Trace, records: &[Record]) -> io::Result<()> {
+    writeln!(file, "{}", serde_json::to_string(&trace.header)?)?;
+    for record in records {
+        writeln!(file, "{}", serde_json::to_string(record)?)?;
+    }
+    Ok(())
+}
+
+/// Nothing half-written: the file takes its name when it is whole.
+fn write_beside(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let beside = path.with_extension("new");
+    let mut file = io::BufWriter::new(File::create(&beside)?);
+    write(&mut file)?;
+    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    fs::rename(beside, path)
+}
+
+/// The traces of files and folders, by name.
+pub(super) fn traces_in(paths: &[PathBuf]) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
+    let mut found = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            let entries = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+            let entries = entries.map_err(|error| (path.clone(), error))?;
+            let mut inside: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
+            inside.retain(|path| path.is_dir() || path.extension().is_some_and(|ext| ext == "jsonl"));
+            inside.sort();
+            found.extend(traces_in(&inside)?);
+        } else {
+            found.push(path.clone());
+        }
+    }
+    Ok(found)
+}
+
+fn show(played: &Played) {
+    match &played.result {
+        Err(what) => eprintln!("error: {}: {what}", played.path.display()),
+        Ok(outcome) => {
+            for difference in &outcome.differences {
+                println!("{}", difference_text(&played.path, difference));
+            }
+        }
+    }
+}
+
+/// A difference and what led to it.
+fn difference_text(path: &Path, difference: &Difference) -> String {
+    let row = |row: Option<&crate::value::Text>| row.map_or(String::new(), |row| format!("  [{row}]"));
+    let mut text = format!(
+        "{}:{}: session {} differs, {} ms in",
+        path.display(),
+        difference.line,
+        difference.session,
+        difference.t_us / 1000
+    );
+    if let Some(after) = &difference.after {
+        text.push_str(&format!("\n  after     {:?} {}", after.leg, after.data));
+    }
+    match &difference.expected {
+        Some(expected) => text.push_str(&format!(
+            "\n  expected  {:?} {}{}",
+            expected.leg,
+            expected.data,
+            row(expected.row.as_ref())
+        )),
+        None => text.push_str("\n  expected  nothing more"),
+    }
+    match &difference.got {
+        Some(got) => text.push_str(&format!(
+            "\n  got       {:?} {}{}",
+            got.leg,
+            got.data,
+            row(got.row.as_ref())
+        )),
+        None => text.push_str("\n  got       nothing more"),
+    }
+    if !difference.codes.is_empty() {
+        let codes: Vec<&str> = difference.codes.iter().map(|code| &**code).collect();
+        text.push_str(&format!("\n  codes     {}", codes.join(", ")));
+    }
+    text
+}
+
+fn as_json(played: &Played) -> serde_json::Value {
+    let path = played.path.display().to_string();
+    match &played.result {
+        Err(what) => json!({ "trace": path, "unreadable": what }),
+        Ok(outcome) => {
+            let difference = |d: &Difference| {
+                json!({
+                    "line": d.line,
+                    "session": d.session,
+                    "t_us": d.t_us,
+                    "expected": d.expected,
+                    "got": d.got.as_ref().map(|got| json!({ "leg": got.leg, "row": got.row, "data": got.data })),
+                    "after": d.after,
+                    "codes": d.codes,
+                })
+            };
+            let differences: Vec<_> = outcome.differences.iter().map(difference).collect();
+            json!({
+                "trace": path,
+                "sessions": outcome.sessions,
+                "records": outcome.records,
+                "differences": differences,
+            })
+        }
+    }
+}
+
+fn write_junit(file: &mut dyn Write, all: &[Played]) -> io::Result<()> {
+    let bad = |played: &&Played| played.result.as_ref().map_or(true, |o| !o.differences.is_empty());
+    let failures = all.iter().filter(bad).count();
+    writeln!(file, r#"<?xml version="1.0" encoding="UTF-8"?>"#)?;
+    writeln!(
+        file,
+        r#"<testsuite name="sigbridge replay" tests="{}" failures="{failures}">"#,
+        all.len()
+    )?;
+    for played in all {
+        let name = escaped(&played.path.display().to_string());
+        let what = match &played.result {
+            Err(what) => Some(what.clone()),
+            Ok(outcome) => {
+                let texts = outcome.differences.iter().map(|d| difference_text(&played.path, d));
+                let texts: Vec<String> = texts.collect();
+                (!texts.is_empty()).then(|| texts.join("\n"))
+            }
+        };
+        match what {
+            None => writeln!(file, r#"  <testcase name="{name}"/>"#)?,
+            Some(what) => {
+                writeln!(file, r#"  <testcase name="{name}">"#)?;
+                writeln!(file, "    <failure>{}</failure>", escaped(&what))?;
+                writeln!(file, "  </testcase>")?;
+            }
+        }
+    }
+    writeln!(file, "</testsuite>")
+}
+
+/// Text as XML may hold it.
+fn escaped(text: &str) -> String {
+    let legal = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
+    let text: String = text.chars().filter(legal).collect();
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}

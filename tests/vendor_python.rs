@@ -1,0 +1,72 @@
+//! The vendor lane: the vendor's own Python SDK, unmodified, against two servers of this process and some of its own.
+//!
+//! Needs Python 3.11 with venv; without it is skipped, except on CI.
+
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+
+use support::lane::{Report, config_with_certificate, installed, lane, missing, must_run, skipped};
+use support::{config, serve};
+
+/// The ways in which the SDK finds a server: its debugging address, and the look-up.
+const WAYS: [&str; 2] = ["debug", "lookup"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_vendors_sdk_is_served() {
+    if skipped(missing_python()) {
+        return;
+    }
+    let lane = lane("python");
+    let requirements = lane.join("requirements.txt");
+    let venv = installed("vendor-python", std::slice::from_ref(&requirements), |folder| {
+        must_run(Command::new("python3").args(["-m", "venv"]).arg(folder));
+        // Wheels alone: nothing of a package runs before it is imported. The SDK's own is named with its hash, too.
+        must_run(
+            Command::new(python(folder))
+                .args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check"])
+                .args(["--require-hashes", "--only-binary", ":all:", "--requirement"])
+                .arg(&requirements),
+        );
+    });
+    let open = serve(config()).await;
+    let auth = serve(config_with_certificate(&lane.join("tokens.py"))).await;
+    let mut run = Command::new(python(&venv));
+    // The sources stay as they are.
+    run.arg("-B")
+        .arg(lane.join("run.py"))
+        .args(["--open", &open.http.port().to_string()])
+        .args(["--auth", &auth.http.port().to_string()])
+        .args(["--sigbridge", env!("CARGO_BIN_EXE_sigbridge")]);
+    let report = Report::of(&mut run);
+    let ran = report.ran();
+    assert!(ran >= 80 && ran.is_multiple_of(WAYS.len()), "only {ran} runs");
+    for needed in [
+        "login",
+        "token-expired",
+        "peer-message-text",
+        "channel-message",
+        "channel-attribute",
+        "invite-accept",
+        "ping",
+        "kicked",
+        "drain",
+    ] {
+        report.assert_passed(needed, &WAYS);
+    }
+}
+
+/// Why the lane cannot run here.
+fn missing_python() -> Option<String> {
+    missing("python3", [3, 11]).or_else(|| {
+        // Debian has them apart.
+        let found = Command::new("python3").args(["-c", "import ensurepip, venv"]).output();
+        let is_there = found.is_ok_and(|output| output.status.success());
+        (!is_there).then(|| "python3 has no venv".to_owned())
+    })
+}
+
+fn python(venv: &Path) -> std::path::PathBuf {
+    venv.join("bin/python")
+}
