@@ -8,6 +8,7 @@ mod explain;
 mod mappings;
 mod replay;
 mod serve;
+mod trace;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -44,6 +45,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Make a private CA and a certificate for the names that legacy clients connect to
     DevCert(dev_cert::DevCertArgs),
+    /// Make a trace of what a browser's developer tools saved, and the other way
+    Trace(trace::TraceArgs),
 }
 
 /// Runs the command that the arguments name.
@@ -67,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args).into(),
         Command::Replay(args) => replay::run(&args).into(),
         Command::DevCert(args) => dev_cert::run(&args).into(),
+        Command::Trace(args) => trace::run(&args).into(),
     }
 }
 

@@ -5,8 +5,10 @@ pub mod args;
 mod client;
 pub mod discovery;
 mod frame;
+pub mod hearing;
 pub mod http;
 mod line;
+mod nobody;
 pub mod reading;
 mod reply;
 mod socket;
@@ -16,5 +18,6 @@ pub mod tcp;
 pub mod tls;
 pub mod web;
 
-pub use frame::{ClientFrame, decode};
+pub use frame::{ClientFrame, login_field, login_text, without_token};
+pub use nobody::nobody;
 pub use speeches::speeches;

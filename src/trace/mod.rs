@@ -6,6 +6,7 @@
 
 mod effect;
 mod env;
+pub mod har;
 mod keys;
 mod names;
 mod player;

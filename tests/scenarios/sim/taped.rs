@@ -56,6 +56,7 @@ impl Bridge {
                 program: "".into(),
                 redaction: "none".into(),
                 source: None,
+                missing: Vec::new(),
             },
             records: records.into_iter().enumerate().map(|(at, r)| (at + 2, r)).collect(),
         };
