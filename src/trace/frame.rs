@@ -150,7 +150,7 @@ mod tests {
         for _ in 0..12 {
             text = Value::List(vec![text.as_str().into()]).to_json();
         }
-        assert!(opened(&text).to_json().len() > text.len() / 2);
+        assert_eq!(opened(&text).to_json().matches("json").count(), DEPTH);
     }
 
     #[test]

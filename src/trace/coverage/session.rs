@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::front::{ClientFrame, decode};
 use crate::mapping::Tables;
 use crate::mapping::profile::Transport;
-use crate::mapping::row::{RowId, SigId};
+use crate::mapping::row::{RowId, RowKind, SigId};
 use crate::mapping::wire::{Target, Via, Wire};
 use crate::trace::frame::{inner, lines, opened};
 use crate::trace::record::{Dir, Leg, Record};
@@ -185,11 +185,13 @@ impl<'t> Counted<'t> {
         })
     }
 
-    /// A row that tells the event: mailbox replies hold lines of several, and name none.
+    /// A row that tells the event: mailbox replies hold lines of several, and name none. One that an RTM event enters, if
+    /// there is one: calls tell their events in their answers.
     fn row_of(&self, sig: SigId) -> RowId {
-        (0..self.tables.rows.len())
-            .find(|&row| tells(self.tables, row, sig))
-            .unwrap_or(0)
+        let rows = &self.tables.rows;
+        let mut telling = (0..rows.len()).filter(|&row| tells(self.tables, row, sig));
+        let pushed = |row: &RowId| matches!(rows[*row].kind, RowKind::Event(_));
+        telling.clone().find(pushed).or_else(|| telling.next()).unwrap_or(0)
     }
 }
 
@@ -198,7 +200,8 @@ fn tells(tables: &Tables, row: RowId, sig: SigId) -> bool {
         .outcomes
         .iter()
         .filter_map(|outcome| outcome.emission.as_ref());
-    emissions.into_iter().any(|emission| emission.event == sig)
+    let mut emissions = emissions;
+    emissions.any(|emission| emission.event == sig)
 }
 
 /// The number and the JSON of an answer: `["call2-ret",[id,err,json]]`, `["login_ret",[err,json]]`, `call_ret f id 0
