@@ -47,15 +47,22 @@ pub fn run(args: &CoverageArgs) -> Exit {
     };
     let mut exit = Exit::Ok;
     let mut coverage = Coverage::default();
+    let mut counted = 0;
     for path in &paths {
         let trace = File::open(path).map_err(|error| error.to_string());
         match trace.and_then(|file| read(file).map_err(|error| error.to_string())) {
-            Ok(trace) => coverage.add(&tables, &trace),
+            Ok(trace) => {
+                coverage.add(&tables, &trace);
+                counted += 1;
+            }
             Err(error) => {
                 tell(format_args!("{}: {error}", path.display()), None);
                 exit = Exit::Unreadable;
             }
         }
+    }
+    if counted == 0 {
+        return exit;
     }
     let report = coverage.report(&tables);
     let text = if args.json {

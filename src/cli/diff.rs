@@ -49,7 +49,7 @@ pub fn run(args: &DiffArgs) -> Exit {
         });
         format!("{report:#}\n")
     } else if noise > 0 {
-        format!("{found}{noise} differences are noise\n")
+        format!("{found}differences left out as noise: {noise}\n")
     } else {
         found.to_string()
     };

@@ -11,21 +11,21 @@ impl Display for Report {
         writeln!(f, "# Coverage\n")?;
         writeln!(
             f,
-            "{} of {} calls are exact: {} emulated without a limitation, {} inexact, {} refused, {} unknown, {} \
-             client-side. {} failed, for any reason. {} sessions, {} events.",
+            "{} of {} calls are exact; {} are emulated without a limitation, {} client-side, {} inexact, {} refused, {} \
+             unknown.\n\nSessions: {}. Events: {}. Calls that failed, for any reason: {}.",
             s.exact,
             s.calls,
             s.emulated,
+            s.client_side,
             s.inexact,
             s.refused,
             s.unknown,
-            s.client_side,
-            s.failed,
             s.sessions,
-            s.events
+            s.events,
+            s.failed
         )?;
         if s.unreadable > 0 {
-            writeln!(f, "{} frames or records could not be read.", s.unreadable)?;
+            writeln!(f, "Frames or records that could not be read: {}.", s.unreadable)?;
         }
         if !self.look_at_first.is_empty() || !self.unknown.is_empty() {
             writeln!(f, "\n## What to look at first\n")?;

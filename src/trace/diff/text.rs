@@ -10,11 +10,11 @@ impl Display for Diff {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.sessions.iter().try_for_each(|differs| session(f, differs))?;
         let causes: usize = self.sessions.iter().map(|session| session.causes.len()).sum();
+        let differ = self.sessions.len();
         writeln!(
             f,
-            "{} sessions compared: {} differ, in {causes} causes",
-            self.compared,
-            self.sessions.len()
+            "sessions: {} compared, {differ} differ; causes that differ: {causes}",
+            self.compared
         )
     }
 }
