@@ -17,7 +17,7 @@ use crate::value::{Text, Value};
 
 use super::args::read_args;
 use super::frame::{ClientFrame, login_text};
-use super::reading::{Caller, Meaning, Reading};
+use super::reading::{Caller, Meaning, Reading, UNKNOWN_FUNCTION};
 
 /// Where and when a connection came in.
 #[derive(Clone, Copy, Debug)]
@@ -298,6 +298,7 @@ impl Client {
         let mut session = Session::new(self.server.context(&vid, self.wire.clone()), nobody.into());
         let mut effects = Vec::new();
         session.step(self.server.clock.now(), input, &mut effects);
+        self.server.usage.count(&self.wire, &effects);
         for effect in effects {
             match effect {
                 Effect::Answer { call, answer, .. } => self.send(self.speech().answer(call, &answer)),
@@ -313,6 +314,9 @@ impl Client {
         let Reading { meaning, bad } = self.read(name, id, args);
         if let Some(bad) = bad {
             self.server.metrics.bad_frame(bad);
+        }
+        if bad == Some(UNKNOWN_FUNCTION) {
+            self.server.usage.unknown();
         }
         match meaning {
             Meaning::Input(input) => self.tell(Message::Input(Box::new(input))).await,

@@ -40,6 +40,15 @@ pub struct Calls {
     pub reasons: BTreeMap<Text, u64>,
 }
 
+impl Calls {
+    /// A refusal; `limited` when a limitation was noted along with it.
+    pub fn fail(&mut self, reason: &Text, limited: bool) {
+        self.failed += 1;
+        self.refused += u64::from(limited);
+        Coverage::function(&mut self.reasons, reason);
+    }
+}
+
 /// Counters, by the numbers of the tables that they were counted with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Coverage {

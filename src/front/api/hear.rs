@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use crate::front::ClientFrame;
+use crate::front::reading::UNKNOWN_FUNCTION;
 use crate::front::socket::Incoming;
 use crate::front::web::pipe::Reader;
 use crate::mapping::profile::Transport;
@@ -59,7 +60,11 @@ impl ApiReader {
 
     /// What is said of a request that cannot be served, if anybody asked.
     fn refuse(&self, Refused { id, fault }: Refused) -> Option<String> {
-        self.server.metrics.bad_frame(counted(&fault));
+        let bad = counted(&fault);
+        self.server.metrics.bad_frame(bad);
+        if bad == UNKNOWN_FUNCTION {
+            self.server.usage.unknown();
+        }
         id.map(|id| rpc::response(&id, &Err(fault.into())))
     }
 }
@@ -86,7 +91,7 @@ fn counted(fault: &Fault) -> &'static str {
     match fault.code {
         -32_700 => "not JSON",
         -32_600 => "no request",
-        -32_601 => "unknown function",
+        -32_601 => UNKNOWN_FUNCTION,
         -32_602 => "wrong param",
         _ => "too many open calls",
     }

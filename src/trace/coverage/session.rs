@@ -144,9 +144,8 @@ impl<'t> Counted<'t> {
             return;
         }
         let reason = reply.get("reason").cloned().map_or("?".into(), Value::into_text);
-        let calls = coverage.calls.entry(key).or_default();
-        calls.failed += 1;
-        Coverage::function(&mut calls.reasons, &reason);
+        // Whether a limitation is the cause shows when all of the step's outputs are known.
+        coverage.calls.entry(key).or_default().fail(&reason, false);
         self.refused.push(key);
     }
 
