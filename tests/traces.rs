@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,16 +27,16 @@ fn folder(name: &str) -> PathBuf {
 }
 
 /// A server that records.
-async fn recording(folder: &PathBuf) -> Running {
+async fn recording(folder: &Path) -> Running {
     let running = serve(config()).await;
     let server = &running.server;
-    let started = server.recorder.start(folder.clone(), BOUNDS, server.clock.now());
+    let started = server.recorder.start(folder.to_path_buf(), BOUNDS, server.clock.now());
     started.expect("the folder can be written");
     running
 }
 
 /// Stops it, and waits for its traces.
-async fn traces(running: Running, folder: &PathBuf) -> Vec<Trace> {
+async fn traces(running: Running, folder: &Path) -> Vec<Trace> {
     running.server.recorder.stop();
     running.server.stop(PATIENCE).await;
     drop(running);

@@ -3,7 +3,7 @@
 //! Clients of the documented API get each event by its name; how it would travel on a wire of lines still says what of
 //! it holds for a client that is away (it is kept), or back and not in its channel again (it is not told).
 
-use crate::mapping::wire::Via;
+use crate::mapping::wire::{ComesBack, Via};
 
 use super::emulate::mailbox::Full;
 use super::io::{Effect, Event, Form};
@@ -21,7 +21,7 @@ impl Session {
             Via::Mailbox if wire.documented && form.volatile => {}
             Via::Mailbox => self.post(event, form.volatile, step),
             Via::Channel => {
-                let kept = self.polls_when_told();
+                let kept = self.comes_back() == ComesBack::ByLine;
                 let Some(channel) = self.channel.as_mut().filter(|c| !c.muted) else {
                     return;
                 };
@@ -70,7 +70,12 @@ impl Session {
             .mailbox
             .push(event.clone(), volatile, step.now, self.context.limits.mailbox)
         {
-            Ok(Some(version)) => self.notify(Form::Mailbox(version), event, step),
+            Ok(Some(version)) => {
+                if self.socket.is_some() {
+                    self.mailbox.told(version);
+                }
+                self.notify(Form::Mailbox(version), event, step);
+            }
             Ok(None) => {}
             Err(Full) => step.out.push(Effect::Dropped("mailbox lines")),
         }

@@ -167,8 +167,6 @@ pub enum Input {
         /// How many it takes.
         max: usize,
     },
-    /// A client is heard of, without a call.
-    Alive(SocketId),
     /// RTM answers.
     RtmReply {
         /// The number of [`Effect::Rtm`].

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::mapping::row::Status;
-use crate::mapping::wire::Target;
+use crate::mapping::wire::{ComesBack, Target};
 use crate::rtm::RtmCall;
 use crate::rtm::{ChannelId, EventKind};
 use crate::time::Time;
@@ -112,11 +112,6 @@ impl Session {
                 self.refuse(run, &reason, step);
             }
             Input::Poll { call, ver_clear, max } => self.polled(call, ver_clear, max, step),
-            Input::Alive(socket) => {
-                if self.socket == Some(socket) {
-                    self.mailbox.alive(step.now);
-                }
-            }
             Input::RtmReply { request, result } => self.replied(request, result, step),
             Input::RtmEvent(event) => self.rtm_event(event, step),
             Input::Upstream(up) => self.upstream_changed(up, step),
@@ -243,6 +238,9 @@ impl Session {
         if dropped > 0 {
             step.out.push(Effect::Dropped("mailbox lines of an earlier login"));
         }
+        if self.comes_back() != ComesBack::ByLogin {
+            self.forget_calls(step);
+        }
         if let Some(channel) = &mut self.channel {
             channel.muted = true;
             channel.away = false;
@@ -354,6 +352,7 @@ impl Session {
     /// What an earlier session left comes before what is new; what was for that login only does not come.
     fn kept(&mut self, lines: Vec<(Event, Time)>, step: &mut Step<'_>) {
         let wire = self.context.wire.clone();
+        let before = self.mailbox.len();
         for (event, at) in lines {
             let volatile = wire
                 .events
@@ -371,7 +370,10 @@ impl Session {
                 step.out.push(Effect::Dropped("mailbox lines"));
             }
         }
-        self.hint(step);
+        // Versions are known: the client has polled already, or only polls when it is told.
+        if let (true, Some(socket), Some(version)) = (self.mailbox.len() > before, self.socket, self.mailbox.last()) {
+            step.out.push(Effect::Hint { socket, version });
+        }
         if self.logged_in {
             self.deliver_waiting(step);
         }

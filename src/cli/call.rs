@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::client::{Connection, ConnectionError, LegacyClient, Line, Login, Output};
+use crate::client::{Connection, ConnectionError, LegacyClient, Line, Login, Output, TCP_SCHEME, transport};
+use crate::mapping::profile::Transport;
 use crate::mapping::wire::Wire;
 use crate::mapping::{Tables, compile, from_dir};
 use crate::value::Text;
@@ -42,9 +43,9 @@ pub struct CallArgs {
     /// The account to log in.
     #[arg(long)]
     account: String,
-    /// The WebSocket of the sidecar.
-    #[arg(long, default_value = "ws://127.0.0.1:8001/")]
-    url: String,
+    /// The sidecar: ws:// for web and javasdk, tcp:// for native [default: ws://127.0.0.1:8001/ or tcp://127.0.0.1:8003].
+    #[arg(long)]
+    url: Option<String>,
     /// The app id.
     #[arg(long, value_name = "APPID", default_value = "sigbridge")]
     vid: String,
@@ -62,7 +63,7 @@ pub struct CallArgs {
     /// Read the tables of this folder instead of the built-in ones.
     #[arg(long, value_name = "DIR")]
     mappings: Option<PathBuf>,
-    /// The client family to speak as.
+    /// The client family to speak as: web, javasdk or native.
     #[arg(long, default_value = "web")]
     family: String,
     /// Print one JSON object for each event and answer.
@@ -73,7 +74,7 @@ pub struct CallArgs {
 /// Prints no token.
 impl std::fmt::Debug for CallArgs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "CallArgs({} at {}, ..)", self.account, self.url)
+        write!(f, "CallArgs({} as {}, ..)", self.account, self.family)
     }
 }
 
@@ -106,13 +107,6 @@ fn usage(error: impl Into<String>, hint: Option<String>) -> Failure {
 }
 
 fn start(args: &CallArgs) -> Result<(), Failure> {
-    if !args.url.starts_with("ws://") {
-        let hint = "this client speaks no TLS; the default is ws://127.0.0.1:8001/";
-        return Err(usage(
-            format!("--url takes a ws:// URL, got {}", args.url),
-            Some(hint.into()),
-        ));
-    }
     let tables = Arc::new(tables(args)?);
     let frames = |wire: &&Arc<Wire>| !wire.documented;
     let Some(wire) = tables.wire(&args.family).filter(frames).cloned() else {
@@ -123,6 +117,15 @@ fn start(args: &CallArgs) -> Result<(), Failure> {
             Some(hint),
         ));
     };
+    let (scheme, default) = match transport(&tables, &wire) {
+        Transport::Tcp => (TCP_SCHEME, "tcp://127.0.0.1:8003"),
+        Transport::WebSocket | Transport::Api => ("ws://", "ws://127.0.0.1:8001/"),
+    };
+    let url = args.url.clone().unwrap_or_else(|| default.into());
+    if !url.starts_with(scheme) {
+        let hint = format!("this client speaks no TLS; the default is {default}");
+        return Err(usage(format!("--url takes a {scheme} URL, got {url}"), Some(hint)));
+    }
     let token = match &args.token_file {
         None => args.token.clone(),
         Some(file) => {
@@ -139,7 +142,7 @@ fn start(args: &CallArgs) -> Result<(), Failure> {
     let client = LegacyClient::new(tables, wire, login);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| usage(e.to_string(), None))?;
-    runtime.block_on(session(args, client))
+    runtime.block_on(session(args, &url, client))
 }
 
 fn tables(args: &CallArgs) -> Result<Tables, Failure> {
@@ -152,13 +155,13 @@ fn tables(args: &CallArgs) -> Result<Tables, Failure> {
     diags.or_ok(tables).map_err(|diags| usage(diags.to_string(), wrong))
 }
 
-async fn session(args: &CallArgs, client: LegacyClient) -> Result<(), Failure> {
-    let connection = Connection::login(&args.url, client).await;
-    let mut connection = connection.map_err(|error| no_session(&error, &args.url))?;
+async fn session(args: &CallArgs, url: &str, client: LegacyClient) -> Result<(), Failure> {
+    let connection = Connection::login(url, client).await;
+    let mut connection = connection.map_err(|error| no_session(&error, url))?;
     let mut printer = Printer::new(args.json);
     printer.notice(&format!(
-        "logged in to {} as {}; `help` lists the calls",
-        args.url, args.account
+        "logged in to {url} as {}; `help` lists the calls",
+        args.account
     ));
     let outcome = talk(&mut connection, &mut printer).await;
     connection.close().await;

@@ -124,8 +124,9 @@ impl Book {
         Ok(&self.tables.signatures[sig].args)
     }
 
-    /// The wire's form of a documented call; what is not given is empty, as the SDKs send it.
-    pub(super) fn build(&self, name: &str, given: &[(Text, Value)]) -> Result<Built, BadCall> {
+    /// The wire's form of a documented call of that account; what is not given is empty, as the SDKs send it, and an
+    /// account that the call does not take is the caller's own.
+    pub(super) fn build(&self, name: &str, given: &[(Text, Value)], own: &Text) -> Result<Built, BadCall> {
         let (function, call, sig) = self.find(name)?;
         let signature = &self.tables.signatures[sig];
         if let Some((arg, _)) = given.iter().find(|(arg, _)| signature.arg(arg).is_none()) {
@@ -136,7 +137,11 @@ impl Book {
                 known: known.join(", "),
             });
         }
-        let (slots, mut args) = fill(call, given)?;
+        let accounts = call.args.iter().filter(|arg| arg.ty == SigType::Account);
+        let untaken = accounts.filter(|arg| signature.arg(&arg.name).is_none());
+        let owned = untaken.map(|arg| (arg.name.clone(), Value::Text(own.clone())));
+        let filled: Vec<_> = given.iter().cloned().chain(owned).collect();
+        let (slots, mut args) = fill(call, &filled)?;
         let function_ref = &self.wire.functions[function];
         // What the SDK itself puts somewhere stays, unless the app says something else.
         let said = |name: &Text| {

@@ -2,35 +2,33 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::time::Duration;
 
-use futures_util::{Sink as _, SinkExt as _, StreamExt as _};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 use crate::shell::Clock;
 use crate::time::Time;
 use crate::value::{Text, Value};
 
-use super::frames::MAX_FRAME_BYTES;
 use super::io::{CallError, Output, Reply};
+use super::link::{Link, LinkError, Received};
 use super::machine::LegacyClient;
 
 /// How long a connection, a login and an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Most outputs that wait while an answer is awaited; then the oldest events go.
 const MAX_WAITING: usize = 4096;
+/// How often a client that was lost tries to come back, and how long it waits before the first time; twice as long
+/// before each other.
+const MAX_RETURNS: u32 = 6;
+const FIRST_RETURN: Duration = Duration::from_millis(100);
 
 /// Why there is no connection, or no more.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectionError {
-    /// The server cannot be reached, or speaks no WebSocket.
+    /// The server cannot be reached, or speaks something else.
     #[error("could not connect: {0}")]
-    Connect(Box<SocketError>),
+    Connect(LinkError),
     /// The server has refused the login.
     #[error("the login was refused: {0}")]
     Refused(Text),
@@ -47,7 +45,12 @@ pub enum ConnectionError {
 
 /// A client that is logged in.
 pub struct Connection {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    url: String,
+    zlib: bool,
+    /// None while a client that was lost is on its way back.
+    link: Option<Link>,
+    /// How often it has tried since it was lost, and when it tries next.
+    returns: (u32, Instant),
     client: LegacyClient,
     clock: Clock,
     /// Frames that are not written yet.
@@ -60,21 +63,28 @@ pub struct Connection {
 impl Connection {
     /// Connects and logs in. Events that come with the login wait for [`next`](Self::next).
     ///
+    /// A client whose family comes back by its line does so by itself when its connection is lost.
+    ///
     /// # Errors
     /// [`ConnectionError`].
     pub async fn login(url: &str, client: LegacyClient) -> Result<Self, ConnectionError> {
-        let mut config = WebSocketConfig::default();
-        config.read_buffer_size = 4096;
-        config.write_buffer_size = 0;
-        config.max_message_size = Some(MAX_FRAME_BYTES);
-        config.max_frame_size = Some(MAX_FRAME_BYTES);
-        let connecting = connect_async_with_config(url, Some(config), true);
-        let connected = tokio::time::timeout(PATIENCE, connecting).await;
-        let (socket, _) = connected
+        Self::login_with(url, client, true).await
+    }
+
+    /// The same, and packets are deflated after the login, or never.
+    ///
+    /// # Errors
+    /// [`ConnectionError`].
+    pub async fn login_with(url: &str, client: LegacyClient, zlib: bool) -> Result<Self, ConnectionError> {
+        let connected = tokio::time::timeout(PATIENCE, Link::connect(url)).await;
+        let link = connected
             .map_err(|_| ConnectionError::Timeout)?
-            .map_err(|error| ConnectionError::Connect(Box::new(error)))?;
+            .map_err(ConnectionError::Connect)?;
         let mut connection = Self {
-            socket,
+            url: url.into(),
+            zlib,
+            link: Some(link),
+            returns: (0, Instant::now()),
             client,
             clock: Clock::start(),
             outgoing: VecDeque::new(),
@@ -91,7 +101,10 @@ impl Connection {
         });
         let verdict = tokio::time::timeout(PATIENCE, logging_in).await;
         match verdict.map_err(|_| ConnectionError::Timeout)?? {
-            Ok(()) => Ok(connection),
+            Ok(()) => {
+                connection.deflate();
+                Ok(connection)
+            }
             Err(reason) => Err(ConnectionError::Refused(reason)),
         }
     }
@@ -148,7 +161,7 @@ impl Connection {
     /// What comes next; `None` when the connection is over. Nothing is lost when the future is dropped.
     pub async fn next(&mut self) -> Option<Output> {
         loop {
-            if self.write().await.is_err() {
+            if self.write().await.is_err() && !self.gone() {
                 return self.waiting.pop_front();
             }
             if let Some(output) = self.waiting.pop_front() {
@@ -164,16 +177,31 @@ impl Connection {
     pub async fn close(mut self) {
         let closing = async {
             let _ = self.write().await;
-            let _ = self.socket.close(None).await;
-            while let Some(Ok(_)) = self.socket.next().await {}
+            if let Some(link) = &mut self.link {
+                link.close().await;
+            }
         };
         let _ = tokio::time::timeout(Duration::from_secs(1), closing).await;
+    }
+
+    /// Loses the connection without a word, as by a network that is gone.
+    pub fn cut(&mut self) {
+        self.link = None;
+        self.outgoing.clear();
+        self.unflushed = false;
+        if self.client.can_return() {
+            let outputs = self.client.lost(self.now());
+            self.take(outputs);
+        }
+        self.returns = (0, Instant::now() + FIRST_RETURN);
     }
 
     async fn until<T>(&mut self, mut wanted: impl FnMut(&Output) -> Option<T>) -> Result<T, ConnectionError> {
         let mut seen = 0;
         loop {
-            self.write().await.map_err(|_| ConnectionError::Closed)?;
+            if self.write().await.is_err() && !self.gone() {
+                return Err(ConnectionError::Closed);
+            }
             while seen < self.waiting.len() {
                 if let Some(found) = wanted(&self.waiting[seen]) {
                     self.waiting.remove(seen);
@@ -189,44 +217,90 @@ impl Connection {
         }
     }
 
-    /// Waits for a frame or for the clock; false when the socket is gone.
+    /// Waits for a frame or for the clock; false when the connection is over.
     async fn read(&mut self) -> bool {
         let tick = self.client.next_tick().map(|at| self.instant(at));
-        let frame = tokio::select! {
-            frame = self.socket.next() => frame,
+        let Some(link) = &mut self.link else {
+            return self.come_back().await;
+        };
+        let received = tokio::select! {
+            received = link.next() => received,
             () = async { tokio::time::sleep_until(tick.unwrap_or_else(Instant::now)).await }, if tick.is_some() => {
                 let outputs = self.client.tick(self.now());
                 self.take(outputs);
                 return true;
             }
         };
-        match frame {
-            Some(Ok(Message::Text(text))) => {
+        match received {
+            Received::Frame(text) => {
                 let outputs = self.client.frame(&text, self.now());
                 self.take(outputs);
                 true
             }
-            // Pings are answered by the next write.
-            Some(Ok(Message::Close(_)) | Err(_)) | None => false,
-            Some(Ok(_)) => {
+            // It is answered by the next write.
+            Received::Ping => {
                 self.unflushed = true;
                 true
             }
+            Received::Gone => self.gone(),
         }
     }
 
-    /// Writes what is to be written. A frame leaves the queue in the very moment in which the socket takes it, so that
-    /// a dropped future neither loses one nor sends one twice.
-    async fn write(&mut self) -> Result<(), SocketError> {
+    /// The link is gone; true when the client will be back.
+    fn gone(&mut self) -> bool {
+        let (tries, _) = self.returns;
+        let returned = self.client.is_logged_in();
+        self.cut();
+        if !returned {
+            // It was lost again before it was back.
+            self.returns = (tries, Instant::now() + FIRST_RETURN * 2_u32.pow(tries));
+        }
+        self.client.can_return()
+    }
+
+    /// One try to come back.
+    async fn come_back(&mut self) -> bool {
+        let (tries, at) = self.returns;
+        if !self.client.can_return() {
+            return false;
+        }
+        tokio::time::sleep_until(at).await;
+        if tries == MAX_RETURNS {
+            let outputs = self.client.give_up();
+            self.take(outputs);
+            return false;
+        }
+        self.returns = (tries + 1, Instant::now() + FIRST_RETURN * 2_u32.pow(tries + 1));
+        let outputs = self.client.returning(i64::from(tries) + 1);
+        self.take(outputs);
+        if let Ok(Ok(link)) = tokio::time::timeout(PATIENCE, Link::connect(&self.url)).await {
+            self.link = Some(link);
+            self.deflate();
+            let outputs = self.client.reconnected();
+            self.take(outputs);
+        }
+        true
+    }
+
+    fn deflate(&mut self) {
+        if let Some(link) = self.link.as_mut().filter(|_| self.zlib) {
+            link.deflate();
+        }
+    }
+
+    /// Writes what is to be written. A frame leaves the queue in the very moment in which the link takes it, so that a
+    /// dropped future neither loses one nor sends one twice.
+    async fn write(&mut self) -> Result<(), LinkError> {
+        let Some(link) = &mut self.link else { return Ok(()) };
         while !self.outgoing.is_empty() {
-            poll_fn(|cx| Pin::new(&mut self.socket).poll_ready(cx)).await?;
+            poll_fn(|cx| link.poll_ready(cx)).await?;
             if let Some(frame) = self.outgoing.pop_front() {
-                Pin::new(&mut self.socket).start_send(Message::text(frame))?;
+                link.start_send(frame)?;
                 self.unflushed = true;
             }
         }
         if self.unflushed {
-            self.socket.flush().await?;
+            link.flush().await?;
             self.unflushed = false;
         }
         Ok(())

@@ -14,6 +14,8 @@ pub(super) enum Inbound {
     CallRet(i64, Answer),
     /// A ping's answer.
     Pong,
+    /// The answer to a return by line: welcome or not.
+    Returned(bool),
     /// Something happened.
     Notify(Notice),
     /// A frame of another name; some of them are control frames.
@@ -34,8 +36,8 @@ pub(super) enum Notice {
     Hint(i64),
     /// A mailbox line, with its version.
     Mailbox(i64, Text),
-    /// A line of the joined channel, with its number.
-    Channel(i64, Text),
+    /// A line of the joined channel, with its number, where it has one.
+    Channel(Option<i64>, Text),
 }
 
 /// `["login",{…}]`.
@@ -129,7 +131,7 @@ fn list_notice(items: &[Value]) -> Option<Notice> {
     match (&**kind, &items[1..]) {
         ("msg", [version, ..]) => Some(Notice::Hint(version.as_int()?)),
         ("recvmsg", [Value::Text(text), ..]) => mailbox_line(&Value::from_json(text).ok()?),
-        ("channel2", [_cid, msgid, line, ..]) => Some(Notice::Channel(msgid.as_int()?, line.as_text()?.clone())),
+        ("channel2", [_cid, msgid, line, ..]) => Some(Notice::Channel(Some(msgid.as_int()?), line.as_text()?.clone())),
         _ => None,
     }
 }
@@ -152,7 +154,7 @@ mod tests {
                 "msg-v2 a b - instant 1 hi there".into(),
             )))
         };
-        let channel = Inbound::Notify(Notice::Channel(5, "msg-v2 x".into()));
+        let channel = Inbound::Notify(Notice::Channel(Some(5), "msg-v2 x".into()));
         for (frame, expected) in [
             (r#"["notify",["msg",7]]"#, Some(Inbound::Notify(Notice::Hint(7)))),
             (r#"["notify","notify msg 7"]"#, Some(Inbound::Notify(Notice::Hint(7)))),

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::explain::Known;
 use crate::mapping::Tables;
@@ -12,50 +11,54 @@ use crate::time::Time;
 use crate::value::{Text, Value};
 
 use super::book::{Book, fill};
+use super::dialect::Dialect;
 use super::events::Events;
-use super::frames::{self, Answer, Inbound, Notice};
+use super::frames::{Answer, Inbound, Notice};
 use super::io::{CallError, Login, MAX_OPEN_CALLS, Output, Reply};
 use super::made;
 use super::mailbox::Mailbox;
+use super::returns::{Channel, Pulse};
 
 /// The mailbox's argument and answer: all up to this version is acknowledged (signaling-wire 5).
 const VERSION: &str = "ver_clear";
 /// Most control frames that one event is told by.
 const MAX_CONTROLS: usize = 8;
-/// Time between two pings (signaling-wire 3.2).
-const PING_EVERY: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     LoggingIn,
     LoggedIn,
+    /// On its way back by its line.
+    Returning,
     Over,
 }
 
 #[derive(Clone, Debug)]
-struct Open {
-    name: Text,
+pub(super) struct Open {
+    pub name: Text,
     /// The function, and its row's arguments; none for functions that are called by their own names.
     made: Option<(usize, Vec<Option<Value>>)>,
-    poll: bool,
+    pub poll: bool,
 }
 
 /// A legacy client as a state machine.
 #[derive(Clone, Debug)]
 pub struct LegacyClient {
-    tables: Arc<Tables>,
-    wire: Arc<Wire>,
+    pub(super) tables: Arc<Tables>,
+    pub(super) wire: Arc<Wire>,
+    pub(super) dialect: Dialect,
     book: Book,
     events: Events,
-    login: Login,
-    phase: Phase,
-    known: Known,
-    line: Value,
-    open: BTreeMap<i64, Open>,
+    pub(super) login: Login,
+    pub(super) phase: Phase,
+    pub(super) known: Known,
+    pub(super) line: Value,
+    pub(super) open: BTreeMap<i64, Open>,
     next_id: i64,
-    mailbox: Mailbox,
-    pings: i64,
-    ping_at: Option<Time>,
+    pub(super) mailbox: Mailbox,
+    pub(super) pulse: Pulse,
+    /// The channel that it is in.
+    pub(super) channel: Option<Channel>,
     /// Control frames so far; their names, in order, tell one event.
     controls: Vec<Text>,
 }
@@ -66,6 +69,8 @@ impl LegacyClient {
         Self {
             book: Book::new(tables.clone(), wire.clone()),
             events: Events::new(&tables, &wire),
+            dialect: Dialect::of(&tables, &wire),
+            mailbox: Mailbox::new(wire.polls),
             tables,
             wire,
             login,
@@ -74,9 +79,8 @@ impl LegacyClient {
             line: Value::Null,
             open: BTreeMap::new(),
             next_id: 1,
-            mailbox: Mailbox::default(),
-            pings: 0,
-            ping_at: None,
+            pulse: Pulse::default(),
+            channel: None,
             controls: Vec::new(),
         }
     }
@@ -110,13 +114,13 @@ impl LegacyClient {
         }
         self.known.learn(StateField::Account, account.clone().into());
         args.extend(self.wire.login.constants.iter().cloned());
-        vec![Output::Send(frames::login(Value::Map(args)))]
+        vec![Output::Send(self.dialect.login(Value::Map(args)))]
     }
 
     /// The server has sent a frame.
     pub fn frame(&mut self, text: &str, now: Time) -> Vec<Output> {
         let mut out = Vec::new();
-        match frames::read(text) {
+        match self.dialect.read(text) {
             Some(Inbound::LoginRet(answer)) if self.phase == Phase::LoggingIn => self.login_ret(&answer, now, &mut out),
             Some(Inbound::CallRet(id, answer)) => match self.open.remove(&id) {
                 Some(open) => self.call_ret(id, open, &answer, now, &mut out),
@@ -124,7 +128,8 @@ impl LegacyClient {
             },
             Some(Inbound::Notify(notice)) => self.notice(notice, text, now, &mut out),
             Some(Inbound::Other(name)) if self.events.is_control(&name) => self.control(name, &mut out),
-            Some(Inbound::Pong) => {}
+            Some(Inbound::Returned(welcome)) if self.phase == Phase::Returning => self.returned(welcome, now, &mut out),
+            Some(Inbound::Pong) => self.pulse.pong(self.dialect, now),
             _ => out.push(Output::Unknown(text.into())),
         }
         self.poll(now, &mut out);
@@ -134,10 +139,8 @@ impl LegacyClient {
     /// Time has passed: pings and polls that are due.
     pub fn tick(&mut self, now: Time) -> Vec<Output> {
         let mut out = Vec::new();
-        if self.phase == Phase::LoggedIn && self.ping_at.is_some_and(|at| at <= now) {
-            self.ping_at = Some(now + PING_EVERY);
-            self.pings += 1;
-            out.push(Output::Send(frames::ping(self.pings)));
+        if self.phase == Phase::LoggedIn {
+            self.beat(now, &mut out);
         }
         self.poll(now, &mut out);
         out
@@ -148,7 +151,7 @@ impl LegacyClient {
         if self.phase != Phase::LoggedIn {
             return None;
         }
-        self.ping_at.into_iter().chain(self.mailbox.due()).min()
+        self.pulse.due().into_iter().chain(self.mailbox.due()).min()
     }
 
     /// A documented call with its documented arguments, by name: its number and its frame.
@@ -156,7 +159,7 @@ impl LegacyClient {
     /// # Errors
     /// [`CallError`].
     pub fn call(&mut self, name: &str, args: &[(Text, Value)]) -> Result<(i64, String), CallError> {
-        let built = self.book.build(name, args)?;
+        let built = self.book.build(name, args, &self.login.account)?;
         let function = self.wire.functions[built.function].name.clone();
         let open = Open {
             name: name.into(),
@@ -192,7 +195,7 @@ impl LegacyClient {
             args.insert(0, ("line".into(), self.line.clone()));
         }
         self.open.insert(id, open);
-        Ok((id, frames::call(function, id, Value::Map(args))))
+        Ok((id, self.dialect.call(function, id, Value::Map(args))))
     }
 
     fn login_ret(&mut self, answer: &Answer, now: Time, out: &mut Vec<Output>) {
@@ -204,11 +207,12 @@ impl LegacyClient {
                 made::learn(&self.tables, call, &reply, &mut self.known);
                 let line = self.known.state.iter().find(|(field, _)| *field == StateField::Line);
                 self.line = line.map(|(_, line)| line.clone()).unwrap_or_default();
-                self.ping_at = Some(now + PING_EVERY);
                 self.mailbox.start(now);
                 out.push(Output::LoggedIn);
                 let told = made::of_success(&self.tables, call, &reply, &self.known);
                 out.extend(told.into_iter().map(Output::Event));
+                self.pulse.start(self.dialect, now);
+                self.beat(now, out);
             }
             Err(reason) => {
                 self.phase = Phase::Over;
@@ -239,6 +243,7 @@ impl LegacyClient {
         match &result {
             Ok(reply) => {
                 made::learn(&self.tables, call, reply, &mut self.known);
+                self.note_channel(call, reply);
                 let told = made::of_success(&self.tables, call, reply, &self.known);
                 out.extend(told.into_iter().map(Output::Event));
                 if function.ends {
@@ -260,7 +265,12 @@ impl LegacyClient {
                 let line = self.mailbox.deliver(version, line, now);
                 out.extend(line.map(|line| self.line_event(&line, frame)));
             }
-            Notice::Channel(_, line) => out.push(self.line_event(&line, frame)),
+            Notice::Channel(msgid, line) => {
+                if let Some((channel, msgid)) = self.channel.as_mut().zip(msgid) {
+                    channel.msgid = msgid;
+                }
+                out.push(self.line_event(&line, frame));
+            }
         }
     }
 
@@ -271,7 +281,7 @@ impl LegacyClient {
         }
     }
 
-    fn control(&mut self, name: Text, out: &mut Vec<Output>) {
+    pub(super) fn control(&mut self, name: Text, out: &mut Vec<Output>) {
         self.controls.push(name);
         if let Some(told) = self.events.of_control(&self.controls) {
             self.controls.clear();

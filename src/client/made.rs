@@ -6,8 +6,10 @@
 use crate::explain::Known;
 use crate::mapping::Tables;
 use crate::mapping::expr::{Ambient, Expr};
-use crate::mapping::row::{Emission, Failure};
+use crate::mapping::lets::typed;
+use crate::mapping::row::{Emission, Failure, RowKind};
 use crate::mapping::wire::{Fold, RowCall};
+use crate::rtm::EventKind;
 use crate::value::{Text, Value};
 
 use super::events::Told;
@@ -52,6 +54,14 @@ pub(super) fn of_failure(tables: &Tables, family: &str, call: &RowCall, reason: 
     Some(tell(tables, &failure.emission, &known, &[]))
 }
 
+/// The event that an outcome of RTM's connection states would be told by: what a client finds out about its own
+/// connection is told in the same words.
+pub(super) fn of_connection(tables: &Tables, outcome: &str, known: &Known) -> Option<Told> {
+    let is_meant = |kind: &RowKind| *kind == RowKind::Event(EventKind::ConnectionStateChanged);
+    let row = tables.rows.iter().find(|row| is_meant(&row.kind))?;
+    Some(tell(tables, row.outcome(outcome)?.emission.as_ref()?, known, &[]))
+}
+
 fn of_emission(tables: &Tables, call: &RowCall, emission: &Emission, reply: &Value, known: &Known) -> Vec<Told> {
     let mut found: Vec<(usize, Value)> = Vec::new();
     if let Some(Fold::Arg { event, arg, .. }) = &call.whole
@@ -75,8 +85,8 @@ fn of_emission(tables: &Tables, call: &RowCall, emission: &Emission, reply: &Val
             _ => {}
         }
     }
-    // An event for each entry of something that the reply does not carry cannot be told.
-    if emission.each.is_some() {
+    // An event for each entry of something that the reply does not carry cannot be told; one that it does carry is one.
+    if emission.each.is_some() && found.is_empty() {
         return Vec::new();
     }
     vec![tell(tables, emission, known, &found)]
@@ -93,8 +103,13 @@ fn columns(rows: &Value, args: &[usize]) -> Vec<(usize, Value)> {
 fn tell(tables: &Tables, emission: &Emission, known: &Known, found: &[(usize, Value)]) -> Told {
     let signature = &tables.signatures[emission.event];
     let args = signature.args.iter().zip(&emission.args).enumerate();
-    let args = args.filter_map(|(at, ((name, _), expr))| {
-        let carried = found.iter().find(|(arg, _)| *arg == at).map(|(_, value)| value.clone());
+    let args = args.filter_map(|(at, ((name, ty), expr))| {
+        // A wire may carry a value as another type than the documented one.
+        let documented = |value: &Value| typed(value.clone(), *ty).unwrap_or_else(|| value.clone());
+        let carried = found
+            .iter()
+            .find(|(arg, _)| *arg == at)
+            .map(|(_, value)| documented(value));
         Some((name.clone(), carried.or_else(|| known.value(expr))?))
     });
     Told {

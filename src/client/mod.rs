@@ -5,23 +5,31 @@
 
 mod book;
 mod connection;
+mod dialect;
 mod events;
 mod frames;
 mod io;
 mod line;
+mod lines;
+mod link;
 mod machine;
 mod made;
 mod mailbox;
+mod returns;
 mod show;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_native;
 mod words;
 
 pub use book::{ArgHelp, BadCall, Book, CallHelp};
 pub use connection::{Connection, ConnectionError};
+pub use dialect::transport;
 pub use events::Told;
 pub use frames::MAX_FRAME_BYTES;
 pub use io::{CallError, Login, MAX_OPEN_CALLS, Output, Reply};
 pub use line::{BadLine, Line};
+pub use link::{LinkError, TCP_SCHEME};
 pub use machine::LegacyClient;
 pub use show::json_words;

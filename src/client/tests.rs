@@ -63,7 +63,7 @@ impl Script {
     }
 }
 
-fn lines(outputs: Vec<Output>) -> Vec<String> {
+pub(super) fn lines(outputs: Vec<Output>) -> Vec<String> {
     let line = |output| match output {
         Output::Send(frame) => format!("> {frame}"),
         Output::LoggedIn => "logged in".into(),

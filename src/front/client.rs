@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use crate::bridge::{Admission, Attach, CallRef, Effect, Input, LOGIN, Session, SocketId};
 use crate::ident::{Account, AppId};
 use crate::mapping::profile::{Profile, Transport};
-use crate::mapping::wire::{Polls, RowCall, Target, Wire};
+use crate::mapping::wire::{RowCall, Target, Wire};
 use crate::shell::{Login, Message, Newcomer, Out, Said, Server, SessionHandle, SocketHandle, Speech, verdict};
 use crate::time::Time;
 use crate::value::{Text, Value};
@@ -39,6 +39,8 @@ pub struct Client {
     profile: usize,
     wire: Arc<Wire>,
     session: Option<((AppId, Account), SessionHandle)>,
+    /// The number that its line carries.
+    line: u64,
     /// It has sent a login frame.
     logged_in: bool,
     /// The language of this connection alone, when its transport has such.
@@ -70,6 +72,7 @@ impl Client {
             profile,
             wire,
             session: None,
+            line: 0,
             logged_in: false,
             own,
             heard: None,
@@ -119,9 +122,6 @@ impl Client {
             ClientFrame::Call { function, id, args } => self.call(&function, id, &args).await,
             ClientFrame::Ping(value) => {
                 self.heard = None;
-                if self.wire.polls == Polls::ThenWhenTold {
-                    self.tell(Message::Input(Box::new(Input::Alive(self.socket)))).await;
-                }
                 return Some(value);
             }
             ClientFrame::SetFlag => self.flagged().await,
@@ -175,7 +175,7 @@ impl Client {
             let (vid, account) = key.clone();
             self.server.new_session(vid, account, wire.clone(), self.profile())
         };
-        let (admission, session) = self.server.registry.admit(key.clone(), newcomer, twin_window, create);
+        let (admission, session, line) = self.server.registry.admit(key.clone(), newcomer, twin_window, create);
         let (attached, name) = match admission {
             Admission::New => (None, "new"),
             Admission::Replace => (None, "replace"),
@@ -184,9 +184,11 @@ impl Client {
         };
         self.server.metrics.login(name);
         self.session = Some((key, session));
+        self.line = line;
         self.forget_token(row, fields);
         self.enter(Login {
             call,
+            line: self.server.line_key.issue(line).as_str().into(),
             socket: self.handle.clone(),
             args,
             attached,
@@ -230,12 +232,13 @@ impl Client {
         }
         self.logged_in = true;
         let pending = self.server.logins.begin(self.accepted.peer);
-        let session = self.server.line_key.verify(line).ok();
-        let found = session.and_then(|id| {
+        let number = self.server.line_key.verify(line).ok();
+        let found = number.and_then(|number| {
             let registry = &self.server.registry;
-            registry.by_line(id, &self.wire.family, self.socket, self.accepted.peer)
+            let found = registry.by_line(number, &self.wire.family, self.socket, self.accepted.peer);
+            found.map(|(key, session)| (key, session, number))
         });
-        let Some((key, session)) = found else {
+        let Some((key, session, number)) = found else {
             self.server.metrics.login("refused");
             self.send(self.speech().returned(false));
             let _ = self.handle.out.try_send(Out::Close);
@@ -243,8 +246,10 @@ impl Client {
         };
         self.server.metrics.login("line");
         self.session = Some((key, session));
+        self.line = number;
         self.enter(Login {
             call: self.login_call(),
+            line: line.into(),
             socket: self.handle.clone(),
             args: Vec::new(),
             attached: Some(Attach::ByLine),
@@ -264,6 +269,9 @@ impl Client {
     }
 
     async fn subscribe(&mut self, cid: u64, msgid: u64) {
+        if self.session.is_none() {
+            self.server.metrics.bad_frame("call before login");
+        }
         let socket = self.socket;
         self.tell(Message::Input(Box::new(Input::Subscribed { socket, cid, msgid })))
             .await;
@@ -331,14 +339,13 @@ impl Client {
     }
 
     fn read(&self, name: &str, id: i64, args: &Value) -> Reading {
-        let session = self.session.as_ref().map(|(_, session)| session.id);
-        let knows = |line: &str| self.server.line_key.verify(line).ok() == session;
+        let knows = |line: &str| self.server.line_key.verify(line).ok() == Some(self.line);
         let caller = Caller {
             wire: &self.wire,
             speech: self.speech(),
             socket: self.socket,
             now: self.server.clock.now(),
-            knows: session.is_some().then_some(&knows),
+            knows: self.session.is_some().then_some(&knows),
         };
         caller.read(name, id, args)
     }

@@ -18,6 +18,8 @@ pub struct Wire {
     pub documented: bool,
     /// When the client fetches its mailbox.
     pub polls: Polls,
+    /// How the client goes on when its connection was lost.
+    pub comes_back: ComesBack,
     /// The login frame.
     pub login: Function,
     /// Functions.
@@ -35,6 +37,7 @@ impl Wire {
             family: "".into(),
             documented: true,
             polls: Polls::AtLogin,
+            comes_back: ComesBack::ByLogin,
             login: Function::nothing(),
             functions: Vec::new(),
             by_name: HashMap::new(),
@@ -76,8 +79,7 @@ pub enum Polls {
     /// Right after its login, then only when it is told that something waits. It acknowledges with its next poll, which
     /// may be never.
     ThenWhenTold,
-    /// Only when it is told that something waits; such a client also comes back by its line after a drop, and then
-    /// asks for what its channel has told meanwhile (signaling-wire 10).
+    /// Only when it is told that something waits (signaling-wire 10).
     WhenTold,
 }
 
@@ -87,6 +89,28 @@ impl Polls {
         ("at-login", Self::AtLogin),
         ("at-login-then-when-told", Self::ThenWhenTold),
         ("when-told", Self::WhenTold),
+    ];
+}
+
+/// How a client goes on when its connection was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ComesBack {
+    /// By a new login, some builds by themselves; it still knows its calls (signaling-wire 3.1).
+    ByLogin,
+    /// By its line: it knows all that it was told, and asks for what its channel has told meanwhile (signaling-wire
+    /// 10). A new login of such a client is a new beginning.
+    ByLine,
+    /// Not at all: whoever logs in next knows nothing of what was, and is not to be told of a call that it does not
+    /// know (signaling-wire 5).
+    Never,
+}
+
+impl ComesBack {
+    /// Names as wire tables write them.
+    pub const NAMES: &[(&str, ComesBack)] = &[
+        ("by-login", Self::ByLogin),
+        ("by-line", Self::ByLine),
+        ("never", Self::Never),
     ];
 }
 

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bridge::{Attach, CallRef, Input, SocketId};
 use crate::rtm::RtmCall;
 use crate::upstream::Told;
-use crate::value::Value;
+use crate::value::{Text, Value};
 
 use super::logins::PendingLogin;
 use super::speech::Speech;
@@ -61,6 +61,8 @@ pub enum Said {
 pub struct Login {
     /// Where to answer.
     pub call: CallRef,
+    /// The line that its calls carry.
+    pub line: Text,
     /// The way to the socket.
     pub socket: SocketHandle,
     /// The login's arguments, in the row's order.

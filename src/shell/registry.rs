@@ -27,7 +27,7 @@ pub struct Registry {
 /// The way to a session.
 #[derive(Clone, Debug)]
 pub struct SessionHandle {
-    /// Its number, which its lines carry.
+    /// Its number.
     pub id: u64,
     /// Its inbox.
     pub inbox: mpsc::Sender<Message>,
@@ -53,6 +53,8 @@ pub struct Newcomer {
 #[derive(Debug)]
 struct Entry {
     session: SessionHandle,
+    /// The number that the line of its latest login carries.
+    line: u64,
     live: Option<SocketId>,
     peer: IpAddr,
     accepted: Time,
@@ -67,14 +69,18 @@ struct Entries {
 }
 
 impl Registry {
-    /// Decides what a login means and notes it. `create` makes the session of a new one.
+    /// Decides what a login means and notes it: that, the session, and the number for its line. `create` makes the
+    /// session of a new one.
+    ///
+    /// A client that logs in where another was lost gets a line of its own. Else the lost one, back by its line, would
+    /// take the session from it, and the two would take it from each other for ever.
     pub fn admit(
         &self,
         key: Key,
         login: Newcomer,
         twin_window: Duration,
         create: impl FnOnce() -> SessionHandle,
-    ) -> (Admission, SessionHandle) {
+    ) -> (Admission, SessionHandle, u64) {
         let mut entries = self.entries.lock();
         let existing = entries
             .by_key
@@ -92,31 +98,38 @@ impl Registry {
             accepted: login.accepted,
         };
         let admission = admit(known.as_ref(), &newcomer, twin_window);
-        let session = match (admission, existing) {
-            (Admission::Twin | Admission::Resume, Some(entry)) => entry.session.clone(),
-            _ => create(),
+        let (session, line) = match (admission, existing) {
+            (Admission::Twin, Some(entry)) => (entry.session.clone(), entry.line),
+            (Admission::Resume, Some(entry)) => {
+                let next = entry.line.wrapping_add(1);
+                (entry.session.clone(), getrandom::u64().unwrap_or(next))
+            }
+            _ => {
+                let session = create();
+                let line = session.id;
+                (session, line)
+            }
         };
         let entry = Entry {
             session: session.clone(),
+            line,
             live: Some(login.socket),
             peer: login.peer,
             accepted: login.accepted,
             family: login.family,
             token: login.token,
         };
-        entries.by_line.insert(session.id, key.clone());
-        if let Some(before) = entries.by_key.insert(key, entry)
-            && before.session.id != session.id
-        {
-            entries.by_line.remove(&before.session.id);
+        if let Some(before) = entries.by_key.insert(key.clone(), entry) {
+            entries.by_line.remove(&before.line);
         }
-        (admission, session)
+        entries.by_line.insert(line, key);
+        (admission, session, line)
     }
 
     /// A client comes back by the line of a session, whether or not the loss of its socket was noticed here.
-    pub fn by_line(&self, session: u64, family: &str, socket: SocketId, peer: IpAddr) -> Option<(Key, SessionHandle)> {
+    pub fn by_line(&self, line: u64, family: &str, socket: SocketId, peer: IpAddr) -> Option<(Key, SessionHandle)> {
         let mut entries = self.entries.lock();
-        let key = entries.by_line.get(&session)?.clone();
+        let key = entries.by_line.get(&line)?.clone();
         let entry = entries.by_key.get_mut(&key)?;
         if &*entry.family != family || entry.session.inbox.is_closed() {
             return None;
@@ -147,9 +160,10 @@ impl Registry {
     /// A session is over; the account may have another by now.
     pub fn remove(&self, key: &Key, session: u64) {
         let mut entries = self.entries.lock();
-        entries.by_line.remove(&session);
-        if entries.by_key.get(key).is_some_and(|entry| entry.session.id == session) {
-            entries.by_key.remove(key);
+        if entries.by_key.get(key).is_some_and(|entry| entry.session.id == session)
+            && let Some(entry) = entries.by_key.remove(key)
+        {
+            entries.by_line.remove(&entry.line);
         }
     }
 
@@ -166,4 +180,64 @@ impl Registry {
 
 fn same(a: &SecretString, b: &SecretString) -> bool {
     a.expose_secret().as_bytes().ct_eq(b.expose_secret().as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NATIVE: &str = "native";
+
+    fn login(registry: &Registry, socket: u64, window: Duration) -> (Admission, u64, u64) {
+        let key = (AppId::new("app").unwrap(), Account::new("dora").unwrap());
+        let newcomer = Newcomer {
+            socket: SocketId(socket),
+            peer: [127, 0, 0, 1].into(),
+            accepted: Time::from_millis(1_000),
+            family: NATIVE.into(),
+            token: SecretString::from("t"),
+        };
+        let create = || {
+            // Kept open: a session whose inbox is closed is over.
+            let (inbox, receiver) = mpsc::channel(1);
+            std::mem::forget(receiver);
+            SessionHandle {
+                id: 100 + socket,
+                inbox,
+                recorded: false,
+            }
+        };
+        let (admission, session, line) = registry.admit(key, newcomer, window, create);
+        (admission, session.id, line)
+    }
+
+    fn known(registry: &Registry, line: u64) -> Option<u64> {
+        let found = registry.by_line(line, NATIVE, SocketId(99), [127, 0, 0, 1].into());
+        found.map(|(_, session)| session.id)
+    }
+
+    #[test]
+    fn only_the_line_of_the_latest_login_is_known() {
+        let registry = Registry::default();
+        let (admission, session, first) = login(&registry, 1, Duration::ZERO);
+        assert_eq!((admission, known(&registry, first)), (Admission::New, Some(session)));
+        // A twin is the same client, and its session has one line.
+        let twin = login(&registry, 2, Duration::from_secs(1));
+        assert_eq!(twin, (Admission::Twin, session, first));
+        let key = (AppId::new("app").unwrap(), Account::new("dora").unwrap());
+        registry.socket_closed(&key, SocketId(2));
+        let (admission, resumed, second) = login(&registry, 3, Duration::ZERO);
+        assert_eq!((admission, resumed), (Admission::Resume, session));
+        assert_eq!(
+            (known(&registry, first), known(&registry, second)),
+            (None, Some(session))
+        );
+        let (admission, replaced, third) = login(&registry, 4, Duration::ZERO);
+        assert_eq!((admission, known(&registry, second)), (Admission::Replace, None));
+        // The end of the one that was replaced is not that of the one in its place.
+        registry.remove(&key, session);
+        assert_eq!(known(&registry, third), Some(replaced));
+        registry.remove(&key, replaced);
+        assert_eq!((known(&registry, third), registry.len()), (None, 0));
+    }
 }

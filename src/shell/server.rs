@@ -253,9 +253,8 @@ impl Server {
             client,
             (sender.downgrade(), inbox),
             overflow,
-            tape,
         );
-        self.tasks.spawn(task.run());
+        self.tasks.spawn(task.on(tape).run());
         SessionHandle {
             id,
             inbox: sender,

@@ -40,7 +40,6 @@ pub struct SessionTask {
     wire: Arc<Wire>,
     key: (AppId, Account),
     id: u64,
-    line: Text,
     session: Session,
     client: ClientKey,
     inbox: mpsc::Receiver<Message>,
@@ -75,13 +74,11 @@ impl SessionTask {
         client: ClientKey,
         (own_inbox, inbox): (mpsc::WeakSender<Message>, mpsc::Receiver<Message>),
         overflow: CancellationToken,
-        tape: Option<Tape>,
     ) -> Self {
         let wire = context.wire.clone();
         Self {
             tables: server.tables.clone(),
             wire,
-            line: server.line_key.issue(id).as_str().into(),
             session: Session::new(context, key.1.text().clone()),
             server,
             key,
@@ -99,9 +96,15 @@ impl SessionTask {
             own_inbox,
             channel: None,
             now: Time::default(),
-            tape,
+            tape: None,
             over: false,
         }
+    }
+
+    /// The same, recorded.
+    pub fn on(mut self, tape: Option<Tape>) -> Self {
+        self.tape = tape;
+        self
     }
 
     /// Works until the session is over.
@@ -186,6 +189,7 @@ impl SessionTask {
     fn login(&mut self, login: Login) {
         let Login {
             call,
+            line,
             socket,
             args,
             attached,
@@ -193,7 +197,6 @@ impl SessionTask {
         } = login;
         self.sockets.insert(call.socket, socket);
         self.pending.insert(call.socket, pending);
-        let line = self.line.clone();
         self.step(match attached {
             None => Input::Admitted {
                 call,

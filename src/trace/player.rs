@@ -49,7 +49,6 @@ pub struct Player {
     wire: Arc<Wire>,
     account: Text,
     profile: usize,
-    line: Text,
     session: Session,
     sockets: HashMap<SocketId, Socket>,
     timers: HashMap<TimerKey, Time>,
@@ -61,8 +60,8 @@ struct Socket {
     profile: usize,
     /// The fields of its login, until it is admitted.
     login: Value,
-    /// It is the session's.
-    entered: bool,
+    /// The line of its login.
+    line: Option<Text>,
 }
 
 impl Player {
@@ -97,7 +96,6 @@ impl Player {
             wire,
             account: begin.account.clone(),
             profile,
-            line: "".into(),
             sockets: HashMap::new(),
             timers: HashMap::new(),
             open: HashMap::new(),
@@ -157,7 +155,7 @@ impl Player {
         let known = self.sockets.entry(socket).or_insert(Socket {
             profile,
             login: Value::Null,
-            entered: false,
+            line: None,
         });
         match frame {
             ClientFrame::Login(fields) => known.login = fields,
@@ -167,14 +165,14 @@ impl Player {
             ClientFrame::Subscribe { cid, msgid } => self.step(now, Input::Subscribed { socket, cid, msgid }, out),
             ClientFrame::Call { function, id, args } => {
                 let speech = self.speeches[known.profile].clone();
-                let line = self.line.clone();
-                let knows = move |other: &str| *other == *line;
+                let line = known.line.clone();
+                let knows = |other: &str| line.as_deref() == Some(other);
                 let caller = Caller {
                     wire: &self.wire.clone(),
                     speech: &*speech,
                     socket,
                     now,
-                    knows: known.entered.then_some(&knows),
+                    knows: line.is_some().then_some(&knows),
                 };
                 match caller.read(&function, id, &args).meaning {
                     Meaning::Input(input) => self.step(now, input, out),
@@ -206,9 +204,6 @@ impl Player {
     }
 
     fn env(&mut self, data: &Value) -> Result<Option<Input>, Impossible> {
-        if let Some(alive) = data.get("alive") {
-            return Ok(Some(Input::Alive(socket_id(Some(alive))?)));
-        }
         if let Some(lines) = data.get("kept") {
             return Ok(Some(Input::Kept(env::read_lines(&self.tables, lines)?)));
         }
@@ -217,7 +212,6 @@ impl Player {
         let Some((login, how)) = login else { return Ok(None) };
         let socket = socket_id(login.get("socket"))?;
         let line = login.get("line").and_then(Value::as_text).cloned().unwrap_or_default();
-        self.line = line.clone();
         let call = CallRef {
             socket,
             id: 0,
@@ -227,9 +221,9 @@ impl Player {
         let known = self.sockets.entry(socket).or_insert(Socket {
             profile,
             login: Value::Null,
-            entered: false,
+            line: None,
         });
-        known.entered = true;
+        known.line = Some(line.clone());
         let fields = std::mem::take(&mut known.login);
         let Some(how) = how else {
             let args = match &self.wire.login.target {

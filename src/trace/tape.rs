@@ -101,7 +101,6 @@ impl Tape {
             Input::Upstream(up) => (Leg::Rtm, one("up", (*up).into())),
             Input::Kept(lines) => (Leg::Env, one("kept", env::lines(&self.tables, lines))),
             Input::Timer(key) => (Leg::Timer, one("due", keys::name(*key).into())),
-            Input::Alive(socket) => (Leg::Env, one("alive", number(socket.0))),
             Input::FrontClosed(socket) => (Leg::Legacy, one("closed", number(socket.0))),
             Input::Call { .. } | Input::Refused { .. } | Input::Poll { .. } | Input::Subscribed { .. } => return,
         };

@@ -1,6 +1,7 @@
 //! Scenarios: what people see of each other through the bridge, as text files (`README.md` says how they are written).
 
 mod frames;
+mod kept;
 mod lines;
 mod script;
 mod sim;

@@ -6,6 +6,8 @@ mod api;
 mod client;
 mod http;
 pub mod lane;
+mod native;
+mod stage;
 
 use std::time::Duration;
 
@@ -16,6 +18,8 @@ use sigbridge::shell::{Running, start};
 pub use api::*;
 pub use client::*;
 pub use http::*;
+pub use native::*;
+pub use stage::*;
 
 /// Nothing that a test waits for takes this long, unless it never comes.
 pub const PATIENCE: Duration = Duration::from_secs(10);

@@ -155,6 +155,17 @@ impl Session {
         self.fire_named(&mut run, "timed-out", step);
     }
 
+    /// The client has begun anew and knows none of its calls: what it was asking for is withdrawn, and nothing more is
+    /// told of the others.
+    pub(in crate::bridge) fn forget_calls(&mut self, step: &mut Step<'_>) {
+        for call in std::mem::take(&mut self.calls.entries) {
+            if call.role == Role::Caller && !call.answered && !call.closing {
+                let (invitation, content) = (call.invitation, Some("".into()));
+                self.send_aside(RtmCall::LocalInvitationCancel { invitation, content }, step);
+            }
+        }
+    }
+
     /// This side hangs up or refuses.
     pub(in crate::bridge) fn closing_call(&mut self, run: &mut Run) {
         let Some((channel, peer)) = self.channel_of(run).zip(self.account_of(run)) else {

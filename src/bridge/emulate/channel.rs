@@ -161,7 +161,9 @@ impl Session {
     pub(in crate::bridge) fn release_channel(&mut self, step: &mut Step<'_>) {
         let Some(channel) = &mut self.channel else { return };
         let held = channel.held.take().unwrap_or_default();
-        channel.muted = false;
+        // A client that asks for all there is does not ask for what it has missed.
+        (channel.muted, channel.away) = (false, false);
+        channel.ring = Ring::default();
         for event in held {
             self.rtm_event(event, step);
         }

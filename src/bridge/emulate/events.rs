@@ -3,6 +3,7 @@
 use crate::mapping::expr::{parse_end_call, parse_signal};
 use crate::mapping::fact::Emulation;
 use crate::mapping::row::RowId;
+use crate::mapping::wire::ComesBack;
 use crate::rtm::{ChannelAttribute, ConnectionReason, ConnectionState, Message, RtmError, RtmEvent};
 use crate::value::{Text, Value};
 
@@ -110,7 +111,10 @@ impl Session {
         };
         if let Some((channel, info)) = parse_end_call(text).filter(|_| from_peer) {
             if let RtmEvent::MessageFromPeer { peer_id, .. } = event {
-                self.call_ended_by_peer(&channel, peer_id.text());
+                let known = self.call_ended_by_peer(&channel, peer_id.text());
+                if !known && self.comes_back() == ComesBack::Never {
+                    return;
+                }
             }
             self.give(&mut run, "channel", channel.into());
             self.give(&mut run, "info", info.into());
@@ -120,15 +124,14 @@ impl Session {
         self.fire_named(&mut run, "text", step);
     }
 
-    fn call_ended_by_peer(&mut self, channel_id: &Text, peer_id: &Text) {
+    /// Forgets the call; whether there was one.
+    fn call_ended_by_peer(&mut self, channel_id: &Text, peer_id: &Text) -> bool {
         let (channel, peer) = (
             self.context.names.channel(channel_id),
             self.context.names.account(peer_id),
         );
         let found = self.calls.find(&channel, &peer, None).map(|c| (c.role, c.invitation));
-        if let Some((role, invitation)) = found {
-            self.calls.remove(role, invitation);
-        }
+        found.is_some_and(|(role, invitation)| self.calls.remove(role, invitation).is_some())
     }
 
     fn sort_attributes(&mut self, run: &mut Run, list: &[(Text, ChannelAttribute)], step: &mut Step<'_>) {
@@ -186,8 +189,9 @@ impl Session {
             let Some(channel) = invitation.channel_id.as_ref().filter(|id| !id.is_empty()) else {
                 return self.fire_named(&mut run, "no-channel", step);
             };
-            if self.socket.is_none() {
-                // It is not kept for a later login: a stale call would ring.
+            if self.socket.is_none() && self.comes_back() != ComesBack::ByLine {
+                // It is not kept for a later login: a stale call would ring. Nor is it then when a client that was
+                // awaited by its line logs in instead.
                 return self.fire_named(&mut run, "unseen", step);
             }
             let channel = self.context.names.channel(channel);

@@ -7,9 +7,6 @@ use crate::time::Time;
 
 use super::super::io::Event;
 
-/// An answer has arrived after this time, if its client is still there.
-const ON_ITS_WAY: Duration = Duration::from_secs(2);
-
 /// Lines that wait for a client to have them.
 ///
 /// Line `i` has the version `acknowledged + 1 + i`: versions have no gaps, since some clients lose lines at one.
@@ -19,10 +16,10 @@ pub struct Mailbox {
     acknowledged: Option<u64>,
     /// That was a guess, which the first poll may correct.
     assumed: bool,
-    /// The last version that a poll has fetched, and when.
-    fetched: Option<(u64, Time)>,
-    /// All up to this version has reached the client, which has not come to acknowledge it.
-    delivered: u64,
+    /// All up to this version was told since the guess, each behind the other.
+    told: u64,
+    /// All up to this version was sent to a client that may never come to acknowledge it.
+    fetched: u64,
     lines: VecDeque<Line>,
 }
 
@@ -57,8 +54,8 @@ impl Mailbox {
     /// The client has all up to `version` and takes `max` more: what is acknowledged now, and the next lines.
     pub fn poll(&mut self, version: u64, max: usize) -> (u64, Vec<(u64, Event)>) {
         let before = match self.acknowledged {
-            // Its count is not ours, and it has seen none of these lines.
-            Some(before) if self.assumed && version > before + self.lines.len() as u64 => version,
+            // Its count is not ours: it cannot have what it was not told.
+            Some(_) if self.assumed && version > self.told => version,
             known => known.unwrap_or(version),
         };
         self.assumed = false;
@@ -73,28 +70,25 @@ impl Mailbox {
         )
     }
 
-    /// A poll has fetched all up to `version`.
-    pub fn fetched(&mut self, version: u64, now: Time) {
-        self.fetched = Some((version, now));
-    }
-
-    /// The client is heard of: an answer that was sent some time ago has reached it.
-    pub fn alive(&mut self, now: Time) {
-        if let Some((version, at)) = self.fetched
-            && now.since(at) >= ON_ITS_WAY
-        {
-            self.delivered = version;
-            self.fetched = None;
+    /// A line is sent without being asked for.
+    pub fn told(&mut self, version: u64) {
+        if version == self.told + 1 {
+            self.told = version;
         }
     }
 
-    /// What has reached the client is not for its next login.
+    /// A poll has fetched all up to `version`. The client filters nothing and acknowledges late: its next login is not
+    /// told it again, even if the answer was lost with the connection.
+    pub fn fetched(&mut self, version: u64) {
+        self.fetched = version;
+    }
+
+    /// What was sent is not for the next login.
     fn settle(&mut self) {
         let acknowledged = self.acknowledged.unwrap_or(0);
-        let gone = self.delivered.saturating_sub(acknowledged).min(self.lines.len() as u64);
+        let gone = self.fetched.saturating_sub(acknowledged).min(self.lines.len() as u64);
         self.lines.drain(..usize::try_from(gone).unwrap_or(usize::MAX));
-        self.fetched = None;
-        self.delivered = 0;
+        self.fetched = 0;
     }
 
     /// The client does not poll before it is told of a version: its counter is taken to begin at 0, until it polls.
@@ -102,6 +96,7 @@ impl Mailbox {
         if self.acknowledged.is_none() {
             self.acknowledged = Some(0);
             self.assumed = true;
+            self.told = 0;
         }
     }
 
@@ -195,21 +190,17 @@ mod tests {
     }
 
     #[test]
-    fn what_has_arrived_is_not_for_the_next_login() {
-        let later = Duration::from_secs(10);
-        for (heard_at, expected) in [(1_500, 3), (2_000, 1)] {
-            let mut mailbox = Mailbox::default();
-            mailbox.poll(5, 30);
-            push(&mut mailbox, 1, false, 0).unwrap();
-            push(&mut mailbox, 2, false, 0).unwrap();
-            mailbox.poll(5, 30);
-            mailbox.fetched(7, Time::from_millis(0));
-            push(&mut mailbox, 3, false, 0).unwrap();
-            mailbox.alive(Time::from_millis(heard_at));
-            assert_eq!(mailbox.len(), 3, "only its acknowledgement ends a line in its login");
-            mailbox.restart(Time::from_millis(heard_at), later);
-            assert_eq!(mailbox.len(), expected);
-        }
+    fn what_was_fetched_is_not_for_the_next_login() {
+        let mut mailbox = Mailbox::default();
+        mailbox.poll(5, 30);
+        push(&mut mailbox, 1, false, 0).unwrap();
+        push(&mut mailbox, 2, false, 0).unwrap();
+        mailbox.poll(5, 30);
+        mailbox.fetched(7);
+        push(&mut mailbox, 3, false, 0).unwrap();
+        assert_eq!(mailbox.len(), 3, "only its acknowledgement ends a line in its login");
+        mailbox.restart(Time::from_millis(0), Duration::from_secs(10));
+        assert_eq!(mailbox.len(), 1);
     }
 
     #[test]
@@ -221,6 +212,20 @@ mod tests {
         assert_eq!(versions(mailbox.poll(7, 30)), (7, vec![(8, 1)]));
         assert_eq!(versions(mailbox.poll(8, 30)), (8, vec![]));
         assert_eq!(mailbox.last(), None);
+    }
+
+    #[test]
+    fn what_was_only_announced_is_not_acknowledged() {
+        for (told, acknowledged, left) in [(&[][..], 2, 3), (&[1][..], 2, 3), (&[1, 2][..], 2, 1), (&[2][..], 2, 3)] {
+            let mut mailbox = Mailbox::default();
+            mailbox.begin();
+            for n in 1..=3 {
+                push(&mut mailbox, n, false, 0).unwrap();
+            }
+            told.iter().for_each(|version| mailbox.told(*version));
+            assert_eq!(mailbox.poll(2, 30).0, acknowledged, "{told:?}");
+            assert_eq!(mailbox.len(), left, "{told:?}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::mapping::wire::Polls;
+use crate::mapping::wire::{ComesBack, Polls};
 
 use super::super::io::{CallRef, Effect, Event, Form, SocketId, TimerKey};
 use super::super::session::{Session, Step};
@@ -14,13 +14,17 @@ const RING: usize = 200;
 #[derive(Clone, Debug, Default)]
 pub struct Ring {
     lines: VecDeque<(u64, Event)>,
+    /// The number of the last line that made room.
+    gone: u64,
 }
 
 impl Ring {
     /// Adds a line; the oldest makes room.
     pub fn push(&mut self, msgid: u64, event: Event) {
-        if self.lines.len() == RING {
-            self.lines.pop_front();
+        if self.lines.len() == RING
+            && let Some((gone, _)) = self.lines.pop_front()
+        {
+            self.gone = gone;
         }
         self.lines.push_back((msgid, event));
     }
@@ -28,8 +32,7 @@ impl Ring {
     /// The lines after a number, and whether some of them are gone.
     pub fn after(&self, msgid: u64) -> (Vec<(u64, Event)>, bool) {
         let missed = self.lines.iter().filter(|(id, _)| *id > msgid).cloned().collect();
-        let gap = self.lines.front().is_some_and(|(first, _)| *first > msgid + 1);
-        (missed, gap)
+        (missed, self.gone > msgid)
     }
 }
 
@@ -37,6 +40,11 @@ impl Session {
     /// The client polls only when it is told that something waits.
     pub(in crate::bridge) fn polls_when_told(&self) -> bool {
         self.polls_as(Polls::WhenTold)
+    }
+
+    /// How the client goes on after a lost connection.
+    pub(in crate::bridge) fn comes_back(&self) -> ComesBack {
+        self.context.wire.comes_back
     }
 
     fn polls_as(&self, polls: Polls) -> bool {
@@ -52,7 +60,7 @@ impl Session {
             return;
         }
         if let Some(last) = last {
-            self.mailbox.fetched(last, step.now);
+            self.mailbox.fetched(last);
             // It does not ask for what did not fit.
             if let Some(version) = self.mailbox.last().filter(|version| *version > last) {
                 let socket = call.socket;
@@ -112,5 +120,36 @@ impl Session {
             let form = Form::Channel { cid, msgid };
             step.out.push(Effect::Notify { socket, form, event });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(lines: std::ops::RangeInclusive<u64>, msgid: u64, first: Option<u64>, gap: bool) {
+        let mut ring = Ring::default();
+        for msgid in lines.clone() {
+            let args = Vec::new();
+            ring.push(msgid, Event { sig: 0, row: 0, args });
+        }
+        let (missed, missing) = ring.after(msgid);
+        let numbers: Vec<u64> = missed.iter().map(|(msgid, _)| *msgid).collect();
+        let expected: Vec<u64> = first.map_or_else(Vec::new, |first| (first..=*lines.end()).collect());
+        assert_eq!((numbers, missing), (expected, gap), "{lines:?} after {msgid}");
+    }
+
+    #[test]
+    fn a_ring_has_the_last_lines_and_knows_of_others() {
+        check(1..=3, 0, Some(1), false);
+        check(1..=3, 2, Some(3), false);
+        check(1..=3, 3, None, false);
+        check(1..=3, u64::MAX, None, false);
+        check(1..=200, 0, Some(1), false);
+        check(1..=201, 0, Some(2), true);
+        check(1..=201, 1, Some(2), false);
+        check(1..=500, 450, Some(451), false);
+        // Since a join of the channel that one is in: its count goes on.
+        check(58..=60, 0, Some(58), false);
     }
 }

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
+use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::net::TcpListener;
 use tokio_tungstenite::accept_async;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::client::Login;
 use crate::mapping::Tables;

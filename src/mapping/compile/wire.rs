@@ -38,6 +38,7 @@ impl Compiler<'_> {
             family: raw.family.value.clone(),
             documented: raw.documented,
             polls: raw.polls,
+            comes_back: raw.comes_back,
             login: login.unwrap_or_else(Function::nothing),
             functions,
             by_name,

@@ -2,7 +2,7 @@
 
 use crate::diag::Span;
 use crate::mapping::node::Node;
-use crate::mapping::wire::{FailureForm, Local, Polls, Via};
+use crate::mapping::wire::{ComesBack, FailureForm, Local, Polls, Via};
 use crate::toml_read::{Item, Spanned, Table};
 use crate::value::Text;
 
@@ -15,6 +15,7 @@ pub struct RawWire {
     pub like: Option<Spanned<Text>>,
     pub documented: bool,
     pub polls: Polls,
+    pub comes_back: ComesBack,
     pub login: Option<RawFunction>,
     pub functions: Vec<RawFunction>,
     pub events: Vec<RawEvent>,
@@ -60,6 +61,8 @@ impl RawWire {
         let like = t.take_str("like");
         let documented = t.take_choice("names", &[("documented", true)]).is_some();
         let polls = t.take_choice("polls", Polls::NAMES).map_or(Polls::AtLogin, |p| p.value);
+        let comes_back = t.take_choice("comes-back", ComesBack::NAMES);
+        let comes_back = comes_back.map_or(ComesBack::ByLogin, |choice| choice.value);
         let frames = if like.is_some() {
             t.take_table("frame")
         } else {
@@ -88,13 +91,15 @@ impl RawWire {
             like,
             documented,
             polls,
+            comes_back,
             login,
             functions,
             events,
         })
     }
 
-    /// This wire, with all of `base` that it does not write itself.
+    /// This wire, with all of `base` that it does not write itself behind it: of two functions that carry a call, a
+    /// client uses the one that is its family's own.
     pub fn over(&self, base: &Self) -> Self {
         let own = |name: &Text| self.functions.iter().any(|f| f.label.value == *name);
         let inherited = base.functions.iter().filter(|f| !own(&f.label.value));
@@ -105,8 +110,9 @@ impl RawWire {
             like: self.like.clone(),
             documented: self.documented,
             polls: self.polls,
+            comes_back: self.comes_back,
             login: self.login.clone().or_else(|| base.login.clone()),
-            functions: inherited.chain(&self.functions).cloned().collect(),
+            functions: self.functions.iter().chain(inherited).cloned().collect(),
             events: events.chain(&self.events).cloned().collect(),
         }
     }

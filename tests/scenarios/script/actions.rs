@@ -55,6 +55,14 @@ pub fn act(sim: &mut Sim, line: &str) -> Result<(), String> {
             ["drop", name] => sim.drop_socket(name),
             ["drop-older", name] => sim.drop_older(name),
             ["back" | "twin", name] => sim.login(name),
+            ["lose", name] => sim.lose_socket(name),
+            ["return", name] => sim.come_back(name, None),
+            ["return", name, cid] => sim.come_back(name, Some(cid)),
+            ["line", name, line] => sim.client(name).line = (*line).into(),
+            ["family", family, names @ ..] => {
+                let mut names = names.iter();
+                names.try_for_each(|name| sim.family(family, name))?;
+            }
             ["link", name, "up"] => sim.link(name, true)?,
             ["link", name, "down"] => sim.link(name, false)?,
             ["upstream", "up"] => sim.upstream(true),

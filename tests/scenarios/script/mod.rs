@@ -73,7 +73,7 @@ impl Scenario {
             actions::act(&mut sim, &block.action).map_err(|why| (block.line, why))?;
             block.check(&mut sim)?;
         }
-        Ok(())
+        sim.bridge.played_again().map_err(|why| (1, why))
     }
 }
 

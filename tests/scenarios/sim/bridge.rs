@@ -16,22 +16,28 @@ use sigbridge::mapping::profile::Transport;
 use sigbridge::mapping::wire::Wire;
 use sigbridge::shell::Speech;
 use sigbridge::time::Time;
+use sigbridge::trace::{Begin, Tape, TapedNames};
 use sigbridge::upstream::embedded::ClientId;
 use sigbridge::value::{Text, Value};
 
+use super::START;
 use super::effects::Deed;
+use super::taped::Records;
 
 /// The sidecar.
 pub struct Bridge {
     pub tables: Arc<Tables>,
-    pub wire: Arc<Wire>,
-    pub(super) speech: Arc<dyn Speech>,
+    pub(super) speeches: Vec<Arc<dyn Speech>>,
     pub policy: TokenPolicy,
     pub twin_window: Duration,
     pub line_key: LineKey,
     pub sockets: HashMap<SocketId, Socket>,
     pub seats: BTreeMap<u64, Seat>,
     pub deeds: Vec<Deed>,
+    /// What happens to all sessions, as a recording has it.
+    pub(super) records: Arc<Records>,
+    /// The frame that is being served.
+    pub(super) hearing: Option<(SocketId, String)>,
     context: SessionContext,
     pub(super) entries: BTreeMap<Text, Entry>,
     next_session: u64,
@@ -43,56 +49,78 @@ pub struct Bridge {
 
 /// A connection.
 pub struct Socket {
+    pub transport: Transport,
+    /// By position; a guess before the login.
+    pub profile: usize,
     pub peer: IpAddr,
     pub accepted: Time,
     pub logged_in: bool,
     pub session: Option<u64>,
+    pub line: u64,
 }
 
 /// A session at work.
 pub struct Seat {
     pub session: Session,
     pub client: ClientId,
+    pub wire: Arc<Wire>,
+    pub(super) tape: Tape,
     pub(super) account: Text,
-    pub(super) line: Text,
     pub(super) timers: Vec<(Time, TimerKey)>,
     pub(super) sockets: Vec<SocketId>,
 }
 
 pub(super) struct Entry {
     pub(super) session: u64,
+    /// The number that its line carries.
+    pub(super) line: u64,
     live: Option<SocketId>,
     peer: IpAddr,
     accepted: Time,
+    family: Text,
     token: Text,
 }
 
 impl Bridge {
     /// A sidecar that nobody has connected to.
-    pub fn new(context: SessionContext, wire: Arc<Wire>, policy: TokenPolicy) -> Self {
-        let tables = &context.tables;
-        let profile = tables
-            .profile(Transport::WebSocket, &Value::Null)
-            .expect("a web profile");
-        // As the latest build, which says that it is.
-        let profile = tables.profiles[profile].flagged.expect("a later build");
-        let speech = speeches(tables).expect("a wire for each profile").swap_remove(profile);
+    pub fn new(context: SessionContext, policy: TokenPolicy) -> Self {
         Self {
+            speeches: speeches(&context.tables).expect("a wire for each profile"),
             tables: context.tables.clone(),
-            wire,
-            speech,
             policy,
             twin_window: Duration::from_secs(1),
             line_key: LineKey::new(b"the scenarios' key").expect("long enough"),
             sockets: HashMap::new(),
             seats: BTreeMap::new(),
             deeds: Vec::new(),
+            records: Arc::default(),
+            hearing: None,
             context,
             entries: BTreeMap::new(),
             next_session: 1,
             for_others: Vec::new(),
             kept: BTreeMap::new(),
         }
+    }
+
+    /// The profile of a client that comes in that way, and says that about itself.
+    pub fn profile(&self, transport: Transport, login: &Value) -> usize {
+        let found = self.tables.profile(transport, login).expect("a profile");
+        // As the latest build, which says that it is.
+        self.tables.profiles[found].flagged.unwrap_or(found)
+    }
+
+    /// The language of a socket.
+    pub(super) fn speech(&self, socket: SocketId) -> Arc<dyn Speech> {
+        let profile = self.sockets.get(&socket).map_or(0, |socket| socket.profile);
+        self.speeches[profile].clone()
+    }
+
+    /// The wire of a socket.
+    pub(super) fn wire(&self, socket: SocketId) -> Arc<Wire> {
+        let profile = self.sockets.get(&socket).map_or(0, |socket| socket.profile);
+        let family = &self.tables.profiles[profile].family;
+        self.tables.wire(family).expect("the wire of a profile").clone()
     }
 
     /// When the next timer of a session is due.
@@ -157,32 +185,43 @@ impl Bridge {
             return;
         };
         let (peer, accepted) = (socket.peer, socket.accepted);
+        let profile = &self.tables.profiles[socket.profile];
+        let window = if profile.twins {
+            self.twin_window
+        } else {
+            Duration::ZERO
+        };
+        let wire = self.wire(call.socket);
         let known = self.entries.get(&account).map(|entry| bridge::Existing {
             live: entry.live.is_some(),
             peer: entry.peer,
             accepted: entry.accepted,
             same_token: entry.token == token,
-            same_family: true,
+            same_family: entry.family == wire.family,
         });
-        let admission = admit(known.as_ref(), &bridge::Newcomer { peer, accepted }, self.twin_window);
-        let id = match (admission, self.entries.get(&account)) {
-            (Admission::Twin | Admission::Resume, Some(entry)) => entry.session,
-            _ => self.seat(&account, open()),
+        let admission = admit(known.as_ref(), &bridge::Newcomer { peer, accepted }, window);
+        let (id, line) = match (admission, self.entries.get(&account)) {
+            (Admission::Twin, Some(entry)) => (entry.session, entry.line),
+            (Admission::Resume, Some(entry)) => (entry.session, self.next_session),
+            _ => (self.seat(now, &account, &call, open()), self.next_session),
         };
+        self.next_session += 1;
         let entry = Entry {
             session: id,
+            line,
             live: Some(call.socket),
             peer,
             accepted,
+            family: wire.family.clone(),
             token,
         };
         self.entries.insert(account, entry);
         if let Some(socket) = self.sockets.get_mut(&call.socket) {
-            socket.session = Some(id);
+            (socket.session, socket.line) = (Some(id), line);
         }
         let Some(seat) = self.seats.get_mut(&id) else { return };
         seat.sockets.push(call.socket);
-        let line = seat.line.clone();
+        let line: Text = self.line_key.issue(line).as_str().into();
         let input = match admission {
             Admission::New | Admission::Replace => Input::Admitted {
                 call,
@@ -208,14 +247,23 @@ impl Bridge {
         }
     }
 
-    fn seat(&mut self, account: &Text, client: ClientId) -> u64 {
+    fn seat(&mut self, now: Time, account: &Text, call: &CallRef, client: ClientId) -> u64 {
         let id = self.next_session;
         self.next_session += 1;
+        let wire = self.wire(call.socket);
+        let profile = self.sockets.get(&call.socket).map_or(0, |socket| socket.profile);
+        let profile = &self.tables.profiles[profile].name;
+        let tape = Tape::new(self.records.clone(), self.tables.clone(), START, id);
+        let mut context = self.context_of(&wire);
+        tape.at(now);
+        tape.begin(&Begin::of(profile, account, &context));
+        context.names = Arc::new(TapedNames::new(context.names, tape.clone()));
         let seat = Seat {
-            session: Session::new(self.context.clone(), account.clone()),
+            session: Session::new(context, account.clone()),
             client,
+            wire,
+            tape,
             account: account.clone(),
-            line: self.line_key.issue(id).as_str().into(),
             timers: Vec::new(),
             sockets: Vec::new(),
         };
@@ -223,9 +271,41 @@ impl Bridge {
         id
     }
 
+    fn context_of(&self, wire: &Arc<Wire>) -> SessionContext {
+        SessionContext {
+            wire: wire.clone(),
+            ..self.context.clone()
+        }
+    }
+
+    /// A client comes back by the line of a session.
+    pub fn line_login(&mut self, now: Time, call: CallRef, line: &str) {
+        let family = self.wire(call.socket).family.clone();
+        let number = self.line_key.verify(line).ok();
+        let found = self.entries.values_mut();
+        let entry = found
+            .filter(|entry| entry.family == family)
+            .find(|entry| Some(entry.line) == number);
+        let Some(entry) = entry else {
+            let frames = self.speech(call.socket).returned(false);
+            self.say(call.socket, frames);
+            return self.deeds.push(Deed::Close(call.socket, None));
+        };
+        entry.live = Some(call.socket);
+        let id = entry.session;
+        if let Some(socket) = self.sockets.get_mut(&call.socket) {
+            (socket.session, socket.line) = (Some(id), entry.line);
+        }
+        let Some(seat) = self.seats.get_mut(&id) else { return };
+        seat.sockets.push(call.socket);
+        let (how, line) = (Attach::ByLine, line.into());
+        self.step(now, id, Input::Attached { call, how, line });
+    }
+
     /// A login that is refused is the answer of a session that never begins.
     pub fn refuse_login(&mut self, now: Time, call: CallRef, reason: Text) {
-        let mut session = Session::new(self.context.clone(), "nobody".into());
+        let wire = self.wire(call.socket);
+        let mut session = Session::new(self.context_of(&wire), "nobody".into());
         let input = Input::Admitted {
             call,
             verdict: Err(reason),
@@ -237,7 +317,7 @@ impl Bridge {
         for effect in effects {
             match effect {
                 Effect::Answer { answer, .. } => {
-                    let frames = self.speech.answer(call, &answer);
+                    let frames = self.speech(call.socket).answer(call, &answer);
                     self.say(call.socket, frames);
                 }
                 Effect::Close(socket) => self.deeds.push(Deed::Close(socket, None)),

@@ -1,16 +1,18 @@
-//! A legacy Web client: what an unmodified SDK of the 1.4 line does with frames, told in documented names.
+//! A legacy client: what an unmodified SDK does with frames, told in documented names. On the Web it is one of the 1.4
+//! line; native clients speak lines instead (`lines.rs`), and Java's and Python's are as strict as Python is.
 //!
 //! It knows the wire from the tables, inverted: a call by its documented name becomes the frame of the function that
 //! carries it, a frame becomes the event that the table makes it of. Besides, it is strict where some build is: replies
 //! without a call, versions with gaps and content without its keys are faults, and a fault fails a scenario.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use sigbridge::bridge::SocketId;
 use sigbridge::mapping::Tables;
-use sigbridge::mapping::wire::{Local, Target, Wire};
+use sigbridge::mapping::profile::Transport;
+use sigbridge::mapping::wire::{ComesBack, Local, Polls, Target, Wire};
 use sigbridge::time::Time;
 use sigbridge::value::Value;
 
@@ -44,8 +46,14 @@ pub struct Client {
     pub(super) out: Vec<String>,
     pub(super) pending: BTreeMap<i64, Pending>,
     pub(super) channel_msgid: i64,
+    /// The channel's number and name, for one that comes back by its line.
+    pub(super) channel: Option<(String, String)>,
+    /// The last version that it was told of.
+    pub(super) announced: i64,
     sequence: i64,
     counter: i64,
+    /// The calls that it knows, by channel and peer.
+    known_calls: BTreeSet<(String, String)>,
 }
 
 /// A call that is not answered yet.
@@ -78,8 +86,11 @@ impl Client {
             out: Vec::new(),
             pending: BTreeMap::new(),
             channel_msgid: 0,
+            channel: None,
+            announced: 0,
             sequence: 0,
             counter: 0,
+            known_calls: BTreeSet::new(),
         }
     }
 
@@ -102,19 +113,45 @@ impl Client {
         self.older = self.socket.replace(socket);
         self.status = 1;
         (self.sequence, self.counter, self.channel_msgid) = (0, 0, 0);
+        (self.channel, self.announced) = (None, 0);
+        if self.wire.comes_back != ComesBack::ByLogin {
+            self.known_calls.clear();
+        }
         self.pending.clear();
         self.next_poll = None;
         let wire = self.wire.clone();
         let given = [("appId", VID), ("account", &*self.account), ("token", &*self.token)];
         let args: Vec<(String, Value)> = given.iter().map(|(k, v)| ((*k).into(), Value::text(*v))).collect();
         let fields = super::invert::fields(&wire.login, &args);
-        self.out.push(format!("[\"login\",{}]", Value::Map(fields)));
+        self.out.push(match self.transport() {
+            Transport::Tcp => format!("login {}", Value::Map(fields)),
+            _ => format!("[\"login\",{}]", Value::Map(fields)),
+        });
+    }
+
+    /// How it comes in.
+    pub fn transport(&self) -> Transport {
+        let mut profiles = self.tables.profiles.iter();
+        let profile = profiles.find(|profile| profile.family == self.wire.family);
+        profile.expect("a profile of the family").transport
     }
 
     /// Makes a call; its answer is awaited. `args` are by documented names.
     pub(super) fn call(&mut self, function: usize, args: Vec<(String, Value)>, invoked: bool) {
         let wire = self.wire.clone();
         let fields = super::invert::fields(wire.function(function), &args);
+        let field = |name: &str| {
+            fields
+                .iter()
+                .find(|(known, _)| &**known == name)
+                .map(|(_, value)| value.clone())
+        };
+        if &*wire.function(function).name == RINGING.0
+            && let (Some(channel), Some(peer)) = (field("channelName"), field("peer"))
+        {
+            let call = (channel.into_text().to_string(), peer.into_text().to_string());
+            self.known_calls.insert(call);
+        }
         let id = self.send_call(&wire.function(function).name, fields);
         let pending = Pending {
             function: Some(function),
@@ -129,15 +166,21 @@ impl Client {
     pub(super) fn send_call(&mut self, name: &str, mut fields: Vec<(Arc<str>, Value)>) -> i64 {
         self.sequence += 1;
         fields.push(("line".into(), Value::text(self.line.as_str())));
-        let frame = Value::List(vec![name.into(), self.sequence.into(), Value::Map(fields)]);
-        self.out.push(format!("[\"call2\",{frame}]"));
-        self.sequence
+        let (sequence, fields) = (self.sequence, Value::Map(fields));
+        self.out.push(match self.transport() {
+            Transport::Tcp => format!("call {name} {sequence} 0 {fields}"),
+            _ => format!(
+                "[\"call2\",{}]",
+                Value::List(vec![name.into(), sequence.into(), fields])
+            ),
+        });
+        sequence
     }
 
     /// Fetches what waits and acknowledges what it has.
     pub fn poll(&mut self, now: Time) {
-        self.next_poll = Some(now + IDLE);
         let wire = self.wire.clone();
+        self.next_poll = (wire.polls == Polls::AtLogin).then_some(now + IDLE);
         let mailbox = |target: &Target| matches!(target, Target::Local(Local::Mailbox));
         let Some(at) = wire.functions.iter().position(|f| mailbox(&f.target)) else {
             return;
@@ -188,7 +231,10 @@ impl Client {
         if clear < self.counter {
             self.fault(format!("ver_clear {clear} is behind {}", self.counter));
         }
-        self.counter = clear;
+        if self.wire.polls != Polls::WhenTold || clear > self.counter {
+            self.counter = clear;
+        }
+        let before = self.counter;
         for item in json.get("msgs").and_then(Value::as_list).unwrap_or_default().to_vec() {
             let pair = item.as_list().unwrap_or_default();
             match (int(pair.first()), pair.get(1).and_then(Value::as_text)) {
@@ -198,6 +244,24 @@ impl Client {
                 }
                 _ => self.fault(format!("version {item} after {}", self.counter)),
             }
+        }
+        if self.wire.polls == Polls::WhenTold && self.counter < self.announced {
+            // It asks again at once, and would do so for ever.
+            if self.counter == before {
+                return self.fault(format!(
+                    "version {} was announced and cannot be fetched",
+                    self.announced
+                ));
+            }
+            self.poll(self.now);
+        }
+    }
+
+    /// Told of lines up to a version.
+    pub(super) fn hinted(&mut self, version: i64) {
+        self.announced = self.announced.max(version);
+        if version > self.counter {
+            self.poll(self.now);
         }
     }
 
@@ -212,11 +276,34 @@ impl Client {
     }
 
     fn deliver(&mut self, line: &str) {
-        let acknowledge = self.now + ACKNOWLEDGE;
-        self.next_poll = Some(self.next_poll.map_or(acknowledge, |at| at.min(acknowledge)));
+        // Python acknowledges with its next poll, whenever that is.
+        if self.wire.polls != Polls::ThenWhenTold {
+            let acknowledge = self.now + ACKNOWLEDGE;
+            self.next_poll = Some(self.next_poll.map_or(acknowledge, |at| at.min(acknowledge)));
+        }
+        self.know_call(line);
         let kind = self.line(line, None);
         if kind.as_deref() == Some(RINGING.0) {
             self.acknowledge_call(line);
+        }
+    }
+
+    /// Python dies of news of a call that it does not know; whoever has begun anew does not know what was before.
+    fn know_call(&mut self, line: &str) {
+        let words: Vec<&str> = line.splitn(7, ' ').collect();
+        let [_, _, _, _, kind, _, content] = words[..] else {
+            return;
+        };
+        if self.wire.comes_back == ComesBack::ByLogin || !kind.starts_with(RINGING.0) {
+            return;
+        }
+        let content = Value::from_json(content).unwrap_or_default();
+        let field = |name: &str| content.get(name).cloned().unwrap_or_default().into_text().to_string();
+        let call = (field("channel"), field("peer"));
+        if kind == RINGING.0 {
+            self.known_calls.insert(call);
+        } else if !self.known_calls.contains(&call) {
+            self.fault(format!("{kind} about a call that it does not know"));
         }
     }
 

@@ -31,6 +31,8 @@ impl Bridge {
     /// Feeds one input to a session; a session that is over takes none.
     pub fn step(&mut self, now: Time, id: u64, input: Input) {
         let Some(seat) = self.seats.get_mut(&id) else { return };
+        seat.tape.at(now);
+        seat.taped(&input, &mut self.hearing);
         let mut effects = Vec::new();
         seat.session.step(now, input, &mut effects);
         for effect in effects {
@@ -39,8 +41,11 @@ impl Bridge {
     }
 
     fn apply(&mut self, now: Time, id: u64, effect: Effect) {
+        let (sockets, speeches) = (&self.sockets, &self.speeches);
+        let speech = |socket: SocketId| &speeches[sockets.get(&socket).map_or(0, |socket| socket.profile)];
         let Some(seat) = self.seats.get_mut(&id) else { return };
         let channel = seat.session.channel_name();
+        seat.tape.effect(&effect);
         let context = LineContext {
             account: &seat.account,
             channel: channel.as_ref(),
@@ -50,7 +55,8 @@ impl Bridge {
             Effect::Rtm { request, call } => self.deeds.push(Deed::Rtm(seat.client, request, call)),
             Effect::RtmVia { request, channel, call } => self.ask_member(now, id, request, &channel, call),
             Effect::Answer { call, answer, .. } => {
-                let frames = self.speech.answer(call, &answer);
+                let frames = speech(call.socket).answer(call, &answer);
+                seat.taped_frames(call.socket, &frames);
                 self.say(call.socket, frames);
             }
             Effect::Mailbox { call, ver_clear, lines } => {
@@ -59,23 +65,27 @@ impl Bridge {
                     ..context
                 };
                 let asked = Asked {
-                    function: &self.wire.function(call.function).name,
+                    function: &seat.wire.function(call.function).name,
                     id: call.id,
                 };
-                let frames = self.speech.mailbox(asked, ver_clear, &lines, context);
+                let frames = speech(call.socket).mailbox(asked, ver_clear, &lines, context);
+                seat.taped_frames(call.socket, &frames);
                 self.say(call.socket, frames);
             }
             Effect::Notify { socket, form, event } => {
-                assert!(form != Form::Direct, "the web wire has no direct form");
-                let frames = self.speech.notify(form, &event, context);
+                assert!(form != Form::Direct, "no wire has a direct form");
+                let frames = speech(socket).notify(form, &event, context);
+                seat.taped_frames(socket, &frames);
                 self.say(socket, frames);
             }
             Effect::Hint { socket, version } => {
-                let frames = self.speech.hint(version);
+                let frames = speech(socket).hint(version);
+                seat.taped_frames(socket, &frames);
                 self.say(socket, frames);
             }
             Effect::Returned(call) => {
-                let frames = self.speech.returned(true);
+                let frames = speech(call.socket).returned(true);
+                seat.taped_frames(call.socket, &frames);
                 self.say(call.socket, frames);
             }
             Effect::SetTimer { key, at } => {

@@ -1,6 +1,7 @@
 //! Frames that a client is sent.
 
-use sigbridge::mapping::wire::{Local, Target, Via};
+use sigbridge::mapping::profile::Transport;
+use sigbridge::mapping::wire::{Local, Polls, Target, Via};
 use sigbridge::time::Time;
 use sigbridge::value::Value;
 
@@ -11,6 +12,9 @@ impl Client {
     /// Takes a frame.
     pub fn frame(&mut self, now: Time, text: &str) {
         self.now = now;
+        if self.transport() == Transport::Tcp {
+            return self.native_line(text);
+        }
         let frame = Value::from_json(text).unwrap_or_default();
         let Some([name, arg]) = frame.as_list() else {
             return self.fault(format!("the frame {text}"));
@@ -29,7 +33,7 @@ impl Client {
         }
     }
 
-    fn login_ret(&mut self, items: &[Value]) {
+    pub(super) fn login_ret(&mut self, items: &[Value]) {
         let wire = self.wire.clone();
         let (Some((err, json)), Target::Row(call)) = (result(items), &wire.login.target) else {
             return self.fault("a login_ret without err and JSON");
@@ -45,10 +49,12 @@ impl Client {
                     .cloned()
                     .map(|line| line.into_text().to_string())
                     .unwrap_or_default();
-                for words in invert::made_of_reply(&self.tables.clone(), call, &[], &json) {
+                for words in invert::made_of_reply(&self.tables.clone(), &wire, call, &[], &json) {
                     self.see(words);
                 }
-                self.poll(self.now);
+                if wire.polls != Polls::WhenTold {
+                    self.poll(self.now);
+                }
             }
             Some(text) => {
                 self.done();
@@ -58,7 +64,7 @@ impl Client {
         }
     }
 
-    fn call_ret(&mut self, items: &[Value]) {
+    pub(super) fn call_ret(&mut self, items: &[Value]) {
         let id = items.first().and_then(Value::as_int);
         let Some((id, (err, json))) = id.zip(result(items.get(1..).unwrap_or_default())) else {
             return self.fault(format!("the reply {}", Value::List(items.to_vec())));
@@ -91,14 +97,22 @@ impl Client {
                 if function.ends {
                     self.done();
                 }
-                if call.reply.iter().any(|(name, _)| &**name == "cid") {
+                if let Some(cid) = json.get("cid") {
                     self.channel_msgid = 0;
+                    let name = args.iter().find(|(name, _)| name == "channelID");
+                    let name = name.map(|(_, value)| value.clone().into_text().to_string());
+                    self.channel = name.map(|name| (cid.clone().into_text().to_string(), name));
                 }
-                for words in invert::made_of_reply(&tables, call, &args, &json) {
+                if &*tables.rows[call.row].id == "channel.leave" {
+                    self.channel = None;
+                }
+                for words in invert::made_of_reply(&tables, &wire, call, &args, &json) {
                     self.see(words);
                 }
             }
-            Some(_) if err.is_empty() => self.fault(format!("the SDK's own call failed with {json} only")),
+            Some(_) if err.is_empty() && self.transport() != Transport::Tcp => {
+                self.fault(format!("the SDK's own call failed with {json} only"))
+            }
             Some(text) => {
                 if let Some(words) = invert::made_of_failure(&tables, &wire, call, &args, &text) {
                     self.see(words);
@@ -145,16 +159,18 @@ impl Client {
 
     fn notify_list(&mut self, items: &[Value]) {
         match items {
-            [kind, Value::Int(_)] if kind.as_text().is_some_and(|kind| &**kind == "msg") => self.poll(self.now),
-            [_, _cid, Value::Int(msgid), Value::Text(line)] => {
-                if *msgid <= self.channel_msgid {
-                    self.fault(format!("channel line {msgid} after {}", self.channel_msgid));
-                }
-                self.channel_msgid = *msgid;
-                self.line(line, Some(*msgid));
-            }
+            [kind, Value::Int(version)] if kind.as_text().is_some_and(|kind| &**kind == "msg") => self.hinted(*version),
+            [_, _cid, Value::Int(msgid), Value::Text(line)] => self.channel_line(*msgid, line),
             _ => self.fault(format!("the notification {}", Value::List(items.to_vec()))),
         }
+    }
+
+    pub(super) fn channel_line(&mut self, msgid: i64, line: &str) {
+        if msgid <= self.channel_msgid {
+            self.fault(format!("channel line {msgid} after {}", self.channel_msgid));
+        }
+        self.channel_msgid = msgid;
+        self.line(line, Some(msgid));
     }
 
     /// Shows a line, of the mailbox or of a channel; its type.
@@ -176,11 +192,15 @@ impl Client {
     }
 
     /// `kick` says that another login took over; `close` alone is taken for a lost network.
-    fn control(&mut self, name: &str) {
+    pub(super) fn control(&mut self, name: &str) {
         if self.status == 0 {
             return;
         }
-        let ecode = if name == "kick" { "103" } else { "102" };
+        let ecode = match name {
+            "kick" | "wrong_line" => "103",
+            "TokenErrorExpired" => "105",
+            _ => "102",
+        };
         self.done();
         self.see(["onLogout", ecode]);
     }

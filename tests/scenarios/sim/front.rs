@@ -1,11 +1,13 @@
 //! Frames of clients on their way to a session, as the program's front reads them.
 
-use sigbridge::bridge::{CallRef, LOGIN, SocketId};
+use sigbridge::bridge::{CallRef, Input, LOGIN, SocketId};
 use sigbridge::front::ClientFrame;
 use sigbridge::front::args::read_args;
 use sigbridge::front::reading::{Caller, Meaning};
+use sigbridge::front::tcp;
 use sigbridge::front::web::MAX_FRAME_BYTES;
 use sigbridge::front::web::decode::decode;
+use sigbridge::mapping::profile::Transport;
 use sigbridge::mapping::wire::Target;
 use sigbridge::shell::verdict;
 use sigbridge::time::Time;
@@ -18,19 +20,40 @@ use super::effects::Deed;
 impl Bridge {
     /// Takes a frame of a socket. `open` makes an RTM client for a session that begins.
     pub fn frame(&mut self, now: Time, socket: SocketId, text: &str, open: &mut dyn FnMut() -> ClientId) {
-        if !self.sockets.contains_key(&socket) {
+        let Some(transport) = self.sockets.get(&socket).map(|socket| socket.transport) else {
             return;
-        }
+        };
         if text.len() > MAX_FRAME_BYTES {
             return self.bad(now, socket, 1009);
         }
-        match decode(text) {
-            Err(_) => self.bad(now, socket, 1007),
-            Ok(ClientFrame::Login(fields)) => self.login_frame(now, socket, &fields, open),
-            Ok(ClientFrame::Call { function, id, args }) => self.call_frame(now, socket, &function, id, &args),
-            Ok(ClientFrame::Ping(value)) => self.say(socket, self.speech.pong(&value)),
-            Ok(_) => {}
+        let frame = match transport {
+            Transport::Tcp => tcp::decode(text).map(ClientFrame::from).ok(),
+            _ => decode(text).ok(),
+        };
+        self.hearing = Some((socket, text.into()));
+        match frame {
+            None => self.bad(now, socket, 1007),
+            Some(ClientFrame::Login(fields)) => self.login_frame(now, socket, &fields, open),
+            Some(ClientFrame::LineLogin(line)) => self.line_login_frame(now, socket, &line),
+            Some(ClientFrame::Subscribe { cid, msgid }) => {
+                if let Some(session) = self.sockets.get(&socket).and_then(|socket| socket.session) {
+                    self.step(now, session, Input::Subscribed { socket, cid, msgid });
+                }
+            }
+            Some(ClientFrame::Call { function, id, args }) => self.call_frame(now, socket, &function, id, &args),
+            Some(ClientFrame::Ping(value)) => {
+                self.say(socket, self.speech(socket).pong(&value));
+            }
+            Some(_) => {}
         }
+    }
+
+    fn line_login_frame(&mut self, now: Time, id: SocketId, line: &str) {
+        let Some(socket) = self.sockets.get_mut(&id).filter(|socket| !socket.logged_in) else {
+            return;
+        };
+        socket.logged_in = true;
+        self.line_login(now, login_call(id), line);
     }
 
     fn bad(&mut self, now: Time, socket: SocketId, code: u16) {
@@ -39,11 +62,15 @@ impl Bridge {
     }
 
     fn login_frame(&mut self, now: Time, id: SocketId, fields: &Value, open: &mut dyn FnMut() -> ClientId) {
-        let wire = self.wire.clone();
+        let transport = self.sockets.get(&id).map(|socket| socket.transport);
+        let Some(profile) = transport.map(|transport| self.profile(transport, fields)) else {
+            return;
+        };
         let Some(socket) = self.sockets.get_mut(&id).filter(|socket| !socket.logged_in) else {
             return;
         };
-        socket.logged_in = true;
+        (socket.logged_in, socket.profile) = (true, profile);
+        let wire = self.wire(id);
         let Target::Row(row) = &wire.login.target else { return };
         let wire_name = |name: &str| row.args.iter().find(|a| &*a.name == name).and_then(|a| a.wire.clone());
         let value = |name: &str| {
@@ -51,11 +78,7 @@ impl Bridge {
             field.unwrap_or_default()
         };
         let token = value("token").into_text();
-        let call = CallRef {
-            socket: id,
-            id: 0,
-            function: LOGIN,
-        };
+        let call = login_call(id);
         match verdict(&self.policy, &value("appId"), &value("account"), &token, now) {
             Err(reason) => self.refuse_login(now, call, reason),
             Ok(verdict) => {
@@ -67,19 +90,38 @@ impl Bridge {
     }
 
     fn call_frame(&mut self, now: Time, socket: SocketId, name: &str, id: i64, args: &Value) {
-        let session = self.sockets.get(&socket).and_then(|socket| socket.session);
-        let knows = |line: &str| self.line_key.verify(line).ok() == session;
+        let session = self
+            .sockets
+            .get(&socket)
+            .and_then(|known| Some((known.session?, known.line)));
+        let knows = |line: &str| self.line_key.verify(line).ok() == session.map(|(_, number)| number);
         let caller = Caller {
-            wire: &self.wire,
-            speech: &*self.speech,
+            wire: &self.wire(socket),
+            speech: &*self.speech(socket),
             socket,
             now,
             knows: session.is_some().then_some(&knows),
         };
         match caller.read(name, id, args).meaning {
-            Meaning::Input(input) => self.step(now, session.expect("it knows a line"), input),
-            Meaning::Frames(frames) => self.say(socket, frames),
+            Meaning::Input(input) => self.step(now, session.expect("it knows a line").0, input),
+            Meaning::Frames(frames) => {
+                let seat = session.and_then(|(id, _)| self.seats.get(&id));
+                if let Some((seat, (socket, frame))) = seat.zip(self.hearing.take()) {
+                    seat.tape.at(now);
+                    seat.tape.heard(socket, &frame);
+                    seat.taped_frames(socket, &frames);
+                }
+                self.say(socket, frames);
+            }
             Meaning::Nobody(_) => panic!("no call of a wire of frames"),
         }
+    }
+}
+
+fn login_call(socket: SocketId) -> CallRef {
+    CallRef {
+        socket,
+        id: 0,
+        function: LOGIN,
     }
 }

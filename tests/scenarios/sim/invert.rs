@@ -11,10 +11,12 @@ use sigbridge::value::Value;
 /// What the SDK itself puts into an event's argument.
 const OWN: &[(&str, &str, &str)] = &[
     ("onLogout", "ecode", "101"),
-    ("onChannelLeaved", "ecode", "0"),
     ("onChannelAttrUpdated", "type", "update"),
     ("onMessageInstantReceive", "uid", "0"),
 ];
+
+/// Whose `ecode` differs by family (signaling-api 3).
+const LEFT: &str = "onChannelLeaved";
 
 /// An event as words: its name, and the arguments that this wire carries.
 pub type Words = Vec<String>;
@@ -79,7 +81,13 @@ fn on_wire(part: &WirePart, value: Value) -> Value {
 }
 
 /// The events that the SDK makes of a successful reply.
-pub fn made_of_reply(tables: &Tables, call: &RowCall, args: &[(String, Value)], json: &Value) -> Vec<Words> {
+pub fn made_of_reply(
+    tables: &Tables,
+    wire: &Wire,
+    call: &RowCall,
+    args: &[(String, Value)],
+    json: &Value,
+) -> Vec<Words> {
     let row = &tables.rows[call.row];
     let answers = row
         .answer
@@ -115,7 +123,7 @@ pub fn made_of_reply(tables: &Tables, call: &RowCall, args: &[(String, Value)], 
             }
         }
         for known in rows {
-            events.push(words(tables, sig, |at, name| {
+            events.push(words(tables, wire, sig, |at, name| {
                 let folded = known.iter().find(|(arg, _)| *arg == at).map(|(_, value)| value.clone());
                 folded.or_else(|| args.iter().find(|(arg, _)| arg == name).map(|(_, value)| value.clone()))
             }));
@@ -144,7 +152,7 @@ pub fn made_of_failure(
         .map(|(_, codes)| codes);
     let number = codes.and_then(|codes| codes.number(err));
     let text = class.text_arg(&wire.family);
-    let mut all = words(tables, class.event, |_, name| match name {
+    let mut all = words(tables, wire, class.event, |_, name| match name {
         "ecode" => number.map(Value::Int),
         _ if text.is_some_and(|arg| **arg == *name) => Some(Value::text(err)),
         "name" | "desc" => None,
@@ -200,7 +208,7 @@ pub fn event_of_line(
             }
         }
     }
-    Ok(words(tables, sig, |at, _| {
+    Ok(words(tables, wire, sig, |at, _| {
         found
             .iter()
             .find(|(slot, _)| *slot == at)
@@ -223,15 +231,18 @@ fn fold_event(fold: &Fold) -> Option<usize> {
     }
 }
 
-fn words(tables: &Tables, sig: usize, value: impl Fn(usize, &str) -> Option<Value>) -> Words {
+fn words(tables: &Tables, wire: &Wire, sig: usize, value: impl Fn(usize, &str) -> Option<Value>) -> Words {
     let signature = &tables.signatures[sig];
+    let web = &*wire.family == "web";
     let mut words = vec![signature.name.to_string()];
     for (at, (arg, _)) in signature.args.iter().enumerate() {
         let own = || {
             let own = OWN
                 .iter()
                 .find(|(event, name, _)| *event == &*signature.name && *name == &**arg);
-            own.map(|(_, _, value)| Value::text(*value))
+            let value = own.map(|(_, _, value)| *value);
+            let left = || (*signature.name == *LEFT && &**arg == "ecode").then_some(if web { "0" } else { "602" });
+            value.or_else(left).map(Value::text)
         };
         if let Some(value) = value(at, arg).or_else(own).filter(|value| !value.is_null()) {
             words.push(value.into_text().to_string());

@@ -10,10 +10,12 @@ mod effects;
 mod frames;
 mod front;
 pub mod invert;
+mod lines;
 mod names;
 mod native;
 mod queue;
 pub mod seen;
+mod taped;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -26,6 +28,7 @@ use sigbridge::mapping::Tables;
 use sigbridge::rtm::CallKind;
 use sigbridge::time::Time;
 use sigbridge::upstream::embedded::{ClientId, World, WorldConfig};
+use sigbridge::value::Value;
 
 use bridge::Bridge;
 use client::Client;
@@ -66,11 +69,10 @@ pub struct Sim {
 impl Sim {
     /// A world with nobody in it.
     pub fn new(tables: Arc<Tables>, config: Config) -> Self {
-        let wire = tables.wire("web").expect("a web wire").clone();
         let lacks = config.lacks;
         let context = SessionContext {
             tables: tables.clone(),
-            wire: wire.clone(),
+            wire: tables.wire("web").expect("a web wire").clone(),
             names: Arc::new(names::SimNames),
             offline_messages: config.world.offline_messages,
             can: Arc::new(move |kind| !lacks.contains(&kind)),
@@ -82,7 +84,7 @@ impl Sim {
             clients: BTreeMap::new(),
             natives: BTreeMap::new(),
             native_names: BTreeMap::new(),
-            bridge: Bridge::new(context, wire, config.policy),
+            bridge: Bridge::new(context, config.policy),
             world: World::new(config.world),
             queue: VecDeque::new(),
             seen: Vec::new(),
@@ -100,27 +102,64 @@ impl Sim {
         names::SimNames.uid(&account.into())
     }
 
-    /// The client of that name; it is made when it is first named.
+    /// The client of that name; it is made when it is first named, as a Web client.
     pub fn client(&mut self, name: &str) -> &mut Client {
-        let (tables, wire) = (self.tables.clone(), self.bridge.wire.clone());
-        self.clients
-            .entry(name.into())
-            .or_insert_with(|| Client::new(name, tables, wire))
+        if !self.clients.contains_key(name) {
+            self.family("web", name).expect("the web wire");
+        }
+        self.clients.get_mut(name).expect("just made")
     }
 
-    /// Logs a client in on a new socket, beside the one that it may have.
-    pub fn login(&mut self, name: &str) {
+    /// Makes a client of a family.
+    ///
+    /// # Errors
+    /// There is no such family, or there is such a client already.
+    pub fn family(&mut self, family: &str, name: &str) -> Result<(), String> {
+        let wire = self.tables.wire(family).ok_or_else(|| format!("no family {family}"))?;
+        let client = Client::new(name, self.tables.clone(), wire.clone());
+        match self.clients.insert(name.into(), client) {
+            None => Ok(()),
+            Some(_) => Err(format!("{name} is there already")),
+        }
+    }
+
+    /// A new socket of a client.
+    fn connect(&mut self, name: &str) -> SocketId {
         let socket = SocketId(self.next_socket);
         self.next_socket += 1;
+        let transport = self.client(name).transport();
         let connection = Socket {
+            transport,
+            profile: self.bridge.profile(transport, &Value::Null),
             peer: peer(name),
             accepted: self.now,
             logged_in: false,
             session: None,
+            line: 0,
         };
         self.bridge.sockets.insert(socket, connection);
+        socket
+    }
+
+    /// Logs a client in on a new socket, beside the one that it may have.
+    pub fn login(&mut self, name: &str) {
+        let socket = self.connect(name);
         self.client(name).login(socket);
         self.settle();
+    }
+
+    /// A client comes back by its line on a new socket; `cid` instead of the channel's number, when it is given.
+    pub fn come_back(&mut self, name: &str, cid: Option<&str>) {
+        let socket = self.connect(name);
+        self.client(name).come_back(socket, cid);
+        self.settle();
+    }
+
+    /// A client's socket is lost, and the sidecar has not noticed.
+    pub fn lose_socket(&mut self, name: &str) {
+        let client = self.client(name);
+        client.lost(None);
+        client.take();
     }
 
     /// A client's socket is lost.

@@ -1,0 +1,140 @@
+//! What carries a client's frames: a WebSocket, or packets over TCP.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_util::{Sink, SinkExt, StreamExt as _};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tokio_util::codec::Framed;
+
+use crate::front::tcp::{PacketCodec, PacketError};
+
+use super::frames::MAX_FRAME_BYTES;
+
+/// How a URL of native clients begins.
+pub const TCP_SCHEME: &str = "tcp://";
+
+/// Why a link is not there, or no more.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// Of a WebSocket.
+    #[error(transparent)]
+    Web(#[from] Box<SocketError>),
+    /// Of packets.
+    #[error(transparent)]
+    Native(#[from] PacketError),
+}
+
+impl From<SocketError> for LinkError {
+    fn from(error: SocketError) -> Self {
+        Self::Web(Box::new(error))
+    }
+}
+
+impl From<io::Error> for LinkError {
+    fn from(error: io::Error) -> Self {
+        Self::Web(Box::new(SocketError::Io(error)))
+    }
+}
+
+/// What carries a client's frames.
+pub(super) enum Link {
+    Web(Box<WebSocketStream<MaybeTlsStream<TcpStream>>>),
+    Native(Framed<TcpStream, PacketCodec>),
+}
+
+/// What a link brings.
+pub(super) enum Received {
+    Frame(String),
+    /// Something of the transport's own, which wants an answer.
+    Ping,
+    Gone,
+}
+
+type Native = Framed<TcpStream, PacketCodec>;
+
+impl Link {
+    /// Connects: packets to `tcp://host:port`, a WebSocket to anything else.
+    pub async fn connect(url: &str) -> Result<Self, LinkError> {
+        if let Some(address) = url.strip_prefix(TCP_SCHEME) {
+            let stream = TcpStream::connect(address.trim_end_matches('/')).await?;
+            stream.set_nodelay(true)?;
+            return Ok(Self::Native(Framed::new(stream, PacketCodec::with_limit(usize::MAX))));
+        }
+        let mut config = WebSocketConfig::default();
+        config.read_buffer_size = 4096;
+        config.write_buffer_size = 0;
+        config.max_message_size = Some(MAX_FRAME_BYTES);
+        config.max_frame_size = Some(MAX_FRAME_BYTES);
+        let (socket, _) = connect_async_with_config(url, Some(config), true).await?;
+        Ok(Self::Web(Box::new(socket)))
+    }
+
+    /// Packets are deflated from now on, where there are packets.
+    pub fn deflate(&mut self) {
+        if let Self::Native(packets) = self {
+            packets.codec_mut().compress(true);
+        }
+    }
+
+    /// What comes next. Nothing is lost when the future is dropped.
+    pub async fn next(&mut self) -> Received {
+        match self {
+            Self::Web(socket) => match socket.next().await {
+                Some(Ok(Message::Text(text))) => Received::Frame(text.as_str().to_owned()),
+                Some(Ok(Message::Close(_)) | Err(_)) | None => Received::Gone,
+                Some(Ok(_)) => Received::Ping,
+            },
+            Self::Native(packets) => match packets.next().await {
+                Some(Ok(line)) => Received::Frame(line),
+                Some(Err(_)) | None => Received::Gone,
+            },
+        }
+    }
+
+    /// Whether there is room for a frame.
+    pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
+        match self {
+            Self::Web(socket) => Pin::new(socket).poll_ready(cx).map_err(LinkError::from),
+            Self::Native(packets) => {
+                <Native as Sink<String>>::poll_ready(Pin::new(packets), cx).map_err(LinkError::from)
+            }
+        }
+    }
+
+    /// Takes a frame, after [`poll_ready`](Self::poll_ready).
+    pub fn start_send(&mut self, frame: String) -> Result<(), LinkError> {
+        match self {
+            Self::Web(socket) => Pin::new(socket).start_send(Message::text(frame))?,
+            Self::Native(packets) => Pin::new(packets).start_send(frame)?,
+        }
+        Ok(())
+    }
+
+    /// Writes what was taken.
+    pub async fn flush(&mut self) -> Result<(), LinkError> {
+        match self {
+            Self::Web(socket) => socket.flush().await?,
+            Self::Native(packets) => SinkExt::<String>::flush(packets).await?,
+        }
+        Ok(())
+    }
+
+    /// Closes it as clients do, and reads to the end.
+    pub async fn close(&mut self) {
+        match self {
+            Self::Web(socket) => {
+                let _ = WebSocketStream::close(socket, None).await;
+                while let Some(Ok(_)) = socket.next().await {}
+            }
+            Self::Native(packets) => {
+                let _ = SinkExt::<String>::close(packets).await;
+                while let Some(Ok(_)) = packets.next().await {}
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Every scenario is recorded, and played again: a trace says all that a session is fed.
+
+use std::sync::{Arc, Mutex};
+
+use sigbridge::bridge::{Input, SocketId};
+use sigbridge::trace::{Header, Record, Sink, Trace, VERSION, replay};
+
+use super::START;
+use super::bridge::{Bridge, Seat};
+
+/// Records in memory.
+#[derive(Default)]
+pub struct Records(pub Mutex<Vec<Record>>);
+
+impl Sink for Records {
+    fn take(&self, record: Record) {
+        self.0.lock().expect("nobody panics with it").push(record);
+    }
+}
+
+impl Seat {
+    /// What is fed to the session, and the frame that it comes from.
+    pub(super) fn taped(&self, input: &Input, hearing: &mut Option<(SocketId, String)>) {
+        let from_client = matches!(
+            input,
+            Input::Admitted { .. }
+                | Input::Attached { .. }
+                | Input::Call { .. }
+                | Input::Refused { .. }
+                | Input::Poll { .. }
+                | Input::Subscribed { .. }
+        );
+        if let Some((socket, frame)) = hearing.take_if(|_| from_client) {
+            self.tape.heard(socket, &frame);
+        }
+        self.tape.input(input);
+    }
+
+    /// What it says to a socket that is its own.
+    pub(super) fn taped_frames(&self, socket: SocketId, frames: &[String]) {
+        if self.sockets.contains(&socket) {
+            frames.iter().for_each(|frame| self.tape.said(socket, frame, None));
+        }
+    }
+}
+
+impl Bridge {
+    /// Plays everything that has happened again.
+    pub fn played_again(&self) -> Result<(), String> {
+        let records = std::mem::take(&mut *self.records.0.lock().expect("nobody panics with it"));
+        let trace = Trace {
+            header: Header {
+                sigbridge_trace: VERSION,
+                started_ms: START.as_millis(),
+                program: "".into(),
+                redaction: "none".into(),
+                source: None,
+            },
+            records: records.into_iter().enumerate().map(|(at, r)| (at + 2, r)).collect(),
+        };
+        let speeches = Arc::new(self.speeches.clone());
+        let outcome = replay(&self.tables, &speeches, &trace).map_err(|error| format!("not to be played: {error}"))?;
+        match outcome.differences.first() {
+            None => Ok(()),
+            Some(difference) => Err(format!("played again it differs: {difference:#?}")),
+        }
+    }
+}

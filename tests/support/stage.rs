@@ -1,0 +1,295 @@
+//! People of all families before one server, and what happens to them as text.
+//!
+//! | line | |
+//! |---|---|
+//! | `native dora` | a client of that family logs in (`web`, `javasdk`, `native`, `api`) |
+//! | `dora: messageInstantSend bob 0 "hi there"` | a documented call, or `FUNCTION {json}`, as in `sigbridge call`; its answer is waited for |
+//! | `= {"result":"ok","num":2}` | the answer to that, where it is more than a success |
+//! | `! peer is not online` | or the reason of its refusal |
+//! | `> bob onMessageInstantReceive account="dora" uid=0 msg="hi there"` | the next event of that person, which is waited for |
+//! | `cut dora` | the connection is lost without a word; a native client comes back by itself |
+//! | `quit dora` | the process of the client is gone |
+//! | `# …` | a remark |
+//!
+//! `uid(bob)` is Bob's number, `x*300` that many. Every event is expected: at the end nobody may have got another. A
+//! client of the documented API is told all arguments of an event; those that are expected must be among them.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use sigbridge::client::{Book, Connection, LegacyClient, Line, Login, Output, json_words, transport};
+use sigbridge::ident::{Account, AppId, uid};
+use sigbridge::mapping::Tables;
+use sigbridge::mapping::profile::Transport;
+use sigbridge::shell::Running;
+use sigbridge::value::{Text, Value};
+use tokio::time::timeout;
+
+use super::{ApiClient, PATIENCE, QUIET};
+
+const VID: &str = "app";
+
+/// Everybody.
+pub struct Stage {
+    running: Running,
+    tables: Arc<Tables>,
+    people: BTreeMap<String, Person>,
+    zlib: bool,
+    /// Functions that were called, by their names on the wire.
+    pub called: BTreeSet<String>,
+    /// Events that somebody saw.
+    pub seen: BTreeSet<String>,
+}
+
+struct Person {
+    link: Link,
+    events: VecDeque<String>,
+}
+
+enum Link {
+    Legacy(Box<Connection>),
+    Api(Box<ApiClient>, Book),
+}
+
+impl Stage {
+    /// Nobody is there yet. Native clients deflate what they send, or not.
+    pub fn new(running: Running, zlib: bool) -> Self {
+        Self {
+            running,
+            tables: Arc::new(Tables::built_in().expect("the built-in tables")),
+            people: BTreeMap::new(),
+            zlib,
+            called: BTreeSet::new(),
+            seen: BTreeSet::new(),
+        }
+    }
+
+    /// Plays lines, and panics at the first that is not met.
+    pub async fn play(&mut self, name: &str, script: &str) {
+        let mut answer: Option<Result<Value, Text>> = None;
+        for (number, line) in (1..).zip(script.lines().map(str::trim)) {
+            let at = format!("{name}:{number}: {line}");
+            let line = filled(line);
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            if let Some(expected) = line.strip_prefix("= ") {
+                let got = answer.take().unwrap_or_else(|| panic!("{at}: nothing was called"));
+                assert_eq!(got.map(|value| value.to_json()), Ok(expected.to_owned()), "{at}");
+                continue;
+            }
+            if let Some(reason) = line.strip_prefix("! ") {
+                let got = answer.take().unwrap_or_else(|| panic!("{at}: nothing was called"));
+                assert_eq!(got.map_err(|reason| reason.to_string()), Err(reason.to_owned()), "{at}");
+                continue;
+            }
+            if let Some(Err(reason)) = answer.take() {
+                panic!("{at}: the call before it failed: {reason}");
+            }
+            if let Some(expected) = line.strip_prefix("> ") {
+                let (who, event) = expected.split_once(' ').expect("who sees what");
+                let got = self.event(who, &at).await;
+                match &self.person(who, &at).link {
+                    Link::Legacy(_) => assert_eq!(got, event, "{at}"),
+                    Link::Api(..) => assert!(has(&got, event), "{at}\n  saw {got}"),
+                }
+                continue;
+            }
+            match line.split_once(' ').unwrap_or((&line, "")) {
+                ("cut", who) => match &mut self.person(who, &at).link {
+                    Link::Legacy(connection) => connection.cut(),
+                    Link::Api(..) => panic!("{at}: it does not come back"),
+                },
+                ("quit", who) => {
+                    self.people.remove(who).unwrap_or_else(|| panic!("{at}: who?"));
+                }
+                (who, call) if who.ends_with(':') => {
+                    let who = who.trim_end_matches(':');
+                    answer = Some(self.call(who, call, &at).await);
+                }
+                (family, who) => self.login(family, who, &at).await,
+            }
+        }
+        if let Some(Err(reason)) = answer {
+            panic!("{name}: the last call failed: {reason}");
+        }
+        for (who, person) in &mut self.people {
+            let more = timeout(QUIET, person.event()).await;
+            assert_eq!(more.ok().flatten(), None, "{name}: {who} got more");
+        }
+    }
+
+    fn person(&mut self, who: &str, at: &str) -> &mut Person {
+        self.people.get_mut(who).unwrap_or_else(|| panic!("{at}: who?"))
+    }
+
+    async fn login(&mut self, family: &str, who: &str, at: &str) {
+        let wire = self
+            .tables
+            .wire(family)
+            .unwrap_or_else(|| panic!("{at}: no such family"));
+        let url = match transport(&self.tables, wire) {
+            Transport::Tcp => format!("tcp://{}", self.running.tcp.expect("a port for native clients")),
+            Transport::WebSocket | Transport::Api => format!("ws://{}/", self.running.http),
+        };
+        if wire.documented {
+            let mut client = ApiClient::connect(self.running.http).await;
+            assert_eq!(client.log_in(who).await, "null", "{at}");
+            let book = Book::new(self.tables.clone(), wire.clone());
+            let link = Link::Api(Box::new(client), book);
+            let events = VecDeque::new();
+            self.people.insert(who.into(), Person { link, events });
+            return;
+        }
+        let login = Login {
+            vid: VID.into(),
+            account: who.into(),
+            token: "_no_need_token".into(),
+        };
+        let client = LegacyClient::new(self.tables.clone(), wire.clone(), login);
+        let connection = Connection::login_with(&url, client, self.zlib).await;
+        let mut connection = connection.unwrap_or_else(|error| panic!("{at}: {error}"));
+        let mut heard = None;
+        if family == "web" {
+            // The later builds say so; the earlier ones are told no uids in calls. An answer says that it was heard.
+            connection.frame(r#"["set_flag",{"binary":1}]"#.into());
+            heard = connection.invoke("voip_invite_ack", Vec::new()).ok();
+        }
+        let mut person = Person {
+            link: Link::Legacy(Box::new(connection)),
+            events: VecDeque::new(),
+        };
+        if let Some(id) = heard {
+            person.answer(id).await.expect("an answer");
+        }
+        self.people.insert(who.into(), person);
+    }
+
+    async fn call(&mut self, who: &str, call: &str, at: &str) -> Result<Value, Text> {
+        let person = self.person(who, at);
+        let book = match &person.link {
+            Link::Legacy(connection) => connection.client().book(),
+            Link::Api(_, book) => book,
+        };
+        let line = Line::read(call, book).unwrap_or_else(|error| panic!("{at}: {error}"));
+        let function = match &line {
+            Line::Call { name, .. } => {
+                let help = book.calls().into_iter().find(|help| help.name == *name);
+                help.map_or(name.clone(), |help| help.function)
+            }
+            Line::Function { name, .. } => name.clone(),
+            other => panic!("{at}: {other:?}"),
+        };
+        let id = match (&mut person.link, line) {
+            (Link::Legacy(connection), Line::Call { name, args }) => connection.start(&name, &args),
+            (Link::Legacy(connection), Line::Function { name, args }) => connection.invoke(&name, args),
+            (Link::Api(client, _), Line::Call { name, args }) => {
+                let params = serde_json::from_str(&Value::Map(args).to_json()).expect("JSON");
+                Ok(client.start(&name, params).await)
+            }
+            (_, other) => panic!("{at}: {other:?}"),
+        };
+        let id = id.unwrap_or_else(|error| panic!("{at}: {error}"));
+        let answer = timeout(PATIENCE, person.answer(id)).await;
+        self.called.insert(function.to_string());
+        answer.unwrap_or_else(|_| panic!("{at}: no answer"))
+    }
+
+    async fn event(&mut self, who: &str, at: &str) -> String {
+        let event = timeout(PATIENCE, self.person(who, at).event()).await;
+        let event = event.unwrap_or_else(|_| panic!("{at}: nothing came"));
+        let event = event.unwrap_or_else(|| panic!("{at}: the connection is over"));
+        let name = event.split(' ').next().unwrap_or_default();
+        self.seen.insert(name.to_owned());
+        event
+    }
+}
+
+impl Person {
+    async fn answer(&mut self, id: i64) -> Result<Value, Text> {
+        loop {
+            let got = self.next().await;
+            match got.unwrap_or_else(|| panic!("the connection ends before the answer to {id}")) {
+                Got::Answer(answered, result) if answered == id => return result,
+                Got::Answer(..) => panic!("an answer that nobody waits for"),
+                Got::Event(event) => self.events.push_back(event),
+                Got::Nothing => {}
+            }
+        }
+    }
+
+    async fn event(&mut self) -> Option<String> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Some(event);
+            }
+            match self.next().await? {
+                Got::Event(event) => self.events.push_back(event),
+                Got::Answer(..) => panic!("an answer that nobody waits for"),
+                Got::Nothing => {}
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Option<Got> {
+        match &mut self.link {
+            Link::Legacy(connection) => Some(match connection.next().await? {
+                Output::Event(told) => Got::Event(told.to_string()),
+                Output::Reply(reply) => Got::Answer(reply.id, reply.result),
+                Output::LoggedIn | Output::LoggedOut | Output::Send(_) => Got::Nothing,
+                other => panic!("{other:?}"),
+            }),
+            Link::Api(client, _) => {
+                let got = Value::from_json(&client.next_text().await).ok()?;
+                let error = got.get("error").and_then(|error| error.get("message"));
+                Some(match (got.get("method"), got.get("id").and_then(Value::as_int)) {
+                    (Some(method), _) => {
+                        let args = got.get("params").and_then(Value::as_map).unwrap_or_default();
+                        Got::Event(format!("{}{}", method.clone().into_text(), json_words(args)))
+                    }
+                    (None, Some(id)) => {
+                        let result = got.get("result").cloned().unwrap_or_default();
+                        Got::Answer(id, error.map_or(Ok(result), |text| Err(text.clone().into_text())))
+                    }
+                    (None, None) => panic!("{got}"),
+                })
+            }
+        }
+    }
+}
+
+enum Got {
+    Event(String),
+    Answer(i64, Result<Value, Text>),
+    Nothing,
+}
+
+/// Whether an event has all that is expected of it, in this order, and maybe more.
+fn has(got: &str, expected: &str) -> bool {
+    let mut rest = got;
+    let mut words = expected.split_inclusive(' ');
+    words.all(|word| match rest.find(word.trim_end()) {
+        Some(at) => {
+            rest = &rest[at + word.trim_end().len()..];
+            true
+        }
+        None => false,
+    })
+}
+
+/// With `uid(name)` and `x*300` filled in.
+fn filled(line: &str) -> String {
+    let mut text = line.to_owned();
+    while let Some(start) = text.find("uid(") {
+        let end = start + text[start..].find(')').expect("the end of uid(…)");
+        let vid = AppId::new(VID).expect("an app id");
+        let account = Account::new(&text[start + 4..end]).expect("an account");
+        text.replace_range(start..=end, &uid::uid(&vid, &account).to_string());
+    }
+    while let Some(start) = text.find("x*") {
+        let digits = text[start + 2..].bytes().take_while(u8::is_ascii_digit).count();
+        let count = text[start + 2..start + 2 + digits].parse().expect("a number");
+        text.replace_range(start..start + 2 + digits, &"x".repeat(count));
+    }
+    text
+}
