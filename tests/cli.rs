@@ -357,3 +357,173 @@ fn wrong_usage_is_64() {
         );
     }
 }
+
+/// A small trace: a call that RTM serves, a call that no table knows, and a message that is pushed.
+fn trace_of(folder: &Path, name: &str, changes: &[(&str, &str)]) {
+    let lines = [
+        r#"{"sigbridge_trace":1,"started_ms":5,"program":"0.1.0"}"#,
+        r#"{"t_us":0,"session":1,"leg":"env","dir":"in","data":{"begin":{"profile":"web","account":"alice"}}}"#,
+        r#"{"t_us":1,"session":1,"leg":"legacy","dir":"in","data":{"socket":1,"frame":"[\"call2\",[\"channel_leave\",1,{\"name\":\"room\"}]]"}}"#,
+        r#"{"t_us":1,"session":1,"leg":"legacy","dir":"out","row":"channel.leave","data":{"socket":1,"frame":"[\"call2-ret\",[1,\"\",\"{\\\"result\\\":\\\"ok\\\"}\"]]"}}"#,
+        r#"{"t_us":2,"session":1,"leg":"legacy","dir":"in","data":{"socket":1,"frame":"[\"call2\",[\"user_sendmsg\",2,{\"peer\":\"bob\",\"content\":\"hi\"}]]"}}"#,
+        r#"{"t_us":2,"session":1,"leg":"legacy","dir":"out","row":"peer.send","data":{"socket":1,"frame":"[\"call2-ret\",[2,\"not login\",\"{\\\"result\\\":\\\"failed\\\",\\\"reason\\\":\\\"not login\\\"}\"]]"}}"#,
+        r#"{"t_us":2,"session":1,"leg":"env","dir":"out","data":{"note":{"row":"peer.send","code":"PEER-OFFLINE"}}}"#,
+        r#"{"t_us":3,"session":1,"leg":"legacy","dir":"in","data":{"socket":1,"frame":"[\"call2\",[\"nonsense\",3,{}]]"}}"#,
+        r#"{"t_us":4,"session":1,"leg":"rtm","dir":"in","data":{"event":{"ChannelMessage":{"serverReceivedTs":9}}}}"#,
+        r#"{"t_us":4,"session":1,"leg":"legacy","dir":"out","row":"channel-msg.received","data":{"socket":1,"frame":"[\"notify\",[\"channel2\",1,1,\"msg-v2 bob room f channel_msg 5 hi\"]]"}}"#,
+    ];
+    let text = changes.iter().fold(lines.join("\n") + "\n", |text, (from, to)| {
+        assert!(text.contains(from), "{from}");
+        text.replace(from, to)
+    });
+    fs::write(folder.join(name), text).expect("a file");
+}
+
+#[test]
+fn coverage_shows_what_is_used() {
+    let folder = folder("coverage");
+    fs::create_dir_all(folder.join("traces/inside")).expect("a folder");
+    trace_of(&folder, "traces/inside/a.jsonl", &[]);
+    insta::assert_snapshot!(run(&folder, &["coverage", "traces"]), @r#"
+        exit 0
+        --- stdout
+        # Coverage
+
+        1 of 3 calls are exact; 0 are emulated without a limitation, 0 client-side, 0 inexact, 1 refused, 1 unknown.
+
+        Sessions: 1. Events: 1. Calls that failed, for any reason: 1.
+
+        ## What to look at first
+
+        - `nonsense`, 1×: no table knows the function
+        - **PEER-OFFLINE**, refused, 1×: the peer was offline and RTM kept nothing; Signaling would have stored the message
+          - used by messageInstantSend; row peer.send
+          - an app can: an RTM project with offline messages
+
+        ## Calls
+
+        | count | call | row | exact? | status | limitations | failed |
+        |--:|---|---|---|---|---|--:|
+        | 1 | channelLeave | channel.leave | exact | direct |  | 0 |
+        | 1 | messageInstantSend | peer.send | refused | emulated (outbox) | PEER-OFFLINE 1× | 1 |
+
+        ## Events
+
+        | count | event | row | exact? | status | limitations | failed |
+        |--:|---|---|---|---|---|--:|
+        | 1 | onMessageChannelReceive | channel-msg.received | exact | direct (channel-text) |  | 0 |
+
+        ## Failures
+
+        | count | call | reason |
+        |--:|---|---|
+        | 1 | messageInstantSend | not login |
+        --- stderr
+        "#);
+    let json = run(&folder, &["coverage", "--json", "traces/inside/a.jsonl"]);
+    assert!(
+        json.starts_with("exit 0\n--- stdout\n{\n  \"summary\": {\n    \"sessions\": 1,\n    \"calls\": 3,"),
+        "{json}"
+    );
+    fs::write(folder.join("traces/b.jsonl"), "x\n").expect("a file");
+    let shown = run(&folder, &["coverage", "traces"]);
+    assert!(
+        shown.starts_with("exit 2\n")
+            && shown.contains("# Coverage")
+            && shown.contains("traces/b.jsonl: line 1: no header"),
+        "{shown}"
+    );
+    let nothing = run(&folder, &["coverage", "."]);
+    assert!(nothing.starts_with("exit 2\n"), "{nothing}");
+    insta::assert_snapshot!(run(&folder, &["coverage", "nowhere.jsonl"]), @r#"
+        exit 2
+        --- stdout
+        --- stderr
+        error: nowhere.jsonl: No such file or directory (os error 2)
+        "#);
+}
+
+#[test]
+fn diff_shows_causes_whose_outputs_differ() {
+    let folder = folder("diff");
+    trace_of(&folder, "a.jsonl", &[]);
+    let other = [
+        ("\"socket\":1", "\"socket\":7"),
+        (" 5 hi", " 6 hi"),
+        ("Ts\":9", "Ts\":10"),
+    ];
+    trace_of(&folder, "same.jsonl", &other);
+    trace_of(
+        &folder,
+        "b.jsonl",
+        &[
+            ("not login", "timeout"),
+            ("room f channel_msg 5 hi", "room f channel_msg 5 ho"),
+        ],
+    );
+    trace_of(
+        &folder,
+        "again.jsonl",
+        &[("room f channel_msg 5 hi", "room f channel_msg 5 hu")],
+    );
+    insta::assert_snapshot!(run(&folder, &["diff", "a.jsonl", "same.jsonl"]), @r#"
+        exit 0
+        --- stdout
+        sessions: 1 compared, 0 differ; causes that differ: 0
+        --- stderr
+        "#);
+    insta::assert_snapshot!(run(&folder, &["diff", "a.jsonl", "b.jsonl"]), @r#"
+        exit 1
+        --- stdout
+        session 1 of `alice`
+          legacy call user_sendmsg (A:5 B:5)  [peer.send]
+            cause     {"socket":1,"frame":"[\"call2\",[\"user_sendmsg\",2,{\"peer\":\"bob\",\"content\":\"hi\"}]]"}
+            legacy answer user_sendmsg  [peer.send]
+              expected  ["call2-ret",[2,"not login","{\"result\":\"failed\",\"reason\":\"not login\"}"]]
+              got       ["call2-ret",[2,"timeout","{\"result\":\"failed\",\"reason\":\"timeout\"}"]]
+              at .frame[1][1]: "not login" / "timeout"
+              at .frame[1][2].json.reason: "not login" / "timeout"
+          rtm event ChannelMessage (A:9 B:9)  [channel-msg.received]
+            cause     {"event":{"ChannelMessage":{"serverReceivedTs":9}}}
+            legacy notify channel_msg  [channel-msg.received]
+              expected  ["notify",["channel2",1,1,"msg-v2 bob room f channel_msg 5 hi"]]
+              got       ["notify",["channel2",1,1,"msg-v2 bob room f channel_msg 5 ho"]]
+              at .frame[1][3].line.content: "hi" / "ho"
+        sessions: 1 compared, 1 differ; causes that differ: 2
+        --- stderr
+        "#);
+    insta::assert_snapshot!(run(&folder, &["diff", "a.jsonl", "b.jsonl", "--noise", "again.jsonl"]), @r#"
+        exit 1
+        --- stdout
+        session 1 of `alice`
+          legacy call user_sendmsg (A:5 B:5)  [peer.send]
+            cause     {"socket":1,"frame":"[\"call2\",[\"user_sendmsg\",2,{\"peer\":\"bob\",\"content\":\"hi\"}]]"}
+            legacy answer user_sendmsg  [peer.send]
+              expected  ["call2-ret",[2,"not login","{\"result\":\"failed\",\"reason\":\"not login\"}"]]
+              got       ["call2-ret",[2,"timeout","{\"result\":\"failed\",\"reason\":\"timeout\"}"]]
+              at .frame[1][1]: "not login" / "timeout"
+              at .frame[1][2].json.reason: "not login" / "timeout"
+        sessions: 1 compared, 1 differ; causes that differ: 1
+        differences left out as noise: 1
+        --- stderr
+        "#);
+    let json = run(&folder, &["diff", "a.jsonl", "b.jsonl", "--json"]);
+    let json = json
+        .split("--- stdout\n")
+        .nth(1)
+        .and_then(|rest| rest.split("--- stderr").next());
+    let json: serde_json::Value = serde_json::from_str(json.expect("stdout")).expect("JSON");
+    let paths = json.pointer("/sessions/0/causes/1/outputs/0/changes/0/path");
+    assert_eq!(
+        (&json["equal"], paths),
+        (&false.into(), Some(&".frame[1][3].line.content".into())),
+        "{json}"
+    );
+    fs::write(folder.join("cut.jsonl"), "{\"sigbridge_trace\":1").expect("a file");
+    insta::assert_snapshot!(run(&folder, &["diff", "a.jsonl", "cut.jsonl"]), @r#"
+        exit 2
+        --- stdout
+        --- stderr
+        error: cut.jsonl: line 1: the trace is cut off: the line has no end
+        "#);
+}

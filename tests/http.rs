@@ -2,6 +2,7 @@
 
 mod support;
 
+use serde_json::json;
 use sigbridge::config::{Config, HostPort};
 use support::{config, http, serve};
 
@@ -74,13 +75,29 @@ async fn the_operator_has_an_address_of_their_own() {
     config.admin.listen = Some(([127, 0, 0, 1], 0).into());
     let running = serve(config).await;
     let admin = running.admin.expect("it was asked for");
-    let _client = support::Client::login(running.http, "alice").await;
+    let mut client = support::Client::login(running.http, "alice").await;
+    client.call("nonsense", json!({})).await;
+    client.call("channel_leave", json!({"name": "nowhere"})).await;
     let answer = http(admin, "GET /metrics", &[], "").await;
     assert_eq!(answer.status, 200);
     assert!(answer.body.contains("sigbridge_sessions 1\n"), "{}", answer.body);
     assert!(answer.body.ends_with("# EOF\n"), "{}", answer.body);
     assert_eq!(http(admin, "GET /healthz", &[], "").await.body, "ok\n");
     assert_eq!(http(admin, "GET /", &[], "").await.status, 404);
+    let used = http(admin, "GET /coverage", &[], "").await;
+    let rows = [
+        "| 1 | login | login.login |",
+        "| 1 | channelLeave | channel.leave |",
+        "- `(any)`, 1×",
+    ];
+    assert!(rows.iter().all(|row| used.body.contains(row)), "{}", used.body);
+    let used = http(admin, "GET /coverage", &["accept: application/json"], "").await;
+    assert!(
+        used.body
+            .starts_with("{\n  \"summary\": {\n    \"sessions\": 1,\n    \"calls\": 3,"),
+        "{}",
+        used.body
+    );
     assert_eq!(
         http(running.http, "GET /metrics", &[], "").await.status,
         404,

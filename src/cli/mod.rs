@@ -2,7 +2,9 @@
 
 mod call;
 mod check;
+mod coverage;
 mod dev_cert;
+mod diff;
 mod exit;
 mod explain;
 mod mappings;
@@ -43,6 +45,10 @@ enum Command {
     Check(check::CheckArgs),
     /// Play traces again and compare every output
     Replay(replay::ReplayArgs),
+    /// Compare two traces by session and cause
+    Diff(diff::DiffArgs),
+    /// Count which calls and events apps use, and how exact each is
+    Coverage(coverage::CoverageArgs),
     /// Make a private CA and a certificate for the names that legacy clients connect to
     DevCert(dev_cert::DevCertArgs),
     /// Make a trace of what a browser's developer tools saved, and the other way
@@ -69,6 +75,8 @@ pub fn main() -> ExitCode {
         Command::Mappings(args) => mappings::run(&args).into(),
         Command::Check(args) => check::run(&args).into(),
         Command::Replay(args) => replay::run(&args).into(),
+        Command::Diff(args) => diff::run(&args).into(),
+        Command::Coverage(args) => coverage::run(&args).into(),
         Command::DevCert(args) => dev_cert::run(&args).into(),
         Command::Trace(args) => trace::run(&args).into(),
     }

@@ -19,7 +19,7 @@ use super::api::without_tokens;
 use super::args::read_args;
 use super::frame::{ClientFrame, login_field, login_text, without_token};
 use super::nobody::nobody;
-use super::reading::{Caller, Meaning, Reading};
+use super::reading::{Caller, Meaning, Reading, UNKNOWN_FUNCTION};
 
 /// Where and when a connection came in.
 #[derive(Clone, Copy, Debug)]
@@ -344,7 +344,9 @@ impl Client {
     fn ask_nobody(&mut self, input: Input) {
         let Ok(vid) = AppId::new("nobody") else { return };
         let context = self.server.context(&vid, self.wire.clone());
-        for effect in nobody(context, self.server.clock.now(), input) {
+        let effects = nobody(context, self.server.clock.now(), input);
+        self.server.usage.count(&self.wire, &effects);
+        for effect in effects {
             match effect {
                 Effect::Answer { call, answer, .. } => self.answer(self.speech().answer(call, &answer)),
                 Effect::End => {
@@ -369,6 +371,9 @@ impl Client {
         let Reading { meaning, bad } = self.read(name, id, args);
         if let Some(bad) = bad {
             self.server.metrics.bad_frame(bad);
+        }
+        if bad == Some(UNKNOWN_FUNCTION) {
+            self.server.usage.unknown();
         }
         match meaning {
             Meaning::Input(input) => self.tell(Message::Input(Box::new(input))).await,

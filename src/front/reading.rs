@@ -11,6 +11,9 @@ use super::args::{read_args, readable_args};
 /// Most lines that one poll fetches.
 const MAX_LINES: i64 = 100;
 
+/// What is counted of a call that no table knows.
+pub const UNKNOWN_FUNCTION: &str = "unknown function";
+
 /// What a call means.
 #[derive(Debug)]
 pub struct Reading {
@@ -142,7 +145,7 @@ impl Caller<'_> {
 
     fn unknown(&self, asked: Asked<'_>, form: FailureForm) -> Reading {
         let reason = format!("unknown func {}", asked.function);
-        frames_because("unknown function", self.speech.plain(asked, form, Err(&reason)))
+        frames_because(UNKNOWN_FUNCTION, self.speech.plain(asked, form, Err(&reason)))
     }
 
     fn refused(

@@ -1,10 +1,12 @@
-//! The admin address: `GET /metrics` (OpenMetrics), `GET /healthz` (200 while the process accepts clients).
+//! The admin address: `GET /metrics` (OpenMetrics), `GET /healthz` (200 while the process accepts clients),
+//! `GET /coverage` (which calls and events are used).
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
+use hyper::header::{ACCEPT, HeaderMap};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -27,6 +29,7 @@ pub async fn serve_admin(server: Arc<Server>, listener: TcpListener) {
         let service = service_fn(move |request: Request<hyper::body::Incoming>| {
             let (status, kind, body) = match (request.method(), request.uri().path()) {
                 (&Method::POST, path) => switch(&handler, path),
+                (_, "/coverage") => coverage(&handler, request.headers()),
                 (_, path) => answer(&handler, path),
             };
             let mut response = Response::new(Full::new(Bytes::from(body)));
@@ -67,6 +70,19 @@ fn switch(server: &Server, path: &str) -> (StatusCode, &'static str, String) {
     (status, "text/plain", body)
 }
 
+/// Which calls and events are used, as Markdown, or as JSON for those who accept that.
+fn coverage(server: &Server, headers: &HeaderMap) -> (StatusCode, &'static str, String) {
+    let report = server.usage.coverage().report(&server.tables);
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    if !accept.is_some_and(|accept| accept.contains("application/json")) {
+        return (StatusCode::OK, "text/markdown; charset=utf-8", report.to_string());
+    }
+    match serde_json::to_string_pretty(&report) {
+        Ok(json) => (StatusCode::OK, "application/json", json + "\n"),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, "text/plain", format!("{error}\n")),
+    }
+}
+
 fn answer(server: &Server, path: &str) -> (StatusCode, &'static str, String) {
     match path {
         "/metrics" => (
@@ -78,6 +94,10 @@ fn answer(server: &Server, path: &str) -> (StatusCode, &'static str, String) {
             (StatusCode::SERVICE_UNAVAILABLE, "text/plain", "draining\n".into())
         }
         "/healthz" => (StatusCode::OK, "text/plain", "ok\n".into()),
-        _ => (StatusCode::NOT_FOUND, "text/plain", "try /metrics or /healthz\n".into()),
+        _ => (
+            StatusCode::NOT_FOUND,
+            "text/plain",
+            "try /metrics, /healthz or /coverage\n".into(),
+        ),
     }
 }

@@ -2,6 +2,8 @@
 
 mod admin;
 mod metrics;
+mod usage;
 
 pub use admin::serve_admin;
 pub use metrics::Metrics;
+pub use usage::Usage;

@@ -15,7 +15,7 @@ use crate::ident::{Account, AppId, LineKey};
 use crate::mapping::Tables;
 use crate::mapping::profile::Profile;
 use crate::mapping::wire::Wire;
-use crate::ops::Metrics;
+use crate::ops::{Metrics, Usage};
 use crate::trace::{Begin, Bounds, Recorder, TapedNames};
 use crate::upstream::Upstream;
 
@@ -56,6 +56,8 @@ pub struct Server {
     pub clock: Clock,
     /// Counters.
     pub metrics: Metrics,
+    /// Which calls and events are used.
+    pub usage: Usage,
     /// The key of session lines.
     pub line_key: LineKey,
     /// All tasks, to wait for at the end.
@@ -84,6 +86,7 @@ impl Server {
         let metrics = Metrics::new();
         let permits = Arc::new(Semaphore::new(config.limits.sockets));
         Ok(Arc::new(Self {
+            usage: Usage::new(&tables),
             config,
             tables,
             speeches,

@@ -113,6 +113,7 @@ impl SessionTask {
     /// Works until the session is over.
     pub async fn run(mut self) {
         self.server.metrics.sessions.inc();
+        self.server.usage.session();
         let mut batch = Vec::with_capacity(16);
         while !self.over {
             let due = self.timers.values().min().copied();
@@ -261,6 +262,7 @@ impl SessionTask {
         self.session.step(self.now, input, &mut effects);
         self.channel = self.session.channel_name();
         self.note_membership();
+        self.server.usage.count(&self.wire, &effects);
         for effect in effects {
             self.apply(effect);
         }

@@ -4,8 +4,11 @@
 //! task puts what happens; [`Player`] feeds it to the engine again, on a virtual clock. Everything that is not a
 //! function of recorded inputs is recorded as one, on the leg `env`: verdicts, lines, names, limits (decisions H12).
 
+pub mod coverage;
+pub mod diff;
 mod effect;
 mod env;
+mod frame;
 pub mod har;
 mod keys;
 mod names;
@@ -18,6 +21,8 @@ mod rtm;
 mod tape;
 mod writer;
 
+pub use coverage::Coverage;
+pub use diff::{Diff, Noise, diff};
 pub use env::Begin;
 pub use names::{ReadNames, TapedNames};
 pub use player::{Impossible, Out, Player};

@@ -7,6 +7,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::front::ClientFrame;
 use crate::front::hearing::Heard;
+use crate::front::reading::UNKNOWN_FUNCTION;
 use crate::front::socket::Incoming;
 use crate::front::web::pipe::Reader;
 use crate::mapping::Tables;
@@ -37,7 +38,12 @@ impl ApiReader {
 impl Reader for ApiReader {
     fn read(&self, text: Utf8Bytes) -> Incoming {
         let heard = self.ear.hear(text.as_str());
-        heard.bad.iter().for_each(|bad| self.server.metrics.bad_frame(bad));
+        for bad in &heard.bad {
+            self.server.metrics.bad_frame(bad);
+            if *bad == UNKNOWN_FUNCTION {
+                self.server.usage.unknown();
+            }
+        }
         Incoming::Heard(heard, text)
     }
 
@@ -114,7 +120,7 @@ fn counted(fault: &Fault) -> &'static str {
     match fault.code {
         -32_700 => "not JSON",
         -32_600 => "no request",
-        -32_601 => "unknown function",
+        -32_601 => UNKNOWN_FUNCTION,
         -32_602 => "wrong param",
         _ => "too many open calls",
     }

@@ -1,0 +1,76 @@
+//! `sigbridge coverage`.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::trace::{Coverage, read};
+
+use super::Exit;
+use super::check::load_tables;
+use super::exit::{HELP, tell};
+use super::replay::traces_in;
+
+/// What `coverage` is told.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub struct CoverageArgs {
+    /// Traces, or folders of them
+    #[arg(required = true, value_name = "TRACE")]
+    traces: Vec<PathBuf>,
+    /// Tables to use instead of the built-in ones
+    #[arg(long, value_name = "DIR")]
+    mappings: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Counts all traces, and prints one report. A trace that cannot be read is told, and the others are counted.
+pub fn run(args: &CoverageArgs) -> Exit {
+    let tables = match load_tables(args.mappings.as_ref()) {
+        Ok(tables) => std::sync::Arc::new(tables),
+        Err(exit) => return exit,
+    };
+    let paths = match traces_in(&args.traces) {
+        Ok(paths) if paths.is_empty() => {
+            tell("there are no traces", Some("traces are files that end in .jsonl"));
+            return Exit::Unreadable;
+        }
+        Ok(paths) => paths,
+        Err((path, error)) => {
+            tell(format_args!("cannot read {}: {error}", path.display()), None);
+            return Exit::Unreadable;
+        }
+    };
+    let mut exit = Exit::Ok;
+    let mut coverage = Coverage::default();
+    let mut counted = 0;
+    for path in &paths {
+        let trace = File::open(path).map_err(|error| error.to_string());
+        match trace.and_then(|file| read(file).map_err(|error| error.to_string())) {
+            Ok(trace) => {
+                coverage.add(&tables, &trace);
+                counted += 1;
+            }
+            Err(error) => {
+                tell(format_args!("{}: {error}", path.display()), None);
+                exit = Exit::Unreadable;
+            }
+        }
+    }
+    if counted == 0 {
+        return exit;
+    }
+    let report = coverage.report(&tables);
+    let text = if args.json {
+        serde_json::to_string_pretty(&report).map_or_else(|error| error.to_string(), |json| json + "\n")
+    } else {
+        report.to_string()
+    };
+    // A closed pipe is the reader's choice.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    exit
+}

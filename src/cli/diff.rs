@@ -1,0 +1,66 @@
+//! `sigbridge diff`.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+
+use crate::trace::{Noise, Trace, diff, read};
+
+use super::Exit;
+use super::exit::{HELP, tell};
+
+/// What `diff` is told.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub struct DiffArgs {
+    /// The trace that is expected
+    a: PathBuf,
+    /// The trace that is compared with it
+    b: PathBuf,
+    /// Another recording of the side of A: what differs between the two is not told
+    #[arg(long, value_name = "A2")]
+    noise: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Compares, and prints what differs.
+pub fn run(args: &DiffArgs) -> Exit {
+    let (a, b) = match (open(&args.a), open(&args.b)) {
+        (Ok(a), Ok(b)) => (a, b),
+        _ => return Exit::Unreadable,
+    };
+    let mut found = diff(&a, &b);
+    let mut noise = 0;
+    if let Some(path) = &args.noise {
+        let Ok(again) = open(path) else { return Exit::Unreadable };
+        noise = Noise::of(&diff(&a, &again)).remove_from(&mut found);
+    }
+    let text = if args.json {
+        let report = json!({
+            "equal": found.is_empty(),
+            "noise": noise,
+            "compared": found.compared,
+            "sessions": found.sessions,
+        });
+        format!("{report:#}\n")
+    } else if noise > 0 {
+        format!("{found}differences left out as noise: {noise}\n")
+    } else {
+        found.to_string()
+    };
+    // A closed pipe is the reader's choice.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    if found.is_empty() { Exit::Ok } else { Exit::Failed }
+}
+
+/// The trace, or nothing after its error was told.
+fn open(path: &Path) -> Result<Trace, ()> {
+    let trace = File::open(path).map_err(|error| error.to_string());
+    let trace = trace.and_then(|file| read(file).map_err(|error| error.to_string()));
+    trace.map_err(|error| tell(format_args!("{}: {error}", path.display()), None))
+}
