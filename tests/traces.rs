@@ -10,7 +10,7 @@ use serde_json::json;
 use sigbridge::front::speeches;
 use sigbridge::mapping::Tables;
 use sigbridge::shell::Running;
-use sigbridge::trace::{Bounds, Outcome, Trace, read, replay};
+use sigbridge::trace::{Bounds, Outcome, Policy, Redaction, Trace, read, replay};
 use support::{Client, PATIENCE, config, eventually, serve, tell};
 
 const BOUNDS: Bounds = Bounds {
@@ -29,7 +29,10 @@ fn folder(name: &str) -> PathBuf {
 async fn recording(folder: &PathBuf) -> Running {
     let running = serve(config()).await;
     let server = &running.server;
-    let started = server.recorder.start(folder.clone(), BOUNDS, server.clock.now());
+    let redaction = Redaction::new(&server.tables, Policy::Keep, Policy::Keep).expect("random bytes");
+    let started = server
+        .recorder
+        .start(folder.clone(), BOUNDS, redaction, server.clock.now());
     started.expect("the folder can be written");
     running
 }
@@ -42,7 +45,9 @@ async fn traces(running: Running, folder: &PathBuf) -> Vec<Trace> {
     let finished = || {
         let entries = std::fs::read_dir(folder).expect("the folder is there").flatten();
         let paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-        let all = paths.iter().all(|path| path.extension().is_some_and(|ext| ext == "jsonl"));
+        let all = paths
+            .iter()
+            .all(|path| path.extension().is_some_and(|ext| ext == "jsonl"));
         (all && !paths.is_empty()).then_some(paths)
     };
     eventually("the trace is finished", || finished().is_some()).await;
@@ -73,14 +78,23 @@ async fn what_was_recorded_is_played_the_same() {
     alice.call("channel_join", json!({"name": "room"})).await;
     bob.call("channel_join", json!({"name": "room"})).await;
     alice
-        .call("channel_sendmsg", json!({"name": "room", "msg": "\"quoted\" \u{1f600}"}))
+        .call(
+            "channel_sendmsg",
+            json!({"name": "room", "msg": "\"quoted\" \u{1f600}"}),
+        )
         .await;
     alice
-        .call("channel_set_attr", json!({"channel": "room", "name": "topic", "value": 7}))
+        .call(
+            "channel_set_attr",
+            json!({"channel": "room", "name": "topic", "value": 7}),
+        )
         .await;
     bob.call("nonsense", json!({})).await;
-    bob.call("voip_invite", json!({"channelName": "room", "peer": "nobody", "extra": "{\"_require_peer_online\":1}"}))
-        .await;
+    bob.call(
+        "voip_invite",
+        json!({"channelName": "room", "peer": "nobody", "extra": "{\"_require_peer_online\":1}"}),
+    )
+    .await;
     drop(alice);
     let mut alice = Client::login(running.http, "alice").await;
     alice.poll(0).await;

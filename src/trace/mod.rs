@@ -6,12 +6,16 @@
 
 mod effect;
 mod env;
+mod expand;
 mod keys;
 mod names;
+mod placeholder;
 mod player;
+mod policy;
 mod reader;
 mod record;
 mod recorder;
+mod redact;
 mod replay;
 mod rtm;
 mod tape;
@@ -19,10 +23,13 @@ mod writer;
 
 pub use env::Begin;
 pub use names::{ReadNames, TapedNames};
+pub use placeholder::Placeholder;
 pub use player::{Impossible, Out, Player};
-pub use reader::{Trace, TraceError, read};
+pub use policy::{Policy, Redaction};
+pub use reader::{Trace, TraceError, read, read_as_written};
 pub use record::{Dir, Header, Leg, Record, VERSION};
 pub use recorder::Recorder;
+pub use redact::Redactor;
 pub use replay::{Difference, NoSense, Outcome, replay};
 pub use tape::{Sink, Tape};
 pub use writer::{Bounds, Health, TraceFile};
