@@ -52,9 +52,37 @@ impl Redactor {
         }
     }
 
-    /// Takes in what a placeholder of an earlier redaction stands for, so that its stand-in becomes it again.
-    pub fn learn(&mut self, placeholder: Placeholder) {
-        self.dictionary.learn(&placeholder.stand_in(), placeholder);
+    /// Takes in the placeholders of a record of an earlier redaction, so that their stand-ins become them again: what a
+    /// redacted trace does now is written as it was.
+    pub fn learn_from(&mut self, record: &Record) {
+        self.learn(&record.data);
+    }
+
+    fn learn(&mut self, value: &Value) {
+        match value {
+            Value::Text(text) => self.learn_text(text),
+            Value::List(items) => items.iter().for_each(|item| self.learn(item)),
+            Value::Map(entries) => {
+                for (key, value) in entries {
+                    self.learn_text(key);
+                    self.learn(value);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {}
+        }
+    }
+
+    fn learn_text(&mut self, text: &str) {
+        let mut rest = text;
+        while let Some(at) = rest.find('<') {
+            rest = match Placeholder::parse(&rest[at..]) {
+                Some((placeholder, after)) => {
+                    self.dictionary.learn(placeholder);
+                    after
+                }
+                None => &rest[at + 1..],
+            };
+        }
     }
 
     /// A record without secrets. Records come in the order of the trace.

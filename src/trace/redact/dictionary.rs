@@ -3,6 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::super::placeholder::{Class, Label, Placeholder, Shape};
 use super::super::policy::{Policy, Redaction};
 use super::words::Words;
@@ -28,6 +31,7 @@ pub struct Dictionary {
     /// How many there are of those that are too short for their labels.
     short: HashMap<(Shape, usize), u64>,
     hashes: HashSet<u32>,
+    attributes: HashSet<u128>,
 }
 
 impl Dictionary {
@@ -39,6 +43,7 @@ impl Dictionary {
             last: 0,
             short: HashMap::new(),
             hashes: HashSet::new(),
+            attributes: HashSet::new(),
         }
     }
 
@@ -52,9 +57,23 @@ impl Dictionary {
         self.entries.insert(self.key(text), Entry::Json);
     }
 
-    /// Takes a text in that has a placeholder already, in a trace that was redacted before.
-    pub fn learn(&mut self, text: &str, placeholder: Placeholder) {
-        self.entries.insert(self.key(text), Entry::By(placeholder));
+    /// Takes in the name of an attribute, which stays where an attribute's name is.
+    pub fn is_attribute(&mut self, name: &str) {
+        self.attributes.insert(self.key(name));
+    }
+
+    /// Whether a text is the name of an attribute.
+    pub fn has_attribute(&self, name: &str) -> bool {
+        self.attributes.contains(&self.key(name))
+    }
+
+    /// Takes a stand-in in: its placeholder is of a trace that was redacted before. Bytes are known in base64.
+    pub fn learn(&mut self, placeholder: Placeholder) {
+        let mut text = placeholder.stand_in();
+        if placeholder.class == Class::Bytes {
+            text = STANDARD.encode(text);
+        }
+        self.entries.insert(self.key(&text), Entry::By(placeholder));
         match placeholder.label {
             Label::Number(number) => self.last = self.last.max(number),
             Label::Hash(hash) => drop(self.hashes.insert(hash)),

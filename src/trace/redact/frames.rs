@@ -80,7 +80,7 @@ impl Redactor {
     /// A frame that a client is sent.
     pub(super) fn said(&mut self, frame: &str) -> Option<String> {
         if frame.starts_with(['[', '{']) {
-            return self.json(frame, Json::Own, 0);
+            return Some(self.json(frame, Json::Own, 0));
         }
         let behind = |words: usize| frame.splitn(words + 1, ' ').nth(words).unwrap_or_default();
         let (first, rest) = frame.split_once(' ').unwrap_or((frame, ""));
@@ -98,15 +98,15 @@ impl Redactor {
         let new = if tail.starts_with(['[', '{']) {
             self.json(tail, Json::Own, 0)
         } else {
-            self.echo(tail)
+            self.echo(tail)?
         };
-        Some(format!("{head}{}", new?))
+        Some(format!("{head}{new}"))
     }
 
     /// Its words are counted, so its JSON has no spaces; only placeholders have.
     fn login_res(&mut self, frame: &str) -> Option<String> {
         let (head, json) = frame.split_at(frame.find('{')?);
-        let json = self.json(json, Json::Own, 0)?;
+        let json = self.json(json, Json::Own, 0);
         let mut out = String::from(head);
         let mut rest = &*json;
         while let Some(first) = rest.chars().next() {
@@ -212,6 +212,8 @@ impl Redactor {
             SigType::Key => {
                 if matches!(value, Value::List(_) | Value::Map(_)) {
                     self.scrub(value);
+                } else {
+                    self.dictionary.is_attribute(&value.clone().into_text());
                 }
             }
             SigType::Int | SigType::Seconds | SigType::Flag => {

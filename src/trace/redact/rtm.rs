@@ -78,8 +78,7 @@ impl Redactor {
     fn field(&mut self, ty: FieldType, name: &str, value: &mut Value) {
         match ty {
             FieldType::Bool | FieldType::Int | FieldType::Invitation | FieldType::Name => {}
-            // Keys of attributes.
-            FieldType::Texts => {}
+            FieldType::Texts => self.attribute_names(value),
             FieldType::Text | FieldType::OptionalText => match name {
                 "token" if !value.is_null() => *value = TOKEN.into(),
                 "channelId" => self.named(value, Class::Channel),
@@ -158,14 +157,29 @@ impl Redactor {
         }
     }
 
+    fn attribute_names(&mut self, value: &mut Value) {
+        match value {
+            Value::List(names) => {
+                let names = names.iter().filter_map(Value::as_text);
+                names.for_each(|name| self.dictionary.is_attribute(name));
+            }
+            other => self.scrub(other),
+        }
+    }
+
     /// The value of an attribute; its name is the app's schema, and stays.
     fn attribute(&mut self, key: &str, value: &mut Value) {
         if key == DIRECTORY {
             return self.named(value, Class::Account);
         }
+        self.dictionary.is_attribute(key);
+        if key.starts_with(LONG_NAME) {
+            let name = value.clone().into_text();
+            return self.dictionary.is_attribute(&name);
+        }
         let is_number = value.as_text().is_some_and(|text| words::is_plain_number(text));
         let counted = is_number && words::is_built_in(key);
-        if !counted && !key.starts_with(LONG_NAME) {
+        if !counted {
             self.body(value);
         }
     }

@@ -20,6 +20,8 @@ const MAX_DEPTH: usize = 8;
 const MAX_JSON: usize = 1 << 22;
 /// Shorter numbers inside bodies stay: they are types and states.
 const MIN_SECRET_DIGITS: usize = 5;
+/// The member of lines and answers that names an attribute.
+const NAME: &str = "name";
 /// Begins the value of an attribute that is empty, or begins so itself (decisions H7).
 const EMPTY: char = '\u{E000}';
 /// Begins the RTM id of a name that only a directory knows, and the name where none does (decisions H5).
@@ -50,7 +52,7 @@ impl Redactor {
         let is_one = class.is_name() && Account::new(text).is_ok();
         if !is_one && self.replaces_bodies() && is_json(text, depth) {
             self.dictionary.is_json(text);
-            return self.json(text, Json::Body, depth);
+            return Some(self.json(text, Json::Body, depth));
         }
         self.assign(text, class)
     }
@@ -67,34 +69,39 @@ impl Redactor {
         if let Some(parts) = self.by_parts(text, depth) {
             return parts;
         }
-        if let Some(pair) = text.strip_prefix("notify recvmsg ") {
-            let pair = self.json(pair, Json::Own, depth)?;
+        if let Some(pair) = text.strip_prefix("notify recvmsg ").filter(|pair| is_json(pair, depth)) {
+            let pair = self.json(pair, Json::Own, depth);
             return Some(format!("notify recvmsg {pair}"));
         }
-        if let Some(line) = text.strip_prefix("msg-v2 ") {
-            return Some(format!("msg-v2 {}", self.line(line, depth)));
+        if let Some(line) = text.strip_prefix("msg-v2 ").and_then(|line| self.line(line, depth)) {
+            return Some(line);
         }
         // Names of functions are no secrets.
         if text.starts_with("unknown func ") {
             return None;
         }
         if is_json(text, depth) {
-            return self.json(text, Json::Own, depth);
+            return Some(self.json(text, Json::Own, depth));
         }
         // Nobody has said it before: better a difference than a secret.
         self.assign(text, Class::Text)
     }
 
     /// What follows `msg-v2`: source, destination, flag, type, time, content (signaling-wire 5).
-    fn line(&mut self, line: &str, depth: usize) -> String {
+    fn line(&mut self, line: &str, depth: usize) -> Option<String> {
         let (src, rest) = word(line);
         let (dst, rest) = word(rest);
+        let mut words = rest.splitn(4, ' ');
+        let (flag, kind, time) = (words.next()?, words.next()?, words.next()?);
+        if !self.words().has(flag) || !self.words().has(kind) || time.parse::<u64>().is_err() {
+            return None;
+        }
+        let content = words.next()?;
+        let head = &rest[..rest.len() - content.len()];
         let src = self.replace(src, Class::Account).unwrap_or_else(|| src.into());
         let dst = self.replace(dst, Class::Account).unwrap_or_else(|| dst.into());
-        let content = rest.splitn(4, ' ').nth(3).unwrap_or_default();
-        let head = &rest[..rest.len() - content.len()];
         let content = self.echo_at(content, depth).unwrap_or_else(|| content.into());
-        format!("{src} {dst} {head}{content}")
+        Some(format!("msg-v2 {src} {dst} {head}{content}"))
     }
 
     /// What becomes of a text that is known; the outer none is for others.
@@ -104,7 +111,7 @@ impl Redactor {
         }
         Some(match self.dictionary.find(text)? {
             Entry::Kept => None,
-            Entry::Json => self.json(text, Json::Body, depth),
+            Entry::Json => Some(self.json(text, Json::Body, depth)),
             Entry::By(placeholder) => Some(placeholder.to_string()),
         })
     }
@@ -144,7 +151,7 @@ impl Redactor {
     }
 
     /// JSON text with its texts replaced, and the longer numbers of a body. Keys stay: they are the app's schema.
-    pub(super) fn json(&mut self, text: &str, whose: Json, depth: usize) -> Option<String> {
+    pub(super) fn json(&mut self, text: &str, whose: Json, depth: usize) -> String {
         let mut out = String::with_capacity(text.len() + 32);
         let mut key = None;
         let mut is_counted = false;
@@ -166,14 +173,15 @@ impl Redactor {
                         continue;
                     };
                     let under = key.as_deref().unwrap_or_default();
-                    if under == "name" {
+                    if under == NAME {
                         is_counted = words::is_built_in(&text);
                     }
                     let means = match whose {
                         Json::Body => self.words().is_setting(under),
                         Json::Own => words::is_built_in(under) || is_counted && under == "value",
                     };
-                    if means && words::is_plain_number(&text) {
+                    let is_schema = whose == Json::Own && under == NAME && self.dictionary.has_attribute(&text);
+                    if is_schema || means && words::is_plain_number(&text) {
                         out.push_str(old);
                         continue;
                     }
@@ -201,7 +209,7 @@ impl Redactor {
                 }
             }
         }
-        Some(out)
+        out
     }
 
     fn number(&mut self, key: &str, old: &str) -> Option<String> {

@@ -49,6 +49,7 @@ const OF_THE_PROGRAM: &[&str] = &[
     "kick",
     "dtmf",
     "sigbridge/1",
+    "v1:E:3600",
 ];
 
 /// The words, and the keys whose values have a meaning.
@@ -142,6 +143,7 @@ impl Words {
             }
         }
         for event in wire.events.iter().flatten() {
+            self.words.insert(event.kind.clone());
             self.expr(&event.src);
             self.words
                 .extend(event.frames.iter().flat_map(|(_, names)| names.clone()));
