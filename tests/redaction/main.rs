@@ -10,7 +10,8 @@ mod story;
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use sigbridge::ident::attribute;
-use sigbridge::trace::{Leg, Policy, Record, Redaction, read, read_as_written};
+use sigbridge::trace::{Dir, Leg, Policy, Record, Redaction, read, read_as_written};
+use sigbridge::value::Value;
 
 use check::{check, holds_none, played, redacted};
 use story::{LINE, Story, header, tables};
@@ -274,7 +275,7 @@ fn calls() {
             peer_message(story, BOB, text(&sigbridge::mapping::expr::end_call(ROOM, extra)));
             story.replies = vec![("queryPeersOnlineStatus", json!({BOB: false}))];
             story.call("voip_invite", args());
-            story.replies = vec![("LocalInvitation.send", json!("INVITATION_API_CALL.NOT_LOGGEDIN"))];
+            story.replies = vec![("LocalInvitation.send", json!("LOCAL_INVITATION_ERR.NOT_LOGGEDIN"))];
             story.call("voip_invite", args());
         });
     }
@@ -297,6 +298,38 @@ fn lines_that_are_kept() {
         story.poll(0);
         story.call("user_logout", json!({}));
     });
+}
+
+/// Whatever else stays.
+#[test]
+fn tokens_go() {
+    for policy in [Policy::Keep, Policy::Placeholder, Policy::Hash] {
+        let mut story = Story::begin("web", ALICE, ACCOUNTS, CHANNELS);
+        let mut calls = Vec::new();
+        for call in [
+            json!({"login": {"uid": BOB, "token": "an-rtm-token"}}),
+            json!({"renewToken": {"token": "an-rtm-token"}}),
+        ] {
+            let data = json!({"request": 99, "call": call}).to_string();
+            calls.push(Record {
+                leg: Leg::Rtm,
+                dir: Dir::Out,
+                data: Value::from_json(&data).expect("JSON"),
+                ..story.records[0].clone()
+            });
+        }
+        let second = json!({"vid": "app", "account": ALICE, "token": "_no_need_token", "device": "websdk"});
+        story.heard(&json!(["login", second]).to_string());
+        story.records.extend(calls);
+        let redaction = Redaction::new(&tables().0, policy, policy).expect("random bytes");
+        let text = redacted(&header(), &story.records, &redaction);
+        holds_none(
+            "tokens",
+            &text,
+            &["an-rtm-token", "_no_need_token", "5ebe2294ecd0e0f08eab7690d2a6ee69"],
+        );
+        assert_eq!(text.matches("<token>").count(), 4, "{text}");
+    }
 }
 
 #[test]
