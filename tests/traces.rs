@@ -11,7 +11,7 @@ use sigbridge::front::speeches;
 use sigbridge::mapping::Tables;
 use sigbridge::shell::Running;
 use sigbridge::trace::coverage::Used;
-use sigbridge::trace::{Bounds, Coverage, Dir, Outcome, Record, Trace, diff, read, replay};
+use sigbridge::trace::{Bounds, Coverage, Dir, Outcome, Policy, Record, Redaction, Trace, diff, read, replay};
 use support::{ApiClient, Client, PATIENCE, config, eventually, serve, tell};
 
 const BOUNDS: Bounds = Bounds {
@@ -30,7 +30,10 @@ fn folder(name: &str) -> PathBuf {
 async fn recording(folder: &Path) -> Running {
     let running = serve(config()).await;
     let server = &running.server;
-    let started = server.recorder.start(folder.to_path_buf(), BOUNDS, server.clock.now());
+    let redaction = Redaction::new(&server.tables, Policy::Keep, Policy::Keep).expect("random bytes");
+    let started = server
+        .recorder
+        .start(folder.to_path_buf(), BOUNDS, redaction, server.clock.now());
     started.expect("the folder can be written");
     running
 }

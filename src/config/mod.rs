@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ident::{LineKey, TokenPolicy};
+use crate::trace::Policy as Replaced;
 use crate::value::Text;
 
 mod duration;
@@ -315,6 +316,11 @@ pub struct RecordConfig {
     pub file_time: Duration,
     /// `files`: finished files that are kept; the oldest are removed. Default `100`.
     pub files: usize,
+    /// `names`: what becomes of accounts, channels and the like: `"keep"`, `"placeholder"`, `"hash"`. Default
+    /// `"placeholder"`.
+    pub names: Replaced,
+    /// `bodies`: what becomes of messages and values; the same words. Default `"placeholder"`.
+    pub bodies: Replaced,
 }
 
 impl Default for RecordConfig {
@@ -324,6 +330,8 @@ impl Default for RecordConfig {
             file_size: 64,
             file_time: Duration::from_secs(3600),
             files: 100,
+            names: Replaced::default(),
+            bodies: Replaced::default(),
         }
     }
 }

@@ -18,6 +18,7 @@ use super::{
 use crate::diag::{Diag, Diags, Source};
 use crate::ident::{AppId, TokenPolicy};
 use crate::toml_read::{Table, read};
+use crate::trace::Policy as Replaced;
 use crate::value::Text;
 
 const MS: Duration = Duration::from_millis(1);
@@ -216,6 +217,8 @@ fn record(table: &mut Table<'_>, files: &dyn Files) -> RecordConfig {
         file_size: number(table, "file_size", 1..=1_000_000).map_or(default.file_size, u64::from),
         file_time: duration(table, "file_time", SECOND..=720 * HOUR).unwrap_or(default.file_time),
         files: number(table, "files", 1..=1_000_000).map_or(default.files, |n| n as usize),
+        names: value(table.take_choice("names", Replaced::NAMES)).unwrap_or_default(),
+        bodies: value(table.take_choice("bodies", Replaced::NAMES)).unwrap_or_default(),
     }
 }
 

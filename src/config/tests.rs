@@ -1,3 +1,4 @@
+use crate::trace::Policy as Replaced;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
@@ -146,6 +147,8 @@ fn keys_are_read() {
     check("[record]\nfile_size = 1", |c| c.record.file_size, 1);
     check("[record]\nfile_time = '5m'", |c| c.record.file_time, ms(300_000));
     check("[record]\nfiles = 3", |c| c.record.files, 3);
+    check("[record]\nnames = 'hash'", |c| c.record.names, Replaced::Hash);
+    check("[record]\nbodies = 'keep'", |c| c.record.bodies, Replaced::Keep);
     check(
         "[mailbox]\nfile = 'a.jsonl'",
         |c| c.mailbox.file,

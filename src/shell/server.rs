@@ -16,7 +16,7 @@ use crate::mapping::Tables;
 use crate::mapping::profile::Profile;
 use crate::mapping::wire::Wire;
 use crate::ops::{Metrics, Usage};
-use crate::trace::{Begin, Bounds, Recorder, TapedNames};
+use crate::trace::{Begin, Bounds, Recorder, Redaction, TapedNames};
 use crate::upstream::Upstream;
 
 use super::kept::Kept;
@@ -155,7 +155,8 @@ impl Server {
             file_time: config.file_time,
             files: config.files,
         };
-        self.recorder.start(folder, bounds, self.clock.now())?;
+        let redaction = Redaction::new(&self.tables, config.names, config.bodies)?;
+        self.recorder.start(folder, bounds, redaction, self.clock.now())?;
         Ok(true)
     }
 
@@ -221,7 +222,7 @@ impl Server {
     ) -> SessionHandle {
         let mut context = self.context(&vid, wire);
         let now = self.clock.now();
-        let tape = self.recorder.tape(&self.tables, now);
+        let tape = self.recorder.tape(&self.tables, profile.transport, now);
         if let Some(tape) = &tape {
             tape.at(now);
             tape.begin(&Begin::of(&profile.name, account.text(), &context));

@@ -2,6 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read};
 
+use super::expand;
+use super::policy::NONE;
 use super::record::{Header, Record, VERSION};
 
 /// Longest line of a trace, bytes: a frame of 64 KiB in JSON, and room.
@@ -47,6 +49,12 @@ pub enum TraceError {
         /// The line, from 1.
         line: usize,
     },
+    /// Placeholders that stand for more than a line holds.
+    #[error("line {line}: its placeholders stand for more than {MAX_LINE_BYTES} bytes")]
+    TooMuch {
+        /// The line, from 1.
+        line: usize,
+    },
     /// Time goes back.
     #[error("line {line}: t_us goes back")]
     Order {
@@ -64,11 +72,27 @@ pub struct Trace {
     pub records: Vec<(usize, Record)>,
 }
 
-/// Reads a trace.
+/// Reads a trace to be played: placeholders of a redacted one become their stand-ins.
 ///
 /// # Errors
 /// The first line that is wrong.
 pub fn read(from: impl Read) -> Result<Trace, TraceError> {
+    let mut trace = read_as_written(from)?;
+    if &*trace.header.redaction != NONE {
+        for (line, record) in &mut trace.records {
+            let mut room = MAX_LINE_BYTES as usize;
+            let expanded = expand::value(&mut record.data, &mut room);
+            expanded.map_err(|expand::TooMuch| TraceError::TooMuch { line: *line })?;
+        }
+    }
+    Ok(trace)
+}
+
+/// Reads a trace as it is written, with its placeholders.
+///
+/// # Errors
+/// The first line that is wrong.
+pub fn read_as_written(from: impl Read) -> Result<Trace, TraceError> {
     let mut lines = Lines {
         from: BufReader::new(from),
         line: 0,
@@ -160,6 +184,11 @@ mod tests {
             &format!("{HEADER}\n{RECORD}\n{earlier}\n"),
             Err("line 3: t_us goes back"),
         );
+        let redacted = HEADER.replace('}', r#","redaction":"names=placeholder bodies=keep"}"#);
+        let placeholders = "<text:1 len=1000000>".repeat(5);
+        let large = RECORD.replace(r#""alive":1"#, &format!(r#""a":"{placeholders}""#));
+        check(&format!("{redacted}\n{large}\n"), Err("line 2: its placeholders"));
+        check(&format!("{HEADER}\n{large}\n"), Ok(1));
         let long = "x".repeat(5 * 1024 * 1024);
         check(&format!("{HEADER}\n{long}\n"), Err("line 2: the line is longer"));
     }

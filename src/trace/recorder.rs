@@ -8,8 +8,10 @@ use parking_lot::Mutex;
 use tracing::{error, info};
 
 use crate::mapping::Tables;
+use crate::mapping::profile::Transport;
 use crate::time::Time;
 
+use super::policy::Redaction;
 use super::tape::Tape;
 use super::writer::{Bounds, Health, TraceFile};
 
@@ -23,6 +25,7 @@ pub struct Recorder {
 struct Recording {
     folder: PathBuf,
     bounds: Bounds,
+    redaction: Redaction,
     file: Arc<TraceFile>,
     number: u64,
 }
@@ -36,16 +39,24 @@ impl Recorder {
         }
     }
 
-    /// Begins to record the sessions that begin from now on.
+    /// Begins to record the sessions that begin from now on; `redaction` is of this recording alone.
     ///
     /// # Errors
     /// The file system's.
-    pub fn start(&self, folder: PathBuf, bounds: Bounds, now: Time) -> io::Result<()> {
-        let file = Arc::new(TraceFile::begin(&folder, now, 1, bounds, self.health.clone())?);
-        info!(folder = %folder.display(), "recording");
+    pub fn start(&self, folder: PathBuf, bounds: Bounds, redaction: Redaction, now: Time) -> io::Result<()> {
+        let file = Arc::new(TraceFile::begin(
+            &folder,
+            now,
+            1,
+            bounds,
+            &redaction,
+            self.health.clone(),
+        )?);
+        info!(folder = %folder.display(), redaction = &*redaction.header(), "recording");
         *self.now.lock() = Some(Recording {
             folder,
             bounds,
+            redaction,
             file,
             number: 1,
         });
@@ -63,12 +74,23 @@ impl Recorder {
     }
 
     /// The tape of a session that begins.
-    pub fn tape(&self, tables: &Arc<Tables>, now: Time) -> Option<Tape> {
+    pub fn tape(&self, tables: &Arc<Tables>, transport: Transport, now: Time) -> Option<Tape> {
         let mut recording = self.now.lock();
         let current = recording.as_mut()?;
+        if transport == Transport::Api && current.redaction.replaces() {
+            // What is a name and what a message in its requests is not known there.
+            return None;
+        }
         if current.file.is_full(now, current.bounds) {
             let number = current.number + 1;
-            match TraceFile::begin(&current.folder, now, number, current.bounds, self.health.clone()) {
+            match TraceFile::begin(
+                &current.folder,
+                now,
+                number,
+                current.bounds,
+                &current.redaction,
+                self.health.clone(),
+            ) {
                 Ok(file) => (current.file, current.number) = (Arc::new(file), number),
                 Err(error) => {
                     error!(%error, hint = "make room and start it again", "the recording ends");

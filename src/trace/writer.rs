@@ -13,7 +13,9 @@ use prometheus_client::metrics::counter::Counter;
 use crate::time::Time;
 use crate::value::Text;
 
+use super::policy::Redaction;
 use super::record::{Header, Record, VERSION};
+use super::redact::Redactor;
 use super::tape::Sink;
 
 /// Records that wait for the disk; more are not recorded, and end the file.
@@ -54,11 +56,19 @@ pub struct TraceFile {
 }
 
 impl TraceFile {
-    /// Begins a file in a folder, under a name of its own, with `.part` behind it until it is finished.
+    /// Begins a file in a folder, under a name of its own, with `.part` behind it until it is finished. Its thread takes
+    /// the secrets out: no client waits for that, and nothing of them reaches the disk.
     ///
     /// # Errors
     /// The file system's.
-    pub fn begin(folder: &Path, started: Time, number: u64, bounds: Bounds, health: Health) -> io::Result<Self> {
+    pub fn begin(
+        folder: &Path,
+        started: Time,
+        number: u64,
+        bounds: Bounds,
+        redaction: &Redaction,
+        health: Health,
+    ) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         let path = folder.join(format!("{}-{number:04}.jsonl", started.as_millis()));
         let part = path.with_extension("jsonl.part");
@@ -71,7 +81,7 @@ impl TraceFile {
             sigbridge_trace: VERSION,
             started_ms: started.as_millis(),
             program: Text::from(env!("CARGO_PKG_VERSION")),
-            redaction: "none".into(),
+            redaction: redaction.header(),
             source: None,
             missing: Vec::new(),
         };
@@ -80,9 +90,10 @@ impl TraceFile {
         let bytes = Arc::new(AtomicU64::new(0));
         let (counted, told) = (bytes.clone(), health.clone());
         let folder = folder.to_owned();
+        let mut redactor = Redactor::new(redaction.clone());
         thread::Builder::new().name("trace".into()).spawn(move || {
             let limit = bounds.file_bytes.saturating_mul(CUT);
-            let lost = write(&mut file, &records, limit, &counted, &told);
+            let lost = write(&mut file, &records, &mut redactor, limit, &counted, &told);
             told.lost.inc_by(lost);
             if file.flush().is_ok() && fs::rename(&part, &path).is_ok() {
                 remove_oldest(&folder, bounds.files);
@@ -128,13 +139,14 @@ impl Sink for TraceFile {
 fn write(
     file: &mut BufWriter<File>,
     records: &Receiver<Record>,
+    redactor: &mut Redactor,
     limit: u64,
     bytes: &AtomicU64,
     health: &Health,
 ) -> u64 {
     while let Ok(record) = records.recv() {
         let before = bytes.load(Ordering::Relaxed);
-        match line(file, &record) {
+        match line(file, &redactor.redact(record)) {
             Ok(written) if before + written <= limit => {
                 bytes.store(before + written, Ordering::Relaxed);
                 health.written.inc();

@@ -21,6 +21,16 @@ const TOTAL_MEMBER_NUM: &str = "_total_member_num";
 const CHANNEL_TTL: &str = "_channel_ttl";
 const SENDMSG_LIMIT: &str = "_sendmsg_limit";
 const SETATTR_LIMIT: &str = "_setattr_limit";
+/// All whose values are numbers that are gone by.
+pub(crate) const BUILT_IN: &[&str] = &[
+    USER_NOTIFICATION,
+    AUTO_UPDATE_NUM,
+    MEMBER_NUM,
+    TOTAL_MEMBER_NUM,
+    CHANNEL_TTL,
+    SENDMSG_LIMIT,
+    SETATTR_LIMIT,
+];
 /// Attributes whose changes are counted one by one; others of the channel share the last.
 const MAX_COUNTED: usize = 32;
 

@@ -1,0 +1,156 @@
+//! Which secret has which placeholder, over a whole trace.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::super::placeholder::{Class, Label, Placeholder, Shape};
+use super::super::policy::{Policy, Redaction};
+use super::words::Words;
+
+/// What becomes of a text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Entry {
+    /// It stays: by policy, at its first use.
+    Kept,
+    /// It is JSON, whose texts are replaced one by one.
+    Json,
+    /// It is replaced.
+    By(Placeholder),
+}
+
+/// The texts of a trace. It holds their hashes only (128 bits under random keys), and no more of them than the file has
+/// room for: its bound is the file's.
+#[derive(Debug)]
+pub struct Dictionary {
+    entries: HashMap<u128, Entry>,
+    keys: [RandomState; 2],
+    last: u64,
+    /// How many there are of those that are too short for their labels.
+    short: HashMap<(Shape, usize), u64>,
+    hashes: HashSet<u32>,
+    attributes: HashSet<u128>,
+}
+
+impl Dictionary {
+    /// Without texts.
+    pub fn new() -> Self {
+        Self {
+            entries: HashMap::new(),
+            keys: [RandomState::new(), RandomState::new()],
+            last: 0,
+            short: HashMap::new(),
+            hashes: HashSet::new(),
+            attributes: HashSet::new(),
+        }
+    }
+
+    /// What becomes of a text that was used before.
+    pub fn find(&self, text: &str) -> Option<Entry> {
+        self.entries.get(&self.key(text)).copied()
+    }
+
+    /// Takes a text in as JSON.
+    pub fn is_json(&mut self, text: &str) {
+        self.entries.insert(self.key(text), Entry::Json);
+    }
+
+    /// Takes in the name of an attribute, which stays where an attribute's name is.
+    pub fn is_attribute(&mut self, name: &str) {
+        self.attributes.insert(self.key(name));
+    }
+
+    /// Whether a text is the name of an attribute.
+    pub fn has_attribute(&self, name: &str) -> bool {
+        self.attributes.contains(&self.key(name))
+    }
+
+    /// Takes a stand-in in: its placeholder is of a trace that was redacted before. Bytes are known in base64.
+    pub fn learn(&mut self, placeholder: Placeholder) {
+        let mut text = placeholder.stand_in();
+        if placeholder.class == Class::Bytes {
+            text = STANDARD.encode(text);
+        }
+        self.entries.insert(self.key(&text), Entry::By(placeholder));
+        match placeholder.label {
+            Label::Number(number) => self.last = self.last.max(number),
+            Label::Hash(hash) => drop(self.hashes.insert(hash)),
+        }
+        if let Some(short) = placeholder.short {
+            let next = self.short.entry((placeholder.shape, placeholder.len)).or_default();
+            *next = (*next).max(short + 1);
+        }
+    }
+
+    /// Takes a text in at its first use.
+    pub fn assign(&mut self, text: &str, class: Class, len: usize, redaction: &Redaction, words: &Words) -> Entry {
+        let policy = if class.is_name() {
+            redaction.names
+        } else {
+            redaction.bodies
+        };
+        let entry = if policy == Policy::Keep {
+            Entry::Kept
+        } else {
+            Entry::By(self.placeholder(text, class, len, policy, redaction, words))
+        };
+        self.entries.insert(self.key(text), entry);
+        entry
+    }
+
+    fn placeholder(
+        &mut self,
+        text: &str,
+        class: Class,
+        len: usize,
+        policy: Policy,
+        redaction: &Redaction,
+        words: &Words,
+    ) -> Placeholder {
+        let shape = if class == Class::Bytes {
+            Shape::Plain
+        } else {
+            Shape::of(text)
+        };
+        let mut attempt = 0;
+        loop {
+            let label = match policy {
+                Policy::Hash => {
+                    let hash = redaction.hash(text, attempt);
+                    attempt += 1;
+                    if !self.hashes.insert(hash) {
+                        continue;
+                    }
+                    Label::Hash(hash)
+                }
+                Policy::Placeholder | Policy::Keep => {
+                    self.last += 1;
+                    Label::Number(self.last)
+                }
+            };
+            let mut placeholder = Placeholder {
+                class,
+                label,
+                short: None,
+                len,
+                shape,
+            };
+            if !placeholder.has_room() {
+                let next = self.short.entry((shape, len)).or_default();
+                placeholder.short = Some(*next);
+                *next += 1;
+            }
+            // What is compared with a word of the program must not become one.
+            if !words.has(&placeholder.stand_in()) {
+                return placeholder;
+            }
+        }
+    }
+
+    fn key(&self, text: &str) -> u128 {
+        let [high, low] = &self.keys;
+        u128::from(high.hash_one(text)) << 64 | u128::from(low.hash_one(text))
+    }
+}

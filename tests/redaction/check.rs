@@ -1,0 +1,119 @@
+//! What every redaction must be: without secrets, played the same, and unchanged by another one.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use sigbridge::trace::{Header, Policy, Record, Redaction, Redactor, Trace, read, read_as_written, replay};
+
+use super::story::tables;
+
+/// The text of a trace.
+fn written(header: &Header, records: impl IntoIterator<Item = Record>) -> String {
+    let mut text = serde_json::to_string(header).expect("JSON") + "\n";
+    for record in records {
+        text += &(serde_json::to_string(&record).expect("JSON") + "\n");
+    }
+    text
+}
+
+fn redaction(names: Policy, bodies: Policy) -> Redaction {
+    Redaction::new(&tables().0, names, bodies).expect("random bytes")
+}
+
+/// The text of a trace with its secrets taken out.
+pub fn redacted(header: &Header, records: &[Record], redaction: &Redaction) -> String {
+    let mut redactor = Redactor::new(redaction.clone());
+    let header = Header {
+        redaction: redaction.header(),
+        ..header.clone()
+    };
+    written(&header, records.iter().map(|record| redactor.redact(record.clone())))
+}
+
+/// Plays a trace; it must do what it says.
+pub fn played(what: &str, trace: &Trace) {
+    let (tables, speeches) = tables();
+    let outcome = replay(tables, speeches, trace).unwrap_or_else(|error| panic!("{what}: {error}"));
+    if let Some(difference) = outcome.differences.first() {
+        let expected = difference.expected.as_ref().map(|record| record.data.to_json());
+        let got = difference.got.as_ref().map(|out| out.data.to_json());
+        let after = difference.after.as_ref().map(|record| record.data.to_json());
+        panic!(
+            "{what}, line {}:\nexpected {expected:?}\n     got {got:?}\n   after {after:?}",
+            difference.line
+        );
+    }
+    assert!(outcome.sessions > 0, "{what}");
+}
+
+/// The forms that a secret could hide in.
+fn forms(secret: &str) -> Vec<String> {
+    let json = serde_json::to_string(secret).expect("JSON");
+    let json = json[1..json.len() - 1].to_owned();
+    let twice = serde_json::to_string(&json).expect("JSON");
+    let ascii: String = secret
+        .encode_utf16()
+        .map(|unit| match u8::try_from(unit) {
+            Ok(byte) if byte.is_ascii() => char::from(byte).to_string(),
+            _ => format!("\\u{unit:04x}"),
+        })
+        .collect();
+    let percent: String = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let quoted = secret.replace('%', "%25").replace('_', "%5F");
+    let mut forms = vec![
+        secret.to_owned(),
+        twice[1..twice.len() - 1].to_owned(),
+        json,
+        ascii,
+        percent,
+        quoted,
+    ];
+    // Wherever in the bytes it begins: what surely is of it.
+    for skip in 0..3 {
+        if secret.len() > skip + 8 {
+            let whole = (secret.len() - skip) / 3 * 3;
+            let bytes = &secret.as_bytes()[skip..skip + whole];
+            forms.extend([STANDARD.encode(bytes), URL_SAFE_NO_PAD.encode(bytes)]);
+        }
+    }
+    forms
+}
+
+/// Fails when a text has a secret in it.
+pub fn holds_none(what: &str, text: &str, secrets: &[&str]) {
+    for secret in secrets {
+        for form in forms(secret) {
+            let Some(line) = text.lines().find(|line| line.contains(&form)) else {
+                continue;
+            };
+            panic!("{what}: {secret:?} as {form:?} in {line}");
+        }
+    }
+}
+
+/// Redacts a trace in every way and looks at each.
+pub fn check(header: &Header, records: &[Record], secrets: &[&str]) {
+    let plain = written(header, records.iter().cloned());
+    played("plain", &read(plain.as_bytes()).expect("a trace"));
+    for (names, bodies) in [
+        (Policy::Keep, Policy::Keep),
+        (Policy::Placeholder, Policy::Placeholder),
+        (Policy::Hash, Policy::Hash),
+        (Policy::Keep, Policy::Placeholder),
+        (Policy::Hash, Policy::Keep),
+    ] {
+        let redaction = redaction(names, bodies);
+        let what = format!("{redaction:?}");
+        let text = redacted(header, records, &redaction);
+        let tokens = ["5ebe2294ecd0e0f08eab7690d2a6ee69"];
+        holds_none(&what, &text, &tokens);
+        if names != Policy::Keep && bodies != Policy::Keep {
+            holds_none(&what, &text, secrets);
+        }
+        played(&what, &read(text.as_bytes()).expect("a trace"));
+        let trace = read_as_written(text.as_bytes()).expect("a trace");
+        let again: Vec<Record> = trace.records.into_iter().map(|(_, record)| record).collect();
+        for (one, other) in redacted(&trace.header, &again, &redaction).lines().zip(text.lines()) {
+            assert_eq!(one, other, "{what}: not the same again");
+        }
+    }
+}
