@@ -12,7 +12,7 @@ use sigbridge::mapping::Tables;
 use sigbridge::shell::Running;
 use sigbridge::trace::coverage::Used;
 use sigbridge::trace::{Bounds, Coverage, Dir, Outcome, Record, Trace, diff, read, replay};
-use support::{Client, PATIENCE, config, eventually, serve, tell};
+use support::{ApiClient, Client, PATIENCE, config, eventually, serve, tell};
 
 const BOUNDS: Bounds = Bounds {
     file_bytes: 1 << 30,
@@ -174,4 +174,65 @@ async fn two_recordings_of_one_story_do_not_differ() {
         ["bob rtm event MessageFromPeer false", "bob legacy call nonsense true"],
         "{found}"
     );
+}
+
+/// A text of several requests, its answers in one text; some before the login, the login among them.
+const ALL_AT_ONCE: &str = r#"[
+    {"jsonrpc":"2.0","id":"early","method":"channelJoin","params":["room"]},
+    {"jsonrpc":"2.0","id":1e0,"method":"login2","params":["app","carol","PLANTED",0,"",30,3]},
+    {"jsonrpc":"2.0","id":3,"method":"channelJoin","params":["room"]},
+    {"jsonrpc":"2.0","id":4,"method":"nonsense"},
+    {"jsonrpc":"2.0","method":"messageInstantSend","params":["alice",0,"too early",""]},
+    7
+]"#;
+
+#[tokio::test]
+async fn sessions_of_the_documented_api_are_played_the_same() {
+    let folder = folder("api");
+    let running = recording(&folder).await;
+    let mut alice = ApiClient::login(running.http, "alice").await;
+    let mut bob = Client::login(running.http, "bob").await;
+    bob.poll(0).await;
+    alice.call("nonsense", json!([])).await;
+    alice.call("channelJoin", json!(["room"])).await;
+    alice.event("onChannelJoined").await;
+    alice.send("{ this is not JSON PLANTED").await;
+    alice.next().await;
+    alice
+        .call("login2", json!(["app", "alice", "PLANTED", 0, "", 30, 3]))
+        .await;
+    alice
+        .call(
+            "invoke",
+            json!(["io.agora.signal.user_query_user_attr", {"account": "bob", "name": "x"}, 9]),
+        )
+        .await;
+    alice.call("messageInstantSend", json!(["bob", 0, "hi", ""])).await;
+    alice
+        .call(
+            "channelInviteUser2",
+            json!(["room", "nobody", "{\"_require_peer_online\":1}"]),
+        )
+        .await;
+    alice.event("onInviteFailed").await;
+    let mut carol = ApiClient::connect(running.http).await;
+    carol.call("getStatus", json!([])).await;
+    carol.send(ALL_AT_ONCE).await;
+    carol.event("onLoginSuccess").await;
+    carol
+        .send(r#"[{"jsonrpc":"2.0","id":5,"method":"channelJoin","params":["room"]},{"jsonrpc":"2.0","method":"messageInstantSend","params":["alice",0,"hi","m"]}]"#)
+        .await;
+    alice.event("onMessageInstantReceive").await;
+    carol
+        .send(r#"[{"jsonrpc":"2.0","id":8,"method":"logout"},{"jsonrpc":"2.0","id":9,"method":"channelJoin","params":["x"]}]"#)
+        .await;
+    carol.closed("closed 1000").await;
+    drop((alice, bob));
+    let traces = traces(running, &folder).await;
+    let text = std::fs::read_to_string(std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path());
+    assert!(!text.expect("UTF-8").contains("PLANTED"));
+    let outcome = played(&traces[0]);
+    assert_eq!(outcome.sessions, 3);
+    let api = traces[0].records.iter().filter(|(_, record)| record.session != 2);
+    assert!(api.count() > 40);
 }

@@ -25,6 +25,8 @@ pub enum Exit {
     Unreadable,
     /// Wrong usage, or an error in the config or the tables (EX_USAGE).
     Usage,
+    /// Input that cannot be understood (EX_DATAERR).
+    BadInput,
 }
 
 impl From<Exit> for ExitCode {
@@ -34,6 +36,7 @@ impl From<Exit> for ExitCode {
             Exit::Failed => 1,
             Exit::Unreadable => 2,
             Exit::Usage => 64,
+            Exit::BadInput => 65,
         })
     }
 }

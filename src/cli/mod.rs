@@ -10,6 +10,7 @@ mod explain;
 mod mappings;
 mod replay;
 mod serve;
+mod trace;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -50,6 +51,8 @@ enum Command {
     Coverage(coverage::CoverageArgs),
     /// Make a private CA and a certificate for the names that legacy clients connect to
     DevCert(dev_cert::DevCertArgs),
+    /// Make a trace of what a browser's developer tools saved, and the other way
+    Trace(trace::TraceArgs),
 }
 
 /// Runs the command that the arguments name.
@@ -75,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Diff(args) => diff::run(&args).into(),
         Command::Coverage(args) => coverage::run(&args).into(),
         Command::DevCert(args) => dev_cert::run(&args).into(),
+        Command::Trace(args) => trace::run(&args).into(),
     }
 }
 

@@ -96,6 +96,14 @@ pub(super) fn read(text: &str) -> Option<Inbound> {
     })
 }
 
+/// The answer to a login, as [`Answer::result`] tells it; `None` when the frame is another.
+pub(crate) fn login_reply(text: &str) -> Option<Result<Value, Text>> {
+    match read(text)? {
+        Inbound::LoginRet(answer) => Some(answer.result()),
+        _ => None,
+    }
+}
+
 fn answer(error: &Value, reply: &Value) -> Answer {
     let error = match error {
         Value::Null => "".into(),

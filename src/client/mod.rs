@@ -28,6 +28,7 @@ pub use connection::{Connection, ConnectionError};
 pub use dialect::transport;
 pub use events::Told;
 pub use frames::MAX_FRAME_BYTES;
+pub(crate) use frames::login_reply;
 pub use io::{CallError, Login, MAX_OPEN_CALLS, Output, Reply};
 pub use line::{BadLine, Line};
 pub use link::{LinkError, TCP_SCHEME};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use crate::bridge::{Admission, Attach, CallRef, Effect, Input, LOGIN, Session, SocketId};
+use crate::bridge::{Admission, Attach, CallRef, Effect, Input, LOGIN, SocketId};
 use crate::ident::{Account, AppId};
 use crate::mapping::profile::{Profile, Transport};
 use crate::mapping::wire::{RowCall, Target, Wire};
@@ -15,8 +15,10 @@ use crate::shell::{Login, Message, Newcomer, Out, Said, Server, SessionHandle, S
 use crate::time::Time;
 use crate::value::{Text, Value};
 
+use super::api::without_tokens;
 use super::args::read_args;
-use super::frame::{ClientFrame, login_text};
+use super::frame::{ClientFrame, login_field, login_text, without_token};
+use super::nobody::nobody;
 use super::reading::{Caller, Meaning, Reading, UNKNOWN_FUNCTION};
 
 /// Where and when a connection came in.
@@ -45,8 +47,15 @@ pub struct Client {
     logged_in: bool,
     /// The language of this connection alone, when its transport has such.
     own: Option<Arc<dyn Speech>>,
-    /// The text of the frame that is being served.
-    heard: Option<Utf8Bytes>,
+    /// The text that is being served, where it may be recorded.
+    heard: Option<Serving>,
+}
+
+/// A text that is being served.
+struct Serving {
+    text: Utf8Bytes,
+    /// What it has meant to the session so far.
+    meanings: Vec<Said>,
 }
 
 impl Client {
@@ -112,9 +121,45 @@ impl Client {
         }
     }
 
-    /// Takes a frame, with its text where a session may be recorded; a ping gives the value of its pong.
-    pub async fn frame(&mut self, frame: ClientFrame, text: Option<Utf8Bytes>) -> Option<Value> {
-        self.heard = text;
+    /// The frames that follow are those of a text, to which the transport has an answer of its own.
+    pub fn begins(&mut self, text: Utf8Bytes, answer: Option<&str>) {
+        // Its login may be in it, to a session that is recorded.
+        let may_be_recorded = !self.logged_in || self.is_recorded();
+        self.heard = may_be_recorded.then(|| Serving {
+            text,
+            meanings: answer
+                .map(|answer| Said::Answered(vec![answer.into()]))
+                .into_iter()
+                .collect(),
+        });
+    }
+
+    /// All frames of the text are served. A session that is recorded takes them in one go: what is played again is the
+    /// whole text.
+    pub async fn ends(&mut self) {
+        let (Some(Serving { text, meanings }), true) = (self.heard.take(), self.is_recorded()) else {
+            return;
+        };
+        let Some((_, session)) = self.session.as_ref().filter(|_| !meanings.is_empty()) else {
+            return;
+        };
+        let frame = match self.transport {
+            Transport::Api => without_tokens(&self.server.tables, &self.wire, text.as_str()).into(),
+            Transport::Tcp | Transport::WebSocket => text,
+        };
+        let socket = self.socket;
+        let said = Message::Said {
+            socket,
+            frame,
+            meanings,
+        };
+        if session.inbox.send(said).await.is_err() {
+            self.handle.kill.cancel();
+        }
+    }
+
+    /// Takes a frame; a ping gives the value of its pong.
+    pub async fn frame(&mut self, frame: ClientFrame) -> Option<Value> {
         match frame {
             ClientFrame::Login(fields) => self.login(&fields).await,
             ClientFrame::LineLogin(line) => self.line_login(&line).await,
@@ -199,14 +244,11 @@ impl Client {
 
     /// A recording has no tokens in it, whatever else it is to hold.
     fn forget_token(&mut self, row: &RowCall, fields: &Value) {
-        let wire_name = |name: &str| row.args.iter().find(|arg| &*arg.name == name)?.wire.clone();
-        let token = wire_name("token");
-        let shown = |(name, value): &(Text, Value)| {
-            let is_token = Some(name) == token.as_ref();
-            (name.clone(), if is_token { "<token>".into() } else { value.clone() })
-        };
-        let fields = Value::Map(fields.as_map().unwrap_or_default().iter().map(shown).collect());
-        self.heard = self.heard.take().map(|_| login_text(self.transport, &fields).into());
+        if let Some(heard) = self.heard.as_mut()
+            && self.transport != Transport::Api
+        {
+            heard.text = login_text(self.transport, &without_token(row, fields)).into();
+        }
     }
 
     /// Its login gives its build away.
@@ -290,7 +332,7 @@ impl Client {
     }
 
     /// A refusal is the answer of a session that never begins, so it has the form that every login's answer has.
-    fn refuse_login(&self, call: CallRef, reason: Text) {
+    fn refuse_login(&mut self, call: CallRef, reason: Text) {
         self.ask_nobody(Input::Admitted {
             call,
             verdict: Err(reason),
@@ -299,23 +341,30 @@ impl Client {
         });
     }
 
-    /// What a session would say that has not begun.
-    fn ask_nobody(&self, input: Input) {
-        let nobody = "nobody";
-        let Ok(vid) = AppId::new(nobody) else { return };
-        let mut session = Session::new(self.server.context(&vid, self.wire.clone()), nobody.into());
-        let mut effects = Vec::new();
-        session.step(self.server.clock.now(), input, &mut effects);
+    fn ask_nobody(&mut self, input: Input) {
+        let Ok(vid) = AppId::new("nobody") else { return };
+        let context = self.server.context(&vid, self.wire.clone());
+        let effects = nobody(context, self.server.clock.now(), input);
         self.server.usage.count(&self.wire, &effects);
         for effect in effects {
             match effect {
-                Effect::Answer { call, answer, .. } => self.send(self.speech().answer(call, &answer)),
+                Effect::Answer { call, answer, .. } => self.answer(self.speech().answer(call, &answer)),
                 Effect::End => {
                     let _ = self.handle.out.try_send(Out::Close);
                 }
                 _ => {}
             }
         }
+    }
+
+    /// Answers without the session, which may be recorded nevertheless.
+    fn answer(&mut self, frames: Vec<String>) {
+        if let Some(heard) = self.heard.as_mut()
+            && !frames.is_empty()
+        {
+            heard.meanings.push(Said::Answered(frames.clone()));
+        }
+        self.send(frames);
     }
 
     async fn call(&mut self, name: &str, id: i64, args: &Value) {
@@ -328,12 +377,7 @@ impl Client {
         }
         match meaning {
             Meaning::Input(input) => self.tell(Message::Input(Box::new(input))).await,
-            Meaning::Frames(frames) => {
-                if self.is_recorded() {
-                    self.say_heard(Said::Answered(frames.clone())).await;
-                }
-                self.send(frames);
-            }
+            Meaning::Frames(frames) => self.answer(frames),
             Meaning::Nobody(input) => self.ask_nobody(input),
         }
     }
@@ -352,8 +396,10 @@ impl Client {
 
     /// Waits while the session's inbox is full: a client is read no faster than it can be served.
     async fn tell(&mut self, message: Message) {
-        if self.is_recorded() && self.heard.is_some() {
-            return self.say_heard(Said::Message(Box::new(message))).await;
+        if self.is_recorded()
+            && let Some(heard) = self.heard.as_mut()
+        {
+            return heard.meanings.push(Said::Message(Box::new(message)));
         }
         if let Some((_, session)) = &self.session
             && session.inbox.send(message).await.is_err()
@@ -366,18 +412,6 @@ impl Client {
         self.session.as_ref().is_some_and(|(_, session)| session.recorded)
     }
 
-    /// The same, with the frame that it comes from.
-    async fn say_heard(&mut self, meaning: Said) {
-        let (Some((_, session)), Some(frame)) = (&self.session, self.heard.take()) else {
-            return;
-        };
-        let socket = self.socket;
-        let said = Message::Said { socket, frame, meaning };
-        if session.inbox.send(said).await.is_err() {
-            self.handle.kill.cancel();
-        }
-    }
-
     fn send(&self, frames: Vec<String>) {
         for text in frames {
             if self.handle.out.try_send(Out::Frame(text.into())).is_err() {
@@ -385,11 +419,4 @@ impl Client {
             }
         }
     }
-}
-
-/// A field of a login, by the name of the login row's argument.
-fn login_field(row: &RowCall, fields: &Value, name: &str) -> Value {
-    let arg = row.args.iter().find(|arg| &*arg.name == name);
-    let wire = arg.and_then(|arg| arg.wire.as_ref());
-    wire.and_then(|wire| fields.get(wire)).cloned().unwrap_or_default()
 }

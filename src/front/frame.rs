@@ -1,9 +1,11 @@
 //! What a client says, whatever its transport.
 
 use crate::mapping::profile::Transport;
+use crate::mapping::wire::RowCall;
 use crate::value::{Text, Value};
 
-use super::{tcp, web};
+/// What a recording has instead of a token.
+pub(super) const NO_TOKEN: &str = "<token>";
 
 /// A frame of a client.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,20 +38,30 @@ pub enum ClientFrame {
     Unknown,
 }
 
-/// Reads a frame of a transport that keeps nothing for each connection.
-pub fn decode(transport: Transport, text: &str) -> Option<ClientFrame> {
-    match transport {
-        Transport::WebSocket => web::decode::decode(text).ok(),
-        Transport::Tcp => tcp::decode(text).ok().map(ClientFrame::from),
-        // Its connections number their requests.
-        Transport::Api => None,
-    }
-}
-
-/// A login as a transport has it.
+/// A login as a transport that names it by a word has it.
 pub fn login_text(transport: Transport, fields: &Value) -> String {
     match transport {
         Transport::Tcp => format!("login {fields}"),
         Transport::WebSocket | Transport::Api => format!("[\"login\",{fields}]"),
     }
+}
+
+/// A field of a login, by the name of the login row's argument.
+pub fn login_field(row: &RowCall, fields: &Value, name: &str) -> Value {
+    let wire = wire_name(row, name);
+    wire.and_then(|wire| fields.get(wire)).cloned().unwrap_or_default()
+}
+
+/// The fields of a login as they may be kept.
+pub fn without_token(row: &RowCall, fields: &Value) -> Value {
+    let token = wire_name(row, "token");
+    let shown = |(name, value): &(Text, Value)| {
+        let is_token = Some(name) == token;
+        (name.clone(), if is_token { NO_TOKEN.into() } else { value.clone() })
+    };
+    Value::Map(fields.as_map().unwrap_or_default().iter().map(shown).collect())
+}
+
+fn wire_name<'r>(row: &'r RowCall, name: &str) -> Option<&'r Text> {
+    row.args.iter().find(|arg| &*arg.name == name)?.wire.as_ref()
 }

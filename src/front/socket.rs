@@ -17,6 +17,7 @@ use crate::value::Value;
 
 use super::client::{Accepted, Client};
 use super::frame::ClientFrame;
+use super::hearing::Heard;
 
 /// Pings that wait for their pongs; more are not answered.
 const MAX_PONGS: usize = 32;
@@ -50,16 +51,10 @@ pub trait Pipe: Send {
 
 /// What comes in.
 pub enum Incoming {
-    /// A frame.
-    Frame(ClientFrame),
     /// A frame, and what it was read from.
     Text(ClientFrame, Utf8Bytes),
-    /// Several frames at once.
-    Frames(Vec<ClientFrame>),
-    /// An answer of the transport's own, and frames that need none.
-    AnswerAndFrames(String, Vec<ClientFrame>),
-    /// A question that the transport itself answers.
-    Answer(String),
+    /// Frames, and maybe an answer of the transport's own, with what they were read from.
+    Heard(Heard, Utf8Bytes),
     /// Something that the client may not send: it is counted, and the connection is closed.
     Bad(End),
     /// Something of the transport's own.
@@ -227,14 +222,20 @@ impl<P: Pipe> Socket<P> {
 
     async fn take(&mut self, server: &Server, incoming: Incoming) -> Next {
         match incoming {
-            Incoming::Frame(frame) => self.take_frame(frame, None).await,
-            Incoming::Text(frame, text) => self.take_frame(frame, Some(text)).await,
-            Incoming::Frames(frames) => self.take_frames(frames).await,
-            Incoming::AnswerAndFrames(text, frames) => {
-                self.take_frames(frames).await;
-                self.write_texts(vec![text]).await
+            Incoming::Text(frame, text) => {
+                self.client.begins(text, None);
+                self.take_frame(frame).await;
+                self.client.ends().await;
+                Next::Go
             }
-            Incoming::Answer(text) => self.write_texts(vec![text]).await,
+            Incoming::Heard(Heard { answer, frames, .. }, text) => {
+                self.client.begins(text, answer.as_deref());
+                for frame in frames {
+                    self.take_frame(frame).await;
+                }
+                self.client.ends().await;
+                self.write_texts(answer.into_iter().collect()).await
+            }
             Incoming::Bad(end) => {
                 server.metrics.bad_frame(end.reason);
                 Next::Close(end)
@@ -254,16 +255,9 @@ impl<P: Pipe> Socket<P> {
         }
     }
 
-    async fn take_frames(&mut self, frames: Vec<ClientFrame>) -> Next {
-        for frame in frames {
-            self.take_frame(frame, None).await;
-        }
-        Next::Go
-    }
-
-    async fn take_frame(&mut self, frame: ClientFrame, text: Option<Utf8Bytes>) -> Next {
+    async fn take_frame(&mut self, frame: ClientFrame) {
         let had_logged_in = self.client.has_logged_in();
-        if let Some(pong) = self.client.frame(frame, text).await
+        if let Some(pong) = self.client.frame(frame).await
             && self.pongs.len() < MAX_PONGS
         {
             let at = Instant::now() + self.client.profile().pong_delay;
@@ -272,7 +266,6 @@ impl<P: Pipe> Socket<P> {
         if self.client.has_logged_in() && !had_logged_in {
             self.pipe.logged_in();
         }
-        Next::Go
     }
 
     /// Clients that reconnect by themselves are just closed; the others have to be told (signaling-wire 3.1).

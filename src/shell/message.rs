@@ -36,18 +36,18 @@ pub enum Message {
     },
     /// RTM's replies and events.
     Told(Box<Told>),
-    /// The same, and the frame that said so: for a session that is recorded.
+    /// The same, and the text that said so: for a session that is recorded.
     Said {
         /// The socket.
         socket: SocketId,
-        /// The frame.
+        /// The text.
         frame: Utf8Bytes,
-        /// What it means; nothing that concerns the session, or frames that have answered it.
-        meaning: Said,
+        /// What it means, in order.
+        meanings: Vec<Said>,
     },
 }
 
-/// What a frame means to a session that is recorded.
+/// What a text, or a part of it, means to a session that is recorded.
 #[derive(Debug)]
 pub enum Said {
     /// A message for it.

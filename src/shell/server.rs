@@ -13,7 +13,7 @@ use crate::bridge::{SessionContext, SessionLimits, SocketId};
 use crate::config::{Config, MissingAttribute, OverRate, RepeatedInvite};
 use crate::ident::{Account, AppId, LineKey};
 use crate::mapping::Tables;
-use crate::mapping::profile::{Profile, Transport};
+use crate::mapping::profile::Profile;
 use crate::mapping::wire::Wire;
 use crate::ops::{Metrics, Usage};
 use crate::trace::{Begin, Bounds, Recorder, TapedNames};
@@ -220,10 +220,8 @@ impl Server {
         profile: &Profile,
     ) -> SessionHandle {
         let mut context = self.context(&vid, wire);
-        // Requests of the documented API are numbered by their connection, of which a trace knows nothing yet.
-        let recordable = profile.transport != Transport::Api;
         let now = self.clock.now();
-        let tape = recordable.then(|| self.recorder.tape(&self.tables, now)).flatten();
+        let tape = self.recorder.tape(&self.tables, now);
         if let Some(tape) = &tape {
             tape.at(now);
             tape.begin(&Begin::of(&profile.name, account.text(), &context));

@@ -59,6 +59,8 @@ pub struct SessionTask {
     channel: Option<Text>,
     /// The moment of the step that is being done.
     now: Time,
+    /// The one moment of a text that is recorded.
+    moment: Option<Time>,
     /// Where it is recorded.
     tape: Option<Tape>,
     over: bool,
@@ -96,6 +98,7 @@ impl SessionTask {
             own_inbox,
             channel: None,
             now: Time::default(),
+            moment: None,
             tape: None,
             over: false,
         }
@@ -158,19 +161,35 @@ impl SessionTask {
             }
             Message::Ask { call, request, asker } => self.ask_for(call, request, asker),
             Message::Told(told) => self.told(*told),
-            Message::Said { socket, frame, meaning } => {
-                if let Some(tape) = &self.tape {
-                    tape.at(self.server.clock.now());
-                    tape.heard(socket, frame.as_str());
-                    if let Said::Answered(frames) = &meaning {
-                        frames.iter().for_each(|frame| tape.said(socket, frame, None));
-                    }
-                }
-                if let Said::Message(message) = meaning {
+            Message::Said {
+                socket,
+                frame,
+                meanings,
+            } => self.said(socket, frame.as_str(), meanings),
+        }
+    }
+
+    /// A text is played again as a whole and at one moment, so it is taken so.
+    fn said(&mut self, socket: SocketId, text: &str, meanings: Vec<Said>) {
+        let Some(tape) = self.tape.clone() else { return };
+        let now = self.server.clock.now();
+        self.moment = Some(now);
+        tape.at(now);
+        tape.heard(socket, text);
+        let mut behind_login = false;
+        for meaning in meanings {
+            if std::mem::take(&mut behind_login) {
+                tape.rest(socket);
+            }
+            match meaning {
+                Said::Answered(frames) => frames.iter().for_each(|frame| tape.said(socket, frame, None)),
+                Said::Message(message) => {
+                    behind_login = matches!(*message, Message::Login(_));
                     self.take(*message);
                 }
             }
         }
+        self.moment = None;
     }
 
     fn told(&mut self, told: Told) {
@@ -235,7 +254,7 @@ impl SessionTask {
             return;
         }
         let mut effects = Vec::new();
-        self.now = self.server.clock.now();
+        self.now = self.moment.unwrap_or_else(|| self.server.clock.now());
         if let Some(tape) = &self.tape {
             tape.at(self.now);
             tape.input(&input);

@@ -9,6 +9,7 @@ pub mod diff;
 mod effect;
 mod env;
 mod frame;
+pub mod har;
 mod keys;
 mod names;
 mod player;

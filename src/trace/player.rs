@@ -1,12 +1,13 @@
 //! A session played again from its records, on their clock.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::bridge::{CallRef, Effect, Input, LOGIN, Session, SessionContext, SocketId, TimerKey};
 use crate::front::args::read_args;
+use crate::front::hearing::Hearing;
 use crate::front::reading::{Caller, Meaning};
-use crate::front::{ClientFrame, decode};
+use crate::front::{ClientFrame, nobody};
 use crate::mapping::Tables;
 use crate::mapping::wire::{Target, Wire};
 use crate::rtm::CallKind;
@@ -49,6 +50,7 @@ pub struct Player {
     wire: Arc<Wire>,
     account: Text,
     profile: usize,
+    context: SessionContext,
     session: Session,
     sockets: HashMap<SocketId, Socket>,
     timers: HashMap<TimerKey, Time>,
@@ -58,6 +60,10 @@ pub struct Player {
 
 struct Socket {
     profile: usize,
+    ear: Hearing,
+    speech: Arc<dyn Speech>,
+    /// Frames of the last text that wait for its login to be admitted.
+    frames: VecDeque<ClientFrame>,
     /// The fields of its login, until it is admitted.
     login: Value,
     /// The line of its login.
@@ -90,7 +96,8 @@ impl Player {
             limits: begin.limits,
         };
         Ok(Self {
-            session: Session::new(context, begin.account.clone()),
+            session: Session::new(context.clone(), begin.account.clone()),
+            context,
             tables,
             speeches,
             wire,
@@ -144,45 +151,87 @@ impl Player {
             self.step(now, Input::FrontClosed(socket), out);
             return Ok(());
         }
+        if let Some(rest) = data.get("rest") {
+            self.frames_of(now, socket_id(Some(rest))?, out);
+            return Ok(());
+        }
         let socket = socket_id(data.get("socket"))?;
-        let frame = data
+        let text = data
             .get("frame")
             .and_then(Value::as_text)
             .ok_or("a frame is a text".to_owned())?;
-        let transport = self.tables.profiles[self.profile].transport;
-        let frame = decode(transport, frame).ok_or_else(|| format!("{frame} is no frame of this transport"))?;
-        let profile = self.profile;
-        let known = self.sockets.entry(socket).or_insert(Socket {
-            profile,
-            login: Value::Null,
-            line: None,
-        });
-        match frame {
-            ClientFrame::Login(fields) => known.login = fields,
-            ClientFrame::SetFlag => {
-                known.profile = self.tables.profiles[known.profile].flagged.unwrap_or(known.profile);
+        let known = self.socket(socket);
+        let heard = known.ear.hear(text);
+        let heard = heard.ok_or_else(|| format!("{text} is no frame of this transport"))?;
+        known.frames = heard.frames.into();
+        say(socket, heard.answer, None, out);
+        self.frames_of(now, socket, out);
+        Ok(())
+    }
+
+    fn socket(&mut self, socket: SocketId) -> &mut Socket {
+        self.sockets.entry(socket).or_insert_with(|| {
+            let ear = Hearing::new(self.tables.profiles[self.profile].transport, &self.tables);
+            Socket {
+                profile: self.profile,
+                speech: ear.speech().unwrap_or_else(|| self.speeches[self.profile].clone()),
+                ear,
+                frames: VecDeque::new(),
+                login: Value::Null,
+                line: None,
             }
-            ClientFrame::Subscribe { cid, msgid } => self.step(now, Input::Subscribed { socket, cid, msgid }, out),
-            ClientFrame::Call { function, id, args } => {
-                let speech = self.speeches[known.profile].clone();
-                let line = known.line.clone();
-                let knows = |other: &str| line.as_deref() == Some(other);
-                let caller = Caller {
-                    wire: &self.wire.clone(),
-                    speech: &*speech,
-                    socket,
-                    now,
-                    knows: line.is_some().then_some(&knows),
-                };
-                match caller.read(&function, id, &args).meaning {
-                    Meaning::Input(input) => self.step(now, input, out),
-                    Meaning::Frames(frames) => say(socket, frames, None, out),
-                    Meaning::Nobody(_) => {}
+        })
+    }
+
+    /// Takes the frames of a socket's text, up to its login.
+    fn frames_of(&mut self, now: Time, socket: SocketId, out: &mut Vec<Out>) {
+        while let Some(frame) = self.socket(socket).frames.pop_front() {
+            match frame {
+                ClientFrame::Login(fields) => {
+                    self.socket(socket).login = fields;
+                    return;
+                }
+                ClientFrame::SetFlag => self.flagged(socket),
+                ClientFrame::Subscribe { cid, msgid } => {
+                    self.step(now, Input::Subscribed { socket, cid, msgid }, out);
+                }
+                ClientFrame::Call { function, id, args } => self.call(now, socket, (&function, id, &args), out),
+                ClientFrame::LineLogin(_) | ClientFrame::Ping(_) | ClientFrame::Unknown => {}
+            }
+        }
+    }
+
+    fn flagged(&mut self, socket: SocketId) {
+        let profile = self.socket(socket).profile;
+        if let Some(profile) = self.tables.profiles[profile].flagged {
+            let speech = self.speeches[profile].clone();
+            let known = self.socket(socket);
+            (known.profile, known.speech) = (profile, speech);
+        }
+    }
+
+    fn call(&mut self, now: Time, socket: SocketId, (function, id, args): (&str, i64, &Value), out: &mut Vec<Out>) {
+        let known = self.socket(socket);
+        let (speech, line) = (known.speech.clone(), known.line.clone());
+        let knows = |other: &str| line.as_deref() == Some(other);
+        let caller = Caller {
+            wire: &self.wire,
+            speech: &*speech,
+            socket,
+            now,
+            knows: line.is_some().then_some(&knows),
+        };
+        match caller.read(function, id, args).meaning {
+            Meaning::Input(input) => self.step(now, input, out),
+            Meaning::Frames(frames) => say(socket, frames, None, out),
+            Meaning::Nobody(input) => {
+                for effect in nobody(self.context.clone(), now, input) {
+                    if let Effect::Answer { call, answer, .. } = effect {
+                        say(socket, speech.answer(call, &answer), None, out);
+                    }
                 }
             }
-            ClientFrame::LineLogin(_) | ClientFrame::Ping(_) | ClientFrame::Unknown => {}
         }
-        Ok(())
     }
 
     fn rtm(&mut self, data: &Value) -> Result<Input, Impossible> {
@@ -217,12 +266,7 @@ impl Player {
             id: 0,
             function: LOGIN,
         };
-        let profile = self.profile;
-        let known = self.sockets.entry(socket).or_insert(Socket {
-            profile,
-            login: Value::Null,
-            line: None,
-        });
+        let known = self.socket(socket);
         known.line = Some(line.clone());
         let fields = std::mem::take(&mut known.login);
         let Some(how) = how else {
@@ -281,10 +325,7 @@ impl Player {
 
     /// The frames of an effect, for a socket that is there.
     fn frames(&self, effect: &Effect, context: LineContext<'_>) -> Option<(SocketId, Option<usize>, Vec<String>)> {
-        let speech = |socket: &SocketId| {
-            let socket = self.sockets.get(socket)?;
-            Some(&*self.speeches[socket.profile])
-        };
+        let speech = |socket: &SocketId| self.sockets.get(socket).map(|socket| &*socket.speech);
         Some(match effect {
             Effect::Answer { call, row, answer } => {
                 (call.socket, Some(*row), speech(&call.socket)?.answer(*call, answer))
@@ -314,7 +355,7 @@ impl Player {
     }
 }
 
-fn say(socket: SocketId, frames: Vec<String>, row: Option<Text>, out: &mut Vec<Out>) {
+fn say(socket: SocketId, frames: impl IntoIterator<Item = String>, row: Option<Text>, out: &mut Vec<Out>) {
     for frame in frames {
         let data = vec![
             ("socket".into(), number(socket.0)),

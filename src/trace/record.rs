@@ -23,6 +23,9 @@ pub struct Header {
     /// Where the lines come from, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Text>,
+    /// Legs of which the source knows nothing; without `rtm` a trace cannot be replayed by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Leg>,
 }
 
 fn none() -> Text {

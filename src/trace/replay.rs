@@ -56,11 +56,20 @@ pub struct NoSense {
     pub what: Impossible,
 }
 
+/// The reason why what was imported cannot be played by itself.
+const NO_RTM: &str = "the trace has no leg `rtm`: its source knew only what the app said and was told";
+
 /// Plays a trace.
 ///
 /// # Errors
-/// The first record that cannot have happened.
+/// The first record that cannot have happened, or the header when the trace lacks a leg.
 pub fn replay(tables: &Arc<Tables>, speeches: &Arc<Vec<Arc<dyn Speech>>>, trace: &Trace) -> Result<Outcome, NoSense> {
+    if trace.header.missing.contains(&Leg::Rtm) {
+        return Err(NoSense {
+            line: 1,
+            what: NO_RTM.to_owned().into(),
+        });
+    }
     let mut stage = Stage {
         tables,
         speeches,

@@ -69,6 +69,11 @@ impl Tape {
         self.push(Leg::Legacy, Dir::In, None, Value::Map(data));
     }
 
+    /// What is behind the login in the text that was heard last.
+    pub fn rest(&self, socket: SocketId) {
+        self.push(Leg::Legacy, Dir::In, None, one("rest", number(socket.0)));
+    }
+
     /// A frame for the client.
     pub fn said(&self, socket: SocketId, frame: &str, row: Option<usize>) {
         let data = vec![("socket".into(), number(socket.0)), ("frame".into(), frame.into())];

@@ -73,6 +73,7 @@ impl TraceFile {
             program: Text::from(env!("CARGO_PKG_VERSION")),
             redaction: "none".into(),
             source: None,
+            missing: Vec::new(),
         };
         line(&mut file, &header)?;
         let (queue, records) = sync_channel(QUEUE);

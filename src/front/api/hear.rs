@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::front::ClientFrame;
+use crate::front::hearing::Heard;
 use crate::front::reading::UNKNOWN_FUNCTION;
 use crate::front::socket::Incoming;
 use crate::front::web::pipe::Reader;
+use crate::mapping::Tables;
 use crate::mapping::profile::Transport;
 use crate::mapping::row::SigId;
 use crate::mapping::wire::{Invoke, Target};
@@ -21,68 +24,94 @@ use super::speech::ApiSpeech;
 /// Reads the messages of a connection.
 pub struct ApiReader {
     server: Arc<Server>,
-    speech: Arc<ApiSpeech>,
+    ear: ApiEar,
 }
 
 impl ApiReader {
     /// The reader of a new connection.
     pub fn new(server: Arc<Server>) -> Self {
-        let tables = server.tables.clone();
+        let ear = ApiEar::new(&server.tables);
+        Self { server, ear }
+    }
+}
+
+impl Reader for ApiReader {
+    fn read(&self, text: Utf8Bytes) -> Incoming {
+        let heard = self.ear.hear(text.as_str());
+        for bad in &heard.bad {
+            self.server.metrics.bad_frame(bad);
+            if *bad == UNKNOWN_FUNCTION {
+                self.server.usage.unknown();
+            }
+        }
+        Incoming::Heard(heard, text)
+    }
+
+    fn speech(&self) -> Option<Arc<dyn Speech>> {
+        Some(self.ear.speech())
+    }
+}
+
+/// The texts of one connection as frames: it numbers the requests and knows which belong to a batch.
+#[derive(Debug)]
+pub struct ApiEar {
+    speech: Arc<ApiSpeech>,
+}
+
+impl ApiEar {
+    /// That of a connection that has said nothing yet.
+    pub fn new(tables: &Arc<Tables>) -> Self {
         let profile = tables.profiles.iter().find(|p| p.transport == Transport::Api);
         // Without a profile the connection is closed before anything is read.
         let wire = profile.and_then(|p| tables.wire(&p.family).cloned());
         let wire = wire.unwrap_or_else(|| tables.documented());
         Self {
-            speech: Arc::new(ApiSpeech::new(tables, wire)),
-            server,
+            speech: Arc::new(ApiSpeech::new(tables.clone(), wire)),
         }
     }
 
-    fn batch(&self, requests: Vec<Result<Request, Refused>>) -> Incoming {
-        let batch = self.speech.open.lock().begin_batch();
-        let mut frames = Vec::new();
-        for request in requests {
-            match request.and_then(|request| self.speech.frame(request, Some(batch))) {
-                Ok(frame) => frames.push(frame),
-                Err(refused) => {
-                    if let Some(text) = self.refuse(refused) {
+    /// The language that answers what was heard.
+    pub fn speech(&self) -> Arc<dyn Speech> {
+        self.speech.clone()
+    }
+
+    /// What a text means.
+    pub fn hear(&self, text: &str) -> Heard {
+        let mut heard = Heard::default();
+        match rpc::parse(text) {
+            Parsed::One(request) => heard.answer = self.take(request, None, &mut heard.frames, &mut heard.bad),
+            Parsed::Batch(requests) => {
+                let batch = self.speech.open.lock().begin_batch();
+                for request in requests {
+                    if let Some(text) = self.take(request, Some(batch), &mut heard.frames, &mut heard.bad) {
                         self.speech.open.lock().refused(batch, text);
                     }
                 }
+                // Before any frame is served: the last of their answers is to find the batch closed.
+                heard.answer = self.speech.open.lock().end_batch(batch);
             }
         }
-        // Before any frame is served: the last of their answers is to find the batch closed.
-        match self.speech.open.lock().end_batch(batch) {
-            Some(text) => Incoming::AnswerAndFrames(text, frames),
-            None => Incoming::Frames(frames),
-        }
+        heard
     }
 
-    /// What is said of a request that cannot be served, if anybody asked.
-    fn refuse(&self, Refused { id, fault }: Refused) -> Option<String> {
-        let bad = counted(&fault);
-        self.server.metrics.bad_frame(bad);
-        if bad == UNKNOWN_FUNCTION {
-            self.server.usage.unknown();
+    /// Adds the frame that a request means; what is said of one that cannot be served, if anybody asked.
+    fn take(
+        &self,
+        request: Result<Request, Refused>,
+        batch: Option<u64>,
+        frames: &mut Vec<ClientFrame>,
+        bad: &mut Vec<&'static str>,
+    ) -> Option<String> {
+        match request.and_then(|request| self.speech.frame(request, batch)) {
+            Ok(frame) => {
+                frames.push(frame);
+                None
+            }
+            Err(Refused { id, fault }) => {
+                bad.push(counted(&fault));
+                id.map(|id| rpc::response(&id, &Err(fault.into())))
+            }
         }
-        id.map(|id| rpc::response(&id, &Err(fault.into())))
-    }
-}
-
-impl Reader for ApiReader {
-    fn read(&self, text: &str) -> Incoming {
-        let request = match rpc::parse(text) {
-            Parsed::Batch(requests) => return self.batch(requests),
-            Parsed::One(request) => request,
-        };
-        match request.and_then(|request| self.speech.frame(request, None)) {
-            Ok(frame) => Incoming::Frame(frame),
-            Err(refused) => self.refuse(refused).map_or(Incoming::Nothing, Incoming::Answer),
-        }
-    }
-
-    fn speech(&self) -> Option<Arc<dyn Speech>> {
-        Some(self.speech.clone())
     }
 }
 

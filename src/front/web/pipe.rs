@@ -14,7 +14,7 @@ use crate::shell::Speech;
 /// Reads text messages.
 pub trait Reader: Send {
     /// What a message means.
-    fn read(&self, text: &str) -> Incoming;
+    fn read(&self, text: Utf8Bytes) -> Incoming;
 
     /// The language to answer in, when it is this connection's alone.
     fn speech(&self) -> Option<Arc<dyn Speech>> {
@@ -39,9 +39,9 @@ impl<R: Reader> WebPipe<R> {
 pub struct Sdk;
 
 impl Reader for Sdk {
-    fn read(&self, text: &str) -> Incoming {
-        match super::decode::decode(text) {
-            Ok(frame) => Incoming::Frame(frame),
+    fn read(&self, text: Utf8Bytes) -> Incoming {
+        match super::decode::decode(text.as_str()) {
+            Ok(frame) => Incoming::Text(frame, text),
             Err(_) => bad(CloseCode::Invalid, "not a frame"),
         }
     }
@@ -57,10 +57,7 @@ fn bad(code: CloseCode, reason: &'static str) -> Incoming {
 impl<R: Reader> Pipe for WebPipe<R> {
     async fn read(&mut self) -> Incoming {
         match self.websocket.next().await {
-            Some(Ok(Message::Text(text))) => match self.reader.read(text.as_str()) {
-                Incoming::Frame(frame) => Incoming::Text(frame, text),
-                other => other,
-            },
+            Some(Ok(Message::Text(text))) => self.reader.read(text),
             Some(Ok(Message::Binary(_))) => bad(CloseCode::Unsupported, "binary"),
             Some(Ok(Message::Close(_))) => Incoming::Closing,
             Some(Ok(_)) => Incoming::Nothing,

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::front::{ClientFrame, decode};
+use crate::front::ClientFrame;
+use crate::front::hearing::Hearing;
 use crate::mapping::Tables;
 use crate::mapping::profile::Transport;
 use crate::mapping::row::{RowId, RowKind, SigId};
@@ -22,7 +23,8 @@ const LOGIN: &str = "login";
 pub(super) struct Counted<'t> {
     tables: &'t Tables,
     wire: &'t Wire,
-    transport: Transport,
+    /// None for JSON-RPC, which is counted as it stands: by its names.
+    ear: Option<Hearing>,
     open: BTreeMap<(i64, Text), Key>,
     /// The last line of the mailbox that was told: polls tell what is not acknowledged again.
     told: i64,
@@ -40,7 +42,11 @@ impl<'t> Counted<'t> {
         Some(Self {
             tables,
             wire: tables.wire(&profile.family)?,
-            transport: profile.transport,
+            ear: match profile.transport {
+                Transport::WebSocket => Some(Hearing::WebSocket),
+                Transport::Tcp => Some(Hearing::Tcp),
+                Transport::Api => None,
+            },
             open: BTreeMap::new(),
             told: 0,
             refused: Vec::new(),
@@ -81,17 +87,22 @@ impl<'t> Counted<'t> {
             return;
         };
         let socket = data.get("socket").and_then(Value::as_int).unwrap_or(0);
-        if self.transport == Transport::Api {
+        let Some(ear) = &self.ear else {
             return self.requests(coverage, socket, &opened(text));
-        }
-        match decode(self.transport, text) {
-            Some(ClientFrame::Login(_)) => self.called(coverage, &self.wire.login, (socket, LOGIN.into())),
-            Some(ClientFrame::Call { function, id, args }) => match self.wire.find(&function, &args) {
-                Some((_, found)) => self.called(coverage, found, (socket, id.to_string().into())),
-                None => Coverage::function(&mut coverage.unknown, &function),
-            },
-            Some(_) => {}
-            None => coverage.unreadable += 1,
+        };
+        let Some(heard) = ear.hear(text) else {
+            coverage.unreadable += 1;
+            return;
+        };
+        for frame in heard.frames {
+            match frame {
+                ClientFrame::Login(_) => self.called(coverage, &self.wire.login, (socket, LOGIN.into())),
+                ClientFrame::Call { function, id, args } => match self.wire.find(&function, &args) {
+                    Some((_, found)) => self.called(coverage, found, (socket, id.to_string().into())),
+                    None => Coverage::function(&mut coverage.unknown, &function),
+                },
+                _ => {}
+            }
         }
     }
 
@@ -149,7 +160,7 @@ impl<'t> Counted<'t> {
         let socket = record.data.get("socket").and_then(Value::as_int).unwrap_or(0);
         let frame = opened(text);
         let row = record.row.as_ref().and_then(|row| self.tables.row_named(row));
-        if self.transport == Transport::Api {
+        if self.ear.is_none() {
             let batch = frame.as_list().unwrap_or(std::slice::from_ref(&frame));
             return batch.iter().for_each(|said| self.response(coverage, socket, row, said));
         }

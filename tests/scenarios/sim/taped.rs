@@ -1,7 +1,8 @@
 //! Every scenario is recorded, and played again: a trace says all that a session is fed.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use sigbridge::bridge::{Input, SocketId};
 use sigbridge::trace::{Header, Record, Sink, Trace, VERSION, replay};
 
@@ -14,7 +15,7 @@ pub struct Records(pub Mutex<Vec<Record>>);
 
 impl Sink for Records {
     fn take(&self, record: Record) {
-        self.0.lock().expect("nobody panics with it").push(record);
+        self.0.lock().push(record);
     }
 }
 
@@ -47,7 +48,7 @@ impl Seat {
 impl Bridge {
     /// Plays everything that has happened again.
     pub fn played_again(&self) -> Result<(), String> {
-        let records = std::mem::take(&mut *self.records.0.lock().expect("nobody panics with it"));
+        let records = std::mem::take(&mut *self.records.0.lock());
         let trace = Trace {
             header: Header {
                 sigbridge_trace: VERSION,
@@ -55,6 +56,7 @@ impl Bridge {
                 program: "".into(),
                 redaction: "none".into(),
                 source: None,
+                missing: Vec::new(),
             },
             records: records.into_iter().enumerate().map(|(at, r)| (at + 2, r)).collect(),
         };

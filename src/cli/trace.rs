@@ -1,0 +1,196 @@
+//! `sigbridge trace`: traces from and to the archives of developer tools.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+
+use crate::mapping::Tables;
+use crate::trace::har::{HarError, Imported, MAX_HAR_BYTES, export, import};
+use crate::trace::{self, Trace};
+
+use super::Exit;
+use super::exit::{HELP, tell};
+
+/// What `trace` is told.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub struct TraceArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a trace of the WebSocket messages in a HAR
+    ///
+    /// The trace has what the app said and was told. Of RTM a HAR knows nothing, so `replay` cannot play it by itself;
+    /// `coverage` and `diff` can read it. Tokens are replaced; accounts and messages are as they were.
+    Import {
+        /// The HAR, as saved by the developer tools of a browser
+        har: PathBuf,
+        /// The trace; without it the trace goes to the standard output
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Make a HAR of a trace, which developer tools open
+    ///
+    /// It has an entry for each socket. The lines of native clients, who have no WebSocket, are text messages in it, too.
+    Export {
+        /// The trace
+        trace: PathBuf,
+        /// The HAR; without it the HAR goes to the standard output
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+}
+
+/// Makes one of the other.
+pub fn run(args: &TraceArgs) -> Exit {
+    let done = match &args.command {
+        Command::Import { har, output } => run_import(har, output.as_deref()),
+        Command::Export { trace, output } => run_export(trace, output.as_deref()),
+    };
+    match done {
+        Ok(summary) => {
+            eprintln!("{summary}");
+            Exit::Ok
+        }
+        Err(Failure { exit, error, hint }) => {
+            tell(error, hint);
+            exit
+        }
+    }
+}
+
+struct Failure {
+    exit: Exit,
+    error: String,
+    hint: Option<&'static str>,
+}
+
+impl Failure {
+    fn of(exit: Exit, path: &Path, error: impl std::fmt::Display, hint: Option<&'static str>) -> Self {
+        Self {
+            exit,
+            error: format!("{}: {error}", path.display()),
+            hint,
+        }
+    }
+}
+
+fn run_import(path: &Path, output: Option<&Path>) -> Result<String, Failure> {
+    let tables = Tables::built_in().map_err(|diags| Failure {
+        exit: Exit::Usage,
+        error: diags.to_string(),
+        hint: None,
+    })?;
+    let wrong = |error: HarError| Failure::of(Exit::BadInput, path, &error, Some(error.hint()));
+    let mut bytes = Vec::new();
+    let file = File::open(path).and_then(|file| file.take(MAX_HAR_BYTES + 1).read_to_end(&mut bytes));
+    file.map_err(|error| Failure::of(Exit::BadInput, path, error, None))?;
+    if bytes.len() as u64 > MAX_HAR_BYTES {
+        return Err(wrong(HarError::TooLarge));
+    }
+    let imported = import(&Arc::new(tables), &bytes).map_err(wrong)?;
+    write(output, |out| {
+        serde_json::to_writer(&mut *out, &imported.header)?;
+        for record in &imported.records {
+            out.write_all(b"\n")?;
+            serde_json::to_writer(&mut *out, record)?;
+        }
+        Ok(())
+    })?;
+    Ok(summary(&imported))
+}
+
+fn summary(imported: &Imported) -> String {
+    let Imported {
+        sessions,
+        frames,
+        not_admitted,
+        silent,
+        others,
+        ..
+    } = imported;
+    let mut text = format!(
+        "imported {} with {}",
+        count(*sessions, "session"),
+        count(*frames, "frame")
+    );
+    if *not_admitted > 0 {
+        text.push_str(&format!("\n{not_admitted} of them not let in"));
+    }
+    if silent + others > 0 {
+        text.push_str(&format!(
+            "\nleft out: {} that said nothing, {} without a login",
+            count(*silent, "socket"),
+            count(*others, "socket")
+        ));
+    }
+    text
+}
+
+fn run_export(path: &Path, output: Option<&Path>) -> Result<String, Failure> {
+    let file = File::open(path).map_err(|error| Failure::of(Exit::Unreadable, path, error, None))?;
+    let trace: Trace = trace::read(file).map_err(|error| Failure::of(Exit::Unreadable, path, error, None))?;
+    let har = export(&trace);
+    let entries = har["log"]["entries"].as_array().map_or(0, Vec::len);
+    if entries == 0 {
+        let hint = "a recording has some once a client has logged in";
+        return Err(Failure::of(
+            Exit::Unreadable,
+            path,
+            "there are no legacy frames in it",
+            Some(hint),
+        ));
+    }
+    write(output, |out| Ok(serde_json::to_writer_pretty(out, &har)?))?;
+    Ok(format!("exported {}", count(entries, "socket")))
+}
+
+fn count(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
+
+/// Writes beside the file and renames, for its owner alone: it holds what people said.
+fn write(to: Option<&Path>, what: impl Fn(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let whole = |out: &mut dyn Write| {
+        what(&mut *out)?;
+        out.write_all(b"\n")?;
+        out.flush()
+    };
+    let Some(path) = to else {
+        return match whole(&mut BufWriter::new(io::stdout().lock())) {
+            // Whoever closes the pipe has read enough.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Failure::of(Exit::Failed, Path::new("the standard output"), error, None))
+            }
+            _ => Ok(()),
+        };
+    };
+    let mut beside: OsString = path.into();
+    beside.push(".part");
+    let written = options().open(&beside).and_then(|file| {
+        let mut file = BufWriter::new(file);
+        whole(&mut file)?;
+        file.get_ref().sync_all()?;
+        fs::rename(&beside, path)
+    });
+    written.map_err(|error| {
+        let _ = fs::remove_file(&beside);
+        Failure::of(Exit::Failed, path, error, None)
+    })
+}
+
+fn options() -> fs::OpenOptions {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}

@@ -1,0 +1,243 @@
+//! Archives of developer tools as traces, and the other way; `fixtures/har/chromium.har` is Chromium's, by Playwright.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+use sigbridge::front::speeches;
+use sigbridge::mapping::Tables;
+use sigbridge::trace::har::{HarError, Imported, export, import};
+use sigbridge::trace::{Dir, Leg, Record, Trace, replay};
+
+fn tables() -> Arc<Tables> {
+    Arc::new(Tables::built_in().expect("the built-in tables"))
+}
+
+fn fixture() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/har/chromium.har")
+}
+
+fn imported(har: &Json) -> Result<Imported, HarError> {
+    import(&tables(), har.to_string().as_bytes())
+}
+
+/// An archive with a socket for each list of messages.
+fn har(sockets: &[&[Json]]) -> Json {
+    let entry = |messages: &&[Json]| {
+        json!({
+            "request": { "url": "wss://sig.example.com/?x=SECRET" },
+            "response": { "content": { "text": "passed over" } },
+            "_resourceType": "websocket",
+            "_webSocketMessages": messages,
+        })
+    };
+    json!({ "log": { "version": "1.2", "entries": sockets.iter().map(entry).collect::<Vec<_>>() } })
+}
+
+fn said(kind: &str, time: f64, data: impl Into<String>) -> Json {
+    json!({ "type": kind, "time": time, "opcode": 1, "data": data.into() })
+}
+
+fn login(time: f64, device: &str) -> Json {
+    let fields = json!({ "vid": "app", "account": "al", "token": "SECRET", "device": device });
+    said("send", time, json!(["login", fields]).to_string())
+}
+
+fn login_ret(time: f64) -> Json {
+    let reply = json!({ "result": "ok", "uid": 7, "line": "L" }).to_string();
+    said("receive", time, json!(["login_ret", ["", reply]]).to_string())
+}
+
+/// `1000000 1 legacy in {…}` for each record.
+fn shown(imported: &Imported) -> Vec<String> {
+    let show = |record: &Record| {
+        let name = |json: Json| json.as_str().unwrap_or_default().to_owned();
+        let leg = name(serde_json::to_value(record.leg).expect("a leg"));
+        let dir = name(serde_json::to_value(record.dir).expect("a direction"));
+        let data = match record.data.get("frame") {
+            Some(frame) => format!(
+                "{} {}",
+                record.data.get("socket").expect("a socket"),
+                frame.clone().into_text()
+            ),
+            None if record.data.get("begin").is_some() => {
+                let begin = record.data.get("begin").expect("it has");
+                format!(
+                    "begin {} {}",
+                    begin.get("profile").expect("a profile"),
+                    begin.get("account").expect("an account")
+                )
+            }
+            None => record.data.to_json(),
+        };
+        format!("{} {} {leg} {dir} {data}", record.t_us, record.session)
+    };
+    imported.records.iter().map(show).collect()
+}
+
+#[test]
+fn sockets_that_log_in_are_sessions() {
+    let lost = [said("receive", 99.0, "x")];
+    let other = [said("send", 5.0, r#"{"jsonrpc":"2.0"}"#)];
+    let web = [
+        login(100.0005, "websdk"),
+        login_ret(100.25),
+        said("send", 100.2, r#"["ping",1]"#),
+    ];
+    let java = [login(101.0, "javasdk")];
+    let found = imported(&har(&[&lost, &[], &other, &web, &java])).expect("two sessions");
+    let expected = [
+        r#"500 1 env in begin "web" "al""#,
+        r#"500 1 legacy in 4 ["login",{"account":"al","device":"websdk","token":"<token>","vid":"app"}]"#,
+        r#"500 1 env in {"name":{"uid":["al",7]}}"#,
+        r#"500 1 env in {"admitted":{"socket":4,"line":"L"}}"#,
+        r#"250000 1 legacy out 4 ["login_ret",["","{\"line\":\"L\",\"result\":\"ok\",\"uid\":7}"]]"#,
+        r#"250000 1 legacy in 4 ["ping",1]"#,
+        r#"1000000 2 env in begin "java-python" "al""#,
+        r#"1000000 2 legacy in 5 ["login",{"account":"al","device":"javasdk","token":"<token>","vid":"app"}]"#,
+    ];
+    assert_eq!(shown(&found), expected);
+    let counts = (
+        found.sessions,
+        found.frames,
+        found.not_admitted,
+        found.silent,
+        found.others,
+    );
+    assert_eq!(counts, (2, 4, 1, 2, 1));
+    assert_eq!(found.header.started_ms, 100_000);
+    assert_eq!(found.header.missing, [Leg::Rtm]);
+}
+
+#[test]
+fn what_cannot_be_imported_is_refused_at_its_place() {
+    let check = |bytes: &[u8], expected: &str| {
+        let error = import(&tables(), bytes).expect_err("it cannot be imported");
+        assert!(error.to_string().starts_with(expected), "{error}");
+        assert!(!format!("{error:?}").contains("SECRET"), "{error:?}");
+        assert!(!error.hint().is_empty());
+    };
+    let check_har = |har: Json, expected: &str| check(har.to_string().as_bytes(), expected);
+    check(b"", "line 1, column 0: it is not JSON");
+    check(b"{\"log\":\n{", "line 2, column 1: it is not JSON");
+    check(b"\xef\xbb\xbf[]", "it is no HAR");
+    check(b"\xff\xfe", "line 1, column 1: it is not JSON");
+    check_har(json!({ "log": {} }), "it is no HAR: missing field `entries`");
+    check_har(json!({ "log": { "entries": 7 } }), "it is no HAR");
+    check_har(json!({ "log": { "entries": [] } }), "none of its 0 entries");
+    check_har(json!({ "log": { "entries": [{}] } }), "none of its 1 entries");
+    check_har(har(&[&[], &[]]), "none of its 2 entries has WebSocket messages");
+    check_har(
+        har(&[&[said("send", 1.0, "x")], &[said("receive", 1.0, r#"["login",{}]"#)]]),
+        "none of its 2 WebSockets has sent a login",
+    );
+    let mut binary = said("receive", 2.0, "AAAA");
+    binary["opcode"] = json!(2);
+    check_har(
+        har(&[&[], &[login(1.0, "websdk"), binary]]),
+        "entry 1 (wss://sig.example.com/), message 1: it is binary",
+    );
+    check_har(
+        har(&[&[login(-1.0, "websdk")]]),
+        "entry 0 (wss://sig.example.com/), message 0: its time is none",
+    );
+}
+
+fn as_trace(imported: &Imported) -> Trace {
+    let records = imported.records.iter().cloned().zip(2..);
+    Trace {
+        header: imported.header.clone(),
+        records: records.map(|(record, line)| (line, record)).collect(),
+    }
+}
+
+/// What was said on the legacy leg.
+fn frames(imported: &Imported) -> Vec<(u64, Dir, String)> {
+    let legacy = imported.records.iter().filter(|record| record.leg == Leg::Legacy);
+    let first = imported.records[0].t_us;
+    let frame = |record: &Record| {
+        let text = record.data.get("frame").cloned().unwrap_or_default().into_text();
+        (record.t_us - first, record.dir, text.to_string())
+    };
+    legacy.map(frame).collect()
+}
+
+#[test]
+fn a_browsers_archive_is_imported_exported_and_imported_again() {
+    let bytes = std::fs::read(fixture()).expect("the fixture");
+    let first = import(&tables(), &bytes).expect("it is Chromium's");
+    let counts = (first.sessions, first.not_admitted, first.silent, first.others);
+    assert_eq!(counts, (2, 0, 2, 1));
+    assert!(first.frames > 30, "{}", first.frames);
+    let har = export(&as_trace(&first));
+    let again = imported(&har).expect("what is exported is imported");
+    assert_eq!(frames(&again), frames(&first));
+    assert_eq!((again.silent, again.others), (0, 0));
+    let entry = &har["log"]["entries"][0];
+    assert_eq!(entry["response"]["status"], 101);
+    assert_eq!(entry["_resourceType"], "websocket");
+    assert_eq!(entry["request"]["url"], "wss://sigbridge.invalid/session/1/socket/2");
+    let started = entry["startedDateTime"].as_str().expect("a date");
+    assert!(
+        started.starts_with("2026-11-21T") && started.ends_with('Z'),
+        "{started}"
+    );
+}
+
+#[test]
+fn replay_says_that_half_of_it_is_missing() {
+    let found = imported(&har(&[&[login(1.0, "websdk"), login_ret(1.0)]])).expect("a session");
+    let tables = tables();
+    let speeches = Arc::new(speeches(&tables).expect("a wire for each profile"));
+    let error = replay(&tables, &speeches, &as_trace(&found)).expect_err("there is no RTM");
+    assert!(
+        error.to_string().starts_with("line 1: the trace has no leg `rtm`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_command_writes_a_file_or_nothing() {
+    let folder = std::env::temp_dir().join(format!("sigbridge-har-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let path = |name: &str| folder.join(name).display().to_string();
+    let run = |args: &[&str]| -> Output {
+        let program = Command::new(env!("CARGO_BIN_EXE_sigbridge"))
+            .arg("trace")
+            .args(args)
+            .output();
+        program.expect("the program runs")
+    };
+    let check = |args: &[&str], code: i32, start: &str| {
+        let output = run(args);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{text}");
+        assert!(text.starts_with(start), "{text}");
+    };
+    let fixture = fixture().display().to_string();
+    let (trace, har) = (path("a.jsonl"), path("a.har"));
+    check(&["import", &fixture, "-o", &trace], 0, "imported 2 sessions with ");
+    check(&["export", &trace, "-o", &har], 0, "exported 2 sockets\n");
+    let to_stdout = run(&["import", &fixture]).stdout;
+    assert_eq!(to_stdout, std::fs::read(&trace).expect("the trace"));
+    std::fs::write(path("bad.har"), "{").expect("writable");
+    std::fs::write(
+        path("empty.jsonl"),
+        to_stdout.split_inclusive(|b| *b == b'\n').next().expect("a header"),
+    )
+    .expect("writable");
+    let bad = format!("error: {}: ", path("bad.har"));
+    check(&["import", &path("bad.har"), "-o", &path("b.jsonl")], 65, &bad);
+    check(&["import", &path("none.har")], 65, "error: ");
+    check(&["export", &har], 2, "error: ");
+    check(&["export", &path("empty.jsonl")], 2, "error: ");
+    check(&["import", &fixture, "-o", &path("none/b.jsonl")], 1, "error: ");
+    let mut left: Vec<String> = std::fs::read_dir(&folder)
+        .expect("the folder")
+        .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["a.har", "a.jsonl", "bad.har", "empty.jsonl"]);
+    std::fs::remove_dir_all(&folder).expect("it can be removed");
+}
