@@ -205,3 +205,17 @@ async fn messages_wait_in_a_file_while_no_process_runs() {
     running.server.stop(PATIENCE).await;
     assert!(!folder.join("mailbox.jsonl").exists(), "nothing waits any more");
 }
+
+/// A phone that has lost its network closes nothing: without this its user would stay online for ever.
+#[tokio::test]
+async fn a_silent_socket_is_closed() {
+    let running = serve(config()).await;
+    let mut alice = Client::login(running.http, "alice").await;
+    tokio::time::pause();
+    let start = tokio::time::Instant::now();
+    assert_eq!(
+        alice.within(Duration::from_secs(300)).await,
+        Some(Got::Closed(Some(1001)))
+    );
+    assert_eq!(start.elapsed().as_secs(), 120);
+}

@@ -109,73 +109,6 @@ async fn what_was_recorded_is_played_the_same() {
     assert!(outcome.records > 60, "{}", outcome.records);
 }
 
-/// Two servers, other times, lines and sockets: the same story all the same, and what it uses is counted.
-#[tokio::test]
-async fn two_recordings_of_one_story_do_not_differ() {
-    let mut recorded = Vec::new();
-    for name in ["first", "second"] {
-        let folder = folder(name);
-        let running = recording(&folder).await;
-        story(&running).await;
-        recorded.extend(traces(running, &folder).await);
-    }
-    let [first, second] = &mut recorded[..] else {
-        panic!("a trace of each")
-    };
-    let found = diff(first, second);
-    assert!(found.is_empty(), "{found}");
-    assert_eq!(found.compared, 2);
-
-    let tables = Tables::built_in().expect("the built-in tables");
-    let mut coverage = Coverage::default();
-    coverage.add(&tables, first);
-    let report = coverage.report(&tables);
-    let count = |used: &[Used], name: &str| used.iter().find(|used| &*used.name == name).map(|used| used.count);
-    let call = |name| count(&report.calls, name);
-    assert_eq!(
-        (call("login"), call("messageInstantSend"), call("channelJoin")),
-        (Some(3), Some(1), Some(2)),
-        "{report}"
-    );
-    let event = |name| count(&report.events, name);
-    assert_eq!(
-        (event("onMessageInstantReceive"), event("onChannelUserJoined")),
-        (Some(1), Some(1)),
-        "{report}"
-    );
-    let unknown: Vec<_> = report.unknown.iter().map(|named| (&*named.name, named.count)).collect();
-    assert_eq!(unknown, [("nonsense", 1)]);
-
-    // One answer is another, and one pushed line is missing.
-    let change = |record: &mut Record, from: &str, to: &str| {
-        let text = serde_json::to_string(&record.data).expect("JSON");
-        record.data = serde_json::from_str(&text.replace(from, to)).expect("JSON");
-        text.contains(from) && record.dir == Dir::Out
-    };
-    let unknown = second
-        .records
-        .iter_mut()
-        .filter_map(|(_, record)| change(record, "unknown func", "no func").then_some(()));
-    assert_eq!(unknown.count(), 1);
-    let pushed = |record: &Record| record.dir == Dir::Out && record.data.to_json().contains(" instant ");
-    second.records.retain(|(_, record)| !pushed(record));
-    let found = diff(first, second);
-    let shown: Vec<String> = found
-        .sessions
-        .iter()
-        .flat_map(|s| {
-            s.causes
-                .iter()
-                .map(move |c| format!("{} {} {:?}", s.account, c.kind, c.outputs[0].got.is_some()))
-        })
-        .collect();
-    assert_eq!(
-        shown,
-        ["bob rtm event MessageFromPeer false", "bob legacy call nonsense true"],
-        "{found}"
-    );
-}
-
 /// A text of several requests, its answers in one text; some before the login, the login among them.
 const ALL_AT_ONCE: &str = r#"[
     {"jsonrpc":"2.0","id":"early","method":"channelJoin","params":["room"]},
@@ -235,4 +168,71 @@ async fn sessions_of_the_documented_api_are_played_the_same() {
     assert_eq!(outcome.sessions, 3);
     let api = traces[0].records.iter().filter(|(_, record)| record.session != 2);
     assert!(api.count() > 40);
+}
+
+/// Two servers, other times, lines and sockets: the same story all the same, and what it uses is counted.
+#[tokio::test]
+async fn two_recordings_of_one_story_do_not_differ() {
+    let mut recorded = Vec::new();
+    for name in ["first", "second"] {
+        let folder = folder(name);
+        let running = recording(&folder).await;
+        story(&running).await;
+        recorded.extend(traces(running, &folder).await);
+    }
+    let [first, second] = &mut recorded[..] else {
+        panic!("a trace of each")
+    };
+    let found = diff(first, second);
+    assert!(found.is_empty(), "{found}");
+    assert_eq!(found.compared, 2);
+
+    let tables = Arc::new(Tables::built_in().expect("the built-in tables"));
+    let mut coverage = Coverage::default();
+    coverage.add(&tables, first);
+    let report = coverage.report(&tables);
+    let count = |used: &[Used], name: &str| used.iter().find(|used| &*used.name == name).map(|used| used.count);
+    let call = |name| count(&report.calls, name);
+    assert_eq!(
+        (call("login"), call("messageInstantSend"), call("channelJoin")),
+        (Some(3), Some(1), Some(2)),
+        "{report}"
+    );
+    let event = |name| count(&report.events, name);
+    assert_eq!(
+        (event("onMessageInstantReceive"), event("onChannelUserJoined")),
+        (Some(1), Some(1)),
+        "{report}"
+    );
+    let unknown: Vec<_> = report.unknown.iter().map(|named| (&*named.name, named.count)).collect();
+    assert_eq!(unknown, [("nonsense", 1)]);
+
+    // One answer is another, and one pushed line is missing.
+    let change = |record: &mut Record, from: &str, to: &str| {
+        let text = serde_json::to_string(&record.data).expect("JSON");
+        record.data = serde_json::from_str(&text.replace(from, to)).expect("JSON");
+        text.contains(from) && record.dir == Dir::Out
+    };
+    let unknown = second
+        .records
+        .iter_mut()
+        .filter_map(|(_, record)| change(record, "unknown func", "no func").then_some(()));
+    assert_eq!(unknown.count(), 1);
+    let pushed = |record: &Record| record.dir == Dir::Out && record.data.to_json().contains(" instant ");
+    second.records.retain(|(_, record)| !pushed(record));
+    let found = diff(first, second);
+    let shown: Vec<String> = found
+        .sessions
+        .iter()
+        .flat_map(|s| {
+            s.causes
+                .iter()
+                .map(move |c| format!("{} {} {:?}", s.account, c.kind, c.outputs[0].got.is_some()))
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        ["bob rtm event MessageFromPeer false", "bob legacy call nonsense true"],
+        "{found}"
+    );
 }

@@ -84,6 +84,10 @@ impl End {
         code: 1008,
         reason: "no login",
     };
+    const IDLE: Self = Self {
+        code: 1001,
+        reason: "silent for too long",
+    };
     const TOO_SLOW: Self = Self {
         code: 1008,
         reason: "too slow",
@@ -109,6 +113,7 @@ pub async fn run_socket(server: Arc<Server>, transport: Transport, pipe: impl Pi
             client,
             pongs: VecDeque::new(),
             login_deadline,
+            heard: Instant::now(),
         };
         socket.run(&server).await;
     }
@@ -122,6 +127,8 @@ struct Socket<P> {
     client: Client,
     pongs: VecDeque<(Instant, Value)>,
     login_deadline: Instant,
+    /// When it was last heard of.
+    heard: Instant,
 }
 
 /// What a socket does next.
@@ -163,6 +170,13 @@ impl<P: Pipe> Socket<P> {
             }
         };
         let waiting_for_login = !self.client.has_logged_in();
+        let silent_until = self.client.profile().idle.map(|idle| self.heard + idle);
+        let idle = async move {
+            match silent_until {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             () = self.kill.cancelled() => Next::Close(End::TOO_SLOW),
@@ -175,6 +189,10 @@ impl<P: Pipe> Socket<P> {
             () = sleep_until(self.login_deadline), if waiting_for_login => {
                 server.metrics.bad_frame(End::NO_LOGIN.reason);
                 Next::Close(End::NO_LOGIN)
+            }
+            () = idle => {
+                server.metrics.bad_frame(End::IDLE.reason);
+                Next::Close(End::IDLE)
             }
             () = server.shutdown.cancelled() => self.drain().await,
         }
@@ -221,6 +239,7 @@ impl<P: Pipe> Socket<P> {
     }
 
     async fn take(&mut self, server: &Server, incoming: Incoming) -> Next {
+        self.heard = Instant::now();
         match incoming {
             Incoming::Text(frame, text) => {
                 self.client.begins(text, None);

@@ -60,6 +60,8 @@ pub struct Profile {
     /// How long the close of a socket that never logged in waits for the login of the other, at most; zero for not at
     /// all (signaling-wire 1.4).
     pub loser_close: Duration,
+    /// A socket that has said nothing for so long is closed: SDKs ping every ten seconds. None for clients that need not.
+    pub idle: Option<Duration>,
     /// What it is sent before its socket is closed for a restart (signaling-wire 3.1).
     pub drain: Vec<Text>,
     /// Members of a notification's content that carry another member's value: a repair of a bug in the SDK.

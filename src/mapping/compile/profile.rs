@@ -68,6 +68,7 @@ impl Compiler<'_> {
             pong_delay: raw.pong_delay,
             twins: raw.twins,
             loser_close: raw.loser_close,
+            idle: raw.idle,
             drain: raw.drain.clone(),
             repair: raw
                 .repair

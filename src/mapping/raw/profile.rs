@@ -25,6 +25,7 @@ pub struct RawProfile {
     pub pong_delay: Duration,
     pub twins: bool,
     pub loser_close: Duration,
+    pub idle: Option<Duration>,
     pub drain: Vec<Text>,
     pub repair: Vec<(Spanned<Text>, Spanned<Text>)>,
 }
@@ -60,6 +61,7 @@ fn read_profile(name: Spanned<Text>, item: Item<'_>) -> Option<RawProfile> {
         loser_close: t
             .take_parsed("loser-close", duration)
             .map_or(Duration::ZERO, |d| d.value),
+        idle: t.take_parsed("idle", duration).map(|d| d.value),
         drain: drain?.into_iter().map(|s| s.value).collect(),
         repair: entries(t.take_table("repair"))
             .filter_map(|(member, item)| Some((member, item.into_str()?)))
