@@ -31,7 +31,7 @@ pub struct CoverageArgs {
 /// Counts all traces, and prints one report. A trace that cannot be read is told, and the others are counted.
 pub fn run(args: &CoverageArgs) -> Exit {
     let tables = match load_tables(args.mappings.as_ref()) {
-        Ok(tables) => std::sync::Arc::new(tables),
+        Ok(tables) => tables,
         Err(exit) => return exit,
     };
     let paths = match traces_in(&args.traces) {

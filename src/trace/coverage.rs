@@ -12,7 +12,6 @@ pub use class::Class;
 pub use report::{Finding, Named, Report, Summary, Used};
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use crate::mapping::Tables;
 use crate::mapping::row::{CodeId, RowId, SigId};
@@ -71,7 +70,7 @@ pub struct Coverage {
 
 impl Coverage {
     /// Counts a trace.
-    pub fn add(&mut self, tables: &Arc<Tables>, trace: &Trace) {
+    pub fn add(&mut self, tables: &Tables, trace: &Trace) {
         let mut sessions: BTreeMap<u64, Counted<'_>> = BTreeMap::new();
         for (_, record) in &trace.records {
             if let Some(begin) = record.data.get("begin") {

@@ -6,10 +6,11 @@ use crate::value::Value;
 /// How often text inside of text is opened.
 const DEPTH: usize = 6;
 
-/// A frame: WebSocket's are lists, those of TCP become lists of words, the last of which is often JSON.
+/// A frame: WebSocket's are lists, those of JSON-RPC objects or lists of them; those of TCP become lists of words, the
+/// last of which is often JSON.
 pub(super) fn opened(frame: &str) -> Value {
     match Value::from_json(frame) {
-        Ok(list @ Value::List(_)) => open(list, DEPTH),
+        Ok(frame @ (Value::List(_) | Value::Map(_))) => open(frame, DEPTH),
         _ => words(frame, DEPTH),
     }
 }
@@ -139,6 +140,7 @@ mod tests {
             r#"["call_ret","f","7","0",{"json":{"a":{"json":[1]}}}]"#,
         );
         check(r#"["close",""]"#, r#"["close",""]"#);
+        check(r#"{"id":1,"result":"[2]"}"#, r#"{"id":1,"result":{"json":[2]}}"#);
         check("", r#"[""]"#);
         check(r#"["a","{\"b"]"#, r#"["a","{\"b"]"#);
         check("msg-v2 a b", r#"["msg-v2","a","b"]"#);

@@ -1,14 +1,13 @@
 //! A session of a trace, counted record by record.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use crate::front::ClientFrame;
 use crate::front::hearing::Hearing;
 use crate::mapping::Tables;
 use crate::mapping::profile::Transport;
 use crate::mapping::row::{RowId, RowKind, SigId};
-use crate::mapping::wire::{Target, Via, Wire};
+use crate::mapping::wire::{Function, Target, Via, Wire};
 use crate::trace::frame::{inner, lines, opened};
 use crate::trace::record::{Dir, Leg, Record};
 use crate::value::{Text, Value};
@@ -18,15 +17,15 @@ use super::{Coverage, Key};
 /// Calls that wait for their answers; a session that was cut off may have some.
 const MAX_OPEN: usize = 10_000;
 /// The number by which a login is answered.
-const LOGIN: i64 = i64::MIN;
+const LOGIN: &str = "login";
 
 /// A session that is being counted.
 pub(super) struct Counted<'t> {
-    tables: &'t Arc<Tables>,
+    tables: &'t Tables,
     wire: &'t Wire,
-    transport: Transport,
-    hearings: BTreeMap<i64, Hearing>,
-    open: BTreeMap<(i64, i64), Key>,
+    /// None for JSON-RPC, which is counted as it stands: by its names.
+    ear: Option<Hearing>,
+    open: BTreeMap<(i64, Text), Key>,
     /// The last line of the mailbox that was told: polls tell what is not acknowledged again.
     told: i64,
     /// What the last cause has led to: refusals, and the rows with limitations.
@@ -37,14 +36,17 @@ pub(super) struct Counted<'t> {
 
 impl<'t> Counted<'t> {
     /// A session that begins; none when the tables do not have its profile.
-    pub fn new(tables: &'t Arc<Tables>, begin: &Value) -> Option<Self> {
+    pub fn new(tables: &'t Tables, begin: &Value) -> Option<Self> {
         let name = begin.get("profile")?.as_text()?;
         let profile = tables.profiles.iter().find(|profile| profile.name == *name)?;
         Some(Self {
             tables,
             wire: tables.wire(&profile.family)?,
-            transport: profile.transport,
-            hearings: BTreeMap::new(),
+            ear: match profile.transport {
+                Transport::WebSocket => Some(Hearing::WebSocket),
+                Transport::Tcp => Some(Hearing::Tcp),
+                Transport::Api => None,
+            },
             open: BTreeMap::new(),
             told: 0,
             refused: Vec::new(),
@@ -85,37 +87,69 @@ impl<'t> Counted<'t> {
             return;
         };
         let socket = data.get("socket").and_then(Value::as_int).unwrap_or(0);
-        let (transport, tables) = (self.transport, self.tables);
-        let hearing = self.hearings.entry(socket);
-        let hearing = hearing.or_insert_with(|| Hearing::new(transport, tables));
-        match hearing.hear(text) {
-            Some(heard) => heard
-                .frames
-                .into_iter()
-                .for_each(|frame| self.asked(coverage, socket, frame)),
-            None => coverage.unreadable += 1,
+        let Some(ear) = &self.ear else {
+            return self.requests(coverage, socket, &opened(text));
+        };
+        let Some(heard) = ear.hear(text) else {
+            coverage.unreadable += 1;
+            return;
+        };
+        for frame in heard.frames {
+            match frame {
+                ClientFrame::Login(_) => self.called(coverage, &self.wire.login, (socket, LOGIN.into())),
+                ClientFrame::Call { function, id, args } => match self.wire.find(&function, &args) {
+                    Some((_, found)) => self.called(coverage, found, (socket, id.to_string().into())),
+                    None => Coverage::function(&mut coverage.unknown, &function),
+                },
+                _ => {}
+            }
         }
     }
 
-    fn asked(&mut self, coverage: &mut Coverage, socket: i64, frame: ClientFrame) {
-        let (target, id) = match frame {
-            ClientFrame::Login(_) => (&self.wire.login.target, LOGIN),
-            ClientFrame::Call { function, id, args } => match self.wire.find(&function, &args) {
-                Some((_, found)) => {
-                    if let Target::Local(_) = found.target {
-                        Coverage::function(&mut coverage.wire, &found.name);
-                    }
-                    (&found.target, id)
-                }
-                None => return Coverage::function(&mut coverage.unknown, &function),
-            },
-            _ => return,
+    /// Requests of JSON-RPC, one or a batch.
+    fn requests(&mut self, coverage: &mut Coverage, socket: i64, frame: &Value) {
+        if let Value::List(batch) = frame {
+            return batch.iter().for_each(|request| self.request(coverage, socket, request));
+        }
+        self.request(coverage, socket, frame);
+    }
+
+    fn request(&mut self, coverage: &mut Coverage, socket: i64, request: &Value) {
+        let Some(method) = request.get("method").and_then(Value::as_text) else {
+            coverage.unreadable += 1;
+            return;
         };
-        let Target::Row(call) = target else { return };
-        let key = (call.sig, call.row);
+        let id = request.get("id").cloned().unwrap_or_default().into_text();
+        let mut name = method.clone();
+        let mut found = self.wire.find(&name, &Value::Null);
+        if let Some((_, Target::Invoke(invoke))) = found.map(|(at, function)| (at, &function.target)) {
+            // The function that the first argument names, behind its package (signaling-api 7).
+            let argument = self.tables.signatures[invoke.call].args.first();
+            let named = match request.get("params") {
+                Some(Value::List(values)) => values.first(),
+                Some(params) => argument.and_then(|(argument, _)| params.get(argument)),
+                None => None,
+            };
+            let named = named.cloned().unwrap_or_default().into_text();
+            name = named.rsplit('.').next().unwrap_or_default().into();
+            found = self.wire.find(&name, &Value::Null);
+        }
+        match found {
+            Some((_, function)) => self.called(coverage, function, (socket, id)),
+            None => Coverage::function(&mut coverage.unknown, &name),
+        }
+    }
+
+    fn called(&mut self, coverage: &mut Coverage, function: &Function, call: (i64, Text)) {
+        let of = match &function.target {
+            Target::Row(of) => of,
+            Target::Local(_) => return Coverage::function(&mut coverage.wire, &function.name),
+            Target::Invoke(_) => return,
+        };
+        let key = (of.sig, of.row);
         coverage.calls.entry(key).or_default().count += 1;
         if self.open.len() < MAX_OPEN {
-            self.open.insert((socket, id), key);
+            self.open.insert(call, key);
         }
     }
 
@@ -125,25 +159,27 @@ impl<'t> Counted<'t> {
         };
         let socket = record.data.get("socket").and_then(Value::as_int).unwrap_or(0);
         let frame = opened(text);
+        let row = record.row.as_ref().and_then(|row| self.tables.row_named(row));
+        if self.ear.is_none() {
+            let batch = frame.as_list().unwrap_or(std::slice::from_ref(&frame));
+            return batch.iter().for_each(|said| self.response(coverage, socket, row, said));
+        }
         if let Some((id, reply)) = answer(&frame) {
-            if id == LOGIN {
+            if &*id == LOGIN {
                 // Versions of the mailbox begin anew.
                 self.told = 0;
             }
             if let Some(key) = self.open.remove(&(socket, id)) {
-                self.answered(coverage, key, reply);
+                let failed = reply.get("result").and_then(Value::as_text).map(|text| &**text) == Some("failed");
+                self.answered(coverage, key, failed.then(|| reply.get("reason")));
             }
         }
-        let row = record.row.as_ref().and_then(|row| self.tables.row_named(row));
         lines(&frame, &mut |version, line| {
             let again = version.is_some_and(|version| version <= self.told);
             self.told = version.map_or(self.told, |version| self.told.max(version));
             let kind = line.get("type").and_then(Value::as_text);
             if let Some(sig) = kind.filter(|_| !again).and_then(|kind| self.line_event(row, kind)) {
-                *coverage
-                    .events
-                    .entry((sig, row.unwrap_or(self.row_of(sig))))
-                    .or_default() += 1;
+                self.event(coverage, sig, row);
             }
         });
         if let Some((name, row)) = control(&frame).zip(row)
@@ -151,15 +187,33 @@ impl<'t> Counted<'t> {
             // Several frames may tell one event.
             && self.ended.replace((sig, row)) != Some((sig, row))
         {
-            *coverage.events.entry((sig, row)).or_default() += 1;
+            self.event(coverage, sig, Some(row));
         }
     }
 
-    fn answered(&mut self, coverage: &mut Coverage, key: Key, reply: &Value) {
-        if reply.get("result").and_then(Value::as_text).map(|text| &**text) != Some("failed") {
+    /// A response or a notification of JSON-RPC.
+    fn response(&mut self, coverage: &mut Coverage, socket: i64, row: Option<RowId>, said: &Value) {
+        if let Some(method) = said.get("method").and_then(Value::as_text) {
+            if let Some(sig) = self.tables.signature_named(method) {
+                self.event(coverage, sig, row);
+            }
             return;
         }
-        let reason = reply.get("reason").cloned().map_or("?".into(), Value::into_text);
+        let id = said.get("id").cloned().unwrap_or_default().into_text();
+        if let Some(key) = self.open.remove(&(socket, id)) {
+            self.answered(coverage, key, said.get("error").map(|error| error.get("message")));
+        }
+    }
+
+    fn event(&self, coverage: &mut Coverage, sig: SigId, row: Option<RowId>) {
+        let row = row.unwrap_or_else(|| self.row_of(sig));
+        *coverage.events.entry((sig, row)).or_default() += 1;
+    }
+
+    /// A call is answered; a failure has its reason, or none.
+    fn answered(&mut self, coverage: &mut Coverage, key: Key, failure: Option<Option<&Value>>) {
+        let Some(reason) = failure else { return };
+        let reason = reason.cloned().map_or("?".into(), Value::into_text);
         // Whether a limitation is the cause shows when all of the step's outputs are known.
         coverage.calls.entry(key).or_default().fail(&reason, false);
         self.refused.push(key);
@@ -221,13 +275,13 @@ fn tells(tables: &Tables, row: RowId, sig: SigId) -> bool {
 
 /// The number and the JSON of an answer: `["call2-ret",[id,err,json]]`, `["login_ret",[err,json]]`, `call_ret f id 0
 /// json`, `login_res … json` (signaling-wire 4, 10).
-fn answer(frame: &Value) -> Option<(i64, &Value)> {
+fn answer(frame: &Value) -> Option<(Text, &Value)> {
     let items = frame.as_list()?;
     Some(match (&**items.first()?.as_text()?, items) {
-        ("call2-ret", [_, Value::List(answer)]) => (answer.first()?.as_int()?, inner(answer.get(2)?)?),
-        ("login_ret", [_, Value::List(answer)]) => (LOGIN, inner(answer.get(1)?)?),
-        ("call_ret", [_, _, id, _, json]) => (id.as_text()?.parse().ok()?, inner(json)?),
-        ("login_res", [.., json]) => (LOGIN, inner(json)?),
+        ("call2-ret", [_, Value::List(answer)]) => (answer.first()?.clone().into_text(), inner(answer.get(2)?)?),
+        ("login_ret", [_, Value::List(answer)]) => (LOGIN.into(), inner(answer.get(1)?)?),
+        ("call_ret", [_, _, id, _, json]) => (id.as_text()?.clone(), inner(json)?),
+        ("login_res", [.., json]) => (LOGIN.into(), inner(json)?),
         _ => return None,
     })
 }

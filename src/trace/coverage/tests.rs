@@ -7,7 +7,8 @@ fn counted(profile: &str, lines: &[(&str, &str, &str, &str)]) -> Coverage {
     let mut text = String::from("{\"sigbridge_trace\":1,\"started_ms\":5,\"program\":\"1\"}\n");
     let begin = format!(r#"{{"begin":{{"account":"alice","profile":"{profile}"}}}}"#);
     for (leg, dir, row, data) in [("env", "in", "", &*begin)].iter().chain(lines) {
-        let data = match data.starts_with(['[', 'c', 'n', 'l']) {
+        let is_frame = data.starts_with(['[', 'c', 'n', 'l']) || data.starts_with("{\"jsonrpc");
+        let data = match is_frame {
             true => serde_json::json!({"socket": 1, "frame": data}).to_string(),
             false => (*data).to_owned(),
         };
@@ -21,7 +22,7 @@ fn counted(profile: &str, lines: &[(&str, &str, &str, &str)]) -> Coverage {
         ));
     }
     let mut coverage = Coverage::default();
-    coverage.add(&std::sync::Arc::new(tables()), &read(text.as_bytes()).expect("a trace"));
+    coverage.add(&tables(), &read(text.as_bytes()).expect("a trace"));
     coverage
 }
 
@@ -103,6 +104,43 @@ fn native_frames_are_counted_as_well() {
             // That uids are others holds at all times.
             "channelLeave channel.leave 1 exact 0",
             "login login.login 1 inexact 1",
+        ],
+    );
+}
+
+#[test]
+fn requests_of_json_rpc_are_counted_as_well() {
+    check(
+        "api",
+        &[
+            (
+                "legacy",
+                "in",
+                "",
+                r#"{"jsonrpc":"2.0","id":1,"method":"channelLeave","params":["r"]}"#,
+            ),
+            (
+                "legacy",
+                "out",
+                "",
+                r#"{"jsonrpc":"2.0","id":1,"error":{"code":100,"message":"timeout"}}"#,
+            ),
+            (
+                "legacy",
+                "in",
+                "",
+                r#"[{"jsonrpc":"2.0","id":2,"method":"channelLeave"},{"jsonrpc":"2.0","method":"nonsense"}]"#,
+            ),
+            (
+                "legacy",
+                "out",
+                "peer.received",
+                r#"{"jsonrpc":"2.0","method":"onMessageInstantReceive","params":{"account":"b"}}"#,
+            ),
+        ],
+        &[
+            "channelLeave channel.leave 2 exact 1",
+            "onMessageInstantReceive peer.received 1 inexact 0",
         ],
     );
 }

@@ -103,15 +103,19 @@ impl Plain {
         (kind, Value::Map(vec![socket, ("frame".into(), frame)]))
     }
 
-    /// `["call2",[f,id,{…}]]`, `call f id retry {…}`: its number is only remembered.
+    /// `["call2",[f,id,{…}]]`, `call f id retry {…}`, `{"method":f,"id":id,…}`: its number is only remembered.
     fn call(&mut self, socket: i64, frame: &mut Value) -> String {
-        let Value::List(items) = frame else { return ANY.into() };
+        let items = match frame {
+            Value::List(items) => items,
+            request => return self.request(socket, request),
+        };
         let (function, id) = match items.as_mut_slice() {
             [Value::Text(name), Value::List(call)] if &**name == "call2" => match call.as_mut_slice() {
                 [Value::Text(function), id, _] => (function.clone(), id),
                 _ => return name.to_string(),
             },
             [Value::Text(name), Value::Text(function), id, _, _] if &**name == "call" => (function.clone(), id),
+            [Value::Map(_), ..] => return self.batch(socket, items, Self::request),
             _ => return first_word(items),
         };
         let number = std::mem::replace(id, ANY.into()).into_text();
@@ -119,12 +123,16 @@ impl Plain {
         format!("call {function}")
     }
 
-    /// `["call2-ret",[id,err,json]]`, `call_ret f id 0 json`.
+    /// `["call2-ret",[id,err,json]]`, `call_ret f id 0 json`, `{"id":id,…}`.
     fn answer(&mut self, socket: i64, frame: &mut Value) -> String {
-        let Value::List(items) = frame else { return ANY.into() };
+        let items = match frame {
+            Value::List(items) => items,
+            response => return self.response(socket, response),
+        };
         let id = match items.as_mut_slice() {
             [Value::Text(name), Value::List(answer)] if &**name == "call2-ret" => answer.first_mut(),
             [Value::Text(name), _, id, ..] if &**name == "call_ret" => Some(id),
+            [Value::Map(_), ..] => return self.batch(socket, items, Self::response),
             _ => return first_word(items),
         };
         let Some(id) = id else { return first_word(items) };
@@ -132,6 +140,42 @@ impl Plain {
         let function = self.calls.remove(&key).unwrap_or_else(|| "?".into());
         *id = Value::Text(function.clone());
         format!("answer {function}")
+    }
+
+    /// A batch of JSON-RPC.
+    fn batch(&mut self, socket: i64, items: &mut [Value], each: fn(&mut Self, i64, &mut Value) -> String) -> String {
+        let kinds: Vec<String> = items.iter_mut().map(|item| each(self, socket, item)).collect();
+        kinds.join(", ")
+    }
+
+    /// A request of JSON-RPC.
+    fn request(&mut self, socket: i64, request: &mut Value) -> String {
+        let Some(method) = request.get("method").and_then(Value::as_text).cloned() else {
+            return ANY.into();
+        };
+        for (name, value) in entries(request) {
+            if &**name == "id" {
+                let number = std::mem::replace(value, ANY.into()).into_text();
+                self.calls.insert((socket, number), method.clone());
+            }
+        }
+        format!("call {method}")
+    }
+
+    /// A response or a notification of JSON-RPC.
+    fn response(&mut self, socket: i64, response: &mut Value) -> String {
+        if let Some(method) = response.get("method").and_then(Value::as_text) {
+            return format!("notify {method}");
+        }
+        let mut method: Text = ANY.into();
+        for (name, value) in entries(response) {
+            if &**name == "id" {
+                let key = (socket, value.clone().into_text());
+                method = self.calls.remove(&key).unwrap_or_else(|| "?".into());
+                *value = method.clone().into();
+            }
+        }
+        format!("answer {method}")
     }
 
     fn rtm(&mut self, record: &Record) -> (String, Value) {
@@ -158,7 +202,7 @@ impl Plain {
     fn number_sockets(&mut self, data: &mut Value) {
         for (name, value) in entries(data) {
             match (&**name, value) {
-                ("socket" | "alive" | "close" | "closed", Value::Int(socket)) => {
+                ("socket" | "close" | "closed", Value::Int(socket)) => {
                     let next = self.sockets.len() as i64 + 1;
                     *socket = *self.sockets.entry(*socket).or_insert(next);
                 }

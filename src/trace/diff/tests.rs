@@ -62,11 +62,11 @@ fn what_is_never_compared() {
         legacy out {{"socket":1,"frame":"[\"call2-ret\",[7,\"\",\"{{}}\"]]"}}
         rtm in {{"event":{{"MessageFromPeer":{{"serverReceivedTs":9}}}}}}
         legacy out {{"socket":1,"frame":"[\"notify\",\"notify recvmsg [1,\\\"msg-v2 a b f t 100 hi\\\"]\"]"}}
-        env in {{"alive":1}}"#
+        legacy in {{"closed":1}}"#
     );
     let others = [
         ("\"socket\":1", "\"socket\":8"),
-        ("alive\":1", "alive\":8"),
+        ("closed\":1", "closed\":8"),
         ("LLL", "MMM"),
         ("\"at_ms\":5", "\"at_ms\":6"),
         ("\"request\":4", "\"request\":5"),
@@ -115,7 +115,28 @@ fn causes_are_paired_whatever_their_order() {
     );
     // What was asked is no output.
     check(&a, &(call(1, "x", "") + &call(2, "w", "no") + &call(3, "z", "")), &[]);
-    check(&a, &(a.clone() + "env in {\"alive\":1}"), &[]);
+    check(&a, &(a.clone() + "legacy in {\"closed\":1}"), &[]);
+}
+
+#[test]
+fn requests_of_json_rpc_are_causes_as_well() {
+    let said = |dir: &str, frame: &str| {
+        let frame = serde_json::json!({"socket": 1, "frame": frame});
+        format!("legacy {dir} {frame}\n")
+    };
+    let story = |id: u32, result: &str| {
+        said("in", &format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"f"}}"#))
+            + &said("out", &format!(r#"{{"jsonrpc":"2.0","id":{id},"result":"{result}"}}"#))
+            + &said("in", &format!(r#"[{{"jsonrpc":"2.0","id":"x{id}","method":"g"}}]"#))
+            + &said("out", &format!(r#"[{{"jsonrpc":"2.0","id":"x{id}","result":null}}]"#))
+            + &said("out", r#"{"jsonrpc":"2.0","method":"onF","params":{}}"#)
+    };
+    check(&story(1, "a"), &story(2, "a"), &[]);
+    check(
+        &story(1, "a"),
+        &story(2, "b"),
+        &["legacy call f > legacy answer f .frame.result"],
+    );
 }
 
 #[test]
