@@ -222,7 +222,7 @@ impl Server {
     ) -> SessionHandle {
         let mut context = self.context(&vid, wire);
         let now = self.clock.now();
-        let tape = self.recorder.tape(&self.tables, profile.transport, now);
+        let tape = self.recorder.tape(&self.tables, now);
         if let Some(tape) = &tape {
             tape.at(now);
             tape.begin(&Begin::of(&profile.name, account.text(), &context));

@@ -8,7 +8,6 @@ use parking_lot::Mutex;
 use tracing::{error, info};
 
 use crate::mapping::Tables;
-use crate::mapping::profile::Transport;
 use crate::time::Time;
 
 use super::policy::Redaction;
@@ -74,13 +73,9 @@ impl Recorder {
     }
 
     /// The tape of a session that begins.
-    pub fn tape(&self, tables: &Arc<Tables>, transport: Transport, now: Time) -> Option<Tape> {
+    pub fn tape(&self, tables: &Arc<Tables>, now: Time) -> Option<Tape> {
         let mut recording = self.now.lock();
         let current = recording.as_mut()?;
-        if transport == Transport::Api && current.redaction.replaces() {
-            // What is a name and what a message in its requests is not known there.
-            return None;
-        }
         if current.file.is_full(now, current.bounds) {
             let number = current.number + 1;
             match TraceFile::begin(

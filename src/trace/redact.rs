@@ -7,6 +7,7 @@
 //! ([`super::expand`]) is what was recorded, byte for byte. What an app says in keys stays: names of functions, of
 //! attributes, of members of JSON texts.
 
+mod api;
 mod dictionary;
 mod frames;
 mod json;
@@ -109,7 +110,7 @@ impl Redactor {
             (Leg::Rtm, Dir::Out) => forget_tokens(data),
             (Leg::Legacy, Dir::In) => {
                 let frame = data.get("frame").and_then(Value::as_text);
-                if frame.is_some_and(|frame| frame.contains("oken")) {
+                if frame.is_some_and(|frame| frame.contains("oken") || frame.contains("login")) {
                     self.legacy(record.session, record.dir, data);
                 }
             }
@@ -126,16 +127,12 @@ impl Redactor {
     }
 
     fn legacy(&mut self, session: u64, dir: Dir, data: &mut Value) {
-        if matches!(self.speak.get(&session), Some((Transport::Api, _))) && !self.redaction.replaces() {
-            // Its tokens are gone since it was heard, and its requests are answered in the spelling of their ids.
-            return;
-        }
         let Value::Map(entries) = data else {
             return self.scrub(data);
         };
         for (key, value) in entries {
             match (&**key, value) {
-                ("socket" | "closed" | "close", _) => {}
+                ("socket" | "closed" | "close" | "rest", _) => {}
                 ("frame", Value::Text(frame)) => {
                     let new = match dir {
                         Dir::Out => self.said(frame),

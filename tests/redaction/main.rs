@@ -300,6 +300,53 @@ fn lines_that_are_kept() {
     });
 }
 
+#[test]
+fn the_documented_api() {
+    let mut story = Story::begin("api", ALICE, ACCOUNTS, CHANNELS);
+    for body in bodies() {
+        story.ask("messageInstantSend", json!([BOB, 0, body]));
+        story.ask("messageInstantSend", json!({"account": DIGITS, "msg": body, "uid": 7}));
+        peer_message(&mut story, BOB, text(&body));
+        let request = json!({"name": ROOM, "of": body}).to_string();
+        story.ask(
+            "invoke",
+            json!(["io.agora.signal.channel_query_num", request, "marzipan-7"]),
+        );
+        story.ask(
+            "invoke",
+            json!({"name": "io.agora.signal.user_set_attr", "req": {"name": "n", "value": body}}),
+        );
+        story.ask("invoke", json!(["io.agora.signal.nonsense", body, 9]));
+    }
+    story.ask("channelJoin", json!([ROOM]));
+    story.ask("channelSetAttr", json!([ROOM, "topic", "marzipan"]));
+    story.ask("channelSetAttr", json!([ROOM, "_sendmsg_limit", "77"]));
+    let attr = |value: &str| json!({"value": value, "lastUpdateUserId": BOB, "lastUpdateTs": 7});
+    let list = json!({"topic": attr("sugarplum"), "_sendmsg_limit": attr("77")});
+    story.event("AttributesUpdated", json!({"channelId": ROOM, "attributes": list}));
+    story.ask("messageChannelSend", json!([ROOM, "marzipan"]));
+    story.ask(
+        "channelInviteUser2",
+        json!([ROOM, BOB, "{\"_timeout\": 30, \"who\": \"marzipan\"}"]),
+    );
+    story.ask("channelInviteDTMF", json!([ROOM, BOB, "5550199"]));
+    story.ask("channelInviteEnd", json!([ROOM, BOB, 0, "100% marzipan"]));
+    story.ask("getUserAttr", json!([BOB, "mood"]));
+    story.ask("nonsense", json!(["marzipan"]));
+    story.ask("channelJoin", json!({"of": "marzipan"}));
+    story.ask("channelJoin", json!([1, 2, 3, 4, "marzipan"]));
+    story.ask("login", json!(["app", ALICE, "sugarplum", 0, ""]));
+    for said in [
+        r#"[{"jsonrpc":"2.0","id":1e3,"method":"getStatus","more":"marzipan"},{"jsonrpc":"2.0","id":null,"method":"getStatus"},"marzipan"]"#,
+        r#"{"jsonrpc":"1.0","params":["marzipan"]}"#,
+        "not JSON",
+        "[]",
+    ] {
+        story.heard(said);
+    }
+    check(&header(), &story.records, SECRETS);
+}
+
 /// Whatever else stays.
 #[test]
 fn tokens_go() {

@@ -39,6 +39,7 @@ pub struct Story {
     pub records: Vec<Record>,
     player: Player,
     native: bool,
+    api: bool,
     calls: i64,
     t_us: u64,
     /// Calls of RTM that nobody has answered.
@@ -89,6 +90,7 @@ impl Story {
             records,
             player,
             native: profile == "native",
+            api: profile == "api",
             calls: 0,
             t_us: 0,
             asked: VecDeque::new(),
@@ -103,12 +105,14 @@ impl Story {
             "vid": "vendor-key-of-Quentin", "account": account, "token": "1:app:99:5ebe2294ecd0e0f08eab7690d2a6ee69",
             "uid": 0, "device": "Phone of Quentin", "ip": "10.77.66.55",
         });
-        let frame = if self.native {
-            format!("login {fields}")
-        } else {
-            format!("[\"login\",{fields}]")
-        };
-        self.heard(&frame);
+        match (self.native, self.api) {
+            (true, _) => self.heard(&format!("login {fields}")),
+            (_, true) => self.ask(
+                "login",
+                json!(["vendor-key-of-Quentin", account, fields["token"], 0, "Phone of Quentin"]),
+            ),
+            _ => self.heard(&format!("[\"login\",{fields}]")),
+        }
         self.come(Leg::Env, json!({"admitted": {"socket": 1, "line": LINE}}));
     }
 
@@ -125,6 +129,14 @@ impl Story {
             json!(["call2", [function, id, args]]).to_string()
         };
         self.heard(&frame);
+    }
+
+    /// A client of the documented API asks.
+    pub fn ask(&mut self, method: &str, params: Json) {
+        self.calls += 1;
+        let id = format!("{}-of-Quentin", self.calls);
+        let request = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+        self.heard(&request.to_string());
     }
 
     /// The client fetches its mailbox.

@@ -10,6 +10,11 @@ use super::super::placeholder::{Class, Label, Placeholder, Shape};
 use super::super::policy::{Policy, Redaction};
 use super::words::Words;
 
+/// Lines, and the notifications that hold one, are long.
+fn looks_own(text: &str) -> bool {
+    text.starts_with(super::texts::LINE) || text.starts_with(super::texts::MAILBOX)
+}
+
 /// What becomes of a text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Entry {
@@ -21,17 +26,22 @@ pub enum Entry {
     By(Placeholder),
 }
 
-/// The texts of a trace. It holds their hashes only (128 bits under random keys), and no more of them than the file has
-/// room for: its bound is the file's.
+/// A text: its hash under a random key, and its length. Two texts of a trace that share it would share a placeholder,
+/// which shows as a difference; among a million that has a chance of 10^-7 at most.
+type Key = (u64, usize);
+
+/// The texts of a trace, by their keys: no more than the file has room for, so its bound is the file's.
 #[derive(Debug)]
 pub struct Dictionary {
-    entries: HashMap<u128, Entry>,
-    keys: [RandomState; 2],
+    entries: HashMap<Key, Entry>,
+    key: RandomState,
     last: u64,
     /// How many there are of those that are too short for their labels.
     short: HashMap<(Shape, usize), u64>,
     hashes: HashSet<u32>,
-    attributes: HashSet<u128>,
+    attributes: HashSet<Key>,
+    /// Some of them look like what the program puts together.
+    odd: bool,
 }
 
 impl Dictionary {
@@ -39,12 +49,18 @@ impl Dictionary {
     pub fn new() -> Self {
         Self {
             entries: HashMap::new(),
-            keys: [RandomState::new(), RandomState::new()],
+            key: RandomState::new(),
             last: 0,
             short: HashMap::new(),
             hashes: HashSet::new(),
             attributes: HashSet::new(),
+            odd: false,
         }
+    }
+
+    /// Whether a text can only be the program's: it is taken apart, and need not be looked for.
+    pub fn is_own(&self, text: &str) -> bool {
+        !self.odd && looks_own(text)
     }
 
     /// What becomes of a text that was used before.
@@ -96,6 +112,7 @@ impl Dictionary {
         } else {
             Entry::By(self.placeholder(text, class, len, policy, redaction, words))
         };
+        self.odd = self.odd || looks_own(text);
         self.entries.insert(self.key(text), entry);
         entry
     }
@@ -149,8 +166,7 @@ impl Dictionary {
         }
     }
 
-    fn key(&self, text: &str) -> u128 {
-        let [high, low] = &self.keys;
-        u128::from(high.hash_one(text)) << 64 | u128::from(low.hash_one(text))
+    fn key(&self, text: &str) -> Key {
+        (self.key.hash_one(text), text.len())
     }
 }

@@ -15,7 +15,8 @@ impl Redactor {
     pub(super) fn heard(&mut self, transport: Transport, wire: &Wire, frame: &str) -> Option<String> {
         match transport {
             Transport::Tcp => self.heard_line(wire, frame),
-            Transport::WebSocket | Transport::Api => self.heard_json(wire, frame),
+            Transport::WebSocket => self.heard_json(wire, frame),
+            Transport::Api => self.heard_rpc(wire, frame),
         }
     }
 
@@ -30,11 +31,11 @@ impl Redactor {
         match (&**name, arg) {
             ("login", Value::Map(fields)) => self.login(wire, fields),
             ("call2", Value::List(call)) => {
-                if let [Value::Text(function), _, args @ Value::Map(_)] = &mut call[..] {
-                    let function = function.clone();
-                    self.call(wire, &function, args);
-                } else {
-                    call.iter_mut().for_each(|item| self.scrub(item));
+                match &mut call[..] {
+                    [Value::Text(function), _, args @ Value::Map(_)] => self.call(wire, function, args),
+                    // The name of a function is no secret.
+                    [Value::Text(_), Value::Int(_), args] => self.scrub(args),
+                    other => other.iter_mut().for_each(|item| self.scrub(item)),
                 }
             }
             ("ping" | "set_flag", _) => {}
@@ -159,7 +160,7 @@ impl Redactor {
     }
 
     /// The arguments of a function, as the tables know them.
-    fn call(&mut self, wire: &Wire, function: &str, args: &mut Value) {
+    pub(super) fn call(&mut self, wire: &Wire, function: &str, args: &mut Value) {
         let found = wire.find(function, args).map(|(_, function)| function);
         let row = match found.map(|function| &function.target) {
             Some(Target::Row(row)) => Some(row),

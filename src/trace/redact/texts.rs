@@ -3,6 +3,8 @@
 //! What becomes of a text depends on the text and on what it was at its first use, never on where it stands: so an echo
 //! is replaced as what it echoes.
 
+use serde::de::IgnoredAny;
+
 use crate::ident::Account;
 use crate::mapping::expr::{end_call, parse_end_call};
 use crate::value::Value;
@@ -14,12 +16,20 @@ use super::dictionary::Entry;
 use super::json::{Piece, Pieces, quoted, unquoted};
 use super::words;
 
+/// Begins a message line (signaling-wire 5).
+pub(super) const LINE: &str = "msg-v2 ";
+/// Begins the notification of one.
+pub(super) const MAILBOX: &str = "notify recvmsg ";
 /// JSON texts inside JSON texts that are looked into; those further in are replaced as a whole.
 const MAX_DEPTH: usize = 8;
 /// A longer JSON text is replaced as a whole, bytes.
 const MAX_JSON: usize = 1 << 22;
 /// Shorter numbers inside bodies stay: they are types and states.
 const MIN_SECRET_DIGITS: usize = 5;
+/// Begins what the program says of a function that it does not know.
+const FUNCTION: &[&str] = &["unknown func ", "there is no method "];
+/// Members of JSON-RPC whose texts are the program's own.
+const RPC: &[&str] = &["jsonrpc", "method", "event", "message"];
 /// The member of lines and answers that names an attribute.
 const NAME: &str = "name";
 /// Begins the value of an attribute that is empty, or begins so itself (decisions H7).
@@ -63,24 +73,26 @@ impl Redactor {
     }
 
     fn echo_at(&mut self, text: &str, depth: usize) -> Option<String> {
-        if let Some(known) = self.known(text, depth) {
-            return known;
+        if !self.dictionary.is_own(text) {
+            if let Some(known) = self.known(text, depth) {
+                return known;
+            }
+            if let Some(parts) = self.by_parts(text, depth) {
+                return parts;
+            }
         }
-        if let Some(parts) = self.by_parts(text, depth) {
-            return parts;
-        }
-        if let Some(pair) = text.strip_prefix("notify recvmsg ").filter(|pair| is_json(pair, depth)) {
+        if let Some(pair) = text.strip_prefix(MAILBOX).filter(|pair| is_syntax(pair)) {
             let pair = self.json(pair, Json::Own, depth);
-            return Some(format!("notify recvmsg {pair}"));
+            return Some(format!("{MAILBOX}{pair}"));
         }
-        if let Some(line) = text.strip_prefix("msg-v2 ").and_then(|line| self.line(line, depth)) {
+        if let Some(line) = text.strip_prefix(LINE).and_then(|line| self.line(line, depth)) {
             return Some(line);
         }
         // Names of functions are no secrets.
-        if text.starts_with("unknown func ") {
+        if FUNCTION.iter().any(|start| text.starts_with(start)) {
             return None;
         }
-        if is_json(text, depth) {
+        if depth < MAX_DEPTH && is_syntax(text) {
             return Some(self.json(text, Json::Own, depth));
         }
         // Nobody has said it before: better a difference than a secret.
@@ -101,7 +113,7 @@ impl Redactor {
         let src = self.replace(src, Class::Account).unwrap_or_else(|| src.into());
         let dst = self.replace(dst, Class::Account).unwrap_or_else(|| dst.into());
         let content = self.echo_at(content, depth).unwrap_or_else(|| content.into());
-        Some(format!("msg-v2 {src} {dst} {head}{content}"))
+        Some(format!("{LINE}{src} {dst} {head}{content}"))
     }
 
     /// What becomes of a text that is known; the outer none is for others.
@@ -180,8 +192,10 @@ impl Redactor {
                         Json::Body => self.words().is_setting(under),
                         Json::Own => words::is_built_in(under) || is_counted && under == "value",
                     };
-                    let is_schema = whose == Json::Own && under == NAME && self.dictionary.has_attribute(&text);
-                    if is_schema || means && words::is_plain_number(&text) {
+                    let names = || is_counted || self.dictionary.has_attribute(&text);
+                    let is_schema = whose == Json::Own && under == NAME && names();
+                    let is_rpc = whose == Json::Own && depth == 0 && RPC.contains(&under);
+                    if is_rpc || is_schema || means && words::is_plain_number(&text) {
                         out.push_str(old);
                         continue;
                     }
@@ -238,6 +252,12 @@ fn is_json(text: &str, depth: usize) -> bool {
         return false;
     }
     expand::text(text, MAX_JSON).is_ok_and(|text| Value::from_json(&text).is_ok())
+}
+
+/// The same of a text that the program has written.
+fn is_syntax(text: &str) -> bool {
+    text.starts_with(['{', '['])
+        && expand::text(text, MAX_JSON).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(&text).is_ok())
 }
 
 /// The first word, a placeholder or what is before a space, and what follows the space.

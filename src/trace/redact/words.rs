@@ -56,6 +56,8 @@ const OF_THE_PROGRAM: &[&str] = &[
 #[derive(Debug, Default)]
 pub struct Words {
     words: HashSet<Text>,
+    /// Bytes of the longest.
+    longest: usize,
     /// Keys of JSON texts that rows read settings from.
     settings: HashSet<Text>,
     /// Keys of JSON texts that arguments are read from.
@@ -81,12 +83,13 @@ impl Words {
         }
         tables.wires.iter().for_each(|wire| all.wire(wire));
         all.rows(tables);
+        all.longest = all.words.iter().map(|word| word.len()).max().unwrap_or(0);
         all
     }
 
     /// Whether a text is one of them.
     pub fn has(&self, text: &str) -> bool {
-        self.words.contains(text)
+        text.len() <= self.longest && self.words.contains(text)
     }
 
     /// Whether the value under a key of a JSON text is a setting: a number or a truth there means something to the engine.
