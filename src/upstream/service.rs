@@ -16,8 +16,8 @@ pub trait Upstream: Send + Sync {
     /// The client is no longer needed: it is logged out.
     fn close(&self, client: &ClientKey);
 
-    /// Whether the upstream has a call at all.
-    fn can(&self, kind: CallKind) -> bool;
+    /// Whether the upstream has a call at all, for an app.
+    fn can(&self, app: &AppId, kind: CallKind) -> bool;
 }
 
 /// Where an upstream tells what happens.
