@@ -3,7 +3,7 @@
 import { EventEmitter, once } from 'node:events';
 
 const PROTOCOL = 'sigbridge.agent.1';
-const WINDOW = 256;
+export const WINDOW = 1024;
 const HEARTBEAT = 2000;
 /** Milliseconds after which what was processed is acknowledged. */
 const DELAY = 100;

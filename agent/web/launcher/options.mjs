@@ -5,10 +5,11 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { log } from './log.mjs';
 
-export const USAGE = `usage: node launch.mjs [--bridge URL] --secret-file FILE
+export const USAGE = `usage: node launch.mjs [--bridge URL] [--secret-file FILE]
 
   --bridge URL          where sigbridge takes its agent (default: ws://127.0.0.1:8010/agent)
-  --secret-file FILE    the file that [upstream.agent] secret_file names; without it, $SIGBRIDGE_AGENT_SECRET is the secret
+  --secret-file FILE    the file that [upstream.agent] secret_file names; without it, $SIGBRIDGE_AGENT_SECRET is the
+                        secret, and without that there is none, which a bridge on this machine may allow
   --sdk DIR             where npm has installed agora-rtm-sdk 1.5.1 (default: beside this file)
   --port N              the page's port on 127.0.0.1 (default: 8011); its origin must be in [upstream.agent] origins
   --chromium FILE       the browser (default: chromium-headless-shell, else chromium)
@@ -73,8 +74,8 @@ function bridge(text) {
 }
 
 function secret(file, fromEnv) {
-  if (file === undefined && !fromEnv) throw new Wrong('there is no secret', 'give the file with --secret-file');
-  const text = (file === undefined ? fromEnv : read(file)).trim();
+  if (file === undefined) return (fromEnv ?? '').trim();
+  const text = read(file).trim();
   if (!text) throw new Wrong(`${file} is empty`, 'put at least 16 random bytes into it: openssl rand -hex 32');
   return text;
 }

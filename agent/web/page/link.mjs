@@ -1,5 +1,8 @@
 // The WebSocket to the bridge: dialled, greeted, watched, dialled again. What objects mean is not its business.
 
+/** The subprotocol, and in front of the secret: a page cannot set a header. */
+const PROTOCOL = 'sigbridge.agent.1';
+const SECRET = 'sigbridge.secret.';
 /** Milliseconds before each try; the last is repeated. */
 const DELAYS = [0, 500, 1000, 2000, 5000];
 /** Milliseconds after which a dial or a hello has failed. */
@@ -26,7 +29,7 @@ export class Link {
   /**
    * @param {object} options
    * @param {string} options.url
-   * @param {string} options.secret
+   * @param {string} options.secret empty, if the bridge wants none
    * @param {object} options.clock
    * @param {(url: string, protocols: string[]) => WebSocket} options.dial
    * @param {() => object} options.hello the hello's parameters
@@ -71,7 +74,7 @@ export class Link {
     this.#callOff = clock.after(PATIENCE, () => this.#lose('no answer', CLOSED.silent));
     let socket;
     try {
-      socket = dial(url, ['sigbridge.agent.1', `sigbridge.secret.${base64url(secret)}`]);
+      socket = dial(url, [PROTOCOL, ...(secret ? [SECRET + base64url(secret)] : [])]);
     } catch (error) {
       this.#lose(error.message);
       return;

@@ -24,9 +24,9 @@ export class Sessions {
     this.#kept = new Kept(options.clock, options.lost);
   }
 
-  /** For the hello. A session of the driver that is served hides one of the same name that is kept. */
+  /** For the hello: those that somebody has logged in, or tried to. A session of the driver that is served hides one of the same name that is kept. */
   get list() {
-    const all = [...this.#kept.instances, ...this.#instances.values()];
+    const all = [...this.#kept.instances, ...this.#instances.values()].filter(({ userId }) => userId !== undefined);
     const byId = new Map(all.map(({ sessionId, appId, userId }) => [sessionId, { sessionId, appId, userId }]));
     return [...byId.values()];
   }
