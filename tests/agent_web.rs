@@ -19,7 +19,11 @@ fn the_pages_modules_do_what_the_link_wants() {
     if skipped(missing("node", [20, 11])) {
         return;
     }
-    let output = Command::new("node").arg("--test").arg(tests()).stdin(Stdio::null()).output();
+    let output = Command::new("node")
+        .arg("--test")
+        .arg(tests())
+        .stdin(Stdio::null())
+        .output();
     let output = output.expect("node runs");
     let told = String::from_utf8_lossy(&output.stdout);
     let said = String::from_utf8_lossy(&output.stderr);

@@ -1,5 +1,9 @@
 //! `sigbridge agent`: processes that have RTM for a sigbridge.
 
+mod files;
+mod settings;
+mod web;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -32,6 +36,8 @@ pub struct AgentArgs {
 enum AgentKind {
     /// An agent with the embedded RTM behind it, in the names of any SDK: for tests and development
     Embedded(EmbeddedArgs),
+    /// RTM's own Web SDK in a headless Chromium; needs Node 20.11, npm and Chromium
+    Web(web::WebArgs),
 }
 
 #[derive(Debug, Args)]
@@ -62,6 +68,7 @@ struct EmbeddedArgs {
 /// Serves until it is told to stop.
 pub fn run(args: &AgentArgs) -> Exit {
     match &args.kind {
+        AgentKind::Web(args) => web::run(args),
         AgentKind::Embedded(args) => {
             start_log(args.log_json);
             let tables = match load_tables(args.mappings.as_ref()) {

@@ -1,7 +1,7 @@
 // Chromium's DevTools protocol over its pipe: no port that others could connect to, and no argument that they could read.
 
-/** Milliseconds for an answer. */
-const PATIENCE = 15_000;
+/** Milliseconds for an answer. Whoever does not answer is killed with all sessions, so a busy one is given time. */
+const PATIENCE = 30_000;
 
 export class Pipe {
   #out;
