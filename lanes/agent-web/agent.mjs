@@ -9,16 +9,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const LAUNCHER = path.join(import.meta.dirname, '../../agent/web/launch.mjs');
 /** Nothing leaves this machine, and machines with a network behave as those without. */
-const NOWHERE = '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1';
+const NOWHERE = 'MAP * ~NOTFOUND, EXCLUDE 127.0.0.1';
 
 /** A launcher with its browser. */
 export class Agent {
   lines = [];
   #process;
 
-  /** @param {{bridge: string, secret: string, sdk: string, chromium?: string}} options */
-  constructor({ bridge, secret, sdk, chromium }) {
-    const args = [LAUNCHER, '--bridge', bridge, '--sdk', sdk, '--port', '0', `--chromium-arg=${NOWHERE}`];
+  /** @param {{bridge: string, secret: string, sdk: string, chromium?: string, rules?: string}} options */
+  constructor({ bridge, secret, sdk, chromium, rules = NOWHERE }) {
+    const args = [LAUNCHER, '--bridge', bridge, '--sdk', sdk, '--port', '0', `--chromium-arg=--host-resolver-rules=${rules}`];
     if (chromium) args.push('--chromium', chromium);
     const env = { PATH: process.env.PATH, SIGBRIDGE_AGENT_SECRET: secret, TMPDIR: process.env.TMPDIR ?? '/tmp' };
     this.#process = spawn(process.execPath, args, { env, stdio: ['ignore', 'inherit', 'pipe'] });

@@ -2,6 +2,8 @@
 // Measures how many RTM instances a page holds before its browser needs 2 GB.
 
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { pinnedRequire } from '../web/packages.mjs';
@@ -12,6 +14,8 @@ import { Driver, WINDOW } from './driver.mjs';
 const USAGE = `usage: node measure.mjs [--sdk DIR] [--login] [--first N] [--most N]
 
   --login    all instances try to log in at once, which fails after 12 s where there is no network
+  --silent   RTM's names lead to somebody who accepts connections and says nothing, in place of to nobody: then the SDK
+             waits where it would try again and again
   --first N  instances of the first round; each round has twice as many (default: 100)
   --most N   instances of the last round (default: 20000)
 
@@ -29,6 +33,7 @@ const { values } = parseArgs({
   options: {
     sdk: { type: 'string', default: import.meta.dirname },
     login: { type: 'boolean', default: false },
+    silent: { type: 'boolean', default: false },
     first: { type: 'string', default: '100' },
     most: { type: 'string', default: '20000' },
     help: { type: 'boolean', default: false },
@@ -41,7 +46,10 @@ if (values.help) {
 const secret = randomBytes(16).toString('hex');
 const require = pinnedRequire(values.sdk, new URL('package-lock.json', import.meta.url));
 const driver = await Driver.listen(require('ws'), { secret });
-const agent = new Agent({ bridge: driver.url, secret, sdk: values.sdk });
+const silent = net.createServer((socket) => socket.on('error', () => {}).resume()).listen(0, '127.0.0.1');
+await once(silent, 'listening');
+const rules = values.silent ? `MAP * 127.0.0.1:${silent.address().port}, EXCLUDE 127.0.0.1` : undefined;
+const agent = new Agent({ bridge: driver.url, secret, sdk: values.sdk, rules });
 await driver.agent();
 const { pid } = (await agent.status()).chromium;
 await sleep(SETTLE);
@@ -58,7 +66,7 @@ for (let count = Number(values.first); count <= Number(values.most) && most < LI
   }
 }
 await agent.stop();
-driver.close();
+process.exit(0);
 
 /** Creates instances, logs them in if that is wanted, releases them; resolves to the most MB that was seen. */
 async function round(count) {

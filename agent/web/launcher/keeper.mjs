@@ -84,6 +84,7 @@ export class Keeper {
         // One that hangs cannot be closed, and may hold what the next one needs.
         if (count >= PAGES || why.hangs || this.#stopped.signal.aborted) return why.text;
         log('ERROR', `${why.text}; loading it again`);
+        await this.#page?.close().catch(() => {});
         await sleep(DELAYS[count - 1]);
       }
     } catch (error) {

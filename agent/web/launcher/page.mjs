@@ -5,6 +5,7 @@ import { log } from './log.mjs';
 export class AgentPage {
   #pipe;
   #sessionId;
+  #targetId;
   #loaded;
   #failed;
   /** Resolves to why, when the page is gone. */
@@ -26,6 +27,7 @@ export class AgentPage {
     const { targetId } = await this.#pipe.ask('Target.createTarget', { url: 'about:blank' });
     const { sessionId } = await this.#pipe.ask('Target.attachToTarget', { targetId, flatten: true });
     this.#sessionId = sessionId;
+    this.#targetId = targetId;
     await this.#ask('Page.enable');
     await this.#ask('Runtime.enable');
     await this.#ask('Inspector.enable');
@@ -53,15 +55,21 @@ export class AgentPage {
     await this.#evaluate('stopAgent()');
   }
 
+  /** Makes room for another one. */
+  async close() {
+    await this.#pipe.ask('Target.closeTarget', { targetId: this.#targetId });
+  }
+
   /** Takes an event of Chromium. */
   heard(method, params, sessionId) {
+    if (method === 'Target.detachedFromTarget' && params.sessionId === this.#sessionId) this.#failed('the page is gone');
     if (sessionId !== this.#sessionId) return;
     if (method === 'Page.loadEventFired') this.#loaded?.();
     if (method === 'Runtime.bindingCalled') log('INFO', params.payload);
     if (method === 'Runtime.exceptionThrown') log('ERROR', `in the page: ${describe(params.exceptionDetails)}`);
     if (method === 'Runtime.consoleAPICalled') log('INFO', `console: ${params.args.map(show).join(' ')}`);
     if (method === 'Inspector.targetCrashed') this.#failed('the page has crashed');
-    if (method === 'Target.detachedFromTarget' || method === 'Inspector.detached') this.#failed('the page is gone');
+    if (method === 'Inspector.detached') this.#failed('the page is gone');
   }
 
   #ask(method, params) {

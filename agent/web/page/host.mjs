@@ -12,6 +12,8 @@ import { readParams } from './values.mjs';
 const NO_CALL = -32601;
 const INVALID = -32602;
 const PROTOCOL = 1;
+/** Characters of a hello for instances: no frame may be larger than 256 KiB. Those beyond are not offered to another driver. */
+const INSTANCES = 240 * 1024;
 
 /** The calls of the link itself. */
 const OWN = {
@@ -123,8 +125,13 @@ export class Host {
       platform: 'web',
       limits: 'web',
       ...(this.#bridge && { bridge: this.#bridge, received: this.#inbox.processed }),
-      instances: this.#sessions.list,
+      instances: this.#listed(),
     };
+  }
+
+  #listed() {
+    let room = INSTANCES;
+    return this.#sessions.list.filter((instance) => (room -= JSON.stringify(instance).length + 1) >= 0);
   }
 
   #opened({ bridge, received, resumed, window }) {

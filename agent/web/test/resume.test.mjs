@@ -111,6 +111,14 @@ test('events that find no room are counted, answers always find some', async () 
   assert.deepEqual(stage.socket.objects.map(({ seq }) => seq), Array.from({ length: LIMIT + 1 }, (_, i) => received + 1 + i));
 });
 
+test('a hello is no larger than a frame may be', async () => {
+  const stage = await new Stage().open();
+  for (let i = 0; i < 3000; i += 1) await stage.session(String(i), 'u'.repeat(64));
+  await comeBack(stage, { bridge: 'bridge-2' });
+  const { length } = JSON.stringify(stage.socket.heard[0]);
+  assert.ok(length > 200 * 1024 && length < 256 * 1024, String(length));
+});
+
 test('a bridge that resumes what never was is left', async () => {
   const stage = await new Stage().open();
   await comeBack(stage, { resumed: true, received: 99 });
