@@ -17,6 +17,7 @@ export class Driver extends EventEmitter {
   #secret;
   #socket;
   #bridge;
+  #heartbeat;
   #agent;
   #sent = 0;
   #kept = [];
@@ -26,14 +27,15 @@ export class Driver extends EventEmitter {
 
   /**
    * @param {object} ws the package
-   * @param {{secret: string, bridge?: string}} options
+   * @param {{secret: string, bridge?: string, heartbeat?: number}} options milliseconds
    */
-  static async listen(ws, { secret, bridge = 'bridge-1' }) {
+  static async listen(ws, { secret, bridge = 'bridge-1', heartbeat = HEARTBEAT }) {
     const driver = new Driver();
     // Every session listens.
     driver.setMaxListeners(0);
     driver.#secret = `sigbridge.secret.${Buffer.from(secret).toString('base64url')}`;
     driver.#bridge = bridge;
+    driver.#heartbeat = heartbeat;
     driver.#server = new ws.WebSocketServer({
       host: '127.0.0.1',
       port: 0,
@@ -124,7 +126,7 @@ export class Driver extends EventEmitter {
       received: this.#received,
       resumed,
       window: WINDOW,
-      heartbeat: HEARTBEAT,
+      heartbeat: this.#heartbeat,
     };
     socket.send(JSON.stringify({ jsonrpc: '2.0', id: 0, result }));
     for (const { seq, text } of this.#kept) if (seq > params.received) socket.send(text);

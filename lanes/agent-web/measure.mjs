@@ -24,6 +24,8 @@ from smaps_rollup), what they have once all instances are released, and the seco
 2000 MB.`;
 
 const LIMIT = 2000;
+/** MB at which a round is given up. */
+const TOO_MUCH = 2500;
 /** Milliseconds to let things settle, and those after which logins have failed. */
 const SETTLE = 3000;
 const FAILED = 14_000;
@@ -45,7 +47,8 @@ if (values.help) {
 }
 const secret = randomBytes(16).toString('hex');
 const require = pinnedRequire(values.sdk, new URL('package-lock.json', import.meta.url));
-const driver = await Driver.listen(require('ws'), { secret });
+// A page that creates thousands has no time for a quick heartbeat.
+const driver = await Driver.listen(require('ws'), { secret, heartbeat: 10_000 });
 const silent = net.createServer((socket) => socket.on('error', () => {}).resume()).listen(0, '127.0.0.1');
 await once(silent, 'listening');
 const rules = values.silent ? `MAP * 127.0.0.1:${silent.address().port}, EXCLUDE 127.0.0.1` : undefined;
@@ -60,8 +63,8 @@ for (let count = Number(values.first); count <= Number(values.most) && most < LI
   most = await round(count);
   const seconds = Math.round((performance.now() - begin) / 1000);
   console.log(`${count}\t${most}\t${used()}\t${seconds}`);
-  if (driver.hellos.length > 1) {
-    console.log('the page has died');
+  if (driver.hellos.some(({ resumed }, i) => i > 0 && !resumed)) {
+    console.log(`the page has died:\n${agent.lines.slice(-5).join('\n')}`);
     break;
   }
 }
@@ -72,8 +75,13 @@ process.exit(0);
 async function round(count) {
   const sessions = Array.from({ length: count }, (_, i) => String(i));
   let seen = 0;
-  const watch = setInterval(() => {
+  const watch = setInterval(async () => {
     seen = Math.max(seen, used());
+    if (seen < TOO_MUCH) return;
+    clearInterval(watch);
+    console.log(`${count}\tmore than ${TOO_MUCH}, before the round was over`);
+    await agent.stop();
+    process.exit(0);
   }, LOOK);
   await all(sessions, 'createInstance', () => ({ appId: APP_ID }));
   if (values.login) await all(sessions, 'login', (sessionId) => ({ uid: `user${sessionId}` }));

@@ -169,6 +169,6 @@ impl Upstream for Driver {
     }
 
     fn can(&self, _: &AppId, kind: CallKind) -> bool {
-        self.core.lock().can(kind)
+        !self.core.lock().lacks().contains(&kind)
     }
 }
