@@ -1,5 +1,9 @@
 //! `sigbridge agent`: processes that have RTM for a sigbridge.
 
+mod files;
+mod settings;
+mod web;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -34,6 +38,8 @@ pub struct AgentArgs {
 enum AgentKind {
     /// An agent with the embedded RTM behind it, in the names of any SDK: for tests and development
     Embedded(EmbeddedArgs),
+    /// RTM's own Web SDK in a headless Chromium; needs Node 20.11, npm and Chromium
+    Web(web::WebArgs),
     /// Print the methods of an agent as an OpenRPC document
     Openrpc(OpenrpcArgs),
 }
@@ -73,6 +79,7 @@ struct EmbeddedArgs {
 /// Serves until it is told to stop.
 pub fn run(args: &AgentArgs) -> Exit {
     match &args.kind {
+        AgentKind::Web(args) => web::run(args),
         AgentKind::Openrpc(args) => openrpc(args),
         AgentKind::Embedded(args) => {
             start_log(args.log_json);
