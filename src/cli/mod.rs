@@ -9,7 +9,9 @@ mod exit;
 mod explain;
 mod mappings;
 mod replay;
+mod secret;
 mod serve;
+mod token;
 mod trace;
 
 use std::io::IsTerminal;
@@ -51,6 +53,8 @@ enum Command {
     Coverage(coverage::CoverageArgs),
     /// Make a private CA and a certificate for the names that legacy clients connect to
     DevCert(dev_cert::DevCertArgs),
+    /// Verify and make tokens
+    Token(token::TokenArgs),
     /// Make a trace of what a browser's developer tools saved, and the other way
     Trace(trace::TraceArgs),
 }
@@ -78,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Diff(args) => diff::run(&args).into(),
         Command::Coverage(args) => coverage::run(&args).into(),
         Command::DevCert(args) => dev_cert::run(&args).into(),
+        Command::Token(args) => token::run(&args).into(),
         Command::Trace(args) => trace::run(&args).into(),
     }
 }
