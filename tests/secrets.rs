@@ -156,3 +156,31 @@ fn a_certificate_is_no_argument() {
         "cannot read no",
     );
 }
+
+#[test]
+fn notices_are_verified() {
+    let folder = folder("webhook");
+    fs::write(folder.join("secret"), "secret\n").expect("a file");
+    let body = r#"{"eventMs":1560408533119,"eventType":10,"noticeId":"4eb720f0-8da7-11e9-a43e-53f411c2761f","notifyMs":1560408533119,"payload":{"a":"1","b":2},"productId":1}"#;
+    let (v1, v2) = (
+        "033c62f40f687675f17f0f41f91a40c71c0f134c",
+        "6d3320c60b11101395b7fc8f9068748808a0aa1bfa064438e39d1bc2c7d74d99",
+    );
+    let check = |args: &[&str], body: &str, code: i32, stdout: &str| {
+        let args = [&["webhook", "verify", "--secret-file", "secret"], args].concat();
+        let found = run(&folder, &args, body);
+        assert_eq!((found.0, &*found.1), (code, stdout), "{args:?}: {found:?}");
+    };
+    check(&["--signature", v1], body, 0, "valid\n");
+    check(&["--signature-v2", v2], body, 0, "valid\n");
+    check(&["--signature", "x", "--signature-v2", v2], body, 0, "valid\n");
+    check(&["--signature", v1, "--signature-v2", "x"], body, 1, "not valid\n");
+    check(&["--signature", v1], &format!("{body}\n"), 1, "not valid\n");
+    check(&[], body, 64, "");
+    let (code, _, stderr) = run(
+        &folder,
+        &["webhook", "verify", "--secret-file", "no", "--signature", v1],
+        body,
+    );
+    assert!(code == 64 && stderr.contains("cannot read no"), "{stderr}");
+}

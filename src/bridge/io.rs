@@ -265,6 +265,8 @@ pub enum Effect {
         row: RowId,
         /// The limitation.
         code: CodeId,
+        /// The account or the channel that the row was about, where there is one; not part of a trace.
+        about: Option<Text>,
     },
     /// Something was dropped for want of room: for logs and metrics.
     Dropped(&'static str),
@@ -274,6 +276,21 @@ pub enum Effect {
     Close(SocketId),
     /// The session is over.
     End,
+}
+
+/// How a session has come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Its login was refused.
+    Refused,
+    /// Its client has logged out.
+    LoggedOut,
+    /// The user has logged in elsewhere.
+    Kicked,
+    /// RTM has put the user out.
+    Banned,
+    /// Its client, or RTM, has stayed away for too long.
+    Lost,
 }
 
 /// How a notification travels.

@@ -15,7 +15,7 @@ use super::emulate::directory::Directory;
 use super::emulate::mailbox::Mailbox;
 use super::emulate::outbox::Outbox;
 use super::emulate::rate::Bucket;
-use super::io::{Answer, Attach, CallRef, Effect, Event, Input, LOGIN, SessionContext, SocketId, TimerKey};
+use super::io::{Answer, Attach, CallRef, Effect, Ending, Event, Input, LOGIN, SessionContext, SocketId, TimerKey};
 use super::requests::Requests;
 use super::run::{Run, RunId};
 
@@ -50,6 +50,7 @@ pub struct Session {
     pub(super) reconnecting: bool,
     pub(super) upstream: bool,
     pub(super) over: bool,
+    pub(super) ending: Option<Ending>,
 }
 
 /// The moment of a step, and what it leads to.
@@ -83,6 +84,7 @@ impl Session {
             reconnecting: false,
             upstream: true,
             over: false,
+            ending: None,
         }
     }
 
@@ -155,6 +157,11 @@ impl Session {
             .map(|channel| &channel.id)
     }
 
+    /// How it has ended; `None` while it goes on.
+    pub fn ending(&self) -> Option<Ending> {
+        self.ending
+    }
+
     /// True when a client is there.
     pub fn is_live(&self) -> bool {
         self.socket.is_some()
@@ -180,7 +187,7 @@ impl Session {
         match verdict {
             Err(reason) => {
                 self.refuse(run, &reason, step);
-                self.end(step);
+                self.end(Ending::Refused, step);
             }
             Ok(()) => {
                 step.out.push(Effect::SetTimer {
@@ -197,7 +204,7 @@ impl Session {
     pub(super) fn after_answer(&mut self, call: CallRef, refused: bool, step: &mut Step<'_>) {
         if call.function == LOGIN {
             if refused && !self.logged_in {
-                return self.end(step);
+                return self.end(Ending::Refused, step);
             }
             if !self.logged_in {
                 self.logged_in = true;
@@ -211,7 +218,7 @@ impl Session {
                 self.welcome(twin, step);
             }
         } else if !refused && self.ends(call) {
-            self.end(step);
+            self.end(Ending::LoggedOut, step);
         }
     }
 
@@ -399,12 +406,12 @@ impl Session {
                     self.forget_requests(run.id);
                     self.refuse(run, "timeout", step);
                 }
-                self.end(step);
+                self.end(Ending::Refused, step);
             }
             TimerKey::Grace if self.socket.is_none() || !self.upstream => {
                 self.upstream_lost(step);
                 self.keep_lines(step);
-                self.end(step);
+                self.end(Ending::Lost, step);
             }
             TimerKey::Rejoin => {
                 if let Some(channel) = self.channel.as_ref().filter(|c| c.muted) {

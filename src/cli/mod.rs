@@ -13,6 +13,7 @@ mod secret;
 mod serve;
 mod token;
 mod trace;
+mod webhook;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -55,6 +56,8 @@ enum Command {
     DevCert(dev_cert::DevCertArgs),
     /// Verify and make tokens
     Token(token::TokenArgs),
+    /// Verify the signature of a notice
+    Webhook(webhook::WebhookArgs),
     /// Make a trace of what a browser's developer tools saved, and the other way
     Trace(trace::TraceArgs),
 }
@@ -83,6 +86,7 @@ pub fn main() -> ExitCode {
         Command::Coverage(args) => coverage::run(&args).into(),
         Command::DevCert(args) => dev_cert::run(&args).into(),
         Command::Token(args) => token::run(&args).into(),
+        Command::Webhook(args) => webhook::run(&args).into(),
         Command::Trace(args) => trace::run(&args).into(),
     }
 }

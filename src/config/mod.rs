@@ -18,14 +18,18 @@ mod duration;
 mod files;
 mod mask;
 mod read;
+mod rest;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod values;
+mod webhook;
 
 pub use duration::{BadDuration, parse_duration};
 pub use files::{DiskFiles, Files};
+pub use rest::Rest;
 pub use tls::{BadIdentity, Identity, Tls};
+pub use webhook::Webhook;
 
 /// The whole config; [`Default`] is what an empty file means.
 #[derive(Clone, Debug, Default)]
@@ -57,8 +61,12 @@ pub struct Config {
     pub uid: Arc<HashMap<Text, u32>>,
     /// `[upstream]`
     pub upstream: Upstream,
+    /// `[upstream.rest]`. Default: none.
+    pub rest: Option<Rest>,
     /// `[embedded]`
     pub embedded: Embedded,
+    /// `[webhook]`
+    pub webhook: Webhook,
     /// `[admin]`
     pub admin: Admin,
 }

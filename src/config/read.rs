@@ -6,14 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::mask::mask;
+use super::rest::rest;
 use super::tls::tls;
 use super::values::{
     address, address_at, address_or_off, addresses, certificate, duration, file_text, host_port, ipv4, line_key,
     number, value,
 };
+use super::webhook::webhook;
 use super::{
     Admin, Config, Discovery, DiskFiles, Embedded, Files, Invite, Limits, Listen, Mailbox, MissingAttribute, OverRate,
-    Policy, RecordConfig, RepeatedInvite, Session, Upstream, UpstreamKind,
+    Policy, RecordConfig, RepeatedInvite, Rest, Session, Upstream, UpstreamKind,
 };
 use crate::diag::{Diag, Diags, Source};
 use crate::ident::{AppId, TokenPolicy};
@@ -79,6 +81,7 @@ fn source_at(path: &Path) -> Result<Arc<Source>, Diags> {
 /// A key with an error leaves its default in place: [`read`] lets nothing out then.
 pub(super) fn config(mut root: Table<'_>, files: &dyn Files) -> Config {
     let (tls, has_tls) = section(&mut root, "tls", |table| tls(table, files));
+    let (upstream, rest) = section(&mut root, "upstream", |table| upstream(table, files));
     let config = Config {
         listen: section(&mut root, "listen", |table| listen(table, has_tls)),
         tls,
@@ -91,8 +94,10 @@ pub(super) fn config(mut root: Table<'_>, files: &dyn Files) -> Config {
         limits: section(&mut root, "limits", limits),
         policy: section(&mut root, "policy", policy),
         uid: root.take_table("uid").map(uids).unwrap_or_default(),
-        upstream: section(&mut root, "upstream", upstream),
+        upstream,
+        rest,
         embedded: section(&mut root, "embedded", embedded),
+        webhook: section(&mut root, "webhook", |table| webhook(table, files)),
         admin: section(&mut root, "admin", admin),
     };
     root.finish();
@@ -243,11 +248,12 @@ fn policy(table: &mut Table<'_>) -> Policy {
     }
 }
 
-fn upstream(table: &mut Table<'_>) -> Upstream {
+fn upstream(table: &mut Table<'_>, files: &dyn Files) -> (Upstream, Option<Rest>) {
     let choices = [("embedded", UpstreamKind::Embedded)];
-    Upstream {
+    let upstream = Upstream {
         kind: value(table.take_choice("kind", &choices)).unwrap_or_default(),
-    }
+    };
+    (upstream, section(table, "rest", |table| rest(table, files)))
 }
 
 fn embedded(table: &mut Table<'_>) -> Embedded {

@@ -23,6 +23,7 @@ pub struct Metrics {
     tls_failures: Family<Reason, Counter>,
     certificate_loads: Family<Result, Counter>,
     trace_records: Family<Result, Counter>,
+    webhook_notices: Family<Result, Counter>,
     registry: Registry,
 }
 
@@ -60,6 +61,7 @@ impl Metrics {
             tls_failures: Family::default(),
             certificate_loads: Family::default(),
             trace_records: Family::default(),
+            webhook_notices: Family::default(),
             registry: Registry::with_prefix("sigbridge"),
         };
         let registry = &mut metrics.registry;
@@ -95,6 +97,11 @@ impl Metrics {
             "trace_records",
             "Records of traces, written or lost",
             metrics.trace_records.clone(),
+        );
+        registry.register(
+            "webhook_notices",
+            "Notices of webhooks by what became of them, for each receiver",
+            metrics.webhook_notices.clone(),
         );
         metrics
     }
@@ -141,6 +148,11 @@ impl Metrics {
     /// A new certificate was read, or could not be.
     pub fn certificate_loaded(&self, result: &'static str) {
         self.certificate_loads.get_or_create(&Result { result }).inc();
+    }
+
+    /// A notice of a webhook was delivered, will be sent again, was given up, or found no room.
+    pub fn webhook(&self, result: &'static str) {
+        self.webhook_notices.get_or_create(&Result { result }).inc();
     }
 
     /// All counters in the OpenMetrics text format.

@@ -18,6 +18,7 @@ use crate::mapping::wire::Wire;
 use crate::ops::{Metrics, Usage};
 use crate::trace::{Begin, Bounds, Recorder, Redaction, TapedNames};
 use crate::upstream::Upstream;
+use crate::webhook::Webhooks;
 
 use super::kept::Kept;
 use super::logins::PendingLogins;
@@ -28,6 +29,7 @@ use super::registry::{Registry, SessionHandle};
 use super::session_task::{INBOX, SessionTask};
 use super::speech::Speech;
 use super::spool;
+use super::start::StartError;
 use crate::clock::Clock;
 
 /// What all sessions and sockets share.
@@ -55,7 +57,9 @@ pub struct Server {
     /// The clock.
     pub clock: Clock,
     /// Counters.
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
+    /// Who is told what happens.
+    pub webhooks: Webhooks,
     /// Which calls and events are used.
     pub usage: Usage,
     /// The key of session lines.
@@ -71,19 +75,20 @@ impl Server {
     /// A server that is not listening yet.
     ///
     /// # Errors
-    /// The system has no randomness for the key of session lines.
+    /// The system has no randomness for the key of session lines; or the TLS library is broken.
     pub fn new(
         config: Config,
         tables: Arc<Tables>,
         speeches: Vec<Arc<dyn Speech>>,
         upstream: Arc<dyn Upstream>,
         clock: Clock,
-    ) -> Result<Arc<Self>, getrandom::Error> {
+    ) -> Result<Arc<Self>, StartError> {
         let line_key = match &config.session.line_key {
             Some(key) => key.clone(),
             None => LineKey::random()?,
         };
-        let metrics = Metrics::new();
+        let metrics = Arc::new(Metrics::new());
+        let webhooks = Webhooks::start(&config.webhook, clock, metrics.clone())?;
         let permits = Arc::new(Semaphore::new(config.limits.sockets));
         Ok(Arc::new(Self {
             usage: Usage::new(&tables),
@@ -99,6 +104,7 @@ impl Server {
             recorder: Recorder::new(metrics.health()),
             clock,
             metrics,
+            webhooks,
             line_key,
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
@@ -113,6 +119,7 @@ impl Server {
         // What is still open after that is cut off by the end of the process.
         let _ = tokio::time::timeout(drain, self.tasks.wait()).await;
         self.save_lines();
+        self.webhooks.finish(drain).await;
     }
 
     /// What waits for accounts that are away waits in a file, if there is one.

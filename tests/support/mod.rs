@@ -7,6 +7,7 @@ mod client;
 mod http;
 pub mod lane;
 mod native;
+mod receiver;
 mod stage;
 
 use std::time::Duration;
@@ -19,6 +20,7 @@ pub use api::*;
 pub use client::*;
 pub use http::*;
 pub use native::*;
+pub use receiver::{Receiver, Request1, Said};
 pub use stage::*;
 
 /// Nothing that a test waits for takes this long, unless it never comes.
