@@ -17,6 +17,8 @@ use crate::value::Text;
 mod duration;
 mod files;
 mod mask;
+#[cfg(test)]
+mod outbound_tests;
 mod read;
 mod rest;
 #[cfg(test)]

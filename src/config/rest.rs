@@ -16,7 +16,8 @@ const URL: &str = "https://api.agora.io/dev/v2/project";
 const KEY: &str = "SIGBRIDGE_REST_KEY";
 const SECRET: &str = "SIGBRIDGE_REST_SECRET";
 
-/// `[upstream.rest]`: RTM's RESTful API, for what no SDK can do. Without a key and a secret it is not used.
+/// `[upstream.rest]`: RTM's RESTful API, for what no SDK can do. Without the section, or a
+/// key and a secret, it is not used.
 #[derive(Clone, Debug)]
 pub struct Rest {
     /// `url`: its address, without the app id; `https`, or `http` on this machine. Default

@@ -59,8 +59,9 @@ pub(super) fn webhook(table: &mut Table<'_>, files: &dyn Files) -> Webhook {
         .flatten()
         .filter_map(|item| value(item.into_parsed(https)))
         .collect();
+    let is_signed = table.has("secret_file");
     let secret = secret_file(table, files, "secret_file");
-    if !urls.is_empty() && !table.has("secret_file") {
+    if !urls.is_empty() && !is_signed {
         let unsigned = Diag::new(&place, "`webhook`: there are `urls`, but no `secret_file` to sign with");
         table.report(unsigned.help("put the secret of the receiver's console into a file, and name it"));
     }

@@ -24,6 +24,7 @@ pub struct Metrics {
     certificate_loads: Family<Result, Counter>,
     trace_records: Family<Result, Counter>,
     webhook_notices: Family<Result, Counter>,
+    rest_requests: Family<Result, Counter>,
     registry: Registry,
 }
 
@@ -62,6 +63,7 @@ impl Metrics {
             certificate_loads: Family::default(),
             trace_records: Family::default(),
             webhook_notices: Family::default(),
+            rest_requests: Family::default(),
             registry: Registry::with_prefix("sigbridge"),
         };
         let registry = &mut metrics.registry;
@@ -102,6 +104,11 @@ impl Metrics {
             "webhook_notices",
             "Notices of webhooks by what became of them, for each receiver",
             metrics.webhook_notices.clone(),
+        );
+        registry.register(
+            "rest_requests",
+            "Messages by RTM's RESTful API, by what became of them",
+            metrics.rest_requests.clone(),
         );
         metrics
     }
@@ -153,6 +160,11 @@ impl Metrics {
     /// A notice of a webhook was delivered, will be sent again, was given up, or found no room.
     pub fn webhook(&self, result: &'static str) {
         self.webhook_notices.get_or_create(&Result { result }).inc();
+    }
+
+    /// A message by RTM's RESTful API was sent, or not.
+    pub fn rest(&self, result: &'static str) {
+        self.rest_requests.get_or_create(&Result { result }).inc();
     }
 
     /// All counters in the OpenMetrics text format.

@@ -82,12 +82,12 @@ impl Server {
         speeches: Vec<Arc<dyn Speech>>,
         upstream: Arc<dyn Upstream>,
         clock: Clock,
+        metrics: Arc<Metrics>,
     ) -> Result<Arc<Self>, StartError> {
         let line_key = match &config.session.line_key {
             Some(key) => key.clone(),
             None => LineKey::random()?,
         };
-        let metrics = Arc::new(Metrics::new());
         let webhooks = Webhooks::start(&config.webhook, clock, metrics.clone())?;
         let permits = Arc::new(Semaphore::new(config.limits.sockets));
         Ok(Arc::new(Self {

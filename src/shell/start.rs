@@ -13,9 +13,9 @@ use crate::front::tcp::serve_tcp;
 use crate::front::tcp::udp::UdpSockets;
 use crate::front::tls::{Tls, watch_files};
 use crate::mapping::Tables;
-use crate::ops::serve_admin;
-use crate::upstream::LocalUpstream;
+use crate::ops::{Metrics, serve_admin};
 use crate::upstream::embedded::WorldConfig;
+use crate::upstream::{LocalUpstream, RestError, Upstream, WithRest};
 
 use super::server::Server;
 use crate::clock::Clock;
@@ -63,6 +63,9 @@ pub enum StartError {
     /// The system has no randomness for the key of session lines.
     #[error("cannot make a key for session lines")]
     Random(#[from] getrandom::Error),
+    /// The RESTful API cannot be asked.
+    #[error("cannot use [upstream.rest]")]
+    Rest(#[from] RestError),
     /// The library takes no certificate at all.
     #[error("cannot set TLS up")]
     Tls(#[from] rustls::Error),
@@ -101,14 +104,19 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
         offline_messages: config.embedded.offline_messages,
         ..WorldConfig::default()
     };
-    let upstream = LocalUpstream::new(world, clock);
-    let server = Server::new(config, tables, speeches, upstream.clone(), clock)?;
+    let metrics = Arc::new(Metrics::new());
+    let local = LocalUpstream::new(world, clock);
+    let mut upstream: Arc<dyn Upstream> = local.clone();
+    if let Some(rest) = &config.rest {
+        upstream = Arc::new(WithRest::new(upstream, rest, clock, metrics.clone())?);
+    }
+    let server = Server::new(config, tables, speeches, upstream, clock, metrics)?;
     server.load_lines().map_err(StartError::Mailbox)?;
     if server.config.record.folder.is_some() {
         server.record().map_err(StartError::Record)?;
     }
     let tasks = &server.tasks;
-    tasks.spawn(upstream.run(server.shutdown.clone()));
+    tasks.spawn(local.run(server.shutdown.clone()));
     let tcp = tcp.map(|(listener, addr)| {
         tasks.spawn(serve_tcp(server.clone(), listener));
         addr

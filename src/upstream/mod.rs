@@ -3,7 +3,9 @@
 
 pub mod embedded;
 mod local;
+mod rest;
 mod service;
 
 pub use local::LocalUpstream;
+pub use rest::{ClientError as RestError, WithRest};
 pub use service::{ClientKey, Tell, Told, Upstream};
