@@ -87,6 +87,8 @@ pub struct SessionLimits {
     pub empty_attributes: bool,
     /// Whether a second call to the same party about the same channel fails instead of replacing the first.
     pub strict_reinvite: bool,
+    /// Whether a message to a channel from outside may be sent by joining it, where there is no other way.
+    pub force_join: bool,
 }
 
 impl Default for SessionLimits {
@@ -102,6 +104,7 @@ impl Default for SessionLimits {
             discard_over_rate: false,
             empty_attributes: false,
             strict_reinvite: false,
+            force_join: false,
         }
     }
 }
@@ -363,6 +366,8 @@ pub enum TimerKey {
     Names,
     /// The time of the message in the outbox that is over first.
     Outbox,
+    /// The time of the visit to a channel that is over first.
+    Visits,
     /// The time to tell `_member_num`.
     MemberNum,
     /// The time until gathered calls may travel again.

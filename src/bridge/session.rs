@@ -15,6 +15,7 @@ use super::emulate::directory::Directory;
 use super::emulate::mailbox::Mailbox;
 use super::emulate::outbox::Outbox;
 use super::emulate::rate::Bucket;
+use super::emulate::visit::Visits;
 use super::io::{Answer, Attach, CallRef, Effect, Ending, Event, Input, LOGIN, SessionContext, SocketId, TimerKey};
 use super::requests::Requests;
 use super::run::{Run, RunId};
@@ -44,6 +45,7 @@ pub struct Session {
     pub(super) rate: Bucket,
     pub(super) outbox: Outbox,
     pub(super) directory: Directory,
+    pub(super) visits: Visits,
     pub(super) logged_in: bool,
     /// Sockets of the same client that came while the login was on its way.
     pub(super) twins: Vec<CallRef>,
@@ -79,6 +81,7 @@ impl Session {
             rate: Bucket::default(),
             outbox: Outbox::default(),
             directory: Directory::default(),
+            visits: Visits::default(),
             logged_in: false,
             twins: Vec::new(),
             reconnecting: false,
@@ -426,6 +429,7 @@ impl Session {
             TimerKey::Retry(request) => self.retry_due(request, step),
             TimerKey::Names => self.names_due(step),
             TimerKey::Outbox => self.outbox_due(step),
+            TimerKey::Visits => self.visits_due(step),
             TimerKey::MemberNum => self.member_num_due(step),
             TimerKey::Gather(kind) => self.gather_due(kind, step),
             TimerKey::Login | TimerKey::Grace => {}

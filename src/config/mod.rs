@@ -249,6 +249,9 @@ pub struct Policy {
     /// `repeated_invite`: what a second call to the same party about the same channel does while the first one is open.
     /// Default `"replace"`.
     pub repeated_invite: RepeatedInvite,
+    /// `force_join`: whether a message to a channel from outside is sent by joining it, where the upstream has no other
+    /// way; its members see the sender come and go. Default `false`.
+    pub force_join: bool,
 }
 
 /// What reading an attribute gives that is not there.

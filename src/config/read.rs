@@ -245,6 +245,7 @@ fn policy(table: &mut Table<'_>) -> Policy {
         over_rate: value(table.take_choice("over_rate", &over_rate)).unwrap_or_default(),
         missing_attribute: value(table.take_choice("missing_attribute", &missing)).unwrap_or_default(),
         repeated_invite: value(table.take_choice("repeated_invite", &repeated)).unwrap_or_default(),
+        force_join: value(table.take_bool("force_join")).unwrap_or_default(),
     }
 }
 

@@ -213,6 +213,7 @@ impl Server {
                 messages_per_second: config.limits.messages_per_second,
                 empty_attributes: config.policy.missing_attribute == MissingAttribute::Empty,
                 strict_reinvite: config.policy.repeated_invite == RepeatedInvite::Fail,
+                force_join: config.policy.force_join,
                 discard_over_rate: config.policy.over_rate == OverRate::Discard,
                 ..SessionLimits::default()
             },

@@ -87,6 +87,7 @@ impl Session {
     pub(in crate::bridge) fn joining(&mut self, run: &Run, id: &ChannelId) {
         let Some(name) = self.channel_of(run) else { return };
         self.cids += 1;
+        self.visits.forget(id);
         let mut channel = Channel::new(name, id.clone());
         channel.held = Some(Vec::new());
         self.channel = Some(channel);

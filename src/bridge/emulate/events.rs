@@ -71,7 +71,8 @@ impl Session {
             | Emulation::InviteTimers
             | Emulation::AnswerCall
             | Emulation::CloseCall
-            | Emulation::Outbox => {}
+            | Emulation::Outbox
+            | Emulation::Visit => {}
         }
     }
 
