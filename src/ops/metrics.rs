@@ -8,6 +8,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::trace::Health;
+use crate::upstream::agent::LinkHealth;
 
 /// All counters of a server.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub struct Metrics {
     trace_records: Family<Result, Counter>,
     webhook_notices: Family<Result, Counter>,
     rest_requests: Family<Result, Counter>,
+    link: LinkHealth,
     registry: Registry,
 }
 
@@ -64,6 +66,7 @@ impl Metrics {
             trace_records: Family::default(),
             webhook_notices: Family::default(),
             rest_requests: Family::default(),
+            link: LinkHealth::default(),
             registry: Registry::with_prefix("sigbridge"),
         };
         let registry = &mut metrics.registry;
@@ -110,6 +113,28 @@ impl Metrics {
             "Messages by RTM's RESTful API, by what became of them",
             metrics.rest_requests.clone(),
         );
+        let link = &metrics.link;
+        registry.register("agent_up", "Whether an agent is there", link.up.clone());
+        registry.register(
+            "agent_gaps",
+            "Agents that died with what they had not passed on",
+            link.gaps.clone(),
+        );
+        registry.register(
+            "agent_gap_sessions",
+            "Sessions that such a death concerned",
+            link.gap_sessions.clone(),
+        );
+        registry.register(
+            "agent_events_lost",
+            "Events that an agent had no room for",
+            link.events_lost.clone(),
+        );
+        registry.register(
+            "agent_calls_failed",
+            "Calls that came to nothing between here and the agent",
+            link.failed.clone(),
+        );
         metrics
     }
 
@@ -140,6 +165,11 @@ impl Metrics {
             written: of("written"),
             lost: of("lost"),
         }
+    }
+
+    /// How the link to agents goes.
+    pub fn link(&self) -> LinkHealth {
+        self.link.clone()
     }
 
     /// A login was decided.

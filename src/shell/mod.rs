@@ -15,6 +15,8 @@ mod speech;
 mod spool;
 mod start;
 mod teller;
+mod tokens;
+mod upstreams;
 mod verdict;
 
 pub use crate::clock::Clock;

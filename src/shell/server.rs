@@ -10,12 +10,13 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use crate::bridge::{SessionContext, SessionLimits, SocketId};
-use crate::config::{Config, MissingAttribute, OverRate, RepeatedInvite};
+use crate::config::{Config, MissingAttribute, OverRate, RepeatedInvite, UpstreamKind};
 use crate::ident::{Account, AppId, LineKey};
 use crate::mapping::Tables;
 use crate::mapping::profile::Profile;
 use crate::mapping::wire::Wire;
 use crate::ops::{Metrics, Usage};
+use crate::rtm::CallKind;
 use crate::trace::{Begin, Bounds, Recorder, Redaction, TapedNames};
 use crate::upstream::Upstream;
 use crate::webhook::Webhooks;
@@ -29,7 +30,6 @@ use super::registry::{Registry, SessionHandle};
 use super::session_task::{INBOX, SessionTask};
 use super::speech::Speech;
 use super::spool;
-use super::start::StartError;
 use crate::clock::Clock;
 
 /// What all sessions and sockets share.
@@ -59,7 +59,7 @@ pub struct Server {
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// Who is told what happens.
-    pub webhooks: Webhooks,
+    pub webhooks: Arc<Webhooks>,
     /// Which calls and events are used.
     pub usage: Usage,
     /// The key of session lines.
@@ -75,20 +75,20 @@ impl Server {
     /// A server that is not listening yet.
     ///
     /// # Errors
-    /// The system has no randomness for the key of session lines; or the TLS library is broken.
+    /// The system has no randomness for the key of session lines.
     pub fn new(
         config: Config,
         tables: Arc<Tables>,
         speeches: Vec<Arc<dyn Speech>>,
         upstream: Arc<dyn Upstream>,
         clock: Clock,
-        metrics: Arc<Metrics>,
-    ) -> Result<Arc<Self>, StartError> {
+        (metrics, webhooks): (Arc<Metrics>, Arc<Webhooks>),
+        (tasks, shutdown): (TaskTracker, CancellationToken),
+    ) -> Result<Arc<Self>, getrandom::Error> {
         let line_key = match &config.session.line_key {
             Some(key) => key.clone(),
             None => LineKey::random()?,
         };
-        let webhooks = Webhooks::start(&config.webhook, clock, metrics.clone())?;
         let permits = Arc::new(Semaphore::new(config.limits.sockets));
         Ok(Arc::new(Self {
             usage: Usage::new(&tables),
@@ -106,8 +106,8 @@ impl Server {
             metrics,
             webhooks,
             line_key,
-            tasks: TaskTracker::new(),
-            shutdown: CancellationToken::new(),
+            tasks,
+            shutdown,
             next_socket: AtomicU64::new(1),
         }))
     }
@@ -194,7 +194,8 @@ impl Server {
     /// What a session of an app id is given; `wire` is that of its client's family.
     pub fn context(&self, vid: &AppId, wire: Arc<Wire>) -> SessionContext {
         let config = &self.config;
-        let upstream = self.upstream.clone();
+        let all = CallKind::ALL.iter().copied();
+        let lacks: Vec<CallKind> = all.filter(|kind| !self.upstream.can(vid, *kind)).collect();
         SessionContext {
             tables: self.tables.clone(),
             wire,
@@ -202,8 +203,8 @@ impl Server {
                 vid: vid.clone(),
                 numbers: config.uid.clone(),
             }),
-            offline_messages: config.embedded.offline_messages,
-            can: Arc::new(move |kind| upstream.can(kind)),
+            offline_messages: config.embedded.offline_messages && config.upstream_of(vid) == UpstreamKind::Embedded,
+            can: Arc::new(move |kind| !lacks.contains(&kind)),
             limits: SessionLimits {
                 login: config.session.rtm_login_timeout,
                 grace: config.session.grace,

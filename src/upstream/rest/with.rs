@@ -18,6 +18,9 @@ use super::client::{Client, ClientError};
 use super::rate::Rate;
 use super::request::ChannelMessage;
 
+/// The call that is served here.
+const OURS: CallKind = CallKind::RestChannelMessage;
+
 /// Sends forced channel messages by the RESTful API, and passes all else on to another upstream.
 pub struct WithRest {
     inner: Arc<dyn Upstream>,
@@ -98,7 +101,8 @@ impl Answer {
 
 impl Upstream for WithRest {
     fn open(&self, app: &AppId, tell: Tell) -> ClientKey {
-        let client = self.inner.open(app, tell.clone());
+        let told = tell.clone();
+        let client = self.inner.open(app, Arc::new(move |news| told(with_ours(news))));
         self.clients.lock().insert(client.clone(), tell);
         client
     }
@@ -126,7 +130,17 @@ impl Upstream for WithRest {
         self.inner.close(client);
     }
 
-    fn can(&self, kind: CallKind) -> bool {
-        kind == CallKind::RestChannelMessage || self.inner.can(kind)
+    fn can(&self, app: &AppId, kind: CallKind) -> bool {
+        kind == OURS || self.inner.can(app, kind)
+    }
+}
+
+/// What the inner upstream lacks is not lacking here.
+fn with_ours(told: Told) -> Told {
+    match told {
+        Told::Lacks(lacks) if lacks.contains(&OURS) => {
+            Told::Lacks(lacks.iter().copied().filter(|kind| *kind != OURS).collect())
+        }
+        told => told,
     }
 }
