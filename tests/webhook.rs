@@ -5,7 +5,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use sigbridge::config::Config;
+use sigbridge::config::{Config, UpstreamKind};
 use sigbridge::shell::Running;
 use sigbridge::webhook::signature::{Given, HEADER, HEADER_V2, verify};
 use sigbridge::webhook::{EventClass, Happening};
@@ -214,5 +214,51 @@ async fn the_upstream_is_told_of() {
     assert_eq!(
         seen.iter().map(|request| told(request).0).collect::<Vec<_>>(),
         [9402, 9401]
+    );
+}
+
+/// An agent that says hello and nothing more.
+async fn agent(addr: std::net::SocketAddr, id: &str) -> impl Sized {
+    use futures_util::{SinkExt, StreamExt};
+    use tokio_tungstenite::tungstenite::Message;
+
+    let stream = tokio::net::TcpStream::connect(addr).await.expect("agents come in here");
+    let (mut socket, _) = tokio_tungstenite::client_async(format!("ws://{addr}/agent"), stream)
+        .await
+        .expect("it speaks WebSocket");
+    let hello = json!({ "jsonrpc": "2.0", "id": 0, "method": "agent.hello", "params": {
+        "protocol": 1, "agent": id, "sdk": "none", "version": "0", "platform": "flutter", "limits": "web",
+    } });
+    socket.send(Message::text(hello.to_string())).await.expect("it listens");
+    let answer = socket.next().await.expect("an answer").expect("a live socket");
+    let answer: Value = serde_json::from_str(answer.to_text().expect("text")).expect("JSON");
+    assert_eq!(answer["result"]["protocol"], 1, "{answer}");
+    socket
+}
+
+#[tokio::test]
+async fn agents_that_come_and_go_are_told() {
+    let receiver = Receiver::start("").await;
+    let mut config = telling(&receiver);
+    config.webhook.events = vec![EventClass::Upstream];
+    config.upstream.kind = UpstreamKind::Agent;
+    config.upstream.agent.listen.set_port(0);
+    let running = serve(config).await;
+    let addr = running.agents.expect("agents come in somewhere");
+    let first = agent(addr, "first").await;
+    receiver.wait_for(1).await;
+    drop(first);
+    receiver.wait_for(2).await;
+    let _second = agent(addr, "second").await;
+    let seen = receiver.wait_for(4).await;
+    let upstream = json!({ "upstream": "agent" });
+    assert_eq!(
+        seen.iter().map(told).collect::<Vec<_>>(),
+        [
+            (9401, upstream.clone()),
+            (9402, json!({ "upstream": "agent", "reason": "link lost" })),
+            (9403, json!({ "upstream": "agent", "firstMissing": 1, "sessions": 0 })),
+            (9401, upstream),
+        ]
     );
 }
