@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sigbridge::config::{Config, UpstreamKind};
@@ -167,7 +167,7 @@ async fn a_slow_receiver_slows_nobody_and_what_has_no_room_is_counted() {
     let mut config = telling(&receiver);
     config.webhook.queue = 2;
     let running = serve(config).await;
-    let began = Instant::now();
+    let began = tokio::time::Instant::now();
     let mut clients = Vec::new();
     for n in 0..10 {
         clients.push(Client::login(running.http, &format!("user{n}")).await);

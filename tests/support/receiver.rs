@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
@@ -12,6 +12,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -71,7 +72,6 @@ impl Said {
 }
 
 /// The server; it ends with the test's runtime.
-#[allow(clippy::disallowed_types, reason = "nobody waits for it, and a panic ends the test")]
 pub struct Receiver {
     pub addr: SocketAddr,
     seen: Arc<Mutex<Vec<Request1>>>,
@@ -79,7 +79,6 @@ pub struct Receiver {
     open: watch::Sender<bool>,
 }
 
-#[allow(clippy::disallowed_types, reason = "nobody waits for it, and a panic ends the test")]
 impl Receiver {
     /// Answers 200 with that body, unless [`Self::say`] tells otherwise.
     pub async fn start(body: &str) -> Self {
@@ -98,13 +97,13 @@ impl Receiver {
                         let _ = opened.wait_for(|open| *open).await;
                         let (head, body) = request.into_parts();
                         let body = body.collect().await.expect("a body").to_bytes();
-                        seen.lock().expect("no panic").push(Request1 {
+                        seen.lock().push(Request1 {
                             method: head.method.to_string(),
                             path: head.uri.to_string(),
                             headers: head.headers,
                             body,
                         });
-                        let said = next.lock().expect("no panic").pop_front().unwrap_or(usual);
+                        let said = next.lock().pop_front().unwrap_or(usual);
                         tokio::time::sleep(said.after).await;
                         if said.hang_up {
                             return Err("hang up");
@@ -123,7 +122,7 @@ impl Receiver {
 
     /// How the next requests are answered, in order.
     pub fn say(&self, said: impl IntoIterator<Item = Said>) {
-        self.next.lock().expect("no panic").extend(said);
+        self.next.lock().extend(said);
     }
 
     /// While it is shut, requests wait unread.
@@ -133,7 +132,7 @@ impl Receiver {
 
     /// All requests so far.
     pub fn seen(&self) -> Vec<Request1> {
-        self.seen.lock().expect("no panic").clone()
+        self.seen.lock().clone()
     }
 
     /// Waits until there were that many.

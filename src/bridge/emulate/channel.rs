@@ -94,7 +94,15 @@ impl Session {
     }
 
     /// `join` is answered.
-    pub(in crate::bridge) fn joined(&mut self, id: &ChannelId, result: &Result<RtmReply, RtmError>) {
+    pub(in crate::bridge) fn joined(
+        &mut self,
+        id: &ChannelId,
+        result: &Result<RtmReply, RtmError>,
+        step: &mut Step<'_>,
+    ) {
+        if self.visit_joined(id, result, step) {
+            return;
+        }
         let already = matches!(
             result,
             Err(RtmError::JoinChannel(

@@ -74,11 +74,7 @@ impl Session {
                 self.name_told(user_id, result.as_ref().ok(), step);
             }
             (RtmCall::GetMembers { channel_id }, result) => self.recounted(channel_id, result.as_ref().ok(), step),
-            (RtmCall::Join { channel_id }, result) => {
-                if !self.visit_joined(channel_id, result, step) {
-                    self.joined(channel_id, result);
-                }
-            }
+            (RtmCall::Join { channel_id }, result) => self.joined(channel_id, result, step),
             (RtmCall::SendMessage { channel_id, .. }, result) => self.sent_to(channel_id, result, step),
             (RtmCall::LocalInvitationSend { invitation, .. }, Err(_)) => {
                 self.calls.remove(calls::Role::Caller, *invitation);
