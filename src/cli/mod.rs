@@ -6,6 +6,7 @@ mod check;
 mod coverage;
 mod dev_cert;
 mod diff;
+mod doctor;
 mod exit;
 mod explain;
 mod mappings;
@@ -55,6 +56,8 @@ enum Command {
     Diff(diff::DiffArgs),
     /// Count which calls and events apps use, and how exact each is
     Coverage(coverage::CoverageArgs),
+    /// Show step by step how far the way to RTM goes
+    Doctor(doctor::DoctorArgs),
     /// Make a private CA and a certificate for the names that legacy clients connect to
     DevCert(dev_cert::DevCertArgs),
     /// Verify and make tokens
@@ -88,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args).into(),
         Command::Diff(args) => diff::run(&args).into(),
         Command::Coverage(args) => coverage::run(&args).into(),
+        Command::Doctor(args) => doctor::run(&args).into(),
         Command::DevCert(args) => dev_cert::run(&args).into(),
         Command::Token(args) => token::run(&args).into(),
         Command::Webhook(args) => webhook::run(&args).into(),

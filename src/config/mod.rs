@@ -92,6 +92,16 @@ impl Config {
         known.map_or(self.upstream.kind, |known| known.upstream)
     }
 
+    /// The app, where there is only one to speak of: the one of `[auth]`, a single `[[app]]`, or any.
+    pub fn only_app(&self) -> Option<AppId> {
+        match (&self.apps[..], &self.auth.app_id) {
+            ([], Some(app)) => Some(app.clone()),
+            ([], None) => AppId::new("sigbridge").ok(),
+            ([app], _) => Some(app.id.clone()),
+            _ => None,
+        }
+    }
+
     /// Whether any app uses that kind of upstream.
     pub fn uses(&self, kind: UpstreamKind) -> bool {
         if self.apps.is_empty() {

@@ -1,5 +1,5 @@
 //! The admin address: `GET /metrics` (OpenMetrics), `GET /healthz` (200 while the process accepts clients),
-//! `GET /coverage` (which calls and events are used).
+//! `GET /coverage` (which calls and events are used), `POST /doctor` (the way to RTM, step by step).
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -11,9 +11,12 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use percent_encoding::percent_decode_str;
 use tokio::net::TcpListener;
 
+use crate::ident::AppId;
 use crate::shell::Server;
+use crate::shell::doctor::examine;
 
 /// Serves the admin address until the shutdown.
 pub async fn serve_admin(server: Arc<Server>, listener: TcpListener) {
@@ -27,17 +30,8 @@ pub async fn serve_admin(server: Arc<Server>, listener: TcpListener) {
         };
         let handler = server.clone();
         let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-            let (status, kind, body) = match (request.method(), request.uri().path()) {
-                (&Method::POST, path) => switch(&handler, path),
-                (_, "/coverage") => coverage(&handler, request.headers()),
-                (_, path) => answer(&handler, path),
-            };
-            let mut response = Response::new(Full::new(Bytes::from(body)));
-            *response.status_mut() = status;
-            response
-                .headers_mut()
-                .insert("content-type", hyper::header::HeaderValue::from_static(kind));
-            std::future::ready(Ok::<_, Infallible>(response))
+            let server = handler.clone();
+            async move { Ok::<_, Infallible>(respond(&server, &request).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -49,6 +43,39 @@ pub async fn serve_admin(server: Arc<Server>, listener: TcpListener) {
                 () = shutdown.cancelled() => {}
             }
         });
+    }
+}
+
+async fn respond(server: &Arc<Server>, request: &Request<hyper::body::Incoming>) -> Response<Full<Bytes>> {
+    let (status, kind, body) = match (request.method(), request.uri().path()) {
+        (&Method::POST, "/doctor") => doctor(server, request.uri().query()).await,
+        (&Method::POST, path) => switch(server, path),
+        (_, "/coverage") => coverage(server, request.headers()),
+        (_, path) => answer(server, path),
+    };
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert("content-type", hyper::header::HeaderValue::from_static(kind));
+    response
+}
+
+/// The way to RTM of an app, which the query names where the config does not.
+async fn doctor(server: &Arc<Server>, query: Option<&str>) -> (StatusCode, &'static str, String) {
+    let named = query.and_then(|query| query.strip_prefix("app="));
+    let named = named.map(|app| percent_decode_str(app).decode_utf8_lossy().into_owned());
+    let app = match named {
+        Some(named) => AppId::new(named).ok(),
+        None => server.config.only_app(),
+    };
+    let Some(app) = app else {
+        let text = "which app? POST /doctor?app=ID\n".to_owned();
+        return (StatusCode::BAD_REQUEST, "text/plain", text);
+    };
+    match serde_json::to_string_pretty(&examine(server, &app).await) {
+        Ok(json) => (StatusCode::OK, "application/json", json + "\n"),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, "text/plain", format!("{error}\n")),
     }
 }
 
@@ -65,7 +92,10 @@ fn switch(server: &Server, path: &str) -> (StatusCode, &'static str, String) {
             true => (StatusCode::OK, "no more sessions are recorded\n".into()),
             false => (StatusCode::OK, "nothing was recorded\n".into()),
         },
-        _ => (StatusCode::NOT_FOUND, "try /record/start or /record/stop\n".into()),
+        _ => (
+            StatusCode::NOT_FOUND,
+            "try /record/start, /record/stop or /doctor\n".into(),
+        ),
     };
     (status, "text/plain", body)
 }

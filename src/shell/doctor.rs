@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
@@ -14,6 +15,7 @@ use crate::rtm::{LoginErr, LogoutErr, Message, RtmCall, RtmError, RtmEvent, RtmR
 use crate::upstream::{ClientKey, Told, Upstream};
 
 use super::server::Server;
+use super::tokens::tokens;
 
 /// Longer than any of RTM's own limits: a login takes 12 s to fail (rtm-api 9).
 const PATIENCE: Duration = Duration::from_secs(16);
@@ -55,14 +57,17 @@ pub async fn examine(server: &Arc<Server>, app: &AppId) -> Vec<Finding> {
         return findings;
     }
     if config.upstream_of(app) == UpstreamKind::Agent {
-        let status = server.driver.get().map(|driver| driver.status());
+        let status = server.driver.as_ref().map(|driver| driver.status());
         let Some(status) = status.filter(|status| status.up) else {
             let hint = "start one: `sigbridge agent web`, or `sigbridge agent embedded` for a test; its log says why it cannot come in";
             let found = format!("no agent has come in at {}", config.upstream.agent.listen);
             note("link", Err((found, hint)));
             return findings;
         };
-        note("link", Ok(format!("an agent is there, with {} sessions", status.sessions)));
+        note(
+            "link",
+            Ok(format!("an agent is there, with {} sessions", status.sessions)),
+        );
         let (sdk, version) = status.sdk.unwrap_or_default();
         let platform = status.platform.unwrap_or_default();
         note("hello", Ok(format!("{sdk} {version}, in the names of {platform}")));
@@ -80,11 +85,7 @@ pub async fn examine(server: &Arc<Server>, app: &AppId) -> Vec<Finding> {
     if !note("sdk", loaded) {
         return findings;
     }
-    match (server.rtm_token)(app) {
-        Some(Ok(kind)) => note("token", Ok(format!("{kind} made of the App Certificate"))),
-        Some(Err(why)) => note("token", Err((why, "[auth] or [[app]] has the certificate"))),
-        None => note("token", Ok("none: the app has no certificate, or rtm_token is \"none\"".into())),
-    };
+    note("token", Ok(token(server, app)));
     let mut users = Vec::new();
     for (name, mut patient) in USERS.into_iter().zip([one, Patient::new(&server.upstream, app)]) {
         let Ok(uid) = UserId::new(name) else { return findings };
@@ -104,7 +105,10 @@ pub async fn examine(server: &Arc<Server>, app: &AppId) -> Vec<Finding> {
         Some(Ok(RtmReply::HasPeerReceived(true))) if two.heard().await => {
             Ok(format!("{} has it from {}", USERS[1], USERS[0]))
         }
-        Some(Ok(reply)) => Err((format!("{reply:?}, and nothing arrived"), "try again: presence takes a moment")),
+        Some(Ok(reply)) => Err((
+            format!("{reply:?}, and nothing arrived"),
+            "try again: presence takes a moment",
+        )),
         other => told(other, |_| String::new(), hint_of),
     };
     note("message", sent);
@@ -112,6 +116,23 @@ pub async fn examine(server: &Arc<Server>, app: &AppId) -> Vec<Finding> {
     two.call(RtmCall::Logout {}).await;
     note("logout", told(ended, |_| "both are gone".into(), hint_of));
     findings
+}
+
+/// What a login is given; the start has made sure that it can be made.
+fn token(server: &Server, app: &AppId) -> String {
+    let user = UserId::new(USERS[0]).ok();
+    let minted = tokens(&server.config).ok().flatten();
+    let minted = minted
+        .zip(user)
+        .and_then(|(tokens, user)| tokens.mint(app, &user, server.clock.now()));
+    match minted {
+        Some(minted) => {
+            let kind: String = minted.token.expose_secret().chars().take(3).collect();
+            format!("{kind}, made of the App Certificate for each user")
+        }
+        None if server.config.upstream_of(app) == UpstreamKind::Embedded => "none is needed".into(),
+        None => "none: the app has no certificate here, or `rtm_token` is \"none\"".into(),
+    }
 }
 
 fn told<'h>(
@@ -128,7 +149,9 @@ fn told<'h>(
 
 fn hint_of(error: RtmError) -> &'static str {
     match error {
-        RtmError::Login(LoginErr::Timeout) => "the SDK does not reach RTM's servers: look at the agent's way to the internet",
+        RtmError::Login(LoginErr::Timeout) => {
+            "the SDK does not reach RTM's servers: look at the agent's way to the internet"
+        }
         RtmError::Login(LoginErr::InvalidAppId) => "RTM does not know this App ID",
         RtmError::Login(LoginErr::InvalidToken | LoginErr::TokenExpired | LoginErr::NotAuthorized) => {
             "RTM does not take the token: is it this app's certificate, and is the clock right?"

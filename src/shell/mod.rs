@@ -3,6 +3,7 @@
 //! A session is one task with one inbox: calls of its sockets, RTM's replies and events, timers. It feeds them to the
 //! pure [`Session`](crate::bridge::Session) one at a time and does what comes out.
 
+pub mod doctor;
 mod kept;
 mod logins;
 mod members;

@@ -19,6 +19,7 @@ use crate::ops::{Metrics, Usage};
 use crate::rtm::CallKind;
 use crate::trace::{Begin, Bounds, Recorder, Redaction, TapedNames};
 use crate::upstream::Upstream;
+use crate::upstream::agent::Driver;
 use crate::webhook::Webhooks;
 
 use super::kept::Kept;
@@ -42,6 +43,8 @@ pub struct Server {
     pub speeches: Vec<Arc<dyn Speech>>,
     /// RTM.
     pub upstream: Arc<dyn Upstream>,
+    /// The link to agents, when an app has its RTM there.
+    pub driver: Option<Arc<Driver>>,
     /// Sessions.
     pub registry: Registry,
     /// Sessions by channel.
@@ -80,7 +83,7 @@ impl Server {
         config: Config,
         tables: Arc<Tables>,
         speeches: Vec<Arc<dyn Speech>>,
-        upstream: Arc<dyn Upstream>,
+        (upstream, driver): (Arc<dyn Upstream>, Option<Arc<Driver>>),
         clock: Clock,
         (metrics, webhooks): (Arc<Metrics>, Arc<Webhooks>),
         (tasks, shutdown): (TaskTracker, CancellationToken),
@@ -96,6 +99,7 @@ impl Server {
             tables,
             speeches,
             upstream,
+            driver,
             registry: Registry::default(),
             members: Members::default(),
             kept: Kept::default(),

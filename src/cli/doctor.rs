@@ -1,0 +1,112 @@
+//! `sigbridge doctor`: the way to RTM of a sidecar that serves, step by step.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::config::Config;
+use crate::shell::doctor::Finding;
+
+use super::exit::{HELP, tell};
+use super::{Exit, color};
+
+/// Two logins that time out, and a little.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What `doctor` is told.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub struct DoctorArgs {
+    /// The config file of the sidecar that serves; it needs `[admin] listen`
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// The app, where there are several
+    #[arg(long, value_name = "ID")]
+    app: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints each step and what came of it.
+pub fn run(args: &DoctorArgs) -> Exit {
+    let config = match Config::load(&args.config) {
+        Ok(config) => config,
+        Err(diags) => {
+            eprintln!("{}", diags.render(color()));
+            return Exit::Usage;
+        }
+    };
+    let Some(admin) = config.admin.listen else {
+        let hint = "add [admin] listen = \"127.0.0.1:9001\" and start the sidecar again";
+        tell("the sidecar has no admin address", Some(hint));
+        return Exit::Usage;
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tell(format_args!("cannot start the runtime: {error}"), None);
+            return Exit::Failed;
+        }
+    };
+    match runtime.block_on(ask(admin, args.app.as_deref())) {
+        Ok(findings) => {
+            show(&findings, args.json);
+            match findings.iter().all(|finding| finding.ok) {
+                true => Exit::Ok,
+                false => Exit::Failed,
+            }
+        }
+        Err(error) => {
+            let hint = format!("is `sigbridge serve --config {}` running?", args.config.display());
+            tell(format_args!("{error:#}"), Some(&hint));
+            Exit::Failed
+        }
+    }
+}
+
+async fn ask(admin: SocketAddr, app: Option<&str>) -> anyhow::Result<Vec<Finding>> {
+    let stream = TcpStream::connect(admin).await;
+    let stream = stream.with_context(|| format!("cannot connect to the admin address {admin}"))?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let query = app.map(|app| format!("?app={}", utf8_percent_encode(app, NON_ALPHANUMERIC)));
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri(format!("/doctor{}", query.unwrap_or_default()))
+        .header("host", admin.to_string())
+        .body(Empty::<Bytes>::new())?;
+    let response = timeout(PATIENCE, sender.send_request(request)).await;
+    let response = response.context("the sidecar does not answer")??;
+    let status = response.status();
+    let body = response.into_body().collect().await?.to_bytes();
+    if status != StatusCode::OK {
+        bail!("{}", String::from_utf8_lossy(&body).trim());
+    }
+    serde_json::from_slice(&body).context("this is no sidecar of this version")
+}
+
+fn show(findings: &[Finding], json: bool) {
+    if json {
+        println!("{}", serde_json::to_string_pretty(findings).unwrap_or_default());
+        return;
+    }
+    for finding in findings {
+        let mark = if finding.ok { "ok  " } else { "FAIL" };
+        println!("{mark}  {:<8} {}", finding.step, finding.found);
+        if let Some(hint) = &finding.hint {
+            println!("      hint: {hint}");
+        }
+    }
+}
