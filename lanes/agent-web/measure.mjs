@@ -88,8 +88,9 @@ async function paced() {
     if (count % 400) continue;
     most = used();
     console.log(`${count}\t${most}\t\t${Math.round((performance.now() - begin) / 1000)}`);
-    if (driver.hellos.length > 1) console.log(agent.lines.slice(-3).join('\n'));
+    if (driver.hellos.some(({ resumed }, i) => i > 0 && !resumed)) break;
   }
+  for (const line of agent.lines.filter((text) => text.includes('ERROR'))) console.log(line);
   most = LIMIT;
 }
 
