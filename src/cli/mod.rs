@@ -10,8 +10,11 @@ mod exit;
 mod explain;
 mod mappings;
 mod replay;
+mod secret;
 mod serve;
+mod token;
 mod trace;
+mod webhook;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -54,6 +57,10 @@ enum Command {
     Coverage(coverage::CoverageArgs),
     /// Make a private CA and a certificate for the names that legacy clients connect to
     DevCert(dev_cert::DevCertArgs),
+    /// Verify and make tokens
+    Token(token::TokenArgs),
+    /// Verify the signature of a notice
+    Webhook(webhook::WebhookArgs),
     /// Make a trace of what a browser's developer tools saved, and the other way
     Trace(trace::TraceArgs),
 }
@@ -82,6 +89,8 @@ pub fn main() -> ExitCode {
         Command::Diff(args) => diff::run(&args).into(),
         Command::Coverage(args) => coverage::run(&args).into(),
         Command::DevCert(args) => dev_cert::run(&args).into(),
+        Command::Token(args) => token::run(&args).into(),
+        Command::Webhook(args) => webhook::run(&args).into(),
         Command::Trace(args) => trace::run(&args).into(),
     }
 }

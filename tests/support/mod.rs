@@ -8,6 +8,7 @@ mod client;
 mod http;
 pub mod lane;
 mod native;
+mod receiver;
 mod stage;
 
 use std::time::Duration;
@@ -21,6 +22,7 @@ pub use api::*;
 pub use client::*;
 pub use http::*;
 pub use native::*;
+pub use receiver::{Receiver, Request1, Said};
 pub use stage::*;
 
 /// Nothing that a test waits for takes this long, unless it never comes.
