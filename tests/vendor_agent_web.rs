@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde_json::json;
 use support::lane::{Report, lane, missing, missing_node, npm_installed, skipped};
 use support::{Client, Got, behind_a_link, config, serve_as_told};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// An installation by npm and the start of a browser, on a busy machine.
 const START: Duration = Duration::from_secs(120);
@@ -62,6 +62,9 @@ async fn a_sigbridge_drives_the_vendors_sdk() {
     let mut config = behind_a_link(config());
     config.upstream.agent.secret = Some(SECRET.into());
     config.upstream.agent.origins = vec![origin.clone()];
+    // As long as it takes the SDK to say so itself.
+    config.session.login_timeout = LOGIN;
+    config.session.rtm_login_timeout = LOGIN;
     let running = serve_as_told(config).await;
     let listen = running.agents.expect("an agent upstream");
     fs::write(folder.join("agent.secret"), SECRET).expect("the target folder can be written");
@@ -93,8 +96,10 @@ async fn a_sigbridge_drives_the_vendors_sdk() {
     .await
     .expect("the agent comes");
     // The SDK's own answers: there is no RTM to be reached, and an app id has 32 characters.
+    let begin = Instant::now();
     assert_eq!(login(running.http, &"0".repeat(32)).await, "timeout");
-    assert_ne!(login(running.http, "short").await, "");
+    assert!(begin.elapsed() > Duration::from_secs(11), "it is the SDK's own timeout");
+    assert_eq!(login(running.http, "short").await, "login failed");
     assert!(driver.status().up, "the agent is still there");
 }
 

@@ -30,14 +30,15 @@ async function main() {
   const keeper = new Keeper({ options, sdk, program });
   const site = await startSite({ port: options.port, sdk: sdk.file, status: () => keeper.status });
   log('INFO', `agora-rtm-sdk ${sdk.version} for ${options.bridge}; the page's origin is ${site.origin}`);
-  const signals = ['SIGTERM', 'SIGINT'];
-  for (const signal of signals) {
-    process.once(signal, async () => {
-      log('INFO', `${signal}: stopping`);
-      await keeper.stop();
-      site.close();
-      process.exit(0);
-    });
-  }
+  const stop = async (why, code) => {
+    log('INFO', `${why}: stopping`);
+    await keeper.stop();
+    site.close();
+    process.exit(code);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => stop(signal, 0));
+  // Whoever took the log is gone, and has left a browser to nobody.
+  process.stderr.on('error', () => {});
+  process.stderr.once('error', () => stop('no log', FAILED));
   await keeper.run(`${site.origin}/`);
 }

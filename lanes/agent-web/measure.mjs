@@ -14,6 +14,8 @@ import { Driver, WINDOW } from './driver.mjs';
 const USAGE = `usage: node measure.mjs [--sdk DIR] [--login] [--first N] [--most N]
 
   --login    all instances try to log in at once, which fails after 12 s where there is no network
+  --paced    one round, in which twelve instances a second are created and try to log in, and none is released; prints a
+             line for each 400, and stops at 2000 MB
   --silent   RTM's names lead to somebody who accepts connections and says nothing, in place of to nobody: then the SDK
              waits where it would try again and again
   --first N  instances of the first round; each round has twice as many (default: 100)
@@ -30,11 +32,14 @@ const TOO_MUCH = 2500;
 const SETTLE = 3000;
 const FAILED = 14_000;
 const LOOK = 250;
+/** Logins per second. */
+const RATE = 12;
 
 const { values } = parseArgs({
   options: {
     sdk: { type: 'string', default: import.meta.dirname },
     login: { type: 'boolean', default: false },
+    paced: { type: 'boolean', default: false },
     silent: { type: 'boolean', default: false },
     first: { type: 'string', default: '100' },
     most: { type: 'string', default: '20000' },
@@ -58,6 +63,7 @@ const { pid } = (await agent.status()).chromium;
 await sleep(SETTLE);
 console.log(`instances\tmost MB\tMB after\tseconds\n0\t${used()}\t${used()}\t0`);
 let most = 0;
+if (values.paced) await paced();
 for (let count = Number(values.first); count <= Number(values.most) && most < LIMIT; count *= 2) {
   const begin = performance.now();
   most = await round(count);
@@ -70,6 +76,23 @@ for (let count = Number(values.first); count <= Number(values.most) && most < LI
 }
 await agent.stop();
 process.exit(0);
+
+/** Creates instances that log in, a few a second, until they are too many. */
+async function paced() {
+  const begin = performance.now();
+  for (let count = 1; most < LIMIT && count <= Number(values.most); count += 1) {
+    const sessionId = String(count);
+    void driver.ask('createInstance', { sessionId, appId: APP_ID });
+    void driver.ask('login', { sessionId, uid: `user${count}` });
+    await sleep(1000 / RATE);
+    if (count % 400) continue;
+    most = used();
+    console.log(`${count}\t${most}\t\t${Math.round((performance.now() - begin) / 1000)}`);
+    if (driver.hellos.some(({ resumed }, i) => i > 0 && !resumed)) break;
+  }
+  for (const line of agent.lines.filter((text) => text.includes('ERROR'))) console.log(line);
+  most = LIMIT;
+}
 
 /** Creates instances, logs them in if that is wanted, releases them; resolves to the most MB that was seen. */
 async function round(count) {

@@ -86,6 +86,8 @@ export class Keeper {
         log('ERROR', `${why.text}; loading it again`);
         await this.#page?.close().catch(() => {});
         await sleep(DELAYS[count - 1]);
+        // Meanwhile there may be another one, with a page of its own.
+        if (chromium.pipe.isClosed) return why.text;
       }
     } catch (error) {
       return error.message;

@@ -9,6 +9,8 @@ export class Pipe {
   #next = 1;
   #asked = new Map();
   #rest = [];
+  /** Whether nobody will answer any more. */
+  isClosed = false;
 
   /**
    * @param {{write: Function}} out to Chromium
@@ -26,6 +28,7 @@ export class Pipe {
 
   /** Asks for something; rejects with what Chromium says, or when it says nothing. */
   ask(method, params = {}, sessionId = undefined) {
+    if (this.isClosed) return Promise.reject(new Error(`${method}: Chromium is gone`));
     const id = this.#next;
     this.#next += 1;
     this.#out.write(`${JSON.stringify({ id, method, params, sessionId })}\0`);
@@ -40,6 +43,7 @@ export class Pipe {
 
   /** Nobody will answer any more. */
   close() {
+    this.isClosed = true;
     for (const { method, reject, timer } of this.#asked.values()) {
       clearTimeout(timer);
       reject(new Error(`${method}: Chromium is gone`));

@@ -19,5 +19,9 @@ window.startAgent = (config) => {
   host.start();
 };
 
-window.agentStatus = () => JSON.stringify(host?.status ?? null);
+window.agentStatus = () => {
+  // Chromium alone has it.
+  const heapMB = Math.round((performance.memory?.usedJSHeapSize ?? 0) / 1e6);
+  return JSON.stringify(host ? { ...host.status, heapMB } : null);
+};
 window.stopAgent = () => host?.stop();

@@ -111,4 +111,5 @@ test('the pipe takes its objects apart, wherever they are cut', async () => {
   const late = pipe.ask('C.c');
   pipe.close();
   await assert.rejects(late, /C\.c: Chromium is gone/);
+  await assert.rejects(pipe.ask('D.d'), /D\.d: Chromium is gone/);
 });

@@ -62,7 +62,9 @@ fn attempt(args: &WebArgs) -> Result<(), Trouble> {
         print!("{}", unit(&launch, &folder));
         return Ok(());
     }
-    warn_of_origin(args.port, &settings);
+    if !args.install {
+        warn_of_origin(args.port, &settings);
+    }
     if args.print {
         println!(
             "sigbridge agent web --install --dir {}",
