@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::front::speeches;
 use crate::mapping::Tables;
 use crate::shell::Speech;
-use crate::trace::{Difference, Outcome, Record, Trace, read, replay};
+use crate::trace::{Difference, Outcome, Record, Trace, read, replay, replay_embedded};
 
 use super::Exit;
 use super::check::load_tables;
@@ -27,8 +27,15 @@ pub struct ReplayArgs {
     /// Tables to use instead of the built-in ones
     #[arg(long, value_name = "DIR")]
     mappings: Option<PathBuf>,
+    /// Play only what clients said, to a live RTM in place of the recorded one, and compare only what clients are told:
+    /// `embedded` is the embedded RTM, on the trace's own clock
+    #[arg(long, value_name = "embedded|URL", value_parser = against)]
+    against: Option<Against>,
+    /// Multiplies the rates of the embedded RTM, as `rate_scale` of the config does: 0 for none
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "against")]
+    rate_scale: u32,
     /// Write what was played as what is expected
-    #[arg(long)]
+    #[arg(long, conflicts_with = "against")]
     update: bool,
     /// Print one JSON object for each trace
     #[arg(long)]
@@ -36,6 +43,23 @@ pub struct ReplayArgs {
     /// Write a JUnit report
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+}
+
+/// Which RTM answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Against {
+    /// The embedded one.
+    Embedded,
+}
+
+fn against(text: &str) -> Result<Against, String> {
+    match text {
+        "embedded" => Ok(Against::Embedded),
+        url if url.starts_with("ws://") || url.starts_with("wss://") => {
+            Err("this version plays against the embedded RTM only, not over an agent link".into())
+        }
+        _ => Err("`embedded` is an RTM to play against".into()),
+    }
 }
 
 /// What became of a trace.
@@ -67,7 +91,7 @@ pub fn run(args: &ReplayArgs) -> Exit {
     };
     let mut all = Vec::new();
     for path in paths {
-        let result = play(&path, &tables, &speeches, args.update);
+        let result = play(&path, &tables, &speeches, args);
         let played = Played { path, result };
         if args.json {
             println!("{}", as_json(&played));
@@ -104,12 +128,16 @@ fn play(
     path: &Path,
     tables: &Arc<Tables>,
     speeches: &Arc<Vec<Arc<dyn Speech>>>,
-    update: bool,
+    args: &ReplayArgs,
 ) -> Result<Outcome, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     let trace = read(file).map_err(|error| error.to_string())?;
-    let outcome = replay(tables, speeches, &trace).map_err(|error| error.to_string())?;
-    if update && !outcome.differences.is_empty() {
+    let outcome = match args.against {
+        Some(Against::Embedded) => replay_embedded(tables, speeches, &trace, args.rate_scale),
+        None => replay(tables, speeches, &trace),
+    };
+    let outcome = outcome.map_err(|error| error.to_string())?;
+    if args.update && !outcome.differences.is_empty() {
         write_beside(path, |file| write_trace(file, &trace, &outcome.played)).map_err(|error| error.to_string())?;
     }
     Ok(outcome)
@@ -220,6 +248,7 @@ fn as_json(played: &Played) -> serde_json::Value {
                 "trace": path,
                 "sessions": outcome.sessions,
                 "records": outcome.records,
+                "passed_over": outcome.passed_over,
                 "differences": differences,
             })
         }

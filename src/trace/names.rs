@@ -92,9 +92,18 @@ impl ReadNames {
         }
     }
 
+    /// A name in one direction, when the trace gives it.
+    pub fn known(&self, which: &str, asked: &Text) -> Option<Text> {
+        self.texts.get(&(which.into(), asked.clone())).cloned()
+    }
+
+    /// An account's number, when the trace gives it.
+    pub fn known_uid(&self, account: &Text) -> Option<i64> {
+        self.uids.get(account).copied()
+    }
+
     fn text(&self, which: &str, asked: &Text) -> Text {
-        let key = (which.into(), asked.clone());
-        self.texts.get(&key).unwrap_or(asked).clone()
+        self.known(which, asked).unwrap_or_else(|| asked.clone())
     }
 }
 
@@ -116,6 +125,6 @@ impl Names for ReadNames {
     }
 
     fn uid(&self, account: &Text) -> i64 {
-        self.uids.get(account).copied().unwrap_or(0)
+        self.known_uid(account).unwrap_or(0)
     }
 }

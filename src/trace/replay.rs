@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use crate::bridge::Names;
 use crate::mapping::Tables;
 use crate::shell::Speech;
 use crate::time::Time;
@@ -23,6 +24,8 @@ pub struct Outcome {
     pub records: usize,
     /// The first difference of each session.
     pub differences: Vec<Difference>,
+    /// Outputs that are on one side only and may be so (docs/trace.md); none where RTM is the recorded one.
+    pub passed_over: usize,
     /// The records as they are now: what came in as it was, what came out as it was played.
     pub played: Vec<Record>,
 }
@@ -57,7 +60,8 @@ pub struct NoSense {
 }
 
 /// The reason why what was imported cannot be played by itself.
-const NO_RTM: &str = "the trace has no leg `rtm`: its source knew only what the app said and was told";
+const NO_RTM: &str =
+    "the trace has no leg `rtm`: its source knew only what the app said and was told; `--against embedded` plays it";
 
 /// Plays a trace.
 ///
@@ -142,7 +146,7 @@ impl Stage<'_> {
         self.settle(line, record.session);
         self.outcome.played.push(record.clone());
         if let Some(begin) = record.data.get("begin") {
-            let names = self.names.get(&record.session).cloned().unwrap_or_default();
+            let names: Arc<dyn Names> = self.names.get(&record.session).cloned().unwrap_or_default();
             let begin = Begin::read(begin)?;
             let player = Player::new(self.tables.clone(), self.speeches.clone(), &begin, names)?;
             self.outcome.sessions += 1;

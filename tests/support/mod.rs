@@ -8,6 +8,7 @@ mod http;
 pub mod lane;
 mod native;
 mod stage;
+mod traces;
 
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ pub use client::*;
 pub use http::*;
 pub use native::*;
 pub use stage::*;
+pub use traces::*;
 
 /// Nothing that a test waits for takes this long, unless it never comes.
 pub const PATIENCE: Duration = Duration::from_secs(10);

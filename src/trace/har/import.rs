@@ -68,7 +68,8 @@ pub fn import(tables: &Arc<Tables>, bytes: &[u8]) -> Result<Imported, HarError> 
         };
         let messages = messages.into_iter().enumerate().map(read);
         let said: Vec<Option<Said>> = messages.collect::<Result<_, _>>()?;
-        let said: Vec<Said> = said.into_iter().flatten().collect();
+        // As in a recording: they carry nothing.
+        let said: Vec<Said> = said.into_iter().flatten().filter(|said| !is_ping(said)).collect();
         sessions += 1;
         frames += said.len();
         let socket = at as u64 + 1;
@@ -116,6 +117,19 @@ fn login_fields(text: &str) -> Option<Value> {
         ClientFrame::Login(fields) if fields.as_map().is_some() => Some(fields),
         _ => None,
     })
+}
+
+fn is_ping(said: &Said) -> bool {
+    let name = match said.dir {
+        Dir::In => "ping",
+        Dir::Out => "pong",
+    };
+    // Longer ones are none.
+    said.text.len() < 64
+        && Value::from_json(&said.text).is_ok_and(|frame| {
+            let first = frame.as_list().and_then(<[Value]>::first);
+            first.and_then(Value::as_text).is_some_and(|first| &**first == name)
+        })
 }
 
 fn is_login(text: &str) -> bool {
