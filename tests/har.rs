@@ -96,6 +96,8 @@ fn sockets_that_log_in_are_sessions() {
         r#"500 1 env in {"admitted":{"socket":4,"line":"L"}}"#,
         r#"250000 1 legacy out 4 ["login_ret",["","{\"line\":\"L\",\"result\":\"ok\",\"uid\":7}"]]"#,
         r#"250000 1 legacy in 4 ["set_flag",1]"#,
+        // It says nothing more once the account has logged in again.
+        r#"999999 1 legacy in {"closed":4}"#,
         r#"1000000 2 env in begin "java-python" "al""#,
         r#"1000000 2 legacy in 5 ["login",{"account":"al","device":"javasdk","token":"<token>","vid":"app"}]"#,
     ];

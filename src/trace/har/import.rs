@@ -1,5 +1,6 @@
 //! A trace of the legacy leg, made of an archive.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::bridge::SessionLimits;
@@ -81,6 +82,7 @@ pub fn import(tables: &Arc<Tables>, bytes: &[u8]) -> Result<Imported, HarError> 
     if sessions == 0 {
         return Err(HarError::NoLogin { sockets: with_messages });
     }
+    ends_by_next_logins(&mut timeline);
     // Stable: what was said at the same time stays in its order.
     timeline.sort_by_key(|(at_us, _)| *at_us);
     let started_ms = timeline.first().map_or(0, |(at_us, _)| at_us / 1000);
@@ -104,6 +106,42 @@ pub fn import(tables: &Arc<Tables>, bytes: &[u8]) -> Result<Imported, HarError> 
         silent,
         others: sockets - sessions,
     })
+}
+
+/// An archive does not tell the ends of sockets. But one that says nothing more once its account has logged in on another
+/// has ended before that.
+fn ends_by_next_logins(timeline: &mut Vec<(u64, Record)>) {
+    let mut logins: HashMap<(Text, Text), Vec<&(u64, Record)>> = HashMap::new();
+    let mut last: HashMap<u64, (u64, Value)> = HashMap::new();
+    for said in timeline.iter() {
+        let (at_us, record) = said;
+        let Some(frame) = record.data.get("frame").and_then(Value::as_text) else {
+            continue;
+        };
+        let socket = record.data.get("socket").cloned().unwrap_or_default();
+        last.insert(record.session, (*at_us, socket));
+        if let Some(fields) = login_fields(frame).filter(|_| record.dir == Dir::In) {
+            let field = |name| fields.get(name).cloned().unwrap_or_default().into_text();
+            logins.entry((field("vid"), field("account"))).or_default().push(said);
+        }
+    }
+    let mut ends = Vec::new();
+    for of_account in logins.values_mut() {
+        of_account.sort_by_key(|(at_us, _)| *at_us);
+        for pair in of_account.windows(2) {
+            let ((_, before), (next_us, _)) = (pair[0], pair[1]);
+            if let Some((last_us, socket)) = last.get(&before.session)
+                && last_us < next_us
+            {
+                let record = Record {
+                    data: one("closed", socket.clone()),
+                    ..before.clone()
+                };
+                ends.push((next_us - 1, record));
+            }
+        }
+    }
+    timeline.extend(ends);
 }
 
 /// The fields of a login of the Web wire.

@@ -32,8 +32,10 @@ struct Said<'r> {
     kind: String,
     /// It, without what is not compared.
     key: String,
-    /// The same, without the lines of the mailbox: how many of them a poll fetches is a matter of moments.
+    /// The same, without the lines of the mailbox: whether one is pushed or polled is a matter of moments.
     bare: String,
+    /// Lines of the mailbox that it tells.
+    lines: Vec<(i64, String)>,
 }
 
 type Level<'r> = for<'s> fn(&'s Said<'r>) -> &'s str;
@@ -43,8 +45,17 @@ struct Side<'r> {
     said: Vec<Said<'r>>,
     /// All lines of the mailbox that were told.
     lines: BTreeSet<(i64, String)>,
+    /// Those that were told in answers.
+    polled: BTreeSet<(i64, String)>,
     /// What has come in.
     heard: Vec<(usize, &'r Record)>,
+}
+
+impl Side<'_> {
+    /// What the other side was told without asking, this one was when it asked.
+    fn polls(&self, other: &Said<'_>) -> bool {
+        !other.lines.is_empty() && other.lines.iter().all(|line| self.polled.contains(line))
+    }
 }
 
 /// Compares what was played with what was recorded, session by session.
@@ -72,7 +83,7 @@ pub fn compare(trace: &Trace, played: &BTreeMap<u64, Vec<Record>>) -> Outcome {
             expected,
             got,
             accounts: &accounts,
-            ends: ends(records, end_us),
+            ends: ends(records, imported),
             end_us,
             codes: now.iter().filter_map(code).collect(),
             session: *session,
@@ -96,6 +107,7 @@ fn side<'r>(records: impl Iterator<Item = (usize, &'r Record)>, all: &[(usize, &
     let mut side = Side {
         said: Vec::new(),
         lines: BTreeSet::new(),
+        polled: BTreeSet::new(),
         heard: Vec::new(),
     };
     for (line, record) in records.filter(|(_, record)| record.leg == Leg::Legacy) {
@@ -120,13 +132,17 @@ fn side<'r>(records: impl Iterator<Item = (usize, &'r Record)>, all: &[(usize, &
             without_lines(&mut data);
             data.to_json()
         };
-        side.lines.extend(versions);
+        side.lines.extend(versions.iter().cloned());
+        if kind.contains("answer") {
+            side.polled.extend(versions.iter().cloned());
+        }
         side.said.push(Said {
             line,
             record,
             kind,
             key,
             bare,
+            lines: versions,
         });
     }
     side
@@ -147,13 +163,16 @@ fn without_lines(value: &mut Value) {
     }
 }
 
-/// When sockets ended.
-fn ends(records: &[(usize, &Record)], end_us: u64) -> HashMap<i64, u64> {
+/// When sockets ended; of an archive's only their last message is known.
+fn ends(records: &[(usize, &Record)], imported: bool) -> HashMap<i64, u64> {
     let mut ends = HashMap::new();
     for (_, record) in records {
-        let end = record.data.get("closed").or(record.data.get("close"));
-        if let Some(socket) = end.and_then(Value::as_int) {
-            ends.entry(socket).or_insert(record.t_us.min(end_us));
+        let data = &record.data;
+        let said = data.get("socket").filter(|_| imported && record.leg == Leg::Legacy);
+        if let Some(socket) = said.and_then(Value::as_int) {
+            ends.insert(socket, record.t_us);
+        } else if let Some(socket) = data.get("closed").or(data.get("close")).and_then(Value::as_int) {
+            ends.entry(socket).or_insert(record.t_us);
         }
     }
     ends
@@ -190,8 +209,8 @@ impl Judge<'_> {
                     passed_over += usize::from(same && expected.key != got.key);
                     same && in_time(expected.record, got.record)
                 }
-                (Some(expected), None) => self.is_of_others(expected),
-                (None, Some(got)) => self.is_at_the_end(got),
+                (Some(expected), None) => same_lines && self.got.polls(expected) || self.is_of_others(expected),
+                (None, Some(got)) => same_lines && self.expected.polls(got) || self.is_at_the_end(got),
                 (None, None) => true,
             };
             if verdict {
