@@ -46,6 +46,8 @@ enum Command {
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Print the JSON Schema of a trace's lines
+    Schema,
 }
 
 /// Makes one of the other.
@@ -53,6 +55,11 @@ pub fn run(args: &TraceArgs) -> Exit {
     let done = match &args.command {
         Command::Import { har, output } => run_import(har, output.as_deref()),
         Command::Export { trace, output } => run_export(trace, output.as_deref()),
+        Command::Schema => {
+            // Whoever closes the pipe has read enough.
+            let _ = io::stdout().write_all(trace::schema().as_bytes());
+            return Exit::Ok;
+        }
     };
     match done {
         Ok(summary) => {

@@ -23,6 +23,7 @@ mod recorder;
 mod redact;
 mod replay;
 mod rtm;
+mod schema;
 mod tape;
 mod writer;
 
@@ -39,5 +40,6 @@ pub use record::{Dir, Header, Leg, Record, VERSION};
 pub use recorder::Recorder;
 pub use redact::Redactor;
 pub use replay::{Difference, NoSense, Outcome, replay};
+pub use schema::schema;
 pub use tape::{Sink, Tape};
 pub use writer::{Bounds, Health, TraceFile};
