@@ -10,12 +10,13 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use crate::bridge::{SessionContext, SessionLimits, SocketId};
-use crate::config::{Config, MissingAttribute, OverRate, RepeatedInvite};
+use crate::config::{Config, MissingAttribute, OverRate, RepeatedInvite, UpstreamKind};
 use crate::ident::{Account, AppId, LineKey};
 use crate::mapping::Tables;
 use crate::mapping::profile::Profile;
 use crate::mapping::wire::Wire;
 use crate::ops::{Metrics, Usage};
+use crate::rtm::CallKind;
 use crate::trace::{Begin, Bounds, Recorder, Redaction, TapedNames};
 use crate::upstream::Upstream;
 
@@ -78,12 +79,13 @@ impl Server {
         speeches: Vec<Arc<dyn Speech>>,
         upstream: Arc<dyn Upstream>,
         clock: Clock,
+        metrics: Metrics,
+        (tasks, shutdown): (TaskTracker, CancellationToken),
     ) -> Result<Arc<Self>, getrandom::Error> {
         let line_key = match &config.session.line_key {
             Some(key) => key.clone(),
             None => LineKey::random()?,
         };
-        let metrics = Metrics::new();
         let permits = Arc::new(Semaphore::new(config.limits.sockets));
         Ok(Arc::new(Self {
             usage: Usage::new(&tables),
@@ -100,8 +102,8 @@ impl Server {
             clock,
             metrics,
             line_key,
-            tasks: TaskTracker::new(),
-            shutdown: CancellationToken::new(),
+            tasks,
+            shutdown,
             next_socket: AtomicU64::new(1),
         }))
     }
@@ -187,7 +189,8 @@ impl Server {
     /// What a session of an app id is given; `wire` is that of its client's family.
     pub fn context(&self, vid: &AppId, wire: Arc<Wire>) -> SessionContext {
         let config = &self.config;
-        let upstream = self.upstream.clone();
+        let all = CallKind::ALL.iter().copied();
+        let lacks: Vec<CallKind> = all.filter(|kind| !self.upstream.can(vid, *kind)).collect();
         SessionContext {
             tables: self.tables.clone(),
             wire,
@@ -195,8 +198,8 @@ impl Server {
                 vid: vid.clone(),
                 numbers: config.uid.clone(),
             }),
-            offline_messages: config.embedded.offline_messages,
-            can: Arc::new(move |kind| upstream.can(kind)),
+            offline_messages: config.embedded.offline_messages && config.upstream_of(vid) == UpstreamKind::Embedded,
+            can: Arc::new(move |kind| !lacks.contains(&kind)),
             limits: SessionLimits {
                 login: config.session.rtm_login_timeout,
                 grace: config.session.grace,

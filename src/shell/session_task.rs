@@ -202,6 +202,7 @@ impl SessionTask {
             Told::Reply { request, result } => self.step(Input::RtmReply { request, result }),
             Told::Event(event) => self.step(Input::RtmEvent(event)),
             Told::Up(up) => self.step(Input::Upstream(up)),
+            Told::Lacks(lacks) => self.step(Input::Lacks(lacks)),
         }
     }
 
@@ -239,7 +240,8 @@ impl SessionTask {
             .filter(|(_, at)| **at <= now)
             .map(|(key, at)| (*at, *key))
             .collect();
-        due.sort_by_key(|(at, _)| *at);
+        // Of one moment, too: what is tried again keeps its order.
+        due.sort();
         for (_, key) in due {
             // The timer before may have set this one anew.
             if self.timers.get(&key).is_some_and(|at| *at <= now) {

@@ -16,8 +16,8 @@ pub trait Upstream: Send + Sync {
     /// The client is no longer needed: it is logged out.
     fn close(&self, client: &ClientKey);
 
-    /// Whether the upstream has a call at all.
-    fn can(&self, kind: CallKind) -> bool;
+    /// Whether the upstream has a call at all, for an app.
+    fn can(&self, app: &AppId, kind: CallKind) -> bool;
 }
 
 /// Where an upstream tells what happens.
@@ -46,4 +46,6 @@ pub enum Told {
     Event(RtmEvent),
     /// The upstream is there, or not.
     Up(bool),
+    /// The calls that it lacks, now that this is known.
+    Lacks(Arc<[CallKind]>),
 }

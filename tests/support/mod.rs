@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unused_imports, reason = "every test file uses its own part of this")]
 
+mod agent;
 mod api;
 mod client;
 mod http;
@@ -12,10 +13,11 @@ mod traces;
 
 use std::time::Duration;
 
-use sigbridge::config::Config;
+use sigbridge::config::{Config, UpstreamKind};
 use sigbridge::mapping::Tables;
 use sigbridge::shell::{Running, start};
 
+pub use agent::*;
 pub use api::*;
 pub use client::*;
 pub use http::*;
@@ -39,6 +41,20 @@ pub fn config() -> Config {
 
 /// Starts a server with the built-in tables; it ends with the test's runtime.
 pub async fn serve(config: Config) -> Running {
+    match std::env::var(UPSTREAM) {
+        Ok(platform) if config.upstream.kind == UpstreamKind::Embedded => {
+            let rtm = embedded(&config);
+            let running = serve_as_told(behind_a_link(config)).await;
+            agent(&platform, rtm, running.agents.expect("an agent upstream"));
+            linked(&running).await;
+            running
+        }
+        _ => serve_as_told(config).await,
+    }
+}
+
+/// The same, wherever its RTM is.
+pub async fn serve_as_told(config: Config) -> Running {
     let tables = Tables::built_in().expect("the built-in tables compile");
     start(config, tables).await.expect("any free port can be bound")
 }

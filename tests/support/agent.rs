@@ -1,0 +1,107 @@
+//! RTM behind a link: an agent of this process with an embedded RTM, and wires between both that can be cut.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use sigbridge::clock::Clock;
+use sigbridge::config::{Config, UpstreamKind};
+use sigbridge::mapping::Tables;
+use sigbridge::shell::Running;
+use sigbridge::upstream::embedded::WorldConfig;
+use sigbridge::upstream::host::{Host, HostConfig, serve_driver};
+use sigbridge::upstream::link::hello::{Limits, random_name};
+use sigbridge::upstream::link::words::Words;
+use sigbridge::upstream::{LocalUpstream, Upstream};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+/// The environment variable that has servers of tests use an agent that speaks a platform's names.
+pub const UPSTREAM: &str = "SIGBRIDGE_TEST_UPSTREAM";
+
+/// RTM in this process, at any time, for several agents.
+pub fn embedded(config: &Config) -> Arc<LocalUpstream> {
+    let world = WorldConfig {
+        rate_scale: config.embedded.rate_scale,
+        offline_messages: config.embedded.offline_messages,
+        ..WorldConfig::default()
+    };
+    let local = LocalUpstream::new(world, Clock::start());
+    tokio::spawn(local.clone().run(CancellationToken::new()));
+    local
+}
+
+/// An agent of that platform for the sigbridge at `to`, until it is cancelled.
+pub fn agent(platform: &str, rtm: Arc<dyn Upstream>, to: SocketAddr) -> CancellationToken {
+    let tables = Tables::built_in().expect("the built-in tables compile");
+    let platform = tables.platforms.iter().find(|known| &*known.name == platform);
+    let words = Words::new(platform.expect("a platform of that name"));
+    let config = HostConfig {
+        sdk: ("test".into(), "1".into()),
+        limits: Limits::Web,
+    };
+    let name = random_name().expect("randomness");
+    let host = Host::new(name, config, Arc::new(words), rtm, Clock::start());
+    let end = CancellationToken::new();
+    let shutdown = end.clone();
+    tokio::spawn(async move {
+        let url = format!("ws://{to}/agent");
+        tokio::select! {
+            () = serve_driver(host, &url, None, CancellationToken::new()) => {}
+            // As a process that is killed: nothing is said.
+            () = shutdown.cancelled() => {}
+        }
+    });
+    end
+}
+
+/// The config with its RTM at an agent.
+pub fn behind_a_link(mut config: Config) -> Config {
+    config.upstream.kind = UpstreamKind::Agent;
+    config.upstream.agent.listen.set_port(0);
+    config
+}
+
+/// Waits until the agent of a server is there.
+pub async fn linked(running: &Running) {
+    let driver = running.driver.clone().expect("an agent upstream");
+    super::eventually("an agent is there", || driver.status().up).await;
+}
+
+/// A wire to `to` that can be cut, and is whole again at once.
+pub struct Wire {
+    /// Where to connect to.
+    pub addr: SocketAddr,
+    now: Arc<Mutex<CancellationToken>>,
+}
+
+impl Wire {
+    /// A wire that is whole.
+    pub async fn to(to: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let addr = listener.local_addr().expect("it is bound");
+        let now = Arc::new(Mutex::new(CancellationToken::new()));
+        let cut = now.clone();
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                let cut = cut.lock().clone();
+                tokio::spawn(async move {
+                    let Ok(mut far) = TcpStream::connect(to).await else {
+                        return;
+                    };
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut near, &mut far) => {}
+                        () = cut.cancelled() => {}
+                    }
+                });
+            }
+        });
+        Self { addr, now }
+    }
+
+    /// Cuts what is connected.
+    pub fn cut(&self) {
+        std::mem::take(&mut *self.now.lock()).cancel();
+    }
+}
