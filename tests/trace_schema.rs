@@ -139,6 +139,8 @@ fn a_line_of_another_form_is_not() {
         r#"{"event":{"MemberLeft":{"channelId":"r","memberId":7}}}"#,
     );
     good("rtm", "in", r#"{"up":false}"#);
+    good("rtm", "in", r#"{"lacks":["getMembers"]}"#);
+    bad("rtm", "in", r#"{"lacks":["dance"]}"#);
     good("timer", "out", r#"{"set":"invite:3","at_ms":7}"#);
     bad("timer", "out", r#"{"set":"sleep","at_ms":7}"#);
     bad("timer", "in", r#"{"set":"grace","at_ms":7}"#);

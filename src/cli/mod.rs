@@ -8,6 +8,7 @@ mod dev_cert;
 mod diff;
 mod exit;
 mod explain;
+mod files;
 mod mappings;
 mod replay;
 mod serve;

@@ -16,6 +16,7 @@ use crate::trace::{Difference, Outcome, Record, Trace, read, replay, replay_embe
 use super::Exit;
 use super::check::load_tables;
 use super::exit::{HELP, tell};
+use super::files::write_beside;
 
 /// What `replay` is told.
 #[derive(Debug, Args)]
@@ -149,15 +150,6 @@ fn write_trace(file: &mut dyn Write, trace: &Trace, records: &[Record]) -> io::R
         writeln!(file, "{}", serde_json::to_string(record)?)?;
     }
     Ok(())
-}
-
-/// Nothing half-written: the file takes its name when it is whole.
-fn write_beside(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let beside = path.with_extension("new");
-    let mut file = io::BufWriter::new(File::create(&beside)?);
-    write(&mut file)?;
-    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-    fs::rename(beside, path)
 }
 
 /// The traces of files and folders, by name.

@@ -265,7 +265,12 @@ impl Player {
         }
         let login = data.get("admitted").map(|data| (data, None));
         let login = login.or_else(|| Some((data.get("attached")?, data.get("attached")?.get("how"))));
-        let Some((login, how)) = login else { return Ok(None) };
+        let Some((login, how)) = login else {
+            return match data.get("cut") {
+                Some(_) => Ok(None),
+                None => Err(format!("{data} is nothing that comes in").into()),
+            };
+        };
         let socket = socket_id(login.get("socket"))?;
         let line = login.get("line").and_then(Value::as_text).cloned().unwrap_or_default();
         let call = CallRef {
@@ -277,6 +282,9 @@ impl Player {
         known.line = Some(line.clone());
         let fields = std::mem::take(&mut known.login);
         let Some(how) = how else {
+            if fields.is_null() {
+                return Err(format!("the socket {} has sent no login", socket.0).into());
+            }
             let args = match &self.wire.login.target {
                 Target::Row(row) => read_args(row, &fields).unwrap_or_default(),
                 _ => Vec::new(),

@@ -99,10 +99,13 @@ pub fn read_as_written(from: impl Read) -> Result<Trace, TraceError> {
         line: 0,
     };
     let first = lines.next()?.ok_or(TraceError::Empty)?;
-    let header: Header = serde_json::from_str(&first).map_err(|error| TraceError::NoHeader(error.to_string()))?;
-    if header.sigbridge_trace != VERSION {
-        return Err(TraceError::Version(header.sigbridge_trace));
+    let no_header = |error: serde_json::Error| TraceError::NoHeader(error.to_string());
+    // The header of another version may have other members.
+    let AnyHeader { sigbridge_trace } = serde_json::from_str(&first).map_err(no_header)?;
+    if sigbridge_trace != VERSION {
+        return Err(TraceError::Version(sigbridge_trace));
     }
+    let header: Header = serde_json::from_str(&first).map_err(no_header)?;
     let mut records: Vec<(usize, Record)> = Vec::new();
     let mut last_of: BTreeMap<u64, u64> = BTreeMap::new();
     while let Some(text) = lines.next()? {
@@ -120,6 +123,11 @@ pub fn read_as_written(from: impl Read) -> Result<Trace, TraceError> {
         records.push((line, record));
     }
     Ok(Trace { header, records })
+}
+
+#[derive(serde::Deserialize)]
+struct AnyHeader {
+    sigbridge_trace: u32,
 }
 
 struct Lines<R> {

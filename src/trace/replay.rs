@@ -135,8 +135,7 @@ impl Stage<'_> {
             return Ok(());
         }
         if record.dir == Dir::Out {
-            self.compare(line, record);
-            return Ok(());
+            return self.compare(line, record);
         }
         if record.data.get("name").is_some() {
             // Known from the start: names are asked for in the middle of a step.
@@ -147,6 +146,9 @@ impl Stage<'_> {
         self.outcome.played.push(record.clone());
         if let Some(begin) = record.data.get("begin") {
             let names: Arc<dyn Names> = self.names.get(&record.session).cloned().unwrap_or_default();
+            if self.seats.contains_key(&record.session) {
+                return Err(format!("session {} has begun already", record.session).into());
+            }
             let begin = Begin::read(begin)?;
             let player = Player::new(self.tables.clone(), self.speeches.clone(), &begin, names)?;
             self.outcome.sessions += 1;
@@ -190,10 +192,9 @@ impl Stage<'_> {
         Ok(())
     }
 
-    fn compare(&mut self, line: usize, record: &Record) {
-        let Some(seat) = self.seats.get_mut(&record.session) else {
-            return;
-        };
+    fn compare(&mut self, line: usize, record: &Record) -> Result<(), Impossible> {
+        let seat = self.seats.get_mut(&record.session);
+        let seat = seat.ok_or_else(|| format!("session {} has not begun", record.session))?;
         let got = seat.pending.pop_front();
         let same = got
             .as_ref()
@@ -201,6 +202,7 @@ impl Stage<'_> {
         if !same {
             self.differs(line, record.session, Some(record.clone()), got);
         }
+        Ok(())
     }
 
     /// What was played and is not in the trace.

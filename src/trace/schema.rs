@@ -7,7 +7,6 @@ mod rtm;
 use serde_json::{Map, Value as Json, json};
 
 use crate::bridge::SessionLimits;
-use crate::rtm::CallKind;
 use crate::value::{Text, Value};
 
 use super::env::{ATTACH, Begin};
@@ -164,8 +163,7 @@ fn begin() -> Json {
         return object(&[]);
     };
     let mut schema = like(&entries);
-    schema["properties"]["lacks"] =
-        json!({ "type": "array", "items": names(CallKind::ALL.iter().map(|kind| kind.name())) });
+    schema["properties"]["lacks"] = reference("rtm-calls");
     schema
 }
 

@@ -1,7 +1,7 @@
 //! Traces of servers of this process.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use serde_json::json;
@@ -63,9 +63,12 @@ pub async fn traces(running: Running, folder: &Path) -> Vec<Trace> {
 
 /// What traces are played with.
 pub fn tables() -> (Arc<Tables>, Arc<Vec<Arc<dyn Speech>>>) {
-    let tables = Arc::new(Tables::built_in().expect("the built-in tables"));
-    let speeches = Arc::new(speeches(&tables).expect("a wire for each profile"));
-    (tables, speeches)
+    static TABLES: LazyLock<(Arc<Tables>, Arc<Vec<Arc<dyn Speech>>>)> = LazyLock::new(|| {
+        let tables = Arc::new(Tables::built_in().expect("the built-in tables"));
+        let speeches = Arc::new(speeches(&tables).expect("a wire for each profile"));
+        (tables, speeches)
+    });
+    TABLES.clone()
 }
 
 /// Plays a trace without a difference.

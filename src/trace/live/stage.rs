@@ -180,11 +180,16 @@ impl<'s> Stage<'s> {
                 Ok(())
             }
             Leg::Env | Leg::Legacy => self.feed(now, record),
+            // A part of what the session was given, as in its beginning.
+            Leg::Rtm if data.get("lacks").is_some() => self.feed(now, record),
             Leg::Rtm | Leg::Timer | Leg::Http => Ok(()),
         }
     }
 
     fn begin(&mut self, session: u64, begin: &Begin) -> Result<(), Impossible> {
+        if self.seats.contains_key(&session) {
+            return Err(format!("session {session} has begun already").into());
+        }
         let app = self.apps.get(&session).cloned();
         let names: Arc<dyn Names> = Arc::new(LiveNames {
             read: self.names.clone(),

@@ -29,6 +29,7 @@ impl Player {
             }
             Told::Event(event) => Input::RtmEvent(event),
             Told::Up(up) => Input::Upstream(up),
+            Told::Lacks(lacks) => Input::Lacks(lacks),
         };
         self.live_step(now, input)
     }

@@ -18,6 +18,7 @@ pub fn definitions() -> Vec<(&'static str, Json)> {
             "rtm-event",
             by_name(EventKind::ALL.iter().map(|kind| (kind.name(), kind.fields()))),
         ),
+        ("rtm-calls", json!({ "type": "array", "items": kinds() })),
         ("rtm-reply", reply()),
         ("rtm-error", error()),
     ]
@@ -30,6 +31,7 @@ pub fn told() -> Vec<Json> {
         object(&[("request", count()), ("error", reference("rtm-error"))]),
         object(&[("event", reference("rtm-event"))]),
         object(&[("up", json!({ "type": "boolean" }))]),
+        object(&[("lacks", reference("rtm-calls"))]),
     ]
 }
 
@@ -84,6 +86,10 @@ fn message() -> Json {
     let plain = object(&[kind("TEXT"), ("text", text())]);
     let raw = object(&[kind("RAW"), ("rawMessage", text()), ("description", text())]);
     json!({ "oneOf": [plain, raw] })
+}
+
+fn kinds() -> Json {
+    names(CallKind::ALL.iter().map(|kind| kind.name()))
 }
 
 /// Which of them it is depends on the call, which is in another line.
