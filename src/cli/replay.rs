@@ -11,7 +11,11 @@ use serde_json::json;
 use crate::front::speeches;
 use crate::mapping::Tables;
 use crate::shell::Speech;
-use crate::trace::{Difference, Outcome, Record, Trace, read, replay, replay_embedded};
+use crate::trace::{Difference, Outcome, Record, Trace, Watch, read, replay_embedded, replay_watched};
+
+mod progress;
+
+use progress::Progress;
 
 use super::Exit;
 use super::check::load_tables;
@@ -91,16 +95,22 @@ pub fn run(args: &ReplayArgs) -> Exit {
         }
     };
     let mut all = Vec::new();
-    for path in paths {
-        let result = play(&path, &tables, &speeches, args);
+    let progress = Progress::new(args.json);
+    let count = paths.len();
+    for (at, path) in paths.into_iter().enumerate() {
+        progress.begins(at + 1, count, &path);
+        let result = play(&path, &tables, &speeches, args, &progress);
         let played = Played { path, result };
-        if args.json {
-            println!("{}", as_json(&played));
-        } else {
-            show(&played);
-        }
+        progress.aside(|| {
+            if args.json {
+                println!("{}", as_json(&played));
+            } else {
+                show(&played);
+            }
+        });
         all.push(played);
     }
+    progress.ends();
     if let Some(junit) = &args.junit
         && let Err(error) = write_beside(junit, |file| write_junit(file, &all))
     {
@@ -130,12 +140,20 @@ fn play(
     tables: &Arc<Tables>,
     speeches: &Arc<Vec<Arc<dyn Speech>>>,
     args: &ReplayArgs,
+    progress: &Progress,
 ) -> Result<Outcome, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     let trace = read(file).map_err(|error| error.to_string())?;
+    progress.has(trace.records.len());
     let outcome = match args.against {
         Some(Against::Embedded) => replay_embedded(tables, speeches, &trace, args.rate_scale),
-        None => replay(tables, speeches, &trace),
+        None => {
+            let watch = Watch {
+                keeps: args.update,
+                progress: &mut |records| progress.is_at(records),
+            };
+            replay_watched(tables, speeches, &trace, watch)
+        }
     };
     let outcome = outcome.map_err(|error| error.to_string())?;
     if args.update && !outcome.differences.is_empty() {

@@ -39,7 +39,7 @@ pub use reader::{Trace, TraceError, read, read_as_written};
 pub use record::{Dir, Header, Leg, Record, VERSION};
 pub use recorder::Recorder;
 pub use redact::Redactor;
-pub use replay::{Difference, NoSense, Outcome, replay};
+pub use replay::{Difference, NoSense, Outcome, Watch, replay, replay_watched};
 pub use schema::schema;
 pub use tape::{Sink, Tape};
 pub use writer::{Bounds, Health, TraceFile};
