@@ -12,7 +12,7 @@ rounds=${1:-5} seconds=${2:-8} names=${3:-placeholder} bodies=${4:-placeholder}
 http=18901 admin=18902
 target=${CARGO_TARGET_DIR:-target}/release
 
-cargo build --release --locked --quiet --bin sigbridge --example load
+[[ -n ${NO_BUILD:-} ]] || cargo build --release --locked --quiet --bin sigbridge --example load
 work=$(mktemp -d)
 cat > "$work/config.toml" <<EOF
 [listen]

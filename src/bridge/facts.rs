@@ -18,7 +18,7 @@ impl Session {
         conds.iter().all(|cond| self.fact(cond.fact, run) != cond.negated)
     }
 
-    fn fact(&self, fact: Fact, run: &Run) -> bool {
+    pub(super) fn fact(&self, fact: Fact, run: &Run) -> bool {
         let entry = || self.calls.find(&self.channel_of(run)?, &self.account_of(run)?, None);
         match fact {
             Fact::Joined => {
@@ -44,6 +44,8 @@ impl Session {
                 .is_some_and(|c| c.count() > MEMBERS_CUT_OFF as u64),
             Fact::EmptyAttributes => self.context.limits.empty_attributes,
             Fact::StrictReinvite => self.context.limits.strict_reinvite,
+            Fact::ForceJoin => self.context.limits.force_join,
+            Fact::Visiting => self.visits(run),
             Fact::ReservedName => self.writes_reserved(run),
             Fact::OfflineMessages => self.context.offline_messages,
             Fact::Can(kind) => (self.context.can)(kind),

@@ -87,6 +87,8 @@ pub struct SessionLimits {
     pub empty_attributes: bool,
     /// Whether a second call to the same party about the same channel fails instead of replacing the first.
     pub strict_reinvite: bool,
+    /// Whether a message to a channel from outside may be sent by joining it, where there is no other way.
+    pub force_join: bool,
 }
 
 impl Default for SessionLimits {
@@ -102,6 +104,7 @@ impl Default for SessionLimits {
             discard_over_rate: false,
             empty_attributes: false,
             strict_reinvite: false,
+            force_join: false,
         }
     }
 }
@@ -267,6 +270,8 @@ pub enum Effect {
         row: RowId,
         /// The limitation.
         code: CodeId,
+        /// The account or the channel that the row was about, where there is one; not part of a trace.
+        about: Option<Text>,
     },
     /// Something was dropped for want of room: for logs and metrics.
     Dropped(&'static str),
@@ -276,6 +281,21 @@ pub enum Effect {
     Close(SocketId),
     /// The session is over.
     End,
+}
+
+/// How a session has come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Its login was refused.
+    Refused,
+    /// Its client has logged out.
+    LoggedOut,
+    /// The user has logged in elsewhere.
+    Kicked,
+    /// RTM has put the user out.
+    Banned,
+    /// Its client, or RTM, has stayed away for too long.
+    Lost,
 }
 
 /// How a notification travels.
@@ -348,6 +368,8 @@ pub enum TimerKey {
     Names,
     /// The time of the message in the outbox that is over first.
     Outbox,
+    /// The time of the visit to a channel that is over first.
+    Visits,
     /// The time to tell `_member_num`.
     MemberNum,
     /// The time until gathered calls may travel again.

@@ -17,7 +17,7 @@ mod session;
 
 pub use admit::{Admission, Existing, Newcomer, admit};
 pub use io::{
-    Answer, Attach, CallRef, Effect, Event, Form, Input, LOGIN, Names, Refusal, SessionContext, SessionLimits,
+    Answer, Attach, CallRef, Effect, Ending, Event, Form, Input, LOGIN, Names, Refusal, SessionContext, SessionLimits,
     SocketId, TimerKey,
 };
 pub use session::Session;

@@ -30,7 +30,9 @@ impl Session {
             self.call_aside(run, call, step);
         }
         if let Some(code) = outcome.code {
-            step.out.push(Effect::Note { row: run.row, code });
+            let about = self.account_of(run).or_else(|| self.channel_of(run));
+            let row = run.row;
+            step.out.push(Effect::Note { row, code, about });
         }
         if let Some(failure) = &outcome.failure {
             self.fail(run, failure, None, step);

@@ -121,7 +121,7 @@ impl Session {
 
     fn begin(&mut self, mut run: Run, step: &mut Step<'_>) {
         let row = &self.context.tables.clone().rows[run.row];
-        if row.lane == Lane::Serial && run.parent.is_none() {
+        if run.parent.is_none() && (row.lane == Lane::Serial || self.begins_visit(&run)) {
             self.lane_holder = Some(run.id);
         }
         run.started = true;

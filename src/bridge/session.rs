@@ -16,7 +16,8 @@ use super::emulate::directory::Directory;
 use super::emulate::mailbox::Mailbox;
 use super::emulate::outbox::Outbox;
 use super::emulate::rate::Bucket;
-use super::io::{Answer, Attach, CallRef, Effect, Event, Input, LOGIN, SessionContext, SocketId, TimerKey};
+use super::emulate::visit::Visits;
+use super::io::{Answer, Attach, CallRef, Effect, Ending, Event, Input, LOGIN, SessionContext, SocketId, TimerKey};
 use super::requests::Requests;
 use super::run::{Run, RunId};
 
@@ -45,12 +46,14 @@ pub struct Session {
     pub(super) rate: Bucket,
     pub(super) outbox: Outbox,
     pub(super) directory: Directory,
+    pub(super) visits: Visits,
     pub(super) logged_in: bool,
     /// Sockets of the same client that came while the login was on its way.
     pub(super) twins: Vec<CallRef>,
     pub(super) reconnecting: bool,
     pub(super) upstream: bool,
     pub(super) over: bool,
+    pub(super) ending: Option<Ending>,
 }
 
 /// The moment of a step, and what it leads to.
@@ -79,11 +82,13 @@ impl Session {
             rate: Bucket::default(),
             outbox: Outbox::default(),
             directory: Directory::default(),
+            visits: Visits::default(),
             logged_in: false,
             twins: Vec::new(),
             reconnecting: false,
             upstream: true,
             over: false,
+            ending: None,
         }
     }
 
@@ -157,6 +162,11 @@ impl Session {
             .map(|channel| &channel.id)
     }
 
+    /// How it has ended; `None` while it goes on.
+    pub fn ending(&self) -> Option<Ending> {
+        self.ending
+    }
+
     /// True when a client is there.
     pub fn is_live(&self) -> bool {
         self.socket.is_some()
@@ -182,7 +192,7 @@ impl Session {
         match verdict {
             Err(reason) => {
                 self.refuse(run, &reason, step);
-                self.end(step);
+                self.end(Ending::Refused, step);
             }
             Ok(()) => {
                 step.out.push(Effect::SetTimer {
@@ -199,7 +209,7 @@ impl Session {
     pub(super) fn after_answer(&mut self, call: CallRef, refused: bool, step: &mut Step<'_>) {
         if call.function == LOGIN {
             if refused && !self.logged_in {
-                return self.end(step);
+                return self.end(Ending::Refused, step);
             }
             if !self.logged_in {
                 self.logged_in = true;
@@ -213,7 +223,7 @@ impl Session {
                 self.welcome(twin, step);
             }
         } else if !refused && self.ends(call) {
-            self.end(step);
+            self.end(Ending::LoggedOut, step);
         }
     }
 
@@ -401,12 +411,12 @@ impl Session {
                     self.forget_requests(run.id);
                     self.refuse(run, "timeout", step);
                 }
-                self.end(step);
+                self.end(Ending::Refused, step);
             }
             TimerKey::Grace if self.socket.is_none() || !self.upstream => {
                 self.upstream_lost(step);
                 self.keep_lines(step);
-                self.end(step);
+                self.end(Ending::Lost, step);
             }
             TimerKey::Rejoin => {
                 if let Some(channel) = self.channel.as_ref().filter(|c| c.muted) {
@@ -421,6 +431,7 @@ impl Session {
             TimerKey::Retry(request) => self.retry_due(request, step),
             TimerKey::Names => self.names_due(step),
             TimerKey::Outbox => self.outbox_due(step),
+            TimerKey::Visits => self.visits_due(step),
             TimerKey::MemberNum => self.member_num_due(step),
             TimerKey::Gather(kind) => self.gather_due(kind, step),
             TimerKey::Login | TimerKey::Grace => {}

@@ -49,6 +49,7 @@ impl Bench {
         let limits = SessionLimits {
             empty_attributes: offers("policy-empty-attributes"),
             strict_reinvite: offers("policy-strict-reinvite"),
+            force_join: offers("policy-force-join"),
             ..SessionLimits::default()
         };
         let context = SessionContext {

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 pub const HELP: &str = "\
 Exit codes:
   0   done
-  1   could not start, connect, log in or write a file; traces differ
+  1   could not start, connect, log in or write a file; traces differ;
+      a token or a signature that is not right
   2   a trace that cannot be read
   64  wrong usage, or an error in the config or the tables
   65  input that cannot be understood

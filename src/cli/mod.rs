@@ -11,8 +11,11 @@ mod explain;
 mod files;
 mod mappings;
 mod replay;
+mod secret;
 mod serve;
+mod token;
 mod trace;
+mod webhook;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -55,6 +58,10 @@ enum Command {
     Coverage(coverage::CoverageArgs),
     /// Make a private CA and a certificate for the names that legacy clients connect to
     DevCert(dev_cert::DevCertArgs),
+    /// Verify and make tokens
+    Token(token::TokenArgs),
+    /// Verify the signature of a notice
+    Webhook(webhook::WebhookArgs),
     /// Make a trace of what a browser's developer tools saved, and the other way
     Trace(trace::TraceArgs),
 }
@@ -83,6 +90,8 @@ pub fn main() -> ExitCode {
         Command::Diff(args) => diff::run(&args).into(),
         Command::Coverage(args) => coverage::run(&args).into(),
         Command::DevCert(args) => dev_cert::run(&args).into(),
+        Command::Token(args) => token::run(&args).into(),
+        Command::Webhook(args) => webhook::run(&args).into(),
         Command::Trace(args) => trace::run(&args).into(),
     }
 }

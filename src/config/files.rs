@@ -11,6 +11,12 @@ pub trait Files {
     /// The file system's; also when the file is not UTF-8.
     fn read(&self, path: &Path) -> io::Result<String>;
 
+    /// A variable of the environment, if it is set and not blank.
+    fn env(&self, name: &str) -> Option<String> {
+        let _ = name;
+        None
+    }
+
     /// The path by which the file is found again later.
     fn path(&self, path: &Path) -> PathBuf {
         path.to_owned()
@@ -35,6 +41,11 @@ impl DiskFiles {
 impl Files for DiskFiles {
     fn read(&self, path: &Path) -> io::Result<String> {
         std::fs::read_to_string(self.path(path))
+    }
+
+    fn env(&self, name: &str) -> Option<String> {
+        let text = std::env::var(name).ok()?.trim().to_owned();
+        (!text.is_empty()).then_some(text)
     }
 
     fn path(&self, path: &Path) -> PathBuf {

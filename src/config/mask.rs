@@ -4,7 +4,7 @@
 /// a slip.
 const CERTIFICATE_DIGITS: usize = 32;
 
-/// The same text, of the same length, with the values of keys that look like `certificate` and everything that looks
+/// The same text, of the same length, with the values of keys that look like `certificate` or `secret` and everything that looks
 /// like a certificate overwritten.
 pub(super) fn mask(text: &str) -> String {
     let mut in_pem = false;
@@ -28,11 +28,16 @@ pub(super) fn mask(text: &str) -> String {
     text.split_inclusive('\n').map(&mut hide).collect()
 }
 
-/// Overwrites all after the `=` of a key that begins like `certificate`, unless it names a file.
+/// Overwrites all after the `=` of a key that is called like a secret, unless it names a file.
 fn hide_value(line: &str) -> String {
+    let line = hide_values_of("cert", line);
+    hide_values_of("secret", &line)
+}
+
+fn hide_values_of(word: &str, line: &str) -> String {
     let lower = line.to_ascii_lowercase();
     let mut from = 0;
-    while let Some(at) = lower[from..].find("cert").map(|at| from + at) {
+    while let Some(at) = lower[from..].find(word).map(|at| from + at) {
         let Some(equals) = lower[at..].find('=').map(|i| at + i) else {
             break;
         };
@@ -89,6 +94,9 @@ mod tests {
     fn certificates_are_hidden() {
         check("certificate = \"abc\"\n", "certificate = \"***\"\n");
         check("certificate=abc", "certificate=***");
+        check("secret = \"abc\" # x", "secret = \"***\" * *");
+        check("customer_secret = abc", "customer_secret = ***");
+        check("secret_file = \"abc\"", "secret_file = \"abc\"");
         check("certificate = \"abc", "certificate = \"***");
         check("Certifcate = 'é'", "Certifcate = '**'");
         check("auth = { certificate = \"abc\" }", "auth = { certificate = \"***\" *");

@@ -17,17 +17,23 @@ use crate::value::Text;
 mod duration;
 mod files;
 mod mask;
+#[cfg(test)]
+mod outbound_tests;
 mod read;
+mod rest;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod upstream;
 mod values;
+mod webhook;
 
 pub use duration::{BadDuration, parse_duration};
 pub use files::{DiskFiles, Files};
+pub use rest::Rest;
 pub use tls::{BadIdentity, Identity, Tls};
 pub use upstream::{Agent, App, Embedded, RtmToken, Upstream, UpstreamKind};
+pub use webhook::Webhook;
 
 /// The whole config; [`Default`] is what an empty file means.
 #[derive(Clone, Debug, Default)]
@@ -59,8 +65,12 @@ pub struct Config {
     pub uid: Arc<HashMap<Text, u32>>,
     /// `[upstream]`
     pub upstream: Upstream,
+    /// `[upstream.rest]`. Default: none.
+    pub rest: Option<Rest>,
     /// `[embedded]`
     pub embedded: Embedded,
+    /// `[webhook]`
+    pub webhook: Webhook,
     /// `[admin]`
     pub admin: Admin,
     /// `[[app]]`: the apps that are served, where there are several. Default: what `[auth]` says.
@@ -267,6 +277,9 @@ pub struct Policy {
     /// `repeated_invite`: what a second call to the same party about the same channel does while the first one is open.
     /// Default `"replace"`.
     pub repeated_invite: RepeatedInvite,
+    /// `force_join`: whether a message to a channel from outside is sent by joining it, where the upstream has no other
+    /// way; its members see the sender come and go. Default `false`.
+    pub force_join: bool,
 }
 
 /// What reading an attribute gives that is not there.

@@ -11,6 +11,7 @@ use super::upstream::{app_certificate, apps, embedded, upstream};
 use super::values::{
     address, address_at, address_or_off, addresses, duration, host_port, ipv4, line_key, number, value,
 };
+use super::webhook::webhook;
 use super::{
     Admin, Config, Discovery, DiskFiles, Files, Invite, Limits, Listen, Mailbox, MissingAttribute, OverRate, Policy,
     RecordConfig, RepeatedInvite, Session,
@@ -79,7 +80,7 @@ fn source_at(path: &Path) -> Result<Arc<Source>, Diags> {
 /// A key with an error leaves its default in place: [`read`] lets nothing out then.
 pub(super) fn config(mut root: Table<'_>, files: &dyn Files) -> Config {
     let (tls, has_tls) = section(&mut root, "tls", |table| tls(table, files));
-    let upstream = section(&mut root, "upstream", |table| upstream(table, files));
+    let (upstream, rest) = section(&mut root, "upstream", |table| upstream(table, files));
     if root.has("app") && root.has("auth") {
         root.error("`[auth]` is for all apps, and `[[app]]` for each: keep one of them");
     }
@@ -97,7 +98,9 @@ pub(super) fn config(mut root: Table<'_>, files: &dyn Files) -> Config {
         uid: root.take_table("uid").map(uids).unwrap_or_default(),
         apps: apps(root.take_tables("app"), files, upstream.kind),
         upstream,
+        rest,
         embedded: section(&mut root, "embedded", |table| embedded(table, files)),
+        webhook: section(&mut root, "webhook", |table| webhook(table, files)),
         admin: section(&mut root, "admin", admin),
     };
     root.finish();
@@ -229,6 +232,7 @@ fn policy(table: &mut Table<'_>) -> Policy {
         over_rate: value(table.take_choice("over_rate", &over_rate)).unwrap_or_default(),
         missing_attribute: value(table.take_choice("missing_attribute", &missing)).unwrap_or_default(),
         repeated_invite: value(table.take_choice("repeated_invite", &repeated)).unwrap_or_default(),
+        force_join: value(table.take_bool("force_join")).unwrap_or_default(),
     }
 }
 

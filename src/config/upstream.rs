@@ -12,6 +12,7 @@ use crate::upstream::link::door::MIN_SECRET_BYTES;
 use crate::value::Text;
 
 use super::Files;
+use super::rest::{Rest, rest};
 use super::values::{address_at, certificate, duration, file_text, number, value};
 
 const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -125,7 +126,7 @@ impl Default for Embedded {
     }
 }
 
-pub(super) fn upstream(table: &mut Table<'_>, files: &dyn Files) -> Upstream {
+pub(super) fn upstream(table: &mut Table<'_>, files: &dyn Files) -> (Upstream, Option<Rest>) {
     let default = Upstream::default();
     let tokens = [
         ("006", RtmToken::V006),
@@ -137,12 +138,18 @@ pub(super) fn upstream(table: &mut Table<'_>, files: &dyn Files) -> Upstream {
         table.finish();
         read
     });
-    Upstream {
+    let rest = table.take_table("rest").and_then(|mut table| {
+        let read = rest(&mut table, files);
+        table.finish();
+        read
+    });
+    let upstream = Upstream {
         kind: value(table.take_choice("kind", KINDS)).unwrap_or_default(),
         login_rate: number(table, "login_rate", 1..=10_000).unwrap_or(default.login_rate),
         rtm_token: value(table.take_choice("rtm_token", &tokens)).unwrap_or_default(),
         agent: agent.unwrap_or_default(),
-    }
+    };
+    (upstream, rest)
 }
 
 fn agent(table: &mut Table<'_>, files: &dyn Files) -> Agent {

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
+use hyper::Uri;
 use secrecy::SecretString;
 
 use super::duration::{BadDuration, parse_duration, show};
@@ -12,6 +13,7 @@ use super::{Files, HostPort};
 use crate::diag::{Diag, Span};
 use crate::ident::LineKey;
 use crate::ident::line::MIN_KEY_BYTES;
+use crate::outbound::is_private;
 use crate::toml_read::{Spanned, Table};
 use crate::value::Text;
 
@@ -122,6 +124,33 @@ pub(super) fn certificate(table: &Table<'_>, span: &Span, text: &str) -> Option<
         return None;
     }
     Some(text.into())
+}
+
+/// An address that nobody on the way reads what is sent to.
+pub(super) fn https(text: &str) -> Result<Uri, &'static str> {
+    let expected = "expected an address such as \"https://example.com/path\"";
+    let uri: Uri = text.parse().map_err(|_| expected)?;
+    let authority = uri.authority().ok_or(expected)?;
+    if authority.as_str().contains('@') {
+        return Err("a user and a password in an address are not sent");
+    }
+    match uri.scheme_str() {
+        _ if is_private(&uri) => Ok(uri),
+        Some("http") => Err("plain http is for this machine (127.0.0.1, localhost) only: use https"),
+        _ => Err(expected),
+    }
+}
+
+/// The secret in the file that a key names, without the white space around it.
+pub(super) fn secret_file(table: &mut Table<'_>, files: &dyn Files, key: &str) -> Option<SecretString> {
+    let path = table.take_str(key)?;
+    let text = file_text(table, files, &path)?;
+    if text.trim().is_empty() {
+        let title = format!("`{}.{key}`: `{}` is empty", table.path(), path.value);
+        table.report(Diag::new(&path.span, title));
+        return None;
+    }
+    Some(text.trim().into())
 }
 
 /// The key in the file that `line_key_file` names.

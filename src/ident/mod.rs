@@ -2,6 +2,7 @@
 //!
 //! Everything here is a pure function of its arguments; the two secrets (certificate, line key) print nothing.
 
+pub mod access_token;
 pub mod account;
 pub mod attribute;
 pub mod codec;

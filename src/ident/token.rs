@@ -94,6 +94,11 @@ pub fn mint(account: &Account, app_id: &AppId, certificate: &SecretString, expir
     format!("{VERSION}:{app_id}:{expires}:{digest}")
 }
 
+/// The app id and the expiry (UNIX seconds) that a token names, verified or not; `None` for what is no signalingToken.
+pub fn claims(token: &str) -> Option<(&str, u64)> {
+    Parts::of(token).map(|parts| (parts.app_id, parts.expires))
+}
+
 /// A token taken apart.
 struct Parts<'t> {
     app_id: &'t str,

@@ -62,4 +62,6 @@ pub struct LimitCode {
     pub cause: Text,
     /// What an app can do.
     pub workaround: Text,
+    /// Whether it means that a message reaches nobody, which webhooks tell.
+    pub undelivered: bool,
 }

@@ -31,6 +31,10 @@ pub enum Fact {
     EmptyAttributes,
     /// `[policy]` has a second call to the same party about the same channel fail.
     StrictReinvite,
+    /// `[policy]` has a message from outside sent by joining the channel.
+    ForceJoin,
+    /// The session is in the row's channel for such a message, and its client is not.
+    Visiting,
     /// The row's attribute is one that the system alone writes.
     ReservedName,
     /// RTM keeps messages for offline users by itself.
@@ -56,6 +60,8 @@ impl Fact {
         ("over-512", Self::Over512),
         ("policy-empty-attributes", Self::EmptyAttributes),
         ("policy-strict-reinvite", Self::StrictReinvite),
+        ("policy-force-join", Self::ForceJoin),
+        ("visiting", Self::Visiting),
         ("reserved-name", Self::ReservedName),
         ("offline-messages", Self::OfflineMessages),
         ("rest", Self::Can(CallKind::RestChannelMessage)),
@@ -106,6 +112,8 @@ pub enum Emulation {
     Status,
     /// Messages to offline peers.
     Outbox,
+    /// A join for the sake of a message.
+    Visit,
 }
 
 const TEXT: Ty = Ty::Sig(SigType::Text);
@@ -131,6 +139,7 @@ impl Emulation {
         ("ringing-only", Self::RingingOnly),
         ("status", Self::Status),
         ("outbox", Self::Outbox),
+        ("visit", Self::Visit),
     ];
 
     /// The name as rows write it.
@@ -142,7 +151,7 @@ impl Emulation {
     /// The calls that it helps wherever they are made; exactly the rows with such a step name it.
     pub const fn helps(self) -> &'static [CallKind] {
         match self {
-            Self::SingleChannel => &[CallKind::Join],
+            Self::SingleChannel | Self::Visit => &[CallKind::Join],
             Self::AttrWrite => &[
                 CallKind::DeleteChannelAttributesByKeys,
                 CallKind::ClearChannelAttributes,
@@ -157,7 +166,7 @@ impl Emulation {
     /// The outcomes that the emulation may fire; a row that names it binds each of them.
     pub const fn outcomes(self) -> &'static [&'static str] {
         match self {
-            Self::SingleChannel | Self::AttrWrite | Self::AnswerCall | Self::CloseCall => &[],
+            Self::SingleChannel | Self::AttrWrite | Self::AnswerCall | Self::CloseCall | Self::Visit => &[],
             Self::MemberSet => &["changed"],
             Self::Outbox => &["undelivered"],
             Self::PeerText => &["text", "ended", "dtmf", "raw"],

@@ -24,6 +24,8 @@ pub struct Metrics {
     tls_failures: Family<Reason, Counter>,
     certificate_loads: Family<Result, Counter>,
     trace_records: Family<Result, Counter>,
+    webhook_notices: Family<Result, Counter>,
+    rest_requests: Family<Result, Counter>,
     link: LinkHealth,
     registry: Registry,
 }
@@ -62,6 +64,8 @@ impl Metrics {
             tls_failures: Family::default(),
             certificate_loads: Family::default(),
             trace_records: Family::default(),
+            webhook_notices: Family::default(),
+            rest_requests: Family::default(),
             link: LinkHealth::default(),
             registry: Registry::with_prefix("sigbridge"),
         };
@@ -98,6 +102,16 @@ impl Metrics {
             "trace_records",
             "Records of traces, written or lost",
             metrics.trace_records.clone(),
+        );
+        registry.register(
+            "webhook_notices",
+            "Notices of webhooks by what became of them, for each receiver",
+            metrics.webhook_notices.clone(),
+        );
+        registry.register(
+            "rest_requests",
+            "Messages by RTM's RESTful API, by what became of them",
+            metrics.rest_requests.clone(),
         );
         let link = &metrics.link;
         registry.register("agent_up", "Whether an agent is there", link.up.clone());
@@ -171,6 +185,16 @@ impl Metrics {
     /// A new certificate was read, or could not be.
     pub fn certificate_loaded(&self, result: &'static str) {
         self.certificate_loads.get_or_create(&Result { result }).inc();
+    }
+
+    /// A notice of a webhook was delivered, will be sent again, was given up, or found no room.
+    pub fn webhook(&self, result: &'static str) {
+        self.webhook_notices.get_or_create(&Result { result }).inc();
+    }
+
+    /// A message by RTM's RESTful API was sent, or not.
+    pub fn rest(&self, result: &'static str) {
+        self.rest_requests.get_or_create(&Result { result }).inc();
     }
 
     /// All counters in the OpenMetrics text format.

@@ -66,7 +66,7 @@ impl Usage {
                     event: Event { sig, row, .. },
                     ..
                 } => self.add(&self.events, (*sig, *row)),
-                Effect::Note { row, code } => {
+                Effect::Note { row, code, .. } => {
                     *self.rare.lock().notes.entry((*row, *code)).or_default() += 1;
                 }
                 _ => {}

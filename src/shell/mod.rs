@@ -14,6 +14,8 @@ mod session_task;
 mod speech;
 mod spool;
 mod start;
+mod teller;
+mod tokens;
 mod upstreams;
 mod verdict;
 

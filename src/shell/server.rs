@@ -19,6 +19,7 @@ use crate::ops::{Metrics, Usage};
 use crate::rtm::CallKind;
 use crate::trace::{Begin, Bounds, Recorder, Redaction, TapedNames};
 use crate::upstream::Upstream;
+use crate::webhook::Webhooks;
 
 use super::kept::Kept;
 use super::logins::PendingLogins;
@@ -56,7 +57,9 @@ pub struct Server {
     /// The clock.
     pub clock: Clock,
     /// Counters.
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
+    /// Who is told what happens.
+    pub webhooks: Arc<Webhooks>,
     /// Which calls and events are used.
     pub usage: Usage,
     /// The key of session lines.
@@ -79,7 +82,7 @@ impl Server {
         speeches: Vec<Arc<dyn Speech>>,
         upstream: Arc<dyn Upstream>,
         clock: Clock,
-        metrics: Metrics,
+        (metrics, webhooks): (Arc<Metrics>, Arc<Webhooks>),
         (tasks, shutdown): (TaskTracker, CancellationToken),
     ) -> Result<Arc<Self>, getrandom::Error> {
         let line_key = match &config.session.line_key {
@@ -101,6 +104,7 @@ impl Server {
             recorder: Recorder::new(metrics.health()),
             clock,
             metrics,
+            webhooks,
             line_key,
             tasks,
             shutdown,
@@ -115,6 +119,7 @@ impl Server {
         // What is still open after that is cut off by the end of the process.
         let _ = tokio::time::timeout(drain, self.tasks.wait()).await;
         self.save_lines();
+        self.webhooks.finish(drain).await;
     }
 
     /// What waits for accounts that are away waits in a file, if there is one.
@@ -209,6 +214,7 @@ impl Server {
                 messages_per_second: config.limits.messages_per_second,
                 empty_attributes: config.policy.missing_attribute == MissingAttribute::Empty,
                 strict_reinvite: config.policy.repeated_invite == RepeatedInvite::Fail,
+                force_join: config.policy.force_join,
                 discard_over_rate: config.policy.over_rate == OverRate::Discard,
                 ..SessionLimits::default()
             },

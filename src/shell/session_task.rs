@@ -18,12 +18,14 @@ use crate::time::Time;
 use crate::trace::Tape;
 use crate::upstream::{ClientKey, Told};
 use crate::value::Text;
+use crate::webhook::User;
 
 use super::logins::PendingLogin;
 use super::message::{Login, Message, Out, Said, SocketHandle};
 use super::registry::SessionHandle;
 use super::server::Server;
 use super::speech::{Asked, LineContext, Speech};
+use super::teller::Teller;
 
 /// Inputs that wait for a session.
 pub const INBOX: usize = 1024;
@@ -57,6 +59,7 @@ pub struct SessionTask {
     later: VecDeque<Told>,
     own_inbox: mpsc::WeakSender<Message>,
     channel: Option<Text>,
+    teller: Teller,
     /// The moment of the step that is being done.
     now: Time,
     /// The one moment of a text that is recorded.
@@ -78,7 +81,13 @@ impl SessionTask {
         overflow: CancellationToken,
     ) -> Self {
         let wire = context.wire.clone();
+        let user = User {
+            app: key.0.clone(),
+            account: key.1.clone(),
+            session: id,
+        };
         Self {
+            teller: Teller::new(server.clone(), user),
             tables: server.tables.clone(),
             wire,
             session: Session::new(context, key.1.text().clone()),
@@ -295,6 +304,7 @@ impl SessionTask {
                 },
             );
         }
+        self.teller.moved(now.as_ref().and(self.channel.clone()));
         self.member_of = now;
     }
 
@@ -333,6 +343,9 @@ impl SessionTask {
                 self.say(call.socket, Some(row), |speech| speech.answer(call, &answer));
                 if call.function == LOGIN {
                     self.pending.remove(&call.socket);
+                    if answer.failure.is_none() {
+                        self.teller.logged_in();
+                    }
                 }
             }
             Effect::Mailbox { call, ver_clear, lines } => self.send_lines(call, ver_clear, &lines),
@@ -345,7 +358,10 @@ impl SessionTask {
             Effect::SetTimer { key, at } => {
                 self.timers.insert(key, at);
             }
-            Effect::Note { row, code } => {
+            Effect::Note { row, code, about } => {
+                if self.tables.codes[code].undelivered {
+                    self.teller.undelivered(about, self.tables.code_name(code).clone());
+                }
                 let (row, code) = (&self.tables.rows[row].id, self.tables.code_name(code));
                 debug!(
                     session = self.id,
@@ -358,6 +374,7 @@ impl SessionTask {
             Effect::Dropped(what) => {
                 warn!(session = self.id, what, "dropped");
                 self.server.metrics.dropped(what);
+                self.teller.undelivered(None, what);
             }
             Effect::Keep(lines) => {
                 if let Some(next) = self
@@ -376,6 +393,7 @@ impl SessionTask {
                 if self.server.kept.keep(self.key.clone(), lines, limit) > 0 {
                     warn!(session = self.id, "lines of an account that is away had no room");
                     self.server.metrics.dropped("kept lines");
+                    self.teller.undelivered(None, "kept lines");
                 }
             }
             Effect::Close(socket) => {
@@ -455,7 +473,9 @@ impl SessionTask {
                 "lost at the end of the process"
             );
             self.server.metrics.dropped("messages at the end of the process");
+            self.teller.undelivered(None, "messages at the end of the process");
         }
+        self.teller.ended(self.session.ending());
         self.server.registry.remove(&self.key, self.id);
         if let Some(channel) = &self.member_of {
             self.server.members.left(&self.key.0, channel, self.id);

@@ -14,9 +14,13 @@ use crate::front::speeches;
 use crate::front::tcp::serve_tcp;
 use crate::front::tcp::udp::UdpSockets;
 use crate::front::tls::{Tls, watch_files};
+use crate::ident::AppId;
+use crate::ident::access_token::BadProject;
 use crate::mapping::Tables;
 use crate::ops::{Metrics, serve_admin};
+use crate::upstream::RestError;
 use crate::upstream::agent::Driver;
+use crate::webhook::Webhooks;
 
 use super::server::Server;
 use super::upstreams::start_upstreams;
@@ -71,6 +75,17 @@ pub enum StartError {
     /// The system has no randomness for the key of session lines.
     #[error("cannot make a key for session lines")]
     Random(#[from] getrandom::Error),
+    /// The RESTful API cannot be asked.
+    #[error("cannot use [upstream.rest]")]
+    Rest(#[from] RestError),
+    /// RTM would take no token of an app.
+    #[error("cannot make tokens of RTM for the app {app}")]
+    Token {
+        /// The app.
+        app: AppId,
+        /// Why.
+        source: BadProject,
+    },
     /// The library takes no certificate at all.
     #[error("cannot set TLS up")]
     Tls(#[from] rustls::Error),
@@ -104,12 +119,22 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
     let tables = Arc::new(tables);
     let speeches = speeches(&tables).ok_or(StartError::NoWire)?;
     let clock = Clock::start();
-    let metrics = Metrics::new();
+    let metrics = Arc::new(Metrics::new());
+    let webhooks = Arc::new(Webhooks::start(&config.webhook, clock, metrics.clone())?);
     let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
-    let upstreams = start_upstreams(&config, &tables, &metrics, clock, &tasks, &shutdown).await?;
+    let told = (&metrics, &webhooks);
+    let upstreams = start_upstreams(&config, &tables, told, clock, &tasks, &shutdown).await?;
     let guard = shutdown.clone().drop_guard();
     let upstream = upstreams.upstream;
-    let server = Server::new(config, tables, speeches, upstream, clock, metrics, (tasks, shutdown))?;
+    let server = Server::new(
+        config,
+        tables,
+        speeches,
+        upstream,
+        clock,
+        (metrics, webhooks),
+        (tasks, shutdown),
+    )?;
     server.load_lines().map_err(StartError::Mailbox)?;
     if server.config.record.folder.is_some() {
         server.record().map_err(StartError::Record)?;

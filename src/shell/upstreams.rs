@@ -13,14 +13,16 @@ use crate::ident::AppId;
 use crate::mapping::Tables;
 use crate::ops::Metrics;
 use crate::rtm::{CallKind, RtmCall};
-use crate::upstream::agent::{Driver, DriverConfig, serve_agents};
+use crate::upstream::agent::{Driver, DriverConfig, LinkHealth, LinkNews, serve_agents};
 use crate::upstream::embedded::WorldConfig;
 use crate::upstream::host::{HostConfig, serve_users};
 use crate::upstream::link::hello::Limits;
 use crate::upstream::link::words::Words;
-use crate::upstream::{ClientKey, LocalUpstream, Tell, Upstream};
+use crate::upstream::{ClientKey, LocalUpstream, Tell, Upstream, WithRest};
+use crate::webhook::{Happening, Webhooks};
 
 use super::start::{StartError, bind};
+use super::tokens::tokens;
 
 /// The names that users of the embedded RTM speak.
 const USERS_PLATFORM: &str = "flutter";
@@ -44,7 +46,7 @@ pub struct Upstreams {
 pub async fn start_upstreams(
     config: &Config,
     tables: &Arc<Tables>,
-    metrics: &Metrics,
+    (metrics, webhooks): (&Arc<Metrics>, &Arc<Webhooks>),
     clock: Clock,
     tasks: &TaskTracker,
     shutdown: &CancellationToken,
@@ -88,7 +90,7 @@ pub async fn start_upstreams(
             login_rate: config.upstream.login_rate,
             ..DriverConfig::default()
         };
-        let made = Driver::new(tables, times, None, metrics.link(), clock)?;
+        let made = Driver::new(tables, times, tokens(config)?, watched(metrics, webhooks), clock)?;
         tasks.spawn(made.clone().run(shutdown.clone()));
         tasks.spawn(serve_agents(
             made.clone(),
@@ -99,11 +101,38 @@ pub async fn start_upstreams(
         ));
         driver = Some(made);
     }
+    let mut upstream = by_app(config, local, driver.clone());
+    if let Some(rest) = &config.rest {
+        upstream = Arc::new(WithRest::new(upstream, rest, clock, metrics.clone())?);
+    }
     Ok(Upstreams {
-        upstream: by_app(config, local, driver.clone()),
+        upstream,
         driver,
         agents,
         users,
+    })
+}
+
+/// What the link does is counted, and told webhooks.
+fn watched(metrics: &Metrics, webhooks: &Arc<Webhooks>) -> LinkHealth {
+    let webhooks = webhooks.clone();
+    metrics.link().watched(move |news| {
+        let upstream = "agent".into();
+        webhooks.tell(match news {
+            LinkNews::Up => Happening::UpstreamUp { upstream },
+            LinkNews::Down => Happening::UpstreamDown {
+                upstream,
+                reason: "link lost".into(),
+            },
+            LinkNews::Gap {
+                first_missing,
+                sessions,
+            } => Happening::UpstreamGap {
+                upstream,
+                first_missing,
+                sessions,
+            },
+        });
     })
 }
 

@@ -30,7 +30,7 @@ pub fn data(tables: &Tables, effect: &Effect) -> Option<(Leg, Value)> {
             ];
             (Leg::Timer, Value::Map(entries))
         }
-        Effect::Note { row, code } => {
+        Effect::Note { row, code, .. } => {
             let entries = vec![
                 ("row".into(), tables.rows[*row].id.clone().into()),
                 ("code".into(), tables.code_name(*code).clone().into()),

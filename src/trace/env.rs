@@ -99,8 +99,11 @@ macro_rules! limits {
         fn read_limits(data: &Value) -> Result<SessionLimits, String> {
             Ok(SessionLimits {
                 $( $field: {
-                    let value = data.get(stringify!($field));
-                    value.and_then($ty::read).ok_or(concat!("limits need `", stringify!($field), "`"))?
+                    match data.get(stringify!($field)) {
+                        // A trace that is older than the limit.
+                        None => SessionLimits::default().$field,
+                        Some(value) => $ty::read(value).ok_or(concat!("limits need `", stringify!($field), "`"))?,
+                    }
                 } ),+
             })
         }
@@ -118,6 +121,7 @@ limits! {
     discard_over_rate: flag,
     empty_attributes: flag,
     strict_reinvite: flag,
+    force_join: flag,
 }
 
 fn millis(duration: Duration) -> Value {

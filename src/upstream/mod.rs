@@ -7,7 +7,9 @@ pub mod host;
 pub mod link;
 mod local;
 mod refusals;
+mod rest;
 mod service;
 
 pub use local::LocalUpstream;
+pub use rest::{ClientError as RestError, WithRest};
 pub use service::{ClientKey, Tell, Told, Upstream};

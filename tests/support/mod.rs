@@ -8,6 +8,7 @@ mod client;
 mod http;
 pub mod lane;
 mod native;
+mod receiver;
 mod stage;
 mod traces;
 
@@ -22,6 +23,7 @@ pub use api::*;
 pub use client::*;
 pub use http::*;
 pub use native::*;
+pub use receiver::{Receiver, Request1, Said};
 pub use stage::*;
 pub use traces::*;
 

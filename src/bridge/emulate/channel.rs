@@ -87,13 +87,22 @@ impl Session {
     pub(in crate::bridge) fn joining(&mut self, run: &Run, id: &ChannelId) {
         let Some(name) = self.channel_of(run) else { return };
         self.cids += 1;
+        self.visits.forget(id);
         let mut channel = Channel::new(name, id.clone());
         channel.held = Some(Vec::new());
         self.channel = Some(channel);
     }
 
     /// `join` is answered.
-    pub(in crate::bridge) fn joined(&mut self, id: &ChannelId, result: &Result<RtmReply, RtmError>) {
+    pub(in crate::bridge) fn joined(
+        &mut self,
+        id: &ChannelId,
+        result: &Result<RtmReply, RtmError>,
+        step: &mut Step<'_>,
+    ) {
+        if self.visit_joined(id, result, step) {
+            return;
+        }
         let already = matches!(
             result,
             Err(RtmError::JoinChannel(

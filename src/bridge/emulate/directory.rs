@@ -116,7 +116,7 @@ impl Session {
         let code = tables.codes.iter().position(|code| &*code.name == "ID-HASH");
         let row: Option<RowId> = tables.row_on(event.kind());
         if let Some((row, code)) = row.zip(code) {
-            step.out.push(Effect::Note { row, code });
+            step.out.push(Effect::Note { row, code, about: None });
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::mapping::wire::ComesBack;
 use crate::rtm::{ChannelAttribute, ConnectionReason, ConnectionState, Message, RtmError, RtmEvent};
 use crate::value::{Text, Value};
 
-use super::super::io::Effect;
+use super::super::io::{Effect, Ending};
 use super::super::run::Run;
 use super::super::session::{Session, Step};
 use super::attrs::{Change, shown};
@@ -71,7 +71,8 @@ impl Session {
             | Emulation::InviteTimers
             | Emulation::AnswerCall
             | Emulation::CloseCall
-            | Emulation::Outbox => {}
+            | Emulation::Outbox
+            | Emulation::Visit => {}
         }
     }
 
@@ -236,11 +237,11 @@ impl Session {
                     // The user has come back on another device: what waited for the lost one is not lost.
                     self.keep_lines(step);
                 }
-                self.end(step);
+                self.end(Ending::Kicked, step);
             }
             (ConnectionState::Aborted, _) => {
                 self.fire_named(&mut run, "banned", step);
-                self.end(step);
+                self.end(Ending::Banned, step);
             }
             (ConnectionState::Reconnecting, _) if !self.reconnecting => {
                 self.reconnecting = true;
@@ -277,11 +278,12 @@ impl Session {
     }
 
     /// The session is over: its socket is closed behind what it was told.
-    pub(in crate::bridge) fn end(&mut self, step: &mut Step<'_>) {
+    pub(in crate::bridge) fn end(&mut self, how: Ending, step: &mut Step<'_>) {
         if self.over {
             return;
         }
         self.over = true;
+        self.ending = Some(how);
         if !self.outbox.is_empty() {
             step.out.push(Effect::Dropped("messages to offline peers"));
         }

@@ -11,6 +11,7 @@ pub mod mailbox;
 pub mod outbox;
 pub mod rate;
 pub mod returns;
+pub mod visit;
 
 use crate::mapping::fact::Emulation;
 use crate::rtm::{RtmCall, RtmError, RtmReply};
@@ -52,7 +53,11 @@ impl Session {
     /// A run's call goes out.
     pub(super) fn before_call(&mut self, run: &Run, call: &RtmCall, step: &mut Step<'_>) {
         match call {
+            RtmCall::Join { channel_id } if self.emulation(run) == Some(Emulation::Visit) => {
+                self.visiting(run, channel_id, step);
+            }
             RtmCall::Join { channel_id } => self.joining(run, channel_id),
+            RtmCall::SendMessage { channel_id, .. } => self.sending_to(channel_id),
             RtmCall::Leave { channel_id } => self.left(channel_id),
             RtmCall::LocalInvitationSend { invitation, .. } => self.calling(run, *invitation, step),
             RtmCall::AddOrUpdateChannelAttributes { .. }
@@ -69,7 +74,8 @@ impl Session {
                 self.name_told(user_id, result.as_ref().ok(), step);
             }
             (RtmCall::GetMembers { channel_id }, result) => self.recounted(channel_id, result.as_ref().ok(), step),
-            (RtmCall::Join { channel_id }, result) => self.joined(channel_id, result),
+            (RtmCall::Join { channel_id }, result) => self.joined(channel_id, result, step),
+            (RtmCall::SendMessage { channel_id, .. }, result) => self.sent_to(channel_id, result, step),
             (RtmCall::LocalInvitationSend { invitation, .. }, Err(_)) => {
                 self.calls.remove(calls::Role::Caller, *invitation);
             }

@@ -143,6 +143,7 @@ impl<'c> Compiler<'c> {
             name: code.name.value.clone(),
             cause: code.cause.clone(),
             workaround: code.workaround.clone(),
+            undelivered: code.undelivered,
         });
         let codes = codes.collect();
         let by_event = self.rows_by_event(&rows);

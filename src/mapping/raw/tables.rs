@@ -44,6 +44,7 @@ pub struct RawCode {
     pub name: Spanned<Text>,
     pub cause: Text,
     pub workaround: Text,
+    pub undelivered: bool,
 }
 
 /// A platform vocabulary.
@@ -181,11 +182,13 @@ fn read_code(name: Spanned<Text>, item: Item<'_>) -> Option<RawCode> {
     let mut t = item.into_table()?;
     let cause = t.require_str("cause");
     let workaround = t.require_str("workaround");
+    let undelivered = t.take_bool("undelivered").is_some_and(|b| *b);
     t.finish();
     Some(RawCode {
         name,
         cause: cause?.value,
         workaround: workaround?.value,
+        undelivered,
     })
 }
 

@@ -97,7 +97,7 @@ impl Core {
                 sessions = concerned,
                 "the agent before is gone, with all that it had not passed on"
             );
-            self.health.gap(concerned);
+            self.health.gap(first_missing, concerned);
         }
         self.orphans = instances.into_iter().filter_map(|held| orphan(held, now)).collect();
         self.link_up = true;

@@ -22,7 +22,7 @@ mod shadow;
 mod tokens;
 
 pub use driver::{Driver, DriverConfig, DriverStatus};
-pub use health::LinkHealth;
+pub use health::{LinkHealth, LinkNews};
 pub use join::join_host;
 pub use listen::serve_agents;
 pub use tokens::{Minted, Tokens};

@@ -29,6 +29,7 @@ pub fn set(config: &mut Config, line: &str) -> Result<(), String> {
         "mailbox-ttl" => limits.mailbox_ttl = duration(value)?,
         "messages-per-second" => limits.messages_per_second = value.parse().map_err(bad)?,
         "over-rate" => limits.discard_over_rate = value == "discard",
+        "force-join" => limits.force_join = value == "allowed",
         "rate-scale" => config.world.rate_scale = value.parse().map_err(bad)?,
         "offline-messages" => config.world.offline_messages = value == "on",
         "certificate" => config.policy.certificate = Some(SecretString::from(&**value)),

@@ -1,0 +1,43 @@
+#!/usr/bin/env node
+// Loads the page with the vendor's RTM SDK in a headless Chromium, and keeps it running: the agent of sigbridge.
+
+import { Keeper } from './launcher/keeper.mjs';
+import { findChromium } from './launcher/chromium.mjs';
+import { log } from './launcher/log.mjs';
+import { readOptions, USAGE, Wrong } from './launcher/options.mjs';
+import { findSdk } from './launcher/sdk.mjs';
+import { startSite } from './launcher/site.mjs';
+
+const FAILED = 1;
+const WRONG = 64;
+
+try {
+  await main();
+} catch (error) {
+  console.error(`error: ${error.message}`);
+  if (error.hint) console.error(`\nhint: ${error.hint}`);
+  process.exit(error instanceof Wrong ? WRONG : FAILED);
+}
+
+async function main() {
+  const options = readOptions(process.argv.slice(2), process.env);
+  if (options.help) {
+    console.log(USAGE);
+    return;
+  }
+  const sdk = findSdk(options.sdk);
+  const program = findChromium(options.chromium);
+  const keeper = new Keeper({ options, sdk, program });
+  const site = await startSite({ port: options.port, sdk: sdk.file, status: () => keeper.status });
+  log('INFO', `agora-rtm-sdk ${sdk.version} for ${options.bridge}; the page's origin is ${site.origin}`);
+  const signals = ['SIGTERM', 'SIGINT'];
+  for (const signal of signals) {
+    process.once(signal, async () => {
+      log('INFO', `${signal}: stopping`);
+      await keeper.stop();
+      site.close();
+      process.exit(0);
+    });
+  }
+  await keeper.run(`${site.origin}/`);
+}

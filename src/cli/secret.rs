@@ -1,0 +1,71 @@
+//! Secrets that a command needs: out of files or the environment.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use secrecy::SecretString;
+
+use super::Exit;
+use super::exit::tell;
+
+/// The environment variable that may hold the App Certificate.
+const CERTIFICATE: &str = "SIGBRIDGE_CERTIFICATE";
+
+/// Where an App Certificate comes from.
+#[derive(Debug, Args)]
+pub struct CertificateArgs {
+    /// The file that holds the App Certificate; without it, the environment variable SIGBRIDGE_CERTIFICATE
+    #[arg(long, value_name = "FILE")]
+    certificate_file: Option<PathBuf>,
+    /// Taken so that it can be refused
+    #[arg(long, hide = true, num_args = 0..=1)]
+    certificate: Option<Option<SecretString>>,
+}
+
+/// It was told already.
+pub struct Refused(pub Exit);
+
+/// The App Certificate, where there is one.
+pub fn certificate(args: &CertificateArgs) -> Result<Option<SecretString>, Refused> {
+    if args.certificate.is_some() {
+        return Err(on_command_line());
+    }
+    if let Some(path) = &args.certificate_file {
+        return read(path).map(Some);
+    }
+    let text = std::env::var(CERTIFICATE).unwrap_or_default();
+    let text = text.trim();
+    Ok((!text.is_empty()).then(|| text.into()))
+}
+
+/// A secret that stands on the command line.
+pub fn on_command_line() -> Refused {
+    tell(
+        "the certificate must not be an argument",
+        Some(
+            "arguments are shown by `ps` and kept in the shell's history: use --certificate-file FILE or the environment \
+             variable SIGBRIDGE_CERTIFICATE, and give the project a new certificate if this one was real",
+        ),
+    );
+    Refused(Exit::Usage)
+}
+
+/// The secret in a file, without the white space around it.
+pub fn read(path: &Path) -> Result<SecretString, Refused> {
+    match std::fs::read_to_string(path) {
+        Ok(text) if text.trim().is_empty() => {
+            tell(format_args!("{} is empty", path.display()), None);
+            Err(Refused(Exit::Usage))
+        }
+        Ok(text) => Ok(text.trim().into()),
+        Err(error) => {
+            tell(format_args!("cannot read {}: {error}", path.display()), None);
+            Err(Refused(Exit::Usage))
+        }
+    }
+}
+
+/// Whether a text has the form of a certificate (and of an app id).
+pub fn looks_like_one(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}

@@ -1,0 +1,124 @@
+//! `sigbridge token mint`.
+
+use std::fmt::Display;
+use std::io::Write as _;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+
+use crate::cli::Exit;
+use crate::cli::exit::tell;
+use crate::cli::secret::{CertificateArgs, on_command_line};
+use crate::clock::Clock;
+use crate::config::parse_duration;
+use crate::ident::access_token::{Kind, TokenMinter};
+use crate::ident::{Account, AppId, token};
+use crate::rtm::UserId;
+
+use super::{Refused, certificate, date};
+
+/// What `token mint` is told.
+#[derive(Debug, Args)]
+pub struct MintArgs {
+    /// The App ID
+    #[arg(long, value_name = "ID")]
+    app_id: AppIdArg,
+    /// Who may log in with it: an RTM user id, or a legacy account for a signalingToken
+    #[arg(long, value_name = "NAME")]
+    account: String,
+    /// Which token
+    #[arg(long, value_enum, default_value_t = Which::V006)]
+    kind: Which,
+    /// How long it is good for
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = |text: &str| parse_duration(text))]
+    expire: Duration,
+    #[command(flatten)]
+    certificate: CertificateArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Taken so that a certificate can be refused
+    #[arg(hide = true)]
+    rest: Vec<SecretString>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Which {
+    /// AccessToken 006: any RTM 1.x
+    #[value(name = "006")]
+    V006,
+    /// AccessToken 007: RTM from 1.5 on
+    #[value(name = "007")]
+    V007,
+    /// The legacy signalingToken
+    #[value(name = "signaling")]
+    Signaling,
+}
+
+#[derive(Clone, Debug)]
+struct AppIdArg(AppId);
+
+impl std::str::FromStr for AppIdArg {
+    type Err = crate::ident::BadAccount;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        AppId::new(text).map(Self)
+    }
+}
+
+/// Prints the token.
+pub fn run(args: &MintArgs) -> Exit {
+    match minted(args) {
+        Ok((token, expires_at)) => {
+            let token = token.expose_secret();
+            let text = if args.json {
+                format!("{:#}\n", json!({ "token": token, "expiresAt": expires_at }))
+            } else {
+                eprintln!("good until {}", date(expires_at));
+                format!("{token}\n")
+            };
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            Exit::Ok
+        }
+        Err(Refused(exit)) => exit,
+    }
+}
+
+fn minted(args: &MintArgs) -> Result<(SecretString, u64), Refused> {
+    if !args.rest.is_empty() {
+        return Err(on_command_line());
+    }
+    let Some(certificate) = certificate(&args.certificate)? else {
+        tell(
+            "there is no certificate",
+            Some("use --certificate-file FILE or the environment variable SIGBRIDGE_CERTIFICATE"),
+        );
+        return Err(Refused(Exit::Usage));
+    };
+    let now = Clock::start().now().as_secs();
+    let AppIdArg(app_id) = args.app_id.clone();
+    let kind = match args.kind {
+        Which::V006 => Kind::V006,
+        Which::V007 => Kind::V007,
+        Which::Signaling => {
+            let account = Account::new(args.account.as_str()).map_err(usage)?;
+            let expires = now.saturating_add(args.expire.as_secs());
+            return Ok((token::mint(&account, &app_id, &certificate, expires).into(), expires));
+        }
+    };
+    let user = UserId::new(args.account.as_str()).map_err(usage)?;
+    let lifetime = u32::try_from(args.expire.as_secs()).unwrap_or(u32::MAX);
+    let minter = TokenMinter::new(kind, app_id, certificate, lifetime).map_err(usage)?;
+    let minted = minter.mint(&user, now).map_err(|error| {
+        tell(error, None);
+        Refused(Exit::Failed)
+    })?;
+    Ok((minted.token, minted.expires_at))
+}
+
+fn usage(error: impl Display) -> Refused {
+    tell(error, None);
+    Refused(Exit::Usage)
+}

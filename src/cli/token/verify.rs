@@ -1,0 +1,216 @@
+//! `sigbridge token verify`.
+
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+
+use clap::Args;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value as Json, json};
+
+use crate::cli::Exit;
+use crate::cli::exit::tell;
+use crate::cli::secret::{CertificateArgs, looks_like_one, on_command_line};
+use crate::clock::Clock;
+use crate::ident::access_token::{self, Expected};
+use crate::ident::{Account, AppId, TokenPolicy, token};
+use crate::time::Time;
+
+use super::{Refused, certificate, date};
+
+/// No token is longer, bytes.
+const LONGEST: u64 = 64 * 1024;
+
+/// What `token verify` is told.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The token; better written to stdin, since arguments are shown by `ps` and kept in the shell's history
+    token: Option<SecretString>,
+    /// Whom it should be for; signalingTokens and 006 tokens cannot be verified without
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+    /// The App ID that it should be for
+    #[arg(long, value_name = "ID")]
+    app_id: Option<String>,
+    #[command(flatten)]
+    certificate: CertificateArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Taken so that a certificate can be refused
+    #[arg(hide = true)]
+    rest: Vec<SecretString>,
+}
+
+/// Tells it; 0 for a token that lets its account log in.
+pub fn run(args: &VerifyArgs) -> Exit {
+    match found(args) {
+        Ok(found) => {
+            let text = if args.json {
+                format!("{:#}\n", found.json())
+            } else {
+                found.text()
+            };
+            // A closed pipe is the reader's choice.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            if found.problem.is_none() {
+                Exit::Ok
+            } else {
+                Exit::Failed
+            }
+        }
+        Err(Refused(exit)) => exit,
+    }
+}
+
+fn found(args: &VerifyArgs) -> Result<Found, Refused> {
+    let is_certificate = |text: &SecretString| looks_like_one(text.expose_secret());
+    if !args.rest.is_empty() || args.token.as_ref().is_some_and(is_certificate) {
+        return Err(on_command_line());
+    }
+    let certificate = certificate(&args.certificate)?;
+    let text = match &args.token {
+        Some(text) if text.expose_secret() != "-" => {
+            eprintln!(
+                "note: a token that is an argument is shown by `ps` and kept in the shell's history; stdin is better"
+            );
+            text.clone()
+        }
+        _ => from_stdin()?,
+    };
+    let now = Clock::start().now();
+    let text = text.expose_secret();
+    let found = match token::claims(text) {
+        Some(claims) => signaling(args, text, claims, certificate.as_ref(), now)?,
+        None => access_token(args, text, certificate.as_ref(), now).ok_or_else(|| {
+            tell(
+                "this is no token",
+                Some("a signalingToken begins with `1:`, an AccessToken with `006` or `007`"),
+            );
+            Refused(Exit::BadInput)
+        })?,
+    };
+    Ok(found)
+}
+
+fn from_stdin() -> Result<SecretString, Refused> {
+    let mut text = String::new();
+    match std::io::stdin().take(LONGEST).read_to_string(&mut text) {
+        Ok(_) => Ok(text.trim().into()),
+        Err(error) => {
+            tell(format_args!("cannot read stdin: {error}"), None);
+            Err(Refused(Exit::BadInput))
+        }
+    }
+}
+
+/// What there is to tell.
+struct Found {
+    kind: &'static str,
+    /// As a config or a script would name it.
+    short: &'static str,
+    app_id: String,
+    account: Option<String>,
+    issued_at: Option<u64>,
+    expires_at: Option<u64>,
+    problem: Option<String>,
+}
+
+fn access_token(args: &VerifyArgs, text: &str, certificate: Option<&SecretString>, now: Time) -> Option<Found> {
+    let expected = Expected {
+        app_id: args.app_id.as_deref(),
+        account: args.account.as_deref(),
+        certificate,
+        now: now.as_secs(),
+    };
+    let parsed = access_token::parse(text, expected)?;
+    let (short, kind) = match parsed.kind {
+        access_token::Kind::V006 => ("006", "AccessToken 006 of RTM"),
+        access_token::Kind::V007 => ("007", "AccessToken 007 of RTM"),
+    };
+    Some(Found {
+        kind,
+        short,
+        app_id: parsed.app_id,
+        // Verified, it is whose it was said to be.
+        account: parsed
+            .account
+            .or_else(|| args.account.clone().filter(|_| parsed.problem.is_none())),
+        issued_at: parsed.issued_at,
+        expires_at: parsed.expires_at,
+        problem: parsed.problem.map(|problem| problem.to_string()),
+    })
+}
+
+fn signaling(
+    args: &VerifyArgs,
+    text: &str,
+    (app_id, expires): (&str, u64),
+    certificate: Option<&SecretString>,
+    now: Time,
+) -> Result<Found, Refused> {
+    let wrong = |error: &dyn std::fmt::Display| {
+        tell(error, None);
+        Refused(Exit::Usage)
+    };
+    let account = match &args.account {
+        Some(account) => Some(Account::new(account.as_str()).map_err(|error| wrong(&error))?),
+        None => None,
+    };
+    let problem = match (AppId::new(app_id), &account, certificate) {
+        (Err(error), ..) => Some(error.to_string()),
+        _ if args.app_id.as_deref().is_some_and(|expected| expected != app_id) => {
+            Some(access_token::Problem::AppId.to_string())
+        }
+        (_, _, None) => Some(access_token::Problem::NoCertificate.to_string()),
+        (_, None, _) => Some(access_token::Problem::NoAccount.to_string()),
+        (Ok(app_id), Some(account), Some(certificate)) => {
+            let policy = TokenPolicy {
+                app_id: None,
+                certificate: Some(certificate.clone()),
+                allow_no_token: false,
+            };
+            match policy.verify(&app_id, account, text, now) {
+                Ok(()) => None,
+                Err(token::TokenError::Expired) => Some(access_token::Problem::Expired.to_string()),
+                Err(_) => Some(access_token::Problem::Signature.to_string()),
+            }
+        }
+    };
+    Ok(Found {
+        kind: "signalingToken",
+        short: "signaling",
+        app_id: app_id.to_owned(),
+        account: args.account.clone().filter(|_| problem.is_none()),
+        issued_at: None,
+        expires_at: Some(expires),
+        problem,
+    })
+}
+
+impl Found {
+    fn text(&self) -> String {
+        let mut text = format!("kind     {}\napp id   {}\n", self.kind, self.app_id);
+        if let Some(account) = &self.account {
+            let _ = writeln!(text, "account  {account}");
+        }
+        for (name, at) in [("issued ", self.issued_at), ("expires", self.expires_at)] {
+            if let Some(at) = at {
+                let _ = writeln!(text, "{name}  {} ({at})", date(at));
+            }
+        }
+        let _ = writeln!(text, "verdict  {}", self.problem.as_deref().unwrap_or("valid"));
+        text
+    }
+
+    fn json(&self) -> Json {
+        json!({
+            "kind": self.short,
+            "appId": self.app_id,
+            "account": self.account,
+            "issuedAt": self.issued_at,
+            "expiresAt": self.expires_at,
+            "valid": self.problem.is_none(),
+            "problem": self.problem,
+        })
+    }
+}

@@ -1,0 +1,69 @@
+//! `sigbridge webhook verify`: what a receiver has to do, on the command line.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::webhook::signature::{Given, verify};
+
+use super::Exit;
+use super::exit::{HELP, tell};
+use super::secret::{Refused, read};
+
+/// No notice is longer, bytes.
+const LONGEST: u64 = 16 * 1024 * 1024;
+
+/// What `webhook` is told.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub struct WebhookArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Tell whether a notice on stdin is signed with a secret
+    Verify(VerifyArgs),
+}
+
+#[derive(Debug, Args)]
+struct VerifyArgs {
+    /// The file that holds the secret
+    #[arg(long, value_name = "FILE")]
+    secret_file: PathBuf,
+    /// The header Agora-Signature
+    #[arg(long, value_name = "HEX", required_unless_present = "signature_v2")]
+    signature: Option<String>,
+    /// The header Agora-Signature-V2; where it is given, it decides
+    #[arg(long, value_name = "HEX")]
+    signature_v2: Option<String>,
+}
+
+/// Runs what is asked for.
+pub fn run(args: &WebhookArgs) -> Exit {
+    let What::Verify(args) = &args.what;
+    let secret = match read(&args.secret_file) {
+        Ok(secret) => secret,
+        Err(Refused(exit)) => return exit,
+    };
+    let mut body = Vec::new();
+    if let Err(error) = std::io::stdin().take(LONGEST).read_to_end(&mut body) {
+        tell(format_args!("cannot read stdin: {error}"), None);
+        return Exit::BadInput;
+    }
+    let given = Given {
+        v1: args.signature.as_deref(),
+        v2: args.signature_v2.as_deref(),
+    };
+    if verify(&secret, &body, given) {
+        println!("valid");
+        return Exit::Ok;
+    }
+    println!("not valid");
+    eprintln!(
+        "hint: the signature is over the body as it came, byte for byte, not over JSON that was read and written again"
+    );
+    Exit::Failed
+}

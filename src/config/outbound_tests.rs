@@ -1,0 +1,116 @@
+//! The sections about others that are asked or told by HTTP.
+
+use std::io;
+use std::path::Path;
+
+use secrecy::ExposeSecret;
+
+use super::*;
+use crate::diag::Diags;
+
+/// Every file holds its name; the environment has a key and a secret, or not.
+struct Fake {
+    env: bool,
+}
+
+impl Files for Fake {
+    fn read(&self, path: &Path) -> io::Result<String> {
+        match path.to_str() {
+            Some("empty") => Ok("\n".into()),
+            Some("missing") | None => Err(io::ErrorKind::NotFound.into()),
+            Some(name) => Ok(format!("of {name}\n")),
+        }
+    }
+
+    fn env(&self, name: &str) -> Option<String> {
+        self.env.then(|| format!("from {name}"))
+    }
+}
+
+fn parse(text: &str, env: bool) -> Result<Config, Diags> {
+    Config::parse(&Config::source("sigbridge.toml", text), &Fake { env })
+}
+
+fn check_error(text: &str, expected: &[&str]) {
+    let diags = parse(text, false).expect_err(text);
+    let got: Vec<&str> = diags.iter().map(|diag| diag.title()).collect();
+    assert_eq!(got, expected, "{text}");
+}
+
+#[test]
+fn receivers_of_webhooks_are_read() {
+    let text = "[webhook]\nurls = ['https://example.com/a?b=c', 'http://localhost:8080']\nsecret_file = 's'\n\
+                events = ['message']\nproduct_id = 7\nqueue = 1\ntimeout = '1s'\nretries = 0\nbackoff = '5s'";
+    let webhook = parse(text, false).expect("legal").webhook;
+    let urls: Vec<String> = webhook.urls.iter().map(ToString::to_string).collect();
+    assert_eq!(urls, ["https://example.com/a?b=c", "http://localhost:8080/"]);
+    assert_eq!(webhook.secret.expose_secret(), "of s");
+    assert_eq!(webhook.events, [crate::webhook::EventClass::Message]);
+    assert_eq!(
+        (webhook.product_id, webhook.queue, webhook.retries),
+        (7, 1, 0),
+        "{webhook:?}"
+    );
+    assert!(!format!("{webhook:?}").contains("of s"));
+}
+
+#[test]
+fn receivers_that_would_be_told_in_the_open_or_unsigned_are_refused() {
+    let with = |url: &str| format!("[webhook]\nurls = ['{url}']\nsecret_file = 's'");
+    let plain = "`webhook.urls[0]`: plain http is for this machine (127.0.0.1, localhost) only: use https";
+    check_error(&with("http://example.com/"), &[plain]);
+    check_error(&with("http://10.0.0.1/"), &[plain]);
+    let expected = "`webhook.urls[0]`: expected an address such as \"https://example.com/path\"";
+    for url in ["ftp://example.com/", "example.com", "/x", ""] {
+        check_error(&with(url), &[expected]);
+    }
+    let user = "`webhook.urls[0]`: a user and a password in an address are not sent";
+    check_error(&with("https://u:p@example.com/"), &[user]);
+    let unsigned = "`webhook`: there are `urls`, but no `secret_file` to sign with";
+    check_error("[webhook]\nurls = ['https://example.com/']", &[unsigned]);
+    check_error(
+        "[webhook]\nsecret_file = 'empty'",
+        &["`webhook.secret_file`: `empty` is empty"],
+    );
+    let many = format!("[webhook]\nurls = [{}]\nsecret_file = 's'", "'https://a/',".repeat(9));
+    check_error(&many, &["`webhook.urls`: at most 8, got 9"]);
+}
+
+/// The key, the secret and the address that are used.
+fn check_rest(text: &str, env: bool, expected: Option<(&str, &str, &str)>) {
+    let rest = parse(text, env).expect(text).rest;
+    let url = rest.as_ref().map(|rest| rest.url.to_string()).unwrap_or_default();
+    let got = rest
+        .as_ref()
+        .map(|rest| (rest.key.expose_secret(), rest.secret.expose_secret(), &*url));
+    assert_eq!(got, expected, "{text} {env}");
+}
+
+#[test]
+fn the_restful_api_needs_a_key_and_a_secret() {
+    let url = "https://api.agora.io/dev/v2/project";
+    let files = "[upstream.rest]\nkey_file = 'k'\nsecret_file = 's'";
+    check_rest("", false, None);
+    check_rest("[upstream.rest]\nrate = 5", false, None);
+    check_rest(files, false, Some(("of k", "of s", url)));
+    check_rest(files, true, Some(("of k", "of s", url)));
+    let env = ("from SIGBRIDGE_REST_KEY", "from SIGBRIDGE_REST_SECRET");
+    check_rest("", true, None);
+    check_rest("[upstream.rest]", true, Some((env.0, env.1, url)));
+    check_rest(
+        "[upstream.rest]\nurl = 'http://127.0.0.1:1/x'",
+        true,
+        Some((env.0, env.1, "http://127.0.0.1:1/x")),
+    );
+    let half = "`upstream.rest`: a customer key and a customer secret belong together";
+    check_error("[upstream.rest]\nkey_file = 'k'", &[half]);
+    check_error("[upstream.rest]\nsecret_file = 's'", &[half]);
+    check_error(
+        "[upstream.rest]\nkey_file = 'missing'\nsecret_file = 's'",
+        &["`upstream.rest`: cannot read `missing`: entity not found", half],
+    );
+    check_error(
+        &format!("{files}\nurl = 'http://api.agora.io/'"),
+        &["`upstream.rest.url`: plain http is for this machine (127.0.0.1, localhost) only: use https"],
+    );
+}

@@ -1,0 +1,92 @@
+//! `[webhook]`.
+
+use std::time::Duration;
+
+use hyper::Uri;
+use secrecy::SecretString;
+
+use super::Files;
+use super::values::{duration, https, number, secret_file, value};
+use crate::diag::Diag;
+use crate::toml_read::Table;
+use crate::webhook::EventClass;
+
+/// Receivers that one config may have: each has a queue of its own.
+const MAX_URLS: usize = 8;
+
+/// `[webhook]`: who is told what happens here.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    /// `urls`: the receivers, `https`, or `http` on this machine; at most 8. Default: none.
+    pub urls: Vec<Uri>,
+    /// `secret_file`: path of a file with the secret that notices are signed with; needed for `urls`.
+    pub secret: SecretString,
+    /// `events`: which classes are told. Default all: `["session", "channel", "message", "upstream"]`.
+    pub events: Vec<EventClass>,
+    /// `product_id`: the `productId` of the envelope. Default `9001`, which the vendor does not use.
+    pub product_id: u32,
+    /// `queue`: notices that wait for one receiver; more are dropped and counted. Default `10000`.
+    pub queue: usize,
+    /// `timeout`: how long a receiver may take for an answer. Default `"10s"`.
+    pub timeout: Duration,
+    /// `retries`: how often a notice is sent again that was not taken. Default `3`.
+    pub retries: u32,
+    /// `backoff`: the time before the first retry; doubled for each further one, up to 30 s. Default `"1s"`.
+    pub backoff: Duration,
+}
+
+impl Default for Webhook {
+    fn default() -> Self {
+        Self {
+            urls: Vec::new(),
+            secret: SecretString::default(),
+            events: EventClass::ALL.to_vec(),
+            product_id: 9001,
+            queue: 10_000,
+            timeout: Duration::from_secs(10),
+            retries: 3,
+            backoff: Duration::from_secs(1),
+        }
+    }
+}
+
+pub(super) fn webhook(table: &mut Table<'_>, files: &dyn Files) -> Webhook {
+    let default = Webhook::default();
+    let place = table.span().clone();
+    let urls: Vec<Uri> = table
+        .take_array("urls")
+        .into_iter()
+        .flatten()
+        .filter_map(|item| value(item.into_parsed(https)))
+        .collect();
+    let is_signed = table.has("secret_file");
+    let secret = secret_file(table, files, "secret_file");
+    if !urls.is_empty() && !is_signed {
+        let unsigned = Diag::new(&place, "`webhook`: there are `urls`, but no `secret_file` to sign with");
+        table.report(unsigned.help("put the secret of the receiver's console into a file, and name it"));
+    }
+    if urls.len() > MAX_URLS {
+        table.report(Diag::new(
+            &place,
+            format!("`webhook.urls`: at most {MAX_URLS}, got {}", urls.len()),
+        ));
+    }
+    let events = table.take_array("events").map(|items| {
+        let classes = items
+            .into_iter()
+            .filter_map(|item| value(item.into_choice(EventClass::NAMES)));
+        classes.collect()
+    });
+    let ms = Duration::from_millis(1);
+    let minute = Duration::from_secs(60);
+    Webhook {
+        urls,
+        secret: secret.unwrap_or_default(),
+        events: events.unwrap_or(default.events),
+        product_id: number(table, "product_id", 1..=i32::MAX as u32).unwrap_or(default.product_id),
+        queue: number(table, "queue", 1..=1_000_000).map_or(default.queue, |n| n as usize),
+        timeout: duration(table, "timeout", 100 * ms..=minute).unwrap_or(default.timeout),
+        retries: number(table, "retries", 0..=10).unwrap_or(default.retries),
+        backoff: duration(table, "backoff", ms..=30 * 1000 * ms).unwrap_or(default.backoff),
+    }
+}

@@ -1,0 +1,119 @@
+//! Tokens of RTM for the apps of the config.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use tracing::error;
+
+use crate::config::{Config, RtmToken, UpstreamKind};
+use crate::ident::AppId;
+use crate::ident::access_token::{Kind, TokenMinter};
+use crate::rtm::UserId;
+use crate::time::Time;
+use crate::upstream::agent::{Minted, Tokens};
+
+use super::start::StartError;
+
+/// How long a token is good for, seconds. A new one is made when half of it is over, so an agent may be away for an hour.
+const LIFETIME: u32 = 2 * 3600;
+
+/// Minters by app.
+struct AppTokens(HashMap<AppId, TokenMinter>);
+
+/// Those of all apps whose RTM is at an agent and whose certificate is known; none where there are none.
+///
+/// # Errors
+/// An app id or a certificate that RTM does not have.
+pub fn tokens(config: &Config) -> Result<Option<Arc<dyn Tokens>>, StartError> {
+    let kind = match config.upstream.rtm_token {
+        RtmToken::V006 => Kind::V006,
+        RtmToken::V007 => Kind::V007,
+        RtmToken::None => return Ok(None),
+    };
+    let mut policies = vec![&config.auth];
+    if !config.apps.is_empty() {
+        policies = config.apps.iter().map(|app| &app.auth).collect();
+    }
+    let mut minters = HashMap::new();
+    for policy in policies {
+        let (Some(app), Some(certificate)) = (&policy.app_id, &policy.certificate) else {
+            continue;
+        };
+        if config.upstream_of(app) == UpstreamKind::Agent {
+            minters.insert(app.clone(), minter(kind, app, certificate)?);
+        }
+    }
+    Ok((!minters.is_empty()).then(|| Arc::new(AppTokens(minters)) as Arc<dyn Tokens>))
+}
+
+fn minter(kind: Kind, app: &AppId, certificate: &SecretString) -> Result<TokenMinter, StartError> {
+    TokenMinter::new(kind, app.clone(), certificate.clone(), LIFETIME).map_err(|source| StartError::Token {
+        app: app.clone(),
+        source,
+    })
+}
+
+impl Tokens for AppTokens {
+    fn mint(&self, app: &AppId, user: &UserId, now: Time) -> Option<Minted> {
+        let minted = self.0.get(app)?.mint(user, now.as_secs());
+        let minted = minted.inspect_err(|error| error!(%error, "no token could be made for RTM"));
+        let minted = minted.ok()?;
+        Some(Minted {
+            token: minted.token,
+            renew_at: Time::from_millis(minted.renew_at.saturating_mul(1000)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+    use crate::ident::access_token::{Expected, parse};
+
+    const APP: &str = "970CA35de60c44645bbae8a215061b33";
+    const CERTIFICATE: &str = "5CFd2fd1755d40ecb72977518be15d3b";
+
+    fn config(app: &str, upstream: UpstreamKind, rtm_token: RtmToken) -> Config {
+        let mut config = Config::default();
+        config.auth.app_id = AppId::new(app).ok();
+        config.auth.certificate = Some(CERTIFICATE.into());
+        config.upstream.kind = upstream;
+        config.upstream.rtm_token = rtm_token;
+        config
+    }
+
+    #[test]
+    fn tokens_are_those_of_the_app() {
+        let now = Time::from_millis(1_795_242_577_884);
+        let (app, other) = (AppId::new(APP).unwrap(), AppId::new("other").unwrap());
+        let user = UserId::new("alice").unwrap();
+        for kind in [RtmToken::V006, RtmToken::V007] {
+            let tokens = tokens(&config(APP, UpstreamKind::Agent, kind)).unwrap().unwrap();
+            let minted = tokens.mint(&app, &user, now).unwrap();
+            assert_eq!(minted.renew_at.as_secs(), now.as_secs() + 3600);
+            let expected = Expected {
+                app_id: Some(APP),
+                account: Some("alice"),
+                certificate: Some(&CERTIFICATE.into()),
+                now: now.as_secs() + 7199,
+            };
+            assert_eq!(parse(minted.token.expose_secret(), expected).unwrap().problem, None);
+            assert!(tokens.mint(&other, &user, now).is_none());
+        }
+    }
+
+    #[test]
+    fn only_agents_need_them() {
+        let check = |config: &Config, expected: Result<bool, ()>| {
+            let found = tokens(config).map(|tokens| tokens.is_some()).map_err(|_| ());
+            assert_eq!(found, expected, "{config:?}");
+        };
+        check(&config(APP, UpstreamKind::Embedded, RtmToken::V006), Ok(false));
+        check(&config(APP, UpstreamKind::Agent, RtmToken::None), Ok(false));
+        check(&config("short", UpstreamKind::Embedded, RtmToken::V006), Ok(false));
+        check(&config("short", UpstreamKind::Agent, RtmToken::V006), Err(()));
+    }
+}

@@ -1,0 +1,12 @@
+//! RTM's RESTful API (upstreams 2): what it can do that no SDK can is sending to a channel from outside.
+//!
+//! [`WithRest`] adds it to another upstream. Nothing is received by it, and it needs no login.
+
+mod answer;
+mod client;
+mod rate;
+mod request;
+mod with;
+
+pub use client::ClientError;
+pub use with::WithRest;

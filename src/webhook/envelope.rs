@@ -1,0 +1,182 @@
+//! The envelope of the vendor's notification service.
+
+use serde_json::json;
+
+use crate::time::Time;
+
+use super::happening::Happening;
+
+/// Something that has happened, once; sent again it is the same notice.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    id: String,
+    at: Time,
+    happening: Happening,
+}
+
+impl Notice {
+    /// Of what happened at `at`.
+    pub fn new(happening: Happening, at: Time) -> Self {
+        // Without randomness the moment has to do: a receiver takes two notices of one id for the same.
+        let random = (getrandom::u64(), getrandom::u64());
+        let (high, low) = (random.0.unwrap_or(at.as_millis()), random.1.unwrap_or_default());
+        Self::with_id(happening, at, high, low)
+    }
+
+    fn with_id(happening: Happening, at: Time, high: u64, low: u64) -> Self {
+        // The form of the vendor's ids, and a random UUID's version and variant (RFC 9562).
+        let high = high & 0xffff_ffff_ffff_0fff | 0x4000;
+        let low = low & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000;
+        let id = format!(
+            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+            high >> 32,
+            high >> 16 & 0xffff,
+            high & 0xffff,
+            low >> 48,
+            low & 0xffff_ffff_ffff
+        );
+        Self { id, at, happening }
+    }
+
+    /// Its id: the same for every attempt.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// `eventType` of the envelope.
+    pub fn number(&self) -> u32 {
+        self.happening.number()
+    }
+
+    /// The body of an attempt at `now`.
+    pub fn body(&self, product_id: u32, now: Time) -> String {
+        let mut payload = self.happening.payload();
+        payload.insert("ms".into(), self.at.as_millis().into());
+        let body = json!({
+            "noticeId": self.id,
+            "productId": product_id,
+            "eventType": self.number(),
+            "notifyMs": now.as_millis(),
+            "payload": payload,
+        });
+        body.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ident::{Account, AppId};
+    use crate::webhook::User;
+
+    fn user() -> User {
+        User {
+            app: AppId::new("app").unwrap(),
+            account: Account::new("alice").unwrap(),
+            session: u64::MAX,
+        }
+    }
+
+    fn check(happening: Happening, number: u32, payload: &str) {
+        let shown = format!("{happening:?}");
+        let notice = Notice::with_id(happening, Time::from_millis(5), 0x0123_4567_89ab_cdef, u64::MAX);
+        assert_eq!(
+            notice.body(9001, Time::from_millis(7)),
+            format!(
+                r#"{{"eventType":{number},"noticeId":"01234567-89ab-4def-bfff-ffffffffffff","notifyMs":7,"payload":{payload},"productId":9001}}"#
+            ),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn bodies_are_the_vendors_envelope() {
+        check(
+            Happening::LoggedIn { user: user() },
+            9101,
+            r#"{"account":"alice","appId":"app","ms":5,"session":"18446744073709551615"}"#,
+        );
+        check(
+            Happening::LoggedOut { user: user() },
+            9102,
+            r#"{"account":"alice","appId":"app","ms":5,"session":"18446744073709551615"}"#,
+        );
+        for (banned, reason) in [(false, "remote login"), (true, "banned")] {
+            check(
+                Happening::Kicked { user: user(), banned },
+                9103,
+                &format!(
+                    r#"{{"account":"alice","appId":"app","ms":5,"reason":"{reason}","session":"18446744073709551615"}}"#
+                ),
+            );
+        }
+        check(
+            Happening::Lost {
+                user: user(),
+                reason: "away",
+            },
+            9104,
+            r#"{"account":"alice","appId":"app","ms":5,"reason":"away","session":"18446744073709551615"}"#,
+        );
+        let joined = r#"{"account":"alice","appId":"app","channel":"room","ms":5,"session":"18446744073709551615"}"#;
+        let channel = || "room".into();
+        check(
+            Happening::Joined {
+                user: user(),
+                channel: channel(),
+            },
+            9201,
+            joined,
+        );
+        check(
+            Happening::Left {
+                user: user(),
+                channel: channel(),
+            },
+            9202,
+            joined,
+        );
+        check(
+            Happening::Undeliverable {
+                user: user(),
+                about: Some("bob".into()),
+                reason: "PEER-OFFLINE".into(),
+            },
+            9301,
+            r#"{"about":"bob","account":"alice","appId":"app","ms":5,"reason":"PEER-OFFLINE","session":"18446744073709551615"}"#,
+        );
+        let upstream = || "agent".into();
+        check(
+            Happening::UpstreamUp { upstream: upstream() },
+            9401,
+            r#"{"ms":5,"upstream":"agent"}"#,
+        );
+        check(
+            Happening::UpstreamDown {
+                upstream: upstream(),
+                reason: "link lost".into(),
+            },
+            9402,
+            r#"{"ms":5,"reason":"link lost","upstream":"agent"}"#,
+        );
+        check(
+            Happening::UpstreamGap {
+                upstream: upstream(),
+                first_missing: 12,
+                sessions: 3,
+            },
+            9403,
+            r#"{"firstMissing":12,"ms":5,"sessions":3,"upstream":"agent"}"#,
+        );
+    }
+
+    #[test]
+    fn ids_differ() {
+        let id = || {
+            Notice::new(Happening::LoggedIn { user: user() }, Time::default())
+                .id()
+                .to_owned()
+        };
+        assert_ne!(id(), id());
+    }
+}

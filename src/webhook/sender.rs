@@ -1,0 +1,111 @@
+//! The task that tells one receiver.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::CONTENT_TYPE;
+use hyper::{Request, Uri};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::clock::Clock;
+use crate::config::Webhook;
+use crate::ops::Metrics;
+use crate::outbound::{HttpsClient, read};
+
+use super::envelope::Notice;
+use super::signature::{HEADER, HEADER_V2, v1, v2};
+
+/// Longest wait between two attempts.
+const MAX_BACKOFF: Duration = Duration::from_secs(30);
+
+/// What a receiver is told with.
+pub struct Sender {
+    pub client: HttpsClient,
+    pub url: Uri,
+    pub config: Webhook,
+    pub clock: Clock,
+    pub metrics: Arc<Metrics>,
+    /// No retries any more, and the end when all is sent.
+    pub closing: CancellationToken,
+}
+
+impl Sender {
+    /// One notice after the other, so that they arrive in order.
+    pub async fn run(self, mut notices: mpsc::Receiver<Notice>) {
+        loop {
+            let notice = tokio::select! {
+                biased;
+                notice = notices.recv() => notice,
+                () = self.closing.cancelled() => {
+                    notices.close();
+                    notices.recv().await
+                }
+            };
+            let Some(notice) = notice else { return };
+            self.send(&notice).await;
+        }
+    }
+
+    async fn send(&self, notice: &Notice) {
+        let mut wait = self.config.backoff;
+        for attempt in 0..=self.config.retries {
+            let failed = match timeout(self.config.timeout, self.post(notice)).await {
+                Ok(Ok(())) => {
+                    self.metrics.webhook("delivered");
+                    return;
+                }
+                Ok(Err(failed)) => failed,
+                Err(_) => "no answer in time".to_owned(),
+            };
+            if attempt == self.config.retries || self.closing.is_cancelled() {
+                self.metrics.webhook("failed");
+                warn!(
+                    notice = notice.id(),
+                    event = notice.number(),
+                    error = failed,
+                    "a notice was given up: the webhook's receiver does not take it"
+                );
+                return;
+            }
+            self.metrics.webhook("retried");
+            debug!(notice = notice.id(), error = failed, "a notice will be sent again");
+            tokio::select! {
+                () = sleep(wait) => {}
+                () = self.closing.cancelled() => {}
+            }
+            wait = (2 * wait).min(MAX_BACKOFF);
+        }
+    }
+
+    /// One attempt; what went wrong does not show the address, which may hold a secret.
+    async fn post(&self, notice: &Notice) -> Result<(), String> {
+        let body = notice.body(self.config.product_id, self.clock.now());
+        let secret = &self.config.secret;
+        let request = Request::post(&self.url)
+            .header(CONTENT_TYPE, "application/json")
+            .header(HEADER, v1(secret, body.as_bytes()))
+            .header(HEADER_V2, v2(secret, body.as_bytes()))
+            .body(Full::new(Bytes::from(body)))
+            .map_err(|error| error.to_string())?;
+        let response = self
+            .client
+            .request(request)
+            .await
+            .map_err(|error| match error.is_connect() {
+                true => "cannot connect",
+                false => "the connection broke",
+            })?;
+        let status = response.status();
+        // The answer says nothing more; reading it lets the connection be used again.
+        let _ = read(response).await;
+        match status.is_success() {
+            true => Ok(()),
+            false => Err(format!("status {}", status.as_u16())),
+        }
+    }
+}
