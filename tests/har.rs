@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use sigbridge::front::speeches;
 use sigbridge::mapping::Tables;
 use sigbridge::trace::har::{HarError, Imported, export, import};
-use sigbridge::trace::{Dir, Leg, Record, Trace, replay};
+use sigbridge::trace::{Dir, Leg, Record, Trace, replay, replay_embedded};
 
 fn tables() -> Arc<Tables> {
     Arc::new(Tables::built_in().expect("the built-in tables"))
@@ -83,7 +83,9 @@ fn sockets_that_log_in_are_sessions() {
     let web = [
         login(100.0005, "websdk"),
         login_ret(100.25),
+        said("send", 100.2, r#"["set_flag",1]"#),
         said("send", 100.2, r#"["ping",1]"#),
+        said("receive", 100.2, r#"["pong",1]"#),
     ];
     let java = [login(101.0, "javasdk")];
     let found = imported(&har(&[&lost, &[], &other, &web, &java])).expect("two sessions");
@@ -93,7 +95,9 @@ fn sockets_that_log_in_are_sessions() {
         r#"500 1 env in {"name":{"uid":["al",7]}}"#,
         r#"500 1 env in {"admitted":{"socket":4,"line":"L"}}"#,
         r#"250000 1 legacy out 4 ["login_ret",["","{\"line\":\"L\",\"result\":\"ok\",\"uid\":7}"]]"#,
-        r#"250000 1 legacy in 4 ["ping",1]"#,
+        r#"250000 1 legacy in 4 ["set_flag",1]"#,
+        // It says nothing more once the account has logged in again.
+        r#"999999 1 legacy in {"closed":4}"#,
         r#"1000000 2 env in begin "java-python" "al""#,
         r#"1000000 2 legacy in 5 ["login",{"account":"al","device":"javasdk","token":"<token>","vid":"app"}]"#,
     ];
@@ -195,6 +199,18 @@ fn replay_says_that_half_of_it_is_missing() {
         error.to_string().starts_with("line 1: the trace has no leg `rtm`"),
         "{error}"
     );
+}
+
+/// What a browser's developer tools kept of two clients is what they are told now.
+#[test]
+fn the_legacy_side_of_an_archive_is_played_live() {
+    let bytes = std::fs::read(fixture()).expect("the fixture");
+    let found = import(&tables(), &bytes).expect("it is Chromium's");
+    let tables = tables();
+    let speeches = Arc::new(speeches(&tables).expect("a wire for each profile"));
+    let outcome = replay_embedded(&tables, &speeches, &as_trace(&found), 1).expect("it makes sense");
+    assert!(outcome.differences.is_empty(), "{:#?}", outcome.differences);
+    assert_eq!((outcome.sessions, outcome.passed_over), (2, 0));
 }
 
 #[test]

@@ -2,104 +2,10 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
-
 use serde_json::json;
-use sigbridge::front::speeches;
-use sigbridge::mapping::Tables;
-use sigbridge::shell::Running;
 use sigbridge::trace::coverage::Used;
-use sigbridge::trace::{Bounds, Coverage, Dir, Outcome, Policy, Record, Redaction, Trace, diff, read, replay};
-use support::{ApiClient, Client, PATIENCE, config, eventually, serve, tell};
-
-const BOUNDS: Bounds = Bounds {
-    file_bytes: 1 << 30,
-    file_time: Duration::from_secs(3600),
-    files: 100,
-};
-
-fn folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("sigbridge-traces-{name}-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&folder);
-    folder
-}
-
-/// A server that records.
-async fn recording(folder: &Path) -> Running {
-    let running = serve(config()).await;
-    let server = &running.server;
-    let redaction = Redaction::new(&server.tables, Policy::Keep, Policy::Keep).expect("random bytes");
-    let started = server
-        .recorder
-        .start(folder.to_path_buf(), BOUNDS, redaction, server.clock.now());
-    started.expect("the folder can be written");
-    running
-}
-
-/// Stops it, and waits for its traces.
-async fn traces(running: Running, folder: &Path) -> Vec<Trace> {
-    running.server.recorder.stop();
-    running.server.stop(PATIENCE).await;
-    drop(running);
-    let finished = || {
-        let entries = std::fs::read_dir(folder).expect("the folder is there").flatten();
-        let paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-        let all = paths
-            .iter()
-            .all(|path| path.extension().is_some_and(|ext| ext == "jsonl"));
-        (all && !paths.is_empty()).then_some(paths)
-    };
-    eventually("the trace is finished", || finished().is_some()).await;
-    let paths = finished().expect("they were");
-    let open = |path: &PathBuf| read(std::fs::File::open(path).expect("it is there")).expect("it can be read");
-    paths.iter().map(open).collect()
-}
-
-fn played(trace: &Trace) -> Outcome {
-    let tables = Arc::new(Tables::built_in().expect("the built-in tables"));
-    let speeches = Arc::new(speeches(&tables).expect("a wire for each profile"));
-    let outcome = replay(&tables, &speeches, trace).expect("it makes sense");
-    assert!(outcome.differences.is_empty(), "{:#?}", outcome.differences);
-    outcome
-}
-
-/// Two clients do a little of everything.
-async fn story(running: &Running) {
-    let mut alice = Client::login(running.http, "alice").await;
-    let mut bob = Client::login(running.http, "bob").await;
-    alice.poll(0).await;
-    bob.poll(0).await;
-    tell(&mut alice, "bob", "hi").await;
-    bob.frame("notify").await;
-    bob.poll(1).await;
-    alice.call("channel_join", json!({"name": "room"})).await;
-    bob.call("channel_join", json!({"name": "room"})).await;
-    alice
-        .call(
-            "channel_sendmsg",
-            json!({"name": "room", "msg": "\"quoted\" \u{1f600}"}),
-        )
-        .await;
-    alice
-        .call(
-            "channel_set_attr",
-            json!({"channel": "room", "name": "topic", "value": 7}),
-        )
-        .await;
-    bob.call("nonsense", json!({})).await;
-    bob.call(
-        "voip_invite",
-        json!({"channelName": "room", "peer": "nobody", "extra": "{\"_require_peer_online\":1}"}),
-    )
-    .await;
-    drop(alice);
-    let mut alice = Client::login(running.http, "alice").await;
-    alice.poll(0).await;
-    alice.call("user_logout", json!({})).await;
-    drop(bob);
-}
+use sigbridge::trace::{Coverage, Dir, Policy, Record, Trace, diff, replay_embedded};
+use support::{ApiClient, Client, folder, played, recording, recording_with, story, tables, traces};
 
 #[tokio::test]
 async fn what_was_recorded_is_played_the_same() {
@@ -110,6 +16,25 @@ async fn what_was_recorded_is_played_the_same() {
     let outcome = played(&traces[0]);
     assert_eq!((traces.len(), outcome.sessions), (1, 2));
     assert!(outcome.records > 60, "{}", outcome.records);
+    live(&traces[0], 2);
+}
+
+#[tokio::test]
+async fn what_was_redacted_is_played_live_too() {
+    for (name, policy) in [("placeholders", Policy::Placeholder), ("hashes", Policy::Hash)] {
+        let folder = folder(name);
+        let running = recording_with(&folder, policy).await;
+        story(&running).await;
+        live(&traces(running, &folder).await[0], 2);
+    }
+}
+
+/// The legacy side alone, to an RTM that answers.
+fn live(trace: &Trace, sessions: usize) {
+    let (tables, speeches) = tables();
+    let outcome = replay_embedded(&tables, &speeches, trace, 1).expect("it makes sense");
+    assert!(outcome.differences.is_empty(), "{:#?}", outcome.differences);
+    assert_eq!((outcome.sessions, outcome.passed_over), (sessions, 0));
 }
 
 /// A text of several requests, its answers in one text; some before the login, the login among them.
@@ -169,6 +94,7 @@ async fn sessions_of_the_documented_api_are_played_the_same() {
     assert!(!text.expect("UTF-8").contains("PLANTED"));
     let outcome = played(&traces[0]);
     assert_eq!(outcome.sessions, 3);
+    live(&traces[0], 3);
     let api = traces[0].records.iter().filter(|(_, record)| record.session != 2);
     assert!(api.count() > 40);
 }
@@ -190,7 +116,7 @@ async fn two_recordings_of_one_story_do_not_differ() {
     assert!(found.is_empty(), "{found}");
     assert_eq!(found.compared, 2);
 
-    let tables = Arc::new(Tables::built_in().expect("the built-in tables"));
+    let (tables, _) = tables();
     let mut coverage = Coverage::default();
     coverage.add(&tables, first);
     let report = coverage.report(&tables);

@@ -12,9 +12,10 @@ import path from 'node:path';
  * @param {object} options
  * @param {string} options.program
  * @param {string} [options.ca] the PEM file of a CA to trust; without one, the browser trusts nobody of ours
+ * @param {string} [options.har] the file for an archive of all that its pages send and get, the messages of sockets included
  * @param {string[]} options.rules host rules: all names that it may know, and where they lead
  */
-export async function startBrowser(playwright, { program, ca, rules }) {
+export async function startBrowser(playwright, { program, ca, har, rules }) {
   const home = mkdtempSync(path.join(os.tmpdir(), 'sigbridge-chromium-'));
   // Where Chromium on Linux looks for certificates beyond its own.
   const store = path.join(home, '.pki/nssdb');
@@ -28,6 +29,7 @@ export async function startBrowser(playwright, { program, ca, rules }) {
     // Its sandbox does not start for root.
     chromiumSandbox: process.getuid() !== 0,
     args: [`--host-resolver-rules=${[...rules, 'EXCLUDE 127.0.0.1', 'MAP * ~NOTFOUND'].join(', ')}`],
+    ...(har && { recordHar: { path: har, content: 'embed' } }),
     env: { PATH: process.env.PATH, HOME: home },
   });
   return {

@@ -19,6 +19,7 @@ const USAGE = `usage: node run.mjs --certs DIR --open PORT --named PORT --auth P
                 ../web/token.mjs, allow_no_token = false
   --sdk DIR     where npm ci has installed the SDK and playwright-core (default: this directory)
   --chromium FILE  the browser (default: chromium)
+  --har FILE    where to save the archive of its network panel
   --only NAME   run this scenario alone; may be given again
   --expected-failures FILE  {name: reason} of what may fail, and must
 
@@ -37,7 +38,8 @@ const lane = await prepare().catch((error) => {
   process.exit(2);
 });
 const { options, site } = lane;
-const browser = await startBrowser(lane.playwright, { ...browserOptions(), ca: path.join(options.certs, 'ca.pem') });
+const ca = path.join(options.certs, 'ca.pem');
+const browser = await startBrowser(lane.playwright, { ...browserOptions(), ca, har: options.har });
 console.log(`# Chromium ${browser.context.browser().version()}`);
 const tabs = await Tabs.of(browser.context);
 const runs = lane.chosen.flatMap((scenario) => waysOf(scenario).map((way) => ({ scenario, way })));
@@ -110,6 +112,7 @@ async function prepare() {
       auth: { type: 'string' },
       sdk: { type: 'string', default: import.meta.dirname },
       chromium: { type: 'string', default: 'chromium' },
+      har: { type: 'string' },
       only: { type: 'string', multiple: true },
       'expected-failures': { type: 'string' },
     },
@@ -118,6 +121,7 @@ async function prepare() {
   const options = {
     certs: values.certs,
     chromium: values.chromium,
+    har: values.har,
     open: port('--open', values.open),
     named: port('--named', values.named),
     auth: port('--auth', values.auth),

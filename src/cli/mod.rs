@@ -9,6 +9,7 @@ mod diff;
 mod doctor;
 mod exit;
 mod explain;
+mod files;
 mod mappings;
 mod replay;
 mod secret;

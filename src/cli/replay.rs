@@ -11,11 +11,16 @@ use serde_json::json;
 use crate::front::speeches;
 use crate::mapping::Tables;
 use crate::shell::Speech;
-use crate::trace::{Difference, Outcome, Record, Trace, read, replay};
+use crate::trace::{Difference, Outcome, Record, Trace, Watch, read, replay_embedded, replay_watched};
+
+mod progress;
+
+use progress::Progress;
 
 use super::Exit;
 use super::check::load_tables;
 use super::exit::{HELP, tell};
+use super::files::write_beside;
 
 /// What `replay` is told.
 #[derive(Debug, Args)]
@@ -27,8 +32,15 @@ pub struct ReplayArgs {
     /// Tables to use instead of the built-in ones
     #[arg(long, value_name = "DIR")]
     mappings: Option<PathBuf>,
+    /// Play only what clients said, to a live RTM in place of the recorded one, and compare only what clients are told:
+    /// `embedded` is the embedded RTM, on the trace's own clock
+    #[arg(long, value_name = "embedded|URL", value_parser = against)]
+    against: Option<Against>,
+    /// Multiplies the rates of the embedded RTM, as `rate_scale` of the config does: 0 for none
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "against")]
+    rate_scale: u32,
     /// Write what was played as what is expected
-    #[arg(long)]
+    #[arg(long, conflicts_with = "against")]
     update: bool,
     /// Print one JSON object for each trace
     #[arg(long)]
@@ -36,6 +48,23 @@ pub struct ReplayArgs {
     /// Write a JUnit report
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+}
+
+/// Which RTM answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Against {
+    /// The embedded one.
+    Embedded,
+}
+
+fn against(text: &str) -> Result<Against, String> {
+    match text {
+        "embedded" => Ok(Against::Embedded),
+        url if url.starts_with("ws://") || url.starts_with("wss://") => {
+            Err("this version plays against the embedded RTM only, not over an agent link".into())
+        }
+        _ => Err("`embedded` is an RTM to play against".into()),
+    }
 }
 
 /// What became of a trace.
@@ -66,16 +95,22 @@ pub fn run(args: &ReplayArgs) -> Exit {
         }
     };
     let mut all = Vec::new();
-    for path in paths {
-        let result = play(&path, &tables, &speeches, args.update);
+    let progress = Progress::new(args.json);
+    let count = paths.len();
+    for (at, path) in paths.into_iter().enumerate() {
+        progress.begins(at + 1, count, &path);
+        let result = play(&path, &tables, &speeches, args, &progress);
         let played = Played { path, result };
-        if args.json {
-            println!("{}", as_json(&played));
-        } else {
-            show(&played);
-        }
+        progress.aside(|| {
+            if args.json {
+                println!("{}", as_json(&played));
+            } else {
+                show(&played);
+            }
+        });
         all.push(played);
     }
+    progress.ends();
     if let Some(junit) = &args.junit
         && let Err(error) = write_beside(junit, |file| write_junit(file, &all))
     {
@@ -104,12 +139,24 @@ fn play(
     path: &Path,
     tables: &Arc<Tables>,
     speeches: &Arc<Vec<Arc<dyn Speech>>>,
-    update: bool,
+    args: &ReplayArgs,
+    progress: &Progress,
 ) -> Result<Outcome, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     let trace = read(file).map_err(|error| error.to_string())?;
-    let outcome = replay(tables, speeches, &trace).map_err(|error| error.to_string())?;
-    if update && !outcome.differences.is_empty() {
+    progress.has(trace.records.len());
+    let outcome = match args.against {
+        Some(Against::Embedded) => replay_embedded(tables, speeches, &trace, args.rate_scale),
+        None => {
+            let watch = Watch {
+                keeps: args.update,
+                progress: &mut |records| progress.is_at(records),
+            };
+            replay_watched(tables, speeches, &trace, watch)
+        }
+    };
+    let outcome = outcome.map_err(|error| error.to_string())?;
+    if args.update && !outcome.differences.is_empty() {
         write_beside(path, |file| write_trace(file, &trace, &outcome.played)).map_err(|error| error.to_string())?;
     }
     Ok(outcome)
@@ -121,15 +168,6 @@ fn write_trace(file: &mut dyn Write, trace: &Trace, records: &[Record]) -> io::R
         writeln!(file, "{}", serde_json::to_string(record)?)?;
     }
     Ok(())
-}
-
-/// Nothing half-written: the file takes its name when it is whole.
-fn write_beside(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let beside = path.with_extension("new");
-    let mut file = io::BufWriter::new(File::create(&beside)?);
-    write(&mut file)?;
-    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-    fs::rename(beside, path)
 }
 
 /// The traces of files and folders, by name.
@@ -220,6 +258,7 @@ fn as_json(played: &Played) -> serde_json::Value {
                 "trace": path,
                 "sessions": outcome.sessions,
                 "records": outcome.records,
+                "passed_over": outcome.passed_over,
                 "differences": differences,
             })
         }

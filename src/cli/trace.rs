@@ -1,7 +1,6 @@
 //! `sigbridge trace`: traces from and to the archives of developer tools.
 
-use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +13,7 @@ use crate::trace::{self, Trace};
 
 use super::Exit;
 use super::exit::{HELP, tell};
+use super::files::write_beside;
 
 /// What `trace` is told.
 #[derive(Debug, Args)]
@@ -27,7 +27,7 @@ pub struct TraceArgs {
 enum Command {
     /// Make a trace of the WebSocket messages in a HAR
     ///
-    /// The trace has what the app said and was told. Of RTM a HAR knows nothing, so `replay` cannot play it by itself;
+    /// The trace has what the app said and was told. Of RTM a HAR knows nothing, so `replay` plays it `--against embedded`;
     /// `coverage` and `diff` can read it. Tokens are replaced; accounts and messages are as they were.
     Import {
         /// The HAR, as saved by the developer tools of a browser
@@ -46,6 +46,8 @@ enum Command {
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Print the JSON Schema of a trace's lines
+    Schema,
 }
 
 /// Makes one of the other.
@@ -53,6 +55,11 @@ pub fn run(args: &TraceArgs) -> Exit {
     let done = match &args.command {
         Command::Import { har, output } => run_import(har, output.as_deref()),
         Command::Export { trace, output } => run_export(trace, output.as_deref()),
+        Command::Schema => {
+            // Whoever closes the pipe has read enough.
+            let _ = io::stdout().write_all(trace::schema().as_bytes());
+            return Exit::Ok;
+        }
     };
     match done {
         Ok(summary) => {
@@ -157,7 +164,7 @@ fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{plural}")
 }
 
-/// Writes beside the file and renames, for its owner alone: it holds what people said.
+/// Writes a file, or to the standard output.
 fn write(to: Option<&Path>, what: impl Fn(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
     let whole = |out: &mut dyn Write| {
         what(&mut *out)?;
@@ -173,24 +180,5 @@ fn write(to: Option<&Path>, what: impl Fn(&mut dyn Write) -> io::Result<()>) -> 
             _ => Ok(()),
         };
     };
-    let mut beside: OsString = path.into();
-    beside.push(".part");
-    let written = options().open(&beside).and_then(|file| {
-        let mut file = BufWriter::new(file);
-        whole(&mut file)?;
-        file.get_ref().sync_all()?;
-        fs::rename(&beside, path)
-    });
-    written.map_err(|error| {
-        let _ = fs::remove_file(&beside);
-        Failure::of(Exit::Failed, path, error, None)
-    })
-}
-
-fn options() -> fs::OpenOptions {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
+    write_beside(path, whole).map_err(|error| Failure::of(Exit::Failed, path, error, None))
 }

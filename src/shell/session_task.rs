@@ -462,6 +462,9 @@ impl SessionTask {
                 self.apply(Effect::Keep(lines));
             }
         }
+        if let Some(tape) = self.tape.as_ref().filter(|_| !self.over) {
+            tape.cut(self.server.clock.now());
+        }
         let unfinished = self.session.unfinished();
         if !self.over && unfinished > 0 {
             warn!(

@@ -4,10 +4,10 @@
 //! the order in which they began; their causes are paired whatever the time and order in which they came, because both
 //! come from outside. What differs are outputs: frames, pushed ones included, calls to RTM, timers, notes.
 
-mod align;
+pub(super) mod align;
 mod changes;
 mod noise;
-mod plain;
+pub(super) mod plain;
 mod story;
 #[cfg(test)]
 mod tests;

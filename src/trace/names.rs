@@ -69,10 +69,13 @@ impl Names for TapedNames {
     }
 }
 
+/// What is asked of names and answered by a text.
+const WHICH: [&str; 4] = ["userId", "account", "channelId", "channel"];
+
 /// Names as a trace gives them; one that it does not give is itself, and its uid 0.
 #[derive(Clone, Debug, Default)]
 pub struct ReadNames {
-    texts: HashMap<(Text, Text), Text>,
+    texts: [HashMap<Text, Text>; WHICH.len()],
     uids: HashMap<Text, i64>,
 }
 
@@ -82,7 +85,9 @@ impl ReadNames {
         for (which, pair) in data.get("name").and_then(Value::as_map).unwrap_or_default() {
             match pair.as_list() {
                 Some([Value::Text(asked), Value::Text(answer)]) => {
-                    self.texts.insert((which.clone(), asked.clone()), answer.clone());
+                    if let Some(at) = WHICH.iter().position(|known| *known == &**which) {
+                        self.texts[at].insert(asked.clone(), answer.clone());
+                    }
                 }
                 Some([Value::Text(asked), Value::Int(uid)]) => {
                     self.uids.insert(asked.clone(), *uid);
@@ -92,9 +97,19 @@ impl ReadNames {
         }
     }
 
+    /// A name in one direction, when the trace gives it.
+    pub fn known(&self, which: &str, asked: &Text) -> Option<Text> {
+        let at = WHICH.iter().position(|known| *known == which)?;
+        self.texts[at].get(asked).cloned()
+    }
+
+    /// An account's number, when the trace gives it.
+    pub fn known_uid(&self, account: &Text) -> Option<i64> {
+        self.uids.get(account).copied()
+    }
+
     fn text(&self, which: &str, asked: &Text) -> Text {
-        let key = (which.into(), asked.clone());
-        self.texts.get(&key).unwrap_or(asked).clone()
+        self.known(which, asked).unwrap_or_else(|| asked.clone())
     }
 }
 
@@ -116,6 +131,6 @@ impl Names for ReadNames {
     }
 
     fn uid(&self, account: &Text) -> i64 {
-        self.uids.get(account).copied().unwrap_or(0)
+        self.known_uid(account).unwrap_or(0)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use crate::bridge::{CallRef, Effect, Input, LOGIN, Session, SessionContext, SocketId, TimerKey};
+use crate::bridge::{CallRef, Effect, Input, LOGIN, Names, Session, SessionContext, SocketId, TimerKey};
 use crate::front::args::read_args;
 use crate::front::hearing::Hearing;
 use crate::front::reading::{Caller, Meaning};
@@ -16,10 +16,11 @@ use crate::time::Time;
 use crate::value::{Text, Value};
 
 use super::env::{self, Begin};
-use super::names::ReadNames;
 use super::record::{Leg, Record};
 use super::tape::number;
 use super::{effect, keys, rtm};
+
+mod live;
 
 /// A record that cannot have happened, in words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +57,8 @@ pub struct Player {
     timers: HashMap<TimerKey, Time>,
     /// Calls that are not answered yet: a reply is read by its call's kind.
     open: HashMap<u64, CallKind>,
+    /// What the session wants of others, where that is not played but done.
+    wishes: Option<Vec<Effect>>,
 }
 
 struct Socket {
@@ -79,7 +82,7 @@ impl Player {
         tables: Arc<Tables>,
         speeches: Arc<Vec<Arc<dyn Speech>>>,
         begin: &Begin,
-        names: Arc<ReadNames>,
+        names: Arc<dyn Names>,
     ) -> Result<Self, Impossible> {
         let at = tables.profiles.iter().position(|profile| profile.name == begin.profile);
         let profile = at.ok_or_else(|| format!("the tables have no profile `{}`", begin.profile))?;
@@ -106,6 +109,7 @@ impl Player {
             sockets: HashMap::new(),
             timers: HashMap::new(),
             open: HashMap::new(),
+            wishes: None,
         })
     }
 
@@ -261,7 +265,12 @@ impl Player {
         }
         let login = data.get("admitted").map(|data| (data, None));
         let login = login.or_else(|| Some((data.get("attached")?, data.get("attached")?.get("how"))));
-        let Some((login, how)) = login else { return Ok(None) };
+        let Some((login, how)) = login else {
+            return match data.get("cut") {
+                Some(_) => Ok(None),
+                None => Err(format!("{data} is nothing that comes in").into()),
+            };
+        };
         let socket = socket_id(login.get("socket"))?;
         let line = login.get("line").and_then(Value::as_text).cloned().unwrap_or_default();
         let call = CallRef {
@@ -273,6 +282,9 @@ impl Player {
         known.line = Some(line.clone());
         let fields = std::mem::take(&mut known.login);
         let Some(how) = how else {
+            if fields.is_null() {
+                return Err(format!("the socket {} has sent no login", socket.0).into());
+            }
             let args = match &self.wire.login.target {
                 Target::Row(row) => read_args(row, &fields).unwrap_or_default(),
                 _ => Vec::new(),
@@ -307,6 +319,9 @@ impl Player {
             };
             if let Some((socket, row, frames)) = self.frames(&effect, context) {
                 say(socket, frames, row.map(|row| self.tables.rows[row].id.clone()), out);
+            }
+            if let Some(wishes) = &mut self.wishes {
+                wishes.push(effect);
             }
         }
     }

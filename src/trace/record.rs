@@ -23,7 +23,7 @@ pub struct Header {
     /// Where the lines come from, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Text>,
-    /// Legs of which the source knows nothing; without `rtm` a trace cannot be replayed by itself.
+    /// Legs of which the source knows nothing; without `rtm` a trace can be played against a live RTM only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<Leg>,
 }

@@ -165,7 +165,7 @@ impl Redactor {
                 "name" => self.names(value),
                 "kept" | "keep" => self.lines(value),
                 // Words of the program and its tables.
-                "note" | "dropped" | "alive" | "end" => {}
+                "note" | "dropped" | "alive" | "end" | "cut" => {}
                 _ => self.scrub(value),
             }
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use crate::bridge::Names;
 use crate::mapping::Tables;
 use crate::shell::Speech;
 use crate::time::Time;
@@ -23,6 +24,8 @@ pub struct Outcome {
     pub records: usize,
     /// The first difference of each session.
     pub differences: Vec<Difference>,
+    /// Outputs that are on one side only and may be so (docs/trace.md); none where RTM is the recorded one.
+    pub passed_over: usize,
     /// The records as they are now: what came in as it was, what came out as it was played.
     pub played: Vec<Record>,
 }
@@ -57,13 +60,42 @@ pub struct NoSense {
 }
 
 /// The reason why what was imported cannot be played by itself.
-const NO_RTM: &str = "the trace has no leg `rtm`: its source knew only what the app said and was told";
+const NO_RTM: &str =
+    "the trace has no leg `rtm`: its source knew only what the app said and was told; `--against embedded` plays it";
+
+/// Who watches a replay.
+pub struct Watch<'w> {
+    /// Wants [`Outcome::played`].
+    pub keeps: bool,
+    /// Is told now and then how many records are played.
+    pub progress: &'w mut dyn FnMut(usize),
+}
+
+/// Records from one telling of the progress to the next.
+const EVERY: usize = 4096;
 
 /// Plays a trace.
 ///
 /// # Errors
 /// The first record that cannot have happened, or the header when the trace lacks a leg.
 pub fn replay(tables: &Arc<Tables>, speeches: &Arc<Vec<Arc<dyn Speech>>>, trace: &Trace) -> Result<Outcome, NoSense> {
+    let watch = Watch {
+        keeps: true,
+        progress: &mut |_| {},
+    };
+    replay_watched(tables, speeches, trace, watch)
+}
+
+/// Plays a trace while somebody watches.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_watched(
+    tables: &Arc<Tables>,
+    speeches: &Arc<Vec<Arc<dyn Speech>>>,
+    trace: &Trace,
+    watch: Watch<'_>,
+) -> Result<Outcome, NoSense> {
     if trace.header.missing.contains(&Leg::Rtm) {
         return Err(NoSense {
             line: 1,
@@ -77,11 +109,15 @@ pub fn replay(tables: &Arc<Tables>, speeches: &Arc<Vec<Arc<dyn Speech>>>, trace:
         names: names(trace),
         seats: BTreeMap::new(),
         outcome: Outcome::default(),
+        keeps: watch.keeps,
     };
     for (line, record) in &trace.records {
         stage
             .take(*line, record)
             .map_err(|what| NoSense { line: *line, what })?;
+        if stage.outcome.records % EVERY == 0 {
+            (watch.progress)(stage.outcome.records);
+        }
     }
     let end = trace.records.last().map_or(1, |(line, _)| *line);
     let sessions: Vec<u64> = stage.seats.keys().copied().collect();
@@ -110,39 +146,42 @@ struct Stage<'s> {
     speeches: &'s Arc<Vec<Arc<dyn Speech>>>,
     started: u64,
     names: BTreeMap<u64, Arc<ReadNames>>,
-    seats: BTreeMap<u64, Seat>,
+    seats: BTreeMap<u64, Seat<'s>>,
     outcome: Outcome,
+    keeps: bool,
 }
 
-struct Seat {
+struct Seat<'s> {
     player: Player,
     pending: VecDeque<Out>,
-    last: Option<Record>,
+    last: Option<&'s Record>,
     codes: Vec<Text>,
     /// It has differed; what follows follows from that.
     lost: bool,
 }
 
-impl Stage<'_> {
-    fn take(&mut self, line: usize, record: &Record) -> Result<(), Impossible> {
+impl<'s> Stage<'s> {
+    fn take(&mut self, line: usize, record: &'s Record) -> Result<(), Impossible> {
         self.outcome.records += 1;
         if record.session == 0 || record.leg == Leg::Http {
-            self.outcome.played.push(record.clone());
+            self.keep(record);
             return Ok(());
         }
         if record.dir == Dir::Out {
-            self.compare(line, record);
-            return Ok(());
+            return self.compare(line, record);
         }
         if record.data.get("name").is_some() {
             // Known from the start: names are asked for in the middle of a step.
-            self.outcome.played.push(record.clone());
+            self.keep(record);
             return Ok(());
         }
         self.settle(line, record.session);
-        self.outcome.played.push(record.clone());
+        self.keep(record);
         if let Some(begin) = record.data.get("begin") {
-            let names = self.names.get(&record.session).cloned().unwrap_or_default();
+            let names: Arc<dyn Names> = self.names.get(&record.session).cloned().unwrap_or_default();
+            if self.seats.contains_key(&record.session) {
+                return Err(format!("session {} has begun already", record.session).into());
+            }
             let begin = Begin::read(begin)?;
             let player = Player::new(self.tables.clone(), self.speeches.clone(), &begin, names)?;
             self.outcome.sessions += 1;
@@ -158,38 +197,43 @@ impl Stage<'_> {
         }
         let seat = self.seats.get_mut(&record.session);
         let seat = seat.ok_or_else(|| format!("session {} has not begun", record.session))?;
-        let now = Time::from_millis(self.started + record.t_us / 1000);
+        let now = Time::from_millis(self.started.saturating_add(record.t_us / 1000));
         let outs = match seat.player.feed(now, record) {
             Ok(outs) => outs,
             // It has gone another way before: what it was told then may have no place in what it does now.
             Err(_) if seat.lost => Vec::new(),
             Err(impossible) => return Err(impossible),
         };
-        seat.last = Some(record.clone());
+        seat.last = Some(record);
         for out in &outs {
-            let code = out
-                .data
-                .get("note")
-                .and_then(|note| note.get("code"))
-                .and_then(Value::as_text);
-            seat.codes.extend(code.cloned());
-            self.outcome.played.push(Record {
-                t_us: record.t_us,
-                session: record.session,
-                leg: out.leg,
-                dir: Dir::Out,
-                row: out.row.clone(),
-                data: out.data.clone(),
-            });
+            let note = out.data.get("note");
+            let code = note.and_then(|note| note.get("code")).and_then(Value::as_text);
+            seat.codes
+                .extend(code.filter(|code| !seat.codes.contains(code)).cloned());
+            if self.keeps {
+                self.outcome.played.push(Record {
+                    t_us: record.t_us,
+                    session: record.session,
+                    leg: out.leg,
+                    dir: Dir::Out,
+                    row: out.row.clone(),
+                    data: out.data.clone(),
+                });
+            }
         }
         seat.pending.extend(outs);
         Ok(())
     }
 
-    fn compare(&mut self, line: usize, record: &Record) {
-        let Some(seat) = self.seats.get_mut(&record.session) else {
-            return;
-        };
+    fn keep(&mut self, record: &Record) {
+        if self.keeps {
+            self.outcome.played.push(record.clone());
+        }
+    }
+
+    fn compare(&mut self, line: usize, record: &Record) -> Result<(), Impossible> {
+        let seat = self.seats.get_mut(&record.session);
+        let seat = seat.ok_or_else(|| format!("session {} has not begun", record.session))?;
         let got = seat.pending.pop_front();
         let same = got
             .as_ref()
@@ -197,6 +241,7 @@ impl Stage<'_> {
         if !same {
             self.differs(line, record.session, Some(record.clone()), got);
         }
+        Ok(())
     }
 
     /// What was played and is not in the trace.
@@ -217,14 +262,14 @@ impl Stage<'_> {
         if std::mem::replace(&mut seat.lost, true) {
             return;
         }
-        let t_us = expected.as_ref().or(seat.last.as_ref()).map_or(0, |record| record.t_us);
+        let t_us = expected.as_ref().or(seat.last).map_or(0, |record| record.t_us);
         self.outcome.differences.push(Difference {
             line,
             session,
             t_us,
             expected,
             got,
-            after: seat.last.clone(),
+            after: seat.last.cloned(),
             codes: seat.codes.clone(),
         });
     }

@@ -81,6 +81,12 @@ impl Tape {
         self.push(Leg::Legacy, Dir::Out, row, Value::Map(data));
     }
 
+    /// The session ends because its server does, or cannot keep it: it has not said so itself.
+    pub fn cut(&self, now: Time) {
+        self.at(now);
+        self.push(Leg::Env, Dir::In, None, one("cut", true.into()));
+    }
+
     /// An input, unless a frame that was heard says it all.
     pub fn input(&self, input: &Input) {
         let login = |call: &CallRef, line: &Text| {

@@ -10,6 +10,7 @@ pub mod lane;
 mod native;
 mod receiver;
 mod stage;
+mod traces;
 
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ pub use http::*;
 pub use native::*;
 pub use receiver::{Receiver, Request1, Said};
 pub use stage::*;
+pub use traces::*;
 
 /// Nothing that a test waits for takes this long, unless it never comes.
 pub const PATIENCE: Duration = Duration::from_secs(10);

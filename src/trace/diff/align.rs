@@ -6,7 +6,7 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 /// A pair, or what has no partner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pair {
+pub(in crate::trace) enum Pair {
     /// Positions of both.
     Both(usize, usize),
     /// Only in the first.
@@ -21,7 +21,7 @@ const WINDOW: usize = 20_000;
 /// Aligns two sequences by keys, from the finest to the coarsest. With `moved`, those that are the same in a key that is
 /// not the coarsest are paired across others. In the order of the first; what only the second has stands behind its
 /// predecessor there.
-pub(super) fn align<T>(a: &[T], b: &[T], levels: &[fn(&T) -> &str], moved: bool) -> Vec<Pair> {
+pub(in crate::trace) fn align<T>(a: &[T], b: &[T], levels: &[fn(&T) -> &str], moved: bool) -> Vec<Pair> {
     let mut work = Work {
         left: vec![None; a.len()],
         right: vec![None; b.len()],

@@ -14,7 +14,7 @@ const TIMES: [&str; 3] = ["at_ms", "serverReceivedTs", "lastUpdateTs"];
 
 /// What one session calls things that others call otherwise.
 #[derive(Default)]
-pub(super) struct Plain {
+pub(in crate::trace) struct Plain {
     /// Its sockets, by the order in which they came.
     sockets: HashMap<i64, i64>,
     /// Its calls to RTM by their numbers.

@@ -1,5 +1,6 @@
 //! A trace of the legacy leg, made of an archive.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::bridge::SessionLimits;
@@ -68,7 +69,8 @@ pub fn import(tables: &Arc<Tables>, bytes: &[u8]) -> Result<Imported, HarError> 
         };
         let messages = messages.into_iter().enumerate().map(read);
         let said: Vec<Option<Said>> = messages.collect::<Result<_, _>>()?;
-        let said: Vec<Said> = said.into_iter().flatten().collect();
+        // As in a recording: they carry nothing.
+        let said: Vec<Said> = said.into_iter().flatten().filter(|said| !is_ping(said)).collect();
         sessions += 1;
         frames += said.len();
         let socket = at as u64 + 1;
@@ -80,6 +82,7 @@ pub fn import(tables: &Arc<Tables>, bytes: &[u8]) -> Result<Imported, HarError> 
     if sessions == 0 {
         return Err(HarError::NoLogin { sockets: with_messages });
     }
+    ends_by_next_logins(&mut timeline);
     // Stable: what was said at the same time stays in its order.
     timeline.sort_by_key(|(at_us, _)| *at_us);
     let started_ms = timeline.first().map_or(0, |(at_us, _)| at_us / 1000);
@@ -105,6 +108,42 @@ pub fn import(tables: &Arc<Tables>, bytes: &[u8]) -> Result<Imported, HarError> 
     })
 }
 
+/// An archive does not tell the ends of sockets. But one that says nothing more once its account has logged in on another
+/// has ended before that.
+fn ends_by_next_logins(timeline: &mut Vec<(u64, Record)>) {
+    let mut logins: HashMap<(Text, Text), Vec<&(u64, Record)>> = HashMap::new();
+    let mut last: HashMap<u64, (u64, Value)> = HashMap::new();
+    for said in timeline.iter() {
+        let (at_us, record) = said;
+        let Some(frame) = record.data.get("frame").and_then(Value::as_text) else {
+            continue;
+        };
+        let socket = record.data.get("socket").cloned().unwrap_or_default();
+        last.insert(record.session, (*at_us, socket));
+        if let Some(fields) = login_fields(frame).filter(|_| record.dir == Dir::In) {
+            let field = |name| fields.get(name).cloned().unwrap_or_default().into_text();
+            logins.entry((field("vid"), field("account"))).or_default().push(said);
+        }
+    }
+    let mut ends = Vec::new();
+    for of_account in logins.values_mut() {
+        of_account.sort_by_key(|(at_us, _)| *at_us);
+        for pair in of_account.windows(2) {
+            let ((_, before), (next_us, _)) = (pair[0], pair[1]);
+            if let Some((last_us, socket)) = last.get(&before.session)
+                && last_us < next_us
+            {
+                let record = Record {
+                    data: one("closed", socket.clone()),
+                    ..before.clone()
+                };
+                ends.push((next_us - 1, record));
+            }
+        }
+    }
+    timeline.extend(ends);
+}
+
 /// The fields of a login of the Web wire.
 fn login_fields(text: &str) -> Option<Value> {
     // Most frames are none, and long ones are not read twice.
@@ -116,6 +155,19 @@ fn login_fields(text: &str) -> Option<Value> {
         ClientFrame::Login(fields) if fields.as_map().is_some() => Some(fields),
         _ => None,
     })
+}
+
+fn is_ping(said: &Said) -> bool {
+    let name = match said.dir {
+        Dir::In => "ping",
+        Dir::Out => "pong",
+    };
+    // Longer ones are none.
+    said.text.len() < 64
+        && Value::from_json(&said.text).is_ok_and(|frame| {
+            let first = frame.as_list().and_then(<[Value]>::first);
+            first.and_then(Value::as_text).is_some_and(|first| &**first == name)
+        })
 }
 
 fn is_login(text: &str) -> bool {

@@ -1,0 +1,116 @@
+//! Traces of servers of this process.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use serde_json::json;
+use sigbridge::front::speeches;
+use sigbridge::mapping::Tables;
+use sigbridge::shell::{Running, Speech};
+use sigbridge::trace::{Bounds, Outcome, Policy, Redaction, Trace, read, replay};
+
+use super::{Client, PATIENCE, config, eventually, serve, tell};
+
+const BOUNDS: Bounds = Bounds {
+    file_bytes: 1 << 30,
+    file_time: Duration::from_secs(3600),
+    files: 100,
+};
+
+/// A folder of its own, not there yet.
+pub fn folder(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("sigbridge-traces-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    folder
+}
+
+/// A server that records all as it is.
+pub async fn recording(folder: &Path) -> Running {
+    recording_with(folder, Policy::Keep).await
+}
+
+/// A server that records, its names and bodies under a policy.
+pub async fn recording_with(folder: &Path, policy: Policy) -> Running {
+    let running = serve(config()).await;
+    let server = &running.server;
+    let redaction = Redaction::new(&server.tables, policy, policy).expect("random bytes");
+    let started = server
+        .recorder
+        .start(folder.to_path_buf(), BOUNDS, redaction, server.clock.now());
+    started.expect("the folder can be written");
+    running
+}
+
+/// Stops it, and waits for its traces.
+pub async fn traces(running: Running, folder: &Path) -> Vec<Trace> {
+    running.server.recorder.stop();
+    running.server.stop(PATIENCE).await;
+    drop(running);
+    let finished = || {
+        let entries = std::fs::read_dir(folder).expect("the folder is there").flatten();
+        let paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        let all = paths
+            .iter()
+            .all(|path| path.extension().is_some_and(|ext| ext == "jsonl"));
+        (all && !paths.is_empty()).then_some(paths)
+    };
+    eventually("the trace is finished", || finished().is_some()).await;
+    let paths = finished().expect("they were");
+    let open = |path: &PathBuf| read(std::fs::File::open(path).expect("it is there")).expect("it can be read");
+    paths.iter().map(open).collect()
+}
+
+/// What traces are played with.
+pub fn tables() -> (Arc<Tables>, Arc<Vec<Arc<dyn Speech>>>) {
+    static TABLES: LazyLock<(Arc<Tables>, Arc<Vec<Arc<dyn Speech>>>)> = LazyLock::new(|| {
+        let tables = Arc::new(Tables::built_in().expect("the built-in tables"));
+        let speeches = Arc::new(speeches(&tables).expect("a wire for each profile"));
+        (tables, speeches)
+    });
+    TABLES.clone()
+}
+
+/// Plays a trace without a difference.
+pub fn played(trace: &Trace) -> Outcome {
+    let (tables, speeches) = tables();
+    let outcome = replay(&tables, &speeches, trace).expect("it makes sense");
+    assert!(outcome.differences.is_empty(), "{:#?}", outcome.differences);
+    outcome
+}
+
+/// Two clients do a little of everything.
+pub async fn story(running: &Running) {
+    let mut alice = Client::login(running.http, "alice").await;
+    let mut bob = Client::login(running.http, "bob").await;
+    alice.poll(0).await;
+    bob.poll(0).await;
+    tell(&mut alice, "bob", "hi").await;
+    bob.frame("notify").await;
+    bob.poll(1).await;
+    alice.call("channel_join", json!({"name": "room"})).await;
+    bob.call("channel_join", json!({"name": "room"})).await;
+    alice
+        .call(
+            "channel_sendmsg",
+            json!({"name": "room", "msg": "\"quoted\" \u{1f600}"}),
+        )
+        .await;
+    alice
+        .call(
+            "channel_set_attr",
+            json!({"channel": "room", "name": "topic", "value": 7}),
+        )
+        .await;
+    bob.call("nonsense", json!({})).await;
+    bob.call(
+        "voip_invite",
+        json!({"channelName": "room", "peer": "nobody", "extra": "{\"_require_peer_online\":1}"}),
+    )
+    .await;
+    drop(alice);
+    let mut alice = Client::login(running.http, "alice").await;
+    alice.poll(0).await;
+    alice.call("user_logout", json!({})).await;
+    drop(bob);
+}
