@@ -23,6 +23,7 @@ mod redact;
 mod replay;
 mod rtm;
 mod tape;
+mod used;
 mod writer;
 
 pub use coverage::Coverage;
@@ -36,6 +37,7 @@ pub use reader::{Trace, TraceError, read, read_as_written};
 pub use record::{Dir, Header, Leg, Record, VERSION};
 pub use recorder::Recorder;
 pub use redact::Redactor;
-pub use replay::{Difference, NoSense, Outcome, replay};
+pub use replay::{Difference, NoSense, Outcome, PlayedSession, replay};
 pub use tape::{Sink, Tape};
+pub use used::Used;
 pub use writer::{Bounds, Health, TraceFile};

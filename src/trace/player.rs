@@ -19,6 +19,7 @@ use super::env::{self, Begin};
 use super::names::ReadNames;
 use super::record::{Leg, Record};
 use super::tape::number;
+use super::used::Used;
 use super::{effect, keys, rtm};
 
 /// A record that cannot have happened, in words.
@@ -56,6 +57,7 @@ pub struct Player {
     timers: HashMap<TimerKey, Time>,
     /// Calls that are not answered yet: a reply is read by its call's kind.
     open: HashMap<u64, CallKind>,
+    used: Used,
 }
 
 struct Socket {
@@ -106,7 +108,18 @@ impl Player {
             sockets: HashMap::new(),
             timers: HashMap::new(),
             open: HashMap::new(),
+            used: Used::default(),
         })
+    }
+
+    /// The family of its clients.
+    pub fn family(&self) -> &Text {
+        &self.wire.family
+    }
+
+    /// What it has used of the tables so far.
+    pub fn used(&self) -> &Used {
+        &self.used
     }
 
     /// Feeds a record of something that came in; what comes out, in order.
@@ -290,7 +303,9 @@ impl Player {
 
     fn step(&mut self, now: Time, input: Input, out: &mut Vec<Out>) {
         let mut effects = Vec::new();
+        self.used.enter(&self.wire, &input);
         self.session.step(now, input, &mut effects);
+        self.used.come(&effects);
         let channel = self.session.channel_name();
         for effect in effects {
             if let Some((leg, data)) = effect::data(&self.tables, &effect) {

@@ -13,6 +13,7 @@ use super::names::ReadNames;
 use super::player::{Impossible, Out, Player};
 use super::reader::Trace;
 use super::record::{Dir, Leg, Record};
+use super::used::Used;
 
 /// What came of a replay.
 #[derive(Clone, Debug, Default)]
@@ -21,10 +22,25 @@ pub struct Outcome {
     pub sessions: usize,
     /// Records that were compared or fed.
     pub records: usize,
+    /// What each of them has used, in the order of their numbers.
+    pub used: Vec<PlayedSession>,
     /// The first difference of each session.
     pub differences: Vec<Difference>,
     /// The records as they are now: what came in as it was, what came out as it was played.
     pub played: Vec<Record>,
+}
+
+/// A session that was played.
+#[derive(Clone, Debug)]
+pub struct PlayedSession {
+    /// Its number in the trace.
+    pub session: u64,
+    /// The family of its clients.
+    pub family: Text,
+    /// The comparison page whose SDK its upstream spoke like.
+    pub platform: Option<Text>,
+    /// What it has used of the tables.
+    pub used: Used,
 }
 
 /// Where a session did something else than it did when it was recorded.
@@ -88,6 +104,13 @@ pub fn replay(tables: &Arc<Tables>, speeches: &Arc<Vec<Arc<dyn Speech>>>, trace:
     for session in sessions {
         stage.settle(end, session);
     }
+    let played = stage.seats.into_iter().map(|(session, seat)| PlayedSession {
+        session,
+        family: seat.player.family().clone(),
+        platform: seat.platform,
+        used: seat.player.used().clone(),
+    });
+    stage.outcome.used = played.collect();
     Ok(stage.outcome)
 }
 
@@ -116,6 +139,7 @@ struct Stage<'s> {
 
 struct Seat {
     player: Player,
+    platform: Option<Text>,
     pending: VecDeque<Out>,
     last: Option<Record>,
     codes: Vec<Text>,
@@ -148,6 +172,7 @@ impl Stage<'_> {
             self.outcome.sessions += 1;
             let seat = Seat {
                 player,
+                platform: begin.platform,
                 pending: VecDeque::new(),
                 last: None,
                 codes: Vec::new(),

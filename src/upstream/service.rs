@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::ident::AppId;
 use crate::rtm::{CallKind, RtmCall, RtmError, RtmEvent, RtmReply};
+use crate::value::Text;
 
 /// RTM as sessions use it. Calls never block and never fail by themselves: every one is told a reply.
 pub trait Upstream: Send + Sync {
@@ -18,6 +19,11 @@ pub trait Upstream: Send + Sync {
 
     /// Whether the upstream has a call at all.
     fn can(&self, kind: CallKind) -> bool;
+
+    /// The comparison page whose SDK it speaks like, for traces; none for one that speaks like no SDK.
+    fn platform(&self) -> Option<Text> {
+        None
+    }
 }
 
 /// Where an upstream tells what happens.

@@ -7,6 +7,8 @@ mod client;
 mod http;
 pub mod lane;
 mod native;
+mod platform;
+mod recorded;
 mod stage;
 
 use std::time::Duration;
@@ -19,6 +21,8 @@ pub use api::*;
 pub use client::*;
 pub use http::*;
 pub use native::*;
+pub use platform::*;
+pub use recorded::*;
 pub use stage::*;
 
 /// Nothing that a test waits for takes this long, unless it never comes.
