@@ -1,5 +1,6 @@
 //! Reading a trace: every line has its place in the errors.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 
 use super::expand;
@@ -55,7 +56,7 @@ pub enum TraceError {
         /// The line, from 1.
         line: usize,
     },
-    /// Time goes back.
+    /// The time of a session goes back.
     #[error("line {line}: t_us goes back")]
     Order {
         /// The line, from 1.
@@ -103,15 +104,19 @@ pub fn read_as_written(from: impl Read) -> Result<Trace, TraceError> {
         return Err(TraceError::Version(header.sigbridge_trace));
     }
     let mut records: Vec<(usize, Record)> = Vec::new();
+    let mut last_of: BTreeMap<u64, u64> = BTreeMap::new();
     while let Some(text) = lines.next()? {
         let line = lines.line;
         let record: Record = serde_json::from_str(&text).map_err(|error| TraceError::NoRecord {
             line,
             what: error.to_string(),
         })?;
-        if records.last().is_some_and(|(_, last)| last.t_us > record.t_us) {
+        // Sessions take their turns on threads of their own, so it is each of them that has an order.
+        let last = last_of.entry(record.session).or_default();
+        if *last > record.t_us {
             return Err(TraceError::Order { line });
         }
+        *last = record.t_us;
         records.push((line, record));
     }
     Ok(Trace { header, records })
@@ -184,6 +189,8 @@ mod tests {
             &format!("{HEADER}\n{RECORD}\n{earlier}\n"),
             Err("line 3: t_us goes back"),
         );
+        let of_another = earlier.replace(r#""session":1"#, r#""session":2"#);
+        check(&format!("{HEADER}\n{RECORD}\n{of_another}\n"), Ok(2));
         let redacted = HEADER.replace('}', r#","redaction":"names=placeholder bodies=keep"}"#);
         let placeholders = "<text:1 len=1000000>".repeat(5);
         let large = RECORD.replace(r#""alive":1"#, &format!(r#""a":"{placeholders}""#));
