@@ -2,6 +2,7 @@
 
 mod call;
 mod check;
+mod conformance;
 mod coverage;
 mod dev_cert;
 mod diff;
@@ -49,6 +50,8 @@ enum Command {
     Diff(diff::DiffArgs),
     /// Count which calls and events apps use, and how exact each is
     Coverage(coverage::CoverageArgs),
+    /// Say what each entry of the comparison pages becomes, and which traces show it
+    Conformance(conformance::ConformanceArgs),
     /// Make a private CA and a certificate for the names that legacy clients connect to
     DevCert(dev_cert::DevCertArgs),
     /// Make a trace of what a browser's developer tools saved, and the other way
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args).into(),
         Command::Diff(args) => diff::run(&args).into(),
         Command::Coverage(args) => coverage::run(&args).into(),
+        Command::Conformance(args) => conformance::run(&args).into(),
         Command::DevCert(args) => dev_cert::run(&args).into(),
         Command::Trace(args) => trace::run(&args).into(),
     }

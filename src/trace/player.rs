@@ -303,7 +303,7 @@ impl Player {
 
     fn step(&mut self, now: Time, input: Input, out: &mut Vec<Out>) {
         let mut effects = Vec::new();
-        self.used.enter(&self.wire, &input);
+        self.used.enter(&self.tables, &self.wire, &self.account, &input);
         self.session.step(now, input, &mut effects);
         self.used.come(&effects);
         let channel = self.session.channel_name();

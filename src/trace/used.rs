@@ -3,26 +3,34 @@
 use std::collections::BTreeSet;
 
 use crate::bridge::{Effect, Event, Input};
+use crate::mapping::Tables;
 use crate::mapping::row::{RowId, SigId};
 use crate::mapping::wire::{Target, Wire};
+use crate::value::{Text, Value};
 
 /// Rows that a session has used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Used {
-    /// Rows of calls that its client has made.
+    /// Rows of calls that its client has made, and that its front has found right.
     pub called: BTreeSet<RowId>,
-    /// Rows whose calls were answered.
-    pub answered: BTreeSet<RowId>,
+    /// Those of them that were about the client's own account, by name.
+    pub for_oneself: BTreeSet<RowId>,
+    /// Rows whose calls were answered by a success.
+    pub succeeded: BTreeSet<RowId>,
     /// Events that its client was told, or that its SDK makes of an answer, each with the row that it is of.
     pub told: BTreeSet<(SigId, RowId)>,
 }
 
 impl Used {
     /// Something goes into the session.
-    pub(super) fn enter(&mut self, wire: &Wire, input: &Input) {
+    pub(super) fn enter(&mut self, tables: &Tables, wire: &Wire, own: &Text, input: &Input) {
         match input {
-            Input::Call { row, .. } | Input::Refused { row, .. } => {
+            Input::Call { row, args, .. } => {
                 self.called.insert(*row);
+                let about = tables.rows[*row].account.and_then(|slot| args.get(slot));
+                if about.and_then(Value::as_text) == Some(own) {
+                    self.for_oneself.insert(*row);
+                }
             }
             Input::Admitted { .. } | Input::Attached { .. } => {
                 if let Target::Row(of) = &wire.login.target {
@@ -38,10 +46,12 @@ impl Used {
         for effect in effects {
             match effect {
                 Effect::Answer { row, answer, .. } => {
-                    self.answered.insert(*row);
                     answer.events.iter().for_each(|event| self.tell(event));
-                    if let Some(refusal) = &answer.failure {
-                        self.tell(&refusal.event);
+                    match &answer.failure {
+                        Some(refusal) => self.tell(&refusal.event),
+                        None => {
+                            self.succeeded.insert(*row);
+                        }
                     }
                 }
                 Effect::Mailbox { lines, .. } => lines.iter().for_each(|(_, event)| self.tell(event)),
