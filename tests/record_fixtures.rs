@@ -86,6 +86,8 @@ fn config_of(script: &Script) -> Config {
     let source = Config::source(script.name.clone(), script.config.clone());
     let config = Config::parse(&source, &DiskFiles::beside(&root().join("none.toml")));
     let mut config = config.unwrap_or_else(|diags| panic!("{}", diags.render(false)));
+    config.listen = support::config().listen;
+    config.listen.udp.clear();
     if !script.config.contains("rate_scale") {
         config.embedded.rate_scale = 0;
     }
@@ -118,12 +120,10 @@ fn scratch(name: &str) -> PathBuf {
 async fn record(script: Arc<Script>, platform: &'static str, families: [&'static str; 2]) -> (String, PathBuf) {
     let name = format!("{}.{platform}", script.name);
     let folder = scratch(&name);
-    let running = serve_recorded(config_of(&script), platform, &folder, Policy::Keep).await;
-    let server = running.server.clone();
-    let mut stage = Stage::new(running, true);
+    let (running, agent) = serve_recorded(config_of(&script), platform, &folder, Policy::Keep).await;
+    let mut stage = Stage::new(running, true).behind(agent);
     stage.play(&name, &filled(&script, families)).await;
-    let running = stage.close();
-    drop(server);
+    let (running, _agent) = stage.close();
     (name, trace_of(running, &folder).await)
 }
 

@@ -1,5 +1,6 @@
 //! The command line. Data goes to stdout, everything else to stderr.
 
+mod agent;
 mod call;
 mod check;
 mod conformance;
@@ -36,6 +37,8 @@ struct Cli {
 enum Command {
     /// Serve legacy clients
     Serve(serve::ServeArgs),
+    /// Have RTM for a sigbridge
+    Agent(agent::AgentArgs),
     /// Speak legacy from a terminal
     Call(call::CallArgs),
     /// Show what the tables make of a legacy frame
@@ -73,6 +76,7 @@ pub fn main() -> ExitCode {
     };
     match cli.command {
         Command::Serve(args) => serve::run(&args).into(),
+        Command::Agent(args) => agent::run(&args).into(),
         Command::Call(args) => call::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Mappings(args) => mappings::run(&args).into(),

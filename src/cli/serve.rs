@@ -9,7 +9,7 @@ use clap::Args;
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{Config, Discovery};
+use crate::config::{Config, Discovery, UpstreamKind};
 use crate::mapping::Tables;
 use crate::shell::{Running, start};
 
@@ -79,7 +79,8 @@ pub fn run(args: &ServeArgs) -> Exit {
     }
 }
 
-fn start_log(json: bool) {
+/// Logs to stderr, by RUST_LOG.
+pub(super) fn start_log(json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -137,15 +138,34 @@ fn announce(running: &Running) {
     if let Some(addr) = running.admin {
         info!(%addr, "serving /metrics and /healthz");
     }
-    if running.server.config.auth.certificate.is_none() {
-        warn!("any token passes: [auth] has no certificate");
-    }
-    info!("RTM is the embedded one, for development: nothing of it outlives this process");
+    announce_upstreams(running);
     eprintln!(
         "\nPoint a legacy Web client (1.4) here, before its login:\n\n    \
          signal.setup_debugging('ap_url', 'ws://{addr}/');\n\nor talk from a terminal:\n\n    \
          sigbridge call --url ws://{addr}/ --account alice\n"
     );
+}
+
+fn announce_upstreams(running: &Running) {
+    let config = &running.server.config;
+    if config.apps.is_empty() && config.auth.certificate.is_none() {
+        warn!("any token passes: [auth] has no certificate");
+    }
+    for app in config.apps.iter().filter(|app| app.auth.certificate.is_none()) {
+        warn!(
+            app = app.id.as_str(),
+            "any token passes: this [[app]] has no certificate"
+        );
+    }
+    if config.uses(UpstreamKind::Embedded) {
+        info!("RTM is the embedded one, for development: nothing of it outlives this process");
+    }
+    if let Some(addr) = running.users {
+        info!(%addr, "serving the embedded RTM to its users, by the agent link");
+    }
+    if let Some(addr) = running.agents {
+        info!(%addr, "RTM is where an agent is, which comes in here");
+    }
 }
 
 /// The port that the Web SDKs make of the answer of `/getaddr`, when it is not one of `ports` (signaling-wire 1.3).
@@ -174,7 +194,8 @@ fn reload_at_hangup(running: &Running) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn told_to_stop() {
+/// Until SIGINT or SIGTERM.
+pub(super) async fn told_to_stop() {
     let interrupted = tokio::signal::ctrl_c();
     #[cfg(unix)]
     {

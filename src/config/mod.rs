@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ident::{LineKey, TokenPolicy};
+use crate::ident::{AppId, LineKey, TokenPolicy};
 use crate::trace::Policy as Replaced;
 use crate::value::Text;
 
@@ -21,11 +21,13 @@ mod read;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod upstream;
 mod values;
 
 pub use duration::{BadDuration, parse_duration};
 pub use files::{DiskFiles, Files};
 pub use tls::{BadIdentity, Identity, Tls};
+pub use upstream::{Agent, App, Embedded, RtmToken, Upstream, UpstreamKind};
 
 /// The whole config; [`Default`] is what an empty file means.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +63,32 @@ pub struct Config {
     pub embedded: Embedded,
     /// `[admin]`
     pub admin: Admin,
+    /// `[[app]]`: the apps that are served, where there are several. Default: what `[auth]` says.
+    pub apps: Vec<App>,
+}
+
+impl Config {
+    /// How tokens of an app are verified; none for an app that is not served.
+    pub fn auth_of(&self, app: &AppId) -> Option<&TokenPolicy> {
+        if self.apps.is_empty() {
+            return Some(&self.auth);
+        }
+        self.apps.iter().find(|known| known.id == *app).map(|known| &known.auth)
+    }
+
+    /// Where an app's RTM is.
+    pub fn upstream_of(&self, app: &AppId) -> UpstreamKind {
+        let known = self.apps.iter().find(|known| known.id == *app);
+        known.map_or(self.upstream.kind, |known| known.upstream)
+    }
+
+    /// Whether any app uses that kind of upstream.
+    pub fn uses(&self, kind: UpstreamKind) -> bool {
+        if self.apps.is_empty() {
+            return self.upstream.kind == kind;
+        }
+        self.apps.iter().any(|app| app.upstream == kind)
+    }
 }
 
 /// `[listen]`: where legacy clients come in.
@@ -269,39 +297,6 @@ pub enum OverRate {
     Fail,
     /// `"discard"`: the call succeeds and the message goes nowhere, as the legacy service did.
     Discard,
-}
-
-/// `[upstream]`: where RTM is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Upstream {
-    /// `kind`: which upstream. Default `"embedded"`.
-    pub kind: UpstreamKind,
-}
-
-/// The kinds of upstream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum UpstreamKind {
-    /// `"embedded"`: an RTM service inside this process, for development and tests.
-    #[default]
-    Embedded,
-}
-
-/// `[embedded]`: the embedded RTM.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Embedded {
-    /// `rate_scale`: RTM's documented call rates are multiplied by it. Default `1`.
-    pub rate_scale: u32,
-    /// `offline_messages`: whether it offers RTM's offline messages, which not every SDK has. Default `false`.
-    pub offline_messages: bool,
-}
-
-impl Default for Embedded {
-    fn default() -> Self {
-        Self {
-            rate_scale: 1,
-            offline_messages: false,
-        }
-    }
 }
 
 /// `[record]`: traces of sessions (docs/trace.md).

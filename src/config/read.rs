@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use super::mask::mask;
 use super::tls::tls;
+use super::upstream::{app_certificate, apps, embedded, upstream};
 use super::values::{
-    address, address_at, address_or_off, addresses, certificate, duration, file_text, host_port, ipv4, line_key,
-    number, value,
+    address, address_at, address_or_off, addresses, duration, host_port, ipv4, line_key, number, value,
 };
 use super::{
-    Admin, Config, Discovery, DiskFiles, Embedded, Files, Invite, Limits, Listen, Mailbox, MissingAttribute, OverRate,
-    Policy, RecordConfig, RepeatedInvite, Session, Upstream, UpstreamKind,
+    Admin, Config, Discovery, DiskFiles, Files, Invite, Limits, Listen, Mailbox, MissingAttribute, OverRate, Policy,
+    RecordConfig, RepeatedInvite, Session,
 };
 use crate::diag::{Diag, Diags, Source};
 use crate::ident::{AppId, TokenPolicy};
@@ -79,6 +79,10 @@ fn source_at(path: &Path) -> Result<Arc<Source>, Diags> {
 /// A key with an error leaves its default in place: [`read`] lets nothing out then.
 pub(super) fn config(mut root: Table<'_>, files: &dyn Files) -> Config {
     let (tls, has_tls) = section(&mut root, "tls", |table| tls(table, files));
+    let upstream = section(&mut root, "upstream", |table| upstream(table, files));
+    if root.has("app") && root.has("auth") {
+        root.error("`[auth]` is for all apps, and `[[app]]` for each: keep one of them");
+    }
     let config = Config {
         listen: section(&mut root, "listen", |table| listen(table, has_tls)),
         tls,
@@ -91,8 +95,9 @@ pub(super) fn config(mut root: Table<'_>, files: &dyn Files) -> Config {
         limits: section(&mut root, "limits", limits),
         policy: section(&mut root, "policy", policy),
         uid: root.take_table("uid").map(uids).unwrap_or_default(),
-        upstream: section(&mut root, "upstream", upstream),
-        embedded: section(&mut root, "embedded", embedded),
+        apps: apps(root.take_tables("app"), files, upstream.kind),
+        upstream,
+        embedded: section(&mut root, "embedded", |table| embedded(table, files)),
         admin: section(&mut root, "admin", admin),
     };
     root.finish();
@@ -159,26 +164,10 @@ fn discovery(table: &mut Table<'_>) -> Discovery {
 fn auth(table: &mut Table<'_>, files: &dyn Files) -> TokenPolicy {
     let has_app_id = table.has("app_id");
     let app_id = table.take_parsed("app_id", |text| AppId::new(text));
-    let inline = table.take_str("certificate");
-    let file = table.take_str("certificate_file");
-    if let (Some(inline), Some(_)) = (&inline, &file) {
-        let both = Diag::new(
-            &inline.span,
-            "`auth`: both `certificate` and `certificate_file` are given",
-        );
-        table.report(both.help("keep `certificate_file`, so that the secret is not in the config"));
-    }
-    if let Some(given) = inline.as_ref().or(file.as_ref())
-        && !has_app_id
-    {
-        let alone = Diag::new(&given.span, "`auth`: a certificate needs `app_id`");
-        table.report(alone.help("an App Certificate belongs to one App ID: name it"));
-    }
-    let inline = inline.and_then(|text| certificate(table, &text.span, &text));
-    let file = file.and_then(|path| certificate(table, &path.span, &file_text(table, files, &path)?));
+    let certificate = app_certificate(table, files, has_app_id);
     TokenPolicy {
         app_id: value(app_id),
-        certificate: inline.or(file),
+        certificate,
         allow_no_token: value(table.take_bool("allow_no_token")).unwrap_or_default(),
     }
 }
@@ -240,21 +229,6 @@ fn policy(table: &mut Table<'_>) -> Policy {
         over_rate: value(table.take_choice("over_rate", &over_rate)).unwrap_or_default(),
         missing_attribute: value(table.take_choice("missing_attribute", &missing)).unwrap_or_default(),
         repeated_invite: value(table.take_choice("repeated_invite", &repeated)).unwrap_or_default(),
-    }
-}
-
-fn upstream(table: &mut Table<'_>) -> Upstream {
-    let choices = [("embedded", UpstreamKind::Embedded)];
-    Upstream {
-        kind: value(table.take_choice("kind", &choices)).unwrap_or_default(),
-    }
-}
-
-fn embedded(table: &mut Table<'_>) -> Embedded {
-    let default = Embedded::default();
-    Embedded {
-        rate_scale: number(table, "rate_scale", 1..=1_000_000).unwrap_or(default.rate_scale),
-        offline_messages: value(table.take_bool("offline_messages")).unwrap_or(default.offline_messages),
     }
 }
 

@@ -188,7 +188,7 @@ impl Client {
         let Target::Row(row) = &wire.login.target else { return };
         let token = login_field(row, fields, "token").into_text();
         let judged = verdict(
-            &self.server.config.auth,
+            &self.server.config,
             &login_field(row, fields, "appId"),
             &login_field(row, fields, "account"),
             &token,

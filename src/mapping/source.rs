@@ -22,6 +22,7 @@ const FILES: &[(&str, &str)] = table_files![
     "member-count.toml",
     "members.toml",
     "peer.toml",
+    "platforms/flutter.toml",
     "platforms/ios-macos.toml",
     "platforms/linux-cpp-2019-08.toml",
     "platforms/linux-cpp.toml",

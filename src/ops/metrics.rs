@@ -8,6 +8,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::trace::Health;
+use crate::upstream::agent::LinkHealth;
 
 /// All counters of a server.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub struct Metrics {
     tls_failures: Family<Reason, Counter>,
     certificate_loads: Family<Result, Counter>,
     trace_records: Family<Result, Counter>,
+    link: LinkHealth,
     registry: Registry,
 }
 
@@ -60,6 +62,7 @@ impl Metrics {
             tls_failures: Family::default(),
             certificate_loads: Family::default(),
             trace_records: Family::default(),
+            link: LinkHealth::default(),
             registry: Registry::with_prefix("sigbridge"),
         };
         let registry = &mut metrics.registry;
@@ -96,6 +99,28 @@ impl Metrics {
             "Records of traces, written or lost",
             metrics.trace_records.clone(),
         );
+        let link = &metrics.link;
+        registry.register("agent_up", "Whether an agent is there", link.up.clone());
+        registry.register(
+            "agent_gaps",
+            "Agents that died with what they had not passed on",
+            link.gaps.clone(),
+        );
+        registry.register(
+            "agent_gap_sessions",
+            "Sessions that such a death concerned",
+            link.gap_sessions.clone(),
+        );
+        registry.register(
+            "agent_events_lost",
+            "Events that an agent had no room for",
+            link.events_lost.clone(),
+        );
+        registry.register(
+            "agent_calls_failed",
+            "Calls that came to nothing between here and the agent",
+            link.failed.clone(),
+        );
         metrics
     }
 
@@ -126,6 +151,11 @@ impl Metrics {
             written: of("written"),
             lost: of("lost"),
         }
+    }
+
+    /// How the link to agents goes.
+    pub fn link(&self) -> LinkHealth {
+        self.link.clone()
     }
 
     /// A login was decided.

@@ -14,6 +14,7 @@ mod session_task;
 mod speech;
 mod spool;
 mod start;
+mod upstreams;
 mod verdict;
 
 pub use crate::clock::Clock;

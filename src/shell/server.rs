@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use crate::bridge::{SessionContext, SessionLimits, SocketId};
-use crate::config::{Config, MissingAttribute, OverRate, RepeatedInvite};
+use crate::config::{Config, MissingAttribute, OverRate, RepeatedInvite, UpstreamKind};
 use crate::ident::{Account, AppId, LineKey};
 use crate::mapping::Tables;
 use crate::mapping::profile::Profile;
@@ -78,12 +78,13 @@ impl Server {
         speeches: Vec<Arc<dyn Speech>>,
         upstream: Arc<dyn Upstream>,
         clock: Clock,
+        metrics: Metrics,
+        (tasks, shutdown): (TaskTracker, CancellationToken),
     ) -> Result<Arc<Self>, getrandom::Error> {
         let line_key = match &config.session.line_key {
             Some(key) => key.clone(),
             None => LineKey::random()?,
         };
-        let metrics = Metrics::new();
         let permits = Arc::new(Semaphore::new(config.limits.sockets));
         Ok(Arc::new(Self {
             usage: Usage::new(&tables),
@@ -100,8 +101,8 @@ impl Server {
             clock,
             metrics,
             line_key,
-            tasks: TaskTracker::new(),
-            shutdown: CancellationToken::new(),
+            tasks,
+            shutdown,
             next_socket: AtomicU64::new(1),
         }))
     }
@@ -195,8 +196,11 @@ impl Server {
                 vid: vid.clone(),
                 numbers: config.uid.clone(),
             }),
-            offline_messages: config.embedded.offline_messages,
-            can: Arc::new(move |kind| upstream.can(kind)),
+            offline_messages: config.embedded.offline_messages && config.upstream_of(vid) == UpstreamKind::Embedded,
+            can: Arc::new({
+                let vid = vid.clone();
+                move |kind| upstream.can(&vid, kind)
+            }),
             limits: SessionLimits {
                 login: config.session.rtm_login_timeout,
                 grace: config.session.grace,
@@ -225,7 +229,7 @@ impl Server {
         let tape = self.recorder.tape(&self.tables, now);
         if let Some(tape) = &tape {
             tape.at(now);
-            let platform = self.upstream.platform();
+            let platform = self.upstream.platform(&vid);
             tape.begin(&Begin::of(&profile.name, account.text(), platform, &context));
             context.names = Arc::new(TapedNames::new(context.names, tape.clone()));
         }

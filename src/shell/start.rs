@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::front::http::{Front, serve_http};
@@ -13,11 +15,11 @@ use crate::front::tcp::serve_tcp;
 use crate::front::tcp::udp::UdpSockets;
 use crate::front::tls::{Tls, watch_files};
 use crate::mapping::Tables;
-use crate::ops::serve_admin;
-use crate::upstream::LocalUpstream;
-use crate::upstream::embedded::WorldConfig;
+use crate::ops::{Metrics, serve_admin};
+use crate::upstream::agent::Driver;
 
 use super::server::Server;
+use super::upstreams::start_upstreams;
 use crate::clock::Clock;
 
 /// A server that serves.
@@ -38,6 +40,12 @@ pub struct Running {
     pub tls: Option<Arc<Tls>>,
     /// The address of `/metrics` and `/healthz`, when the config has one.
     pub admin: Option<SocketAddr>,
+    /// The address that agents come in at, when an app has its RTM there.
+    pub agents: Option<SocketAddr>,
+    /// The address that users of the embedded RTM come in at, when the config has one.
+    pub users: Option<SocketAddr>,
+    /// The link to agents, when an app has its RTM there.
+    pub driver: Option<Arc<Driver>>,
 }
 
 /// Why a server does not start.
@@ -68,7 +76,7 @@ pub enum StartError {
     Tls(#[from] rustls::Error),
 }
 
-/// Starts a server with the embedded RTM; in a tokio runtime.
+/// Starts a server; in a tokio runtime.
 ///
 /// # Errors
 /// [`StartError`]; nothing is left listening then.
@@ -96,19 +104,17 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
     let tables = Arc::new(tables);
     let speeches = speeches(&tables).ok_or(StartError::NoWire)?;
     let clock = Clock::start();
-    let world = WorldConfig {
-        rate_scale: config.embedded.rate_scale,
-        offline_messages: config.embedded.offline_messages,
-        ..WorldConfig::default()
-    };
-    let upstream = LocalUpstream::new(world, clock);
-    let server = Server::new(config, tables, speeches, upstream.clone(), clock)?;
+    let metrics = Metrics::new();
+    let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
+    let upstreams = start_upstreams(&config, &tables, &metrics, clock, &tasks, &shutdown).await?;
+    let guard = shutdown.clone().drop_guard();
+    let upstream = upstreams.upstream;
+    let server = Server::new(config, tables, speeches, upstream, clock, metrics, (tasks, shutdown))?;
     server.load_lines().map_err(StartError::Mailbox)?;
     if server.config.record.folder.is_some() {
         server.record().map_err(StartError::Record)?;
     }
     let tasks = &server.tasks;
-    tasks.spawn(upstream.run(server.shutdown.clone()));
     let tcp = tcp.map(|(listener, addr)| {
         tasks.spawn(serve_tcp(server.clone(), listener));
         addr
@@ -127,6 +133,7 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
         tasks.spawn(serve_admin(server.clone(), listener));
         addr
     });
+    guard.disarm();
     Ok(Running {
         server,
         http: http_addr,
@@ -136,10 +143,14 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
         wss,
         tls,
         admin,
+        agents: upstreams.agents,
+        users: upstreams.users,
+        driver: upstreams.driver,
     })
 }
 
-async fn bind(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+/// Binds an address; the real one comes with it.
+pub(super) async fn bind(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let failed = |source| StartError::Bind { addr, source };
     let listener = TcpListener::bind(addr).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;

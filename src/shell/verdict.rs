@@ -1,6 +1,7 @@
 //! What a login's account and token are worth, before any session is touched.
 
-use crate::ident::{Account, AppId, TokenPolicy, codec};
+use crate::config::Config;
+use crate::ident::{Account, AppId, codec};
 use crate::time::Time;
 use crate::value::{Text, Value};
 
@@ -17,7 +18,7 @@ pub struct Verdict {
 ///
 /// # Errors
 /// The reason for the refusal, as the wire carries it.
-pub fn verdict(policy: &TokenPolicy, vid: &Value, account: &Value, token: &str, now: Time) -> Result<Verdict, Text> {
+pub fn verdict(config: &Config, vid: &Value, account: &Value, token: &str, now: Time) -> Result<Verdict, Text> {
     // The same reading as that of the arguments of calls: numbers are names, objects are none.
     let text = |value: &Value| match value {
         Value::Null | Value::List(_) | Value::Map(_) => "".into(),
@@ -28,6 +29,7 @@ pub fn verdict(policy: &TokenPolicy, vid: &Value, account: &Value, token: &str, 
         return Err("wrong account".into());
     }
     let vid = AppId::new(text(vid)).map_err(|_| Text::from("TokenErrorVendor"))?;
+    let policy = config.auth_of(&vid).ok_or_else(|| Text::from("TokenErrorVendor"))?;
     policy
         .verify(&vid, &account, token, now)
         .map_err(|error| Text::from(error.to_string()))?;

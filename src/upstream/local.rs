@@ -127,7 +127,7 @@ impl Upstream for LocalUpstream {
         });
     }
 
-    fn can(&self, _: CallKind) -> bool {
+    fn can(&self, _: &AppId, _: CallKind) -> bool {
         true
     }
 }

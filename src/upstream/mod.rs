@@ -1,8 +1,12 @@
 //! What answers RTM calls: each kind of upstream takes an [`RtmCall`](crate::rtm::RtmCall) and gives back a reply
 //! and events.
 
+pub mod agent;
 pub mod embedded;
+pub mod host;
+pub mod link;
 mod local;
+mod refusals;
 mod service;
 
 pub use local::LocalUpstream;

@@ -17,11 +17,11 @@ pub trait Upstream: Send + Sync {
     /// The client is no longer needed: it is logged out.
     fn close(&self, client: &ClientKey);
 
-    /// Whether the upstream has a call at all.
-    fn can(&self, kind: CallKind) -> bool;
+    /// Whether the upstream has a call at all, for an app.
+    fn can(&self, app: &AppId, kind: CallKind) -> bool;
 
-    /// The comparison page whose SDK it speaks like, for traces; none for one that speaks like no SDK.
-    fn platform(&self) -> Option<Text> {
+    /// The page of the comparison whose SDK an app's RTM is, for traces; none for an upstream that is no SDK.
+    fn platform(&self, _: &AppId) -> Option<Text> {
         None
     }
 }

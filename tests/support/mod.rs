@@ -2,12 +2,12 @@
 
 #![allow(dead_code, unused_imports, reason = "every test file uses its own part of this")]
 
+mod agent;
 mod api;
 mod client;
 mod http;
 pub mod lane;
 mod native;
-mod platform;
 mod recorded;
 mod stage;
 
@@ -17,11 +17,11 @@ use sigbridge::config::Config;
 use sigbridge::mapping::Tables;
 use sigbridge::shell::{Running, start};
 
+pub use agent::*;
 pub use api::*;
 pub use client::*;
 pub use http::*;
 pub use native::*;
-pub use platform::*;
 pub use recorded::*;
 pub use stage::*;
 

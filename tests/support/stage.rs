@@ -10,6 +10,7 @@
 //! | `> bob onMessageInstantReceive account="dora" uid=0 msg="hi there"` | the next event of that person, which is waited for |
 //! | `~ bob onInviteFailed channelID="room"` | or how that begins |
 //! | `wait 1500ms` | nothing happens for so long |
+//! | `agent away`, `agent back` | the link to the agent is lost, where there is one, and there again |
 //! | `cut dora` | the connection is lost without a word; a native client comes back by itself |
 //! | `quit dora` | the process of the client is gone |
 //! | `# …` | a remark |
@@ -32,7 +33,7 @@ use sigbridge::shell::Running;
 use sigbridge::value::{Text, Value};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use super::{ApiClient, PATIENCE, QUIET};
+use super::{Agent, ApiClient, PATIENCE, QUIET};
 
 const VID: &str = "app";
 
@@ -42,6 +43,8 @@ pub struct Stage {
     tables: Arc<Tables>,
     people: BTreeMap<String, Person>,
     zlib: bool,
+    /// The agent that has the server's RTM, where it is behind one.
+    agent: Option<Agent>,
     /// Functions that were called, by their names on the wire.
     pub called: BTreeSet<String>,
     /// Events that somebody saw.
@@ -66,9 +69,16 @@ impl Stage {
             tables: Arc::new(Tables::built_in().expect("the built-in tables")),
             people: BTreeMap::new(),
             zlib,
+            agent: None,
             called: BTreeSet::new(),
             seen: BTreeSet::new(),
         }
+    }
+
+    /// The same, where the server's RTM is behind an agent.
+    pub fn behind(mut self, agent: Agent) -> Self {
+        self.agent = Some(agent);
+        self
     }
 
     /// Plays lines, and panics at the first that is not met.
@@ -110,6 +120,8 @@ impl Stage {
             }
             match line.split_once(' ').unwrap_or((&line, "")) {
                 ("wait", time) => self.pass(parse_duration(time).expect("a time")).await,
+                ("agent", "away") => self.agent.as_ref().expect("an agent").leave(),
+                ("agent", "back") => self.agent.as_mut().expect("an agent").back(),
                 ("cut", who) => match &mut self.person(who, &at).link {
                     Link::Legacy(connection) => connection.cut(),
                     Link::Api(..) => panic!("{at}: it does not come back"),
@@ -133,9 +145,9 @@ impl Stage {
         }
     }
 
-    /// Everybody goes; the server stays.
-    pub fn close(self) -> Running {
-        self.running
+    /// Everybody goes; the server and its agent stay.
+    pub fn close(self) -> (Running, Option<Agent>) {
+        (self.running, self.agent)
     }
 
     fn person(&mut self, who: &str, at: &str) -> &mut Person {

@@ -5,10 +5,10 @@ use crate::rtm::{CallKind, RtmCall, RtmError};
 use super::checks;
 use super::client::{Phase, Waiting};
 use super::limits::{WAITING, timeout};
-use super::refusals::{Refusal, refusal};
 use super::step::{Ask, Step};
 use super::timers::Timer;
 use super::world::World;
+use crate::upstream::refusals::{Refusal, refusal};
 
 /// The functions behind calls return `Ok` when they have answered, or will; an error is answered here.
 impl World {

@@ -36,7 +36,6 @@ mod peers;
 mod presence;
 mod random;
 mod rates;
-mod refusals;
 mod session;
 mod step;
 mod timers;

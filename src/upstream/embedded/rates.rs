@@ -7,7 +7,7 @@ use crate::rtm::{CallKind, ChannelId, ChannelMessageErr, JoinChannelErr, RtmCall
 use crate::time::Time;
 
 use super::config::WorldConfig;
-use super::refusals::{Refusal, refusal};
+use crate::upstream::refusals::{Refusal, refusal};
 
 /// At most `calls` in any span of `per`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,11 +7,11 @@ use crate::value::Text;
 
 use super::client::{PendingLogin, Phase, Session};
 use super::limits::LOGIN_TIMEOUT;
-use super::refusals::{Refusal, refusal};
 use super::step::{Ask, ClientId, Step};
 use super::timers::Timer;
 use super::token;
 use super::world::World;
+use crate::upstream::refusals::{Refusal, refusal};
 
 /// How a login ends.
 #[derive(Clone, Copy, PartialEq, Eq)]

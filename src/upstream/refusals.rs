@@ -9,7 +9,7 @@ use crate::rtm::{
 
 /// Why a call fails without having been looked at.
 #[derive(Clone, Copy)]
-pub(super) enum Refusal {
+pub enum Refusal {
     /// The instance is not logged in.
     NotLoggedIn,
     /// Over the call's rate.
@@ -21,7 +21,7 @@ pub(super) enum Refusal {
 }
 
 /// The member of the call's enum for that reason; the nearest one where the enum has no such member.
-pub(super) fn refusal(kind: CallKind, why: Refusal) -> RtmError {
+pub fn refusal(kind: CallKind, why: Refusal) -> RtmError {
     // Every call names the enum of its own refusals first.
     let of = kind.errors().first().copied().unwrap_or(ErrorEnum::Init);
     members(of)[why as usize]

@@ -1,0 +1,121 @@
+//! `sigbridge agent`: processes that have RTM for a sigbridge.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::mapping::Tables;
+use crate::upstream::LocalUpstream;
+use crate::upstream::embedded::{RateTable, WorldConfig};
+use crate::upstream::host::{Host, HostConfig, serve_driver};
+use crate::upstream::link::hello::{Limits, random_name};
+use crate::upstream::link::words::Words;
+
+use super::exit::{HELP, tell};
+use super::serve::{start_log, told_to_stop};
+use super::{Exit, check::load_tables};
+
+/// What `agent` is told.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub struct AgentArgs {
+    #[command(subcommand)]
+    kind: AgentKind,
+}
+
+#[derive(Debug, Subcommand)]
+enum AgentKind {
+    /// An agent with the embedded RTM behind it, in the names of any SDK: for tests and development
+    Embedded(EmbeddedArgs),
+}
+
+#[derive(Debug, Args)]
+struct EmbeddedArgs {
+    /// Where agents come in: `[upstream.agent] listen` of the sigbridge that is served
+    #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:8010/agent")]
+    url: String,
+    /// The file with the secret of `[upstream.agent]`
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+    /// Whose names it speaks, and what it lacks: a table of mappings/platforms
+    #[arg(long, value_name = "NAME", default_value = "flutter")]
+    platform: String,
+    /// Which of RTM's documented rates hold
+    #[arg(long, value_name = "web|linux", default_value = "web")]
+    limits: String,
+    /// RTM's rates are multiplied by it
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    rate_scale: u32,
+    /// Tables to use instead of the built-in ones
+    #[arg(long, value_name = "DIR")]
+    mappings: Option<PathBuf>,
+    /// Log as JSON lines
+    #[arg(long)]
+    log_json: bool,
+}
+
+/// Serves until it is told to stop.
+pub fn run(args: &AgentArgs) -> Exit {
+    match &args.kind {
+        AgentKind::Embedded(args) => {
+            start_log(args.log_json);
+            let tables = match load_tables(args.mappings.as_ref()) {
+                Ok(tables) => tables,
+                Err(exit) => return exit,
+            };
+            match embedded(args, &tables) {
+                Ok(()) => Exit::Ok,
+                Err(error) => {
+                    tell(format_args!("{error:#}"), None);
+                    Exit::Failed
+                }
+            }
+        }
+    }
+}
+
+fn embedded(args: &EmbeddedArgs, tables: &Tables) -> anyhow::Result<()> {
+    let Some(platform) = tables.platforms.iter().find(|platform| *platform.name == args.platform) else {
+        let known: Vec<&str> = tables.platforms.iter().map(|platform| &*platform.name).collect();
+        bail!("no platform `{}`; there are {}", args.platform, known.join(", "));
+    };
+    let (limits, rates) = match args.limits.as_str() {
+        "web" => (Limits::Web, RateTable::WEB),
+        "linux" => (Limits::Linux, RateTable::LINUX),
+        other => bail!("--limits is web or linux, not `{other}`"),
+    };
+    let secret = match &args.secret_file {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            Some(SecretString::from(text.trim()))
+        }
+        None => None,
+    };
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let clock = Clock::start();
+        let world = WorldConfig {
+            rate_scale: args.rate_scale,
+            rates,
+            ..WorldConfig::default()
+        };
+        let shutdown = CancellationToken::new();
+        let local = LocalUpstream::new(world, clock);
+        tokio::spawn(local.clone().run(shutdown.clone()));
+        let config = HostConfig {
+            sdk: ("sigbridge-embedded".into(), env!("CARGO_PKG_VERSION").into()),
+            limits,
+        };
+        let host = Host::new(random_name()?, config, Arc::new(Words::new(platform)), local, clock);
+        tokio::select! {
+            () = serve_driver(host, &args.url, secret.as_ref(), shutdown.clone()) => {}
+            () = told_to_stop() => shutdown.cancel(),
+        }
+        Ok(())
+    })
+}

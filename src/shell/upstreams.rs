@@ -1,0 +1,168 @@
+//! The upstreams that the config names, set going.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::config::{Config, UpstreamKind};
+use crate::ident::AppId;
+use crate::mapping::Tables;
+use crate::ops::Metrics;
+use crate::rtm::{CallKind, RtmCall};
+use crate::upstream::agent::{Driver, DriverConfig, serve_agents};
+use crate::upstream::embedded::WorldConfig;
+use crate::upstream::host::{HostConfig, serve_users};
+use crate::upstream::link::hello::Limits;
+use crate::upstream::link::words::Words;
+use crate::upstream::{ClientKey, LocalUpstream, Tell, Upstream};
+use crate::value::Text;
+
+use super::start::{StartError, bind};
+
+/// The names that users of the embedded RTM speak.
+const USERS_PLATFORM: &str = "flutter";
+
+/// Upstreams that are bound and not yet served.
+pub struct Upstreams {
+    /// What sessions use.
+    pub upstream: Arc<dyn Upstream>,
+    /// The link to agents, where any app has its RTM there.
+    pub driver: Option<Arc<Driver>>,
+    /// Where agents come in.
+    pub agents: Option<SocketAddr>,
+    /// Where users of the embedded RTM come in.
+    pub users: Option<SocketAddr>,
+}
+
+/// Binds what the config names and sets it going; all of it ends with `shutdown`.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn start_upstreams(
+    config: &Config,
+    tables: &Arc<Tables>,
+    metrics: &Metrics,
+    clock: Clock,
+    tasks: &TaskTracker,
+    shutdown: &CancellationToken,
+) -> Result<Upstreams, StartError> {
+    let local = LocalUpstream::new(world(config), clock);
+    tasks.spawn(local.clone().run(shutdown.clone()));
+    let mut users = None;
+    if let Some(addr) = config.embedded.listen {
+        let (listener, bound) = bind(addr).await?;
+        users = Some(bound);
+        let platform = tables
+            .platforms
+            .iter()
+            .find(|platform| &*platform.name == USERS_PLATFORM);
+        let words = Words::new(platform.ok_or(StartError::NoWire)?);
+        let host = HostConfig {
+            sdk: ("sigbridge-embedded".into(), env!("CARGO_PKG_VERSION").into()),
+            limits: Limits::Web,
+        };
+        let door = (
+            listener,
+            config.embedded.secret.clone(),
+            config.embedded.origins.clone(),
+        );
+        tasks.spawn(serve_users(
+            local.clone(),
+            Arc::new(words),
+            host,
+            clock,
+            door,
+            shutdown.clone(),
+        ));
+    }
+    let (mut driver, mut agents) = (None, None);
+    if config.uses(UpstreamKind::Agent) {
+        let agent = &config.upstream.agent;
+        let (listener, bound) = bind(agent.listen).await?;
+        agents = Some(bound);
+        let times = DriverConfig {
+            call_wait: agent.call_wait,
+            login_rate: config.upstream.login_rate,
+            ..DriverConfig::default()
+        };
+        let made = Driver::new(tables, times, None, metrics.link(), clock)?;
+        tasks.spawn(made.clone().run(shutdown.clone()));
+        tasks.spawn(serve_agents(
+            made.clone(),
+            listener,
+            agent.secret.clone(),
+            agent.origins.clone(),
+            shutdown.clone(),
+        ));
+        driver = Some(made);
+    }
+    Ok(Upstreams {
+        upstream: by_app(config, local, driver.clone()),
+        driver,
+        agents,
+        users,
+    })
+}
+
+fn world(config: &Config) -> WorldConfig {
+    WorldConfig {
+        rate_scale: config.embedded.rate_scale,
+        offline_messages: config.embedded.offline_messages,
+        ..WorldConfig::default()
+    }
+}
+
+fn by_app(config: &Config, local: Arc<LocalUpstream>, driver: Option<Arc<Driver>>) -> Arc<dyn Upstream> {
+    let of = |kind| -> Arc<dyn Upstream> {
+        match (kind, &driver) {
+            (UpstreamKind::Agent, Some(driver)) => driver.clone(),
+            _ => local.clone(),
+        }
+    };
+    if config.apps.is_empty() {
+        return of(config.upstream.kind);
+    }
+    let apps = config.apps.iter().map(|app| (app.id.clone(), of(app.upstream)));
+    Arc::new(ByApp {
+        apps: apps.collect(),
+        other: of(config.upstream.kind),
+    })
+}
+
+/// Each app has its own.
+struct ByApp {
+    apps: HashMap<AppId, Arc<dyn Upstream>>,
+    other: Arc<dyn Upstream>,
+}
+
+impl ByApp {
+    fn of(&self, app: &AppId) -> &Arc<dyn Upstream> {
+        self.apps.get(app).unwrap_or(&self.other)
+    }
+}
+
+impl Upstream for ByApp {
+    fn open(&self, app: &AppId, tell: Tell) -> ClientKey {
+        self.of(app).open(app, tell)
+    }
+
+    fn call(&self, client: &ClientKey, request: u64, call: RtmCall) {
+        self.of(&client.app).call(client, request, call);
+    }
+
+    fn close(&self, client: &ClientKey) {
+        self.of(&client.app).close(client);
+    }
+
+    fn can(&self, app: &AppId, kind: CallKind) -> bool {
+        self.of(app).can(app, kind)
+    }
+
+    fn platform(&self, app: &AppId) -> Option<Text> {
+        self.of(app).platform(app)
+    }
+}

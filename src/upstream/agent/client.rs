@@ -1,0 +1,100 @@
+//! A session's RTM instance, as the driver sees it.
+
+use std::collections::VecDeque;
+
+use crate::ident::AppId;
+use crate::rtm::RtmCall;
+use crate::time::Time;
+use crate::upstream::{Tell, Told};
+use crate::value::Text;
+
+use super::shadow::Shadow;
+
+/// Calls of one session that may wait for the link.
+const MAX_QUEUE: usize = 64;
+
+/// An instance at the agent, or one that is to be.
+pub struct Client {
+    /// The app.
+    pub app: AppId,
+    /// The instance's name on the link.
+    pub session: Text,
+    /// What it has at the agent.
+    pub stage: Stage,
+    /// Calls that wait.
+    pub queue: VecDeque<Queued>,
+    /// What to rebuild it from.
+    pub shadow: Shadow,
+    /// Steps of the rebuilding that are still to be done.
+    pub plan: VecDeque<RtmCall>,
+    /// When its token should be renewed.
+    pub renew_at: Option<Time>,
+    /// The session was told that the upstream is gone.
+    pub told_down: bool,
+    tell: Tell,
+}
+
+/// What an instance has at the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Nothing yet.
+    New,
+    /// It is there.
+    Live,
+    /// The agent that had it is gone; another is to have it.
+    Lost,
+    /// Another is building it.
+    Rebuilding,
+}
+
+/// A call that waits.
+pub struct Queued {
+    /// The session's number.
+    pub request: u64,
+    /// The call.
+    pub call: RtmCall,
+    /// When it has waited too long.
+    pub until: Time,
+}
+
+impl Client {
+    /// One that has nothing at the agent yet.
+    pub fn new(app: AppId, session: Text, tell: Tell) -> Self {
+        Self {
+            app,
+            session,
+            stage: Stage::New,
+            queue: VecDeque::new(),
+            shadow: Shadow::default(),
+            plan: VecDeque::new(),
+            renew_at: None,
+            told_down: false,
+            tell,
+        }
+    }
+
+    /// Tells the session.
+    pub fn tell(&self, told: Told) {
+        (self.tell)(told);
+    }
+
+    /// Lets a call wait; hands it back where too many do.
+    ///
+    /// # Errors
+    /// The call.
+    pub fn wait(&mut self, queued: Queued) -> Result<(), Queued> {
+        if self.queue.len() >= MAX_QUEUE {
+            return Err(queued);
+        }
+        self.queue.push_back(queued);
+        Ok(())
+    }
+
+    /// The upstream is there for this session, or not; told once.
+    pub fn tell_up(&mut self, up: bool) {
+        if self.told_down == up {
+            self.told_down = !up;
+            self.tell(Told::Up(up));
+        }
+    }
+}
