@@ -19,11 +19,16 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 use sigbridge::config::{Config, DiskFiles};
 use sigbridge::trace::Policy;
-use support::{Stage, serve_recorded, trace_of};
+use support::lane::{
+    Report, config_with_certificate, lane, missing_node, missing_python, npm_installed, python, python_installed,
+    skipped,
+};
+use support::{Stage, config, serve, serve_recorded, trace_of};
 use tokio::sync::Semaphore;
 
 /// The platforms, with the families of their clients: who plays `$a`, and who `$b`.
@@ -34,6 +39,9 @@ const PLATFORMS: &[(&str, [&str; 2])] = &[
     ("linux-cpp", ["native", "native"]),
     ("linux-cpp-2019-08", ["native", "native"]),
 ];
+/// What of the vendor lanes is recorded; all without.
+const WEB_SCENARIOS: &[&str] = &[];
+const PYTHON_SCENARIOS: &[&str] = &[];
 /// Servers at a time.
 const AT_ONCE: usize = 16;
 
@@ -86,7 +94,7 @@ fn config_of(script: &Script) -> Config {
     let source = Config::source(script.name.clone(), script.config.clone());
     let config = Config::parse(&source, &DiskFiles::beside(&root().join("none.toml")));
     let mut config = config.unwrap_or_else(|diags| panic!("{}", diags.render(false)));
-    config.listen = support::config().listen;
+    config.listen = self::config().listen;
     config.listen.udp.clear();
     if !script.config.contains("rate_scale") {
         config.embedded.rate_scale = 0;
@@ -168,8 +176,7 @@ async fn record_scripts() {
         remove_old(&traces);
     }
     for (name, path) in &recorded {
-        let trace = fs::read(path).expect("a trace");
-        fs::write(traces.join(format!("{name}.jsonl")), trace).expect("fixtures/traces can be written");
+        keep(name, path);
     }
 }
 
@@ -181,4 +188,65 @@ fn remove_old(folder: &Path) {
             fs::remove_file(entry.path()).expect("fixtures/traces can be written");
         }
     }
+}
+
+/// The vendor's Web SDK, by the scenarios of its lane.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "writes fixtures/traces"]
+async fn record_vendor_web() {
+    if skipped(missing_node()) {
+        return;
+    }
+    let lane = lane("web");
+    let sdk = npm_installed("vendor-web", &lane);
+    let auth = serve(config_with_certificate(&lane.join("token.mjs"))).await;
+    let name = "vendor-web-1.4.0";
+    let folder = scratch(name);
+    let (open, agent) = serve_recorded(config(), "web", &folder, Policy::Placeholder).await;
+    let mut run = Command::new("node");
+    run.arg(lane.join("run.mjs"))
+        .args(["--open", &open.http.port().to_string()])
+        .args(["--auth", &auth.http.port().to_string()])
+        .arg("--sdk")
+        .arg(&sdk);
+    only(&mut run, WEB_SCENARIOS);
+    Report::of(&mut run);
+    keep(name, &trace_of(open, &folder).await);
+    drop(agent);
+}
+
+/// The vendor's Python SDK.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "writes fixtures/traces"]
+async fn record_vendor_python() {
+    if skipped(missing_python()) {
+        return;
+    }
+    let lane = lane("python");
+    let venv = python_installed("vendor-python", &lane);
+    let auth = serve(config_with_certificate(&lane.join("tokens.py"))).await;
+    let name = "vendor-python-1.0.2";
+    let folder = scratch(name);
+    let (open, agent) = serve_recorded(config(), "linux-java", &folder, Policy::Placeholder).await;
+    let mut run = Command::new(python(&venv));
+    run.arg("-B")
+        .arg(lane.join("run.py"))
+        .args(["--open", &open.http.port().to_string()])
+        .args(["--auth", &auth.http.port().to_string()])
+        .args(["--sigbridge", env!("CARGO_BIN_EXE_sigbridge")]);
+    only(&mut run, PYTHON_SCENARIOS);
+    Report::of(&mut run);
+    keep(name, &trace_of(open, &folder).await);
+    drop(agent);
+}
+
+fn only(run: &mut Command, scenarios: &[&str]) {
+    for scenario in scenarios {
+        run.args(["--only", scenario]);
+    }
+}
+
+fn keep(name: &str, path: &Path) {
+    let trace = fs::read(path).expect("a trace");
+    fs::write(root().join(format!("fixtures/traces/{name}.jsonl")), trace).expect("fixtures/traces can be written");
 }

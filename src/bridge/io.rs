@@ -330,7 +330,7 @@ pub struct Refusal {
 }
 
 /// A timer of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TimerKey {
     /// RTM's time to log in.
     Login,

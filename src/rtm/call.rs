@@ -19,7 +19,7 @@ macro_rules! calls {
         }
 
         /// A call without its arguments.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum CallKind {
             $( $(#[$doc])* $variant, )+
         }

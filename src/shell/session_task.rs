@@ -239,7 +239,8 @@ impl SessionTask {
             .filter(|(_, at)| **at <= now)
             .map(|(key, at)| (*at, *key))
             .collect();
-        due.sort_by_key(|(at, _)| *at);
+        // Of one moment, too: what is tried again keeps its order.
+        due.sort();
         for (_, key) in due {
             // The timer before may have set this one anew.
             if self.timers.get(&key).is_some_and(|at| *at <= now) {

@@ -1,139 +1,107 @@
-//! An agent of this process: an RTM in memory behind the agent link, in an SDK's names, with what that SDK lacks.
+//! RTM behind a link: an agent of this process with an embedded RTM, and wires between both that can be cut.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sigbridge::clock::Clock;
-use sigbridge::ident::AppId;
-use sigbridge::mapping::platform::Platform;
-use sigbridge::rtm::{CallKind, EventKind, LoginErr, RtmCall};
-use sigbridge::upstream::embedded::{RateTable, WorldConfig};
+use sigbridge::config::{Config, UpstreamKind};
+use sigbridge::mapping::Tables;
+use sigbridge::shell::Running;
+use sigbridge::upstream::embedded::WorldConfig;
 use sigbridge::upstream::host::{Host, HostConfig, serve_driver};
 use sigbridge::upstream::link::hello::{Limits, random_name};
 use sigbridge::upstream::link::words::Words;
-use sigbridge::upstream::{ClientKey, LocalUpstream, Tell, Told, Upstream};
+use sigbridge::upstream::{LocalUpstream, Upstream};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-/// RTM rejects users whose id begins so, as it does those that its console has banned.
-const REJECTED: &str = "rejected";
+/// The environment variable that has servers of tests use an agent that speaks a platform's names.
+pub const UPSTREAM: &str = "SIGBRIDGE_TEST_UPSTREAM";
 
-/// An agent and its link.
-pub struct Agent {
-    host: Arc<Host>,
-    url: String,
-    end: CancellationToken,
-    away: CancellationToken,
-}
-
-impl Agent {
-    /// One that dials `addr`. RTM's rates are multiplied by `rate_scale`.
-    pub fn dial(addr: SocketAddr, platform: &Platform, rate_scale: u32) -> Self {
-        let is_web = &*platform.name == "web";
-        let (limits, rates) = if is_web {
-            (Limits::Web, RateTable::WEB)
-        } else {
-            (Limits::Linux, RateTable::LINUX)
-        };
-        let world = WorldConfig {
-            rate_scale,
-            rates,
-            ..WorldConfig::default()
-        };
-        let clock = Clock::start();
-        let end = CancellationToken::new();
-        let local = LocalUpstream::new(world, clock);
-        tokio::spawn(local.clone().run(end.clone()));
-        let sdk = Arc::new(Sdk {
-            inner: local,
-            platform: Arc::new(platform.clone()),
-            tells: Mutex::default(),
-        });
-        let config = HostConfig {
-            sdk: (format!("{} in memory", platform.name).into(), "0".into()),
-            limits,
-        };
-        let words = Arc::new(Words::new(platform));
-        let mut agent = Self {
-            host: Host::new(random_name().expect("random bytes"), config, words, sdk, clock),
-            url: format!("ws://{addr}/agent"),
-            away: end.child_token(),
-            end,
-        };
-        agent.back();
-        agent
-    }
-
-    /// Its link is lost.
-    pub fn leave(&self) {
-        self.away.cancel();
-    }
-
-    /// It dials again.
-    pub fn back(&mut self) {
-        self.away = self.end.child_token();
-        let (host, url, away) = (self.host.clone(), self.url.clone(), self.away.clone());
-        tokio::spawn(async move { serve_driver(host, &url, None, away).await });
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        self.end.cancel();
-    }
-}
-
-/// The RTM in memory as an SDK has it: its names are the link's.
-struct Sdk {
-    inner: Arc<LocalUpstream>,
-    platform: Arc<Platform>,
-    tells: Mutex<HashMap<u64, Tell>>,
-}
-
-impl Upstream for Sdk {
-    fn open(&self, app: &AppId, tell: Tell) -> ClientKey {
-        let (platform, to) = (self.platform.clone(), tell.clone());
-        let client = self.inner.open(
-            app,
-            Arc::new(move |told| {
-                if !is_lacking(&platform, &told) {
-                    to(told);
-                }
-            }),
-        );
-        self.tells.lock().insert(client.number, tell);
-        client
-    }
-
-    fn call(&self, client: &ClientKey, request: u64, call: RtmCall) {
-        if let RtmCall::Login { uid, .. } = &call
-            && uid.text().starts_with(REJECTED)
-            && let Some(tell) = self.tells.lock().get(&client.number).cloned()
-        {
-            let result = Err(LoginErr::Rejected.into());
-            return tell(Told::Reply { request, result });
-        }
-        self.inner.call(client, request, call);
-    }
-
-    fn close(&self, client: &ClientKey) {
-        self.tells.lock().remove(&client.number);
-        self.inner.close(client);
-    }
-
-    fn can(&self, _: &AppId, kind: CallKind) -> bool {
-        !self.platform.lacks.contains(&kind)
-    }
-}
-
-/// Whether the SDK has no such event: two came to RTM along with calls (rtm-api, "RTM 1.1").
-fn is_lacking(platform: &Platform, told: &Told) -> bool {
-    let Told::Event(event) = told else { return false };
-    let came_with = match event.kind() {
-        EventKind::AttributesUpdated => CallKind::GetChannelAttributes,
-        EventKind::MemberCountUpdated => CallKind::GetChannelMemberCount,
-        _ => return false,
+/// RTM in this process, at any time, for several agents.
+pub fn embedded(config: &Config) -> Arc<LocalUpstream> {
+    let world = WorldConfig {
+        rate_scale: config.embedded.rate_scale,
+        offline_messages: config.embedded.offline_messages,
+        ..WorldConfig::default()
     };
-    platform.lacks.contains(&came_with)
+    let local = LocalUpstream::new(world, Clock::start());
+    tokio::spawn(local.clone().run(CancellationToken::new()));
+    local
+}
+
+/// An agent of that platform for the sigbridge at `to`, until it is cancelled.
+pub fn agent(platform: &str, rtm: Arc<dyn Upstream>, to: SocketAddr) -> CancellationToken {
+    let tables = Tables::built_in().expect("the built-in tables compile");
+    let platform = tables.platforms.iter().find(|known| &*known.name == platform);
+    let words = Words::new(platform.expect("a platform of that name"));
+    let config = HostConfig {
+        sdk: ("test".into(), "1".into()),
+        limits: Limits::Web,
+    };
+    let name = random_name().expect("randomness");
+    let host = Host::new(name, config, Arc::new(words), rtm, Clock::start());
+    let end = CancellationToken::new();
+    let shutdown = end.clone();
+    tokio::spawn(async move {
+        let url = format!("ws://{to}/agent");
+        tokio::select! {
+            () = serve_driver(host, &url, None, CancellationToken::new()) => {}
+            // As a process that is killed: nothing is said.
+            () = shutdown.cancelled() => {}
+        }
+    });
+    end
+}
+
+/// The config with its RTM at an agent.
+pub fn behind_a_link(mut config: Config) -> Config {
+    config.upstream.kind = UpstreamKind::Agent;
+    config.upstream.agent.listen.set_port(0);
+    config
+}
+
+/// Waits until the agent of a server is there.
+pub async fn linked(running: &Running) {
+    let driver = running.driver.clone().expect("an agent upstream");
+    super::eventually("an agent is there", || driver.status().up).await;
+}
+
+/// A wire to `to` that can be cut, and is whole again at once.
+pub struct Wire {
+    /// Where to connect to.
+    pub addr: SocketAddr,
+    now: Arc<Mutex<CancellationToken>>,
+}
+
+impl Wire {
+    /// A wire that is whole.
+    pub async fn to(to: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let addr = listener.local_addr().expect("it is bound");
+        let now = Arc::new(Mutex::new(CancellationToken::new()));
+        let cut = now.clone();
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                let cut = cut.lock().clone();
+                tokio::spawn(async move {
+                    let Ok(mut far) = TcpStream::connect(to).await else {
+                        return;
+                    };
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut near, &mut far) => {}
+                        () = cut.cancelled() => {}
+                    }
+                });
+            }
+        });
+        Self { addr, now }
+    }
+
+    /// Cuts what is connected.
+    pub fn cut(&self) {
+        std::mem::take(&mut *self.now.lock()).cancel();
+    }
 }

@@ -9,11 +9,12 @@ mod http;
 pub mod lane;
 mod native;
 mod recorded;
+mod sdk;
 mod stage;
 
 use std::time::Duration;
 
-use sigbridge::config::Config;
+use sigbridge::config::{Config, UpstreamKind};
 use sigbridge::mapping::Tables;
 use sigbridge::shell::{Running, start};
 
@@ -23,6 +24,7 @@ pub use client::*;
 pub use http::*;
 pub use native::*;
 pub use recorded::*;
+pub use sdk::*;
 pub use stage::*;
 
 /// Nothing that a test waits for takes this long, unless it never comes.
@@ -41,6 +43,20 @@ pub fn config() -> Config {
 
 /// Starts a server with the built-in tables; it ends with the test's runtime.
 pub async fn serve(config: Config) -> Running {
+    match std::env::var(UPSTREAM) {
+        Ok(platform) if config.upstream.kind == UpstreamKind::Embedded => {
+            let rtm = embedded(&config);
+            let running = serve_as_told(behind_a_link(config)).await;
+            agent(&platform, rtm, running.agents.expect("an agent upstream"));
+            linked(&running).await;
+            running
+        }
+        _ => serve_as_told(config).await,
+    }
+}
+
+/// The same, wherever its RTM is.
+pub async fn serve_as_told(config: Config) -> Running {
     let tables = Tables::built_in().expect("the built-in tables compile");
     start(config, tables).await.expect("any free port can be bound")
 }

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sigbridge::config::{Config, UpstreamKind};
+use sigbridge::config::Config;
 use sigbridge::mapping::Tables;
 use sigbridge::shell::{Running, start};
 use sigbridge::trace::{Bounds, Policy, Redaction};
 
-use super::{Agent, PATIENCE, eventually};
+use super::{PATIENCE, SdkAgent, behind_a_link, eventually, linked};
 
 const BOUNDS: Bounds = Bounds {
     file_bytes: 1 << 30,
@@ -18,17 +18,16 @@ const BOUNDS: Bounds = Bounds {
 
 /// A server that records all its sessions to one file of `folder`, with names and bodies by that policy, and the agent
 /// that has its RTM. `[embedded] rate_scale` is that of the agent's RTM.
-pub async fn serve_recorded(mut config: Config, platform: &str, folder: &Path, policy: Policy) -> (Running, Agent) {
+pub async fn serve_recorded(config: Config, platform: &str, folder: &Path, policy: Policy) -> (Running, SdkAgent) {
     let tables = Tables::built_in().expect("the built-in tables");
     let vocabulary = tables.platforms.iter().find(|known| &*known.name == platform);
     let vocabulary = vocabulary.unwrap_or_else(|| panic!("no platform {platform}")).clone();
-    config.upstream.kind = UpstreamKind::Agent;
-    config.upstream.agent.listen.set_port(0);
     let rate_scale = config.embedded.rate_scale;
-    let running = start(config, tables).await.expect("any free port can be bound");
-    let agent = Agent::dial(running.agents.expect("agents come in"), &vocabulary, rate_scale);
-    let driver = running.driver.clone().expect("a link to agents");
-    eventually("the agent is there", || driver.status().up).await;
+    let running = start(behind_a_link(config), tables)
+        .await
+        .expect("any free port can be bound");
+    let agent = SdkAgent::dial(running.agents.expect("agents come in"), &vocabulary, rate_scale);
+    linked(&running).await;
     let server = &running.server;
     let redaction = Redaction::new(&server.tables, policy, policy).expect("random bytes");
     let started = server

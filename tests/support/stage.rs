@@ -33,7 +33,7 @@ use sigbridge::shell::Running;
 use sigbridge::value::{Text, Value};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use super::{Agent, ApiClient, PATIENCE, QUIET};
+use super::{ApiClient, PATIENCE, QUIET, SdkAgent};
 
 const VID: &str = "app";
 
@@ -44,7 +44,7 @@ pub struct Stage {
     people: BTreeMap<String, Person>,
     zlib: bool,
     /// The agent that has the server's RTM, where it is behind one.
-    agent: Option<Agent>,
+    agent: Option<SdkAgent>,
     /// Functions that were called, by their names on the wire.
     pub called: BTreeSet<String>,
     /// Events that somebody saw.
@@ -76,7 +76,7 @@ impl Stage {
     }
 
     /// The same, where the server's RTM is behind an agent.
-    pub fn behind(mut self, agent: Agent) -> Self {
+    pub fn behind(mut self, agent: SdkAgent) -> Self {
         self.agent = Some(agent);
         self
     }
@@ -146,7 +146,7 @@ impl Stage {
     }
 
     /// Everybody goes; the server and its agent stay.
-    pub fn close(self) -> (Running, Option<Agent>) {
+    pub fn close(self) -> (Running, Option<SdkAgent>) {
         (self.running, self.agent)
     }
 

@@ -10,8 +10,8 @@ use crate::value::Text;
 
 use super::shadow::Shadow;
 
-/// Calls of one session that may wait for the link.
-const MAX_QUEUE: usize = 64;
+/// Calls of one session that may wait for the link: what a session may send while the link is waited for.
+const MAX_QUEUE: usize = 256;
 
 /// An instance at the agent, or one that is to be.
 pub struct Client {
@@ -27,6 +27,8 @@ pub struct Client {
     pub shadow: Shadow,
     /// Steps of the rebuilding that are still to be done.
     pub plan: VecDeque<RtmCall>,
+    /// Its channels' members.
+    pub lists: Lists,
     /// When its token should be renewed.
     pub renew_at: Option<Time>,
     /// The session was told that the upstream is gone.
@@ -45,6 +47,17 @@ pub enum Stage {
     Lost,
     /// Another is building it.
     Rebuilding,
+}
+
+/// Whether lists of members are those of before the agent died.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lists {
+    /// They are what RTM says.
+    True,
+    /// Others are being built again as well, so RTM does not say yet who is really gone.
+    Old,
+    /// They are being compared.
+    Asked,
 }
 
 /// A call that waits.
@@ -67,6 +80,7 @@ impl Client {
             queue: VecDeque::new(),
             shadow: Shadow::default(),
             plan: VecDeque::new(),
+            lists: Lists::True,
             renew_at: None,
             told_down: false,
             tell,

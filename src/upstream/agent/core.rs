@@ -16,7 +16,7 @@ use crate::upstream::refusals::{Refusal, refusal};
 use crate::upstream::{Tell, Told};
 use crate::value::{Text, Value};
 
-use super::client::{Client, Queued, Stage};
+use super::client::{Client, Lists, Queued, Stage};
 use super::driver::DriverConfig;
 use super::health::LinkHealth;
 use super::tokens::Tokens;
@@ -341,12 +341,16 @@ impl Core {
             // Its session has just ended.
             return;
         };
+        let known = matches!(&event, RtmEvent::MemberJoined { channel_id, member_id }
+            if client.shadow.knows(channel_id, member_id));
         client.shadow.hear(&event);
         match &event {
             RtmEvent::TokenExpired {} | RtmEvent::TokenPrivilegeWillExpire {} => self.renew(now, number),
             // The session has not seen that it was out.
             RtmEvent::ConnectionStateChanged { state, .. }
                 if client.stage == Stage::Rebuilding && *state != ConnectionState::Aborted => {}
+            // Who is built again as well was never gone for the session.
+            RtmEvent::MemberJoined { .. } if client.lists != Lists::True && known => {}
             _ => client.tell(Told::Event(event)),
         }
     }

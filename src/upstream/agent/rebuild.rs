@@ -9,7 +9,7 @@ use crate::time::Time;
 use crate::upstream::Told;
 use crate::value::Value;
 
-use super::client::Stage;
+use super::client::{Lists, Stage};
 use super::core::{Core, Purpose};
 
 /// A login that RTM refuses is tried again after this time; one that was too often, after [`TOO_OFTEN`].
@@ -58,13 +58,33 @@ impl Core {
         if let Some(call) = client.plan.pop_front() {
             return self.send_call(now, number, Purpose::Rebuild, call);
         }
+        if client.lists == Lists::Asked {
+            client.lists = Lists::True;
+            return;
+        }
         debug!(session = &*client.session, "built again");
         client.stage = Stage::Live;
+        client.lists = Lists::Old;
         client.tell_up(true);
         self.flush(now, number);
-        if self.rebuild.is_empty() && !self.clients.values().any(|client| client.stage == Stage::Rebuilding) {
-            info!("all sessions are built again");
+        self.compare_lists(now);
+    }
+
+    /// Once everybody is there who could be, the lists tell who is gone.
+    fn compare_lists(&mut self, now: Time) {
+        let building = |stage| matches!(stage, Stage::Lost | Stage::Rebuilding);
+        if self.clients.values().any(|client| building(client.stage)) {
+            return;
         }
+        info!("all sessions are built again");
+        let old = self.clients.iter_mut().filter(|(_, client)| client.lists == Lists::Old);
+        let mut asking = Vec::new();
+        for (number, client) in old {
+            client.lists = Lists::Asked;
+            client.plan = client.shadow.listed();
+            asking.push(*number);
+        }
+        asking.into_iter().for_each(|number| self.next_step(now, number));
     }
 
     /// A step is done, or was refused.

@@ -126,15 +126,23 @@ impl Shadow {
                 attributes: attributes.collect(),
             });
         }
-        for (channel, members) in &self.channels {
-            let channel_id = channel.clone();
-            plan.push_back(RtmCall::Join { channel_id });
-            if !members.is_empty() {
-                let channel_id = channel.clone();
-                plan.push_back(RtmCall::GetMembers { channel_id });
-            }
-        }
+        let joins = self.channels.keys().cloned();
+        plan.extend(joins.map(|channel_id| RtmCall::Join { channel_id }));
         plan
+    }
+
+    /// The channels whose members were known.
+    pub fn listed(&self) -> VecDeque<RtmCall> {
+        let listed = self.channels.iter().filter(|(_, members)| !members.is_empty());
+        let channels = listed.map(|(channel, _)| channel.clone());
+        channels.map(|channel_id| RtmCall::GetMembers { channel_id }).collect()
+    }
+
+    /// Whether a member is known to be in a channel.
+    pub fn knows(&self, channel: &ChannelId, member: &UserId) -> bool {
+        self.channels
+            .get(channel)
+            .is_some_and(|members| members.contains(member))
     }
 
     /// The members of a channel after it was joined again: what has changed, as the events that were missed.
