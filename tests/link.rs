@@ -298,3 +298,21 @@ async fn round(clients: &mut [Client], text: &str) {
         assert_eq!(support::text(&line), text);
     }
 }
+
+/// Clients may be back before the agent is; what its SDK lacks must not be asked of it then.
+#[tokio::test]
+async fn a_session_learns_late_what_the_agent_lacks() {
+    let running = serve_as_told(behind_a_link(fast())).await;
+    let mut alice = Client::connect(running.http).await;
+    alice.send_login("alice", "").await;
+    eventually("her session has begun", || running.server.registry.len() == 1).await;
+    agent(
+        "linux-cpp-2019-08",
+        embedded(&fast()),
+        running.agents.expect("an agent upstream"),
+    );
+    assert_eq!(alice.login_ret().await.err, "");
+    let args = json!({"channel": "room", "name": "topic", "value": "x"});
+    let reply = alice.call("channel_set_attr", args).await;
+    assert_eq!(reply.err, "not supported", "{reply:?}");
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use sigbridge::shell::Running;
-use support::{Client, Got, PATIENCE, QUIET, config, counter, eventually, notified, serve, tell, text};
+use support::{Client, Got, PATIENCE, QUIET, config, counter, eventually, notified, serve, serve_as_told, tell, text};
 
 fn logins(running: &Running, result: &str) -> u64 {
     counter(running, &format!("sigbridge_logins_total{{result=\"{result}\"}}"))
@@ -190,13 +190,13 @@ async fn messages_wait_in_a_file_while_no_process_runs() {
     std::fs::create_dir_all(&folder).expect("a folder");
     let mut config = config();
     config.mailbox.file = Some(folder.join("mailbox.jsonl"));
-    let running = serve(config.clone()).await;
+    let running = serve_as_told(config.clone()).await;
     let alice = Client::login(running.http, "alice").await;
     drop(alice);
     let mut bob = Client::login(running.http, "bob").await;
     tell(&mut bob, "alice", "before the restart").await;
     running.server.stop(PATIENCE).await;
-    let running = serve(config.clone()).await;
+    let running = serve_as_told(config.clone()).await;
     let mut alice = Client::login(running.http, "alice").await;
     let (_, lines) = alice.poll(0).await;
     let texts: Vec<&str> = lines.iter().map(|line| text(&line.1)).collect();
@@ -209,7 +209,7 @@ async fn messages_wait_in_a_file_while_no_process_runs() {
 /// A phone that has lost its network closes nothing: without this its user would stay online for ever.
 #[tokio::test]
 async fn a_silent_socket_is_closed() {
-    let running = serve(config()).await;
+    let running = serve_as_told(config()).await;
     let mut alice = Client::login(running.http, "alice").await;
     tokio::time::pause();
     let start = tokio::time::Instant::now();

@@ -178,6 +178,8 @@ pub enum Input {
     RtmEvent(RtmEvent),
     /// The upstream is there, or not.
     Upstream(bool),
+    /// The calls that the upstream lacks, when that is no more what the session was told at its beginning.
+    Lacks(Arc<[CallKind]>),
     /// Lines that an earlier session of the account has left, with when they came.
     Kept(Vec<(Event, Time)>),
     /// A timer that the session has set.

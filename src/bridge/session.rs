@@ -1,6 +1,7 @@
 //! One legacy client's session.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use crate::mapping::row::Status;
 use crate::mapping::wire::{ComesBack, Target};
@@ -115,6 +116,7 @@ impl Session {
             Input::RtmReply { request, result } => self.replied(request, result, step),
             Input::RtmEvent(event) => self.rtm_event(event, step),
             Input::Upstream(up) => self.upstream_changed(up, step),
+            Input::Lacks(lacks) => self.context.can = Arc::new(move |kind| !lacks.contains(&kind)),
             Input::Kept(lines) => self.kept(lines, step),
             Input::Timer(key) => self.timer(key, step),
             Input::FrontClosed(socket) => self.front_closed(socket, step),

@@ -10,10 +10,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::mapping::Tables;
+use crate::mapping::platform::Platform;
 use crate::upstream::LocalUpstream;
 use crate::upstream::embedded::{RateTable, WorldConfig};
 use crate::upstream::host::{Host, HostConfig, serve_driver};
 use crate::upstream::link::hello::{Limits, random_name};
+use crate::upstream::link::openrpc::document;
 use crate::upstream::link::words::Words;
 
 use super::exit::{HELP, tell};
@@ -32,6 +34,15 @@ pub struct AgentArgs {
 enum AgentKind {
     /// An agent with the embedded RTM behind it, in the names of any SDK: for tests and development
     Embedded(EmbeddedArgs),
+    /// Print the methods of an agent as an OpenRPC document
+    Openrpc(OpenrpcArgs),
+}
+
+#[derive(Debug, Args)]
+struct OpenrpcArgs {
+    /// Whose names it speaks: a table of mappings/platforms
+    #[arg(long, value_name = "NAME", default_value = "flutter")]
+    platform: String,
 }
 
 #[derive(Debug, Args)]
@@ -62,6 +73,7 @@ struct EmbeddedArgs {
 /// Serves until it is told to stop.
 pub fn run(args: &AgentArgs) -> Exit {
     match &args.kind {
+        AgentKind::Openrpc(args) => openrpc(args),
         AgentKind::Embedded(args) => {
             start_log(args.log_json);
             let tables = match load_tables(args.mappings.as_ref()) {
@@ -79,11 +91,33 @@ pub fn run(args: &AgentArgs) -> Exit {
     }
 }
 
-fn embedded(args: &EmbeddedArgs, tables: &Tables) -> anyhow::Result<()> {
-    let Some(platform) = tables.platforms.iter().find(|platform| *platform.name == args.platform) else {
-        let known: Vec<&str> = tables.platforms.iter().map(|platform| &*platform.name).collect();
-        bail!("no platform `{}`; there are {}", args.platform, known.join(", "));
+fn openrpc(args: &OpenrpcArgs) -> Exit {
+    let tables = match load_tables(None) {
+        Ok(tables) => tables,
+        Err(exit) => return exit,
     };
+    match platform(&tables, &args.platform) {
+        Ok(platform) => {
+            print!("{}", document(&Words::new(platform)));
+            Exit::Ok
+        }
+        Err(error) => {
+            tell(format_args!("{error:#}"), None);
+            Exit::Usage
+        }
+    }
+}
+
+fn platform<'t>(tables: &'t Tables, name: &str) -> anyhow::Result<&'t Platform> {
+    let platform = tables.platforms.iter().find(|platform| &*platform.name == name);
+    platform.with_context(|| {
+        let known: Vec<&str> = tables.platforms.iter().map(|platform| &*platform.name).collect();
+        format!("no platform `{name}`; there are {}", known.join(", "))
+    })
+}
+
+fn embedded(args: &EmbeddedArgs, tables: &Tables) -> anyhow::Result<()> {
+    let platform = platform(tables, &args.platform)?;
     let (limits, rates) = match args.limits.as_str() {
         "web" => (Limits::Web, RateTable::WEB),
         "linux" => (Limits::Linux, RateTable::LINUX),

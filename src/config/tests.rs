@@ -40,6 +40,7 @@ fn parse(text: &str) -> Result<Config, Diags> {
 fn whole_example() -> String {
     let uncomment = |line: &str| match line.strip_prefix("# ") {
         Some(rest) if rest.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')) => rest.to_owned(),
+        Some(header) if header.starts_with("[[") => header.to_owned(),
         _ => line.to_owned(),
     };
     EXAMPLE.lines().map(|line| uncomment(line) + "\n").collect()
@@ -61,7 +62,11 @@ fn the_example_shows_every_key() {
     let mut section = String::new();
     let text = whole_example();
     for line in text.lines() {
-        if let Some(name) = line.strip_prefix('[') {
+        if let Some(name) = line.strip_prefix("[[") {
+            let name = name.trim_end_matches(']');
+            section = format!("{name}[0]");
+            shown.insert(name.to_owned());
+        } else if let Some(name) = line.strip_prefix('[') {
             section = name.trim_end_matches(']').to_owned();
             shown.insert(section.clone());
         } else if let Some((key, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) {
@@ -227,6 +232,59 @@ fn check_error(text: &str, expected: &str) {
 }
 
 #[test]
+fn links_need_a_secret_where_others_come_in() {
+    check_error(
+        "[upstream.agent]\nlisten = '0.0.0.0:8010'",
+        "2:10 `upstream.agent.listen`: others than this machine need a secret",
+    );
+    check_error(
+        "[embedded]\nlisten = '[::]:1'",
+        "2:10 `embedded.listen`: others than this machine need a secret",
+    );
+    check_error(
+        "[upstream.agent]\nsecret_file = 'short.key'",
+        "2:15 `upstream.agent.secret_file`: the secret needs 16 visible ASCII characters or more",
+    );
+    check(
+        "[upstream.agent]\nlisten = '0.0.0.0:8010'\nsecret_file = 'line.key'",
+        |c| c.upstream.agent.secret.is_some(),
+        true,
+    );
+    check_error(
+        "[embedded]\norigins = ['*']",
+        "2:12 `embedded.origins`: expected an origin, got \"*\"",
+    );
+}
+
+#[test]
+fn apps_have_their_own_rules() {
+    const TWO: &str = "[[app]]\nid = 'a'\ncertificate_file = 'certificate.txt'\n[[app]]\nid = 'b'\nupstream = 'agent'";
+    let app = |text: &str| AppId::new(text).expect("an app id");
+    check(
+        TWO,
+        |c| c.uses(UpstreamKind::Agent) && c.uses(UpstreamKind::Embedded),
+        true,
+    );
+    check(
+        TWO,
+        |c| c.auth_of(&app("a")).map(|auth| auth.certificate.is_some()),
+        Some(true),
+    );
+    check(
+        TWO,
+        |c| c.auth_of(&app("b")).map(|auth| auth.certificate.is_some()),
+        Some(false),
+    );
+    check(TWO, |c| c.auth_of(&app("c")).is_none(), true);
+    check(TWO, |c| c.upstream_of(&app("b")), UpstreamKind::Agent);
+    check_error("[[app]]\nid = 'a'\n[[app]]\nid = 'a'", "4:6 `app`: `a` is there twice");
+    check_error(
+        "[auth]\n[[app]]\nid = 'a'",
+        "1:1 `[auth]` is for all apps, and `[[app]]` for each: keep one of them",
+    );
+}
+
+#[test]
 fn wrong_values_are_reported_at_their_place() {
     check_error(
         "[listen]\nhttp = '8001'",
@@ -309,7 +367,7 @@ fn wrong_values_are_reported_at_their_place() {
     );
     check_error(
         "[upstream]\nkind = 'rest'",
-        "2:8 `upstream.kind`: expected `embedded`, got `rest`",
+        "2:8 `upstream.kind`: expected `embedded` or `agent`, got `rest`",
     );
     check_error("[auth]\napp_id = ''", "2:10 `auth.app_id`: a name must not be empty");
     check_error("listen = 1", "1:10 `listen`: expected a table, got an integer");

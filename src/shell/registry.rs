@@ -245,7 +245,12 @@ mod tests {
         let (admission, replaced, third) = login(&registry, 4, Duration::ZERO);
         assert_eq!((admission, known(&registry, second)), (Admission::Replace, None));
         // The one that was replaced can still be told of its end.
-        let before = || registry.entries.lock().by_key[&key].before.as_ref().map(|before| before.id);
+        let before = || {
+            registry.entries.lock().by_key[&key]
+                .before
+                .as_ref()
+                .map(|before| before.id)
+        };
         assert_eq!(before(), Some(session));
         // The end of the one that was replaced is not that of the one in its place.
         registry.remove(&key, session);

@@ -16,6 +16,7 @@ use crate::mapping::Tables;
 use crate::mapping::profile::Profile;
 use crate::mapping::wire::Wire;
 use crate::ops::{Metrics, Usage};
+use crate::rtm::CallKind;
 use crate::trace::{Begin, Bounds, Recorder, Redaction, TapedNames};
 use crate::upstream::Upstream;
 
@@ -188,7 +189,8 @@ impl Server {
     /// What a session of an app id is given; `wire` is that of its client's family.
     pub fn context(&self, vid: &AppId, wire: Arc<Wire>) -> SessionContext {
         let config = &self.config;
-        let upstream = self.upstream.clone();
+        let all = CallKind::ALL.iter().copied();
+        let lacks: Vec<CallKind> = all.filter(|kind| !self.upstream.can(vid, *kind)).collect();
         SessionContext {
             tables: self.tables.clone(),
             wire,
@@ -197,10 +199,7 @@ impl Server {
                 numbers: config.uid.clone(),
             }),
             offline_messages: config.embedded.offline_messages && config.upstream_of(vid) == UpstreamKind::Embedded,
-            can: Arc::new({
-                let vid = vid.clone();
-                move |kind| upstream.can(&vid, kind)
-            }),
+            can: Arc::new(move |kind| !lacks.contains(&kind)),
             limits: SessionLimits {
                 login: config.session.rtm_login_timeout,
                 grace: config.session.grace,

@@ -202,6 +202,7 @@ impl SessionTask {
             Told::Reply { request, result } => self.step(Input::RtmReply { request, result }),
             Told::Event(event) => self.step(Input::RtmEvent(event)),
             Told::Up(up) => self.step(Input::Upstream(up)),
+            Told::Lacks(lacks) => self.step(Input::Lacks(lacks)),
         }
     }
 

@@ -68,16 +68,11 @@ impl Begin {
             let found = data.get(key).and_then(Value::as_text).cloned();
             found.ok_or_else(|| format!("begin needs the text `{key}`"))
         };
-        let lacks = data.get("lacks").and_then(Value::as_list).unwrap_or_default();
-        let kind = |name: &Value| {
-            let kind = name.as_text().and_then(|name| CallKind::parse(name));
-            kind.ok_or_else(|| format!("{name} is no RTM call"))
-        };
         Ok(Self {
             profile: text("profile")?,
             account: text("account")?,
             offline_messages: data.get("offlineMessages") == Some(&Value::Bool(true)),
-            lacks: lacks.iter().map(kind).collect::<Result<_, _>>()?,
+            lacks: data.get("lacks").map(read_kinds).transpose()?.unwrap_or_default(),
             platform: data.get("platform").and_then(Value::as_text).cloned(),
             limits: read_limits(data.get("limits").unwrap_or(&Value::Null))?,
         })
@@ -88,6 +83,19 @@ impl Begin {
         let lacks = self.lacks.clone();
         Arc::new(move |kind| !lacks.contains(&kind))
     }
+}
+
+/// RTM calls by their canonical names.
+///
+/// # Errors
+/// A name that is none.
+pub fn read_kinds(names: &Value) -> Result<Vec<CallKind>, String> {
+    let names = names.as_list().unwrap_or_default().iter();
+    let kind = |name: &Value| {
+        let kind = name.as_text().and_then(|name| CallKind::parse(name));
+        kind.ok_or_else(|| format!("{name} is no RTM call"))
+    };
+    names.map(kind).collect()
 }
 
 macro_rules! limits {

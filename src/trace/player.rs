@@ -251,6 +251,9 @@ impl Player {
         if let Some(event) = data.get("event") {
             return Ok(Input::RtmEvent(rtm::read_event(event)?));
         }
+        if let Some(lacks) = data.get("lacks") {
+            return Ok(Input::Lacks(env::read_kinds(lacks)?.into()));
+        }
         if let Some(Value::Bool(up)) = data.get("up") {
             return Ok(Input::Upstream(*up));
         }

@@ -104,6 +104,10 @@ impl Tape {
             }
             Input::RtmEvent(event) => (Leg::Rtm, one("event", rtm::event(event))),
             Input::Upstream(up) => (Leg::Rtm, one("up", (*up).into())),
+            Input::Lacks(lacks) => {
+                let names = lacks.iter().map(|kind| kind.name().into()).collect();
+                (Leg::Rtm, one("lacks", Value::List(names)))
+            }
             Input::Kept(lines) => (Leg::Env, one("kept", env::lines(&self.tables, lines))),
             Input::Timer(key) => (Leg::Timer, one("due", keys::name(*key).into())),
             Input::FrontClosed(socket) => (Leg::Legacy, one("closed", number(socket.0))),

@@ -52,4 +52,6 @@ pub enum Told {
     Event(RtmEvent),
     /// The upstream is there, or not.
     Up(bool),
+    /// The calls that it lacks, now that this is known.
+    Lacks(Arc<[CallKind]>),
 }

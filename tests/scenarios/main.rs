@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use sigbridge::mapping::Tables;
+use sigbridge::upstream::link::words::Words;
 
 use script::Scenario;
 
@@ -45,7 +46,12 @@ fn read(path: &Path) -> Result<Scenario, (usize, String)> {
 }
 
 fn check(path: &Path) -> Result<(), String> {
-    let result = read(path).and_then(|scenario| scenario.run(&tables()));
+    check_over(path, None)
+}
+
+/// The same with RTM behind a link that speaks a platform's names.
+fn check_over(path: &Path, words: Option<&Arc<Words>>) -> Result<(), String> {
+    let result = read(path).and_then(|scenario| scenario.run(&tables(), words));
     let shown = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap_or(path).display();
     result.map_err(|(line, why)| format!("{shown}:{line}: {why}"))
 }
@@ -61,6 +67,23 @@ fn scenarios() {
         failures.join("\n")
     );
     assert!(all > 100, "where are the scenarios?");
+}
+
+/// A link changes nothing, whosever names it speaks: each scenario in those of one platform, in turn.
+#[test]
+fn scenarios_over_a_link() {
+    let platforms = &tables().platforms;
+    let words: Vec<Arc<Words>> = platforms
+        .iter()
+        .map(|platform| Arc::new(Words::new(platform)))
+        .collect();
+    let files = files(&directory());
+    let failures = files.iter().zip(words.iter().cycle()).filter_map(|(path, words)| {
+        let why = check_over(path, Some(words)).err()?;
+        Some(format!("{} {why}", words.platform()))
+    });
+    let failures: Vec<String> = failures.collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
 /// What is not built yet fails, for a reason that somebody wrote down; what passes meanwhile is no longer later.

@@ -30,7 +30,7 @@ impl Redactor {
         for (key, value) in entries {
             match &**key {
                 // The names of errors are RTM's.
-                "request" | "up" | "error" => {}
+                "request" | "up" | "lacks" | "error" => {}
                 "via" => self.named(value, Class::Channel),
                 "call" => {
                     if let Some(kind) = self.by_name(value, |name| CallKind::parse(name).map(|k| (k, k.fields())))

@@ -1,9 +1,10 @@
 //! A session's RTM instance, as the driver sees it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::ident::AppId;
-use crate::rtm::RtmCall;
+use crate::rtm::{CallKind, RtmCall};
 use crate::time::Time;
 use crate::upstream::{Tell, Told};
 use crate::value::Text;
@@ -31,6 +32,8 @@ pub struct Client {
     pub lists: Lists,
     /// When its token should be renewed.
     pub renew_at: Option<Time>,
+    /// What the session knows the upstream to lack.
+    pub lacks: Arc<[CallKind]>,
     /// The session was told that the upstream is gone.
     pub told_down: bool,
     tell: Tell,
@@ -72,7 +75,7 @@ pub struct Queued {
 
 impl Client {
     /// One that has nothing at the agent yet.
-    pub fn new(app: AppId, session: Text, tell: Tell) -> Self {
+    pub fn new(app: AppId, session: Text, lacks: Arc<[CallKind]>, tell: Tell) -> Self {
         Self {
             app,
             session,
@@ -82,6 +85,7 @@ impl Client {
             plan: VecDeque::new(),
             lists: Lists::True,
             renew_at: None,
+            lacks,
             told_down: false,
             tell,
         }
@@ -102,6 +106,14 @@ impl Client {
         }
         self.queue.push_back(queued);
         Ok(())
+    }
+
+    /// The session learns what the upstream lacks, where it thought otherwise.
+    pub fn tell_lacks(&mut self, lacks: &Arc<[CallKind]>) {
+        if self.lacks != *lacks {
+            self.lacks = lacks.clone();
+            self.tell(Told::Lacks(lacks.clone()));
+        }
     }
 
     /// The upstream is there for this session, or not; told once.

@@ -1,6 +1,5 @@
 //! Agents come and go.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use tracing::{info, warn};
@@ -33,7 +32,7 @@ impl Core {
             let text = format!("no platform {}; there are {}", host.platform, known.join(", "));
             return Err(ErrorBody::new(BAD_PARAMS, text));
         };
-        let lacks: HashSet<CallKind> = CallKind::ALL
+        let lacks: Arc<[CallKind]> = CallKind::ALL
             .iter()
             .copied()
             .filter(|&kind| {
@@ -85,6 +84,9 @@ impl Core {
             platform = &**agent.words.platform(),
             "an agent is there"
         );
+        for client in self.clients.values_mut() {
+            client.tell_lacks(&agent.lacks);
+        }
         let first_missing = self.link.received() + 1;
         let before = self.agent.replace(agent);
         self.link.restart(WINDOW);

@@ -1,6 +1,6 @@
 //! All that happens between sessions and an agent, without sockets and without a clock.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use secrecy::ExposeSecret;
@@ -55,8 +55,8 @@ pub struct Agent {
     pub version: Text,
     /// The SDK's names.
     pub words: Arc<Words>,
-    /// Calls that it lacks.
-    pub lacks: HashSet<CallKind>,
+    /// Calls that it lacks, in their order.
+    pub lacks: Arc<[CallKind]>,
 }
 
 /// An instance of a driver before.
@@ -120,7 +120,8 @@ impl Core {
         let number = self.next_client;
         self.next_client += 1;
         let session = format!("{}-{number}", &self.name[..8]).into();
-        self.clients.insert(number, Client::new(app.clone(), session, tell));
+        let client = Client::new(app.clone(), session, self.lacks(), tell);
+        self.clients.insert(number, client);
         number
     }
 
@@ -135,11 +136,11 @@ impl Core {
         }
     }
 
-    /// Whether the agent has a call; all are assumed before one was met.
-    pub fn can(&self, kind: CallKind) -> bool {
+    /// The calls that the agent lacks; before one was met, those that no SDK has.
+    pub fn lacks(&self) -> Arc<[CallKind]> {
         match &self.agent {
-            Some(agent) => !agent.lacks.contains(&kind),
-            None => kind != CallKind::RestChannelMessage,
+            Some(agent) => agent.lacks.clone(),
+            None => [CallKind::RestChannelMessage].into(),
         }
     }
 

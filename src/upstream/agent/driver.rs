@@ -169,7 +169,7 @@ impl Upstream for Driver {
     }
 
     fn can(&self, _: &AppId, kind: CallKind) -> bool {
-        self.core.lock().can(kind)
+        !self.core.lock().lacks().contains(&kind)
     }
 
     fn platform(&self, _: &AppId) -> Option<Text> {

@@ -358,7 +358,7 @@ impl Host {
                         events => keep(events, event, &kept, &dropped),
                     }
                 }
-                Told::Up(up) => warn!(up, "the upstream of a host has no link of its own"),
+                Told::Up(_) | Told::Lacks(_) => warn!("the upstream of a host has no link of its own"),
             }
         }
     }

@@ -4,6 +4,7 @@
 //! | concern | module |
 //! |---|---|
 //! | objects | `frame` |
+//! | the methods of a host, as a document | `openrpc` |
 //! | numbers, acknowledgements, the window | `order` |
 //! | who speaks first, and what is agreed | `hello` |
 //! | the names of an SDK | `words` |
@@ -15,6 +16,7 @@ pub mod dial;
 pub mod door;
 pub mod frame;
 pub mod hello;
+pub mod openrpc;
 mod order;
 pub mod pump;
 pub mod words;

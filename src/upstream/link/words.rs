@@ -59,6 +59,11 @@ impl Words {
         &self.call_names[kind as usize].1
     }
 
+    /// The SDK's name of an event.
+    pub fn event_name(&self, kind: EventKind) -> &Text {
+        &self.event_names[kind as usize].1
+    }
+
     /// A call's parameters with the session in front.
     pub fn call_params(session: &Text, call: &RtmCall) -> Value {
         with_session(session, call.args())

@@ -6,6 +6,7 @@ mod words;
 use std::sync::Arc;
 
 use sigbridge::mapping::Tables;
+use sigbridge::upstream::link::words::Words;
 
 use crate::sim::seen::Seen;
 use crate::sim::{Config, Sim};
@@ -58,8 +59,11 @@ impl Scenario {
     ///
     /// # Errors
     /// The first line that is not met, and why.
-    pub fn run(&self, tables: &Arc<Tables>) -> Result<(), (usize, String)> {
-        let mut config = Config::default();
+    pub fn run(&self, tables: &Arc<Tables>, words: Option<&Arc<Words>>) -> Result<(), (usize, String)> {
+        let mut config = Config {
+            words: words.cloned(),
+            ..Config::default()
+        };
         let settings = self
             .blocks
             .iter()

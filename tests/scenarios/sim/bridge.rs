@@ -9,6 +9,7 @@ use std::time::Duration;
 use sigbridge::bridge::{
     self, Admission, Attach, CallRef, Effect, Event, Input, Session, SessionContext, SocketId, TimerKey, admit,
 };
+use sigbridge::config::Config;
 use sigbridge::front::speeches;
 use sigbridge::ident::{LineKey, TokenPolicy};
 use sigbridge::mapping::Tables;
@@ -28,7 +29,7 @@ use super::taped::Records;
 pub struct Bridge {
     pub tables: Arc<Tables>,
     pub(super) speeches: Vec<Arc<dyn Speech>>,
-    pub policy: TokenPolicy,
+    pub config: Config,
     pub twin_window: Duration,
     pub line_key: LineKey,
     pub sockets: HashMap<SocketId, Socket>,
@@ -87,7 +88,10 @@ impl Bridge {
         Self {
             speeches: speeches(&context.tables).expect("a wire for each profile"),
             tables: context.tables.clone(),
-            policy,
+            config: Config {
+                auth: policy,
+                ..Config::default()
+            },
             twin_window: Duration::from_secs(1),
             line_key: LineKey::new(b"the scenarios' key").expect("long enough"),
             sockets: HashMap::new(),

@@ -11,6 +11,7 @@ mod frames;
 mod front;
 pub mod invert;
 mod lines;
+mod link;
 mod names;
 mod native;
 mod queue;
@@ -28,10 +29,12 @@ use sigbridge::mapping::Tables;
 use sigbridge::rtm::CallKind;
 use sigbridge::time::Time;
 use sigbridge::upstream::embedded::{ClientId, World, WorldConfig};
+use sigbridge::upstream::link::words::Words;
 use sigbridge::value::Value;
 
 use bridge::Bridge;
 use client::Client;
+use link::Link;
 use native::Native;
 use queue::Item;
 use seen::Seen;
@@ -50,6 +53,8 @@ pub struct Config {
     pub policy: TokenPolicy,
     /// Calls that the upstream does not have.
     pub lacks: Vec<CallKind>,
+    /// The names that a link to RTM speaks; without any, there is no link.
+    pub words: Option<Arc<Words>>,
 }
 
 /// The world.
@@ -61,6 +66,7 @@ pub struct Sim {
     native_names: BTreeMap<ClientId, String>,
     pub bridge: Bridge,
     world: World,
+    link: Option<Link>,
     queue: VecDeque<Item>,
     seen: Vec<Seen>,
     next_socket: u64,
@@ -86,6 +92,7 @@ impl Sim {
             native_names: BTreeMap::new(),
             bridge: Bridge::new(context, config.policy),
             world: World::new(config.world),
+            link: config.words.map(Link::new),
             queue: VecDeque::new(),
             seen: Vec::new(),
             next_socket: 1,

@@ -45,6 +45,10 @@ impl Sim {
     }
 
     fn output(&mut self, output: Output) {
+        let output = match &mut self.link {
+            Some(link) => link.output(output),
+            None => output,
+        };
         let (Output::Reply { client, .. } | Output::Event { client, .. }) = &output;
         if let Some(id) = self.bridge.session_of(*client) {
             return match output {
@@ -91,6 +95,10 @@ impl Sim {
 
     pub(super) fn rtm(&mut self, client: ClientId, request: u64, call: RtmCall) {
         let mut out = Vec::new();
+        let call = match &mut self.link {
+            Some(link) => link.call(client, request, call),
+            None => call,
+        };
         self.world.call(self.now, client, request, call, &mut out);
         self.queue.extend(out.into_iter().map(Item::Output));
     }

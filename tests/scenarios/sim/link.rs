@@ -1,0 +1,94 @@
+//! RTM behind a link: everything that passes is written in a platform's names, as text, and read again.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sigbridge::rtm::{CallKind, RtmCall};
+use sigbridge::upstream::embedded::{ClientId, Output};
+use sigbridge::upstream::link::frame::{Body, Frame};
+use sigbridge::upstream::link::words::{Words, read_result};
+use sigbridge::value::Text;
+
+/// A link without a socket.
+pub struct Link {
+    words: Arc<Words>,
+    open: HashMap<(ClientId, u64), CallKind>,
+}
+
+impl Link {
+    /// Of a platform.
+    pub fn new(words: Arc<Words>) -> Self {
+        let open = HashMap::new();
+        Self { words, open }
+    }
+
+    /// A call on its way to RTM. What the platform lacks is RTM's all the same: scenarios say themselves what is missing.
+    pub fn call(&mut self, client: ClientId, request: u64, call: RtmCall) -> RtmCall {
+        let kind = call.kind();
+        self.open.insert((client, request), kind);
+        if !self.words.has(kind) {
+            return call;
+        }
+        let body = Body::Request {
+            id: request,
+            method: self.words.call_name(kind).clone(),
+            params: Words::call_params(&session(), &call),
+        };
+        let Body::Request { method, params, .. } = passed(body) else {
+            panic!("{call:?} is no request any more");
+        };
+        let read = self.words.read_call(&method, &params).expect("the platform has it");
+        read.unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// What RTM says, on its way back.
+    pub fn output(&mut self, output: Output) -> Output {
+        match output {
+            Output::Reply {
+                client,
+                request,
+                result,
+            } => {
+                let kind = self.open.remove(&(client, request)).expect("a call that was made");
+                let body = match result {
+                    Ok(reply) => Body::Result {
+                        id: request,
+                        result: reply.to_value(),
+                    },
+                    Err(error) => Body::Error {
+                        id: request,
+                        error: self.words.write_error(error),
+                    },
+                };
+                let result = match passed(body) {
+                    Body::Result { result, .. } => Ok(read_result(kind, &result).expect("a result of the call")),
+                    Body::Error { error, .. } => Err(self.words.read_error(kind, &error)),
+                    other => panic!("{other:?} is no answer"),
+                };
+                Output::Reply {
+                    client,
+                    request,
+                    result,
+                }
+            }
+            Output::Event { client, event } => {
+                let (method, params) = self.words.write_event(&session(), &event);
+                let Body::Notice { method, params } = passed(Body::Notice { method, params }) else {
+                    panic!("{event:?} is no event any more");
+                };
+                let read = self.words.read_event(&method, &params).expect("an event's name");
+                let event = read.unwrap_or_else(|error| panic!("{method}: {error}"));
+                Output::Event { client, event }
+            }
+        }
+    }
+}
+
+fn session() -> Text {
+    "1".into()
+}
+
+fn passed(body: Body) -> Body {
+    let text = Frame { seq: Some(1), body }.into_text();
+    Frame::parse(&text).expect("what was written can be read").body
+}
