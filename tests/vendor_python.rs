@@ -4,10 +4,9 @@
 
 mod support;
 
-use std::path::Path;
 use std::process::Command;
 
-use support::lane::{Report, config_with_certificate, installed, lane, missing, must_run, skipped};
+use support::lane::{Report, config_with_certificate, lane, missing_python, python, python_installed, skipped};
 use support::{config, serve};
 
 /// The ways in which the SDK finds a server: its debugging address, and the look-up.
@@ -19,17 +18,7 @@ async fn the_vendors_sdk_is_served() {
         return;
     }
     let lane = lane("python");
-    let requirements = lane.join("requirements.txt");
-    let venv = installed("vendor-python", std::slice::from_ref(&requirements), |folder| {
-        must_run(Command::new("python3").args(["-m", "venv"]).arg(folder));
-        // Wheels alone: nothing of a package runs before it is imported. The SDK's own is named with its hash, too.
-        must_run(
-            Command::new(python(folder))
-                .args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check"])
-                .args(["--require-hashes", "--only-binary", ":all:", "--requirement"])
-                .arg(&requirements),
-        );
-    });
+    let venv = python_installed("vendor-python", &lane);
     let open = serve(config()).await;
     let auth = serve(config_with_certificate(&lane.join("tokens.py"))).await;
     let mut run = Command::new(python(&venv));
@@ -55,18 +44,4 @@ async fn the_vendors_sdk_is_served() {
     ] {
         report.assert_passed(needed, &WAYS);
     }
-}
-
-/// Why the lane cannot run here.
-fn missing_python() -> Option<String> {
-    missing("python3", [3, 11]).or_else(|| {
-        // Debian has them apart.
-        let found = Command::new("python3").args(["-c", "import ensurepip, venv"]).output();
-        let is_there = found.is_ok_and(|output| output.status.success());
-        (!is_there).then(|| "python3 has no venv".to_owned())
-    })
-}
-
-fn python(venv: &Path) -> std::path::PathBuf {
-    venv.join("bin/python")
 }

@@ -34,6 +34,7 @@ def read_options():
     )
     parser.add_argument('--sigbridge', required=True, metavar='FILE', help='the program, for scenarios that stop it')
     parser.add_argument('--only', action='append', metavar='NAME', help='run this scenario alone; may be given again')
+    parser.add_argument('--way', action='append', choices=WAYS, help='run in this way alone; may be given again')
     parser.add_argument(
         '--expected-failures',
         type=Path,
@@ -74,7 +75,7 @@ def main():
     chosen = [scenario for name, scenario in scenarios.items() if not options.only or name in options.only]
     # Those that take long first: all of them take as long as these.
     chosen.sort(key=lambda scenario: -scenario.limit)
-    pairs = [(scenario, way) for scenario in chosen for way in WAYS]
+    pairs = [(scenario, way) for scenario in chosen for way in options.way or WAYS]
     runs = [Run(scenario, way, f'{started}{index}') for index, (scenario, way) in enumerate(pairs)]
     watch = Watch()
     report = Report(expected)

@@ -6,12 +6,13 @@ import { Context } from './context.mjs';
 import { choose, port, readExpectedFailures, readScenarios, runAll } from './plan.mjs';
 import { loadVendor, Tab } from './shim.mjs';
 
-const USAGE = `usage: node run.mjs --sdk DIR --open PORT --auth PORT [--only NAME]...
+const USAGE = `usage: node run.mjs --sdk DIR --open PORT --auth PORT [--only NAME]... [--way NAME]...
 
   --sdk DIR    where npm ci has installed the SDK and ws (default: this directory)
   --open PORT  a server that takes every token
   --auth PORT  a server with the test app id and certificate of token.mjs, allow_no_token = false
   --only NAME  run this scenario alone; may be given again
+  --way NAME   run in this way alone: url, lookup, path; may be given again
   --expected-failures FILE  {name: reason} of what may fail, and must
 
 exit code: 0 all as expected, 1 a failure or an unexpected pass, 2 wrong usage`;
@@ -23,11 +24,11 @@ const AT_ONCE = 32;
 // by the look-up for SDKs of 1.4 outside a browser, after the change of one line.
 const WAYS = ['url', 'lookup', 'path'];
 
-const { options, vendor, expectedFailures, chosen } = await prepare().catch((error) => {
+const { options, vendor, expectedFailures, chosen, ways } = await prepare().catch((error) => {
   console.error(`${error.message}\n\n${USAGE}`);
   process.exit(2);
 });
-const runs = chosen.flatMap((scenario) => WAYS.map((way) => ({ scenario, way })));
+const runs = chosen.flatMap((scenario) => ways.map((way) => ({ scenario, way })));
 const failed = await runAll(runs, { atOnce: AT_ONCE, expectedFailures, contextOf });
 // The SDK's own reporting and half-closed sockets may hold the process; nothing of it matters any more.
 process.exit(failed === 0 ? 0 : 1);
@@ -46,10 +47,13 @@ async function prepare() {
       open: { type: 'string' },
       auth: { type: 'string' },
       only: { type: 'string', multiple: true },
+      way: { type: 'string', multiple: true, default: WAYS },
       'expected-failures': { type: 'string' },
     },
   });
   const options = { open: port('--open', values.open), auth: port('--auth', values.auth) };
+  const unknown = values.way.find((way) => !WAYS.includes(way));
+  if (unknown) throw new Error(`no way named ${unknown}`);
   const scenarios = await readScenarios(new URL('scenarios/', import.meta.url));
   const file = values['expected-failures'] ?? new URL('expected-failures.json', import.meta.url);
   return {
@@ -57,5 +61,6 @@ async function prepare() {
     vendor: loadVendor(values.sdk),
     expectedFailures: readExpectedFailures(file, scenarios),
     chosen: choose(scenarios, values.only),
+    ways: values.way,
   };
 }

@@ -3,6 +3,7 @@
 mod agent;
 mod call;
 mod check;
+mod conformance;
 mod coverage;
 mod dev_cert;
 mod diff;
@@ -59,6 +60,8 @@ enum Command {
     Coverage(coverage::CoverageArgs),
     /// Show step by step how far the way to RTM goes
     Doctor(doctor::DoctorArgs),
+    /// Say what each entry of the comparison pages becomes, and which traces show it
+    Conformance(conformance::ConformanceArgs),
     /// Make a private CA and a certificate for the names that legacy clients connect to
     DevCert(dev_cert::DevCertArgs),
     /// Verify and make tokens
@@ -93,6 +96,7 @@ pub fn main() -> ExitCode {
         Command::Diff(args) => diff::run(&args).into(),
         Command::Coverage(args) => coverage::run(&args).into(),
         Command::Doctor(args) => doctor::run(&args).into(),
+        Command::Conformance(args) => conformance::run(&args).into(),
         Command::DevCert(args) => dev_cert::run(&args).into(),
         Command::Token(args) => token::run(&args).into(),
         Command::Webhook(args) => webhook::run(&args).into(),

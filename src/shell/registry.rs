@@ -53,6 +53,9 @@ pub struct Newcomer {
 #[derive(Debug)]
 struct Entry {
     session: SessionHandle,
+    /// The session that it has replaced, reachable until RTM has ended it: with no client left, nobody else holds its
+    /// inbox, and what waits in it for its account would be lost.
+    before: Option<SessionHandle>,
     /// The number that the line of its latest login carries.
     line: u64,
     live: Option<SocketId>,
@@ -110,8 +113,13 @@ impl Registry {
                 (session, line)
             }
         };
+        let before = match admission {
+            Admission::Twin | Admission::Resume => existing.and_then(|entry| entry.before.clone()),
+            Admission::New | Admission::Replace => existing.map(|entry| entry.session.clone()),
+        };
         let entry = Entry {
             session: session.clone(),
+            before,
             line,
             live: Some(login.socket),
             peer: login.peer,
@@ -164,6 +172,8 @@ impl Registry {
             && let Some(entry) = entries.by_key.remove(key)
         {
             entries.by_line.remove(&entry.line);
+        } else if let Some(entry) = entries.by_key.get_mut(key) {
+            entry.before.take_if(|before| before.id == session);
         }
     }
 
@@ -234,9 +244,17 @@ mod tests {
         );
         let (admission, replaced, third) = login(&registry, 4, Duration::ZERO);
         assert_eq!((admission, known(&registry, second)), (Admission::Replace, None));
+        // The one that was replaced can still be told of its end.
+        let before = || {
+            registry.entries.lock().by_key[&key]
+                .before
+                .as_ref()
+                .map(|before| before.id)
+        };
+        assert_eq!(before(), Some(session));
         // The end of the one that was replaced is not that of the one in its place.
         registry.remove(&key, session);
-        assert_eq!(known(&registry, third), Some(replaced));
+        assert_eq!((known(&registry, third), before()), (Some(replaced), None));
         registry.remove(&key, replaced);
         assert_eq!((known(&registry, third), registry.len()), (None, 0));
     }

@@ -238,7 +238,8 @@ impl Server {
         let tape = self.recorder.tape(&self.tables, now);
         if let Some(tape) = &tape {
             tape.at(now);
-            tape.begin(&Begin::of(&profile.name, account.text(), &context));
+            let platform = self.upstream.platform(&vid);
+            tape.begin(&Begin::of(&profile.name, account.text(), platform, &context));
             context.names = Arc::new(TapedNames::new(context.names, tape.clone()));
         }
         let recorded = tape.is_some();

@@ -19,6 +19,7 @@ use crate::upstream::host::{HostConfig, serve_users};
 use crate::upstream::link::hello::Limits;
 use crate::upstream::link::words::Words;
 use crate::upstream::{ClientKey, LocalUpstream, Tell, Upstream, WithRest};
+use crate::value::Text;
 use crate::webhook::{Happening, Webhooks};
 
 use super::start::{StartError, bind};
@@ -188,5 +189,9 @@ impl Upstream for ByApp {
 
     fn can(&self, app: &AppId, kind: CallKind) -> bool {
         self.of(app).can(app, kind)
+    }
+
+    fn platform(&self, app: &AppId) -> Option<Text> {
+        self.of(app).platform(app)
     }
 }

@@ -20,13 +20,15 @@ pub struct Begin {
     pub offline_messages: bool,
     /// Calls that the upstream lacks.
     pub lacks: Vec<CallKind>,
+    /// The comparison page whose SDK the upstream speaks like; for readers.
+    pub platform: Option<Text>,
     /// Times and bounds.
     pub limits: SessionLimits,
 }
 
 impl Begin {
-    /// Of a session that begins.
-    pub fn of(profile: &Text, account: &Text, context: &SessionContext) -> Self {
+    /// Of a session that begins; `platform` is the upstream's.
+    pub fn of(profile: &Text, account: &Text, platform: Option<Text>, context: &SessionContext) -> Self {
         Self {
             profile: profile.clone(),
             account: account.clone(),
@@ -36,6 +38,7 @@ impl Begin {
                 .copied()
                 .filter(|kind| !(context.can)(*kind))
                 .collect(),
+            platform,
             limits: context.limits,
         }
     }
@@ -43,13 +46,17 @@ impl Begin {
     /// As a trace holds it.
     pub fn to_value(&self) -> Value {
         let lacks = self.lacks.iter().map(|kind| kind.name().into()).collect();
-        Value::Map(vec![
+        let mut begin = vec![
             ("profile".into(), self.profile.clone().into()),
             ("account".into(), self.account.clone().into()),
             ("offlineMessages".into(), self.offline_messages.into()),
             ("lacks".into(), Value::List(lacks)),
-            ("limits".into(), limits(&self.limits)),
-        ])
+        ];
+        if let Some(platform) = &self.platform {
+            begin.push(("platform".into(), platform.clone().into()));
+        }
+        begin.push(("limits".into(), limits(&self.limits)));
+        Value::Map(begin)
     }
 
     /// Reads it.
@@ -66,6 +73,7 @@ impl Begin {
             account: text("account")?,
             offline_messages: data.get("offlineMessages") == Some(&Value::Bool(true)),
             lacks: data.get("lacks").map(read_kinds).transpose()?.unwrap_or_default(),
+            platform: data.get("platform").and_then(Value::as_text).cloned(),
             limits: read_limits(data.get("limits").unwrap_or(&Value::Null))?,
         })
     }

@@ -25,6 +25,7 @@ mod replay;
 mod rtm;
 mod schema;
 mod tape;
+mod used;
 mod writer;
 
 pub use coverage::Coverage;
@@ -39,7 +40,8 @@ pub use reader::{Trace, TraceError, read, read_as_written};
 pub use record::{Dir, Header, Leg, Record, VERSION};
 pub use recorder::Recorder;
 pub use redact::Redactor;
-pub use replay::{Difference, NoSense, Outcome, Watch, replay, replay_watched};
+pub use replay::{Difference, NoSense, Outcome, PlayedSession, Watch, replay, replay_watched};
 pub use schema::schema;
 pub use tape::{Sink, Tape};
+pub use used::Used;
 pub use writer::{Bounds, Health, TraceFile};

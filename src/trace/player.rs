@@ -18,6 +18,7 @@ use crate::value::{Text, Value};
 use super::env::{self, Begin};
 use super::record::{Leg, Record};
 use super::tape::number;
+use super::used::Used;
 use super::{effect, keys, rtm};
 
 mod live;
@@ -59,6 +60,7 @@ pub struct Player {
     open: HashMap<u64, CallKind>,
     /// What the session wants of others, where that is not played but done.
     wishes: Option<Vec<Effect>>,
+    used: Used,
 }
 
 struct Socket {
@@ -110,7 +112,18 @@ impl Player {
             timers: HashMap::new(),
             open: HashMap::new(),
             wishes: None,
+            used: Used::default(),
         })
+    }
+
+    /// The family of its clients.
+    pub fn family(&self) -> &Text {
+        &self.wire.family
+    }
+
+    /// What it has used of the tables so far.
+    pub fn used(&self) -> &Used {
+        &self.used
     }
 
     /// Feeds a record of something that came in; what comes out, in order.
@@ -305,7 +318,9 @@ impl Player {
 
     fn step(&mut self, now: Time, input: Input, out: &mut Vec<Out>) {
         let mut effects = Vec::new();
+        self.used.enter(&self.tables, &self.wire, &self.account, &input);
         self.session.step(now, input, &mut effects);
+        self.used.come(&effects);
         let channel = self.session.channel_name();
         for effect in effects {
             if let Some((leg, data)) = effect::data(&self.tables, &effect) {

@@ -14,6 +14,7 @@ use super::names::ReadNames;
 use super::player::{Impossible, Out, Player};
 use super::reader::Trace;
 use super::record::{Dir, Leg, Record};
+use super::used::Used;
 
 /// What came of a replay.
 #[derive(Clone, Debug, Default)]
@@ -22,12 +23,27 @@ pub struct Outcome {
     pub sessions: usize,
     /// Records that were compared or fed.
     pub records: usize,
+    /// What each of them has used, in the order of their numbers.
+    pub used: Vec<PlayedSession>,
     /// The first difference of each session.
     pub differences: Vec<Difference>,
     /// Outputs that are on one side only and may be so (docs/trace.md); none where RTM is the recorded one.
     pub passed_over: usize,
     /// The records as they are now: what came in as it was, what came out as it was played.
     pub played: Vec<Record>,
+}
+
+/// A session that was played.
+#[derive(Clone, Debug)]
+pub struct PlayedSession {
+    /// Its number in the trace.
+    pub session: u64,
+    /// The family of its clients.
+    pub family: Text,
+    /// The comparison page whose SDK its upstream spoke like.
+    pub platform: Option<Text>,
+    /// What it has used of the tables.
+    pub used: Used,
 }
 
 /// Where a session did something else than it did when it was recorded.
@@ -124,6 +140,13 @@ pub fn replay_watched(
     for session in sessions {
         stage.settle(end, session);
     }
+    let played = stage.seats.into_iter().map(|(session, seat)| PlayedSession {
+        session,
+        family: seat.player.family().clone(),
+        platform: seat.platform,
+        used: seat.player.used().clone(),
+    });
+    stage.outcome.used = played.collect();
     Ok(stage.outcome)
 }
 
@@ -153,6 +176,7 @@ struct Stage<'s> {
 
 struct Seat<'s> {
     player: Player,
+    platform: Option<Text>,
     pending: VecDeque<Out>,
     last: Option<&'s Record>,
     codes: Vec<Text>,
@@ -187,6 +211,7 @@ impl<'s> Stage<'s> {
             self.outcome.sessions += 1;
             let seat = Seat {
                 player,
+                platform: begin.platform,
                 pending: VecDeque::new(),
                 last: None,
                 codes: Vec::new(),

@@ -155,6 +155,7 @@ fn begin() -> Json {
     let example = Begin {
         profile: "web".into(),
         account: "alice".into(),
+        platform: None,
         offline_messages: false,
         lacks: Vec::new(),
         limits: SessionLimits::default(),
@@ -164,6 +165,8 @@ fn begin() -> Json {
     };
     let mut schema = like(&entries);
     schema["properties"]["lacks"] = reference("rtm-calls");
+    // Missing where the upstream is no SDK.
+    schema["properties"]["platform"] = text();
     schema
 }
 

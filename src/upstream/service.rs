@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::ident::AppId;
 use crate::rtm::{CallKind, RtmCall, RtmError, RtmEvent, RtmReply};
+use crate::value::Text;
 
 /// RTM as sessions use it. Calls never block and never fail by themselves: every one is told a reply.
 pub trait Upstream: Send + Sync {
@@ -18,6 +19,11 @@ pub trait Upstream: Send + Sync {
 
     /// Whether the upstream has a call at all, for an app.
     fn can(&self, app: &AppId, kind: CallKind) -> bool;
+
+    /// The page of the comparison whose SDK an app's RTM is, for traces; none for an upstream that is no SDK.
+    fn platform(&self, _: &AppId) -> Option<Text> {
+        None
+    }
 }
 
 /// Where an upstream tells what happens.

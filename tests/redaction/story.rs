@@ -57,6 +57,7 @@ impl Story {
             account: account.into(),
             offline_messages: false,
             lacks: Vec::new(),
+            platform: None,
             limits: SessionLimits::default(),
         };
         let mut records = vec![record(0, Leg::Env, Dir::In, json!({"begin": null}))];

@@ -81,6 +81,36 @@ pub fn npm_installed(name: &str, lane: &Path) -> PathBuf {
     })
 }
 
+/// Why Python cannot run a lane.
+pub fn missing_python() -> Option<String> {
+    missing("python3", [3, 11]).or_else(|| {
+        // Debian has them apart.
+        let found = Command::new("python3").args(["-c", "import ensurepip, venv"]).output();
+        let is_there = found.is_ok_and(|output| output.status.success());
+        (!is_there).then(|| "python3 has no venv".to_owned())
+    })
+}
+
+/// The Python of an environment.
+pub fn python(venv: &Path) -> PathBuf {
+    venv.join("bin/python")
+}
+
+/// Installs a lane's Python packages as its requirements say; the folder of their environment.
+pub fn python_installed(name: &str, lane: &Path) -> PathBuf {
+    let requirements = lane.join("requirements.txt");
+    installed(name, std::slice::from_ref(&requirements), |folder| {
+        must_run(Command::new("python3").args(["-m", "venv"]).arg(folder));
+        // Wheels alone: nothing of a package runs before it is imported. The SDK's own is named with its hash, too.
+        must_run(
+            Command::new(python(folder))
+                .args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check"])
+                .args(["--require-hashes", "--only-binary", ":all:", "--requirement"])
+                .arg(&requirements),
+        );
+    })
+}
+
 /// Runs a command that prepares a lane.
 pub fn must_run(command: &mut Command) {
     let output = command.stdin(Stdio::null()).output();

@@ -9,6 +9,8 @@ mod http;
 pub mod lane;
 mod native;
 mod receiver;
+mod recorded;
+mod sdk;
 mod stage;
 mod traces;
 
@@ -24,6 +26,8 @@ pub use client::*;
 pub use http::*;
 pub use native::*;
 pub use receiver::{Receiver, Request1, Said};
+pub use recorded::*;
+pub use sdk::*;
 pub use stage::*;
 pub use traces::*;
 

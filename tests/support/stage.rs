@@ -2,11 +2,15 @@
 //!
 //! | line | |
 //! |---|---|
-//! | `native dora` | a client of that family logs in (`web`, `javasdk`, `native`, `api`) |
+//! | `native dora` | a client of that family logs in (`web`, `javasdk`, `native`, `api`); it may be refused |
+//! | `native dora@2` | a second client of her account |
 //! | `dora: messageInstantSend bob 0 "hi there"` | a documented call, or `FUNCTION {json}`, as in `sigbridge call`; its answer is waited for |
 //! | `= {"result":"ok","num":2}` | the answer to that, where it is more than a success |
 //! | `! peer is not online` | or the reason of its refusal |
 //! | `> bob onMessageInstantReceive account="dora" uid=0 msg="hi there"` | the next event of that person, which is waited for |
+//! | `~ bob onInviteFailed channelID="room"` | or how that begins |
+//! | `wait 1500ms` | nothing happens for so long |
+//! | `agent away`, `agent back` | the link to the agent is lost, where there is one, and there again |
 //! | `cut dora` | the connection is lost without a word; a native client comes back by itself |
 //! | `quit dora` | the process of the client is gone |
 //! | `# …` | a remark |
@@ -16,16 +20,20 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
-use sigbridge::client::{Book, Connection, LegacyClient, Line, Login, Output, json_words, transport};
+use futures_util::future::join_all;
+
+use sigbridge::client::{Book, Connection, ConnectionError, LegacyClient, Line, Login, Output, json_words, transport};
+use sigbridge::config::parse_duration;
 use sigbridge::ident::{Account, AppId, uid};
 use sigbridge::mapping::Tables;
 use sigbridge::mapping::profile::Transport;
 use sigbridge::shell::Running;
 use sigbridge::value::{Text, Value};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use super::{ApiClient, PATIENCE, QUIET};
+use super::{ApiClient, PATIENCE, QUIET, SdkAgent};
 
 const VID: &str = "app";
 
@@ -35,6 +43,8 @@ pub struct Stage {
     tables: Arc<Tables>,
     people: BTreeMap<String, Person>,
     zlib: bool,
+    /// The agent that has the server's RTM, where it is behind one.
+    agent: Option<SdkAgent>,
     /// Functions that were called, by their names on the wire.
     pub called: BTreeSet<String>,
     /// Events that somebody saw.
@@ -59,9 +69,16 @@ impl Stage {
             tables: Arc::new(Tables::built_in().expect("the built-in tables")),
             people: BTreeMap::new(),
             zlib,
+            agent: None,
             called: BTreeSet::new(),
             seen: BTreeSet::new(),
         }
+    }
+
+    /// The same, where the server's RTM is behind an agent.
+    pub fn behind(mut self, agent: SdkAgent) -> Self {
+        self.agent = Some(agent);
+        self
     }
 
     /// Plays lines, and panics at the first that is not met.
@@ -95,7 +112,16 @@ impl Stage {
                 }
                 continue;
             }
+            if let Some(expected) = line.strip_prefix("~ ") {
+                let (who, start) = expected.split_once(' ').expect("who sees what");
+                let got = self.event(who, &at).await;
+                assert!(got.starts_with(start), "{at}\n  saw {got}");
+                continue;
+            }
             match line.split_once(' ').unwrap_or((&line, "")) {
+                ("wait", time) => self.pass(parse_duration(time).expect("a time")).await,
+                ("agent", "away") => self.agent.as_ref().expect("an agent").leave(),
+                ("agent", "back") => self.agent.as_mut().expect("an agent").back(),
                 ("cut", who) => match &mut self.person(who, &at).link {
                     Link::Legacy(connection) => connection.cut(),
                     Link::Api(..) => panic!("{at}: it does not come back"),
@@ -107,7 +133,7 @@ impl Stage {
                     let who = who.trim_end_matches(':');
                     answer = Some(self.call(who, call, &at).await);
                 }
-                (family, who) => self.login(family, who, &at).await,
+                (family, who) => answer = self.login(family, who, &at).await.err().map(Err),
             }
         }
         if let Some(Err(reason)) = answer {
@@ -119,11 +145,16 @@ impl Stage {
         }
     }
 
+    /// Everybody goes; the server and its agent stay.
+    pub fn close(self) -> (Running, Option<SdkAgent>) {
+        (self.running, self.agent)
+    }
+
     fn person(&mut self, who: &str, at: &str) -> &mut Person {
         self.people.get_mut(who).unwrap_or_else(|| panic!("{at}: who?"))
     }
 
-    async fn login(&mut self, family: &str, who: &str, at: &str) {
+    async fn login(&mut self, family: &str, who: &str, at: &str) -> Result<(), Text> {
         let wire = self
             .tables
             .wire(family)
@@ -139,16 +170,20 @@ impl Stage {
             let link = Link::Api(Box::new(client), book);
             let events = VecDeque::new();
             self.people.insert(who.into(), Person { link, events });
-            return;
+            return Ok(());
         }
         let login = Login {
             vid: VID.into(),
-            account: who.into(),
+            account: who.split('@').next().unwrap_or_default().into(),
             token: "_no_need_token".into(),
         };
         let client = LegacyClient::new(self.tables.clone(), wire.clone(), login);
         let connection = Connection::login_with(&url, client, self.zlib).await;
-        let mut connection = connection.unwrap_or_else(|error| panic!("{at}: {error}"));
+        let mut connection = match connection {
+            Ok(connection) => connection,
+            Err(ConnectionError::Refused(reason)) => return Err(reason),
+            Err(error) => panic!("{at}: {error}"),
+        };
         let mut heard = None;
         if family == "web" {
             // The later builds say so; the earlier ones are told no uids in calls. An answer says that it was heard.
@@ -163,6 +198,7 @@ impl Stage {
             person.answer(id).await.expect("an answer");
         }
         self.people.insert(who.into(), person);
+        Ok(())
     }
 
     async fn call(&mut self, who: &str, call: &str, at: &str) -> Result<Value, Text> {
@@ -193,6 +229,20 @@ impl Stage {
         let answer = timeout(PATIENCE, person.answer(id)).await;
         self.called.insert(function.to_string());
         answer.unwrap_or_else(|_| panic!("{at}: no answer"))
+    }
+
+    /// Time passes for everybody: clients acknowledge and ping.
+    async fn pass(&mut self, time: Duration) {
+        let passing = self.people.values_mut().map(|person| async {
+            let until = Instant::now() + time;
+            while let Ok(Some(got)) = timeout_at(until, person.next()).await {
+                if let Got::Event(event) = got {
+                    person.events.push_back(event);
+                }
+            }
+            sleep_until(until).await;
+        });
+        join_all(passing).await;
     }
 
     async fn event(&mut self, who: &str, at: &str) -> String {
@@ -280,16 +330,16 @@ fn has(got: &str, expected: &str) -> bool {
 /// With `uid(name)` and `x*300` filled in.
 fn filled(line: &str) -> String {
     let mut text = line.to_owned();
+    while let Some(start) = text.find("x*") {
+        let digits = text[start + 2..].bytes().take_while(u8::is_ascii_digit).count();
+        let count = text[start + 2..start + 2 + digits].parse().expect("a number");
+        text.replace_range(start..start + 2 + digits, &"x".repeat(count));
+    }
     while let Some(start) = text.find("uid(") {
         let end = start + text[start..].find(')').expect("the end of uid(…)");
         let vid = AppId::new(VID).expect("an app id");
         let account = Account::new(&text[start + 4..end]).expect("an account");
         text.replace_range(start..=end, &uid::uid(&vid, &account).to_string());
-    }
-    while let Some(start) = text.find("x*") {
-        let digits = text[start + 2..].bytes().take_while(u8::is_ascii_digit).count();
-        let count = text[start + 2..start + 2 + digits].parse().expect("a number");
-        text.replace_range(start..start + 2 + digits, &"x".repeat(count));
     }
     text
 }

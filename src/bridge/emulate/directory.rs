@@ -42,7 +42,10 @@ impl Directory {
 impl Session {
     /// Writes the session's own name down, where RTM's id does not tell it.
     pub(in crate::bridge) fn write_name(&mut self, step: &mut Step<'_>) {
-        if self.context.names.user_id(&self.account).starts_with(HASHED) {
+        let own = self.context.names.user_id(&self.account);
+        if own.starts_with(HASHED) {
+            // Lists of members have oneself in them.
+            self.directory.names.insert(own, Some(self.account.clone()));
             let attributes = vec![(NAME.into(), self.account.clone())];
             self.send_aside(RtmCall::AddOrUpdateLocalUserAttributes { attributes }, step);
         }

@@ -265,12 +265,11 @@ impl<'t> Counted<'t> {
 }
 
 fn tells(tables: &Tables, row: RowId, sig: SigId) -> bool {
-    let emissions = tables.rows[row]
-        .outcomes
-        .iter()
-        .filter_map(|outcome| outcome.emission.as_ref());
-    let mut emissions = emissions;
-    emissions.any(|emission| emission.event == sig)
+    tables.rows[row].outcomes.iter().any(|outcome| {
+        let failure = outcome.failure.as_ref().map(|failure| &failure.emission);
+        let emissions = outcome.emission.iter().chain(failure);
+        emissions.into_iter().any(|emission| emission.event == sig)
+    })
 }
 
 /// The number and the JSON of an answer: `["call2-ret",[id,err,json]]`, `["login_ret",[err,json]]`, `call_ret f id 0

@@ -249,6 +249,7 @@ impl Login {
                 // Of the server that was, nobody knows any of this.
                 offline_messages: false,
                 lacks: Vec::new(),
+                platform: None,
                 limits: SessionLimits::default(),
             },
         }

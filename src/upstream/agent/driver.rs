@@ -171,4 +171,12 @@ impl Upstream for Driver {
     fn can(&self, _: &AppId, kind: CallKind) -> bool {
         !self.core.lock().lacks().contains(&kind)
     }
+
+    fn platform(&self, _: &AppId) -> Option<Text> {
+        self.core
+            .lock()
+            .agent
+            .as_ref()
+            .map(|agent| agent.words.platform().clone())
+    }
 }

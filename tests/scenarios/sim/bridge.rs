@@ -260,7 +260,7 @@ impl Bridge {
         let tape = Tape::new(self.records.clone(), self.tables.clone(), START, id);
         let mut context = self.context_of(&wire);
         tape.at(now);
-        tape.begin(&Begin::of(profile, account, &context));
+        tape.begin(&Begin::of(profile, account, None, &context));
         context.names = Arc::new(TapedNames::new(context.names, tape.clone()));
         let seat = Seat {
             session: Session::new(context, account.clone()),

@@ -1,0 +1,89 @@
+//! `sigbridge conformance`.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+
+use crate::conformance::{Open, Report, play_folder};
+
+use super::Exit;
+use super::check::load_tables;
+use super::exit::{HELP, tell};
+
+/// What `conformance` is told.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub struct ConformanceArgs {
+    /// Traces that show what is exercised, and open.toml
+    #[arg(long, value_name = "DIR", default_value = "fixtures/traces")]
+    traces: PathBuf,
+    /// Tables to use instead of the built-in ones
+    #[arg(long, value_name = "DIR")]
+    mappings: Option<PathBuf>,
+    /// Write the report there instead of printing it
+    #[arg(short, long, value_name = "FILE", conflicts_with = "check")]
+    output: Option<PathBuf>,
+    /// Fail when that file is not the report
+    #[arg(long, value_name = "FILE")]
+    check: Option<PathBuf>,
+}
+
+/// Plays the traces, and says what they show.
+pub fn run(args: &ConformanceArgs) -> Exit {
+    let tables = match load_tables(args.mappings.as_ref()) {
+        Ok(tables) => Arc::new(tables),
+        Err(exit) => return exit,
+    };
+    let exercised = match play_folder(&tables, &args.traces) {
+        Ok(exercised) => exercised,
+        Err(error) => return unreadable(error),
+    };
+    let open = match Open::beside(&args.traces) {
+        Ok(open) => open,
+        Err(error) => return unreadable(error),
+    };
+    let report = Report::of(&tables, &exercised, &open);
+    let complaints = report.complaints(&open);
+    complaints.iter().for_each(|complaint| tell(complaint, None));
+    let text = report.text(&tables);
+    if let Some(path) = &args.check {
+        match fs::read_to_string(path) {
+            Ok(written) if written == text => {}
+            Ok(_) => {
+                let hint = format!("sigbridge conformance -o {}", path.display());
+                tell(format_args!("{} is stale", path.display()), Some(&hint));
+                return Exit::Failed;
+            }
+            Err(error) => {
+                tell(format_args!("cannot read {}: {error}", path.display()), None);
+                return Exit::Failed;
+            }
+        }
+    } else if let Some(path) = &args.output {
+        if let Err(error) = write_beside(path, &text) {
+            tell(format_args!("cannot write {}: {error}", path.display()), None);
+            return Exit::Failed;
+        }
+    } else {
+        // A closed pipe is the reader's choice.
+        let _ = io::stdout().write_all(text.as_bytes());
+    }
+    if complaints.is_empty() { Exit::Ok } else { Exit::Failed }
+}
+
+fn unreadable(error: impl Into<anyhow::Error>) -> Exit {
+    tell(format_args!("{:#}", error.into()), None);
+    Exit::Unreadable
+}
+
+/// Nothing half-written: the file takes its name when it is whole.
+fn write_beside(path: &Path, text: &str) -> io::Result<()> {
+    let beside = path.with_extension("new");
+    let mut file = File::create(&beside)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(beside, path)
+}

@@ -1,0 +1,145 @@
+//! An agent of this process: an RTM in memory behind the agent link, in an SDK's names, with what that SDK lacks.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use sigbridge::clock::Clock;
+use sigbridge::ident::AppId;
+use sigbridge::mapping::platform::Platform;
+use sigbridge::rtm::{CallKind, EventKind, LoginErr, RtmCall};
+use sigbridge::upstream::embedded::{RateTable, WorldConfig};
+use sigbridge::upstream::host::{Host, HostConfig, serve_driver};
+use sigbridge::upstream::link::hello::{Limits, random_name};
+use sigbridge::upstream::link::words::Words;
+use sigbridge::upstream::{ClientKey, LocalUpstream, Tell, Told, Upstream};
+use tokio_util::sync::CancellationToken;
+
+/// RTM rejects users whose id begins so, as it does those that its console has banned.
+const REJECTED: &str = "rejected";
+
+/// An agent and its link.
+pub struct SdkAgent {
+    host: Arc<Host>,
+    url: String,
+    end: CancellationToken,
+    away: CancellationToken,
+}
+
+impl SdkAgent {
+    /// One that dials `addr`. RTM's rates are multiplied by `rate_scale`.
+    pub fn dial(addr: SocketAddr, platform: &Platform, rate_scale: u32) -> Self {
+        let is_web = &*platform.name == "web";
+        let (limits, rates) = if is_web {
+            (Limits::Web, RateTable::WEB)
+        } else {
+            (Limits::Linux, RateTable::LINUX)
+        };
+        let world = WorldConfig {
+            rate_scale,
+            rates,
+            ..WorldConfig::default()
+        };
+        let clock = Clock::start();
+        let end = CancellationToken::new();
+        let local = LocalUpstream::new(world, clock);
+        tokio::spawn(local.clone().run(end.clone()));
+        let sdk = Arc::new(Sdk {
+            inner: local,
+            platform: Arc::new(platform.clone()),
+            tells: Mutex::default(),
+        });
+        let config = HostConfig {
+            sdk: (format!("{} in memory", platform.name).into(), "0".into()),
+            limits,
+        };
+        let words = Arc::new(Words::new(platform));
+        let mut agent = Self {
+            host: Host::new(random_name().expect("random bytes"), config, words, sdk, clock),
+            url: format!("ws://{addr}/agent"),
+            away: end.child_token(),
+            end,
+        };
+        agent.back();
+        agent
+    }
+
+    /// Its link is lost.
+    pub fn leave(&self) {
+        self.away.cancel();
+    }
+
+    /// It dials again.
+    pub fn back(&mut self) {
+        self.away = self.end.child_token();
+        let (host, url, away) = (self.host.clone(), self.url.clone(), self.away.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = serve_driver(host, &url, None, CancellationToken::new()) => {}
+                // As when a wire is cut: nothing is said.
+                () = away.cancelled() => {}
+            }
+        });
+    }
+}
+
+impl Drop for SdkAgent {
+    fn drop(&mut self) {
+        self.end.cancel();
+    }
+}
+
+/// The RTM in memory as an SDK has it: its names are the link's.
+struct Sdk {
+    inner: Arc<LocalUpstream>,
+    platform: Arc<Platform>,
+    tells: Mutex<HashMap<u64, Tell>>,
+}
+
+impl Upstream for Sdk {
+    fn open(&self, app: &AppId, tell: Tell) -> ClientKey {
+        let (platform, to) = (self.platform.clone(), tell.clone());
+        let client = self.inner.open(
+            app,
+            Arc::new(move |told| {
+                if !is_lacking(&platform, &told) {
+                    to(told);
+                }
+            }),
+        );
+        self.tells.lock().insert(client.number, tell);
+        client
+    }
+
+    fn call(&self, client: &ClientKey, request: u64, call: RtmCall) {
+        if let RtmCall::Login { uid, .. } = &call
+            && uid.text().starts_with(REJECTED)
+            && let Some(tell) = self.tells.lock().get(&client.number).cloned()
+        {
+            let result = Err(LoginErr::Rejected.into());
+            return tell(Told::Reply { request, result });
+        }
+        self.inner.call(client, request, call);
+    }
+
+    fn close(&self, client: &ClientKey) {
+        self.tells.lock().remove(&client.number);
+        self.inner.close(client);
+    }
+
+    fn can(&self, _: &AppId, kind: CallKind) -> bool {
+        !self.platform.lacks.contains(&kind)
+    }
+}
+
+/// Whether the SDK has no such event: two came to RTM along with calls (rtm-api, "RTM 1.1").
+fn is_lacking(platform: &Platform, told: &Told) -> bool {
+    let Told::Event(event) = told else { return false };
+    let came_with = match event.kind() {
+        EventKind::AttributesUpdated => CallKind::GetChannelAttributes,
+        EventKind::MemberCountUpdated => CallKind::GetChannelMemberCount,
+        _ => return false,
+    };
+    platform.lacks.contains(&came_with)
+}
