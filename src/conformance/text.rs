@@ -102,9 +102,13 @@ impl Report {
                 codes(tables, entry)
             );
         }
+        let has_any = |entry: &&Entry| !entry.examples.is_empty() || entry.cells.values().any(|c| !c.traces.is_empty());
+        let shown: Vec<&Entry> = section.entries.iter().filter(has_any).collect();
+        if shown.is_empty() {
+            return;
+        }
         text.push_str("\n| id | examples | traces |\n|---|---|---|\n");
-        let shown = |entry: &&Entry| !entry.examples.is_empty() || entry.cells.values().any(|c| !c.traces.is_empty());
-        for entry in section.entries.iter().filter(shown) {
+        for entry in shown {
             let _ = writeln!(
                 text,
                 "| {} | {} | {} |",
