@@ -20,6 +20,8 @@ use crate::value::{Text, Value};
 
 use super::instance::{Events, Instance};
 
+/// Instances that a hello names: as many as fit into a frame, whatever their names are.
+const MAX_HELD: usize = 1000;
 /// Instances of one driver.
 const MAX_INSTANCES: usize = 20_000;
 /// Calls that the host itself makes carry numbers from here on; their replies are of no interest.
@@ -98,7 +100,7 @@ impl Host {
                 user_id: instance.user.as_ref()?.text().clone(),
             })
         });
-        held.collect()
+        held.take(MAX_HELD).collect()
     }
 
     /// A driver is there: the one from before, or (`fresh`) another, for whom the instances wait.
