@@ -21,8 +21,10 @@ tcp = "off"
 udp = []
 [admin]
 listen = "127.0.0.1:$admin"
+[session]
+grace = "1s"
 [embedded]
-rate_scale = 0
+rate_scale = 1000
 [record]
 folder = "$work/traces"
 names = "$names"
@@ -32,15 +34,18 @@ EOF
 "$target/sigbridge" serve --config "$work/config.toml" 2> "$work/log" &
 server=$!
 trap 'kill $server 2>/dev/null || true; wait $server 2>/dev/null || true; rm -rf "$work"' EXIT
-until curl -sf "http://127.0.0.1:$admin/healthz" > /dev/null; do sleep 0.1; done
+until curl -sf "http://127.0.0.1:$admin/healthz" > /dev/null; do
+  kill -0 $server || { cat "$work/log"; exit 1; }
+  sleep 0.1
+done
 
 # Prints the µs of a message.
 run() {
   curl -sf -X POST "http://127.0.0.1:$admin/record/$1" > /dev/null
   "$target/examples/load" --pid "$server" --url "ws://127.0.0.1:$http/" --idle 0 --pairs 100 --rate 40 --seconds "$seconds" |
     sed -n 's/^CPU *\([0-9.]*\) .*/\1/p'
-  # The sessions of a run end before the next one begins.
-  sleep 1
+  # The sessions of a run end before the next one begins: those that go on stay recorded, or not.
+  sleep 3
 }
 
 median() { sort -n | awk '{ a[NR] = $1 } END { print (NR % 2 ? a[(NR + 1) / 2] : (a[NR / 2] + a[NR / 2 + 1]) / 2) }'; }

@@ -159,7 +159,7 @@ fn what_cannot_have_happened() {
         "line 7: begin needs the text `profile`",
     );
     check(
-        &begun(&[of_another(&BEGIN.replace("\"grace\"", "\"grays\""))]),
+        &begun(&[of_another(&BEGIN.replace("\"grace\":30000", "\"grace\":\"x\""))]),
         "line 7: limits need `grace`",
     );
     check(

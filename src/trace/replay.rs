@@ -131,7 +131,7 @@ pub fn replay_watched(
         stage
             .take(*line, record)
             .map_err(|what| NoSense { line: *line, what })?;
-        if stage.outcome.records % EVERY == 0 {
+        if stage.outcome.records.is_multiple_of(EVERY) {
             (watch.progress)(stage.outcome.records);
         }
     }

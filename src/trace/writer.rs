@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 
@@ -20,6 +21,10 @@ use super::tape::Sink;
 
 /// Records that wait for the disk; more are not recorded, and end the file.
 const QUEUE: usize = 65_536;
+/// How long records gather once all are written: far less than the queue has room for.
+const GATHER: Duration = Duration::from_millis(20);
+/// What goes to the disk at once, bytes.
+const BUFFER: usize = 256 * 1024;
 /// A file whose sessions go on and on is cut at so many times its size.
 const CUT: u64 = 4;
 
@@ -29,7 +34,7 @@ pub struct Bounds {
     /// Bytes after which new sessions go to a new file.
     pub file_bytes: u64,
     /// Time after which they do.
-    pub file_time: std::time::Duration,
+    pub file_time: Duration,
     /// Files that are kept; the oldest are removed.
     pub files: usize,
 }
@@ -76,7 +81,7 @@ impl TraceFile {
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = BufWriter::new(options.open(&part)?);
+        let mut file = BufWriter::with_capacity(BUFFER, options.open(&part)?);
         let header = Header {
             sigbridge_trace: VERSION,
             started_ms: started.as_millis(),
@@ -136,6 +141,7 @@ impl Sink for TraceFile {
 }
 
 /// Writes until the last session is over, the disk is full or the file too large; how many records were not written.
+#[expect(clippy::disallowed_methods, reason = "this thread is none of the runtime's")]
 fn write(
     file: &mut BufWriter<File>,
     records: &Receiver<Record>,
@@ -144,16 +150,25 @@ fn write(
     bytes: &AtomicU64,
     health: &Health,
 ) -> u64 {
-    while let Ok(record) = records.recv() {
-        let before = bytes.load(Ordering::Relaxed);
-        match line(file, &redactor.redact(record)) {
-            Ok(written) if before + written <= limit => {
-                bytes.store(before + written, Ordering::Relaxed);
-                health.written.inc();
+    while let Ok(first) = records.recv() {
+        let mut next = Some(first);
+        while let Some(record) = next {
+            let before = bytes.load(Ordering::Relaxed);
+            match line(file, &redactor.redact(record)) {
+                Ok(written) if before + written <= limit => {
+                    bytes.store(before + written, Ordering::Relaxed);
+                    health.written.inc();
+                }
+                // What follows is not recorded: the end of the queue tells those who record.
+                _ => return 1,
             }
-            // What follows is not recorded: the end of the queue tells those who record.
-            _ => return 1,
+            next = records.try_recv().ok();
         }
+        if file.flush().is_err() {
+            return 1;
+        }
+        // A thread that waits for one record after the other is woken for each, and sessions pay for that.
+        thread::sleep(GATHER);
     }
     0
 }

@@ -61,9 +61,11 @@ pub async fn traces(running: Running, folder: &Path) -> Vec<Trace> {
     paths.iter().map(open).collect()
 }
 
+type Played = (Arc<Tables>, Arc<Vec<Arc<dyn Speech>>>);
+
 /// What traces are played with.
-pub fn tables() -> (Arc<Tables>, Arc<Vec<Arc<dyn Speech>>>) {
-    static TABLES: LazyLock<(Arc<Tables>, Arc<Vec<Arc<dyn Speech>>>)> = LazyLock::new(|| {
+pub fn tables() -> Played {
+    static TABLES: LazyLock<Played> = LazyLock::new(|| {
         let tables = Arc::new(Tables::built_in().expect("the built-in tables"));
         let speeches = Arc::new(speeches(&tables).expect("a wire for each profile"));
         (tables, speeches)
