@@ -7,7 +7,7 @@ use std::process::Command;
 
 use secrecy::SecretString;
 use serde_json::json;
-use sigbridge::config::{App, UpstreamKind};
+use sigbridge::config::{App, RtmToken, UpstreamKind};
 use sigbridge::ident::{AppId, TokenPolicy};
 use sigbridge::shell::Running;
 use sigbridge::shell::doctor::examine;
@@ -44,6 +44,7 @@ async fn all_is_well_with_an_agent() {
         let mut config = behind_a_link(config());
         config.auth.app_id = AppId::new(APP).ok();
         config.auth.certificate = Some(SecretString::from(CERTIFICATE));
+        config.upstream.rtm_token = RtmToken::V006;
         let rtm = embedded(&config);
         let running = serve_as_told(config).await;
         agent(platform, rtm, running.agents.expect("an agent upstream"));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sigbridge::clock::Clock;
-use sigbridge::config::{Config, UpstreamKind};
+use sigbridge::config::{Config, RtmToken, UpstreamKind};
 use sigbridge::mapping::Tables;
 use sigbridge::shell::Running;
 use sigbridge::upstream::embedded::WorldConfig;
@@ -60,6 +60,8 @@ pub fn agent(platform: &str, rtm: Arc<dyn Upstream>, to: SocketAddr) -> Cancella
 pub fn behind_a_link(mut config: Config) -> Config {
     config.upstream.kind = UpstreamKind::Agent;
     config.upstream.agent.listen.set_port(0);
+    // The app ids and certificates of tests are none of RTM's, and the embedded one asks for no token.
+    config.upstream.rtm_token = RtmToken::None;
     config
 }
 
