@@ -58,7 +58,13 @@ async fn who_cannot_come_in_is_told_why() {
     let (right, wrong) = (file("right", "0123456789abcdef\n"), file("wrong", "fedcba9876543210"));
     let with = |secret: &PathBuf| vec!["--secret-file".into(), secret.clone(), trace.clone()];
     check(&url, &with(&right), 0, &["1 equal"]).await;
-    check(&url, &with(&wrong), 1, &["the secret is missing or wrong", "--secret-file"]).await;
+    check(
+        &url,
+        &with(&wrong),
+        1,
+        &["the secret is missing or wrong", "--secret-file"],
+    )
+    .await;
     check(&url, &[trace.clone()], 1, &["the secret is missing or wrong"]).await;
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let nowhere = format!("ws://{}/agent", closed.local_addr().expect("an address"));
