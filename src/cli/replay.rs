@@ -1,5 +1,6 @@
 //! `sigbridge replay`.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -13,8 +14,10 @@ use crate::mapping::Tables;
 use crate::shell::Speech;
 use crate::trace::{Difference, Outcome, Record, Trace, Watch, read, replay_embedded, replay_watched};
 
+mod live;
 mod progress;
 
+use live::Live;
 use progress::Progress;
 
 use super::Exit;
@@ -33,12 +36,16 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "DIR")]
     mappings: Option<PathBuf>,
     /// Play only what clients said, to a live RTM in place of the recorded one, and compare only what clients are told:
-    /// `embedded` is the embedded RTM, on the trace's own clock
+    /// `embedded` is the embedded RTM, on the trace's own clock; `ws://127.0.0.1:8012/agent` an RTM that is served there
+    /// (`[embedded] listen`), in real time
     #[arg(long, value_name = "embedded|URL", value_parser = against)]
     against: Option<Against>,
     /// Multiplies the rates of the embedded RTM, as `rate_scale` of the config does: 0 for none
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "against")]
-    rate_scale: u32,
+    #[arg(long, value_name = "N", requires = "against")]
+    rate_scale: Option<u32>,
+    /// The file with the secret of the RTM at a URL, its `[embedded] secret_file`
+    #[arg(long, value_name = "FILE", requires = "against")]
+    secret_file: Option<PathBuf>,
     /// Write what was played as what is expected
     #[arg(long, conflicts_with = "against")]
     update: bool,
@@ -51,19 +58,20 @@ pub struct ReplayArgs {
 }
 
 /// Which RTM answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Against {
     /// The embedded one.
     Embedded,
+    /// One that is served there.
+    Url(String),
 }
 
 fn against(text: &str) -> Result<Against, String> {
     match text {
         "embedded" => Ok(Against::Embedded),
-        url if url.starts_with("ws://") || url.starts_with("wss://") => {
-            Err("this version plays against the embedded RTM only, not over an agent link".into())
-        }
-        _ => Err("`embedded` is an RTM to play against".into()),
+        url if url.starts_with("ws://") => Ok(Against::Url(url.to_owned())),
+        url if url.starts_with("wss://") => Err("the link has no TLS: use ws://, by a tunnel where it must be".into()),
+        _ => Err("an RTM to play against is `embedded` or like ws://127.0.0.1:8012/agent".into()),
     }
 }
 
@@ -94,16 +102,20 @@ pub fn run(args: &ReplayArgs) -> Exit {
             return Exit::Unreadable;
         }
     };
+    let live = match live_rtm(args, &tables) {
+        Ok(live) => live,
+        Err(exit) => return exit,
+    };
     let mut all = Vec::new();
     let progress = Progress::new(args.json);
     let count = paths.len();
     for (at, path) in paths.into_iter().enumerate() {
         progress.begins(at + 1, count, &path);
-        let result = play(&path, &tables, &speeches, args, &progress);
+        let result = play(&path, &tables, &speeches, (args, live.as_ref()), &progress);
         let played = Played { path, result };
         progress.aside(|| {
             if args.json {
-                println!("{}", as_json(&played));
+                print(format_args!("{}", as_json(&played)));
             } else {
                 show(&played);
             }
@@ -122,11 +134,11 @@ pub fn run(args: &ReplayArgs) -> Exit {
     let different = all.iter().filter(differ).count();
     if !args.json {
         let records: usize = all.iter().flat_map(|p| &p.result).map(|o| o.records).sum();
-        println!(
+        print(format_args!(
             "{} traces, {records} records: {} equal, {different} different, {unreadable} unreadable",
             all.len(),
             all.len() - different - unreadable
-        );
+        ));
     }
     match (unreadable, different) {
         (1.., _) => Exit::Unreadable,
@@ -135,25 +147,42 @@ pub fn run(args: &ReplayArgs) -> Exit {
     }
 }
 
+fn live_rtm(args: &ReplayArgs, tables: &Tables) -> Result<Option<Live>, Exit> {
+    match &args.against {
+        Some(Against::Url(_)) if args.rate_scale.is_some() => {
+            tell(
+                "--rate-scale is for --against embedded",
+                Some("the rates are those of the RTM at the URL"),
+            );
+            Err(Exit::Usage)
+        }
+        Some(Against::Url(url)) => Live::connect(url, args.secret_file.as_deref(), tables).map(Some),
+        _ if args.secret_file.is_some() => {
+            tell("--secret-file is for --against URL", None);
+            Err(Exit::Usage)
+        }
+        _ => Ok(None),
+    }
+}
+
 fn play(
     path: &Path,
     tables: &Arc<Tables>,
     speeches: &Arc<Vec<Arc<dyn Speech>>>,
-    args: &ReplayArgs,
+    (args, live): (&ReplayArgs, Option<&Live>),
     progress: &Progress,
 ) -> Result<Outcome, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     let trace = read(file).map_err(|error| error.to_string())?;
     progress.has(trace.records.len());
-    let outcome = match args.against {
-        Some(Against::Embedded) => replay_embedded(tables, speeches, &trace, args.rate_scale),
-        None => {
-            let watch = Watch {
-                keeps: args.update,
-                progress: &mut |records| progress.is_at(records),
-            };
-            replay_watched(tables, speeches, &trace, watch)
-        }
+    let watch = Watch {
+        keeps: args.update,
+        progress: &mut |records| progress.is_at(records),
+    };
+    let outcome = match (&args.against, live) {
+        (_, Some(live)) => live.play(tables, speeches, &trace, watch),
+        (Some(_), None) => replay_embedded(tables, speeches, &trace, args.rate_scale.unwrap_or(1)),
+        (None, None) => replay_watched(tables, speeches, &trace, watch),
     };
     let outcome = outcome.map_err(|error| error.to_string())?;
     if args.update && !outcome.differences.is_empty() {
@@ -188,12 +217,17 @@ pub(super) fn traces_in(paths: &[PathBuf]) -> Result<Vec<PathBuf>, (PathBuf, io:
     Ok(found)
 }
 
+/// A line; who reads no further, as `head` does, has what was wanted.
+fn print(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
 fn show(played: &Played) {
     match &played.result {
         Err(what) => eprintln!("error: {}: {what}", played.path.display()),
         Ok(outcome) => {
             for difference in &outcome.differences {
-                println!("{}", difference_text(&played.path, difference));
+                print(format_args!("{}", difference_text(&played.path, difference)));
             }
         }
     }

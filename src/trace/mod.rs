@@ -31,7 +31,7 @@ mod writer;
 pub use coverage::Coverage;
 pub use diff::{Diff, Noise, diff};
 pub use env::Begin;
-pub use live::replay_embedded;
+pub use live::{replay_embedded, replay_upstream};
 pub use names::{ReadNames, TapedNames};
 pub use placeholder::Placeholder;
 pub use player::{Impossible, Out, Player};

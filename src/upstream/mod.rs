@@ -10,6 +10,7 @@ mod refusals;
 mod rest;
 mod service;
 
+pub use link::dial::DialError;
 pub use local::LocalUpstream;
 pub use rest::{ClientError as RestError, WithRest};
 pub use service::{ClientKey, Tell, Told, Upstream};

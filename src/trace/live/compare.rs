@@ -19,8 +19,6 @@ use super::unordered::unordered;
 
 /// How much earlier an output may come than it did, µs: RTM has answered at once.
 const EARLIER_US: u64 = 5_000_000;
-/// How much later, µs: moments of recordings are rounded to milliseconds.
-const LATER_US: u64 = 100_000;
 /// What is said so long before the end of a socket, µs, may not have reached it then.
 const END_US: u64 = 200_000;
 
@@ -58,8 +56,8 @@ impl Side<'_> {
     }
 }
 
-/// Compares what was played with what was recorded, session by session.
-pub fn compare(trace: &Trace, played: &BTreeMap<u64, Vec<Record>>) -> Outcome {
+/// Compares what was played with what was recorded, session by session; an output may come `later_us` after its moment.
+pub fn compare(trace: &Trace, played: &BTreeMap<u64, Vec<Record>>, later_us: u64) -> Outcome {
     let mut sessions: BTreeMap<u64, Vec<(usize, &Record)>> = BTreeMap::new();
     for (line, record) in &trace.records {
         sessions.entry(record.session).or_default().push((*line, record));
@@ -85,6 +83,7 @@ pub fn compare(trace: &Trace, played: &BTreeMap<u64, Vec<Record>>) -> Outcome {
             accounts: &accounts,
             ends: ends(records, imported),
             end_us,
+            later_us,
             codes: now.iter().filter_map(code).collect(),
             session: *session,
         };
@@ -186,6 +185,7 @@ struct Judge<'r> {
     accounts: &'r HashSet<Text>,
     ends: HashMap<i64, u64>,
     end_us: u64,
+    later_us: u64,
     codes: Vec<Text>,
 }
 
@@ -207,7 +207,7 @@ impl Judge<'_> {
                 (Some(expected), Some(got)) => {
                     let same = expected.key == got.key || same_lines && expected.bare == got.bare;
                     passed_over += usize::from(same && expected.key != got.key);
-                    same && in_time(expected.record, got.record)
+                    same && in_time(expected.record, got.record, self.later_us)
                 }
                 (Some(expected), None) => same_lines && self.got.polls(expected) || self.is_of_others(expected),
                 (None, Some(got)) => same_lines && self.expected.polls(got) || self.is_at_the_end(got),
@@ -272,7 +272,7 @@ impl Judge<'_> {
     }
 }
 
-fn in_time(expected: &Record, got: &Record) -> bool {
+fn in_time(expected: &Record, got: &Record, later_us: u64) -> bool {
     let earliest = expected.t_us.saturating_sub(EARLIER_US);
-    (earliest..=expected.t_us.saturating_add(LATER_US)).contains(&got.t_us)
+    (earliest..=expected.t_us.saturating_add(later_us)).contains(&got.t_us)
 }

@@ -1,27 +1,25 @@
 //! The embedded RTM, on the clock of a trace: an hour of it takes no time.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::front::hearing::Hearing;
-use crate::front::{ClientFrame, login_field};
 use crate::ident::AppId;
 use crate::mapping::Tables;
-use crate::mapping::wire::{Target, Wire};
 use crate::rtm::RtmCall;
 use crate::shell::Speech;
 use crate::time::Time;
-use crate::trace::env::Begin;
-use crate::trace::names::ReadNames;
 use crate::trace::reader::Trace;
-use crate::trace::record::{Dir, Leg, Record};
 use crate::trace::replay::{NoSense, Outcome};
 use crate::upstream::Told;
 use crate::upstream::embedded::{ClientId, Output, World, WorldConfig};
 use crate::value::Value;
 
 use super::compare::compare;
+use super::script::{apps, before_rests, is_input, names};
 use super::stage::{Ask, Stage};
+
+/// How much later than recorded an output may come, µs: moments of recordings are rounded to milliseconds.
+const LATER_US: u64 = 100_000;
 
 /// Plays the legacy side of a trace against an embedded RTM that nobody has used yet. `rate_scale` multiplies its rates, as
 /// that of the config does.
@@ -35,19 +33,13 @@ pub fn replay_embedded(
     rate_scale: u32,
 ) -> Result<Outcome, NoSense> {
     let started = trace.header.started_ms;
-    let mut names = ReadNames::default();
-    for (_, record) in &trace.records {
-        if record.leg == Leg::Env && record.dir == Dir::In {
-            names.learn(&record.data);
-        }
-    }
     let config = WorldConfig {
         offline_messages: offline_messages(trace),
         rate_scale,
         ..WorldConfig::default()
     };
     let mut theatre = Theatre {
-        stage: Stage::new(tables, speeches, started, Arc::new(names), apps(tables, trace)),
+        stage: Stage::new(tables, speeches, started, names(trace), apps(tables, trace)),
         worlds: Worlds::new(config),
     };
     let unfinished = before_rests(trace);
@@ -63,7 +55,7 @@ pub fn replay_embedded(
             theatre.settle(now);
         }
     }
-    Ok(compare(trace, &theatre.stage.played))
+    Ok(compare(trace, &theatre.stage.played, LATER_US))
 }
 
 struct Theatre<'s> {
@@ -188,65 +180,4 @@ impl App {
 fn offline_messages(trace: &Trace) -> bool {
     let mut begins = trace.records.iter().filter_map(|(_, record)| record.data.get("begin"));
     begins.any(|begin| begin.get("offlineMessages") == Some(&Value::Bool(true)))
-}
-
-/// The app that the first login of each session names.
-fn apps(tables: &Arc<Tables>, trace: &Trace) -> HashMap<u64, AppId> {
-    let mut apps = HashMap::new();
-    let mut ears: HashMap<u64, (Hearing, Arc<Wire>)> = HashMap::new();
-    for (_, record) in trace.records.iter().filter(|(_, record)| record.dir == Dir::In) {
-        if let Some(ear) = ear(tables, record) {
-            ears.insert(record.session, ear);
-        }
-        let Some((ear, wire)) = ears.get(&record.session) else {
-            continue;
-        };
-        if let Some(fields) = login_of(ear, record) {
-            if let Target::Row(row) = &wire.login.target
-                && let Ok(app) = AppId::new(login_field(row, &fields, "appId").into_text())
-            {
-                apps.insert(record.session, app);
-            }
-            ears.remove(&record.session);
-        }
-    }
-    apps
-}
-
-fn ear(tables: &Arc<Tables>, record: &Record) -> Option<(Hearing, Arc<Wire>)> {
-    let begin = Begin::read(record.data.get("begin")?).ok()?;
-    let profile = tables.profiles.iter().find(|profile| profile.name == begin.profile)?;
-    let wire = tables.wire(&profile.family)?;
-    Some((Hearing::new(profile.transport, tables), wire.clone()))
-}
-
-fn login_of(ear: &Hearing, record: &Record) -> Option<Value> {
-    let frame = record.data.get("frame").and_then(Value::as_text)?;
-    let frames = ear.hear(frame)?.frames;
-    frames.into_iter().find_map(|frame| match frame {
-        ClientFrame::Login(fields) => Some(fields),
-        _ => None,
-    })
-}
-
-/// Something that came in; names are asked for in the middle of a step.
-fn is_input(record: &Record) -> bool {
-    record.dir == Dir::In && record.data.get("name").is_none()
-}
-
-/// Lines of logins behind which their text goes on: a session takes a text in one go.
-fn before_rests(trace: &Trace) -> HashSet<usize> {
-    let mut last: HashMap<u64, usize> = HashMap::new();
-    let mut found = HashSet::new();
-    for (line, record) in &trace.records {
-        if !is_input(record) {
-            continue;
-        }
-        if let Some(before) = last.insert(record.session, *line)
-            && record.data.get("rest").is_some()
-        {
-            found.insert(before);
-        }
-    }
-    found
 }

@@ -7,13 +7,18 @@
 //! |---|---|
 //! | sessions, their timers, what they want of others | `stage` |
 //! | the embedded RTM on the trace's clock | `embedded` |
+//! | any upstream, on the real clock | `upstream` |
+//! | what is known beforehand | `script` |
 //! | names that a trace may not tell | `names` |
 //! | what may differ | `compare`, `unordered` |
 
 mod compare;
 mod embedded;
 mod names;
+mod script;
 mod stage;
 mod unordered;
+mod upstream;
 
 pub use embedded::replay_embedded;
+pub use upstream::replay_upstream;

@@ -78,6 +78,8 @@ pub struct Stage<'s> {
     asks: Vec<Ask>,
     /// What clients have said and were told, and what was noted, by session.
     pub played: BTreeMap<u64, Vec<Record>>,
+    /// How often each session has told its clients something.
+    pub told: HashMap<u64, usize>,
 }
 
 impl<'s> Stage<'s> {
@@ -106,6 +108,7 @@ impl<'s> Stage<'s> {
             inbox: VecDeque::new(),
             asks: Vec::new(),
             played: BTreeMap::new(),
+            told: HashMap::new(),
         }
     }
 
@@ -243,6 +246,8 @@ impl<'s> Stage<'s> {
     /// A step of a session is done: what it says, and what it wants of others.
     fn done(&mut self, now: Time, session: u64, outs: Vec<Out>) {
         let t_us = now.as_millis().saturating_sub(self.started).saturating_mul(1000);
+        let told = outs.iter().filter(|out| out.leg == Leg::Legacy).count();
+        *self.told.entry(session).or_default() += told;
         let played = self.played.entry(session).or_default();
         let shown = outs.into_iter().filter(|out| matches!(out.leg, Leg::Legacy | Leg::Env));
         played.extend(shown.map(|out| Record {

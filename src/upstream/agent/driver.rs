@@ -127,6 +127,11 @@ impl Driver {
         }
     }
 
+    /// What the other side has not acknowledged, objects: none once it has heard everything.
+    pub fn waiting(&self) -> usize {
+        self.link.waiting()
+    }
+
     /// Takes the place of the socket that is served, once it has ended. The guard is held while the new one is served.
     pub(super) async fn take_turn(&self) -> (tokio::sync::SemaphorePermit<'_>, CancellationToken) {
         let mine = CancellationToken::new();

@@ -1,0 +1,118 @@
+//! An RTM to play against that is served somewhere, by the agent link.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::tungstenite::http::StatusCode;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::exit::tell;
+use crate::cli::{Exit, secret};
+use crate::clock::Clock;
+use crate::mapping::Tables;
+use crate::shell::Speech;
+use crate::trace::{NoSense, Outcome, Trace, Watch, replay_upstream};
+use crate::upstream::DialError;
+use crate::upstream::agent::{Driver, DriverConfig, LinkHealth, join_host};
+
+/// How often is looked whether something has happened.
+const LOOK: Duration = Duration::from_millis(5);
+/// How long is waited until the RTM has heard that the accounts are logged out.
+const LEAVE: Duration = Duration::from_secs(2);
+
+/// The RTM, connected.
+pub struct Live {
+    runtime: Runtime,
+    driver: Arc<Driver>,
+}
+
+impl Live {
+    /// Connects.
+    ///
+    /// # Errors
+    /// It cannot, and has told why.
+    pub fn connect(url: &str, secret_file: Option<&Path>, tables: &Tables) -> Result<Self, Exit> {
+        let secret = secret_file.map(secret::read).transpose();
+        let secret = secret.map_err(|secret::Refused(exit)| exit)?;
+        let failed = |error: &dyn std::fmt::Display| {
+            tell(format_args!("cannot play against {url}: {error}"), None);
+            Exit::Failed
+        };
+        let runtime = Runtime::new().map_err(|error| failed(&error))?;
+        let (config, health) = (DriverConfig::default(), LinkHealth::default());
+        let driver = runtime.block_on(async { Driver::new(tables, config, None, health, Clock::start()) });
+        let driver = driver.map_err(|error| failed(&error))?;
+        let shutdown = CancellationToken::new();
+        runtime.spawn(driver.clone().run(shutdown.clone()));
+        let joining = {
+            let (driver, url) = (driver.clone(), url.to_owned());
+            runtime.spawn(async move { join_host(driver, &url, secret.as_ref(), shutdown, true).await })
+        };
+        match runtime.block_on(joined(&driver, joining)) {
+            Ok(()) => Ok(Self { runtime, driver }),
+            Err(error) => {
+                let (what, hint) = explained(&error);
+                tell(format_args!("cannot play against {url}: {what}"), Some(hint));
+                Err(Exit::Failed)
+            }
+        }
+    }
+
+    /// Plays a trace, in real time.
+    ///
+    /// # Errors
+    /// The first record that cannot have happened.
+    pub fn play(
+        &self,
+        tables: &Arc<Tables>,
+        speeches: &Arc<Vec<Arc<dyn Speech>>>,
+        trace: &Trace,
+        watch: Watch<'_>,
+    ) -> Result<Outcome, NoSense> {
+        self.runtime.block_on(async {
+            let outcome = replay_upstream(tables, speeches, trace, self.driver.clone(), watch).await;
+            // The next trace may have the same accounts.
+            let left = async {
+                while self.driver.waiting() > 0 {
+                    sleep(LOOK).await;
+                }
+            };
+            let _ = timeout(LEAVE, left).await;
+            outcome
+        })
+    }
+}
+
+/// Until the link is there, or has failed.
+async fn joined(driver: &Driver, joining: JoinHandle<Result<(), DialError>>) -> Result<(), DialError> {
+    while !driver.status().up {
+        if joining.is_finished() {
+            return joining.await.unwrap_or(Err(DialError::Silent));
+        }
+        sleep(LOOK).await;
+    }
+    Ok(())
+}
+
+/// What has gone wrong, and what may be done about it.
+fn explained(error: &DialError) -> (String, &'static str) {
+    const LISTENS: &str = "is a sigbridge with `[embedded] listen` running there, and does the URL end in /agent?";
+    const SECRET: &str = "--secret-file FILE has what the `[embedded] secret_file` of that RTM has";
+    let status = match error {
+        DialError::Connect(inner) => match &**inner {
+            tungstenite::Error::Http(response) => Some(response.status()),
+            _ => None,
+        },
+        _ => None,
+    };
+    match (status, error) {
+        (Some(StatusCode::UNAUTHORIZED), _) => ("the secret is missing or wrong".into(), SECRET),
+        (_, DialError::Secret) => (error.to_string(), SECRET),
+        _ => (error.to_string(), LISTENS),
+    }
+}
