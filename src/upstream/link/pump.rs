@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
@@ -22,6 +22,8 @@ pub const ACK: &str = "link.ack";
 const ACK_AFTER: u64 = 32;
 /// What is unacknowledged is acknowledged after this time.
 const ACK_WITHIN: Duration = Duration::from_millis(200);
+/// The time between one write and the next.
+const GATHER: Duration = Duration::from_millis(1);
 /// Heartbeats that may be missing.
 const PATIENCE: u32 = 3;
 
@@ -136,7 +138,9 @@ where
             _ = soon.tick() => (false, true),
         };
         match timeout(heartbeat * PATIENCE, flush(&mut sink, link, speak, answer)).await {
-            Ok(Ok(())) => {}
+            // What comes meanwhile travels together: a busy link costs a write in a while, not one for each object.
+            Ok(Ok(true)) => sleep(GATHER).await,
+            Ok(Ok(false)) => {}
             Ok(Err(_)) => return Ended::Closed,
             Err(_) => return Ended::Silent,
         }
@@ -148,7 +152,7 @@ async fn flush<S>(
     link: &Link,
     speak: bool,
     answer: bool,
-) -> Result<(), tokio_tungstenite::tungstenite::Error>
+) -> Result<bool, tokio_tungstenite::tungstenite::Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -171,7 +175,7 @@ where
     if wrote {
         sink.flush().await?;
     }
-    Ok(())
+    Ok(wrote)
 }
 
 fn acknowledgement(seq: u64) -> Utf8Bytes {
