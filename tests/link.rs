@@ -106,6 +106,53 @@ async fn sessions_are_built_again_when_their_agent_dies() {
     assert_eq!(text(&notified(&told).2), "hi");
 }
 
+/// What was accepted and did not arrive is counted; nothing arrives twice.
+#[tokio::test]
+async fn an_agent_that_dies_under_load_loses_nothing_in_silence() {
+    const MESSAGES: usize = 300;
+    // RTM itself lives on.
+    let rtm = embedded(&fast());
+    let running = serve_as_told(behind_a_link(fast())).await;
+    let to = running.agents.expect("an agent upstream");
+    let mut current = agent("flutter", rtm.clone(), to);
+    linked(&running).await;
+    let mut alice = Client::login(running.http, "alice").await;
+    let mut bob = Client::login(running.http, "bob").await;
+    let driver = running.driver.clone().expect("an agent upstream");
+    for n in 0..MESSAGES {
+        tell(&mut bob, "alice", &n.to_string()).await;
+        if n % 100 == 50 {
+            current.cancel();
+            eventually("the agent is missed", || !driver.status().up).await;
+            current = agent("flutter", rtm.clone(), to);
+        }
+    }
+    linked(&running).await;
+    let mut got = Vec::new();
+    let mut acknowledged = 0;
+    let last = (MESSAGES - 1).to_string();
+    while !got.contains(&last) {
+        for (version, line) in timeout(PATIENCE, alice.poll(acknowledged)).await.expect("an answer").1 {
+            got.push(text(&line).to_owned());
+            acknowledged = version;
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+    let distinct: std::collections::BTreeSet<&String> = got.iter().collect();
+    assert_eq!(distinct.len(), got.len(), "nothing twice: {got:?}");
+    let counted = |code| {
+        let name = format!("sigbridge_limitations_total{{row=\"peer.send\",code=\"{code}\"}}");
+        counter(&running, &name)
+    };
+    let missing = (MESSAGES - got.len()) as u64;
+    assert!(
+        missing <= counted("SEND-ACK") + counted("PEER-OFFLINE"),
+        "{missing} are missing"
+    );
+    assert_eq!(counter(&running, "sigbridge_agent_gaps_total"), 3);
+    assert_eq!(counter(&running, "sigbridge_agent_gap_sessions_total"), 6);
+}
+
 /// What an instance was told.
 #[derive(Default)]
 struct Ear(Mutex<Vec<Told>>);

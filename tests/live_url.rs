@@ -65,12 +65,24 @@ async fn who_cannot_come_in_is_told_why() {
         &["the secret is missing or wrong", "--secret-file"],
     )
     .await;
-    check(&url, &[trace.clone()], 1, &["the secret is missing or wrong"]).await;
+    check(
+        &url,
+        std::slice::from_ref(&trace),
+        1,
+        &["the secret is missing or wrong"],
+    )
+    .await;
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let nowhere = format!("ws://{}/agent", closed.local_addr().expect("an address"));
     drop(closed);
-    check(&nowhere, &[trace.clone()], 1, &["cannot connect", "[embedded] listen"]).await;
-    check(&format!("{url}s"), &[trace.clone()], 1, &["404", "/agent?"]).await;
+    check(
+        &nowhere,
+        std::slice::from_ref(&trace),
+        1,
+        &["cannot connect", "[embedded] listen"],
+    )
+    .await;
+    check(&format!("{url}s"), std::slice::from_ref(&trace), 1, &["404", "/agent?"]).await;
     let scaled = ["--rate-scale".into(), "0".into(), trace];
     check(&url, &scaled, 64, &["--rate-scale"]).await;
 }
