@@ -268,6 +268,12 @@ async fn another_bridge_finds_what_came_in_between() {
     eventually("the last message", || alice.ear.texts().contains(&"live".into())).await;
     let expected: Vec<String> = (0..50).map(|n| n.to_string()).chain(["live".into()]).collect();
     assert_eq!(alice.ear.texts(), expected);
+    let uid = UserId::new("alice").expect("a user id");
+    let again = alice.call(RtmCall::Login { uid, token: None }).await;
+    assert!(
+        again.is_err_and(|error| error.contains("ALREADY_LOGGED_IN")),
+        "the adoption was once"
+    );
     // It is in no channel of the session before.
     let leave = alice.call(RtmCall::Leave { channel_id }).await;
     assert!(leave.is_err_and(|error| error.contains("NOT_IN_CHANNEL")));

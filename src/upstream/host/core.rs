@@ -298,13 +298,13 @@ impl Host {
     fn call(&self, id: u64, instance: &Mutex<Instance>, call: RtmCall) {
         let key = {
             let mut instance = instance.lock();
-            let waited = match std::mem::replace(&mut instance.events, Events::Told) {
-                Events::Kept(events) => events,
-                Events::Told => VecDeque::new(),
+            let (waited, adopted) = match std::mem::replace(&mut instance.events, Events::Told) {
+                Events::Kept(events) => (events, true),
+                Events::Told => (VecDeque::new(), false),
             };
             self.kept.fetch_sub(waited.len(), Ordering::Relaxed);
             let same = matches!(&call, RtmCall::Login { uid, .. } if instance.user.as_ref() == Some(uid));
-            if same && !waited.is_empty() || same && instance.channels.is_empty() && instance.open.is_empty() {
+            if adopted && same {
                 // It is logged in already, at the wish of the driver before.
                 let result = Value::Map(Vec::new());
                 self.link.send(Body::Result { id, result });
