@@ -14,7 +14,7 @@ use sigbridge::ident::{Account, AppId, token};
 use sigbridge::mapping::Tables;
 use sigbridge::mapping::wire::Via;
 use sigbridge::shell::Running;
-use support::{Client, Got, PATIENCE, QUIET, RawNative, Stage, config, counter, eventually, serve};
+use support::{Client, Got, PATIENCE, QUIET, RawNative, Stage, config, counter, eventually, serve, serve_as_told};
 
 /// RTM's rates are not what this is about.
 fn unlimited() -> Config {
@@ -122,7 +122,8 @@ async fn a_pong_is_later_than_its_ping() {
 
 #[tokio::test]
 async fn what_waits_is_announced_behind_the_login() {
-    let running = serve(unlimited()).await;
+    // Behind a link the last messages may still be on their way when she logs in.
+    let running = serve_as_told(unlimited()).await;
     let mut bob = RawNative::login(tcp(&running), "bob").await;
     let first = RawNative::login(tcp(&running), "dora").await;
     drop(first);
