@@ -11,7 +11,7 @@ use crate::trace::{Coverage, read};
 use super::Exit;
 use super::check::load_tables;
 use super::exit::{HELP, tell};
-use super::replay::traces_in;
+use super::files::trace_files;
 
 /// What `coverage` is told.
 #[derive(Debug, Args)]
@@ -34,16 +34,9 @@ pub fn run(args: &CoverageArgs) -> Exit {
         Ok(tables) => tables,
         Err(exit) => return exit,
     };
-    let paths = match traces_in(&args.traces) {
-        Ok(paths) if paths.is_empty() => {
-            tell("there are no traces", Some("traces are files that end in .jsonl"));
-            return Exit::Unreadable;
-        }
+    let paths = match trace_files(&args.traces) {
         Ok(paths) => paths,
-        Err((path, error)) => {
-            tell(format_args!("cannot read {}: {error}", path.display()), None);
-            return Exit::Unreadable;
-        }
+        Err(exit) => return exit,
     };
     let mut exit = Exit::Ok;
     let mut coverage = Coverage::default();

@@ -1,7 +1,7 @@
 //! `sigbridge replay`.
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use progress::Progress;
 use super::Exit;
 use super::check::load_tables;
 use super::exit::{HELP, tell};
-use super::files::write_beside;
+use super::files::{trace_files, write_beside};
 
 /// What `replay` is told.
 #[derive(Debug, Args)]
@@ -91,16 +91,9 @@ pub fn run(args: &ReplayArgs) -> Exit {
         tell("the tables have no wire for a profile", None);
         return Exit::Usage;
     };
-    let paths = match traces_in(&args.paths) {
-        Ok(paths) if paths.is_empty() => {
-            tell("there are no traces", Some("traces are files that end in .jsonl"));
-            return Exit::Unreadable;
-        }
+    let paths = match trace_files(&args.paths) {
         Ok(paths) => paths,
-        Err((path, error)) => {
-            tell(format_args!("cannot read {}: {error}", path.display()), None);
-            return Exit::Unreadable;
-        }
+        Err(exit) => return exit,
     };
     let live = match live_rtm(args, &tables) {
         Ok(live) => live,
@@ -197,24 +190,6 @@ fn write_trace(file: &mut dyn Write, trace: &Trace, records: &[Record]) -> io::R
         writeln!(file, "{}", serde_json::to_string(record)?)?;
     }
     Ok(())
-}
-
-/// The traces of files and folders, by name.
-pub(super) fn traces_in(paths: &[PathBuf]) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
-    let mut found = Vec::new();
-    for path in paths {
-        if path.is_dir() {
-            let entries = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-            let entries = entries.map_err(|error| (path.clone(), error))?;
-            let mut inside: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
-            inside.retain(|path| path.is_dir() || path.extension().is_some_and(|ext| ext == "jsonl"));
-            inside.sort();
-            found.extend(traces_in(&inside)?);
-        } else {
-            found.push(path.clone());
-        }
-    }
-    Ok(found)
 }
 
 /// A line; who reads no further, as `head` does, has what was wanted.

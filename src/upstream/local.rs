@@ -144,14 +144,7 @@ impl App {
 
     fn tell(&self, outputs: Vec<Output>) {
         for output in outputs {
-            let (client, told) = match output {
-                Output::Reply {
-                    client,
-                    request,
-                    result,
-                } => (client, Told::Reply { request, result }),
-                Output::Event { client, event } => (client, Told::Event(event)),
-            };
+            let (client, told) = Told::by(output);
             let tell = self.numbers.get(&client).and_then(|number| self.clients.get(number));
             if let Some((_, tell)) = tell {
                 tell(told);

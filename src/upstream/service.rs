@@ -6,6 +6,8 @@ use crate::ident::AppId;
 use crate::rtm::{CallKind, RtmCall, RtmError, RtmEvent, RtmReply};
 use crate::value::Text;
 
+use super::embedded::{ClientId, Output};
+
 /// RTM as sessions use it. Calls never block and never fail by themselves: every one is told a reply.
 pub trait Upstream: Send + Sync {
     /// An RTM client for a session; `tell` is called with everything that happens to it, in order, and must not block.
@@ -54,4 +56,18 @@ pub enum Told {
     Up(bool),
     /// The calls that it lacks, now that this is known.
     Lacks(Arc<[CallKind]>),
+}
+
+impl Told {
+    /// What a world of the embedded RTM says, and to whom.
+    pub fn by(output: Output) -> (ClientId, Self) {
+        match output {
+            Output::Reply {
+                client,
+                request,
+                result,
+            } => (client, Self::Reply { request, result }),
+            Output::Event { client, event } => (client, Self::Event(event)),
+        }
+    }
 }

@@ -162,14 +162,7 @@ impl App {
 
     fn tell(&self, outputs: Vec<Output>, stage: &mut Stage<'_>) {
         for output in outputs {
-            let (client, told) = match output {
-                Output::Reply {
-                    client,
-                    request,
-                    result,
-                } => (client, Told::Reply { request, result }),
-                Output::Event { client, event } => (client, Told::Event(event)),
-            };
+            let (client, told) = Told::by(output);
             if let Some(session) = self.sessions.get(&client) {
                 stage.deliver(*session, told);
             }
