@@ -12,7 +12,7 @@ use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use sigbridge::client::{Connection, LegacyClient, Login, Output};
 use sigbridge::mapping::Tables;
-use sigbridge::value::{Text, Value};
+use sigbridge::value::Value;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 #[derive(Debug, Parser)]
@@ -119,13 +119,13 @@ async fn send(mut connection: Connection, to: String, rate: u32, seconds: u64) -
     let mut tick = interval(Duration::from_secs(1) / rate);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let end = Instant::now() + Duration::from_secs(seconds);
-    let text: Text = "x".repeat(200).into();
     let mut sent = 0;
     while Instant::now() < end {
         tick.tick().await;
+        // 200 bytes, each time others: who remembers texts is not to gain by it.
         let args = [
             ("account".into(), Value::text(to.as_str())),
-            ("msg".into(), text.clone().into()),
+            ("msg".into(), Value::text(format!("{sent:-<170} to {to:->26}"))),
         ];
         let reply = connection.call("messageInstantSend", &args).await?;
         if let Err(reason) = reply.result {

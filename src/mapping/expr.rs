@@ -143,6 +143,11 @@ pub fn end_call(channel: &str, info: &str) -> String {
     format!("{END_CALL_PREFIX}_{channel}_{info}")
 }
 
+/// Whether a text may be one that ends a call.
+pub fn begins_end_call(text: &str) -> bool {
+    text.starts_with(END_CALL_PREFIX)
+}
+
 /// Channel and info of a text that ends a call; the last `_` splits, since names may contain it.
 pub fn parse_end_call(text: &str) -> Option<(Text, Text)> {
     let rest = text.strip_prefix(END_CALL_PREFIX)?.strip_prefix('_')?;

@@ -3,7 +3,7 @@
 use crate::value::{Text, Value};
 
 use super::error::ErrorEnum;
-use super::field::{BadField, Field, FieldSpec};
+use super::field::{BadField, Field, FieldSpec, Part};
 use super::ids::{ChannelId, UserId};
 use super::reply::ReplyKind;
 use super::state::{InvitationId, Message};
@@ -71,6 +71,11 @@ macro_rules! calls {
                 match self { $(
                     Self::$variant { $( $field, )* } => Value::Map(vec![$( ($doc_name.into(), $field.to_value()), )*]),
                 )+ }
+            }
+
+            /// Shows the arguments in the order of [`CallKind::fields`].
+            pub fn parts(&self, mut show: impl FnMut(&'static str, Part<'_>)) {
+                match self { $( Self::$variant { $( $field, )* } => { $( show($doc_name, $field.part()); )* } )+ }
             }
         }
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::value::{Text, Value};
 
 use super::error::{ErrorEnum, LocalInvitationErr, RemoteInvitationErr};
-use super::field::{BadField, Field, FieldSpec};
+use super::field::{BadField, Field, FieldSpec, Part};
 use super::ids::{ChannelId, UserId};
 use super::reply::ChannelAttribute;
 use super::state::{ConnectionReason, ConnectionState, LocalInvitation, Message, OnlineState, RemoteInvitation};
@@ -68,6 +68,11 @@ macro_rules! events {
             /// The fields' values in the order of [`EventKind::fields`].
             pub fn values(&self) -> Vec<Value> {
                 match self { $( Self::$variant { $( $field, )* } => vec![$( $field.to_value(), )*], )+ }
+            }
+
+            /// Shows the fields in the order of [`EventKind::fields`].
+            pub fn parts(&self, mut show: impl FnMut(&'static str, Part<'_>)) {
+                match self { $( Self::$variant { $( $field, )* } => { $( show($doc_name, $field.part()); )* } )+ }
             }
         }
     };

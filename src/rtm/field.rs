@@ -113,6 +113,34 @@ pub trait Field: Sized {
 
     /// Writes the field.
     fn to_value(&self) -> Value;
+
+    /// The field without a copy, when it is a plain one.
+    fn part(&self) -> Part<'_> {
+        Part::Other
+    }
+}
+
+/// What a field holds, for what is written too often for a [`Value`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part<'f> {
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number.
+    Int(u64),
+    /// Text.
+    Text(&'f str),
+    /// No text.
+    Absent,
+    /// A [`UserId`].
+    UserId(&'f str),
+    /// A [`ChannelId`].
+    ChannelId(&'f str),
+    /// The text of a text [`Message`].
+    Message(&'f str),
+    /// The name of a member of an enum.
+    Name(&'static str),
+    /// Anything else.
+    Other,
 }
 
 impl Field for bool {
@@ -127,6 +155,10 @@ impl Field for bool {
 
     fn to_value(&self) -> Value {
         Value::Bool(*self)
+    }
+
+    fn part(&self) -> Part<'_> {
+        Part::Bool(*self)
     }
 }
 
@@ -143,6 +175,10 @@ impl Field for u64 {
     fn to_value(&self) -> Value {
         Value::Int(i64::try_from(*self).unwrap_or(i64::MAX))
     }
+
+    fn part(&self) -> Part<'_> {
+        Part::Int(*self)
+    }
 }
 
 impl Field for Text {
@@ -154,6 +190,10 @@ impl Field for Text {
 
     fn to_value(&self) -> Value {
         Value::Text(self.clone())
+    }
+
+    fn part(&self) -> Part<'_> {
+        Part::Text(self)
     }
 }
 
@@ -171,6 +211,10 @@ impl Field for Option<Text> {
     fn to_value(&self) -> Value {
         self.clone().map_or(Value::Null, Value::Text)
     }
+
+    fn part(&self) -> Part<'_> {
+        self.as_deref().map_or(Part::Absent, Part::Text)
+    }
 }
 
 impl Field for UserId {
@@ -184,6 +228,10 @@ impl Field for UserId {
     fn to_value(&self) -> Value {
         Value::Text(self.text().clone())
     }
+
+    fn part(&self) -> Part<'_> {
+        Part::UserId(self.text())
+    }
 }
 
 impl Field for ChannelId {
@@ -196,6 +244,10 @@ impl Field for ChannelId {
 
     fn to_value(&self) -> Value {
         Value::Text(self.text().clone())
+    }
+
+    fn part(&self) -> Part<'_> {
+        Part::ChannelId(self.text())
     }
 }
 
@@ -264,6 +316,10 @@ impl<T: Field> Field for Arc<T> {
     fn to_value(&self) -> Value {
         T::to_value(self)
     }
+
+    fn part(&self) -> Part<'_> {
+        T::part(self)
+    }
 }
 
 /// Enums whose members travel by name.
@@ -284,6 +340,10 @@ macro_rules! name_field {
             fn to_value(&self) -> Value {
                 Value::text(self.name())
             }
+
+            fn part(&self) -> Part<'_> {
+                Part::Name(self.name())
+            }
         }
     };
 }
@@ -303,6 +363,10 @@ impl Field for InvitationId {
 
     fn to_value(&self) -> Value {
         self.0.to_value()
+    }
+
+    fn part(&self) -> Part<'_> {
+        self.0.part()
     }
 }
 
@@ -347,6 +411,13 @@ impl Field for Message {
                     entry("description", description.clone().into()),
                 ])
             }
+        }
+    }
+
+    fn part(&self) -> Part<'_> {
+        match self {
+            Message::Text(text) => Part::Message(text),
+            Message::Raw { .. } => Part::Other,
         }
     }
 }

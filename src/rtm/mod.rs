@@ -21,7 +21,7 @@ pub use error::{
     RenewTokenErr, RtmError,
 };
 pub use event::{EventKind, RtmEvent};
-pub use field::{BadField, Field, FieldSpec, FieldType};
+pub use field::{BadField, Field, FieldSpec, FieldType, Part};
 pub use ids::{BadId, ChannelId, UserId};
 pub use reply::{ChannelAttribute, ReplyKind, RtmReply};
 pub use state::{

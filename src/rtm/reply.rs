@@ -53,6 +53,11 @@ macro_rules! replies {
                 }
             }
 
+            /// Whether it says nothing of users, channels and what they have said.
+            pub const fn is_plain(self) -> bool {
+                matches!(self.field_type(), FieldType::Nothing | FieldType::Bool)
+            }
+
             /// Reads a result of this shape.
             ///
             /// # Errors

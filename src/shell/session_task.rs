@@ -180,13 +180,14 @@ impl SessionTask {
 
     /// A text is played again as a whole and at one moment, so it is taken so.
     fn said(&mut self, socket: SocketId, text: &str, meanings: Vec<Said>) {
-        let Some(tape) = self.tape.clone() else { return };
+        let Some(tape) = &self.tape else { return };
         let now = self.server.clock.now();
         self.moment = Some(now);
         tape.at(now);
         tape.heard(socket, text);
         let mut behind_login = false;
         for meaning in meanings {
+            let Some(tape) = &self.tape else { return };
             if std::mem::take(&mut behind_login) {
                 tape.rest(socket);
             }

@@ -4,8 +4,8 @@ use crate::bridge::Effect;
 use crate::mapping::Tables;
 use crate::value::Value;
 
+use super::happening::{number, one};
 use super::record::Leg;
-use super::tape::{number, one};
 use super::{env, keys, rtm};
 
 /// The data of an effect; none for those that become frames.

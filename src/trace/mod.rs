@@ -4,12 +4,14 @@
 //! task puts what happens; [`Player`] feeds it to the engine again, on a virtual clock. Everything that is not a
 //! function of recorded inputs is recorded as one, on the leg `env`: verdicts, lines, names, limits (decisions H12).
 
+mod batch;
 pub mod coverage;
 pub mod diff;
 mod effect;
 mod env;
 mod expand;
 mod frame;
+mod happening;
 pub mod har;
 mod keys;
 mod live;
@@ -24,13 +26,16 @@ mod redact;
 mod replay;
 mod rtm;
 mod schema;
+mod spool;
 mod tape;
 mod used;
 mod writer;
 
+pub use batch::Batch;
 pub use coverage::Coverage;
 pub use diff::{Diff, Noise, diff};
 pub use env::Begin;
+pub use happening::Happening;
 pub use live::{replay_embedded, replay_upstream};
 pub use names::{ReadNames, TapedNames};
 pub use placeholder::Placeholder;

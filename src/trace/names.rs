@@ -1,8 +1,9 @@
 //! Names in both directions, recorded as they are asked for: a redacted trace has other names (decisions H12).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::HashSet;
 use parking_lot::Mutex;
 
 use crate::bridge::Names;
@@ -15,7 +16,7 @@ use super::tape::Tape;
 pub struct TapedNames {
     inner: Arc<dyn Names>,
     tape: Tape,
-    told: Mutex<HashSet<(&'static str, Text)>>,
+    told: Mutex<[HashSet<Text>; WHICH.len() + 1]>,
 }
 
 impl TapedNames {
@@ -28,11 +29,14 @@ impl TapedNames {
         }
     }
 
-    fn tell(&self, which: &'static str, asked: &Text, answer: impl Into<Value>) {
-        if self.told.lock().insert((which, asked.clone())) {
-            let pair = Value::List(vec![asked.clone().into(), answer.into()]);
+    fn tell(&self, which: &'static str, asked: &Text, answer: impl FnOnce() -> Value) {
+        let at = WHICH.iter().position(|known| *known == which).unwrap_or(WHICH.len());
+        let told = &mut self.told.lock()[at];
+        if !told.contains(asked) {
+            told.insert(asked.clone());
+            let pair = Value::List(vec![asked.clone().into(), answer()]);
             let data = Value::Map(vec![("name".into(), Value::Map(vec![(which.into(), pair)]))]);
-            self.tape.push(Leg::Env, Dir::In, None, data);
+            self.tape.push(Leg::Env, Dir::In, data);
         }
     }
 }
@@ -40,31 +44,31 @@ impl TapedNames {
 impl Names for TapedNames {
     fn user_id(&self, account: &Text) -> Text {
         let id = self.inner.user_id(account);
-        self.tell("userId", account, id.clone());
+        self.tell("userId", account, || id.clone().into());
         id
     }
 
     fn account(&self, user_id: &Text) -> Text {
         let account = self.inner.account(user_id);
-        self.tell("account", user_id, account.clone());
+        self.tell("account", user_id, || account.clone().into());
         account
     }
 
     fn channel_id(&self, channel: &Text) -> Text {
         let id = self.inner.channel_id(channel);
-        self.tell("channelId", channel, id.clone());
+        self.tell("channelId", channel, || id.clone().into());
         id
     }
 
     fn channel(&self, channel_id: &Text) -> Text {
         let channel = self.inner.channel(channel_id);
-        self.tell("channel", channel_id, channel.clone());
+        self.tell("channel", channel_id, || channel.clone().into());
         channel
     }
 
     fn uid(&self, account: &Text) -> i64 {
         let uid = self.inner.uid(account);
-        self.tell("uid", account, uid);
+        self.tell("uid", account, || uid.into());
         uid
     }
 }

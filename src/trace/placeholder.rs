@@ -95,7 +95,13 @@ impl Shape {
         {
             return Self::Number;
         }
-        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        let is_spaced = if text.is_ascii() {
+            // To the end, without a branch: most texts have spaces or are short.
+            text.bytes().fold(false, |any, b| any | (b <= b' ') | (b == 0x7f))
+        } else {
+            text.chars().any(|c| c.is_whitespace() || c.is_control())
+        };
+        if is_spaced {
             return Self::Spaced;
         }
         Self::Plain
@@ -140,10 +146,10 @@ impl Placeholder {
     pub fn has_room(&self) -> bool {
         let number = self.label.number();
         match self.shape {
-            Shape::Plain => base36(number).len() < self.len,
-            Shape::Spaced => 2 + base36(number).len() <= self.len,
-            Shape::Digits => number.to_string().len() < self.len,
-            Shape::Number => 2 + number.to_string().len() <= self.len,
+            Shape::Plain => count_digits(number, 36) < self.len,
+            Shape::Spaced => 2 + count_digits(number, 36) <= self.len,
+            Shape::Digits => count_digits(number, 10) < self.len,
+            Shape::Number => 2 + count_digits(number, 10) <= self.len,
         }
     }
 
@@ -216,20 +222,36 @@ impl Placeholder {
     }
 }
 
-impl fmt::Display for Placeholder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<{}:", self.class.entry().0)?;
+impl Placeholder {
+    /// Writes it as a trace has it.
+    pub fn write(&self, out: &mut String) {
+        let mut digits = itoa::Buffer::new();
+        out.push('<');
+        out.push_str(self.class.entry().0);
+        out.push(':');
         match self.label {
-            Label::Number(number) => write!(f, "{number}")?,
-            Label::Hash(hash) => write!(f, "#{hash:08x}")?,
+            Label::Number(number) => out.push_str(digits.format(number)),
+            Label::Hash(hash) => {
+                let _ = fmt::Write::write_fmt(out, format_args!("#{hash:08x}"));
+            }
         }
         if let Some(short) = self.short {
-            write!(f, ".{short}")?;
+            out.push('.');
+            out.push_str(digits.format(short));
         }
-        write!(f, " len={}", self.len)?;
+        out.push_str(" len=");
+        out.push_str(digits.format(self.len));
         let shape = Shape::NAMES.iter().find(|(_, shape)| *shape == self.shape);
-        f.write_str(shape.map_or("", |(name, _)| name))?;
-        f.write_str(">")
+        out.push_str(shape.map_or("", |(name, _)| name));
+        out.push('>');
+    }
+}
+
+impl fmt::Display for Placeholder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut written = String::with_capacity(MAX_WRITTEN);
+        self.write(&mut written);
+        f.write_str(&written)
     }
 }
 
@@ -254,6 +276,10 @@ fn split(number: u64, base: u64, rest: usize) -> (u64, u64) {
 /// More than there are begin anew.
 fn at(number: u64, count: usize) -> usize {
     usize::try_from(number).unwrap_or(0) % count
+}
+
+fn count_digits(number: u64, base: u64) -> usize {
+    number.checked_ilog(base).map_or(1, |log| log as usize + 1)
 }
 
 fn base36(mut number: u64) -> String {

@@ -16,8 +16,8 @@ use crate::time::Time;
 use crate::value::{Text, Value};
 
 use super::env::{self, Begin};
+use super::happening::number;
 use super::record::{Leg, Record};
-use super::tape::number;
 use super::used::Used;
 use super::{effect, keys, rtm};
 

@@ -9,14 +9,20 @@
 
 mod api;
 mod dictionary;
+mod echo;
 mod frames;
 mod json;
+mod line;
+mod plan;
 mod rtm;
+mod scan;
+mod swift;
 mod texts;
 mod words;
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt};
 
 use crate::mapping::profile::Transport;
 use crate::mapping::wire::Wire;
@@ -28,8 +34,17 @@ use super::policy::{Policy, Redaction};
 use super::record::{Dir, Leg, Record};
 
 use dictionary::Dictionary;
+use plan::Plans;
 
 pub use words::Words;
+
+/// What a client speaks.
+#[derive(Clone, Debug)]
+struct Speaks {
+    transport: Transport,
+    wire: Arc<Wire>,
+    plans: Arc<Plans>,
+}
 
 /// What replaces the secrets of one trace.
 #[derive(Debug)]
@@ -37,9 +52,13 @@ pub struct Redactor {
     redaction: Redaction,
     dictionary: Dictionary,
     /// What the clients of sessions speak.
-    speak: HashMap<u64, (Transport, Arc<Wire>)>,
-    /// RTM's calls that are not answered, by session and number: a reply is read by its call's kind.
+    speak: HashMap<u64, Speaks>,
+    /// The wires of those.
+    wires: Vec<(Arc<Wire>, Arc<Plans>)>,
+    /// RTM's calls that are not answered, by session and number: a reply is read by its call's kind, where that matters.
     open: HashMap<(u64, i64), CallKind>,
+    /// How the lines of a moment begin.
+    moment: (u64, String),
 }
 
 impl Redactor {
@@ -49,7 +68,9 @@ impl Redactor {
             redaction,
             dictionary: Dictionary::new(),
             speak: HashMap::new(),
+            wires: Vec::new(),
             open: HashMap::new(),
+            moment: (0, String::new()),
         }
     }
 
@@ -110,7 +131,7 @@ impl Redactor {
             (Leg::Rtm, Dir::Out) => forget_tokens(data),
             (Leg::Legacy, Dir::In) => {
                 let frame = data.get("frame").and_then(Value::as_text);
-                if frame.is_some_and(|frame| frame.contains("oken") || frame.contains("login")) {
+                if frame.is_some_and(|frame| may_hold_token(frame)) {
                     self.legacy(record.session, record.dir, data);
                 }
             }
@@ -136,14 +157,7 @@ impl Redactor {
                 ("frame", Value::Text(frame)) => {
                     let new = match dir {
                         Dir::Out => self.said(frame),
-                        Dir::In => {
-                            let (transport, wire) = self
-                                .speak
-                                .get(&session)
-                                .cloned()
-                                .unwrap_or_else(|| (Transport::WebSocket, Arc::new(Wire::nothing())));
-                            self.heard(transport, &wire, frame)
-                        }
+                        Dir::In => self.heard(session, frame),
                     };
                     if let Some(new) = new {
                         *frame = new.into();
@@ -178,7 +192,18 @@ impl Redactor {
         if let Some(profile) = profile
             && let Some(wire) = tables.wire(&profile.family)
         {
-            self.speak.insert(session, (profile.transport, wire.clone()));
+            let known = self.wires.iter().find(|(known, _)| Arc::ptr_eq(known, wire));
+            let plans = known.map(|(_, plans)| plans.clone()).unwrap_or_else(|| {
+                let plans = Arc::new(Plans::of(wire));
+                self.wires.push((wire.clone(), plans.clone()));
+                plans
+            });
+            let speaks = Speaks {
+                transport: profile.transport,
+                wire: wire.clone(),
+                plans,
+            };
+            self.speak.insert(session, speaks);
         }
         self.member(begin, "account", Class::Account);
     }
@@ -231,6 +256,11 @@ impl Redactor {
             }
         }
     }
+}
+
+/// Whether a frame of a client may hold a token.
+fn may_hold_token(frame: &str) -> bool {
+    frame.contains("oken") || frame.contains("login")
 }
 
 /// Tokens of RTM, in calls that hold one.

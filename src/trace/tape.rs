@@ -3,21 +3,22 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::bridge::{CallRef, Effect, Input, SocketId};
+use crate::bridge::{Effect, Input, SocketId};
 use crate::mapping::Tables;
 use crate::time::Time;
-use crate::value::{Text, Value};
+use crate::value::Value;
 
-use super::record::{Dir, Leg, Record};
-use super::{effect, env, keys, rtm};
+use super::happening::{Happening, number, one};
+use super::record::{Dir, Leg};
+use super::{effect, env};
 
-/// Takes records; it must not block.
+/// Takes what happens; it must not block.
 pub trait Sink: Send + Sync {
-    /// Takes one.
-    fn take(&self, record: Record);
+    /// Takes what happens in a session, microseconds after the trace began.
+    fn take(&self, t_us: u64, session: u64, what: Happening<'_>);
 }
 
-/// The records of one session.
+/// The recording of one session.
 #[derive(Clone)]
 pub struct Tape {
     sink: Arc<dyn Sink>,
@@ -46,94 +47,57 @@ impl Tape {
         self.now.store(ms, Ordering::Relaxed);
     }
 
-    /// Adds a record.
-    pub fn push(&self, leg: Leg, dir: Dir, row: Option<Text>, data: Value) {
-        self.sink.take(Record {
-            t_us: self.now.load(Ordering::Relaxed).saturating_mul(1000),
-            session: self.session,
-            leg,
-            dir,
-            row,
-            data,
-        });
+    /// Adds what is no frame and nothing of RTM's.
+    pub fn push(&self, leg: Leg, dir: Dir, data: Value) {
+        self.add(Happening::Other(leg, dir, data));
     }
 
     /// What the session is given.
     pub fn begin(&self, begin: &env::Begin) {
-        self.push(Leg::Env, Dir::In, None, one("begin", begin.to_value()));
+        self.push(Leg::Env, Dir::In, one("begin", begin.to_value()));
     }
 
     /// A frame of the client.
     pub fn heard(&self, socket: SocketId, frame: &str) {
-        let data = vec![("socket".into(), number(socket.0)), ("frame".into(), frame.into())];
-        self.push(Leg::Legacy, Dir::In, None, Value::Map(data));
+        self.add(Happening::Heard { socket, frame });
     }
 
     /// What is behind the login in the text that was heard last.
     pub fn rest(&self, socket: SocketId) {
-        self.push(Leg::Legacy, Dir::In, None, one("rest", number(socket.0)));
+        self.push(Leg::Legacy, Dir::In, one("rest", number(socket.0)));
     }
 
     /// A frame for the client.
     pub fn said(&self, socket: SocketId, frame: &str, row: Option<usize>) {
-        let data = vec![("socket".into(), number(socket.0)), ("frame".into(), frame.into())];
-        let row = row.map(|row| self.tables.rows[row].id.clone());
-        self.push(Leg::Legacy, Dir::Out, row, Value::Map(data));
+        let row = row.map(|row| &self.tables.rows[row].id);
+        self.add(Happening::Said { socket, frame, row });
     }
 
     /// The session ends because its server does, or cannot keep it: it has not said so itself.
     pub fn cut(&self, now: Time) {
         self.at(now);
-        self.push(Leg::Env, Dir::In, None, one("cut", true.into()));
+        self.push(Leg::Env, Dir::In, one("cut", true.into()));
     }
 
     /// An input, unless a frame that was heard says it all.
     pub fn input(&self, input: &Input) {
-        let login = |call: &CallRef, line: &Text| {
-            vec![
-                ("socket".into(), number(call.socket.0)),
-                ("line".into(), line.clone().into()),
-            ]
-        };
-        let (leg, data) = match input {
-            Input::Admitted { call, line, .. } => (Leg::Env, one("admitted", Value::Map(login(call, line)))),
-            Input::Attached { call, how, line } => {
-                let mut entries = login(call, line);
-                let how = env::ATTACH.iter().find(|(_, attach)| attach == how);
-                entries.push(("how".into(), how.map_or(Value::Null, |(name, _)| (*name).into())));
-                (Leg::Env, one("attached", Value::Map(entries)))
-            }
-            Input::RtmReply { request, result } => {
-                let (key, value) = rtm::result(result);
-                let entries = vec![("request".into(), number(*request)), (key.into(), value)];
-                (Leg::Rtm, Value::Map(entries))
-            }
-            Input::RtmEvent(event) => (Leg::Rtm, one("event", rtm::event(event))),
-            Input::Upstream(up) => (Leg::Rtm, one("up", (*up).into())),
-            Input::Lacks(lacks) => {
-                let names = lacks.iter().map(|kind| kind.name().into()).collect();
-                (Leg::Rtm, one("lacks", Value::List(names)))
-            }
-            Input::Kept(lines) => (Leg::Env, one("kept", env::lines(&self.tables, lines))),
-            Input::Timer(key) => (Leg::Timer, one("due", keys::name(*key).into())),
-            Input::FrontClosed(socket) => (Leg::Legacy, one("closed", number(socket.0))),
-            Input::Call { .. } | Input::Refused { .. } | Input::Poll { .. } | Input::Subscribed { .. } => return,
-        };
-        self.push(leg, Dir::In, None, data);
+        if let Some(what) = Happening::input(&self.tables, input) {
+            self.add(what);
+        }
     }
 
     /// An effect, unless the frames that it becomes say it all.
     pub fn effect(&self, effect: &Effect) {
-        if let Some((leg, data)) = effect::data(&self.tables, effect) {
-            self.push(leg, Dir::Out, None, data);
+        if let Effect::Rtm { request, call } = effect {
+            let request = *request;
+            self.add(Happening::Call { request, call });
+        } else if let Some((leg, data)) = effect::data(&self.tables, effect) {
+            self.push(leg, Dir::Out, data);
         }
     }
-}
 
-pub(super) fn one(name: &str, value: Value) -> Value {
-    Value::Map(vec![(name.into(), value)])
-}
-
-pub(super) fn number(n: u64) -> Value {
-    Value::Int(i64::try_from(n).unwrap_or(i64::MAX))
+    fn add(&self, what: Happening<'_>) {
+        let t_us = self.now.load(Ordering::Relaxed).saturating_mul(1000);
+        self.sink.take(t_us, self.session, what);
+    }
 }

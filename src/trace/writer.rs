@@ -1,11 +1,10 @@
 //! Files of a recording: written by a thread of their own, so that no client waits for a disk.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -14,15 +13,16 @@ use prometheus_client::metrics::counter::Counter;
 use crate::time::Time;
 use crate::value::Text;
 
+use super::batch::Batch;
+use super::happening::Happening;
 use super::policy::Redaction;
-use super::record::{Header, Record, VERSION};
+use super::record::{Header, VERSION};
 use super::redact::Redactor;
+use super::spool::Spool;
 use super::tape::Sink;
 
-/// Records that wait for the disk; more are not recorded, and end the file.
-const QUEUE: usize = 65_536;
-/// How long records gather once all are written: far less than the queue has room for.
-const GATHER: Duration = Duration::from_millis(20);
+/// How long records gather once all are written: far less than there is room for.
+const GATHER: Duration = Duration::from_millis(50);
 /// What goes to the disk at once, bytes.
 const BUFFER: usize = 256 * 1024;
 /// A file whose sessions go on and on is cut at so many times its size.
@@ -50,9 +50,7 @@ pub struct Health {
 
 /// One file. A session is wholly in one, so the file is finished when the last of its sessions is over.
 pub struct TraceFile {
-    queue: SyncSender<Record>,
-    /// It has lost a record: nothing that follows could be played.
-    broken: AtomicBool,
+    spool: Arc<Spool>,
     bytes: Arc<AtomicU64>,
     /// When it began.
     pub started: Time,
@@ -81,7 +79,7 @@ impl TraceFile {
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = BufWriter::with_capacity(BUFFER, options.open(&part)?);
+        let mut file = options.open(&part)?;
         let header = Header {
             sigbridge_trace: VERSION,
             started_ms: started.as_millis(),
@@ -90,23 +88,25 @@ impl TraceFile {
             source: None,
             missing: Vec::new(),
         };
-        line(&mut file, &header)?;
-        let (queue, records) = sync_channel(QUEUE);
+        file.write_all((serde_json::to_string(&header)? + "\n").as_bytes())?;
         let bytes = Arc::new(AtomicU64::new(0));
-        let (counted, told) = (bytes.clone(), health.clone());
+        let spool = Arc::new(Spool::default());
         let folder = folder.to_owned();
-        let mut redactor = Redactor::new(redaction.clone());
+        let mut writing = Writing {
+            file,
+            redactor: Redactor::new(redaction.clone()),
+            limit: bounds.file_bytes.saturating_mul(CUT),
+            bytes: bytes.clone(),
+            health: health.clone(),
+        };
+        let from = spool.clone();
         thread::Builder::new().name("trace".into()).spawn(move || {
-            let limit = bounds.file_bytes.saturating_mul(CUT);
-            let lost = write(&mut file, &records, &mut redactor, limit, &counted, &told);
-            told.lost.inc_by(lost);
-            if file.flush().is_ok() && fs::rename(&part, &path).is_ok() {
+            if writing.all(&from) && fs::rename(&part, &path).is_ok() {
                 remove_oldest(&folder, bounds.files);
             }
         })?;
         Ok(Self {
-            queue,
-            broken: AtomicBool::new(false),
+            spool,
             bytes,
             started,
             next_session: AtomicU64::new(1),
@@ -121,63 +121,86 @@ impl TraceFile {
 
     /// Whether new sessions should go to another file.
     pub fn is_full(&self, now: Time, bounds: Bounds) -> bool {
-        self.broken.load(Ordering::Relaxed)
+        self.spool.is_broken()
             || self.bytes.load(Ordering::Relaxed) >= bounds.file_bytes
             || now.since(self.started) >= bounds.file_time
     }
 }
 
 impl Sink for TraceFile {
-    fn take(&self, record: Record) {
-        if self.broken.load(Ordering::Relaxed) {
-            self.health.lost.inc();
-            return;
-        }
-        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = self.queue.try_send(record) {
-            self.broken.store(true, Ordering::Relaxed);
+    fn take(&self, t_us: u64, session: u64, what: Happening<'_>) {
+        if !self.spool.add(t_us, session, what) {
             self.health.lost.inc();
         }
     }
 }
 
-/// Writes until the last session is over, the disk is full or the file too large; how many records were not written.
-#[expect(clippy::disallowed_methods, reason = "this thread is none of the runtime's")]
-fn write(
-    file: &mut BufWriter<File>,
-    records: &Receiver<Record>,
-    redactor: &mut Redactor,
+impl Drop for TraceFile {
+    fn drop(&mut self) {
+        self.spool.close();
+    }
+}
+
+/// What the thread of a file works with.
+struct Writing {
+    file: File,
+    redactor: Redactor,
     limit: u64,
-    bytes: &AtomicU64,
-    health: &Health,
-) -> u64 {
-    while let Ok(first) = records.recv() {
-        let mut next = Some(first);
-        while let Some(record) = next {
-            let before = bytes.load(Ordering::Relaxed);
-            match line(file, &redactor.redact(record)) {
-                Ok(written) if before + written <= limit => {
-                    bytes.store(before + written, Ordering::Relaxed);
-                    health.written.inc();
-                }
-                // What follows is not recorded: the end of the queue tells those who record.
-                _ => return 1,
-            }
-            next = records.try_recv().ok();
-        }
-        if file.flush().is_err() {
-            return 1;
-        }
-        // A thread that waits for one record after the other is woken for each, and sessions pay for that.
-        thread::sleep(GATHER);
-    }
-    0
+    bytes: Arc<AtomicU64>,
+    health: Health,
 }
 
-fn line(file: &mut impl Write, what: &impl serde::Serialize) -> io::Result<u64> {
-    let mut text = serde_json::to_vec(what)?;
-    text.push(b'\n');
-    file.write_all(&text)?;
-    Ok(text.len() as u64)
+impl Writing {
+    /// Writes until the last session is over, the disk is full or the file too large. False: its last line may be half a
+    /// one.
+    #[expect(clippy::disallowed_methods, reason = "this thread is none of the runtime's")]
+    fn all(&mut self, spool: &Spool) -> bool {
+        let (mut batch, mut lines) = (Batch::default(), String::with_capacity(BUFFER));
+        while let Some(next) = spool.take(batch) {
+            batch = next;
+            let waited = batch.len();
+            let (written, result) = self.batch(&mut batch, &mut lines);
+            self.health.written.inc_by(written as u64);
+            if written < waited {
+                // What follows is not recorded: who records is told by the spool.
+                self.health.lost.inc_by((waited - written + spool.refuse()) as u64);
+                return result.is_ok();
+            }
+            // A thread that waits for one record after the other is woken for each, and sessions pay for that.
+            thread::sleep(GATHER);
+        }
+        true
+    }
+
+    /// How many records were written, and whether the disk takes more.
+    fn batch(&mut self, batch: &mut Batch, lines: &mut String) -> (usize, io::Result<()>) {
+        let (mut written, mut waiting) = (0, 0);
+        let mut before = self.bytes.load(Ordering::Relaxed);
+        lines.clear();
+        for (t_us, session, what) in batch.drain() {
+            let begin = lines.len();
+            self.redactor.write(t_us, session, what, lines);
+            if before + lines.len() as u64 > self.limit {
+                lines.truncate(begin);
+                break;
+            }
+            waiting += 1;
+            if lines.len() >= BUFFER {
+                if let Err(error) = self.file.write_all(lines.as_bytes()) {
+                    return (written, Err(error));
+                }
+                before += lines.len() as u64;
+                written += std::mem::take(&mut waiting);
+                lines.clear();
+            }
+        }
+        let result = self.file.write_all(lines.as_bytes());
+        if result.is_ok() {
+            self.bytes.store(before + lines.len() as u64, Ordering::Relaxed);
+            written += waiting;
+        }
+        (written, result)
+    }
 }
 
 fn remove_oldest(folder: &Path, keep: usize) {

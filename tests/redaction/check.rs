@@ -2,7 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use sigbridge::trace::{Header, Policy, Record, Redaction, Redactor, Trace, read, read_as_written, replay};
+use sigbridge::bridge::SocketId;
+use sigbridge::trace::{
+    Batch, Dir, Happening, Header, Leg, Policy, Record, Redaction, Redactor, Trace, read, read_as_written, replay,
+};
+use sigbridge::value::Value;
 
 use super::story::tables;
 
@@ -26,7 +30,47 @@ pub fn redacted(header: &Header, records: &[Record], redaction: &Redaction) -> S
         redaction: redaction.header(),
         ..header.clone()
     };
-    written(&header, records.iter().map(|record| redactor.redact(record.clone())))
+    let text = written(&header, records.iter().map(|record| redactor.redact(record.clone())));
+    // The order of members is the stories' own.
+    let lines = |text: &str| -> Vec<serde_json::Value> {
+        let line = |line| serde_json::from_str(line).expect("JSON");
+        text.lines().map(line).collect()
+    };
+    let at_once = lines(&at_once(&header, records, redaction));
+    for (at_once, line) in at_once.into_iter().zip(lines(&text)) {
+        assert_eq!(at_once, line, "written at once it differs");
+    }
+    text
+}
+
+/// The same as a recording writes it.
+fn at_once(header: &Header, records: &[Record], redaction: &Redaction) -> String {
+    let (mut batch, mut redactor) = (Batch::default(), Redactor::new(redaction.clone()));
+    for record in records {
+        batch.add(record.t_us, record.session, happened(record));
+    }
+    let mut text = written(header, []);
+    for (t_us, session, what) in batch.drain() {
+        redactor.write(t_us, session, what, &mut text);
+    }
+    text
+}
+
+fn happened(record: &Record) -> Happening<'_> {
+    let Record {
+        leg, dir, row, data, ..
+    } = record;
+    let socket = data.get("socket").and_then(Value::as_int);
+    let socket = socket.and_then(|socket| u64::try_from(socket).ok()).map(SocketId);
+    match (leg, dir, socket, data.get("frame").and_then(Value::as_text)) {
+        (Leg::Legacy, Dir::In, Some(socket), Some(frame)) => Happening::Heard { socket, frame },
+        (Leg::Legacy, Dir::Out, Some(socket), Some(frame)) => Happening::Said {
+            socket,
+            frame,
+            row: row.as_ref(),
+        },
+        _ => Happening::Other(*leg, *dir, data.clone()),
+    }
 }
 
 /// Plays a trace; it must do what it says.

@@ -10,8 +10,8 @@ use crate::mapping::Tables;
 use crate::mapping::profile::Transport;
 use crate::mapping::wire::{RowCall, Target};
 use crate::trace::env::Begin;
+use crate::trace::happening::{number, one};
 use crate::trace::record::{Dir, Header, Leg, Record, VERSION};
-use crate::trace::tape::{number, one};
 use crate::value::{Text, Value};
 
 use super::HarError;

@@ -1,10 +1,11 @@
 //! Which secret has which placeholder, over a whole trace.
 
-use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use foldhash::quality::RandomState;
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use super::super::placeholder::{Class, Label, Placeholder, Shape};
 use super::super::policy::{Policy, Redaction};
@@ -26,14 +27,16 @@ pub enum Entry {
     By(Placeholder),
 }
 
-/// A text: its hash under a random key, and its length. Two texts of a trace that share it would share a placeholder,
-/// which shows as a difference; among a million that has a chance of 10^-7 at most.
-type Key = (u64, usize);
+/// A text: its hash under a random key. Two texts of a trace that share it would share a placeholder, which shows as a
+/// difference; among a million that has a chance of 10^-7 at most. The key is of this process and in no file.
+type Key = u64;
 
 /// The texts of a trace, by their keys: no more than the file has room for, so its bound is the file's.
 #[derive(Debug)]
 pub struct Dictionary {
-    entries: HashMap<Key, Entry>,
+    positions: HashMap<Key, u32>,
+    /// In the order of first uses: what is said now was mostly said a moment ago.
+    entries: Vec<Entry>,
     key: RandomState,
     last: u64,
     /// How many there are of those that are too short for their labels.
@@ -48,8 +51,9 @@ impl Dictionary {
     /// Without texts.
     pub fn new() -> Self {
         Self {
-            entries: HashMap::new(),
-            key: RandomState::new(),
+            positions: HashMap::new(),
+            entries: Vec::new(),
+            key: RandomState::default(),
             last: 0,
             short: HashMap::new(),
             hashes: HashSet::new(),
@@ -65,12 +69,13 @@ impl Dictionary {
 
     /// What becomes of a text that was used before.
     pub fn find(&self, text: &str) -> Option<Entry> {
-        self.entries.get(&self.key(text)).copied()
+        let at = *self.positions.get(&self.key(text))?;
+        self.entries.get(usize::try_from(at).ok()?).copied()
     }
 
     /// Takes a text in as JSON.
     pub fn is_json(&mut self, text: &str) {
-        self.entries.insert(self.key(text), Entry::Json);
+        self.insert(text, Entry::Json);
     }
 
     /// Takes in the name of an attribute, which stays where an attribute's name is.
@@ -89,7 +94,7 @@ impl Dictionary {
         if placeholder.class == Class::Bytes {
             text = STANDARD.encode(text);
         }
-        self.entries.insert(self.key(&text), Entry::By(placeholder));
+        self.insert(&text, Entry::By(placeholder));
         match placeholder.label {
             Label::Number(number) => self.last = self.last.max(number),
             Label::Hash(hash) => drop(self.hashes.insert(hash)),
@@ -113,7 +118,7 @@ impl Dictionary {
             Entry::By(self.placeholder(text, class, len, policy, redaction, words))
         };
         self.odd = self.odd || looks_own(text);
-        self.entries.insert(self.key(text), entry);
+        self.insert(text, entry);
         entry
     }
 
@@ -160,13 +165,21 @@ impl Dictionary {
                 *next += 1;
             }
             // What is compared with a word of the program must not become one.
-            if !words.has(&placeholder.stand_in()) {
+            if len > words.longest() || !words.has(&placeholder.stand_in()) {
                 return placeholder;
             }
         }
     }
 
+    fn insert(&mut self, text: &str, entry: Entry) {
+        // A file has no room for more texts than that.
+        if let Ok(at) = u32::try_from(self.entries.len()) {
+            self.entries.push(entry);
+            self.positions.insert(self.key(text), at);
+        }
+    }
+
     fn key(&self, text: &str) -> Key {
-        (self.key.hash_one(text), text.len())
+        self.key.hash_one(text)
     }
 }

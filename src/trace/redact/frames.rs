@@ -12,11 +12,14 @@ use super::words::{self, TOKEN};
 
 impl Redactor {
     /// A frame that a client has sent.
-    pub(super) fn heard(&mut self, transport: Transport, wire: &Wire, frame: &str) -> Option<String> {
-        match transport {
-            Transport::Tcp => self.heard_line(wire, frame),
-            Transport::WebSocket => self.heard_json(wire, frame),
-            Transport::Api => self.heard_rpc(wire, frame),
+    pub(super) fn heard(&mut self, session: u64, frame: &str) -> Option<String> {
+        let Some(speaks) = self.speak.get(&session).cloned() else {
+            return self.heard_json(&Wire::nothing(), frame);
+        };
+        match speaks.transport {
+            Transport::Tcp => self.heard_line(&speaks.wire, frame),
+            Transport::WebSocket => self.heard_json(&speaks.wire, frame),
+            Transport::Api => self.heard_rpc(&speaks.wire, frame),
         }
     }
 
@@ -284,7 +287,7 @@ impl Redactor {
     }
 }
 
-fn arg_of<'r>(row: &'r RowCall, key: &str) -> Option<&'r WireArg> {
+pub(super) fn arg_of<'r>(row: &'r RowCall, key: &str) -> Option<&'r WireArg> {
     row.args.iter().find(|arg| arg.wire.as_deref() == Some(key))
 }
 
@@ -295,7 +298,7 @@ fn is_constant(function: &Function, key: &str, value: &Value) -> bool {
     of_key.any(|known| known == value || known.as_int().is_some() && is_number(value))
 }
 
-fn is_token(key: &str) -> bool {
+pub(super) fn is_token(key: &str) -> bool {
     key.to_ascii_lowercase().contains("token")
 }
 

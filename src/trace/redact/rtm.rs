@@ -35,6 +35,7 @@ impl Redactor {
                 "call" => {
                     if let Some(kind) = self.by_name(value, |name| CallKind::parse(name).map(|k| (k, k.fields())))
                         && let Some(request) = request
+                        && !kind.reply().is_plain()
                     {
                         self.open.insert((session, request), kind);
                     }
@@ -108,12 +109,7 @@ impl Redactor {
 
     /// An id of RTM's: most are also the name that legacy clients see.
     fn id(&mut self, value: &mut Value, class: Class) {
-        let is_name = |text: &Text| !text.starts_with('~') && Account::new(text.clone()).is_ok();
-        let class = if value.as_text().is_some_and(is_name) {
-            class
-        } else {
-            Class::Id
-        };
+        let class = value.as_text().map_or(Class::Id, |text| id_class(text, class));
         self.named(value, class);
     }
 
@@ -233,5 +229,14 @@ impl Redactor {
             _ => self.assign_len(raw, Class::Bytes, len),
         };
         Some(as_base64(&known?).into())
+    }
+}
+
+/// What an id of RTM's is: where it is no legal name of its class, it only stands for one.
+pub(super) fn id_class(id: &str, class: Class) -> Class {
+    if !id.starts_with('~') && Account::new(id).is_ok() {
+        class
+    } else {
+        Class::Id
     }
 }

@@ -6,7 +6,7 @@
 use serde::de::IgnoredAny;
 
 use crate::ident::Account;
-use crate::mapping::expr::{end_call, parse_end_call};
+use crate::mapping::expr::{begins_end_call, end_call, parse_end_call};
 use crate::value::Value;
 
 use super::super::expand;
@@ -21,17 +21,17 @@ pub(super) const LINE: &str = "msg-v2 ";
 /// Begins the notification of one.
 pub(super) const MAILBOX: &str = "notify recvmsg ";
 /// JSON texts inside JSON texts that are looked into; those further in are replaced as a whole.
-const MAX_DEPTH: usize = 8;
+pub(super) const MAX_DEPTH: usize = 8;
 /// A longer JSON text is replaced as a whole, bytes.
 const MAX_JSON: usize = 1 << 22;
 /// Shorter numbers inside bodies stay: they are types and states.
 const MIN_SECRET_DIGITS: usize = 5;
 /// Begins what the program says of a function that it does not know.
-const FUNCTION: &[&str] = &["unknown func ", "there is no method "];
+pub(super) const FUNCTION: &[&str] = &["unknown func ", "there is no method "];
 /// Members of JSON-RPC whose texts are the program's own.
-const RPC: &[&str] = &["jsonrpc", "method", "event", "message"];
+pub(super) const RPC: &[&str] = &["jsonrpc", "method", "event", "message"];
 /// The member of lines and answers that names an attribute.
-const NAME: &str = "name";
+pub(super) const NAME: &str = "name";
 /// Begins the value of an attribute that is empty, or begins so itself (decisions H7).
 const EMPTY: char = '\u{E000}';
 /// Begins the RTM id of a name that only a directory knows, and the name where none does (decisions H5).
@@ -246,16 +246,26 @@ fn pad(out: &mut String, old: &str, new: &str) {
     out.extend(std::iter::repeat_n(' ', usize::try_from(short).unwrap_or(0)));
 }
 
+/// Whether [`Redactor::by_parts`] may have something to say of a text.
+pub(super) fn may_have_parts(text: &str) -> bool {
+    text.starts_with(EMPTY) || text.starts_with(HASHED) || begins_end_call(text)
+}
+
+/// Whether [`is_json`] may be so.
+pub(super) fn may_be_json(text: &str) -> bool {
+    text.trim_ascii_start().starts_with(['{', '['])
+}
+
 /// Whether a text is an object or a list, as the engine reads JSON.
 fn is_json(text: &str, depth: usize) -> bool {
-    if depth >= MAX_DEPTH || !text.trim_ascii_start().starts_with(['{', '[']) {
+    if depth >= MAX_DEPTH || !may_be_json(text) {
         return false;
     }
     expand::text(text, MAX_JSON).is_ok_and(|text| Value::from_json(&text).is_ok())
 }
 
 /// The same of a text that the program has written.
-fn is_syntax(text: &str) -> bool {
+pub(super) fn is_syntax(text: &str) -> bool {
     text.starts_with(['{', '['])
         && expand::text(text, MAX_JSON).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(&text).is_ok())
 }

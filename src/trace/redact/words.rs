@@ -2,7 +2,7 @@
 //!
 //! An account with such a name stays as it is: an account `ok` cannot be told from the `ok` of an answer.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use crate::bridge::emulate::builtin::BUILT_IN;
 use crate::mapping::Tables;
@@ -58,6 +58,9 @@ pub struct Words {
     words: HashSet<Text>,
     /// Bytes of the longest.
     longest: usize,
+    /// By their first byte, the lengths that they have: a bit each, the last one for all that are longer. Most names are
+    /// told from words by this.
+    lengths: Vec<u64>,
     /// Keys of JSON texts that rows read settings from.
     settings: HashSet<Text>,
     /// Keys of JSON texts that arguments are read from.
@@ -83,13 +86,24 @@ impl Words {
         }
         tables.wires.iter().for_each(|wire| all.wire(wire));
         all.rows(tables);
+        all.lengths = vec![0; 256];
+        for word in &all.words {
+            all.lengths[usize::from(first(word))] |= bit(word);
+        }
         all.longest = all.words.iter().map(|word| word.len()).max().unwrap_or(0);
         all
     }
 
+    /// Bytes of the longest.
+    pub fn longest(&self) -> usize {
+        self.longest
+    }
+
     /// Whether a text is one of them.
     pub fn has(&self, text: &str) -> bool {
-        text.len() <= self.longest && self.words.contains(text)
+        let may_be = |lengths: &u64| lengths & bit(text) != 0;
+        let lengths = self.lengths.get(usize::from(first(text)));
+        text.len() <= self.longest && lengths.is_some_and(may_be) && self.words.contains(text)
     }
 
     /// Whether the value under a key of a JSON text is a setting: a number or a truth there means something to the engine.
@@ -213,6 +227,14 @@ impl Words {
     fn emission(&mut self, emission: &Emission) {
         emission.args.iter().chain(&emission.each).for_each(|of| self.expr(of));
     }
+}
+
+fn first(text: &str) -> u8 {
+    text.as_bytes().first().copied().unwrap_or(0)
+}
+
+fn bit(text: &str) -> u64 {
+    1 << text.len().min(63)
 }
 
 /// Whether the engine goes by the number that is an attribute's value.

@@ -4,18 +4,22 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sigbridge::bridge::{Input, SocketId};
-use sigbridge::trace::{Header, Policy, Record, Redaction, Redactor, Sink, Trace, VERSION, read, replay};
+use sigbridge::trace::{
+    Batch, Happening, Header, Policy, Record, Redaction, Redactor, Sink, Trace, VERSION, read, replay,
+};
 
 use super::START;
 use super::bridge::{Bridge, Seat};
 
-/// Records in memory.
+/// Records in memory, and what a recording would write them from.
 #[derive(Default)]
-pub struct Records(pub Mutex<Vec<Record>>);
+pub struct Records(Mutex<(Vec<Record>, Batch)>);
 
 impl Sink for Records {
-    fn take(&self, record: Record) {
-        self.0.lock().push(record);
+    fn take(&self, t_us: u64, session: u64, what: Happening<'_>) {
+        let (records, batch) = &mut *self.0.lock();
+        batch.add(t_us, session, what.clone());
+        records.push(what.record(t_us, session));
     }
 }
 
@@ -48,7 +52,7 @@ impl Seat {
 impl Bridge {
     /// Plays everything that has happened again.
     pub fn played_again(&self) -> Result<(), String> {
-        let records = std::mem::take(&mut *self.records.0.lock());
+        let (records, mut batch) = std::mem::take(&mut *self.records.0.lock());
         let trace = Trace {
             header: Header {
                 sigbridge_trace: VERSION,
@@ -61,7 +65,7 @@ impl Bridge {
             records: records.into_iter().enumerate().map(|(at, r)| (at + 2, r)).collect(),
         };
         let speeches = Arc::new(self.speeches.clone());
-        for (what, trace) in [("as it is", &trace), ("redacted", &self.redacted(&trace))] {
+        for (what, trace) in [("as it is", &trace), ("redacted", &self.redacted(&trace, &mut batch))] {
             let outcome = replay(&self.tables, &speeches, trace);
             let outcome = outcome.map_err(|error| format!("not to be played {what}: {error}"))?;
             if let Some(difference) = outcome.differences.first() {
@@ -72,18 +76,23 @@ impl Bridge {
     }
 
     /// The same as a recording has it, without names and texts.
-    fn redacted(&self, trace: &Trace) -> Trace {
+    fn redacted(&self, trace: &Trace, batch: &mut Batch) -> Trace {
         let redaction = Redaction::new(&self.tables, Policy::Placeholder, Policy::Placeholder).expect("random bytes");
         let header = Header {
             redaction: redaction.header(),
             ..trace.header.clone()
         };
-        let mut redactor = Redactor::new(redaction);
+        let (mut redactor, mut at_once) = (Redactor::new(redaction.clone()), Redactor::new(redaction));
         let mut text = serde_json::to_string(&header).expect("JSON") + "\n";
         for (_, record) in &trace.records {
             let record = redactor.redact(record.clone());
             text += &(serde_json::to_string(&record).expect("JSON") + "\n");
         }
+        let mut lines = serde_json::to_string(&header).expect("JSON") + "\n";
+        for (t_us, session, what) in batch.drain() {
+            at_once.write(t_us, session, what, &mut lines);
+        }
+        assert_eq!(lines, text, "what a recording writes is what becomes of its records");
         read(text.as_bytes()).expect("a trace")
     }
 }

@@ -1,0 +1,129 @@
+//! What happens in a session, as its task knows it: borrowed, since most of it is copied once and written later.
+
+use crate::bridge::{Input, SocketId};
+use crate::mapping::Tables;
+use crate::rtm::{RtmCall, RtmError, RtmEvent, RtmReply};
+use crate::value::{Text, Value};
+
+use super::record::{Dir, Leg, Record};
+use super::{env, keys, rtm};
+
+/// What is recorded at a moment of a session.
+#[derive(Clone, Debug)]
+pub enum Happening<'h> {
+    /// A frame of the client.
+    Heard {
+        /// Where it came from.
+        socket: SocketId,
+        /// Its text.
+        frame: &'h str,
+    },
+    /// A frame for the client.
+    Said {
+        /// Where it goes.
+        socket: SocketId,
+        /// Its text.
+        frame: &'h str,
+        /// The id of the row that it is from.
+        row: Option<&'h Text>,
+    },
+    /// A call that the session makes by itself.
+    Call {
+        /// Its number.
+        request: u64,
+        /// The call.
+        call: &'h RtmCall,
+    },
+    /// What became of one.
+    Reply {
+        /// Its number.
+        request: u64,
+        /// The result.
+        result: &'h Result<RtmReply, RtmError>,
+    },
+    /// RTM tells something.
+    Event(&'h RtmEvent),
+    /// Anything else, as the trace has it.
+    Other(Leg, Dir, Value),
+}
+
+impl<'h> Happening<'h> {
+    /// An input; none when a frame that was heard says it all.
+    pub fn input(tables: &Tables, input: &'h Input) -> Option<Self> {
+        let login = |socket: SocketId, line: &Text| {
+            vec![
+                ("socket".into(), number(socket.0)),
+                ("line".into(), line.clone().into()),
+            ]
+        };
+        let (leg, data) = match input {
+            Input::RtmReply { request, result } => {
+                let request = *request;
+                return Some(Self::Reply { request, result });
+            }
+            Input::RtmEvent(event) => return Some(Self::Event(event)),
+            Input::Admitted { call, line, .. } => (Leg::Env, one("admitted", Value::Map(login(call.socket, line)))),
+            Input::Attached { call, how, line } => {
+                let mut entries = login(call.socket, line);
+                let how = env::ATTACH.iter().find(|(_, attach)| attach == how);
+                entries.push(("how".into(), how.map_or(Value::Null, |(name, _)| (*name).into())));
+                (Leg::Env, one("attached", Value::Map(entries)))
+            }
+            Input::Upstream(up) => (Leg::Rtm, one("up", (*up).into())),
+            Input::Lacks(lacks) => {
+                let names = lacks.iter().map(|kind| kind.name().into()).collect();
+                (Leg::Rtm, one("lacks", Value::List(names)))
+            }
+            Input::Kept(lines) => (Leg::Env, one("kept", env::lines(tables, lines))),
+            Input::Timer(key) => (Leg::Timer, one("due", keys::name(*key).into())),
+            Input::FrontClosed(socket) => (Leg::Legacy, one("closed", number(socket.0))),
+            Input::Call { .. } | Input::Refused { .. } | Input::Poll { .. } | Input::Subscribed { .. } => return None,
+        };
+        Some(Self::Other(leg, Dir::In, data))
+    }
+
+    /// As a record of a trace.
+    pub fn record(self, t_us: u64, session: u64) -> Record {
+        let frame = |socket: SocketId, frame: &str| {
+            Value::Map(vec![
+                ("socket".into(), number(socket.0)),
+                ("frame".into(), frame.into()),
+            ])
+        };
+        let (leg, dir, row, data) = match self {
+            Self::Heard { socket, frame: text } => (Leg::Legacy, Dir::In, None, frame(socket, text)),
+            Self::Said {
+                socket,
+                frame: text,
+                row,
+            } => (Leg::Legacy, Dir::Out, row.cloned(), frame(socket, text)),
+            Self::Call { request, call } => {
+                let entries = vec![("request".into(), number(request)), ("call".into(), rtm::call(call))];
+                (Leg::Rtm, Dir::Out, None, Value::Map(entries))
+            }
+            Self::Reply { request, result } => {
+                let (key, value) = rtm::result(result);
+                let entries = vec![("request".into(), number(request)), (key.into(), value)];
+                (Leg::Rtm, Dir::In, None, Value::Map(entries))
+            }
+            Self::Event(event) => (Leg::Rtm, Dir::In, None, one("event", rtm::event(event))),
+            Self::Other(leg, dir, data) => (leg, dir, None, data),
+        };
+        Record {
+            t_us,
+            session,
+            leg,
+            dir,
+            row,
+            data,
+        }
+    }
+}
+
+pub(super) fn one(name: &str, value: Value) -> Value {
+    Value::Map(vec![(name.into(), value)])
+}
+
+pub(super) fn number(n: u64) -> Value {
+    Value::Int(i64::try_from(n).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,137 @@
+//! Frames for clients, redacted while they are written: see [`super::swift`].
+
+use super::scan::{Quoted, Scan, push_plain, push_quote, unescape};
+use super::swift::Swift;
+use super::texts::{self, FUNCTION, LINE, MAILBOX, MAX_DEPTH, NAME, RPC};
+use super::words;
+
+impl Swift<'_> {
+    /// A frame for a client.
+    pub fn said(&mut self, frame: &str, out: &mut String) -> Option<()> {
+        if frame.starts_with(['[', '{']) {
+            return self.own(frame, 0, out);
+        }
+        let words = if frame.starts_with("call_ret ") {
+            4
+        } else if frame.starts_with(MAILBOX) {
+            2
+        } else {
+            return None;
+        };
+        let tail = frame.splitn(words + 1, ' ').nth(words)?;
+        push_plain(&frame[..frame.len() - tail.len()], out)?;
+        tail.starts_with(['[', '{']).then(|| self.own(tail, 0, out))?
+    }
+
+    /// JSON that the program has written: its texts are replaced, all else stays. It is inside of the line and so many
+    /// other texts.
+    fn own(&mut self, text: &str, depth: usize, out: &mut String) -> Option<()> {
+        let mut scan = Scan(text);
+        let mut key = "";
+        while let Some(at) = memchr::memchr(b'"', scan.0.as_bytes()) {
+            let (between, rest) = scan.0.split_at(at);
+            push_plain(between, out)?;
+            if between.contains(['{', '}']) {
+                key = "";
+            }
+            scan.0 = &rest[1..];
+            let quoted = scan.quoted()?;
+            match scan.0.as_bytes().first() {
+                Some(b':') => {
+                    key = Some(quoted).filter(|quoted| !quoted.is_escaped)?.inner;
+                    push_quote(depth + 1, out)?;
+                    out.push_str(key);
+                    push_quote(depth + 1, out)?;
+                }
+                // It may be a key all the same.
+                Some(byte) if byte.is_ascii_whitespace() => return None,
+                _ => self.quoted_text(key, quoted, depth, out)?,
+            }
+        }
+        push_plain(scan.0, out)
+    }
+
+    /// A text under a key.
+    fn text(&mut self, key: &str, text: &str, depth: usize, out: &mut String) -> Option<()> {
+        // What these mean depends on more than the text.
+        if key == NAME || words::is_built_in(key) || depth == 0 && RPC.contains(&key) {
+            return None;
+        }
+        self.echo(text, depth + 1, out)
+    }
+
+    /// An echo, or what the program has put together of such.
+    fn echo(&mut self, text: &str, depth: usize, out: &mut String) -> Option<()> {
+        if !self.dictionary.is_own(text) {
+            if let Some(entry) = self.known(text) {
+                return entry.push(text, out);
+            }
+            if texts::may_have_parts(text) {
+                return None;
+            }
+        }
+        if let Some(pair) = text.strip_prefix(MAILBOX) {
+            out.push_str(MAILBOX);
+            return self.pair(pair, depth, out);
+        }
+        if let Some(line) = text.strip_prefix(LINE) {
+            return self.line(line, depth, out);
+        }
+        let is_other = depth >= MAX_DEPTH || FUNCTION.iter().any(|start| text.starts_with(start));
+        if is_other || !texts::is_syntax(text) {
+            return None;
+        }
+        self.own(text, depth, out)
+    }
+
+    /// What follows `msg-v2`.
+    fn line(&mut self, line: &str, depth: usize, out: &mut String) -> Option<()> {
+        let mut parts = line.splitn(6, ' ');
+        let mut next = || parts.next();
+        let (src, dst, flag, kind, time, content) = (next()?, next()?, next()?, next()?, next()?, next()?);
+        let words = &self.redaction.words;
+        let is_usual = words.has(flag) && words.has(kind) && time.parse::<u64>().is_ok();
+        if !is_usual || src.contains('<') || dst.contains('<') {
+            return None;
+        }
+        out.push_str(LINE);
+        for name in [src, dst] {
+            self.known(name)?.push(name, out)?;
+            out.push(' ');
+        }
+        for word in [flag, kind, time] {
+            push_plain(word, out)?;
+            out.push(' ');
+        }
+        self.echo(content, depth, out)
+    }
+
+    /// `[number,"text"]`.
+    fn pair(&mut self, pair: &str, depth: usize, out: &mut String) -> Option<()> {
+        let mut scan = Scan(pair);
+        scan.pass("[")?;
+        let number = scan.number()?;
+        scan.pass(",\"")?;
+        let text = scan.quoted().filter(|_| scan.0 == "]")?;
+        out.push('[');
+        out.push_str(number);
+        out.push(',');
+        self.quoted_text("", text, depth, out)?;
+        out.push(']');
+        Some(())
+    }
+
+    /// A text under a key, and its quotes.
+    fn quoted_text(&mut self, key: &str, text: Quoted<'_>, depth: usize, out: &mut String) -> Option<()> {
+        let nest = depth + 1;
+        push_quote(nest, out)?;
+        if text.is_escaped {
+            let mut inner = String::with_capacity(text.inner.len());
+            unescape(text.inner, &mut inner)?;
+            self.text(key, &inner, depth, out)?;
+        } else {
+            self.text(key, text.inner, depth, out)?;
+        }
+        push_quote(nest, out)
+    }
+}

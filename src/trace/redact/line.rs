@@ -1,0 +1,156 @@
+//! Lines of a trace, straight from what waits to be written.
+//!
+//! What is said most is written without a tree of values and without texts in between ([`super::swift`]); what that does
+//! not know goes the way of all other records. Both write the same, to the byte.
+
+use crate::mapping::profile::Transport;
+
+use super::super::batch::{Piece, Pieces, Waiting};
+use super::super::placeholder::Class;
+use super::super::record::{Dir, Record};
+use super::json::quoted;
+use super::rtm::id_class;
+use super::scan::is_plain;
+use super::swift::Swift;
+use super::{Redactor, may_hold_token};
+
+impl Redactor {
+    /// Adds the line of a record.
+    pub fn write(&mut self, t_us: u64, session: u64, what: Waiting<'_>, out: &mut String) {
+        let mut digits = itoa::Buffer::new();
+        // Most records are of the same moment as the one before.
+        if self.moment.0 != t_us || self.moment.1.is_empty() {
+            self.moment = (t_us, format!("{{\"t_us\":{t_us},\"session\":"));
+        }
+        let moment = &*self.moment.1;
+        let mut begin = |legs: &str, out: &mut String| {
+            out.push_str(moment);
+            out.push_str(digits.format(session));
+            out.push_str(legs);
+        };
+        let mut digits = itoa::Buffer::new();
+        match what {
+            Waiting::Heard(socket, frame) => {
+                begin(",\"leg\":\"legacy\",\"dir\":\"in\",\"data\":{\"socket\":", out);
+                out.push_str(digits.format(socket.0));
+                out.push_str(",\"frame\":\"");
+                self.write_heard(session, frame, out);
+                out.push_str("\"}}\n");
+            }
+            Waiting::Said(socket, frame, row) => {
+                begin(",\"leg\":\"legacy\",\"dir\":\"out\"", out);
+                if !row.is_empty() {
+                    out.push_str(",\"row\":");
+                    push_quoted(row, out);
+                }
+                out.push_str(",\"data\":{\"socket\":");
+                out.push_str(digits.format(socket.0));
+                out.push_str(",\"frame\":\"");
+                self.write_said(frame, out);
+                out.push_str("\"}}\n");
+            }
+            Waiting::Rtm(dir, pieces) => {
+                match dir {
+                    Dir::In => begin(",\"leg\":\"rtm\",\"dir\":\"in\",\"data\":", out),
+                    Dir::Out => begin(",\"leg\":\"rtm\",\"dir\":\"out\",\"data\":", out),
+                }
+                self.write_pieces(pieces, out);
+                out.push_str("}\n");
+            }
+            Waiting::Record(record) => write_record(&self.redact(record), out),
+        }
+    }
+
+    fn write_heard(&mut self, session: u64, frame: &str, out: &mut String) {
+        let speaks = self.speak.get(&session);
+        if self.redaction.replaces()
+            && let Some(speaks) = speaks
+        {
+            let (before, mut swift) = (out.len(), Swift::new(&mut self.dictionary, &self.redaction));
+            let written = match speaks.transport {
+                Transport::WebSocket => swift.heard_json(&speaks.plans, frame, out),
+                Transport::Tcp => swift.heard_line(&speaks.plans, frame, out),
+                Transport::Api => None,
+            };
+            if written.is_some() {
+                return;
+            }
+            out.truncate(before);
+        }
+        let new = if self.redaction.replaces() || may_hold_token(frame) {
+            self.heard(session, frame)
+        } else {
+            None
+        };
+        push_inside(new.as_deref().unwrap_or(frame), out);
+    }
+
+    fn write_said(&mut self, frame: &str, out: &mut String) {
+        if !self.redaction.replaces() {
+            return push_inside(frame, out);
+        }
+        let before = out.len();
+        if Swift::new(&mut self.dictionary, &self.redaction)
+            .said(frame, out)
+            .is_none()
+        {
+            out.truncate(before);
+            let new = self.said(frame);
+            push_inside(new.as_deref().unwrap_or(frame), out);
+        }
+    }
+
+    fn write_pieces(&mut self, pieces: Pieces<'_>, out: &mut String) {
+        for piece in pieces {
+            let (text, class) = match piece {
+                Piece::Own(text) => {
+                    out.push_str(text);
+                    continue;
+                }
+                Piece::UserId(id) => (id, (Class::Account, true)),
+                Piece::ChannelId(id) => (id, (Class::Channel, true)),
+                Piece::Channel(name) => (name, (Class::Channel, false)),
+                Piece::Body(text) => (text, (Class::Text, false)),
+            };
+            let class = || if class.1 { id_class(text, class.0) } else { class.0 };
+            if !self.redaction.replaces() {
+                push_quoted(text, out);
+                continue;
+            }
+            let before = out.len();
+            out.push('"');
+            let mut swift = Swift::new(&mut self.dictionary, &self.redaction);
+            if swift.secret_of(text, class, out).is_some() {
+                out.push('"');
+                continue;
+            }
+            out.truncate(before);
+            match self.replace(text, class()) {
+                Some(new) => push_quoted(&new, out),
+                None => push_quoted(text, out),
+            }
+        }
+    }
+}
+
+/// Adds the line of a record that is as it will stay.
+fn write_record(record: &Record, out: &mut String) {
+    out.push_str(&serde_json::to_string(record).expect("a record has only text keys and finite numbers"));
+    out.push('\n');
+}
+
+/// Adds a text as JSON.
+fn push_quoted(text: &str, out: &mut String) {
+    out.push('"');
+    push_inside(text, out);
+    out.push('"');
+}
+
+/// The same without its quotes.
+fn push_inside(text: &str, out: &mut String) {
+    if is_plain(text) {
+        return out.push_str(text);
+    }
+    let quoted = quoted(text);
+    out.push_str(&quoted[1..quoted.len() - 1]);
+}
