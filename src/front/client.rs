@@ -399,7 +399,7 @@ impl Client {
         if self.is_recorded()
             && let Some(heard) = self.heard.as_mut()
         {
-            return heard.meanings.push(Said::Message(Box::new(message)));
+            return heard.meanings.push(Said::Message(message));
         }
         if let Some((_, session)) = &self.session
             && session.inbox.send(message).await.is_err()

@@ -51,7 +51,7 @@ pub enum Message {
 #[derive(Debug)]
 pub enum Said {
     /// A message for it.
-    Message(Box<Message>),
+    Message(Message),
     /// Its answer, which has been sent.
     Answered(Vec<String>),
 }

@@ -194,8 +194,8 @@ impl SessionTask {
             match meaning {
                 Said::Answered(frames) => frames.iter().for_each(|frame| tape.said(socket, frame, None)),
                 Said::Message(message) => {
-                    behind_login = matches!(*message, Message::Login(_));
-                    self.take(*message);
+                    behind_login = matches!(message, Message::Login(_));
+                    self.take(message);
                 }
             }
         }

@@ -1,9 +1,11 @@
 //! Names in both directions, recorded as they are asked for: a redacted trace has other names (decisions H12).
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use foldhash::HashSet;
+use foldhash::quality::RandomState;
 use parking_lot::Mutex;
 
 use crate::bridge::Names;
@@ -16,7 +18,9 @@ use super::tape::Tape;
 pub struct TapedNames {
     inner: Arc<dyn Names>,
     tape: Tape,
-    told: Mutex<[HashSet<Text>; WHICH.len() + 1]>,
+    /// By their hashes: two names of one that fall together would be one too few, and nobody can choose them.
+    told: Mutex<Told>,
+    key: RandomState,
 }
 
 impl TapedNames {
@@ -26,18 +30,31 @@ impl TapedNames {
             inner,
             tape,
             told: Mutex::default(),
+            key: RandomState::default(),
         }
     }
 
     fn tell(&self, which: &'static str, asked: &Text, answer: impl FnOnce() -> Value) {
         let at = WHICH.iter().position(|known| *known == which).unwrap_or(WHICH.len());
-        let told = &mut self.told.lock()[at];
-        if !told.contains(asked) {
-            told.insert(asked.clone());
+        if self.told.lock().is_new(at, self.key.hash_one((at, asked))) {
             let pair = Value::List(vec![asked.clone().into(), answer()]);
             let data = Value::Map(vec![("name".into(), Value::Map(vec![(which.into(), pair)]))]);
             self.tape.push(Leg::Env, Dir::In, data);
         }
+    }
+}
+
+/// What was recorded.
+#[derive(Default)]
+struct Told {
+    all: HashSet<u64>,
+    /// The last of each direction: who talks mostly goes on with somebody.
+    last: [u64; WHICH.len() + 1],
+}
+
+impl Told {
+    fn is_new(&mut self, which: usize, hash: u64) -> bool {
+        std::mem::replace(&mut self.last[which], hash) != hash && self.all.insert(hash)
     }
 }
 

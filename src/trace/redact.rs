@@ -59,6 +59,8 @@ pub struct Redactor {
     open: HashMap<(u64, i64), CallKind>,
     /// How the lines of a moment begin.
     moment: (u64, String),
+    /// See [`swift::Swift`].
+    last_json: String,
 }
 
 impl Redactor {
@@ -71,6 +73,7 @@ impl Redactor {
             wires: Vec::new(),
             open: HashMap::new(),
             moment: (0, String::new()),
+            last_json: String::new(),
         }
     }
 

@@ -57,7 +57,7 @@ impl Spool {
             used = Batch::default();
         }
         let mut state = self.state.lock();
-        while state.batch.len() == 0 {
+        while state.batch.is_empty() {
             if state.closed {
                 return None;
             }

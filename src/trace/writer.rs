@@ -24,7 +24,7 @@ use super::tape::Sink;
 /// How long records gather once all are written: far less than there is room for.
 const GATHER: Duration = Duration::from_millis(50);
 /// What goes to the disk at once, bytes.
-const BUFFER: usize = 256 * 1024;
+const BUFFER: usize = 64 * 1024;
 /// A file whose sessions go on and on is cut at so many times its size.
 const CUT: u64 = 4;
 

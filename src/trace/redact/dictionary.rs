@@ -1,5 +1,6 @@
 //! Which secret has which placeholder, over a whole trace.
 
+use std::cell::Cell;
 use std::hash::BuildHasher;
 
 use base64::Engine as _;
@@ -31,12 +32,21 @@ pub enum Entry {
 /// difference; among a million that has a chance of 10^-7 at most. The key is of this process and in no file.
 type Key = u64;
 
+/// How many texts are at hand.
+const RECENT: usize = 2048;
+
+fn slot(key: Key) -> usize {
+    usize::try_from(key % RECENT as u64).unwrap_or(0)
+}
+
 /// The texts of a trace, by their keys: no more than the file has room for, so its bound is the file's.
 #[derive(Debug)]
 pub struct Dictionary {
     positions: HashMap<Key, u32>,
     /// In the order of first uses: what is said now was mostly said a moment ago.
     entries: Vec<Entry>,
+    /// The last ones that were asked for, by the end of their keys: few enough to be at hand.
+    recent: Vec<Cell<(Key, u32)>>,
     key: RandomState,
     last: u64,
     /// How many there are of those that are too short for their labels.
@@ -53,6 +63,7 @@ impl Dictionary {
         Self {
             positions: HashMap::new(),
             entries: Vec::new(),
+            recent: vec![Cell::new((0, u32::MAX)); RECENT],
             key: RandomState::default(),
             last: 0,
             short: HashMap::new(),
@@ -69,7 +80,13 @@ impl Dictionary {
 
     /// What becomes of a text that was used before.
     pub fn find(&self, text: &str) -> Option<Entry> {
-        let at = *self.positions.get(&self.key(text))?;
+        let key = self.key(text);
+        let recent = &self.recent[slot(key)];
+        let at = match recent.get() {
+            (last, at) if last == key && at != u32::MAX => at,
+            _ => *self.positions.get(&key)?,
+        };
+        recent.set((key, at));
         self.entries.get(usize::try_from(at).ok()?).copied()
     }
 
@@ -174,8 +191,10 @@ impl Dictionary {
     fn insert(&mut self, text: &str, entry: Entry) {
         // A file has no room for more texts than that.
         if let Ok(at) = u32::try_from(self.entries.len()) {
+            let key = self.key(text);
             self.entries.push(entry);
-            self.positions.insert(self.key(text), at);
+            self.positions.insert(key, at);
+            self.recent[slot(key)].set((key, at));
         }
     }
 

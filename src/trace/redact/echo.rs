@@ -5,6 +5,9 @@ use super::swift::Swift;
 use super::texts::{self, FUNCTION, LINE, MAILBOX, MAX_DEPTH, NAME, RPC};
 use super::words;
 
+/// Answers that say little, bytes.
+const SHORT: usize = 64;
+
 impl Swift<'_> {
     /// A frame for a client.
     pub fn said(&mut self, frame: &str, out: &mut String) -> Option<()> {
@@ -78,7 +81,7 @@ impl Swift<'_> {
             return self.line(line, depth, out);
         }
         let is_other = depth >= MAX_DEPTH || FUNCTION.iter().any(|start| text.starts_with(start));
-        if is_other || !texts::is_syntax(text) {
+        if is_other || !self.is_syntax(text) {
             return None;
         }
         self.own(text, depth, out)
@@ -104,6 +107,18 @@ impl Swift<'_> {
             out.push(' ');
         }
         self.echo(content, depth, out)
+    }
+
+    fn is_syntax(&mut self, text: &str) -> bool {
+        if *self.last_json == *text {
+            return true;
+        }
+        let is_syntax = texts::is_syntax(text);
+        if is_syntax && text.len() <= SHORT {
+            self.last_json.clear();
+            self.last_json.push_str(text);
+        }
+        is_syntax
     }
 
     /// `[number,"text"]`.

@@ -4,10 +4,11 @@
 //! not know goes the way of all other records. Both write the same, to the byte.
 
 use crate::mapping::profile::Transport;
+use crate::rtm::{FieldSpec, Part};
 
-use super::super::batch::{Piece, Pieces, Waiting};
+use super::super::batch::{Parts, Plain, Waiting};
 use super::super::placeholder::Class;
-use super::super::record::{Dir, Record};
+use super::super::record::Record;
 use super::json::quoted;
 use super::rtm::id_class;
 use super::scan::is_plain;
@@ -49,15 +50,38 @@ impl Redactor {
                 self.write_said(frame, out);
                 out.push_str("\"}}\n");
             }
-            Waiting::Rtm(dir, pieces) => {
-                match dir {
-                    Dir::In => begin(",\"leg\":\"rtm\",\"dir\":\"in\",\"data\":", out),
-                    Dir::Out => begin(",\"leg\":\"rtm\",\"dir\":\"out\",\"data\":", out),
-                }
-                self.write_pieces(pieces, out);
-                out.push_str("}\n");
+            Waiting::Call(request, kind, parts) => {
+                begin(",\"leg\":\"rtm\",\"dir\":\"out\",\"data\":{\"request\":", out);
+                out.push_str(digits.format(request));
+                out.push_str(",\"call\":");
+                self.write_fields(kind.name(), kind.fields(), parts, out);
+                out.push_str("}}\n");
             }
-            Waiting::Record(record) => write_record(&self.redact(record), out),
+            Waiting::Reply(request, result) => {
+                begin(",\"leg\":\"rtm\",\"dir\":\"in\",\"data\":{\"request\":", out);
+                out.push_str(digits.format(request));
+                match result {
+                    Ok(Plain::Void) => out.push_str(",\"reply\":{}"),
+                    Ok(Plain::Bool(truth)) => {
+                        out.push_str(",\"reply\":");
+                        push_truth(truth, out);
+                    }
+                    Err(error) => {
+                        out.push_str(",\"error\":\"");
+                        out.push_str(error.error_enum().name());
+                        out.push('.');
+                        out.push_str(error.name());
+                        out.push('"');
+                    }
+                }
+                out.push_str("}}\n");
+            }
+            Waiting::Event(kind, parts) => {
+                begin(",\"leg\":\"rtm\",\"dir\":\"in\",\"data\":{\"event\":", out);
+                self.write_fields(kind.name(), kind.fields(), parts, out);
+                out.push_str("}}\n");
+            }
+            Waiting::Record(record) => write_record(&self.redact(*record), out),
         }
     }
 
@@ -66,7 +90,10 @@ impl Redactor {
         if self.redaction.replaces()
             && let Some(speaks) = speaks
         {
-            let (before, mut swift) = (out.len(), Swift::new(&mut self.dictionary, &self.redaction));
+            let (before, mut swift) = (
+                out.len(),
+                Swift::new(&mut self.dictionary, &self.redaction, &mut self.last_json),
+            );
             let written = match speaks.transport {
                 Transport::WebSocket => swift.heard_json(&speaks.plans, frame, out),
                 Transport::Tcp => swift.heard_line(&speaks.plans, frame, out),
@@ -90,7 +117,7 @@ impl Redactor {
             return push_inside(frame, out);
         }
         let before = out.len();
-        if Swift::new(&mut self.dictionary, &self.redaction)
+        if Swift::new(&mut self.dictionary, &self.redaction, &mut self.last_json)
             .said(frame, out)
             .is_none()
         {
@@ -100,37 +127,63 @@ impl Redactor {
         }
     }
 
-    fn write_pieces(&mut self, pieces: Pieces<'_>, out: &mut String) {
-        for piece in pieces {
-            let (text, class) = match piece {
-                Piece::Own(text) => {
-                    out.push_str(text);
-                    continue;
-                }
-                Piece::UserId(id) => (id, (Class::Account, true)),
-                Piece::ChannelId(id) => (id, (Class::Channel, true)),
-                Piece::Channel(name) => (name, (Class::Channel, false)),
-                Piece::Body(text) => (text, (Class::Text, false)),
-            };
-            let class = || if class.1 { id_class(text, class.0) } else { class.0 };
-            if !self.redaction.replaces() {
-                push_quoted(text, out);
-                continue;
-            }
-            let before = out.len();
-            out.push('"');
-            let mut swift = Swift::new(&mut self.dictionary, &self.redaction);
-            if swift.secret_of(text, class, out).is_some() {
+    /// `{"name":{…}}`.
+    fn write_fields(&mut self, name: &str, fields: &[FieldSpec], parts: Parts<'_>, out: &mut String) {
+        out.push_str("{\"");
+        out.push_str(name);
+        let mut between = "\":{\"";
+        for (field, part) in fields.iter().zip(parts) {
+            out.push_str(std::mem::replace(&mut between, ",\""));
+            out.push_str(field.name);
+            out.push_str("\":");
+            self.write_part(field.name, part, out);
+        }
+        out.push_str(if fields.is_empty() { "\":{}}" } else { "}}" });
+    }
+
+    fn write_part(&mut self, name: &str, part: Part<'_>, out: &mut String) {
+        match part {
+            Part::Bool(truth) => push_truth(truth, out),
+            // As a value has it.
+            Part::Int(n) => out.push_str(itoa::Buffer::new().format(i64::try_from(n).unwrap_or(i64::MAX))),
+            Part::Absent | Part::Other => out.push_str("null"),
+            Part::Name(name) => {
                 out.push('"');
-                continue;
+                out.push_str(name);
+                out.push('"');
             }
-            out.truncate(before);
-            match self.replace(text, class()) {
-                Some(new) => push_quoted(&new, out),
-                None => push_quoted(text, out),
+            Part::UserId(id) => self.write_text(id, || id_class(id, Class::Account), out),
+            Part::ChannelId(id) => self.write_text(id, || id_class(id, Class::Channel), out),
+            Part::Text(text) if name == "channelId" => self.write_text(text, || Class::Channel, out),
+            Part::Text(text) => self.write_text(text, || Class::Text, out),
+            Part::Message(text) => {
+                out.push_str("{\"messageType\":\"TEXT\",\"text\":");
+                self.write_text(text, || Class::Text, out);
+                out.push('}');
             }
         }
     }
+
+    fn write_text(&mut self, text: &str, class: impl Fn() -> Class, out: &mut String) {
+        if !self.redaction.replaces() {
+            return push_quoted(text, out);
+        }
+        let before = out.len();
+        out.push('"');
+        let mut swift = Swift::new(&mut self.dictionary, &self.redaction, &mut self.last_json);
+        if swift.secret_of(text, &class, out).is_some() {
+            return out.push('"');
+        }
+        out.truncate(before);
+        match self.replace(text, class()) {
+            Some(new) => push_quoted(&new, out),
+            None => push_quoted(text, out),
+        }
+    }
+}
+
+fn push_truth(truth: bool, out: &mut String) {
+    out.push_str(if truth { "true" } else { "false" });
 }
 
 /// Adds the line of a record that is as it will stay.

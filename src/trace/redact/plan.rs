@@ -71,8 +71,7 @@ impl Plan {
 
     /// What becomes of an argument.
     pub fn fate(&self, key: &str) -> &Fate {
-        let found = self.0.iter().find(|(name, _)| &**name == key);
-        match found {
+        match self.0.iter().find(|(name, _)| &**name == key) {
             Some((_, fate)) => fate,
             None if key == "line" => &Fate::Secret(Class::Line),
             None if is_token(key) => &Fate::Other,

@@ -19,12 +19,18 @@ const FRAME: usize = 1;
 pub struct Swift<'r> {
     pub(super) dictionary: &'r mut Dictionary,
     pub(super) redaction: &'r Redaction,
+    /// The last text that was found to be JSON: most answers are the same.
+    pub(super) last_json: &'r mut String,
 }
 
 impl<'r> Swift<'r> {
     /// With what is known so far.
-    pub fn new(dictionary: &'r mut Dictionary, redaction: &'r Redaction) -> Self {
-        Self { dictionary, redaction }
+    pub fn new(dictionary: &'r mut Dictionary, redaction: &'r Redaction, last_json: &'r mut String) -> Self {
+        Self {
+            dictionary,
+            redaction,
+            last_json,
+        }
     }
 
     /// `["call2",["function",id,{…}]]`.
@@ -166,5 +172,108 @@ impl Entry {
             Self::Json => return None,
         }
         Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::Redactor;
+    use super::*;
+    use crate::mapping::Tables;
+    use crate::trace::record::{Dir, Leg, Record};
+    use crate::trace::{Policy, Redaction};
+    use crate::value::Value;
+
+    fn redactor(profile: &str) -> Redactor {
+        let tables = Arc::new(Tables::built_in().expect("the built-in tables"));
+        let redaction = Redaction::new(&tables, Policy::Placeholder, Policy::Placeholder).expect("random bytes");
+        let mut redactor = Redactor::new(redaction);
+        let begin = format!(r#"{{"begin":{{"profile":"{profile}","account":"bobolink"}}}}"#);
+        redactor.redact(Record {
+            t_us: 0,
+            session: 1,
+            leg: Leg::Env,
+            dir: Dir::In,
+            row: None,
+            data: Value::from_json(&begin).expect("JSON"),
+        });
+        redactor
+    }
+
+    /// What is written of a frame; none when the slower way is taken.
+    fn check(profile: &str, dir: Dir, frame: &str, expected: Option<&str>) {
+        let mut redactor = redactor(profile);
+        let mut out = String::new();
+        let mut swift = Swift::new(&mut redactor.dictionary, &redactor.redaction, &mut redactor.last_json);
+        let speaks = &redactor.speak[&1];
+        let written = match dir {
+            Dir::Out => swift.said(frame, &mut out),
+            Dir::In if profile == "native" => swift.heard_line(&speaks.plans, frame, &mut out),
+            Dir::In => swift.heard_json(&speaks.plans, frame, &mut out),
+        };
+        let read = || serde_json::from_str::<String>(&format!("\"{out}\"")).expect("the inside of a text");
+        assert_eq!(written.map(|()| read()).as_deref(), expected, "{frame}");
+    }
+
+    #[test]
+    fn frames_of_clients() {
+        let web = |frame, expected| check("web", Dir::In, frame, expected);
+        web(
+            r#"["call2",["user_sendmsg",7,{"line":"a line","peer":"quince","content":"hello\n","flag":"v1:E:3600","t":"instant"}]]"#,
+            Some(
+                r#"["call2",["user_sendmsg",7,{"line":"<line:2 len=6 spaced>","peer":"<account:3 len=6>","content":"<text:4 len=6 spaced>","flag":"v1:E:3600","t":"instant"}]]"#,
+            ),
+        );
+        web(
+            r#"["call2",["user_getmsg",8,{"line":"x","ver_clear":0,"max":30}]]"#,
+            Some(r#"["call2",["user_getmsg",8,{"line":"<line:2.0 len=1>","ver_clear":0,"max":30}]]"#),
+        );
+        web(
+            r#"["call2",["user_sendmsg",7,{}]]"#,
+            Some(r#"["call2",["user_sendmsg",7,{}]]"#),
+        );
+        // The slower way: JSON in a message, spaces, another id, another end, functions and frames that are not known.
+        web(r#"["call2",["user_sendmsg",7,{"content":"[1]"}]]"#, None);
+        web(r#"["call2",["user_sendmsg",7,{"peer": "quince"}]]"#, None);
+        web(r#"["call2",["user_sendmsg",7.5,{}]]"#, None);
+        web(r#"["call2",["user_sendmsg",7,{}]] "#, None);
+        web(r#"["call2",["user_sing",7,{}]]"#, None);
+        web(r#"["login",{}]"#, None);
+        check(
+            "native",
+            Dir::In,
+            r#"call user_sendmsg 1 0 {"peer":"quince"}"#,
+            Some(r#"call user_sendmsg 1 0 {"peer":"<account:2 len=6>"}"#),
+        );
+        check("native", Dir::In, r#"call user_sendmsg 1 {"peer":"quince"}"#, None);
+    }
+
+    #[test]
+    fn frames_for_clients() {
+        let said = |frame, expected| check("web", Dir::Out, frame, expected);
+        let stays = |frame| check("web", Dir::Out, frame, Some(frame));
+        stays(r#"["call2-ret",[96,"","{\"result\":\"ok\"}"]]"#);
+        stays(r#"["kick",""]"#);
+        said(
+            r#"["notify",["channel2",1,2,"msg-v2 bobolink bobolink v1:E:3600 instant 3 bobolink"]]"#,
+            Some(
+                r#"["notify",["channel2",1,2,"msg-v2 <account:1 len=8> <account:1 len=8> v1:E:3600 instant 3 <account:1 len=8>"]]"#,
+            ),
+        );
+        said(
+            r#"["notify","notify recvmsg [95,\"msg-v2 bobolink bobolink v1:E:3600 instant 1795269875558 bobolink\"]"]"#,
+            Some(
+                r#"["notify","notify recvmsg [95,\"msg-v2 <account:1 len=8> <account:1 len=8> v1:E:3600 instant 1795269875558 <account:1 len=8>\"]"]"#,
+            ),
+        );
+        // Nobody has said these before.
+        said(r#"["notify","quince"]"#, None);
+        said(
+            r#"["notify","notify recvmsg [95,\"msg-v2 bobolink quince v1:E:3600 instant 1 hi\"]"]"#,
+            None,
+        );
+        said(r#"["call2-ret",[96,"","{\"name\":\"bobolink\"}"]]"#, None);
     }
 }

@@ -248,7 +248,10 @@ fn pad(out: &mut String, old: &str, new: &str) {
 
 /// Whether [`Redactor::by_parts`] may have something to say of a text.
 pub(super) fn may_have_parts(text: &str) -> bool {
-    text.starts_with(EMPTY) || text.starts_with(HASHED) || begins_end_call(text)
+    let first = text.as_bytes().first();
+    // The first byte of each, since most texts begin otherwise.
+    first.is_some_and(|first| matches!(first, 0xEE | b'~' | b'A'))
+        && (text.starts_with(EMPTY) || text.starts_with(HASHED) || begins_end_call(text))
 }
 
 /// Whether [`is_json`] may be so.
