@@ -32,6 +32,9 @@ struct Args {
     /// Messages a second of each pair, below the bridge's own limit of 60
     #[arg(long, default_value_t = 40)]
     rate: u32,
+    /// Messages are JSON, as many apps have them
+    #[arg(long)]
+    json: bool,
     /// How long the pairs talk
     #[arg(long, default_value_t = 8)]
     seconds: u64,
@@ -75,7 +78,7 @@ async fn main() -> anyhow::Result<()> {
     let (cpu, begun) = (cpu_time(args.pid)?, Instant::now());
     let mut tasks = tokio::task::JoinSet::new();
     for (sender, receiver, to) in pairs {
-        tasks.spawn(send(sender, to, args.rate, args.seconds));
+        tasks.spawn(send(sender, to, args.json, args.rate, args.seconds));
         tasks.spawn(receive(receiver, args.seconds + 1));
     }
     let (mut sent, mut received) = (0, 0);
@@ -115,7 +118,7 @@ async fn connect(args: &Args, tables: &Arc<Tables>, account: &str) -> anyhow::Re
         .with_context(|| format!("{account} cannot log in"))
 }
 
-async fn send(mut connection: Connection, to: String, rate: u32, seconds: u64) -> anyhow::Result<Count> {
+async fn send(mut connection: Connection, to: String, json: bool, rate: u32, seconds: u64) -> anyhow::Result<Count> {
     let mut tick = interval(Duration::from_secs(1) / rate);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let end = Instant::now() + Duration::from_secs(seconds);
@@ -123,9 +126,14 @@ async fn send(mut connection: Connection, to: String, rate: u32, seconds: u64) -
     while Instant::now() < end {
         tick.tick().await;
         // 200 bytes, each time others: who remembers texts is not to gain by it.
+        let text = if json {
+            format!("{{\"type\":\"chat\",\"id\":{sent},\"to\":\"{to}\",\"text\":\"{sent:-<140} to {to:->10}\"}}")
+        } else {
+            format!("{sent:-<170} to {to:->26}")
+        };
         let args = [
             ("account".into(), Value::text(to.as_str())),
-            ("msg".into(), Value::text(format!("{sent:-<170} to {to:->26}"))),
+            ("msg".into(), Value::text(text)),
         ];
         let reply = connection.call("messageInstantSend", &args).await?;
         if let Err(reason) = reply.result {

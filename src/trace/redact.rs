@@ -8,6 +8,7 @@
 //! attributes, of members of JSON texts.
 
 mod api;
+mod body;
 mod dictionary;
 mod echo;
 mod frames;

@@ -67,7 +67,7 @@ impl Swift<'_> {
     fn echo(&mut self, text: &str, depth: usize, out: &mut String) -> Option<()> {
         if !self.dictionary.is_own(text) {
             if let Some(entry) = self.known(text) {
-                return entry.push(text, out);
+                return self.put(entry, text, depth, out);
             }
             if texts::may_have_parts(text) {
                 return None;
@@ -99,7 +99,8 @@ impl Swift<'_> {
         }
         out.push_str(LINE);
         for name in [src, dst] {
-            self.known(name)?.push(name, out)?;
+            let entry = self.known(name)?;
+            self.put(entry, name, depth, out)?;
             out.push(' ');
         }
         for word in [flag, kind, time] {

@@ -171,7 +171,7 @@ impl Redactor {
         let before = out.len();
         out.push('"');
         let mut swift = Swift::new(&mut self.dictionary, &self.redaction, &mut self.last_json);
-        if swift.secret_of(text, &class, out).is_some() {
+        if swift.secret(text, &class, 0, out).is_some() {
             return out.push('"');
         }
         out.truncate(before);

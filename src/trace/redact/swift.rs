@@ -5,7 +5,7 @@
 //! would have.
 
 use super::super::placeholder::{Class, Placeholder};
-use super::super::policy::Redaction;
+use super::super::policy::{Policy, Redaction};
 use super::dictionary::{Dictionary, Entry};
 use super::plan::{Fate, Plan, Plans};
 use super::scan::{Quoted, Scan, push_plain, push_quote, unescape};
@@ -129,29 +129,47 @@ impl<'r> Swift<'r> {
         if text.is_escaped {
             let mut stands_for = String::with_capacity(text.inner.len());
             unescape(text.inner, &mut stands_for)?;
-            self.secret(&stands_for, class, out)
+            self.secret(&stands_for, || class, FRAME, out)
         } else {
-            self.secret(text.inner, class, out)
+            self.secret(text.inner, || class, FRAME, out)
         }
     }
 
-    /// A text that something of a class is.
-    pub fn secret(&mut self, text: &str, class: Class, out: &mut String) -> Option<()> {
-        self.secret_of(text, || class, out)
+    /// A text, inside of so many others; what it is a name of is asked for at its first use.
+    pub fn secret(&mut self, text: &str, class: impl FnOnce() -> Class, depth: usize, out: &mut String) -> Option<()> {
+        if let Some(entry) = self.known(text) {
+            return self.put(entry, text, depth, out);
+        }
+        if may_have_parts(text) {
+            return None;
+        }
+        let class = class();
+        if !may_be_json(text) {
+            let entry = self.assign(text, class);
+            return self.put(entry, text, depth, out);
+        }
+        let is_body = !class.is_name() && self.redaction.bodies != Policy::Keep;
+        if !is_body || !Self::is_surely_json(text) {
+            return None;
+        }
+        self.dictionary.is_json(text);
+        self.body(text, depth, out)
     }
 
-    /// The same, where the class is asked for at its first use only.
-    pub fn secret_of(&mut self, text: &str, class: impl FnOnce() -> Class, out: &mut String) -> Option<()> {
-        let entry = match self.known(text) {
-            Some(entry) => entry,
-            // Its first use.
-            None if may_have_parts(text) || may_be_json(text) => return None,
-            None => {
-                let words = &self.redaction.words;
-                self.dictionary.assign(text, class(), text.len(), self.redaction, words)
-            }
-        };
-        entry.push(text, out)
+    /// Takes a text in at its first use.
+    pub(super) fn assign(&mut self, text: &str, class: Class) -> Entry {
+        let words = &self.redaction.words;
+        self.dictionary.assign(text, class, text.len(), self.redaction, words)
+    }
+
+    /// Adds what stands for a text, when that is plain.
+    pub(super) fn put(&mut self, entry: Entry, text: &str, depth: usize, out: &mut String) -> Option<()> {
+        match entry {
+            Entry::By(placeholder) => placeholder.write(out),
+            Entry::Kept => push_plain(text, out)?,
+            Entry::Json => self.body(text, depth, out)?,
+        }
+        Some(())
     }
 
     /// What becomes of a text that was used before, or stays in any case.
@@ -160,18 +178,6 @@ impl<'r> Swift<'r> {
             return Some(Entry::Kept);
         }
         self.dictionary.find(text)
-    }
-}
-
-impl Entry {
-    /// Adds what stands for a text, when that is plain.
-    pub(super) fn push(self, text: &str, out: &mut String) -> Option<()> {
-        match self {
-            Self::By(placeholder) => placeholder.write(out),
-            Self::Kept => push_plain(text, out)?,
-            Self::Json => return None,
-        }
-        Some(())
     }
 }
 
@@ -234,8 +240,14 @@ mod tests {
             r#"["call2",["user_sendmsg",7,{}]]"#,
             Some(r#"["call2",["user_sendmsg",7,{}]]"#),
         );
-        // The slower way: JSON in a message, spaces, another id, another end, functions and frames that are not known.
-        web(r#"["call2",["user_sendmsg",7,{"content":"[1]"}]]"#, None);
+        web(
+            r#"["call2",["user_sendmsg",7,{"content":"{\"a\":\"quince\",\"b\":[123456,1.5,{\"c\":\"x\\ny\"}]}"}]]"#,
+            Some(
+                r#"["call2",["user_sendmsg",7,{"content":"{\"a\":\"<text:2 len=6>\",\"b\":[<text:3 len=6 digits>,1.5,{\"c\":\"<text:4 len=3 spaced>\" }]}"}]]"#,
+            ),
+        );
+        // The slower way: odd JSON in a message, spaces, another id, another end, functions and frames that are not known.
+        web(r#"["call2",["user_sendmsg",7,{"content":"[1e5]"}]]"#, None);
         web(r#"["call2",["user_sendmsg",7,{"peer": "quince"}]]"#, None);
         web(r#"["call2",["user_sendmsg",7.5,{}]]"#, None);
         web(r#"["call2",["user_sendmsg",7,{}]] "#, None);

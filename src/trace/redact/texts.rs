@@ -23,9 +23,9 @@ pub(super) const MAILBOX: &str = "notify recvmsg ";
 /// JSON texts inside JSON texts that are looked into; those further in are replaced as a whole.
 pub(super) const MAX_DEPTH: usize = 8;
 /// A longer JSON text is replaced as a whole, bytes.
-const MAX_JSON: usize = 1 << 22;
+pub(super) const MAX_JSON: usize = 1 << 22;
 /// Shorter numbers inside bodies stay: they are types and states.
-const MIN_SECRET_DIGITS: usize = 5;
+pub(super) const MIN_SECRET_DIGITS: usize = 5;
 /// Begins what the program says of a function that it does not know.
 pub(super) const FUNCTION: &[&str] = &["unknown func ", "there is no method "];
 /// Members of JSON-RPC whose texts are the program's own.
