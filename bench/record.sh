@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
 # What recording costs: the CPU time of one server for each message, with recording off and on in turn.
 #
-#   bench/record.sh [ROUNDS] [SECONDS] [NAMES] [BODIES]      # 5 rounds of 8 s; policies as in [record]: keep, placeholder, hash
+#   bench/record.sh [ROUNDS] [SECONDS] [NAMES] [BODIES] [text|json]      # 9 rounds of 8 s; policies as in [record]: keep, placeholder, hash
 #
-# 100 pairs at 40 messages a second each are 4 000 messages/s. CPU is that of all threads, by /proc/PID/task/*/schedstat. Prints
-# a line for each run, and the medians. Linux only; needs curl.
+# 100 pairs at 40 messages a second each are 4 000 messages/s, of 200 bytes, each time others. The server runs on one core,
+# the load on another, where there are two. CPU is that of all threads, by /proc/PID/task/*/schedstat. Prints a line for each
+# run, and the medians. Linux only; needs curl.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-rounds=${1:-5} seconds=${2:-8} names=${3:-placeholder} bodies=${4:-placeholder}
+rounds=${1:-9} seconds=${2:-8} names=${3:-placeholder} bodies=${4:-placeholder} says=${5:-text}
 http=18901 admin=18902
 target=${CARGO_TARGET_DIR:-target}/release
 
 [[ -n ${NO_BUILD:-} ]] || cargo build --release --locked --quiet --bin sigbridge --example load
+load=()
+[[ $says == text ]] || load=(--json)
 work=$(mktemp -d)
 cat > "$work/config.toml" <<EOF
 [listen]
@@ -31,7 +34,9 @@ names = "$names"
 bodies = "$bodies"
 files = 2
 EOF
-"$target/sigbridge" serve --config "$work/config.toml" 2> "$work/log" &
+on_one=() on_other=()
+if (($(nproc) > 1)); then on_one=(taskset -c 1) on_other=(taskset -c 0); fi
+"${on_one[@]}" "$target/sigbridge" serve --config "$work/config.toml" 2> "$work/log" &
 server=$!
 trap 'kill $server 2>/dev/null || true; wait $server 2>/dev/null || true; rm -rf "$work"' EXIT
 until curl -sf "http://127.0.0.1:$admin/healthz" > /dev/null; do
@@ -42,7 +47,8 @@ done
 # Prints the µs of a message.
 run() {
   curl -sf -X POST "http://127.0.0.1:$admin/record/$1" > /dev/null
-  "$target/examples/load" --pid "$server" --url "ws://127.0.0.1:$http/" --idle 0 --pairs 100 --rate 40 --seconds "$seconds" |
+  "${on_other[@]}" "$target/examples/load" --pid "$server" --url "ws://127.0.0.1:$http/" --idle 0 --pairs 100 --rate 40 \
+    --seconds "$seconds" "${load[@]}" |
     sed -n 's/^CPU *\([0-9.]*\) .*/\1/p'
   # The sessions of a run end before the next one begins: those that go on stay recorded, or not.
   sleep 3

@@ -27,7 +27,7 @@ pub struct TraceArgs {
 enum Command {
     /// Make a trace of the WebSocket messages in a HAR
     ///
-    /// The trace has what the app said and was told. Of RTM a HAR knows nothing, so `replay` plays it `--against embedded`;
+    /// The trace has what the app said and was told. Of RTM a HAR knows nothing, so `replay` plays it `--against embedded` or a URL;
     /// `coverage` and `diff` can read it. Tokens are replaced; accounts and messages are as they were.
     Import {
         /// The HAR, as saved by the developer tools of a browser
