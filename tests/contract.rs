@@ -9,18 +9,15 @@ mod support;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use sigbridge::clock::Clock;
 use sigbridge::ident::AppId;
 use sigbridge::mapping::Tables;
 use sigbridge::rtm::{CallKind, RtmError};
-use sigbridge::upstream::agent::{Driver, DriverConfig, LinkHealth, serve_agents};
 use sigbridge::upstream::{Told, Upstream};
 use sigbridge::value::Value;
-use support::{PATIENCE, agent, config, embedded, eventually};
+use support::{PATIENCE, agent, config, driver, embedded, eventually};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 #[derive(Deserialize)]
 struct Case {
@@ -122,17 +119,7 @@ async fn it_is_kept_behind_a_link() {
     for platform in &tables.platforms {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let addr = listener.local_addr().expect("it is bound");
-        let driver = Driver::new(
-            &tables,
-            DriverConfig::default(),
-            None,
-            LinkHealth::default(),
-            Clock::start(),
-        );
-        let driver = driver.expect("randomness");
-        let end = CancellationToken::new();
-        tokio::spawn(driver.clone().run(end.clone()));
-        tokio::spawn(serve_agents(driver.clone(), listener, None, Vec::new(), end.clone()));
+        let (driver, end) = driver(listener).await;
         agent(&platform.name, embedded(&config()), addr);
         eventually("an agent is there", || driver.status().up).await;
         if platform.lacks.len() < 2 {

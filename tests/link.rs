@@ -12,9 +12,11 @@ use sigbridge::config::Config;
 use sigbridge::ident::AppId;
 use sigbridge::mapping::Tables;
 use sigbridge::rtm::{Message, RtmCall, RtmEvent, RtmReply, UserId};
-use sigbridge::upstream::agent::{Driver, DriverConfig, LinkHealth, join_host, serve_agents};
+use sigbridge::upstream::agent::{Driver, DriverConfig, LinkHealth, join_host};
 use sigbridge::upstream::{ClientKey, Told, Upstream};
-use support::{Client, PATIENCE, Wire, agent, behind_a_link, config, counter, embedded, eventually, linked, notified};
+use support::{
+    Client, PATIENCE, Wire, agent, behind_a_link, config, counter, driver, embedded, eventually, linked, notified,
+};
 use support::{serve_as_told, tell, text};
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
@@ -218,22 +220,6 @@ impl User {
 }
 
 /// A driver that agents find at an address, and what ends it as a kill would.
-async fn driver(listener: TcpListener) -> (Arc<Driver>, CancellationToken) {
-    let tables = Tables::built_in().expect("the built-in tables compile");
-    let driver = Driver::new(
-        &tables,
-        DriverConfig::default(),
-        None,
-        LinkHealth::default(),
-        Clock::start(),
-    );
-    let driver = driver.expect("randomness");
-    let end = CancellationToken::new();
-    tokio::spawn(driver.clone().run(end.clone()));
-    tokio::spawn(serve_agents(driver.clone(), listener, None, Vec::new(), end.clone()));
-    (driver, end)
-}
-
 #[tokio::test]
 async fn another_bridge_finds_what_came_in_between() {
     let rtm = embedded(&fast());

@@ -76,8 +76,7 @@ pub struct NoSense {
 }
 
 /// The reason why what was imported cannot be played by itself.
-const NO_RTM: &str =
-    "the trace has no leg `rtm`: its source knew only what the app said and was told; `--against embedded` or a URL plays it";
+const NO_RTM: &str = "the trace has no leg `rtm`: its source knew only what the app said and was told; `--against embedded` or a URL plays it";
 
 /// Who watches a replay.
 pub struct Watch<'w> {

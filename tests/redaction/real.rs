@@ -1,19 +1,10 @@
 //! A real server that redacts while it records.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
 use serde_json::json;
-use sigbridge::trace::{Bounds, Policy, Redaction, read};
+use sigbridge::trace::{Policy, read};
 
-use super::support::{Client, PATIENCE, config, eventually, serve, tell};
+use super::support::{Client, config, finished, folder, record, serve, tell};
 use super::{holds_none, played};
-
-const BOUNDS: Bounds = Bounds {
-    file_bytes: 1 << 30,
-    file_time: Duration::from_secs(3600),
-    files: 100,
-};
 
 #[tokio::test]
 async fn a_server_records_no_secrets() {
@@ -39,14 +30,9 @@ async fn a_server_records_no_secrets() {
 }
 
 async fn recorded(policy: Policy) -> String {
-    let folder = folder(&policy.to_string());
+    let folder = folder(&format!("redacted-{policy}"));
     let running = serve(config()).await;
-    let server = &running.server;
-    let redaction = Redaction::new(&server.tables, policy, policy).expect("random bytes");
-    let started = server
-        .recorder
-        .start(folder.clone(), BOUNDS, redaction, server.clock.now());
-    started.expect("the folder can be written");
+    record(&running, &folder, policy);
     let mut alice = Client::connect(running.http).await;
     alice.send_login("alejandra", "websocket-secret-token").await;
     alice.login_ret().await;
@@ -83,25 +69,7 @@ async fn recorded(policy: Policy) -> String {
     alice.poll(0).await;
     alice.call("user_logout", json!({})).await;
     drop(bob);
-    server.recorder.stop();
-    server.stop(PATIENCE).await;
-    drop(running);
-    let finished = || {
-        let entries = std::fs::read_dir(&folder).expect("the folder is there").flatten();
-        let paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-        let all = paths
-            .iter()
-            .all(|path| path.extension().is_some_and(|ext| ext == "jsonl"));
-        (all && !paths.is_empty()).then_some(paths)
-    };
-    eventually("the trace is finished", || finished().is_some()).await;
-    let paths = finished().expect("it was");
+    let paths = finished(running, &folder).await;
     let text = paths.iter().map(|path| std::fs::read_to_string(path).expect("a text"));
     text.collect()
-}
-
-fn folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("sigbridge-redaction-{name}-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&folder);
-    folder
 }

@@ -8,6 +8,7 @@ use sigbridge::clock::Clock;
 use sigbridge::config::{Config, RtmToken, UpstreamKind};
 use sigbridge::mapping::Tables;
 use sigbridge::shell::Running;
+use sigbridge::upstream::agent::{Driver, DriverConfig, LinkHealth, serve_agents};
 use sigbridge::upstream::embedded::WorldConfig;
 use sigbridge::upstream::host::{Host, HostConfig, serve_driver};
 use sigbridge::upstream::link::hello::{Limits, random_name};
@@ -106,4 +107,21 @@ impl Wire {
     pub fn cut(&self) {
         std::mem::take(&mut *self.now.lock()).cancel();
     }
+}
+
+/// The side that drives, alone, and what ends it.
+pub async fn driver(listener: TcpListener) -> (Arc<Driver>, CancellationToken) {
+    let tables = Tables::built_in().expect("the built-in tables compile");
+    let driver = Driver::new(
+        &tables,
+        DriverConfig::default(),
+        None,
+        LinkHealth::default(),
+        Clock::start(),
+    );
+    let driver = driver.expect("randomness");
+    let end = CancellationToken::new();
+    tokio::spawn(driver.clone().run(end.clone()));
+    tokio::spawn(serve_agents(driver.clone(), listener, None, Vec::new(), end.clone()));
+    (driver, end)
 }

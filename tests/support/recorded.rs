@@ -1,20 +1,13 @@
 //! A server of this process whose RTM is behind an agent of a platform, and its recording.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use sigbridge::config::Config;
 use sigbridge::mapping::Tables;
 use sigbridge::shell::{Running, start};
-use sigbridge::trace::{Bounds, Policy, Redaction};
+use sigbridge::trace::Policy;
 
-use super::{PATIENCE, SdkAgent, behind_a_link, eventually, linked};
-
-const BOUNDS: Bounds = Bounds {
-    file_bytes: 1 << 30,
-    file_time: Duration::from_secs(3600),
-    files: 100,
-};
+use super::{SdkAgent, behind_a_link, finished, linked, record};
 
 /// A server that records all its sessions to one file of `folder`, with names and bodies by that policy, and the agent
 /// that has its RTM. `[embedded] rate_scale` is that of the agent's RTM.
@@ -28,25 +21,11 @@ pub async fn serve_recorded(config: Config, platform: &str, folder: &Path, polic
         .expect("any free port can be bound");
     let agent = SdkAgent::dial(running.agents.expect("agents come in"), &vocabulary, rate_scale);
     linked(&running).await;
-    let server = &running.server;
-    let redaction = Redaction::new(&server.tables, policy, policy).expect("random bytes");
-    let started = server
-        .recorder
-        .start(folder.to_path_buf(), BOUNDS, redaction, server.clock.now());
-    started.expect("the folder can be written");
+    record(&running, folder, policy);
     (running, agent)
 }
 
 /// Stops it; its trace.
 pub async fn trace_of(running: Running, folder: &Path) -> PathBuf {
-    running.server.recorder.stop();
-    running.server.stop(PATIENCE).await;
-    drop(running);
-    let finished = || {
-        let entries = std::fs::read_dir(folder).expect("the folder is there").flatten();
-        let path = entries.map(|entry| entry.path()).next().expect("a file");
-        path.extension().is_some_and(|ext| ext == "jsonl").then_some(path)
-    };
-    eventually("the trace is finished", || finished().is_some()).await;
-    finished().expect("it was")
+    finished(running, folder).await.pop().expect("a file")
 }

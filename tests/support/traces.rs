@@ -12,12 +12,6 @@ use sigbridge::trace::{Bounds, Outcome, Policy, Redaction, Trace, read, replay};
 
 use super::{Client, PATIENCE, config, eventually, serve, tell};
 
-const BOUNDS: Bounds = Bounds {
-    file_bytes: 1 << 30,
-    file_time: Duration::from_secs(3600),
-    files: 100,
-};
-
 /// A folder of its own, not there yet.
 pub fn folder(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("sigbridge-traces-{name}-{}", std::process::id()));
@@ -33,17 +27,34 @@ pub async fn recording(folder: &Path) -> Running {
 /// A server that records, its names and bodies under a policy.
 pub async fn recording_with(folder: &Path, policy: Policy) -> Running {
     let running = serve(config()).await;
+    record(&running, folder, policy);
+    running
+}
+
+/// Records from now on all sessions to one file of a folder.
+pub fn record(running: &Running, folder: &Path, policy: Policy) {
+    const BOUNDS: Bounds = Bounds {
+        file_bytes: 1 << 30,
+        file_time: Duration::from_secs(3600),
+        files: 100,
+    };
     let server = &running.server;
     let redaction = Redaction::new(&server.tables, policy, policy).expect("random bytes");
     let started = server
         .recorder
         .start(folder.to_path_buf(), BOUNDS, redaction, server.clock.now());
     started.expect("the folder can be written");
-    running
 }
 
 /// Stops it, and waits for its traces.
 pub async fn traces(running: Running, folder: &Path) -> Vec<Trace> {
+    let paths = finished(running, folder).await;
+    let open = |path: &PathBuf| read(std::fs::File::open(path).expect("it is there")).expect("it can be read");
+    paths.iter().map(open).collect()
+}
+
+/// Stops it, and waits for the files of its traces.
+pub async fn finished(running: Running, folder: &Path) -> Vec<PathBuf> {
     running.server.recorder.stop();
     running.server.stop(PATIENCE).await;
     drop(running);
@@ -56,9 +67,7 @@ pub async fn traces(running: Running, folder: &Path) -> Vec<Trace> {
         (all && !paths.is_empty()).then_some(paths)
     };
     eventually("the trace is finished", || finished().is_some()).await;
-    let paths = finished().expect("they were");
-    let open = |path: &PathBuf| read(std::fs::File::open(path).expect("it is there")).expect("it can be read");
-    paths.iter().map(open).collect()
+    finished().expect("they were")
 }
 
 type Played = (Arc<Tables>, Arc<Vec<Arc<dyn Speech>>>);
