@@ -23,6 +23,17 @@ pub struct Spool {
     filled: Condvar,
 }
 
+/// What becomes of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Added {
+    /// It waits to be written.
+    Waits,
+    /// It is the first that is lost: there is no room.
+    TooMuch,
+    /// It is lost, as others before it.
+    Over,
+}
+
 #[derive(Debug, Default)]
 struct State {
     batch: Batch,
@@ -35,18 +46,21 @@ struct State {
 }
 
 impl Spool {
-    /// Adds a record; false when it is lost, as all that follow are.
-    pub fn add(&self, t_us: u64, session: u64, what: Happening<'_>) -> bool {
+    /// Adds a record.
+    pub fn add(&self, t_us: u64, session: u64, what: Happening<'_>) -> Added {
         let mut state = self.state.lock();
-        if state.broken || state.batch.len() >= RECORDS || state.batch.bytes() >= BYTES {
+        if state.broken {
+            return Added::Over;
+        }
+        if state.batch.len() >= RECORDS || state.batch.bytes() >= BYTES {
             state.broken = true;
-            return false;
+            return Added::TooMuch;
         }
         state.batch.add(t_us, session, what);
         if std::mem::take(&mut state.waits) {
             self.filled.notify_one();
         }
-        true
+        Added::Waits
     }
 
     /// Waits until there is something to write, and takes all of it; none when nothing can follow. `used` is what was
@@ -91,7 +105,7 @@ mod tests {
     use super::*;
     use crate::bridge::SocketId;
 
-    fn add(spool: &Spool, frame: &str) -> bool {
+    fn add(spool: &Spool, frame: &str) -> Added {
         let socket = SocketId(1);
         spool.add(0, 1, Happening::Heard { socket, frame })
     }
@@ -99,7 +113,7 @@ mod tests {
     #[test]
     fn what_was_added_is_taken_before_the_end() {
         let spool = Spool::default();
-        assert!(add(&spool, "a") && add(&spool, "b"));
+        assert_eq!([add(&spool, "a"), add(&spool, "b")], [Added::Waits; 2]);
         spool.close();
         let batch = spool.take(Batch::default()).expect("two records");
         assert_eq!(batch.len(), 2);
@@ -109,14 +123,18 @@ mod tests {
     #[test]
     fn it_is_bounded_in_records_and_in_bytes() {
         let spool = Spool::default();
-        assert!((0..RECORDS).all(|_| add(&spool, "x")));
-        assert!(!add(&spool, "x") && spool.is_broken());
-        assert_eq!(spool.refuse(), RECORDS);
-        assert!(!add(&spool, "x"), "what was lost is not followed by anything");
+        assert!((0..RECORDS).all(|_| add(&spool, "x") == Added::Waits));
+        assert_eq!(add(&spool, "x"), Added::TooMuch);
+        assert_eq!((spool.is_broken(), spool.refuse()), (true, RECORDS));
+        assert_eq!(
+            add(&spool, "x"),
+            Added::Over,
+            "what was lost is not followed by anything"
+        );
 
         let spool = Spool::default();
         let large = "x".repeat(BYTES / 4);
-        assert!((0..4).all(|_| add(&spool, &large)));
-        assert!(!add(&spool, "x"));
+        assert!((0..4).all(|_| add(&spool, &large) == Added::Waits));
+        assert_eq!(add(&spool, "x"), Added::TooMuch);
     }
 }

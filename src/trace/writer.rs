@@ -1,6 +1,6 @@
 //! Files of a recording: written by a thread of their own, so that no client waits for a disk.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
+use tracing::{error, warn};
 
 use crate::time::Time;
 use crate::value::Text;
@@ -18,7 +19,7 @@ use super::happening::Happening;
 use super::policy::Redaction;
 use super::record::{Header, VERSION};
 use super::redact::Redactor;
-use super::spool::Spool;
+use super::spool::{Added, Spool};
 use super::tape::Sink;
 
 /// How long records gather once all are written: far less than there is room for.
@@ -101,8 +102,14 @@ impl TraceFile {
         };
         let from = spool.clone();
         thread::Builder::new().name("trace".into()).spawn(move || {
-            if writing.all(&from) && fs::rename(&part, &path).is_ok() {
-                remove_oldest(&folder, bounds.files);
+            match writing.all(&from).and_then(|()| fs::rename(&part, &path)) {
+                Ok(()) => remove_oldest(&folder, bounds.files),
+                Err(error) => error!(
+                    %error,
+                    trace = %part.display(),
+                    hint = "make room; sessions that begin from now on go to another file",
+                    "a trace ends, its last line may be half a one"
+                ),
             }
         })?;
         Ok(Self {
@@ -129,8 +136,18 @@ impl TraceFile {
 
 impl Sink for TraceFile {
     fn take(&self, t_us: u64, session: u64, what: Happening<'_>) {
-        if !self.spool.add(t_us, session, what) {
-            self.health.lost.inc();
+        match self.spool.add(t_us, session, what) {
+            Added::Waits => {}
+            Added::TooMuch => {
+                self.health.lost.inc();
+                warn!(
+                    hint = "the disk is too slow",
+                    "a trace ends: too much waits to be written"
+                );
+            }
+            Added::Over => {
+                self.health.lost.inc();
+            }
         }
     }
 }
@@ -142,19 +159,21 @@ impl Drop for TraceFile {
 }
 
 /// What the thread of a file works with.
-struct Writing {
-    file: File,
+struct Writing<W> {
+    file: W,
     redactor: Redactor,
     limit: u64,
     bytes: Arc<AtomicU64>,
     health: Health,
 }
 
-impl Writing {
-    /// Writes until the last session is over, the disk is full or the file too large. False: its last line may be half a
-    /// one.
+impl<W: Write> Writing<W> {
+    /// Writes until the last session is over, the disk is full or the file too large.
+    ///
+    /// # Errors
+    /// The file system's: the last line may be half a one.
     #[expect(clippy::disallowed_methods, reason = "this thread is none of the runtime's")]
-    fn all(&mut self, spool: &Spool) -> bool {
+    fn all(&mut self, spool: &Spool) -> io::Result<()> {
         let (mut batch, mut lines) = (Batch::default(), String::with_capacity(BUFFER));
         while let Some(next) = spool.take(batch) {
             batch = next;
@@ -164,12 +183,18 @@ impl Writing {
             if written < waited {
                 // What follows is not recorded: who records is told by the spool.
                 self.health.lost.inc_by((waited - written + spool.refuse()) as u64);
-                return result.is_ok();
+                if result.is_ok() {
+                    warn!(
+                        bytes = self.limit,
+                        "a trace ends: its sessions go on, and it is too large"
+                    );
+                }
+                return result;
             }
             // A thread that waits for one record after the other is woken for each, and sessions pay for that.
             thread::sleep(GATHER);
         }
-        true
+        Ok(())
     }
 
     /// How many records were written, and whether the disk takes more.
@@ -210,5 +235,67 @@ fn remove_oldest(folder: &Path, keep: usize) {
     files.sort();
     for old in files.iter().rev().skip(keep) {
         let _ = fs::remove_file(old);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bridge::SocketId;
+    use crate::mapping::Tables;
+    use crate::trace::{Policy, read};
+
+    /// A disk with so much room.
+    struct Disk(Vec<u8>, usize);
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let room = self.1 - self.0.len();
+            if room == 0 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.0.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            Ok(bytes.len().min(room))
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What is written of ten records, and how many: written, lost.
+    fn check(room: usize, limit: u64, expected: (u64, u64), is_full: bool) {
+        let tables = Arc::new(Tables::default());
+        let redaction = Redaction::new(&tables, Policy::Keep, Policy::Keep).expect("random bytes");
+        let mut writing = Writing {
+            file: Disk(Vec::new(), room),
+            redactor: Redactor::new(redaction),
+            limit,
+            bytes: Arc::default(),
+            health: Health::default(),
+        };
+        let spool = Spool::default();
+        for _ in 0..10 {
+            let (socket, frame) = (SocketId(1), "x");
+            assert_eq!(spool.add(0, 1, Happening::Heard { socket, frame }), Added::Waits);
+        }
+        spool.close();
+        let result = writing.all(&spool);
+        assert_eq!(result.is_err(), is_full);
+        let health = &writing.health;
+        assert_eq!((health.written.get(), health.lost.get()), expected);
+        assert_eq!(spool.is_broken(), expected.1 > 0);
+        let lines = writing.file.0.iter().filter(|byte| **byte == b'\n').count() as u64;
+        assert!(is_full || lines == expected.0, "only whole lines");
+        let header = r#"{"sigbridge_trace":1,"started_ms":0,"program":""}"#;
+        let text = [header.as_bytes(), b"\n", &writing.file.0].concat();
+        assert_eq!(read(&*text).is_err(), is_full, "a file that is cut off is none");
+    }
+
+    #[test]
+    fn a_file_ends_where_the_disk_does_or_its_size() {
+        check(1 << 20, 1 << 20, (10, 0), false);
+        check(300, 1 << 20, (0, 10), true);
+        check(1 << 20, 300, (3, 7), false);
     }
 }

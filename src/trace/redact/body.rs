@@ -4,7 +4,7 @@ use serde::de::IgnoredAny;
 
 use super::super::placeholder::Class;
 use super::dictionary::Entry;
-use super::scan::{Quoted, Scan, push_plain, push_quote, unescape};
+use super::scan::{Quoted, push_plain, push_quote, unescape};
 use super::swift::Swift;
 use super::texts::{MAX_JSON, MIN_SECRET_DIGITS, may_be_json, may_have_parts};
 use super::words;
@@ -21,35 +21,8 @@ impl Swift<'_> {
             && serde_json::from_str::<IgnoredAny>(text).is_ok()
     }
 
-    /// Such a text, inside of so many others: its texts and its longer numbers are replaced.
-    pub(super) fn body(&mut self, text: &str, depth: usize, out: &mut String) -> Option<()> {
-        let mut scan = Scan(text);
-        let mut key = "";
-        loop {
-            let at = memchr::memchr(b'"', scan.0.as_bytes()).unwrap_or(scan.0.len());
-            let (between, rest) = scan.0.split_at(at);
-            self.between(between, &mut key, out)?;
-            let Some(rest) = rest.strip_prefix('"') else {
-                return Some(());
-            };
-            scan.0 = rest;
-            let quoted = scan.quoted()?;
-            match scan.0.as_bytes().first() {
-                Some(b':') => {
-                    key = Some(quoted).filter(|quoted| !quoted.is_escaped)?.inner;
-                    push_quote(depth + 1, out)?;
-                    out.push_str(key);
-                    push_quote(depth + 1, out)?;
-                }
-                // It may be a key all the same.
-                Some(byte) if byte.is_ascii_whitespace() => return None,
-                _ => self.body_text(key, quoted, depth, out)?,
-            }
-        }
-    }
-
     /// What is between texts: numbers are a part of it.
-    fn between(&mut self, between: &str, key: &mut &str, out: &mut String) -> Option<()> {
+    pub(super) fn between(&mut self, between: &str, key: &mut &str, out: &mut String) -> Option<()> {
         // The placeholder of a number, of an earlier redaction.
         if between.contains('<') {
             return None;
@@ -91,7 +64,7 @@ impl Swift<'_> {
         Some(())
     }
 
-    fn body_text(&mut self, key: &str, quoted: Quoted<'_>, depth: usize, out: &mut String) -> Option<()> {
+    pub(super) fn body_text(&mut self, key: &str, quoted: Quoted<'_>, depth: usize, out: &mut String) -> Option<()> {
         let mut unescaped = String::new();
         let mut text = quoted.inner;
         if quoted.is_escaped {

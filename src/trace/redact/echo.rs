@@ -2,7 +2,7 @@
 
 use super::scan::{Quoted, Scan, push_plain, push_quote, unescape};
 use super::swift::Swift;
-use super::texts::{self, FUNCTION, LINE, MAILBOX, MAX_DEPTH, NAME, RPC};
+use super::texts::{self, FUNCTION, Json, LINE, MAILBOX, MAX_DEPTH, NAME, RPC};
 use super::words;
 
 /// Answers that say little, bytes.
@@ -12,7 +12,7 @@ impl Swift<'_> {
     /// A frame for a client.
     pub fn said(&mut self, frame: &str, out: &mut String) -> Option<()> {
         if frame.starts_with(['[', '{']) {
-            return self.own(frame, 0, out);
+            return self.json(frame, Json::Own, 0, out);
         }
         let words = if frame.starts_with("call_ret ") {
             4
@@ -23,21 +23,30 @@ impl Swift<'_> {
         };
         let tail = frame.splitn(words + 1, ' ').nth(words)?;
         push_plain(&frame[..frame.len() - tail.len()], out)?;
-        tail.starts_with(['[', '{']).then(|| self.own(tail, 0, out))?
+        tail.starts_with(['[', '{'])
+            .then(|| self.json(tail, Json::Own, 0, out))?
     }
 
-    /// JSON that the program has written: its texts are replaced, all else stays. It is inside of the line and so many
-    /// other texts.
-    fn own(&mut self, text: &str, depth: usize, out: &mut String) -> Option<()> {
+    /// JSON text, inside of the line and so many other texts.
+    pub(super) fn json(&mut self, text: &str, whose: Json, depth: usize, out: &mut String) -> Option<()> {
         let mut scan = Scan(text);
         let mut key = "";
-        while let Some(at) = memchr::memchr(b'"', scan.0.as_bytes()) {
+        loop {
+            let at = memchr::memchr(b'"', scan.0.as_bytes()).unwrap_or(scan.0.len());
             let (between, rest) = scan.0.split_at(at);
-            push_plain(between, out)?;
-            if between.contains(['{', '}']) {
-                key = "";
+            match whose {
+                Json::Own => {
+                    push_plain(between, out)?;
+                    if between.contains(['{', '}']) {
+                        key = "";
+                    }
+                }
+                Json::Body => self.between(between, &mut key, out)?,
             }
-            scan.0 = &rest[1..];
+            let Some(rest) = rest.strip_prefix('"') else {
+                return Some(());
+            };
+            scan.0 = rest;
             let quoted = scan.quoted()?;
             match scan.0.as_bytes().first() {
                 Some(b':') => {
@@ -48,10 +57,10 @@ impl Swift<'_> {
                 }
                 // It may be a key all the same.
                 Some(byte) if byte.is_ascii_whitespace() => return None,
-                _ => self.quoted_text(key, quoted, depth, out)?,
+                _ if whose == Json::Own => self.own_text(key, quoted, depth, out)?,
+                _ => self.body_text(key, quoted, depth, out)?,
             }
         }
-        push_plain(scan.0, out)
     }
 
     /// A text under a key.
@@ -84,7 +93,7 @@ impl Swift<'_> {
         if is_other || !self.is_syntax(text) {
             return None;
         }
-        self.own(text, depth, out)
+        self.json(text, Json::Own, depth, out)
     }
 
     /// What follows `msg-v2`.
@@ -132,13 +141,13 @@ impl Swift<'_> {
         out.push('[');
         out.push_str(number);
         out.push(',');
-        self.quoted_text("", text, depth, out)?;
+        self.own_text("", text, depth, out)?;
         out.push(']');
         Some(())
     }
 
     /// A text under a key, and its quotes.
-    fn quoted_text(&mut self, key: &str, text: Quoted<'_>, depth: usize, out: &mut String) -> Option<()> {
+    fn own_text(&mut self, key: &str, text: Quoted<'_>, depth: usize, out: &mut String) -> Option<()> {
         let nest = depth + 1;
         push_quote(nest, out)?;
         if text.is_escaped {

@@ -9,7 +9,7 @@ use super::super::policy::{Policy, Redaction};
 use super::dictionary::{Dictionary, Entry};
 use super::plan::{Fate, Plan, Plans};
 use super::scan::{Quoted, Scan, push_plain, push_quote, unescape};
-use super::texts::{may_be_json, may_have_parts};
+use super::texts::{Json, may_be_json, may_have_parts};
 use super::words;
 
 /// What frames are inside of: the text of a line of the trace.
@@ -153,7 +153,7 @@ impl<'r> Swift<'r> {
             return None;
         }
         self.dictionary.is_json(text);
-        self.body(text, depth, out)
+        self.json(text, Json::Body, depth, out)
     }
 
     /// Takes a text in at its first use.
@@ -167,7 +167,7 @@ impl<'r> Swift<'r> {
         match entry {
             Entry::By(placeholder) => placeholder.write(out),
             Entry::Kept => push_plain(text, out)?,
-            Entry::Json => self.body(text, depth, out)?,
+            Entry::Json => self.json(text, Json::Body, depth, out)?,
         }
         Some(())
     }
