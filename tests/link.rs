@@ -7,20 +7,18 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde_json::json;
-use sigbridge::clock::Clock;
 use sigbridge::config::Config;
 use sigbridge::ident::AppId;
-use sigbridge::mapping::Tables;
 use sigbridge::rtm::{Message, RtmCall, RtmEvent, RtmReply, UserId};
-use sigbridge::upstream::agent::{Driver, DriverConfig, LinkHealth, join_host};
+use sigbridge::upstream::agent::join_host;
 use sigbridge::upstream::{ClientKey, Told, Upstream};
 use support::{
-    Client, PATIENCE, Wire, agent, behind_a_link, config, counter, driver, embedded, eventually, linked, notified,
+    Client, PATIENCE, Wire, agent, behind_a_link, config, counter, driver, driver_alone, embedded, eventually, linked,
+    notified,
 };
 use support::{serve_as_told, tell, text};
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
 
 /// Without rates, which are not what is tested here.
 fn fast() -> Config {
@@ -272,17 +270,7 @@ async fn the_embedded_rtm_is_served_to_others() {
     let running = serve_as_told(config).await;
     let mut alice = Client::login(running.http, "alice").await;
     alice.poll(0).await;
-    let tables = Tables::built_in().expect("the built-in tables compile");
-    let users = Driver::new(
-        &tables,
-        DriverConfig::default(),
-        None,
-        LinkHealth::default(),
-        Clock::start(),
-    );
-    let users = users.expect("randomness");
-    let end = CancellationToken::new();
-    tokio::spawn(users.clone().run(end.clone()));
+    let (users, end) = driver_alone();
     let wire = Wire::to(running.users.expect("an address for users")).await;
     let url = format!("ws://{}/agent", wire.addr);
     let joining = users.clone();

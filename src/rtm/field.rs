@@ -86,6 +86,16 @@ impl FieldSpec {
     pub const fn new(name: &'static str, ty: FieldType) -> Self {
         Self { name, ty }
     }
+
+    /// Whether a text field of that name holds a token.
+    pub fn is_token(name: &str) -> bool {
+        name == "token"
+    }
+
+    /// Whether a text field of that name is the name of a channel.
+    pub fn is_channel(name: &str) -> bool {
+        name == "channelId"
+    }
 }
 
 /// A value that is none of the field's type.
@@ -368,6 +378,11 @@ impl Field for InvitationId {
     fn part(&self) -> Part<'_> {
         self.0.part()
     }
+}
+
+impl Message {
+    /// A text message as JSON, up to its text: see [`Field::to_value`].
+    pub const BEFORE_TEXT: &str = r#"{"messageType":"TEXT","text":"#;
 }
 
 impl Field for Message {

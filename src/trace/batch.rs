@@ -1,7 +1,7 @@
 //! Records that wait to be written: their texts one behind the other in one, and what else they are beside it.
 
 use crate::bridge::SocketId;
-use crate::rtm::{CallKind, EventKind, Part, RtmCall, RtmError, RtmEvent, RtmReply};
+use crate::rtm::{CallKind, EventKind, FieldSpec, Part, RtmCall, RtmError, RtmEvent, RtmReply};
 
 use super::happening::Happening;
 use super::record::Record;
@@ -188,7 +188,7 @@ impl Batch {
             Part::Absent => Held::Absent,
             Part::Name(name) => Held::Name(name),
             // Tokens are not even copied.
-            Part::Text(_) if name == "token" => return None,
+            Part::Text(_) if FieldSpec::is_token(name) => return None,
             Part::Text(text) => Held::Text(copy(text)),
             Part::UserId(id) => Held::UserId(copy(id)),
             Part::ChannelId(id) => Held::ChannelId(copy(id)),

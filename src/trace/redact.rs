@@ -27,7 +27,7 @@ use foldhash::{HashMap, HashMapExt};
 
 use crate::mapping::profile::Transport;
 use crate::mapping::wire::Wire;
-use crate::rtm::CallKind;
+use crate::rtm::{CallKind, FieldSpec};
 use crate::value::Value;
 
 use super::placeholder::{Class, Placeholder};
@@ -274,7 +274,7 @@ fn forget_tokens(data: &mut Value) {
         let Value::Map(call) = call else { continue };
         for (_, args) in call {
             let Value::Map(args) = args else { continue };
-            for (_, token) in args.iter_mut().filter(|(name, _)| &**name == "token") {
+            for (_, token) in args.iter_mut().filter(|(name, _)| FieldSpec::is_token(name)) {
                 if !token.is_null() {
                     *token = words::TOKEN.into();
                 }

@@ -37,7 +37,9 @@ pub fn redacted(header: &Header, records: &[Record], redaction: &Redaction) -> S
         text.lines().map(line).collect()
     };
     let at_once = lines(&at_once(&header, records, redaction));
-    for (at_once, line) in at_once.into_iter().zip(lines(&text)) {
+    let text_lines = lines(&text);
+    assert_eq!(at_once.len(), text_lines.len(), "written at once");
+    for (at_once, line) in at_once.into_iter().zip(text_lines) {
         assert_eq!(at_once, line, "written at once it differs");
     }
     text

@@ -109,8 +109,15 @@ impl Wire {
     }
 }
 
-/// The side that drives, alone, and what ends it.
+/// The side that drives, to which agents come, and what ends it.
 pub async fn driver(listener: TcpListener) -> (Arc<Driver>, CancellationToken) {
+    let (driver, end) = driver_alone();
+    tokio::spawn(serve_agents(driver.clone(), listener, None, Vec::new(), end.clone()));
+    (driver, end)
+}
+
+/// The same without a way in.
+pub fn driver_alone() -> (Arc<Driver>, CancellationToken) {
     let tables = Tables::built_in().expect("the built-in tables compile");
     let driver = Driver::new(
         &tables,
@@ -119,9 +126,7 @@ pub async fn driver(listener: TcpListener) -> (Arc<Driver>, CancellationToken) {
         LinkHealth::default(),
         Clock::start(),
     );
-    let driver = driver.expect("randomness");
-    let end = CancellationToken::new();
+    let (driver, end) = (driver.expect("randomness"), CancellationToken::new());
     tokio::spawn(driver.clone().run(end.clone()));
-    tokio::spawn(serve_agents(driver.clone(), listener, None, Vec::new(), end.clone()));
     (driver, end)
 }

@@ -4,7 +4,7 @@
 //! not know goes the way of all other records. Both write the same, to the byte.
 
 use crate::mapping::profile::Transport;
-use crate::rtm::{FieldSpec, Part};
+use crate::rtm::{FieldSpec, Message, Part};
 
 use super::super::batch::{Parts, Plain, Waiting};
 use super::super::placeholder::Class;
@@ -154,10 +154,10 @@ impl Redactor {
             }
             Part::UserId(id) => self.write_text(id, || id_class(id, Class::Account), out),
             Part::ChannelId(id) => self.write_text(id, || id_class(id, Class::Channel), out),
-            Part::Text(text) if name == "channelId" => self.write_text(text, || Class::Channel, out),
+            Part::Text(text) if FieldSpec::is_channel(name) => self.write_text(text, || Class::Channel, out),
             Part::Text(text) => self.write_text(text, || Class::Text, out),
             Part::Message(text) => {
-                out.push_str("{\"messageType\":\"TEXT\",\"text\":");
+                out.push_str(Message::BEFORE_TEXT);
                 self.write_text(text, || Class::Text, out);
                 out.push('}');
             }

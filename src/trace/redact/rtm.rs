@@ -80,11 +80,15 @@ impl Redactor {
         match ty {
             FieldType::Bool | FieldType::Int | FieldType::Invitation | FieldType::Name => {}
             FieldType::Texts => self.attribute_names(value),
-            FieldType::Text | FieldType::OptionalText => match name {
-                "token" if !value.is_null() => *value = TOKEN.into(),
-                "channelId" => self.named(value, Class::Channel),
-                _ => self.body(value),
-            },
+            FieldType::Text | FieldType::OptionalText if FieldSpec::is_token(name) => {
+                if !value.is_null() {
+                    *value = TOKEN.into();
+                }
+            }
+            FieldType::Text | FieldType::OptionalText if FieldSpec::is_channel(name) => {
+                self.named(value, Class::Channel);
+            }
+            FieldType::Text | FieldType::OptionalText => self.body(value),
             FieldType::UserId => self.id(value, Class::Account),
             FieldType::ChannelId => self.id(value, Class::Channel),
             FieldType::UserIds => self.items(value, Class::Account),
