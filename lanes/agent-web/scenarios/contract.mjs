@@ -1,4 +1,4 @@
-// The contract of an RTM, as far as it shows without a network: the cases that `tests/contract.rs` holds against the embedded RTM.
+// The contract of an RTM, as far as it shows without a network: the cases that `tests/it/contract.rs` holds against the embedded RTM.
 
 import { readFileSync } from 'node:fs';
 import { refused } from '../context.mjs';

@@ -1,0 +1,567 @@
+//! The documented API over real sockets: every call and every event by its name, its arguments in their order.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::support::{ApiClient, Client, PATIENCE, QUIET, config, counter, eventually, notified, serve, tell, text};
+use serde_json::json;
+use sigbridge::ident::{Account, AppId};
+use sigbridge::shell::{Message, Running};
+use sigbridge::upstream::Told;
+use tokio_tungstenite::tungstenite::Message as Frame;
+
+/// The uids of these accounts.
+const ALICE: i64 = 1_868_405_786;
+const BOB: i64 = 1_745_343_677;
+
+async fn pair(running: &Running) -> (ApiClient, ApiClient) {
+    let alice = ApiClient::login(running.http, "alice").await;
+    (alice, ApiClient::login(running.http, "bob").await)
+}
+
+#[tokio::test]
+async fn a_login_tells_what_the_documents_say() {
+    let running = serve(config()).await;
+    let mut alice = ApiClient::connect(running.http).await;
+    assert_eq!(alice.call("getStatus", json!([])).await, "0");
+    assert_eq!(alice.call("isOnline", json!({})).await, "0");
+    assert_eq!(alice.call("getSdkVersion", json!([])).await, "1010404000");
+    assert_eq!(alice.call("getInstance", json!(["app"])).await, "null");
+    alice
+        .start("login2", json!({"appId": "app", "account": "alice", "token": "t"}))
+        .await;
+    alice
+        .expect(&["#5 null", &format!(r#"onLoginSuccess {{"uid":{ALICE},"fd":0}}"#)])
+        .await;
+    assert_eq!(alice.call("getStatus", json!([])).await, "2");
+    assert_eq!(alice.call("isOnline", json!([])).await, "1");
+    assert_eq!(alice.log_in("alice").await, "error 208 already login onLoginFailed");
+    alice.expect(&[r#"onLoginFailed {"ecode":208}"#]).await;
+    alice.start("logout", json!([])).await;
+    alice
+        .expect(&["#9 null", r#"onLogout {"ecode":101}"#, "closed 1000"])
+        .await;
+    eventually("the session is over", || running.server.registry.is_empty()).await;
+}
+
+#[tokio::test]
+async fn two_users_in_a_channel() {
+    let running = serve(config()).await;
+    let (mut alice, mut bob) = pair(&running).await;
+    alice.start("channelJoin", json!(["room"])).await;
+    let list = format!(r#"onChannelUserList {{"accounts":["alice"],"uids":[{ALICE}]}}"#);
+    alice
+        .expect(&["#2 null", r#"onChannelJoined {"channelID":"room"}"#, &list])
+        .await;
+    alice.start("channelSetAttr", json!(["room", "topic", "cats"])).await;
+    let set = r#"onChannelAttrUpdated {"channelID":"room","name":"topic","value":"cats","type":"update"}"#;
+    alice.expect(&["#3 null", set]).await;
+    bob.start("channelJoin", json!({"channelID": "room"})).await;
+    let list = format!(r#"onChannelUserList {{"accounts":["alice","bob"],"uids":[{ALICE},{BOB}]}}"#);
+    bob.expect(&["#2 null", r#"onChannelJoined {"channelID":"room"}"#, &list, set])
+        .await;
+    alice
+        .expect(&[&format!(r#"onChannelUserJoined {{"account":"bob","uid":{BOB}}}"#)])
+        .await;
+    bob.start("messageChannelSend", json!(["room", "hello", "m1"])).await;
+    let said = format!(r#"onMessageChannelReceive {{"channelID":"room","account":"bob","uid":{BOB},"msg":"hello"}}"#);
+    bob.expect(&["#3 null", r#"onMessageSendSuccess {"messageID":"m1"}"#, &said])
+        .await;
+    alice.expect(&[&said]).await;
+    bob.start("channelQueryUserNum", json!(["room"])).await;
+    bob.expect(&[
+        "#4 null",
+        r#"onChannelQueryUserNumResult {"channelID":"room","ecode":0,"num":2}"#,
+    ])
+    .await;
+    bob.start("channelQueryUserIsIn", json!(["room", "alice"])).await;
+    bob.expect(&[
+        "#5 null",
+        r#"onChannelQueryUserIsIn {"channelID":"room","account":"alice","isIn":1}"#,
+    ])
+    .await;
+    bob.start("channelLeave", json!(["room"])).await;
+    bob.expect(&["#6 null", r#"onChannelLeaved {"channelID":"room","ecode":602}"#])
+        .await;
+    alice
+        .expect(&[&format!(r#"onChannelUserLeaved {{"account":"bob","uid":{BOB}}}"#)])
+        .await;
+    bob.start("messageChannelSend", json!(["room", "hello", "m2"])).await;
+    bob.expect(&[
+        "#7 error 400 not in channel onMessageSendError",
+        r#"onMessageSendError {"messageID":"m2","ecode":400}"#,
+    ])
+    .await;
+    alice.start("channelClearAttr", json!(["room"])).await;
+    alice
+        .expect(&[
+            "#4 null",
+            r#"onChannelAttrUpdated {"channelID":"room","name":"","value":"","type":"clear"}"#,
+        ])
+        .await;
+}
+
+#[tokio::test]
+async fn two_users_in_a_call() {
+    let running = serve(config()).await;
+    let (mut alice, mut bob) = pair(&running).await;
+    let to_bob = |rest: &str| format!(r#"{{"channelID":"room","account":"bob","uid":{BOB}{rest}}}"#);
+    let to_alice = |rest: &str| format!(r#"{{"channelID":"room","account":"alice","uid":{ALICE}{rest}}}"#);
+    for (answer, event) in [
+        ("channelInviteAccept", "onInviteAcceptedByPeer"),
+        ("channelInviteRefuse", "onInviteRefusedByPeer"),
+    ] {
+        assert_eq!(
+            alice
+                .call("channelInviteUser2", json!(["room", "bob", r#"{"a":1}"#]))
+                .await,
+            "null"
+        );
+        let extra = r#","extra":"{\"a\":1}""#;
+        assert_eq!(bob.event("onInviteReceived").await, to_alice(extra));
+        assert_eq!(alice.event("onInviteReceivedByPeer").await, to_bob(""));
+        assert_eq!(bob.call(answer, json!(["room", "alice", 0, "ok"])).await, "null");
+        assert_eq!(alice.event(event).await, to_bob(r#","extra":"ok""#));
+    }
+    assert_eq!(
+        alice.call("channelInviteDTMF", json!(["room", "bob", "1#"])).await,
+        "null"
+    );
+    let digits = r#","msgType":"dtmf","msgData":"1#","extra":"{\"msgtype\":\"dtmf\",\"msgdata\":\"1#\"}""#;
+    assert_eq!(bob.event("onInviteMsg").await, to_alice(digits));
+    assert_eq!(alice.call("channelInviteUser", json!(["room", "bob", 0])).await, "null");
+    bob.event("onInviteReceived").await;
+    alice.event("onInviteReceivedByPeer").await;
+    assert_eq!(alice.call("channelInviteEnd", json!(["room", "bob", 0])).await, "null");
+    alice.expect(&[&format!("onInviteEndByMyself {}", to_bob(""))]).await;
+    assert!(
+        bob.event("onInviteEndByPeer")
+            .await
+            .starts_with(to_alice("").trim_end_matches('}'))
+    );
+    let call = json!(["room", "carol", r#"{"_require_peer_online":1}"#]);
+    assert_eq!(
+        alice.call("channelInviteUser2", call).await,
+        "error 703 peer is not online onInviteFailed"
+    );
+    let failed = alice.event("onInviteFailed").await;
+    assert!(
+        failed.starts_with(r#"{"channelID":"room","account":"carol","uid":"#),
+        "{failed}"
+    );
+    assert!(
+        failed.ends_with(r#","ecode":703,"extra":"{\"reason\":\"peer is not online\"}"}"#),
+        "{failed}"
+    );
+}
+
+#[tokio::test]
+async fn messages_attributes_and_statuses() {
+    let running = serve(config()).await;
+    let (mut alice, mut bob) = pair(&running).await;
+    alice.start("messageInstantSend", json!(["bob", 0, "hi", "m1"])).await;
+    alice
+        .expect(&["#2 null", r#"onMessageSendSuccess {"messageID":"m1"}"#])
+        .await;
+    bob.expect(&[r#"onMessageInstantReceive {"account":"alice","uid":0,"msg":"hi"}"#])
+        .await;
+    assert_eq!(bob.call("setAttr", json!(["mood", "fine"])).await, "null");
+    alice.start("getUserAttr", json!(["bob", "mood"])).await;
+    alice
+        .expect(&[
+            "#3 null",
+            r#"onUserAttrResult {"account":"bob","name":"mood","value":"fine"}"#,
+        ])
+        .await;
+    bob.start("getAttr", json!(["mood"])).await;
+    bob.expect(&[
+        "#3 null",
+        r#"onUserAttrResult {"account":"bob","name":"mood","value":"fine"}"#,
+    ])
+    .await;
+    alice.start("getUserAttrAll", json!(["bob"])).await;
+    alice
+        .expect(&[
+            "#4 null",
+            r#"onUserAttrAllResult {"account":"bob","json":"{\"mood\":\"fine\"}"}"#,
+        ])
+        .await;
+    alice.start("queryUserStatus", json!(["bob"])).await;
+    alice
+        .expect(&["#5 null", r#"onQueryUserStatusResult {"name":"bob","status":"1"}"#])
+        .await;
+    alice.start("getUserAttr", json!(["carol", "mood"])).await;
+    alice
+        .expect(&[
+            "#6 error 1001 no such attr onError",
+            r#"onError {"name":"attr","ecode":1001,"desc":"no such attr"}"#,
+        ])
+        .await;
+    // Notifications are not answered; their events come all the same.
+    bob.send(r#"{"jsonrpc":"2.0","method":"queryUserStatus","params":["alice"]}"#)
+        .await;
+    bob.send(r#"{"jsonrpc":"2.0","method":"queryUserStatus","params":["a b"]}"#)
+        .await;
+    bob.send(r#"{"jsonrpc":"2.0","method":"nothing"}"#).await;
+    assert_eq!(
+        bob.event("onQueryUserStatusResult").await,
+        r#"{"name":"alice","status":"1"}"#
+    );
+    let refused = r#"{"name":"query_user_status","ecode":1004,"desc":"wrong param"}"#;
+    assert_eq!(bob.event("onError").await, refused);
+    assert_eq!(bob.within(QUIET).await, None);
+}
+
+#[tokio::test]
+async fn functions_are_invoked_by_name() {
+    let running = serve(config()).await;
+    let (mut alice, mut bob) = pair(&running).await;
+    bob.call("setAttr", json!(["mood", "fine"])).await;
+    for (function, request, id, response, returned) in [
+        (
+            "user_query_user_status",
+            json!(r#"{"account":"bob"}"#),
+            "c1",
+            "null",
+            r#"{"callID":"c1","err":"","resp":"{\"result\":\"ok\",\"account\":\"bob\",\"status\":1}"}"#,
+        ),
+        (
+            "user_get_attr",
+            json!({"account": "bob", "name": "mood"}),
+            "",
+            "null",
+            r#"{"callID":"","err":"","resp":"{\"result\":\"ok\",\"account\":\"bob\",\"name\":\"mood\",\"value\":\"fine\"}"}"#,
+        ),
+        (
+            "user_query_user_status",
+            json!("no JSON"),
+            "c2",
+            "error 1004 wrong param onError",
+            r#"{"callID":"c2","err":"wrong param","resp":"{\"result\":\"failed\",\"reason\":\"wrong param\"}"}"#,
+        ),
+        (
+            "user_nothing",
+            json!("{}"),
+            "c3",
+            "error -32601 unknown func user_nothing",
+            r#"{"callID":"c3","err":"unknown func user_nothing","resp":"{\"result\":\"failed\",\"reason\":\"unknown func user_nothing\"}"}"#,
+        ),
+    ] {
+        let params = json!([format!("io.agora.signal.{function}"), request, id]);
+        assert_eq!(alice.call("invoke", params).await, response, "{function}");
+        assert_eq!(alice.event("onInvokeRet").await, returned);
+    }
+    alice.call("channelJoin", json!(["room"])).await;
+    alice
+        .call(
+            "invoke",
+            json!(["io.agora.signal.channel_query_userlist", {"name": "room"}]),
+        )
+        .await;
+    let list = format!(r#"{{\"result\":\"ok\",\"num\":1,\"list\":[[\"alice\",{ALICE}]]}}"#);
+    assert_eq!(
+        alice.event("onInvokeRet").await,
+        format!(r#"{{"callID":"","err":"","resp":"{list}"}}"#)
+    );
+    assert_eq!(
+        alice.call("user_get_attr", json!({})).await,
+        "error -32601 there is no method `user_get_attr`"
+    );
+}
+
+#[tokio::test]
+async fn a_web_user_and_an_api_user() {
+    let running = serve(config()).await;
+    let mut web = Client::login(running.http, "web").await;
+    let mut api = ApiClient::login(running.http, "api").await;
+    web.call("channel_join", json!({"name": "room"})).await;
+    web.poll(0).await;
+    api.call("channelJoin", json!(["room"])).await;
+    web.frame("notify").await;
+    api.call("messageChannelSend", json!(["room", "hello", ""])).await;
+    assert!(
+        web.frame("notify").await[3]
+            .as_str()
+            .expect("a line")
+            .contains("\"msg\":\"hello\"")
+    );
+    web.call("channel_sendmsg", json!({"name": "room", "msg": "hi"})).await;
+    api.event("onMessageChannelReceive").await;
+    assert!(
+        api.event("onMessageChannelReceive")
+            .await
+            .contains(r#""account":"web""#)
+    );
+    tell(&mut web, "api", "one").await;
+    assert!(api.event("onMessageInstantReceive").await.ends_with(r#""msg":"one"}"#));
+    api.call("messageInstantSend", json!({"account": "web", "msg": "two"}))
+        .await;
+    loop {
+        let notify = web.frame("notify").await;
+        if notify.is_string() {
+            assert_eq!(text(&notified(&notify).2), "two");
+            break;
+        }
+    }
+    // Either family takes the account over from the other.
+    let mut web = Client::login(running.http, "api").await;
+    assert_eq!(api.event("onLogout").await, r#"{"ecode":103}"#);
+    api.closed("closed 1000").await;
+    let mut api = ApiClient::login(running.http, "api").await;
+    web.frame("kick").await;
+    assert_eq!(api.call("getStatus", json!([])).await, "2");
+}
+
+#[tokio::test]
+async fn a_later_login_kicks_the_first() {
+    let running = serve(config()).await;
+    let mut first = ApiClient::login(running.http, "alice").await;
+    let second = ApiClient::login(running.http, "alice").await;
+    first.expect(&[r#"onLogout {"ecode":103}"#, "closed 1000"]).await;
+    eventually("the first session is over", || running.server.registry.len() == 1).await;
+    drop(second);
+}
+
+#[tokio::test]
+async fn who_comes_back_in_time_gets_what_was_kept_and_joins_again() {
+    let running = serve(config()).await;
+    let (mut alice, mut bob) = pair(&running).await;
+    alice.call("channelJoin", json!(["room"])).await;
+    bob.call("channelJoin", json!(["room"])).await;
+    drop(alice);
+    eventually("its socket is gone", || running.server.metrics.sockets.get() == 1).await;
+    bob.call("messageInstantSend", json!(["alice", 0, "kept", ""])).await;
+    bob.call("messageChannelSend", json!(["room", "missed", ""])).await;
+    let mut alice = ApiClient::connect(running.http).await;
+    alice.start("login2", json!(["app", "alice"])).await;
+    let welcome = format!(r#"onLoginSuccess {{"uid":{ALICE},"fd":0}}"#);
+    let kept = r#"onMessageInstantReceive {"account":"bob","uid":0,"msg":"kept"}"#;
+    alice.expect(&["#1 null", &welcome, kept]).await;
+    bob.call("messageChannelSend", json!(["room", "too early", ""])).await;
+    assert_eq!(
+        alice.within(QUIET).await,
+        None,
+        "nothing of a channel that it has not joined again"
+    );
+    assert_eq!(alice.call("channelJoin", json!(["room"])).await, "null");
+    assert!(alice.event("onChannelUserList").await.contains("bob"));
+    bob.call("messageChannelSend", json!(["room", "heard", ""])).await;
+    assert!(
+        alice
+            .event("onMessageChannelReceive")
+            .await
+            .ends_with(r#""msg":"heard"}"#)
+    );
+    assert_eq!(counter(&running, r#"sigbridge_logins_total{result="resume"}"#), 1);
+}
+
+#[tokio::test]
+async fn what_waited_longer_than_the_session_is_told_at_the_next_login() {
+    let mut config = config();
+    config.session.grace = Duration::from_millis(300);
+    let running = serve(config).await;
+    let (alice, mut bob) = pair(&running).await;
+    drop(alice);
+    eventually("its socket is gone", || running.server.metrics.sockets.get() == 1).await;
+    bob.call("messageInstantSend", json!(["alice", 0, "kept", ""])).await;
+    eventually("its session is over", || running.server.registry.len() == 1).await;
+    let mut alice = ApiClient::connect(running.http).await;
+    alice.log_in("alice").await;
+    assert!(
+        alice
+            .event("onMessageInstantReceive")
+            .await
+            .ends_with(r#""msg":"kept"}"#)
+    );
+    assert_eq!(counter(&running, r#"sigbridge_logins_total{result="new"}"#), 3);
+}
+
+#[tokio::test]
+async fn a_lost_way_to_rtm_is_told() {
+    let mut config = config();
+    config.session.grace = Duration::from_millis(500);
+    let running = serve(config).await;
+    let mut alice = ApiClient::login(running.http, "alice").await;
+    let key = (AppId::new("app").unwrap(), Account::new("alice").unwrap());
+    let session = running.server.registry.session(&key).expect("it is logged in");
+    let upstream = async |up| {
+        let told = Message::Told(Box::new(Told::Up(up)));
+        session.inbox.send(told).await.expect("the session works");
+    };
+    upstream(false).await;
+    alice.expect(&[r#"onReconnecting {"nretry":1}"#]).await;
+    assert_eq!(alice.call("getStatus", json!([])).await, "3");
+    assert_eq!(alice.call("isOnline", json!([])).await, "0");
+    let refused = "error 400 failed onMessageSendError";
+    assert_eq!(
+        alice.call("messageInstantSend", json!(["bob", 0, "hi", "m"])).await,
+        refused
+    );
+    alice.event("onMessageSendError").await;
+    upstream(true).await;
+    alice.expect(&[r#"onReconnected {"fd":0}"#]).await;
+    assert_eq!(alice.call("getStatus", json!([])).await, "2");
+    upstream(false).await;
+    alice
+        .expect(&[
+            r#"onReconnecting {"nretry":1}"#,
+            r#"onLogout {"ecode":102}"#,
+            "closed 1000",
+        ])
+        .await;
+}
+
+#[tokio::test]
+async fn a_restart_is_told() {
+    let running = serve(config()).await;
+    let mut alice = ApiClient::login(running.http, "alice").await;
+    let mut silent = ApiClient::connect(running.http).await;
+    silent.call("getStatus", json!([])).await;
+    let server = running.server.clone();
+    let stopping = tokio::spawn(async move { server.stop(PATIENCE).await });
+    alice.expect(&[r#"onLogout {"ecode":102}"#, "closed 1001", "cut"]).await;
+    silent.expect(&["closed 1001", "cut"]).await;
+    stopping.await.expect("it stops");
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_refused_and_ends_nothing() {
+    let running = serve(config()).await;
+    let mut alice = ApiClient::login(running.http, "alice").await;
+    for (said, answer) in [
+        ("x", "#null error -32700 not JSON"),
+        ("[]", "#null error -32600 a batch of nothing"),
+        ("7", "#null error -32600 a request is an object"),
+        (
+            r#"{"jsonrpc":"2.0","id":"a","method":"m"}"#,
+            "#\"a\" error -32601 there is no method `m`",
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":7,"method":"channelJoin","params":["a","b"]}"#,
+            "#7 error -32602 `channelJoin` takes (channelID)",
+        ),
+        (r#"{"jsonrpc":"2.0","id":8,"method":"getStatus"}"#, "#8 2"),
+    ] {
+        alice.send(said).await;
+        alice.expect(&[answer]).await;
+    }
+    // Documented refusals have documented numbers.
+    let long = "x".repeat(8_193);
+    for (method, params, answer) in [
+        (
+            "messageInstantSend",
+            json!(["bob", 0, long, "m"]),
+            "error 400 large param onMessageSendError",
+        ),
+        (
+            "messageInstantSend",
+            json!(["b b", 0, "x", "m"]),
+            "error 400 wrong param onMessageSendError",
+        ),
+        ("channelJoin", json!([]), "error 300 wrong param onChannelJoinFailed"),
+        (
+            "setAttr",
+            json!(["k", "x".repeat(8_097)]),
+            "error 1005 large param onError",
+        ),
+        (
+            "channelInviteAccept",
+            json!(["room", "bob", 0, ""]),
+            "error 1001 no such call onError",
+        ),
+    ] {
+        assert_eq!(alice.call(method, params).await, answer, "{method}");
+    }
+    assert_eq!(
+        alice.event("onMessageSendError").await,
+        r#"{"messageID":"m","ecode":400}"#
+    );
+    let mut unknown = ApiClient::connect(running.http).await;
+    assert_eq!(
+        unknown.call("channelJoin", json!(["room"])).await,
+        "error 300 not login onChannelJoinFailed"
+    );
+    assert_eq!(
+        unknown.event("onChannelJoinFailed").await,
+        r#"{"channelID":"room","ecode":300}"#
+    );
+    assert_eq!(
+        unknown.call("setAttr", json!(["a", "b"])).await,
+        "error 1003 not login onError"
+    );
+    assert_eq!(unknown.call("logout", json!([])).await, "error 108 not login onLogout");
+    assert_eq!(unknown.log_in("a b").await, "error 209 wrong account onLoginFailed");
+    assert_eq!(unknown.event("onLoginFailed").await, r#"{"ecode":209}"#);
+}
+
+#[tokio::test]
+async fn what_is_too_much_closes() {
+    let mut config = config();
+    config.session.login_timeout = Duration::from_millis(200);
+    let running = serve(config).await;
+    let mut client = ApiClient::login(running.http, "alice").await;
+    client.send(&"x".repeat(64 * 1024 + 1)).await;
+    client.expect(&["closed 1009"]).await;
+    let mut client = ApiClient::login(running.http, "alice").await;
+    client.send_raw(Frame::binary(vec![1, 2])).await;
+    client.expect(&["closed 1003"]).await;
+    let mut silent = ApiClient::connect(running.http).await;
+    silent.call("getStatus", json!([])).await;
+    silent.expect(&["closed 1008"]).await;
+}
+
+#[tokio::test]
+async fn batches_are_answered_together() {
+    let running = serve(config()).await;
+    let mut alice = ApiClient::login(running.http, "alice").await;
+    let request = |id: i64, method: &str| json!({"jsonrpc": "2.0", "id": id, "method": method});
+    let silent = json!({"jsonrpc": "2.0", "method": "getAttrAll"});
+    alice
+        .send(&json!([request(1, "getStatus"), 7, request(2, "nothing"), silent]).to_string())
+        .await;
+    alice
+        .expect(&["#null error -32600 a request is an object; #2 error -32601 there is no method `nothing`; #1 2"])
+        .await;
+    alice.event("onUserAttrAllResult").await;
+    alice.send(&json!([7]).to_string()).await;
+    alice.expect(&["#null error -32600 a request is an object"]).await;
+    alice.send(&json!([silent]).to_string()).await;
+    alice.event("onUserAttrAllResult").await;
+    alice.send(&json!(vec![request(1, "getStatus"); 33]).to_string()).await;
+    alice
+        .expect(&["#null error -32600 a batch has at most 32 requests"])
+        .await;
+}
+
+/// The exchanges of the document, word for word.
+#[tokio::test]
+async fn the_document_says_what_happens() {
+    let running = serve(config()).await;
+    let mut clients: BTreeMap<&str, ApiClient> = BTreeMap::new();
+    let text = include_str!("../../docs/api.md");
+    let mut exchanged = 0;
+    for block in text.split("```api\n").skip(1) {
+        let (block, _) = block.split_once("```").expect("a block has an end");
+        for line in block.lines() {
+            let (who, said) = line.split_once(' ').expect("a name");
+            if !clients.contains_key(who) {
+                clients.insert(who, ApiClient::connect(running.http).await);
+            }
+            let client = clients.get_mut(who).expect("it is there");
+            match said.split_once(' ').expect("a direction") {
+                (">", said) => client.send(said).await,
+                (_, told) => assert_eq!(client.next_text().await, told),
+            }
+            exchanged += 1;
+        }
+    }
+    assert!(exchanged > 40, "only {exchanged}");
+    for (who, mut client) in clients {
+        let end = if who == "bob" {
+            Some("closed 1000".to_owned())
+        } else {
+            None
+        };
+        assert_eq!(client.within(QUIET).await, end, "{who} was told all");
+    }
+}

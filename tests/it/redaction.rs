@@ -1,0 +1,459 @@
+//! Redacted traces: nothing of the secrets is in them, and they are played without a difference.
+
+mod check;
+mod real;
+mod story;
+
+use proptest::prelude::*;
+use serde_json::{Value as Json, json};
+use sigbridge::ident::attribute;
+use sigbridge::trace::{Dir, Leg, Policy, Record, Redaction, read, read_as_written};
+use sigbridge::value::Value;
+
+use check::{check, holds_none, played, redacted};
+use story::{LINE, Story, header, tables};
+
+const ALICE: &str = "Quentin-Ærø/1";
+const BOB: &str = "bobolink7781";
+const DIGITS: &str = "77123456";
+const LONG: &str = "a-very-long-account-name-of-somebody-who-has-one.0123456789.0123456789";
+const ROOM: &str = "board_room_of_Quentin";
+const ACCOUNTS: &[&str] = &[BOB, DIGITS, LONG, "ok"];
+const CHANNELS: &[&str] = &[ROOM, "c2"];
+const SECRETS: &[&str] = &[
+    ALICE,
+    "Quentin",
+    BOB,
+    DIGITS,
+    LONG,
+    ROOM,
+    LINE,
+    "10.77.66.55",
+    "sugarplum",
+    "marzipan",
+    "5550199",
+    "4455667788",
+    "52.520008",
+];
+
+const PROFILES: &[&str] = &["web", "web-flagged", "java-python", "native"];
+
+/// A text in which JSON has something to quote.
+const NASTY: &str = "sugarplum \"Quentin\"\n\\ bobolink7781 \u{1f600} \u{1} %5F_ <account:1 len=5> é";
+
+fn each_profile(write: impl Fn(&mut Story)) {
+    for profile in PROFILES {
+        let mut story = Story::begin(profile, ALICE, ACCOUNTS, CHANNELS);
+        story.poll(0);
+        write(&mut story);
+        story.poll(1);
+        check(&header(), &story.records, SECRETS);
+    }
+}
+
+fn peer_message(story: &mut Story, from: &str, message: Json) {
+    let fields = json!({"peerId": from, "message": message, "serverReceivedTs": 1, "isOfflineMessage": false});
+    story.event("MessageFromPeer", fields);
+}
+
+fn text(text: &str) -> Json {
+    json!({"messageType": "TEXT", "text": text})
+}
+
+fn bodies() -> Vec<String> {
+    let nested = json!({"a": json!({"b": NASTY, "_timeout": "7"}).to_string(), "phone": 4_455_667_788_i64}).to_string();
+    vec![
+        NASTY.into(),
+        BOB.into(),
+        "ok".into(),
+        "7".into(),
+        "4455667788".into(),
+        "52.520008".into(),
+        " marzipan".into(),
+        "{\"who\" : \"marzipan \\u00e9\\/\\\"\" ,\n \"at\": [52.520008, -1, 13.1e0, true, null], \"msg\": \"ok\"}"
+            .into(),
+        nested,
+        "{not json marzipan".into(),
+        "[\"marzipan\"]".into(),
+        "msg-v2 marzipan b v1:E:3600 instant 7 sugarplum".into(),
+        "notify recvmsg [1,\"marzipan\"]".into(),
+        "\u{E000}marzipan".into(),
+        "~h.marzipan".into(),
+        "AgoraRTMLegacyEndcallCompatibleMessagePrefix_marzipan_x_sugarplum%5F".into(),
+        "marzipan".repeat(1024),
+        "marzipan ".repeat(911),
+        format!("{{\"long\":\"{}\"}}", "\\u00e9marzipan".repeat(585)),
+    ]
+}
+
+#[test]
+fn messages_of_every_kind() {
+    each_profile(|story| {
+        for body in bodies() {
+            story.call(
+                "user_sendmsg",
+                json!({"peer": BOB, "flag": "v1:E:3600", "t": "instant", "content": body}),
+            );
+            peer_message(story, BOB, text(&body));
+        }
+        for body in [
+            json!({"x": ["marzipan", 4_455_667_788_i64]}),
+            json!(4_455_667_788_i64),
+            json!(52.520008),
+            json!(true),
+        ] {
+            story.call("user_sendmsg", json!({"peer": DIGITS, "content": body}));
+            story.call("user_sendmsg", json!({"peer": 77_123_456, "content": body}));
+        }
+        story.call("user_sendmsg", json!({"peer": ALICE, "content": "marzipan to oneself"}));
+        story.call("user_sendmsg", json!({"peer": "marzipan and spaces", "content": "x"}));
+        story.call("user_sendmsg", json!({"peer": {"of": "marzipan"}, "content": "x"}));
+        story.call(
+            "user_sendmsg",
+            json!({"peer": BOB, "content": "x", "flag": "v1:E:marzipan"}),
+        );
+        story.call(
+            "user_sendmsg",
+            json!({"peer": BOB, "content": "x", "more": "marzipan", "sdkToken": "sugarplum"}),
+        );
+        story.call(
+            "user_sendmsg",
+            json!({"peer": BOB, "content": "x", "line": "another-line-marzipan"}),
+        );
+        story
+            .replies
+            .push(("sendMessageToPeer", json!("PEER_MESSAGE.PEER_UNREACHABLE")));
+    });
+}
+
+#[test]
+fn raw_messages() {
+    each_profile(|story| {
+        let raw = |bytes: &str, description: &str| {
+            use base64::Engine as _;
+            let raw = base64::engine::general_purpose::STANDARD.encode(bytes);
+            json!({"messageType": "RAW", "rawMessage": raw, "description": description})
+        };
+        peer_message(story, BOB, raw("marzipan as bytes", "sugarplum"));
+        peer_message(story, BOB, raw("", ""));
+        let signal = json!({"type": "dtmf", "channelId": ROOM, "data": "5550199*#"}).to_string();
+        peer_message(story, BOB, raw(&signal, "sigbridge/1"));
+        peer_message(story, BOB, raw("marzipan", "sigbridge/1"));
+    });
+}
+
+#[test]
+fn channels_and_their_attributes() {
+    let name = "an-attribute-whose-name-is-longer-than-32-bytes";
+    each_profile(|story| {
+        let members = json!([BOB, DIGITS, "a spaced marzipan", "ok"]);
+        story.replies = vec![("getMembers", members)];
+        let attr = |value: &str| json!({"value": value, "lastUpdateUserId": BOB, "lastUpdateTs": 7});
+        let mut list = json!({"topic": attr("marzipan"), "_sendmsg_limit": attr("77"), "empty": attr("\u{E000}")});
+        for (key, value) in attribute::encode(&name.into(), &"sugarplum".into()) {
+            list[&*key] = attr(&value);
+        }
+        story.replies.push(("getChannelAttributes", list.clone()));
+        story.call("channel_join", json!({"name": ROOM}));
+        for body in bodies() {
+            story.call("channel_sendmsg", json!({"name": ROOM, "msg": body}));
+            let fields = json!({"channelId": ROOM, "memberId": BOB, "message": text(&body), "serverReceivedTs": 1});
+            story.event("ChannelMessage", fields);
+        }
+        for (name, value) in [
+            ("topic", "marzipan"),
+            (name, "sugarplum"),
+            ("e", ""),
+            ("_auto_update_num", "5"),
+        ] {
+            story.call(
+                "channel_set_attr",
+                json!({"channel": ROOM, "name": name, "value": value}),
+            );
+        }
+        story.call(
+            "channel_set_attr",
+            json!({"channel": ROOM, "name": "n", "value": 4_455_667_788_i64}),
+        );
+        list["topic"] = attr("{\"by\": \"bobolink7781\"}");
+        list["_auto_update_num"] = attr("5");
+        story.event("AttributesUpdated", json!({"channelId": ROOM, "attributes": list}));
+        story.event("AttributesUpdated", json!({"channelId": ROOM, "attributes": {}}));
+        story.event("MemberJoined", json!({"channelId": ROOM, "memberId": "marzipan lover"}));
+        story.event("MemberLeft", json!({"channelId": ROOM, "memberId": BOB}));
+        story.event("MemberCountUpdated", json!({"channelId": ROOM, "memberCount": 4}));
+        story.call("channel_query_user_isin", json!({"name": ROOM, "account": DIGITS}));
+        story.call("channel_query_userlist", json!({"name": ROOM}));
+        story.call("channel_query_num", json!({"name": ROOM}));
+        story.call("channel_del_attr", json!({"channel": ROOM, "name": name}));
+        story.call("channel_join", json!({"name": "marzipan with spaces"}));
+        story.call("channel_leave", json!({"name": ROOM}));
+    });
+}
+
+#[test]
+fn users_and_their_attributes() {
+    let name = "an-attribute-whose-name-is-longer-than-32-bytes";
+    each_profile(|story| {
+        story.call("user_set_attr", json!({"name": name, "value": "marzipan"}));
+        let mut list = json!({"mood": NASTY, "empty": "\u{E000}", "json": "{\"a\" : \"marzipan\"}"});
+        for (key, value) in attribute::encode(&name.into(), &"sugarplum".into()) {
+            list[&*key] = json!(&*value);
+        }
+        story.replies = vec![("getUserAttributes", list.clone()), ("getUserAttributesByKeys", list)];
+        story.call("user_get_attr", json!({"account": BOB, "name": "mood"}));
+        story.call("user_get_attr", json!({"account": BOB, "name": name}));
+        story.call("user_get_attr_all", json!({"account": BOB}));
+        story.call("user_query_user_status", json!({"account": DIGITS}));
+        story.call("nonsense", json!({"of": "marzipan", "n": 4_455_667_788_i64}));
+        story.call("log_put", json!({"text": "sugarplum", "deep": [{"x": "marzipan"}]}));
+    });
+}
+
+#[test]
+fn names_that_only_a_directory_knows() {
+    each_profile(|story| {
+        story.call("user_sendmsg", json!({"peer": LONG, "content": "marzipan"}));
+        let id = sigbridge::ident::texts::user_id(&LONG.into());
+        assert!(id.starts_with("~h."), "{id}");
+        story.replies = vec![("getUserAttributesByKeys", json!({"_sb.id": LONG}))];
+        peer_message(story, &id, text("sugarplum"));
+        story.replies = vec![("getUserAttributesByKeys", json!({}))];
+        peer_message(
+            story,
+            "~h.lZgEV0CXjgHgbnA8rOQJjmZ7WFUOqIpM8ZJO5eDlvWk",
+            text("sugarplum"),
+        );
+    });
+}
+
+#[test]
+fn calls() {
+    for extra in [
+        "{\"_require_peer_online\": 1, \"_timeout\" : \"30\", \"who\":\"marzipan\", \"srcNum\": \"5550199\"}",
+        "{\"_timeout\":30,\"uid\":4455667788,\"name\":\"Quentin\"}",
+        NASTY,
+        "",
+    ] {
+        each_profile(|story| {
+            let args = || json!({"channelName": ROOM, "peer": BOB, "extra": extra});
+            story.call("voip_invite", args());
+            let out = json!({"invitation": 1, "calleeId": BOB, "channelId": ROOM, "content": extra, "response": ""});
+            story.event("LocalInvitationReceivedByPeer", json!({"invitation": out}));
+            story.event(
+                "LocalInvitationAccepted",
+                json!({"invitation": out, "response": "marzipan yes"}),
+            );
+            story.call(
+                "voip_invite_msg",
+                json!({"channelName": ROOM, "peer": BOB, "extra": {"msgtype": "dtmf", "msgdata": "5550199"}}),
+            );
+            story.call(
+                "voip_invite_msg",
+                json!({"channelName": ROOM, "peer": BOB, "extra": "{\"msgdata\": 123, \"x\": \"marzipan\"}"}),
+            );
+            story.call(
+                "voip_invite_msg",
+                json!({"channelName": ROOM, "peer": BOB, "extra": "{\"msgdata\": \"marzipan\"}"}),
+            );
+            story.call("voip_invite_bye", args());
+            story.call("voip_invite", args());
+            let mut out = out;
+            out["invitation"] = json!(2);
+            let bye = sigbridge::mapping::expr::end_call(ROOM, "100%_marzipan");
+            story.event("LocalInvitationRefused", json!({"invitation": out, "response": bye}));
+            let come = json!({"invitation": 9, "callerId": BOB, "channelId": ROOM, "content": extra, "response": ""});
+            story.event("RemoteInvitationReceived", json!({"invitation": come}));
+            story.call("voip_invite_ack", args());
+            story.call("voip_invite_refuse", args());
+            let come = json!({"invitation": 10, "callerId": BOB, "channelId": ROOM, "content": extra, "response": ""});
+            story.event("RemoteInvitationReceived", json!({"invitation": come}));
+            story.call("voip_invite_accept", args());
+            peer_message(story, BOB, text(&sigbridge::mapping::expr::end_call(ROOM, extra)));
+            story.replies = vec![("queryPeersOnlineStatus", json!({BOB: false}))];
+            story.call("voip_invite", args());
+            story.replies = vec![("LocalInvitation.send", json!("LOCAL_INVITATION_ERR.NOT_LOGGEDIN"))];
+            story.call("voip_invite", args());
+        });
+    }
+}
+
+#[test]
+fn lines_that_are_kept() {
+    each_profile(|story| {
+        let row = "peer.receive";
+        let (tables, _) = tables();
+        let row = tables
+            .rows
+            .iter()
+            .find(|known| known.id.starts_with(row))
+            .map_or(&tables.rows[0].id, |row| &row.id);
+        let lines = bodies().into_iter().map(|body| {
+            json!({"event": "onMessageInstantReceive", "row": &**row, "args": [BOB, 0, body], "at_ms": 1_593_475_200_000_u64})
+        });
+        story.come(Leg::Env, json!({"kept": lines.collect::<Vec<_>>()}));
+        story.poll(0);
+        story.call("user_logout", json!({}));
+    });
+}
+
+#[test]
+fn the_documented_api() {
+    let mut story = Story::begin("api", ALICE, ACCOUNTS, CHANNELS);
+    for body in bodies() {
+        story.ask("messageInstantSend", json!([BOB, 0, body]));
+        story.ask("messageInstantSend", json!({"account": DIGITS, "msg": body, "uid": 7}));
+        peer_message(&mut story, BOB, text(&body));
+        let request = json!({"name": ROOM, "of": body}).to_string();
+        story.ask(
+            "invoke",
+            json!(["io.agora.signal.channel_query_num", request, "marzipan-7"]),
+        );
+        story.ask(
+            "invoke",
+            json!({"name": "io.agora.signal.user_set_attr", "req": {"name": "n", "value": body}}),
+        );
+        story.ask("invoke", json!(["io.agora.signal.nonsense", body, 9]));
+    }
+    story.ask("channelJoin", json!([ROOM]));
+    story.ask("channelSetAttr", json!([ROOM, "topic", "marzipan"]));
+    story.ask("channelSetAttr", json!([ROOM, "_sendmsg_limit", "77"]));
+    let attr = |value: &str| json!({"value": value, "lastUpdateUserId": BOB, "lastUpdateTs": 7});
+    let list = json!({"topic": attr("sugarplum"), "_sendmsg_limit": attr("77")});
+    story.event("AttributesUpdated", json!({"channelId": ROOM, "attributes": list}));
+    story.ask("messageChannelSend", json!([ROOM, "marzipan"]));
+    story.ask(
+        "channelInviteUser2",
+        json!([ROOM, BOB, "{\"_timeout\": 30, \"who\": \"marzipan\"}"]),
+    );
+    story.ask("channelInviteDTMF", json!([ROOM, BOB, "5550199"]));
+    story.ask("channelInviteEnd", json!([ROOM, BOB, 0, "100% marzipan"]));
+    story.ask("getUserAttr", json!([BOB, "mood"]));
+    story.ask("nonsense", json!(["marzipan"]));
+    story.ask("channelJoin", json!({"of": "marzipan"}));
+    story.ask("channelJoin", json!([1, 2, 3, 4, "marzipan"]));
+    story.ask("login", json!(["app", ALICE, "sugarplum", 0, ""]));
+    for said in [
+        r#"[{"jsonrpc":"2.0","id":1e3,"method":"getStatus","more":"marzipan"},{"jsonrpc":"2.0","id":null,"method":"getStatus"},"marzipan"]"#,
+        r#"{"jsonrpc":"1.0","params":["marzipan"]}"#,
+        "not JSON",
+        "[]",
+    ] {
+        story.heard(said);
+    }
+    check(&header(), &story.records, SECRETS);
+}
+
+/// Whatever else stays.
+#[test]
+fn tokens_go() {
+    for policy in [Policy::Keep, Policy::Placeholder, Policy::Hash] {
+        let mut story = Story::begin("web", ALICE, ACCOUNTS, CHANNELS);
+        let mut calls = Vec::new();
+        for call in [
+            json!({"login": {"uid": BOB, "token": "an-rtm-token"}}),
+            json!({"renewToken": {"token": "an-rtm-token"}}),
+        ] {
+            let data = json!({"request": 99, "call": call}).to_string();
+            calls.push(Record {
+                leg: Leg::Rtm,
+                dir: Dir::Out,
+                data: Value::from_json(&data).expect("JSON"),
+                ..story.records[0].clone()
+            });
+        }
+        let second = json!({"vid": "app", "account": ALICE, "token": "_no_need_token", "device": "websdk"});
+        story.heard(&json!(["login", second]).to_string());
+        story.records.extend(calls);
+        let redaction = Redaction::new(&tables().0, policy, policy).expect("random bytes");
+        let text = redacted(&header(), &story.records, &redaction);
+        holds_none(
+            "tokens",
+            &text,
+            &["an-rtm-token", "_no_need_token", "5ebe2294ecd0e0f08eab7690d2a6ee69"],
+        );
+        assert_eq!(text.matches("<token>").count(), 4, "{text}");
+    }
+}
+
+#[test]
+fn names_stay_what_they_are_over_the_trace() {
+    let mut story = Story::begin("web", ALICE, ACCOUNTS, CHANNELS);
+    story.call("user_sendmsg", json!({"peer": BOB, "content": "hi there"}));
+    peer_message(&mut story, BOB, text(BOB));
+    let redaction = Redaction::new(&tables().0, Policy::Placeholder, Policy::Placeholder).expect("random bytes");
+    let text = redacted(&header(), &story.records, &redaction);
+    let bob = "<account:2 len=12>";
+    assert!(
+        text.contains(&format!("\"text\":\"{bob}\"")) && text.contains(&format!("\"peerId\":\"{bob}\"")),
+        "{text}"
+    );
+    assert!(text.contains("len=8 spaced>"), "{text}");
+    let trace = read_as_written(text.as_bytes()).expect("a trace");
+    assert_eq!(&*trace.header.redaction, "names=placeholder bodies=placeholder");
+}
+
+/// What is played anew from stand-ins can be written with the placeholders that it had.
+#[test]
+fn stand_ins_become_their_placeholders_again() {
+    let mut story = Story::begin("web", ALICE, ACCOUNTS, CHANNELS);
+    story.poll(0);
+    for body in bodies() {
+        story.call("user_sendmsg", json!({"peer": BOB, "content": body}));
+        peer_message(&mut story, DIGITS, text(&body));
+    }
+    let redaction = Redaction::new(&tables().0, Policy::Placeholder, Policy::Placeholder).expect("random bytes");
+    let written = redacted(&header(), &story.records, &redaction);
+    let trace = read(written.as_bytes()).expect("a trace");
+    let mut redactor = sigbridge::trace::Redactor::new(redaction);
+    let placeholders = read_as_written(written.as_bytes()).expect("a trace");
+    placeholders
+        .records
+        .iter()
+        .for_each(|(_, record)| redactor.learn_from(record));
+    for ((_, played), (_, placed)) in trace.records.into_iter().zip(placeholders.records) {
+        assert_eq!(redactor.redact(played), placed);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn no_body_is_in_a_trace(
+        body in prop_oneof!["\\PC{0,60}", "[\\[{}\\]\":,a-z0-9\\\\ <>_%.]{0,60}", "[0-9*#]{1,12}", "[a-z]{0,4}"],
+        key in "[a-z]{1,5}",
+    ) {
+        let body = format!("marzipan{body}");
+        let wrapped = json!({&key: &body, "l": [&body]}).to_string();
+        let mut records: Vec<Record> = Vec::new();
+        for profile in ["web", "native"] {
+            let names = [BOB, &body, &wrapped];
+            let mut story = Story::begin(profile, ALICE, &names, CHANNELS);
+            story.poll(0);
+            for body in [&body, &wrapped] {
+                story.call("user_sendmsg", json!({"peer": BOB, "content": body}));
+                story.call("voip_invite", json!({"channelName": ROOM, "peer": body, "extra": body}));
+                peer_message(&mut story, BOB, text(body));
+            }
+            story.poll(1);
+            records = story.records;
+            check(&header(), &records, &["marzipan"]);
+        }
+        prop_assert!(!records.is_empty());
+    }
+
+    #[test]
+    fn no_short_body_is_played_otherwise(bodies in proptest::collection::vec("[ -~]{0,4}|[0-9*#]{1,7}|\\PC{1,2}", 1..40)) {
+        let names: Vec<&str> = bodies.iter().map(String::as_str).chain([BOB]).collect();
+        let mut story = Story::begin("web", ALICE, &names, &names);
+        story.poll(0);
+        for body in &bodies {
+            story.call("user_sendmsg", json!({"peer": BOB, "content": body}));
+            story.call("user_set_attr", json!({"name": "n", "value": body}));
+            story.call("voip_invite", json!({"channelName": body, "peer": body, "extra": body}));
+            peer_message(&mut story, BOB, text(body));
+        }
+        check(&header(), &story.records, &[]);
+    }
+}

@@ -1,0 +1,221 @@
+//! Sessions over real sockets: twins, kicks, coming back in time, restarts, clients that do not read.
+
+use std::time::Duration;
+
+use crate::support::{
+    Client, Got, PATIENCE, QUIET, config, counter, eventually, notified, serve, serve_as_told, tell, text,
+};
+use serde_json::json;
+use sigbridge::shell::Running;
+
+fn logins(running: &Running, result: &str) -> u64 {
+    counter(running, &format!("sigbridge_logins_total{{result=\"{result}\"}}"))
+}
+
+#[tokio::test]
+async fn twins_share_a_session() {
+    let running = serve(config()).await;
+    let mut first = Client::connect(running.http).await;
+    let mut second = Client::connect(running.http).await;
+    first.send_login("alice", "token").await;
+    second.send_login("alice", "token").await;
+    let (one, two) = (first.login_ret().await, second.login_ret().await);
+    assert_eq!(one, two, "the same uid, the same line");
+    assert_eq!((logins(&running, "new"), logins(&running, "twin")), (1, 1));
+    // Either socket may call; what comes unasked goes to one of them.
+    assert_eq!(first.poll(0).await, (0, vec![]));
+    let mut bob = Client::login(running.http, "bob").await;
+    tell(&mut bob, "alice", "hi").await;
+    assert_eq!(notified(&second.frame("notify").await).1, 1);
+    assert_eq!(first.within(QUIET).await, None, "no kick, no close, no second copy");
+    drop(first);
+    tell(&mut bob, "alice", "still there").await;
+    assert_eq!(notified(&second.frame("notify").await).1, 2);
+}
+
+#[tokio::test]
+async fn a_later_login_kicks_the_first() {
+    let mut config = config();
+    config.session.twin_window = Duration::ZERO;
+    let running = serve(config).await;
+    let mut first = Client::login(running.http, "alice").await;
+    let mut second = Client::login(running.http, "alice").await;
+    assert_eq!(first.next().await, Got::Frame(json!(["kick", ""])));
+    assert_eq!(first.next().await, Got::Frame(json!(["close", ""])));
+    assert_eq!(first.next().await, Got::Closed(Some(1000)));
+    assert_ne!(first.line, second.line);
+    assert_eq!(second.poll(0).await, (0, vec![]));
+    let mut bob = Client::login(running.http, "bob").await;
+    tell(&mut bob, "alice", "hi").await;
+    assert_eq!(text(&notified(&second.frame("notify").await).2), "hi");
+    eventually("the first session is over", || running.server.registry.len() == 2).await;
+}
+
+#[tokio::test]
+async fn a_client_that_comes_back_in_time_has_missed_nothing() {
+    let running = serve(config()).await;
+    let mut bob = Client::login(running.http, "bob").await;
+    let alice = Client::login(running.http, "alice").await;
+    drop(alice);
+    eventually("its socket is gone", || running.server.metrics.sockets.get() == 1).await;
+    for text in ["1", "2"] {
+        tell(&mut bob, "alice", text).await;
+    }
+    let mut alice = Client::login(running.http, "alice").await;
+    assert_eq!(logins(&running, "resume"), 1, "the same session");
+    let (_, lines) = alice.poll(0).await;
+    assert_eq!(
+        lines.iter().map(|(v, line)| (*v, text(line))).collect::<Vec<_>>(),
+        [(1, "1"), (2, "2")]
+    );
+    assert_eq!(alice.poll(2).await, (2, vec![]));
+    tell(&mut bob, "alice", "3").await;
+    assert_eq!(notified(&alice.frame("notify").await).1, 3);
+    assert_eq!(alice.within(QUIET).await, None, "each of them once");
+}
+
+#[tokio::test]
+async fn a_session_without_a_client_ends() {
+    let mut config = config();
+    config.session.grace = Duration::from_millis(50);
+    let running = serve(config).await;
+    let alice = Client::login(running.http, "alice").await;
+    drop(alice);
+    eventually("the grace is over", || running.server.registry.is_empty()).await;
+    let alice = Client::login(running.http, "alice").await;
+    assert_eq!((logins(&running, "new"), logins(&running, "resume")), (2, 0));
+    drop(alice);
+}
+
+#[tokio::test]
+async fn a_logout_is_answered_and_ends_the_session() {
+    let running = serve(config()).await;
+    let mut alice = Client::login(running.http, "alice").await;
+    assert_eq!(alice.call("user_logout", json!({})).await.json, json!({"result": "ok"}));
+    assert_eq!(
+        alice.next().await,
+        Got::Closed(Some(1000)),
+        "the SDK has told its app already"
+    );
+    eventually("no grace for one who said goodbye", || {
+        running.server.registry.is_empty()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_restart_is_told_to_those_who_do_not_come_back_by_themselves() {
+    let running = serve(config()).await;
+    let mut old = Client::login(running.http, "old").await;
+    let mut new = Client::login(running.http, "new").await;
+    let mut unknown = Client::connect(running.http).await;
+    new.send(json!(["set_flag", {"binary": 1}])).await;
+    new.send(json!(["ping", 1])).await;
+    new.frame("pong").await;
+    let server = running.server.clone();
+    let stopping = tokio::spawn(async move { server.stop(PATIENCE).await });
+    assert_eq!(old.next().await, Got::Frame(json!(["close", ""])));
+    assert_eq!(old.next().await, Got::Closed(Some(1001)));
+    assert_eq!(
+        new.next().await,
+        Got::Closed(Some(1001)),
+        "it would not log in again after a close frame"
+    );
+    assert_eq!(unknown.next().await, Got::Closed(Some(1001)));
+    for client in [&mut old, &mut new, &mut unknown] {
+        // The close is answered by whoever reads on.
+        assert_eq!(client.next().await, Got::Cut);
+    }
+    stopping.await.expect("it stops");
+    assert!(running.server.registry.is_empty());
+    assert!(
+        tokio::net::TcpStream::connect(running.http).await.is_err(),
+        "nobody listens any more"
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_slows_nobody() {
+    // More than the system buffers for one connection.
+    const MOST: usize = 2_000;
+    let mut config = config();
+    config.limits.messages_per_second = 0;
+    config.limits.outbound_frames = 16;
+    config.embedded.rate_scale = 0;
+    let running = serve(config).await;
+    let mut slow = Client::connect_with(running.http, Some(4 * 1024)).await;
+    slow.log_in("slow").await;
+    let mut quick = Client::login(running.http, "quick").await;
+    let mut speaker = Client::login(running.http, "speaker").await;
+    for client in [&mut slow, &mut quick, &mut speaker] {
+        client.call("channel_join", json!({"name": "room"})).await;
+    }
+    let big = "x".repeat(8_000);
+    let closed = || counter(&running, "sigbridge_dropped_total{what=\"frames of a slow client\"}") > 0;
+    let mut sent = 0;
+    let mut heard = 0;
+    let mut rest = 10;
+    while rest > 0 {
+        assert!(sent < MOST, "the slow one is never closed");
+        let msg = format!("{sent} {big}");
+        assert_eq!(
+            speaker
+                .call("channel_sendmsg", json!({"name": "room", "msg": msg}))
+                .await
+                .err,
+            ""
+        );
+        sent += 1;
+        rest -= usize::from(closed());
+        while heard < sent {
+            let notify = quick.frame("notify").await;
+            let line = notify[3].as_str().expect("a line");
+            if line.contains(" channel_msg ") {
+                assert!(
+                    line.contains(&format!("\"msg\":\"{heard} x")),
+                    "all, in order: {line:.120}"
+                );
+                heard += 1;
+            }
+        }
+    }
+    eventually("its socket is gone", || running.server.metrics.sockets.get() == 2).await;
+    // What was on its way arrives, and then the end.
+    while let Got::Frame(_) = slow.next().await {}
+}
+
+#[tokio::test]
+async fn messages_wait_in_a_file_while_no_process_runs() {
+    let folder = std::env::temp_dir().join(format!("sigbridge-restart-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let mut config = config();
+    config.mailbox.file = Some(folder.join("mailbox.jsonl"));
+    let running = serve_as_told(config.clone()).await;
+    let alice = Client::login(running.http, "alice").await;
+    drop(alice);
+    let mut bob = Client::login(running.http, "bob").await;
+    tell(&mut bob, "alice", "before the restart").await;
+    running.server.stop(PATIENCE).await;
+    let running = serve_as_told(config.clone()).await;
+    let mut alice = Client::login(running.http, "alice").await;
+    let (_, lines) = alice.poll(0).await;
+    let texts: Vec<&str> = lines.iter().map(|line| text(&line.1)).collect();
+    assert_eq!(texts, ["before the restart"]);
+    alice.poll(1).await;
+    running.server.stop(PATIENCE).await;
+    assert!(!folder.join("mailbox.jsonl").exists(), "nothing waits any more");
+}
+
+/// A phone that has lost its network closes nothing: without this its user would stay online for ever.
+#[tokio::test]
+async fn a_silent_socket_is_closed() {
+    let running = serve_as_told(config()).await;
+    let mut alice = Client::login(running.http, "alice").await;
+    tokio::time::pause();
+    let start = tokio::time::Instant::now();
+    assert_eq!(
+        alice.within(Duration::from_secs(300)).await,
+        Some(Got::Closed(Some(1001)))
+    );
+    assert_eq!(start.elapsed().as_secs(), 120);
+}
