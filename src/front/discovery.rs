@@ -3,7 +3,7 @@
 //! One list has to serve two kinds of clients. Java and Python connect to the entry as it is, without TLS. The Web SDKs
 //! paste it into a URL, with TLS and the port above; a crafted entry therefore sends them to any host name
 //! (signaling-wire 1.3 and 1.6). Browsers give themselves away by the `Origin` header; so the request decides
-//! (decisions, "Discovery decides by request").
+//! (decisions D4).
 
 use crate::config::{Discovery, HostPort};
 

@@ -34,7 +34,7 @@ impl Signature {
     }
 }
 
-/// How a comparison row is served (decisions, "Statuses of a row").
+/// How a comparison row is served (decisions D2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// One call or event of the other side.

@@ -9,6 +9,7 @@ mod bad_input;
 mod bad_input_native;
 mod bad_traces;
 mod check;
+mod citations;
 mod cli;
 mod contract;
 mod cross_family;

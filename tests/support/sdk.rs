@@ -133,7 +133,7 @@ impl Upstream for Sdk {
     }
 }
 
-/// Whether the SDK has no such event: two came to RTM along with calls (rtm-api, "RTM 1.1").
+/// Whether the SDK has no such event: two came to RTM along with calls (rtm-api 1).
 fn is_lacking(platform: &Platform, told: &Told) -> bool {
     let Told::Event(event) = told else { return false };
     let came_with = match event.kind() {

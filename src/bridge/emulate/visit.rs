@@ -14,7 +14,7 @@ use super::super::session::{Session, Step};
 
 /// How long a visit lasts after its last message. RTM takes two joins of one channel in 5 s, so the next visit is in time.
 const IDLE: Duration = Duration::from_secs(5);
-/// Visits at once; RTM takes 20 channels of one instance (rtm-api 3.4). For one more the oldest is ended.
+/// Visits at once; RTM takes 20 channels of one instance (rtm-api 3.5). For one more the oldest is ended.
 const MAX_VISITS: usize = 10;
 
 /// Channels that the session is in without its client's knowledge.

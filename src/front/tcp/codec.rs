@@ -12,7 +12,7 @@ use tokio_util::codec::{Decoder, Encoder, Framed};
 
 use super::zlib::{self, ZlibError};
 
-/// Largest packet of a client, and largest text in it, bytes (decisions, "Bad input").
+/// Largest packet of a client, and largest text in it, bytes (decisions D10).
 pub const MAX_PACKET_BYTES: usize = 64 * 1024;
 
 const PLAIN: u8 = 0x80;

@@ -7,5 +7,5 @@ pub mod decode;
 pub mod encode;
 pub mod pipe;
 
-/// Largest frame of a client, bytes (decisions, "Bad input, Web").
+/// Largest frame of a client, bytes (decisions D10).
 pub const MAX_FRAME_BYTES: usize = 64 * 1024;

@@ -35,7 +35,7 @@ impl<R: Reader> WebPipe<R> {
     }
 }
 
-/// Reads the frames of the SDKs (decisions, "Bad input, Web").
+/// Reads the frames of the SDKs (decisions D10).
 pub struct Sdk;
 
 impl Reader for Sdk {
