@@ -1,9 +1,13 @@
 //! The log of a process that serves: lines on stderr, as text or as JSON.
 //!
 //! Lines are made by `tracing`, wait in a bounded queue and are written by a thread ([`writer`]), so neither a full disk
-//! nor a reader that is gone or blocked reaches whoever logs. Which are written says [`filter`].
+//! nor a reader that is gone or blocked reaches whoever logs. Which are written says [`filter`]; what strangers and
+//! clients can repeat at will is bounded by [`limit`]; what is said of clients is in [`clients`].
 
+pub mod accounts;
+pub mod clients;
 mod filter;
+pub mod limit;
 mod writer;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -68,7 +72,7 @@ impl Log {
         };
         let recovered = |lost| warn!(target: TARGET, lost, "log lines could not be written, and are lost");
         // Without a thread the lines are lost, as the counter says once they have no room.
-        let _ = lines.write_to(stderr(), || {}, recovered);
+        let _ = lines.write_to(stderr(), || limit::tell(false), recovered);
         std::panic::set_hook(Box::new(|panic| {
             let backtrace = Backtrace::capture();
             let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
@@ -106,6 +110,7 @@ impl Log {
 
 impl Drop for Log {
     fn drop(&mut self) {
+        limit::tell(true);
         self.lines.finish(PATIENCE);
     }
 }
