@@ -8,16 +8,19 @@ use std::time::Duration;
 use tracing::field::display;
 use tracing::{info, warn};
 
-use super::accounts::app as shown_app;
-use super::limit::{Bound, Cause, admits};
+use crate::bridge::Ending;
 use crate::clock::Clock;
 use crate::ops::Metrics;
 use crate::time::Time;
 
-use super::accounts::Accounts;
+use super::accounts::{Accounts, app as shown_app};
+use super::limit::{Bound, Cause, admits};
 
 /// What lines about logins and sessions are called: `RUST_LOG=info,sigbridge::session=warn` leaves them out.
 const TARGET: &str = "sigbridge::session";
+
+/// The reason for the refusal of what is over a rate.
+const TOO_OFTEN: &str = "too often";
 
 /// How a login comes to its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,7 +178,7 @@ impl Drop for Attempt {
     fn drop(&mut self) {
         if self.tells() {
             self.logins.metrics.login("abandoned", "");
-            self.told("login abandoned", "the client has gone before its answer");
+            self.told("login abandoned", "the connection has ended");
         }
     }
 }
@@ -207,13 +210,29 @@ impl SessionLog {
         self.client = client.clone();
     }
 
-    /// A client was let in.
-    pub fn begins(&mut self, now: Time) {
-        self.since.get_or_insert(now);
+    /// A login was answered, or a return by line.
+    pub fn login_answered(&mut self, now: Time, attempt: Option<&mut Attempt>, refusal: Option<&str>) {
+        if refusal.is_none() {
+            self.since.get_or_insert(now);
+        }
+        if let Some(attempt) = attempt {
+            match refusal {
+                None => attempt.accepted(),
+                Some(reason) => attempt.refused(reason),
+            }
+        }
     }
 
-    /// It is over; one that nobody was let in to was none.
-    pub fn ends(&self, now: Time, how: &'static str) {
+    /// Another call was answered.
+    pub fn call_answered(&self, refusal: Option<&str>) {
+        if refusal == Some(TOO_OFTEN) {
+            self.limited(TOO_OFTEN);
+        }
+    }
+
+    /// It is over; one that nobody was let in to was none. Without an `ending` of its own it was cut off, because it was
+    /// too slow or since the process ends.
+    pub fn ends(&self, now: Time, ending: Option<Ending>, is_too_slow: bool) {
         let Some(since) = self.since else { return };
         let Client {
             account,
@@ -223,7 +242,8 @@ impl SessionLog {
         } = &self.client;
         info!(
             target: TARGET,
-            account, app, profile, %peer, session = %self.id, how, duration_ms = millis(now.since(since)),
+            account, app, profile, %peer, session = %self.id, how = name(ending, is_too_slow),
+            duration_ms = millis(now.since(since)),
             "session ended"
         );
     }
@@ -260,6 +280,17 @@ impl SessionLog {
             from: None,
         };
         admits(kind, Bound::EVENT, cause)
+    }
+}
+
+fn name(ending: Option<Ending>, is_too_slow: bool) -> &'static str {
+    match ending {
+        Some(Ending::LoggedOut) => "logged out",
+        Some(Ending::Kicked) => "logged in elsewhere",
+        Some(Ending::Banned) => "banned",
+        Some(Ending::Lost | Ending::Refused) => "away for too long",
+        None if is_too_slow => "too slow",
+        None => "the process ends",
     }
 }
 

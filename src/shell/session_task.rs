@@ -8,9 +8,9 @@ use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::bridge::{CallRef, Effect, Ending, Event, Form, Input, LOGIN, Session, SessionContext, SocketId, TimerKey};
+use crate::bridge::{CallRef, Effect, Event, Form, Input, LOGIN, Session, SessionContext, SocketId, TimerKey};
 use crate::ident::{Account, AppId};
-use crate::log::clients::{Attempt, SessionLog};
+use crate::log::clients::SessionLog;
 use crate::mapping::Tables;
 use crate::mapping::row::RowId;
 use crate::mapping::wire::Wire;
@@ -35,9 +35,6 @@ pub const INBOX: usize = 1024;
 const FOR_OTHERS: u64 = 1 << 63;
 /// Calls for others that may be out at once.
 const MAX_FOR_OTHERS: usize = 64;
-
-/// The reason for the refusal of what is over a rate.
-const TOO_OFTEN: &str = "too often";
 
 /// A session and the ends of what it works on.
 pub struct SessionTask {
@@ -468,30 +465,10 @@ impl SessionTask {
     /// Logins and limits are told in the log.
     fn log_answer(&mut self, call: CallRef, refusal: Option<&str>) {
         if call.function != LOGIN {
-            if refusal == Some(TOO_OFTEN) {
-                self.log.limited(TOO_OFTEN);
-            }
-            return;
+            return self.log.call_answered(refusal);
         }
         let attempt = self.pending.get_mut(&call.socket).map(|pending| &mut pending.attempt);
-        match refusal {
-            None => {
-                self.log.begins(self.server.clock.now());
-                attempt.into_iter().for_each(Attempt::accepted);
-            }
-            Some(reason) => attempt.into_iter().for_each(|attempt| attempt.refused(reason)),
-        }
-    }
-
-    fn how_it_ends(&self) -> &'static str {
-        match self.session.ending() {
-            Some(Ending::LoggedOut) => "logged out",
-            Some(Ending::Kicked) => "logged in elsewhere",
-            Some(Ending::Banned) => "banned",
-            Some(Ending::Lost | Ending::Refused) => "away for too long",
-            None if self.overflow.is_cancelled() => "too slow",
-            None => "the process ends",
-        }
+        self.log.login_answered(self.server.clock.now(), attempt, refusal);
     }
 
     fn finish(mut self, rest: Vec<Message>) {
@@ -511,8 +488,9 @@ impl SessionTask {
             self.server.metrics.dropped("messages at the end of the process");
             self.teller.undelivered(None, "messages at the end of the process");
         }
-        self.log.ends(self.server.clock.now(), self.how_it_ends());
-        self.teller.ended(self.session.ending());
+        let (now, ending) = (self.server.clock.now(), self.session.ending());
+        self.log.ends(now, ending, self.overflow.is_cancelled());
+        self.teller.ended(ending);
         self.server.registry.remove(&self.key, self.id);
         if let Some(channel) = &self.member_of {
             self.server.members.left(&self.key.0, channel, self.id);

@@ -21,6 +21,7 @@ mod layers;
 mod link;
 mod live;
 mod live_url;
+#[cfg(unix)]
 mod logs;
 mod mutations;
 mod native;
@@ -30,6 +31,7 @@ mod replay;
 mod rest;
 mod secrets;
 mod sessions;
+#[cfg(target_os = "linux")]
 mod streams;
 mod tls;
 mod trace_schema;
