@@ -5,6 +5,8 @@
 //! Reads the CPU time and the memory of the process from Linux's /proc. The load is bounded in count and time, and goes
 //! to the loopback interface only.
 
+#![expect(clippy::print_stdout, reason = "what it measures is for people")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -254,13 +254,18 @@ impl Diags {
         if self.is_empty() { Ok(value) } else { Err(self) }
     }
 
+    /// Them, by file and then by position.
+    pub fn in_order(&self) -> impl Iterator<Item = &Diag> {
+        let mut sorted: Vec<&Diag> = self.0.iter().collect();
+        sorted.sort_by_key(|diag| (&diag.span.source.name, diag.span.range.start));
+        sorted.into_iter()
+    }
+
     /// All of them as text, by file and then by position, a blank line between two; `color` adds terminal escapes.
     ///
     /// The caller decides about color: it knows the terminal and `NO_COLOR`.
     pub fn render(&self, color: bool) -> String {
-        let mut sorted: Vec<&Diag> = self.0.iter().collect();
-        sorted.sort_by_key(|diag| (&diag.span.source.name, diag.span.range.start));
-        let texts: Vec<String> = sorted.iter().map(|diag| diag.render(color)).collect();
+        let texts: Vec<String> = self.in_order().map(|diag| diag.render(color)).collect();
         texts.join("\n\n")
     }
 }

@@ -11,6 +11,9 @@ import { startSite } from './launcher/site.mjs';
 const FAILED = 1;
 const WRONG = 64;
 
+// A line that cannot be written is lost, and nothing else is.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
 try {
   await main();
 } catch (error) {
@@ -37,8 +40,6 @@ async function main() {
     process.exit(code);
   };
   for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => stop(signal, 0));
-  // Whoever took the log is gone, and has left a browser to nobody.
-  process.stderr.on('error', () => {});
-  process.stderr.once('error', () => stop('no log', FAILED));
+  process.on('SIGHUP', () => log('INFO', 'SIGHUP: there is nothing to read again'));
   await keeper.run(`${site.origin}/`);
 }

@@ -11,8 +11,11 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
+use tracing::info;
 
 use crate::clock::Clock;
+use crate::config;
+use crate::log::Log;
 use crate::mapping::Tables;
 use crate::mapping::platform::Platform;
 use crate::upstream::LocalUpstream;
@@ -22,9 +25,11 @@ use crate::upstream::link::hello::{Limits, random_name};
 use crate::upstream::link::openrpc::document;
 use crate::upstream::link::words::Words;
 
+use super::Exit;
+use super::check::{load_tables, read_tables};
 use super::exit::{HELP, tell};
-use super::serve::{start_log, told_to_stop};
-use super::{Exit, check::load_tables};
+use super::output::data;
+use super::process::{Hangups, begin, failed, log_format, log_trouble, told_to_stop};
 
 /// What `agent` is told.
 #[derive(Debug, Args)]
@@ -82,17 +87,17 @@ pub fn run(args: &AgentArgs) -> Exit {
         AgentKind::Web(args) => web::run(args),
         AgentKind::Openrpc(args) => openrpc(args),
         AgentKind::Embedded(args) => {
-            start_log(args.log_json);
-            let tables = match load_tables(args.mappings.as_ref()) {
-                Ok(tables) => tables,
-                Err(exit) => return exit,
+            let begun = begin();
+            // Whoever opens the lines of libraries has to say so in a config, and there is none here.
+            let log = Log::start(log_format(args.log_json), &config::Log::default());
+            let run = || {
+                let (runtime, hangups) = begun?;
+                let tables = read_tables(args.mappings.as_ref())?;
+                runtime.block_on(embedded(args, &tables, hangups)).map_err(failed)
             };
-            match embedded(args, &tables) {
+            match run() {
                 Ok(()) => Exit::Ok,
-                Err(error) => {
-                    tell(format_args!("{error:#}"), None);
-                    Exit::Failed
-                }
+                Err(trouble) => log_trouble(&log, &trouble),
             }
         }
     }
@@ -104,10 +109,7 @@ fn openrpc(args: &OpenrpcArgs) -> Exit {
         Err(exit) => return exit,
     };
     match platform(&tables, &args.platform) {
-        Ok(platform) => {
-            print!("{}", document(&Words::new(platform)));
-            Exit::Ok
-        }
+        Ok(platform) => data(&document(&Words::new(platform)), Exit::Ok),
         Err(error) => {
             tell(format_args!("{error:#}"), None);
             Exit::Usage
@@ -123,7 +125,7 @@ fn platform<'t>(tables: &'t Tables, name: &str) -> anyhow::Result<&'t Platform> 
     })
 }
 
-fn embedded(args: &EmbeddedArgs, tables: &Tables) -> anyhow::Result<()> {
+async fn embedded(args: &EmbeddedArgs, tables: &Tables, mut hangups: Hangups) -> anyhow::Result<()> {
     let platform = platform(tables, &args.platform)?;
     let (limits, rates) = match args.limits.as_str() {
         "web" => (Limits::Web, RateTable::WEB),
@@ -137,26 +139,24 @@ fn embedded(args: &EmbeddedArgs, tables: &Tables) -> anyhow::Result<()> {
         }
         None => None,
     };
-    let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
-    runtime.block_on(async {
-        let clock = Clock::start();
-        let world = WorldConfig {
-            rate_scale: args.rate_scale,
-            rates,
-            ..WorldConfig::default()
-        };
-        let shutdown = CancellationToken::new();
-        let local = LocalUpstream::new(world, clock);
-        tokio::spawn(local.clone().run(shutdown.clone()));
-        let config = HostConfig {
-            sdk: ("sigbridge-embedded".into(), env!("CARGO_PKG_VERSION").into()),
-            limits,
-        };
-        let host = Host::new(random_name()?, config, Arc::new(Words::new(platform)), local, clock);
-        tokio::select! {
-            () = serve_driver(host, &args.url, secret.as_ref(), shutdown.clone()) => {}
-            () = told_to_stop() => shutdown.cancel(),
-        }
-        Ok(())
-    })
+    let clock = Clock::start();
+    let world = WorldConfig {
+        rate_scale: args.rate_scale,
+        rates,
+        ..WorldConfig::default()
+    };
+    let shutdown = CancellationToken::new();
+    let local = LocalUpstream::new(world, clock);
+    tokio::spawn(local.clone().run(shutdown.clone()));
+    let config = HostConfig {
+        sdk: ("sigbridge-embedded".into(), env!("CARGO_PKG_VERSION").into()),
+        limits,
+    };
+    let host = Host::new(random_name()?, config, Arc::new(Words::new(platform)), local, clock);
+    tokio::select! {
+        () = serve_driver(host, &args.url, secret.as_ref(), shutdown.clone()) => {}
+        () = told_to_stop() => shutdown.cancel(),
+        () = hangups.each(async || info!("SIGHUP: there is nothing to read again")) => {}
+    }
+    Ok(())
 }

@@ -18,7 +18,10 @@ use crate::value::Text;
 
 use print::Printer;
 
-/// There is no connection, or no more, or the login was refused.
+use super::exit::tell;
+use super::output::{NO_ROOM, STDOUT};
+
+/// There is no connection, or no more, or the login was refused; or the output cannot be written.
 const NO_SESSION: u8 = 1;
 /// An argument is wrong (sysexits' EX_USAGE).
 const USAGE: u8 = 64;
@@ -34,7 +37,7 @@ or a function of the wire with its own arguments, or a frame:
 `help` lists the calls, `wait SECONDS` waits, `quit` or the end of the input logs out.
 Events and answers go to the standard output, everything else to the other.
 
-Exit codes: 0 done, 1 could not connect, login refused or connection lost, 64 wrong arguments.";
+Exit codes: 0 done, 1 could not connect, login refused, connection lost or output not written, 64 wrong arguments.";
 
 /// Speaks legacy Signaling from a terminal.
 #[derive(clap::Args)]
@@ -83,10 +86,7 @@ pub fn run(args: &CallArgs) -> ExitCode {
     match start(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("error: {}", failure.error);
-            if let Some(hint) = failure.hint {
-                eprintln!("\nhint: {hint}");
-            }
+            tell(&failure.error, failure.hint.as_deref());
             ExitCode::from(failure.code)
         }
     }
@@ -165,7 +165,12 @@ async fn session(args: &CallArgs, url: &str, client: LegacyClient) -> Result<(),
     ));
     let outcome = talk(&mut connection, &mut printer).await;
     connection.close().await;
-    outcome
+    outcome?;
+    printer.finish().map_err(|error| Failure {
+        code: NO_SESSION,
+        error: format!("{STDOUT}: {error}"),
+        hint: Some(NO_ROOM.into()),
+    })
 }
 
 /// Lines in, outputs out, until one of both ends.

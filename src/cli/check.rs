@@ -9,7 +9,8 @@ use crate::config::Config;
 use crate::diag::Diags;
 use crate::mapping::{Tables, compile, embedded, from_dir};
 
-use super::exit::{HELP, tell};
+use super::exit::{HELP, Trouble, tell};
+use super::output::{Data, message};
 use super::{Exit, color};
 
 /// What `check` is told.
@@ -58,35 +59,44 @@ pub fn run(args: &CheckArgs) -> Exit {
     let (counts, diags) = check(&tables);
     wrong.extend(diags);
     if wrong.is_empty() && compiled {
-        println!("rows           {}", counts.rows);
-        println!("examples       {} ({} runs)", counts.examples, counts.runs);
-        println!(
+        let mut out = Data::new();
+        out.line(format_args!("rows           {}", counts.rows));
+        out.line(format_args!(
+            "examples       {} ({} runs)",
+            counts.examples, counts.runs
+        ));
+        out.line(format_args!(
             "platform runs  {} ({} not possible there)",
             counts.platform_runs, counts.platform_skips
-        );
+        ));
+        // Nobody is there to read of them where the output is closed.
         if !args.no_mutations
+            && !out.is_over()
             && let Ok(report) = mutate::run(&sources)
         {
             let per_mille = report.survivors.len() * 1000 / report.mutants.max(1);
-            println!(
+            out.line(format_args!(
                 "mutations      {} ({} do not compile)",
                 report.mutants, report.uncompiled
-            );
-            println!(
+            ));
+            out.line(format_args!(
                 "survivors      {} ({}.{} %)",
                 report.survivors.len(),
                 per_mille / 10,
                 per_mille % 10
-            );
+            ));
             if args.survivors {
-                report.survivors.iter().for_each(|name| println!("  {name}"));
+                report
+                    .survivors
+                    .iter()
+                    .for_each(|name| out.line(format_args!("  {name}")));
             }
         }
-        return Exit::Ok;
+        return out.end(Exit::Ok);
     }
-    eprintln!("{}", wrong.render(color()));
+    message(wrong.render(color()));
     let plural = if wrong.len() == 1 { "" } else { "s" };
-    eprintln!("\nerror: {} error{plural} found", wrong.len());
+    message(format_args!("\nerror: {} error{plural} found", wrong.len()));
     Exit::Usage
 }
 
@@ -95,26 +105,27 @@ pub fn run(args: &CheckArgs) -> Exit {
 /// # Errors
 /// How the command ends, after everything that is wrong was printed.
 pub fn load_tables(mappings: Option<&PathBuf>) -> Result<Tables, Exit> {
+    read_tables(mappings).map_err(|trouble| trouble.tell())
+}
+
+/// The same, and nothing is printed.
+///
+/// # Errors
+/// Everything that is wrong.
+pub fn read_tables(mappings: Option<&PathBuf>) -> Result<Tables, Trouble> {
     let sources = match mappings {
         None => embedded(),
         Some(dir) => from_dir(dir).map_err(|error| {
-            tell(
-                format_args!("cannot read the tables in {}: {error}", dir.display()),
-                Some(TABLES_HINT),
-            );
-            Exit::Usage
+            let error = format!("cannot read the tables in {}: {error}", dir.display());
+            Trouble::new(Exit::Usage, error, Some(TABLES_HINT))
         })?,
     };
     let (tables, diags) = compile(&sources);
     if diags.is_empty() {
         return Ok(tables);
     }
-    eprintln!("{}", diags.render(color()));
-    tell(
-        "the tables are wrong",
-        Some("sigbridge check --mappings DIR shows all errors"),
-    );
-    Err(Exit::Usage)
+    let hint = "sigbridge check --mappings DIR shows all errors";
+    Err(Trouble::new(Exit::Usage, "the tables are wrong", Some(hint)).at(diags))
 }
 
 const TABLES_HINT: &str =

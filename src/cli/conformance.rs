@@ -1,7 +1,7 @@
 //! `sigbridge conformance`.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use crate::conformance::{Open, Report, play_folder};
 use super::Exit;
 use super::check::load_tables;
 use super::exit::{HELP, tell};
+use super::output::data;
 
 /// What `conformance` is told.
 #[derive(Debug, Args)]
@@ -49,6 +50,7 @@ pub fn run(args: &ConformanceArgs) -> Exit {
     let complaints = report.complaints(&open);
     complaints.iter().for_each(|complaint| tell(complaint, None));
     let text = report.text(&tables);
+    let exit = if complaints.is_empty() { Exit::Ok } else { Exit::Failed };
     if let Some(path) = &args.check {
         match fs::read_to_string(path) {
             Ok(written) if written == text => {}
@@ -68,10 +70,9 @@ pub fn run(args: &ConformanceArgs) -> Exit {
             return Exit::Failed;
         }
     } else {
-        // A closed pipe is the reader's choice.
-        let _ = io::stdout().write_all(text.as_bytes());
+        return data(&text, exit);
     }
-    if complaints.is_empty() { Exit::Ok } else { Exit::Failed }
+    exit
 }
 
 fn unreadable(error: impl Into<anyhow::Error>) -> Exit {

@@ -1,7 +1,6 @@
 //! `sigbridge coverage`.
 
 use std::fs::File;
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -12,6 +11,7 @@ use super::Exit;
 use super::check::load_tables;
 use super::exit::{HELP, tell};
 use super::files::trace_files;
+use super::output::data;
 
 /// What `coverage` is told.
 #[derive(Debug, Args)]
@@ -63,7 +63,5 @@ pub fn run(args: &CoverageArgs) -> Exit {
     } else {
         report.to_string()
     };
-    // A closed pipe is the reader's choice.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    exit
+    data(&text, exit)
 }

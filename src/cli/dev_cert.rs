@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::time::Time;
 
 use super::exit::{HELP, tell};
+use super::output::{data, message};
 use super::{Exit, color};
 
 mod folder;
@@ -60,7 +61,7 @@ pub fn run(args: &DevCertArgs) -> Exit {
         Some(path) => match Config::load_addresses(path) {
             Ok(config) => config,
             Err(diags) => {
-                eprintln!("{}", diags.render(color()));
+                message(diags.render(color()));
                 tell("the config is wrong", Some("config.example.toml shows every key"));
                 return Exit::Usage;
             }
@@ -70,9 +71,9 @@ pub fn run(args: &DevCertArgs) -> Exit {
     let folder = Folder::new(args.out.clone().unwrap_or_else(|| base.join("certs")));
     match make(args, &config, &folder, Clock::start().now()) {
         Ok(done) => {
-            print!("{}", done.made);
-            eprint!("{}", next_steps(&config, &folder, base, done.new_ca));
-            Exit::Ok
+            let exit = data(&done.made, Exit::Ok);
+            message(next_steps(&config, &folder, base, done.new_ca).trim_end_matches('\n'));
+            exit
         }
         Err(trouble) => {
             tell(trouble.error, Some(trouble.hint));

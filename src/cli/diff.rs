@@ -1,7 +1,6 @@
 //! `sigbridge diff`.
 
 use std::fs::File;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -11,6 +10,7 @@ use crate::trace::{Noise, Trace, diff, read};
 
 use super::Exit;
 use super::exit::{HELP, tell};
+use super::output::data;
 
 /// What `diff` is told.
 #[derive(Debug, Args)]
@@ -53,9 +53,8 @@ pub fn run(args: &DiffArgs) -> Exit {
     } else {
         found.to_string()
     };
-    // A closed pipe is the reader's choice.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    if found.is_empty() { Exit::Ok } else { Exit::Failed }
+    let exit = if found.is_empty() { Exit::Ok } else { Exit::Failed };
+    data(&text, exit)
 }
 
 /// The trace, or nothing after its error was told.

@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::shell::doctor::Finding;
 
 use super::exit::{HELP, tell};
+use super::output::{data, message};
 use super::{Exit, color};
 
 /// Two logins that time out, and a little.
@@ -44,7 +45,7 @@ pub fn run(args: &DoctorArgs) -> Exit {
     let config = match Config::load(&args.config) {
         Ok(config) => config,
         Err(diags) => {
-            eprintln!("{}", diags.render(color()));
+            message(diags.render(color()));
             return Exit::Usage;
         }
     };
@@ -62,11 +63,11 @@ pub fn run(args: &DoctorArgs) -> Exit {
     };
     match runtime.block_on(ask(admin, args.app.as_deref())) {
         Ok(findings) => {
-            show(&findings, args.json);
-            match findings.iter().all(|finding| finding.ok) {
-                true => Exit::Ok,
-                false => Exit::Failed,
-            }
+            let all_ok = findings.iter().all(|finding| finding.ok);
+            data(
+                &shown(&findings, args.json),
+                if all_ok { Exit::Ok } else { Exit::Failed },
+            )
         }
         Err(error) => {
             let hint = format!("is `sigbridge serve --config {}` running?", args.config.display());
@@ -97,16 +98,17 @@ async fn ask(admin: SocketAddr, app: Option<&str>) -> anyhow::Result<Vec<Finding
     serde_json::from_slice(&body).context("this is no sidecar of this version")
 }
 
-fn show(findings: &[Finding], json: bool) {
+fn shown(findings: &[Finding], json: bool) -> String {
     if json {
-        println!("{}", serde_json::to_string_pretty(findings).unwrap_or_default());
-        return;
+        return serde_json::to_string_pretty(findings).unwrap_or_default() + "\n";
     }
+    let mut text = String::new();
     for finding in findings {
         let mark = if finding.ok { "ok  " } else { "FAIL" };
-        println!("{mark}  {:<8} {}", finding.step, finding.found);
+        text.push_str(&format!("{mark}  {:<8} {}\n", finding.step, finding.found));
         if let Some(hint) = &finding.hint {
-            println!("      hint: {hint}");
+            text.push_str(&format!("      hint: {hint}\n"));
         }
     }
+    text
 }

@@ -3,12 +3,16 @@
 use std::fmt::Display;
 use std::process::ExitCode;
 
+use super::color;
+use super::output::message;
+use crate::diag::Diags;
+
 /// Shown under the help of every command.
 pub const HELP: &str = "\
 Exit codes:
   0   done
-  1   could not start, connect, log in or write a file; traces differ;
-      a token or a signature that is not right
+  1   could not start, connect, log in or write a file or the output;
+      traces differ; a token or a signature that is not right
   2   a trace that cannot be read
   64  wrong usage, or an error in the config or the tables
   65  input that cannot be understood
@@ -42,10 +46,59 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// Why a command does not do what it should.
+#[derive(Debug)]
+pub struct Trouble {
+    /// How it ends.
+    pub exit: Exit,
+    /// What has happened.
+    pub error: String,
+    /// What to do about it.
+    pub hint: Option<&'static str>,
+    /// The mistakes in files that have led to it.
+    pub mistakes: Diags,
+}
+
+impl Trouble {
+    /// One that no file has led to.
+    pub fn new(exit: Exit, error: impl Into<String>, hint: Option<&'static str>) -> Self {
+        Self {
+            exit,
+            error: error.into(),
+            hint,
+            mistakes: Diags::new(),
+        }
+    }
+
+    /// The same, because of mistakes in files.
+    #[must_use]
+    pub fn at(mut self, mistakes: Diags) -> Self {
+        self.mistakes = mistakes;
+        self
+    }
+
+    /// Tells it; how the command ends.
+    pub fn tell(&self) -> Exit {
+        message(self.text(color()));
+        self.exit
+    }
+
+    /// It, as it is told; `color` adds terminal escapes.
+    pub fn text(&self, color: bool) -> String {
+        let mut text = String::new();
+        if !self.mistakes.is_empty() {
+            text = self.mistakes.render(color) + "\n";
+        }
+        text + &told(&self.error, self.hint)
+    }
+}
+
 /// Tells an error, and after a blank line what to do about it.
 pub fn tell(error: impl Display, hint: Option<&str>) {
-    eprintln!("error: {error}");
-    if let Some(hint) = hint {
-        eprintln!("\nhint: {hint}");
-    }
+    message(told(error, hint));
+}
+
+fn told(error: impl Display, hint: Option<&str>) -> String {
+    let hint = hint.map_or(String::new(), |hint| format!("\n\nhint: {hint}"));
+    format!("error: {error}{hint}")
 }

@@ -1,12 +1,16 @@
 //! `sigbridge explain`: what the tables make of a legacy frame.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::explain::explain;
 use crate::ident::AppId;
 use crate::mapping::{Tables, compile, from_dir};
+
+use super::Exit;
+use super::exit::tell;
+use super::output::data;
 
 /// The input was no frame of the wire (sysexits' EX_DATAERR).
 const BAD_FRAME: u8 = 65;
@@ -17,7 +21,9 @@ const MAX_FRAME: u64 = 64 * 1024;
 
 /// Shows the row that a legacy frame enters, each value's path, the RTM calls that would go out, and what may come of it.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Exit codes: 0 explained, 64 wrong arguments or tables, 65 no frame that a row serves.")]
+#[command(
+    after_help = "Exit codes: 0 explained, 1 could not write it, 64 wrong arguments or tables, 65 no frame that a row serves."
+)]
 pub struct ExplainArgs {
     /// The frame as JSON text, e.g. '["call2",["user_logout",1,{"line":"l"}]]'; - reads it from the standard input.
     frame: String,
@@ -38,12 +44,7 @@ pub struct ExplainArgs {
 /// Runs the command: the explanation goes to the standard output, errors to the other.
 pub fn run(args: &ExplainArgs) -> ExitCode {
     match text(args) {
-        // Whoever closes the pipe has read enough.
-        Ok(text) => match io::stdout().write_all(text.as_bytes()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-            Err(error) => failed(&Failure::usage(error.to_string(), None)),
-        },
+        Ok(text) => data(&text, Exit::Ok).into(),
         Err(failure) => failed(&failure),
     }
 }
@@ -65,10 +66,7 @@ impl Failure {
 }
 
 fn failed(failure: &Failure) -> ExitCode {
-    eprintln!("error: {}", failure.error);
-    if let Some(hint) = &failure.hint {
-        eprintln!("\nhint: {hint}");
-    }
+    tell(&failure.error, failure.hint.as_deref());
     ExitCode::from(failure.code)
 }
 

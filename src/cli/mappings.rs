@@ -1,6 +1,5 @@
 //! `sigbridge mappings`.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -12,6 +11,7 @@ use crate::openrpc::document;
 use super::Exit;
 use super::check::load_tables;
 use super::exit::{HELP, tell};
+use super::output::data;
 
 /// What `mappings` is told.
 #[derive(Debug, Args)]
@@ -48,8 +48,7 @@ pub fn run(args: &MappingsArgs) -> Exit {
         Err(exit) => return exit,
     };
     let Command::Table { platform, .. } = &args.command else {
-        print(&document(&tables));
-        return Exit::Ok;
+        return data(&document(&tables), Exit::Ok);
     };
     let resolved = resolve(&tables);
     if let Some(platform) = platform
@@ -67,13 +66,7 @@ pub fn run(args: &MappingsArgs) -> Exit {
     let wanted = resolved
         .iter()
         .filter(|found| platform.as_ref().is_none_or(|p| found.pair.platform == p));
-    print(&table(&tables, wanted, platform.is_none()));
-    Exit::Ok
-}
-
-/// A closed pipe is the reader's choice.
-fn print(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    data(&table(&tables, wanted, platform.is_none()), Exit::Ok)
 }
 
 fn table<'r>(tables: &Tables, resolved: impl Iterator<Item = &'r Resolved>, all: bool) -> String {

@@ -12,6 +12,8 @@ mod exit;
 mod explain;
 mod files;
 mod mappings;
+mod output;
+mod process;
 mod replay;
 mod secret;
 mod serve;
@@ -19,10 +21,12 @@ mod token;
 mod trace;
 mod webhook;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::config;
+use crate::log::{Format, Log};
 
 pub use exit::Exit;
 
@@ -76,14 +80,11 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            return if error.use_stderr() {
-                Exit::Usage.into()
-            } else {
-                Exit::Ok.into()
-            };
+        Err(error) if error.use_stderr() && process::wants_json(std::env::args_os()) => {
+            let log = Log::start(Format::Json, &config::Log::default());
+            return process::log_wrong_usage(&log, &error).into();
         }
+        Err(error) => return output::of_parser(&error).into(),
     };
     match cli.command {
         Command::Serve(args) => serve::run(&args).into(),
@@ -106,5 +107,5 @@ pub fn main() -> ExitCode {
 
 /// Whether stderr takes colours: a terminal, and no `NO_COLOR` (no-color.org).
 fn color() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    output::stderr_is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -1,6 +1,5 @@
 //! `sigbridge replay`.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -24,6 +23,7 @@ use super::Exit;
 use super::check::load_tables;
 use super::exit::{HELP, tell};
 use super::files::{trace_files, write_beside};
+use super::output::Data;
 
 /// What `replay` is told.
 #[derive(Debug, Args)]
@@ -99,19 +99,16 @@ pub fn run(args: &ReplayArgs) -> Exit {
         Ok(live) => live,
         Err(exit) => return exit,
     };
-    let mut all = Vec::new();
+    let (mut all, mut out) = (Vec::new(), Data::new());
     let progress = Progress::new(args.json);
     let count = paths.len();
     for (at, path) in paths.into_iter().enumerate() {
         progress.begins(at + 1, count, &path);
         let result = play(&path, &tables, &speeches, (args, live.as_ref()), &progress);
         let played = Played { path, result };
-        progress.aside(|| {
-            if args.json {
-                print(format_args!("{}", as_json(&played)));
-            } else {
-                show(&played);
-            }
+        progress.aside(|| match args.json {
+            true => out.line(as_json(&played)),
+            false => show(&played, &mut out),
         });
         all.push(played);
     }
@@ -127,17 +124,17 @@ pub fn run(args: &ReplayArgs) -> Exit {
     let different = all.iter().filter(differ).count();
     if !args.json {
         let records: usize = all.iter().flat_map(|p| &p.result).map(|o| o.records).sum();
-        print(format_args!(
+        out.line(format_args!(
             "{} traces, {records} records: {} equal, {different} different, {unreadable} unreadable",
             all.len(),
             all.len() - different - unreadable
         ));
     }
-    match (unreadable, different) {
+    out.end(match (unreadable, different) {
         (1.., _) => Exit::Unreadable,
         (0, 1..) if !args.update => Exit::Failed,
         _ => Exit::Ok,
-    }
+    })
 }
 
 fn live_rtm(args: &ReplayArgs, tables: &Tables) -> Result<Option<Live>, Exit> {
@@ -192,17 +189,12 @@ fn write_trace(file: &mut dyn Write, trace: &Trace, records: &[Record]) -> io::R
     Ok(())
 }
 
-/// A line; who reads no further, as `head` does, has what was wanted.
-fn print(line: fmt::Arguments<'_>) {
-    let _ = writeln!(io::stdout(), "{line}");
-}
-
-fn show(played: &Played) {
+fn show(played: &Played, out: &mut Data) {
     match &played.result {
-        Err(what) => eprintln!("error: {}: {what}", played.path.display()),
+        Err(what) => tell(format_args!("{}: {what}", played.path.display()), None),
         Ok(outcome) => {
             for difference in &outcome.differences {
-                print(format_args!("{}", difference_text(&played.path, difference)));
+                out.line(difference_text(&played.path, difference));
             }
         }
     }

@@ -2,20 +2,23 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use clap::Args;
 use tracing::{info, warn};
-use tracing_subscriber::EnvFilter;
 
-use crate::config::{Config, Discovery, UpstreamKind};
+use crate::config::{self, Config, Discovery, UpstreamKind};
+use crate::front::tls::Tls;
+use crate::log::Log;
 use crate::mapping::Tables;
-use crate::shell::{Running, start};
+use crate::shell::{Running, Server, StartError, start};
 
-use super::check::load_tables;
-use super::exit::{HELP, tell};
-use super::{Exit, color};
+use super::Exit;
+use super::check::read_tables;
+use super::exit::{HELP, Trouble};
+use super::output::stderr_is_terminal;
+use super::process::{Hangups, begin, failed, log_format, log_trouble, told_to_stop};
 
 /// What `serve` is told.
 #[derive(Debug, Args)]
@@ -44,17 +47,31 @@ const DRAIN: Duration = Duration::from_secs(5);
 
 /// Serves until it is told to stop.
 pub fn run(args: &ServeArgs) -> Exit {
-    start_log(args.log_json);
+    let begun = begin();
+    let config = read_config(args);
+    let log_config = config
+        .as_ref()
+        .map_or_else(|_| config::Log::default(), |config| config.log.clone());
+    let log = Log::start(log_format(args.log_json), &log_config);
+    let run = || {
+        let (runtime, hangups) = begun?;
+        let (config, tables) = (config?, read_tables(args.mappings.as_ref())?);
+        let served = runtime.block_on(serve(config, tables, hangups, &log));
+        served.map_err(|error| failed(error.into()))
+    };
+    match run() {
+        Ok(()) => Exit::Ok,
+        Err(trouble) => log_trouble(&log, &trouble),
+    }
+}
+
+fn read_config(args: &ServeArgs) -> Result<Config, Trouble> {
     let mut config = match &args.config {
         None => Config::default(),
-        Some(path) => match Config::load(path) {
-            Ok(config) => config,
-            Err(diags) => {
-                eprintln!("{}", diags.render(color()));
-                tell("the config is wrong", Some("config.example.toml shows every key"));
-                return Exit::Usage;
-            }
-        },
+        Some(path) => Config::load(path).map_err(|diags| {
+            let hint = "config.example.toml shows every key";
+            Trouble::new(Exit::Usage, "the config is wrong", Some(hint)).at(diags)
+        })?,
     };
     if let Some(listen) = args.listen {
         config.listen.http = listen;
@@ -66,50 +83,36 @@ pub fn run(args: &ServeArgs) -> Exit {
     if let Some(folder) = &args.record {
         config.record.folder = Some(folder.clone());
     }
-    let tables = match load_tables(args.mappings.as_ref()) {
-        Ok(tables) => tables,
-        Err(exit) => return exit,
-    };
-    match serve(config, tables) {
-        Ok(()) => Exit::Ok,
-        Err(error) => {
-            tell(format_args!("{error:#}"), None);
-            Exit::Failed
+    Ok(config)
+}
+
+async fn serve(config: Config, tables: Tables, mut hangups: Hangups, log: &Log) -> Result<(), StartError> {
+    let running = start(config, tables).await?;
+    announce(&running, log);
+    let server = running.server;
+    tokio::select! {
+        () = told_to_stop() => {}
+        () = hangups.each(|| reload(&server, running.tls.as_ref())) => {}
+    }
+    info!(sessions = server.registry.len(), "stopping");
+    server.stop(DRAIN).await;
+    Ok(())
+}
+
+/// SIGHUP does not end the process. What can be read anew is read anew; the log says what that is.
+async fn reload(server: &Server, tls: Option<&Arc<Tls>>) {
+    let hint = "the config and the tables are read at a start only";
+    match tls {
+        Some(tls) => {
+            info!(hint, "SIGHUP: the certificate is read again, and nothing else");
+            crate::front::tls::reload(server, tls).await;
         }
+        None => info!(hint, "SIGHUP: nothing is read again, since there is no [tls]"),
     }
-}
-
-/// Logs to stderr, by RUST_LOG.
-pub(super) fn start_log(json: bool) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(color());
-    if json {
-        log.json().init();
-    } else {
-        log.with_target(false).init();
-    }
-}
-
-fn serve(config: Config, tables: Tables) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
-    runtime.block_on(async {
-        let running = start(config, tables).await?;
-        #[cfg(unix)]
-        reload_at_hangup(&running)?;
-        announce(&running);
-        told_to_stop().await;
-        let server = running.server;
-        info!(sessions = server.registry.len(), "stopping");
-        server.stop(DRAIN).await;
-        Ok(())
-    })
 }
 
 /// Each bound address, and how to point a client at it.
-fn announce(running: &Running) {
+fn announce(running: &Running, log: &Log) {
     let addr = running.http;
     info!(%addr, "serving legacy clients: GET /getaddr, and WebSocket on any path");
     if let Some(addr) = running.tcp {
@@ -139,11 +142,14 @@ fn announce(running: &Running) {
         info!(%addr, "serving /metrics and /healthz");
     }
     announce_upstreams(running);
-    eprintln!(
-        "\nPoint a legacy Web client (1.4) here, before its login:\n\n    \
-         signal.setup_debugging('ap_url', 'ws://{addr}/');\n\nor talk from a terminal:\n\n    \
-         sigbridge call --url ws://{addr}/ --account alice\n"
-    );
+    // For people: neither a program nor a file has use for it.
+    if stderr_is_terminal() {
+        log.text(&format!(
+            "\nPoint a legacy Web client (1.4) here, before its login:\n\n    \
+             signal.setup_debugging('ap_url', 'ws://{addr}/');\n\nor talk from a terminal:\n\n    \
+             sigbridge call --url ws://{addr}/ --account alice\n\n"
+        ));
+    }
 }
 
 fn announce_upstreams(running: &Running) {
@@ -173,42 +179,6 @@ fn unserved_port(discovery: &Discovery, bound: u16, ports: [Option<u16>; 2]) -> 
     let port = u32::from(discovery.advertise_port.unwrap_or(bound)) + 1;
     let is_served = ports.into_iter().flatten().any(|served| u32::from(served) == port);
     (discovery.advertise_host.is_none() && !is_served).then_some(port)
-}
-
-/// With a certificate, SIGHUP does not end the process: it has the certificate read again.
-#[cfg(unix)]
-fn reload_at_hangup(running: &Running) -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    if let Some(tls) = running.tls.clone() {
-        let mut hangups = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
-        let server = running.server.clone();
-        running.server.tasks.spawn(async move {
-            loop {
-                tokio::select! {
-                    () = server.shutdown.cancelled() => return,
-                    _ = hangups.recv() => crate::front::tls::reload(&server, &tls).await,
-                }
-            }
-        });
-    }
-    Ok(())
-}
-
-/// Until SIGINT or SIGTERM.
-pub(super) async fn told_to_stop() {
-    let interrupted = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = interrupted => {}
-                _ = terminated.recv() => {}
-            }
-            return;
-        }
-    }
-    let _ = interrupted.await;
 }
 
 #[cfg(test)]

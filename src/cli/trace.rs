@@ -1,7 +1,7 @@
 //! `sigbridge trace`: traces from and to the archives of developer tools.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use crate::trace::{self, Trace};
 use super::Exit;
 use super::exit::{HELP, tell};
 use super::files::write_beside;
+use super::output::{Data, NO_ROOM, STDOUT, data, message};
 
 /// What `trace` is told.
 #[derive(Debug, Args)]
@@ -55,15 +56,11 @@ pub fn run(args: &TraceArgs) -> Exit {
     let done = match &args.command {
         Command::Import { har, output } => run_import(har, output.as_deref()),
         Command::Export { trace, output } => run_export(trace, output.as_deref()),
-        Command::Schema => {
-            // Whoever closes the pipe has read enough.
-            let _ = io::stdout().write_all(trace::schema().as_bytes());
-            return Exit::Ok;
-        }
+        Command::Schema => return data(&trace::schema(), Exit::Ok),
     };
     match done {
         Ok(summary) => {
-            eprintln!("{summary}");
+            message(summary);
             Exit::Ok
         }
         Err(Failure { exit, error, hint }) => {
@@ -172,13 +169,13 @@ fn write(to: Option<&Path>, what: impl Fn(&mut dyn Write) -> io::Result<()>) -> 
         out.flush()
     };
     let Some(path) = to else {
-        return match whole(&mut BufWriter::new(io::stdout().lock())) {
-            // Whoever closes the pipe has read enough.
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(Failure::of(Exit::Failed, Path::new("the standard output"), error, None))
-            }
-            _ => Ok(()),
-        };
+        let mut data = Data::new();
+        data.with(whole);
+        return data.finish().map_err(|error| Failure {
+            exit: Exit::Failed,
+            error: format!("{STDOUT}: {error}"),
+            hint: Some(NO_ROOM),
+        });
     };
     write_beside(path, whole).map_err(|error| Failure::of(Exit::Failed, path, error, None))
 }

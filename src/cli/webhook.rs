@@ -9,6 +9,7 @@ use crate::webhook::signature::{Given, verify};
 
 use super::Exit;
 use super::exit::{HELP, tell};
+use super::output::{data, message};
 use super::secret::{Refused, read};
 
 /// No notice is longer, bytes.
@@ -58,12 +59,11 @@ pub fn run(args: &WebhookArgs) -> Exit {
         v2: args.signature_v2.as_deref(),
     };
     if verify(&secret, &body, given) {
-        println!("valid");
-        return Exit::Ok;
+        return data("valid\n", Exit::Ok);
     }
-    println!("not valid");
-    eprintln!(
-        "hint: the signature is over the body as it came, byte for byte, not over JSON that was read and written again"
+    let exit = data("not valid\n", Exit::Failed);
+    message(
+        "hint: the signature is over the body as it came, byte for byte, not over JSON that was read and written again",
     );
-    Exit::Failed
+    exit
 }

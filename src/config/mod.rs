@@ -16,6 +16,7 @@ use crate::value::Text;
 
 mod duration;
 mod files;
+mod log;
 mod mask;
 #[cfg(test)]
 mod outbound_tests;
@@ -30,6 +31,7 @@ mod webhook;
 
 pub use duration::{BadDuration, parse_duration};
 pub use files::{DiskFiles, Files};
+pub use log::{Accounts, Log};
 pub use rest::Rest;
 pub use tls::{BadIdentity, Identity, Tls};
 pub use upstream::{Agent, App, Embedded, RtmToken, Upstream, UpstreamKind};
@@ -71,6 +73,8 @@ pub struct Config {
     pub embedded: Embedded,
     /// `[webhook]`
     pub webhook: Webhook,
+    /// `[log]`
+    pub log: Log,
     /// `[admin]`
     pub admin: Admin,
     /// `[[app]]`: the apps that are served, where there are several. Default: what `[auth]` says.

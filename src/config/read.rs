@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::log::log;
 use super::mask::mask;
 use super::tls::tls;
 use super::upstream::{app_certificate, apps, embedded, upstream};
@@ -101,6 +102,7 @@ pub(super) fn config(mut root: Table<'_>, files: &dyn Files) -> Config {
         rest,
         embedded: section(&mut root, "embedded", |table| embedded(table, files)),
         webhook: section(&mut root, "webhook", |table| webhook(table, files)),
+        log: section(&mut root, "log", log),
         admin: section(&mut root, "admin", admin),
     };
     root.finish();

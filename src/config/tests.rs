@@ -182,6 +182,9 @@ fn keys_are_read() {
         |c| c.embedded.offline_messages,
         true,
     );
+    check("[log]\naccounts = 'hash'", |c| c.log.accounts, Accounts::Hash);
+    check("[log]\naccounts = 'off'", |c| c.log.accounts, Accounts::Off);
+    check("log.unsafe_dependencies = true", |c| c.log.unsafe_dependencies, true);
     check(
         "[admin]\nlisten = '127.0.0.1:9001'",
         |c| c.admin.listen,

@@ -9,9 +9,12 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::bridge::{Admission, Attach, CallRef, Effect, Input, LOGIN, SocketId};
 use crate::ident::{Account, AppId};
+use crate::log::clients::How;
 use crate::mapping::profile::{Profile, Transport};
 use crate::mapping::wire::{RowCall, Target, Wire};
-use crate::shell::{Login, Message, Newcomer, Out, Said, Server, SessionHandle, SocketHandle, Speech, verdict};
+use crate::shell::{
+    Login, Message, Newcomer, Out, PendingLogin, Said, Server, SessionHandle, SocketHandle, Speech, verdict,
+};
 use crate::time::Time;
 use crate::value::{Text, Value};
 
@@ -183,22 +186,19 @@ impl Client {
         }
         self.logged_in = true;
         self.recognise(fields);
-        let pending = self.server.logins.begin(self.accepted.peer);
+        let mut pending = self.begin_login();
         let wire = self.wire.clone();
         let Target::Row(row) = &wire.login.target else { return };
         let token = login_field(row, fields, "token").into_text();
-        let judged = verdict(
-            &self.server.config,
-            &login_field(row, fields, "appId"),
-            &login_field(row, fields, "account"),
-            &token,
-            self.server.clock.now(),
-        );
+        let (app, account) = (login_field(row, fields, "appId"), login_field(row, fields, "account"));
+        let (shown_app, shown_account) = (app.clone().into_text(), account.clone().into_text());
+        pending.attempt.by(&self.profile().name, &shown_app, &shown_account);
+        let judged = verdict(&self.server.config, &app, &account, &token, self.server.clock.now());
         let call = self.login_call();
         let verdict = match judged {
             Ok(verdict) => verdict,
             Err(reason) => {
-                self.server.metrics.login("refused");
+                pending.attempt.refused(&reason);
                 return self.refuse_login(call, reason);
             }
         };
@@ -221,13 +221,13 @@ impl Client {
             self.server.new_session(vid, account, wire.clone(), self.profile())
         };
         let (admission, session, line) = self.server.registry.admit(key.clone(), newcomer, twin_window, create);
-        let (attached, name) = match admission {
-            Admission::New => (None, "new"),
-            Admission::Replace => (None, "replace"),
-            Admission::Twin => (Some(Attach::Twin), "twin"),
-            Admission::Resume => (Some(Attach::Again), "resume"),
+        let (attached, how) = match admission {
+            Admission::New => (None, How::New),
+            Admission::Replace => (None, How::Replace),
+            Admission::Twin => (Some(Attach::Twin), How::Twin),
+            Admission::Resume => (Some(Attach::Again), How::Resume),
         };
-        self.server.metrics.login(name);
+        pending.attempt.to(session.id, how);
         self.session = Some((key, session));
         self.line = line;
         self.forget_token(row, fields);
@@ -273,7 +273,7 @@ impl Client {
             return;
         }
         self.logged_in = true;
-        let pending = self.server.logins.begin(self.accepted.peer);
+        let mut pending = self.begin_login();
         let number = self.server.line_key.verify(line).ok();
         let found = number.and_then(|number| {
             let registry = &self.server.registry;
@@ -281,12 +281,14 @@ impl Client {
             found.map(|(key, session)| (key, session, number))
         });
         let Some((key, session, number)) = found else {
-            self.server.metrics.login("refused");
+            pending.attempt.by(&self.profile().name, "", "");
+            pending.attempt.refused("unknown line");
             self.send(self.speech().returned(false));
             let _ = self.handle.out.try_send(Out::Close);
             return;
         };
-        self.server.metrics.login("line");
+        pending.attempt.by(&self.profile().name, key.0.as_str(), key.1.as_str());
+        pending.attempt.to(session.id, How::Line);
         self.session = Some((key, session));
         self.line = number;
         self.enter(Login {
@@ -317,6 +319,11 @@ impl Client {
         let socket = self.socket;
         self.tell(Message::Input(Box::new(Input::Subscribed { socket, cid, msgid })))
             .await;
+    }
+
+    fn begin_login(&self) -> PendingLogin {
+        let attempt = self.server.log.begin(self.accepted.peer);
+        self.server.logins.begin(self.accepted.peer, attempt)
     }
 
     fn login_call(&self) -> CallRef {

@@ -75,6 +75,11 @@ impl LineKey {
         }
     }
 
+    /// A key for another purpose, which tells nothing of this one.
+    pub fn derived(&self, purpose: &[u8]) -> [u8; MAC_BYTES] {
+        self.0.clone().chain_update(purpose).finalize().into_bytes().into()
+    }
+
     fn mac(&self, session_id: u64) -> Hmac<Sha1> {
         self.0
             .clone()

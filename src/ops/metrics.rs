@@ -7,6 +7,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::log::lost_lines;
 use crate::trace::Health;
 use crate::upstream::agent::LinkHealth;
 
@@ -20,7 +21,7 @@ pub struct Metrics {
     bad_frames: Family<Reason, Counter>,
     notes: Family<Limitation, Counter>,
     dropped: Family<What, Counter>,
-    logins: Family<Result, Counter>,
+    logins: Family<Login, Counter>,
     tls_failures: Family<Reason, Counter>,
     certificate_loads: Family<Result, Counter>,
     trace_records: Family<Result, Counter>,
@@ -43,6 +44,12 @@ struct What {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Result {
     result: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Login {
+    result: &'static str,
+    reason: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -87,7 +94,16 @@ impl Metrics {
             "What was dropped for want of room or of a taker",
             metrics.dropped.clone(),
         );
-        registry.register("logins", "Logins by what became of them", metrics.logins.clone());
+        registry.register(
+            "logins",
+            "Logins by what became of them; refusals with the reason",
+            metrics.logins.clone(),
+        );
+        registry.register(
+            "log_lines_lost",
+            "Lines of the log that could not be written",
+            lost_lines(),
+        );
         registry.register(
             "tls_failures",
             "Connections that began TLS and did not get to its end",
@@ -172,9 +188,10 @@ impl Metrics {
         self.link.clone()
     }
 
-    /// A login was decided.
-    pub fn login(&self, result: &'static str) {
-        self.logins.get_or_create(&Result { result }).inc();
+    /// A login came to a session, was refused for a reason of the tables, or was abandoned.
+    pub fn login(&self, result: &'static str, reason: &str) {
+        let reason = reason.to_owned();
+        self.logins.get_or_create(&Login { result, reason }).inc();
     }
 
     /// A connection began TLS, and that failed.

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::log::clients::Attempt;
+
 /// Logins on their way.
 #[derive(Debug, Default)]
 pub struct PendingLogins {
@@ -22,15 +24,18 @@ pub struct PendingLogins {
 pub struct PendingLogin {
     logins: Arc<PendingLogins>,
     peer: IpAddr,
+    /// What the log and the counters are told of it.
+    pub attempt: Attempt,
 }
 
 impl PendingLogins {
     /// A login begins.
-    pub fn begin(self: &Arc<Self>, peer: IpAddr) -> PendingLogin {
+    pub fn begin(self: &Arc<Self>, peer: IpAddr, attempt: Attempt) -> PendingLogin {
         *self.counts.lock().entry(peer).or_insert(0) += 1;
         PendingLogin {
             logins: self.clone(),
             peer,
+            attempt,
         }
     }
 
@@ -63,13 +68,24 @@ impl Drop for PendingLogin {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
+    use crate::ident::LineKey;
+    use crate::log::accounts::Accounts;
+    use crate::log::clients::Logins;
+    use crate::ops::Metrics;
 
     #[tokio::test(start_paused = true)]
     async fn waits_for_every_login_of_the_peer_and_no_other() {
         let logins = Arc::new(PendingLogins::default());
         let (here, there) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
         logins.settled(here).await;
-        let (first, second, _other) = (logins.begin(here), logins.begin(here), logins.begin(there));
+        let told = Arc::new(Logins {
+            accounts: Accounts::new(crate::config::Accounts::Keep, &LineKey::random().expect("randomness")),
+            metrics: Arc::new(Metrics::new()),
+            clock: Clock::start(),
+        });
+        let begin = |peer| logins.begin(peer, told.begin(peer));
+        let (first, second, _other) = (begin(here), begin(here), begin(there));
         let waiting = tokio::spawn({
             let logins = logins.clone();
             async move { logins.settled(here).await }

@@ -12,6 +12,8 @@ use tracing::{error, info, warn};
 use crate::bridge::{SessionContext, SessionLimits, SocketId};
 use crate::config::{Config, MissingAttribute, OverRate, RepeatedInvite, UpstreamKind};
 use crate::ident::{Account, AppId, LineKey};
+use crate::log::accounts::Accounts;
+use crate::log::clients::Logins;
 use crate::mapping::Tables;
 use crate::mapping::profile::Profile;
 use crate::mapping::wire::Wire;
@@ -53,6 +55,8 @@ pub struct Server {
     pub kept: Kept,
     /// Logins on their way.
     pub logins: Arc<PendingLogins>,
+    /// What the log says of logins.
+    pub log: Arc<Logins>,
     /// Room for sockets of every front.
     pub permits: Arc<Semaphore>,
     /// What is recorded.
@@ -95,7 +99,6 @@ impl Server {
         let permits = Arc::new(Semaphore::new(config.limits.sockets));
         Ok(Arc::new(Self {
             usage: Usage::new(&tables),
-            config,
             tables,
             speeches,
             upstream,
@@ -104,12 +107,18 @@ impl Server {
             members: Members::default(),
             kept: Kept::default(),
             logins: Arc::default(),
+            log: Arc::new(Logins {
+                accounts: Accounts::new(config.log.accounts, &line_key),
+                metrics: metrics.clone(),
+                clock,
+            }),
             permits,
             recorder: Recorder::new(metrics.health()),
             clock,
             metrics,
             webhooks,
             line_key,
+            config,
             tasks,
             shutdown,
             next_socket: AtomicU64::new(1),

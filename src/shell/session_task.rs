@@ -6,10 +6,11 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::debug;
 
 use crate::bridge::{CallRef, Effect, Event, Form, Input, LOGIN, Session, SessionContext, SocketId, TimerKey};
 use crate::ident::{Account, AppId};
+use crate::log::clients::SessionLog;
 use crate::mapping::Tables;
 use crate::mapping::row::RowId;
 use crate::mapping::wire::Wire;
@@ -60,6 +61,7 @@ pub struct SessionTask {
     own_inbox: mpsc::WeakSender<Message>,
     channel: Option<Text>,
     teller: Teller,
+    log: SessionLog,
     /// The moment of the step that is being done.
     now: Time,
     /// The one moment of a text that is recorded.
@@ -88,6 +90,7 @@ impl SessionTask {
         };
         Self {
             teller: Teller::new(server.clone(), user),
+            log: SessionLog::new(id, &server.log.accounts, key.0.as_str(), key.1.as_str()),
             tables: server.tables.clone(),
             wire,
             session: Session::new(context, key.1.text().clone()),
@@ -135,7 +138,7 @@ impl SessionTask {
             tokio::select! {
                 biased;
                 () = self.overflow.cancelled() => {
-                    warn!(session = self.id, "the session is over: it could not keep up with its upstream");
+                    self.log.limited("session inbox");
                     self.server.metrics.dropped("session inbox");
                     break;
                 }
@@ -226,6 +229,7 @@ impl SessionTask {
             pending,
         } = login;
         self.sockets.insert(call.socket, socket);
+        self.log.comes(pending.attempt.client());
         self.pending.insert(call.socket, pending);
         self.step(match attached {
             None => Input::Admitted {
@@ -341,6 +345,7 @@ impl SessionTask {
             Effect::Rtm { request, call } => self.server.upstream.call(&self.client, request, call),
             Effect::RtmVia { request, channel, call } => self.ask_member(request, &channel, call),
             Effect::Answer { call, row, answer } => {
+                self.log_answer(call, answer.failure.as_ref().map(|failure| &*failure.reason));
                 self.say(call.socket, Some(row), |speech| speech.answer(call, &answer));
                 if call.function == LOGIN {
                     self.pending.remove(&call.socket);
@@ -353,6 +358,7 @@ impl SessionTask {
             Effect::Notify { socket, form, event } => self.notify(socket, form, &event),
             Effect::Hint { socket, version } => self.say(socket, None, |speech| speech.hint(version)),
             Effect::Returned(call) => {
+                self.log_answer(call, None);
                 self.say(call.socket, None, |speech| speech.returned(true));
                 self.pending.remove(&call.socket);
             }
@@ -373,7 +379,7 @@ impl SessionTask {
                 self.server.metrics.note(row, code);
             }
             Effect::Dropped(what) => {
-                warn!(session = self.id, what, "dropped");
+                self.log.dropped(what, 1);
                 self.server.metrics.dropped(what);
                 self.teller.undelivered(None, what);
             }
@@ -391,8 +397,9 @@ impl SessionTask {
                     return;
                 }
                 let limit = self.server.config.mailbox.limit;
-                if self.server.kept.keep(self.key.clone(), lines, limit) > 0 {
-                    warn!(session = self.id, "lines of an account that is away had no room");
+                let lost = self.server.kept.keep(self.key.clone(), lines, limit);
+                if lost > 0 {
+                    self.log.dropped("kept lines", lost);
                     self.server.metrics.dropped("kept lines");
                     self.teller.undelivered(None, "kept lines");
                 }
@@ -446,13 +453,22 @@ impl SessionTask {
             }
             if socket.out.try_send(Out::Frame(text.into())).is_err() {
                 if !socket.out.is_closed() {
-                    info!(session = self.id, "a client does not read and is closed");
+                    self.log.limited("frames of a slow client");
                     self.server.metrics.dropped("frames of a slow client");
                 }
                 socket.kill.cancel();
                 return;
             }
         }
+    }
+
+    /// Logins and limits are told in the log.
+    fn log_answer(&mut self, call: CallRef, refusal: Option<&str>) {
+        if call.function != LOGIN {
+            return self.log.call_answered(refusal);
+        }
+        let attempt = self.pending.get_mut(&call.socket).map(|pending| &mut pending.attempt);
+        self.log.login_answered(self.server.clock.now(), attempt, refusal);
     }
 
     fn finish(mut self, rest: Vec<Message>) {
@@ -468,15 +484,13 @@ impl SessionTask {
         }
         let unfinished = self.session.unfinished();
         if !self.over && unfinished > 0 {
-            warn!(
-                session = self.id,
-                messages = unfinished,
-                "lost at the end of the process"
-            );
+            self.log.dropped("messages at the end of the process", unfinished);
             self.server.metrics.dropped("messages at the end of the process");
             self.teller.undelivered(None, "messages at the end of the process");
         }
-        self.teller.ended(self.session.ending());
+        let (now, ending) = (self.server.clock.now(), self.session.ending());
+        self.log.ends(now, ending, self.overflow.is_cancelled());
+        self.teller.ended(ending);
         self.server.registry.remove(&self.key, self.id);
         if let Some(channel) = &self.member_of {
             self.server.members.left(&self.key.0, channel, self.id);

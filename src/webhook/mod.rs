@@ -21,6 +21,7 @@ use tracing::warn;
 
 use crate::clock::Clock;
 use crate::config::Webhook;
+use crate::log::limit::{Bound, Cause, admits};
 use crate::ops::Metrics;
 use crate::outbound;
 
@@ -101,7 +102,9 @@ impl Webhooks {
                 continue;
             }
             self.metrics.webhook("overflow");
-            if !queue.full.swap(true, Ordering::Relaxed) {
+            if !queue.full.swap(true, Ordering::Relaxed)
+                && admits("a webhook's queue is full", Bound::EVENT, Cause::default())
+            {
                 warn!(
                     hint = "the receiver is too slow for what happens here; see sigbridge_webhook_notices",
                     "notices of a webhook are dropped: its queue is full"

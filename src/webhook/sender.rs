@@ -14,6 +14,7 @@ use tracing::{debug, warn};
 
 use crate::clock::Clock;
 use crate::config::Webhook;
+use crate::log::limit::{Bound, Cause, admits};
 use crate::ops::Metrics;
 use crate::outbound::{HttpsClient, read};
 
@@ -64,12 +65,14 @@ impl Sender {
             };
             if attempt == self.config.retries || self.closing.is_cancelled() {
                 self.metrics.webhook("failed");
-                warn!(
-                    notice = notice.id(),
-                    event = notice.number(),
-                    error = failed,
-                    "a notice was given up: the webhook's receiver does not take it"
-                );
+                if admits("notices that were given up", Bound::EVENT, Cause::from(&failed)) {
+                    warn!(
+                        notice = notice.id(),
+                        event = notice.number(),
+                        error = failed,
+                        "a notice was given up: the webhook's receiver does not take it"
+                    );
+                }
                 return;
             }
             self.metrics.webhook("retried");

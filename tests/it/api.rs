@@ -352,7 +352,10 @@ async fn who_comes_back_in_time_gets_what_was_kept_and_joins_again() {
             .await
             .ends_with(r#""msg":"heard"}"#)
     );
-    assert_eq!(counter(&running, r#"sigbridge_logins_total{result="resume"}"#), 1);
+    assert_eq!(
+        counter(&running, r#"sigbridge_logins_total{result="resume",reason=""}"#),
+        1
+    );
 }
 
 #[tokio::test]
@@ -373,7 +376,10 @@ async fn what_waited_longer_than_the_session_is_told_at_the_next_login() {
             .await
             .ends_with(r#""msg":"kept"}"#)
     );
-    assert_eq!(counter(&running, r#"sigbridge_logins_total{result="new"}"#), 3);
+    assert_eq!(
+        counter(&running, r#"sigbridge_logins_total{result="new",reason=""}"#),
+        3
+    );
 }
 
 #[tokio::test]

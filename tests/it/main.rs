@@ -22,6 +22,8 @@ mod layers;
 mod link;
 mod live;
 mod live_url;
+#[cfg(unix)]
+mod logs;
 mod mutations;
 mod native;
 mod record_fixtures;
@@ -30,6 +32,8 @@ mod replay;
 mod rest;
 mod secrets;
 mod sessions;
+#[cfg(target_os = "linux")]
+mod streams;
 mod tls;
 mod trace_schema;
 mod traces;

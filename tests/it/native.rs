@@ -170,7 +170,12 @@ async fn a_line_takes_its_session_to_another_socket() {
         (old, words) = (new, "line_login3");
     }
     assert_eq!(old.call("user_setfg", json!({})).await, json!({"result": "ok"}));
-    let logins = |result: &str| counter(&running, &format!("sigbridge_logins_total{{result=\"{result}\"}}"));
+    let logins = |result: &str| {
+        counter(
+            &running,
+            &format!("sigbridge_logins_total{{result=\"{result}\",reason=\"\"}}"),
+        )
+    };
     assert_eq!((logins("new"), logins("line"), logins("replace")), (2, 3, 0));
 }
 

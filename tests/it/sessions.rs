@@ -9,7 +9,10 @@ use serde_json::json;
 use sigbridge::shell::Running;
 
 fn logins(running: &Running, result: &str) -> u64 {
-    counter(running, &format!("sigbridge_logins_total{{result=\"{result}\"}}"))
+    counter(
+        running,
+        &format!("sigbridge_logins_total{{result=\"{result}\",reason=\"\"}}"),
+    )
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ pub fn lane(name: &str) -> PathBuf {
 }
 
 /// Whether a lane is skipped: only for a reason, and never on CI.
+#[expect(clippy::print_stdout, reason = "for who runs the tests")]
 pub fn skipped(reason: Option<String>) -> bool {
     let Some(reason) = reason else {
         return false;

@@ -1,12 +1,15 @@
 // The launcher's parts that need no browser.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { findChromium } from '../launcher/chromium.mjs';
 import { readOptions } from '../launcher/options.mjs';
 import { Pipe } from '../launcher/pipe.mjs';
@@ -94,6 +97,29 @@ test('the site has the page, the SDK, the status and nothing else', async () => 
   assert.equal((await get('/', { method: 'POST' }))[0], 405);
   await assert.rejects(startSite({ port: Number(port), sdk: file('sdk.js', ''), status: () => ({}) }), ({ hint }) => Boolean(hint));
   site.close();
+});
+
+test('neither a reader of the log that goes nor a hangup ends it', async (t) => {
+  const about = JSON.stringify({ version: '1.5.1', main: 'main.js', browser: 'browser.js' });
+  file('node_modules/agora-rtm-sdk/package.json', about);
+  file('node_modules/agora-rtm-sdk/browser.js', '');
+  const launcher = path.join(import.meta.dirname, '../launch.mjs');
+  const args = [launcher, '--sdk', folder, '--port', '0', '--chromium', '/bin/false'];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  t.after(() => child.kill('SIGKILL'));
+  let [said, origin] = ['', undefined];
+  while (!origin) {
+    said += (await once(child.stderr, 'data'))[0];
+    [, origin] = /the page's origin is (http:\S+)\n/.exec(said) ?? [];
+  }
+  child.stderr.destroy();
+  const starts = async () => (await (await fetch(`${origin}/status`)).json()).chromium.starts;
+  // Each end of the browser is a line that nobody takes.
+  while ((await starts()) < 2) await sleep(50);
+  child.kill('SIGHUP');
+  while ((await starts()) < 3) await sleep(50);
+  child.kill('SIGTERM');
+  assert.deepEqual(await once(child, 'exit'), [0, null]);
 });
 
 test('the pipe takes its objects apart, wherever they are cut', async () => {

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { refused } from '../context.mjs';
 
-const CASES = new URL('../../../tests/contract/offline.json', import.meta.url);
+const CASES = new URL('../../../tests/it/contract/offline.json', import.meta.url);
 /** The SDK's names where they differ from the canonical ones. */
 const NAMES = { join: 'channel.join', leave: 'channel.leave', sendMessage: 'channel.sendMessage', getMembers: 'channel.getMembers' };
 

@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::cli::Exit;
 use crate::cli::exit::{HELP, tell};
+use crate::cli::output::{data, message};
 
 use super::files::{UNIT, write};
 use super::settings::Settings;
@@ -45,7 +46,7 @@ type Trouble = (String, &'static str, Exit);
 /// Does what the arguments say. Once the launcher runs, this process is the launcher.
 pub fn run(args: &WebArgs) -> Exit {
     match attempt(args) {
-        Ok(()) => Exit::Ok,
+        Ok(exit) => exit,
         Err((error, hint, exit)) => {
             tell(error, Some(hint));
             exit
@@ -53,34 +54,35 @@ pub fn run(args: &WebArgs) -> Exit {
     }
 }
 
-fn attempt(args: &WebArgs) -> Result<(), Trouble> {
+fn attempt(args: &WebArgs) -> Result<Exit, Trouble> {
     let hint = "config.example.toml shows every key";
     let settings = Settings::load(args.config.as_deref()).map_err(|error| (error, hint, Exit::Usage))?;
     let folder = folder(args);
     let launch = launch(args, &settings, &folder);
     if args.print_unit {
-        print!("{}", unit(&launch, &folder));
-        return Ok(());
+        return Ok(data(&unit(&launch, &folder), Exit::Ok));
     }
     if !args.install {
         warn_of_origin(args.port, &settings);
     }
     if args.print {
-        println!(
-            "sigbridge agent web --install --dir {}",
-            quoted(&folder.display().to_string())
+        let text = format!(
+            "sigbridge agent web --install --dir {}\n{}\n",
+            quoted(&folder.display().to_string()),
+            line(&launch)
         );
-        println!("{}", line(&launch));
-        return Ok(());
+        return Ok(data(&text, Exit::Ok));
     }
     install(&folder)?;
     if args.install {
-        return Ok(());
+        return Ok(Exit::Ok);
     }
     let [program, rest @ ..] = launch.as_slice() else {
-        return Ok(());
+        return Ok(Exit::Ok);
     };
-    become_process(Command::new(program).args(rest)).map_err(|error| not_run(program, &error))
+    let became = become_process(Command::new(program).args(rest));
+    became.map_err(|error| not_run(program, &error))?;
+    Ok(Exit::Ok)
 }
 
 fn folder(args: &WebArgs) -> PathBuf {
@@ -113,9 +115,9 @@ fn warn_of_origin(port: u16, settings: &Settings) {
         .as_ref()
         .is_some_and(|origins| !origins.contains(&origin))
     {
-        eprintln!(
+        message(format_args!(
             "warning: sigbridge will refuse the agent's page\n\nhint: origins = [\"{origin}\"] in [upstream.agent]"
-        );
+        ));
     }
 }
 
@@ -128,10 +130,10 @@ fn install(folder: &Path) -> Result<(), Trouble> {
     if !anew {
         return Ok(());
     }
-    eprintln!(
+    message(format_args!(
         "npm installs agora-rtm-sdk 1.5.1 in {}; it is Agora's, under Agora's licence",
         folder.display()
-    );
+    ));
     let mut npm = Command::new("npm");
     npm.args(["ci", "--no-progress"])
         .current_dir(folder)

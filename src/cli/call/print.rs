@@ -1,10 +1,11 @@
 //! What the terminal client prints: data to the standard output, everything else to the other.
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 
 use serde_json::json;
 
+use crate::cli::output::{Data, message, stdout_is_terminal};
 use crate::client::{CallHelp, Output, json_words};
 
 const NAME: &str = "36";
@@ -16,7 +17,7 @@ pub(super) struct Printer {
     json: bool,
     color: bool,
     talks: bool,
-    closed: bool,
+    data: Data,
 }
 
 impl Printer {
@@ -24,15 +25,20 @@ impl Printer {
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self {
             json,
-            color: io::stdout().is_terminal() && !no_color,
+            color: stdout_is_terminal() && !no_color,
             talks: io::stdin().is_terminal(),
-            closed: false,
+            data: Data::new(),
         }
     }
 
-    /// Whoever reads the output has had enough.
+    /// Whoever reads the output has had enough, or it cannot be written.
     pub fn closed(&self) -> bool {
-        self.closed
+        self.data.is_over()
+    }
+
+    /// Whether all was written that somebody was to read.
+    pub fn finish(self) -> io::Result<()> {
+        self.data.finish()
     }
 
     /// An event, an answer, or a frame that means neither.
@@ -43,20 +49,21 @@ impl Printer {
             self.as_text(output)
         };
         if let Some(line) = line {
-            let mut out = io::stdout().lock();
-            self.closed |= writeln!(out, "{line}").and_then(|()| out.flush()).is_err();
+            self.data.line(line);
         }
     }
 
     /// For a person at the keyboard only.
     pub fn notice(&self, text: &str) {
         if self.talks {
-            eprintln!("{text}");
+            message(text);
         }
     }
 
     pub fn error(&self, error: &dyn Display) {
-        eprintln!("error: {error}\n\nhint: `help` lists the calls and their arguments");
+        message(format_args!(
+            "error: {error}\n\nhint: `help` lists the calls and their arguments"
+        ));
     }
 
     pub fn help(&self, calls: &[CallHelp]) {
@@ -65,10 +72,10 @@ impl Printer {
                 true => format!(" {}:{}", arg.name, arg.ty.name()),
                 false => format!(" [{}:{}]", arg.name, arg.ty.name()),
             });
-            eprintln!("  {}{}", call.name, args.collect::<String>());
+            message(format_args!("  {}{}", call.name, args.collect::<String>()));
         }
-        eprintln!("  what stands in [ ] does not travel on this wire; the last arguments may be left out");
-        eprintln!("  FUNCTION {{json}}, [\"frame\",…], wait SECONDS, help, quit");
+        message("  what stands in [ ] does not travel on this wire; the last arguments may be left out");
+        message("  FUNCTION {json}, [\"frame\",…], wait SECONDS, help, quit");
     }
 
     fn as_text(&self, output: &Output) -> Option<String> {

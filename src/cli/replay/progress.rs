@@ -1,9 +1,10 @@
 //! How far a replay is, for who watches a terminal.
 
-use std::io::{IsTerminal, stderr};
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::cli::output::stderr_is_terminal;
 
 /// How often the line is drawn, times a second.
 const HZ: u8 = 10;
@@ -16,7 +17,7 @@ pub struct Progress {
 impl Progress {
     /// Of so many traces; `quiet` where a program reads what is printed.
     pub fn new(quiet: bool) -> Self {
-        let target = if quiet || !stderr().is_terminal() {
+        let target = if quiet || !stderr_is_terminal() {
             ProgressDrawTarget::hidden()
         } else {
             ProgressDrawTarget::stderr_with_hz(HZ)

@@ -1,7 +1,6 @@
 //! `sigbridge token mint`.
 
 use std::fmt::Display;
-use std::io::Write as _;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -10,6 +9,7 @@ use serde_json::json;
 
 use crate::cli::Exit;
 use crate::cli::exit::tell;
+use crate::cli::output::{data, message};
 use crate::cli::secret::{CertificateArgs, on_command_line};
 use crate::clock::Clock;
 use crate::config::parse_duration;
@@ -76,11 +76,10 @@ pub fn run(args: &MintArgs) -> Exit {
             let text = if args.json {
                 format!("{:#}\n", json!({ "token": token, "expiresAt": expires_at }))
             } else {
-                eprintln!("good until {}", date(expires_at));
+                message(format_args!("good until {}", date(expires_at)));
                 format!("{token}\n")
             };
-            let _ = std::io::stdout().write_all(text.as_bytes());
-            Exit::Ok
+            data(&text, Exit::Ok)
         }
         Err(Refused(exit)) => exit,
     }

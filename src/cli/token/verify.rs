@@ -1,7 +1,7 @@
 //! `sigbridge token verify`.
 
 use std::fmt::Write as _;
-use std::io::{Read, Write};
+use std::io::Read;
 
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use crate::cli::Exit;
 use crate::cli::exit::tell;
+use crate::cli::output::{data, message};
 use crate::cli::secret::{CertificateArgs, looks_like_one, on_command_line};
 use crate::clock::Clock;
 use crate::ident::access_token::{self, Expected};
@@ -50,13 +51,8 @@ pub fn run(args: &VerifyArgs) -> Exit {
             } else {
                 found.text()
             };
-            // A closed pipe is the reader's choice.
-            let _ = std::io::stdout().write_all(text.as_bytes());
-            if found.problem.is_none() {
-                Exit::Ok
-            } else {
-                Exit::Failed
-            }
+            let is_valid = found.problem.is_none();
+            data(&text, if is_valid { Exit::Ok } else { Exit::Failed })
         }
         Err(Refused(exit)) => exit,
     }
@@ -70,8 +66,8 @@ fn found(args: &VerifyArgs) -> Result<Found, Refused> {
     let certificate = certificate(&args.certificate)?;
     let text = match &args.token {
         Some(text) if text.expose_secret() != "-" => {
-            eprintln!(
-                "note: a token that is an argument is shown by `ps` and kept in the shell's history; stdin is better"
+            message(
+                "note: a token that is an argument is shown by `ps` and kept in the shell's history; stdin is better",
             );
             text.clone()
         }

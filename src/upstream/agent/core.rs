@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 use tracing::{debug, warn};
 
 use crate::ident::AppId;
+use crate::log::limit::{Bound, Cause, admits};
 use crate::rtm::{CallKind, ConnectionState, RtmCall, RtmError, RtmEvent, RtmReply, UserId};
 use crate::time::Time;
 use crate::upstream::link::frame::Body;
@@ -274,7 +275,9 @@ impl Core {
                 let Some(open) = self.calls.remove(&id) else { return };
                 let kind = open.call.kind();
                 let result = read_result(kind, &result).map_err(|error| {
-                    warn!(call = kind.name(), error, "the agent's result is none of this call");
+                    if admits("wrong results of the agent", Bound::EVENT, Cause::from(kind.name())) {
+                        warn!(call = kind.name(), error, "the agent's result is none of this call");
+                    }
                     self.health.failed("wrong results");
                     refusal(kind, Refusal::GivenUp)
                 });
@@ -309,7 +312,9 @@ impl Core {
             Purpose::Rebuild => self.rebuilt(now, number, open.call, result),
             Purpose::Renew => {
                 if let Err(error) = result {
-                    warn!(%error, "RTM does not take a new token");
+                    if admits("new tokens that RTM does not take", Bound::EVENT, Cause::default()) {
+                        warn!(%error, "RTM does not take a new token");
+                    }
                     self.health.failed("tokens");
                 }
             }
@@ -319,7 +324,9 @@ impl Core {
     fn notice(&mut self, now: Time, method: &str, params: &Value) {
         if method == "agent.dropped" {
             let events = params.get("events").and_then(Value::as_int).unwrap_or(0);
-            warn!(events, "the agent had no more room for events");
+            if admits("events that the agent has dropped", Bound::EVENT, Cause::default()) {
+                warn!(events, "the agent had no more room for events");
+            }
             self.health.lost(u64::try_from(events).unwrap_or(0));
             return;
         }
@@ -327,7 +334,9 @@ impl Core {
         let event = match agent.words.read_event(method, params) {
             Some(Ok(event)) => event,
             Some(Err(error)) => {
-                warn!(event = method, error, "the agent's event is none");
+                if admits("wrong events of the agent", Bound::EVENT, Cause::from(method)) {
+                    warn!(event = method, error, "the agent's event is none");
+                }
                 return self.health.failed("wrong events");
             }
             None => {

@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use crate::log::limit::{Bound, Cause, admits};
 use crate::upstream::link::PROTOCOL;
 use crate::upstream::link::dial::{DialError, PAUSES, dial};
 use crate::upstream::link::hello::{Served, USER_HELLO, UserHello, from_value, to_value};
@@ -31,7 +32,9 @@ pub async fn join_host(
             joined = join(&driver, url, secret) => match joined {
                 Ok(()) => attempt = 0,
                 Err(error) if once && attempt == 0 => return Err(error),
-                Err(error) => info!(%error, "the host cannot be reached"),
+                Err(error) => if admits("the host cannot be reached", Bound::EVENT, Cause::default()) {
+                    info!(%error, "the host cannot be reached");
+                },
             },
         }
         let pause = PAUSES[usize::min(attempt, PAUSES.len() - 1)];

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::log::limit::{Bound, Cause, admits};
 use crate::upstream::link::PROTOCOL;
 use crate::upstream::link::dial::{DialError, answer, asked, first_frame};
 use crate::upstream::link::door::{Door, accept};
@@ -45,8 +46,10 @@ pub async fn serve_agents(
         tokio::spawn(async move {
             tokio::select! {
                 () = shutdown.cancelled() => {}
-                ended = greet(&driver, websocket) => if let Err(error) = ended {
-                    info!(%error, "somebody came in and was no agent");
+                ended = greet(&driver, websocket) => if let Err(error) = ended
+                    && admits("not an agent", Bound::EVENT, Cause::default())
+                {
+                    info!(%error, "a connection is not an agent's");
                 },
             }
         });
@@ -72,10 +75,12 @@ async fn greet(driver: &Driver, mut websocket: HyperWebsocketStream) -> Result<(
     if is_served(driver, &hello) {
         tokio::time::sleep(BUSY_AFTER).await;
         if is_served(driver, &hello) {
-            warn!(
-                agent = &*hello.host.agent,
-                "a second agent is refused: one is being served"
-            );
+            if admits("a second agent", Bound::EVENT, Cause::from(&hello.host.agent)) {
+                warn!(
+                    agent = &*hello.host.agent,
+                    "a second agent is refused: one is being served"
+                );
+            }
             let error = ErrorBody::new(BUSY, "another agent is being served");
             return answer(&mut websocket, id, Err(error)).await;
         }
@@ -84,11 +89,13 @@ async fn greet(driver: &Driver, mut websocket: HyperWebsocketStream) -> Result<(
     let agent = match agent {
         Ok(agent) => agent,
         Err(error) => {
-            warn!(
-                agent = &*hello.host.agent,
-                reason = &*error.message,
-                "an agent is refused"
-            );
+            if admits("an agent is refused", Bound::EVENT, Cause::from(&hello.host.agent)) {
+                warn!(
+                    agent = &*hello.host.agent,
+                    reason = &*error.message,
+                    "an agent is refused"
+                );
+            }
             return answer(&mut websocket, id, Err(error)).await;
         }
     };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
+use crate::log::limit::{Bound, Cause, admits};
 use crate::rtm::{JoinChannelErr, LoginErr, RtmCall, RtmError, RtmReply};
 use crate::time::Time;
 use crate::upstream::Told;
@@ -96,7 +97,13 @@ impl Core {
             (RtmCall::Login { .. }, Err(error)) if error != LoginErr::AlreadyLoggedIn.into() => {
                 let often = error == LoginErr::TooOften.into();
                 let wait = if often { TOO_OFTEN } else { REFUSED };
-                warn!(session = &*client.session, %error, "cannot log in again yet");
+                if admits(
+                    "sessions that cannot log in again",
+                    Bound::EVENT,
+                    Cause::from(&client.session),
+                ) {
+                    warn!(session = &*client.session, %error, "cannot log in again yet");
+                }
                 client.plan.clear();
                 client.tell_up(often);
                 return self.rebuild.push_back((number, now + wait));
@@ -108,7 +115,9 @@ impl Core {
             }
             (RtmCall::Join { .. }, Err(error)) if is_joined(error) => {}
             (call, Err(error)) => {
-                warn!(session = &*client.session, call = call.kind().name(), %error, "not built again");
+                if admits("sessions not built again", Bound::EVENT, Cause::from(&client.session)) {
+                    warn!(session = &*client.session, call = call.kind().name(), %error, "not built again");
+                }
                 self.health.failed("not built again");
             }
             _ => {}

@@ -9,6 +9,7 @@ use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::log::limit::{Bound, Cause, admits};
 use crate::upstream::link::dial::{DialError, PAUSES, dial};
 use crate::upstream::link::hello::{AGENT_HELLO, AgentHello, Welcome, from_value, speaks_ours, to_value};
 use crate::upstream::link::pump::pump;
@@ -32,8 +33,16 @@ pub async fn serve_driver(host: Arc<Host>, url: &str, secret: Option<&SecretStri
         };
         match ended {
             Ok(()) => attempt = 0,
-            Err(DialError::Refused(error)) => warn!(reason = &*error.message, code = error.code, "refused"),
-            Err(error) => info!(%error, "the driver cannot be reached"),
+            Err(DialError::Refused(error)) => {
+                if admits("refused by the driver", Bound::EVENT, Cause::from(error.code)) {
+                    warn!(reason = &*error.message, code = error.code, "refused by the driver");
+                }
+            }
+            Err(error) => {
+                if admits("the driver cannot be reached", Bound::EVENT, Cause::default()) {
+                    info!(%error, "the driver cannot be reached");
+                }
+            }
         }
         let pause = PAUSES[usize::min(attempt, PAUSES.len() - 1)];
         attempt += 1;

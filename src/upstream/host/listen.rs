@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::clock::Clock;
+use crate::log::limit::{Bound, Cause, admits};
 use crate::upstream::Upstream;
 use crate::upstream::link::HEARTBEAT;
 use crate::upstream::link::dial::{DialError, answer, asked, first_frame};
@@ -81,8 +82,10 @@ pub async fn serve_users(
         tokio::spawn(async move {
             tokio::select! {
                 () = shutdown.cancelled() => {}
-                ended = users.greet(websocket) => if let Err(error) = ended {
-                    info!(%error, "somebody came in and was no user");
+                ended = users.greet(websocket) => if let Err(error) = ended
+                    && admits("not a user", Bound::EVENT, Cause::default())
+                {
+                    info!(%error, "a connection is not a user's");
                 },
             }
         });

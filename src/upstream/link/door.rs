@@ -1,6 +1,7 @@
 //! Where others come in: a WebSocket for those who know the secret and come from a page that may.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
+
+use crate::log::limit::{Bound, Cause, admits};
 
 use super::{MAX_FRAME_BYTES, MAX_WAITING, PATH};
 
@@ -57,8 +60,8 @@ pub async fn accept(
             () = shutdown.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok((stream, addr)) => (stream, addr.ip()),
             Err(error) => {
                 debug!(%error, "cannot accept");
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -72,17 +75,17 @@ pub async fn accept(
         tokio::spawn(async move {
             tokio::select! {
                 () = shutdown.cancelled() => {}
-                () = connection(door, stream, out) => {}
+                () = connection(door, (stream, peer), out) => {}
             }
             drop(permit);
         });
     }
 }
 
-async fn connection(door: Arc<Door>, stream: TcpStream, out: mpsc::Sender<HyperWebsocketStream>) {
+async fn connection(door: Arc<Door>, (stream, peer): (TcpStream, IpAddr), out: mpsc::Sender<HyperWebsocketStream>) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
-        let response = door.respond(request, &out);
+        let response = door.respond(request, peer, &out);
         std::future::ready(Ok::<_, Infallible>(response))
     });
     let served = http1::Builder::new()
@@ -99,13 +102,16 @@ impl Door {
     fn respond(
         &self,
         mut request: Request<Incoming>,
+        peer: IpAddr,
         out: &mpsc::Sender<HyperWebsocketStream>,
     ) -> Response<Full<Bytes>> {
         if !hyper_tungstenite::is_upgrade_request(&request) || request.uri().path() != PATH {
             return plain(StatusCode::NOT_FOUND, "a link of sigbridge: a WebSocket on /agent\n");
         }
         if let Err((status, text)) = self.admit(request.headers()) {
-            warn!(status = status.as_u16(), "nobody comes in: {}", text.trim_end());
+            if admits("refused at the link", Bound::EVENT, Cause::from(peer)) {
+                warn!(%peer, status = status.as_u16(), reason = text.trim_end(), "refused at the link");
+            }
             return plain(status, text);
         }
         let by_subprotocol = request.headers().contains_key(SEC_WEBSOCKET_PROTOCOL);

@@ -1,0 +1,130 @@
+//! What the commands have in common that serve until they are told to stop: their log, and signals.
+
+use std::ffi::OsString;
+
+use anyhow::Context;
+use tokio::runtime::Runtime;
+use tracing::error;
+
+use crate::diag::Diag;
+use crate::log::{Format, Log};
+
+use super::color;
+use super::exit::{Exit, Trouble};
+
+/// The argument by which such a command logs as JSON lines.
+const LOG_JSON: &str = "--log-json";
+
+/// The form of the log.
+pub fn log_format(json: bool) -> Format {
+    match json {
+        true => Format::Json,
+        false => Format::Text { color: color() },
+    }
+}
+
+/// Tells why a command does not serve, in the form of its log; how it ends.
+pub fn log_trouble(log: &Log, trouble: &Trouble) -> Exit {
+    match log.format() {
+        Format::Text { color } => log.text(&(trouble.text(color) + "\n")),
+        Format::Json => {
+            let place = |diag: &Diag| {
+                let help = diag.help_text().map_or(String::new(), |help| format!(" ({help})"));
+                format!("{}: {}{help}", diag.span(), diag.title())
+            };
+            let mistakes: Vec<String> = trouble.mistakes.in_order().map(place).collect();
+            let mistakes = (!mistakes.is_empty()).then(|| mistakes.join("\n"));
+            error!(hint = trouble.hint, mistakes, "{}", trouble.error);
+        }
+    }
+    trouble.exit
+}
+
+/// Whether a command line that cannot be read was to log as JSON.
+pub fn wants_json(mut args: impl Iterator<Item = OsString>) -> bool {
+    args.any(|arg| arg == LOG_JSON)
+}
+
+/// The same, for arguments that are wrong.
+pub fn log_wrong_usage(log: &Log, error: &clap::Error) -> Exit {
+    let text = error.render().to_string();
+    // The first paragraph; what follows is the usage.
+    let text = text
+        .trim_start_matches("error: ")
+        .split("\n\n")
+        .next()
+        .unwrap_or_default();
+    log_trouble(
+        log,
+        &Trouble::new(Exit::Usage, text, Some("--help shows the arguments")),
+    )
+}
+
+/// A runtime with a thread for each core. From now on a SIGHUP does not end the process, whatever it does first.
+///
+/// # Errors
+/// The system's.
+pub fn begin() -> Result<(Runtime, Hangups), Trouble> {
+    let begin = || {
+        let runtime = Runtime::new().context("cannot start the runtime")?;
+        let hangups = {
+            let _inside = runtime.enter();
+            Hangups::new()?
+        };
+        Ok((runtime, hangups))
+    };
+    begin().map_err(failed)
+}
+
+/// A start that has failed for a reason outside of files.
+pub fn failed(error: anyhow::Error) -> Trouble {
+    Trouble::new(Exit::Failed, format!("{error:#}"), None)
+}
+
+/// SIGHUPs, which do not end the process any more once this is there.
+#[derive(Debug)]
+pub struct Hangups {
+    #[cfg(unix)]
+    signals: tokio::signal::unix::Signal,
+}
+
+impl Hangups {
+    fn new() -> anyhow::Result<Self> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let signals = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
+            Ok(Self { signals })
+        }
+        #[cfg(not(unix))]
+        Ok(Self {})
+    }
+
+    /// Does something at each, for ever.
+    pub async fn each<F: Future<Output = ()>>(&mut self, mut something: impl FnMut() -> F) {
+        #[cfg(unix)]
+        while self.signals.recv().await.is_some() {
+            something().await;
+        }
+        #[cfg(not(unix))]
+        let _ = &mut something;
+        std::future::pending().await
+    }
+}
+
+/// Until SIGINT or SIGTERM.
+pub async fn told_to_stop() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupted => {}
+                _ = terminated.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = interrupted.await;
+}

@@ -1,0 +1,101 @@
+//! How lines of the log name accounts.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::config;
+use crate::ident::{LineKey, MAX_NAME_BYTES};
+
+/// Digits of a hash: 48 bits, under which a million accounts are told apart.
+const BYTES: usize = 6;
+const PURPOSE: &[u8] = b"sigbridge log account 1\0";
+
+/// Names accounts as the config wants.
+#[derive(Clone)]
+pub struct Accounts(Style);
+
+#[derive(Clone)]
+enum Style {
+    Keep,
+    /// Keyed: accounts are telephone numbers and the like, which can all be tried with a hash that needs no key.
+    Hash(Hmac<Sha256>),
+    Off,
+}
+
+impl Accounts {
+    /// In the style of a config, with a key that follows from that of session lines.
+    pub fn new(style: config::Accounts, key: &LineKey) -> Self {
+        Self(match style {
+            config::Accounts::Keep => Style::Keep,
+            config::Accounts::Hash => {
+                let key = key.derived(PURPOSE);
+                Style::Hash(Hmac::new_from_slice(&key).expect("HMAC takes a key of any length"))
+            }
+            config::Accounts::Off => Style::Off,
+        })
+    }
+
+    /// The name of an account, which may be any text that a client sends for one.
+    pub fn name(&self, app: &str, account: &str) -> Option<Box<str>> {
+        match &self.0 {
+            Style::Keep => Some(account[..account.floor_char_boundary(MAX_NAME_BYTES)].into()),
+            Style::Hash(key) => {
+                let hash = key.clone().chain_update(app).chain_update([0]).chain_update(account);
+                let hash = hash.finalize().into_bytes();
+                Some(
+                    hash[..BYTES]
+                        .iter()
+                        .map(|byte| format!("{byte:02x}"))
+                        .collect::<String>()
+                        .into(),
+                )
+            }
+            Style::Off => None,
+        }
+    }
+}
+
+/// Prints no key.
+impl std::fmt::Debug for Accounts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self.0 {
+            Style::Keep => "Keep",
+            Style::Hash(_) => "Hash(..)",
+            Style::Off => "Off",
+        })
+    }
+}
+
+/// An app id for the log: any text that a client sends for one.
+pub fn app(app: &str) -> Box<str> {
+    app[..app.floor_char_boundary(MAX_NAME_BYTES)].into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(style: config::Accounts, key: &[u8], app: &str, account: &str) -> Option<String> {
+        let key = LineKey::new(key).expect("long enough");
+        Accounts::new(style, &key).name(app, account).map(Into::into)
+    }
+
+    #[test]
+    fn accounts_are_named_as_the_config_wants() {
+        use config::Accounts::{Hash, Keep, Off};
+        const KEY: &[u8] = b"0123456789abcdef";
+        assert_eq!(name(Keep, KEY, "app", "alice").as_deref(), Some("alice"));
+        assert_eq!(name(Keep, KEY, "app", &"é".repeat(100)), Some("é".repeat(64)));
+        assert_eq!(name(Off, KEY, "app", "alice"), None);
+        let hash = name(Hash, KEY, "app", "alice");
+        // Python: hmac.new(hmac.new(KEY, PURPOSE, sha1).digest(), b"app\0alice", sha256).hexdigest()[:12]
+        assert_eq!(hash.as_deref(), Some("b3c4ba7ce403"));
+        for (key, app, account) in [
+            (&b"0123456789abcdeX"[..], "app", "alice"),
+            (KEY, "ap", "palice"),
+            (KEY, "app", "Alice"),
+        ] {
+            assert_ne!(name(Hash, key, app, account), hash);
+        }
+    }
+}

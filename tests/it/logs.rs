@@ -1,0 +1,323 @@
+//! The log of a process that serves: what its lines say, how many there are, and what they never say.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::{Client, Program, empty_folder, eventually, free_address, http, tell, to_file};
+use serde_json::{Value, json};
+use sigbridge::ident::{Account, AppId, token};
+
+/// The lines of a JSON log, all of which are JSON.
+fn lines(log: &str) -> Vec<Value> {
+    let line = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    log.lines().map(line).collect()
+}
+
+/// The fields of those that say something.
+fn said(log: &str, message: &str) -> Vec<Value> {
+    let lines = lines(log).into_iter().map(|mut line| line["fields"].take());
+    lines.filter(|fields| fields["message"] == message).collect()
+}
+
+/// Fields, without those that differ from run to run.
+fn known(mut fields: Value) -> String {
+    let map = fields.as_object_mut().expect("an object");
+    assert!(
+        map.remove("duration_ms").is_some_and(|duration| duration.is_u64()),
+        "{map:?}"
+    );
+    map.remove("session");
+    map.remove("message");
+    let fields: Vec<String> = map.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    fields.join(" ")
+}
+
+async fn serve(name: &str, config: &str) -> (Program, std::net::SocketAddr) {
+    let folder = empty_folder(&format!("logs-{name}"));
+    Program::serve(&folder, (config, &["--log-json"]), to_file(&folder, "log")).await
+}
+
+/// Two logins of one account, of which the second puts the first out, a refusal, and a login that nobody waits for.
+async fn sessions(addr: std::net::SocketAddr) {
+    let _first = Client::login(addr, "alice").await;
+    let mut second = Client::login(addr, "alice").await;
+    let mut refused = Client::connect(addr).await;
+    assert_eq!(refused.log_in("al ice").await.err, "wrong account");
+    assert_eq!(second.call("user_logout", json!({})).await.err, "");
+}
+
+#[tokio::test]
+async fn a_line_for_each_login_refusal_and_end() {
+    let admin = free_address();
+    let config = format!("[session]\ntwin_window = \"0s\"\n[admin]\nlisten = \"{admin}\"\n");
+    let (mut program, addr) = serve("sessions", &config).await;
+    sessions(addr).await;
+    let metrics = http(admin, "GET /metrics", &[], "").await.body;
+    assert_eq!(program.stop().await, Some(0));
+    let log = program.text("log");
+    let texts = |message: &str| said(&log, message).into_iter().map(known).collect::<Vec<_>>();
+    let alice = r#"account="alice" app="app""#;
+    assert_eq!(
+        texts("login accepted"),
+        [
+            format!(r#"{alice} how="new" peer="127.0.0.1" profile="web""#),
+            format!(r#"{alice} how="replace" peer="127.0.0.1" profile="web""#)
+        ]
+    );
+    assert_eq!(
+        texts("login refused"),
+        [r#"account="al ice" app="app" peer="127.0.0.1" profile="web" reason="wrong account""#]
+    );
+    assert_eq!(
+        texts("session ended"),
+        [
+            format!(r#"{alice} how="logged in elsewhere" peer="127.0.0.1" profile="web""#),
+            format!(r#"{alice} how="logged out" peer="127.0.0.1" profile="web""#)
+        ]
+    );
+    let (begun, ended) = (said(&log, "login accepted"), said(&log, "session ended"));
+    assert_eq!(begun[0]["session"], ended[0]["session"]);
+    assert_ne!(begun[0]["session"], begun[1]["session"]);
+    for (result, reason) in [("new", ""), ("replace", ""), ("refused", "wrong account")] {
+        let counter = format!("sigbridge_logins_total{{result=\"{result}\",reason=\"{reason}\"}} 1\n");
+        assert!(metrics.contains(&counter), "{counter}{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn a_line_names_accounts_as_the_config_wants() {
+    let mut named = Vec::new();
+    for accounts in ["hash", "hash", "off"] {
+        let config =
+            format!("[session]\nline_key_file = \"key\"\ntwin_window = \"0s\"\n[log]\naccounts = \"{accounts}\"\n");
+        let folder = empty_folder("logs-accounts");
+        fs::write(folder.join("key"), "0123456789abcdef").expect("a file");
+        let log = to_file(&folder, "log");
+        let (mut program, addr) = Program::serve(&folder, (&config, &["--log-json"]), log).await;
+        sessions(addr).await;
+        assert_eq!(program.stop().await, Some(0));
+        let log = program.text("log");
+        assert!(!log.contains("alice") && !log.contains("al ice"), "{log}");
+        let account = |fields: &Value| fields["account"].as_str().map(str::to_owned);
+        let accepted: Vec<_> = said(&log, "login accepted").iter().map(account).collect();
+        let ended: Vec<_> = said(&log, "session ended").iter().map(account).collect();
+        assert_eq!(accepted, ended, "{log}");
+        named.push(accepted[0].clone());
+    }
+    assert_eq!(named[0].as_ref().map(String::len), Some(12));
+    assert_eq!(named[0], named[1], "one key, one hash");
+    assert_eq!(named[2], None);
+}
+
+#[tokio::test]
+async fn what_repeats_itself_is_counted() {
+    let (mut program, addr) = serve(
+        "repeated",
+        "[mailbox]\nlimit = 5\n[limits]\nmessages_per_second = 1000\n",
+    )
+    .await;
+    let _bob = Client::login(addr, "bob").await;
+    let mut alice = Client::login(addr, "alice").await;
+    for n in 0..40 {
+        tell(&mut alice, "bob", &format!("m{n}")).await;
+    }
+    eventually("his mailbox is full", || program.text("log").contains("mailbox lines")).await;
+    assert_eq!(program.stop().await, Some(0));
+    let log = program.text("log");
+    let dropped = said(&log, "dropped");
+    let of_mailbox: Vec<_> = dropped
+        .iter()
+        .filter(|fields| fields["what"] == "mailbox lines")
+        .collect();
+    assert_eq!(of_mailbox.len(), 1, "{log}");
+    assert_eq!(of_mailbox[0]["account"], "bob");
+    let left_out = said(&log, "lines of one kind were left out");
+    let of_mailbox = left_out
+        .iter()
+        .find(|fields| fields["kind"] == "mailbox lines")
+        .expect("a count");
+    assert_eq!(
+        (&of_mailbox["account"], &of_mailbox["lines"]),
+        (&json!("bob"), &json!(34)),
+        "{log}"
+    );
+}
+
+#[tokio::test]
+async fn a_json_log_has_nothing_else_in_it() {
+    let (mut program, addr) = serve("json", "").await;
+    sessions(addr).await;
+    program.signal("HUP");
+    eventually("it is logged", || program.text("log").contains("SIGHUP")).await;
+    assert_eq!(program.stop().await, Some(0));
+    let log = program.text("log");
+    assert_eq!(lines(&log).last().expect("a line")["fields"]["message"], "stopping");
+    // Nothing for people where nobody looks on.
+    assert!(!log.contains("setup_debugging"), "{log}");
+    assert!(log.ends_with('\n'), "{log}");
+}
+
+/// One line that says why a command does not serve.
+async fn fails(folder: &Path, args: &[&str], code: i32) -> Value {
+    let mut program = Program::start(folder, args, None, to_file(folder, "log"));
+    assert_eq!(program.ended().await.code(), Some(code), "{args:?}");
+    let mut lines = lines(&program.text("log"));
+    assert_eq!(lines.len(), 1, "{args:?}: {lines:?}");
+    assert_eq!(lines[0]["level"], "ERROR");
+    lines[0]["fields"].take()
+}
+
+#[tokio::test]
+async fn a_failed_start_is_one_json_line() {
+    let folder = empty_folder("logs-failed");
+    fs::write(
+        folder.join("bad.toml"),
+        "[session]\ngrace = 5\n[listen]\nhtp = \"127.0.0.1:1\"\n",
+    )
+    .expect("a file");
+    let wrong = fails(&folder, &["serve", "--config", "bad.toml", "--log-json"], 64).await;
+    assert_eq!(wrong["message"], "the config is wrong");
+    assert_eq!(wrong["hint"], "config.example.toml shows every key");
+    assert_eq!(
+        wrong["mistakes"].as_str().expect("a text").lines().collect::<Vec<_>>(),
+        [
+            "bad.toml:2:9: `session.grace`: expected a duration such as \"500ms\", \"20s\", \"5m\" or \"1h\"",
+            "bad.toml:4:1: `listen`: unknown key `htp` (did you mean `http`?)"
+        ]
+    );
+    let wrong = fails(&folder, &["serve", "--nonsense", "--log-json"], 64).await;
+    assert_eq!(wrong["message"], "unexpected argument '--nonsense' found");
+    let wrong = fails(&folder, &["serve", "--mappings", "nowhere", "--log-json"], 64).await;
+    assert!(
+        wrong["hint"]
+            .as_str()
+            .is_some_and(|hint| hint.starts_with("a folder of tables")),
+        "{wrong}"
+    );
+    let wrong = fails(&folder, &["serve", "--listen", "192.0.2.1:1", "--log-json"], 1).await;
+    assert!(
+        wrong["message"]
+            .as_str()
+            .is_some_and(|text| text.contains("192.0.2.1:1")),
+        "{wrong}"
+    );
+    let wrong = fails(&folder, &["agent", "embedded", "--limits", "none", "--log-json"], 1).await;
+    assert_eq!(wrong["message"], "--limits is web or linux, not `none`");
+}
+
+const APP: &str = "970CA35de60c44645bbae8a215061b33";
+const CERTIFICATE: &str = "5CFd2fd1755d40ecb72977518be15d3b";
+const LINK: &str = "linksecret-0123456789abcdef";
+const LINE_KEY: &str = "linekey-0123456789abcdef";
+const WEBHOOK: &str = "webhooksecret-0123456789";
+
+/// Whatever `RUST_LOG` says: libraries log frames and headers at their debug and trace levels.
+#[tokio::test]
+async fn no_level_shows_a_secret() {
+    let folder = empty_folder("logs-secrets");
+    for (name, secret) in [("link", LINK), ("line", LINE_KEY), ("webhook", WEBHOOK)] {
+        fs::write(folder.join(name), secret).expect("a file");
+    }
+    let (agents, admin, receiver) = (free_address(), free_address(), free_address());
+    let config = format!(
+        "[auth]\napp_id = \"{APP}\"\ncertificate = \"{CERTIFICATE}\"\n[session]\nline_key_file = \"line\"\n\
+         [upstream]\nkind = \"agent\"\n[upstream.agent]\nlisten = \"{agents}\"\nsecret_file = \"link\"\n\
+         [webhook]\nurls = [\"http://{receiver}/hook?key=whurlkey\"]\nsecret_file = \"webhook\"\nretries = 0\n\
+         [admin]\nlisten = \"{admin}\"\n"
+    );
+    let log = to_file(&folder, "log");
+    let (mut program, addr) = Program::serve_with(&folder, (&config, &[]), Some("trace"), log).await;
+    let url = format!("ws://{agents}/agent");
+    let args = ["agent", "embedded", "--url", &url, "--secret-file", "link"];
+    let mut agent = Program::start(&folder, &args, Some("trace"), to_file(&folder, "agent"));
+    eventually("the agent is there", || agent.text("agent").contains("linked")).await;
+    let (app, certificate) = (AppId::new(APP).expect("an id"), CERTIFICATE.into());
+    let token = |account: &str| {
+        let account = Account::new(account).expect("a name");
+        token::mint(&account, &app, &certificate, u32::MAX.into())
+    };
+    let (of_alice, of_bob) = (token("alice"), token("bob"));
+    let mut alice = login(addr, "alice", &of_alice).await;
+    let mut bob = login(addr, "bob", &of_bob).await;
+    bob.poll(0).await;
+    tell(&mut alice, "bob", "BODYSECRET").await;
+    bob.frame("notify").await;
+    alice.call("channel_join", json!({"name": "room"})).await;
+    alice
+        .call("channel_sendmsg", json!({"name": "room", "msg": "BODYSECRET"}))
+        .await;
+    alice
+        .call("user_set_attr", json!({"name": "k", "value": "ATTRSECRET"}))
+        .await;
+    let report = r#"{"key":"REPORTTOKEN"}"#;
+    http(addr, "POST /?q=urlsecret", &[], report).await;
+    let wrong = format!("authorization: Bearer wrong-{LINK}");
+    let upgrade = [
+        "upgrade: websocket",
+        "sec-websocket-version: 13",
+        "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==",
+        &wrong,
+    ];
+    assert_eq!(
+        http(agents, "GET /agent", &upgrade, "").await.status,
+        404,
+        "close is no upgrade"
+    );
+    let lines = [alice.line.clone(), bob.line.clone()];
+    assert_eq!((program.stop().await, agent.stop().await), (Some(0), Some(0)));
+    let secrets = [
+        &of_alice,
+        &of_bob,
+        &lines[0],
+        &lines[1],
+        CERTIFICATE,
+        LINK,
+        LINE_KEY,
+        WEBHOOK,
+        "BODYSECRET",
+        "ATTRSECRET",
+        "REPORTTOKEN",
+        &format!("006{APP}"),
+        "urlsecret",
+        "whurlkey",
+    ];
+    for file in ["log", "agent"] {
+        let log = program.text(file);
+        assert!(log.contains("sigbridge") || !log.is_empty(), "{file} is a log");
+        for secret in secrets {
+            let line = log.lines().find(|line| line.contains(secret));
+            assert_eq!(line, None, "{file} shows {secret}");
+        }
+    }
+    assert!(program.text("log").contains("login accepted"));
+}
+
+async fn login(addr: std::net::SocketAddr, account: &str, token: &str) -> Client {
+    let mut client = Client::connect(addr).await;
+    let fields = json!({"vid": APP, "account": account, "uid": 0, "token": token, "device": "websdk", "ip": ""});
+    client.send(json!(["login", fields])).await;
+    let reply = client.login_ret().await;
+    assert_eq!(reply.err, "", "{reply:?}");
+    client
+}
+
+#[tokio::test]
+async fn strangers_at_the_link_have_a_line_a_minute() {
+    let folder = empty_folder("logs-strangers");
+    fs::write(folder.join("link"), LINK).expect("a file");
+    let agents = free_address();
+    let config =
+        format!("[upstream]\nkind = \"agent\"\n[upstream.agent]\nlisten = \"{agents}\"\nsecret_file = \"link\"\n");
+    let (mut program, _) = Program::serve(&folder, (&config, &["--log-json"]), to_file(&folder, "log")).await;
+    for _ in 0..20 {
+        let stream = tokio::net::TcpStream::connect(agents).await.expect("it listens");
+        let refused = tokio_tungstenite::client_async(format!("ws://{agents}/agent"), stream).await;
+        assert!(refused.is_err());
+    }
+    assert_eq!(program.stop().await, Some(0));
+    let log = program.text("log");
+    assert_eq!(said(&log, "refused at the link").len(), 1, "{log}");
+    let left_out = said(&log, "lines of one kind were left out");
+    assert_eq!((left_out.len(), &left_out[0]["lines"]), (1, &json!(19)), "{log}");
+    assert_eq!(left_out[0]["from"], "127.0.0.1");
+}

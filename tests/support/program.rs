@@ -1,0 +1,121 @@
+//! The program itself, as a process that serves.
+
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use super::{PATIENCE, eventually};
+
+/// A process that is ended with the test.
+pub struct Program {
+    child: Child,
+    /// The folder that it runs in.
+    pub folder: PathBuf,
+}
+
+impl Program {
+    /// Starts a command in a folder.
+    pub fn start(folder: &Path, args: &[&str], rust_log: Option<&str>, stderr: Stdio) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sigbridge"));
+        command.args(args).current_dir(folder).env("NO_COLOR", "1");
+        match rust_log {
+            Some(text) => command.env("RUST_LOG", text),
+            None => command.env_remove("RUST_LOG"),
+        };
+        let (stdin, stdout) = (Stdio::null(), Stdio::null());
+        let child = command.stdin(stdin).stdout(stdout).stderr(stderr).spawn();
+        Self {
+            child: child.expect("the program starts"),
+            folder: folder.to_owned(),
+        }
+    }
+
+    /// Starts `serve` at an address, with more config and arguments, and waits until it serves.
+    pub async fn serve(folder: &Path, (config, args): (&str, &[&str]), stderr: Stdio) -> (Self, SocketAddr) {
+        Self::serve_with(folder, (config, args), None, stderr).await
+    }
+
+    /// The same, with `RUST_LOG`.
+    pub async fn serve_with(
+        folder: &Path,
+        (config, args): (&str, &[&str]),
+        rust_log: Option<&str>,
+        stderr: Stdio,
+    ) -> (Self, SocketAddr) {
+        let http = free_address();
+        let listen = format!("[listen]\nhttp = \"{http}\"\ntcp = \"off\"\nudp = []\n");
+        fs::write(folder.join("sigbridge.toml"), listen + config).expect("the folder can be written");
+        let args = [&["serve", "--config", "sigbridge.toml"], args].concat();
+        let program = Self::start(folder, &args, rust_log, stderr);
+        eventually("it serves", || answers(http)).await;
+        (program, http)
+    }
+
+    /// Sends a signal by its name, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let mut kill = Command::new("kill");
+        kill.args([&format!("-{name}"), &pid]);
+        assert!(kill.status().expect("kill runs").success());
+    }
+
+    /// Waits for its end.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let child = parking_lot::Mutex::new(&mut self.child);
+        let ended = || child.lock().try_wait().expect("it can be waited for").is_some();
+        eventually("it ends", ended).await;
+        self.child.wait().expect("it can be waited for")
+    }
+
+    /// Tells it to stop; how it ends.
+    pub async fn stop(&mut self) -> Option<i32> {
+        self.signal("TERM");
+        self.ended().await.code()
+    }
+
+    /// What a file of its folder says, also while it runs.
+    pub fn text(&self, file: &str) -> String {
+        fs::read_to_string(self.folder.join(file)).unwrap_or_default()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether it serves: it listens before.
+fn answers(addr: SocketAddr) -> bool {
+    let ask = || {
+        let mut stream = TcpStream::connect(addr)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(b"GET /getaddr HTTP/1.1\r\nhost: x\r\n\r\n")?;
+        stream.read_exact(&mut [0; 12])
+    };
+    ask().is_ok()
+}
+
+/// An empty folder for a test.
+pub fn empty_folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("the target folder can be written");
+    folder
+}
+
+/// A file of a folder that stderr goes to.
+pub fn to_file(folder: &Path, name: &str) -> Stdio {
+    File::create(folder.join(name))
+        .expect("the folder can be written")
+        .into()
+}
+
+/// An address that nobody listens at for the moment.
+pub fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("any free port");
+    listener.local_addr().expect("it is bound")
+}
