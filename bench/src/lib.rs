@@ -8,6 +8,7 @@ pub mod load;
 pub mod net;
 pub mod process;
 pub mod stats;
+pub mod suite;
 pub mod toy;
 pub mod wire;
 pub mod ws;
