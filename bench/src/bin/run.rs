@@ -1,0 +1,218 @@
+//! The suite: all loads against all contenders, on the loopback interface.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Parser;
+use sigbridge_bench::process::raise_files;
+use sigbridge_bench::suite::contender::{Contender, Place, program};
+use sigbridge_bench::suite::plan::{Load, Size, loads};
+use sigbridge_bench::suite::round::Runner;
+use sigbridge_bench::suite::{Results, report};
+
+/// Measure sigbridge against proxies and minimal servers, and write what was found
+#[derive(Debug, Parser)]
+struct Args {
+    /// Run every case once, for a moment: shows that all works, measures nothing
+    #[arg(long)]
+    quick: bool,
+    /// Run these loads only: peer, rates, saturation, fanout, storm, slow, clients, idle, replay
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Run these contenders only
+    #[arg(long, value_delimiter = ',', value_enum)]
+    contenders: Vec<Contender>,
+    /// Rounds of each load, in place of the plan's
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// Seconds of a measurement
+    #[arg(long, default_value_t = 4.0)]
+    seconds: f64,
+    /// The sigbridge to measure; bench/run builds one without it
+    #[arg(long)]
+    sigbridge: PathBuf,
+    /// Contents are JSON
+    #[arg(long)]
+    json: bool,
+    /// Run all programs of the suite with real-time priority: for a machine that is not quiet; needs root
+    #[arg(long)]
+    realtime: bool,
+    /// The first of 50 ports on 127.0.0.2
+    #[arg(long, default_value_t = 18900)]
+    port: u16,
+    /// Where to write; default: bench/runs/DATE
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Install missing contenders with apt-get
+    #[arg(long)]
+    install: bool,
+}
+
+fn main() -> ExitCode {
+    match run(Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: Args) -> Result<()> {
+    let begun = Instant::now();
+    let cores = report::cores();
+    ensure!(
+        cores >= 2,
+        "two cores are needed: one for the contender, one for the load"
+    );
+    let files = raise_files();
+    let programs = std::env::current_exe()?.parent().context("no folder")?.to_owned();
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sigbridge = args.sigbridge.canonicalize();
+    let sigbridge = sigbridge.with_context(|| format!("no sigbridge at {}", args.sigbridge.display()))?;
+
+    let size = Size {
+        warmup: if args.quick { 0.2 } else { 1.0 },
+        seconds: if args.quick { 0.5 } else { args.seconds },
+        // A proxy has two files for each client.
+        clients: ((files.saturating_sub(200) / 2) as usize).min(if args.quick { 1000 } else { 9500 }),
+        after: if args.quick { 2 } else { 30 },
+    };
+    let mut plan = loads(size);
+    for name in &args.only {
+        ensure!(plan.iter().any(|load| load.name == name), "no load is called {name}");
+    }
+    plan.retain(|load| args.only.is_empty() || args.only.iter().any(|name| name == load.name));
+    let missing = missing(&plan, args.install)?;
+    for load in &mut plan {
+        load.rounds = args.rounds.unwrap_or(if args.quick { 1 } else { load.rounds });
+        for case in &mut load.cases {
+            let wanted = |contender: &Contender| args.contenders.is_empty() || args.contenders.contains(contender);
+            case.contenders
+                .retain(|contender| wanted(contender) && !missing.contains(contender));
+        }
+    }
+
+    let work = std::env::temp_dir().join(format!("sigbridge-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&work)?;
+    let mut runner = Runner {
+        place: Place {
+            programs,
+            sigbridge: sigbridge.clone(),
+            work: work.clone(),
+            port: args.port,
+            cores: (1, 0),
+            realtime: args.realtime,
+        },
+        begun,
+        json: args.json,
+        spare: Duration::from_secs(if args.quick { 0 } else { 80 }),
+        noise: SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos() as u64 | 1,
+    };
+    let mut results = Results::default();
+    for load in &plan {
+        runner.run(load, &mut results)?;
+    }
+    let _ = std::fs::remove_dir_all(&work);
+
+    let out = match args.out {
+        Some(out) => out,
+        None => folder(&package.join("runs"))?,
+    };
+    let mut machine = machine(&sigbridge, package);
+    machine.push(("time".into(), format!("{} s", begun.elapsed().as_secs())));
+    let options: Vec<String> = std::env::args().skip(1).collect();
+    machine.push(("options".into(), options.join(" ")));
+    report::write(&out, &results, &plan, size, &machine)?;
+    runner.say(&format!("written: {}", out.display()));
+    Ok(())
+}
+
+/// Returns the contenders that are not there, after installing them where that is wanted.
+fn missing(plan: &[Load], install: bool) -> Result<Vec<Contender>> {
+    let cases = plan.iter().flat_map(|load| &load.cases);
+    let mut missing: Vec<Contender> = cases.flat_map(|case| case.contenders.iter().copied()).collect();
+    missing.retain(|contender| !contender.is_installed());
+    missing.sort_unstable();
+    missing.dedup();
+    let packages: Vec<&str> = missing.iter().filter_map(|contender| contender.package()).collect();
+    if packages.is_empty() {
+        return Ok(missing);
+    }
+    if !install {
+        eprintln!("not installed, and left out: {}", packages.join(", "));
+        eprintln!("hint: --install has apt-get install them");
+        return Ok(missing);
+    }
+    let status = Command::new("apt-get")
+        .args(["install", "-y", "-qq", "--no-install-recommends"])
+        .args(&packages)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .status()?;
+    if !status.success() {
+        bail!("apt-get cannot install {}: {status}", packages.join(", "));
+    }
+    Ok(Vec::new())
+}
+
+/// Returns a new folder with the name of the day.
+fn folder(runs: &Path) -> Result<PathBuf> {
+    let date = said("date", &["+%F"]);
+    ensure!(!date.is_empty(), "`date` does not run");
+    let names = std::iter::once(date.clone()).chain((2..).map(|number| format!("{date}-{number}")));
+    let mut folders = names.map(|name| runs.join(name));
+    folders.find(|folder| !folder.exists()).context("no name is left")
+}
+
+/// Returns what a reader has to know of the machine and the versions.
+fn machine(sigbridge: &Path, package: &Path) -> Vec<(String, String)> {
+    let read = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
+    let value = |text: &str, key: &str| {
+        let line = text.lines().find(|line| line.starts_with(key))?;
+        Some(line.split_once(':')?.1.trim().to_owned())
+    };
+    let cpu = value(&read("/proc/cpuinfo"), "model name").unwrap_or_default();
+    let memory = value(&read("/proc/meminfo"), "MemTotal").unwrap_or_default();
+    let git = |args: &[&str]| said("git", &[&["-C", &package.to_string_lossy()], args].concat());
+    let dirty = if git(&["status", "--porcelain", "--untracked-files=no"]).is_empty() {
+        ""
+    } else {
+        ", with changes"
+    };
+    let version = |name: &str, args: &[&str]| {
+        let program = program(name)?;
+        Some((name.to_owned(), said(&program.to_string_lossy(), args)))
+    };
+    let mut machine = vec![
+        ("date".into(), said("date", &["--iso-8601=minutes"])),
+        ("commit".into(), git(&["rev-parse", "--short=12", "HEAD"]) + dirty),
+        ("sigbridge".into(), said(&sigbridge.to_string_lossy(), &["--version"])),
+        ("CPU".into(), format!("{cpu}, {} cores", report::cores())),
+        ("memory".into(), memory),
+        ("kernel".into(), read("/proc/sys/kernel/osrelease").trim().to_owned()),
+        ("rustc".into(), said("rustc", &["--version"])),
+    ];
+    machine.extend(version("haproxy", &["-v"]));
+    machine.extend(version("nginx", &["-v"]));
+    machine
+}
+
+/// Returns the first line that a program prints.
+fn said(program: &str, args: &[&str]) -> String {
+    let Ok(output) = Command::new(program).args(args).output() else {
+        return String::new();
+    };
+    let text = if output.stdout.is_empty() {
+        output.stderr
+    } else {
+        output.stdout
+    };
+    String::from_utf8_lossy(&text)
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
+}

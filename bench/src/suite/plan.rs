@@ -1,0 +1,166 @@
+//! Which cases there are, of which load, against which contenders.
+
+use super::contender::Contender::{self, *};
+
+/// A load with its cases, which are run in rounds.
+#[derive(Clone, Debug)]
+pub struct Load {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub rounds: usize,
+    pub cases: Vec<Case>,
+}
+
+/// One setting of a load.
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub name: String,
+    /// What the load generator is told.
+    pub args: Vec<String>,
+    pub contenders: Vec<Contender>,
+}
+
+/// How long and how large the runs are.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    pub warmup: f64,
+    pub seconds: f64,
+    /// Clients that files allow for.
+    pub clients: usize,
+    /// Seconds after which memory is read once more.
+    pub after: u64,
+}
+
+/// The case that most bars are about.
+pub const MAIN: &str = "4000/s, 200 B";
+/// Members of a channel.
+pub const MEMBERS: [usize; 4] = [2, 10, 100, 1000];
+
+/// Returns the numbers of clients between which a given total of messages is spread.
+pub fn connections(size: Size) -> Vec<usize> {
+    let steps = [100, 1000, 4000, 9500];
+    steps.into_iter().filter(|step| *step <= size.clients).collect()
+}
+
+/// Returns the numbers of idle clients at which memory is read.
+pub fn idle_steps(size: Size) -> Vec<usize> {
+    match size.clients {
+        9500.. => vec![1000, 5000, 9500],
+        fewer => vec![fewer / 10, fewer / 2, fewer],
+    }
+}
+
+/// Returns all loads, in the order in which they run.
+pub fn loads(size: Size) -> Vec<Load> {
+    let span = |seconds: f64| format!("--warmup {} --seconds {seconds}", size.warmup);
+    let long = span(size.seconds);
+    let short = span(size.seconds * 0.75);
+    let shorter = span(size.seconds * 0.5);
+    let servers = vec![Floor, Embedded];
+    let rates = [(1000, 200), (1000, 2000), (4000, 2000), (10_000, 200), (10_000, 2000)];
+    vec![
+        Load {
+            name: "peer",
+            about: "peer messages between 100 clients at the rate that most bars are about; proxies: round trips",
+            rounds: 5,
+            cases: vec![case(
+                MAIN,
+                format!("peer --rate 4000 --bytes 200 {long}"),
+                &[Haproxy, Nginx, Relay, Floor, Embedded, Agent, Recording],
+            )],
+        },
+        Load {
+            name: "rates",
+            about: "peer messages between 100 clients at other rates and sizes",
+            rounds: 2,
+            cases: rates
+                .map(|(rate, bytes)| {
+                    let name = format!("{rate}/s, {bytes} B");
+                    let args = format!("peer --rate {rate} --bytes {bytes} {shorter}");
+                    case(name, args, &[Haproxy, Floor, Embedded])
+                })
+                .into(),
+        },
+        Load {
+            name: "saturation",
+            about: "100 clients that send the next message when the last one is answered and delivered, 200 B",
+            rounds: 3,
+            cases: vec![case(
+                "closed loop",
+                format!("peer --closed --bytes 200 {short}"),
+                &[Haproxy, Relay, Floor, Embedded, Agent, TwoCores],
+            )],
+        },
+        Load {
+            name: "fanout",
+            about: "one sender, 8 000 deliveries a second in all, 200 B",
+            rounds: 3,
+            cases: MEMBERS
+                .map(|members| {
+                    let args = format!("fanout --members {members} --rate 8000 --bytes 200 {short}");
+                    case(members.to_string(), args, &[Broadcast, Embedded])
+                })
+                .into(),
+        },
+        Load {
+            name: "storm",
+            about: "5 000 logins, a connection every 250 µs",
+            rounds: 3,
+            cases: vec![case(
+                "5000",
+                format!("storm --clients {}", size.clients.min(5000)),
+                &servers,
+            )],
+        },
+        Load {
+            name: "slow",
+            about: "one of 100 members of a channel stops reading; 8 000 deliveries a second of 4 000 B",
+            rounds: 2,
+            cases: vec![case(
+                "1 of 100",
+                format!("slow --members 100 --rate 8000 --bytes 4000 {long}"),
+                &[Broadcast, Embedded],
+            )],
+        },
+        Load {
+            name: "clients",
+            about: "4 000 peer messages a second in all between more and more clients, 200 B",
+            rounds: 2,
+            cases: connections(size)
+                .into_iter()
+                .map(|clients| {
+                    let args = format!("peer --clients {clients} --rate 4000 --bytes 200 {shorter}");
+                    case(clients.to_string(), args, &servers)
+                })
+                .collect(),
+        },
+        Load {
+            name: "idle",
+            about: "clients that only ping; all contenders at the same time",
+            rounds: 1,
+            cases: vec![case(
+                "idle",
+                format!("idle --after {} --steps {}", size.after, join(&idle_steps(size))),
+                &[Haproxy, Nginx, Relay, Floor, Embedded],
+            )],
+        },
+        Load {
+            name: "replay",
+            about: "`sigbridge replay` of a recording of the main load",
+            rounds: 1,
+            cases: vec![case(MAIN, format!("peer --rate 4000 --bytes 200 {long}"), &[Recording])],
+        },
+    ]
+}
+
+fn case(name: impl Into<String>, args: impl AsRef<str>, contenders: &[Contender]) -> Case {
+    Case {
+        name: name.into(),
+        args: args.as_ref().split(' ').map(Into::into).collect(),
+        contenders: contenders.to_vec(),
+    }
+}
+
+fn join(numbers: &[usize]) -> String {
+    numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
