@@ -5,7 +5,7 @@
 //! come from outside. What differs are outputs: frames, pushed ones included, calls to RTM, timers, notes.
 
 pub(super) mod align;
-mod changes;
+pub(super) mod changes;
 mod noise;
 pub(super) mod plain;
 mod story;

@@ -153,6 +153,7 @@ fn as_trace(imported: &Imported) -> Trace {
     Trace {
         header: imported.header.clone(),
         records: records.map(|(record, line)| (line, record)).collect(),
+        unfinished: false,
     }
 }
 

@@ -15,6 +15,7 @@ fn recorded() -> Trace {
     Trace {
         header: imported.header,
         records: (2..).zip(imported.records).collect(),
+        unfinished: false,
     }
 }
 

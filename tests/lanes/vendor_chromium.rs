@@ -93,6 +93,7 @@ fn is_told_the_same_by_a_live_rtm(run: &mut Command, folder: &Path) {
     let trace = Trace {
         header: imported.header,
         records: (2..).zip(imported.records).collect(),
+        unfinished: false,
     };
     let outcome = replay_embedded(&tables, &speeches, &trace, 1).unwrap_or_else(|error| panic!("{error}"));
     assert!(outcome.differences.is_empty(), "{:#?}", outcome.differences);
