@@ -1,16 +1,16 @@
 //! `sigbridge diff`.
 
-use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
 
-use crate::trace::{Noise, Trace, diff, read};
+use crate::trace::{Noise, Trace, diff};
 
 use super::Exit;
 use super::exit::{HELP, tell};
+use super::files::{note_cut, open_trace};
 
 /// What `diff` is told.
 #[derive(Debug, Args)]
@@ -60,7 +60,7 @@ pub fn run(args: &DiffArgs) -> Exit {
 
 /// The trace, or nothing after its error was told.
 fn open(path: &Path) -> Result<Trace, ()> {
-    let trace = File::open(path).map_err(|error| error.to_string());
-    let trace = trace.and_then(|file| read(file).map_err(|error| error.to_string()));
-    trace.map_err(|error| tell(format_args!("{}: {error}", path.display()), None))
+    let trace = open_trace(path).map_err(|error| tell(format_args!("{}: {error}", path.display()), None))?;
+    note_cut(path, &trace);
+    Ok(trace)
 }

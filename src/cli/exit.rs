@@ -42,6 +42,11 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// Tells what is good to know and no error.
+pub fn note(what: impl Display) {
+    eprintln!("note: {what}");
+}
+
 /// Tells an error, and after a blank line what to do about it.
 pub fn tell(error: impl Display, hint: Option<&str>) {
     eprintln!("error: {error}");

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 
 use crate::mapping::Tables;
+use crate::trace;
 use crate::trace::har::{HarError, Imported, MAX_HAR_BYTES, export, import};
-use crate::trace::{self, Trace};
 
 use super::Exit;
 use super::exit::{HELP, tell};
-use super::files::write_beside;
+use super::files::{note_cut, open_trace, write_beside};
 
 /// What `trace` is told.
 #[derive(Debug, Args)]
@@ -142,8 +142,8 @@ fn summary(imported: &Imported) -> String {
 }
 
 fn run_export(path: &Path, output: Option<&Path>) -> Result<String, Failure> {
-    let file = File::open(path).map_err(|error| Failure::of(Exit::Unreadable, path, error, None))?;
-    let trace: Trace = trace::read(file).map_err(|error| Failure::of(Exit::Unreadable, path, error, None))?;
+    let trace = open_trace(path).map_err(|error| Failure::of(Exit::Unreadable, path, error, None))?;
+    note_cut(path, &trace);
     let har = export(&trace);
     let entries = har["log"]["entries"].as_array().map_or(0, Vec::len);
     if entries == 0 {

@@ -12,6 +12,7 @@ mod check;
 mod cli;
 mod contract;
 mod cross_family;
+mod cut_traces;
 mod docs;
 mod doctor;
 mod fixtures;
