@@ -34,7 +34,7 @@ mod writer;
 
 pub use batch::Batch;
 pub use coverage::Coverage;
-pub use diff::{Diff, Noise, diff};
+pub use diff::{Diff, Noise, Scope, diff};
 pub use env::Begin;
 pub use happening::Happening;
 pub use live::{replay_embedded, replay_upstream};

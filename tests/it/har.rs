@@ -8,7 +8,8 @@ use serde_json::{Value as Json, json};
 use sigbridge::front::speeches;
 use sigbridge::mapping::Tables;
 use sigbridge::trace::har::{HarError, Imported, export, import};
-use sigbridge::trace::{Dir, Leg, Record, replay, replay_embedded};
+use sigbridge::trace::{Dir, Leg, Record, Scope, diff, read, replay, replay_embedded};
+use sigbridge::value::Value;
 
 fn tables() -> Arc<Tables> {
     Arc::new(Tables::built_in().expect("the built-in tables"))
@@ -308,6 +309,43 @@ fn replay_says_that_half_of_it_is_missing() {
         error.to_string().starts_with("line 1: the trace has no leg `rtm`"),
         "{error}"
     );
+}
+
+/// What a server has recorded, and what developer tools would have kept of its clients.
+#[test]
+fn an_archive_and_a_recording_of_one_session_do_not_differ() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/traces");
+    let names = [
+        "peer.send",
+        "channel.join.switch",
+        "invite.send",
+        "login.login.resumed",
+        "channel-attr.set",
+    ];
+    for name in names {
+        let text = std::fs::read_to_string(folder.join(format!("{name}.web.jsonl"))).expect("a fixture");
+        let recording = read(text.as_bytes()).expect("a trace");
+        let archive = imported(&export(&recording)).expect("it has sessions").trace;
+        for (a, b) in [(&recording, &archive), (&archive, &recording)] {
+            assert_eq!(Scope::of([a, b]), Scope::Frames);
+            let found = diff(a, b, Scope::Frames);
+            assert!(found.is_empty() && found.compared > 0, "{name}: {found}");
+        }
+        let mut other = archive.clone();
+        let answer = other.records.iter_mut().find(|(_, record)| {
+            let frame = record.data.get("frame").cloned().unwrap_or_default().into_text();
+            record.dir == Dir::Out && frame.starts_with(r#"["call2-ret""#)
+        });
+        let (_, record) = answer.expect("an answer");
+        let text = record.data.to_json().replace("ok", "KO");
+        record.data = Value::from_json(&text).expect("JSON");
+        let found = diff(&recording, &other, Scope::Frames);
+        assert_eq!(found.sessions.len(), 1, "{name}: {found}");
+        assert!(
+            found.sessions[0].causes[0].kind.starts_with("legacy call "),
+            "{name}: {found}"
+        );
+    }
 }
 
 /// What a browser's developer tools kept of two clients is what they are told now.

@@ -3,7 +3,7 @@
 use crate::support::{ApiClient, Client, RawNative, folder, played, recording, recording_with, story, tables, traces};
 use serde_json::json;
 use sigbridge::trace::coverage::Used;
-use sigbridge::trace::{Coverage, Dir, Leg, Policy, Record, Trace, diff, replay_embedded};
+use sigbridge::trace::{Coverage, Dir, Leg, Policy, Record, Scope, Trace, diff, replay_embedded};
 
 #[tokio::test]
 async fn what_was_recorded_is_played_the_same() {
@@ -133,7 +133,7 @@ async fn two_recordings_of_one_story_do_not_differ() {
     let [first, second] = &mut recorded[..] else {
         panic!("a trace of each")
     };
-    let found = diff(first, second);
+    let found = diff(first, second, Scope::All);
     assert!(found.is_empty(), "{found}");
     assert_eq!(found.compared, 2);
 
@@ -170,7 +170,7 @@ async fn two_recordings_of_one_story_do_not_differ() {
     assert_eq!(unknown.count(), 1);
     let pushed = |record: &Record| record.dir == Dir::Out && record.data.to_json().contains(" instant ");
     second.records.retain(|(_, record)| !pushed(record));
-    let found = diff(first, second);
+    let found = diff(first, second, Scope::All);
     let shown: Vec<String> = found
         .sessions
         .iter()
