@@ -1,16 +1,15 @@
 //! `sigbridge coverage`.
 
-use std::fs::File;
 use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::trace::{Coverage, read};
+use crate::trace::Coverage;
 
 use super::Exit;
 use super::check::load_tables;
 use super::exit::{HELP, tell};
-use super::files::trace_files;
+use super::files::{note_cut, open_trace, trace_files};
 use super::output::data;
 
 /// What `coverage` is told.
@@ -42,9 +41,9 @@ pub fn run(args: &CoverageArgs) -> Exit {
     let mut coverage = Coverage::default();
     let mut counted = 0;
     for path in &paths {
-        let trace = File::open(path).map_err(|error| error.to_string());
-        match trace.and_then(|file| read(file).map_err(|error| error.to_string())) {
+        match open_trace(path) {
             Ok(trace) => {
+                note_cut(path, &trace);
                 coverage.add(&tables, &trace);
                 counted += 1;
             }

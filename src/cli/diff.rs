@@ -1,15 +1,15 @@
 //! `sigbridge diff`.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
 
-use crate::trace::{Noise, Trace, diff, read};
+use crate::trace::{Noise, Scope, Trace, diff};
 
 use super::Exit;
-use super::exit::{HELP, tell};
+use super::exit::{HELP, note, tell};
+use super::files::{note_cut, open_trace};
 use super::output::data;
 
 /// What `diff` is told.
@@ -34,12 +34,15 @@ pub fn run(args: &DiffArgs) -> Exit {
         (Ok(a), Ok(b)) => (a, b),
         _ => return Exit::Unreadable,
     };
-    let mut found = diff(&a, &b);
-    let mut noise = 0;
-    if let Some(path) = &args.noise {
-        let Ok(again) = open(path) else { return Exit::Unreadable };
-        noise = Noise::of(&diff(&a, &again)).remove_from(&mut found);
+    let Ok(again) = args.noise.as_deref().map(open).transpose() else {
+        return Exit::Unreadable;
+    };
+    let scope = Scope::of([&a, &b].into_iter().chain(&again));
+    if scope == Scope::Frames {
+        note("only frames are compared: one of the traces knows nothing else");
     }
+    let mut found = diff(&a, &b, scope);
+    let noise = again.map_or(0, |again| Noise::of(&diff(&a, &again, scope)).remove_from(&mut found));
     let text = if args.json {
         let report = json!({
             "equal": found.is_empty(),
@@ -59,7 +62,7 @@ pub fn run(args: &DiffArgs) -> Exit {
 
 /// The trace, or nothing after its error was told.
 fn open(path: &Path) -> Result<Trace, ()> {
-    let trace = File::open(path).map_err(|error| error.to_string());
-    let trace = trace.and_then(|file| read(file).map_err(|error| error.to_string()));
-    trace.map_err(|error| tell(format_args!("{}: {error}", path.display()), None))
+    let trace = open_trace(path).map_err(|error| tell(format_args!("{}: {error}", path.display()), None))?;
+    note_cut(path, &trace);
+    Ok(trace)
 }

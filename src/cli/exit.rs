@@ -93,6 +93,11 @@ impl Trouble {
     }
 }
 
+/// Tells what is good to know and no error.
+pub fn note(what: impl Display) {
+    message(format_args!("note: {what}"));
+}
+
 /// Tells an error, and after a blank line what to do about it.
 pub fn tell(error: impl Display, hint: Option<&str>) {
     message(told(error, hint));

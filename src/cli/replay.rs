@@ -1,28 +1,27 @@
 //! `sigbridge replay`.
 
-use std::fs::File;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use serde_json::json;
 
 use crate::front::speeches;
 use crate::mapping::Tables;
 use crate::shell::Speech;
-use crate::trace::{Difference, Outcome, Record, Trace, Watch, read, replay_embedded, replay_watched};
+use crate::trace::{Outcome, Watch, replay_embedded, replay_watched};
 
 mod live;
 mod progress;
+mod report;
 
 use live::Live;
 use progress::Progress;
+use report::{as_json, difference_text, write_junit};
 
 use super::Exit;
 use super::check::load_tables;
 use super::exit::{HELP, tell};
-use super::files::{trace_files, write_beside};
+use super::files::{is_unfinished, note_cut, open_trace, refuse_input, trace_files, write_beside};
 use super::output::Data;
 
 /// What `replay` is told.
@@ -79,6 +78,20 @@ fn against(text: &str) -> Result<Against, String> {
 struct Played {
     path: PathBuf,
     result: Result<Outcome, String>,
+    /// What was played is written in its place, or could not be.
+    updated: Option<Result<(), String>>,
+}
+
+impl Played {
+    fn differs(&self) -> bool {
+        self.result
+            .as_ref()
+            .is_ok_and(|outcome| !outcome.differences.is_empty())
+    }
+
+    fn is_cut(&self) -> bool {
+        self.result.as_ref().is_ok_and(|outcome| !outcome.cut.is_empty())
+    }
 }
 
 /// Plays, and prints what differs.
@@ -95,6 +108,9 @@ pub fn run(args: &ReplayArgs) -> Exit {
         Ok(paths) => paths,
         Err(exit) => return exit,
     };
+    if let Err(exit) = may_be_written(args, &paths) {
+        return exit;
+    }
     let live = match live_rtm(args, &tables) {
         Ok(live) => live,
         Err(exit) => return exit,
@@ -104,11 +120,15 @@ pub fn run(args: &ReplayArgs) -> Exit {
     let count = paths.len();
     for (at, path) in paths.into_iter().enumerate() {
         progress.begins(at + 1, count, &path);
-        let result = play(&path, &tables, &speeches, (args, live.as_ref()), &progress);
-        let played = Played { path, result };
-        progress.aside(|| match args.json {
-            true => out.line(as_json(&played)),
-            false => show(&played, &mut out),
+        let played = play(path, &tables, &speeches, (args, live.as_ref()), &progress);
+        progress.aside(|| {
+            match args.json {
+                true => out.line(as_json(&played)),
+                false => show(&played, &mut out),
+            }
+            if let Some(Err(error)) = &played.updated {
+                tell(format_args!("cannot write {}: {error}", played.path.display()), None);
+            }
         });
         all.push(played);
     }
@@ -120,12 +140,16 @@ pub fn run(args: &ReplayArgs) -> Exit {
         return Exit::Failed;
     }
     let unreadable = all.iter().filter(|played| played.result.is_err()).count();
-    let differ = |played: &&Played| played.result.as_ref().is_ok_and(|o| !o.differences.is_empty());
-    let different = all.iter().filter(differ).count();
+    let different = all.iter().filter(|played| played.differs()).count();
+    let unwritten = all.iter().any(|played| matches!(played.updated, Some(Err(_))));
     if !args.json {
         let records: usize = all.iter().flat_map(|p| &p.result).map(|o| o.records).sum();
+        let cut = match all.iter().filter(|played| played.is_cut()).count() {
+            0 => String::new(),
+            cut => format!(", {cut} cut off"),
+        };
         out.line(format_args!(
-            "{} traces, {records} records: {} equal, {different} different, {unreadable} unreadable",
+            "{} traces, {records} records: {} equal, {different} different, {unreadable} unreadable{cut}",
             all.len(),
             all.len() - different - unreadable
         ));
@@ -133,8 +157,22 @@ pub fn run(args: &ReplayArgs) -> Exit {
     out.end(match (unreadable, different) {
         (1.., _) => Exit::Unreadable,
         (0, 1..) if !args.update => Exit::Failed,
+        _ if unwritten => Exit::Failed,
         _ => Exit::Ok,
     })
+}
+
+/// Refuses to replace what is read, and what a server may be writing.
+fn may_be_written(args: &ReplayArgs, paths: &[PathBuf]) -> Result<(), Exit> {
+    if let Some(junit) = &args.junit {
+        refuse_input(junit, paths)?;
+    }
+    if let Some(part) = paths.iter().find(|path| args.update && is_unfinished(path)) {
+        let error = format!("{} is not finished, and is not updated", part.display());
+        tell(error, Some("leave it out, or copy it to a name that ends in .jsonl"));
+        return Err(Exit::Usage);
+    }
+    Ok(())
 }
 
 fn live_rtm(args: &ReplayArgs, tables: &Tables) -> Result<Option<Live>, Exit> {
@@ -156,14 +194,25 @@ fn live_rtm(args: &ReplayArgs, tables: &Tables) -> Result<Option<Live>, Exit> {
 }
 
 fn play(
-    path: &Path,
+    path: PathBuf,
     tables: &Arc<Tables>,
     speeches: &Arc<Vec<Arc<dyn Speech>>>,
     (args, live): (&ReplayArgs, Option<&Live>),
     progress: &Progress,
-) -> Result<Outcome, String> {
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    let trace = read(file).map_err(|error| error.to_string())?;
+) -> Played {
+    let mut played = Played {
+        result: Err(String::new()),
+        updated: None,
+        path,
+    };
+    let trace = match open_trace(&played.path) {
+        Ok(trace) => trace,
+        Err(error) => {
+            played.result = Err(error);
+            return played;
+        }
+    };
+    progress.aside(|| note_cut(&played.path, &trace));
     progress.has(trace.records.len());
     let watch = Watch {
         keeps: args.update,
@@ -174,135 +223,28 @@ fn play(
         (Some(_), None) => replay_embedded(tables, speeches, &trace, args.rate_scale.unwrap_or(1)),
         (None, None) => replay_watched(tables, speeches, &trace, watch),
     };
-    let outcome = outcome.map_err(|error| error.to_string())?;
-    if args.update && !outcome.differences.is_empty() {
-        write_beside(path, |file| write_trace(file, &trace, &outcome.played)).map_err(|error| error.to_string())?;
+    played.result = outcome.map_err(|error| error.to_string());
+    if let Ok(outcome) = &played.result
+        && args.update
+        && played.differs()
+    {
+        let written = write_beside(&played.path, |file| trace.write(file, &outcome.played));
+        played.updated = Some(written.map_err(|error| error.to_string()));
     }
-    Ok(outcome)
-}
-
-fn write_trace(file: &mut dyn Write, trace: &Trace, records: &[Record]) -> io::Result<()> {
-    writeln!(file, "{}", serde_json::to_string(&trace.header)?)?;
-    for record in records {
-        writeln!(file, "{}", serde_json::to_string(record)?)?;
-    }
-    Ok(())
+    played
 }
 
 fn show(played: &Played, out: &mut Data) {
-    match &played.result {
-        Err(what) => tell(format_args!("{}: {what}", played.path.display()), None),
-        Ok(outcome) => {
-            for difference in &outcome.differences {
-                out.line(difference_text(&played.path, difference));
-            }
-        }
+    let path = played.path.display();
+    let outcome = match &played.result {
+        Ok(outcome) => outcome,
+        Err(what) => return tell(format_args!("{path}: {what}"), None),
+    };
+    for difference in &outcome.differences {
+        out.line(difference_text(&played.path, difference));
     }
-}
-
-/// A difference and what led to it.
-fn difference_text(path: &Path, difference: &Difference) -> String {
-    let row = |row: Option<&crate::value::Text>| row.map_or(String::new(), |row| format!("  [{row}]"));
-    let mut text = format!(
-        "{}:{}: session {} differs, {} ms in",
-        path.display(),
-        difference.line,
-        difference.session,
-        difference.t_us / 1000
-    );
-    if let Some(after) = &difference.after {
-        text.push_str(&format!("\n  after     {:?} {}", after.leg, after.data));
+    if let Some(Ok(())) = played.updated {
+        let records = outcome.played.len();
+        out.line(format_args!("wrote {path}: {records} records, as they were played"));
     }
-    match &difference.expected {
-        Some(expected) => text.push_str(&format!(
-            "\n  expected  {:?} {}{}",
-            expected.leg,
-            expected.data,
-            row(expected.row.as_ref())
-        )),
-        None => text.push_str("\n  expected  nothing more"),
-    }
-    match &difference.got {
-        Some(got) => text.push_str(&format!(
-            "\n  got       {:?} {}{}",
-            got.leg,
-            got.data,
-            row(got.row.as_ref())
-        )),
-        None => text.push_str("\n  got       nothing more"),
-    }
-    if !difference.codes.is_empty() {
-        let codes: Vec<&str> = difference.codes.iter().map(|code| &**code).collect();
-        text.push_str(&format!("\n  codes     {}", codes.join(", ")));
-    }
-    text
-}
-
-fn as_json(played: &Played) -> serde_json::Value {
-    let path = played.path.display().to_string();
-    match &played.result {
-        Err(what) => json!({ "trace": path, "unreadable": what }),
-        Ok(outcome) => {
-            let difference = |d: &Difference| {
-                json!({
-                    "line": d.line,
-                    "session": d.session,
-                    "t_us": d.t_us,
-                    "expected": d.expected,
-                    "got": d.got.as_ref().map(|got| json!({ "leg": got.leg, "row": got.row, "data": got.data })),
-                    "after": d.after,
-                    "codes": d.codes,
-                })
-            };
-            let differences: Vec<_> = outcome.differences.iter().map(difference).collect();
-            json!({
-                "trace": path,
-                "sessions": outcome.sessions,
-                "records": outcome.records,
-                "passed_over": outcome.passed_over,
-                "differences": differences,
-            })
-        }
-    }
-}
-
-fn write_junit(file: &mut dyn Write, all: &[Played]) -> io::Result<()> {
-    let bad = |played: &&Played| played.result.as_ref().map_or(true, |o| !o.differences.is_empty());
-    let failures = all.iter().filter(bad).count();
-    writeln!(file, r#"<?xml version="1.0" encoding="UTF-8"?>"#)?;
-    writeln!(
-        file,
-        r#"<testsuite name="sigbridge replay" tests="{}" failures="{failures}">"#,
-        all.len()
-    )?;
-    for played in all {
-        let name = escaped(&played.path.display().to_string());
-        let what = match &played.result {
-            Err(what) => Some(what.clone()),
-            Ok(outcome) => {
-                let texts = outcome.differences.iter().map(|d| difference_text(&played.path, d));
-                let texts: Vec<String> = texts.collect();
-                (!texts.is_empty()).then(|| texts.join("\n"))
-            }
-        };
-        match what {
-            None => writeln!(file, r#"  <testcase name="{name}"/>"#)?,
-            Some(what) => {
-                writeln!(file, r#"  <testcase name="{name}">"#)?;
-                writeln!(file, "    <failure>{}</failure>", escaped(&what))?;
-                writeln!(file, "  </testcase>")?;
-            }
-        }
-    }
-    writeln!(file, "</testsuite>")
-}
-
-/// Text as XML may hold it.
-fn escaped(text: &str) -> String {
-    let legal = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
-    let text: String = text.chars().filter(legal).collect();
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }

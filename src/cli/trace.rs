@@ -8,12 +8,12 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 
 use crate::mapping::Tables;
+use crate::trace;
 use crate::trace::har::{HarError, Imported, MAX_HAR_BYTES, export, import};
-use crate::trace::{self, Trace};
 
 use super::Exit;
 use super::exit::{HELP, tell};
-use super::files::write_beside;
+use super::files::{note_cut, open_trace, refuse_input, write_beside};
 use super::output::{Data, NO_ROOM, STDOUT, data, message};
 
 /// What `trace` is told.
@@ -53,6 +53,15 @@ enum Command {
 
 /// Makes one of the other.
 pub fn run(args: &TraceArgs) -> Exit {
+    let paths = match &args.command {
+        Command::Import { har: from, output } | Command::Export { trace: from, output } => {
+            output.as_ref().map(|to| (to, from))
+        }
+        Command::Schema => None,
+    };
+    if let Some(Err(exit)) = paths.map(|(to, from)| refuse_input(to, [from])) {
+        return exit;
+    }
     let done = match &args.command {
         Command::Import { har, output } => run_import(har, output.as_deref()),
         Command::Export { trace, output } => run_export(trace, output.as_deref()),
@@ -100,13 +109,9 @@ fn run_import(path: &Path, output: Option<&Path>) -> Result<String, Failure> {
         return Err(wrong(HarError::TooLarge));
     }
     let imported = import(&Arc::new(tables), &bytes).map_err(wrong)?;
+    let trace = &imported.trace;
     write(output, |out| {
-        serde_json::to_writer(&mut *out, &imported.header)?;
-        for record in &imported.records {
-            out.write_all(b"\n")?;
-            serde_json::to_writer(&mut *out, record)?;
-        }
-        Ok(())
+        trace.write(out, trace.records.iter().map(|(_, record)| record))
     })?;
     Ok(summary(&imported))
 }
@@ -116,8 +121,10 @@ fn summary(imported: &Imported) -> String {
         sessions,
         frames,
         not_admitted,
+        early,
         silent,
         others,
+        odd,
         ..
     } = imported;
     let mut text = format!(
@@ -128,19 +135,25 @@ fn summary(imported: &Imported) -> String {
     if *not_admitted > 0 {
         text.push_str(&format!("\n{not_admitted} of them not let in"));
     }
-    if silent + others > 0 {
-        text.push_str(&format!(
-            "\nleft out: {} that said nothing, {} without a login",
-            count(*silent, "socket"),
-            count(*others, "socket")
-        ));
+    let left_out = [
+        (*silent, "socket", "that said nothing"),
+        (*others, "socket", "without a login"),
+        (*odd, "entry", "that cannot be read"),
+        (*early, "frame", "before a login"),
+    ];
+    let left_out = left_out.iter().filter(|(number, ..)| *number > 0);
+    let left_out: Vec<String> = left_out
+        .map(|(number, what, which)| format!("{} {which}", count(*number, what)))
+        .collect();
+    if !left_out.is_empty() {
+        text.push_str(&format!("\nleft out: {}", left_out.join(", ")));
     }
     text
 }
 
 fn run_export(path: &Path, output: Option<&Path>) -> Result<String, Failure> {
-    let file = File::open(path).map_err(|error| Failure::of(Exit::Unreadable, path, error, None))?;
-    let trace: Trace = trace::read(file).map_err(|error| Failure::of(Exit::Unreadable, path, error, None))?;
+    let trace = open_trace(path).map_err(|error| Failure::of(Exit::Unreadable, path, error, None))?;
+    note_cut(path, &trace);
     let har = export(&trace);
     let entries = har["log"]["entries"].as_array().map_or(0, Vec::len);
     if entries == 0 {
@@ -152,20 +165,25 @@ fn run_export(path: &Path, output: Option<&Path>) -> Result<String, Failure> {
             Some(hint),
         ));
     }
-    write(output, |out| Ok(serde_json::to_writer_pretty(out, &har)?))?;
+    write(output, |out| {
+        serde_json::to_writer_pretty(&mut *out, &har)?;
+        out.write_all(b"\n")
+    })?;
     Ok(format!("exported {}", count(entries, "socket")))
 }
 
 fn count(number: usize, what: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {what}{plural}")
+    match (number, what.strip_suffix('y')) {
+        (1, _) => format!("1 {what}"),
+        (_, Some(stem)) => format!("{number} {stem}ies"),
+        (_, None) => format!("{number} {what}s"),
+    }
 }
 
 /// Writes a file, or to the standard output.
 fn write(to: Option<&Path>, what: impl Fn(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
     let whole = |out: &mut dyn Write| {
         what(&mut *out)?;
-        out.write_all(b"\n")?;
         out.flush()
     };
     let Some(path) = to else {

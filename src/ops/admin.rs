@@ -49,7 +49,7 @@ pub async fn serve_admin(server: Arc<Server>, listener: TcpListener) {
 async fn respond(server: &Arc<Server>, request: &Request<hyper::body::Incoming>) -> Response<Full<Bytes>> {
     let (status, kind, body) = match (request.method(), request.uri().path()) {
         (&Method::POST, "/doctor") => doctor(server, request.uri().query()).await,
-        (&Method::POST, path) => switch(server, path),
+        (&Method::POST, path) => switch(server, path).await,
         (_, "/coverage") => coverage(server, request.headers()),
         (_, path) => answer(server, path),
     };
@@ -80,10 +80,10 @@ async fn doctor(server: &Arc<Server>, query: Option<&str>) -> (StatusCode, &'sta
 }
 
 /// Switches of a running server.
-fn switch(server: &Server, path: &str) -> (StatusCode, &'static str, String) {
+async fn switch(server: &Server, path: &str) -> (StatusCode, &'static str, String) {
     let (status, body) = match path {
         "/record/start" if server.recorder.is_on() => (StatusCode::OK, "recording already\n".into()),
-        "/record/start" => match server.record() {
+        "/record/start" => match server.record().await {
             Ok(true) => (StatusCode::OK, "recording sessions that begin from now on\n".into()),
             Ok(false) => (StatusCode::CONFLICT, "set [record] folder\n".into()),
             Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("cannot record: {error}\n")),

@@ -132,7 +132,7 @@ impl Server {
         // What is still open after that is cut off by the end of the process.
         let _ = tokio::time::timeout(drain, self.tasks.wait()).await;
         self.save_lines();
-        self.webhooks.finish(drain).await;
+        tokio::join!(self.recorder.finish(drain), self.webhooks.finish(drain));
     }
 
     /// What waits for accounts that are away waits in a file, if there is one.
@@ -165,7 +165,7 @@ impl Server {
     ///
     /// # Errors
     /// The file system's.
-    pub fn record(&self) -> std::io::Result<bool> {
+    pub async fn record(&self) -> std::io::Result<bool> {
         let config = &self.config.record;
         let Some(folder) = config.folder.clone() else {
             return Ok(false);
@@ -176,7 +176,7 @@ impl Server {
             files: config.files,
         };
         let redaction = Redaction::new(&self.tables, config.names, config.bodies)?;
-        self.recorder.start(folder, bounds, redaction, self.clock.now())?;
+        self.recorder.start(folder, bounds, redaction, self.clock.now()).await?;
         Ok(true)
     }
 

@@ -137,7 +137,7 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
     )?;
     server.load_lines().map_err(StartError::Mailbox)?;
     if server.config.record.folder.is_some() {
-        server.record().map_err(StartError::Record)?;
+        server.record().await.map_err(StartError::Record)?;
     }
     let tasks = &server.tasks;
     let tcp = tcp.map(|(listener, addr)| {

@@ -2,6 +2,7 @@
 
 use crate::bridge::SocketId;
 use crate::rtm::{CallKind, EventKind, FieldSpec, Part, RtmCall, RtmError, RtmEvent, RtmReply};
+use crate::value::Value;
 
 use super::happening::Happening;
 use super::record::Record;
@@ -14,6 +15,8 @@ pub struct Batch {
     parts: Vec<Held>,
     /// Those of other kinds.
     records: Vec<Record>,
+    /// Bytes of their texts.
+    of_records: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -90,7 +93,7 @@ impl Batch {
 
     /// Bytes of texts that wait.
     pub fn bytes(&self) -> usize {
-        self.text.len()
+        self.text.len() + self.of_records
     }
 
     /// Bytes that it keeps room for.
@@ -104,12 +107,15 @@ impl Batch {
         self.text.clear();
         self.parts.clear();
         self.records.clear();
+        self.of_records = 0;
     }
 
     /// Adds a record.
     pub fn add(&mut self, t_us: u64, session: u64, what: Happening<'_>) {
         let kind = self.try_add(&what).unwrap_or_else(|| {
-            self.records.push(what.record(t_us, session));
+            let record = what.record(t_us, session);
+            self.of_records += texts(&record.data);
+            self.records.push(record);
             Kind::Record
         });
         self.heads.push(Head {
@@ -226,6 +232,16 @@ impl Batch {
             };
             Some((head.t_us, head.session, what))
         })
+    }
+}
+
+/// Bytes of the texts in a value.
+fn texts(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => 0,
+        Value::Text(text) => text.len(),
+        Value::List(items) => items.iter().map(texts).sum(),
+        Value::Map(entries) => entries.iter().map(|(key, value)| key.len() + texts(value)).sum(),
     }
 }
 

@@ -5,7 +5,8 @@
 //! come from outside. What differs are outputs: frames, pushed ones included, calls to RTM, timers, notes.
 
 pub(super) mod align;
-mod changes;
+pub(super) mod changes;
+mod frames;
 mod noise;
 pub(super) mod plain;
 mod story;
@@ -33,6 +34,26 @@ pub struct Diff {
     pub sessions: Vec<SessionDiff>,
     /// Sessions that were compared.
     pub compared: usize,
+}
+
+/// What of two traces is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All that came out of sessions.
+    All,
+    /// What clients were told, socket by socket: one of the traces knows nothing else.
+    Frames,
+}
+
+impl Scope {
+    /// Of traces that are compared with each other: what all of them have.
+    pub fn of<'t>(traces: impl IntoIterator<Item = &'t Trace>) -> Self {
+        let mut traces = traces.into_iter();
+        match traces.all(|trace| trace.header.missing.is_empty()) {
+            true => Self::All,
+            false => Self::Frames,
+        }
+    }
 }
 
 /// Which of the traces.
@@ -109,10 +130,13 @@ impl Diff {
 }
 
 /// Compares two traces.
-pub fn diff(a: &Trace, b: &Trace) -> Diff {
+pub fn diff(a: &Trace, b: &Trace, scope: Scope) -> Diff {
     // Numbers of accounts are the program's: those of another one may be others.
     let same_build = a.header.program == b.header.program;
-    let (a, b) = (sessions(a, same_build), sessions(b, same_build));
+    let (a, b) = match scope {
+        Scope::All => (sessions(a, same_build), sessions(b, same_build)),
+        Scope::Frames => frames::sockets(a, b),
+    };
     let mut diff = Diff {
         sessions: Vec::new(),
         compared: 0,

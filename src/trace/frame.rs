@@ -15,6 +15,18 @@ pub(super) fn opened(frame: &str) -> Value {
     }
 }
 
+/// The data of a record with its frame opened, where it has one.
+pub(super) fn opened_data(data: &Value) -> Value {
+    let Value::Map(entries) = data else {
+        return data.clone();
+    };
+    let entries = entries.iter().map(|(name, value)| match (&**name, value) {
+        ("frame", Value::Text(frame)) => (name.clone(), opened(frame)),
+        _ => (name.clone(), value.clone()),
+    });
+    Value::Map(entries.collect())
+}
+
 /// Opens the texts of a value.
 fn open(value: Value, depth: usize) -> Value {
     let Some(deeper) = depth.checked_sub(1) else {

@@ -20,6 +20,10 @@ pub fn name(key: TimerKey) -> Text {
     }
 }
 
+/// What names of timers look like, as a regular expression.
+pub const PATTERN: &str =
+    "^(login|grace|rejoin|names|outbox|visits|member-num|(invite|retry):[0-9]+|gather:[A-Za-z.]+)$";
+
 /// The timer of that name.
 pub fn parse(name: &str) -> Option<TimerKey> {
     let (name, of) = name.split_once(':').unwrap_or((name, ""));

@@ -279,7 +279,7 @@ impl Player {
         let login = data.get("admitted").map(|data| (data, None));
         let login = login.or_else(|| Some((data.get("attached")?, data.get("attached")?.get("how"))));
         let Some((login, how)) = login else {
-            return match data.get("cut") {
+            return match data.get("cut").or_else(|| data.get("lost")) {
                 Some(_) => Ok(None),
                 None => Err(format!("{data} is nothing that comes in").into()),
             };

@@ -1,7 +1,7 @@
 //! Reading a trace: every line has its place in the errors.
 
-use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, BufRead, BufReader, Read, Write};
 
 use super::expand;
 use super::policy::NONE;
@@ -19,7 +19,7 @@ pub enum TraceError {
         /// The line, from 1.
         line: usize,
         /// What the system says.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// It has no lines.
     #[error("line 1: there is no header: the file is empty")]
@@ -64,6 +64,21 @@ pub enum TraceError {
     },
 }
 
+impl TraceError {
+    /// The line, from 1.
+    pub fn line(&self) -> usize {
+        match self {
+            Self::Empty | Self::NoHeader(_) | Self::Version(_) => 1,
+            Self::Io { line, .. }
+            | Self::NoRecord { line, .. }
+            | Self::Truncated { line }
+            | Self::TooLong { line }
+            | Self::TooMuch { line }
+            | Self::Order { line } => *line,
+        }
+    }
+}
+
 /// A trace with the number of each record's line.
 #[derive(Clone, Debug)]
 pub struct Trace {
@@ -71,6 +86,50 @@ pub struct Trace {
     pub header: Header,
     /// The others.
     pub records: Vec<(usize, Record)>,
+    /// Its recording was not finished: a session without an end breaks off at any place.
+    pub unfinished: bool,
+}
+
+impl Trace {
+    /// The sessions that begin in it.
+    pub fn sessions(&self) -> BTreeSet<u64> {
+        let begins = |(_, record): &&(usize, Record)| record.env("begin");
+        self.records
+            .iter()
+            .filter(begins)
+            .map(|(_, record)| record.session)
+            .collect()
+    }
+
+    /// The sessions that break off: their records end at any place, also between an input and its outputs.
+    pub fn cut(&self) -> BTreeSet<u64> {
+        let mut cut = match self.unfinished {
+            true => self.sessions(),
+            false => BTreeSet::new(),
+        };
+        for (_, record) in &self.records {
+            if record.env("end") || record.env("cut") {
+                cut.remove(&record.session);
+            } else if record.env("lost") {
+                cut.insert(record.session);
+            }
+        }
+        cut
+    }
+
+    /// Writes the header and records, which may be others than its own.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn write<'r>(
+        &self,
+        to: &mut (impl Write + ?Sized),
+        records: impl IntoIterator<Item = &'r Record>,
+    ) -> io::Result<()> {
+        writeln!(to, "{}", serde_json::to_string(&self.header)?)?;
+        let mut records = records.into_iter();
+        records.try_for_each(|record| writeln!(to, "{}", serde_json::to_string(record)?))
+    }
 }
 
 /// Reads a trace to be played: placeholders of a redacted one become their stand-ins.
@@ -78,7 +137,18 @@ pub struct Trace {
 /// # Errors
 /// The first line that is wrong.
 pub fn read(from: impl Read) -> Result<Trace, TraceError> {
-    let mut trace = read_as_written(from)?;
+    played(read_as_written(from)?)
+}
+
+/// Reads the trace of a recording that was not finished: it may end within a line.
+///
+/// # Errors
+/// The first line that is wrong.
+pub fn read_unfinished(from: impl Read) -> Result<Trace, TraceError> {
+    played(lines(from, true)?)
+}
+
+fn played(mut trace: Trace) -> Result<Trace, TraceError> {
     if &*trace.header.redaction != NONE {
         for (line, record) in &mut trace.records {
             let mut room = MAX_LINE_BYTES as usize;
@@ -94,9 +164,14 @@ pub fn read(from: impl Read) -> Result<Trace, TraceError> {
 /// # Errors
 /// The first line that is wrong.
 pub fn read_as_written(from: impl Read) -> Result<Trace, TraceError> {
+    lines(from, false)
+}
+
+fn lines(from: impl Read, unfinished: bool) -> Result<Trace, TraceError> {
     let mut lines = Lines {
         from: BufReader::new(from),
         line: 0,
+        unfinished,
     };
     let first = lines.next()?.ok_or(TraceError::Empty)?;
     let no_header = |error: serde_json::Error| TraceError::NoHeader(error.to_string());
@@ -122,7 +197,11 @@ pub fn read_as_written(from: impl Read) -> Result<Trace, TraceError> {
         *last = record.t_us;
         records.push((line, record));
     }
-    Ok(Trace { header, records })
+    Ok(Trace {
+        header,
+        records,
+        unfinished,
+    })
 }
 
 #[derive(serde::Deserialize)]
@@ -133,6 +212,8 @@ struct AnyHeader {
 struct Lines<R> {
     from: BufReader<R>,
     line: usize,
+    /// A last line without an end is none.
+    unfinished: bool,
 }
 
 impl<R: Read> Lines<R> {
@@ -150,6 +231,9 @@ impl<R: Read> Lines<R> {
             return Err(TraceError::TooLong { line });
         }
         if bytes.pop() != Some(b'\n') {
+            if self.unfinished {
+                return Ok(None);
+            }
             return Err(TraceError::Truncated { line });
         }
         let text = String::from_utf8(bytes).map_err(|_| TraceError::NoRecord {
@@ -174,6 +258,17 @@ mod tests {
             Ok(records) => assert_eq!(got, Ok(records), "{text}"),
             Err(start) => assert!(got.clone().is_err_and(|e| e.starts_with(start)), "{text}: {got:?}"),
         }
+    }
+
+    #[test]
+    fn an_unfinished_one_may_end_within_a_line() {
+        let read = |text: &str| read_unfinished(text.as_bytes()).map(|trace| trace.records.len());
+        assert_eq!(read(&format!("{HEADER}\n{RECORD}\n{RECORD}")).ok(), Some(1));
+        assert_eq!(read(&format!("{HEADER}\n{RECORD}\n{RECORD}\n")).ok(), Some(2));
+        assert_eq!(read(&format!("{HEADER}\n{{\"t_us\":")).ok(), Some(0));
+        assert!(matches!(read(HEADER), Err(TraceError::Empty)));
+        let within = format!("{HEADER}\n{{}}\n{RECORD}");
+        assert!(matches!(read(&within), Err(TraceError::NoRecord { line: 2, .. })));
     }
 
     #[test]

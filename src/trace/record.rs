@@ -51,6 +51,13 @@ pub struct Record {
     pub data: Value,
 }
 
+impl Record {
+    /// Whether it is that of the leg `env` with the data of that name.
+    pub(super) fn env(&self, name: &str) -> bool {
+        self.leg == Leg::Env && self.data.get(name).is_some()
+    }
+}
+
 /// Between whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

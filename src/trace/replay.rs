@@ -1,6 +1,6 @@
 //! A whole trace played again: every output of every session is compared, in its order.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::bridge::Names;
@@ -9,7 +9,10 @@ use crate::shell::Speech;
 use crate::time::Time;
 use crate::value::{Text, Value};
 
+use super::diff::Change;
+use super::diff::changes::changes;
 use super::env::Begin;
+use super::frame::opened_data;
 use super::names::ReadNames;
 use super::player::{Impossible, Out, Player};
 use super::reader::Trace;
@@ -27,6 +30,8 @@ pub struct Outcome {
     pub used: Vec<PlayedSession>,
     /// The first difference of each session.
     pub differences: Vec<Difference>,
+    /// The sessions that break off: what they would have done next is no difference.
+    pub cut: BTreeSet<u64>,
     /// Outputs that are on one side only and may be so (docs/trace.md); none where RTM is the recorded one.
     pub passed_over: usize,
     /// The records as they are now: what came in as it was, what came out as it was played.
@@ -59,6 +64,8 @@ pub struct Difference {
     pub expected: Option<Record>,
     /// What was played; none where nothing was.
     pub got: Option<Out>,
+    /// Where the two differ, when both are there.
+    pub changes: Vec<Change>,
     /// The last input of the session, which led to it.
     pub after: Option<Record>,
     /// Limitation codes that the session has noted.
@@ -123,7 +130,10 @@ pub fn replay_watched(
         started: trace.header.started_ms,
         names: names(trace),
         seats: BTreeMap::new(),
-        outcome: Outcome::default(),
+        outcome: Outcome {
+            cut: trace.cut(),
+            ..Outcome::default()
+        },
         keeps: watch.keeps,
     };
     for (line, record) in &trace.records {
@@ -137,6 +147,7 @@ pub fn replay_watched(
     let end = trace.records.last().map_or(1, |(line, _)| *line);
     let sessions: Vec<u64> = stage.seats.keys().copied().collect();
     for session in sessions {
+        stage.break_off(session);
         stage.settle(end, session);
     }
     let played = stage.seats.into_iter().map(|(session, seat)| PlayedSession {
@@ -198,6 +209,12 @@ impl<'s> Stage<'s> {
             self.keep(record);
             return Ok(());
         }
+        if record.env("lost") {
+            self.seat(record.session)?;
+            self.keep(record);
+            self.break_off(record.session);
+            return Ok(());
+        }
         self.settle(line, record.session);
         self.keep(record);
         if let Some(begin) = record.data.get("begin") {
@@ -219,9 +236,9 @@ impl<'s> Stage<'s> {
             self.seats.insert(record.session, seat);
             return Ok(());
         }
-        let seat = self.seats.get_mut(&record.session);
-        let seat = seat.ok_or_else(|| format!("session {} has not begun", record.session))?;
         let now = Time::from_millis(self.started.saturating_add(record.t_us / 1000));
+        let seat = self.seats.get_mut(&record.session);
+        let seat = seat.ok_or_else(|| not_begun(record.session))?;
         let outs = match seat.player.feed(now, record) {
             Ok(outs) => outs,
             // It has gone another way before: what it was told then may have no place in what it does now.
@@ -249,6 +266,11 @@ impl<'s> Stage<'s> {
         Ok(())
     }
 
+    fn seat(&mut self, session: u64) -> Result<&mut Seat<'s>, Impossible> {
+        let seat = self.seats.get_mut(&session);
+        Ok(seat.ok_or_else(|| not_begun(session))?)
+    }
+
     fn keep(&mut self, record: &Record) {
         if self.keeps {
             self.outcome.played.push(record.clone());
@@ -256,8 +278,7 @@ impl<'s> Stage<'s> {
     }
 
     fn compare(&mut self, line: usize, record: &Record) -> Result<(), Impossible> {
-        let seat = self.seats.get_mut(&record.session);
-        let seat = seat.ok_or_else(|| format!("session {} has not begun", record.session))?;
+        let seat = self.seat(record.session)?;
         let got = seat.pending.pop_front();
         let same = got
             .as_ref()
@@ -266,6 +287,15 @@ impl<'s> Stage<'s> {
             self.differs(line, record.session, Some(record.clone()), got);
         }
         Ok(())
+    }
+
+    /// Forgets the outputs of a session that breaks off here: they are not recorded.
+    fn break_off(&mut self, session: u64) {
+        if self.outcome.cut.contains(&session)
+            && let Some(seat) = self.seats.get_mut(&session)
+        {
+            seat.pending.clear();
+        }
     }
 
     /// What was played and is not in the trace.
@@ -287,14 +317,34 @@ impl<'s> Stage<'s> {
             return;
         }
         let t_us = expected.as_ref().or(seat.last).map_or(0, |record| record.t_us);
+        let both = expected.as_ref().zip(got.as_ref());
+        let changes = both.map_or(Vec::new(), |(expected, got)| places(expected, got));
         self.outcome.differences.push(Difference {
             line,
             session,
             t_us,
+            changes,
             expected,
             got,
             after: seat.last.cloned(),
             codes: seat.codes.clone(),
         });
     }
+}
+
+/// Where two outputs differ; nowhere when they are of different legs.
+fn places(expected: &Record, got: &Out) -> Vec<Change> {
+    if expected.leg != got.leg {
+        return Vec::new();
+    }
+    let places = changes(&opened_data(&expected.data), &opened_data(&got.data));
+    // The same in other words.
+    match places.is_empty() {
+        true => changes(&expected.data, &got.data),
+        false => places,
+    }
+}
+
+fn not_begun(session: u64) -> String {
+    format!("session {session} has not begun")
 }

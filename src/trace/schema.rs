@@ -3,6 +3,8 @@
 //! It is the schema of a line. What a frame says, and what an argument of the tables may be, is not in it.
 
 mod rtm;
+#[cfg(test)]
+mod tests;
 
 use serde_json::{Map, Value as Json, json};
 
@@ -10,6 +12,7 @@ use crate::bridge::SessionLimits;
 use crate::value::{Text, Value};
 
 use super::env::{ATTACH, Begin};
+use super::keys;
 use super::record::VERSION;
 
 /// The schema, as indented JSON.
@@ -133,6 +136,7 @@ fn data() -> Vec<(String, Json)> {
                 object(&[("attached", object(&attached))]),
                 object(&[("kept", reference("lines"))]),
                 object(&[("cut", always.clone())]),
+                object(&[("lost", always.clone())]),
             ],
         ),
         (
@@ -212,7 +216,7 @@ fn lines() -> Json {
 }
 
 fn timer() -> Json {
-    json!({ "type": "string", "pattern": "^(login|grace|rejoin|names|outbox|member-num|(invite|retry):[0-9]+|gather:.+)$" })
+    json!({ "type": "string", "pattern": keys::PATTERN })
 }
 
 /// An object with exactly these members.

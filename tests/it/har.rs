@@ -8,7 +8,8 @@ use serde_json::{Value as Json, json};
 use sigbridge::front::speeches;
 use sigbridge::mapping::Tables;
 use sigbridge::trace::har::{HarError, Imported, export, import};
-use sigbridge::trace::{Dir, Leg, Record, Trace, replay, replay_embedded};
+use sigbridge::trace::{Dir, Leg, Record, Scope, diff, read, replay, replay_embedded};
+use sigbridge::value::Value;
 
 fn tables() -> Arc<Tables> {
     Arc::new(Tables::built_in().expect("the built-in tables"))
@@ -49,6 +50,10 @@ fn login_ret(time: f64) -> Json {
     said("receive", time, json!(["login_ret", ["", reply]]).to_string())
 }
 
+fn records(imported: &Imported) -> impl Iterator<Item = &Record> {
+    imported.trace.records.iter().map(|(_, record)| record)
+}
+
 /// `1000000 1 legacy in {…}` for each record.
 fn shown(imported: &Imported) -> Vec<String> {
     let show = |record: &Record| {
@@ -73,7 +78,7 @@ fn shown(imported: &Imported) -> Vec<String> {
         };
         format!("{} {} {leg} {dir} {data}", record.t_us, record.session)
     };
-    imported.records.iter().map(show).collect()
+    records(imported).map(show).collect()
 }
 
 #[test]
@@ -110,8 +115,106 @@ fn sockets_that_log_in_are_sessions() {
         found.others,
     );
     assert_eq!(counts, (2, 4, 1, 2, 1));
-    assert_eq!(found.header.started_ms, 100_000);
-    assert_eq!(found.header.missing, [Leg::Rtm]);
+    assert_eq!(found.trace.header.started_ms, 100_000);
+    assert_eq!(found.trace.header.missing, [Leg::Rtm]);
+}
+
+/// Whatever is odd about entries of others, the app's own are imported.
+#[test]
+fn odd_entries_of_others_are_left_out() {
+    let own = har(&[&[login(1.0, "websdk"), login_ret(1.1)]]);
+    let other =
+        |messages: Json| json!({ "request": { "url": "wss://other.example/" }, "_webSocketMessages": messages });
+    let message = |key: &str, value: Json| {
+        let mut message = said("send", 1.0, "x");
+        message[key] = value;
+        other(json!([message]))
+    };
+    let check = |entry: Json, (silent, others, odd): (usize, usize, usize)| {
+        let mut har = own.clone();
+        har["log"]["entries"]
+            .as_array_mut()
+            .expect("a list")
+            .insert(0, entry.clone());
+        let found = imported(&har).unwrap_or_else(|error| panic!("{entry}: {error}"));
+        assert_eq!(found.sessions, 1, "{entry}");
+        assert_eq!(
+            (found.silent, found.others, found.odd),
+            (silent, others, odd),
+            "{entry}"
+        );
+    };
+    for time in [json!("2019-05-24T20:41:22Z"), json!(null), json!({}), json!(-1)] {
+        check(message("time", time), (0, 1, 0));
+    }
+    for data in [json!(null), json!({ "a": 1 }), json!(7), json!([])] {
+        check(message("data", data), (0, 1, 0));
+    }
+    for opcode in [json!("text"), json!(null), json!(1.0), json!(1e300)] {
+        check(message("opcode", opcode), (0, 1, 0));
+    }
+    for kind in [json!(5), json!(null)] {
+        check(message("type", kind), (0, 1, 0));
+    }
+    check(other(json!([null, 7, "x"])), (0, 1, 0));
+    check(other(json!([{ "type": "receive", "data": null }])), (1, 0, 0));
+    check(other(json!({})), (0, 0, 1));
+    check(other(json!("x")), (0, 0, 1));
+    for entry in [json!(null), json!(7), json!([]), json!("x")] {
+        check(entry, (0, 0, 1));
+    }
+    for entry in [
+        json!({ "request": null }),
+        json!({ "request": 7 }),
+        json!({ "request": { "url": null } }),
+        json!({ "request": {}, "_resourceType": 5 }),
+        json!({}),
+    ] {
+        check(entry, (0, 0, 0));
+    }
+    // Half a character, as developer tools write it.
+    let text = own.to_string().replace("\"log\":{", r#""log":{"comment":"\ud83d","#);
+    import(&tables(), text.as_bytes()).expect("the comment is nobody's");
+}
+
+/// Tools differ in more than names.
+#[test]
+fn messages_are_taken_as_tools_write_them() {
+    let call = r#"["call2",["f",1,{"line":"L"}]]"#;
+    let mut messages = vec![login(1.0, "websdk"), login_ret(1.1), said("send", 1.2, call)];
+    let expected = frames(&imported(&har(&[&messages])).expect("a session"));
+    assert_eq!(expected.len(), 3);
+    let same = |messages: &[Json], what: &str| {
+        let found = imported(&har(&[messages])).unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert_eq!(frames(&found), expected, "{what}");
+    };
+    let newest_first: Vec<Json> = messages.iter().rev().cloned().collect();
+    same(&newest_first, "the newest first");
+    let mut early = vec![said("send", 0.5, "no frame"), said("receive", 0.6, "x")];
+    early.extend(messages.iter().cloned());
+    same(&early, "frames before the login");
+    assert_eq!(imported(&har(&[&early])).expect("a session").early, 2);
+    for message in &mut messages {
+        let is_sent = message["type"] == "send";
+        message["type"] = json!(if is_sent { "OUTGOING" } else { "Received" });
+        message["opcode"] = json!(0.0);
+    }
+    same(&messages, "other words");
+
+    // Half a character becomes the character for it, in the archive's own JSON and in that of the frame.
+    let half = |text: &str| {
+        let har = har(&[&[login(1.0, "websdk"), login_ret(1.1), said("send", 1.2, "HALF")]]).to_string();
+        let found = import(&tables(), har.replace("HALF", text).as_bytes()).expect("a session");
+        frames(&found).pop().expect("a frame").2
+    };
+    assert_eq!(
+        half(r#"[\"call2\",[\"f\",1,\"\ud83d\"]]"#),
+        "[\"call2\",[\"f\",1,\"\u{fffd}\"]]"
+    );
+    assert_eq!(
+        half(r#"[\"call2\",[\"f\",1,\"\\ud83d\"]]"#),
+        r#"["call2",["f",1,"\ufffd"]]"#
+    );
 }
 
 #[test]
@@ -146,20 +249,27 @@ fn what_cannot_be_imported_is_refused_at_its_place() {
         har(&[&[login(-1.0, "websdk")]]),
         "entry 0 (wss://sig.example.com/), message 0: its time is none",
     );
-}
-
-fn as_trace(imported: &Imported) -> Trace {
-    let records = imported.records.iter().cloned().zip(2..);
-    Trace {
-        header: imported.header.clone(),
-        records: records.map(|(record, line)| (line, record)).collect(),
-    }
+    let mut odd = said("send", 2.0, r#"["set_flag",1]"#);
+    odd["time"] = json!("2019-05-24T20:41:22Z");
+    check_har(
+        har(&[&[], &[login(1.0, "websdk"), odd]]),
+        "entry 1 (wss://sig.example.com/), message 1: its time is no number",
+    );
+    check_har(
+        har(&[&[login(1.0, "websdk"), said("send", 2.0, "no JSON")]]),
+        "entry 0 (wss://sig.example.com/), message 1: it is no frame of the Web wire",
+    );
+    // More than a line of a trace holds, once it is escaped.
+    check_har(
+        har(&[&[login(1.0, "websdk"), said("receive", 2.0, "\u{1}".repeat(1_000_000))]]),
+        "entry 0 (wss://sig.example.com/): line 4: the line is longer",
+    );
 }
 
 /// What was said on the legacy leg.
 fn frames(imported: &Imported) -> Vec<(u64, Dir, String)> {
-    let legacy = imported.records.iter().filter(|record| record.leg == Leg::Legacy);
-    let first = imported.records[0].t_us;
+    let legacy = records(imported).filter(|record| record.leg == Leg::Legacy);
+    let first = imported.trace.records[0].1.t_us;
     let frame = |record: &Record| {
         let text = record.data.get("frame").cloned().unwrap_or_default().into_text();
         (record.t_us - first, record.dir, text.to_string())
@@ -174,7 +284,7 @@ fn a_browsers_archive_is_imported_exported_and_imported_again() {
     let counts = (first.sessions, first.not_admitted, first.silent, first.others);
     assert_eq!(counts, (2, 0, 2, 1));
     assert!(first.frames > 30, "{}", first.frames);
-    let har = export(&as_trace(&first));
+    let har = export(&first.trace);
     let again = imported(&har).expect("what is exported is imported");
     assert_eq!(frames(&again), frames(&first));
     assert_eq!((again.silent, again.others), (0, 0));
@@ -194,11 +304,48 @@ fn replay_says_that_half_of_it_is_missing() {
     let found = imported(&har(&[&[login(1.0, "websdk"), login_ret(1.0)]])).expect("a session");
     let tables = tables();
     let speeches = Arc::new(speeches(&tables).expect("a wire for each profile"));
-    let error = replay(&tables, &speeches, &as_trace(&found)).expect_err("there is no RTM");
+    let error = replay(&tables, &speeches, &found.trace).expect_err("there is no RTM");
     assert!(
         error.to_string().starts_with("line 1: the trace has no leg `rtm`"),
         "{error}"
     );
+}
+
+/// What a server has recorded, and what developer tools would have kept of its clients.
+#[test]
+fn an_archive_and_a_recording_of_one_session_do_not_differ() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/traces");
+    let names = [
+        "peer.send",
+        "channel.join.switch",
+        "invite.send",
+        "login.login.resumed",
+        "channel-attr.set",
+    ];
+    for name in names {
+        let text = std::fs::read_to_string(folder.join(format!("{name}.web.jsonl"))).expect("a fixture");
+        let recording = read(text.as_bytes()).expect("a trace");
+        let archive = imported(&export(&recording)).expect("it has sessions").trace;
+        for (a, b) in [(&recording, &archive), (&archive, &recording)] {
+            assert_eq!(Scope::of([a, b]), Scope::Frames);
+            let found = diff(a, b, Scope::Frames);
+            assert!(found.is_empty() && found.compared > 0, "{name}: {found}");
+        }
+        let mut other = archive.clone();
+        let answer = other.records.iter_mut().find(|(_, record)| {
+            let frame = record.data.get("frame").cloned().unwrap_or_default().into_text();
+            record.dir == Dir::Out && frame.starts_with(r#"["call2-ret""#)
+        });
+        let (_, record) = answer.expect("an answer");
+        let text = record.data.to_json().replace("ok", "KO");
+        record.data = Value::from_json(&text).expect("JSON");
+        let found = diff(&recording, &other, Scope::Frames);
+        assert_eq!(found.sessions.len(), 1, "{name}: {found}");
+        assert!(
+            found.sessions[0].causes[0].kind.starts_with("legacy call "),
+            "{name}: {found}"
+        );
+    }
 }
 
 /// What a browser's developer tools kept of two clients is what they are told now.
@@ -208,7 +355,7 @@ fn the_legacy_side_of_an_archive_is_played_live() {
     let found = import(&tables(), &bytes).expect("it is Chromium's");
     let tables = tables();
     let speeches = Arc::new(speeches(&tables).expect("a wire for each profile"));
-    let outcome = replay_embedded(&tables, &speeches, &as_trace(&found), 1).expect("it makes sense");
+    let outcome = replay_embedded(&tables, &speeches, &found.trace, 1).expect("it makes sense");
     assert!(outcome.differences.is_empty(), "{:#?}", outcome.differences);
     assert_eq!((outcome.sessions, outcome.passed_over), (2, 0));
 }
@@ -249,6 +396,17 @@ fn the_command_writes_a_file_or_nothing() {
     check(&["export", &har], 2, "error: ");
     check(&["export", &path("empty.jsonl")], 2, "error: ");
     check(&["import", &fixture, "-o", &path("none/b.jsonl")], 1, "error: ");
+    // Under whatever name it is read.
+    let same = format!("{}/./a.jsonl", folder.display());
+    for from in ["import", "export"] {
+        check(
+            &[from, &trace, "-o", &trace],
+            64,
+            &format!("error: {trace} is an input"),
+        );
+        check(&[from, &trace, "-o", &same], 64, &format!("error: {same} is an input"));
+    }
+    assert_eq!(to_stdout, std::fs::read(&trace).expect("the trace is as it was"));
     let mut left: Vec<String> = std::fs::read_dir(&folder)
         .expect("the folder")
         .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())

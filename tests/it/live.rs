@@ -11,11 +11,8 @@ use sigbridge::value::{Text, Value};
 fn recorded() -> Trace {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/har/chromium.har");
     let (tables, _) = tables();
-    let imported = import(&tables, &std::fs::read(path).expect("the fixture")).expect("it is Chromium's");
-    Trace {
-        header: imported.header,
-        records: (2..).zip(imported.records).collect(),
-    }
+    let imported = import(&tables, &std::fs::read(path).expect("the fixture"));
+    imported.expect("it is Chromium's").trace
 }
 
 /// Edits the trace and plays it; `expected` is what is passed over, or the beginning of what is expected and got.

@@ -13,6 +13,7 @@ mod citations;
 mod cli;
 mod contract;
 mod cross_family;
+mod cut_traces;
 mod docs;
 mod doctor;
 mod fixtures;

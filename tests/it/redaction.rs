@@ -344,6 +344,25 @@ fn the_documented_api() {
     check(&header(), &story.records, SECRETS);
 }
 
+/// Frames that are no calls: what they hold goes, whatever their name is.
+#[test]
+fn arguments_of_other_frames() {
+    for profile in ["web", "java-python"] {
+        let mut story = Story::begin(profile, ALICE, ACCOUNTS, CHANNELS);
+        for frame in [
+            json!(["set_flag", {"binary": "marzipan", "who": [ALICE, 4_455_667_788_i64]}]),
+            json!(["set_flag", "sugarplum"]),
+            json!(["set_flag", {"binary": 1}]),
+            json!(["ping", "marzipan"]),
+            json!(["hello", {"x": "sugarplum"}]),
+        ] {
+            story.heard(&frame.to_string());
+        }
+        story.poll(0);
+        check(&header(), &story.records, SECRETS);
+    }
+}
+
 /// Whatever else stays.
 #[test]
 fn tokens_go() {

@@ -78,6 +78,7 @@ async fn a_code_that_is_another_is_told_with_its_row() {
         r#"\"code\":703"#,
         r#"\"code\":704"#,
         "[invite.send]",
+        r#"error.code: 703 / 704"#,
         "0 equal, 1 different",
     ];
     check(&["--mappings", &mappings, &trace], 1, &parts);
@@ -85,9 +86,21 @@ async fn a_code_that_is_another_is_told_with_its_row() {
     check(
         &["--mappings", &mappings, "--json", &trace],
         1,
-        &[r#""row":"invite.send""#],
+        &[
+            r#""row":"invite.send""#,
+            r#""changes":[{"expected":703,"got":704,"path":".frame"#,
+            r#""updated":false"#,
+        ],
     );
-    check(&["--mappings", &mappings, "--update", &trace], 0, &["1 different"]);
+    check(
+        &["--mappings", &mappings, "--junit", &trace, &trace],
+        64,
+        &["is an input, and would be replaced"],
+    );
+    let wrote = format!("wrote {trace}: ");
+    let update = ["--mappings", &mappings, "--update", &trace];
+    check(&update, 0, &["error.code: 703 / 704", &wrote, "1 different"]);
+    check(&update, 0, &["1 equal, 0 different"]);
     check(&["--mappings", &mappings, &trace], 0, &["1 equal, 0 different"]);
     check(&[&trace], 1, &[r#"\"code\":704"#]);
 }

@@ -75,12 +75,10 @@ async fn every_line_that_is_recorded_is_valid() {
 fn what_is_imported_is_valid() {
     let har = fs::read(published().with_file_name("har/chromium.har")).expect("the fixture");
     let imported = sigbridge::trace::har::import(&tables().0, &har).expect("it is Chromium's");
-    let mut text = serde_json::to_string(&imported.header).expect("JSON");
-    for record in &imported.records {
-        text.push('\n');
-        text.push_str(&serde_json::to_string(record).expect("JSON"));
-    }
-    check_lines(&validator(), "chromium.har", &text);
+    let (mut text, trace) = (Vec::new(), &imported.trace);
+    let written = trace.write(&mut text, trace.records.iter().map(|(_, record)| record));
+    written.expect("there is room");
+    check_lines(&validator(), "chromium.har", &String::from_utf8(text).expect("UTF-8"));
 }
 
 fn check(validator: &Validator, line: &str, valid: bool) {

@@ -1,9 +1,9 @@
 //! Sessions of a real server, recorded and played again.
 
-use crate::support::{ApiClient, Client, folder, played, recording, recording_with, story, tables, traces};
+use crate::support::{ApiClient, Client, RawNative, folder, played, recording, recording_with, story, tables, traces};
 use serde_json::json;
 use sigbridge::trace::coverage::Used;
-use sigbridge::trace::{Coverage, Dir, Policy, Record, Trace, diff, replay_embedded};
+use sigbridge::trace::{Coverage, Dir, Leg, Policy, Record, Scope, Trace, diff, replay_embedded};
 
 #[tokio::test]
 async fn what_was_recorded_is_played_the_same() {
@@ -25,6 +25,29 @@ async fn what_was_redacted_is_played_live_too() {
         story(&running).await;
         live(&traces(running, &folder).await[0], 2);
     }
+}
+
+/// Clients of every family are logged in when the server is told to stop.
+#[tokio::test]
+async fn a_server_that_stops_finishes_its_traces() {
+    let folder = folder("stopped");
+    let running = recording(&folder).await;
+    let mut web = Client::login(running.http, "alice").await;
+    let mut native = RawNative::login(running.tcp.expect("native clients are served"), "nat").await;
+    let mut api = ApiClient::login(running.http, "carol").await;
+    web.call("channel_join", json!({"name": "room"})).await;
+    native.call("channel_join", json!({"name": "room"})).await;
+    api.call("channelJoin", json!(["room"])).await;
+    let traces = traces(running, &folder).await;
+    let has = |name: &str| {
+        let of = |(_, record): &&(usize, Record)| record.leg == Leg::Env && record.data.get(name).is_some();
+        traces[0].records.iter().filter(of).count()
+    };
+    assert_eq!(
+        (traces.len(), has("begin"), has("cut") + has("end"), has("lost")),
+        (1, 3, 3, 0)
+    );
+    played(&traces[0]);
 }
 
 /// The legacy side alone, to an RTM that answers.
@@ -110,7 +133,7 @@ async fn two_recordings_of_one_story_do_not_differ() {
     let [first, second] = &mut recorded[..] else {
         panic!("a trace of each")
     };
-    let found = diff(first, second);
+    let found = diff(first, second, Scope::All);
     assert!(found.is_empty(), "{found}");
     assert_eq!(found.compared, 2);
 
@@ -147,7 +170,7 @@ async fn two_recordings_of_one_story_do_not_differ() {
     assert_eq!(unknown.count(), 1);
     let pushed = |record: &Record| record.dir == Dir::Out && record.data.to_json().contains(" instant ");
     second.records.retain(|(_, record)| !pushed(record));
-    let found = diff(first, second);
+    let found = diff(first, second, Scope::All);
     let shown: Vec<String> = found
         .sessions
         .iter()

@@ -13,7 +13,7 @@ use crate::support::lane::{
 use crate::support::{serve, tables};
 use sigbridge::config::Config;
 use sigbridge::trace::har::import;
-use sigbridge::trace::{Trace, replay_embedded};
+use sigbridge::trace::replay_embedded;
 
 /// The names of the lane's README.
 const NAMES: [&str; 3] = ["bridge.example.com", "auth.example.com", "app.example.com"];
@@ -89,11 +89,7 @@ fn is_told_the_same_by_a_live_rtm(run: &mut Command, folder: &Path) {
     Report::of(run.args(only).arg("--har").arg(&har));
     let (tables, speeches) = tables();
     let imported = import(&tables, &fs::read(&har).expect("the browser has written it"));
-    let imported = imported.unwrap_or_else(|error| panic!("{error}"));
-    let trace = Trace {
-        header: imported.header,
-        records: (2..).zip(imported.records).collect(),
-    };
+    let trace = imported.unwrap_or_else(|error| panic!("{error}")).trace;
     let outcome = replay_embedded(&tables, &speeches, &trace, 1).unwrap_or_else(|error| panic!("{error}"));
     assert!(outcome.differences.is_empty(), "{:#?}", outcome.differences);
     // Two ways each, and most of them have two clients.

@@ -21,7 +21,7 @@ pub async fn serve_recorded(config: Config, platform: &str, folder: &Path, polic
         .expect("any free port can be bound");
     let agent = SdkAgent::dial(running.agents.expect("agents come in"), &vocabulary, rate_scale);
     linked(&running).await;
-    record(&running, folder, policy);
+    record(&running, folder, policy).await;
     (running, agent)
 }
 

@@ -10,7 +10,7 @@ use sigbridge::mapping::Tables;
 use sigbridge::shell::{Running, Speech};
 use sigbridge::trace::{Bounds, Outcome, Policy, Redaction, Trace, read, replay};
 
-use super::{Client, PATIENCE, config, eventually, serve, tell};
+use super::{Client, PATIENCE, config, serve, tell};
 
 /// A folder of its own, not there yet.
 pub fn folder(name: &str) -> PathBuf {
@@ -27,12 +27,12 @@ pub async fn recording(folder: &Path) -> Running {
 /// A server that records, its names and bodies under a policy.
 pub async fn recording_with(folder: &Path, policy: Policy) -> Running {
     let running = serve(config()).await;
-    record(&running, folder, policy);
+    record(&running, folder, policy).await;
     running
 }
 
 /// Records from now on all sessions to one file of a folder.
-pub fn record(running: &Running, folder: &Path, policy: Policy) {
+pub async fn record(running: &Running, folder: &Path, policy: Policy) {
     const BOUNDS: Bounds = Bounds {
         file_bytes: 1 << 30,
         file_time: Duration::from_secs(3600),
@@ -43,7 +43,7 @@ pub fn record(running: &Running, folder: &Path, policy: Policy) {
     let started = server
         .recorder
         .start(folder.to_path_buf(), BOUNDS, redaction, server.clock.now());
-    started.expect("the folder can be written");
+    started.await.expect("the folder can be written");
 }
 
 /// Stops it, and waits for its traces.
@@ -53,21 +53,14 @@ pub async fn traces(running: Running, folder: &Path) -> Vec<Trace> {
     paths.iter().map(open).collect()
 }
 
-/// Stops it, and waits for the files of its traces.
+/// Stops it; the files of its traces, which are finished then.
 pub async fn finished(running: Running, folder: &Path) -> Vec<PathBuf> {
-    running.server.recorder.stop();
     running.server.stop(PATIENCE).await;
-    drop(running);
-    let finished = || {
-        let entries = std::fs::read_dir(folder).expect("the folder is there").flatten();
-        let paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-        let all = paths
-            .iter()
-            .all(|path| path.extension().is_some_and(|ext| ext == "jsonl"));
-        (all && !paths.is_empty()).then_some(paths)
-    };
-    eventually("the trace is finished", || finished().is_some()).await;
-    finished().expect("they were")
+    let entries = std::fs::read_dir(folder).expect("the folder is there").flatten();
+    let paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    let is_finished = |path: &PathBuf| path.extension().is_some_and(|ext| ext == "jsonl");
+    assert!(!paths.is_empty() && paths.iter().all(is_finished), "{paths:?}");
+    paths
 }
 
 type Played = (Arc<Tables>, Arc<Vec<Arc<dyn Speech>>>);

@@ -1,5 +1,7 @@
 //! Where two values differ, by paths.
 
+use std::fmt::{self, Display, Formatter};
+
 use serde::Serialize;
 
 use crate::value::Value;
@@ -15,8 +17,15 @@ pub struct Change {
     pub got: Option<Value>,
 }
 
+impl Display for Change {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let value = |value: &Option<Value>| value.as_ref().map_or("nothing".into(), Value::to_json);
+        write!(f, "{}: {} / {}", self.path, value(&self.expected), value(&self.got))
+    }
+}
+
 /// All places, from the outermost on.
-pub(super) fn changes(expected: &Value, got: &Value) -> Vec<Change> {
+pub(in crate::trace) fn changes(expected: &Value, got: &Value) -> Vec<Change> {
     let mut found = Vec::new();
     walk(Some(expected), Some(got), String::new(), &mut found);
     found

@@ -2,6 +2,7 @@
 //! numbers of accounts where the programs differ.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::trace::frame::{lines, opened};
 use crate::trace::record::{Dir, Leg, Record};
@@ -13,7 +14,7 @@ const ANY: &str = "#";
 const TIMES: [&str; 3] = ["at_ms", "serverReceivedTs", "lastUpdateTs"];
 
 /// What one session calls things that others call otherwise.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(in crate::trace) struct Plain {
     /// Its sockets, by the order in which they came.
     sockets: HashMap<i64, i64>,
@@ -24,7 +25,9 @@ pub(in crate::trace) struct Plain {
     /// Its lines.
     lines: Vec<Text>,
     /// Accounts by their numbers, where those are not compared.
-    uids: HashMap<i64, Text>,
+    uids: Arc<HashMap<i64, Text>>,
+    /// The number of the client's call that was made or answered last.
+    call: Option<Text>,
 }
 
 impl Plain {
@@ -45,12 +48,18 @@ impl Plain {
         if let (false, Some([Value::Text(account), Value::Int(uid)])) = (uids, uid.and_then(Value::as_list))
             && *uid != 0
         {
-            self.uids.insert(*uid, account.clone());
+            Arc::make_mut(&mut self.uids).insert(*uid, account.clone());
         }
+    }
+
+    /// The number of the client's call that the record which was asked for last makes or answers.
+    pub fn call_number(&self) -> Option<&Text> {
+        self.call.as_ref()
     }
 
     /// What a record is, and its data, without what is never compared.
     pub fn of(&mut self, record: &Record) -> (String, Value) {
+        self.call = None;
         let (kind, mut data) = match record.leg {
             Leg::Legacy => self.legacy(record),
             Leg::Rtm => self.rtm(record),
@@ -119,6 +128,7 @@ impl Plain {
             _ => return first_word(items),
         };
         let number = std::mem::replace(id, ANY.into()).into_text();
+        self.call = Some(number.clone());
         self.calls.insert((socket, number), function.clone());
         format!("call {function}")
     }
@@ -137,6 +147,7 @@ impl Plain {
         };
         let Some(id) = id else { return first_word(items) };
         let key = (socket, id.clone().into_text());
+        self.call = Some(key.1.clone());
         let function = self.calls.remove(&key).unwrap_or_else(|| "?".into());
         *id = Value::Text(function.clone());
         format!("answer {function}")
@@ -156,6 +167,7 @@ impl Plain {
         for (name, value) in entries(request) {
             if &**name == "id" {
                 let number = std::mem::replace(value, ANY.into()).into_text();
+                self.call = Some(number.clone());
                 self.calls.insert((socket, number), method.clone());
             }
         }
@@ -171,6 +183,7 @@ impl Plain {
         for (name, value) in entries(response) {
             if &**name == "id" {
                 let key = (socket, value.clone().into_text());
+                self.call = Some(key.1.clone());
                 method = self.calls.remove(&key).unwrap_or_else(|| "?".into());
                 *value = method.clone().into();
             }

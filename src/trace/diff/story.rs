@@ -29,6 +29,26 @@ pub(super) struct Cause {
     pub outs: Vec<Said>,
 }
 
+impl Cause {
+    /// One without outputs.
+    pub(super) fn new(place: Option<Place>, kind: String, key: String) -> Self {
+        Self {
+            place,
+            kind,
+            full: key.clone(),
+            key,
+            outs: Vec::new(),
+        }
+    }
+
+    /// Something followed.
+    pub(super) fn add(&mut self, said: Said) {
+        self.full.push('\n');
+        self.full.push_str(&said.key);
+        self.outs.push(said);
+    }
+}
+
 /// An output.
 #[derive(Clone)]
 pub(super) struct Said {
@@ -74,28 +94,16 @@ pub(super) fn sessions(trace: &Trace, uids: bool) -> Vec<Session> {
         };
         let key = format!("{kind} {data}");
         if record.dir == Dir::In {
-            session.causes.push(Cause {
-                place: Some(place),
-                kind,
-                full: key.clone(),
-                key,
-                outs: Vec::new(),
-            });
+            session.causes.push(Cause::new(Some(place), kind, key));
             continue;
         }
         if session.causes.is_empty() {
-            session.causes.push(Cause {
-                place: None,
-                kind: "the beginning".into(),
-                key: String::new(),
-                full: String::new(),
-                outs: Vec::new(),
-            });
+            session
+                .causes
+                .push(Cause::new(None, "the beginning".into(), String::new()));
         }
         if let Some(cause) = session.causes.last_mut() {
-            cause.full.push('\n');
-            cause.full.push_str(&key);
-            cause.outs.push(Said {
+            cause.add(Said {
                 place,
                 kind,
                 key,
@@ -104,11 +112,16 @@ pub(super) fn sessions(trace: &Trace, uids: bool) -> Vec<Session> {
         }
     }
     let mut sessions: Vec<Session> = order.into_iter().filter_map(|number| found.remove(&number)).collect();
+    number(&mut sessions);
+    sessions
+}
+
+/// Numbers the sessions of each account.
+pub(super) fn number(sessions: &mut [Session]) {
     let mut counts: BTreeMap<Text, usize> = BTreeMap::new();
-    for session in &mut sessions {
+    for session in sessions {
         let count = counts.entry(session.account.clone()).or_default();
         *count += 1;
         session.nth = *count;
     }
-    sessions
 }

@@ -22,6 +22,10 @@ fn trace(program: &str, lines: &str) -> Trace {
     read(text.as_bytes()).expect("a trace")
 }
 
+fn compared(a: &Trace, b: &Trace) -> Diff {
+    diff(a, b, Scope::of([a, b]))
+}
+
 /// Each output that differs: its cause, itself, and where; `-` for what is missing there.
 fn shown(found: &Diff) -> Vec<String> {
     let causes = found.sessions.iter().flat_map(|session| &session.causes);
@@ -43,7 +47,7 @@ fn shown(found: &Diff) -> Vec<String> {
 }
 
 fn check(a: &str, b: &str, expected: &[&str]) {
-    let found = diff(&trace("1", a), &trace("1", b));
+    let found = compared(&trace("1", a), &trace("1", b));
     assert_eq!(shown(&found), expected, "{found}");
     assert_eq!(found.is_empty(), expected.is_empty());
 }
@@ -146,7 +150,7 @@ fn sessions_are_paired_by_account() {
         trace.records[0].1.data = crate::value::Value::from_json(begin).expect("JSON");
         trace
     };
-    let found = diff(&trace("1", &call(1, "x", "")), &bob(trace("1", &call(1, "x", ""))));
+    let found = compared(&trace("1", &call(1, "x", "")), &bob(trace("1", &call(1, "x", ""))));
     let sides: Vec<_> = found.sessions.iter().map(|s| (&*s.account, s.nth, s.only)).collect();
     assert_eq!(sides, [("alice", 1, Some(Side::A)), ("bob", 1, Some(Side::B))]);
     assert_eq!(found.compared, 0);
@@ -160,17 +164,17 @@ fn numbers_of_accounts_are_the_programs() {
     };
     let (a, b) = (with("1001"), with("2002"));
     check(&a, &b, &["legacy call f > legacy answer f .frame[1][2].json.uid"]);
-    let found = diff(&trace("1", &a), &trace("2", &b));
+    let found = compared(&trace("1", &a), &trace("2", &b));
     assert!(found.is_empty(), "{found}");
 }
 
 #[test]
 fn noise_is_what_differs_on_one_side() {
     let a = call(1, "x", "n1") + &call(2, "y", "");
-    let noise = |again: &str| Noise::of(&diff(&trace("1", &a), &trace("1", again)));
+    let noise = |again: &str| Noise::of(&compared(&trace("1", &a), &trace("1", again)));
     let b = call(1, "x", "n2") + &call(2, "y", "");
     let check = |again: &str, b: &str, removed: usize, rest: &[&str]| {
-        let mut found = diff(&trace("1", &a), &trace("1", b));
+        let mut found = compared(&trace("1", &a), &trace("1", b));
         assert_eq!(noise(again).remove_from(&mut found), removed, "{found}");
         assert_eq!(shown(&found), rest);
     };

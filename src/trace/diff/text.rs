@@ -53,17 +53,8 @@ fn output(f: &mut Formatter<'_>, output: &OutputDiff) -> fmt::Result {
     writeln!(f, "    {}{row}", output.kind)?;
     writeln!(f, "      expected  {}", place(&output.expected))?;
     writeln!(f, "      got       {}", place(&output.got))?;
-    let value = |value: &Option<Value>| value.as_ref().map_or("nothing".into(), Value::to_json);
-    for change in &output.changes {
-        writeln!(
-            f,
-            "      at {}: {} / {}",
-            change.path,
-            value(&change.expected),
-            value(&change.got)
-        )?;
-    }
-    Ok(())
+    let mut changes = output.changes.iter();
+    changes.try_for_each(|change| writeln!(f, "      at {change}"))
 }
 
 fn place(place: &Option<Place>) -> String {

@@ -31,6 +31,16 @@ pub enum HarError {
         /// Those with messages.
         sockets: usize,
     },
+    /// Of what it has no trace can be made that is played.
+    #[error("entry {entry} ({url}): {what}")]
+    Unplayable {
+        /// Its position in `log.entries`, from 0.
+        entry: usize,
+        /// Where it was connected to.
+        url: String,
+        /// What is wrong.
+        what: String,
+    },
     /// A message of a legacy client that cannot be.
     #[error("entry {entry} ({url}), message {message}: {what}")]
     Message {
@@ -59,7 +69,7 @@ impl HarError {
             Self::NoLogin { .. } => {
                 "open the network panel before the app logs in; apps of other products have other frames"
             }
-            Self::Message { .. } => "remove the entry from the HAR to import the others",
+            Self::Message { .. } | Self::Unplayable { .. } => "remove the entry from the HAR to import the others",
         }
     }
 }

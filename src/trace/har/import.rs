@@ -5,84 +5,157 @@ use std::sync::Arc;
 
 use crate::bridge::SessionLimits;
 use crate::client::login_reply;
-use crate::front::{ClientFrame, hearing::Hearing, login_field, login_text, without_token};
+use crate::front::{ClientFrame, hearing::Hearing, login_field, login_text, speeches, without_token};
 use crate::mapping::Tables;
 use crate::mapping::profile::Transport;
 use crate::mapping::wire::{RowCall, Target};
 use crate::trace::env::Begin;
 use crate::trace::happening::{number, one};
+use crate::trace::live::replay_embedded;
+use crate::trace::reader::{Trace, read};
 use crate::trace::record::{Dir, Header, Leg, Record, VERSION};
+use crate::trace::replay::NoSense;
 use crate::value::{Text, Value};
 
 use super::HarError;
-use super::file;
+use super::file::{self, Entry, Message};
 use super::message::{self, Said};
 
 /// What came of an import.
 #[derive(Debug)]
 pub struct Imported {
-    /// The first line.
-    pub header: Header,
-    /// The others, in the order of time.
-    pub records: Vec<Record>,
+    /// The trace: its records are in the order of time.
+    pub trace: Trace,
     /// Sessions: sockets that have logged in.
     pub sessions: usize,
     /// Frames of theirs.
     pub frames: usize,
     /// Those that were not let in: no answer to their login, or a refusal.
     pub not_admitted: usize,
+    /// Frames of theirs before their login: left out.
+    pub early: usize,
     /// Sockets that said nothing, as those that lose an SDK's race: left out.
     pub silent: usize,
     /// Sockets that said other things: left out.
     pub others: usize,
+    /// Entries that are none of a HAR: left out.
+    pub odd: usize,
 }
 
-/// Makes a trace of an archive. Tokens are replaced; all else is as it was.
+/// Makes a trace of an archive, and plays it to see that it can be played. Tokens are replaced; all else is as it was.
 ///
 /// # Errors
 /// What is wrong with it.
 pub fn import(tables: &Arc<Tables>, bytes: &[u8]) -> Result<Imported, HarError> {
-    let entries = file::read(bytes)?.log.entries;
+    let entries = file::read(bytes)?;
     let count = entries.len();
     let mut timeline: Vec<(u64, Record)> = Vec::new();
-    let (mut sockets, mut sessions, mut frames, mut admitted) = (0, 0, 0, 0);
-    let (mut with_messages, mut silent) = (0, 0);
+    let mut sessions: Vec<(usize, String)> = Vec::new();
+    let (mut with_messages, mut silent, mut others, mut odd) = (0, 0, 0, 0);
+    let (mut frames, mut early, mut admitted) = (0, 0, 0);
     for (at, entry) in entries.into_iter().enumerate() {
-        let is_socket = entry.messages.is_some() || entry.kind.as_deref() == Some("websocket");
-        let messages = entry.messages.unwrap_or_default();
-        with_messages += usize::from(!messages.is_empty());
-        if !messages.iter().any(|message| message::dir(message) == Some(Dir::In)) {
-            silent += usize::from(is_socket);
+        let Ok(entry) = entry else {
+            odd += 1;
             continue;
-        }
-        sockets += 1;
-        if !messages.iter().any(|message| is_login(&message.data)) {
-            continue;
-        }
-        let read = |(position, message)| {
-            message::read(message).map_err(|what| HarError::Message {
-                entry: at,
-                url: without_query(&entry.request.url),
-                message: position,
-                what,
-            })
         };
-        let messages = messages.into_iter().enumerate().map(read);
-        let said: Vec<Option<Said>> = messages.collect::<Result<_, _>>()?;
-        // As in a recording: they carry nothing.
-        let said: Vec<Said> = said.into_iter().flatten().filter(|said| !is_ping(said)).collect();
-        sessions += 1;
-        frames += said.len();
-        let socket = at as u64 + 1;
-        admitted += usize::from(session(tables, sessions as u64, socket, said, &mut timeline));
+        with_messages += usize::from(!entry.messages.is_empty());
+        match owner(&entry) {
+            Owner::Nobody => silent += usize::from(entry.is_socket),
+            Owner::Other => others += 1,
+            Owner::App => {
+                let url = without_query(&entry.url);
+                let (before, said) = said(at, &url, &entry.messages)?;
+                (early, frames) = (early + before, frames + said.len());
+                sessions.push((at, url));
+                let (number, socket) = (sessions.len() as u64, at as u64 + 1);
+                admitted += usize::from(session(tables, number, socket, said, &mut timeline));
+            }
+        }
     }
     if with_messages == 0 {
         return Err(HarError::NoMessages { entries: count });
     }
-    if sessions == 0 {
+    if sessions.is_empty() {
         return Err(HarError::NoLogin { sockets: with_messages });
     }
     ends_by_next_logins(&mut timeline);
+    let imported = Imported {
+        trace: trace(timeline),
+        sessions: sessions.len(),
+        frames,
+        not_admitted: sessions.len() - admitted,
+        early,
+        silent,
+        others,
+        odd,
+    };
+    played(tables, &imported.trace, &sessions)?;
+    Ok(imported)
+}
+
+/// Whose socket an entry is.
+enum Owner {
+    /// Nothing was sent on it.
+    Nobody,
+    /// A legacy app's: a login was sent on it.
+    App,
+    /// Another product's: whatever its messages hold.
+    Other,
+}
+
+fn owner(entry: &Entry) -> Owner {
+    let is_login = |message: &&Message| {
+        message::text(message)
+            .ok()
+            .flatten()
+            .is_some_and(|text| is_login(&text))
+    };
+    // One that does not say who sent it may be the app's.
+    let sent = |message: &&Message| matches!(message::dir(message), Ok(Some(Dir::In)) | Err(_));
+    let sent: Vec<&Message> = entry.messages.iter().filter(sent).collect();
+    match sent.is_empty() {
+        true => Owner::Nobody,
+        false if sent.iter().any(is_login) => Owner::App,
+        false => Owner::Other,
+    }
+}
+
+/// Reads the frames of an app's socket from its login on, and how many were before that.
+fn said(entry: usize, url: &str, messages: &[Message]) -> Result<(usize, Vec<Said>), HarError> {
+    let wrong = |message, what| HarError::Message {
+        entry,
+        url: url.to_owned(),
+        message,
+        what,
+    };
+    let mut all = Vec::with_capacity(messages.len());
+    for (position, message) in messages.iter().enumerate() {
+        let said = message::read(message).map_err(|what| wrong(position, what))?;
+        // As in a recording: they carry nothing.
+        all.extend(said.filter(|said| !is_ping(said)).map(|said| (position, said)));
+    }
+    if is_newest_first(&all) {
+        all.reverse();
+    }
+    // A session begins with its login.
+    let is_in = |(_, said): &&(usize, Said)| said.dir == Dir::In;
+    let begins = all.iter().position(|said| is_in(&said) && is_login(&said.1.text));
+    let session = all.split_off(begins.unwrap_or(all.len()));
+    let is_frame = |(_, said): &&(usize, Said)| Hearing::WebSocket.hear(&said.text).is_some();
+    if let Some((position, _)) = session.iter().filter(is_in).find(|said| !is_frame(said)) {
+        return Err(wrong(*position, "it is no frame of the Web wire"));
+    }
+    Ok((all.len(), session.into_iter().map(|(_, said)| said).collect()))
+}
+
+/// Whether the list is in the order in which some tools have it; else it is in the order of time, whatever the times are.
+fn is_newest_first(said: &[(usize, Said)]) -> bool {
+    let times: Vec<u64> = said.iter().filter_map(|(_, said)| said.at_us).collect();
+    times.is_sorted_by(|a, b| a >= b) && times.first() > times.last()
+}
+
+/// Makes a trace of records with moments since the UNIX epoch.
+fn trace(mut timeline: Vec<(u64, Record)>) -> Trace {
     // Stable: what was said at the same time stays in its order.
     timeline.sort_by_key(|(at_us, _)| *at_us);
     let started_ms = timeline.first().map_or(0, |(at_us, _)| at_us / 1000);
@@ -90,7 +163,7 @@ pub fn import(tables: &Arc<Tables>, bytes: &[u8]) -> Result<Imported, HarError> 
         t_us: at_us - started_ms * 1000,
         ..record
     };
-    Ok(Imported {
+    Trace {
         header: Header {
             sigbridge_trace: VERSION,
             started_ms,
@@ -99,13 +172,32 @@ pub fn import(tables: &Arc<Tables>, bytes: &[u8]) -> Result<Imported, HarError> 
             source: Some("har".into()),
             missing: vec![Leg::Rtm],
         },
-        records: timeline.into_iter().map(relative).collect(),
-        sessions,
-        frames,
-        not_admitted: sessions - admitted,
-        silent,
-        others: sockets - sessions,
-    })
+        records: (2..).zip(timeline.into_iter().map(relative)).collect(),
+        unfinished: false,
+    }
+}
+
+/// Reads a trace back as a file of it would be, and plays it: `replay` must not refuse it.
+fn played(tables: &Arc<Tables>, trace: &Trace, sessions: &[(usize, String)]) -> Result<(), HarError> {
+    let wrong = |line: usize, what: String| {
+        let (_, record) = &trace.records[line.saturating_sub(2).min(trace.records.len() - 1)];
+        let (entry, url) = &sessions[(record.session as usize).saturating_sub(1).min(sessions.len() - 1)];
+        HarError::Unplayable {
+            entry: *entry,
+            url: url.clone(),
+            what,
+        }
+    };
+    let mut text = Vec::new();
+    let written = trace.write(&mut text, trace.records.iter().map(|(_, record)| record));
+    written.map_err(|error| wrong(0, error.to_string()))?;
+    let read = read(&*text).map_err(|error| wrong(error.line(), error.to_string()))?;
+    let speeches = speeches(tables).map(Arc::new);
+    let speeches = speeches.ok_or_else(|| wrong(0, "the tables have no wire for a profile".into()))?;
+    match replay_embedded(tables, &speeches, &read, 1) {
+        Ok(_) => Ok(()),
+        Err(NoSense { line, what }) => Err(wrong(line, what.to_string())),
+    }
 }
 
 /// An archive does not tell the ends of sockets. But one that says nothing more once its account has logged in on another
@@ -188,10 +280,10 @@ fn session(
         .find_map(|said| login_reply(&said.text));
     let reply = reply.and_then(Result::ok);
     // What the tools took down out of order is in order: the list is.
-    let mut now = 0;
+    let mut now = said.iter().find_map(|said| said.at_us).unwrap_or(0);
     let mut begun = false;
     for Said { at_us, dir, text } in said {
-        now = at_us.max(now);
+        now = at_us.unwrap_or(now).max(now);
         let mut push = |leg, dir, data| {
             let record = Record {
                 t_us: 0,

@@ -10,6 +10,7 @@ mod export;
 mod file;
 mod import;
 mod message;
+mod surrogates;
 
 pub use error::HarError;
 pub use export::export;

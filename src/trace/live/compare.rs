@@ -6,9 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use crate::trace::diff::Change;
 use crate::trace::diff::align::{Pair, align};
+use crate::trace::diff::changes::changes;
 use crate::trace::diff::plain::Plain;
 use crate::trace::frame;
+use crate::trace::happening::number;
 use crate::trace::player::Out;
 use crate::trace::reader::Trace;
 use crate::trace::record::{Dir, Leg, Record};
@@ -34,6 +37,8 @@ struct Said<'r> {
     bare: String,
     /// Lines of the mailbox that it tells.
     lines: Vec<(i64, String)>,
+    /// Its data, without what is not compared.
+    plain: Value,
 }
 
 type Level<'r> = for<'s> fn(&'s Said<'r>) -> &'s str;
@@ -65,7 +70,10 @@ pub fn compare(trace: &Trace, played: &BTreeMap<u64, Vec<Record>>, later_us: u64
     let accounts: HashSet<Text> = trace.records.iter().filter_map(|(_, r)| account(r)).collect();
     let imported = trace.header.missing.contains(&Leg::Rtm);
     let end_us = trace.records.last().map_or(0, |(_, record)| record.t_us);
-    let mut outcome = Outcome::default();
+    let mut outcome = Outcome {
+        cut: trace.cut(),
+        ..Outcome::default()
+    };
     for (session, records) in &sessions {
         let is_login = |record: &Record| record.data.get("admitted").or(record.data.get("attached")).is_some();
         if !records.iter().any(|(_, record)| is_login(record)) {
@@ -124,7 +132,7 @@ fn side<'r>(records: impl Iterator<Item = (usize, &'r Record)>, all: &[(usize, &
         frame::lines(&data, &mut |version, line| {
             versions.extend(version.map(|version| (version, line.to_json())));
         });
-        let key = format!("{kind} {data}");
+        let (key, plain) = (format!("{kind} {data}"), data.clone());
         let bare = if versions.is_empty() && !kind.contains("answer") {
             key.clone()
         } else {
@@ -142,6 +150,7 @@ fn side<'r>(records: impl Iterator<Item = (usize, &'r Record)>, all: &[(usize, &
             key,
             bare,
             lines: versions,
+            plain,
         });
     }
     side
@@ -254,6 +263,7 @@ impl Judge<'_> {
             (None, Some(got)) => heard.iter().rev().find(|(_, heard)| heard.t_us <= got.record.t_us),
             (None, None) => None,
         };
+        let both = expected.zip(got);
         let line = expected.map(|said| said.line).or(after.map(|(line, _)| *line));
         let at = expected.or(got).map_or(0, |said| said.record.t_us);
         Difference {
@@ -267,9 +277,24 @@ impl Judge<'_> {
                 data: said.record.data.clone(),
             }),
             after: after.map(|(_, record)| (*record).clone()),
+            changes: both.map_or(Vec::new(), |(expected, got)| places(expected, got)),
             codes: self.codes.clone(),
         }
     }
+}
+
+/// Where two outputs differ; those that do not have come at different times.
+fn places(expected: &Said<'_>, got: &Said<'_>) -> Vec<Change> {
+    let places = changes(&expected.plain, &got.plain);
+    if !places.is_empty() {
+        return places;
+    }
+    let moment = |said: &Said<'_>| Some(number(said.record.t_us));
+    vec![Change {
+        path: "t_us".into(),
+        expected: moment(expected),
+        got: moment(got),
+    }]
 }
 
 fn in_time(expected: &Record, got: &Record, later_us: u64) -> bool {

@@ -170,7 +170,7 @@ impl<'s> Stage<'s> {
                 let begin = Begin::read(data.get("begin").unwrap_or(&crate::value::Value::Null))?;
                 self.begin(session, &begin)
             }
-            Leg::Env if data.get("cut").is_some() => {
+            Leg::Env if record.env("cut") || record.env("lost") => {
                 self.finish(session);
                 Ok(())
             }

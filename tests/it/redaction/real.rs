@@ -32,7 +32,7 @@ async fn a_server_records_no_secrets() {
 async fn recorded(policy: Policy) -> String {
     let folder = folder(&format!("redacted-{policy}"));
     let running = serve(config()).await;
-    record(&running, &folder, policy);
+    record(&running, &folder, policy).await;
     let mut alice = Client::connect(running.http).await;
     alice.send_login("alejandra", "websocket-secret-token").await;
     alice.login_ret().await;

@@ -63,6 +63,7 @@ impl Bridge {
                 missing: Vec::new(),
             },
             records: records.into_iter().enumerate().map(|(at, r)| (at + 2, r)).collect(),
+            unfinished: false,
         };
         let speeches = Arc::new(self.speeches.clone());
         for (what, trace) in [("as it is", &trace), ("redacted", &self.redacted(&trace, &mut batch))] {
