@@ -77,7 +77,8 @@ fn body(f: &mut Formatter<'_>, row: &RowView) -> fmt::Result {
         if let Some(key) = &item.json {
             write!(f, "#json.{key}")?;
         }
-        write!(f, " as {}, else {}", item.ty, item.otherwise)?;
+        let positive = if item.positive { " above 0" } else { "" };
+        write!(f, " as {}{positive}, else {}", item.ty, item.otherwise)?;
         if let Some((low, high)) = item.clamp {
             write!(f, ", within {low} and {high}")?;
         }

@@ -117,6 +117,8 @@ pub struct LetView {
     pub otherwise: String,
     /// Bounds of a number.
     pub clamp: Option<(i64, i64)>,
+    /// A number that is not above 0 counts as none.
+    pub positive: bool,
     /// Its value here.
     pub value: Option<Value>,
 }

@@ -178,6 +178,8 @@ pub struct Let {
     pub otherwise: Default_,
     /// Bounds of a number.
     pub clamp: Option<(i64, i64)>,
+    /// A number that is not above 0 counts as none.
+    pub positive: bool,
 }
 
 /// The value of a `let` that finds nothing.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::value::{Text, Value};
 
 use super::expr::Expr;
+use super::lets::flag;
 use super::row::{RowId, SigId};
 use super::ty::SigType;
 
@@ -47,7 +48,11 @@ impl Wire {
 
     /// The function that a name and its arguments mean, with its position.
     pub fn find(&self, name: &str, args: &Value) -> Option<(usize, &Function)> {
-        let is_meant = |function: &Function| function.when.iter().all(|(name, value)| args.get(name) == Some(value));
+        let is = |name: &Text, meant: &Value| match (args.get(name), meant) {
+            (Some(value), Value::Bool(meant)) => flag(value) == Some(*meant),
+            (value, meant) => value == Some(meant),
+        };
+        let is_meant = |function: &Function| function.when.iter().all(|(name, meant)| is(name, meant));
         let mut fitting = self
             .by_name
             .get(name)?

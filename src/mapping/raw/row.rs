@@ -56,6 +56,7 @@ pub struct RawLet {
     pub ty: Spanned<Text>,
     pub otherwise: Option<Node>,
     pub clamp: Option<(i64, i64)>,
+    pub positive: bool,
 }
 
 /// A `do` step.
@@ -350,6 +351,7 @@ fn read_lets(t: Table<'_>) -> Vec<RawLet> {
                     }
                 }
             });
+            let positive = t.take_bool("positive").is_some_and(|b| *b);
             t.finish();
             Some(RawLet {
                 name,
@@ -358,6 +360,7 @@ fn read_lets(t: Table<'_>) -> Vec<RawLet> {
                 ty: ty?,
                 otherwise,
                 clamp,
+                positive,
             })
         })
         .collect()
