@@ -5,8 +5,9 @@ use std::collections::{HashMap, VecDeque};
 use crate::mapping::row::{AnswerAt, CallTemplate, Handling, RtmStep, StepKind};
 use crate::rtm::{BadField, CallKind, ChannelId, RtmCall, RtmError, RtmReply};
 use crate::time::Time;
-use crate::value::{Text, Value};
+use crate::value::Value;
 
+use super::emulate::calls::Call;
 use super::io::{Effect, TimerKey};
 use super::run::{Run, RunId};
 use super::session::{Session, Step};
@@ -356,25 +357,21 @@ impl Session {
     }
 
     fn invitation_for(&mut self, run: &mut Run, kind: CallKind) -> Value {
-        let id = if kind == CallKind::LocalInvitationSend {
-            Some(self.calls.new_invitation())
-        } else if run.invitation.is_some() {
-            run.invitation
-        } else {
-            let pair: Option<(Text, Text)> = self.channel_of(run).zip(self.account_of(run));
-            pair.and_then(|(channel, peer)| self.calls.find(&channel, &peer, role_of(kind)).map(|e| e.invitation))
-        };
-        run.invitation = id;
+        if kind == CallKind::LocalInvitationSend {
+            run.invitation = Some(self.calls.new_invitation());
+        }
+        // A row may end two calls, one of each direction.
+        let id = run.invitation.or_else(|| {
+            let call = match kind {
+                CallKind::LocalInvitationCancel => self.call_of(run, Call::is_calling),
+                _ => self.call_of(run, Call::is_ringing),
+            };
+            call.map(|call| call.invitation)
+        });
+        if kind == CallKind::RemoteInvitationAccept {
+            run.invitation = id;
+        }
         id.map_or(Value::Null, |id| Value::Int(i64::try_from(id.0).unwrap_or(i64::MAX)))
-    }
-}
-
-fn role_of(kind: CallKind) -> Option<super::emulate::calls::Role> {
-    use super::emulate::calls::Role;
-    match kind {
-        CallKind::LocalInvitationCancel => Some(Role::Caller),
-        CallKind::RemoteInvitationAccept | CallKind::RemoteInvitationRefuse => Some(Role::Callee),
-        _ => None,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::value::{Text, Value};
 
 use super::expr::Expr;
 use super::lets::flag;
-use super::row::{RowId, SigId};
+use super::row::{CodeId, RowId, SigId};
 use super::ty::SigType;
 
 /// The wire of one family.
@@ -105,6 +105,8 @@ pub enum ComesBack {
     /// By its line: it knows all that it was told, and asks for what its channel has told meanwhile (signaling-wire
     /// 10). A new login of such a client is a new beginning.
     ByLine,
+    /// By a new login, which goes on with the session: it is told what was for it meanwhile.
+    ToSession,
     /// Not at all: whoever logs in next knows nothing of what was, and is not to be told of a call that it does not
     /// know (signaling-wire 5).
     Never,
@@ -115,6 +117,7 @@ impl ComesBack {
     pub const NAMES: &[(&str, ComesBack)] = &[
         ("by-login", Self::ByLogin),
         ("by-line", Self::ByLine),
+        ("to-session", Self::ToSession),
         ("never", Self::Never),
     ];
 }
@@ -287,6 +290,8 @@ pub struct WireEvent {
     pub via: Via,
     /// It does not outlive the login that it was for.
     pub volatile: bool,
+    /// The limitation that it is when a client that is away will not be told it.
+    pub missed: Option<CodeId>,
     /// The line's type.
     pub kind: Text,
     /// The line's source.

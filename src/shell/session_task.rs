@@ -476,6 +476,12 @@ impl SessionTask {
             self.server.metrics.dropped("messages at the end of the process");
             self.teller.undelivered(None, "messages at the end of the process");
         }
+        if !self.over {
+            // Nobody would end the ringing where RTM does not do so at a logout.
+            for call in self.session.leave_calls() {
+                self.server.upstream.call(&self.client, 0, call);
+            }
+        }
         self.teller.ended(self.session.ending());
         self.server.registry.remove(&self.key, self.id);
         if let Some(channel) = &self.member_of {

@@ -15,6 +15,7 @@ pub fn name(key: TimerKey) -> Text {
         TimerKey::Visits => "visits".into(),
         TimerKey::MemberNum => "member-num".into(),
         TimerKey::Invite(InvitationId(number)) => format!("invite:{number}").into(),
+        TimerKey::Ring(InvitationId(number)) => format!("ring:{number}").into(),
         TimerKey::Retry(request) => format!("retry:{request}").into(),
         TimerKey::Gather(kind) => format!("gather:{}", kind.name()).into(),
     }
@@ -32,6 +33,7 @@ pub fn parse(name: &str) -> Option<TimerKey> {
         "visits" => TimerKey::Visits,
         "member-num" => TimerKey::MemberNum,
         "invite" => TimerKey::Invite(InvitationId(of.parse().ok()?)),
+        "ring" => TimerKey::Ring(InvitationId(of.parse().ok()?)),
         "retry" => TimerKey::Retry(of.parse().ok()?),
         "gather" => TimerKey::Gather(CallKind::parse(of)?),
         _ => return None,
@@ -53,6 +55,7 @@ mod tests {
             TimerKey::Visits,
             TimerKey::MemberNum,
             TimerKey::Invite(InvitationId(3)),
+            TimerKey::Ring(InvitationId(4)),
             TimerKey::Retry(7),
             TimerKey::Gather(CallKind::GetChannelMemberCount),
         ];

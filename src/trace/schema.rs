@@ -212,7 +212,7 @@ fn lines() -> Json {
 }
 
 fn timer() -> Json {
-    json!({ "type": "string", "pattern": "^(login|grace|rejoin|names|outbox|member-num|(invite|retry):[0-9]+|gather:.+)$" })
+    json!({ "type": "string", "pattern": "^(login|grace|rejoin|names|outbox|visits|member-num|(invite|ring|retry):[0-9]+|gather:.+)$" })
 }
 
 /// An object with exactly these members.

@@ -47,6 +47,11 @@ impl Session {
         self.context.wire.comes_back
     }
 
+    /// A client that is away is told at its return what becomes of its calls meanwhile.
+    pub(in crate::bridge) fn is_told_later(&self) -> bool {
+        matches!(self.comes_back(), ComesBack::ByLine | ComesBack::ToSession)
+    }
+
     fn polls_as(&self, polls: Polls) -> bool {
         self.context.wire.polls == polls
     }
