@@ -117,6 +117,13 @@ fn steps(f: &mut Formatter<'_>, list: &[StepView], indent: usize) -> fmt::Result
                 call_args(f, &rtm.call, inside)?;
                 let lines = [
                     rtm.gather.as_ref().map(|gather| format!("gathered: {gather}")),
+                    rtm.lane.as_ref().map(|lane| {
+                        let name = lane
+                            .value
+                            .clone()
+                            .map_or_else(|| lane.path.clone(), |name| name.into_text().to_string());
+                        format!("behind those before it in the lane \"{name}\"")
+                    }),
                     rtm.bind.as_ref().map(|name| format!("the result is ${name}")),
                     rtm.expect.as_ref().map(|expect| format!("expects that {expect}")),
                     rtm.value.as_ref().map(|part| format!("$value is {part}")),

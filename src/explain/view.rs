@@ -185,6 +185,8 @@ pub struct RtmView {
     pub via_member: bool,
     /// How it travels with others.
     pub gather: Option<String>,
+    /// The lane in which it waits for those before it.
+    pub lane: Option<Shown>,
 }
 
 /// An RTM call.

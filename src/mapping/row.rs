@@ -246,6 +246,8 @@ pub struct RtmStep {
     pub via_member: bool,
     /// Whether calls of several runs travel as one.
     pub gather: Option<Gather>,
+    /// Calls of one lane go one at a time, in the order of their runs.
+    pub lane: Option<Expr>,
 }
 
 /// An RTM call to be built.

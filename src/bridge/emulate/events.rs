@@ -149,6 +149,10 @@ impl Session {
                 Change::Set(key, value) => ("set", key, Value::Text(value)),
                 Change::Removed(key) => ("removed", key, Value::Null),
                 Change::Cleared => ("cleared", "".into(), Value::Null),
+                Change::Nothing => {
+                    self.fire_named(run, "doubtful", step);
+                    continue;
+                }
             };
             self.tell_attribute(run, &name, outcome, key, value, step);
             if outcome == "removed" && list.is_empty() {

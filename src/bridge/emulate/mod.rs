@@ -66,9 +66,6 @@ impl Session {
             RtmCall::SendMessage { channel_id, .. } => self.sending_to(channel_id),
             RtmCall::Leave { channel_id } => self.left(channel_id),
             RtmCall::LocalInvitationSend { invitation, .. } => self.calling(run, *invitation, step),
-            RtmCall::AddOrUpdateChannelAttributes { .. }
-            | RtmCall::DeleteChannelAttributesByKeys { .. }
-            | RtmCall::ClearChannelAttributes { .. } => self.writing(call),
             _ => {}
         }
     }
@@ -93,8 +90,11 @@ impl Session {
                 RtmCall::AddOrUpdateChannelAttributes { .. }
                 | RtmCall::DeleteChannelAttributesByKeys { .. }
                 | RtmCall::ClearChannelAttributes { .. },
-                Err(_),
-            ) => self.write_failed(call),
+                result,
+            ) => match result {
+                Ok(_) => self.written(call),
+                Err(_) => self.write_failed(call),
+            },
             _ => {}
         }
     }

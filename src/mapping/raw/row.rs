@@ -76,6 +76,7 @@ pub struct RawStep {
     pub gather: Option<RawGather>,
     pub together: bool,
     pub via: Option<Spanned<Text>>,
+    pub lane: Option<Node>,
 }
 
 /// What a result must be.
@@ -197,6 +198,7 @@ impl RawStep {
             gather: t.take_table("gather").and_then(read_gather),
             together: t.take_bool("together").is_some_and(|b| *b),
             via: t.take_str("via"),
+            lane: t.take("lane").and_then(Node::read),
         };
         t.finish();
         Some(step)
