@@ -18,7 +18,7 @@ impl Session {
         };
         match form.via {
             Via::Mailbox if wire.documented && self.socket.is_some() => self.notify(Form::Direct, event, step),
-            Via::Mailbox if form.volatile && self.socket.is_none() && !self.is_told_later() => {
+            Via::Mailbox if form.volatile && self.socket.is_none() && !self.catches_up() => {
                 step.out.push(match form.missed {
                     Some(code) => Effect::Note {
                         row: event.row,

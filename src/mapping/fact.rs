@@ -17,7 +17,7 @@ pub enum Fact {
     Calling,
     /// It was called by them, and has not answered.
     Ringing,
-    /// A call between them was accepted, whoever called.
+    /// A call between them was accepted, in either direction.
     Talking,
     /// There is a call between them.
     OpenCall,

@@ -105,7 +105,7 @@ pub enum ComesBack {
     /// By its line: it knows all that it was told, and asks for what its channel has told meanwhile (signaling-wire
     /// 10). A new login of such a client is a new beginning.
     ByLine,
-    /// By a new login, which goes on with the session: it is told what was for it meanwhile.
+    /// By a new login, which continues the session: it gets what was for it meanwhile.
     ToSession,
     /// Not at all: whoever logs in next knows nothing of what was, and is not to be told of a call that it does not
     /// know (signaling-wire 5).
@@ -290,7 +290,7 @@ pub struct WireEvent {
     pub via: Via,
     /// It does not outlive the login that it was for.
     pub volatile: bool,
-    /// The limitation that it is when a client that is away will not be told it.
+    /// The limitation that it is when a client that is away will not get it.
     pub missed: Option<CodeId>,
     /// The line's type.
     pub kind: Text,

@@ -1,5 +1,5 @@
-//! Writes of a channel's attributes by one session, with RTM far away and slow to take them: RTM ends as the last write
-//! says, and the session's client is told of each of its writes once, in their order.
+//! Writes of a channel's attributes by one session, with an RTM that is far away and refuses some: RTM ends in the state
+//! of the last write, and the session's client gets one event for each of its writes, in their order.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -17,7 +17,7 @@ use sigbridge::value::{Text, Value};
 
 const SOCKET: SocketId = SocketId(1);
 const ROOM: &str = "room";
-/// Bob's own names: what he writes is told by them.
+/// Bob's own name, by which his writes are known.
 const OF_BOB: &str = "bob";
 
 /// Identical on both sides.
@@ -49,7 +49,7 @@ enum Write {
     Clear,
 }
 
-/// When RTM tells the writer of its own write.
+/// When the writer gets RTM's event about its own write.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Told {
     BeforeTheReply,
@@ -59,7 +59,7 @@ enum Told {
     Never,
 }
 
-/// What is going to happen, each after some milliseconds.
+/// What will happen, each after some milliseconds.
 #[derive(Clone, Debug)]
 struct Plan {
     writes: Vec<(u64, Write)>,
@@ -256,7 +256,7 @@ impl Stage {
         self.comes(at, Input::RtmReply { request, result });
     }
 
-    /// RTM tells the list: in order with its replies, or later.
+    /// RTM sends the list: in order with its replies, or later.
     fn tell(&mut self, late: bool) {
         let at = self.last.1.max(self.now + self.way()).max(self.last.2);
         let at = if late { at + 3 * self.way() } else { at };
@@ -360,10 +360,10 @@ fn check(plan: Plan) -> Stage {
             Write::Clear => last.clear(),
         }
     }
-    assert_eq!(stage.ends_with(), last, "RTM ends as the last writes say");
+    assert_eq!(stage.ends_with(), last, "RTM ends in the state of the last writes");
     assert_eq!(stage.answers, stage.plan.writes.len(), "each call is answered");
     let writes: Vec<_> = stage.plan.writes.iter().map(|(_, write)| written(write)).collect();
-    assert_eq!(stage.told(false), writes, "each write is told once");
+    assert_eq!(stage.told(false), writes, "each write has one event");
     stage
 }
 
@@ -371,15 +371,15 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_last_write_wins_and_each_is_told_once(
+    fn the_last_write_wins_and_each_has_one_event(
         plan in plan(&[Told::BeforeTheReply, Told::BehindIt, Told::Late, Told::Never], 0)
     ) {
         check(plan);
     }
 
-    /// What another member writes is told as well, once, in its order.
+    /// The writes of another member have one event each, too.
     #[test]
-    fn the_writes_of_others_are_told_once(
+    fn the_writes_of_others_have_one_event(
         plan in plan(&[Told::BeforeTheReply, Told::BehindIt], 12)
     ) {
         let others: Vec<_> = plan.others.iter().map(|(_, value)| {

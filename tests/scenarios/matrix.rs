@@ -1,5 +1,5 @@
 //! Every verb of a call in every state, of either side, whatever has become of the other side's session: `calls.toml`
-//! says what both see.
+//! has the events of both sides.
 
 use std::collections::BTreeMap;
 
@@ -83,7 +83,7 @@ impl Matrix {
         let state = self.states[place.state].replace("CALLER", caller);
         let state = state.replace("CALLEE", callee);
         let verb = &self.verbs[place.verb];
-        // A session notes what its end costs before its client is told of it.
+        // A session notes what its end costs before its client gets its own event.
         let (own, end): (Vec<&str>, Vec<&str>) = self.ends[place.other].lines().partition(|line| line.starts_with('>'));
         let (own, end) = (own.join("\n"), end.join("\n"));
         let Cell { first, then, later, .. } = cell;

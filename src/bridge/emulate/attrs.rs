@@ -1,8 +1,8 @@
 //! Attribute events by comparison (decisions H6).
 //!
 //! RTM tells the whole list after a write, Signaling told each change. The one who writes is told by its own write,
-//! exactly what it did, once. So what RTM tells is compared with what is known plus as many of the session's own writes
-//! as the list shows: RTM may tell of them before or after its reply, or not at all. Their order is known, since a
+//! exactly what it did, once. So a list is compared with what is known plus as many of the session's own writes as the
+//! list shows: RTM's event about them may precede or follow its reply, or be missing. Their order is known, since a
 //! channel's writes go out one at a time.
 
 use std::collections::VecDeque;
@@ -19,7 +19,7 @@ const MAX_OWN: usize = 64;
 /// What a session knows of its channel's attributes.
 #[derive(Clone, Debug, Default)]
 pub struct Attrs {
-    /// As RTM has told them.
+    /// As RTM has listed them.
     seen: Vec<Known>,
     /// Own writes since, in order.
     own: VecDeque<Own>,
@@ -82,7 +82,7 @@ impl Attrs {
         }
     }
 
-    /// The client is told this list anew; own writes that it does not show are still on their way.
+    /// The client gets this list anew; own writes that it does not show are still on their way.
     pub fn relist(&mut self, list: &Value, me: &UserId) {
         self.take(&listed(list), me);
     }
@@ -129,7 +129,7 @@ impl Attrs {
             // It is of an own write: the next one, even if that has changed nothing.
             at_least(1)
         } else {
-            // It is of somebody else's, which comes behind all that RTM has answered; unless RTM tells late.
+            // It is of another user's, which follows all that RTM has answered, unless events are late.
             at_least(self.own.iter().take_while(|own| own.answered).count())
         };
         shown.or_else(|| at_least(0)).unwrap_or(0)
@@ -290,7 +290,7 @@ mod tests {
         Write::Set(vec![(name.into(), value.into())])
     }
 
-    /// A session's view: what it does, and what RTM tells it.
+    /// A session's view: its writes, and the lists that it gets.
     #[derive(Default)]
     struct View(Attrs);
 
@@ -305,8 +305,8 @@ mod tests {
             self
         }
 
-        /// RTM tells the list, as `name value author time` each.
-        fn told(&mut self, list: &[(&str, &str, &str, u64)], expected: &[Change]) -> &mut Self {
+        /// A list arrives, as `name value author time` each.
+        fn listed(&mut self, list: &[(&str, &str, &str, u64)], expected: &[Change]) -> &mut Self {
             let list: Vec<_> = list
                 .iter()
                 .map(|(name, value, by, ts)| ((*name).into(), attr(value, by, *ts)))
@@ -341,9 +341,9 @@ mod tests {
             ] {
                 view.writes(write.clone());
                 if behind {
-                    view.answered(&write).told(list, &[]);
+                    view.answered(&write).listed(list, &[]);
                 } else {
-                    view.told(list, &[]).answered(&write);
+                    view.listed(list, &[]).answered(&write);
                 }
                 assert_eq!(view.0.own, []);
             }
@@ -355,9 +355,9 @@ mod tests {
         let mut view = View::default();
         for _ in 0..2 {
             view.writes(set("k", "1")).answered(&set("k", "1"));
-            view.told(&[("k", "1", "me", 1)], &[]);
+            view.listed(&[("k", "1", "me", 1)], &[]);
         }
-        view.told(&[("k", "1", "bob", 2)], &[news("k", "1")]);
+        view.listed(&[("k", "1", "bob", 2)], &[news("k", "1")]);
         assert_eq!(view.0.own, []);
     }
 
@@ -368,10 +368,10 @@ mod tests {
         for write in [&one, &gone, &two] {
             view.writes(write.clone()).answered(write);
         }
-        view.told(&[("j", "x", "bob", 1)], &[news("j", "x")])
-            .told(&[("j", "x", "bob", 1), ("k", "1", "me", 2)], &[])
-            .told(&[("j", "x", "bob", 1)], &[])
-            .told(&[("j", "x", "bob", 1), ("k", "2", "me", 3)], &[]);
+        view.listed(&[("j", "x", "bob", 1)], &[news("j", "x")])
+            .listed(&[("j", "x", "bob", 1), ("k", "1", "me", 2)], &[])
+            .listed(&[("j", "x", "bob", 1)], &[])
+            .listed(&[("j", "x", "bob", 1), ("k", "2", "me", 3)], &[]);
         assert_eq!(view.0.own, []);
     }
 
@@ -380,11 +380,11 @@ mod tests {
         let (one, gone) = (set("k", "1"), Write::Delete("k".into()));
         let mut view = View::default();
         view.writes(one.clone()).answered(&one);
-        view.told(&[("k", "1", "me", 1), ("j", "x", "bob", 2)], &[news("j", "x")]);
+        view.listed(&[("k", "1", "me", 1), ("j", "x", "bob", 2)], &[news("j", "x")]);
         view.writes(gone.clone()).answered(&gone);
-        view.told(&[("j", "y", "bob", 3)], &[news("j", "y")]);
+        view.listed(&[("j", "y", "bob", 3)], &[news("j", "y")]);
         view.writes(Write::Clear).answered(&Write::Clear);
-        view.told(&[("k", "3", "bob", 4)], &[news("k", "3")]);
+        view.listed(&[("k", "3", "bob", 4)], &[news("k", "3")]);
         assert_eq!(view.0.own, []);
     }
 
@@ -394,8 +394,8 @@ mod tests {
         let mut view = View::default();
         // RTM never told of the own delete; bob sets the key and deletes it again.
         view.writes(gone.clone()).answered(&gone);
-        view.told(&[("k", "1", "bob", 1)], &[news("k", "1")])
-            .told(&[], &[removed("k")]);
+        view.listed(&[("k", "1", "bob", 1)], &[news("k", "1")])
+            .listed(&[], &[removed("k")]);
     }
 
     #[test]
@@ -403,7 +403,7 @@ mod tests {
         let mut view = View::default();
         // Bob's write came first.
         view.writes(Write::Delete("k".into()));
-        view.told(&[("k", "1", "bob", 1)], &[news("k", "1")]).told(&[], &[]);
+        view.listed(&[("k", "1", "bob", 1)], &[news("k", "1")]).listed(&[], &[]);
         assert_eq!(view.0.own, []);
     }
 
@@ -411,9 +411,9 @@ mod tests {
     fn an_own_value_written_by_somebody_else_is_news() {
         let mut view = View::default();
         view.writes(set("k", "1"));
-        view.told(&[("k", "1", "bob", 1)], &[news("k", "1")])
-            .told(&[("k", "1", "me", 2)], &[])
-            .told(&[("k", "1", "bob", 3)], &[news("k", "1")]);
+        view.listed(&[("k", "1", "bob", 1)], &[news("k", "1")])
+            .listed(&[("k", "1", "me", 2)], &[])
+            .listed(&[("k", "1", "bob", 3)], &[news("k", "1")]);
     }
 
     #[test]
@@ -421,29 +421,29 @@ mod tests {
         let mut view = View::default();
         view.writes(set("k", "1"));
         view.0.failed(&set("k", "1"));
-        view.told(&[("k", "1", "me", 1)], &[news("k", "1")]);
+        view.listed(&[("k", "1", "me", 1)], &[news("k", "1")]);
     }
 
     #[test]
     fn others_clear_delete_or_do_nothing() {
         let mut view = View::default();
         let two = [("a", "1", "bob", 1), ("b", "2", "bob", 1)];
-        view.told(&two, &[news("a", "1"), news("b", "2")])
-            .told(&two, &[])
-            .told(&two[1..], &[removed("a")])
-            .told(&[], &[removed("b")])
-            .told(&[], &[Change::Nothing])
-            .told(&two, &[news("a", "1"), news("b", "2")])
-            .told(&[], &[Change::Cleared]);
+        view.listed(&two, &[news("a", "1"), news("b", "2")])
+            .listed(&two, &[])
+            .listed(&two[1..], &[removed("a")])
+            .listed(&[], &[removed("b")])
+            .listed(&[], &[Change::Nothing])
+            .listed(&two, &[news("a", "1"), news("b", "2")])
+            .listed(&[], &[Change::Cleared]);
     }
 
     #[test]
     fn a_clear_on_its_way_hides_no_deletion_before_it() {
         let mut view = View::default();
         let two = [("a", "1", "bob", 1), ("b", "2", "bob", 1)];
-        view.told(&two, &[news("a", "1"), news("b", "2")]);
+        view.listed(&two, &[news("a", "1"), news("b", "2")]);
         view.writes(Write::Clear);
-        view.told(&two[1..], &[removed("a")]).told(&[], &[]);
+        view.listed(&two[1..], &[removed("a")]).listed(&[], &[]);
         assert_eq!(view.0.own, []);
     }
 
@@ -455,7 +455,7 @@ mod tests {
             view.writes(write.clone()).answered(&write);
         }
         assert_eq!(view.0.own.len(), MAX_OWN);
-        view.told(&[("k", "199", "me", 1)], &[]);
+        view.listed(&[("k", "199", "me", 1)], &[]);
         assert_eq!(view.0.own, []);
     }
 }

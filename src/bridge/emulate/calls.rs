@@ -54,7 +54,7 @@ pub struct Call {
     pub invitation: InvitationId,
     /// How far it got.
     pub stage: Stage,
-    /// The run by which this side is hanging up: what RTM still tells of the call is no news.
+    /// The run by which this side is hanging up: later events about the call are passed over.
     closing: Option<RunId>,
     /// The row that made it, with its values, for outcomes that come later.
     origin: Option<(RowId, Vec<Value>)>,
@@ -183,7 +183,7 @@ impl Session {
         });
     }
 
-    /// An invitation has come in: it takes the place of an earlier one of the same caller about the same channel. A
+    /// An invitation arrives: it takes the place of an earlier one of the same caller about the same channel. A
     /// caller that is put out cannot withdraw it, so its own time runs here as well.
     pub(in crate::bridge) fn called_by(
         &mut self,
@@ -235,7 +235,7 @@ impl Session {
         }
     }
 
-    /// The time of an incoming call is over, and its caller has not said so.
+    /// The time of an incoming call is over without a cancel.
     pub(in crate::bridge) fn ring_timed_out(&mut self, invitation: InvitationId, step: &mut Step<'_>) {
         let call = self.calls.by_invitation(Role::Callee, invitation);
         if call.is_some_and(|c| c.is_ringing() && !c.is_closing()) {

@@ -195,7 +195,7 @@ impl Session {
             let Some(channel) = invitation.channel_id.as_ref().filter(|id| !id.is_empty()) else {
                 return self.fire_named(&mut run, "no-channel", step);
             };
-            if self.socket.is_none() && !self.is_told_later() {
+            if self.socket.is_none() && !self.catches_up() {
                 // It is not kept for a later login: a stale call would ring. Nor is it then when a client that was
                 // awaited by its line logs in instead.
                 return self.fire_named(&mut run, "unseen", step);
@@ -216,7 +216,7 @@ impl Session {
             }
             return;
         }
-        // What is settled on both sides fails no more. One that this side has accepted still may: the caller is gone.
+        // What is settled on both sides fails no more. One that this side has accepted still may: its caller is not there any more.
         let is_settled = call.stage == Stage::Talking;
         if is_accepted {
             call.stage = Stage::Talking;

@@ -47,8 +47,8 @@ impl Session {
         self.context.wire.comes_back
     }
 
-    /// A client that is away is told at its return what becomes of its calls meanwhile.
-    pub(in crate::bridge) fn is_told_later(&self) -> bool {
+    /// A client that is away gets the events of its calls at its return.
+    pub(in crate::bridge) fn catches_up(&self) -> bool {
         matches!(self.comes_back(), ComesBack::ByLine | ComesBack::ToSession)
     }
 

@@ -40,16 +40,16 @@ impl Sim {
         Ok(())
     }
 
-    /// The process of the session ends: told to, or killed.
+    /// The process of the session ends: by SIGTERM, or killed.
     ///
     /// # Errors
     /// There is no such session.
-    pub fn stop(&mut self, name: &str, is_told: bool) -> Result<(), String> {
+    pub fn stop(&mut self, name: &str, in_order: bool) -> Result<(), String> {
         let id = self.seat_of(name)?;
         let mut seat = self.bridge.seats.remove(&id).ok_or("no session")?;
         seat.tape.cut(self.now);
         self.bridge.entries.remove(&seat.account);
-        if is_told {
+        if in_order {
             for call in seat.session.leave_calls() {
                 self.rtm(seat.client, 0, call);
             }
