@@ -6,7 +6,7 @@ use crate::time::Time;
 use crate::value::{Text, Value};
 
 use super::emulate::attrs::Attrs;
-use super::emulate::calls::Role;
+use super::emulate::calls::{Role, Stage};
 use super::emulate::channel::Channel;
 use super::io::{Effect, SocketId};
 use super::session::{Session, Step};
@@ -94,8 +94,8 @@ impl Session {
         } else {
             self.calls.add(channel, peer, role, invitation);
         }
-        if answered {
-            self.calls.answered(role, invitation);
+        if let Some(call) = self.calls.by_invitation(role, invitation).filter(|_| answered) {
+            call.stage = Stage::Talking;
         }
     }
 }

@@ -18,8 +18,20 @@ impl Session {
         };
         match form.via {
             Via::Mailbox if wire.documented && self.socket.is_some() => self.notify(Form::Direct, event, step),
-            Via::Mailbox if wire.documented && form.volatile => {}
-            Via::Mailbox => self.post(event, form.volatile, step),
+            Via::Mailbox if form.volatile && self.socket.is_none() && !self.catches_up() => {
+                step.out.push(match form.missed {
+                    Some(code) => Effect::Note {
+                        row: event.row,
+                        code,
+                        about: None,
+                    },
+                    None => Effect::Dropped("lines of a client that is away"),
+                });
+            }
+            Via::Mailbox => {
+                let outlives = self.comes_back() == ComesBack::ToSession;
+                self.post(event, form.volatile && !outlives, step);
+            }
             Via::Channel => {
                 let kept = self.comes_back() == ComesBack::ByLine;
                 let Some(channel) = self.channel.as_mut().filter(|c| !c.muted) else {
@@ -59,8 +71,12 @@ impl Session {
     /// Tells a client of the documented API what was kept for it; others ask for it.
     pub(super) fn deliver_waiting(&mut self, step: &mut Step<'_>) {
         if self.context.wire.documented && self.socket.is_some() {
-            for (event, _) in self.mailbox.leave() {
-                self.notify(Form::Direct, event, step);
+            for (event, at) in self.mailbox.leave() {
+                if step.now.since(at) < self.context.limits.mailbox_ttl {
+                    self.notify(Form::Direct, event, step);
+                } else {
+                    step.out.push(Effect::Dropped("mailbox lines of an earlier login"));
+                }
             }
         }
     }

@@ -5,7 +5,7 @@ use crate::mapping::fact::{Cond, Fact};
 use crate::rtm::limits::MEMBERS_CUT_OFF;
 use crate::value::{Text, Value};
 
-use super::emulate::calls::Role;
+use super::emulate::calls::Call;
 use super::run::Run;
 use super::session::Session;
 
@@ -19,7 +19,6 @@ impl Session {
     }
 
     pub(super) fn fact(&self, fact: Fact, run: &Run) -> bool {
-        let entry = || self.calls.find(&self.channel_of(run)?, &self.account_of(run)?, None);
         match fact {
             Fact::Joined => {
                 let name = self.channel_of(run);
@@ -32,11 +31,10 @@ impl Session {
                 self.channel.as_ref().is_some_and(|c| Some(&c.name) != name.as_ref())
             }
             Fact::OneSelf => self.account_of(run).is_some_and(|account| account == self.account),
-            Fact::Ringing => entry().is_some_and(|e| !e.answered),
-            Fact::Answered => entry().is_some_and(|e| e.answered),
-            Fact::Caller => entry().is_some_and(|e| e.role == Role::Caller),
-            Fact::Callee => entry().is_some_and(|e| e.role == Role::Callee),
-            Fact::OpenCall => entry().is_some(),
+            Fact::Calling => self.call_of(run, Call::is_calling).is_some(),
+            Fact::Ringing => self.call_of(run, Call::is_ringing).is_some(),
+            Fact::Talking => self.call_of(run, Call::is_talking).is_some(),
+            Fact::OpenCall => self.has_open_call(run),
             Fact::Grace => self.socket.is_none(),
             Fact::Over512 => self
                 .channel

@@ -362,6 +362,8 @@ pub enum TimerKey {
     Rejoin,
     /// The time that a call rings.
     Invite(InvitationId),
+    /// The time that an incoming call rings.
+    Ring(InvitationId),
     /// The time until a request is tried again.
     Retry(u64),
     /// The time that events wait for names.

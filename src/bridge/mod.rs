@@ -9,6 +9,7 @@ mod deliver;
 pub mod emulate;
 mod facts;
 mod io;
+mod lanes;
 mod outcome;
 mod requests;
 mod run;

@@ -1,20 +1,20 @@
 //! Requests to RTM: issued, waited for, tried again, sent together.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use crate::mapping::row::{AnswerAt, CallTemplate, Handling, RtmStep, StepKind};
 use crate::rtm::{BadField, CallKind, ChannelId, RtmCall, RtmError, RtmReply};
 use crate::time::Time;
 use crate::value::{Text, Value};
 
+use super::emulate::calls::Call;
 use super::io::{Effect, TimerKey};
+use super::lanes::{Lanes, Turn, may_be_of_one, merge};
 use super::run::{Run, RunId};
 use super::session::{Session, Step};
 
 /// A request is tried again at most this often; then its error is taken as it is.
 const MAX_TRIES: u32 = 20;
-/// Requests that may wait behind one that is tried again.
-const MAX_BEHIND: usize = 200;
 
 /// A request that is out, or waits.
 #[derive(Clone, Debug)]
@@ -25,6 +25,10 @@ pub(super) struct Request {
     pub tries: u32,
     /// Another session makes the call.
     pub via: Option<ChannelId>,
+    /// The lane that it goes in.
+    pub lane: Option<Text>,
+    /// It was refused together with others, and goes alone now.
+    pub is_part: bool,
 }
 
 impl Request {
@@ -44,6 +48,8 @@ pub(super) struct Asker {
     pub step: usize,
     /// The item that it added to a gathered call.
     pub item: Option<Value>,
+    /// Its own call, where it travels with others.
+    pub own: Option<RtmCall>,
 }
 
 /// Everything about requests.
@@ -51,8 +57,7 @@ pub(super) struct Asker {
 pub(super) struct Requests {
     next: u64,
     out: HashMap<u64, Request>,
-    /// Kinds of which one is being tried again, and those behind it, which keep their order.
-    behind: HashMap<CallKind, VecDeque<u64>>,
+    lanes: Lanes,
     /// Kinds that travel together: when the last one went, and who waits.
     gathered: HashMap<CallKind, Gathered>,
 }
@@ -78,6 +83,7 @@ impl Session {
                 run: run.id,
                 step: at,
                 item: Some(item),
+                own: None,
             };
             let kind = rtm.call.kind;
             self.requests.gathered.entry(kind).or_default().waiting.push(asker);
@@ -93,18 +99,18 @@ impl Session {
             run: run.id,
             step: at,
             item: None,
+            own: None,
         }];
         self.before_call(run, &call, step);
-        let via = if rtm.via_member { channel_of(&call) } else { None };
-        if !self.send(
-            Request {
-                asked_by,
-                call,
-                tries: 0,
-                via,
-            },
-            step,
-        ) {
+        let request = Request {
+            asked_by,
+            tries: 0,
+            via: channel_of(&call).filter(|_| rtm.via_member),
+            call,
+            lane: rtm.lane.as_ref().map(|lane| self.eval(lane, run).into_text()),
+            is_part: false,
+        };
+        if !self.send(request, step) {
             run.open -= 1;
             return Err(bad_call_outcome(rtm));
         }
@@ -119,27 +125,38 @@ impl Session {
                 call,
                 tries: 0,
                 via: None,
+                lane: None,
+                is_part: false,
             },
             step,
         );
     }
 
-    /// Sends a request, or puts it behind one of its kind that is being tried again. False when there is no room.
+    /// Sends a request when it is its turn. False when there is no room for it.
     fn send(&mut self, request: Request, step: &mut Step<'_>) -> bool {
-        let kind = request.call.kind();
-        self.requests.next += 1;
-        let number = self.requests.next;
-        if let Some(behind) = self.requests.behind.get_mut(&kind) {
-            if behind.len() >= MAX_BEHIND {
-                step.out.push(Effect::Dropped("requests"));
-                return false;
-            }
-            behind.push_back(number);
-        } else {
-            step.out.push(request.effect(number));
+        let number = self.requests.next + 1;
+        let turn = self.requests.lanes.enter(number, &request);
+        if turn == Turn::Full {
+            step.out.push(Effect::Dropped("requests"));
+            return false;
         }
+        self.requests.next = number;
         self.requests.out.insert(number, request);
+        if turn == Turn::Now {
+            self.go_out(number, step);
+        }
         true
+    }
+
+    /// A request goes out, now or again.
+    fn go_out(&mut self, number: u64, step: &mut Step<'_>) {
+        self.join_neighbours(number);
+        let Some(request) = self.requests.out.get(&number) else {
+            return;
+        };
+        step.out.push(request.effect(number));
+        let call = request.call.clone();
+        self.writing(&call);
     }
 
     /// Sends what has gathered, if it is time; else sees to it that it is sent then.
@@ -185,6 +202,8 @@ impl Session {
                     call,
                     tries: 0,
                     via: None,
+                    lane: None,
+                    is_part: false,
                 },
                 step,
             );
@@ -214,13 +233,13 @@ impl Session {
         let Some(mut request) = self.requests.out.remove(&number) else {
             return;
         };
-        let kind = request.call.kind();
         if let Err(error) = result
             && request.tries < MAX_TRIES
             && let Some(wait) = self.wait_for(&request, error)
         {
+            self.write_failed(&request.call);
             request.tries += 1;
-            self.requests.behind.entry(kind).or_default();
+            self.requests.lanes.refused(number, request.call.kind());
             self.requests.out.insert(number, request);
             step.out.push(Effect::SetTimer {
                 key: TimerKey::Retry(number),
@@ -228,47 +247,69 @@ impl Session {
             });
             return;
         }
-        let was_tried_again = request.tries > 0;
         self.after_call(&request.call, &result, step);
-        for asker in request.asked_by {
+        if matches!(result, Err(error) if may_be_of_one(error)) && request.asked_by.len() > 1 {
+            return self.split(number, request, step);
+        }
+        for asker in std::mem::take(&mut request.asked_by) {
             self.deal(asker, result.clone(), step);
         }
-        if was_tried_again {
-            self.release_behind(kind, step);
+        let Requests { out, lanes, .. } = &mut self.requests;
+        for next in lanes.done(number, &request, |next| Some(out.get(&next)?.call.kind())) {
+            self.go_out(next, step);
         }
     }
 
     /// The time to try a request again.
     pub(super) fn retry_due(&mut self, number: u64, step: &mut Step<'_>) {
-        self.merge_behind(number);
-        if let Some(request) = self.requests.out.get(&number) {
-            step.out.push(request.effect(number));
-        }
+        self.go_out(number, step);
     }
 
-    /// Attribute writes that wait behind one of the same channel travel with it, the last value of each name
-    /// (decisions H7).
-    fn merge_behind(&mut self, number: u64) {
-        let requests = &mut self.requests;
-        let Some(mut first) = requests.out.remove(&number) else {
-            return;
-        };
-        let kind = first.call.kind();
-        if let Some(behind) = requests.behind.get_mut(&kind) {
-            behind.retain(|other| {
-                let Some(request) = requests.out.get(other) else {
+    /// Attribute writes that wait right behind one in its lane travel with it (decisions H7).
+    fn join_neighbours(&mut self, number: u64) {
+        let Requests { out, lanes, .. } = &mut self.requests;
+        let Some(mut first) = out.remove(&number) else { return };
+        if let Some(lane) = first.lane.clone().filter(|_| !first.is_part) {
+            lanes.join(&lane, first.tries > 0, |next| {
+                let Some(request) = out.get(&next).filter(|next| !next.is_part) else {
                     return false;
                 };
+                let alone = first.asked_by.iter_mut().filter(|asker| asker.own.is_none());
+                alone.for_each(|asker| asker.own = Some(first.call.clone()));
                 if !merge(&mut first.call, &request.call) {
-                    return true;
+                    return false;
                 }
-                if let Some(request) = requests.out.remove(other) {
-                    first.asked_by.extend(request.asked_by);
-                }
-                false
+                let Some(request) = out.remove(&next) else { return false };
+                let own = |asker: Asker| Asker {
+                    own: Some(request.call.clone()),
+                    ..asker
+                };
+                first.asked_by.extend(request.asked_by.into_iter().map(own));
+                true
             });
         }
-        requests.out.insert(number, first);
+        out.insert(number, first);
+    }
+
+    /// Writes that travelled together and were refused go one by one: the fault of one is not that of all.
+    fn split(&mut self, number: u64, mut request: Request, step: &mut Step<'_>) {
+        let mut parts = Vec::new();
+        for asker in std::mem::take(&mut request.asked_by) {
+            self.requests.next += 1;
+            let part = Request {
+                call: asker.own.clone().unwrap_or_else(|| request.call.clone()),
+                asked_by: vec![asker],
+                tries: 0,
+                via: None,
+                lane: request.lane.clone(),
+                is_part: true,
+            };
+            self.requests.out.insert(self.requests.next, part);
+            parts.push(self.requests.next);
+        }
+        for next in self.requests.lanes.split(number, &request, &parts) {
+            self.go_out(next, step);
+        }
     }
 
     fn wait_for(&self, request: &Request, error: RtmError) -> Option<std::time::Duration> {
@@ -278,14 +319,6 @@ impl Session {
             return None;
         };
         rtm.waits.iter().find(|(e, _)| *e == error).map(|(_, wait)| *wait)
-    }
-
-    fn release_behind(&mut self, kind: CallKind, step: &mut Step<'_>) {
-        for number in self.requests.behind.remove(&kind).unwrap_or_default() {
-            if let Some(request) = self.requests.out.get(&number) {
-                step.out.push(request.effect(number));
-            }
-        }
     }
 
     /// A result for one of those who wait.
@@ -356,54 +389,22 @@ impl Session {
     }
 
     fn invitation_for(&mut self, run: &mut Run, kind: CallKind) -> Value {
-        let id = if kind == CallKind::LocalInvitationSend {
-            Some(self.calls.new_invitation())
-        } else if run.invitation.is_some() {
-            run.invitation
-        } else {
-            let pair: Option<(Text, Text)> = self.channel_of(run).zip(self.account_of(run));
-            pair.and_then(|(channel, peer)| self.calls.find(&channel, &peer, role_of(kind)).map(|e| e.invitation))
-        };
-        run.invitation = id;
+        if kind == CallKind::LocalInvitationSend {
+            run.invitation = Some(self.calls.new_invitation());
+        }
+        // A row may end two calls, one of each direction.
+        let id = run.invitation.or_else(|| {
+            let call = match kind {
+                CallKind::LocalInvitationCancel => self.call_of(run, Call::is_calling),
+                _ => self.call_of(run, Call::is_ringing),
+            };
+            call.map(|call| call.invitation)
+        });
+        if kind == CallKind::RemoteInvitationAccept {
+            run.invitation = id;
+        }
         id.map_or(Value::Null, |id| Value::Int(i64::try_from(id.0).unwrap_or(i64::MAX)))
     }
-}
-
-fn role_of(kind: CallKind) -> Option<super::emulate::calls::Role> {
-    use super::emulate::calls::Role;
-    match kind {
-        CallKind::LocalInvitationCancel => Some(Role::Caller),
-        CallKind::RemoteInvitationAccept | CallKind::RemoteInvitationRefuse => Some(Role::Callee),
-        _ => None,
-    }
-}
-
-/// Takes a later attribute write into an earlier one of the same place; false when they are not such.
-fn merge(into: &mut RtmCall, later: &RtmCall) -> bool {
-    let (into, later) = match (into, later) {
-        (
-            RtmCall::AddOrUpdateChannelAttributes {
-                channel_id,
-                attributes,
-                enable_notification,
-            },
-            RtmCall::AddOrUpdateChannelAttributes {
-                channel_id: id,
-                attributes: more,
-                enable_notification: flag,
-            },
-        ) if channel_id == id && enable_notification == flag => (attributes, more),
-        (
-            RtmCall::AddOrUpdateLocalUserAttributes { attributes },
-            RtmCall::AddOrUpdateLocalUserAttributes { attributes: more },
-        ) => (attributes, more),
-        _ => return false,
-    };
-    for (name, value) in later {
-        into.retain(|(known, _)| known != name);
-        into.push((name.clone(), value.clone()));
-    }
-    true
 }
 
 /// The channel whose members alone may make a call.

@@ -146,7 +146,9 @@ impl Session {
 
     /// The session is cut off: the lines that nobody has acknowledged, with when they came.
     pub fn leave_lines(&mut self) -> Vec<(Event, Time)> {
-        self.mailbox.leave()
+        let mut lines = self.mailbox.leave();
+        lines.retain(|(event, _)| !self.is_volatile(event));
+        lines
     }
 
     /// The name of the channel that the session is in.
@@ -246,11 +248,13 @@ impl Session {
 
     /// The client knows nothing of what was before.
     fn begin_again(&mut self, step: &mut Step<'_>) {
-        let dropped = self.mailbox.restart(step.now, self.context.limits.mailbox_ttl);
-        if dropped > 0 {
-            step.out.push(Effect::Dropped("mailbox lines of an earlier login"));
+        if self.comes_back() != ComesBack::ToSession {
+            let dropped = self.mailbox.restart(step.now, self.context.limits.mailbox_ttl);
+            if dropped > 0 {
+                step.out.push(Effect::Dropped("mailbox lines of an earlier login"));
+            }
         }
-        if self.comes_back() != ComesBack::ByLogin {
+        if matches!(self.comes_back(), ComesBack::ByLine | ComesBack::Never) {
             self.forget_calls(step);
         }
         if let Some(channel) = &mut self.channel {
@@ -293,6 +297,10 @@ impl Session {
         if self.ends(call) && !self.upstream {
             // Whoever goes is let go.
             return self.answer(&mut run, step);
+        }
+        if self.ends(call) {
+            // Behind its logout RTM takes no call any more.
+            self.withdraw_calls(step);
         }
         if !self.upstream {
             return self.refuse(run, "failed", step);
@@ -363,16 +371,10 @@ impl Session {
 
     /// What an earlier session left comes before what is new; what was for that login only does not come.
     fn kept(&mut self, lines: Vec<(Event, Time)>, step: &mut Step<'_>) {
-        let wire = self.context.wire.clone();
         let before = self.mailbox.len();
         for (event, at) in lines {
-            let volatile = wire
-                .events
-                .get(event.sig)
-                .and_then(Option::as_ref)
-                .is_none_or(|form| form.volatile);
             let fresh = step.now.since(at) < self.context.limits.mailbox_ttl;
-            if !volatile
+            if !self.is_volatile(&event)
                 && fresh
                 && self
                     .mailbox
@@ -393,10 +395,16 @@ impl Session {
 
     /// What nobody has acknowledged is for the account's next session here.
     pub(super) fn keep_lines(&mut self, step: &mut Step<'_>) {
-        let lines = self.mailbox.leave();
+        let lines = self.leave_lines();
         if !lines.is_empty() {
             step.out.push(Effect::Keep(lines));
         }
+    }
+
+    /// It is for its login only.
+    fn is_volatile(&self, event: &Event) -> bool {
+        let form = self.context.wire.events.get(event.sig).and_then(Option::as_ref);
+        form.is_none_or(|form| form.volatile)
     }
 
     fn timer(&mut self, key: TimerKey, step: &mut Step<'_>) {
@@ -428,6 +436,7 @@ impl Session {
                 }
             }
             TimerKey::Invite(invitation) => self.call_timed_out(invitation, step),
+            TimerKey::Ring(invitation) => self.ring_timed_out(invitation, step),
             TimerKey::Retry(request) => self.retry_due(request, step),
             TimerKey::Names => self.names_due(step),
             TimerKey::Outbox => self.outbox_due(step),

@@ -1,6 +1,6 @@
 //! The steps of an example.
 
-use crate::bridge::{CallRef, Effect, Form, Input, LOGIN};
+use crate::bridge::{Attach, CallRef, Effect, Form, Input, LOGIN};
 use crate::diag::Diag;
 use crate::mapping::node::{Node, NodeKind};
 use crate::mapping::raw::duration;
@@ -15,6 +15,7 @@ const STEPS: &[(&str, &[&str])] = &[
     ("call", &["of"]),
     ("refuse", &[]),
     ("upstream", &[]),
+    ("client", &[]),
     ("on", &["args"]),
     ("rtm", &["args", "reply", "error", "via"]),
     ("reply-to", &["reply", "error"]),
@@ -49,7 +50,10 @@ impl Bench {
             }
         }
         let Some(subject) = step.get(kind) else { return Ok(()) };
-        if matches!(*kind, "call" | "refuse" | "upstream" | "on" | "after" | "quiet") {
+        if matches!(
+            *kind,
+            "call" | "refuse" | "upstream" | "client" | "on" | "after" | "quiet"
+        ) {
             self.expect_nothing(step)?;
         }
         match *kind {
@@ -57,6 +61,10 @@ impl Bench {
             "refuse" => self.do_refuse(subject),
             "upstream" => {
                 self.feed(Input::Upstream(subject.to_value() == Value::Bool(true)));
+                Ok(())
+            }
+            "client" => {
+                self.do_client(subject.to_value() == Value::Bool(true));
                 Ok(())
             }
             "on" => self.do_event(step, subject),
@@ -129,6 +137,24 @@ impl Bench {
             });
         }
         Ok(())
+    }
+
+    /// The connection is lost; the client logs in again.
+    fn do_client(&mut self, is_there: bool) {
+        if !is_there {
+            return self.feed(Input::FrontClosed(SOCKET));
+        }
+        self.next_call += 1;
+        let call = CallRef {
+            socket: SOCKET,
+            id: self.next_call,
+            function: LOGIN,
+        };
+        self.feed(Input::Attached {
+            call,
+            how: Attach::Again,
+            line: "line-1".into(),
+        });
     }
 
     /// The same steps a number of times.

@@ -124,6 +124,7 @@ fn explain_let(item: &Let, row: &Row, known: &mut Known) -> LetView {
             Default_::OwnAccount => "$self".into(),
         },
         clamp: item.clamp,
+        positive: item.positive,
         value,
     }
 }

@@ -155,6 +155,7 @@ fn explain_rtm(rtm: &RtmStep, row: &Row, known: &Known) -> RtmView {
             .collect(),
         errors: errors(rtm, row),
         gather,
+        lane: rtm.lane.as_ref().map(|lane| shown(lane, row, known)),
     }
 }
 

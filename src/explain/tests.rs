@@ -75,6 +75,7 @@ fn a_message() {
       source signaling-api 9.2, rtm-api 3.2, decisions H11
       code SEND-ACK: Signaling confirms what its server took; a later failure in RTM has no legacy event
       code PEER-OFFLINE: the peer was offline and RTM kept nothing; Signaling would have stored the message
+      code END-PREFIX: RTM ends an accepted call by a peer message with a fixed beginning; a message of an app that begins so is taken for it
 
     arguments
       account <- peer = "bob"
@@ -121,6 +122,8 @@ fn a_message() {
         notes PEER-OFFLINE
       lost
         notes SEND-ACK
+      end-text
+        notes END-PREFIX
 
     refusals that are not the row's own
       on the wire the text is in err, and in the JSON's reason
@@ -152,11 +155,12 @@ fn values_out_of_json_and_conditions_that_are_known() {
     let frame =
         r#"["call2",["voip_invite",1,{"line":"l","channelName":"r","peer":"zoë","extra":"{\"_timeout\":180}"}]]"#;
     insta::assert_snapshot!(lines(frame, Some("app"), &["online", "timeout", "Id <-", "content <-", "uid"]), @r#"
+    code INVITE-ABANDONED: a user that RTM has put out (other login, ban) cannot withdraw a call: it rings for its `_timeout`, else until RTM ends it after 60 s
     extra <- extra = "{\"_timeout\":180}"
     uid is not on this wire
     online <- $extra#json._require_peer_online as flag, else false = false
-    timeout <- $extra#json._timeout as seconds, else config.invite.timeout, within 1 and 55 = 55
-    2. if online: RTM queryPeersOnlineStatus (passed over here)
+    timeout <- $extra#json._timeout as seconds above 0, else config.invite.timeout, within 1 and 55 = 55
+    3. if online: RTM queryPeersOnlineStatus (passed over here)
        calleeId <- $account = "~b.em_Dqw"
        channelId <- $channelID = "r"
        content <- $extra = "{\"_timeout\":180}"
@@ -170,6 +174,7 @@ fn values_out_of_json_and_conditions_that_are_known() {
         "timeout" -> api 700, web the text, as extra, javasdk 700, native 700
           uid <- uid($account) = 1019320742
           extra <- '{"reason":"$reason"}' = "{\"reason\":\"timeout\"}"
+        peerId <- $account = "~b.em_Dqw"
       "peer is not online" -> api 703, web the text, as extra, javasdk 700, native 703
         uid <- uid($account) = 1019320742
     "#);

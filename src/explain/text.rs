@@ -77,7 +77,8 @@ fn body(f: &mut Formatter<'_>, row: &RowView) -> fmt::Result {
         if let Some(key) = &item.json {
             write!(f, "#json.{key}")?;
         }
-        write!(f, " as {}, else {}", item.ty, item.otherwise)?;
+        let positive = if item.positive { " above 0" } else { "" };
+        write!(f, " as {}{positive}, else {}", item.ty, item.otherwise)?;
         if let Some((low, high)) = item.clamp {
             write!(f, ", within {low} and {high}")?;
         }
@@ -116,6 +117,13 @@ fn steps(f: &mut Formatter<'_>, list: &[StepView], indent: usize) -> fmt::Result
                 call_args(f, &rtm.call, inside)?;
                 let lines = [
                     rtm.gather.as_ref().map(|gather| format!("gathered: {gather}")),
+                    rtm.lane.as_ref().map(|lane| {
+                        let name = lane
+                            .value
+                            .clone()
+                            .map_or_else(|| lane.path.clone(), |name| name.into_text().to_string());
+                        format!("behind those before it in the lane \"{name}\"")
+                    }),
                     rtm.bind.as_ref().map(|name| format!("the result is ${name}")),
                     rtm.expect.as_ref().map(|expect| format!("expects that {expect}")),
                     rtm.value.as_ref().map(|part| format!("$value is {part}")),

@@ -117,6 +117,8 @@ pub struct LetView {
     pub otherwise: String,
     /// Bounds of a number.
     pub clamp: Option<(i64, i64)>,
+    /// A number that is not above 0 counts as none.
+    pub positive: bool,
     /// Its value here.
     pub value: Option<Value>,
 }
@@ -183,6 +185,8 @@ pub struct RtmView {
     pub via_member: bool,
     /// How it travels with others.
     pub gather: Option<String>,
+    /// The lane in which it waits for those before it.
+    pub lane: Option<Shown>,
 }
 
 /// An RTM call.

@@ -13,15 +13,13 @@ pub enum Fact {
     InOtherChannel,
     /// The row's account is the session's own.
     OneSelf,
-    /// The row's call is not answered yet.
+    /// The session has called the row's account about the row's channel, and nobody has answered.
+    Calling,
+    /// It was called by them, and has not answered.
     Ringing,
-    /// The row's call was accepted.
-    Answered,
-    /// The session called in the row's call.
-    Caller,
-    /// The session was called in the row's call.
-    Callee,
-    /// The row's call is known.
+    /// A call between them was accepted, in either direction.
+    Talking,
+    /// There is a call between them.
     OpenCall,
     /// The session has no client at the moment.
     Grace,
@@ -51,10 +49,9 @@ impl Fact {
         ("joined", Self::Joined),
         ("in-other-channel", Self::InOtherChannel),
         ("self", Self::OneSelf),
+        ("calling", Self::Calling),
         ("ringing", Self::Ringing),
-        ("answered", Self::Answered),
-        ("caller", Self::Caller),
-        ("callee", Self::Callee),
+        ("talking", Self::Talking),
         ("open-call", Self::OpenCall),
         ("grace", Self::Grace),
         ("over-512", Self::Over512),
@@ -104,9 +101,11 @@ pub enum Emulation {
     IncomingCall,
     /// The callee's answer.
     AnswerCall,
+    /// The callee's refusal.
+    RefuseCall,
     /// The end of a call from this side.
     CloseCall,
-    /// Events of incoming calls that still ring.
+    /// Failures of incoming calls that are not settled.
     RingingOnly,
     /// Connection states.
     Status,
@@ -135,6 +134,7 @@ impl Emulation {
         ("refusal", Self::Refusal),
         ("incoming-call", Self::IncomingCall),
         ("answer-call", Self::AnswerCall),
+        ("refuse-call", Self::RefuseCall),
         ("close-call", Self::CloseCall),
         ("ringing-only", Self::RingingOnly),
         ("status", Self::Status),
@@ -166,19 +166,24 @@ impl Emulation {
     /// The outcomes that the emulation may fire; a row that names it binds each of them.
     pub const fn outcomes(self) -> &'static [&'static str] {
         match self {
-            Self::SingleChannel | Self::AttrWrite | Self::AnswerCall | Self::CloseCall | Self::Visit => &[],
+            Self::SingleChannel
+            | Self::AttrWrite
+            | Self::AnswerCall
+            | Self::RefuseCall
+            | Self::CloseCall
+            | Self::Visit => &[],
             Self::MemberSet => &["changed"],
-            Self::Outbox => &["undelivered"],
+            Self::Outbox => &["undelivered", "end-text"],
             Self::PeerText => &["text", "ended", "dtmf", "raw"],
             Self::ChannelText => &["text", "raw"],
             Self::AttrDiff => &["set", "removed", "cleared", "doubtful"],
             Self::BuiltinWrite => &["channel-ttl", "local-limit"],
-            Self::InviteTimers => &["timed-out"],
+            Self::InviteTimers => &["timed-out", "answered-late"],
             Self::Calls => &["default"],
             Self::Refusal => &["refused", "ended"],
-            Self::IncomingCall => &["ringing", "unseen", "no-channel"],
+            Self::IncomingCall => &["ringing", "unseen", "no-channel", "timed-out"],
             Self::RingingOnly => &["ringing"],
-            Self::Status => &["kicked", "banned", "lost", "reconnecting", "recovered"],
+            Self::Status => &["kicked", "banned", "abandoned", "lost", "reconnecting", "recovered"],
         }
     }
 
@@ -194,6 +199,7 @@ impl Emulation {
             Self::ChannelText => &[("text", TEXT)],
             Self::AttrDiff => &[("channel", CHANNEL), ("name", TEXT), ("value", TEXT)],
             Self::Refusal => &[("channel", RTM_CHANNEL), ("info", TEXT)],
+            Self::InviteTimers => &[("info", TEXT)],
             _ => &[],
         }
     }

@@ -25,7 +25,7 @@ pub enum Func {
     Digit,
     /// `count(list)`: how many.
     Count,
-    /// `pairs(users)`: `[[account, uid], …]`.
+    /// `pairs(users, most)`: `[[account, uid], …]` of the last `most`; of all where that is nothing or below 0.
     Pairs,
     /// `contains(users, account)`: 1 or 0; nothing when the list was cut, so that 0 would be a guess.
     Contains,
@@ -69,7 +69,7 @@ impl Func {
             Self::Attributes => (&[Ty::Any], Ty::Any),
             Self::Digit => (&[Ty::Any], TEXT),
             Self::Count => (&[Ty::Any], INT),
-            Self::Pairs => (&[ACCOUNTS], Ty::Any),
+            Self::Pairs => (&[ACCOUNTS, INT], Ty::Any),
             Self::Contains => (&[ACCOUNTS, Ty::Sig(SigType::Account)], INT),
             Self::Dtmf => (&[Ty::Rtm(FieldType::ChannelId), TEXT], Ty::Rtm(FieldType::Message)),
         }
@@ -89,7 +89,11 @@ impl Func {
             Self::Count => count(&arg(0)),
             Self::Pairs => {
                 let pair = |user: &Value| Value::List(vec![user.clone(), uid(scope, user.clone())]);
-                Value::List(arg(0).as_list().unwrap_or_default().iter().map(pair).collect())
+                let list = arg(0);
+                let users = list.as_list().unwrap_or_default();
+                let most = arg(1).as_int().and_then(|most| usize::try_from(most).ok());
+                let first = most.map_or(0, |most| users.len().saturating_sub(most));
+                Value::List(users[first..].iter().map(pair).collect())
             }
             Self::Contains => contains(&arg(0), &arg(1)),
             Self::Dtmf => signal("dtmf", &text(0), &text(1)),

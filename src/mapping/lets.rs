@@ -17,6 +17,7 @@ impl Let {
                 .and_then(|json| json.get(key).cloned()),
         };
         let typed = found.and_then(|value| typed(value, self.ty));
+        let typed = typed.filter(|value| !self.positive || value.as_int().is_some_and(|n| n > 0));
         let value = typed.unwrap_or_else(|| match &self.otherwise {
             Default_::Value(value) => value.clone(),
             Default_::InviteTimeout => Value::Int(invite_timeout_secs),
@@ -40,10 +41,12 @@ pub fn typed(value: Value, ty: SigType) -> Option<Value> {
     }
 }
 
-fn flag(value: &Value) -> Option<bool> {
+/// The truth that a value stands for: JSON of some clients has 1 for it, of others 1.0 or text.
+pub fn flag(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(b) => Some(*b),
         Value::Int(n) => Some(*n != 0),
+        Value::Float(x) => Some(*x != 0.0),
         Value::Text(text) => match &**text {
             "1" | "true" => Some(true),
             "0" | "false" | "" => Some(false),
@@ -60,5 +63,27 @@ fn int(value: &Value) -> Option<i64> {
         Value::Text(text) => text.trim().parse().ok(),
         Value::Bool(b) => Some(i64::from(*b)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_numbers_truths_and_their_text() {
+        let check = |json: &str, expected: Option<bool>| {
+            let value = Value::from_json(json).unwrap();
+            assert_eq!(typed(value, SigType::Flag), expected.map(Value::Bool), "{json}");
+        };
+        for json in ["true", "1", "1.0", "2", "-1", "0.5", "1e2", r#""1""#, r#""true""#] {
+            check(json, Some(true));
+        }
+        for json in ["false", "0", "0.0", "-0.0", r#""0""#, r#""false""#, r#""""#] {
+            check(json, Some(false));
+        }
+        for json in ["null", "[]", "{}", r#""yes""#] {
+            check(json, None);
+        }
     }
 }

@@ -178,6 +178,8 @@ pub struct Let {
     pub otherwise: Default_,
     /// Bounds of a number.
     pub clamp: Option<(i64, i64)>,
+    /// A number that is not above 0 counts as none.
+    pub positive: bool,
 }
 
 /// The value of a `let` that finds nothing.
@@ -244,6 +246,8 @@ pub struct RtmStep {
     pub via_member: bool,
     /// Whether calls of several runs travel as one.
     pub gather: Option<Gather>,
+    /// Calls of one lane go one at a time, in the order of their runs.
+    pub lane: Option<Expr>,
 }
 
 /// An RTM call to be built.

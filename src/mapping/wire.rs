@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use crate::value::{Text, Value};
 
 use super::expr::Expr;
-use super::row::{RowId, SigId};
+use super::lets::flag;
+use super::row::{CodeId, RowId, SigId};
 use super::ty::SigType;
 
 /// The wire of one family.
@@ -47,7 +48,11 @@ impl Wire {
 
     /// The function that a name and its arguments mean, with its position.
     pub fn find(&self, name: &str, args: &Value) -> Option<(usize, &Function)> {
-        let is_meant = |function: &Function| function.when.iter().all(|(name, value)| args.get(name) == Some(value));
+        let is = |name: &Text, meant: &Value| match (args.get(name), meant) {
+            (Some(value), Value::Bool(meant)) => flag(value) == Some(*meant),
+            (value, meant) => value == Some(meant),
+        };
+        let is_meant = |function: &Function| function.when.iter().all(|(name, meant)| is(name, meant));
         let mut fitting = self
             .by_name
             .get(name)?
@@ -100,6 +105,8 @@ pub enum ComesBack {
     /// By its line: it knows all that it was told, and asks for what its channel has told meanwhile (signaling-wire
     /// 10). A new login of such a client is a new beginning.
     ByLine,
+    /// By a new login, which continues the session: it gets what was for it meanwhile.
+    ToSession,
     /// Not at all: whoever logs in next knows nothing of what was, and is not to be told of a call that it does not
     /// know (signaling-wire 5).
     Never,
@@ -110,6 +117,7 @@ impl ComesBack {
     pub const NAMES: &[(&str, ComesBack)] = &[
         ("by-login", Self::ByLogin),
         ("by-line", Self::ByLine),
+        ("to-session", Self::ToSession),
         ("never", Self::Never),
     ];
 }
@@ -282,6 +290,8 @@ pub struct WireEvent {
     pub via: Via,
     /// It does not outlive the login that it was for.
     pub volatile: bool,
+    /// The limitation that it is when a client that is away will not get it.
+    pub missed: Option<CodeId>,
     /// The line's type.
     pub kind: Text,
     /// The line's source.

@@ -488,6 +488,12 @@ impl SessionTask {
             self.server.metrics.dropped("messages at the end of the process");
             self.teller.undelivered(None, "messages at the end of the process");
         }
+        if !self.over {
+            // Nobody would end the ringing where RTM does not do so at a logout.
+            for call in self.session.leave_calls() {
+                self.server.upstream.call(&self.client, 0, call);
+            }
+        }
         let (now, ending) = (self.server.clock.now(), self.session.ending());
         self.log.ends(now, ending, self.overflow.is_cancelled());
         self.teller.ended(ending);

@@ -15,6 +15,7 @@ pub fn name(key: TimerKey) -> Text {
         TimerKey::Visits => "visits".into(),
         TimerKey::MemberNum => "member-num".into(),
         TimerKey::Invite(InvitationId(number)) => format!("invite:{number}").into(),
+        TimerKey::Ring(InvitationId(number)) => format!("ring:{number}").into(),
         TimerKey::Retry(request) => format!("retry:{request}").into(),
         TimerKey::Gather(kind) => format!("gather:{}", kind.name()).into(),
     }
@@ -22,7 +23,7 @@ pub fn name(key: TimerKey) -> Text {
 
 /// What names of timers look like, as a regular expression.
 pub const PATTERN: &str =
-    "^(login|grace|rejoin|names|outbox|visits|member-num|(invite|retry):[0-9]+|gather:[A-Za-z.]+)$";
+    "^(login|grace|rejoin|names|outbox|visits|member-num|(invite|ring|retry):[0-9]+|gather:[A-Za-z.]+)$";
 
 /// The timer of that name.
 pub fn parse(name: &str) -> Option<TimerKey> {
@@ -36,6 +37,7 @@ pub fn parse(name: &str) -> Option<TimerKey> {
         "visits" => TimerKey::Visits,
         "member-num" => TimerKey::MemberNum,
         "invite" => TimerKey::Invite(InvitationId(of.parse().ok()?)),
+        "ring" => TimerKey::Ring(InvitationId(of.parse().ok()?)),
         "retry" => TimerKey::Retry(of.parse().ok()?),
         "gather" => TimerKey::Gather(CallKind::parse(of)?),
         _ => return None,
@@ -57,6 +59,7 @@ mod tests {
             TimerKey::Visits,
             TimerKey::MemberNum,
             TimerKey::Invite(InvitationId(3)),
+            TimerKey::Ring(InvitationId(4)),
             TimerKey::Retry(7),
             TimerKey::Gather(CallKind::GetChannelMemberCount),
         ];

@@ -359,23 +359,54 @@ async fn who_comes_back_in_time_gets_what_was_kept_and_joins_again() {
 }
 
 #[tokio::test]
+async fn who_comes_back_in_time_is_told_of_its_calls() {
+    let running = serve(config()).await;
+    let (mut alice, mut bob) = pair(&running).await;
+    alice.call("channelInviteUser2", json!(["room", "bob", ""])).await;
+    bob.event("onInviteReceived").await;
+    alice.event("onInviteReceivedByPeer").await;
+    drop(alice);
+    eventually("its socket is gone", || running.server.metrics.sockets.get() == 1).await;
+    bob.call("channelInviteAccept", json!(["room", "alice", 0, "yes"]))
+        .await;
+    bob.call("messageInstantSend", json!(["alice", 0, "kept", ""])).await;
+    bob.call("channelInviteUser2", json!(["hall", "alice", "come"])).await;
+    bob.event("onInviteReceivedByPeer").await;
+    let mut alice = ApiClient::connect(running.http).await;
+    alice.start("login2", json!(["app", "alice"])).await;
+    let welcome = format!(r#"onLoginSuccess {{"uid":{ALICE},"fd":0}}"#);
+    let accepted =
+        format!(r#"onInviteAcceptedByPeer {{"channelID":"room","account":"bob","uid":{BOB},"extra":"yes"}}"#);
+    let kept = r#"onMessageInstantReceive {"account":"bob","uid":0,"msg":"kept"}"#;
+    let called = format!(r#"onInviteReceived {{"channelID":"hall","account":"bob","uid":{BOB},"extra":"come"}}"#);
+    alice.expect(&["#1 null", &welcome, &accepted, kept, &called]).await;
+    // Both calls go on.
+    alice.call("channelInviteEnd", json!(["room", "bob", 0, "bye"])).await;
+    assert!(bob.event("onInviteEndByPeer").await.ends_with(r#""extra":"bye"}"#));
+    alice.call("channelInviteAccept", json!(["hall", "bob", 0, "ok"])).await;
+    assert!(bob.event("onInviteAcceptedByPeer").await.ends_with(r#""extra":"ok"}"#));
+}
+
+#[tokio::test]
 async fn what_waited_longer_than_the_session_is_told_at_the_next_login() {
     let mut config = config();
     config.session.grace = Duration::from_millis(300);
     let running = serve(config).await;
-    let (alice, mut bob) = pair(&running).await;
+    let (mut alice, mut bob) = pair(&running).await;
+    alice.call("channelInviteUser2", json!(["room", "bob", ""])).await;
+    bob.event("onInviteReceived").await;
     drop(alice);
     eventually("its socket is gone", || running.server.metrics.sockets.get() == 1).await;
+    // What becomes of a call is for the session only.
+    bob.call("channelInviteAccept", json!(["room", "alice", 0, "yes"]))
+        .await;
     bob.call("messageInstantSend", json!(["alice", 0, "kept", ""])).await;
     eventually("its session is over", || running.server.registry.len() == 1).await;
     let mut alice = ApiClient::connect(running.http).await;
-    alice.log_in("alice").await;
-    assert!(
-        alice
-            .event("onMessageInstantReceive")
-            .await
-            .ends_with(r#""msg":"kept"}"#)
-    );
+    alice.start("login2", json!(["app", "alice"])).await;
+    let welcome = format!(r#"onLoginSuccess {{"uid":{ALICE},"fd":0}}"#);
+    let kept = r#"onMessageInstantReceive {"account":"bob","uid":0,"msg":"kept"}"#;
+    alice.expect(&["#1 null", &welcome, kept]).await;
     assert_eq!(
         counter(&running, r#"sigbridge_logins_total{result="new",reason=""}"#),
         3

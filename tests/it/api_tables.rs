@@ -3,6 +3,8 @@
 use crate::support::{ApiClient, config, serve};
 use serde_json::json;
 use sigbridge::mapping::Tables;
+use sigbridge::mapping::expr::{Expr, Part};
+use sigbridge::mapping::row::{Row, RowKind, StepKind};
 use sigbridge::mapping::ty::SigType;
 use sigbridge::mapping::wire::Target;
 
@@ -83,5 +85,87 @@ fn example(ty: SigType, right: bool) -> serde_json::Value {
         (SigType::Account | SigType::Channel | SigType::Key, false) => json!(""),
         (SigType::Digits | SigType::Int | SigType::Seconds | SigType::Flag, false) => json!("x y"),
         (_, false) => json!("x".repeat(8_193)),
+    }
+}
+
+/// Documented arguments that no row reads, wherever they are, and why.
+const UNREAD: &[(&str, &str)] = &[
+    ("uid", "the account is the key, and its number follows from it"),
+    ("appId", "admission reads it, before a row is entered"),
+    ("token", "admission reads it"),
+    ("deviceID", "the documents give it no meaning"),
+    ("retry_time_in_s", "the SDK tries again by itself"),
+    ("retry_count", "the SDK tries again by itself"),
+    ("handler", "the SDK keeps its app's callbacks"),
+];
+
+/// A documented argument does something.
+#[test]
+fn every_documented_argument_is_read() {
+    let tables = Tables::built_in().expect("the built-in tables compile");
+    let mut unread = Vec::new();
+    for row in tables.rows.iter().filter(|row| matches!(row.kind, RowKind::Call(_))) {
+        let read = Slots::of(row);
+        let args = row.slots[..row.args].iter().enumerate();
+        let args =
+            args.filter(|(slot, _)| !read.0.contains(slot) && Some(*slot) != row.account && Some(*slot) != row.channel);
+        unread.extend(args.map(|(_, (name, _))| format!("{} {name}", row.id)));
+    }
+    let is_of = |place: &str, name: &str| place.ends_with(&format!(" {name}"));
+    let stale = UNREAD
+        .iter()
+        .filter(|(name, _)| !unread.iter().any(|place| is_of(place, name)));
+    assert_eq!(stale.count(), 0, "all that is listed is unread");
+    unread.retain(|place| !UNREAD.iter().any(|(name, _)| is_of(place, name)));
+    assert_eq!(unread, [] as [String; 0]);
+}
+
+/// The values that a row reads, by their numbers.
+#[derive(Default)]
+struct Slots(Vec<usize>);
+
+impl Slots {
+    fn of(row: &Row) -> Self {
+        let mut slots = Self::default();
+        row.lets.iter().for_each(|item| slots.read(&item.from));
+        for step in &row.steps {
+            match &step.kind {
+                StepKind::Rtm(rtm) => {
+                    let gathered = rtm.gather.iter().map(|gather| &gather.item);
+                    let args = rtm.call.args.iter().flatten().chain(gathered).chain(&rtm.lane);
+                    args.for_each(|arg| slots.read(arg));
+                }
+                StepKind::Row { args, .. } => args.iter().for_each(|arg| slots.read(arg)),
+                StepKind::Value { expr, .. } => slots.read(expr),
+                StepKind::Outcome(_) => {}
+            }
+        }
+        for outcome in &row.outcomes {
+            let failure = outcome.failure.iter().flat_map(|failure| &failure.emission.args);
+            let emission = outcome.emission.iter().flat_map(|emission| &emission.args);
+            let rtm = outcome.rtm.iter().flat_map(|call| call.args.iter().flatten());
+            failure.chain(emission).chain(rtm).for_each(|arg| slots.read(arg));
+        }
+        let failure = row.fail.iter().flat_map(|failure| &failure.emission.args);
+        let fields = row.answer.fields.iter().map(|(_, field)| field);
+        failure.chain(fields).for_each(|arg| slots.read(arg));
+        slots
+    }
+
+    fn read(&mut self, expr: &Expr) {
+        match expr {
+            Expr::Slot(slot) => self.0.push(*slot),
+            Expr::Member(of, _) | Expr::Convert(_, of) | Expr::Json(of) => self.read(of),
+            Expr::Call(_, items) | Expr::List(items) => items.iter().for_each(|item| self.read(item)),
+            Expr::Map(entries) => entries.iter().for_each(|(_, item)| self.read(item)),
+            Expr::Template { parts, .. } => {
+                for part in parts {
+                    if let Part::Expr(expr) = part {
+                        self.read(expr);
+                    }
+                }
+            }
+            Expr::Const(_) | Expr::State(_) | Expr::Ambient(_) | Expr::MemberReason(_) => {}
+        }
     }
 }

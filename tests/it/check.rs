@@ -45,6 +45,13 @@ const MISTAKES: &[&[Edit]] = &[
     // A reason that is not declared, for which no number can be.
     &[("channel-msg.toml#channel-msg.send", "{ row = \"channel-msg.send-failed\", with = { reason = \"timeout\" } }",
        "{ fail = \"send\", reason = ▲\"time-out\" }", "the reason `time-out` is not declared")],
+    // An outcome that would happen for ever.
+    &[("invite.toml#invite.accept", "otherwise = \"own\"", "otherwise = ▲\"lost\"", "`lost` happens in its own place")],
+    // A lane of calls that have none, and one that has no name.
+    &[("presence.toml#presence.query", "gather = {", "lane   = ▲\"of $account\"\ngather = {", "calls that are gathered have no lane")],
+    &[("channel-attr.toml#channel-attr.set", "\"attributes of channel $channelID\"", "▲\"attributes of channel $chanelID\"", "`$chanelID` names nothing here")],
+    // A limitation of the wire that is none.
+    &[("wire/web.toml#event.onInviteFailed", "\"INVITE-AWAY\"", "▲\"INVITE-AWAI\"", "there is no code `INVITE-AWAI`")],
     // The wire.
     &[("wire/web.toml#function.channel_leave", "\"channel.leave\"", "▲\"channel.leav\"", "there is no row `channel.leav`")],
     &[("wire/web.toml", "\"web\"", "▲\"web\"", "the web wire has no form for `onReconnecting`"),

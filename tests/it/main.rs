@@ -5,6 +5,7 @@ mod support;
 
 mod api;
 mod api_tables;
+mod attr_order;
 mod bad_input;
 mod bad_input_native;
 mod bad_traces;

@@ -3,6 +3,7 @@
 mod frames;
 mod kept;
 mod lines;
+mod matrix;
 mod script;
 mod sim;
 

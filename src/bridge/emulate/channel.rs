@@ -151,7 +151,7 @@ impl Session {
                 _ => later.push(event),
             }
         }
-        channel.members = list.iter().cloned().chain(own).collect();
+        channel.members = list.iter().cloned().chain(own.clone()).collect();
         if complete {
             // Fresher than RTM's last count, which comes at most once a second.
             channel.counted = Some(channel.members.len() as u64);
@@ -161,7 +161,9 @@ impl Session {
             run.slots[at] = Value::List(list.iter().map(Field::to_value).collect());
         }
         if let Some(at) = attrs {
-            channel.attrs = Attrs::known(&run.slots[at]);
+            if let Some(own) = &own {
+                channel.attrs.relist(&run.slots[at], own);
+            }
             channel.builtin.refresh(&listed(&run.slots[at]));
         }
     }

@@ -11,7 +11,7 @@ use super::super::io::{Effect, Ending};
 use super::super::run::Run;
 use super::super::session::{Session, Step};
 use super::attrs::{Change, shown};
-use super::calls::Role;
+use super::calls::{Role, Stage};
 
 impl Session {
     /// What RTM tells, for the row that it enters.
@@ -31,6 +31,7 @@ impl Session {
         match &event {
             RtmEvent::MemberCountUpdated { member_count, .. } => self.counted(*member_count, step),
             RtmEvent::PeersOnlineStatusChanged { status } => self.peers_turned(&status.clone(), step),
+            RtmEvent::RemoteInvitationAccepted { invitation } => self.accept_confirmed(invitation.invitation),
             _ => {}
         }
         let Some(row) = self.context.tables.row_on(event.kind()) else {
@@ -70,6 +71,7 @@ impl Session {
             | Emulation::BuiltinWrite
             | Emulation::InviteTimers
             | Emulation::AnswerCall
+            | Emulation::RefuseCall
             | Emulation::CloseCall
             | Emulation::Outbox
             | Emulation::Visit => {}
@@ -131,8 +133,7 @@ impl Session {
             self.context.names.channel(channel_id),
             self.context.names.account(peer_id),
         );
-        let found = self.calls.find(&channel, &peer, None).map(|c| (c.role, c.invitation));
-        found.is_some_and(|(role, invitation)| self.calls.remove(role, invitation).is_some())
+        self.ended_by_peer(&channel, &peer)
     }
 
     fn sort_attributes(&mut self, run: &mut Run, list: &[(Text, ChannelAttribute)], step: &mut Step<'_>) {
@@ -148,6 +149,10 @@ impl Session {
                 Change::Set(key, value) => ("set", key, Value::Text(value)),
                 Change::Removed(key) => ("removed", key, Value::Null),
                 Change::Cleared => ("cleared", "".into(), Value::Null),
+                Change::Nothing => {
+                    self.fire_named(run, "doubtful", step);
+                    continue;
+                }
             };
             self.tell_attribute(run, &name, outcome, key, value, step);
             if outcome == "removed" && list.is_empty() {
@@ -190,26 +195,40 @@ impl Session {
             let Some(channel) = invitation.channel_id.as_ref().filter(|id| !id.is_empty()) else {
                 return self.fire_named(&mut run, "no-channel", step);
             };
-            if self.socket.is_none() && self.comes_back() != ComesBack::ByLine {
+            if self.socket.is_none() && !self.catches_up() {
                 // It is not kept for a later login: a stale call would ring. Nor is it then when a client that was
                 // awaited by its line logs in instead.
                 return self.fire_named(&mut run, "unseen", step);
             }
             let channel = self.context.names.channel(channel);
             let peer = self.context.names.account(invitation.caller_id.text());
-            self.calls.add(channel, peer, Role::Callee, invitation.invitation);
+            self.called_by(&run, (channel, peer), invitation.invitation, step);
             return self.fire_named(&mut run, "ringing", step);
         }
-        let Some(call) = self.calls.by_invitation(role, invitation).filter(|c| !c.closing) else {
+        let Some(call) = self.calls.by_invitation(role, invitation) else {
             return;
         };
-        match event {
-            E::LocalInvitationAccepted { .. } => call.answered = true,
-            E::RemoteInvitationFailure { .. } if call.answered => return,
-            E::LocalInvitationReceivedByPeer { .. } => {}
-            _ => {
-                self.calls.remove(role, invitation);
+        let is_accepted = matches!(event, E::LocalInvitationAccepted { .. });
+        if call.stage == Stage::Withdrawn {
+            if is_accepted {
+                // The answer was faster than the cancel: the callee is not left in a call that nobody is in.
+                self.fire_origin(role, invitation, "answered-late", step);
             }
+            return;
+        }
+        // What is settled on both sides fails no more. One that this side has accepted still may: its caller is not there any more.
+        let is_settled = call.stage == Stage::Talking;
+        if is_accepted {
+            call.stage = Stage::Talking;
+        }
+        if call.is_closing() || is_settled {
+            return;
+        }
+        if !matches!(
+            event,
+            E::LocalInvitationAccepted { .. } | E::LocalInvitationReceivedByPeer { .. }
+        ) {
+            self.calls.remove(role, invitation);
         }
         let outcome = match event {
             E::LocalInvitationRefused { response, .. } => match parse_end_call(response) {
@@ -232,6 +251,7 @@ impl Session {
         };
         match (state, reason) {
             (ConnectionState::Aborted, ConnectionReason::RemoteLogin) => {
+                self.abandon_calls(&mut run, step);
                 self.fire_named(&mut run, "kicked", step);
                 if self.socket.is_none() {
                     // The user has come back on another device: what waited for the lost one is not lost.
@@ -240,6 +260,7 @@ impl Session {
                 self.end(Ending::Kicked, step);
             }
             (ConnectionState::Aborted, _) => {
+                self.abandon_calls(&mut run, step);
                 self.fire_named(&mut run, "banned", step);
                 self.end(Ending::Banned, step);
             }
@@ -255,8 +276,15 @@ impl Session {
         }
     }
 
+    /// RTM takes no call of a user that it has put out: calls that ring cannot be withdrawn any more.
+    fn abandon_calls(&mut self, run: &mut Run, step: &mut Step<'_>) {
+        for _ in self.outgoing() {
+            self.fire_named(run, "abandoned", step);
+        }
+    }
+
     /// Fills in a name that the emulation gives.
-    fn give(&self, run: &mut Run, name: &str, value: Value) {
+    pub(in crate::bridge) fn give(&self, run: &mut Run, name: &str, value: Value) {
         let row: RowId = run.row;
         let declared = self.context.tables.rows[row].emulation.map_or(&[][..], |e| e.gives());
         if !declared.iter().any(|(known, _)| *known == name) {
@@ -281,6 +309,9 @@ impl Session {
     pub(in crate::bridge) fn end(&mut self, how: Ending, step: &mut Step<'_>) {
         if self.over {
             return;
+        }
+        if self.logged_in && matches!(how, Ending::LoggedOut | Ending::Lost) {
+            self.withdraw_calls(step);
         }
         self.over = true;
         self.ending = Some(how);

@@ -19,8 +19,10 @@ use crate::rtm::{RtmCall, RtmError, RtmReply};
 use super::run::Run;
 use super::session::{Session, Step};
 
+use calls::Call;
+
 impl Session {
-    fn emulation(&self, run: &Run) -> Option<Emulation> {
+    pub(super) fn emulation(&self, run: &Run) -> Option<Emulation> {
         self.context.tables.rows[run.row].emulation
     }
 
@@ -28,7 +30,9 @@ impl Session {
     pub(super) fn emulate_start(&mut self, run: &mut Run, step: &mut Step<'_>) {
         match self.emulation(run) {
             Some(Emulation::SingleChannel) => self.hold_channel(run),
-            Some(Emulation::CloseCall) => self.closing_call(run),
+            Some(Emulation::RefuseCall) => self.closing_calls(run, Call::is_ringing),
+            Some(Emulation::CloseCall) => self.closing_calls(run, |_| true),
+            Some(Emulation::Outbox) => self.sending_to_peer(run, step),
             Some(Emulation::BuiltinWrite) => self.writing_builtin(run, step),
             _ => {}
         }
@@ -45,7 +49,9 @@ impl Session {
     pub(super) fn emulate_end(&mut self, run: &Run, step: &mut Step<'_>) {
         match self.emulation(run) {
             Some(Emulation::SingleChannel) => self.release_channel(step),
-            Some(Emulation::CloseCall) => self.close_call(run),
+            Some(Emulation::AnswerCall) => self.accept_over(run),
+            Some(Emulation::RefuseCall) => self.closed_calls(run, Call::is_ringing),
+            Some(Emulation::CloseCall) => self.closed_calls(run, |_| true),
             _ => {}
         }
     }
@@ -60,9 +66,6 @@ impl Session {
             RtmCall::SendMessage { channel_id, .. } => self.sending_to(channel_id),
             RtmCall::Leave { channel_id } => self.left(channel_id),
             RtmCall::LocalInvitationSend { invitation, .. } => self.calling(run, *invitation, step),
-            RtmCall::AddOrUpdateChannelAttributes { .. }
-            | RtmCall::DeleteChannelAttributesByKeys { .. }
-            | RtmCall::ClearChannelAttributes { .. } => self.writing(call),
             _ => {}
         }
     }
@@ -79,18 +82,19 @@ impl Session {
             (RtmCall::LocalInvitationSend { invitation, .. }, Err(_)) => {
                 self.calls.remove(calls::Role::Caller, *invitation);
             }
-            (RtmCall::RemoteInvitationAccept { invitation, .. }, Ok(_)) => {
-                self.calls.answered(calls::Role::Callee, *invitation);
-            }
-            (RtmCall::RemoteInvitationAccept { invitation, .. }, Err(_)) => {
-                self.calls.remove(calls::Role::Callee, *invitation);
+            (RtmCall::LocalInvitationCancel { invitation, .. }, _) => self.cancel_answered(*invitation),
+            (RtmCall::RemoteInvitationAccept { invitation, .. }, result) => {
+                self.accepted(*invitation, result);
             }
             (
                 RtmCall::AddOrUpdateChannelAttributes { .. }
                 | RtmCall::DeleteChannelAttributesByKeys { .. }
                 | RtmCall::ClearChannelAttributes { .. },
-                Err(_),
-            ) => self.write_failed(call),
+                result,
+            ) => match result {
+                Ok(_) => self.written(call),
+                Err(_) => self.write_failed(call),
+            },
             _ => {}
         }
     }

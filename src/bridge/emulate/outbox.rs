@@ -7,6 +7,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::mapping::expr::parse_end_call;
+use crate::mapping::fact::Fact;
 use crate::mapping::row::RowId;
 use crate::rtm::{CallKind, OnlineState, RtmCall, UserId};
 use crate::time::Time;
@@ -89,6 +91,16 @@ impl Session {
         });
         self.arm_outbox(step);
         true
+    }
+
+    /// A message goes out that its receiver takes for the end of a call: RTM has no other form for that (rtm-api 11).
+    pub(in crate::bridge) fn sending_to_peer(&mut self, run: &mut Run, step: &mut Step<'_>) {
+        let text = self.named_slot(run, "msg").and_then(Value::as_text);
+        let is_end = text.is_some_and(|text| parse_end_call(text).is_some());
+        // One that was kept is on its way for the second time.
+        if is_end && run.until.is_none() && !self.fact(Fact::OneSelf, run) {
+            self.fire_named(run, "end-text", step);
+        }
     }
 
     /// Presence has turned.

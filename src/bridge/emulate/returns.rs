@@ -47,6 +47,11 @@ impl Session {
         self.context.wire.comes_back
     }
 
+    /// A client that is away gets the events of its calls at its return.
+    pub(in crate::bridge) fn catches_up(&self) -> bool {
+        matches!(self.comes_back(), ComesBack::ByLine | ComesBack::ToSession)
+    }
+
     fn polls_as(&self, polls: Polls) -> bool {
         self.context.wire.polls == polls
     }

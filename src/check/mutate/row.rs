@@ -136,6 +136,7 @@ impl Walk<'_> {
             walk.each_item(bounds, |walk, _, bound| walk.number(bound));
             walk.remove();
         });
+        self.at_key(tree, "positive", |walk, positive| walk.value(positive));
     }
 
     fn members(&mut self, row: &Tree, members: &Tree) {

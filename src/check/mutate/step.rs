@@ -82,6 +82,10 @@ impl Walk<'_> {
             walk.at_key(gather, "every", |walk, every| walk.time(every));
             walk.remove();
         });
+        self.at_key(tree, "lane", |walk, lane| {
+            walk.value(lane);
+            walk.remove();
+        });
         self.at_key(tree, "together", |walk, together| walk.value(together));
         self.at_key(tree, "via", |walk, via| {
             walk.value(via);

@@ -183,6 +183,7 @@ impl Compiler<'_> {
             ty,
             otherwise,
             clamp: raw.clamp,
+            positive: raw.positive,
         })
     }
 

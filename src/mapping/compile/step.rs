@@ -143,6 +143,7 @@ impl Compiler<'_> {
             errors: self.handlings(row, raw, rtm, kind),
             gather,
             via_member,
+            lane: self.step_lane(raw, scope)?,
         })
     }
 
@@ -157,6 +158,17 @@ impl Compiler<'_> {
             is: expect.is.as_ref().map(Node::to_value),
             otherwise: self.outcome_index(row, &expect.otherwise)?,
         }))
+    }
+
+    /// The text that names a step's lane; `None` when it is written wrong.
+    fn step_lane(&mut self, raw: &RawStep, scope: &Scope) -> Option<Option<Expr>> {
+        let Some(lane) = &raw.lane else { return Some(None) };
+        if raw.gather.is_some() {
+            let title = "calls that are gathered have no lane";
+            self.error(Diag::new(&lane.span, title).help("they travel as one anyway"));
+            return None;
+        }
+        Some(Some(self.expr(lane, Ty::Sig(SigType::Text), scope)?))
     }
 
     fn via(&mut self, raw: &RawStep) -> bool {

@@ -262,6 +262,7 @@ impl Compiler<'_> {
         Some(WireEvent {
             via: raw.via,
             volatile: raw.volatile,
+            missed: raw.missed.as_ref().and_then(|code| self.code_id(code)),
             kind,
             src,
             body,

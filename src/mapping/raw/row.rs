@@ -56,6 +56,7 @@ pub struct RawLet {
     pub ty: Spanned<Text>,
     pub otherwise: Option<Node>,
     pub clamp: Option<(i64, i64)>,
+    pub positive: bool,
 }
 
 /// A `do` step.
@@ -75,6 +76,7 @@ pub struct RawStep {
     pub gather: Option<RawGather>,
     pub together: bool,
     pub via: Option<Spanned<Text>>,
+    pub lane: Option<Node>,
 }
 
 /// What a result must be.
@@ -196,6 +198,7 @@ impl RawStep {
             gather: t.take_table("gather").and_then(read_gather),
             together: t.take_bool("together").is_some_and(|b| *b),
             via: t.take_str("via"),
+            lane: t.take("lane").and_then(Node::read),
         };
         t.finish();
         Some(step)
@@ -350,6 +353,7 @@ fn read_lets(t: Table<'_>) -> Vec<RawLet> {
                     }
                 }
             });
+            let positive = t.take_bool("positive").is_some_and(|b| *b);
             t.finish();
             Some(RawLet {
                 name,
@@ -358,6 +362,7 @@ fn read_lets(t: Table<'_>) -> Vec<RawLet> {
                 ty: ty?,
                 otherwise,
                 clamp,
+                positive,
             })
         })
         .collect()

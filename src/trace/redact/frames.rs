@@ -1,5 +1,6 @@
 //! Frames of legacy clients, and frames for them.
 
+use crate::mapping::lets::flag;
 use crate::mapping::profile::Transport;
 use crate::mapping::ty::SigType;
 use crate::mapping::wire::{Function, RowCall, Target, Wire, WireArg, WirePart};
@@ -294,7 +295,12 @@ pub(super) fn arg_of<'r>(row: &'r RowCall, key: &str) -> Option<&'r WireArg> {
 fn is_constant(function: &Function, key: &str, value: &Value) -> bool {
     let fixed = function.constants.iter().chain(&function.when);
     let mut of_key = fixed.filter(|(name, _)| &**name == key).map(|(_, value)| value);
-    of_key.any(|known| known == value || known.as_int().is_some() && is_number(value))
+    of_key.any(|known| match known {
+        // A function may be known by a truth, however its client writes it.
+        Value::Bool(_) => flag(value).is_some(),
+        Value::Int(_) => is_number(value),
+        known => known == value,
+    })
 }
 
 pub(super) fn is_token(key: &str) -> bool {

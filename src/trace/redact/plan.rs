@@ -105,7 +105,7 @@ fn fate(function: &Function, key: &str) -> Fate {
     let fixed = function.constants.iter().chain(&function.when);
     let mut of_key = fixed.filter(|(name, _)| &**name == key).map(|(_, value)| value);
     match of_key.next() {
-        Some(Value::Int(_)) => Fate::Constant,
+        Some(Value::Int(_) | Value::Bool(_)) => Fate::Constant,
         // Such a text is a word of the program.
         _ if !is_token(key) => Fate::Unknown,
         _ => Fate::Other,

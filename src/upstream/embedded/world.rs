@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::rtm::{ChannelId, OnlineState, RtmCall, UserId};
+use crate::rtm::{ChannelId, ConnectionReason, OnlineState, RtmCall, UserId};
 use crate::time::Time;
 
 use super::channels::Channel;
@@ -100,6 +100,14 @@ impl World {
     pub fn link(&mut self, now: Time, client: ClientId, up: bool, out: &mut Vec<Output>) {
         let mut step = self.step(now, out);
         self.set_link(&mut step, client, up);
+    }
+
+    /// A control for tests: RTM puts the instance's user out. The vendor's console can do that.
+    pub fn ban(&mut self, now: Time, client: ClientId, out: &mut Vec<Output>) {
+        let mut step = self.step(now, out);
+        if self.clients.session(client).is_some() {
+            self.abort(&mut step, client, ConnectionReason::BannedByServer);
+        }
     }
 
     /// True when nothing is left in it that anybody could come back for: no instance, no channel that still has

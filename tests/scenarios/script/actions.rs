@@ -66,6 +66,10 @@ pub fn act(sim: &mut Sim, line: &str) -> Result<(), String> {
             }
             ["link", name, "up"] => sim.link(name, true)?,
             ["link", name, "down"] => sim.link(name, false)?,
+            ["ban", name] => sim.ban(name)?,
+            ["stop", name] => sim.stop(name, true)?,
+            ["kill", name] => sim.stop(name, false)?,
+            ["upstream", name, "down"] => sim.lose_upstream(name)?,
             ["upstream", "up"] => sim.upstream(true),
             ["upstream", "down"] => sim.upstream(false),
             ["crowd", from, to, call @ ..] => crowd(sim, from, to, call)?,

@@ -7,6 +7,7 @@ mod bridge;
 mod calls;
 mod client;
 mod effects;
+mod ends;
 mod frames;
 mod front;
 pub mod invert;
