@@ -17,6 +17,7 @@ pub mod config;
 pub mod conformance;
 pub mod diag;
 pub mod explain;
+pub mod files;
 pub mod front;
 pub mod ident;
 pub mod log;

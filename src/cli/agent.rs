@@ -7,14 +7,15 @@ mod web;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::clock::Clock;
-use crate::config;
+use crate::config::{self, SECRET_HINT};
+use crate::files::{one_line, read_text};
 use crate::log::Log;
 use crate::mapping::Tables;
 use crate::mapping::platform::Platform;
@@ -134,8 +135,9 @@ async fn embedded(args: &EmbeddedArgs, tables: &Tables, mut hangups: Hangups) ->
     };
     let secret = match &args.secret_file {
         Some(path) => {
-            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-            Some(SecretString::from(text.trim()))
+            let text = read_text(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let secret = one_line(&text).map_err(|not_one| anyhow!("{} {not_one}: {SECRET_HINT}", path.display()))?;
+            Some(SecretString::from(secret))
         }
         None => None,
     };

@@ -4,27 +4,26 @@ mod input;
 mod print;
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use secrecy::ExposeSecret as _;
+
 use crate::client::{Connection, ConnectionError, LegacyClient, Line, Login, Output, TCP_SCHEME, transport};
+use crate::files;
+use crate::mapping::Tables;
 use crate::mapping::profile::Transport;
 use crate::mapping::wire::Wire;
-use crate::mapping::{Tables, compile, from_dir};
-use crate::value::Text;
 
-use print::Printer;
-
+use super::Exit;
+use super::check::load_tables;
 use super::exit::tell;
 use super::output::{NO_ROOM, STDOUT};
+use super::secret::{self, Refused};
+use print::Printer;
 
-/// There is no connection, or no more, or the login was refused; or the output cannot be written.
-const NO_SESSION: u8 = 1;
-/// An argument is wrong (sysexits' EX_USAGE).
-const USAGE: u8 = 64;
 /// How long answers are waited for at the end of the input.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -82,32 +81,47 @@ impl std::fmt::Debug for CallArgs {
 }
 
 /// Runs the command.
-pub fn run(args: &CallArgs) -> ExitCode {
-    match start(args) {
-        Ok(()) => ExitCode::SUCCESS,
+pub fn run(args: &CallArgs) -> Exit {
+    let tables = match load_tables(args.mappings.as_ref()) {
+        Ok(tables) => Arc::new(tables),
+        Err(exit) => return exit,
+    };
+    let token = match &args.token_file {
+        None => args.token.as_str().into(),
+        Some(file) => match secret::read(file) {
+            Ok(token) => token.expose_secret().into(),
+            Err(Refused(exit)) => return exit,
+        },
+    };
+    let login = Login {
+        vid: args.vid.as_str().into(),
+        account: args.account.as_str().into(),
+        token,
+    };
+    match start(args, tables, login) {
+        Ok(()) => Exit::Ok,
         Err(failure) => {
-            tell(&failure.error, failure.hint.as_deref());
-            ExitCode::from(failure.code)
+            tell(failure.error, failure.hint.as_deref());
+            failure.exit
         }
     }
 }
 
 struct Failure {
-    code: u8,
+    exit: Exit,
     error: String,
     hint: Option<String>,
 }
 
 fn usage(error: impl Into<String>, hint: Option<String>) -> Failure {
     Failure {
-        code: USAGE,
+        exit: Exit::Usage,
         error: error.into(),
         hint,
     }
 }
 
-fn start(args: &CallArgs) -> Result<(), Failure> {
-    let tables = Arc::new(tables(args)?);
+fn start(args: &CallArgs, tables: Arc<Tables>, login: Login) -> Result<(), Failure> {
     let frames = |wire: &&Arc<Wire>| !wire.documented;
     let Some(wire) = tables.wire(&args.family).filter(frames).cloned() else {
         let known: Vec<&str> = tables.wires.iter().filter(frames).map(|wire| &*wire.family).collect();
@@ -126,33 +140,10 @@ fn start(args: &CallArgs) -> Result<(), Failure> {
         let hint = format!("this client speaks no TLS; the default is {default}");
         return Err(usage(format!("--url takes a {scheme} URL, got {url}"), Some(hint)));
     }
-    let token = match &args.token_file {
-        None => args.token.clone(),
-        Some(file) => {
-            let text = std::fs::read_to_string(file);
-            let text = text.map_err(|e| usage(format!("{}: {e}", file.display()), None))?;
-            text.trim().into()
-        }
-    };
-    let login = Login {
-        vid: args.vid.as_str().into(),
-        account: args.account.as_str().into(),
-        token: token.into(),
-    };
     let client = LegacyClient::new(tables, wire, login);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| usage(e.to_string(), None))?;
     runtime.block_on(session(args, &url, client))
-}
-
-fn tables(args: &CallArgs) -> Result<Tables, Failure> {
-    let wrong = Some("`sigbridge check` shows all that is wrong with tables".to_string());
-    let Some(dir) = &args.mappings else {
-        return Tables::built_in().map_err(|diags| usage(diags.to_string(), wrong));
-    };
-    let sources = from_dir(dir).map_err(|e| usage(format!("{}: {e}", dir.display()), None))?;
-    let (tables, diags) = compile(&sources);
-    diags.or_ok(tables).map_err(|diags| usage(diags.to_string(), wrong))
 }
 
 async fn session(args: &CallArgs, url: &str, client: LegacyClient) -> Result<(), Failure> {
@@ -167,52 +158,54 @@ async fn session(args: &CallArgs, url: &str, client: LegacyClient) -> Result<(),
     connection.close().await;
     outcome?;
     printer.finish().map_err(|error| Failure {
-        code: NO_SESSION,
+        exit: Exit::Failed,
         error: format!("{STDOUT}: {error}"),
         hint: Some(NO_ROOM.into()),
     })
 }
 
-/// Lines in, outputs out, until one of both ends.
+/// Lines in, outputs out, until one of both ends. After the last line the client logs out, once everything is answered or
+/// patience is over.
 async fn talk(connection: &mut Connection, printer: &mut Printer) -> Result<(), Failure> {
     let mut lines = input::lines();
     let mut reading = true;
+    // While it reads: until when `wait` waits. After that: how long it has patience.
     let mut until: Option<Instant> = None;
+    let mut logout: Option<i64> = None;
     loop {
-        // After the last line: the logout, once everything is answered or patience is over.
-        if !reading && connection.client().open_calls() == 0 {
-            match connection.client().book().logout().cloned() {
-                Some(logout) if !printer.closed() => return log_out(connection, printer, &logout).await,
-                _ => return Ok(()),
-            }
+        if printer.closed() {
+            return Ok(());
+        }
+        let client = connection.client();
+        if !reading && logout.is_none() && client.is_logged_in() && client.open_calls() == 0 {
+            let Some(call) = client.book().logout().cloned() else {
+                return Ok(());
+            };
+            logout = connection.start(&call, &[]).ok();
+            until = Some(Instant::now() + PATIENCE);
         }
         let waiting = until.is_some() && reading;
         tokio::select! {
             output = connection.next() => match output {
                 Some(Output::LoggedOut) => return Ok(()),
+                // The answer to that logout says no more than the event that it makes.
+                Some(Output::Reply(reply)) if Some(reply.id) == logout && reply.result.is_ok() => {}
                 Some(output) => printer.output(&output),
+                None if logout.is_some() => return Ok(()),
                 None => return Err(lost()),
             },
-            line = lines.recv(), if reading && !waiting => match line {
-                Some(line) => match typed(connection, printer, &line) {
-                    Next::Line => {}
-                    Next::Wait(time) => until = Some(Instant::now() + time),
-                    Next::End => reading = false,
-                },
-                None => reading = false,
-            },
-            () = sleep(until) => {
-                until = None;
-                if !reading {
-                    return Ok(());
+            line = lines.recv(), if reading && !waiting => match line.map(|line| typed(connection, printer, line)) {
+                Some(Next::Line) => {}
+                Some(Next::Wait(time)) => until = Some(Instant::now() + time),
+                Some(Next::End) | None => {
+                    reading = false;
+                    until = Some(Instant::now() + PATIENCE);
                 }
+            },
+            () = sleep(until) => match reading {
+                true => until = None,
+                false => return Ok(()),
             }
-        }
-        if printer.closed() {
-            reading = false;
-        }
-        if !reading && until.is_none() {
-            until = Some(Instant::now() + PATIENCE);
         }
     }
 }
@@ -231,8 +224,15 @@ enum Next {
 }
 
 /// One line of the input. What is wrong with it is told, and is no reason to end.
-fn typed(connection: &mut Connection, printer: &Printer, line: &str) -> Next {
-    let sent = match Line::read(line, connection.client().book()) {
+fn typed(connection: &mut Connection, printer: &Printer, line: files::Line) -> Next {
+    let text = match &line.text {
+        Ok(text) => text,
+        Err(bad) => {
+            printer.refused(line.number, *bad);
+            return Next::Line;
+        }
+    };
+    let sent = match Line::read(text, connection.client().book()) {
         Ok(Line::Empty) => return Next::Line,
         Ok(Line::Quit) => return Next::End,
         Ok(Line::Wait(seconds)) => return Next::Wait(Duration::from_secs(seconds)),
@@ -257,43 +257,42 @@ fn typed(connection: &mut Connection, printer: &Printer, line: &str) -> Next {
     Next::Line
 }
 
-async fn log_out(connection: &mut Connection, printer: &mut Printer, logout: &Text) -> Result<(), Failure> {
-    if connection.start(logout, &[]).is_err() {
-        return Ok(());
-    }
-    let rest = async {
-        loop {
-            match connection.next().await {
-                // The answer to the logout says no more than the event that it makes.
-                Some(Output::Reply(reply)) if reply.call == *logout && reply.result.is_ok() => {}
-                Some(Output::LoggedOut) | None => return,
-                Some(output) => printer.output(&output),
-            }
-        }
-    };
-    let _ = tokio::time::timeout(PATIENCE, rest).await;
-    Ok(())
-}
-
 fn no_session(error: &ConnectionError, url: &str) -> Failure {
     let hint = match error {
         ConnectionError::Connect(_) => {
             "start the sidecar with `sigbridge serve`, or give its address with --url".into()
         }
-        ConnectionError::Refused(reason) if reason.starts_with("Token") => "give a token with --token-file".into(),
-        ConnectionError::Refused(_) => "mappings/errors.toml says what each reason means".into(),
+        ConnectionError::Refused(reason) => refusal_hint(reason).into(),
         _ => format!("is {url} a sidecar?"),
     };
     Failure {
-        code: NO_SESSION,
+        exit: Exit::Failed,
         error: format!("{url}: {error}"),
         hint: Some(hint),
     }
 }
 
+/// What to do about a reason of `errors.toml`.
+fn refusal_hint(reason: &str) -> &'static str {
+    match reason {
+        "TokenErrorVendor" => {
+            "the app id is not served there, or the token is for another one: give the app id with --vid (`[auth] app_id`)"
+        }
+        "TokenErrorExpired" => "give a new token with --token-file; `sigbridge token mint --kind signaling` makes one",
+        "timeout" => {
+            "RTM did not answer in time: is an agent connected? `sigbridge doctor --config FILE` shows how far the way to \
+             RTM goes"
+        }
+        reason if reason.starts_with("Token") => {
+            "give the token of this account and app id with --token-file; `sigbridge token verify` tells what it says"
+        }
+        _ => "mappings/errors.toml says what each reason means",
+    }
+}
+
 fn lost() -> Failure {
     Failure {
-        code: NO_SESSION,
+        exit: Exit::Failed,
         error: "the server has closed the connection".into(),
         hint: Some("another login of the same account does that, and so does the end of the sidecar".into()),
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use crate::conformance::{Open, Report, play_folder};
+use crate::files::read_text;
 
 use super::Exit;
 use super::check::load_tables;
@@ -52,7 +53,7 @@ pub fn run(args: &ConformanceArgs) -> Exit {
     let text = report.text(&tables);
     let exit = if complaints.is_empty() { Exit::Ok } else { Exit::Failed };
     if let Some(path) = &args.check {
-        match fs::read_to_string(path) {
+        match read_text(path) {
             Ok(written) if written == text => {}
             Ok(_) => {
                 let hint = format!("sigbridge conformance -o {}", path.display());

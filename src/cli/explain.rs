@@ -1,21 +1,18 @@
 //! `sigbridge explain`: what the tables make of a legacy frame.
 
-use std::io::{self, Read};
+use std::io;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use crate::explain::explain;
+use crate::files::text_from;
 use crate::ident::AppId;
-use crate::mapping::{Tables, compile, from_dir};
+use crate::mapping::Tables;
 
 use super::Exit;
+use super::check::load_tables;
 use super::exit::tell;
 use super::output::data;
 
-/// The input was no frame of the wire (sysexits' EX_DATAERR).
-const BAD_FRAME: u8 = 65;
-/// The tables, or an argument, are wrong (sysexits' EX_USAGE).
-const USAGE: u8 = 64;
 /// Longest frame that is read, bytes: that of the front.
 const MAX_FRAME: u64 = 64 * 1024;
 
@@ -42,15 +39,19 @@ pub struct ExplainArgs {
 }
 
 /// Runs the command: the explanation goes to the standard output, errors to the other.
-pub fn run(args: &ExplainArgs) -> ExitCode {
-    match text(args) {
-        Ok(text) => data(&text, Exit::Ok).into(),
-        Err(failure) => failed(&failure),
+pub fn run(args: &ExplainArgs) -> Exit {
+    let tables = match load_tables(args.mappings.as_ref()) {
+        Ok(tables) => tables,
+        Err(exit) => return exit,
+    };
+    match text(args, &tables) {
+        Ok(text) => data(&text, Exit::Ok),
+        Err(failure) => failed(failure),
     }
 }
 
 struct Failure {
-    code: u8,
+    exit: Exit,
     error: String,
     hint: Option<String>,
 }
@@ -58,20 +59,19 @@ struct Failure {
 impl Failure {
     fn usage(error: String, hint: Option<String>) -> Self {
         Self {
-            code: USAGE,
+            exit: Exit::Usage,
             error,
             hint,
         }
     }
 }
 
-fn failed(failure: &Failure) -> ExitCode {
-    tell(&failure.error, failure.hint.as_deref());
-    ExitCode::from(failure.code)
+fn failed(failure: Failure) -> Exit {
+    tell(failure.error, failure.hint.as_deref());
+    failure.exit
 }
 
-fn text(args: &ExplainArgs) -> Result<String, Failure> {
-    let tables = tables(args)?;
+fn text(args: &ExplainArgs, tables: &Tables) -> Result<String, Failure> {
     let Some(wire) = tables.wire(&args.family) else {
         let known: Vec<&str> = tables.wires.iter().map(|wire| &*wire.family).collect();
         let hint = format!("families: {}", known.join(", "));
@@ -84,8 +84,8 @@ fn text(args: &ExplainArgs) -> Result<String, Failure> {
         None => None,
         Some(vid) => Some(AppId::new(&**vid).map_err(|e| Failure::usage(format!("--vid: {e}"), None))?),
     };
-    let explanation = explain(&tables, wire, &frame(args)?, vid).map_err(|error| Failure {
-        code: BAD_FRAME,
+    let explanation = explain(tables, wire, &frame(args)?, vid).map_err(|error| Failure {
+        exit: Exit::BadInput,
         error: error.to_string(),
         hint: Some(error.hint()),
     })?;
@@ -96,30 +96,9 @@ fn text(args: &ExplainArgs) -> Result<String, Failure> {
     Ok(explanation.to_string())
 }
 
-fn tables(args: &ExplainArgs) -> Result<Tables, Failure> {
-    let wrong = |error: String| {
-        Failure::usage(
-            error,
-            Some("`sigbridge check` shows all that is wrong with tables".into()),
-        )
-    };
-    let Some(dir) = &args.mappings else {
-        return Tables::built_in().map_err(|diags| wrong(diags.to_string()));
-    };
-    let sources = from_dir(dir).map_err(|e| {
-        let hint = "a folder of tables has the folders `platforms` and `wire` in it";
-        Failure::usage(format!("{}: {e}", dir.display()), Some(hint.into()))
-    })?;
-    let (tables, diags) = compile(&sources);
-    diags.or_ok(tables).map_err(|diags| wrong(diags.to_string()))
-}
-
 fn frame(args: &ExplainArgs) -> Result<String, Failure> {
     if args.frame != "-" {
         return Ok(args.frame.clone());
     }
-    let mut frame = String::new();
-    let read = io::stdin().lock().take(MAX_FRAME).read_to_string(&mut frame);
-    read.map_err(|e| Failure::usage(format!("the standard input: {e}"), None))?;
-    Ok(frame)
+    text_from(io::stdin().lock(), MAX_FRAME).map_err(|e| Failure::usage(format!("the standard input: {e}"), None))
 }

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use crate::files::{files_below, has_extension};
 use crate::trace::{Trace, read, read_unfinished};
 
 use super::exit::{Exit, note, tell};
@@ -95,11 +96,14 @@ pub fn note_cut(path: &Path, trace: &Trace) {
 /// Finds the traces of files and folders; an error is printed where there are none. Unfinished ones are taken where they are
 /// named.
 pub fn trace_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Exit> {
-    let (mut found, mut unfinished) = (Vec::new(), Vec::new());
-    if let Err((path, error)) = traces_in(paths, &mut found, &mut unfinished) {
-        tell(format_args!("cannot read {}: {error}", path.display()), None);
-        return Err(Exit::Unreadable);
-    }
+    let walked = files_below(paths, |path| has_extension(path, "jsonl") || is_unfinished(path));
+    let walked = walked.map_err(|unreadable| {
+        tell(unreadable, None);
+        Exit::Unreadable
+    })?;
+    let (found, unfinished): (Vec<PathBuf>, Vec<PathBuf>) = walked
+        .into_iter()
+        .partition(|path| !is_unfinished(path) || paths.contains(path));
     match (found.is_empty(), unfinished.first()) {
         (false, None) => {}
         (false, Some(_)) => note(format_args!(
@@ -121,29 +125,6 @@ pub fn trace_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Exit> {
         }
     }
     Ok(found)
-}
-
-/// Those of files and folders, by name.
-fn traces_in(
-    paths: &[PathBuf],
-    found: &mut Vec<PathBuf>,
-    unfinished: &mut Vec<PathBuf>,
-) -> Result<(), (PathBuf, io::Error)> {
-    for path in paths {
-        if path.is_dir() {
-            let entries = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-            let entries = entries.map_err(|error| (path.clone(), error))?;
-            let mut inside: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
-            inside.sort();
-            let parts = inside.iter().filter(|path| is_unfinished(path) && !path.is_dir());
-            unfinished.extend(parts.cloned());
-            inside.retain(|path| path.is_dir() || path.extension().is_some_and(|ext| ext == "jsonl"));
-            traces_in(&inside, found, unfinished)?;
-        } else {
-            found.push(path.clone());
-        }
-    }
-    Ok(())
 }
 
 fn options() -> fs::OpenOptions {

@@ -89,8 +89,8 @@ pub fn main() -> ExitCode {
     match cli.command {
         Command::Serve(args) => serve::run(&args).into(),
         Command::Agent(args) => agent::run(&args).into(),
-        Command::Call(args) => call::run(&args),
-        Command::Explain(args) => explain::run(&args),
+        Command::Call(args) => call::run(&args).into(),
+        Command::Explain(args) => explain::run(&args).into(),
         Command::Mappings(args) => mappings::run(&args).into(),
         Command::Check(args) => check::run(&args).into(),
         Command::Replay(args) => replay::run(&args).into(),

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use secrecy::SecretString;
 
+use crate::config::{CERTIFICATE_HINT, SECRET_HINT};
+use crate::files::{one_line, read_text};
+
 use super::Exit;
 use super::exit::tell;
 
@@ -31,7 +34,7 @@ pub fn certificate(args: &CertificateArgs) -> Result<Option<SecretString>, Refus
         return Err(on_command_line());
     }
     if let Some(path) = &args.certificate_file {
-        return read(path).map(Some);
+        return read_as(path, CERTIFICATE_HINT).map(Some);
     }
     let text = std::env::var(CERTIFICATE).unwrap_or_default();
     let text = text.trim();
@@ -50,19 +53,20 @@ pub fn on_command_line() -> Refused {
     Refused(Exit::Usage)
 }
 
-/// The secret in a file, without the white space around it.
+/// The secret or token in a file: its one line, without the white space around it.
 pub fn read(path: &Path) -> Result<SecretString, Refused> {
-    match std::fs::read_to_string(path) {
-        Ok(text) if text.trim().is_empty() => {
-            tell(format_args!("{} is empty", path.display()), None);
-            Err(Refused(Exit::Usage))
-        }
-        Ok(text) => Ok(text.trim().into()),
-        Err(error) => {
-            tell(format_args!("cannot read {}: {error}", path.display()), None);
-            Err(Refused(Exit::Usage))
-        }
-    }
+    read_as(path, SECRET_HINT)
+}
+
+fn read_as(path: &Path, hint: &str) -> Result<SecretString, Refused> {
+    let text = read_text(path).map_err(|error| {
+        tell(format_args!("cannot read {}: {error}", path.display()), None);
+        Refused(Exit::Usage)
+    })?;
+    one_line(&text).map(SecretString::from).map_err(|not_one| {
+        tell(format_args!("{} {not_one}", path.display()), Some(hint));
+        Refused(Exit::Usage)
+    })
 }
 
 /// Whether a text has the form of a certificate (and of an app id).

@@ -246,10 +246,14 @@ impl Connection {
         }
     }
 
-    /// The link is gone; true when the client will be back.
+    /// The link is gone; true when the client will be back. One that stays away tells its application.
     fn gone(&mut self) -> bool {
         let (tries, _) = self.returns;
         let returned = self.client.is_logged_in();
+        if returned && !self.client.can_return() {
+            let outputs = self.client.give_up();
+            self.take(outputs);
+        }
         self.cut();
         if !returned {
             // It was lost again before it was back.

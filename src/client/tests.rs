@@ -425,7 +425,7 @@ fn control_frames_tell_one_event() {
     assert_eq!(script.says(r#"["kick",""]"#), Vec::<String>::new());
     assert_eq!(script.says(r#"["close",""]"#), ["onLogout ecode=103"]);
     assert_eq!(script.after(Duration::from_secs(100)), Vec::<String>::new(), "over");
-    assert_eq!(Script::ready().says(r#"["close",""]"#), ["onLogout"]);
+    assert_eq!(Script::ready().says(r#"["close",""]"#), ["onLogout ecode=102"]);
 }
 
 #[test]

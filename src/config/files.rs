@@ -3,9 +3,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::files::read_text;
+
 /// Where the config's secrets are read from; tests have their own.
 pub trait Files {
-    /// The file's text. A relative path means what the implementation says.
+    /// The file's text, without a BOM. A relative path means what the implementation says.
     ///
     /// # Errors
     /// The file system's; also when the file is not UTF-8.
@@ -40,7 +42,7 @@ impl DiskFiles {
 
 impl Files for DiskFiles {
     fn read(&self, path: &Path) -> io::Result<String> {
-        std::fs::read_to_string(self.path(path))
+        read_text(&self.path(path))
     }
 
     fn env(&self, name: &str) -> Option<String> {

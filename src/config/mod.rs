@@ -35,6 +35,7 @@ pub use log::{Accounts, Log};
 pub use rest::Rest;
 pub use tls::{BadIdentity, Identity, Tls};
 pub use upstream::{Agent, App, Embedded, RtmToken, Upstream, UpstreamKind};
+pub use values::{CERTIFICATE_HINT, SECRET_HINT};
 pub use webhook::Webhook;
 
 /// The whole config; [`Default`] is what an empty file means.

@@ -18,6 +18,7 @@ use super::{
     RecordConfig, RepeatedInvite, Session,
 };
 use crate::diag::{Diag, Diags, Source};
+use crate::files::read_text;
 use crate::ident::{AppId, TokenPolicy};
 use crate::toml_read::{Table, read};
 use crate::trace::Policy as Replaced;
@@ -69,7 +70,7 @@ impl Config {
 
 fn source_at(path: &Path) -> Result<Arc<Source>, Diags> {
     let name = path.display().to_string();
-    match std::fs::read_to_string(path) {
+    match read_text(path) {
         Ok(text) => Ok(Config::source(name, text)),
         Err(error) => {
             let nowhere = Source::new(name, "").span(0..0);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::diag::Diag;
+use crate::files::{NotOneLine, one_line};
 use crate::ident::{AppId, TokenPolicy};
 use crate::toml_read::{Spanned, Table};
 use crate::upstream::link::door::MIN_SECRET_BYTES;
@@ -13,7 +14,7 @@ use crate::value::Text;
 
 use super::Files;
 use super::rest::{Rest, rest};
-use super::values::{address_at, certificate, duration, file_text, number, value};
+use super::values::{SECRET_HINT, address_at, certificate, duration, file_text, number, value};
 
 const MAX_WAIT: Duration = Duration::from_secs(60);
 const KINDS: &[(&str, UpstreamKind)] = &[("embedded", UpstreamKind::Embedded), ("agent", UpstreamKind::Agent)];
@@ -206,7 +207,14 @@ fn secret(table: &mut Table<'_>, files: &dyn Files, listen: Option<&Spanned<Sock
         return None;
     };
     let text = file_text(table, files, &path)?;
-    let text = text.trim();
+    let text = match one_line(&text) {
+        Err(lines @ NotOneLine::Lines(_)) => {
+            let title = format!("`{}.secret_file`: `{}` {lines}", table.path(), path.value);
+            table.report(Diag::new(&path.span, title).help(SECRET_HINT));
+            return None;
+        }
+        line => line.unwrap_or_default(),
+    };
     if text.len() < MIN_SECRET_BYTES || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         let title = format!(
             "`{}.secret_file`: the secret needs {MIN_SECRET_BYTES} visible ASCII characters or more",

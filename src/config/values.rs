@@ -11,11 +11,18 @@ use secrecy::SecretString;
 use super::duration::{BadDuration, parse_duration, show};
 use super::{Files, HostPort};
 use crate::diag::{Diag, Span};
+use crate::files::one_line;
 use crate::ident::LineKey;
 use crate::ident::line::MIN_KEY_BYTES;
 use crate::outbound::is_private;
 use crate::toml_read::{Spanned, Table};
 use crate::value::Text;
+
+/// What a file of a certificate has in it.
+pub const CERTIFICATE_HINT: &str =
+    "the App Certificate of the console is one line of 32 hexadecimal digits, and nothing else";
+/// What a file of another secret has in it.
+pub const SECRET_HINT: &str = "a file of a secret has the secret on one line, and nothing else";
 
 pub(super) fn value<T>(spanned: Option<Spanned<T>>) -> Option<T> {
     spanned.map(|spanned| spanned.value)
@@ -112,18 +119,14 @@ pub(super) fn host_port(text: &str) -> Result<HostPort, &'static str> {
 
 /// The certificate in `text`, which may come from a file and then ends with a line's end. The errors do not show it.
 pub(super) fn certificate(table: &Table<'_>, span: &Span, text: &str) -> Option<SecretString> {
-    let text = text.trim();
-    if text.is_empty() || text.contains(char::is_whitespace) {
-        let problem = if text.is_empty() {
-            "is empty"
-        } else {
-            "has white space in it"
-        };
-        let diag = Diag::new(span, format!("`{}`: the certificate {problem}", table.path()));
-        table.report(diag.help("the App Certificate of the console has 32 hexadecimal digits"));
-        return None;
-    }
-    Some(text.into())
+    let problem = match one_line(text) {
+        Ok(text) if !text.contains(char::is_whitespace) => return Some(text.into()),
+        Ok(_) => "has white space in it".to_owned(),
+        Err(not_one) => not_one.to_string(),
+    };
+    let diag = Diag::new(span, format!("`{}`: the certificate {problem}", table.path()));
+    table.report(diag.help(CERTIFICATE_HINT));
+    None
 }
 
 /// An address that nobody on the way reads what is sent to.
@@ -145,12 +148,14 @@ pub(super) fn https(text: &str) -> Result<Uri, &'static str> {
 pub(super) fn secret_file(table: &mut Table<'_>, files: &dyn Files, key: &str) -> Option<SecretString> {
     let path = table.take_str(key)?;
     let text = file_text(table, files, &path)?;
-    if text.trim().is_empty() {
-        let title = format!("`{}.{key}`: `{}` is empty", table.path(), path.value);
-        table.report(Diag::new(&path.span, title));
-        return None;
+    match one_line(&text) {
+        Ok(secret) => Some(secret.into()),
+        Err(not_one) => {
+            let title = format!("`{}.{key}`: `{}` {not_one}", table.path(), path.value);
+            table.report(Diag::new(&path.span, title).help(SECRET_HINT));
+            None
+        }
     }
-    Some(text.trim().into())
 }
 
 /// The key in the file that `line_key_file` names.

@@ -1,10 +1,10 @@
 //! A folder of traces, played.
 
 use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::files::{Unreadable, files_in, has_extension};
 use crate::front::speeches;
 use crate::mapping::Tables;
 use crate::trace::{NoSense, TraceError, read, replay};
@@ -15,13 +15,8 @@ use super::exercised::Exercised;
 #[derive(Debug, thiserror::Error)]
 pub enum Unplayed {
     /// The folder or a file of it cannot be read.
-    #[error("cannot read {path}")]
-    Io {
-        /// Which.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] Unreadable),
     /// The tables lack the wire of a profile.
     #[error("the tables have no wire for a profile")]
     NoWire,
@@ -58,8 +53,8 @@ pub enum Unplayed {
 pub fn play_folder(tables: &Arc<Tables>, folder: &Path) -> Result<Exercised, Unplayed> {
     let speeches = Arc::new(speeches(tables).ok_or(Unplayed::NoWire)?);
     let mut exercised = Exercised::default();
-    for path in traces(folder).map_err(|source| io_error(folder, source))? {
-        let file = File::open(&path).map_err(|source| io_error(&path, source))?;
+    for path in files_in(folder, |path| has_extension(path, "jsonl"))? {
+        let file = File::open(&path).map_err(|source| Unreadable::new(&path, source))?;
         let trace = read(file).map_err(|source| Unplayed::Unreadable {
             path: path.clone(),
             source,
@@ -76,19 +71,4 @@ pub fn play_folder(tables: &Arc<Tables>, folder: &Path) -> Result<Exercised, Unp
         exercised.add(tables, &name, &outcome.used);
     }
     Ok(exercised)
-}
-
-fn traces(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
-    let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
-    paths.sort();
-    Ok(paths)
-}
-
-fn io_error(path: &Path, source: io::Error) -> Unplayed {
-    Unplayed::Io {
-        path: path.to_owned(),
-        source,
-    }
 }

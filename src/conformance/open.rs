@@ -4,6 +4,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::files::read_text;
+
 /// The list.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,7 +44,7 @@ impl Open {
     /// # Errors
     /// [`BadOpen`].
     pub fn beside(traces: &Path) -> Result<Self, BadOpen> {
-        match std::fs::read_to_string(traces.join("open.toml")) {
+        match read_text(&traces.join("open.toml")) {
             Ok(text) => Ok(toml::from_str(&text)?),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(error.into()),

@@ -2,10 +2,13 @@
 
 use crate::diag::suggest;
 use crate::mapping::Tables;
+use crate::mapping::profile::Transport;
 use crate::mapping::wire::{Function, RowCall, Target, Wire};
 use crate::value::{Text, Value};
 
 const EXAMPLE: &str = r#"["call2",["function",1,{"line":"…"}]] or ["login",{"account":"…"}]"#;
+
+const LINES: &str = r#"call function 1 0 {"line":"…"}, or login {"account":"…"}"#;
 
 const REQUEST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"…","params":{…}}"#;
 
@@ -23,6 +26,14 @@ pub enum ExplainError {
     /// Not JSON at all.
     #[error("not JSON: {0}")]
     NotJson(String),
+    /// No line of native clients.
+    #[error("not a line of the {family} wire: {why}")]
+    NotALine {
+        /// The family.
+        family: Text,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// JSON-RPC of another form.
     #[error("not a request: expected {expected}, got {got}")]
     NotARequest {
@@ -61,6 +72,7 @@ impl ExplainError {
     pub fn hint(&self) -> String {
         match self {
             Self::NotARequest { .. } => format!("write {REQUEST}"),
+            Self::NotALine { .. } => format!("write {LINES}"),
             Self::NotJson(_) | Self::NotAFrame { .. } | Self::NoRow(_) => format!("write {EXAMPLE}"),
             Self::NoFunction { close: Some(close), .. } => format!("did you mean `{close}`?"),
             Self::NoFunction { known, .. } => format!("functions of this wire: {}", known.join(", ")),
@@ -71,7 +83,12 @@ impl ExplainError {
 impl<'w> Frame<'w> {
     /// Reads a frame and finds its function.
     pub fn read(text: &str, tables: &Tables, wire: &'w Wire) -> Result<Self, ExplainError> {
-        let frame = Value::from_json(text).map_err(|e| ExplainError::NotJson(e.to_string()))?;
+        let mut profiles = tables.profiles.iter();
+        let is_native = profiles.any(|profile| profile.family == wire.family && profile.transport == Transport::Tcp);
+        let frame = match is_native && !text.trim_start().starts_with('[') {
+            true => line(text.trim(), wire)?,
+            false => Value::from_json(text).map_err(|e| ExplainError::NotJson(e.to_string()))?,
+        };
         if wire.documented {
             return Self::request(&frame, tables, wire);
         }
@@ -132,6 +149,32 @@ impl<'w> Frame<'w> {
             id: Some(*id),
             args,
         })
+    }
+}
+
+/// The frame that means what a line of a native client does (signaling-wire 10).
+fn line(text: &str, wire: &Wire) -> Result<Value, ExplainError> {
+    let not = |why| ExplainError::NotALine {
+        family: wire.family.clone(),
+        why,
+    };
+    let json = |text: &str| Value::from_json(text).map_err(|_| not("its end is not JSON"));
+    let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
+    match name {
+        "login" => Ok(Value::List(vec!["login".into(), json(rest)?])),
+        "call" => {
+            let mut words = rest.splitn(4, ' ');
+            let mut word = || {
+                words
+                    .next()
+                    .ok_or(not("`call` has a function, a number, 0 and JSON behind it"))
+            };
+            let (function, id, _, args) = (word()?, word()?, word()?, word()?);
+            let id: i64 = id.parse().map_err(|_| not("the number of the call is none"))?;
+            let call = vec![function.into(), id.into(), json(args)?];
+            Ok(Value::List(vec!["call2".into(), Value::List(call)]))
+        }
+        _ => Err(not("`login` and `call` enter rows")),
     }
 }
 

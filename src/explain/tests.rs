@@ -311,3 +311,32 @@ fn an_argument_may_tell_functions_of_one_name_apart() {
         );
     }
 }
+
+#[test]
+fn a_native_client_says_lines() {
+    let tables = Tables::built_in().expect("the built-in tables");
+    let wire = tables.wire("native").expect("the native wire");
+    let explained = |line: &str| explain(&tables, wire, line, None);
+    for line in [
+        r#"call user_sendmsg 7 0 {"line":"l","peer":"bob","content":"hi there"}"#,
+        r#"["call2",["user_sendmsg",7,{"line":"l","peer":"bob","content":"hi there"}]]"#,
+    ] {
+        let text = explained(line).expect("a line of the wire").to_string();
+        assert!(text.contains("msg <- content = \"hi there\""), "{text}");
+    }
+    assert!(explained(r#"login {"account":"alice"}"#).is_ok());
+    for (line, error) in [
+        (
+            "call user_sendmsg 7",
+            "`call` has a function, a number, 0 and JSON behind it",
+        ),
+        ("call user_sendmsg x 0 {}", "the number of the call is none"),
+        ("call user_sendmsg 7 0 {", "its end is not JSON"),
+        ("line_ping:1", "`login` and `call` enter rows"),
+    ] {
+        let got = explained(line).expect_err(line);
+        assert_eq!(got.to_string(), format!("not a line of the native wire: {error}"));
+        let hint = r#"write call function 1 0 {"line":"…"}, or login {"account":"…"}"#;
+        assert_eq!(got.hint(), hint);
+    }
+}

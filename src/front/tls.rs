@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{error, info};
 
 use crate::config::{self, BadIdentity, Identity};
+use crate::files::read_text;
 use crate::shell::Server;
 
 /// The first byte of a TLS connection: a record of the handshake. No HTTP request begins with it.
@@ -111,7 +112,7 @@ impl Tls {
         // Before the reading: a file that changes meanwhile is read once more.
         *seen = self.stamp();
         let text = |path: &PathBuf| {
-            fs::read_to_string(path).map_err(|source| ReloadError::Read {
+            read_text(path).map_err(|source| ReloadError::Read {
                 path: path.clone(),
                 source,
             })

@@ -1,10 +1,10 @@
 //! Where table files come from: the program itself, or a folder.
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::diag::Source;
+use crate::files::{Unreadable, files_in, has_extension, read_text};
 
 macro_rules! table_files {
     ($($path:literal),+ $(,)?) => {
@@ -46,17 +46,13 @@ pub fn embedded() -> Vec<Arc<Source>> {
 /// Every `.toml` file of a folder and of its folders `wire` and `platforms`, by name.
 ///
 /// # Errors
-/// The folder or a file cannot be read.
-pub fn from_dir(dir: &Path) -> io::Result<Vec<Arc<Source>>> {
+/// The folder or file that cannot be read.
+pub fn from_dir(dir: &Path) -> Result<Vec<Arc<Source>>, Unreadable> {
     let mut sources = Vec::new();
     for folder in [dir.to_path_buf(), dir.join("platforms"), dir.join("wire")] {
-        let mut paths: Vec<_> = std::fs::read_dir(&folder)?
-            .map(|entry| Ok(entry?.path()))
-            .collect::<io::Result<_>>()?;
-        paths.retain(|path| path.extension().is_some_and(|ext| ext == "toml"));
-        paths.sort();
-        for path in paths {
-            sources.push(Source::new(path.display().to_string(), std::fs::read_to_string(&path)?));
+        for path in files_in(&folder, |path| has_extension(path, "toml"))? {
+            let text = read_text(&path).map_err(|source| Unreadable::new(&path, source))?;
+            sources.push(Source::new(path.display().to_string(), text));
         }
     }
     Ok(sources)

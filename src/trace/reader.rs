@@ -1,14 +1,16 @@
 //! Reading a trace: every line has its place in the errors.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufReader, Read, Write};
+
+use crate::files::{BadLine, Lines};
 
 use super::expand;
 use super::policy::NONE;
 use super::record::{Header, Record, VERSION};
 
 /// Longest line of a trace, bytes: a frame of 64 KiB in JSON, and room.
-const MAX_LINE_BYTES: u64 = 4 * 1024 * 1024;
+const MAX_LINE_BYTES: usize = 4 * 1024 * 1024;
 
 /// A trace that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -151,7 +153,7 @@ pub fn read_unfinished(from: impl Read) -> Result<Trace, TraceError> {
 fn played(mut trace: Trace) -> Result<Trace, TraceError> {
     if &*trace.header.redaction != NONE {
         for (line, record) in &mut trace.records {
-            let mut room = MAX_LINE_BYTES as usize;
+            let mut room = MAX_LINE_BYTES;
             let expanded = expand::value(&mut record.data, &mut room);
             expanded.map_err(|expand::TooMuch| TraceError::TooMuch { line: *line })?;
         }
@@ -168,12 +170,8 @@ pub fn read_as_written(from: impl Read) -> Result<Trace, TraceError> {
 }
 
 fn lines(from: impl Read, unfinished: bool) -> Result<Trace, TraceError> {
-    let mut lines = Lines {
-        from: BufReader::new(from),
-        line: 0,
-        unfinished,
-    };
-    let first = lines.next()?.ok_or(TraceError::Empty)?;
+    let mut lines = Lines::new(BufReader::new(from), MAX_LINE_BYTES);
+    let (_, first) = next(&mut lines, unfinished)?.ok_or(TraceError::Empty)?;
     let no_header = |error: serde_json::Error| TraceError::NoHeader(error.to_string());
     // The header of another version may have other members.
     let AnyHeader { sigbridge_trace } = serde_json::from_str(&first).map_err(no_header)?;
@@ -183,8 +181,7 @@ fn lines(from: impl Read, unfinished: bool) -> Result<Trace, TraceError> {
     let header: Header = serde_json::from_str(&first).map_err(no_header)?;
     let mut records: Vec<(usize, Record)> = Vec::new();
     let mut last_of: BTreeMap<u64, u64> = BTreeMap::new();
-    while let Some(text) = lines.next()? {
-        let line = lines.line;
+    while let Some((line, text)) = next(&mut lines, unfinished)? {
         let record: Record = serde_json::from_str(&text).map_err(|error| TraceError::NoRecord {
             line,
             what: error.to_string(),
@@ -209,38 +206,24 @@ struct AnyHeader {
     sigbridge_trace: u32,
 }
 
-struct Lines<R> {
-    from: BufReader<R>,
-    line: usize,
-    /// A last line without an end is none.
-    unfinished: bool,
-}
-
-impl<R: Read> Lines<R> {
-    fn next(&mut self) -> Result<Option<String>, TraceError> {
-        self.line += 1;
-        let line = self.line;
-        let mut bytes = Vec::new();
-        let mut limited = (&mut self.from).take(MAX_LINE_BYTES + 1);
-        let read = limited.read_until(b'\n', &mut bytes);
-        read.map_err(|source| TraceError::Io { line, source })?;
-        if bytes.is_empty() {
-            return Ok(None);
-        }
-        if bytes.len() as u64 > MAX_LINE_BYTES {
-            return Err(TraceError::TooLong { line });
-        }
-        if bytes.pop() != Some(b'\n') {
-            if self.unfinished {
-                return Ok(None);
-            }
-            return Err(TraceError::Truncated { line });
-        }
-        let text = String::from_utf8(bytes).map_err(|_| TraceError::NoRecord {
+/// The next line that is not blank, and its number. Of a recording that was not finished, a last line without an end is
+/// none.
+fn next<R: Read>(lines: &mut Lines<BufReader<R>>, unfinished: bool) -> Result<Option<(usize, String)>, TraceError> {
+    let at = lines.number() + 1;
+    let found = lines.next().transpose();
+    let Some(found) = found.map_err(|source| TraceError::Io { line: at, source })? else {
+        return Ok(None);
+    };
+    let line = found.number;
+    match found.text {
+        Err(BadLine::TooLong(_)) => Err(TraceError::TooLong { line }),
+        _ if !found.ended && unfinished => Ok(None),
+        _ if !found.ended => Err(TraceError::Truncated { line }),
+        Err(bad @ BadLine::NotUtf8) => Err(TraceError::NoRecord {
             line,
-            what: "it is not UTF-8".into(),
-        })?;
-        Ok(Some(text))
+            what: bad.to_string(),
+        }),
+        Ok(text) => Ok(Some((line, text))),
     }
 }
 
@@ -276,6 +259,8 @@ mod tests {
         check(&format!("{HEADER}\n"), Ok(0));
         check(&format!("{HEADER}\n{RECORD}\n{RECORD}\n"), Ok(2));
         check("", Err("line 1: there is no header"));
+        check("\u{feff}\n \r\n", Err("line 1: there is no header"));
+        check(&format!("\u{feff}{HEADER}\r\n\r\n{RECORD}\r\n\r\n\n "), Ok(1));
         check("x\n", Err("line 1: no header"));
         check(
             &format!("{}\n", HEADER.replace(":1,", ":2,")),

@@ -72,7 +72,7 @@ fn check_recorded(text: &str, expected: &str) {
 #[test]
 fn files_that_are_no_traces() {
     check("", "line 1: there is no header: the file is empty");
-    check("\n", "line 1: no header of a trace: EOF");
+    check("\n", "line 1: there is no header: the file is empty");
     check("hello\n", "line 1: no header of a trace: expected value");
     check("{}\n", "line 1: no header of a trace: missing field `sigbridge_trace`");
     check(&line(0, "env", "in", BEGIN), "line 1: the trace is cut off");
@@ -99,7 +99,8 @@ fn lines_that_are_no_records() {
         &whole[..whole.len() - 9],
         "line 6: the trace is cut off: the line has no end",
     );
-    check(&begun(&["".into()]), "line 7: no record: EOF");
+    check(&begun(&["".into()]), "");
+    check(&begun(&["".into(), "{}".into()]), "line 8: no record: missing field");
     check(&begun(&["{}".into()]), "line 7: no record: missing field");
     check(
         &begun(&[line(1, "sky", "in", "{}")]),

@@ -9,6 +9,7 @@ mod attr_order;
 mod bad_input;
 mod bad_input_native;
 mod bad_traces;
+mod call;
 mod check;
 mod citations;
 mod cli;
@@ -36,6 +37,7 @@ mod secrets;
 mod sessions;
 #[cfg(target_os = "linux")]
 mod streams;
+mod text_files;
 mod tls;
 mod trace_schema;
 mod traces;

@@ -53,7 +53,7 @@ pub fn write(folder: &Path) -> Result<bool, (PathBuf, io::Error)> {
     let mut anew = false;
     for (name, text) in FILES {
         let path = folder.join(name);
-        if fs::read_to_string(&path).is_ok_and(|there| there == *text) {
+        if fs::read(&path).is_ok_and(|there| there == text.as_bytes()) {
             continue;
         }
         let written = fs::create_dir_all(path.parent().unwrap_or(folder)).and_then(|()| fs::write(&path, text));

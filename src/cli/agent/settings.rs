@@ -1,12 +1,12 @@
 //! What the Web agent has to know of a config: where agents come in, with which secret, from which pages.
 
-use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::config::Upstream;
+use crate::files::read_text;
 
 /// `[upstream.agent]`, as far as an agent needs it. The secret itself is not read: the launcher is told its file.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl Settings {
         let Some(path) = config else {
             return Ok(Self::of(Agent::default(), Path::new(""), false));
         };
-        let text = fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let text = read_text(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let file: File = toml::from_str(&text).map_err(|error| format!("{}: {}", path.display(), error.message()))?;
         let folder = path.parent().unwrap_or(Path::new(""));
         Ok(Self::of(file.upstream.agent, folder, true))

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::cli::output::{Data, message, stdout_is_terminal};
 use crate::client::{CallHelp, Output, json_words};
+use crate::files::BadLine;
 
 const NAME: &str = "36";
 const GOOD: &str = "32";
@@ -64,6 +65,11 @@ impl Printer {
         message(format_args!(
             "error: {error}\n\nhint: `help` lists the calls and their arguments"
         ));
+    }
+
+    /// A line of the input that is none; nothing of it is run.
+    pub fn refused(&self, line: usize, bad: BadLine) {
+        message(format_args!("error: line {line} of the input is not run: {bad}"));
     }
 
     pub fn help(&self, calls: &[CallHelp]) {

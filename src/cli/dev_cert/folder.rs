@@ -4,6 +4,8 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use crate::files::read_text;
+
 /// How a certificate of ours begins. PEM readers pass over what stands before the first block.
 const MARK: &str = "# Made by `sigbridge dev-cert`";
 
@@ -40,13 +42,13 @@ impl Folder {
         if !self.ca.exists() && !self.ca_key.exists() {
             return Ok(None);
         }
-        let read = |path| fs::read_to_string(path).map_err(|error| (path, error));
+        let read = |path| read_text(path).map_err(|error| (path, error));
         Ok(Some((read(self.ca.as_path())?, read(self.ca_key.as_path())?)))
     }
 
     /// A file that would be overwritten and was not made here.
     pub fn foreign(&self) -> Option<&Path> {
-        let marked = fs::read_to_string(&self.certificate).is_ok_and(|text| text.starts_with(MARK));
+        let marked = read_text(&self.certificate).is_ok_and(|text| text.starts_with(MARK));
         let foreign = [&self.certificate, &self.key].into_iter().find(|path| path.exists());
         foreign.filter(|_| !marked).map(PathBuf::as_path)
     }

@@ -1,7 +1,6 @@
 //! `sigbridge token verify`.
 
 use std::fmt::Write as _;
-use std::io::Read;
 
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
@@ -12,6 +11,7 @@ use crate::cli::exit::tell;
 use crate::cli::output::{data, message};
 use crate::cli::secret::{CertificateArgs, looks_like_one, on_command_line};
 use crate::clock::Clock;
+use crate::files::text_from;
 use crate::ident::access_token::{self, Expected};
 use crate::ident::{Account, AppId, TokenPolicy, token};
 use crate::time::Time;
@@ -89,9 +89,8 @@ fn found(args: &VerifyArgs) -> Result<Found, Refused> {
 }
 
 fn from_stdin() -> Result<SecretString, Refused> {
-    let mut text = String::new();
-    match std::io::stdin().take(LONGEST).read_to_string(&mut text) {
-        Ok(_) => Ok(text.trim().into()),
+    match text_from(std::io::stdin(), LONGEST) {
+        Ok(text) => Ok(text.trim().into()),
         Err(error) => {
             tell(format_args!("cannot read stdin: {error}"), None);
             Err(Refused(Exit::BadInput))

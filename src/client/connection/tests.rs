@@ -118,11 +118,16 @@ async fn an_end_is_an_end() {
     let mut acts = LOGIN.to_vec();
     acts.push(Closes);
     let mut connection = connect(acts).await.0.unwrap();
-    assert!(matches!(connection.next().await, Some(Output::Event(_))));
+    for expected in ["onLoginSuccess uid=1 fd=0", "onLogout ecode=102"] {
+        let Some(Output::Event(told)) = connection.next().await else {
+            panic!("no {expected}");
+        };
+        assert_eq!(told.to_string(), expected);
+    }
     assert_eq!(connection.next().await, None);
     assert!(matches!(
         connection.call("logout", &[]).await,
-        Err(ConnectionError::Closed)
+        Err(ConnectionError::Call(CallError::NotLoggedIn))
     ));
 }
 

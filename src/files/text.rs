@@ -1,0 +1,112 @@
+//! Small text files as a whole.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// Largest file that is read as a whole, bytes: configs, tables, secrets and reports are far smaller.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Bytes that some editors put in front of UTF-8.
+pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// Reads a small text file: UTF-8, without its BOM, with `\n` as the only line end.
+///
+/// # Errors
+/// The file system's; also when the file is not UTF-8 or larger than 16 MiB.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    text_from(File::open(path)?, MAX_BYTES)
+}
+
+/// Reads all of `from` in the same way; at most `max` bytes.
+///
+/// # Errors
+/// As [`read_text`].
+pub fn text_from(from: impl Read, max: u64) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    from.take(max.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > max {
+        return Err(invalid(format!("it is larger than {max} bytes")));
+    }
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err(invalid("it is UTF-16: save it as UTF-8".into()));
+    }
+    let bytes = match bytes.starts_with(BOM) {
+        true => bytes.split_off(BOM.len()),
+        false => bytes,
+    };
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
+        invalid(format!("it is not UTF-8: look at line {line}"))
+    })?;
+    Ok(match text.contains("\r\n") {
+        true => text.replace("\r\n", "\n"),
+        false => text,
+    })
+}
+
+fn invalid(what: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+/// Why a text is not the one line that a file of a secret has. Says nothing of what is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotOneLine {
+    /// Nothing but white space.
+    #[error("is empty")]
+    Empty,
+    /// More lines than one.
+    #[error("has {0} lines")]
+    Lines(usize),
+}
+
+/// The one line of a text, without the white space around it: a token, a certificate, a secret.
+///
+/// # Errors
+/// [`NotOneLine`]: which of several lines is meant is not guessed.
+pub fn one_line(text: &str) -> Result<&str, NotOneLine> {
+    let text = text.trim();
+    match text.lines().count() {
+        0 => Err(NotOneLine::Empty),
+        1 => Ok(text),
+        lines => Err(NotOneLine::Lines(lines)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(bytes: &[u8], expected: Result<&str, &str>) {
+        let got = text_from(bytes, 20).map_err(|error| error.to_string());
+        assert_eq!(got.as_deref().map_err(|error| &**error), expected);
+    }
+
+    #[test]
+    fn what_editors_add_is_no_part_of_the_text() {
+        check(b"", Ok(""));
+        check(b"\xef\xbb\xbf", Ok(""));
+        check(b"\xef\xbb\xbfa\r\nb\r\n", Ok("a\nb\n"));
+        // No editor writes these as line ends any more.
+        check(b"a\rb\n\n", Ok("a\rb\n\n"));
+        check("a\u{feff}b".as_bytes(), Ok("a\u{feff}b"));
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused_with_its_place() {
+        check(b"a\nb\xff\nc", Err("it is not UTF-8: look at line 2"));
+        check(b"\xff\xfea\0", Err("it is UTF-16: save it as UTF-8"));
+        check(b"\xfe\xff\0a", Err("it is UTF-16: save it as UTF-8"));
+        check(&[b'a'; 20], Ok("aaaaaaaaaaaaaaaaaaaa"));
+        check(&[b'a'; 21], Err("it is larger than 20 bytes"));
+    }
+
+    #[test]
+    fn a_secret_is_one_line() {
+        assert_eq!(one_line(" a b\t\n\n"), Ok("a b"));
+        assert_eq!(one_line("\n \n"), Err(NotOneLine::Empty));
+        assert_eq!(one_line("a\nb\n"), Err(NotOneLine::Lines(2)));
+        assert_eq!(one_line("a\n\nb"), Err(NotOneLine::Lines(3)));
+    }
+}
