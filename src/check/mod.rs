@@ -9,16 +9,20 @@ mod given;
 pub mod mutate;
 mod platforms;
 mod steps;
+mod suspect;
 
-use crate::diag::{Diag, Diags};
+use std::sync::Arc;
+
+use crate::diag::{Diag, Diags, Source};
 use crate::mapping::node::{Node, NodeKind};
 use crate::mapping::pages;
-use crate::mapping::{Example, Tables};
+use crate::mapping::{Example, Tables, Written};
 use crate::rtm::CallKind;
 use crate::toml_read::Spanned;
 use crate::value::Value;
 
 use bench::Bench;
+use suspect::Suspects;
 
 /// What was checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,18 +39,51 @@ pub struct Counts {
     pub platform_skips: usize,
 }
 
+/// Compiles table files and runs their examples: all that is wrong with them. Where something does not compile, the
+/// examples run that it has no part in.
+pub fn check_sources(sources: &[Arc<Source>]) -> (Counts, Diags) {
+    let (written, mut diags) = Written::read(sources);
+    if !written.is_whole {
+        // What a file has that is no TOML is missing everywhere else.
+        return (Counts::default(), diags);
+    }
+    let (mut tables, more) = written.compile();
+    diags.extend(more);
+    if diags.is_empty() {
+        return check(&tables);
+    }
+    let suspects = Suspects::of(&written, &diags);
+    let mut examples = std::mem::take(&mut tables.examples);
+    examples.retain(|example| !suspects.concern(example, |row| &tables.rows[row].id));
+    tables.examples = examples;
+    if suspects.platforms {
+        tables.platforms.clear();
+    }
+    let (counts, _, failed) = run_examples(&tables);
+    diags.extend(failed);
+    (counts, diags)
+}
+
 /// Runs all examples; the tables must have compiled without errors.
 pub fn check(tables: &Tables) -> (Counts, Diags) {
+    let mut diags = Diags::new();
+    platforms::check_guards(tables, &mut diags);
+    pages::check(tables, &mut diags);
+    let (counts, covered, failed) = run_examples(tables);
+    diags.extend(failed);
+    covered.check(tables, &mut diags);
+    (counts, diags)
+}
+
+fn run_examples(tables: &Tables) -> (Counts, platforms::Coverage, Diags) {
     let mut diags = Diags::new();
     let mut counts = Counts {
         rows: tables.rows.len(),
         examples: tables.examples.len(),
         ..Counts::default()
     };
-    platforms::check_guards(tables, &mut diags);
-    pages::check(tables, &mut diags);
     let mut covered = platforms::Coverage::default();
-    let shared = std::sync::Arc::new(tables.clone());
+    let shared = Arc::new(tables.clone());
     for example in &tables.examples {
         for (steps, given) in instances(example) {
             counts.runs += 1;
@@ -73,8 +110,7 @@ pub fn check(tables: &Tables) -> (Counts, Diags) {
             }
         }
     }
-    covered.check(tables, &mut diags);
-    (counts, diags)
+    (counts, covered, diags)
 }
 
 /// An example once for each entry of its table, with the entry's values in place of `$name`.

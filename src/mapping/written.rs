@@ -11,6 +11,8 @@ use super::raw::{RawFile, RawPlatform, RawProfile, RawWire, read_profiles};
 /// All table files, read; what costs much is shared between clones.
 #[derive(Clone, Debug, Default)]
 pub struct Written {
+    /// Whether every file is TOML, so that what is nowhere is missing.
+    pub is_whole: bool,
     /// Rows and what they refer to, of all files.
     pub file: RawFile,
     /// Wires.
@@ -24,7 +26,10 @@ pub struct Written {
 impl Written {
     /// Reads a set of table files as far as they can be.
     pub fn read(sources: &[Arc<Source>]) -> (Self, Diags) {
-        let mut all = Self::default();
+        let mut all = Self {
+            is_whole: true,
+            ..Self::default()
+        };
         let mut diags = Diags::new();
         for source in sources {
             let name = source.name.clone();
@@ -32,21 +37,25 @@ impl Written {
             let found = match name.rsplit('/').nth(1).unwrap_or("") {
                 "wire" if stem == "profiles" => {
                     let (profiles, found) = read_all(source, |table| Some(read_profiles(table)));
+                    all.is_whole &= profiles.is_some();
                     all.profiles.extend(profiles.unwrap_or_default());
                     found
                 }
                 "wire" => {
                     let (wire, found) = read_all(source, RawWire::read);
+                    all.is_whole &= wire.is_some();
                     all.wires.extend(wire.map(Arc::new));
                     found
                 }
                 "platforms" => {
                     let (platform, found) = read_all(source, RawPlatform::read);
+                    all.is_whole &= platform.is_some();
                     all.platforms.extend(platform.map(|p| (Text::from(stem), Arc::new(p))));
                     found
                 }
                 _ => {
                     let (file, found) = read_all(source, RawFile::read);
+                    all.is_whole &= file.is_some();
                     all.file.extend(file.unwrap_or_default());
                     found
                 }

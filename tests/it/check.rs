@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use sigbridge::check::check_sources;
 use sigbridge::diag::{Diags, Source};
 use sigbridge::mapping::{compile, from_dir};
 
@@ -116,6 +117,10 @@ fn check_compile(edits: &[Edit]) {
     found.sort();
     expected.sort();
     assert_eq!(found, expected);
+    // What does not compile is wrong in one place: no example fails because of it.
+    let mut checked = shown(&check_sources(&sources).1);
+    checked.sort();
+    assert_eq!(checked, expected);
 }
 
 /// Makes the edits: examples fail where they say. Others that cover the same may fail, too.
@@ -191,4 +196,46 @@ fn section_start(text: &str, section: &str) -> usize {
         at += line.len() + 1;
     }
     panic!("there is no {section}");
+}
+
+/// A mistake in one row hides nothing that is wrong with others.
+#[test]
+fn examples_that_no_error_concerns_are_run_all_the_same() {
+    let path = MISTAKES[2];
+    assert!(path[0].3.contains("`$mssg` names nothing here"));
+    let call = BROKEN_EXAMPLES[2];
+    assert!(call[0].0.starts_with("user-attr.toml"));
+    let (sources, expected) = edited(&[path, call].concat());
+    let found = shown(&check_sources(&sources).1);
+    for title in expected {
+        let start = title.strip_suffix('…').unwrap_or(&title);
+        assert!(
+            found.iter().any(|found| found.starts_with(start)),
+            "{title} is not in {found:#?}"
+        );
+    }
+    assert_eq!(
+        found
+            .iter()
+            .filter(|found| !found.starts_with("user-attr.toml"))
+            .count(),
+        1,
+        "{found:#?}"
+    );
+}
+
+/// What a file that is no TOML has in it is missing everywhere, which is no hundred errors more.
+#[test]
+fn a_file_that_is_no_toml_makes_no_errors_elsewhere() {
+    let (mut sources, _) = edited(&[]);
+    for source in &mut sources {
+        if source.name == "peer.toml" {
+            *source = Source::new("peer.toml", source.text.replacen("status = \"", "status = ", 1));
+        }
+    }
+    let (_, found) = check_sources(&sources);
+    let found = shown(&found);
+    let of_the_file = |error: &String| error.starts_with("peer.toml:") && error.contains("this is not TOML");
+    assert!(!found.is_empty() && found.iter().all(of_the_file), "{found:#?}");
+    assert_eq!(found, shown(&compile(&sources).1));
 }

@@ -60,7 +60,7 @@ fn tables_with(folder: &Path, (file, from, to): (&str, &str, &str)) {
 
 #[test]
 fn check_counts_what_it_has_checked() {
-    let shown = run(&folder("check"), &["check", "--no-mutations"]);
+    let shown = run(&folder("check"), &["check"]);
     // The tables grow; a number is what matters.
     let numbers_hidden = shown
         .split(|c: char| c.is_ascii_digit())
@@ -139,6 +139,67 @@ fn check_shows_what_is_wrong_in_a_config() {
 }
 
 #[test]
+fn check_tells_machines_where_the_errors_are() {
+    let folder = folder("check-json");
+    tables_with(&folder, MISTAKE);
+    fs::write(folder.join("sigbridge.toml"), "[listen]\nhtp = \"127.0.0.1:1\"\n").expect("a file");
+    insta::assert_snapshot!(run(&folder, &["check", "--json", "--mappings", "mappings", "--config", "sigbridge.toml"]), @r#"
+        exit 64
+        --- stdout
+        {
+          "counts": null,
+          "errors": [
+            {
+              "column": 1,
+              "file": "sigbridge.toml",
+              "help": "did you mean `http`?",
+              "line": 2,
+              "message": "`listen`: unknown key `htp`"
+            },
+            {
+              "column": 10,
+              "file": "mappings/platforms/web.toml",
+              "help": "did you mean `Rest.channelMessage`?",
+              "line": 3,
+              "message": "RTM has no call `Rest.channelMesage`"
+            }
+          ],
+          "mutations": null,
+          "ok": false
+        }
+        --- stderr
+        "#);
+    insta::assert_snapshot!(run(&folder, &["check", "--json", "--mappings", "nowhere"]), @r#"
+        exit 64
+        --- stdout
+        {
+          "counts": null,
+          "errors": [
+            {
+              "column": 1,
+              "file": "nowhere",
+              "help": "a folder of tables has *.toml, platforms/*.toml and wire/*.toml, like mappings/ in the source",
+              "line": 1,
+              "message": "cannot read nowhere: No such file or directory (os error 2)"
+            }
+          ],
+          "mutations": null,
+          "ok": false
+        }
+        --- stderr
+        "#);
+    let shown = run(&folder, &["check", "--json"]);
+    let json = shown
+        .split("--- stdout\n")
+        .nth(1)
+        .and_then(|rest| rest.split("--- stderr").next());
+    let json: serde_json::Value = serde_json::from_str(json.expect("stdout")).expect("JSON");
+    assert_eq!((&json["ok"], &json["errors"]), (&true.into(), &serde_json::json!([])));
+    assert!(json["counts"]["rows"].as_u64().is_some_and(|rows| rows > 70), "{json}");
+    assert!(json["mutations"].is_null(), "{json}");
+}
+
+#[test]
 fn serve_does_not_start_with_a_mistake() {
     let folder = folder("serve");
     fs::write(folder.join("sigbridge.toml"), "[session]\ngrace = 30\n").expect("a file");
@@ -159,7 +220,7 @@ fn serve_does_not_start_with_a_mistake() {
         exit 64
         --- stdout
         --- stderr
-        error: cannot read the tables in nowhere: No such file or directory (os error 2)
+        error: cannot read nowhere: No such file or directory (os error 2)
 
         hint: a folder of tables has *.toml, platforms/*.toml and wire/*.toml, like mappings/ in the source
         ");

@@ -32,6 +32,9 @@ use super::{Example, Tables};
 /// The tables are usable only when there are no errors.
 pub fn compile(sources: &[Arc<Source>]) -> (Tables, Diags) {
     let (written, mut diags) = Written::read(sources);
+    if !written.is_whole {
+        return (Tables::default(), diags);
+    }
     let (tables, more) = written.compile();
     diags.extend(more);
     (tables, diags)
