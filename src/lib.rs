@@ -22,6 +22,7 @@ pub mod front;
 pub mod ident;
 pub mod log;
 pub mod mapping;
+pub mod net;
 pub mod openrpc;
 pub mod ops;
 pub mod outbound;

@@ -144,6 +144,11 @@ impl Session {
         self.mailbox.len() + self.outbox.len()
     }
 
+    /// Whether lines wait that nobody has acknowledged.
+    pub fn has_lines(&self) -> bool {
+        !self.mailbox.is_empty()
+    }
+
     /// The session is cut off: the lines that nobody has acknowledged, with when they came.
     pub fn leave_lines(&mut self) -> Vec<(Event, Time)> {
         let mut lines = self.mailbox.leave();

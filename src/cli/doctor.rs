@@ -12,10 +12,11 @@ use hyper::client::conn::http1;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::config::Config;
+use crate::config::{Config, reachable};
 use crate::shell::doctor::Finding;
 
 use super::exit::{HELP, tell};
@@ -49,7 +50,7 @@ pub fn run(args: &DoctorArgs) -> Exit {
             return Exit::Usage;
         }
     };
-    let Some(admin) = config.admin.listen else {
+    let Some(listen) = config.admin.listen else {
         let hint = "add [admin] listen = \"127.0.0.1:9001\" and start the sidecar again";
         tell("the sidecar has no admin address", Some(hint));
         return Exit::Usage;
@@ -61,7 +62,7 @@ pub fn run(args: &DoctorArgs) -> Exit {
             return Exit::Failed;
         }
     };
-    match runtime.block_on(ask(admin, args.app.as_deref())) {
+    match runtime.block_on(ask(listen, config.admin.token.as_ref(), args.app.as_deref())) {
         Ok(findings) => {
             let all_ok = findings.iter().all(|finding| finding.ok);
             data(
@@ -77,17 +78,21 @@ pub fn run(args: &DoctorArgs) -> Exit {
     }
 }
 
-async fn ask(admin: SocketAddr, app: Option<&str>) -> anyhow::Result<Vec<Finding>> {
+async fn ask(listen: SocketAddr, token: Option<&SecretString>, app: Option<&str>) -> anyhow::Result<Vec<Finding>> {
+    let admin = reachable(listen);
     let stream = TcpStream::connect(admin).await;
     let stream = stream.with_context(|| format!("cannot connect to the admin address {admin}"))?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     let query = app.map(|app| format!("?app={}", utf8_percent_encode(app, NON_ALPHANUMERIC)));
-    let request = Request::builder()
+    let mut request = Request::builder()
         .method(Method::POST)
         .uri(format!("/doctor{}", query.unwrap_or_default()))
-        .header("host", admin.to_string())
-        .body(Empty::<Bytes>::new())?;
+        .header("host", admin.to_string());
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {}", token.expose_secret()));
+    }
+    let request = request.body(Empty::<Bytes>::new())?;
     let response = timeout(PATIENCE, sender.send_request(request)).await;
     let response = response.context("the sidecar does not answer")??;
     let status = response.status();

@@ -139,7 +139,7 @@ fn announce(running: &Running, log: &Log) {
         }
     }
     if let Some(addr) = running.admin {
-        info!(%addr, "serving /metrics and /healthz");
+        info!(%addr, "serving /metrics, /livez and /readyz");
     }
     announce_upstreams(running);
     // For people: neither a program nor a file has use for it.

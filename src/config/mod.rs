@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::SecretString;
+
 use crate::ident::{AppId, LineKey, TokenPolicy};
 use crate::trace::Policy as Replaced;
 use crate::value::Text;
@@ -35,7 +37,7 @@ pub use log::{Accounts, Log};
 pub use rest::Rest;
 pub use tls::{BadIdentity, Identity, Tls};
 pub use upstream::{Agent, App, Embedded, RtmToken, Upstream, UpstreamKind};
-pub use values::{CERTIFICATE_HINT, SECRET_HINT};
+pub use values::{CERTIFICATE_HINT, SECRET_HINT, reachable};
 pub use webhook::Webhook;
 
 /// The whole config; [`Default`] is what an empty file means.
@@ -360,8 +362,13 @@ impl Default for RecordConfig {
 }
 
 /// `[admin]`: for the operator.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Admin {
-    /// `listen`: address and port of `/metrics` and `/healthz`. Default: none, they are not served.
+    /// `listen`: address and port of `/metrics`, `/livez`, `/readyz` and the rest. Default: none, they are not served.
     pub listen: Option<SocketAddr>,
+    /// `token_file`: path of a file with the token that requests must carry, 16 bytes or more. Default: none, which only a
+    /// loopback address may.
+    pub token: Option<SecretString>,
+    /// `allowed_hosts`: names of this machine that requests may have as their `Host`. Default: none but `localhost`.
+    pub allowed_hosts: Vec<Text>,
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::log::log;
 use super::mask::mask;
 use super::tls::tls;
-use super::upstream::{app_certificate, apps, embedded, upstream};
+use super::upstream::{app_certificate, apps, embedded, local_secret, upstream};
 use super::values::{
-    address, address_at, address_or_off, addresses, duration, host_port, ipv4, line_key, number, value,
+    address, address_at, address_or_off, addresses, duration, host_name, host_port, ipv4, line_key, number, value,
 };
 use super::webhook::webhook;
 use super::{
@@ -104,7 +104,7 @@ pub(super) fn config(mut root: Table<'_>, files: &dyn Files) -> Config {
         embedded: section(&mut root, "embedded", |table| embedded(table, files)),
         webhook: section(&mut root, "webhook", |table| webhook(table, files)),
         log: section(&mut root, "log", log),
-        admin: section(&mut root, "admin", admin),
+        admin: section(&mut root, "admin", |table| admin(table, files)),
     };
     root.finish();
     config
@@ -239,8 +239,13 @@ fn policy(table: &mut Table<'_>) -> Policy {
     }
 }
 
-fn admin(table: &mut Table<'_>) -> Admin {
+fn admin(table: &mut Table<'_>, files: &dyn Files) -> Admin {
+    let listen = address_at(table, "listen");
+    let token = local_secret(table, files, "token_file", listen.as_ref());
+    let hosts = table.take_array("allowed_hosts").into_iter().flatten();
     Admin {
-        listen: address(table, "listen"),
+        listen: value(listen),
+        token,
+        allowed_hosts: hosts.filter_map(|item| value(item.into_parsed(host_name))).collect(),
     }
 }

@@ -30,6 +30,7 @@ const FILES: Fake = Fake(&[
     ("two.txt", "a\nb\n"),
     ("line.key", "0123456789abcdef\n"),
     ("short.key", "0123456789abcde\n"),
+    ("admin.token", "0123456789abcdef\n"),
 ]);
 
 fn parse(text: &str) -> Result<Config, Diags> {
@@ -411,7 +412,7 @@ fn secrets_have_their_own_errors() {
     );
     check_error(
         "[auth]\napp_id = 'a'\ncertificate_file = 'two.txt'",
-        "3:20 `auth`: the certificate has white space in it",
+        "3:20 `auth`: the certificate has 2 lines",
     );
     check_error(
         "[auth]\napp_id = 'a'\ncertificate = ''",
@@ -513,5 +514,41 @@ fn files_are_read_beside_the_config() {
     assert!(
         missing.contains("cannot read the config file") && missing.contains("no.toml:1:1"),
         "{missing}"
+    );
+}
+
+#[test]
+fn an_admin_address_for_others_needs_a_token() {
+    let check = |text: &str, errors: &[&str]| {
+        let text = format!("[admin]\n{text}");
+        match errors {
+            [] => drop(parse(&text).expect(&text)),
+            errors => check_errors(&text, errors),
+        }
+    };
+    check("listen = '127.0.0.1:1'", &[]);
+    check("listen = '[::1]:1'", &[]);
+    let needs = ["2:10 `admin.listen`: others than this machine need a token"];
+    check("listen = '0.0.0.0:1'", &needs);
+    check("listen = '[::]:1'", &needs);
+    check("listen = '192.0.2.1:1'", &needs);
+    check("listen = '0.0.0.0:1'\ntoken_file = 'admin.token'", &[]);
+    check(
+        "token_file = 'short.key'",
+        &["2:14 `admin.token_file`: the token needs 16 visible ASCII characters or more"],
+    );
+    check(
+        "token_file = 'no.txt'",
+        &["2:14 `admin`: cannot read `no.txt`: entity not found"],
+    );
+    check("allowed_hosts = ['a.example', 'b']", &[]);
+    let expected = "expected a host name such as \"bridge.example.com\", without a port";
+    check(
+        "allowed_hosts = ['a.example:80', 'http://b', '']",
+        &[
+            &format!("2:18 `admin.allowed_hosts[0]`: {expected}"),
+            &format!("2:34 `admin.allowed_hosts[1]`: {expected}"),
+            &format!("2:46 `admin.allowed_hosts[2]`: {expected}"),
+        ],
     );
 }

@@ -156,7 +156,7 @@ pub(super) fn upstream(table: &mut Table<'_>, files: &dyn Files) -> (Upstream, O
 fn agent(table: &mut Table<'_>, files: &dyn Files) -> Agent {
     let default = Agent::default();
     let listen = address_at(table, "listen");
-    let secret = secret(table, files, listen.as_ref());
+    let secret = local_secret(table, files, "secret_file", listen.as_ref());
     Agent {
         listen: value(listen).unwrap_or(default.listen),
         secret,
@@ -168,7 +168,7 @@ fn agent(table: &mut Table<'_>, files: &dyn Files) -> Agent {
 pub(super) fn embedded(table: &mut Table<'_>, files: &dyn Files) -> Embedded {
     let default = Embedded::default();
     let listen = address_at(table, "listen");
-    let secret = secret(table, files, listen.as_ref());
+    let secret = local_secret(table, files, "secret_file", listen.as_ref());
     Embedded {
         rate_scale: number(table, "rate_scale", 1..=1_000_000).unwrap_or(default.rate_scale),
         offline_messages: value(table.take_bool("offline_messages")).unwrap_or(default.offline_messages),
@@ -197,19 +197,27 @@ fn origins(table: &mut Table<'_>) -> Vec<String> {
     origins
 }
 
-/// Who comes in acts as any user, so without a secret only this machine may.
-fn secret(table: &mut Table<'_>, files: &dyn Files, listen: Option<&Spanned<SocketAddr>>) -> Option<SecretString> {
-    let Some(path) = table.take_str("secret_file") else {
+/// The secret of those who come in at an address; without one only this machine may.
+pub(super) fn local_secret(
+    table: &mut Table<'_>,
+    files: &dyn Files,
+    key: &str,
+    listen: Option<&Spanned<SocketAddr>>,
+) -> Option<SecretString> {
+    let what = key.trim_end_matches("_file");
+    let Some(path) = table.take_str(key) else {
         if let Some(listen) = listen.filter(|listen| !listen.ip().is_loopback()) {
-            let title = format!("`{}.listen`: others than this machine need a secret", table.path());
-            table.report(Diag::new(&listen.span, title).help("name a `secret_file`; `openssl rand -hex 32` makes one"));
+            let title = format!("`{}.listen`: others than this machine need a {what}", table.path());
+            table.report(
+                Diag::new(&listen.span, title).help(format!("name a `{key}`; `openssl rand -hex 32` makes one")),
+            );
         }
         return None;
     };
     let text = file_text(table, files, &path)?;
     let text = match one_line(&text) {
         Err(lines @ NotOneLine::Lines(_)) => {
-            let title = format!("`{}.secret_file`: `{}` {lines}", table.path(), path.value);
+            let title = format!("`{}.{key}`: `{}` {lines}", table.path(), path.value);
             table.report(Diag::new(&path.span, title).help(SECRET_HINT));
             return None;
         }
@@ -217,7 +225,7 @@ fn secret(table: &mut Table<'_>, files: &dyn Files, listen: Option<&Spanned<Sock
     };
     if text.len() < MIN_SECRET_BYTES || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         let title = format!(
-            "`{}.secret_file`: the secret needs {MIN_SECRET_BYTES} visible ASCII characters or more",
+            "`{}.{key}`: the {what} needs {MIN_SECRET_BYTES} visible ASCII characters or more",
             table.path()
         );
         table.report(Diag::new(&path.span, title).help("make one with `openssl rand -hex 32`"));

@@ -1,6 +1,6 @@
 //! The kinds of values that config keys have, each reporting what it expected.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
@@ -93,6 +93,16 @@ fn socket_addr(text: &str) -> Result<SocketAddr, &'static str> {
         .map_err(|_| "expected an IP address and a port such as \"127.0.0.1:8001\"")
 }
 
+/// Where a program of this machine reaches an address that is listened on: one of all interfaces at its own.
+pub fn reachable(mut listen: SocketAddr) -> SocketAddr {
+    match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => listen.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => listen.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    listen
+}
+
 /// An address that clients can connect to.
 pub(super) fn ipv4(text: &str) -> Result<Ipv4Addr, &'static str> {
     match text.parse::<Ipv4Addr>() {
@@ -102,11 +112,22 @@ pub(super) fn ipv4(text: &str) -> Result<Ipv4Addr, &'static str> {
     }
 }
 
+/// A host name without a port.
+pub(super) fn host_name(text: &str) -> Result<Text, &'static str> {
+    let is_name = !text.is_empty() && text.split('.').all(is_label);
+    is_name
+        .then(|| text.into())
+        .ok_or("expected a host name such as \"bridge.example.com\", without a port")
+}
+
+fn is_label(label: &str) -> bool {
+    !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
 /// `host:port`. Only the characters of a host name: it becomes part of a URL that SDKs paste together.
 pub(super) fn host_port(text: &str) -> Result<HostPort, &'static str> {
     let expected = "expected a host name and a port such as \"bridge.example.com:8443\"";
     let (host, port) = text.rsplit_once(':').ok_or(expected)?;
-    let is_label = |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     let is_port = port.bytes().all(|b| b.is_ascii_digit());
     match port.parse::<u16>() {
         Ok(port) if port > 0 && is_port && host.split('.').all(is_label) => Ok(HostPort {

@@ -1,63 +1,98 @@
-//! The admin address: `GET /metrics` (OpenMetrics), `GET /healthz` (200 while the process accepts clients),
-//! `GET /coverage` (which calls and events are used), `POST /doctor` (the way to RTM, step by step).
+//! The admin address. Requests of pages of other sites are refused, and without `[admin] token_file`'s token all but the
+//! first two paths.
+//!
+//! | path | answers |
+//! |---|---|
+//! | `GET /livez` (and `/healthz`) | 200 while the process runs |
+//! | `GET /readyz` | 200 while new clients are welcome, else 503; the reasons as JSON |
+//! | `GET /metrics` | the counters, as OpenMetrics |
+//! | `GET /coverage` | which calls and events are used |
+//! | `POST /doctor` | the way to RTM, step by step |
+//! | `POST /record/start`, `/record/stop` | switches recording |
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{ACCEPT, HeaderMap};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use percent_encoding::percent_decode_str;
-use tokio::net::TcpListener;
+use serde_json::json;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 
+use super::guard::admit;
+use super::readiness::not_ready;
 use crate::ident::AppId;
+use crate::net::{Accepted, Acceptor};
 use crate::shell::Server;
 use crate::shell::doctor::examine;
 
-/// Serves the admin address until the shutdown.
+/// Connections at once: some scrapers and a few people.
+const MAX_CONNECTIONS: usize = 64;
+/// How long the head of a request may take.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Serves the admin address until the server is closed: behind the shutdown, when clients have been told.
 pub async fn serve_admin(server: Arc<Server>, listener: TcpListener) {
-    loop {
-        let stream = tokio::select! {
-            () = server.shutdown.cancelled() => return,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(_) => continue,
-            },
+    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut acceptor = Acceptor::new(listener, "admin", room);
+    while let Some(accepted) = acceptor.next(&server.admin.closed).await {
+        let Accepted::Connection(stream, _, permit) = accepted else {
+            server.metrics.dropped("admin connections over the limit");
+            continue;
         };
-        let handler = server.clone();
-        let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-            let server = handler.clone();
-            async move { Ok::<_, Infallible>(respond(&server, &request).await) }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .serve_connection(TokioIo::new(stream), service);
-        let shutdown = server.shutdown.clone();
-        server.tasks.spawn(async move {
-            tokio::select! {
-                _ = connection => {}
-                () = shutdown.cancelled() => {}
-            }
+        let serving = server.clone();
+        server.admin.tasks.spawn(async move {
+            connection(serving, stream).await;
+            drop(permit);
         });
     }
 }
 
-async fn respond(server: &Arc<Server>, request: &Request<hyper::body::Incoming>) -> Response<Full<Bytes>> {
-    let (status, kind, body) = match (request.method(), request.uri().path()) {
-        (&Method::POST, "/doctor") => doctor(server, request.uri().query()).await,
-        (&Method::POST, path) => switch(server, path).await,
-        (_, "/coverage") => coverage(server, request.headers()),
-        (_, path) => answer(server, path),
+async fn connection(server: Arc<Server>, stream: TcpStream) {
+    let Ok(local) = stream.local_addr() else { return };
+    let closed = server.admin.closed.clone();
+    let service = service_fn(move |request: Request<hyper::body::Incoming>| {
+        let server = server.clone();
+        async move { Ok::<_, Infallible>(respond(&server, local, &request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        _ = connection => {}
+        () = closed.cancelled() => {}
+    }
+}
+
+async fn respond(
+    server: &Arc<Server>,
+    local: SocketAddr,
+    request: &Request<hyper::body::Incoming>,
+) -> Response<Full<Bytes>> {
+    let admitted = admit(&server.config.admin, local, request.uri(), request.headers());
+    let (status, kind, body) = match (admitted, request.method(), request.uri().path()) {
+        (Err((status, text)), ..) => (status, "text/plain", text.to_owned()),
+        (_, &Method::POST, "/doctor") => doctor(server, request.uri().query()).await,
+        (_, &Method::POST, path) => switch(server, path).await,
+        (_, _, "/coverage") => coverage(server, request.headers()),
+        (_, _, path) => answer(server, path),
     };
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert("content-type", hyper::header::HeaderValue::from_static(kind));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
     response
 }
 
@@ -120,14 +155,20 @@ fn answer(server: &Server, path: &str) -> (StatusCode, &'static str, String) {
             "application/openmetrics-text; version=1.0.0; charset=utf-8",
             server.metrics.text(),
         ),
-        "/healthz" if server.shutdown.is_cancelled() => {
-            (StatusCode::SERVICE_UNAVAILABLE, "text/plain", "draining\n".into())
+        "/livez" | "/healthz" => (StatusCode::OK, "text/plain", "ok\n".into()),
+        "/readyz" => {
+            let reasons = not_ready(server);
+            let status = match reasons.is_empty() {
+                true => StatusCode::OK,
+                false => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            let body = json!({ "ready": reasons.is_empty(), "reasons": reasons });
+            (status, "application/json", format!("{body}\n"))
         }
-        "/healthz" => (StatusCode::OK, "text/plain", "ok\n".into()),
         _ => (
             StatusCode::NOT_FOUND,
             "text/plain",
-            "try /metrics, /healthz or /coverage\n".into(),
+            "try /metrics, /livez, /readyz or /coverage\n".into(),
         ),
     }
 }

@@ -7,10 +7,10 @@ use std::collections::{HashMap, VecDeque};
 use parking_lot::Mutex;
 
 use crate::bridge::Event;
-use crate::ident::{Account, AppId};
 use crate::time::Time;
 
-type Key = (AppId, Account);
+use super::spool::Key;
+
 type Lines = Vec<(Event, Time)>;
 
 /// Accounts whose lines are kept; the oldest are forgotten first.
@@ -46,6 +46,26 @@ impl Kept {
         dropped
     }
 
+    /// Forgets lines that are not `fresh` any more: how many, and the accounts that have none left.
+    pub fn sweep(&self, fresh: impl Fn(Time) -> bool) -> (usize, Vec<Key>) {
+        let mut inner = self.inner.lock();
+        let (mut gone, mut empty) = (0, Vec::new());
+        inner.lines.retain(|key, lines| {
+            let before = lines.len();
+            lines.retain(|(_, at)| fresh(*at));
+            gone += before - lines.len();
+            if lines.is_empty() {
+                empty.push(key.clone());
+            }
+            !lines.is_empty()
+        });
+        if !empty.is_empty() {
+            let Inner { lines, order } = &mut *inner;
+            order.retain(|key| lines.contains_key(key));
+        }
+        (gone, empty)
+    }
+
     /// All lines, by account in the order of their coming; none are left.
     pub fn take_all(&self) -> Vec<(Key, Lines)> {
         let mut inner = self.inner.lock();
@@ -71,6 +91,7 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ident::{Account, AppId};
 
     #[test]
     fn lines_wait_in_order_and_are_bounded() {
@@ -91,5 +112,21 @@ mod tests {
         let sigs: Vec<usize> = kept.take(&key).iter().map(|(event, _)| event.sig).collect();
         assert_eq!(sigs, [1, 2, 3]);
         assert!(kept.take(&key).is_empty());
+    }
+
+    #[test]
+    fn lines_are_forgotten_when_their_time_is_over() {
+        let key = |name| (AppId::new("app").unwrap(), Account::new(name).unwrap());
+        let line = |ms| {
+            let (sig, row, args) = (0, 0, Vec::new());
+            (Event { sig, row, args }, Time::from_millis(ms))
+        };
+        let kept = Kept::default();
+        kept.keep(key("alice"), vec![line(1), line(5)], 9);
+        kept.keep(key("bob"), vec![line(2)], 9);
+        let later_than = |ms| move |at| at > Time::from_millis(ms);
+        assert_eq!(kept.sweep(later_than(0)), (0, vec![]));
+        assert_eq!(kept.sweep(later_than(3)), (2, vec![key("bob")]));
+        assert_eq!(kept.take_all(), [(key("alice"), vec![line(5)])]);
     }
 }

@@ -1,7 +1,7 @@
 //! What all sessions and sockets share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
@@ -14,10 +14,11 @@ use crate::config::{Config, MissingAttribute, OverRate, RepeatedInvite, Upstream
 use crate::ident::{Account, AppId, LineKey};
 use crate::log::accounts::Accounts;
 use crate::log::clients::Logins;
+use crate::log::limit::{Bound, Cause, admits};
 use crate::mapping::Tables;
 use crate::mapping::profile::Profile;
 use crate::mapping::wire::Wire;
-use crate::ops::{Metrics, Usage};
+use crate::ops::{Metrics, Started, Usage};
 use crate::rtm::CallKind;
 use crate::trace::{Begin, Bounds, Recorder, Redaction, TapedNames};
 use crate::upstream::Upstream;
@@ -32,8 +33,12 @@ use super::names::AppNames;
 use super::registry::{Registry, SessionHandle};
 use super::session_task::{INBOX, SessionTask};
 use super::speech::Speech;
-use super::spool;
+use super::spool::{Key, Spool};
 use crate::clock::Clock;
+use crate::time::Time;
+
+/// How often lines of accounts that are away are looked through for old ones, at the least.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// What all sessions and sockets share.
 pub struct Server {
@@ -53,6 +58,8 @@ pub struct Server {
     pub members: Members,
     /// Lines of accounts that are away.
     pub kept: Kept,
+    /// The file of such lines, when the config has one.
+    spool: OnceLock<Arc<Spool>>,
     /// Logins on their way.
     pub logins: Arc<PendingLogins>,
     /// What the log says of logins.
@@ -75,7 +82,20 @@ pub struct Server {
     pub tasks: TaskTracker,
     /// Cancelled when the process is to end.
     pub shutdown: CancellationToken,
+    /// Whether all addresses are served.
+    pub started: Started,
+    /// The admin address, which outlives the shutdown.
+    pub admin: AdminTasks,
     next_socket: AtomicU64,
+}
+
+/// What serves the admin address.
+#[derive(Debug, Default)]
+pub struct AdminTasks {
+    /// Its listener and connections.
+    pub tasks: TaskTracker,
+    /// Cancelled when everything else is over.
+    pub closed: CancellationToken,
 }
 
 impl Server {
@@ -106,6 +126,7 @@ impl Server {
             registry: Registry::default(),
             members: Members::default(),
             kept: Kept::default(),
+            spool: OnceLock::new(),
             logins: Arc::default(),
             log: Arc::new(Logins {
                 accounts: Accounts::new(config.log.accounts, &line_key),
@@ -121,11 +142,14 @@ impl Server {
             config,
             tasks,
             shutdown,
+            started: Started::default(),
+            admin: AdminTasks::default(),
             next_socket: AtomicU64::new(1),
         }))
     }
 
-    /// Stops accepting, closes the clients in the way that each of them understands, and waits at most `drain`.
+    /// Stops accepting, closes the clients in the way that each of them understands, and waits at most `drain`. The admin
+    /// address is closed last: until then it tells that this server is not ready.
     pub async fn stop(&self, drain: Duration) {
         self.shutdown.cancel();
         self.tasks.close();
@@ -133,22 +157,18 @@ impl Server {
         let _ = tokio::time::timeout(drain, self.tasks.wait()).await;
         self.save_lines();
         tokio::join!(self.recorder.finish(drain), self.webhooks.finish(drain));
+        self.admin.closed.cancel();
+        self.admin.tasks.close();
+        self.admin.tasks.wait().await;
     }
 
     /// What waits for accounts that are away waits in a file, if there is one.
     fn save_lines(&self) {
+        self.sweep_lines();
         let waiting = self.kept.take_all();
         let lines: usize = waiting.iter().map(|(_, lines)| lines.len()).sum();
-        if lines == 0 {
-            return;
-        }
-        let saved = self
-            .config
-            .mailbox
-            .file
-            .as_ref()
-            .map(|path| spool::save(path, &waiting, &self.tables));
-        match saved {
+        match self.spool.get().map(|spool| spool.save(&waiting, &self.tables)) {
+            None | Some(Ok(())) if lines == 0 => {}
             Some(Ok(())) => info!(lines, "messages wait in the mailbox file"),
             Some(Err(error)) => {
                 error!(lines, %error, hint = "[mailbox] file must be writable", "messages are lost: cannot write");
@@ -188,15 +208,72 @@ impl Server {
         let Some(path) = &self.config.mailbox.file else {
             return Ok(());
         };
-        let (waiting, unread) = spool::load(path, &self.tables)?;
-        for (key, lines) in waiting {
+        let loaded = Spool::load(path, &self.tables, self.is_fresh())?;
+        for (key, lines) in loaded.waiting {
             self.kept.keep(key, lines, self.config.mailbox.limit);
         }
-        if unread > 0 {
-            warn!(unread, "messages in the mailbox file could not be read");
+        if loaded.unread > 0 {
+            warn!(
+                unread = loaded.unread,
+                hint = "a copy of the file with them is beside it, ending in .unread",
+                "messages in the mailbox file could not be read"
+            );
             self.metrics.dropped("messages in the mailbox file");
         }
+        let _ = self.spool.set(Arc::new(loaded.spool));
         Ok(())
+    }
+
+    /// Whether a line of the mailbox is young enough to be told.
+    fn is_fresh(&self) -> impl Fn(Time) -> bool + use<> {
+        let (now, ttl) = (self.clock.now(), self.config.mailbox.ttl);
+        move |at| now.since(at) < ttl
+    }
+
+    /// Forgets lines of accounts that have been away for too long.
+    fn sweep_lines(&self) {
+        let (gone, empty) = self.kept.sweep(self.is_fresh());
+        for _ in 0..gone {
+            self.metrics.dropped("kept lines over their time");
+        }
+        self.settle_spooled(empty);
+    }
+
+    /// Looks after lines of accounts that are away, until the shutdown.
+    pub async fn watch_lines(self: Arc<Self>) {
+        let ttl = self.config.mailbox.ttl;
+        let mut look = tokio::time::interval(ttl.clamp(Duration::from_secs(1), SWEEP_EVERY));
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = self.shutdown.cancelled() => return,
+                _ = look.tick() => self.sweep_lines(),
+            }
+        }
+    }
+
+    /// Whether the mailbox file has lines of an account.
+    pub fn has_spooled(&self, key: &Key) -> bool {
+        self.spool.get().is_some_and(|spool| spool.holds(key))
+    }
+
+    /// Accounts have their lines, or these are too old: the mailbox file needs them no more.
+    pub fn settle_spooled(&self, mut keys: Vec<Key>) {
+        let Some(spool) = self.spool.get().cloned() else { return };
+        keys.retain(|key| spool.holds(key));
+        if keys.is_empty() {
+            return;
+        }
+        self.tasks.spawn_blocking(move || {
+            for key in keys {
+                if let Err(error) = spool.settle(&key)
+                    && admits("the mailbox file cannot be written", Bound::EVENT, Cause::default())
+                {
+                    let hint = "the next process may tell these messages again";
+                    error!(%error, hint, "cannot write the mailbox file");
+                }
+            }
+        });
     }
 
     /// A number for a socket.

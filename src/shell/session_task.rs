@@ -68,6 +68,8 @@ pub struct SessionTask {
     moment: Option<Time>,
     /// Where it is recorded.
     tape: Option<Tape>,
+    /// Lines of the mailbox file are among those that nobody has acknowledged.
+    spooled: bool,
     over: bool,
 }
 
@@ -112,6 +114,7 @@ impl SessionTask {
             now: Time::default(),
             moment: None,
             tape: None,
+            spooled: false,
             over: false,
         }
     }
@@ -275,7 +278,14 @@ impl SessionTask {
             tape.at(self.now);
             tape.input(&input);
         }
+        if matches!(input, Input::Kept(_)) {
+            self.spooled = self.server.has_spooled(&self.key);
+        }
         self.session.step(self.now, input, &mut effects);
+        if self.spooled && !self.session.has_lines() {
+            self.spooled = false;
+            self.server.settle_spooled(vec![self.key.clone()]);
+        }
         self.channel = self.session.channel_name();
         self.note_membership();
         self.server.usage.count(&self.wire, &effects);

@@ -42,7 +42,7 @@ pub struct Running {
     pub wss: Option<SocketAddr>,
     /// The certificate of both, when the config has one.
     pub tls: Option<Arc<Tls>>,
-    /// The address of `/metrics` and `/healthz`, when the config has one.
+    /// The admin address, when the config has one.
     pub admin: Option<SocketAddr>,
     /// The address that agents come in at, when an app has its RTM there.
     pub agents: Option<SocketAddr>,
@@ -135,11 +135,17 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
         (metrics, webhooks),
         (tasks, shutdown),
     )?;
+    // First, so that it tells that the rest is on its way.
+    let admin = admin.map(|(listener, addr)| {
+        server.admin.tasks.spawn(serve_admin(server.clone(), listener));
+        addr
+    });
     server.load_lines().map_err(StartError::Mailbox)?;
     if server.config.record.folder.is_some() {
         server.record().await.map_err(StartError::Record)?;
     }
     let tasks = &server.tasks;
+    tasks.spawn(server.clone().watch_lines());
     let tcp = tcp.map(|(listener, addr)| {
         tasks.spawn(serve_tcp(server.clone(), listener));
         addr
@@ -154,10 +160,7 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
     if let Some(tls) = &tls {
         tasks.spawn(watch_files(server.clone(), tls.clone()));
     }
-    let admin = admin.map(|(listener, addr)| {
-        tasks.spawn(serve_admin(server.clone(), listener));
-        addr
-    });
+    server.started.set();
     guard.disarm();
     Ok(Running {
         server,

@@ -54,6 +54,26 @@ fn the_engine_knows_no_clock_and_no_wire() {
     assert_eq!(found, [] as [String; 0]);
 }
 
+/// Files of text are read by `files`, so that all of them are read alike.
+#[test]
+fn text_files_are_read_in_one_place() {
+    // What is read there is no text that people write.
+    let others = ["trace/writer.rs", "trace/har/message.rs"];
+    let mut found = Vec::new();
+    for (path, text) in program(&src()) {
+        let name = path.strip_prefix(src()).expect("below it");
+        if name.starts_with("files") || others.iter().any(|other| name == Path::new(other)) {
+            continue;
+        }
+        for (number, line) in code(&text) {
+            if words(line).any(|word| word == "read_to_string" || word == "read_dir") {
+                found.push(format!("{}:{number}", name.display()));
+            }
+        }
+    }
+    assert_eq!(found, [] as [String; 0]);
+}
+
 #[test]
 fn no_file_is_long() {
     let sources = sources(&src());

@@ -199,14 +199,61 @@ async fn messages_wait_in_a_file_while_no_process_runs() {
     let mut bob = Client::login(running.http, "bob").await;
     tell(&mut bob, "alice", "before the restart").await;
     running.server.stop(PATIENCE).await;
+    // Killed before and after its client has seen them: what is not acknowledged is there for the next.
+    let _killed = serve_as_told(config.clone()).await;
+    let killed = serve_as_told(config.clone()).await;
+    let mut alice = Client::login(killed.http, "alice").await;
+    assert_eq!(alice.poll(0).await.1.len(), 1);
     let running = serve_as_told(config.clone()).await;
     let mut alice = Client::login(running.http, "alice").await;
     let (_, lines) = alice.poll(0).await;
     let texts: Vec<&str> = lines.iter().map(|line| text(&line.1)).collect();
     assert_eq!(texts, ["before the restart"]);
     alice.poll(1).await;
+    let file = folder.join("mailbox.jsonl");
+    eventually("nothing waits any more", || !file.exists()).await;
     running.server.stop(PATIENCE).await;
-    assert!(!folder.join("mailbox.jsonl").exists(), "nothing waits any more");
+    assert!(!file.exists());
+}
+
+/// One byte that is no text, of a disk that was full or a machine that stopped, keeps nobody from being served.
+#[tokio::test]
+async fn a_broken_mailbox_file_does_not_stop_the_start() {
+    let folder = std::env::temp_dir().join(format!("sigbridge-broken-mailbox-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let mut config = config();
+    let file = folder.join("mailbox.jsonl");
+    config.mailbox.file = Some(file.clone());
+    std::fs::write(&file, b"{\"app\":\"a\"}\n\xff\xfe\n\0\0").expect("a file");
+    let running = serve_as_told(config).await;
+    assert!(
+        running
+            .server
+            .metrics
+            .text()
+            .contains("{what=\"messages in the mailbox file\"} 1\n")
+    );
+    assert!(!file.exists() && folder.join("mailbox.jsonl.unread").exists());
+}
+
+/// Lines that nobody may be told any more are neither kept nor written.
+#[tokio::test]
+async fn lines_past_their_time_are_gone() {
+    let folder = std::env::temp_dir().join(format!("sigbridge-old-mailbox-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let mut config = config();
+    config.session.grace = Duration::ZERO;
+    config.mailbox.ttl = Duration::from_secs(1);
+    config.mailbox.file = Some(folder.join("mailbox.jsonl"));
+    let running = serve_as_told(config.clone()).await;
+    let alice = Client::login(running.http, "alice").await;
+    let mut bob = Client::login(running.http, "bob").await;
+    tell(&mut bob, "alice", "too late").await;
+    drop(alice);
+    let gone = "{what=\"kept lines over their time\"} 1\n";
+    eventually("they are forgotten", || running.server.metrics.text().contains(gone)).await;
+    running.server.stop(PATIENCE).await;
+    assert!(!folder.join("mailbox.jsonl").exists());
 }
 
 /// A phone that has lost its network closes nothing: without this its user would stay online for ever.

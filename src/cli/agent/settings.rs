@@ -1,11 +1,11 @@
 //! What the Web agent has to know of a config: where agents come in, with which secret, from which pages.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::config::Upstream;
+use crate::config::{Upstream, reachable};
 use crate::files::read_text;
 
 /// `[upstream.agent]`, as far as an agent needs it. The secret itself is not read: the launcher is told its file.
@@ -63,16 +63,6 @@ impl Settings {
             origins: known.then_some(agent.origins),
         }
     }
-}
-
-/// An address that listens on all of a machine's is reached at its own.
-fn reachable(mut listen: SocketAddr) -> SocketAddr {
-    match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => listen.set_ip(Ipv4Addr::LOCALHOST.into()),
-        IpAddr::V6(ip) if ip.is_unspecified() => listen.set_ip(Ipv6Addr::LOCALHOST.into()),
-        _ => {}
-    }
-    listen
 }
 
 #[cfg(test)]

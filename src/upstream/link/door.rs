@@ -9,21 +9,21 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN, SEC_WEBSOCKET_PROTOCOL};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN, SEC_WEBSOCKET_PROTOCOL};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_tungstenite::HyperWebsocketStream;
 use hyper_tungstenite::tungstenite::protocol::WebSocketConfig;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use secrecy::{ExposeSecret, SecretString};
-use subtle::ConstantTimeEq;
+use secrecy::SecretString;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::log::limit::{Bound, Cause, admits};
+use crate::net::{Accepted, Acceptor, bearer, is_secret};
 
 use super::{MAX_FRAME_BYTES, MAX_WAITING, PATH};
 
@@ -55,27 +55,17 @@ pub async fn accept(
     shutdown: CancellationToken,
 ) {
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    loop {
-        let accepted = tokio::select! {
-            () = shutdown.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        let (stream, peer) = match accepted {
-            Ok((stream, addr)) => (stream, addr.ip()),
-            Err(error) => {
-                debug!(%error, "cannot accept");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        let Ok(permit) = room.clone().try_acquire_owned() else {
+    let mut acceptor = Acceptor::new(listener, "agent link", room);
+    while let Some(accepted) = acceptor.next(&shutdown).await {
+        let Accepted::Connection(stream, peer, permit) = accepted else {
+            debug!("a connection to a link over the limit");
             continue;
         };
         let (door, out, shutdown) = (door.clone(), out.clone(), shutdown.clone());
         tokio::spawn(async move {
             tokio::select! {
                 () = shutdown.cancelled() => {}
-                () = connection(door, (stream, peer), out) => {}
+                () = connection(door, (stream, peer.ip()), out) => {}
             }
             drop(permit);
         });
@@ -149,18 +139,14 @@ impl Door {
             }
         }
         let Some(secret) = &self.secret else { return Ok(()) };
-        let given = bearer(headers).or_else(|| by_subprotocol(headers)).unwrap_or_default();
-        if bool::from(given.as_slice().ct_eq(secret.expose_secret().as_bytes())) {
+        let given = bearer(headers).map(<[u8]>::to_vec);
+        let given = given.or_else(|| by_subprotocol(headers)).unwrap_or_default();
+        if is_secret(&given, secret) {
             Ok(())
         } else {
             Err((StatusCode::UNAUTHORIZED, "the secret is missing or wrong\n"))
         }
     }
-}
-
-fn bearer(headers: &HeaderMap) -> Option<Vec<u8>> {
-    let value = headers.get(AUTHORIZATION)?.as_bytes();
-    value.strip_prefix(b"Bearer ").map(<[u8]>::to_vec)
 }
 
 fn by_subprotocol(headers: &HeaderMap) -> Option<Vec<u8>> {
