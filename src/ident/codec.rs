@@ -66,6 +66,14 @@ pub fn is_alias(account: &Account) -> bool {
     is_hash(name) || raw_id(name).is_some()
 }
 
+/// The RTM id of a user of this program's own, under which no legacy account can log in: the account that is shown for it
+/// is an alias.
+pub fn reserved_user(name: &str) -> Option<UserId> {
+    let id = Text::from(format!("{RAW}{name}"));
+    let id = UserId::new(id).ok()?;
+    is_alias(&user_id_to_account(&id)).then_some(id)
+}
+
 fn encode(name: &Text) -> Text {
     if let Some(id) = raw_id(name) {
         return id.into();

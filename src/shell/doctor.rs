@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::UpstreamKind;
-use crate::ident::AppId;
+use crate::ident::{AppId, codec};
 use crate::rtm::{LoginErr, LogoutErr, Message, RtmCall, RtmError, RtmEvent, RtmReply, UserId};
 use crate::upstream::{ClientKey, Told, Upstream};
 
@@ -19,7 +19,7 @@ use super::tokens::tokens;
 
 /// Longer than any of RTM's own limits: a login takes 12 s to fail (rtm-api 9).
 const PATIENCE: Duration = Duration::from_secs(16);
-/// Who the doctor is, in RTM.
+/// Who the doctor is, in RTM: no account of a legacy client.
 const USERS: [&str; 2] = ["sigbridge-doctor-1", "sigbridge-doctor-2"];
 const GREETING: &str = "sigbridge doctor";
 
@@ -85,25 +85,27 @@ pub async fn examine(server: &Arc<Server>, app: &AppId) -> Vec<Finding> {
     if !note("sdk", loaded) {
         return findings;
     }
-    note("token", Ok(token(server, app)));
+    let Some(names) = names() else { return findings };
+    note("token", Ok(token(server, app, &names[0])));
     let mut users = Vec::new();
-    for (name, mut patient) in USERS.into_iter().zip([one, Patient::new(&server.upstream, app)]) {
-        let Ok(uid) = UserId::new(name) else { return findings };
+    for (name, mut patient) in names.iter().zip([one, Patient::new(&server.upstream, app)]) {
+        let uid = name.clone();
         let login = patient.call(RtmCall::Login { uid, token: None }).await;
-        if !note("login", told(login, |_| format!("{name} is logged in"), hint_of)) {
+        if !note(
+            "login",
+            told(login, |_| format!("{} is logged in", name.as_str()), hint_of),
+        ) {
             return findings;
         }
         users.push(patient);
     }
     let [one, two] = &mut users[..] else { return findings };
-    let Ok(peer_id) = UserId::new(USERS[1]) else {
-        return findings;
-    };
+    let peer_id = names[1].clone();
     let message = Message::Text(GREETING.into());
     let sent = one.call(RtmCall::SendMessageToPeer { peer_id, message }).await;
     let sent = match sent {
         Some(Ok(RtmReply::HasPeerReceived(true))) if two.heard().await => {
-            Ok(format!("{} has it from {}", USERS[1], USERS[0]))
+            Ok(format!("{} has it from {}", names[1].as_str(), names[0].as_str()))
         }
         Some(Ok(reply)) => Err((
             format!("{reply:?}, and nothing arrived"),
@@ -118,13 +120,15 @@ pub async fn examine(server: &Arc<Server>, app: &AppId) -> Vec<Finding> {
     findings
 }
 
+fn names() -> Option<[UserId; 2]> {
+    let [one, two] = USERS;
+    Some([codec::reserved_user(one)?, codec::reserved_user(two)?])
+}
+
 /// What a login is given; the start has made sure that it can be made.
-fn token(server: &Server, app: &AppId) -> String {
-    let user = UserId::new(USERS[0]).ok();
+fn token(server: &Server, app: &AppId, user: &UserId) -> String {
     let minted = tokens(&server.config).ok().flatten();
-    let minted = minted
-        .zip(user)
-        .and_then(|(tokens, user)| tokens.mint(app, &user, server.clock.now()));
+    let minted = minted.and_then(|tokens| tokens.mint(app, user, server.clock.now()));
     match minted {
         Some(minted) => {
             let kind: String = minted.token.expose_secret().chars().take(3).collect();

@@ -7,6 +7,7 @@ use crate::support::{Client, agent, behind_a_link, config, embedded, linked, ser
 use secrecy::SecretString;
 use serde_json::json;
 use sigbridge::config::{App, RtmToken, UpstreamKind};
+use sigbridge::ident::codec::{reserved_user, user_id_to_account};
 use sigbridge::ident::{AppId, TokenPolicy};
 use sigbridge::shell::Running;
 use sigbridge::shell::doctor::examine;
@@ -108,6 +109,29 @@ async fn the_command_shows_the_steps() {
     );
     assert_eq!(text.lines().count(), WELL.len(), "{text}");
     let _ = std::fs::remove_file(file);
+}
+
+/// Its users are nobody's account, so a legacy user of any name stays logged in.
+#[tokio::test]
+async fn it_logs_nobody_out() {
+    let running = serve_as_told(config()).await;
+    let mut users = Vec::new();
+    for account in ["sigbridge-doctor-1", "sigbridge-doctor-2", "~r.sigbridge-doctor-1"] {
+        users.push(Client::login(running.http, account).await);
+    }
+    assert_eq!(steps(&running, "app").await.len(), WELL.len() - 1);
+    for user in &mut users {
+        assert_eq!(
+            user.poll(0).await,
+            (0, vec![]),
+            "it is still there, and was told nothing"
+        );
+    }
+    let mut alias = Client::connect(running.http).await;
+    let account = user_id_to_account(&reserved_user("sigbridge-doctor-1").expect("a legal id"));
+    let login = json!(["login", {"vid": "app", "account": account.as_str(), "uid": 0, "token": "", "device": "websdk", "ip": ""}]);
+    alias.send(login).await;
+    assert_eq!(alias.login_ret().await.err, "wrong account");
 }
 
 #[tokio::test]

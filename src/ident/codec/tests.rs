@@ -110,6 +110,25 @@ fn aliases_are_names_of_somebody_else() {
 }
 
 /// Names of every kind: plain, any visible text, and texts that look escaped, once and twice.
+/// Whoever could log in under such an id would be logged out by the program, and the other way.
+#[test]
+fn reserved_users_are_nobodys_account() {
+    for name in ["sigbridge-doctor-1", "sigbridge-doctor-2"] {
+        let id = reserved_user(name).expect("a legal id");
+        assert!(is_alias(&user_id_to_account(&id)), "{id:?}");
+        for account in [
+            name.to_owned(),
+            id.as_str().to_owned(),
+            format!("~b.{name}"),
+            format!("~h.{name}"),
+        ] {
+            let account = account_to_user_id(&Account::new(&*account).expect("a legal account"));
+            assert_ne!(account, id);
+        }
+    }
+    assert_eq!(reserved_user(&"x".repeat(65)), None);
+}
+
 fn names() -> impl Strategy<Value = String> {
     let plain = "[a-z0-9@._~-]{1,70}";
     let any = "\\PC{1,60}".prop_map(|text: String| text.chars().filter(|c| !c.is_whitespace()).collect());
