@@ -51,6 +51,7 @@ enum AgentKind {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = HELP)]
 struct OpenrpcArgs {
     /// Whose names it speaks: a table of mappings/platforms
     #[arg(long, value_name = "NAME", default_value = "flutter")]
@@ -58,6 +59,7 @@ struct OpenrpcArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = HELP)]
 struct EmbeddedArgs {
     /// Where agents come in: `[upstream.agent] listen` of the sigbridge that is served
     #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:8010/agent")]

@@ -9,7 +9,7 @@ use crate::trace::Coverage;
 use super::Exit;
 use super::check::load_tables;
 use super::exit::{HELP, tell};
-use super::files::{note_cut, open_trace, trace_files};
+use super::files::{note_cut, open_trace, trace_files, trace_hint};
 use super::output::data;
 
 /// What `coverage` is told.
@@ -48,7 +48,7 @@ pub fn run(args: &CoverageArgs) -> Exit {
                 counted += 1;
             }
             Err(error) => {
-                tell(format_args!("{}: {error}", path.display()), None);
+                tell(format_args!("{}: {error}", path.display()), trace_hint(path));
                 exit = Exit::Unreadable;
             }
         }

@@ -11,9 +11,10 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::time::Time;
 
+use super::Exit;
+use super::config::load;
 use super::exit::{HELP, tell};
 use super::output::{data, message};
-use super::{Exit, color};
 
 mod folder;
 mod make;
@@ -22,6 +23,10 @@ mod names;
 use folder::Folder;
 use make::Ca;
 use names::{Name, names};
+
+/// What to do about a config that is not there.
+const NO_CONFIG: &str = "the config says which names the certificate is for: leave --config out for those of the defaults, \
+                         and add names with --host";
 
 /// What `dev-cert` is told.
 #[derive(Debug, Args)]
@@ -58,13 +63,9 @@ struct Trouble {
 pub fn run(args: &DevCertArgs) -> Exit {
     let config = match &args.config {
         None => Config::default(),
-        Some(path) => match Config::load_addresses(path) {
+        Some(path) => match load(path, Config::load_addresses, NO_CONFIG) {
             Ok(config) => config,
-            Err(diags) => {
-                message(diags.render(color()));
-                tell("the config is wrong", Some("config.example.toml shows every key"));
-                return Exit::Usage;
-            }
+            Err(trouble) => return trouble.tell(),
         },
     };
     let base = args.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));

@@ -9,7 +9,7 @@ use crate::trace::{Noise, Scope, Trace, diff};
 
 use super::Exit;
 use super::exit::{HELP, note, tell};
-use super::files::{note_cut, open_trace};
+use super::files::{note_cut, open_trace, trace_hint};
 use super::output::data;
 
 /// What `diff` is told.
@@ -62,7 +62,8 @@ pub fn run(args: &DiffArgs) -> Exit {
 
 /// The trace, or nothing after its error was told.
 fn open(path: &Path) -> Result<Trace, ()> {
-    let trace = open_trace(path).map_err(|error| tell(format_args!("{}: {error}", path.display()), None))?;
+    let trace = open_trace(path);
+    let trace = trace.map_err(|error| tell(format_args!("{}: {error}", path.display()), trace_hint(path)))?;
     note_cut(path, &trace);
     Ok(trace)
 }

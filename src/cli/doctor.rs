@@ -19,12 +19,16 @@ use tokio::time::timeout;
 use crate::config::{Config, reachable};
 use crate::shell::doctor::Finding;
 
+use super::Exit;
+use super::config::load;
 use super::exit::{HELP, tell};
-use super::output::{data, message};
-use super::{Exit, color};
+use super::output::data;
 
 /// Two logins that time out, and a little.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What to do about a config that is not there.
+const NO_CONFIG: &str = "give the config of the sidecar that serves: its [admin] listen is where this command asks";
 
 /// What `doctor` is told.
 #[derive(Debug, Args)]
@@ -43,12 +47,9 @@ pub struct DoctorArgs {
 
 /// Prints each step and what came of it.
 pub fn run(args: &DoctorArgs) -> Exit {
-    let config = match Config::load(&args.config) {
+    let config = match load(&args.config, Config::load, NO_CONFIG) {
         Ok(config) => config,
-        Err(diags) => {
-            message(diags.render(color()));
-            return Exit::Usage;
-        }
+        Err(trouble) => return trouble.tell(),
     };
     let Some(listen) = config.admin.listen else {
         let hint = "add [admin] listen = \"127.0.0.1:9001\" and start the sidecar again";

@@ -32,6 +32,12 @@ pub fn write_beside(path: &Path, what: impl FnOnce(&mut dyn Write) -> io::Result
     written
 }
 
+/// Returns a hint for a trace that cannot be read.
+pub fn trace_hint(path: &Path) -> Option<&'static str> {
+    let is_har = path.extension().is_some_and(|ext| ext.eq_ignore_ascii_case("har"));
+    is_har.then_some("`sigbridge trace import` makes a trace of a HAR")
+}
+
 /// Refuses an output that is an input: it would be replaced.
 ///
 /// # Errors

@@ -24,6 +24,7 @@ pub struct MappingsArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Print what serves each row of the comparison pages, as Markdown
+    #[command(after_help = HELP)]
     Table {
         /// Only this platform's page: ios-macos, web, linux-java, linux-cpp, linux-cpp-2019-08
         #[arg(long)]
@@ -33,6 +34,7 @@ enum Command {
         mappings: Option<PathBuf>,
     },
     /// Print the documented API as an OpenRPC document
+    #[command(after_help = HELP)]
     Openrpc {
         /// Tables to use instead of the built-in ones
         #[arg(long, value_name = "DIR")]

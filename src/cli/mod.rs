@@ -3,6 +3,7 @@
 mod agent;
 mod call;
 mod check;
+mod config;
 mod conformance;
 mod coverage;
 mod dev_cert;
@@ -11,6 +12,7 @@ mod doctor;
 mod exit;
 mod explain;
 mod files;
+mod manual;
 mod mappings;
 mod output;
 mod process;
@@ -23,17 +25,26 @@ mod webhook;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::config;
 use crate::log::{Format, Log};
 
 pub use exit::Exit;
+
+/// With what the build script has recorded.
+const LONG_VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\ncommit   ",
+    env!("SIGBRIDGE_COMMIT"),
+    "\nprofile  ",
+    env!("SIGBRIDGE_PROFILE"),
+);
 
 /// Old Signaling apps on the left, RTM on the right.
 #[derive(Debug, Parser)]
 #[command(
     version,
+    long_version = LONG_VERSION,
     about = "Serves legacy Agora Signaling clients, unmodified, from Real-time Messaging (RTM 1.x)",
     after_help = exit::HELP
 )]
@@ -74,6 +85,10 @@ enum Command {
     Webhook(webhook::WebhookArgs),
     /// Make a trace of what a browser's developer tools saved, and the other way
     Trace(trace::TraceArgs),
+    /// Print a script that completes commands and options in a shell
+    Completions(manual::CompletionsArgs),
+    /// Write the manual pages
+    Man(manual::ManArgs),
 }
 
 /// Runs the command that the arguments name.
@@ -81,7 +96,7 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() && process::wants_json(std::env::args_os()) => {
-            let log = Log::start(Format::Json, &config::Log::default());
+            let log = Log::start(Format::Json, &crate::config::Log::default());
             return process::log_wrong_usage(&log, &error).into();
         }
         Err(error) => return output::of_parser(&error).into(),
@@ -102,6 +117,8 @@ pub fn main() -> ExitCode {
         Command::Token(args) => token::run(&args).into(),
         Command::Webhook(args) => webhook::run(&args).into(),
         Command::Trace(args) => trace::run(&args).into(),
+        Command::Completions(args) => manual::completions(&args, Cli::command()).into(),
+        Command::Man(args) => manual::man(&args, Cli::command()).into(),
     }
 }
 

@@ -21,7 +21,7 @@ use report::{as_json, difference_text, write_junit};
 use super::Exit;
 use super::check::load_tables;
 use super::exit::{HELP, tell};
-use super::files::{is_unfinished, note_cut, open_trace, refuse_input, trace_files, write_beside};
+use super::files::{is_unfinished, note_cut, open_trace, refuse_input, trace_files, trace_hint, write_beside};
 use super::output::Data;
 
 /// What `replay` is told.
@@ -238,7 +238,7 @@ fn show(played: &Played, out: &mut Data) {
     let path = played.path.display();
     let outcome = match &played.result {
         Ok(outcome) => outcome,
-        Err(what) => return tell(format_args!("{path}: {what}"), None),
+        Err(what) => return tell(format_args!("{path}: {what}"), trace_hint(&played.path)),
     };
     for difference in &outcome.differences {
         out.line(difference_text(&played.path, difference));

@@ -16,6 +16,7 @@ use crate::shell::{Running, Server, StartError, start};
 
 use super::Exit;
 use super::check::read_tables;
+use super::config::load;
 use super::exit::{HELP, Trouble};
 use super::output::stderr_is_terminal;
 use super::process::{Hangups, begin, failed, log_format, log_trouble, told_to_stop};
@@ -41,6 +42,9 @@ pub struct ServeArgs {
     #[arg(long)]
     log_json: bool,
 }
+
+/// What to do about a config that is not there.
+const NO_CONFIG: &str = "config.example.toml is one to begin with; without --config all keys have their defaults";
 
 /// How long sockets may take to close at the end.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -68,10 +72,7 @@ pub fn run(args: &ServeArgs) -> Exit {
 fn read_config(args: &ServeArgs) -> Result<Config, Trouble> {
     let mut config = match &args.config {
         None => Config::default(),
-        Some(path) => Config::load(path).map_err(|diags| {
-            let hint = "config.example.toml shows every key";
-            Trouble::new(Exit::Usage, "the config is wrong", Some(hint)).at(diags)
-        })?,
+        Some(path) => load(path, Config::load, NO_CONFIG)?,
     };
     if let Some(listen) = args.listen {
         config.listen.http = listen;

@@ -13,7 +13,7 @@ use crate::trace::har::{HarError, Imported, MAX_HAR_BYTES, export, import};
 
 use super::Exit;
 use super::exit::{HELP, tell};
-use super::files::{note_cut, open_trace, refuse_input, write_beside};
+use super::files::{note_cut, open_trace, refuse_input, trace_hint, write_beside};
 use super::output::{Data, NO_ROOM, STDOUT, data, message};
 
 /// What `trace` is told.
@@ -30,6 +30,7 @@ enum Command {
     ///
     /// The trace has what the app said and was told. Of RTM a HAR knows nothing, so `replay` plays it `--against embedded` or a URL;
     /// `coverage` and `diff` can read it. Tokens are replaced; accounts and messages are as they were.
+    #[command(after_help = HELP)]
     Import {
         /// The HAR, as saved by the developer tools of a browser
         har: PathBuf,
@@ -40,6 +41,7 @@ enum Command {
     /// Make a HAR of a trace, which developer tools open
     ///
     /// It has an entry for each socket. The lines of native clients, who have no WebSocket, are text messages in it, too.
+    #[command(after_help = HELP)]
     Export {
         /// The trace
         trace: PathBuf,
@@ -48,6 +50,7 @@ enum Command {
         output: Option<PathBuf>,
     },
     /// Print the JSON Schema of a trace's lines
+    #[command(after_help = HELP)]
     Schema,
 }
 
@@ -152,7 +155,7 @@ fn summary(imported: &Imported) -> String {
 }
 
 fn run_export(path: &Path, output: Option<&Path>) -> Result<String, Failure> {
-    let trace = open_trace(path).map_err(|error| Failure::of(Exit::Unreadable, path, error, None))?;
+    let trace = open_trace(path).map_err(|error| Failure::of(Exit::Unreadable, path, error, trace_hint(path)))?;
     note_cut(path, &trace);
     let har = export(&trace);
     let entries = har["log"]["entries"].as_array().map_or(0, Vec::len);

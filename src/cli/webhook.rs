@@ -30,6 +30,7 @@ enum What {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = HELP)]
 struct VerifyArgs {
     /// The file that holds the secret
     #[arg(long, value_name = "FILE")]

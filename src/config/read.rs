@@ -1,6 +1,7 @@
 //! From the file's text to a [`Config`].
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,7 +75,14 @@ fn source_at(path: &Path) -> Result<Arc<Source>, Diags> {
         Ok(text) => Ok(Config::source(name, text)),
         Err(error) => {
             let nowhere = Source::new(name, "").span(0..0);
-            Err(Diag::new(&nowhere, format!("cannot read the config file: {error}")).into())
+            let diag = Diag::new(&nowhere, format!("cannot read the config file: {error}"));
+            Err(match error.kind() {
+                ErrorKind::NotFound => diag.help(
+                    "is the path right? config.example.toml is one to begin with; without a config the defaults hold",
+                ),
+                _ => diag,
+            }
+            .into())
         }
     }
 }

@@ -11,7 +11,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
 
 use super::Files;
-use super::values::file_text;
+use super::values::file_text_or;
 use crate::diag::Diag;
 use crate::toml_read::{Spanned, Table};
 use crate::value::Text;
@@ -115,6 +115,10 @@ impl fmt::Debug for Identity {
     }
 }
 
+/// What to do about a file that is not there.
+const NO_FILE: &str = "`sigbridge dev-cert --config FILE` makes a certificate and its key for development, in `certs` beside \
+                       the config; a relative path starts at the directory of the config file";
+
 /// What `[tls]` gives, and whether it gives anything, be it right or wrong.
 pub(super) fn tls(table: &mut Table<'_>, files: &dyn Files) -> (Option<Tls>, bool) {
     let given = [table.has("certificate"), table.has("key")];
@@ -146,7 +150,7 @@ fn read(table: &Table<'_>, files: &dyn Files, certificate: &Spanned<Text>, key: 
             table.report(pasted.help("put it into a file that only sigbridge can read"));
             return None;
         }
-        file_text(table, files, path)
+        file_text_or(table, files, path, NO_FILE)
     });
     let [Some(certificate_text), Some(key_text)] = texts else {
         return None;

@@ -193,13 +193,21 @@ pub(super) fn line_key(table: &mut Table<'_>, files: &dyn Files) -> Option<LineK
 
 /// The text of a file that the config names at `path`.
 pub(super) fn file_text(table: &Table<'_>, files: &dyn Files, path: &Spanned<Text>) -> Option<String> {
+    file_text_or(
+        table,
+        files,
+        path,
+        "a relative path starts at the directory of the config file",
+    )
+}
+
+/// The same, with what to do where it cannot be read.
+pub(super) fn file_text_or(table: &Table<'_>, files: &dyn Files, path: &Spanned<Text>, hint: &str) -> Option<String> {
     match files.read(Path::new(&*path.value)) {
         Ok(text) => Some(text),
         Err(error) => {
             let title = format!("`{}`: cannot read `{}`: {error}", table.path(), path.value);
-            table.report(
-                Diag::new(&path.span, title).help("a relative path starts at the directory of the config file"),
-            );
+            table.report(Diag::new(&path.span, title).help(hint));
             None
         }
     }

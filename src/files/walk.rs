@@ -41,8 +41,9 @@ pub fn files_in(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<Pat
     Ok(walk.found)
 }
 
-/// Each of `paths` that is a file, whatever its name, and of each that is a folder the wanted files in and below it, by
-/// name. A file or folder that several names or links lead to is found once, by the first of them.
+/// Each of `paths` that is a file, whatever its name and as often as it is named, and of each that is a folder the wanted
+/// files in and below it, by name. A file or folder that a walk is led to again, by a link or by another path, is found
+/// once.
 ///
 /// # Errors
 /// The first folder that cannot be read. A file that is not there is found all the same: whoever reads it says so.
@@ -50,7 +51,8 @@ pub fn files_below(paths: &[PathBuf], wanted: impl Fn(&Path) -> bool) -> Result<
     let mut walk = Walk::new(&wanted, true);
     for path in paths {
         if !path.is_dir() {
-            walk.file(path);
+            walk.is_new(path);
+            walk.found.push(path.clone());
         } else if walk.is_new(path) {
             walk.folder(path)?;
         }
@@ -80,12 +82,6 @@ impl<'w> Walk<'w> {
         self.seen.insert(real)
     }
 
-    fn file(&mut self, path: &Path) {
-        if self.is_new(path) {
-            self.found.push(path.to_owned());
-        }
-    }
-
     fn folder(&mut self, folder: &Path) -> Result<(), Unreadable> {
         let unreadable = |source| Unreadable::new(folder, source);
         let entries = fs::read_dir(folder).map_err(unreadable)?;
@@ -101,8 +97,8 @@ impl<'w> Walk<'w> {
                 if self.deep && self.is_new(&path) {
                     self.folder(&path)?;
                 }
-            } else if (self.wanted)(&path) {
-                self.file(&path);
+            } else if (self.wanted)(&path) && self.is_new(&path) {
+                self.found.push(path);
             }
         }
         Ok(())
@@ -147,6 +143,7 @@ mod tests {
         check(&folder, &[""], &["a.x", "b.x", "in/g.x", "in/side/f.x"]);
         // What is named is meant.
         check(&folder, &["c.y", "._a.x", "none.x"], &["c.y", "._a.x", "none.x"]);
+        check(&folder, &["c.y", "c.y"], &["c.y", "c.y"]);
         check(&folder, &["b.x", "", "in"], &["b.x", "a.x", "in/g.x", "in/side/f.x"]);
         let none = files_in(&folder.join("none"), |_| true).expect_err("there is none");
         assert_eq!(none.path, folder.join("none"));

@@ -1,12 +1,13 @@
 //! `sigbridge call`, with a server of this process: what goes in, what is printed, how it ends.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use sigbridge::shell::Running;
 
-use crate::support::{config, serve};
+use crate::support::{behind_a_link, config, serve, serve_as_told};
+use sigbridge::ident::AppId;
 
 /// The program, as a family's client that is about to log in.
 fn start(running: &Running, family: &str, more: &[&str]) -> Child {
@@ -113,4 +114,86 @@ onLogout ecode=101
     };
     // Which of an answer and a message comes first is the engine's business.
     assert_eq!(sorted(&stdout), sorted(expected), "{stdout}");
+}
+
+/// What is said of a login that fails: what was wrong, and what to do.
+async fn refused(running: &Running, more: &[&str], reason: &str, hint: &str) {
+    let (code, _, stderr) = said(start(running, "web", more), String::new()).await;
+    assert_eq!(code, 1, "{stderr}");
+    assert!(
+        stderr.contains(&format!("the login was refused: {reason}\n")),
+        "{stderr}"
+    );
+    assert!(stderr.contains(hint), "{stderr}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_login_says_what_to_do() {
+    let mut config = config();
+    config.auth.app_id = AppId::new("app").ok();
+    config.auth.certificate = Some("5CFd2fd1755d40ecb72977518be15d3b".into());
+    let running = serve_as_told(config).await;
+    let of_app = "give the app id with --vid";
+    refused(&running, &[], "TokenErrorVendor", of_app).await;
+    refused(&running, &["--vid", "other"], "TokenErrorVendor", of_app).await;
+    refused(&running, &["--vid", "app"], "TokenErrorNotAllowed", "with --token-file").await;
+    let expired = "1:app:1:00000000000000000000000000000000";
+    refused(
+        &running,
+        &["--vid", "app", "--token", expired],
+        "TokenErrorDigest",
+        "with --token-file",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_without_an_agent_says_so() {
+    let mut config = behind_a_link(config());
+    config.session.rtm_login_timeout = Duration::from_millis(100);
+    let running = serve_as_told(config).await;
+    refused(&running, &[], "timeout", "is an agent connected?").await;
+}
+
+/// The log of the server says it as well, once, and not for each login.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_says_when_logins_wait_for_an_agent() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("call-no-agent");
+    std::fs::create_dir_all(&folder).expect("the target folder can be written");
+    let config = "[listen]\nhttp = '127.0.0.1:0'\ntcp = 'off'\nudp = []\n[session]\nrtm_login_timeout = '100ms'\n\
+                  [upstream]\nkind = 'agent'\n[upstream.agent]\nlisten = '127.0.0.1:0'\n";
+    std::fs::write(folder.join("sigbridge.toml"), config).expect("a file");
+    let mut server = Command::new(env!("CARGO_BIN_EXE_sigbridge"))
+        .args(["serve", "--config", "sigbridge.toml", "--log-json"])
+        .current_dir(&folder)
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let log = BufReader::new(server.stderr.take().expect("it was asked for"));
+    let mut log = log.lines().map_while(Result::ok);
+    let addr = log.find_map(|line| {
+        let line: serde_json::Value = serde_json::from_str(&line).ok()?;
+        line["fields"]["addr"].as_str().map(ToOwned::to_owned)
+    });
+    let url = format!("ws://{}/", addr.expect("it tells its address"));
+    for _ in 0..2 {
+        let output = Command::new(env!("CARGO_BIN_EXE_sigbridge"))
+            .args(["call", "--account", "alice", "--url", &url])
+            .stdin(Stdio::null())
+            .output()
+            .expect("the program runs");
+        assert_eq!(
+            output.status.code(),
+            Some(1),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    server.kill().expect("it runs");
+    let _ = server.wait();
+    let said = log.filter(|line| line.contains("no agent is connected: logins wait for one and time out"));
+    assert_eq!(said.count(), 1);
 }

@@ -133,6 +133,8 @@ fn check_shows_what_is_wrong_in_a_config() {
           |
         1 |
           | ^
+          |
+          = help: is the path right? config.example.toml is one to begin with; without a config the defaults hold
 
         error: 1 error found
         ");
@@ -417,6 +419,180 @@ fn wrong_usage_is_64() {
             "the help has exit code {code}:\n{help}"
         );
     }
+}
+
+#[test]
+fn the_long_version_names_the_build() {
+    let shown = run(&folder("version"), &["--version"]);
+    let lines: Vec<&str> = shown.lines().collect();
+    let number = env!("CARGO_PKG_VERSION");
+    assert_eq!(
+        lines[..3],
+        ["exit 0", "--- stdout", &*format!("sigbridge {number}")],
+        "{shown}"
+    );
+    let commit = lines[3].strip_prefix("commit   ").expect("a commit");
+    let hash = commit.trim_end_matches(", changed");
+    let is_hash = hash.len() >= 12 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    assert!(is_hash || commit == "unknown", "{shown}");
+    assert!(["profile  debug", "profile  release"].contains(&lines[4]), "{shown}");
+    let short = run(&folder("version"), &["-V"]);
+    assert_eq!(short, format!("exit 0\n--- stdout\nsigbridge {number}\n--- stderr\n"));
+}
+
+/// Every command has a page, every page says how its command ends, and every shell knows the commands.
+#[test]
+fn the_manual_and_completions_have_every_command() {
+    let folder = folder("manual");
+    assert_eq!(run(&folder, &["man", "man"]), "exit 0\n--- stdout\n--- stderr\n");
+    let pages = fs::read_dir(folder.join("man")).expect("a folder of pages");
+    let mut commands = Vec::new();
+    for page in pages {
+        let path = page.expect("a page").path();
+        let text = fs::read_to_string(&path).expect("a page");
+        let name = path
+            .file_stem()
+            .and_then(|name| name.to_str())
+            .expect("a name")
+            .to_owned();
+        assert!(text.contains("Exit codes:"), "{name}: {text}");
+        assert!(!text.contains("commit  "), "{name}: {text}");
+        commands.extend(name.strip_prefix("sigbridge-").map(ToOwned::to_owned));
+    }
+    let top = ["serve", "agent", "call", "check", "dev-cert", "completions", "man"];
+    assert!(
+        commands.len() > 25 && top.iter().all(|name| commands.iter().any(|c| c == name)),
+        "{commands:?}"
+    );
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("it is there");
+    for name in &commands {
+        let help: Vec<&str> = commands
+            .iter()
+            .filter(|command| name.strip_prefix(&***command).is_some_and(|rest| rest.starts_with('-')))
+            .map(|command| &**command)
+            .collect();
+        // `dev-cert` has a hyphen, and is no command of `dev`.
+        let words = match help.last() {
+            Some(above) => format!("{above} {}", &name[above.len() + 1..]),
+            None => name.clone(),
+        };
+        let args: Vec<&str> = words.split(' ').chain(["--help"]).collect();
+        assert!(run(&folder, &args).contains("Exit codes:"), "{words}");
+        let has_more = commands.iter().any(|other| other.starts_with(&format!("{name}-")));
+        assert!(
+            has_more || readme.contains(&format!("`{words}")),
+            "README.md has no `{words}`"
+        );
+    }
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = run(&folder, &["completions", shell]);
+        assert!(
+            script.starts_with("exit 0\n") && script.ends_with("--- stderr\n"),
+            "{shell}"
+        );
+        let missing: Vec<&String> = commands
+            .iter()
+            .filter(|name| !name.contains('-') && !script.contains(&***name))
+            .collect();
+        assert!(
+            missing.is_empty() && script.contains("mutations"),
+            "{shell}: {missing:?}"
+        );
+    }
+    insta::assert_snapshot!(run(&folder, &["completions", "csh"]), @r"
+        exit 64
+        --- stdout
+        --- stderr
+        error: invalid value 'csh' for '<SHELL>'
+          [possible values: bash, elvish, fish, powershell, zsh]
+
+          tip: a similar value exists: 'zsh'
+
+        For more information, try '--help'.
+        ");
+    fs::write(folder.join("file"), "").expect("a file");
+    insta::assert_snapshot!(run(&folder, &["man", "file/man"]), @r"
+        exit 1
+        --- stdout
+        --- stderr
+        error: cannot write to file/man: Not a directory (os error 20)
+        ");
+}
+
+/// What is missed is said, and what to do is not about something else.
+#[test]
+fn hints_lead_to_what_is_wrong() {
+    let folder = folder("hints");
+    insta::assert_snapshot!(run(&folder, &["dev-cert", "--config", "none.toml"]), @r"
+        exit 64
+        --- stdout
+        --- stderr
+        error: there is no config file none.toml
+
+        hint: the config says which names the certificate is for: leave --config out for those of the defaults, and add names with --host
+        ");
+    fs::write(
+        folder.join("sigbridge.toml"),
+        "[tls]\ncertificate = 'certs/cert.pem'\nkey = 'certs/key.pem'\n",
+    )
+    .expect("a file");
+    insta::assert_snapshot!(run(&folder, &["check", "--config", "sigbridge.toml"]), @r"
+        exit 64
+        --- stdout
+        --- stderr
+        error: `tls`: cannot read `certs/cert.pem`: No such file or directory (os error 2)
+         --> sigbridge.toml:2:15
+          |
+        2 | certificate = 'certs/cert.pem'
+          |               ^^^^^^^^^^^^^^^^
+          |
+          = help: `sigbridge dev-cert --config FILE` makes a certificate and its key for development, in `certs` beside the config; a relative path starts at the directory of the config file
+
+        error: `tls`: cannot read `certs/key.pem`: No such file or directory (os error 2)
+         --> sigbridge.toml:3:7
+          |
+        3 | key = 'certs/key.pem'
+          |       ^^^^^^^^^^^^^^^
+          |
+          = help: `sigbridge dev-cert --config FILE` makes a certificate and its key for development, in `certs` beside the config; a relative path starts at the directory of the config file
+
+        error: 2 errors found
+        ");
+    insta::assert_snapshot!(run(&folder, &["serve", "--config", "none.toml"]), @r"
+        exit 64
+        --- stdout
+        --- stderr
+        error: there is no config file none.toml
+
+        hint: config.example.toml is one to begin with; without --config all keys have their defaults
+        ");
+    insta::assert_snapshot!(run(&folder, &["doctor", "--config", "none.toml"]), @r"
+        exit 64
+        --- stdout
+        --- stderr
+        error: there is no config file none.toml
+
+        hint: give the config of the sidecar that serves: its [admin] listen is where this command asks
+        ");
+    fs::write(folder.join("app.har"), "{\n  \"log\": {}\n}").expect("a file");
+    let hint = "hint: `sigbridge trace import` makes a trace of a HAR\n";
+    for args in [
+        &["replay", "app.har"][..],
+        &["coverage", "app.har"],
+        &["diff", "app.har", "app.har"],
+        &["trace", "export", "app.har"],
+    ] {
+        let shown = run(&folder, args);
+        assert!(shown.starts_with("exit 2\n") && shown.contains(hint), "{shown}");
+    }
+    insta::assert_snapshot!(run(&folder, &["explain", "--family", "native", "call user_sendmsg"]), @r#"
+        exit 65
+        --- stdout
+        --- stderr
+        error: not a line of the native wire: `call` has a function, a number, 0 and JSON behind it
+
+        hint: write call function 1 0 {"line":"…"}, or login {"account":"…"}
+        "#);
 }
 
 /// A small trace: a call that RTM serves, a call that no table knows, and a message that is pushed.

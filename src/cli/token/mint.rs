@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use crate::cli::Exit;
-use crate::cli::exit::tell;
+use crate::cli::exit::{HELP, tell};
 use crate::cli::output::{data, message};
 use crate::cli::secret::{CertificateArgs, on_command_line};
 use crate::clock::Clock;
@@ -21,6 +21,7 @@ use super::{Refused, certificate, date};
 
 /// What `token mint` is told.
 #[derive(Debug, Args)]
+#[command(after_help = HELP)]
 pub struct MintArgs {
     /// The App ID
     #[arg(long, value_name = "ID")]

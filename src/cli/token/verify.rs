@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value as Json, json};
 
 use crate::cli::Exit;
-use crate::cli::exit::tell;
+use crate::cli::exit::{HELP, tell};
 use crate::cli::output::{data, message};
 use crate::cli::secret::{CertificateArgs, looks_like_one, on_command_line};
 use crate::clock::Clock;
@@ -23,6 +23,7 @@ const LONGEST: u64 = 64 * 1024;
 
 /// What `token verify` is told.
 #[derive(Debug, Args)]
+#[command(after_help = HELP)]
 pub struct VerifyArgs {
     /// The token; better written to stdin, since arguments are shown by `ps` and kept in the shell's history
     token: Option<SecretString>,

@@ -155,6 +155,13 @@ impl Core {
         if ready {
             return self.send_call(now, number, Purpose::Session(request), call);
         }
+        if !self.link_up
+            && call.kind() == CallKind::Login
+            && admits("logins without an agent", Bound::EVENT, Cause::default())
+        {
+            let hint = "start one with `sigbridge agent web`; `sigbridge doctor` shows how far the way to RTM goes";
+            warn!(hint, "no agent is connected: logins wait for one and time out");
+        }
         if let Err(queued) = client.wait(Queued { request, call, until }) {
             self.fail(number, queued.request, queued.call.kind(), Refusal::TooOften);
             self.health.failed("too many calls wait for the agent");
