@@ -151,7 +151,8 @@ fn told<'h>(
     }
 }
 
-fn hint_of(error: RtmError) -> &'static str {
+/// What to do about an error of a login.
+pub fn hint_of(error: RtmError) -> &'static str {
     match error {
         RtmError::Login(LoginErr::Timeout) => {
             "the SDK does not reach RTM's servers: look at the agent's way to the internet"

@@ -1,6 +1,9 @@
 //! Every value of every row, changed one at a time, is found by `check`; what is not is listed with a reason.
 
 use std::collections::BTreeMap;
+use std::process::Command;
+
+use crate::documents::compare_printed;
 
 use sigbridge::check::mutate;
 use sigbridge::mapping::embedded;
@@ -39,6 +42,16 @@ fn check_finds_every_change() {
         "every survivor has a reason"
     );
     let survivors = report.survivors.len();
+    let per_mille = survivors * 1000 / report.mutants;
+    let output = Command::new(env!("CARGO_BIN_EXE_sigbridge")).arg("check").output();
+    let printed = String::from_utf8(output.expect("the program runs").stdout).expect("UTF-8")
+        + &format!(
+            "mutations      {} ({} do not compile)\n",
+            report.mutants, report.uncompiled
+        )
+        + &format!("survivors      {survivors} ({}.{} %)\n", per_mille / 10, per_mille % 10);
+    let shown = compare_printed("README.md", "cargo run --release -q -- check --mutations", &printed);
+    assert_eq!(shown, [] as [String; 0], "UPDATE_DOCS=1 writes it");
     assert!(
         survivors * 50 <= report.mutants,
         "{survivors} of {} changes survive, more than 2 %",

@@ -1,0 +1,224 @@
+//! `deny.toml` and what is really linked agree. `cargo deny check` looks at advisories as well, where it is installed; this is what needs
+//! neither it nor a network.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value as Json;
+use toml::{Table, Value};
+
+fn read(name: &str) -> Table {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    let text = std::fs::read_to_string(path).expect(name);
+    text.parse().expect(name)
+}
+
+fn list<'t>(table: &'t Table, path: &[&str]) -> &'t [Value] {
+    let (last, above) = path.split_last().expect("a path");
+    let table = above
+        .iter()
+        .fold(table, |table, key| table[*key].as_table().expect("a table"));
+    table[*last].as_array().expect("a list")
+}
+
+fn text<'v>(value: &'v Value, key: &str) -> &'v str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// What is banned is built only for those who are named as its wrappers, and each exception is still needed.
+#[test]
+fn no_banned_crate_is_built() {
+    let deny = read("deny.toml");
+    let metadata = metadata();
+    let nodes = metadata["resolve"]["nodes"]
+        .as_array()
+        .expect("the crates that are built");
+    let uses = |banned: &str| -> BTreeSet<String> {
+        let needs = |node: &&Json| {
+            let deps = node["deps"].as_array().into_iter().flatten();
+            deps.map(|dep| name_of(&metadata, &dep["pkg"]))
+                .any(|name| name == banned)
+        };
+        nodes
+            .iter()
+            .filter(needs)
+            .map(|node| name_of(&metadata, &node["id"]).to_owned())
+            .collect()
+    };
+    let mut wrong = Vec::new();
+    for ban in list(&deny, &["bans", "deny"]) {
+        let (banned, wrappers) = (text(ban, "crate"), ban.get("wrappers").and_then(Value::as_array));
+        let allowed = wrappers.into_iter().flatten().filter_map(Value::as_str);
+        let allowed: BTreeSet<String> = allowed.map(ToOwned::to_owned).collect();
+        let users = uses(banned);
+        if users != allowed {
+            wrong.push(format!("{banned} is for {allowed:?}, and used by {users:?}"));
+        }
+    }
+    assert_eq!(wrong, [] as [String; 0]);
+    assert!(uses("tokio").contains("sigbridge"));
+}
+
+fn name_of<'m>(metadata: &'m Json, id: &Json) -> &'m str {
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let package = packages.into_iter().find(|package| package["id"] == *id);
+    package.and_then(|package| package["name"].as_str()).unwrap_or_default()
+}
+
+#[test]
+fn all_crates_come_from_the_registry() {
+    let lock = read("Cargo.lock");
+    let sources = list(&lock, &["package"])
+        .iter()
+        .filter_map(|package| package.get("source")?.as_str());
+    let others: Vec<&str> = sources
+        .filter(|source| *source != "registry+https://github.com/rust-lang/crates.io-index")
+        .collect();
+    assert_eq!(others, [] as [&str; 0]);
+    let manifest = read("Cargo.toml");
+    for section in ["dependencies", "dev-dependencies"] {
+        let any = |(name, spec): (&String, &Value)| {
+            let version = spec.as_str().unwrap_or_else(|| text(spec, "version"));
+            (version.is_empty() || version.contains('*')).then(|| name.clone())
+        };
+        let wild: Vec<String> = manifest[section]
+            .as_table()
+            .expect("a table")
+            .iter()
+            .filter_map(any)
+            .collect();
+        assert_eq!(wild, [] as [String; 0], "{section}: a version that anything fits");
+    }
+}
+
+/// Every licence is allowed, and every allowed one is somebody's.
+#[test]
+fn licences_are_those_that_are_allowed() {
+    let deny = read("deny.toml");
+    let allowed: BTreeSet<&str> = list(&deny, &["licenses", "allow"])
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    let (mut wrong, mut seen) = (Vec::new(), BTreeSet::new());
+    let metadata = metadata();
+    for package in metadata["packages"].as_array().expect("packages") {
+        let licence = package["license"].as_str().unwrap_or_default().to_owned();
+        let words = words(&licence);
+        seen.extend(allowed.iter().filter(|name| words.iter().any(|word| word == *name)));
+        if !(Terms { words: &words, at: 0 }).any_of(&allowed) {
+            wrong.push(format!("{}: `{licence}`", package["name"]));
+        }
+    }
+    assert_eq!(wrong, [] as [String; 0]);
+    let unused: Vec<&&str> = allowed.difference(&seen).collect();
+    assert!(unused.is_empty(), "nobody has these any more: {unused:?}");
+}
+
+/// What is built on this machine, tests included: cargo has it all.
+fn metadata() -> Json {
+    let cargo = std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
+    let run = |program: &Path, args: &[&str]| {
+        let output = Command::new(program)
+            .args(args)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .expect("cargo and rustc are there");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let version = run(&cargo, &["-vV"]);
+    let host = version
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .expect("a host");
+    let metadata = [
+        "metadata",
+        "--locked",
+        "--offline",
+        "--format-version",
+        "1",
+        "--filter-platform",
+        host,
+    ];
+    let metadata: Json = serde_json::from_str(&run(&cargo, &metadata)).expect("JSON");
+    assert!(
+        metadata["packages"]
+            .as_array()
+            .is_some_and(|packages| packages.len() > 100)
+    );
+    metadata
+}
+
+/// The words of an SPDX expression, of which older crates write `/` for OR.
+fn words(licence: &str) -> Vec<String> {
+    let spaced = licence.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
+    spaced.split_whitespace().map(ToOwned::to_owned).collect()
+}
+
+/// An SPDX expression: terms with AND before OR.
+struct Terms<'w> {
+    words: &'w [String],
+    at: usize,
+}
+
+impl Terms<'_> {
+    fn next(&mut self, word: &str) -> bool {
+        let is_it = self.words.get(self.at).is_some_and(|next| next == word);
+        self.at += usize::from(is_it);
+        is_it
+    }
+
+    fn any_of(&mut self, allowed: &BTreeSet<&str>) -> bool {
+        let mut holds = self.all_of(allowed);
+        while self.next("OR") {
+            holds |= self.all_of(allowed);
+        }
+        holds
+    }
+
+    fn all_of(&mut self, allowed: &BTreeSet<&str>) -> bool {
+        let mut holds = self.one(allowed);
+        while self.next("AND") {
+            holds &= self.one(allowed);
+        }
+        holds
+    }
+
+    fn one(&mut self, allowed: &BTreeSet<&str>) -> bool {
+        if self.next("(") {
+            let holds = self.any_of(allowed);
+            return self.next(")") && holds;
+        }
+        let Some(name) = self.words.get(self.at) else {
+            return false;
+        };
+        self.at += 1;
+        // An exception to it is a licence of its own.
+        let with = self.next("WITH");
+        self.at += usize::from(with);
+        !with && allowed.contains(&**name)
+    }
+}
+
+#[test]
+fn expressions_mean_what_they_say() {
+    let check = |licence: &str, expected: bool| {
+        let allowed = BTreeSet::from(["MIT", "ISC"]);
+        let words = words(licence);
+        let holds = Terms { words: &words, at: 0 }.any_of(&allowed);
+        assert_eq!(holds, expected, "{licence}");
+    };
+    check("MIT", true);
+    check("GPL-3.0", false);
+    check("", false);
+    check("GPL-3.0 OR MIT", true);
+    check("GPL-3.0/MIT", true);
+    check("MIT AND ISC", true);
+    check("MIT AND GPL-3.0", false);
+    check("GPL-3.0 OR MIT AND ISC", true);
+    check("(GPL-3.0 OR MIT) AND ISC", true);
+    check("(GPL-3.0 OR MIT) AND BSD-3-Clause", false);
+    check("MIT WITH some-exception", false);
+    check("MIT WITH some-exception OR ISC", true);
+}

@@ -1,0 +1,181 @@
+//! The two minutes of the README, as they are told there: a server, Alice and Bob, each a program of its own.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Write as _};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+use super::blocks::{Block, blocks, masked};
+use super::{root, shell};
+
+/// Nothing that is waited for takes this long.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// What is only for a person at a terminal does not come here.
+const AT_A_TERMINAL: Duration = Duration::from_millis(500);
+
+/// A program that runs, line by line.
+struct Program {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
+}
+
+impl Program {
+    fn start(mut command: Command, listen_to: fn(&mut Child) -> Box<dyn std::io::Read + Send>) -> Self {
+        command.env("NO_COLOR", "1").env_remove("RUST_LOG");
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        let (sender, lines) = channel();
+        let output = BufReader::new(listen_to(&mut child));
+        std::thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let stdin = child.stdin.take();
+        Self { child, stdin, lines }
+    }
+
+    fn line(&self) -> String {
+        self.lines.recv_timeout(PATIENCE).expect("it says something more")
+    }
+
+    fn says(&self, expected: &str) {
+        assert_eq!(self.line(), expected);
+    }
+
+    /// What comes until a line that begins so.
+    fn until(&self, begins: &str) {
+        while !self.line().starts_with(begins) {}
+    }
+
+    fn types(&mut self, line: &str) {
+        writeln!(self.stdin.as_mut().expect("it is piped"), "{line}").expect("it reads");
+    }
+}
+
+/// It ends with the test, however that ends.
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads the section, and does what it says.
+pub fn tell() {
+    let text = fs::read_to_string(root().join("README.md")).expect("it is there");
+    let start = text.find("\n## Two minutes\n").expect("the section");
+    let section = &text[start + 1..];
+    let section = &section[..section.find("\n## ").unwrap_or(section.len())];
+    let lines = |upto: usize| text[..upto].matches('\n').count();
+    let (first, last) = (lines(start), lines(start + section.len()) + 1);
+    let all = blocks(&root(), "README.md");
+    let told: Vec<Block> = all
+        .into_iter()
+        .filter(|block| (first..last).contains(&block.line))
+        .collect();
+    let [serve, alice, bob, alice_types, bob_types, alice_calls] = &told[..] else {
+        panic!("the story has another number of blocks: {told:#?}");
+    };
+    let (_server, ports) = served(serve);
+    let url = format!("ws://127.0.0.1:{}/", ports["8001"]);
+    let (mut alice, mut bob) = (client(alice, &url), client(bob, &url));
+    play(&mut alice, &alice_types.lines, |_| {});
+    play(&mut bob, &bob_types.lines, |_| {});
+    // "Then call him as Alice with `…`, accept as Bob with `…`, and hang up with `…`."
+    let inline: Vec<&str> = section
+        .split('`')
+        .filter(|part| part.starts_with("channelInvite"))
+        .collect();
+    let [call, accept, hang_up] = inline[..] else {
+        panic!("the story tells other calls: {inline:?}");
+    };
+    assert!(
+        alice_calls
+            .lines
+            .iter()
+            .any(|line| line.strip_prefix("> ") == Some(call)),
+        "{call}"
+    );
+    play(&mut alice, &alice_calls.lines, |line| {
+        if line.starts_with("onInviteAcceptedByPeer") {
+            bob.until("onInviteReceived");
+            bob.types(accept);
+        }
+        if line.starts_with("onInviteEndByPeer") {
+            bob.types(hang_up);
+        }
+    });
+    assert!(alice.child.wait().expect("it has quit").success());
+}
+
+/// Types what stands behind `> `, and hears the rest.
+fn play(program: &mut Program, lines: &[String], mut before: impl FnMut(&str)) {
+    for line in lines {
+        match line.strip_prefix("> ") {
+            Some(typed) => program.types(typed),
+            None => {
+                before(line);
+                program.says(line);
+            }
+        }
+    }
+}
+
+/// The server, with any free ports in place of those that are told: by them, the real ones.
+fn served(block: &Block) -> (Program, HashMap<String, String>) {
+    let folder = shell::folder("story");
+    let config = "[listen]\nhttp = '127.0.0.1:0'\ntcp = '127.0.0.1:0'\nudp = ['127.0.0.1:0', '127.0.0.1:0']\n";
+    fs::write(folder.join("any-ports.toml"), config).expect("a file");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sigbridge"));
+    command
+        .args(["serve", "--config", "any-ports.toml"])
+        .current_dir(folder);
+    let server = Program::start(command, |child| Box::new(child.stderr.take().expect("it is piped")));
+    let mut ports = HashMap::new();
+    let mut expected = block.steps[0].expected.split(|line| line.is_empty());
+    for line in expected.next().expect("lines of a log") {
+        let mut got = server.line();
+        if let (Some((_, told)), Some((before, port))) = (line.rsplit_once("addr=127.0.0.1:"), got.rsplit_once(':')) {
+            ports.insert(told.to_owned(), port.to_owned());
+            got = format!("{before}:{told}");
+        }
+        assert_eq!(masked(&[got]), masked(std::slice::from_ref(line)));
+    }
+    let banner = block.steps[0].expected.iter().skip_while(|line| !line.is_empty());
+    for line in banner {
+        let got = match server.lines.recv_timeout(AT_A_TERMINAL) {
+            Ok(got) => got.replace(&ports["8001"], "8001"),
+            Err(RecvTimeoutError::Timeout) => {
+                println!("not compared: what `serve` says to a person at a terminal");
+                break;
+            }
+            Err(RecvTimeoutError::Disconnected) => panic!("the server has ended"),
+        };
+        assert_eq!(got, *line);
+    }
+    (server, ports)
+}
+
+/// A client that is logged in.
+fn client(block: &Block, url: &str) -> Program {
+    let step = &block.steps[0];
+    let (_, args) = step.command.split_once(" -- ").expect("arguments");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sigbridge"));
+    command.args(args.split(' ')).args(["--url", url]);
+    let program = Program::start(command, |child| Box::new(child.stdout.take().expect("it is piped")));
+    let account = args.rsplit(' ').next().expect("an account");
+    let notice = format!("logged in to ws://127.0.0.1:8001/ as {account}; `help` lists the calls");
+    // That is for a person at a terminal.
+    assert_eq!(step.expected[0], notice);
+    step.expected[1..].iter().for_each(|line| program.says(line));
+    program
+}
