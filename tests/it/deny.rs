@@ -30,40 +30,49 @@ fn text<'v>(value: &'v Value, key: &str) -> &'v str {
 #[test]
 fn no_banned_crate_is_built() {
     let deny = read("deny.toml");
-    let metadata = metadata();
-    let nodes = metadata["resolve"]["nodes"]
-        .as_array()
-        .expect("the crates that are built");
-    let uses = |banned: &str| -> BTreeSet<String> {
-        let needs = |node: &&Json| {
-            let deps = node["deps"].as_array().into_iter().flatten();
-            deps.map(|dep| name_of(&metadata, &dep["pkg"]))
-                .any(|name| name == banned)
-        };
-        nodes
-            .iter()
-            .filter(needs)
-            .map(|node| name_of(&metadata, &node["id"]).to_owned())
-            .collect()
-    };
     let mut wrong = Vec::new();
     for ban in list(&deny, &["bans", "deny"]) {
         let (banned, wrappers) = (text(ban, "crate"), ban.get("wrappers").and_then(Value::as_array));
         let allowed = wrappers.into_iter().flatten().filter_map(Value::as_str);
         let allowed: BTreeSet<String> = allowed.map(ToOwned::to_owned).collect();
-        let users = uses(banned);
+        let users = users(banned);
         if users != allowed {
             wrong.push(format!("{banned} is for {allowed:?}, and used by {users:?}"));
         }
     }
     assert_eq!(wrong, [] as [String; 0]);
-    assert!(uses("tokio").contains("sigbridge"));
+    assert!(users("tokio").contains("sigbridge"));
 }
 
-fn name_of<'m>(metadata: &'m Json, id: &Json) -> &'m str {
-    let packages = metadata["packages"].as_array().into_iter().flatten();
-    let package = packages.into_iter().find(|package| package["id"] == *id);
-    package.and_then(|package| package["name"].as_str()).unwrap_or_default()
+/// The crates that a crate is built for. (`cargo metadata` also has those that no feature asks for.)
+fn users(name: &str) -> BTreeSet<String> {
+    let args = [
+        "tree",
+        "--locked",
+        "--offline",
+        "--edges",
+        "normal,build,dev",
+        "--depth",
+        "1",
+    ];
+    let args = [&args[..], &["--prefix", "depth", "--format", "{p}", "--invert", name]].concat();
+    // One that is not even locked is an error.
+    let tree = cargo(&args).unwrap_or_default();
+    let users = tree
+        .lines()
+        .filter_map(|line| line.strip_prefix('1')?.split(' ').next());
+    users.map(ToOwned::to_owned).collect()
+}
+
+fn cargo(args: &[&str]) -> Result<String, String> {
+    let cargo = std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
+    let mut command = Command::new(cargo);
+    let output = command.args(args).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    let output = output.expect("cargo is there");
+    match output.status.success() {
+        true => Ok(String::from_utf8(output.stdout).expect("UTF-8")),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    }
 }
 
 #[test]
@@ -115,24 +124,14 @@ fn licences_are_those_that_are_allowed() {
     assert!(unused.is_empty(), "nobody has these any more: {unused:?}");
 }
 
-/// What is built on this machine, tests included: cargo has it all.
+/// What is on this machine, since it may be built here, tests included.
 fn metadata() -> Json {
-    let cargo = std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
-    let run = |program: &Path, args: &[&str]| {
-        let output = Command::new(program)
-            .args(args)
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .output()
-            .expect("cargo and rustc are there");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).expect("UTF-8")
-    };
-    let version = run(&cargo, &["-vV"]);
+    let version = cargo(&["-vV"]).expect("a version");
     let host = version
         .lines()
         .find_map(|line| line.strip_prefix("host: "))
         .expect("a host");
-    let metadata = [
+    let args = [
         "metadata",
         "--locked",
         "--offline",
@@ -141,7 +140,7 @@ fn metadata() -> Json {
         "--filter-platform",
         host,
     ];
-    let metadata: Json = serde_json::from_str(&run(&cargo, &metadata)).expect("JSON");
+    let metadata: Json = serde_json::from_str(&cargo(&args).expect("metadata")).expect("JSON");
     assert!(
         metadata["packages"]
             .as_array()
