@@ -1,4 +1,4 @@
-//! Records the commit and the profile of a build, for `sigbridge --version`. Asks git alone, and builds without it.
+//! Records the commit and the profile of a build, for `sigbridge --version`. Runs git where it is installed, and works without it.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ fn main() {
 }
 
 /// The commit of the sources, and whether they were changed since; none where they are no checkout of their own, such as
-/// an unpacked archive in somebody else's repository.
+/// an unpacked archive in another repository.
 fn commit(root: &Path) -> Option<String> {
     let top = PathBuf::from(git(root, &["rev-parse", "--show-toplevel"])?);
     if top.canonicalize().ok()? != root.canonicalize().ok()? {

@@ -144,7 +144,7 @@ impl Session {
         self.mailbox.len() + self.outbox.len()
     }
 
-    /// Whether lines wait that nobody has acknowledged.
+    /// Whether unacknowledged lines wait in the mailbox.
     pub fn has_lines(&self) -> bool {
         !self.mailbox.is_empty()
     }

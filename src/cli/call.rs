@@ -188,7 +188,7 @@ async fn talk(connection: &mut Connection, printer: &mut Printer) -> Result<(), 
         tokio::select! {
             output = connection.next() => match output {
                 Some(Output::LoggedOut) => return Ok(()),
-                // The answer to that logout says no more than the event that it makes.
+                // The event that follows the answer to that logout is enough.
                 Some(Output::Reply(reply)) if Some(reply.id) == logout && reply.result.is_ok() => {}
                 Some(output) => printer.output(&output),
                 None if logout.is_some() => return Ok(()),
@@ -284,7 +284,7 @@ fn refusal_hint(reason: &str) -> &'static str {
              RTM goes"
         }
         reason if reason.starts_with("Token") => {
-            "give the token of this account and app id with --token-file; `sigbridge token verify` tells what it says"
+            "give the token of this account and app id with --token-file; `sigbridge token verify` shows what is in it"
         }
         _ => "mappings/errors.toml says what each reason means",
     }

@@ -24,8 +24,8 @@ use folder::Folder;
 use make::Ca;
 use names::{Name, names};
 
-/// What to do about a config that is not there.
-const NO_CONFIG: &str = "the config says which names the certificate is for: leave --config out for those of the defaults, \
+/// The hint for a config file that does not exist.
+const NO_CONFIG: &str = "the config has the names that the certificate is for: leave --config out for the default names, \
                          and add names with --host";
 
 /// What `dev-cert` is told.

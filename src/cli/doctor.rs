@@ -27,8 +27,8 @@ use super::output::data;
 /// Two logins that time out, and a little.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What to do about a config that is not there.
-const NO_CONFIG: &str = "give the config of the sidecar that serves: its [admin] listen is where this command asks";
+/// The hint for a config file that does not exist.
+const NO_CONFIG: &str = "give the config of the sidecar that serves: this command connects to its [admin] listen";
 
 /// What `doctor` is told.
 #[derive(Debug, Args)]

@@ -1,4 +1,4 @@
-//! `sigbridge completions` and `sigbridge man`: what shells and `man` know of the command line.
+//! `sigbridge completions` and `sigbridge man`: the command line for shells and for `man`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use clap_complete::Shell;
 use super::exit::{Exit, HELP, tell};
 use super::output::Data;
 
-/// What `completions` is told.
+/// Arguments of `completions`.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct CompletionsArgs {
@@ -19,7 +19,7 @@ pub struct CompletionsArgs {
     shell: Shell,
 }
 
-/// What `man` is told.
+/// Arguments of `man`.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct ManArgs {

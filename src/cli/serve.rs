@@ -43,7 +43,7 @@ pub struct ServeArgs {
     log_json: bool,
 }
 
-/// What to do about a config that is not there.
+/// The hint for a config file that does not exist.
 const NO_CONFIG: &str = "config.example.toml is one to begin with; without --config all keys have their defaults";
 
 /// How long sockets may take to close at the end.

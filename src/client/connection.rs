@@ -246,7 +246,8 @@ impl Connection {
         }
     }
 
-    /// The link is gone; true when the client will be back. One that stays away tells its application.
+    /// Handles the loss of the link; true when the client comes back. One that does not come back reports the end of its
+    /// session.
     fn gone(&mut self) -> bool {
         let (tries, _) = self.returns;
         let returned = self.client.is_logged_in();

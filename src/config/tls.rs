@@ -115,7 +115,7 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// What to do about a file that is not there.
+/// The hint for a file that cannot be read.
 const NO_FILE: &str = "`sigbridge dev-cert --config FILE` makes a certificate and its key for development, in `certs` beside \
                        the config; a relative path starts at the directory of the config file";
 

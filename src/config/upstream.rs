@@ -197,7 +197,7 @@ fn origins(table: &mut Table<'_>) -> Vec<String> {
     origins
 }
 
-/// The secret of those who come in at an address; without one only this machine may.
+/// Reads the secret of an address. Without one, only a loopback address is accepted.
 pub(super) fn local_secret(
     table: &mut Table<'_>,
     files: &dyn Files,

@@ -18,10 +18,10 @@ use crate::outbound::is_private;
 use crate::toml_read::{Spanned, Table};
 use crate::value::Text;
 
-/// What a file of a certificate has in it.
+/// The hint for a certificate file.
 pub const CERTIFICATE_HINT: &str =
     "the App Certificate of the console is one line of 32 hexadecimal digits, and nothing else";
-/// What a file of another secret has in it.
+/// The hint for a file of another secret.
 pub const SECRET_HINT: &str = "a file of a secret has the secret on one line, and nothing else";
 
 pub(super) fn value<T>(spanned: Option<Spanned<T>>) -> Option<T> {
@@ -201,7 +201,7 @@ pub(super) fn file_text(table: &Table<'_>, files: &dyn Files, path: &Spanned<Tex
     )
 }
 
-/// The same, with what to do where it cannot be read.
+/// The same, with a hint of its own.
 pub(super) fn file_text_or(table: &Table<'_>, files: &dyn Files, path: &Spanned<Text>, hint: &str) -> Option<String> {
     match files.read(Path::new(&*path.value)) {
         Ok(text) => Some(text),

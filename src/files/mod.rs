@@ -1,7 +1,7 @@
 //! Files that people and their editors write: texts, lines, folders.
 //!
-//! All of them are read here, so that a BOM, the line ends of Windows, a blank last line, a link that leads back and the
-//! extra files of macOS archives mean the same everywhere: nothing.
+//! All of them are read here. A BOM, the line ends of Windows, blank lines, links that form a circle and the extra files
+//! of macOS archives are ignored everywhere.
 
 mod lines;
 mod text;

@@ -50,7 +50,7 @@ fn invalid(what: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
-/// Why a text is not the one line that a file of a secret has. Says nothing of what is in it.
+/// The reason why a text is not a single line. It holds nothing of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotOneLine {
     /// Nothing but white space.

@@ -14,7 +14,7 @@ const APPLE_DOUBLE: &str = "._";
 pub struct Unreadable {
     /// Which.
     pub path: PathBuf,
-    /// What the system says.
+    /// The error of the system.
     pub source: io::Error,
 }
 
@@ -46,7 +46,7 @@ pub fn files_in(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<Pat
 /// once.
 ///
 /// # Errors
-/// The first folder that cannot be read. A file that is not there is found all the same: whoever reads it says so.
+/// The first folder that cannot be read. A file that does not exist is returned like any other.
 pub fn files_below(paths: &[PathBuf], wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>, Unreadable> {
     let mut walk = Walk::new(&wanted, true);
     for path in paths {

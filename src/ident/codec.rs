@@ -66,8 +66,7 @@ pub fn is_alias(account: &Account) -> bool {
     is_hash(name) || raw_id(name).is_some()
 }
 
-/// The RTM id of a user of this program's own, under which no legacy account can log in: the account that is shown for it
-/// is an alias.
+/// Returns an RTM id for this program itself. Its account is an alias, so no legacy client can log in under it.
 pub fn reserved_user(name: &str) -> Option<UserId> {
     let id = Text::from(format!("{RAW}{name}"));
     let id = UserId::new(id).ok()?;

@@ -15,10 +15,10 @@ use crate::log::limit::{Bound, Cause, admits};
 
 /// The pause after a first failure; doubled after each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
-/// The longest pause: so much later clients are served once there is room again.
+/// The longest pause, and so the longest delay once there is room again.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// What connections come from.
+/// A source of connections.
 pub trait Listen: Send {
     /// A connection.
     type Stream: Send;
@@ -82,7 +82,7 @@ impl<L: Listen> Acceptor<L> {
                         Err(_) => Accepted::OverLimit(peer),
                     });
                 }
-                // This one connection is gone; the next may be there.
+                // Only this connection is lost.
                 Err(error) if concerns_connection(&error) => {}
                 Err(error) => {
                     self.failures = self.failures.saturating_add(1);

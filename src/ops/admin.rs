@@ -1,5 +1,5 @@
-//! The admin address. Requests of pages of other sites are refused, and without `[admin] token_file`'s token all but the
-//! first two paths.
+//! The admin address. Requests from other sites are refused; with `[admin] token_file`, all paths but the first two need
+//! its token.
 //!
 //! | path | answers |
 //! |---|---|
@@ -39,7 +39,7 @@ const MAX_CONNECTIONS: usize = 64;
 /// How long the head of a request may take.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Serves the admin address until the server is closed: behind the shutdown, when clients have been told.
+/// Serves the admin address until it is closed, which is after the drain.
 pub async fn serve_admin(server: Arc<Server>, listener: TcpListener) {
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut acceptor = Acceptor::new(listener, "admin", room);

@@ -1,4 +1,4 @@
-//! Who may ask the admin address: no page of another site, and only those who have the token where there is one.
+//! Access control of the admin address: by host, origin and token.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,19 +8,19 @@ use hyper::{StatusCode, Uri};
 use crate::config::Admin;
 use crate::net::{bearer, is_secret};
 
-/// Paths that say nothing that is worth a token: load balancers ask them.
+/// Paths that need no token: load balancers request them, and they hold nothing confidential.
 const OPEN: [&str; 3] = ["/livez", "/readyz", "/healthz"];
 
-/// Where a request says that it comes from: `none` is somebody who has typed the address.
+/// Accepted values of `Sec-Fetch-Site`; `none` is an address that was typed.
 const OWN_SITES: [&[u8]; 2] = [b"same-origin", b"none"];
 
-/// Lets a request pass, or says why not.
+/// Admits or refuses a request.
 ///
-/// A browser sends the name that a page was loaded by as `Host`, also when that name was made to mean this machine (DNS
-/// rebinding), and tells pages of other sites by `Origin` and `Sec-Fetch-Site`.
+/// A browser sends the host of a page as `Host`, also when its owner resolves that name to this machine (DNS rebinding).
+/// Requests of pages of other sites carry `Origin` or `Sec-Fetch-Site`.
 ///
 /// # Errors
-/// The status and what is said.
+/// The status and the body of the refusal.
 pub fn admit(
     admin: &Admin,
     local: SocketAddr,
@@ -43,12 +43,12 @@ pub fn admit(
             .iter()
             .find_map(|scheme| origin.as_bytes().strip_prefix(*scheme));
         if from.is_none() || from != own {
-            return Err((StatusCode::FORBIDDEN, "a page of another origin asks\n"));
+            return Err((StatusCode::FORBIDDEN, "requests of another origin are refused\n"));
         }
     }
     let site = headers.get("sec-fetch-site").map(hyper::header::HeaderValue::as_bytes);
     if site.is_some_and(|site| !OWN_SITES.contains(&site)) {
-        return Err((StatusCode::FORBIDDEN, "a page of another site asks\n"));
+        return Err((StatusCode::FORBIDDEN, "requests of another site are refused\n"));
     }
     match &admin.token {
         Some(token) if !OPEN.contains(&uri.path()) => {
@@ -71,7 +71,7 @@ fn host_of(authority: &str) -> Option<&str> {
     Some(authority.split_once(':').map_or(authority, |(host, _)| host)).filter(|host| !host.is_empty())
 }
 
-/// Names and addresses that nobody else can make to mean this machine.
+/// Whether a host is this machine in any case: an address of it, or a configured name.
 fn is_own_host(admin: &Admin, local: IpAddr, host: &str) -> bool {
     if let Ok(ip) = host.parse::<IpAddr>() {
         let listens = admin.listen.is_some_and(|listen| listen.ip() == ip);

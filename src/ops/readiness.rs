@@ -1,4 +1,4 @@
-//! Whether new clients should be sent here, and why not.
+//! Readiness: whether new clients should connect here, with the reasons if not.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -22,7 +22,7 @@ impl Started {
     }
 }
 
-/// A reason why new clients should go elsewhere.
+/// A reason why new clients should connect elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum NotReady {
@@ -33,11 +33,11 @@ pub enum NotReady {
         /// Their ids; empty for any app.
         apps: Vec<String>,
     },
-    /// The process is told to end.
+    /// The process has been asked to stop.
     Draining,
 }
 
-/// The reasons of this moment; none when clients are welcome.
+/// Returns the current reasons; none when the server is ready.
 pub fn not_ready(server: &Server) -> Vec<NotReady> {
     let mut reasons = Vec::new();
     if !server.started.get() {

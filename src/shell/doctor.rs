@@ -151,7 +151,7 @@ fn told<'h>(
     }
 }
 
-/// What to do about an error of a login.
+/// Returns the hint for an error of a login.
 pub fn hint_of(error: RtmError) -> &'static str {
     match error {
         RtmError::Login(LoginErr::Timeout) => {

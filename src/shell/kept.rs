@@ -46,7 +46,7 @@ impl Kept {
         dropped
     }
 
-    /// Forgets lines that are not `fresh` any more: how many, and the accounts that have none left.
+    /// Removes lines that are not `fresh`; returns how many, and the accounts that have none left.
     pub fn sweep(&self, fresh: impl Fn(Time) -> bool) -> (usize, Vec<Key>) {
         let mut inner = self.inner.lock();
         let (mut gone, mut empty) = (0, Vec::new());

@@ -149,7 +149,7 @@ impl Server {
     }
 
     /// Stops accepting, closes the clients in the way that each of them understands, and waits at most `drain`. The admin
-    /// address is closed last: until then it tells that this server is not ready.
+    /// address is closed last: until then `/readyz` reports the drain.
     pub async fn stop(&self, drain: Duration) {
         self.shutdown.cancel();
         self.tasks.close();
@@ -224,13 +224,13 @@ impl Server {
         Ok(())
     }
 
-    /// Whether a line of the mailbox is young enough to be told.
+    /// Returns a predicate: whether a line is younger than `[mailbox] ttl`.
     fn is_fresh(&self) -> impl Fn(Time) -> bool + use<> {
         let (now, ttl) = (self.clock.now(), self.config.mailbox.ttl);
         move |at| now.since(at) < ttl
     }
 
-    /// Forgets lines of accounts that have been away for too long.
+    /// Removes kept lines that are past their time.
     fn sweep_lines(&self) {
         let (gone, empty) = self.kept.sweep(self.is_fresh());
         for _ in 0..gone {
@@ -239,7 +239,7 @@ impl Server {
         self.settle_spooled(empty);
     }
 
-    /// Looks after lines of accounts that are away, until the shutdown.
+    /// Removes old lines of accounts that are away, at intervals, until the shutdown.
     pub async fn watch_lines(self: Arc<Self>) {
         let ttl = self.config.mailbox.ttl;
         let mut look = tokio::time::interval(ttl.clamp(Duration::from_secs(1), SWEEP_EVERY));
@@ -257,7 +257,7 @@ impl Server {
         self.spool.get().is_some_and(|spool| spool.holds(key))
     }
 
-    /// Accounts have their lines, or these are too old: the mailbox file needs them no more.
+    /// Marks accounts in the mailbox file whose lines are acknowledged or too old.
     pub fn settle_spooled(&self, mut keys: Vec<Key>) {
         let Some(spool) = self.spool.get().cloned() else { return };
         keys.retain(|key| spool.holds(key));
@@ -269,7 +269,7 @@ impl Server {
                 if let Err(error) = spool.settle(&key)
                     && admits("the mailbox file cannot be written", Bound::EVENT, Cause::default())
                 {
-                    let hint = "the next process may tell these messages again";
+                    let hint = "the next process may deliver these messages again";
                     error!(%error, hint, "cannot write the mailbox file");
                 }
             }

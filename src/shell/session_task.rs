@@ -68,7 +68,7 @@ pub struct SessionTask {
     moment: Option<Time>,
     /// Where it is recorded.
     tape: Option<Tape>,
-    /// Lines of the mailbox file are among those that nobody has acknowledged.
+    /// Whether lines of the mailbox file are among the unacknowledged ones.
     spooled: bool,
     over: bool,
 }

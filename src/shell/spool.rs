@@ -1,8 +1,8 @@
 //! The file that lines wait in while no process runs (decisions H2): a line of JSON for each.
 //!
-//! It holds what users have written to each other, so nobody but its owner may read it. It stays when it is read: a
-//! process that is killed leaves it to the next. That an account has its lines is noted behind them, and the file is
-//! gone once all accounts have theirs. So a line may be told twice when a process is killed, and none is lost.
+//! It holds messages of users, so only its owner may read it. Reading does not remove it: after a kill the next process
+//! reads it again. When an account has acknowledged its lines, a record of that is appended; the file is removed when all
+//! accounts have. So a kill may cause a line to be delivered twice, and loses none.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -58,7 +58,7 @@ struct Who {
 #[derive(Debug)]
 pub struct Spool {
     path: PathBuf,
-    /// Accounts whose lines are in the file, and not for good elsewhere.
+    /// Accounts with lines in the file that are not acknowledged.
     open: Mutex<HashSet<Key>>,
     /// Held while the file is changed; whether it may be.
     writable: Mutex<bool>,
@@ -117,15 +117,15 @@ impl Spool {
         Ok(loaded)
     }
 
-    /// Whether the file has lines of that account which it may not have had.
+    /// Whether the file has lines of that account that are not acknowledged.
     pub fn holds(&self, key: &Key) -> bool {
         self.open.lock().contains(key)
     }
 
-    /// The account has all of its lines, or they are too old. Waits for the disk.
+    /// Marks the lines of an account as acknowledged or too old. Blocks for the disk.
     ///
     /// # Errors
-    /// The file system's: the next process may tell the lines again.
+    /// The file system's: the next process may deliver the lines again.
     pub fn settle(&self, key: &Key) -> io::Result<()> {
         let writable = self.writable.lock();
         let (held, more) = {

@@ -135,7 +135,7 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
         (metrics, webhooks),
         (tasks, shutdown),
     )?;
-    // First, so that it tells that the rest is on its way.
+    // First, so that `/readyz` reports the start.
     let admin = admin.map(|(listener, addr)| {
         server.admin.tasks.spawn(serve_admin(server.clone(), listener));
         addr

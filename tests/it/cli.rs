@@ -529,7 +529,7 @@ fn hints_lead_to_what_is_wrong() {
         --- stderr
         error: there is no config file none.toml
 
-        hint: the config says which names the certificate is for: leave --config out for those of the defaults, and add names with --host
+        hint: the config has the names that the certificate is for: leave --config out for the default names, and add names with --host
         ");
     fs::write(
         folder.join("sigbridge.toml"),
@@ -572,7 +572,7 @@ fn hints_lead_to_what_is_wrong() {
         --- stderr
         error: there is no config file none.toml
 
-        hint: give the config of the sidecar that serves: its [admin] listen is where this command asks
+        hint: give the config of the sidecar that serves: this command connects to its [admin] listen
         ");
     fs::write(folder.join("app.har"), "{\n  \"log\": {}\n}").expect("a file");
     let hint = "hint: `sigbridge trace import` makes a trace of a HAR\n";

@@ -1,4 +1,4 @@
-//! What documents say that commands print is what they print: every block that begins with `$ ` is run, or says here why it cannot be.
+//! Documented output equals real output: every block with `$ ` lines is run, or is listed here with the reason why not.
 //!
 //! `UPDATE_DOCS=1 cargo test --test it documents::` writes what is printed into the documents.
 
@@ -90,9 +90,7 @@ const ALL: &[(&str, &str, How)] = &[
     (
         "docs/api.md",
         "cargo run --release -- serve",
-        Elsewhere(
-            "tests/it/api.rs says and compares all that is on this page, by a WebSocket of its own in place of websocat",
-        ),
+        Elsewhere("tests/it/api.rs runs all transcripts of this page, by a WebSocket of its own in place of websocat"),
     ),
     (
         "docs/tokens.md",
@@ -218,7 +216,7 @@ fn commands_print_what_documents_say() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_two_minutes() {
-    tokio::task::spawn_blocking(story::tell)
+    tokio::task::spawn_blocking(story::run)
         .await
         .expect("it is as the README tells it");
 }

@@ -1,4 +1,4 @@
-//! The two minutes of the README, as they are told there: a server, Alice and Bob, each a program of its own.
+//! The section "Two minutes" of the README: a server, Alice and Bob, each a process of its own.
 
 use std::collections::HashMap;
 use std::fs;
@@ -69,8 +69,8 @@ impl Drop for Program {
     }
 }
 
-/// Reads the section, and does what it says.
-pub fn tell() {
+/// Reads the section, and runs it.
+pub fn run() {
     let text = fs::read_to_string(root().join("README.md")).expect("it is there");
     let start = text.find("\n## Two minutes\n").expect("the section");
     let section = &text[start + 1..];
