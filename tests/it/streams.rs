@@ -124,7 +124,9 @@ fn cases(folder: &Path) -> Vec<Case> {
     };
     let app = "970CA35de60c44645bbae8a215061b33";
     vec![
-        case(&["check", "--no-mutations"], 0),
+        case(&["check"], 0),
+        case(&["check", "--json"], 0),
+        case(&["completions", "bash"], 0),
         case(&["mappings", "table"], 0),
         case(&["mappings", "openrpc"], 0),
         case(&["trace", "schema"], 0),

@@ -166,7 +166,6 @@ fn update(block: &Block, ran: &Ran) {
     let fenced = |text: &str| format!("```\n{text}\n```");
     assert_eq!(text.matches(&fenced(&old)).count(), 1, "{}:{}", block.file, block.line);
     fs::write(&path, text.replace(&fenced(&old), &fenced(&new))).expect("the document can be written");
-    println!("{}:{} is written anew", block.file, block.line);
 }
 
 #[test]
