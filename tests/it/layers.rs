@@ -58,7 +58,7 @@ fn the_engine_knows_no_clock_and_no_wire() {
 #[test]
 fn text_files_are_read_in_one_place() {
     // What is read there is no text that people write.
-    let others = ["trace/writer.rs", "trace/har/message.rs"];
+    let others = ["trace/output.rs", "trace/har/message.rs"];
     let mut found = Vec::new();
     for (path, text) in program(&src()) {
         let name = path.strip_prefix(src()).expect("below it");
