@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::files::{files_below, has_extension};
-use crate::trace::{Trace, read, read_unfinished};
+use crate::trace::{Trace, read, read_as_written, read_unfinished};
 
 use super::exit::{Exit, note, tell};
 
@@ -83,6 +83,12 @@ pub fn open_trace(path: &Path) -> Result<Trace, String> {
         false => read(file),
     };
     trace.map_err(|error| error.to_string())
+}
+
+/// Reads a finished trace with the placeholders that it was redacted with.
+pub fn trace_as_written(path: &Path) -> Result<Trace, String> {
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    read_as_written(file).map_err(|error| error.to_string())
 }
 
 /// Notes that sessions of a trace break off, which is no error.

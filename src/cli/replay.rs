@@ -21,7 +21,9 @@ use report::{as_json, difference_text, write_junit};
 use super::Exit;
 use super::check::load_tables;
 use super::exit::{HELP, tell};
-use super::files::{is_unfinished, note_cut, open_trace, refuse_input, trace_files, trace_hint, write_beside};
+use super::files::{
+    is_unfinished, note_cut, open_trace, refuse_input, trace_as_written, trace_files, trace_hint, write_beside,
+};
 use super::output::Data;
 
 /// What `replay` is told.
@@ -228,8 +230,11 @@ fn play(
         && args.update
         && played.differs()
     {
-        let written = write_beside(&played.path, |file| trace.write(file, &outcome.played));
-        played.updated = Some(written.map_err(|error| error.to_string()));
+        let updated = trace_as_written(&played.path).and_then(|trace| {
+            let written = write_beside(&played.path, |file| trace.write_played(file, &outcome.played));
+            written.map_err(|error| error.to_string())
+        });
+        played.updated = Some(updated);
     }
     played
 }

@@ -47,7 +47,7 @@ pub use reader::{Trace, TraceError, read, read_as_written, read_unfinished};
 pub use record::{Dir, Header, Leg, Record, VERSION};
 pub use recorder::Recorder;
 pub use redact::Redactor;
-pub use replay::{Difference, NoSense, Outcome, PlayedSession, Watch, replay, replay_watched};
+pub use replay::{Difference, NoSense, Outcome, PlayedRecord, PlayedSession, Watch, replay, replay_watched};
 pub use schema::schema;
 pub use tape::{Sink, Tape};
 pub use used::Used;

@@ -1,6 +1,6 @@
 //! Reading a trace: every line has its place in the errors.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, BufReader, Read, Write};
 
 use crate::files::{BadLine, Lines};
@@ -8,6 +8,7 @@ use crate::files::{BadLine, Lines};
 use super::expand;
 use super::policy::NONE;
 use super::record::{Header, Record, VERSION};
+use super::replay::PlayedRecord;
 
 /// Longest line of a trace, bytes: a frame of 64 KiB in JSON, and room.
 const MAX_LINE_BYTES: usize = 4 * 1024 * 1024;
@@ -131,6 +132,20 @@ impl Trace {
         writeln!(to, "{}", serde_json::to_string(&self.header)?)?;
         let mut records = records.into_iter();
         records.try_for_each(|record| writeln!(to, "{}", serde_json::to_string(record)?))
+    }
+
+    /// Writes the records of a replay. `self` is the trace [as written](read_as_written): what is unchanged keeps its
+    /// placeholders.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn write_played(&self, to: &mut (impl Write + ?Sized), played: &[PlayedRecord]) -> io::Result<()> {
+        let by_line: HashMap<usize, &Record> = self.records.iter().map(|(line, record)| (*line, record)).collect();
+        let records = played.iter().filter_map(|record| match record {
+            PlayedRecord::AsRecorded(line) => by_line.get(line).copied(),
+            PlayedRecord::New(record) => Some(record),
+        });
+        self.write(to, records)
     }
 }
 

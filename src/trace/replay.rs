@@ -35,7 +35,7 @@ pub struct Outcome {
     /// Outputs that are on one side only and may be so (docs/trace.md); none where RTM is the recorded one.
     pub passed_over: usize,
     /// The records as they are now: what came in as it was, what came out as it was played.
-    pub played: Vec<Record>,
+    pub played: Vec<PlayedRecord>,
 }
 
 /// A session that was played.
@@ -70,6 +70,15 @@ pub struct Difference {
     pub after: Option<Record>,
     /// Limitation codes that the session has noted.
     pub codes: Vec<Text>,
+}
+
+/// A record of a trace after its replay.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PlayedRecord {
+    /// The record of that line, unchanged.
+    AsRecorded(usize),
+    /// An output that the trace lacks or has otherwise.
+    New(Record),
 }
 
 /// A record that cannot have happened.
@@ -198,7 +207,7 @@ impl<'s> Stage<'s> {
     fn take(&mut self, line: usize, record: &'s Record) -> Result<(), Impossible> {
         self.outcome.records += 1;
         if record.session == 0 || record.leg == Leg::Http {
-            self.keep(record);
+            self.keep(line);
             return Ok(());
         }
         if record.dir == Dir::Out {
@@ -206,17 +215,17 @@ impl<'s> Stage<'s> {
         }
         if record.data.get("name").is_some() {
             // Known from the start: names are asked for in the middle of a step.
-            self.keep(record);
+            self.keep(line);
             return Ok(());
         }
         if record.env("lost") {
             self.seat(record.session)?;
-            self.keep(record);
+            self.keep(line);
             self.break_off(record.session);
             return Ok(());
         }
         self.settle(line, record.session);
-        self.keep(record);
+        self.keep(line);
         if let Some(begin) = record.data.get("begin") {
             let names: Arc<dyn Names> = self.names.get(&record.session).cloned().unwrap_or_default();
             if self.seats.contains_key(&record.session) {
@@ -251,16 +260,6 @@ impl<'s> Stage<'s> {
             let code = note.and_then(|note| note.get("code")).and_then(Value::as_text);
             seat.codes
                 .extend(code.filter(|code| !seat.codes.contains(code)).cloned());
-            if self.keeps {
-                self.outcome.played.push(Record {
-                    t_us: record.t_us,
-                    session: record.session,
-                    leg: out.leg,
-                    dir: Dir::Out,
-                    row: out.row.clone(),
-                    data: out.data.clone(),
-                });
-            }
         }
         seat.pending.extend(outs);
         Ok(())
@@ -271,10 +270,25 @@ impl<'s> Stage<'s> {
         Ok(seat.ok_or_else(|| not_begun(session))?)
     }
 
-    fn keep(&mut self, record: &Record) {
+    fn keep(&mut self, line: usize) {
         if self.keeps {
-            self.outcome.played.push(record.clone());
+            self.outcome.played.push(PlayedRecord::AsRecorded(line));
         }
+    }
+
+    fn keep_new(&mut self, session: u64, out: &Out) {
+        if !self.keeps {
+            return;
+        }
+        let last = self.seats.get(&session).and_then(|seat| seat.last);
+        self.outcome.played.push(PlayedRecord::New(Record {
+            t_us: last.map_or(0, |record| record.t_us),
+            session,
+            leg: out.leg,
+            dir: Dir::Out,
+            row: out.row.clone(),
+            data: out.data.clone(),
+        }));
     }
 
     fn compare(&mut self, line: usize, record: &Record) -> Result<(), Impossible> {
@@ -283,9 +297,14 @@ impl<'s> Stage<'s> {
         let same = got
             .as_ref()
             .is_some_and(|got| got.leg == record.leg && got.data == record.data);
-        if !same {
-            self.differs(line, record.session, Some(record.clone()), got);
+        if same {
+            self.keep(line);
+            return Ok(());
         }
+        if let Some(got) = &got {
+            self.keep_new(record.session, got);
+        }
+        self.differs(line, record.session, Some(record.clone()), got);
         Ok(())
     }
 
@@ -303,8 +322,11 @@ impl<'s> Stage<'s> {
         let Some(seat) = self.seats.get_mut(&session) else {
             return;
         };
-        if let Some(got) = seat.pending.pop_front() {
-            seat.pending.clear();
+        let pending = std::mem::take(&mut seat.pending);
+        for got in &pending {
+            self.keep_new(session, got);
+        }
+        if let Some(got) = pending.into_iter().next() {
             self.differs(line, session, None, Some(got));
         }
     }

@@ -105,6 +105,25 @@ async fn a_code_that_is_another_is_told_with_its_row() {
     check(&[&trace], 1, &[r#"\"code\":704"#]);
 }
 
+/// A redacted trace, of which only one output is changed by the tables.
+#[test]
+fn an_update_changes_only_the_records_that_differ() {
+    let folder = folder("update");
+    fs::create_dir_all(&folder).expect("writable");
+    let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/traces/vendor-web-1.4.0.jsonl");
+    let before = fs::read_to_string(&recorded).expect("the fixture");
+    let trace = folder.join("trace.jsonl");
+    fs::write(&trace, before.replacen("no such attr", "no such text", 1)).expect("writable");
+    assert!(before.contains("no such attr"), "the fixture lacks the answer");
+    let path = trace.display().to_string();
+    check(&["--update", &path], 0, &["1 different"]);
+    let after = fs::read_to_string(&trace).expect("the trace");
+    assert_eq!(after.lines().count(), before.lines().count());
+    for (n, (before, after)) in before.lines().zip(after.lines()).enumerate() {
+        assert!(before == after, "line {}: {after}", n + 1);
+    }
+}
+
 #[test]
 fn what_it_cannot_play_against_is_refused() {
     check(
