@@ -19,6 +19,7 @@ pub mod diag;
 pub mod explain;
 pub mod front;
 pub mod ident;
+pub mod json;
 pub mod mapping;
 pub mod openrpc;
 pub mod ops;

@@ -56,7 +56,7 @@ fn flag(value: &Value) -> Option<bool> {
 fn int(value: &Value) -> Option<i64> {
     match value {
         Value::Int(n) => Some(*n),
-        Value::Float(x) if x.is_finite() => Some(x.trunc() as i64),
+        Value::Number(x) => x.as_f64().map(|x| x.trunc() as i64),
         Value::Text(text) => text.trim().parse().ok(),
         Value::Bool(b) => Some(i64::from(*b)),
         _ => None,

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 
+use crate::json;
+
 use super::expand;
 use super::policy::NONE;
 use super::record::{Header, Record, VERSION};
@@ -110,7 +112,7 @@ pub fn read_as_written(from: impl Read) -> Result<Trace, TraceError> {
     let mut last_of: BTreeMap<u64, u64> = BTreeMap::new();
     while let Some(text) = lines.next()? {
         let line = lines.line;
-        let record: Record = serde_json::from_str(&text).map_err(|error| TraceError::NoRecord {
+        let record: Record = json::read(&text).map_err(|error| TraceError::NoRecord {
             line,
             what: error.to_string(),
         })?;

@@ -94,7 +94,7 @@ impl Redactor {
                     self.learn(value);
                 }
             }
-            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {}
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Number(_) => {}
         }
     }
 

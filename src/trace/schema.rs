@@ -179,7 +179,7 @@ fn like(entries: &[(Text, Value)]) -> Json {
             Value::Map(entries) => like(entries),
             Value::List(_) => json!({ "type": "array" }),
             Value::Bool(_) => json!({ "type": "boolean" }),
-            Value::Int(_) | Value::Float(_) => count(),
+            Value::Int(_) | Value::Number(_) => count(),
             Value::Text(_) | Value::Null => text(),
         };
         (name.to_string(), schema)

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::json;
+
 use super::HarError;
 
 /// The file.
@@ -67,7 +69,8 @@ fn text() -> i64 {
 /// It is no JSON, or no HAR.
 pub fn read(bytes: &[u8]) -> Result<Har, HarError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    serde_json::from_slice(bytes).map_err(|error| match error.is_data() {
+    let text = String::from_utf8_lossy(bytes);
+    json::read(&text).map_err(|error| match error.is_data() {
         true => HarError::NotHar(error.to_string()),
         false => HarError::NotJson {
             line: error.line(),
