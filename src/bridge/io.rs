@@ -149,6 +149,8 @@ pub enum Input {
         row: RowId,
         /// Its arguments, in the row's order.
         args: Vec<Value>,
+        /// The last version of the mailbox that the client has, where a logout says so.
+        acknowledges: Option<u64>,
     },
     /// A call that a front found wrong: answered in the row's own form.
     Refused {

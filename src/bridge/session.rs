@@ -107,7 +107,17 @@ impl Session {
             } => self.admitted(call, verdict, line, args, step),
             Input::Attached { call, how, line } => self.attached(call, how, line, step),
             Input::Subscribed { socket, cid, msgid } => self.subscribed(socket, cid, msgid, step),
-            Input::Call { call, row, args } => self.called(call, row, args, step),
+            Input::Call {
+                call,
+                row,
+                args,
+                acknowledges,
+            } => {
+                if self.ends(call) {
+                    self.mailbox.goes(acknowledges);
+                }
+                self.called(call, row, args, step);
+            }
             Input::Refused {
                 call,
                 row,
@@ -223,6 +233,7 @@ impl Session {
                 self.welcome(twin, step);
             }
         } else if !refused && self.ends(call) {
+            self.keep_lines(step);
             self.end(Ending::LoggedOut, step);
         }
     }

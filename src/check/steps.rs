@@ -126,6 +126,7 @@ impl Bench {
                 call,
                 row,
                 args: values,
+                acknowledges: None,
             });
         }
         Ok(())

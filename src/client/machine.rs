@@ -159,8 +159,13 @@ impl LegacyClient {
     /// # Errors
     /// [`CallError`].
     pub fn call(&mut self, name: &str, args: &[(Text, Value)]) -> Result<(i64, String), CallError> {
-        let built = self.book.build(name, args, &self.login.account)?;
-        let function = self.wire.functions[built.function].name.clone();
+        let mut built = self.book.build(name, args, &self.login.account)?;
+        let function = &self.wire.functions[built.function];
+        if let Some(version) = &function.acknowledges {
+            built.args.retain(|(arg, _)| arg != version);
+            built.args.push((version.clone(), self.mailbox.version().into()));
+        }
+        let function = function.name.clone();
         let open = Open {
             name: name.into(),
             made: Some((built.function, built.slots)),

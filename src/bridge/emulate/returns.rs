@@ -47,6 +47,11 @@ impl Session {
         self.context.wire.comes_back
     }
 
+    /// Lines are pushed to the client; others are only told that there is one.
+    pub(in crate::bridge) fn takes_lines(&self) -> bool {
+        !self.polls_as(Polls::ThenWhenTold)
+    }
+
     fn polls_as(&self, polls: Polls) -> bool {
         self.context.wire.polls == polls
     }

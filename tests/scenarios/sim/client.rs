@@ -139,7 +139,12 @@ impl Client {
     /// Makes a call; its answer is awaited. `args` are by documented names.
     pub(super) fn call(&mut self, function: usize, args: Vec<(String, Value)>, invoked: bool) {
         let wire = self.wire.clone();
-        let fields = super::invert::fields(wire.function(function), &args);
+        let mut fields = super::invert::fields(wire.function(function), &args);
+        for (name, value) in &mut fields {
+            if wire.function(function).acknowledges.as_ref() == Some(name) {
+                *value = self.counter.into();
+            }
+        }
         let field = |name: &str| {
             fields
                 .iter()
