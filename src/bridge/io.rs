@@ -191,6 +191,13 @@ pub enum Input {
     Timer(TimerKey),
     /// A socket is gone.
     FrontClosed(SocketId),
+    /// A socket is gone, closed by a client that does not come back.
+    FrontLeft {
+        /// The socket.
+        socket: SocketId,
+        /// How long the session is kept, at most.
+        grace: Duration,
+    },
 }
 
 /// How a socket takes over a session that exists (decisions H4).
@@ -198,8 +205,10 @@ pub enum Input {
 pub enum Attach {
     /// A second socket of the login that is on its way, or just was.
     Twin,
-    /// A new login in the grace time: the client knows nothing of what was before.
+    /// A new login in the grace time: the client knows nothing of what was before, but for its calls.
     Again,
+    /// A new login in the grace time of a client that knew how to begin anew only: of its calls nothing is known either.
+    Anew,
     /// By the line of the login: the client knows all that it was told.
     ByLine,
 }

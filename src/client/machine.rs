@@ -128,7 +128,7 @@ impl LegacyClient {
             },
             Some(Inbound::Notify(notice)) => self.notice(notice, text, now, &mut out),
             Some(Inbound::Other(name)) if self.events.is_control(&name) => self.control(name, &mut out),
-            Some(Inbound::Returned(welcome)) if self.phase == Phase::Returning => self.returned(welcome, now, &mut out),
+            Some(Inbound::Returned(word)) if self.phase == Phase::Returning => self.returned(&word, now, &mut out),
             Some(Inbound::Pong) => self.pulse.pong(self.dialect, now),
             _ => out.push(Output::Unknown(text.into())),
         }

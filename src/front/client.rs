@@ -11,7 +11,9 @@ use crate::bridge::{Admission, Attach, CallRef, Effect, Input, LOGIN, SocketId};
 use crate::ident::{Account, AppId};
 use crate::mapping::profile::{Profile, Transport};
 use crate::mapping::wire::{RowCall, Target, Wire};
-use crate::shell::{Login, Message, Newcomer, Out, Said, Server, SessionHandle, SocketHandle, Speech, verdict};
+use crate::shell::{
+    Login, Message, Newcomer, NoSession, Out, Returned, Said, Server, SessionHandle, SocketHandle, Speech, verdict,
+};
 use crate::time::Time;
 use crate::value::{Text, Value};
 
@@ -45,6 +47,10 @@ pub struct Client {
     line: u64,
     /// It has sent a login frame.
     logged_in: bool,
+    /// The register knows that it is no racing socket.
+    settled: bool,
+    /// How long its session is kept, where it has closed its socket itself and does not come back.
+    grace: Option<Duration>,
     /// The language of this connection alone, when its transport has such.
     own: Option<Arc<dyn Speech>>,
     /// The text that is being served, where it may be recorded.
@@ -83,6 +89,8 @@ impl Client {
             session: None,
             line: 0,
             logged_in: false,
+            settled: false,
+            grace: None,
             own,
             heard: None,
         })
@@ -117,8 +125,19 @@ impl Client {
     pub async fn leave(&mut self) {
         if let Some((key, session)) = self.session.take() {
             self.server.registry.socket_closed(&key, self.socket);
-            let _ = session.inbox.send(Message::Closed(self.socket)).await;
+            let _ = session.inbox.send(Message::Closed(self.socket, self.grace)).await;
         }
+    }
+
+    /// It has closed its socket itself, and has not lost it.
+    pub fn goes(&mut self) {
+        self.grace = self.profile().grace;
+    }
+
+    /// Its login is refused; whether its socket stays open, as some builds need it.
+    pub fn stays_refused(&mut self) -> bool {
+        self.session = None;
+        self.profile().refused_stays
     }
 
     /// The frames that follow are those of a text, to which the transport has an answer of its own.
@@ -210,6 +229,7 @@ impl Client {
             accepted: self.accepted.at,
             family: wire.family.clone(),
             token: SecretString::from(&*token),
+            anew: self.profile().anew,
         };
         let twin_window = if self.profile().twins {
             self.server.config.session.twin_window
@@ -226,6 +246,7 @@ impl Client {
             Admission::Replace => (None, "replace"),
             Admission::Twin => (Some(Attach::Twin), "twin"),
             Admission::Resume => (Some(Attach::Again), "resume"),
+            Admission::Anew => (Some(Attach::Anew), "resume"),
         };
         self.server.metrics.login(name);
         self.session = Some((key, session));
@@ -266,7 +287,6 @@ impl Client {
         }
     }
 
-    /// A line that is not known, or no longer, is one of a session that was replaced (signaling-wire 10).
     async fn line_login(&mut self, line: &str) {
         if self.logged_in {
             self.server.metrics.bad_frame("second login");
@@ -274,17 +294,23 @@ impl Client {
         }
         self.logged_in = true;
         let pending = self.server.logins.begin(self.accepted.peer);
-        let number = self.server.line_key.verify(line).ok();
+        let number = self.server.line_key.verify(line).map_err(|_| NoSession::Unknown);
         let found = number.and_then(|number| {
-            let registry = &self.server.registry;
-            let found = registry.by_line(number, &self.wire.family, self.socket, self.accepted.peer);
-            found.map(|(key, session)| (key, session, number))
+            let (registry, now) = (&self.server.registry, self.server.clock.now());
+            let (key, session) = registry.by_line(number, &self.wire.family, (self.socket, self.accepted.peer), now)?;
+            Ok((key, session, number))
         });
-        let Some((key, session, number)) = found else {
-            self.server.metrics.login("refused");
-            self.send(self.speech().returned(false));
-            let _ = self.handle.out.try_send(Out::Close);
-            return;
+        let (key, session, number) = match found {
+            Ok(found) => found,
+            Err(why) => {
+                self.server.metrics.login("refused");
+                self.send(self.speech().returned(match why {
+                    NoSession::Replaced => Returned::Replaced,
+                    NoSession::Unknown => Returned::Unknown,
+                }));
+                let _ = self.handle.out.try_send(Out::Close);
+                return;
+            }
         };
         self.server.metrics.login("line");
         self.session = Some((key, session));
@@ -307,6 +333,15 @@ impl Client {
             self.handle.speech = self.server.speeches[profile].clone();
             self.tell(Message::Speaks(self.socket, self.handle.speech.clone()))
                 .await;
+        }
+        self.settle();
+    }
+
+    /// It is no racing socket, and its build is known as far as it will be.
+    fn settle(&mut self) {
+        if let Some((key, session)) = &self.session {
+            self.settled = true;
+            self.server.registry.settled(key, session.id, self.profile().anew);
         }
     }
 
@@ -333,15 +368,16 @@ impl Client {
 
     /// A refusal is the answer of a session that never begins, so it has the form that every login's answer has.
     fn refuse_login(&mut self, call: CallRef, reason: Text) {
-        self.ask_nobody(Input::Admitted {
+        let input = Input::Admitted {
             call,
             verdict: Err(reason),
             line: "".into(),
             args: Vec::new(),
-        });
+        };
+        self.ask_nobody(input, Out::Refused);
     }
 
-    fn ask_nobody(&mut self, input: Input) {
+    fn ask_nobody(&mut self, input: Input, end: Out) {
         let Ok(vid) = AppId::new("nobody") else { return };
         let context = self.server.context(&vid, self.wire.clone());
         let effects = nobody(context, self.server.clock.now(), input);
@@ -350,7 +386,7 @@ impl Client {
             match effect {
                 Effect::Answer { call, answer, .. } => self.answer(self.speech().answer(call, &answer)),
                 Effect::End => {
-                    let _ = self.handle.out.try_send(Out::Close);
+                    let _ = self.handle.out.try_send(end.clone());
                 }
                 _ => {}
             }
@@ -369,6 +405,10 @@ impl Client {
 
     async fn call(&mut self, name: &str, id: i64, args: &Value) {
         let Reading { meaning, bad } = self.read(name, id, args);
+        // Sockets that race for a login fetch the mailbox, and nothing else.
+        if !self.settled && !matches!(meaning, Meaning::Input(Input::Poll { .. })) {
+            self.settle();
+        }
         if let Some(bad) = bad {
             self.server.metrics.bad_frame(bad);
         }
@@ -378,7 +418,7 @@ impl Client {
         match meaning {
             Meaning::Input(input) => self.tell(Message::Input(Box::new(input))).await,
             Meaning::Frames(frames) => self.answer(frames),
-            Meaning::Nobody(input) => self.ask_nobody(input),
+            Meaning::Nobody(input) => self.ask_nobody(input, Out::Close),
         }
     }
 

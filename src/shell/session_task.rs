@@ -8,7 +8,7 @@ use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use crate::bridge::{CallRef, Effect, Event, Form, Input, LOGIN, Session, SessionContext, SocketId, TimerKey};
+use crate::bridge::{CallRef, Effect, Ending, Event, Form, Input, LOGIN, Session, SessionContext, SocketId, TimerKey};
 use crate::ident::{Account, AppId};
 use crate::mapping::Tables;
 use crate::mapping::row::RowId;
@@ -24,7 +24,7 @@ use super::logins::PendingLogin;
 use super::message::{Login, Message, Out, Said, SocketHandle};
 use super::registry::SessionHandle;
 use super::server::Server;
-use super::speech::{Asked, LineContext, Speech};
+use super::speech::{Asked, LineContext, Returned, Speech};
 use super::teller::Teller;
 
 /// Inputs that wait for a session.
@@ -163,10 +163,13 @@ impl SessionTask {
                     handle.speech = speech;
                 }
             }
-            Message::Closed(socket) => {
+            Message::Closed(socket, grace) => {
                 self.sockets.remove(&socket);
                 self.pending.remove(&socket);
-                self.step(Input::FrontClosed(socket));
+                self.step(match grace {
+                    Some(grace) => Input::FrontLeft { socket, grace },
+                    None => Input::FrontClosed(socket),
+                });
             }
             Message::Ask { call, request, asker } => self.ask_for(call, request, asker),
             Message::Told(told) => self.told(*told),
@@ -353,7 +356,7 @@ impl SessionTask {
             Effect::Notify { socket, form, event } => self.notify(socket, form, &event),
             Effect::Hint { socket, version } => self.say(socket, None, |speech| speech.hint(version)),
             Effect::Returned(call) => {
-                self.say(call.socket, None, |speech| speech.returned(true));
+                self.say(call.socket, None, |speech| speech.returned(Returned::Welcome));
                 self.pending.remove(&call.socket);
             }
             Effect::SetTimer { key, at } => {
@@ -398,8 +401,13 @@ impl SessionTask {
                 }
             }
             Effect::Close(socket) => {
+                // What is closed after a refusal is the client's to close, for some builds.
+                let close = match self.session.ending() {
+                    Some(Ending::Refused) => Out::Refused,
+                    _ => Out::Close,
+                };
                 if let Some(socket) = self.sockets.remove(&socket)
-                    && socket.out.try_send(Out::Close).is_err()
+                    && socket.out.try_send(close).is_err()
                 {
                     socket.kill.cancel();
                 }
@@ -477,7 +485,9 @@ impl SessionTask {
             self.teller.undelivered(None, "messages at the end of the process");
         }
         self.teller.ended(self.session.ending());
-        self.server.registry.remove(&self.key, self.id);
+        let kicked = self.session.ending() == Some(Ending::Kicked);
+        let now = self.server.clock.now();
+        self.server.registry.remove(&self.key, self.id, kicked, now);
         if let Some(channel) = &self.member_of {
             self.server.members.left(&self.key.0, channel, self.id);
         }

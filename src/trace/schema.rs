@@ -10,6 +10,7 @@ use crate::bridge::SessionLimits;
 use crate::value::{Text, Value};
 
 use super::env::{ATTACH, Begin};
+use super::happening::GRACE;
 use super::record::VERSION;
 
 /// The schema, as indented JSON.
@@ -117,7 +118,12 @@ fn data() -> Vec<(String, Json)> {
     let all = [
         (
             "legacy-in",
-            vec![frame(), object(&[("rest", count())]), object(&[("closed", count())])],
+            vec![
+                frame(),
+                object(&[("rest", count())]),
+                object(&[("closed", count())]),
+                object(&[("closed", count()), (GRACE, count())]),
+            ],
         ),
         ("legacy-out", vec![frame(), object(&[("close", count())])]),
         ("rtm-in", rtm::told()),

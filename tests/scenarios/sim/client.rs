@@ -29,6 +29,8 @@ const RINGING: (&str, &str) = ("voip_invite", "voip_invite_ack");
 /// A client.
 pub struct Client {
     pub name: String,
+    /// Of a Web build that sends no `set_flag`: it knows no calls after another login.
+    pub old: bool,
     pub account: String,
     pub token: String,
     pub socket: Option<SocketId>,
@@ -72,6 +74,7 @@ impl Client {
     pub fn new(name: &str, tables: Arc<Tables>, wire: Arc<Wire>) -> Self {
         Self {
             name: name.into(),
+            old: false,
             account: name.into(),
             token: "_no_need_token".into(),
             socket: None,
@@ -114,7 +117,7 @@ impl Client {
         self.status = 1;
         (self.sequence, self.counter, self.channel_msgid) = (0, 0, 0);
         (self.channel, self.announced) = (None, 0);
-        if self.wire.comes_back != ComesBack::ByLogin {
+        if self.old || self.wire.comes_back != ComesBack::ByLogin {
             self.known_calls.clear();
         }
         self.pending.clear();
