@@ -111,7 +111,7 @@ fn calls_are_lines() {
             "channelInviteEnd r bob",
             r#"call call_bye 1 0 {"line":"L","channelName":"r","destNum":"bob"}"#,
         ),
-        ("logout", r#"call user_logout 1 0 {"line":"L"}"#),
+        ("logout", r#"call user_logout 1 0 {"line":"L","ver_clear":0}"#),
     ] {
         assert_eq!(Script::ready().types(call), line);
     }
