@@ -1,15 +1,14 @@
-//! The reader of JSON that others have written.
+//! The reader of external JSON.
 //!
-//! It takes what RFC 8259's grammar takes, where serde_json refuses two things that clients send:
+//! It accepts the grammar of RFC 8259. serde_json does not accept two things that clients send:
 //!
-//! - **Half a surrogate pair.** `JSON.stringify` of today's browsers and Python's `json.dumps` write `"\ud83d"` for half an
-//!   emoji, a text that was cut to a length. No UTF-8 can hold it: it is read as U+FFFD.
-//! - **Numbers of any size.** A message may be any JSON, and travels as its text: `18446744073709551615` and `1e400` stay
-//!   what they are.
+//! - **Lone surrogates.** `JSON.stringify` and Python's `json.dumps` write `"\ud83d"` for an emoji that was cut in half.
+//!   UTF-8 cannot hold it: it is read as U+FFFD.
+//! - **Numbers of any size.** A message may be any JSON and travels as text: `18446744073709551615` and `1e400` keep theirs.
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memmem};
 use serde::de::DeserializeOwned;
 
 use crate::value::{Number, Text, Value};
@@ -81,11 +80,14 @@ pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
     serde_json::from_str(&paired(text))
 }
 
-/// JSON text of the same length in which each escaped surrogate has its other half: one that has none is `\ufffd`.
+/// Returns JSON text of the same length in which each lone surrogate escape is `\ufffd`.
 ///
-/// It costs a search for backslashes, and a copy only where there is something to replace.
+/// It costs a search, and a copy only where something is replaced.
 pub fn paired(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
+    if memmem::find(bytes, b"\\u").is_none() {
+        return Cow::Borrowed(text);
+    }
     let mut out = String::new();
     let (mut at, mut done) = (0, 0);
     while let Some(found) = bytes.get(at..).and_then(|rest| memchr(b'\\', rest)) {

@@ -101,7 +101,7 @@ impl Value {
         serde_json::to_string(self).expect("a Value has only text keys and numbers of JSON")
     }
 
-    /// Reads JSON text of anybody.
+    /// Reads JSON text.
     ///
     /// # Errors
     /// [`JsonError`]: it is none.
@@ -110,24 +110,22 @@ impl Value {
     }
 }
 
-/// A JSON number that is no [`Value::Int`], as it was written.
-///
-/// No number of this program could hold all of them: `18446744073709551615`, `1e400`, `1.10`.
+/// A JSON number that is no [`Value::Int`], as its text: `18446744073709551615`, `1e400`, `1.10`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Number(Text);
 
 impl Number {
-    /// The number that JSON text has; the parser vouches for it.
+    /// A number of JSON text, which the parser has checked.
     pub(crate) fn written(json: &str) -> Self {
         Self(json.into())
     }
 
-    /// A number as this program writes it; none for those that are not finite.
+    /// A number as this program writes it; none when it is not finite.
     pub fn of(x: f64) -> Option<Self> {
         serde_json::Number::from_f64(x).map(|number| Self(number.to_string().into()))
     }
 
-    /// It, or what is nearest to it; none where that is infinite.
+    /// Returns the nearest float; none when that is infinite.
     pub fn as_f64(&self) -> Option<f64> {
         self.0.parse().ok().filter(|x: &f64| x.is_finite())
     }

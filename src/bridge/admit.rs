@@ -13,9 +13,9 @@ pub struct Existing {
     pub peer: std::net::IpAddr,
     /// When its socket was accepted.
     pub accepted: Time,
-    /// It has shown that it is no racing socket: it has made a call, or said what it can.
+    /// Its client is no racing socket: it has sent `set_flag` or a call other than a poll.
     pub settled: bool,
-    /// Its client would know nothing of its calls after another login.
+    /// Its client loses its calls at the next login.
     pub anew: bool,
     /// Its login used the same token.
     pub same_token: bool,
@@ -41,7 +41,7 @@ pub enum Admission {
     Twin,
     /// The client is back in its grace time: the same session.
     Resume,
-    /// The same, but it knows nothing of the calls that it was in.
+    /// The same, but the client has lost its calls.
     Anew,
     /// Another client: a second RTM login, after which RTM kicks the first.
     Replace,

@@ -191,11 +191,11 @@ pub enum Input {
     Timer(TimerKey),
     /// A socket is gone.
     FrontClosed(SocketId),
-    /// A socket is gone, closed by a client that does not come back.
-    FrontLeft {
+    /// A socket is gone: a client that does not reconnect has closed it.
+    FrontClosedByClient {
         /// The socket.
         socket: SocketId,
-        /// How long the session is kept, at most.
+        /// The most time that the session is kept.
         grace: Duration,
     },
 }
@@ -205,9 +205,9 @@ pub enum Input {
 pub enum Attach {
     /// A second socket of the login that is on its way, or just was.
     Twin,
-    /// A new login in the grace time: the client knows nothing of what was before, but for its calls.
+    /// A new login in the grace time: the client has kept its calls only.
     Again,
-    /// A new login in the grace time of a client that knew how to begin anew only: of its calls nothing is known either.
+    /// A new login in the grace time: the client has kept nothing.
     Anew,
     /// By the line of the login: the client knows all that it was told.
     ByLine,

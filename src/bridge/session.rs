@@ -49,7 +49,7 @@ pub struct Session {
     pub(super) directory: Directory,
     pub(super) visits: Visits,
     pub(super) logged_in: bool,
-    /// Its client knows nothing of calls before its latest login, and is told nothing of them.
+    /// The client has lost the calls before its latest login, and gets no events of them.
     pub(super) began_anew: bool,
     /// Sockets of the same client that came while the login was on its way.
     pub(super) twins: Vec<CallRef>,
@@ -118,7 +118,7 @@ impl Session {
                 acknowledges,
             } => {
                 if self.ends(call) {
-                    self.mailbox.goes(acknowledges);
+                    self.mailbox.acknowledge_at_logout(acknowledges);
                 }
                 self.called(call, row, args, step);
             }
@@ -139,7 +139,7 @@ impl Session {
             Input::Kept(lines) => self.kept(lines, step),
             Input::Timer(key) => self.timer(key, step),
             Input::FrontClosed(socket) => self.front_closed(socket, self.context.limits.grace, step),
-            Input::FrontLeft { socket, grace } => {
+            Input::FrontClosedByClient { socket, grace } => {
                 self.front_closed(socket, grace.min(self.context.limits.grace), step);
             }
         }
@@ -266,7 +266,7 @@ impl Session {
         }
     }
 
-    /// The client knows nothing of what was before, maybe not even of its calls.
+    /// Begins a new login of the session.
     fn begin_again(&mut self, forgets_calls: bool, step: &mut Step<'_>) {
         let dropped = self.mailbox.restart(step.now, self.context.limits.mailbox_ttl);
         if dropped > 0 {

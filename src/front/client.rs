@@ -47,9 +47,9 @@ pub struct Client {
     line: u64,
     /// It has sent a login frame.
     logged_in: bool,
-    /// The register knows that it is no racing socket.
+    /// It is noted that it is no racing socket.
     settled: bool,
-    /// How long its session is kept, where it has closed its socket itself and does not come back.
+    /// The most time that its session is kept, once it has closed its socket and does not reconnect.
     grace: Option<Duration>,
     /// The language of this connection alone, when its transport has such.
     own: Option<Arc<dyn Speech>>,
@@ -129,13 +129,13 @@ impl Client {
         }
     }
 
-    /// It has closed its socket itself, and has not lost it.
-    pub fn goes(&mut self) {
+    /// Notes that the client itself has closed the socket.
+    pub fn closed_by_client(&mut self) {
         self.grace = self.profile().grace;
     }
 
-    /// Its login is refused; whether its socket stays open, as some builds need it.
-    pub fn stays_refused(&mut self) -> bool {
+    /// Ends a refused login. Returns whether the socket stays open, as some builds need it.
+    pub fn refused(&mut self) -> bool {
         self.session = None;
         self.profile().refused_stays
     }
@@ -337,7 +337,7 @@ impl Client {
         self.settle();
     }
 
-    /// It is no racing socket, and its build is known as far as it will be.
+    /// Notes that the client is no racing socket, with the profile that it has by now.
     fn settle(&mut self) {
         if let Some((key, session)) = &self.session {
             self.settled = true;
@@ -405,7 +405,7 @@ impl Client {
 
     async fn call(&mut self, name: &str, id: i64, args: &Value) {
         let Reading { meaning, bad } = self.read(name, id, args);
-        // Sockets that race for a login fetch the mailbox, and nothing else.
+        // Racing sockets send polls only.
         if !self.settled && !matches!(meaning, Meaning::Input(Input::Poll { .. })) {
             self.settle();
         }

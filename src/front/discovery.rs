@@ -9,8 +9,8 @@ use serde_json::{Value as Json, json};
 
 use crate::config::{Discovery, HostPort};
 
-/// How often a list has its one entry. Web SDKs up to 1.2.0.2 open sockets to the first two entries, and one that fails
-/// while it connects is followed by one to the next; none of them begins anew at the end of the list (signaling-wire 13).
+/// How often a list repeats its entry. Web SDKs up to 1.2.0.2 open sockets to the first two entries, go on to the next after
+/// a failed connection, and do not wrap (signaling-wire 13).
 pub const COPIES: usize = 6;
 
 /// The JSON body: `web` and `web2` (the same list, ports are integers) and `wx_web` (the mini-program's host names, of

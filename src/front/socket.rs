@@ -23,8 +23,8 @@ use super::hearing::Heard;
 const MAX_PONGS: usize = 32;
 /// A socket that lost its client's race closes by itself, maybe before the winner's login was read.
 const LOSER_CLOSE_DELAY: Duration = Duration::from_millis(50);
-/// Close codes of a client that leaves: done, a page that is gone, none. Those that have lost their network send none at all.
-const LEAVES: [u16; 3] = [1000, 1001, 1005];
+/// Codes of a close by the client: done, page closed, no code. A lost network has no close frame.
+const CLOSED_BY_CLIENT: [u16; 3] = [1000, 1001, 1005];
 /// A client has this long to answer a close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -61,7 +61,7 @@ pub enum Incoming {
     Bad(End),
     /// Something of the transport's own.
     Nothing,
-    /// The client closes, with that code where the transport has one; the next read answers that.
+    /// The client closes, with a code where the transport has one; the next read answers that.
     Closing(Option<u16>),
     /// The connection is gone.
     Gone,
@@ -130,7 +130,7 @@ struct Socket<P> {
     client: Client,
     pongs: VecDeque<(Instant, Value)>,
     login_deadline: Instant,
-    /// Its login is refused, and it is the client's to close.
+    /// The login is refused, and the client has to close the socket.
     refused: bool,
     /// When it was last heard of.
     heard: Instant,
@@ -215,7 +215,7 @@ impl<P: Pipe> Socket<P> {
                         return Next::Gone;
                     }
                 }
-                Out::Refused if self.client.stays_refused() => self.refused = true,
+                Out::Refused if self.client.refused() => self.refused = true,
                 Out::Close | Out::Refused => return Next::Close(End::NORMAL),
             }
             next = self.outbound.try_recv().ok();
@@ -269,8 +269,8 @@ impl<P: Pipe> Socket<P> {
             }
             Incoming::Nothing => Next::Go,
             Incoming::Closing(code) => {
-                if code.is_some_and(|code| LEAVES.contains(&code)) {
-                    self.client.goes();
+                if code.is_some_and(|code| CLOSED_BY_CLIENT.contains(&code)) {
+                    self.client.closed_by_client();
                 }
                 let limit = self.client.profile().loser_close;
                 if !self.client.has_logged_in() && !limit.is_zero() {

@@ -92,8 +92,8 @@ fn check(text: &str) -> Result<(), BadAccount> {
     }
 }
 
-/// Whether nothing of a name was lost on its way: U+FFFD stands for what no text can hold. Two accounts that were cut
-/// differently would be one.
+/// Returns whether a name has no U+FFFD, which replaces lone surrogates: two accounts that were cut differently would be
+/// one.
 pub fn is_whole(name: &str) -> bool {
     !name.contains(char::REPLACEMENT_CHARACTER)
 }

@@ -51,12 +51,11 @@ pub struct Profile {
     pub tell: Vec<(Text, Value)>,
     /// The profile of a client that has sent `set_flag`, by position.
     pub flagged: Option<usize>,
-    /// How long the session is kept, at most, of a client that has closed its socket itself: it does not come back. None
-    /// where that says nothing of it.
+    /// The most time that a session is kept after its client has closed the socket. None for clients that may reconnect.
     pub grace: Option<Duration>,
-    /// It has forgotten its calls when it logs in again: the next login in its session's grace time knows nothing of them.
+    /// It loses its calls at the next login.
     pub anew: bool,
-    /// A refused login leaves the socket to the client, which takes the server's close for news.
+    /// The socket of a refused login stays open for the client to close.
     pub refused_stays: bool,
     /// How it is told of lines.
     pub notify: NotifyForm,

@@ -24,7 +24,7 @@ pub enum Message {
     Input(Box<Input>),
     /// A client has shown what build it is of: it is spoken to in this language from now on.
     Speaks(SocketId, Arc<dyn Speech>),
-    /// A socket is gone; how long the session is kept, at most, where its client does not come back.
+    /// A socket is gone; with the most time that the session is kept, where its client does not reconnect.
     Closed(SocketId, Option<Duration>),
     /// Another session asks for a call that RTM answers to members only.
     Ask {
@@ -92,6 +92,6 @@ pub enum Out {
     Frame(Utf8Bytes),
     /// Close, after what was written.
     Close,
-    /// The login is refused, which was written: close, unless the client's build takes that for news.
+    /// The login is refused: close after what was written, unless the profile leaves that to the client.
     Refused,
 }

@@ -49,7 +49,7 @@ pub struct Newcomer {
     pub family: Text,
     /// Its token.
     pub token: SecretString,
-    /// It would know nothing of its calls after another login.
+    /// It loses its calls at the next login.
     pub anew: bool,
 }
 
@@ -75,7 +75,7 @@ struct Entry {
     accepted: Time,
     family: Text,
     token: SecretString,
-    /// Its client is no racing socket: see [`Registry::settled`].
+    /// See [`Registry::settled`].
     settled: bool,
     anew: bool,
 }
@@ -181,8 +181,8 @@ impl Registry {
         Ok((key.clone(), entry.session.clone()))
     }
 
-    /// The client of a session has shown that it is not one of two sockets that race: it has made a call that they do not
-    /// make, or said what its build can. Another login is then no twin.
+    /// Notes that the client of a session is no racing socket: it has sent `set_flag` or a call other than a poll. Another
+    /// login is then no twin.
     pub fn settled(&self, key: &Key, session: u64, anew: bool) {
         let mut entries = self.entries.lock();
         if let Some(entry) = entries.by_key.get_mut(key).filter(|e| e.session.id == session) {
@@ -208,7 +208,7 @@ impl Registry {
         }
     }
 
-    /// A session is over; the account may have another by now. `kicked`: since the user has logged in elsewhere.
+    /// A session is over; the account may have another by now. `kicked`: the user has logged in elsewhere.
     pub fn remove(&self, key: &Key, session: u64, kicked: bool, now: Time) {
         let mut entries = self.entries.lock();
         if entries.by_key.get(key).is_some_and(|entry| entry.session.id == session)

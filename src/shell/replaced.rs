@@ -1,16 +1,16 @@
-//! Lines of sessions whose client was replaced by another's login, for those that come back by them.
+//! Lines of clients that another login has replaced.
 //!
-//! A native app that is told `kick` shows "logged in on another device" and gives up; at any other word it logs in again. So
-//! `kick` is only for a line that is known here (signaling-wire 13).
+//! A native SDK reports `kick` as 103, "logged in elsewhere", and its app stops. Any other word is 102, and the app logs in
+//! again. So `kick` is only the answer to a line that is known here (signaling-wire 13).
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::time::Time;
 
-/// Most lines that are remembered; the oldest are forgotten first.
+/// The most lines that are kept; the oldest are dropped first.
 const MOST: usize = 10_000;
-/// How long they are: a phone may sleep for so long.
+/// How long they are kept: a phone may sleep for hours.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The numbers of such lines.
@@ -22,7 +22,7 @@ pub struct Replaced {
 }
 
 impl Replaced {
-    /// The client of a line is replaced.
+    /// Adds the line of a client that is replaced.
     pub fn add(&mut self, line: u64, now: Time) {
         if self.since.insert(line, now).is_none() {
             self.order.push_back(line);
@@ -34,7 +34,7 @@ impl Replaced {
         }
     }
 
-    /// Whether the client of a line was replaced.
+    /// Returns whether the client of a line was replaced.
     pub fn has(&self, line: u64, now: Time) -> bool {
         self.since.get(&line).is_some_and(|since| now.since(*since) < KEPT)
     }
@@ -56,7 +56,7 @@ mod tests {
         replaced.add(2, hours(1));
         replaced.add(1, hours(1));
         assert!(replaced.has(1, hours(23)) && replaced.has(2, hours(24)) && !replaced.has(3, hours(1)));
-        assert!(!replaced.has(2, hours(25)), "nobody asks as late as that");
+        assert!(!replaced.has(2, hours(25)), "too old");
         replaced.add(3, hours(26));
         assert_eq!((replaced.since.len(), replaced.order.len()), (1, 1));
         for line in 0..20_000 {

@@ -167,7 +167,7 @@ impl SessionTask {
                 self.sockets.remove(&socket);
                 self.pending.remove(&socket);
                 self.step(match grace {
-                    Some(grace) => Input::FrontLeft { socket, grace },
+                    Some(grace) => Input::FrontClosedByClient { socket, grace },
                     None => Input::FrontClosed(socket),
                 });
             }
@@ -401,7 +401,7 @@ impl SessionTask {
                 }
             }
             Effect::Close(socket) => {
-                // What is closed after a refusal is the client's to close, for some builds.
+                // Some builds close the socket of a refused login themselves.
                 let close = match self.session.ending() {
                     Some(Ending::Refused) => Out::Refused,
                     _ => Out::Close,

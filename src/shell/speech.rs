@@ -34,7 +34,7 @@ pub enum Returned {
     Welcome,
     /// Another client has logged in.
     Replaced,
-    /// There is no such session: the client must log in again.
+    /// There is no such session.
     Unknown,
 }
 

@@ -168,7 +168,10 @@ impl Player {
             self.sockets.remove(&socket);
             let grace = data.get(GRACE).and_then(Value::as_int);
             let grace = grace.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis);
-            let input = grace.map_or(Input::FrontClosed(socket), |grace| Input::FrontLeft { socket, grace });
+            let input = grace.map_or(Input::FrontClosed(socket), |grace| Input::FrontClosedByClient {
+                socket,
+                grace,
+            });
             self.step(now, input, out);
             return Ok(());
         }

@@ -1,4 +1,4 @@
-// The SDK keeps the poller of its login before a lost connection. That one brings no message a second time.
+// The SDK never stops the poller of its login before a lost connection. It must not deliver messages a second time.
 
 export const name = 'reconnect-once';
 export const needs = 'open';

@@ -11,9 +11,9 @@ use super::super::io::Event;
 ///
 /// Line `i` has the version `acknowledged + 1 + i`: versions have no gaps, since some clients lose lines at one.
 ///
-/// A new login has versions of its own, above all that the session had before. SDK 1.4 goes on polling with the versions
-/// of its logins before a lost connection, once a minute for each, or every second where an answer is below its question.
-/// Such a poll is answered with its own version, and neither acknowledges nor fetches anything.
+/// The versions of a login are above all versions of the session before it. SDK 1.4 never stops the pollers of its logins
+/// before a lost connection: each polls once a minute, and every second when the answer is below its version. Such a poll
+/// is answered with its own version, and neither acknowledges nor fetches lines.
 #[derive(Clone, Debug, Default)]
 pub struct Mailbox {
     /// All up to this version is acknowledged; none before the client's first poll.
@@ -57,10 +57,10 @@ impl Mailbox {
         Ok(self.acknowledged.map(|version| version + self.lines.len() as u64))
     }
 
-    /// The client has all up to `version` and takes `max` more: what is acknowledged now, never below its version, and
-    /// the next lines.
+    /// Acknowledges all up to `version` and fetches at most `max` lines. Returns the version that is acknowledged now, which
+    /// is never below `version`, and the lines.
     pub fn poll(&mut self, version: u64, max: usize) -> (u64, Vec<(u64, Event)>) {
-        // A guess was wrong when the client has what it was not handed.
+        // The guess was wrong: the client has a version that was not handed out.
         if self.acknowledged.is_none() || self.assumed && version > self.handed {
             self.begin_at(version.max(self.base));
         }
@@ -74,8 +74,8 @@ impl Mailbox {
         (acknowledged, lines)
     }
 
-    /// The client has all up to `version`: what is acknowledged now. None where the version is of another login, or of
-    /// nobody: what was not handed out is not acknowledged. 0 is that of a client that knows nothing.
+    /// Acknowledges all up to `version`. Returns the version that is acknowledged now; none when `version` is not of this
+    /// login, or was not handed out. 0 is the version of a client without any.
     pub fn acknowledge(&mut self, version: u64) -> Option<u64> {
         let before = self.acknowledged?;
         if version > self.handed || (1..self.base).contains(&version) {
@@ -87,9 +87,9 @@ impl Mailbox {
         self.acknowledged
     }
 
-    /// The client logs out. It has all up to `version`; one that does not say has all that it was handed, since it reads
-    /// to the end.
-    pub fn goes(&mut self, version: Option<u64>) {
+    /// Acknowledges all up to the version of a logout, or without one all that was handed out: the client reads up to the
+    /// answer.
+    pub fn acknowledge_at_logout(&mut self, version: Option<u64>) {
         self.acknowledge(version.unwrap_or(self.handed));
     }
 
@@ -98,7 +98,7 @@ impl Mailbox {
         (self.base, self.handed) = (version, version);
     }
 
-    /// A line is sent without being asked for.
+    /// Notes that a line was pushed.
     pub fn pushed(&mut self, version: u64) {
         if version == self.handed + 1 {
             self.handed = version;
@@ -135,8 +135,8 @@ impl Mailbox {
             .map(|version| version + waiting)
     }
 
-    /// A new login: its versions begin above those of the old one. What was for that only, and what has waited too long,
-    /// goes.
+    /// Begins a new login, whose versions are above those of the old one. Drops the lines that were for the old login only,
+    /// and those that are too old.
     pub fn restart(&mut self, now: Time, ttl: Duration) -> usize {
         if let Some(version) = self.acknowledged {
             self.base = version + self.lines.len() as u64 + 1;
@@ -220,7 +220,7 @@ mod tests {
             push(&mut mailbox, n, false, 0).unwrap();
         }
         assert_eq!(versions(mailbox.poll(0, 2)), (0, vec![(1, 1), (2, 2)]));
-        // The third has not been handed out, and the first two are of whoever asks with their versions.
+        // The third line has not been handed out.
         assert_eq!(versions(mailbox.poll(3, 30)), (3, vec![]));
         assert_eq!(versions(mailbox.poll(400, 30)), (400, vec![]));
         assert_eq!(versions(mailbox.poll(1, 30)), (1, vec![(2, 2), (3, 3)]));
@@ -251,7 +251,7 @@ mod tests {
                 push(&mut mailbox, n, false, 0).unwrap();
             }
             mailbox.poll(0, 2);
-            mailbox.goes(says);
+            mailbox.acknowledge_at_logout(says);
             assert_eq!(mailbox.leave().len(), left, "{says:?}");
         }
     }
@@ -274,12 +274,12 @@ mod tests {
             assert_eq!(versions(mailbox.poll(old, 30)), (old, vec![]));
         }
         assert_eq!(versions(mailbox.poll(4, 30)), (4, vec![(5, 2), (6, 4)]));
-        // A second socket of the same client knows nothing either.
+        // A second socket of the same client.
         assert_eq!(versions(mailbox.poll(0, 30)), (4, vec![(5, 2), (6, 4)]));
         assert_eq!(versions(mailbox.poll(6, 30)), (6, vec![]));
     }
 
-    /// A client that takes what is next, as the strictest build does.
+    /// A client that accepts contiguous versions only, as the strictest build does.
     #[derive(Default)]
     struct Client {
         version: u64,
@@ -322,7 +322,7 @@ mod tests {
                         mailbox.restart(Time::from_millis(0), Duration::from_secs(10));
                         client.polls(&mut mailbox, 0);
                     }
-                    // A poller of an earlier login, in the same app: what it gets is not lost.
+                    // A poller of an earlier login in the same app.
                     4 => other.polls(&mut mailbox, number),
                     _ => {
                         let version = client.version;

@@ -47,7 +47,7 @@ impl Session {
         self.context.wire.comes_back
     }
 
-    /// Lines are pushed to the client; others are only told that there is one.
+    /// Returns whether lines are pushed to the client; others get a hint only.
     pub(in crate::bridge) fn takes_lines(&self) -> bool {
         !self.polls_as(Polls::ThenWhenTold)
     }

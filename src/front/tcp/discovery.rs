@@ -51,7 +51,7 @@ impl NoAnswer {
 pub struct Answer(Vec<u8>);
 
 impl Answer {
-    /// Tells clients to connect to one of `places`, each as often as the other look-up has it where that is not too long.
+    /// Tells clients to connect to one of `places`; they are repeated as in the other look-up where that is not too long.
     /// Two are many: an answer may not be long.
     pub fn new(places: &[HostPort]) -> Self {
         let repeated = Self::of(&[places; COPIES].concat());

@@ -17,7 +17,7 @@ impl Frames for NativeLines {
         format!("login_res {words} {json}")
     }
 
-    /// `kick` is onLogout(103), upon which apps give up; any other word 102, upon which they log in (signaling-wire 13).
+    /// `kick` is onLogout(103), upon which apps stop; any other word is 102, upon which they log in (signaling-wire 13).
     fn returned(&self, returned: Returned) -> Option<String> {
         let word = match returned {
             Returned::Welcome => "ok",

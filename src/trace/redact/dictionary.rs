@@ -152,7 +152,7 @@ impl Dictionary {
     ) -> Placeholder {
         let shape = match class {
             Class::Bytes => Shape::Plain,
-            // Refused as one with spaces is.
+            // Not a legal account, like one with spaces.
             Class::Account if !is_whole(text) => Shape::Spaced,
             _ => Shape::of(text),
         };

@@ -184,7 +184,7 @@ impl Bridge {
             now,
             session,
             match grace {
-                Some(grace) => Input::FrontLeft { socket, grace },
+                Some(grace) => Input::FrontClosedByClient { socket, grace },
                 None => Input::FrontClosed(socket),
             },
         );
