@@ -20,6 +20,7 @@ pub mod explain;
 pub mod files;
 pub mod front;
 pub mod ident;
+pub mod json;
 pub mod log;
 pub mod mapping;
 pub mod net;

@@ -8,7 +8,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde::ser::{self, Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde_json::value::RawValue;
+
+use crate::json::{self, JsonError};
 
 /// Shared text: cloning it is a counter, which is what fan-out wants.
 pub type Text = Arc<str>;
@@ -23,8 +26,8 @@ pub enum Value {
     Bool(bool),
     /// A whole number; the documented APIs have no other.
     Int(i64),
-    /// A number that is not whole: legacy Web apps may send one as a message.
-    Float(f64),
+    /// Any other number: legacy apps may send one as a message.
+    Number(Number),
     /// UTF-8 text.
     Text(Text),
     /// A list.
@@ -95,12 +98,43 @@ impl Value {
 
     /// Compact JSON.
     pub fn to_json(&self) -> String {
-        serde_json::to_string(self).expect("a Value has only text keys and finite numbers")
+        serde_json::to_string(self).expect("a Value has only text keys and numbers of JSON")
     }
 
-    /// Parses JSON text; the error is serde_json's own.
-    pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(text)
+    /// Reads JSON text.
+    ///
+    /// # Errors
+    /// [`JsonError`]: it is none.
+    pub fn from_json(text: &str) -> Result<Self, JsonError> {
+        json::parse(text)
+    }
+}
+
+/// A JSON number that is no [`Value::Int`], as its text: `18446744073709551615`, `1e400`, `1.10`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Number(Text);
+
+impl Number {
+    /// A number of JSON text, which the parser has checked.
+    pub(crate) fn written(json: &str) -> Self {
+        Self(json.into())
+    }
+
+    /// A number as this program writes it; none when it is not finite.
+    pub fn of(x: f64) -> Option<Self> {
+        serde_json::Number::from_f64(x).map(|number| Self(number.to_string().into()))
+    }
+
+    /// Returns the nearest float; none when that is infinite.
+    pub fn as_f64(&self) -> Option<f64> {
+        self.0.parse().ok().filter(|x: &f64| x.is_finite())
+    }
+}
+
+impl Serialize for Number {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let json: &RawValue = serde_json::from_str(&self.0).map_err(ser::Error::custom)?;
+        json.serialize(serializer)
     }
 }
 
@@ -140,7 +174,7 @@ impl Serialize for Value {
             Self::Null => serializer.serialize_unit(),
             Self::Bool(b) => serializer.serialize_bool(*b),
             Self::Int(n) => serializer.serialize_i64(*n),
-            Self::Float(x) => serializer.serialize_f64(*x),
+            Self::Number(number) => number.serialize(serializer),
             Self::Text(text) => serializer.serialize_str(text),
             Self::List(items) => {
                 let mut seq = serializer.serialize_seq(Some(items.len()))?;
@@ -188,11 +222,12 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_u64<E: de::Error>(self, n: u64) -> Result<Value, E> {
-        Ok(i64::try_from(n).map_or(Value::Float(n as f64), Value::Int))
+        Ok(i64::try_from(n).map_or_else(|_| Value::Number(Number::written(&n.to_string())), Value::Int))
     }
 
     fn visit_f64<E: de::Error>(self, x: f64) -> Result<Value, E> {
-        Ok(Value::Float(x))
+        let number = Number::of(x).ok_or_else(|| E::custom("a number must be finite"))?;
+        Ok(Value::Number(number))
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {

@@ -13,6 +13,10 @@ pub struct Existing {
     pub peer: std::net::IpAddr,
     /// When its socket was accepted.
     pub accepted: Time,
+    /// Its client is no racing socket: it has sent `set_flag` or a call other than a poll.
+    pub settled: bool,
+    /// Its client loses its calls at the next login.
+    pub anew: bool,
     /// Its login used the same token.
     pub same_token: bool,
     /// Its client speaks the wire of the same family.
@@ -37,6 +41,8 @@ pub enum Admission {
     Twin,
     /// The client is back in its grace time: the same session.
     Resume,
+    /// The same, but the client has lost its calls.
+    Anew,
     /// Another client: a second RTM login, after which RTM kicks the first.
     Replace,
 }
@@ -51,13 +57,17 @@ pub fn admit(existing: Option<&Existing>, login: &Newcomer, twin_window: Duratio
         return Admission::Replace;
     }
     if !existing.live {
-        return Admission::Resume;
+        return if existing.anew {
+            Admission::Anew
+        } else {
+            Admission::Resume
+        };
     }
     let apart = login
         .accepted
         .since(existing.accepted)
         .max(existing.accepted.since(login.accepted));
-    if existing.same_token && existing.peer == login.peer && apart < twin_window {
+    if existing.same_token && existing.peer == login.peer && !existing.settled && apart < twin_window {
         return Admission::Twin;
     }
     Admission::Replace
@@ -67,25 +77,21 @@ pub fn admit(existing: Option<&Existing>, login: &Newcomer, twin_window: Duratio
 mod tests {
     use super::*;
 
-    fn check(live: bool, same_token: bool, same_peer: bool, apart_ms: u64, expected: Admission) {
-        check_family(true, (live, same_token, same_peer), apart_ms, expected);
-    }
+    const HERE: [u8; 4] = [127, 0, 0, 1];
+    const ALIVE: Existing = Existing {
+        live: true,
+        peer: std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+        accepted: Time::from_millis(5_000),
+        settled: false,
+        anew: false,
+        same_token: true,
+        same_family: true,
+    };
 
-    fn check_family(same_family: bool, same: (bool, bool, bool), apart_ms: u64, expected: Admission) {
-        let (live, same_token, same_peer) = same;
-        let here = std::net::IpAddr::from([127, 0, 0, 1]);
-        let there = std::net::IpAddr::from([127, 0, 0, 2]);
-        let existing = Existing {
-            live,
-            peer: here,
-            accepted: Time::from_millis(5_000),
-            same_token,
-            same_family,
-        };
-        let peer = if same_peer { here } else { there };
+    fn check(existing: Existing, peer: [u8; 4], apart_ms: u64, expected: Admission) {
         for accepted in [5_000 + apart_ms, 5_000 - apart_ms] {
             let login = Newcomer {
-                peer,
+                peer: peer.into(),
                 accepted: Time::from_millis(accepted),
             };
             assert_eq!(
@@ -99,18 +105,42 @@ mod tests {
     #[test]
     fn logins_meet_sessions() {
         let login = Newcomer {
-            peer: [127, 0, 0, 1].into(),
+            peer: HERE.into(),
             accepted: Time::from_millis(1),
         };
         assert_eq!(admit(None, &login, Duration::from_secs(1)), Admission::New);
-        check(true, true, true, 0, Admission::Twin);
-        check(true, true, true, 999, Admission::Twin);
-        check(true, true, true, 1_000, Admission::Replace);
-        check(true, false, true, 5, Admission::Replace);
-        check(true, true, false, 5, Admission::Replace);
-        check(false, true, true, 5, Admission::Resume);
-        check(false, false, false, 5_000, Admission::Resume);
-        check_family(false, (false, true, true), 5_000, Admission::Replace);
-        check_family(false, (true, true, true), 0, Admission::Replace);
+        check(ALIVE, HERE, 0, Admission::Twin);
+        check(ALIVE, HERE, 999, Admission::Twin);
+        check(ALIVE, HERE, 1_000, Admission::Replace);
+        check(ALIVE, [127, 0, 0, 2], 5, Admission::Replace);
+        let other_token = Existing {
+            same_token: false,
+            ..ALIVE
+        };
+        check(other_token.clone(), HERE, 5, Admission::Replace);
+        let settled = Existing { settled: true, ..ALIVE };
+        check(settled, HERE, 0, Admission::Replace);
+        let away = Existing { live: false, ..ALIVE };
+        check(away.clone(), HERE, 5, Admission::Resume);
+        let other_token_away = Existing {
+            live: false,
+            ..other_token
+        };
+        check(other_token_away, [127, 0, 0, 2], 5_000, Admission::Resume);
+        check(
+            Existing {
+                anew: true,
+                ..away.clone()
+            },
+            HERE,
+            5,
+            Admission::Anew,
+        );
+        let of_another_family = |existing| Existing {
+            same_family: false,
+            ..existing
+        };
+        check(of_another_family(away), HERE, 5_000, Admission::Replace);
+        check(of_another_family(ALIVE), HERE, 0, Admission::Replace);
     }
 }

@@ -87,8 +87,8 @@ impl Session {
             .push(event.clone(), volatile, step.now, self.context.limits.mailbox)
         {
             Ok(Some(version)) => {
-                if self.socket.is_some() {
-                    self.mailbox.told(version);
+                if self.socket.is_some() && self.takes_lines() {
+                    self.mailbox.pushed(version);
                 }
                 self.notify(Form::Mailbox(version), event, step);
             }

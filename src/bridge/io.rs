@@ -149,6 +149,8 @@ pub enum Input {
         row: RowId,
         /// Its arguments, in the row's order.
         args: Vec<Value>,
+        /// The last version of the mailbox that the client has, where a logout says so.
+        acknowledges: Option<u64>,
     },
     /// A call that a front found wrong: answered in the row's own form.
     Refused {
@@ -189,6 +191,13 @@ pub enum Input {
     Timer(TimerKey),
     /// A socket is gone.
     FrontClosed(SocketId),
+    /// A socket is gone: a client that does not reconnect has closed it.
+    FrontClosedByClient {
+        /// The socket.
+        socket: SocketId,
+        /// The most time that the session is kept.
+        grace: Duration,
+    },
 }
 
 /// How a socket takes over a session that exists (decisions H4).
@@ -196,8 +205,10 @@ pub enum Input {
 pub enum Attach {
     /// A second socket of the login that is on its way, or just was.
     Twin,
-    /// A new login in the grace time: the client knows nothing of what was before.
+    /// A new login in the grace time: the client has kept its calls only.
     Again,
+    /// A new login in the grace time: the client has kept nothing.
+    Anew,
     /// By the line of the login: the client knows all that it was told.
     ByLine,
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::mapping::row::Status;
 use crate::mapping::wire::{ComesBack, Target};
@@ -48,6 +49,8 @@ pub struct Session {
     pub(super) directory: Directory,
     pub(super) visits: Visits,
     pub(super) logged_in: bool,
+    /// The client has lost the calls before its latest login, and gets no events of them.
+    pub(super) began_anew: bool,
     /// Sockets of the same client that came while the login was on its way.
     pub(super) twins: Vec<CallRef>,
     pub(super) reconnecting: bool,
@@ -84,6 +87,7 @@ impl Session {
             directory: Directory::default(),
             visits: Visits::default(),
             logged_in: false,
+            began_anew: false,
             twins: Vec::new(),
             reconnecting: false,
             upstream: true,
@@ -107,7 +111,17 @@ impl Session {
             } => self.admitted(call, verdict, line, args, step),
             Input::Attached { call, how, line } => self.attached(call, how, line, step),
             Input::Subscribed { socket, cid, msgid } => self.subscribed(socket, cid, msgid, step),
-            Input::Call { call, row, args } => self.called(call, row, args, step),
+            Input::Call {
+                call,
+                row,
+                args,
+                acknowledges,
+            } => {
+                if self.ends(call) {
+                    self.mailbox.acknowledge_at_logout(acknowledges);
+                }
+                self.called(call, row, args, step);
+            }
             Input::Refused {
                 call,
                 row,
@@ -124,7 +138,10 @@ impl Session {
             Input::Lacks(lacks) => self.context.can = Arc::new(move |kind| !lacks.contains(&kind)),
             Input::Kept(lines) => self.kept(lines, step),
             Input::Timer(key) => self.timer(key, step),
-            Input::FrontClosed(socket) => self.front_closed(socket, step),
+            Input::FrontClosed(socket) => self.front_closed(socket, self.context.limits.grace, step),
+            Input::FrontClosedByClient { socket, grace } => {
+                self.front_closed(socket, grace.min(self.context.limits.grace), step);
+            }
         }
     }
 
@@ -230,6 +247,7 @@ impl Session {
                 self.welcome(twin, step);
             }
         } else if !refused && self.ends(call) {
+            self.keep_lines(step);
             self.end(Ending::LoggedOut, step);
         }
     }
@@ -239,7 +257,14 @@ impl Session {
         self.line = line;
         match how {
             Attach::ByLine => return self.returned(call, before, step),
-            Attach::Again => self.begin_again(step),
+            Attach::Again => {
+                let forgets_calls = matches!(self.comes_back(), ComesBack::ByLine | ComesBack::Never);
+                self.begin_again(forgets_calls, step);
+            }
+            Attach::Anew => {
+                self.began_anew = true;
+                self.begin_again(true, step);
+            }
             Attach::Twin => {}
         }
         if self.logged_in {
@@ -251,15 +276,15 @@ impl Session {
         }
     }
 
-    /// The client knows nothing of what was before.
-    fn begin_again(&mut self, step: &mut Step<'_>) {
+    /// Begins a new login of the session.
+    fn begin_again(&mut self, forgets_calls: bool, step: &mut Step<'_>) {
         if self.comes_back() != ComesBack::ToSession {
             let dropped = self.mailbox.restart(step.now, self.context.limits.mailbox_ttl);
             if dropped > 0 {
                 step.out.push(Effect::Dropped("mailbox lines of an earlier login"));
             }
         }
-        if matches!(self.comes_back(), ComesBack::ByLine | ComesBack::Never) {
+        if forgets_calls {
             self.forget_calls(step);
         }
         if let Some(channel) = &mut self.channel {
@@ -452,14 +477,14 @@ impl Session {
         }
     }
 
-    fn front_closed(&mut self, socket: SocketId, step: &mut Step<'_>) {
+    fn front_closed(&mut self, socket: SocketId, grace: Duration, step: &mut Step<'_>) {
         if self.socket != Some(socket) {
             return;
         }
         self.socket = None;
         step.out.push(Effect::SetTimer {
             key: TimerKey::Grace,
-            at: step.now + self.context.limits.grace,
+            at: step.now + grace,
         });
     }
 }

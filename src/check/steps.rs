@@ -134,6 +134,7 @@ impl Bench {
                 call,
                 row,
                 args: values,
+                acknowledges: None,
             });
         }
         Ok(())

@@ -14,8 +14,8 @@ pub(super) enum Inbound {
     CallRet(i64, Answer),
     /// A ping's answer.
     Pong,
-    /// The answer to a return by line: welcome or not.
-    Returned(bool),
+    /// The answer to a return by line: `ok`, or the word that says why not.
+    Returned(Text),
     /// Something happened.
     Notify(Notice),
     /// A frame of another name; some of them are control frames.

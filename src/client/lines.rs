@@ -47,7 +47,7 @@ pub(super) fn read(line: &str) -> Option<Inbound> {
     let (name, rest) = line.split_once(' ')?;
     match name {
         "login_res" => login_res(rest),
-        "line_login_res" => Some(Inbound::Returned(rest == "ok")),
+        "line_login_res" => Some(Inbound::Returned(rest.into())),
         "call_ret" => {
             let mut words = rest.splitn(4, ' ');
             let (_, id, _, json) = (words.next()?, words.next()?, words.next()?, words.next()?);
@@ -126,8 +126,8 @@ mod tests {
         // Fewer words, or a space in the JSON, are what the SDK dies of.
         check(r#"login_res {"reason":"x"}"#, None);
         check(r#"login_res failed {"reason":"wrong account"}"#, None);
-        check("line_login_res ok", Some(Inbound::Returned(true)));
-        check("line_login_res kick", Some(Inbound::Returned(false)));
+        check("line_login_res ok", Some(Inbound::Returned("ok".into())));
+        check("line_login_res kick", Some(Inbound::Returned("kick".into())));
         check("line_pong:7", Some(Inbound::Pong));
         check("line_pong:x", None);
         check(

@@ -128,7 +128,7 @@ impl LegacyClient {
             },
             Some(Inbound::Notify(notice)) => self.notice(notice, text, now, &mut out),
             Some(Inbound::Other(name)) if self.events.is_control(&name) => self.control(name, &mut out),
-            Some(Inbound::Returned(welcome)) if self.phase == Phase::Returning => self.returned(welcome, now, &mut out),
+            Some(Inbound::Returned(word)) if self.phase == Phase::Returning => self.returned(&word, now, &mut out),
             Some(Inbound::Pong) => self.pulse.pong(self.dialect, now),
             _ => out.push(Output::Unknown(text.into())),
         }
@@ -159,8 +159,13 @@ impl LegacyClient {
     /// # Errors
     /// [`CallError`].
     pub fn call(&mut self, name: &str, args: &[(Text, Value)]) -> Result<(i64, String), CallError> {
-        let built = self.book.build(name, args, &self.login.account)?;
-        let function = self.wire.functions[built.function].name.clone();
+        let mut built = self.book.build(name, args, &self.login.account)?;
+        let function = &self.wire.functions[built.function];
+        if let Some(version) = &function.acknowledges {
+            built.args.retain(|(arg, _)| arg != version);
+            built.args.push((version.clone(), self.mailbox.version().into()));
+        }
+        let function = function.name.clone();
         let open = Open {
             name: name.into(),
             made: Some((built.function, built.slots)),

@@ -39,6 +39,11 @@ impl Mailbox {
         }
     }
 
+    /// The last version that the client has.
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+
     /// The version to acknowledge, when it is time to poll; the poll is then out.
     pub fn poll(&mut self, now: Time) -> Option<i64> {
         if self.polling || self.due.is_none_or(|due| due > now) {

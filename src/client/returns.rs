@@ -126,9 +126,12 @@ impl LegacyClient {
     }
 
     /// The server knows it, or not.
-    pub(super) fn returned(&mut self, welcome: bool, now: Time, out: &mut Vec<Output>) {
-        if !welcome {
-            return self.control("kick".into(), out);
+    pub(super) fn returned(&mut self, word: &str, now: Time, out: &mut Vec<Output>) {
+        match word {
+            "ok" => {}
+            "kick" => return self.control("kick".into(), out),
+            // The SDK tells no others apart.
+            _ => return self.control("outofsync".into(), out),
         }
         self.phase = Phase::LoggedIn;
         let told = made::of_connection(&self.tables, "recovered", &self.known);

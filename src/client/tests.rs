@@ -188,7 +188,7 @@ fn lines_that_mean_nothing_say_why() {
         ),
         ("channelJoin 'a", "the quote ' is not closed"),
         ("wait soon", "`wait` takes whole seconds, at most 3600"),
-        ("[1,", "not JSON: EOF while parsing a value at line 1 column 3"),
+        ("[1,", "not JSON: end of the text inside a value at line 1 column 4"),
     ] {
         let got = Line::read(line, &book()).map_err(|e: BadLine| e.to_string());
         assert_eq!(got, Err(error.into()), "{line}");

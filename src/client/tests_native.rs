@@ -111,7 +111,7 @@ fn calls_are_lines() {
             "channelInviteEnd r bob",
             r#"call call_bye 1 0 {"line":"L","channelName":"r","destNum":"bob"}"#,
         ),
-        ("logout", r#"call user_logout 1 0 {"line":"L"}"#),
+        ("logout", r#"call user_logout 1 0 {"line":"L","ver_clear":0}"#),
     ] {
         assert_eq!(Script::ready().types(call), line);
     }
@@ -227,6 +227,12 @@ fn a_lost_connection_is_gone_on_with_by_line() {
     script.client.reconnected();
     assert_eq!(script.says("line_login_res kick"), ["onLogout ecode=103"]);
     assert!(!script.client.can_return());
+    for word in ["outofsync", "whatever"] {
+        let mut script = Script::ready();
+        script.client.lost(script.now);
+        script.client.reconnected();
+        assert_eq!(script.says(&format!("line_login_res {word}")), ["onLogout ecode=102"]);
+    }
     let mut script = Script::ready();
     script.client.lost(script.now);
     assert_eq!(lines(script.client.give_up()), ["onLogout ecode=102"]);

@@ -204,7 +204,7 @@ pub struct Session {
     /// `grace`: how long a session outlives its socket; `"0s"` for not at all. Default `"30s"`.
     pub grace: Duration,
     /// `twin_window`: two sockets of one peer that come within it and log in alike are one client's race
-    /// (decisions H4); `"0s"` for never. Default `"1s"`.
+    /// (decisions H4); `"0s"` for never. Default `"500ms"`.
     pub twin_window: Duration,
     /// `line_key_file`: path of a file with the secret (16 bytes or more, white space around it is cut off) that signs
     /// session lines; give all sidecars of a service the same. Default: none, a random key for each start.
@@ -217,7 +217,7 @@ impl Default for Session {
             login_timeout: Duration::from_secs(10),
             rtm_login_timeout: Duration::from_secs(4),
             grace: Duration::from_secs(30),
-            twin_window: Duration::from_secs(1),
+            twin_window: Duration::from_millis(500),
             line_key: None,
         }
     }

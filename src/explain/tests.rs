@@ -272,7 +272,11 @@ fn check_error(frame: &str, error: &str, hint: &str) {
 #[test]
 fn errors_say_what_was_expected() {
     let example = r#"write ["call2",["function",1,{"line":"…"}]] or ["login",{"account":"…"}]"#;
-    check_error("{", "not JSON: EOF while parsing an object at line 1 column 1", example);
+    check_error(
+        "{",
+        "not JSON: end of the text inside a value at line 1 column 2",
+        example,
+    );
     check_error("7", r#"not a frame: expected ["name",argument], got 7"#, example);
     check_error(
         r#"["call2",["f",{}]]"#,
@@ -294,6 +298,13 @@ fn errors_say_what_was_expected() {
         "the web wire has no function `user_sendmgs`; clients get `unknown func user_sendmgs`",
         "did you mean `user_sendmsg`?",
     );
+}
+
+#[test]
+fn what_clients_cut_is_shown_as_it_arrives() {
+    let frame = r#"["call2",["user_sendmsg",1,{"peer":"bob","content":"cut \ud83d","flag":"v1:E:1e400"}]]"#;
+    let text = explained(frame, None).expect("a frame").to_string();
+    assert!(text.contains("msg <- content = \"cut \u{fffd}\""), "{text}");
 }
 
 #[test]

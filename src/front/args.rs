@@ -1,6 +1,6 @@
 //! Arguments of a call: from the wire's names and any JSON to a row's typed values.
 
-use crate::ident::{Account, ChannelName};
+use crate::ident::{Account, ChannelName, is_whole};
 use crate::mapping::lets::typed;
 use crate::mapping::ty::SigType;
 use crate::mapping::wire::{RowCall, WireArg, WirePart};
@@ -68,7 +68,7 @@ fn part(part: &WirePart, value: Value) -> Value {
 
 fn read(ty: SigType, value: Value) -> Result<Value, &'static str> {
     match ty {
-        SigType::Account => name(value, |text| Account::new(text).is_ok()),
+        SigType::Account => name(value, |text| is_whole(&text) && Account::new(text).is_ok()),
         SigType::Channel => name(value, |text| ChannelName::new(text).is_ok()),
         SigType::Key => name(value, |text| !text.is_empty() && text.len() <= MAX_KEY_BYTES),
         SigType::Text | SigType::Json => text(value, MAX_TEXT_BYTES),
@@ -85,7 +85,7 @@ fn read(ty: SigType, value: Value) -> Result<Value, &'static str> {
 fn name(value: Value, legal: impl Fn(Text) -> bool) -> Result<Value, &'static str> {
     let text = match value {
         Value::Text(text) => text,
-        Value::Int(_) | Value::Float(_) | Value::Bool(_) => value.into_text(),
+        Value::Int(_) | Value::Number(_) | Value::Bool(_) => value.into_text(),
         Value::Null | Value::List(_) | Value::Map(_) => return Err(WRONG_PARAM),
     };
     if legal(text.clone()) {

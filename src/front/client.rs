@@ -13,7 +13,8 @@ use crate::log::clients::How;
 use crate::mapping::profile::{Profile, Transport};
 use crate::mapping::wire::{RowCall, Target, Wire};
 use crate::shell::{
-    Login, Message, Newcomer, Out, PendingLogin, Said, Server, SessionHandle, SocketHandle, Speech, verdict,
+    Login, Message, Newcomer, NoSession, Out, PendingLogin, Returned, Said, Server, SessionHandle, SocketHandle,
+    Speech, verdict,
 };
 use crate::time::Time;
 use crate::value::{Text, Value};
@@ -48,6 +49,10 @@ pub struct Client {
     line: u64,
     /// It has sent a login frame.
     logged_in: bool,
+    /// It is noted that it is no racing socket.
+    settled: bool,
+    /// The most time that its session is kept, once it has closed its socket and does not reconnect.
+    grace: Option<Duration>,
     /// The language of this connection alone, when its transport has such.
     own: Option<Arc<dyn Speech>>,
     /// The text that is being served, where it may be recorded.
@@ -86,6 +91,8 @@ impl Client {
             session: None,
             line: 0,
             logged_in: false,
+            settled: false,
+            grace: None,
             own,
             heard: None,
         })
@@ -120,8 +127,19 @@ impl Client {
     pub async fn leave(&mut self) {
         if let Some((key, session)) = self.session.take() {
             self.server.registry.socket_closed(&key, self.socket);
-            let _ = session.inbox.send(Message::Closed(self.socket)).await;
+            let _ = session.inbox.send(Message::Closed(self.socket, self.grace)).await;
         }
+    }
+
+    /// Notes that the client itself has closed the socket.
+    pub fn closed_by_client(&mut self) {
+        self.grace = self.profile().grace;
+    }
+
+    /// Ends a refused login. Returns whether the socket stays open, as some builds need it.
+    pub fn refused(&mut self) -> bool {
+        self.session = None;
+        self.profile().refused_stays
     }
 
     /// The frames that follow are those of a text, to which the transport has an answer of its own.
@@ -210,6 +228,7 @@ impl Client {
             accepted: self.accepted.at,
             family: wire.family.clone(),
             token: SecretString::from(&*token),
+            anew: self.profile().anew,
         };
         let twin_window = if self.profile().twins {
             self.server.config.session.twin_window
@@ -226,6 +245,7 @@ impl Client {
             Admission::Replace => (None, How::Replace),
             Admission::Twin => (Some(Attach::Twin), How::Twin),
             Admission::Resume => (Some(Attach::Again), How::Resume),
+            Admission::Anew => (Some(Attach::Anew), How::Resume),
         };
         pending.attempt.to(session.id, how);
         self.session = Some((key, session));
@@ -266,7 +286,6 @@ impl Client {
         }
     }
 
-    /// A line that is not known, or no longer, is one of a session that was replaced (signaling-wire 10).
     async fn line_login(&mut self, line: &str) {
         if self.logged_in {
             self.server.metrics.bad_frame("second login");
@@ -274,18 +293,25 @@ impl Client {
         }
         self.logged_in = true;
         let mut pending = self.begin_login();
-        let number = self.server.line_key.verify(line).ok();
+        let number = self.server.line_key.verify(line).map_err(|_| NoSession::Unknown);
         let found = number.and_then(|number| {
-            let registry = &self.server.registry;
-            let found = registry.by_line(number, &self.wire.family, self.socket, self.accepted.peer);
-            found.map(|(key, session)| (key, session, number))
+            let (registry, now) = (&self.server.registry, self.server.clock.now());
+            let (key, session) = registry.by_line(number, &self.wire.family, (self.socket, self.accepted.peer), now)?;
+            Ok((key, session, number))
         });
-        let Some((key, session, number)) = found else {
-            pending.attempt.by(&self.profile().name, "", "");
-            pending.attempt.refused("unknown line");
-            self.send(self.speech().returned(false));
-            let _ = self.handle.out.try_send(Out::Close);
-            return;
+        let (key, session, number) = match found {
+            Ok(found) => found,
+            Err(why) => {
+                pending.attempt.by(&self.profile().name, "", "");
+                let (reason, returned) = match why {
+                    NoSession::Replaced => ("replaced line", Returned::Replaced),
+                    NoSession::Unknown => ("unknown line", Returned::Unknown),
+                };
+                pending.attempt.refused(reason);
+                self.send(self.speech().returned(returned));
+                let _ = self.handle.out.try_send(Out::Close);
+                return;
+            }
         };
         pending.attempt.by(&self.profile().name, key.0.as_str(), key.1.as_str());
         pending.attempt.to(session.id, How::Line);
@@ -309,6 +335,15 @@ impl Client {
             self.handle.speech = self.server.speeches[profile].clone();
             self.tell(Message::Speaks(self.socket, self.handle.speech.clone()))
                 .await;
+        }
+        self.settle();
+    }
+
+    /// Notes that the client is no racing socket, with the profile that it has by now.
+    fn settle(&mut self) {
+        if let Some((key, session)) = &self.session {
+            self.settled = true;
+            self.server.registry.settled(key, session.id, self.profile().anew);
         }
     }
 
@@ -340,15 +375,16 @@ impl Client {
 
     /// A refusal is the answer of a session that never begins, so it has the form that every login's answer has.
     fn refuse_login(&mut self, call: CallRef, reason: Text) {
-        self.ask_nobody(Input::Admitted {
+        let input = Input::Admitted {
             call,
             verdict: Err(reason),
             line: "".into(),
             args: Vec::new(),
-        });
+        };
+        self.ask_nobody(input, Out::Refused);
     }
 
-    fn ask_nobody(&mut self, input: Input) {
+    fn ask_nobody(&mut self, input: Input, end: Out) {
         let Ok(vid) = AppId::new("nobody") else { return };
         let context = self.server.context(&vid, self.wire.clone());
         let effects = nobody(context, self.server.clock.now(), input);
@@ -357,7 +393,7 @@ impl Client {
             match effect {
                 Effect::Answer { call, answer, .. } => self.answer(self.speech().answer(call, &answer)),
                 Effect::End => {
-                    let _ = self.handle.out.try_send(Out::Close);
+                    let _ = self.handle.out.try_send(end.clone());
                 }
                 _ => {}
             }
@@ -376,6 +412,10 @@ impl Client {
 
     async fn call(&mut self, name: &str, id: i64, args: &Value) {
         let Reading { meaning, bad } = self.read(name, id, args);
+        // Racing sockets send polls only.
+        if !self.settled && !matches!(meaning, Meaning::Input(Input::Poll { .. })) {
+            self.settle();
+        }
         if let Some(bad) = bad {
             self.server.metrics.bad_frame(bad);
         }
@@ -385,7 +425,7 @@ impl Client {
         match meaning {
             Meaning::Input(input) => self.tell(Message::Input(Box::new(input))).await,
             Meaning::Frames(frames) => self.answer(frames),
-            Meaning::Nobody(input) => self.ask_nobody(input),
+            Meaning::Nobody(input) => self.ask_nobody(input, Out::Close),
         }
     }
 

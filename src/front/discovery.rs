@@ -5,10 +5,16 @@
 //! (signaling-wire 1.3 and 1.6). Browsers give themselves away by the `Origin` header; so the request decides
 //! (decisions D4).
 
+use serde_json::{Value as Json, json};
+
 use crate::config::{Discovery, HostPort};
 
-/// The JSON body: `web` and `web2` (the same list, never empty, ports are integers) and `wx_web` (the mini-program's
-/// host names).
+/// How often a list repeats its entry. Web SDKs up to 1.2.0.2 open sockets to the first two entries, go on to the next after
+/// a failed connection, and do not wrap (signaling-wire 13).
+pub const COPIES: usize = 6;
+
+/// The JSON body: `web` and `web2` (the same list, ports are integers) and `wx_web` (the mini-program's host names, of
+/// which it reads the first).
 ///
 /// `has_origin` tells whether the request carries an `Origin` header; `bound_port` is the port that is really listened
 /// on, for a config that advertises no other.
@@ -16,15 +22,15 @@ pub fn getaddr(has_origin: bool, discovery: &Discovery, bound_port: u16) -> Vec<
     let port = discovery.advertise_port.unwrap_or(bound_port);
     let ip = discovery.advertise_ip.to_string();
     let list = match &discovery.advertise_host {
-        Some(host) if has_origin => serde_json::json!([[web_entry(host), 0]]),
-        _ => serde_json::json!([[&ip, port]]),
+        Some(host) if has_origin => copies(json!([web_entry(host), 0])),
+        _ => copies(json!([&ip, port])),
     };
     let wx_host = match &discovery.advertise_host {
         Some(host) => host.to_string(),
         // The mini-program's sockets are TLS too, so they come in where those of the other Web SDKs do.
         None => format!("{ip}:{}", u32::from(port) + 1),
     };
-    let body = serde_json::json!({ "web": list, "web2": list, "wx_web": [wx_host] });
+    let body = json!({ "web": list, "web2": list, "wx_web": [wx_host] });
     body.to_string().into_bytes()
 }
 
@@ -40,8 +46,13 @@ pub fn getaddr_1_4(discovery: &Discovery, bound_port: u16) -> Vec<u8> {
             format!("ws://{}:{port}/", discovery.advertise_ip)
         }
     };
-    let body = serde_json::json!({ "web": [url], "web2": [url], "wx_web": [] });
+    let list = copies(json!(url));
+    let body = json!({ "web": list, "web2": list, "wx_web": [] });
     body.to_string().into_bytes()
+}
+
+fn copies(entry: Json) -> Json {
+    vec![entry; COPIES].into()
 }
 
 /// An entry that every Web SDK in a browser makes `wss://host:port/…` of (signaling-wire 1.6).
@@ -59,9 +70,16 @@ mod tests {
     const WEB: bool = true;
     const JAVA: bool = false;
 
-    fn check(has_origin: bool, discovery: Discovery, bound_port: u16, expected: &str) {
+    /// `ENTRY` is in both lists, and `wx` is the mini-program's host.
+    fn check(has_origin: bool, discovery: Discovery, bound_port: u16, entry: &str, wx: &str) {
         let body = getaddr(has_origin, &discovery, bound_port);
-        assert_eq!(String::from_utf8(body).as_deref(), Ok(expected));
+        let list = six(entry);
+        let expected = format!(r#"{{"web":[{list}],"web2":[{list}],"wx_web":["{wx}"]}}"#);
+        assert_eq!(String::from_utf8(body), Ok(expected));
+    }
+
+    fn six(entry: &str) -> String {
+        [entry; 6].join(",")
     }
 
     fn with_host(host: &str, port: u16) -> Discovery {
@@ -76,9 +94,10 @@ mod tests {
 
     #[test]
     fn the_default_is_loopback_and_the_bound_port() {
-        let body = r#"{"web":[["127.0.0.1",8001]],"web2":[["127.0.0.1",8001]],"wx_web":["127.0.0.1:8002"]}"#;
-        check(WEB, Discovery::default(), 8001, body);
-        check(JAVA, Discovery::default(), 8001, body);
+        for has_origin in [WEB, JAVA] {
+            let entry = r#"["127.0.0.1",8001]"#;
+            check(has_origin, Discovery::default(), 8001, entry, "127.0.0.1:8002");
+        }
     }
 
     #[test]
@@ -88,29 +107,19 @@ mod tests {
             advertise_port: Some(80),
             ..Discovery::default()
         };
-        let body = r#"{"web":[["10.1.2.3",80]],"web2":[["10.1.2.3",80]],"wx_web":["10.1.2.3:81"]}"#;
-        check(WEB, discovery.clone(), 8001, body);
-        check(JAVA, discovery, 8001, body);
+        for has_origin in [WEB, JAVA] {
+            let entry = r#"["10.1.2.3",80]"#;
+            check(has_origin, discovery.clone(), 8001, entry, "10.1.2.3:81");
+        }
     }
 
     #[test]
     fn browsers_are_sent_to_the_host_and_others_are_not() {
-        let entry = r#"["//bridge%2Eexample%2Ecom:8443/?",0]"#;
-        let wx = r#""wx_web":["bridge.example.com:8443"]"#;
+        let wx = "bridge.example.com:8443";
         let discovery = with_host("bridge.example.com", 8443);
-        check(
-            WEB,
-            discovery.clone(),
-            8001,
-            &format!(r#"{{"web":[{entry}],"web2":[{entry}],{wx}}}"#),
-        );
-        let entry = r#"["127.0.0.1",8001]"#;
-        check(
-            JAVA,
-            discovery,
-            8001,
-            &format!(r#"{{"web":[{entry}],"web2":[{entry}],{wx}}}"#),
-        );
+        let entry = r#"["//bridge%2Eexample%2Ecom:8443/?",0]"#;
+        check(WEB, discovery.clone(), 8001, entry, wx);
+        check(JAVA, discovery, 8001, r#"["127.0.0.1",8001]"#, wx);
     }
 
     /// What a Web SDK up to 1.3.3 makes of the first entry.
@@ -137,19 +146,19 @@ mod tests {
 
     #[test]
     fn a_1_4_outside_a_browser_gets_whole_addresses() {
-        let check = |discovery: Discovery, expected: &str| {
+        let check = |discovery: Discovery, url: &str| {
             let body = getaddr_1_4(&discovery, 8001);
-            assert_eq!(String::from_utf8(body).as_deref(), Ok(expected));
+            let list = six(&format!("\"{url}\""));
+            let expected = format!(r#"{{"web":[{list}],"web2":[{list}],"wx_web":[]}}"#);
+            assert_eq!(String::from_utf8(body), Ok(expected));
         };
-        let body = r#"{"web":["ws://127.0.0.1:8001/"],"web2":["ws://127.0.0.1:8001/"],"wx_web":[]}"#;
-        check(Discovery::default(), body);
-        let body = r#"{"web":["wss://b.example.com:8443/"],"web2":["wss://b.example.com:8443/"],"wx_web":[]}"#;
-        check(with_host("b.example.com", 8443), body);
+        check(Discovery::default(), "ws://127.0.0.1:8001/");
+        check(with_host("b.example.com", 8443), "wss://b.example.com:8443/");
     }
 
     #[test]
     fn the_highest_port_does_not_overflow() {
-        let body = r#"{"web":[["127.0.0.1",65535]],"web2":[["127.0.0.1",65535]],"wx_web":["127.0.0.1:65536"]}"#;
-        check(JAVA, Discovery::default(), 65535, body);
+        let entry = r#"["127.0.0.1",65535]"#;
+        check(JAVA, Discovery::default(), 65535, entry, "127.0.0.1:65536");
     }
 }

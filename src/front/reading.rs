@@ -73,10 +73,11 @@ impl Caller<'_> {
         }
         match &function.target {
             Target::Row(row) => match read_args(row, args) {
-                Ok(args) => good(Meaning::Input(Input::Call {
+                Ok(values) => good(Meaning::Input(Input::Call {
                     call,
                     row: row.row,
-                    args,
+                    args: values,
+                    acknowledges: function.acknowledges.as_ref().and_then(|name| version(args, name)),
                 })),
                 Err(reason) => self.refused(call, asked, function, args, reason),
             },
@@ -91,9 +92,9 @@ impl Caller<'_> {
                 good(Meaning::Frames(self.speech.mailbox(asked, 0, &[], context)))
             }
             Target::Local(Local::Mailbox) => {
-                let int = |name: &str| args.get(name).and_then(Value::as_int);
-                let ver_clear = u64::try_from(int("ver_clear").unwrap_or(0)).unwrap_or(0);
-                let max = usize::try_from(int("max").unwrap_or(30).clamp(1, MAX_LINES)).unwrap_or(1);
+                let ver_clear = version(args, "ver_clear").unwrap_or(0);
+                let max = args.get("max").and_then(Value::as_int).unwrap_or(30);
+                let max = usize::try_from(max.clamp(1, MAX_LINES)).unwrap_or(1);
                 good(Meaning::Input(Input::Poll { call, ver_clear, max }))
             }
         }
@@ -119,6 +120,7 @@ impl Caller<'_> {
                 call,
                 row: row.row,
                 args,
+                acknowledges: None,
             },
             Err(reason) => Input::Refused {
                 call,
@@ -172,6 +174,13 @@ impl Caller<'_> {
             bad: Some(reason),
         }
     }
+}
+
+/// A version of the mailbox in the arguments of a call.
+fn version(args: &Value, name: &str) -> Option<u64> {
+    args.get(name)
+        .and_then(Value::as_int)
+        .and_then(|version| u64::try_from(version).ok())
 }
 
 fn good(meaning: Meaning) -> Reading {

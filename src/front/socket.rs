@@ -23,6 +23,8 @@ use super::hearing::Heard;
 const MAX_PONGS: usize = 32;
 /// A socket that lost its client's race closes by itself, maybe before the winner's login was read.
 const LOSER_CLOSE_DELAY: Duration = Duration::from_millis(50);
+/// Codes of a close by the client: done, page closed, no code. A lost network has no close frame.
+const CLOSED_BY_CLIENT: [u16; 3] = [1000, 1001, 1005];
 /// A client has this long to answer a close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -59,8 +61,8 @@ pub enum Incoming {
     Bad(End),
     /// Something of the transport's own.
     Nothing,
-    /// The client closes; the next read answers that.
-    Closing,
+    /// The client closes, with a code where the transport has one; the next read answers that.
+    Closing(Option<u16>),
     /// The connection is gone.
     Gone,
 }
@@ -113,6 +115,7 @@ pub async fn run_socket(server: Arc<Server>, transport: Transport, pipe: impl Pi
             client,
             pongs: VecDeque::new(),
             login_deadline,
+            refused: false,
             heard: Instant::now(),
         };
         socket.run(&server).await;
@@ -127,6 +130,8 @@ struct Socket<P> {
     client: Client,
     pongs: VecDeque<(Instant, Value)>,
     login_deadline: Instant,
+    /// The login is refused, and the client has to close the socket.
+    refused: bool,
     /// When it was last heard of.
     heard: Instant,
 }
@@ -169,6 +174,7 @@ impl<P: Pipe> Socket<P> {
                 None => std::future::pending().await,
             }
         };
+        let refused = self.refused;
         let waiting_for_login = !self.client.has_logged_in();
         let silent_until = self.client.profile().idle.map(|idle| self.heard + idle);
         let idle = async move {
@@ -186,6 +192,7 @@ impl<P: Pipe> Socket<P> {
                 self.write_texts(self.client.speech().pong(&value)).await
             }
             incoming = self.pipe.read() => self.take(server, incoming).await,
+            () = sleep_until(self.login_deadline), if refused => Next::Close(End::NORMAL),
             () = sleep_until(self.login_deadline), if waiting_for_login => {
                 server.metrics.bad_frame(End::NO_LOGIN.reason);
                 Next::Close(End::NO_LOGIN)
@@ -208,7 +215,8 @@ impl<P: Pipe> Socket<P> {
                         return Next::Gone;
                     }
                 }
-                Out::Close => return Next::Close(End::NORMAL),
+                Out::Refused if self.client.refused() => self.refused = true,
+                Out::Close | Out::Refused => return Next::Close(End::NORMAL),
             }
             next = self.outbound.try_recv().ok();
         }
@@ -260,7 +268,10 @@ impl<P: Pipe> Socket<P> {
                 Next::Close(end)
             }
             Incoming::Nothing => Next::Go,
-            Incoming::Closing => {
+            Incoming::Closing(code) => {
+                if code.is_some_and(|code| CLOSED_BY_CLIENT.contains(&code)) {
+                    self.client.closed_by_client();
+                }
                 let limit = self.client.profile().loser_close;
                 if !self.client.has_logged_in() && !limit.is_zero() {
                     sleep(LOSER_CLOSE_DELAY).await;

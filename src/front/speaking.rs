@@ -7,7 +7,7 @@ use crate::bridge::{Answer, CallRef, Event, Form, LOGIN};
 use crate::mapping::Tables;
 use crate::mapping::profile::{NotifyForm, Profile};
 use crate::mapping::wire::{FailureForm, Wire};
-use crate::shell::{Asked, LineContext, Speech};
+use crate::shell::{Asked, LineContext, Returned, Speech};
 use crate::value::Value;
 
 use super::line::line;
@@ -19,7 +19,7 @@ pub trait Frames: Send + Sync + Debug {
     fn login(&self, reply: Reply, refused: bool) -> String;
 
     /// The answer to a return by line; none where clients do not come back so.
-    fn returned(&self, welcome: bool) -> Option<String>;
+    fn returned(&self, returned: Returned) -> Option<String>;
 
     /// The answer to a call.
     fn reply(&self, asked: Asked<'_>, reply: Reply) -> String;
@@ -75,8 +75,8 @@ impl<F: Frames> Speech for LineSpeech<F> {
         vec![self.frames.reply(asked, reply)]
     }
 
-    fn returned(&self, welcome: bool) -> Vec<String> {
-        self.frames.returned(welcome).into_iter().collect()
+    fn returned(&self, returned: Returned) -> Vec<String> {
+        self.frames.returned(returned).into_iter().collect()
     }
 
     fn plain(&self, asked: Asked<'_>, form: FailureForm, result: Result<(), &str>) -> Vec<String> {

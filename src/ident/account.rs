@@ -92,6 +92,12 @@ fn check(text: &str) -> Result<(), BadAccount> {
     }
 }
 
+/// Returns whether a name has no U+FFFD, which replaces lone surrogates: two accounts that were cut differently would be
+/// one.
+pub fn is_whole(name: &str) -> bool {
+    !name.contains(char::REPLACEMENT_CHARACTER)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

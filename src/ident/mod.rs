@@ -11,6 +11,6 @@ pub mod texts;
 pub mod token;
 pub mod uid;
 
-pub use account::{Account, AppId, BadAccount, ChannelName, MAX_NAME_BYTES};
+pub use account::{Account, AppId, BadAccount, ChannelName, MAX_NAME_BYTES, is_whole};
 pub use line::{BadLine, Line, LineKey};
 pub use token::{TokenError, TokenPolicy};

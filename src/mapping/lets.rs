@@ -46,7 +46,7 @@ pub fn flag(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(b) => Some(*b),
         Value::Int(n) => Some(*n != 0),
-        Value::Float(x) => Some(*x != 0.0),
+        Value::Number(x) => Some(x.as_f64().is_none_or(|x| x != 0.0)),
         Value::Text(text) => match &**text {
             "1" | "true" => Some(true),
             "0" | "false" | "" => Some(false),
@@ -59,7 +59,7 @@ pub fn flag(value: &Value) -> Option<bool> {
 fn int(value: &Value) -> Option<i64> {
     match value {
         Value::Int(n) => Some(*n),
-        Value::Float(x) if x.is_finite() => Some(x.trunc() as i64),
+        Value::Number(x) => x.as_f64().map(|x| x.trunc() as i64),
         Value::Text(text) => text.trim().parse().ok(),
         Value::Bool(b) => Some(i64::from(*b)),
         _ => None,

@@ -51,6 +51,12 @@ pub struct Profile {
     pub tell: Vec<(Text, Value)>,
     /// The profile of a client that has sent `set_flag`, by position.
     pub flagged: Option<usize>,
+    /// The most time that a session is kept after its client has closed the socket. None for clients that may reconnect.
+    pub grace: Option<Duration>,
+    /// It loses its calls at the next login.
+    pub anew: bool,
+    /// The socket of a refused login stays open for the client to close.
+    pub refused_stays: bool,
     /// How it is told of lines.
     pub notify: NotifyForm,
     /// How long a pong waits (signaling-wire 3.2).

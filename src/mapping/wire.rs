@@ -137,6 +137,8 @@ pub struct Function {
     pub failure: FailureForm,
     /// The session ends after the answer.
     pub ends: bool,
+    /// Of a function that ends the session: the argument with the last version of the mailbox that the client has.
+    pub acknowledges: Option<Text>,
 }
 
 impl Function {
@@ -149,6 +151,7 @@ impl Function {
             when: Vec::new(),
             failure: FailureForm::Own,
             ends: false,
+            acknowledges: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What goes between tasks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -23,8 +24,8 @@ pub enum Message {
     Input(Box<Input>),
     /// A client has shown what build it is of: it is spoken to in this language from now on.
     Speaks(SocketId, Arc<dyn Speech>),
-    /// A socket is gone.
-    Closed(SocketId),
+    /// A socket is gone; with the most time that the session is kept, where its client does not reconnect.
+    Closed(SocketId, Option<Duration>),
     /// Another session asks for a call that RTM answers to members only.
     Ask {
         /// The call.
@@ -91,4 +92,6 @@ pub enum Out {
     Frame(Utf8Bytes),
     /// Close, after what was written.
     Close,
+    /// The login is refused: close after what was written, unless the profile leaves that to the client.
+    Refused,
 }

@@ -15,6 +15,7 @@ use crate::time::Time;
 use crate::value::Text;
 
 use super::message::Message;
+use super::replaced::Replaced;
 
 type Key = (AppId, Account);
 
@@ -48,6 +49,17 @@ pub struct Newcomer {
     pub family: Text,
     /// Its token.
     pub token: SecretString,
+    /// It loses its calls at the next login.
+    pub anew: bool,
+}
+
+/// Why a client cannot come back by its line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoSession {
+    /// Another client has logged in.
+    Replaced,
+    /// The line is of a session that is over, or of nobody.
+    Unknown,
 }
 
 #[derive(Debug)]
@@ -63,12 +75,16 @@ struct Entry {
     accepted: Time,
     family: Text,
     token: SecretString,
+    /// See [`Registry::settled`].
+    settled: bool,
+    anew: bool,
 }
 
 #[derive(Debug, Default)]
 struct Entries {
     by_key: HashMap<Key, Entry>,
     by_line: HashMap<u64, Key>,
+    replaced: Replaced,
 }
 
 impl Registry {
@@ -93,6 +109,8 @@ impl Registry {
             live: entry.live.is_some(),
             peer: entry.peer,
             accepted: entry.accepted,
+            settled: entry.settled,
+            anew: entry.anew,
             same_token: same(&entry.token, &login.token),
             same_family: entry.family == login.family,
         });
@@ -103,7 +121,7 @@ impl Registry {
         let admission = admit(known.as_ref(), &newcomer, twin_window);
         let (session, line) = match (admission, existing) {
             (Admission::Twin, Some(entry)) => (entry.session.clone(), entry.line),
-            (Admission::Resume, Some(entry)) => {
+            (Admission::Resume | Admission::Anew, Some(entry)) => {
                 let next = entry.line.wrapping_add(1);
                 (entry.session.clone(), getrandom::u64().unwrap_or(next))
             }
@@ -114,7 +132,7 @@ impl Registry {
             }
         };
         let before = match admission {
-            Admission::Twin | Admission::Resume => existing.and_then(|entry| entry.before.clone()),
+            Admission::Twin | Admission::Resume | Admission::Anew => existing.and_then(|entry| entry.before.clone()),
             Admission::New | Admission::Replace => existing.map(|entry| entry.session.clone()),
         };
         let entry = Entry {
@@ -126,25 +144,50 @@ impl Registry {
             accepted: login.accepted,
             family: login.family,
             token: login.token,
+            settled: false,
+            anew: login.anew,
         };
         if let Some(before) = entries.by_key.insert(key.clone(), entry) {
             entries.by_line.remove(&before.line);
+            if before.line != line {
+                entries.replaced.add(before.line, login.accepted);
+            }
         }
         entries.by_line.insert(line, key);
         (admission, session, line)
     }
 
     /// A client comes back by the line of a session, whether or not the loss of its socket was noticed here.
-    pub fn by_line(&self, line: u64, family: &str, socket: SocketId, peer: IpAddr) -> Option<(Key, SessionHandle)> {
+    ///
+    /// # Errors
+    /// [`NoSession`]: why it cannot.
+    pub fn by_line(
+        &self,
+        line: u64,
+        family: &str,
+        (socket, peer): (SocketId, IpAddr),
+        now: Time,
+    ) -> Result<(Key, SessionHandle), NoSession> {
         let mut entries = self.entries.lock();
-        let key = entries.by_line.get(&line)?.clone();
-        let entry = entries.by_key.get_mut(&key)?;
-        if &*entry.family != family || entry.session.inbox.is_closed() {
-            return None;
+        if entries.replaced.has(line, now) {
+            return Err(NoSession::Replaced);
         }
+        let Entries { by_key, by_line, .. } = &mut *entries;
+        let entry = by_line.get(&line).and_then(|key| Some((key, by_key.get_mut(key)?)));
+        let fits = |entry: &Entry| &*entry.family == family && !entry.session.inbox.is_closed();
+        let (key, entry) = entry.filter(|(_, entry)| fits(entry)).ok_or(NoSession::Unknown)?;
         entry.live = Some(socket);
         entry.peer = peer;
-        Some((key, entry.session.clone()))
+        Ok((key.clone(), entry.session.clone()))
+    }
+
+    /// Notes that the client of a session is no racing socket: it has sent `set_flag` or a call other than a poll. Another
+    /// login is then no twin.
+    pub fn settled(&self, key: &Key, session: u64, anew: bool) {
+        let mut entries = self.entries.lock();
+        if let Some(entry) = entries.by_key.get_mut(key).filter(|e| e.session.id == session) {
+            (entry.settled, entry.anew) = (true, anew);
+        }
     }
 
     /// The session that an account has.
@@ -165,13 +208,16 @@ impl Registry {
         }
     }
 
-    /// A session is over; the account may have another by now.
-    pub fn remove(&self, key: &Key, session: u64) {
+    /// A session is over; the account may have another by now. `kicked`: the user has logged in elsewhere.
+    pub fn remove(&self, key: &Key, session: u64, kicked: bool, now: Time) {
         let mut entries = self.entries.lock();
         if entries.by_key.get(key).is_some_and(|entry| entry.session.id == session)
             && let Some(entry) = entries.by_key.remove(key)
         {
             entries.by_line.remove(&entry.line);
+            if kicked {
+                entries.replaced.add(entry.line, now);
+            }
         } else if let Some(entry) = entries.by_key.get_mut(key) {
             entry.before.take_if(|before| before.id == session);
         }
@@ -206,6 +252,7 @@ mod tests {
             accepted: Time::from_millis(1_000),
             family: NATIVE.into(),
             token: SecretString::from("t"),
+            anew: false,
         };
         let create = || {
             // Kept open: a session whose inbox is closed is over.
@@ -221,8 +268,10 @@ mod tests {
         (admission, session.id, line)
     }
 
-    fn known(registry: &Registry, line: u64) -> Option<u64> {
-        let found = registry.by_line(line, NATIVE, SocketId(99), [127, 0, 0, 1].into());
+    const NOW: Time = Time::from_millis(2_000);
+
+    fn known(registry: &Registry, line: u64) -> Result<u64, NoSession> {
+        let found = registry.by_line(line, NATIVE, (SocketId(99), [127, 0, 0, 1].into()), NOW);
         found.map(|(_, session)| session.id)
     }
 
@@ -230,7 +279,7 @@ mod tests {
     fn only_the_line_of_the_latest_login_is_known() {
         let registry = Registry::default();
         let (admission, session, first) = login(&registry, 1, Duration::ZERO);
-        assert_eq!((admission, known(&registry, first)), (Admission::New, Some(session)));
+        assert_eq!((admission, known(&registry, first)), (Admission::New, Ok(session)));
         // A twin is the same client, and its session has one line.
         let twin = login(&registry, 2, Duration::from_secs(1));
         assert_eq!(twin, (Admission::Twin, session, first));
@@ -240,10 +289,11 @@ mod tests {
         assert_eq!((admission, resumed), (Admission::Resume, session));
         assert_eq!(
             (known(&registry, first), known(&registry, second)),
-            (None, Some(session))
+            (Err(NoSession::Replaced), Ok(session))
         );
         let (admission, replaced, third) = login(&registry, 4, Duration::ZERO);
-        assert_eq!((admission, known(&registry, second)), (Admission::Replace, None));
+        let gone = Err(NoSession::Replaced);
+        assert_eq!((admission, known(&registry, second)), (Admission::Replace, gone));
         // The one that was replaced can still be told of its end.
         let before = || {
             registry.entries.lock().by_key[&key]
@@ -253,9 +303,28 @@ mod tests {
         };
         assert_eq!(before(), Some(session));
         // The end of the one that was replaced is not that of the one in its place.
-        registry.remove(&key, session);
-        assert_eq!((known(&registry, third), before()), (Some(replaced), None));
-        registry.remove(&key, replaced);
-        assert_eq!((known(&registry, third), registry.len()), (None, 0));
+        registry.remove(&key, session, true, NOW);
+        assert_eq!((known(&registry, third), before()), (Ok(replaced), None));
+        registry.remove(&key, replaced, false, NOW);
+        assert_eq!((known(&registry, third), registry.len()), (Err(NoSession::Unknown), 0));
+        assert_eq!(known(&registry, second), gone, "still");
+        // By another sidecar's login, or by that of an RTM-native user.
+        let (_, session, line) = login(&registry, 5, Duration::ZERO);
+        registry.remove(&key, session, true, NOW);
+        assert_eq!(known(&registry, line), gone);
+        assert_eq!(known(&registry, 77), Err(NoSession::Unknown));
+    }
+
+    #[test]
+    fn whoever_has_made_a_call_has_no_twin() {
+        let registry = Registry::default();
+        let key = (AppId::new("app").unwrap(), Account::new("dora").unwrap());
+        let window = Duration::from_secs(1);
+        let (_, session, _) = login(&registry, 1, window);
+        assert_eq!(login(&registry, 2, window).0, Admission::Twin);
+        registry.settled(&key, session + 1, false);
+        assert_eq!(login(&registry, 3, window).0, Admission::Twin, "that was another's");
+        registry.settled(&key, session, false);
+        assert_eq!(login(&registry, 4, window).0, Admission::Replace);
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::bridge::{CallRef, Effect, Event, Form, Input, LOGIN, Session, SessionContext, SocketId, TimerKey};
+use crate::bridge::{CallRef, Effect, Ending, Event, Form, Input, LOGIN, Session, SessionContext, SocketId, TimerKey};
 use crate::ident::{Account, AppId};
 use crate::log::clients::SessionLog;
 use crate::mapping::Tables;
@@ -25,7 +25,7 @@ use super::logins::PendingLogin;
 use super::message::{Login, Message, Out, Said, SocketHandle};
 use super::registry::SessionHandle;
 use super::server::Server;
-use super::speech::{Asked, LineContext, Speech};
+use super::speech::{Asked, LineContext, Returned, Speech};
 use super::teller::Teller;
 
 /// Inputs that wait for a session.
@@ -169,10 +169,13 @@ impl SessionTask {
                     handle.speech = speech;
                 }
             }
-            Message::Closed(socket) => {
+            Message::Closed(socket, grace) => {
                 self.sockets.remove(&socket);
                 self.pending.remove(&socket);
-                self.step(Input::FrontClosed(socket));
+                self.step(match grace {
+                    Some(grace) => Input::FrontClosedByClient { socket, grace },
+                    None => Input::FrontClosed(socket),
+                });
             }
             Message::Ask { call, request, asker } => self.ask_for(call, request, asker),
             Message::Told(told) => self.told(*told),
@@ -369,7 +372,7 @@ impl SessionTask {
             Effect::Hint { socket, version } => self.say(socket, None, |speech| speech.hint(version)),
             Effect::Returned(call) => {
                 self.log_answer(call, None);
-                self.say(call.socket, None, |speech| speech.returned(true));
+                self.say(call.socket, None, |speech| speech.returned(Returned::Welcome));
                 self.pending.remove(&call.socket);
             }
             Effect::SetTimer { key, at } => {
@@ -415,8 +418,13 @@ impl SessionTask {
                 }
             }
             Effect::Close(socket) => {
+                // Some builds close the socket of a refused login themselves.
+                let close = match self.session.ending() {
+                    Some(Ending::Refused) => Out::Refused,
+                    _ => Out::Close,
+                };
                 if let Some(socket) = self.sockets.remove(&socket)
-                    && socket.out.try_send(Out::Close).is_err()
+                    && socket.out.try_send(close).is_err()
                 {
                     socket.kill.cancel();
                 }
@@ -507,7 +515,8 @@ impl SessionTask {
         let (now, ending) = (self.server.clock.now(), self.session.ending());
         self.log.ends(now, ending, self.overflow.is_cancelled());
         self.teller.ended(ending);
-        self.server.registry.remove(&self.key, self.id);
+        let kicked = ending == Some(Ending::Kicked);
+        self.server.registry.remove(&self.key, self.id, kicked, now);
         if let Some(channel) = &self.member_of {
             self.server.members.left(&self.key.0, channel, self.id);
         }

@@ -27,13 +27,24 @@ pub struct Asked<'a> {
     pub id: i64,
 }
 
+/// The answer to a return by line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Returned {
+    /// The session goes on.
+    Welcome,
+    /// Another client has logged in.
+    Replaced,
+    /// There is no such session.
+    Unknown,
+}
+
 /// Writes frames for the clients of one profile; what it returns is sent in order.
 pub trait Speech: Send + Sync + Debug {
     /// The answer to a login or a call.
     fn answer(&self, call: CallRef, answer: &Answer) -> Vec<String>;
 
     /// The answer to a return by line.
-    fn returned(&self, welcome: bool) -> Vec<String>;
+    fn returned(&self, returned: Returned) -> Vec<String>;
 
     /// The answer to a call that no row answers: success, or a reason.
     fn plain(&self, asked: Asked<'_>, form: FailureForm, result: Result<(), &str>) -> Vec<String>;

@@ -1,7 +1,7 @@
 //! What a login's account and token are worth, before any session is touched.
 
 use crate::config::Config;
-use crate::ident::{Account, AppId, codec};
+use crate::ident::{Account, AppId, codec, is_whole};
 use crate::time::Time;
 use crate::value::{Text, Value};
 
@@ -25,7 +25,7 @@ pub fn verdict(config: &Config, vid: &Value, account: &Value, token: &str, now: 
         name => name.clone().into_text(),
     };
     let account = Account::new(text(account)).map_err(|_| Text::from("wrong account"))?;
-    if codec::is_alias(&account) {
+    if codec::is_alias(&account) || !is_whole(account.as_str()) {
         return Err("wrong account".into());
     }
     let vid = AppId::new(text(vid)).map_err(|_| Text::from("TokenErrorVendor"))?;

@@ -6,7 +6,7 @@ use toml::de::{DeInteger, DeValue};
 
 use super::{Kind, Sink, Spanned, Table};
 use crate::diag::{Diag, Span};
-use crate::value::{Text, Value};
+use crate::value::{Number, Text, Value};
 
 /// A value with its place and its name. Asking for another kind than it has reports "expected …, got …".
 #[must_use = "a value that nobody reads is a key that silently does nothing"]
@@ -167,9 +167,9 @@ impl<'r> Item<'r> {
 
     fn into_float(self) -> Option<Value> {
         match &self.value {
-            DeValue::Float(digits) => match digits.as_str().parse::<f64>() {
-                Ok(x) if x.is_finite() => Some(Value::Float(x)),
-                _ => {
+            DeValue::Float(digits) => match digits.as_str().parse().ok().and_then(Number::of) {
+                Some(number) => Some(Value::Number(number)),
+                None => {
                     self.error("expected a finite number");
                     None
                 }

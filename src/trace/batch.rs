@@ -238,7 +238,7 @@ impl Batch {
 /// Bytes of the texts in a value.
 fn texts(value: &Value) -> usize {
     match value {
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => 0,
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Number(_) => 0,
         Value::Text(text) => text.len(),
         Value::List(items) => items.iter().map(texts).sum(),
         Value::Map(entries) => entries.iter().map(|(key, value)| key.len() + texts(value)).sum(),

@@ -188,6 +188,7 @@ mod flag {
 pub const ATTACH: &[(&str, Attach)] = &[
     ("twin", Attach::Twin),
     ("again", Attach::Again),
+    ("anew", Attach::Anew),
     ("by-line", Attach::ByLine),
 ];
 

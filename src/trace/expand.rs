@@ -86,7 +86,7 @@ pub fn value(of: &mut Value, room: &mut usize) -> Result<(), TooMuch> {
                 }
             }
         }
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {}
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Number(_) => {}
     }
     Ok(())
 }

@@ -8,6 +8,9 @@ use crate::value::{Text, Value};
 use super::record::{Dir, Leg, Record};
 use super::{env, keys, rtm};
 
+/// The member of `closed` with the most time that the session is kept, milliseconds.
+pub(super) const GRACE: &str = "grace_ms";
+
 /// What is recorded at a moment of a session.
 #[derive(Clone, Debug)]
 pub enum Happening<'h> {
@@ -77,6 +80,11 @@ impl<'h> Happening<'h> {
             Input::Kept(lines) => (Leg::Env, one("kept", env::lines(tables, lines))),
             Input::Timer(key) => (Leg::Timer, one("due", keys::name(*key).into())),
             Input::FrontClosed(socket) => (Leg::Legacy, one("closed", number(socket.0))),
+            Input::FrontClosedByClient { socket, grace } => {
+                let grace = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+                let entries = vec![("closed".into(), number(socket.0)), (GRACE.into(), number(grace))];
+                (Leg::Legacy, Value::Map(entries))
+            }
             Input::Call { .. } | Input::Refused { .. } | Input::Poll { .. } | Input::Subscribed { .. } => return None,
         };
         Some(Self::Other(leg, Dir::In, data))

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::bridge::{CallRef, Effect, Input, LOGIN, Names, Session, SessionContext, SocketId, TimerKey};
 use crate::front::args::read_args;
@@ -11,12 +12,12 @@ use crate::front::{ClientFrame, nobody};
 use crate::mapping::Tables;
 use crate::mapping::wire::{Target, Wire};
 use crate::rtm::CallKind;
-use crate::shell::{Asked, LineContext, Speech};
+use crate::shell::{Asked, LineContext, Returned, Speech};
 use crate::time::Time;
 use crate::value::{Text, Value};
 
 use super::env::{self, Begin};
-use super::happening::number;
+use super::happening::{GRACE, number};
 use super::record::{Leg, Record};
 use super::used::Used;
 use super::{effect, keys, rtm};
@@ -165,7 +166,13 @@ impl Player {
         if let Some(closed) = data.get("closed") {
             let socket = socket_id(Some(closed))?;
             self.sockets.remove(&socket);
-            self.step(now, Input::FrontClosed(socket), out);
+            let grace = data.get(GRACE).and_then(Value::as_int);
+            let grace = grace.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis);
+            let input = grace.map_or(Input::FrontClosed(socket), |grace| Input::FrontClosedByClient {
+                socket,
+                grace,
+            });
+            self.step(now, input, out);
             return Ok(());
         }
         if let Some(rest) = data.get("rest") {
@@ -382,7 +389,7 @@ impl Player {
                 (*socket, Some(event.row), speech(socket)?.notify(*form, event, context))
             }
             Effect::Hint { socket, version } => (*socket, None, speech(socket)?.hint(*version)),
-            Effect::Returned(call) => (call.socket, None, speech(&call.socket)?.returned(true)),
+            Effect::Returned(call) => (call.socket, None, speech(&call.socket)?.returned(Returned::Welcome)),
             _ => return None,
         })
     }

@@ -5,6 +5,8 @@ use std::io::{self, BufReader, Read, Write};
 
 use crate::files::{BadLine, Lines};
 
+use crate::json;
+
 use super::expand;
 use super::policy::NONE;
 use super::record::{Header, Record, VERSION};
@@ -197,7 +199,7 @@ fn lines(from: impl Read, unfinished: bool) -> Result<Trace, TraceError> {
     let mut records: Vec<(usize, Record)> = Vec::new();
     let mut last_of: BTreeMap<u64, u64> = BTreeMap::new();
     while let Some((line, text)) = next(&mut lines, unfinished)? {
-        let record: Record = serde_json::from_str(&text).map_err(|error| TraceError::NoRecord {
+        let record: Record = json::read(&text).map_err(|error| TraceError::NoRecord {
             line,
             what: error.to_string(),
         })?;

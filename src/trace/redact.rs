@@ -30,6 +30,7 @@ use crate::mapping::wire::Wire;
 use crate::rtm::{CallKind, FieldSpec};
 use crate::value::Value;
 
+use super::happening::GRACE;
 use super::placeholder::{Class, Placeholder};
 use super::policy::{Policy, Redaction};
 use super::record::{Dir, Leg, Record};
@@ -94,7 +95,7 @@ impl Redactor {
                     self.learn(value);
                 }
             }
-            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {}
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Number(_) => {}
         }
     }
 
@@ -157,7 +158,7 @@ impl Redactor {
         };
         for (key, value) in entries {
             match (&**key, value) {
-                ("socket" | "closed" | "close" | "rest", _) => {}
+                ("socket" | "closed" | "close" | "rest" | GRACE, _) => {}
                 ("frame", Value::Text(frame)) => {
                     let new = match dir {
                         Dir::Out => self.said(frame),

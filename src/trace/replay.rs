@@ -159,6 +159,8 @@ pub fn replay_watched(
         stage.break_off(session);
         stage.settle(end, session);
     }
+    // A difference is found at the end of its step, and steps of sessions overlap.
+    stage.outcome.differences.sort_by_key(|difference| difference.line);
     let played = stage.seats.into_iter().map(|(session, seat)| PlayedSession {
         session,
         family: seat.player.family().clone(),
@@ -197,6 +199,8 @@ struct Seat<'s> {
     player: Player,
     platform: Option<Text>,
     pending: VecDeque<Out>,
+    /// Outputs of the trace from the first difference of the step on, with their lines.
+    expected: Vec<(usize, &'s Record)>,
     last: Option<&'s Record>,
     codes: Vec<Text>,
     /// It has differed; what follows follows from that.
@@ -238,6 +242,7 @@ impl<'s> Stage<'s> {
                 player,
                 platform: begin.platform,
                 pending: VecDeque::new(),
+                expected: Vec::new(),
                 last: None,
                 codes: Vec::new(),
                 lost: false,
@@ -291,20 +296,17 @@ impl<'s> Stage<'s> {
         }));
     }
 
-    fn compare(&mut self, line: usize, record: &Record) -> Result<(), Impossible> {
+    fn compare(&mut self, line: usize, record: &'s Record) -> Result<(), Impossible> {
         let seat = self.seat(record.session)?;
-        let got = seat.pending.pop_front();
-        let same = got
-            .as_ref()
-            .is_some_and(|got| got.leg == record.leg && got.data == record.data);
-        if same {
+        if seat.expected.is_empty()
+            && let Some(got) = seat.pending.front()
+            && is_same(got, record)
+        {
+            seat.pending.pop_front();
             self.keep(line);
             return Ok(());
         }
-        if let Some(got) = &got {
-            self.keep_new(record.session, got);
-        }
-        self.differs(line, record.session, Some(record.clone()), got);
+        seat.expected.push((line, record));
         Ok(())
     }
 
@@ -314,20 +316,29 @@ impl<'s> Stage<'s> {
             && let Some(seat) = self.seats.get_mut(&session)
         {
             seat.pending.clear();
+            seat.expected.clear();
         }
     }
 
-    /// What was played and is not in the trace.
+    /// Ends a step of a session: from its first difference on, outputs that both sides have keep their record.
     fn settle(&mut self, line: usize, session: u64) {
         let Some(seat) = self.seats.get_mut(&session) else {
             return;
         };
-        let pending = std::mem::take(&mut seat.pending);
+        let (pending, expected) = (std::mem::take(&mut seat.pending), std::mem::take(&mut seat.expected));
+        let mut left = &expected[..];
         for got in &pending {
-            self.keep_new(session, got);
+            if let Some(at) = left.iter().position(|(_, record)| is_same(got, record)) {
+                self.keep(left[at].0);
+                left = &left[at + 1..];
+            } else {
+                self.keep_new(session, got);
+            }
         }
-        if let Some(got) = pending.into_iter().next() {
-            self.differs(line, session, None, Some(got));
+        match (expected.first(), pending.into_iter().next()) {
+            (Some((line, record)), got) => self.differs(*line, session, Some((*record).clone()), got),
+            (None, Some(got)) => self.differs(line, session, None, Some(got)),
+            (None, None) => {}
         }
     }
 
@@ -365,6 +376,10 @@ fn places(expected: &Record, got: &Out) -> Vec<Change> {
         true => changes(&expected.data, &got.data),
         false => places,
     }
+}
+
+fn is_same(got: &Out, record: &Record) -> bool {
+    got.leg == record.leg && got.data == record.data
 }
 
 fn not_begun(session: u64) -> String {

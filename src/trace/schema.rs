@@ -12,6 +12,7 @@ use crate::bridge::SessionLimits;
 use crate::value::{Text, Value};
 
 use super::env::{ATTACH, Begin};
+use super::happening::GRACE;
 use super::keys;
 use super::record::VERSION;
 
@@ -120,7 +121,12 @@ fn data() -> Vec<(String, Json)> {
     let all = [
         (
             "legacy-in",
-            vec![frame(), object(&[("rest", count())]), object(&[("closed", count())])],
+            vec![
+                frame(),
+                object(&[("rest", count())]),
+                object(&[("closed", count())]),
+                object(&[("closed", count()), (GRACE, count())]),
+            ],
         ),
         ("legacy-out", vec![frame(), object(&[("close", count())])]),
         ("rtm-in", rtm::told()),
@@ -183,7 +189,7 @@ fn like(entries: &[(Text, Value)]) -> Json {
             Value::Map(entries) => like(entries),
             Value::List(_) => json!({ "type": "array" }),
             Value::Bool(_) => json!({ "type": "boolean" }),
-            Value::Int(_) | Value::Float(_) => count(),
+            Value::Int(_) | Value::Number(_) => count(),
             Value::Text(_) | Value::Null => text(),
         };
         (name.to_string(), schema)

@@ -532,6 +532,34 @@ async fn what_is_no_request_is_refused_and_ends_nothing() {
 }
 
 #[tokio::test]
+async fn texts_that_were_cut_and_long_numbers_arrive() {
+    let running = serve(config()).await;
+    let (mut alice, mut bob) = pair(&running).await;
+    let send = |id: u64, msg: &str| {
+        let params = format!(r#"{{"account":"bob","uid":0,"msg":{msg},"msgID":"m"}}"#);
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"messageInstantSend","params":{params}}}"#)
+    };
+    for (id, msg, arrives) in [
+        (101, r#""cut \ud83d""#, "\"cut \u{fffd}\""),
+        (102, "18446744073709551615", r#""18446744073709551615""#),
+        (103, r#"{"of":[1e400]}"#, r#""{\"of\":[1e400]}""#),
+    ] {
+        alice.send(&send(id, msg)).await;
+        assert!(
+            !alice
+                .answer(i64::try_from(id).expect("small"))
+                .await
+                .starts_with("error"),
+            "{msg}"
+        );
+        let told = bob.event("onMessageInstantReceive").await;
+        assert!(told.ends_with(&format!("\"msg\":{arrives}}}")), "{told}");
+    }
+    alice.send(&send(104, "1").replace("bob", "bob\\udc00")).await;
+    assert!(alice.answer(104).await.starts_with("error 400 wrong param"));
+}
+
+#[tokio::test]
 async fn what_is_too_much_closes() {
     let mut config = config();
     config.session.login_timeout = Duration::from_millis(200);

@@ -185,7 +185,12 @@ impl Stage {
             function: LOGIN - 1,
         };
         let args = args.into_iter().map(Value::text).collect();
-        self.feed(Input::Call { call, row, args });
+        self.feed(Input::Call {
+            call,
+            row,
+            args,
+            acknowledges: None,
+        });
     }
 
     fn feed(&mut self, input: Input) {

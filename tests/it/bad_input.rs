@@ -4,11 +4,12 @@ mod cases;
 
 use std::time::Duration;
 
-use crate::support::{Client, Got, Reply, config, counter, notified, serve, text};
+use crate::support::{Client, Got, QUIET, Reply, config, counter, notified, serve, text};
 use cases::{AFTER_LOGIN, BEFORE_LOGIN, Case, Gets};
 use serde_json::json;
 use sigbridge::config::OverRate;
 use sigbridge::shell::Running;
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -76,22 +77,49 @@ async fn no_login_in_time() {
 #[tokio::test]
 async fn illegal_accounts_do_not_log_in() {
     let mut hall = Hall::open().await;
+    let long = format!("\"{}\"", "x".repeat(129));
     for account in [
-        json!(""),
-        json!("a b"),
-        json!("x".repeat(129)),
-        json!(null),
-        json!({}),
-        json!("~r.Ym9iIGI"),
+        r#""""#,
+        r#""a b""#,
+        &long,
+        "null",
+        "{}",
+        r#""~r.Ym9iIGI""#,
+        // Half an emoji: what is left of it may be another's.
+        r#""al\ud83d""#,
     ] {
         let mut client = Client::connect(hall.running.http).await;
-        client
-            .send(json!(["login", {"vid": "app", "account": account, "token": ""}]))
-            .await;
+        let login = format!(r#"["login",{{"vid":"app","account":{account},"token":""}}]"#);
+        client.send_raw(Message::text(login)).await;
         assert_eq!(client.login_ret().await, own("wrong account"), "{account}");
-        assert_eq!(client.next().await, Got::Closed(Some(1000)), "{account}");
+        // The socket is the client's to close: 1.1.2 tells its app of a logout when the server does.
+        assert_eq!(client.within(QUIET).await, None, "{account}");
+        client.send(json!(["ping", 5])).await;
+        assert_eq!(client.next().await, Got::Frame(json!(["pong", 5])), "{account}");
+        assert_eq!(
+            client.call("channel_join", json!({"name": "r"})).await,
+            own("not login")
+        );
         hall.nothing_moved("an illegal account").await;
     }
+}
+
+#[tokio::test]
+async fn a_refused_login_has_no_more_time_than_one_that_never_came() {
+    let mut config = config();
+    config.session.login_timeout = Duration::from_millis(300);
+    let mut hall = Hall::open_with(config).await;
+    for (device, stays) in [("websdk", true), ("javasdk", false)] {
+        let mut client = Client::connect(hall.running.http).await;
+        let login = json!(["login", {"vid": "app", "account": "a b", "token": "", "device": device}]);
+        client.send(login).await;
+        let start = Instant::now();
+        assert_eq!(client.login_ret().await, own("wrong account"), "{device}");
+        assert_eq!(client.next().await, Got::Closed(Some(1000)), "{device}");
+        assert_eq!(start.elapsed() > Duration::from_millis(200), stays, "{device}");
+    }
+    assert_eq!(hall.counted("no login"), 0);
+    hall.nothing_moved("refused logins").await;
 }
 
 #[tokio::test]

@@ -360,6 +360,33 @@ fn the_legacy_side_of_an_archive_is_played_live() {
     assert_eq!((outcome.sessions, outcome.passed_over), (2, 0));
 }
 
+/// Developer tools write half an emoji as the app has: a trace of it is as good as any.
+#[test]
+fn an_archive_with_texts_that_were_cut_is_played_live() {
+    let call = r#"["call2",["user_sendmsg",1,{"line":"L","peer":"al","content":"cut \ud83d"}]]"#;
+    let reply = r#"["call2-ret",[1,"","{\"result\":\"ok\"}"]]"#;
+    let session = [
+        login(1.0, "websdk"),
+        login_ret(1.0),
+        said("send", 2.0, call),
+        said("receive", 2.1, reply),
+    ];
+    let mut inner = har(&[&session]).to_string();
+    // And in a frame that the tool took apart itself.
+    inner = inner.replace("passed over", "\\ud83d");
+    let found = import(&tables(), inner.as_bytes()).expect("a session");
+    assert!(frames(&found).iter().any(|(_, _, text)| text == call));
+    let tables = tables();
+    let speeches = Arc::new(speeches(&tables).expect("a wire for each profile"));
+    let outcome = replay_embedded(&tables, &speeches, &found.trace, 1).expect("it can be played");
+    assert_eq!(
+        (outcome.sessions, outcome.passed_over),
+        (1, 0),
+        "{:#?}",
+        outcome.differences
+    );
+}
+
 #[test]
 fn the_command_writes_a_file_or_nothing() {
     let folder = std::env::temp_dir().join(format!("sigbridge-har-{}", std::process::id()));

@@ -7,7 +7,7 @@ use sigbridge::config::{Config, HostPort};
 const ORIGIN: &[&str] = &["origin: https://app.example"];
 
 /// What `GET /getaddr` lists for clients with these headers.
-async fn check_getaddr(config: Config, headers: &[&str], list: &str) {
+async fn check_getaddr(config: Config, headers: &[&str], entry: &str) {
     let running = serve(config).await;
     let answer = http(running.http, "GET /getaddr?vid=app", headers, "").await;
     assert_eq!(answer.status, 200);
@@ -18,7 +18,9 @@ async fn check_getaddr(config: Config, headers: &[&str], list: &str) {
         Some("no-store"),
         "an old answer would outlive a move"
     );
-    let list = list.replace("$port", &running.http.port().to_string());
+    let entry = entry.replace("$port", &running.http.port().to_string());
+    // Old builds take the first and the second, and go on to the next when one fails.
+    let list = format!("[{}]", [&*entry; 6].join(","));
     let expected = format!(r#"{{"web":{list},"web2":{list},"#);
     assert!(
         answer.body.starts_with(&expected),
@@ -37,10 +39,10 @@ async fn clients_are_told_where_to_connect_by_who_they_are() {
         });
         config
     };
-    check_getaddr(config(), &[], r#"[["127.0.0.1",$port]]"#).await;
-    check_getaddr(config(), ORIGIN, r#"[["127.0.0.1",$port]]"#).await;
-    check_getaddr(with_host(), &[], r#"[["127.0.0.1",$port]]"#).await;
-    check_getaddr(with_host(), ORIGIN, r#"[["//bridge%2Eexample%2Ecom:8443/?",0]]"#).await;
+    check_getaddr(config(), &[], r#"["127.0.0.1",$port]"#).await;
+    check_getaddr(config(), ORIGIN, r#"["127.0.0.1",$port]"#).await;
+    check_getaddr(with_host(), &[], r#"["127.0.0.1",$port]"#).await;
+    check_getaddr(with_host(), ORIGIN, r#"["//bridge%2Eexample%2Ecom:8443/?",0]"#).await;
 }
 
 /// The status and body of any other request; every answer may be read by pages of any origin.

@@ -5,8 +5,11 @@ use std::time::Duration;
 use crate::support::{
     Client, Got, PATIENCE, QUIET, config, counter, eventually, notified, serve, serve_as_told, tell, text,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use sigbridge::shell::Running;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 fn logins(running: &Running, result: &str) -> u64 {
     counter(
@@ -34,6 +37,27 @@ async fn twins_share_a_session() {
     drop(first);
     tell(&mut bob, "alice", "still there").await;
     assert_eq!(notified(&second.frame("notify").await).1, 2);
+}
+
+#[tokio::test]
+async fn a_client_that_has_settled_has_no_twin() {
+    let mut config = config();
+    config.session.twin_window = Duration::from_secs(3600);
+    let running = serve(config).await;
+    let mut caller = Client::login(running.http, "alice").await;
+    caller.call("channel_join", json!({"name": "room"})).await;
+    let mut flagged = Client::login(running.http, "alice").await;
+    assert_eq!(caller.next().await, Got::Frame(json!(["kick", ""])));
+    flagged.send(json!(["set_flag", {"binary": 1}])).await;
+    flagged.send(json!(["ping", 1])).await;
+    flagged.frame("pong").await;
+    let mut polling = Client::login(running.http, "alice").await;
+    assert_eq!(flagged.next().await, Got::Frame(json!(["kick", ""])));
+    polling.poll(0).await;
+    let _twin = Client::login(running.http, "alice").await;
+    assert_eq!(polling.within(QUIET).await, None);
+    let counts = ["new", "replace", "twin"].map(|result| logins(&running, result));
+    assert_eq!(counts, [1, 2, 1]);
 }
 
 #[tokio::test]
@@ -75,6 +99,50 @@ async fn a_client_that_comes_back_in_time_has_missed_nothing() {
     tell(&mut bob, "alice", "3").await;
     assert_eq!(notified(&alice.frame("notify").await).1, 3);
     assert_eq!(alice.within(QUIET).await, None, "each of them once");
+}
+
+/// How many seconds after its socket a session ends, whose client has said that before.
+async fn seconds_of_grace(said: Vec<Value>, close: Option<Option<CloseCode>>) -> u64 {
+    let running = serve_as_told(config()).await;
+    let mut alice = Client::login(running.http, "alice").await;
+    for frame in said {
+        alice.send(frame).await;
+    }
+    alice.send(json!(["ping", 1])).await;
+    alice.frame("pong").await;
+    tokio::time::pause();
+    match close {
+        Some(code) => {
+            let reason = "".into();
+            let frame = code.map(|code| CloseFrame { code, reason });
+            alice.send_raw(Message::Close(frame)).await;
+            assert!(matches!(alice.next().await, Got::Closed(_)));
+        }
+        None => drop(alice),
+    }
+    let start = tokio::time::Instant::now();
+    while !running.server.registry.is_empty() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    start.elapsed().as_secs()
+}
+
+#[tokio::test]
+async fn a_page_that_is_left_is_soon_gone() {
+    for code in [None, Some(CloseCode::Normal), Some(CloseCode::Away)] {
+        assert_eq!(seconds_of_grace(vec![], Some(code)).await, 5, "{code:?}");
+        tokio::time::resume();
+    }
+    let flag = json!(["set_flag", {"binary": 1}]);
+    for (said, close) in [
+        // Its connection was lost; it may log in again. And a build that does so by itself.
+        (vec![], None),
+        (vec![], Some(Some(CloseCode::Error))),
+        (vec![flag], Some(Some(CloseCode::Away))),
+    ] {
+        assert_eq!(seconds_of_grace(said, close).await, 30, "{close:?}");
+        tokio::time::resume();
+    }
 }
 
 #[tokio::test]

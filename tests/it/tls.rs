@@ -96,7 +96,7 @@ async fn each_address_serves_plain_text_and_tls() {
     let running = with_tls(&folder).await;
     let wss = running.wss.expect("it was asked for");
     // Both tell the same place: the port of `http`.
-    let list = format!(r#"{{"web":[["127.0.0.1",{}]],"#, running.http.port());
+    let list = format!(r#"{{"web":[["127.0.0.1",{}],"#, running.http.port());
     for addr in [running.http, wss] {
         let answer = http(addr, "GET /getaddr", &[], "").await;
         assert!(answer.body.starts_with(&list), "{}", answer.body);

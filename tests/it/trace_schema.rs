@@ -100,6 +100,7 @@ fn a_line_of_another_form_is_not() {
     bad("legacy", "in", r#"{"socket":1}"#);
     bad("legacy", "in", r#"{"socket":1,"frame":"x","more":1}"#);
     good("legacy", "in", r#"{"closed":1}"#);
+    good("legacy", "in", r#"{"closed":1,"grace_ms":5000}"#);
     bad("legacy", "out", r#"{"closed":1}"#);
     good("legacy", "out", r#"{"close":1}"#);
     bad("legacy", "in", r#"{"close":1}"#);

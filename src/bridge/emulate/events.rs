@@ -115,7 +115,7 @@ impl Session {
         if let Some((channel, info)) = parse_end_call(text).filter(|_| from_peer) {
             if let RtmEvent::MessageFromPeer { peer_id, .. } = event {
                 let known = self.call_ended_by_peer(&channel, peer_id.text());
-                if !known && self.comes_back() == ComesBack::Never {
+                if !known && (self.began_anew || self.comes_back() == ComesBack::Never) {
                     return;
                 }
             }

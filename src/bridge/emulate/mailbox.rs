@@ -10,14 +10,20 @@ use super::super::io::Event;
 /// Lines that wait for a client to have them.
 ///
 /// Line `i` has the version `acknowledged + 1 + i`: versions have no gaps, since some clients lose lines at one.
+///
+/// The versions of a login are above all versions of the session before it. SDK 1.4 never stops the pollers of its logins
+/// before a lost connection: each polls once a minute, and every second when the answer is below its version. Such a poll
+/// is answered with its own version, and neither acknowledges nor fetches lines.
 #[derive(Clone, Debug, Default)]
 pub struct Mailbox {
     /// All up to this version is acknowledged; none before the client's first poll.
     acknowledged: Option<u64>,
     /// That was a guess, which the first poll may correct.
     assumed: bool,
-    /// All up to this version was told since the guess, each behind the other.
-    told: u64,
+    /// Where the versions of this login begin.
+    base: u64,
+    /// All up to this version was handed to the client: pushed, each behind the other, or fetched.
+    handed: u64,
     /// All up to this version was sent to a client that may never come to acknowledge it.
     fetched: u64,
     lines: VecDeque<Line>,
@@ -51,29 +57,51 @@ impl Mailbox {
         Ok(self.acknowledged.map(|version| version + self.lines.len() as u64))
     }
 
-    /// The client has all up to `version` and takes `max` more: what is acknowledged now, and the next lines.
+    /// Acknowledges all up to `version` and fetches at most `max` lines. Returns the version that is acknowledged now, which
+    /// is never below `version`, and the lines.
     pub fn poll(&mut self, version: u64, max: usize) -> (u64, Vec<(u64, Event)>) {
-        let before = match self.acknowledged {
-            // Its count is not ours: it cannot have what it was not told.
-            Some(_) if self.assumed && version > self.told => version,
-            known => known.unwrap_or(version),
-        };
+        // The guess was wrong: the client has a version that was not handed out.
+        if self.acknowledged.is_none() || self.assumed && version > self.handed {
+            self.begin_at(version.max(self.base));
+        }
         self.assumed = false;
-        let gone = version.saturating_sub(before).min(self.lines.len() as u64);
-        self.lines.drain(..usize::try_from(gone).unwrap_or(usize::MAX));
-        let acknowledged = before + gone;
-        self.acknowledged = Some(acknowledged);
+        let Some(acknowledged) = self.acknowledge(version) else {
+            return (version, Vec::new());
+        };
         let lines = self.lines.iter().take(max).zip(acknowledged + 1..);
-        (
-            acknowledged,
-            lines.map(|(line, version)| (version, line.event.clone())).collect(),
-        )
+        let lines: Vec<_> = lines.map(|(line, version)| (version, line.event.clone())).collect();
+        self.handed = self.handed.max(acknowledged + lines.len() as u64);
+        (acknowledged, lines)
     }
 
-    /// A line is sent without being asked for.
-    pub fn told(&mut self, version: u64) {
-        if version == self.told + 1 {
-            self.told = version;
+    /// Acknowledges all up to `version`. Returns the version that is acknowledged now; none when `version` is not of this
+    /// login, or was not handed out. 0 is the version of a client without any.
+    pub fn acknowledge(&mut self, version: u64) -> Option<u64> {
+        let before = self.acknowledged?;
+        if version > self.handed || (1..self.base).contains(&version) {
+            return None;
+        }
+        let gone = version.saturating_sub(before).min(self.lines.len() as u64);
+        self.lines.drain(..usize::try_from(gone).unwrap_or(usize::MAX));
+        self.acknowledged = Some(before + gone);
+        self.acknowledged
+    }
+
+    /// Acknowledges all up to the version of a logout, or without one all that was handed out: the client reads up to the
+    /// answer.
+    pub fn acknowledge_at_logout(&mut self, version: Option<u64>) {
+        self.acknowledge(version.unwrap_or(self.handed));
+    }
+
+    fn begin_at(&mut self, version: u64) {
+        self.acknowledged = Some(version);
+        (self.base, self.handed) = (version, version);
+    }
+
+    /// Notes that a line was pushed.
+    pub fn pushed(&mut self, version: u64) {
+        if version == self.handed + 1 {
+            self.handed = version;
         }
     }
 
@@ -94,9 +122,8 @@ impl Mailbox {
     /// The client does not poll before it is told of a version: its counter is taken to begin at 0, until it polls.
     pub fn begin(&mut self) {
         if self.acknowledged.is_none() {
-            self.acknowledged = Some(0);
+            self.begin_at(0);
             self.assumed = true;
-            self.told = 0;
         }
     }
 
@@ -108,8 +135,12 @@ impl Mailbox {
             .map(|version| version + waiting)
     }
 
-    /// A new login: its counter begins anew. What was for the old one only, and what has waited too long, goes.
+    /// Begins a new login, whose versions are above those of the old one. Drops the lines that were for the old login only,
+    /// and those that are too old.
     pub fn restart(&mut self, now: Time, ttl: Duration) -> usize {
+        if let Some(version) = self.acknowledged {
+            self.base = version + self.lines.len() as u64 + 1;
+        }
         self.settle();
         self.acknowledged = None;
         self.assumed = false;
@@ -141,6 +172,8 @@ impl Mailbox {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn event(n: usize) -> Event {
@@ -180,13 +213,132 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_counts_wrong_loses_nothing() {
+    fn what_was_not_handed_out_is_not_acknowledged() {
         let mut mailbox = Mailbox::default();
         mailbox.poll(0, 30);
-        assert_eq!(push(&mut mailbox, 1, false, 0), Ok(Some(1)));
-        assert_eq!(versions(mailbox.poll(0, 30)), (0, vec![(1, 1)]));
-        assert_eq!(versions(mailbox.poll(99, 30)), (1, vec![]), "never more than there is");
-        assert_eq!(versions(mailbox.poll(0, 30)), (1, vec![]), "never back");
+        for n in 1..=3 {
+            push(&mut mailbox, n, false, 0).unwrap();
+        }
+        assert_eq!(versions(mailbox.poll(0, 2)), (0, vec![(1, 1), (2, 2)]));
+        // The third line has not been handed out.
+        assert_eq!(versions(mailbox.poll(3, 30)), (3, vec![]));
+        assert_eq!(versions(mailbox.poll(400, 30)), (400, vec![]));
+        assert_eq!(versions(mailbox.poll(1, 30)), (1, vec![(2, 2), (3, 3)]));
+        assert_eq!(versions(mailbox.poll(0, 30)), (1, vec![(2, 2), (3, 3)]), "never back");
+        assert_eq!(versions(mailbox.poll(3, 30)), (3, vec![]));
+        assert_eq!(mailbox.acknowledge(4), None);
+        assert_eq!(mailbox.acknowledge(3), Some(3));
+    }
+
+    #[test]
+    fn what_was_pushed_is_acknowledged() {
+        let mut mailbox = Mailbox::default();
+        mailbox.poll(0, 30);
+        for n in 1..=2 {
+            let version = push(&mut mailbox, n, false, 0).unwrap().unwrap();
+            mailbox.pushed(version);
+        }
+        assert_eq!(mailbox.acknowledge(2), Some(2));
+        assert!(mailbox.is_empty());
+    }
+
+    #[test]
+    fn what_a_client_has_when_it_goes_is_not_for_the_next() {
+        for (says, left) in [(None, 1), (Some(1), 2), (Some(0), 3), (Some(3), 3)] {
+            let mut mailbox = Mailbox::default();
+            mailbox.poll(0, 30);
+            for n in 1..=3 {
+                push(&mut mailbox, n, false, 0).unwrap();
+            }
+            mailbox.poll(0, 2);
+            mailbox.acknowledge_at_logout(says);
+            assert_eq!(mailbox.leave().len(), left, "{says:?}");
+        }
+    }
+
+    #[test]
+    fn pollers_of_earlier_logins_get_and_take_nothing() {
+        let mut mailbox = Mailbox::default();
+        mailbox.poll(0, 30);
+        for n in 1..=3 {
+            let version = push(&mut mailbox, n, n == 3, 0).unwrap().unwrap();
+            mailbox.pushed(version);
+        }
+        assert_eq!(versions(mailbox.poll(1, 30)).0, 1);
+        mailbox.restart(Time::from_millis(0), Duration::from_secs(10));
+        // Above the three versions that the earlier login had.
+        assert_eq!(versions(mailbox.poll(0, 30)), (4, vec![(5, 2)]));
+        assert_eq!(push(&mut mailbox, 4, false, 0), Ok(Some(6)));
+        mailbox.pushed(6);
+        for old in [1, 2, 3] {
+            assert_eq!(versions(mailbox.poll(old, 30)), (old, vec![]));
+        }
+        assert_eq!(versions(mailbox.poll(4, 30)), (4, vec![(5, 2), (6, 4)]));
+        // A second socket of the same client.
+        assert_eq!(versions(mailbox.poll(0, 30)), (4, vec![(5, 2), (6, 4)]));
+        assert_eq!(versions(mailbox.poll(6, 30)), (6, vec![]));
+    }
+
+    /// A client that accepts contiguous versions only, as the strictest build does.
+    #[derive(Default)]
+    struct Client {
+        version: u64,
+        has: Vec<usize>,
+    }
+
+    impl Client {
+        fn polls(&mut self, mailbox: &mut Mailbox, version: u64) {
+            let (clear, lines) = mailbox.poll(version, 3);
+            assert!(clear >= version, "{clear} is below {version}");
+            self.version = clear;
+            lines.into_iter().for_each(|(at, line)| self.takes(at, &line));
+        }
+
+        fn takes(&mut self, at: u64, line: &Event) {
+            assert_eq!(at, self.version + 1, "no gaps");
+            self.version = at;
+            self.has.push(line.sig);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whoever_polls_with_whatever_nothing_is_lost(steps in prop::collection::vec((0..6_u8, 0..12_u64), 0..60)) {
+            let mut mailbox = Mailbox::default();
+            let (mut client, mut other) = (Client::default(), Client::default());
+            let mut sent = 0;
+            client.polls(&mut mailbox, 0);
+            for (step, number) in steps {
+                match step {
+                    0..=2 => {
+                        sent += 1;
+                        let at = mailbox.push(event(sent), false, Time::from_millis(0), 1_000).unwrap().unwrap();
+                        mailbox.pushed(at);
+                        if at == client.version + 1 {
+                            client.takes(at, &event(sent));
+                        }
+                    }
+                    3 => {
+                        mailbox.restart(Time::from_millis(0), Duration::from_secs(10));
+                        client.polls(&mut mailbox, 0);
+                    }
+                    // A poller of an earlier login in the same app.
+                    4 => other.polls(&mut mailbox, number),
+                    _ => {
+                        let version = client.version;
+                        client.polls(&mut mailbox, version);
+                    }
+                }
+            }
+            for _ in 0..=sent {
+                let version = client.version;
+                client.polls(&mut mailbox, version);
+            }
+            let mut has = [client.has, other.has].concat();
+            has.sort_unstable();
+            has.dedup();
+            prop_assert_eq!(has, (1..=sent).collect::<Vec<_>>());
+        }
     }
 
     #[test]
@@ -222,7 +374,7 @@ mod tests {
             for n in 1..=3 {
                 push(&mut mailbox, n, false, 0).unwrap();
             }
-            told.iter().for_each(|version| mailbox.told(*version));
+            told.iter().for_each(|version| mailbox.pushed(*version));
             assert_eq!(mailbox.poll(2, 30).0, acknowledged, "{told:?}");
             assert_eq!(mailbox.len(), left, "{told:?}");
         }
@@ -236,6 +388,6 @@ mod tests {
         push(&mut mailbox, 2, false, 100).unwrap();
         push(&mut mailbox, 3, false, 900).unwrap();
         assert_eq!(mailbox.restart(Time::from_millis(1_100), Duration::from_secs(1)), 2);
-        assert_eq!(versions(mailbox.poll(0, 30)), (0, vec![(1, 3)]));
+        assert_eq!(versions(mailbox.poll(0, 30)), (9, vec![(10, 3)]));
     }
 }

@@ -52,6 +52,11 @@ impl Session {
         matches!(self.comes_back(), ComesBack::ByLine | ComesBack::ToSession)
     }
 
+    /// Returns whether lines are pushed to the client; others get a hint only.
+    pub(in crate::bridge) fn takes_lines(&self) -> bool {
+        !self.polls_as(Polls::ThenWhenTold)
+    }
+
     fn polls_as(&self, polls: Polls) -> bool {
         self.context.wire.polls == polls
     }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use serde_json::value::RawValue;
 
 use crate::front::frame::NO_TOKEN;
+use crate::json;
 use crate::mapping::Tables;
 use crate::mapping::wire::{RowCall, Target, Wire};
 use crate::value::{Text, Value};
@@ -18,7 +19,8 @@ const DEEP: usize = 200;
 /// A text as it may be recorded: it has the same answers and frames, but for tokens.
 pub fn without_tokens(tables: &Tables, wire: &Wire, text: &str) -> String {
     let blank = Blank { tables, wire };
-    let Ok(whole) = serde_json::from_str::<&RawValue>(text) else {
+    let text = json::paired(text);
+    let Ok(whole) = serde_json::from_str::<&RawValue>(&text) else {
         // All that is not JSON has one answer.
         return "not JSON".into();
     };

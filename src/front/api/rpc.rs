@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::json;
 use crate::value::{Text, Value};
 
 /// Most requests of a batch.
@@ -90,7 +91,8 @@ pub enum Parsed {
 
 /// Reads a text.
 pub fn parse(text: &str) -> Parsed {
-    let Ok(whole) = serde_json::from_str::<&RawValue>(text) else {
+    let text = json::paired(text);
+    let Ok(whole) = serde_json::from_str::<&RawValue>(&text) else {
         return Parsed::One(Err(nobodys(Fault::PARSE)));
     };
     if !whole.get().starts_with('[') {

@@ -10,7 +10,7 @@ use crate::mapping::Tables;
 use crate::mapping::row::SigId;
 use crate::mapping::ty::SigType;
 use crate::mapping::wire::{FailureForm, Function, Target, Wire};
-use crate::shell::{Asked, LineContext, Speech};
+use crate::shell::{Asked, LineContext, Returned, Speech};
 use crate::value::{Text, Value};
 
 use super::open::{Entry, LOGIN_CALL, Open};
@@ -104,7 +104,7 @@ impl Speech for ApiSpeech {
     }
 
     /// These clients have no lines.
-    fn returned(&self, _: bool) -> Vec<String> {
+    fn returned(&self, _: Returned) -> Vec<String> {
         Vec::new()
     }
 

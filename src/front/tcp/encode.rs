@@ -2,7 +2,7 @@
 
 use crate::front::reply::{Reply, number};
 use crate::front::speaking::Frames;
-use crate::shell::Asked;
+use crate::shell::{Asked, Returned};
 use crate::value::Value;
 
 /// Words, and JSON behind them.
@@ -17,8 +17,13 @@ impl Frames for NativeLines {
         format!("login_res {words} {json}")
     }
 
-    fn returned(&self, welcome: bool) -> Option<String> {
-        let word = if welcome { "ok" } else { "kick" };
+    /// `kick` is onLogout(103), upon which apps stop; any other word is 102, upon which they log in (signaling-wire 13).
+    fn returned(&self, returned: Returned) -> Option<String> {
+        let word = match returned {
+            Returned::Welcome => "ok",
+            Returned::Replaced => "kick",
+            Returned::Unknown => "outofsync",
+        };
         Some(format!("line_login_res {word}"))
     }
 

@@ -1,9 +1,5 @@
 //! Frames of clients.
 
-use std::borrow::Cow;
-
-use serde_json::value::RawValue;
-
 use crate::front::ClientFrame;
 use crate::value::Value;
 
@@ -23,20 +19,24 @@ pub enum BadFrame {
 /// # Errors
 /// [`BadFrame`]: what is wrong with it.
 pub fn decode(text: &str) -> Result<ClientFrame, BadFrame> {
-    let (name, arg): (Cow<'_, str>, &RawValue) = serde_json::from_str(text).map_err(|_| BadFrame::NotAFrame)?;
-    let value = || serde_json::from_str::<Value>(arg.get()).map_err(|_| BadFrame::NotAFrame);
+    let Ok(Value::List(items)) = Value::from_json(text) else {
+        return Err(BadFrame::NotAFrame);
+    };
+    let Ok([Value::Text(name), arg]) = <[Value; 2]>::try_from(items) else {
+        return Err(BadFrame::NotAFrame);
+    };
     Ok(match &*name {
-        "login" => ClientFrame::Login(value()?),
+        "login" => ClientFrame::Login(arg),
         "call2" => {
-            let (function, id, args): (Cow<'_, str>, i64, Value) =
-                serde_json::from_str(arg.get()).map_err(|_| BadFrame::NotACall)?;
-            ClientFrame::Call {
-                function: function.into(),
-                id,
-                args,
-            }
+            let Value::List(call) = arg else {
+                return Err(BadFrame::NotACall);
+            };
+            let Ok([Value::Text(function), Value::Int(id), args]) = <[Value; 3]>::try_from(call) else {
+                return Err(BadFrame::NotACall);
+            };
+            ClientFrame::Call { function, id, args }
         }
-        "ping" => ClientFrame::Ping(value()?),
+        "ping" => ClientFrame::Ping(arg),
         "set_flag" => ClientFrame::SetFlag,
         _ => ClientFrame::Unknown,
     })

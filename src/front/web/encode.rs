@@ -2,7 +2,7 @@
 
 use crate::front::reply::{Reply, number};
 use crate::front::speaking::Frames;
-use crate::shell::Asked;
+use crate::shell::{Asked, Returned};
 use crate::value::{Text, Value};
 
 /// `[name, arg]`.
@@ -15,7 +15,7 @@ impl Frames for WebFrames {
     }
 
     /// These clients do not come back by their line.
-    fn returned(&self, _: bool) -> Option<String> {
+    fn returned(&self, _: Returned) -> Option<String> {
         None
     }
 

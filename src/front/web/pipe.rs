@@ -59,7 +59,10 @@ impl<R: Reader> Pipe for WebPipe<R> {
         match self.websocket.next().await {
             Some(Ok(Message::Text(text))) => self.reader.read(text),
             Some(Ok(Message::Binary(_))) => bad(CloseCode::Unsupported, "binary"),
-            Some(Ok(Message::Close(_))) => Incoming::Closing,
+            Some(Ok(Message::Close(close))) => {
+                let code = close.map_or(CloseCode::Status, |close| close.code);
+                Incoming::Closing(Some(code.into()))
+            }
             Some(Ok(_)) => Incoming::Nothing,
             Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => bad(CloseCode::Size, "frame too large"),
             Some(Err(Error::Utf8(_))) => bad(CloseCode::Invalid, "not UTF-8"),

@@ -130,6 +130,7 @@ fn bare(call: &Spanned<Text>) -> RawFunction {
         reply: Vec::new(),
         failure: FailureForm::Own,
         ends: false,
+        acknowledges: None,
         made_by_client: Vec::new(),
     }
 }

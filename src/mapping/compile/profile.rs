@@ -64,6 +64,9 @@ impl Compiler<'_> {
                 .map(|(name, node)| (name.value.clone(), node.to_value()))
                 .collect(),
             flagged,
+            grace: raw.grace,
+            anew: raw.anew,
+            refused_stays: raw.refused_stays,
             notify: raw.notify,
             pong_delay: raw.pong_delay,
             twins: raw.twins,

@@ -100,6 +100,7 @@ impl Compiler<'_> {
             when: constants(raw.when.as_ref()),
             failure: raw.failure,
             ends: raw.ends,
+            acknowledges: raw.acknowledges.clone(),
         })
     }
 

@@ -38,6 +38,7 @@ pub struct RawFunction {
     pub reply: Vec<(Spanned<Text>, Spanned<Text>)>,
     pub failure: FailureForm,
     pub ends: bool,
+    pub acknowledges: Option<Text>,
     pub made_by_client: Vec<Spanned<Text>>,
 }
 
@@ -139,6 +140,7 @@ fn read_function(name: Spanned<Text>, item: Item<'_>) -> Option<RawFunction> {
             .take_choice("failure", FailureForm::NAMES)
             .map_or(FailureForm::Own, |f| f.value),
         ends: t.take_bool("ends").is_some_and(|b| *b),
+        acknowledges: t.take_str("acknowledges").map(|s| s.value),
         made_by_client: t.take_strs("made-by-client").unwrap_or_default(),
     };
     t.finish();

@@ -8,8 +8,9 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use crate::json;
+
 use super::HarError;
-use super::surrogates::mended;
 
 #[derive(Deserialize)]
 struct Har<'h> {
@@ -96,8 +97,9 @@ pub struct Message {
 /// It is no JSON, or no HAR.
 pub fn read(bytes: &[u8]) -> Result<Vec<Result<Entry, Odd>>, HarError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let bytes: Cow<'_, [u8]> = mended(bytes);
-    let har: Har<'_> = serde_json::from_slice(&bytes).map_err(|error| match error.is_data() {
+    let text = String::from_utf8_lossy(bytes);
+    let text = json::paired(&text);
+    let har: Har<'_> = serde_json::from_str(&text).map_err(|error| match error.is_data() {
         true => HarError::NotHar(error.to_string()),
         false => HarError::NotJson {
             line: error.line(),

@@ -10,7 +10,6 @@ use flate2::read::ZlibDecoder;
 use crate::trace::Dir;
 
 use super::file::{Message, Odd};
-use super::surrogates::mended;
 
 /// Longest message that is taken, bytes: servers may send more than clients.
 const MAX_TEXT_BYTES: usize = 1024 * 1024;
@@ -76,10 +75,7 @@ pub fn text(message: &Message) -> Result<Option<String>, &'static str> {
     if text.len() > MAX_TEXT_BYTES {
         return Err("it is longer than 1 MiB");
     }
-    Ok(Some(match mended(text.as_bytes()) {
-        Cow::Borrowed(_) => text.into_owned(),
-        Cow::Owned(bytes) => String::from_utf8(bytes).map_err(|_| "it is not UTF-8")?,
-    }))
+    Ok(Some(text.into_owned()))
 }
 
 /// Later SDKs let the server send them zlib's form of the text (signaling-wire 2); some tools write every text as binary.

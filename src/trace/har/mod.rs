@@ -10,7 +10,6 @@ mod export;
 mod file;
 mod import;
 mod message;
-mod surrogates;
 
 pub use error::HarError;
 pub use export::export;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::value::RawValue;
 
+use crate::json;
 use crate::mapping::ty::SigType;
 use crate::mapping::wire::{Target, Wire};
 use crate::value::{Text, Value};
@@ -19,7 +20,8 @@ const DEEP: usize = 200;
 
 impl Redactor {
     pub(super) fn heard_rpc(&mut self, wire: &Wire, text: &str) -> Option<String> {
-        let Ok(whole) = serde_json::from_str::<&RawValue>(text) else {
+        let paired = json::paired(text);
+        let Ok(whole) = serde_json::from_str::<&RawValue>(&paired) else {
             return self.replace(text, Class::Text);
         };
         if !whole.get().starts_with('[') {

@@ -8,6 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use foldhash::quality::RandomState;
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
+use crate::ident::is_whole;
+
 use super::super::placeholder::{Class, Label, Placeholder, Shape};
 use super::super::policy::{Policy, Redaction};
 use super::words::Words;
@@ -148,10 +150,11 @@ impl Dictionary {
         redaction: &Redaction,
         words: &Words,
     ) -> Placeholder {
-        let shape = if class == Class::Bytes {
-            Shape::Plain
-        } else {
-            Shape::of(text)
+        let shape = match class {
+            Class::Bytes => Shape::Plain,
+            // Not a legal account, like one with spaces.
+            Class::Account if !is_whole(text) => Shape::Spaced,
+            _ => Shape::of(text),
         };
         let mut attempt = 0;
         loop {

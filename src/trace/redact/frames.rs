@@ -145,7 +145,7 @@ impl Redactor {
                 _ => match value {
                     Value::Text(_) => self.named(value, Class::Client),
                     Value::List(_) | Value::Map(_) => self.scrub(value),
-                    Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {}
+                    Value::Null | Value::Bool(_) | Value::Int(_) | Value::Number(_) => {}
                 },
             }
         }
@@ -276,7 +276,7 @@ impl Redactor {
         match value {
             Value::Null | Value::Bool(_) => {}
             Value::Int(-9_999..=9_999) => {}
-            Value::Int(_) | Value::Float(_) | Value::Text(_) => self.text(value, Class::Text),
+            Value::Int(_) | Value::Number(_) | Value::Text(_) => self.text(value, Class::Text),
             Value::List(items) => items.iter_mut().for_each(|item| self.scrub(item)),
             Value::Map(entries) => {
                 for (key, member) in entries {
@@ -309,7 +309,7 @@ pub(super) fn is_token(key: &str) -> bool {
 
 fn is_number(value: &Value) -> bool {
     match value {
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => true,
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Number(_) => true,
         Value::Text(text) => text.is_empty() || words::is_plain_number(text),
         Value::List(_) | Value::Map(_) => false,
     }

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::json;
+
 use super::super::placeholder::Placeholder;
 
 /// A piece of JSON text.
@@ -83,7 +85,7 @@ fn quoted_len(bytes: &[u8]) -> usize {
 pub fn unquoted(piece: &str) -> Option<Cow<'_, str>> {
     let inner = piece.strip_prefix('"')?.strip_suffix('"')?;
     if inner.contains('\\') {
-        serde_json::from_str(piece).ok().map(Cow::Owned)
+        json::read(piece).ok().map(Cow::Owned)
     } else {
         Some(Cow::Borrowed(inner))
     }

@@ -125,7 +125,7 @@ impl Words {
             Value::Text(text) => drop(self.words.insert(text.clone())),
             Value::List(items) => items.iter().for_each(|item| self.value(item)),
             Value::Map(entries) => entries.iter().for_each(|(_, value)| self.value(value)),
-            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {}
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Number(_) => {}
         }
     }
 

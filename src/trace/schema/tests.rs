@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::iter::successors;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jsonschema::Validator;
 use parking_lot::Mutex;
@@ -95,7 +96,8 @@ fn events() -> Vec<RtmEvent> {
 fn attaches() -> impl Iterator<Item = Attach> {
     successors(Some(Attach::Twin), |before| match before {
         Attach::Twin => Some(Attach::Again),
-        Attach::Again => Some(Attach::ByLine),
+        Attach::Again => Some(Attach::Anew),
+        Attach::Anew => Some(Attach::ByLine),
         Attach::ByLine => None,
     })
 }
@@ -153,6 +155,7 @@ fn inputs() -> impl Iterator<Item = Input> {
                 call: CALL,
                 row: 0,
                 args: Vec::new(),
+                acknowledges: None,
             },
             Input::Call { .. } => Input::Refused {
                 call: CALL,
@@ -175,7 +178,11 @@ fn inputs() -> impl Iterator<Item = Input> {
             Input::Lacks(_) => Input::Kept(vec![(event(), Time::from_millis(7))]),
             Input::Kept(_) => Input::Timer(TimerKey::Login),
             Input::Timer(_) => Input::FrontClosed(SOCKET),
-            Input::FrontClosed(_) => return None,
+            Input::FrontClosed(_) => Input::FrontClosedByClient {
+                socket: SOCKET,
+                grace: Duration::from_secs(5),
+            },
+            Input::FrontClosedByClient { .. } => return None,
         })
     })
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::json;
 use crate::value::{Text, Value};
 
 /// The one code of errors that RTM itself has answered; `data` says which.
@@ -129,7 +130,7 @@ impl Frame {
     /// # Errors
     /// [`BadFrame`].
     pub fn parse(text: &str) -> Result<Self, BadFrame> {
-        let raw: Raw = serde_json::from_str(text)?;
+        let raw: Raw = json::read(text)?;
         let body = match (raw.id, raw.method, raw.result, raw.error) {
             (Some(id), Some(method), None, None) => Body::Request {
                 id,
@@ -199,6 +200,13 @@ mod tests {
         check(
             r#"{"jsonrpc":"2.0","id":5,"error":{"code":-32000,"message":"x","data":{"operation":"LOGIN","errorCode":9}}}"#,
         );
+    }
+
+    #[test]
+    fn texts_of_users_may_be_cut() {
+        let frame = Frame::parse(r#"{"jsonrpc":"2.0","method":"onMessageFromPeer","params":{"text":"\ud83d"}}"#);
+        let written = frame.expect("a frame").into_text();
+        assert!(written.ends_with("{\"text\":\"\u{fffd}\"}}"), "{written}");
     }
 
     #[test]

@@ -2,9 +2,9 @@
 //! spelled in several ways over the years (upstreams 2), so any of them will do.
 
 use hyper::StatusCode;
-use serde_json::Value as Json;
 
 use crate::rtm::ChannelMessageErr;
+use crate::value::Value;
 
 /// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,10 +62,11 @@ impl Outcome {
 
 /// An object whose `result`, where there is one, is `success`. What is no object is not from the API.
 fn is_success(body: &[u8]) -> bool {
-    match serde_json::from_slice(body) {
-        Ok(Json::Object(body)) => body.get("result").is_none_or(|result| result == "success"),
-        _ => false,
-    }
+    let body = std::str::from_utf8(body)
+        .ok()
+        .and_then(|body| Value::from_json(body).ok());
+    body.filter(|body| body.as_map().is_some())
+        .is_some_and(|body| body.get("result").is_none_or(|result| *result == "success".into()))
 }
 
 #[cfg(test)]

@@ -53,7 +53,10 @@ pub fn act(sim: &mut Sim, line: &str) -> Result<(), String> {
         match &words[..] {
             ["given", who @ ..] => given(sim, who)?,
             ["after", time] => sim.pass(duration(time)?),
-            ["drop", name] => sim.drop_socket(name),
+            ["drop", name] => sim.drop_socket(name, false),
+            ["close", name] => sim.drop_socket(name, true),
+            ["old", names @ ..] => names.iter().for_each(|name| sim.client(name).old = true),
+            ["nat", names @ ..] => sim.nat.extend(names.iter().map(|name| (*name).to_owned())),
             ["drop-older", name] => sim.drop_older(name),
             ["back" | "twin", name] => sim.login(name),
             ["lose", name] => sim.lose_socket(name),

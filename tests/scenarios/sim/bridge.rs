@@ -15,7 +15,7 @@ use sigbridge::ident::{LineKey, TokenPolicy};
 use sigbridge::mapping::Tables;
 use sigbridge::mapping::profile::Transport;
 use sigbridge::mapping::wire::Wire;
-use sigbridge::shell::Speech;
+use sigbridge::shell::{Replaced, Returned, Speech};
 use sigbridge::time::Time;
 use sigbridge::trace::{Begin, Tape, TapedNames};
 use sigbridge::upstream::embedded::ClientId;
@@ -41,6 +41,7 @@ pub struct Bridge {
     pub(super) hearing: Option<(SocketId, String)>,
     context: SessionContext,
     pub(super) entries: BTreeMap<Text, Entry>,
+    pub(super) replaced: Replaced,
     next_session: u64,
     /// Calls that members have made for others.
     pub(super) for_others: Vec<(u64, u64)>,
@@ -58,6 +59,8 @@ pub struct Socket {
     pub logged_in: bool,
     pub session: Option<u64>,
     pub line: u64,
+    /// Its client is of a Web build that sends no `set_flag`.
+    pub old: bool,
 }
 
 /// A session at work.
@@ -80,6 +83,8 @@ pub(super) struct Entry {
     accepted: Time,
     family: Text,
     token: Text,
+    pub(super) settled: bool,
+    anew: bool,
 }
 
 impl Bridge {
@@ -92,7 +97,7 @@ impl Bridge {
                 auth: policy,
                 ..Config::default()
             },
-            twin_window: Duration::from_secs(1),
+            twin_window: Config::default().session.twin_window,
             line_key: LineKey::new(b"the scenarios' key").expect("long enough"),
             sockets: HashMap::new(),
             seats: BTreeMap::new(),
@@ -101,6 +106,7 @@ impl Bridge {
             hearing: None,
             context,
             entries: BTreeMap::new(),
+            replaced: Replaced::default(),
             next_session: 1,
             for_others: Vec::new(),
             kept: BTreeMap::new(),
@@ -108,10 +114,10 @@ impl Bridge {
     }
 
     /// The profile of a client that comes in that way, and says that about itself.
-    pub fn profile(&self, transport: Transport, login: &Value) -> usize {
+    pub fn profile(&self, transport: Transport, login: &Value, old: bool) -> usize {
         let found = self.tables.profile(transport, login).expect("a profile");
         // As the latest build, which says that it is.
-        self.tables.profiles[found].flagged.unwrap_or(found)
+        self.tables.profiles[found].flagged.filter(|_| !old).unwrap_or(found)
     }
 
     /// The language of a socket.
@@ -162,18 +168,26 @@ impl Bridge {
         self.entries.get(account).map(|entry| entry.session)
     }
 
-    /// A socket is gone.
-    pub fn closed(&mut self, now: Time, socket: SocketId) {
-        let Some(session) = self.sockets.remove(&socket).and_then(|socket| socket.session) else {
+    /// A socket is gone; `left`: its client has closed it.
+    pub fn closed(&mut self, now: Time, socket: SocketId, left: bool) {
+        let Some((session, profile)) = self.sockets.remove(&socket).and_then(|s| Some((s.session?, s.profile))) else {
             return;
         };
+        let grace = self.tables.profiles[profile].grace.filter(|_| left);
         for entry in self.entries.values_mut().filter(|entry| entry.live == Some(socket)) {
             entry.live = None;
         }
         if let Some(seat) = self.seats.get_mut(&session) {
             seat.sockets.retain(|known| *known != socket);
         }
-        self.step(now, session, Input::FrontClosed(socket));
+        self.step(
+            now,
+            session,
+            match grace {
+                Some(grace) => Input::FrontClosedByClient { socket, grace },
+                None => Input::FrontClosed(socket),
+            },
+        );
     }
 
     /// A login whose account and token are good. `open` makes an RTM client.
@@ -190,6 +204,7 @@ impl Bridge {
         };
         let (peer, accepted) = (socket.peer, socket.accepted);
         let profile = &self.tables.profiles[socket.profile];
+        let profile_anew = profile.anew;
         let window = if profile.twins {
             self.twin_window
         } else {
@@ -200,13 +215,15 @@ impl Bridge {
             live: entry.live.is_some(),
             peer: entry.peer,
             accepted: entry.accepted,
+            settled: entry.settled,
+            anew: entry.anew,
             same_token: entry.token == token,
             same_family: entry.family == wire.family,
         });
         let admission = admit(known.as_ref(), &bridge::Newcomer { peer, accepted }, window);
         let (id, line) = match (admission, self.entries.get(&account)) {
             (Admission::Twin, Some(entry)) => (entry.session, entry.line),
-            (Admission::Resume, Some(entry)) => (entry.session, self.next_session),
+            (Admission::Resume | Admission::Anew, Some(entry)) => (entry.session, self.next_session),
             _ => (self.seat(now, &account, &call, open()), self.next_session),
         };
         self.next_session += 1;
@@ -218,8 +235,12 @@ impl Bridge {
             accepted,
             family: wire.family.clone(),
             token,
+            settled: false,
+            anew: profile_anew,
         };
-        self.entries.insert(account, entry);
+        if let Some(before) = self.entries.insert(account, entry).filter(|before| before.line != line) {
+            self.replaced.add(before.line, now);
+        }
         if let Some(socket) = self.sockets.get_mut(&call.socket) {
             (socket.session, socket.line) = (Some(id), line);
         }
@@ -241,6 +262,11 @@ impl Bridge {
             Admission::Resume => Input::Attached {
                 call,
                 how: Attach::Again,
+                line,
+            },
+            Admission::Anew => Input::Attached {
+                call,
+                how: Attach::Anew,
                 line,
             },
         };
@@ -291,7 +317,11 @@ impl Bridge {
             .filter(|entry| entry.family == family)
             .find(|entry| Some(entry.line) == number);
         let Some(entry) = entry else {
-            let frames = self.speech(call.socket).returned(false);
+            let was_replaced = number.is_some_and(|number| self.replaced.has(number, now));
+            let frames = self.speech(call.socket).returned(match was_replaced {
+                true => Returned::Replaced,
+                false => Returned::Unknown,
+            });
             self.say(call.socket, frames);
             return self.deeds.push(Deed::Close(call.socket, None));
         };

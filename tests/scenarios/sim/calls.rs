@@ -60,6 +60,9 @@ impl Client {
             .and_then(Value::as_list)
             .filter(|items| items.first() == Some(&"call2".into()));
         let id = call.and_then(|items| items.get(1)?.as_list()?.get(1)?.as_int());
+        // A line: `call function id …`.
+        let of_line = || frame.strip_prefix("call ")?.split(' ').nth(1)?.parse().ok();
+        let id = id.or_else(of_line);
         if let Some(id) = id {
             let pending = Pending {
                 function: None,

@@ -29,6 +29,8 @@ const RINGING: (&str, &str) = ("voip_invite", "voip_invite_ack");
 /// A client.
 pub struct Client {
     pub name: String,
+    /// Of a Web build that sends no `set_flag`: it knows no calls after another login.
+    pub old: bool,
     pub account: String,
     pub token: String,
     pub socket: Option<SocketId>,
@@ -72,6 +74,7 @@ impl Client {
     pub fn new(name: &str, tables: Arc<Tables>, wire: Arc<Wire>) -> Self {
         Self {
             name: name.into(),
+            old: false,
             account: name.into(),
             token: "_no_need_token".into(),
             socket: None,
@@ -114,7 +117,7 @@ impl Client {
         self.status = 1;
         (self.sequence, self.counter, self.channel_msgid) = (0, 0, 0);
         (self.channel, self.announced) = (None, 0);
-        if self.wire.comes_back != ComesBack::ByLogin {
+        if self.old || self.wire.comes_back != ComesBack::ByLogin {
             self.known_calls.clear();
         }
         self.pending.clear();
@@ -139,7 +142,12 @@ impl Client {
     /// Makes a call; its answer is awaited. `args` are by documented names.
     pub(super) fn call(&mut self, function: usize, args: Vec<(String, Value)>, invoked: bool) {
         let wire = self.wire.clone();
-        let fields = super::invert::fields(wire.function(function), &args);
+        let mut fields = super::invert::fields(wire.function(function), &args);
+        for (name, value) in &mut fields {
+            if wire.function(function).acknowledges.as_ref() == Some(name) {
+                *value = self.counter.into();
+            }
+        }
         let field = |name: &str| {
             fields
                 .iter()

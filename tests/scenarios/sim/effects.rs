@@ -1,8 +1,8 @@
 //! What sessions want done, as the program's session tasks do it.
 
-use sigbridge::bridge::{Effect, Form, Input, SocketId};
+use sigbridge::bridge::{Effect, Ending, Form, Input, SocketId};
 use sigbridge::rtm::{ChannelId, GetMembersErr, RtmCall, RtmError, RtmReply};
-use sigbridge::shell::{Asked, LineContext};
+use sigbridge::shell::{Asked, LineContext, Returned};
 use sigbridge::time::Time;
 use sigbridge::upstream::embedded::ClientId;
 use sigbridge::value::Text;
@@ -84,7 +84,7 @@ impl Bridge {
                 self.say(socket, frames);
             }
             Effect::Returned(call) => {
-                let frames = speech(call.socket).returned(true);
+                let frames = speech(call.socket).returned(Returned::Welcome);
                 seat.taped_frames(call.socket, &frames);
                 self.say(call.socket, frames);
             }
@@ -110,7 +110,7 @@ impl Bridge {
                     None => drop(self.kept.insert(account, lines)),
                 }
             }
-            Effect::End => self.end(id),
+            Effect::End => self.end(now, id),
         }
     }
 
@@ -144,10 +144,13 @@ impl Bridge {
         self.step(now, id, Input::RtmReply { request, result });
     }
 
-    fn end(&mut self, id: u64) {
+    fn end(&mut self, now: Time, id: u64) {
         let Some(seat) = self.seats.remove(&id) else { return };
-        if self.entries.get(&seat.account).is_some_and(|entry| entry.session == id) {
-            self.entries.remove(&seat.account);
+        if self.entries.get(&seat.account).is_some_and(|entry| entry.session == id)
+            && let Some(entry) = self.entries.remove(&seat.account)
+            && seat.session.ending() == Some(Ending::Kicked)
+        {
+            self.replaced.add(entry.line, now);
         }
         self.deeds.push(Deed::Gone(seat.client));
         self.deeds

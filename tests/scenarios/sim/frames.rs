@@ -184,7 +184,8 @@ impl Client {
             self.fault(format!("the line {line}"));
         }
         let via = if channel.is_some() { Via::Channel } else { Via::Mailbox };
-        match invert::event_of_line(&self.tables.clone(), &self.wire.clone(), kind, src, content, via) {
+        let (tables, wire) = (self.tables.clone(), self.wire.clone());
+        match invert::event_of_line(&tables, &wire, kind, src, content, via, self.old) {
             Ok(words) => self.see(words),
             Err(why) => self.fault(why),
         }

@@ -44,7 +44,16 @@ impl Bridge {
             Some(ClientFrame::Ping(value)) => {
                 self.say(socket, self.speech(socket).pong(&value));
             }
+            Some(ClientFrame::SetFlag) => self.settle(socket),
             Some(_) => {}
+        }
+    }
+
+    /// Its client is no racing socket.
+    fn settle(&mut self, socket: SocketId) {
+        let session = self.sockets.get(&socket).and_then(|socket| socket.session);
+        for entry in self.entries.values_mut().filter(|entry| Some(entry.session) == session) {
+            entry.settled = true;
         }
     }
 
@@ -58,12 +67,12 @@ impl Bridge {
 
     fn bad(&mut self, now: Time, socket: SocketId, code: u16) {
         self.deeds.push(Deed::Close(socket, Some(code)));
-        self.closed(now, socket);
+        self.closed(now, socket, false);
     }
 
     fn login_frame(&mut self, now: Time, id: SocketId, fields: &Value, open: &mut dyn FnMut() -> ClientId) {
-        let transport = self.sockets.get(&id).map(|socket| socket.transport);
-        let Some(profile) = transport.map(|transport| self.profile(transport, fields)) else {
+        let known = self.sockets.get(&id).map(|socket| (socket.transport, socket.old));
+        let Some(profile) = known.map(|(transport, old)| self.profile(transport, fields, old)) else {
             return;
         };
         let Some(socket) = self.sockets.get_mut(&id).filter(|socket| !socket.logged_in) else {
@@ -102,7 +111,11 @@ impl Bridge {
             now,
             knows: session.is_some().then_some(&knows),
         };
-        match caller.read(name, id, args).meaning {
+        let meaning = caller.read(name, id, args).meaning;
+        if !matches!(meaning, Meaning::Input(Input::Poll { .. })) {
+            self.settle(socket);
+        }
+        match meaning {
             Meaning::Input(input) => self.step(now, session.expect("it knows a line").0, input),
             Meaning::Frames(frames) => {
                 let seat = session.and_then(|(id, _)| self.seats.get(&id));

@@ -164,7 +164,8 @@ pub fn made_of_failure(
     Some(all)
 }
 
-/// The event of a line of that type, with the values that the line carries; `Err` says what is wrong with it.
+/// The event of a line of that type, with the values that the line carries; `Err` says what is wrong with it. `repaired`: for
+/// a build that never looks at numbers.
 pub fn event_of_line(
     tables: &Tables,
     wire: &Wire,
@@ -172,6 +173,7 @@ pub fn event_of_line(
     src: &str,
     content: &str,
     via: Via,
+    repaired: bool,
 ) -> Result<Words, String> {
     let form = |form: &Option<WireEvent>| form.as_ref().is_some_and(|form| form.via == via && *form.kind == *kind);
     let sig = wire
@@ -193,7 +195,7 @@ pub fn event_of_line(
             let json = Value::from_json(content).map_err(|_| format!("content {content}"))?;
             for key in mandatory(via) {
                 let value = json.get(key).ok_or_else(|| format!("no {key} in {content}"))?;
-                if key.ends_with("uid") && value.as_int().is_none() {
+                if key.ends_with("uid") && value.as_int().is_none() && !repaired {
                     return Err(format!("{key} is no number in {content}"));
                 }
             }

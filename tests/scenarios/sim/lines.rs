@@ -60,7 +60,7 @@ impl Client {
                     self.out.push(format!("channel_sub {fields}"));
                 }
             }
-            "kick" if self.status == 3 => self.control("kick"),
+            "kick" | "outofsync" if self.status == 3 => self.control(word),
             _ => self.fault(format!("the line line_login_res {word}")),
         }
     }

@@ -19,7 +19,7 @@ mod queue;
 pub mod seen;
 mod taped;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,6 +71,8 @@ pub struct Sim {
     queue: VecDeque<Item>,
     seen: Vec<Seen>,
     next_socket: u64,
+    /// Clients behind one address.
+    pub nat: BTreeSet<String>,
 }
 
 impl Sim {
@@ -97,6 +99,7 @@ impl Sim {
             queue: VecDeque::new(),
             seen: Vec::new(),
             next_socket: 1,
+            nat: BTreeSet::new(),
         }
     }
 
@@ -135,15 +138,21 @@ impl Sim {
     fn connect(&mut self, name: &str) -> SocketId {
         let socket = SocketId(self.next_socket);
         self.next_socket += 1;
-        let transport = self.client(name).transport();
+        let client = self.client(name);
+        let (transport, old) = (client.transport(), client.old);
         let connection = Socket {
             transport,
-            profile: self.bridge.profile(transport, &Value::Null),
-            peer: peer(name),
+            profile: self.bridge.profile(transport, &Value::Null, old),
+            peer: peer(if self.nat.contains(name) {
+                "the one address"
+            } else {
+                name
+            }),
             accepted: self.now,
             logged_in: false,
             session: None,
             line: 0,
+            old,
         };
         self.bridge.sockets.insert(socket, connection);
         socket
@@ -170,10 +179,10 @@ impl Sim {
         client.take();
     }
 
-    /// A client's socket is lost.
-    pub fn drop_socket(&mut self, name: &str) {
+    /// A client's socket is lost; `left`: it has closed it.
+    pub fn drop_socket(&mut self, name: &str, left: bool) {
         if let Some(socket) = self.client(name).socket {
-            self.bridge.closed(self.now, socket);
+            self.bridge.closed(self.now, socket, left);
             let client = self.client(name);
             client.lost(None);
             client.take();
@@ -184,7 +193,7 @@ impl Sim {
     /// A client closes the older of its two sockets.
     pub fn drop_older(&mut self, name: &str) {
         if let Some(socket) = self.client(name).older.take() {
-            self.bridge.closed(self.now, socket);
+            self.bridge.closed(self.now, socket, true);
             self.settle();
         }
     }

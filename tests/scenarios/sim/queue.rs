@@ -36,7 +36,7 @@ impl Sim {
                     if let Some(client) = self.clients.values_mut().find(|c| c.socket == Some(socket)) {
                         client.lost(code);
                     }
-                    self.bridge.closed(self.now, socket);
+                    self.bridge.closed(self.now, socket, false);
                 }
                 Item::Output(output) => self.output(output),
             }

@@ -1,0 +1,338 @@
+//! The reader of external JSON.
+//!
+//! It accepts the grammar of RFC 8259. serde_json does not accept two things that clients send:
+//!
+//! - **Lone surrogates.** `JSON.stringify` and Python's `json.dumps` write `"\ud83d"` for an emoji that was cut in half.
+//!   UTF-8 cannot hold it: it is read as U+FFFD.
+//! - **Numbers of any size.** A message may be any JSON and travels as text: `18446744073709551615` and `1e400` keep theirs.
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memchr2, memmem};
+use serde::de::DeserializeOwned;
+
+use crate::value::{Number, Text, Value};
+
+/// Lists and objects inside one another; serde_json's own bound.
+const MAX_DEPTH: usize = 127;
+/// `\u` and four digits.
+const CODE_BYTES: usize = 6;
+
+/// Why a text is no JSON, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} at line {line} column {column}")]
+pub struct JsonError {
+    what: What,
+    line: usize,
+    column: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum What {
+    #[error("end of the text inside a value")]
+    Unfinished,
+    #[error("expected a value")]
+    NoValue,
+    #[error("expected a name in quotes")]
+    NoName,
+    #[error("expected `:`")]
+    NoColon,
+    #[error("expected `,` or `]`")]
+    NoEndOfList,
+    #[error("expected `,` or `}}`")]
+    NoEndOfObject,
+    #[error("invalid number")]
+    BadNumber,
+    #[error("invalid escape")]
+    BadEscape,
+    #[error("control character in a string")]
+    Control,
+    #[error("nested too deeply")]
+    TooDeep,
+    #[error("trailing characters")]
+    Trailing,
+}
+
+/// Reads a text as a value.
+///
+/// # Errors
+/// [`JsonError`]: it is no JSON, or nested deeper than 127 levels.
+pub fn parse(text: &str) -> Result<Value, JsonError> {
+    let paired = paired(text);
+    let mut parser = Parser {
+        text: &paired,
+        at: 0,
+        depth: 0,
+    };
+    let read = parser.value().and_then(|value| match parser.peek() {
+        Some(_) => Err(What::Trailing),
+        None => Ok(value),
+    });
+    // Pairing keeps lengths, so places are those of the text that was given.
+    read.map_err(|what| parser.error(what))
+}
+
+/// Reads a text as a type.
+///
+/// # Errors
+/// serde_json's.
+pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+    serde_json::from_str(&paired(text))
+}
+
+/// Returns JSON text of the same length in which each lone surrogate escape is `\ufffd`.
+///
+/// It costs a search, and a copy only where something is replaced.
+pub fn paired(text: &str) -> Cow<'_, str> {
+    let bytes = text.as_bytes();
+    if memmem::find(bytes, b"\\u").is_none() {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::new();
+    let (mut at, mut done) = (0, 0);
+    while let Some(found) = bytes.get(at..).and_then(|rest| memchr(b'\\', rest)) {
+        at += found;
+        match (surrogate(bytes, at), surrogate(bytes, at + CODE_BYTES)) {
+            (Some(Half::First), Some(Half::Second)) => at += 2 * CODE_BYTES,
+            (Some(_), _) => {
+                out.push_str(&text[done..at]);
+                out.push_str("\\ufffd");
+                at += CODE_BYTES;
+                done = at;
+            }
+            // The character behind may be a backslash itself.
+            (None, _) => at += 2,
+        }
+    }
+    if done == 0 {
+        return Cow::Borrowed(text);
+    }
+    out.push_str(&text[done..]);
+    Cow::Owned(out)
+}
+
+enum Half {
+    First,
+    Second,
+}
+
+/// The half of a surrogate pair whose escape stands at a place.
+fn surrogate(bytes: &[u8], at: usize) -> Option<Half> {
+    let escape = bytes.get(at..at + CODE_BYTES)?;
+    let is_escape = escape.starts_with(b"\\u") && escape[2..].iter().all(u8::is_ascii_hexdigit);
+    match (is_escape, escape[2] | 0x20, escape[3] | 0x20) {
+        (true, b'd', b'8'..=b'9' | b'a'..=b'b') => Some(Half::First),
+        (true, b'd', b'c'..=b'f') => Some(Half::Second),
+        _ => None,
+    }
+}
+
+struct Parser<'t> {
+    text: &'t str,
+    at: usize,
+    depth: usize,
+}
+
+impl<'t> Parser<'t> {
+    fn error(&self, what: What) -> JsonError {
+        let before = &self.text.as_bytes()[..self.at.min(self.text.len())];
+        let line_start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
+        JsonError {
+            what,
+            line: memchr::memchr_iter(b'\n', before).count() + 1,
+            column: before.len() - line_start + 1,
+        }
+    }
+
+    /// The next byte that is no white space; it is not passed.
+    fn peek(&mut self) -> Option<u8> {
+        let rest = self.text.as_bytes().get(self.at..)?;
+        let space = rest.iter().take_while(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'));
+        self.at += space.count();
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn value(&mut self) -> Result<Value, What> {
+        match self.peek() {
+            Some(b'"') => self.quoted().map(Value::Text),
+            Some(b'{') => self.nested(Self::object),
+            Some(b'[') => self.nested(Self::list),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.word("true", Value::Bool(true)),
+            Some(b'f') => self.word("false", Value::Bool(false)),
+            Some(b'n') => self.word("null", Value::Null),
+            Some(_) => Err(What::NoValue),
+            None => Err(What::Unfinished),
+        }
+    }
+
+    fn word(&mut self, word: &str, value: Value) -> Result<Value, What> {
+        if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
+            return Err(What::NoValue);
+        }
+        self.at += word.len();
+        Ok(value)
+    }
+
+    fn nested(&mut self, read: impl FnOnce(&mut Self) -> Result<Value, What>) -> Result<Value, What> {
+        if self.depth == MAX_DEPTH {
+            return Err(What::TooDeep);
+        }
+        self.depth += 1;
+        self.at += 1;
+        let value = read(self);
+        self.depth -= 1;
+        value
+    }
+
+    fn list(&mut self) -> Result<Value, What> {
+        let mut items = Vec::new();
+        if self.ends(b']') {
+            return Ok(Value::List(items));
+        }
+        loop {
+            items.push(self.value()?);
+            if !self.goes_on(b']', What::NoEndOfList)? {
+                return Ok(Value::List(items));
+            }
+        }
+    }
+
+    fn object(&mut self) -> Result<Value, What> {
+        let mut entries = Vec::new();
+        if self.ends(b'}') {
+            return Ok(Value::Map(entries));
+        }
+        loop {
+            match self.peek() {
+                Some(b'"') => {}
+                Some(_) => return Err(What::NoName),
+                None => return Err(What::Unfinished),
+            }
+            let name = self.quoted()?;
+            match self.peek() {
+                Some(b':') => self.at += 1,
+                Some(_) => return Err(What::NoColon),
+                None => return Err(What::Unfinished),
+            }
+            entries.push((name, self.value()?));
+            if !self.goes_on(b'}', What::NoEndOfObject)? {
+                return Ok(Value::Map(entries));
+            }
+        }
+    }
+
+    /// Passes the end of a list or an object, where it is next.
+    fn ends(&mut self, end: u8) -> bool {
+        let is_end = self.peek() == Some(end);
+        self.at += usize::from(is_end);
+        is_end
+    }
+
+    /// Passes a comma, or the end: whether it was a comma.
+    fn goes_on(&mut self, end: u8, otherwise: What) -> Result<bool, What> {
+        let next = self.peek().ok_or(What::Unfinished)?;
+        if next != b',' && next != end {
+            return Err(otherwise);
+        }
+        self.at += 1;
+        Ok(next == b',')
+    }
+
+    /// A string, whose first quote is next.
+    fn quoted(&mut self) -> Result<Text, What> {
+        self.at += 1;
+        let mut out = String::new();
+        loop {
+            let start = self.at;
+            let rest = &self.text.as_bytes()[start..];
+            let len = memchr2(b'"', b'\\', rest).ok_or(What::Unfinished)?;
+            if let Some(control) = rest[..len].iter().position(|b| *b < 0x20) {
+                self.at += control;
+                return Err(What::Control);
+            }
+            let piece = &self.text[start..start + len];
+            self.at += len + 1;
+            if rest[len] == b'"' {
+                if out.is_empty() {
+                    return Ok(piece.into());
+                }
+                out.push_str(piece);
+                return Ok(out.into());
+            }
+            out.push_str(piece);
+            out.push(self.escaped()?);
+        }
+    }
+
+    /// What an escape stands for, whose backslash has been passed.
+    fn escaped(&mut self) -> Result<char, What> {
+        let escape = *self.text.as_bytes().get(self.at).ok_or(What::Unfinished)?;
+        self.at += 1;
+        Ok(match escape {
+            b'"' => '"',
+            b'\\' => '\\',
+            b'/' => '/',
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                let first = self.code()?;
+                // The first half of a pair: the other follows, or it would not be here.
+                match char::from_u32(first) {
+                    Some(char) => char,
+                    None => {
+                        self.at += 2;
+                        let second = self.code()?;
+                        let pair = 0x1_0000 + ((first & 0x3ff) << 10 | second & 0x3ff);
+                        char::from_u32(pair).ok_or(What::BadEscape)?
+                    }
+                }
+            }
+            _ => return Err(What::BadEscape),
+        })
+    }
+
+    fn code(&mut self) -> Result<u32, What> {
+        let digits = self.text.as_bytes().get(self.at..self.at + 4).ok_or(What::Unfinished)?;
+        self.at += 4;
+        digits.iter().try_fold(0, |code, digit| {
+            let digit = char::from(*digit).to_digit(16).ok_or(What::BadEscape)?;
+            Ok(code << 4 | digit)
+        })
+    }
+
+    fn number(&mut self) -> Result<Value, What> {
+        let rest = &self.text.as_bytes()[self.at..];
+        let digits = |from: usize| rest[from..].iter().take_while(|b| b.is_ascii_digit()).count();
+        let minus = usize::from(rest[0] == b'-');
+        let whole = digits(minus);
+        let mut len = minus + whole;
+        let mut is_good = whole > 0 && (whole == 1 || rest[minus] != b'0');
+        if rest.get(len) == Some(&b'.') {
+            let fraction = digits(len + 1);
+            len += 1 + fraction;
+            is_good &= fraction > 0;
+        }
+        if matches!(rest.get(len), Some(b'e' | b'E')) {
+            len += 1 + usize::from(matches!(rest.get(len + 1), Some(b'+' | b'-')));
+            let exponent = digits(len);
+            len += exponent;
+            is_good &= exponent > 0;
+        }
+        if !is_good {
+            return Err(What::BadNumber);
+        }
+        let number = &self.text[self.at..self.at + len];
+        self.at += len;
+        Ok(match number.parse() {
+            Ok(whole) if number != "-0" => Value::Int(whole),
+            _ => Value::Number(Number::written(number)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
