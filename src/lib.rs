@@ -20,6 +20,7 @@ pub mod explain;
 pub mod front;
 pub mod ident;
 pub mod mapping;
+pub mod net;
 pub mod openrpc;
 pub mod ops;
 pub mod outbound;

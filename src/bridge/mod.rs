@@ -16,6 +16,8 @@ mod scope;
 mod session;
 
 pub use admit::{Admission, Existing, Newcomer, admit};
+pub use emulate::CODES;
+pub use emulate::rate::Bucket;
 pub use io::{
     Answer, Attach, CallRef, Effect, Ending, Event, Form, Input, LOGIN, Names, Refusal, SessionContext, SessionLimits,
     SocketId, TimerKey,

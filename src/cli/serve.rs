@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, Discovery, UpstreamKind};
 use crate::mapping::Tables;
+use crate::net::raise_descriptors;
 use crate::shell::{Running, start};
 
 use super::check::load_tables;
@@ -93,7 +94,26 @@ pub(super) fn start_log(json: bool) {
     }
 }
 
-fn serve(config: Config, tables: Tables) -> anyhow::Result<()> {
+/// Descriptors that are not for the sockets of clients: listeners, agents, the admin address, files.
+const OTHER_DESCRIPTORS: usize = 64;
+
+/// Lets the process have as many descriptors as the system allows, and no more sockets than that is enough for.
+fn fit_sockets(config: &mut Config, descriptors: Option<usize>) {
+    let Some(descriptors) = descriptors else { return };
+    let enough = descriptors.saturating_sub(OTHER_DESCRIPTORS).max(1);
+    if config.limits.sockets > enough {
+        warn!(
+            descriptors,
+            sockets = enough,
+            hint = "raise the hard limit of open files (ulimit -Hn, LimitNOFILE=), or lower [limits] sockets",
+            "fewer sockets are served than [limits] sockets: each takes a file descriptor"
+        );
+        config.limits.sockets = enough;
+    }
+}
+
+fn serve(mut config: Config, tables: Tables) -> anyhow::Result<()> {
+    fit_sockets(&mut config, raise_descriptors());
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     runtime.block_on(async {
         let running = start(config, tables).await?;
@@ -223,6 +243,21 @@ mod tests {
             ..Discovery::default()
         };
         assert_eq!(unserved_port(&discovery, 8001, [Some(8001), wss]), expected);
+    }
+
+    #[test]
+    fn no_more_sockets_are_served_than_there_are_descriptors() {
+        for (descriptors, expected) in [
+            (None, 10_000),
+            (Some(1_000_000), 10_000),
+            (Some(10_064), 10_000),
+            (Some(256), 192),
+            (Some(10), 1),
+        ] {
+            let mut config = Config::default();
+            fit_sockets(&mut config, descriptors);
+            assert_eq!(config.limits.sockets, expected, "{descriptors:?}");
+        }
     }
 
     #[test]

@@ -165,7 +165,37 @@ fn keys_are_read() {
         61,
     );
     check("[limits]\nsockets = 20_000", |c| c.limits.sockets, 20_000);
-    check("[limits]\noutbound_frames = 1", |c| c.limits.outbound_frames, 1);
+    check(
+        "[limits]\nchannel_messages_per_second = 0",
+        |c| c.limits.channel_messages_per_second,
+        0,
+    );
+    check(
+        "[limits]\ninvitations_per_second = 1",
+        |c| c.limits.invitations_per_second,
+        1,
+    );
+    check("[limits]\nwrite_stall = '1s'", |c| c.limits.write_stall, ms(1000));
+    check(
+        "[limits]\noutbound_bytes = '64KiB'",
+        |c| c.limits.outbound_bytes,
+        65_536,
+    );
+    check("[limits]\nmemory = '1GiB'", |c| c.limits.memory, 1 << 30);
+    check("[mailbox]\nbytes = '1MiB'", |c| c.mailbox.bytes, 1 << 20);
+    let origins = |c: Config| (c.listen.allowed_origins, c.listen.api_allowed_origins);
+    let page = || Some(vec!["https://app.example.com".to_owned()]);
+    check("[listen]\nallowed_origins = []", origins, (Some(vec![]), None));
+    check(
+        "[listen]\nallowed_origins = ['https://app.example.com']\napi_allowed_origins = []",
+        origins,
+        (page(), Some(vec![])),
+    );
+    check(
+        "[[app]]\nid = 'a'\nallowed_origins = ['https://app.example.com']",
+        |c| c.apps[0].allowed_origins.clone(),
+        page(),
+    );
     check(
         "[policy]\nover_rate = 'discard'",
         |c| c.policy.over_rate,

@@ -75,6 +75,7 @@ fn a_message() {
       source signaling-api 9.2, rtm-api 3.2, decisions H11
       code SEND-ACK: Signaling confirms what its server took; a later failure in RTM has no legacy event
       code PEER-OFFLINE: the peer was offline and RTM kept nothing; Signaling would have stored the message
+      code MAILBOX-FULL: a mailbox that its client does not empty is full some day, and no sender has all of it: what comes beyond is dropped, and its sender is not told
 
     arguments
       account <- peer = "bob"

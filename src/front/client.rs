@@ -11,7 +11,7 @@ use crate::bridge::{Admission, Attach, CallRef, Effect, Input, LOGIN, SocketId};
 use crate::ident::{Account, AppId};
 use crate::mapping::profile::{Profile, Transport};
 use crate::mapping::wire::{RowCall, Target, Wire};
-use crate::shell::{Login, Message, Newcomer, Out, Said, Server, SessionHandle, SocketHandle, Speech, verdict};
+use crate::shell::{Closing, Login, Message, Newcomer, Said, Server, SessionHandle, SocketHandle, Speech, verdict};
 use crate::time::Time;
 use crate::value::{Text, Value};
 
@@ -22,12 +22,14 @@ use super::nobody::nobody;
 use super::reading::{Caller, Meaning, Reading, UNKNOWN_FUNCTION};
 
 /// Where and when a connection came in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Accepted {
     /// From where.
     pub peer: IpAddr,
     /// When.
     pub at: Time,
+    /// The origin of the page whose browser has opened it; programs have none.
+    pub origin: Option<Text>,
 }
 
 /// The client behind a socket.
@@ -103,6 +105,11 @@ impl Client {
         self.logged_in
     }
 
+    /// The number of its session, once it has one.
+    pub fn session(&self) -> Option<u64> {
+        self.session.as_ref().map(|(_, session)| session.id)
+    }
+
     /// How it is treated.
     pub fn profile(&self) -> &Profile {
         &self.server.tables.profiles[self.profile]
@@ -117,7 +124,8 @@ impl Client {
     pub async fn leave(&mut self) {
         if let Some((key, session)) = self.session.take() {
             self.server.registry.socket_closed(&key, self.socket);
-            let _ = session.inbox.send(Message::Closed(self.socket)).await;
+            // A session that is over needs no news.
+            let _ = session.inbox.send(Message::Closed(self.socket));
         }
     }
 
@@ -153,8 +161,8 @@ impl Client {
             frame,
             meanings,
         };
-        if session.inbox.send(said).await.is_err() {
-            self.handle.kill.cancel();
+        if session.inbox.send(said).is_err() {
+            self.handle.out.close(Closing::Over);
         }
     }
 
@@ -187,12 +195,12 @@ impl Client {
         let wire = self.wire.clone();
         let Target::Row(row) = &wire.login.target else { return };
         let token = login_field(row, fields, "token").into_text();
+        let (vid, account) = (login_field(row, fields, "appId"), login_field(row, fields, "account"));
         let judged = verdict(
             &self.server.config,
-            &login_field(row, fields, "appId"),
-            &login_field(row, fields, "account"),
-            &token,
-            self.server.clock.now(),
+            (&vid, &account, &token),
+            self.accepted.origin.as_deref(),
+            self.server.clock.wall(),
         );
         let call = self.login_call();
         let verdict = match judged {
@@ -283,7 +291,7 @@ impl Client {
         let Some((key, session, number)) = found else {
             self.server.metrics.login("refused");
             self.send(self.speech().returned(false));
-            let _ = self.handle.out.try_send(Out::Close);
+            self.handle.out.close(Closing::Told);
             return;
         };
         self.server.metrics.login("line");
@@ -349,9 +357,7 @@ impl Client {
         for effect in effects {
             match effect {
                 Effect::Answer { call, answer, .. } => self.answer(self.speech().answer(call, &answer)),
-                Effect::End => {
-                    let _ = self.handle.out.try_send(Out::Close);
-                }
+                Effect::End => self.handle.out.close(Closing::Told),
                 _ => {}
             }
         }
@@ -395,6 +401,12 @@ impl Client {
     }
 
     /// Waits while the session's inbox is full: a client is read no faster than it can be served.
+    pub async fn room(&self) {
+        if let Some((_, session)) = &self.session {
+            session.inbox.room().await;
+        }
+    }
+
     async fn tell(&mut self, message: Message) {
         if self.is_recorded()
             && let Some(heard) = self.heard.as_mut()
@@ -402,9 +414,9 @@ impl Client {
             return heard.meanings.push(Said::Message(message));
         }
         if let Some((_, session)) = &self.session
-            && session.inbox.send(message).await.is_err()
+            && session.inbox.send(message).is_err()
         {
-            self.handle.kill.cancel();
+            self.handle.out.close(Closing::Over);
         }
     }
 
@@ -413,10 +425,9 @@ impl Client {
     }
 
     fn send(&self, frames: Vec<String>) {
+        // Full or not: no more is read before this is written.
         for text in frames {
-            if self.handle.out.try_send(Out::Frame(text.into())).is_err() {
-                self.handle.kill.cancel();
-            }
+            self.handle.out.push(text.into());
         }
     }
 }

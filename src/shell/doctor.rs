@@ -121,7 +121,7 @@ pub async fn examine(server: &Arc<Server>, app: &AppId) -> Vec<Finding> {
 /// What a login is given; the start has made sure that it can be made.
 fn token(server: &Server, app: &AppId) -> String {
     let user = UserId::new(USERS[0]).ok();
-    let minted = tokens(&server.config).ok().flatten();
+    let minted = tokens(&server.config, server.clock).ok().flatten();
     let minted = minted
         .zip(user)
         .and_then(|(tokens, user)| tokens.mint(app, &user, server.clock.now()));

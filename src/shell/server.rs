@@ -1,37 +1,52 @@
 //! What all sessions and sockets share.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
-use crate::bridge::{SessionContext, SessionLimits, SocketId};
+use crate::bridge::{Event, SessionContext, SessionLimits, SocketId};
 use crate::config::{Config, MissingAttribute, OverRate, RepeatedInvite, UpstreamKind};
 use crate::ident::{Account, AppId, LineKey};
 use crate::mapping::Tables;
 use crate::mapping::profile::Profile;
 use crate::mapping::wire::Wire;
+use crate::net::{Lack, Strain};
 use crate::ops::{Metrics, Usage};
 use crate::rtm::CallKind;
+use crate::time::Time;
 use crate::trace::{Begin, Bounds, Recorder, Redaction, TapedNames};
 use crate::upstream::Upstream;
 use crate::upstream::agent::Driver;
 use crate::webhook::Webhooks;
 
+use super::channel_rates::ChannelRates;
+use super::entrance::{Entrance, Ticket};
+use super::graces::Graces;
+use super::inbox::{Crowd, WeakInbox, inbox};
 use super::kept::Kept;
 use super::logins::PendingLogins;
 use super::members::Members;
+use super::memory::{Holder, Memory};
 use super::message::Message;
 use super::names::AppNames;
 use super::registry::{Registry, SessionHandle};
-use super::session_task::{INBOX, SessionTask};
+use super::session_task::SessionTask;
 use super::speech::Speech;
 use super::spool;
 use crate::clock::Clock;
+
+/// How often what waits is looked after.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// Sessions that give up at once when the memory is full: what that frees is seen a moment later.
+const GIVE_UP_AT_ONCE: usize = 64;
+/// What receivers of webhooks have at the end, at least.
+const LAST_NOTICES: Duration = Duration::from_secs(1);
 
 /// What all sessions and sockets share.
 pub struct Server {
@@ -51,10 +66,20 @@ pub struct Server {
     pub members: Members,
     /// Lines of accounts that are away.
     pub kept: Kept,
+    /// Sessions without a client.
+    pub graces: Graces,
     /// Logins on their way.
     pub logins: Arc<PendingLogins>,
-    /// Room for sockets of every front.
-    pub permits: Arc<Semaphore>,
+    /// What was sent to channels lately.
+    pub channel_rates: ChannelRates,
+    /// Room for connections of every front.
+    pub entrance: Arc<Entrance>,
+    /// What waits for clients, in bytes.
+    pub memory: Arc<Memory>,
+    /// Inboxes that hold too much.
+    pub crowd: Arc<Crowd>,
+    /// What this process has run out of lately.
+    pub strain: Arc<Strain>,
     /// What is recorded.
     pub recorder: Recorder,
     /// The clock.
@@ -85,16 +110,23 @@ impl Server {
         speeches: Vec<Arc<dyn Speech>>,
         (upstream, driver): (Arc<dyn Upstream>, Option<Arc<Driver>>),
         clock: Clock,
-        (metrics, webhooks): (Arc<Metrics>, Arc<Webhooks>),
+        (metrics, webhooks, strain): (Arc<Metrics>, Arc<Webhooks>, Arc<Strain>),
         (tasks, shutdown): (TaskTracker, CancellationToken),
     ) -> Result<Arc<Self>, getrandom::Error> {
         let line_key = match &config.session.line_key {
             Some(key) => key.clone(),
             None => LineKey::random()?,
         };
-        let permits = Arc::new(Semaphore::new(config.limits.sockets));
+        let memory = Memory::new(config.limits.memory);
         Ok(Arc::new(Self {
             usage: Usage::new(&tables),
+            kept: Kept::new(&memory, (config.mailbox.limit, config.mailbox.bytes)),
+            graces: Graces::new(config.limits.sockets, &memory),
+            channel_rates: ChannelRates::new(config.limits.channel_messages_per_second),
+            entrance: Entrance::new(config.limits.sockets),
+            memory,
+            crowd: Arc::default(),
+            strain,
             config,
             tables,
             speeches,
@@ -102,9 +134,7 @@ impl Server {
             driver,
             registry: Registry::default(),
             members: Members::default(),
-            kept: Kept::default(),
             logins: Arc::default(),
-            permits,
             recorder: Recorder::new(metrics.health()),
             clock,
             metrics,
@@ -116,18 +146,32 @@ impl Server {
         }))
     }
 
-    /// Stops accepting, closes the clients in the way that each of them understands, and waits at most `drain`.
+    /// A connection comes from `peer`; none when there is no room for it.
+    pub fn enter(&self, peer: IpAddr) -> Option<Arc<Ticket>> {
+        let ticket = self.entrance.enter(peer, Instant::now());
+        if ticket.is_none() {
+            self.strain.note(Lack::Sockets);
+        }
+        ticket
+    }
+
+    /// Stops accepting, closes the clients in the way that each of them understands, and waits at most `drain`; then, for
+    /// receivers of webhooks, as long as is left of it, but at least [`LAST_NOTICES`].
     pub async fn stop(&self, drain: Duration) {
         self.shutdown.cancel();
         self.tasks.close();
+        let begun = Instant::now();
         // What is still open after that is cut off by the end of the process.
         let _ = tokio::time::timeout(drain, self.tasks.wait()).await;
         self.save_lines();
-        self.webhooks.finish(drain).await;
+        let left = drain.saturating_sub(begun.elapsed());
+        self.webhooks.finish(left.max(LAST_NOTICES)).await;
     }
 
     /// What waits for accounts that are away waits in a file, if there is one.
     fn save_lines(&self) {
+        let expired = self.kept.expire(self.clock.now(), self.config.mailbox.ttl);
+        self.note_unkept("kept lines over their time", expired);
         let waiting = self.kept.take_all();
         let lines: usize = waiting.iter().map(|(_, lines)| lines.len()).sum();
         if lines == 0 {
@@ -181,13 +225,62 @@ impl Server {
         };
         let (waiting, unread) = spool::load(path, &self.tables)?;
         for (key, lines) in waiting {
-            self.kept.keep(key, lines, self.config.mailbox.limit);
+            self.keep(key, lines);
         }
         if unread > 0 {
             warn!(unread, "messages in the mailbox file could not be read");
             self.metrics.dropped("messages in the mailbox file");
         }
         Ok(())
+    }
+
+    /// Keeps the lines of an account that is away; how many there was no room for.
+    pub fn keep(&self, key: (AppId, Account), lines: Vec<(Event, Time)>) -> usize {
+        let dropped = self.kept.keep(key, lines);
+        self.note_unkept("kept lines", dropped.of_it);
+        self.note_unkept("oldest kept lines", dropped.oldest);
+        dropped.of_it
+    }
+
+    fn note_unkept(&self, what: &'static str, lines: usize) {
+        if lines > 0 {
+            warn!(lines, what, "messages of accounts that are away are dropped");
+            self.metrics.dropped_many(what, lines);
+        }
+    }
+
+    /// Looks after what waits, until the shutdown: what is over its time goes, and while the memory is full, the oldest.
+    pub async fn sweep(self: Arc<Self>) {
+        let mut every = interval(SWEEP_EVERY);
+        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = self.shutdown.cancelled() => return,
+                _ = every.tick() => {}
+            }
+            let expired = self.kept.expire(self.clock.now(), self.config.mailbox.ttl);
+            self.note_unkept("kept lines over their time", expired);
+            self.note_unkept("oldest kept lines", self.kept.relieve());
+            for _ in 0..GIVE_UP_AT_ONCE {
+                if !self.memory.is_full() {
+                    break;
+                }
+                let Some(oldest) = self.graces.oldest() else { break };
+                self.give_up(&oldest);
+            }
+            for (holder, name) in Holder::ALL {
+                self.metrics.holds(name, self.memory.of(*holder));
+            }
+        }
+    }
+
+    /// A session without a client has waited long enough for it: there is no room for all that wait.
+    pub fn give_up(&self, session: &WeakInbox) {
+        self.metrics.dropped("sessions without a client");
+        if let Some(inbox) = session.upgrade() {
+            // One that is over needs no news.
+            let _ = inbox.send(Message::GiveUp);
+        }
     }
 
     /// A number for a socket.
@@ -214,8 +307,10 @@ impl Server {
                 grace: config.session.grace,
                 invite: config.invite.timeout,
                 mailbox: config.mailbox.limit,
+                mailbox_bytes: config.mailbox.bytes,
                 mailbox_ttl: config.mailbox.ttl,
                 messages_per_second: config.limits.messages_per_second,
+                invitations_per_second: config.limits.invitations_per_second,
                 empty_attributes: config.policy.missing_attribute == MissingAttribute::Empty,
                 strict_reinvite: config.policy.repeated_invite == RepeatedInvite::Fail,
                 force_join: config.policy.force_join,
@@ -243,16 +338,15 @@ impl Server {
             context.names = Arc::new(TapedNames::new(context.names, tape.clone()));
         }
         let recorded = tape.is_some();
-        let (sender, inbox) = mpsc::channel(INBOX);
-        let overflow = CancellationToken::new();
-        let (to_session, full) = (sender.downgrade(), overflow.clone());
+        let (inbox, outlet) = inbox(&self.crowd);
+        let (to_session, metrics) = (inbox.downgrade(), self.metrics.clone());
         let client = self.upstream.open(
             &vid,
             Arc::new(move |told| {
-                if let Some(sender) = to_session.upgrade()
-                    && let Err(mpsc::error::TrySendError::Full(_)) = sender.try_send(Message::Told(Box::new(told)))
+                if let Some(inbox) = to_session.upgrade()
+                    && !inbox.tell(told)
                 {
-                    full.cancel();
+                    metrics.dropped("messages for a session that cannot keep up");
                 }
             }),
         );
@@ -264,14 +358,9 @@ impl Server {
             context,
             id,
             client,
-            (sender.downgrade(), inbox),
-            overflow,
+            (inbox.downgrade(), outlet),
         );
         self.tasks.spawn(task.on(tape).run());
-        SessionHandle {
-            id,
-            inbox: sender,
-            recorded,
-        }
+        SessionHandle { id, inbox, recorded }
     }
 }

@@ -3,15 +3,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
 use tokio::time::sleep_until;
-use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use crate::bridge::{CallRef, Effect, Event, Form, Input, LOGIN, Session, SessionContext, SocketId, TimerKey};
 use crate::ident::{Account, AppId};
 use crate::mapping::Tables;
-use crate::mapping::row::RowId;
+use crate::mapping::row::{Limit, RowId};
 use crate::mapping::wire::Wire;
 use crate::rtm::{ChannelId, GetMembersErr, RtmCall};
 use crate::time::Time;
@@ -20,15 +18,16 @@ use crate::upstream::{ClientKey, Told};
 use crate::value::Text;
 use crate::webhook::User;
 
+use super::inbox::{Inbox, Outlet, WeakInbox};
 use super::logins::PendingLogin;
-use super::message::{Login, Message, Out, Said, SocketHandle};
+use super::memory::{Held, Holder};
+use super::message::{Login, Message, Said, SocketHandle};
+use super::outbound::{Closing, Outbound};
 use super::registry::SessionHandle;
 use super::server::Server;
 use super::speech::{Asked, LineContext, Speech};
 use super::teller::Teller;
-
-/// Inputs that wait for a session.
-pub const INBOX: usize = 1024;
+use super::turn::Turn;
 
 /// Numbers of calls that are made for others begin here, far from the session's own.
 const FOR_OTHERS: u64 = 1 << 63;
@@ -44,8 +43,7 @@ pub struct SessionTask {
     id: u64,
     session: Session,
     client: ClientKey,
-    inbox: mpsc::Receiver<Message>,
-    overflow: CancellationToken,
+    inbox: Outlet,
     sockets: HashMap<SocketId, SocketHandle>,
     /// Logins that are not answered yet.
     pending: HashMap<SocketId, PendingLogin>,
@@ -53,11 +51,16 @@ pub struct SessionTask {
     /// The channel that others know this session to be in.
     member_of: Option<ChannelId>,
     /// Calls for others: who waits, and by which number.
-    for_others: HashMap<u64, (mpsc::Sender<Message>, u64)>,
+    for_others: HashMap<u64, (Inbox, u64)>,
     next_for_others: u64,
     /// What the session has told itself.
     later: VecDeque<Told>,
-    own_inbox: mpsc::WeakSender<Message>,
+    own_inbox: WeakInbox,
+    /// A connection that must take something before more is done for it.
+    full: Option<Arc<Outbound>>,
+    held: Held,
+    /// It was told that the memory is full.
+    pressed: bool,
     channel: Option<Text>,
     teller: Teller,
     /// The moment of the step that is being done.
@@ -67,6 +70,16 @@ pub struct SessionTask {
     /// Where it is recorded.
     tape: Option<Tape>,
     over: bool,
+    /// It has waited for its client for long enough: there are too many that wait.
+    gave_up: bool,
+}
+
+/// What happens to a session.
+enum Happens {
+    Message(Message),
+    Due,
+    /// Nobody can reach it any more, or the server ends.
+    End,
 }
 
 impl SessionTask {
@@ -77,8 +90,7 @@ impl SessionTask {
         context: SessionContext,
         id: u64,
         client: ClientKey,
-        (own_inbox, inbox): (mpsc::WeakSender<Message>, mpsc::Receiver<Message>),
-        overflow: CancellationToken,
+        (own_inbox, inbox): (WeakInbox, Outlet),
     ) -> Self {
         let wire = context.wire.clone();
         let user = User {
@@ -88,6 +100,9 @@ impl SessionTask {
         };
         Self {
             teller: Teller::new(server.clone(), user),
+            held: server.memory.holds(Holder::Sessions),
+            full: None,
+            pressed: false,
             tables: server.tables.clone(),
             wire,
             session: Session::new(context, key.1.text().clone()),
@@ -96,7 +111,6 @@ impl SessionTask {
             id,
             client,
             inbox,
-            overflow,
             sockets: HashMap::new(),
             pending: HashMap::new(),
             timers: HashMap::new(),
@@ -110,6 +124,7 @@ impl SessionTask {
             moment: None,
             tape: None,
             over: false,
+            gave_up: false,
         }
     }
 
@@ -123,41 +138,58 @@ impl SessionTask {
     pub async fn run(mut self) {
         self.server.metrics.sessions.inc();
         self.server.usage.session();
-        let mut batch = Vec::with_capacity(16);
-        while !self.over {
-            let due = self.timers.values().min().copied();
-            let sleep = async {
-                match due {
-                    Some(at) => sleep_until(self.server.clock.instant(at)).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                biased;
-                () = self.overflow.cancelled() => {
-                    warn!(session = self.id, "the session is over: it could not keep up with its upstream");
-                    self.server.metrics.dropped("session inbox");
-                    break;
-                }
-                received = self.inbox.recv_many(&mut batch, 16) => {
-                    if received == 0 {
-                        break;
-                    }
-                    for message in batch.drain(..) {
-                        self.take(message);
-                    }
-                }
-                () = sleep => self.fire_due(),
-                () = self.server.shutdown.cancelled(), if self.sockets.is_empty() => break,
+        let mut turn = Turn::new();
+        while !self.is_done() {
+            let happens = turn.wait(self.happens()).await;
+            self.press();
+            match happens {
+                Happens::Message(message) => self.take(message),
+                Happens::Due => self.fire_due(),
+                Happens::End => break,
             }
+            // What is there already, as far as the turn goes.
+            while !self.is_done()
+                && self.full.is_none()
+                && !turn.is_over()
+                && let Some(message) = self.inbox.try_next()
+            {
+                self.take(message);
+            }
+            if let Some(out) = self.full.take() {
+                turn.wait(out.room()).await;
+            }
+            turn.pause().await;
         }
-        self.finish(batch);
+        self.finish();
+    }
+
+    fn is_done(&self) -> bool {
+        self.over || self.gave_up
+    }
+
+    async fn happens(&mut self) -> Happens {
+        let due = self.timers.values().min().copied();
+        let sleep = async {
+            match due {
+                Some(at) => sleep_until(self.server.clock.instant(at)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            message = self.inbox.next() => message.map_or(Happens::End, Happens::Message),
+            () = sleep => Happens::Due,
+            () = self.server.shutdown.cancelled(), if self.sockets.is_empty() => Happens::End,
+        }
     }
 
     fn take(&mut self, message: Message) {
         match message {
             Message::Login(login) => self.login(*login),
-            Message::Input(input) => self.step(*input),
+            Message::Input(input) => {
+                self.pace(&input);
+                self.step(*input);
+            }
             Message::Speaks(socket, speech) => {
                 if let Some(handle) = self.sockets.get_mut(&socket) {
                     handle.speech = speech;
@@ -167,9 +199,12 @@ impl SessionTask {
                 self.sockets.remove(&socket);
                 self.pending.remove(&socket);
                 self.step(Input::FrontClosed(socket));
+                self.wait_for_client();
             }
             Message::Ask { call, request, asker } => self.ask_for(call, request, asker),
             Message::Told(told) => self.told(*told),
+            Message::GiveUp if self.sockets.is_empty() => self.give_up(),
+            Message::GiveUp => {}
             Message::Said {
                 socket,
                 frame,
@@ -184,6 +219,13 @@ impl SessionTask {
         let now = self.server.clock.now();
         self.moment = Some(now);
         tape.at(now);
+        // What the calls in it must wait for is known before it is.
+        for meaning in &meanings {
+            if let Said::Message(Message::Input(input)) = meaning {
+                self.pace(input);
+            }
+        }
+        let Some(tape) = &self.tape else { return };
         tape.heard(socket, text);
         let mut behind_login = false;
         for meaning in meanings {
@@ -193,6 +235,7 @@ impl SessionTask {
             }
             match meaning {
                 Said::Answered(frames) => frames.iter().for_each(|frame| tape.said(socket, frame, None)),
+                Said::Message(Message::Input(input)) => self.step(*input),
                 Said::Message(message) => {
                     behind_login = matches!(message, Message::Login(_));
                     self.take(message);
@@ -206,7 +249,7 @@ impl SessionTask {
         match told {
             Told::Reply { request, result } if request >= FOR_OTHERS => {
                 if let Some((asker, request)) = self.for_others.remove(&request) {
-                    let _ = asker.try_send(Message::Told(Box::new(Told::Reply { request, result })));
+                    asker.tell(Told::Reply { request, result });
                 }
             }
             Told::Reply { request, result } => self.step(Input::RtmReply { request, result }),
@@ -225,6 +268,7 @@ impl SessionTask {
             attached,
             pending,
         } = login;
+        self.server.graces.end(self.id);
         self.sockets.insert(call.socket, socket);
         self.pending.insert(call.socket, pending);
         self.step(match attached {
@@ -272,6 +316,7 @@ impl SessionTask {
             tape.input(&input);
         }
         self.session.step(self.now, input, &mut effects);
+        self.held.set(self.session.bytes());
         self.channel = self.session.channel_name();
         self.note_membership();
         self.server.usage.count(&self.wire, &effects);
@@ -281,6 +326,51 @@ impl SessionTask {
         while let Some(told) = self.later.pop_front() {
             self.told(told);
         }
+    }
+
+    /// A call that is one too many for its channel is told so before it is made.
+    fn pace(&mut self, input: &Input) {
+        let Input::Call { call, row, args } = input else { return };
+        let row = &self.tables.rows[*row];
+        if row.limit == Some(Limit::ChannelMessages)
+            && let Some(channel) = row.channel.and_then(|at| args.get(at)?.as_text())
+            && !self
+                .server
+                .channel_rates
+                .take(&self.key.0, channel, self.server.clock.now())
+        {
+            self.server.metrics.dropped("messages over a channel's rate");
+            let (socket, id) = (call.socket, call.id);
+            self.step(Input::OverRate { socket, id });
+        }
+    }
+
+    /// The session keeps less while the memory is full, and is told so before anything else.
+    fn press(&mut self) {
+        let pressed = self.server.memory.is_full();
+        if pressed != self.pressed {
+            self.pressed = pressed;
+            self.step(Input::Pressed(pressed));
+        }
+    }
+
+    /// Without a client the session is one of those that wait: there is room for so many.
+    fn wait_for_client(&self) {
+        if self.sockets.is_empty()
+            && !self.over
+            && let Some(oldest) = self.server.graces.begin(self.id, self.own_inbox.clone())
+        {
+            self.server.give_up(&oldest);
+        }
+    }
+
+    /// There is no room for all sessions that wait for their clients: this one's grace time is over.
+    fn give_up(&mut self) {
+        let lines = self.session.leave_lines();
+        if !lines.is_empty() {
+            self.apply(Effect::Keep(lines));
+        }
+        self.gave_up = true;
     }
 
     /// Others of this sidecar may ask this session about its channel.
@@ -314,7 +404,7 @@ impl SessionTask {
         let member = self.server.members.any(&self.key.0, channel);
         let asked = member
             .zip(self.own_inbox.upgrade())
-            .is_some_and(|(member, asker)| member.inbox.try_send(Message::Ask { call, request, asker }).is_ok());
+            .is_some_and(|(member, asker)| member.inbox.send(Message::Ask { call, request, asker }).is_ok());
         if !asked {
             let result = Err(GetMembersErr::NotInChannel.into());
             self.later.push_back(Told::Reply { request, result });
@@ -322,10 +412,10 @@ impl SessionTask {
     }
 
     /// Makes a call for another session.
-    fn ask_for(&mut self, call: RtmCall, request: u64, asker: mpsc::Sender<Message>) {
+    fn ask_for(&mut self, call: RtmCall, request: u64, asker: Inbox) {
         if self.for_others.len() >= MAX_FOR_OTHERS {
             let result = Err(GetMembersErr::TooOften.into());
-            let _ = asker.try_send(Message::Told(Box::new(Told::Reply { request, result })));
+            asker.tell(Told::Reply { request, result });
             return;
         }
         self.next_for_others += 1;
@@ -385,23 +475,18 @@ impl SessionTask {
                     .filter(|next| next.id != self.id)
                     && next
                         .inbox
-                        .try_send(Message::Input(Box::new(Input::Kept(lines.clone()))))
+                        .send(Message::Input(Box::new(Input::Kept(lines.clone()))))
                         .is_ok()
                 {
                     return;
                 }
-                let limit = self.server.config.mailbox.limit;
-                if self.server.kept.keep(self.key.clone(), lines, limit) > 0 {
-                    warn!(session = self.id, "lines of an account that is away had no room");
-                    self.server.metrics.dropped("kept lines");
+                if self.server.keep(self.key.clone(), lines) > 0 {
                     self.teller.undelivered(None, "kept lines");
                 }
             }
             Effect::Close(socket) => {
-                if let Some(socket) = self.sockets.remove(&socket)
-                    && socket.out.try_send(Out::Close).is_err()
-                {
-                    socket.kill.cancel();
+                if let Some(socket) = self.sockets.remove(&socket) {
+                    socket.out.close(Closing::Told);
                 }
             }
             Effect::End => self.over = true,
@@ -436,26 +521,20 @@ impl SessionTask {
         self.say(socket, Some(event.row), |speech| speech.notify(form, event, context));
     }
 
-    /// A socket whose queue is full belongs to a client that does not read: it is closed, and the session waits for the
-    /// client to come back.
+    /// What does not fit waits for its connection before the session goes on: whether its client is slow is judged there.
     fn say(&mut self, id: SocketId, row: Option<RowId>, what: impl FnOnce(&dyn Speech) -> Vec<String>) {
         let Some(socket) = self.sockets.get(&id) else { return };
         for text in what(&*socket.speech) {
             if let Some(tape) = &self.tape {
                 tape.said(id, &text, row);
             }
-            if socket.out.try_send(Out::Frame(text.into())).is_err() {
-                if !socket.out.is_closed() {
-                    info!(session = self.id, "a client does not read and is closed");
-                    self.server.metrics.dropped("frames of a slow client");
-                }
-                socket.kill.cancel();
-                return;
+            if !socket.out.push(text.into()) {
+                self.full = Some(socket.out.clone());
             }
         }
     }
 
-    fn finish(mut self, rest: Vec<Message>) {
+    fn finish(mut self) {
         // A session that is over has said itself what it left; one that is cut off by the shutdown has not.
         if !self.over && self.server.config.mailbox.file.is_some() {
             let lines = self.session.leave_lines();
@@ -471,12 +550,14 @@ impl SessionTask {
             warn!(
                 session = self.id,
                 messages = unfinished,
-                "lost at the end of the process"
+                "lost with their session, which was cut off"
             );
-            self.server.metrics.dropped("messages at the end of the process");
-            self.teller.undelivered(None, "messages at the end of the process");
+            let what = "messages of a session that was cut off";
+            self.server.metrics.dropped(what);
+            self.teller.undelivered(None, what);
         }
         self.teller.ended(self.session.ending());
+        self.server.graces.end(self.id);
         self.server.registry.remove(&self.key, self.id);
         if let Some(channel) = &self.member_of {
             self.server.members.left(&self.key.0, channel, self.id);
@@ -484,21 +565,15 @@ impl SessionTask {
         self.server.upstream.close(&self.client);
         self.inbox.close();
         for socket in self.sockets.values() {
-            if socket.out.try_send(Out::Close).is_err() {
-                socket.kill.cancel();
-            }
+            socket.out.close(Closing::Over);
         }
         // A login that came too late finds a closed socket, and its client tries again.
-        let mut late = rest;
-        while let Ok(message) = self.inbox.try_recv() {
-            late.push(message);
-        }
-        for message in late {
+        while let Some(message) = self.inbox.try_next() {
             match message {
-                Message::Login(login) => login.socket.kill.cancel(),
+                Message::Login(login) => login.socket.out.close(Closing::Told),
                 Message::Ask { request, asker, .. } => {
                     let result = Err(GetMembersErr::NotInChannel.into());
-                    let _ = asker.try_send(Message::Told(Box::new(Told::Reply { request, result })));
+                    asker.tell(Told::Reply { request, result });
                 }
                 _ => {}
             }

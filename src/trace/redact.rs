@@ -183,7 +183,7 @@ impl Redactor {
                 "name" => self.names(value),
                 "kept" | "keep" => self.lines(value),
                 // Words of the program and its tables.
-                "note" | "dropped" | "alive" | "end" | "cut" => {}
+                "note" | "dropped" | "alive" | "end" | "cut" | "over_rate" | "pressed" => {}
                 _ => self.scrub(value),
             }
         }

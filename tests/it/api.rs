@@ -386,7 +386,7 @@ async fn a_lost_way_to_rtm_is_told() {
     let session = running.server.registry.session(&key).expect("it is logged in");
     let upstream = async |up| {
         let told = Message::Told(Box::new(Told::Up(up)));
-        session.inbox.send(told).await.expect("the session works");
+        session.inbox.send(told).expect("the session works");
     };
     upstream(false).await;
     alice.expect(&[r#"onReconnecting {"nretry":1}"#]).await;

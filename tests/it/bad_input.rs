@@ -132,6 +132,7 @@ impl Hall {
     async fn open() -> Self {
         let mut config = config();
         config.limits.messages_per_second = 0;
+        config.limits.channel_messages_per_second = 0;
         Self::open_with(config).await
     }
 

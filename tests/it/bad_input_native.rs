@@ -150,7 +150,7 @@ async fn logins_in_pieces_and_across_each_other() {
 #[tokio::test]
 async fn a_client_that_does_not_read_slows_nobody() {
     let mut config = unlimited();
-    config.limits.outbound_frames = 16;
+    config.limits.outbound_bytes = 64 * 1024;
     let mut hall = Hall::open_with(config).await;
     let mut slow = RawNative::connect_with(hall.addr, Some(4 * 1024)).await;
     slow.log_in("slow", "").await;
@@ -250,6 +250,7 @@ fn part() -> impl Strategy<Value = Vec<u8>> {
 fn unlimited() -> Config {
     let mut config = config();
     config.limits.messages_per_second = 0;
+    config.limits.channel_messages_per_second = 0;
     // RTM's own rates are not what this is about.
     config.embedded.rate_scale = 0;
     config

@@ -8,6 +8,7 @@ mod api_tables;
 mod bad_input;
 mod bad_input_native;
 mod bad_traces;
+mod bursts;
 mod check;
 mod cli;
 mod contract;

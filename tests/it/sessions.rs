@@ -140,7 +140,8 @@ async fn a_client_that_does_not_read_slows_nobody() {
     const MOST: usize = 2_000;
     let mut config = config();
     config.limits.messages_per_second = 0;
-    config.limits.outbound_frames = 16;
+    config.limits.channel_messages_per_second = 0;
+    config.limits.outbound_bytes = 64 * 1024;
     config.embedded.rate_scale = 0;
     let running = serve(config).await;
     let mut slow = Client::connect_with(running.http, Some(4 * 1024)).await;
