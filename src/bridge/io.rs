@@ -103,7 +103,7 @@ impl Default for SessionLimits {
             rejoin: Duration::from_secs(10),
             invite: Duration::from_secs(20),
             mailbox: 1000,
-            mailbox_bytes: 2 << 20,
+            mailbox_bytes: 4 << 20,
             mailbox_ttl: Duration::from_secs(3600),
             messages_per_second: 60,
             invitations_per_second: 60,

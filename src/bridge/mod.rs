@@ -14,6 +14,8 @@ mod requests;
 mod run;
 mod scope;
 mod session;
+#[cfg(test)]
+mod tests;
 
 pub use admit::{Admission, Existing, Newcomer, admit};
 pub use emulate::CODES;

@@ -266,7 +266,7 @@ pub struct Mailbox {
     /// messages at a gap. No sender and no kind of message has all of it. Default `1000`.
     pub limit: usize,
     /// `bytes`: what they may take, beside the messages to peers who are offline, of which each session may keep as much.
-    /// Default `"2MiB"`.
+    /// Default `"4MiB"`.
     pub bytes: usize,
     /// `ttl`: how old a message may be when its client logs in again; older ones of accounts that are away are dropped.
     /// Default `"1h"`.
@@ -280,7 +280,7 @@ impl Default for Mailbox {
     fn default() -> Self {
         Self {
             limit: 1000,
-            bytes: 2 << 20,
+            bytes: 4 << 20,
             ttl: Duration::from_secs(3600),
             file: None,
         }

@@ -364,6 +364,18 @@ fn wrong_values_are_reported_at_their_place() {
         "2:18 `discovery.advertise_port`: expected 1 to 65534, got 0",
     );
     check_error(
+        "[limits]\noutbound_bytes = 1048576",
+        "2:18 `limits.outbound_bytes`: expected a size such as \"64KiB\", \"1MiB\" or \"2GiB\"",
+    );
+    check_error(
+        "[limits]\nmemory = '1KiB'",
+        "2:10 `limits.memory`: expected 1MiB to 1024GiB, got 1KiB",
+    );
+    check_error(
+        "[listen]\nallowed_origins = ['*']",
+        "2:20 `listen.allowed_origins`: expected an origin, got \"*\"",
+    );
+    check_error(
         "[session]\ngrace = 30",
         "2:9 `session.grace`: expected a duration such as \"500ms\", \"20s\", \"5m\" or \"1h\"",
     );

@@ -276,6 +276,10 @@ impl Server {
 
     /// A session without a client has waited long enough for it: there is no room for all that wait.
     pub fn give_up(&self, session: &WeakInbox) {
+        warn!(
+            hint = "[limits] sockets bounds how many sessions wait for their clients, [limits] memory what all hold",
+            "a session ends before its grace time is over: others have no room"
+        );
         self.metrics.dropped("sessions without a client");
         if let Some(inbox) = session.upgrade() {
             // One that is over needs no news.

@@ -11,6 +11,7 @@ mod bad_traces;
 mod bursts;
 mod check;
 mod cli;
+mod connections;
 mod contract;
 mod cross_family;
 mod docs;
