@@ -8,6 +8,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::net::{Lack, Strain};
+use crate::shell::Holder;
 use crate::trace::Health;
 use crate::upstream::agent::LinkHealth;
 
@@ -148,6 +149,9 @@ impl Metrics {
             "Calls that came to nothing between here and the agent",
             link.failed.clone(),
         );
+        for (_, holder) in Holder::ALL {
+            metrics.holds(holder, 0);
+        }
         metrics
     }
 
