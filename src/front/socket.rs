@@ -1,9 +1,10 @@
 //! The task of a socket, whatever its transport: frames in, frames out, its own clock for pings and the login.
 
 use std::collections::VecDeque;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -173,11 +174,9 @@ struct Socket<P> {
 enum Happens {
     Out(outbound::Next),
     Read(Incoming),
-    Pong,
-    Ping,
-    NoLogin,
+    /// A time has come.
+    Due,
     NoRoom,
-    Idle,
     Shutdown,
 }
 
@@ -199,7 +198,6 @@ impl<P: Pipe> Socket<P> {
             if !matches!(next, Next::Go) {
                 break next;
             }
-            self.turn.pause().await;
         };
         // Before the last words: the session is not to wait for a client that takes none.
         self.client.leave().await;
@@ -219,48 +217,76 @@ impl<P: Pipe> Socket<P> {
         let _ = timeout(CLOSE_TIMEOUT, self.close(end, told)).await;
     }
 
-    async fn turn(&mut self, server: &Server) -> Next {
+    async fn happens(&mut self, server: &Server) -> Happens {
+        if self.pongs.front().is_some_and(|(at, _)| *at <= Instant::now()) {
+            return Happens::Due;
+        }
+        let due = self.due();
         let Self { pipe, out, client, .. } = self;
         let ticket = &self.connection.ticket;
         let before_login = !client.has_logged_in();
-        let (idle, ping) = (client.profile().idle, client.profile().ping);
-        let idle = idle.map(|idle| self.heard + idle);
-        let ping = ping.map(|ping| self.heard.max(self.pinged) + ping);
-        let pong = self.pongs.front().map(|(at, _)| *at);
-        let login_deadline = self.login_deadline;
-        let happens = async {
+        // Pinned here: it is large, and would be copied on its way.
+        let happens = pin!(async {
             tokio::select! {
                 biased;
                 next = out.next() => Happens::Out(next),
-                () = at(pong) => Happens::Pong,
                 // A client is read no faster than its session takes what it says.
                 incoming = async { client.room().await; pipe.read().await } => Happens::Read(incoming),
-                () = sleep_until(login_deadline), if before_login => Happens::NoLogin,
+                () = at(due) => Happens::Due,
                 () = ticket.away.cancelled(), if before_login => Happens::NoRoom,
-                () = at(idle) => Happens::Idle,
-                () = at(ping) => Happens::Ping,
                 () = server.shutdown.cancelled() => Happens::Shutdown,
             }
-        };
-        match self.turn.wait(happens).await {
+        });
+        self.turn.next(happens).await
+    }
+
+    /// What is due first.
+    fn due(&self) -> Option<Instant> {
+        let pong = self.pongs.front().map(|(at, _)| *at);
+        let login = (!self.client.has_logged_in()).then_some(self.login_deadline);
+        [pong, login, self.silent_at(), self.ping_at()].into_iter().flatten().min()
+    }
+
+    /// When it has said nothing for too long.
+    fn silent_at(&self) -> Option<Instant> {
+        self.client.profile().idle.map(|idle| self.heard + idle)
+    }
+
+    /// When it is to be asked whether it is there.
+    fn ping_at(&self) -> Option<Instant> {
+        let ping = self.client.profile().ping;
+        ping.map(|ping| self.heard.max(self.pinged) + ping)
+    }
+
+    async fn turn(&mut self, server: &Server) -> Next {
+        match self.happens(server).await {
             Happens::Out(next) => self.write(server, next).await,
             Happens::Read(incoming) => self.take(server, incoming).await,
-            Happens::Pong => {
-                let value = self.pongs.pop_front().map(|(_, value)| value).unwrap_or_default();
-                self.write_texts(server, self.client.speech().pong(&value)).await
-            }
-            Happens::Ping => {
-                self.pinged = Instant::now();
-                match self.watched(server, async |pipe| pipe.ping().await).await {
-                    Next::Go => self.flush(server).await,
-                    next => next,
-                }
-            }
-            Happens::NoLogin => Self::refuse(server, End::NO_LOGIN),
+            Happens::Due => self.take_due(server).await,
             Happens::NoRoom => Self::refuse(server, End::NO_ROOM),
-            Happens::Idle => Self::refuse(server, End::IDLE),
             Happens::Shutdown => Next::Close(End::RESTART),
         }
+    }
+
+    async fn take_due(&mut self, server: &Server) -> Next {
+        let now = Instant::now();
+        if let Some((_, value)) = self.pongs.pop_front_if(|(at, _)| *at <= now) {
+            return self.write_texts(server, self.client.speech().pong(&value)).await;
+        }
+        if !self.client.has_logged_in() && self.login_deadline <= now {
+            return Self::refuse(server, End::NO_LOGIN);
+        }
+        if self.silent_at().is_some_and(|at| at <= now) {
+            return Self::refuse(server, End::IDLE);
+        }
+        if self.ping_at().is_some_and(|at| at <= now) {
+            self.pinged = now;
+            return match self.watched(server, async |pipe| pipe.ping().await).await {
+                Next::Go => self.flush(server).await,
+                next => next,
+            };
+        }
+        Next::Go
     }
 
     fn refuse(server: &Server, end: End) -> Next {
@@ -307,6 +333,10 @@ impl<P: Pipe> Socket<P> {
         let go = |done| if done { Next::Go } else { Next::Gone };
         let closing = {
             let mut writing = pin!(write(&mut self.pipe));
+            let first = poll_fn(|context| Poll::Ready(writing.as_mut().poll(context))).await;
+            if let Poll::Ready(done) = first {
+                return go(done);
+            }
             tokio::select! {
                 biased;
                 done = &mut writing => return go(done),

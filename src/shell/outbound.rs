@@ -5,12 +5,15 @@
 //! waits for the writer once it holds `outbound_bytes`, and the writer, when its connection takes nothing, judges.
 
 use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::memory::{Held, Holder, Memory};
@@ -76,10 +79,10 @@ pub struct Outbound {
     patience: Patience,
     memory: Arc<Memory>,
     queue: Mutex<Queue>,
-    /// For the writer: there is something.
-    filled: Notify,
-    /// For who fills: there is room.
-    drained: Notify,
+    /// The writer, which waits for something.
+    writer: AtomicWaker,
+    /// The session, which waits for room.
+    filler: AtomicWaker,
 }
 
 #[derive(Debug)]
@@ -115,8 +118,8 @@ impl Outbound {
                 blocked: false,
                 closing: None,
             }),
-            filled: Notify::new(),
-            drained: Notify::new(),
+            writer: AtomicWaker::new(),
+            filler: AtomicWaker::new(),
         })
     }
 
@@ -142,7 +145,7 @@ impl Outbound {
         queue.add(text.len() + FRAME_BYTES);
         queue.frames.push_back(text);
         if queue.frames.len() == 1 || queue.blocked && queue.bytes > self.patience().bytes {
-            self.filled.notify_one();
+            self.writer.wake();
         }
         queue.bytes <= self.patience.bytes
     }
@@ -156,31 +159,31 @@ impl Outbound {
         if queue.closing.is_none_or(|before| before == Closing::Told) {
             queue.closing = Some(closing);
         }
-        self.filled.notify_one();
-        self.drained.notify_one();
+        self.writer.wake();
+        self.filler.wake();
     }
 
     /// Waits until what waits is within the bound, or the connection is being closed.
     pub async fn room(&self) {
-        loop {
-            {
-                let queue = self.queue.lock();
-                if queue.bytes <= self.patience.bytes || queue.closing.is_some() {
-                    return;
-                }
+        poll_fn(|context| {
+            self.filler.register(context.waker());
+            let queue = self.queue.lock();
+            if queue.bytes <= self.patience.bytes || queue.closing.is_some() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
             }
-            self.drained.notified().await;
-        }
+        })
+        .await;
     }
 
     /// What the writer does next.
     pub async fn next(&self) -> Next {
-        loop {
-            if let Some(next) = self.try_next() {
-                return next;
-            }
-            self.filled.notified().await;
-        }
+        poll_fn(|context| {
+            self.writer.register(context.waker());
+            self.try_next().map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
     }
 
     /// The same, when there is something.
@@ -192,7 +195,7 @@ impl Outbound {
         let was_full = queue.bytes > self.patience.bytes;
         queue.remove(frame.len() + FRAME_BYTES);
         if was_full && queue.bytes <= self.patience.bytes {
-            self.drained.notify_one();
+            self.filler.wake();
         }
         Some(Next::Frame(frame))
     }
@@ -202,24 +205,28 @@ impl Outbound {
     pub async fn blocked(&self, taken: impl Fn() -> u64) -> Closing {
         let _blocked = Blocked::begin(&self.queue);
         let mut pace = Pace::new(Instant::now(), taken());
-        loop {
-            let (waiting, closing) = {
-                let queue = self.queue.lock();
-                (queue.bytes, queue.closing)
-            };
-            // What its session has told it is still to be written.
-            if let Some(closing) = closing.filter(|closing| *closing != Closing::Told) {
-                return closing;
+        let mut look = pin!(sleep(Duration::ZERO));
+        poll_fn(|context| {
+            self.writer.register(context.waker());
+            loop {
+                let (waiting, closing) = {
+                    let queue = self.queue.lock();
+                    (queue.bytes, queue.closing)
+                };
+                // What its session has told it is still to be written.
+                if let Some(closing) = closing.filter(|closing| *closing != Closing::Told) {
+                    return Poll::Ready(closing);
+                }
+                match pace.judge(Instant::now(), taken(), waiting, self.patience()) {
+                    Ok(until) => look.as_mut().reset(until),
+                    Err(closing) => return Poll::Ready(closing),
+                }
+                if look.as_mut().poll(context).is_pending() {
+                    return Poll::Pending;
+                }
             }
-            let until = match pace.judge(Instant::now(), taken(), waiting, self.patience()) {
-                Ok(until) => until,
-                Err(closing) => return closing,
-            };
-            tokio::select! {
-                () = self.filled.notified() => {}
-                () = tokio::time::sleep_until(until) => {}
-            }
-        }
+        })
+        .await
     }
 }
 

@@ -1,6 +1,7 @@
 //! The task of a session: inbox in, effects out.
 
 use std::collections::{HashMap, VecDeque};
+use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::time::sleep_until;
@@ -140,7 +141,7 @@ impl SessionTask {
         self.server.usage.session();
         let mut turn = Turn::new();
         while !self.is_done() {
-            let happens = turn.wait(self.happens()).await;
+            let happens = turn.next(pin!(self.happens())).await;
             self.press();
             match happens {
                 Happens::Message(message) => self.take(message),
@@ -156,9 +157,8 @@ impl SessionTask {
                 self.take(message);
             }
             if let Some(out) = self.full.take() {
-                turn.wait(out.room()).await;
+                turn.next(out.room()).await;
             }
-            turn.pause().await;
         }
         self.finish();
     }

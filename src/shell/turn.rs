@@ -21,16 +21,21 @@ impl Turn {
         Self { began: Instant::now() }
     }
 
-    /// Awaits; when that had to wait, others have worked meanwhile, and a new turn begins.
-    pub async fn wait<F: Future>(&mut self, future: F) -> F::Output {
-        let mut future = pin!(future);
+    /// Awaits what the task does next. When that has to wait, others work meanwhile; when it is there already and the turn
+    /// is over, others work before it.
+    pub async fn next<F: Future>(&mut self, next: F) -> F::Output {
+        let mut next = pin!(next);
         let mut waited = false;
         let output = poll_fn(|context| {
-            let poll = future.as_mut().poll(context);
+            let poll = next.as_mut().poll(context);
             waited |= poll.is_pending();
             poll
         })
         .await;
+        if !waited && self.is_over() {
+            tokio::task::yield_now().await;
+            waited = true;
+        }
         if waited {
             self.began = Instant::now();
         }
@@ -40,14 +45,6 @@ impl Turn {
     /// Whether the turn is used up.
     pub fn is_over(&self) -> bool {
         self.began.elapsed() >= TURN
-    }
-
-    /// Lets others work when the turn is used up.
-    pub async fn pause(&mut self) {
-        if self.is_over() {
-            tokio::task::yield_now().await;
-            self.began = Instant::now();
-        }
     }
 }
 
@@ -61,15 +58,14 @@ mod tests {
         let others = Cell::new(0);
         let work = async {
             let mut turn = Turn::new();
-            turn.pause().await;
-            turn.wait(async {}).await;
+            assert_eq!(turn.next(async { 7 }).await, 7);
             assert_eq!(others.get(), 0, "there is time left");
             tokio::time::advance(TURN).await;
             assert!(turn.is_over());
             let before = others.get();
-            turn.pause().await;
+            assert_eq!(turn.next(async { 8 }).await, 8);
             assert!(others.get() > before && !turn.is_over());
-            turn.wait(tokio::time::sleep(2 * TURN)).await;
+            turn.next(tokio::time::sleep(2 * TURN)).await;
             assert!(!turn.is_over(), "others have worked meanwhile");
         };
         let count = async {
