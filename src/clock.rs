@@ -6,7 +6,8 @@ use tokio::time::Instant;
 
 use crate::time::Time;
 
-/// Wall-clock time at the start, counted on monotonically: a clock that jumps moves nothing.
+/// Wall-clock time at the start, counted on monotonically: a clock that jumps moves no timer. What expires by the wall clock,
+/// as tokens do, is judged by [`wall`](Self::wall).
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     start: Instant,
@@ -15,14 +16,16 @@ pub struct Clock {
 
 impl Clock {
     /// A clock that starts now.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads it")]
     pub fn start() -> Self {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
         Self {
             start: Instant::now(),
-            start_time: Time::from_millis(ms),
+            start_time: wall(),
         }
+    }
+
+    /// What the wall clock shows at the moment, which may have been set meanwhile: for what expires, and for no timer.
+    pub fn wall(&self) -> Time {
+        wall()
     }
 
     /// Now.
@@ -34,4 +37,10 @@ impl Clock {
     pub fn instant(&self, time: Time) -> Instant {
         self.start + time.since(self.start_time)
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads it")]
+fn wall() -> Time {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time::from_millis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
 }

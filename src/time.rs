@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// Milliseconds since the UNIX epoch, counted monotonically from the start of the process.
 ///
-/// The shell reads the wall clock once and adds a monotonic clock, so a clock that jumps moves nothing.
+/// The shell reads the wall clock once and adds a monotonic clock, so a clock that is set moves no timer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(u64);
 

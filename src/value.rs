@@ -96,6 +96,21 @@ impl Value {
         }
     }
 
+    /// About how much memory it takes beside itself.
+    pub fn bytes(&self) -> usize {
+        const ENTRY: usize = size_of::<(Text, Value)>();
+        match self {
+            Self::Null | Self::Bool(_) | Self::Int(_) => 0,
+            Self::Number(number) => number.0.len(),
+            Self::Text(text) => text.len(),
+            Self::List(items) => items.iter().map(|item| ENTRY + item.bytes()).sum(),
+            Self::Map(entries) => entries
+                .iter()
+                .map(|(name, value)| ENTRY + name.len() + value.bytes())
+                .sum(),
+        }
+    }
+
     /// Compact JSON.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("a Value has only text keys and numbers of JSON")

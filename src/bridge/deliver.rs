@@ -3,11 +3,17 @@
 //! Clients of the documented API get each event by its name; how it would travel on a wire of lines still says what of
 //! it holds for a client that is away (it is kept), or back and not in its channel again (it is not told).
 
+use crate::mapping::ty::SigType;
 use crate::mapping::wire::{ComesBack, Via};
+use crate::value::Text;
 
 use super::emulate::mailbox::Full;
+use super::emulate::share::Amount;
 use super::io::{Effect, Event, Form};
 use super::session::{Session, Step};
+
+/// What may wait in a store of a session while the memory of the sidecar is full.
+const SMALL_SHARE: usize = 16 * 1024;
 
 impl Session {
     /// Sends an event, keeps it for a client that will be back, or drops it for one that has no use for it.
@@ -82,9 +88,11 @@ impl Session {
     }
 
     fn post(&mut self, event: Event, volatile: bool, step: &mut Step<'_>) {
+        let (row, sender) = (event.row, self.sender_of(&event));
+        let bound = self.mailbox_bound();
         match self
             .mailbox
-            .push(event.clone(), volatile, step.now, self.context.limits.mailbox)
+            .push(event.clone(), (sender.clone(), volatile), step.now, bound)
         {
             Ok(Some(version)) => {
                 if self.socket.is_some() && self.takes_lines() {
@@ -93,8 +101,39 @@ impl Session {
                 self.notify(Form::Mailbox(version), event, step);
             }
             Ok(None) => {}
-            Err(Full) => step.out.push(Effect::Dropped("mailbox lines")),
+            Err(Full) => {
+                step.out.push(Effect::Dropped("mailbox lines"));
+                self.note_own("MAILBOX-FULL", Some(row), Some(sender), step);
+            }
         }
+    }
+
+    /// The account that an event tells of.
+    pub(super) fn sender_of(&self, event: &Event) -> Text {
+        let mut args = self.context.tables.signatures[event.sig].args.iter();
+        let at = args.position(|(_, ty)| *ty == SigType::Account);
+        let sender = at.and_then(|at| event.args.get(at)?.as_text().cloned());
+        sender.unwrap_or_else(|| self.account.clone())
+    }
+
+    /// What may wait in the mailbox.
+    pub(super) fn mailbox_bound(&self) -> Amount {
+        Amount {
+            events: self.context.limits.mailbox,
+            bytes: self.most_bytes(),
+        }
+    }
+
+    /// What may wait in one of the session's stores.
+    pub(super) fn most_bytes(&self) -> usize {
+        let most = self.context.limits.mailbox_bytes;
+        if self.pressed { most.min(SMALL_SHARE) } else { most }
+    }
+
+    /// What waits for the client, and for others, in bytes.
+    pub fn bytes(&self) -> usize {
+        let ring = self.channel.as_ref().map_or(0, |channel| channel.ring.bytes());
+        self.mailbox.bytes() + self.outbox.bytes() + ring
     }
 
     fn notify(&mut self, form: Form, event: Event, step: &mut Step<'_>) {

@@ -77,10 +77,14 @@ pub struct SessionLimits {
     pub invite: Duration,
     /// Lines that wait for a client.
     pub mailbox: usize,
+    /// What they may take, in bytes; as much for messages that wait for their peers.
+    pub mailbox_bytes: usize,
     /// How long they wait.
     pub mailbox_ttl: Duration,
     /// Messages a second.
     pub messages_per_second: u32,
+    /// Calls, and signals about calls, a second.
+    pub invitations_per_second: u32,
     /// Whether a message over the rate is swallowed instead of refused.
     pub discard_over_rate: bool,
     /// Whether an attribute that is not there reads as empty instead of failing.
@@ -98,9 +102,11 @@ impl Default for SessionLimits {
             grace: Duration::from_secs(30),
             rejoin: Duration::from_secs(10),
             invite: Duration::from_secs(20),
-            mailbox: 200,
+            mailbox: 1000,
+            mailbox_bytes: 4 << 20,
             mailbox_ttl: Duration::from_secs(3600),
             messages_per_second: 60,
+            invitations_per_second: 60,
             discard_over_rate: false,
             empty_attributes: false,
             strict_reinvite: false,
@@ -163,6 +169,15 @@ pub enum Input {
         /// Why not.
         reason: Text,
     },
+    /// A call that is to come is one too many for its channel.
+    OverRate {
+        /// Its socket.
+        socket: SocketId,
+        /// The client's number.
+        id: i64,
+    },
+    /// There is no memory for more than a small share of what the session may keep; or there is again.
+    Pressed(bool),
     /// The mailbox: acknowledge all up to `ver_clear`, fetch at most `max`.
     Poll {
         /// Who asks.
@@ -198,6 +213,19 @@ pub enum Input {
         /// The most time that the session is kept.
         grace: Duration,
     },
+}
+
+impl Input {
+    /// About how much memory its texts take.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Admitted { args, .. } | Self::Call { args, .. } | Self::Refused { args, .. } => {
+                args.iter().map(Value::bytes).sum()
+            }
+            Self::Kept(lines) => lines.iter().map(|(event, _)| event.bytes()).sum(),
+            _ => 0,
+        }
+    }
 }
 
 /// How a socket takes over a session that exists (decisions H4).
@@ -336,6 +364,15 @@ pub struct Event {
     pub row: RowId,
     /// Its arguments, in order.
     pub args: Vec<Value>,
+}
+
+impl Event {
+    /// About how much memory it takes.
+    pub fn bytes(&self) -> usize {
+        const BESIDE: usize = 64;
+        let value = |value: &Value| size_of::<Value>() + value.bytes();
+        BESIDE + self.args.iter().map(value).sum::<usize>()
+    }
 }
 
 /// The answer to a call.

@@ -15,8 +15,12 @@ mod requests;
 mod run;
 mod scope;
 mod session;
+#[cfg(test)]
+mod tests;
 
 pub use admit::{Admission, Existing, Newcomer, admit};
+pub use emulate::CODES;
+pub use emulate::rate::Bucket;
 pub use io::{
     Answer, Attach, CallRef, Effect, Ending, Event, Form, Input, LOGIN, Names, Refusal, SessionContext, SessionLimits,
     SocketId, TimerKey,

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::mapping::row::Status;
+use crate::mapping::row::{Limit, Status};
 use crate::mapping::wire::{ComesBack, Target};
 use crate::rtm::RtmCall;
 use crate::rtm::{ChannelId, EventKind};
@@ -45,6 +45,11 @@ pub struct Session {
     pub(super) calls: Calls,
     pub(super) mailbox: Mailbox,
     pub(super) rate: Bucket,
+    pub(super) invitations: Bucket,
+    /// Calls to come that are one too many for their channel.
+    over_rate: Vec<(SocketId, i64)>,
+    /// There is no memory for more than a small share.
+    pub(super) pressed: bool,
     pub(super) outbox: Outbox,
     pub(super) directory: Directory,
     pub(super) visits: Visits,
@@ -83,6 +88,9 @@ impl Session {
             calls: Calls::default(),
             mailbox: Mailbox::default(),
             rate: Bucket::default(),
+            invitations: Bucket::default(),
+            over_rate: Vec::new(),
+            pressed: false,
             outbox: Outbox::default(),
             directory: Directory::default(),
             visits: Visits::default(),
@@ -131,6 +139,9 @@ impl Session {
                 let run = self.run_for(call, row, args);
                 self.refuse(run, &reason, step);
             }
+            Input::OverRate { socket, id } if self.over_rate.len() < MAX_WAITING => self.over_rate.push((socket, id)),
+            Input::OverRate { .. } => {}
+            Input::Pressed(pressed) => self.pressed = pressed,
             Input::Poll { call, ver_clear, max } => self.polled(call, ver_clear, max, step),
             Input::RtmReply { request, result } => self.replied(request, result, step),
             Input::RtmEvent(event) => self.rtm_event(event, step),
@@ -318,6 +329,9 @@ impl Session {
 
     fn called(&mut self, call: CallRef, row: usize, args: Vec<Value>, step: &mut Step<'_>) {
         let mut run = self.run_for(call, row, args);
+        let marked = self.over_rate.len();
+        self.over_rate.retain(|other| *other != (call.socket, call.id));
+        let over_rate = self.over_rate.len() < marked;
         if self.context.tables.rows[row].status == Status::ClientSide {
             return self.start(run, step);
         }
@@ -342,8 +356,16 @@ impl Session {
             return self.refuse(run, "too often", step);
         }
         let limits = self.context.limits;
-        if self.context.tables.rows[row].limited && !self.rate.take(step.now, limits.messages_per_second) {
-            if limits.discard_over_rate {
+        let limit = self.context.tables.rows[row].limit;
+        let within = match limit {
+            None => true,
+            Some(Limit::Messages | Limit::ChannelMessages) => {
+                !over_rate && self.rate.take(step.now, limits.messages_per_second)
+            }
+            Some(Limit::Invitations) => self.invitations.take(step.now, limits.invitations_per_second),
+        };
+        if !within {
+            if limits.discard_over_rate && limit != Some(Limit::Invitations) {
                 // Legacy servers swallowed what was over the rate, and said nothing.
                 step.out.push(Effect::Dropped("messages over the rate"));
                 step.out.push(Effect::Answer {
@@ -408,7 +430,7 @@ impl Session {
                 && fresh
                 && self
                     .mailbox
-                    .push(event, false, at, self.context.limits.mailbox)
+                    .push(event.clone(), (self.sender_of(&event), false), at, self.mailbox_bound())
                     .is_err()
             {
                 step.out.push(Effect::Dropped("mailbox lines"));

@@ -12,6 +12,7 @@ use crate::config::{self, Config, Discovery, UpstreamKind};
 use crate::front::tls::Tls;
 use crate::log::Log;
 use crate::mapping::Tables;
+use crate::net::raise_descriptors;
 use crate::shell::{Running, Server, StartError, start};
 
 use super::Exit;
@@ -87,7 +88,8 @@ fn read_config(args: &ServeArgs) -> Result<Config, Trouble> {
     Ok(config)
 }
 
-async fn serve(config: Config, tables: Tables, mut hangups: Hangups, log: &Log) -> Result<(), StartError> {
+async fn serve(mut config: Config, tables: Tables, mut hangups: Hangups, log: &Log) -> Result<(), StartError> {
+    fit_sockets(&mut config, raise_descriptors());
     let running = start(config, tables).await?;
     announce(&running, log);
     let server = running.server;
@@ -109,6 +111,24 @@ async fn reload(server: &Server, tls: Option<&Arc<Tls>>) {
             crate::front::tls::reload(server, tls).await;
         }
         None => info!(hint, "SIGHUP: nothing is read again, since there is no [tls]"),
+    }
+}
+
+/// Descriptors that are not for the sockets of clients: listeners, agents, the admin address, files.
+const OTHER_DESCRIPTORS: usize = 64;
+
+/// Lowers `[limits] sockets` to what the process has descriptors for.
+fn fit_sockets(config: &mut Config, descriptors: Option<usize>) {
+    let Some(descriptors) = descriptors else { return };
+    let enough = descriptors.saturating_sub(OTHER_DESCRIPTORS).max(1);
+    if config.limits.sockets > enough {
+        warn!(
+            descriptors,
+            sockets = enough,
+            hint = "raise the hard limit of open files (ulimit -Hn, LimitNOFILE=), or lower [limits] sockets",
+            "fewer sockets are served than [limits] sockets: each takes a file descriptor"
+        );
+        config.limits.sockets = enough;
     }
 }
 
@@ -194,6 +214,21 @@ mod tests {
             ..Discovery::default()
         };
         assert_eq!(unserved_port(&discovery, 8001, [Some(8001), wss]), expected);
+    }
+
+    #[test]
+    fn no_more_sockets_are_served_than_there_are_descriptors() {
+        for (descriptors, expected) in [
+            (None, 10_000),
+            (Some(1_000_000), 10_000),
+            (Some(10_064), 10_000),
+            (Some(256), 192),
+            (Some(10), 1),
+        ] {
+            let mut config = Config::default();
+            fit_sockets(&mut config, descriptors);
+            assert_eq!(config.limits.sockets, expected, "{descriptors:?}");
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod mask;
 mod outbound_tests;
 mod read;
 mod rest;
+mod size;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -93,6 +94,12 @@ impl Config {
         self.apps.iter().find(|known| known.id == *app).map(|known| &known.auth)
     }
 
+    /// Whether a page of an origin may log in to an app.
+    pub fn allows(&self, app: &AppId, origin: Option<&str>) -> bool {
+        let app = self.apps.iter().find(|known| known.id == *app);
+        allows(app.and_then(|app| app.allowed_origins.as_ref()), origin)
+    }
+
     /// Where an app's RTM is.
     pub fn upstream_of(&self, app: &AppId) -> UpstreamKind {
         let known = self.apps.iter().find(|known| known.id == *app);
@@ -136,6 +143,24 @@ pub struct Listen {
     /// `wss`: a second address of the same service, for the Web SDKs, which connect by TLS to the port above the
     /// advertised one (signaling-wire 1.3); needs `[tls]`. Default: none.
     pub wss: Option<SocketAddr>,
+    /// `allowed_origins`: pages whose browsers may open a WebSocket, at any path but `/api`, as origins
+    /// (`"https://app.example.com"`). Programs send no origin and always may. Default: pages of any origin.
+    pub allowed_origins: Option<Vec<String>>,
+    /// `api_allowed_origins`: the same for `/api`. Default: what `allowed_origins` says.
+    pub api_allowed_origins: Option<Vec<String>>,
+}
+
+impl Listen {
+    /// Whether a page of an origin may open a WebSocket; what has no origin is no page.
+    pub fn allows(&self, origin: Option<&str>, is_api: bool) -> bool {
+        let api = self.api_allowed_origins.as_ref().filter(|_| is_api);
+        allows(api.or(self.allowed_origins.as_ref()), origin)
+    }
+}
+
+/// Whether a list of origins has one; without a list, or without an origin, it is all right.
+fn allows(allowed: Option<&Vec<String>>, origin: Option<&str>) -> bool {
+    allowed.is_none_or(|allowed| origin.is_none_or(|origin| allowed.iter().any(|known| known == origin)))
 }
 
 impl Default for Listen {
@@ -147,6 +172,8 @@ impl Default for Listen {
             udp: vec![local(8180), local(8181)],
             reports: None,
             wss: None,
+            allowed_origins: None,
+            api_allowed_origins: None,
         }
     }
 }
@@ -243,9 +270,13 @@ impl Default for Invite {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mailbox {
     /// `limit`: messages kept for one session; when it is full, new ones are dropped and counted, since clients lose
-    /// messages at a gap. Default `200`.
+    /// messages at a gap. No sender and no kind of message has all of it. Default `1000`.
     pub limit: usize,
-    /// `ttl`: how old a message may be when its client logs in again. Default `"1h"`.
+    /// `bytes`: what they may take, beside the messages to peers who are offline, of which each session may keep as much.
+    /// Default `"4MiB"`.
+    pub bytes: usize,
+    /// `ttl`: how old a message may be when its client logs in again; older ones of accounts that are away are dropped.
+    /// Default `"1h"`.
     pub ttl: Duration,
     /// `file`: path of the file in which messages wait while the sidecar does not run, relative to the config file.
     /// Default: none, they are lost with the process.
@@ -255,7 +286,8 @@ pub struct Mailbox {
 impl Default for Mailbox {
     fn default() -> Self {
         Self {
-            limit: 200,
+            limit: 1000,
+            bytes: 4 << 20,
             ttl: Duration::from_secs(3600),
             file: None,
         }
@@ -267,18 +299,34 @@ impl Default for Mailbox {
 pub struct Limits {
     /// `messages_per_second`: messages that one session may send (signaling-wire 8). Default `60`.
     pub messages_per_second: u32,
-    /// `sockets`: open sockets of this sidecar; more are refused. Default `10000`.
+    /// `channel_messages_per_second`: messages that all clients of this sidecar together may send to one channel
+    /// (signaling-wire 8); 0 for no bound. Default `200`.
+    pub channel_messages_per_second: u32,
+    /// `invitations_per_second`: calls, and signals about calls, that one session may send. Default `60`.
+    pub invitations_per_second: u32,
+    /// `sockets`: open sockets of this sidecar; more are refused. As many sessions may wait without a socket for their
+    /// client to come back. Default `10000`.
     pub sockets: usize,
-    /// `outbound_frames`: frames that wait for one slow client before it is closed. Default `256`.
-    pub outbound_frames: usize,
+    /// `write_stall`: a client whose connection has taken nothing for so long, while something waits for it, is closed.
+    /// Default `"10s"`.
+    pub write_stall: Duration,
+    /// `outbound_bytes`: a client is closed for which more waits that its connection does not take. Default `"1MiB"`.
+    pub outbound_bytes: usize,
+    /// `memory`: all that waits for clients on this sidecar; beyond it the oldest messages of accounts that are away are
+    /// dropped, and no client gets more than a small share. Default `"256MiB"`.
+    pub memory: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             messages_per_second: 60,
+            channel_messages_per_second: 200,
+            invitations_per_second: 60,
             sockets: 10_000,
-            outbound_frames: 256,
+            write_stall: Duration::from_secs(10),
+            outbound_bytes: 1 << 20,
+            memory: 256 << 20,
         }
     }
 }
@@ -319,7 +367,7 @@ pub enum RepeatedInvite {
     Fail,
 }
 
-/// What happens to a message over [`Limits::messages_per_second`].
+/// What happens to a message over [`Limits::messages_per_second`] or [`Limits::channel_messages_per_second`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OverRate {
     /// `"fail"`: the call fails with `too often`.

@@ -9,9 +9,9 @@ use std::time::Duration;
 use super::log::log;
 use super::mask::mask;
 use super::tls::tls;
-use super::upstream::{app_certificate, apps, embedded, local_secret, upstream};
+use super::upstream::{app_certificate, apps, embedded, local_secret, origins, upstream};
 use super::values::{
-    address, address_at, address_or_off, addresses, duration, host_name, host_port, ipv4, line_key, number, value,
+    address, address_at, address_or_off, addresses, duration, host_name, host_port, ipv4, line_key, number, size, value,
 };
 use super::webhook::webhook;
 use super::{
@@ -161,6 +161,8 @@ fn listen(table: &mut Table<'_>, has_tls: bool) -> Listen {
         udp: addresses(table, "udp").unwrap_or(default.udp),
         reports: address(table, "reports"),
         wss: value(wss),
+        allowed_origins: origins(table, "allowed_origins"),
+        api_allowed_origins: origins(table, "api_allowed_origins"),
     }
 }
 
@@ -208,6 +210,7 @@ fn mailbox(table: &mut Table<'_>, files: &dyn Files) -> Mailbox {
     let default = Mailbox::default();
     Mailbox {
         limit: number(table, "limit", 1..=100_000).map_or(default.limit, |n| n as usize),
+        bytes: size(table, "bytes", (64 << 10)..=(1 << 30)).unwrap_or(default.bytes),
         ttl: duration(table, "ttl", SECOND..=720 * HOUR).unwrap_or(default.ttl),
         file: table.take_str("file").map(|path| files.path(Path::new(&*path.value))),
     }
@@ -229,9 +232,14 @@ fn limits(table: &mut Table<'_>) -> Limits {
     let default = Limits::default();
     Limits {
         messages_per_second: number(table, "messages_per_second", 1..=1_000_000).unwrap_or(default.messages_per_second),
+        channel_messages_per_second: number(table, "channel_messages_per_second", 0..=1_000_000)
+            .unwrap_or(default.channel_messages_per_second),
+        invitations_per_second: number(table, "invitations_per_second", 1..=1_000_000)
+            .unwrap_or(default.invitations_per_second),
         sockets: number(table, "sockets", 1..=10_000_000).map_or(default.sockets, |n| n as usize),
-        outbound_frames: number(table, "outbound_frames", 1..=1_000_000)
-            .map_or(default.outbound_frames, |n| n as usize),
+        write_stall: duration(table, "write_stall", SECOND..=HOUR).unwrap_or(default.write_stall),
+        outbound_bytes: size(table, "outbound_bytes", (64 << 10)..=(1 << 30)).unwrap_or(default.outbound_bytes),
+        memory: size(table, "memory", (1 << 20)..=(1 << 40)).unwrap_or(default.memory),
     }
 }
 

@@ -166,7 +166,37 @@ fn keys_are_read() {
         61,
     );
     check("[limits]\nsockets = 20_000", |c| c.limits.sockets, 20_000);
-    check("[limits]\noutbound_frames = 1", |c| c.limits.outbound_frames, 1);
+    check(
+        "[limits]\nchannel_messages_per_second = 0",
+        |c| c.limits.channel_messages_per_second,
+        0,
+    );
+    check(
+        "[limits]\ninvitations_per_second = 1",
+        |c| c.limits.invitations_per_second,
+        1,
+    );
+    check("[limits]\nwrite_stall = '1s'", |c| c.limits.write_stall, ms(1000));
+    check(
+        "[limits]\noutbound_bytes = '64KiB'",
+        |c| c.limits.outbound_bytes,
+        65_536,
+    );
+    check("[limits]\nmemory = '1GiB'", |c| c.limits.memory, 1 << 30);
+    check("[mailbox]\nbytes = '1MiB'", |c| c.mailbox.bytes, 1 << 20);
+    let origins = |c: Config| (c.listen.allowed_origins, c.listen.api_allowed_origins);
+    let page = || Some(vec!["https://app.example.com".to_owned()]);
+    check("[listen]\nallowed_origins = []", origins, (Some(vec![]), None));
+    check(
+        "[listen]\nallowed_origins = ['https://app.example.com']\napi_allowed_origins = []",
+        origins,
+        (page(), Some(vec![])),
+    );
+    check(
+        "[[app]]\nid = 'a'\nallowed_origins = ['https://app.example.com']",
+        |c| c.apps[0].allowed_origins.clone(),
+        page(),
+    );
     check(
         "[policy]\nover_rate = 'discard'",
         |c| c.policy.over_rate,
@@ -336,6 +366,18 @@ fn wrong_values_are_reported_at_their_place() {
     check_error(
         "[discovery]\nadvertise_port = 0",
         "2:18 `discovery.advertise_port`: expected 1 to 65534, got 0",
+    );
+    check_error(
+        "[limits]\noutbound_bytes = 1048576",
+        "2:18 `limits.outbound_bytes`: expected a size such as \"64KiB\", \"1MiB\" or \"2GiB\"",
+    );
+    check_error(
+        "[limits]\nmemory = '1KiB'",
+        "2:10 `limits.memory`: expected 1MiB to 1024GiB, got 1KiB",
+    );
+    check_error(
+        "[listen]\nallowed_origins = ['*']",
+        "2:20 `listen.allowed_origins`: expected an origin, got \"*\"",
     );
     check_error(
         "[session]\ngrace = 30",

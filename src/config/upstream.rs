@@ -91,6 +91,8 @@ pub struct App {
     pub auth: TokenPolicy,
     /// `upstream`: `"embedded"` or `"agent"`. Default: that of `[upstream]`.
     pub upstream: UpstreamKind,
+    /// `allowed_origins`: pages whose browsers may log in to it. Programs always may. Default: pages of any origin.
+    pub allowed_origins: Option<Vec<String>>,
 }
 
 impl Default for Upstream {
@@ -160,7 +162,7 @@ fn agent(table: &mut Table<'_>, files: &dyn Files) -> Agent {
     Agent {
         listen: value(listen).unwrap_or(default.listen),
         secret,
-        origins: origins(table),
+        origins: origins(table, "origins").unwrap_or_default(),
         call_wait: duration(table, "call_wait", Duration::ZERO..=MAX_WAIT).unwrap_or(default.call_wait),
     }
 }
@@ -174,27 +176,24 @@ pub(super) fn embedded(table: &mut Table<'_>, files: &dyn Files) -> Embedded {
         offline_messages: value(table.take_bool("offline_messages")).unwrap_or(default.offline_messages),
         listen: value(listen),
         secret,
-        origins: origins(table),
+        origins: origins(table, "origins").unwrap_or_default(),
     }
 }
 
-fn origins(table: &mut Table<'_>) -> Vec<String> {
-    let listed = table.take_strs("origins").unwrap_or_default();
+/// Origins of pages; `None` where the key is missing.
+pub(super) fn origins(table: &mut Table<'_>, key: &str) -> Option<Vec<String>> {
+    let listed = table.take_strs(key)?;
     let mut origins = Vec::new();
     for origin in listed {
         let legal = origin.contains("://") && !origin.ends_with('/') && !origin.contains('*');
         if legal {
             origins.push(origin.value.to_string());
         } else {
-            let title = format!(
-                "`{}.origins`: expected an origin, got \"{}\"",
-                table.path(),
-                origin.value
-            );
+            let title = format!("`{}.{key}`: expected an origin, got \"{}\"", table.path(), origin.value);
             table.report(Diag::new(&origin.span, title).help("such as \"http://127.0.0.1:8011\", without a path"));
         }
     }
-    origins
+    Some(origins)
 }
 
 /// Reads the secret of an address. Without one, only a loopback address is accepted.
@@ -241,6 +240,7 @@ pub(super) fn apps(tables: Vec<Table<'_>>, files: &dyn Files, default: UpstreamK
         let secret = app_certificate(&mut table, files, true);
         let allow_no_token = value(table.take_bool("allow_no_token")).unwrap_or_default();
         let upstream = value(table.take_choice("upstream", KINDS)).unwrap_or(default);
+        let allowed_origins = origins(&mut table, "allowed_origins");
         if let Some(id) = id {
             if apps.iter().any(|app| app.id == id.value) {
                 table.report(Diag::new(
@@ -256,6 +256,7 @@ pub(super) fn apps(tables: Vec<Table<'_>>, files: &dyn Files, default: UpstreamK
                 },
                 id: id.value,
                 upstream,
+                allowed_origins,
             });
         }
         table.finish();

@@ -9,6 +9,7 @@ use hyper::Uri;
 use secrecy::SecretString;
 
 use super::duration::{BadDuration, parse_duration, show};
+use super::size::{BadSize, parse_size, show as show_size};
 use super::{Files, HostPort};
 use crate::diag::{Diag, Span};
 use crate::files::one_line;
@@ -56,6 +57,27 @@ pub(super) fn duration(table: &mut Table<'_>, key: &str, range: RangeInclusive<D
     }
     let (min, max) = (show(*range.start()), show(*range.end()));
     let title = format!("`{}.{key}`: expected {min} to {max}, got {}", table.path(), show(*got));
+    table.report(Diag::new(&got.span, title));
+    None
+}
+
+/// An amount of memory in `range`.
+pub(super) fn size(table: &mut Table<'_>, key: &str, range: RangeInclusive<usize>) -> Option<usize> {
+    let item = table.take(key)?;
+    if !item.is_str() {
+        item.error(BadSize);
+        return None;
+    }
+    let got = item.into_parsed(parse_size)?;
+    if range.contains(&got.value) {
+        return Some(got.value);
+    }
+    let (min, max) = (show_size(*range.start()), show_size(*range.end()));
+    let title = format!(
+        "`{}.{key}`: expected {min} to {max}, got {}",
+        table.path(),
+        show_size(*got)
+    );
     table.report(Diag::new(&got.span, title));
     None
 }

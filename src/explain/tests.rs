@@ -76,6 +76,7 @@ fn a_message() {
       code SEND-ACK: Signaling confirms what its server took; a later failure in RTM has no legacy event
       code PEER-OFFLINE: the peer was offline and RTM kept nothing; Signaling would have stored the message
       code END-PREFIX: RTM ends an accepted call by a peer message with a fixed beginning; a message of an app that begins so is taken for it
+      code MAILBOX-FULL: a mailbox that its client does not empty is full some day, and no sender has all of it: what comes beyond is dropped, and its sender is not told
 
     arguments
       account <- peer = "bob"

@@ -13,7 +13,7 @@ use crate::log::clients::How;
 use crate::mapping::profile::{Profile, Transport};
 use crate::mapping::wire::{RowCall, Target, Wire};
 use crate::shell::{
-    Login, Message, Newcomer, NoSession, Out, PendingLogin, Returned, Said, Server, SessionHandle, SocketHandle,
+    Closing, Login, Message, Newcomer, NoSession, PendingLogin, Returned, Said, Server, SessionHandle, SocketHandle,
     Speech, verdict,
 };
 use crate::time::Time;
@@ -26,12 +26,14 @@ use super::nobody::nobody;
 use super::reading::{Caller, Meaning, Reading, UNKNOWN_FUNCTION};
 
 /// Where and when a connection came in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Accepted {
     /// From where.
     pub peer: IpAddr,
     /// When.
     pub at: Time,
+    /// The origin of the page whose browser has opened it; programs have none.
+    pub origin: Option<Text>,
 }
 
 /// The client behind a socket.
@@ -113,6 +115,11 @@ impl Client {
         self.logged_in
     }
 
+    /// The number of its session, once it has one.
+    pub fn session(&self) -> Option<u64> {
+        self.session.as_ref().map(|(_, session)| session.id)
+    }
+
     /// How it is treated.
     pub fn profile(&self) -> &Profile {
         &self.server.tables.profiles[self.profile]
@@ -127,7 +134,8 @@ impl Client {
     pub async fn leave(&mut self) {
         if let Some((key, session)) = self.session.take() {
             self.server.registry.socket_closed(&key, self.socket);
-            let _ = session.inbox.send(Message::Closed(self.socket, self.grace)).await;
+            // A session that is over needs no news.
+            let _ = session.inbox.send(Message::Closed(self.socket, self.grace));
         }
     }
 
@@ -174,8 +182,8 @@ impl Client {
             frame,
             meanings,
         };
-        if session.inbox.send(said).await.is_err() {
-            self.handle.kill.cancel();
+        if session.inbox.send(said).is_err() {
+            self.handle.out.close(Closing::Over);
         }
     }
 
@@ -211,7 +219,12 @@ impl Client {
         let (app, account) = (login_field(row, fields, "appId"), login_field(row, fields, "account"));
         let (shown_app, shown_account) = (app.clone().into_text(), account.clone().into_text());
         pending.attempt.by(&self.profile().name, &shown_app, &shown_account);
-        let judged = verdict(&self.server.config, &app, &account, &token, self.server.clock.now());
+        let judged = verdict(
+            &self.server.config,
+            (&app, &account, &token),
+            self.accepted.origin.as_deref(),
+            self.server.clock.wall(),
+        );
         let call = self.login_call();
         let verdict = match judged {
             Ok(verdict) => verdict,
@@ -309,7 +322,7 @@ impl Client {
                 };
                 pending.attempt.refused(reason);
                 self.send(self.speech().returned(returned));
-                let _ = self.handle.out.try_send(Out::Close);
+                self.handle.out.close(Closing::Told);
                 return;
             }
         };
@@ -381,10 +394,10 @@ impl Client {
             line: "".into(),
             args: Vec::new(),
         };
-        self.ask_nobody(input, Out::Refused);
+        self.ask_nobody(input, Closing::Refused);
     }
 
-    fn ask_nobody(&mut self, input: Input, end: Out) {
+    fn ask_nobody(&mut self, input: Input, end: Closing) {
         let Ok(vid) = AppId::new("nobody") else { return };
         let context = self.server.context(&vid, self.wire.clone());
         let effects = nobody(context, self.server.clock.now(), input);
@@ -392,9 +405,7 @@ impl Client {
         for effect in effects {
             match effect {
                 Effect::Answer { call, answer, .. } => self.answer(self.speech().answer(call, &answer)),
-                Effect::End => {
-                    let _ = self.handle.out.try_send(end.clone());
-                }
+                Effect::End => self.handle.out.close(end),
                 _ => {}
             }
         }
@@ -425,7 +436,7 @@ impl Client {
         match meaning {
             Meaning::Input(input) => self.tell(Message::Input(Box::new(input))).await,
             Meaning::Frames(frames) => self.answer(frames),
-            Meaning::Nobody(input) => self.ask_nobody(input, Out::Close),
+            Meaning::Nobody(input) => self.ask_nobody(input, Closing::Told),
         }
     }
 
@@ -442,6 +453,12 @@ impl Client {
     }
 
     /// Waits while the session's inbox is full: a client is read no faster than it can be served.
+    pub async fn room(&self) {
+        if let Some((_, session)) = &self.session {
+            session.inbox.room().await;
+        }
+    }
+
     async fn tell(&mut self, message: Message) {
         if self.is_recorded()
             && let Some(heard) = self.heard.as_mut()
@@ -449,9 +466,9 @@ impl Client {
             return heard.meanings.push(Said::Message(message));
         }
         if let Some((_, session)) = &self.session
-            && session.inbox.send(message).await.is_err()
+            && session.inbox.send(message).is_err()
         {
-            self.handle.kill.cancel();
+            self.handle.out.close(Closing::Over);
         }
     }
 
@@ -460,10 +477,9 @@ impl Client {
     }
 
     fn send(&self, frames: Vec<String>) {
+        // Full or not: no more is read before this is written.
         for text in frames {
-            if self.handle.out.try_send(Out::Frame(text.into())).is_err() {
-                self.handle.kill.cancel();
-            }
+            self.handle.out.push(text.into());
         }
     }
 }

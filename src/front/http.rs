@@ -14,7 +14,6 @@ use hyper_tungstenite::tungstenite::protocol::WebSocketConfig;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::server::TlsStream;
 use tracing::debug;
@@ -22,17 +21,22 @@ use tracing::debug;
 use super::api::{self, ApiReader};
 use super::client::Accepted;
 use super::discovery::{getaddr, getaddr_1_4};
-use super::socket::run_socket;
+use super::socket::{Connection, run_socket};
 use super::tls::{self, Tls};
 use super::web::MAX_FRAME_BYTES;
 use super::web::pipe::{Sdk, WebPipe};
 use crate::mapping::profile::Transport;
-use crate::shell::Server;
+use crate::net::{Acceptor, Metered, Taken};
+use crate::shell::{Server, Ticket};
+use crate::value::Text;
 
 /// Buffers of a socket, bytes: idle clients are many, and their frames are small.
 const BUFFER_BYTES: usize = 4 * 1024;
 /// A client has this long to begin and to finish the handshake of TLS, and then for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What is counted of a page that may not connect.
+const FOREIGN_PAGE: &str = "origin not allowed";
 
 /// What the HTTP addresses of a server share.
 pub struct Front {
@@ -52,64 +56,63 @@ impl Front {
 /// Accepts clients at one address until the shutdown.
 pub async fn serve_http(front: Arc<Front>, listener: TcpListener) {
     let server = &front.server;
-    loop {
-        let accepted = tokio::select! {
-            () = server.shutdown.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                // Out of file descriptors, most likely: others must close first.
-                debug!(%error, "cannot accept");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        let Ok(permit) = server.permits.clone().try_acquire_owned() else {
-            server.metrics.dropped("sockets over the limit");
+    let mut acceptor = Acceptor::new(listener, "http", server.strain.clone());
+    while let Some((stream, peer)) = acceptor.next(&server.shutdown).await {
+        let Some(ticket) = server.enter(peer.ip()) else {
             continue;
         };
-        server.tasks.spawn(connection(front.clone(), stream, permit));
+        let accepted = Accepted {
+            peer: peer.ip(),
+            at: server.clock.now(),
+            origin: None,
+        };
+        server.tasks.spawn(connection(front.clone(), stream, accepted, ticket));
     }
 }
 
-async fn connection(front: Arc<Front>, stream: TcpStream, permit: OwnedSemaphorePermit) {
-    let Ok(peer) = stream.peer_addr() else { return };
-    let _ = stream.set_nodelay(true);
-    let accepted = Accepted {
-        peer: peer.ip(),
-        at: front.server.clock.now(),
-    };
-    let deadline = Instant::now() + HEAD_TIMEOUT;
-    let mut first = [0];
-    let peeked = tokio::select! {
-        peeked = timeout_at(deadline, stream.peek(&mut first)) => peeked,
-        () = front.server.shutdown.cancelled() => return,
-    };
-    match peeked {
-        Ok(Ok(1)) if first == [tls::HANDSHAKE] => {
-            if let Some(stream) = handshake(&front, stream, deadline).await {
-                requests(&front, stream, accepted, permit).await;
+async fn connection(front: Arc<Front>, stream: TcpStream, accepted: Accepted, ticket: Arc<Ticket>) {
+    let away = ticket.away.clone();
+    let served = async {
+        let deadline = Instant::now() + HEAD_TIMEOUT;
+        let mut first = [0];
+        let peeked = timeout_at(deadline, stream.peek(&mut first)).await;
+        let taken = Taken::default();
+        let stream = Metered::new(stream, taken.clone());
+        let connection = Connection {
+            accepted,
+            taken,
+            ticket,
+        };
+        match peeked {
+            Ok(Ok(1)) if first == [tls::HANDSHAKE] => {
+                if let Some(stream) = handshake(&front, stream, deadline).await {
+                    requests(&front, stream, connection).await;
+                }
             }
+            Ok(Ok(1)) => requests(&front, stream, connection).await,
+            _ => debug!("closed without a byte"),
         }
-        Ok(Ok(1)) => requests(&front, stream, accepted, permit).await,
-        _ => debug!("closed without a byte"),
+    };
+    // What has become a WebSocket by then goes on: it looks at both by itself.
+    tokio::select! {
+        () = served => {}
+        () = away.cancelled() => {}
+        () = front.server.shutdown.cancelled() => {}
     }
 }
 
-async fn handshake(front: &Front, stream: TcpStream, deadline: Instant) -> Option<TlsStream<TcpStream>> {
+async fn handshake(
+    front: &Front,
+    stream: Metered<TcpStream>,
+    deadline: Instant,
+) -> Option<TlsStream<Metered<TcpStream>>> {
     let metrics = &front.server.metrics;
     let Some(tls) = &front.tls else {
         debug!("a client speaks TLS, and [tls] has no certificate");
         metrics.tls_failed("no certificate");
         return None;
     };
-    let accepted = tokio::select! {
-        accepted = timeout_at(deadline, tls.acceptor().accept(stream)) => accepted,
-        () = front.server.shutdown.cancelled() => return None,
-    };
-    match accepted {
+    match timeout_at(deadline, tls.acceptor().accept(stream)).await {
         Ok(Ok(stream)) => Some(stream),
         Ok(Err(error)) => {
             let reason = tls::failure(&error);
@@ -125,15 +128,14 @@ async fn handshake(front: &Front, stream: TcpStream, deadline: Instant) -> Optio
     }
 }
 
-async fn requests<S>(front: &Front, stream: S, accepted: Accepted, permit: OwnedSemaphorePermit)
+async fn requests<S>(front: &Front, stream: S, from: Connection)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (server, port) = (&front.server, front.port);
-    let permit = Arc::new(permit);
     let handler = server.clone();
     let service = service_fn(move |request| {
-        let response = respond(&handler, request, port, accepted, permit.clone());
+        let response = respond(&handler, request, port, from.clone());
         std::future::ready(Ok::<_, Infallible>(response))
     });
     let connection = http1::Builder::new()
@@ -142,11 +144,8 @@ where
         .max_buf_size(2 * BUFFER_BYTES)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    tokio::select! {
-        result = connection => if let Err(error) = result {
-            debug!(%error, "connection");
-        },
-        () = server.shutdown.cancelled() => {}
+    if let Err(error) = connection.await {
+        debug!(%error, "connection");
     }
 }
 
@@ -154,8 +153,7 @@ fn respond(
     server: &Arc<Server>,
     mut request: Request<Incoming>,
     port: u16,
-    accepted: Accepted,
-    permit: Arc<OwnedSemaphorePermit>,
+    mut from: Connection,
 ) -> Response<Full<Bytes>> {
     if hyper_tungstenite::is_upgrade_request(&request) {
         let config = WebSocketConfig::default()
@@ -165,6 +163,11 @@ fn respond(
             .max_message_size(Some(MAX_FRAME_BYTES))
             .max_frame_size(Some(MAX_FRAME_BYTES));
         let is_api = request.uri().path() == api::PATH;
+        from.accepted.origin = request.headers().get(ORIGIN).map(origin);
+        if !server.config.listen.allows(from.accepted.origin.as_deref(), is_api) {
+            server.metrics.bad_frame(FOREIGN_PAGE);
+            return plain(StatusCode::FORBIDDEN, "pages of this origin may not connect\n");
+        }
         return match hyper_tungstenite::upgrade(&mut request, Some(config)) {
             Ok((response, websocket)) => {
                 let server = server.clone();
@@ -172,12 +175,11 @@ fn respond(
                     if let Ok(websocket) = websocket.await {
                         if is_api {
                             let pipe = WebPipe::new(websocket, ApiReader::new(server.clone()));
-                            run_socket(server, Transport::Api, pipe, accepted).await;
+                            run_socket(server, Transport::Api, pipe, from).await;
                         } else {
-                            run_socket(server, Transport::WebSocket, WebPipe::new(websocket, Sdk), accepted).await;
+                            run_socket(server, Transport::WebSocket, WebPipe::new(websocket, Sdk), from).await;
                         }
                     }
-                    drop(permit);
                 });
                 response.map(|_| Full::default())
             }
@@ -212,6 +214,11 @@ fn respond(
             "this is sigbridge: GET /getaddr, or a WebSocket on any path\n",
         ),
     }
+}
+
+/// The origin of a page; what is no text is nobody's.
+fn origin(value: &HeaderValue) -> Text {
+    value.to_str().unwrap_or("null").into()
 }
 
 fn plain(status: StatusCode, text: &str) -> Response<Full<Bytes>> {

@@ -1,18 +1,19 @@
 //! The task of a socket, whatever its transport: frames in, frames out, its own clock for pings and the login.
 
 use std::collections::VecDeque;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
-use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use tracing::{debug, info};
 
 use crate::mapping::profile::Transport;
-use crate::shell::{Out, Server, SocketHandle, Speech};
+use crate::net::Taken;
+use crate::shell::{Closing, Outbound, Patience, Server, SocketHandle, Speech, Ticket, Turn, outbound};
 use crate::value::Value;
 
 use super::client::{Accepted, Client};
@@ -25,8 +26,19 @@ const MAX_PONGS: usize = 32;
 const LOSER_CLOSE_DELAY: Duration = Duration::from_millis(50);
 /// Codes of a close by the client: done, page closed, no code. A lost network has no close frame.
 const CLOSED_BY_CLIENT: [u16; 3] = [1000, 1001, 1005];
-/// A client has this long to answer a close.
+/// A client has this long to take the last frames and to answer a close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What a front knows of a connection when it has been accepted.
+#[derive(Clone)]
+pub struct Connection {
+    /// Where and when it came in.
+    pub accepted: Accepted,
+    /// What it has taken of what was written to it.
+    pub taken: Taken,
+    /// Its place.
+    pub ticket: Arc<Ticket>,
+}
 
 /// A transport: texts out, frames in.
 pub trait Pipe: Send {
@@ -38,6 +50,11 @@ pub trait Pipe: Send {
 
     /// Empties the buffer; false when the connection is gone.
     fn flush(&mut self) -> impl Future<Output = bool> + Send;
+
+    /// Writes a ping of the transport's own, where it has one; false when the connection is gone.
+    fn ping(&mut self) -> impl Future<Output = bool> + Send {
+        std::future::ready(true)
+    }
 
     /// Closes with a reason and waits for the other end.
     fn close(self, end: End) -> impl Future<Output = ()> + Send;
@@ -94,29 +111,48 @@ impl End {
         code: 1008,
         reason: "too slow",
     };
+    const OVER: Self = Self {
+        code: 1001,
+        reason: "the session is over",
+    };
+    const NO_ROOM: Self = Self {
+        code: 1013,
+        reason: "no room",
+    };
 }
 
 /// Serves a connection until it is closed.
-pub async fn run_socket(server: Arc<Server>, transport: Transport, pipe: impl Pipe, accepted: Accepted) {
+pub async fn run_socket(server: Arc<Server>, transport: Transport, pipe: impl Pipe, connection: Connection) {
     server.metrics.sockets.inc();
-    let (out, outbound) = mpsc::channel(server.config.limits.outbound_frames);
-    let kill = CancellationToken::new();
+    let limits = &server.config.limits;
+    let patience = Patience {
+        stall: limits.write_stall,
+        bytes: limits.outbound_bytes,
+    };
+    let out = Outbound::new(patience, server.memory.clone());
     let handle = |speech| SocketHandle {
-        out,
-        kill: kill.clone(),
+        out: out.clone(),
         speech,
     };
-    let login_deadline = Instant::now() + server.config.session.login_timeout;
-    if let Some(client) = Client::new(server.clone(), transport, pipe.speech(), handle, accepted) {
+    let now = Instant::now();
+    if let Some(client) = Client::new(
+        server.clone(),
+        transport,
+        pipe.speech(),
+        handle,
+        connection.accepted.clone(),
+    ) {
         let socket = Socket {
             pipe,
-            outbound,
-            kill,
+            out,
+            connection,
             client,
             pongs: VecDeque::new(),
-            login_deadline,
+            login_deadline: now + server.config.session.login_timeout,
             refused: false,
-            heard: Instant::now(),
+            heard: now,
+            pinged: now,
+            turn: Turn::begin(),
         };
         socket.run(&server).await;
     }
@@ -125,8 +161,8 @@ pub async fn run_socket(server: Arc<Server>, transport: Transport, pipe: impl Pi
 
 struct Socket<P> {
     pipe: P,
-    outbound: mpsc::Receiver<Out>,
-    kill: CancellationToken,
+    out: Arc<Outbound>,
+    connection: Connection,
     client: Client,
     pongs: VecDeque<(Instant, Value)>,
     login_deadline: Instant,
@@ -134,13 +170,28 @@ struct Socket<P> {
     refused: bool,
     /// When it was last heard of.
     heard: Instant,
+    /// When it was last sent a ping of the transport's own.
+    pinged: Instant,
+    turn: Turn,
+}
+
+/// What happens to a socket.
+enum Happens {
+    Out(outbound::Next),
+    Read(Incoming),
+    /// A time has come.
+    Due,
+    NoRoom,
+    Shutdown,
 }
 
 /// What a socket does next.
 enum Next {
     Go,
-    /// Close; the session is told.
+    /// Close, with what the client's build understands; the session is told.
     Close(End),
+    /// Close: the client was told already.
+    Told,
     /// The socket is closed already.
     Gone,
 }
@@ -153,97 +204,197 @@ impl<P: Pipe> Socket<P> {
                 break next;
             }
         };
+        // Before the last words: the session is not to wait for a client that takes none.
         self.client.leave().await;
-        if let Next::Close(end) = end {
-            debug!(
-                socket = self.client.id().0,
-                code = end.code,
-                reason = end.reason,
-                "closing"
-            );
-            // A client that does not answer is not waited for.
-            let _ = timeout(CLOSE_TIMEOUT, self.pipe.close(end)).await;
+        self.out.close(Closing::Over);
+        let (end, told) = match end {
+            Next::Close(end) => (end, false),
+            Next::Told => (End::NORMAL, true),
+            Next::Go | Next::Gone => return,
+        };
+        debug!(
+            socket = self.client.id().0,
+            code = end.code,
+            reason = end.reason,
+            "closing"
+        );
+        // A client that does not answer is not waited for.
+        let _ = timeout(CLOSE_TIMEOUT, self.close(end, told)).await;
+    }
+
+    async fn happens(&mut self, server: &Server) -> Happens {
+        if self.pongs.front().is_some_and(|(at, _)| *at <= Instant::now()) {
+            return Happens::Due;
         }
+        let due = self.due();
+        let Self { pipe, out, client, .. } = self;
+        let ticket = &self.connection.ticket;
+        let before_login = !client.has_logged_in();
+        // Pinned here: it is large, and would be copied on its way.
+        let happens = pin!(async {
+            tokio::select! {
+                biased;
+                next = out.next() => Happens::Out(next),
+                // A client is read no faster than its session takes what it says.
+                incoming = async { client.room().await; pipe.read().await } => Happens::Read(incoming),
+                () = at(due) => Happens::Due,
+                () = ticket.away.cancelled(), if before_login => Happens::NoRoom,
+                () = server.shutdown.cancelled() => Happens::Shutdown,
+            }
+        });
+        self.turn.next(happens).await
+    }
+
+    /// What is due first.
+    fn due(&self) -> Option<Instant> {
+        let pong = self.pongs.front().map(|(at, _)| *at);
+        let login = (self.refused || !self.client.has_logged_in()).then_some(self.login_deadline);
+        [pong, login, self.silent_at(), self.ping_at()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// When it has said nothing for too long.
+    fn silent_at(&self) -> Option<Instant> {
+        self.client.profile().idle.map(|idle| self.heard + idle)
+    }
+
+    /// When it is to be asked whether it is there.
+    fn ping_at(&self) -> Option<Instant> {
+        let ping = self.client.profile().ping;
+        ping.map(|ping| self.heard.max(self.pinged) + ping)
     }
 
     async fn turn(&mut self, server: &Server) -> Next {
-        let pong_at = self.pongs.front().map(|(at, _)| *at);
-        let pong = async {
-            match pong_at {
-                Some(at) => sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
-        let refused = self.refused;
-        let waiting_for_login = !self.client.has_logged_in();
-        let silent_until = self.client.profile().idle.map(|idle| self.heard + idle);
-        let idle = async move {
-            match silent_until {
-                Some(at) => sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            () = self.kill.cancelled() => Next::Close(End::TOO_SLOW),
-            Some(out) = self.outbound.recv() => self.write(out).await,
-            () = pong => {
-                let value = self.pongs.pop_front().map(|(_, value)| value).unwrap_or_default();
-                self.write_texts(self.client.speech().pong(&value)).await
-            }
-            incoming = self.pipe.read() => self.take(server, incoming).await,
-            () = sleep_until(self.login_deadline), if refused => Next::Close(End::NORMAL),
-            () = sleep_until(self.login_deadline), if waiting_for_login => {
-                server.metrics.bad_frame(End::NO_LOGIN.reason);
-                Next::Close(End::NO_LOGIN)
-            }
-            () = idle => {
-                server.metrics.bad_frame(End::IDLE.reason);
-                Next::Close(End::IDLE)
-            }
-            () = server.shutdown.cancelled() => self.drain().await,
+        match self.happens(server).await {
+            Happens::Out(next) => self.write(server, next).await,
+            Happens::Read(incoming) => self.take(server, incoming).await,
+            Happens::Due => self.take_due(server).await,
+            Happens::NoRoom => Self::refuse(server, End::NO_ROOM),
+            Happens::Shutdown => Next::Close(End::RESTART),
         }
     }
 
-    /// Writes what is there in one go.
-    async fn write(&mut self, first: Out) -> Next {
+    async fn take_due(&mut self, server: &Server) -> Next {
+        let now = Instant::now();
+        if let Some((_, value)) = self.pongs.pop_front_if(|(at, _)| *at <= now) {
+            return self.write_texts(server, self.client.speech().pong(&value)).await;
+        }
+        if self.refused && self.login_deadline <= now {
+            return Next::Told;
+        }
+        if !self.client.has_logged_in() && self.login_deadline <= now {
+            return Self::refuse(server, End::NO_LOGIN);
+        }
+        if self.silent_at().is_some_and(|at| at <= now) {
+            return Self::refuse(server, End::IDLE);
+        }
+        if self.ping_at().is_some_and(|at| at <= now) {
+            self.pinged = now;
+            return match self.watched(server, async |pipe| pipe.ping().await).await {
+                Next::Go => self.flush(server).await,
+                next => next,
+            };
+        }
+        Next::Go
+    }
+
+    fn refuse(server: &Server, end: End) -> Next {
+        server.metrics.bad_frame(end.reason);
+        Next::Close(end)
+    }
+
+    /// Writes what is there, as far as the turn goes, in one go.
+    async fn write(&mut self, server: &Server, first: outbound::Next) -> Next {
         let mut next = Some(first);
         while let Some(out) = next {
             match out {
-                Out::Frame(text) => {
-                    if let Next::Gone = self.feed(text).await {
-                        return Next::Gone;
-                    }
+                outbound::Next::Frame(text) => match self.feed(server, text).await {
+                    Next::Go => {}
+                    next => return next,
+                },
+                outbound::Next::Close(Closing::Refused) if self.client.refused() => {
+                    self.refused = true;
+                    self.out.reopen();
                 }
-                Out::Refused if self.client.refused() => self.refused = true,
-                Out::Close | Out::Refused => return Next::Close(End::NORMAL),
+                outbound::Next::Close(closing) => return self.closed(server, closing),
             }
-            next = self.outbound.try_recv().ok();
+            next = if self.turn.is_over() { None } else { self.out.try_next() };
         }
-        self.flush().await
+        self.flush(server).await
     }
 
-    async fn write_texts(&mut self, texts: Vec<String>) -> Next {
+    async fn write_texts(&mut self, server: &Server, texts: Vec<String>) -> Next {
         for text in texts {
-            if let Next::Gone = self.feed(text.into()).await {
-                return Next::Gone;
+            match self.feed(server, text.into()).await {
+                Next::Go => {}
+                next => return next,
             }
         }
-        self.flush().await
+        self.flush(server).await
     }
 
-    async fn feed(&mut self, text: Utf8Bytes) -> Next {
-        tokio::select! {
-            done = self.pipe.feed(text) => if done { Next::Go } else { Next::Gone },
-            () = self.kill.cancelled() => Next::Gone,
+    async fn feed(&mut self, server: &Server, text: Utf8Bytes) -> Next {
+        self.watched(server, async |pipe| pipe.feed(text).await).await
+    }
+
+    async fn flush(&mut self, server: &Server) -> Next {
+        self.watched(server, async |pipe| pipe.flush().await).await
+    }
+
+    /// Writes; a connection that takes nothing is watched meanwhile for all that the socket's turn looks at.
+    async fn watched(&mut self, server: &Server, write: impl AsyncFnOnce(&mut P) -> bool) -> Next {
+        let go = |done| if done { Next::Go } else { Next::Gone };
+        let closing = {
+            let mut writing = pin!(write(&mut self.pipe));
+            let first = poll_fn(|context| Poll::Ready(writing.as_mut().poll(context))).await;
+            if let Poll::Ready(done) = first {
+                return go(done);
+            }
+            tokio::select! {
+                biased;
+                done = &mut writing => return go(done),
+                closing = self.out.blocked(|| self.connection.taken.get()) => closing,
+                () = server.shutdown.cancelled() => {
+                    // The session does not wait for what is maybe never taken.
+                    self.client.leave().await;
+                    return timeout(CLOSE_TIMEOUT, writing).await.map_or(Next::Gone, go);
+                }
+            }
+        };
+        self.closed(server, closing)
+    }
+
+    fn closed(&self, server: &Server, closing: Closing) -> Next {
+        match closing {
+            Closing::Told | Closing::Refused => Next::Told,
+            Closing::Over => Next::Close(End::OVER),
+            Closing::Slow => {
+                server.metrics.dropped("frames of a slow client");
+                info!(
+                    session = self.client.session(),
+                    hint = "[limits] write_stall and outbound_bytes bound what waits for one client",
+                    "a client does not take what it is sent, and is closed"
+                );
+                Next::Close(End::TOO_SLOW)
+            }
         }
     }
 
-    async fn flush(&mut self) -> Next {
-        tokio::select! {
-            done = self.pipe.flush() => if done { Next::Go } else { Next::Gone },
-            () = self.kill.cancelled() => Next::Gone,
+    /// The last words. Clients that reconnect by themselves are just closed; others have to be told (signaling-wire 3.1).
+    async fn close(mut self, end: End, told: bool) {
+        if self.client.has_logged_in() && !told {
+            let speech = self.client.speech();
+            let farewell = self.client.profile().farewell.iter();
+            let frames: Vec<String> = farewell.flat_map(|name| speech.control(name)).collect();
+            for frame in frames {
+                if !self.pipe.feed(frame.into()).await {
+                    return;
+                }
+            }
         }
+        self.pipe.close(end).await;
     }
 
     async fn take(&mut self, server: &Server, incoming: Incoming) -> Next {
@@ -261,7 +412,7 @@ impl<P: Pipe> Socket<P> {
                     self.take_frame(frame).await;
                 }
                 self.client.ends().await;
-                self.write_texts(answer.into_iter().collect()).await
+                self.write_texts(server, answer.into_iter().collect()).await
             }
             Incoming::Bad(end) => {
                 server.metrics.bad_frame(end.reason);
@@ -274,8 +425,14 @@ impl<P: Pipe> Socket<P> {
                 }
                 let limit = self.client.profile().loser_close;
                 if !self.client.has_logged_in() && !limit.is_zero() {
-                    sleep(LOSER_CLOSE_DELAY).await;
-                    let _ = timeout(limit, server.logins.settled(self.client.peer())).await;
+                    let settled = async {
+                        sleep(LOSER_CLOSE_DELAY).await;
+                        let _ = timeout(limit, server.logins.settled(self.client.peer())).await;
+                    };
+                    tokio::select! {
+                        () = settled => {}
+                        () = server.shutdown.cancelled() => {}
+                    }
                 }
                 // The answer goes out with the next read.
                 let _ = timeout(CLOSE_TIMEOUT, self.pipe.read()).await;
@@ -295,16 +452,15 @@ impl<P: Pipe> Socket<P> {
         }
         if self.client.has_logged_in() && !had_logged_in {
             self.pipe.logged_in();
+            self.connection.ticket.logs_in();
         }
     }
+}
 
-    /// Clients that reconnect by themselves are just closed; the others have to be told (signaling-wire 3.1).
-    async fn drain(&mut self) -> Next {
-        if self.client.has_logged_in() {
-            let speech = self.client.speech();
-            let frames = self.client.profile().drain.iter().flat_map(|name| speech.control(name));
-            self.write_texts(frames.collect()).await;
-        }
-        Next::Close(End::RESTART)
+/// Sleeps until then, or for ever.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }

@@ -68,8 +68,10 @@ pub struct Profile {
     pub loser_close: Duration,
     /// A socket that has said nothing for so long is closed: SDKs ping every ten seconds. None for clients that need not.
     pub idle: Option<Duration>,
-    /// What it is sent before its socket is closed for a restart (signaling-wire 3.1).
-    pub drain: Vec<Text>,
+    /// How often it is sent a ping of its transport. None for clients that ping by themselves.
+    pub ping: Option<Duration>,
+    /// What it is sent before the sidecar closes its socket (signaling-wire 3.1).
+    pub farewell: Vec<Text>,
     /// Members of a notification's content that carry another member's value: a repair of a bug in the SDK.
     pub repair: Vec<(Text, Text)>,
 }

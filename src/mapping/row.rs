@@ -89,6 +89,26 @@ pub enum Lane {
     After,
 }
 
+/// A rate of calls (signaling-api 5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// That of a user's messages.
+    Messages,
+    /// That of a user's messages, and that of the channel's.
+    ChannelMessages,
+    /// That of a user's calls, and signals about calls.
+    Invitations,
+}
+
+impl Limit {
+    /// Names as rows write them.
+    pub const NAMES: &[(&str, Limit)] = &[
+        ("messages", Self::Messages),
+        ("channel-messages", Self::ChannelMessages),
+        ("invitations", Self::Invitations),
+    ];
+}
+
 /// A row, ready to run.
 #[derive(Clone, Debug)]
 pub struct Row {
@@ -110,8 +130,8 @@ pub struct Row {
     pub fail: Option<Failure>,
     /// Which other runs it waits for.
     pub lane: Lane,
-    /// Its calls count against the message rate of a user.
-    pub limited: bool,
+    /// The rate that its calls count against.
+    pub limit: Option<Limit>,
     /// The names of its values and their types.
     pub slots: Vec<(Text, Ty)>,
     /// How many of the slots are arguments (or fields of the event).

@@ -30,7 +30,7 @@ use tokio::sync::Semaphore;
 use super::guard::admit;
 use super::readiness::not_ready;
 use crate::ident::AppId;
-use crate::net::{Accepted, Acceptor};
+use crate::net::Acceptor;
 use crate::shell::Server;
 use crate::shell::doctor::examine;
 
@@ -42,9 +42,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Serves the admin address until it is closed, which is after the drain.
 pub async fn serve_admin(server: Arc<Server>, listener: TcpListener) {
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let mut acceptor = Acceptor::new(listener, "admin", room);
-    while let Some(accepted) = acceptor.next(&server.admin.closed).await {
-        let Accepted::Connection(stream, _, permit) = accepted else {
+    let mut acceptor = Acceptor::new(listener, "admin", server.strain.clone());
+    while let Some((stream, _)) = acceptor.next(&server.admin.closed).await {
+        let Ok(permit) = room.clone().try_acquire_owned() else {
             server.metrics.dropped("admin connections over the limit");
             continue;
         };

@@ -8,6 +8,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::log::lost_lines;
+use crate::net::{Lack, Strain};
+use crate::shell::Holder;
 use crate::trace::Health;
 use crate::upstream::agent::LinkHealth;
 
@@ -21,6 +23,7 @@ pub struct Metrics {
     bad_frames: Family<Reason, Counter>,
     notes: Family<Limitation, Counter>,
     dropped: Family<What, Counter>,
+    held: Family<HolderName, Gauge>,
     logins: Family<Login, Counter>,
     tls_failures: Family<Reason, Counter>,
     certificate_loads: Family<Result, Counter>,
@@ -39,6 +42,11 @@ struct Reason {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct What {
     what: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct HolderName {
+    holder: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -67,6 +75,7 @@ impl Metrics {
             bad_frames: Family::default(),
             notes: Family::default(),
             dropped: Family::default(),
+            held: Family::default(),
             logins: Family::default(),
             tls_failures: Family::default(),
             certificate_loads: Family::default(),
@@ -93,6 +102,11 @@ impl Metrics {
             "dropped",
             "What was dropped for want of room or of a taker",
             metrics.dropped.clone(),
+        );
+        registry.register(
+            "held_bytes",
+            "What waits for clients in memory, by what holds it",
+            metrics.held.clone(),
         );
         registry.register(
             "logins",
@@ -151,6 +165,9 @@ impl Metrics {
             "Calls that came to nothing between here and the agent",
             link.failed.clone(),
         );
+        for (_, holder) in Holder::ALL {
+            metrics.holds(holder, 0);
+        }
         metrics
     }
 
@@ -172,6 +189,26 @@ impl Metrics {
     /// Something was dropped.
     pub fn dropped(&self, what: &'static str) {
         self.dropped.get_or_create(&What { what }).inc();
+    }
+
+    /// Several things were dropped.
+    pub fn dropped_many(&self, what: &'static str, how_many: usize) {
+        let many = u64::try_from(how_many).unwrap_or(u64::MAX);
+        self.dropped.get_or_create(&What { what }).inc_by(many);
+    }
+
+    /// What holds memory for clients, and how much.
+    pub fn holds(&self, holder: &'static str, bytes: usize) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.held.get_or_create(&HolderName { holder }).set(bytes);
+    }
+
+    /// Connections that were not served for lack of something.
+    pub fn lacks(&mut self, strain: &Strain) {
+        for lack in Lack::ALL {
+            let (name, help) = lack.counted();
+            self.registry.register(name, help, strain.counter(*lack));
+        }
     }
 
     /// How recording goes.

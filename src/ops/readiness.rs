@@ -33,6 +33,11 @@ pub enum NotReady {
         /// Their ids; empty for any app.
         apps: Vec<String>,
     },
+    /// Connections were refused lately for lack of something.
+    Lacking {
+        /// What is lacking.
+        what: &'static str,
+    },
     /// The process has been asked to stop.
     Draining,
 }
@@ -46,6 +51,9 @@ pub fn not_ready(server: &Server) -> Vec<NotReady> {
     if server.driver.as_ref().is_some_and(|driver| !driver.status().up) {
         let apps = apps_at_agents(&server.config);
         reasons.push(NotReady::AgentMissing { apps });
+    }
+    if let Some(lack) = server.strain.lacks() {
+        reasons.push(NotReady::Lacking { what: lack.name() });
     }
     if server.shutdown.is_cancelled() {
         reasons.push(NotReady::Draining);

@@ -127,7 +127,7 @@ fn names() -> Option<[UserId; 2]> {
 
 /// What a login is given; the start has made sure that it can be made.
 fn token(server: &Server, app: &AppId, user: &UserId) -> String {
-    let minted = tokens(&server.config).ok().flatten();
+    let minted = tokens(&server.config, server.clock).ok().flatten();
     let minted = minted.and_then(|tokens| tokens.mint(app, user, server.clock.now()));
     match minted {
         Some(minted) => {

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
-use tokio_util::sync::CancellationToken;
 
 use crate::bridge::{Attach, CallRef, Input, SocketId};
 use crate::rtm::RtmCall;
 use crate::upstream::Told;
 use crate::value::{Text, Value};
 
+use super::inbox::Inbox;
 use super::logins::PendingLogin;
+use super::outbound::Outbound;
 use super::speech::Speech;
 
 /// To a session. Large parts are boxed: every session's inbox has room for some.
@@ -33,10 +33,12 @@ pub enum Message {
         /// The number that the other session answers by.
         request: u64,
         /// The other session.
-        asker: mpsc::Sender<Message>,
+        asker: Inbox,
     },
     /// RTM's replies and events.
     Told(Box<Told>),
+    /// Too many sessions wait for their clients: the grace time of this one is over.
+    GiveUp,
     /// The same, and the text that said so: for a session that is recorded.
     Said {
         /// The socket.
@@ -77,21 +79,36 @@ pub struct Login {
 /// The way to a socket.
 #[derive(Clone, Debug)]
 pub struct SocketHandle {
-    /// Its queue; bounded, so a client that does not read is closed and slows nobody.
-    pub out: mpsc::Sender<Out>,
-    /// Ends it at once.
-    pub kill: CancellationToken,
+    /// What it is to be sent.
+    pub out: Arc<Outbound>,
     /// Its language.
     pub speech: Arc<dyn Speech>,
 }
 
-/// To a socket.
-#[derive(Clone, Debug)]
-pub enum Out {
-    /// A frame.
-    Frame(Utf8Bytes),
-    /// Close, after what was written.
-    Close,
-    /// The login is refused: close after what was written, unless the profile leaves that to the client.
-    Refused,
+/// What a message takes beside its texts.
+const MESSAGE_BYTES: usize = 128;
+
+impl Message {
+    /// About how much memory it takes.
+    pub fn bytes(&self) -> usize {
+        let payload = match self {
+            Self::Input(input) => input.bytes(),
+            Self::Told(told) => told.bytes(),
+            Self::Said { frame, meanings, .. } => {
+                let meaning = |meaning: &Said| match meaning {
+                    Said::Message(message) => message.bytes(),
+                    Said::Answered(frames) => frames.iter().map(String::len).sum(),
+                };
+                frame.len() + meanings.iter().map(meaning).sum::<usize>()
+            }
+            Self::Login(login) => login.args.iter().map(Value::bytes).sum(),
+            Self::Speaks(..) | Self::Closed(..) | Self::Ask { .. } | Self::GiveUp => 0,
+        };
+        MESSAGE_BYTES + payload
+    }
+
+    /// Whether a client has said it.
+    pub fn is_said(&self) -> bool {
+        matches!(self, Self::Input(_) | Self::Said { .. })
+    }
 }

@@ -7,14 +7,13 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
-use tokio::sync::mpsc;
 
 use crate::bridge::{self, Admission, SocketId, admit};
 use crate::ident::{Account, AppId};
 use crate::time::Time;
 use crate::value::Text;
 
-use super::message::Message;
+use super::inbox::Inbox;
 use super::replaced::Replaced;
 
 type Key = (AppId, Account);
@@ -31,7 +30,7 @@ pub struct SessionHandle {
     /// Its number.
     pub id: u64,
     /// Its inbox.
-    pub inbox: mpsc::Sender<Message>,
+    pub inbox: Inbox,
     /// It is recorded, so its messages come with their frames.
     pub recorded: bool,
 }
@@ -241,6 +240,8 @@ fn same(a: &SecretString, b: &SecretString) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shell::inbox::inbox;
+    use std::sync::Arc;
 
     const NATIVE: &str = "native";
 
@@ -256,8 +257,8 @@ mod tests {
         };
         let create = || {
             // Kept open: a session whose inbox is closed is over.
-            let (inbox, receiver) = mpsc::channel(1);
-            std::mem::forget(receiver);
+            let (inbox, outlet) = inbox(&Arc::default());
+            std::mem::forget(outlet);
             SessionHandle {
                 id: 100 + socket,
                 inbox,

@@ -1,15 +1,16 @@
 //! What all sessions and sockets share.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
-use crate::bridge::{SessionContext, SessionLimits, SocketId};
+use crate::bridge::{Event, SessionContext, SessionLimits, SocketId};
 use crate::config::{Config, MissingAttribute, OverRate, RepeatedInvite, UpstreamKind};
 use crate::ident::{Account, AppId, LineKey};
 use crate::log::accounts::Accounts;
@@ -18,27 +19,37 @@ use crate::log::limit::{Bound, Cause, admits};
 use crate::mapping::Tables;
 use crate::mapping::profile::Profile;
 use crate::mapping::wire::Wire;
+use crate::net::{Lack, Strain};
 use crate::ops::{Metrics, Started, Usage};
 use crate::rtm::CallKind;
+use crate::time::Time;
 use crate::trace::{Begin, Bounds, Recorder, Redaction, TapedNames};
 use crate::upstream::Upstream;
 use crate::upstream::agent::Driver;
 use crate::webhook::Webhooks;
 
-use super::kept::Kept;
+use super::channel_rates::ChannelRates;
+use super::entrance::{Entrance, Ticket};
+use super::graces::Graces;
+use super::inbox::{Crowd, WeakInbox, inbox};
+use super::kept::{Dropped, Kept};
 use super::logins::PendingLogins;
 use super::members::Members;
+use super::memory::{Holder, Memory};
 use super::message::Message;
 use super::names::AppNames;
 use super::registry::{Registry, SessionHandle};
-use super::session_task::{INBOX, SessionTask};
+use super::session_task::SessionTask;
 use super::speech::Speech;
 use super::spool::{Key, Spool};
 use crate::clock::Clock;
-use crate::time::Time;
 
-/// How often lines of accounts that are away are looked through for old ones, at the least.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How often what waits is looked after.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// Sessions that give up at once when the memory is full: what that frees is seen a moment later.
+const GIVE_UP_AT_ONCE: usize = 64;
+/// What receivers of webhooks have at the end, at least.
+const LAST_NOTICES: Duration = Duration::from_secs(1);
 
 /// What all sessions and sockets share.
 pub struct Server {
@@ -60,12 +71,22 @@ pub struct Server {
     pub kept: Kept,
     /// The file of such lines, when the config has one.
     spool: OnceLock<Arc<Spool>>,
+    /// Sessions without a client.
+    pub graces: Graces,
     /// Logins on their way.
     pub logins: Arc<PendingLogins>,
     /// What the log says of logins.
     pub log: Arc<Logins>,
-    /// Room for sockets of every front.
-    pub permits: Arc<Semaphore>,
+    /// Messages that were sent to channels lately.
+    pub channel_rates: ChannelRates,
+    /// Room for connections of every front.
+    pub entrance: Arc<Entrance>,
+    /// Bytes that wait for clients.
+    pub memory: Arc<Memory>,
+    /// Inboxes that hold too much.
+    pub crowd: Arc<Crowd>,
+    /// What this process has run out of lately.
+    pub strain: Arc<Strain>,
     /// What is recorded.
     pub recorder: Recorder,
     /// The clock.
@@ -109,31 +130,36 @@ impl Server {
         speeches: Vec<Arc<dyn Speech>>,
         (upstream, driver): (Arc<dyn Upstream>, Option<Arc<Driver>>),
         clock: Clock,
-        (metrics, webhooks): (Arc<Metrics>, Arc<Webhooks>),
+        (metrics, webhooks, strain): (Arc<Metrics>, Arc<Webhooks>, Arc<Strain>),
         (tasks, shutdown): (TaskTracker, CancellationToken),
     ) -> Result<Arc<Self>, getrandom::Error> {
         let line_key = match &config.session.line_key {
             Some(key) => key.clone(),
             None => LineKey::random()?,
         };
-        let permits = Arc::new(Semaphore::new(config.limits.sockets));
+        let memory = Memory::new(config.limits.memory);
         Ok(Arc::new(Self {
             usage: Usage::new(&tables),
+            kept: Kept::new(&memory, (config.mailbox.limit, config.mailbox.bytes)),
+            spool: OnceLock::new(),
+            graces: Graces::new(config.limits.sockets, &memory),
+            channel_rates: ChannelRates::new(config.limits.channel_messages_per_second),
+            entrance: Entrance::new(config.limits.sockets),
+            memory,
+            crowd: Arc::default(),
+            strain,
             tables,
             speeches,
             upstream,
             driver,
             registry: Registry::default(),
             members: Members::default(),
-            kept: Kept::default(),
-            spool: OnceLock::new(),
             logins: Arc::default(),
             log: Arc::new(Logins {
                 accounts: Accounts::new(config.log.accounts, &line_key),
                 metrics: metrics.clone(),
                 clock,
             }),
-            permits,
             recorder: Recorder::new(metrics.health()),
             clock,
             metrics,
@@ -148,15 +174,28 @@ impl Server {
         }))
     }
 
-    /// Stops accepting, closes the clients in the way that each of them understands, and waits at most `drain`. The admin
-    /// address is closed last: until then `/readyz` reports the drain.
+    /// A connection comes from `peer`; none when there is no room for it.
+    pub fn enter(&self, peer: IpAddr) -> Option<Arc<Ticket>> {
+        let ticket = self.entrance.enter(peer, Instant::now());
+        if ticket.is_none() {
+            self.strain.note(Lack::Sockets);
+        }
+        ticket
+    }
+
+    /// Stops accepting, closes the clients in the way that each of them understands, and waits at most `drain`; then, for
+    /// receivers of webhooks, as long as is left of it, but at least [`LAST_NOTICES`]. The admin address is closed last:
+    /// until then `/readyz` reports the drain.
     pub async fn stop(&self, drain: Duration) {
         self.shutdown.cancel();
         self.tasks.close();
+        let begun = Instant::now();
         // What is still open after that is cut off by the end of the process.
         let _ = tokio::time::timeout(drain, self.tasks.wait()).await;
         self.save_lines();
-        tokio::join!(self.recorder.finish(drain), self.webhooks.finish(drain));
+        let left = drain.saturating_sub(begun.elapsed());
+        let notices = self.webhooks.finish(left.max(LAST_NOTICES));
+        tokio::join!(self.recorder.finish(drain), notices);
         self.admin.closed.cancel();
         self.admin.tasks.close();
         self.admin.tasks.wait().await;
@@ -164,7 +203,7 @@ impl Server {
 
     /// What waits for accounts that are away waits in a file, if there is one.
     fn save_lines(&self) {
-        self.sweep_lines();
+        self.expire_lines();
         let waiting = self.kept.take_all();
         let lines: usize = waiting.iter().map(|(_, lines)| lines.len()).sum();
         match self.spool.get().map(|spool| spool.save(&waiting, &self.tables)) {
@@ -210,7 +249,7 @@ impl Server {
         };
         let loaded = Spool::load(path, &self.tables, self.is_fresh())?;
         for (key, lines) in loaded.waiting {
-            self.kept.keep(key, lines, self.config.mailbox.limit);
+            self.keep(key, lines);
         }
         if loaded.unread > 0 {
             warn!(
@@ -230,25 +269,70 @@ impl Server {
         move |at| now.since(at) < ttl
     }
 
-    /// Removes kept lines that are past their time.
-    fn sweep_lines(&self) {
-        let (gone, empty) = self.kept.sweep(self.is_fresh());
-        for _ in 0..gone {
-            self.metrics.dropped("kept lines over their time");
-        }
-        self.settle_spooled(empty);
+    /// Keeps the lines of an account that is away. Returns how many there was no room for.
+    pub fn keep(&self, key: Key, lines: Vec<(Event, Time)>) -> usize {
+        let (refused, oldest) = self.kept.keep(key, lines);
+        self.note_unkept("kept lines", refused);
+        self.drop_kept("oldest kept lines", oldest);
+        refused
     }
 
-    /// Removes old lines of accounts that are away, at intervals, until the shutdown.
-    pub async fn watch_lines(self: Arc<Self>) {
-        let ttl = self.config.mailbox.ttl;
-        let mut look = tokio::time::interval(ttl.clamp(Duration::from_secs(1), SWEEP_EVERY));
-        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    fn expire_lines(&self) {
+        let expired = self.kept.expire(self.clock.now(), self.config.mailbox.ttl);
+        self.drop_kept("kept lines over their time", expired);
+    }
+
+    fn drop_kept(&self, what: &'static str, dropped: Dropped) {
+        self.note_unkept(what, dropped.lines);
+        self.settle_spooled(dropped.accounts);
+    }
+
+    fn note_unkept(&self, what: &'static str, lines: usize) {
+        if lines > 0 {
+            self.metrics.dropped_many(what, lines);
+            if admits(what, Bound::EVENT, Cause::default()) {
+                warn!(lines, what, "messages of accounts that are away are dropped");
+            }
+        }
+    }
+
+    /// Looks after what waits, until the shutdown: drops what is too old, and while the memory is full, the oldest.
+    pub async fn sweep(self: Arc<Self>) {
+        let mut every = interval(SWEEP_EVERY);
+        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = self.shutdown.cancelled() => return,
-                _ = look.tick() => self.sweep_lines(),
+                _ = every.tick() => {}
             }
+            self.expire_lines();
+            self.drop_kept("oldest kept lines", self.kept.relieve());
+            for _ in 0..GIVE_UP_AT_ONCE {
+                if !self.memory.is_full() {
+                    break;
+                }
+                let Some(oldest) = self.graces.oldest() else { break };
+                self.give_up(&oldest);
+            }
+            for (holder, name) in Holder::ALL {
+                self.metrics.holds(name, self.memory.of(*holder));
+            }
+        }
+    }
+
+    /// Ends a session without a client before its grace time is over: there is no room for all that wait.
+    pub fn give_up(&self, session: &WeakInbox) {
+        self.metrics.dropped("sessions without a client");
+        if admits("sessions without a client", Bound::EVENT, Cause::default()) {
+            warn!(
+                hint =
+                    "[limits] sockets bounds how many sessions wait for their clients, [limits] memory what all hold",
+                "a session ends before its grace time is over: others have no room"
+            );
+        }
+        if let Some(inbox) = session.upgrade() {
+            // One that is over needs no news.
+            let _ = inbox.send(Message::GiveUp);
         }
     }
 
@@ -257,7 +341,7 @@ impl Server {
         self.spool.get().is_some_and(|spool| spool.holds(key))
     }
 
-    /// Marks accounts in the mailbox file whose lines are acknowledged or too old.
+    /// Marks accounts in the mailbox file whose lines are acknowledged or dropped.
     pub fn settle_spooled(&self, mut keys: Vec<Key>) {
         let Some(spool) = self.spool.get().cloned() else { return };
         keys.retain(|key| spool.holds(key));
@@ -300,8 +384,10 @@ impl Server {
                 grace: config.session.grace,
                 invite: config.invite.timeout,
                 mailbox: config.mailbox.limit,
+                mailbox_bytes: config.mailbox.bytes,
                 mailbox_ttl: config.mailbox.ttl,
                 messages_per_second: config.limits.messages_per_second,
+                invitations_per_second: config.limits.invitations_per_second,
                 empty_attributes: config.policy.missing_attribute == MissingAttribute::Empty,
                 strict_reinvite: config.policy.repeated_invite == RepeatedInvite::Fail,
                 force_join: config.policy.force_join,
@@ -329,16 +415,15 @@ impl Server {
             context.names = Arc::new(TapedNames::new(context.names, tape.clone()));
         }
         let recorded = tape.is_some();
-        let (sender, inbox) = mpsc::channel(INBOX);
-        let overflow = CancellationToken::new();
-        let (to_session, full) = (sender.downgrade(), overflow.clone());
+        let (inbox, outlet) = inbox(&self.crowd);
+        let (to_session, metrics) = (inbox.downgrade(), self.metrics.clone());
         let client = self.upstream.open(
             &vid,
             Arc::new(move |told| {
-                if let Some(sender) = to_session.upgrade()
-                    && let Err(mpsc::error::TrySendError::Full(_)) = sender.try_send(Message::Told(Box::new(told)))
+                if let Some(inbox) = to_session.upgrade()
+                    && !inbox.tell(told)
                 {
-                    full.cancel();
+                    metrics.dropped("messages for a session that cannot keep up");
                 }
             }),
         );
@@ -350,14 +435,9 @@ impl Server {
             context,
             id,
             client,
-            (sender.downgrade(), inbox),
-            overflow,
+            (inbox.downgrade(), outlet),
         );
         self.tasks.spawn(task.on(tape).run());
-        SessionHandle {
-            id,
-            inbox: sender,
-            recorded,
-        }
+        SessionHandle { id, inbox, recorded }
     }
 }

@@ -17,6 +17,7 @@ use crate::front::tls::{Tls, watch_files};
 use crate::ident::AppId;
 use crate::ident::access_token::BadProject;
 use crate::mapping::Tables;
+use crate::net::{self, Strain};
 use crate::ops::{Metrics, serve_admin};
 use crate::upstream::RestError;
 use crate::upstream::agent::Driver;
@@ -96,16 +97,16 @@ pub enum StartError {
 /// # Errors
 /// [`StartError`]; nothing is left listening then.
 pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError> {
-    let (http, http_addr) = bind(config.listen.http).await?;
+    let (http, http_addr) = bind(config.listen.http)?;
     let tcp = match config.listen.tcp {
-        Some(addr) => Some(bind(addr).await?),
+        Some(addr) => Some(bind(addr)?),
         None => None,
     };
     let tcp_port = tcp.as_ref().map(|(_, addr)| addr.port());
     let udp = UdpSockets::bind(&config, tcp_port).await;
     let udp = udp.map_err(|(addr, source)| StartError::Bind { addr, source })?;
     let wss = match config.listen.wss {
-        Some(addr) => Some(bind(addr).await?),
+        Some(addr) => Some(bind(addr)?),
         None => None,
     };
     let tls = match &config.tls {
@@ -113,16 +114,19 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
         None => None,
     };
     let admin = match config.admin.listen {
-        Some(addr) => Some(bind(addr).await?),
+        Some(addr) => Some(bind(addr)?),
         None => None,
     };
     let tables = Arc::new(tables);
     let speeches = speeches(&tables).ok_or(StartError::NoWire)?;
     let clock = Clock::start();
-    let metrics = Arc::new(Metrics::new());
+    let strain = Arc::new(Strain::new(clock));
+    let mut metrics = Metrics::new();
+    metrics.lacks(&strain);
+    let metrics = Arc::new(metrics);
     let webhooks = Arc::new(Webhooks::start(&config.webhook, clock, metrics.clone())?);
     let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
-    let told = (&metrics, &webhooks);
+    let told = (&metrics, &webhooks, &strain);
     let upstreams = start_upstreams(&config, &tables, told, clock, &tasks, &shutdown).await?;
     let guard = shutdown.clone().drop_guard();
     let upstream = (upstreams.upstream, upstreams.driver.clone());
@@ -132,7 +136,7 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
         speeches,
         upstream,
         clock,
-        (metrics, webhooks),
+        (metrics, webhooks, strain),
         (tasks, shutdown),
     )?;
     // First, so that `/readyz` reports the start.
@@ -145,7 +149,7 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
         server.record().await.map_err(StartError::Record)?;
     }
     let tasks = &server.tasks;
-    tasks.spawn(server.clone().watch_lines());
+    tasks.spawn(server.clone().sweep());
     let tcp = tcp.map(|(listener, addr)| {
         tasks.spawn(serve_tcp(server.clone(), listener));
         addr
@@ -178,9 +182,6 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
 }
 
 /// Binds an address; the real one comes with it.
-pub(super) async fn bind(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    let failed = |source| StartError::Bind { addr, source };
-    let listener = TcpListener::bind(addr).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    Ok((listener, bound))
+pub(super) fn bind(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    net::bind(addr).map_err(|source| StartError::Bind { addr, source })
 }

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use tracing::error;
 
+use crate::clock::Clock;
 use crate::config::{Config, RtmToken, UpstreamKind};
 use crate::ident::AppId;
 use crate::ident::access_token::{Kind, TokenMinter};
@@ -18,14 +20,17 @@ use super::start::StartError;
 /// How long a token is good for, seconds. A new one is made when half of it is over, so an agent may be away for an hour.
 const LIFETIME: u32 = 2 * 3600;
 
-/// Minters by app.
-struct AppTokens(HashMap<AppId, TokenMinter>);
+/// Minters by app. A token ends by the wall clock as it is then, and is renewed by a timer, which no clock that is set moves.
+struct AppTokens {
+    minters: HashMap<AppId, TokenMinter>,
+    clock: Clock,
+}
 
 /// Those of all apps whose RTM is at an agent and whose certificate is known; none where there are none.
 ///
 /// # Errors
 /// An app id or a certificate that RTM does not have.
-pub fn tokens(config: &Config) -> Result<Option<Arc<dyn Tokens>>, StartError> {
+pub fn tokens(config: &Config, clock: Clock) -> Result<Option<Arc<dyn Tokens>>, StartError> {
     let kind = match config.upstream.rtm_token {
         RtmToken::V006 => Kind::V006,
         RtmToken::V007 => Kind::V007,
@@ -44,7 +49,7 @@ pub fn tokens(config: &Config) -> Result<Option<Arc<dyn Tokens>>, StartError> {
             minters.insert(app.clone(), minter(kind, app, certificate)?);
         }
     }
-    Ok((!minters.is_empty()).then(|| Arc::new(AppTokens(minters)) as Arc<dyn Tokens>))
+    Ok((!minters.is_empty()).then(|| Arc::new(AppTokens { minters, clock }) as Arc<dyn Tokens>))
 }
 
 fn minter(kind: Kind, app: &AppId, certificate: &SecretString) -> Result<TokenMinter, StartError> {
@@ -56,12 +61,13 @@ fn minter(kind: Kind, app: &AppId, certificate: &SecretString) -> Result<TokenMi
 
 impl Tokens for AppTokens {
     fn mint(&self, app: &AppId, user: &UserId, now: Time) -> Option<Minted> {
-        let minted = self.0.get(app)?.mint(user, now.as_secs());
+        let wall = self.clock.wall().as_secs();
+        let minted = self.minters.get(app)?.mint(user, wall);
         let minted = minted.inspect_err(|error| error!(%error, "no token could be made for RTM"));
         let minted = minted.ok()?;
         Some(Minted {
             token: minted.token,
-            renew_at: Time::from_millis(minted.renew_at.saturating_mul(1000)),
+            renew_at: now + Duration::from_secs(minted.renew_at.saturating_sub(wall)),
         })
     }
 }
@@ -87,18 +93,20 @@ mod tests {
 
     #[test]
     fn tokens_are_those_of_the_app() {
-        let now = Time::from_millis(1_795_242_577_884);
+        // The wall clock was set by years since the start: tokens are of its time, timers are not.
+        let (clock, now) = (Clock::start(), Time::from_millis(1_000_000));
+        let wall = clock.wall().as_secs();
         let (app, other) = (AppId::new(APP).unwrap(), AppId::new("other").unwrap());
         let user = UserId::new("alice").unwrap();
         for kind in [RtmToken::V006, RtmToken::V007] {
-            let tokens = tokens(&config(APP, UpstreamKind::Agent, kind)).unwrap().unwrap();
+            let tokens = tokens(&config(APP, UpstreamKind::Agent, kind), clock).unwrap().unwrap();
             let minted = tokens.mint(&app, &user, now).unwrap();
             assert_eq!(minted.renew_at.as_secs(), now.as_secs() + 3600);
             let expected = Expected {
                 app_id: Some(APP),
                 account: Some("alice"),
                 certificate: Some(&CERTIFICATE.into()),
-                now: now.as_secs() + 7199,
+                now: wall + 7199,
             };
             assert_eq!(parse(minted.token.expose_secret(), expected).unwrap().problem, None);
             assert!(tokens.mint(&other, &user, now).is_none());
@@ -108,7 +116,9 @@ mod tests {
     #[test]
     fn only_agents_need_them() {
         let check = |config: &Config, expected: Result<bool, ()>| {
-            let found = tokens(config).map(|tokens| tokens.is_some()).map_err(|_| ());
+            let found = tokens(config, Clock::start())
+                .map(|tokens| tokens.is_some())
+                .map_err(|_| ());
             assert_eq!(found, expected, "{config:?}");
         };
         check(&config(APP, UpstreamKind::Embedded, RtmToken::V006), Ok(false));

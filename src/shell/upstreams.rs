@@ -11,11 +11,13 @@ use crate::clock::Clock;
 use crate::config::{Config, UpstreamKind};
 use crate::ident::AppId;
 use crate::mapping::Tables;
+use crate::net::Strain;
 use crate::ops::Metrics;
 use crate::rtm::{CallKind, RtmCall};
 use crate::upstream::agent::{Driver, DriverConfig, LinkHealth, LinkNews, serve_agents};
 use crate::upstream::embedded::WorldConfig;
 use crate::upstream::host::{HostConfig, serve_users};
+use crate::upstream::link::door::Door;
 use crate::upstream::link::hello::Limits;
 use crate::upstream::link::words::Words;
 use crate::upstream::{ClientKey, LocalUpstream, Tell, Upstream, WithRest};
@@ -47,7 +49,7 @@ pub struct Upstreams {
 pub async fn start_upstreams(
     config: &Config,
     tables: &Arc<Tables>,
-    (metrics, webhooks): (&Arc<Metrics>, &Arc<Webhooks>),
+    (metrics, webhooks, strain): (&Arc<Metrics>, &Arc<Webhooks>, &Arc<Strain>),
     clock: Clock,
     tasks: &TaskTracker,
     shutdown: &CancellationToken,
@@ -56,7 +58,7 @@ pub async fn start_upstreams(
     tasks.spawn(local.clone().run(shutdown.clone()));
     let mut users = None;
     if let Some(addr) = config.embedded.listen {
-        let (listener, bound) = bind(addr).await?;
+        let (listener, bound) = bind(addr)?;
         users = Some(bound);
         let platform = tables
             .platforms
@@ -67,39 +69,38 @@ pub async fn start_upstreams(
             sdk: ("sigbridge-embedded".into(), env!("CARGO_PKG_VERSION").into()),
             limits: Limits::Web,
         };
-        let door = (
-            listener,
-            config.embedded.secret.clone(),
-            config.embedded.origins.clone(),
-        );
+        let door = Door {
+            secret: config.embedded.secret.clone(),
+            origins: config.embedded.origins.clone(),
+            strain: strain.clone(),
+        };
         tasks.spawn(serve_users(
             local.clone(),
             Arc::new(words),
             host,
             clock,
-            door,
+            (listener, door),
             shutdown.clone(),
         ));
     }
     let (mut driver, mut agents) = (None, None);
     if config.uses(UpstreamKind::Agent) {
         let agent = &config.upstream.agent;
-        let (listener, bound) = bind(agent.listen).await?;
+        let (listener, bound) = bind(agent.listen)?;
         agents = Some(bound);
         let times = DriverConfig {
             call_wait: agent.call_wait,
             login_rate: config.upstream.login_rate,
             ..DriverConfig::default()
         };
-        let made = Driver::new(tables, times, tokens(config)?, watched(metrics, webhooks), clock)?;
+        let made = Driver::new(tables, times, tokens(config, clock)?, watched(metrics, webhooks), clock)?;
         tasks.spawn(made.clone().run(shutdown.clone()));
-        tasks.spawn(serve_agents(
-            made.clone(),
-            listener,
-            agent.secret.clone(),
-            agent.origins.clone(),
-            shutdown.clone(),
-        ));
+        let door = Door {
+            secret: agent.secret.clone(),
+            origins: agent.origins.clone(),
+            strain: strain.clone(),
+        };
+        tasks.spawn(serve_agents(made.clone(), listener, door, shutdown.clone()));
         driver = Some(made);
     }
     let mut upstream = by_app(config, local, driver.clone());

@@ -14,11 +14,16 @@ pub struct Verdict {
     pub account: Account,
 }
 
-/// Judges a login by its fields.
+/// Judges a login by its fields and the origin of its page; `now` is the wall clock's, since tokens expire by it.
 ///
 /// # Errors
 /// The reason for the refusal, as the wire carries it.
-pub fn verdict(config: &Config, vid: &Value, account: &Value, token: &str, now: Time) -> Result<Verdict, Text> {
+pub fn verdict(
+    config: &Config,
+    (vid, account, token): (&Value, &Value, &str),
+    origin: Option<&str>,
+    now: Time,
+) -> Result<Verdict, Text> {
     // The same reading as that of the arguments of calls: numbers are names, objects are none.
     let text = |value: &Value| match value {
         Value::Null | Value::List(_) | Value::Map(_) => "".into(),
@@ -29,6 +34,9 @@ pub fn verdict(config: &Config, vid: &Value, account: &Value, token: &str, now: 
         return Err("wrong account".into());
     }
     let vid = AppId::new(text(vid)).map_err(|_| Text::from("TokenErrorVendor"))?;
+    if !config.allows(&vid, origin) {
+        return Err("TokenErrorOrigin".into());
+    }
     let policy = config.auth_of(&vid).ok_or_else(|| Text::from("TokenErrorVendor"))?;
     policy
         .verify(&vid, &account, token, now)

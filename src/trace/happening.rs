@@ -77,6 +77,11 @@ impl<'h> Happening<'h> {
                 let names = lacks.iter().map(|kind| kind.name().into()).collect();
                 (Leg::Rtm, one("lacks", Value::List(names)))
             }
+            Input::OverRate { socket, id } => {
+                let call = vec![("socket".into(), number(socket.0)), ("call".into(), Value::Int(*id))];
+                (Leg::Env, one("over_rate", Value::Map(call)))
+            }
+            Input::Pressed(pressed) => (Leg::Env, one("pressed", (*pressed).into())),
             Input::Kept(lines) => (Leg::Env, one("kept", env::lines(tables, lines))),
             Input::Timer(key) => (Leg::Timer, one("due", keys::name(*key).into())),
             Input::FrontClosed(socket) => (Leg::Legacy, one("closed", number(socket.0))),

@@ -283,6 +283,15 @@ impl Player {
         if let Some(lines) = data.get("kept") {
             return Ok(Some(Input::Kept(env::read_lines(&self.tables, lines)?)));
         }
+        if let Some(call) = data.get("over_rate") {
+            let socket = socket_id(call.get("socket"))?;
+            let id = call.get("call").and_then(Value::as_int);
+            let id = id.ok_or_else(|| format!("{data} does not say which call"))?;
+            return Ok(Some(Input::OverRate { socket, id }));
+        }
+        if let Some(Value::Bool(pressed)) = data.get("pressed") {
+            return Ok(Some(Input::Pressed(*pressed)));
+        }
         let login = data.get("admitted").map(|data| (data, None));
         let login = login.or_else(|| Some((data.get("attached")?, data.get("attached")?.get("how"))));
         let Some((login, how)) = login else {

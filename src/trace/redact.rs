@@ -184,7 +184,7 @@ impl Redactor {
                 "name" => self.names(value),
                 "kept" | "keep" => self.lines(value),
                 // Words of the program and its tables.
-                "note" | "dropped" | "alive" | "end" | "cut" | "lost" => {}
+                "note" | "dropped" | "alive" | "end" | "cut" | "lost" | "over_rate" | "pressed" => {}
                 _ => self.scrub(value),
             }
         }

@@ -144,6 +144,7 @@ pub fn replay_watched(
             ..Outcome::default()
         },
         keeps: watch.keeps,
+        played: Vec::new(),
     };
     for (line, record) in &trace.records {
         stage
@@ -161,6 +162,7 @@ pub fn replay_watched(
     }
     // A difference is found at the end of its step, and steps of sessions overlap.
     stage.outcome.differences.sort_by_key(|difference| difference.line);
+    stage.outcome.played = stage.played.into_iter().flatten().collect();
     let played = stage.seats.into_iter().map(|(session, seat)| PlayedSession {
         session,
         family: seat.player.family().clone(),
@@ -193,18 +195,28 @@ struct Stage<'s> {
     seats: BTreeMap<u64, Seat<'s>>,
     outcome: Outcome,
     keeps: bool,
+    /// The records after the replay: for each of the trace what is in its place now.
+    played: Vec<Vec<PlayedRecord>>,
 }
 
 struct Seat<'s> {
     player: Player,
     platform: Option<Text>,
     pending: VecDeque<Out>,
-    /// Outputs of the trace from the first difference of the step on, with their lines.
-    expected: Vec<(usize, &'s Record)>,
+    /// Outputs of the trace from the first difference of the step on.
+    expected: Vec<Expected<'s>>,
     last: Option<&'s Record>,
     codes: Vec<Text>,
     /// It has differed; what follows follows from that.
     lost: bool,
+}
+
+/// An output of the trace that was not compared yet.
+struct Expected<'s> {
+    line: usize,
+    record: &'s Record,
+    /// Its place among the played records.
+    place: usize,
 }
 
 impl<'s> Stage<'s> {
@@ -277,23 +289,14 @@ impl<'s> Stage<'s> {
 
     fn keep(&mut self, line: usize) {
         if self.keeps {
-            self.outcome.played.push(PlayedRecord::AsRecorded(line));
+            self.played.push(vec![PlayedRecord::AsRecorded(line)]);
         }
     }
 
-    fn keep_new(&mut self, session: u64, out: &Out) {
-        if !self.keeps {
-            return;
-        }
-        let last = self.seats.get(&session).and_then(|seat| seat.last);
-        self.outcome.played.push(PlayedRecord::New(Record {
-            t_us: last.map_or(0, |record| record.t_us),
-            session,
-            leg: out.leg,
-            dir: Dir::Out,
-            row: out.row.clone(),
-            data: out.data.clone(),
-        }));
+    /// Reserves a place among the played records.
+    fn place(&mut self) -> usize {
+        self.played.push(Vec::new());
+        self.played.len() - 1
     }
 
     fn compare(&mut self, line: usize, record: &'s Record) -> Result<(), Impossible> {
@@ -306,7 +309,9 @@ impl<'s> Stage<'s> {
             self.keep(line);
             return Ok(());
         }
-        seat.expected.push((line, record));
+        let place = self.place();
+        let expected = Expected { line, record, place };
+        self.seat(record.session)?.expected.push(expected);
         Ok(())
     }
 
@@ -315,8 +320,10 @@ impl<'s> Stage<'s> {
         if self.outcome.cut.contains(&session)
             && let Some(seat) = self.seats.get_mut(&session)
         {
-            seat.pending.clear();
-            seat.expected.clear();
+            // Those that were recorded differ.
+            if seat.expected.is_empty() {
+                seat.pending.clear();
+            }
         }
     }
 
@@ -326,17 +333,25 @@ impl<'s> Stage<'s> {
             return;
         };
         let (pending, expected) = (std::mem::take(&mut seat.pending), std::mem::take(&mut seat.expected));
-        let mut left = &expected[..];
-        for got in &pending {
-            if let Some(at) = left.iter().position(|(_, record)| is_same(got, record)) {
-                self.keep(left[at].0);
-                left = &left[at + 1..];
-            } else {
-                self.keep_new(session, got);
+        let t_us = seat.last.map_or(0, |record| record.t_us);
+        if self.keeps && !pending.is_empty() {
+            let mut left = &expected[..];
+            let mut place = expected.first().map_or_else(|| self.place(), |expected| expected.place);
+            for got in &pending {
+                let record = if let Some(at) = left.iter().position(|expected| is_same(got, expected.record)) {
+                    place = left[at].place;
+                    let line = left[at].line;
+                    left = &left[at + 1..];
+                    PlayedRecord::AsRecorded(line)
+                } else {
+                    PlayedRecord::New(new_record(t_us, session, got))
+                };
+                self.played[place].push(record);
+                place = left.first().map_or(place, |expected| expected.place);
             }
         }
         match (expected.first(), pending.into_iter().next()) {
-            (Some((line, record)), got) => self.differs(*line, session, Some((*record).clone()), got),
+            (Some(expected), got) => self.differs(expected.line, session, Some(expected.record.clone()), got),
             (None, Some(got)) => self.differs(line, session, None, Some(got)),
             (None, None) => {}
         }
@@ -375,6 +390,17 @@ fn places(expected: &Record, got: &Out) -> Vec<Change> {
     match places.is_empty() {
         true => changes(&expected.data, &got.data),
         false => places,
+    }
+}
+
+fn new_record(t_us: u64, session: u64, out: &Out) -> Record {
+    Record {
+        t_us,
+        session,
+        leg: out.leg,
+        dir: Dir::Out,
+        row: out.row.clone(),
+        data: out.data.clone(),
     }
 }
 

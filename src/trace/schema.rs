@@ -141,6 +141,11 @@ fn data() -> Vec<(String, Json)> {
                 object(&[("admitted", object(&login()))]),
                 object(&[("attached", object(&attached))]),
                 object(&[("kept", reference("lines"))]),
+                object(&[(
+                    "over_rate",
+                    object(&[("socket", count()), ("call", json!({ "type": "integer" }))]),
+                )]),
+                object(&[("pressed", json!({ "type": "boolean" }))]),
                 object(&[("cut", always.clone())]),
                 object(&[("lost", always.clone())]),
             ],

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::ident::AppId;
-use crate::rtm::{CallKind, RtmCall, RtmError, RtmEvent, RtmReply};
+use crate::rtm::{CallKind, ChannelAttribute, Message, RtmCall, RtmError, RtmEvent, RtmReply, UserId};
 use crate::value::Text;
 
 use super::embedded::{ClientId, Output};
@@ -59,6 +59,33 @@ pub enum Told {
 }
 
 impl Told {
+    /// About how much memory its texts take.
+    pub fn bytes(&self) -> usize {
+        let attribute = |(name, attribute): &(Text, ChannelAttribute)| {
+            name.len()
+                + attribute.value.len()
+                + attribute.last_update_user_id.text().len()
+                + size_of::<ChannelAttribute>()
+        };
+        match self {
+            Self::Event(RtmEvent::MessageFromPeer { message, .. } | RtmEvent::ChannelMessage { message, .. }) => {
+                match message {
+                    Message::Text(text) => text.len(),
+                    Message::Raw { bytes, description } => bytes.len() + description.len(),
+                }
+            }
+            Self::Event(RtmEvent::RemoteInvitationReceived { invitation }) => invitation.content.len(),
+            Self::Reply { result: Ok(reply), .. } => match reply {
+                RtmReply::UserIds(ids) => ids.iter().map(|id| size_of::<UserId>() + id.text().len()).sum(),
+                RtmReply::Attributes(list) => list.iter().map(|(name, value)| name.len() + value.len()).sum(),
+                RtmReply::ChannelAttributes(list) => list.iter().map(attribute).sum(),
+                _ => 0,
+            },
+            // Other texts are short, or shared with others who are told the same.
+            _ => 0,
+        }
+    }
+
     /// What a world of the embedded RTM says, and to whom.
     pub fn by(output: Output) -> (ClientId, Self) {
         match output {

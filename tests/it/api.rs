@@ -423,7 +423,7 @@ async fn a_lost_way_to_rtm_is_told() {
     let session = running.server.registry.session(&key).expect("it is logged in");
     let upstream = async |up| {
         let told = Message::Told(Box::new(Told::Up(up)));
-        session.inbox.send(told).await.expect("the session works");
+        session.inbox.send(told).expect("the session works");
     };
     upstream(false).await;
     alice.expect(&[r#"onReconnecting {"nretry":1}"#]).await;
@@ -566,10 +566,10 @@ async fn what_is_too_much_closes() {
     let running = serve(config).await;
     let mut client = ApiClient::login(running.http, "alice").await;
     client.send(&"x".repeat(64 * 1024 + 1)).await;
-    client.expect(&["closed 1009"]).await;
+    client.expect(&["onLogout {\"ecode\":102}", "closed 1009"]).await;
     let mut client = ApiClient::login(running.http, "alice").await;
     client.send_raw(Frame::binary(vec![1, 2])).await;
-    client.expect(&["closed 1003"]).await;
+    client.expect(&["onLogout {\"ecode\":102}", "closed 1003"]).await;
     let mut silent = ApiClient::connect(running.http).await;
     silent.call("getStatus", json!([])).await;
     silent.expect(&["closed 1008"]).await;

@@ -53,6 +53,7 @@ async fn frames_that_are_no_text() {
         for frame in frames {
             client.send_raw(frame).await;
         }
+        assert_eq!(client.next().await, Got::Frame(json!(["close", ""])), "{what}");
         assert_eq!(client.next().await, Got::Closed(Some(code)), "{what}");
         assert_eq!(hall.counted(counted), before + 1, "{what}");
         hall.nothing_moved(what).await;
@@ -160,6 +161,7 @@ impl Hall {
     async fn open() -> Self {
         let mut config = config();
         config.limits.messages_per_second = 0;
+        config.limits.channel_messages_per_second = 0;
         Self::open_with(config).await
     }
 
@@ -184,6 +186,10 @@ impl Hall {
         client.send_raw(Message::text(text)).await;
         let failed = match *gets {
             Gets::Closed(code) => {
+                // Whoever has logged in is told in the way that its SDK understands.
+                if !client.line.is_empty() {
+                    assert_eq!(client.next().await, Got::Frame(json!(["close", ""])), "{input}");
+                }
                 assert_eq!(client.next().await, Got::Closed(Some(code)), "{input}");
                 None
             }

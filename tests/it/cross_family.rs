@@ -35,6 +35,7 @@ async fn stage() -> Stage {
     // RTM's rates are not what this is about.
     config.embedded.rate_scale = 0;
     config.limits.messages_per_second = 0;
+    config.limits.channel_messages_per_second = 0;
     Stage::new(serve(config).await, true)
 }
 

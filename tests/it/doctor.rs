@@ -139,6 +139,7 @@ async fn each_app_has_its_own_way() {
     let app = |id: &str, upstream| App {
         id: AppId::new(id).expect("an app id"),
         auth: TokenPolicy::default(),
+        allowed_origins: None,
         upstream,
     };
     let mut config = behind_a_link(config());

@@ -138,7 +138,7 @@ async fn what_repeats_itself_is_counted() {
         .expect("a count");
     assert_eq!(
         (&of_mailbox["account"], &of_mailbox["lines"]),
-        (&json!("bob"), &json!(34)),
+        (&json!("bob"), &json!(36)),
         "{log}"
     );
 }

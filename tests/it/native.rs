@@ -21,6 +21,7 @@ fn unlimited() -> Config {
     let mut config = config();
     config.embedded.rate_scale = 0;
     config.limits.messages_per_second = 0;
+    config.limits.channel_messages_per_second = 0;
     config
 }
 

@@ -211,7 +211,8 @@ async fn a_client_that_does_not_read_slows_nobody() {
     const MOST: usize = 2_000;
     let mut config = config();
     config.limits.messages_per_second = 0;
-    config.limits.outbound_frames = 16;
+    config.limits.channel_messages_per_second = 0;
+    config.limits.outbound_bytes = 64 * 1024;
     config.embedded.rate_scale = 0;
     let running = serve(config).await;
     let mut slow = Client::connect_with(running.http, Some(4 * 1024)).await;
@@ -333,8 +334,10 @@ async fn a_silent_socket_is_closed() {
     let start = tokio::time::Instant::now();
     assert_eq!(
         alice.within(Duration::from_secs(300)).await,
-        Some(Got::Closed(Some(1001)))
+        Some(Got::Frame(json!(["close", ""]))),
+        "in the way that its SDK notices"
     );
     // The login was a little before the clock stood still.
     assert_eq!(start.elapsed().as_secs_f64().round(), 120.0);
+    assert_eq!(alice.next().await, Got::Closed(Some(1001)));
 }

@@ -25,11 +25,11 @@ fn full() -> Stdio {
 async fn serves_with(name: &str, stderr: Stdio, is_lost: bool) {
     let folder = empty_folder(&format!("streams-{name}"));
     let admin = free_address();
-    let config = format!("[mailbox]\nfile = \"mailbox.jsonl\"\nlimit = 5\n[admin]\nlisten = \"{admin}\"\n");
+    let config = format!("[mailbox]\nfile = \"mailbox.jsonl\"\nlimit = 10\n[admin]\nlisten = \"{admin}\"\n");
     let (mut program, addr) = Program::serve(&folder, (&config, &[]), stderr).await;
     let mut bob = Client::login(addr, "bob").await;
     let mut alice = Client::login(addr, "alice").await;
-    // More than his mailbox holds: that is logged, in his session.
+    // More than his mailbox holds of one sender: that is logged, in his session.
     for n in 0..8 {
         tell(&mut alice, "bob", &format!("m{n}")).await;
     }

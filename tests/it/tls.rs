@@ -277,10 +277,7 @@ async fn a_slow_handshake_is_bounded_and_counts_as_a_socket() {
         .await
         .expect("the server listens");
     let _ = late.read(&mut [0]).await;
-    assert_eq!(
-        counter(&running, "sigbridge_dropped_total{what=\"sockets over the limit\"}"),
-        1
-    );
+    assert_eq!(counter(&running, "sigbridge_connections_without_room_total"), 1);
     assert_eq!(slow.read(&mut [0]).await.unwrap_or(0), 0);
     let taken = start.elapsed();
     assert!(

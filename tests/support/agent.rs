@@ -7,10 +7,12 @@ use parking_lot::Mutex;
 use sigbridge::clock::Clock;
 use sigbridge::config::{Config, RtmToken, UpstreamKind};
 use sigbridge::mapping::Tables;
+use sigbridge::net::Strain;
 use sigbridge::shell::Running;
 use sigbridge::upstream::agent::{Driver, DriverConfig, LinkHealth, serve_agents};
 use sigbridge::upstream::embedded::WorldConfig;
 use sigbridge::upstream::host::{Host, HostConfig, serve_driver};
+use sigbridge::upstream::link::door::Door;
 use sigbridge::upstream::link::hello::{Limits, random_name};
 use sigbridge::upstream::link::words::Words;
 use sigbridge::upstream::{LocalUpstream, Upstream};
@@ -112,7 +114,12 @@ impl Wire {
 /// The side that drives, to which agents come, and what ends it.
 pub async fn driver(listener: TcpListener) -> (Arc<Driver>, CancellationToken) {
     let (driver, end) = driver_alone();
-    tokio::spawn(serve_agents(driver.clone(), listener, None, Vec::new(), end.clone()));
+    let door = Door {
+        secret: None,
+        origins: Vec::new(),
+        strain: Arc::new(Strain::new(Clock::start())),
+    };
+    tokio::spawn(serve_agents(driver.clone(), listener, door, end.clone()));
     (driver, end)
 }
 

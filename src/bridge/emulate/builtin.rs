@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use crate::mapping::row::Limit;
 use crate::rtm::{ChannelAttribute, EventKind};
 use crate::value::{Text, Value};
 
@@ -133,7 +134,8 @@ impl Session {
     /// False when the channel's own limit is used up.
     pub(in crate::bridge) fn within_channel_limits(&mut self, run: &Run, step: &Step<'_>) -> bool {
         let row = &self.context.tables.rows[run.row];
-        let (limited, attribute) = (row.limited, self.written_attribute(run));
+        let is_message = row.limit == Some(Limit::ChannelMessages);
+        let (limited, attribute) = (is_message, self.written_attribute(run));
         let name = self.channel_of(run);
         let Some(channel) = self
             .channel

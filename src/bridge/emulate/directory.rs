@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::mapping::row::RowId;
 use crate::rtm::{RtmCall, RtmEvent, RtmReply, UserId};
 use crate::value::Text;
 
@@ -115,12 +114,8 @@ impl Session {
     }
 
     fn note_hashed(&self, event: &RtmEvent, step: &mut Step<'_>) {
-        let tables = &self.context.tables;
-        let code = tables.codes.iter().position(|code| &*code.name == "ID-HASH");
-        let row: Option<RowId> = tables.row_on(event.kind());
-        if let Some((row, code)) = row.zip(code) {
-            step.out.push(Effect::Note { row, code, about: None });
-        }
+        let row = self.context.tables.row_on(event.kind());
+        self.note_own("ID-HASH", row, None, step);
     }
 }
 

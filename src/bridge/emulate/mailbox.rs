@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::time::Time;
+use crate::value::Text;
 
 use super::super::io::Event;
+use super::share::{Amount, Portion, admits};
 
 /// Lines that wait for a client to have them.
 ///
@@ -27,16 +29,20 @@ pub struct Mailbox {
     /// All up to this version was sent to a client that may never come to acknowledge it.
     fetched: u64,
     lines: VecDeque<Line>,
+    /// What they take.
+    bytes: usize,
 }
 
 #[derive(Clone, Debug)]
 struct Line {
     event: Event,
+    sender: Text,
+    bytes: usize,
     volatile: bool,
     at: Time,
 }
 
-/// There is no room for another line.
+/// There is no room for another line, or none for its sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
@@ -44,16 +50,30 @@ impl Mailbox {
     /// Adds a line. Its version, when the client may be told it at once.
     ///
     /// # Errors
-    /// [`Full`]: it has `limit` lines already.
-    pub fn push(&mut self, event: Event, volatile: bool, now: Time, limit: usize) -> Result<Option<u64>, Full> {
-        if self.lines.len() >= limit {
-            return Err(Full);
-        }
-        self.lines.push_back(Line {
+    /// [`Full`]: there is no room within `bound`, or its sender has had its share of it.
+    pub fn push(
+        &mut self,
+        event: Event,
+        (sender, volatile): (Text, bool),
+        now: Time,
+        bound: Amount,
+    ) -> Result<Option<u64>, Full> {
+        let line = Line {
+            bytes: event.bytes(),
             event,
+            sender,
             volatile,
             at: now,
-        });
+        };
+        let total = Amount {
+            events: self.lines.len(),
+            bytes: self.bytes,
+        };
+        if !admits(self.lines.iter().map(Line::portion), total, line.portion(), bound) {
+            return Err(Full);
+        }
+        self.bytes += line.bytes;
+        self.lines.push_back(line);
         Ok(self.acknowledged.map(|version| version + self.lines.len() as u64))
     }
 
@@ -82,7 +102,7 @@ impl Mailbox {
             return None;
         }
         let gone = version.saturating_sub(before).min(self.lines.len() as u64);
-        self.lines.drain(..usize::try_from(gone).unwrap_or(usize::MAX));
+        self.forget(gone);
         self.acknowledged = Some(before + gone);
         self.acknowledged
     }
@@ -115,8 +135,13 @@ impl Mailbox {
     fn settle(&mut self) {
         let acknowledged = self.acknowledged.unwrap_or(0);
         let gone = self.fetched.saturating_sub(acknowledged).min(self.lines.len() as u64);
-        self.lines.drain(..usize::try_from(gone).unwrap_or(usize::MAX));
+        self.forget(gone);
         self.fetched = 0;
+    }
+
+    fn forget(&mut self, lines: u64) {
+        let gone = self.lines.drain(..usize::try_from(lines).unwrap_or(usize::MAX));
+        self.bytes -= gone.map(|line| line.bytes).sum::<usize>();
     }
 
     /// The client does not poll before it is told of a version: its counter is taken to begin at 0, until it polls.
@@ -146,17 +171,24 @@ impl Mailbox {
         self.assumed = false;
         let before = self.lines.len();
         self.lines.retain(|line| !line.volatile && now.since(line.at) < ttl);
+        self.bytes = self.lines.iter().map(|line| line.bytes).sum();
         before - self.lines.len()
     }
 
     /// The lines that nobody has acknowledged, with when they came; none are left.
     pub fn leave(&mut self) -> Vec<(Event, Time)> {
         self.settle();
+        self.bytes = 0;
         self.lines
             .drain(..)
             .filter(|line| !line.volatile)
             .map(|line| (line.event, line.at))
             .collect()
+    }
+
+    /// What the lines take.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// How many lines wait.
@@ -167,6 +199,16 @@ impl Mailbox {
     /// True when none wait.
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
+    }
+}
+
+impl Line {
+    fn portion(&self) -> Portion<'_> {
+        Portion {
+            sender: &self.sender,
+            of_call: self.volatile,
+            bytes: self.bytes,
+        }
     }
 }
 
@@ -185,7 +227,12 @@ mod tests {
     }
 
     fn push(mailbox: &mut Mailbox, n: usize, volatile: bool, at: u64) -> Result<Option<u64>, Full> {
-        mailbox.push(event(n), volatile, Time::from_millis(at), 3)
+        let bound = Amount {
+            events: 3,
+            bytes: 10_000,
+        };
+        let sender = n.to_string().into();
+        mailbox.push(event(n), (sender, volatile), Time::from_millis(at), bound)
     }
 
     fn versions(answer: (u64, Vec<(u64, Event)>)) -> (u64, Vec<(u64, usize)>) {
@@ -312,7 +359,9 @@ mod tests {
                 match step {
                     0..=2 => {
                         sent += 1;
-                        let at = mailbox.push(event(sent), false, Time::from_millis(0), 1_000).unwrap().unwrap();
+                        let sender = ("bob".into(), false);
+                        let bound = Amount { events: 1_000, bytes: 1_000_000 };
+                        let at = mailbox.push(event(sent), sender, Time::from_millis(0), bound).unwrap().unwrap();
                         mailbox.pushed(at);
                         if at == client.version + 1 {
                             client.takes(at, &event(sent));
@@ -389,5 +438,23 @@ mod tests {
         push(&mut mailbox, 3, false, 900).unwrap();
         assert_eq!(mailbox.restart(Time::from_millis(1_100), Duration::from_secs(1)), 2);
         assert_eq!(versions(mailbox.poll(0, 30)), (9, vec![(10, 3)]));
+    }
+
+    #[test]
+    fn it_knows_what_its_lines_take() {
+        let mut mailbox = Mailbox::default();
+        let line = event(1).bytes();
+        mailbox.poll(0, 30);
+        for n in 1..=3 {
+            push(&mut mailbox, n, n == 3, 0).unwrap();
+        }
+        assert_eq!(mailbox.bytes(), 3 * line);
+        mailbox.poll(0, 30);
+        mailbox.poll(1, 30);
+        assert_eq!(mailbox.bytes(), 2 * line);
+        mailbox.restart(Time::from_millis(0), Duration::from_secs(10));
+        assert_eq!(mailbox.bytes(), line);
+        mailbox.leave();
+        assert_eq!(mailbox.bytes(), 0);
     }
 }

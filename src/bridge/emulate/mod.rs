@@ -11,17 +11,32 @@ pub mod mailbox;
 pub mod outbox;
 pub mod rate;
 pub mod returns;
+pub mod share;
 pub mod visit;
 
 use crate::mapping::fact::Emulation;
+use crate::mapping::row::RowId;
 use crate::rtm::{RtmCall, RtmError, RtmReply};
+use crate::value::Text;
 
+use super::io::Effect;
 use super::run::Run;
 use super::session::{Session, Step};
 
 use calls::Call;
 
+/// Limitation codes that the engine notes by itself, without an outcome of a row that says so.
+pub const CODES: &[&str] = &["ID-HASH", "MAILBOX-FULL"];
+
 impl Session {
+    /// Notes one of [`CODES`] for a row.
+    pub(super) fn note_own(&self, code: &str, row: Option<RowId>, about: Option<Text>, step: &mut Step<'_>) {
+        let code = self.context.tables.codes.iter().position(|known| &*known.name == code);
+        if let Some((row, code)) = row.zip(code) {
+            step.out.push(Effect::Note { row, code, about });
+        }
+    }
+
     pub(super) fn emulation(&self, run: &Run) -> Option<Emulation> {
         self.context.tables.rows[run.row].emulation
     }

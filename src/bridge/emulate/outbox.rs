@@ -20,6 +20,8 @@ use super::super::session::{Session, Step};
 
 /// Messages that one session keeps.
 const MAX_MESSAGES: usize = 100;
+/// What a message takes beside its values.
+const MESSAGE_BYTES: usize = 256;
 /// How long a message is kept whose sender does not say.
 const DEFAULT_TTL: Duration = Duration::from_secs(3600);
 
@@ -27,6 +29,8 @@ const DEFAULT_TTL: Duration = Duration::from_secs(3600);
 #[derive(Clone, Debug, Default)]
 pub struct Outbox {
     waiting: VecDeque<Waiting>,
+    /// What they take.
+    bytes: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -34,6 +38,7 @@ struct Waiting {
     peer: UserId,
     row: RowId,
     slots: Vec<Value>,
+    bytes: usize,
     until: Time,
 }
 
@@ -41,6 +46,11 @@ impl Outbox {
     /// How many messages wait.
     pub fn len(&self) -> usize {
         self.waiting.len()
+    }
+
+    /// What they take.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// True when none wait.
@@ -57,6 +67,7 @@ impl Outbox {
             .into_iter()
             .partition(|waiting| fits(waiting));
         self.waiting = kept;
+        self.bytes = self.waiting.iter().map(|waiting| waiting.bytes).sum();
         Vec::from_iter::<VecDeque<Waiting>>(taken)
     }
 }
@@ -72,7 +83,9 @@ impl Session {
         };
         let until = run.until.unwrap_or_else(|| step.now + self.ttl_of(run));
         let can_follow = (self.context.can)(CallKind::SubscribePeersOnlineStatus);
-        if !can_follow || until <= step.now || self.outbox.len() >= MAX_MESSAGES {
+        let bytes = run.slots.iter().map(Value::bytes).sum::<usize>() + MESSAGE_BYTES;
+        let has_room = self.outbox.len() < MAX_MESSAGES && self.outbox.bytes + bytes <= self.most_bytes();
+        if !can_follow || until <= step.now || !has_room {
             return false;
         }
         if !self.outbox.waits_for(&peer) {
@@ -83,10 +96,12 @@ impl Session {
                 step,
             );
         }
+        self.outbox.bytes += bytes;
         self.outbox.waiting.push_back(Waiting {
             peer,
             row: run.row,
             slots: run.slots.clone(),
+            bytes,
             until,
         });
         self.arm_outbox(step);

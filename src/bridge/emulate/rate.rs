@@ -16,11 +16,7 @@ impl Bucket {
         if per_second == 0 {
             return true;
         }
-        let full = u64::from(per_second) * 1000;
-        let gained = self
-            .filled
-            .map_or(full, |at| now.since(at).as_millis() as u64 * u64::from(per_second));
-        self.tokens = self.tokens.saturating_add(gained).min(full);
+        self.tokens = self.tokens_at(now, per_second);
         self.filled = Some(now);
         if self.tokens < 1000 {
             return false;
@@ -28,6 +24,23 @@ impl Bucket {
         self.tokens -= 1000;
         true
     }
+
+    /// Whether it is as if nothing had been taken.
+    pub fn is_full(&self, now: Time, per_second: u32) -> bool {
+        self.tokens_at(now, per_second) == full(per_second)
+    }
+
+    fn tokens_at(&self, now: Time, per_second: u32) -> u64 {
+        let full = full(per_second);
+        let gained = self
+            .filled
+            .map_or(full, |at| now.since(at).as_millis() as u64 * u64::from(per_second));
+        self.tokens.saturating_add(gained).min(full)
+    }
+}
+
+fn full(per_second: u32) -> u64 {
+    u64::from(per_second) * 1000
 }
 
 #[cfg(test)]

@@ -9,24 +9,35 @@ use super::super::session::{Session, Step};
 
 /// Lines of a channel that are kept for a client that is away for a while.
 const RING: usize = 200;
+/// What they may take.
+const RING_BYTES: usize = 256 * 1024;
 
 /// What a channel has told last, by number.
 #[derive(Clone, Debug, Default)]
 pub struct Ring {
     lines: VecDeque<(u64, Event)>,
+    /// What they take.
+    bytes: usize,
     /// The number of the last line that made room.
     gone: u64,
 }
 
 impl Ring {
-    /// Adds a line; the oldest makes room.
+    /// Adds a line; the oldest make room.
     pub fn push(&mut self, msgid: u64, event: Event) {
-        if self.lines.len() == RING
-            && let Some((gone, _)) = self.lines.pop_front()
+        self.bytes += event.bytes();
+        while (self.lines.len() == RING || self.bytes > RING_BYTES)
+            && let Some((gone, event)) = self.lines.pop_front()
         {
+            self.bytes -= event.bytes();
             self.gone = gone;
         }
         self.lines.push_back((msgid, event));
+    }
+
+    /// What the lines take.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// The lines after a number, and whether some of them are gone.

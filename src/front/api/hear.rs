@@ -14,7 +14,7 @@ use crate::mapping::Tables;
 use crate::mapping::profile::Transport;
 use crate::mapping::row::SigId;
 use crate::mapping::wire::{Invoke, Target};
-use crate::shell::{Server, Speech};
+use crate::shell::{Holder, Server, Speech};
 use crate::value::{Text, Value};
 
 use super::open::{Address, Entry, LOGIN_CALL};
@@ -31,6 +31,8 @@ impl ApiReader {
     /// The reader of a new connection.
     pub fn new(server: Arc<Server>) -> Self {
         let ear = ApiEar::new(&server.tables);
+        let held = server.memory.holds(Holder::Requests);
+        ear.speech.open.lock().count_in(held);
         Self { server, ear }
     }
 }
@@ -138,14 +140,16 @@ impl ApiSpeech {
 
     fn open_call(&self, call: Call, id: Option<Box<RawValue>>, batch: Option<u64>) -> Result<ClientFrame, Refused> {
         let mut open = self.open.lock();
-        if open.is_full() {
+        let invoked = call.invoked;
+        let to = id.map(|id| Address { id, batch });
+        let entry = Entry { to, invoked };
+        if open.is_full(&entry) {
+            let id = entry.to.map(|to| to.id);
             return Err(Refused { id, fault: Fault::BUSY });
         }
         let is_login = call.is_login && open.log_in();
         let number = if is_login { LOGIN_CALL } else { open.number() };
-        let to = id.map(|id| Address { id, batch });
-        let invoked = call.invoked;
-        open.wait(number, Entry { to, invoked });
+        open.wait(number, entry);
         Ok(match is_login {
             true => ClientFrame::Login(call.args),
             false => ClientFrame::Call {

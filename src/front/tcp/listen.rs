@@ -1,49 +1,38 @@
 //! The port of the native clients.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tracing::debug;
 
 use crate::front::client::Accepted;
-use crate::front::socket::run_socket;
+use crate::front::socket::{Connection, run_socket};
 use crate::mapping::profile::Transport;
+use crate::net::{Acceptor, Metered, Taken};
 use crate::shell::Server;
 
 use super::pipe::TcpPipe;
 
-/// How long a listener that fails is left alone: others must close first.
-const PAUSE: Duration = Duration::from_millis(50);
-
 /// Accepts native clients until the shutdown.
 pub async fn serve_tcp(server: Arc<Server>, listener: TcpListener) {
-    loop {
-        let accepted = tokio::select! {
-            () = server.shutdown.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                debug!(%error, "cannot accept");
-                tokio::time::sleep(PAUSE).await;
-                continue;
-            }
-        };
-        let Ok(permit) = server.permits.clone().try_acquire_owned() else {
-            server.metrics.dropped("sockets over the limit");
+    let mut acceptor = Acceptor::new(listener, "tcp", server.strain.clone());
+    while let Some((stream, peer)) = acceptor.next(&server.shutdown).await {
+        let Some(ticket) = server.enter(peer.ip()) else {
             continue;
         };
-        let _ = stream.set_nodelay(true);
+        let taken = Taken::default();
+        let pipe = TcpPipe::new(Metered::new(stream, taken.clone()));
         let accepted = Accepted {
             peer: peer.ip(),
             at: server.clock.now(),
+            origin: None,
         };
-        let serving = server.clone();
-        server.tasks.spawn(async move {
-            run_socket(serving, Transport::Tcp, TcpPipe::new(stream), accepted).await;
-            drop(permit);
-        });
+        let connection = Connection {
+            accepted,
+            taken,
+            ticket,
+        };
+        server
+            .tasks
+            .spawn(run_socket(server.clone(), Transport::Tcp, pipe, connection));
     }
 }

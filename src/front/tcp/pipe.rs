@@ -8,6 +8,7 @@ use tokio_util::codec::Framed;
 
 use crate::front::ClientFrame;
 use crate::front::socket::{End, Incoming, Pipe};
+use crate::net::Metered;
 use crate::value::Value;
 
 use super::codec::{PacketCodec, PacketError, framed};
@@ -15,12 +16,12 @@ use super::decode::{TcpFrame, decode};
 
 /// A native client's connection.
 pub struct TcpPipe {
-    packets: Framed<TcpStream, PacketCodec>,
+    packets: Framed<Metered<TcpStream>, PacketCodec>,
 }
 
 impl TcpPipe {
     /// A connection that has just been accepted.
-    pub fn new(stream: TcpStream) -> Self {
+    pub fn new(stream: Metered<TcpStream>) -> Self {
         Self {
             packets: framed(stream),
         }

@@ -6,7 +6,7 @@ use futures_util::{SinkExt, StreamExt};
 use hyper_tungstenite::HyperWebsocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes, error::CapacityError};
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes, error::CapacityError};
 
 use crate::front::socket::{End, Incoming, Pipe};
 use crate::shell::Speech;
@@ -80,6 +80,10 @@ impl<R: Reader> Pipe for WebPipe<R> {
 
     async fn flush(&mut self) -> bool {
         self.websocket.flush().await.is_ok()
+    }
+
+    async fn ping(&mut self) -> bool {
+        self.websocket.feed(Message::Ping(Bytes::new())).await.is_ok()
     }
 
     async fn close(mut self, end: End) {

@@ -33,7 +33,7 @@ impl Compiler<'_> {
         }
         let speaks_names = |p: &RawProfile| wires.iter().any(|w| w.documented && w.family == p.family.value);
         for profile in raw.iter().filter(|p| speaks_names(p)) {
-            for words in &profile.drain {
+            for words in &profile.farewell {
                 if told(&self.signatures, words).is_none() {
                     let title = format!("`{words}` is no event with its arguments");
                     self.error(Diag::new(&profile.span, title).help("write its name, then its arguments in order"));
@@ -72,7 +72,8 @@ impl Compiler<'_> {
             twins: raw.twins,
             loser_close: raw.loser_close,
             idle: raw.idle,
-            drain: raw.drain.clone(),
+            ping: raw.ping,
+            farewell: raw.farewell.clone(),
             repair: raw
                 .repair
                 .iter()

@@ -46,7 +46,7 @@ impl Compiler<'_> {
             emulation: raw.emulation.as_ref().map(|e| e.value),
             fail: self.row_failure(id, raw, &kind, &scope),
             lane: self.lane(raw),
-            limited: raw.limit,
+            limit: raw.limit,
             account: find(SigType::Account),
             channel: find(SigType::Channel),
             args,

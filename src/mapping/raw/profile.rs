@@ -29,7 +29,8 @@ pub struct RawProfile {
     pub twins: bool,
     pub loser_close: Duration,
     pub idle: Option<Duration>,
-    pub drain: Vec<Text>,
+    pub ping: Option<Duration>,
+    pub farewell: Vec<Text>,
     pub repair: Vec<(Spanned<Text>, Spanned<Text>)>,
 }
 
@@ -49,7 +50,7 @@ fn read_profile(name: Spanned<Text>, item: Item<'_>) -> Option<RawProfile> {
     let builds = t.require_str("builds");
     let notify = t.require_choice("notify", NotifyForm::NAMES);
     let pong_delay = t.require_parsed("pong-delay", duration);
-    let drain = t.require_strs("drain");
+    let farewell = t.require_strs("farewell");
     let profile = RawProfile {
         name,
         span: t.span().clone(),
@@ -68,7 +69,8 @@ fn read_profile(name: Spanned<Text>, item: Item<'_>) -> Option<RawProfile> {
             .take_parsed("loser-close", duration)
             .map_or(Duration::ZERO, |d| d.value),
         idle: t.take_parsed("idle", duration).map(|d| d.value),
-        drain: drain?.into_iter().map(|s| s.value).collect(),
+        ping: t.take_parsed("ping", duration).map(|d| d.value),
+        farewell: farewell?.into_iter().map(|s| s.value).collect(),
         repair: entries(t.take_table("repair"))
             .filter_map(|(member, item)| Some((member, item.into_str()?)))
             .collect(),

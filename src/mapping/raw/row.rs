@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::diag::Span;
 use crate::mapping::fact::Emulation;
 use crate::mapping::node::Node;
-use crate::mapping::row::{AnswerAt, Status};
+use crate::mapping::row::{AnswerAt, Limit, Status};
 use crate::toml_read::{Item, Spanned, Table};
 use crate::value::Text;
 
@@ -25,7 +25,7 @@ pub struct RawRow {
     pub fail: Option<Spanned<Text>>,
     pub serial: Option<Spanned<Text>>,
     pub after: Option<Spanned<Text>>,
-    pub limit: bool,
+    pub limit: Option<Limit>,
     pub source: Text,
     pub params: Vec<(Spanned<Text>, Spanned<Text>)>,
     pub pages: Vec<RawPage>,
@@ -153,7 +153,7 @@ impl RawRow {
             fail: t.take_str("fail"),
             serial: t.take_str("serial"),
             after: t.take_str("after"),
-            limit: t.take_choice("limit", &[("messages", true)]).is_some(),
+            limit: t.take_choice("limit", Limit::NAMES).map(|limit| limit.value),
             source: t.require_str("source").map(|s| s.value).unwrap_or_else(|| "".into()),
             params: t.take_table("params").map(named_strs).unwrap_or_default(),
             pages: t.take_table("page").map(read_pages).unwrap_or_default(),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use crate::bridge::CODES;
 use crate::mapping::Tables;
 use crate::mapping::row::{CodeId, RowId, Status};
 
@@ -46,9 +47,6 @@ impl Class {
     }
 }
 
-/// The one code that the engine notes without an outcome of a row that says so.
-const BY_THE_ENGINE: &str = "ID-HASH";
-
 /// Codes that are noted when what they say happens; all others hold at all times (docs/limits.md).
 #[derive(Clone, Debug)]
 pub struct Noted(BTreeSet<CodeId>);
@@ -57,7 +55,7 @@ impl Noted {
     /// By those tables.
     pub fn of(tables: &Tables) -> Self {
         let outcomes = tables.rows.iter().flat_map(|row| &row.outcomes);
-        let engine = tables.codes.iter().position(|code| &*code.name == BY_THE_ENGINE);
+        let engine = (0..tables.codes.len()).filter(|at| CODES.contains(&&*tables.codes[*at].name));
         Self(outcomes.filter_map(|outcome| outcome.code).chain(engine).collect())
     }
 

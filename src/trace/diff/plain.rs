@@ -219,7 +219,7 @@ impl Plain {
                     let next = self.sockets.len() as i64 + 1;
                     *socket = *self.sockets.entry(*socket).or_insert(next);
                 }
-                ("admitted" | "attached", login) => self.number_sockets(login),
+                ("admitted" | "attached" | "over_rate", inner) => self.number_sockets(inner),
                 _ => {}
             }
         }

@@ -138,7 +138,7 @@ mod tests {
         );
         check(
             r#"{"type":"send","time":1,"data":"[\"\\ud83d\"]"}"#,
-            Ok(Some((1_000_000, Dir::In, r#"["\ufffd"]"#))),
+            Ok(Some((1_000_000, Dir::In, r#"["\ud83d"]"#))),
         );
         check(r#"{"type":"error","time":1,"opcode":-1,"data":"x"}"#, Ok(None));
         check(r#"{"type":"send","time":1,"opcode":9,"data":"x"}"#, Ok(None));

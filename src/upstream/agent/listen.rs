@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_tungstenite::HyperWebsocketStream;
-use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -26,16 +25,9 @@ const LOBBY: usize = 16;
 const BUSY_AFTER: Duration = Duration::from_secs(1);
 
 /// Serves agents that come in at `listener` to a driver, until the shutdown.
-pub async fn serve_agents(
-    driver: Arc<Driver>,
-    listener: TcpListener,
-    secret: Option<SecretString>,
-    origins: Vec<String>,
-    shutdown: CancellationToken,
-) {
+pub async fn serve_agents(driver: Arc<Driver>, listener: TcpListener, door: Door, shutdown: CancellationToken) {
     let (sender, mut coming) = mpsc::channel(LOBBY);
-    let door = Arc::new(Door { secret, origins });
-    tokio::spawn(accept(door, listener, sender, shutdown.clone()));
+    tokio::spawn(accept(Arc::new(door), listener, sender, shutdown.clone()));
     loop {
         let websocket = tokio::select! {
             () = shutdown.cancelled() => return,

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use hyper_tungstenite::HyperWebsocketStream;
 use parking_lot::Mutex;
-use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::interval;
@@ -54,7 +53,7 @@ pub async fn serve_users(
     words: Arc<Words>,
     config: HostConfig,
     clock: Clock,
-    (listener, secret, origins): (TcpListener, Option<SecretString>, Vec<String>),
+    (listener, door): (TcpListener, Door),
     shutdown: CancellationToken,
 ) {
     let users = Arc::new(Users {
@@ -65,8 +64,7 @@ pub async fn serve_users(
         known: Mutex::default(),
     });
     let (sender, mut coming) = mpsc::channel(LOBBY);
-    let door = Arc::new(Door { secret, origins });
-    tokio::spawn(accept(door, listener, sender, shutdown.clone()));
+    tokio::spawn(accept(Arc::new(door), listener, sender, shutdown.clone()));
     let mut sweep = interval(Duration::from_secs(1));
     loop {
         let websocket = tokio::select! {

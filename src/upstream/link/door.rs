@@ -1,5 +1,6 @@
 //! Where others come in: a WebSocket for those who know the secret and come from a page that may.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,14 +17,15 @@ use hyper::{Request, Response, StatusCode};
 use hyper_tungstenite::HyperWebsocketStream;
 use hyper_tungstenite::tungstenite::protocol::WebSocketConfig;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
 use secrecy::SecretString;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::log::limit::{Bound, Cause, admits};
-use crate::net::{Accepted, Acceptor, bearer, is_secret};
+use crate::net::{Acceptor, Lack, Strain, bearer, is_secret};
 
 use super::{MAX_FRAME_BYTES, MAX_WAITING, PATH};
 
@@ -35,8 +37,9 @@ pub const SECRET_SUBPROTOCOL: &str = "sigbridge.secret.";
 pub const MIN_SECRET_BYTES: usize = 16;
 
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Connections that may be in their handshake or served at once.
-const MAX_CONNECTIONS: usize = 1024;
+/// Connections that may be there without having shown the secret. An agent's first bytes come with its connection, so it is
+/// served before as many others have come; those who send nothing make room.
+const MAX_STRANGERS: usize = 64;
 
 /// Who may come in.
 #[derive(Clone, Debug)]
@@ -45,6 +48,30 @@ pub struct Door {
     pub secret: Option<SecretString>,
     /// Origins of pages that may connect. Processes have none, and need none.
     pub origins: Vec<String>,
+    /// Told when there are too many who do not.
+    pub strain: Arc<Strain>,
+}
+
+/// Those who have not shown the secret yet, the oldest first.
+#[derive(Debug, Default)]
+struct Strangers(Mutex<VecDeque<CancellationToken>>);
+
+impl Strangers {
+    /// One more; the oldest makes room, where there is none. Whether it had to.
+    fn add(&self, stranger: CancellationToken) -> bool {
+        let mut all = self.0.lock();
+        all.retain(|stranger| !stranger.is_cancelled());
+        all.push_back(stranger);
+        let oldest = if all.len() > MAX_STRANGERS {
+            all.pop_front()
+        } else {
+            None
+        };
+        oldest.is_some_and(|oldest| {
+            oldest.cancel();
+            true
+        })
+    }
 }
 
 /// Accepts at `listener` until the shutdown; those who come in are handed out, with a handshake that is done.
@@ -54,26 +81,27 @@ pub async fn accept(
     out: mpsc::Sender<HyperWebsocketStream>,
     shutdown: CancellationToken,
 ) {
-    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let mut acceptor = Acceptor::new(listener, "agent link", room);
-    while let Some(accepted) = acceptor.next(&shutdown).await {
-        let Accepted::Connection(stream, peer, permit) = accepted else {
-            debug!("a connection to a link over the limit");
-            continue;
-        };
-        let (door, out, shutdown) = (door.clone(), out.clone(), shutdown.clone());
+    let strangers = Strangers::default();
+    let mut acceptor = Acceptor::new(listener, "agent link", door.strain.clone());
+    while let Some((stream, peer)) = acceptor.next(&shutdown).await {
+        // A child: it is cancelled by the shutdown as well.
+        let away = shutdown.child_token();
+        if strangers.add(away.clone()) {
+            door.strain.note(Lack::Strangers);
+        }
+        let (door, out) = (door.clone(), out.clone());
         tokio::spawn(async move {
+            // Whoever is let in has a task of its own by then.
             tokio::select! {
-                () = shutdown.cancelled() => {}
+                () = away.cancelled() => {}
                 () = connection(door, (stream, peer.ip()), out) => {}
             }
-            drop(permit);
+            away.cancel();
         });
     }
 }
 
 async fn connection(door: Arc<Door>, (stream, peer): (TcpStream, IpAddr), out: mpsc::Sender<HyperWebsocketStream>) {
-    let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
         let response = door.respond(request, peer, &out);
         std::future::ready(Ok::<_, Infallible>(response))
@@ -170,11 +198,26 @@ fn plain(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
+
+    #[test]
+    fn strangers_make_room_the_oldest_first() {
+        let strangers = Strangers::default();
+        let all: Vec<CancellationToken> = (0..=MAX_STRANGERS).map(|_| CancellationToken::new()).collect();
+        let made_room = all.iter().filter(|one| strangers.add((*one).clone())).count();
+        assert_eq!(made_room, 1);
+        assert!(all[0].is_cancelled() && !all[1].is_cancelled());
+        // One that was let in, or has gone, is none of them.
+        all[1].cancel();
+        assert!(!strangers.add(CancellationToken::new()));
+        assert!(!all[2].is_cancelled());
+    }
 
     fn check(headers: &[(&'static str, &str)], expected: u16) {
         let door = Door {
             secret: Some("0123456789abcdef".into()),
             origins: vec!["http://127.0.0.1:8011".into()],
+            strain: Arc::new(Strain::new(Clock::start())),
         };
         let mut map = HeaderMap::new();
         for (name, value) in headers {

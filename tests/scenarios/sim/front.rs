@@ -88,7 +88,7 @@ impl Bridge {
         };
         let token = value("token").into_text();
         let call = login_call(id);
-        match verdict(&self.config, &value("appId"), &value("account"), &token, now) {
+        match verdict(&self.config, (&value("appId"), &value("account"), &token), None, now) {
             Err(reason) => self.refuse_login(now, call, reason),
             Ok(verdict) => {
                 let args = read_args(row, fields).unwrap_or_default();

@@ -1,40 +1,38 @@
 //! The task of a session: inbox in, effects out.
 
+mod others;
+
 use std::collections::{HashMap, VecDeque};
+use std::pin::pin;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
 use tokio::time::sleep_until;
-use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::bridge::{CallRef, Effect, Ending, Event, Form, Input, LOGIN, Session, SessionContext, SocketId, TimerKey};
 use crate::ident::{Account, AppId};
 use crate::log::clients::SessionLog;
 use crate::mapping::Tables;
-use crate::mapping::row::RowId;
+use crate::mapping::row::{Limit, RowId};
 use crate::mapping::wire::Wire;
-use crate::rtm::{ChannelId, GetMembersErr, RtmCall};
+use crate::rtm::{ChannelId, GetMembersErr};
 use crate::time::Time;
 use crate::trace::Tape;
 use crate::upstream::{ClientKey, Told};
 use crate::value::Text;
 use crate::webhook::User;
 
-use super::logins::PendingLogin;
-use super::message::{Login, Message, Out, Said, SocketHandle};
-use super::registry::SessionHandle;
-use super::server::Server;
-use super::speech::{Asked, LineContext, Returned, Speech};
-use super::teller::Teller;
+use crate::shell::inbox::{Inbox, Outlet, WeakInbox};
+use crate::shell::logins::PendingLogin;
+use crate::shell::memory::{Held, Holder};
+use crate::shell::message::{Login, Message, Said, SocketHandle};
+use crate::shell::outbound::{Closing, Outbound};
+use crate::shell::server::Server;
+use crate::shell::speech::{Asked, LineContext, Returned, Speech};
+use crate::shell::teller::Teller;
+use crate::shell::turn::Turn;
 
-/// Inputs that wait for a session.
-pub const INBOX: usize = 1024;
-
-/// Numbers of calls that are made for others begin here, far from the session's own.
-const FOR_OTHERS: u64 = 1 << 63;
-/// Calls for others that may be out at once.
-const MAX_FOR_OTHERS: usize = 64;
+use others::FOR_OTHERS;
 
 /// A session and the ends of what it works on.
 pub struct SessionTask {
@@ -45,8 +43,7 @@ pub struct SessionTask {
     id: u64,
     session: Session,
     client: ClientKey,
-    inbox: mpsc::Receiver<Message>,
-    overflow: CancellationToken,
+    inbox: Outlet,
     sockets: HashMap<SocketId, SocketHandle>,
     /// Logins that are not answered yet.
     pending: HashMap<SocketId, PendingLogin>,
@@ -54,11 +51,16 @@ pub struct SessionTask {
     /// The channel that others know this session to be in.
     member_of: Option<ChannelId>,
     /// Calls for others: who waits, and by which number.
-    for_others: HashMap<u64, (mpsc::Sender<Message>, u64)>,
+    for_others: HashMap<u64, (Inbox, u64)>,
     next_for_others: u64,
     /// What the session has told itself.
     later: VecDeque<Told>,
-    own_inbox: mpsc::WeakSender<Message>,
+    own_inbox: WeakInbox,
+    /// A connection that must take something before more is done for it.
+    full: Option<Arc<Outbound>>,
+    held: Held,
+    /// It was told that the memory is full.
+    pressed: bool,
     channel: Option<Text>,
     teller: Teller,
     log: SessionLog,
@@ -71,6 +73,16 @@ pub struct SessionTask {
     /// Whether lines of the mailbox file are among the unacknowledged ones.
     spooled: bool,
     over: bool,
+    /// It has waited for its client for long enough: there are too many that wait.
+    gave_up: bool,
+}
+
+/// What happens to a session.
+enum Happens {
+    Message(Message),
+    Due,
+    /// Nobody can reach it any more, or the server ends.
+    End,
 }
 
 impl SessionTask {
@@ -81,8 +93,7 @@ impl SessionTask {
         context: SessionContext,
         id: u64,
         client: ClientKey,
-        (own_inbox, inbox): (mpsc::WeakSender<Message>, mpsc::Receiver<Message>),
-        overflow: CancellationToken,
+        (own_inbox, inbox): (WeakInbox, Outlet),
     ) -> Self {
         let wire = context.wire.clone();
         let user = User {
@@ -93,6 +104,9 @@ impl SessionTask {
         Self {
             teller: Teller::new(server.clone(), user),
             log: SessionLog::new(id, &server.log.accounts, key.0.as_str(), key.1.as_str()),
+            held: server.memory.holds(Holder::Sessions),
+            full: None,
+            pressed: false,
             tables: server.tables.clone(),
             wire,
             session: Session::new(context, key.1.text().clone()),
@@ -101,7 +115,6 @@ impl SessionTask {
             id,
             client,
             inbox,
-            overflow,
             sockets: HashMap::new(),
             pending: HashMap::new(),
             timers: HashMap::new(),
@@ -116,6 +129,7 @@ impl SessionTask {
             tape: None,
             spooled: false,
             over: false,
+            gave_up: false,
         }
     }
 
@@ -129,41 +143,57 @@ impl SessionTask {
     pub async fn run(mut self) {
         self.server.metrics.sessions.inc();
         self.server.usage.session();
-        let mut batch = Vec::with_capacity(16);
-        while !self.over {
-            let due = self.timers.values().min().copied();
-            let sleep = async {
-                match due {
-                    Some(at) => sleep_until(self.server.clock.instant(at)).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                biased;
-                () = self.overflow.cancelled() => {
-                    self.log.limited("session inbox");
-                    self.server.metrics.dropped("session inbox");
-                    break;
-                }
-                received = self.inbox.recv_many(&mut batch, 16) => {
-                    if received == 0 {
-                        break;
-                    }
-                    for message in batch.drain(..) {
-                        self.take(message);
-                    }
-                }
-                () = sleep => self.fire_due(),
-                () = self.server.shutdown.cancelled(), if self.sockets.is_empty() => break,
+        let mut turn = Turn::begin();
+        while !self.is_done() {
+            let happens = turn.next(pin!(self.happens())).await;
+            self.press();
+            match happens {
+                Happens::Message(message) => self.take(message),
+                Happens::Due => self.fire_due(),
+                Happens::End => break,
+            }
+            // What is there already, as far as the turn goes.
+            while !self.is_done()
+                && self.full.is_none()
+                && !turn.is_over()
+                && let Some(message) = self.inbox.try_next()
+            {
+                self.take(message);
+            }
+            if let Some(out) = self.full.take() {
+                turn.next(out.room()).await;
             }
         }
-        self.finish(batch);
+        self.finish();
+    }
+
+    fn is_done(&self) -> bool {
+        self.over || self.gave_up
+    }
+
+    async fn happens(&mut self) -> Happens {
+        let due = self.timers.values().min().copied();
+        let sleep = async {
+            match due {
+                Some(at) => sleep_until(self.server.clock.instant(at)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            message = self.inbox.next() => message.map_or(Happens::End, Happens::Message),
+            () = sleep => Happens::Due,
+            () = self.server.shutdown.cancelled(), if self.sockets.is_empty() => Happens::End,
+        }
     }
 
     fn take(&mut self, message: Message) {
         match message {
             Message::Login(login) => self.login(*login),
-            Message::Input(input) => self.step(*input),
+            Message::Input(input) => {
+                self.pace(&input);
+                self.step(*input);
+            }
             Message::Speaks(socket, speech) => {
                 if let Some(handle) = self.sockets.get_mut(&socket) {
                     handle.speech = speech;
@@ -176,9 +206,12 @@ impl SessionTask {
                     Some(grace) => Input::FrontClosedByClient { socket, grace },
                     None => Input::FrontClosed(socket),
                 });
+                self.wait_for_client();
             }
             Message::Ask { call, request, asker } => self.ask_for(call, request, asker),
             Message::Told(told) => self.told(*told),
+            Message::GiveUp if self.sockets.is_empty() => self.give_up(),
+            Message::GiveUp => {}
             Message::Said {
                 socket,
                 frame,
@@ -193,6 +226,13 @@ impl SessionTask {
         let now = self.server.clock.now();
         self.moment = Some(now);
         tape.at(now);
+        // What the calls in it must wait for is known before it is.
+        for meaning in &meanings {
+            if let Said::Message(Message::Input(input)) = meaning {
+                self.pace(input);
+            }
+        }
+        let Some(tape) = &self.tape else { return };
         tape.heard(socket, text);
         let mut behind_login = false;
         for meaning in meanings {
@@ -202,6 +242,7 @@ impl SessionTask {
             }
             match meaning {
                 Said::Answered(frames) => frames.iter().for_each(|frame| tape.said(socket, frame, None)),
+                Said::Message(Message::Input(input)) => self.step(*input),
                 Said::Message(message) => {
                     behind_login = matches!(message, Message::Login(_));
                     self.take(message);
@@ -215,7 +256,7 @@ impl SessionTask {
         match told {
             Told::Reply { request, result } if request >= FOR_OTHERS => {
                 if let Some((asker, request)) = self.for_others.remove(&request) {
-                    let _ = asker.try_send(Message::Told(Box::new(Told::Reply { request, result })));
+                    asker.tell(Told::Reply { request, result });
                 }
             }
             Told::Reply { request, result } => self.step(Input::RtmReply { request, result }),
@@ -234,6 +275,7 @@ impl SessionTask {
             attached,
             pending,
         } = login;
+        self.server.graces.end(self.id);
         self.sockets.insert(call.socket, socket);
         self.log.comes(pending.attempt.client());
         self.pending.insert(call.socket, pending);
@@ -289,6 +331,7 @@ impl SessionTask {
             self.spooled = false;
             self.server.settle_spooled(vec![self.key.clone()]);
         }
+        self.held.set(self.session.bytes());
         self.channel = self.session.channel_name();
         self.note_membership();
         self.server.usage.count(&self.wire, &effects);
@@ -300,54 +343,51 @@ impl SessionTask {
         }
     }
 
-    /// Others of this sidecar may ask this session about its channel.
-    fn note_membership(&mut self) {
-        let now = self.session.joined_channel();
-        if now == self.member_of.as_ref() {
+    /// A call that is one too many for its channel is told so before it is made.
+    fn pace(&mut self, input: &Input) {
+        let Input::Call { call, row, args, .. } = input else {
             return;
-        }
-        let now = now.cloned();
-        let members = &self.server.members;
-        if let Some(before) = &self.member_of {
-            members.left(&self.key.0, before, self.id);
-        }
-        if let (Some(channel), Some(inbox)) = (&now, self.own_inbox.upgrade()) {
-            members.joined(
-                &self.key.0,
-                channel,
-                SessionHandle {
-                    id: self.id,
-                    inbox,
-                    recorded: false,
-                },
-            );
-        }
-        self.teller.moved(now.as_ref().and(self.channel.clone()));
-        self.member_of = now;
-    }
-
-    /// Has a member of the channel make a call; where there is none, the answer follows at once.
-    fn ask_member(&mut self, request: u64, channel: &ChannelId, call: RtmCall) {
-        let member = self.server.members.any(&self.key.0, channel);
-        let asked = member
-            .zip(self.own_inbox.upgrade())
-            .is_some_and(|(member, asker)| member.inbox.try_send(Message::Ask { call, request, asker }).is_ok());
-        if !asked {
-            let result = Err(GetMembersErr::NotInChannel.into());
-            self.later.push_back(Told::Reply { request, result });
+        };
+        let row = &self.tables.rows[*row];
+        if row.limit == Some(Limit::ChannelMessages)
+            && let Some(channel) = row.channel.and_then(|at| args.get(at)?.as_text())
+            && !self
+                .server
+                .channel_rates
+                .take(&self.key.0, channel, self.server.clock.now())
+        {
+            self.server.metrics.dropped("messages over a channel's rate");
+            let (socket, id) = (call.socket, call.id);
+            self.step(Input::OverRate { socket, id });
         }
     }
 
-    /// Makes a call for another session.
-    fn ask_for(&mut self, call: RtmCall, request: u64, asker: mpsc::Sender<Message>) {
-        if self.for_others.len() >= MAX_FOR_OTHERS {
-            let result = Err(GetMembersErr::TooOften.into());
-            let _ = asker.try_send(Message::Told(Box::new(Told::Reply { request, result })));
-            return;
+    /// The session keeps less while the memory is full, and is told so before anything else.
+    fn press(&mut self) {
+        let pressed = self.server.memory.is_full();
+        if pressed != self.pressed {
+            self.pressed = pressed;
+            self.step(Input::Pressed(pressed));
         }
-        self.next_for_others += 1;
-        self.for_others.insert(self.next_for_others, (asker, request));
-        self.server.upstream.call(&self.client, self.next_for_others, call);
+    }
+
+    /// Without a client the session is one of those that wait: there is room for so many.
+    fn wait_for_client(&self) {
+        if self.sockets.is_empty()
+            && !self.over
+            && let Some(oldest) = self.server.graces.begin(self.id, self.own_inbox.clone())
+        {
+            self.server.give_up(&oldest);
+        }
+    }
+
+    /// There is no room for all sessions that wait for their clients: this one's grace time is over.
+    fn give_up(&mut self) {
+        let lines = self.session.leave_lines();
+        if !lines.is_empty() {
+            self.apply(Effect::Keep(lines));
+        }
+        self.gave_up = true;
     }
 
     fn apply(&mut self, effect: Effect) {
@@ -404,29 +444,24 @@ impl SessionTask {
                     .filter(|next| next.id != self.id)
                     && next
                         .inbox
-                        .try_send(Message::Input(Box::new(Input::Kept(lines.clone()))))
+                        .send(Message::Input(Box::new(Input::Kept(lines.clone()))))
                         .is_ok()
                 {
                     return;
                 }
-                let limit = self.server.config.mailbox.limit;
-                let lost = self.server.kept.keep(self.key.clone(), lines, limit);
+                let lost = self.server.keep(self.key.clone(), lines);
                 if lost > 0 {
                     self.log.dropped("kept lines", lost);
-                    self.server.metrics.dropped("kept lines");
                     self.teller.undelivered(None, "kept lines");
                 }
             }
             Effect::Close(socket) => {
-                // Some builds close the socket of a refused login themselves.
-                let close = match self.session.ending() {
-                    Some(Ending::Refused) => Out::Refused,
-                    _ => Out::Close,
+                let closing = match self.session.ending() {
+                    Some(Ending::Refused) => Closing::Refused,
+                    _ => Closing::Told,
                 };
-                if let Some(socket) = self.sockets.remove(&socket)
-                    && socket.out.try_send(close).is_err()
-                {
-                    socket.kill.cancel();
+                if let Some(socket) = self.sockets.remove(&socket) {
+                    socket.out.close(closing);
                 }
             }
             Effect::End => self.over = true,
@@ -461,21 +496,15 @@ impl SessionTask {
         self.say(socket, Some(event.row), |speech| speech.notify(form, event, context));
     }
 
-    /// A socket whose queue is full belongs to a client that does not read: it is closed, and the session waits for the
-    /// client to come back.
+    /// What does not fit waits for its connection before the session goes on: whether its client is slow is judged there.
     fn say(&mut self, id: SocketId, row: Option<RowId>, what: impl FnOnce(&dyn Speech) -> Vec<String>) {
         let Some(socket) = self.sockets.get(&id) else { return };
         for text in what(&*socket.speech) {
             if let Some(tape) = &self.tape {
                 tape.said(id, &text, row);
             }
-            if socket.out.try_send(Out::Frame(text.into())).is_err() {
-                if !socket.out.is_closed() {
-                    self.log.limited("frames of a slow client");
-                    self.server.metrics.dropped("frames of a slow client");
-                }
-                socket.kill.cancel();
-                return;
+            if !socket.out.push(text.into()) {
+                self.full = Some(socket.out.clone());
             }
         }
     }
@@ -489,7 +518,7 @@ impl SessionTask {
         self.log.login_answered(self.server.clock.now(), attempt, refusal);
     }
 
-    fn finish(mut self, rest: Vec<Message>) {
+    fn finish(mut self) {
         // A session that is over has said itself what it left; one that is cut off by the shutdown has not.
         if !self.over && self.server.config.mailbox.file.is_some() {
             let lines = self.session.leave_lines();
@@ -502,9 +531,10 @@ impl SessionTask {
         }
         let unfinished = self.session.unfinished();
         if !self.over && unfinished > 0 {
-            self.log.dropped("messages at the end of the process", unfinished);
-            self.server.metrics.dropped("messages at the end of the process");
-            self.teller.undelivered(None, "messages at the end of the process");
+            let what = "messages of a session that was cut off";
+            self.log.dropped(what, unfinished);
+            self.server.metrics.dropped(what);
+            self.teller.undelivered(None, what);
         }
         if !self.over {
             // Nobody would end the ringing where RTM does not do so at a logout.
@@ -513,9 +543,10 @@ impl SessionTask {
             }
         }
         let (now, ending) = (self.server.clock.now(), self.session.ending());
-        self.log.ends(now, ending, self.overflow.is_cancelled());
+        self.log.ends(now, ending, self.gave_up);
         self.teller.ended(ending);
         let kicked = ending == Some(Ending::Kicked);
+        self.server.graces.end(self.id);
         self.server.registry.remove(&self.key, self.id, kicked, now);
         if let Some(channel) = &self.member_of {
             self.server.members.left(&self.key.0, channel, self.id);
@@ -523,21 +554,15 @@ impl SessionTask {
         self.server.upstream.close(&self.client);
         self.inbox.close();
         for socket in self.sockets.values() {
-            if socket.out.try_send(Out::Close).is_err() {
-                socket.kill.cancel();
-            }
+            socket.out.close(Closing::Over);
         }
         // A login that came too late finds a closed socket, and its client tries again.
-        let mut late = rest;
-        while let Ok(message) = self.inbox.try_recv() {
-            late.push(message);
-        }
-        for message in late {
+        while let Some(message) = self.inbox.try_next() {
             match message {
-                Message::Login(login) => login.socket.kill.cancel(),
+                Message::Login(login) => login.socket.out.close(Closing::Told),
                 Message::Ask { request, asker, .. } => {
                     let result = Err(GetMembersErr::NotInChannel.into());
-                    let _ = asker.try_send(Message::Told(Box::new(Told::Reply { request, result })));
+                    asker.tell(Told::Reply { request, result });
                 }
                 _ => {}
             }

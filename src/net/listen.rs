@@ -1,0 +1,61 @@
+//! Listening, the same for every address.
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::net::{TcpListener, TcpSocket};
+
+/// Connections that may wait to be accepted: the system cuts it to what it allows.
+const BACKLOG: u32 = 65_535;
+
+/// Listens at an address; the real one comes with it.
+///
+/// # Errors
+/// The system's.
+pub fn bind(addr: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let socket = if addr.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    // As the standard library does it: on Windows the option would let two processes have one address.
+    if cfg!(unix) {
+        socket.set_reuseaddr(true)?;
+    }
+    socket.bind(addr)?;
+    let listener = socket.listen(BACKLOG)?;
+    let bound = listener.local_addr()?;
+    Ok((listener, bound))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    /// More than the 128 that the standard library asks for connect before any is accepted.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_burst_of_connections_waits_to_be_accepted() {
+        const BURST: usize = 300;
+        let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+        if most.trim().parse::<usize>().unwrap() < BURST {
+            return;
+        }
+        let (listener, addr) = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let connect = async {
+            let mut clients = Vec::new();
+            for _ in 0..BURST {
+                clients.push(TcpStream::connect(addr).await.unwrap());
+            }
+            clients
+        };
+        // Beyond the backlog the system asks a client to try again a second later.
+        let clients = tokio::time::timeout(Duration::from_millis(900), connect).await;
+        assert_eq!(clients.expect("none waits for its turn").len(), BURST);
+        drop(listener);
+    }
+}
