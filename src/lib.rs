@@ -8,30 +8,18 @@
 //! and what must stay true; docs/tables.md the format of the tables.
 //!
 //! The library is there for the program and its tests; nothing of it is a stable interface.
-pub mod bridge;
+
+pub mod admin;
 pub mod check;
 pub mod cli;
 pub mod client;
-pub mod clock;
 pub mod config;
 pub mod conformance;
-pub mod diag;
+pub mod diagnostics;
 pub mod explain;
-pub mod files;
-pub mod front;
-pub mod ident;
-pub mod json;
 pub mod log;
-pub mod mapping;
-pub mod net;
 pub mod openrpc;
-pub mod ops;
-pub mod outbound;
-pub mod rtm;
-pub mod shell;
-pub mod time;
-pub mod toml_read;
-pub mod trace;
+pub mod server;
+pub mod startup;
 pub mod upstream;
-pub mod value;
 pub mod webhook;

@@ -4,14 +4,15 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::bridge::{Effect, Input, LOGIN, Names, Session, SessionContext, SessionLimits, SocketId, TimerKey};
-use crate::diag::Diag;
-use crate::ident::texts;
-use crate::mapping::node::Node;
-use crate::mapping::{Example, Tables};
-use crate::rtm::{CallKind, RtmCall, RtmError, RtmEvent};
-use crate::time::Time;
-use crate::value::Text;
+use engine::{Effect, Input, Names, Session, SessionContext, SessionLimits, TimerKey};
+use identity::lossy_codec;
+use protocol::event::{LOGIN, SocketId};
+use rtm::time::Time;
+use rtm::value::Text;
+use rtm::{CallKind, RtmCall, RtmError, RtmEvent};
+use tables::diagnostics::Diag;
+use tables::spanned_value::Node;
+use tables::{Example, Tables};
 
 /// The account that examples are about when they do not say.
 const SELF: &str = "alice";
@@ -164,19 +165,19 @@ struct ExampleNames {
 
 impl Names for ExampleNames {
     fn user_id(&self, account: &Text) -> Text {
-        texts::user_id(account)
+        lossy_codec::user_id(account)
     }
 
     fn account(&self, user_id: &Text) -> Text {
-        texts::account(user_id)
+        lossy_codec::account(user_id)
     }
 
     fn channel_id(&self, channel: &Text) -> Text {
-        texts::channel_id(channel)
+        lossy_codec::channel_id(channel)
     }
 
     fn channel(&self, channel_id: &Text) -> Text {
-        texts::channel(channel_id)
+        lossy_codec::channel(channel_id)
     }
 
     fn uid(&self, account: &Text) -> i64 {

@@ -1,12 +1,13 @@
 //! Failures that an example expects: as the api front tells them, and what each family makes of them.
 
-use crate::bridge::{Effect, Refusal};
-use crate::diag::Diag;
-use crate::mapping::node::Node;
-use crate::value::Value;
+use engine::Effect;
+use protocol::event::Refusal;
+use rtm::value::Value;
+use tables::diagnostics::Diag;
+use tables::spanned_value::Node;
 
-use super::bench::Bench;
-use super::steps::{differs, same};
+use crate::check::bench::Bench;
+use crate::check::steps::{differs, same};
 
 impl Bench {
     /// A failed answer: class, reason and number always; the event that tells it, and a family's own form of it, where

@@ -1,12 +1,12 @@
 //! What an example starts from.
 
-use crate::bridge::emulate::calls::Role;
-use crate::diag::Diag;
-use crate::mapping::node::Node;
-use crate::rtm::{Field, UserId};
-use crate::value::Text;
+use engine::emulate::invitations::Role;
+use rtm::value::Text;
+use rtm::{Field, UserId};
+use tables::diagnostics::Diag;
+use tables::spanned_value::Node;
 
-use super::bench::Bench;
+use crate::check::bench::Bench;
 
 impl Bench {
     /// Puts the session into the state that `given` describes.

@@ -13,13 +13,13 @@ mod suspect;
 
 use std::sync::Arc;
 
-use crate::diag::{Diag, Diags, Source};
-use crate::mapping::node::{Node, NodeKind};
-use crate::mapping::pages;
-use crate::mapping::{Example, Tables, Written};
-use crate::rtm::CallKind;
-use crate::toml_read::Spanned;
-use crate::value::Value;
+use rtm::CallKind;
+use rtm::value::Value;
+use tables::comparison;
+use tables::diagnostics::{Diag, Diags, Source};
+use tables::spanned_toml::Spanned;
+use tables::spanned_value::{Node, NodeKind};
+use tables::{Example, Tables, Written};
 
 use bench::Bench;
 use suspect::Suspects;
@@ -68,7 +68,7 @@ pub fn check_sources(sources: &[Arc<Source>]) -> (Counts, Diags) {
 pub fn check(tables: &Tables) -> (Counts, Diags) {
     let mut diags = Diags::new();
     platforms::check_guards(tables, &mut diags);
-    pages::check(tables, &mut diags);
+    comparison::check(tables, &mut diags);
     let (counts, covered, failed) = run_examples(tables);
     diags.extend(failed);
     covered.check(tables, &mut diags);

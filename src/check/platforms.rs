@@ -3,15 +3,15 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::diag::{Diag, Diags};
-use crate::mapping::fact::Fact;
-use crate::mapping::node::Node;
-use crate::mapping::platform::Platform;
-use crate::mapping::row::{Row, RowId, RowKind, Status, StepKind};
-use crate::mapping::{Example, Tables};
-use crate::value::Text;
+use rtm::value::Text;
+use tables::condition::Fact;
+use tables::diagnostics::{Diag, Diags};
+use tables::platform::Platform;
+use tables::row::{Row, RowId, RowKind, Status, StepKind};
+use tables::spanned_value::Node;
+use tables::{Example, Tables};
 
-use super::bench::{Bench, Traffic};
+use crate::check::bench::{Bench, Traffic};
 
 /// Runs an example again for a platform; false when its SDK has no calls for it.
 ///

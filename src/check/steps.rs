@@ -1,14 +1,15 @@
 //! The steps of an example.
 
-use crate::bridge::{Attach, CallRef, Effect, Form, Input, LOGIN};
-use crate::diag::Diag;
-use crate::mapping::node::{Node, NodeKind};
-use crate::mapping::raw::duration;
-use crate::mapping::row::RowKind;
-use crate::rtm::{CallKind, EventKind, RtmError};
-use crate::value::Value;
+use engine::{Attach, Effect, Input};
+use protocol::event::{CallRef, Form, LOGIN};
+use rtm::value::Value;
+use rtm::{CallKind, EventKind, RtmError};
+use tables::ast::duration;
+use tables::diagnostics::Diag;
+use tables::row::RowKind;
+use tables::spanned_value::{Node, NodeKind};
 
-use super::bench::{Bench, NO_FUNCTION, SOCKET};
+use crate::check::bench::{Bench, NO_FUNCTION, SOCKET};
 
 /// What a step is, by the key that it has, and the other keys that it may have.
 const STEPS: &[(&str, &[&str])] = &[

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::diag::{Diags, Source, Span};
-use crate::mapping::{Example, Written};
-use crate::value::Text;
+use rtm::value::Text;
+use tables::diagnostics::{Diags, Source, Span};
+use tables::{Example, Written};
 
 /// Rows whose examples mean nothing, because the row or one that it leads to does not compile.
 #[derive(Debug, Default)]
@@ -72,7 +72,7 @@ impl Suspects {
 }
 
 /// From `[[row]]` to the next table that is none of this row.
-fn place(row: &crate::mapping::raw::RawRow) -> Place<'_> {
+fn place(row: &tables::ast::RawRow) -> Place<'_> {
     let source = row.id.span.source().clone();
     let at = row.id.span.range().start;
     let start = source.text[..at].rfind("[[row]]").unwrap_or(at);

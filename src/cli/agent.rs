@@ -13,24 +13,25 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::clock::Clock;
-use crate::config::{self, SECRET_HINT};
-use crate::files::{one_line, read_text};
+use crate::config;
+use crate::config::SECRET_HINT;
 use crate::log::Log;
-use crate::mapping::Tables;
-use crate::mapping::platform::Platform;
-use crate::upstream::LocalUpstream;
-use crate::upstream::embedded::{RateTable, WorldConfig};
-use crate::upstream::host::{Host, HostConfig, serve_driver};
-use crate::upstream::link::hello::{Limits, random_name};
-use crate::upstream::link::openrpc::document;
-use crate::upstream::link::words::Words;
+use crate::upstream::EmbeddedUpstream;
+use agent_link::agent_server::{Host, HostConfig, serve_driver};
+use agent_link::handshake::{Limits, random_name};
+use agent_link::openrpc::document;
+use agent_link::vocabulary::Vocabulary;
+use rtm_embedded::{RateTable, RtmServiceConfig};
+use runtime::clock::Clock;
+use tables::Tables;
+use tables::platform::Platform;
+use text_files::{one_line, read_text};
 
-use super::Exit;
-use super::check::{load_tables, read_tables};
-use super::exit::{HELP, tell};
-use super::output::data;
-use super::process::{Hangups, begin, failed, log_format, log_trouble, told_to_stop};
+use crate::cli::Exit;
+use crate::cli::check::{load_tables, read_tables};
+use crate::cli::exit::{HELP, tell};
+use crate::cli::output::data;
+use crate::cli::process::{Hangups, begin, failed, log_format, log_trouble, told_to_stop};
 
 /// What `agent` is told.
 #[derive(Debug, Args)]
@@ -112,7 +113,7 @@ fn openrpc(args: &OpenrpcArgs) -> Exit {
         Err(exit) => return exit,
     };
     match platform(&tables, &args.platform) {
-        Ok(platform) => data(&document(&Words::new(platform)), Exit::Ok),
+        Ok(platform) => data(&document(&Vocabulary::new(platform)), Exit::Ok),
         Err(error) => {
             tell(format_args!("{error:#}"), None);
             Exit::Usage
@@ -144,19 +145,25 @@ async fn embedded(args: &EmbeddedArgs, tables: &Tables, mut hangups: Hangups) ->
         None => None,
     };
     let clock = Clock::start();
-    let world = WorldConfig {
+    let world = RtmServiceConfig {
         rate_scale: args.rate_scale,
         rates,
-        ..WorldConfig::default()
+        ..RtmServiceConfig::default()
     };
     let shutdown = CancellationToken::new();
-    let local = LocalUpstream::new(world, clock);
+    let local = EmbeddedUpstream::new(world, clock);
     tokio::spawn(local.clone().run(shutdown.clone()));
     let config = HostConfig {
         sdk: ("sigbridge-embedded".into(), env!("CARGO_PKG_VERSION").into()),
         limits,
     };
-    let host = Host::new(random_name()?, config, Arc::new(Words::new(platform)), local, clock);
+    let host = Host::new(
+        random_name()?,
+        config,
+        Arc::new(Vocabulary::new(platform)),
+        local,
+        clock,
+    );
     tokio::select! {
         () = serve_driver(host, &args.url, secret.as_ref(), shutdown.clone()) => {}
         () = told_to_stop() => shutdown.cancel(),

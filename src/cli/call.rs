@@ -11,17 +11,19 @@ use tokio::time::Instant;
 
 use secrecy::ExposeSecret as _;
 
-use crate::client::{Connection, ConnectionError, LegacyClient, Line, Login, Output, TCP_SCHEME, transport};
-use crate::files;
-use crate::mapping::Tables;
-use crate::mapping::profile::Transport;
-use crate::mapping::wire::Wire;
+use crate::client::{Connection, ConnectionError, TCP_SCHEME};
+use protocol::client::repl::Line;
+use protocol::client::{LegacyClient, Login, Output, transport};
+use tables::Tables;
+use tables::profile::Transport;
+use tables::wire::Wire;
 
-use super::Exit;
-use super::check::load_tables;
-use super::exit::tell;
-use super::output::{NO_ROOM, STDOUT};
-use super::secret::{self, Refused};
+use crate::cli::Exit;
+use crate::cli::check::load_tables;
+use crate::cli::exit::tell;
+use crate::cli::output::{NO_ROOM, STDOUT};
+use crate::cli::secret;
+use crate::cli::secret::Refused;
 use print::Printer;
 
 /// How long answers are waited for at the end of the input.
@@ -224,7 +226,7 @@ enum Next {
 }
 
 /// One line of the input. What is wrong with it is told, and is no reason to end.
-fn typed(connection: &mut Connection, printer: &Printer, line: files::Line) -> Next {
+fn typed(connection: &mut Connection, printer: &Printer, line: text_files::Line) -> Next {
     let text = match &line.text {
         Ok(text) => text,
         Err(bad) => {

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 
-use crate::check::mutate::{self, MutationReport};
+use crate::check::mutate;
+use crate::check::mutate::MutationReport;
 use crate::check::{Counts, check_sources};
 use crate::config::Config;
-use crate::diag::{Diag, Diags, Source};
-use crate::files::Unreadable;
-use crate::mapping::{Tables, compile, embedded, from_dir};
+use tables::diagnostics::{Diag, Diags, Source};
+use tables::{Tables, compile, embedded, from_dir};
+use text_files::Unreadable;
 
-use super::exit::{HELP, Trouble, tell};
-use super::output::{Data, message};
-use super::{Exit, color};
+use crate::cli::exit::{HELP, Trouble, tell};
+use crate::cli::output::{Data, message};
+use crate::cli::{Exit, color};
 
 /// What `check` is told.
 #[derive(Debug, Args)]

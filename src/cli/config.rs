@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use crate::config::Config;
-use crate::diag::Diags;
+use tables::diagnostics::Diags;
 
-use super::exit::{Exit, Trouble};
+use crate::cli::exit::{Exit, Trouble};
 
 /// Reads a config by `load`.
 ///

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use clap::Args;
 
 use crate::conformance::{Open, Report, play_folder};
-use crate::files::read_text;
+use text_files::read_text;
 
-use super::Exit;
-use super::check::load_tables;
-use super::exit::{HELP, tell};
-use super::output::data;
+use crate::cli::Exit;
+use crate::cli::check::load_tables;
+use crate::cli::exit::{HELP, tell};
+use crate::cli::output::data;
 
 /// What `conformance` is told.
 #[derive(Debug, Args)]

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::trace::Coverage;
+use trace::Coverage;
 
-use super::Exit;
-use super::check::load_tables;
-use super::exit::{HELP, tell};
-use super::files::{note_cut, open_trace, trace_files, trace_hint};
-use super::output::data;
+use crate::cli::Exit;
+use crate::cli::check::load_tables;
+use crate::cli::exit::{HELP, tell};
+use crate::cli::files::{note_cut, open_trace, trace_files, trace_hint};
+use crate::cli::output::data;
 
 /// What `coverage` is told.
 #[derive(Debug, Args)]

@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::clock::Clock;
 use crate::config::Config;
-use crate::time::Time;
+use rtm::time::Time;
+use runtime::clock::Clock;
 
-use super::Exit;
-use super::config::load;
-use super::exit::{HELP, tell};
-use super::output::{data, message};
+use crate::cli::Exit;
+use crate::cli::config::load;
+use crate::cli::exit::{HELP, tell};
+use crate::cli::output::{data, message};
 
 mod folder;
 mod make;

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use crate::trace::{Noise, Scope, Trace, diff};
+use trace::{Noise, Scope, Trace, diff};
 
-use super::Exit;
-use super::exit::{HELP, note, tell};
-use super::files::{note_cut, open_trace, trace_hint};
-use super::output::data;
+use crate::cli::Exit;
+use crate::cli::exit::{HELP, note, tell};
+use crate::cli::files::{note_cut, open_trace, trace_hint};
+use crate::cli::output::data;
 
 /// What `diff` is told.
 #[derive(Debug, Args)]

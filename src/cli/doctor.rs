@@ -17,12 +17,12 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::config::{Config, reachable};
-use crate::shell::doctor::Finding;
+use crate::diagnostics::Finding;
 
-use super::Exit;
-use super::config::load;
-use super::exit::{HELP, tell};
-use super::output::data;
+use crate::cli::Exit;
+use crate::cli::config::load;
+use crate::cli::exit::{HELP, tell};
+use crate::cli::output::data;
 
 /// Two logins that time out, and a little.
 const PATIENCE: Duration = Duration::from_secs(60);

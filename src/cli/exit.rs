@@ -3,9 +3,9 @@
 use std::fmt::Display;
 use std::process::ExitCode;
 
-use super::color;
-use super::output::message;
-use crate::diag::Diags;
+use crate::cli::color;
+use crate::cli::output::message;
+use tables::diagnostics::Diags;
 
 /// Shown under the help of every command.
 pub const HELP: &str = "\

@@ -4,14 +4,14 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::explain::explain;
-use crate::files::text_from;
-use crate::ident::AppId;
-use crate::mapping::Tables;
+use rtm::AppId;
+use tables::Tables;
+use text_files::text_from;
 
-use super::Exit;
-use super::check::load_tables;
-use super::exit::tell;
-use super::output::data;
+use crate::cli::Exit;
+use crate::cli::check::load_tables;
+use crate::cli::exit::tell;
+use crate::cli::output::data;
 
 /// Longest frame that is read, bytes: that of the front.
 const MAX_FRAME: u64 = 64 * 1024;

@@ -5,10 +5,10 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::files::{files_below, has_extension};
-use crate::trace::{Trace, read, read_as_written, read_unfinished};
+use text_files::{files_below, has_extension};
+use trace::{Trace, read, read_as_written, read_unfinished};
 
-use super::exit::{Exit, note, tell};
+use crate::cli::exit::{Exit, note, tell};
 
 /// Writes beside a file and renames: nothing half-written takes its name. For its owner alone, since traces and what is
 /// said of them hold what people said.

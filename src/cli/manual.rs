@@ -7,8 +7,8 @@ use clap::builder::Resettable;
 use clap::{Args, Command};
 use clap_complete::Shell;
 
-use super::exit::{Exit, HELP, tell};
-use super::output::Data;
+use crate::cli::exit::{Exit, HELP, tell};
+use crate::cli::output::Data;
 
 /// Arguments of `completions`.
 #[derive(Debug, Args)]

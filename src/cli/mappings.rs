@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::mapping::Tables;
-use crate::mapping::pages::{Resolved, real_names, resolve};
 use crate::openrpc::document;
+use tables::Tables;
+use tables::comparison::{Resolved, real_names, resolve};
 
-use super::Exit;
-use super::check::load_tables;
-use super::exit::{HELP, tell};
-use super::output::data;
+use crate::cli::Exit;
+use crate::cli::check::load_tables;
+use crate::cli::exit::{HELP, tell};
+use crate::cli::output::data;
 
 /// What `mappings` is told.
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@
 use std::fmt::Display;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 
-use super::exit::{Exit, tell};
+use crate::cli::exit::{Exit, tell};
 
 /// What the standard output is called in errors.
 pub const STDOUT: &str = "cannot write to the standard output";

@@ -6,11 +6,11 @@ use anyhow::Context;
 use tokio::runtime::Runtime;
 use tracing::error;
 
-use crate::diag::Diag;
 use crate::log::{Format, Log};
+use tables::diagnostics::Diag;
 
-use super::color;
-use super::exit::{Exit, Trouble};
+use crate::cli::color;
+use crate::cli::exit::{Exit, Trouble};
 
 /// The argument by which such a command logs as JSON lines.
 const LOG_JSON: &str = "--log-json";

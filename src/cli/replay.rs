@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use crate::front::speeches;
-use crate::mapping::Tables;
-use crate::shell::Speech;
-use crate::trace::{Outcome, Watch, replay_embedded, replay_watched};
+use protocol::encoder::Encoder;
+use protocol::encoders;
+use tables::Tables;
+use trace::{Outcome, Watch, replay_embedded, replay_watched};
 
 mod live;
 mod progress;
@@ -18,13 +18,13 @@ use live::Live;
 use progress::Progress;
 use report::{as_json, difference_text, write_junit};
 
-use super::Exit;
-use super::check::load_tables;
-use super::exit::{HELP, tell};
-use super::files::{
+use crate::cli::Exit;
+use crate::cli::check::load_tables;
+use crate::cli::exit::{HELP, tell};
+use crate::cli::files::{
     is_unfinished, note_cut, open_trace, refuse_input, trace_as_written, trace_files, trace_hint, write_beside,
 };
-use super::output::Data;
+use crate::cli::output::Data;
 
 /// What `replay` is told.
 #[derive(Debug, Args)]
@@ -102,7 +102,7 @@ pub fn run(args: &ReplayArgs) -> Exit {
         Ok(tables) => Arc::new(tables),
         Err(exit) => return exit,
     };
-    let Some(speeches) = speeches(&tables).map(Arc::new) else {
+    let Some(speeches) = encoders(&tables).map(Arc::new) else {
         tell("the tables have no wire for a profile", None);
         return Exit::Usage;
     };
@@ -198,7 +198,7 @@ fn live_rtm(args: &ReplayArgs, tables: &Tables) -> Result<Option<Live>, Exit> {
 fn play(
     path: PathBuf,
     tables: &Arc<Tables>,
-    speeches: &Arc<Vec<Arc<dyn Speech>>>,
+    speeches: &Arc<Vec<Arc<dyn Encoder>>>,
     (args, live): (&ReplayArgs, Option<&Live>),
     progress: &Progress,
 ) -> Played {

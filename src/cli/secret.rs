@@ -6,10 +6,10 @@ use clap::Args;
 use secrecy::SecretString;
 
 use crate::config::{CERTIFICATE_HINT, SECRET_HINT};
-use crate::files::{one_line, read_text};
+use text_files::{one_line, read_text};
 
-use super::Exit;
-use super::exit::tell;
+use crate::cli::Exit;
+use crate::cli::exit::tell;
 
 /// The environment variable that may hold the App Certificate.
 const CERTIFICATE: &str = "SIGBRIDGE_CERTIFICATE";

@@ -8,19 +8,21 @@ use std::time::Duration;
 use clap::Args;
 use tracing::{info, warn};
 
-use crate::config::{self, Config, Discovery, UpstreamKind};
-use crate::front::tls::Tls;
+use crate::config;
+use crate::config::{Config, Discovery, UpstreamKind};
 use crate::log::Log;
-use crate::mapping::Tables;
-use crate::net::raise_descriptors;
-use crate::shell::{Running, Server, StartError, start};
+use crate::server::Server;
+use crate::server::tls::Tls;
+use crate::startup::{Running, StartError, start};
+use runtime::net::raise_descriptors;
+use tables::Tables;
 
-use super::Exit;
-use super::check::read_tables;
-use super::config::load;
-use super::exit::{HELP, Trouble};
-use super::output::stderr_is_terminal;
-use super::process::{Hangups, begin, failed, log_format, log_trouble, told_to_stop};
+use crate::cli::Exit;
+use crate::cli::check::read_tables;
+use crate::cli::config::load;
+use crate::cli::exit::{HELP, Trouble};
+use crate::cli::output::stderr_is_terminal;
+use crate::cli::process::{Hangups, begin, failed, log_format, log_trouble, told_to_stop};
 
 /// What `serve` is told.
 #[derive(Debug, Args)]
@@ -108,7 +110,7 @@ async fn reload(server: &Server, tls: Option<&Arc<Tls>>) {
     match tls {
         Some(tls) => {
             info!(hint, "SIGHUP: the certificate is read again, and nothing else");
-            crate::front::tls::reload(server, tls).await;
+            crate::server::tls::reload(server, tls).await;
         }
         None => info!(hint, "SIGHUP: nothing is read again, since there is no [tls]"),
     }

@@ -6,9 +6,9 @@ mod verify;
 
 use clap::{Args, Subcommand};
 
-use super::Exit;
-use super::exit::HELP;
-use super::secret::{Refused, certificate};
+use crate::cli::Exit;
+use crate::cli::exit::HELP;
+use crate::cli::secret::{Refused, certificate};
 
 /// What `token` is told.
 #[derive(Debug, Args)]

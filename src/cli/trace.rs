@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 
-use crate::mapping::Tables;
-use crate::trace;
-use crate::trace::har::{HarError, Imported, MAX_HAR_BYTES, export, import};
+use tables::Tables;
+use trace;
+use trace::har::{HarError, Imported, MAX_HAR_BYTES, export, import};
 
-use super::Exit;
-use super::exit::{HELP, tell};
-use super::files::{note_cut, open_trace, refuse_input, trace_hint, write_beside};
-use super::output::{Data, NO_ROOM, STDOUT, data, message};
+use crate::cli::Exit;
+use crate::cli::exit::{HELP, tell};
+use crate::cli::files::{note_cut, open_trace, refuse_input, trace_hint, write_beside};
+use crate::cli::output::{Data, NO_ROOM, STDOUT, data, message};
 
 /// What `trace` is told.
 #[derive(Debug, Args)]

@@ -7,10 +7,10 @@ use clap::{Args, Subcommand};
 
 use crate::webhook::signature::{Given, verify};
 
-use super::Exit;
-use super::exit::{HELP, tell};
-use super::output::{data, message};
-use super::secret::{Refused, read};
+use crate::cli::Exit;
+use crate::cli::exit::{HELP, tell};
+use crate::cli::output::{data, message};
+use crate::cli::secret::{Refused, read};
 
 /// No notice is longer, bytes.
 const LONGEST: u64 = 16 * 1024 * 1024;

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::shell::Clock;
-use crate::time::Time;
-use crate::value::{Text, Value};
+use rtm::time::Time;
+use rtm::value::{Text, Value};
+use runtime::clock::Clock;
 
-use super::io::{CallError, Output, Reply};
-use super::link::{Link, LinkError, Received};
-use super::machine::LegacyClient;
+use crate::client::link::{Link, LinkError, Received};
+use protocol::client::LegacyClient;
+use protocol::client::{CallError, Output, Reply};
 
 /// How long a connection, a login and an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);

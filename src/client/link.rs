@@ -11,9 +11,9 @@ use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 use tokio_util::codec::Framed;
 
-use crate::front::tcp::{PacketCodec, PacketError};
+use protocol::native::{PacketCodec, PacketError};
 
-use super::frames::MAX_FRAME_BYTES;
+use protocol::client::MAX_FRAME_BYTES;
 
 /// How a URL of native clients begins.
 pub const TCP_SCHEME: &str = "tcp://";

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::files::read_text;
+use text_files::read_text;
 
 /// Where the config's secrets are read from; tests have their own.
 pub trait Files {

@@ -1,7 +1,7 @@
 //! `[log]`.
 
-use super::values::value;
-use crate::toml_read::Table;
+use crate::config::values::value;
+use tables::spanned_toml::Table;
 
 /// `[log]`: what lines of the log say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

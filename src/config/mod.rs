@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::ident::{AppId, LineKey, TokenPolicy};
-use crate::trace::Policy as Replaced;
-use crate::value::Text;
+use identity::{LineKey, TokenPolicy};
+use rtm::AppId;
+use rtm::value::Text;
+use trace::Policy as Replaced;
 
 mod duration;
 mod files;

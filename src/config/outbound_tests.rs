@@ -5,8 +5,8 @@ use std::path::Path;
 
 use secrecy::ExposeSecret;
 
-use super::*;
-use crate::diag::Diags;
+use crate::config::*;
+use tables::diagnostics::Diags;
 
 /// Every file holds its name; the environment has a key and a secret, or not.
 struct Fake {

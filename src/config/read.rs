@@ -6,24 +6,25 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::log::log;
-use super::mask::mask;
-use super::tls::tls;
-use super::upstream::{app_certificate, apps, embedded, local_secret, origins, upstream};
-use super::values::{
+use crate::config::log::log;
+use crate::config::mask::mask;
+use crate::config::tls::tls;
+use crate::config::upstream::{app_certificate, apps, embedded, local_secret, origins, upstream};
+use crate::config::values::{
     address, address_at, address_or_off, addresses, duration, host_name, host_port, ipv4, line_key, number, size, value,
 };
-use super::webhook::webhook;
-use super::{
+use crate::config::webhook::webhook;
+use crate::config::{
     Admin, Config, Discovery, DiskFiles, Files, Invite, Limits, Listen, Mailbox, MissingAttribute, OverRate, Policy,
     RecordConfig, RepeatedInvite, Session,
 };
-use crate::diag::{Diag, Diags, Source};
-use crate::files::read_text;
-use crate::ident::{AppId, TokenPolicy};
-use crate::toml_read::{Table, read};
-use crate::trace::Policy as Replaced;
-use crate::value::Text;
+use identity::TokenPolicy;
+use rtm::AppId;
+use rtm::value::Text;
+use tables::diagnostics::{Diag, Diags, Source};
+use tables::spanned_toml::{Table, read};
+use text_files::read_text;
+use trace::Policy as Replaced;
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);

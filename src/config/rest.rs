@@ -5,10 +5,10 @@ use std::time::Duration;
 use hyper::Uri;
 use secrecy::SecretString;
 
-use super::Files;
-use super::values::{duration, https, number, secret_file, value};
-use crate::diag::Diag;
-use crate::toml_read::Table;
+use crate::config::Files;
+use crate::config::values::{duration, https, number, secret_file, value};
+use tables::diagnostics::Diag;
+use tables::spanned_toml::Table;
 
 /// Where the RESTful API of the vendor is (upstreams 2).
 const URL: &str = "https://api.agora.io/dev/v2/project";

@@ -1,14 +1,14 @@
-use crate::trace::Policy as Replaced;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
+use trace::Policy as Replaced;
 
 use secrecy::ExposeSecret;
 
-use super::read::config;
-use super::*;
-use crate::diag::Diags;
-use crate::toml_read::asked_keys;
+use crate::config::read::config;
+use crate::config::*;
+use tables::diagnostics::Diags;
+use tables::spanned_toml::asked_keys;
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 const CERTIFICATE: &str = "5CFd2fd1755d40ecb72977518be15d3b";

@@ -10,11 +10,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
 
-use super::Files;
-use super::values::file_text_or;
-use crate::diag::Diag;
-use crate::toml_read::{Spanned, Table};
-use crate::value::Text;
+use crate::config::Files;
+use crate::config::values::file_text_or;
+use rtm::value::Text;
+use tables::diagnostics::Diag;
+use tables::spanned_toml::{Spanned, Table};
 
 /// `[tls]`: TLS on the addresses of `[listen]`, beside plain text. The files are read again while the server runs.
 #[derive(Clone, Debug)]

@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::diag::Diag;
-use crate::files::{NotOneLine, one_line};
-use crate::ident::{AppId, TokenPolicy};
-use crate::toml_read::{Spanned, Table};
-use crate::upstream::link::door::MIN_SECRET_BYTES;
-use crate::value::Text;
+use agent_link::acceptor::MIN_SECRET_BYTES;
+use identity::TokenPolicy;
+use rtm::AppId;
+use rtm::value::Text;
+use tables::diagnostics::Diag;
+use tables::spanned_toml::{Spanned, Table};
+use text_files::{NotOneLine, one_line};
 
-use super::Files;
-use super::rest::{Rest, rest};
-use super::values::{SECRET_HINT, address_at, certificate, duration, file_text, number, value};
+use crate::config::Files;
+use crate::config::rest::{Rest, rest};
+use crate::config::values::{SECRET_HINT, address_at, certificate, duration, file_text, number, value};
 
 const MAX_WAIT: Duration = Duration::from_secs(60);
 const KINDS: &[(&str, UpstreamKind)] = &[("embedded", UpstreamKind::Embedded), ("agent", UpstreamKind::Agent)];

@@ -8,16 +8,16 @@ use std::time::Duration;
 use hyper::Uri;
 use secrecy::SecretString;
 
-use super::duration::{BadDuration, parse_duration, show};
-use super::size::{BadSize, parse_size, show as show_size};
-use super::{Files, HostPort};
-use crate::diag::{Diag, Span};
-use crate::files::one_line;
-use crate::ident::LineKey;
-use crate::ident::line::MIN_KEY_BYTES;
-use crate::outbound::is_private;
-use crate::toml_read::{Spanned, Table};
-use crate::value::Text;
+use crate::config::duration::{BadDuration, parse_duration, show};
+use crate::config::size::{BadSize, parse_size, show as show_size};
+use crate::config::{Files, HostPort};
+use identity::LineKey;
+use identity::line::MIN_KEY_BYTES;
+use rtm::value::Text;
+use runtime::http_client::is_private;
+use tables::diagnostics::{Diag, Span};
+use tables::spanned_toml::{Spanned, Table};
+use text_files::one_line;
 
 /// The hint for a certificate file.
 pub const CERTIFICATE_HINT: &str =

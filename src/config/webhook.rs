@@ -5,11 +5,11 @@ use std::time::Duration;
 use hyper::Uri;
 use secrecy::SecretString;
 
-use super::Files;
-use super::values::{duration, https, number, secret_file, value};
-use crate::diag::Diag;
-use crate::toml_read::Table;
+use crate::config::Files;
+use crate::config::values::{duration, https, number, secret_file, value};
 use crate::webhook::EventClass;
+use tables::diagnostics::Diag;
+use tables::spanned_toml::Table;
 
 /// Receivers that one config may have: each has a queue of its own.
 const MAX_URLS: usize = 8;

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::mapping::Tables;
-use crate::mapping::pages::{Pair, Resolved, real_names, resolve};
-use crate::mapping::row::{Row, RowId, RowKind, Status};
-use crate::trace::{PlayedSession, Used};
+use tables::Tables;
+use tables::comparison::{Pair, Resolved, real_names, resolve};
+use tables::row::{Row, RowId, RowKind, Status};
+use trace::{PlayedSession, Used};
 
 /// The families of a page's legacy clients, as their wires name them.
 const FAMILIES: &[(&str, &[&str])] = &[

@@ -4,12 +4,12 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::files::{Unreadable, files_in, has_extension};
-use crate::front::speeches;
-use crate::mapping::Tables;
-use crate::trace::{NoSense, TraceError, read, replay};
+use protocol::encoders;
+use tables::Tables;
+use text_files::{Unreadable, files_in, has_extension};
+use trace::{NoSense, TraceError, read, replay};
 
-use super::exercised::Exercised;
+use crate::conformance::exercised::Exercised;
 
 /// Why a folder does not show what it should.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +51,7 @@ pub enum Unplayed {
 /// # Errors
 /// The first trace that cannot be read, or is not played as it was recorded.
 pub fn play_folder(tables: &Arc<Tables>, folder: &Path) -> Result<Exercised, Unplayed> {
-    let speeches = Arc::new(speeches(tables).ok_or(Unplayed::NoWire)?);
+    let speeches = Arc::new(encoders(tables).ok_or(Unplayed::NoWire)?);
     let mut exercised = Exercised::default();
     for path in files_in(folder, |path| has_extension(path, "jsonl"))? {
         let file = File::open(&path).map_err(|source| Unreadable::new(&path, source))?;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::files::read_text;
+use text_files::read_text;
 
 /// The list.
 #[derive(Clone, Debug, Default, Deserialize)]

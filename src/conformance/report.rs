@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::mapping::Tables;
-use crate::mapping::pages::{Resolved, page_id, real_names, resolve};
-use crate::mapping::row::{CodeId, Status};
-use crate::value::Text;
+use rtm::value::Text;
+use tables::Tables;
+use tables::comparison::{Resolved, page_id, real_names, resolve};
+use tables::row::{CodeId, Status};
 
-use super::exercised::{Exercised, crosses, families, section};
-use super::open::Open;
+use crate::conformance::exercised::{Exercised, crosses, families, section};
+use crate::conformance::open::Open;
 
 /// What begins the names of traces that the vendor's SDKs have made.
 pub(super) const VENDOR: &str = "vendor-";

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::mapping::Tables;
-use crate::mapping::row::Status;
+use tables::Tables;
+use tables::row::Status;
 
-use super::report::{Cell, Entry, Report, Section, VENDOR};
+use crate::conformance::report::{Cell, Entry, Report, Section, VENDOR};
 
 /// Traces of an id that are named; the rest is a number.
 const MAX_TRACES: usize = 4;

@@ -1,10 +1,10 @@
 //! The frame that is to be explained (signaling-wire 2.1).
 
-use crate::diag::suggest;
-use crate::mapping::Tables;
-use crate::mapping::profile::Transport;
-use crate::mapping::wire::{Function, RowCall, Target, Wire};
-use crate::value::{Text, Value};
+use rtm::value::{Text, Value};
+use tables::Tables;
+use tables::diagnostics::suggest;
+use tables::profile::Transport;
+use tables::wire::{Function, RowCall, Target, Wire};
 
 const EXAMPLE: &str = r#"["call2",["function",1,{"line":"…"}]] or ["login",{"account":"…"}]"#;
 

@@ -3,7 +3,6 @@
 //! Nothing here knows a row, a call or an event; all is read from the compiled tables.
 
 mod frame;
-mod known;
 mod outcomes;
 mod row;
 mod show;
@@ -14,13 +13,13 @@ mod text;
 mod view;
 
 pub use frame::ExplainError;
-pub use known::Known;
+pub use protocol::known_names::Known;
 pub use view::Explanation;
 
-use crate::ident::AppId;
-use crate::mapping::Tables;
-use crate::mapping::wire::{Function, Local, Target, Wire};
-use crate::value::Text;
+use rtm::AppId;
+use rtm::value::Text;
+use tables::Tables;
+use tables::wire::{Function, Local, Target, Wire};
 
 use frame::Frame;
 use view::Constant;
@@ -71,7 +70,7 @@ fn unread(frame: &Frame<'_>) -> Vec<Text> {
 }
 
 fn form(wire: &Wire, function: &Function) -> &'static str {
-    use crate::mapping::wire::FailureForm;
+    use tables::wire::FailureForm;
     if wire.documented {
         return "the text is the error's message, and the number its code";
     }

@@ -1,16 +1,16 @@
 //! A row's outcomes: events, refusals with their numbers, limitation codes.
 
-use crate::mapping::errors::FailClass;
-use crate::mapping::expr::{Ambient, Expr};
-use crate::mapping::row::{Emission, Failure, Outcome, Row};
-use crate::mapping::wire::{Via, WireEvent};
-use crate::value::{Text, Value};
+use rtm::value::{Text, Value};
+use tables::errors::FailClass;
+use tables::expr::{Ambient, Expr};
+use tables::row::{Emission, Failure, Outcome, Row};
+use tables::wire::{Via, WireEvent};
 
-use super::known::Known;
-use super::row::Context;
-use super::show;
-use super::steps::{call, shown};
-use super::view::{EventView, FailureView, OutcomeView, Reason};
+use crate::explain::row::Context;
+use crate::explain::show;
+use crate::explain::steps::{call, shown};
+use crate::explain::view::{EventView, FailureView, OutcomeView, Reason};
+use protocol::known_names::Known;
 
 /// The outcomes, in order.
 pub(super) fn explain(context: &Context<'_>, row: &Row, known: &Known) -> Vec<OutcomeView> {

@@ -1,19 +1,19 @@
 //! A row, for one call.
 
-use crate::front::args::read_args;
-use crate::ident::AppId;
-use crate::mapping::Tables;
-use crate::mapping::expr::{Expr, StateField};
-use crate::mapping::row::{AnswerAt, Default_, Let, Row};
-use crate::mapping::wire::{RowCall, Wire};
-use crate::value::Value;
+use protocol::args::read_args;
+use rtm::AppId;
+use rtm::value::Value;
+use tables::Tables;
+use tables::expr::{Expr, StateField};
+use tables::row::{AnswerAt, Let, LetDefault, Row};
+use tables::wire::{RowCall, Wire};
 
-use super::frame::Frame;
-use super::known::Known;
-use super::outcomes;
-use super::show;
-use super::steps;
-use super::view::{AnswerView, Arg, Code, LetView, RowView};
+use crate::explain::frame::Frame;
+use crate::explain::outcomes;
+use crate::explain::show;
+use crate::explain::steps;
+use crate::explain::view::{AnswerView, Arg, Code, LetView, RowView};
+use protocol::known_names::Known;
 
 /// Everything that the parts of an explanation read.
 pub(super) struct Context<'t> {
@@ -37,7 +37,7 @@ pub(super) fn explain(tables: &Tables, wire: &Wire, call: &RowCall, frame: &Fram
         place: row.place.clone(),
         status: row.status.name(),
         source: row.source.clone(),
-        emulation: row.emulation.map(crate::mapping::fact::Emulation::name),
+        emulation: row.emulation.map(tables::condition::Emulation::name),
         call: signature(tables, call),
         codes: codes(tables, row),
         args: args.collect(),
@@ -104,7 +104,7 @@ fn known(row: &Row, call: &RowCall, frame: &Frame<'_>, vid: Option<AppId>) -> (K
 fn explain_let(item: &Let, row: &Row, known: &mut Known) -> LetView {
     let from = known.value(&item.from);
     // The timeout of the config is not known; one second stands for it, and its value is then not shown.
-    let needs_config = item.otherwise == Default_::InviteTimeout;
+    let needs_config = item.otherwise == LetDefault::InviteTimeout;
     let value = from.and_then(|from| {
         let own = known
             .value(&Expr::State(StateField::Account))
@@ -119,9 +119,9 @@ fn explain_let(item: &Let, row: &Row, known: &mut Known) -> LetView {
         json: item.json.clone(),
         ty: item.ty.name(),
         otherwise: match &item.otherwise {
-            Default_::Value(value) => value.to_json(),
-            Default_::InviteTimeout => "config.invite.timeout".into(),
-            Default_::OwnAccount => "$self".into(),
+            LetDefault::Value(value) => value.to_json(),
+            LetDefault::InviteTimeout => "config.invite.timeout".into(),
+            LetDefault::OwnAccount => "$self".into(),
         },
         clamp: item.clamp,
         positive: item.positive,

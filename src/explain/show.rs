@@ -1,11 +1,11 @@
 //! Expressions, conditions and folds, written as in the tables.
 
-use crate::mapping::Tables;
-use crate::mapping::expr::{Ambient, Expr, Part, StateField};
-use crate::mapping::fact::{Cond, Fact};
-use crate::mapping::row::Row;
-use crate::mapping::wire::{Fold, RowCall, WirePart};
-use crate::value::{Text, Value};
+use rtm::value::{Text, Value};
+use tables::Tables;
+use tables::condition::{Cond, Fact};
+use tables::expr::{Ambient, Expr, Part, StateField};
+use tables::row::Row;
+use tables::wire::{Fold, RowCall, WirePart};
 
 /// An expression of a row.
 pub(super) fn expr(of: &Expr, row: &Row) -> String {

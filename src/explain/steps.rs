@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use crate::mapping::expr::Expr;
-use crate::mapping::fact::{Cond, Fact};
-use crate::mapping::row::{CallTemplate, Expect, Handling, Row, RtmStep, Step, StepKind};
-use crate::rtm::RtmError;
-use crate::value::{Text, Value};
+use rtm::RtmError;
+use rtm::value::{Text, Value};
+use tables::condition::{Cond, Fact};
+use tables::expr::Expr;
+use tables::row::{CallTemplate, Expect, Handling, Row, RtmStep, Step, StepKind};
 
-use super::known::Known;
-use super::row::Context;
-use super::show;
-use super::view::{CallView, Does, RtmView, Shown, StepView};
+use crate::explain::row::Context;
+use crate::explain::show;
+use crate::explain::view::{CallView, Does, RtmView, Shown, StepView};
+use protocol::known_names::Known;
 
 /// The steps, in order.
 pub(super) fn explain(context: &Context<'_>, row: &Row, known: &Known) -> Vec<StepView> {

@@ -1,7 +1,7 @@
-use crate::ident::AppId;
-use crate::mapping::Tables;
+use rtm::AppId;
+use tables::Tables;
 
-use super::{ExplainError, Explanation, explain};
+use crate::explain::{ExplainError, Explanation, explain};
 
 fn requested(request: &str) -> Result<Explanation, ExplainError> {
     let tables = Tables::built_in().unwrap_or_else(|diags| panic!("{}", diags.render(false)));

@@ -2,9 +2,9 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::value::{Text, Value};
+use rtm::value::{Text, Value};
 
-use super::view::{
+use crate::explain::view::{
     AnswerView, CallView, Does, EventView, Explanation, FailureView, OutcomeView, RowView, Shown, StepView,
 };
 

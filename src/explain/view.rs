@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::value::{Text, Value};
+use rtm::value::{Text, Value};
 
 /// What the tables make of a frame.
 #[derive(Clone, Debug, Serialize)]

@@ -4,7 +4,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::config;
-use crate::ident::{LineKey, MAX_NAME_BYTES};
+use identity::{LineKey, MAX_NAME_BYTES};
 
 /// Digits of a hash: 48 bits, under which a million accounts are told apart.
 const BYTES: usize = 6;

@@ -1,5 +1,5 @@
 //! What the log says of clients: a line for each login, each refusal and each end of a session; lines for limits and
-//! drops, bounded by [`limit`](super::limit). Each names the account as `[log] accounts` wants.
+//! drops, bounded by [`limit`](runtime::log_limit). Each names the account as `[log] accounts` wants.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,13 +8,13 @@ use std::time::Duration;
 use tracing::field::display;
 use tracing::{info, warn};
 
-use crate::bridge::Ending;
-use crate::clock::Clock;
-use crate::ops::Metrics;
-use crate::time::Time;
+use crate::admin::Metrics;
+use engine::EndReason;
+use rtm::time::Time;
+use runtime::clock::Clock;
 
-use super::accounts::{Accounts, app as shown_app};
-use super::limit::{Bound, Cause, admits};
+use crate::log::accounts::{Accounts, app as shown_app};
+use runtime::log_limit::{Bound, Cause, admits};
 
 /// What lines about logins and sessions are called: `RUST_LOG=info,sigbridge::session=warn` leaves them out.
 const TARGET: &str = "sigbridge::session";
@@ -232,7 +232,7 @@ impl SessionLog {
 
     /// It is over; one that nobody was let in to was none. Without an `ending` of its own it was cut off, because it was
     /// too slow or since the process ends.
-    pub fn ends(&self, now: Time, ending: Option<Ending>, is_too_slow: bool) {
+    pub fn ends(&self, now: Time, ending: Option<EndReason>, is_too_slow: bool) {
         let Some(since) = self.since else { return };
         let Client {
             account,
@@ -283,12 +283,12 @@ impl SessionLog {
     }
 }
 
-fn name(ending: Option<Ending>, is_too_slow: bool) -> &'static str {
+fn name(ending: Option<EndReason>, is_too_slow: bool) -> &'static str {
     match ending {
-        Some(Ending::LoggedOut) => "logged out",
-        Some(Ending::Kicked) => "logged in elsewhere",
-        Some(Ending::Banned) => "banned",
-        Some(Ending::Lost | Ending::Refused) => "away for too long",
+        Some(EndReason::LoggedOut) => "logged out",
+        Some(EndReason::Kicked) => "logged in elsewhere",
+        Some(EndReason::Banned) => "banned",
+        Some(EndReason::Lost | EndReason::Refused) => "away for too long",
         None if is_too_slow => "too slow",
         None => "the process ends",
     }

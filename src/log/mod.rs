@@ -7,7 +7,6 @@
 pub mod accounts;
 pub mod clients;
 mod filter;
-pub mod limit;
 mod writer;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -20,11 +19,11 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config;
+use runtime::log_limit::TARGET;
+
 use filter::Choice;
 use writer::Lines;
 
-/// What lines about the log itself are called.
-const TARGET: &str = "sigbridge::log";
 /// How long the end of the process waits for lines to be written.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -72,7 +71,7 @@ impl Log {
         };
         let recovered = |lost| warn!(target: TARGET, lost, "log lines could not be written, and are lost");
         // Without a thread the lines are lost, as the counter says once they have no room.
-        let _ = lines.write_to(stderr(), || limit::tell(false), recovered);
+        let _ = lines.write_to(stderr(), || runtime::log_limit::tell(false), recovered);
         std::panic::set_hook(Box::new(|panic| {
             let backtrace = Backtrace::capture();
             let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
@@ -110,7 +109,7 @@ impl Log {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        limit::tell(true);
+        runtime::log_limit::tell(true);
         self.lines.finish(PATIENCE);
     }
 }

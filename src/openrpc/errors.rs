@@ -1,11 +1,11 @@
 //! The failures of calls: Signaling's numbers by class, and JSON-RPC's own.
 
-use crate::mapping::Tables;
-use crate::mapping::errors::FailClass;
-use crate::mapping::row::{FailId, Row};
-use crate::value::{Text, Value};
+use rtm::value::{Text, Value};
+use tables::Tables;
+use tables::errors::FailClass;
+use tables::row::{FailId, Row};
 
-use super::{object, reference};
+use crate::openrpc::{object, reference};
 
 /// What a method itself may be refused with, by JSON-RPC's numbers.
 const OWN: &[(&str, i64, &str)] = &[

@@ -1,13 +1,13 @@
 //! The documented calls as methods.
 
-use crate::mapping::Tables;
-use crate::mapping::expr::Expr;
-use crate::mapping::row::{Row, SigId, Signature};
-use crate::mapping::ty::SigType;
-use crate::mapping::wire::{Fold, Function, Invoke, RowCall, Target};
-use crate::value::Value;
+use rtm::value::Value;
+use tables::Tables;
+use tables::expr::Expr;
+use tables::row::{Row, SigId, Signature};
+use tables::ty::SigType;
+use tables::wire::{Fold, Function, Invoke, RowCall, Target};
 
-use super::{errors, object, params, reference};
+use crate::openrpc::{errors, object, params, reference};
 
 /// Every method, in the order of the tables.
 pub fn all(tables: &Tables) -> Vec<Value> {

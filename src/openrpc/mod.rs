@@ -9,10 +9,10 @@ mod schemas;
 #[cfg(test)]
 mod tests;
 
-use crate::mapping::Tables;
-use crate::mapping::row::Signature;
-use crate::mapping::wire::Target;
-use crate::value::{Text, Value};
+use rtm::value::{Text, Value};
+use tables::Tables;
+use tables::row::Signature;
+use tables::wire::Target;
 
 /// The version of OpenRPC that is spoken.
 const OPENRPC: &str = "1.3.2";

@@ -1,11 +1,11 @@
 //! The types of documented arguments as JSON schemas.
 
-use crate::front::args::{MAX_KEY_BYTES, MAX_TEXT_BYTES, MAX_VALUE_BYTES};
-use crate::ident::MAX_NAME_BYTES;
-use crate::mapping::ty::SigType;
-use crate::value::Value;
+use identity::MAX_NAME_BYTES;
+use protocol::args::{MAX_KEY_BYTES, MAX_TEXT_BYTES, MAX_VALUE_BYTES};
+use rtm::value::Value;
+use tables::ty::SigType;
 
-use super::{object, reference as of};
+use crate::openrpc::{object, reference as of};
 
 /// All of them, by name.
 pub fn all() -> Value {

@@ -2,10 +2,10 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
-use crate::mapping::Tables;
-use crate::mapping::wire::Target;
+use tables::Tables;
+use tables::wire::Target;
 
-use super::document;
+use crate::openrpc::document;
 
 fn built_in() -> (Tables, String, Json) {
     let tables = Tables::built_in().unwrap_or_else(|diags| panic!("{}", diags.render(false)));

@@ -1,16 +1,13 @@
-//! What answers RTM calls: each kind of upstream takes an [`RtmCall`](crate::rtm::RtmCall) and gives back a reply
+//! What answers RTM calls: each kind of upstream takes an [`RtmCall`](rtm::RtmCall) and gives back a reply
 //! and events.
 
-pub mod agent;
-pub mod embedded;
-pub mod host;
-pub mod link;
-mod local;
-mod refusals;
-mod rest;
-mod service;
+mod embedded;
+pub mod rest;
+pub mod rtm_tokens;
+mod start;
 
-pub use link::dial::DialError;
-pub use local::LocalUpstream;
+pub use agent_link::connect::DialError;
+pub use embedded::EmbeddedUpstream;
 pub use rest::{ClientError as RestError, WithRest};
-pub use service::{ClientKey, Tell, Told, Upstream};
+pub use rtm::upstream::{ClientKey, Tell, Upstream, UpstreamEvent};
+pub use start::{Upstreams, start_upstreams};

@@ -2,28 +2,28 @@
 
 use serde_json::json;
 
-use crate::time::Time;
+use rtm::time::Time;
 
-use super::happening::Happening;
+use crate::webhook::event::TraceEvent;
 
 /// Something that has happened, once; sent again it is the same notice.
 #[derive(Clone, Debug)]
 pub struct Notice {
     id: String,
     at: Time,
-    happening: Happening,
+    happening: TraceEvent,
 }
 
 impl Notice {
     /// Of what happened at `at`.
-    pub fn new(happening: Happening, at: Time) -> Self {
+    pub fn new(happening: TraceEvent, at: Time) -> Self {
         // Without randomness the moment has to do: a receiver takes two notices of one id for the same.
         let random = (getrandom::u64(), getrandom::u64());
         let (high, low) = (random.0.unwrap_or(at.as_millis()), random.1.unwrap_or_default());
         Self::with_id(happening, at, high, low)
     }
 
-    fn with_id(happening: Happening, at: Time, high: u64, low: u64) -> Self {
+    fn with_id(happening: TraceEvent, at: Time, high: u64, low: u64) -> Self {
         // The form of the vendor's ids, and a random UUID's version and variant (RFC 9562).
         let high = high & 0xffff_ffff_ffff_0fff | 0x4000;
         let low = low & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000;
@@ -66,8 +66,9 @@ impl Notice {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ident::{Account, AppId};
     use crate::webhook::User;
+    use identity::Account;
+    use rtm::AppId;
 
     fn user() -> User {
         User {
@@ -77,7 +78,7 @@ mod tests {
         }
     }
 
-    fn check(happening: Happening, number: u32, payload: &str) {
+    fn check(happening: TraceEvent, number: u32, payload: &str) {
         let shown = format!("{happening:?}");
         let notice = Notice::with_id(happening, Time::from_millis(5), 0x0123_4567_89ab_cdef, u64::MAX);
         assert_eq!(
@@ -92,18 +93,18 @@ mod tests {
     #[test]
     fn bodies_are_the_vendors_envelope() {
         check(
-            Happening::LoggedIn { user: user() },
+            TraceEvent::LoggedIn { user: user() },
             9101,
             r#"{"account":"alice","appId":"app","ms":5,"session":"18446744073709551615"}"#,
         );
         check(
-            Happening::LoggedOut { user: user() },
+            TraceEvent::LoggedOut { user: user() },
             9102,
             r#"{"account":"alice","appId":"app","ms":5,"session":"18446744073709551615"}"#,
         );
         for (banned, reason) in [(false, "remote login"), (true, "banned")] {
             check(
-                Happening::Kicked { user: user(), banned },
+                TraceEvent::Kicked { user: user(), banned },
                 9103,
                 &format!(
                     r#"{{"account":"alice","appId":"app","ms":5,"reason":"{reason}","session":"18446744073709551615"}}"#
@@ -111,7 +112,7 @@ mod tests {
             );
         }
         check(
-            Happening::Lost {
+            TraceEvent::Lost {
                 user: user(),
                 reason: "away",
             },
@@ -121,7 +122,7 @@ mod tests {
         let joined = r#"{"account":"alice","appId":"app","channel":"room","ms":5,"session":"18446744073709551615"}"#;
         let channel = || "room".into();
         check(
-            Happening::Joined {
+            TraceEvent::Joined {
                 user: user(),
                 channel: channel(),
             },
@@ -129,7 +130,7 @@ mod tests {
             joined,
         );
         check(
-            Happening::Left {
+            TraceEvent::Left {
                 user: user(),
                 channel: channel(),
             },
@@ -137,7 +138,7 @@ mod tests {
             joined,
         );
         check(
-            Happening::Undeliverable {
+            TraceEvent::Undeliverable {
                 user: user(),
                 about: Some("bob".into()),
                 reason: "PEER-OFFLINE".into(),
@@ -147,12 +148,12 @@ mod tests {
         );
         let upstream = || "agent".into();
         check(
-            Happening::UpstreamUp { upstream: upstream() },
+            TraceEvent::UpstreamUp { upstream: upstream() },
             9401,
             r#"{"ms":5,"upstream":"agent"}"#,
         );
         check(
-            Happening::UpstreamDown {
+            TraceEvent::UpstreamDown {
                 upstream: upstream(),
                 reason: "link lost".into(),
             },
@@ -160,7 +161,7 @@ mod tests {
             r#"{"ms":5,"reason":"link lost","upstream":"agent"}"#,
         );
         check(
-            Happening::UpstreamGap {
+            TraceEvent::UpstreamGap {
                 upstream: upstream(),
                 first_missing: 12,
                 sessions: 3,
@@ -173,7 +174,7 @@ mod tests {
     #[test]
     fn ids_differ() {
         let id = || {
-            Notice::new(Happening::LoggedIn { user: user() }, Time::default())
+            Notice::new(TraceEvent::LoggedIn { user: user() }, Time::default())
                 .id()
                 .to_owned()
         };

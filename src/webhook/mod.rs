@@ -5,7 +5,7 @@
 //! notice at least once until its retries are used up; what a queue has no room for is counted and logged.
 
 mod envelope;
-mod happening;
+mod event;
 mod sender;
 pub mod signature;
 
@@ -19,14 +19,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
-use crate::clock::Clock;
+use crate::admin::Metrics;
 use crate::config::Webhook;
-use crate::log::limit::{Bound, Cause, admits};
-use crate::ops::Metrics;
-use crate::outbound;
+use runtime::clock::Clock;
+use runtime::http_client;
+use runtime::log_limit::{Bound, Cause, admits};
 
 pub use envelope::Notice;
-pub use happening::{EventClass, Happening, User};
+pub use event::{EventClass, TraceEvent, User};
 use sender::Sender;
 
 /// Where things that happen are told.
@@ -57,7 +57,7 @@ impl Webhooks {
         for url in &config.urls {
             let (notices, inbox) = mpsc::channel(config.queue);
             let sender = Sender {
-                client: outbound::client(config.timeout)?,
+                client: http_client::client(config.timeout)?,
                 url: url.clone(),
                 config: config.clone(),
                 clock,
@@ -82,12 +82,12 @@ impl Webhooks {
     }
 
     /// Something has happened, now.
-    pub fn tell(&self, happening: Happening) {
+    pub fn tell(&self, happening: TraceEvent) {
         self.tell_with(|| happening);
     }
 
     /// The same, and nothing is computed where there is no receiver.
-    pub fn tell_with(&self, happening: impl FnOnce() -> Happening) {
+    pub fn tell_with(&self, happening: impl FnOnce() -> TraceEvent) {
         if self.queues.is_empty() {
             return;
         }

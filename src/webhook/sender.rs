@@ -12,14 +12,14 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::clock::Clock;
+use crate::admin::Metrics;
 use crate::config::Webhook;
-use crate::log::limit::{Bound, Cause, admits};
-use crate::ops::Metrics;
-use crate::outbound::{HttpsClient, read};
+use runtime::clock::Clock;
+use runtime::http_client::{HttpsClient, read};
+use runtime::log_limit::{Bound, Cause, admits};
 
-use super::envelope::Notice;
-use super::signature::{HEADER, HEADER_V2, v1, v2};
+use crate::webhook::envelope::Notice;
+use crate::webhook::signature::{HEADER, HEADER_V2, v1, v2};
 
 /// Longest wait between two attempts.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);

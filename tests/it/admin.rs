@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use crate::support::serve_as_told;
 use crate::support::{Client, PATIENCE, agent, behind_a_link, config, embedded, eventually, http, http_over, linked};
 use sigbridge::config::Config;
-use sigbridge::shell::Running;
+use sigbridge::startup::Running;
 
 const TOKEN: &str = "0123456789abcdef";
 
@@ -89,7 +89,7 @@ async fn a_token_is_asked_for() {
 #[tokio::test]
 async fn it_says_when_the_agent_is_missing() {
     let mut config = behind_a_link(with_admin());
-    config.auth.app_id = sigbridge::ident::AppId::new("app").ok();
+    config.auth.app_id = rtm::AppId::new("app").ok();
     let rtm = embedded(&config);
     let running = serve_as_told(config).await;
     let addr = admin(&running);

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::support::{ApiClient, Client, PATIENCE, QUIET, config, counter, eventually, notified, serve, tell, text};
+use identity::Account;
+use rtm::AppId;
+use rtm::upstream::UpstreamEvent;
 use serde_json::json;
-use sigbridge::ident::{Account, AppId};
-use sigbridge::shell::{Message, Running};
-use sigbridge::upstream::Told;
+use sigbridge::server::Message;
+use sigbridge::startup::Running;
 use tokio_tungstenite::tungstenite::Message as Frame;
 
 /// The uids of these accounts.
@@ -422,7 +424,7 @@ async fn a_lost_way_to_rtm_is_told() {
     let key = (AppId::new("app").unwrap(), Account::new("alice").unwrap());
     let session = running.server.registry.session(&key).expect("it is logged in");
     let upstream = async |up| {
-        let told = Message::Told(Box::new(Told::Up(up)));
+        let told = Message::UpstreamEvent(Box::new(UpstreamEvent::Up(up)));
         session.inbox.send(told).expect("the session works");
     };
     upstream(false).await;

@@ -2,11 +2,11 @@
 
 use crate::support::{ApiClient, config, serve};
 use serde_json::json;
-use sigbridge::mapping::Tables;
-use sigbridge::mapping::expr::{Expr, Part};
-use sigbridge::mapping::row::{Row, RowKind, StepKind};
-use sigbridge::mapping::ty::SigType;
-use sigbridge::mapping::wire::Target;
+use tables::Tables;
+use tables::expr::{Expr, Part};
+use tables::row::{Row, RowKind, StepKind};
+use tables::ty::SigType;
+use tables::wire::Target;
 
 /// Every documented call of the tables, once right and once wrong, before the login and after it.
 #[tokio::test]

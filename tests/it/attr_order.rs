@@ -6,14 +6,13 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine::{Effect, Input, Names, Session, SessionContext, SessionLimits, TimerKey};
 use proptest::prelude::*;
-use sigbridge::bridge::{
-    CallRef, Effect, Event, Input, LOGIN, Names, Session, SessionContext, SessionLimits, SocketId, TimerKey,
-};
-use sigbridge::mapping::Tables;
-use sigbridge::rtm::{AttributeOperation, ChannelAttribute, ChannelId, RtmCall, RtmError, RtmEvent, RtmReply, UserId};
-use sigbridge::time::Time;
-use sigbridge::value::{Text, Value};
+use protocol::event::{CallRef, Event, LOGIN, SocketId};
+use rtm::time::Time;
+use rtm::value::{Text, Value};
+use rtm::{AttributeOperation, ChannelAttribute, ChannelId, RtmCall, RtmError, RtmEvent, RtmReply, UserId};
+use tables::Tables;
 
 const SOCKET: SocketId = SocketId(1);
 const ROOM: &str = "room";
@@ -74,7 +73,7 @@ struct Plan {
 
 /// Something on its way.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Happens {
+enum Wakeup {
     Write(usize),
     Other(usize),
     Arrives(u64),
@@ -87,7 +86,7 @@ struct Stage {
     session: Session,
     plan: Plan,
     now: u64,
-    ahead: BinaryHeap<Reverse<(u64, u64, Happens)>>,
+    ahead: BinaryHeap<Reverse<(u64, u64, Wakeup)>>,
     steps: u64,
     used: usize,
     asked: usize,
@@ -132,17 +131,17 @@ impl Stage {
         let mut at = 0;
         for (n, (pause, _)) in stage.plan.writes.clone().iter().enumerate() {
             at += pause;
-            stage.plan_at(at, Happens::Write(n));
+            stage.plan_at(at, Wakeup::Write(n));
         }
         let mut at = 0;
         for (n, (pause, _)) in stage.plan.others.clone().iter().enumerate() {
             at += pause;
-            stage.plan_at(at, Happens::Other(n));
+            stage.plan_at(at, Wakeup::Other(n));
         }
         stage
     }
 
-    fn plan_at(&mut self, at: u64, what: Happens) {
+    fn plan_at(&mut self, at: u64, what: Wakeup) {
         self.steps += 1;
         self.ahead.push(Reverse((at, self.steps, what)));
     }
@@ -156,18 +155,18 @@ impl Stage {
         while let Some(Reverse((at, _, what))) = self.ahead.pop() {
             self.now = at;
             match what {
-                Happens::Write(n) => self.write(n),
-                Happens::Other(n) => {
+                Wakeup::Write(n) => self.write(n),
+                Wakeup::Other(n) => {
                     let (name, value) = (OF_BOB, self.plan.others[n].1);
                     self.put("bob", &[(name.into(), value.into())]);
                     self.tell(false);
                 }
-                Happens::Arrives(request) => self.arrives(request),
-                Happens::Comes(n) => {
+                Wakeup::Arrives(request) => self.arrives(request),
+                Wakeup::Comes(n) => {
                     let input = self.inputs[n].take().expect("it comes once");
                     self.feed(input);
                 }
-                Happens::Timer(key) => self.feed(Input::Timer(key)),
+                Wakeup::Timer(key) => self.feed(Input::Timer(key)),
             }
         }
     }
@@ -202,9 +201,9 @@ impl Stage {
                     let at = self.last.0.max(self.now + self.way());
                     self.last.0 = at;
                     self.calls.insert(request, call);
-                    self.plan_at(at, Happens::Arrives(request));
+                    self.plan_at(at, Wakeup::Arrives(request));
                 }
-                Effect::SetTimer { key, at } => self.plan_at(at.as_millis(), Happens::Timer(key)),
+                Effect::SetTimer { key, at } => self.plan_at(at.as_millis(), Wakeup::Timer(key)),
                 Effect::Answer { answer, .. } => {
                     assert_eq!(answer.failure, None);
                     self.answers += 1;
@@ -279,7 +278,7 @@ impl Stage {
 
     fn comes(&mut self, at: u64, input: Input) {
         self.inputs.push(Some(input));
-        self.plan_at(at, Happens::Comes(self.inputs.len() - 1));
+        self.plan_at(at, Wakeup::Comes(self.inputs.len() - 1));
     }
 
     /// The attributes that RTM has, under the names that Signaling shows.
@@ -289,7 +288,7 @@ impl Stage {
             .iter()
             .map(|(name, attr)| (name.clone(), attr.value.clone()))
             .collect();
-        let shown = sigbridge::ident::attribute::decode(&plain, Text::clone, |_, value| value);
+        let shown = identity::attribute::decode(&plain, Text::clone, |_, value| value);
         shown.into_iter().filter(|(name, _)| &**name != OF_BOB).collect()
     }
 

@@ -8,7 +8,7 @@ use crate::support::{Client, Got, QUIET, Reply, config, counter, notified, serve
 use cases::{AFTER_LOGIN, BEFORE_LOGIN, Case, Gets};
 use serde_json::json;
 use sigbridge::config::OverRate;
-use sigbridge::shell::Running;
+use sigbridge::startup::Running;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;

@@ -10,7 +10,7 @@ use cases::{AFTER_LOGIN, BEFORE_LOGIN, Case, Gets};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sigbridge::config::Config;
-use sigbridge::shell::Running;
+use sigbridge::startup::Running;
 
 #[tokio::test]
 async fn lines_before_the_login() {

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::support::{folder, tables};
-use sigbridge::trace::{read, replay, replay_embedded};
+use trace::{read, replay, replay_embedded};
 
 const HEADER: &str = r#"{"sigbridge_trace":1,"started_ms":5,"program":"0.1.0"}"#;
 const BEGIN: &str = r#"{"begin":{"profile":"web","account":"alice","offlineMessages":false,"lacks":[],"limits":{"login":4000,"grace":30000,"rejoin":10000,"invite":20000,"mailbox":200,"mailbox_ttl":3600000,"messages_per_second":60,"discard_over_rate":false,"empty_attributes":false,"strict_reinvite":false}}}"#;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use protocol::memory_budget::MemoryUser;
 use serde_json::json;
 use sigbridge::config::{Config, OverRate};
-use sigbridge::shell::{Holder, Running};
+use sigbridge::startup::Running;
 
 use crate::support::{
     ApiClient, Client, Got, PATIENCE, RawNative, config, counter, eventually, notified, serve, serve_as_told, tell,
@@ -211,7 +212,7 @@ async fn who_does_not_read_loses_no_message_at_the_end() {
     slow.call("channel_join", json!({"name": "room"})).await;
     tell(&mut speaker, "slow", "unread").await;
     let msg = "x".repeat(8_000);
-    let held = || running.server.memory.of(Holder::Connections);
+    let held = || running.server.memory.of(MemoryUser::Connections);
     for n in 0.. {
         assert!(n < 3_000, "its connection is never full");
         speaker
@@ -338,7 +339,12 @@ async fn what_waits_is_bounded_for_all_together() {
     let mut speaker = Client::login(running.http, "speaker").await;
     let big = "x".repeat(8_000);
     let memory = &running.server.memory;
-    let held = || Holder::ALL.iter().map(|(holder, _)| memory.of(*holder)).sum::<usize>();
+    let held = || {
+        MemoryUser::ALL
+            .iter()
+            .map(|(holder, _)| memory.of(*holder))
+            .sum::<usize>()
+    };
     for n in 0..6 {
         let away = Client::login(running.http, &format!("away{n}")).await;
         for _ in 0..40 {

@@ -4,10 +4,10 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use sigbridge::shell::Running;
+use sigbridge::startup::Running;
 
 use crate::support::{behind_a_link, config, serve, serve_as_told};
-use sigbridge::ident::AppId;
+use rtm::AppId;
 
 /// The program, as a family's client that is about to log in.
 fn start(running: &Running, family: &str, more: &[&str]) -> Child {

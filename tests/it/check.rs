@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sigbridge::check::check_sources;
-use sigbridge::diag::{Diags, Source};
-use sigbridge::mapping::{compile, from_dir};
+use tables::diagnostics::{Diags, Source};
+use tables::{compile, from_dir};
 
 /// An edit: where it is (`file#row` or `file#table`), a text that is there, what stands there instead, and an error.
 ///

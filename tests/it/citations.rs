@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sigbridge::mapping::Tables;
+use tables::Tables;
 
 const DOCUMENTS: [&str; 5] = ["signaling-wire", "signaling-api", "rtm-api", "upstreams", "decisions"];
 

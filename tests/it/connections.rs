@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use rtm::AppId;
+use runtime::net::Shortage;
 use serde_json::json;
 use sigbridge::config::{App, Config};
-use sigbridge::ident::AppId;
-use sigbridge::net::Lack;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
@@ -140,7 +140,7 @@ async fn one_address_leaves_room_for_others() {
     // The last of them are closed at once.
     let end = timeout(PATIENCE, held[9].read(&mut [0])).await.expect("it is closed");
     assert!(matches!(end, Ok(0) | Err(_)));
-    assert_eq!(running.server.strain.lacks(), Some(Lack::Sockets));
+    assert_eq!(running.server.strain.lacks(), Some(Shortage::Sockets));
     assert_eq!(counter(&running, "sigbridge_connections_without_room_total"), 4);
     let alice = Client::login(running.http, "alice").await;
     // Idle ones make room for those who come, whoever they are.

@@ -7,12 +7,12 @@
 use std::sync::Arc;
 
 use crate::support::{PATIENCE, agent, config, driver, embedded, eventually};
+use rtm::AppId;
+use rtm::upstream::{Upstream, UpstreamEvent};
+use rtm::value::Value;
+use rtm::{CallKind, RtmError};
 use serde::Deserialize;
-use sigbridge::ident::AppId;
-use sigbridge::mapping::Tables;
-use sigbridge::rtm::{CallKind, RtmError};
-use sigbridge::upstream::{Told, Upstream};
-use sigbridge::value::Value;
+use tables::Tables;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -87,7 +87,7 @@ async fn check(rtm: Arc<dyn Upstream>, name: &str) {
                     .expect("an answer")
                     .expect("it is there")
                 {
-                    Told::Reply { request, result } if request == number => break result,
+                    UpstreamEvent::Reply { request, result } if request == number => break result,
                     _ => {}
                 }
             };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::support::{folder, tables};
-use sigbridge::trace::{Outcome, Trace, read, read_unfinished, replay};
+use trace::{Outcome, Trace, read, read_unfinished, replay};
 
 /// Two clients, a call that is answered, and timers.
 const TRACE: &str = "fixtures/traces/invite.send.web.jsonl";

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use sigbridge::check;
-use sigbridge::mapping::Tables;
-use sigbridge::mapping::fact::{Emulation, Fact};
-use sigbridge::mapping::func::Func;
+use tables::Tables;
+use tables::condition::{Emulation, Fact};
+use tables::func::Func;
 
 fn names_all<'n>(file: &str, names: impl IntoIterator<Item = &'n str>) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);

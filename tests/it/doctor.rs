@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::support::{Client, agent, behind_a_link, config, embedded, linked, serve_as_told, tell};
+use identity::TokenPolicy;
+use identity::codec::{reserved_user, user_id_to_account};
+use rtm::AppId;
 use secrecy::SecretString;
 use serde_json::json;
 use sigbridge::config::{App, RtmToken, UpstreamKind};
-use sigbridge::ident::codec::{reserved_user, user_id_to_account};
-use sigbridge::ident::{AppId, TokenPolicy};
-use sigbridge::shell::Running;
-use sigbridge::shell::doctor::examine;
+use sigbridge::diagnostics::examine;
+use sigbridge::startup::Running;
 
 const APP: &str = "970CA35de60c44645bbae8a215061b33";
 const CERTIFICATE: &str = "5CFd2fd1755d40ecb72977518be15d3b";
@@ -19,7 +20,7 @@ const CERTIFICATE: &str = "5CFd2fd1755d40ecb72977518be15d3b";
 async fn steps(running: &Running, app: &str) -> Vec<String> {
     let app = AppId::new(app).expect("an app id");
     let findings = examine(&running.server, &app).await;
-    let line = |finding: sigbridge::shell::doctor::Finding| match finding.ok {
+    let line = |finding: sigbridge::diagnostics::Finding| match finding.ok {
         true => format!("ok {}", finding.step),
         false => format!("FAIL {}: {}", finding.step, finding.found),
     };

@@ -10,11 +10,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rtm::AppId;
+use rtm::{LoginErr, RtmError};
 use secrecy::SecretString;
 use sigbridge::config::RtmToken;
-use sigbridge::ident::AppId;
-use sigbridge::rtm::{LoginErr, RtmError};
-use sigbridge::shell::doctor::hint_of;
+use sigbridge::diagnostics::hint_of;
 
 use crate::support::{agent, behind_a_link, config, embedded, http, linked, serve_as_told};
 use blocks::{Block, blocks};

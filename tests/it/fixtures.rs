@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use sigbridge::conformance::{Exercised, Open, Report, play_folder};
-use sigbridge::mapping::Tables;
+use tables::Tables;
 
 fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)

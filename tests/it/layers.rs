@@ -1,28 +1,93 @@
-//! What the layers do not know of each other, read from their sources.
+//! The layers: which crate may use which, and rules for their sources that Cargo does not check.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use sigbridge::mapping::Tables;
+use serde_json::Value;
+use tables::Tables;
 
-/// Longest file of `src`, lines.
+/// Longest source file, lines.
 const LONGEST: usize = 600;
+
+/// The crates of the workspace, each with those that it may use.
+const EDGES: &[(&str, &[&str])] = &[
+    ("rtm", &[]),
+    ("text-files", &[]),
+    ("identity", &["rtm"]),
+    ("rtm-embedded", &["rtm"]),
+    ("runtime", &["rtm"]),
+    ("tables", &["identity", "rtm", "text-files"]),
+    ("protocol", &["identity", "rtm", "tables"]),
+    ("engine", &["identity", "protocol", "rtm", "tables"]),
+    ("agent-link", &["rtm", "runtime", "tables"]),
+    (
+        "trace",
+        &[
+            "engine",
+            "identity",
+            "protocol",
+            "rtm",
+            "rtm-embedded",
+            "runtime",
+            "tables",
+            "text-files",
+        ],
+    ),
+];
+
+#[test]
+fn crates_use_only_those_below() {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs");
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo prints JSON");
+    let packages = metadata["packages"].as_array().expect("packages");
+    let names: BTreeSet<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
+    let mut used: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for package in packages {
+        let name = package["name"].as_str().expect("a name");
+        let dependencies = package["dependencies"].as_array().expect("dependencies");
+        let own = dependencies.iter().filter_map(|dependency| dependency["name"].as_str());
+        used.insert(name, own.filter(|dependency| names.contains(dependency)).collect());
+    }
+    // The root is above all of them.
+    used.remove("sigbridge");
+    let allowed = EDGES
+        .iter()
+        .map(|(name, below)| (*name, below.iter().copied().collect()));
+    assert_eq!(used, allowed.collect());
+}
 
 /// The Signaling side is data: the tables know its names, and the code that runs them knows none.
 #[test]
 fn no_signaling_name_is_in_code() {
     let tables = Tables::built_in().expect("the built-in tables compile");
     let names: Vec<&str> = tables.signatures.iter().map(|signature| &*signature.name).collect();
-    assert!(names.len() > 40, "{names:?}");
-    // `login` and `logout` are also words, RTM's calls, and frames of the wire.
-    let is_word = |name: &str| name.chars().all(|c| c.is_ascii_lowercase());
-    let names: Vec<&str> = names.into_iter().filter(|name| !is_word(name)).collect();
-    assert!(names.contains(&"messageInstantSend") && names.contains(&"onInviteFailed"));
+    assert!(
+        names.contains(&"messageInstantSend") && names.contains(&"login"),
+        "{names:?}"
+    );
     let mut found = Vec::new();
-    for layer in ["bridge", "front", "upstream"] {
-        for (path, text) in program(&src().join(layer)) {
+    for layer in [
+        "crates/engine",
+        "crates/rtm-embedded",
+        "crates/agent-link",
+        "crates/protocol",
+        "src/server",
+        "src/upstream",
+    ] {
+        for (path, text) in program(&root().join(layer)) {
             for (number, line) in code(&text) {
-                let known = words(line).find(|word| names.contains(word));
+                // `login` and `logout` are also words, RTM's calls, and frames of the wire: as texts they are names of calls.
+                let known = words(line).find(|word| {
+                    let is_word = word.chars().all(|c| c.is_ascii_lowercase());
+                    names.contains(word) && (!is_word || line.contains(&format!("call(\"{word}\"")))
+                });
                 found.extend(known.map(|name| format!("{}:{number}: {name}", path.display())));
             }
         }
@@ -30,39 +95,31 @@ fn no_signaling_name_is_in_code() {
     assert_eq!(found, [] as [String; 0]);
 }
 
-/// The engine is a function of its inputs: whoever replays them gets the same effects.
+/// The engine and the embedded RTM are functions of their inputs: a replay has the same effects.
 #[test]
-fn the_engine_knows_no_clock_and_no_wire() {
+fn pure_crates_know_no_clock_and_no_wire() {
+    const FOREIGN: [&str; 5] = ["Instant", "SystemTime", "tokio", "serde_json", "getrandom"];
     let mut found = Vec::new();
-    for (path, text) in program(&src().join("bridge")) {
-        for (number, line) in code(&text) {
-            for foreign in [
-                "Instant",
-                "SystemTime",
-                "tokio",
-                "serde_json",
-                "crate::front",
-                "crate::shell",
-                "getrandom",
-            ] {
-                if words(line).any(|word| word == foreign) || foreign.contains("::") && line.contains(foreign) {
-                    found.push(format!("{}:{number}: {foreign}", path.display()));
-                }
+    for layer in ["crates/engine", "crates/rtm-embedded"] {
+        for (path, text) in program(&root().join(layer)) {
+            for (number, line) in code(&text) {
+                let foreign = words(line).find(|word| FOREIGN.contains(word));
+                found.extend(foreign.map(|foreign| format!("{}:{number}: {foreign}", path.display())));
             }
         }
     }
     assert_eq!(found, [] as [String; 0]);
 }
 
-/// Files of text are read by `files`, so that all of them are read alike.
+/// Text files are read by `text-files`, so that all of them are read alike.
 #[test]
 fn text_files_are_read_in_one_place() {
-    // What is read there is no text that people write.
-    let others = ["trace/output.rs", "trace/har/message.rs"];
+    // These read no text that people write.
+    let others = ["crates/trace/src/output.rs", "crates/trace/src/har/message.rs"];
     let mut found = Vec::new();
-    for (path, text) in program(&src()) {
-        let name = path.strip_prefix(src()).expect("below it");
-        if name.starts_with("files") || others.iter().any(|other| name == Path::new(other)) {
+    for (path, text) in all_programs() {
+        let name = path.strip_prefix(root()).expect("below it");
+        if name.starts_with("crates/text-files") || others.iter().any(|other| name == Path::new(other)) {
             continue;
         }
         for (number, line) in code(&text) {
@@ -76,26 +133,36 @@ fn text_files_are_read_in_one_place() {
 
 #[test]
 fn no_file_is_long() {
-    let sources = sources(&src());
-    assert!(sources.len() > 100, "only {} files", sources.len());
+    let sources: Vec<_> = ["src", "crates"]
+        .iter()
+        .flat_map(|folder| sources(&root().join(folder)))
+        .collect();
+    assert!(sources.len() > 300, "only {} files", sources.len());
     let long = sources.iter().filter(|(_, text)| text.lines().count() > LONGEST);
     assert_eq!(long.map(|(path, _)| path).collect::<Vec<_>>(), [] as [&PathBuf; 0]);
 }
 
-fn src() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+fn all_programs() -> impl Iterator<Item = (PathBuf, String)> {
+    ["src", "crates"]
+        .iter()
+        .flat_map(|folder| program(&root().join(folder)))
 }
 
 /// The files of a folder that do not only hold tests.
 fn program(folder: &Path) -> Vec<(PathBuf, String)> {
     let mut sources = sources(folder);
-    sources.retain(|(path, _)| {
-        !path
-            .strip_prefix(src())
-            .is_ok_and(|path| path.iter().any(|part| part == "tests" || part == "tests.rs"))
-    });
+    sources.retain(|(path, _)| !path.strip_prefix(root()).is_ok_and(|path| path.iter().any(is_test)));
     assert!(!sources.is_empty(), "{} has no sources", folder.display());
     sources
+}
+
+/// Whether a part of a path names tests: `tests`, `tests.rs`, `tests_native.rs`.
+fn is_test(part: &OsStr) -> bool {
+    part.to_str().is_some_and(|part| part.starts_with("tests"))
 }
 
 /// Every Rust file of a folder and of those in it.

@@ -8,13 +8,13 @@ use crate::support::{
     notified,
 };
 use crate::support::{serve_as_told, tell, text};
+use agent_link::driver::join_host;
 use parking_lot::Mutex;
+use rtm::AppId;
+use rtm::upstream::{ClientKey, Upstream, UpstreamEvent};
+use rtm::{Message, RtmCall, RtmEvent, RtmReply, UserId};
 use serde_json::json;
 use sigbridge::config::Config;
-use sigbridge::ident::AppId;
-use sigbridge::rtm::{Message, RtmCall, RtmEvent, RtmReply, UserId};
-use sigbridge::upstream::agent::join_host;
-use sigbridge::upstream::{ClientKey, Told, Upstream};
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 
@@ -153,12 +153,14 @@ async fn an_agent_that_dies_under_load_loses_nothing_in_silence() {
 
 /// What an instance was told.
 #[derive(Default)]
-struct Ear(Mutex<Vec<Told>>);
+struct Ear(Mutex<Vec<UpstreamEvent>>);
 
 impl Ear {
     fn reply(&self, number: u64) -> Option<Result<RtmReply, String>> {
         self.0.lock().iter().find_map(|told| match told {
-            Told::Reply { request, result } if *request == number => Some(result.clone().map_err(|e| e.to_string())),
+            UpstreamEvent::Reply { request, result } if *request == number => {
+                Some(result.clone().map_err(|e| e.to_string()))
+            }
             _ => None,
         })
     }
@@ -166,7 +168,7 @@ impl Ear {
     fn texts(&self) -> Vec<String> {
         let told = self.0.lock();
         let texts = told.iter().filter_map(|told| match told {
-            Told::Event(RtmEvent::MessageFromPeer {
+            UpstreamEvent::Event(RtmEvent::MessageFromPeer {
                 message: Message::Text(text),
                 ..
             }) => Some(text.to_string()),
@@ -225,7 +227,7 @@ async fn another_bridge_finds_what_came_in_between() {
     agent("web", rtm.clone(), addr);
     eventually("an agent is there", || before.status().up).await;
     let mut alice = User::login(before.clone(), "alice").await;
-    let channel_id = sigbridge::rtm::ChannelId::new("room").expect("a channel id");
+    let channel_id = rtm::ChannelId::new("room").expect("a channel id");
     alice
         .call(RtmCall::Join {
             channel_id: channel_id.clone(),

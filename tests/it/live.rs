@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use crate::support::tables;
-use sigbridge::trace::har::import;
-use sigbridge::trace::{Dir, Leg, Record, Trace, replay_embedded};
-use sigbridge::value::{Text, Value};
+use rtm::value::{Text, Value};
+use trace::har::import;
+use trace::{Dir, Leg, Record, Trace, replay_embedded};
 
 /// Two clients of a browser, in a trace.
 fn recorded() -> Trace {

@@ -11,7 +11,7 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 /// An embedded RTM that is served, and its URL.
-async fn served(secret: Option<&str>) -> (sigbridge::shell::Running, String) {
+async fn served(secret: Option<&str>) -> (sigbridge::startup::Running, String) {
     let mut config: Config = config();
     config.embedded.listen = Some("127.0.0.1:0".parse().expect("an address"));
     config.embedded.secret = secret.map(Into::into);

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::{Client, Program, empty_folder, eventually, free_address, http, tell, to_file};
+use identity::{Account, token};
+use rtm::AppId;
 use serde_json::{Value, json};
-use sigbridge::ident::{Account, AppId, token};
 
 /// The lines of a JSON log, all of which are JSON.
 fn lines(log: &str) -> Vec<Value> {

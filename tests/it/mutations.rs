@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::documents::compare_printed;
 
 use sigbridge::check::mutate;
-use sigbridge::mapping::embedded;
+use tables::embedded;
 
 /// One `"name" = "reason"` for each change that nothing can find.
 const LIST: &str = include_str!("../../fixtures/mutation-survivors.toml");

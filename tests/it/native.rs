@@ -8,13 +8,14 @@ use std::time::Duration;
 use crate::support::{
     Client, Got, PATIENCE, QUIET, RawNative, Stage, config, counter, eventually, serve, serve_as_told,
 };
+use identity::{Account, token};
+use rtm::AppId;
 use secrecy::SecretString;
 use serde_json::json;
 use sigbridge::config::Config;
-use sigbridge::ident::{Account, AppId, token};
-use sigbridge::mapping::Tables;
-use sigbridge::mapping::wire::Via;
-use sigbridge::shell::Running;
+use sigbridge::startup::Running;
+use tables::Tables;
+use tables::wire::Via;
 
 /// RTM's rates are not what this is about.
 fn unlimited() -> Config {

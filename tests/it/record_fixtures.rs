@@ -26,8 +26,8 @@ use crate::support::lane::{
 };
 use crate::support::{Stage, config, serve, serve_recorded, trace_of};
 use sigbridge::config::{Config, DiskFiles};
-use sigbridge::trace::Policy;
 use tokio::sync::Semaphore;
+use trace::Policy;
 
 /// The platforms, with the families of their clients: who plays `$a`, and who `$b`.
 const PLATFORMS: &[(&str, [&str; 2])] = &[

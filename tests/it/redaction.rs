@@ -4,11 +4,11 @@ mod check;
 mod real;
 mod story;
 
+use identity::attribute;
 use proptest::prelude::*;
+use rtm::value::Value;
 use serde_json::{Value as Json, json};
-use sigbridge::ident::attribute;
-use sigbridge::trace::{Dir, Leg, Policy, Record, Redaction, read, read_as_written};
-use sigbridge::value::Value;
+use trace::{Dir, Leg, Policy, Record, Redaction, read, read_as_written};
 
 use check::{check, holds_none, played, redacted};
 use story::{LINE, Story, header, tables};
@@ -214,7 +214,7 @@ fn users_and_their_attributes() {
 fn names_that_only_a_directory_knows() {
     each_profile(|story| {
         story.call("user_sendmsg", json!({"peer": LONG, "content": "marzipan"}));
-        let id = sigbridge::ident::texts::user_id(&LONG.into());
+        let id = identity::lossy_codec::user_id(&LONG.into());
         assert!(id.starts_with("~h."), "{id}");
         story.replies = vec![("getUserAttributesByKeys", json!({"_sb.id": LONG}))];
         peer_message(story, &id, text("sugarplum"));
@@ -260,7 +260,7 @@ fn calls() {
             story.call("voip_invite", args());
             let mut out = out;
             out["invitation"] = json!(2);
-            let bye = sigbridge::mapping::expr::end_call(ROOM, "100%_marzipan");
+            let bye = tables::expr::end_call(ROOM, "100%_marzipan");
             story.event("LocalInvitationRefused", json!({"invitation": out, "response": bye}));
             let come = json!({"invitation": 9, "callerId": BOB, "channelId": ROOM, "content": extra, "response": ""});
             story.event("RemoteInvitationReceived", json!({"invitation": come}));
@@ -269,7 +269,7 @@ fn calls() {
             let come = json!({"invitation": 10, "callerId": BOB, "channelId": ROOM, "content": extra, "response": ""});
             story.event("RemoteInvitationReceived", json!({"invitation": come}));
             story.call("voip_invite_accept", args());
-            peer_message(story, BOB, text(&sigbridge::mapping::expr::end_call(ROOM, extra)));
+            peer_message(story, BOB, text(&tables::expr::end_call(ROOM, extra)));
             story.replies = vec![("queryPeersOnlineStatus", json!({BOB: false}))];
             story.call("voip_invite", args());
             story.replies = vec![("LocalInvitation.send", json!("LOCAL_INVITATION_ERR.NOT_LOGGEDIN"))];
@@ -424,7 +424,7 @@ fn stand_ins_become_their_placeholders_again() {
     let redaction = Redaction::new(&tables().0, Policy::Placeholder, Policy::Placeholder).expect("random bytes");
     let written = redacted(&header(), &story.records, &redaction);
     let trace = read(written.as_bytes()).expect("a trace");
-    let mut redactor = sigbridge::trace::Redactor::new(redaction);
+    let mut redactor = trace::Redactor::new(redaction);
     let placeholders = read_as_written(written.as_bytes()).expect("a trace");
     placeholders
         .records

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::support::{Client, QUIET, Receiver, Reply, Said, config, counter, eventually, serve};
 use serde_json::json;
 use sigbridge::config::{Config, Rest};
-use sigbridge::shell::Running;
+use sigbridge::startup::Running;
 
 const SENT: &str = r#"{"result":"success","request_id":"10116762670167749259","code":"message_sent"}"#;
 

@@ -6,7 +6,7 @@ use crate::support::{
     Client, Got, PATIENCE, QUIET, config, counter, eventually, notified, serve, serve_as_told, tell, text,
 };
 use serde_json::{Value, json};
-use sigbridge::shell::Running;
+use sigbridge::startup::Running;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;

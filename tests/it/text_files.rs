@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rtm::AppId;
 use secrecy::ExposeSecret as _;
 use sigbridge::config::Config;
-use sigbridge::ident::AppId;
 
 const CERTIFICATE: &str = "5CFd2fd1755d40ecb72977518be15d3b";
 const SECRET: &str = "0123456789abcdef0123";

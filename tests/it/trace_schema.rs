@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::support::{ApiClient, folder, recording_with, story, tables, traces};
 use jsonschema::Validator;
 use serde_json::Value as Json;
-use sigbridge::trace::{Policy, schema};
+use trace::{Policy, schema};
 
 fn published() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/trace.schema.json")
@@ -74,7 +74,7 @@ async fn every_line_that_is_recorded_is_valid() {
 #[test]
 fn what_is_imported_is_valid() {
     let har = fs::read(published().with_file_name("har/chromium.har")).expect("the fixture");
-    let imported = sigbridge::trace::har::import(&tables().0, &har).expect("it is Chromium's");
+    let imported = trace::har::import(&tables().0, &har).expect("it is Chromium's");
     let (mut text, trace) = (Vec::new(), &imported.trace);
     let written = trace.write(&mut text, trace.records.iter().map(|(_, record)| record));
     written.expect("there is room");

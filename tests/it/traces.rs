@@ -2,8 +2,8 @@
 
 use crate::support::{ApiClient, Client, RawNative, folder, played, recording, recording_with, story, tables, traces};
 use serde_json::json;
-use sigbridge::trace::coverage::Used;
-use sigbridge::trace::{Coverage, Dir, Leg, Policy, Record, Scope, Trace, diff, replay_embedded};
+use trace::coverage::Used;
+use trace::{Coverage, Dir, Leg, Policy, Record, Scope, Trace, diff, replay_embedded};
 
 #[tokio::test]
 async fn what_was_recorded_is_played_the_same() {

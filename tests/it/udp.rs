@@ -8,7 +8,7 @@ use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use sigbridge::config::HostPort;
-use sigbridge::shell::Running;
+use sigbridge::startup::Running;
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::support::{Client, PATIENCE, Receiver, Request1, Said, config, counter, eventually, serve, tell};
 use serde_json::{Value, json};
 use sigbridge::config::{Config, UpstreamKind};
-use sigbridge::shell::Running;
+use sigbridge::startup::Running;
 use sigbridge::webhook::signature::{Given, HEADER, HEADER_V2, verify};
-use sigbridge::webhook::{EventClass, Happening};
+use sigbridge::webhook::{EventClass, TraceEvent};
 
 /// A config with one receiver.
 fn telling(receiver: &Receiver) -> Config {
@@ -200,14 +200,14 @@ async fn the_upstream_is_told_of() {
     let receiver = Receiver::start("").await;
     let running = serve(telling(&receiver)).await;
     let upstream = || "agent".into();
-    running.server.webhooks.tell(Happening::UpstreamDown {
+    running.server.webhooks.tell(TraceEvent::UpstreamDown {
         upstream: upstream(),
         reason: "link lost".into(),
     });
     running
         .server
         .webhooks
-        .tell(Happening::UpstreamUp { upstream: upstream() });
+        .tell(TraceEvent::UpstreamUp { upstream: upstream() });
     let seen = receiver.wait_for(2).await;
     assert_eq!(
         seen.iter().map(|request| told(request).0).collect::<Vec<_>>(),

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::support::lane::{missing, skipped};
-use sigbridge::mapping::Tables;
-use sigbridge::mapping::platform::Platform;
-use sigbridge::rtm::{CallKind, ErrorEnum, EventKind};
-use sigbridge::value::Value;
+use rtm::value::Value;
+use rtm::{CallKind, ErrorEnum, EventKind};
+use tables::Tables;
+use tables::platform::Platform;
 
 #[test]
 fn the_pages_modules_do_what_the_link_wants() {
@@ -77,7 +77,7 @@ fn expected_calls(web: &Platform) -> BTreeSet<Call> {
         let name = web.call_name(*kind).to_owned();
         let of = kind.errors().first().expect("an enum").name().to_owned();
         let params = kind.fields().iter().map(|field| field.name.to_owned()).collect();
-        let has_result = kind.reply() != sigbridge::rtm::ReplyKind::Void;
+        let has_result = kind.reply() != rtm::ReplyKind::Void;
         (name, of, params, has_result)
     });
     calls.collect()

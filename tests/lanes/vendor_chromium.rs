@@ -12,8 +12,8 @@ use crate::support::lane::{
 };
 use crate::support::{serve, tables};
 use sigbridge::config::Config;
-use sigbridge::trace::har::import;
-use sigbridge::trace::replay_embedded;
+use trace::har::import;
+use trace::replay_embedded;
 
 /// The names of the lane's README.
 const NAMES: [&str; 3] = ["bridge.example.com", "auth.example.com", "app.example.com"];

@@ -1,7 +1,7 @@
 //! Whatever a client sends: nobody panics, nobody else is moved, every call has one answer.
 
+use engine::SessionLimits;
 use proptest::prelude::*;
-use sigbridge::bridge::SessionLimits;
 
 use crate::sim::seen::Seen;
 use crate::sim::{Config, Sim};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sigbridge::bridge::{Event, Input};
+use engine::Input;
+use protocol::event::Event;
 
 use crate::sim::{Config, Sim};
 use crate::tables;

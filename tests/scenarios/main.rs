@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use sigbridge::mapping::Tables;
-use sigbridge::upstream::link::words::Words;
+use agent_link::vocabulary::Vocabulary;
+use tables::Tables;
 
 use script::Scenario;
 
@@ -51,7 +51,7 @@ fn check(path: &Path) -> Result<(), String> {
 }
 
 /// The same with RTM behind a link that speaks a platform's names.
-fn check_over(path: &Path, words: Option<&Arc<Words>>) -> Result<(), String> {
+fn check_over(path: &Path, words: Option<&Arc<Vocabulary>>) -> Result<(), String> {
     let result = read(path).and_then(|scenario| scenario.run(&tables(), words));
     let shown = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap_or(path).display();
     result.map_err(|(line, why)| format!("{shown}:{line}: {why}"))
@@ -74,9 +74,9 @@ fn scenarios() {
 #[test]
 fn scenarios_over_a_link() {
     let platforms = &tables().platforms;
-    let words: Vec<Arc<Words>> = platforms
+    let words: Vec<Arc<Vocabulary>> = platforms
         .iter()
-        .map(|platform| Arc::new(Words::new(platform)))
+        .map(|platform| Arc::new(Vocabulary::new(platform)))
         .collect();
     let files = files(&directory());
     let failures = files.iter().zip(words.iter().cycle()).filter_map(|(path, words)| {

@@ -3,19 +3,20 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use agent_link::acceptor::AccessPolicy;
+use agent_link::agent_server::{Host, HostConfig, serve_driver};
+use agent_link::driver::{Driver, DriverConfig, LinkHealth, serve_agents};
+use agent_link::handshake::{Limits, random_name};
+use agent_link::vocabulary::Vocabulary;
 use parking_lot::Mutex;
-use sigbridge::clock::Clock;
+use rtm::upstream::Upstream;
+use rtm_embedded::RtmServiceConfig;
+use runtime::clock::Clock;
+use runtime::net::Shortages;
 use sigbridge::config::{Config, RtmToken, UpstreamKind};
-use sigbridge::mapping::Tables;
-use sigbridge::net::Strain;
-use sigbridge::shell::Running;
-use sigbridge::upstream::agent::{Driver, DriverConfig, LinkHealth, serve_agents};
-use sigbridge::upstream::embedded::WorldConfig;
-use sigbridge::upstream::host::{Host, HostConfig, serve_driver};
-use sigbridge::upstream::link::door::Door;
-use sigbridge::upstream::link::hello::{Limits, random_name};
-use sigbridge::upstream::link::words::Words;
-use sigbridge::upstream::{LocalUpstream, Upstream};
+use sigbridge::startup::Running;
+use sigbridge::upstream::EmbeddedUpstream;
+use tables::Tables;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -24,13 +25,13 @@ use tokio_util::sync::CancellationToken;
 pub const UPSTREAM: &str = "SIGBRIDGE_TEST_UPSTREAM";
 
 /// RTM in this process, at any time, for several agents.
-pub fn embedded(config: &Config) -> Arc<LocalUpstream> {
-    let world = WorldConfig {
+pub fn embedded(config: &Config) -> Arc<EmbeddedUpstream> {
+    let world = RtmServiceConfig {
         rate_scale: config.embedded.rate_scale,
         offline_messages: config.embedded.offline_messages,
-        ..WorldConfig::default()
+        ..RtmServiceConfig::default()
     };
-    let local = LocalUpstream::new(world, Clock::start());
+    let local = EmbeddedUpstream::new(world, Clock::start());
     tokio::spawn(local.clone().run(CancellationToken::new()));
     local
 }
@@ -39,7 +40,7 @@ pub fn embedded(config: &Config) -> Arc<LocalUpstream> {
 pub fn agent(platform: &str, rtm: Arc<dyn Upstream>, to: SocketAddr) -> CancellationToken {
     let tables = Tables::built_in().expect("the built-in tables compile");
     let platform = tables.platforms.iter().find(|known| &*known.name == platform);
-    let words = Words::new(platform.expect("a platform of that name"));
+    let words = Vocabulary::new(platform.expect("a platform of that name"));
     let config = HostConfig {
         sdk: ("test".into(), "1".into()),
         limits: Limits::Web,
@@ -114,10 +115,10 @@ impl Wire {
 /// The side that drives, to which agents come, and what ends it.
 pub async fn driver(listener: TcpListener) -> (Arc<Driver>, CancellationToken) {
     let (driver, end) = driver_alone();
-    let door = Door {
+    let door = AccessPolicy {
         secret: None,
         origins: Vec::new(),
-        strain: Arc::new(Strain::new(Clock::start())),
+        strain: Arc::new(Shortages::new(Clock::start())),
     };
     tokio::spawn(serve_agents(driver.clone(), listener, door, end.clone()));
     (driver, end)

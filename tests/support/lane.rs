@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rtm::AppId;
 use secrecy::SecretString;
 use sigbridge::config::Config;
-use sigbridge::ident::AppId;
 
 use super::config;
 

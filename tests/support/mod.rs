@@ -18,8 +18,8 @@ mod traces;
 use std::time::Duration;
 
 use sigbridge::config::{Config, UpstreamKind};
-use sigbridge::mapping::Tables;
-use sigbridge::shell::{Running, start};
+use sigbridge::startup::{Running, start};
+use tables::Tables;
 
 pub use agent::*;
 pub use api::*;

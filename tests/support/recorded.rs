@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use sigbridge::config::Config;
-use sigbridge::mapping::Tables;
-use sigbridge::shell::{Running, start};
-use sigbridge::trace::Policy;
+use sigbridge::startup::{Running, start};
+use tables::Tables;
+use trace::Policy;
 
 use super::{SdkAgent, behind_a_link, finished, linked, record};
 

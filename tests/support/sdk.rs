@@ -4,16 +4,17 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use agent_link::agent_server::{Host, HostConfig, serve_driver};
+use agent_link::handshake::{Limits, random_name};
+use agent_link::vocabulary::Vocabulary;
 use parking_lot::Mutex;
-use sigbridge::clock::Clock;
-use sigbridge::ident::AppId;
-use sigbridge::mapping::platform::Platform;
-use sigbridge::rtm::{CallKind, EventKind, LoginErr, RtmCall};
-use sigbridge::upstream::embedded::{RateTable, WorldConfig};
-use sigbridge::upstream::host::{Host, HostConfig, serve_driver};
-use sigbridge::upstream::link::hello::{Limits, random_name};
-use sigbridge::upstream::link::words::Words;
-use sigbridge::upstream::{ClientKey, LocalUpstream, Tell, Told, Upstream};
+use rtm::AppId;
+use rtm::upstream::{ClientKey, Tell, Upstream, UpstreamEvent};
+use rtm::{CallKind, EventKind, LoginErr, RtmCall};
+use rtm_embedded::{RateTable, RtmServiceConfig};
+use runtime::clock::Clock;
+use sigbridge::upstream::EmbeddedUpstream;
+use tables::platform::Platform;
 use tokio_util::sync::CancellationToken;
 
 /// RTM rejects users whose id begins so, as it does those that its console has banned.
@@ -36,14 +37,14 @@ impl SdkAgent {
         } else {
             (Limits::Linux, RateTable::LINUX)
         };
-        let world = WorldConfig {
+        let world = RtmServiceConfig {
             rate_scale,
             rates,
-            ..WorldConfig::default()
+            ..RtmServiceConfig::default()
         };
         let clock = Clock::start();
         let end = CancellationToken::new();
-        let local = LocalUpstream::new(world, clock);
+        let local = EmbeddedUpstream::new(world, clock);
         tokio::spawn(local.clone().run(end.clone()));
         let sdk = Arc::new(Sdk {
             inner: local,
@@ -54,7 +55,7 @@ impl SdkAgent {
             sdk: (format!("{} in memory", platform.name).into(), "0".into()),
             limits,
         };
-        let words = Arc::new(Words::new(platform));
+        let words = Arc::new(Vocabulary::new(platform));
         let mut agent = Self {
             host: Host::new(random_name().expect("random bytes"), config, words, sdk, clock),
             url: format!("ws://{addr}/agent"),
@@ -92,7 +93,7 @@ impl Drop for SdkAgent {
 
 /// The RTM in memory as an SDK has it: its names are the link's.
 struct Sdk {
-    inner: Arc<LocalUpstream>,
+    inner: Arc<EmbeddedUpstream>,
     platform: Arc<Platform>,
     tells: Mutex<HashMap<u64, Tell>>,
 }
@@ -118,7 +119,7 @@ impl Upstream for Sdk {
             && let Some(tell) = self.tells.lock().get(&client.number).cloned()
         {
             let result = Err(LoginErr::Rejected.into());
-            return tell(Told::Reply { request, result });
+            return tell(UpstreamEvent::Reply { request, result });
         }
         self.inner.call(client, request, call);
     }
@@ -134,8 +135,10 @@ impl Upstream for Sdk {
 }
 
 /// Whether the SDK has no such event: two came to RTM along with calls (rtm-api 1).
-fn is_lacking(platform: &Platform, told: &Told) -> bool {
-    let Told::Event(event) = told else { return false };
+fn is_lacking(platform: &Platform, told: &UpstreamEvent) -> bool {
+    let UpstreamEvent::Event(event) = told else {
+        return false;
+    };
     let came_with = match event.kind() {
         EventKind::AttributesUpdated => CallKind::GetChannelAttributes,
         EventKind::MemberCountUpdated => CallKind::GetChannelMemberCount,

@@ -24,13 +24,16 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use sigbridge::client::{Book, Connection, ConnectionError, LegacyClient, Line, Login, Output, json_words, transport};
+use identity::{Account, uid};
+use protocol::client::repl::Line;
+use protocol::client::{Book, LegacyClient, Login, Output, json_words, transport};
+use rtm::AppId;
+use rtm::value::{Text, Value};
+use sigbridge::client::{Connection, ConnectionError};
 use sigbridge::config::parse_duration;
-use sigbridge::ident::{Account, AppId, uid};
-use sigbridge::mapping::Tables;
-use sigbridge::mapping::profile::Transport;
-use sigbridge::shell::Running;
-use sigbridge::value::{Text, Value};
+use sigbridge::startup::Running;
+use tables::Tables;
+use tables::profile::Transport;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::{ApiClient, PATIENCE, QUIET, SdkAgent};

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use protocol::encoder::Encoder;
+use protocol::encoders;
 use serde_json::json;
-use sigbridge::front::speeches;
-use sigbridge::mapping::Tables;
-use sigbridge::shell::{Running, Speech};
-use sigbridge::trace::{Bounds, Outcome, Policy, Redaction, Trace, read, replay};
+use sigbridge::startup::Running;
+use tables::Tables;
+use trace::{Bounds, Outcome, Policy, Redaction, Trace, read, replay};
 
 use super::{Client, PATIENCE, config, serve, tell};
 
@@ -63,13 +64,13 @@ pub async fn finished(running: Running, folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-type Played = (Arc<Tables>, Arc<Vec<Arc<dyn Speech>>>);
+type Played = (Arc<Tables>, Arc<Vec<Arc<dyn Encoder>>>);
 
 /// What traces are played with.
 pub fn tables() -> Played {
     static TABLES: LazyLock<Played> = LazyLock::new(|| {
         let tables = Arc::new(Tables::built_in().expect("the built-in tables"));
-        let speeches = Arc::new(speeches(&tables).expect("a wire for each profile"));
+        let speeches = Arc::new(encoders(&tables).expect("a wire for each profile"));
         (tables, speeches)
     });
     TABLES.clone()

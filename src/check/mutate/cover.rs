@@ -1,8 +1,8 @@
 //! Values that no change touches: there are none, or the format has a key that nobody has thought about here.
 
-use super::subject::Subject;
-use super::tree::{Seg, Tree};
-use super::walk::place;
+use crate::check::mutate::subject::Subject;
+use crate::check::mutate::tree::{Seg, Tree};
+use crate::check::mutate::walk::place;
 
 /// Keys of a row that change nothing that the engine does; the module's documentation says why.
 const KEPT: &[&str] = &["id", "status", "source", "page", "code"];

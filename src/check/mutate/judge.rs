@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::diag::Diags;
-use crate::mapping::{Example, Tables, Written};
+use tables::diagnostics::Diags;
+use tables::{Example, Tables, Written};
 
-use super::super::bench::Bench;
-use super::super::{check, instances, lacking};
-use super::subject::Subject;
-use super::walk::Change;
+use crate::check::bench::Bench;
+use crate::check::mutate::subject::Subject;
+use crate::check::mutate::walk::Change;
+use crate::check::{check, instances, lacking};
 
 /// What became of a changed table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -32,10 +32,10 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::diag::{Diags, Source};
-use crate::mapping::Written;
+use tables::Written;
+use tables::diagnostics::{Diags, Source};
 
-use super::check;
+use crate::check::check;
 use judge::{Verdict, judge};
 use subject::Subject;
 use walk::Change;

@@ -1,11 +1,11 @@
 //! Changes of outcomes, and of the number tables of failures.
 
-use crate::mapping::row::Row;
-use crate::mapping::ty::{SigType, Ty};
+use tables::row::Row;
+use tables::ty::{SigType, Ty};
 
-use super::tree::Tree;
-use super::value::paths;
-use super::walk::{Change, Pool, Walk, after};
+use crate::check::mutate::tree::Tree;
+use crate::check::mutate::value::paths;
+use crate::check::mutate::walk::{Change, Pool, Walk, after};
 
 impl Walk<'_> {
     /// One entry of `[row.outcome]`.

@@ -1,13 +1,13 @@
 //! Changes of a row.
 
-use crate::mapping::fact::Emulation;
-use crate::mapping::row::{Row, RowKind};
-use crate::mapping::ty::{SigType, Ty};
-use crate::rtm::{ErrorEnum, EventKind};
+use rtm::{ErrorEnum, EventKind};
+use tables::condition::Emulation;
+use tables::row::{Row, RowKind};
+use tables::ty::{SigType, Ty};
 
-use super::step::answers_with_the_last;
-use super::tree::Tree;
-use super::walk::{Change, Pool, Walk, after};
+use crate::check::mutate::step::answers_with_the_last;
+use crate::check::mutate::tree::Tree;
+use crate::check::mutate::walk::{Change, Pool, Walk, after};
 
 /// One type of each kind that values are converted by; the textual ones differ in name only.
 const TYPES: &[&str] = &["account", "channel", "text", "int", "flag", "account[]"];
@@ -116,7 +116,7 @@ impl Walk<'_> {
             inner.vars.clone_from(&walk.vars);
             inner.value(&path);
             let others = inner.finish().into_iter().filter_map(|change| match change.edit {
-                super::tree::Edit::Set(Tree::Text(text)) => Some(text[1..].to_owned()),
+                crate::check::mutate::tree::Edit::Set(Tree::Text(text)) => Some(text[1..].to_owned()),
                 _ => None,
             });
             for other in others {

@@ -1,11 +1,11 @@
 //! Changes of steps and of the answer.
 
-use crate::mapping::fact::Fact;
-use crate::mapping::row::RowKind;
-use crate::rtm::CallKind;
+use rtm::CallKind;
+use tables::condition::Fact;
+use tables::row::RowKind;
 
-use super::tree::Tree;
-use super::walk::{Walk, after};
+use crate::check::mutate::tree::Tree;
+use crate::check::mutate::walk::{Walk, after};
 
 impl Walk<'_> {
     /// Every `[[row.do]]`.

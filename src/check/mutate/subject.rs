@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::diag::{Diags, Source};
-use crate::mapping::raw::{RawFile, RawRow};
-use crate::mapping::row::Row;
-use crate::mapping::{Tables, Written};
-use crate::toml_read::read_all;
+use tables::ast::{RawFile, RawRow};
+use tables::diagnostics::{Diags, Source};
+use tables::row::Row;
+use tables::spanned_toml::read_all;
+use tables::{Tables, Written};
 
-use super::tree::{Tree, key};
-use super::walk::{Change, Pool};
-use super::{outcome, row};
+use crate::check::mutate::tree::{Tree, key};
+use crate::check::mutate::walk::{Change, Pool};
+use crate::check::mutate::{outcome, row};
 
 /// A row or a class.
 pub struct Subject {

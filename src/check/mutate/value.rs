@@ -1,10 +1,10 @@
 //! Changes of values that expressions and literals are.
 
-use crate::mapping::raw::duration;
-use crate::mapping::ty::Ty;
+use tables::ast::duration;
+use tables::ty::Ty;
 
-use super::tree::Tree;
-use super::walk::Walk;
+use crate::check::mutate::tree::Tree;
+use crate::check::mutate::walk::Walk;
 
 /// Members of RTM's objects that a path may name.
 const MEMBERS: &[&str] = &["calleeId", "callerId", "channelId", "content", "response"];

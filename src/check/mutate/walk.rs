@@ -1,10 +1,10 @@
 //! Going through a subject's tree, noting changes.
 
-use crate::mapping::Tables;
-use crate::mapping::ty::{SigType, Ty};
-use crate::rtm::FieldType;
+use rtm::FieldType;
+use tables::Tables;
+use tables::ty::{SigType, Ty};
 
-use super::tree::{Edit, Seg, Tree, key};
+use crate::check::mutate::tree::{Edit, Seg, Tree, key};
 
 /// A change of one value.
 #[derive(Clone, Debug)]

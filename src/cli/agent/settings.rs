@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::config::{Upstream, reachable};
-use crate::files::read_text;
+use text_files::read_text;
 
 /// `[upstream.agent]`, as far as an agent needs it. The secret itself is not read: the launcher is told its file.
 #[derive(Debug, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use crate::cli::Exit;
 use crate::cli::exit::{HELP, tell};
 use crate::cli::output::{data, message};
 
-use super::files::{UNIT, write};
-use super::settings::Settings;
+use crate::cli::agent::files::{UNIT, write};
+use crate::cli::agent::settings::Settings;
 
 /// What `agent web` is told.
 #[derive(Debug, Args)]

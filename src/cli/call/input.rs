@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc;
 
-use crate::files::{Line, Lines};
+use text_files::{Line, Lines};
 
 /// Longest line, bytes: longer ones are no frame that a sidecar would take.
 const MAX_LINE: usize = 64 * 1024;

@@ -6,8 +6,8 @@ use std::io::{self, IsTerminal};
 use serde_json::json;
 
 use crate::cli::output::{Data, message, stdout_is_terminal};
-use crate::client::{CallHelp, Output, json_words};
-use crate::files::BadLine;
+use protocol::client::{CallHelp, Output, json_words};
+use text_files::BadLine;
 
 const NAME: &str = "36";
 const GOOD: &str = "32";

@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::files::read_text;
+use text_files::read_text;
 
 /// How a certificate of ours begins. PEM readers pass over what stands before the first block.
 const MARK: &str = "# Made by `sigbridge dev-cert`";

@@ -16,8 +16,8 @@ use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 
-use super::names::Name;
-use crate::time::Time;
+use crate::cli::dev_cert::names::Name;
+use rtm::time::Time;
 
 /// Phones are made to trust a CA by hand; nobody wants to do it every year.
 const CA_DAYS: u32 = 3650;

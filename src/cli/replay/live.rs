@@ -13,12 +13,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::exit::tell;
 use crate::cli::{Exit, secret};
-use crate::clock::Clock;
-use crate::mapping::Tables;
-use crate::shell::Speech;
-use crate::trace::{NoSense, Outcome, Trace, Watch, replay_upstream};
-use crate::upstream::DialError;
-use crate::upstream::agent::{Driver, DriverConfig, LinkHealth, join_host};
+use agent_link::connect::DialError;
+use agent_link::driver::{Driver, DriverConfig, LinkHealth, join_host};
+use protocol::encoder::Encoder;
+use runtime::clock::Clock;
+use tables::Tables;
+use trace::{NoSense, Outcome, Trace, Watch, replay_upstream};
 
 /// How often is looked whether something has happened.
 const LOOK: Duration = Duration::from_millis(5);
@@ -70,7 +70,7 @@ impl Live {
     pub fn play(
         &self,
         tables: &Arc<Tables>,
-        speeches: &Arc<Vec<Arc<dyn Speech>>>,
+        speeches: &Arc<Vec<Arc<dyn Encoder>>>,
         trace: &Trace,
         watch: Watch<'_>,
     ) -> Result<Outcome, NoSense> {

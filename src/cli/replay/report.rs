@@ -5,10 +5,10 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::trace::Difference;
-use crate::value::Text;
+use rtm::value::Text;
+use trace::Difference;
 
-use super::Played;
+use crate::cli::replay::Played;
 
 /// A difference and what led to it.
 pub fn difference_text(path: &Path, difference: &Difference) -> String {

@@ -11,13 +11,14 @@ use crate::cli::Exit;
 use crate::cli::exit::{HELP, tell};
 use crate::cli::output::{data, message};
 use crate::cli::secret::{CertificateArgs, on_command_line};
-use crate::clock::Clock;
 use crate::config::parse_duration;
-use crate::ident::access_token::{Kind, TokenMinter};
-use crate::ident::{Account, AppId, token};
-use crate::rtm::UserId;
+use identity::access_token::{Kind, TokenMinter};
+use identity::{Account, token};
+use rtm::AppId;
+use rtm::UserId;
+use runtime::clock::Clock;
 
-use super::{Refused, certificate, date};
+use crate::cli::token::{Refused, certificate, date};
 
 /// What `token mint` is told.
 #[derive(Debug, Args)]
@@ -62,7 +63,7 @@ enum Which {
 struct AppIdArg(AppId);
 
 impl std::str::FromStr for AppIdArg {
-    type Err = crate::ident::BadAccount;
+    type Err = identity::BadName;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         AppId::new(text).map(Self)

@@ -10,13 +10,15 @@ use crate::cli::Exit;
 use crate::cli::exit::{HELP, tell};
 use crate::cli::output::{data, message};
 use crate::cli::secret::{CertificateArgs, looks_like_one, on_command_line};
-use crate::clock::Clock;
-use crate::files::text_from;
-use crate::ident::access_token::{self, Expected};
-use crate::ident::{Account, AppId, TokenPolicy, token};
-use crate::time::Time;
+use identity::access_token;
+use identity::access_token::Expected;
+use identity::{Account, TokenPolicy, token};
+use rtm::AppId;
+use rtm::time::Time;
+use runtime::clock::Clock;
+use text_files::text_from;
 
-use super::{Refused, certificate, date};
+use crate::cli::token::{Refused, certificate, date};
 
 /// No token is longer, bytes.
 const LONGEST: u64 = 64 * 1024;

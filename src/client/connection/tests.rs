@@ -5,10 +5,10 @@ use tokio::net::TcpListener;
 use tokio_tungstenite::accept_async;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::client::Login;
-use crate::mapping::Tables;
+use protocol::client::Login;
+use tables::Tables;
 
-use super::*;
+use crate::client::connection::*;
 
 /// What a scripted server does, in order.
 #[derive(Clone, Copy)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 
-use super::{Lines, Output, QUEUE_BYTES};
+use crate::log::writer::{Lines, Output, QUEUE_BYTES};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 

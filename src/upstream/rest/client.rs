@@ -12,11 +12,12 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::config::Rest;
-use crate::ident::AppId;
-use crate::outbound::{self, HttpsClient, read};
+use rtm::AppId;
+use runtime::http_client;
+use runtime::http_client::{HttpsClient, read};
 
-use super::answer::Outcome;
-use super::request::{ChannelMessage, authorization, post};
+use crate::upstream::rest::request::{ChannelMessage, authorization, post};
+use crate::upstream::rest::response::Outcome;
 
 /// Waits before each further attempt to connect.
 const AGAIN: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
@@ -49,7 +50,7 @@ impl Client {
     /// [`ClientError`].
     pub fn new(config: &Rest) -> Result<Self, ClientError> {
         Ok(Self {
-            http: outbound::client(config.timeout)?,
+            http: http_client::client(config.timeout)?,
             base: config.url.clone(),
             authorization: authorization(&config.key, &config.secret)?,
             timeout: config.timeout,

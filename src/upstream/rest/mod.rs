@@ -2,11 +2,11 @@
 //!
 //! [`WithRest`] adds it to another upstream. Nothing is received by it, and it needs no login.
 
-mod answer;
 mod client;
+mod layer;
 mod rate;
 mod request;
-mod with;
+mod response;
 
 pub use client::ClientError;
-pub use with::WithRest;
+pub use layer::WithRest;

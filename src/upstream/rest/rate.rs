@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use parking_lot::Mutex;
 
-use crate::ident::AppId;
-use crate::time::Time;
+use rtm::AppId;
+use rtm::time::Time;
 
 /// App ids whose requests are counted at once; without `[auth]` clients pick them.
 const MAX_APPS: usize = 1024;

@@ -10,8 +10,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use crate::ident::AppId;
-use crate::rtm::{ChannelId, UserId};
+use rtm::AppId;
+use rtm::{ChannelId, UserId};
 
 /// Longest payload, bytes; an empty one is not sent either.
 pub const MAX_PAYLOAD: usize = 32 * 1024;
@@ -24,7 +24,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 pub struct ChannelMessage {
     pub user: UserId,
     pub channel: ChannelId,
-    pub payload: crate::value::Text,
+    pub payload: rtm::value::Text,
 }
 
 impl ChannelMessage {

@@ -2,11 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use sigbridge::bridge::SocketId;
-use sigbridge::trace::{
-    Batch, Dir, Happening, Header, Leg, Policy, Record, Redaction, Redactor, Trace, read, read_as_written, replay,
+use protocol::event::SocketId;
+use rtm::value::Value;
+use trace::{
+    Batch, Dir, Header, Leg, Policy, Record, Redaction, Redactor, Trace, TraceEvent, read, read_as_written, replay,
 };
-use sigbridge::value::Value;
 
 use super::story::tables;
 
@@ -58,20 +58,20 @@ fn at_once(header: &Header, records: &[Record], redaction: &Redaction) -> String
     text
 }
 
-fn happened(record: &Record) -> Happening<'_> {
+fn happened(record: &Record) -> TraceEvent<'_> {
     let Record {
         leg, dir, row, data, ..
     } = record;
     let socket = data.get("socket").and_then(Value::as_int);
     let socket = socket.and_then(|socket| u64::try_from(socket).ok()).map(SocketId);
     match (leg, dir, socket, data.get("frame").and_then(Value::as_text)) {
-        (Leg::Legacy, Dir::In, Some(socket), Some(frame)) => Happening::Heard { socket, frame },
-        (Leg::Legacy, Dir::Out, Some(socket), Some(frame)) => Happening::Said {
+        (Leg::Legacy, Dir::In, Some(socket), Some(frame)) => TraceEvent::Decoded { socket, frame },
+        (Leg::Legacy, Dir::Out, Some(socket), Some(frame)) => TraceEvent::Said {
             socket,
             frame,
             row: row.as_ref(),
         },
-        _ => Happening::Other(*leg, *dir, data.clone()),
+        _ => TraceEvent::Other(*leg, *dir, data.clone()),
     }
 }
 

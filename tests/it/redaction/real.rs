@@ -1,7 +1,7 @@
 //! A real server that redacts while it records.
 
 use serde_json::json;
-use sigbridge::trace::{Policy, read};
+use trace::{Policy, read};
 
 use super::{holds_none, played};
 use crate::support::{Client, config, finished, folder, record, serve, tell};

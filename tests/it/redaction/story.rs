@@ -3,15 +3,15 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
+use engine::SessionLimits;
+use identity::lossy_codec;
+use protocol::encoder::Encoder;
+use protocol::encoders;
+use rtm::time::Time;
+use rtm::value::{Text, Value};
 use serde_json::{Value as Json, json};
-use sigbridge::bridge::SessionLimits;
-use sigbridge::front::speeches;
-use sigbridge::ident::texts;
-use sigbridge::mapping::Tables;
-use sigbridge::shell::Speech;
-use sigbridge::time::Time;
-use sigbridge::trace::{Begin, Dir, Header, Leg, Player, ReadNames, Record, VERSION};
-use sigbridge::value::{Text, Value};
+use tables::Tables;
+use trace::{Begin, Dir, Header, Leg, ReadNames, Record, SessionReplay, VERSION};
 
 /// When every story begins, milliseconds.
 const START: u64 = 1_593_475_200_000;
@@ -22,14 +22,14 @@ pub const LINE: &str = "00000000000000f7-cfe685008b347015508fbad5187b7042ffa4124
 pub const RTM_IDS: &[&str] = &["a spaced marzipan", "marzipan lover"];
 
 /// Tables, and the languages of their profiles.
-pub type Spoken = (Arc<Tables>, Arc<Vec<Arc<dyn Speech>>>);
+pub type Spoken = (Arc<Tables>, Arc<Vec<Arc<dyn Encoder>>>);
 
 /// The built-in tables, compiled once, and what clients speak.
 pub fn tables() -> &'static Spoken {
     static TABLES: OnceLock<Spoken> = OnceLock::new();
     TABLES.get_or_init(|| {
         let tables = Arc::new(Tables::built_in().expect("the built-in tables"));
-        let speeches = Arc::new(speeches(&tables).expect("a wire for each profile"));
+        let speeches = Arc::new(encoders(&tables).expect("a wire for each profile"));
         (tables, speeches)
     })
 }
@@ -37,7 +37,7 @@ pub fn tables() -> &'static Spoken {
 /// A session that is played as it is written.
 pub struct Story {
     pub records: Vec<Record>,
-    player: Player,
+    player: SessionReplay,
     native: bool,
     api: bool,
     calls: i64,
@@ -70,23 +70,23 @@ impl Story {
             records.push(record);
         };
         for (uid, account) in (1_085_660_747_i64..).zip(accounts.iter().chain([&account])) {
-            let id = texts::user_id(&Text::from(*account));
+            let id = lossy_codec::user_id(&Text::from(*account));
             told("userId", account, json!(&*id));
-            told("account", &id, json!(&*texts::account(&id)));
+            told("account", &id, json!(&*lossy_codec::account(&id)));
             told("uid", account, json!(uid));
         }
         for id in RTM_IDS {
-            let account = texts::account(&Text::from(*id));
+            let account = lossy_codec::account(&Text::from(*id));
             told("account", id, json!(&*account));
             told("userId", &account, json!(id));
             told("uid", &account, json!(7));
         }
         for channel in channels {
-            let id = texts::channel_id(&Text::from(*channel));
+            let id = lossy_codec::channel_id(&Text::from(*channel));
             told("channelId", channel, json!(&*id));
-            told("channel", &id, json!(&*texts::channel(&id)));
+            told("channel", &id, json!(&*lossy_codec::channel(&id)));
         }
-        let player = Player::new(tables.clone(), speeches.clone(), &begin, Arc::new(names)).expect("a profile");
+        let player = SessionReplay::new(tables.clone(), speeches.clone(), &begin, Arc::new(names)).expect("a profile");
         let mut story = Self {
             records,
             player,

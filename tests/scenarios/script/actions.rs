@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use identity::{Account, token};
+use rtm::AppId;
+use rtm::CallKind;
 use secrecy::SecretString;
-use sigbridge::ident::{Account, AppId, token};
-use sigbridge::rtm::CallKind;
 
 use crate::sim::{Config, Sim, VID};
 

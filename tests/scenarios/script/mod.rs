@@ -5,8 +5,8 @@ mod words;
 
 use std::sync::Arc;
 
-use sigbridge::mapping::Tables;
-use sigbridge::upstream::link::words::Words;
+use agent_link::vocabulary::Vocabulary;
+use tables::Tables;
 
 use crate::sim::seen::Seen;
 use crate::sim::{Config, Sim};
@@ -59,7 +59,7 @@ impl Scenario {
     ///
     /// # Errors
     /// The first line that is not met, and why.
-    pub fn run(&self, tables: &Arc<Tables>, words: Option<&Arc<Words>>) -> Result<(), (usize, String)> {
+    pub fn run(&self, tables: &Arc<Tables>, words: Option<&Arc<Vocabulary>>) -> Result<(), (usize, String)> {
         let mut config = Config {
             words: words.cloned(),
             ..Config::default()

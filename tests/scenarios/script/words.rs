@@ -4,7 +4,7 @@
 //! repeats it. A word that begins with `{` or `[` is JSON up to its end, taken as text. Quotes and JSON may stand
 //! inside a word, behind what comes before them: `text="hi there"`.
 
-use sigbridge::value::Value;
+use rtm::value::Value;
 
 /// Splits a line.
 ///

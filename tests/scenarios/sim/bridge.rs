@@ -6,20 +6,21 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sigbridge::bridge::{
-    self, Admission, Attach, CallRef, Effect, Event, Input, Session, SessionContext, SocketId, TimerKey, admit,
-};
+use engine::{Admission, Attach, Effect, Input, Session, SessionContext, TimerKey, admit};
+use identity::{LineKey, TokenPolicy};
+use protocol::encoder::Encoder;
+use protocol::encoder::Returned;
+use protocol::encoders;
+use protocol::event::{CallRef, Event, SocketId};
+use rtm::time::Time;
+use rtm::value::{Text, Value};
+use rtm_embedded::ClientId;
 use sigbridge::config::Config;
-use sigbridge::front::speeches;
-use sigbridge::ident::{LineKey, TokenPolicy};
-use sigbridge::mapping::Tables;
-use sigbridge::mapping::profile::Transport;
-use sigbridge::mapping::wire::Wire;
-use sigbridge::shell::{Replaced, Returned, Speech};
-use sigbridge::time::Time;
-use sigbridge::trace::{Begin, Tape, TapedNames};
-use sigbridge::upstream::embedded::ClientId;
-use sigbridge::value::{Text, Value};
+use sigbridge::server::ReplacedLines;
+use tables::Tables;
+use tables::profile::Transport;
+use tables::wire::Wire;
+use trace::{Begin, RecordedNames, SessionRecorder};
 
 use super::START;
 use super::effects::Deed;
@@ -28,7 +29,7 @@ use super::taped::Records;
 /// The sidecar.
 pub struct Bridge {
     pub tables: Arc<Tables>,
-    pub(super) speeches: Vec<Arc<dyn Speech>>,
+    pub(super) speeches: Vec<Arc<dyn Encoder>>,
     pub config: Config,
     pub twin_window: Duration,
     pub line_key: LineKey,
@@ -41,7 +42,7 @@ pub struct Bridge {
     pub(super) hearing: Option<(SocketId, String)>,
     context: SessionContext,
     pub(super) entries: BTreeMap<Text, Entry>,
-    pub(super) replaced: Replaced,
+    pub(super) replaced: ReplacedLines,
     next_session: u64,
     /// Calls that members have made for others.
     pub(super) for_others: Vec<(u64, u64)>,
@@ -68,7 +69,7 @@ pub struct Seat {
     pub session: Session,
     pub client: ClientId,
     pub wire: Arc<Wire>,
-    pub(super) tape: Tape,
+    pub(super) tape: SessionRecorder,
     pub(super) account: Text,
     pub(super) timers: Vec<(Time, TimerKey)>,
     pub(super) sockets: Vec<SocketId>,
@@ -91,7 +92,7 @@ impl Bridge {
     /// A sidecar that nobody has connected to.
     pub fn new(context: SessionContext, policy: TokenPolicy) -> Self {
         Self {
-            speeches: speeches(&context.tables).expect("a wire for each profile"),
+            speeches: encoders(&context.tables).expect("a wire for each profile"),
             tables: context.tables.clone(),
             config: Config {
                 auth: policy,
@@ -106,7 +107,7 @@ impl Bridge {
             hearing: None,
             context,
             entries: BTreeMap::new(),
-            replaced: Replaced::default(),
+            replaced: ReplacedLines::default(),
             next_session: 1,
             for_others: Vec::new(),
             kept: BTreeMap::new(),
@@ -121,7 +122,7 @@ impl Bridge {
     }
 
     /// The language of a socket.
-    pub(super) fn speech(&self, socket: SocketId) -> Arc<dyn Speech> {
+    pub(super) fn speech(&self, socket: SocketId) -> Arc<dyn Encoder> {
         let profile = self.sockets.get(&socket).map_or(0, |socket| socket.profile);
         self.speeches[profile].clone()
     }
@@ -211,7 +212,7 @@ impl Bridge {
             Duration::ZERO
         };
         let wire = self.wire(call.socket);
-        let known = self.entries.get(&account).map(|entry| bridge::Existing {
+        let known = self.entries.get(&account).map(|entry| engine::Existing {
             live: entry.live.is_some(),
             peer: entry.peer,
             accepted: entry.accepted,
@@ -220,7 +221,7 @@ impl Bridge {
             same_token: entry.token == token,
             same_family: entry.family == wire.family,
         });
-        let admission = admit(known.as_ref(), &bridge::Newcomer { peer, accepted }, window);
+        let admission = admit(known.as_ref(), &engine::LoginAttempt { peer, accepted }, window);
         let (id, line) = match (admission, self.entries.get(&account)) {
             (Admission::Twin, Some(entry)) => (entry.session, entry.line),
             (Admission::Resume | Admission::Anew, Some(entry)) => (entry.session, self.next_session),
@@ -283,11 +284,11 @@ impl Bridge {
         let wire = self.wire(call.socket);
         let profile = self.sockets.get(&call.socket).map_or(0, |socket| socket.profile);
         let profile = &self.tables.profiles[profile].name;
-        let tape = Tape::new(self.records.clone(), self.tables.clone(), START, id);
+        let tape = SessionRecorder::new(self.records.clone(), self.tables.clone(), START, id);
         let mut context = self.context_of(&wire);
         tape.at(now);
         tape.begin(&Begin::of(profile, account, None, &context));
-        context.names = Arc::new(TapedNames::new(context.names, tape.clone()));
+        context.names = Arc::new(RecordedNames::new(context.names, tape.clone()));
         let seat = Seat {
             session: Session::new(context, account.clone()),
             client,

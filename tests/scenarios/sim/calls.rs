@@ -1,6 +1,6 @@
 //! Calls of an app on its SDK.
 
-use sigbridge::value::Value;
+use rtm::value::Value;
 
 use super::client::{Client, Pending};
 use super::invert;

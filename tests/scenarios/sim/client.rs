@@ -9,12 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sigbridge::bridge::SocketId;
-use sigbridge::mapping::Tables;
-use sigbridge::mapping::profile::Transport;
-use sigbridge::mapping::wire::{ComesBack, Local, Polls, Target, Wire};
-use sigbridge::time::Time;
-use sigbridge::value::Value;
+use protocol::event::SocketId;
+use rtm::time::Time;
+use rtm::value::Value;
+use tables::Tables;
+use tables::profile::Transport;
+use tables::wire::{ComesBack, Local, Polls, Target, Wire};
 
 use super::names::VID;
 use super::seen::Seen;
@@ -265,7 +265,7 @@ impl Client {
         }
     }
 
-    /// Told of lines up to a version.
+    /// UpstreamEvent of lines up to a version.
     pub(super) fn hinted(&mut self, version: i64) {
         self.announced = self.announced.max(version);
         if version > self.counter {

@@ -1,11 +1,13 @@
 //! What sessions want done, as the program's session tasks do it.
 
-use sigbridge::bridge::{Effect, Ending, Form, Input, SocketId};
-use sigbridge::rtm::{ChannelId, GetMembersErr, RtmCall, RtmError, RtmReply};
-use sigbridge::shell::{Asked, LineContext, Returned};
-use sigbridge::time::Time;
-use sigbridge::upstream::embedded::ClientId;
-use sigbridge::value::Text;
+use engine::{Effect, EndReason, Input};
+use protocol::encoder::Returned;
+use protocol::encoder::{Asked, LineContext};
+use protocol::event::{Form, SocketId};
+use rtm::time::Time;
+use rtm::value::Text;
+use rtm::{ChannelId, GetMembersErr, RtmCall, RtmError, RtmReply};
+use rtm_embedded::ClientId;
 
 use super::bridge::{Bridge, Seat};
 
@@ -148,7 +150,7 @@ impl Bridge {
         let Some(seat) = self.seats.remove(&id) else { return };
         if self.entries.get(&seat.account).is_some_and(|entry| entry.session == id)
             && let Some(entry) = self.entries.remove(&seat.account)
-            && seat.session.ending() == Some(Ending::Kicked)
+            && seat.session.ending() == Some(EndReason::Kicked)
         {
             self.replaced.add(entry.line, now);
         }

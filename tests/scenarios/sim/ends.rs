@@ -1,7 +1,7 @@
 //! How sessions end that nobody logs out of.
 
-use sigbridge::bridge::Input;
-use sigbridge::rtm::RtmCall;
+use engine::Input;
+use rtm::RtmCall;
 
 use super::Sim;
 use super::effects::Deed;

@@ -1,9 +1,9 @@
 //! Frames that a client is sent.
 
-use sigbridge::mapping::profile::Transport;
-use sigbridge::mapping::wire::{Local, Polls, Target, Via};
-use sigbridge::time::Time;
-use sigbridge::value::Value;
+use rtm::time::Time;
+use rtm::value::Value;
+use tables::profile::Transport;
+use tables::wire::{Local, Polls, Target, Via};
 
 use super::client::{Client, Pending};
 use super::invert;

@@ -1,18 +1,19 @@
 //! Frames of clients on their way to a session, as the program's front reads them.
 
-use sigbridge::bridge::{CallRef, Input, LOGIN, SocketId};
-use sigbridge::front::ClientFrame;
-use sigbridge::front::args::read_args;
-use sigbridge::front::reading::{Caller, Meaning};
-use sigbridge::front::tcp;
-use sigbridge::front::web::MAX_FRAME_BYTES;
-use sigbridge::front::web::decode::decode;
-use sigbridge::mapping::profile::Transport;
-use sigbridge::mapping::wire::Target;
-use sigbridge::shell::verdict;
-use sigbridge::time::Time;
-use sigbridge::upstream::embedded::ClientId;
-use sigbridge::value::Value;
+use engine::Input;
+use engine::dispatch::{Caller, Dispatch};
+use protocol::ClientFrame;
+use protocol::args::read_args;
+use protocol::event::{CallRef, LOGIN, SocketId};
+use protocol::native;
+use protocol::web::MAX_FRAME_BYTES;
+use protocol::web::decode::decode;
+use rtm::time::Time;
+use rtm::value::Value;
+use rtm_embedded::ClientId;
+use sigbridge::server::authenticate;
+use tables::profile::Transport;
+use tables::wire::Target;
 
 use super::bridge::Bridge;
 use super::effects::Deed;
@@ -27,7 +28,7 @@ impl Bridge {
             return self.bad(now, socket, 1009);
         }
         let frame = match transport {
-            Transport::Tcp => tcp::decode(text).map(ClientFrame::from).ok(),
+            Transport::Tcp => native::decode(text).map(ClientFrame::from).ok(),
             _ => decode(text).ok(),
         };
         self.hearing = Some((socket, text.into()));
@@ -88,7 +89,7 @@ impl Bridge {
         };
         let token = value("token").into_text();
         let call = login_call(id);
-        match verdict(&self.config, (&value("appId"), &value("account"), &token), None, now) {
+        match authenticate(&self.config, (&value("appId"), &value("account"), &token), None, now) {
             Err(reason) => self.refuse_login(now, call, reason),
             Ok(verdict) => {
                 let args = read_args(row, fields).unwrap_or_default();
@@ -112,12 +113,12 @@ impl Bridge {
             knows: session.is_some().then_some(&knows),
         };
         let meaning = caller.read(name, id, args).meaning;
-        if !matches!(meaning, Meaning::Input(Input::Poll { .. })) {
+        if !matches!(meaning, Dispatch::Input(Input::Poll { .. })) {
             self.settle(socket);
         }
         match meaning {
-            Meaning::Input(input) => self.step(now, session.expect("it knows a line").0, input),
-            Meaning::Frames(frames) => {
+            Dispatch::Input(input) => self.step(now, session.expect("it knows a line").0, input),
+            Dispatch::Frames(frames) => {
                 let seat = session.and_then(|(id, _)| self.seats.get(&id));
                 if let Some((seat, (socket, frame))) = seat.zip(self.hearing.take()) {
                     seat.tape.at(now);
@@ -126,7 +127,7 @@ impl Bridge {
                 }
                 self.say(socket, frames);
             }
-            Meaning::Nobody(_) => panic!("no call of a wire of frames"),
+            Dispatch::Nobody(_) => panic!("no call of a wire of frames"),
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use sigbridge::mapping::Tables;
-use sigbridge::mapping::expr::Expr;
-use sigbridge::mapping::row::RowKind;
-use sigbridge::mapping::wire::{Body, Fold, Function, RowCall, Target, Via, Wire, WireEvent, WirePart};
-use sigbridge::value::Value;
+use rtm::value::Value;
+use tables::Tables;
+use tables::expr::Expr;
+use tables::row::RowKind;
+use tables::wire::{Body, Fold, Function, RowCall, Target, Via, Wire, WireEvent, WirePart};
 
 /// What the SDK itself puts into an event's argument.
 const OWN: &[(&str, &str, &str)] = &[

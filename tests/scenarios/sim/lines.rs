@@ -1,7 +1,7 @@
 //! The native wire, from the client's side: lines in place of frames, returns by line (signaling-wire 10).
 
-use sigbridge::bridge::SocketId;
-use sigbridge::value::Value;
+use protocol::event::SocketId;
+use rtm::value::Value;
 
 use super::client::Client;
 

@@ -3,21 +3,21 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sigbridge::rtm::{CallKind, RtmCall};
-use sigbridge::upstream::embedded::{ClientId, Output};
-use sigbridge::upstream::link::frame::{Body, Frame};
-use sigbridge::upstream::link::words::{Words, read_result};
-use sigbridge::value::Text;
+use agent_link::frame::{Body, Frame};
+use agent_link::vocabulary::{Vocabulary, read_result};
+use rtm::value::Text;
+use rtm::{CallKind, RtmCall};
+use rtm_embedded::{ClientId, Output};
 
 /// A link without a socket.
 pub struct Link {
-    words: Arc<Words>,
+    words: Arc<Vocabulary>,
     open: HashMap<(ClientId, u64), CallKind>,
 }
 
 impl Link {
     /// Of a platform.
-    pub fn new(words: Arc<Words>) -> Self {
+    pub fn new(words: Arc<Vocabulary>) -> Self {
         let open = HashMap::new();
         Self { words, open }
     }
@@ -32,7 +32,7 @@ impl Link {
         let body = Body::Request {
             id: request,
             method: self.words.call_name(kind).clone(),
-            params: Words::call_params(&session(), &call),
+            params: Vocabulary::call_params(&session(), &call),
         };
         let Body::Request { method, params, .. } = passed(body) else {
             panic!("{call:?} is no request any more");

@@ -24,14 +24,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sigbridge::bridge::{Input, Names, SessionContext, SessionLimits, SocketId};
-use sigbridge::ident::TokenPolicy;
-use sigbridge::mapping::Tables;
-use sigbridge::rtm::CallKind;
-use sigbridge::time::Time;
-use sigbridge::upstream::embedded::{ClientId, World, WorldConfig};
-use sigbridge::upstream::link::words::Words;
-use sigbridge::value::Value;
+use agent_link::vocabulary::Vocabulary;
+use engine::{Input, Names, SessionContext, SessionLimits};
+use identity::TokenPolicy;
+use protocol::event::SocketId;
+use rtm::CallKind;
+use rtm::time::Time;
+use rtm::value::Value;
+use rtm_embedded::{ClientId, RtmService, RtmServiceConfig};
+use tables::Tables;
 
 use bridge::Bridge;
 use client::Client;
@@ -50,12 +51,12 @@ const START: Time = Time::from_millis(1_593_475_200_000);
 #[derive(Default)]
 pub struct Config {
     pub limits: SessionLimits,
-    pub world: WorldConfig,
+    pub world: RtmServiceConfig,
     pub policy: TokenPolicy,
     /// Calls that the upstream does not have.
     pub lacks: Vec<CallKind>,
     /// The names that a link to RTM speaks; without any, there is no link.
-    pub words: Option<Arc<Words>>,
+    pub words: Option<Arc<Vocabulary>>,
 }
 
 /// The world.
@@ -66,7 +67,7 @@ pub struct Sim {
     pub natives: BTreeMap<String, Native>,
     native_names: BTreeMap<ClientId, String>,
     pub bridge: Bridge,
-    world: World,
+    world: RtmService,
     link: Option<Link>,
     queue: VecDeque<Item>,
     seen: Vec<Seen>,
@@ -94,7 +95,7 @@ impl Sim {
             natives: BTreeMap::new(),
             native_names: BTreeMap::new(),
             bridge: Bridge::new(context, config.policy),
-            world: World::new(config.world),
+            world: RtmService::new(config.world),
             link: config.words.map(Link::new),
             queue: VecDeque::new(),
             seen: Vec::new(),

@@ -1,8 +1,9 @@
 //! The names that the simulated sidecar works with: the real codecs and the real numbers.
 
-use sigbridge::bridge::Names;
-use sigbridge::ident::{Account, AppId, texts, uid};
-use sigbridge::value::Text;
+use engine::Names;
+use identity::{Account, lossy_codec, uid};
+use rtm::AppId;
+use rtm::value::Text;
 
 /// The app id of every scenario.
 pub const VID: &str = "app";
@@ -12,19 +13,19 @@ pub struct SimNames;
 
 impl Names for SimNames {
     fn user_id(&self, account: &Text) -> Text {
-        texts::user_id(account)
+        lossy_codec::user_id(account)
     }
 
     fn account(&self, user_id: &Text) -> Text {
-        texts::account(user_id)
+        lossy_codec::account(user_id)
     }
 
     fn channel_id(&self, channel: &Text) -> Text {
-        texts::channel_id(channel)
+        lossy_codec::channel_id(channel)
     }
 
     fn channel(&self, channel_id: &Text) -> Text {
-        texts::channel(channel_id)
+        lossy_codec::channel(channel_id)
     }
 
     fn uid(&self, account: &Text) -> i64 {

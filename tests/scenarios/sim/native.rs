@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use sigbridge::rtm::{CallKind, ConnectionReason, FieldType, RtmCall, RtmError, RtmEvent, RtmReply};
-use sigbridge::upstream::embedded::ClientId;
-use sigbridge::value::Value;
+use rtm::value::Value;
+use rtm::{CallKind, ConnectionReason, FieldType, RtmCall, RtmError, RtmEvent, RtmReply};
+use rtm_embedded::ClientId;
 
 use super::seen::Seen;
 

@@ -1,8 +1,9 @@
 //! What is on its way: frames, closes, replies and events, first in, first out.
 
-use sigbridge::bridge::{Input, SocketId};
-use sigbridge::rtm::RtmCall;
-use sigbridge::upstream::embedded::{ClientId, Output};
+use engine::Input;
+use protocol::event::SocketId;
+use rtm::RtmCall;
+use rtm_embedded::{ClientId, Output};
 
 use super::Sim;
 use super::effects::Deed;

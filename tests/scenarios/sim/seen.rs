@@ -57,11 +57,11 @@ fn shown(word: &str) -> String {
         return format!("({} bytes: {}…)", word.len(), word.chars().take(40).collect::<String>());
     }
     let plain = |c: char| c.is_ascii_graphic() && !"\"'#".contains(c);
-    let json = word.starts_with(['{', '[']) && sigbridge::value::Value::from_json(word).is_ok();
+    let json = word.starts_with(['{', '[']) && rtm::value::Value::from_json(word).is_ok();
     if json || (!word.is_empty() && word.chars().all(plain)) {
         word.into()
     } else if word.contains('\'') {
-        sigbridge::value::Value::text(word).to_json()
+        rtm::value::Value::text(word).to_json()
     } else {
         format!("'{word}'")
     }

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
+use engine::Input;
 use parking_lot::Mutex;
-use sigbridge::bridge::{Input, SocketId};
-use sigbridge::trace::{
-    Batch, Happening, Header, Policy, Record, Redaction, Redactor, Sink, Trace, VERSION, read, replay,
-};
+use protocol::event::SocketId;
+use trace::{Batch, Header, Policy, Record, Redaction, Redactor, Sink, Trace, TraceEvent, VERSION, read, replay};
 
 use super::START;
 use super::bridge::{Bridge, Seat};
@@ -16,7 +15,7 @@ use super::bridge::{Bridge, Seat};
 pub struct Records(Mutex<(Vec<Record>, Batch)>);
 
 impl Sink for Records {
-    fn take(&self, t_us: u64, session: u64, what: Happening<'_>) {
+    fn take(&self, t_us: u64, session: u64, what: TraceEvent<'_>) {
         let (records, batch) = &mut *self.0.lock();
         batch.add(t_us, session, what.clone());
         records.push(what.record(t_us, session));

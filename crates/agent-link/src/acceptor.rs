@@ -1,0 +1,249 @@
+//! Where others come in: a WebSocket for those who know the secret and come from a page that may.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN, SEC_WEBSOCKET_PROTOCOL};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_tungstenite::HyperWebsocketStream;
+use hyper_tungstenite::tungstenite::protocol::WebSocketConfig;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
+use secrecy::SecretString;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use runtime::log_limit::{Bound, Cause, admits};
+use runtime::net::{Acceptor, Shortage, Shortages, bearer, is_secret};
+
+use crate::{MAX_FRAME_BYTES, MAX_WAITING, PATH};
+
+/// The subprotocol that is agreed on.
+pub const SUBPROTOCOL: &str = "sigbridge.agent.1";
+/// In front of the secret, where it comes as a subprotocol.
+pub const SECRET_SUBPROTOCOL: &str = "sigbridge.secret.";
+/// Shortest secret, bytes.
+pub const MIN_SECRET_BYTES: usize = 16;
+
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections that may be there without having shown the secret. An agent's first bytes come with its connection, so it is
+/// served before as many others have come; those who send nothing make room.
+const MAX_STRANGERS: usize = 64;
+
+/// Who may come in.
+#[derive(Clone, Debug)]
+pub struct AccessPolicy {
+    /// What they must know; none lets everybody in, which only a loopback address may.
+    pub secret: Option<SecretString>,
+    /// Origins of pages that may connect. Processes have none, and need none.
+    pub origins: Vec<String>,
+    /// UpstreamEvent when there are too many who do not.
+    pub strain: Arc<Shortages>,
+}
+
+/// Those who have not shown the secret yet, the oldest first.
+#[derive(Debug, Default)]
+struct Strangers(Mutex<VecDeque<CancellationToken>>);
+
+impl Strangers {
+    /// One more; the oldest makes room, where there is none. Whether it had to.
+    fn add(&self, stranger: CancellationToken) -> bool {
+        let mut all = self.0.lock();
+        all.retain(|stranger| !stranger.is_cancelled());
+        all.push_back(stranger);
+        let oldest = if all.len() > MAX_STRANGERS {
+            all.pop_front()
+        } else {
+            None
+        };
+        oldest.is_some_and(|oldest| {
+            oldest.cancel();
+            true
+        })
+    }
+}
+
+/// Accepts at `listener` until the shutdown; those who come in are handed out, with a handshake that is done.
+pub async fn accept(
+    door: Arc<AccessPolicy>,
+    listener: TcpListener,
+    out: mpsc::Sender<HyperWebsocketStream>,
+    shutdown: CancellationToken,
+) {
+    let strangers = Strangers::default();
+    let mut acceptor = Acceptor::new(listener, "agent link", door.strain.clone());
+    while let Some((stream, peer)) = acceptor.next(&shutdown).await {
+        // A child: it is cancelled by the shutdown as well.
+        let away = shutdown.child_token();
+        if strangers.add(away.clone()) {
+            door.strain.note(Shortage::Strangers);
+        }
+        let (door, out) = (door.clone(), out.clone());
+        tokio::spawn(async move {
+            // Whoever is let in has a task of its own by then.
+            tokio::select! {
+                () = away.cancelled() => {}
+                () = connection(door, (stream, peer.ip()), out) => {}
+            }
+            away.cancel();
+        });
+    }
+}
+
+async fn connection(
+    door: Arc<AccessPolicy>,
+    (stream, peer): (TcpStream, IpAddr),
+    out: mpsc::Sender<HyperWebsocketStream>,
+) {
+    let service = service_fn(move |request| {
+        let response = door.respond(request, peer, &out);
+        std::future::ready(Ok::<_, Infallible>(response))
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    if let Err(error) = served.await {
+        debug!(%error, "connection to a link");
+    }
+}
+
+impl AccessPolicy {
+    fn respond(
+        &self,
+        mut request: Request<Incoming>,
+        peer: IpAddr,
+        out: &mpsc::Sender<HyperWebsocketStream>,
+    ) -> Response<Full<Bytes>> {
+        if !hyper_tungstenite::is_upgrade_request(&request) || request.uri().path() != PATH {
+            return plain(StatusCode::NOT_FOUND, "a link of sigbridge: a WebSocket on /agent\n");
+        }
+        if let Err((status, text)) = self.admit(request.headers()) {
+            if admits("refused at the link", Bound::EVENT, Cause::from(peer)) {
+                warn!(%peer, status = status.as_u16(), reason = text.trim_end(), "refused at the link");
+            }
+            return plain(status, text);
+        }
+        let by_subprotocol = request.headers().contains_key(SEC_WEBSOCKET_PROTOCOL);
+        let config = WebSocketConfig::default()
+            .max_write_buffer_size(MAX_WAITING * 1024)
+            .max_message_size(Some(MAX_FRAME_BYTES))
+            .max_frame_size(Some(MAX_FRAME_BYTES));
+        match hyper_tungstenite::upgrade(&mut request, Some(config)) {
+            Ok((response, websocket)) => {
+                let out = out.clone();
+                tokio::spawn(async move {
+                    if let Ok(websocket) = websocket.await {
+                        let _ = out.send(websocket).await;
+                    }
+                });
+                let mut response = response.map(|_| Full::default());
+                if by_subprotocol {
+                    let agreed = HeaderValue::from_static(SUBPROTOCOL);
+                    response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, agreed);
+                }
+                response
+            }
+            Err(error) => plain(
+                StatusCode::BAD_REQUEST,
+                &format!("not a WebSocket handshake: {error}\n"),
+            ),
+        }
+    }
+
+    fn admit(&self, headers: &HeaderMap) -> Result<(), (StatusCode, &'static str)> {
+        if let Some(origin) = headers.get(ORIGIN) {
+            let listed = self.origins.iter().any(|listed| listed.as_bytes() == origin.as_bytes());
+            if !listed {
+                return Err((StatusCode::FORBIDDEN, "this Origin is not in `origins`\n"));
+            }
+        }
+        let Some(secret) = &self.secret else { return Ok(()) };
+        let given = bearer(headers).map(<[u8]>::to_vec);
+        let given = given.or_else(|| by_subprotocol(headers)).unwrap_or_default();
+        if is_secret(&given, secret) {
+            Ok(())
+        } else {
+            Err((StatusCode::UNAUTHORIZED, "the secret is missing or wrong\n"))
+        }
+    }
+}
+
+fn by_subprotocol(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let offered = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    let mut offered = offered
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    let secret = offered.find_map(|one| one.trim().strip_prefix(SECRET_SUBPROTOCOL))?;
+    URL_SAFE_NO_PAD.decode(secret).ok()
+}
+
+fn plain(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::copy_from_slice(text.as_bytes())));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use runtime::clock::Clock;
+
+    #[test]
+    fn strangers_make_room_the_oldest_first() {
+        let strangers = Strangers::default();
+        let all: Vec<CancellationToken> = (0..=MAX_STRANGERS).map(|_| CancellationToken::new()).collect();
+        let made_room = all.iter().filter(|one| strangers.add((*one).clone())).count();
+        assert_eq!(made_room, 1);
+        assert!(all[0].is_cancelled() && !all[1].is_cancelled());
+        // One that was let in, or has gone, is none of them.
+        all[1].cancel();
+        assert!(!strangers.add(CancellationToken::new()));
+        assert!(!all[2].is_cancelled());
+    }
+
+    fn check(headers: &[(&'static str, &str)], expected: u16) {
+        let door = AccessPolicy {
+            secret: Some("0123456789abcdef".into()),
+            origins: vec!["http://127.0.0.1:8011".into()],
+            strain: Arc::new(Shortages::new(Clock::start())),
+        };
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, value.parse().expect("a header"));
+        }
+        let status = door.admit(&map).map_or_else(|(status, _)| status.as_u16(), |()| 101);
+        assert_eq!(status, expected, "{headers:?}");
+    }
+
+    #[test]
+    fn who_knows_the_secret_comes_in() {
+        const GOOD: (&str, &str) = ("authorization", "Bearer 0123456789abcdef");
+        check(&[], 401);
+        check(&[GOOD], 101);
+        check(&[("authorization", "Bearer 0123456789abcdeX")], 401);
+        check(&[("authorization", "Basic 0123456789abcdef")], 401);
+        let offered = "sigbridge.agent.1, sigbridge.secret.MDEyMzQ1Njc4OWFiY2RlZg";
+        check(&[("sec-websocket-protocol", offered)], 101);
+        check(&[("sec-websocket-protocol", "sigbridge.agent.1")], 401);
+        check(&[("sec-websocket-protocol", "sigbridge.secret.!!")], 401);
+        check(&[GOOD, ("origin", "http://127.0.0.1:8011")], 101);
+        check(&[GOOD, ("origin", "https://example.com")], 403);
+        check(&[GOOD, ("origin", "null")], 403);
+    }
+}

@@ -1,0 +1,387 @@
+//! Requests of a driver done by an upstream, its replies and events told.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+use tracing::{debug, warn};
+
+use crate::frame::{BAD_PARAMS, Body, ErrorBody, Frame, NO_METHOD, NO_SESSION};
+use crate::handshake::{Held, HostPart, Limits};
+use crate::vocabulary::Vocabulary;
+use crate::{KEEP, Link, MAX_WAITING, PROTOCOL, WINDOW};
+use rtm::AppId;
+use rtm::time::Time;
+use rtm::upstream::{Upstream, UpstreamEvent};
+use rtm::value::{Text, Value};
+use rtm::{CallKind, RtmCall, RtmEvent};
+use runtime::clock::Clock;
+
+use crate::agent_server::instance::{Events, Instance};
+
+/// Instances that a hello names: as many as fit into a frame, whatever their names are.
+const MAX_HELD: usize = 1000;
+/// Instances of one driver.
+const MAX_INSTANCES: usize = 20_000;
+/// Calls that the host itself makes carry numbers from here on; their replies are of no interest.
+const OWN: u64 = 1 << 63;
+
+/// What a host says of itself.
+#[derive(Clone, Debug)]
+pub struct HostConfig {
+    /// What it hosts, and its version.
+    pub sdk: (Text, Text),
+    /// Which rates hold.
+    pub limits: Limits,
+}
+
+/// The side of a link that has instances.
+pub struct Host {
+    pub(super) name: Text,
+    config: HostConfig,
+    words: Arc<Vocabulary>,
+    pub(super) link: Arc<Link>,
+    upstream: Arc<dyn Upstream>,
+    instances: Mutex<HashMap<Text, Arc<Mutex<Instance>>>>,
+    kept: Arc<AtomicUsize>,
+    dropped: Arc<AtomicUsize>,
+    pub(super) clock: Clock,
+    /// Since when no driver is there.
+    alone: Mutex<Option<Time>>,
+}
+
+impl Host {
+    /// One without instances, called `name`.
+    pub fn new(
+        name: Text,
+        config: HostConfig,
+        words: Arc<Vocabulary>,
+        upstream: Arc<dyn Upstream>,
+        clock: Clock,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            name,
+            config,
+            words,
+            link: Arc::new(Link::default()),
+            upstream,
+            instances: Mutex::default(),
+            kept: Arc::default(),
+            dropped: Arc::default(),
+            clock,
+            alone: Mutex::new(None),
+        })
+    }
+
+    /// What it says in its hello.
+    pub fn part(&self) -> HostPart {
+        let has = |kind: &&CallKind| self.words.has(**kind);
+        let capabilities = CallKind::ALL.iter().filter(has).map(|kind| kind.name().into());
+        HostPart {
+            protocol: PROTOCOL,
+            agent: self.name.clone(),
+            sdk: self.config.sdk.0.clone(),
+            version: self.config.sdk.1.clone(),
+            platform: self.words.platform().clone(),
+            limits: self.config.limits,
+            capabilities: Some(capabilities.collect()),
+        }
+    }
+
+    /// The instances that it holds and somebody is logged in at.
+    pub fn held(&self) -> Vec<Held> {
+        let instances = self.instances.lock();
+        let held = instances.values().filter_map(|instance| {
+            let instance = instance.lock();
+            Some(Held {
+                session_id: instance.session.clone(),
+                app_id: instance.app.as_str().into(),
+                user_id: instance.user.as_ref()?.text().clone(),
+            })
+        });
+        held.take(MAX_HELD).collect()
+    }
+
+    /// A driver is there: the one from before, or (`fresh`) another, for whom the instances wait.
+    pub fn meet(&self, fresh: bool) {
+        *self.alone.lock() = None;
+        if !fresh {
+            return;
+        }
+        let unheard = self.link.restart(WINDOW);
+        let instances = self.instances.lock();
+        for instance in instances.values() {
+            let mut instance = instance.lock();
+            instance.open.clear();
+            if matches!(instance.events, Events::UpstreamEvent) {
+                instance.events = Events::Kept(VecDeque::new());
+            }
+        }
+        for text in &unheard {
+            let Ok(Frame {
+                body: Body::Notice { method, params },
+                ..
+            }) = Frame::parse(text)
+            else {
+                continue;
+            };
+            let session = params.get("sessionId").and_then(Value::as_text);
+            let instance = session.and_then(|session| instances.get(session));
+            if let Some(instance) = instance
+                && let Some(Ok(event)) = self.words.read_event(&method, &params)
+            {
+                keep(&mut instance.lock().events, event, &self.kept, &self.dropped);
+            }
+        }
+        if !instances.is_empty() {
+            *self.alone.lock() = Some(self.clock.now());
+        }
+    }
+
+    /// The driver is away.
+    pub fn lost(&self) {
+        self.alone.lock().get_or_insert_with(|| self.clock.now());
+    }
+
+    /// Lets go what nobody has taken over in time. True when nothing is left.
+    pub fn sweep(&self, driver_is_there: bool) -> bool {
+        let over = self
+            .alone
+            .lock()
+            .is_some_and(|since| self.clock.now().since(since) >= KEEP);
+        if over {
+            let mut gone = Vec::new();
+            self.instances.lock().retain(|_, instance| {
+                let left = driver_is_there && matches!(instance.lock().events, Events::UpstreamEvent);
+                if !left {
+                    gone.push(instance.clone());
+                }
+                left
+            });
+            for instance in &gone {
+                self.let_go(instance);
+            }
+            if driver_is_there {
+                *self.alone.lock() = None;
+            } else {
+                self.link.restart(WINDOW);
+            }
+        }
+        let dropped = self.dropped.swap(0, Ordering::Relaxed);
+        if dropped > 0 {
+            let params = Value::Map(vec![(
+                "events".into(),
+                Value::Int(i64::try_from(dropped).unwrap_or(i64::MAX)),
+            )]);
+            let method = "agent.dropped".into();
+            self.link.send(Body::Notice { method, params });
+        }
+        over && !driver_is_there
+    }
+
+    /// All instances are closed.
+    pub fn end(&self) {
+        let gone: Vec<_> = self.instances.lock().drain().map(|(_, instance)| instance).collect();
+        gone.iter().for_each(|instance| self.let_go(instance));
+    }
+
+    fn let_go(&self, instance: &Mutex<Instance>) {
+        let key = {
+            let mut instance = instance.lock();
+            if let Events::Kept(events) = &mut instance.events {
+                self.kept.fetch_sub(events.len(), Ordering::Relaxed);
+                self.dropped.fetch_add(events.len(), Ordering::Relaxed);
+                events.clear();
+            }
+            instance.key.take()
+        };
+        if let Some(key) = key {
+            self.upstream.close(&key);
+        }
+    }
+
+    /// The driver asks.
+    pub fn take(&self, body: Body) {
+        let Body::Request { id, method, params } = body else {
+            return;
+        };
+        if let Err(error) = self.request(id, &method, &params) {
+            debug!(method = &*method, reason = &*error.message, "a request is refused");
+            self.link.send(Body::Error { id, error });
+        }
+    }
+
+    fn request(&self, id: u64, method: &str, params: &Value) -> Result<(), ErrorBody> {
+        let text = |key: &str| params.get(key).and_then(Value::as_text).cloned();
+        let session = text("sessionId").ok_or_else(|| ErrorBody::new(BAD_PARAMS, "sessionId, a text"))?;
+        match method {
+            "createInstance" => {
+                let app = text("appId").and_then(|app| AppId::new(app).ok());
+                let app = app.ok_or_else(|| ErrorBody::new(BAD_PARAMS, "appId, a text"))?;
+                self.create(session, app, text("adopt"))?;
+            }
+            "release" => {
+                let gone = self.instances.lock().remove(&session);
+                let gone = gone.ok_or_else(no_session)?;
+                self.let_go(&gone);
+            }
+            _ => {
+                let call = self.words.read_call(method, params);
+                let call = call.ok_or_else(|| ErrorBody::new(NO_METHOD, format!("no call {method} here")))?;
+                let call = call.map_err(|error| ErrorBody::new(BAD_PARAMS, error))?;
+                let instance = self.instances.lock().get(&session).cloned().ok_or_else(no_session)?;
+                self.call(id, &instance, call);
+                return Ok(());
+            }
+        }
+        let result = Value::Map(Vec::new());
+        self.link.send(Body::Result { id, result });
+        Ok(())
+    }
+
+    fn create(&self, session: Text, app: AppId, adopt: Option<Text>) -> Result<(), ErrorBody> {
+        let mut instances = self.instances.lock();
+        if instances.contains_key(&session) {
+            return Err(ErrorBody::new(BAD_PARAMS, "this sessionId is there already"));
+        }
+        if instances.len() >= MAX_INSTANCES {
+            return Err(ErrorBody::new(BAD_PARAMS, "no room for another instance"));
+        }
+        let adopted = adopt.and_then(|old| {
+            let waits = |instance: &Arc<Mutex<Instance>>| {
+                let instance = instance.lock();
+                instance.app == app && matches!(instance.events, Events::Kept(_))
+            };
+            instances
+                .get(&old)
+                .is_some_and(waits)
+                .then(|| instances.remove(&old))
+                .flatten()
+        });
+        if let Some(instance) = adopted {
+            instances.insert(session.clone(), instance.clone());
+            drop(instances);
+            self.adopt(&instance, session);
+            return Ok(());
+        }
+        let instance = Arc::new(Mutex::new(Instance {
+            session: session.clone(),
+            app: app.clone(),
+            key: None,
+            user: None,
+            channels: Vec::new(),
+            open: HashMap::new(),
+            events: Events::UpstreamEvent,
+        }));
+        instances.insert(session, instance.clone());
+        drop(instances);
+        let teller = self.teller(instance.clone());
+        let key = self.upstream.open(&app, Arc::new(teller));
+        instance.lock().key = Some(key);
+        Ok(())
+    }
+
+    /// The next driver's session begins anew, so it is in no channel.
+    fn adopt(&self, instance: &Mutex<Instance>, session: Text) {
+        let (key, channels) = {
+            let mut instance = instance.lock();
+            instance.session = session;
+            (instance.key.clone(), std::mem::take(&mut instance.channels))
+        };
+        let Some(key) = key else { return };
+        for (number, channel_id) in (OWN..).zip(channels) {
+            self.upstream.call(&key, number, RtmCall::Leave { channel_id });
+        }
+    }
+
+    fn call(&self, id: u64, instance: &Mutex<Instance>, call: RtmCall) {
+        let key = {
+            let mut instance = instance.lock();
+            let (waited, adopted) = match std::mem::replace(&mut instance.events, Events::UpstreamEvent) {
+                Events::Kept(events) => (events, true),
+                Events::UpstreamEvent => (VecDeque::new(), false),
+            };
+            self.kept.fetch_sub(waited.len(), Ordering::Relaxed);
+            let same = matches!(&call, RtmCall::Login { uid, .. } if instance.user.as_ref() == Some(uid));
+            if adopted && same {
+                // It is logged in already, at the wish of the driver before.
+                let result = Value::Map(Vec::new());
+                self.link.send(Body::Result { id, result });
+                for event in waited {
+                    let (method, params) = self.words.write_event(&instance.session, &event);
+                    self.link.send(Body::Notice { method, params });
+                }
+                return;
+            }
+            self.dropped.fetch_add(waited.len(), Ordering::Relaxed);
+            instance.open.insert(id, Instance::change(&call));
+            instance.key.clone()
+        };
+        if let Some(key) = key {
+            self.upstream.call(&key, id, call);
+        }
+    }
+
+    fn teller(&self, instance: Arc<Mutex<Instance>>) -> impl Fn(UpstreamEvent) + Send + Sync + use<> {
+        let (words, link) = (self.words.clone(), self.link.clone());
+        let (kept, dropped) = (self.kept.clone(), self.dropped.clone());
+        move |told| {
+            let mut instance = instance.lock();
+            match told {
+                UpstreamEvent::Reply { request: id, result } => {
+                    let Some(change) = instance.open.remove(&id) else {
+                        return;
+                    };
+                    let body = match result {
+                        Ok(reply) => {
+                            instance.changed(change);
+                            let result = reply.to_value();
+                            Body::Result { id, result }
+                        }
+                        Err(error) => {
+                            let error = words.write_error(error);
+                            Body::Error { id, error }
+                        }
+                    };
+                    link.send(body);
+                }
+                UpstreamEvent::Event(event) => {
+                    instance.hear(&event);
+                    let session = instance.session.clone();
+                    match &mut instance.events {
+                        Events::UpstreamEvent if link.waiting() < MAX_WAITING => {
+                            let (method, params) = words.write_event(&session, &event);
+                            link.send(Body::Notice { method, params });
+                        }
+                        Events::UpstreamEvent => {
+                            dropped.fetch_add(1, Ordering::Relaxed);
+                        }
+                        events => keep(events, event, &kept, &dropped),
+                    }
+                }
+                UpstreamEvent::Up(_) | UpstreamEvent::Lacks(_) => {
+                    warn!("the upstream of a host has no link of its own")
+                }
+            }
+        }
+    }
+}
+
+/// Of what nobody hears, the messages of peers are kept: nothing else makes sense to another session.
+fn keep(events: &mut Events, event: RtmEvent, kept: &AtomicUsize, dropped: &AtomicUsize) {
+    let Events::Kept(events) = events else { return };
+    if !matches!(event, RtmEvent::MessageFromPeer { .. }) {
+        return;
+    }
+    if kept.load(Ordering::Relaxed) < MAX_WAITING {
+        kept.fetch_add(1, Ordering::Relaxed);
+        events.push_back(event);
+    } else {
+        dropped.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn no_session() -> ErrorBody {
+    ErrorBody::new(NO_SESSION, "no such sessionId")
+}

@@ -1,0 +1,167 @@
+//! A host that listens: an RTM that apps can be users of, each on a link of its own.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_tungstenite::HyperWebsocketStream;
+use parking_lot::Mutex;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::interval;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::HEARTBEAT;
+use crate::acceptor::{AccessPolicy, accept};
+use crate::connect::{DialError, answer, asked, first_frame};
+use crate::frame::{BAD_PARAMS, BAD_PROTOCOL, BUSY, ErrorBody, NO_METHOD};
+use crate::handshake::{Served, Terms, USER_HELLO, UserHello, from_value, random_name, speaks_ours, to_value};
+use crate::io::pump;
+use crate::vocabulary::Vocabulary;
+use rtm::upstream::Upstream;
+use rtm::value::Text;
+use runtime::clock::Clock;
+use runtime::log_limit::{Bound, Cause, admits};
+
+use crate::agent_server::core::{Host, HostConfig};
+
+const LOBBY: usize = 16;
+/// Processes that may be users at once, or may come back.
+const MAX_USERS: usize = 256;
+
+struct Users {
+    upstream: Arc<dyn Upstream>,
+    words: Arc<Vocabulary>,
+    config: HostConfig,
+    clock: Clock,
+    known: Mutex<HashMap<Text, User>>,
+}
+
+struct User {
+    host: Arc<Host>,
+    /// One socket at a time.
+    turn: Arc<Semaphore>,
+    current: CancellationToken,
+}
+
+/// Serves users that come in at `listener`, until the shutdown.
+pub async fn serve_users(
+    upstream: Arc<dyn Upstream>,
+    words: Arc<Vocabulary>,
+    config: HostConfig,
+    clock: Clock,
+    (listener, door): (TcpListener, AccessPolicy),
+    shutdown: CancellationToken,
+) {
+    let users = Arc::new(Users {
+        upstream,
+        words,
+        config,
+        clock,
+        known: Mutex::default(),
+    });
+    let (sender, mut coming) = mpsc::channel(LOBBY);
+    tokio::spawn(accept(Arc::new(door), listener, sender, shutdown.clone()));
+    let mut sweep = interval(Duration::from_secs(1));
+    loop {
+        let websocket = tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = sweep.tick() => {
+                users.sweep();
+                continue;
+            }
+            websocket = coming.recv() => websocket,
+        };
+        let Some(websocket) = websocket else { return };
+        let (users, shutdown) = (users.clone(), shutdown.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                ended = users.greet(websocket) => if let Err(error) = ended
+                    && admits("not a user", Bound::EVENT, Cause::default())
+                {
+                    info!(%error, "a connection is not a user's");
+                },
+            }
+        });
+    }
+}
+
+impl Users {
+    fn sweep(&self) {
+        self.known.lock().retain(|_, user| {
+            let there = user.turn.available_permits() == 0;
+            !user.host.sweep(there)
+        });
+    }
+
+    async fn greet(&self, mut websocket: HyperWebsocketStream) -> Result<(), DialError> {
+        let first = first_frame(&mut websocket).await?;
+        let Some((id, method, params)) = asked(first) else {
+            return Err(DialError::BadAnswer("not a request".into()));
+        };
+        let refused = |code, text: String| Err(ErrorBody::new(code, text));
+        if &*method != USER_HELLO {
+            return answer(
+                &mut websocket,
+                id,
+                refused(NO_METHOD, format!("a user says {USER_HELLO} first")),
+            )
+            .await;
+        }
+        let hello: UserHello = match from_value(&params) {
+            Ok(hello) => hello,
+            Err(error) => return answer(&mut websocket, id, refused(BAD_PARAMS, error)).await,
+        };
+        if !speaks_ours(hello.protocol) {
+            return answer(&mut websocket, id, refused(BAD_PROTOCOL, "another protocol".into())).await;
+        }
+        let Some((host, turn, mine)) = self.host(&hello.user) else {
+            return answer(&mut websocket, id, refused(BUSY, "no room for another user".into())).await;
+        };
+        let _turn = turn.acquire().await.expect("nobody closes it");
+        let went_on = hello.host.as_ref() == Some(&host.name) && host.link.resume(hello.received, crate::WINDOW);
+        host.meet(!went_on);
+        let served = to_value(&Served {
+            host: host.part(),
+            terms: Terms::offer(host.link.received(), went_on),
+        });
+        answer(&mut websocket, id, Ok(served)).await?;
+        tokio::select! {
+            () = mine.cancelled() => {}
+            ended = pump(websocket, &host.link, HEARTBEAT, |body| host.take(body)) => info!(%ended, "a user's link is over"),
+        }
+        host.lost();
+        Ok(())
+    }
+
+    /// The host of a process, which may have been here before; its socket from before is over.
+    fn host(&self, user: &Text) -> Option<(Arc<Host>, Arc<Semaphore>, CancellationToken)> {
+        let mut known = self.known.lock();
+        let mine = CancellationToken::new();
+        if let Some(user) = known.get_mut(user) {
+            std::mem::replace(&mut user.current, mine.clone()).cancel();
+            return Some((user.host.clone(), user.turn.clone(), mine));
+        }
+        if known.len() >= MAX_USERS {
+            return None;
+        }
+        let name = random_name().ok()?;
+        let host = Host::new(
+            name,
+            self.config.clone(),
+            self.words.clone(),
+            self.upstream.clone(),
+            self.clock,
+        );
+        let turn = Arc::new(Semaphore::new(1));
+        let entry = User {
+            host: host.clone(),
+            turn: turn.clone(),
+            current: mine.clone(),
+        };
+        known.insert(user.clone(), entry);
+        Some((host, turn, mine))
+    }
+}

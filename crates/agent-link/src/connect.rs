@@ -1,0 +1,143 @@
+//! Dialling a link, and dialling again.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use rtm::value::{Text, Value};
+
+use crate::frame::{Body, ErrorBody, Frame};
+use crate::{HELLO_TIMEOUT, MAX_FRAME_BYTES};
+
+/// Waits before the second, third … attempt; the last is repeated.
+pub const PAUSES: [Duration; 5] = [
+    Duration::ZERO,
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+];
+
+/// A socket that was dialled.
+pub type Dialled = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Why nobody could be spoken to.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    /// The URL, the connection, the handshake.
+    #[error("cannot connect: {0}")]
+    Connect(#[from] Box<tungstenite::Error>),
+    /// A secret with characters that no header carries.
+    #[error("the secret must be visible ASCII")]
+    Secret,
+    /// No answer to the hello.
+    #[error("no answer to the hello within 5 s")]
+    Silent,
+    /// The hello was refused.
+    #[error("the hello was refused: {} ({})", .0.message, .0.code)]
+    Refused(ErrorBody),
+    /// An answer that is none.
+    #[error("the answer to the hello is wrong: {0}")]
+    BadAnswer(String),
+}
+
+/// Dials `url` and says hello; returns the socket and the answer.
+///
+/// # Errors
+/// [`DialError`].
+pub async fn dial(
+    url: &str,
+    secret: Option<&SecretString>,
+    method: &'static str,
+    params: Value,
+) -> Result<(Dialled, Value), DialError> {
+    let mut request = url.into_client_request().map_err(Box::new)?;
+    if let Some(secret) = secret {
+        let mut value =
+            HeaderValue::from_str(&format!("Bearer {}", secret.expose_secret())).map_err(|_| DialError::Secret)?;
+        value.set_sensitive(true);
+        request.headers_mut().insert(AUTHORIZATION, value);
+    }
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(MAX_FRAME_BYTES))
+        .max_frame_size(Some(MAX_FRAME_BYTES));
+    let connect = connect_async_with_config(request, Some(config), true);
+    let connected = timeout(HELLO_TIMEOUT, connect).await.map_err(|_| DialError::Silent)?;
+    let (mut websocket, _) = connected.map_err(Box::new)?;
+    let hello = Frame::own(Body::Request {
+        id: 0,
+        method: method.into(),
+        params,
+    });
+    websocket
+        .send(Message::text(hello.into_text()))
+        .await
+        .map_err(Box::new)?;
+    match first_frame(&mut websocket).await? {
+        Body::Result { id: 0, result } => Ok((websocket, result)),
+        Body::Error { error, .. } => Err(DialError::Refused(error)),
+        _ => Err(DialError::BadAnswer("neither a result nor an error".into())),
+    }
+}
+
+/// The first thing that is said on a socket.
+///
+/// # Errors
+/// [`DialError`].
+pub async fn first_frame<S>(websocket: &mut WebSocketStream<S>) -> Result<Body, DialError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let read = async {
+        loop {
+            match websocket.next().await {
+                Some(Ok(Message::Text(text))) => return Ok(text),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Err(error)) => return Err(DialError::Connect(Box::new(error))),
+                _ => return Err(DialError::BadAnswer("the socket is closed".into())),
+            }
+        }
+    };
+    let text = timeout(HELLO_TIMEOUT, read).await.map_err(|_| DialError::Silent)??;
+    let frame = Frame::parse(&text).map_err(|error| DialError::BadAnswer(error.to_string()))?;
+    Ok(frame.body)
+}
+
+/// Answers the hello.
+///
+/// # Errors
+/// The socket is over.
+pub async fn answer<S>(
+    websocket: &mut WebSocketStream<S>,
+    id: u64,
+    answer: Result<Value, ErrorBody>,
+) -> Result<(), DialError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let body = match answer {
+        Ok(result) => Body::Result { id, result },
+        Err(error) => Body::Error { id, error },
+    };
+    let text = Frame::own(body).into_text();
+    Ok(websocket.send(Message::text(text)).await.map_err(Box::new)?)
+}
+
+/// What a hello asks for: its number, method and parameters.
+pub fn asked(body: Body) -> Option<(u64, Text, Value)> {
+    match body {
+        Body::Request { id, method, params } => Some((id, method, params)),
+        _ => None,
+    }
+}

@@ -1,0 +1,180 @@
+//! Agents come and go.
+
+use std::sync::Arc;
+
+use tracing::{info, warn};
+
+use crate::frame::{BAD_PARAMS, BAD_PROTOCOL, ErrorBody};
+use crate::handshake::{Held, HostPart, Terms, speaks_ours};
+use crate::vocabulary::Vocabulary;
+use crate::{KEEP, PROTOCOL, WINDOW};
+use rtm::AppId;
+use rtm::rejection::Refusal;
+use rtm::time::Time;
+use rtm::upstream::UpstreamEvent;
+use rtm::{CallKind, RtmCall, UserId};
+
+use crate::driver::client::{Queued, Stage};
+use crate::driver::driver_state::{Agent, Core, Orphan, Purpose};
+
+impl Core {
+    /// What a host says of itself: its names, and what it lacks.
+    ///
+    /// # Errors
+    /// It cannot be driven.
+    pub fn meet(&self, host: &HostPart, platforms: &[Arc<Vocabulary>]) -> Result<Agent, ErrorBody> {
+        if !speaks_ours(host.protocol) {
+            let text = format!("protocol {}, and we speak {PROTOCOL}", host.protocol);
+            return Err(ErrorBody::new(BAD_PROTOCOL, text));
+        }
+        let Some(words) = platforms.iter().find(|words| *words.platform() == host.platform) else {
+            let known: Vec<&str> = platforms.iter().map(|words| &**words.platform()).collect();
+            let text = format!("no platform {}; there are {}", host.platform, known.join(", "));
+            return Err(ErrorBody::new(BAD_PARAMS, text));
+        };
+        let lacks: Arc<[CallKind]> = CallKind::ALL
+            .iter()
+            .copied()
+            .filter(|&kind| {
+                !words.has(kind)
+                    || host
+                        .capabilities
+                        .as_ref()
+                        .is_some_and(|c| !c.iter().any(|name| &**name == kind.name()))
+            })
+            .collect();
+        Ok(Agent {
+            id: host.agent.clone(),
+            sdk: host.sdk.clone(),
+            version: host.version.clone(),
+            words: words.clone(),
+            lacks,
+        })
+    }
+
+    /// The same host again, which has all up to `received` of us: both sides go on where they were. `None` when they cannot.
+    pub fn resume(&mut self, now: Time, host: &str, received: u64) -> Option<Terms> {
+        let known = self.agent.as_ref().is_some_and(|agent| &*agent.id == host);
+        if !known || !self.link.resume(received, WINDOW) {
+            return None;
+        }
+        info!(agent = host, "the link is back");
+        self.link_up = true;
+        self.health.up(true);
+        self.down_since = None;
+        let numbers: Vec<u64> = self.clients.keys().copied().collect();
+        for number in numbers {
+            let Some(client) = self.clients.get_mut(&number) else {
+                continue;
+            };
+            if matches!(client.stage, Stage::New | Stage::Live) {
+                client.tell_up(true);
+                self.flush(now, number);
+            }
+        }
+        Some(Terms::offer(self.link.received(), true))
+    }
+
+    /// Another host: what the one before had is gone, and is built again.
+    pub fn begin(&mut self, now: Time, agent: Agent, instances: Vec<Held>) -> Terms {
+        info!(
+            agent = &*agent.id,
+            sdk = &*agent.sdk,
+            version = &*agent.version,
+            platform = &**agent.words.platform(),
+            "an agent is there"
+        );
+        for client in self.clients.values_mut() {
+            client.tell_lacks(&agent.lacks);
+        }
+        let first_missing = self.link.received() + 1;
+        let before = self.agent.replace(agent);
+        self.link.restart(WINDOW);
+        let concerned = self.forget(now);
+        if before.is_some() {
+            warn!(
+                first_missing,
+                sessions = concerned,
+                "the agent before is gone, with all that it had not passed on"
+            );
+            self.health.gap(first_missing, concerned);
+        }
+        self.orphans = instances.into_iter().filter_map(|held| orphan(held, now)).collect();
+        self.link_up = true;
+        self.health.up(true);
+        self.down_since = None;
+        let numbers: Vec<u64> = self.clients.keys().copied().collect();
+        for number in numbers {
+            if self
+                .clients
+                .get(&number)
+                .is_some_and(|client| client.stage == Stage::New)
+            {
+                self.flush(now, number);
+            }
+        }
+        Terms::offer(0, false)
+    }
+
+    /// All that was at an agent is gone. Returns how many sessions had something there.
+    fn forget(&mut self, now: Time) -> u64 {
+        let until = now + self.config.call_wait;
+        let mut open: Vec<_> = self.calls.drain().collect();
+        open.sort_by_key(|(id, _)| *id);
+        for (_, open) in open {
+            let Purpose::Session(request) = open.purpose else {
+                continue;
+            };
+            let number = open.client;
+            match (self.clients.get_mut(&number), open.call) {
+                // A login can be made twice, and without it there is nothing else to do.
+                (Some(client), call @ RtmCall::Login { .. }) => {
+                    client.queue.push_front(Queued { request, call, until })
+                }
+                // Whether it was done cannot be known, so it is not done again.
+                (_, call) => {
+                    self.health.failed("in flight when the agent died");
+                    self.fail(number, request, call.kind(), Refusal::TimedOut);
+                }
+            }
+        }
+        self.rebuild.clear();
+        let mut concerned = 0;
+        for (&number, client) in &mut self.clients {
+            if client.stage == Stage::New {
+                continue;
+            }
+            concerned += 1;
+            for event in client.shadow.lose_invitations() {
+                client.tell(UpstreamEvent::Event(event));
+            }
+            if client.shadow.user.is_some() {
+                client.stage = Stage::Lost;
+                self.rebuild.push_back((number, now));
+            } else {
+                client.stage = Stage::New;
+            }
+        }
+        concerned
+    }
+
+    /// The socket is gone; the agent may be there still.
+    pub fn lost(&mut self, now: Time) {
+        self.link_up = false;
+        self.health.up(false);
+        self.down_since = Some(now);
+        let until = now + self.config.call_wait;
+        for open in self.calls.values_mut() {
+            open.until = open.until.min(until);
+        }
+    }
+}
+
+/// What cannot be read cannot be taken over, and the agent lets it go after a while.
+fn orphan(held: Held, now: Time) -> Option<((AppId, UserId), Orphan)> {
+    let app = AppId::new(held.app_id).ok()?;
+    let user = UserId::new(held.user_id).ok()?;
+    let session = held.session_id;
+    let until = now + KEEP;
+    Some(((app, user), Orphan { session, until }))
+}

@@ -1,0 +1,135 @@
+//! Sessions whose agent has died are built again at the next one: login, subscriptions, attributes, channels.
+
+use std::time::Duration;
+
+use tracing::{debug, info, warn};
+
+use rtm::time::Time;
+use rtm::upstream::UpstreamEvent;
+use rtm::value::Value;
+use rtm::{JoinChannelErr, LoginErr, RtmCall, RtmError, RtmReply};
+use runtime::log_limit::{Bound, Cause, admits};
+
+use crate::driver::client::{Lists, Stage};
+use crate::driver::driver_state::{Core, Purpose};
+
+/// A login that RTM refuses is tried again after this time; one that was too often, after [`TOO_OFTEN`].
+const REFUSED: Duration = Duration::from_secs(5);
+const TOO_OFTEN: Duration = Duration::from_secs(1);
+
+impl Core {
+    /// Begins those whose turn it is, at most `[upstream] login_rate` a second.
+    pub(super) fn rebuild_due(&mut self, now: Time) {
+        let pause = Duration::from_millis(1000 / u64::from(self.config.login_rate.max(1)));
+        self.next_login = self.next_login.max(now);
+        let mut looked_at = self.rebuild.len();
+        while self.link_up && self.next_login <= now && looked_at > 0 {
+            looked_at -= 1;
+            let Some((number, not_before)) = self.rebuild.pop_front() else {
+                return;
+            };
+            if not_before > now {
+                self.rebuild.push_back((number, not_before));
+                continue;
+            }
+            if self.begin_rebuild(now, number) {
+                self.next_login = self.next_login + pause;
+            }
+        }
+    }
+
+    fn begin_rebuild(&mut self, now: Time, number: u64) -> bool {
+        let Some(client) = self.clients.get_mut(&number) else {
+            return false;
+        };
+        client.plan = client.shadow.plan();
+        if client.stage == Stage::Lost {
+            client.stage = Stage::Rebuilding;
+            let (session, app) = (client.session.clone(), Value::text(client.app.as_str()));
+            self.own_request("createInstance", &session, vec![("appId", app)]);
+        }
+        self.next_step(now, number);
+        true
+    }
+
+    fn next_step(&mut self, now: Time, number: u64) {
+        let Some(client) = self.clients.get_mut(&number) else {
+            return;
+        };
+        if let Some(call) = client.plan.pop_front() {
+            return self.send_call(now, number, Purpose::Rebuild, call);
+        }
+        if client.lists == Lists::Asked {
+            client.lists = Lists::True;
+            return;
+        }
+        debug!(session = &*client.session, "built again");
+        client.stage = Stage::Live;
+        client.lists = Lists::Old;
+        client.tell_up(true);
+        self.flush(now, number);
+        self.compare_lists(now);
+    }
+
+    /// Once everybody is there who could be, the lists tell who is gone.
+    fn compare_lists(&mut self, now: Time) {
+        let building = |stage| matches!(stage, Stage::Lost | Stage::Rebuilding);
+        if self.clients.values().any(|client| building(client.stage)) {
+            return;
+        }
+        info!("all sessions are built again");
+        let old = self.clients.iter_mut().filter(|(_, client)| client.lists == Lists::Old);
+        let mut asking = Vec::new();
+        for (number, client) in old {
+            client.lists = Lists::Asked;
+            client.plan = client.shadow.listed();
+            asking.push(*number);
+        }
+        asking.into_iter().for_each(|number| self.next_step(now, number));
+    }
+
+    /// A step is done, or was refused.
+    pub(super) fn rebuilt(&mut self, now: Time, number: u64, call: RtmCall, result: Result<RtmReply, RtmError>) {
+        let Some(client) = self.clients.get_mut(&number) else {
+            return;
+        };
+        match (call, result) {
+            (RtmCall::Login { .. }, Err(error)) if error != LoginErr::AlreadyLoggedIn.into() => {
+                let often = error == LoginErr::TooOften.into();
+                let wait = if often { TOO_OFTEN } else { REFUSED };
+                if admits(
+                    "sessions that cannot log in again",
+                    Bound::EVENT,
+                    Cause::from(&client.session),
+                ) {
+                    warn!(session = &*client.session, %error, "cannot log in again yet");
+                }
+                client.plan.clear();
+                client.tell_up(often);
+                return self.rebuild.push_back((number, now + wait));
+            }
+            (RtmCall::GetMembers { channel_id }, Ok(RtmReply::UserIds(list))) => {
+                for event in client.shadow.compare(&channel_id, &list) {
+                    client.tell(UpstreamEvent::Event(event));
+                }
+            }
+            (RtmCall::Join { .. }, Err(error)) if is_joined(error) => {}
+            (call, Err(error)) => {
+                if admits("sessions not built again", Bound::EVENT, Cause::from(&client.session)) {
+                    warn!(session = &*client.session, call = call.kind().name(), %error, "not built again");
+                }
+                self.health.failed("not built again");
+            }
+            _ => {}
+        }
+        self.next_step(now, number);
+    }
+}
+
+fn is_joined(error: RtmError) -> bool {
+    let joined = [
+        JoinChannelErr::AlreadyJoined,
+        JoinChannelErr::AlreadyJoinedChannelOfSameId,
+    ];
+    joined.into_iter().any(|already| error == already.into())
+}

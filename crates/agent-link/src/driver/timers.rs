@@ -1,0 +1,108 @@
+//! What is due: calls that have waited too long, logins, tokens, the news that the agent is gone.
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use tracing::warn;
+
+use crate::frame::Body;
+use crate::vocabulary::Vocabulary;
+use rtm::RtmCall;
+use rtm::rejection::{Refusal, refusal};
+use rtm::time::Time;
+
+use crate::driver::driver_state::{Core, OpenCall, Purpose};
+
+/// A token that was not replaced is tried again after this time.
+const RENEW_AGAIN: Duration = Duration::from_secs(60);
+
+impl Core {
+    /// Does what is due. To be called every few hundred milliseconds, and every 20 while sessions are built again.
+    pub fn sweep(&mut self, now: Time) {
+        self.tell_down(now);
+        self.give_up(now);
+        self.orphans.retain(|_, orphan| orphan.until > now);
+        self.rebuild_due(now);
+        let due: Vec<u64> = self
+            .clients
+            .iter()
+            .filter(|(_, client)| client.renew_at.is_some_and(|at| at <= now))
+            .map(|(number, _)| *number)
+            .collect();
+        due.into_iter().for_each(|number| self.renew(now, number));
+    }
+
+    /// Whether sessions wait to be built again.
+    pub fn is_rebuilding(&self) -> bool {
+        self.link_up && !self.rebuild.is_empty()
+    }
+
+    /// RTM's own SDKs say RECONNECTING when a link was not back within 4 s; so does this one.
+    fn tell_down(&mut self, now: Time) {
+        if self
+            .down_since
+            .is_some_and(|since| now.since(since) >= self.config.lost_after)
+        {
+            self.down_since = None;
+            warn!(sessions = self.clients.len(), "no agent: RTM cannot be reached");
+            for client in self.clients.values_mut().filter(|client| client.shadow.user.is_some()) {
+                client.tell_up(false);
+            }
+        }
+    }
+
+    fn give_up(&mut self, now: Time) {
+        let late = self.calls.extract_if(|_, open| open.until <= now);
+        let mut late: Vec<(u64, OpenCall)> = late.collect();
+        late.sort_by_key(|(id, _)| *id);
+        for (_, open) in late {
+            self.health.failed("not answered in time");
+            let error = refusal(open.call.kind(), Refusal::TimedOut);
+            self.answered(now, open, Err(error));
+        }
+        let mut waited = Vec::new();
+        for (&number, client) in &mut self.clients {
+            while client.queue.front().is_some_and(|queued| queued.until <= now) {
+                waited.extend(client.queue.pop_front().map(|queued| (number, queued)));
+            }
+        }
+        for (number, queued) in waited {
+            self.health.failed("no agent in time");
+            self.fail(number, queued.request, queued.call.kind(), Refusal::TimedOut);
+        }
+    }
+
+    /// A new token in place of an old one.
+    pub(super) fn renew(&mut self, now: Time, number: u64) {
+        let Some((tokens, agent)) = self.tokens.clone().zip(self.agent.as_ref()) else {
+            return;
+        };
+        let (words, up) = (agent.words.clone(), self.link_up);
+        let Some(client) = self.clients.get_mut(&number) else {
+            return;
+        };
+        let Some(user) = client.shadow.user.clone() else {
+            client.renew_at = None;
+            return;
+        };
+        client.renew_at = Some(now + RENEW_AGAIN);
+        let Some(minted) = tokens.mint(&client.app, &user, now).filter(|_| up) else {
+            return;
+        };
+        client.renew_at = Some(minted.renew_at);
+        let secret = RtmCall::RenewToken {
+            token: minted.token.expose_secret().into(),
+        };
+        let params = Vocabulary::call_params(&client.session, &secret);
+        let id = self.next_id();
+        let method = words.call_name(secret.kind()).clone();
+        self.link.send(Body::Request { id, method, params });
+        let open = OpenCall {
+            client: number,
+            purpose: Purpose::Renew,
+            call: RtmCall::RenewToken { token: "".into() },
+            until: now + self.config.call_timeout,
+        };
+        self.calls.insert(id, open);
+    }
+}

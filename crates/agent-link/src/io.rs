@@ -1,0 +1,189 @@
+//! A socket's reading and writing, while it lives.
+
+use std::time::Duration;
+
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+
+use rtm::value::Value;
+
+use crate::Link;
+use crate::frame::{Body, Frame};
+use crate::reliable_queue::Incoming;
+
+/// `link.ack`.
+pub const ACK: &str = "link.ack";
+
+/// Objects after which they are acknowledged at once.
+const ACK_AFTER: u64 = 32;
+/// What is unacknowledged is acknowledged after this time.
+const ACK_WITHIN: Duration = Duration::from_millis(200);
+/// The time between one write and the next.
+const GATHER: Duration = Duration::from_millis(1);
+/// Heartbeats that may be missing.
+const PATIENCE: u32 = 3;
+
+/// Why a socket is over.
+#[derive(Debug, thiserror::Error)]
+pub enum Ended {
+    /// The other side has closed it, or its process is gone.
+    #[error("the socket is closed")]
+    Closed,
+    /// Nothing was heard, or taken, for three heartbeats.
+    #[error("the other side is silent")]
+    Silent,
+    /// It said something that is no frame.
+    #[error("not a frame: {0}")]
+    BadFrame(String),
+    /// It left something out.
+    #[error("number {got} came after {had}")]
+    OutOfOrder {
+        /// The number that came.
+        got: u64,
+        /// The last one before.
+        had: u64,
+    },
+    /// It acknowledged what was never sent.
+    #[error("number {0} was acknowledged and not sent")]
+    BadAck(u64),
+}
+
+/// Reads and writes until the socket is over; `take` is given everything that comes, once and in order.
+pub async fn pump<S>(websocket: WebSocketStream<S>, link: &Link, heartbeat: Duration, take: impl FnMut(Body)) -> Ended
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let (sink, stream) = websocket.split();
+    tokio::select! {
+        ended = read(stream, link, heartbeat, take) => ended,
+        ended = write(sink, link, heartbeat) => ended,
+    }
+}
+
+async fn read<S>(
+    mut stream: SplitStream<WebSocketStream<S>>,
+    link: &Link,
+    heartbeat: Duration,
+    mut take: impl FnMut(Body),
+) -> Ended
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    loop {
+        let text = match timeout(heartbeat * PATIENCE, stream.next()).await {
+            Err(_) => return Ended::Silent,
+            Ok(Some(Ok(Message::Text(text)))) => text,
+            Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => continue,
+            Ok(Some(Ok(Message::Binary(_)))) => return Ended::BadFrame("binary".into()),
+            Ok(_) => return Ended::Closed,
+        };
+        let frame = match Frame::parse(&text) {
+            Ok(frame) => frame,
+            Err(error) => return Ended::BadFrame(error.to_string()),
+        };
+        let Some(seq) = frame.seq else {
+            if let Err(ended) = own(link, &frame.body) {
+                return ended;
+            }
+            continue;
+        };
+        let (incoming, had, due) = {
+            let mut order = link.order.lock();
+            let had = order.received();
+            (order.receive(seq), had, order.unacknowledged() >= ACK_AFTER)
+        };
+        match incoming {
+            Incoming::Next => take(frame.body),
+            Incoming::Seen => {}
+            Incoming::Gap => return Ended::OutOfOrder { got: seq, had },
+        }
+        if due {
+            link.changed.notify_one();
+        }
+    }
+}
+
+/// What the link itself says; what it does not know may be of a later version.
+fn own(link: &Link, body: &Body) -> Result<(), Ended> {
+    let Body::Notice { method, params } = body else {
+        return Ok(());
+    };
+    if &**method == ACK {
+        let seq = params.get("seq").and_then(Value::as_int);
+        let seq = seq.and_then(|seq| u64::try_from(seq).ok()).unwrap_or(u64::MAX);
+        if !link.order.lock().acknowledge(seq) {
+            return Err(Ended::BadAck(seq));
+        }
+        link.changed.notify_one();
+    }
+    Ok(())
+}
+
+async fn write<S>(mut sink: SplitSink<WebSocketStream<S>, Message>, link: &Link, heartbeat: Duration) -> Ended
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut beat = interval(heartbeat);
+    let mut soon = interval(ACK_WITHIN);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    soon.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let (speak, answer) = tokio::select! {
+            () = link.changed.notified() => (false, false),
+            _ = beat.tick() => (true, true),
+            _ = soon.tick() => (false, true),
+        };
+        match timeout(heartbeat * PATIENCE, flush(&mut sink, link, speak, answer)).await {
+            // What comes meanwhile travels together: a busy link costs a write in a while, not one for each object.
+            Ok(Ok(true)) => sleep(GATHER).await,
+            Ok(Ok(false)) => {}
+            Ok(Err(_)) => return Ended::Closed,
+            Err(_) => return Ended::Silent,
+        }
+    }
+}
+
+async fn flush<S>(
+    sink: &mut SplitSink<WebSocketStream<S>, Message>,
+    link: &Link,
+    speak: bool,
+    answer: bool,
+) -> Result<bool, tokio_tungstenite::tungstenite::Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut wrote = false;
+    while let Some(text) = link.next() {
+        sink.feed(Message::Text(text)).await?;
+        wrote = true;
+    }
+    let ack = {
+        let mut order = link.order.lock();
+        let open = order.unacknowledged();
+        // Who writes anyway may as well acknowledge.
+        let due = open >= ACK_AFTER || open > 0 && (answer || wrote) || speak;
+        due.then(|| order.note_acknowledged())
+    };
+    if let Some(seq) = ack {
+        sink.feed(Message::Text(acknowledgement(seq))).await?;
+        wrote = true;
+    }
+    if wrote {
+        sink.flush().await?;
+    }
+    Ok(wrote)
+}
+
+fn acknowledgement(seq: u64) -> Utf8Bytes {
+    format!(r#"{{"jsonrpc":"2.0","method":"{ACK}","params":{{"seq":{seq}}}}}"#).into()
+}
+
+impl Link {
+    fn next(&self) -> Option<Utf8Bytes> {
+        self.order.lock().next()
+    }
+}

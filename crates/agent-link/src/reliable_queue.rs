@@ -1,0 +1,200 @@
+//! What makes a link lose and double nothing: numbers in both directions, kept until they are acknowledged.
+//!
+//! Pure: a socket's task asks it what to write and tells it what was read.
+
+use std::collections::VecDeque;
+
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+/// Both directions of a link, across the sockets that it has one after another.
+#[derive(Debug)]
+pub struct ReliableQueue {
+    /// Objects that the other side has not acknowledged, with the first one's number.
+    kept: VecDeque<Utf8Bytes>,
+    first: u64,
+    /// The last number written to the present socket.
+    written: u64,
+    /// How many may be written and not acknowledged.
+    window: u64,
+    /// The last number that was processed here.
+    received: u64,
+    /// The last number that the other side knows to be processed.
+    acknowledged: u64,
+}
+
+/// What an incoming number means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Incoming {
+    /// The next one: process it.
+    Next,
+    /// Seen before: drop it.
+    Seen,
+    /// Something is missing: the sides do not understand each other any more.
+    Gap,
+}
+
+impl Default for ReliableQueue {
+    fn default() -> Self {
+        Self {
+            kept: VecDeque::new(),
+            first: 1,
+            written: 0,
+            window: 1024,
+            received: 0,
+            acknowledged: 0,
+        }
+    }
+}
+
+impl ReliableQueue {
+    /// Appends an object; `write` is given its number.
+    pub fn push(&mut self, write: impl FnOnce(u64) -> String) {
+        let seq = self.first + self.kept.len() as u64;
+        self.kept.push_back(write(seq).into());
+    }
+
+    /// How many objects wait to be acknowledged or even written.
+    pub fn waiting(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// The next object to write, if there is one and the window has room.
+    pub fn next(&mut self) -> Option<Utf8Bytes> {
+        let next = self.written + 1;
+        if next >= self.first + self.window {
+            return None;
+        }
+        let index = usize::try_from(next.checked_sub(self.first)?).ok()?;
+        let text = self.kept.get(index)?.clone();
+        self.written = next;
+        Some(text)
+    }
+
+    /// The other side has processed all up to `seq`. False when that cannot be.
+    pub fn acknowledge(&mut self, seq: u64) -> bool {
+        if seq > self.written {
+            return false;
+        }
+        while self.first <= seq && self.kept.pop_front().is_some() {
+            self.first += 1;
+        }
+        true
+    }
+
+    /// An object has come.
+    pub fn receive(&mut self, seq: u64) -> Incoming {
+        if seq <= self.received {
+            Incoming::Seen
+        } else if seq == self.received + 1 {
+            self.received = seq;
+            Incoming::Next
+        } else {
+            Incoming::Gap
+        }
+    }
+
+    /// The last number that was processed here.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// How many were processed that the other side has not been told of.
+    pub fn unacknowledged(&self) -> u64 {
+        self.received - self.acknowledged
+    }
+
+    /// The other side is being told what was processed: returns its number.
+    pub fn note_acknowledged(&mut self) -> u64 {
+        self.acknowledged = self.received;
+        self.received
+    }
+
+    /// A new socket to the same other side, which has processed all up to `seq`. False when it cannot have.
+    pub fn resume(&mut self, seq: u64, window: u64) -> bool {
+        let known = self.first.checked_sub(1).is_some_and(|acked| seq >= acked) && seq <= self.written;
+        if known {
+            self.acknowledge(seq);
+            self.written = seq;
+            self.window = window.max(1);
+            self.acknowledged = self.received;
+        }
+        known
+    }
+
+    /// Another other side: all begins anew. Returns the objects that were not acknowledged.
+    pub fn restart(&mut self, window: u64) -> VecDeque<Utf8Bytes> {
+        let fresh = Self {
+            window: window.max(1),
+            ..Self::default()
+        };
+        std::mem::replace(self, fresh).kept
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pushed(n: u64) -> ReliableQueue {
+        let mut order = ReliableQueue::default();
+        (0..n).for_each(|_| order.push(|seq| seq.to_string()));
+        order
+    }
+
+    fn written(order: &mut ReliableQueue) -> Vec<String> {
+        std::iter::from_fn(|| order.next().map(|text| text.to_string())).collect()
+    }
+
+    #[test]
+    fn objects_are_written_once_and_again_after_a_loss() {
+        let mut order = pushed(3);
+        assert_eq!(written(&mut order), ["1", "2", "3"]);
+        assert_eq!(written(&mut order), [""; 0]);
+        assert!(order.acknowledge(1));
+        assert!(order.resume(2, 10));
+        assert_eq!(written(&mut order), ["3"]);
+        assert_eq!(order.waiting(), 1);
+    }
+
+    #[test]
+    fn the_window_bounds_what_is_on_its_way() {
+        let mut order = pushed(5);
+        assert!(order.resume(0, 2));
+        assert_eq!(written(&mut order), ["1", "2"]);
+        assert!(order.acknowledge(1));
+        assert_eq!(written(&mut order), ["3"]);
+    }
+
+    #[test]
+    fn what_cannot_be_is_noticed() {
+        let mut order = pushed(2);
+        assert!(!order.acknowledge(1), "not written yet");
+        order.next();
+        assert!(!order.acknowledge(2));
+        assert!(!order.resume(2, 10));
+        assert!(order.acknowledge(1));
+        assert!(!order.resume(0, 10), "what was acknowledged is not kept");
+    }
+
+    #[test]
+    fn what_comes_is_taken_once_and_in_order() {
+        let mut order = ReliableQueue::default();
+        let got: Vec<_> = [1, 1, 2, 4, 3].map(|seq| order.receive(seq)).into();
+        use Incoming::{Gap, Next, Seen};
+        assert_eq!(got, [Next, Seen, Next, Gap, Next]);
+        assert_eq!((order.received(), order.unacknowledged()), (3, 3));
+        assert_eq!(order.note_acknowledged(), 3);
+        assert_eq!(order.unacknowledged(), 0);
+    }
+
+    #[test]
+    fn another_side_begins_at_one() {
+        let mut order = pushed(2);
+        order.next();
+        order.receive(1);
+        assert_eq!(order.restart(4).len(), 2);
+        order.push(|seq| seq.to_string());
+        assert_eq!(written(&mut order), ["1"]);
+        assert_eq!(order.received(), 0);
+    }
+}

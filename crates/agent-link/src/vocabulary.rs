@@ -1,0 +1,229 @@
+//! Calls, events and errors in the names of the SDK behind a link (`mappings/platforms/`).
+
+use std::collections::{HashMap, HashSet};
+
+use rtm::rejection::{Refusal, refusal};
+use rtm::value::{Text, Value};
+use rtm::{CallKind, ErrorEnum, EventKind, RtmCall, RtmError, RtmEvent, RtmReply};
+use tables::platform::Platform;
+
+use crate::frame::{ErrorBody, RTM_ERROR};
+
+/// A platform's names, to be looked up both ways.
+#[derive(Debug)]
+pub struct Vocabulary {
+    platform: Text,
+    call_names: Vec<(CallKind, Text)>,
+    calls: HashMap<Text, CallKind>,
+    event_names: Vec<(EventKind, Text)>,
+    events: HashMap<Text, EventKind>,
+    errors: Vec<(RtmError, Text)>,
+    lacks: HashSet<CallKind>,
+}
+
+impl Vocabulary {
+    /// Those of a platform.
+    pub fn new(platform: &Platform) -> Self {
+        let call_names: Vec<(CallKind, Text)> = CallKind::ALL
+            .iter()
+            .map(|&kind| (kind, platform.call_name(kind).into()))
+            .collect();
+        let event_names: Vec<(EventKind, Text)> = EventKind::ALL
+            .iter()
+            .map(|&kind| (kind, platform.event_name(kind).into()))
+            .collect();
+        Self {
+            platform: platform.name.clone(),
+            calls: call_names.iter().map(|(kind, name)| (name.clone(), *kind)).collect(),
+            call_names,
+            events: event_names.iter().map(|(kind, name)| (name.clone(), *kind)).collect(),
+            event_names,
+            errors: platform.errors.clone(),
+            lacks: platform.lacks.clone(),
+        }
+    }
+
+    /// The platform's name.
+    pub fn platform(&self) -> &Text {
+        &self.platform
+    }
+
+    /// Whether the SDK has the call.
+    pub fn has(&self, kind: CallKind) -> bool {
+        !self.lacks.contains(&kind)
+    }
+
+    /// The SDK's name of a call.
+    pub fn call_name(&self, kind: CallKind) -> &Text {
+        // Built from ALL, which is in the order of the enum.
+        &self.call_names[kind as usize].1
+    }
+
+    /// The SDK's name of an event.
+    pub fn event_name(&self, kind: EventKind) -> &Text {
+        &self.event_names[kind as usize].1
+    }
+
+    /// A call's parameters with the session in front.
+    pub fn call_params(session: &Text, call: &RtmCall) -> Value {
+        with_session(session, call.args())
+    }
+
+    /// The call that a request means: the SDK lacks it (`None`), or the parameters are wrong.
+    pub fn read_call(&self, method: &str, params: &Value) -> Option<Result<RtmCall, String>> {
+        let kind = *self.calls.get(method)?;
+        if self.lacks.contains(&kind) {
+            return None;
+        }
+        let values: Vec<Value> = in_order(kind.fields().iter().map(|field| field.name), params);
+        Some(kind.build(&values).map_err(|error| error.to_string()))
+    }
+
+    /// The SDK's name of an event, and its fields with the session in front.
+    pub fn write_event(&self, session: &Text, event: &RtmEvent) -> (Text, Value) {
+        let kind = event.kind();
+        let names = kind.fields().iter().map(|field| Text::from(field.name));
+        let fields = Value::Map(names.zip(event.values()).collect());
+        (self.event_names[kind as usize].1.clone(), with_session(session, fields))
+    }
+
+    /// The event that a notification means: none of that name (`None`), or its fields are wrong.
+    pub fn read_event(&self, method: &str, params: &Value) -> Option<Result<RtmEvent, String>> {
+        let kind = *self.events.get(method)?;
+        let values: Vec<Value> = in_order(kind.fields().iter().map(|field| field.name), params);
+        Some(kind.build(&values).map_err(|error| error.to_string()))
+    }
+
+    /// An RTM error as a request's failure.
+    pub fn write_error(&self, error: RtmError) -> ErrorBody {
+        let named = self.errors.iter().find(|(of, _)| *of == error);
+        let name: Text = named.map_or_else(|| error.name().into(), |(_, name)| name.clone());
+        let operation = error.error_enum().name();
+        ErrorBody {
+            code: RTM_ERROR,
+            message: format!("{operation}.{name}").into(),
+            data: Value::Map(vec![
+                ("operation".into(), operation.into()),
+                ("errorCode".into(), i64::from(error.number()).into()),
+                ("name".into(), name.into()),
+            ]),
+        }
+    }
+
+    /// What a request's failure is among those that its call may have; what none of them is, is the call's general failure.
+    pub fn read_error(&self, kind: CallKind, error: &ErrorBody) -> RtmError {
+        let general = refusal(kind, Refusal::GivenUp);
+        if error.code != RTM_ERROR {
+            return general;
+        }
+        let text = |key: &str| error.data.get(key).and_then(Value::as_text);
+        let of = text("operation").and_then(|name| ErrorEnum::parse(name));
+        // An enum that the call is not known to fail with still says more than the general failure, but rows cannot name it.
+        let Some(of) = of.filter(|of| kind.errors().contains(of)) else {
+            return general;
+        };
+        let members = of.members();
+        let number = error.data.get("errorCode").and_then(Value::as_int);
+        let by_name = text("name").and_then(|name| {
+            let own = self.errors.iter().find(|(e, own)| e.error_enum() == of && own == name);
+            own.map(|(e, _)| *e).or_else(|| of.member(name))
+        });
+        let by_number = || members.iter().find(|e| Some(i64::from(e.number())) == number).copied();
+        by_name.or_else(by_number).unwrap_or(general)
+    }
+}
+
+/// A call's result, as it travels.
+///
+/// # Errors
+/// What a result of that call looks like.
+pub fn read_result(kind: CallKind, result: &Value) -> Result<RtmReply, String> {
+    match result {
+        // A promise of nothing resolves to `undefined`.
+        Value::Null => kind.reply().read(&Value::Map(Vec::new())),
+        result => kind.reply().read(result),
+    }
+}
+
+fn with_session(session: &Text, fields: Value) -> Value {
+    let mut entries = vec![("sessionId".into(), Value::Text(session.clone()))];
+    if let Value::Map(fields) = fields {
+        entries.extend(fields);
+    }
+    Value::Map(entries)
+}
+
+fn in_order<'n>(names: impl Iterator<Item = &'n str>, of: &Value) -> Vec<Value> {
+    names.map(|name| of.get(name).cloned().unwrap_or_default()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rtm::{JoinChannelErr, LocalInvitationErr, PeerMessageErr};
+    use tables::Tables;
+
+    fn words(platform: &str) -> Vocabulary {
+        let tables = Tables::built_in().expect("the tables are right");
+        let platform = tables.platforms.iter().find(|p| &*p.name == platform);
+        Vocabulary::new(platform.expect("a platform of that name"))
+    }
+
+    #[test]
+    fn every_platform_reads_back_what_it_writes() {
+        for platform in &Tables::built_in().expect("the tables are right").platforms {
+            let words = Vocabulary::new(platform);
+            for &kind in CallKind::ALL {
+                assert_eq!(words.calls.get(words.call_name(kind)), Some(&kind), "{}", platform.name);
+                for of in kind.errors() {
+                    for error in of.members() {
+                        let body = words.write_error(error);
+                        assert_eq!(words.read_error(kind, &body), error, "{}", platform.name);
+                    }
+                }
+            }
+        }
+    }
+
+    fn check_error(kind: CallKind, data: &str, expected: impl Into<RtmError>) {
+        let error = ErrorBody {
+            code: RTM_ERROR,
+            message: "".into(),
+            data: Value::from_json(data).expect("JSON"),
+        };
+        assert_eq!(words("linux-java").read_error(kind, &error), expected.into(), "{data}");
+    }
+
+    #[test]
+    fn errors_come_by_name_or_by_number() {
+        let send = CallKind::SendMessageToPeer;
+        check_error(
+            send,
+            r#"{"operation":"PEER_MESSAGE","errorCode":2,"name":"SENT_TIMEOUT"}"#,
+            PeerMessageErr::Timeout,
+        );
+        check_error(
+            send,
+            r#"{"operation":"PEER_MESSAGE","errorCode":2}"#,
+            PeerMessageErr::Timeout,
+        );
+        check_error(
+            send,
+            r#"{"operation":"PEER_MESSAGE","errorCode":77}"#,
+            PeerMessageErr::Failure,
+        );
+        check_error(
+            send,
+            r#"{"operation":"JOIN_CHANNEL","errorCode":5}"#,
+            PeerMessageErr::Failure,
+        );
+        check_error(send, "{}", PeerMessageErr::Failure);
+        check_error(
+            CallKind::Join,
+            r#"{"operation":"JOIN_CHANNEL","errorCode":202}"#,
+            JoinChannelErr::AlreadyJoinedChannelOfSameId,
+        );
+        let invite = r#"{"operation":"LOCAL_INVITATION_ERR","errorCode":4}"#;
+        check_error(CallKind::LocalInvitationSend, invite, LocalInvitationErr::NotLoggedIn);
+    }
+}

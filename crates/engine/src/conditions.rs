@@ -1,0 +1,91 @@
+//! Facts that steps and outcomes ask for.
+
+use rtm::limits::MEMBERS_CUT_OFF;
+use rtm::value::{Text, Value};
+use tables::condition::{Cond, Fact};
+use tables::expr::StateField;
+
+use crate::emulate::invitations::Call;
+use crate::invocation::Run;
+use crate::session::Session;
+
+/// The status of a session that is logged in.
+const LOGGED_IN: i64 = 2;
+
+impl Session {
+    /// True when all of them hold for the run.
+    pub(super) fn holds(&self, conds: &[Cond], run: &Run) -> bool {
+        conds.iter().all(|cond| self.fact(cond.fact, run) != cond.negated)
+    }
+
+    pub(super) fn fact(&self, fact: Fact, run: &Run) -> bool {
+        match fact {
+            Fact::Joined => {
+                let name = self.channel_of(run);
+                self.channel
+                    .as_ref()
+                    .is_some_and(|c| c.joined && Some(&c.name) == name.as_ref())
+            }
+            Fact::InOtherChannel => {
+                let name = self.channel_of(run);
+                self.channel.as_ref().is_some_and(|c| Some(&c.name) != name.as_ref())
+            }
+            Fact::OneSelf => self.account_of(run).is_some_and(|account| account == self.account),
+            Fact::Calling => self.call_of(run, Call::is_calling).is_some(),
+            Fact::Ringing => self.call_of(run, Call::is_ringing).is_some(),
+            Fact::Talking => self.call_of(run, Call::is_talking).is_some(),
+            Fact::OpenCall => self.has_open_call(run),
+            Fact::Grace => self.socket.is_none(),
+            Fact::Over512 => self
+                .channel
+                .as_ref()
+                .is_some_and(|c| c.count() > MEMBERS_CUT_OFF as u64),
+            Fact::EmptyAttributes => self.context.limits.empty_attributes,
+            Fact::StrictReinvite => self.context.limits.strict_reinvite,
+            Fact::ForceJoin => self.context.limits.force_join,
+            Fact::Visiting => self.visits(run),
+            Fact::ReservedName => self.writes_reserved(run),
+            Fact::OfflineMessages => self.context.offline_messages,
+            Fact::Can(kind) => (self.context.can)(kind),
+            Fact::Flag(slot) => run.slots.get(slot) == Some(&Value::Bool(true)),
+        }
+    }
+
+    /// The account that a run is about.
+    pub(super) fn account_of(&self, run: &Run) -> Option<Text> {
+        let slot = self.context.tables.rows[run.row].account?;
+        run.slots.get(slot)?.as_text().cloned()
+    }
+
+    /// The channel that a run is about.
+    pub(super) fn channel_of(&self, run: &Run) -> Option<Text> {
+        let slot = self.context.tables.rows[run.row].channel?;
+        run.slots.get(slot)?.as_text().cloned()
+    }
+
+    /// The documented number of the session's state (signaling-api 4.5).
+    fn status(&self) -> i64 {
+        match (self.logged_in, self.reconnecting || !self.upstream) {
+            (true, true) => 3,
+            (true, false) => LOGGED_IN,
+            (false, _) => i64::from(self.socket.is_some()),
+        }
+    }
+
+    /// A field of the state, as tables name it.
+    pub(super) fn state(&self, field: StateField) -> Value {
+        match field {
+            StateField::Account => self.account.clone().into(),
+            StateField::Line => self.line.clone().into(),
+            StateField::Channel => self.channel.as_ref().map_or(Value::Null, |c| c.name.clone().into()),
+            StateField::Cid => Value::Int(self.cids),
+            StateField::Status => Value::Int(self.status()),
+            StateField::Online => Value::Int(i64::from(self.status() == LOGGED_IN)),
+            StateField::MemberCount => Value::Int(
+                self.channel
+                    .as_ref()
+                    .map_or(0, |c| i64::try_from(c.count()).unwrap_or(i64::MAX)),
+            ),
+        }
+    }
+}

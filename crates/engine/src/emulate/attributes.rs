@@ -1,0 +1,461 @@
+//! Attribute events by comparison (decisions H6).
+//!
+//! RTM tells the whole list after a write, Signaling told each change. The one who writes is told by its own write,
+//! exactly what it did, once. So a list is compared with what is known plus as many of the session's own writes as the
+//! list shows: RTM's event about them may precede or follow its reply, or be missing. Their order is known, since a
+//! channel's writes go out one at a time.
+
+use std::collections::VecDeque;
+
+use identity::attribute;
+use rtm::value::{Text, Value};
+use rtm::{ChannelAttribute, ChannelId, Field, RtmCall, UserId};
+
+use crate::session::Session;
+
+/// Own writes that no list has shown; the oldest of more is taken for shown.
+const MAX_OWN: usize = 64;
+
+/// What a session knows of its channel's attributes.
+#[derive(Clone, Debug, Default)]
+pub struct Attrs {
+    /// As RTM has listed them.
+    seen: Vec<Known>,
+    /// Own writes since, in order.
+    own: VecDeque<Own>,
+}
+
+/// An attribute. RTM's clock may give two writes one time; of an own write no time is known.
+#[derive(Clone, Debug, PartialEq)]
+struct Known {
+    name: Text,
+    value: Text,
+    ts: Option<u64>,
+}
+
+/// A write of this session.
+#[derive(Clone, Debug, PartialEq)]
+struct Own {
+    write: Write,
+    /// RTM has answered it.
+    answered: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Write {
+    Set(Vec<(Text, Text)>),
+    /// By the first of the keys that hold it.
+    Delete(Text),
+    Clear,
+}
+
+/// How far a list is from a state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Distance {
+    /// Entries that it cannot have in that state: they are as they were, and were not written since.
+    impossible: usize,
+    /// Entries that differ.
+    different: usize,
+    /// Entries that an own write has made, but that were so before.
+    unproven: usize,
+}
+
+/// A change, as Signaling tells it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// An attribute is new or was written.
+    Set(Text, Text),
+    /// One attribute is gone.
+    Removed(Text),
+    /// All are gone.
+    Cleared,
+    /// There were none and there are none: a clear of nothing, or a deletion of what was not there.
+    Nothing,
+}
+
+impl Attrs {
+    /// The attributes of a list as RTM gives it.
+    pub fn known(list: &Value) -> Self {
+        Self {
+            seen: seen(&listed(list)),
+            own: VecDeque::new(),
+        }
+    }
+
+    /// The client gets this list anew; own writes that it does not show are still on their way.
+    pub fn relist(&mut self, list: &Value, me: &UserId) {
+        self.take(&listed(list), me);
+    }
+
+    /// What a new list changes besides own writes.
+    pub fn diff(&mut self, list: &[(Text, ChannelAttribute)], me: &UserId) -> Vec<Change> {
+        let list = shown(list);
+        let (base, is_own) = self.take(&list, me);
+        let mut changes: Vec<Change> = list
+            .iter()
+            .filter(|entry| !base.iter().any(|known| known.is_same(entry) || known.is_own(entry, me)))
+            .map(|(name, attr)| Change::Set(name.clone(), attr.value.clone()))
+            .collect();
+        let gone: Vec<&Known> = base.iter().filter(|known| is_gone(known, &list)).collect();
+        match gone.len() {
+            0 if list.is_empty() && !is_own => changes.push(Change::Nothing),
+            2.. if list.is_empty() => changes.push(Change::Cleared),
+            _ => changes.extend(gone.iter().map(|known| Change::Removed(known.name.clone()))),
+        }
+        changes
+    }
+
+    /// A list takes the place of what is known: what was known with the own writes that the list shows, and whether
+    /// there are such.
+    fn take(&mut self, list: &[(Text, ChannelAttribute)], me: &UserId) -> (Vec<Known>, bool) {
+        let count = self.shown_by(list, me);
+        let mut base = std::mem::replace(&mut self.seen, seen(list));
+        self.own.drain(..count).for_each(|own| own.write.apply(&mut base));
+        (base, count > 0)
+    }
+
+    /// How many of the own writes a list shows: those that explain it best.
+    fn shown_by(&self, list: &[(Text, ChannelAttribute)], me: &UserId) -> usize {
+        let mut base = self.seen.clone();
+        let mut distances = vec![self.distance(&base, list, me)];
+        for own in &self.own {
+            own.write.apply(&mut base);
+            distances.push(self.distance(&base, list, me));
+        }
+        let least = distances.iter().min().copied().unwrap_or_default();
+        let fitting = |at: &usize| distances[*at] == least;
+        let at_least = |first: usize| (first..distances.len()).find(fitting);
+        let shown = if least == Distance::default() {
+            // It is of an own write: the next one, even if that has changed nothing.
+            at_least(1)
+        } else {
+            // It is of another user's, which follows all that RTM has answered, unless events are late.
+            at_least(self.own.iter().take_while(|own| own.answered).count())
+        };
+        shown.or_else(|| at_least(0)).unwrap_or(0)
+    }
+
+    fn distance(&self, base: &[Known], list: &[(Text, ChannelAttribute)], me: &UserId) -> Distance {
+        let mut distance = Distance::default();
+        for entry in list {
+            let is_old = self.seen.iter().any(|known| known.is_same(entry));
+            if base.iter().any(|known| known.is_same(entry)) {
+                continue;
+            }
+            if base.iter().any(|known| known.is_own(entry, me)) {
+                distance.unproven += usize::from(is_old);
+            } else {
+                distance.impossible += usize::from(is_old);
+                distance.different += 1;
+            }
+        }
+        distance.different += base.iter().filter(|known| is_gone(known, list)).count();
+        distance
+    }
+
+    fn writes(&mut self, write: Write) {
+        if self.own.len() >= MAX_OWN
+            && let Some(oldest) = self.own.pop_front()
+        {
+            oldest.write.apply(&mut self.seen);
+        }
+        let answered = false;
+        self.own.push_back(Own { write, answered });
+    }
+
+    fn written(&mut self, write: &Write) {
+        let open = self.own.iter_mut().find(|own| !own.answered && own.write == *write);
+        if let Some(own) = open {
+            own.answered = true;
+        }
+    }
+
+    fn failed(&mut self, write: &Write) {
+        let open = self.own.iter().position(|own| !own.answered && own.write == *write);
+        if let Some(at) = open {
+            self.own.remove(at);
+        }
+    }
+}
+
+impl Known {
+    /// RTM lists it as it was.
+    fn is_same(&self, (name, attr): &(Text, ChannelAttribute)) -> bool {
+        self.name == *name && self.value == attr.value && self.ts == Some(attr.last_update_ts)
+    }
+
+    /// It is an own write that RTM lists so.
+    fn is_own(&self, (name, attr): &(Text, ChannelAttribute), me: &UserId) -> bool {
+        let is_mine = self.ts.is_none() && attr.last_update_user_id == *me;
+        is_mine && self.name == *name && self.value == attr.value
+    }
+}
+
+impl Write {
+    fn apply(&self, to: &mut Vec<Known>) {
+        match self {
+            Self::Set(entries) => {
+                for (name, value) in entries {
+                    to.retain(|known| known.name != *name);
+                    to.push(Known {
+                        name: name.clone(),
+                        value: value.clone(),
+                        ts: None,
+                    });
+                }
+            }
+            Self::Delete(key) => to.retain(|known| attribute::keys(&known.name).first() != Some(key)),
+            Self::Clear => to.clear(),
+        }
+    }
+}
+
+fn is_gone(known: &Known, list: &[(Text, ChannelAttribute)]) -> bool {
+    !list.iter().any(|(name, _)| *name == known.name)
+}
+
+/// A list as RTM gives it, under the names that Signaling shows.
+pub(crate) fn listed(list: &Value) -> Vec<(Text, ChannelAttribute)> {
+    shown(&Vec::<(Text, ChannelAttribute)>::from_value(list).unwrap_or_default())
+}
+
+fn seen(list: &[(Text, ChannelAttribute)]) -> Vec<Known> {
+    let known = |(name, attr): &(Text, ChannelAttribute)| Known {
+        name: name.clone(),
+        value: attr.value.clone(),
+        ts: Some(attr.last_update_ts),
+    };
+    list.iter().map(known).collect()
+}
+
+/// RTM's attributes under the names that Signaling shows.
+pub(crate) fn shown(list: &[(Text, ChannelAttribute)]) -> Vec<(Text, ChannelAttribute)> {
+    attribute::decode(
+        list,
+        |attr| attr.value.clone(),
+        |attr, value| ChannelAttribute { value, ..attr.clone() },
+    )
+}
+
+impl Session {
+    /// A call goes out, perhaps an attribute write.
+    pub(crate) fn writing(&mut self, call: &RtmCall) {
+        self.with_write(call, |attrs, write| attrs.writes(write));
+    }
+
+    /// RTM has done it.
+    pub(crate) fn written(&mut self, call: &RtmCall) {
+        self.with_write(call, |attrs, write| attrs.written(&write));
+    }
+
+    /// It has failed, or is to be tried again.
+    pub(crate) fn write_failed(&mut self, call: &RtmCall) {
+        self.with_write(call, |attrs, write| attrs.failed(&write));
+    }
+
+    fn with_write(&mut self, call: &RtmCall, act: impl Fn(&mut Attrs, Write)) {
+        let (id, write): (&ChannelId, Write) = match call {
+            RtmCall::AddOrUpdateChannelAttributes {
+                channel_id, attributes, ..
+            } => (
+                channel_id,
+                Write::Set(attribute::decode(attributes, Text::clone, |_, value| value)),
+            ),
+            RtmCall::DeleteChannelAttributesByKeys { channel_id, keys, .. } => match keys.first() {
+                Some(key) => (channel_id, Write::Delete(key.clone())),
+                None => return,
+            },
+            RtmCall::ClearChannelAttributes { channel_id, .. } => (channel_id, Write::Clear),
+            _ => return,
+        };
+        if let Some(channel) = self.channel.as_mut().filter(|c| c.id == *id) {
+            act(&mut channel.attrs, write);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attr(value: &str, by: &str, ts: u64) -> ChannelAttribute {
+        ChannelAttribute {
+            value: value.into(),
+            last_update_user_id: UserId::new(by).unwrap(),
+            last_update_ts: ts,
+        }
+    }
+
+    fn set(name: &str, value: &str) -> Write {
+        Write::Set(vec![(name.into(), value.into())])
+    }
+
+    /// A session's view: its writes, and the lists that it gets.
+    #[derive(Default)]
+    struct View(Attrs);
+
+    impl View {
+        fn writes(&mut self, write: Write) -> &mut Self {
+            self.0.writes(write);
+            self
+        }
+
+        fn answered(&mut self, write: &Write) -> &mut Self {
+            self.0.written(write);
+            self
+        }
+
+        /// A list arrives, as `name value author time` each.
+        fn listed(&mut self, list: &[(&str, &str, &str, u64)], expected: &[Change]) -> &mut Self {
+            let list: Vec<_> = list
+                .iter()
+                .map(|(name, value, by, ts)| ((*name).into(), attr(value, by, *ts)))
+                .collect();
+            let me = UserId::new("me").unwrap();
+            assert_eq!(self.0.diff(&list, &me), expected, "{list:?} of {:?}", self.0);
+            self
+        }
+    }
+
+    fn news(name: &str, value: &str) -> Change {
+        Change::Set(name.into(), value.into())
+    }
+
+    fn removed(name: &str) -> Change {
+        Change::Removed(name.into())
+    }
+
+    #[test]
+    fn own_writes_are_no_news_before_or_behind_their_reply() {
+        for behind in [false, true] {
+            let mut view = View::default();
+            for (write, list) in [
+                (set("k", "1"), &[("k", "1", "me", 1)][..]),
+                (set("k", "2"), &[("k", "2", "me", 2)]),
+                (Write::Delete("k".into()), &[]),
+                (Write::Delete("k".into()), &[]),
+                (set("k", "2"), &[("k", "2", "me", 3)]),
+                (set("j", "2"), &[("k", "2", "me", 3), ("j", "2", "me", 3)]),
+                (Write::Clear, &[]),
+                (Write::Clear, &[]),
+            ] {
+                view.writes(write.clone());
+                if behind {
+                    view.answered(&write).listed(list, &[]);
+                } else {
+                    view.listed(list, &[]).answered(&write);
+                }
+                assert_eq!(view.0.own, []);
+            }
+        }
+    }
+
+    #[test]
+    fn two_writes_of_one_value_in_one_moment_cannot_be_told_apart() {
+        let mut view = View::default();
+        for _ in 0..2 {
+            view.writes(set("k", "1")).answered(&set("k", "1"));
+            view.listed(&[("k", "1", "me", 1)], &[]);
+        }
+        view.listed(&[("k", "1", "bob", 2)], &[news("k", "1")]);
+        assert_eq!(view.0.own, []);
+    }
+
+    #[test]
+    fn replies_may_run_ahead_of_what_rtm_tells() {
+        let (one, gone, two) = (set("k", "1"), Write::Delete("k".into()), set("k", "2"));
+        let mut view = View::default();
+        for write in [&one, &gone, &two] {
+            view.writes(write.clone()).answered(write);
+        }
+        view.listed(&[("j", "x", "bob", 1)], &[news("j", "x")])
+            .listed(&[("j", "x", "bob", 1), ("k", "1", "me", 2)], &[])
+            .listed(&[("j", "x", "bob", 1)], &[])
+            .listed(&[("j", "x", "bob", 1), ("k", "2", "me", 3)], &[]);
+        assert_eq!(view.0.own, []);
+    }
+
+    #[test]
+    fn rtm_may_not_tell_the_writer() {
+        let (one, gone) = (set("k", "1"), Write::Delete("k".into()));
+        let mut view = View::default();
+        view.writes(one.clone()).answered(&one);
+        view.listed(&[("k", "1", "me", 1), ("j", "x", "bob", 2)], &[news("j", "x")]);
+        view.writes(gone.clone()).answered(&gone);
+        view.listed(&[("j", "y", "bob", 3)], &[news("j", "y")]);
+        view.writes(Write::Clear).answered(&Write::Clear);
+        view.listed(&[("k", "3", "bob", 4)], &[news("k", "3")]);
+        assert_eq!(view.0.own, []);
+    }
+
+    #[test]
+    fn an_old_delete_of_ones_own_hides_no_later_one_of_others() {
+        let gone = Write::Delete("k".into());
+        let mut view = View::default();
+        // RTM never told of the own delete; bob sets the key and deletes it again.
+        view.writes(gone.clone()).answered(&gone);
+        view.listed(&[("k", "1", "bob", 1)], &[news("k", "1")])
+            .listed(&[], &[removed("k")]);
+    }
+
+    #[test]
+    fn one_that_is_on_its_way_is_told_once() {
+        let mut view = View::default();
+        // Bob's write came first.
+        view.writes(Write::Delete("k".into()));
+        view.listed(&[("k", "1", "bob", 1)], &[news("k", "1")]).listed(&[], &[]);
+        assert_eq!(view.0.own, []);
+    }
+
+    #[test]
+    fn an_own_value_written_by_somebody_else_is_news() {
+        let mut view = View::default();
+        view.writes(set("k", "1"));
+        view.listed(&[("k", "1", "bob", 1)], &[news("k", "1")])
+            .listed(&[("k", "1", "me", 2)], &[])
+            .listed(&[("k", "1", "bob", 3)], &[news("k", "1")]);
+    }
+
+    #[test]
+    fn what_failed_and_happened_all_the_same_is_news() {
+        let mut view = View::default();
+        view.writes(set("k", "1"));
+        view.0.failed(&set("k", "1"));
+        view.listed(&[("k", "1", "me", 1)], &[news("k", "1")]);
+    }
+
+    #[test]
+    fn others_clear_delete_or_do_nothing() {
+        let mut view = View::default();
+        let two = [("a", "1", "bob", 1), ("b", "2", "bob", 1)];
+        view.listed(&two, &[news("a", "1"), news("b", "2")])
+            .listed(&two, &[])
+            .listed(&two[1..], &[removed("a")])
+            .listed(&[], &[removed("b")])
+            .listed(&[], &[Change::Nothing])
+            .listed(&two, &[news("a", "1"), news("b", "2")])
+            .listed(&[], &[Change::Cleared]);
+    }
+
+    #[test]
+    fn a_clear_on_its_way_hides_no_deletion_before_it() {
+        let mut view = View::default();
+        let two = [("a", "1", "bob", 1), ("b", "2", "bob", 1)];
+        view.listed(&two, &[news("a", "1"), news("b", "2")]);
+        view.writes(Write::Clear);
+        view.listed(&two[1..], &[removed("a")]).listed(&[], &[]);
+        assert_eq!(view.0.own, []);
+    }
+
+    #[test]
+    fn own_writes_are_bounded() {
+        let mut view = View::default();
+        for n in 0..200 {
+            let write = set("k", &n.to_string());
+            view.writes(write.clone()).answered(&write);
+        }
+        assert_eq!(view.0.own.len(), MAX_OWN);
+        view.listed(&[("k", "199", "me", 1)], &[]);
+        assert_eq!(view.0.own, []);
+    }
+}

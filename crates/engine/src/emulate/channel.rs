@@ -1,0 +1,192 @@
+//! One channel per user: the member list on join, and what happens before it is out (decisions H1, H8).
+
+use std::collections::HashSet;
+
+use rtm::limits::MEMBERS_CUT_OFF;
+use rtm::value::{Text, Value};
+use rtm::{ChannelId, Field, JoinChannelErr, RtmError, RtmEvent, RtmReply, UserId};
+
+use crate::emulate::attributes::{Attrs, listed};
+use crate::emulate::resume::Ring;
+use crate::emulate::system_attributes::BuiltIn;
+use crate::invocation::Run;
+use crate::session::{Session, Step};
+
+/// Events that are held while a list is on its way; more are dropped, counted.
+const MAX_HELD: usize = 2_000;
+
+/// The channel of a session.
+#[derive(Clone, Debug)]
+pub struct Channel {
+    /// Its legacy name.
+    pub name: Text,
+    /// RTM's name for it.
+    pub id: ChannelId,
+    /// RTM has let us in.
+    pub joined: bool,
+    /// The client is back from a lost connection and has not joined again: it is told nothing.
+    pub muted: bool,
+    /// The client is back by its line and has not said what it was told last.
+    pub away: bool,
+    /// What it was told last, for a client that comes back by its line.
+    pub ring: Ring,
+    /// Who is in it, oneself included.
+    pub members: HashSet<UserId>,
+    /// RTM's count, once it has told one, and who came and went since.
+    pub counted: Option<u64>,
+    /// Its attributes as last seen.
+    pub attrs: Attrs,
+    /// What its built-in attributes have this session do.
+    pub builtin: BuiltIn,
+    /// It has had more than 512 members, and who they are is not to be trusted.
+    pub crowded: bool,
+    /// The list of a channel that was crowded is on its way.
+    pub recounting: bool,
+    /// The number of its last line.
+    pub msgid: u64,
+    held: Option<Vec<RtmEvent>>,
+}
+
+impl Channel {
+    /// A channel that is being joined.
+    pub fn new(name: Text, id: ChannelId) -> Self {
+        Self {
+            name,
+            id,
+            joined: false,
+            muted: false,
+            away: false,
+            ring: Ring::default(),
+            members: HashSet::new(),
+            counted: None,
+            attrs: Attrs::default(),
+            builtin: BuiltIn::default(),
+            crowded: false,
+            recounting: false,
+            msgid: 0,
+            held: None,
+        }
+    }
+
+    /// How many members it has.
+    pub fn count(&self) -> u64 {
+        self.counted.unwrap_or(self.members.len() as u64)
+    }
+}
+
+impl Session {
+    /// A join of the channel one is in already holds its events, too: its list is made anew.
+    pub(crate) fn hold_channel(&mut self, run: &Run) {
+        let name = self.channel_of(run);
+        if let Some(channel) = self.channel.as_mut().filter(|c| Some(&c.name) == name.as_ref()) {
+            channel.held.get_or_insert_default();
+        }
+    }
+
+    /// `join` goes out.
+    pub(crate) fn joining(&mut self, run: &Run, id: &ChannelId) {
+        let Some(name) = self.channel_of(run) else { return };
+        self.cids += 1;
+        self.visits.forget(id);
+        let mut channel = Channel::new(name, id.clone());
+        channel.held = Some(Vec::new());
+        self.channel = Some(channel);
+    }
+
+    /// `join` is answered.
+    pub(crate) fn joined(&mut self, id: &ChannelId, result: &Result<RtmReply, RtmError>, step: &mut Step<'_>) {
+        if self.visit_joined(id, result, step) {
+            return;
+        }
+        let already = matches!(
+            result,
+            Err(RtmError::JoinChannel(
+                JoinChannelErr::AlreadyJoined | JoinChannelErr::AlreadyJoinedChannelOfSameId
+            ))
+        );
+        let Some(channel) = self.channel.as_mut().filter(|c| c.id == *id) else {
+            return;
+        };
+        if result.is_ok() || already {
+            channel.joined = true;
+        } else {
+            self.channel = None;
+        }
+    }
+
+    /// `leave` goes out: from now on nothing of the channel is told.
+    pub(crate) fn left(&mut self, id: &ChannelId) {
+        if self.channel.as_ref().is_some_and(|c| c.id == *id) {
+            self.channel = None;
+        }
+    }
+
+    /// The list is in: who came or went meanwhile is settled in it.
+    pub(crate) fn settle_list(&mut self, run: &mut Run) {
+        let row = &self.context.tables.rows[run.row];
+        let slot = |name: &str| row.slots.iter().position(|(slot, _)| &**slot == name);
+        let (members, attrs) = (slot("members"), slot("attrs"));
+        let own = UserId::new(self.context.names.user_id(&self.account)).ok();
+        let Some(channel) = &mut self.channel else { return };
+        let (mut list, complete) = match members.map(|at| Vec::<UserId>::from_value(&run.slots[at])) {
+            Some(Ok(list)) if list.len() < MEMBERS_CUT_OFF => (list, true),
+            Some(Ok(list)) => (list, false),
+            _ => (own.iter().cloned().collect(), false),
+        };
+        let mut later = Vec::new();
+        for event in channel.held.take().unwrap_or_default() {
+            match &event {
+                RtmEvent::MemberJoined { member_id, .. } if list.contains(member_id) => {}
+                RtmEvent::MemberLeft { member_id, .. } => {
+                    list.retain(|member| member != member_id);
+                    later.retain(
+                        |other| !matches!(other, RtmEvent::MemberJoined { member_id: m, .. } if m == member_id),
+                    );
+                }
+                _ => later.push(event),
+            }
+        }
+        channel.members = list.iter().cloned().chain(own.clone()).collect();
+        if complete {
+            // Fresher than RTM's last count, which comes at most once a second.
+            channel.counted = Some(channel.members.len() as u64);
+        }
+        channel.held = Some(later);
+        if let Some(at) = members {
+            run.slots[at] = Value::List(list.iter().map(Field::to_value).collect());
+        }
+        if let Some(at) = attrs {
+            if let Some(own) = &own {
+                channel.attrs.relist(&run.slots[at], own);
+            }
+            channel.builtin.refresh(&listed(&run.slots[at]));
+        }
+    }
+
+    /// The list is out: what was held follows.
+    pub(crate) fn release_channel(&mut self, step: &mut Step<'_>) {
+        let Some(channel) = &mut self.channel else { return };
+        let held = channel.held.take().unwrap_or_default();
+        // A client that asks for all there is does not ask for what it has missed.
+        (channel.muted, channel.away) = (false, false);
+        channel.ring = Ring::default();
+        for event in held {
+            self.rtm_event(event, step);
+        }
+        self.publish_count(step);
+    }
+
+    /// True when the event is kept for later.
+    pub(crate) fn held(&mut self, id: &ChannelId, event: &RtmEvent, step: &mut Step<'_>) -> bool {
+        let Some(channel) = self.channel.as_mut().filter(|c| c.id == *id) else {
+            return false;
+        };
+        let Some(held) = &mut channel.held else { return false };
+        if held.len() < MAX_HELD {
+            held.push(event.clone());
+        } else {
+            step.out.push(crate::Effect::Dropped("held channel events"));
+        }
+        true
+    }
+}

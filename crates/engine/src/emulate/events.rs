@@ -1,0 +1,345 @@
+//! RTM events on their way to a row: which outcome, and what it is given.
+
+use rtm::value::{Text, Value};
+use rtm::{ChannelAttribute, ConnectionReason, ConnectionState, Message, RtmError, RtmEvent};
+use tables::condition::Emulation;
+use tables::expr::{parse_end_call, parse_signal};
+use tables::row::RowId;
+use tables::wire::ComesBack;
+
+use crate::api::{Effect, EndReason};
+use crate::emulate::attributes::{Change, shown};
+use crate::emulate::invitations::{Role, Stage};
+use crate::invocation::Run;
+use crate::session::{Session, Step};
+
+impl Session {
+    /// What RTM tells, for the row that it enters.
+    pub(crate) fn rtm_event(&mut self, event: RtmEvent, step: &mut Step<'_>) {
+        if self.is_of_other_channel(&event) {
+            return;
+        }
+        if self.waits_for_name(&event, step) {
+            return;
+        }
+        if let Some(id) = channel_of(&event)
+            && !matches!(event, RtmEvent::MemberCountUpdated { .. })
+            && self.held(&id.clone(), &event, step)
+        {
+            return;
+        }
+        match &event {
+            RtmEvent::MemberCountUpdated { member_count, .. } => self.counted(*member_count, step),
+            RtmEvent::PeersOnlineStatusChanged { status } => self.peers_turned(&status.clone(), step),
+            RtmEvent::RemoteInvitationAccepted { invitation } => self.accept_confirmed(invitation.invitation),
+            _ => {}
+        }
+        let Some(row) = self.context.tables.row_on(event.kind()) else {
+            return;
+        };
+        let mut run = self.new_run(row, event.values());
+        run.error = reason_of(&event);
+        match self.context.tables.rows[row].emulation {
+            None => self.fire_named(&mut run, "default", step),
+            Some(emulation) => self.sort(emulation, run, event, step),
+        }
+    }
+
+    fn sort(&mut self, emulation: Emulation, mut run: Run, event: RtmEvent, step: &mut Step<'_>) {
+        match emulation {
+            Emulation::MemberSet => {
+                if self.member_changed(&event) {
+                    if self.channel.as_ref().is_some_and(|c| c.builtin.tells_members()) {
+                        self.fire_named(&mut run, "changed", step);
+                    }
+                    self.publish_count(step);
+                }
+            }
+            Emulation::PeerText | Emulation::ChannelText => self.sort_message(run, &event, step),
+            Emulation::AttrDiff => {
+                if let RtmEvent::AttributesUpdated { attributes, .. } = &event {
+                    self.sort_attributes(&mut run, attributes, step);
+                }
+            }
+            Emulation::Calls | Emulation::Refusal | Emulation::IncomingCall | Emulation::RingingOnly => {
+                self.sort_call(run, &event, step);
+            }
+            Emulation::Status => self.sort_status(run, &event, step),
+            // These help rows of calls.
+            Emulation::SingleChannel
+            | Emulation::AttrWrite
+            | Emulation::BuiltinWrite
+            | Emulation::InviteTimers
+            | Emulation::AnswerCall
+            | Emulation::RefuseCall
+            | Emulation::CloseCall
+            | Emulation::Outbox
+            | Emulation::TransientJoin => {}
+        }
+    }
+
+    fn member_changed(&mut self, event: &RtmEvent) -> bool {
+        let Some(channel) = &mut self.channel else {
+            return false;
+        };
+        let (changed, by) = match event {
+            RtmEvent::MemberJoined { member_id, .. } => (channel.members.insert(member_id.clone()), 1),
+            RtmEvent::MemberLeft { member_id, .. } => (channel.members.remove(member_id), -1),
+            _ => (false, 0),
+        };
+        // Above 512 members nothing is known that could be a duplicate.
+        let changed = changed || channel.crowded;
+        if let (true, Some(counted)) = (changed, &mut channel.counted) {
+            // RTM tells the count at most once a second; apps ask sooner.
+            *counted = counted.saturating_add_signed(by);
+        }
+        changed
+    }
+
+    fn sort_message(&mut self, mut run: Run, event: &RtmEvent, step: &mut Step<'_>) {
+        let (message, from_peer) = match event {
+            RtmEvent::MessageFromPeer { message, .. } => (message, true),
+            RtmEvent::ChannelMessage { message, .. } => (message, false),
+            _ => return,
+        };
+        let Message::Text(text) = message else {
+            return match parse_signal(message).filter(|_| from_peer) {
+                Some((kind, channel, data)) if &*kind == "dtmf" => {
+                    self.give(&mut run, "channel", channel.into());
+                    self.give(&mut run, "digits", data.into());
+                    self.fire_named(&mut run, "dtmf", step);
+                }
+                _ => self.fire_named(&mut run, "raw", step),
+            };
+        };
+        if let Some((channel, info)) = parse_end_call(text).filter(|_| from_peer) {
+            if let RtmEvent::MessageFromPeer { peer_id, .. } = event {
+                let known = self.call_ended_by_peer(&channel, peer_id.text());
+                if !known && (self.began_anew || self.comes_back() == ComesBack::Never) {
+                    return;
+                }
+            }
+            self.give(&mut run, "channel", channel.into());
+            self.give(&mut run, "info", info.into());
+            return self.fire_named(&mut run, "ended", step);
+        }
+        self.give(&mut run, "text", text.clone().into());
+        self.fire_named(&mut run, "text", step);
+    }
+
+    /// Forgets the call; whether there was one.
+    fn call_ended_by_peer(&mut self, channel_id: &Text, peer_id: &Text) -> bool {
+        let (channel, peer) = (
+            self.context.names.channel(channel_id),
+            self.context.names.account(peer_id),
+        );
+        self.ended_by_peer(&channel, &peer)
+    }
+
+    fn sort_attributes(&mut self, run: &mut Run, list: &[(Text, ChannelAttribute)], step: &mut Step<'_>) {
+        let Ok(me) = rtm::UserId::new(self.context.names.user_id(&self.account)) else {
+            return;
+        };
+        let Some(channel) = &mut self.channel else { return };
+        let name = channel.name.clone();
+        let changes = channel.attrs.diff(list, &me);
+        channel.builtin.refresh(&shown(list));
+        for change in changes {
+            let (outcome, key, value) = match change {
+                Change::Set(key, value) => ("set", key, Value::Text(value)),
+                Change::Removed(key) => ("removed", key, Value::Null),
+                Change::Cleared => ("cleared", "".into(), Value::Null),
+                Change::Nothing => {
+                    self.fire_named(run, "doubtful", step);
+                    continue;
+                }
+            };
+            self.tell_attribute(run, &name, outcome, key, value, step);
+            if outcome == "removed" && list.is_empty() {
+                self.fire_named(run, "doubtful", step);
+            }
+        }
+        self.publish_count(step);
+    }
+
+    /// A change of an attribute.
+    pub(crate) fn tell_attribute(
+        &mut self,
+        run: &mut Run,
+        channel: &Text,
+        outcome: &str,
+        name: Text,
+        value: Value,
+        step: &mut Step<'_>,
+    ) {
+        self.give(run, "channel", channel.clone().into());
+        self.give(run, "name", name.into());
+        self.give(run, "value", value);
+        self.fire_named(run, outcome, step);
+    }
+
+    fn sort_call(&mut self, mut run: Run, event: &RtmEvent, step: &mut Step<'_>) {
+        use RtmEvent as E;
+        let (role, invitation) = match event {
+            E::LocalInvitationReceivedByPeer { invitation }
+            | E::LocalInvitationAccepted { invitation, .. }
+            | E::LocalInvitationRefused { invitation, .. }
+            | E::LocalInvitationFailure { invitation, .. } => (Role::Caller, invitation.invitation),
+            E::RemoteInvitationReceived { invitation }
+            | E::RemoteInvitationCanceled { invitation, .. }
+            | E::RemoteInvitationFailure { invitation, .. } => (Role::Callee, invitation.invitation),
+            _ => return,
+        };
+        run.invitation = Some(invitation);
+        if let E::RemoteInvitationReceived { invitation } = event {
+            let Some(channel) = invitation.channel_id.as_ref().filter(|id| !id.is_empty()) else {
+                return self.fire_named(&mut run, "no-channel", step);
+            };
+            if self.socket.is_none() && !self.catches_up() {
+                // It is not kept for a later login: a stale call would ring. Nor is it then when a client that was
+                // awaited by its line logs in instead.
+                return self.fire_named(&mut run, "unseen", step);
+            }
+            let channel = self.context.names.channel(channel);
+            let peer = self.context.names.account(invitation.caller_id.text());
+            self.called_by(&run, (channel, peer), invitation.invitation, step);
+            return self.fire_named(&mut run, "ringing", step);
+        }
+        let Some(call) = self.calls.by_invitation(role, invitation) else {
+            return;
+        };
+        let is_accepted = matches!(event, E::LocalInvitationAccepted { .. });
+        if call.stage == Stage::Withdrawn {
+            if is_accepted {
+                // The answer was faster than the cancel: the callee is not left in a call that nobody is in.
+                self.fire_origin(role, invitation, "answered-late", step);
+            }
+            return;
+        }
+        // What is settled on both sides fails no more. One that this side has accepted still may: its caller is not there any more.
+        let is_settled = call.stage == Stage::Talking;
+        if is_accepted {
+            call.stage = Stage::Talking;
+        }
+        if call.is_closing() || is_settled {
+            return;
+        }
+        if !matches!(
+            event,
+            E::LocalInvitationAccepted { .. } | E::LocalInvitationReceivedByPeer { .. }
+        ) {
+            self.calls.remove(role, invitation);
+        }
+        let outcome = match event {
+            E::LocalInvitationRefused { response, .. } => match parse_end_call(response) {
+                Some((channel, info)) => {
+                    self.give(&mut run, "channel", channel.into());
+                    self.give(&mut run, "info", info.into());
+                    "ended"
+                }
+                None => "refused",
+            },
+            E::RemoteInvitationFailure { .. } => "ringing",
+            _ => "default",
+        };
+        self.fire_named(&mut run, outcome, step);
+    }
+
+    fn sort_status(&mut self, mut run: Run, event: &RtmEvent, step: &mut Step<'_>) {
+        let RtmEvent::ConnectionStateChanged { state, reason } = event else {
+            return;
+        };
+        match (state, reason) {
+            (ConnectionState::Aborted, ConnectionReason::RemoteLogin) => {
+                self.abandon_calls(&mut run, step);
+                self.fire_named(&mut run, "kicked", step);
+                if self.socket.is_none() {
+                    // The user has come back on another device: what waited for the lost one is not lost.
+                    self.keep_lines(step);
+                }
+                self.end(EndReason::Kicked, step);
+            }
+            (ConnectionState::Aborted, _) => {
+                self.abandon_calls(&mut run, step);
+                self.fire_named(&mut run, "banned", step);
+                self.end(EndReason::Banned, step);
+            }
+            (ConnectionState::Reconnecting, _) if !self.reconnecting => {
+                self.reconnecting = true;
+                self.fire_named(&mut run, "reconnecting", step);
+            }
+            (ConnectionState::Connected, _) if self.reconnecting => {
+                self.reconnecting = false;
+                self.fire_named(&mut run, "recovered", step);
+            }
+            _ => {}
+        }
+    }
+
+    /// RTM takes no call of a user that it has put out: calls that ring cannot be withdrawn any more.
+    fn abandon_calls(&mut self, run: &mut Run, step: &mut Step<'_>) {
+        for _ in self.outgoing() {
+            self.fire_named(run, "abandoned", step);
+        }
+    }
+
+    /// Fills in a name that the emulation gives.
+    pub(crate) fn give(&self, run: &mut Run, name: &str, value: Value) {
+        let row: RowId = run.row;
+        let declared = self.context.tables.rows[row].emulation.map_or(&[][..], |e| e.gives());
+        if !declared.iter().any(|(known, _)| *known == name) {
+            return;
+        }
+        if let Some(slot) = self.context.tables.rows[row]
+            .slots
+            .iter()
+            .rposition(|(slot, _)| &**slot == name)
+        {
+            run.slots[slot] = value;
+        }
+    }
+
+    /// Events of a channel that the session has left, or never was in.
+    fn is_of_other_channel(&self, event: &RtmEvent) -> bool {
+        let Some(id) = channel_of(event) else { return false };
+        self.channel.as_ref().is_none_or(|channel| channel.id != *id)
+    }
+
+    /// The session is over: its socket is closed behind what it was told.
+    pub(crate) fn end(&mut self, how: EndReason, step: &mut Step<'_>) {
+        if self.over {
+            return;
+        }
+        if self.logged_in && matches!(how, EndReason::LoggedOut | EndReason::Lost) {
+            self.withdraw_calls(step);
+        }
+        self.over = true;
+        self.ending = Some(how);
+        if !self.outbox.is_empty() {
+            step.out.push(Effect::Dropped("messages to offline peers"));
+        }
+        if let Some(socket) = self.socket.take() {
+            step.out.push(Effect::Close(socket));
+        }
+        step.out.push(Effect::End);
+    }
+}
+
+fn channel_of(event: &RtmEvent) -> Option<&rtm::ChannelId> {
+    match event {
+        RtmEvent::MemberJoined { channel_id, .. }
+        | RtmEvent::MemberLeft { channel_id, .. }
+        | RtmEvent::MemberCountUpdated { channel_id, .. }
+        | RtmEvent::ChannelMessage { channel_id, .. }
+        | RtmEvent::AttributesUpdated { channel_id, .. } => Some(channel_id),
+        _ => None,
+    }
+}
+
+fn reason_of(event: &RtmEvent) -> Option<RtmError> {
+    match event {
+        RtmEvent::LocalInvitationFailure { reason, .. } => Some((*reason).into()),
+        RtmEvent::RemoteInvitationFailure { reason, .. } => Some((*reason).into()),
+        _ => None,
+    }
+}

@@ -1,0 +1,387 @@
+//! The calls that a session knows: who called whom, about which channel, and how far it got (decisions H9).
+//!
+//! A call is known by its channel, the other party and its direction: two users who call each other have two calls, and
+//! each gets its own outcome.
+
+use std::time::Duration;
+
+use rtm::value::{Text, Value};
+use rtm::{InvitationApiCall, InvitationId, RtmCall, RtmError, RtmReply};
+use tables::condition::Emulation;
+use tables::row::RowId;
+
+use crate::api::{Effect, TimerKey};
+use crate::invocation::{Run, RunId};
+use crate::session::{Session, Step};
+
+/// RTM's answer to a second accept of one invitation.
+const ALREADY_ACCEPTED: RtmError = RtmError::InvitationApiCall(InvitationApiCall::AlreadyAccept);
+/// Calls that are remembered; of more, one that nobody waits for is forgotten first.
+const MAX_CALLS: usize = 256;
+
+/// Which side of a call the session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It called.
+    Caller,
+    /// It was called.
+    Callee,
+}
+
+/// How far a call got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Nobody has answered.
+    Ringing,
+    /// The session has accepted, and RTM has not confirmed that the caller knows.
+    Accepted,
+    /// It was accepted, and both sides know.
+    Talking,
+    /// The session has withdrawn it; an answer that RTM lets through all the same has to be undone.
+    Withdrawn,
+}
+
+/// A call.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The channel that it is about.
+    pub channel: Text,
+    /// The other party's account.
+    pub peer: Text,
+    /// Which side the session is.
+    pub role: Role,
+    /// RTM's object.
+    pub invitation: InvitationId,
+    /// How far it got.
+    pub stage: Stage,
+    /// The run by which this side is hanging up: later events about the call are passed over.
+    closing: Option<RunId>,
+    /// The row that made it, with its values, for outcomes that come later.
+    origin: Option<(RowId, Vec<Value>)>,
+}
+
+impl Call {
+    /// True when the session has called and nobody has answered.
+    pub fn is_calling(&self) -> bool {
+        self.role == Role::Caller && self.stage == Stage::Ringing
+    }
+
+    /// True when the session was called and has not answered.
+    pub fn is_ringing(&self) -> bool {
+        self.role == Role::Callee && self.stage == Stage::Ringing
+    }
+
+    /// True when the call was accepted.
+    pub fn is_talking(&self) -> bool {
+        matches!(self.stage, Stage::Accepted | Stage::Talking)
+    }
+
+    /// True when this side is hanging up.
+    pub fn is_closing(&self) -> bool {
+        self.closing.is_some()
+    }
+}
+
+/// All calls of a session.
+#[derive(Clone, Debug, Default)]
+pub struct Calls {
+    entries: Vec<Call>,
+    next: u64,
+}
+
+impl Calls {
+    /// The calls with a party about a channel that are not withdrawn, the latest first.
+    pub fn between<'c>(&'c self, channel: &str, peer: &str) -> impl Iterator<Item = &'c Call> {
+        let fits = move |c: &&Call| &*c.channel == channel && &*c.peer == peer && c.stage != Stage::Withdrawn;
+        self.entries.iter().rev().filter(fits)
+    }
+
+    /// The invitation of the latest such call that this side is not ending.
+    fn open(&self, channel: &str, peer: &str, is: impl Fn(&Call) -> bool) -> Option<InvitationId> {
+        let mut calls = self.between(channel, peer);
+        calls.find(|c| is(c) && !c.is_closing()).map(|c| c.invitation)
+    }
+
+    /// The call of an RTM object; RTM numbers both sides on their own.
+    pub fn by_invitation(&mut self, role: Role, invitation: InvitationId) -> Option<&mut Call> {
+        self.entries
+            .iter_mut()
+            .find(|c| c.role == role && c.invitation == invitation)
+    }
+
+    /// Adds a call. False when one that rings had to make room.
+    pub fn add(&mut self, channel: Text, peer: Text, role: Role, invitation: InvitationId) -> bool {
+        let mut has_room = true;
+        if self.entries.len() >= MAX_CALLS {
+            let over = self.entries.iter().position(|c| c.stage == Stage::Withdrawn);
+            let over = over.or_else(|| self.entries.iter().position(Call::is_talking));
+            has_room = over.is_some();
+            self.entries.remove(over.unwrap_or(0));
+        }
+        self.entries.push(Call {
+            channel,
+            peer,
+            role,
+            invitation,
+            stage: Stage::Ringing,
+            closing: None,
+            origin: None,
+        });
+        has_room
+    }
+
+    /// Forgets a call.
+    pub fn remove(&mut self, role: Role, invitation: InvitationId) -> Option<Call> {
+        let at = self
+            .entries
+            .iter()
+            .position(|c| c.role == role && c.invitation == invitation)?;
+        Some(self.entries.remove(at))
+    }
+
+    /// A number for an outgoing invitation.
+    pub fn new_invitation(&mut self) -> InvitationId {
+        self.next += 1;
+        InvitationId(self.next)
+    }
+}
+
+impl Session {
+    /// The latest such call that the run is about. A run that ends calls is about those that no other run was ending
+    /// when it began; for the others a call that rings is over as soon as one of these begins.
+    pub(crate) fn call_of(&self, run: &Run, is: impl Fn(&Call) -> bool) -> Option<&Call> {
+        let (channel, peer) = self.channel_of(run).zip(self.account_of(run))?;
+        let ends = matches!(self.emulation(run), Some(Emulation::CloseCall | Emulation::RefuseCall));
+        let mut calls = self.calls.between(&channel, &peer);
+        calls.find(|call| match call.closing {
+            Some(by) => is(call) && (by == run.id || !ends && call.is_talking()),
+            None => is(call) && !ends,
+        })
+    }
+
+    /// True when there is a call that the run is about, even one that another run is ending.
+    pub(crate) fn has_open_call(&self, run: &Run) -> bool {
+        let pair = self.channel_of(run).zip(self.account_of(run));
+        pair.is_some_and(|(channel, peer)| self.calls.between(&channel, &peer).next().is_some())
+    }
+
+    /// An invitation goes out: it is known from now on, and its time runs. One to the same party about the same channel
+    /// that still rings is withdrawn: clients know only the later one.
+    pub(crate) fn calling(&mut self, run: &Run, invitation: InvitationId, step: &mut Step<'_>) {
+        let Some((channel, peer)) = self.channel_of(run).zip(self.account_of(run)) else {
+            return;
+        };
+        if let Some(earlier) = self.calls.open(&channel, &peer, Call::is_calling) {
+            self.calls.remove(Role::Caller, earlier);
+            self.send_aside(cancel(earlier), step);
+        }
+        self.add_call(run, (channel, peer), Role::Caller, invitation, step);
+        let after = self.ring_time(run).unwrap_or(self.context.limits.invite);
+        step.out.push(Effect::SetTimer {
+            key: TimerKey::Invite(invitation),
+            at: step.now + after,
+        });
+    }
+
+    /// An invitation arrives: it takes the place of an earlier one of the same caller about the same channel. A
+    /// caller that is put out cannot withdraw it, so its own time runs here as well.
+    pub(crate) fn called_by(
+        &mut self,
+        run: &Run,
+        (channel, peer): (Text, Text),
+        invitation: InvitationId,
+        step: &mut Step<'_>,
+    ) {
+        if let Some(earlier) = self.calls.open(&channel, &peer, Call::is_ringing) {
+            self.calls.remove(Role::Callee, earlier);
+        }
+        self.add_call(run, (channel, peer), Role::Callee, invitation, step);
+        if let Some(after) = self.ring_time(run) {
+            step.out.push(Effect::SetTimer {
+                key: TimerKey::Ring(invitation),
+                at: step.now + after,
+            });
+        }
+    }
+
+    fn add_call(
+        &mut self,
+        run: &Run,
+        (channel, peer): (Text, Text),
+        role: Role,
+        invitation: InvitationId,
+        step: &mut Step<'_>,
+    ) {
+        if !self.calls.add(channel, peer, role, invitation) {
+            step.out.push(Effect::Dropped("calls"));
+        }
+        if let Some(call) = self.calls.by_invitation(role, invitation) {
+            call.origin = Some((run.row, run.slots.clone()));
+        }
+    }
+
+    /// The row's value `timeout`, where it has one.
+    fn ring_time(&self, run: &Run) -> Option<Duration> {
+        let seconds = self.named_slot(run, "timeout")?.as_int()?;
+        u64::try_from(seconds).ok().map(Duration::from_secs)
+    }
+
+    /// The time of an outgoing call is over.
+    pub(crate) fn call_timed_out(&mut self, invitation: InvitationId, step: &mut Step<'_>) {
+        let call = self.calls.by_invitation(Role::Caller, invitation);
+        if let Some(call) = call.filter(|c| c.is_calling() && !c.is_closing()) {
+            call.stage = Stage::Withdrawn;
+            self.fire_origin(Role::Caller, invitation, "timed-out", step);
+        }
+    }
+
+    /// The time of an incoming call is over without a cancel.
+    pub(crate) fn ring_timed_out(&mut self, invitation: InvitationId, step: &mut Step<'_>) {
+        let call = self.calls.by_invitation(Role::Callee, invitation);
+        if call.is_some_and(|c| c.is_ringing() && !c.is_closing()) {
+            self.fire_origin(Role::Callee, invitation, "timed-out", step);
+            self.calls.remove(Role::Callee, invitation);
+        }
+    }
+
+    /// An outcome of the row that made the call.
+    pub(crate) fn fire_origin(&mut self, role: Role, invitation: InvitationId, outcome: &str, step: &mut Step<'_>) {
+        let call = self.calls.by_invitation(role, invitation);
+        let Some((row, slots)) = call.and_then(|call| call.origin.clone()) else {
+            return;
+        };
+        self.next_run += 1;
+        let mut run = Run::new(self.next_run, row, slots);
+        run.invitation = Some(invitation);
+        self.give(&mut run, "info", "".into());
+        self.fire_named(&mut run, outcome, step);
+    }
+
+    /// Takes back all outgoing calls that nobody has answered.
+    pub(crate) fn withdraw_calls(&mut self, step: &mut Step<'_>) {
+        for invitation in self.outgoing() {
+            if let Some(call) = self.calls.by_invitation(Role::Caller, invitation) {
+                call.stage = Stage::Withdrawn;
+            }
+            self.send_aside(cancel(invitation), step);
+        }
+    }
+
+    /// A `cancel` is answered: whether or not RTM took it, the invitation has ended by now.
+    pub(crate) fn cancel_answered(&mut self, invitation: InvitationId) {
+        let call = self.calls.by_invitation(Role::Caller, invitation);
+        if call.is_some_and(|call| call.stage == Stage::Withdrawn) {
+            self.calls.remove(Role::Caller, invitation);
+        }
+    }
+
+    /// The session is cut off: the calls to RTM that take back what nobody has answered.
+    pub fn leave_calls(&mut self) -> Vec<RtmCall> {
+        self.outgoing().into_iter().map(cancel).collect()
+    }
+
+    /// The outgoing calls that nobody has answered and that this side is not ending.
+    pub(crate) fn outgoing(&self) -> Vec<InvitationId> {
+        let open = self.calls.entries.iter().filter(|c| c.is_calling() && !c.is_closing());
+        open.map(|c| c.invitation).collect()
+    }
+
+    /// The client has begun anew and knows none of its calls: what it was asking for is withdrawn, and nothing more is
+    /// told of the others.
+    pub(crate) fn forget_calls(&mut self, step: &mut Step<'_>) {
+        self.withdraw_calls(step);
+        self.calls.entries.retain(|call| call.stage == Stage::Withdrawn);
+    }
+
+    /// This side ends such calls with the party that the run is about.
+    pub(crate) fn closing_calls(&mut self, run: &Run, ends: impl Fn(&Call) -> bool) {
+        let Some((channel, peer)) = self.channel_of(run).zip(self.account_of(run)) else {
+            return;
+        };
+        for call in &mut self.calls.entries {
+            let is_between = call.channel == channel && call.peer == peer && call.stage != Stage::Withdrawn;
+            if is_between && !call.is_closing() && ends(call) {
+                call.closing = Some(run.id);
+            }
+        }
+    }
+
+    /// This side has ended them. A refusal leaves a call that was accepted before.
+    pub(crate) fn closed_calls(&mut self, run: &Run, is_over: impl Fn(&Call) -> bool) {
+        self.calls
+            .entries
+            .retain(|call| call.closing != Some(run.id) || !is_over(call));
+        for call in self.calls.entries.iter_mut().filter(|c| c.closing == Some(run.id)) {
+            call.closing = None;
+        }
+    }
+
+    /// RTM has taken an `accept`, now or before.
+    pub(crate) fn accepted(&mut self, invitation: InvitationId, result: &Result<RtmReply, RtmError>) {
+        let is_accepted = match result {
+            Ok(_) => true,
+            Err(error) => *error == ALREADY_ACCEPTED,
+        };
+        let call = self.calls.by_invitation(Role::Callee, invitation);
+        if let Some(call) = call.filter(|call| is_accepted && call.stage == Stage::Ringing) {
+            call.stage = Stage::Accepted;
+        }
+    }
+
+    /// An accept is over: a call that RTM did not let it accept has ended.
+    pub(crate) fn accept_over(&mut self, run: &Run) {
+        let is_over = run.error.is_some_and(|error| error != ALREADY_ACCEPTED);
+        if let Some(invitation) = run.invitation.filter(|_| is_over) {
+            self.calls.remove(Role::Callee, invitation);
+        }
+    }
+
+    /// RTM confirms that the caller knows of the session's accept.
+    pub(crate) fn accept_confirmed(&mut self, invitation: InvitationId) {
+        if let Some(call) = self.calls.by_invitation(Role::Callee, invitation) {
+            call.stage = Stage::Talking;
+        }
+    }
+
+    /// The other party has ended its calls with the session about a channel: those that were accepted, else those that
+    /// ring. False when there was none.
+    pub(crate) fn ended_by_peer(&mut self, channel: &Text, peer: &Text) -> bool {
+        let is_talking = self.calls.between(channel, peer).any(Call::is_talking);
+        let before = self.calls.entries.len();
+        self.calls.entries.retain(|call| {
+            let is_between = call.channel == *channel && call.peer == *peer && call.stage != Stage::Withdrawn;
+            !is_between || call.is_talking() != is_talking
+        });
+        self.calls.entries.len() < before
+    }
+}
+
+fn cancel(invitation: InvitationId) -> RtmCall {
+    RtmCall::LocalInvitationCancel {
+        invitation,
+        content: Some("".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ringing_call_is_the_last_to_make_room() {
+        let mut calls = Calls::default();
+        let fill = |calls: &mut Calls| {
+            let invitation = calls.new_invitation();
+            calls.add("r".into(), "bob".into(), Role::Caller, invitation)
+        };
+        for _ in 0..MAX_CALLS {
+            assert!(fill(&mut calls));
+        }
+        calls.by_invitation(Role::Caller, InvitationId(9)).unwrap().stage = Stage::Talking;
+        assert!(fill(&mut calls), "a call that was accepted makes room");
+        assert!(!fill(&mut calls), "all of them ring");
+        assert!(calls.by_invitation(Role::Caller, InvitationId(1)).is_none());
+        assert!(calls.by_invitation(Role::Caller, InvitationId(2)).is_some());
+        assert_eq!(calls.entries.len(), MAX_CALLS);
+    }
+}

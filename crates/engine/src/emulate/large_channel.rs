@@ -1,0 +1,71 @@
+//! Channels of more than 512 members, of which RTM tells no joins and leaves (decisions H8).
+//!
+//! Above, what is known of the members is not to be trusted: a member who left in silence and came back would be taken
+//! for a duplicate. When the count falls back, the list is fetched, and what it changes is told.
+
+use std::collections::HashSet;
+
+use rtm::limits::MEMBERS_CUT_OFF;
+use rtm::{ChannelId, RtmCall, RtmEvent, RtmReply, UserId};
+
+use crate::session::{Session, Step};
+
+impl Session {
+    /// RTM has counted the channel's members.
+    pub(crate) fn counted(&mut self, count: u64, step: &mut Step<'_>) {
+        let Some(channel) = &mut self.channel else { return };
+        channel.counted = Some(count);
+        if count > MEMBERS_CUT_OFF as u64 {
+            channel.crowded = true;
+        } else if channel.crowded && !channel.recounting {
+            channel.recounting = true;
+            let channel_id = channel.id.clone();
+            self.send_aside(RtmCall::GetMembers { channel_id }, step);
+        }
+        self.publish_count(step);
+    }
+
+    /// The list of a channel that is no longer crowded is in.
+    pub(crate) fn recounted(&mut self, id: &ChannelId, reply: Option<&RtmReply>, step: &mut Step<'_>) {
+        let Some(channel) = self.channel.as_mut().filter(|c| c.id == *id && c.recounting) else {
+            return;
+        };
+        channel.recounting = false;
+        let Some(RtmReply::UserIds(list)) = reply else { return };
+        // A list that was cut is a random part of the members.
+        if channel.count() > list.len() as u64 {
+            return;
+        }
+        channel.crowded = false;
+        let now: HashSet<UserId> = list.iter().cloned().collect();
+        let mut gone: Vec<UserId> = channel.members.difference(&now).cloned().collect();
+        // A set has no order; what is told has to have one.
+        gone.sort();
+        let come: Vec<UserId> = list
+            .iter()
+            .filter(|member| !channel.members.contains(*member))
+            .cloned()
+            .collect();
+        for member_id in gone {
+            self.rtm_event(
+                RtmEvent::MemberLeft {
+                    channel_id: id.clone(),
+                    member_id,
+                },
+                step,
+            );
+        }
+        for member_id in come {
+            self.rtm_event(
+                RtmEvent::MemberJoined {
+                    channel_id: id.clone(),
+                    member_id,
+                },
+                step,
+            );
+        }
+        if let Some(channel) = &mut self.channel {
+            channel.counted = Some(list.len() as u64);
+        }
+    }
+}

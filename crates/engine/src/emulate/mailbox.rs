@@ -1,0 +1,460 @@
+//! The mailbox: lines with contiguous versions, kept until the client has them (decisions H3).
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use rtm::time::Time;
+use rtm::value::Text;
+
+use crate::emulate::mailbox_share::{Amount, Portion, admits};
+use protocol::event::Event;
+
+/// Lines that wait for a client to have them.
+///
+/// Line `i` has the version `acknowledged + 1 + i`: versions have no gaps, since some clients lose lines at one.
+///
+/// The versions of a login are above all versions of the session before it. SDK 1.4 never stops the pollers of its logins
+/// before a lost connection: each polls once a minute, and every second when the answer is below its version. Such a poll
+/// is answered with its own version, and neither acknowledges nor fetches lines.
+#[derive(Clone, Debug, Default)]
+pub struct Mailbox {
+    /// All up to this version is acknowledged; none before the client's first poll.
+    acknowledged: Option<u64>,
+    /// That was a guess, which the first poll may correct.
+    assumed: bool,
+    /// Where the versions of this login begin.
+    base: u64,
+    /// All up to this version was handed to the client: pushed, each behind the other, or fetched.
+    handed: u64,
+    /// All up to this version was sent to a client that may never come to acknowledge it.
+    fetched: u64,
+    lines: VecDeque<Line>,
+    /// What they take.
+    bytes: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Line {
+    event: Event,
+    sender: Text,
+    bytes: usize,
+    volatile: bool,
+    at: Time,
+}
+
+/// There is no room for another line, or none for its sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+impl Mailbox {
+    /// Adds a line. Its version, when the client may be told it at once.
+    ///
+    /// # Errors
+    /// [`Full`]: there is no room within `bound`, or its sender has had its share of it.
+    pub fn push(
+        &mut self,
+        event: Event,
+        (sender, volatile): (Text, bool),
+        now: Time,
+        bound: Amount,
+    ) -> Result<Option<u64>, Full> {
+        let line = Line {
+            bytes: event.bytes(),
+            event,
+            sender,
+            volatile,
+            at: now,
+        };
+        let total = Amount {
+            events: self.lines.len(),
+            bytes: self.bytes,
+        };
+        if !admits(self.lines.iter().map(Line::portion), total, line.portion(), bound) {
+            return Err(Full);
+        }
+        self.bytes += line.bytes;
+        self.lines.push_back(line);
+        Ok(self.acknowledged.map(|version| version + self.lines.len() as u64))
+    }
+
+    /// Acknowledges all up to `version` and fetches at most `max` lines. Returns the version that is acknowledged now, which
+    /// is never below `version`, and the lines.
+    pub fn poll(&mut self, version: u64, max: usize) -> (u64, Vec<(u64, Event)>) {
+        // The guess was wrong: the client has a version that was not handed out.
+        if self.acknowledged.is_none() || self.assumed && version > self.handed {
+            self.begin_at(version.max(self.base));
+        }
+        self.assumed = false;
+        let Some(acknowledged) = self.acknowledge(version) else {
+            return (version, Vec::new());
+        };
+        let lines = self.lines.iter().take(max).zip(acknowledged + 1..);
+        let lines: Vec<_> = lines.map(|(line, version)| (version, line.event.clone())).collect();
+        self.handed = self.handed.max(acknowledged + lines.len() as u64);
+        (acknowledged, lines)
+    }
+
+    /// Acknowledges all up to `version`. Returns the version that is acknowledged now; none when `version` is not of this
+    /// login, or was not handed out. 0 is the version of a client without any.
+    pub fn acknowledge(&mut self, version: u64) -> Option<u64> {
+        let before = self.acknowledged?;
+        if version > self.handed || (1..self.base).contains(&version) {
+            return None;
+        }
+        let gone = version.saturating_sub(before).min(self.lines.len() as u64);
+        self.forget(gone);
+        self.acknowledged = Some(before + gone);
+        self.acknowledged
+    }
+
+    /// Acknowledges all up to the version of a logout, or without one all that was handed out: the client reads up to the
+    /// answer.
+    pub fn acknowledge_at_logout(&mut self, version: Option<u64>) {
+        self.acknowledge(version.unwrap_or(self.handed));
+    }
+
+    fn begin_at(&mut self, version: u64) {
+        self.acknowledged = Some(version);
+        (self.base, self.handed) = (version, version);
+    }
+
+    /// Notes that a line was pushed.
+    pub fn pushed(&mut self, version: u64) {
+        if version == self.handed + 1 {
+            self.handed = version;
+        }
+    }
+
+    /// A poll has fetched all up to `version`. The client filters nothing and acknowledges late: its next login is not
+    /// told it again, even if the answer was lost with the connection.
+    pub fn fetched(&mut self, version: u64) {
+        self.fetched = version;
+    }
+
+    /// What was sent is not for the next login.
+    fn settle(&mut self) {
+        let acknowledged = self.acknowledged.unwrap_or(0);
+        let gone = self.fetched.saturating_sub(acknowledged).min(self.lines.len() as u64);
+        self.forget(gone);
+        self.fetched = 0;
+    }
+
+    fn forget(&mut self, lines: u64) {
+        let gone = self.lines.drain(..usize::try_from(lines).unwrap_or(usize::MAX));
+        self.bytes -= gone.map(|line| line.bytes).sum::<usize>();
+    }
+
+    /// The client does not poll before it is told of a version: its counter is taken to begin at 0, until it polls.
+    pub fn begin(&mut self) {
+        if self.acknowledged.is_none() {
+            self.begin_at(0);
+            self.assumed = true;
+        }
+    }
+
+    /// The version of the last line that waits; none before versions are known.
+    pub fn last(&self) -> Option<u64> {
+        let waiting = self.lines.len() as u64;
+        self.acknowledged
+            .filter(|_| waiting > 0)
+            .map(|version| version + waiting)
+    }
+
+    /// Begins a new login, whose versions are above those of the old one. Drops the lines that were for the old login only,
+    /// and those that are too old.
+    pub fn restart(&mut self, now: Time, ttl: Duration) -> usize {
+        if let Some(version) = self.acknowledged {
+            self.base = version + self.lines.len() as u64 + 1;
+        }
+        self.settle();
+        self.acknowledged = None;
+        self.assumed = false;
+        let before = self.lines.len();
+        self.lines.retain(|line| !line.volatile && now.since(line.at) < ttl);
+        self.bytes = self.lines.iter().map(|line| line.bytes).sum();
+        before - self.lines.len()
+    }
+
+    /// The lines that nobody has acknowledged, with when they came; none are left.
+    pub fn leave(&mut self) -> Vec<(Event, Time)> {
+        self.settle();
+        self.bytes = 0;
+        self.lines
+            .drain(..)
+            .filter(|line| !line.volatile)
+            .map(|line| (line.event, line.at))
+            .collect()
+    }
+
+    /// What the lines take.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How many lines wait.
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// True when none wait.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+}
+
+impl Line {
+    fn portion(&self) -> Portion<'_> {
+        Portion {
+            sender: &self.sender,
+            of_call: self.volatile,
+            bytes: self.bytes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn event(n: usize) -> Event {
+        Event {
+            sig: n,
+            row: 0,
+            args: Vec::new(),
+        }
+    }
+
+    fn push(mailbox: &mut Mailbox, n: usize, volatile: bool, at: u64) -> Result<Option<u64>, Full> {
+        let bound = Amount {
+            events: 3,
+            bytes: 10_000,
+        };
+        let sender = n.to_string().into();
+        mailbox.push(event(n), (sender, volatile), Time::from_millis(at), bound)
+    }
+
+    fn versions(answer: (u64, Vec<(u64, Event)>)) -> (u64, Vec<(u64, usize)>) {
+        (
+            answer.0,
+            answer
+                .1
+                .into_iter()
+                .map(|(version, event)| (version, event.sig))
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn versions_are_contiguous_and_start_at_the_clients() {
+        let mut mailbox = Mailbox::default();
+        assert_eq!(push(&mut mailbox, 1, false, 0), Ok(None));
+        assert_eq!(versions(mailbox.poll(7, 30)), (7, vec![(8, 1)]));
+        assert_eq!(push(&mut mailbox, 2, false, 0), Ok(Some(9)));
+        assert_eq!(push(&mut mailbox, 3, false, 0), Ok(Some(10)));
+        assert_eq!(push(&mut mailbox, 4, false, 0), Err(Full));
+        assert_eq!(versions(mailbox.poll(8, 1)), (8, vec![(9, 2)]));
+        assert_eq!(versions(mailbox.poll(10, 30)), (10, vec![]));
+        assert_eq!(push(&mut mailbox, 5, false, 0), Ok(Some(11)));
+    }
+
+    #[test]
+    fn what_was_not_handed_out_is_not_acknowledged() {
+        let mut mailbox = Mailbox::default();
+        mailbox.poll(0, 30);
+        for n in 1..=3 {
+            push(&mut mailbox, n, false, 0).unwrap();
+        }
+        assert_eq!(versions(mailbox.poll(0, 2)), (0, vec![(1, 1), (2, 2)]));
+        // The third line has not been handed out.
+        assert_eq!(versions(mailbox.poll(3, 30)), (3, vec![]));
+        assert_eq!(versions(mailbox.poll(400, 30)), (400, vec![]));
+        assert_eq!(versions(mailbox.poll(1, 30)), (1, vec![(2, 2), (3, 3)]));
+        assert_eq!(versions(mailbox.poll(0, 30)), (1, vec![(2, 2), (3, 3)]), "never back");
+        assert_eq!(versions(mailbox.poll(3, 30)), (3, vec![]));
+        assert_eq!(mailbox.acknowledge(4), None);
+        assert_eq!(mailbox.acknowledge(3), Some(3));
+    }
+
+    #[test]
+    fn what_was_pushed_is_acknowledged() {
+        let mut mailbox = Mailbox::default();
+        mailbox.poll(0, 30);
+        for n in 1..=2 {
+            let version = push(&mut mailbox, n, false, 0).unwrap().unwrap();
+            mailbox.pushed(version);
+        }
+        assert_eq!(mailbox.acknowledge(2), Some(2));
+        assert!(mailbox.is_empty());
+    }
+
+    #[test]
+    fn what_a_client_has_when_it_goes_is_not_for_the_next() {
+        for (says, left) in [(None, 1), (Some(1), 2), (Some(0), 3), (Some(3), 3)] {
+            let mut mailbox = Mailbox::default();
+            mailbox.poll(0, 30);
+            for n in 1..=3 {
+                push(&mut mailbox, n, false, 0).unwrap();
+            }
+            mailbox.poll(0, 2);
+            mailbox.acknowledge_at_logout(says);
+            assert_eq!(mailbox.leave().len(), left, "{says:?}");
+        }
+    }
+
+    #[test]
+    fn pollers_of_earlier_logins_get_and_take_nothing() {
+        let mut mailbox = Mailbox::default();
+        mailbox.poll(0, 30);
+        for n in 1..=3 {
+            let version = push(&mut mailbox, n, n == 3, 0).unwrap().unwrap();
+            mailbox.pushed(version);
+        }
+        assert_eq!(versions(mailbox.poll(1, 30)).0, 1);
+        mailbox.restart(Time::from_millis(0), Duration::from_secs(10));
+        // Above the three versions that the earlier login had.
+        assert_eq!(versions(mailbox.poll(0, 30)), (4, vec![(5, 2)]));
+        assert_eq!(push(&mut mailbox, 4, false, 0), Ok(Some(6)));
+        mailbox.pushed(6);
+        for old in [1, 2, 3] {
+            assert_eq!(versions(mailbox.poll(old, 30)), (old, vec![]));
+        }
+        assert_eq!(versions(mailbox.poll(4, 30)), (4, vec![(5, 2), (6, 4)]));
+        // A second socket of the same client.
+        assert_eq!(versions(mailbox.poll(0, 30)), (4, vec![(5, 2), (6, 4)]));
+        assert_eq!(versions(mailbox.poll(6, 30)), (6, vec![]));
+    }
+
+    /// A client that accepts contiguous versions only, as the strictest build does.
+    #[derive(Default)]
+    struct Client {
+        version: u64,
+        has: Vec<usize>,
+    }
+
+    impl Client {
+        fn polls(&mut self, mailbox: &mut Mailbox, version: u64) {
+            let (clear, lines) = mailbox.poll(version, 3);
+            assert!(clear >= version, "{clear} is below {version}");
+            self.version = clear;
+            lines.into_iter().for_each(|(at, line)| self.takes(at, &line));
+        }
+
+        fn takes(&mut self, at: u64, line: &Event) {
+            assert_eq!(at, self.version + 1, "no gaps");
+            self.version = at;
+            self.has.push(line.sig);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whoever_polls_with_whatever_nothing_is_lost(steps in prop::collection::vec((0..6_u8, 0..12_u64), 0..60)) {
+            let mut mailbox = Mailbox::default();
+            let (mut client, mut other) = (Client::default(), Client::default());
+            let mut sent = 0;
+            client.polls(&mut mailbox, 0);
+            for (step, number) in steps {
+                match step {
+                    0..=2 => {
+                        sent += 1;
+                        let sender = ("bob".into(), false);
+                        let bound = Amount { events: 1_000, bytes: 1_000_000 };
+                        let at = mailbox.push(event(sent), sender, Time::from_millis(0), bound).unwrap().unwrap();
+                        mailbox.pushed(at);
+                        if at == client.version + 1 {
+                            client.takes(at, &event(sent));
+                        }
+                    }
+                    3 => {
+                        mailbox.restart(Time::from_millis(0), Duration::from_secs(10));
+                        client.polls(&mut mailbox, 0);
+                    }
+                    // A poller of an earlier login in the same app.
+                    4 => other.polls(&mut mailbox, number),
+                    _ => {
+                        let version = client.version;
+                        client.polls(&mut mailbox, version);
+                    }
+                }
+            }
+            for _ in 0..=sent {
+                let version = client.version;
+                client.polls(&mut mailbox, version);
+            }
+            let mut has = [client.has, other.has].concat();
+            has.sort_unstable();
+            has.dedup();
+            prop_assert_eq!(has, (1..=sent).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn what_was_fetched_is_not_for_the_next_login() {
+        let mut mailbox = Mailbox::default();
+        mailbox.poll(5, 30);
+        push(&mut mailbox, 1, false, 0).unwrap();
+        push(&mut mailbox, 2, false, 0).unwrap();
+        mailbox.poll(5, 30);
+        mailbox.fetched(7);
+        push(&mut mailbox, 3, false, 0).unwrap();
+        assert_eq!(mailbox.len(), 3, "only its acknowledgement ends a line in its login");
+        mailbox.restart(Time::from_millis(0), Duration::from_secs(10));
+        assert_eq!(mailbox.len(), 1);
+    }
+
+    #[test]
+    fn a_client_whose_count_was_guessed_wrong_is_believed() {
+        let mut mailbox = Mailbox::default();
+        mailbox.begin();
+        assert_eq!(push(&mut mailbox, 1, false, 0), Ok(Some(1)));
+        assert_eq!(mailbox.last(), Some(1));
+        assert_eq!(versions(mailbox.poll(7, 30)), (7, vec![(8, 1)]));
+        assert_eq!(versions(mailbox.poll(8, 30)), (8, vec![]));
+        assert_eq!(mailbox.last(), None);
+    }
+
+    #[test]
+    fn what_was_only_announced_is_not_acknowledged() {
+        for (told, acknowledged, left) in [(&[][..], 2, 3), (&[1][..], 2, 3), (&[1, 2][..], 2, 1), (&[2][..], 2, 3)] {
+            let mut mailbox = Mailbox::default();
+            mailbox.begin();
+            for n in 1..=3 {
+                push(&mut mailbox, n, false, 0).unwrap();
+            }
+            told.iter().for_each(|version| mailbox.pushed(*version));
+            assert_eq!(mailbox.poll(2, 30).0, acknowledged, "{told:?}");
+            assert_eq!(mailbox.len(), left, "{told:?}");
+        }
+    }
+
+    #[test]
+    fn a_new_login_begins_anew() {
+        let mut mailbox = Mailbox::default();
+        mailbox.poll(5, 30);
+        push(&mut mailbox, 1, true, 900).unwrap();
+        push(&mut mailbox, 2, false, 100).unwrap();
+        push(&mut mailbox, 3, false, 900).unwrap();
+        assert_eq!(mailbox.restart(Time::from_millis(1_100), Duration::from_secs(1)), 2);
+        assert_eq!(versions(mailbox.poll(0, 30)), (9, vec![(10, 3)]));
+    }
+
+    #[test]
+    fn it_knows_what_its_lines_take() {
+        let mut mailbox = Mailbox::default();
+        let line = event(1).bytes();
+        mailbox.poll(0, 30);
+        for n in 1..=3 {
+            push(&mut mailbox, n, n == 3, 0).unwrap();
+        }
+        assert_eq!(mailbox.bytes(), 3 * line);
+        mailbox.poll(0, 30);
+        mailbox.poll(1, 30);
+        assert_eq!(mailbox.bytes(), 2 * line);
+        mailbox.restart(Time::from_millis(0), Duration::from_secs(10));
+        assert_eq!(mailbox.bytes(), line);
+        mailbox.leave();
+        assert_eq!(mailbox.bytes(), 0);
+    }
+}

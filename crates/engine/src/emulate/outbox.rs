@@ -1,0 +1,187 @@
+//! Messages to peers who are offline (decisions H3): kept by the sender's session until the peer is online, or their
+//! time is over.
+//!
+//! RTM keeps nothing by itself and has no time for a message; Signaling did both. The sender follows the peer's
+//! presence, and the row runs again when it turns.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use rtm::time::Time;
+use rtm::value::{Text, Value};
+use rtm::{CallKind, OnlineState, RtmCall, UserId};
+use tables::condition::Fact;
+use tables::expr::parse_end_call;
+use tables::row::RowId;
+
+use crate::api::{Effect, TimerKey};
+use crate::invocation::Run;
+use crate::session::{Session, Step};
+
+/// Messages that one session keeps.
+const MAX_MESSAGES: usize = 100;
+/// What a message takes beside its values.
+const MESSAGE_BYTES: usize = 256;
+/// How long a message is kept whose sender does not say.
+const DEFAULT_TTL: Duration = Duration::from_secs(3600);
+
+/// Messages that wait for their peers.
+#[derive(Clone, Debug, Default)]
+pub struct Outbox {
+    waiting: VecDeque<Waiting>,
+    /// What they take.
+    bytes: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Waiting {
+    peer: UserId,
+    row: RowId,
+    slots: Vec<Value>,
+    bytes: usize,
+    until: Time,
+}
+
+impl Outbox {
+    /// How many messages wait.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// What they take.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// True when none wait.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    fn waits_for(&self, peer: &UserId) -> bool {
+        self.waiting.iter().any(|waiting| waiting.peer == *peer)
+    }
+
+    fn take(&mut self, fits: impl Fn(&Waiting) -> bool) -> Vec<Waiting> {
+        let (taken, kept) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|waiting| fits(waiting));
+        self.waiting = kept;
+        self.bytes = self.waiting.iter().map(|waiting| waiting.bytes).sum();
+        Vec::from_iter::<VecDeque<Waiting>>(taken)
+    }
+}
+
+impl Session {
+    /// Keeps the message of a run. False when it cannot be kept: no room, no time, no way to follow the peer.
+    pub(crate) fn keep_message(&mut self, run: &Run, step: &mut Step<'_>) -> bool {
+        let Some(account) = self.account_of(run) else {
+            return false;
+        };
+        let Ok(peer) = UserId::new(self.context.names.user_id(&account)) else {
+            return false;
+        };
+        let until = run.until.unwrap_or_else(|| step.now + self.ttl_of(run));
+        let can_follow = (self.context.can)(CallKind::SubscribePeersOnlineStatus);
+        let bytes = run.slots.iter().map(Value::bytes).sum::<usize>() + MESSAGE_BYTES;
+        let has_room = self.outbox.len() < MAX_MESSAGES && self.outbox.bytes + bytes <= self.most_bytes();
+        if !can_follow || until <= step.now || !has_room {
+            return false;
+        }
+        if !self.outbox.waits_for(&peer) {
+            self.send_aside(
+                RtmCall::SubscribePeersOnlineStatus {
+                    peer_ids: vec![peer.clone()],
+                },
+                step,
+            );
+        }
+        self.outbox.bytes += bytes;
+        self.outbox.waiting.push_back(Waiting {
+            peer,
+            row: run.row,
+            slots: run.slots.clone(),
+            bytes,
+            until,
+        });
+        self.arm_outbox(step);
+        true
+    }
+
+    /// A message goes out that its receiver takes for the end of a call: RTM has no other form for that (rtm-api 11).
+    pub(crate) fn sending_to_peer(&mut self, run: &mut Run, step: &mut Step<'_>) {
+        let text = self.named_slot(run, "msg").and_then(Value::as_text);
+        let is_end = text.is_some_and(|text| parse_end_call(text).is_some());
+        // One that was kept is on its way for the second time.
+        if is_end && run.until.is_none() && !self.fact(Fact::OneSelf, run) {
+            self.fire_named(run, "end-text", step);
+        }
+    }
+
+    /// Presence has turned.
+    pub(crate) fn peers_turned(&mut self, states: &[(UserId, OnlineState)], step: &mut Step<'_>) {
+        for (peer, state) in states {
+            if *state != OnlineState::Online || !self.outbox.waits_for(peer) {
+                continue;
+            }
+            let messages = self.outbox.take(|waiting| waiting.peer == *peer);
+            self.send_aside(
+                RtmCall::UnsubscribePeersOnlineStatus {
+                    peer_ids: vec![peer.clone()],
+                },
+                step,
+            );
+            for message in messages {
+                self.next_run += 1;
+                let mut run = Run::new(self.next_run, message.row, message.slots);
+                run.answered = true;
+                run.until = Some(message.until);
+                self.start(run, step);
+            }
+        }
+    }
+
+    /// The time of some messages is over.
+    pub(crate) fn outbox_due(&mut self, step: &mut Step<'_>) {
+        let now = step.now;
+        for message in self.outbox.take(|waiting| waiting.until <= now) {
+            if !self.outbox.waits_for(&message.peer) {
+                self.send_aside(
+                    RtmCall::UnsubscribePeersOnlineStatus {
+                        peer_ids: vec![message.peer],
+                    },
+                    step,
+                );
+            }
+            self.next_run += 1;
+            let mut run = Run::new(self.next_run, message.row, message.slots);
+            run.answered = true;
+            self.fire_named(&mut run, "undelivered", step);
+        }
+        self.arm_outbox(step);
+    }
+
+    fn arm_outbox(&self, step: &mut Step<'_>) {
+        if let Some(at) = self.outbox.waiting.iter().map(|waiting| waiting.until).min() {
+            step.out.push(Effect::SetTimer {
+                key: TimerKey::Outbox,
+                at,
+            });
+        }
+    }
+
+    fn ttl_of(&self, run: &Run) -> Duration {
+        let seconds: Option<u64> = self
+            .named_slot(run, "keep")
+            .and_then(Value::as_int)
+            .and_then(|n| u64::try_from(n).ok());
+        seconds.map_or(DEFAULT_TTL, Duration::from_secs)
+    }
+
+    /// A value of a run by its name in the row: what an emulation takes as input.
+    pub(crate) fn named_slot<'r>(&self, run: &'r Run, name: &str) -> Option<&'r Value> {
+        let slots: &[(Text, _)] = &self.context.tables.rows[run.row].slots;
+        let slot = slots.iter().position(|(slot, _)| &**slot == name)?;
+        run.slots.get(slot)
+    }
+}

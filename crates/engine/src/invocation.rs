@@ -1,0 +1,303 @@
+//! Runs: a row at work for one call.
+
+use rtm::time::Time;
+use rtm::value::{Text, Value};
+use rtm::{InvitationId, RtmError};
+use tables::expr::Expr;
+use tables::row::{AnswerAt, Lane, RowId, StepKind};
+
+use crate::api::Effect;
+use crate::eval_context::{Ambients, RunScope};
+use crate::session::{Session, Step};
+use protocol::event::{Answer, CallRef, Event, Refusal};
+
+/// Most runs of one session at once; a client that has more open calls is refused.
+pub(super) const MAX_RUNS: usize = 256;
+
+/// Number of a run within its session.
+pub(super) type RunId = u64;
+
+/// A row at work.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    pub id: RunId,
+    pub row: RowId,
+    /// Who waits for the answer.
+    pub call: Option<CallRef>,
+    /// The run whose step this is; such a run says nothing.
+    pub parent: Option<RunId>,
+    pub slots: Vec<Value>,
+    /// `$value`.
+    pub value: Value,
+    /// The error that led here.
+    pub error: Option<RtmError>,
+    /// The invitation that it is about.
+    pub invitation: Option<InvitationId>,
+    /// A message that was kept: until when.
+    pub until: Option<Time>,
+    /// The next step.
+    pub pc: usize,
+    /// Requests and inner runs that are out.
+    pub open: u32,
+    /// The last step went out together with others.
+    pub together: bool,
+    pub answered: bool,
+    pub started: bool,
+    pub refusal: Option<Refusal>,
+    /// What the answer will consist of.
+    pub events: Vec<Event>,
+}
+
+impl Run {
+    pub fn new(id: RunId, row: RowId, slots: Vec<Value>) -> Self {
+        Self {
+            id,
+            row,
+            call: None,
+            parent: None,
+            slots,
+            value: Value::Null,
+            error: None,
+            invitation: None,
+            until: None,
+            pc: 0,
+            open: 0,
+            together: false,
+            answered: false,
+            started: false,
+            refusal: None,
+            events: Vec::new(),
+        }
+    }
+}
+
+impl Session {
+    /// A run of a row with these arguments; the other slots are empty but for the lets.
+    pub(super) fn new_run(&mut self, row: RowId, args: Vec<Value>) -> Run {
+        let tables = self.context.tables.clone();
+        let row_ref = &tables.rows[row];
+        let mut slots = args;
+        slots.resize(row_ref.slots.len(), Value::Null);
+        self.next_run += 1;
+        let mut run = Run::new(self.next_run, row, slots);
+        let default_secs = i64::try_from(self.context.limits.invite.as_secs()).unwrap_or(i64::MAX);
+        for item in &row_ref.lets {
+            let from = self.eval(&item.from, &run);
+            run.slots[item.slot] = item.compute(from, default_secs, &self.account);
+        }
+        run
+    }
+
+    pub(super) fn eval(&self, expr: &Expr, run: &Run) -> Value {
+        self.eval_with(expr, run, &Ambients::default())
+    }
+
+    pub(super) fn eval_with(&self, expr: &Expr, run: &Run, ambients: &Ambients) -> Value {
+        expr.eval(&RunScope {
+            session: self,
+            run,
+            ambients,
+        })
+    }
+
+    /// Starts a run, now or when its lane is free.
+    pub(super) fn start(&mut self, run: Run, step: &mut Step<'_>) {
+        if self.runs.len() >= MAX_RUNS {
+            self.refuse(run, "too often", step);
+            return;
+        }
+        if self.must_wait(&run) {
+            self.lane.push_back(run);
+            return;
+        }
+        self.begin(run, step);
+    }
+
+    /// Inner runs belong to a run that has the lane already.
+    fn must_wait(&self, run: &Run) -> bool {
+        let lane = self.context.tables.rows[run.row].lane;
+        let busy = self.lane_holder.is_some() || !self.lane.is_empty();
+        lane != Lane::Free && run.parent.is_none() && busy
+    }
+
+    fn begin(&mut self, mut run: Run, step: &mut Step<'_>) {
+        let row = &self.context.tables.clone().rows[run.row];
+        if run.parent.is_none() && (row.lane == Lane::Serial || self.begins_visit(&run)) {
+            self.lane_holder = Some(run.id);
+        }
+        run.started = true;
+        self.emulate_start(&mut run, step);
+        if row.answer.at == AnswerAt::Accepted && run.parent.is_none() && !run.answered {
+            self.answer(&mut run, step);
+        }
+        self.advance(run, step);
+    }
+
+    /// Goes on with a run as far as it can.
+    pub(super) fn advance(&mut self, mut run: Run, step: &mut Step<'_>) {
+        let tables = self.context.tables.clone();
+        let row = &tables.rows[run.row];
+        loop {
+            let Some(next) = row.steps.get(run.pc) else {
+                if run.open == 0 {
+                    self.finish(run, step);
+                } else {
+                    self.runs.insert(run.id, run);
+                }
+                return;
+            };
+            if run.open > 0 && !(run.together && next.together) {
+                self.runs.insert(run.id, run);
+                return;
+            }
+            run.pc += 1;
+            if !self.holds(&next.conds, &run) {
+                continue;
+            }
+            match &next.kind {
+                StepKind::Rtm(_) => {
+                    run.together = next.together;
+                    let at = run.pc - 1;
+                    if let Err(outcome) = self.issue(&mut run, at, step) {
+                        self.conclude(run, outcome, step);
+                        return;
+                    }
+                }
+                StepKind::Row { row: inner, args } => {
+                    let args = args.iter().map(|arg| self.eval(arg, &run)).collect();
+                    let mut child = self.new_run(*inner, args);
+                    child.parent = Some(run.id);
+                    run.open += 1;
+                    run.together = false;
+                    self.runs.insert(run.id, run);
+                    self.start(child, step);
+                    return;
+                }
+                StepKind::Value { expr, expect } => {
+                    run.value = self.eval(expr, &run);
+                    if let Some(expect) = expect
+                        && !expect.holds(&self.part(&run.value, expect.at.as_ref(), &run))
+                    {
+                        self.conclude(run, Some(expect.otherwise), step);
+                        return;
+                    }
+                }
+                StepKind::Outcome(outcome) => {
+                    self.conclude(run, Some(*outcome), step);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// All steps are done: the answer, if it is still owed.
+    fn finish(&mut self, mut run: Run, step: &mut Step<'_>) {
+        self.emulate_done(&mut run, step);
+        if !run.answered && run.parent.is_none() {
+            self.answer(&mut run, step);
+        }
+        self.leave(run, step);
+    }
+
+    /// Ends a run with an outcome; without one, with nothing but an answer.
+    pub(super) fn conclude(&mut self, mut run: Run, outcome: Option<usize>, step: &mut Step<'_>) {
+        self.forget_requests(run.id);
+        if let (Some(outcome), None) = (outcome, run.parent) {
+            self.fire(&mut run, outcome, step);
+        }
+        if !run.answered && run.parent.is_none() {
+            self.send_answer(&mut run, step);
+        }
+        self.leave(run, step);
+    }
+
+    /// Refuses a call that has not begun.
+    pub(super) fn refuse(&mut self, mut run: Run, reason: &str, step: &mut Step<'_>) {
+        if let Some(failure) = &self.context.tables.clone().rows[run.row].fail {
+            self.fail(&mut run, failure, Some(reason.into()), step);
+        }
+        if run.parent.is_none() {
+            self.send_answer(&mut run, step);
+        }
+        self.leave(run, step);
+    }
+
+    /// The answer at its time: the row's own outcomes, then the reply.
+    pub(super) fn answer(&mut self, run: &mut Run, step: &mut Step<'_>) {
+        let tables = self.context.tables.clone();
+        for &outcome in &tables.rows[run.row].answer.emit {
+            self.fire(run, outcome, step);
+        }
+        self.send_answer(run, step);
+    }
+
+    fn send_answer(&mut self, run: &mut Run, step: &mut Step<'_>) {
+        run.answered = true;
+        let Some(call) = run.call else { return };
+        let tables = self.context.tables.clone();
+        let fields = tables.rows[run.row]
+            .answer
+            .fields
+            .iter()
+            .map(|(_, expr)| self.eval(expr, run))
+            .collect();
+        let events = std::mem::take(&mut run.events);
+        let refused = run.refusal.is_some();
+        let answer = Answer {
+            failure: run.refusal.take(),
+            events: events.clone(),
+            fields,
+        };
+        step.out.push(Effect::Answer {
+            call,
+            row: run.row,
+            answer,
+        });
+        for event in events {
+            if !self.made_by_client(call, event.sig) {
+                self.deliver_part(event, step);
+            }
+        }
+        self.after_answer(call, refused, step);
+    }
+
+    /// The run is over: the lane, the emulation, the outer run.
+    fn leave(&mut self, run: Run, step: &mut Step<'_>) {
+        if run.started {
+            self.emulate_end(&run, step);
+        }
+        if self.lane_holder == Some(run.id) {
+            self.lane_holder = None;
+        }
+        if let Some(mut outer) = run.parent.and_then(|parent| self.runs.remove(&parent)) {
+            outer.open -= 1;
+            self.advance(outer, step);
+        }
+        self.open_lane(step);
+    }
+
+    /// Runs that waited for the lane, in order, until one takes it.
+    fn open_lane(&mut self, step: &mut Step<'_>) {
+        while self.lane_holder.is_none() {
+            let Some(run) = self.lane.pop_front() else { return };
+            self.begin(run, step);
+        }
+    }
+
+    /// Events of an answer that the client makes by itself.
+    fn made_by_client(&self, call: CallRef, event: usize) -> bool {
+        use tables::wire::Target;
+        match &self.context.wire.function(call.function).target {
+            Target::Row(row) => row.made_by_client.contains(&event),
+            Target::Local(_) | Target::Invoke(_) => false,
+        }
+    }
+
+    /// The reason of a refusal as text.
+    pub(super) fn reason_text(value: Value) -> Text {
+        match value {
+            Value::Null => "failed".into(),
+            value => value.into_text(),
+        }
+    }
+}

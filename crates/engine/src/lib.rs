@@ -1,0 +1,28 @@
+//! The session engine: pure, `(state, input, now) → effects`.
+//!
+//! A [`Session`] runs the rows of the tables for one legacy client. It does no I/O, reads no clock, parses no JSON (the tables'
+//! values do, in `mapping`) and uses no randomness; the shell around it does. What RTM lacks is emulated in [`emulate`], a file each.
+
+mod admission;
+mod api;
+mod conditions;
+mod delivery;
+pub mod dispatch;
+pub mod emulate;
+mod eval_context;
+mod invocation;
+mod lanes;
+mod outcome;
+pub mod pre_login;
+mod rtm_requests;
+mod session;
+mod test_fixtures;
+#[cfg(test)]
+mod tests;
+
+pub use admission::{Admission, Existing, LoginAttempt, admit};
+pub use api::{Attach, Effect, EndReason, Input, Names, SessionContext, SessionLimits, TimerKey};
+pub use emulate::CODES;
+pub use emulate::token_bucket::Bucket;
+pub use protocol::event::{Answer, CallRef, Event, Form, LOGIN, Refusal, SocketId};
+pub use session::Session;

@@ -1,0 +1,163 @@
+//! Outcomes: what comes of a row.
+
+use rtm::FieldType;
+use rtm::value::{Text, Value};
+use tables::row::{CallTemplate, Emission, Failure};
+use tables::ty::Ty;
+
+use crate::api::Effect;
+use crate::eval_context::Ambients;
+use crate::invocation::Run;
+use crate::session::{Session, Step};
+use protocol::event::{Event, Refusal};
+
+impl Session {
+    /// Lets an outcome of the run's row happen: RTM, note, failure, event, in that order.
+    pub(super) fn fire(&mut self, run: &mut Run, outcome: usize, step: &mut Step<'_>) {
+        let tables = self.context.tables.clone();
+        let Some(outcome) = tables.rows[run.row].outcomes.get(outcome) else {
+            return;
+        };
+        if !self.holds(&outcome.conds, run) {
+            if let Some(otherwise) = outcome.otherwise {
+                self.fire(run, otherwise, step);
+            }
+            return;
+        }
+        if outcome.hold && !self.keep_message(run, step) {
+            self.fire_named(run, "undelivered", step);
+        }
+        if let Some(call) = &outcome.rtm {
+            self.call_aside(run, call, step);
+        }
+        if let Some(code) = outcome.code {
+            let about = self.account_of(run).or_else(|| self.channel_of(run));
+            let row = run.row;
+            step.out.push(Effect::Note { row, code, about });
+        }
+        if let Some(failure) = &outcome.failure {
+            self.fail(run, failure, None, step);
+        }
+        if let Some(emission) = &outcome.emission {
+            for event in self.events(run, emission, &Ambients::default()) {
+                self.say(run, event, step);
+            }
+        }
+    }
+
+    /// Lets the outcome of that name happen.
+    pub(super) fn fire_named(&mut self, run: &mut Run, name: &str, step: &mut Step<'_>) {
+        let found = self.context.tables.rows[run.row]
+            .outcomes
+            .iter()
+            .position(|o| &*o.name == name);
+        if let Some(outcome) = found {
+            self.fire(run, outcome, step);
+        }
+    }
+
+    /// A failure: the answer while one is owed, else its event.
+    pub(super) fn fail(&mut self, run: &mut Run, failure: &Failure, reason: Option<Text>, step: &mut Step<'_>) {
+        let reason =
+            reason.unwrap_or_else(|| Self::reason_text(self.eval_with(&failure.reason, run, &Ambients::default())));
+        let tables = self.context.tables.clone();
+        let class = &tables.fails[failure.class];
+        let ecode = class.ecode(self.family(), &reason);
+        let ambients = Ambients {
+            reason: Some(reason.clone()),
+            ecode,
+            ..Ambients::default()
+        };
+        let Some(event) = self.events(run, &failure.emission, &ambients).pop() else {
+            return;
+        };
+        if run.call.is_some() && !run.answered {
+            run.refusal = Some(Refusal {
+                class: failure.class,
+                reason,
+                ecode,
+                event,
+            });
+        } else {
+            self.say(run, event, step);
+        }
+    }
+
+    /// An event of a run: part of its answer, or on its own.
+    fn say(&mut self, run: &mut Run, event: Event, step: &mut Step<'_>) {
+        if run.parent.is_some() {
+            return;
+        }
+        if run.call.is_some() && !run.answered {
+            run.events.push(event);
+        } else {
+            self.deliver(event, step);
+        }
+    }
+
+    fn events(&self, run: &Run, emission: &Emission, ambients: &Ambients) -> Vec<Event> {
+        if let Some(rule) = &emission.list {
+            let mut cut = run.clone();
+            cut.slots[rule.slot] = self.list_of_users(run, rule.slot, rule.last);
+            return vec![self.event(&cut, emission, ambients)];
+        }
+        let Some(each) = &emission.each else {
+            return vec![self.event(run, emission, ambients)];
+        };
+        let entries = self.eval(each, run);
+        let entries = entries.as_map().unwrap_or_default().iter();
+        let one = |(key, value): &(Text, Value)| {
+            // A channel attribute is an object; what apps call its value is the member of that name.
+            let value = value.get("value").unwrap_or(value).clone();
+            let ambients = Ambients {
+                key: key.clone().into(),
+                value: Some(value),
+                ..ambients.clone()
+            };
+            self.event(run, emission, &ambients)
+        };
+        entries.map(one).collect()
+    }
+
+    fn event(&self, run: &Run, emission: &Emission, ambients: &Ambients) -> Event {
+        let args = emission
+            .args
+            .iter()
+            .map(|arg| self.eval_with(arg, run, ambients))
+            .collect();
+        Event {
+            sig: emission.event,
+            row: emission.row,
+            args,
+        }
+    }
+
+    /// The newest `last` users of a list, oneself among them and last (decisions H1).
+    fn list_of_users(&self, run: &Run, slot: usize, last: usize) -> Value {
+        let user_ids = matches!(
+            self.context.tables.rows[run.row].slots.get(slot),
+            Some((_, Ty::Rtm(FieldType::UserIds)))
+        );
+        let own = if user_ids {
+            self.context.names.user_id(&self.account)
+        } else {
+            self.account.clone()
+        };
+        let users = run.slots[slot].as_list().unwrap_or_default();
+        let mut users: Vec<Value> = users
+            .iter()
+            .filter(|user| user.as_text() != Some(&own))
+            .cloned()
+            .collect();
+        users.push(Value::Text(own));
+        let cut = users.len().saturating_sub(last);
+        Value::List(users.split_off(cut))
+    }
+
+    /// A call whose result nobody waits for.
+    fn call_aside(&mut self, run: &mut Run, template: &CallTemplate, step: &mut Step<'_>) {
+        if let Ok(call) = self.build(run, template) {
+            self.send_aside(call, step);
+        }
+    }
+}

@@ -1,0 +1,513 @@
+//! One legacy client's session.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rtm::RtmCall;
+use rtm::time::Time;
+use rtm::value::{Text, Value};
+use rtm::{ChannelId, EventKind};
+use tables::row::{Limit, Status};
+use tables::wire::{ComesBack, Target};
+
+use crate::api::{Attach, Effect, EndReason, Input, SessionContext, TimerKey};
+use crate::emulate::channel::Channel;
+use crate::emulate::invitations::Calls;
+use crate::emulate::mailbox::Mailbox;
+use crate::emulate::name_directory::Directory;
+use crate::emulate::outbox::Outbox;
+use crate::emulate::token_bucket::Bucket;
+use crate::emulate::transient_join::TransientJoins;
+use crate::invocation::{Run, RunId};
+use crate::rtm_requests::Requests;
+use protocol::event::{Answer, CallRef, Event, LOGIN, SocketId};
+
+/// Sockets that may wait for one login; clients race with two.
+const MAX_TWINS: usize = 4;
+/// Runs that wait for the channel lane; more are refused.
+const MAX_WAITING: usize = 200;
+
+/// The engine's state for one client.
+pub struct Session {
+    pub(super) context: SessionContext,
+    pub(super) account: Text,
+    pub(super) line: Text,
+    /// The socket that is written to; none in the grace time.
+    pub(super) socket: Option<SocketId>,
+    pub(super) runs: HashMap<RunId, Run>,
+    pub(super) next_run: RunId,
+    pub(super) lane_holder: Option<RunId>,
+    pub(super) lane: VecDeque<Run>,
+    pub(super) requests: Requests,
+    pub(super) channel: Option<Channel>,
+    /// Channels joined so far: the number of the current one.
+    pub(super) cids: i64,
+    pub(super) calls: Calls,
+    pub(super) mailbox: Mailbox,
+    pub(super) rate: Bucket,
+    pub(super) invitations: Bucket,
+    /// Calls to come that are one too many for their channel.
+    over_rate: Vec<(SocketId, i64)>,
+    /// There is no memory for more than a small share.
+    pub(super) pressed: bool,
+    pub(super) outbox: Outbox,
+    pub(super) directory: Directory,
+    pub(super) visits: TransientJoins,
+    pub(super) logged_in: bool,
+    /// The client has lost the calls before its latest login, and gets no events of them.
+    pub(super) began_anew: bool,
+    /// Sockets of the same client that came while the login was on its way.
+    pub(super) twins: Vec<CallRef>,
+    pub(super) reconnecting: bool,
+    pub(super) upstream: bool,
+    pub(super) over: bool,
+    pub(super) ending: Option<EndReason>,
+}
+
+/// The moment of a step, and what it leads to.
+pub(super) struct Step<'o> {
+    pub now: Time,
+    pub out: &'o mut Vec<Effect>,
+}
+
+impl Session {
+    /// A session for an account, before its login.
+    pub fn new(context: SessionContext, account: Text) -> Self {
+        Self {
+            context,
+            account,
+            line: "".into(),
+            socket: None,
+            runs: HashMap::new(),
+            next_run: 0,
+            lane_holder: None,
+            lane: VecDeque::new(),
+            requests: Requests::default(),
+            channel: None,
+            cids: 0,
+            calls: Calls::default(),
+            mailbox: Mailbox::default(),
+            rate: Bucket::default(),
+            invitations: Bucket::default(),
+            over_rate: Vec::new(),
+            pressed: false,
+            outbox: Outbox::default(),
+            directory: Directory::default(),
+            visits: TransientJoins::default(),
+            logged_in: false,
+            began_anew: false,
+            twins: Vec::new(),
+            reconnecting: false,
+            upstream: true,
+            over: false,
+            ending: None,
+        }
+    }
+
+    /// Takes one input at one moment; what it leads to is added to `out`, in order.
+    pub fn step(&mut self, now: Time, input: Input, out: &mut Vec<Effect>) {
+        if self.over {
+            return;
+        }
+        let step = &mut Step { now, out };
+        match input {
+            Input::Admitted {
+                call,
+                verdict,
+                line,
+                args,
+            } => self.admitted(call, verdict, line, args, step),
+            Input::Attached { call, how, line } => self.attached(call, how, line, step),
+            Input::Subscribed { socket, cid, msgid } => self.subscribed(socket, cid, msgid, step),
+            Input::Call {
+                call,
+                row,
+                args,
+                acknowledges,
+            } => {
+                if self.ends(call) {
+                    self.mailbox.acknowledge_at_logout(acknowledges);
+                }
+                self.called(call, row, args, step);
+            }
+            Input::Refused {
+                call,
+                row,
+                args,
+                reason,
+            } => {
+                let run = self.run_for(call, row, args);
+                self.refuse(run, &reason, step);
+            }
+            Input::OverRate { socket, id } if self.over_rate.len() < MAX_WAITING => self.over_rate.push((socket, id)),
+            Input::OverRate { .. } => {}
+            Input::Pressed(pressed) => self.pressed = pressed,
+            Input::Poll { call, ver_clear, max } => self.polled(call, ver_clear, max, step),
+            Input::RtmReply { request, result } => self.replied(request, result, step),
+            Input::RtmEvent(event) => self.rtm_event(event, step),
+            Input::Upstream(up) => self.upstream_changed(up, step),
+            Input::Lacks(lacks) => self.context.can = Arc::new(move |kind| !lacks.contains(&kind)),
+            Input::Kept(lines) => self.kept(lines, step),
+            Input::Timer(key) => self.timer(key, step),
+            Input::FrontClosed(socket) => self.front_closed(socket, self.context.limits.grace, step),
+            Input::FrontClosedByClient { socket, grace } => {
+                self.front_closed(socket, grace.min(self.context.limits.grace), step);
+            }
+        }
+    }
+
+    /// The account that the session is for.
+    pub fn account(&self) -> &Text {
+        &self.account
+    }
+
+    /// The line of the session's latest login.
+    pub fn line(&self) -> &Text {
+        &self.line
+    }
+
+    /// How many messages would be lost if the session ended now: lines that its client has not acknowledged, and
+    /// messages that wait for their peers.
+    pub fn unfinished(&self) -> usize {
+        self.mailbox.len() + self.outbox.len()
+    }
+
+    /// Whether unacknowledged lines wait in the mailbox.
+    pub fn has_lines(&self) -> bool {
+        !self.mailbox.is_empty()
+    }
+
+    /// The session is cut off: the lines that nobody has acknowledged, with when they came.
+    pub fn leave_lines(&mut self) -> Vec<(Event, Time)> {
+        let mut lines = self.mailbox.leave();
+        lines.retain(|(event, _)| !self.is_volatile(event));
+        lines
+    }
+
+    /// The name of the channel that the session is in.
+    pub fn channel_name(&self) -> Option<Text> {
+        self.channel.as_ref().map(|channel| channel.name.clone())
+    }
+
+    /// RTM's id of the channel that the session has joined.
+    pub fn joined_channel(&self) -> Option<&ChannelId> {
+        self.channel
+            .as_ref()
+            .filter(|channel| channel.joined)
+            .map(|channel| &channel.id)
+    }
+
+    /// How it has ended; `None` while it goes on.
+    pub fn ending(&self) -> Option<EndReason> {
+        self.ending
+    }
+
+    /// True when a client is there.
+    pub fn is_live(&self) -> bool {
+        self.socket.is_some()
+    }
+
+    /// The name of the client's family, for the numbers of failures.
+    pub(super) fn family(&self) -> &str {
+        &self.context.wire.family
+    }
+
+    fn admitted(
+        &mut self,
+        call: CallRef,
+        verdict: Result<(), Text>,
+        line: Text,
+        args: Vec<Value>,
+        step: &mut Step<'_>,
+    ) {
+        self.line = line;
+        self.socket = Some(call.socket);
+        let Some(row) = self.login_row() else { return };
+        let run = self.run_for(call, row, args);
+        match verdict {
+            Err(reason) => {
+                self.refuse(run, &reason, step);
+                self.end(EndReason::Refused, step);
+            }
+            Ok(()) => {
+                step.out.push(Effect::SetTimer {
+                    key: TimerKey::Login,
+                    at: step.now + self.context.limits.login,
+                });
+                self.start(run, step);
+            }
+        }
+    }
+
+    /// A login that was answered is either a session, or the end of one; a function that logs out is the end, too,
+    /// unless it was refused.
+    pub(super) fn after_answer(&mut self, call: CallRef, refused: bool, step: &mut Step<'_>) {
+        if call.function == LOGIN {
+            if refused && !self.logged_in {
+                return self.end(EndReason::Refused, step);
+            }
+            if !self.logged_in {
+                self.logged_in = true;
+                self.write_name(step);
+            }
+            if !refused {
+                self.announce(step);
+                self.deliver_waiting(step);
+            }
+            for twin in std::mem::take(&mut self.twins) {
+                self.welcome(twin, step);
+            }
+        } else if !refused && self.ends(call) {
+            self.keep_lines(step);
+            self.end(EndReason::LoggedOut, step);
+        }
+    }
+
+    fn attached(&mut self, call: CallRef, how: Attach, line: Text, step: &mut Step<'_>) {
+        let before = self.socket.replace(call.socket);
+        self.line = line;
+        match how {
+            Attach::ByLine => return self.returned(call, before, step),
+            Attach::Again => {
+                let forgets_calls = matches!(self.comes_back(), ComesBack::ByLine | ComesBack::Never);
+                self.begin_again(forgets_calls, step);
+            }
+            Attach::Anew => {
+                self.began_anew = true;
+                self.begin_again(true, step);
+            }
+            Attach::Twin => {}
+        }
+        if self.logged_in {
+            self.welcome(call, step);
+        } else if self.twins.len() < MAX_TWINS {
+            self.twins.push(call);
+        } else {
+            step.out.push(Effect::Close(call.socket));
+        }
+    }
+
+    /// Begins a new login of the session.
+    fn begin_again(&mut self, forgets_calls: bool, step: &mut Step<'_>) {
+        if self.comes_back() != ComesBack::ToSession {
+            let dropped = self.mailbox.restart(step.now, self.context.limits.mailbox_ttl);
+            if dropped > 0 {
+                step.out.push(Effect::Dropped("mailbox lines of an earlier login"));
+            }
+        }
+        if forgets_calls {
+            self.forget_calls(step);
+        }
+        if let Some(channel) = &mut self.channel {
+            channel.muted = true;
+            channel.away = false;
+            step.out.push(Effect::SetTimer {
+                key: TimerKey::Rejoin,
+                at: step.now + self.context.limits.rejoin,
+            });
+        }
+    }
+
+    /// Answers a login of a session that is logged in already.
+    fn welcome(&mut self, call: CallRef, step: &mut Step<'_>) {
+        let Some(row) = self.login_row() else { return };
+        let mut run = self.run_for(call, row, Vec::new());
+        self.answer(&mut run, step);
+    }
+
+    fn login_row(&self) -> Option<usize> {
+        match &self.context.wire.login.target {
+            Target::Row(row) => Some(row.row),
+            Target::Local(_) | Target::Invoke(_) => None,
+        }
+    }
+
+    /// A call after which the session is over.
+    fn ends(&self, call: CallRef) -> bool {
+        self.context.wire.function(call.function).ends
+    }
+
+    fn called(&mut self, call: CallRef, row: usize, args: Vec<Value>, step: &mut Step<'_>) {
+        let mut run = self.run_for(call, row, args);
+        let marked = self.over_rate.len();
+        self.over_rate.retain(|other| *other != (call.socket, call.id));
+        let over_rate = self.over_rate.len() < marked;
+        if self.context.tables.rows[row].status == Status::ClientSide {
+            return self.start(run, step);
+        }
+        if !self.logged_in {
+            return self.refuse(run, "not login", step);
+        }
+        if self.ends(call) && !self.upstream {
+            // Whoever goes is let go.
+            return self.answer(&mut run, step);
+        }
+        if self.ends(call) {
+            // Behind its logout RTM takes no call any more.
+            self.withdraw_calls(step);
+        }
+        if !self.upstream {
+            return self.refuse(run, "failed", step);
+        }
+        if self.lane.len() >= MAX_WAITING {
+            return self.refuse(run, "too often", step);
+        }
+        if !self.within_channel_limits(&run, step) {
+            return self.refuse(run, "too often", step);
+        }
+        let limits = self.context.limits;
+        let limit = self.context.tables.rows[row].limit;
+        let within = match limit {
+            None => true,
+            Some(Limit::Messages | Limit::ChannelMessages) => {
+                !over_rate && self.rate.take(step.now, limits.messages_per_second)
+            }
+            Some(Limit::Invitations) => self.invitations.take(step.now, limits.invitations_per_second),
+        };
+        if !within {
+            if limits.discard_over_rate && limit != Some(Limit::Invitations) {
+                // Legacy servers swallowed what was over the rate, and said nothing.
+                step.out.push(Effect::Dropped("messages over the rate"));
+                step.out.push(Effect::Answer {
+                    call,
+                    row,
+                    answer: Answer::default(),
+                });
+                return;
+            }
+            return self.refuse(run, "too often", step);
+        }
+        self.start(run, step);
+    }
+
+    fn run_for(&mut self, call: CallRef, row: usize, args: Vec<Value>) -> Run {
+        let mut run = self.new_run(row, args);
+        run.call = Some(call);
+        run
+    }
+
+    fn upstream_changed(&mut self, up: bool, step: &mut Step<'_>) {
+        self.upstream = up;
+        if up {
+            self.link_changed("recovered", step);
+        } else {
+            step.out.push(Effect::SetTimer {
+                key: TimerKey::Grace,
+                at: step.now + self.context.limits.grace,
+            });
+            self.link_changed("reconnecting", step);
+        }
+    }
+
+    /// The way to RTM is lost, or back: a client that can be told is told, once.
+    fn link_changed(&mut self, outcome: &str, step: &mut Step<'_>) {
+        let lost = outcome == "reconnecting";
+        if !self.logged_in || self.reconnecting == lost {
+            return;
+        }
+        self.reconnecting = lost;
+        if let Some(row) = self.context.tables.row_on(EventKind::ConnectionStateChanged) {
+            let mut run = self.new_run(row, Vec::new());
+            self.fire_named(&mut run, outcome, step);
+        }
+    }
+
+    /// RTM has stayed away: a client that is there is told so.
+    fn upstream_lost(&mut self, step: &mut Step<'_>) {
+        let row = self.context.tables.row_on(EventKind::ConnectionStateChanged);
+        if let Some(row) = row.filter(|_| self.socket.is_some()) {
+            let mut run = self.new_run(row, Vec::new());
+            self.fire_named(&mut run, "lost", step);
+        }
+    }
+
+    /// What an earlier session left comes before what is new; what was for that login only does not come.
+    fn kept(&mut self, lines: Vec<(Event, Time)>, step: &mut Step<'_>) {
+        let before = self.mailbox.len();
+        for (event, at) in lines {
+            let fresh = step.now.since(at) < self.context.limits.mailbox_ttl;
+            if !self.is_volatile(&event)
+                && fresh
+                && self
+                    .mailbox
+                    .push(event.clone(), (self.sender_of(&event), false), at, self.mailbox_bound())
+                    .is_err()
+            {
+                step.out.push(Effect::Dropped("mailbox lines"));
+            }
+        }
+        // Versions are known: the client has polled already, or only polls when it is told.
+        if let (true, Some(socket), Some(version)) = (self.mailbox.len() > before, self.socket, self.mailbox.last()) {
+            step.out.push(Effect::Hint { socket, version });
+        }
+        if self.logged_in {
+            self.deliver_waiting(step);
+        }
+    }
+
+    /// What nobody has acknowledged is for the account's next session here.
+    pub(super) fn keep_lines(&mut self, step: &mut Step<'_>) {
+        let lines = self.leave_lines();
+        if !lines.is_empty() {
+            step.out.push(Effect::Keep(lines));
+        }
+    }
+
+    /// It is for its login only.
+    fn is_volatile(&self, event: &Event) -> bool {
+        let form = self.context.wire.events.get(event.sig).and_then(Option::as_ref);
+        form.is_none_or(|form| form.volatile)
+    }
+
+    fn timer(&mut self, key: TimerKey, step: &mut Step<'_>) {
+        match key {
+            TimerKey::Login if !self.logged_in => {
+                let login = self
+                    .runs
+                    .values()
+                    .find(|run| Some(run.row) == self.login_row())
+                    .map(|run| run.id);
+                if let Some(run) = login.and_then(|id| self.runs.remove(&id)) {
+                    self.forget_requests(run.id);
+                    self.refuse(run, "timeout", step);
+                }
+                self.end(EndReason::Refused, step);
+            }
+            TimerKey::Grace if self.socket.is_none() || !self.upstream => {
+                self.upstream_lost(step);
+                self.keep_lines(step);
+                self.end(EndReason::Lost, step);
+            }
+            TimerKey::Rejoin => {
+                if let Some(channel) = self.channel.as_ref().filter(|c| c.muted) {
+                    let channel_id = channel.id.clone();
+                    self.channel = None;
+                    self.send_aside(RtmCall::Leave { channel_id }, step);
+                } else if let Some(channel) = &mut self.channel {
+                    channel.away = false;
+                }
+            }
+            TimerKey::Invite(invitation) => self.call_timed_out(invitation, step),
+            TimerKey::Ring(invitation) => self.ring_timed_out(invitation, step),
+            TimerKey::Retry(request) => self.retry_due(request, step),
+            TimerKey::Names => self.names_due(step),
+            TimerKey::Outbox => self.outbox_due(step),
+            TimerKey::TransientJoins => self.visits_due(step),
+            TimerKey::MemberNum => self.member_num_due(step),
+            TimerKey::Gather(kind) => self.gather_due(kind, step),
+            TimerKey::Login | TimerKey::Grace => {}
+        }
+    }
+
+    fn front_closed(&mut self, socket: SocketId, grace: Duration, step: &mut Step<'_>) {
+        if self.socket != Some(socket) {
+            return;
+        }
+        self.socket = None;
+        step.out.push(Effect::SetTimer {
+            key: TimerKey::Grace,
+            at: step.now + grace,
+        });
+    }
+}

@@ -1,0 +1,165 @@
+//! What a session is told of its surroundings: rates that it shares with others, and memory.
+
+use std::sync::Arc;
+
+use rtm::time::Time;
+use rtm::value::{Text, Value};
+use rtm::{Message, RtmEvent, UserId};
+use tables::Tables;
+
+use crate::{Effect, Input, Names, Session, SessionContext, SessionLimits};
+use protocol::event::{CallRef, SocketId};
+
+const SOCKET: SocketId = SocketId(1);
+
+struct SameNames;
+
+impl Names for SameNames {
+    fn user_id(&self, account: &Text) -> Text {
+        account.clone()
+    }
+
+    fn account(&self, user_id: &Text) -> Text {
+        user_id.clone()
+    }
+
+    fn channel_id(&self, channel: &Text) -> Text {
+        channel.clone()
+    }
+
+    fn channel(&self, channel_id: &Text) -> Text {
+        channel_id.clone()
+    }
+
+    fn uid(&self, _: &Text) -> i64 {
+        7
+    }
+}
+
+struct Bench {
+    tables: Arc<Tables>,
+    session: Session,
+}
+
+impl Bench {
+    fn new(limits: SessionLimits) -> Self {
+        let tables = Arc::new(Tables::built_in().unwrap());
+        let context = SessionContext {
+            wire: tables.wire("web").unwrap().clone(),
+            tables: tables.clone(),
+            names: Arc::new(SameNames),
+            offline_messages: false,
+            can: Arc::new(|_| true),
+            limits,
+        };
+        let mut session = Session::new(context, "alice".into());
+        session.assume_live(SOCKET);
+        Self { tables, session }
+    }
+
+    fn step(&mut self, input: Input) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        self.session.step(Time::from_millis(1_000), input, &mut effects);
+        effects
+    }
+
+    /// The reason for which a message to a channel is refused.
+    fn send(&mut self, id: i64) -> Option<Text> {
+        let row = self.tables.row_named("channel-msg.send").unwrap();
+        let args = vec!["room".into(), "hi".into(), "m1".into()];
+        let call = CallRef {
+            socket: SOCKET,
+            id,
+            function: 0,
+        };
+        let effects = self.step(Input::Call {
+            call,
+            row,
+            args,
+            acknowledges: None,
+        });
+        let answer = effects.into_iter().find_map(|effect| match effect {
+            Effect::Answer { answer, .. } => answer.failure.map(|refusal| refusal.reason),
+            _ => None,
+        });
+        answer.filter(|reason| &**reason == "too often")
+    }
+
+    /// Whether a message of 8 kB finds room in the mailbox.
+    fn told_by(&mut self, peer: &str) -> bool {
+        let effects = self.step(Input::RtmEvent(RtmEvent::MessageFromPeer {
+            peer_id: UserId::new(peer).unwrap(),
+            message: Message::Text("x".repeat(8_000).into()),
+            server_received_ts: 1,
+            is_offline_message: false,
+        }));
+        let noted = |effect: &Effect| match effect {
+            Effect::Note { code, about, .. } => {
+                &**self.tables.code_name(*code) == "MAILBOX-FULL" && about.as_deref() == Some(peer)
+            }
+            _ => false,
+        };
+        let dropped = effects.contains(&Effect::Dropped("mailbox lines"));
+        assert_eq!(dropped, effects.iter().any(noted), "{effects:?}");
+        !dropped
+    }
+}
+
+#[test]
+fn a_call_that_is_one_too_many_for_its_channel_is_refused() {
+    let mut bench = Bench::new(SessionLimits::default());
+    let over = |id| Input::OverRate { socket: SOCKET, id };
+    assert_eq!(bench.step(over(1)), []);
+    bench.step(over(3));
+    let refused = |reason: Option<Text>| reason.is_some();
+    assert!(refused(bench.send(1)));
+    assert!(!refused(bench.send(2)));
+    assert!(refused(bench.send(3)));
+    assert!(!refused(bench.send(1)), "that was another");
+}
+
+#[test]
+fn as_the_policy_says_it_is_swallowed() {
+    let mut bench = Bench::new(SessionLimits {
+        discard_over_rate: true,
+        ..SessionLimits::default()
+    });
+    bench.step(Input::OverRate { socket: SOCKET, id: 1 });
+    let row = bench.tables.row_named("channel-msg.send").unwrap();
+    let args = vec!["room".into(), Value::text("hi"), "m1".into()];
+    let call = CallRef {
+        socket: SOCKET,
+        id: 1,
+        function: 0,
+    };
+    let effects = bench.step(Input::Call {
+        call,
+        row,
+        args,
+        acknowledges: None,
+    });
+    assert!(matches!(&effects[..], [Effect::Dropped(_), Effect::Answer { answer, .. }] if answer.failure.is_none()));
+}
+
+#[test]
+fn with_the_memory_full_only_a_small_share_is_kept() {
+    let mut bench = Bench::new(SessionLimits::default());
+    bench.step(Input::Pressed(true));
+    let all = ["bob", "carol", "dave", "erin"];
+    assert_eq!(all.map(|peer| bench.told_by(peer)), [true, true, false, false]);
+    bench.step(Input::Pressed(false));
+    assert!(bench.told_by("dave"));
+    assert!(bench.session.bytes() > 16 * 1024);
+}
+
+#[test]
+fn a_mailbox_is_bounded_in_bytes() {
+    let mut bench = Bench::new(SessionLimits {
+        mailbox_bytes: 100_000,
+        ..SessionLimits::default()
+    });
+    let from_bob = (0..20).filter(|_| bench.told_by("bob")).count();
+    assert_eq!(from_bob, 6, "half of it");
+    assert!((0..3).all(|_| bench.told_by("carol")));
+    assert!(bench.session.bytes() <= 100_000);
+}

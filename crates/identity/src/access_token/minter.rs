@@ -1,0 +1,134 @@
+//! Makes tokens for logins at RTM.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::access_token::privilege::LOGIN_006;
+use crate::access_token::{v006, v007};
+use rtm::AppId;
+use rtm::UserId;
+
+/// Longest that a token may be good for, seconds (upstreams 3.3: 24 hours).
+pub const MAX_LIFETIME: u32 = 24 * 3600;
+
+/// Digits of app ids and certificates.
+const DIGITS: usize = v006::APP_ID_DIGITS;
+
+/// Salts are from 1 to this (upstreams 3.2).
+const MAX_SALT: u32 = 99_999_999;
+
+/// The two versions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// AccessToken 006: any RTM 1.x.
+    #[default]
+    V006,
+    /// AccessToken 007: RTM from 1.5 on.
+    V007,
+}
+
+impl Kind {
+    /// The choices of a config or a command line.
+    pub const NAMES: &'static [(&'static str, Self)] = &[("006", Self::V006), ("007", Self::V007)];
+}
+
+/// Makes the tokens of one project. Its Debug prints no secret.
+#[derive(Clone, Debug)]
+pub struct TokenMinter {
+    kind: Kind,
+    app_id: AppId,
+    certificate: SecretString,
+    lifetime: u32,
+}
+
+/// A token, and how long it is good for. Its Debug does not print it.
+#[derive(Clone, Debug)]
+pub struct Minted {
+    /// What RTM's login takes.
+    pub token: SecretString,
+    /// When RTM ends a login with it, UNIX seconds.
+    pub expires_at: u64,
+    /// When to renew it, UNIX seconds: half its time is left then.
+    pub renew_at: u64,
+}
+
+/// Why there is no minter for a project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadProject {
+    /// The app id is not of the console's form.
+    #[error("an App ID has {DIGITS} hexadecimal digits")]
+    AppId,
+    /// The certificate is not.
+    #[error("an App Certificate has {DIGITS} hexadecimal digits")]
+    Certificate,
+    /// Not from 1 s to [`MAX_LIFETIME`].
+    #[error("a token is good for 1 to {MAX_LIFETIME} s")]
+    Lifetime,
+}
+
+impl TokenMinter {
+    /// A minter of tokens that are good for `lifetime` seconds.
+    ///
+    /// # Errors
+    /// [`BadProject`]: RTM would refuse every token.
+    pub fn new(kind: Kind, app_id: AppId, certificate: SecretString, lifetime: u32) -> Result<Self, BadProject> {
+        let is_id = |text: &str| text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !is_id(app_id.as_str()) {
+            return Err(BadProject::AppId);
+        }
+        if !is_id(certificate.expose_secret()) {
+            return Err(BadProject::Certificate);
+        }
+        if !(1..=MAX_LIFETIME).contains(&lifetime) {
+            return Err(BadProject::Lifetime);
+        }
+        Ok(Self {
+            kind,
+            app_id,
+            certificate,
+            lifetime,
+        })
+    }
+
+    /// A token by which `user` may log in, made at `now` (UNIX seconds).
+    ///
+    /// # Errors
+    /// The operating system's, when it has no randomness to give.
+    pub fn mint(&self, user: &UserId, now: u64) -> Result<Minted, getrandom::Error> {
+        let salt = getrandom::u32()? % MAX_SALT + 1;
+        Ok(self.mint_with(user, now, salt))
+    }
+
+    /// The same with a given salt: a pure function.
+    pub fn mint_with(&self, user: &UserId, now: u64, salt: u32) -> Minted {
+        let issued = u32::try_from(now).unwrap_or(u32::MAX);
+        let expires = issued.saturating_add(self.lifetime);
+        let token = match self.kind {
+            Kind::V006 => {
+                let names = v006::Names {
+                    app_id: self.app_id.as_str(),
+                    channel: user.as_str(),
+                    uid: "",
+                };
+                let message = v006::Message {
+                    salt,
+                    expires: issued.saturating_add(MAX_LIFETIME),
+                    privileges: vec![(LOGIN_006, expires)],
+                };
+                v006::mint(names, &self.certificate, &message)
+            }
+            Kind::V007 => {
+                let times = v007::Times {
+                    issued,
+                    lifetime: self.lifetime,
+                    salt,
+                };
+                v007::mint(self.app_id.as_str(), &self.certificate, user.as_str(), times)
+            }
+        };
+        Minted {
+            token: token.into(),
+            expires_at: u64::from(expires),
+            renew_at: u64::from(issued) + u64::from(self.lifetime / 2),
+        }
+    }
+}

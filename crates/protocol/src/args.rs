@@ -1,0 +1,137 @@
+//! Arguments of a call: from the wire's names and any JSON to a row's typed values.
+
+use identity::{Account, ChannelName, is_whole};
+use rtm::value::{Text, Value};
+use tables::coerce::typed;
+use tables::ty::SigType;
+use tables::wire::{RowCall, WireArg, WirePart};
+
+/// Largest text argument, bytes: messages and `extra` (signaling-api 5.1).
+pub const MAX_TEXT_BYTES: usize = 8 * 1024;
+/// Longest attribute name, bytes.
+pub const MAX_KEY_BYTES: usize = 128;
+/// Largest attribute value, bytes.
+pub const MAX_VALUE_BYTES: usize = 8_096;
+
+/// An argument of the wrong type, missing, or no legal name.
+pub const WRONG_PARAM: &str = "wrong param";
+/// An argument over its limit.
+pub const LARGE_PARAM: &str = "large param";
+
+/// Reads the arguments of a call, in the order of the row.
+///
+/// Clients carry other JSON where text is documented (signaling-wire 14): numbers as accounts, objects as messages.
+/// Text is what they meant, so it is made text.
+///
+/// # Errors
+/// The reason for the refusal.
+pub fn read_args(call: &RowCall, args: &Value) -> Result<Vec<Value>, &'static str> {
+    if args.as_map().is_none() {
+        return Err(WRONG_PARAM);
+    }
+    let mut values = Vec::with_capacity(call.args.len());
+    for arg in &call.args {
+        values.push(match &arg.wire {
+            Some(name) => read(arg.ty, part(&arg.part, args.get(name).cloned().unwrap_or_default()))?,
+            // Text that this wire does not carry is empty, as where its client says nothing.
+            None => read(arg.ty, Value::Null).unwrap_or_default(),
+        });
+    }
+    Ok(values)
+}
+
+/// Those arguments of a refused call that are right, in the order of the row: what is told of its failure names them.
+pub fn readable_args(call: &RowCall, args: &Value) -> Vec<Value> {
+    let read_one = |arg: &WireArg| {
+        let value = args.get(arg.wire.as_ref()?).cloned()?;
+        read(arg.ty, part(&arg.part, value)).ok()
+    };
+    call.args.iter().map(|arg| read_one(arg).unwrap_or_default()).collect()
+}
+
+/// The part of a wire argument that a row's argument is.
+fn part(part: &WirePart, value: Value) -> Value {
+    match part {
+        WirePart::Whole => value,
+        WirePart::Json(key) => {
+            let json = Value::from_json(&value.into_text()).ok();
+            json.and_then(|json| json.get(key).cloned()).unwrap_or_default()
+        }
+        WirePart::After(prefix) => {
+            let text = value.into_text();
+            text.strip_prefix(&**prefix)
+                .filter(|rest| !rest.is_empty())
+                .map_or(Value::Null, Value::text)
+        }
+    }
+}
+
+fn read(ty: SigType, value: Value) -> Result<Value, &'static str> {
+    match ty {
+        SigType::Account => name(value, |text| is_whole(&text) && Account::new(text).is_ok()),
+        SigType::Channel => name(value, |text| ChannelName::new(text).is_ok()),
+        SigType::Key => name(value, |text| !text.is_empty() && text.len() <= MAX_KEY_BYTES),
+        SigType::Text | SigType::Json => text(value, MAX_TEXT_BYTES),
+        SigType::Digits => name(value, |text| {
+            (1..=MAX_KEY_BYTES).contains(&text.len()) && text.chars().all(|c| c.is_ascii_digit() || "*#".contains(c))
+        }),
+        SigType::Value => text(value, MAX_VALUE_BYTES),
+        SigType::Int | SigType::Seconds | SigType::Flag if value.is_null() => Ok(Value::Null),
+        _ => typed(value, ty).ok_or(WRONG_PARAM),
+    }
+}
+
+/// A name: text, or a number or truth that the client did not quote.
+fn name(value: Value, legal: impl Fn(Text) -> bool) -> Result<Value, &'static str> {
+    let text = match value {
+        Value::Text(text) => text,
+        Value::Int(_) | Value::Number(_) | Value::Bool(_) => value.into_text(),
+        Value::Null | Value::List(_) | Value::Map(_) => return Err(WRONG_PARAM),
+    };
+    if legal(text.clone()) {
+        Ok(Value::Text(text))
+    } else {
+        Err(WRONG_PARAM)
+    }
+}
+
+fn text(value: Value, max: usize) -> Result<Value, &'static str> {
+    let text = if value.is_null() { "".into() } else { value.into_text() };
+    if text.len() > max {
+        Err(LARGE_PARAM)
+    } else {
+        Ok(Value::Text(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(ty: SigType, json: &str, expected: Result<&str, &'static str>) {
+        let value = Value::from_json(json).unwrap();
+        let got = read(ty, value).map(|v| v.to_json());
+        assert_eq!(got, expected.map(str::to_owned), "{ty:?} {json}");
+    }
+
+    #[test]
+    fn arguments_become_what_their_row_takes() {
+        check(SigType::Account, r#""bob""#, Ok(r#""bob""#));
+        check(SigType::Account, "42", Ok(r#""42""#));
+        check(SigType::Account, "null", Err(WRONG_PARAM));
+        check(SigType::Account, r#""""#, Err(WRONG_PARAM));
+        check(SigType::Account, r#""a b""#, Err(WRONG_PARAM));
+        check(SigType::Account, "{}", Err(WRONG_PARAM));
+        check(SigType::Account, &format!("\"{}\"", "x".repeat(129)), Err(WRONG_PARAM));
+        check(SigType::Channel, r#""a room""#, Err(WRONG_PARAM));
+        check(SigType::Text, r#"{"type":1}"#, Ok(r#""{\"type\":1}""#));
+        check(SigType::Text, "null", Ok(r#""""#));
+        check(SigType::Text, &format!("\"{}\"", "x".repeat(8_193)), Err(LARGE_PARAM));
+        check(SigType::Key, r#""""#, Err(WRONG_PARAM));
+        check(SigType::Value, "7", Ok(r#""7""#));
+        check(SigType::Value, &format!("\"{}\"", "x".repeat(8_097)), Err(LARGE_PARAM));
+        check(SigType::Int, r#""x""#, Err(WRONG_PARAM));
+        check(SigType::Int, "null", Ok("null"));
+        check(SigType::Flag, "1", Ok("true"));
+    }
+}

@@ -1,0 +1,64 @@
+//! How the frames of a family are written.
+
+use rtm::value::Value;
+use tables::Tables;
+use tables::profile::Transport;
+use tables::wire::Wire;
+
+use crate::client::native_codec;
+use crate::client::web_codec;
+use crate::client::web_codec::Inbound;
+
+/// How the frames of a family are written, by what carries them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// JSON arrays in WebSocket messages.
+    Frames,
+    /// Lines in packets.
+    Lines,
+}
+
+impl Dialect {
+    /// The dialect of a family, by the profile of its clients.
+    pub fn of(tables: &Tables, wire: &Wire) -> Self {
+        match transport(tables, wire) {
+            Transport::Tcp => Self::Lines,
+            Transport::WebSocket | Transport::Api => Self::Frames,
+        }
+    }
+
+    pub fn login(self, args: Value) -> String {
+        match self {
+            Self::Frames => web_codec::login(args),
+            Self::Lines => native_codec::login(&args),
+        }
+    }
+
+    pub fn call(self, function: &str, id: i64, args: Value) -> String {
+        match self {
+            Self::Frames => web_codec::call(function, id, args),
+            Self::Lines => native_codec::call(function, id, &args),
+        }
+    }
+
+    pub fn ping(self, n: i64) -> String {
+        match self {
+            Self::Frames => web_codec::ping(n),
+            Self::Lines => native_codec::ping(n),
+        }
+    }
+
+    pub fn read(self, text: &str) -> Option<Inbound> {
+        match self {
+            Self::Frames => web_codec::read(text),
+            Self::Lines => native_codec::read(text),
+        }
+    }
+}
+
+/// What carries the frames of a family.
+pub fn transport(tables: &Tables, wire: &Wire) -> Transport {
+    let mut profiles = tables.profiles.iter();
+    let profile = profiles.find(|profile| profile.family == wire.family);
+    profile.map_or(Transport::WebSocket, |profile| profile.transport)
+}

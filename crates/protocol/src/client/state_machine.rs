@@ -1,0 +1,318 @@
+//! A legacy client without its socket: frames go in, frames and events come out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::known_names::Known;
+use rtm::time::Time;
+use rtm::value::{Text, Value};
+use tables::Tables;
+use tables::expr::StateField;
+use tables::wire::{Target, Wire};
+
+use crate::client::catalog::{Book, fill};
+use crate::client::codec::Dialect;
+use crate::client::events::Events;
+use crate::client::io::{CallError, Login, MAX_OPEN_CALLS, Output, Reply};
+use crate::client::mailbox::Mailbox;
+use crate::client::reconnect::{Channel, Pulse};
+use crate::client::synthesized_events;
+use crate::client::web_codec::{Answer, Inbound, Notice};
+
+/// The mailbox's argument and answer: all up to this version is acknowledged (signaling-wire 5).
+const VERSION: &str = "ver_clear";
+/// Most control frames that one event is told by.
+const MAX_CONTROLS: usize = 8;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    LoggingIn,
+    LoggedIn,
+    /// On its way back by its line.
+    Returning,
+    Over,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Open {
+    pub name: Text,
+    /// The function, and its row's arguments; none for functions that are called by their own names.
+    made: Option<(usize, Vec<Option<Value>>)>,
+    pub poll: bool,
+}
+
+/// A legacy client as a state machine.
+#[derive(Clone, Debug)]
+pub struct LegacyClient {
+    pub(super) tables: Arc<Tables>,
+    pub(super) wire: Arc<Wire>,
+    pub(super) dialect: Dialect,
+    book: Book,
+    events: Events,
+    pub(super) login: Login,
+    pub(super) phase: Phase,
+    pub(super) known: Known,
+    pub(super) line: Value,
+    pub(super) open: BTreeMap<i64, Open>,
+    next_id: i64,
+    pub(super) mailbox: Mailbox,
+    pub(super) pulse: Pulse,
+    /// The channel that it is in.
+    pub(super) channel: Option<Channel>,
+    /// Control frames so far; their names, in order, tell one event.
+    controls: Vec<Text>,
+}
+
+impl LegacyClient {
+    /// A client of that wire, before it is connected.
+    pub fn new(tables: Arc<Tables>, wire: Arc<Wire>, login: Login) -> Self {
+        Self {
+            book: Book::new(tables.clone(), wire.clone()),
+            events: Events::new(&tables, &wire),
+            dialect: Dialect::of(&tables, &wire),
+            mailbox: Mailbox::new(wire.polls),
+            tables,
+            wire,
+            login,
+            phase: Phase::LoggingIn,
+            known: Known::default(),
+            line: Value::Null,
+            open: BTreeMap::new(),
+            next_id: 1,
+            pulse: Pulse::default(),
+            channel: None,
+            controls: Vec::new(),
+        }
+    }
+
+    /// The calls that it can make.
+    pub fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// How many calls are not answered yet; polls do not count.
+    pub fn open_calls(&self) -> usize {
+        self.open.values().filter(|open| !open.poll).count()
+    }
+
+    /// The socket is open: the login frame.
+    pub fn connected(&mut self) -> Vec<Output> {
+        let Login { vid, account, token } = &self.login;
+        let frame = [("vid", vid), ("account", account), ("token", token)];
+        let mut args = Vec::new();
+        if let Target::Row(call) = &self.wire.login.target {
+            let by_wire = |wire: &Text| frame.iter().find(|(name, _)| *name == &**wire);
+            let given = call.args.iter().filter_map(|arg| {
+                let (_, value) = by_wire(arg.wire.as_ref()?)?;
+                Some((arg.name.clone(), Value::Text((*value).clone())))
+            });
+            let given: Vec<_> = given.collect();
+            if let Ok((slots, carried)) = fill(call, &given) {
+                self.known.slots = slots;
+                args = carried;
+            }
+        }
+        self.known.learn(StateField::Account, account.clone().into());
+        args.extend(self.wire.login.constants.iter().cloned());
+        vec![Output::Send(self.dialect.login(Value::Map(args)))]
+    }
+
+    /// The server has sent a frame.
+    pub fn frame(&mut self, text: &str, now: Time) -> Vec<Output> {
+        let mut out = Vec::new();
+        match self.dialect.read(text) {
+            Some(Inbound::LoginRet(answer)) if self.phase == Phase::LoggingIn => self.login_ret(&answer, now, &mut out),
+            Some(Inbound::CallRet(id, answer)) => match self.open.remove(&id) {
+                Some(open) => self.call_ret(id, open, &answer, now, &mut out),
+                None => out.push(Output::Unknown(text.into())),
+            },
+            Some(Inbound::Notify(notice)) => self.notice(notice, text, now, &mut out),
+            Some(Inbound::Other(name)) if self.events.is_control(&name) => self.control(name, &mut out),
+            Some(Inbound::Returned(word)) if self.phase == Phase::Returning => self.returned(&word, now, &mut out),
+            Some(Inbound::Pong) => self.pulse.pong(self.dialect, now),
+            _ => out.push(Output::Unknown(text.into())),
+        }
+        self.poll(now, &mut out);
+        out
+    }
+
+    /// Time has passed: pings and polls that are due.
+    pub fn tick(&mut self, now: Time) -> Vec<Output> {
+        let mut out = Vec::new();
+        if self.phase == Phase::LoggedIn {
+            self.beat(now, &mut out);
+        }
+        self.poll(now, &mut out);
+        out
+    }
+
+    /// When [`tick`](Self::tick) has something to do.
+    pub fn next_tick(&self) -> Option<Time> {
+        if self.phase != Phase::LoggedIn {
+            return None;
+        }
+        self.pulse.due().into_iter().chain(self.mailbox.due()).min()
+    }
+
+    /// A documented call with its documented arguments, by name: its number and its frame.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn call(&mut self, name: &str, args: &[(Text, Value)]) -> Result<(i64, String), CallError> {
+        let mut built = self.book.build(name, args, &self.login.account)?;
+        let function = &self.wire.functions[built.function];
+        if let Some(version) = &function.acknowledges {
+            built.args.retain(|(arg, _)| arg != version);
+            built.args.push((version.clone(), self.mailbox.version().into()));
+        }
+        let function = function.name.clone();
+        let open = Open {
+            name: name.into(),
+            made: Some((built.function, built.slots)),
+            poll: false,
+        };
+        self.send(&function, built.args, open)
+    }
+
+    /// A function of the wire by its own name, known to the tables or not, with its own arguments.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn invoke(&mut self, function: &str, args: Vec<(Text, Value)>) -> Result<(i64, String), CallError> {
+        let open = Open {
+            name: function.into(),
+            made: None,
+            poll: false,
+        };
+        self.send(function, args, open)
+    }
+
+    fn send(&mut self, function: &str, mut args: Vec<(Text, Value)>, open: Open) -> Result<(i64, String), CallError> {
+        if self.phase != Phase::LoggedIn {
+            return Err(CallError::NotLoggedIn);
+        }
+        if !open.poll && self.open_calls() >= MAX_OPEN_CALLS {
+            return Err(CallError::TooMany);
+        }
+        let id = self.next_id;
+        self.next_id += 1;
+        if !args.iter().any(|(name, _)| &**name == "line") {
+            args.insert(0, ("line".into(), self.line.clone()));
+        }
+        self.open.insert(id, open);
+        Ok((id, self.dialect.call(function, id, Value::Map(args))))
+    }
+
+    fn login_ret(&mut self, answer: &Answer, now: Time, out: &mut Vec<Output>) {
+        let wire = self.wire.clone();
+        let Target::Row(call) = &wire.login.target else { return };
+        match answer.result() {
+            Ok(reply) => {
+                self.phase = Phase::LoggedIn;
+                synthesized_events::learn(&self.tables, call, &reply, &mut self.known);
+                let line = self.known.state.iter().find(|(field, _)| *field == StateField::Line);
+                self.line = line.map(|(_, line)| line.clone()).unwrap_or_default();
+                self.mailbox.start(now);
+                out.push(Output::LoggedIn);
+                let told = synthesized_events::of_success(&self.tables, call, &reply, &self.known);
+                out.extend(told.into_iter().map(Output::Event));
+                self.pulse.start(self.dialect, now);
+                self.beat(now, out);
+            }
+            Err(reason) => {
+                self.phase = Phase::Over;
+                let told = synthesized_events::of_failure(&self.tables, &self.wire.family, call, &reason, &self.known);
+                out.extend(told.map(Output::Event));
+                out.push(Output::Refused(reason));
+            }
+        }
+    }
+
+    fn call_ret(&mut self, id: i64, open: Open, answer: &Answer, now: Time, out: &mut Vec<Output>) {
+        let result = answer.result();
+        if open.poll {
+            let lines = self.mailbox.answered(result.as_ref().ok(), now);
+            out.extend(lines.iter().map(|line| self.line_event(line, line)));
+            return;
+        }
+        out.push(Output::Reply(Reply {
+            id,
+            call: open.name,
+            result: result.clone(),
+        }));
+        let Some((function, slots)) = open.made else { return };
+        let wire = self.wire.clone();
+        let function = &wire.functions[function];
+        let Target::Row(call) = &function.target else { return };
+        self.known.slots = slots;
+        match &result {
+            Ok(reply) => {
+                synthesized_events::learn(&self.tables, call, reply, &mut self.known);
+                self.note_channel(call, reply);
+                let told = synthesized_events::of_success(&self.tables, call, reply, &self.known);
+                out.extend(told.into_iter().map(Output::Event));
+                if function.ends {
+                    self.phase = Phase::Over;
+                    out.push(Output::LoggedOut);
+                }
+            }
+            Err(reason) => {
+                let told = synthesized_events::of_failure(&self.tables, &wire.family, call, reason, &self.known);
+                out.extend(told.map(Output::Event));
+            }
+        }
+    }
+
+    fn notice(&mut self, notice: Notice, frame: &str, now: Time, out: &mut Vec<Output>) {
+        match notice {
+            Notice::Hint(version) => self.mailbox.hint(version, now),
+            Notice::Mailbox(version, line) => {
+                let line = self.mailbox.deliver(version, line, now);
+                out.extend(line.map(|line| self.line_event(&line, frame)));
+            }
+            Notice::Channel(msgid, line) => {
+                if let Some((channel, msgid)) = self.channel.as_mut().zip(msgid) {
+                    channel.msgid = msgid;
+                }
+                out.push(self.line_event(&line, frame));
+            }
+        }
+    }
+
+    fn line_event(&self, line: &str, otherwise: &str) -> Output {
+        match self.events.of_line(line) {
+            Some(told) => Output::Event(told),
+            None => Output::Unknown(otherwise.into()),
+        }
+    }
+
+    pub(super) fn control(&mut self, name: Text, out: &mut Vec<Output>) {
+        self.controls.push(name);
+        if let Some(told) = self.events.of_control(&self.controls) {
+            self.controls.clear();
+            self.phase = Phase::Over;
+            out.push(Output::Event(told));
+        }
+        self.controls.truncate(MAX_CONTROLS);
+    }
+
+    fn poll(&mut self, now: Time, out: &mut Vec<Output>) {
+        if self.phase != Phase::LoggedIn {
+            return;
+        }
+        let Some(function) = self.book.mailbox() else { return };
+        let (name, mut args) = (function.name.clone(), function.constants.clone());
+        let Some(version) = self.mailbox.poll(now) else { return };
+        // The tables have what a client asks with first; later it is what the client has.
+        args.retain(|(arg, _)| &**arg != VERSION);
+        args.push((VERSION.into(), version.into()));
+        let open = Open {
+            name: name.clone(),
+            made: None,
+            poll: true,
+        };
+        if let Ok((_, frame)) = self.send(&name, args, open) {
+            out.push(Output::Send(frame));
+        }
+    }
+}

@@ -1,0 +1,453 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use rtm::time::Time;
+use rtm::value::{Text, Value};
+use tables::Tables;
+
+use crate::client::repl::{BadLine, Line};
+use crate::client::{Book, CallError, LegacyClient, Login, MAX_OPEN_CALLS, Output};
+
+/// A client under a clock, with everything that it says as lines.
+struct Script {
+    client: LegacyClient,
+    now: Time,
+}
+
+impl Script {
+    fn new() -> Self {
+        let tables = Arc::new(Tables::built_in().expect("the built-in tables"));
+        let wire = tables.wire("web").expect("the web wire").clone();
+        let login = Login {
+            vid: "app".into(),
+            account: "alice".into(),
+            token: "t".into(),
+        };
+        Self {
+            client: LegacyClient::new(tables, wire, login),
+            now: Time::from_millis(1_000),
+        }
+    }
+
+    /// Logged in, with the first poll answered.
+    fn ready() -> Self {
+        let mut script = Self::new();
+        script.client.connected();
+        script.says(r#"["login_ret",["","{\"result\":\"ok\",\"uid\":1001,\"line\":\"L\"}"]]"#);
+        script.says(r#"["call2-ret",[1,"","{\"result\":\"ok\",\"ver_clear\":0,\"msgs\":[]}"]]"#);
+        script
+    }
+
+    fn says(&mut self, frame: &str) -> Vec<String> {
+        lines(self.client.frame(frame, self.now))
+    }
+
+    /// A successful answer.
+    fn answers(&mut self, id: i64, reply: &str) -> Vec<String> {
+        let reply = Value::from(reply).to_json();
+        self.says(&format!(r#"["call2-ret",[{id},"",{reply}]]"#))
+    }
+
+    fn after(&mut self, time: Duration) -> Vec<String> {
+        self.now = self.now + time;
+        lines(self.client.tick(self.now))
+    }
+
+    /// A line of the terminal: the frame that goes out.
+    fn types(&mut self, line: &str) -> String {
+        match Line::read(line, self.client.book()).expect(line) {
+            Line::Call { name, args } => self.client.call(&name, &args).expect(line).1,
+            Line::Function { name, args } => self.client.invoke(&name, args).expect(line).1,
+            Line::Frame(frame) => frame,
+            other => panic!("{line} is {other:?}"),
+        }
+    }
+}
+
+pub(super) fn lines(outputs: Vec<Output>) -> Vec<String> {
+    let line = |output| match output {
+        Output::Send(frame) => format!("> {frame}"),
+        Output::LoggedIn => "logged in".into(),
+        Output::Refused(reason) => format!("refused: {reason}"),
+        Output::Event(told) => told.to_string(),
+        Output::Reply(reply) => match reply.result {
+            Ok(value) => format!("{} {} ok {value}", reply.id, reply.call),
+            Err(reason) => format!("{} {} failed {reason}", reply.id, reply.call),
+        },
+        Output::Unknown(frame) => format!("? {frame}"),
+        Output::LoggedOut => "logged out".into(),
+    };
+    outputs.into_iter().map(line).collect()
+}
+
+#[test]
+fn a_login_is_what_the_sdk_sends_and_a_poll_follows() {
+    let mut script = Script::new();
+    assert_eq!(
+        lines(script.client.connected()),
+        [r#"> ["login",{"vid":"app","account":"alice","token":"t","uid":0,"device":"websdk","ip":""}]"#]
+    );
+    assert_eq!(
+        script.says(r#"["login_ret",["","{\"result\":\"ok\",\"uid\":1001,\"line\":\"L\"}"]]"#),
+        [
+            "logged in",
+            "onLoginSuccess uid=1001 fd=0",
+            r#"> ["call2",["user_getmsg",1,{"line":"L","max":30,"ver_clear":0}]]"#
+        ]
+    );
+}
+
+#[test]
+fn a_refused_login_tells_the_number_of_the_family() {
+    for (error, reply, event, reason) in [
+        (
+            "TokenErrorExpired",
+            "{}",
+            "onLoginFailed ecode=204",
+            "refused: TokenErrorExpired",
+        ),
+        (
+            "",
+            r#"{\"result\":\"failed\",\"reason\":\"kick\"}"#,
+            "onLoginFailed ecode=201",
+            "refused: kick",
+        ),
+    ] {
+        let mut script = Script::new();
+        script.client.connected();
+        let frame = format!(r#"["login_ret",["{error}","{reply}"]]"#);
+        assert_eq!(script.says(&frame), [event, reason]);
+        assert_eq!(script.client.call("logout", &[]), Err(CallError::NotLoggedIn));
+        assert_eq!(script.client.next_tick(), None);
+    }
+}
+
+#[test]
+fn documented_calls_become_frames() {
+    for (line, frame) in [
+        (
+            r#"messageInstantSend bob 0 "hi there""#,
+            r#"["call2",["user_sendmsg",2,{"line":"L","peer":"bob","content":"hi there","flag":"v1:E:3600","t":"instant"}]]"#,
+        ),
+        (
+            r#"messageInstantSend msg="hi there" account=bob"#,
+            r#"["call2",["user_sendmsg",2,{"line":"L","peer":"bob","content":"hi there","flag":"v1:E:3600","t":"instant"}]]"#,
+        ),
+        (
+            r#"messageInstantSend bob msg='a=b "c"'"#,
+            r#"["call2",["user_sendmsg",2,{"line":"L","peer":"bob","content":"a=b \"c\"","flag":"v1:E:3600","t":"instant"}]]"#,
+        ),
+        (
+            "channelJoin room",
+            r#"["call2",["channel_join",2,{"line":"L","name":"room"}]]"#,
+        ),
+        ("logout", r#"["call2",["user_logout",2,{"line":"L"}]]"#),
+        (
+            "channelInviteAccept r bob",
+            r#"["call2",["voip_invite_accept",2,{"line":"L","channelName":"r","peer":"bob","extra":""}]]"#,
+        ),
+        // Of a row with several calls, each by its own arguments.
+        (
+            "channelInviteUser r bob 0",
+            r#"["call2",["voip_invite",2,{"line":"L","channelName":"r","peer":"bob","extra":""}]]"#,
+        ),
+        (
+            r#"channelInviteUser2 r bob '{"_timeout":5}'"#,
+            r#"["call2",["voip_invite",2,{"line":"L","channelName":"r","peer":"bob","extra":"{\"_timeout\":5}"}]]"#,
+        ),
+        // Functions that the tables do not have, and frames as they are.
+        (
+            r#"user_x {"account":"bob"}"#,
+            r#"["call2",["user_x",2,{"line":"L","account":"bob"}]]"#,
+        ),
+        (r#"user_x {"line":"mine"}"#, r#"["call2",["user_x",2,{"line":"mine"}]]"#),
+        (r#"["set_flag", {"binary":1}]"#, r#"["set_flag",{"binary":1}]"#),
+    ] {
+        assert_eq!(Script::ready().types(line), frame, "{line}");
+    }
+}
+
+fn book() -> Book {
+    Script::new().client.book().clone()
+}
+
+#[test]
+fn lines_that_mean_nothing_say_why() {
+    for (line, error) in [
+        (
+            "messageInstantSent bob",
+            "there is no call `messageInstantSent`; did you mean `messageInstantSend`?",
+        ),
+        ("zzz", "there is no call `zzz`"),
+        (
+            "channelJoin a b",
+            "`channelJoin` has no argument `b`; it takes (channelID)",
+        ),
+        (
+            "messageInstantSend account=bob hi",
+            "`hi` has no name, after arguments that have",
+        ),
+        ("channelJoin 'a", "the quote ' is not closed"),
+        ("wait soon", "`wait` takes whole seconds, at most 3600"),
+        ("[1,", "not JSON: end of the text inside a value at line 1 column 4"),
+    ] {
+        let got = Line::read(line, &book()).map_err(|e: BadLine| e.to_string());
+        assert_eq!(got, Err(error.into()), "{line}");
+    }
+    let mut script = Script::ready();
+    let uid = [(Text::from("uid"), "many".into())];
+    let error = script.client.call("messageInstantSend", &uid).unwrap_err();
+    assert_eq!(error.to_string(), r#"`uid` takes int, got "many""#);
+}
+
+#[test]
+fn every_call_of_the_tables_has_help_and_a_frame() {
+    let calls = book().calls();
+    assert!(calls.len() > 8, "{calls:?}");
+    for call in calls {
+        let mut script = Script::ready();
+        assert!(script.client.call(&call.name, &[]).unwrap().1.contains(&*call.function));
+    }
+    let send = book()
+        .calls()
+        .into_iter()
+        .find(|call| &*call.name == "messageInstantSend")
+        .unwrap();
+    let carried: Vec<_> = send.args.iter().map(|arg| (&*arg.name, arg.carried)).collect();
+    assert_eq!(
+        carried,
+        [
+            ("account", true),
+            ("uid", false),
+            ("msg", true),
+            ("msgID", false),
+            ("ttl", true)
+        ]
+    );
+    assert_eq!(book().logout().map(|name| &**name), Some("logout"));
+}
+
+#[test]
+fn answers_make_the_events_that_the_sdk_makes() {
+    for (line, reply, expected) in [
+        (
+            "messageInstantSend bob 0 hi m1",
+            r#"{"result":"ok"}"#,
+            &[r#"onMessageSendSuccess messageID="m1""#][..],
+        ),
+        (
+            "channelJoin room",
+            r#"{"result":"ok","list":[["bob",2],["alice",1]],"attrs":{"topic":"cats","x":"y"},"cid":1,"num":2}"#,
+            &[
+                r#"onChannelJoined channelID="room""#,
+                r#"onChannelUserList accounts=["bob","alice"] uids=[2,1]"#,
+                r#"onChannelAttrUpdated channelID="room" name="topic" value="cats" type="update""#,
+                r#"onChannelAttrUpdated channelID="room" name="x" value="y" type="update""#,
+            ],
+        ),
+        (
+            "channelLeave room",
+            r#"{"result":"ok"}"#,
+            &[r#"onChannelLeaved channelID="room" ecode=602"#],
+        ),
+        (
+            "channelQueryUserNum room",
+            r#"{"result":"ok","num":5}"#,
+            &[r#"onChannelQueryUserNumResult channelID="room" ecode=0 num=5"#],
+        ),
+        // The uid is nothing that the client knows.
+        (
+            "channelInviteEnd r bob 0 bye",
+            r#"{"result":"ok"}"#,
+            &[r#"onInviteEndByMyself channelID="r" account="bob""#],
+        ),
+        ("channelInviteUser2 r bob x", r#"{"result":"ok"}"#, &[]),
+        // Its event comes over the wire.
+        ("channelSetAttr room a b", r#"{"result":"ok"}"#, &[]),
+        ("logout", r#"{"result":"ok"}"#, &["onLogout ecode=101", "logged out"]),
+    ] {
+        let mut script = Script::ready();
+        script.types(line);
+        let said = script.answers(2, reply);
+        assert_eq!(said[0], format!("2 {} ok {reply}", line.split(' ').next().unwrap()));
+        assert_eq!(said[1..], *expected, "{line}");
+    }
+}
+
+#[test]
+fn refusals_make_the_events_that_the_sdk_makes() {
+    for (line, reason, expected) in [
+        (
+            "messageInstantSend bob 0 hi m1",
+            "timeout",
+            r#"onMessageSendError messageID="m1" ecode=401"#,
+        ),
+        (
+            "channelJoin room",
+            "failed",
+            r#"onChannelJoinFailed channelID="room" ecode=300"#,
+        ),
+        // The family shows the text, and has no number.
+        (
+            "channelInviteUser2 r bob x",
+            "peer is not online",
+            r#"onInviteFailed channelID="r" account="bob" extra="{\"reason\":\"peer is not online\"}""#,
+        ),
+        (
+            "channelSetAttr r a b",
+            "large param",
+            r#"onError name="attr" ecode=1005 desc="large param""#,
+        ),
+    ] {
+        let mut script = Script::ready();
+        script.types(line);
+        let said = script.answers(2, &format!(r#"{{"result":"failed","reason":"{reason}"}}"#));
+        let call = line.split(' ').next().unwrap();
+        assert_eq!(said, [format!("2 {call} failed {reason}"), expected.into()], "{line}");
+    }
+}
+
+#[test]
+fn lines_become_documented_events() {
+    for (line, expected) in [
+        (
+            "msg-v2 bob alice v1:E:3600 instant 1 hi  there",
+            r#"onMessageInstantReceive account="bob" uid=0 msg="hi  there""#,
+        ),
+        (
+            r#"msg-v2 bob alice - voip_invite 1 {"channel":"r","peer":"bob","extra":"x","peeruid":7}"#,
+            r#"onInviteReceived channelID="r" account="bob" uid=7 extra="x""#,
+        ),
+        (
+            r#"msg-v2 bob alice - voip_invite_ack 1 {"channel":"r","peer":"bob","extra":"","peeruid":7}"#,
+            r#"onInviteReceivedByPeer channelID="r" account="bob" uid=7"#,
+        ),
+        (
+            r#"msg-v2 bob alice - voip_invite_failed 1 {"channel":"r","peer":"bob","extra":"{}","peeruid":7}"#,
+            r#"onInviteFailed channelID="r" account="bob" uid=7 extra="{}""#,
+        ),
+        (
+            r#"msg-v2 bob r - channel_msg 1 {"channel":"r","account":"bob","uid":7,"msg":{"a":1}}"#,
+            r#"onMessageChannelReceive channelID="r" account="bob" uid=7 msg="{\"a\":1}""#,
+        ),
+        (
+            r#"msg-v2 bob r - channel_user_join 1 {"channel":"r","account":"bob","uid":7}"#,
+            r#"onChannelUserJoined account="bob" uid=7"#,
+        ),
+        (
+            r#"msg-v2 bob r - channel_attr_update 1 {"channel":"r","account":"bob","uid":0,"name":"n","value":"","type":"del"}"#,
+            r#"onChannelAttrUpdated channelID="r" name="n" value="" type="del""#,
+        ),
+    ] {
+        let json = Value::from(line).to_json();
+        let frame = format!(r#"["notify",["channel2",1,1,{json}]]"#);
+        assert_eq!(Script::ready().says(&frame), [expected], "{line}");
+    }
+    for line in [
+        "msg-v2 bob alice - cmd_report 1 x",
+        "msg-v3 1 bob alice - instant 1 x",
+        "msg-v2 bob",
+    ] {
+        let frame = format!(r#"["notify",["channel2",1,1,"{line}"]]"#);
+        assert_eq!(Script::ready().says(&frame), [format!("? {frame}")]);
+    }
+}
+
+fn mailbox_line(version: i64, text: &str) -> String {
+    let line = Value::text(format!(r#"[{version},"msg-v2 bob alice f instant 1 {text}"]"#)).to_json();
+    format!(r#"["notify",["recvmsg",{line}]]"#)
+}
+
+fn poll(id: i64, version: i64) -> String {
+    format!(r#"> ["call2",["user_getmsg",{id},{{"line":"L","max":30,"ver_clear":{version}}}]]"#)
+}
+
+#[test]
+fn the_mailbox_is_polled_as_the_sdk_does() {
+    let mut script = Script::ready();
+    assert_eq!(script.says(r#"["notify",["msg",2]]"#), [poll(2, 0)]);
+    assert_eq!(
+        script.says(r#"["notify",["msg",3]]"#),
+        Vec::<String>::new(),
+        "a poll is out"
+    );
+    let reply = r#"{"result":"ok","ver_clear":0,"msgs":[[1,"msg-v2 bob alice f instant 1 a"],[2,"msg-v2 bob alice f instant 1 b"]]}"#;
+    assert_eq!(
+        script.answers(2, reply),
+        [
+            r#"onMessageInstantReceive account="bob" uid=0 msg="a""#,
+            r#"onMessageInstantReceive account="bob" uid=0 msg="b""#,
+            &poll(3, 2),
+        ]
+    );
+    // Lines that come again are known already.
+    assert_eq!(script.answers(3, reply), Vec::<String>::new());
+    assert_eq!(script.says(r#"["notify",["msg",2]]"#), Vec::<String>::new());
+}
+
+#[test]
+fn what_comes_by_itself_is_acknowledged_after_a_second() {
+    let mut script = Script::ready();
+    assert_eq!(
+        script.says(&mailbox_line(1, "a")),
+        [r#"onMessageInstantReceive account="bob" uid=0 msg="a""#]
+    );
+    assert_eq!(script.client.next_tick(), Some(Time::from_millis(2_000)));
+    assert_eq!(script.after(Duration::from_millis(999)), Vec::<String>::new());
+    assert_eq!(script.after(Duration::from_millis(1)), [poll(2, 1)]);
+    assert_eq!(
+        script.answers(2, r#"{"result":"ok","ver_clear":1,"msgs":[]}"#),
+        Vec::<String>::new()
+    );
+    // A gap: the mailbox is asked instead.
+    assert_eq!(script.says(&mailbox_line(3, "c")), [poll(3, 1)]);
+}
+
+#[test]
+fn pings_and_idle_polls_go_out_by_the_clock() {
+    let mut script = Script::ready();
+    assert_eq!(script.after(Duration::from_millis(9_999)), Vec::<String>::new());
+    let mut said = script.after(Duration::from_millis(1));
+    for _ in 0..5 {
+        said.extend(script.after(Duration::from_secs(10)));
+    }
+    let pings = (1..=6).map(|n| format!(r#"> ["ping",{n}]"#));
+    assert_eq!(said, pings.chain([poll(2, 0)]).collect::<Vec<_>>());
+    assert_eq!(
+        script.client.next_tick(),
+        Some(Time::from_millis(71_000)),
+        "not for the poll that is out"
+    );
+}
+
+#[test]
+fn control_frames_tell_one_event() {
+    let mut script = Script::ready();
+    assert_eq!(script.says(r#"["kick",""]"#), Vec::<String>::new());
+    assert_eq!(script.says(r#"["close",""]"#), ["onLogout ecode=103"]);
+    assert_eq!(script.after(Duration::from_secs(100)), Vec::<String>::new(), "over");
+    assert_eq!(Script::ready().says(r#"["close",""]"#), ["onLogout ecode=102"]);
+}
+
+#[test]
+fn what_is_not_understood_is_shown() {
+    for frame in [
+        r#"["call2-ret",[99,"","{}"]]"#,
+        r#"["odd",1]"#,
+        "x",
+        r#"["login_ret",["","{}"]]"#,
+    ] {
+        assert_eq!(Script::ready().says(frame), [format!("? {frame}")]);
+    }
+}
+
+#[test]
+fn open_calls_are_bounded_and_polls_are_not_among_them() {
+    let mut script = Script::ready();
+    for _ in 0..MAX_OPEN_CALLS {
+        script.types("logout");
+    }
+    assert_eq!(script.client.call("logout", &[]), Err(CallError::TooMany));
+    assert_eq!(script.says(r#"["notify",["msg",1]]"#).len(), 1);
+    assert_eq!(script.client.open_calls(), MAX_OPEN_CALLS);
+}

@@ -1,0 +1,20 @@
+//! The fronts: bytes on one side, calls and events on the other. What legacy clients see.
+
+pub mod api;
+pub mod args;
+pub mod client;
+pub mod decoder;
+pub mod encoder;
+mod encoders;
+pub mod event;
+mod frame;
+pub mod known_names;
+mod line_encoder;
+pub mod memory_budget;
+pub mod message_line;
+pub mod native;
+mod reply;
+pub mod web;
+
+pub use encoders::encoders;
+pub use frame::{ClientFrame, login_field, login_text, without_token};

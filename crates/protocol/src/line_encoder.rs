@@ -1,0 +1,140 @@
+//! The language of clients that take message lines: what they are told is the same, the frames differ.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use crate::encoder::Returned;
+use crate::encoder::{Asked, Encoder, LineContext};
+use crate::event::{Answer, CallRef, Event, Form, LOGIN};
+use rtm::value::Value;
+use tables::Tables;
+use tables::profile::{NotifyForm, Profile};
+use tables::wire::{FailureForm, Wire};
+
+use crate::message_line::line;
+use crate::reply::Reply;
+
+/// The frames of a transport.
+pub trait Frames: Send + Sync + Debug {
+    /// The answer to a login.
+    fn login(&self, reply: Reply, refused: bool) -> String;
+
+    /// The answer to a return by line; none where clients do not come back so.
+    fn returned(&self, returned: Returned) -> Option<String>;
+
+    /// The answer to a call.
+    fn reply(&self, asked: Asked<'_>, reply: Reply) -> String;
+
+    /// A line of the mailbox.
+    fn message(&self, version: u64, line: String) -> String;
+
+    /// A line of the channel.
+    fn channel(&self, cid: u64, msgid: u64, line: String) -> String;
+
+    /// That there are lines up to a version.
+    fn hint(&self, version: u64) -> String;
+
+    /// The answer to a ping.
+    fn pong(&self, value: &Value) -> String;
+
+    /// A control frame.
+    fn control(&self, name: &str) -> String;
+}
+
+/// The language of the clients of a profile.
+#[derive(Debug)]
+pub struct LineEncoder<F> {
+    tables: Arc<Tables>,
+    wire: Arc<Wire>,
+    profile: Arc<Profile>,
+    frames: F,
+}
+
+impl<F: Frames> LineEncoder<F> {
+    /// The language of a profile, in the frames of its transport.
+    pub fn new(tables: Arc<Tables>, wire: Arc<Wire>, profile: Arc<Profile>, frames: F) -> Self {
+        Self {
+            tables,
+            wire,
+            profile,
+            frames,
+        }
+    }
+}
+
+impl<F: Frames> Encoder for LineEncoder<F> {
+    fn answer(&self, call: CallRef, answer: &Answer) -> Vec<String> {
+        let function = self.wire.function(call.function);
+        let reply = Reply::of_answer(&self.tables, &self.wire, function, answer);
+        if call.function == LOGIN {
+            return vec![self.frames.login(reply, answer.failure.is_some())];
+        }
+        let asked = Asked {
+            function: &function.name,
+            id: call.id,
+        };
+        vec![self.frames.reply(asked, reply)]
+    }
+
+    fn returned(&self, returned: Returned) -> Vec<String> {
+        self.frames.returned(returned).into_iter().collect()
+    }
+
+    fn plain(&self, asked: Asked<'_>, form: FailureForm, result: Result<(), &str>) -> Vec<String> {
+        vec![self.frames.reply(asked, Reply::plain(form, result))]
+    }
+
+    fn mailbox(
+        &self,
+        asked: Asked<'_>,
+        ver_clear: u64,
+        lines: &[(u64, Event)],
+        context: LineContext<'_>,
+    ) -> Vec<String> {
+        let lines = lines.iter().filter_map(|(version, event)| {
+            let form = self.wire.events.get(event.sig)?.as_ref()?;
+            Some((*version, line(form, &self.profile, event, context)))
+        });
+        vec![self.frames.reply(asked, Reply::mailbox(ver_clear, lines))]
+    }
+
+    fn notify(&self, form: Form, event: &Event, context: LineContext<'_>) -> Vec<String> {
+        let Some(wire_event) = self.wire.events.get(event.sig).and_then(Option::as_ref) else {
+            return Vec::new();
+        };
+        let frame = match form {
+            Form::Mailbox(version) if self.profile.notify == NotifyForm::Hint => self.frames.hint(version),
+            Form::Mailbox(version) => {
+                let context = LineContext {
+                    channel: None,
+                    ..context
+                };
+                self.frames
+                    .message(version, line(wire_event, &self.profile, event, context))
+            }
+            Form::Channel { cid, msgid } => {
+                self.frames
+                    .channel(cid, msgid, line(wire_event, &self.profile, event, context))
+            }
+            Form::Control => {
+                let ecode = event.args.first().and_then(Value::as_int).unwrap_or(0);
+                let names = wire_event.frames_for(ecode).iter();
+                return names.map(|name| self.frames.control(name)).collect();
+            }
+            Form::Direct => return Vec::new(),
+        };
+        vec![frame]
+    }
+
+    fn hint(&self, version: u64) -> Vec<String> {
+        vec![self.frames.hint(version)]
+    }
+
+    fn pong(&self, value: &Value) -> Vec<String> {
+        vec![self.frames.pong(value)]
+    }
+
+    fn control(&self, name: &str) -> Vec<String> {
+        vec![self.frames.control(name)]
+    }
+}

@@ -1,0 +1,57 @@
+//! Lines for native clients (signaling-wire 10).
+
+use crate::encoder::Asked;
+use crate::encoder::Returned;
+use crate::line_encoder::Frames;
+use crate::reply::{Reply, number};
+use rtm::value::Value;
+
+/// Words, and JSON behind them.
+#[derive(Debug)]
+pub struct NativeLines;
+
+impl Frames for NativeLines {
+    /// Words are counted, so the JSON must be one: four after a success, three after a failure.
+    fn login(&self, reply: Reply, refused: bool) -> String {
+        let json = reply.json.replace(' ', "\\u0020");
+        let words = if refused { "failed" } else { "ok ok" };
+        format!("login_res {words} {json}")
+    }
+
+    /// `kick` is onLogout(103), upon which apps stop; any other word is 102, upon which they log in (signaling-wire 13).
+    fn returned(&self, returned: Returned) -> Option<String> {
+        let word = match returned {
+            Returned::Welcome => "ok",
+            Returned::Replaced => "kick",
+            Returned::Unknown => "outofsync",
+        };
+        Some(format!("line_login_res {word}"))
+    }
+
+    /// A failure is in the JSON alone: there is no `err` here. What the third word means nobody knows.
+    fn reply(&self, asked: Asked<'_>, reply: Reply) -> String {
+        format!("call_ret {} {} 0 {}", asked.function, asked.id, reply.json)
+    }
+
+    fn message(&self, version: u64, line: String) -> String {
+        let pair = Value::List(vec![number(version), Value::Text(line.into())]);
+        format!("notify recvmsg {pair}")
+    }
+
+    /// The channel's own number is not told here, unlike on the Web.
+    fn channel(&self, _: u64, msgid: u64, line: String) -> String {
+        format!("notify channel2 {msgid} {line}")
+    }
+
+    fn hint(&self, version: u64) -> String {
+        format!("notify msg {version}")
+    }
+
+    fn pong(&self, value: &Value) -> String {
+        format!("line_pong:{}", value.clone().into_text())
+    }
+
+    fn control(&self, name: &str) -> String {
+        format!("notify {name}")
+    }
+}

@@ -1,0 +1,103 @@
+//! Frames of clients.
+
+use crate::ClientFrame;
+use rtm::value::Value;
+
+/// A frame that is none: the socket is closed with 1007.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadFrame {
+    /// Not a JSON array of a name and one value.
+    #[error("a frame is a JSON array of a name and a value")]
+    NotAFrame,
+    /// A call that is not a function, a number and an object.
+    #[error("a call is [function, number, arguments]")]
+    NotACall,
+}
+
+/// Reads a frame.
+///
+/// # Errors
+/// [`BadFrame`]: what is wrong with it.
+pub fn decode(text: &str) -> Result<ClientFrame, BadFrame> {
+    let Ok(Value::List(items)) = Value::from_json(text) else {
+        return Err(BadFrame::NotAFrame);
+    };
+    let Ok([Value::Text(name), arg]) = <[Value; 2]>::try_from(items) else {
+        return Err(BadFrame::NotAFrame);
+    };
+    Ok(match &*name {
+        "login" => ClientFrame::Login(arg),
+        "call2" => {
+            let Value::List(call) = arg else {
+                return Err(BadFrame::NotACall);
+            };
+            let Ok([Value::Text(function), Value::Int(id), args]) = <[Value; 3]>::try_from(call) else {
+                return Err(BadFrame::NotACall);
+            };
+            ClientFrame::Call { function, id, args }
+        }
+        "ping" => ClientFrame::Ping(arg),
+        "set_flag" => ClientFrame::SetFlag,
+        _ => ClientFrame::Unknown,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Result<ClientFrame, BadFrame>) {
+        assert_eq!(decode(text), expected, "{text}");
+    }
+
+    #[test]
+    fn frames_and_what_is_none() {
+        let call = |id| ClientFrame::Call {
+            function: "f".into(),
+            id,
+            args: Value::Map(vec![]),
+        };
+        check(r#"["call2",["f",7,{}]]"#, Ok(call(7)));
+        check(r#" [ "call2" , [ "f" , -1 , { } ] ] "#, Ok(call(-1)));
+        check(r#"["ping",3]"#, Ok(ClientFrame::Ping(3.into())));
+        check(r#"["set_flag",{"binary":1}]"#, Ok(ClientFrame::SetFlag));
+        check(r#"["hello",null]"#, Ok(ClientFrame::Unknown));
+        check(
+            r#"["login",{"account":"a"}]"#,
+            Ok(ClientFrame::Login(Value::Map(vec![("account".into(), "a".into())]))),
+        );
+        for text in [
+            "",
+            "x",
+            "{}",
+            "[]",
+            r#"["ping"]"#,
+            r#"["ping",1,2]"#,
+            r#"[1,2]"#,
+            "[[\"ping\",1]]",
+            "null",
+        ] {
+            check(text, Err(BadFrame::NotAFrame));
+        }
+        for text in [
+            r#"["call2",{}]"#,
+            r#"["call2",["f",7]]"#,
+            r#"["call2",[1,7,{}]]"#,
+            r#"["call2",["f","7",{}]]"#,
+        ] {
+            check(text, Err(BadFrame::NotACall));
+        }
+        check(
+            r#"["call2",["f",7,[]]]"#,
+            Ok(ClientFrame::Call {
+                function: "f".into(),
+                id: 7,
+                args: Value::List(vec![]),
+            }),
+        );
+        check(
+            &format!("[\"call2\",[\"f\",1,{}]]", "[".repeat(5_000)),
+            Err(BadFrame::NotAFrame),
+        );
+    }
+}

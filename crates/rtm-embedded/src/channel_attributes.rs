@@ -1,0 +1,134 @@
+//! Channel attributes (rtm-api 3.6): anybody writes, members are told if the writer wants it, and some minutes after
+//! the last member or the last write to an empty channel they are gone.
+//!
+//! Decided here: the writer is told too when it is a member, after its reply.
+
+use std::sync::Arc;
+
+use rtm::limits::{CHANNEL_ATTRIBUTES_LINGER, MAX_CHANNEL_ATTRIBUTES_BYTES};
+use rtm::value::Text;
+use rtm::{ChannelAttribute, ChannelId, RtmError, RtmEvent, RtmReply};
+
+use crate::attributes::{check_total, select, upsert};
+use crate::context::{Ask, Step};
+use crate::service::RtmService;
+use crate::timers::Timer;
+
+/// A channel's attributes; shared, because one snapshot goes to every member.
+pub(super) type ChannelAttributes = Arc<Vec<(Text, ChannelAttribute)>>;
+
+impl RtmService {
+    pub(super) fn set_channel_attributes(
+        &mut self,
+        step: &mut Step<'_>,
+        ask: Ask,
+        id: ChannelId,
+        pairs: Vec<(Text, Text)>,
+        notify: bool,
+    ) {
+        let mut attributes = Vec::with_capacity(pairs.len());
+        self.write(&mut attributes, step, ask, pairs);
+        self.put(step, ask, id, attributes, notify);
+    }
+
+    pub(super) fn update_channel_attributes(
+        &mut self,
+        step: &mut Step<'_>,
+        ask: Ask,
+        id: ChannelId,
+        pairs: Vec<(Text, Text)>,
+        notify: bool,
+    ) -> Result<(), RtmError> {
+        let mut attributes = self.channel_attributes(&id);
+        self.write(&mut attributes, step, ask, pairs);
+        check_total(
+            attributes.iter().map(|(key, attribute)| (key, &attribute.value)),
+            MAX_CHANNEL_ATTRIBUTES_BYTES,
+        )?;
+        self.put(step, ask, id, attributes, notify);
+        Ok(())
+    }
+
+    /// Deletes those keys, or all.
+    pub(super) fn delete_channel_attributes(
+        &mut self,
+        step: &mut Step<'_>,
+        ask: Ask,
+        id: ChannelId,
+        keys: Option<&[Text]>,
+        notify: bool,
+    ) {
+        let mut attributes = self.channel_attributes(&id);
+        attributes.retain(|(key, _)| keys.is_some_and(|keys| !keys.contains(key)));
+        self.put(step, ask, id, attributes, notify);
+    }
+
+    /// Attributes of the keys that exist, or all.
+    pub(super) fn get_channel_attributes(
+        &mut self,
+        step: &mut Step<'_>,
+        ask: Ask,
+        id: &ChannelId,
+        keys: Option<&[Text]>,
+    ) {
+        let channel = self.channels.get(id);
+        let attributes = channel.map(|c| select(&c.attributes, keys)).unwrap_or_default();
+        step.reply(ask, RtmReply::ChannelAttributes(attributes));
+    }
+
+    /// The channel has been empty long enough.
+    pub(super) fn linger_due(&mut self, id: &ChannelId) {
+        if let Some(channel) = self.channels.get_mut(id) {
+            channel.linger = None;
+            channel.attributes = ChannelAttributes::default();
+            self.tidy(id);
+        }
+    }
+
+    fn channel_attributes(&self, id: &ChannelId) -> Vec<(Text, ChannelAttribute)> {
+        let channel = self.channels.get(id);
+        channel.map(|c| c.attributes.to_vec()).unwrap_or_default()
+    }
+
+    fn write(&self, into: &mut Vec<(Text, ChannelAttribute)>, step: &Step<'_>, ask: Ask, pairs: Vec<(Text, Text)>) {
+        let Some(session) = self.clients.session(ask.client) else {
+            return;
+        };
+        for (key, value) in pairs {
+            let attribute = ChannelAttribute {
+                value,
+                last_update_user_id: session.user.clone(),
+                last_update_ts: step.now.as_millis(),
+            };
+            upsert(into, key, attribute);
+        }
+    }
+
+    fn put(
+        &mut self,
+        step: &mut Step<'_>,
+        ask: Ask,
+        id: ChannelId,
+        attributes: Vec<(Text, ChannelAttribute)>,
+        notify: bool,
+    ) {
+        let channel = self.channels.entry(id.clone()).or_default();
+        channel.attributes = Arc::new(attributes);
+        if channel.members.is_empty() {
+            if let Some(timer) = channel.linger.take() {
+                self.timers.cancel(timer);
+            }
+            let timer = Timer::Linger(id.clone());
+            channel.linger = Some(self.timers.set(step.now + CHANNEL_ATTRIBUTES_LINGER, timer));
+        }
+        step.reply(ask, RtmReply::Void);
+        for member in channel.members.iter().filter(|m| notify && m.reachable) {
+            let event = RtmEvent::AttributesUpdated {
+                channel_id: id.clone(),
+                attributes: channel.attributes.clone(),
+            };
+            step.event(member.client, event);
+        }
+        self.tidy(&id);
+    }
+}

@@ -1,0 +1,80 @@
+//! Member counts: asked for, and told at most once a second, or once in 3 s above 512 members (rtm-api 3.5, 6).
+
+use rtm::limits::{COUNT_INTERVAL, COUNT_INTERVAL_LARGE, MEMBERS_CUT_OFF};
+use rtm::time::Time;
+use rtm::{ChannelId, RtmEvent, RtmReply};
+
+use crate::context::{Ask, Step};
+use crate::service::RtmService;
+use crate::timers::{Timer, TimerId};
+
+/// When a channel's count may be told again.
+#[derive(Debug, Default)]
+pub(super) struct CountClock {
+    last: Option<Time>,
+    pub(super) due: Option<TimerId>,
+}
+
+pub(super) fn count_event(channel: &ChannelId, count: u64) -> RtmEvent {
+    RtmEvent::MemberCountUpdated {
+        channel_id: channel.clone(),
+        member_count: count,
+    }
+}
+
+impl RtmService {
+    /// Counts of channels, joined or not, each once.
+    pub(super) fn get_counts(&mut self, step: &mut Step<'_>, ask: Ask, ids: Vec<ChannelId>) {
+        let mut counts: Vec<(ChannelId, u64)> = Vec::with_capacity(ids.len());
+        for id in ids {
+            if counts.iter().all(|(known, _)| *known != id) {
+                let count = self.channels.get(&id).map_or(0, |c| c.members.len() as u64);
+                counts.push((id, count));
+            }
+        }
+        step.reply(ask, RtmReply::Counts(counts));
+    }
+
+    /// Tells the members now, or as soon as they may be told.
+    pub(super) fn count_changed(&mut self, step: &mut Step<'_>, id: &ChannelId) {
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
+        if channel.counts.due.is_some() || channel.members.is_empty() {
+            return;
+        }
+        let interval = if channel.members.len() > MEMBERS_CUT_OFF {
+            COUNT_INTERVAL_LARGE
+        } else {
+            COUNT_INTERVAL
+        };
+        match channel.counts.last.map(|last| last + interval) {
+            Some(next) if step.now < next => {
+                channel.counts.due = Some(self.timers.set(next, Timer::Count(id.clone())));
+            }
+            _ => self.tell_count(step, id),
+        }
+    }
+
+    pub(super) fn count_due(&mut self, step: &mut Step<'_>, id: &ChannelId) {
+        if let Some(channel) = self.channels.get_mut(id) {
+            channel.counts.due = None;
+            self.tell_count(step, id);
+        }
+    }
+
+    /// Tells everybody who does not know it yet.
+    fn tell_count(&mut self, step: &mut Step<'_>, id: &ChannelId) {
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
+        channel.counts.last = Some(step.now);
+        let count = channel.members.len() as u64;
+        for member in &mut channel.members {
+            if member.reachable && member.told != count {
+                member.told = count;
+                step.event(member.client, count_event(id, count));
+            }
+        }
+    }
+}

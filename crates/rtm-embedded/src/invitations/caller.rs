@@ -1,0 +1,150 @@
+//! The caller's side: send, deliver, cancel.
+
+use rtm::limits::{INVITATION_EXPIRE, INVITATION_NO_RESPONSE};
+use rtm::value::Text;
+use rtm::{InvitationId, LocalInvitation, LocalInvitationErr, RtmError, RtmEvent, RtmReply, UserId};
+
+use crate::client::Session;
+use crate::context::{Ask, Step};
+use crate::invitations::{Callee, CalleeState, End, Invitation, InvitationKey};
+use crate::limits::OPEN_INVITATIONS;
+use crate::service::RtmService;
+use crate::timers::Timer;
+
+impl RtmService {
+    /// Sends an invitation. Without a login it fails by event, not by error (rtm-api 3.7).
+    pub(crate) fn invite(
+        &mut self,
+        step: &mut Step<'_>,
+        ask: Ask,
+        number: InvitationId,
+        callee_id: UserId,
+        channel_id: Option<Text>,
+        content: Text,
+    ) -> Result<(), RtmError> {
+        let user = self.clients.session(ask.client).map(|s| s.user.clone());
+        let Some(client) = self.clients.get_mut(ask.client) else {
+            return Ok(());
+        };
+        client.handles.local.check_unused(number)?;
+        step.reply(ask, RtmReply::Void);
+        let has_room = client.handles.local.open.len() < OPEN_INVITATIONS;
+        let Some(caller_id) = user.clone().filter(|_| has_room) else {
+            client.handles.local.end(number, End::Other);
+            let invitation = LocalInvitation {
+                invitation: number,
+                callee_id,
+                channel_id,
+                content,
+                response: "".into(),
+            };
+            let reason = match user {
+                None => LocalInvitationErr::NotLoggedIn,
+                Some(_) => LocalInvitationErr::Unknown,
+            };
+            step.event(ask.client, RtmEvent::LocalInvitationFailure { invitation, reason });
+            return Ok(());
+        };
+        let key = InvitationKey(self.invitations.next);
+        self.invitations.next += 1;
+        client.handles.local.open.insert(number, key);
+        let waiting = self.invitations.undelivered.entry(callee_id.clone());
+        waiting.or_default().insert(key);
+        let invitation = Invitation {
+            caller: ask.client,
+            caller_id,
+            number,
+            callee_id,
+            channel_id,
+            content,
+            response: "".into(),
+            sent: step.now,
+            timer: self
+                .timers
+                .set(step.now + INVITATION_NO_RESPONSE, Timer::Invitation(key)),
+            caller_open: true,
+            callee: None,
+        };
+        self.invitations.open.insert(key, invitation);
+        self.deliver(step, key);
+        Ok(())
+    }
+
+    /// Delivers an invitation if both sides can be reached now; else it waits for them.
+    pub(super) fn deliver(&mut self, step: &mut Step<'_>, key: InvitationKey) {
+        let Some(invitation) = self.invitations.open.get_mut(&key) else {
+            return;
+        };
+        let caller = self.clients.session(invitation.caller);
+        let Some(&callee) = self.users.get(&invitation.callee_id) else {
+            return;
+        };
+        let are_reachable = caller.is_some_and(Session::is_reachable)
+            && self.clients.session(callee).is_some_and(Session::is_reachable);
+        let client = self.clients.get_mut(callee).filter(|_| are_reachable);
+        let Some(client) = client.filter(|_| invitation.callee.is_none()) else {
+            return;
+        };
+        let number = client.handles.receive(key);
+        invitation.callee = Some(Callee {
+            client: callee,
+            number,
+            state: CalleeState::Ringing,
+        });
+        self.timers.cancel(invitation.timer);
+        let expiry = Timer::Invitation(key);
+        invitation.timer = self.timers.set(invitation.sent + INVITATION_EXPIRE, expiry);
+        let received = RtmEvent::RemoteInvitationReceived {
+            invitation: invitation.remote(number),
+        };
+        step.event(callee, received);
+        let acknowledged = RtmEvent::LocalInvitationReceivedByPeer {
+            invitation: invitation.local(),
+        };
+        step.event(invitation.caller, acknowledged);
+        let callee_id = invitation.callee_id.clone();
+        self.invitations.delivered(&callee_id, key);
+    }
+
+    /// Withdraws an invitation; without content of its own the callee sees the invitation's.
+    pub(crate) fn cancel(
+        &mut self,
+        step: &mut Step<'_>,
+        ask: Ask,
+        number: InvitationId,
+        content: Option<Text>,
+    ) -> Result<(), RtmError> {
+        let Some(client) = self.clients.get(ask.client) else {
+            return Ok(());
+        };
+        let key = client.handles.local.find(number)?;
+        step.reply(ask, RtmReply::Void);
+        if let Some(invitation) = self.invitations.open.get(&key) {
+            let canceled = RtmEvent::LocalInvitationCanceled {
+                invitation: invitation.local(),
+            };
+            step.event(ask.client, canceled);
+        }
+        self.withdraw(step, key, content);
+        Ok(())
+    }
+
+    /// Ends both sides, the callee's with `RemoteInvitationCanceled`.
+    pub(super) fn withdraw(&mut self, step: &mut Step<'_>, key: InvitationKey, content: Option<Text>) {
+        let Some(invitation) = self.invitations.open.get(&key) else {
+            return;
+        };
+        let canceled = invitation.open_callee().map(|callee| {
+            let event = RtmEvent::RemoteInvitationCanceled {
+                invitation: invitation.remote(callee.number),
+                content: content.unwrap_or_else(|| invitation.content.clone()),
+            };
+            (callee.client, event)
+        });
+        self.end_local(key, End::Other);
+        self.end_remote(key, End::Other);
+        if let Some((callee, event)) = canceled {
+            self.signal(step, callee, event);
+        }
+    }
+}

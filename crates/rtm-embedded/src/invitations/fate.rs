@@ -1,0 +1,69 @@
+//! What happens to invitations by themselves: timers, logins that end, logins and links that come.
+
+use rtm::{LocalInvitationErr, RemoteInvitationErr, RtmEvent};
+
+use crate::context::{ClientId, Step};
+use crate::invitations::{CalleeState, End, InvitationKey};
+use crate::service::RtmService;
+
+impl RtmService {
+    /// 30 s without delivery, or 60 s without an answer.
+    pub(crate) fn invitation_due(&mut self, step: &mut Step<'_>, key: InvitationKey) {
+        let Some(invitation) = self.invitations.open.get(&key) else {
+            return;
+        };
+        let reason = match &invitation.callee {
+            Some(_) => LocalInvitationErr::InvitationExpire,
+            None if self.users.contains_key(&invitation.callee_id) => LocalInvitationErr::PeerNoResponse,
+            None => LocalInvitationErr::PeerOffline,
+        };
+        if invitation.caller_open {
+            let failure = RtmEvent::LocalInvitationFailure {
+                invitation: invitation.local(),
+                reason,
+            };
+            step.event(invitation.caller, failure);
+        }
+        self.fail_remote(step, key, RemoteInvitationErr::InvitationExpire);
+        self.end_local(key, End::Other);
+    }
+
+    /// A login ended. Its own objects end without an event; a caller that can still speak withdraws what it sent.
+    pub(crate) fn end_invitations(&mut self, step: &mut Step<'_>, client: ClientId, withdraws: bool) {
+        let Some(found) = self.clients.get(client) else { return };
+        let sent: Vec<_> = found.handles.local.open.values().copied().collect();
+        let received: Vec<_> = found.handles.remote.open.values().copied().collect();
+        for key in sent {
+            if withdraws {
+                self.withdraw(step, key, None);
+            } else {
+                self.end_local(key, End::Other);
+            }
+        }
+        for key in received {
+            self.end_remote(key, End::Other);
+        }
+    }
+
+    /// A login or a link came: what waited for it goes on.
+    pub(crate) fn resume_invitations(&mut self, step: &mut Step<'_>, client: ClientId) {
+        let Some(session) = self.clients.session(client) else {
+            return;
+        };
+        let to_user = self.invitations.undelivered.get(&session.user);
+        let received: Vec<_> = to_user.into_iter().flatten().copied().collect();
+        let handles = self.clients.get(client).map(|c| &c.handles);
+        let sent: Vec<_> = handles.map_or(Vec::new(), |h| h.local.open.values().copied().collect());
+        for key in sent {
+            let callee = self.invitations.open.get(&key).and_then(|i| i.callee);
+            match callee.map(|c| c.state) {
+                Some(CalleeState::Accepting(_)) => self.complete(step, key),
+                Some(_) => {}
+                None => self.deliver(step, key),
+            }
+        }
+        for key in received {
+            self.deliver(step, key);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Call invitations (rtm-api 7): two objects, one on each side, and the service's view of both.
+//!
+//! Decided here:
+//! - An invitation expires 60 s after `send` on both sides, whichever of them is left.
+//! - A caller that logs out withdraws what it sent: the callee sees `RemoteInvitationCanceled`. A caller that is kicked
+//!   or whose process dies withdraws nothing: an accept then fails with `PEER_OFFLINE`, and without one it expires.
+//! - A callee that logs out says nothing; the caller sees the invitation expire.
+//! - An accept waits 10 s for a caller whose link is lost, then fails with `ACCEPT_FAILURE`.
+
+mod callee;
+mod caller;
+mod fate;
+mod handles;
+
+use std::collections::{BTreeSet, HashMap};
+
+use rtm::time::Time;
+use rtm::value::Text;
+use rtm::{InvitationId, LocalInvitation, RemoteInvitation, UserId};
+
+use crate::context::ClientId;
+use crate::service::RtmService;
+use crate::timers::TimerId;
+
+pub(super) use handles::Handles;
+
+/// An invitation in the whole world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct InvitationKey(u64);
+
+/// The invitations that are open on either side.
+#[derive(Debug, Default)]
+pub(super) struct Invitations {
+    open: HashMap<InvitationKey, Invitation>,
+    /// What waits for a callee, in the order of sending.
+    undelivered: HashMap<UserId, BTreeSet<InvitationKey>>,
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Invitation {
+    caller: ClientId,
+    caller_id: UserId,
+    number: InvitationId,
+    callee_id: UserId,
+    channel_id: Option<Text>,
+    content: Text,
+    response: Text,
+    sent: Time,
+    /// No response, or expiry.
+    timer: TimerId,
+    caller_open: bool,
+    /// The callee's object, once delivered.
+    callee: Option<Callee>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Callee {
+    client: ClientId,
+    number: InvitationId,
+    state: CalleeState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CalleeState {
+    Ringing,
+    /// Accepted, but the caller has not acknowledged it.
+    Accepting(TimerId),
+    Ended,
+}
+
+impl Callee {
+    fn is_open(&self) -> bool {
+        self.state != CalleeState::Ended
+    }
+}
+
+impl Invitation {
+    fn local(&self) -> LocalInvitation {
+        LocalInvitation {
+            invitation: self.number,
+            callee_id: self.callee_id.clone(),
+            channel_id: self.channel_id.clone(),
+            content: self.content.clone(),
+            response: self.response.clone(),
+        }
+    }
+
+    fn remote(&self, number: InvitationId) -> RemoteInvitation {
+        RemoteInvitation {
+            invitation: number,
+            caller_id: self.caller_id.clone(),
+            channel_id: self.channel_id.clone(),
+            content: self.content.clone(),
+            response: self.response.clone(),
+        }
+    }
+
+    /// The callee's object, while it is open.
+    fn open_callee(&self) -> Option<Callee> {
+        self.callee.filter(Callee::is_open)
+    }
+}
+
+/// How an object ended, as far as later misuse is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Accepted,
+    Other,
+}
+
+impl RtmService {
+    /// The caller's object is over.
+    fn end_local(&mut self, key: InvitationKey, end: End) {
+        let Some(invitation) = self.invitations.open.get_mut(&key) else {
+            return;
+        };
+        invitation.caller_open = false;
+        let (caller, number) = (invitation.caller, invitation.number);
+        if let Some(client) = self.clients.get_mut(caller) {
+            client.handles.local.end(number, end);
+        }
+        self.forget_if_over(key);
+    }
+
+    /// The callee's object is over.
+    fn end_remote(&mut self, key: InvitationKey, end: End) {
+        let invitation = self.invitations.open.get_mut(&key);
+        let Some(callee) = invitation.and_then(|i| i.callee.as_mut()) else {
+            return;
+        };
+        if let CalleeState::Accepting(timer) = std::mem::replace(&mut callee.state, CalleeState::Ended) {
+            self.timers.cancel(timer);
+        }
+        if let Some(client) = self.clients.get_mut(callee.client) {
+            client.handles.remote.end(callee.number, end);
+        }
+        self.forget_if_over(key);
+    }
+
+    fn forget_if_over(&mut self, key: InvitationKey) {
+        let is_over = |i: &Invitation| !i.caller_open && i.open_callee().is_none();
+        if !self.invitations.open.get(&key).is_some_and(is_over) {
+            return;
+        }
+        if let Some(invitation) = self.invitations.open.remove(&key) {
+            self.timers.cancel(invitation.timer);
+            self.invitations.delivered(&invitation.callee_id, key);
+        }
+    }
+}
+
+impl Invitations {
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.is_empty() && self.undelivered.is_empty()
+    }
+
+    fn delivered(&mut self, callee: &UserId, key: InvitationKey) {
+        if let Some(keys) = self.undelivered.get_mut(callee) {
+            keys.remove(&key);
+            if keys.is_empty() {
+                self.undelivered.remove(callee);
+            }
+        }
+    }
+}

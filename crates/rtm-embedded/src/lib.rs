@@ -1,0 +1,52 @@
+//! The embedded RTM service: documented RTM 1.x behaviour in memory, for development and tests.
+//!
+//! A [`RtmService`] is the RTM of one app id. It does no I/O and reads no clock: every entry takes the time, appends what
+//! the instances would see to a list, and says by [`RtmService::deadline`] when it wants to run next. The same calls at the
+//! same times give the same outputs, in the same order.
+//!
+//! | concern | module |
+//! |---|---|
+//! | entries, timers | `world`, `timers` |
+//! | what is refused before it is done | `dispatch`, `checks`, `rates`, `refusals` |
+//! | login, logout, kicks, tokens | `session`, `token` |
+//! | a lost link: 4, 6 and 30 s | `link`, `outage` |
+//! | peer messages, offline store | `peers`, `offline` |
+//! | presence | `presence` |
+//! | attributes | `attributes`, `user_attributes`, `channel_attributes` |
+//! | channels | `channels`, `members`, `counts` |
+//! | call invitations | `invitations` |
+//!
+//! Where the documents are silent, the module that had to decide says what it decided.
+
+mod attributes;
+mod channel_attributes;
+mod channels;
+mod checks;
+mod client;
+mod config;
+mod context;
+mod counts;
+mod dispatch;
+mod invitations;
+mod limits;
+mod link;
+mod members;
+mod offline;
+mod outage;
+mod peers;
+mod presence;
+mod random;
+mod rates;
+mod service;
+mod session;
+mod timers;
+mod token;
+mod user_attributes;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::RtmServiceConfig;
+pub use context::{ClientId, Output};
+pub use rates::{Rate, RateTable};
+pub use service::RtmService;

@@ -1,0 +1,165 @@
+//! Who is in which channel, and who hears of it (rtm-api 3.5, 4).
+//!
+//! Decided here: joins and leaves that an instance misses by an outage are not told later; it gets the count. A join
+//! or leave is silent when the channel has more than 512 members with the one who joins or leaves.
+
+use rtm::limits::{CHANNEL_ATTRIBUTES_LINGER, MEMBERS_CUT_OFF};
+use rtm::{ChannelId, RtmEvent, UserId};
+
+use crate::channels::Member;
+use crate::client::Joined;
+use crate::context::{ClientId, Step};
+use crate::counts::count_event;
+use crate::service::RtmService;
+use crate::timers::Timer;
+
+impl RtmService {
+    /// Makes the user a member: it hears the count, the others hear of it.
+    pub(super) fn enter(&mut self, step: &mut Step<'_>, client: ClientId, user: UserId, id: &ChannelId) -> usize {
+        let channel = self.channels.entry(id.clone()).or_default();
+        if let Some(timer) = channel.linger.take() {
+            self.timers.cancel(timer);
+        }
+        let place = channel.members.len();
+        let count = place as u64 + 1;
+        step.event(client, count_event(id, count));
+        if channel.members.len() < MEMBERS_CUT_OFF {
+            for member in channel.members.iter().filter(|m| m.reachable) {
+                let event = RtmEvent::MemberJoined {
+                    channel_id: id.clone(),
+                    member_id: user.clone(),
+                };
+                step.event(member.client, event);
+            }
+        }
+        channel.members.push(Member {
+            client,
+            user,
+            reachable: true,
+            told: count,
+        });
+        self.count_changed(step, id);
+        place
+    }
+
+    /// The instance has nothing to do with the channel any more.
+    pub(super) fn forget_channel(&mut self, step: &mut Step<'_>, joined: Joined) {
+        if let Some(place) = joined.place {
+            self.exit(step, &joined.channel, place);
+        }
+        if joined.missed.is_some()
+            && let Some(channel) = self.channels.get_mut(&joined.channel)
+        {
+            channel.missed.one_less();
+        }
+        self.tidy_later(step, &joined.channel);
+    }
+
+    /// The service removes a silent user from its channels; the instance still believes to be in them.
+    pub(super) fn vacate(&mut self, step: &mut Step<'_>, client: ClientId) {
+        let Some(session) = self.clients.session_mut(client) else {
+            return;
+        };
+        let mut all = std::mem::take(&mut session.joined);
+        for joined in &mut all {
+            if let Some(place) = joined.place.take() {
+                self.exit(step, &joined.channel, place);
+                self.tidy_later(step, &joined.channel);
+            }
+        }
+        if let Some(session) = self.clients.session_mut(client) {
+            session.joined = all;
+        }
+    }
+
+    /// The link is lost: nothing reaches the instance in its channels.
+    pub(super) fn go_away(&mut self, client: ClientId) {
+        let Some(session) = self.clients.session_mut(client) else {
+            return;
+        };
+        for joined in &mut session.joined {
+            let channel = self.channels.get_mut(&joined.channel);
+            if let Some((place, channel)) = joined.place.zip(channel) {
+                channel.members[place].reachable = false;
+                channel.missed.away += 1;
+                joined.missed = Some(channel.missed.next);
+            }
+        }
+    }
+
+    /// The link is back: the instance is in its channels again.
+    pub(super) fn rejoin(&mut self, step: &mut Step<'_>, client: ClientId) {
+        let Some(session) = self.clients.session_mut(client) else {
+            return;
+        };
+        let user = session.user.clone();
+        let mut all = std::mem::take(&mut session.joined);
+        for joined in &mut all {
+            match (joined.place, self.channels.get_mut(&joined.channel)) {
+                (Some(place), Some(channel)) => {
+                    let count = channel.members.len() as u64;
+                    let member = &mut channel.members[place];
+                    member.reachable = true;
+                    if std::mem::replace(&mut member.told, count) != count {
+                        step.event(client, count_event(&joined.channel, count));
+                    }
+                }
+                _ => joined.place = Some(self.enter(step, client, user.clone(), &joined.channel)),
+            }
+        }
+        if let Some(session) = self.clients.session_mut(client) {
+            session.joined = all;
+        }
+    }
+
+    /// Drops a channel in which nothing is left.
+    pub(super) fn tidy(&mut self, id: &ChannelId) {
+        let unused =
+            |c: &crate::channels::Channel| c.members.is_empty() && c.attributes.is_empty() && c.missed.away == 0;
+        if self.channels.get(id).is_some_and(unused)
+            && let Some(channel) = self.channels.remove(id)
+        {
+            for timer in [channel.linger, channel.counts.due].into_iter().flatten() {
+                self.timers.cancel(timer);
+            }
+        }
+    }
+
+    /// Drops an empty channel, at once or when its attributes have lingered.
+    fn tidy_later(&mut self, step: &Step<'_>, id: &ChannelId) {
+        if let Some(channel) = self.channels.get_mut(id)
+            && channel.members.is_empty()
+            && !channel.attributes.is_empty()
+            && channel.linger.is_none()
+        {
+            let timer = Timer::Linger(id.clone());
+            channel.linger = Some(self.timers.set(step.now + CHANNEL_ATTRIBUTES_LINGER, timer));
+        }
+        self.tidy(id);
+    }
+
+    fn exit(&mut self, step: &mut Step<'_>, id: &ChannelId, place: usize) {
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
+        let is_silent = channel.members.len() > MEMBERS_CUT_OFF;
+        let gone = channel.members.swap_remove(place);
+        if let Some(moved) = channel.members.get(place) {
+            let session = self.clients.session_mut(moved.client);
+            let joined = session.and_then(|s| s.joined.iter_mut().find(|j| j.channel == *id));
+            if let Some(joined) = joined {
+                joined.place = Some(place);
+            }
+        }
+        if !is_silent {
+            for member in channel.members.iter().filter(|m| m.reachable) {
+                let event = RtmEvent::MemberLeft {
+                    channel_id: id.clone(),
+                    member_id: gone.user.clone(),
+                };
+                step.event(member.client, event);
+            }
+        }
+        self.count_changed(step, id);
+    }
+}

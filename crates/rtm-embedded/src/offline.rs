@@ -1,0 +1,99 @@
+//! The store of messages to offline peers (rtm-api 3.2): 200 per receiver, for 7 days, if the world has one.
+
+use std::collections::{HashMap, VecDeque};
+
+use rtm::time::Time;
+use rtm::{Message, RtmEvent, UserId};
+
+use crate::context::{ClientId, Step};
+use crate::limits::{OFFLINE_AGE, OFFLINE_MESSAGES, OFFLINE_RECEIVERS};
+use crate::service::RtmService;
+use crate::timers::{Timer, TimerId};
+
+/// Messages by receiver.
+#[derive(Debug, Default)]
+pub(super) struct OfflineStore(HashMap<UserId, Mailbox>);
+
+impl OfflineStore {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[derive(Debug)]
+struct Mailbox {
+    /// Oldest first; never empty.
+    messages: VecDeque<Stored>,
+    /// When the oldest one may be too old; late when that one has been pushed out.
+    timer: TimerId,
+}
+
+#[derive(Debug)]
+struct Stored {
+    at: Time,
+    from: UserId,
+    message: Message,
+}
+
+impl RtmService {
+    pub(super) fn store_offline(&mut self, now: Time, to: UserId, from: UserId, message: Message) {
+        let store = &mut self.offline.0;
+        if !self.config.offline_messages || (store.len() >= OFFLINE_RECEIVERS && !store.contains_key(&to)) {
+            return;
+        }
+        let stored = Stored { at: now, from, message };
+        match store.get_mut(&to) {
+            Some(mailbox) => {
+                if mailbox.messages.len() >= OFFLINE_MESSAGES {
+                    mailbox.messages.pop_front();
+                }
+                mailbox.messages.push_back(stored);
+            }
+            None => {
+                let timer = self.timers.set(now + OFFLINE_AGE, Timer::OfflineStore(to.clone()));
+                let messages = VecDeque::from([stored]);
+                store.insert(to, Mailbox { messages, timer });
+            }
+        }
+    }
+
+    /// Gives a user that is back what was stored.
+    pub(super) fn deliver_offline(&mut self, step: &mut Step<'_>, client: ClientId) {
+        let Some(session) = self.clients.session(client) else {
+            return;
+        };
+        let Some(mailbox) = self.offline.0.remove(&session.user) else {
+            return;
+        };
+        self.timers.cancel(mailbox.timer);
+        for Stored { at, from, message } in mailbox.messages {
+            let event = RtmEvent::MessageFromPeer {
+                peer_id: from,
+                message,
+                server_received_ts: at.as_millis(),
+                is_offline_message: true,
+            };
+            step.event(client, event);
+        }
+    }
+
+    /// Drops what is too old.
+    pub(super) fn offline_due(&mut self, now: Time, user: &UserId) {
+        let Some(mailbox) = self.offline.0.get_mut(user) else {
+            return;
+        };
+        while mailbox.messages.front().is_some_and(|m| now.since(m.at) >= OFFLINE_AGE) {
+            mailbox.messages.pop_front();
+        }
+        match mailbox.messages.front() {
+            Some(oldest) => {
+                mailbox.timer = self
+                    .timers
+                    .set(oldest.at + OFFLINE_AGE, Timer::OfflineStore(user.clone()))
+            }
+            None => {
+                self.offline.0.remove(user);
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The stages of an outage: 4, 6 and 30 s (rtm-api 4, 9), and what is kept for its end.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use rtm::{ConnectionReason, ConnectionState, RtmEvent};
+
+use crate::client::{Held, Outage, Stage};
+use crate::context::{ClientId, Step};
+use crate::limits::{HELD, INTERRUPTED_AFTER, OFFLINE_AFTER, UNREACHABLE_AFTER};
+use crate::service::RtmService;
+use crate::session::state_changed;
+use crate::timers::Timer;
+
+impl Stage {
+    /// The stage after this one, and how long after the loss it begins.
+    const fn next(self) -> Option<(Stage, Duration)> {
+        match self {
+            Self::Unnoticed => Some((Self::Interrupted, INTERRUPTED_AFTER)),
+            Self::Interrupted => Some((Self::Unreachable, UNREACHABLE_AFTER)),
+            Self::Unreachable => Some((Self::GivenUp, OFFLINE_AFTER)),
+            Self::GivenUp => None,
+        }
+    }
+}
+
+impl RtmService {
+    pub(super) fn lose_link(&mut self, step: &mut Step<'_>, client: ClientId) {
+        let timer = self.timers.set(step.now + INTERRUPTED_AFTER, Timer::Link(client));
+        if let Some(session) = self.clients.session_mut(client) {
+            session.outage = Some(Box::new(Outage {
+                since: step.now,
+                stage: Stage::Unnoticed,
+                timer: Some(timer),
+                token_dead: false,
+                held: VecDeque::new(),
+                waiting: VecDeque::new(),
+                presence: BTreeMap::new(),
+            }));
+        }
+        self.go_away(client);
+    }
+
+    /// The next stage begins.
+    pub(super) fn outage_due(&mut self, step: &mut Step<'_>, client: ClientId) {
+        let Some(session) = self.clients.session_mut(client) else {
+            return;
+        };
+        let (user, present) = (session.user.clone(), session.present);
+        let before = session.online_state();
+        let Some(outage) = session.outage.as_mut() else { return };
+        let Some((stage, _)) = outage.stage.next() else { return };
+        outage.stage = stage;
+        let since = outage.since;
+        outage.timer = stage
+            .next()
+            .map(|(_, after)| self.timers.set(since + after, Timer::Link(client)));
+        match stage {
+            Stage::Unnoticed => {}
+            Stage::Interrupted => {
+                let token_dead = outage.token_dead;
+                step.event(
+                    client,
+                    state_changed(ConnectionState::Reconnecting, ConnectionReason::Interrupted),
+                );
+                if token_dead {
+                    step.event(client, RtmEvent::TokenExpired {});
+                }
+            }
+            // A user id that another instance took is that instance's presence.
+            Stage::Unreachable if present => self.presence_changed(step, &user, before),
+            Stage::GivenUp if present => {
+                session.present = false;
+                self.users.remove(&user);
+                self.vacate(step, client);
+                self.presence_changed(step, &user, before);
+            }
+            Stage::Unreachable | Stage::GivenUp => {}
+        }
+    }
+}
+
+impl Outage {
+    /// Keeps something for the end of the outage; false when it keeps enough already.
+    pub(super) fn hold(&mut self, held: Held) -> bool {
+        let room = self.held.len() < HELD;
+        if room {
+            self.held.push_back(held);
+        }
+        room
+    }
+}

@@ -1,0 +1,244 @@
+//! How often calls may be made (rtm-api 8).
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use rtm::time::Time;
+use rtm::{CallKind, ChannelId, ChannelMessageErr, JoinChannelErr, RtmCall, RtmError};
+
+use crate::config::RtmServiceConfig;
+use rtm::rejection::{Refusal, refusal};
+
+/// At most `calls` in any span of `per`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// How many calls.
+    pub calls: u32,
+    /// In which time.
+    pub per: Duration,
+}
+
+impl Rate {
+    const fn new(calls: u32, secs: u64) -> Self {
+        let per = Duration::from_secs(secs);
+        Self { calls, per }
+    }
+}
+
+/// The documented rates of one kind of host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateTable {
+    /// `login`.
+    pub login: Rate,
+    /// `renewToken`.
+    pub renew_token: Rate,
+    /// Peer and channel messages together.
+    pub send: Rate,
+    /// `join` of different channels.
+    pub join: Rate,
+    /// `join` of the same channel.
+    pub join_same: Rate,
+    /// `getMembers`.
+    pub get_members: Rate,
+    /// `getChannelMemberCount`.
+    pub member_count: Rate,
+    /// `queryPeersOnlineStatus`.
+    pub query_peers: Rate,
+    /// `subscribePeersOnlineStatus`, its reverse and the query of subscriptions, each.
+    pub subscriptions: Rate,
+    /// User attribute writes together.
+    pub user_writes: Rate,
+    /// User attribute reads together.
+    pub user_reads: Rate,
+    /// Channel attribute writes together.
+    pub channel_writes: Rate,
+    /// Channel attribute reads together.
+    pub channel_reads: Rate,
+    /// `Rest.channelMessage`, of the whole app id rather than of an instance.
+    pub rest: Rate,
+}
+
+impl RateTable {
+    /// Web, mobile, Windows and macOS.
+    pub const WEB: Self = Self {
+        login: Rate::new(2, 1),
+        renew_token: Rate::new(2, 1),
+        send: Rate::new(180, 3),
+        join: Rate::new(50, 3),
+        join_same: Rate::new(2, 5),
+        get_members: Rate::new(5, 2),
+        member_count: Rate::new(1, 1),
+        query_peers: Rate::new(10, 5),
+        subscriptions: Rate::new(10, 5),
+        user_writes: Rate::new(10, 5),
+        user_reads: Rate::new(40, 5),
+        channel_writes: Rate::new(10, 5),
+        channel_reads: Rate::new(10, 5),
+        rest: Rate::new(500, 1),
+    };
+
+    /// C++ and Java on Linux.
+    pub const LINUX: Self = Self {
+        send: Rate::new(1500, 3),
+        query_peers: Rate::new(100, 5),
+        user_writes: Rate::new(100, 5),
+        user_reads: Rate::new(400, 5),
+        channel_writes: Rate::new(100, 5),
+        channel_reads: Rate::new(400, 5),
+        ..Self::WEB
+    };
+}
+
+/// Calls that are counted together.
+#[derive(Clone, Copy)]
+enum Family {
+    Login,
+    RenewToken,
+    Send,
+    Join,
+    GetMembers,
+    MemberCount,
+    QueryPeers,
+    Subscribe,
+    Unsubscribe,
+    QuerySubscription,
+    UserWrites,
+    UserReads,
+    ChannelWrites,
+    ChannelReads,
+}
+
+const FAMILIES: usize = Family::ChannelReads as usize + 1;
+/// Above this, channels that were not joined lately are forgotten.
+const SAME_CHANNEL_PRUNE: usize = 64;
+
+/// What one instance called lately.
+#[derive(Debug, Default)]
+pub(super) struct Rates {
+    families: [Window; FAMILIES],
+    same_channel: HashMap<ChannelId, Window>,
+}
+
+impl Rates {
+    /// Counts the call.
+    ///
+    /// # Errors
+    /// The call's own "too often", and then it is not counted.
+    pub(super) fn admit(&mut self, now: Time, call: &RtmCall, config: &RtmServiceConfig) -> Result<(), RtmError> {
+        let (kind, scale) = (call.kind(), config.rate_scale);
+        let Some(family) = family(kind).filter(|_| scale > 0) else {
+            return Ok(());
+        };
+        let window = &mut self.families[family as usize];
+        let rate = rate(&config.rates, family);
+        if let RtmCall::Join { channel_id } = call {
+            let rate = config.rates.join_same;
+            if self.same_channel.len() > SAME_CHANNEL_PRUNE {
+                self.same_channel.retain(|_, window| window.is_busy(now, rate));
+            }
+            let same = self.same_channel.entry(channel_id.clone()).or_default();
+            if !same.is_free(now, rate, scale) {
+                return Err(JoinChannelErr::JoinSameChannelTooOften.into());
+            }
+            if window.is_free(now, config.rates.join, scale) {
+                same.count(now);
+            }
+        }
+        if window.admit(now, rate, scale) {
+            Ok(())
+        } else {
+            Err(refusal(kind, Refusal::TooOften))
+        }
+    }
+}
+
+/// Counts a call of the whole app id by the RESTful API.
+///
+/// # Errors
+/// [`ChannelMessageErr::TooOften`], and then it is not counted.
+pub(super) fn admit_rest(window: &mut Window, now: Time, config: &RtmServiceConfig) -> Result<(), RtmError> {
+    if config.rate_scale == 0 || window.admit(now, config.rates.rest, config.rate_scale) {
+        Ok(())
+    } else {
+        Err(ChannelMessageErr::TooOften.into())
+    }
+}
+
+/// A sliding window: when the calls were that still count.
+#[derive(Debug, Default)]
+pub(super) struct Window(VecDeque<Time>);
+
+impl Window {
+    fn admit(&mut self, now: Time, rate: Rate, scale: u32) -> bool {
+        let free = self.is_free(now, rate, scale);
+        if free {
+            self.count(now);
+        }
+        free
+    }
+
+    fn is_free(&mut self, now: Time, rate: Rate, scale: u32) -> bool {
+        while self.0.front().is_some_and(|&at| now.since(at) >= rate.per) {
+            self.0.pop_front();
+        }
+        (self.0.len() as u64) < u64::from(rate.calls) * u64::from(scale)
+    }
+
+    fn count(&mut self, now: Time) {
+        self.0.push_back(now);
+    }
+
+    fn is_busy(&self, now: Time, rate: Rate) -> bool {
+        self.0.back().is_some_and(|&at| now.since(at) < rate.per)
+    }
+}
+
+const fn family(kind: CallKind) -> Option<Family> {
+    use CallKind as C;
+    Some(match kind {
+        C::Login => Family::Login,
+        C::RenewToken => Family::RenewToken,
+        C::SendMessageToPeer | C::SendMessage => Family::Send,
+        C::Join => Family::Join,
+        C::GetMembers => Family::GetMembers,
+        C::GetChannelMemberCount => Family::MemberCount,
+        C::QueryPeersOnlineStatus => Family::QueryPeers,
+        C::SubscribePeersOnlineStatus => Family::Subscribe,
+        C::UnsubscribePeersOnlineStatus => Family::Unsubscribe,
+        C::QueryPeersBySubscriptionOption => Family::QuerySubscription,
+        C::SetLocalUserAttributes
+        | C::AddOrUpdateLocalUserAttributes
+        | C::DeleteLocalUserAttributesByKeys
+        | C::ClearLocalUserAttributes => Family::UserWrites,
+        C::GetUserAttributes | C::GetUserAttributesByKeys => Family::UserReads,
+        C::SetChannelAttributes
+        | C::AddOrUpdateChannelAttributes
+        | C::DeleteChannelAttributesByKeys
+        | C::ClearChannelAttributes => Family::ChannelWrites,
+        C::GetChannelAttributes | C::GetChannelAttributesByKeys => Family::ChannelReads,
+        C::Logout
+        | C::Leave
+        | C::LocalInvitationSend
+        | C::LocalInvitationCancel
+        | C::RemoteInvitationAccept
+        | C::RemoteInvitationRefuse
+        | C::RestChannelMessage => return None,
+    })
+}
+
+const fn rate(table: &RateTable, family: Family) -> Rate {
+    match family {
+        Family::Login => table.login,
+        Family::RenewToken => table.renew_token,
+        Family::Send => table.send,
+        Family::Join => table.join,
+        Family::GetMembers => table.get_members,
+        Family::MemberCount => table.member_count,
+        Family::QueryPeers => table.query_peers,
+        Family::Subscribe | Family::Unsubscribe | Family::QuerySubscription => table.subscriptions,
+        Family::UserWrites => table.user_writes,
+        Family::UserReads => table.user_reads,
+        Family::ChannelWrites => table.channel_writes,
+        Family::ChannelReads => table.channel_reads,
+    }
+}

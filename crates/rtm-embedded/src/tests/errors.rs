@@ -1,0 +1,63 @@
+//! Every member of RTM's error enums: how a client gets it, or why none can.
+
+use std::collections::HashSet;
+
+use crate::RtmServiceConfig;
+use crate::tests::errors_table::{REACHABLE, TESTED_ELSEWHERE, UNREACHABLE};
+use crate::tests::script::{Stage, check};
+use rtm::ErrorEnum;
+
+#[test]
+fn every_reachable_error_is_reached() {
+    for (error, steps) in REACHABLE {
+        let mut stage = Stage::new(RtmServiceConfig::default());
+        stage.step("users alice bob");
+        stage.step("alice join room");
+        let seen = steps.iter().map(|step| stage.step(step)).last().unwrap_or_default();
+        let is_seen = seen.iter().any(|line| line.ends_with(&format!(" {error}")));
+        assert!(is_seen, "{error} by {steps:?}: {seen:?}");
+    }
+}
+
+#[test]
+fn every_error_is_reached_or_has_a_reason_not_to_be() {
+    let reached: HashSet<_> = REACHABLE.iter().map(|(error, _)| *error).collect();
+    let elsewhere: HashSet<_> = TESTED_ELSEWHERE.iter().copied().collect();
+    let never: HashSet<_> = UNREACHABLE.iter().map(|(error, _)| *error).collect();
+    // Creating an instance or a channel object is no call of a world.
+    let enums = ErrorEnum::ALL
+        .iter()
+        .filter(|e| !matches!(e, ErrorEnum::Init | ErrorEnum::Create));
+    let mut known = 0;
+    for error in enums
+        .flat_map(|e| e.members())
+        .filter(|e| e.name() != "NOT_INITIALIZED")
+    {
+        let name = format!("{}.{}", error.error_enum().name(), error.name());
+        let lists = [&reached, &elsewhere, &never]
+            .iter()
+            .filter(|list| list.contains(name.as_str()))
+            .count();
+        assert_eq!(lists, 1, "{name} must be in one list");
+        known += 1;
+    }
+    assert_eq!(
+        known,
+        reached.len() + elsewhere.len() + never.len(),
+        "a list names an error that does not exist"
+    );
+}
+
+#[test]
+fn shape_is_refused_before_the_login_is_looked_at_only_for_attributes_and_invitations() {
+    check(
+        "
+        new setLocalUserAttributes {\"k\":\"v\"}
+        - new setLocalUserAttributes ATTRIBUTE_OPERATION.USER_NOT_LOGGED_IN
+        new setLocalUserAttributes {}
+        - new setLocalUserAttributes ATTRIBUTE_OPERATION.INVALID_ARGUMENT
+        new sendMessage room *32769
+        - new sendMessage CHANNEL_MESSAGE.USER_NOT_LOGGED_IN
+        ",
+    );
+}

@@ -1,0 +1,116 @@
+//! Random steps: what must hold whatever happens.
+
+use crate::RtmServiceConfig;
+use crate::client::{Client, Phase};
+use crate::random::Random;
+use crate::service::RtmService;
+use crate::tests::script::Stage;
+
+const STEPS: &[&str] = &[
+    "@ login #",
+    "@ login # expires:1000030",
+    "@ logout",
+    "@ renewToken t",
+    "@ close",
+    "@ link down",
+    "@ link down",
+    "@ link up",
+    "@ link up",
+    "@ join c#",
+    "@ join c#",
+    "@ join c#",
+    "@ leave c#",
+    "@ sendMessage c# hi",
+    "@ sendMessageToPeer # hi",
+    "@ sendMessageToPeer # hi",
+    "@ getMembers c#",
+    "@ getChannelMemberCount [\"cu1\",\"cu2\"]",
+    "@ setLocalUserAttributes {\"a\":\"b\"}",
+    "@ getUserAttributes #",
+    "@ setChannelAttributes c# {\"a\":\"b\"} true",
+    "@ clearChannelAttributes c# true",
+    "@ subscribePeersOnlineStatus [\"u1\",\"u2\",\"u3\"]",
+    "@ unsubscribePeersOnlineStatus [\"u2\"]",
+    "@ LocalInvitation.send % # room hi",
+    "@ LocalInvitation.cancel %",
+    "@ RemoteInvitation.accept %",
+    "@ RemoteInvitation.refuse %",
+    "@ Rest.channelMessage # c# hi",
+    "+300ms",
+    "+2s",
+    "+5s",
+    "+31s",
+];
+
+/// A random script of `length` steps.
+fn script(random: &mut Random, length: usize) -> Vec<String> {
+    let mut step = || {
+        let step = STEPS[random.below(STEPS.len())];
+        let step = step.replace('@', &format!("i{}", random.below(5)));
+        let step = step.replace('#', &format!("u{}", random.below(4)));
+        step.replace('%', &(1 + random.below(3)).to_string())
+    };
+    (0..length).map(|_| step()).collect()
+}
+
+#[test]
+fn every_call_is_answered_once_and_nothing_is_left_behind() {
+    for seed in 0..40 {
+        let steps = script(&mut Random::new(seed), 600);
+        let config = RtmServiceConfig {
+            offline_messages: true,
+            ..RtmServiceConfig::default()
+        };
+        let mut stage = Stage::new(config);
+        let mut again = Stage::new(config);
+        for step in &steps {
+            assert_eq!(stage.step(step), again.step(step), "the same steps, the same outputs");
+            check_world(&stage.world);
+        }
+        for i in 0..5 {
+            stage.step(&format!("i{i} link up"));
+            stage.step(&format!("i{i} logout"));
+        }
+        stage.step("+100s");
+        assert_eq!(stage.unanswered(), 0, "seed {seed}");
+        for i in 0..5 {
+            stage.step(&format!("i{i} close"));
+        }
+        stage.step("+604800s");
+        let world = &stage.world;
+        assert!(world.is_empty() && world.users.is_empty(), "seed {seed}");
+        assert!(
+            world.followers.is_empty() && world.invitations.is_empty(),
+            "seed {seed}"
+        );
+        assert_eq!(world.deadline(), None, "seed {seed}");
+    }
+}
+
+/// What the world keeps in two places must agree.
+fn check_world(world: &RtmService) {
+    let sessions = world.clients.iter().filter_map(|(&id, client)| match client {
+        Client {
+            phase: Phase::In(session),
+            ..
+        } => Some((id, session)),
+        _ => None,
+    });
+    let (mut members, mut away) = (0, 0);
+    for (client, session) in sessions {
+        assert_eq!(session.present, world.users.get(&session.user) == Some(&client));
+        for joined in &session.joined {
+            let channel = &world.channels[&joined.channel];
+            if let Some(place) = joined.place {
+                let member = &channel.members[place];
+                assert_eq!(member.client, client);
+                assert_eq!(member.reachable, session.is_reachable());
+                members += 1;
+            }
+            assert_eq!(joined.missed.is_some(), !session.is_reachable());
+            away += usize::from(joined.missed.is_some());
+        }
+    }
+    assert_eq!(members, world.channels.values().map(|c| c.members.len()).sum::<usize>());
+    assert_eq!(away, world.channels.values().map(|c| c.missed.away).sum::<usize>());
+}

@@ -1,0 +1,161 @@
+//! Every RTM call, with its typed arguments, its result and the error enums that it may fail with (rtm-api 3).
+
+use crate::value::{Text, Value};
+
+use crate::error::ErrorEnum;
+use crate::field::{BadField, Field, FieldSpec, Part};
+use crate::ids::{ChannelId, UserId};
+use crate::reply::ReplyKind;
+use crate::state::{InvitationId, Message};
+
+type Attributes = Vec<(Text, Text)>;
+
+macro_rules! calls {
+    ($( $(#[$doc:meta])* $variant:ident $name:literal ( $( $field:ident : $ty:ty = $doc_name:literal ),* ) -> $reply:ident, $($error:ident)|+; )+) => {
+        /// One call with its arguments.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum RtmCall {
+            $( $(#[$doc])* $variant { $( #[doc = concat!("`", $doc_name, "`.")] $field: $ty, )* }, )+
+        }
+
+        /// A call without its arguments.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum CallKind {
+            $( $(#[$doc])* $variant, )+
+        }
+
+        impl CallKind {
+            /// Every call.
+            pub const ALL: &[Self] = &[$( Self::$variant, )+];
+
+            /// The canonical name: the Web SDK's, with the object in front where it has one.
+            pub const fn name(self) -> &'static str {
+                match self { $( Self::$variant => $name, )+ }
+            }
+
+            /// The arguments, in order.
+            pub const fn fields(self) -> &'static [FieldSpec] {
+                match self { $( Self::$variant => { const FIELDS: &[FieldSpec] = &[$( FieldSpec::new($doc_name, <$ty as Field>::TYPE), )*]; FIELDS } )+ }
+            }
+
+            /// The shape of the result.
+            pub const fn reply(self) -> ReplyKind {
+                match self { $( Self::$variant => ReplyKind::$reply, )+ }
+            }
+
+            /// The enums whose members the call may fail with.
+            pub const fn errors(self) -> &'static [ErrorEnum] {
+                match self { $( Self::$variant => &[$( ErrorEnum::$error, )+], )+ }
+            }
+
+            /// Builds the call from values in the order of [`fields`](Self::fields).
+            ///
+            /// # Errors
+            /// The first argument that is not of its field's type.
+            pub fn build(self, values: &[Value]) -> Result<RtmCall, BadField> {
+                let mut values = values.iter();
+                match self { $(
+                    Self::$variant => Ok(RtmCall::$variant { $( $field: take(&mut values, $doc_name)?, )* }),
+                )+ }
+            }
+        }
+
+        impl RtmCall {
+            /// Which call.
+            pub const fn kind(&self) -> CallKind {
+                match self { $( Self::$variant { .. } => CallKind::$variant, )+ }
+            }
+
+            /// The arguments as an object, in the order of [`CallKind::fields`].
+            pub fn args(&self) -> Value {
+                match self { $(
+                    Self::$variant { $( $field, )* } => Value::Map(vec![$( ($doc_name.into(), $field.to_value()), )*]),
+                )+ }
+            }
+
+            /// Shows the arguments in the order of [`CallKind::fields`].
+            pub fn parts(&self, mut show: impl FnMut(&'static str, Part<'_>)) {
+                match self { $( Self::$variant { $( $field, )* } => { $( show($doc_name, $field.part()); )* } )+ }
+            }
+        }
+    };
+}
+
+impl CallKind {
+    /// The call of that canonical name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|c| c.name() == name)
+    }
+}
+
+fn take<T: Field>(values: &mut std::slice::Iter<'_, Value>, field: &'static str) -> Result<T, BadField> {
+    let value = values.next().unwrap_or(&Value::Null);
+    T::from_value(value).map_err(|expected| BadField {
+        field,
+        expected,
+        got: value.to_json(),
+    })
+}
+
+calls! {
+    /// Logs the instance in.
+    Login "login" (uid: UserId = "uid", token: Option<Text> = "token") -> Void, Login;
+    /// Logs the instance out; leaves channels, clears user attributes.
+    Logout "logout" () -> Void, Logout;
+    /// Replaces the token.
+    RenewToken "renewToken" (token: Text = "token") -> Void, RenewToken;
+    /// Sends to one user; success means that the peer's SDK has it.
+    SendMessageToPeer "sendMessageToPeer" (peer_id: UserId = "peerId", message: Message = "message") -> HasPeerReceived, PeerMessage;
+    /// Asks who is logged in, at most 256 ids.
+    QueryPeersOnlineStatus "queryPeersOnlineStatus" (peer_ids: Vec<UserId> = "peerIds") -> Online, QueryPeersOnlineStatus;
+    /// Follows the presence of at most 512 users.
+    SubscribePeersOnlineStatus "subscribePeersOnlineStatus" (peer_ids: Vec<UserId> = "peerIds") -> Void, PeerSubscriptionStatus;
+    /// Stops following.
+    UnsubscribePeersOnlineStatus "unsubscribePeersOnlineStatus" (peer_ids: Vec<UserId> = "peerIds") -> Void, PeerSubscriptionStatus;
+    /// Lists the followed users.
+    QueryPeersBySubscriptionOption "queryPeersBySubscriptionOption" () -> UserIds, QueryPeersBySubscriptionOption;
+    /// Replaces all own attributes.
+    SetLocalUserAttributes "setLocalUserAttributes" (attributes: Attributes = "attributes") -> Void, AttributeOperation;
+    /// Adds or changes own attributes.
+    AddOrUpdateLocalUserAttributes "addOrUpdateLocalUserAttributes" (attributes: Attributes = "attributes") -> Void, AttributeOperation;
+    /// Deletes own attributes by key.
+    DeleteLocalUserAttributesByKeys "deleteLocalUserAttributesByKeys" (keys: Vec<Text> = "attributeKeys") -> Void, AttributeOperation;
+    /// Deletes all own attributes.
+    ClearLocalUserAttributes "clearLocalUserAttributes" () -> Void, AttributeOperation;
+    /// Reads a user's attributes.
+    GetUserAttributes "getUserAttributes" (user_id: UserId = "userId") -> Attributes, AttributeOperation;
+    /// Reads some of a user's attributes.
+    GetUserAttributesByKeys "getUserAttributesByKeys" (user_id: UserId = "userId", keys: Vec<Text> = "attributeKeys") -> Attributes, AttributeOperation;
+    /// Joins a channel, at most 20 at once; no member list comes with it.
+    Join "join" (channel_id: ChannelId = "channelId") -> Void, JoinChannel;
+    /// Leaves a channel.
+    Leave "leave" (channel_id: ChannelId = "channelId") -> Void, LeaveChannel;
+    /// Sends to a joined channel; the sender does not get it.
+    SendMessage "sendMessage" (channel_id: ChannelId = "channelId", message: Message = "message") -> Void, ChannelMessage;
+    /// Lists the members of a joined channel, a random 512 of more.
+    GetMembers "getMembers" (channel_id: ChannelId = "channelId") -> UserIds, GetMembers;
+    /// Counts the members of at most 32 channels, joined or not.
+    GetChannelMemberCount "getChannelMemberCount" (channel_ids: Vec<ChannelId> = "channelIds") -> Counts, GetChannelMemberCount;
+    /// Replaces all attributes of a channel.
+    SetChannelAttributes "setChannelAttributes" (channel_id: ChannelId = "channelId", attributes: Attributes = "attributes", enable_notification: bool = "enableNotificationToChannelMembers") -> Void, AttributeOperation;
+    /// Adds or changes attributes of a channel.
+    AddOrUpdateChannelAttributes "addOrUpdateChannelAttributes" (channel_id: ChannelId = "channelId", attributes: Attributes = "attributes", enable_notification: bool = "enableNotificationToChannelMembers") -> Void, AttributeOperation;
+    /// Deletes attributes of a channel by key.
+    DeleteChannelAttributesByKeys "deleteChannelAttributesByKeys" (channel_id: ChannelId = "channelId", keys: Vec<Text> = "attributeKeys", enable_notification: bool = "enableNotificationToChannelMembers") -> Void, AttributeOperation;
+    /// Deletes all attributes of a channel.
+    ClearChannelAttributes "clearChannelAttributes" (channel_id: ChannelId = "channelId", enable_notification: bool = "enableNotificationToChannelMembers") -> Void, AttributeOperation;
+    /// Reads a channel's attributes.
+    GetChannelAttributes "getChannelAttributes" (channel_id: ChannelId = "channelId") -> ChannelAttributes, AttributeOperation;
+    /// Reads some of a channel's attributes.
+    GetChannelAttributesByKeys "getChannelAttributesByKeys" (channel_id: ChannelId = "channelId", keys: Vec<Text> = "attributeKeys") -> ChannelAttributes, AttributeOperation;
+    /// Creates and sends an invitation under a number that the caller picks.
+    LocalInvitationSend "LocalInvitation.send" (invitation: InvitationId = "invitation", callee_id: UserId = "calleeId", channel_id: Option<Text> = "channelId", content: Text = "content") -> Void, InvitationApiCall | LocalInvitation;
+    /// Withdraws a sent invitation.
+    LocalInvitationCancel "LocalInvitation.cancel" (invitation: InvitationId = "invitation", content: Option<Text> = "content") -> Void, InvitationApiCall;
+    /// Accepts a received invitation.
+    RemoteInvitationAccept "RemoteInvitation.accept" (invitation: InvitationId = "invitation", response: Option<Text> = "response") -> Void, InvitationApiCall;
+    /// Refuses a received invitation.
+    RemoteInvitationRefuse "RemoteInvitation.refuse" (invitation: InvitationId = "invitation", response: Option<Text> = "response") -> Void, InvitationApiCall;
+    /// Sends to a channel from outside, by the RESTful API (decisions H10).
+    RestChannelMessage "Rest.channelMessage" (user_id: UserId = "userId", channel: ChannelId = "channel", payload: Text = "payload") -> Void, ChannelMessage;
+}

@@ -1,0 +1,138 @@
+//! Every RTM event with its typed fields (rtm-api 6).
+
+use std::sync::Arc;
+
+use crate::value::{Text, Value};
+
+use crate::error::{ErrorEnum, LocalInvitationErr, RemoteInvitationErr};
+use crate::field::{BadField, Field, FieldSpec, Part};
+use crate::ids::{ChannelId, UserId};
+use crate::reply::ChannelAttribute;
+use crate::state::{ConnectionReason, ConnectionState, LocalInvitation, Message, OnlineState, RemoteInvitation};
+
+/// Shared: one snapshot goes to every member of a channel.
+type ChannelAttributes = Arc<Vec<(Text, ChannelAttribute)>>;
+type OnlineStates = Vec<(UserId, OnlineState)>;
+
+macro_rules! events {
+    ($( $(#[$doc:meta])* $variant:ident $name:literal ( $( $field:ident : $ty:ty = $doc_name:literal ),* ) $(by $by:ident)?; )+) => {
+        /// One event with its fields.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum RtmEvent {
+            $( $(#[$doc])* $variant { $( #[doc = concat!("`", $doc_name, "`.")] $field: $ty, )* }, )+
+        }
+
+        /// An event without its fields.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum EventKind {
+            $( $(#[$doc])* $variant, )+
+        }
+
+        impl EventKind {
+            /// Every event.
+            pub const ALL: &[Self] = &[$( Self::$variant, )+];
+
+            /// The canonical name: the Web SDK's.
+            pub const fn name(self) -> &'static str {
+                match self { $( Self::$variant => $name, )+ }
+            }
+
+            /// The fields, in order.
+            pub const fn fields(self) -> &'static [FieldSpec] {
+                match self { $( Self::$variant => { const FIELDS: &[FieldSpec] = &[$( FieldSpec::new($doc_name, <$ty as Field>::TYPE), )*]; FIELDS } )+ }
+            }
+
+            /// The enum whose member the field `reason` names, for events that tell why something failed.
+            pub const fn by(self) -> Option<ErrorEnum> {
+                match self { $( Self::$variant => { let by: &[ErrorEnum] = &[$( ErrorEnum::$by )?]; by.first().copied() } )+ }
+            }
+
+            /// Builds the event from values in the order of [`fields`](Self::fields).
+            ///
+            /// # Errors
+            /// The first field that is not of its type.
+            pub fn build(self, values: &[Value]) -> Result<RtmEvent, BadField> {
+                let mut values = values.iter();
+                match self { $(
+                    Self::$variant => Ok(RtmEvent::$variant { $( $field: take(&mut values, $doc_name)?, )* }),
+                )+ }
+            }
+        }
+
+        impl RtmEvent {
+            /// Which event.
+            pub const fn kind(&self) -> EventKind {
+                match self { $( Self::$variant { .. } => EventKind::$variant, )+ }
+            }
+
+            /// The fields' values in the order of [`EventKind::fields`].
+            pub fn values(&self) -> Vec<Value> {
+                match self { $( Self::$variant { $( $field, )* } => vec![$( $field.to_value(), )*], )+ }
+            }
+
+            /// Shows the fields in the order of [`EventKind::fields`].
+            pub fn parts(&self, mut show: impl FnMut(&'static str, Part<'_>)) {
+                match self { $( Self::$variant { $( $field, )* } => { $( show($doc_name, $field.part()); )* } )+ }
+            }
+        }
+    };
+}
+
+impl EventKind {
+    /// The event of that canonical name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|e| e.name() == name)
+    }
+}
+
+fn take<T: Field>(values: &mut std::slice::Iter<'_, Value>, field: &'static str) -> Result<T, BadField> {
+    let value = values.next().unwrap_or(&Value::Null);
+    T::from_value(value).map_err(|expected| BadField {
+        field,
+        expected,
+        got: value.to_json(),
+    })
+}
+
+events! {
+    /// The connection state changed.
+    ConnectionStateChanged "ConnectionStateChanged" (state: ConnectionState = "state", reason: ConnectionReason = "reason");
+    /// A peer message.
+    MessageFromPeer "MessageFromPeer" (peer_id: UserId = "peerId", message: Message = "message", server_received_ts: u64 = "serverReceivedTs", is_offline_message: bool = "isOfflineMessage");
+    /// The token is dead (RECONNECTING only).
+    TokenExpired "TokenExpired" ();
+    /// The token dies in 30 s.
+    TokenPrivilegeWillExpire "TokenPrivilegeWillExpire" ();
+    /// Presence of followed users.
+    PeersOnlineStatusChanged "PeersOnlineStatusChanged" (status: OnlineStates = "status");
+    /// Somebody else joined; silent above 512 members.
+    MemberJoined "MemberJoined" (channel_id: ChannelId = "channelId", member_id: UserId = "memberId");
+    /// Somebody else left; silent above 512 members.
+    MemberLeft "MemberLeft" (channel_id: ChannelId = "channelId", member_id: UserId = "memberId");
+    /// The member count, at most once a second (3 s above 512 members).
+    MemberCountUpdated "MemberCountUpdated" (channel_id: ChannelId = "channelId", member_count: u64 = "memberCount");
+    /// A channel message; never one's own.
+    ChannelMessage "ChannelMessage" (channel_id: ChannelId = "channelId", member_id: UserId = "memberId", message: Message = "message", server_received_ts: u64 = "serverReceivedTs");
+    /// All attributes of a channel, after a write with the notification flag.
+    AttributesUpdated "AttributesUpdated" (channel_id: ChannelId = "channelId", attributes: ChannelAttributes = "attributes");
+    /// The callee's SDK has the invitation.
+    LocalInvitationReceivedByPeer "LocalInvitationReceivedByPeer" (invitation: LocalInvitation = "invitation");
+    /// The callee accepted.
+    LocalInvitationAccepted "LocalInvitationAccepted" (invitation: LocalInvitation = "invitation", response: Text = "response");
+    /// The callee refused.
+    LocalInvitationRefused "LocalInvitationRefused" (invitation: LocalInvitation = "invitation", response: Text = "response");
+    /// The caller's own cancel took effect.
+    LocalInvitationCanceled "LocalInvitationCanceled" (invitation: LocalInvitation = "invitation");
+    /// The invitation failed.
+    LocalInvitationFailure "LocalInvitationFailure" (invitation: LocalInvitation = "invitation", reason: LocalInvitationErr = "reason") by LocalInvitation;
+    /// An invitation arrived.
+    RemoteInvitationReceived "RemoteInvitationReceived" (invitation: RemoteInvitation = "invitation");
+    /// The callee's own accept took effect.
+    RemoteInvitationAccepted "RemoteInvitationAccepted" (invitation: RemoteInvitation = "invitation");
+    /// The callee's own refuse took effect.
+    RemoteInvitationRefused "RemoteInvitationRefused" (invitation: RemoteInvitation = "invitation");
+    /// The caller withdrew the invitation.
+    RemoteInvitationCanceled "RemoteInvitationCanceled" (invitation: RemoteInvitation = "invitation", content: Text = "content");
+    /// The incoming invitation failed.
+    RemoteInvitationFailure "RemoteInvitationFailure" (invitation: RemoteInvitation = "invitation", reason: RemoteInvitationErr = "reason") by RemoteInvitation;
+}

@@ -1,0 +1,42 @@
+//! The RTM 1.x vocabulary as closed types: calls, replies, events, error enums, limits.
+//!
+//! One canonical vocabulary, the Web SDK's call and event names (rtm-api 3 and 6) with the error enums of
+//! rtm-api 5. `mapping` checks every table against it; `mappings/platforms/*.toml` translate it to the names of
+//! other SDKs. Nothing here knows Signaling.
+
+mod call;
+mod error;
+mod event;
+mod field;
+mod ids;
+pub mod json;
+pub mod limits;
+mod name;
+pub mod rejection;
+mod reply;
+mod state;
+mod text_type;
+pub mod time;
+pub mod upstream;
+pub mod value;
+
+pub use call::{CallKind, RtmCall};
+pub use error::{
+    AttributeOperation, ChannelMessageErr, CreateErr, ErrorEnum, GetChannelMemberCountErr, GetMembersErr, InitErr,
+    InvitationApiCall, JoinChannelErr, LeaveChannelErr, LocalInvitationErr, LoginErr, LogoutErr, PeerMessageErr,
+    PeerSubscriptionStatusErr, QueryPeersBySubscriptionOptionErr, QueryPeersOnlineStatusErr, RemoteInvitationErr,
+    RenewTokenErr, RtmError,
+};
+pub use event::{EventKind, RtmEvent};
+pub use field::{BadField, Field, FieldSpec, FieldType, Part};
+pub use ids::{BadId, ChannelId, UserId};
+pub use name::{AppId, BadName, MAX_NAME_BYTES, check_name};
+pub use reply::{ChannelAttribute, ReplyKind, RtmReply};
+pub use state::{
+    ConnectionReason, ConnectionState, InvitationId, LocalInvitation, Message, OnlineState, RemoteInvitation,
+};
+
+/// A peer text that starts with this is a legacy end-call: `<prefix>_<channelId>_<info>`.
+///
+/// Source: rtm-api 11 (`AgoraRTM.END_CALL_PREFIX`, since 1.2.1).
+pub const END_CALL_PREFIX: &str = "AgoraRTMLegacyEndcallCompatibleMessagePrefix";

@@ -1,0 +1,4 @@
+pub mod clock;
+pub mod http_client;
+pub mod log_limit;
+pub mod net;

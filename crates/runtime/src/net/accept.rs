@@ -1,0 +1,210 @@
+//! One loop for every listener: connections that are kept alive, and back-off where the system has no more to give.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::log_limit::{Bound, Cause, admits};
+
+use crate::net::shortage::{Shortage, Shortages};
+
+/// The pause after a first failure; doubled after each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+/// The longest pause, and so the longest delay once there is room again.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// A peer that has vanished is noticed after some two minutes.
+const KEEP_ALIVE_AFTER: Duration = Duration::from_secs(60);
+const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
+const KEEP_ALIVE_TIMES: u32 = 4;
+
+/// A source of connections.
+pub trait Listen: Send {
+    /// A connection.
+    type Stream: Send;
+
+    /// Waits for the next connection; nothing is lost when the future is dropped.
+    fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>> + Send;
+}
+
+impl Listen for TcpListener {
+    type Stream = TcpStream;
+
+    async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+        let (stream, peer) = TcpListener::accept(self).await?;
+        prepare(&stream);
+        Ok((stream, peer))
+    }
+}
+
+fn prepare(stream: &TcpStream) {
+    let keep_alive = TcpKeepalive::new()
+        .with_time(KEEP_ALIVE_AFTER)
+        .with_interval(KEEP_ALIVE_EVERY)
+        .with_retries(KEEP_ALIVE_TIMES);
+    // A connection that is closed already says so when it is read.
+    let _ = stream.set_nodelay(true);
+    let _ = SockRef::from(stream).set_tcp_keepalive(&keep_alive);
+}
+
+/// Accepts connections at a listener.
+#[derive(Debug)]
+pub struct Acceptor<L> {
+    listener: L,
+    /// For the log.
+    name: &'static str,
+    /// Told when the process has no file descriptors left.
+    strain: Arc<Shortages>,
+    /// Failures since the last connection.
+    failures: u32,
+}
+
+impl<L: Listen> Acceptor<L> {
+    /// The log calls it `name`.
+    pub fn new(listener: L, name: &'static str, strain: Arc<Shortages>) -> Self {
+        Self {
+            listener,
+            name,
+            strain,
+            failures: 0,
+        }
+    }
+
+    /// The next connection; `None` at the shutdown.
+    pub async fn next(&mut self, shutdown: &CancellationToken) -> Option<(L::Stream, SocketAddr)> {
+        loop {
+            let accepted = tokio::select! {
+                () = shutdown.cancelled() => return None,
+                accepted = self.listener.accept() => accepted,
+            };
+            match accepted {
+                Ok(accepted) => {
+                    self.failures = 0;
+                    return Some(accepted);
+                }
+                // Only this connection is lost.
+                Err(error) if concerns_connection(&error) => {}
+                Err(error) => {
+                    self.failures = self.failures.saturating_add(1);
+                    self.note(&error);
+                    tokio::select! {
+                        () = shutdown.cancelled() => return None,
+                        () = sleep(pause(self.failures)) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    fn note(&self, error: &io::Error) {
+        if is_out_of_descriptors(error) {
+            return self.strain.note(Shortage::Descriptors);
+        }
+        let cause = Cause::from(self.name);
+        if admits("connections that are not accepted", Bound::EVENT, cause) {
+            let hint = "the listener tries again; others may have to close first";
+            warn!(listener = self.name, %error, hint, "cannot accept connections");
+        }
+    }
+}
+
+fn pause(failures: u32) -> Duration {
+    (FIRST_PAUSE * 2_u32.saturating_pow(failures.saturating_sub(1).min(16))).min(LONGEST_PAUSE)
+}
+
+fn concerns_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+/// Of the process, or of the system: the standard library has no names for EMFILE and ENFILE.
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    const EMFILE: i32 = 24;
+    const ENFILE: i32 = 23;
+    cfg!(unix) && matches!(error.raw_os_error(), Some(EMFILE | ENFILE))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::net::listen::bind;
+
+    /// What accepting gives, in order; then nothing any more.
+    struct Script(Vec<io::Result<u8>>);
+
+    impl Listen for Script {
+        type Stream = u8;
+
+        async fn accept(&mut self) -> io::Result<(u8, SocketAddr)> {
+            match self.0.is_empty() {
+                true => std::future::pending().await,
+                false => self.0.remove(0).map(|n| (n, SocketAddr::from(([127, 0, 0, 1], 1)))),
+            }
+        }
+    }
+
+    fn acceptor(script: Vec<io::Result<u8>>) -> Acceptor<Script> {
+        Acceptor::new(Script(script), "test", Arc::new(Shortages::new(Clock::start())))
+    }
+
+    /// Out of file descriptors.
+    fn full() -> io::Result<u8> {
+        Err(io::Error::from_raw_os_error(24))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_pause_longer_and_longer() {
+        let mut script: Vec<_> = (0..8).map(|_| full()).collect();
+        script.extend([Ok(1), full(), Ok(2)]);
+        let (mut acceptor, stop) = (acceptor(script), CancellationToken::new());
+        let start = Instant::now();
+        assert!(matches!(acceptor.next(&stop).await, Some((1, _))));
+        // 10, 20, 40, 80, 160, 320, 500, 500
+        assert_eq!(start.elapsed(), Duration::from_millis(1630));
+        assert!(matches!(acceptor.next(&stop).await, Some((2, _))));
+        assert_eq!(start.elapsed(), Duration::from_millis(1640));
+        assert_eq!(acceptor.strain.counter(Shortage::Descriptors).get(), 9);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_is_lost_costs_no_time() {
+        let lost = || Err(io::ErrorKind::ConnectionAborted.into());
+        let (mut acceptor, stop) = (acceptor(vec![lost(), lost(), Ok(1)]), CancellationToken::new());
+        let start = Instant::now();
+        assert!(matches!(acceptor.next(&stop).await, Some((1, _))));
+        assert_eq!(start.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_shutdown_ends_it_also_in_a_pause() {
+        let (mut acceptor, stop) = (acceptor(vec![full(), full()]), CancellationToken::new());
+        let stopping = stop.clone();
+        tokio::spawn(async move {
+            sleep(Duration::from_millis(5)).await;
+            stopping.cancel();
+        });
+        assert!(acceptor.next(&stop).await.is_none());
+        assert!(acceptor.next(&stop).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_accepted_is_kept_alive() {
+        let (listener, addr) = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let _client = TcpStream::connect(addr).await.unwrap();
+        let mut acceptor = Acceptor::new(listener, "test", Arc::new(Shortages::new(Clock::start())));
+        let (stream, _) = acceptor.next(&CancellationToken::new()).await.unwrap();
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEP_ALIVE_AFTER);
+        assert!(stream.nodelay().unwrap());
+    }
+}

@@ -1,0 +1,84 @@
+//! Client profiles.
+
+use std::sync::Arc;
+
+use crate::ast::RawProfile;
+use crate::diagnostics::Diag;
+use crate::profile::{Profile, Transport};
+use crate::spanned_value::Node;
+use crate::told;
+use crate::wire::Wire;
+
+use crate::compile::Compiler;
+
+impl Compiler<'_> {
+    /// Compiles the profiles; every transport has one that fits any client.
+    pub(super) fn profiles(&mut self, raw: &[RawProfile], wires: &[Arc<Wire>]) -> Vec<Arc<Profile>> {
+        self.number("profile", raw.iter().map(|p| &p.name));
+        for profile in raw {
+            if !wires.iter().any(|wire| wire.family == profile.family.value) {
+                let title = format!("there is no wire of the family `{}`", profile.family.value);
+                let known = wires.iter().map(|wire| &*wire.family);
+                self.error(Diag::new(&profile.family.span, title).did_you_mean(&profile.family.value, known));
+            }
+        }
+        for (name, transport) in Transport::NAMES {
+            let of = || raw.iter().filter(|p| p.transport == *transport);
+            if let Some(last) = of().next_back()
+                && of().all(|p| p.tell.is_some())
+            {
+                let title = format!("no profile fits every client that comes in by {name}");
+                self.error(Diag::new(&last.span, title).help("leave `tell` out of the last one"));
+            }
+        }
+        let speaks_names = |p: &RawProfile| wires.iter().any(|w| w.documented && w.family == p.family.value);
+        for profile in raw.iter().filter(|p| speaks_names(p)) {
+            for words in &profile.farewell {
+                if told(&self.signatures, words).is_none() {
+                    let title = format!("`{words}` is no event with its arguments");
+                    self.error(Diag::new(&profile.span, title).help("write its name, then its arguments in order"));
+                }
+            }
+        }
+        raw.iter().map(|p| Arc::new(self.profile(p, raw))).collect()
+    }
+
+    fn profile(&mut self, raw: &RawProfile, all: &[RawProfile]) -> Profile {
+        let flagged = raw.flagged.as_ref().and_then(|name| {
+            let at = all.iter().position(|p| p.name.value == name.value);
+            if at.is_none() {
+                let known = all.iter().map(|p| &*p.name.value);
+                let title = format!("there is no profile `{}`", name.value);
+                self.error(Diag::new(&name.span, title).did_you_mean(&name.value, known));
+            }
+            at
+        });
+        let tell = raw.tell.as_ref().and_then(Node::as_map).unwrap_or_default();
+        Profile {
+            name: raw.name.value.clone(),
+            family: raw.family.value.clone(),
+            transport: raw.transport,
+            builds: raw.builds.clone(),
+            tell: tell
+                .iter()
+                .map(|(name, node)| (name.value.clone(), node.to_value()))
+                .collect(),
+            flagged,
+            grace: raw.grace,
+            anew: raw.anew,
+            refused_stays: raw.refused_stays,
+            notify: raw.notify,
+            pong_delay: raw.pong_delay,
+            twins: raw.twins,
+            loser_close: raw.loser_close,
+            idle: raw.idle,
+            ping: raw.ping,
+            farewell: raw.farewell.clone(),
+            repair: raw
+                .repair
+                .iter()
+                .map(|(member, from)| (member.value.clone(), from.value.clone()))
+                .collect(),
+        }
+    }
+}

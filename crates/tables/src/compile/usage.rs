@@ -1,0 +1,113 @@
+//! What is declared is used, and as what it is: a name that nothing refers to could be wrong without anybody's notice.
+
+use std::sync::Arc;
+
+use crate::ast::{RawRow, RawWire};
+use crate::condition::Emulation;
+use crate::diagnostics::Diag;
+use crate::wire::FailureForm;
+use rtm::CallKind;
+
+use crate::compile::Compiler;
+
+/// What `invoke()` of the SDKs puts before a function's name.
+pub(super) const INVOKE: &str = "io.agora.signal.";
+
+impl Compiler<'_> {
+    /// Every signature is either called or told.
+    pub fn check_signatures_used(&mut self, wires: &[Arc<RawWire>]) {
+        let raw = self.raw;
+        let functions = || wires.iter().flat_map(|wire| &wire.functions);
+        let invokes = functions()
+            .filter(|f| f.tells.is_some())
+            .map(|f| f.call.as_ref().unwrap_or(&f.name));
+        let calls: Vec<&str> = raw
+            .rows
+            .iter()
+            .flat_map(|row| &row.calls)
+            .chain(invokes)
+            .map(|call| &*call.value)
+            .collect();
+        let called = |name: &str| calls.contains(&name);
+        let outcomes = raw.rows.iter().flat_map(|row| &row.outcomes);
+        let events = outcomes.filter_map(|o| o.event.as_ref());
+        let events = events.chain(raw.fails.iter().map(|fail| &fail.event));
+        let events = events.chain(functions().filter_map(|f| f.tells.as_ref()));
+        let told: Vec<&str> = events.map(|event| &*event.value).collect();
+        for signature in &raw.signatures {
+            let name = &*signature.name.value;
+            let title = match (called(name), told.contains(&name)) {
+                (true, true) => format!("`{name}` is called by a row and told as an event"),
+                (false, false) => format!("nothing calls or tells `{name}`"),
+                _ => continue,
+            };
+            self.error(Diag::new(&signature.name.span, title));
+        }
+    }
+
+    /// The `invoke:` names of rows are functions of the wire, and what only `invoke()` reaches has such a name.
+    pub fn check_invokes(&mut self, wire: &RawWire) {
+        let raw = self.raw;
+        let functions = wire.functions.iter();
+        let functions: Vec<(String, &str)> = functions
+            .filter_map(|f| Some((format!("{INVOKE}{}", f.name.value), &*f.row.as_ref()?.value)))
+            .collect();
+        for row in &raw.rows {
+            for call in &row.calls {
+                let Some(name) = call.value.strip_prefix("invoke:") else {
+                    continue;
+                };
+                if !functions
+                    .iter()
+                    .any(|(known, of)| known == name && *of == &*row.id.value)
+                {
+                    let title = format!("no function of the {} wire is invoked as `{name}`", wire.family.value);
+                    self.error(Diag::new(&call.span, title));
+                }
+            }
+        }
+        let names = |row: &RawRow, name: &str| {
+            let mut calls = row.calls.iter();
+            calls.any(|call| call.value.strip_prefix("invoke:").unwrap_or(&call.value) == name)
+        };
+        for function in &wire.functions {
+            let name = format!("{INVOKE}{}", function.name.value);
+            let row = function.row.as_ref().and_then(|id| self.row_ids.get(&id.value));
+            if let (Some(&row), FailureForm::Invoked) = (row, function.failure)
+                && !names(&raw.rows[row], &name)
+            {
+                let title = format!(
+                    "row `{}` does not say that it is called by `invoke:{name}`",
+                    raw.rows[row].id.value
+                );
+                self.error(Diag::new(&function.span, title));
+            }
+        }
+    }
+
+    /// The engine helps some calls wherever they are made; a row that makes one says so, and no other does.
+    pub fn check_helped(&mut self, row: &RawRow) {
+        let calls = row
+            .steps
+            .iter()
+            .filter_map(|step| CallKind::parse(&step.rtm.as_ref()?.value));
+        let calls: Vec<CallKind> = calls.collect();
+        let named = row.emulation.as_ref();
+        let helps = |emulation: Emulation| emulation.helps().iter().any(|call| calls.contains(call));
+        if let Some(emulation) = named
+            && !emulation.value.helps().is_empty()
+            && !helps(emulation.value)
+        {
+            let title = format!("row `{}` makes no call that its emulation helps", row.id.value);
+            self.error(Diag::new(&emulation.span, title));
+        }
+        let helper = Emulation::NAMES.iter().find(|(_, emulation)| helps(*emulation));
+        if let Some((name, _)) = helper
+            && !named.is_some_and(|emulation| helps(emulation.value))
+        {
+            let span = named.map_or(&row.id.span, |emulation| &emulation.span);
+            let title = format!("row `{}` makes a call that `{name}` helps", row.id.value);
+            self.error(Diag::new(span, title));
+        }
+    }
+}

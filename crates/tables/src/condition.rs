@@ -1,0 +1,206 @@
+//! Facts that steps ask for, and emulations that rows name: two closed lists.
+
+use rtm::{CallKind, FieldType};
+
+use crate::ty::{SigType, Ty};
+
+/// Something that is so or not at the moment a step is reached (decisions H1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// The session has joined the row's channel.
+    Joined,
+    /// The session has joined another channel than the row's.
+    InOtherChannel,
+    /// The row's account is the session's own.
+    OneSelf,
+    /// The session has called the row's account about the row's channel, and nobody has answered.
+    Calling,
+    /// It was called by them, and has not answered.
+    Ringing,
+    /// A call between them was accepted, in either direction.
+    Talking,
+    /// There is a call between them.
+    OpenCall,
+    /// The session has no client at the moment.
+    Grace,
+    /// The session's channel has more than 512 members.
+    Over512,
+    /// `[policy]` has an attribute that is not there read as empty.
+    EmptyAttributes,
+    /// `[policy]` has a second call to the same party about the same channel fail.
+    StrictReinvite,
+    /// `[policy]` has a message from outside sent by joining the channel.
+    ForceJoin,
+    /// The session is in the row's channel for such a message, and its client is not.
+    Visiting,
+    /// The row's attribute is one that the system alone writes.
+    ReservedName,
+    /// RTM keeps messages for offline users by itself.
+    OfflineMessages,
+    /// The upstream has that call.
+    Can(CallKind),
+    /// The flag in that slot of the row is set.
+    Flag(usize),
+}
+
+impl Fact {
+    /// Names as rows write them; calls and flags go by their own.
+    pub const NAMES: &[(&str, Fact)] = &[
+        ("joined", Self::Joined),
+        ("in-other-channel", Self::InOtherChannel),
+        ("self", Self::OneSelf),
+        ("calling", Self::Calling),
+        ("ringing", Self::Ringing),
+        ("talking", Self::Talking),
+        ("open-call", Self::OpenCall),
+        ("grace", Self::Grace),
+        ("over-512", Self::Over512),
+        ("policy-empty-attributes", Self::EmptyAttributes),
+        ("policy-strict-reinvite", Self::StrictReinvite),
+        ("policy-force-join", Self::ForceJoin),
+        ("visiting", Self::Visiting),
+        ("reserved-name", Self::ReservedName),
+        ("offline-messages", Self::OfflineMessages),
+        ("rest", Self::Can(CallKind::RestChannelMessage)),
+    ];
+}
+
+/// A fact that must hold, or must not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cond {
+    /// The fact.
+    pub fact: Fact,
+    /// Written with `!`.
+    pub negated: bool,
+}
+
+/// An emulation that a row may name. The function is in `bridge::emulate`; here is what it declares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Emulation {
+    /// `channel.join`: one channel per user; channel events are held until the list is out.
+    SingleChannel,
+    /// Joins and leaves, once each.
+    MemberSet,
+    /// Sorts peer messages: texts, end-calls, bytes.
+    PeerText,
+    /// Sorts channel messages: texts, bytes.
+    ChannelText,
+    /// The session's own attribute writes, reported once.
+    AttrWrite,
+    /// The same, with an eye on the built-in attributes.
+    BuiltinWrite,
+    /// Attribute events by comparison.
+    AttrDiff,
+    /// An outgoing call's own time limit.
+    InviteTimers,
+    /// Events of calls that are open.
+    Calls,
+    /// A refusal, or a hang-up in its clothes.
+    Refusal,
+    /// An incoming call, with or without a channel.
+    IncomingCall,
+    /// The callee's answer.
+    AnswerCall,
+    /// The callee's refusal.
+    RefuseCall,
+    /// The end of a call from this side.
+    CloseCall,
+    /// Failures of incoming calls that are not settled.
+    RingingOnly,
+    /// Connection states.
+    Status,
+    /// Messages to offline peers.
+    Outbox,
+    /// A join for the sake of a message.
+    TransientJoin,
+}
+
+const TEXT: Ty = Ty::Sig(SigType::Text);
+const CHANNEL: Ty = Ty::Sig(SigType::Channel);
+const RTM_CHANNEL: Ty = Ty::Rtm(FieldType::ChannelId);
+
+impl Emulation {
+    /// Names as rows write them.
+    pub const NAMES: &[(&str, Emulation)] = &[
+        ("single-channel", Self::SingleChannel),
+        ("member-set", Self::MemberSet),
+        ("peer-text", Self::PeerText),
+        ("channel-text", Self::ChannelText),
+        ("attr-write", Self::AttrWrite),
+        ("builtin-write", Self::BuiltinWrite),
+        ("attr-diff", Self::AttrDiff),
+        ("invite-timers", Self::InviteTimers),
+        ("calls", Self::Calls),
+        ("refusal", Self::Refusal),
+        ("incoming-call", Self::IncomingCall),
+        ("answer-call", Self::AnswerCall),
+        ("refuse-call", Self::RefuseCall),
+        ("close-call", Self::CloseCall),
+        ("ringing-only", Self::RingingOnly),
+        ("status", Self::Status),
+        ("outbox", Self::Outbox),
+        ("visit", Self::TransientJoin),
+    ];
+
+    /// The name as rows write it.
+    pub fn name(self) -> &'static str {
+        let entry = Self::NAMES.iter().find(|(_, emulation)| *emulation == self);
+        entry.map_or("?", |(name, _)| name)
+    }
+
+    /// The calls that it helps wherever they are made; exactly the rows with such a step name it.
+    pub const fn helps(self) -> &'static [CallKind] {
+        match self {
+            Self::SingleChannel | Self::TransientJoin => &[CallKind::Join],
+            Self::AttrWrite => &[
+                CallKind::DeleteChannelAttributesByKeys,
+                CallKind::ClearChannelAttributes,
+            ],
+            Self::BuiltinWrite => &[CallKind::AddOrUpdateChannelAttributes],
+            Self::InviteTimers => &[CallKind::LocalInvitationSend],
+            Self::AnswerCall => &[CallKind::RemoteInvitationAccept],
+            _ => &[],
+        }
+    }
+
+    /// The outcomes that the emulation may fire; a row that names it binds each of them.
+    pub const fn outcomes(self) -> &'static [&'static str] {
+        match self {
+            Self::SingleChannel
+            | Self::AttrWrite
+            | Self::AnswerCall
+            | Self::RefuseCall
+            | Self::CloseCall
+            | Self::TransientJoin => &[],
+            Self::MemberSet => &["changed"],
+            Self::Outbox => &["undelivered", "end-text"],
+            Self::PeerText => &["text", "ended", "dtmf", "raw"],
+            Self::ChannelText => &["text", "raw"],
+            Self::AttrDiff => &["set", "removed", "cleared", "doubtful"],
+            Self::BuiltinWrite => &["channel-ttl", "local-limit"],
+            Self::InviteTimers => &["timed-out", "answered-late"],
+            Self::Calls => &["default"],
+            Self::Refusal => &["refused", "ended"],
+            Self::IncomingCall => &["ringing", "unseen", "no-channel", "timed-out"],
+            Self::RingingOnly => &["ringing"],
+            Self::Status => &["kicked", "banned", "abandoned", "lost", "reconnecting", "recovered"],
+        }
+    }
+
+    /// The names that the emulation gives to its outcomes.
+    pub const fn gives(self) -> &'static [(&'static str, Ty)] {
+        match self {
+            Self::PeerText => &[
+                ("text", TEXT),
+                ("channel", RTM_CHANNEL),
+                ("info", TEXT),
+                ("digits", TEXT),
+            ],
+            Self::ChannelText => &[("text", TEXT)],
+            Self::AttrDiff => &[("channel", CHANNEL), ("name", TEXT), ("value", TEXT)],
+            Self::Refusal => &[("channel", RTM_CHANNEL), ("info", TEXT)],
+            Self::InviteTimers => &[("info", TEXT)],
+            _ => &[],
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The mapping tables: the only place where a Signaling name meets an RTM name.
+//!
+//! `mappings/*.toml` hold rows (what a Signaling call or an RTM event does), `mappings/wire/` the functions and
+//! notifications of a client family, `mappings/platforms/` the names of the RTM SDKs. They are read with places
+//! ([`raw`]), compiled once ([`compile`]), and then run by `bridge`. The Signaling side is data: names, typed arguments,
+//! numbers. The RTM side is the closed types of [`rtm`].
+
+#[allow(
+    missing_docs,
+    reason = "the written form, key by key: the format's documentation is docs/tables.md"
+)]
+pub mod ast;
+pub mod coerce;
+pub mod comparison;
+mod compile;
+pub mod condition;
+pub mod diagnostics;
+pub mod errors;
+pub mod expr;
+pub mod func;
+mod parsed;
+pub mod platform;
+pub mod profile;
+pub mod row;
+mod source;
+pub mod spanned_toml;
+pub mod spanned_value;
+pub mod ty;
+pub mod wire;
+
+use std::sync::Arc;
+
+use crate::diagnostics::Diags;
+use rtm::EventKind;
+use rtm::value::{Text, Value};
+
+use ast::RawExample;
+use errors::{FailClass, LimitCode};
+use platform::Platform;
+use profile::{Profile, Transport};
+use row::{Row, RowId, SigId, Signature};
+use wire::Wire;
+
+pub use compile::compile;
+pub use parsed::Written;
+pub use source::{embedded, from_dir};
+
+/// Compiled tables, immutable and shared.
+#[derive(Clone, Debug, Default)]
+pub struct Tables {
+    /// Declared Signaling calls and events.
+    pub signatures: Vec<Signature>,
+    /// Rows.
+    pub rows: Vec<Row>,
+    /// The row that each RTM event enters, by the event's number.
+    pub by_event: Vec<Option<RowId>>,
+    /// Classes of failures.
+    pub fails: Vec<FailClass>,
+    /// Limitation codes.
+    pub codes: Vec<LimitCode>,
+    /// Wires by family.
+    pub wires: Vec<Arc<Wire>>,
+    /// Client profiles; the first that fits a login is the client's.
+    pub profiles: Vec<Arc<Profile>>,
+    /// Platform vocabularies.
+    pub platforms: Vec<Platform>,
+    /// The rows' examples, for `check`.
+    pub examples: Vec<Example>,
+}
+
+/// An example of a row.
+#[derive(Clone, Debug)]
+pub struct Example {
+    /// The row that its calls enter.
+    pub row: RowId,
+    /// The row that it is written under.
+    pub of: RowId,
+    /// As written.
+    pub raw: Arc<RawExample>,
+}
+
+impl Tables {
+    /// The tables that are built into the program.
+    ///
+    /// # Errors
+    /// What is wrong with them; a test makes sure that nothing is.
+    pub fn built_in() -> Result<Self, Diags> {
+        let (tables, diags) = compile(&embedded());
+        diags.or_ok(tables)
+    }
+
+    /// The row that an RTM event enters.
+    pub fn row_on(&self, event: EventKind) -> Option<RowId> {
+        self.by_event.get(event as usize).copied().flatten()
+    }
+
+    /// The row of that id.
+    pub fn row_named(&self, id: &str) -> Option<RowId> {
+        self.rows.iter().position(|row| &*row.id == id)
+    }
+
+    /// The signature of that name.
+    pub fn signature_named(&self, name: &str) -> Option<SigId> {
+        self.signatures.iter().position(|sig| &*sig.name == name)
+    }
+
+    /// The wire of a family.
+    pub fn wire(&self, family: &str) -> Option<&Arc<Wire>> {
+        self.wires.iter().find(|wire| &*wire.family == family)
+    }
+
+    /// The wire of the documented API, whose words examples speak; compiled tables have it.
+    pub fn documented(&self) -> Arc<Wire> {
+        let found = self.wires.iter().find(|wire| wire.documented);
+        found.cloned().unwrap_or_else(|| Arc::new(Wire::nothing()))
+    }
+
+    /// The profile of a client, by how it came in and what its login says: its position.
+    pub fn profile(&self, transport: Transport, login: &Value) -> Option<usize> {
+        self.profiles.iter().position(|profile| profile.fits(transport, login))
+    }
+
+    /// An event and its arguments, written as words: its name, then the arguments in order.
+    pub fn told(&self, text: &str) -> Option<(SigId, Vec<Value>)> {
+        told(&self.signatures, text)
+    }
+
+    /// The name of a limitation code.
+    pub fn code_name(&self, code: usize) -> &Text {
+        &self.codes[code].name
+    }
+}
+
+fn told(signatures: &[Signature], text: &str) -> Option<(SigId, Vec<Value>)> {
+    let mut words = text.split_whitespace();
+    let name = words.next()?;
+    let sig = signatures.iter().position(|signature| &*signature.name == name)?;
+    let args = signatures[sig].args.iter();
+    let values: Option<Vec<Value>> = args
+        .map(|(_, ty)| coerce::typed(Value::text(words.next()?), *ty))
+        .collect();
+    Some((sig, values.filter(|_| words.next().is_none())?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_tables_are_right() {
+        if let Err(diags) = Tables::built_in() {
+            panic!("{}", diags.render(false));
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Records that wait to be written: their texts one behind the other in one, and what else they are beside it.
+
+use protocol::event::SocketId;
+use rtm::value::Value;
+use rtm::{CallKind, EventKind, FieldSpec, Part, RtmCall, RtmError, RtmEvent, RtmReply};
+
+use crate::event::TraceEvent;
+use crate::record::Record;
+
+/// Records in their order.
+#[derive(Debug, Default)]
+pub struct Batch {
+    heads: Vec<Head>,
+    text: String,
+    parts: Vec<Held>,
+    /// Those of other kinds.
+    records: Vec<Record>,
+    /// Bytes of their texts.
+    of_records: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    t_us: u64,
+    session: u64,
+    kind: Kind,
+    /// Where its text ends.
+    end: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Decoded(SocketId),
+    /// So much of its text is the frame; the id of its row follows.
+    Said(SocketId, usize),
+    /// So many parts are its arguments.
+    Call(u64, CallKind, usize),
+    Reply(u64, Result<Plain, RtmError>),
+    /// So many parts are its fields.
+    Event(EventKind, usize),
+    Record,
+}
+
+/// A part, and how much of the text is of it.
+#[derive(Clone, Copy, Debug)]
+enum Held {
+    Bool(bool),
+    Int(u64),
+    Absent,
+    Name(&'static str),
+    Text(usize),
+    UserId(usize),
+    ChannelId(usize),
+    Message(usize),
+}
+
+/// A result that says nothing of anybody.
+#[derive(Clone, Copy, Debug)]
+pub enum Plain {
+    /// Nothing but success.
+    Void,
+    /// A truth.
+    Bool(bool),
+}
+
+/// A record that is to be written.
+#[derive(Debug)]
+pub enum Waiting<'b> {
+    /// A frame of the client.
+    Decoded(SocketId, &'b str),
+    /// A frame for the client, and the id of its row, or nothing.
+    Said(SocketId, &'b str, &'b str),
+    /// An RTM call: its number, and its arguments in the order of [`CallKind::fields`].
+    Call(u64, CallKind, Parts<'b>),
+    /// What became of one.
+    Reply(u64, Result<Plain, RtmError>),
+    /// An RTM event with its fields in the order of [`EventKind::fields`].
+    Event(EventKind, Parts<'b>),
+    /// As the trace has it; boxed, since it is rare and large.
+    Record(Box<Record>),
+}
+
+impl Batch {
+    /// How many records there are.
+    pub fn len(&self) -> usize {
+        self.heads.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.heads.is_empty()
+    }
+
+    /// Bytes of texts that wait.
+    pub fn bytes(&self) -> usize {
+        self.text.len() + self.of_records
+    }
+
+    /// Bytes that it keeps room for.
+    pub fn room(&self) -> usize {
+        self.text.capacity()
+    }
+
+    /// Without records.
+    pub fn clear(&mut self) {
+        self.heads.clear();
+        self.text.clear();
+        self.parts.clear();
+        self.records.clear();
+        self.of_records = 0;
+    }
+
+    /// Adds a record.
+    pub fn add(&mut self, t_us: u64, session: u64, what: TraceEvent<'_>) {
+        let kind = self.try_add(&what).unwrap_or_else(|| {
+            let record = what.record(t_us, session);
+            self.of_records += texts(&record.data);
+            self.records.push(record);
+            Kind::Record
+        });
+        self.heads.push(Head {
+            t_us,
+            session,
+            kind,
+            end: self.text.len(),
+        });
+    }
+
+    /// Adds what is not a record of its own; it is one where a part is no plain one.
+    fn try_add(&mut self, what: &TraceEvent<'_>) -> Option<Kind> {
+        Some(match *what {
+            TraceEvent::Decoded { socket, frame } => {
+                self.text.push_str(frame);
+                Kind::Decoded(socket)
+            }
+            TraceEvent::Said { socket, frame, row } => {
+                self.text.push_str(frame);
+                self.text.push_str(row.map_or("", |row| row));
+                Kind::Said(socket, frame.len())
+            }
+            TraceEvent::Call { request, call } => {
+                let kind = call.kind();
+                if !kind.reply().is_plain() {
+                    return None;
+                }
+                Kind::Call(request, kind, self.call(call)?)
+            }
+            TraceEvent::Reply { request, result } => Kind::Reply(
+                request,
+                match result {
+                    Ok(RtmReply::Void) => Ok(Plain::Void),
+                    Ok(RtmReply::HasPeerReceived(received)) => Ok(Plain::Bool(*received)),
+                    Ok(_) => return None,
+                    Err(error) => Err(*error),
+                },
+            ),
+            TraceEvent::Event(event) => Kind::Event(event.kind(), self.event(event)?),
+            TraceEvent::Other(..) => return None,
+        })
+    }
+
+    fn call(&mut self, call: &RtmCall) -> Option<usize> {
+        let before = (self.parts.len(), self.text.len());
+        let mut all = true;
+        call.parts(|name, part| all = all && self.hold(name, part).is_some());
+        self.held(before, all)
+    }
+
+    fn event(&mut self, event: &RtmEvent) -> Option<usize> {
+        let before = (self.parts.len(), self.text.len());
+        let mut all = true;
+        event.parts(|name, part| all = all && self.hold(name, part).is_some());
+        self.held(before, all)
+    }
+
+    /// How many parts were added, or none of them.
+    fn held(&mut self, before: (usize, usize), all: bool) -> Option<usize> {
+        if all {
+            return Some(self.parts.len() - before.0);
+        }
+        self.parts.truncate(before.0);
+        self.text.truncate(before.1);
+        None
+    }
+
+    fn hold(&mut self, name: &str, part: Part<'_>) -> Option<()> {
+        let mut copy = |text: &str| {
+            self.text.push_str(text);
+            text.len()
+        };
+        let held = match part {
+            Part::Bool(truth) => Held::Bool(truth),
+            Part::Int(n) => Held::Int(n),
+            Part::Absent => Held::Absent,
+            Part::Name(name) => Held::Name(name),
+            // Tokens are not even copied.
+            Part::Text(_) if FieldSpec::is_token(name) => return None,
+            Part::Text(text) => Held::Text(copy(text)),
+            Part::UserId(id) => Held::UserId(copy(id)),
+            Part::ChannelId(id) => Held::ChannelId(copy(id)),
+            Part::Message(text) => Held::Message(copy(text)),
+            Part::Other => return None,
+        };
+        self.parts.push(held);
+        Some(())
+    }
+
+    /// Takes the records out: moment, session, what.
+    pub fn drain(&mut self) -> impl Iterator<Item = (u64, u64, Waiting<'_>)> {
+        let (mut at, mut part) = (0, 0);
+        let (text, parts) = (&self.text, &self.parts);
+        let mut records = self.records.drain(..);
+        self.heads.drain(..).filter_map(move |head| {
+            let text = &text[std::mem::replace(&mut at, head.end)..head.end];
+            let mut next = |count: usize| {
+                part += count;
+                Parts {
+                    parts: &parts[part - count..part],
+                    text,
+                }
+            };
+            let what = match head.kind {
+                Kind::Decoded(socket) => Waiting::Decoded(socket, text),
+                Kind::Said(socket, len) => {
+                    let (frame, row) = text.split_at(len);
+                    Waiting::Said(socket, frame, row)
+                }
+                Kind::Call(request, kind, count) => Waiting::Call(request, kind, next(count)),
+                Kind::Reply(request, result) => Waiting::Reply(request, result),
+                Kind::Event(kind, count) => Waiting::Event(kind, next(count)),
+                Kind::Record => Waiting::Record(Box::new(records.next()?)),
+            };
+            Some((head.t_us, head.session, what))
+        })
+    }
+}
+
+/// Bytes of the texts in a value.
+fn texts(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Number(_) => 0,
+        Value::Text(text) => text.len(),
+        Value::List(items) => items.iter().map(texts).sum(),
+        Value::Map(entries) => entries.iter().map(|(key, value)| key.len() + texts(value)).sum(),
+    }
+}
+
+/// The parts of a call or an event.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts<'b> {
+    parts: &'b [Held],
+    text: &'b str,
+}
+
+impl<'b> Iterator for Parts<'b> {
+    type Item = Part<'b>;
+
+    fn next(&mut self) -> Option<Part<'b>> {
+        let (held, rest) = self.parts.split_first()?;
+        self.parts = rest;
+        let mut text = |len: usize| {
+            let (text, rest) = self.text.split_at(len);
+            self.text = rest;
+            text
+        };
+        Some(match *held {
+            Held::Bool(truth) => Part::Bool(truth),
+            Held::Int(n) => Part::Int(n),
+            Held::Absent => Part::Absent,
+            Held::Name(name) => Part::Name(name),
+            Held::Text(len) => Part::Text(text(len)),
+            Held::UserId(len) => Part::UserId(text(len)),
+            Held::ChannelId(len) => Part::ChannelId(text(len)),
+            Held::Message(len) => Part::Message(text(len)),
+        })
+    }
+}

@@ -1,0 +1,295 @@
+//! A session of a trace, counted record by record.
+
+use std::collections::BTreeMap;
+
+use crate::frame::{inner, lines, opened};
+use crate::record::{Dir, Leg, Record};
+use protocol::ClientFrame;
+use protocol::decoder::Decoder;
+use rtm::value::{Text, Value};
+use tables::Tables;
+use tables::profile::Transport;
+use tables::row::{RowId, RowKind, SigId};
+use tables::wire::{Function, Target, Via, Wire};
+
+use crate::coverage::{Coverage, Key};
+
+/// Calls that wait for their answers; a session that was cut off may have some.
+const MAX_OPEN: usize = 10_000;
+/// The number by which a login is answered.
+const LOGIN: &str = "login";
+
+/// A session that is being counted.
+pub(super) struct Counted<'t> {
+    tables: &'t Tables,
+    wire: &'t Wire,
+    /// None for JSON-RPC, which is counted as it stands: by its names.
+    ear: Option<Decoder>,
+    open: BTreeMap<(i64, Text), Key>,
+    /// The last line of the mailbox that was told: polls tell what is not acknowledged again.
+    told: i64,
+    /// What the last cause has led to: refusals, and the rows with limitations.
+    refused: Vec<Key>,
+    noted: Vec<RowId>,
+    ended: Option<Key>,
+}
+
+impl<'t> Counted<'t> {
+    /// A session that begins; none when the tables do not have its profile.
+    pub fn new(tables: &'t Tables, begin: &Value) -> Option<Self> {
+        let name = begin.get("profile")?.as_text()?;
+        let profile = tables.profiles.iter().find(|profile| profile.name == *name)?;
+        Some(Self {
+            tables,
+            wire: tables.wire(&profile.family)?,
+            ear: match profile.transport {
+                Transport::WebSocket => Some(Decoder::WebSocket),
+                Transport::Tcp => Some(Decoder::Tcp),
+                Transport::Api => None,
+            },
+            open: BTreeMap::new(),
+            told: 0,
+            refused: Vec::new(),
+            noted: Vec::new(),
+            ended: None,
+        })
+    }
+
+    /// Counts a record.
+    pub fn take(&mut self, coverage: &mut Coverage, record: &Record) {
+        match (record.leg, record.dir) {
+            (Leg::Env, Dir::In) if record.data.get("name").is_some() => {}
+            (leg, Dir::In) => {
+                self.settle(coverage);
+                if leg == Leg::Legacy {
+                    self.heard(coverage, &record.data);
+                }
+            }
+            (Leg::Legacy, Dir::Out) => self.said(coverage, record),
+            (Leg::Env, Dir::Out) => self.note(coverage, &record.data),
+            _ => {}
+        }
+    }
+
+    /// A cause is over: refusals that came with a limitation are counted as its.
+    pub fn settle(&mut self, coverage: &mut Coverage) {
+        for key in self.refused.drain(..) {
+            if self.noted.contains(&key.1) {
+                coverage.calls.entry(key).or_default().refused += 1;
+            }
+        }
+        self.noted.clear();
+        self.ended = None;
+    }
+
+    fn heard(&mut self, coverage: &mut Coverage, data: &Value) {
+        let Some(text) = data.get("frame").and_then(Value::as_text) else {
+            return;
+        };
+        let socket = data.get("socket").and_then(Value::as_int).unwrap_or(0);
+        let Some(ear) = &self.ear else {
+            return self.requests(coverage, socket, &opened(text));
+        };
+        let Some(heard) = ear.hear(text) else {
+            coverage.unreadable += 1;
+            return;
+        };
+        for frame in heard.frames {
+            match frame {
+                ClientFrame::Login(_) => self.called(coverage, &self.wire.login, (socket, LOGIN.into())),
+                ClientFrame::Call { function, id, args } => match self.wire.find(&function, &args) {
+                    Some((_, found)) => self.called(coverage, found, (socket, id.to_string().into())),
+                    None => Coverage::function(&mut coverage.unknown, &function),
+                },
+                _ => {}
+            }
+        }
+    }
+
+    /// Requests of JSON-RPC, one or a batch.
+    fn requests(&mut self, coverage: &mut Coverage, socket: i64, frame: &Value) {
+        if let Value::List(batch) = frame {
+            return batch.iter().for_each(|request| self.request(coverage, socket, request));
+        }
+        self.request(coverage, socket, frame);
+    }
+
+    fn request(&mut self, coverage: &mut Coverage, socket: i64, request: &Value) {
+        let Some(method) = request.get("method").and_then(Value::as_text) else {
+            coverage.unreadable += 1;
+            return;
+        };
+        let id = request.get("id").cloned().unwrap_or_default().into_text();
+        let mut name = method.clone();
+        let mut found = self.wire.find(&name, &Value::Null);
+        if let Some((_, Target::Invoke(invoke))) = found.map(|(at, function)| (at, &function.target)) {
+            // The function that the first argument names, behind its package (signaling-api 7).
+            let argument = self.tables.signatures[invoke.call].args.first();
+            let named = match request.get("params") {
+                Some(Value::List(values)) => values.first(),
+                Some(params) => argument.and_then(|(argument, _)| params.get(argument)),
+                None => None,
+            };
+            let named = named.cloned().unwrap_or_default().into_text();
+            name = named.rsplit('.').next().unwrap_or_default().into();
+            found = self.wire.find(&name, &Value::Null);
+        }
+        match found {
+            Some((_, function)) => self.called(coverage, function, (socket, id)),
+            None => Coverage::function(&mut coverage.unknown, &name),
+        }
+    }
+
+    fn called(&mut self, coverage: &mut Coverage, function: &Function, call: (i64, Text)) {
+        let of = match &function.target {
+            Target::Row(of) => of,
+            Target::Local(_) => return Coverage::function(&mut coverage.wire, &function.name),
+            Target::Invoke(_) => return,
+        };
+        let key = (of.sig, of.row);
+        coverage.calls.entry(key).or_default().count += 1;
+        if self.open.len() < MAX_OPEN {
+            self.open.insert(call, key);
+        }
+    }
+
+    fn said(&mut self, coverage: &mut Coverage, record: &Record) {
+        let Some(text) = record.data.get("frame").and_then(Value::as_text) else {
+            return;
+        };
+        let socket = record.data.get("socket").and_then(Value::as_int).unwrap_or(0);
+        let frame = opened(text);
+        let row = record.row.as_ref().and_then(|row| self.tables.row_named(row));
+        if self.ear.is_none() {
+            let batch = frame.as_list().unwrap_or(std::slice::from_ref(&frame));
+            return batch.iter().for_each(|said| self.response(coverage, socket, row, said));
+        }
+        if let Some((id, reply)) = answer(&frame) {
+            if &*id == LOGIN {
+                // Versions of the mailbox begin anew.
+                self.told = 0;
+            }
+            if let Some(key) = self.open.remove(&(socket, id)) {
+                let failed = reply.get("result").and_then(Value::as_text).map(|text| &**text) == Some("failed");
+                self.answered(coverage, key, failed.then(|| reply.get("reason")));
+            }
+        }
+        lines(&frame, &mut |version, line| {
+            let again = version.is_some_and(|version| version <= self.told);
+            self.told = version.map_or(self.told, |version| self.told.max(version));
+            let kind = line.get("type").and_then(Value::as_text);
+            if let Some(sig) = kind.filter(|_| !again).and_then(|kind| self.line_event(row, kind)) {
+                self.event(coverage, sig, row);
+            }
+        });
+        if let Some((name, row)) = control(&frame).zip(row)
+            && let Some(sig) = self.control_event(name)
+            // Several frames may tell one event.
+            && self.ended.replace((sig, row)) != Some((sig, row))
+        {
+            self.event(coverage, sig, Some(row));
+        }
+    }
+
+    /// A response or a notification of JSON-RPC.
+    fn response(&mut self, coverage: &mut Coverage, socket: i64, row: Option<RowId>, said: &Value) {
+        if let Some(method) = said.get("method").and_then(Value::as_text) {
+            if let Some(sig) = self.tables.signature_named(method) {
+                self.event(coverage, sig, row);
+            }
+            return;
+        }
+        let id = said.get("id").cloned().unwrap_or_default().into_text();
+        if let Some(key) = self.open.remove(&(socket, id)) {
+            self.answered(coverage, key, said.get("error").map(|error| error.get("message")));
+        }
+    }
+
+    fn event(&self, coverage: &mut Coverage, sig: SigId, row: Option<RowId>) {
+        let row = row.unwrap_or_else(|| self.row_of(sig));
+        *coverage.events.entry((sig, row)).or_default() += 1;
+    }
+
+    /// A call is answered; a failure has its reason, or none.
+    fn answered(&mut self, coverage: &mut Coverage, key: Key, failure: Option<Option<&Value>>) {
+        let Some(reason) = failure else { return };
+        let reason = reason.cloned().map_or("?".into(), Value::into_text);
+        // Whether a limitation is the cause shows when all of the step's outputs are known.
+        coverage.calls.entry(key).or_default().fail(&reason, false);
+        self.refused.push(key);
+    }
+
+    fn note(&mut self, coverage: &mut Coverage, data: &Value) {
+        let Some(note) = data.get("note") else { return };
+        let text = |name: &str| note.get(name).and_then(Value::as_text);
+        let row = text("row").and_then(|row| self.tables.row_named(row));
+        let code = text("code").and_then(|code| self.tables.codes.iter().position(|known| known.name == *code));
+        if let (Some(row), Some(code)) = (row, code) {
+            *coverage.notes.entry((row, code)).or_default() += 1;
+            self.noted.push(row);
+        }
+    }
+
+    /// The event of a line: of those that its row tells, where the type alone is not enough.
+    fn line_event(&self, row: Option<RowId>, kind: &Text) -> Option<SigId> {
+        let all = self.wire.events.iter().enumerate();
+        let mut fitting = all.filter(|(_, form)| form.as_ref().is_some_and(|form| form.kind == *kind));
+        let first = fitting.next()?.0;
+        let told = |sig: SigId| row.is_some_and(|row| tells(self.tables, row, sig));
+        if told(first) {
+            return Some(first);
+        }
+        Some(fitting.map(|(sig, _)| sig).find(|&sig| told(sig)).unwrap_or(first))
+    }
+
+    fn control_event(&self, frame: &str) -> Option<SigId> {
+        self.wire.events.iter().position(|form| {
+            let form = form.as_ref().filter(|form| form.via == Via::Control);
+            form.is_some_and(|form| {
+                form.frames
+                    .iter()
+                    .flat_map(|(_, names)| names)
+                    .any(|name| &**name == frame)
+            })
+        })
+    }
+
+    /// A row that tells the event: mailbox replies hold lines of several, and name none. One that an RTM event enters, if
+    /// there is one: calls tell their events in their answers.
+    fn row_of(&self, sig: SigId) -> RowId {
+        let rows = &self.tables.rows;
+        let mut telling = (0..rows.len()).filter(|&row| tells(self.tables, row, sig));
+        let pushed = |row: &RowId| matches!(rows[*row].kind, RowKind::Event(_));
+        telling.clone().find(pushed).or_else(|| telling.next()).unwrap_or(0)
+    }
+}
+
+fn tells(tables: &Tables, row: RowId, sig: SigId) -> bool {
+    tables.rows[row].outcomes.iter().any(|outcome| {
+        let failure = outcome.failure.as_ref().map(|failure| &failure.emission);
+        let emissions = outcome.emission.iter().chain(failure);
+        emissions.into_iter().any(|emission| emission.event == sig)
+    })
+}
+
+/// The number and the JSON of an answer: `["call2-ret",[id,err,json]]`, `["login_ret",[err,json]]`, `call_ret f id 0
+/// json`, `login_res … json` (signaling-wire 4, 10).
+fn answer(frame: &Value) -> Option<(Text, &Value)> {
+    let items = frame.as_list()?;
+    Some(match (&**items.first()?.as_text()?, items) {
+        ("call2-ret", [_, Value::List(answer)]) => (answer.first()?.clone().into_text(), inner(answer.get(2)?)?),
+        ("login_ret", [_, Value::List(answer)]) => (LOGIN.into(), inner(answer.get(1)?)?),
+        ("call_ret", [_, _, id, _, json]) => (id.as_text()?.clone(), inner(json)?),
+        ("login_res", [.., json]) => (LOGIN.into(), inner(json)?),
+        _ => return None,
+    })
+}
+
+/// The name of a control frame: `["close",""]`, `notify kick`.
+fn control(frame: &Value) -> Option<&Text> {
+    match frame.as_list()? {
+        [Value::Text(notify), Value::Text(name)] if &**notify == "notify" => Some(name),
+        [Value::Text(name), Value::Text(empty)] if empty.is_empty() => Some(name),
+        _ => None,
+    }
+}

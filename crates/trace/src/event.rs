@@ -1,0 +1,146 @@
+//! What happens in a session, as its task knows it: borrowed, since most of it is copied once and written later.
+
+use engine::Input;
+use protocol::event::SocketId;
+use rtm::value::{Text, Value};
+use rtm::{RtmCall, RtmError, RtmEvent, RtmReply};
+use tables::Tables;
+
+use crate::record::{Dir, Leg, Record};
+use crate::{rtm_records, session_context, timer_name};
+
+/// The member of `closed` with the most time that the session is kept, milliseconds.
+pub(super) const GRACE: &str = "grace_ms";
+
+/// What is recorded at a moment of a session.
+#[derive(Clone, Debug)]
+pub enum TraceEvent<'h> {
+    /// A frame of the client.
+    Decoded {
+        /// Where it came from.
+        socket: SocketId,
+        /// Its text.
+        frame: &'h str,
+    },
+    /// A frame for the client.
+    Said {
+        /// Where it goes.
+        socket: SocketId,
+        /// Its text.
+        frame: &'h str,
+        /// The id of the row that it is from.
+        row: Option<&'h Text>,
+    },
+    /// A call that the session makes by itself.
+    Call {
+        /// Its number.
+        request: u64,
+        /// The call.
+        call: &'h RtmCall,
+    },
+    /// What became of one.
+    Reply {
+        /// Its number.
+        request: u64,
+        /// The result.
+        result: &'h Result<RtmReply, RtmError>,
+    },
+    /// RTM tells something.
+    Event(&'h RtmEvent),
+    /// Anything else, as the trace has it.
+    Other(Leg, Dir, Value),
+}
+
+impl<'h> TraceEvent<'h> {
+    /// An input; none when a frame that was heard says it all.
+    pub fn input(tables: &Tables, input: &'h Input) -> Option<Self> {
+        let login = |socket: SocketId, line: &Text| {
+            vec![
+                ("socket".into(), number(socket.0)),
+                ("line".into(), line.clone().into()),
+            ]
+        };
+        let (leg, data) = match input {
+            Input::RtmReply { request, result } => {
+                let request = *request;
+                return Some(Self::Reply { request, result });
+            }
+            Input::RtmEvent(event) => return Some(Self::Event(event)),
+            Input::Admitted { call, line, .. } => (Leg::Env, one("admitted", Value::Map(login(call.socket, line)))),
+            Input::Attached { call, how, line } => {
+                let mut entries = login(call.socket, line);
+                let how = session_context::ATTACH.iter().find(|(_, attach)| attach == how);
+                entries.push(("how".into(), how.map_or(Value::Null, |(name, _)| (*name).into())));
+                (Leg::Env, one("attached", Value::Map(entries)))
+            }
+            Input::Upstream(up) => (Leg::Rtm, one("up", (*up).into())),
+            Input::Lacks(lacks) => {
+                let names = lacks.iter().map(|kind| kind.name().into()).collect();
+                (Leg::Rtm, one("lacks", Value::List(names)))
+            }
+            Input::OverRate { socket, id } => {
+                let call = vec![("socket".into(), number(socket.0)), ("call".into(), Value::Int(*id))];
+                (Leg::Env, one("over_rate", Value::Map(call)))
+            }
+            Input::Pressed(pressed) => (Leg::Env, one("pressed", (*pressed).into())),
+            Input::Kept(lines) => (Leg::Env, one("kept", session_context::lines(tables, lines))),
+            Input::Timer(key) => (Leg::Timer, one("due", timer_name::name(*key).into())),
+            Input::FrontClosed(socket) => (Leg::Legacy, one("closed", number(socket.0))),
+            Input::FrontClosedByClient { socket, grace } => {
+                let grace = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+                let entries = vec![("closed".into(), number(socket.0)), (GRACE.into(), number(grace))];
+                (Leg::Legacy, Value::Map(entries))
+            }
+            Input::Call { .. } | Input::Refused { .. } | Input::Poll { .. } | Input::Subscribed { .. } => return None,
+        };
+        Some(Self::Other(leg, Dir::In, data))
+    }
+
+    /// As a record of a trace.
+    pub fn record(self, t_us: u64, session: u64) -> Record {
+        let frame = |socket: SocketId, frame: &str| {
+            Value::Map(vec![
+                ("socket".into(), number(socket.0)),
+                ("frame".into(), frame.into()),
+            ])
+        };
+        let (leg, dir, row, data) = match self {
+            Self::Decoded { socket, frame: text } => (Leg::Legacy, Dir::In, None, frame(socket, text)),
+            Self::Said {
+                socket,
+                frame: text,
+                row,
+            } => (Leg::Legacy, Dir::Out, row.cloned(), frame(socket, text)),
+            Self::Call { request, call } => {
+                let entries = vec![
+                    ("request".into(), number(request)),
+                    ("call".into(), rtm_records::call(call)),
+                ];
+                (Leg::Rtm, Dir::Out, None, Value::Map(entries))
+            }
+            Self::Reply { request, result } => {
+                let (key, value) = rtm_records::result(result);
+                let entries = vec![("request".into(), number(request)), (key.into(), value)];
+                (Leg::Rtm, Dir::In, None, Value::Map(entries))
+            }
+            Self::Event(event) => (Leg::Rtm, Dir::In, None, one("event", rtm_records::event(event))),
+            Self::Other(leg, dir, data) => (leg, dir, None, data),
+        };
+        Record {
+            t_us,
+            session,
+            leg,
+            dir,
+            row,
+            data,
+        }
+    }
+}
+
+pub(super) fn one(name: &str, value: Value) -> Value {
+    Value::Map(vec![(name.into(), value)])
+}
+
+pub(super) fn number(n: u64) -> Value {
+    Value::Int(i64::try_from(n).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,54 @@
+//! Traces: what went in and out of sessions, recorded exactly enough to be played again.
+//!
+//! A trace is JSON Lines: a [`Header`], then [`Record`]s of one timeline (docs/trace.md). [`SessionRecorder`] is where a session's
+//! task puts what happens; [`SessionReplay`] feeds it to the engine again, on a virtual clock. Everything that is not a
+//! function of recorded inputs is recorded as one, on the leg `env`: verdicts, lines, names, limits (decisions H12).
+
+mod buffer;
+pub mod coverage;
+pub mod diff;
+mod effect;
+mod event;
+mod frame;
+pub mod har;
+mod live;
+mod names;
+mod output;
+mod placeholder;
+mod placeholder_expand;
+mod policy;
+mod queue;
+mod reader;
+mod record;
+mod recorder;
+mod redact;
+mod replay;
+mod row_usage;
+mod rtm_records;
+mod schema;
+mod session_context;
+mod session_recorder;
+mod session_replay;
+mod timer_name;
+mod writer;
+
+pub use buffer::Batch;
+pub use coverage::Coverage;
+pub use diff::{Diff, Noise, Scope, diff};
+pub use event::TraceEvent;
+pub use live::{replay_embedded, replay_upstream};
+pub use names::{ReadNames, RecordedNames};
+pub use output::Bounds;
+pub use placeholder::Placeholder;
+pub use policy::{Policy, Redaction};
+pub use reader::{Trace, TraceError, read, read_as_written, read_unfinished};
+pub use record::{Dir, Header, Leg, Record, VERSION};
+pub use recorder::Recorder;
+pub use redact::Redactor;
+pub use replay::{Difference, NoSense, Outcome, PlayedRecord, PlayedSession, Watch, replay, replay_watched};
+pub use row_usage::Used;
+pub use schema::schema;
+pub use session_context::Begin;
+pub use session_recorder::{SessionRecorder, Sink};
+pub use session_replay::{InvalidRecord, Out, SessionReplay};
+pub use writer::Health;

@@ -1,0 +1,175 @@
+//! The embedded RTM, on the clock of a trace: an hour of it takes no time.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::reader::Trace;
+use crate::replay::{NoSense, Outcome};
+use protocol::encoder::Encoder;
+use rtm::AppId;
+use rtm::RtmCall;
+use rtm::time::Time;
+use rtm::value::Value;
+use rtm_embedded::{ClientId, Output, RtmService, RtmServiceConfig};
+use tables::Tables;
+
+use crate::live::compare::compare;
+use crate::live::harness::{Ask, Harness};
+use crate::live::script::{apps, before_rests, is_input, names};
+
+/// How much later than recorded an output may come, µs: moments of recordings are rounded to milliseconds.
+const LATER_US: u64 = 100_000;
+
+/// Plays the legacy side of a trace against an embedded RTM that nobody has used yet. `rate_scale` multiplies its rates, as
+/// that of the config does.
+///
+/// # Errors
+/// The first record that cannot have happened.
+pub fn replay_embedded(
+    tables: &Arc<Tables>,
+    speeches: &Arc<Vec<Arc<dyn Encoder>>>,
+    trace: &Trace,
+    rate_scale: u32,
+) -> Result<Outcome, NoSense> {
+    let started = trace.header.started_ms;
+    let config = RtmServiceConfig {
+        offline_messages: offline_messages(trace),
+        rate_scale,
+        ..RtmServiceConfig::default()
+    };
+    let mut theatre = Replay {
+        stage: Harness::new(tables, speeches, started, names(trace), apps(tables, trace)),
+        worlds: Worlds::new(config),
+    };
+    let unfinished = before_rests(trace);
+    let mut now = Time::from_millis(started);
+    let inputs = trace.records.iter().filter(|(_, record)| is_input(record));
+    for (line, record) in inputs {
+        // Sessions may stand a step across each other.
+        now = now.max(Time::from_millis(started.saturating_add(record.t_us / 1000)));
+        theatre.run_until(now);
+        let taken = theatre.stage.take(now, record);
+        taken.map_err(|what| NoSense { line: *line, what })?;
+        if !unfinished.contains(line) {
+            theatre.settle(now);
+        }
+    }
+    Ok(compare(trace, &theatre.stage.played, LATER_US))
+}
+
+struct Replay<'s> {
+    stage: Harness<'s>,
+    worlds: Worlds,
+}
+
+impl Replay<'_> {
+    /// Fires what is due until then, in the order of time.
+    fn run_until(&mut self, now: Time) {
+        loop {
+            let due = self.worlds.deadline().into_iter().chain(self.stage.deadline()).min();
+            let Some(due) = due.filter(|due| *due <= now) else {
+                return;
+            };
+            self.worlds.tick(due, &mut self.stage);
+            self.settle(due);
+            self.stage.fire(due);
+            self.settle(due);
+        }
+    }
+
+    /// Until nobody has anything to say to anybody.
+    fn settle(&mut self, now: Time) {
+        loop {
+            for ask in self.stage.take_asks() {
+                self.worlds.ask(now, ask, &mut self.stage);
+            }
+            if !self.stage.work(now) {
+                return;
+            }
+        }
+    }
+}
+
+/// The RTM of each app.
+struct Worlds {
+    config: RtmServiceConfig,
+    /// Sessions whose logins name no app, as those of redacted traces may not, share one.
+    by_app: BTreeMap<Option<AppId>, App>,
+}
+
+struct App {
+    world: RtmService,
+    clients: HashMap<u64, ClientId>,
+    sessions: HashMap<ClientId, u64>,
+}
+
+impl Worlds {
+    fn new(config: RtmServiceConfig) -> Self {
+        Self {
+            config,
+            by_app: BTreeMap::new(),
+        }
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        self.by_app.values().filter_map(|app| app.world.deadline()).min()
+    }
+
+    fn tick(&mut self, now: Time, stage: &mut Harness<'_>) {
+        for app in self.by_app.values_mut() {
+            let mut out = Vec::new();
+            app.world.tick(now, &mut out);
+            app.tell(out, stage);
+        }
+    }
+
+    fn ask(&mut self, now: Time, ask: Ask, stage: &mut Harness<'_>) {
+        let (Ask::Call { session, .. } | Ask::Close { session }) = ask;
+        let app = self.by_app.entry(stage.app(session).cloned());
+        let app = app.or_insert_with(|| App {
+            world: RtmService::new(self.config),
+            clients: HashMap::new(),
+            sessions: HashMap::new(),
+        });
+        let mut out = Vec::new();
+        match ask {
+            Ask::Call { request, call, .. } => {
+                let client = app.client(session);
+                app.world.call(now, client, request, call, &mut out);
+            }
+            Ask::Close { .. } => {
+                if let Some(client) = app.clients.remove(&session) {
+                    app.sessions.remove(&client);
+                    // A logout withdraws the client's invitations, which a mere close cannot.
+                    app.world.call(now, client, 0, RtmCall::Logout {}, &mut out);
+                    app.world.close(now, client, &mut out);
+                }
+            }
+        }
+        app.tell(out, stage);
+    }
+}
+
+impl App {
+    fn client(&mut self, session: u64) -> ClientId {
+        *self.clients.entry(session).or_insert_with(|| {
+            let client = self.world.open();
+            self.sessions.insert(client, session);
+            client
+        })
+    }
+
+    fn tell(&self, outputs: Vec<Output>, stage: &mut Harness<'_>) {
+        for output in outputs {
+            let (client, told) = output.into_event();
+            if let Some(session) = self.sessions.get(&client) {
+                stage.deliver(*session, told);
+            }
+        }
+    }
+}
+
+fn offline_messages(trace: &Trace) -> bool {
+    let mut begins = trace.records.iter().filter_map(|(_, record)| record.data.get("begin"));
+    begins.any(|begin| begin.get("offlineMessages") == Some(&Value::Bool(true)))
+}

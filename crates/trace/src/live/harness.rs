@@ -1,0 +1,341 @@
+//! Sessions of a trace whose RTM is there: what a sidecar's shell does around them, on a clock that others turn.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use crate::names::ReadNames;
+use crate::record::{Dir, Leg, Record};
+use crate::session_context;
+use crate::session_context::Begin;
+use crate::session_replay::{InvalidRecord, Out, SessionReplay};
+use engine::{Effect, Names, TimerKey};
+use protocol::encoder::Encoder;
+use protocol::event::Event;
+use rtm::AppId;
+use rtm::time::Time;
+use rtm::upstream::UpstreamEvent;
+use rtm::value::Text;
+use rtm::{ChannelId, GetMembersErr, RtmCall, RtmError};
+use tables::Tables;
+
+use crate::live::names::LiveNames;
+
+/// Numbers of calls that are made for others begin here, far from the sessions' own.
+const FOR_OTHERS: u64 = 1 << 63;
+
+/// What is wanted of RTM.
+#[derive(Debug)]
+pub enum Ask {
+    /// A call of a session's RTM client, which is there from its first one on.
+    Call {
+        /// The session.
+        session: u64,
+        /// The number to answer with.
+        request: u64,
+        /// The call.
+        call: RtmCall,
+    },
+    /// A session is over, and its client is no longer needed.
+    Close {
+        /// The session.
+        session: u64,
+    },
+}
+
+type Lines = Vec<(Event, Time)>;
+type Key = (Option<AppId>, Text);
+
+/// To a session.
+enum Message {
+    UpstreamEvent(UpstreamEvent),
+    Kept(Lines),
+}
+
+struct ReplaySession {
+    player: SessionReplay,
+    key: Key,
+    /// The channel that others know this session to be in.
+    member_of: Option<ChannelId>,
+    over: bool,
+}
+
+/// The sessions of a trace.
+pub struct Harness<'s> {
+    tables: &'s Arc<Tables>,
+    speeches: &'s Arc<Vec<Arc<dyn Encoder>>>,
+    started: u64,
+    names: Arc<ReadNames>,
+    apps: HashMap<u64, AppId>,
+    seats: BTreeMap<u64, ReplaySession>,
+    /// The session that an account has, and whether it has had one before.
+    current: HashMap<Key, u64>,
+    kept: HashMap<Key, Lines>,
+    members: HashMap<(Option<AppId>, ChannelId), Vec<u64>>,
+    timers: BTreeMap<(Time, u64), (u64, TimerKey)>,
+    next_timer: u64,
+    /// Calls for others: who waits, and by which number.
+    for_others: HashMap<u64, (u64, u64)>,
+    next_for_others: u64,
+    inbox: VecDeque<(u64, Message)>,
+    asks: Vec<Ask>,
+    /// What clients have said and were told, and what was noted, by session.
+    pub played: BTreeMap<u64, Vec<Record>>,
+    /// How often each session has told its clients something.
+    pub told: HashMap<u64, usize>,
+}
+
+impl<'s> Harness<'s> {
+    /// Without sessions yet; `apps` are those of the logins to come.
+    pub fn new(
+        tables: &'s Arc<Tables>,
+        speeches: &'s Arc<Vec<Arc<dyn Encoder>>>,
+        started: u64,
+        names: Arc<ReadNames>,
+        apps: HashMap<u64, AppId>,
+    ) -> Self {
+        Self {
+            tables,
+            speeches,
+            started,
+            names,
+            apps,
+            seats: BTreeMap::new(),
+            current: HashMap::new(),
+            kept: HashMap::new(),
+            members: HashMap::new(),
+            timers: BTreeMap::new(),
+            next_timer: 0,
+            for_others: HashMap::new(),
+            next_for_others: FOR_OTHERS,
+            inbox: VecDeque::new(),
+            asks: Vec::new(),
+            played: BTreeMap::new(),
+            told: HashMap::new(),
+        }
+    }
+
+    /// What is wanted of RTM since this was last asked.
+    pub fn take_asks(&mut self) -> Vec<Ask> {
+        std::mem::take(&mut self.asks)
+    }
+
+    /// RTM says something to a session.
+    pub fn deliver(&mut self, session: u64, told: UpstreamEvent) {
+        self.inbox.push_back((session, Message::UpstreamEvent(told)));
+    }
+
+    /// The app of a session, when its login names one.
+    pub fn app(&self, session: u64) -> Option<&AppId> {
+        self.apps.get(&session)
+    }
+
+    /// Takes one message of the sessions' inboxes; false when there is none.
+    pub fn work(&mut self, now: Time) -> bool {
+        let Some((session, message)) = self.inbox.pop_front() else {
+            return false;
+        };
+        match message {
+            Message::UpstreamEvent(UpstreamEvent::Reply { request, result }) if request >= FOR_OTHERS => {
+                if let Some((asker, request)) = self.for_others.remove(&request) {
+                    self.deliver(asker, UpstreamEvent::Reply { request, result });
+                }
+            }
+            Message::UpstreamEvent(told) => self.with(now, session, |player| player.told(now, told)),
+            Message::Kept(lines) => self.with(now, session, |player| player.kept(now, lines)),
+        }
+        true
+    }
+
+    /// When the next timer of a session may be due.
+    pub fn deadline(&self) -> Option<Time> {
+        self.timers.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// Fires the first timer, when it is due.
+    pub fn fire(&mut self, now: Time) {
+        if let Some(first) = self.timers.first_entry().filter(|first| first.key().0 <= now) {
+            let (session, key) = first.remove();
+            self.with(now, session, |player| player.due(now, key));
+        }
+    }
+
+    /// Takes a record: what a client has said, or what its session cannot know by itself.
+    pub fn take(&mut self, now: Time, record: &Record) -> Result<(), InvalidRecord> {
+        let session = record.session;
+        let data = &record.data;
+        if record.dir != Dir::In || session == 0 {
+            return Ok(());
+        }
+        match record.leg {
+            Leg::Env if data.get("name").is_some() => Ok(()),
+            Leg::Env if data.get("begin").is_some() => {
+                let begin = Begin::read(data.get("begin").unwrap_or(&rtm::value::Value::Null))?;
+                self.begin(session, &begin)
+            }
+            Leg::Env if record.env("cut") || record.env("lost") => {
+                self.finish(session);
+                Ok(())
+            }
+            Leg::Env if data.get("kept").is_some() => {
+                // Of sessions in the trace it is known what they leave now.
+                if self.is_first_of_account(session) {
+                    let lines =
+                        session_context::read_lines(self.tables, data.get("kept").unwrap_or(&rtm::value::Value::Null))?;
+                    self.with(now, session, |player| player.kept(now, lines));
+                }
+                Ok(())
+            }
+            Leg::Env | Leg::Legacy => self.feed(now, record),
+            // A part of what the session was given, as in its beginning.
+            Leg::Rtm if data.get("lacks").is_some() => self.feed(now, record),
+            Leg::Rtm | Leg::Timer | Leg::Http => Ok(()),
+        }
+    }
+
+    fn begin(&mut self, session: u64, begin: &Begin) -> Result<(), InvalidRecord> {
+        if self.seats.contains_key(&session) {
+            return Err(format!("session {session} has begun already").into());
+        }
+        let app = self.apps.get(&session).cloned();
+        let names: Arc<dyn Names> = Arc::new(LiveNames {
+            read: self.names.clone(),
+            app: app.clone(),
+        });
+        let player = SessionReplay::new(self.tables.clone(), self.speeches.clone(), begin, names)?.live();
+        let key = (app, player.account().clone());
+        self.current.insert(key.clone(), session);
+        let seat = ReplaySession {
+            player,
+            key,
+            member_of: None,
+            over: false,
+        };
+        self.seats.insert(session, seat);
+        Ok(())
+    }
+
+    fn is_first_of_account(&self, session: u64) -> bool {
+        let key = self.seats.get(&session).map(|seat| &seat.key);
+        self.seats
+            .iter()
+            .all(|(other, seat)| *other == session || Some(&seat.key) != key)
+    }
+
+    fn feed(&mut self, now: Time, record: &Record) -> Result<(), InvalidRecord> {
+        let session = record.session;
+        let seat = self.seats.get_mut(&session);
+        let seat = seat.ok_or_else(|| format!("session {session} has not begun"))?;
+        self.played.entry(session).or_default().push(record.clone());
+        if seat.over {
+            return Ok(());
+        }
+        let outs = seat.player.feed(now, record)?;
+        let is_login = record.leg == Leg::Env;
+        let kept = is_login.then(|| self.kept.remove(&seat.key)).flatten();
+        self.done(now, session, outs);
+        if let Some(lines) = kept {
+            self.with(now, session, |player| player.kept(now, lines));
+        }
+        Ok(())
+    }
+
+    fn with(&mut self, now: Time, session: u64, act: impl FnOnce(&mut SessionReplay) -> Vec<Out>) {
+        if let Some(seat) = self.seats.get_mut(&session).filter(|seat| !seat.over) {
+            let outs = act(&mut seat.player);
+            self.done(now, session, outs);
+        }
+    }
+
+    /// A step of a session is done: what it says, and what it wants of others.
+    fn done(&mut self, now: Time, session: u64, outs: Vec<Out>) {
+        let t_us = now.as_millis().saturating_sub(self.started).saturating_mul(1000);
+        let told = outs.iter().filter(|out| out.leg == Leg::Legacy).count();
+        *self.told.entry(session).or_default() += told;
+        let played = self.played.entry(session).or_default();
+        let shown = outs.into_iter().filter(|out| matches!(out.leg, Leg::Legacy | Leg::Env));
+        played.extend(shown.map(|out| Record {
+            t_us,
+            session,
+            leg: out.leg,
+            dir: Dir::Out,
+            row: out.row,
+            data: out.data,
+        }));
+        self.note_membership(session);
+        let Some(seat) = self.seats.get_mut(&session) else {
+            return;
+        };
+        for wish in seat.player.take_wishes() {
+            self.grant(session, wish);
+        }
+    }
+
+    /// Others of this sidecar may ask this session about its channel.
+    fn note_membership(&mut self, session: u64) {
+        let Some(seat) = self.seats.get_mut(&session) else {
+            return;
+        };
+        let joined = seat.player.joined().filter(|_| !seat.over);
+        if joined == seat.member_of.as_ref() {
+            return;
+        }
+        let (app, joined) = (seat.key.0.clone(), joined.cloned());
+        if let Some(left) = std::mem::replace(&mut seat.member_of, joined.clone()) {
+            self.members
+                .entry((app.clone(), left))
+                .or_default()
+                .retain(|member| *member != session);
+        }
+        if let Some(channel) = joined {
+            self.members.entry((app, channel)).or_default().push(session);
+        }
+    }
+
+    fn grant(&mut self, session: u64, wish: Effect) {
+        match wish {
+            Effect::Rtm { request, call } => self.asks.push(Ask::Call { session, request, call }),
+            Effect::RtmVia { request, channel, call } => {
+                let app = self.seats.get(&session).and_then(|seat| seat.key.0.clone());
+                let member = self.members.get(&(app, channel)).and_then(|members| members.last());
+                let Some(&member) = member else {
+                    let result = Err(RtmError::from(GetMembersErr::NotInChannel));
+                    return self.deliver(session, UpstreamEvent::Reply { request, result });
+                };
+                self.next_for_others += 1;
+                self.for_others.insert(self.next_for_others, (session, request));
+                self.asks.push(Ask::Call {
+                    session: member,
+                    request: self.next_for_others,
+                    call,
+                });
+            }
+            Effect::SetTimer { key, at } => {
+                self.next_timer += 1;
+                self.timers.insert((at, self.next_timer), (session, key));
+            }
+            Effect::Keep(lines) => {
+                let Some(seat) = self.seats.get(&session) else { return };
+                match self.current.get(&seat.key) {
+                    Some(next) if *next != session => self.inbox.push_back((*next, Message::Kept(lines))),
+                    _ => self.kept.entry(seat.key.clone()).or_default().extend(lines),
+                }
+            }
+            Effect::End => self.finish(session),
+            _ => {}
+        }
+    }
+
+    fn finish(&mut self, session: u64) {
+        let Some(seat) = self.seats.get_mut(&session) else {
+            return;
+        };
+        if std::mem::replace(&mut seat.over, true) {
+            return;
+        }
+        if self.current.get(&seat.key) == Some(&session) {
+            self.current.remove(&seat.key);
+        }
+        self.note_membership(session);
+        self.asks.push(Ask::Close { session });
+    }
+}

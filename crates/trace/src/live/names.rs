@@ -1,0 +1,49 @@
+//! Names of a trace that is played live: those that any of its sessions has asked for, and for the others the program's own.
+
+use std::sync::Arc;
+
+use crate::names::ReadNames;
+use engine::Names;
+use identity::uid::uid;
+use identity::{Account, lossy_codec};
+use rtm::AppId;
+use rtm::value::Text;
+
+/// The names of a session's app.
+#[derive(Clone, Debug)]
+pub struct LiveNames {
+    /// What the trace tells, all of its sessions together.
+    pub read: Arc<ReadNames>,
+    /// The app, which uids depend on, when it is known.
+    pub app: Option<AppId>,
+}
+
+impl Names for LiveNames {
+    fn user_id(&self, account: &Text) -> Text {
+        let known = self.read.known("userId", account);
+        known.unwrap_or_else(|| lossy_codec::user_id(account))
+    }
+
+    fn account(&self, user_id: &Text) -> Text {
+        let known = self.read.known("account", user_id);
+        known.unwrap_or_else(|| lossy_codec::account(user_id))
+    }
+
+    fn channel_id(&self, channel: &Text) -> Text {
+        let known = self.read.known("channelId", channel);
+        known.unwrap_or_else(|| lossy_codec::channel_id(channel))
+    }
+
+    fn channel(&self, channel_id: &Text) -> Text {
+        let known = self.read.known("channel", channel_id);
+        known.unwrap_or_else(|| lossy_codec::channel(channel_id))
+    }
+
+    fn uid(&self, account: &Text) -> i64 {
+        let derived = || {
+            let account = Account::new(account.clone()).ok()?;
+            Some(i64::from(uid(self.app.as_ref()?, &account)))
+        };
+        self.read.known_uid(account).or_else(derived).unwrap_or(0)
+    }
+}

@@ -1,0 +1,211 @@
+//! Any upstream, on the real clock: a trace takes as long as it took.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+use tracing::warn;
+
+use crate::reader::Trace;
+use crate::record::{Dir, Leg};
+use crate::replay::{NoSense, Outcome, Watch};
+use protocol::encoder::Encoder;
+use rtm::AppId;
+use rtm::time::Time;
+use rtm::upstream::{ClientKey, Tell, Upstream, UpstreamEvent};
+use runtime::clock::Clock;
+use tables::Tables;
+
+use crate::live::compare::compare;
+use crate::live::harness::{Ask, Harness};
+use crate::live::script::{apps, before_rests, is_input, names};
+
+/// How much later than recorded an output may come, µs: there is a network, and an input may have been held back.
+const LATER_US: u64 = 2_000_000;
+/// How long an input is held back while something is not told yet that was told before it: the client has waited for it.
+const HOLD: Duration = Duration::from_millis(500);
+/// How long the end is waited for.
+const TAIL: Duration = Duration::from_secs(1);
+/// What an upstream may have told that is not looked at yet.
+const INBOX: usize = 65_536;
+/// Sessions whose logins name no app, as those of redacted traces may not, share this one.
+const NO_APP: &str = "replay";
+
+/// Plays the legacy side of a trace against `upstream`, in real time, from its first input on.
+///
+/// # Errors
+/// The first record that cannot have happened.
+pub async fn replay_upstream(
+    tables: &Arc<Tables>,
+    speeches: &Arc<Vec<Arc<dyn Encoder>>>,
+    trace: &Trace,
+    upstream: Arc<dyn Upstream>,
+    watch: Watch<'_>,
+) -> Result<Outcome, NoSense> {
+    let started = trace.header.started_ms;
+    let moment = |t_us: u64| Time::from_millis(started.saturating_add(t_us / 1000));
+    let mut inputs = trace.records.iter().filter(|(_, record)| is_input(record));
+    let first = inputs.next().map_or(0, |(_, record)| record.t_us);
+    let clock = Clock::start();
+    let (teller, inbox) = mpsc::channel(INBOX);
+    let mut theatre = Replay {
+        stage: Harness::new(tables, speeches, started, names(trace), apps(tables, trace)),
+        upstream,
+        clients: HashMap::new(),
+        teller,
+        inbox,
+        begun: (clock.now(), moment(first)),
+        clock,
+    };
+    let unfinished = before_rests(trace);
+    let mut in_one_go = false;
+    let mut told_then: HashMap<u64, usize> = HashMap::new();
+    let mut sense = Ok(());
+    for (at, (line, record)) in trace.records.iter().enumerate() {
+        if !is_input(record) {
+            if record.leg == Leg::Legacy && record.dir == Dir::Out {
+                *told_then.entry(record.session).or_default() += 1;
+            }
+            continue;
+        }
+        if !in_one_go {
+            theatre.run_until(moment(record.t_us)).await;
+            if matches!(record.leg, Leg::Legacy | Leg::Env) {
+                theatre.hold(moment(record.t_us) + HOLD, &mut told_then).await;
+            }
+        }
+        let now = theatre.now();
+        if let Err(what) = theatre.stage.take(now, record) {
+            sense = Err(NoSense { line: *line, what });
+            break;
+        }
+        in_one_go = unfinished.contains(line);
+        if !in_one_go {
+            theatre.settle(now);
+        }
+        (watch.progress)(at + 1);
+    }
+    if sense.is_ok() {
+        let end = trace.records.last().map_or(0, |(_, record)| record.t_us);
+        theatre.run_until(moment(end) + TAIL).await;
+    }
+    // The accounts are free again, whatever has happened.
+    theatre.clients.values().for_each(|key| theatre.upstream.close(key));
+    sense.map(|()| compare(trace, &theatre.stage.played, LATER_US))
+}
+
+struct Replay<'s> {
+    stage: Harness<'s>,
+    upstream: Arc<dyn Upstream>,
+    clients: HashMap<u64, ClientKey>,
+    teller: mpsc::Sender<(u64, UpstreamEvent)>,
+    inbox: mpsc::Receiver<(u64, UpstreamEvent)>,
+    clock: Clock,
+    /// A moment here, and what it is in the trace.
+    begun: (Time, Time),
+}
+
+impl Replay<'_> {
+    /// The trace's time, which goes on as the real one does.
+    fn now(&self) -> Time {
+        self.begun.1 + self.clock.now().since(self.begun.0)
+    }
+
+    async fn run_until(&mut self, until: Time) {
+        loop {
+            self.turn();
+            let now = self.now();
+            if now >= until {
+                return;
+            }
+            self.wait(now, until).await;
+        }
+    }
+
+    /// What was told to anybody before an input is told now too, unless that takes too long. What does not come is
+    /// waited for once.
+    async fn hold(&mut self, until: Time, told_then: &mut HashMap<u64, usize>) {
+        loop {
+            self.turn();
+            let told = |session: &u64| self.stage.told.get(session).copied().unwrap_or(0);
+            if told_then.iter().all(|(session, then)| told(session) >= *then) {
+                return;
+            }
+            let now = self.now();
+            if now >= until {
+                told_then
+                    .iter_mut()
+                    .for_each(|(session, then)| *then = (*then).min(told(session)));
+                return;
+            }
+            self.wait(now, until).await;
+        }
+    }
+
+    /// Until RTM says something, a timer may be due, or it is late.
+    async fn wait(&mut self, now: Time, until: Time) {
+        let next = self.stage.deadline().map_or(until, |due| due.min(until));
+        tokio::select! {
+            Some((session, told)) = self.inbox.recv() => self.stage.deliver(session, told),
+            () = sleep(next.since(now)) => {}
+        }
+    }
+
+    /// Does what is to be done.
+    fn turn(&mut self) {
+        while let Ok((session, told)) = self.inbox.try_recv() {
+            self.stage.deliver(session, told);
+        }
+        let now = self.now();
+        self.settle(now);
+        while self.stage.deadline().is_some_and(|due| due <= now) {
+            self.stage.fire(now);
+            self.settle(now);
+        }
+    }
+
+    fn settle(&mut self, now: Time) {
+        loop {
+            for ask in self.stage.take_asks() {
+                self.ask(ask);
+            }
+            if !self.stage.work(now) {
+                return;
+            }
+        }
+    }
+
+    fn ask(&mut self, ask: Ask) {
+        match ask {
+            Ask::Call { session, request, call } => {
+                if let Some(key) = self.client(session) {
+                    self.upstream.call(&key, request, call);
+                }
+            }
+            Ask::Close { session } => {
+                if let Some(key) = self.clients.remove(&session) {
+                    self.upstream.close(&key);
+                }
+            }
+        }
+    }
+
+    fn client(&mut self, session: u64) -> Option<ClientKey> {
+        if let Some(key) = self.clients.get(&session) {
+            return Some(key.clone());
+        }
+        let app = self.stage.app(session).cloned();
+        let app = app.or_else(|| AppId::new(NO_APP).ok())?;
+        let teller = self.teller.clone();
+        let tell: Tell = Arc::new(move |told| {
+            if teller.try_send((session, told)).is_err() {
+                warn!(session, "RTM says more than can be played");
+            }
+        });
+        let key = self.upstream.open(&app, tell);
+        self.clients.insert(session, key.clone());
+        Some(key)
+    }
+}

@@ -1,0 +1,157 @@
+//! Names in both directions, recorded as they are asked for: a redacted trace has other names (decisions H12).
+
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use foldhash::HashSet;
+use foldhash::quality::RandomState;
+use parking_lot::Mutex;
+
+use engine::Names;
+use rtm::value::{Text, Value};
+
+use crate::record::{Dir, Leg};
+use crate::session_recorder::SessionRecorder;
+
+/// Names that a session asks for, each recorded once.
+pub struct RecordedNames {
+    inner: Arc<dyn Names>,
+    tape: SessionRecorder,
+    /// By their hashes: two names of one that fall together would be one too few, and nobody can choose them.
+    told: Mutex<UpstreamEvent>,
+    key: RandomState,
+}
+
+impl RecordedNames {
+    /// Of a session that is recorded.
+    pub fn new(inner: Arc<dyn Names>, tape: SessionRecorder) -> Self {
+        Self {
+            inner,
+            tape,
+            told: Mutex::default(),
+            key: RandomState::default(),
+        }
+    }
+
+    fn tell(&self, which: &'static str, asked: &Text, answer: impl FnOnce() -> Value) {
+        let at = WHICH.iter().position(|known| *known == which).unwrap_or(WHICH.len());
+        if self.told.lock().is_new(at, self.key.hash_one((at, asked))) {
+            let pair = Value::List(vec![asked.clone().into(), answer()]);
+            let data = Value::Map(vec![("name".into(), Value::Map(vec![(which.into(), pair)]))]);
+            self.tape.push(Leg::Env, Dir::In, data);
+        }
+    }
+}
+
+/// What was recorded.
+#[derive(Default)]
+struct UpstreamEvent {
+    all: HashSet<u64>,
+    /// The last of each direction: who talks mostly goes on with somebody.
+    last: [u64; WHICH.len() + 1],
+}
+
+impl UpstreamEvent {
+    fn is_new(&mut self, which: usize, hash: u64) -> bool {
+        std::mem::replace(&mut self.last[which], hash) != hash && self.all.insert(hash)
+    }
+}
+
+impl Names for RecordedNames {
+    fn user_id(&self, account: &Text) -> Text {
+        let id = self.inner.user_id(account);
+        self.tell("userId", account, || id.clone().into());
+        id
+    }
+
+    fn account(&self, user_id: &Text) -> Text {
+        let account = self.inner.account(user_id);
+        self.tell("account", user_id, || account.clone().into());
+        account
+    }
+
+    fn channel_id(&self, channel: &Text) -> Text {
+        let id = self.inner.channel_id(channel);
+        self.tell("channelId", channel, || id.clone().into());
+        id
+    }
+
+    fn channel(&self, channel_id: &Text) -> Text {
+        let channel = self.inner.channel(channel_id);
+        self.tell("channel", channel_id, || channel.clone().into());
+        channel
+    }
+
+    fn uid(&self, account: &Text) -> i64 {
+        let uid = self.inner.uid(account);
+        self.tell("uid", account, || uid.into());
+        uid
+    }
+}
+
+/// What is asked of names and answered by a text.
+const WHICH: [&str; 4] = ["userId", "account", "channelId", "channel"];
+
+/// Names as a trace gives them; one that it does not give is itself, and its uid 0.
+#[derive(Clone, Debug, Default)]
+pub struct ReadNames {
+    texts: [HashMap<Text, Text>; WHICH.len()],
+    uids: HashMap<Text, i64>,
+}
+
+impl ReadNames {
+    /// Takes the data of a record, when it is one of names.
+    pub fn learn(&mut self, data: &Value) {
+        for (which, pair) in data.get("name").and_then(Value::as_map).unwrap_or_default() {
+            match pair.as_list() {
+                Some([Value::Text(asked), Value::Text(answer)]) => {
+                    if let Some(at) = WHICH.iter().position(|known| *known == &**which) {
+                        self.texts[at].insert(asked.clone(), answer.clone());
+                    }
+                }
+                Some([Value::Text(asked), Value::Int(uid)]) => {
+                    self.uids.insert(asked.clone(), *uid);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A name in one direction, when the trace gives it.
+    pub fn known(&self, which: &str, asked: &Text) -> Option<Text> {
+        let at = WHICH.iter().position(|known| *known == which)?;
+        self.texts[at].get(asked).cloned()
+    }
+
+    /// An account's number, when the trace gives it.
+    pub fn known_uid(&self, account: &Text) -> Option<i64> {
+        self.uids.get(account).copied()
+    }
+
+    fn text(&self, which: &str, asked: &Text) -> Text {
+        self.known(which, asked).unwrap_or_else(|| asked.clone())
+    }
+}
+
+impl Names for ReadNames {
+    fn user_id(&self, account: &Text) -> Text {
+        self.text("userId", account)
+    }
+
+    fn account(&self, user_id: &Text) -> Text {
+        self.text("account", user_id)
+    }
+
+    fn channel_id(&self, channel: &Text) -> Text {
+        self.text("channelId", channel)
+    }
+
+    fn channel(&self, channel_id: &Text) -> Text {
+        self.text("channel", channel_id)
+    }
+
+    fn uid(&self, account: &Text) -> i64 {
+        self.known_uid(account).unwrap_or(0)
+    }
+}

@@ -1,0 +1,140 @@
+//! A redacted trace made playable: placeholders become the stand-ins that they are for.
+//!
+//! Stand-ins need no escapes, so a placeholder is expanded where it stands, however deep in JSON texts that is. Only bytes
+//! in base64 are written otherwise: `<base64 …>` holds what is to be encoded.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use rtm::value::{Text, Value};
+
+use crate::placeholder::Placeholder;
+
+/// Texts of this member are bytes in base64.
+pub(super) const RAW: &str = "rawMessage";
+const BASE64: &str = "<base64 ";
+
+/// What is to be encoded, as a redacted trace has it.
+pub(super) fn as_base64(inner: &str) -> String {
+    format!("{BASE64}{inner}>")
+}
+
+/// What is to be encoded, out of a redacted trace.
+pub(super) fn in_base64(text: &str) -> Option<&str> {
+    text.strip_prefix(BASE64)?.strip_suffix('>')
+}
+
+/// More would come out than there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooMuch;
+
+/// A text with stand-ins in it, at most `room` bytes long; nothing when it has no placeholders.
+pub fn text(text: &str, room: usize) -> Result<Cow<'_, str>, TooMuch> {
+    let mut out = String::new();
+    let mut rest = text;
+    let mut done = 0;
+    while let Some(at) = rest.find('<') {
+        let Some((placeholder, after)) = Placeholder::parse(&rest[at..]) else {
+            rest = &rest[at + 1..];
+            continue;
+        };
+        let here = text.len() - rest.len() + at;
+        out.push_str(&text[done..here]);
+        if out.len() + placeholder.len > room {
+            return Err(TooMuch);
+        }
+        out.push_str(&placeholder.stand_in());
+        rest = after;
+        done = text.len() - after.len();
+    }
+    if done == 0 {
+        return Ok(Cow::Borrowed(text));
+    }
+    out.push_str(&text[done..]);
+    Ok(Cow::Owned(out))
+}
+
+/// How many bytes longer a text is than what it stands for; less than none when it is shorter.
+pub(super) fn excess(written: &str) -> isize {
+    let mut excess = 0;
+    let mut rest = written;
+    while let Some(at) = rest.find('<') {
+        match Placeholder::parse(&rest[at..]) {
+            Some((placeholder, after)) => {
+                excess += (rest.len() - at - after.len()) as isize - placeholder.len as isize;
+                rest = after;
+            }
+            None => rest = &rest[at + 1..],
+        }
+    }
+    excess
+}
+
+/// A value with stand-ins in it, in at most `room` bytes of text.
+pub fn value(of: &mut Value, room: &mut usize) -> Result<(), TooMuch> {
+    match of {
+        Value::Text(written) => expand(written, room)?,
+        Value::List(items) => items.iter_mut().try_for_each(|item| value(item, room))?,
+        Value::Map(entries) => {
+            for (key, member) in entries {
+                expand(key, room)?;
+                match member {
+                    Value::Text(written) if &**key == RAW => encode(written, room)?,
+                    other => value(other, room)?,
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Number(_) => {}
+    }
+    Ok(())
+}
+
+fn expand(written: &mut Text, room: &mut usize) -> Result<(), TooMuch> {
+    if let Cow::Owned(expanded) = text(written, *room)? {
+        *room = room.saturating_sub(expanded.len());
+        *written = expanded.into();
+    }
+    Ok(())
+}
+
+fn encode(written: &mut Text, room: &mut usize) -> Result<(), TooMuch> {
+    let Some(inner) = in_base64(written) else {
+        return Ok(());
+    };
+    let encoded = STANDARD.encode(&*text(inner, *room)?);
+    *room = room.saturating_sub(encoded.len());
+    *written = encoded.into();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(written: &str, expected: &str) {
+        assert_eq!(text(written, 100).as_deref(), Ok(expected), "{written}");
+        let longer = written.len() as isize - expected.len() as isize;
+        assert_eq!(excess(written), longer, "{written}");
+    }
+
+    #[test]
+    fn placeholders_are_expanded_where_they_stand() {
+        check("", "");
+        check("a < b", "a < b");
+        check("<account:1 len=3>", "a1.");
+        check("<<account:1 len=3>> <x", "<a1.> <x");
+        check(r#"{"a":"<text:2 len=4>"}"#, r#"{"a":"t2.."}"#);
+        check("<text:1 len=2><text:2 len=2>é", "t1t2é");
+        assert_eq!(text("<text:1 len=101>", 100), Err(TooMuch));
+    }
+
+    #[test]
+    fn bytes_are_encoded() {
+        let json = |text: &str| Value::from_json(text).expect("JSON");
+        let mut raw = json(r#"{"rawMessage":"<base64 x<text:1 len=2>>","<id:3 len=3>":["<base64 x>"]}"#);
+        value(&mut raw, &mut 100).expect("room");
+        assert_eq!(raw, json(r#"{"rawMessage":"eHQx","i3.":["<base64 x>"]}"#));
+    }
+}

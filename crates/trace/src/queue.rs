@@ -1,0 +1,336 @@
+//! What waits for the thread that writes the traces of a server.
+//!
+//! Sessions copy what happens into the buffer of their file, once and as it is, under a lock that is held no longer than
+//! that takes. The thread that writes takes whole buffers and gives back empty ones: nothing is allocated, shared or freed
+//! for a single record, and the thread is not woken for one. All that touches a disk is done by that thread.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::buffer::Batch;
+use crate::event::TraceEvent;
+use crate::output::Opening;
+
+/// Records that wait, of all files; more are not recorded, and end their file.
+const RECORDS: usize = 65_536;
+/// Bytes of them.
+const BYTES: usize = 64 << 20;
+/// A buffer that has grown beyond this is not used again.
+const KEEP: usize = 4 << 20;
+/// Buffers that are kept to be used again.
+const SPARE: usize = 2;
+
+/// Between sessions and the thread that writes.
+#[derive(Debug, Default)]
+pub struct Spool {
+    state: Mutex<State>,
+    filled: Condvar,
+}
+
+/// What becomes of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Added {
+    /// It waits to be written.
+    Waits,
+    /// It is the first of its file that is lost: there is no room.
+    TooMuch,
+    /// It is lost, as others before it.
+    Over,
+}
+
+/// A new file is refused: the thread has not opened the last one, or has no room for more records, or has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the disk is too slow: what was recorded before still waits to be written")]
+pub struct Behind;
+
+/// What the thread does next for one file, in this order.
+#[derive(Debug)]
+pub struct Work {
+    /// The file's number.
+    pub file: u64,
+    /// The file is not there yet.
+    pub opening: Option<Opening>,
+    /// Records to write.
+    pub batch: Batch,
+    /// Nothing follows.
+    pub last: bool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// By their numbers.
+    files: BTreeMap<u64, Waiting>,
+    next_file: u64,
+    /// What waits in all of them.
+    records: usize,
+    bytes: usize,
+    /// Records that the thread has taken and not written yet.
+    taken: usize,
+    spare: Vec<Batch>,
+    /// The thread has nothing to write, and is to be woken.
+    waits: bool,
+    end: End,
+}
+
+/// Whether more follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum End {
+    /// Sessions begin and go on.
+    #[default]
+    Open,
+    /// No session begins; those that are recorded are so to their end.
+    Closed,
+    /// The process ends: what waits is written, and nothing follows.
+    Finished,
+}
+
+/// What waits for one file.
+#[derive(Debug)]
+struct Waiting {
+    opening: Option<Opening>,
+    batch: Batch,
+    /// Nothing follows: no session is left, or a record was lost, behind which nothing could be played.
+    last: bool,
+}
+
+impl State {
+    fn is_full(&self) -> bool {
+        self.records >= RECORDS || self.bytes >= BYTES
+    }
+
+    /// What there is to do; a file of which that is the last is forgotten.
+    fn work(&mut self) -> Vec<Work> {
+        let mut work = Vec::new();
+        for (file, waiting) in &mut self.files {
+            waiting.last |= self.end == End::Finished;
+            if waiting.last || waiting.opening.is_some() || !waiting.batch.is_empty() {
+                work.push(Work {
+                    file: *file,
+                    opening: waiting.opening.take(),
+                    batch: std::mem::replace(&mut waiting.batch, self.spare.pop().unwrap_or_default()),
+                    last: waiting.last,
+                });
+            }
+        }
+        self.taken += std::mem::take(&mut self.records);
+        self.bytes = 0;
+        self.files.retain(|_, waiting| !waiting.last);
+        work
+    }
+}
+
+impl Spool {
+    /// Has a file opened; its number.
+    ///
+    /// # Errors
+    /// The thread is too far behind, or has ended.
+    pub fn begin(&self, opening: Opening) -> Result<u64, Behind> {
+        let mut state = self.state.lock();
+        let waits = state.files.values().any(|waiting| waiting.opening.is_some());
+        if waits || state.is_full() || state.end != End::Open {
+            return Err(Behind);
+        }
+        state.next_file += 1;
+        let file = state.next_file;
+        let waiting = Waiting {
+            opening: Some(opening),
+            batch: Batch::default(),
+            last: false,
+        };
+        state.files.insert(file, waiting);
+        self.wake(&mut state);
+        Ok(file)
+    }
+
+    /// Adds a record.
+    pub fn add(&self, file: u64, t_us: u64, session: u64, what: TraceEvent<'_>) -> Added {
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
+        let (is_full, ends) = (state.is_full(), state.end == End::Finished);
+        let Some(waiting) = state.files.get_mut(&file).filter(|waiting| !waiting.last && !ends) else {
+            return Added::Over;
+        };
+        if is_full {
+            waiting.last = true;
+            return Added::TooMuch;
+        }
+        let before = waiting.batch.bytes();
+        waiting.batch.add(t_us, session, what);
+        state.bytes += waiting.batch.bytes() - before;
+        state.records += 1;
+        self.wake(state);
+        Added::Waits
+    }
+
+    fn wake(&self, state: &mut State) {
+        if std::mem::take(&mut state.waits) {
+            self.filled.notify_all();
+        }
+    }
+
+    /// Waits until there is something to do, and takes all of it; none when nothing can follow.
+    pub fn take(&self) -> Option<Vec<Work>> {
+        let mut state = self.state.lock();
+        loop {
+            let work = state.work();
+            if !work.is_empty() {
+                return Some(work);
+            }
+            if state.end == End::Finished || state.end == End::Closed && state.files.is_empty() {
+                return None;
+            }
+            state.waits = true;
+            self.filled.wait(&mut state);
+        }
+    }
+
+    /// So many of the records that were taken are written, or lost for good; their buffer comes back.
+    pub fn done(&self, records: usize, mut used: Batch) {
+        used.clear();
+        let mut state = self.state.lock();
+        state.taken = state.taken.saturating_sub(records);
+        if state.spare.len() < SPARE && used.room() <= KEEP {
+            state.spare.push(used);
+        }
+    }
+
+    /// Lets records gather for so long, but not at the end.
+    pub fn gather(&self, time: Duration) {
+        let mut state = self.state.lock();
+        if state.end != End::Finished {
+            self.filled.wait_for(&mut state, time);
+        }
+    }
+
+    /// Takes no more for a file: what follows is lost. Returns how many records were waiting.
+    pub fn refuse(&self, file: u64) -> usize {
+        let mut state = self.state.lock();
+        let Some(waiting) = state.files.remove(&file) else {
+            return 0;
+        };
+        state.records -= waiting.batch.len();
+        state.bytes -= waiting.batch.bytes();
+        waiting.batch.len()
+    }
+
+    /// Whether records of a file are lost from now on.
+    pub fn is_over(&self, file: u64) -> bool {
+        self.state.lock().files.get(&file).is_none_or(|waiting| waiting.last)
+    }
+
+    /// No record of a file follows.
+    pub fn close(&self, file: u64) {
+        let mut state = self.state.lock();
+        if let Some(waiting) = state.files.get_mut(&file) {
+            waiting.last = true;
+        }
+        self.wake(&mut state);
+    }
+
+    /// No file follows.
+    pub fn close_all(&self) {
+        self.end(End::Closed);
+    }
+
+    /// Nothing follows.
+    pub fn finish(&self) {
+        self.end(End::Finished);
+    }
+
+    fn end(&self, end: End) {
+        let mut state = self.state.lock();
+        state.end = end;
+        state.waits = false;
+        self.filled.notify_all();
+    }
+
+    /// How many records are not written.
+    pub fn unwritten(&self) -> usize {
+        let state = self.state.lock();
+        state.records + state.taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::tests::opening;
+    use protocol::event::SocketId;
+
+    fn add(spool: &Spool, file: u64, frame: &str) -> Added {
+        let socket = SocketId(1);
+        spool.add(file, 0, 1, TraceEvent::Decoded { socket, frame })
+    }
+
+    /// File, whether it is to be opened, records, whether it is over; of what there is to do.
+    fn taken(spool: &Spool) -> Option<Vec<(u64, bool, usize, bool)>> {
+        let work = spool.take()?.into_iter();
+        let shown = work.map(|work| {
+            let len = work.batch.len();
+            spool.done(len, work.batch);
+            (work.file, work.opening.is_some(), len, work.last)
+        });
+        Some(shown.collect())
+    }
+
+    #[test]
+    fn what_was_added_is_taken_before_the_end() {
+        let spool = Spool::default();
+        let file = spool.begin(opening()).expect("nothing waits");
+        assert_eq!([add(&spool, file, "a"), add(&spool, file, "b")], [Added::Waits; 2]);
+        assert_eq!(spool.unwritten(), 2);
+        spool.close(file);
+        assert_eq!(add(&spool, file, "c"), Added::Over);
+        assert_eq!(taken(&spool), Some(vec![(file, true, 2, true)]));
+        assert_eq!(spool.unwritten(), 0);
+        spool.close_all();
+        assert_eq!(taken(&spool), None);
+    }
+
+    #[test]
+    fn files_end_by_themselves_and_all_at_the_end() {
+        let spool = Spool::default();
+        let first = spool.begin(opening()).expect("nothing waits");
+        assert_eq!(spool.begin(opening()), Err(Behind), "one file after the other");
+        assert_eq!(taken(&spool), Some(vec![(first, true, 0, false)]));
+        let second = spool.begin(opening()).expect("the first one is open");
+        assert_eq!([add(&spool, first, "a"), add(&spool, second, "b")], [Added::Waits; 2]);
+        assert_eq!(
+            taken(&spool),
+            Some(vec![(first, false, 1, false), (second, true, 1, false)])
+        );
+        assert_eq!(spool.refuse(second), 0);
+        assert_eq!(add(&spool, second, "b"), Added::Over);
+        spool.finish();
+        assert_eq!(add(&spool, first, "a"), Added::Over);
+        assert_eq!(spool.begin(opening()), Err(Behind));
+        assert_eq!(taken(&spool), Some(vec![(first, false, 0, true)]));
+        assert_eq!(taken(&spool), None);
+    }
+
+    #[test]
+    fn it_is_bounded_in_records_and_in_bytes() {
+        let spool = Spool::default();
+        let file = spool.begin(opening()).expect("nothing waits");
+        taken(&spool);
+        assert!((0..RECORDS).all(|_| add(&spool, file, "x") == Added::Waits));
+        assert_eq!(spool.begin(opening()), Err(Behind), "there is no room for another");
+        assert_eq!(add(&spool, file, "x"), Added::TooMuch);
+        assert!(spool.is_over(file));
+        assert_eq!(
+            add(&spool, file, "x"),
+            Added::Over,
+            "what was lost is not followed by anything"
+        );
+        assert_eq!(taken(&spool), Some(vec![(file, false, RECORDS, true)]));
+
+        let (first, large) = (spool.begin(opening()).expect("room"), "x".repeat(BYTES / 4));
+        taken(&spool);
+        let second = spool.begin(opening()).expect("room");
+        assert!((0..4).all(|at| add(&spool, [first, second][at % 2], &large) == Added::Waits));
+        assert_eq!(add(&spool, first, "x"), Added::TooMuch, "of all files together");
+        assert_eq!(add(&spool, second, "x"), Added::TooMuch);
+    }
+}

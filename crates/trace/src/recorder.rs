@@ -1,0 +1,341 @@
+//! The recording of a running server: on or off, and which file new sessions go to.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use tracing::{error, info, warn};
+
+use rtm::time::Time;
+use tables::Tables;
+
+use crate::event::TraceEvent;
+use crate::output::{Bounds, Opening, Progress};
+use crate::policy::Redaction;
+use crate::queue::{Added, Behind, Spool};
+use crate::session_recorder::{SessionRecorder, Sink};
+use crate::writer;
+use crate::writer::Health;
+
+/// Whether sessions are recorded, and where. Sessions that have begun before stay as they are: a trace is of use only
+/// from a session's beginning.
+///
+/// What sessions do here takes a lock for a moment, and never touches a disk.
+pub struct Recorder {
+    now: Mutex<Option<Recording>>,
+    spool: Arc<Spool>,
+    /// The end of the thread that writes, once there is one.
+    thread: Mutex<Option<oneshot::Receiver<()>>>,
+    health: Health,
+}
+
+struct Recording {
+    folder: PathBuf,
+    bounds: Bounds,
+    redaction: Redaction,
+    file: Arc<TraceFile>,
+    number: u64,
+    /// The disk is too slow for a new file, and that was logged.
+    behind: bool,
+}
+
+impl Recorder {
+    /// One that is off; `health` counts what it does.
+    pub fn new(health: Health) -> Self {
+        Self {
+            now: Mutex::default(),
+            spool: Arc::default(),
+            thread: Mutex::default(),
+            health,
+        }
+    }
+
+    /// Begins to record the sessions that begin from now on, once the first file is open; `redaction` is of this recording
+    /// alone.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub async fn start(&self, folder: PathBuf, bounds: Bounds, redaction: Redaction, now: Time) -> io::Result<()> {
+        self.start_thread()?;
+        let (result, opened) = oneshot::channel();
+        let opening = opening(&folder, now, (1, bounds), &redaction, Some(result));
+        let file = self.begin(opening).map_err(io::Error::other)?;
+        opened.await.map_err(io::Error::other)??;
+        info!(folder = %folder.display(), redaction = &*redaction.header(), "recording");
+        *self.now.lock() = Some(Recording {
+            folder,
+            bounds,
+            redaction,
+            file: Arc::new(file),
+            number: 1,
+            behind: false,
+        });
+        Ok(())
+    }
+
+    fn start_thread(&self) -> io::Result<()> {
+        let mut thread = self.thread.lock();
+        if thread.is_none() {
+            *thread = Some(writer::start(self.spool.clone(), self.health.clone())?);
+        }
+        Ok(())
+    }
+
+    /// Records no more sessions; those that are recorded are so to their end. False when none were.
+    pub fn stop(&self) -> bool {
+        self.now.lock().take().is_some()
+    }
+
+    /// Ends all traces, and waits at most `limit` until they are written. What is lost is counted and logged.
+    pub async fn finish(&self, limit: Duration) {
+        self.stop();
+        self.spool.finish();
+        let Some(thread) = self.thread.lock().take() else {
+            return;
+        };
+        if timeout(limit, thread).await.is_err() {
+            let records = self.spool.unwritten() as u64;
+            self.health.lost.inc_by(records);
+            error!(
+                records,
+                hint = "the disk is too slow; what is written of a trace is in its .part file",
+                "traces are not finished at the end of the process"
+            );
+        }
+    }
+
+    /// True when sessions that begin are recorded.
+    pub fn is_on(&self) -> bool {
+        self.now
+            .lock()
+            .as_ref()
+            .is_some_and(|now| !now.file.progress.has_failed())
+    }
+
+    /// The tape of a session that begins.
+    pub fn tape(&self, tables: &Arc<Tables>, now: Time) -> Option<SessionRecorder> {
+        let mut recording = self.now.lock();
+        let current = recording.as_mut()?;
+        if current.file.progress.has_failed() {
+            // The thread has logged why.
+            *recording = None;
+            return None;
+        }
+        if current.file.is_full(now, current.bounds) {
+            let number = current.number + 1;
+            let opening = opening(&current.folder, now, (number, current.bounds), &current.redaction, None);
+            let Ok(file) = self.begin(opening) else {
+                self.health.lost.inc();
+                if !std::mem::replace(&mut current.behind, true) {
+                    warn!(
+                        hint = "the disk is too slow",
+                        "sessions that begin are not recorded: what was recorded before still waits to be written"
+                    );
+                }
+                return None;
+            };
+            (current.file, current.number, current.behind) = (Arc::new(file), number, false);
+        }
+        let file = current.file.clone();
+        let session = file.next_session.fetch_add(1, Ordering::Relaxed);
+        let started = file.started;
+        Some(SessionRecorder::new(file, tables.clone(), started, session))
+    }
+
+    fn begin(&self, opening: Opening) -> Result<TraceFile, Behind> {
+        let (started, progress) = (opening.started, opening.progress.clone());
+        Ok(TraceFile {
+            number: self.spool.begin(opening)?,
+            spool: self.spool.clone(),
+            progress,
+            started,
+            next_session: AtomicU64::new(1),
+            health: self.health.clone(),
+        })
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.spool.close_all();
+    }
+}
+
+fn opening(
+    folder: &Path,
+    started: Time,
+    (number, bounds): (u64, Bounds),
+    redaction: &Redaction,
+    result: Option<oneshot::Sender<io::Result<()>>>,
+) -> Opening {
+    Opening {
+        folder: folder.to_owned(),
+        started,
+        number,
+        bounds,
+        redaction: redaction.clone(),
+        progress: Arc::default(),
+        result,
+    }
+}
+
+/// A file as its sessions know it. A session is wholly in one, so the file is finished when the last of its sessions is over.
+struct TraceFile {
+    spool: Arc<Spool>,
+    /// Its number in the spool.
+    number: u64,
+    progress: Arc<Progress>,
+    started: Time,
+    next_session: AtomicU64,
+    health: Health,
+}
+
+impl TraceFile {
+    /// Whether new sessions should go to another file.
+    fn is_full(&self, now: Time, bounds: Bounds) -> bool {
+        self.spool.is_over(self.number)
+            || self.progress.bytes() >= bounds.file_bytes
+            || now.since(self.started) >= bounds.file_time
+    }
+}
+
+impl Sink for TraceFile {
+    fn take(&self, t_us: u64, session: u64, what: TraceEvent<'_>) {
+        match self.spool.add(self.number, t_us, session, what) {
+            Added::Waits => {}
+            Added::TooMuch => {
+                self.health.lost.inc();
+                warn!(
+                    hint = "the disk is too slow",
+                    "a trace ends: too much waits to be written"
+                );
+            }
+            Added::Over => {
+                self.health.lost.inc();
+            }
+        }
+    }
+}
+
+impl Drop for TraceFile {
+    fn drop(&mut self) {
+        self.spool.close(self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::{Begin, Policy, read};
+    use protocol::event::SocketId;
+
+    fn redaction() -> (Arc<Tables>, Redaction) {
+        let tables = Arc::new(Tables::default());
+        let redaction = Redaction::new(&tables, Policy::Keep, Policy::Keep).expect("random bytes");
+        (tables, redaction)
+    }
+
+    fn bounds(file_time: Duration) -> Bounds {
+        Bounds {
+            file_bytes: 1 << 20,
+            file_time,
+            files: 10,
+        }
+    }
+
+    fn begin(tape: &SessionRecorder, account: &str) {
+        tape.begin(&Begin {
+            profile: "web".into(),
+            account: account.into(),
+            offline_messages: false,
+            lacks: Vec::new(),
+            platform: None,
+            limits: engine::SessionLimits::default(),
+        });
+    }
+
+    #[tokio::test]
+    async fn all_traces_are_finished_at_the_end() {
+        let folder = std::env::temp_dir().join(format!("sigbridge-recorder-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        let recorder = Recorder::new(Health::default());
+        let (tables, redaction) = redaction();
+        let (hour, now) = (Duration::from_secs(3600), Time::from_millis);
+        let started = recorder.start(folder.join("of/several"), bounds(hour), redaction, now(5));
+        started.await.expect("the folder can be made");
+        let tape = |at| recorder.tape(&tables, now(at)).expect("it records");
+        let (stays, ends, later) = (tape(6), tape(6), tape(5 + 3_600_000));
+        for (tape, account) in [(&stays, "alice"), (&ends, "bob"), (&later, "carol")] {
+            begin(tape, account);
+        }
+        ends.cut(now(7));
+        recorder.finish(Duration::from_secs(10)).await;
+        assert!(recorder.tape(&tables, now(8)).is_none());
+        stays.heard(SocketId(1), "too late");
+
+        let mut texts: Vec<(String, String)> = fs::read_dir(folder.join("of/several"))
+            .expect("the folder is there")
+            .map(|entry| entry.expect("a file").path())
+            .map(|path| {
+                let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+                (name, fs::read_to_string(path).expect("a text"))
+            })
+            .collect();
+        texts.sort();
+        let ends = |text: &str, name: &str| text.matches(&format!("{{\"{name}\":true}}")).count();
+        let shown: Vec<_> = texts
+            .iter()
+            .map(|(name, text)| (&**name, ends(text, "cut"), ends(text, "lost")))
+            .collect();
+        assert_eq!(shown, [("3600005-0002.jsonl", 0, 1), ("5-0001.jsonl", 1, 1)]);
+        texts
+            .iter()
+            .for_each(|(_, text)| drop(read(text.as_bytes()).expect("a trace")));
+        assert_eq!((recorder.health.written.get(), recorder.health.lost.get()), (4, 1));
+        fs::remove_dir_all(&folder).expect("it can be removed");
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_cannot_be_made_is_told() {
+        let recorder = Recorder::new(Health::default());
+        let (_, redaction) = redaction();
+        let file = std::env::current_exe().expect("this program");
+        let started = recorder.start(file, bounds(Duration::from_secs(1)), redaction, Time::default());
+        started.await.expect_err("it is a file");
+        assert!(!recorder.is_on());
+    }
+
+    /// Nothing here writes: the disk hangs for ever.
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_a_disk() {
+        let recorder = Recorder::new(Health::default());
+        let (tables, redaction) = redaction();
+        let (folder, bounds) = (PathBuf::from("nowhere"), bounds(Duration::from_secs(1)));
+        let first = opening(&folder, Time::default(), (1, bounds), &redaction, None);
+        *recorder.now.lock() = Some(Recording {
+            folder,
+            bounds,
+            redaction,
+            file: Arc::new(recorder.begin(first).expect("nothing waits")),
+            number: 1,
+            behind: false,
+        });
+        let (_hangs, ended) = oneshot::channel();
+        *recorder.thread.lock() = Some(ended);
+        let now = Time::from_millis;
+        begin(&recorder.tape(&tables, now(0)).expect("it waits in memory"), "alice");
+        // It would go to another file, and the first one is not open yet.
+        assert!(recorder.tape(&tables, now(1000)).is_none());
+        assert!(recorder.is_on());
+        assert_eq!(recorder.health.lost.get(), 1);
+        recorder.finish(Duration::from_secs(5)).await;
+        assert_eq!(recorder.health.lost.get(), 2, "what waited is lost");
+    }
+}

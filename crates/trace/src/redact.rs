@@ -1,0 +1,285 @@
+//! Redaction: secrets of a trace are replaced while it is written (decisions H12).
+//!
+//! Every place of a record that holds a name or a body has a type: by the wire tables in frames of clients, by RTM's field
+//! types, by the kinds of `env`. There a secret enters the [`dictionary`], at its first use, and from then on the same
+//! placeholder stands for it wherever it is. Frames for clients have no types; they echo what came in, so
+//! they are taken apart by their structure and looked up. What is played from the placeholders' stand-ins
+//! ([`crate::placeholder_expand`]) is what was recorded, byte for byte. What an app says in keys stays: names of functions, of
+//! attributes, of members of JSON texts.
+
+mod allowlist;
+mod api;
+mod arg_policy;
+mod body;
+mod fast_path;
+mod fast_path_out;
+mod frames;
+mod json;
+mod line;
+mod pseudonyms;
+mod rtm_fields;
+mod scan;
+mod texts;
+
+use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt};
+
+use rtm::value::Value;
+use rtm::{CallKind, FieldSpec};
+use tables::profile::Transport;
+use tables::wire::Wire;
+
+use crate::event::GRACE;
+use crate::placeholder::{Class, Placeholder};
+use crate::policy::{Policy, Redaction};
+use crate::record::{Dir, Leg, Record};
+
+use arg_policy::Plans;
+use pseudonyms::Dictionary;
+
+pub use allowlist::Words;
+
+/// What a client speaks.
+#[derive(Clone, Debug)]
+struct Speaks {
+    transport: Transport,
+    wire: Arc<Wire>,
+    plans: Arc<Plans>,
+}
+
+/// What replaces the secrets of one trace.
+#[derive(Debug)]
+pub struct Redactor {
+    redaction: Redaction,
+    dictionary: Dictionary,
+    /// What the clients of sessions speak.
+    speak: HashMap<u64, Speaks>,
+    /// The wires of those.
+    wires: Vec<(Arc<Wire>, Arc<Plans>)>,
+    /// RTM's calls that are not answered, by session and number: a reply is read by its call's kind, where that matters.
+    open: HashMap<(u64, i64), CallKind>,
+    /// How the lines of a moment begin.
+    moment: (u64, String),
+    /// See [`fast_path::FastRedactor`].
+    last_json: String,
+}
+
+impl Redactor {
+    /// Of a trace that begins.
+    pub fn new(redaction: Redaction) -> Self {
+        Self {
+            redaction,
+            dictionary: Dictionary::new(),
+            speak: HashMap::new(),
+            wires: Vec::new(),
+            open: HashMap::new(),
+            moment: (0, String::new()),
+            last_json: String::new(),
+        }
+    }
+
+    /// Takes in the placeholders of a record of an earlier redaction, so that their stand-ins become them again: what a
+    /// redacted trace does now is written as it was.
+    pub fn learn_from(&mut self, record: &Record) {
+        self.learn(&record.data);
+    }
+
+    fn learn(&mut self, value: &Value) {
+        match value {
+            Value::Text(text) => self.learn_text(text),
+            Value::List(items) => items.iter().for_each(|item| self.learn(item)),
+            Value::Map(entries) => {
+                for (key, value) in entries {
+                    self.learn_text(key);
+                    self.learn(value);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Number(_) => {}
+        }
+    }
+
+    fn learn_text(&mut self, text: &str) {
+        let mut rest = text;
+        while let Some(at) = rest.find('<') {
+            rest = match Placeholder::parse(&rest[at..]) {
+                Some((placeholder, after)) => {
+                    self.dictionary.learn(placeholder);
+                    after
+                }
+                None => &rest[at + 1..],
+            };
+        }
+    }
+
+    /// A record without secrets. Records come in the order of the trace.
+    pub fn redact(&mut self, mut record: Record) -> Record {
+        if !self.redaction.replaces() {
+            self.tokens_only(&mut record);
+            return record;
+        }
+        match record.leg {
+            Leg::Legacy => self.legacy(record.session, record.dir, &mut record.data),
+            Leg::Rtm => self.rtm(record.session, &mut record.data),
+            Leg::Timer => {}
+            Leg::Env => self.env(record.session, &mut record.data),
+            Leg::Http => self.scrub(&mut record.data),
+        }
+        record
+    }
+
+    /// Tokens are gone whatever else stays.
+    fn tokens_only(&mut self, record: &mut Record) {
+        let data = &mut record.data;
+        match (record.leg, record.dir) {
+            (Leg::Env, Dir::In) if data.get("begin").is_some() => self.env(record.session, data),
+            (Leg::Rtm, Dir::Out) => forget_tokens(data),
+            (Leg::Legacy, Dir::In) => {
+                let frame = data.get("frame").and_then(Value::as_text);
+                if frame.is_some_and(|frame| may_hold_token(frame)) {
+                    self.legacy(record.session, record.dir, data);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn words(&self) -> &Words {
+        &self.redaction.words
+    }
+
+    fn replaces_bodies(&self) -> bool {
+        self.redaction.bodies != Policy::Keep
+    }
+
+    fn legacy(&mut self, session: u64, dir: Dir, data: &mut Value) {
+        let Value::Map(entries) = data else {
+            return self.scrub(data);
+        };
+        for (key, value) in entries {
+            match (&**key, value) {
+                ("socket" | "closed" | "close" | "rest" | GRACE, _) => {}
+                ("frame", Value::Text(frame)) => {
+                    let new = match dir {
+                        Dir::Out => self.said(frame),
+                        Dir::In => self.heard(session, frame),
+                    };
+                    if let Some(new) = new {
+                        *frame = new.into();
+                    }
+                }
+                (_, other) => self.scrub(other),
+            }
+        }
+    }
+
+    fn env(&mut self, session: u64, data: &mut Value) {
+        let Value::Map(entries) = data else {
+            return self.scrub(data);
+        };
+        for (key, value) in entries {
+            match &**key {
+                "begin" => self.begin(session, value),
+                "admitted" | "attached" => self.member(value, "line", Class::Line),
+                "name" => self.names(value),
+                "kept" | "keep" => self.lines(value),
+                // Words of the program and its tables.
+                "note" | "dropped" | "alive" | "end" | "cut" | "lost" | "over_rate" | "pressed" => {}
+                _ => self.scrub(value),
+            }
+        }
+    }
+
+    fn begin(&mut self, session: u64, begin: &mut Value) {
+        let tables = self.redaction.tables.clone();
+        let profile = begin.get("profile").and_then(Value::as_text);
+        let profile = profile.and_then(|name| tables.profiles.iter().find(|profile| profile.name == *name));
+        if let Some(profile) = profile
+            && let Some(wire) = tables.wire(&profile.family)
+        {
+            let known = self.wires.iter().find(|(known, _)| Arc::ptr_eq(known, wire));
+            let plans = known.map(|(_, plans)| plans.clone()).unwrap_or_else(|| {
+                let plans = Arc::new(Plans::of(wire));
+                self.wires.push((wire.clone(), plans.clone()));
+                plans
+            });
+            let speaks = Speaks {
+                transport: profile.transport,
+                wire: wire.clone(),
+                plans,
+            };
+            self.speak.insert(session, speaks);
+        }
+        self.member(begin, "account", Class::Account);
+    }
+
+    fn member(&mut self, of: &mut Value, name: &str, class: Class) {
+        let Value::Map(entries) = of else { return };
+        for (_, value) in entries.iter_mut().filter(|(key, _)| &**key == name) {
+            self.named(value, class);
+        }
+    }
+
+    /// What was asked, and the answer.
+    fn names(&mut self, value: &mut Value) {
+        let Value::Map(entries) = value else { return };
+        for (which, pair) in entries {
+            let Value::List(pair) = pair else { continue };
+            let [asked, answer] = &mut pair[..] else { continue };
+            let (asks, answers) = match &**which {
+                "account" => (Class::Id, Class::Account),
+                "channelId" => (Class::Channel, Class::Id),
+                "channel" => (Class::Id, Class::Channel),
+                _ => (Class::Account, Class::Id),
+            };
+            let same = asked == answer;
+            // What is the same on both sides is rather a name than an id.
+            let class = |class: Class, other: Class| if same && class == Class::Id { other } else { class };
+            self.named(asked, class(asks, answers));
+            if answer.as_text().is_some() {
+                self.named(answer, class(answers, asks));
+            }
+        }
+    }
+
+    /// Lines of an account: events with their arguments.
+    fn lines(&mut self, lines: &mut Value) {
+        let tables = self.redaction.tables.clone();
+        let Value::List(lines) = lines else { return };
+        for line in lines {
+            let event = line.get("event").and_then(Value::as_text);
+            let sig = event.and_then(|name| tables.signature_named(name));
+            let Value::Map(entries) = line else { continue };
+            for (_, args) in entries.iter_mut().filter(|(key, _)| &**key == "args") {
+                let Value::List(args) = args else { continue };
+                for (at, arg) in args.iter_mut().enumerate() {
+                    match sig.and_then(|sig| tables.signatures[sig].args.get(at)) {
+                        Some((_, ty)) => self.typed(*ty, arg, false),
+                        None => self.scrub(arg),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether a frame of a client may hold a token.
+fn may_hold_token(frame: &str) -> bool {
+    frame.contains("oken") || frame.contains("login")
+}
+
+/// Tokens of RTM, in calls that hold one.
+fn forget_tokens(data: &mut Value) {
+    let Value::Map(entries) = data else { return };
+    for (_, call) in entries.iter_mut().filter(|(key, _)| &**key == "call") {
+        let Value::Map(call) = call else { continue };
+        for (_, args) in call {
+            let Value::Map(args) = args else { continue };
+            for (_, token) in args.iter_mut().filter(|(name, _)| FieldSpec::is_token(name)) {
+                if !token.is_null() {
+                    *token = allowlist::TOKEN.into();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What becomes of the arguments of functions, worked out once for each wire.
+
+use foldhash::HashMap;
+
+use rtm::value::{Text, Value};
+use tables::ty::SigType;
+use tables::wire::{Function, Target, Wire, WireArg, WirePart};
+
+use crate::placeholder::Class;
+use crate::redact::frames::{arg_of, is_token};
+
+/// The functions of a wire, by name.
+#[derive(Debug, Default)]
+pub struct Plans(HashMap<Text, Plan>);
+
+/// The arguments of a function; those that it does not name are [`ArgPolicy::Unknown`].
+#[derive(Debug, Default)]
+pub struct Plan(Vec<(Text, ArgPolicy)>);
+
+/// What becomes of an argument.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ArgPolicy {
+    /// A text of that class is replaced.
+    Secret(Class),
+    /// A number stays, also one that is written as text.
+    Number,
+    /// A number stays.
+    Constant,
+    /// A text stays when this and a number is all of it.
+    After(Text),
+    /// Text is replaced, small numbers stay.
+    Unknown,
+    /// It depends on more than this.
+    Other,
+}
+
+impl Plans {
+    /// Of a wire.
+    pub fn of(wire: &Wire) -> Self {
+        let plan = |positions: &Vec<usize>| Plan::of(positions.iter().map(|at| &wire.functions[*at]));
+        let of_name = wire.by_name.iter();
+        Self(
+            of_name
+                .map(|(name, positions)| (name.clone(), plan(positions)))
+                .collect(),
+        )
+    }
+
+    /// The function of that name.
+    pub fn find(&self, function: &str) -> Option<&Plan> {
+        self.0.get(function)
+    }
+}
+
+impl Plan {
+    /// Of functions that share a name: what is not the same in all of them is looked at more closely.
+    fn of<'w>(functions: impl Iterator<Item = &'w Function> + Clone) -> Self {
+        let mut plan = Self::default();
+        for key in functions.clone().flat_map(keys) {
+            let mut fates = functions.clone().map(|function| fate(function, key));
+            let first = fates.next().unwrap_or(ArgPolicy::Other);
+            let fate = if fates.all(|fate| fate == first) {
+                first
+            } else {
+                ArgPolicy::Other
+            };
+            plan.0.push((key.clone(), fate));
+        }
+        plan
+    }
+
+    /// What becomes of an argument.
+    pub fn fate(&self, key: &str) -> &ArgPolicy {
+        match self.0.iter().find(|(name, _)| &**name == key) {
+            Some((_, fate)) => fate,
+            None if key == "line" => &ArgPolicy::Secret(Class::Line),
+            None if is_token(key) => &ArgPolicy::Other,
+            None => &ArgPolicy::Unknown,
+        }
+    }
+}
+
+fn keys(function: &Function) -> impl Iterator<Item = &Text> {
+    let args = match &function.target {
+        Target::Row(row) => &row.args[..],
+        Target::Local(_) | Target::Invoke(_) => &[],
+    };
+    let fixed = function.constants.iter().chain(&function.when);
+    let named = args.iter().filter_map(|arg| arg.wire.as_ref());
+    named.chain(fixed.map(|(name, _)| name))
+}
+
+/// As [`Redactor::call`](crate::redact::Redactor) does it.
+fn fate(function: &Function, key: &str) -> ArgPolicy {
+    let row = match &function.target {
+        Target::Row(row) => Some(row),
+        Target::Local(_) | Target::Invoke(_) => None,
+    };
+    if key == "line" {
+        return ArgPolicy::Secret(Class::Line);
+    }
+    if let Some(arg) = row.and_then(|row| arg_of(row, key)) {
+        return fate_of_arg(arg);
+    }
+    let fixed = function.constants.iter().chain(&function.when);
+    let mut of_key = fixed.filter(|(name, _)| &**name == key).map(|(_, value)| value);
+    match of_key.next() {
+        Some(Value::Int(_) | Value::Bool(_)) => ArgPolicy::Constant,
+        // Such a text is a word of the program.
+        _ if !is_token(key) => ArgPolicy::Unknown,
+        _ => ArgPolicy::Other,
+    }
+}
+
+fn fate_of_arg(arg: &WireArg) -> ArgPolicy {
+    match (&arg.part, arg.ty) {
+        (WirePart::After(prefix), _) => ArgPolicy::After(prefix.clone()),
+        (WirePart::Json(_), _) | (WirePart::Whole, SigType::Text | SigType::Json | SigType::Digits) => {
+            ArgPolicy::Secret(Class::Text)
+        }
+        (WirePart::Whole, SigType::Account) => ArgPolicy::Secret(Class::Account),
+        (WirePart::Whole, SigType::Channel) => ArgPolicy::Secret(Class::Channel),
+        (WirePart::Whole, SigType::Int | SigType::Seconds | SigType::Flag) => ArgPolicy::Number,
+        (WirePart::Whole, SigType::Value | SigType::Key | SigType::Accounts | SigType::Ints) => ArgPolicy::Other,
+    }
+}

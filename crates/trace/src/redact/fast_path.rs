@@ -1,0 +1,291 @@
+//! What is said most, redacted while it is written: no tree of values, no text in between.
+//!
+//! It knows less than [`crate::redact::frames`] and [`crate::redact::texts`]: where anything is unusual, it gives up, and they do it. What
+//! it writes is what they would have written, and what it has taken into the dictionary by then is what they
+//! would have.
+
+use crate::placeholder::{Class, Placeholder};
+use crate::policy::{Policy, Redaction};
+use crate::redact::allowlist;
+use crate::redact::arg_policy::{ArgPolicy, Plan, Plans};
+use crate::redact::pseudonyms::{Dictionary, Entry};
+use crate::redact::scan::{Quoted, Scan, push_plain, push_quote, unescape};
+use crate::redact::texts::{Json, may_be_json, may_have_parts};
+
+/// What frames are inside of: the text of a line of the trace.
+const FRAME: usize = 1;
+
+/// Writes into the lines of one trace. None is: it is something else, and what was written is to be taken back.
+pub struct FastRedactor<'r> {
+    pub(super) dictionary: &'r mut Dictionary,
+    pub(super) redaction: &'r Redaction,
+    /// The last text that was found to be JSON: most answers are the same.
+    pub(super) last_json: &'r mut String,
+}
+
+impl<'r> FastRedactor<'r> {
+    /// With what is known so far.
+    pub fn new(dictionary: &'r mut Dictionary, redaction: &'r Redaction, last_json: &'r mut String) -> Self {
+        Self {
+            dictionary,
+            redaction,
+            last_json,
+        }
+    }
+
+    /// `["call2",["function",id,{…}]]`.
+    pub fn heard_json(&mut self, plans: &Plans, frame: &str, out: &mut String) -> Option<()> {
+        let mut scan = Scan(frame);
+        scan.pass("[\"call2\",[\"")?;
+        let function = scan.quoted()?;
+        let plan = plans.find(function.inner)?;
+        scan.pass(",")?;
+        let id = scan.number()?;
+        scan.pass(",{")?;
+        out.push_str("[\\\"call2\\\",[\\\"");
+        out.push_str(function.inner);
+        out.push_str("\\\",");
+        out.push_str(id);
+        out.push_str(",{");
+        self.args(plan, &mut scan, out)?;
+        out.push_str("]]");
+        (scan.0 == "]]").then_some(())
+    }
+
+    /// `call function id … {…}`.
+    pub fn heard_line(&mut self, plans: &Plans, frame: &str, out: &mut String) -> Option<()> {
+        let rest = frame.strip_prefix("call ")?;
+        let at = rest.bytes().position(|b| b == b'{')?;
+        let (head, json) = rest.split_at(at);
+        let mut words = head.split(' ');
+        let plan = plans.find(words.next()?)?;
+        // Two more, and the end.
+        if words.count() != 3 || !head.ends_with(' ') {
+            return None;
+        }
+        out.push_str("call ");
+        push_plain(head, out)?;
+        out.push('{');
+        let mut scan = Scan(&json[1..]);
+        self.args(plan, &mut scan, out)?;
+        scan.0.is_empty().then_some(())
+    }
+
+    /// The rest of an object, up to its end.
+    fn args(&mut self, plan: &Plan, scan: &mut Scan<'_>, out: &mut String) -> Option<()> {
+        if scan.pass("}").is_some() {
+            out.push('}');
+            return Some(());
+        }
+        loop {
+            scan.pass("\"")?;
+            let key = scan.quoted().filter(|key| !key.is_escaped)?.inner;
+            scan.pass(":")?;
+            out.push_str("\\\"");
+            out.push_str(key);
+            out.push_str("\\\":");
+            self.arg(plan.fate(key), scan, out)?;
+            if scan.pass(",").is_some() {
+                out.push(',');
+                continue;
+            }
+            scan.pass("}")?;
+            out.push('}');
+            return Some(());
+        }
+    }
+
+    fn arg(&mut self, fate: &ArgPolicy, scan: &mut Scan<'_>, out: &mut String) -> Option<()> {
+        if scan.pass("\"").is_none() {
+            let number = scan.number()?;
+            let is_small = number.trim_start_matches('-').len() <= 4;
+            let stays = match fate {
+                ArgPolicy::Number | ArgPolicy::Constant => true,
+                ArgPolicy::Unknown => is_small,
+                ArgPolicy::Secret(_) | ArgPolicy::After(_) | ArgPolicy::Other => false,
+            };
+            return stays.then(|| out.push_str(number));
+        }
+        let text = scan.quoted()?;
+        push_quote(FRAME, out)?;
+        match fate {
+            ArgPolicy::Secret(class) => self.quoted(text, *class, out),
+            ArgPolicy::Unknown => self.quoted(text, Class::Text, out),
+            ArgPolicy::Number => {
+                let stays = !text.is_escaped && (text.inner.is_empty() || allowlist::is_plain_number(text.inner));
+                stays.then(|| out.push_str(text.inner))
+            }
+            ArgPolicy::After(prefix) => {
+                let rest = text.inner.strip_prefix(&**prefix).filter(|_| !text.is_escaped)?;
+                rest.parse::<i64>().ok().map(|_| out.push_str(text.inner))
+            }
+            ArgPolicy::Constant | ArgPolicy::Other => None,
+        }?;
+        push_quote(FRAME, out)?;
+        Some(())
+    }
+
+    fn quoted(&mut self, text: Quoted<'_>, class: Class, out: &mut String) -> Option<()> {
+        if text.is_escaped {
+            let mut stands_for = String::with_capacity(text.inner.len());
+            unescape(text.inner, &mut stands_for)?;
+            self.secret(&stands_for, || class, FRAME, out)
+        } else {
+            self.secret(text.inner, || class, FRAME, out)
+        }
+    }
+
+    /// A text, inside of so many others; what it is a name of is asked for at its first use.
+    pub fn secret(&mut self, text: &str, class: impl FnOnce() -> Class, depth: usize, out: &mut String) -> Option<()> {
+        if let Some(entry) = self.known(text) {
+            return self.put(entry, text, depth, out);
+        }
+        if may_have_parts(text) {
+            return None;
+        }
+        let class = class();
+        if !may_be_json(text) {
+            let entry = self.assign(text, class);
+            return self.put(entry, text, depth, out);
+        }
+        let is_body = !class.is_name() && self.redaction.bodies != Policy::Keep;
+        if !is_body || !Self::is_surely_json(text) {
+            return None;
+        }
+        self.dictionary.is_json(text);
+        self.json(text, Json::Body, depth, out)
+    }
+
+    /// Takes a text in at its first use.
+    pub(super) fn assign(&mut self, text: &str, class: Class) -> Entry {
+        let words = &self.redaction.words;
+        self.dictionary.assign(text, class, text.len(), self.redaction, words)
+    }
+
+    /// Adds what stands for a text, when that is plain.
+    pub(super) fn put(&mut self, entry: Entry, text: &str, depth: usize, out: &mut String) -> Option<()> {
+        match entry {
+            Entry::By(placeholder) => placeholder.write(out),
+            Entry::Kept => push_plain(text, out)?,
+            Entry::Json => self.json(text, Json::Body, depth, out)?,
+        }
+        Some(())
+    }
+
+    /// What becomes of a text that was used before, or stays in any case.
+    pub(super) fn known(&self, text: &str) -> Option<Entry> {
+        if text.is_empty() || self.redaction.words.has(text) || Placeholder::is_all_of(text) {
+            return Some(Entry::Kept);
+        }
+        self.dictionary.find(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::record::{Dir, Leg, Record};
+    use crate::redact::Redactor;
+    use crate::{Policy, Redaction};
+    use rtm::value::Value;
+    use tables::Tables;
+
+    fn redactor(profile: &str) -> Redactor {
+        let tables = Arc::new(Tables::built_in().expect("the built-in tables"));
+        let redaction = Redaction::new(&tables, Policy::Placeholder, Policy::Placeholder).expect("random bytes");
+        let mut redactor = Redactor::new(redaction);
+        let begin = format!(r#"{{"begin":{{"profile":"{profile}","account":"bobolink"}}}}"#);
+        redactor.redact(Record {
+            t_us: 0,
+            session: 1,
+            leg: Leg::Env,
+            dir: Dir::In,
+            row: None,
+            data: Value::from_json(&begin).expect("JSON"),
+        });
+        redactor
+    }
+
+    /// What is written of a frame; none when the slower way is taken.
+    fn check(profile: &str, dir: Dir, frame: &str, expected: Option<&str>) {
+        let mut redactor = redactor(profile);
+        let mut out = String::new();
+        let mut swift = FastRedactor::new(&mut redactor.dictionary, &redactor.redaction, &mut redactor.last_json);
+        let speaks = &redactor.speak[&1];
+        let written = match dir {
+            Dir::Out => swift.said(frame, &mut out),
+            Dir::In if profile == "native" => swift.heard_line(&speaks.plans, frame, &mut out),
+            Dir::In => swift.heard_json(&speaks.plans, frame, &mut out),
+        };
+        let read = || serde_json::from_str::<String>(&format!("\"{out}\"")).expect("the inside of a text");
+        assert_eq!(written.map(|()| read()).as_deref(), expected, "{frame}");
+    }
+
+    #[test]
+    fn frames_of_clients() {
+        let web = |frame, expected| check("web", Dir::In, frame, expected);
+        web(
+            r#"["call2",["user_sendmsg",7,{"line":"a line","peer":"quince","content":"hello\n","flag":"v1:E:3600","t":"instant"}]]"#,
+            Some(
+                r#"["call2",["user_sendmsg",7,{"line":"<line:2 len=6 spaced>","peer":"<account:3 len=6>","content":"<text:4 len=6 spaced>","flag":"v1:E:3600","t":"instant"}]]"#,
+            ),
+        );
+        web(
+            r#"["call2",["user_getmsg",8,{"line":"x","ver_clear":0,"max":30}]]"#,
+            Some(r#"["call2",["user_getmsg",8,{"line":"<line:2.0 len=1>","ver_clear":0,"max":30}]]"#),
+        );
+        web(
+            r#"["call2",["user_sendmsg",7,{}]]"#,
+            Some(r#"["call2",["user_sendmsg",7,{}]]"#),
+        );
+        web(
+            r#"["call2",["user_sendmsg",7,{"content":"{\"a\":\"quince\",\"b\":[123456,1.5,{\"c\":\"x\\ny\"}]}"}]]"#,
+            Some(
+                r#"["call2",["user_sendmsg",7,{"content":"{\"a\":\"<text:2 len=6>\",\"b\":[<text:3 len=6 digits>,1.5,{\"c\":\"<text:4 len=3 spaced>\" }]}"}]]"#,
+            ),
+        );
+        // The slower way: odd JSON in a message, spaces, another id, another end, functions and frames that are not known.
+        web(r#"["call2",["user_sendmsg",7,{"content":"[1e5]"}]]"#, None);
+        web(r#"["call2",["user_sendmsg",7,{"peer": "quince"}]]"#, None);
+        web(r#"["call2",["user_sendmsg",7.5,{}]]"#, None);
+        web(r#"["call2",["user_sendmsg",7,{}]] "#, None);
+        web(r#"["call2",["user_sing",7,{}]]"#, None);
+        web(r#"["login",{}]"#, None);
+        check(
+            "native",
+            Dir::In,
+            r#"call user_sendmsg 1 0 {"peer":"quince"}"#,
+            Some(r#"call user_sendmsg 1 0 {"peer":"<account:2 len=6>"}"#),
+        );
+        check("native", Dir::In, r#"call user_sendmsg 1 {"peer":"quince"}"#, None);
+    }
+
+    #[test]
+    fn frames_for_clients() {
+        let said = |frame, expected| check("web", Dir::Out, frame, expected);
+        let stays = |frame| check("web", Dir::Out, frame, Some(frame));
+        stays(r#"["call2-ret",[96,"","{\"result\":\"ok\"}"]]"#);
+        stays(r#"["kick",""]"#);
+        said(
+            r#"["notify",["channel2",1,2,"msg-v2 bobolink bobolink v1:E:3600 instant 3 bobolink"]]"#,
+            Some(
+                r#"["notify",["channel2",1,2,"msg-v2 <account:1 len=8> <account:1 len=8> v1:E:3600 instant 3 <account:1 len=8>"]]"#,
+            ),
+        );
+        said(
+            r#"["notify","notify recvmsg [95,\"msg-v2 bobolink bobolink v1:E:3600 instant 1795269875558 bobolink\"]"]"#,
+            Some(
+                r#"["notify","notify recvmsg [95,\"msg-v2 <account:1 len=8> <account:1 len=8> v1:E:3600 instant 1795269875558 <account:1 len=8>\"]"]"#,
+            ),
+        );
+        // Nobody has said these before.
+        said(r#"["notify","quince"]"#, None);
+        said(
+            r#"["notify","notify recvmsg [95,\"msg-v2 bobolink quince v1:E:3600 instant 1 hi\"]"]"#,
+            None,
+        );
+        said(r#"["call2-ret",[96,"","{\"name\":\"bobolink\"}"]]"#, None);
+    }
+}

@@ -1,0 +1,295 @@
+//! Texts: which are replaced as a whole, and which by their parts, so that the engine makes the same of them.
+//!
+//! What becomes of a text depends on the text and on what it was at its first use, never on where it stands: so an echo
+//! is replaced as what it echoes.
+
+use serde::de::IgnoredAny;
+
+use identity::Account;
+use rtm::value::Value;
+use tables::expr::{begins_end_call, end_call, parse_end_call};
+
+use crate::placeholder::{Class, Placeholder, Shape};
+use crate::placeholder_expand;
+use crate::redact::Redactor;
+use crate::redact::allowlist;
+use crate::redact::json::{Piece, Pieces, quoted, unquoted};
+use crate::redact::pseudonyms::Entry;
+
+/// Begins a message line (signaling-wire 5).
+pub(super) const LINE: &str = "msg-v2 ";
+/// Begins the notification of one.
+pub(super) const MAILBOX: &str = "notify recvmsg ";
+/// JSON texts inside JSON texts that are looked into; those further in are replaced as a whole.
+pub(super) const MAX_DEPTH: usize = 8;
+/// A longer JSON text is replaced as a whole, bytes.
+pub(super) const MAX_JSON: usize = 1 << 22;
+/// Shorter numbers inside bodies stay: they are types and states.
+pub(super) const MIN_SECRET_DIGITS: usize = 5;
+/// Begins what the program says of a function that it does not know.
+pub(super) const FUNCTION: &[&str] = &["unknown func ", "there is no method "];
+/// Members of JSON-RPC whose texts are the program's own.
+pub(super) const RPC: &[&str] = &["jsonrpc", "method", "event", "message"];
+/// The member of lines and answers that names an attribute.
+pub(super) const NAME: &str = "name";
+/// Begins the value of an attribute that is empty, or begins so itself (decisions H7).
+const EMPTY: char = '\u{E000}';
+/// Begins the RTM id of a name that only a directory knows, and the name where none does (decisions H5).
+const HASHED: &str = "~h.";
+
+/// Whose JSON it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Json {
+    /// An app's: other bytes of the text stay, its length too.
+    Body,
+    /// The program's: it is written as the program writes it.
+    Own,
+}
+
+impl Redactor {
+    /// What stands for a text that something of a class is; none when it stays.
+    pub(super) fn replace(&mut self, text: &str, class: Class) -> Option<String> {
+        self.replace_at(text, class, 0)
+    }
+
+    fn replace_at(&mut self, text: &str, class: Class, depth: usize) -> Option<String> {
+        if let Some(known) = self.known(text, depth) {
+            return known;
+        }
+        if let Some(parts) = self.by_parts(text, depth) {
+            return parts;
+        }
+        let is_one = class.is_name() && Account::new(text).is_ok();
+        if !is_one && self.replaces_bodies() && is_json(text, depth) {
+            self.dictionary.is_json(text);
+            return Some(self.json(text, Json::Body, depth));
+        }
+        self.assign(text, class)
+    }
+
+    /// What stands for a text that the program puts out: an echo, or made of such.
+    pub(super) fn echo(&mut self, text: &str) -> Option<String> {
+        self.echo_at(text, 0)
+    }
+
+    fn echo_at(&mut self, text: &str, depth: usize) -> Option<String> {
+        if !self.dictionary.is_own(text) {
+            if let Some(known) = self.known(text, depth) {
+                return known;
+            }
+            if let Some(parts) = self.by_parts(text, depth) {
+                return parts;
+            }
+        }
+        if let Some(pair) = text.strip_prefix(MAILBOX).filter(|pair| is_syntax(pair)) {
+            let pair = self.json(pair, Json::Own, depth);
+            return Some(format!("{MAILBOX}{pair}"));
+        }
+        if let Some(line) = text.strip_prefix(LINE).and_then(|line| self.line(line, depth)) {
+            return Some(line);
+        }
+        // Names of functions are no secrets.
+        if FUNCTION.iter().any(|start| text.starts_with(start)) {
+            return None;
+        }
+        if depth < MAX_DEPTH && is_syntax(text) {
+            return Some(self.json(text, Json::Own, depth));
+        }
+        // Nobody has said it before: better a difference than a secret.
+        self.assign(text, Class::Text)
+    }
+
+    /// What follows `msg-v2`: source, destination, flag, type, time, content (signaling-wire 5).
+    fn line(&mut self, line: &str, depth: usize) -> Option<String> {
+        let (src, rest) = word(line);
+        let (dst, rest) = word(rest);
+        let mut words = rest.splitn(4, ' ');
+        let (flag, kind, time) = (words.next()?, words.next()?, words.next()?);
+        if !self.words().has(flag) || !self.words().has(kind) || time.parse::<u64>().is_err() {
+            return None;
+        }
+        let content = words.next()?;
+        let head = &rest[..rest.len() - content.len()];
+        let src = self.replace(src, Class::Account).unwrap_or_else(|| src.into());
+        let dst = self.replace(dst, Class::Account).unwrap_or_else(|| dst.into());
+        let content = self.echo_at(content, depth).unwrap_or_else(|| content.into());
+        Some(format!("{LINE}{src} {dst} {head}{content}"))
+    }
+
+    /// What becomes of a text that is known; the outer none is for others.
+    fn known(&mut self, text: &str, depth: usize) -> Option<Option<String>> {
+        if text.is_empty() || self.words().has(text) || Placeholder::is_all_of(text) {
+            return Some(None);
+        }
+        Some(match self.dictionary.find(text)? {
+            Entry::Kept => None,
+            Entry::Json => Some(self.json(text, Json::Body, depth)),
+            Entry::By(placeholder) => Some(placeholder.to_string()),
+        })
+    }
+
+    /// Texts that the engine itself takes apart and puts together again. They are not in the dictionary, their parts are.
+    fn by_parts(&mut self, text: &str, depth: usize) -> Option<Option<String>> {
+        if let Some(value) = text.strip_prefix(EMPTY) {
+            let value = self.replace_at(value, Class::Text, depth);
+            return Some(value.map(|value| format!("{EMPTY}{value}")));
+        }
+        if let Some(hash) = text.strip_prefix(HASHED).filter(|hash| !hash.is_empty()) {
+            let hash = self.replace_at(hash, Class::Id, depth);
+            return Some(hash.map(|hash| format!("{HASHED}{hash}")));
+        }
+        let (channel, info) = parse_end_call(text)?;
+        let new_channel = self.replace_at(&channel, Class::Channel, depth);
+        let new_info = self.replace_at(&info, Class::Text, depth);
+        if new_channel.is_none() && new_info.is_none() {
+            return Some(None);
+        }
+        let channel = new_channel.as_deref().unwrap_or(&channel);
+        Some(Some(end_call(channel, new_info.as_deref().unwrap_or(&info))))
+    }
+
+    fn assign(&mut self, text: &str, class: Class) -> Option<String> {
+        self.assign_len(text, class, text.len())
+    }
+
+    pub(super) fn assign_len(&mut self, text: &str, class: Class, len: usize) -> Option<String> {
+        let entry = self
+            .dictionary
+            .assign(text, class, len, &self.redaction, &self.redaction.words);
+        match entry {
+            Entry::By(placeholder) => Some(placeholder.to_string()),
+            Entry::Kept | Entry::Json => None,
+        }
+    }
+
+    /// JSON text with its texts replaced, and the longer numbers of a body. Keys stay: they are the app's schema.
+    pub(super) fn json(&mut self, text: &str, whose: Json, depth: usize) -> String {
+        let mut out = String::with_capacity(text.len() + 32);
+        let mut key = None;
+        let mut is_counted = false;
+        for piece in Pieces::of(text) {
+            match piece {
+                Piece::Other(other) => {
+                    if other.contains(['{', '}']) {
+                        (key, is_counted) = (None, false);
+                    }
+                    out.push_str(other);
+                }
+                Piece::Key(quoted) => {
+                    key = unquoted(quoted);
+                    out.push_str(quoted);
+                }
+                Piece::Text(old) => {
+                    let Some(text) = unquoted(old) else {
+                        out.push_str(old);
+                        continue;
+                    };
+                    let under = key.as_deref().unwrap_or_default();
+                    if under == NAME {
+                        is_counted = allowlist::is_built_in(&text);
+                    }
+                    let means = match whose {
+                        Json::Body => self.words().is_setting(under),
+                        Json::Own => allowlist::is_built_in(under) || is_counted && under == "value",
+                    };
+                    let names = || is_counted || self.dictionary.has_attribute(&text);
+                    let is_schema = whose == Json::Own && under == NAME && names();
+                    let is_rpc = whose == Json::Own && depth == 0 && RPC.contains(&under);
+                    if is_rpc || is_schema || means && allowlist::is_plain_number(&text) {
+                        out.push_str(old);
+                        continue;
+                    }
+                    let new = match whose {
+                        Json::Body => self.replace_at(&text, Class::Text, depth + 1),
+                        Json::Own => self.echo_at(&text, depth + 1),
+                    };
+                    let Some(new) = new else {
+                        out.push_str(old);
+                        continue;
+                    };
+                    let new = quoted(&new);
+                    out.push_str(&new);
+                    if whose == Json::Body {
+                        // Escapes are shorter now; the text is as long as it was.
+                        pad(&mut out, old, &new);
+                    }
+                }
+                Piece::Number(old) => {
+                    let new = match whose {
+                        Json::Body => self.number(key.as_deref().unwrap_or_default(), old),
+                        Json::Own => None,
+                    };
+                    out.push_str(new.as_deref().unwrap_or(old));
+                }
+            }
+        }
+        out
+    }
+
+    fn number(&mut self, key: &str, old: &str) -> Option<String> {
+        let digits = old.bytes().filter(u8::is_ascii_digit).count();
+        if self.words().is_setting(key) || digits < MIN_SECRET_DIGITS && !self.words().is_part(key) {
+            return None;
+        }
+        let new = self.replace(old, Class::Text)?;
+        // What stands in must be a number, too.
+        match Shape::of(old) {
+            Shape::Digits | Shape::Number => Some(new),
+            Shape::Plain | Shape::Spaced => Some(quoted(&new)),
+        }
+    }
+}
+
+fn pad(out: &mut String, old: &str, new: &str) {
+    let len = new.len() as isize - placeholder_expand::excess(new);
+    let short = old.len() as isize - len;
+    out.extend(std::iter::repeat_n(' ', usize::try_from(short).unwrap_or(0)));
+}
+
+/// Whether [`Redactor::by_parts`] may have something to say of a text.
+pub(super) fn may_have_parts(text: &str) -> bool {
+    let first = text.as_bytes().first();
+    // The first byte of each, since most texts begin otherwise.
+    first.is_some_and(|first| matches!(first, 0xEE | b'~' | b'A'))
+        && (text.starts_with(EMPTY) || text.starts_with(HASHED) || begins_end_call(text))
+}
+
+/// Whether [`is_json`] may be so.
+pub(super) fn may_be_json(text: &str) -> bool {
+    text.trim_ascii_start().starts_with(['{', '['])
+}
+
+/// Whether a text is an object or a list, as the engine reads JSON.
+fn is_json(text: &str, depth: usize) -> bool {
+    if depth >= MAX_DEPTH || !may_be_json(text) {
+        return false;
+    }
+    placeholder_expand::text(text, MAX_JSON).is_ok_and(|text| Value::from_json(&text).is_ok())
+}
+
+/// The same of a text that the program has written.
+pub(super) fn is_syntax(text: &str) -> bool {
+    text.starts_with(['{', '['])
+        && placeholder_expand::text(text, MAX_JSON).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(&text).is_ok())
+}
+
+/// The first word, a placeholder or what is before a space, and what follows the space.
+pub(super) fn word(text: &str) -> (&str, &str) {
+    if let Some((_, rest)) = Placeholder::parse(text) {
+        let first = &text[..text.len() - rest.len()];
+        if let Some(rest) = rest.strip_prefix(' ') {
+            return (first, rest);
+        }
+        if rest.is_empty() {
+            return (first, rest);
+        }
+    }
+    // `~h.` and what else stays in front of one.
+    let inner = text.find('<').filter(|at| !text[..*at].contains(' '));
+    if let Some((at, (_, rest))) = inner.and_then(|at| Some((at, Placeholder::parse(&text[at..])?)))
+        && at > 0
+    {
+        return (&text[..text.len() - rest.len()], rest.strip_prefix(' ').unwrap_or(rest));
+    }
+    text.split_once(' ').unwrap_or((text, ""))
+}

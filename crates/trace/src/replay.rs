@@ -1,0 +1,413 @@
+//! A whole trace played again: every output of every session is compared, in its order.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use engine::Names;
+use protocol::encoder::Encoder;
+use rtm::time::Time;
+use rtm::value::{Text, Value};
+use tables::Tables;
+
+use crate::diff::Change;
+use crate::diff::changes::changes;
+use crate::frame::opened_data;
+use crate::names::ReadNames;
+use crate::reader::Trace;
+use crate::record::{Dir, Leg, Record};
+use crate::row_usage::Used;
+use crate::session_context::Begin;
+use crate::session_replay::{InvalidRecord, Out, SessionReplay};
+
+/// What came of a replay.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Sessions that were played.
+    pub sessions: usize,
+    /// Records that were compared or fed.
+    pub records: usize,
+    /// What each of them has used, in the order of their numbers.
+    pub used: Vec<PlayedSession>,
+    /// The first difference of each session.
+    pub differences: Vec<Difference>,
+    /// The sessions that break off: what they would have done next is no difference.
+    pub cut: BTreeSet<u64>,
+    /// Outputs that are on one side only and may be so (docs/trace.md); none where RTM is the recorded one.
+    pub passed_over: usize,
+    /// The records as they are now: what came in as it was, what came out as it was played.
+    pub played: Vec<PlayedRecord>,
+}
+
+/// A session that was played.
+#[derive(Clone, Debug)]
+pub struct PlayedSession {
+    /// Its number in the trace.
+    pub session: u64,
+    /// The family of its clients.
+    pub family: Text,
+    /// The comparison page whose SDK its upstream spoke like.
+    pub platform: Option<Text>,
+    /// What it has used of the tables.
+    pub used: Used,
+}
+
+/// Where a session did something else than it did when it was recorded.
+#[derive(Clone, Debug)]
+pub struct Difference {
+    /// The line of the trace where it shows.
+    pub line: usize,
+    /// The session.
+    pub session: u64,
+    /// When, microseconds since the trace began.
+    pub t_us: u64,
+    /// What the trace has; none where it has nothing more.
+    pub expected: Option<Record>,
+    /// What was played; none where nothing was.
+    pub got: Option<Out>,
+    /// Where the two differ, when both are there.
+    pub changes: Vec<Change>,
+    /// The last input of the session, which led to it.
+    pub after: Option<Record>,
+    /// Limitation codes that the session has noted.
+    pub codes: Vec<Text>,
+}
+
+/// A record of a trace after its replay.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PlayedRecord {
+    /// The record of that line, unchanged.
+    AsRecorded(usize),
+    /// An output that the trace lacks or has otherwise.
+    New(Record),
+}
+
+/// A record that cannot have happened.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("line {line}: {what}")]
+pub struct NoSense {
+    /// The line.
+    pub line: usize,
+    /// What is wrong.
+    pub what: InvalidRecord,
+}
+
+/// The reason why what was imported cannot be played by itself.
+const NO_RTM: &str = "the trace has no leg `rtm`: its source knew only what the app said and was told; `--against embedded` or a URL plays it";
+
+/// Who watches a replay.
+pub struct Watch<'w> {
+    /// Wants [`Outcome::played`].
+    pub keeps: bool,
+    /// Is told now and then how many records are played.
+    pub progress: &'w mut dyn FnMut(usize),
+}
+
+/// Records from one telling of the progress to the next.
+const EVERY: usize = 4096;
+
+/// Plays a trace.
+///
+/// # Errors
+/// The first record that cannot have happened, or the header when the trace lacks a leg.
+pub fn replay(tables: &Arc<Tables>, speeches: &Arc<Vec<Arc<dyn Encoder>>>, trace: &Trace) -> Result<Outcome, NoSense> {
+    let watch = Watch {
+        keeps: true,
+        progress: &mut |_| {},
+    };
+    replay_watched(tables, speeches, trace, watch)
+}
+
+/// Plays a trace while somebody watches.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_watched(
+    tables: &Arc<Tables>,
+    speeches: &Arc<Vec<Arc<dyn Encoder>>>,
+    trace: &Trace,
+    watch: Watch<'_>,
+) -> Result<Outcome, NoSense> {
+    if trace.header.missing.contains(&Leg::Rtm) {
+        return Err(NoSense {
+            line: 1,
+            what: NO_RTM.to_owned().into(),
+        });
+    }
+    let mut stage = Harness {
+        tables,
+        speeches,
+        started: trace.header.started_ms,
+        names: names(trace),
+        seats: BTreeMap::new(),
+        outcome: Outcome {
+            cut: trace.cut(),
+            ..Outcome::default()
+        },
+        keeps: watch.keeps,
+        played: Vec::new(),
+    };
+    for (line, record) in &trace.records {
+        stage
+            .take(*line, record)
+            .map_err(|what| NoSense { line: *line, what })?;
+        if stage.outcome.records.is_multiple_of(EVERY) {
+            (watch.progress)(stage.outcome.records);
+        }
+    }
+    let end = trace.records.last().map_or(1, |(line, _)| *line);
+    let sessions: Vec<u64> = stage.seats.keys().copied().collect();
+    for session in sessions {
+        stage.break_off(session);
+        stage.settle(end, session);
+    }
+    // A difference is found at the end of its step, and steps of sessions overlap.
+    stage.outcome.differences.sort_by_key(|difference| difference.line);
+    stage.outcome.played = stage.played.into_iter().flatten().collect();
+    let played = stage.seats.into_iter().map(|(session, seat)| PlayedSession {
+        session,
+        family: seat.player.family().clone(),
+        platform: seat.platform,
+        used: seat.player.used().clone(),
+    });
+    stage.outcome.used = played.collect();
+    Ok(stage.outcome)
+}
+
+/// The names that each session asked for.
+fn names(trace: &Trace) -> BTreeMap<u64, Arc<ReadNames>> {
+    let mut names: BTreeMap<u64, ReadNames> = BTreeMap::new();
+    for (_, record) in &trace.records {
+        if record.leg == Leg::Env && record.dir == Dir::In {
+            names.entry(record.session).or_default().learn(&record.data);
+        }
+    }
+    names
+        .into_iter()
+        .map(|(session, names)| (session, Arc::new(names)))
+        .collect()
+}
+
+struct Harness<'s> {
+    tables: &'s Arc<Tables>,
+    speeches: &'s Arc<Vec<Arc<dyn Encoder>>>,
+    started: u64,
+    names: BTreeMap<u64, Arc<ReadNames>>,
+    seats: BTreeMap<u64, ReplaySession<'s>>,
+    outcome: Outcome,
+    keeps: bool,
+    /// The records after the replay: for each of the trace what is in its place now.
+    played: Vec<Vec<PlayedRecord>>,
+}
+
+struct ReplaySession<'s> {
+    player: SessionReplay,
+    platform: Option<Text>,
+    pending: VecDeque<Out>,
+    /// Outputs of the trace from the first difference of the step on.
+    expected: Vec<Expected<'s>>,
+    last: Option<&'s Record>,
+    codes: Vec<Text>,
+    /// It has differed; what follows follows from that.
+    lost: bool,
+}
+
+/// An output of the trace that was not compared yet.
+struct Expected<'s> {
+    line: usize,
+    record: &'s Record,
+    /// Its place among the played records.
+    place: usize,
+}
+
+impl<'s> Harness<'s> {
+    fn take(&mut self, line: usize, record: &'s Record) -> Result<(), InvalidRecord> {
+        self.outcome.records += 1;
+        if record.session == 0 || record.leg == Leg::Http {
+            self.keep(line);
+            return Ok(());
+        }
+        if record.dir == Dir::Out {
+            return self.compare(line, record);
+        }
+        if record.data.get("name").is_some() {
+            // Known from the start: names are asked for in the middle of a step.
+            self.keep(line);
+            return Ok(());
+        }
+        if record.env("lost") {
+            self.seat(record.session)?;
+            self.keep(line);
+            self.break_off(record.session);
+            return Ok(());
+        }
+        self.settle(line, record.session);
+        self.keep(line);
+        if let Some(begin) = record.data.get("begin") {
+            let names: Arc<dyn Names> = self.names.get(&record.session).cloned().unwrap_or_default();
+            if self.seats.contains_key(&record.session) {
+                return Err(format!("session {} has begun already", record.session).into());
+            }
+            let begin = Begin::read(begin)?;
+            let player = SessionReplay::new(self.tables.clone(), self.speeches.clone(), &begin, names)?;
+            self.outcome.sessions += 1;
+            let seat = ReplaySession {
+                player,
+                platform: begin.platform,
+                pending: VecDeque::new(),
+                expected: Vec::new(),
+                last: None,
+                codes: Vec::new(),
+                lost: false,
+            };
+            self.seats.insert(record.session, seat);
+            return Ok(());
+        }
+        let now = Time::from_millis(self.started.saturating_add(record.t_us / 1000));
+        let seat = self.seats.get_mut(&record.session);
+        let seat = seat.ok_or_else(|| not_begun(record.session))?;
+        let outs = match seat.player.feed(now, record) {
+            Ok(outs) => outs,
+            // It has gone another way before: what it was told then may have no place in what it does now.
+            Err(_) if seat.lost => Vec::new(),
+            Err(impossible) => return Err(impossible),
+        };
+        seat.last = Some(record);
+        for out in &outs {
+            let note = out.data.get("note");
+            let code = note.and_then(|note| note.get("code")).and_then(Value::as_text);
+            seat.codes
+                .extend(code.filter(|code| !seat.codes.contains(code)).cloned());
+        }
+        seat.pending.extend(outs);
+        Ok(())
+    }
+
+    fn seat(&mut self, session: u64) -> Result<&mut ReplaySession<'s>, InvalidRecord> {
+        let seat = self.seats.get_mut(&session);
+        Ok(seat.ok_or_else(|| not_begun(session))?)
+    }
+
+    fn keep(&mut self, line: usize) {
+        if self.keeps {
+            self.played.push(vec![PlayedRecord::AsRecorded(line)]);
+        }
+    }
+
+    /// Reserves a place among the played records.
+    fn place(&mut self) -> usize {
+        self.played.push(Vec::new());
+        self.played.len() - 1
+    }
+
+    fn compare(&mut self, line: usize, record: &'s Record) -> Result<(), InvalidRecord> {
+        let seat = self.seat(record.session)?;
+        if seat.expected.is_empty()
+            && let Some(got) = seat.pending.front()
+            && is_same(got, record)
+        {
+            seat.pending.pop_front();
+            self.keep(line);
+            return Ok(());
+        }
+        let place = self.place();
+        let expected = Expected { line, record, place };
+        self.seat(record.session)?.expected.push(expected);
+        Ok(())
+    }
+
+    /// Forgets the outputs of a session that breaks off here: they are not recorded.
+    fn break_off(&mut self, session: u64) {
+        if self.outcome.cut.contains(&session)
+            && let Some(seat) = self.seats.get_mut(&session)
+        {
+            // Those that were recorded differ.
+            if seat.expected.is_empty() {
+                seat.pending.clear();
+            }
+        }
+    }
+
+    /// Ends a step of a session: from its first difference on, outputs that both sides have keep their record.
+    fn settle(&mut self, line: usize, session: u64) {
+        let Some(seat) = self.seats.get_mut(&session) else {
+            return;
+        };
+        let (pending, expected) = (std::mem::take(&mut seat.pending), std::mem::take(&mut seat.expected));
+        let t_us = seat.last.map_or(0, |record| record.t_us);
+        if self.keeps && !pending.is_empty() {
+            let mut left = &expected[..];
+            let mut place = expected.first().map_or_else(|| self.place(), |expected| expected.place);
+            for got in &pending {
+                let record = if let Some(at) = left.iter().position(|expected| is_same(got, expected.record)) {
+                    place = left[at].place;
+                    let line = left[at].line;
+                    left = &left[at + 1..];
+                    PlayedRecord::AsRecorded(line)
+                } else {
+                    PlayedRecord::New(new_record(t_us, session, got))
+                };
+                self.played[place].push(record);
+                place = left.first().map_or(place, |expected| expected.place);
+            }
+        }
+        match (expected.first(), pending.into_iter().next()) {
+            (Some(expected), got) => self.differs(expected.line, session, Some(expected.record.clone()), got),
+            (None, Some(got)) => self.differs(line, session, None, Some(got)),
+            (None, None) => {}
+        }
+    }
+
+    fn differs(&mut self, line: usize, session: u64, expected: Option<Record>, got: Option<Out>) {
+        let Some(seat) = self.seats.get_mut(&session) else {
+            return;
+        };
+        if std::mem::replace(&mut seat.lost, true) {
+            return;
+        }
+        let t_us = expected.as_ref().or(seat.last).map_or(0, |record| record.t_us);
+        let both = expected.as_ref().zip(got.as_ref());
+        let changes = both.map_or(Vec::new(), |(expected, got)| places(expected, got));
+        self.outcome.differences.push(Difference {
+            line,
+            session,
+            t_us,
+            changes,
+            expected,
+            got,
+            after: seat.last.cloned(),
+            codes: seat.codes.clone(),
+        });
+    }
+}
+
+/// Where two outputs differ; nowhere when they are of different legs.
+fn places(expected: &Record, got: &Out) -> Vec<Change> {
+    if expected.leg != got.leg {
+        return Vec::new();
+    }
+    let places = changes(&opened_data(&expected.data), &opened_data(&got.data));
+    // The same in other words.
+    match places.is_empty() {
+        true => changes(&expected.data, &got.data),
+        false => places,
+    }
+}
+
+fn new_record(t_us: u64, session: u64, out: &Out) -> Record {
+    Record {
+        t_us,
+        session,
+        leg: out.leg,
+        dir: Dir::Out,
+        row: out.row.clone(),
+        data: out.data.clone(),
+    }
+}
+
+fn is_same(got: &Out, record: &Record) -> bool {
+    got.leg == record.leg && got.data == record.data
+}
+
+fn not_begun(session: u64) -> String {
+    format!("session {session} has not begun")
+}

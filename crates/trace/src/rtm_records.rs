@@ -1,0 +1,62 @@
+//! RTM's calls, replies, errors and events as JSON, by their canonical names.
+
+use rtm::value::Value;
+use rtm::{CallKind, ErrorEnum, EventKind, RtmCall, RtmError, RtmEvent, RtmReply};
+
+/// `{"name": {…arguments}}`.
+pub fn call(call: &RtmCall) -> Value {
+    named(call.kind().name(), call.args())
+}
+
+/// `{"reply": …}` or `{"error": "ENUM.MEMBER"}`.
+pub fn result(result: &Result<RtmReply, RtmError>) -> (&'static str, Value) {
+    match result {
+        Ok(reply) => ("reply", reply.to_value()),
+        Err(error) => {
+            let name = format!("{}.{}", error.error_enum().name(), error.name());
+            ("error", Value::Text(name.into()))
+        }
+    }
+}
+
+/// `{"name": {…fields}}`.
+pub fn event(event: &RtmEvent) -> Value {
+    let kind = event.kind();
+    let names = kind.fields().iter().map(|field| field.name.into());
+    named(kind.name(), Value::Map(names.zip(event.values()).collect()))
+}
+
+/// Reads a result of a call of that kind.
+pub fn read_result(kind: CallKind, data: &Value) -> Result<Result<RtmReply, RtmError>, String> {
+    if let Some(reply) = data.get("reply") {
+        return kind.reply().read(reply).map(Ok);
+    }
+    let name = data
+        .get("error")
+        .and_then(Value::as_text)
+        .ok_or("a reply or an error")?;
+    let error = name
+        .split_once('.')
+        .and_then(|(of, member)| ErrorEnum::parse(of)?.member(member));
+    error
+        .map(Err)
+        .ok_or_else(|| format!("a member of an RTM error enum, not {name}"))
+}
+
+/// Reads an event.
+pub fn read_event(data: &Value) -> Result<RtmEvent, String> {
+    let [(name, fields)] = data.as_map().unwrap_or_default() else {
+        return Err("an RTM event by its name".into());
+    };
+    let kind = EventKind::parse(name).ok_or_else(|| format!("an RTM event, not {name}"))?;
+    let values: Vec<Value> = kind
+        .fields()
+        .iter()
+        .map(|field| fields.get(field.name).cloned().unwrap_or_default())
+        .collect();
+    kind.build(&values).map_err(|error| error.to_string())
+}
+
+fn named(name: &str, of: Value) -> Value {
+    Value::Map(vec![(name.into(), of)])
+}

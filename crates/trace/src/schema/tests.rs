@@ -1,0 +1,359 @@
+//! One record of each kind is valid, and the schema allows no kind that is never written.
+//!
+//! What is sampled here goes from one variant to the next by a match without a wildcard: a new one does not compile until it
+//! has a sample.
+
+use std::collections::BTreeSet;
+use std::iter::successors;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jsonschema::Validator;
+use parking_lot::Mutex;
+use serde_json::{Value as Json, json};
+
+use crate::event::{TraceEvent, one};
+use crate::record::{Dir, Leg, Record};
+use crate::schema::*;
+use crate::{SessionRecorder, Sink, read};
+use engine::{Attach, Effect, Input, TimerKey};
+use protocol::event::{Answer, CallRef, Event, Form, LOGIN, SocketId};
+use rtm::time::Time;
+use rtm::{CallKind, ChannelId, EventKind, FieldSpec, FieldType, InvitationId, RtmCall, RtmEvent};
+use tables::Tables;
+
+const SOCKET: SocketId = SocketId(1);
+const CALL: CallRef = CallRef {
+    socket: SOCKET,
+    id: 1,
+    function: LOGIN,
+};
+
+/// Values of a field, each of the forms that it has.
+fn values(spec: &FieldSpec, by: Option<&str>) -> Vec<Value> {
+    let values: &[&str] = match spec.ty {
+        FieldType::Bool => &["true"],
+        FieldType::Int | FieldType::Invitation => &["7"],
+        FieldType::Text | FieldType::UserId | FieldType::ChannelId => &[r#""a""#],
+        FieldType::OptionalText => &[r#""a""#, "null"],
+        FieldType::Texts | FieldType::UserIds | FieldType::ChannelIds => &[r#"["a","b"]"#, "[]"],
+        FieldType::Message => &[
+            r#"{"messageType":"TEXT","text":"a"}"#,
+            r#"{"messageType":"RAW","rawMessage":"YQ==","description":"a"}"#,
+        ],
+        FieldType::Attributes => &[r#"{"a":"b"}"#],
+        FieldType::ChannelAttributes => &[r#"{"a":{"value":"b","lastUpdateUserId":"c","lastUpdateTs":7}}"#],
+        FieldType::Online => &[r#"{"a":true}"#],
+        FieldType::OnlineStates => &[r#"{"a":"ONLINE"}"#],
+        FieldType::Counts => &[r#"{"a":7}"#],
+        FieldType::LocalInvitation => &[
+            r#"{"invitation":1,"calleeId":"a","channelId":"b","content":"c","response":""}"#,
+            r#"{"invitation":1,"calleeId":"a","channelId":null,"content":"c","response":""}"#,
+        ],
+        FieldType::RemoteInvitation => &[
+            r#"{"invitation":1,"callerId":"a","channelId":"b","content":"c","response":""}"#,
+            r#"{"invitation":1,"callerId":"a","channelId":null,"content":"c","response":""}"#,
+        ],
+        FieldType::Name => match (by, spec.name) {
+            (Some(member), _) => return vec![member.into()],
+            (None, "state") => &[r#""CONNECTED""#],
+            (None, _) => &[r#""LOGIN""#],
+        },
+        FieldType::Nothing => &["{}"],
+    };
+    values
+        .iter()
+        .map(|json| Value::from_json(json).expect("JSON"))
+        .collect()
+}
+
+/// Rows of values for fields, so that each form of each is in one.
+fn rows(fields: &[FieldSpec], by: Option<&str>) -> Vec<Vec<Value>> {
+    let columns: Vec<Vec<Value>> = fields.iter().map(|spec| values(spec, by)).collect();
+    let rows = columns.iter().map(Vec::len).max().unwrap_or(1);
+    let row = |at: usize| columns.iter().map(|column| column[at % column.len()].clone()).collect();
+    (0..rows).map(row).collect()
+}
+
+fn calls() -> Vec<RtmCall> {
+    let of = |kind: &CallKind| {
+        let kind = *kind;
+        let rows = rows(kind.fields(), None).into_iter();
+        rows.map(move |row| kind.build(&row).expect("values of its types"))
+    };
+    CallKind::ALL.iter().flat_map(of).collect()
+}
+
+fn events() -> Vec<RtmEvent> {
+    let of = |kind: &EventKind| {
+        let kind = *kind;
+        let by = kind.by().map(|of| of.members()[0].name());
+        let rows = rows(kind.fields(), by).into_iter();
+        rows.map(move |row| kind.build(&row).expect("values of its types"))
+    };
+    EventKind::ALL.iter().flat_map(of).collect()
+}
+
+fn attaches() -> impl Iterator<Item = Attach> {
+    successors(Some(Attach::Twin), |before| match before {
+        Attach::Twin => Some(Attach::Again),
+        Attach::Again => Some(Attach::Anew),
+        Attach::Anew => Some(Attach::ByLine),
+        Attach::ByLine => None,
+    })
+}
+
+fn timers() -> impl Iterator<Item = TimerKey> {
+    successors(Some(TimerKey::Login), |before| {
+        Some(match before {
+            TimerKey::Login => TimerKey::Grace,
+            TimerKey::Grace => TimerKey::Rejoin,
+            TimerKey::Rejoin => TimerKey::Invite(InvitationId(3)),
+            TimerKey::Invite(_) => TimerKey::Ring(InvitationId(4)),
+            TimerKey::Ring(_) => TimerKey::Retry(7),
+            TimerKey::Retry(_) => TimerKey::Names,
+            TimerKey::Names => TimerKey::Outbox,
+            TimerKey::Outbox => TimerKey::TransientJoins,
+            TimerKey::TransientJoins => TimerKey::MemberNum,
+            TimerKey::MemberNum => TimerKey::Gather(CallKind::ALL[0]),
+            TimerKey::Gather(kind) => {
+                let at = CallKind::ALL.iter().position(|known| known == kind)?;
+                TimerKey::Gather(*CallKind::ALL.get(at + 1)?)
+            }
+        })
+    })
+}
+
+fn event() -> Event {
+    Event {
+        sig: 0,
+        row: 0,
+        args: vec![Value::Null, 7.into(), "a".into()],
+    }
+}
+
+/// Every input once; those of which there are several kinds as `all` has them.
+fn inputs() -> impl Iterator<Item = Input> {
+    let first = Input::Admitted {
+        call: CALL,
+        verdict: Ok(()),
+        line: "l".into(),
+        args: Vec::new(),
+    };
+    successors(Some(first), |before| {
+        Some(match before {
+            Input::Admitted { .. } => Input::Attached {
+                call: CALL,
+                how: Attach::Twin,
+                line: "l".into(),
+            },
+            Input::Attached { .. } => Input::Subscribed {
+                socket: SOCKET,
+                cid: 1,
+                msgid: 1,
+            },
+            Input::Subscribed { .. } => Input::Call {
+                call: CALL,
+                row: 0,
+                args: Vec::new(),
+                acknowledges: None,
+            },
+            Input::Call { .. } => Input::Refused {
+                call: CALL,
+                row: 0,
+                args: Vec::new(),
+                reason: "r".into(),
+            },
+            Input::Refused { .. } => Input::Poll {
+                call: CALL,
+                ver_clear: 0,
+                max: 1,
+            },
+            Input::Poll { .. } => Input::RtmReply {
+                request: 1,
+                result: Ok(rtm::RtmReply::Void),
+            },
+            Input::RtmReply { .. } => Input::RtmEvent(events().remove(0)),
+            Input::RtmEvent(_) => Input::Upstream(true),
+            Input::Upstream(_) => Input::Lacks(CallKind::ALL.into()),
+            Input::Lacks(_) => Input::OverRate { socket: SOCKET, id: 1 },
+            Input::OverRate { .. } => Input::Pressed(true),
+            Input::Pressed(_) => Input::Kept(vec![(event(), Time::from_millis(7))]),
+            Input::Kept(_) => Input::Timer(TimerKey::Login),
+            Input::Timer(_) => Input::FrontClosed(SOCKET),
+            Input::FrontClosed(_) => Input::FrontClosedByClient {
+                socket: SOCKET,
+                grace: Duration::from_secs(5),
+            },
+            Input::FrontClosedByClient { .. } => return None,
+        })
+    })
+}
+
+fn effects() -> impl Iterator<Item = Effect> {
+    let first = Effect::Rtm {
+        request: 1,
+        call: calls().remove(0),
+    };
+    successors(Some(first), |before| {
+        Some(match before {
+            Effect::Rtm { .. } => Effect::RtmVia {
+                request: 1,
+                channel: ChannelId::new("r").expect("a channel's id"),
+                call: calls().remove(0),
+            },
+            Effect::RtmVia { .. } => Effect::Answer {
+                call: CALL,
+                row: 0,
+                answer: Answer::default(),
+            },
+            Effect::Answer { .. } => Effect::Mailbox {
+                call: CALL,
+                ver_clear: 0,
+                lines: Vec::new(),
+            },
+            Effect::Mailbox { .. } => Effect::Notify {
+                socket: SOCKET,
+                form: Form::Direct,
+                event: event(),
+            },
+            Effect::Notify { .. } => Effect::Hint {
+                socket: SOCKET,
+                version: 1,
+            },
+            Effect::Hint { .. } => Effect::Returned(CALL),
+            Effect::Returned(_) => Effect::SetTimer {
+                key: TimerKey::Login,
+                at: Time::from_millis(7),
+            },
+            Effect::SetTimer { .. } => Effect::Note {
+                row: 0,
+                code: 0,
+                about: None,
+            },
+            Effect::Note { .. } => Effect::Dropped("lines"),
+            Effect::Dropped(_) => Effect::Keep(vec![(event(), Time::from_millis(7))]),
+            Effect::Keep(_) => Effect::Close(SOCKET),
+            Effect::Close(_) => Effect::End,
+            Effect::End => return None,
+        })
+    })
+}
+
+#[derive(Default)]
+struct Records(Mutex<Vec<Record>>);
+
+impl Sink for Records {
+    fn take(&self, t_us: u64, session: u64, what: TraceEvent<'_>) {
+        self.0.lock().push(what.record(t_us, session));
+    }
+}
+
+/// A record of each kind, as a tape makes them.
+fn all() -> Vec<Record> {
+    let tables = Arc::new(Tables::built_in().expect("the built-in tables"));
+    let records = Arc::new(Records::default());
+    let tape = SessionRecorder::new(records.clone(), tables, Time::default(), 1);
+    for platform in [None, Some("web".into())] {
+        tape.begin(&Begin {
+            profile: "web".into(),
+            account: "alice".into(),
+            platform,
+            offline_messages: true,
+            lacks: CallKind::ALL.to_vec(),
+            limits: SessionLimits::default(),
+        });
+    }
+    let names = crate::RecordedNames::new(Arc::new(crate::ReadNames::default()), tape.clone());
+    use engine::Names as _;
+    let name = Text::from("a");
+    names.user_id(&name);
+    names.account(&name);
+    names.channel_id(&name);
+    names.channel(&name);
+    names.uid(&name);
+    tape.heard(SOCKET, "[]");
+    tape.rest(SOCKET);
+    tape.said(SOCKET, "[]", None);
+    tape.said(SOCKET, "[]", Some(0));
+    inputs().for_each(|input| tape.input(&input));
+    for how in attaches() {
+        let (call, line) = (CALL, "l".into());
+        tape.input(&Input::Attached { call, how, line });
+    }
+    for event in events() {
+        tape.input(&Input::RtmEvent(event));
+    }
+    for kind in CallKind::ALL {
+        let reply = FieldSpec::new("reply", kind.reply().field_type());
+        for value in values(&reply, None) {
+            let (request, result) = (1, Ok(kind.reply().read(&value).expect("a value of its type")));
+            tape.input(&Input::RtmReply { request, result });
+        }
+        for error in kind.errors().iter().flat_map(|of| of.members()) {
+            let (request, result) = (1, Err(error));
+            tape.input(&Input::RtmReply { request, result });
+        }
+    }
+    effects().for_each(|effect| tape.effect(&effect));
+    for call in calls() {
+        tape.effect(&Effect::Rtm { request: 1, call });
+    }
+    for key in timers() {
+        tape.input(&Input::Timer(key));
+        tape.effect(&Effect::SetTimer {
+            key,
+            at: Time::from_millis(7),
+        });
+    }
+    tape.cut(Time::default());
+    // Written by who writes the file.
+    tape.push(Leg::Env, Dir::In, one("lost", true.into()));
+    std::mem::take(&mut *records.0.lock())
+}
+
+fn validator(schema: &Json) -> Validator {
+    jsonschema::validator_for(schema).expect("a schema")
+}
+
+#[test]
+fn a_record_of_each_kind_is_valid() {
+    let (schema, records) = (value(), all());
+    let whole = validator(&schema);
+    let mut text = json!({"sigbridge_trace": VERSION, "started_ms": 0, "program": ""}).to_string() + "\n";
+    for record in &records {
+        let line = serde_json::to_string(record).expect("JSON");
+        let json: Json = serde_json::from_str(&line).expect("JSON");
+        if let Err(error) = whole.validate(&json) {
+            panic!("{error} at {}: {line}", error.instance_path());
+        }
+        text += &(line + "\n");
+    }
+    assert_eq!(read(text.as_bytes()).expect("a trace").records.len(), records.len());
+}
+
+/// Every form of data that the schema allows is that of a record.
+#[test]
+fn the_schema_allows_no_kind_that_is_never_written() {
+    let (schema, records) = (value(), all());
+    let mut unused = BTreeSet::new();
+    for (leg, dir) in SIDES {
+        let name = format!("{leg}-{dir}");
+        let data = records.iter().filter(|record| {
+            let record = serde_json::to_value(record).expect("JSON");
+            record["leg"] == *leg && record["dir"] == *dir
+        });
+        let data: Vec<Json> = data
+            .map(|record| serde_json::to_value(&record.data).expect("JSON"))
+            .collect();
+        for form in schema["$defs"][&name]["oneOf"].as_array().expect("a list") {
+            let mut one = form.clone();
+            one["$defs"] = schema["$defs"].clone();
+            let one = validator(&one);
+            if !data.iter().any(|data| one.is_valid(data)) {
+                unused.insert(format!("{name} {form}"));
+            }
+        }
+    }
+    assert!(unused.is_empty(), "{unused:#?}");
+}

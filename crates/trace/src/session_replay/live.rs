@@ -1,0 +1,69 @@
+//! A player whose RTM is not the recorded one: what is told to it, and what it wants of others.
+
+use engine::{Effect, Input, TimerKey};
+use protocol::event::Event;
+use rtm::ChannelId;
+use rtm::time::Time;
+use rtm::upstream::UpstreamEvent;
+use rtm::value::Text;
+
+use crate::session_replay::{Out, SessionReplay};
+
+impl SessionReplay {
+    /// The same, of which what it wants of others is asked.
+    pub(crate) fn live(mut self) -> Self {
+        self.wishes = Some(Vec::new());
+        self
+    }
+
+    /// What it has come to want, in order.
+    pub(crate) fn take_wishes(&mut self) -> Vec<Effect> {
+        self.wishes.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// RTM says something.
+    pub(crate) fn told(&mut self, now: Time, told: UpstreamEvent) -> Vec<Out> {
+        let input = match told {
+            UpstreamEvent::Reply { request, result } => {
+                self.open.remove(&request);
+                Input::RtmReply { request, result }
+            }
+            UpstreamEvent::Event(event) => Input::RtmEvent(event),
+            UpstreamEvent::Up(up) => Input::Upstream(up),
+            UpstreamEvent::Lacks(lacks) => Input::Lacks(lacks),
+        };
+        self.live_step(now, input)
+    }
+
+    /// Lines that an earlier session of the account has left.
+    pub(crate) fn kept(&mut self, now: Time, lines: Vec<(Event, Time)>) -> Vec<Out> {
+        self.live_step(now, Input::Kept(lines))
+    }
+
+    /// A timer may be due: it is when it was not set anew.
+    pub(crate) fn due(&mut self, now: Time, key: TimerKey) -> Vec<Out> {
+        match self.timers.get(&key) {
+            Some(at) if *at <= now => {
+                self.timers.remove(&key);
+                self.live_step(now, Input::Timer(key))
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn live_step(&mut self, now: Time, input: Input) -> Vec<Out> {
+        let mut out = Vec::new();
+        self.step(now, input, &mut out);
+        out
+    }
+
+    /// The account.
+    pub(crate) fn account(&self) -> &Text {
+        &self.account
+    }
+
+    /// The channel that it is in.
+    pub(crate) fn joined(&self) -> Option<&ChannelId> {
+        self.session.joined_channel()
+    }
+}

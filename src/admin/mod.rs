@@ -1,0 +1,12 @@
+//! For the operator: counters, health.
+
+mod guard;
+mod http;
+mod metrics;
+mod readiness;
+mod usage;
+
+pub use http::serve_admin;
+pub use metrics::Metrics;
+pub use readiness::{NotReady, Started, not_ready};
+pub use usage::Usage;

@@ -1,0 +1,112 @@
+//! Which calls and events the clients of this server use: what `sigbridge coverage` counts in traces, while it happens.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use engine::Effect;
+use protocol::event::Event;
+use rtm::value::Text;
+use tables::Tables;
+use tables::row::{RowId, SigId};
+use tables::wire::{Target, Wire};
+use trace::Coverage;
+use trace::coverage::Key;
+
+/// Counters by signature and row. What happens all the time costs an addition; what is rare, a lock.
+#[derive(Debug)]
+pub struct Usage {
+    signatures: usize,
+    sessions: AtomicU64,
+    unknown: AtomicU64,
+    calls: Vec<AtomicU64>,
+    events: Vec<AtomicU64>,
+    /// Refusals and limitations.
+    rare: Mutex<Coverage>,
+}
+
+impl Usage {
+    /// All at zero.
+    pub fn new(tables: &Tables) -> Self {
+        let signatures = tables.signatures.len();
+        let zeros = || (0..signatures * tables.rows.len()).map(|_| AtomicU64::new(0)).collect();
+        Self {
+            signatures,
+            sessions: AtomicU64::new(0),
+            unknown: AtomicU64::new(0),
+            calls: zeros(),
+            events: zeros(),
+            rare: Mutex::default(),
+        }
+    }
+
+    /// A session begins.
+    pub fn session(&self) {
+        self.sessions.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A function is called that no table knows; by any name, because names are the client's.
+    pub fn unknown(&self) {
+        self.unknown.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What comes of one step of a session: a call is counted when it is answered.
+    pub fn count(&self, wire: &Wire, effects: &[Effect]) {
+        for effect in effects {
+            match effect {
+                Effect::Answer { call, row, answer } => {
+                    let Target::Row(of) = &wire.function(call.function).target else {
+                        continue;
+                    };
+                    self.add(&self.calls, (of.sig, *row));
+                    if let Some(failure) = &answer.failure {
+                        self.refused((of.sig, *row), &failure.reason, effects);
+                    }
+                }
+                Effect::Notify {
+                    event: Event { sig, row, .. },
+                    ..
+                } => self.add(&self.events, (*sig, *row)),
+                Effect::Note { row, code, .. } => {
+                    *self.rare.lock().notes.entry((*row, *code)).or_default() += 1;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// What has been counted.
+    pub fn coverage(&self) -> Coverage {
+        let mut coverage = self.rare.lock().clone();
+        coverage.sessions = self.sessions.load(Ordering::Relaxed);
+        for (key, count) in self.counted(&self.calls) {
+            coverage.calls.entry(key).or_default().count = count;
+        }
+        coverage.events = self.counted(&self.events).collect();
+        let unknown = self.unknown.load(Ordering::Relaxed);
+        if unknown > 0 {
+            coverage.unknown.insert("(any)".into(), unknown);
+        }
+        coverage
+    }
+
+    fn refused(&self, key: Key, reason: &Text, effects: &[Effect]) {
+        let noted = effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Note { row, .. } if *row == key.1));
+        self.rare.lock().calls.entry(key).or_default().fail(reason, noted);
+    }
+
+    fn add(&self, counters: &[AtomicU64], (sig, row): (SigId, RowId)) {
+        if let Some(counter) = counters.get(row * self.signatures + sig) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn counted<'c>(&self, counters: &'c [AtomicU64]) -> impl Iterator<Item = (Key, u64)> + use<'c> {
+        let signatures = self.signatures;
+        let all = counters.iter().enumerate();
+        all.map(move |(at, count)| ((at % signatures, at / signatures), count.load(Ordering::Relaxed)))
+            .filter(|(_, count)| *count > 0)
+    }
+}

@@ -1,0 +1,46 @@
+//! Authenticates a login, before any session is touched.
+
+use crate::config::Config;
+use identity::{Account, codec, is_whole};
+use rtm::AppId;
+use rtm::time::Time;
+use rtm::value::{Text, Value};
+
+/// A login that may go on.
+#[derive(Clone, Debug)]
+pub struct AuthenticatedLogin {
+    /// The app that the account belongs to.
+    pub vid: AppId,
+    /// The account.
+    pub account: Account,
+}
+
+/// Judges a login by its fields and the origin of its page; `now` is the wall clock's, since tokens expire by it.
+///
+/// # Errors
+/// The reason for the refusal, as the wire carries it.
+pub fn authenticate(
+    config: &Config,
+    (vid, account, token): (&Value, &Value, &str),
+    origin: Option<&str>,
+    now: Time,
+) -> Result<AuthenticatedLogin, Text> {
+    // The same reading as that of the arguments of calls: numbers are names, objects are none.
+    let text = |value: &Value| match value {
+        Value::Null | Value::List(_) | Value::Map(_) => "".into(),
+        name => name.clone().into_text(),
+    };
+    let account = Account::new(text(account)).map_err(|_| Text::from("wrong account"))?;
+    if codec::is_alias(&account) || !is_whole(account.as_str()) {
+        return Err("wrong account".into());
+    }
+    let vid = AppId::new(text(vid)).map_err(|_| Text::from("TokenErrorVendor"))?;
+    if !config.allows(&vid, origin) {
+        return Err("TokenErrorOrigin".into());
+    }
+    let policy = config.auth_of(&vid).ok_or_else(|| Text::from("TokenErrorVendor"))?;
+    policy
+        .verify(&vid, &account, token, now)
+        .map_err(|error| Text::from(error.to_string()))?;
+    Ok(AuthenticatedLogin { vid, account })
+}

@@ -1,0 +1,490 @@
+//! What a client says, frame by frame: its login, its calls, its pings; the same for every transport.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::log::clients::How;
+use crate::server::{
+    Closing, Login, LoginAttempt, Message, NoSession, PendingLogin, RecordedItem, Server, SessionHandle, SocketHandle,
+    authenticate,
+};
+use engine::{Admission, Attach, Effect, Input};
+use identity::Account;
+use protocol::encoder::Encoder;
+use protocol::encoder::Returned;
+use protocol::event::{CallRef, LOGIN, SocketId};
+use rtm::AppId;
+use rtm::time::Time;
+use rtm::value::{Text, Value};
+use tables::profile::{Profile, Transport};
+use tables::wire::{RowCall, Target, Wire};
+
+use engine::dispatch::{Caller, Dispatch, DispatchResult};
+use engine::pre_login::answer_before_login;
+use protocol::api::without_tokens;
+use protocol::args::read_args;
+use protocol::decoder::UNKNOWN_FUNCTION;
+use protocol::{ClientFrame, login_field, login_text, without_token};
+
+/// Where and when a connection came in.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// From where.
+    pub peer: IpAddr,
+    /// When.
+    pub at: Time,
+    /// The origin of the page whose browser has opened it; programs have none.
+    pub origin: Option<Text>,
+}
+
+/// The client behind a socket.
+pub struct Client {
+    server: Arc<Server>,
+    transport: Transport,
+    socket: SocketId,
+    handle: SocketHandle,
+    accepted: Accepted,
+    /// Its profile, by position: a guess until it logs in.
+    profile: usize,
+    wire: Arc<Wire>,
+    session: Option<((AppId, Account), SessionHandle)>,
+    /// The number that its line carries.
+    line: u64,
+    /// It has sent a login frame.
+    logged_in: bool,
+    /// It is noted that it is no racing socket.
+    settled: bool,
+    /// The most time that its session is kept, once it has closed its socket and does not reconnect.
+    grace: Option<Duration>,
+    /// The language of this connection alone, when its transport has such.
+    own: Option<Arc<dyn Encoder>>,
+    /// The text that is being served, where it may be recorded.
+    heard: Option<Serving>,
+}
+
+/// A text that is being served.
+struct Serving {
+    text: Utf8Bytes,
+    /// What it has meant to the session so far.
+    meanings: Vec<RecordedItem>,
+}
+
+impl Client {
+    /// A client that has said nothing yet; none when the tables have no profile for its transport.
+    pub fn new(
+        server: Arc<Server>,
+        transport: Transport,
+        own: Option<Arc<dyn Encoder>>,
+        handle: impl FnOnce(Arc<dyn Encoder>) -> SocketHandle,
+        accepted: Accepted,
+    ) -> Option<Self> {
+        let profiles = &server.tables.profiles;
+        let fallback = |p: &Arc<Profile>| p.transport == transport && p.tell.is_empty();
+        let profile = profiles.iter().position(fallback)?;
+        let wire = server.tables.wire(&profiles[profile].family)?.clone();
+        let handle = handle(own.clone().unwrap_or_else(|| server.speeches[profile].clone()));
+        Some(Self {
+            socket: server.new_socket(),
+            server,
+            transport,
+            handle,
+            accepted,
+            profile,
+            wire,
+            session: None,
+            line: 0,
+            logged_in: false,
+            settled: false,
+            grace: None,
+            own,
+            heard: None,
+        })
+    }
+
+    /// Its socket.
+    pub fn id(&self) -> SocketId {
+        self.socket
+    }
+
+    /// Where it comes from.
+    pub fn peer(&self) -> IpAddr {
+        self.accepted.peer
+    }
+
+    /// It has sent a login frame.
+    pub fn has_logged_in(&self) -> bool {
+        self.logged_in
+    }
+
+    /// The number of its session, once it has one.
+    pub fn session(&self) -> Option<u64> {
+        self.session.as_ref().map(|(_, session)| session.id)
+    }
+
+    /// How it is treated.
+    pub fn profile(&self) -> &Profile {
+        &self.server.tables.profiles[self.profile]
+    }
+
+    /// Its language.
+    pub fn speech(&self) -> &dyn Encoder {
+        self.own.as_deref().unwrap_or(&*self.server.speeches[self.profile])
+    }
+
+    /// Its socket is closed: its session is told.
+    pub async fn leave(&mut self) {
+        if let Some((key, session)) = self.session.take() {
+            self.server.registry.socket_closed(&key, self.socket);
+            // A session that is over needs no news.
+            let _ = session.inbox.send(Message::Closed(self.socket, self.grace));
+        }
+    }
+
+    /// Notes that the client itself has closed the socket.
+    pub fn closed_by_client(&mut self) {
+        self.grace = self.profile().grace;
+    }
+
+    /// Ends a refused login. Returns whether the socket stays open, as some builds need it.
+    pub fn refused(&mut self) -> bool {
+        self.session = None;
+        self.profile().refused_stays
+    }
+
+    /// The frames that follow are those of a text, to which the transport has an answer of its own.
+    pub fn begins(&mut self, text: Utf8Bytes, answer: Option<&str>) {
+        // Its login may be in it, to a session that is recorded.
+        let may_be_recorded = !self.logged_in || self.is_recorded();
+        self.heard = may_be_recorded.then(|| Serving {
+            text,
+            meanings: answer
+                .map(|answer| RecordedItem::Answered(vec![answer.into()]))
+                .into_iter()
+                .collect(),
+        });
+    }
+
+    /// All frames of the text are served. A session that is recorded takes them in one go: what is played again is the
+    /// whole text.
+    pub async fn ends(&mut self) {
+        let (Some(Serving { text, meanings }), true) = (self.heard.take(), self.is_recorded()) else {
+            return;
+        };
+        let Some((_, session)) = self.session.as_ref().filter(|_| !meanings.is_empty()) else {
+            return;
+        };
+        let frame = match self.transport {
+            Transport::Api => without_tokens(&self.server.tables, &self.wire, text.as_str()).into(),
+            Transport::Tcp | Transport::WebSocket => text,
+        };
+        let socket = self.socket;
+        let said = Message::RecordedItem {
+            socket,
+            frame,
+            meanings,
+        };
+        if session.inbox.send(said).is_err() {
+            self.handle.out.close(Closing::Over);
+        }
+    }
+
+    /// Takes a frame; a ping gives the value of its pong.
+    pub async fn frame(&mut self, frame: ClientFrame) -> Option<Value> {
+        match frame {
+            ClientFrame::Login(fields) => self.login(&fields).await,
+            ClientFrame::LineLogin(line) => self.line_login(&line).await,
+            ClientFrame::Subscribe { cid, msgid } => self.subscribe(cid, msgid).await,
+            ClientFrame::Call { function, id, args } => self.call(&function, id, &args).await,
+            ClientFrame::Ping(value) => {
+                self.heard = None;
+                return Some(value);
+            }
+            ClientFrame::SetFlag => self.flagged().await,
+            ClientFrame::Unknown => self.server.metrics.bad_frame("unknown frame"),
+        }
+        None
+    }
+
+    async fn login(&mut self, fields: &Value) {
+        if self.logged_in {
+            // A login while logged in is passed over (signaling-api 4.3).
+            self.server.metrics.bad_frame("second login");
+            return;
+        }
+        self.logged_in = true;
+        self.recognise(fields);
+        let mut pending = self.begin_login();
+        let wire = self.wire.clone();
+        let Target::Row(row) = &wire.login.target else { return };
+        let token = login_field(row, fields, "token").into_text();
+        let (app, account) = (login_field(row, fields, "appId"), login_field(row, fields, "account"));
+        let (shown_app, shown_account) = (app.clone().into_text(), account.clone().into_text());
+        pending.attempt.by(&self.profile().name, &shown_app, &shown_account);
+        let judged = authenticate(
+            &self.server.config,
+            (&app, &account, &token),
+            self.accepted.origin.as_deref(),
+            self.server.clock.wall(),
+        );
+        let call = self.login_call();
+        let verdict = match judged {
+            Ok(verdict) => verdict,
+            Err(reason) => {
+                pending.attempt.refused(&reason);
+                return self.refuse_login(call, reason);
+            }
+        };
+        let args = read_args(row, fields).unwrap_or_default();
+        let key = (verdict.vid, verdict.account);
+        let newcomer = LoginAttempt {
+            socket: self.socket,
+            peer: self.accepted.peer,
+            accepted: self.accepted.at,
+            family: wire.family.clone(),
+            token: SecretString::from(&*token),
+            anew: self.profile().anew,
+        };
+        let twin_window = if self.profile().twins {
+            self.server.config.session.twin_window
+        } else {
+            Duration::ZERO
+        };
+        let create = || {
+            let (vid, account) = key.clone();
+            self.server.new_session(vid, account, wire.clone(), self.profile())
+        };
+        let (admission, session, line) = self.server.registry.admit(key.clone(), newcomer, twin_window, create);
+        let (attached, how) = match admission {
+            Admission::New => (None, How::New),
+            Admission::Replace => (None, How::Replace),
+            Admission::Twin => (Some(Attach::Twin), How::Twin),
+            Admission::Resume => (Some(Attach::Again), How::Resume),
+            Admission::Anew => (Some(Attach::Anew), How::Resume),
+        };
+        pending.attempt.to(session.id, how);
+        self.session = Some((key, session));
+        self.line = line;
+        self.forget_token(row, fields);
+        self.enter(Login {
+            call,
+            line: self.server.line_key.issue(line).as_str().into(),
+            socket: self.handle.clone(),
+            args,
+            attached,
+            pending,
+        })
+        .await;
+    }
+
+    /// A recording has no tokens in it, whatever else it is to hold.
+    fn forget_token(&mut self, row: &RowCall, fields: &Value) {
+        if let Some(heard) = self.heard.as_mut()
+            && self.transport != Transport::Api
+        {
+            heard.text = login_text(self.transport, &without_token(row, fields)).into();
+        }
+    }
+
+    /// Its login gives its build away.
+    fn recognise(&mut self, login: &Value) {
+        let tables = &self.server.tables;
+        let found = tables.profile(self.transport, login);
+        let wire = found.and_then(|at| tables.wire(&tables.profiles[at].family));
+        if let Some((profile, wire)) = found.zip(wire.cloned()) {
+            self.profile = profile;
+            self.wire = wire;
+            self.handle.speech = self
+                .own
+                .clone()
+                .unwrap_or_else(|| self.server.speeches[profile].clone());
+        }
+    }
+
+    async fn line_login(&mut self, line: &str) {
+        if self.logged_in {
+            self.server.metrics.bad_frame("second login");
+            return;
+        }
+        self.logged_in = true;
+        let mut pending = self.begin_login();
+        let number = self.server.line_key.verify(line).map_err(|_| NoSession::Unknown);
+        let found = number.and_then(|number| {
+            let (registry, now) = (&self.server.registry, self.server.clock.now());
+            let (key, session) = registry.by_line(number, &self.wire.family, (self.socket, self.accepted.peer), now)?;
+            Ok((key, session, number))
+        });
+        let (key, session, number) = match found {
+            Ok(found) => found,
+            Err(why) => {
+                pending.attempt.by(&self.profile().name, "", "");
+                let (reason, returned) = match why {
+                    NoSession::Replaced => ("replaced line", Returned::Replaced),
+                    NoSession::Unknown => ("unknown line", Returned::Unknown),
+                };
+                pending.attempt.refused(reason);
+                self.send(self.speech().returned(returned));
+                self.handle.out.close(Closing::Finished);
+                return;
+            }
+        };
+        pending.attempt.by(&self.profile().name, key.0.as_str(), key.1.as_str());
+        pending.attempt.to(session.id, How::Line);
+        self.session = Some((key, session));
+        self.line = number;
+        self.enter(Login {
+            call: self.login_call(),
+            line: line.into(),
+            socket: self.handle.clone(),
+            args: Vec::new(),
+            attached: Some(Attach::ByLine),
+            pending,
+        })
+        .await;
+    }
+
+    /// Only some builds say so.
+    async fn flagged(&mut self) {
+        if let Some(profile) = self.profile().flagged {
+            self.profile = profile;
+            self.handle.speech = self.server.speeches[profile].clone();
+            self.tell(Message::Speaks(self.socket, self.handle.speech.clone()))
+                .await;
+        }
+        self.settle();
+    }
+
+    /// Notes that the client is no racing socket, with the profile that it has by now.
+    fn settle(&mut self) {
+        if let Some((key, session)) = &self.session {
+            self.settled = true;
+            self.server.registry.settled(key, session.id, self.profile().anew);
+        }
+    }
+
+    async fn subscribe(&mut self, cid: u64, msgid: u64) {
+        if self.session.is_none() {
+            self.server.metrics.bad_frame("call before login");
+        }
+        let socket = self.socket;
+        self.tell(Message::Input(Box::new(Input::Subscribed { socket, cid, msgid })))
+            .await;
+    }
+
+    fn begin_login(&self) -> PendingLogin {
+        let attempt = self.server.log.begin(self.accepted.peer);
+        self.server.logins.begin(self.accepted.peer, attempt)
+    }
+
+    fn login_call(&self) -> CallRef {
+        CallRef {
+            socket: self.socket,
+            id: 0,
+            function: LOGIN,
+        }
+    }
+
+    async fn enter(&mut self, login: Login) {
+        self.tell(Message::Login(Box::new(login))).await;
+    }
+
+    /// A refusal is the answer of a session that never begins, so it has the form that every login's answer has.
+    fn refuse_login(&mut self, call: CallRef, reason: Text) {
+        let input = Input::Admitted {
+            call,
+            verdict: Err(reason),
+            line: "".into(),
+            args: Vec::new(),
+        };
+        self.answer_before_login_call(input, Closing::Refused);
+    }
+
+    fn answer_before_login_call(&mut self, input: Input, end: Closing) {
+        let Ok(vid) = AppId::new("nobody") else { return };
+        let context = self.server.context(&vid, self.wire.clone());
+        let effects = answer_before_login(context, self.server.clock.now(), input);
+        self.server.usage.count(&self.wire, &effects);
+        for effect in effects {
+            match effect {
+                Effect::Answer { call, answer, .. } => self.answer(self.speech().answer(call, &answer)),
+                Effect::End => self.handle.out.close(end),
+                _ => {}
+            }
+        }
+    }
+
+    /// Answers without the session, which may be recorded nevertheless.
+    fn answer(&mut self, frames: Vec<String>) {
+        if let Some(heard) = self.heard.as_mut()
+            && !frames.is_empty()
+        {
+            heard.meanings.push(RecordedItem::Answered(frames.clone()));
+        }
+        self.send(frames);
+    }
+
+    async fn call(&mut self, name: &str, id: i64, args: &Value) {
+        let DispatchResult { meaning, bad } = self.read(name, id, args);
+        // Racing sockets send polls only.
+        if !self.settled && !matches!(meaning, Dispatch::Input(Input::Poll { .. })) {
+            self.settle();
+        }
+        if let Some(bad) = bad {
+            self.server.metrics.bad_frame(bad);
+        }
+        if bad == Some(UNKNOWN_FUNCTION) {
+            self.server.usage.unknown();
+        }
+        match meaning {
+            Dispatch::Input(input) => self.tell(Message::Input(Box::new(input))).await,
+            Dispatch::Frames(frames) => self.answer(frames),
+            Dispatch::Nobody(input) => self.answer_before_login_call(input, Closing::Finished),
+        }
+    }
+
+    fn read(&self, name: &str, id: i64, args: &Value) -> DispatchResult {
+        let knows = |line: &str| self.server.line_key.verify(line).ok() == Some(self.line);
+        let caller = Caller {
+            wire: &self.wire,
+            speech: self.speech(),
+            socket: self.socket,
+            now: self.server.clock.now(),
+            knows: self.session.is_some().then_some(&knows),
+        };
+        caller.read(name, id, args)
+    }
+
+    /// Waits while the session's inbox is full: a client is read no faster than it can be served.
+    pub async fn room(&self) {
+        if let Some((_, session)) = &self.session {
+            session.inbox.room().await;
+        }
+    }
+
+    async fn tell(&mut self, message: Message) {
+        if self.is_recorded()
+            && let Some(heard) = self.heard.as_mut()
+        {
+            return heard.meanings.push(RecordedItem::Message(message));
+        }
+        if let Some((_, session)) = &self.session
+            && session.inbox.send(message).is_err()
+        {
+            self.handle.out.close(Closing::Over);
+        }
+    }
+
+    fn is_recorded(&self) -> bool {
+        self.session.as_ref().is_some_and(|(_, session)| session.recorded)
+    }
+
+    fn send(&self, frames: Vec<String>) {
+        // Full or not: no more is read before this is written.
+        for text in frames {
+            self.handle.out.push(text.into());
+        }
+    }
+}

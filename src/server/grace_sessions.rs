@@ -1,0 +1,115 @@
+//! Sessions without a client, which wait for it to come back: bounded, the oldest give up first.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::server::session_inbox::WeakInbox;
+use protocol::memory_budget::{Memory, MemoryUse, MemoryUser};
+
+/// What a session takes that holds nothing for its client.
+const SESSION_BYTES: usize = 16 * 1024;
+
+/// Sessions without a client, in the order in which they lost it.
+#[derive(Debug)]
+pub struct GraceSessions {
+    most: usize,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    order: BTreeMap<u64, (u64, WeakInbox)>,
+    numbers: HashMap<u64, u64>,
+    last: u64,
+    held: MemoryUse,
+}
+
+impl GraceSessions {
+    /// None yet, of at most `most`.
+    pub fn new(most: usize, memory: &Arc<Memory>) -> Self {
+        let held = memory.holds(MemoryUser::Grace);
+        Self {
+            most,
+            inner: Mutex::new(Inner {
+                order: BTreeMap::new(),
+                numbers: HashMap::new(),
+                last: 0,
+                held,
+            }),
+        }
+    }
+
+    /// A session has lost its client; the one that must give up for it, if there are too many.
+    pub fn begin(&self, session: u64, inbox: WeakInbox) -> Option<WeakInbox> {
+        let mut inner = self.inner.lock();
+        if inner.numbers.contains_key(&session) {
+            return None;
+        }
+        inner.last += 1;
+        let number = inner.last;
+        inner.numbers.insert(session, number);
+        inner.order.insert(number, (session, inbox));
+        let oldest = if inner.order.len() > self.most {
+            inner.pop()
+        } else {
+            None
+        };
+        inner.count();
+        oldest
+    }
+
+    /// A session has a client again, or is over.
+    pub fn end(&self, session: u64) {
+        let mut inner = self.inner.lock();
+        if let Some(number) = inner.numbers.remove(&session) {
+            inner.order.remove(&number);
+            inner.count();
+        }
+    }
+
+    /// The session that has waited longest, which is then no longer among them.
+    pub fn oldest(&self) -> Option<WeakInbox> {
+        let mut inner = self.inner.lock();
+        let oldest = inner.pop();
+        inner.count();
+        oldest
+    }
+}
+
+impl Inner {
+    fn pop(&mut self) -> Option<WeakInbox> {
+        let (_, (session, inbox)) = self.order.pop_first()?;
+        self.numbers.remove(&session);
+        Some(inbox)
+    }
+
+    fn count(&mut self) {
+        self.held.set(self.order.len() * SESSION_BYTES);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::session_inbox::inbox;
+
+    #[test]
+    fn the_oldest_give_up_first() {
+        let memory = Memory::new(1 << 20);
+        let graces = GraceSessions::new(2, &memory);
+        let inbox = inbox(&Arc::default()).0.downgrade();
+        let begin = |id| graces.begin(id, inbox.clone()).is_some();
+        let waits = |id| graces.inner.lock().numbers.contains_key(&id);
+        assert!(!begin(1) && !begin(2) && !begin(1));
+        assert!(begin(3) && !waits(1) && waits(2));
+        graces.end(2);
+        assert!(!begin(4) && begin(5) && !waits(3));
+        assert_eq!(memory.of(MemoryUser::Grace), 2 * SESSION_BYTES);
+        assert!(graces.oldest().is_some() && !waits(4));
+        graces.end(5);
+        assert!(graces.oldest().is_none());
+        assert_eq!(memory.of(MemoryUser::Grace), 0);
+    }
+}

@@ -1,0 +1,242 @@
+//! The HTTP addresses: `GET /getaddr`, and WebSocket on any path; each of them plain and by TLS.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, ORIGIN};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_tungstenite::tungstenite::protocol::WebSocketConfig;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::server::TlsStream;
+use tracing::debug;
+
+use crate::server::api_transport::ApiReader;
+use crate::server::connection::{Connection, run_socket};
+use crate::server::connection_state::Accepted;
+use crate::server::lookup::{getaddr, getaddr_1_4};
+use crate::server::tls;
+use crate::server::tls::Tls;
+use crate::server::websocket::{Sdk, WebPipe};
+use crate::server::{ConnectionPermit, Server};
+use protocol::api;
+use protocol::web::MAX_FRAME_BYTES;
+use rtm::value::Text;
+use runtime::net::{Acceptor, Metered, Taken};
+use tables::profile::Transport;
+
+/// Buffers of a socket, bytes: idle clients are many, and their frames are small.
+const BUFFER_BYTES: usize = 4 * 1024;
+/// A client has this long to begin and to finish the handshake of TLS, and then for the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What is counted of a page that may not connect.
+const FOREIGN_PAGE: &str = "origin not allowed";
+
+/// What the HTTP addresses of a server share.
+pub struct Front {
+    server: Arc<Server>,
+    tls: Option<Arc<Tls>>,
+    /// The port that `GET /getaddr` tells, at whichever address it is asked.
+    port: u16,
+}
+
+impl Front {
+    /// `port` is that of `[listen] http`; without `tls` all is plain text.
+    pub fn new(server: Arc<Server>, tls: Option<Arc<Tls>>, port: u16) -> Arc<Self> {
+        Arc::new(Self { server, tls, port })
+    }
+}
+
+/// Accepts clients at one address until the shutdown.
+pub async fn serve_http(front: Arc<Front>, listener: TcpListener) {
+    let server = &front.server;
+    let mut acceptor = Acceptor::new(listener, "http", server.strain.clone());
+    while let Some((stream, peer)) = acceptor.next(&server.shutdown).await {
+        let Some(ticket) = server.enter(peer.ip()) else {
+            continue;
+        };
+        let accepted = Accepted {
+            peer: peer.ip(),
+            at: server.clock.now(),
+            origin: None,
+        };
+        server.tasks.spawn(connection(front.clone(), stream, accepted, ticket));
+    }
+}
+
+async fn connection(front: Arc<Front>, stream: TcpStream, accepted: Accepted, ticket: Arc<ConnectionPermit>) {
+    let away = ticket.away.clone();
+    let served = async {
+        let deadline = Instant::now() + HEAD_TIMEOUT;
+        let mut first = [0];
+        let peeked = timeout_at(deadline, stream.peek(&mut first)).await;
+        let taken = Taken::default();
+        let stream = Metered::new(stream, taken.clone());
+        let connection = Connection {
+            accepted,
+            taken,
+            ticket,
+        };
+        match peeked {
+            Ok(Ok(1)) if first == [tls::HANDSHAKE] => {
+                if let Some(stream) = handshake(&front, stream, deadline).await {
+                    requests(&front, stream, connection).await;
+                }
+            }
+            Ok(Ok(1)) => requests(&front, stream, connection).await,
+            _ => debug!("closed without a byte"),
+        }
+    };
+    // What has become a WebSocket by then goes on: it looks at both by itself.
+    tokio::select! {
+        () = served => {}
+        () = away.cancelled() => {}
+        () = front.server.shutdown.cancelled() => {}
+    }
+}
+
+async fn handshake(
+    front: &Front,
+    stream: Metered<TcpStream>,
+    deadline: Instant,
+) -> Option<TlsStream<Metered<TcpStream>>> {
+    let metrics = &front.server.metrics;
+    let Some(tls) = &front.tls else {
+        debug!("a client speaks TLS, and [tls] has no certificate");
+        metrics.tls_failed("no certificate");
+        return None;
+    };
+    match timeout_at(deadline, tls.acceptor().accept(stream)).await {
+        Ok(Ok(stream)) => Some(stream),
+        Ok(Err(error)) => {
+            let reason = tls::failure(&error);
+            debug!(%error, reason, "TLS handshake");
+            metrics.tls_failed(reason);
+            None
+        }
+        Err(_) => {
+            debug!("TLS handshake: too slow");
+            metrics.tls_failed("too slow");
+            None
+        }
+    }
+}
+
+async fn requests<S>(front: &Front, stream: S, from: Connection)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (server, port) = (&front.server, front.port);
+    let handler = server.clone();
+    let service = service_fn(move |request| {
+        let response = respond(&handler, request, port, from.clone());
+        std::future::ready(Ok::<_, Infallible>(response))
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(2 * BUFFER_BYTES)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    if let Err(error) = connection.await {
+        debug!(%error, "connection");
+    }
+}
+
+fn respond(
+    server: &Arc<Server>,
+    mut request: Request<Incoming>,
+    port: u16,
+    mut from: Connection,
+) -> Response<Full<Bytes>> {
+    if hyper_tungstenite::is_upgrade_request(&request) {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(BUFFER_BYTES)
+            .write_buffer_size(BUFFER_BYTES)
+            .max_write_buffer_size(16 * MAX_FRAME_BYTES)
+            .max_message_size(Some(MAX_FRAME_BYTES))
+            .max_frame_size(Some(MAX_FRAME_BYTES));
+        let is_api = request.uri().path() == api::PATH;
+        from.accepted.origin = request.headers().get(ORIGIN).map(origin);
+        if !server.config.listen.allows(from.accepted.origin.as_deref(), is_api) {
+            server.metrics.bad_frame(FOREIGN_PAGE);
+            return plain(StatusCode::FORBIDDEN, "pages of this origin may not connect\n");
+        }
+        return match hyper_tungstenite::upgrade(&mut request, Some(config)) {
+            Ok((response, websocket)) => {
+                let server = server.clone();
+                server.clone().tasks.spawn(async move {
+                    if let Ok(websocket) = websocket.await {
+                        if is_api {
+                            let pipe = WebPipe::new(websocket, ApiReader::new(server.clone()));
+                            run_socket(server, Transport::Api, pipe, from).await;
+                        } else {
+                            run_socket(server, Transport::WebSocket, WebPipe::new(websocket, Sdk), from).await;
+                        }
+                    }
+                });
+                response.map(|_| Full::default())
+            }
+            Err(error) => plain(
+                StatusCode::BAD_REQUEST,
+                &format!("not a WebSocket handshake: {error}\n"),
+            ),
+        };
+    }
+    let discovery = &server.config.discovery;
+    let answer = match request.uri().path() {
+        "/getaddr" => Some(getaddr(request.headers().contains_key(ORIGIN), discovery, port)),
+        "/1.4/getaddr" => Some(getaddr_1_4(discovery, port)),
+        _ => None,
+    };
+    if let Some(body) = answer.filter(|_| request.method() == Method::GET) {
+        let mut response = cross_origin(StatusCode::OK, Bytes::from(body));
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        // Clients look up at every login; a cached answer would outlive a move.
+        response
+            .headers_mut()
+            .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        return response;
+    }
+    match *request.method() {
+        // Login reports carry the token: they are answered, and neither read nor logged (signaling-wire 1.5).
+        Method::POST | Method::OPTIONS => cross_origin(StatusCode::OK, Bytes::new()),
+        _ => plain(
+            StatusCode::NOT_FOUND,
+            "this is sigbridge: GET /getaddr, or a WebSocket on any path\n",
+        ),
+    }
+}
+
+/// The origin of a page; what is no text is nobody's.
+fn origin(value: &HeaderValue) -> Text {
+    value.to_str().unwrap_or("null").into()
+}
+
+fn plain(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
+    let mut response = cross_origin(status, Bytes::copy_from_slice(text.as_bytes()));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    response
+}
+
+/// Pages of any origin may read the answer (signaling-wire 1.1).
+fn cross_origin(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert("access-control-allow-headers", HeaderValue::from_static("*"));
+    response
+}

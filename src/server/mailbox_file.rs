@@ -1,0 +1,359 @@
+//! The file that lines wait in while no process runs (decisions H2): a line of JSON for each.
+//!
+//! It holds messages of users, so only its owner may read it. Reading does not remove it: after a kill the next process
+//! reads it again. When an account has acknowledged its lines, a record of that is appended; the file is removed when all
+//! accounts have. So a kill may cause a line to be delivered twice, and loses none.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+use identity::Account;
+use protocol::event::Event;
+use rtm::AppId;
+use rtm::time::Time;
+use rtm::value::{Text, Value};
+use tables::Tables;
+use text_files::Lines;
+
+/// An account.
+pub type Key = (AppId, Account);
+/// An account and the lines that wait for it, with when they came.
+pub type Waiting = (Key, Vec<(Event, Time)>);
+
+/// Longest line that is read, bytes: a message of 8 KB in JSON, and room.
+const MAX_LINE: usize = 1024 * 1024;
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Record {
+    Line(Line),
+    /// The account has all lines before this one.
+    Settled {
+        settled: Who,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    app: Text,
+    account: Text,
+    at_ms: u64,
+    event: Text,
+    row: Text,
+    args: Vec<Value>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Who {
+    app: Text,
+    account: Text,
+}
+
+/// The file of a process that runs.
+#[derive(Debug)]
+pub struct Spool {
+    path: PathBuf,
+    /// Accounts with lines in the file that are not acknowledged.
+    open: Mutex<HashSet<Key>>,
+    /// MemoryUse while the file is changed; whether it may be.
+    writable: Mutex<bool>,
+}
+
+/// What was in the file.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The file, which is still there when lines were in it.
+    pub spool: Spool,
+    /// The lines, by account.
+    pub waiting: Vec<Waiting>,
+    /// Lines that could not be read, for example because the tables have changed. A copy of the file with them is beside
+    /// it.
+    pub unread: usize,
+}
+
+impl Spool {
+    /// Reads the file, where there is one; lines that are not `fresh` any more are passed over.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn load(path: &Path, tables: &Tables, fresh: impl Fn(Time) -> bool) -> io::Result<Loaded> {
+        let mut loaded = Loaded {
+            spool: Self {
+                path: path.to_owned(),
+                open: Mutex::default(),
+                writable: Mutex::new(true),
+            },
+            waiting: Vec::new(),
+            unread: 0,
+        };
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(loaded),
+            opened => opened?,
+        };
+        let mut whole = true;
+        for line in Lines::new(BufReader::new(file), MAX_LINE) {
+            let line = line?;
+            whole = line.ended;
+            let record = line.text.ok().and_then(|text| serde_json::from_str(&text).ok());
+            match record.and_then(|record| loaded.take(record, tables, &fresh)) {
+                Some(()) => {}
+                None => loaded.unread += 1,
+            }
+        }
+        if loaded.unread > 0 {
+            fs::copy(path, beside(path, ".unread"))?;
+        }
+        *loaded.spool.open.lock() = loaded.waiting.iter().map(|(key, _)| key.clone()).collect();
+        if loaded.waiting.is_empty() {
+            fs::remove_file(path)?;
+        } else if !whole {
+            append(path, b"\n")?;
+        }
+        Ok(loaded)
+    }
+
+    /// Whether the file has lines of that account that are not acknowledged.
+    pub fn holds(&self, key: &Key) -> bool {
+        self.open.lock().contains(key)
+    }
+
+    /// Marks the lines of an account as acknowledged or too old. Blocks for the disk.
+    ///
+    /// # Errors
+    /// The file system's: the next process may deliver the lines again.
+    pub fn settle(&self, key: &Key) -> io::Result<()> {
+        let writable = self.writable.lock();
+        let (held, more) = {
+            let mut open = self.open.lock();
+            (open.remove(key), !open.is_empty())
+        };
+        if !held || !*writable {
+            return Ok(());
+        }
+        if !more {
+            return fs::remove_file(&self.path);
+        }
+        let settled = Who {
+            app: key.0.text().clone(),
+            account: key.1.text().clone(),
+        };
+        let mut line = serde_json::to_vec(&Record::Settled { settled })?;
+        line.push(b'\n');
+        append(&self.path, &line)
+    }
+
+    /// Writes the file anew, at the end of the process; without lines there is none.
+    ///
+    /// # Errors
+    /// The file system's; what was there before is there still.
+    pub fn save(&self, waiting: &[Waiting], tables: &Tables) -> io::Result<()> {
+        let mut writable = self.writable.lock();
+        *writable = false;
+        if waiting.iter().all(|(_, lines)| lines.is_empty()) {
+            return match fs::remove_file(&self.path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            };
+        }
+        let new = beside(&self.path, ".new");
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = io::BufWriter::new(options.open(&new)?);
+        for ((app, account), lines) in waiting {
+            for (event, at) in lines {
+                let line = Line {
+                    app: app.text().clone(),
+                    account: account.text().clone(),
+                    at_ms: at.as_millis(),
+                    event: tables.signatures[event.sig].name.clone(),
+                    row: tables.rows[event.row].id.clone(),
+                    args: event.args.clone(),
+                };
+                serde_json::to_writer(&mut file, &Record::Line(line))?;
+                file.write_all(b"\n")?;
+            }
+        }
+        file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        fs::rename(new, &self.path)
+    }
+}
+
+impl Loaded {
+    /// Takes a record; `None` when it means nothing.
+    fn take(&mut self, record: Record, tables: &Tables, fresh: impl Fn(Time) -> bool) -> Option<()> {
+        let line = match record {
+            Record::Line(line) => line,
+            Record::Settled { settled } => {
+                let key = key(settled.app, settled.account)?;
+                self.waiting.retain(|(known, _)| *known != key);
+                return Some(());
+            }
+        };
+        let key = key(line.app, line.account)?;
+        let sig = tables.signature_named(&line.event)?;
+        let event = Event {
+            sig,
+            row: tables.row_named(&line.row)?,
+            args: line.args,
+        };
+        if event.args.len() != tables.signatures[sig].args.len() {
+            return None;
+        }
+        let at = Time::from_millis(line.at_ms);
+        if fresh(at) {
+            match self.waiting.last_mut().filter(|(last, _)| *last == key) {
+                Some((_, lines)) => lines.push((event, at)),
+                None => self.waiting.push((key, vec![(event, at)])),
+            }
+        }
+        Some(())
+    }
+}
+
+fn key(app: Text, account: Text) -> Option<Key> {
+    Some((AppId::new(app).ok()?, Account::new(account).ok()?))
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name: OsString = path.into();
+    name.push(ending);
+    name.into()
+}
+
+fn append(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    OpenOptions::new().append(true).open(path)?.write_all(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("sigbridge-spool-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        folder.join("mailbox.jsonl")
+    }
+
+    fn waiting(tables: &Tables, account: &str, text: &str) -> Waiting {
+        let sig = tables.signature_named("onMessageInstantReceive").unwrap();
+        let args = tables.signatures[sig].args.iter().map(|_| Value::text(text)).collect();
+        let row = tables.row_named("peer.received").unwrap();
+        let key = (AppId::new("app").unwrap(), Account::new(account).unwrap());
+        (key, vec![(Event { sig, row, args }, Time::from_millis(7))])
+    }
+
+    fn load(path: &Path, tables: &Tables) -> Loaded {
+        Spool::load(path, tables, |_| true).unwrap()
+    }
+
+    /// What an earlier process has left.
+    fn left(path: &Path, lines: &[Waiting], tables: &Tables) {
+        load(path, tables).spool.save(lines, tables).unwrap();
+    }
+
+    #[test]
+    fn lines_stay_until_they_are_settled() {
+        let tables = Tables::built_in().unwrap();
+        let path = file("settled");
+        let lines = vec![waiting(&tables, "alice", "hi\n\"you\""), waiting(&tables, "bob", "")];
+        left(&path, &lines, &tables);
+        // A process that is killed has read them in vain.
+        for _ in 0..2 {
+            let loaded = load(&path, &tables);
+            assert_eq!((loaded.waiting, loaded.unread), (lines.clone(), 0));
+        }
+        let spool = load(&path, &tables).spool;
+        assert!(spool.holds(&lines[0].0));
+        spool.settle(&lines[0].0).unwrap();
+        spool.settle(&lines[0].0).unwrap();
+        assert!(!spool.holds(&lines[0].0));
+        let loaded = load(&path, &tables);
+        assert_eq!((loaded.waiting, loaded.unread), (lines[1..].to_vec(), 0));
+        loaded.spool.settle(&lines[1].0).unwrap();
+        assert!(!path.exists());
+        assert_eq!(load(&path, &tables).waiting, []);
+    }
+
+    #[test]
+    fn the_end_of_the_process_has_the_last_word() {
+        let tables = Tables::built_in().unwrap();
+        let path = file("end");
+        let lines = vec![waiting(&tables, "alice", "hi"), waiting(&tables, "bob", "hi")];
+        left(&path, &lines, &tables);
+        let spool = load(&path, &tables).spool;
+        spool.save(&lines[..1], &tables).unwrap();
+        spool.settle(&lines[0].0).unwrap();
+        spool.settle(&lines[1].0).unwrap();
+        assert_eq!(load(&path, &tables).waiting, lines[..1]);
+        left(&path, &[], &tables);
+        assert!(!path.exists());
+        left(&path, &[], &tables);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_counted_and_harms_nothing_else() {
+        let tables = Tables::built_in().unwrap();
+        let path = file("bad");
+        let lines = vec![waiting(&tables, "alice", "hi"), waiting(&tables, "bob", "hi")];
+        left(&path, &lines, &tables);
+        let good = fs::read(&path).unwrap();
+        let unknown = String::from_utf8_lossy(&good).replace("onMessageInstantReceive", "onMessage");
+        let all = [
+            b"{\n\xff\xfe\n",
+            &*good,
+            unknown.as_bytes(),
+            &[0; 4096],
+            b"\n{\"app\":\"a\"}",
+        ]
+        .concat();
+        fs::write(&path, &all).unwrap();
+        let loaded = load(&path, &tables);
+        assert_eq!((&loaded.waiting, loaded.unread), (&lines, 6));
+        assert_eq!(fs::read(beside(&path, ".unread")).unwrap(), all);
+        // What is noted behind a line without an end is a line of its own.
+        loaded.spool.settle(&lines[0].0).unwrap();
+        assert_eq!(load(&path, &tables).waiting, lines[1..]);
+        for none in [&b""[..], b"\xff", b"\0\0"] {
+            fs::write(&path, none).unwrap();
+            assert_eq!(load(&path, &tables).waiting, []);
+            assert!(!path.exists());
+        }
+    }
+
+    #[test]
+    fn what_is_too_old_is_not_there() {
+        let tables = Tables::built_in().unwrap();
+        let path = file("old");
+        let mut lines = waiting(&tables, "alice", "old");
+        let young = (lines.1[0].0.clone(), Time::from_millis(8));
+        lines.1.push(young.clone());
+        left(&path, &[lines.clone(), waiting(&tables, "bob", "old")], &tables);
+        let loaded = Spool::load(&path, &tables, |at| at > Time::from_millis(7)).unwrap();
+        assert_eq!(loaded.waiting, [(lines.0, vec![young])]);
+        let loaded = Spool::load(&path, &tables, |at| at > Time::from_millis(8)).unwrap();
+        assert_eq!((loaded.waiting, path.exists()), (Vec::new(), false));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_may_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let tables = Tables::built_in().unwrap();
+        let path = file("mode");
+        left(&path, &[waiting(&tables, "alice", "hi")], &tables);
+        fs::write(&path, [&*fs::read(&path).unwrap(), b"{"].concat()).unwrap();
+        load(&path, &tables);
+        for path in [&path, &beside(&path, ".unread")] {
+            assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The shell around the engine: tasks, timers, sockets' ends, the register of sessions.
+//!
+//! A session is one task with one inbox: calls of its sockets, RTM's replies and events, timers. It feeds them to the
+//! pure [`Session`](engine::Session) one at a time and does what comes out.
+
+mod api_transport;
+mod authenticate;
+mod channel_index;
+mod channel_rates;
+pub mod connection;
+mod connection_limits;
+pub mod connection_state;
+mod grace_sessions;
+pub mod http;
+pub mod lookup;
+mod mailbox_file;
+mod message;
+mod name_mapper;
+pub mod native_listener;
+pub mod native_lookup;
+pub mod native_transport;
+mod offline_mailboxes;
+mod pending_logins;
+mod registry;
+mod replaced_lines;
+pub mod send_queue;
+mod session_inbox;
+mod session_task;
+pub mod source_rate;
+mod state;
+mod time_slice;
+pub mod tls;
+pub mod udp;
+mod webhook_events;
+pub mod websocket;
+
+pub use authenticate::{AuthenticatedLogin, authenticate};
+pub use connection_limits::{ConnectionLimits, ConnectionPermit};
+pub use message::{Login, Message, RecordedItem, SocketHandle};
+pub use pending_logins::{PendingLogin, PendingLogins};
+pub use registry::{LoginAttempt, NoSession, SessionHandle, SessionRegistry};
+pub use replaced_lines::ReplacedLines;
+pub use send_queue::{Closing, Outbound, Patience};
+pub use session_inbox::{Inbox, Outlet, inbox};
+pub use state::Server;
+pub use time_slice::TimeSlice;

@@ -1,0 +1,38 @@
+//! The port of the native clients.
+
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+use crate::server::Server;
+use crate::server::connection::{Connection, run_socket};
+use crate::server::connection_state::Accepted;
+use runtime::net::{Acceptor, Metered, Taken};
+use tables::profile::Transport;
+
+use crate::server::native_transport::TcpPipe;
+
+/// Accepts native clients until the shutdown.
+pub async fn serve_tcp(server: Arc<Server>, listener: TcpListener) {
+    let mut acceptor = Acceptor::new(listener, "tcp", server.strain.clone());
+    while let Some((stream, peer)) = acceptor.next(&server.shutdown).await {
+        let Some(ticket) = server.enter(peer.ip()) else {
+            continue;
+        };
+        let taken = Taken::default();
+        let pipe = TcpPipe::new(Metered::new(stream, taken.clone()));
+        let accepted = Accepted {
+            peer: peer.ip(),
+            at: server.clock.now(),
+            origin: None,
+        };
+        let connection = Connection {
+            accepted,
+            taken,
+            ticket,
+        };
+        server
+            .tasks
+            .spawn(run_socket(server.clone(), Transport::Tcp, pipe, connection));
+    }
+}

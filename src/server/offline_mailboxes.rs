@@ -1,0 +1,277 @@
+//! Lines that wait for accounts which are away, on this sidecar (decisions H3).
+//!
+//! RTM has delivered them and keeps nothing; a login elsewhere does not find them (`MAILBOX-VOLATILE`). They are bounded for
+//! each account, and all of them by [`Memory`]: the oldest go first, and all when their time is over.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use protocol::event::Event;
+use rtm::time::Time;
+
+use crate::server::mailbox_file::Key;
+use protocol::memory_budget::{Memory, MemoryUse, MemoryUser};
+
+type Lines = Vec<(Event, Time)>;
+
+/// What an account takes beside its lines.
+const ACCOUNT_BYTES: usize = 256;
+
+/// Lines by account.
+#[derive(Debug)]
+pub struct OfflineMailboxes {
+    memory: Arc<Memory>,
+    /// For one account: lines, bytes.
+    limits: (usize, usize),
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    accounts: HashMap<Key, Waiting>,
+    /// The accounts by their oldest line.
+    order: BTreeSet<(Time, u64)>,
+    numbers: HashMap<u64, Key>,
+    last: u64,
+    bytes: usize,
+    held: MemoryUse,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    number: u64,
+    lines: Lines,
+    bytes: usize,
+}
+
+/// OfflineMailboxes lines that were dropped.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// How many.
+    pub lines: usize,
+    /// Accounts that have none left.
+    pub accounts: Vec<Key>,
+}
+
+impl OfflineMailboxes {
+    /// Nothing is kept yet; `limits` are those of one account, in lines and bytes.
+    pub fn new(memory: &Arc<Memory>, limits: (usize, usize)) -> Self {
+        Self {
+            limits,
+            inner: Mutex::new(Inner {
+                accounts: HashMap::new(),
+                order: BTreeSet::new(),
+                numbers: HashMap::new(),
+                last: 0,
+                bytes: 0,
+                held: memory.holds(MemoryUser::OfflineMailboxes),
+            }),
+            memory: memory.clone(),
+        }
+    }
+
+    /// Keeps the lines of an account that is away. Returns how many of them there was no room for, and what was dropped in
+    /// their favour.
+    pub fn keep(&self, key: Key, lines: Lines) -> (usize, Dropped) {
+        let inner = &mut *self.inner.lock();
+        let mut waiting = inner.remove(&key).unwrap_or_default();
+        let before = lines.len();
+        let (most, most_bytes) = self.limits;
+        let mut taken = 0;
+        for (event, at) in lines {
+            let bytes = event.bytes();
+            if waiting.lines.len() >= most || waiting.bytes + bytes > most_bytes {
+                break;
+            }
+            waiting.bytes += bytes;
+            waiting.lines.push((event, at));
+            taken += 1;
+        }
+        inner.insert(key, waiting);
+        (before - taken, inner.relieve(&self.memory))
+    }
+
+    /// Drops the lines of accounts while the memory is full, those with the oldest lines first.
+    pub fn relieve(&self) -> Dropped {
+        self.inner.lock().relieve(&self.memory)
+    }
+
+    /// Drops lines that have waited for `ttl`.
+    pub fn expire(&self, now: Time, ttl: Duration) -> Dropped {
+        let inner = &mut *self.inner.lock();
+        let mut expired = Dropped::default();
+        while let Some((oldest, number)) = inner.order.first()
+            && now.since(*oldest) >= ttl
+        {
+            let key = inner.numbers[number].clone();
+            let mut waiting = inner.remove(&key).unwrap_or_default();
+            let before = waiting.lines.len();
+            waiting.lines.retain(|(_, at)| now.since(*at) < ttl);
+            waiting.bytes = ACCOUNT_BYTES + waiting.lines.iter().map(|(event, _)| event.bytes()).sum::<usize>();
+            expired.lines += before - waiting.lines.len();
+            if waiting.lines.is_empty() {
+                expired.accounts.push(key);
+            } else {
+                inner.insert(key, waiting);
+            }
+        }
+        expired
+    }
+
+    /// Returns all lines, by account, those with the oldest first; none are left.
+    pub fn take_all(&self) -> Vec<(Key, Lines)> {
+        let inner = &mut *self.inner.lock();
+        std::iter::from_fn(|| inner.pop_oldest()).collect()
+    }
+
+    /// The lines of an account that is back.
+    pub fn take(&self, key: &Key) -> Lines {
+        self.inner.lock().remove(key).unwrap_or_default().lines
+    }
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self {
+            number: 0,
+            lines: Vec::new(),
+            bytes: ACCOUNT_BYTES,
+        }
+    }
+}
+
+impl Waiting {
+    fn oldest(&self) -> Time {
+        self.lines.iter().map(|(_, at)| *at).min().unwrap_or_default()
+    }
+}
+
+impl Inner {
+    fn insert(&mut self, key: Key, mut waiting: Waiting) {
+        if waiting.lines.is_empty() {
+            return;
+        }
+        self.last += 1;
+        waiting.number = self.last;
+        self.bytes += waiting.bytes;
+        self.held.set(self.bytes);
+        self.order.insert((waiting.oldest(), waiting.number));
+        self.numbers.insert(waiting.number, key.clone());
+        self.accounts.insert(key, waiting);
+    }
+
+    fn remove(&mut self, key: &Key) -> Option<Waiting> {
+        let waiting = self.accounts.remove(key)?;
+        self.order.remove(&(waiting.oldest(), waiting.number));
+        self.numbers.remove(&waiting.number);
+        self.bytes -= waiting.bytes;
+        self.held.set(self.bytes);
+        Some(waiting)
+    }
+
+    fn pop_oldest(&mut self) -> Option<(Key, Lines)> {
+        let (_, number) = self.order.first()?;
+        let key = self.numbers[number].clone();
+        let waiting = self.remove(&key)?;
+        Some((key, waiting.lines))
+    }
+
+    fn relieve(&mut self, memory: &Memory) -> Dropped {
+        let mut dropped = Dropped::default();
+        while memory.is_full()
+            && let Some((key, lines)) = self.pop_oldest()
+        {
+            dropped.lines += lines.len();
+            dropped.accounts.push(key);
+        }
+        dropped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use identity::Account;
+    use rtm::AppId;
+
+    fn key(account: &str) -> Key {
+        (AppId::new("app").unwrap(), Account::new(account).unwrap())
+    }
+
+    fn line(sig: usize, at: u64, bytes: usize) -> (Event, Time) {
+        let args = vec!["x".repeat(bytes).as_str().into()];
+        (Event { sig, row: 0, args }, Time::from_millis(at))
+    }
+
+    fn sigs(lines: &[(Event, Time)]) -> Vec<usize> {
+        lines.iter().map(|(event, _)| event.sig).collect()
+    }
+
+    fn dropped(lines: usize, accounts: &[&str]) -> Dropped {
+        let accounts = accounts.iter().map(|account| key(account)).collect();
+        Dropped { lines, accounts }
+    }
+
+    #[test]
+    fn lines_wait_in_order_and_are_bounded() {
+        let memory = Memory::new(1 << 20);
+        let kept = OfflineMailboxes::new(&memory, (3, 10_000));
+        let alice = || key("alice");
+        assert_eq!(
+            kept.keep(alice(), vec![line(1, 0, 1), line(2, 0, 1)]),
+            (0, dropped(0, &[]))
+        );
+        assert_eq!(
+            kept.keep(alice(), vec![line(3, 0, 1), line(4, 0, 1)]),
+            (1, dropped(0, &[]))
+        );
+        assert_eq!(sigs(&kept.take(&alice())), [1, 2, 3]);
+        assert!(kept.take(&alice()).is_empty());
+        assert_eq!(
+            kept.keep(alice(), vec![line(1, 0, 9_000), line(2, 0, 9_000)]),
+            (1, dropped(0, &[]))
+        );
+        kept.take(&alice());
+        assert_eq!(memory.of(MemoryUser::OfflineMailboxes), 0);
+    }
+
+    #[test]
+    fn with_the_memory_full_the_oldest_go_first() {
+        let memory = Memory::new(25_000);
+        let kept = OfflineMailboxes::new(&memory, (100, 100_000));
+        for (account, at) in [("new", 3), ("old", 1), ("middle", 2)] {
+            let oldest = if account == "middle" {
+                dropped(1, &["old"])
+            } else {
+                dropped(0, &[])
+            };
+            assert_eq!(kept.keep(key(account), vec![line(1, at, 9_000)]), (0, oldest));
+        }
+        assert!(kept.take(&key("old")).is_empty());
+        let mut other = memory.holds(MemoryUser::Sessions);
+        other.set(8_000);
+        assert_eq!(kept.relieve(), dropped(1, &["middle"]));
+        assert_eq!(kept.take_all().len(), 1);
+    }
+
+    #[test]
+    fn lines_go_when_their_time_is_over() {
+        let memory = Memory::new(1 << 20);
+        let kept = OfflineMailboxes::new(&memory, (100, 100_000));
+        kept.keep(key("alice"), vec![line(1, 0, 1), line(2, 600, 1)]);
+        kept.keep(key("bob"), vec![line(3, 100, 1)]);
+        kept.keep(key("carol"), vec![line(4, 900, 1)]);
+        let second = Duration::from_secs(1);
+        assert_eq!(kept.expire(Time::from_millis(999), second), dropped(0, &[]));
+        assert_eq!(kept.expire(Time::from_millis(1_100), second), dropped(2, &["bob"]));
+        let left = kept.take_all();
+        let left: Vec<_> = left
+            .iter()
+            .map(|((_, who), lines)| (who.as_str(), sigs(lines)))
+            .collect();
+        assert_eq!(left, [("alice", vec![2]), ("carol", vec![4])]);
+    }
+}

@@ -1,0 +1,333 @@
+//! The register of sessions: who is here, and what a new login means for them.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
+
+use engine::{Admission, admit};
+use identity::Account;
+use protocol::event::SocketId;
+use rtm::AppId;
+use rtm::time::Time;
+use rtm::value::Text;
+
+use crate::server::replaced_lines::ReplacedLines;
+use crate::server::session_inbox::Inbox;
+
+type Key = (AppId, Account);
+
+/// Sessions by app id and account.
+#[derive(Debug, Default)]
+pub struct SessionRegistry {
+    entries: Mutex<Entries>,
+}
+
+/// The way to a session.
+#[derive(Clone, Debug)]
+pub struct SessionHandle {
+    /// Its number.
+    pub id: u64,
+    /// Its inbox.
+    pub inbox: Inbox,
+    /// It is recorded, so its messages come with their frames.
+    pub recorded: bool,
+}
+
+/// A socket that logs in.
+#[derive(Debug)]
+pub struct LoginAttempt {
+    /// Its number.
+    pub socket: SocketId,
+    /// Where it comes from.
+    pub peer: IpAddr,
+    /// When it was accepted.
+    pub accepted: Time,
+    /// Its family.
+    pub family: Text,
+    /// Its token.
+    pub token: SecretString,
+    /// It loses its calls at the next login.
+    pub anew: bool,
+}
+
+/// Why a client cannot come back by its line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoSession {
+    /// Another client has logged in.
+    Replaced,
+    /// The line is of a session that is over, or of nobody.
+    Unknown,
+}
+
+#[derive(Debug)]
+struct Entry {
+    session: SessionHandle,
+    /// The session that it has replaced, reachable until RTM has ended it: with no client left, nobody else holds its
+    /// inbox, and what waits in it for its account would be lost.
+    before: Option<SessionHandle>,
+    /// The number that the line of its latest login carries.
+    line: u64,
+    live: Option<SocketId>,
+    peer: IpAddr,
+    accepted: Time,
+    family: Text,
+    token: SecretString,
+    /// See [`SessionRegistry::settled`].
+    settled: bool,
+    anew: bool,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    by_key: HashMap<Key, Entry>,
+    by_line: HashMap<u64, Key>,
+    replaced: ReplacedLines,
+}
+
+impl SessionRegistry {
+    /// Decides what a login means and notes it: that, the session, and the number for its line. `create` makes the
+    /// session of a new one.
+    ///
+    /// A client that logs in where another was lost gets a line of its own. Else the lost one, back by its line, would
+    /// take the session from it, and the two would take it from each other for ever.
+    pub fn admit(
+        &self,
+        key: Key,
+        login: LoginAttempt,
+        twin_window: Duration,
+        create: impl FnOnce() -> SessionHandle,
+    ) -> (Admission, SessionHandle, u64) {
+        let mut entries = self.entries.lock();
+        let existing = entries
+            .by_key
+            .get(&key)
+            .filter(|entry| !entry.session.inbox.is_closed());
+        let known = existing.map(|entry| engine::Existing {
+            live: entry.live.is_some(),
+            peer: entry.peer,
+            accepted: entry.accepted,
+            settled: entry.settled,
+            anew: entry.anew,
+            same_token: same(&entry.token, &login.token),
+            same_family: entry.family == login.family,
+        });
+        let newcomer = engine::LoginAttempt {
+            peer: login.peer,
+            accepted: login.accepted,
+        };
+        let admission = admit(known.as_ref(), &newcomer, twin_window);
+        let (session, line) = match (admission, existing) {
+            (Admission::Twin, Some(entry)) => (entry.session.clone(), entry.line),
+            (Admission::Resume | Admission::Anew, Some(entry)) => {
+                let next = entry.line.wrapping_add(1);
+                (entry.session.clone(), getrandom::u64().unwrap_or(next))
+            }
+            _ => {
+                let session = create();
+                let line = session.id;
+                (session, line)
+            }
+        };
+        let before = match admission {
+            Admission::Twin | Admission::Resume | Admission::Anew => existing.and_then(|entry| entry.before.clone()),
+            Admission::New | Admission::Replace => existing.map(|entry| entry.session.clone()),
+        };
+        let entry = Entry {
+            session: session.clone(),
+            before,
+            line,
+            live: Some(login.socket),
+            peer: login.peer,
+            accepted: login.accepted,
+            family: login.family,
+            token: login.token,
+            settled: false,
+            anew: login.anew,
+        };
+        if let Some(before) = entries.by_key.insert(key.clone(), entry) {
+            entries.by_line.remove(&before.line);
+            if before.line != line {
+                entries.replaced.add(before.line, login.accepted);
+            }
+        }
+        entries.by_line.insert(line, key);
+        (admission, session, line)
+    }
+
+    /// A client comes back by the line of a session, whether or not the loss of its socket was noticed here.
+    ///
+    /// # Errors
+    /// [`NoSession`]: why it cannot.
+    pub fn by_line(
+        &self,
+        line: u64,
+        family: &str,
+        (socket, peer): (SocketId, IpAddr),
+        now: Time,
+    ) -> Result<(Key, SessionHandle), NoSession> {
+        let mut entries = self.entries.lock();
+        if entries.replaced.has(line, now) {
+            return Err(NoSession::Replaced);
+        }
+        let Entries { by_key, by_line, .. } = &mut *entries;
+        let entry = by_line.get(&line).and_then(|key| Some((key, by_key.get_mut(key)?)));
+        let fits = |entry: &Entry| &*entry.family == family && !entry.session.inbox.is_closed();
+        let (key, entry) = entry.filter(|(_, entry)| fits(entry)).ok_or(NoSession::Unknown)?;
+        entry.live = Some(socket);
+        entry.peer = peer;
+        Ok((key.clone(), entry.session.clone()))
+    }
+
+    /// Notes that the client of a session is no racing socket: it has sent `set_flag` or a call other than a poll. Another
+    /// login is then no twin.
+    pub fn settled(&self, key: &Key, session: u64, anew: bool) {
+        let mut entries = self.entries.lock();
+        if let Some(entry) = entries.by_key.get_mut(key).filter(|e| e.session.id == session) {
+            (entry.settled, entry.anew) = (true, anew);
+        }
+    }
+
+    /// The session that an account has.
+    pub fn session(&self, key: &Key) -> Option<SessionHandle> {
+        self.entries.lock().by_key.get(key).map(|entry| entry.session.clone())
+    }
+
+    /// A socket is gone; its session may have another by now.
+    pub fn socket_closed(&self, key: &Key, socket: SocketId) {
+        if let Some(entry) = self
+            .entries
+            .lock()
+            .by_key
+            .get_mut(key)
+            .filter(|entry| entry.live == Some(socket))
+        {
+            entry.live = None;
+        }
+    }
+
+    /// A session is over; the account may have another by now. `kicked`: the user has logged in elsewhere.
+    pub fn remove(&self, key: &Key, session: u64, kicked: bool, now: Time) {
+        let mut entries = self.entries.lock();
+        if entries.by_key.get(key).is_some_and(|entry| entry.session.id == session)
+            && let Some(entry) = entries.by_key.remove(key)
+        {
+            entries.by_line.remove(&entry.line);
+            if kicked {
+                entries.replaced.add(entry.line, now);
+            }
+        } else if let Some(entry) = entries.by_key.get_mut(key) {
+            entry.before.take_if(|before| before.id == session);
+        }
+    }
+
+    /// How many sessions there are.
+    pub fn len(&self) -> usize {
+        self.entries.lock().by_key.len()
+    }
+
+    /// True when there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+fn same(a: &SecretString, b: &SecretString) -> bool {
+    a.expose_secret().as_bytes().ct_eq(b.expose_secret().as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::session_inbox::inbox;
+    use std::sync::Arc;
+
+    const NATIVE: &str = "native";
+
+    fn login(registry: &SessionRegistry, socket: u64, window: Duration) -> (Admission, u64, u64) {
+        let key = (AppId::new("app").unwrap(), Account::new("dora").unwrap());
+        let newcomer = LoginAttempt {
+            socket: SocketId(socket),
+            peer: [127, 0, 0, 1].into(),
+            accepted: Time::from_millis(1_000),
+            family: NATIVE.into(),
+            token: SecretString::from("t"),
+            anew: false,
+        };
+        let create = || {
+            // OfflineMailboxes open: a session whose inbox is closed is over.
+            let (inbox, outlet) = inbox(&Arc::default());
+            std::mem::forget(outlet);
+            SessionHandle {
+                id: 100 + socket,
+                inbox,
+                recorded: false,
+            }
+        };
+        let (admission, session, line) = registry.admit(key, newcomer, window, create);
+        (admission, session.id, line)
+    }
+
+    const NOW: Time = Time::from_millis(2_000);
+
+    fn known(registry: &SessionRegistry, line: u64) -> Result<u64, NoSession> {
+        let found = registry.by_line(line, NATIVE, (SocketId(99), [127, 0, 0, 1].into()), NOW);
+        found.map(|(_, session)| session.id)
+    }
+
+    #[test]
+    fn only_the_line_of_the_latest_login_is_known() {
+        let registry = SessionRegistry::default();
+        let (admission, session, first) = login(&registry, 1, Duration::ZERO);
+        assert_eq!((admission, known(&registry, first)), (Admission::New, Ok(session)));
+        // A twin is the same client, and its session has one line.
+        let twin = login(&registry, 2, Duration::from_secs(1));
+        assert_eq!(twin, (Admission::Twin, session, first));
+        let key = (AppId::new("app").unwrap(), Account::new("dora").unwrap());
+        registry.socket_closed(&key, SocketId(2));
+        let (admission, resumed, second) = login(&registry, 3, Duration::ZERO);
+        assert_eq!((admission, resumed), (Admission::Resume, session));
+        assert_eq!(
+            (known(&registry, first), known(&registry, second)),
+            (Err(NoSession::Replaced), Ok(session))
+        );
+        let (admission, replaced, third) = login(&registry, 4, Duration::ZERO);
+        let gone = Err(NoSession::Replaced);
+        assert_eq!((admission, known(&registry, second)), (Admission::Replace, gone));
+        // The one that was replaced can still be told of its end.
+        let before = || {
+            registry.entries.lock().by_key[&key]
+                .before
+                .as_ref()
+                .map(|before| before.id)
+        };
+        assert_eq!(before(), Some(session));
+        // The end of the one that was replaced is not that of the one in its place.
+        registry.remove(&key, session, true, NOW);
+        assert_eq!((known(&registry, third), before()), (Ok(replaced), None));
+        registry.remove(&key, replaced, false, NOW);
+        assert_eq!((known(&registry, third), registry.len()), (Err(NoSession::Unknown), 0));
+        assert_eq!(known(&registry, second), gone, "still");
+        // By another sidecar's login, or by that of an RTM-native user.
+        let (_, session, line) = login(&registry, 5, Duration::ZERO);
+        registry.remove(&key, session, true, NOW);
+        assert_eq!(known(&registry, line), gone);
+        assert_eq!(known(&registry, 77), Err(NoSession::Unknown));
+    }
+
+    #[test]
+    fn whoever_has_made_a_call_has_no_twin() {
+        let registry = SessionRegistry::default();
+        let key = (AppId::new("app").unwrap(), Account::new("dora").unwrap());
+        let window = Duration::from_secs(1);
+        let (_, session, _) = login(&registry, 1, window);
+        assert_eq!(login(&registry, 2, window).0, Admission::Twin);
+        registry.settled(&key, session + 1, false);
+        assert_eq!(login(&registry, 3, window).0, Admission::Twin, "that was another's");
+        registry.settled(&key, session, false);
+        assert_eq!(login(&registry, 4, window).0, Admission::Replace);
+    }
+}

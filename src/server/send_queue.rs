@@ -1,0 +1,416 @@
+//! Frames on their way to one connection, and whether its client is slow.
+//!
+//! How many frames wait says nothing of a client: a burst fills any queue before the task that writes has run once. What
+//! counts is what the connection does not take (`[limits] outbound_bytes`, `write_stall`). So whoever fills the queue
+//! waits for the writer once it holds `outbound_bytes`, and the writer, when its connection takes nothing, judges.
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
+use tokio::time::{Instant, sleep};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use protocol::memory_budget::{Memory, MemoryUse, MemoryUser};
+
+/// What a frame takes beside its text.
+const FRAME_BYTES: usize = 32;
+/// What may wait for one connection while [`Memory`] is full.
+const SMALL_SHARE: usize = 64 * 1024;
+
+/// What a connection may leave untaken.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// How long it may take nothing.
+    pub stall: Duration,
+    /// How many bytes may wait while it takes nothing.
+    pub bytes: usize,
+}
+
+/// Why a connection is closed from within.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// Its session has told its client all that there is to tell; what waits is written before.
+    Finished,
+    /// Its login was refused, and it has been told so. Clients of some builds close by themselves.
+    Refused,
+    /// Its session is over, or another has its place.
+    Over,
+    /// It takes nothing, or too little.
+    Slow,
+}
+
+impl Closing {
+    /// Whether frames that wait are written before.
+    fn is_orderly(self) -> bool {
+        matches!(self, Self::Finished | Self::Refused)
+    }
+}
+
+/// Judges how a connection takes what is written to it: by bytes and time.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    taken: u64,
+    since: Instant,
+}
+
+impl Pace {
+    /// A connection that has taken `taken` bytes so far, and at the moment takes no more.
+    pub fn new(now: Instant, taken: u64) -> Self {
+        Self { taken, since: now }
+    }
+
+    /// Judges it again, with `waiting` bytes to come: when to look next.
+    ///
+    /// # Errors
+    /// [`Closing::Slow`].
+    pub fn judge(&mut self, now: Instant, taken: u64, waiting: usize, patience: Patience) -> Result<Instant, Closing> {
+        if taken != self.taken {
+            *self = Self::new(now, taken);
+        }
+        let until = self.since + patience.stall;
+        if now >= until || waiting > patience.bytes {
+            Err(Closing::Slow)
+        } else {
+            Ok(until)
+        }
+    }
+}
+
+/// The frames for one connection, between who fills them in and who writes them.
+#[derive(Debug)]
+pub struct Outbound {
+    patience: Patience,
+    memory: Arc<Memory>,
+    queue: Mutex<Queue>,
+    /// The writer, which waits for something.
+    writer: AtomicWaker,
+    /// The session, which waits for room.
+    filler: AtomicWaker,
+}
+
+#[derive(Debug)]
+struct Queue {
+    frames: VecDeque<Utf8Bytes>,
+    bytes: usize,
+    held: MemoryUse,
+    /// The writer waits for the connection.
+    blocked: bool,
+    closing: Option<Closing>,
+}
+
+/// What the writer does next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Write this.
+    Frame(Utf8Bytes),
+    /// Close the connection.
+    Close(Closing),
+}
+
+impl Outbound {
+    /// Nothing waits yet.
+    pub fn new(patience: Patience, memory: Arc<Memory>) -> Arc<Self> {
+        let held = memory.holds(MemoryUser::Connections);
+        Arc::new(Self {
+            patience,
+            memory,
+            queue: Mutex::new(Queue {
+                frames: VecDeque::new(),
+                bytes: 0,
+                held,
+                blocked: false,
+                closing: None,
+            }),
+            writer: AtomicWaker::new(),
+            filler: AtomicWaker::new(),
+        })
+    }
+
+    /// What the connection may leave untaken now.
+    pub fn patience(&self) -> Patience {
+        let bytes = self.patience.bytes;
+        Patience {
+            bytes: if self.memory.is_full() {
+                bytes.min(SMALL_SHARE)
+            } else {
+                bytes
+            },
+            ..self.patience
+        }
+    }
+
+    /// Adds a frame; false when so much waits that the writer must come first: see [`room`](Self::room).
+    pub fn push(&self, text: Utf8Bytes) -> bool {
+        let mut queue = self.queue.lock();
+        if queue.closing.is_some() {
+            return true;
+        }
+        queue.add(text.len() + FRAME_BYTES);
+        queue.frames.push_back(text);
+        if queue.frames.len() == 1 || queue.blocked && queue.bytes > self.patience().bytes {
+            self.writer.wake();
+        }
+        queue.bytes <= self.patience.bytes
+    }
+
+    /// Closes the connection: at once, or after what waits when its client was told.
+    pub fn close(&self, closing: Closing) {
+        let mut queue = self.queue.lock();
+        if !closing.is_orderly() {
+            queue.clear();
+        }
+        if queue.closing.is_none_or(Closing::is_orderly) {
+            queue.closing = Some(closing);
+        }
+        self.writer.wake();
+        self.filler.wake();
+    }
+
+    /// Keeps the connection of a refused login open.
+    pub fn reopen(&self) {
+        self.queue
+            .lock()
+            .closing
+            .take_if(|closing| *closing == Closing::Refused);
+    }
+
+    /// Waits until what waits is within the bound, or the connection is being closed.
+    pub async fn room(&self) {
+        poll_fn(|context| {
+            self.filler.register(context.waker());
+            let queue = self.queue.lock();
+            if queue.bytes <= self.patience.bytes || queue.closing.is_some() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+
+    /// What the writer does next.
+    pub async fn next(&self) -> Next {
+        poll_fn(|context| {
+            self.writer.register(context.waker());
+            self.try_next().map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
+    }
+
+    /// The same, when there is something.
+    pub fn try_next(&self) -> Option<Next> {
+        let mut queue = self.queue.lock();
+        let Some(frame) = queue.frames.pop_front() else {
+            return queue.closing.map(Next::Close);
+        };
+        let was_full = queue.bytes > self.patience.bytes;
+        queue.remove(frame.len() + FRAME_BYTES);
+        if was_full && queue.bytes <= self.patience.bytes {
+            self.filler.wake();
+        }
+        Some(Next::Frame(frame))
+    }
+
+    /// The connection takes nothing at the moment: waits until its client must be called slow, or is closed for another
+    /// reason. `taken` tells how many bytes the connection has taken.
+    pub async fn blocked(&self, taken: impl Fn() -> u64) -> Closing {
+        let _blocked = Blocked::begin(&self.queue);
+        let mut pace = Pace::new(Instant::now(), taken());
+        let mut look = pin!(sleep(Duration::ZERO));
+        poll_fn(|context| {
+            self.writer.register(context.waker());
+            loop {
+                let (waiting, closing) = {
+                    let queue = self.queue.lock();
+                    (queue.bytes, queue.closing)
+                };
+                // What its session has told it is still to be written.
+                if let Some(closing) = closing.filter(|closing| !closing.is_orderly()) {
+                    return Poll::Ready(closing);
+                }
+                match pace.judge(Instant::now(), taken(), waiting, self.patience()) {
+                    Ok(until) => look.as_mut().reset(until),
+                    Err(closing) => return Poll::Ready(closing),
+                }
+                if look.as_mut().poll(context).is_pending() {
+                    return Poll::Pending;
+                }
+            }
+        })
+        .await
+    }
+}
+
+impl Queue {
+    fn add(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        self.held.set(self.bytes);
+    }
+
+    fn remove(&mut self, bytes: usize) {
+        self.bytes -= bytes;
+        self.held.set(self.bytes);
+    }
+
+    fn clear(&mut self) {
+        self.frames.clear();
+        self.remove(self.bytes);
+    }
+}
+
+/// The mark that the writer waits.
+struct Blocked<'o>(&'o Mutex<Queue>);
+
+impl<'o> Blocked<'o> {
+    fn begin(queue: &'o Mutex<Queue>) -> Self {
+        queue.lock().blocked = true;
+        Self(queue)
+    }
+}
+
+impl Drop for Blocked<'_> {
+    fn drop(&mut self) {
+        self.0.lock().blocked = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Patience = Patience {
+        stall: Duration::from_secs(10),
+        bytes: 1_000,
+    };
+
+    fn outbound() -> Arc<Outbound> {
+        Outbound::new(PATIENCE, Memory::new(1 << 20))
+    }
+
+    fn frame(bytes: usize) -> Utf8Bytes {
+        "x".repeat(bytes - FRAME_BYTES).into()
+    }
+
+    /// Judges after each of `steps`: seconds, bytes taken, bytes that wait.
+    fn check(steps: &[(u64, u64, usize)], expected: Result<u64, Closing>) {
+        let start = Instant::now();
+        let mut pace = Pace::new(start, 0);
+        let at = |secs| start + Duration::from_secs(secs);
+        let judged = steps
+            .iter()
+            .map(|(secs, taken, waiting)| pace.judge(at(*secs), *taken, *waiting, PATIENCE))
+            .last();
+        assert_eq!(judged, Some(expected.map(at)), "{steps:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_is_slow_by_time_or_by_bytes() {
+        check(&[(0, 0, 1_000)], Ok(10));
+        check(&[(9, 0, 1_000)], Ok(10));
+        check(&[(10, 0, 1)], Err(Closing::Slow));
+        check(&[(9, 1, 1_000)], Ok(19));
+        check(&[(9, 1, 1_000), (18, 2, 1_000), (27, 3, 1_000)], Ok(37));
+        check(&[(9, 1, 1_000), (19, 1, 1_000)], Err(Closing::Slow));
+        check(&[(0, 0, 1_001)], Err(Closing::Slow));
+        check(&[(0, 5, 1_001)], Err(Closing::Slow));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_is_written_in_order_and_no_frame_is_lost() {
+        let outbound = outbound();
+        let writer = tokio::spawn({
+            let outbound = outbound.clone();
+            async move {
+                let mut lengths = Vec::new();
+                while let Next::Frame(text) = outbound.next().await {
+                    lengths.push(text.len());
+                    tokio::task::yield_now().await;
+                }
+                lengths
+            }
+        });
+        for n in 0..500 {
+            if !outbound.push("x".repeat(n).into()) {
+                outbound.room().await;
+            }
+        }
+        outbound.close(Closing::Finished);
+        assert_eq!(writer.await.unwrap(), (0..500).collect::<Vec<_>>());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_is_judged_only_while_the_connection_takes_nothing() {
+        let outbound = outbound();
+        assert!(outbound.push(frame(1_000)));
+        assert!(!outbound.push(frame(1_000)), "the writer comes first");
+        assert!(matches!(outbound.try_next(), Some(Next::Frame(_))));
+        outbound.room().await;
+        let blocked = tokio::spawn({
+            let outbound = outbound.clone();
+            async move { outbound.blocked(|| 0).await }
+        });
+        tokio::task::yield_now().await;
+        outbound.push(frame(1_000));
+        assert_eq!(blocked.await.unwrap(), Closing::Slow);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_takes_nothing_is_closed_in_time() {
+        let outbound = outbound();
+        outbound.push(frame(100));
+        let start = Instant::now();
+        assert_eq!(outbound.blocked(|| 0).await, Closing::Slow);
+        assert_eq!(start.elapsed(), PATIENCE.stall);
+        // A connection that takes a byte now and then is waited for, until it is closed for another reason.
+        let blocked = tokio::spawn({
+            let (outbound, start) = (outbound.clone(), Instant::now());
+            async move { outbound.blocked(|| start.elapsed().as_secs() / 9).await }
+        });
+        tokio::time::sleep(PATIENCE.stall * 9).await;
+        outbound.close(Closing::Finished);
+        tokio::time::sleep(PATIENCE.stall).await;
+        assert!(!blocked.is_finished(), "what was told is still to be written");
+        outbound.close(Closing::Over);
+        assert_eq!(blocked.await.unwrap(), Closing::Over);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn with_the_memory_full_less_may_wait() {
+        let memory = Memory::new(SMALL_SHARE);
+        let patience = Patience {
+            bytes: 1 << 20,
+            ..PATIENCE
+        };
+        let outbound = Outbound::new(patience, memory.clone());
+        let blocked = tokio::spawn({
+            let outbound = outbound.clone();
+            async move { outbound.blocked(|| 0).await }
+        });
+        outbound.push(frame(SMALL_SHARE));
+        tokio::task::yield_now().await;
+        assert!(!blocked.is_finished());
+        outbound.push(frame(SMALL_SHARE));
+        assert_eq!(blocked.await.unwrap(), Closing::Slow);
+        outbound.close(Closing::Slow);
+        assert_eq!(memory.of(MemoryUser::Connections), 0);
+    }
+
+    #[test]
+    fn what_its_session_has_told_comes_before_the_end_and_nothing_after() {
+        let outbound = outbound();
+        outbound.push("bye".into());
+        outbound.close(Closing::Finished);
+        outbound.push("more".into());
+        assert_eq!(outbound.try_next(), Some(Next::Frame("bye".into())));
+        assert_eq!(outbound.try_next(), Some(Next::Close(Closing::Finished)));
+        outbound.close(Closing::Slow);
+        outbound.close(Closing::Over);
+        assert_eq!(outbound.try_next(), Some(Next::Close(Closing::Slow)));
+    }
+}

@@ -1,0 +1,119 @@
+//! How often one source is answered.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use rtm::time::Time;
+
+/// Answers to one source within [`WINDOW`].
+pub const MAX_ANSWERS: usize = 20;
+const WINDOW: Duration = Duration::from_secs(1);
+/// Sources that are remembered at a time.
+const MAX_SOURCES: usize = 4096;
+
+/// The answers of the last second, by source.
+///
+/// The addresses of datagrams are easily invented, and the rate protects those whose address it is. So when there are
+/// too many sources at a time, new ones get nothing until others are forgotten: forgetting one early, as a map of the
+/// most recent sources would, lets an attacker forget his victim. For the same reason the times are kept, and not only
+/// a count: no second has more than [`MAX_ANSWERS`], wherever it begins.
+#[derive(Debug, Default)]
+pub struct Rates {
+    sources: HashMap<IpAddr, VecDeque<Time>>,
+    swept: Time,
+}
+
+impl Rates {
+    /// Whether `source` may be answered at `now`; if so, that counts.
+    pub fn allow(&mut self, source: IpAddr, now: Time) -> bool {
+        self.sweep(now);
+        let source = source.to_canonical();
+        if self.sources.len() >= MAX_SOURCES && !self.sources.contains_key(&source) {
+            return false;
+        }
+        let answers = self.sources.entry(source).or_default();
+        if answers.len() == MAX_ANSWERS {
+            if answers.front().is_some_and(|first| now.since(*first) < WINDOW) {
+                return false;
+            }
+            answers.pop_front();
+        }
+        answers.push_back(now);
+        true
+    }
+
+    /// Forgets those that nothing was sent to lately. Once in a while: a flood must not make every datagram cost that.
+    fn sweep(&mut self, now: Time) {
+        if now.since(self.swept) >= WINDOW {
+            self.swept = now;
+            self.sources
+                .retain(|_, answers| answers.back().is_some_and(|last| now.since(*last) < WINDOW));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(ms: u64) -> Time {
+        Time::from_millis(1_000_000 + ms)
+    }
+
+    /// How many of `count` questions at one time are answered.
+    fn answered(rates: &mut Rates, source: [u8; 4], ms: u64, count: usize) -> usize {
+        (0..count).filter(|_| rates.allow(source.into(), at(ms))).count()
+    }
+
+    #[test]
+    fn twenty_a_second_for_each_source() {
+        let mut rates = Rates::default();
+        assert_eq!(answered(&mut rates, [10, 0, 0, 1], 0, 5), 5);
+        assert_eq!(answered(&mut rates, [10, 0, 0, 1], 900, 30), 15);
+        assert_eq!(answered(&mut rates, [10, 0, 0, 2], 900, 30), 20, "another has its own");
+        assert_eq!(answered(&mut rates, [10, 0, 0, 1], 999, 30), 0);
+        assert_eq!(answered(&mut rates, [10, 0, 0, 1], 1_000, 30), 5);
+        assert_eq!(answered(&mut rates, [10, 0, 0, 1], 1_900, 30), 15);
+        let mapped = "::ffff:10.0.0.1".parse().expect("an address");
+        assert!(!rates.allow(mapped, at(1_900)), "the same source by a socket of IPv6");
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_sources() {
+        let mut rates = Rates::default();
+        let source = |n: usize| IpAddr::from((n as u32).to_be_bytes());
+        for n in 0..MAX_SOURCES {
+            assert!(rates.allow(source(n), at(0)));
+        }
+        assert!(!rates.allow(source(MAX_SOURCES), at(0)), "a new one");
+        assert!(rates.allow(source(0), at(0)), "one that is known");
+        assert_eq!(rates.sources.len(), MAX_SOURCES);
+        assert!(rates.allow(source(0), at(500)));
+        assert!(!rates.allow(source(MAX_SOURCES), at(999)));
+        assert!(
+            rates.allow(source(MAX_SOURCES), at(1_000)),
+            "the old ones are forgotten"
+        );
+        assert_eq!(rates.sources.len(), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn no_second_has_more(steps in proptest::collection::vec(0..120_u64, 1..200)) {
+            let mut rates = Rates::default();
+            let (mut ms, mut sent) = (0, Vec::new());
+            for step in steps {
+                ms += step;
+                if rates.allow([10, 0, 0, 1].into(), at(ms)) {
+                    sent.push(ms);
+                }
+            }
+            for (i, first) in sent.iter().enumerate() {
+                let within = sent[i..].iter().take_while(|ms| **ms < first + 1_000).count();
+                prop_assert!(within <= MAX_ANSWERS);
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What webhooks are told about a session, each thing once.
+
+use std::sync::Arc;
+
+use crate::webhook::{TraceEvent, User};
+use engine::EndReason;
+use rtm::value::Text;
+
+use crate::server::Server;
+
+/// Tells of one session.
+pub struct WebhookEvents {
+    server: Arc<Server>,
+    user: User,
+    logged_in: bool,
+    channel: Option<Text>,
+}
+
+impl WebhookEvents {
+    /// Of a session that has not logged in.
+    pub fn new(server: Arc<Server>, user: User) -> Self {
+        Self {
+            server,
+            user,
+            logged_in: false,
+            channel: None,
+        }
+    }
+
+    /// A login was answered; a second socket of the same client, or its return, is no other.
+    pub fn logged_in(&mut self) {
+        if !self.logged_in {
+            self.logged_in = true;
+            self.tell(|user| TraceEvent::LoggedIn { user });
+        }
+    }
+
+    /// The session is in that channel now.
+    pub fn moved(&mut self, channel: Option<Text>) {
+        let before = std::mem::replace(&mut self.channel, channel.clone());
+        if let Some(channel) = before {
+            self.tell(|user| TraceEvent::Left { user, channel });
+        }
+        if let Some(channel) = channel {
+            self.tell(|user| TraceEvent::Joined { user, channel });
+        }
+    }
+
+    /// A message reaches nobody.
+    pub fn undelivered(&self, about: Option<Text>, reason: impl Into<Text>) {
+        let reason = reason.into();
+        self.tell(|user| TraceEvent::Undeliverable { user, about, reason });
+    }
+
+    /// The session is over; a login that was refused was none.
+    pub fn ended(&mut self, how: Option<EndReason>) {
+        if !self.logged_in {
+            return;
+        }
+        self.moved(None);
+        self.tell(|user| match how {
+            Some(EndReason::LoggedOut) => TraceEvent::LoggedOut { user },
+            Some(EndReason::Kicked) => TraceEvent::Kicked { user, banned: false },
+            Some(EndReason::Banned) => TraceEvent::Kicked { user, banned: true },
+            Some(EndReason::Lost | EndReason::Refused) => TraceEvent::Lost { user, reason: "away" },
+            // Cut off: by the end of the process, or since it could not keep up.
+            None => TraceEvent::Lost { user, reason: "ended" },
+        });
+    }
+
+    fn tell(&self, what: impl FnOnce(User) -> TraceEvent) {
+        self.server.webhooks.tell_with(|| what(self.user.clone()));
+    }
+}

@@ -1,0 +1,154 @@
+//! The embedded RTM as an upstream: worlds by app id behind a lock, and a task for their timers.
+//!
+//! A call is answered inside the lock: replies and events reach the sessions' inboxes in the order in which they
+//! happened.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::time::sleep_until;
+use tokio_util::sync::CancellationToken;
+
+use rtm::AppId;
+use rtm::time::Time;
+use rtm::{CallKind, RtmCall};
+use runtime::clock::Clock;
+
+use rtm::upstream::{ClientKey, Tell, Upstream};
+use rtm_embedded::{ClientId, Output, RtmService, RtmServiceConfig};
+
+/// The embedded RTM.
+pub struct EmbeddedUpstream {
+    apps: Mutex<HashMap<AppId, App>>,
+    config: RtmServiceConfig,
+    clock: Clock,
+    /// A deadline may have come nearer.
+    changed: Notify,
+}
+
+struct App {
+    world: RtmService,
+    clients: HashMap<u64, (ClientId, Tell)>,
+    numbers: HashMap<ClientId, u64>,
+    next: u64,
+}
+
+impl EmbeddedUpstream {
+    /// Worlds that nobody uses yet.
+    pub fn new(config: RtmServiceConfig, clock: Clock) -> Arc<Self> {
+        Arc::new(Self {
+            apps: Mutex::default(),
+            config,
+            clock,
+            changed: Notify::new(),
+        })
+    }
+
+    /// Fires the worlds' timers until the end.
+    pub async fn run(self: Arc<Self>, shutdown: CancellationToken) {
+        loop {
+            let due = self.deadline();
+            let sleep = async {
+                match due {
+                    Some(at) => sleep_until(self.clock.instant(at)).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = self.changed.notified() => {}
+                () = sleep => self.tick(),
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        self.apps.lock().values().filter_map(|app| app.world.deadline()).min()
+    }
+
+    fn tick(&self) {
+        let now = self.clock.now();
+        let mut apps = self.apps.lock();
+        for app in apps.values_mut() {
+            let mut out = Vec::new();
+            app.world.tick(now, &mut out);
+            app.tell(out);
+        }
+        apps.retain(|_, app| !app.clients.is_empty() || !app.world.is_empty());
+    }
+
+    fn with(&self, app: &AppId, act: impl FnOnce(&mut App, Time, &mut Vec<Output>)) {
+        let mut apps = self.apps.lock();
+        let Some(app) = apps.get_mut(app) else { return };
+        let before = app.world.deadline();
+        let mut out = Vec::new();
+        act(app, self.clock.now(), &mut out);
+        app.tell(out);
+        if app.world.deadline() != before {
+            self.changed.notify_one();
+        }
+    }
+}
+
+impl Upstream for EmbeddedUpstream {
+    fn open(&self, app: &AppId, tell: Tell) -> ClientKey {
+        let mut apps = self.apps.lock();
+        let entry = apps.entry(app.clone()).or_insert_with(|| App::new(self.config));
+        let client = entry.world.open();
+        entry.next += 1;
+        let number = entry.next;
+        entry.clients.insert(number, (client, tell));
+        entry.numbers.insert(client, number);
+        ClientKey {
+            app: app.clone(),
+            number,
+        }
+    }
+
+    fn call(&self, client: &ClientKey, request: u64, call: RtmCall) {
+        self.with(&client.app, |app, now, out| {
+            if let Some((id, _)) = app.clients.get(&client.number) {
+                app.world.call(now, *id, request, call, out);
+            }
+        });
+    }
+
+    fn close(&self, client: &ClientKey) {
+        self.with(&client.app, |app, now, out| {
+            let Some((id, _)) = app.clients.remove(&client.number) else {
+                return;
+            };
+            app.numbers.remove(&id);
+            // A logout withdraws the client's invitations, which a mere close cannot.
+            app.world.call(now, id, 0, RtmCall::Logout {}, out);
+            app.world.close(now, id, out);
+        });
+    }
+
+    fn can(&self, _: &AppId, _: CallKind) -> bool {
+        true
+    }
+}
+
+impl App {
+    fn new(config: RtmServiceConfig) -> Self {
+        Self {
+            world: RtmService::new(config),
+            clients: HashMap::new(),
+            numbers: HashMap::new(),
+            next: 0,
+        }
+    }
+
+    fn tell(&self, outputs: Vec<Output>) {
+        for output in outputs {
+            let (client, told) = output.into_event();
+            let tell = self.numbers.get(&client).and_then(|number| self.clients.get(number));
+            if let Some((_, tell)) = tell {
+                tell(told);
+            }
+        }
+    }
+}

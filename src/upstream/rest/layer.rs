@@ -1,0 +1,146 @@
+//! An upstream with the RESTful API beside it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+
+use crate::admin::Metrics;
+use crate::config::Rest;
+use rtm::AppId;
+use rtm::upstream::{ClientKey, Tell, Upstream, UpstreamEvent};
+use rtm::{CallKind, RtmCall, RtmReply};
+use runtime::clock::Clock;
+
+use crate::upstream::rest::client::{Client, ClientError};
+use crate::upstream::rest::rate::Rate;
+use crate::upstream::rest::request::ChannelMessage;
+use crate::upstream::rest::response::Outcome;
+
+/// The call that is served here.
+const OURS: CallKind = CallKind::RestChannelMessage;
+
+/// Sends forced channel messages by the RESTful API, and passes all else on to another upstream.
+pub struct WithRest {
+    inner: Arc<dyn Upstream>,
+    client: Arc<Client>,
+    clients: Arc<Mutex<HashMap<ClientKey, Tell>>>,
+    in_flight: Arc<Semaphore>,
+    rate: Rate,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+}
+
+impl WithRest {
+    /// Beside `inner`; calls are made in the tokio runtime that they come from.
+    ///
+    /// # Errors
+    /// The TLS library's, and what cannot be sent of the config.
+    pub fn new(
+        inner: Arc<dyn Upstream>,
+        config: &Rest,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, ClientError> {
+        Ok(Self {
+            inner,
+            client: Arc::new(Client::new(config)?),
+            clients: Arc::default(),
+            in_flight: Arc::new(Semaphore::new(config.in_flight)),
+            rate: Rate::new(config.rate),
+            clock,
+            metrics,
+        })
+    }
+
+    fn send(&self, client: &ClientKey, request: u64, message: ChannelMessage) {
+        let answer = Answer {
+            clients: self.clients.clone(),
+            client: client.clone(),
+            request,
+            metrics: self.metrics.clone(),
+        };
+        // Room first: a request that finds none has not used the rate.
+        let Ok(permit) = self.in_flight.clone().try_acquire_owned() else {
+            return answer.give(Outcome::TooOften);
+        };
+        if !self.rate.take(&client.app, self.clock.now()) {
+            return answer.give(Outcome::TooOften);
+        }
+        let rest = self.client.clone();
+        tokio::spawn(async move {
+            let outcome = rest.send(&answer.client.app, &message).await;
+            drop(permit);
+            answer.give(outcome);
+        });
+    }
+}
+
+/// Where the outcome of a request goes.
+struct Answer {
+    clients: Arc<Mutex<HashMap<ClientKey, Tell>>>,
+    client: ClientKey,
+    request: u64,
+    metrics: Arc<Metrics>,
+}
+
+impl Answer {
+    /// A client that was closed meanwhile is told nothing.
+    fn give(self, outcome: Outcome) {
+        self.metrics.rest(outcome.name());
+        let tell = self.clients.lock().get(&self.client).cloned();
+        if let Some(tell) = tell {
+            tell(UpstreamEvent::Reply {
+                request: self.request,
+                result: outcome.result().map(|()| RtmReply::Void).map_err(Into::into),
+            });
+        }
+    }
+}
+
+impl Upstream for WithRest {
+    fn open(&self, app: &AppId, tell: Tell) -> ClientKey {
+        let told = tell.clone();
+        let client = self.inner.open(app, Arc::new(move |news| told(with_ours(news))));
+        self.clients.lock().insert(client.clone(), tell);
+        client
+    }
+
+    fn call(&self, client: &ClientKey, request: u64, call: RtmCall) {
+        match call {
+            RtmCall::RestChannelMessage {
+                user_id,
+                channel,
+                payload,
+            } => {
+                let message = ChannelMessage {
+                    user: user_id,
+                    channel,
+                    payload,
+                };
+                self.send(client, request, message);
+            }
+            call => self.inner.call(client, request, call),
+        }
+    }
+
+    fn close(&self, client: &ClientKey) {
+        self.clients.lock().remove(client);
+        self.inner.close(client);
+    }
+
+    fn can(&self, app: &AppId, kind: CallKind) -> bool {
+        kind == OURS || self.inner.can(app, kind)
+    }
+}
+
+/// What the inner upstream lacks is not lacking here.
+fn with_ours(told: UpstreamEvent) -> UpstreamEvent {
+    match told {
+        UpstreamEvent::Lacks(lacks) if lacks.contains(&OURS) => {
+            UpstreamEvent::Lacks(lacks.iter().copied().filter(|kind| *kind != OURS).collect())
+        }
+        told => told,
+    }
+}

@@ -1,0 +1,200 @@
+//! The upstreams that the config names, set going.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::admin::Metrics;
+use crate::config::{Config, UpstreamKind};
+use crate::upstream::embedded::EmbeddedUpstream;
+use crate::upstream::rest::WithRest;
+use crate::webhook::{TraceEvent, Webhooks};
+use agent_link::acceptor::AccessPolicy;
+use agent_link::agent_server::{HostConfig, serve_users};
+use agent_link::driver::{Driver, DriverConfig, LinkHealth, LinkNews, serve_agents};
+use agent_link::handshake::Limits;
+use agent_link::vocabulary::Vocabulary;
+use rtm::AppId;
+use rtm::upstream::{ClientKey, Tell, Upstream};
+use rtm::value::Text;
+use rtm::{CallKind, RtmCall};
+use rtm_embedded::RtmServiceConfig;
+use runtime::clock::Clock;
+use runtime::net::Shortages;
+use tables::Tables;
+
+use crate::startup::{StartError, bind};
+use crate::upstream::rtm_tokens::tokens;
+
+/// The names that users of the embedded RTM speak.
+const USERS_PLATFORM: &str = "flutter";
+
+/// Upstreams that are bound and not yet served.
+pub struct Upstreams {
+    /// What sessions use.
+    pub upstream: Arc<dyn Upstream>,
+    /// The link to agents, where any app has its RTM there.
+    pub driver: Option<Arc<Driver>>,
+    /// Where agents come in.
+    pub agents: Option<SocketAddr>,
+    /// Where users of the embedded RTM come in.
+    pub users: Option<SocketAddr>,
+}
+
+/// Binds what the config names and sets it going; all of it ends with `shutdown`.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn start_upstreams(
+    config: &Config,
+    tables: &Arc<Tables>,
+    (metrics, webhooks, strain): (&Arc<Metrics>, &Arc<Webhooks>, &Arc<Shortages>),
+    clock: Clock,
+    tasks: &TaskTracker,
+    shutdown: &CancellationToken,
+) -> Result<Upstreams, StartError> {
+    let local = EmbeddedUpstream::new(world(config), clock);
+    tasks.spawn(local.clone().run(shutdown.clone()));
+    let mut users = None;
+    if let Some(addr) = config.embedded.listen {
+        let (listener, bound) = bind(addr)?;
+        users = Some(bound);
+        let platform = tables
+            .platforms
+            .iter()
+            .find(|platform| &*platform.name == USERS_PLATFORM);
+        let words = Vocabulary::new(platform.ok_or(StartError::NoWire)?);
+        let host = HostConfig {
+            sdk: ("sigbridge-embedded".into(), env!("CARGO_PKG_VERSION").into()),
+            limits: Limits::Web,
+        };
+        let door = AccessPolicy {
+            secret: config.embedded.secret.clone(),
+            origins: config.embedded.origins.clone(),
+            strain: strain.clone(),
+        };
+        tasks.spawn(serve_users(
+            local.clone(),
+            Arc::new(words),
+            host,
+            clock,
+            (listener, door),
+            shutdown.clone(),
+        ));
+    }
+    let (mut driver, mut agents) = (None, None);
+    if config.uses(UpstreamKind::Agent) {
+        let agent = &config.upstream.agent;
+        let (listener, bound) = bind(agent.listen)?;
+        agents = Some(bound);
+        let times = DriverConfig {
+            call_wait: agent.call_wait,
+            login_rate: config.upstream.login_rate,
+            ..DriverConfig::default()
+        };
+        let made = Driver::new(tables, times, tokens(config, clock)?, watched(metrics, webhooks), clock)?;
+        tasks.spawn(made.clone().run(shutdown.clone()));
+        let door = AccessPolicy {
+            secret: agent.secret.clone(),
+            origins: agent.origins.clone(),
+            strain: strain.clone(),
+        };
+        tasks.spawn(serve_agents(made.clone(), listener, door, shutdown.clone()));
+        driver = Some(made);
+    }
+    let mut upstream = by_app(config, local, driver.clone());
+    if let Some(rest) = &config.rest {
+        upstream = Arc::new(WithRest::new(upstream, rest, clock, metrics.clone())?);
+    }
+    Ok(Upstreams {
+        upstream,
+        driver,
+        agents,
+        users,
+    })
+}
+
+/// What the link does is counted, and told webhooks.
+fn watched(metrics: &Metrics, webhooks: &Arc<Webhooks>) -> LinkHealth {
+    let webhooks = webhooks.clone();
+    metrics.link().watched(move |news| {
+        let upstream = "agent".into();
+        webhooks.tell(match news {
+            LinkNews::Up => TraceEvent::UpstreamUp { upstream },
+            LinkNews::Down => TraceEvent::UpstreamDown {
+                upstream,
+                reason: "link lost".into(),
+            },
+            LinkNews::Gap {
+                first_missing,
+                sessions,
+            } => TraceEvent::UpstreamGap {
+                upstream,
+                first_missing,
+                sessions,
+            },
+        });
+    })
+}
+
+fn world(config: &Config) -> RtmServiceConfig {
+    RtmServiceConfig {
+        rate_scale: config.embedded.rate_scale,
+        offline_messages: config.embedded.offline_messages,
+        ..RtmServiceConfig::default()
+    }
+}
+
+fn by_app(config: &Config, local: Arc<EmbeddedUpstream>, driver: Option<Arc<Driver>>) -> Arc<dyn Upstream> {
+    let of = |kind| -> Arc<dyn Upstream> {
+        match (kind, &driver) {
+            (UpstreamKind::Agent, Some(driver)) => driver.clone(),
+            _ => local.clone(),
+        }
+    };
+    if config.apps.is_empty() {
+        return of(config.upstream.kind);
+    }
+    let apps = config.apps.iter().map(|app| (app.id.clone(), of(app.upstream)));
+    Arc::new(ByApp {
+        apps: apps.collect(),
+        other: of(config.upstream.kind),
+    })
+}
+
+/// Each app has its own.
+struct ByApp {
+    apps: HashMap<AppId, Arc<dyn Upstream>>,
+    other: Arc<dyn Upstream>,
+}
+
+impl ByApp {
+    fn of(&self, app: &AppId) -> &Arc<dyn Upstream> {
+        self.apps.get(app).unwrap_or(&self.other)
+    }
+}
+
+impl Upstream for ByApp {
+    fn open(&self, app: &AppId, tell: Tell) -> ClientKey {
+        self.of(app).open(app, tell)
+    }
+
+    fn call(&self, client: &ClientKey, request: u64, call: RtmCall) {
+        self.of(&client.app).call(client, request, call);
+    }
+
+    fn close(&self, client: &ClientKey) {
+        self.of(&client.app).close(client);
+    }
+
+    fn can(&self, app: &AppId, kind: CallKind) -> bool {
+        self.of(app).can(app, kind)
+    }
+
+    fn platform(&self, app: &AppId) -> Option<Text> {
+        self.of(app).platform(app)
+    }
+}
