@@ -149,6 +149,9 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
     if server.config.record.folder.is_some() {
         server.record().await.map_err(StartError::Record)?;
     }
+    // These work until no session is left, so they are not waited for.
+    tokio::spawn(server.runs.clone().work(server.ended.clone()));
+    tokio::spawn(server.timers.clone().work(server.clock, server.ended.clone()));
     let tasks = &server.tasks;
     tasks.spawn(server.clone().sweep());
     let tcp = tcp.map(|(listener, addr)| {

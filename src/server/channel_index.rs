@@ -60,7 +60,7 @@ mod tests {
         let (app, channel) = (AppId::new("app").unwrap(), ChannelId::new("room").unwrap());
         assert!(members.any(&app, &channel).is_none());
         for id in 1..=3 {
-            let inbox = inbox(&Arc::default()).0;
+            let inbox = inbox(&Arc::default(), &Arc::default());
             let recorded = false;
             members.joined(&app, &channel, SessionHandle { id, inbox, recorded });
         }

@@ -18,6 +18,7 @@ use runtime::net::Taken;
 use tables::profile::Transport;
 
 use crate::server::connection_state::{Accepted, Client};
+use crate::server::run_queue::enter;
 use protocol::ClientFrame;
 use protocol::decoder::Decoded;
 
@@ -206,7 +207,7 @@ impl<P: Pipe> Socket<P> {
             }
         };
         // Before the last words: the session is not to wait for a client that takes none.
-        self.client.leave().await;
+        self.leave();
         self.out.close(Closing::Over);
         let (end, told) = match end {
             Next::Close(end) => (end, false),
@@ -221,6 +222,11 @@ impl<P: Pipe> Socket<P> {
         );
         // A client that does not answer is not waited for.
         let _ = timeout(CLOSE_TIMEOUT, self.close(end, told)).await;
+    }
+
+    fn leave(&mut self) {
+        let _run = enter();
+        self.client.leave();
     }
 
     async fn happens(&mut self, server: &Server) -> Wakeup {
@@ -359,7 +365,10 @@ impl<P: Pipe> Socket<P> {
                 closing = self.out.blocked(|| self.connection.taken.get()) => closing,
                 () = server.shutdown.cancelled() => {
                     // The session does not wait for what is maybe never taken.
-                    self.client.leave().await;
+                    {
+                        let _run = enter();
+                        self.client.leave();
+                    }
                     return timeout(CLOSE_TIMEOUT, writing).await.map_or(Next::Gone, go);
                 }
             }
@@ -402,17 +411,21 @@ impl<P: Pipe> Socket<P> {
         self.heard = Instant::now();
         match incoming {
             Incoming::Text(frame, text) => {
+                let _run = enter();
                 self.client.begins(text, None);
-                self.take_frame(frame).await;
-                self.client.ends().await;
+                self.take_frame(frame);
+                self.client.ends();
                 Next::Go
             }
             Incoming::Decoded(Decoded { answer, frames, .. }, text) => {
-                self.client.begins(text, answer.as_deref());
-                for frame in frames {
-                    self.take_frame(frame).await;
+                {
+                    let _run = enter();
+                    self.client.begins(text, answer.as_deref());
+                    for frame in frames {
+                        self.take_frame(frame);
+                    }
+                    self.client.ends();
                 }
-                self.client.ends().await;
                 self.write_texts(server, answer.into_iter().collect()).await
             }
             Incoming::Bad(end) => {
@@ -443,9 +456,9 @@ impl<P: Pipe> Socket<P> {
         }
     }
 
-    async fn take_frame(&mut self, frame: ClientFrame) {
+    fn take_frame(&mut self, frame: ClientFrame) {
         let had_logged_in = self.client.has_logged_in();
-        if let Some(pong) = self.client.frame(frame).await
+        if let Some(pong) = self.client.frame(frame)
             && self.pongs.len() < MAX_PONGS
         {
             let at = Instant::now() + self.client.profile().pong_delay;

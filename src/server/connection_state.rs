@@ -136,7 +136,7 @@ impl Client {
     }
 
     /// Its socket is closed: its session is told.
-    pub async fn leave(&mut self) {
+    pub fn leave(&mut self) {
         if let Some((key, session)) = self.session.take() {
             self.server.registry.socket_closed(&key, self.socket);
             // A session that is over needs no news.
@@ -170,7 +170,7 @@ impl Client {
 
     /// All frames of the text are served. A session that is recorded takes them in one go: what is played again is the
     /// whole text.
-    pub async fn ends(&mut self) {
+    pub fn ends(&mut self) {
         let (Some(Serving { text, meanings }), true) = (self.heard.take(), self.is_recorded()) else {
             return;
         };
@@ -193,23 +193,23 @@ impl Client {
     }
 
     /// Takes a frame; a ping gives the value of its pong.
-    pub async fn frame(&mut self, frame: ClientFrame) -> Option<Value> {
+    pub fn frame(&mut self, frame: ClientFrame) -> Option<Value> {
         match frame {
-            ClientFrame::Login(fields) => self.login(&fields).await,
-            ClientFrame::LineLogin(line) => self.line_login(&line).await,
-            ClientFrame::Subscribe { cid, msgid } => self.subscribe(cid, msgid).await,
-            ClientFrame::Call { function, id, args } => self.call(&function, id, &args).await,
+            ClientFrame::Login(fields) => self.login(&fields),
+            ClientFrame::LineLogin(line) => self.line_login(&line),
+            ClientFrame::Subscribe { cid, msgid } => self.subscribe(cid, msgid),
+            ClientFrame::Call { function, id, args } => self.call(&function, id, &args),
             ClientFrame::Ping(value) => {
                 self.heard = None;
                 return Some(value);
             }
-            ClientFrame::SetFlag => self.flagged().await,
+            ClientFrame::SetFlag => self.flagged(),
             ClientFrame::Unknown => self.server.metrics.bad_frame("unknown frame"),
         }
         None
     }
 
-    async fn login(&mut self, fields: &Value) {
+    fn login(&mut self, fields: &Value) {
         if self.logged_in {
             // A login while logged in is passed over (signaling-api 4.3).
             self.server.metrics.bad_frame("second login");
@@ -276,8 +276,7 @@ impl Client {
             args,
             attached,
             pending,
-        })
-        .await;
+        });
     }
 
     /// A recording has no tokens in it, whatever else it is to hold.
@@ -304,7 +303,7 @@ impl Client {
         }
     }
 
-    async fn line_login(&mut self, line: &str) {
+    fn line_login(&mut self, line: &str) {
         if self.logged_in {
             self.server.metrics.bad_frame("second login");
             return;
@@ -342,17 +341,15 @@ impl Client {
             args: Vec::new(),
             attached: Some(Attach::ByLine),
             pending,
-        })
-        .await;
+        });
     }
 
     /// Only some builds say so.
-    async fn flagged(&mut self) {
+    fn flagged(&mut self) {
         if let Some(profile) = self.profile().flagged {
             self.profile = profile;
             self.handle.speech = self.server.speeches[profile].clone();
-            self.tell(Message::Speaks(self.socket, self.handle.speech.clone()))
-                .await;
+            self.tell(Message::Speaks(self.socket, self.handle.speech.clone()));
         }
         self.settle();
     }
@@ -365,13 +362,12 @@ impl Client {
         }
     }
 
-    async fn subscribe(&mut self, cid: u64, msgid: u64) {
+    fn subscribe(&mut self, cid: u64, msgid: u64) {
         if self.session.is_none() {
             self.server.metrics.bad_frame("call before login");
         }
         let socket = self.socket;
-        self.tell(Message::Input(Box::new(Input::Subscribed { socket, cid, msgid })))
-            .await;
+        self.tell(Message::Input(Box::new(Input::Subscribed { socket, cid, msgid })));
     }
 
     fn begin_login(&self) -> PendingLogin {
@@ -387,8 +383,8 @@ impl Client {
         }
     }
 
-    async fn enter(&mut self, login: Login) {
-        self.tell(Message::Login(Box::new(login))).await;
+    fn enter(&mut self, login: Login) {
+        self.tell(Message::Login(Box::new(login)));
     }
 
     /// A refusal is the answer of a session that never begins, so it has the form that every login's answer has.
@@ -426,7 +422,7 @@ impl Client {
         self.send(frames);
     }
 
-    async fn call(&mut self, name: &str, id: i64, args: &Value) {
+    fn call(&mut self, name: &str, id: i64, args: &Value) {
         let DispatchResult { meaning, bad } = self.read(name, id, args);
         // Racing sockets send polls only.
         if !self.settled && !matches!(meaning, Dispatch::Input(Input::Poll { .. })) {
@@ -439,7 +435,7 @@ impl Client {
             self.server.usage.unknown();
         }
         match meaning {
-            Dispatch::Input(input) => self.tell(Message::Input(Box::new(input))).await,
+            Dispatch::Input(input) => self.tell(Message::Input(Box::new(input))),
             Dispatch::Frames(frames) => self.answer(frames),
             Dispatch::Nobody(input) => self.answer_before_login_call(input, Closing::Finished),
         }
@@ -464,7 +460,7 @@ impl Client {
         }
     }
 
-    async fn tell(&mut self, message: Message) {
+    fn tell(&mut self, message: Message) {
         if self.is_recorded()
             && let Some(heard) = self.heard.as_mut()
         {

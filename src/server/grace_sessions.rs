@@ -99,7 +99,7 @@ mod tests {
     fn the_oldest_give_up_first() {
         let memory = Memory::new(1 << 20);
         let graces = GraceSessions::new(2, &memory);
-        let inbox = inbox(&Arc::default()).0.downgrade();
+        let inbox = inbox(&Arc::default(), &Arc::default()).downgrade();
         let begin = |id| graces.begin(id, inbox.clone()).is_some();
         let waits = |id| graces.inner.lock().numbers.contains_key(&id);
         assert!(!begin(1) && !begin(2) && !begin(1));

@@ -258,9 +258,7 @@ mod tests {
             anew: false,
         };
         let create = || {
-            // OfflineMailboxes open: a session whose inbox is closed is over.
-            let (inbox, outlet) = inbox(&Arc::default());
-            std::mem::forget(outlet);
+            let inbox = inbox(&Arc::default(), &Arc::default());
             SessionHandle {
                 id: 100 + socket,
                 inbox,

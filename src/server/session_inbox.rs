@@ -1,24 +1,59 @@
 //! A session's inbox: bounded in bytes, and no fullness of it ends the session.
 //!
-//! What a client says is read no faster than its session takes it. What RTM tells cannot be held up, since one event goes to
+//! A client is read no faster than its session takes its messages. Events of RTM cannot be held up, since one event goes to
 //! many; so while any inbox holds too much, no client is read ([`InboxPressure`]), and all that is left to do is to empty it.
+//!
+//! A session has no task: it takes its messages in the run of whoever sent them ([`run_queue`](super::run_queue)).
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 
-use tokio::sync::{Notify, mpsc};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tracing::error;
 
 use rtm::RtmEvent;
 use rtm::upstream::UpstreamEvent;
 
 use crate::server::message::Message;
+use crate::server::run_queue::{RunQueue, Runnable, schedule};
+use crate::server::send_queue::Outbound;
 
-/// What one client may have said that its session has not taken.
+/// What one client may have sent that its session has not taken.
 const SAID_BYTES: usize = 256 * 1024;
 /// What may wait for one session before no client is read.
 const CROWDED_BYTES: usize = 4 * 1024 * 1024;
 /// What may wait for one session before messages for it are dropped: whoever sends them is no client of this sidecar.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
+/// Messages that a session takes before others take theirs.
+const AT_ONCE: usize = 64;
+
+/// What takes the messages of an inbox.
+pub trait Recipient: Send {
+    /// Takes a message.
+    fn take(&mut self, message: Message);
+
+    /// Fires the timers that are due.
+    fn fire_timers(&mut self);
+
+    /// After messages or timers: what it waits for before it takes more.
+    fn rest(&mut self) -> Rest;
+
+    /// Its end, once, with the messages that it has not taken.
+    fn finish(&mut self, left: VecDeque<Message>);
+}
+
+/// What a recipient waits for.
+pub enum Rest {
+    /// Messages and timers.
+    Ready,
+    /// A connection that must take something first.
+    Full(Arc<Outbound>),
+    /// Nothing: it is over.
+    Over,
+}
 
 /// How many inboxes hold too much.
 #[derive(Debug, Default)]
@@ -28,33 +63,36 @@ pub struct InboxPressure {
 }
 
 /// The way into a session's inbox.
-#[derive(Clone, Debug)]
-pub struct Inbox {
-    sender: mpsc::UnboundedSender<(Message, usize)>,
-    load: Arc<Load>,
-}
+#[derive(Clone)]
+pub struct Inbox(Arc<Cell>);
 
 /// The same, without keeping the session.
-#[derive(Clone, Debug)]
-pub struct WeakInbox {
-    sender: mpsc::WeakUnboundedSender<(Message, usize)>,
-    load: Arc<Load>,
-}
-
-/// The other end.
-#[derive(Debug)]
-pub struct Outlet {
-    receiver: mpsc::UnboundedReceiver<(Message, usize)>,
-    load: Arc<Load>,
-}
+#[derive(Clone)]
+pub struct WeakInbox(Weak<Cell>);
 
 /// The session is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Over;
 
-#[derive(Debug)]
+struct Cell {
+    queue: Mutex<Queue>,
+    recipient: Mutex<Option<Box<dyn Recipient>>>,
+    load: Load,
+    runs: Arc<RunQueue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    messages: VecDeque<(Message, usize)>,
+    /// It runs, or waits to be run.
+    scheduled: bool,
+    timers_are_due: bool,
+    has_recipient: bool,
+    closed: bool,
+}
+
 struct Load {
-    crowd: Arc<InboxPressure>,
+    pressure: Arc<InboxPressure>,
     all: AtomicUsize,
     said: AtomicUsize,
     /// A client's messages were taken.
@@ -62,7 +100,7 @@ struct Load {
 }
 
 impl InboxPressure {
-    async fn gone(&self) {
+    async fn relieved(&self) {
         loop {
             let relieved = self.relieved.notified();
             if self.inboxes.load(Ordering::Acquire) == 0 {
@@ -77,7 +115,7 @@ impl Load {
     fn add(&self, bytes: usize) {
         let before = self.all.fetch_add(bytes, Ordering::AcqRel);
         if before <= CROWDED_BYTES && before + bytes > CROWDED_BYTES {
-            self.crowd.inboxes.fetch_add(1, Ordering::AcqRel);
+            self.pressure.inboxes.fetch_add(1, Ordering::AcqRel);
         }
     }
 
@@ -85,134 +123,276 @@ impl Load {
         let before = self.all.fetch_sub(bytes, Ordering::AcqRel);
         if before > CROWDED_BYTES
             && before - bytes <= CROWDED_BYTES
-            && self.crowd.inboxes.fetch_sub(1, Ordering::AcqRel) == 1
+            && self.pressure.inboxes.fetch_sub(1, Ordering::AcqRel) == 1
         {
-            self.crowd.relieved.notify_waiters();
+            self.pressure.relieved.notify_waiters();
         }
     }
 }
 
-/// An inbox of a session that begins, and its other end.
-pub fn inbox(crowd: &Arc<InboxPressure>) -> (Inbox, Outlet) {
-    let load = Arc::new(Load {
-        crowd: crowd.clone(),
-        all: AtomicUsize::new(0),
-        said: AtomicUsize::new(0),
-        taken: Notify::new(),
-    });
-    #[expect(clippy::disallowed_methods, reason = "it is bounded in bytes, by `Load`")]
-    let (sender, receiver) = mpsc::unbounded_channel();
-    let inbox = Inbox {
-        sender,
-        load: load.clone(),
-    };
-    (inbox, Outlet { receiver, load })
+/// An inbox without a recipient.
+pub fn inbox(pressure: &Arc<InboxPressure>, runs: &Arc<RunQueue>) -> Inbox {
+    Inbox(Arc::new(Cell {
+        queue: Mutex::default(),
+        recipient: Mutex::new(None),
+        load: Load {
+            pressure: pressure.clone(),
+            all: AtomicUsize::new(0),
+            said: AtomicUsize::new(0),
+            taken: Notify::new(),
+        },
+        runs: runs.clone(),
+    }))
 }
 
 impl Inbox {
+    /// Gives it its recipient, which takes what waits already.
+    pub fn start(&self, recipient: Box<dyn Recipient>) {
+        *self.0.recipient.lock() = Some(recipient);
+        let mut queue = self.0.queue.lock();
+        queue.has_recipient = true;
+        let waits = !queue.messages.is_empty() && !std::mem::replace(&mut queue.scheduled, true);
+        drop(queue);
+        if waits {
+            schedule(self.0.clone());
+        }
+    }
+
     /// Puts a message in.
     ///
     /// # Errors
     /// [`Over`].
     pub fn send(&self, message: Message) -> Result<(), Over> {
         let (bytes, said) = (message.bytes(), message.is_said());
-        self.load.add(bytes);
-        if said {
-            self.load.said.fetch_add(bytes, Ordering::AcqRel);
+        let mut queue = self.0.queue.lock();
+        if queue.closed {
+            return Err(Over);
         }
-        self.sender.send((message, bytes)).map_err(|_| {
-            self.load.remove(bytes);
-            Over
-        })
+        self.0.load.add(bytes);
+        if said {
+            self.0.load.said.fetch_add(bytes, Ordering::AcqRel);
+        }
+        queue.messages.push_back((message, bytes));
+        self.0.wake(queue);
+        Ok(())
     }
 
-    /// Puts in what RTM tells; false when there is no room for it.
-    pub fn tell(&self, told: UpstreamEvent) -> bool {
+    /// Puts in an event of RTM; false when there is no room for it.
+    pub fn tell(&self, event: UpstreamEvent) -> bool {
         let is_message = matches!(
-            told,
+            event,
             UpstreamEvent::Event(RtmEvent::MessageFromPeer { .. } | RtmEvent::ChannelMessage { .. })
         );
-        if is_message && self.load.all.load(Ordering::Relaxed) > MOST_BYTES {
+        if is_message && self.0.load.all.load(Ordering::Relaxed) > MOST_BYTES {
             return false;
         }
-        // A session that is over needs no news.
-        let _ = self.send(Message::UpstreamEvent(Box::new(told)));
+        // A session that is over needs no events.
+        let _ = self.send(Message::UpstreamEvent(Box::new(event)));
         true
     }
 
-    /// Waits until a client's next words may be read.
+    /// Has the session fire its timers.
+    pub fn fire_timers(&self) {
+        let mut queue = self.0.queue.lock();
+        queue.timers_are_due = true;
+        self.0.wake(queue);
+    }
+
+    /// Waits until the next messages of a client may be read.
     pub async fn room(&self) {
+        let load = &self.0.load;
         loop {
-            let taken = self.load.taken.notified();
-            if self.load.said.load(Ordering::Acquire) < SAID_BYTES || self.is_closed() {
+            let taken = load.taken.notified();
+            if load.said.load(Ordering::Acquire) < SAID_BYTES || self.is_closed() {
                 break;
             }
             taken.await;
         }
-        self.load.crowd.gone().await;
+        if load.pressure.inboxes.load(Ordering::Acquire) > 0 {
+            load.pressure.relieved().await;
+        }
     }
 
     /// Whether the session is over.
     pub fn is_closed(&self) -> bool {
-        self.sender.is_closed()
+        self.0.queue.lock().closed
     }
 
     /// The same way in, without keeping the session.
     pub fn downgrade(&self) -> WeakInbox {
-        WeakInbox {
-            sender: self.sender.downgrade(),
-            load: self.load.clone(),
-        }
+        WeakInbox(Arc::downgrade(&self.0))
+    }
+}
+
+impl std::fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inbox").finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for WeakInbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WeakInbox").finish_non_exhaustive()
     }
 }
 
 impl WeakInbox {
     /// The way in, while the session is kept.
     pub fn upgrade(&self) -> Option<Inbox> {
-        let sender = self.sender.upgrade()?;
-        let load = self.load.clone();
-        Some(Inbox { sender, load })
+        self.0.upgrade().map(Inbox)
     }
 }
 
-impl Outlet {
-    /// The next message; none when nobody has a way in.
-    pub async fn next(&mut self) -> Option<Message> {
-        let (message, bytes) = self.receiver.recv().await?;
-        Some(self.taken(message, bytes))
+impl Cell {
+    fn wake(self: &Arc<Self>, mut queue: parking_lot::MutexGuard<'_, Queue>) {
+        let starts = queue.has_recipient && !queue.closed && !std::mem::replace(&mut queue.scheduled, true);
+        drop(queue);
+        if starts {
+            schedule(self.clone());
+        }
     }
 
-    /// The next message, when there is one.
-    pub fn try_next(&mut self) -> Option<Message> {
-        let (message, bytes) = self.receiver.try_recv().ok()?;
-        Some(self.taken(message, bytes))
-    }
-
-    /// Takes nothing more in.
-    pub fn close(&mut self) {
-        self.receiver.close();
-        self.load.taken.notify_waiters();
-    }
-
-    fn taken(&self, message: Message, bytes: usize) -> Message {
+    fn taken(&self, message: &Message, bytes: usize) {
         self.load.remove(bytes);
         if message.is_said() && self.load.said.fetch_sub(bytes, Ordering::AcqRel) >= SAID_BYTES {
             self.load.taken.notify_waiters();
         }
-        message
+    }
+
+    /// Takes messages; returns whether there may be more.
+    fn take_some(self: &Arc<Self>, recipient: &mut dyn Recipient) -> Next {
+        for _ in 0..AT_ONCE {
+            let (message, timers) = {
+                let mut queue = self.queue.lock();
+                let message = queue.messages.pop_front();
+                let timers = std::mem::take(&mut queue.timers_are_due);
+                if message.is_none() && !timers {
+                    queue.scheduled = false;
+                    return Next::Nothing;
+                }
+                (message, timers)
+            };
+            if let Some((message, bytes)) = message {
+                self.taken(&message, bytes);
+                recipient.take(message);
+            }
+            if timers {
+                recipient.fire_timers();
+            }
+            match recipient.rest() {
+                Rest::Ready => {}
+                Rest::Full(out) => return Next::Wait(out),
+                Rest::Over => return Next::Finish,
+            }
+        }
+        Next::More
+    }
+
+    fn close(&self) -> VecDeque<Message> {
+        let left = {
+            let mut queue = self.queue.lock();
+            queue.closed = true;
+            std::mem::take(&mut queue.messages)
+        };
+        let left = left.into_iter().map(|(message, bytes)| {
+            self.taken(&message, bytes);
+            message
+        });
+        let left = left.collect();
+        self.load.taken.notify_waiters();
+        left
     }
 }
 
-impl Drop for Outlet {
+enum Next {
+    Nothing,
+    More,
+    Wait(Arc<Outbound>),
+    Finish,
+}
+
+impl Runnable for Cell {
+    fn run(self: Arc<Self>) {
+        let mut holder = self.recipient.lock();
+        let Some(recipient) = holder.as_deref_mut() else { return };
+        // A fault in one session is not one of those whose run this is.
+        let next = catch_unwind(AssertUnwindSafe(|| {
+            let next = self.take_some(recipient);
+            if let Next::Finish = next {
+                recipient.finish(self.close());
+            }
+            next
+        }));
+        match next {
+            Ok(Next::Nothing) => {}
+            Ok(Next::More) => {
+                drop(holder);
+                schedule(self);
+            }
+            Ok(Next::Wait(out)) => {
+                drop(holder);
+                tokio::spawn(async move {
+                    out.room().await;
+                    let runs = self.runs.clone();
+                    runs.hand_over(self);
+                });
+            }
+            Ok(Next::Finish) => *holder = None,
+            Err(_) => {
+                error!("a session has ended by a fault of this program");
+                let left = self.close();
+                if let Some(mut recipient) = holder.take() {
+                    let _ = catch_unwind(AssertUnwindSafe(|| recipient.finish(left)));
+                }
+            }
+        }
+    }
+
+    fn run_queue(&self) -> &Arc<RunQueue> {
+        &self.runs
+    }
+}
+
+/// A session that nobody can reach any more is over. It ends in a run of its own: whoever drops it may hold locks.
+impl Drop for Cell {
     fn drop(&mut self) {
-        self.close();
-        while self.try_next().is_some() {}
+        let Some(recipient) = self.recipient.get_mut().take() else {
+            return;
+        };
+        let left = self.close();
+        let abandoned = Abandoned {
+            recipient: Mutex::new(Some((recipient, left))),
+            runs: self.runs.clone(),
+        };
+        self.runs.hand_over(Arc::new(abandoned));
+    }
+}
+
+/// A recipient and the messages that it has not taken.
+type Ending = (Box<dyn Recipient>, VecDeque<Message>);
+
+struct Abandoned {
+    recipient: Mutex<Option<Ending>>,
+    runs: Arc<RunQueue>,
+}
+
+impl Runnable for Abandoned {
+    fn run(self: Arc<Self>) {
+        let taken = self.recipient.lock().take();
+        if let Some((mut recipient, left)) = taken {
+            recipient.finish(left);
+        }
+    }
+
+    fn run_queue(&self) -> &Arc<RunQueue> {
+        &self.runs
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::run_queue::enter;
     use engine::Input;
     use protocol::event::{CallRef, SocketId};
     use rtm::UserId;
@@ -249,41 +429,122 @@ mod tests {
         }
     }
 
+    /// Counts; it is over after so many messages, or fails at one.
+    struct Counter {
+        counts: Arc<Mutex<(usize, usize)>>,
+        over_after: usize,
+        fails_at: usize,
+    }
+
+    impl Recipient for Counter {
+        fn take(&mut self, _: Message) {
+            let mut counts = self.counts.lock();
+            counts.0 += 1;
+            assert!(counts.0 != self.fails_at, "it fails here");
+        }
+
+        fn fire_timers(&mut self) {}
+
+        fn rest(&mut self) -> Rest {
+            if self.counts.lock().0 >= self.over_after {
+                Rest::Over
+            } else {
+                Rest::Ready
+            }
+        }
+
+        fn finish(&mut self, left: VecDeque<Message>) {
+            self.counts.lock().1 += 1 + left.len();
+        }
+    }
+
+    fn counter(over_after: usize, fails_at: usize) -> (Box<Counter>, Arc<Mutex<(usize, usize)>>) {
+        let counts = Arc::default();
+        let counter = Counter {
+            counts: Arc::clone(&counts),
+            over_after,
+            fails_at,
+        };
+        (Box::new(counter), counts)
+    }
+
     #[tokio::test]
     async fn a_client_is_read_as_fast_as_its_session_takes() {
-        let (inbox, mut outlet) = inbox(&Arc::default());
+        let inbox = inbox(&Arc::default(), &Arc::default());
         for _ in 0..4 {
             assert!(has_room(&inbox).await);
             inbox.send(said(SAID_BYTES / 4)).unwrap();
         }
         assert!(!has_room(&inbox).await);
-        outlet.next().await;
+        let (recipient, counts) = counter(5, 0);
+        {
+            let _run = enter();
+            inbox.start(recipient);
+        }
+        assert_eq!(*counts.lock(), (4, 0));
         assert!(has_room(&inbox).await);
-        inbox.send(said(SAID_BYTES)).unwrap();
-        outlet.close();
-        assert!(
-            has_room(&inbox).await,
-            "nothing holds up who is to learn that the session is over"
-        );
+        {
+            let _run = enter();
+            inbox.send(said(SAID_BYTES)).unwrap();
+            inbox.send(said(1)).unwrap();
+        }
+        assert_eq!(*counts.lock(), (5, 2), "over, with one message left");
+        assert!(has_room(&inbox).await, "a client learns that its session is over");
         assert_eq!(inbox.send(said(1)), Err(Over));
     }
 
     #[tokio::test]
     async fn while_one_inbox_is_crowded_no_client_is_read() {
-        let crowd = Arc::default();
-        let ((crowded, mut outlet), (other, _kept)) = (inbox(&crowd), inbox(&crowd));
+        let (pressure, runs) = (Arc::default(), Arc::default());
+        let (crowded, other) = (inbox(&pressure, &runs), inbox(&pressure, &runs));
         assert!(crowded.tell(told(CROWDED_BYTES / 2)));
         assert!(has_room(&other).await);
         assert!(crowded.tell(told(CROWDED_BYTES / 2)));
         assert!(!has_room(&other).await);
-        outlet.next().await;
-        assert!(has_room(&other).await);
         assert!(crowded.tell(told(MOST_BYTES)));
         assert!(!crowded.tell(told(1)), "messages are dropped before memory is");
         assert!(crowded.tell(UpstreamEvent::Up(true)), "what a session must know is not");
-        drop(outlet);
+        {
+            let _run = enter();
+            crowded.start(counter(2, 0).0);
+        }
         assert!(has_room(&other).await, "a session that is over crowds nobody");
         crowded.tell(told(2 * CROWDED_BYTES));
         assert!(has_room(&other).await);
+    }
+
+    #[test]
+    fn a_session_that_fails_ends_alone() {
+        let (pressure, runs) = (Arc::default(), Arc::default());
+        let (faulty, other) = (inbox(&pressure, &runs), inbox(&pressure, &runs));
+        let (recipient, counts) = counter(9, 0);
+        other.start(recipient);
+        faulty.start(counter(9, 2).0);
+        {
+            let _run = enter();
+            for _ in 0..3 {
+                let _ = faulty.send(said(1));
+                let _ = other.send(said(1));
+            }
+        }
+        assert_eq!(faulty.send(said(1)), Err(Over));
+        assert_eq!(*counts.lock(), (3, 0));
+    }
+
+    #[tokio::test]
+    async fn a_session_that_nobody_can_reach_ends() {
+        let runs: Arc<RunQueue> = Arc::default();
+        let inbox = inbox(&Arc::default(), &runs);
+        let (recipient, counts) = counter(9, 0);
+        inbox.start(recipient);
+        drop(inbox);
+        assert_eq!(*counts.lock(), (0, 0), "whoever drops it may hold locks");
+        let end = tokio_util::sync::CancellationToken::new();
+        let work = tokio::spawn(runs.work(end.clone()));
+        while counts.lock().1 == 0 {
+            tokio::task::yield_now().await;
+        }
+        end.cancel();
+        work.await.unwrap();
     }
 }

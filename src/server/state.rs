@@ -1,10 +1,12 @@
 //! What all sessions and sockets share.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -34,14 +36,16 @@ use crate::server::channel_index::Members;
 use crate::server::channel_rates::ChannelRates;
 use crate::server::connection_limits::{ConnectionLimits, ConnectionPermit};
 use crate::server::grace_sessions::GraceSessions;
+use crate::server::live_session::LiveSession;
 use crate::server::mailbox_file::{Key, Spool};
 use crate::server::message::Message;
 use crate::server::name_mapper::AppNames;
 use crate::server::offline_mailboxes::{Dropped, OfflineMailboxes};
 use crate::server::pending_logins::PendingLogins;
 use crate::server::registry::{SessionHandle, SessionRegistry};
-use crate::server::session_inbox::{InboxPressure, WeakInbox, inbox};
-use crate::server::session_task::SessionTask;
+use crate::server::run_queue::{RunQueue, enter};
+use crate::server::session_inbox::{Inbox, InboxPressure, WeakInbox, inbox};
+use crate::server::session_timers::SessionTimers;
 use protocol::encoder::Encoder;
 use protocol::memory_budget::{Memory, MemoryUser};
 use runtime::clock::Clock;
@@ -87,6 +91,14 @@ pub struct Server {
     pub memory: Arc<Memory>,
     /// Inboxes that hold too much.
     pub crowd: Arc<InboxPressure>,
+    /// Sessions that are to be run.
+    pub runs: Arc<RunQueue>,
+    /// The timers of sessions.
+    pub timers: Arc<SessionTimers>,
+    /// All sessions by their numbers.
+    pub live: Mutex<HashMap<u64, WeakInbox>>,
+    /// Cancelled when no session is left.
+    pub ended: CancellationToken,
     /// What this process has run out of lately.
     pub strain: Arc<Shortages>,
     /// What is recorded.
@@ -149,6 +161,10 @@ impl Server {
             entrance: ConnectionLimits::new(config.limits.sockets),
             memory,
             crowd: Arc::default(),
+            runs: Arc::default(),
+            timers: Arc::default(),
+            live: Mutex::default(),
+            ended: CancellationToken::new(),
             strain,
             tables,
             speeches,
@@ -191,9 +207,11 @@ impl Server {
     pub async fn stop(&self, drain: Duration) {
         self.shutdown.cancel();
         self.tasks.close();
+        self.wake_sessions();
         let begun = Instant::now();
         // What is still open after that is cut off by the end of the process.
         let _ = tokio::time::timeout(drain, self.tasks.wait()).await;
+        self.ended.cancel();
         self.save_lines();
         let left = drain.saturating_sub(begun.elapsed());
         let notices = self.webhooks.finish(left.max(LAST_NOTICES));
@@ -201,6 +219,13 @@ impl Server {
         self.admin.closed.cancel();
         self.admin.tasks.close();
         self.admin.tasks.wait().await;
+    }
+
+    /// Sessions look whether they are to end.
+    fn wake_sessions(&self) {
+        let all: Vec<_> = self.live.lock().values().filter_map(WeakInbox::upgrade).collect();
+        let _run = enter();
+        all.iter().for_each(Inbox::fire_timers);
     }
 
     /// What waits for accounts that are away waits in a file, if there is one.
@@ -417,13 +442,13 @@ impl Server {
             context.names = Arc::new(RecordedNames::new(context.names, tape.clone()));
         }
         let recorded = tape.is_some();
-        let (inbox, outlet) = inbox(&self.crowd);
+        let inbox = inbox(&self.crowd, &self.runs);
         let (to_session, metrics) = (inbox.downgrade(), self.metrics.clone());
         let client = self.upstream.open(
             &vid,
-            Arc::new(move |told| {
+            Arc::new(move |event| {
                 if let Some(inbox) = to_session.upgrade()
-                    && !inbox.tell(told)
+                    && !inbox.tell(event)
                 {
                     metrics.dropped("messages for a session that cannot keep up");
                 }
@@ -431,15 +456,9 @@ impl Server {
         );
         // Random over all bits: a line of one sidecar is known on every other that shares the key.
         let id = getrandom::u64().unwrap_or_else(|_| self.new_socket().0);
-        let task = SessionTask::new(
-            self.clone(),
-            (vid, account),
-            context,
-            id,
-            client,
-            (inbox.downgrade(), outlet),
-        );
-        self.tasks.spawn(task.on(tape).run());
+        self.live.lock().insert(id, inbox.downgrade());
+        let session = LiveSession::new(self.clone(), (vid, account), context, id, client, inbox.downgrade());
+        inbox.start(Box::new(session.on(tape).begin()));
         SessionHandle { id, inbox, recorded }
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
+use crate::server::run_queue::enter;
 use rtm::AppId;
 use rtm::time::Time;
 use rtm::{CallKind, RtmCall};
@@ -70,6 +71,8 @@ impl EmbeddedUpstream {
 
     fn tick(&self) {
         let now = self.clock.now();
+        // Sessions run when the lock is released.
+        let _run = enter();
         let mut apps = self.apps.lock();
         for app in apps.values_mut() {
             let mut out = Vec::new();

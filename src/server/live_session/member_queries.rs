@@ -6,14 +6,14 @@ use crate::server::session_inbox::Inbox;
 use rtm::upstream::UpstreamEvent;
 use rtm::{ChannelId, GetMembersErr, RtmCall};
 
-use crate::server::session_task::SessionTask;
+use crate::server::live_session::LiveSession;
 
 /// Numbers of calls that are made for others begin here, far from the session's own.
 pub(super) const FOR_OTHERS: u64 = 1 << 63;
 /// Calls for others that may be out at once.
 const MAX_FOR_OTHERS: usize = 64;
 
-impl SessionTask {
+impl LiveSession {
     /// Others of this sidecar may ask this session about its channel.
     pub(super) fn note_membership(&mut self) {
         let now = self.session.joined_channel();

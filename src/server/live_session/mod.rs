@@ -3,10 +3,9 @@
 mod member_queries;
 
 use std::collections::{HashMap, VecDeque};
-use std::pin::pin;
 use std::sync::Arc;
 
-use tokio::time::sleep_until;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::debug;
 
 use crate::log::clients::SessionLog;
@@ -28,8 +27,7 @@ use crate::server::Server;
 use crate::server::message::{Login, Message, RecordedItem, SocketHandle};
 use crate::server::pending_logins::PendingLogin;
 use crate::server::send_queue::{Closing, Outbound};
-use crate::server::session_inbox::{Inbox, Outlet, WeakInbox};
-use crate::server::time_slice::TimeSlice;
+use crate::server::session_inbox::{Inbox, Recipient, Rest, WeakInbox};
 use crate::server::webhook_events::WebhookEvents;
 use protocol::encoder::{Asked, Encoder, LineContext, Returned};
 use protocol::memory_budget::{MemoryUse, MemoryUser};
@@ -37,7 +35,7 @@ use protocol::memory_budget::{MemoryUse, MemoryUser};
 use member_queries::FOR_OTHERS;
 
 /// A session and the ends of what it works on.
-pub struct SessionTask {
+pub struct LiveSession {
     server: Arc<Server>,
     tables: Arc<Tables>,
     wire: Arc<Wire>,
@@ -45,11 +43,13 @@ pub struct SessionTask {
     id: u64,
     session: Session,
     client: ClientKey,
-    inbox: Outlet,
     sockets: HashMap<SocketId, SocketHandle>,
     /// Logins that are not answered yet.
     pending: HashMap<SocketId, PendingLogin>,
     timers: HashMap<TimerKey, Time>,
+    timers_changed: bool,
+    /// The timer that is set for its inbox.
+    armed: Option<Time>,
     /// The channel that others know this session to be in.
     member_of: Option<ChannelId>,
     /// Calls for others: who waits, and by which number.
@@ -77,17 +77,11 @@ pub struct SessionTask {
     over: bool,
     /// It has waited for its client for long enough: there are too many that wait.
     gave_up: bool,
+    /// The end of the server waits for it.
+    _tracked: TaskTrackerToken,
 }
 
-/// What happens to a session.
-enum Wakeup {
-    Message(Message),
-    Due,
-    /// Nobody can reach it any more, or the server ends.
-    End,
-}
-
-impl SessionTask {
+impl LiveSession {
     /// A session that has not begun.
     pub fn new(
         server: Arc<Server>,
@@ -95,9 +89,10 @@ impl SessionTask {
         context: SessionContext,
         id: u64,
         client: ClientKey,
-        (own_inbox, inbox): (WeakInbox, Outlet),
+        own_inbox: WeakInbox,
     ) -> Self {
         let wire = context.wire.clone();
+        let tracked = server.tasks.token();
         let user = User {
             app: key.0.clone(),
             account: key.1.clone(),
@@ -116,10 +111,11 @@ impl SessionTask {
             key,
             id,
             client,
-            inbox,
             sockets: HashMap::new(),
             pending: HashMap::new(),
             timers: HashMap::new(),
+            timers_changed: false,
+            armed: None,
             member_of: None,
             for_others: HashMap::new(),
             next_for_others: FOR_OTHERS,
@@ -132,6 +128,7 @@ impl SessionTask {
             spooled: false,
             over: false,
             gave_up: false,
+            _tracked: tracked,
         }
     }
 
@@ -141,55 +138,33 @@ impl SessionTask {
         self
     }
 
-    /// Works until the session is over.
-    pub async fn run(mut self) {
+    /// Counts it as a session that lives.
+    pub fn begin(self) -> Self {
         self.server.metrics.sessions.inc();
         self.server.usage.session();
-        let mut turn = TimeSlice::begin();
-        while !self.is_done() {
-            let happens = turn.next(pin!(self.happens())).await;
-            self.press();
-            match happens {
-                Wakeup::Message(message) => self.take(message),
-                Wakeup::Due => self.fire_due(),
-                Wakeup::End => break,
-            }
-            // What is there already, as far as the turn goes.
-            while !self.is_done()
-                && self.full.is_none()
-                && !turn.is_over()
-                && let Some(message) = self.inbox.try_next()
-            {
-                self.take(message);
-            }
-            if let Some(out) = self.full.take() {
-                turn.next(out.room()).await;
-            }
-        }
-        self.finish();
+        self
     }
 
     fn is_done(&self) -> bool {
-        self.over || self.gave_up
+        // At the shutdown, sessions without a client end at once.
+        self.over || self.gave_up || self.sockets.is_empty() && self.server.shutdown.is_cancelled()
     }
 
-    async fn happens(&mut self) -> Wakeup {
-        let due = self.timers.values().min().copied();
-        let sleep = async {
-            match due {
-                Some(at) => sleep_until(self.server.clock.instant(at)).await,
-                None => std::future::pending().await,
-            }
+    /// Sets the timer of the inbox. One that comes too early finds nothing due, and is set anew then.
+    fn arm(&mut self) {
+        if !std::mem::take(&mut self.timers_changed) {
+            return;
+        }
+        let Some(next) = self.timers.values().min().copied() else {
+            return;
         };
-        tokio::select! {
-            biased;
-            message = self.inbox.next() => message.map_or(Wakeup::End, Wakeup::Message),
-            () = sleep => Wakeup::Due,
-            () = self.server.shutdown.cancelled(), if self.sockets.is_empty() => Wakeup::End,
+        if self.armed.is_none_or(|armed| next < armed) {
+            let before = self.armed.replace(next);
+            self.server.timers.set(self.id, before, Some(next), &self.own_inbox);
         }
     }
 
-    fn take(&mut self, message: Message) {
+    fn serve(&mut self, message: Message) {
         match message {
             Message::Login(login) => self.login(*login),
             Message::Input(input) => {
@@ -247,7 +222,7 @@ impl SessionTask {
                 RecordedItem::Message(Message::Input(input)) => self.step(*input),
                 RecordedItem::Message(message) => {
                     behind_login = matches!(message, Message::Login(_));
-                    self.take(message);
+                    self.serve(message);
                 }
             }
         }
@@ -310,6 +285,7 @@ impl SessionTask {
             // The timer before may have set this one anew.
             if self.timers.get(&key).is_some_and(|at| *at <= now) {
                 self.timers.remove(&key);
+                self.timers_changed = true;
                 self.step(Input::Timer(key));
             }
         }
@@ -418,6 +394,7 @@ impl SessionTask {
                 self.pending.remove(&call.socket);
             }
             Effect::SetTimer { key, at } => {
+                self.timers_changed = true;
                 self.timers.insert(key, at);
             }
             Effect::Note { row, code, about } => {
@@ -520,7 +497,7 @@ impl SessionTask {
         self.log.login_answered(self.server.clock.now(), attempt, refusal);
     }
 
-    fn finish(mut self) {
+    fn end(&mut self, left: VecDeque<Message>) {
         // A session that is over has said itself what it left; one that is cut off by the shutdown has not.
         if !self.over && self.server.config.mailbox.file.is_some() {
             let lines = self.session.leave_lines();
@@ -549,17 +526,20 @@ impl SessionTask {
         self.teller.ended(ending);
         let kicked = ending == Some(EndReason::Kicked);
         self.server.graces.end(self.id);
+        self.server.live.lock().remove(&self.id);
+        self.server
+            .timers
+            .set(self.id, self.armed.take(), None, &self.own_inbox);
         self.server.registry.remove(&self.key, self.id, kicked, now);
         if let Some(channel) = &self.member_of {
             self.server.members.left(&self.key.0, channel, self.id);
         }
         self.server.upstream.close(&self.client);
-        self.inbox.close();
         for socket in self.sockets.values() {
             socket.out.close(Closing::Over);
         }
         // A login that came too late finds a closed socket, and its client tries again.
-        while let Some(message) = self.inbox.try_next() {
+        for message in left {
             match message {
                 Message::Login(login) => login.socket.out.close(Closing::Finished),
                 Message::Ask { request, asker, .. } => {
@@ -570,5 +550,30 @@ impl SessionTask {
             }
         }
         self.server.metrics.sessions.dec();
+    }
+}
+
+impl Recipient for LiveSession {
+    fn take(&mut self, message: Message) {
+        self.press();
+        self.serve(message);
+    }
+
+    fn fire_timers(&mut self) {
+        self.armed = None;
+        self.timers_changed = true;
+        self.fire_due();
+    }
+
+    fn rest(&mut self) -> Rest {
+        if self.is_done() {
+            return Rest::Over;
+        }
+        self.arm();
+        self.full.take().map_or(Rest::Ready, Rest::Full)
+    }
+
+    fn finish(&mut self, left: VecDeque<Message>) {
+        self.end(left);
     }
 }
