@@ -9,7 +9,7 @@ use protocol::memory_budget::MemoryUser;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::server::Server;
-use crate::server::connection::Incoming;
+use crate::server::transport::Incoming;
 use crate::server::websocket::Reader;
 
 /// Reads the messages of a connection.
@@ -39,7 +39,7 @@ impl Reader for ApiReader {
         Incoming::Decoded(decoded, text)
     }
 
-    fn speech(&self) -> Option<Arc<dyn Encoder>> {
+    fn encoder(&self) -> Option<Arc<dyn Encoder>> {
         Some(self.decoder.speech())
     }
 }

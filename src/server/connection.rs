@@ -1,18 +1,19 @@
 //! The task of a socket, whatever its transport: frames in, frames out, its own clock for pings and the login.
 
 use std::collections::VecDeque;
-use std::future::{Future, poll_fn};
+use std::future::{Future as _, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tracing::{debug, info};
 
-use crate::server::{Closing, ConnectionPermit, Outbound, Patience, Server, SocketHandle, TimeSlice, send_queue};
-use protocol::encoder::Encoder;
+use crate::server::send_queue::Written;
+use crate::server::transport::{End, FrameTransport, Incoming, SharedTransport};
+use crate::server::{Closing, ConnectionPermit, Outbound, Patience, Server, SocketHandle, TimeSlice};
 use rtm::value::Value;
 use runtime::net::Taken;
 use tables::profile::Transport;
@@ -42,89 +43,13 @@ pub struct Connection {
     pub ticket: Arc<ConnectionPermit>,
 }
 
-/// A transport: texts out, frames in.
-pub trait Pipe: Send {
-    /// What comes next. Dropping the future loses nothing.
-    fn read(&mut self) -> impl Future<Output = Incoming> + Send;
-
-    /// Writes a text, maybe to a buffer; false when the connection is gone.
-    fn feed(&mut self, text: Utf8Bytes) -> impl Future<Output = bool> + Send;
-
-    /// Empties the buffer; false when the connection is gone.
-    fn flush(&mut self) -> impl Future<Output = bool> + Send;
-
-    /// Writes a ping of the transport's own, where it has one; false when the connection is gone.
-    fn ping(&mut self) -> impl Future<Output = bool> + Send {
-        std::future::ready(true)
-    }
-
-    /// Closes with a reason and waits for the other end.
-    fn close(self, end: End) -> impl Future<Output = ()> + Send;
-
-    /// The client has logged in.
-    fn logged_in(&mut self) {}
-
-    /// The language of this connection alone, when the transport keeps something for each.
-    fn speech(&self) -> Option<Arc<dyn Encoder>> {
-        None
-    }
-}
-
-/// What comes in.
-pub enum Incoming {
-    /// A frame, and what it was read from.
-    Text(ClientFrame, Utf8Bytes),
-    /// Frames, and maybe an answer of the transport's own, with what they were read from.
-    Decoded(Decoded, Utf8Bytes),
-    /// Something that the client may not send: it is counted, and the connection is closed.
-    Bad(End),
-    /// Something of the transport's own.
-    Nothing,
-    /// The client closes, with a code where the transport has one; the next read answers that.
-    Closing(Option<u16>),
-    /// The connection is gone.
-    Gone,
-}
-
-/// Why the sidecar closes a connection.
-#[derive(Clone, Copy, Debug)]
-pub struct End {
-    /// A WebSocket close code; other transports have none.
-    pub code: u16,
-    /// In words, as it is counted.
-    pub reason: &'static str,
-}
-
-impl End {
-    const NORMAL: Self = Self { code: 1000, reason: "" };
-    const RESTART: Self = Self {
-        code: 1001,
-        reason: "restart",
-    };
-    const NO_LOGIN: Self = Self {
-        code: 1008,
-        reason: "no login",
-    };
-    const IDLE: Self = Self {
-        code: 1001,
-        reason: "silent for too long",
-    };
-    const TOO_SLOW: Self = Self {
-        code: 1008,
-        reason: "too slow",
-    };
-    const OVER: Self = Self {
-        code: 1001,
-        reason: "the session is over",
-    };
-    const NO_ROOM: Self = Self {
-        code: 1013,
-        reason: "no room",
-    };
-}
-
 /// Serves a connection until it is closed.
-pub async fn run_socket(server: Arc<Server>, transport: Transport, pipe: impl Pipe, connection: Connection) {
+pub async fn run_socket(
+    server: Arc<Server>,
+    kind: Transport,
+    transport: impl FrameTransport + 'static,
+    connection: Connection,
+) {
     server.metrics.sockets.inc();
     let limits = &server.config.limits;
     let patience = Patience {
@@ -139,13 +64,15 @@ pub async fn run_socket(server: Arc<Server>, transport: Transport, pipe: impl Pi
     let now = Instant::now();
     if let Some(client) = Client::new(
         server.clone(),
-        transport,
-        pipe.speech(),
+        kind,
+        transport.encoder(),
         handle,
         connection.accepted.clone(),
     ) {
+        let transport: SharedTransport = Arc::new(Mutex::new(transport));
+        out.serve(&transport);
         let socket = Socket {
-            pipe,
+            transport,
             out,
             connection,
             client,
@@ -161,8 +88,8 @@ pub async fn run_socket(server: Arc<Server>, transport: Transport, pipe: impl Pi
     server.metrics.sockets.dec();
 }
 
-struct Socket<P> {
-    pipe: P,
+struct Socket {
+    transport: SharedTransport,
     out: Arc<Outbound>,
     connection: Connection,
     client: Client,
@@ -179,7 +106,7 @@ struct Socket<P> {
 
 /// What happens to a socket.
 enum Wakeup {
-    Out(send_queue::Next),
+    Out,
     Read(Incoming),
     /// A time has come.
     Due,
@@ -198,7 +125,7 @@ enum Next {
     Gone,
 }
 
-impl<P: Pipe> Socket<P> {
+impl Socket {
     async fn run(mut self, server: &Server) {
         let end = loop {
             let next = self.turn(server).await;
@@ -234,16 +161,18 @@ impl<P: Pipe> Socket<P> {
             return Wakeup::Due;
         }
         let due = self.due();
-        let Self { pipe, out, client, .. } = self;
+        let Self {
+            transport, out, client, ..
+        } = self;
         let ticket = &self.connection.ticket;
         let before_login = !client.has_logged_in();
         // Pinned here: it is large, and would be copied on its way.
         let happens = pin!(async {
             tokio::select! {
                 biased;
-                next = out.next() => Wakeup::Out(next),
+                () = out.work() => Wakeup::Out,
                 // A client is read no faster than its session takes what it says.
-                incoming = async { client.room().await; pipe.read().await } => Wakeup::Read(incoming),
+                incoming = async { client.room().await; read(transport).await } => Wakeup::Read(incoming),
                 () = at(due) => Wakeup::Due,
                 () = ticket.away.cancelled(), if before_login => Wakeup::NoRoom,
                 () = server.shutdown.cancelled() => Wakeup::Shutdown,
@@ -275,7 +204,7 @@ impl<P: Pipe> Socket<P> {
 
     async fn turn(&mut self, server: &Server) -> Next {
         match self.happens(server).await {
-            Wakeup::Out(next) => self.write(server, next).await,
+            Wakeup::Out => self.write(server).await,
             Wakeup::Read(incoming) => self.take(server, incoming).await,
             Wakeup::Due => self.take_due(server).await,
             Wakeup::NoRoom => Self::refuse(server, End::NO_ROOM),
@@ -286,7 +215,8 @@ impl<P: Pipe> Socket<P> {
     async fn take_due(&mut self, server: &Server) -> Next {
         let now = Instant::now();
         if let Some((_, value)) = self.pongs.pop_front_if(|(at, _)| *at <= now) {
-            return self.write_texts(server, self.client.speech().pong(&value)).await;
+            self.push(self.client.speech().pong(&value));
+            return self.write(server).await;
         }
         if self.refused && self.login_deadline <= now {
             return Next::Finished;
@@ -299,10 +229,8 @@ impl<P: Pipe> Socket<P> {
         }
         if self.ping_at().is_some_and(|at| at <= now) {
             self.pinged = now;
-            return match self.watched(server, async |pipe| pipe.ping().await).await {
-                Next::Go => self.flush(server).await,
-                next => next,
-            };
+            self.transport.lock().start_ping();
+            return self.write(server).await;
         }
         Next::Go
     }
@@ -312,68 +240,45 @@ impl<P: Pipe> Socket<P> {
         Next::Close(end)
     }
 
-    /// Writes what is there, as far as the turn goes, in one go.
-    async fn write(&mut self, server: &Server, first: send_queue::Next) -> Next {
-        let mut next = Some(first);
-        while let Some(out) = next {
-            match out {
-                send_queue::Next::Frame(text) => match self.feed(server, text).await {
-                    Next::Go => {}
-                    next => return next,
-                },
-                send_queue::Next::Close(Closing::Refused) if self.client.refused() => {
-                    self.refused = true;
-                    self.out.reopen();
-                }
-                send_queue::Next::Close(closing) => return self.closed(server, closing),
-            }
-            next = if self.turn.is_over() { None } else { self.out.try_next() };
-        }
-        self.flush(server).await
-    }
-
-    async fn write_texts(&mut self, server: &Server, texts: Vec<String>) -> Next {
+    fn push(&self, texts: Vec<String>) {
         for text in texts {
-            match self.feed(server, text.into()).await {
-                Next::Go => {}
-                next => return next,
-            }
+            self.out.push(text.into());
         }
-        self.flush(server).await
     }
 
-    async fn feed(&mut self, server: &Server, text: Utf8Bytes) -> Next {
-        self.watched(server, async |pipe| pipe.feed(text).await).await
-    }
-
-    async fn flush(&mut self, server: &Server) -> Next {
-        self.watched(server, async |pipe| pipe.flush().await).await
-    }
-
-    /// Writes; a connection that takes nothing is watched meanwhile for all that the socket's turn looks at.
-    async fn watched(&mut self, server: &Server, write: impl AsyncFnOnce(&mut P) -> bool) -> Next {
-        let go = |done| if done { Next::Go } else { Next::Gone };
-        let closing = {
-            let mut writing = pin!(write(&mut self.pipe));
+    /// Writes what waits. A connection that takes nothing is watched meanwhile for all that the socket's turn looks at.
+    async fn write(&mut self, server: &Server) -> Next {
+        let written = {
+            let Self { transport, out, .. } = self;
+            let mut writing = pin!(poll_fn(|context| out.poll_write(&mut *transport.lock(), context)));
             let first = poll_fn(|context| Poll::Ready(writing.as_mut().poll(context))).await;
-            if let Poll::Ready(done) = first {
-                return go(done);
-            }
-            tokio::select! {
-                biased;
-                done = &mut writing => return go(done),
-                closing = self.out.blocked(|| self.connection.taken.get()) => closing,
-                () = server.shutdown.cancelled() => {
-                    // The session does not wait for what is maybe never taken.
-                    {
-                        let _run = enter();
-                        self.client.leave();
+            match first {
+                Poll::Ready(written) => written,
+                Poll::Pending => tokio::select! {
+                    biased;
+                    written = &mut writing => written,
+                    closing = out.blocked(|| self.connection.taken.get()) => Written::Close(closing),
+                    () = server.shutdown.cancelled() => {
+                        // The session does not wait for what is maybe never taken.
+                        {
+                            let _run = enter();
+                            self.client.leave();
+                        }
+                        timeout(CLOSE_TIMEOUT, writing).await.unwrap_or(Written::Lost)
                     }
-                    return timeout(CLOSE_TIMEOUT, writing).await.map_or(Next::Gone, go);
-                }
+                },
             }
         };
-        self.closed(server, closing)
+        match written {
+            Written::All => Next::Go,
+            Written::Lost => Next::Gone,
+            Written::Close(Closing::Refused) if self.client.refused() => {
+                self.refused = true;
+                self.out.reopen();
+                Next::Go
+            }
+            Written::Close(closing) => self.closed(server, closing),
+        }
     }
 
     fn closed(&self, server: &Server, closing: Closing) -> Next {
@@ -393,18 +298,20 @@ impl<P: Pipe> Socket<P> {
     }
 
     /// The last words. Clients that reconnect by themselves are just closed; others have to be told (signaling-wire 3.1).
-    async fn close(mut self, end: End, told: bool) {
+    async fn close(self, end: End, told: bool) {
         if self.client.has_logged_in() && !told {
             let speech = self.client.speech();
             let farewell = self.client.profile().farewell.iter();
             let frames: Vec<String> = farewell.flat_map(|name| speech.control(name)).collect();
             for frame in frames {
-                if !self.pipe.feed(frame.into()).await {
+                if !poll_fn(|context| self.transport.lock().poll_ready(context)).await {
                     return;
                 }
+                self.transport.lock().start_send(frame.into());
             }
         }
-        self.pipe.close(end).await;
+        self.transport.lock().start_close(end);
+        poll_fn(|context| self.transport.lock().poll_closed(context)).await;
     }
 
     async fn take(&mut self, server: &Server, incoming: Incoming) -> Next {
@@ -421,12 +328,13 @@ impl<P: Pipe> Socket<P> {
                 {
                     let _run = enter();
                     self.client.begins(text, answer.as_deref());
+                    self.push(answer.into_iter().collect());
                     for frame in frames {
                         self.take_frame(frame);
                     }
                     self.client.ends();
                 }
-                self.write_texts(server, answer.into_iter().collect()).await
+                Next::Go
             }
             Incoming::Bad(end) => {
                 server.metrics.bad_frame(end.reason);
@@ -449,7 +357,7 @@ impl<P: Pipe> Socket<P> {
                     }
                 }
                 // The answer goes out with the next read.
-                let _ = timeout(CLOSE_TIMEOUT, self.pipe.read()).await;
+                let _ = timeout(CLOSE_TIMEOUT, read(&self.transport)).await;
                 Next::Gone
             }
             Incoming::Gone => Next::Gone,
@@ -465,10 +373,14 @@ impl<P: Pipe> Socket<P> {
             self.pongs.push_back((at, pong));
         }
         if self.client.has_logged_in() && !had_logged_in {
-            self.pipe.logged_in();
+            self.transport.lock().logged_in();
             self.connection.ticket.logs_in();
         }
     }
+}
+
+async fn read(transport: &SharedTransport) -> Incoming {
+    poll_fn(|context| transport.lock().poll_read(context)).await
 }
 
 /// Sleeps until then, or for ever.

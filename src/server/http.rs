@@ -24,7 +24,7 @@ use crate::server::connection_state::Accepted;
 use crate::server::lookup::{getaddr, getaddr_1_4};
 use crate::server::tls;
 use crate::server::tls::Tls;
-use crate::server::websocket::{Sdk, WebPipe};
+use crate::server::websocket::{Sdk, WebSocketTransport};
 use crate::server::{ConnectionPermit, Server};
 use protocol::api;
 use protocol::web::MAX_FRAME_BYTES;
@@ -176,10 +176,16 @@ fn respond(
                 server.clone().tasks.spawn(async move {
                     if let Ok(websocket) = websocket.await {
                         if is_api {
-                            let pipe = WebPipe::new(websocket, ApiReader::new(server.clone()));
+                            let pipe = WebSocketTransport::new(websocket, ApiReader::new(server.clone()));
                             run_socket(server, Transport::Api, pipe, from).await;
                         } else {
-                            run_socket(server, Transport::WebSocket, WebPipe::new(websocket, Sdk), from).await;
+                            run_socket(
+                                server,
+                                Transport::WebSocket,
+                                WebSocketTransport::new(websocket, Sdk),
+                                from,
+                            )
+                            .await;
                         }
                     }
                 });

@@ -32,6 +32,7 @@ pub mod source_rate;
 mod state;
 mod time_slice;
 pub mod tls;
+pub mod transport;
 pub mod udp;
 mod webhook_events;
 pub mod websocket;

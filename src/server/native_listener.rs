@@ -10,7 +10,7 @@ use crate::server::connection_state::Accepted;
 use runtime::net::{Acceptor, Metered, Taken};
 use tables::profile::Transport;
 
-use crate::server::native_transport::TcpPipe;
+use crate::server::native_transport::NativeTransport;
 
 /// Accepts native clients until the shutdown.
 pub async fn serve_tcp(server: Arc<Server>, listener: TcpListener) {
@@ -20,7 +20,7 @@ pub async fn serve_tcp(server: Arc<Server>, listener: TcpListener) {
             continue;
         };
         let taken = Taken::default();
-        let pipe = TcpPipe::new(Metered::new(stream, taken.clone()));
+        let pipe = NativeTransport::new(Metered::new(stream, taken.clone()));
         let accepted = Accepted {
             peer: peer.ip(),
             at: server.clock.now(),

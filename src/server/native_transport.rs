@@ -1,27 +1,33 @@
 //! Packets over TCP as frames.
 
-use futures_util::{SinkExt, StreamExt};
-use tokio::io::AsyncWriteExt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_util::{SinkExt, StreamExt as _};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tokio_util::codec::Framed;
 
-use crate::server::connection::{End, Incoming, Pipe};
+use crate::server::transport::{End, FrameTransport, Incoming};
 use runtime::net::Metered;
 
 use protocol::native::codec::{PacketCodec, PacketError, framed};
 use protocol::native::decode::decode;
 
 /// A native client's connection.
-pub struct TcpPipe {
+pub struct NativeTransport {
     packets: Framed<Metered<TcpStream>, PacketCodec>,
+    /// No more is written.
+    is_shut: bool,
 }
 
-impl TcpPipe {
+impl NativeTransport {
     /// A connection that has just been accepted.
     pub fn new(stream: Metered<TcpStream>) -> Self {
         Self {
             packets: framed(stream),
+            is_shut: false,
         }
     }
 }
@@ -38,30 +44,44 @@ fn incoming(line: String) -> Incoming {
     }
 }
 
-impl Pipe for TcpPipe {
-    async fn read(&mut self) -> Incoming {
-        match self.packets.next().await {
+impl FrameTransport for NativeTransport {
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Incoming> {
+        Poll::Ready(match ready!(self.packets.poll_next_unpin(context)) {
             Some(Ok(line)) => incoming(line),
             Some(Err(PacketError::Io(_))) | None => Incoming::Gone,
             Some(Err(error)) => bad(error.label()),
+        })
+    }
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        SinkExt::<&str>::poll_ready_unpin(&mut self.packets, context).map(|ready| ready.is_ok())
+    }
+
+    fn start_send(&mut self, text: Utf8Bytes) -> bool {
+        self.packets.start_send_unpin(text.as_str()).is_ok()
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        SinkExt::<&str>::poll_flush_unpin(&mut self.packets, context).map(|flushed| flushed.is_ok())
+    }
+
+    fn start_close(&mut self, _: End) {}
+
+    fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if !self.is_shut {
+            let _ = ready!(SinkExt::<&str>::poll_flush_unpin(&mut self.packets, context));
+            let _ = ready!(Pin::new(self.packets.get_mut()).poll_shutdown(context));
+            self.is_shut = true;
         }
-    }
-
-    async fn feed(&mut self, text: Utf8Bytes) -> bool {
-        self.packets.feed(text.as_str()).await.is_ok()
-    }
-
-    async fn flush(&mut self) -> bool {
-        SinkExt::<&str>::flush(&mut self.packets).await.is_ok()
-    }
-
-    async fn close(mut self, _: End) {
-        SinkExt::<&str>::flush(&mut self.packets).await.ok();
-        let stream = self.packets.get_mut();
-        stream.shutdown().await.ok();
         // What the client still sends is read, so that the system does not throw away what it was sent.
         let mut rest = [0; 512];
-        while let Ok(1..) = tokio::io::AsyncReadExt::read(stream, &mut rest).await {}
+        loop {
+            let mut buffer = ReadBuf::new(&mut rest);
+            match ready!(Pin::new(self.packets.get_mut()).poll_read(context, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => {}
+                _ => return Poll::Ready(()),
+            }
+        }
     }
 
     fn logged_in(&mut self) {

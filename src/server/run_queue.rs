@@ -14,6 +14,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::send_queue::Outbound;
+
 /// How long a run may take before what is left of it is handed over.
 const SLICE: Duration = Duration::from_millis(2);
 /// The time is looked at once for so many sessions.
@@ -38,6 +40,8 @@ pub struct RunQueue {
 thread_local! {
     /// The sessions of the run of this thread; none outside of a run.
     static READY: RefCell<Option<VecDeque<Arc<dyn Runnable>>>> = const { RefCell::new(None) };
+    /// The connections that the run has frames for.
+    static FILLED: RefCell<Vec<Arc<Outbound>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A run of this thread; sessions are run when it is dropped. Locks are released before.
@@ -77,6 +81,15 @@ pub fn schedule(session: Arc<dyn Runnable>) {
     }
 }
 
+/// Has the run of this thread write to a connection at its end; false outside of a run.
+pub fn write_later(out: &Arc<Outbound>) -> bool {
+    let in_run = READY.with_borrow(Option::is_some);
+    if in_run {
+        FILLED.with_borrow_mut(|filled| filled.push(out.clone()));
+    }
+    in_run
+}
+
 impl Drop for Run {
     fn drop(&mut self) {
         if !self.is_outermost {
@@ -92,6 +105,9 @@ impl Drop for Run {
             }
         }
         let left = READY.take().unwrap_or_default();
+        let mut filled = FILLED.take();
+        filled.drain(..).for_each(|out| out.write());
+        FILLED.set(filled);
         for session in left {
             session.run_queue().clone().hand_over(session);
         }

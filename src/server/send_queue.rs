@@ -7,8 +7,8 @@
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::Arc;
-use std::task::Poll;
+use std::sync::{Arc, OnceLock, Weak};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
@@ -17,6 +17,9 @@ use tokio::time::{Instant, sleep};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use protocol::memory_budget::{Memory, MemoryUse, MemoryUser};
+
+use super::run_queue;
+use super::transport::{FrameTransport, SharedTransport};
 
 /// What a frame takes beside its text.
 const FRAME_BYTES: usize = 32;
@@ -83,11 +86,15 @@ impl Pace {
 }
 
 /// The frames for one connection, between who fills them in and who writes them.
-#[derive(Debug)]
+///
+/// Within a [run](super::run_queue) whoever has filled in frames writes them, as far as the connection takes them. What it
+/// does not take is written by the connection's task.
 pub struct Outbound {
     patience: Patience,
     memory: Arc<Memory>,
     queue: Mutex<Queue>,
+    /// Where frames are written; none before the connection is served, and after its end.
+    transport: OnceLock<Weak<Mutex<dyn FrameTransport>>>,
     /// The writer, which waits for something.
     writer: AtomicWaker,
     /// The session, which waits for room.
@@ -99,18 +106,24 @@ struct Queue {
     frames: VecDeque<Utf8Bytes>,
     bytes: usize,
     held: MemoryUse,
-    /// The writer waits for the connection.
+    /// The connection's task waits until the connection takes more.
     blocked: bool,
+    /// The transport's buffer holds what the connection has not taken.
+    unflushed: bool,
+    /// The run of some thread writes what waits.
+    in_run: bool,
     closing: Option<Closing>,
 }
 
-/// What the writer does next.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Write this.
-    Frame(Utf8Bytes),
-    /// Close the connection.
+/// What comes of writing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// All that waited was taken.
+    All,
+    /// All that waited was taken, and the connection is to be closed.
     Close(Closing),
+    /// The connection is lost.
+    Lost,
 }
 
 impl Outbound {
@@ -125,8 +138,11 @@ impl Outbound {
                 bytes: 0,
                 held,
                 blocked: false,
+                unflushed: false,
+                in_run: false,
                 closing: None,
             }),
+            transport: OnceLock::new(),
             writer: AtomicWaker::new(),
             filler: AtomicWaker::new(),
         })
@@ -145,18 +161,74 @@ impl Outbound {
         }
     }
 
+    /// Frames are written to this transport from now on.
+    pub fn serve(&self, transport: &SharedTransport) {
+        let _ = self.transport.set(Arc::downgrade(transport));
+    }
+
     /// Adds a frame; false when so much waits that the writer must come first: see [`room`](Self::room).
-    pub fn push(&self, text: Utf8Bytes) -> bool {
+    pub fn push(self: &Arc<Self>, text: Utf8Bytes) -> bool {
         let mut queue = self.queue.lock();
         if queue.closing.is_some() {
             return true;
         }
         queue.add(text.len() + FRAME_BYTES);
         queue.frames.push_back(text);
-        if queue.frames.len() == 1 || queue.blocked && queue.bytes > self.patience().bytes {
-            self.writer.wake();
+        if queue.blocked {
+            if queue.bytes > self.patience().bytes {
+                self.writer.wake();
+            }
+        } else if !queue.in_run {
+            queue.in_run = run_queue::write_later(self);
+            if !queue.in_run {
+                self.writer.wake();
+            }
         }
         queue.bytes <= self.patience.bytes
+    }
+
+    /// Writes what waits, at the end of a run.
+    pub fn write(&self) {
+        {
+            let mut queue = self.queue.lock();
+            queue.in_run = false;
+            if queue.blocked || queue.unflushed || queue.closing.is_some() {
+                // The connection's task is about it.
+                return self.writer.wake();
+            }
+        }
+        let transport = self.transport.get().and_then(Weak::upgrade);
+        let transport = transport.as_ref().and_then(|transport| transport.try_lock());
+        let Some(mut transport) = transport else {
+            return self.writer.wake();
+        };
+        let written = self.poll_write(&mut *transport, &mut Context::from_waker(Waker::noop()));
+        if written != Poll::Ready(Written::All) {
+            self.queue.lock().unflushed = true;
+            self.writer.wake();
+        }
+    }
+
+    /// Writes what waits, as far as the connection takes it.
+    pub fn poll_write(&self, transport: &mut dyn FrameTransport, context: &mut Context<'_>) -> Poll<Written> {
+        loop {
+            if !ready!(transport.poll_ready(context)) {
+                return Poll::Ready(Written::Lost);
+            }
+            let Some(frame) = self.next_frame() else { break };
+            if !transport.start_send(frame) {
+                return Poll::Ready(Written::Lost);
+            }
+        }
+        if !ready!(transport.poll_flush(context)) {
+            return Poll::Ready(Written::Lost);
+        }
+        let mut queue = self.queue.lock();
+        queue.unflushed = false;
+        Poll::Ready(match queue.closing {
+            Some(closing) => Written::Close(closing),
+            None => Written::All,
+        })
     }
 
     /// Closes the connection: at once, or after what waits when its client was told.
@@ -194,27 +266,30 @@ impl Outbound {
         .await;
     }
 
-    /// What the writer does next.
-    pub async fn next(&self) -> Next {
+    /// Waits until the connection's task has something to write, or is to close.
+    pub async fn work(&self) {
         poll_fn(|context| {
             self.writer.register(context.waker());
-            self.try_next().map_or(Poll::Pending, Poll::Ready)
+            let queue = self.queue.lock();
+            let waits = !queue.frames.is_empty() && !queue.in_run;
+            if waits || queue.unflushed || queue.closing.is_some() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
         })
-        .await
+        .await;
     }
 
-    /// The same, when there is something.
-    pub fn try_next(&self) -> Option<Next> {
+    fn next_frame(&self) -> Option<Utf8Bytes> {
         let mut queue = self.queue.lock();
-        let Some(frame) = queue.frames.pop_front() else {
-            return queue.closing.map(Next::Close);
-        };
+        let frame = queue.frames.pop_front()?;
         let was_full = queue.bytes > self.patience.bytes;
         queue.remove(frame.len() + FRAME_BYTES);
         if was_full && queue.bytes <= self.patience.bytes {
             self.filler.wake();
         }
-        Some(Next::Frame(frame))
+        Some(frame)
     }
 
     /// The connection takes nothing at the moment: waits until its client must be called slow, or is closed for another
@@ -280,6 +355,12 @@ impl Drop for Blocked<'_> {
     }
 }
 
+impl std::fmt::Debug for Outbound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outbound").finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -328,11 +409,16 @@ mod tests {
             let outbound = outbound.clone();
             async move {
                 let mut lengths = Vec::new();
-                while let Next::Frame(text) = outbound.next().await {
-                    lengths.push(text.len());
-                    tokio::task::yield_now().await;
+                loop {
+                    outbound.work().await;
+                    while let Some(text) = outbound.next_frame() {
+                        lengths.push(text.len());
+                        tokio::task::yield_now().await;
+                    }
+                    if outbound.queue.lock().closing.is_some() {
+                        return lengths;
+                    }
                 }
-                lengths
             }
         });
         for n in 0..500 {
@@ -349,7 +435,7 @@ mod tests {
         let outbound = outbound();
         assert!(outbound.push(frame(1_000)));
         assert!(!outbound.push(frame(1_000)), "the writer comes first");
-        assert!(matches!(outbound.try_next(), Some(Next::Frame(_))));
+        assert!(outbound.next_frame().is_some());
         outbound.room().await;
         let blocked = tokio::spawn({
             let outbound = outbound.clone();
@@ -407,10 +493,11 @@ mod tests {
         outbound.push("bye".into());
         outbound.close(Closing::Finished);
         outbound.push("more".into());
-        assert_eq!(outbound.try_next(), Some(Next::Frame("bye".into())));
-        assert_eq!(outbound.try_next(), Some(Next::Close(Closing::Finished)));
+        let closing = || outbound.queue.lock().closing;
+        assert_eq!(outbound.next_frame(), Some("bye".into()));
+        assert_eq!((outbound.next_frame(), closing()), (None, Some(Closing::Finished)));
         outbound.close(Closing::Slow);
         outbound.close(Closing::Over);
-        assert_eq!(outbound.try_next(), Some(Next::Close(Closing::Slow)));
+        assert_eq!(closing(), Some(Closing::Slow));
     }
 }

@@ -1,14 +1,15 @@
 //! WebSocket messages as frames.
 
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{SinkExt as _, StreamExt as _};
 use hyper_tungstenite::HyperWebsocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes, error::CapacityError};
 
-use crate::server::connection::{End, Incoming, Pipe};
+use crate::server::transport::{End, FrameTransport, Incoming};
 use protocol::encoder::Encoder;
 
 /// Reads text messages.
@@ -17,18 +18,18 @@ pub trait Reader: Send {
     fn read(&self, text: Utf8Bytes) -> Incoming;
 
     /// The language to answer in, when it is this connection's alone.
-    fn speech(&self) -> Option<Arc<dyn Encoder>> {
+    fn encoder(&self) -> Option<Arc<dyn Encoder>> {
         None
     }
 }
 
 /// A WebSocket.
-pub struct WebPipe<R> {
+pub struct WebSocketTransport<R> {
     websocket: HyperWebsocketStream,
     reader: R,
 }
 
-impl<R: Reader> WebPipe<R> {
+impl<R: Reader> WebSocketTransport<R> {
     /// A WebSocket with the reader of its messages.
     pub fn new(websocket: HyperWebsocketStream, reader: R) -> Self {
         Self { websocket, reader }
@@ -54,9 +55,9 @@ fn bad(code: CloseCode, reason: &'static str) -> Incoming {
     })
 }
 
-impl<R: Reader> Pipe for WebPipe<R> {
-    async fn read(&mut self) -> Incoming {
-        match self.websocket.next().await {
+impl<R: Reader> FrameTransport for WebSocketTransport<R> {
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Incoming> {
+        Poll::Ready(match ready!(self.websocket.poll_next_unpin(context)) {
             Some(Ok(Message::Text(text))) => self.reader.read(text),
             Some(Ok(Message::Binary(_))) => bad(CloseCode::Unsupported, "binary"),
             Some(Ok(Message::Close(close))) => {
@@ -67,31 +68,41 @@ impl<R: Reader> Pipe for WebPipe<R> {
             Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => bad(CloseCode::Size, "frame too large"),
             Some(Err(Error::Utf8(_))) => bad(CloseCode::Invalid, "not UTF-8"),
             Some(Err(_)) | None => Incoming::Gone,
-        }
+        })
     }
 
-    async fn feed(&mut self, text: Utf8Bytes) -> bool {
-        self.websocket.feed(Message::Text(text)).await.is_ok()
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        self.websocket.poll_ready_unpin(context).map(|ready| ready.is_ok())
     }
 
-    fn speech(&self) -> Option<Arc<dyn Encoder>> {
-        self.reader.speech()
+    fn start_send(&mut self, text: Utf8Bytes) -> bool {
+        self.websocket.start_send_unpin(Message::Text(text)).is_ok()
     }
 
-    async fn flush(&mut self) -> bool {
-        self.websocket.flush().await.is_ok()
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        self.websocket.poll_flush_unpin(context).map(|flushed| flushed.is_ok())
     }
 
-    async fn ping(&mut self) -> bool {
-        self.websocket.feed(Message::Ping(Bytes::new())).await.is_ok()
+    fn start_ping(&mut self) -> bool {
+        self.websocket.start_send_unpin(Message::Ping(Bytes::new())).is_ok()
     }
 
-    async fn close(mut self, end: End) {
+    fn start_close(&mut self, end: End) {
         let frame = CloseFrame {
             code: end.code.into(),
             reason: end.reason.into(),
         };
-        self.websocket.close(Some(frame)).await.ok();
-        while let Some(Ok(_)) = self.websocket.next().await {}
+        // A connection that is lost needs no close.
+        let _ = self.websocket.start_send_unpin(Message::Close(Some(frame)));
+    }
+
+    fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let _ = ready!(self.websocket.poll_flush_unpin(context));
+        while let Some(Ok(_)) = ready!(self.websocket.poll_next_unpin(context)) {}
+        Poll::Ready(())
+    }
+
+    fn encoder(&self) -> Option<Arc<dyn Encoder>> {
+        self.reader.encoder()
     }
 }
