@@ -1,4 +1,4 @@
-//! The section "Two minutes" of the README: a server, Alice and Bob, each a process of its own.
+//! The section "First session" of the guide: a server, Alice and Bob, each a process of its own.
 
 use std::collections::HashMap;
 use std::fs;
@@ -10,6 +10,8 @@ use std::time::Duration;
 use super::blocks::{Block, blocks, masked};
 use super::{root, shell};
 
+/// The document.
+const PAGE: &str = "docs/guide/get-started.md";
 /// Nothing that is waited for takes this long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -69,13 +71,13 @@ impl Drop for Program {
 
 /// Reads the section, and runs it.
 pub fn run() {
-    let text = fs::read_to_string(root().join("README.md")).expect("it is there");
-    let start = text.find("\n## Two minutes\n").expect("the section");
+    let text = fs::read_to_string(root().join(PAGE)).expect("it is there");
+    let start = text.find("\n## First session\n").expect("the section");
     let section = &text[start + 1..];
     let section = &section[..section.find("\n## ").unwrap_or(section.len())];
     let lines = |upto: usize| text[..upto].matches('\n').count();
     let (first, last) = (lines(start), lines(start + section.len()) + 1);
-    let all = blocks(&root(), "README.md");
+    let all = blocks(&root(), PAGE);
     let told: Vec<Block> = all
         .into_iter()
         .filter(|block| (first..last).contains(&block.line))
