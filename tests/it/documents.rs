@@ -351,8 +351,9 @@ async fn troubleshooting(test: &str, config: &Config) {
         let mut ports = vec![(running.http.port(), "8001"), (admin.port(), "9001")];
         ports.extend(running.agents.map(|addr| (addr.port(), "8010")));
         let found = documents.iter().find(|block| is_of(entry, block));
-        let mut block = found.expect("every entry has a block").clone();
-        for step in &mut block.steps {
+        let block = found.expect("every entry has a block").clone();
+        let mut real_block = block.clone();
+        for step in &mut real_block.steps {
             for (real, shown) in &ports {
                 step.command = step
                     .command
@@ -361,7 +362,7 @@ async fn troubleshooting(test: &str, config: &Config) {
         }
         let text = format!("[auth]\napp_id = '970CA35de60c44645bbae8a215061b33'\n[admin]\nlisten = '{admin}'\n");
         let run = move || {
-            let mut ran = shell::run_with(&block, |folder| {
+            let mut ran = shell::run_with(&real_block, |folder| {
                 fs::write(folder.join("sigbridge.toml"), text).expect("a file");
             });
             let lines = ran.printed.iter_mut().flatten();
