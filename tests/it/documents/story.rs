@@ -44,7 +44,7 @@ impl Program {
     }
 
     fn line(&self) -> String {
-        self.lines.recv_timeout(PATIENCE).expect("it says something more")
+        self.lines.recv_timeout(PATIENCE).expect("another line of output")
     }
 
     fn says(&self, expected: &str) {
@@ -83,7 +83,7 @@ pub fn run() {
         .filter(|block| (first..last).contains(&block.line))
         .collect();
     let [serve, alice, bob, alice_types, bob_types, alice_calls] = &told[..] else {
-        panic!("the story has another number of blocks: {told:#?}");
+        panic!("the section has another number of blocks: {told:#?}");
     };
     let (_server, ports) = served(serve);
     let url = format!("ws://127.0.0.1:{}/", ports["8001"]);
@@ -96,7 +96,7 @@ pub fn run() {
         .filter(|part| part.starts_with("channelInvite"))
         .collect();
     let [call, accept, hang_up] = inline[..] else {
-        panic!("the story tells other calls: {inline:?}");
+        panic!("the section has other calls: {inline:?}");
     };
     assert!(
         alice_calls
@@ -117,7 +117,7 @@ pub fn run() {
     assert!(alice.child.wait().expect("it has quit").success());
 }
 
-/// Types what stands behind `> `, and hears the rest.
+/// Types the text after `> `, and expects the other lines.
 fn play(program: &mut Program, lines: &[String], mut before: impl FnMut(&str)) {
     for line in lines {
         match line.strip_prefix("> ") {
@@ -130,7 +130,7 @@ fn play(program: &mut Program, lines: &[String], mut before: impl FnMut(&str)) {
     }
 }
 
-/// The server, with any free ports in place of those that are told: by them, the real ones.
+/// The server on free ports, and the real port of each documented one.
 fn served(block: &Block) -> (Program, HashMap<String, String>) {
     let folder = shell::folder("story");
     let config = "[listen]\nhttp = '127.0.0.1:0'\ntcp = '127.0.0.1:0'\nudp = ['127.0.0.1:0', '127.0.0.1:0']\n";
