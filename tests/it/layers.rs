@@ -8,7 +8,7 @@ use sigbridge::mapping::Tables;
 /// Longest file of `src`, lines.
 const LONGEST: usize = 600;
 
-/// The Signaling side is data: the tables have its names, and the code that runs them has none.
+/// The Signaling side is data: the tables know its names, and the code that runs them knows none.
 #[test]
 fn no_signaling_name_is_in_code() {
     let tables = Tables::built_in().expect("the built-in tables compile");
@@ -30,7 +30,7 @@ fn no_signaling_name_is_in_code() {
     assert_eq!(found, [] as [String; 0]);
 }
 
-/// The engine is a function of its inputs: a replay produces the same effects.
+/// The engine is a function of its inputs: whoever replays them gets the same effects.
 #[test]
 fn the_engine_knows_no_clock_and_no_wire() {
     let mut found = Vec::new();

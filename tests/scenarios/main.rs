@@ -1,4 +1,4 @@
-//! Scenarios: events of users through the bridge, as text files (format: `README.md`).
+//! Scenarios: what people see of each other through the bridge, as text files (`README.md` says how they are written).
 
 mod frames;
 mod kept;
@@ -50,7 +50,7 @@ fn check(path: &Path) -> Result<(), String> {
     check_over(path, None)
 }
 
-/// The same with RTM behind a link with a platform's names.
+/// The same with RTM behind a link that speaks a platform's names.
 fn check_over(path: &Path, words: Option<&Arc<Words>>) -> Result<(), String> {
     let result = read(path).and_then(|scenario| scenario.run(&tables(), words));
     let shown = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap_or(path).display();
@@ -70,7 +70,7 @@ fn scenarios() {
     assert!(all > 100, "where are the scenarios?");
 }
 
-/// A link changes nothing, with any names: each scenario uses those of one platform, in turn.
+/// A link changes nothing, whosever names it speaks: each scenario in those of one platform, in turn.
 #[test]
 fn scenarios_over_a_link() {
     let platforms = &tables().platforms;
@@ -87,7 +87,7 @@ fn scenarios_over_a_link() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// Unimplemented behaviour fails with a listed reason; a scenario that passes must be removed from the list.
+/// What is not built yet fails, for a reason that somebody wrote down; what passes meanwhile is no longer later.
 #[test]
 fn later_scenarios_fail_as_expected() {
     let list = std::fs::read_to_string(directory().join("expected-failures.toml")).expect("readable");

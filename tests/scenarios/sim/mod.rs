@@ -54,7 +54,7 @@ pub struct Config {
     pub policy: TokenPolicy,
     /// Calls that the upstream does not have.
     pub lacks: Vec<CallKind>,
-    /// The names of the link to RTM; without any, there is no link.
+    /// The names that a link to RTM speaks; without any, there is no link.
     pub words: Option<Arc<Words>>,
 }
 
@@ -76,7 +76,7 @@ pub struct Sim {
 }
 
 impl Sim {
-    /// A world without users.
+    /// A world with nobody in it.
     pub fn new(tables: Arc<Tables>, config: Config) -> Self {
         let lacks = config.lacks;
         let context = SessionContext {
@@ -224,7 +224,7 @@ impl Sim {
     /// The link of a legacy session's RTM client, or of an RTM-native user, goes down or comes back.
     ///
     /// # Errors
-    /// An unknown user.
+    /// There is nobody of that name.
     pub fn link(&mut self, name: &str, up: bool) -> Result<(), String> {
         let account = self.clients.get(name).map(|client| client.account.clone());
         let session = account.and_then(|account| self.bridge.session_named(&account));
