@@ -39,7 +39,7 @@ pub enum Event {
         client: usize,
         after: u64,
     },
-    /// The first poll is answered: the client is told messages from now on.
+    /// The first poll is answered; messages arrive from now on.
     Ready {
         client: usize,
     },

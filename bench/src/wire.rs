@@ -15,7 +15,7 @@ pub const SHORTEST: usize = MARK.len() + DIGITS;
 /// The channel that all members of a load join.
 pub const ROOM: &str = "room";
 
-/// What a frame of the server says.
+/// Content of a frame from the server.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Incoming {
     /// `login_ret`: the session's line.

@@ -23,7 +23,7 @@ export class Driver extends EventEmitter {
   #kept = [];
   #received = 0;
   #acknowledging;
-  #asked = new Map();
+  #pending = new Map();
 
   /**
    * @param {object} ws the package
@@ -70,7 +70,7 @@ export class Driver extends EventEmitter {
     const text = JSON.stringify({ jsonrpc: '2.0', id, seq: this.#sent, method, params });
     this.#kept.push({ seq: this.#sent, text });
     this.#socket?.send(text);
-    return new Promise((resolve) => this.#asked.set(id, resolve));
+    return new Promise((resolve) => this.#pending.set(id, resolve));
   }
 
   /** Cuts the link without a word. */
@@ -115,8 +115,8 @@ export class Driver extends EventEmitter {
       this.#received = 0;
       this.#sent = 0;
       this.#kept = [];
-      for (const answer of this.#asked.values()) answer({ lost: true });
-      this.#asked.clear();
+      for (const answer of this.#pending.values()) answer({ lost: true });
+      this.#pending.clear();
     }
     this.#agent = params.agent;
     this.#socket = socket;
@@ -130,17 +130,17 @@ export class Driver extends EventEmitter {
     };
     socket.send(JSON.stringify({ jsonrpc: '2.0', id: 0, result }));
     for (const { seq, text } of this.#kept) if (seq > params.received) socket.send(text);
-    socket.on('message', (data, isBinary) => this.#hear(socket, data, isBinary));
+    socket.on('message', (data, isBinary) => this.#receive(socket, data, isBinary));
     this.hellos.push({ ...params, resumed });
     this.emit('hello', this.hellos.at(-1));
   }
 
-  #hear(socket, data, isBinary) {
+  #receive(socket, data, isBinary) {
     const object = JSON.parse(data);
     if (isBinary || object.jsonrpc !== '2.0') this.#complain(`not JSON-RPC in a text: ${data}`);
     if (object.method === 'link.ack') {
       this.#kept = this.#kept.filter(({ seq }) => seq > object.params.seq);
-      // Whoever hears a heartbeat answers with one.
+      // Each heartbeat is answered by one.
       socket.send(JSON.stringify({ jsonrpc: '2.0', method: 'link.ack', params: { seq: this.#received } }));
       return;
     }
@@ -154,9 +154,9 @@ export class Driver extends EventEmitter {
     if (object.method) {
       this.emit('event', object.method, object.params);
     } else {
-      const answer = this.#asked.get(object.id);
-      if (!answer) this.#complain(`an answer to ${object.id}, which nobody asked`);
-      this.#asked.delete(object.id);
+      const answer = this.#pending.get(object.id);
+      if (!answer) this.#complain(`an answer to ${object.id} without a request`);
+      this.#pending.delete(object.id);
       answer?.(object);
     }
   }

@@ -70,7 +70,7 @@ for (let count = Number(values.first); count <= Number(values.most) && most < LI
   const seconds = Math.round((performance.now() - begin) / 1000);
   console.log(`${count}\t${most}\t${used()}\t${seconds}`);
   if (driver.hellos.some(({ resumed }, i) => i > 0 && !resumed)) {
-    console.log(`the page has died:\n${agent.lines.slice(-5).join('\n')}`);
+    console.log(`the page crashed:\n${agent.lines.slice(-5).join('\n')}`);
     break;
   }
 }

@@ -1,4 +1,4 @@
-// In the page, beside the SDK: makes the agent when it is told to, and numbers what it emits.
+// In the page, beside the SDK: creates the agent on request, and numbers its events.
 
 import { Agent } from './agent.mjs';
 

@@ -92,7 +92,7 @@ function contextOf({ scenario, way }, suffix) {
       own.address = `wss://127.0.0.1:${proxy?.port ?? options.open}/`;
       own.way = { apUrl: own.address };
     }
-    // A scenario that brings its own look-up says where the sockets must go, too.
+    // A scenario with its own lookup also defines the addresses of the sockets.
     const lookupUrl = list ? `https://${SITE}${site.lookup(list)}` : lookup;
     if (lookupUrl) Object.assign(own, { address: undefined, way: { lookupUrl } });
     return tabs.open({ url: page, record, ...chosen, ...own });

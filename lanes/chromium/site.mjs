@@ -52,7 +52,7 @@ class Site {
     const list = this.#lists.get(pathname);
     const [type, body] = list ? ['application/json', list] : (this.#files.get(pathname) ?? []);
     if (!type) return response.writeHead(404).end();
-    // The page by http asks for look-ups by https, which is another origin.
+    // The page by http requests lookups by https, which is another origin.
     response.writeHead(200, { 'content-type': type, 'access-control-allow-origin': '*' }).end(body);
   }
 }

@@ -1,4 +1,4 @@
-"""A bridge as a process: the program itself, which can be told to stop."""
+"""A bridge as a process of its own, which a scenario can stop."""
 
 import re
 import signal
@@ -11,7 +11,7 @@ PATIENCE = 10
 
 
 async def start_bridge(program):
-    """Runs `program serve` on any free port and waits until it says which."""
+    """Runs `program serve` on any free port and waits for the line with the port."""
     bridge = Bridge()
     arguments = [program, 'serve', '--listen', '127.0.0.1:0']
     # What it prints is read here; its settings are the defaults.

@@ -8,7 +8,7 @@ from expect import ANY_TEXT, ANY_UID, Matcher, Unexpected, equal, same, show_eve
 from vendor import Call, Channel, LoginSession, State, recorder
 
 PATIENCE = 5.0
-# Events that a message tells, of more only the last.
+# Events of a message; only the last of several counts.
 STORY = 15
 ANY_LIST = Matcher('a list', lambda got: type(got) is list)
 
@@ -41,7 +41,7 @@ class Client:
         self.uid = 0
         self.session = None
         self.rings = []
-        # What it has been sent, as the SDK's log tells.
+        # Received frames, from the SDK's log.
         self.frames = []
         self.lookups = []
         self._signal = signal
@@ -97,7 +97,7 @@ class Client:
         self.session.msg_instant_send(peer, message, callbacks, *ttl)
 
     async def sends(self, peer, message, *ttl):
-        """Sends a peer message of which the server must say that it has it."""
+        """Sends a peer message that the server must acknowledge."""
         self.send(peer, message, *ttl)
         await self.saw((f'to/{peer}', 'on_msg_send_success'))
 

@@ -1,4 +1,4 @@
-"""What a scenario gets: clients, names nobody else uses, and a bridge that it may stop."""
+"""Context of a scenario: clients, unique names, and a bridge that it may stop."""
 
 from twisted.internet import defer, reactor
 

@@ -1,4 +1,4 @@
-"""Comparing what the SDK said with what a scenario expects."""
+"""Comparison of the SDK's callbacks with a scenario's expectations."""
 
 import json
 
@@ -43,7 +43,7 @@ def in_any_order(*values):
 
 
 def json_text(value):
-    """A text that is JSON for `value`: the spelling of JSON is nobody's promise."""
+    """A text that is JSON for `value`, in any spelling."""
 
     def test(got):
         try:

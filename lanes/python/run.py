@@ -24,7 +24,7 @@ def read_options():
         description=__doc__,
         epilog='exit code: 0 all as expected, 1 a failure or an unexpected pass, 2 wrong usage',
     )
-    parser.add_argument('--open', type=int, required=True, metavar='PORT', help='a server that takes every token')
+    parser.add_argument('--open', type=int, required=True, metavar='PORT', help='a server that accepts every token')
     parser.add_argument(
         '--auth',
         type=int,
@@ -33,14 +33,14 @@ def read_options():
         help='a server with the test app id and certificate of tokens.py, allow_no_token = false',
     )
     parser.add_argument('--sigbridge', required=True, metavar='FILE', help='the program, for scenarios that stop it')
-    parser.add_argument('--only', action='append', metavar='NAME', help='run this scenario alone; may be given again')
-    parser.add_argument('--way', action='append', choices=WAYS, help='run in this way alone; may be given again')
+    parser.add_argument('--only', action='append', metavar='NAME', help='run only this scenario; repeatable')
+    parser.add_argument('--way', action='append', choices=WAYS, help='run only in this way; repeatable')
     parser.add_argument(
         '--expected-failures',
         type=Path,
         default=HERE / 'expected-failures.json',
         metavar='FILE',
-        help='{name: reason} of what may fail, and must',
+        help='{name: reason} of expected failures',
     )
     return parser, parser.parse_args()
 
@@ -66,7 +66,7 @@ def main():
 
     scenarios = load_scenarios()
     expected = json.loads(options.expected_failures.read_text())
-    # A stale entry would excuse a scenario that no longer exists and hide that nobody looks any more.
+    # A stale entry would hide that its scenario no longer exists.
     for name in [*(options.only or ()), *(key.split('@')[0] for key in expected)]:
         if name not in scenarios:
             parser.error(f'no scenario named {name}')

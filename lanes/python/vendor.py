@@ -12,7 +12,7 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 from urllib.parse import urlsplit
 
-# Frames are logged whole, the token among them: they are for the lane to read and for nobody to print.
+# Frames are logged whole, the token among them: the lane reads them and never prints them.
 logging.getLogger().addHandler(logging.NullHandler())
 
 import requests
@@ -55,7 +55,7 @@ class Lookup:
         requests.get = self._redirected
 
     def __call__(self, port, start):
-        """Runs `start`, which may look up, with `port` as the bridge; gives its result and the URLs it asked for.
+        """Runs `start`, which may look up, with `port` as the bridge; returns its result and the requested URLs.
 
         The SDK asks inside `login` and waits for the answer, so that no other login can come between.
         """
@@ -90,7 +90,7 @@ class Watch(logging.Handler):
         globalLogPublisher.addObserver(self._twisted)
 
     def follow(self, session, client):
-        """From now on `client.frame` and `client.complain` are told of `session`."""
+        """Calls `client.frame` and `client.complain` for events of `session` from now on."""
         self._sessions[session] = client
 
     def emit(self, record):

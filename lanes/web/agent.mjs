@@ -1,5 +1,5 @@
-// Sits beside the SDK, in a browser's page or in the shim's, and does with it what it is told from outside: all that
-// goes in and out can be written as JSON, except for arguments that are undefined.
+// Runs beside the SDK, in a browser's page or in the shim's, and executes commands from outside. Commands and events have a
+// JSON form, except for undefined arguments.
 
 // Handlers the documentation names, whether or not this build ever calls them: what is not assigned is not seen.
 const SESSION_CALLBACKS = [
@@ -109,7 +109,7 @@ export class Agent {
     }
   }
 
-  // A Call is full of functions: it is put aside and told of as its number and the three fields an application reads.
+  // A Call contains functions. It is stored, and reported as its number with the three fields that applications read.
   #plain(value) {
     if (typeof value?.channelInviteAccept !== 'function') return value;
     const { channelName, peer, extra } = value;

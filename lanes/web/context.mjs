@@ -1,4 +1,4 @@
-// What a scenario gets: clients, names nobody else uses, and a network it may break.
+// Context of a scenario: clients, unique names, and a network that it may cut.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from './client.mjs';

@@ -1,4 +1,4 @@
-// Comparing what the SDK said with what a scenario expects.
+// Comparison of the SDK's callbacks with a scenario's expectations.
 
 import { isDeepStrictEqual } from 'node:util';
 

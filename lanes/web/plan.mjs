@@ -27,7 +27,7 @@ export function choose(scenarios, only) {
 /** {name: reason} or {name@way: reason} of what may fail, and must. */
 export function readExpectedFailures(file, scenarios) {
   const expected = JSON.parse(readFileSync(file, 'utf8'));
-  // A stale entry would excuse a scenario that no longer exists and hide that nobody looks any more.
+  // A stale entry would hide that its scenario no longer exists.
   const names = Object.keys(expected).map((name) => name.split('@')[0]);
   refuseUnknown(names, scenarios, 'expected-failures');
   return expected;

@@ -57,7 +57,7 @@ export function xhrFor(tab) {
     send() {
       const lookup = LOOKUP.exec(this.#url);
       if (!lookup || (lookup[1] === undefined) !== (tab.way === 'lookup')) {
-        // Everything else is the SDK's own reporting: nobody listens, and nothing of it may leave this machine.
+        // Other requests are the SDK's reports. They have no server here and must not leave this machine.
         setImmediate(() => this.#finish(200, ''));
         return;
       }

@@ -1,4 +1,4 @@
-//! The admin address: who may ask it, what it says of the server, how long it is there.
+//! The admin address: access, state of the server, lifetime.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -113,10 +113,10 @@ async fn it_is_the_last_to_close() {
     running.server.tasks.spawn(async move { slowly.notified().await });
     let server = running.server.clone();
     let stopping = tokio::spawn(async move { server.stop(PATIENCE).await });
-    eventually("it is told to stop", || running.server.shutdown.is_cancelled()).await;
+    eventually("the server stops", || running.server.shutdown.is_cancelled()).await;
     assert_eq!(ready(addr).await, not_ready(json!([{"reason": "draining"}])));
     assert_eq!(http(addr, "GET /healthz", &[], "").await.body, "ok\n");
-    // A connection that says nothing keeps nobody.
+    // An idle connection does not delay the end.
     let _silent = TcpStream::connect(addr).await.expect("it listens");
     slow.notify_one();
     tokio::time::timeout(Duration::from_secs(5), stopping)

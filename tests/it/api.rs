@@ -629,6 +629,6 @@ async fn the_document_says_what_happens() {
         } else {
             None
         };
-        assert_eq!(client.within(QUIET).await, end, "{who} was told all");
+        assert_eq!(client.within(QUIET).await, end, "{who} got all events");
     }
 }

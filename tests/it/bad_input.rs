@@ -1,4 +1,4 @@
-//! Input that breaks the Web wire's rules, over real sockets: what the sender gets, and that nobody else notices.
+//! Input that breaks the Web wire's rules, over sockets: the sender's answer, and no effect on other clients.
 
 mod cases;
 
@@ -93,7 +93,7 @@ async fn illegal_accounts_do_not_log_in() {
         let login = format!(r#"["login",{{"vid":"app","account":{account},"token":""}}]"#);
         client.send_raw(Message::text(login)).await;
         assert_eq!(client.login_ret().await, own("wrong account"), "{account}");
-        // The socket is the client's to close: 1.1.2 tells its app of a logout when the server does.
+        // The client has to close the socket: 1.1.2 reports a logout when the server does.
         assert_eq!(client.within(QUIET).await, None, "{account}");
         client.send(json!(["ping", 5])).await;
         assert_eq!(client.next().await, Got::Frame(json!(["pong", 5])), "{account}");
@@ -186,7 +186,7 @@ impl Hall {
         client.send_raw(Message::text(text)).await;
         let failed = match *gets {
             Gets::Closed(code) => {
-                // Whoever has logged in is told in the way that its SDK understands.
+                // A client with a login gets the close frames of its SDK.
                 if !client.line.is_empty() {
                     assert_eq!(client.next().await, Got::Frame(json!(["close", ""])), "{input}");
                 }

@@ -1,4 +1,4 @@
-//! Input that breaks the native wire's rules, over real sockets: what the sender gets, and that nobody else notices.
+//! Input that breaks the native wire's rules, over sockets: the sender's answer, and no effect on other clients.
 
 #[path = "bad_input/native_cases.rs"]
 mod cases;

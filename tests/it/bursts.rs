@@ -1,4 +1,4 @@
-//! Bursts of well-formed traffic: whoever reads stays and gets what was accepted; whoever does not is told that it is closed.
+//! Bursts of valid traffic: clients that read get all accepted messages; others get the frames of a close.
 
 use std::time::Duration;
 
@@ -197,7 +197,7 @@ async fn a_client_that_takes_nothing_is_closed_in_time() {
     eventually("its socket is gone", || running.server.metrics.sockets.get() == 1).await;
 }
 
-/// Its connection is full when the server stops: what nobody has acknowledged is saved all the same.
+/// The connection is full when the server stops. Unacknowledged messages are saved all the same.
 #[tokio::test]
 async fn who_does_not_read_loses_no_message_at_the_end() {
     let folder = std::env::temp_dir().join(format!("sigbridge-blocked-{}", std::process::id()));

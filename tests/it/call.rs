@@ -26,7 +26,7 @@ fn start(running: &Running, family: &str, more: &[&str]) -> Child {
         .expect("the program starts")
 }
 
-/// What it says to an input, until it ends: exit code, stdout without uids, stderr.
+/// The output for an input: exit code, stdout without uids, stderr.
 async fn said(mut child: Child, input: String) -> (i32, String, String) {
     let ended = tokio::task::spawn_blocking(move || {
         let _ = child.stdin.take().expect("stdin").write_all(input.as_bytes());
@@ -84,7 +84,7 @@ async fn the_servers_close_has_a_code() {
     }
 }
 
-/// The rest of a line that is too long would be calls that nobody has made.
+/// The rest of a line that is too long is not read as calls.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_line_over_the_limit_is_refused_as_a_whole() {
     let running = serve(config()).await;
@@ -116,7 +116,7 @@ onLogout ecode=101
     assert_eq!(sorted(&stdout), sorted(expected), "{stdout}");
 }
 
-/// What is said of a login that fails: what was wrong, and what to do.
+/// The report of a failed login: cause and remedy.
 async fn refused(running: &Running, more: &[&str], reason: &str, hint: &str) {
     let (code, _, stderr) = said(start(running, "web", more), String::new()).await;
     assert_eq!(code, 1, "{stderr}");
@@ -155,7 +155,7 @@ async fn a_login_without_an_agent_says_so() {
     refused(&running, &[], "timeout", "is an agent connected?").await;
 }
 
-/// The log of the server says it as well, once, and not for each login.
+/// The server logs it as well, once, and not for each login.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_says_when_logins_wait_for_an_agent() {
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("call-no-agent");
@@ -178,7 +178,7 @@ async fn the_log_says_when_logins_wait_for_an_agent() {
         let line: serde_json::Value = serde_json::from_str(&line).ok()?;
         line["fields"]["addr"].as_str().map(ToOwned::to_owned)
     });
-    let url = format!("ws://{}/", addr.expect("it tells its address"));
+    let url = format!("ws://{}/", addr.expect("the log has its address"));
     for _ in 0..2 {
         let output = Command::new(env!("CARGO_BIN_EXE_sigbridge"))
             .args(["call", "--account", "alice", "--url", &url])

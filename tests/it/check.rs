@@ -110,7 +110,7 @@ fn all_that_is_wrong_is_found_in_one_run() {
     check_examples(&BROKEN_EXAMPLES.concat());
 }
 
-/// Makes the edits: what is found is what they say, and no more.
+/// Makes the edits: the reported errors are exactly the listed ones.
 fn check_compile(edits: &[Edit]) {
     let (sources, mut expected) = edited(edits);
     let mut found = shown(&compile(&sources).1);
@@ -123,7 +123,7 @@ fn check_compile(edits: &[Edit]) {
     assert_eq!(checked, expected);
 }
 
-/// Makes the edits: examples fail where they say. Others that cover the same may fail, too.
+/// Makes the edits: examples fail at the listed places. Further examples may fail, too.
 fn check_examples(edits: &[Edit]) {
     let (sources, expected) = edited(edits);
     let (tables, wrong) = compile(&sources);

@@ -257,7 +257,7 @@ fn an_address_that_is_taken_is_no_wrong_usage() {
         ");
 }
 
-/// What `dev-cert` says, without the key and the day that are new each time.
+/// The output of `dev-cert`, without the key and the day, which change each time.
 fn dev_cert(folder: &Path, args: &[&str]) -> String {
     let shown = run(folder, &[&["dev-cert"], args].concat());
     let lines = shown.lines().map(|line| match line.split_once("valid until ") {
@@ -440,7 +440,7 @@ fn the_long_version_names_the_build() {
     assert_eq!(short, format!("exit 0\n--- stdout\nsigbridge {number}\n--- stderr\n"));
 }
 
-/// Every command has a page, every page says how its command ends, and every shell knows the commands.
+/// Every command has a manual page with its exit codes, and every shell completes the commands.
 #[test]
 fn the_manual_and_completions_have_every_command() {
     let folder = folder("manual");
@@ -464,7 +464,8 @@ fn the_manual_and_completions_have_every_command() {
         commands.len() > 25 && top.iter().all(|name| commands.iter().any(|c| c == name)),
         "{commands:?}"
     );
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("it is there");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/commands.md");
+    let reference = fs::read_to_string(page).expect("docs/commands.md");
     for name in &commands {
         let help: Vec<&str> = commands
             .iter()
@@ -480,8 +481,8 @@ fn the_manual_and_completions_have_every_command() {
         assert!(run(&folder, &args).contains("Exit codes:"), "{words}");
         let has_more = commands.iter().any(|other| other.starts_with(&format!("{name}-")));
         assert!(
-            has_more || readme.contains(&format!("`{words}")),
-            "README.md has no `{words}`"
+            has_more || reference.contains(&format!("`{words}")),
+            "docs/commands.md has no `{words}`"
         );
     }
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
@@ -519,7 +520,7 @@ fn the_manual_and_completions_have_every_command() {
         ");
 }
 
-/// What is missed is said, and what to do is not about something else.
+/// Errors name the missing item, and hints fit the error.
 #[test]
 fn hints_lead_to_what_is_wrong() {
     let folder = folder("hints");
@@ -595,7 +596,7 @@ fn hints_lead_to_what_is_wrong() {
         "#);
 }
 
-/// A small trace: a call that RTM serves, a call that no table knows, and a message that is pushed.
+/// A small trace: a call that RTM serves, an unknown call, and a pushed message.
 fn trace_of(folder: &Path, name: &str, changes: &[(&str, &str)]) {
     let lines = [
         r#"{"sigbridge_trace":1,"started_ms":5,"program":"0.1.0"}"#,

@@ -120,7 +120,7 @@ async fn pages_log_in_to_their_own_app_only() {
     assert_eq!(refused, [true, false, false, false]);
 }
 
-/// A socket that says nothing.
+/// An idle socket.
 async fn idle(from: [u8; 4], to: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.bind((from, 0).into()).expect("an address of this machine");
@@ -143,7 +143,7 @@ async fn one_address_leaves_room_for_others() {
     assert_eq!(running.server.strain.lacks(), Some(Shortage::Sockets));
     assert_eq!(counter(&running, "sigbridge_connections_without_room_total"), 4);
     let alice = Client::login(running.http, "alice").await;
-    // Idle ones make room for those who come, whoever they are.
+    // Idle connections are closed in favour of new ones of any address.
     tokio::time::pause();
     tokio::time::advance(Duration::from_secs(2)).await;
     tokio::time::resume();

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::support::{Stage, config, serve};
 
-/// A family, and what its clients make of a call to somebody who is offline.
+/// A family, and the events of its clients for a call to an offline user.
 struct Family {
     name: &'static str,
     /// The argument of the event that has the number; none where apps read the text.

@@ -55,7 +55,7 @@ fn what_is_before_a_cut_is_compared() {
     assert_eq!(paths, [".frame[0]"]);
 }
 
-/// What a recording says of sessions that it has lost while they went on.
+/// The note about sessions that a recording lost while they continued.
 #[test]
 fn a_lost_session_is_compared_up_to_there() {
     let text = text();

@@ -43,7 +43,7 @@ fn no_banned_crate_is_built() {
     assert!(users("tokio").contains("sigbridge"));
 }
 
-/// The crates that a crate is built for. (`cargo metadata` also has those that no feature asks for.)
+/// The crates of a build. (`cargo metadata` also has those of unused features.)
 fn users(name: &str) -> BTreeSet<String> {
     let args = [
         "tree",
@@ -96,7 +96,7 @@ fn all_crates_come_from_the_registry() {
     assert_eq!(wild, [] as [String; 0], "a version that anything fits");
 }
 
-/// Every licence of what is linked is allowed, and every allowed one is somebody's.
+/// Every licence of a linked crate is allowed, and every allowed one is used.
 #[test]
 fn licences_are_those_that_are_allowed() {
     let deny = read("deny.toml");
@@ -127,7 +127,7 @@ fn licences_are_those_that_are_allowed() {
     assert!(tree.lines().count() > 100, "{tree}");
     assert_eq!(wrong, [] as [String; 0]);
     let unused: Vec<&&str> = allowed.difference(&seen).collect();
-    assert!(unused.is_empty(), "nobody has these any more: {unused:?}");
+    assert!(unused.is_empty(), "no crate has these: {unused:?}");
 }
 
 /// The words of an SPDX expression, of which older crates write `/` for OR.

@@ -37,7 +37,7 @@ fn the_format_names_every_fact_function_and_emulation() {
 fn every_profile_has_a_place_to_point_it_from() {
     let tables = Tables::built_in().expect("the built-in tables");
     let builds = tables.profiles.iter().map(|profile| &*profile.builds);
-    names_all("docs/point-a-client.md", builds);
+    names_all("docs/guide/point-a-client.md", builds);
 }
 
 /// The workflow is YAML, and each command of it is one of this program that takes these options.

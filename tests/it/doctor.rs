@@ -112,7 +112,7 @@ async fn the_command_shows_the_steps() {
     let _ = std::fs::remove_file(file);
 }
 
-/// Its users are nobody's account, so a legacy user of any name stays logged in.
+/// Its users are not legacy accounts, so a legacy user of any name stays logged in.
 #[tokio::test]
 async fn it_logs_nobody_out() {
     let running = serve_as_told(config()).await;
@@ -125,7 +125,7 @@ async fn it_logs_nobody_out() {
         assert_eq!(
             user.poll(0).await,
             (0, vec![]),
-            "it is still there, and was told nothing"
+            "it is still connected, and got no event"
         );
     }
     let mut alias = Client::connect(running.http).await;

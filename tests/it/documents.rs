@@ -13,7 +13,7 @@ use std::process::Command;
 use rtm::AppId;
 use rtm::{LoginErr, RtmError};
 use secrecy::SecretString;
-use sigbridge::config::RtmToken;
+use sigbridge::config::{Config, RtmToken};
 use sigbridge::diagnostics::hint_of;
 
 use crate::support::{agent, behind_a_link, config, embedded, http, linked, serve_as_told};
@@ -33,34 +33,132 @@ use How::{Elsewhere, Shell, Test};
 
 /// All blocks, by their file and how their first command begins.
 const ALL: &[(&str, &str, How)] = &[
-    ("README.md", "cargo run --release -- serve", Test("the_two_minutes")),
+    ("README.md", "cargo run -- serve", Test("the_quick_start")),
     (
-        "README.md",
-        "cargo run --release -q -- call --account alice",
-        Test("the_two_minutes"),
+        "docs/guide/get-started.md",
+        "cargo run -- serve",
+        Test("the_first_session"),
     ),
     (
-        "README.md",
-        "cargo run --release -q -- call --account bob",
-        Test("the_two_minutes"),
+        "docs/guide/get-started.md",
+        "cargo run -q -- call --account alice",
+        Test("the_first_session"),
     ),
-    ("README.md", "curl -s http://127.0.0.1:8001/getaddr", Test("the_lookup")),
     (
-        "README.md",
-        "cargo run --release -q -- dev-cert",
-        Shell(&[Given::Config("")], &[]),
+        "docs/guide/get-started.md",
+        "cargo run -q -- call --account bob",
+        Test("the_first_session"),
     ),
-    ("README.md", "sigbridge serve --config", Test("the_doctor")),
     (
-        "README.md",
+        "docs/guide/get-started.md",
         "cargo run --release -q -- check --mutations",
         Elsewhere("tests/it/mutations.rs makes the same run, which takes minutes, and compares all five lines"),
     ),
-    ("README.md", "cargo run --release -q -- explain", Shell(&[], &[])),
+    ("docs/guide/get-started.md", "cargo run -q -- explain", Shell(&[], &[])),
     (
-        "README.md",
+        "docs/guide/get-started.md",
         "cp -r mappings my-tables",
         Shell(&[Given::Mappings], &["sed"]),
+    ),
+    (
+        "docs/guide/point-a-client.md",
+        "curl -s http://127.0.0.1:8001/getaddr",
+        Test("the_lookup"),
+    ),
+    (
+        "docs/guide/point-a-client.md",
+        "cargo run -q -- dev-cert",
+        Shell(&[Given::Config("")], &[]),
+    ),
+    (
+        "docs/guide/rtm-backends.md",
+        "sigbridge serve --config",
+        Test("the_doctor"),
+    ),
+    (
+        "docs/guide/tokens-and-webhooks.md",
+        "sigbridge token mint",
+        Shell(&[Given::Certificate], &[]),
+    ),
+    (
+        "docs/guide/traces-and-ci.md",
+        "sigbridge replay fixtures/traces",
+        Shell(&[Given::Fixtures, Given::Traces], &[]),
+    ),
+    (
+        "docs/guide/traces-and-ci.md",
+        "sigbridge replay --against embedded",
+        Shell(&[Given::Traces], &[]),
+    ),
+    (
+        "docs/guide/traces-and-ci.md",
+        "sigbridge trace import",
+        Shell(&[Given::Har], &[]),
+    ),
+    (
+        "docs/guide/troubleshooting.md",
+        "sigbridge check --config",
+        Shell(&[Given::Config("[listn]\n")], &[]),
+    ),
+    (
+        "docs/guide/troubleshooting.md",
+        "sigbridge call --url",
+        Test("the_troubleshooting_without_an_agent"),
+    ),
+    (
+        "docs/guide/troubleshooting.md",
+        "sigbridge token mint",
+        Shell(&[Given::Certificate], &[]),
+    ),
+    (
+        "docs/guide/troubleshooting.md",
+        "curl -s http://127.0.0.1:8001/getaddr",
+        Test("the_troubleshooting_without_an_agent"),
+    ),
+    (
+        "docs/guide/troubleshooting.md",
+        "curl -s -o /dev/null",
+        Test("the_troubleshooting_without_an_agent"),
+    ),
+    (
+        "docs/guide/troubleshooting.md",
+        "curl -s http://127.0.0.1:9001/readyz",
+        Test("the_troubleshooting_without_an_agent"),
+    ),
+    (
+        "docs/guide/troubleshooting.md",
+        "printf 'queryUserStatus",
+        Test("the_troubleshooting_with_the_embedded_rtm"),
+    ),
+    (
+        "docs/guide/troubleshooting.md",
+        "curl -s http://127.0.0.1:9001/metrics | grep 'limitations",
+        Elsewhere("grep ends with 1 when it finds nothing, which is what the page expects"),
+    ),
+    (
+        "docs/guide/troubleshooting.md",
+        "curl -s http://127.0.0.1:9001/metrics | grep -E '^sigbridge_(dropped",
+        Elsewhere("the counter follows the end of a session; tests/scenarios show each kind of loss"),
+    ),
+    (
+        "docs/guide/troubleshooting.md",
+        "openssl s_client",
+        Elsewhere("it needs a server with a certificate: tests/it/tls.rs has one, and its own client"),
+    ),
+    (
+        "docs/guide/troubleshooting.md",
+        "openssl x509",
+        Elsewhere("it shows no output; tests/it/tls.rs compares the names of the certificate"),
+    ),
+    (
+        "docs/guide/troubleshooting.md",
+        "curl -s http://127.0.0.1:9001/metrics | grep -E '^sigbridge_(sockets",
+        Test("the_troubleshooting_without_an_agent"),
+    ),
+    (
+        "docs/guide/troubleshooting.md",
+        "curl -s http://127.0.0.1:9001/metrics | grep -c",
+        Test("the_troubleshooting_without_an_agent"),
     ),
     ("docs/agent-web.md", "openssl rand -hex 32", Shell(&[], &["openssl"])),
     (
@@ -89,31 +187,14 @@ const ALL: &[(&str, &str, How)] = &[
     ),
     (
         "docs/api.md",
-        "cargo run --release -- serve",
+        "cargo run -- serve",
         Elsewhere("tests/it/api.rs runs all transcripts of this page, by a WebSocket of its own in place of websocat"),
-    ),
-    (
-        "docs/tokens.md",
-        "sigbridge token mint",
-        Shell(&[Given::Certificate], &[]),
-    ),
-    (
-        "docs/trace.md",
-        "sigbridge replay fixtures/traces",
-        Shell(&[Given::Fixtures, Given::Traces], &[]),
-    ),
-    (
-        "docs/trace.md",
-        "sigbridge replay --against embedded",
-        Shell(&[Given::Traces], &[]),
     ),
     (
         "docs/trace.md",
         "sigbridge replay --against ws",
         Test("the_replay_to_a_url"),
     ),
-    ("docs/trace.md", "sigbridge trace import", Shell(&[Given::Har], &[])),
-    ("docs/upstream.md", "sigbridge doctor", Test("the_doctor")),
     (
         "docs/webhooks.md",
         "sigbridge webhook verify",
@@ -128,13 +209,15 @@ fn documents() -> Vec<Block> {
         "CONTRIBUTING.md".to_owned(),
         "ARCHITECTURE.md".to_owned(),
     ];
-    let docs = fs::read_dir(root.join("docs")).expect("the documents");
-    let names = docs.map(|entry| entry.expect("a file").file_name().into_string().expect("UTF-8"));
-    files.extend(
-        names
-            .filter(|name| name.ends_with(".md"))
-            .map(|name| format!("docs/{name}")),
-    );
+    for folder in ["docs", "docs/guide"] {
+        let docs = fs::read_dir(root.join(folder)).expect("the documents");
+        let names = docs.map(|entry| entry.expect("a file").file_name().into_string().expect("UTF-8"));
+        files.extend(
+            names
+                .filter(|name| name.ends_with(".md"))
+                .map(|name| format!("{folder}/{name}")),
+        );
+    }
     files.sort();
     files
         .iter()
@@ -214,16 +297,92 @@ fn commands_print_what_documents_say() {
     );
 }
 
+/// The commands of the README are those of the first session, which runs them.
+#[test]
+fn the_quick_start() {
+    let start = block("README.md", "cargo run -- serve");
+    let first_session = documents();
+    for step in &start.steps {
+        let is_run = first_session
+            .iter()
+            .any(|block| block.file == "docs/guide/get-started.md" && block.steps[0].command == step.command);
+        assert!(is_run, "{}", step.command);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn the_two_minutes() {
+async fn the_first_session() {
     tokio::task::spawn_blocking(story::run)
         .await
-        .expect("it is as the README tells it");
+        .expect("the output is that of docs/guide/get-started.md");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_troubleshooting_without_an_agent() {
+    let mut config = behind_a_link(config());
+    config.auth.app_id = AppId::new("970CA35de60c44645bbae8a215061b33").ok();
+    config.auth.certificate = Some(SecretString::from("5CFd2fd1755d40ecb72977518be15d3b"));
+    config.listen.allowed_origins = Some(vec!["https://app.example.com".into()]);
+    troubleshooting("the_troubleshooting_without_an_agent", &config).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_troubleshooting_with_the_embedded_rtm() {
+    troubleshooting("the_troubleshooting_with_the_embedded_rtm", &config()).await;
+}
+
+/// Runs the blocks of the page that are listed with `test`, each with a new server.
+async fn troubleshooting(test: &str, config: &Config) {
+    if Command::new("curl").arg("--version").output().is_err() {
+        assert!(std::env::var_os("CI").is_none(), "CI has curl");
+        return;
+    }
+    let documents = documents();
+    let mut wrong = Vec::new();
+    for entry in ALL {
+        if !matches!(entry.2, Test(name) if name == test) {
+            continue;
+        }
+        let mut config = config.clone();
+        config.admin.listen = Some(([127, 0, 0, 1], 0).into());
+        let running = serve_as_told(config).await;
+        let admin = running.admin.expect("an admin address");
+        let ports = [(running.http.port(), "8001"), (admin.port(), "9001")];
+        let found = documents.iter().find(|block| is_of(entry, block));
+        let block = found.expect("every entry has a block").clone();
+        let mut real_block = block.clone();
+        for step in &mut real_block.steps {
+            for (real, shown) in &ports {
+                step.command = step
+                    .command
+                    .replace(&format!("127.0.0.1:{shown}"), &format!("127.0.0.1:{real}"));
+            }
+        }
+        let text = format!("[auth]\napp_id = '970CA35de60c44645bbae8a215061b33'\n[admin]\nlisten = '{admin}'\n");
+        let run = move || {
+            let mut ran = shell::run_with(&real_block, |folder| {
+                fs::write(folder.join("sigbridge.toml"), text).expect("a file");
+            });
+            let lines = ran.printed.iter_mut().flatten();
+            lines.for_each(|line| {
+                for (real, shown) in &ports {
+                    *line = line.replace(&real.to_string(), shown);
+                }
+                // `doctor` prints the agents' port of the config, which is any free one here.
+                if let Some(start) = line.strip_suffix("127.0.0.1:0") {
+                    *line = format!("{start}127.0.0.1:8010");
+                }
+            });
+            blocks::compare(&block, &ran)
+        };
+        wrong.extend(tokio::task::spawn_blocking(run).await.expect("no panic"));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
 #[tokio::test]
 async fn the_lookup() {
-    let block = block("README.md", "curl -s http://127.0.0.1:8001/getaddr");
+    let block = block("docs/guide/point-a-client.md", "curl -s http://127.0.0.1:8001/getaddr");
     let running = serve_as_told(config()).await;
     let answer = http(running.http, "GET /getaddr", &[], "").await;
     let port = running.http.port();
@@ -273,26 +432,18 @@ async fn the_doctor() {
         format!("FAIL  login    {timeout}"),
         format!("      hint: {}", hint_of(timeout)),
     ];
-    for (file, begins) in [
-        ("README.md", "sigbridge serve --config"),
-        ("docs/upstream.md", "sigbridge doctor"),
-    ] {
-        let block = block(file, begins);
-        let step = block.steps.last().expect("a step");
-        assert!(
-            step.command.starts_with("sigbridge doctor --config sigbridge.toml"),
-            "{file}"
-        );
-        let expected: Vec<String> = shown[..4]
-            .iter()
-            .map(|line| line.replace("hello    test 1", "hello    agora-rtm-sdk 1.5.1"))
-            .chain(failed.clone())
-            .collect();
-        assert_eq!(step.expected, expected, "{file}");
-        for step in &block.steps[..block.steps.len() - 1] {
-            let command = step.command.split('#').next().unwrap_or_default().trim();
-            shell::is_understood(command.strip_prefix("sigbridge ").expect("a command of this program"));
-        }
+    let block = block("docs/guide/rtm-backends.md", "sigbridge serve --config");
+    let step = block.steps.last().expect("a step");
+    assert!(step.command.starts_with("sigbridge doctor --config sigbridge.toml"));
+    let expected: Vec<String> = shown[..4]
+        .iter()
+        .map(|line| line.replace("hello    test 1", "hello    agora-rtm-sdk 1.5.1"))
+        .chain(failed)
+        .collect();
+    assert_eq!(step.expected, expected);
+    for step in &block.steps[..block.steps.len() - 1] {
+        let command = step.command.split('#').next().unwrap_or_default().trim();
+        shell::is_understood(command.strip_prefix("sigbridge ").expect("a command of this program"));
     }
 }
 

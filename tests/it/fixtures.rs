@@ -1,5 +1,5 @@
-//! The traces in `fixtures/traces`: each is played as it was recorded, together they exercise every pair of the comparison pages
-//! that can be, and `docs/conformance.md` says so.
+//! The traces in `fixtures/traces`: each replays without a difference. Together they exercise every possible pair of the
+//! comparison pages, and `docs/conformance.md` is current.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};

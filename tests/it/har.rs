@@ -101,7 +101,7 @@ fn sockets_that_log_in_are_sessions() {
         r#"500 1 env in {"admitted":{"socket":4,"line":"L"}}"#,
         r#"250000 1 legacy out 4 ["login_ret",["","{\"line\":\"L\",\"result\":\"ok\",\"uid\":7}"]]"#,
         r#"250000 1 legacy in 4 ["set_flag",1]"#,
-        // It says nothing more once the account has logged in again.
+        // It gets no more output after the account's next login.
         r#"999999 1 legacy in {"closed":4}"#,
         r#"1000000 2 env in begin "java-python" "al""#,
         r#"1000000 2 legacy in 5 ["login",{"account":"al","device":"javasdk","token":"<token>","vid":"app"}]"#,
@@ -266,7 +266,7 @@ fn what_cannot_be_imported_is_refused_at_its_place() {
     );
 }
 
-/// What was said on the legacy leg.
+/// The frames of the legacy leg.
 fn frames(imported: &Imported) -> Vec<(u64, Dir, String)> {
     let legacy = records(imported).filter(|record| record.leg == Leg::Legacy);
     let first = imported.trace.records[0].1.t_us;
@@ -348,7 +348,7 @@ fn an_archive_and_a_recording_of_one_session_do_not_differ() {
     }
 }
 
-/// What a browser's developer tools kept of two clients is what they are told now.
+/// The messages of two clients in a browser's HAR are those of a replay.
 #[test]
 fn the_legacy_side_of_an_archive_is_played_live() {
     let bytes = std::fs::read(fixture()).expect("the fixture");

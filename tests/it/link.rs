@@ -1,4 +1,4 @@
-//! RTM behind a link: what is lost when the link, the agent or the bridge dies, and what is not.
+//! RTM behind a link: losses when the link, the agent or the bridge fails.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -88,7 +88,7 @@ async fn sessions_are_built_again_when_their_agent_dies() {
     first.cancel();
     let driver = running.driver.clone().expect("an agent upstream");
     eventually("the agent is missed", || !driver.status().up).await;
-    // A call waits for the next agent, whose RTM knows nobody.
+    // A call waits for the next agent, whose RTM has no users.
     let sent = bob
         .send_call("channel_sendmsg", json!({"name": "room", "msg": "after"}))
         .await;
@@ -151,7 +151,7 @@ async fn an_agent_that_dies_under_load_loses_nothing_in_silence() {
     assert_eq!(counter(&running, "sigbridge_agent_gap_sessions_total"), 6);
 }
 
-/// What an instance was told.
+/// Events of an instance.
 #[derive(Default)]
 struct Ear(Mutex<Vec<UpstreamEvent>>);
 
@@ -303,7 +303,7 @@ async fn a_thousand_sessions_share_one_link() {
         clients.push(client);
     }
     round(&mut clients, "1").await;
-    // The agent dies, and all of them are built again, fifty a second unless the config says more.
+    // The agent ends, and all sessions are restored, fifty a second by default.
     first.cancel();
     let driver = running.driver.clone().expect("an agent upstream");
     eventually("the agent is missed", || !driver.status().up).await;
@@ -313,7 +313,7 @@ async fn a_thousand_sessions_share_one_link() {
     assert_eq!(counter(&running, "sigbridge_agent_gap_sessions_total"), SESSIONS as u64);
 }
 
-/// Everybody tells the next one something.
+/// Each session sends a message to the next one.
 async fn round(clients: &mut [Client], text: &str) {
     let next = |n: usize| (n + 1) % clients.len();
     let peers: Vec<String> = (0..clients.len()).map(|n| format!("user{}", next(n))).collect();
@@ -326,7 +326,7 @@ async fn round(clients: &mut [Client], text: &str) {
     }
 }
 
-/// Clients may be back before the agent is; what its SDK lacks must not be asked of it then.
+/// Clients may reconnect before the agent does. Calls that its SDK lacks must not be sent then.
 #[tokio::test]
 async fn a_session_learns_late_what_the_agent_lacks() {
     let running = serve_as_told(behind_a_link(fast())).await;

@@ -1,4 +1,4 @@
-//! What may differ between what clients were told and what a live RTM has them told (docs/trace.md).
+//! Allowed differences between recorded outputs and those with a live RTM (docs/trace.md).
 
 use std::path::Path;
 
@@ -157,7 +157,7 @@ fn what_is_on_one_side_only_differs_unless_it_cannot_be_on_both() {
         Err((HI, "")),
     );
     check(
-        "nobody plays users who are not in the trace",
+        "users outside the trace are not replayed",
         |records| {
             let at = place(records, HI);
             let (line, mut other) = records[at].clone();

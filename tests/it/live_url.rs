@@ -1,4 +1,4 @@
-//! `sigbridge replay --against URL`: what clients said, to an RTM that is served somewhere.
+//! `sigbridge replay --against URL`: the client side of a trace, against an RTM behind a link.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! The log of a process that serves: what its lines say, how many there are, and what they never say.
+//! The log of a server: content and number of its lines, and absence of secrets.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ fn lines(log: &str) -> Vec<Value> {
     log.lines().map(line).collect()
 }
 
-/// The fields of those that say something.
+/// The fields of lines with content.
 fn said(log: &str, message: &str) -> Vec<Value> {
     let lines = lines(log).into_iter().map(|mut line| line["fields"].take());
     lines.filter(|fields| fields["message"] == message).collect()
@@ -38,7 +38,7 @@ async fn serve(name: &str, config: &str) -> (Program, std::net::SocketAddr) {
     Program::serve(&folder, (config, &["--log-json"]), to_file(&folder, "log")).await
 }
 
-/// Two logins of one account, of which the second puts the first out, a refusal, and a login that nobody waits for.
+/// Two logins of one account, of which the second replaces the first, a refusal, and an abandoned login.
 async fn sessions(addr: std::net::SocketAddr) {
     let _first = Client::login(addr, "alice").await;
     let mut second = Client::login(addr, "alice").await;
@@ -153,12 +153,12 @@ async fn a_json_log_has_nothing_else_in_it() {
     assert_eq!(program.stop().await, Some(0));
     let log = program.text("log");
     assert_eq!(lines(&log).last().expect("a line")["fields"]["message"], "stopping");
-    // Nothing for people where nobody looks on.
+    // No note for users without a terminal.
     assert!(!log.contains("setup_debugging"), "{log}");
     assert!(log.ends_with('\n'), "{log}");
 }
 
-/// One line that says why a command does not serve.
+/// One line with the reason of a failed start.
 async fn fails(folder: &Path, args: &[&str], code: i32) -> Value {
     let mut program = Program::start(folder, args, None, to_file(folder, "log"));
     assert_eq!(program.ended().await.code(), Some(code), "{args:?}");
@@ -212,7 +212,7 @@ const LINK: &str = "linksecret-0123456789abcdef";
 const LINE_KEY: &str = "linekey-0123456789abcdef";
 const WEBHOOK: &str = "webhooksecret-0123456789";
 
-/// Whatever `RUST_LOG` says: libraries log frames and headers at their debug and trace levels.
+/// For any `RUST_LOG`: libraries log frames and headers at their debug and trace levels.
 #[tokio::test]
 async fn no_level_shows_a_secret() {
     let folder = empty_folder("logs-secrets");

@@ -24,6 +24,7 @@ mod docs;
 mod doctor;
 mod documents;
 mod fixtures;
+mod guide;
 mod har;
 mod http;
 mod layers;

@@ -50,7 +50,11 @@ fn check_finds_every_change() {
             report.mutants, report.uncompiled
         )
         + &format!("survivors      {survivors} ({}.{} %)\n", per_mille / 10, per_mille % 10);
-    let shown = compare_printed("README.md", "cargo run --release -q -- check --mutations", &printed);
+    let shown = compare_printed(
+        "docs/guide/get-started.md",
+        "cargo run --release -q -- check --mutations",
+        &printed,
+    );
     assert_eq!(shown, [] as [String; 0], "UPDATE_DOCS=1 writes it");
     assert!(
         survivors * 50 <= report.mutants,

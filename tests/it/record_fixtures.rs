@@ -1,16 +1,16 @@
-//! Records `fixtures/traces`: clients of ours, and the vendor's where they run, before real servers of this process whose
-//! upstream speaks each SDK's words.
+//! Records `fixtures/traces`: clients of this project, and the vendor's where available, with servers of this process. Their
+//! upstream has the names of each SDK.
 //!
 //! ```text
 //! cargo test --test it record_fixtures -- --ignored
 //! ```
 //!
-//! Scripts (`tests/it/record_fixtures/ID[.WHAT].txt`) are those of [`Stage`], with some more lines at their top:
+//! Scripts (`tests/it/record_fixtures/ID[.WHAT].txt`) are those of [`Stage`], with further lines at their top:
 //!
 //! | line | |
 //! |---|---|
-//! | `@ web ios-macos` | the platforms that it is recorded for; all without |
-//! | `\| [session]` | a line of the server's config; RTM's rates are off unless it says something of them |
+//! | `@ web ios-macos` | the platforms of the recording; default: all |
+//! | `\| [session]` | a line of the server's config; without a setting, RTM's rates are disabled |
 //!
 //! `$a` and `$b` are the families of the platform's clients. `$attrs` is thirty-two attributes of `room`.
 
@@ -37,7 +37,7 @@ const PLATFORMS: &[(&str, [&str; 2])] = &[
     ("linux-cpp", ["native", "native"]),
     ("linux-cpp-2019-08", ["native", "native"]),
 ];
-/// Scenarios of the Python lane that fail where RTM is an SDK, which knows no sending to a channel from outside.
+/// Scenarios of the Python lane that fail with an SDK, which cannot send to a channel from outside.
 const FORCED: &str = r#"{"channel-message-forced": "only RTM's RESTful API sends to a channel from outside"}"#;
 /// Servers at a time.
 const AT_ONCE: usize = 16;
@@ -164,7 +164,7 @@ async fn record_scripts() {
             Ok((name, path)) => {
                 recorded.insert(name, path);
             }
-            // What went wrong has been said where it did.
+            // The error was reported at its place.
             Err(_) => failed += 1,
         }
     }

@@ -412,7 +412,7 @@ fn names_stay_what_they_are_over_the_trace() {
     assert_eq!(&*trace.header.redaction, "names=placeholder bodies=placeholder");
 }
 
-/// What is played anew from stand-ins can be written with the placeholders that it had.
+/// A replay with stand-ins can be written with the original placeholders.
 #[test]
 fn stand_ins_become_their_placeholders_again() {
     let mut story = Story::begin("web", ALICE, ACCOUNTS, CHANNELS);

@@ -52,7 +52,7 @@ fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-/// A client calls somebody who is not there.
+/// A client calls an offline user.
 async fn call_to_nobody(folder: &Path) -> String {
     let running = recording(folder).await;
     let mut alice = ApiClient::login(running.http, "alice").await;

@@ -69,7 +69,7 @@ async fn members_send_without_it() {
     assert_eq!(api.seen().len(), 0);
 }
 
-/// What a client is told when the API answers so, and how often it was asked.
+/// The client's events for an answer of the API, and the number of requests.
 async fn check(said: Said, err: &str, asked: usize, counted: &str) {
     let api = Receiver::start(SENT).await;
     let shown = format!("{said:?}");

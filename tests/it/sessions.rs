@@ -101,7 +101,7 @@ async fn a_client_that_comes_back_in_time_has_missed_nothing() {
     assert_eq!(alice.within(QUIET).await, None, "each of them once");
 }
 
-/// How many seconds after its socket a session ends, whose client has said that before.
+/// Seconds from the end of a socket to the end of its session, after these frames of the client.
 async fn seconds_of_grace(said: Vec<Value>, close: Option<Option<CloseCode>>) -> u64 {
     let running = serve_as_told(config()).await;
     let mut alice = Client::login(running.http, "alice").await;
@@ -166,7 +166,7 @@ async fn a_logout_is_answered_and_ends_the_session() {
     assert_eq!(
         alice.next().await,
         Got::Closed(Some(1000)),
-        "the SDK has told its app already"
+        "the SDK has reported it already"
     );
     eventually("no grace for one who said goodbye", || {
         running.server.registry.is_empty()
@@ -194,14 +194,14 @@ async fn a_restart_is_told_to_those_who_do_not_come_back_by_themselves() {
     );
     assert_eq!(unknown.next().await, Got::Closed(Some(1001)));
     for client in [&mut old, &mut new, &mut unknown] {
-        // The close is answered by whoever reads on.
+        // A client that reads answers the close.
         assert_eq!(client.next().await, Got::Cut);
     }
     stopping.await.expect("it stops");
     assert!(running.server.registry.is_empty());
     assert!(
         tokio::net::TcpStream::connect(running.http).await.is_err(),
-        "nobody listens any more"
+        "the listener is closed"
     );
 }
 
@@ -285,7 +285,7 @@ async fn messages_wait_in_a_file_while_no_process_runs() {
     assert!(!file.exists());
 }
 
-/// One byte that is no text, of a disk that was full or a machine that stopped, keeps nobody from being served.
+/// An invalid byte, from a full disk or a crash, does not prevent the start.
 #[tokio::test]
 async fn a_broken_mailbox_file_does_not_stop_the_start() {
     let folder = std::env::temp_dir().join(format!("sigbridge-broken-mailbox-{}", std::process::id()));
@@ -305,7 +305,7 @@ async fn a_broken_mailbox_file_does_not_stop_the_start() {
     assert!(!file.exists() && folder.join("mailbox.jsonl.unread").exists());
 }
 
-/// Lines that nobody may be told any more are neither kept nor written.
+/// Expired lines are neither kept nor written.
 #[tokio::test]
 async fn lines_past_their_time_are_gone() {
     let folder = std::env::temp_dir().join(format!("sigbridge-old-mailbox-{}", std::process::id()));

@@ -1,4 +1,4 @@
-//! Streams that cannot be written: a reader that is gone or does not read, a full disk. And signals.
+//! Streams with failed writes: a closed or stalled reader, a full disk. Also signals.
 
 use std::fs;
 use std::io::Write as _;
@@ -10,7 +10,7 @@ use serde_json::json;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// A pipe that nobody reads from any more.
+/// A pipe without a reader.
 fn closed() -> Stdio {
     let (_, writer) = std::io::pipe().expect("a pipe");
     writer.into()
@@ -21,7 +21,7 @@ fn full() -> Stdio {
     disk.expect("Linux has one").into()
 }
 
-/// Serves with a stderr that takes nothing: its clients notice nothing, and it ends as told.
+/// Serves with a stderr that accepts nothing: clients are not affected, and the process ends on request.
 async fn serves_with(name: &str, stderr: Stdio, is_lost: bool) {
     let folder = empty_folder(&format!("streams-{name}"));
     let admin = free_address();
@@ -63,7 +63,7 @@ async fn closing(client: &mut Client) -> Got {
 async fn nobody_takes_the_log() {
     serves_with("closed", closed(), true).await;
     serves_with("full", full(), true).await;
-    // Its buffer is kept full by somebody else, so that each write waits for ever.
+    // Another process keeps its buffer full, so that each write blocks.
     let (reader, writer) = std::io::pipe().expect("a pipe");
     let mut filling = writer.try_clone().expect("a descriptor");
     let filler = std::thread::spawn(move || while filling.write_all(&[b'.'; 4096]).is_ok() {});
@@ -194,7 +194,7 @@ fn messages_that_cannot_be_written_change_no_exit() {
     let folder = empty_folder("streams-stderr");
     fs::write(folder.join("bad.toml"), "[listen]\nhtp = 1\n").expect("a file");
     let mut cases = cases(&folder);
-    // Those that have something to say beside their data.
+    // Commands with output beside their data.
     let talks = |case: &Case| ["trace", "token", "webhook", "dev-cert"].contains(&&*case.args[0]);
     cases.retain(talks);
     cases.extend([

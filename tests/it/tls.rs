@@ -95,7 +95,7 @@ async fn each_address_serves_plain_text_and_tls() {
     dev_cert(&folder, &["--host", "bridge.example.com"]);
     let running = with_tls(&folder).await;
     let wss = running.wss.expect("it was asked for");
-    // Both tell the same place: the port of `http`.
+    // Both advertise the same port, that of `http`.
     let list = format!(r#"{{"web":[["127.0.0.1",{}],"#, running.http.port());
     for addr in [running.http, wss] {
         let answer = http(addr, "GET /getaddr", &[], "").await;
@@ -378,7 +378,7 @@ fn program(folder: &Path) -> (Program, SocketAddr, impl Iterator<Item = String> 
         let line: serde_json::Value = serde_json::from_str(&line).ok()?;
         line["fields"]["addr"].as_str()?.parse().ok()
     });
-    (child, addr.expect("it tells its address"), lines)
+    (child, addr.expect("the log has its address"), lines)
 }
 
 #[cfg(unix)]

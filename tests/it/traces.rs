@@ -27,7 +27,7 @@ async fn what_was_redacted_is_played_live_too() {
     }
 }
 
-/// Clients of every family are logged in when the server is told to stop.
+/// Clients of every family are logged in when the server stops.
 #[tokio::test]
 async fn a_server_that_stops_finishes_its_traces() {
     let folder = folder("stopped");

@@ -1,4 +1,4 @@
-//! Webhooks of a real server: what is told, in which order, signed, again after a failure, and to nobody's harm.
+//! Webhooks of a server: events, order, signatures, retries, and no effect on clients.
 
 use std::time::Duration;
 
@@ -173,7 +173,7 @@ async fn a_slow_receiver_slows_nobody_and_what_has_no_room_is_counted() {
     for client in &mut clients {
         assert_eq!(client.poll(0).await, (0, vec![]));
     }
-    assert!(began.elapsed() < PATIENCE / 2, "nobody waits for the receiver");
+    assert!(began.elapsed() < PATIENCE / 2, "no client waits for the receiver");
     // One is on its way, two wait.
     eventually("all others are counted", || notices(&running, "overflow") == 7).await;
     receiver.shut(false);
@@ -215,7 +215,7 @@ async fn the_upstream_is_told_of() {
     );
 }
 
-/// An agent that says hello and nothing more.
+/// An agent that sends its hello only.
 async fn agent(addr: std::net::SocketAddr, id: &str) -> impl Sized {
     use futures_util::{SinkExt, StreamExt};
     use tokio_tungstenite::tungstenite::Message;

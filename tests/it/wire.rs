@@ -172,6 +172,6 @@ async fn channel_lines_are_counted_for_each_member() {
     assert_eq!(
         (&echo[0], &echo[2]),
         (&json!("channel2"), &json!(1)),
-        "bob's own count, and the sender hears itself"
+        "bob's own count, and the sender's own message"
     );
 }

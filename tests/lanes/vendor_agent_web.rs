@@ -60,7 +60,7 @@ async fn a_sigbridge_drives_the_vendors_sdk() {
     let mut config = behind_a_link(config());
     config.upstream.agent.secret = Some(SECRET.into());
     config.upstream.agent.origins = vec![origin.clone()];
-    // As long as it takes the SDK to say so itself.
+    // The time until the SDK's own timeout.
     config.session.login_timeout = LOGIN;
     config.session.rtm_login_timeout = LOGIN;
     let running = serve_as_told(config).await;
@@ -122,7 +122,7 @@ fn free_port() -> u16 {
     socket.local_addr().expect("it is bound").port()
 }
 
-/// A process that is told to end with the test, as an operator would.
+/// A process that gets SIGTERM at the end of the test.
 struct Ended(Child);
 
 impl Drop for Ended {

@@ -69,7 +69,7 @@ async fn the_vendors_sdk_is_served_in_a_browser() {
     }
 }
 
-/// Scenarios at whose end every client logs out or stays: an archive does not tell when a socket is closed.
+/// Scenarios after which every client logs out or stays: a HAR does not contain the close of a socket.
 const ARCHIVED: [&str; 9] = [
     "channel-attribute",
     "channel-join",
@@ -99,7 +99,7 @@ fn is_told_the_same_by_a_live_rtm(run: &mut Command, folder: &Path) {
 /// Why the lane cannot run here.
 fn missing_tools() -> Option<String> {
     missing_node().or_else(|| missing("chromium", [0, 0])).or_else(|| {
-        // It has no option for its version, and says how it is used in place of that.
+        // It has no option for its version, and prints its usage instead.
         let mut certutil = Command::new("certutil");
         let found = certutil.arg("-H").stdin(Stdio::null()).output().is_ok();
         (!found).then(|| "there is no certutil".to_owned())
@@ -121,7 +121,7 @@ fn made_certificates() -> PathBuf {
     folder
 }
 
-/// A config with the certificates of a folder, as a file says it.
+/// The text of a config with the certificates of a folder.
 fn config(folder: &Path, more: &str) -> Config {
     let path = folder.join("sigbridge.toml");
     let listen = "[listen]\nhttp = '127.0.0.1:0'\ntcp = 'off'\nudp = []";

@@ -1,4 +1,4 @@
-//! Whatever a client sends: nobody panics, nobody else is moved, every call has one answer.
+//! Any frame of a client: no panic, no effect on other users, one answer for each call.
 
 use engine::SessionLimits;
 use proptest::prelude::*;
@@ -99,7 +99,7 @@ fn call() -> impl Strategy<Value = (String, Vec<(String, String)>)> {
     )
 }
 
-/// What the frame of somebody else may lead to for Alice: what a user may do to another.
+/// Allowed effects for Alice of another user's frame.
 fn is_moved(seen: &Seen) -> bool {
     let allowed = ["onMessage", "onInvite", "onChannelUser", "onChannelAttr", "note"];
     let word = seen.words.first().map_or("", String::as_str);
@@ -144,8 +144,8 @@ proptest! {
             .map(|seen| seen.words[1].parse().unwrap())
             .collect();
         ids.sort_unstable();
-        // A logout ends the session and its socket: what still waits then has no other answer, and what comes behind it
-        // reaches nobody.
+        // A logout ends the session and its socket. Pending calls then have no other answer, and later frames have no
+        // effect.
         let logout = calls.iter().position(|(function, _)| function == "user_logout");
         let end = 1000 + logout.map_or(calls.len(), |at| at + 1);
         let all: Vec<usize> = (1000..end).filter(|id| logout.is_none() || *id == end - 1 || ids.contains(id)).collect();

@@ -21,7 +21,7 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-/// The environment variable that has servers of tests use an agent that speaks a platform's names.
+/// The environment variable that makes servers of tests use an agent with a platform's names.
 pub const UPSTREAM: &str = "SIGBRIDGE_TEST_UPSTREAM";
 
 /// RTM in this process, at any time, for several agents.
@@ -53,7 +53,7 @@ pub fn agent(platform: &str, rtm: Arc<dyn Upstream>, to: SocketAddr) -> Cancella
         let url = format!("ws://{to}/agent");
         tokio::select! {
             () = serve_driver(host, &url, None, CancellationToken::new()) => {}
-            // As a process that is killed: nothing is said.
+            // As with a killed process: without a close.
             () = shutdown.cancelled() => {}
         }
     });
@@ -64,7 +64,7 @@ pub fn agent(platform: &str, rtm: Arc<dyn Upstream>, to: SocketAddr) -> Cancella
 pub fn behind_a_link(mut config: Config) -> Config {
     config.upstream.kind = UpstreamKind::Agent;
     config.upstream.agent.listen.set_port(0);
-    // The app ids and certificates of tests are none of RTM's, and the embedded one asks for no token.
+    // The app ids and certificates of tests are not RTM's, and the embedded RTM needs no token.
     config.upstream.rtm_token = RtmToken::None;
     config
 }

@@ -23,7 +23,7 @@ pub struct ApiClient {
 }
 
 impl ApiClient {
-    /// Connects, and says nothing.
+    /// Connects without a request.
     pub async fn connect(addr: SocketAddr) -> Self {
         let (socket, _) = connect_async(format!("ws://{addr}/api")).await.expect("it listens");
         Self {

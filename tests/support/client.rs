@@ -1,4 +1,4 @@
-//! A legacy Web client without any sense: it sends what it is told and keeps what it is sent.
+//! A raw legacy Web client: it sends given frames and keeps received ones.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -61,7 +61,7 @@ impl Reply {
 }
 
 impl Client {
-    /// Connects, and says nothing.
+    /// Connects without a frame.
     pub async fn connect(addr: SocketAddr) -> Self {
         Self::connect_with(addr, None).await
     }

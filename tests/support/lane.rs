@@ -47,8 +47,8 @@ pub fn missing_node() -> Option<String> {
     missing("node", [20, 11]).or_else(|| missing("npm", [0, 0]))
 }
 
-/// The folder, outside the sources, where `install` has put a lane's packages. It runs again only when one of the
-/// files that say which ones has changed.
+/// The folder of a lane's packages, outside the sources, filled by `install`. It runs again only after a change of one of
+/// `files`.
 pub fn installed(name: &str, files: &[PathBuf], install: impl FnOnce(&Path)) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let note = folder.join("installed");
@@ -67,7 +67,7 @@ pub fn installed(name: &str, files: &[PathBuf], install: impl FnOnce(&Path)) -> 
     folder
 }
 
-/// Installs a lane's npm packages as its lock file says.
+/// Installs a lane's npm packages from its lock file.
 pub fn npm_installed(name: &str, lane: &Path) -> PathBuf {
     let files = ["package.json", "package-lock.json", ".npmrc"].map(|file| lane.join(file));
     installed(name, &files, |folder| {
@@ -97,7 +97,7 @@ pub fn python(venv: &Path) -> PathBuf {
     venv.join("bin/python")
 }
 
-/// Installs a lane's Python packages as its requirements say; the folder of their environment.
+/// Installs a lane's Python packages from its requirements; returns the folder of their environment.
 pub fn python_installed(name: &str, lane: &Path) -> PathBuf {
     let requirements = lane.join("requirements.txt");
     installed(name, std::slice::from_ref(&requirements), |folder| {

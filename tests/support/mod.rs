@@ -1,4 +1,4 @@
-//! A server of this process, and clients that say anything.
+//! A server in this process, and raw clients.
 
 #![allow(dead_code, unused_imports, reason = "every test file uses its own part of this")]
 
@@ -74,7 +74,7 @@ pub fn counter(running: &Running, name: &str) -> u64 {
     line.map_or(0, |number| number.parse().expect("a counter is a number"))
 }
 
-/// Waits until `condition` holds, for what no frame tells.
+/// Waits until `condition` is true, where no frame reports it.
 pub async fn eventually(what: &str, condition: impl Fn() -> bool) {
     let waiting = async {
         while !condition() {

@@ -1,4 +1,4 @@
-//! A native client without any sense: it sends the bytes that it is told and keeps the lines that it is sent.
+//! A raw native client: it sends given bytes and keeps received lines.
 
 use std::collections::VecDeque;
 use std::io::Write as _;
@@ -25,7 +25,7 @@ pub fn packet(body: &[u8], zlib: bool) -> Vec<u8> {
     with_header(if zlib { 0x81 } else { 0x80 }, body.len() + 4, body)
 }
 
-/// A packet whose header says anything.
+/// A packet with any header.
 pub fn with_header(kind: u8, length: usize, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(length).expect("three bytes").to_be_bytes();
     [&[kind, length[1], length[2], length[3]], body].concat()
@@ -52,7 +52,7 @@ pub struct RawNative {
 }
 
 impl RawNative {
-    /// Connects, and says nothing.
+    /// Connects without a packet.
     pub async fn connect(addr: SocketAddr) -> Self {
         Self::connect_with(addr, None).await
     }
@@ -103,7 +103,7 @@ impl RawNative {
         self.send(&packet).await;
     }
 
-    /// Sends bytes; whether there is still somebody to take them shows later.
+    /// Sends bytes; an error shows later.
     pub async fn send(&mut self, bytes: &[u8]) {
         let _ = self.out.write_all(bytes).await;
     }

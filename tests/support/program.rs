@@ -75,7 +75,7 @@ impl Program {
         self.ended().await.code()
     }
 
-    /// What a file of its folder says, also while it runs.
+    /// The content of a file in its folder, also while it runs.
     pub fn text(&self, file: &str) -> String {
         fs::read_to_string(self.folder.join(file)).unwrap_or_default()
     }
@@ -114,7 +114,7 @@ pub fn to_file(folder: &Path, name: &str) -> Stdio {
         .into()
 }
 
-/// An address that nobody listens at for the moment.
+/// An address without a listener at the moment.
 pub fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("any free port");
     listener.local_addr().expect("it is bound")

@@ -1,4 +1,4 @@
-//! An HTTP server that writes down what it is asked and answers as a test says.
+//! An HTTP server that records requests and answers as a test defines.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -80,7 +80,7 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Answers 200 with that body, unless [`Self::say`] tells otherwise.
+    /// Answers 200 with that body, unless [`Self::say`] sets another answer.
     pub async fn start(body: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let addr = listener.local_addr().expect("its address");

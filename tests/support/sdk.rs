@@ -78,7 +78,7 @@ impl SdkAgent {
         tokio::spawn(async move {
             tokio::select! {
                 () = serve_driver(host, &url, None, CancellationToken::new()) => {}
-                // As when a wire is cut: nothing is said.
+                // As with a cut wire: without a close.
                 () = away.cancelled() => {}
             }
         });

@@ -1,22 +1,22 @@
-//! People of all families before one server, and what happens to them as text.
+//! Clients of all families with one server; actions and events as text.
 //!
-//! | line | |
+//! | line | meaning |
 //! |---|---|
 //! | `native dora` | a client of that family logs in (`web`, `javasdk`, `native`, `api`); it may be refused |
 //! | `native dora@2` | a second client of her account |
-//! | `dora: messageInstantSend bob 0 "hi there"` | a documented call, or `FUNCTION {json}`, as in `sigbridge call`; its answer is waited for |
-//! | `= {"result":"ok","num":2}` | the answer to that, where it is more than a success |
-//! | `! peer is not online` | or the reason of its refusal |
-//! | `> bob onMessageInstantReceive account="dora" uid=0 msg="hi there"` | the next event of that person, which is waited for |
-//! | `~ bob onInviteFailed channelID="room"` | or how that begins |
-//! | `wait 1500ms` | nothing happens for so long |
-//! | `agent away`, `agent back` | the link to the agent is lost, where there is one, and there again |
-//! | `cut dora` | the connection is lost without a word; a native client comes back by itself |
-//! | `quit dora` | the process of the client is gone |
+//! | `dora: messageInstantSend bob 0 "hi there"` | a documented call, or `FUNCTION {json}`, as in `sigbridge call`; the script waits for its answer |
+//! | `= {"result":"ok","num":2}` | its answer, if it has values |
+//! | `! peer is not online` | its refusal, with the reason |
+//! | `> bob onMessageInstantReceive account="dora" uid=0 msg="hi there"` | the next event of that client; the script waits for it |
+//! | `~ bob onInviteFailed channelID="room"` | the same, by its beginning |
+//! | `wait 1500ms` | no event during that time |
+//! | `agent away`, `agent back` | the link to the agent fails and reconnects, if there is one |
+//! | `cut dora` | the connection is cut; a native client reconnects by itself |
+//! | `quit dora` | the process of the client ends |
 //! | `# …` | a remark |
 //!
-//! `uid(bob)` is Bob's number, `x*300` that many. Every event is expected: at the end nobody may have got another. A
-//! client of the documented API is told all arguments of an event; those that are expected must be among them.
+//! `uid(bob)` is Bob's number, `x*300` repeats a letter. Every event must be expected; further ones at the end are an error.
+//! A client of the documented API gets all arguments of an event; the expected ones must be among them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -50,7 +50,7 @@ pub struct Stage {
     agent: Option<SdkAgent>,
     /// Functions that were called, by their names on the wire.
     pub called: BTreeSet<String>,
-    /// Events that somebody saw.
+    /// Events of any user.
     pub seen: BTreeSet<String>,
 }
 
@@ -189,7 +189,7 @@ impl Stage {
         };
         let mut heard = None;
         if family == "web" {
-            // The later builds say so; the earlier ones are told no uids in calls. An answer says that it was heard.
+            // Later builds declare it; earlier ones get no uids in calls. An answer acknowledges it.
             connection.frame(r#"["set_flag",{"binary":1}]"#.into());
             heard = connection.invoke("voip_invite_ack", Vec::new()).ok();
         }
@@ -264,7 +264,7 @@ impl Person {
             let got = self.next().await;
             match got.unwrap_or_else(|| panic!("the connection ends before the answer to {id}")) {
                 Got::Answer(answered, result) if answered == id => return result,
-                Got::Answer(..) => panic!("an answer that nobody waits for"),
+                Got::Answer(..) => panic!("an answer without a call"),
                 Got::Event(event) => self.events.push_back(event),
                 Got::Nothing => {}
             }
@@ -278,7 +278,7 @@ impl Person {
             }
             match self.next().await? {
                 Got::Event(event) => self.events.push_back(event),
-                Got::Answer(..) => panic!("an answer that nobody waits for"),
+                Got::Answer(..) => panic!("an answer without a call"),
                 Got::Nothing => {}
             }
         }

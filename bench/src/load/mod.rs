@@ -96,7 +96,7 @@ pub struct Tally {
     except: Option<usize>,
     excepted: u64,
     ended: Option<&'static str>,
-    /// Of each message, the times of its first and last delivery, where that is asked for.
+    /// Times of the first and last delivery of each message, if requested.
     times: Option<HashMap<u64, (u64, u64)>>,
 }
 

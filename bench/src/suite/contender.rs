@@ -50,7 +50,7 @@ impl Contender {
         }
     }
 
-    /// Whether it leads to an echo rather than speaks the legacy wire.
+    /// True for a proxy to the echo, false for a server of the legacy wire.
     pub fn is_proxy(self) -> bool {
         matches!(
             self,

@@ -15,7 +15,7 @@ pub struct Load {
 #[derive(Clone, Debug)]
 pub struct Case {
     pub name: String,
-    /// What the load generator is told.
+    /// Arguments of the load generator.
     pub args: Vec<String>,
     pub contenders: Vec<Contender>,
 }

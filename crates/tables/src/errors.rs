@@ -53,7 +53,7 @@ impl FailClass {
     }
 }
 
-/// A limitation code (README of the project: "Honest limits").
+/// A limitation code (docs/limits.md).
 #[derive(Clone, Debug)]
 pub struct LimitCode {
     /// `SEND-ACK`.

@@ -1,4 +1,4 @@
-// What the SDK finds wrong with arguments before it asks anybody.
+// Arguments that the SDK rejects locally.
 
 import { refused } from '../context.mjs';
 

@@ -1,4 +1,4 @@
-// What the SDK says to the misuse of invitations.
+// Errors of the SDK for misused invitations.
 
 import { refused } from '../context.mjs';
 

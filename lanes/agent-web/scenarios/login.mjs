@@ -1,4 +1,4 @@
-// Logins that nobody answers: there is no network.
+// Logins without an answer, because there is no network.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { equal, matching } from '../../web/expect.mjs';
@@ -42,7 +42,7 @@ async function tooOften(ctx) {
   await sleep(1500);
   await session.expect('login', { uid: 'alice' }, refused('LOGIN', 8, 'ALREADY_LOGIN'));
   await session.expect('release', {}, {});
-  // A release says nothing more, and the name is free.
+  // A release emits no further event, and the name is free.
   await session.expect('logout', {}, -32003);
   await session.expect('createInstance', { appId: '0'.repeat(32) }, {});
   await session.expect('logout', {}, refused('LOGOUT', 102, 'USER_NOT_LOGGED_IN'));

@@ -47,7 +47,7 @@ async def answered(ctx):
 
 @scenario
 async def invite_accept(ctx):
-    """A call that is answered. The callee's own application hears nothing of its answer."""
+    """An answered call. The callee's own application gets no callback for its answer."""
     await answered(ctx)
 
 
@@ -119,7 +119,7 @@ async def invite_end_by_callee(ctx):
 
 @scenario
 async def invite_end_as_java(ctx):
-    """The family's other end of a call, `call_bye`, which Java sends: it says both numbers, and no extra."""
+    """The family's other end of a call, `call_bye`, which Java sends: with both numbers, without an extra."""
     both, _, _ = await answered(ctx)
     names = dict(channelName=both.room, srcNum=both.bob.account, destNum=both.alice.account)
     equal(await both.bob.call2('call_bye', **names), ['', containing(result='ok')], 'answer of call_bye')
@@ -128,7 +128,7 @@ async def invite_end_as_java(ctx):
 
 @scenario
 async def invite_dtmf(ctx):
-    """A digit pressed during a call, which other clients can send and this one can be told."""
+    """A digit during a call. Other clients can send it, and this one can receive it."""
     both, _, _ = await answered(ctx)
     for digit in ('5', '#'):
         extra = f'{{"msgtype":"dtmf","msgdata":"{digit}"}}'
@@ -138,7 +138,7 @@ async def invite_dtmf(ctx):
 
 @scenario
 async def invite_offline(ctx):
-    """A caller who asks for a peer that is online learns at once that it is not."""
+    """A caller who requires an online peer gets a failure at once."""
     alice = await ctx.user('alice')
     room, nobody = ctx.name('room'), ctx.name('nobody')
     alice.invite(room, nobody, '{"_require_peer_online":1}')
@@ -154,7 +154,7 @@ async def invite_online(ctx):
 
 @scenario
 async def invite_timeout(ctx):
-    """Nobody answers: the caller is told after the time it asked for, and the callee's telephone stops ringing."""
+    """A call without an answer: the caller gets the timeout that it requested, and the callee stops ringing."""
     both = await parties(ctx)
     await both.ring('{"_timeout":2}')
     begin = reactor.seconds()
@@ -166,7 +166,7 @@ async def invite_timeout(ctx):
 
 @scenario
 async def relogin_without_stale_calls(ctx):
-    """What concerned a call of the last session is not told to the next, which would not survive it.
+    """Events of a call of the last session are not sent to the next one, whose SDK would fail.
 
     The invitation was delivered but not acknowledged, and the end of the call came when the callee was away.
     """

@@ -6,7 +6,7 @@ from scenarios import scenario
 
 @scenario
 async def channel_join(ctx):
-    """Who joins gets the list with itself in it; who is there is told, and only who is there."""
+    """A new member gets the list with itself. Members get an event, other users do not."""
     await ctx.room()
 
 
@@ -34,12 +34,12 @@ async def channel_join_attributes(ctx):
 
 @scenario
 async def channel_leave(ctx):
-    """Leaving is told to who stays. The SDK tells who leaves by itself, before the bridge has answered."""
+    """Remaining members get an event for a leave. The SDK calls the leaver's callback before the bridge's answer."""
     name, alice, bob, in_alices, in_bobs = await ctx.room()
     in_bobs.channel.channel_leave()
     await bob.saw((name, 'on_channel_left', 602))
     await alice.saw((name, 'on_channel_user_left', bob.account, bob.uid))
-    # Who has left hears no more of it.
+    # A former member gets no more events of the channel.
     equal(await in_alices.say('alone'), ['', {'result': 'ok'}], 'answer of msg_channel_send')
     await alice.saw((name, 'on_msg_channel_received', alice.account, alice.uid, 'alone'))
 
@@ -106,7 +106,7 @@ async def channel_message_forced(ctx):
 
 @scenario
 async def channel_attribute(ctx):
-    """Setting an attribute is told to every member, the setter included, exactly once each."""
+    """A set attribute causes one event for every member, the setter included."""
     name, alice, bob, in_alices, in_bobs = await ctx.room()
     for room, key, value, text in (
         (in_alices, 'topic', 'cats', 'cats'),
@@ -124,7 +124,7 @@ async def channel_attribute(ctx):
 
 @scenario
 async def channel_delete_attribute(ctx):
-    """Deleting an attribute is told to every member; the last one of all is deleted, too, not cleared."""
+    """A deleted attribute causes an event for every member; so does the last one, which is not a clear."""
     name, alice, bob, in_alices, in_bobs = await ctx.room()
     in_alices.channel.channel_set_attr('topic', 'cats')
     in_alices.channel.channel_set_attr('state', 'open')

@@ -33,7 +33,7 @@ async def token_good(ctx):
 
 
 async def refused(ctx, account, token, reason):
-    """The SDK has no callback for a refusal: its application hears nothing, now and later."""
+    """The SDK has no callback for a refusal: its application gets none, now and later."""
     alice = ctx.client(account)
     alice.login(token)
     await ctx.sleep(1)
@@ -58,7 +58,7 @@ async def token_wrong(ctx):
 
 @scenario(needs='auth')
 async def token_foreign(ctx):
-    """A good token, of somebody else."""
+    """A valid token of another account."""
     await refused(ctx, ctx.name('alice'), signaling_token(ctx.name('bob'), 3600), 'TokenErrorDigest')
 
 
@@ -126,7 +126,7 @@ async def ping(ctx):
 
 @scenario
 async def drain(ctx):
-    """A bridge that is told to stop says `close` to its clients before it goes."""
+    """A bridge that stops sends `close` to its clients first."""
     bridge = await ctx.own_bridge()
     alice, bob = await ctx.pair()
     bridge.stop()

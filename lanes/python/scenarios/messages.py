@@ -31,7 +31,7 @@ async def peer_message_notify(ctx):
 
 @scenario
 async def peer_message_ttl(ctx):
-    """The time a message is kept, as the SDK can say it."""
+    """The lifetime of a message, in the SDK's form."""
     alice, bob = await ctx.pair()
     await alice.sends(bob.account, 'for a minute', 60)
     await bob.saw((*RECEIVED, alice.account, 0, 'for a minute'))
@@ -84,7 +84,7 @@ async def peer_message_json(ctx):
 
 @scenario
 async def peer_message_offline(ctx):
-    """A message to somebody who is not there is accepted, and waits for the login."""
+    """A message to an offline user is accepted, and waits for the login."""
     alice = await ctx.user('alice')
     await alice.sends(ctx.name('bob'), 'for later')
     await ctx.sleep(0.5)
@@ -123,7 +123,7 @@ async def peer_message_waiting(ctx):
 
 @scenario
 async def user_status(ctx):
-    """Whether somebody is online, as a number."""
+    """The online status of a user, as a number."""
     alice, bob = await ctx.pair()
     equal(await alice.status(bob.account), ['', 1], 'of a user who is online')
     equal(await alice.status(ctx.name('nobody')), ['', 0], 'of a user who never was')

@@ -1,4 +1,4 @@
-// Setting an attribute is told to every member, the setter included, exactly once each.
+// A set attribute causes one event for every member, the setter included.
 
 import { equal, inAnyOrder, jsonText } from '../expect.mjs';
 

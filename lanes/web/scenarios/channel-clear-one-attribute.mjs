@@ -1,5 +1,5 @@
-// RTM tells others what is left, not what was done: of one attribute, a clear looks like a delete to them. Who cleared
-// still hears of a clear. This is limitation ATTR-CLEAR.
+// RTM reports the remaining attributes, not the action. A clear of one attribute looks like a delete to others. The
+// user who cleared still gets a clear event. This is limitation ATTR-CLEAR.
 
 import { inAnyOrder, matching } from '../expect.mjs';
 

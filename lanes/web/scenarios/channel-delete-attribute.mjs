@@ -1,4 +1,4 @@
-// Deleting an attribute is told to every member, the one who did it included.
+// A deleted attribute causes an event for every member, the deleter included.
 
 import { equal, inAnyOrder } from '../expect.mjs';
 

@@ -1,4 +1,4 @@
-// Who joins gets the list with itself in it; who is there is told, and only who is there.
+// A new member gets the list with itself. Members get an event, other users do not.
 
 import { inAnyOrder } from '../expect.mjs';
 

@@ -1,4 +1,4 @@
-// Leaving is confirmed to who leaves and told to who stays.
+// A leave is confirmed, and remaining members get an event.
 
 import { inAnyOrder } from '../expect.mjs';
 
@@ -17,7 +17,7 @@ export async function run(ctx) {
   await bob.saw([room, 'onChannelLeaved', 0]);
   await alice.saw([room, 'onChannelUserLeaved', bob.account, bob.uid]);
 
-  // Who has left hears no more of it.
+  // A former member gets no more events of the channel.
   await inAlices.say('alone');
   await alice.saw([room, 'onMessageChannelReceive', alice.account, alice.uid, 'alone']);
 }

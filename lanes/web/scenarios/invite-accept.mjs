@@ -1,4 +1,4 @@
-// A call that is answered. The callee's own application hears nothing of its answer.
+// An answered call. The callee's own application gets no callback for its answer.
 
 export const name = 'invite-accept';
 export const needs = 'open';

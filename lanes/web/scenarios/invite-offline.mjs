@@ -1,4 +1,4 @@
-// A caller who asks for a peer that is online learns at once that it is not; applications parse the argument.
+// A caller who requires an online peer gets a failure at once; applications parse the argument.
 
 import { jsonText } from '../expect.mjs';
 

@@ -1,4 +1,4 @@
-// Nobody answers: the caller is told after the time it asked for, and the callee's telephone stops ringing.
+// A call without an answer: the caller gets the timeout that it requested, and the callee stops ringing.
 
 import { equal, jsonText, matching } from '../expect.mjs';
 

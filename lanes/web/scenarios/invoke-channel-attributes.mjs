@@ -1,4 +1,4 @@
-// Attributes changed from outside the channel; its members are told.
+// Attributes changed from outside the channel; its members get events.
 
 import { containing, equal } from '../expect.mjs';
 

@@ -1,4 +1,4 @@
-// Whether somebody is in a channel; applications compare with the number 1.
+// Membership of a user in a channel; applications compare with the number 1.
 
 import { containing, equal } from '../expect.mjs';
 

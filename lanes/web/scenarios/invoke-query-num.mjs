@@ -1,4 +1,4 @@
-// How many are in a channel, asked from inside and from outside.
+// The member count of a channel, requested from inside and from outside.
 
 import { containing, equal, inAnyOrder } from '../expect.mjs';
 

@@ -1,4 +1,4 @@
-// A function nobody knows fails with a text as `err`, and a value whose reason applications print.
+// An unknown function fails with a text as `err`, and a value with a reason that applications print.
 
 import { equal } from '../expect.mjs';
 

@@ -11,7 +11,7 @@ export async function run(ctx) {
   await alice.loggedIn();
   equal(await alice.status(), 2, 'status after onLoginSuccess');
 
-  // A look-up asks both pools and opens two sockets at once; the loser closes itself and must do no harm.
+  // A lookup queries both pools and opens two sockets at once. The losing socket closes and must have no effect.
   const racing = ctx.looksUp;
   equal(alice.tab.lookups.length, racing ? 2 : 0, 'look-ups');
   await ctx.sleep(1_200);

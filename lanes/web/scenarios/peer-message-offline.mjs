@@ -1,4 +1,4 @@
-// A message to somebody who is not there is accepted, and waits for the login.
+// A message to an offline user is accepted, and waits for the login.
 
 export const name = 'peer-message-offline';
 export const needs = 'open';

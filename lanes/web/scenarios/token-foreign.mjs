@@ -1,4 +1,4 @@
-// A good token, of somebody else.
+// A valid token of another account.
 
 import { seconds, signalingToken } from '../token.mjs';
 

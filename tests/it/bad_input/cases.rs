@@ -16,8 +16,8 @@ pub enum Gets {
 
 use Gets::{Closed, Invitation, Invoked, Nothing, Own};
 
-/// Input as text, where `$line` is the client's own line, `$other` that of the session that looks on, `$forged` one
-/// that nobody issued, and `$x<n>` n times the letter x.
+/// Input as text. `$line` is the client's own session token, `$other` that of an observing session, `$forged` an invalid
+/// one, and `$x<n>` n times the letter x.
 ///
 /// Then what it gets, and the reason that it is counted by. One case is one line, however long.
 pub type Case = (&'static str, Gets, &'static str);

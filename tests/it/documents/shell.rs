@@ -95,9 +95,14 @@ pub fn folder(name: &str) -> PathBuf {
 
 /// Runs the commands of a block, one after the other in one shell.
 pub fn run(block: &Block, given: &[Given]) -> Ran {
+    run_with(block, |folder| given.iter().for_each(|given| given.put(folder)))
+}
+
+/// Runs the commands of a block in a folder that `prepare` fills.
+pub fn run_with(block: &Block, prepare: impl FnOnce(&Path)) -> Ran {
     let name = format!("{}-{}", block.file.replace('/', "-"), block.line);
     let (folder, bin) = (folder(&name), folder(&format!("{name}-bin")));
-    given.iter().for_each(|given| given.put(&folder));
+    prepare(&folder);
     program(&bin, "cargo", CARGO);
     program(
         &bin,

@@ -1,4 +1,4 @@
-//! The section "Two minutes" of the README: a server, Alice and Bob, each a process of its own.
+//! The section "First session" of the guide: a server, Alice and Bob, each a process of its own.
 
 use std::collections::HashMap;
 use std::fs;
@@ -10,6 +10,8 @@ use std::time::Duration;
 use super::blocks::{Block, blocks, masked};
 use super::{root, shell};
 
+/// The document.
+const PAGE: &str = "docs/guide/get-started.md";
 /// Nothing that is waited for takes this long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -42,7 +44,7 @@ impl Program {
     }
 
     fn line(&self) -> String {
-        self.lines.recv_timeout(PATIENCE).expect("it says something more")
+        self.lines.recv_timeout(PATIENCE).expect("another line of output")
     }
 
     fn says(&self, expected: &str) {
@@ -69,19 +71,19 @@ impl Drop for Program {
 
 /// Reads the section, and runs it.
 pub fn run() {
-    let text = fs::read_to_string(root().join("README.md")).expect("it is there");
-    let start = text.find("\n## Two minutes\n").expect("the section");
+    let text = fs::read_to_string(root().join(PAGE)).expect("it is there");
+    let start = text.find("\n## First session\n").expect("the section");
     let section = &text[start + 1..];
     let section = &section[..section.find("\n## ").unwrap_or(section.len())];
     let lines = |upto: usize| text[..upto].matches('\n').count();
     let (first, last) = (lines(start), lines(start + section.len()) + 1);
-    let all = blocks(&root(), "README.md");
+    let all = blocks(&root(), PAGE);
     let told: Vec<Block> = all
         .into_iter()
         .filter(|block| (first..last).contains(&block.line))
         .collect();
     let [serve, alice, bob, alice_types, bob_types, alice_calls] = &told[..] else {
-        panic!("the story has another number of blocks: {told:#?}");
+        panic!("the section has another number of blocks: {told:#?}");
     };
     let (_server, ports) = served(serve);
     let url = format!("ws://127.0.0.1:{}/", ports["8001"]);
@@ -94,7 +96,7 @@ pub fn run() {
         .filter(|part| part.starts_with("channelInvite"))
         .collect();
     let [call, accept, hang_up] = inline[..] else {
-        panic!("the story tells other calls: {inline:?}");
+        panic!("the section has other calls: {inline:?}");
     };
     assert!(
         alice_calls
@@ -115,7 +117,7 @@ pub fn run() {
     assert!(alice.child.wait().expect("it has quit").success());
 }
 
-/// Types what stands behind `> `, and hears the rest.
+/// Types the text after `> `, and expects the other lines.
 fn play(program: &mut Program, lines: &[String], mut before: impl FnMut(&str)) {
     for line in lines {
         match line.strip_prefix("> ") {
@@ -128,7 +130,7 @@ fn play(program: &mut Program, lines: &[String], mut before: impl FnMut(&str)) {
     }
 }
 
-/// The server, with any free ports in place of those that are told: by them, the real ones.
+/// The server on free ports, and the real port of each documented one.
 fn served(block: &Block) -> (Program, HashMap<String, String>) {
     let folder = shell::folder("story");
     let config = "[listen]\nhttp = '127.0.0.1:0'\ntcp = '127.0.0.1:0'\nudp = ['127.0.0.1:0', '127.0.0.1:0']\n";

@@ -75,7 +75,7 @@ fn happened(record: &Record) -> TraceEvent<'_> {
     }
 }
 
-/// Plays a trace; it must do what it says.
+/// Replays a trace without a difference.
 pub fn played(what: &str, trace: &Trace) {
     let (tables, speeches) = tables();
     let outcome = replay(tables, speeches, trace).unwrap_or_else(|error| panic!("{what}: {error}"));

@@ -24,7 +24,7 @@ pub const RTM_IDS: &[&str] = &["a spaced marzipan", "marzipan lover"];
 /// Tables, and the languages of their profiles.
 pub type Spoken = (Arc<Tables>, Arc<Vec<Arc<dyn Encoder>>>);
 
-/// The built-in tables, compiled once, and what clients speak.
+/// The built-in tables, compiled once, and the wires of clients.
 pub fn tables() -> &'static Spoken {
     static TABLES: OnceLock<Spoken> = OnceLock::new();
     TABLES.get_or_init(|| {
@@ -42,14 +42,14 @@ pub struct Story {
     api: bool,
     calls: i64,
     t_us: u64,
-    /// Calls of RTM that nobody has answered.
+    /// RTM calls without an answer.
     asked: VecDeque<(u64, String, Json)>,
     /// Replies in place of the usual ones, by the call's name.
     pub replies: Vec<(&'static str, Json)>,
 }
 
 impl Story {
-    /// A client of a profile that logs in; `accounts` and `channels` are all that it hears of.
+    /// A client of a profile with a login; `accounts` and `channels` are all names that it receives.
     pub fn begin(profile: &str, account: &str, accounts: &[&str], channels: &[&str]) -> Self {
         let (tables, speeches) = tables();
         let begin = Begin {
@@ -132,7 +132,7 @@ impl Story {
         self.heard(&frame);
     }
 
-    /// A client of the documented API asks.
+    /// A request of a client of the documented API.
     pub fn ask(&mut self, method: &str, params: Json) {
         self.calls += 1;
         let id = format!("{}-of-Quentin", self.calls);
@@ -145,12 +145,12 @@ impl Story {
         self.call("user_getmsg", json!({"ver_clear": ver_clear, "max": 30}));
     }
 
-    /// The client says anything.
+    /// A frame of the client.
     pub fn heard(&mut self, frame: &str) {
         self.come(Leg::Legacy, json!({"socket": 1, "frame": frame}));
     }
 
-    /// RTM tells something.
+    /// An event of RTM.
     pub fn event(&mut self, name: &str, fields: Json) {
         self.come(Leg::Rtm, json!({"event": {name: fields}}));
     }

@@ -92,7 +92,7 @@ pub fn act(sim: &mut Sim, line: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// `given room: alice rtm:carol`: who is there, some time ago; how they came, nobody looks at. Without a channel they are
+/// `given room: alice rtm:carol`: initial members; the events of their joins are not compared. Without a channel they are
 /// logged in only.
 fn given(sim: &mut Sim, who: &[&str]) -> Result<(), String> {
     let channel = who.first().and_then(|first| first.strip_suffix(':'));
@@ -144,7 +144,7 @@ fn legacy(sim: &mut Sim, name: &str, call: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
-/// Users that nobody looks at: `crowd 1 520 join room`.
+/// Users whose events are not compared: `crowd 1 520 join room`.
 fn crowd(sim: &mut Sim, from: &str, to: &str, call: &[&str]) -> Result<(), String> {
     let number = |text: &str| text.parse::<usize>().map_err(|e| e.to_string());
     for user in number(from)?..=number(to)? {

@@ -1,4 +1,4 @@
-//! Scenarios as text (`tests/scenarios/README.md` says how they are written).
+//! Scenarios as text (format: `tests/scenarios/README.md`).
 
 mod actions;
 mod words;
@@ -82,7 +82,7 @@ impl Scenario {
 }
 
 impl Block {
-    /// Everybody saw what is expected, each in this order; who of two saw something first, nobody can tell.
+    /// Every user got the expected events in order; the order between users is not compared.
     fn check(&self, sim: &mut Sim) -> Result<(), (usize, String)> {
         let mut seen = sim.take_seen();
         for (line, text) in &self.expected {

@@ -89,7 +89,7 @@ pub(super) struct Entry {
 }
 
 impl Bridge {
-    /// A sidecar that nobody has connected to.
+    /// A sidecar without connections.
     pub fn new(context: SessionContext, policy: TokenPolicy) -> Self {
         Self {
             speeches: encoders(&context.tables).expect("a wire for each profile"),
@@ -114,10 +114,10 @@ impl Bridge {
         }
     }
 
-    /// The profile of a client that comes in that way, and says that about itself.
+    /// The profile of a client with that transport and these login fields.
     pub fn profile(&self, transport: Transport, login: &Value, old: bool) -> usize {
         let found = self.tables.profile(transport, login).expect("a profile");
-        // As the latest build, which says that it is.
+        // As the latest build, with its own login fields.
         self.tables.profiles[found].flagged.filter(|_| !old).unwrap_or(found)
     }
 
@@ -169,7 +169,7 @@ impl Bridge {
         self.entries.get(account).map(|entry| entry.session)
     }
 
-    /// A socket is gone; `left`: its client has closed it.
+    /// A socket has ended; `left`: its client closed it.
     pub fn closed(&mut self, now: Time, socket: SocketId, left: bool) {
         let Some((session, profile)) = self.sockets.remove(&socket).and_then(|s| Some((s.session?, s.profile))) else {
             return;

@@ -74,7 +74,7 @@ impl Client {
         }
     }
 
-    /// What the SDK knows by itself.
+    /// Calls that the SDK answers locally.
     pub fn get_status(&mut self) {
         let status = self.status.to_string();
         self.see(["getStatus".to_owned(), status]);

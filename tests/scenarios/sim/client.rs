@@ -1,9 +1,9 @@
-//! A legacy client: what an unmodified SDK does with frames, told in documented names. On the Web it is one of the 1.4
-//! line; native clients speak lines instead (`lines.rs`), and Java's and Python's are as strict as Python is.
+//! A legacy client: the behaviour of an unmodified SDK, in documented names. The Web client is a 1.4. Native clients use
+//! lines (`lines.rs`). Java and Python clients are as strict as Python.
 //!
-//! It knows the wire from the tables, inverted: a call by its documented name becomes the frame of the function that
-//! carries it, a frame becomes the event that the table makes it of. Besides, it is strict where some build is: replies
-//! without a call, versions with gaps and content without its keys are faults, and a fault fails a scenario.
+//! It inverts the tables: a documented call becomes the frame of its function, and a frame becomes its event. It is strict
+//! where some build is. Replies without a call, versions with gaps and content without its keys are faults, and a fault
+//! fails a scenario.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use super::seen::Seen;
 
 /// A client acknowledges this long after a delivery.
 const ACKNOWLEDGE: Duration = Duration::from_secs(1);
-/// It asks for news this often.
+/// Interval of its polls.
 const IDLE: Duration = Duration::from_secs(60);
 /// Where the SDK acknowledges a call that it shows.
 const RINGING: (&str, &str) = ("voip_invite", "voip_invite_ack");
@@ -29,7 +29,7 @@ const RINGING: (&str, &str) = ("voip_invite", "voip_invite_ack");
 /// A client.
 pub struct Client {
     pub name: String,
-    /// Of a Web build that sends no `set_flag`: it knows no calls after another login.
+    /// A Web build without `set_flag`: it has no calls after another login.
     pub old: bool,
     pub account: String,
     pub token: String,
@@ -50,11 +50,11 @@ pub struct Client {
     pub(super) channel_msgid: i64,
     /// The channel's number and name, for one that comes back by its line.
     pub(super) channel: Option<(String, String)>,
-    /// The last version that it was told of.
+    /// The last announced version.
     pub(super) announced: i64,
     sequence: i64,
     counter: i64,
-    /// The calls that it knows, by channel and peer.
+    /// Its calls, by channel and peer.
     known_calls: BTreeSet<(String, String)>,
 }
 
@@ -209,7 +209,7 @@ impl Client {
         self.pending.insert(id, pending);
     }
 
-    /// Its socket is gone, by whoever's doing.
+    /// Its socket has ended, on either side.
     pub fn lost(&mut self, code: Option<u16>) {
         self.socket = None;
         if self.status != 0 {
@@ -254,7 +254,7 @@ impl Client {
             }
         }
         if self.wire.polls == Polls::WhenTold && self.counter < self.announced {
-            // It asks again at once, and would do so for ever.
+            // It polls again at once, without an end.
             if self.counter == before {
                 return self.fault(format!(
                     "version {} was announced and cannot be fetched",
@@ -296,7 +296,7 @@ impl Client {
         }
     }
 
-    /// Python dies of news of a call that it does not know; whoever has begun anew does not know what was before.
+    /// Python fails at an event of an unknown call; a new client does not know earlier calls.
     fn know_call(&mut self, line: &str) {
         let words: Vec<&str> = line.splitn(7, ' ').collect();
         let [_, _, _, _, kind, _, content] = words[..] else {

@@ -1,4 +1,4 @@
-//! How sessions end that nobody logs out of.
+//! Ends of sessions without a logout.
 
 use engine::Input;
 use rtm::RtmCall;

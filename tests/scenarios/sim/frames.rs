@@ -39,7 +39,7 @@ impl Client {
             return self.fault("a login_ret without err and JSON");
         };
         if self.status != 1 && self.status != 2 {
-            return self.fault("a login_ret that nobody waits for");
+            return self.fault("a login_ret without a login");
         }
         match refusal(&err, &json) {
             None => {
@@ -192,7 +192,7 @@ impl Client {
         Some(kind.into())
     }
 
-    /// `kick` says that another login took over; `close` alone is taken for a lost network.
+    /// `kick` means another login; `close` alone means a lost network.
     pub(super) fn control(&mut self, name: &str) {
         if self.status == 0 {
             return;

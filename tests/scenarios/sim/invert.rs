@@ -52,7 +52,7 @@ pub fn fields(function: &Function, args: &[(String, Value)]) -> Vec<(Arc<str>, V
                 .iter()
                 .find(|(name, _)| **name == *arg.name)
                 .map(|(_, value)| value.clone());
-            // What the SDK itself puts there stays, unless the app says something else.
+            // Values of the SDK remain, unless the app passes others.
             let own = |wire: &Arc<str>| function.constants.iter().any(|(name, _)| name == wire);
             let says = given.filter(|value| *value != Value::text("") || !arg.wire.as_ref().is_some_and(own));
             if let (Some(wire), Some(value)) = (&arg.wire, says) {
@@ -164,8 +164,8 @@ pub fn made_of_failure(
     Some(all)
 }
 
-/// The event of a line of that type, with the values that the line carries; `Err` says what is wrong with it. `repaired`: for
-/// a build that never looks at numbers.
+/// The event of a line of that type, with its values; `Err` has the fault. `repaired`: for a build that ignores
+/// numbers.
 pub fn event_of_line(
     tables: &Tables,
     wire: &Wire,

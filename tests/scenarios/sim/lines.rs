@@ -6,8 +6,8 @@ use rtm::value::Value;
 use super::client::Client;
 
 impl Client {
-    /// Comes back by its line on a new socket. It forgets what it has asked; whether its channel's number is another is
-    /// up to the scenario.
+    /// Resumes by its session token on a new socket, without its pending calls. The scenario sets the number of its
+    /// channel.
     pub fn come_back(&mut self, socket: SocketId, cid: Option<&str>) {
         self.socket = Some(socket);
         self.status = 3;

@@ -22,7 +22,7 @@ impl Link {
         Self { words, open }
     }
 
-    /// A call on its way to RTM. What the platform lacks is RTM's all the same: scenarios say themselves what is missing.
+    /// A call to RTM. Calls that the platform lacks reach RTM all the same: scenarios define what is missing.
     pub fn call(&mut self, client: ClientId, request: u64, call: RtmCall) -> RtmCall {
         let kind = call.kind();
         self.open.insert((client, request), kind);
@@ -41,7 +41,7 @@ impl Link {
         read.unwrap_or_else(|error| panic!("{method}: {error}"))
     }
 
-    /// What RTM says, on its way back.
+    /// Output of RTM.
     pub fn output(&mut self, output: Output) -> Output {
         match output {
             Output::Reply {

@@ -59,7 +59,7 @@ impl Native {
         Ok((request, call))
     }
 
-    /// A reply; one that says nothing but success is no news.
+    /// A reply; a plain success is not an event.
     pub fn replied(&mut self, request: u64, result: Result<RtmReply, RtmError>) -> Option<Seen> {
         let kind = self.calls.remove(&request)?;
         let word = match result {

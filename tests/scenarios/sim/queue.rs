@@ -67,7 +67,7 @@ impl Sim {
         });
     }
 
-    /// Takes what everybody has to say into the queue, and what they saw out.
+    /// Moves all outputs into the queue, and all events out.
     fn collect(&mut self) {
         for deed in std::mem::take(&mut self.bridge.deeds) {
             match deed {

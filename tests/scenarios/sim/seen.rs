@@ -1,8 +1,8 @@
-//! What somebody saw, as words.
+//! Events of a user, as words.
 
 use std::fmt;
 
-/// One thing that somebody saw: an event with its arguments, a note about them.
+/// One event of a user with its arguments, and notes about them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// Who.

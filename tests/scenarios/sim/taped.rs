@@ -1,4 +1,4 @@
-//! Every scenario is recorded, and played again: a trace says all that a session is fed.
+//! Every scenario is recorded and replayed: a trace contains all inputs of a session.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ impl Seat {
         self.tape.input(input);
     }
 
-    /// What it says to a socket that is its own.
+    /// Its outputs to one of its sockets.
     pub(super) fn taped_frames(&self, socket: SocketId, frames: &[String]) {
         if self.sockets.contains(&socket) {
             frames.iter().for_each(|frame| self.tape.said(socket, frame, None));
