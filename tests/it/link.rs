@@ -31,7 +31,9 @@ fn fast() -> Config {
 async fn a_link_that_is_cut_loses_and_doubles_nothing() {
     const MESSAGES: usize = 400;
     let rtm = embedded(&fast());
-    let running = serve_as_told(behind_a_link(fast())).await;
+    let mut config = behind_a_link(fast());
+    config.limits.messages_per_second = 0;
+    let running = serve_as_told(config).await;
     let wire = Wire::to(running.agents.expect("an agent upstream")).await;
     agent("flutter", rtm, wire.addr);
     linked(&running).await;
