@@ -180,7 +180,7 @@ async fn talk(connection: &mut Connection, printer: &mut Printer) -> Result<(), 
         }
         let client = connection.client();
         if !reading && logout.is_none() && client.is_logged_in() && client.open_calls() == 0 {
-            let Some(call) = client.book().logout().cloned() else {
+            let Some(call) = client.catalog().logout().cloned() else {
                 return Ok(());
             };
             logout = connection.start(&call, &[]).ok();
@@ -234,12 +234,12 @@ fn typed(connection: &mut Connection, printer: &Printer, line: text_files::Line)
             return Next::Line;
         }
     };
-    let sent = match Line::read(text, connection.client().book()) {
+    let sent = match Line::read(text, connection.client().catalog()) {
         Ok(Line::Empty) => return Next::Line,
         Ok(Line::Quit) => return Next::End,
         Ok(Line::Wait(seconds)) => return Next::Wait(Duration::from_secs(seconds)),
         Ok(Line::Help) => {
-            printer.help(&connection.client().book().calls());
+            printer.help(&connection.client().catalog().calls());
             return Next::Line;
         }
         Ok(Line::Call { name, args }) => connection.start(&name, &args).map(drop),

@@ -244,7 +244,7 @@ fn secrets_come_from_the_config_or_from_files() {
         expected,
     );
     let line = |c: Config| c.session.line_key.map(|key| key.issue(7).as_str().to_owned());
-    let expected = LineKey::new(b"0123456789abcdef").map(|key| key.issue(7).as_str().to_owned());
+    let expected = SessionLineKey::new(b"0123456789abcdef").map(|key| key.issue(7).as_str().to_owned());
     check("session.line_key_file = 'line.key'", line, expected);
 }
 

@@ -29,7 +29,7 @@ impl ApiReader {
 
 impl Reader for ApiReader {
     fn read(&self, text: Utf8Bytes) -> Incoming {
-        let decoded = self.decoder.hear(text.as_str());
+        let decoded = self.decoder.decode(text.as_str());
         for bad in &decoded.bad {
             self.server.metrics.bad_frame(bad);
             if *bad == UNKNOWN_FUNCTION {
@@ -39,7 +39,7 @@ impl Reader for ApiReader {
         Incoming::Decoded(decoded, text)
     }
 
-    fn speech(&self) -> Option<Arc<dyn Encoder>> {
-        Some(self.decoder.speech())
+    fn encoder(&self) -> Option<Arc<dyn Encoder>> {
+        Some(self.decoder.encoder())
     }
 }

@@ -64,7 +64,7 @@ pub trait Pipe: Send {
     fn logged_in(&mut self) {}
 
     /// The language of this connection alone, when the transport keeps something for each.
-    fn speech(&self) -> Option<Arc<dyn Encoder>> {
+    fn encoder(&self) -> Option<Arc<dyn Encoder>> {
         None
     }
 }
@@ -131,15 +131,15 @@ pub async fn run_socket(server: Arc<Server>, transport: Transport, pipe: impl Pi
         bytes: limits.outbound_bytes,
     };
     let out = Outbound::new(patience, server.memory.clone());
-    let handle = |speech| SocketHandle {
+    let handle = |encoder| SocketHandle {
         out: out.clone(),
-        speech,
+        encoder,
     };
     let now = Instant::now();
     if let Some(client) = Client::new(
         server.clone(),
         transport,
-        pipe.speech(),
+        pipe.encoder(),
         handle,
         connection.accepted.clone(),
     ) {
@@ -280,7 +280,7 @@ impl<P: Pipe> Socket<P> {
     async fn take_due(&mut self, server: &Server) -> Next {
         let now = Instant::now();
         if let Some((_, value)) = self.pongs.pop_front_if(|(at, _)| *at <= now) {
-            return self.write_texts(server, self.client.speech().pong(&value)).await;
+            return self.write_texts(server, self.client.encoder().pong(&value)).await;
         }
         if self.refused && self.login_deadline <= now {
             return Next::Finished;
@@ -386,9 +386,9 @@ impl<P: Pipe> Socket<P> {
     /// The last words. Clients that reconnect by themselves are just closed; others have to be told (signaling-wire 3.1).
     async fn close(mut self, end: End, told: bool) {
         if self.client.has_logged_in() && !told {
-            let speech = self.client.speech();
+            let encoder = self.client.encoder();
             let farewell = self.client.profile().farewell.iter();
-            let frames: Vec<String> = farewell.flat_map(|name| speech.control(name)).collect();
+            let frames: Vec<String> = farewell.flat_map(|name| encoder.control(name)).collect();
             for frame in frames {
                 if !self.pipe.feed(frame.into()).await {
                     return;

@@ -15,7 +15,7 @@ use crate::server::{
 use engine::{Admission, Attach, Effect, Input};
 use identity::Account;
 use protocol::encoder::Encoder;
-use protocol::encoder::Returned;
+use protocol::encoder::Resumed;
 use protocol::event::{CallRef, LOGIN, SocketId};
 use rtm::AppId;
 use rtm::time::Time;
@@ -86,7 +86,7 @@ impl Client {
         let fallback = |p: &Arc<Profile>| p.transport == transport && p.tell.is_empty();
         let profile = profiles.iter().position(fallback)?;
         let wire = server.tables.wire(&profiles[profile].family)?.clone();
-        let handle = handle(own.clone().unwrap_or_else(|| server.speeches[profile].clone()));
+        let handle = handle(own.clone().unwrap_or_else(|| server.encoders[profile].clone()));
         Some(Self {
             socket: server.new_socket(),
             server,
@@ -131,8 +131,8 @@ impl Client {
     }
 
     /// Its language.
-    pub fn speech(&self) -> &dyn Encoder {
-        self.own.as_deref().unwrap_or(&*self.server.speeches[self.profile])
+    pub fn encoder(&self) -> &dyn Encoder {
+        self.own.as_deref().unwrap_or(&*self.server.encoders[self.profile])
     }
 
     /// Its socket is closed: its session is told.
@@ -297,10 +297,10 @@ impl Client {
         if let Some((profile, wire)) = found.zip(wire.cloned()) {
             self.profile = profile;
             self.wire = wire;
-            self.handle.speech = self
+            self.handle.encoder = self
                 .own
                 .clone()
-                .unwrap_or_else(|| self.server.speeches[profile].clone());
+                .unwrap_or_else(|| self.server.encoders[profile].clone());
         }
     }
 
@@ -322,11 +322,11 @@ impl Client {
             Err(why) => {
                 pending.attempt.by(&self.profile().name, "", "");
                 let (reason, returned) = match why {
-                    NoSession::Replaced => ("replaced line", Returned::Replaced),
-                    NoSession::Unknown => ("unknown line", Returned::Unknown),
+                    NoSession::Replaced => ("replaced line", Resumed::Replaced),
+                    NoSession::Unknown => ("unknown line", Resumed::Unknown),
                 };
                 pending.attempt.refused(reason);
-                self.send(self.speech().returned(returned));
+                self.send(self.encoder().returned(returned));
                 self.handle.out.close(Closing::Finished);
                 return;
             }
@@ -350,8 +350,8 @@ impl Client {
     async fn flagged(&mut self) {
         if let Some(profile) = self.profile().flagged {
             self.profile = profile;
-            self.handle.speech = self.server.speeches[profile].clone();
-            self.tell(Message::Speaks(self.socket, self.handle.speech.clone()))
+            self.handle.encoder = self.server.encoders[profile].clone();
+            self.tell(Message::Speaks(self.socket, self.handle.encoder.clone()))
                 .await;
         }
         self.settle();
@@ -409,7 +409,7 @@ impl Client {
         self.server.usage.count(&self.wire, &effects);
         for effect in effects {
             match effect {
-                Effect::Answer { call, answer, .. } => self.answer(self.speech().answer(call, &answer)),
+                Effect::Answer { call, answer, .. } => self.answer(self.encoder().answer(call, &answer)),
                 Effect::End => self.handle.out.close(end),
                 _ => {}
             }
@@ -449,7 +449,7 @@ impl Client {
         let knows = |line: &str| self.server.line_key.verify(line).ok() == Some(self.line);
         let caller = Caller {
             wire: &self.wire,
-            speech: self.speech(),
+            encoder: self.encoder(),
             socket: self.socket,
             now: self.server.clock.now(),
             knows: self.session.is_some().then_some(&knows),

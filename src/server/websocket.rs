@@ -17,7 +17,7 @@ pub trait Reader: Send {
     fn read(&self, text: Utf8Bytes) -> Incoming;
 
     /// The language to answer in, when it is this connection's alone.
-    fn speech(&self) -> Option<Arc<dyn Encoder>> {
+    fn encoder(&self) -> Option<Arc<dyn Encoder>> {
         None
     }
 }
@@ -74,8 +74,8 @@ impl<R: Reader> Pipe for WebPipe<R> {
         self.websocket.feed(Message::Text(text)).await.is_ok()
     }
 
-    fn speech(&self) -> Option<Arc<dyn Encoder>> {
-        self.reader.speech()
+    fn encoder(&self) -> Option<Arc<dyn Encoder>> {
+        self.reader.encoder()
     }
 
     async fn flush(&mut self) -> bool {

@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn public_vectors_are_met() {
+    fn public_vectors_match() {
         check_vector(BODY, V1, V2);
         check_vector(
             &BODY.replace(r#""eventMs":1560408533119,"#, ""),

@@ -1,4 +1,5 @@
-//! Whatever a client sends: nobody panics, nobody else is moved, every call has one answer.
+//! Robustness against any client frame: no panic, no effect on other users, one answer for every
+//! call.
 
 use engine::SessionLimits;
 use proptest::prelude::*;
@@ -31,12 +32,12 @@ fn world() -> Sim {
     sim
 }
 
-/// Texts that frames are made of.
+/// Texts for building frames.
 const WORDS: &[&str] = &[
     "login", "call2", "ping", "set_flag", "line", "room", "alice", "ok", "", "\u{e000}",
 ];
 
-/// JSON of any form, with a taste for what frames are made of.
+/// Any JSON, preferably with texts of real frames.
 fn json() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         Just("null".to_owned()),
@@ -63,7 +64,7 @@ fn json() -> impl Strategy<Value = String> {
     })
 }
 
-/// A call of a real function with any arguments; `LINE` becomes the caller's line.
+/// A call of a real function with any arguments; `LINE` is replaced by the caller's session line.
 fn call() -> impl Strategy<Value = (String, Vec<(String, String)>)> {
     let wire = tables().wire("web").expect("a web wire").clone();
     let functions: Vec<String> = wire
@@ -99,7 +100,7 @@ fn call() -> impl Strategy<Value = (String, Vec<(String, String)>)> {
     )
 }
 
-/// What the frame of somebody else may lead to for Alice: what a user may do to another.
+/// Returns true for an effect on Alice that a frame of another user may have.
 fn is_moved(seen: &Seen) -> bool {
     let allowed = ["onMessage", "onInvite", "onChannelUser", "onChannelAttr", "note"];
     let word = seen.words.first().map_or("", String::as_str);
@@ -144,8 +145,8 @@ proptest! {
             .map(|seen| seen.words[1].parse().unwrap())
             .collect();
         ids.sort_unstable();
-        // A logout ends the session and its socket: what still waits then has no other answer, and what comes behind it
-        // reaches nobody.
+        // A logout ends the session and its socket: pending calls then have no other answer, and
+        // later ones have no receiver.
         let logout = calls.iter().position(|(function, _)| function == "user_logout");
         let end = 1000 + logout.map_or(calls.len(), |at| at + 1);
         let all: Vec<usize> = (1000..end).filter(|id| logout.is_none() || *id == end - 1 || ids.contains(id)).collect();
@@ -154,7 +155,7 @@ proptest! {
     }
 }
 
-/// Alice and Bob are as they were.
+/// Checks that Alice and Bob can still communicate.
 fn speaks(sim: &mut Sim) -> Result<(), TestCaseError> {
     sim.client("alice")
         .documented("messageChannelSend", &["room", "still here"])

@@ -1,4 +1,4 @@
-//! Lines that an earlier session of the account left, and that come when the client has polled already.
+//! Lines of an earlier session that arrive after the client's first poll.
 
 use std::time::Duration;
 

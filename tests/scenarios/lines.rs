@@ -1,10 +1,10 @@
-//! Every line of the comparison has a scenario, and every scenario is of a line.
+//! Coverage of the comparison: every row has a scenario, and every scenario belongs to a row.
 
 use std::collections::BTreeMap;
 
 use crate::{directory, files, name, read};
 
-/// `lines.toml`: groups of lines, each with its scenarios.
+/// `lines.toml`: groups of comparison rows, each with its scenarios.
 type Lines = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 
 #[test]

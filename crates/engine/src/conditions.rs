@@ -1,4 +1,4 @@
-//! Facts that steps and outcomes ask for.
+//! Conditions of steps and outcomes.
 
 use rtm::limits::MEMBERS_CUT_OFF;
 use rtm::value::{Text, Value};
@@ -9,11 +9,11 @@ use crate::emulate::invitations::Call;
 use crate::invocation::Run;
 use crate::session::Session;
 
-/// The status of a session that is logged in.
+/// The status of a logged-in session.
 const LOGGED_IN: i64 = 2;
 
 impl Session {
-    /// True when all of them hold for the run.
+    /// Returns true if all conditions hold for the run.
     pub(super) fn holds(&self, conds: &[Cond], run: &Run) -> bool {
         conds.iter().all(|cond| self.fact(cond.fact, run) != cond.negated)
     }
@@ -51,19 +51,19 @@ impl Session {
         }
     }
 
-    /// The account that a run is about.
+    /// Returns the account that a run refers to.
     pub(super) fn account_of(&self, run: &Run) -> Option<Text> {
         let slot = self.context.tables.rows[run.row].account?;
         run.slots.get(slot)?.as_text().cloned()
     }
 
-    /// The channel that a run is about.
+    /// Returns the channel that a run refers to.
     pub(super) fn channel_of(&self, run: &Run) -> Option<Text> {
         let slot = self.context.tables.rows[run.row].channel?;
         run.slots.get(slot)?.as_text().cloned()
     }
 
-    /// The documented number of the session's state (signaling-api 4.5).
+    /// Returns the documented number of the session's state (signaling-api 4.5).
     fn status(&self) -> i64 {
         match (self.logged_in, self.reconnecting || !self.upstream) {
             (true, true) => 3,
@@ -72,7 +72,7 @@ impl Session {
         }
     }
 
-    /// A field of the state, as tables name it.
+    /// Returns a field of the state, as named in tables.
     pub(super) fn state(&self, field: StateField) -> Value {
         match field {
             StateField::Account => self.account.clone().into(),

@@ -1,7 +1,8 @@
-//! Events on their way to the client, in the form that its family takes them.
+//! Delivery of events to the client, in the form of its family.
 //!
-//! Clients of the documented API get each event by its name; how it would travel on a wire of lines still says what of
-//! it holds for a client that is away (it is kept), or back and not in its channel again (it is not told).
+//! Clients of the documented API receive each event by name. The event's form on a line wire still
+//! decides about clients that are disconnected (the event is stored) or have not rejoined their
+//! channel (it is dropped).
 
 use rtm::value::Text;
 use tables::ty::SigType;
@@ -13,11 +14,12 @@ use crate::emulate::mailbox_share::Amount;
 use crate::session::{Session, Step};
 use protocol::event::{Event, Form};
 
-/// What may wait in a store of a session while the memory of the sidecar is full.
+/// The bound of each store while the memory budget is exhausted.
 const SMALL_SHARE: usize = 16 * 1024;
 
 impl Session {
-    /// Sends an event, keeps it for a client that will be back, or drops it for one that has no use for it.
+    /// Sends an event, stores it for a disconnected client, or drops it if the client cannot use
+    /// it.
     pub(super) fn deliver(&mut self, event: Event, step: &mut Step<'_>) {
         let wire = self.context.wire.clone();
         let Some(form) = wire.events.get(event.sig).and_then(Option::as_ref) else {
@@ -66,7 +68,7 @@ impl Session {
         }
     }
 
-    /// Sends an event of an answer: what a client has asked for it is told, whatever is held back from it.
+    /// Sends an event that is part of an answer, even while other events are held back.
     pub(super) fn deliver_part(&mut self, event: Event, step: &mut Step<'_>) {
         if self.context.wire.documented {
             self.notify(Form::Direct, event, step);
@@ -75,7 +77,7 @@ impl Session {
         }
     }
 
-    /// Tells a client of the documented API what was kept for it; others ask for it.
+    /// Sends the stored events to a client of the documented API; other clients poll.
     pub(super) fn deliver_waiting(&mut self, step: &mut Step<'_>) {
         if self.context.wire.documented && self.socket.is_some() {
             for (event, at) in self.mailbox.leave() {
@@ -109,7 +111,7 @@ impl Session {
         }
     }
 
-    /// The account that an event tells of.
+    /// Returns the account that caused an event.
     pub(super) fn sender_of(&self, event: &Event) -> Text {
         let mut args = self.context.tables.signatures[event.sig].args.iter();
         let at = args.position(|(_, ty)| *ty == SigType::Account);
@@ -117,7 +119,7 @@ impl Session {
         sender.unwrap_or_else(|| self.account.clone())
     }
 
-    /// What may wait in the mailbox.
+    /// Returns the bound of the mailbox.
     pub(super) fn mailbox_bound(&self) -> Amount {
         Amount {
             events: self.context.limits.mailbox,
@@ -125,13 +127,13 @@ impl Session {
         }
     }
 
-    /// What may wait in one of the session's stores.
+    /// Returns the bound of each of the session's stores, in bytes.
     pub(super) fn most_bytes(&self) -> usize {
         let most = self.context.limits.mailbox_bytes;
         if self.pressed { most.min(SMALL_SHARE) } else { most }
     }
 
-    /// What waits for the client, and for others, in bytes.
+    /// Returns the size of all stores, in bytes.
     pub fn bytes(&self) -> usize {
         let ring = self.channel.as_ref().map_or(0, |channel| channel.ring.bytes());
         self.mailbox.bytes() + self.outbox.bytes() + ring

@@ -1,4 +1,4 @@
-//! Runs: a row at work for one call.
+//! Runs: the execution of a row for one call.
 
 use rtm::time::Time;
 use rtm::value::{Text, Value};
@@ -11,40 +11,40 @@ use crate::eval_context::{Ambients, RunScope};
 use crate::session::{Session, Step};
 use protocol::event::{Answer, CallRef, Event, Refusal};
 
-/// Most runs of one session at once; a client that has more open calls is refused.
+/// Maximum number of runs of one session; further calls are refused.
 pub(super) const MAX_RUNS: usize = 256;
 
-/// Number of a run within its session.
+/// The number of a run in its session.
 pub(super) type RunId = u64;
 
-/// A row at work.
+/// The execution of a row.
 #[derive(Clone, Debug)]
 pub(super) struct Run {
     pub id: RunId,
     pub row: RowId,
-    /// Who waits for the answer.
+    /// The call to answer.
     pub call: Option<CallRef>,
-    /// The run whose step this is; such a run says nothing.
+    /// The run whose step this run is; it then sends no events.
     pub parent: Option<RunId>,
     pub slots: Vec<Value>,
     /// `$value`.
     pub value: Value,
-    /// The error that led here.
+    /// The error that selected the outcome.
     pub error: Option<RtmError>,
-    /// The invitation that it is about.
+    /// The invitation that the run refers to.
     pub invitation: Option<InvitationId>,
-    /// A message that was kept: until when.
+    /// The expiry of a stored message.
     pub until: Option<Time>,
-    /// The next step.
+    /// The index of the next step.
     pub pc: usize,
-    /// Requests and inner runs that are out.
+    /// Number of pending requests and inner runs.
     pub open: u32,
-    /// The last step went out together with others.
+    /// The last step was sent in one request with others.
     pub together: bool,
     pub answered: bool,
     pub started: bool,
     pub refusal: Option<Refusal>,
-    /// What the answer will consist of.
+    /// The events of the answer.
     pub events: Vec<Event>,
 }
 
@@ -72,7 +72,8 @@ impl Run {
 }
 
 impl Session {
-    /// A run of a row with these arguments; the other slots are empty but for the lets.
+    /// Creates a run of a row with these arguments; the other slots are empty, except for the `let`
+    /// values.
     pub(super) fn new_run(&mut self, row: RowId, args: Vec<Value>) -> Run {
         let tables = self.context.tables.clone();
         let row_ref = &tables.rows[row];
@@ -100,7 +101,7 @@ impl Session {
         })
     }
 
-    /// Starts a run, now or when its lane is free.
+    /// Starts a run, at once or when its lane is free.
     pub(super) fn start(&mut self, run: Run, step: &mut Step<'_>) {
         if self.runs.len() >= MAX_RUNS {
             self.refuse(run, "too often", step);
@@ -113,7 +114,7 @@ impl Session {
         self.begin(run, step);
     }
 
-    /// Inner runs belong to a run that has the lane already.
+    /// Returns true if the run must wait. Inner runs belong to a run that already holds the lane.
     fn must_wait(&self, run: &Run) -> bool {
         let lane = self.context.tables.rows[run.row].lane;
         let busy = self.lane_holder.is_some() || !self.lane.is_empty();
@@ -133,7 +134,7 @@ impl Session {
         self.advance(run, step);
     }
 
-    /// Goes on with a run as far as it can.
+    /// Executes a run as far as possible.
     pub(super) fn advance(&mut self, mut run: Run, step: &mut Step<'_>) {
         let tables = self.context.tables.clone();
         let row = &tables.rows[run.row];
@@ -190,7 +191,7 @@ impl Session {
         }
     }
 
-    /// All steps are done: the answer, if it is still owed.
+    /// Completes all steps; answers the call if it is still unanswered.
     fn finish(&mut self, mut run: Run, step: &mut Step<'_>) {
         self.emulate_done(&mut run, step);
         if !run.answered && run.parent.is_none() {
@@ -199,7 +200,7 @@ impl Session {
         self.leave(run, step);
     }
 
-    /// Ends a run with an outcome; without one, with nothing but an answer.
+    /// Ends a run with an outcome, or only with an answer.
     pub(super) fn conclude(&mut self, mut run: Run, outcome: Option<usize>, step: &mut Step<'_>) {
         self.forget_requests(run.id);
         if let (Some(outcome), None) = (outcome, run.parent) {
@@ -211,7 +212,7 @@ impl Session {
         self.leave(run, step);
     }
 
-    /// Refuses a call that has not begun.
+    /// Refuses a call before its run has started.
     pub(super) fn refuse(&mut self, mut run: Run, reason: &str, step: &mut Step<'_>) {
         if let Some(failure) = &self.context.tables.clone().rows[run.row].fail {
             self.fail(&mut run, failure, Some(reason.into()), step);
@@ -222,7 +223,7 @@ impl Session {
         self.leave(run, step);
     }
 
-    /// The answer at its time: the row's own outcomes, then the reply.
+    /// Answers the call: first the row's own outcomes, then the reply.
     pub(super) fn answer(&mut self, run: &mut Run, step: &mut Step<'_>) {
         let tables = self.context.tables.clone();
         for &outcome in &tables.rows[run.row].answer.emit {
@@ -261,7 +262,7 @@ impl Session {
         self.after_answer(call, refused, step);
     }
 
-    /// The run is over: the lane, the emulation, the outer run.
+    /// Removes a run; continues its lane, its emulation and its outer run.
     fn leave(&mut self, run: Run, step: &mut Step<'_>) {
         if run.started {
             self.emulate_end(&run, step);
@@ -276,7 +277,7 @@ impl Session {
         self.open_lane(step);
     }
 
-    /// Runs that waited for the lane, in order, until one takes it.
+    /// Starts the runs that wait for the lane, in order, until one holds it.
     fn open_lane(&mut self, step: &mut Step<'_>) {
         while self.lane_holder.is_none() {
             let Some(run) = self.lane.pop_front() else { return };
@@ -284,7 +285,7 @@ impl Session {
         }
     }
 
-    /// Events of an answer that the client makes by itself.
+    /// Returns true for an event that the client generates itself.
     fn made_by_client(&self, call: CallRef, event: usize) -> bool {
         use tables::wire::Target;
         match &self.context.wire.function(call.function).target {
@@ -293,7 +294,7 @@ impl Session {
         }
     }
 
-    /// The reason of a refusal as text.
+    /// Returns the reason of a refusal as text.
     pub(super) fn reason_text(value: Value) -> Text {
         match value {
             Value::Null => "failed".into(),

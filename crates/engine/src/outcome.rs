@@ -1,4 +1,4 @@
-//! Outcomes: what comes of a row.
+//! Outcomes of rows.
 
 use rtm::FieldType;
 use rtm::value::{Text, Value};
@@ -12,7 +12,7 @@ use crate::session::{Session, Step};
 use protocol::event::{Event, Refusal};
 
 impl Session {
-    /// Lets an outcome of the run's row happen: RTM, note, failure, event, in that order.
+    /// Executes an outcome of the run's row: RTM call, note, failure, event, in that order.
     pub(super) fn fire(&mut self, run: &mut Run, outcome: usize, step: &mut Step<'_>) {
         let tables = self.context.tables.clone();
         let Some(outcome) = tables.rows[run.row].outcomes.get(outcome) else {
@@ -45,7 +45,7 @@ impl Session {
         }
     }
 
-    /// Lets the outcome of that name happen.
+    /// Executes the outcome of that name.
     pub(super) fn fire_named(&mut self, run: &mut Run, name: &str, step: &mut Step<'_>) {
         let found = self.context.tables.rows[run.row]
             .outcomes
@@ -56,7 +56,7 @@ impl Session {
         }
     }
 
-    /// A failure: the answer while one is owed, else its event.
+    /// Reports a failure: as the answer if the call is unanswered, otherwise as its event.
     pub(super) fn fail(&mut self, run: &mut Run, failure: &Failure, reason: Option<Text>, step: &mut Step<'_>) {
         let reason =
             reason.unwrap_or_else(|| Self::reason_text(self.eval_with(&failure.reason, run, &Ambients::default())));
@@ -83,7 +83,7 @@ impl Session {
         }
     }
 
-    /// An event of a run: part of its answer, or on its own.
+    /// Adds an event to the run's answer, or sends it.
     fn say(&mut self, run: &mut Run, event: Event, step: &mut Step<'_>) {
         if run.parent.is_some() {
             return;
@@ -107,7 +107,7 @@ impl Session {
         let entries = self.eval(each, run);
         let entries = entries.as_map().unwrap_or_default().iter();
         let one = |(key, value): &(Text, Value)| {
-            // A channel attribute is an object; what apps call its value is the member of that name.
+            // A channel attribute is an object; Signaling's value is its member `value`.
             let value = value.get("value").unwrap_or(value).clone();
             let ambients = Ambients {
                 key: key.clone().into(),
@@ -132,7 +132,8 @@ impl Session {
         }
     }
 
-    /// The newest `last` users of a list, oneself among them and last (decisions H1).
+    /// Returns the newest `last` users of a list, with the session's own user at the end (decisions
+    /// H1).
     fn list_of_users(&self, run: &Run, slot: usize, last: usize) -> Value {
         let user_ids = matches!(
             self.context.tables.rows[run.row].slots.get(slot),
@@ -154,7 +155,7 @@ impl Session {
         Value::List(users.split_off(cut))
     }
 
-    /// A call whose result nobody waits for.
+    /// Starts a call whose result is ignored.
     fn call_aside(&mut self, run: &mut Run, template: &CallTemplate, step: &mut Step<'_>) {
         if let Ok(call) = self.build(run, template) {
             self.send_aside(call, step);

@@ -1,4 +1,4 @@
-//! Requests to RTM: issued, waited for, tried again, sent together.
+//! Requests to RTM: sent, awaited, retried, merged.
 
 use std::collections::HashMap;
 
@@ -13,21 +13,21 @@ use crate::invocation::{Run, RunId};
 use crate::lanes::{Lanes, Turn, may_be_of_one, merge};
 use crate::session::{Session, Step};
 
-/// A request is tried again at most this often; then its error is taken as it is.
+/// Maximum number of retries; the last error is then final.
 const MAX_TRIES: u32 = 20;
 
-/// A request that is out, or waits.
+/// A pending or waiting request.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
-    /// The run and its step; none for a call aside.
+    /// The runs and steps that wait for it; none if the result is ignored.
     pub asked_by: Vec<Asker>,
     pub call: RtmCall,
     pub tries: u32,
-    /// Another session makes the call.
+    /// The channel whose other session makes the call.
     pub via: Option<ChannelId>,
-    /// The lane that it goes in.
+    /// The lane of the request.
     pub lane: Option<Text>,
-    /// It was refused together with others, and goes alone now.
+    /// The request is a part of a merged one that was refused.
     pub is_part: bool,
 }
 
@@ -41,24 +41,24 @@ impl Request {
     }
 }
 
-/// Who waits for a request.
+/// A run that waits for a request.
 #[derive(Clone, Debug)]
 pub(super) struct Asker {
     pub run: RunId,
     pub step: usize,
     /// The item that it added to a gathered call.
     pub item: Option<Value>,
-    /// Its own call, where it travels with others.
+    /// Its own call, if it was merged with others.
     pub own: Option<RtmCall>,
 }
 
-/// Everything about requests.
+/// All requests of a session.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Requests {
     next: u64,
     out: HashMap<u64, Request>,
     lanes: Lanes,
-    /// Kinds that travel together: when the last one went, and who waits.
+    /// Gathered kinds: the time of the last request, and the waiting runs.
     gathered: HashMap<CallKind, Gathered>,
 }
 
@@ -70,7 +70,7 @@ struct Gathered {
 }
 
 impl Session {
-    /// Issues the RTM step at `at` of a run. `Err` is the outcome that a call which cannot be built leads to.
+    /// Sends the RTM step at `at` of a run. `Err` is the outcome of a call that cannot be built.
     pub(super) fn issue(&mut self, run: &mut Run, at: usize, step: &mut Step<'_>) -> Result<(), Option<usize>> {
         let tables = self.context.tables.clone();
         let StepKind::Rtm(rtm) = &tables.rows[run.row].steps[at].kind else {
@@ -117,7 +117,7 @@ impl Session {
         Ok(())
     }
 
-    /// Sends a call whose result nobody waits for.
+    /// Sends a call whose result is ignored.
     pub(super) fn send_aside(&mut self, call: RtmCall, step: &mut Step<'_>) {
         self.send(
             Request {
@@ -132,7 +132,7 @@ impl Session {
         );
     }
 
-    /// Sends a request when it is its turn. False when there is no room for it.
+    /// Sends a request when its lane permits. Returns false if the queue is full.
     fn send(&mut self, request: Request, step: &mut Step<'_>) -> bool {
         let number = self.requests.next + 1;
         let turn = self.requests.lanes.enter(number, &request);
@@ -148,7 +148,7 @@ impl Session {
         true
     }
 
-    /// A request goes out, now or again.
+    /// Sends a request, for the first time or again.
     fn go_out(&mut self, number: u64, step: &mut Step<'_>) {
         self.join_neighbours(number);
         let Some(request) = self.requests.out.get(&number) else {
@@ -159,7 +159,7 @@ impl Session {
         self.writing(&call);
     }
 
-    /// Sends what has gathered, if it is time; else sees to it that it is sent then.
+    /// Sends the gathered calls if it is time; otherwise sets the timer.
     fn send_gathered(&mut self, kind: CallKind, rtm: &RtmStep, step: &mut Step<'_>) {
         let Some(gather) = &rtm.gather else { return };
         let gathered = self.requests.gathered.entry(kind).or_default();
@@ -210,7 +210,7 @@ impl Session {
         }
     }
 
-    /// The time for gathered calls has come.
+    /// Handles the timer of gathered calls.
     pub(super) fn gather_due(&mut self, kind: CallKind, step: &mut Step<'_>) {
         let Some(gathered) = self.requests.gathered.get_mut(&kind) else {
             return;
@@ -228,7 +228,7 @@ impl Session {
         }
     }
 
-    /// RTM's answer to a request.
+    /// Handles RTM's reply to a request.
     pub(super) fn replied(&mut self, number: u64, result: Result<RtmReply, RtmError>, step: &mut Step<'_>) {
         let Some(mut request) = self.requests.out.remove(&number) else {
             return;
@@ -260,12 +260,12 @@ impl Session {
         }
     }
 
-    /// The time to try a request again.
+    /// Handles the retry timer of a request.
     pub(super) fn retry_due(&mut self, number: u64, step: &mut Step<'_>) {
         self.go_out(number, step);
     }
 
-    /// Attribute writes that wait right behind one in its lane travel with it (decisions H7).
+    /// Merges the attribute writes directly behind one in its lane (decisions H7).
     fn join_neighbours(&mut self, number: u64) {
         let Requests { out, lanes, .. } = &mut self.requests;
         let Some(mut first) = out.remove(&number) else { return };
@@ -291,7 +291,7 @@ impl Session {
         out.insert(number, first);
     }
 
-    /// Writes that travelled together and were refused go one by one: the fault of one is not that of all.
+    /// Splits merged writes that were refused, because only one of them may be invalid.
     fn split(&mut self, number: u64, mut request: Request, step: &mut Step<'_>) {
         let mut parts = Vec::new();
         for asker in std::mem::take(&mut request.asked_by) {
@@ -321,7 +321,7 @@ impl Session {
         rtm.waits.iter().find(|(e, _)| *e == error).map(|(_, wait)| *wait)
     }
 
-    /// A result for one of those who wait.
+    /// Passes a result to one of the waiting runs.
     fn deal(&mut self, asker: Asker, result: Result<RtmReply, RtmError>, step: &mut Step<'_>) {
         let Some(mut run) = self.runs.remove(&asker.run) else {
             return;
@@ -361,7 +361,7 @@ impl Session {
         self.advance(run, step);
     }
 
-    /// The part of a result that a step looks at.
+    /// Returns the part of a result that a step uses.
     pub(super) fn part(&self, value: &Value, at: Option<&tables::expr::Expr>, run: &Run) -> Value {
         match at {
             None => value.clone(),
@@ -369,7 +369,7 @@ impl Session {
         }
     }
 
-    /// Results of a run that is over are nobody's.
+    /// Discards the results of requests of an ended run.
     pub(super) fn forget_requests(&mut self, run: RunId) {
         for request in self.requests.out.values_mut() {
             request.asked_by.retain(|asker| asker.run != run);
@@ -407,7 +407,7 @@ impl Session {
     }
 }
 
-/// The channel whose members alone may make a call.
+/// Returns the channel whose membership a call requires.
 fn channel_of(call: &RtmCall) -> Option<ChannelId> {
     match call {
         RtmCall::GetMembers { channel_id } => Some(channel_id.clone()),
@@ -415,7 +415,8 @@ fn channel_of(call: &RtmCall) -> Option<ChannelId> {
     }
 }
 
-/// A call that RTM's types refuse (an id that has no RTM form, say) goes where RTM's last error would go.
+/// Returns the outcome of a call that RTM's types refuse (for example an id without an RTM form):
+/// that of RTM's last error.
 fn bad_call_outcome(rtm: &RtmStep) -> Option<usize> {
     rtm.errors.iter().rev().find_map(|(_, handling)| match handling {
         Handling::Outcome(outcome) => Some(*outcome),

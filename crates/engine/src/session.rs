@@ -23,9 +23,9 @@ use crate::invocation::{Run, RunId};
 use crate::rtm_requests::Requests;
 use protocol::event::{Answer, CallRef, Event, LOGIN, SocketId};
 
-/// Sockets that may wait for one login; clients race with two.
+/// Maximum number of sockets that wait for one login; clients race with two.
 const MAX_TWINS: usize = 4;
-/// Runs that wait for the channel lane; more are refused.
+/// Maximum number of runs that wait for the channel lane; more are refused.
 const MAX_WAITING: usize = 200;
 
 /// The engine's state for one client.
@@ -33,7 +33,7 @@ pub struct Session {
     pub(super) context: SessionContext,
     pub(super) account: Text,
     pub(super) line: Text,
-    /// The socket that is written to; none in the grace time.
+    /// The client's socket; `None` in the grace time.
     pub(super) socket: Option<SocketId>,
     pub(super) runs: HashMap<RunId, Run>,
     pub(super) next_run: RunId,
@@ -41,15 +41,15 @@ pub struct Session {
     pub(super) lane: VecDeque<Run>,
     pub(super) requests: Requests,
     pub(super) channel: Option<Channel>,
-    /// Channels joined so far: the number of the current one.
+    /// Number of joins so far, which is the number of the current channel.
     pub(super) cids: i64,
     pub(super) calls: Calls,
     pub(super) mailbox: Mailbox,
     pub(super) rate: Bucket,
     pub(super) invitations: Bucket,
-    /// Calls to come that are one too many for their channel.
+    /// Announced calls that exceed their channel's rate.
     over_rate: Vec<(SocketId, i64)>,
-    /// There is no memory for more than a small share.
+    /// The memory budget is exhausted.
     pub(super) pressed: bool,
     pub(super) outbox: Outbox,
     pub(super) directory: Directory,
@@ -57,7 +57,7 @@ pub struct Session {
     pub(super) logged_in: bool,
     /// The client has lost the calls before its latest login, and gets no events of them.
     pub(super) began_anew: bool,
-    /// Sockets of the same client that came while the login was on its way.
+    /// Sockets of the same client that arrived while the login was pending.
     pub(super) twins: Vec<CallRef>,
     pub(super) reconnecting: bool,
     pub(super) upstream: bool,
@@ -65,14 +65,14 @@ pub struct Session {
     pub(super) ending: Option<EndReason>,
 }
 
-/// The moment of a step, and what it leads to.
+/// The context of an input: its time and its effects.
 pub(super) struct Step<'o> {
     pub now: Time,
     pub out: &'o mut Vec<Effect>,
 }
 
 impl Session {
-    /// A session for an account, before its login.
+    /// Creates a session for an account, before its login.
     pub fn new(context: SessionContext, account: Text) -> Self {
         Self {
             context,
@@ -105,7 +105,7 @@ impl Session {
         }
     }
 
-    /// Takes one input at one moment; what it leads to is added to `out`, in order.
+    /// Processes one input at one time; its effects are appended to `out`, in order.
     pub fn step(&mut self, now: Time, input: Input, out: &mut Vec<Effect>) {
         if self.over {
             return;
@@ -147,7 +147,7 @@ impl Session {
             Input::RtmReply { request, result } => self.replied(request, result, step),
             Input::RtmEvent(event) => self.rtm_event(event, step),
             Input::Upstream(up) => self.upstream_changed(up, step),
-            Input::Lacks(lacks) => self.context.can = Arc::new(move |kind| !lacks.contains(&kind)),
+            Input::Unsupported(lacks) => self.context.can = Arc::new(move |kind| !lacks.contains(&kind)),
             Input::Kept(lines) => self.kept(lines, step),
             Input::Timer(key) => self.timer(key, step),
             Input::FrontClosed(socket) => self.front_closed(socket, self.context.limits.grace, step),
@@ -157,40 +157,40 @@ impl Session {
         }
     }
 
-    /// The account that the session is for.
+    /// Returns the session's account.
     pub fn account(&self) -> &Text {
         &self.account
     }
 
-    /// The line of the session's latest login.
+    /// Returns the session line of the latest login.
     pub fn line(&self) -> &Text {
         &self.line
     }
 
-    /// How many messages would be lost if the session ended now: lines that its client has not acknowledged, and
-    /// messages that wait for their peers.
+    /// Returns the number of messages that would be lost if the session ended now: unacknowledged
+    /// lines, and messages that wait for their peers.
     pub fn unfinished(&self) -> usize {
         self.mailbox.len() + self.outbox.len()
     }
 
-    /// Whether unacknowledged lines wait in the mailbox.
+    /// Returns true if the mailbox has unacknowledged lines.
     pub fn has_lines(&self) -> bool {
         !self.mailbox.is_empty()
     }
 
-    /// The session is cut off: the lines that nobody has acknowledged, with when they came.
+    /// Takes the unacknowledged lines of a terminated session, with their times.
     pub fn leave_lines(&mut self) -> Vec<(Event, Time)> {
         let mut lines = self.mailbox.leave();
         lines.retain(|(event, _)| !self.is_volatile(event));
         lines
     }
 
-    /// The name of the channel that the session is in.
+    /// Returns the name of the session's channel.
     pub fn channel_name(&self) -> Option<Text> {
         self.channel.as_ref().map(|channel| channel.name.clone())
     }
 
-    /// RTM's id of the channel that the session has joined.
+    /// Returns the RTM id of the joined channel.
     pub fn joined_channel(&self) -> Option<&ChannelId> {
         self.channel
             .as_ref()
@@ -198,17 +198,17 @@ impl Session {
             .map(|channel| &channel.id)
     }
 
-    /// How it has ended; `None` while it goes on.
+    /// Returns the reason of its end; `None` while the session is active.
     pub fn ending(&self) -> Option<EndReason> {
         self.ending
     }
 
-    /// True when a client is there.
+    /// Returns true if a client is connected.
     pub fn is_live(&self) -> bool {
         self.socket.is_some()
     }
 
-    /// The name of the client's family, for the numbers of failures.
+    /// Returns the name of the client's family, which selects the numbers of failures.
     pub(super) fn family(&self) -> &str {
         &self.context.wire.family
     }
@@ -240,8 +240,8 @@ impl Session {
         }
     }
 
-    /// A login that was answered is either a session, or the end of one; a function that logs out is the end, too,
-    /// unless it was refused.
+    /// Handles the answer to a login or logout. A refused login ends the session, and so does a
+    /// logout that was not refused.
     pub(super) fn after_answer(&mut self, call: CallRef, refused: bool, step: &mut Step<'_>) {
         if call.function == LOGIN {
             if refused && !self.logged_in {
@@ -288,7 +288,7 @@ impl Session {
         }
     }
 
-    /// Begins a new login of the session.
+    /// Starts a new login of the session.
     fn begin_again(&mut self, forgets_calls: bool, step: &mut Step<'_>) {
         if self.comes_back() != ComesBack::ToSession {
             let dropped = self.mailbox.restart(step.now, self.context.limits.mailbox_ttl);
@@ -309,7 +309,7 @@ impl Session {
         }
     }
 
-    /// Answers a login of a session that is logged in already.
+    /// Answers a login of a session that is already logged in.
     fn welcome(&mut self, call: CallRef, step: &mut Step<'_>) {
         let Some(row) = self.login_row() else { return };
         let mut run = self.run_for(call, row, Vec::new());
@@ -323,7 +323,7 @@ impl Session {
         }
     }
 
-    /// A call after which the session is over.
+    /// Returns true for a call that ends the session.
     fn ends(&self, call: CallRef) -> bool {
         self.context.wire.function(call.function).ends
     }
@@ -340,11 +340,11 @@ impl Session {
             return self.refuse(run, "not login", step);
         }
         if self.ends(call) && !self.upstream {
-            // Whoever goes is let go.
+            // Answer logout locally while RTM is disconnected.
             return self.answer(&mut run, step);
         }
         if self.ends(call) {
-            // Behind its logout RTM takes no call any more.
+            // After a logout RTM accepts no call.
             self.withdraw_calls(step);
         }
         if !self.upstream {
@@ -367,7 +367,7 @@ impl Session {
         };
         if !within {
             if limits.discard_over_rate && limit != Some(Limit::Invitations) {
-                // Legacy servers swallowed what was over the rate, and said nothing.
+                // Legacy servers discarded messages over the rate silently.
                 step.out.push(Effect::Dropped("messages over the rate"));
                 step.out.push(Effect::Answer {
                     call,
@@ -400,7 +400,7 @@ impl Session {
         }
     }
 
-    /// The way to RTM is lost, or back: a client that can be told is told, once.
+    /// Reports a lost or restored connection to RTM, once, to a connected client.
     fn link_changed(&mut self, outcome: &str, step: &mut Step<'_>) {
         let lost = outcome == "reconnecting";
         if !self.logged_in || self.reconnecting == lost {
@@ -413,7 +413,7 @@ impl Session {
         }
     }
 
-    /// RTM has stayed away: a client that is there is told so.
+    /// Reports to a connected client that RTM was disconnected for too long.
     fn upstream_lost(&mut self, step: &mut Step<'_>) {
         let row = self.context.tables.row_on(EventKind::ConnectionStateChanged);
         if let Some(row) = row.filter(|_| self.socket.is_some()) {
@@ -422,7 +422,7 @@ impl Session {
         }
     }
 
-    /// What an earlier session left comes before what is new; what was for that login only does not come.
+    /// Adds the lines of an earlier session before newer ones, without lines of that login only.
     fn kept(&mut self, lines: Vec<(Event, Time)>, step: &mut Step<'_>) {
         let before = self.mailbox.len();
         for (event, at) in lines {
@@ -437,7 +437,7 @@ impl Session {
                 step.out.push(Effect::Dropped("mailbox lines"));
             }
         }
-        // Versions are known: the client has polled already, or only polls when it is told.
+        // Versions are known: the client has already polled, or polls only after a notification.
         if let (true, Some(socket), Some(version)) = (self.mailbox.len() > before, self.socket, self.mailbox.last()) {
             step.out.push(Effect::Hint { socket, version });
         }
@@ -446,7 +446,7 @@ impl Session {
         }
     }
 
-    /// What nobody has acknowledged is for the account's next session here.
+    /// Passes the unacknowledged lines on to the account's next session on this sidecar.
     pub(super) fn keep_lines(&mut self, step: &mut Step<'_>) {
         let lines = self.leave_lines();
         if !lines.is_empty() {
@@ -454,7 +454,7 @@ impl Session {
         }
     }
 
-    /// It is for its login only.
+    /// Returns true for an event of the current login only.
     fn is_volatile(&self, event: &Event) -> bool {
         let form = self.context.wire.events.get(event.sig).and_then(Option::as_ref);
         form.is_none_or(|form| form.volatile)

@@ -1,4 +1,4 @@
-//! What a session is told of its surroundings: rates that it shares with others, and memory.
+//! Tests of a session's shared limits: rates and memory.
 
 use std::sync::Arc;
 
@@ -63,7 +63,7 @@ impl Bench {
         effects
     }
 
-    /// The reason for which a message to a channel is refused.
+    /// Returns the reason for the refusal of a channel message.
     fn send(&mut self, id: i64) -> Option<Text> {
         let row = self.tables.row_named("channel-msg.send").unwrap();
         let args = vec!["room".into(), "hi".into(), "m1".into()];
@@ -85,7 +85,7 @@ impl Bench {
         answer.filter(|reason| &**reason == "too often")
     }
 
-    /// Whether a message of 8 kB finds room in the mailbox.
+    /// Returns true if a message of 8 kB fits into the mailbox.
     fn told_by(&mut self, peer: &str) -> bool {
         let effects = self.step(Input::RtmEvent(RtmEvent::MessageFromPeer {
             peer_id: UserId::new(peer).unwrap(),

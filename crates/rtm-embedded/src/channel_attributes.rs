@@ -1,7 +1,8 @@
-//! Channel attributes (rtm-api 3.6): anybody writes, members are told if the writer wants it, and some minutes after
-//! the last member or the last write to an empty channel they are gone.
+//! Channel attributes (rtm-api 3.6): any user may write them; members are notified if the writer
+//! requests it. They are deleted some minutes after the last member has left, or after the last
+//! write to an empty channel.
 //!
-//! Decided here: the writer is told too when it is a member, after its reply.
+//! Decided here: a writer that is a member is notified too, after its reply.
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::context::{Ask, Step};
 use crate::service::RtmService;
 use crate::timers::Timer;
 
-/// A channel's attributes; shared, because one snapshot goes to every member.
+/// A channel's attributes; shared, because all members receive the same snapshot.
 pub(super) type ChannelAttributes = Arc<Vec<(Text, ChannelAttribute)>>;
 
 impl RtmService {
@@ -63,7 +64,7 @@ impl RtmService {
         self.put(step, ask, id, attributes, notify);
     }
 
-    /// Attributes of the keys that exist, or all.
+    /// Returns the attributes of the keys that exist, or all.
     pub(super) fn get_channel_attributes(
         &mut self,
         step: &mut Step<'_>,
@@ -76,7 +77,7 @@ impl RtmService {
         step.reply(ask, RtmReply::ChannelAttributes(attributes));
     }
 
-    /// The channel has been empty long enough.
+    /// Handles the expiry of an empty channel's attributes.
     pub(super) fn linger_due(&mut self, id: &ChannelId) {
         if let Some(channel) = self.channels.get_mut(id) {
             channel.linger = None;

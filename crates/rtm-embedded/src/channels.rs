@@ -1,4 +1,4 @@
-//! Channels: joining, leaving, sending, listing (rtm-api 3.5).
+//! Channels: join, leave, messages, member lists (rtm-api 3.5).
 
 use std::collections::{HashSet, VecDeque};
 
@@ -16,14 +16,14 @@ use crate::rates::admit_rest;
 use crate::service::RtmService;
 use crate::timers::TimerId;
 
-/// A channel that has members, or attributes, or instances that will be back in it.
+/// A channel with members, attributes, or disconnected instances that may recover.
 #[derive(Debug, Default)]
 pub(super) struct Channel {
-    /// In no meaningful order: the last one takes the place of one that leaves.
+    /// Unordered: the last one replaces one that leaves.
     pub(super) members: Vec<Member>,
     pub(super) counts: CountClock,
     pub(super) attributes: ChannelAttributes,
-    /// When the attributes of an empty channel go.
+    /// The timer that deletes the attributes of an empty channel.
     pub(super) linger: Option<TimerId>,
     pub(super) missed: Missed,
 }
@@ -33,13 +33,13 @@ pub(super) struct Channel {
 pub(super) struct Member {
     pub(super) client: ClientId,
     pub(super) user: UserId,
-    /// Kept here so that a fan-out looks nobody up.
+    /// Copied here so that a fan-out needs no look-up.
     pub(super) reachable: bool,
-    /// The member count that it was told last.
+    /// The last member count that was sent to it.
     pub(super) told: u64,
 }
 
-/// What instances without a link will want to see: the last messages, kept only while there are such instances.
+/// The last messages, stored only while there are disconnected instances that may recover.
 #[derive(Debug, Default)]
 pub(super) struct Missed {
     pub(super) away: usize,
@@ -73,7 +73,7 @@ impl Missed {
         });
     }
 
-    /// An instance is back, or will not come back.
+    /// Handles an instance that has recovered, or will not.
     pub(super) fn one_less(&mut self) {
         self.away -= 1;
         if self.away == 0 {
@@ -120,7 +120,8 @@ impl RtmService {
         self.publish(step, id, Some(ask.client), user, message);
     }
 
-    /// As the RESTful API sends (decisions H10): the sender need neither be logged in nor be a member.
+    /// Sends like the RESTful API (decisions H10): the sender need not be logged in, and need not
+    /// be a member.
     pub(super) fn send_by_rest(
         &mut self,
         step: &mut Step<'_>,
@@ -139,13 +140,14 @@ impl RtmService {
         Ok(())
     }
 
-    /// At most 512 members; of more, a sample in no order.
+    /// Lists at most 512 members; of a larger channel, an unordered sample.
     pub(super) fn get_members(&mut self, step: &mut Step<'_>, ask: Ask, id: &ChannelId) {
         let members = self.channels.get(id).map_or(&[][..], |c| &c.members);
         let ids = if members.len() <= MEMBERS_CUT_OFF {
             members.iter().map(|m| m.user.clone()).collect()
         } else {
-            // Floyd's algorithm: each subset is as likely, and only as many steps as the sample has members.
+            // Floyd's algorithm: all subsets are equally likely, in as many steps as the sample has
+            // members.
             let mut seen = HashSet::with_capacity(MEMBERS_CUT_OFF);
             let pick = |last: usize| {
                 let any = self.random.below(last + 1);
@@ -158,7 +160,7 @@ impl RtmService {
         step.reply(ask, RtmReply::UserIds(ids));
     }
 
-    /// Gives a returned instance the messages that it missed, if they are not too old.
+    /// Sends the missed messages to a recovered instance, unless they are too old.
     pub(super) fn deliver_missed(&mut self, step: &mut Step<'_>, client: ClientId) {
         let Some(session) = self.clients.session_mut(client) else {
             return;

@@ -1,4 +1,4 @@
-//! What a world says, and to whom.
+//! Outputs of the service, and the context of an input.
 
 use rtm::time::Time;
 use rtm::upstream::UpstreamEvent;
@@ -8,29 +8,29 @@ use rtm::{RtmError, RtmEvent, RtmReply};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(pub(super) u64);
 
-/// What an instance sees.
+/// An output for an instance.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
-    /// The one answer to a call.
+    /// The only reply to a call.
     Reply {
-        /// Who called.
+        /// The calling instance.
         client: ClientId,
-        /// The number that came with the call.
+        /// The number of the call.
         request: u64,
         /// The result, or a member of one of the call's error enums.
         result: Result<RtmReply, RtmError>,
     },
     /// An event of an instance.
     Event {
-        /// Whose event it is.
+        /// The instance.
         client: ClientId,
-        /// What happened.
+        /// The event.
         event: RtmEvent,
     },
 }
 
 impl Output {
-    /// Returns it as an event of an upstream, with the client that it is for.
+    /// Converts it to an event of an upstream, with its client.
     pub fn into_event(self) -> (ClientId, UpstreamEvent) {
         match self {
             Self::Reply {
@@ -43,14 +43,14 @@ impl Output {
     }
 }
 
-/// A call that wants an answer.
+/// A call that is not answered yet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ask {
     pub(super) client: ClientId,
     pub(super) request: u64,
 }
 
-/// One entry into the world, or one timer: when it is, and what it lets others see.
+/// The context of an input or a timer: its time and its outputs.
 #[derive(Debug)]
 pub(super) struct Step<'a> {
     pub(super) now: Time,

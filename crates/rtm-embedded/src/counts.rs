@@ -1,4 +1,5 @@
-//! Member counts: asked for, and told at most once a second, or once in 3 s above 512 members (rtm-api 3.5, 6).
+//! Member counts: queried, and sent at most once a second, or once in 3 s above 512 members
+//! (rtm-api 3.5, 6).
 
 use rtm::limits::{COUNT_INTERVAL, COUNT_INTERVAL_LARGE, MEMBERS_CUT_OFF};
 use rtm::time::Time;
@@ -8,7 +9,7 @@ use crate::context::{Ask, Step};
 use crate::service::RtmService;
 use crate::timers::{Timer, TimerId};
 
-/// When a channel's count may be told again.
+/// The time of a channel's next count.
 #[derive(Debug, Default)]
 pub(super) struct CountClock {
     last: Option<Time>,
@@ -23,7 +24,7 @@ pub(super) fn count_event(channel: &ChannelId, count: u64) -> RtmEvent {
 }
 
 impl RtmService {
-    /// Counts of channels, joined or not, each once.
+    /// Returns counts of channels, joined or not, without duplicates.
     pub(super) fn get_counts(&mut self, step: &mut Step<'_>, ask: Ask, ids: Vec<ChannelId>) {
         let mut counts: Vec<(ChannelId, u64)> = Vec::with_capacity(ids.len());
         for id in ids {
@@ -35,7 +36,7 @@ impl RtmService {
         step.reply(ask, RtmReply::Counts(counts));
     }
 
-    /// Tells the members now, or as soon as they may be told.
+    /// Sends the count to the members, now or as soon as the rate permits.
     pub(super) fn count_changed(&mut self, step: &mut Step<'_>, id: &ChannelId) {
         let Some(channel) = self.channels.get_mut(id) else {
             return;
@@ -63,7 +64,7 @@ impl RtmService {
         }
     }
 
-    /// Tells everybody who does not know it yet.
+    /// Sends the count to all members whose last count differs.
     fn tell_count(&mut self, step: &mut Step<'_>, id: &ChannelId) {
         let Some(channel) = self.channels.get_mut(id) else {
             return;

@@ -1,4 +1,4 @@
-//! The way of a call: what is refused at once, what waits for the link, what is done.
+//! The processing of a call: immediate refusal, wait for the link, execution.
 
 use rtm::{CallKind, RtmCall, RtmError};
 
@@ -10,7 +10,7 @@ use crate::service::RtmService;
 use crate::timers::Timer;
 use rtm::rejection::{Refusal, refusal};
 
-/// The functions behind calls return `Ok` when they have answered, or will; an error is answered here.
+/// Functions for calls return `Ok` if they have answered, or will; errors are answered here.
 impl RtmService {
     pub(super) fn dispatch(&mut self, step: &mut Step<'_>, ask: Ask, call: RtmCall) {
         if let Err(error) = self.admit(step, ask, call) {
@@ -18,8 +18,8 @@ impl RtmService {
         }
     }
 
-    /// In the SDKs' order: what attributes and invitations look like, whether there is a login, what the arguments of
-    /// the rest look like, rates.
+    /// Checks a call in the SDKs' order: form of attributes and invitations, login, other
+    /// arguments, rates.
     fn admit(&mut self, step: &mut Step<'_>, ask: Ask, call: RtmCall) -> Result<(), RtmError> {
         let Some(client) = self.clients.get_mut(ask.client) else {
             return Ok(());
@@ -40,30 +40,31 @@ impl RtmService {
                     self.wait(step, ask, call)
                 }
             }
-            // Their handles know better than "not logged in": not started, or over.
+            // Invitations have more precise errors than "not logged in": not started, or ended.
             (_, Needs::Handle) => self.perform(step, ask, call),
             (_, Needs::Login | Needs::Link) => Err(refusal(kind, Refusal::NotLoggedIn)),
         }
     }
 
-    /// Does what waited for the link.
+    /// Executes a call that waited for the link.
     pub(super) fn resume(&mut self, step: &mut Step<'_>, waiting: Waiting) {
         let Waiting { ask, call, timer } = waiting;
         self.timers.cancel(timer);
         let checked = match self.clients.session(ask.client) {
             Some(session) => checks::with_login(session, &call),
-            None => Err(refusal(call.kind(), Refusal::GivenUp)),
+            None => Err(refusal(call.kind(), Refusal::Abandoned)),
         };
         if let Err(error) = checked.and_then(|()| self.perform(step, ask, call)) {
             step.fail(ask, error);
         }
     }
 
-    /// The link did not come back in time for a call.
+    /// Handles the timeout of a call that waited for the link.
     pub(super) fn call_timed_out(&mut self, step: &mut Step<'_>, ask: Ask, kind: CallKind) {
         let session = self.clients.session_mut(ask.client);
         if let Some(outage) = session.and_then(|s| s.outage.as_mut()) {
-            // The first of that number is the oldest, and the oldest call of a kind times out first.
+            // The first call of that number is the oldest, and the oldest call of a kind times out
+            // first.
             if let Some(at) = outage.waiting.iter().position(|w| w.ask.request == ask.request) {
                 outage.waiting.remove(at);
             }
@@ -76,7 +77,7 @@ impl RtmService {
         let session = self.clients.session_mut(ask.client);
         let outage = session.and_then(|s| s.outage.as_mut());
         let Some(outage) = outage.filter(|o| o.waiting.len() < WAITING) else {
-            return Err(refusal(kind, Refusal::GivenUp));
+            return Err(refusal(kind, Refusal::Abandoned));
         };
         let timer = self.timers.set(step.now + timeout(kind), Timer::CallTimeout(ask, kind));
         outage.waiting.push_back(Waiting { ask, call, timer });
@@ -151,14 +152,14 @@ impl RtmService {
     }
 }
 
-/// What a call needs before it can be done.
+/// The requirements of a call.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Needs {
-    /// Decides by itself.
+    /// None.
     Nothing,
-    /// A login, but no link at this moment.
+    /// A login, with or without a link.
     Login,
-    /// A link, and an invitation that tells what else.
+    /// A link, and an invitation with further requirements.
     Handle,
     /// A login with a link.
     Link,

@@ -1,4 +1,4 @@
-//! A link that is lost and comes back (rtm-api 4).
+//! Loss and recovery of a link (rtm-api 4).
 
 use rtm::{ConnectionReason, ConnectionState, RtmEvent};
 
@@ -21,12 +21,12 @@ impl RtmService {
         }
     }
 
-    /// A login waited for the link.
+    /// Completes a login that waited for the link.
     fn connect(&mut self, step: &mut Step<'_>, client: ClientId) {
         let Some(found) = self.clients.get_mut(client) else {
             return;
         };
-        // Out until `log_in` decides.
+        // Disconnected until `log_in` decides.
         match std::mem::replace(&mut found.phase, Phase::Out) {
             Phase::Connecting(pending) => {
                 self.timers.cancel(pending.timer);
@@ -36,8 +36,8 @@ impl RtmService {
         }
     }
 
-    /// Ends an outage, unless the link is still down or the token has expired. An instance whose user id was taken
-    /// meanwhile learns it now.
+    /// Ends an outage, unless the link is still down or the token has expired. If another instance
+    /// has taken the user id, this instance is aborted now.
     pub(super) fn recover_if_possible(&mut self, step: &mut Step<'_>, client: ClientId) {
         let Some(found) = self.clients.get_mut(client) else {
             return;
@@ -68,7 +68,8 @@ impl RtmService {
         self.catch_up(step, client, *outage, was_present);
     }
 
-    /// What the outage kept back: signals and peer messages, channel messages, presence, invitations, own calls.
+    /// Delivers the data of the outage: signals and peer messages, channel messages, presence,
+    /// invitations, own calls.
     fn catch_up(&mut self, step: &mut Step<'_>, client: ClientId, outage: Outage, was_present: bool) {
         if let Some(timer) = outage.timer {
             self.timers.cancel(timer);

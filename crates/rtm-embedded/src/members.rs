@@ -1,7 +1,8 @@
-//! Who is in which channel, and who hears of it (rtm-api 3.5, 4).
+//! Channel membership and its events (rtm-api 3.5, 4).
 //!
-//! Decided here: joins and leaves that an instance misses by an outage are not told later; it gets the count. A join
-//! or leave is silent when the channel has more than 512 members with the one who joins or leaves.
+//! Decided here: joins and leaves during an outage are not sent later; the instance gets the count.
+//! A join or leave is not sent if the channel has more than 512 members, including the joining or
+//! leaving one.
 
 use rtm::limits::{CHANNEL_ATTRIBUTES_LINGER, MEMBERS_CUT_OFF};
 use rtm::{ChannelId, RtmEvent, UserId};
@@ -14,7 +15,7 @@ use crate::service::RtmService;
 use crate::timers::Timer;
 
 impl RtmService {
-    /// Makes the user a member: it hears the count, the others hear of it.
+    /// Adds a member and sends the join and the count.
     pub(super) fn enter(&mut self, step: &mut Step<'_>, client: ClientId, user: UserId, id: &ChannelId) -> usize {
         let channel = self.channels.entry(id.clone()).or_default();
         if let Some(timer) = channel.linger.take() {
@@ -42,7 +43,7 @@ impl RtmService {
         place
     }
 
-    /// The instance has nothing to do with the channel any more.
+    /// Removes the instance from a channel.
     pub(super) fn forget_channel(&mut self, step: &mut Step<'_>, joined: Joined) {
         if let Some(place) = joined.place {
             self.exit(step, &joined.channel, place);
@@ -55,7 +56,7 @@ impl RtmService {
         self.tidy_later(step, &joined.channel);
     }
 
-    /// The service removes a silent user from its channels; the instance still believes to be in them.
+    /// Removes a silent user from its channels; the instance still considers itself joined.
     pub(super) fn vacate(&mut self, step: &mut Step<'_>, client: ClientId) {
         let Some(session) = self.clients.session_mut(client) else {
             return;
@@ -72,7 +73,7 @@ impl RtmService {
         }
     }
 
-    /// The link is lost: nothing reaches the instance in its channels.
+    /// Marks the instance unreachable in its channels.
     pub(super) fn go_away(&mut self, client: ClientId) {
         let Some(session) = self.clients.session_mut(client) else {
             return;
@@ -87,7 +88,7 @@ impl RtmService {
         }
     }
 
-    /// The link is back: the instance is in its channels again.
+    /// Marks the instance reachable in its channels, or joins them again.
     pub(super) fn rejoin(&mut self, step: &mut Step<'_>, client: ClientId) {
         let Some(session) = self.clients.session_mut(client) else {
             return;
@@ -112,7 +113,7 @@ impl RtmService {
         }
     }
 
-    /// Drops a channel in which nothing is left.
+    /// Removes an unused channel.
     pub(super) fn tidy(&mut self, id: &ChannelId) {
         let unused =
             |c: &crate::channels::Channel| c.members.is_empty() && c.attributes.is_empty() && c.missed.away == 0;
@@ -125,7 +126,7 @@ impl RtmService {
         }
     }
 
-    /// Drops an empty channel, at once or when its attributes have lingered.
+    /// Removes an empty channel, at once or after the lifetime of its attributes.
     fn tidy_later(&mut self, step: &Step<'_>, id: &ChannelId) {
         if let Some(channel) = self.channels.get_mut(id)
             && channel.members.is_empty()

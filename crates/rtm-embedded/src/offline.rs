@@ -1,4 +1,5 @@
-//! The store of messages to offline peers (rtm-api 3.2): 200 per receiver, for 7 days, if the world has one.
+//! The store of messages to offline peers (rtm-api 3.2): 200 per receiver, for 7 days, if it is
+//! enabled.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -24,7 +25,7 @@ impl OfflineStore {
 struct Mailbox {
     /// Oldest first; never empty.
     messages: VecDeque<Stored>,
-    /// When the oldest one may be too old; late when that one has been pushed out.
+    /// Expiry of the oldest message; late if that one has been dropped.
     timer: TimerId,
 }
 
@@ -57,7 +58,7 @@ impl RtmService {
         }
     }
 
-    /// Gives a user that is back what was stored.
+    /// Sends the stored messages to a user that has logged in.
     pub(super) fn deliver_offline(&mut self, step: &mut Step<'_>, client: ClientId) {
         let Some(session) = self.clients.session(client) else {
             return;
@@ -77,7 +78,7 @@ impl RtmService {
         }
     }
 
-    /// Drops what is too old.
+    /// Drops expired messages.
     pub(super) fn offline_due(&mut self, now: Time, user: &UserId) {
         let Some(mailbox) = self.offline.0.get_mut(user) else {
             return;

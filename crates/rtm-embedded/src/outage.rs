@@ -1,4 +1,4 @@
-//! The stages of an outage: 4, 6 and 30 s (rtm-api 4, 9), and what is kept for its end.
+//! The stages of an outage: 4, 6 and 30 s (rtm-api 4, 9), and the data held until its end.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -13,13 +13,13 @@ use crate::session::state_changed;
 use crate::timers::Timer;
 
 impl Stage {
-    /// The stage after this one, and how long after the loss it begins.
+    /// Returns the next stage, and its start after the loss.
     const fn next(self) -> Option<(Stage, Duration)> {
         match self {
             Self::Unnoticed => Some((Self::Interrupted, INTERRUPTED_AFTER)),
             Self::Interrupted => Some((Self::Unreachable, UNREACHABLE_AFTER)),
-            Self::Unreachable => Some((Self::GivenUp, OFFLINE_AFTER)),
-            Self::GivenUp => None,
+            Self::Unreachable => Some((Self::Abandoned, OFFLINE_AFTER)),
+            Self::Abandoned => None,
         }
     }
 }
@@ -41,7 +41,7 @@ impl RtmService {
         self.go_away(client);
     }
 
-    /// The next stage begins.
+    /// Starts the next stage.
     pub(super) fn outage_due(&mut self, step: &mut Step<'_>, client: ClientId) {
         let Some(session) = self.clients.session_mut(client) else {
             return;
@@ -67,21 +67,21 @@ impl RtmService {
                     step.event(client, RtmEvent::TokenExpired {});
                 }
             }
-            // A user id that another instance took is that instance's presence.
+            // If another instance has taken the user id, the presence is that instance's.
             Stage::Unreachable if present => self.presence_changed(step, &user, before),
-            Stage::GivenUp if present => {
+            Stage::Abandoned if present => {
                 session.present = false;
                 self.users.remove(&user);
                 self.vacate(step, client);
                 self.presence_changed(step, &user, before);
             }
-            Stage::Unreachable | Stage::GivenUp => {}
+            Stage::Unreachable | Stage::Abandoned => {}
         }
     }
 }
 
 impl Outage {
-    /// Keeps something for the end of the outage; false when it keeps enough already.
+    /// Holds an event until the end of the outage; returns false if the bound is reached.
     pub(super) fn hold(&mut self, held: Held) -> bool {
         let room = self.held.len() < HELD;
         if room {

@@ -1,7 +1,8 @@
 //! Peer messages (rtm-api 3.2).
 //!
-//! Decided here: a user may write to itself. A message to a user whose link is lost is held, and its sender waits for
-//! the peer's acknowledgement until the message's timeout; the message is delivered anyway when the link is back.
+//! Decided here: a user may send to itself. A message to a user whose link is lost is held, and its
+//! sender waits for the peer's acknowledgement until the message's timeout. The message is
+//! delivered after the recovery in any case.
 
 use rtm::{Message, PeerMessageErr, RtmEvent, RtmReply, UserId};
 
@@ -45,7 +46,7 @@ impl RtmService {
         }
     }
 
-    /// Answers the sender of a message that was held, unless its call has timed out.
+    /// Answers the sender of a held message, unless its call has timed out.
     pub(super) fn acknowledge(&mut self, step: &mut Step<'_>, sender: Option<TimerId>, received: bool) {
         if let Some(Timer::PeerTimeout(ask)) = sender.and_then(|timer| self.timers.cancel(timer))
             && self.clients.get(ask.client).is_some()
@@ -54,7 +55,8 @@ impl RtmService {
         }
     }
 
-    /// Sends the instance an event that travels as a peer message: at once, or when its link is back.
+    /// Sends the instance an event that is transported as a peer message: at once, or after the
+    /// recovery of its link.
     pub(super) fn signal(&mut self, step: &mut Step<'_>, client: ClientId, event: RtmEvent) {
         let Some(session) = self.clients.session_mut(client) else {
             return;

@@ -1,6 +1,6 @@
-//! Who is logged in, and who follows it (rtm-api 3.3).
+//! Presence and its subscriptions (rtm-api 3.3).
 //!
-//! Decided here: after a subscription the event lists everybody who is followed, not only the new ones.
+//! Decided here: after a subscription the event lists all subscribed users, not only the new ones.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -9,7 +9,7 @@ use rtm::{OnlineState, RtmEvent, RtmReply, UserId};
 use crate::context::{Ask, ClientId, Step};
 use crate::service::RtmService;
 
-/// Who follows a user.
+/// Subscribers by user.
 #[derive(Debug, Default)]
 pub(super) struct Followers(HashMap<UserId, BTreeSet<ClientId>>);
 
@@ -34,7 +34,7 @@ impl Followers {
 }
 
 impl RtmService {
-    /// Unreachable users are online here: the query knows no third state.
+    /// Returns the presence of users. Unreachable users are online: the query has no third state.
     pub(super) fn query_peers(&mut self, step: &mut Step<'_>, ask: Ask, peers: Vec<UserId>) {
         let mut seen = HashSet::new();
         let mut online = Vec::with_capacity(peers.len());
@@ -80,7 +80,7 @@ impl RtmService {
         }
     }
 
-    /// Tells followers when a user's presence is not what it was `before`.
+    /// Notifies subscribers if a user's presence differs from `before`.
     pub(super) fn presence_changed(&mut self, step: &mut Step<'_>, user: &UserId, before: OnlineState) {
         let state = self.online_state(user);
         let followers = self.followers.0.get(user).filter(|_| state != before);

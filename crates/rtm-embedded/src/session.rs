@@ -1,4 +1,4 @@
-//! Login, logout, and the ends of a login that nobody asked for (rtm-api 3.1, 4).
+//! Login, logout, and forced ends of a login (rtm-api 3.1, 4).
 
 use rtm::value::Text;
 use rtm::{ConnectionReason, ConnectionState, LoginErr, LogoutErr, OnlineState, RtmError, RtmEvent, RtmReply, UserId};
@@ -11,14 +11,14 @@ use crate::timers::Timer;
 use crate::token;
 use rtm::rejection::{Refusal, refusal};
 
-/// How a login ends.
+/// The reason for the end of a login.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Parting {
-    /// By the app: the SDK can still say goodbye.
+    /// By the app: the SDK can still send.
     Logout,
     /// By the service.
     Abort,
-    /// The process is gone: nobody is there to be told.
+    /// The process has ended: there is no receiver for a reply.
     Close,
 }
 
@@ -27,7 +27,8 @@ pub(super) fn state_changed(state: ConnectionState, reason: ConnectionReason) ->
 }
 
 impl RtmService {
-    /// An empty token is refused without a state change, as the C++ SDK does; no token at all is fine.
+    /// Logs in. An empty token is refused without a state change, as in the C++ SDK; a missing
+    /// token is valid.
     pub(super) fn login(
         &mut self,
         step: &mut Step<'_>,
@@ -64,7 +65,7 @@ impl RtmService {
         Ok(())
     }
 
-    /// The login reaches the service.
+    /// Completes a login at the service.
     pub(super) fn log_in(&mut self, step: &mut Step<'_>, ask: Ask, user: UserId, token: Option<&str>) {
         let expiry = match token.map_or(Ok(None), |token| token::expiry(token, step.now)) {
             Ok(expiry) => expiry,
@@ -104,7 +105,7 @@ impl RtmService {
         step.fail(ask, error);
     }
 
-    /// Logs out, also over a lost link: the service learns of it at once.
+    /// Logs out, also over a lost link: the service is notified at once.
     pub(super) fn logout(&mut self, step: &mut Step<'_>, ask: Ask) -> Result<(), RtmError> {
         let Some(client) = self.clients.get_mut(ask.client) else {
             return Ok(());
@@ -134,13 +135,13 @@ impl RtmService {
         Ok(())
     }
 
-    /// The service ends the login: ABORTED until the app logs out.
+    /// Ends the login by the service: ABORTED until the app logs out.
     pub(super) fn abort(&mut self, step: &mut Step<'_>, client: ClientId, reason: ConnectionReason) {
         step.event(client, state_changed(ConnectionState::Aborted, reason));
         self.end_session(step, client, Parting::Abort);
     }
 
-    /// The instance's process is gone.
+    /// Removes an instance.
     pub(super) fn remove(&mut self, step: &mut Step<'_>, client: ClientId) {
         if let Some(Phase::Connecting(pending)) = self.clients.get(client).map(|c| &c.phase) {
             self.timers.cancel(pending.timer);
@@ -149,7 +150,8 @@ impl RtmService {
         self.clients.remove(client);
     }
 
-    /// Another instance took the user id. An instance whose link is lost learns when the link is back.
+    /// Handles another instance's login with the same user id. An instance with a lost link is
+    /// aborted at its recovery.
     fn supersede(&mut self, step: &mut Step<'_>, older: ClientId) {
         match self.clients.session_mut(older) {
             Some(session) if session.outage.is_some() => {
@@ -160,7 +162,8 @@ impl RtmService {
         }
     }
 
-    /// Takes everything of a login away: what waits, subscriptions, invitations, memberships, presence.
+    /// Removes all state of a login: pending calls, subscriptions, invitations, memberships,
+    /// presence.
     fn end_session(&mut self, step: &mut Step<'_>, client: ClientId, parting: Parting) {
         let Some((session, before)) = self.take_session(client, parting) else {
             return;
@@ -176,7 +179,7 @@ impl RtmService {
             for waiting in outage.waiting {
                 self.timers.cancel(waiting.timer);
                 if parting != Parting::Close {
-                    step.fail(waiting.ask, refusal(waiting.call.kind(), Refusal::GivenUp));
+                    step.fail(waiting.ask, refusal(waiting.call.kind(), Refusal::Abandoned));
                 }
             }
             for held in outage.held {
@@ -196,7 +199,7 @@ impl RtmService {
         self.presence_changed(step, &session.user, before);
     }
 
-    /// The login, taken out of its instance, and the user's presence until now.
+    /// Takes the login out of its instance; returns it with the user's earlier presence.
     fn take_session(&mut self, client: ClientId, parting: Parting) -> Option<(Box<Session>, OnlineState)> {
         let user = &self.clients.session(client)?.user;
         let before = self.online_state(user);

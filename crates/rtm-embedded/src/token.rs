@@ -1,5 +1,5 @@
-//! Tokens: a text of the form `expires:<unix seconds>` ends a login as an AccessToken2 would (rtm-api 4); any other
-//! token is good for ever, because an app id's secret is nobody's to know here.
+//! Tokens: a text of the form `expires:<unix seconds>` ends a login like an AccessToken2 (rtm-api
+//! 4). Any other token never expires, because the service does not have the app id's certificate.
 
 use rtm::time::Time;
 use rtm::{ConnectionReason, LoginErr, RenewTokenErr, RtmError, RtmEvent, RtmReply};
@@ -12,10 +12,10 @@ use crate::timers::Timer;
 
 const PREFIX: &str = "expires:";
 
-/// When a login ends; never without a token that says so.
+/// The end of a login; `None` without an expiring token.
 pub(super) type Expiry = Option<Time>;
 
-/// Why a token is no good.
+/// The reason why a token is invalid.
 pub(super) enum BadToken {
     Empty,
     Invalid,
@@ -42,7 +42,7 @@ impl From<BadToken> for RenewTokenErr {
     }
 }
 
-/// Reads a token.
+/// Reads the expiry of a token.
 pub(super) fn expiry(token: &str, now: Time) -> Result<Expiry, BadToken> {
     if token.is_empty() {
         return Err(BadToken::Empty);
@@ -60,7 +60,8 @@ pub(super) fn expiry(token: &str, now: Time) -> Result<Expiry, BadToken> {
 }
 
 impl RtmService {
-    /// Replaces the token; takes effect at once, also while the link is lost, because recovery may need it.
+    /// Replaces the token; takes effect at once, also while the link is lost, because recovery may
+    /// need it.
     pub(super) fn renew_token(&mut self, step: &mut Step<'_>, ask: Ask, token: &str) -> Result<(), RtmError> {
         let expiry = expiry(token, step.now).map_err(RenewTokenErr::from)?;
         let Some(session) = self.clients.session_mut(ask.client) else {
@@ -76,7 +77,7 @@ impl RtmService {
         Ok(())
     }
 
-    /// Sets the timer of the token's warning, or of its end when the warning's time is past.
+    /// Sets the timer of the token's warning, or of its expiry after the warning.
     pub(super) fn watch_token(&mut self, now: Time, client: ClientId) {
         let Some(session) = self.clients.session_mut(client) else {
             return;
@@ -90,7 +91,7 @@ impl RtmService {
         });
     }
 
-    /// The token's warning is due, or its end.
+    /// Handles the timer of the token's warning or expiry.
     pub(super) fn token_due(&mut self, step: &mut Step<'_>, client: ClientId) {
         let Some(session) = self.clients.session_mut(client) else {
             return;

@@ -1,4 +1,4 @@
-//! User attributes (rtm-api 3.4): written by their owner, gone with the login, and nobody is told of a change.
+//! User attributes (rtm-api 3.4): written by their owner, deleted at logout, without change events.
 
 use rtm::limits::MAX_USER_ATTRIBUTES_BYTES;
 use rtm::value::Text;
@@ -47,7 +47,7 @@ impl RtmService {
         step.reply(ask, RtmReply::Void);
     }
 
-    /// Attributes of the keys that exist, or all.
+    /// Returns the attributes of the keys that exist, or all.
     pub(super) fn get_user_attributes(
         &mut self,
         step: &mut Step<'_>,

@@ -1,4 +1,4 @@
-//! The comparison pages: every pair of an id and a platform, and the row that it resolves to.
+//! The comparison pages: every pair of an id and a platform, and its row.
 
 use crate::diagnostics::{Diag, Diags};
 use rtm::value::Text;
@@ -9,14 +9,14 @@ use crate::row::{CodeId, Row, RowId, RowKind, Status};
 
 const LIST: &str = include_str!("../../../fixtures/comparison-rows.tsv");
 
-/// A pair of the pages.
+/// A pair of the comparison pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pair {
-    /// `peer.send`.
+    /// The id: `peer.send`.
     pub id: &'static str,
-    /// `method`, `event` or `synchronous callback`.
+    /// The kind: `method`, `event` or `synchronous callback`.
     pub kind: &'static str,
-    /// `web`.
+    /// The platform: `web`.
     pub platform: &'static str,
     /// The Signaling name as the page spells it; `-` for none.
     pub signaling: &'static str,
@@ -24,22 +24,22 @@ pub struct Pair {
     pub rtm: &'static str,
 }
 
-/// A pair and what serves it.
+/// A pair and its row.
 #[derive(Clone, Debug)]
 pub struct Resolved {
     /// The pair.
     pub pair: Pair,
     /// The row.
     pub row: RowId,
-    /// How it is served there.
+    /// The status on that platform.
     pub status: Status,
-    /// The emulation that helps.
+    /// The row's emulation.
     pub emulation: Option<Emulation>,
-    /// Limitation codes there.
+    /// The limitation codes on that platform.
     pub codes: Vec<CodeId>,
 }
 
-/// All pairs, in the order of the pages.
+/// Returns all pairs, in the order of the pages.
 pub fn pairs() -> Vec<Pair> {
     let lines = LIST.lines().skip(1);
     lines
@@ -57,7 +57,7 @@ pub fn pairs() -> Vec<Pair> {
         .collect()
 }
 
-/// What serves each pair; pairs without a row are left out.
+/// Resolves each pair to its row; pairs without a row are omitted.
 pub fn resolve(tables: &Tables) -> Vec<Resolved> {
     let resolved = pairs().into_iter().filter_map(|pair| {
         let row = tables.row_named(pair.id)?;
@@ -77,7 +77,7 @@ pub fn resolve(tables: &Tables) -> Vec<Resolved> {
     resolved.collect()
 }
 
-/// Every pair resolves, no row is unknown to the pages, and what is refused says why.
+/// Checks that every pair has a row, every row is on the pages, and every refused row has a code.
 pub fn check(tables: &Tables, diags: &mut Diags) {
     let pairs = pairs();
     let resolved = resolve(tables);
@@ -125,12 +125,12 @@ pub fn check(tables: &Tables, diags: &mut Diags) {
     }
 }
 
-/// The id without its part: `members.query/isin` is for `members.query`.
+/// Returns the id without its part: `members.query/isin` belongs to `members.query`.
 pub fn page_id(row: &Row) -> &str {
     row.id.split('/').next().unwrap_or(&row.id)
 }
 
-/// The documented names of a row's calls, or of the events that come of it, where the page spells them otherwise.
+/// Returns the documented names of a row's calls or events, for pages with another spelling.
 pub fn real_names(tables: &Tables, row: &Row) -> Vec<Text> {
     let sigs: Vec<usize> = match &row.kind {
         RowKind::Call(sigs) => sigs.clone(),

@@ -1,4 +1,4 @@
-//! Tables as they are written, read but not compiled.
+//! Parsed tables, not yet compiled.
 
 use std::sync::Arc;
 
@@ -8,23 +8,23 @@ use rtm::value::Text;
 
 use crate::ast::{RawFile, RawPlatform, RawProfile, RawWire, read_profiles};
 
-/// All table files, read; what costs much is shared between clones.
+/// All parsed table files; large parts are shared between clones.
 #[derive(Clone, Debug, Default)]
 pub struct Written {
-    /// Whether every file is TOML, so that what is nowhere is missing.
+    /// True if every file is valid TOML, so that an undefined name is really missing.
     pub is_whole: bool,
-    /// Rows and what they refer to, of all files.
+    /// Rows and their definitions, of all files.
     pub file: RawFile,
     /// Wires.
     pub wires: Vec<Arc<RawWire>>,
-    /// What the wire reveals of clients.
+    /// Client profiles.
     pub profiles: Vec<RawProfile>,
     /// Platforms by name.
     pub platforms: Vec<(Text, Arc<RawPlatform>)>,
 }
 
 impl Written {
-    /// Reads a set of table files as far as they can be.
+    /// Parses a set of table files as far as possible.
     pub fn read(sources: &[Arc<Source>]) -> (Self, Diags) {
         let mut all = Self {
             is_whole: true,
@@ -66,7 +66,7 @@ impl Written {
         (all, diags)
     }
 
-    /// A wire that is `like` another has all of that one that it does not write itself.
+    /// Adds the inherited entries to wires with `like`.
     fn inherit(&mut self, diags: &mut Diags) {
         let bases = self.wires.clone();
         for wire in &mut self.wires {

@@ -48,6 +48,6 @@ pub fn data(tables: &Tables, effect: &Effect) -> Option<(Leg, Value)> {
         | Effect::Mailbox { .. }
         | Effect::Notify { .. }
         | Effect::Hint { .. }
-        | Effect::Returned(_) => return None,
+        | Effect::Resumed(_) => return None,
     })
 }

@@ -74,7 +74,7 @@ impl<'h> TraceEvent<'h> {
                 (Leg::Env, one("attached", Value::Map(entries)))
             }
             Input::Upstream(up) => (Leg::Rtm, one("up", (*up).into())),
-            Input::Lacks(lacks) => {
+            Input::Unsupported(lacks) => {
                 let names = lacks.iter().map(|kind| kind.name().into()).collect();
                 (Leg::Rtm, one("lacks", Value::List(names)))
             }

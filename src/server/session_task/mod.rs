@@ -31,7 +31,7 @@ use crate::server::send_queue::{Closing, Outbound};
 use crate::server::session_inbox::{Inbox, Outlet, WeakInbox};
 use crate::server::time_slice::TimeSlice;
 use crate::server::webhook_events::WebhookEvents;
-use protocol::encoder::{Asked, Encoder, LineContext, Returned};
+use protocol::encoder::{Encoder, LineContext, NamedCall, Resumed};
 use protocol::memory_budget::{MemoryUse, MemoryUser};
 
 use member_queries::FOR_OTHERS;
@@ -196,9 +196,9 @@ impl SessionTask {
                 self.pace(&input);
                 self.step(*input);
             }
-            Message::Speaks(socket, speech) => {
+            Message::Speaks(socket, encoder) => {
                 if let Some(handle) = self.sockets.get_mut(&socket) {
-                    handle.speech = speech;
+                    handle.encoder = encoder;
                 }
             }
             Message::Closed(socket, grace) => {
@@ -264,7 +264,7 @@ impl SessionTask {
             UpstreamEvent::Reply { request, result } => self.step(Input::RtmReply { request, result }),
             UpstreamEvent::Event(event) => self.step(Input::RtmEvent(event)),
             UpstreamEvent::Up(up) => self.step(Input::Upstream(up)),
-            UpstreamEvent::Lacks(lacks) => self.step(Input::Lacks(lacks)),
+            UpstreamEvent::Unsupported(lacks) => self.step(Input::Unsupported(lacks)),
         }
     }
 
@@ -401,7 +401,7 @@ impl SessionTask {
             Effect::RtmVia { request, channel, call } => self.ask_member(request, &channel, call),
             Effect::Answer { call, row, answer } => {
                 self.log_answer(call, answer.failure.as_ref().map(|failure| &*failure.reason));
-                self.say(call.socket, Some(row), |speech| speech.answer(call, &answer));
+                self.say(call.socket, Some(row), |encoder| encoder.answer(call, &answer));
                 if call.function == LOGIN {
                     self.pending.remove(&call.socket);
                     if answer.failure.is_none() {
@@ -411,10 +411,10 @@ impl SessionTask {
             }
             Effect::Mailbox { call, ver_clear, lines } => self.send_lines(call, ver_clear, &lines),
             Effect::Notify { socket, form, event } => self.notify(socket, form, &event),
-            Effect::Hint { socket, version } => self.say(socket, None, |speech| speech.hint(version)),
-            Effect::Returned(call) => {
+            Effect::Hint { socket, version } => self.say(socket, None, |encoder| encoder.hint(version)),
+            Effect::Resumed(call) => {
                 self.log_answer(call, None);
-                self.say(call.socket, None, |speech| speech.returned(Returned::Welcome));
+                self.say(call.socket, None, |encoder| encoder.returned(Resumed::Welcome));
                 self.pending.remove(&call.socket);
             }
             Effect::SetTimer { key, at } => {
@@ -478,12 +478,12 @@ impl SessionTask {
             channel: None,
             now: self.now,
         };
-        let asked = Asked {
+        let named = NamedCall {
             function: &wire.function(call.function).name,
             id: call.id,
         };
-        self.say(call.socket, None, |speech| {
-            speech.mailbox(asked, ver_clear, lines, context)
+        self.say(call.socket, None, |encoder| {
+            encoder.mailbox(named, ver_clear, lines, context)
         });
     }
 
@@ -495,13 +495,13 @@ impl SessionTask {
             channel: channel.as_ref(),
             now: self.now,
         };
-        self.say(socket, Some(event.row), |speech| speech.notify(form, event, context));
+        self.say(socket, Some(event.row), |encoder| encoder.notify(form, event, context));
     }
 
     /// What does not fit waits for its connection before the session goes on: whether its client is slow is judged there.
     fn say(&mut self, id: SocketId, row: Option<RowId>, what: impl FnOnce(&dyn Encoder) -> Vec<String>) {
         let Some(socket) = self.sockets.get(&id) else { return };
-        for text in what(&*socket.speech) {
+        for text in what(&*socket.encoder) {
             if let Some(tape) = &self.tape {
                 tape.said(id, &text, row);
             }

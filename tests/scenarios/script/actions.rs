@@ -1,4 +1,4 @@
-//! What scenarios make happen.
+//! Actions of scenarios.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::sim::{Config, Sim, VID};
 
 use super::{split, times};
 
-/// Enough for every rate and every count to be as if nothing had happened.
+/// Longer than all rate windows and count delays.
 const SOME_TIME: Duration = Duration::from_secs(10);
 
-/// `set key value`.
+/// Handles `set key value`.
 pub fn set(config: &mut Config, line: &str) -> Result<(), String> {
     let words = split(line)?;
     let [_, key, value] = &words[..] else {
@@ -44,7 +44,7 @@ pub fn set(config: &mut Config, line: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// One action.
+/// Runs one action.
 pub fn act(sim: &mut Sim, line: &str) -> Result<(), String> {
     let (count, line) = times(line);
     for _ in 0..count {
@@ -92,8 +92,8 @@ pub fn act(sim: &mut Sim, line: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// `given room: alice rtm:carol`: who is there, some time ago; how they came, nobody looks at. Without a channel they are
-/// logged in only.
+/// Handles `given room: alice rtm:carol`: users that joined some time ago, without their events.
+/// Without a channel they are only logged in.
 fn given(sim: &mut Sim, who: &[&str]) -> Result<(), String> {
     let channel = who.first().and_then(|first| first.strip_suffix(':'));
     for name in &who[usize::from(channel.is_some())..] {
@@ -120,7 +120,7 @@ fn given(sim: &mut Sim, who: &[&str]) -> Result<(), String> {
     faults.map_or(Ok(()), |fault| Err(fault.to_string()))
 }
 
-/// What a legacy app calls.
+/// Runs a call of a legacy app.
 fn legacy(sim: &mut Sim, name: &str, call: &[&str]) -> Result<(), String> {
     match call {
         ["login", who @ ..] => {
@@ -144,7 +144,7 @@ fn legacy(sim: &mut Sim, name: &str, call: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
-/// Users that nobody looks at: `crowd 1 520 join room`.
+/// Adds users whose events are not displayed: `crowd 1 520 join room`.
 fn crowd(sim: &mut Sim, from: &str, to: &str, call: &[&str]) -> Result<(), String> {
     let number = |text: &str| text.parse::<usize>().map_err(|e| e.to_string());
     for user in number(from)?..=number(to)? {
@@ -159,7 +159,7 @@ fn crowd(sim: &mut Sim, from: &str, to: &str, call: &[&str]) -> Result<(), Strin
     Ok(())
 }
 
-/// Fills in `uid(account)`, `token(account,seconds,certificate)`, `line(client)`.
+/// Expands `uid(account)`, `token(account,seconds,certificate)`, `line(client)`.
 pub fn expand(sim: &Sim, line: &str) -> Result<String, String> {
     let mut out = String::new();
     let mut rest = line;

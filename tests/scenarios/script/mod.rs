@@ -1,4 +1,4 @@
-//! Scenarios as text (`tests/scenarios/README.md` says how they are written).
+//! Parser and runner of scenarios (format in `tests/scenarios/README.md`).
 
 mod actions;
 mod words;
@@ -13,15 +13,15 @@ use crate::sim::{Config, Sim};
 
 pub use words::split;
 
-/// A scenario, read but not run.
+/// A parsed scenario.
 #[derive(Debug)]
 pub struct Scenario {
-    /// What it is about: its first comment.
+    /// Its title: the first comment.
     pub title: String,
     blocks: Vec<Block>,
 }
 
-/// An action and everything that anybody sees of it.
+/// An action and all expected events.
 #[derive(Debug)]
 struct Block {
     line: usize,
@@ -30,10 +30,10 @@ struct Block {
 }
 
 impl Scenario {
-    /// Reads a scenario.
+    /// Parses a scenario.
     ///
     /// # Errors
-    /// The line, and what is wrong with it.
+    /// The line, and the error.
     pub fn read(text: &str) -> Result<Self, (usize, String)> {
         let mut title = None;
         let mut blocks: Vec<Block> = Vec::new();
@@ -55,10 +55,10 @@ impl Scenario {
         Ok(Self { title, blocks })
     }
 
-    /// Runs it: the first line that is not met, and why.
+    /// Runs the scenario.
     ///
     /// # Errors
-    /// The first line that is not met, and why.
+    /// The first line that does not match, and the reason.
     pub fn run(&self, tables: &Arc<Tables>, words: Option<&Arc<Vocabulary>>) -> Result<(), (usize, String)> {
         let mut config = Config {
             words: words.cloned(),
@@ -82,7 +82,8 @@ impl Scenario {
 }
 
 impl Block {
-    /// Everybody saw what is expected, each in this order; who of two saw something first, nobody can tell.
+    /// Compares the expected and the actual events, in order for each user. The order between users
+    /// is not defined.
     fn check(&self, sim: &mut Sim) -> Result<(), (usize, String)> {
         let mut seen = sim.take_seen();
         for (line, text) in &self.expected {
@@ -117,7 +118,7 @@ fn is_expected(line: &str) -> bool {
     line.starts_with("> ") || line.starts_with("note ") || line.starts_with("dropped ")
 }
 
-/// `60x …`: how often, and what.
+/// Splits `60x …` into the count and the rest.
 pub(crate) fn times(line: &str) -> (usize, &str) {
     let counted = line
         .split_once("x ")

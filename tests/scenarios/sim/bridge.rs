@@ -1,5 +1,5 @@
-//! The sidecar without its shell: admission, sessions, the codec; what tasks and sockets do in the program is a queue
-//! here.
+//! The sidecar without its server: admission, sessions, the codec. The program's tasks and sockets
+//! are replaced by a queue.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{Admission, Attach, Effect, Input, Session, SessionContext, TimerKey, admit};
-use identity::{LineKey, TokenPolicy};
+use identity::{SessionLineKey, TokenPolicy};
 use protocol::encoder::Encoder;
-use protocol::encoder::Returned;
+use protocol::encoder::Resumed;
 use protocol::encoders;
 use protocol::event::{CallRef, Event, SocketId};
 use rtm::time::Time;
@@ -29,16 +29,16 @@ use super::taped::Records;
 /// The sidecar.
 pub struct Bridge {
     pub tables: Arc<Tables>,
-    pub(super) speeches: Vec<Arc<dyn Encoder>>,
+    pub(super) encoders: Vec<Arc<dyn Encoder>>,
     pub config: Config,
     pub twin_window: Duration,
-    pub line_key: LineKey,
+    pub line_key: SessionLineKey,
     pub sockets: HashMap<SocketId, Socket>,
     pub seats: BTreeMap<u64, Seat>,
     pub deeds: Vec<Deed>,
-    /// What happens to all sessions, as a recording has it.
+    /// All recorded inputs and effects of sessions.
     pub(super) records: Arc<Records>,
-    /// The frame that is being served.
+    /// The frame that is being processed.
     pub(super) hearing: Option<(SocketId, String)>,
     context: SessionContext,
     pub(super) entries: BTreeMap<Text, Entry>,
@@ -46,25 +46,25 @@ pub struct Bridge {
     next_session: u64,
     /// Calls that members have made for others.
     pub(super) for_others: Vec<(u64, u64)>,
-    /// Lines of accounts that are away.
+    /// Lines of offline accounts.
     pub(super) kept: BTreeMap<Text, Vec<(Event, Time)>>,
 }
 
 /// A connection.
 pub struct Socket {
     pub transport: Transport,
-    /// By position; a guess before the login.
+    /// The profile by position; a default before the login.
     pub profile: usize,
     pub peer: IpAddr,
     pub accepted: Time,
     pub logged_in: bool,
     pub session: Option<u64>,
     pub line: u64,
-    /// Its client is of a Web build that sends no `set_flag`.
+    /// The client has a Web build without `set_flag`.
     pub old: bool,
 }
 
-/// A session at work.
+/// An active session.
 pub struct Seat {
     pub session: Session,
     pub client: ClientId,
@@ -77,7 +77,7 @@ pub struct Seat {
 
 pub(super) struct Entry {
     pub(super) session: u64,
-    /// The number that its line carries.
+    /// The number in its session line.
     pub(super) line: u64,
     live: Option<SocketId>,
     peer: IpAddr,
@@ -89,17 +89,17 @@ pub(super) struct Entry {
 }
 
 impl Bridge {
-    /// A sidecar that nobody has connected to.
+    /// Creates a sidecar without connections.
     pub fn new(context: SessionContext, policy: TokenPolicy) -> Self {
         Self {
-            speeches: encoders(&context.tables).expect("a wire for each profile"),
+            encoders: encoders(&context.tables).expect("a wire for each profile"),
             tables: context.tables.clone(),
             config: Config {
                 auth: policy,
                 ..Config::default()
             },
             twin_window: Config::default().session.twin_window,
-            line_key: LineKey::new(b"the scenarios' key").expect("long enough"),
+            line_key: SessionLineKey::new(b"the scenarios' key").expect("long enough"),
             sockets: HashMap::new(),
             seats: BTreeMap::new(),
             deeds: Vec::new(),
@@ -114,27 +114,27 @@ impl Bridge {
         }
     }
 
-    /// The profile of a client that comes in that way, and says that about itself.
+    /// Returns the profile of a client, by its transport and its login.
     pub fn profile(&self, transport: Transport, login: &Value, old: bool) -> usize {
         let found = self.tables.profile(transport, login).expect("a profile");
-        // As the latest build, which says that it is.
+        // Treated as the latest build, which sends `set_flag`.
         self.tables.profiles[found].flagged.filter(|_| !old).unwrap_or(found)
     }
 
-    /// The language of a socket.
-    pub(super) fn speech(&self, socket: SocketId) -> Arc<dyn Encoder> {
+    /// Returns the encoder of a socket.
+    pub(super) fn encoder(&self, socket: SocketId) -> Arc<dyn Encoder> {
         let profile = self.sockets.get(&socket).map_or(0, |socket| socket.profile);
-        self.speeches[profile].clone()
+        self.encoders[profile].clone()
     }
 
-    /// The wire of a socket.
+    /// Returns the wire of a socket.
     pub(super) fn wire(&self, socket: SocketId) -> Arc<Wire> {
         let profile = self.sockets.get(&socket).map_or(0, |socket| socket.profile);
         let family = &self.tables.profiles[profile].family;
         self.tables.wire(family).expect("the wire of a profile").clone()
     }
 
-    /// When the next timer of a session is due.
+    /// Returns the time of the next session timer.
     pub fn deadline(&self) -> Option<Time> {
         self.seats
             .values()
@@ -143,7 +143,7 @@ impl Bridge {
             .min()
     }
 
-    /// Fires the timers that are due.
+    /// Runs the expired timers.
     pub fn fire(&mut self, now: Time) {
         for id in self.seats.keys().copied().collect::<Vec<_>>() {
             let Some(seat) = self.seats.get_mut(&id) else { continue };
@@ -156,7 +156,7 @@ impl Bridge {
         }
     }
 
-    /// The session of an RTM client.
+    /// Returns the session of an RTM client.
     pub fn session_of(&self, client: ClientId) -> Option<u64> {
         self.seats
             .iter()
@@ -164,12 +164,12 @@ impl Bridge {
             .map(|(id, _)| *id)
     }
 
-    /// The session that an account has now.
+    /// Returns the current session of an account.
     pub fn session_named(&self, account: &str) -> Option<u64> {
         self.entries.get(account).map(|entry| entry.session)
     }
 
-    /// A socket is gone; `left`: its client has closed it.
+    /// Handles a closed socket; `left`: closed by its client.
     pub fn closed(&mut self, now: Time, socket: SocketId, left: bool) {
         let Some((session, profile)) = self.sockets.remove(&socket).and_then(|s| Some((s.session?, s.profile))) else {
             return;
@@ -191,7 +191,7 @@ impl Bridge {
         );
     }
 
-    /// A login whose account and token are good. `open` makes an RTM client.
+    /// Handles an accepted login. `open` creates an RTM client.
     pub fn login(
         &mut self,
         now: Time,
@@ -309,7 +309,7 @@ impl Bridge {
         }
     }
 
-    /// A client comes back by the line of a session.
+    /// Handles a resume by session line.
     pub fn line_login(&mut self, now: Time, call: CallRef, line: &str) {
         let family = self.wire(call.socket).family.clone();
         let number = self.line_key.verify(line).ok();
@@ -319,9 +319,9 @@ impl Bridge {
             .find(|entry| Some(entry.line) == number);
         let Some(entry) = entry else {
             let was_replaced = number.is_some_and(|number| self.replaced.has(number, now));
-            let frames = self.speech(call.socket).returned(match was_replaced {
-                true => Returned::Replaced,
-                false => Returned::Unknown,
+            let frames = self.encoder(call.socket).returned(match was_replaced {
+                true => Resumed::Replaced,
+                false => Resumed::Unknown,
             });
             self.say(call.socket, frames);
             return self.deeds.push(Deed::Close(call.socket, None));
@@ -337,7 +337,7 @@ impl Bridge {
         self.step(now, id, Input::Attached { call, how, line });
     }
 
-    /// A login that is refused is the answer of a session that never begins.
+    /// Refuses a login, with the answer of a session that never starts.
     pub fn refuse_login(&mut self, now: Time, call: CallRef, reason: Text) {
         let wire = self.wire(call.socket);
         let mut session = Session::new(self.context_of(&wire), "nobody".into());
@@ -352,7 +352,7 @@ impl Bridge {
         for effect in effects {
             match effect {
                 Effect::Answer { answer, .. } => {
-                    let frames = self.speech(call.socket).answer(call, &answer);
+                    let frames = self.encoder(call.socket).answer(call, &answer);
                     self.say(call.socket, frames);
                 }
                 Effect::Close(socket) => self.deeds.push(Deed::Close(socket, None)),

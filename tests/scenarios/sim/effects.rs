@@ -1,8 +1,8 @@
-//! What sessions want done, as the program's session tasks do it.
+//! Execution of session effects, as in the program's session tasks.
 
 use engine::{Effect, EndReason, Input};
-use protocol::encoder::Returned;
-use protocol::encoder::{Asked, LineContext};
+use protocol::encoder::Resumed;
+use protocol::encoder::{LineContext, NamedCall};
 use protocol::event::{Form, SocketId};
 use rtm::time::Time;
 use rtm::value::Text;
@@ -11,26 +11,26 @@ use rtm_embedded::ClientId;
 
 use super::bridge::{Bridge, Seat};
 
-/// Numbers of calls that are made for others begin here.
+/// First number of calls that are made for others.
 const FOR_OTHERS: u64 = 1 << 63;
 
-/// What the sidecar does to the world around it, in order.
+/// An effect of the sidecar on its environment; effects are executed in order.
 #[derive(Debug)]
 pub enum Deed {
     /// A frame for a socket.
     Frame(SocketId, String),
-    /// A socket is closed, with a code where the socket itself is at fault.
+    /// Close a socket, with a code for a protocol error.
     Close(SocketId, Option<u16>),
-    /// A session calls RTM.
+    /// An RTM call of a session.
     Rtm(ClientId, u64, RtmCall),
-    /// A session is over: its RTM client is logged out and closed.
+    /// The end of a session: its RTM client is logged out and closed.
     Gone(ClientId),
-    /// A limitation was noted, or something dropped, for an account.
+    /// A noted limitation, or dropped data, of an account.
     Note(Text, &'static str, String),
 }
 
 impl Bridge {
-    /// Feeds one input to a session; a session that is over takes none.
+    /// Passes one input to a session, unless it has ended.
     pub fn step(&mut self, now: Time, id: u64, input: Input) {
         let Some(seat) = self.seats.get_mut(&id) else { return };
         seat.tape.at(now);
@@ -43,8 +43,8 @@ impl Bridge {
     }
 
     fn apply(&mut self, now: Time, id: u64, effect: Effect) {
-        let (sockets, speeches) = (&self.sockets, &self.speeches);
-        let speech = |socket: SocketId| &speeches[sockets.get(&socket).map_or(0, |socket| socket.profile)];
+        let (sockets, encoders) = (&self.sockets, &self.encoders);
+        let encoder = |socket: SocketId| &encoders[sockets.get(&socket).map_or(0, |socket| socket.profile)];
         let Some(seat) = self.seats.get_mut(&id) else { return };
         let channel = seat.session.channel_name();
         seat.tape.effect(&effect);
@@ -57,7 +57,7 @@ impl Bridge {
             Effect::Rtm { request, call } => self.deeds.push(Deed::Rtm(seat.client, request, call)),
             Effect::RtmVia { request, channel, call } => self.ask_member(now, id, request, &channel, call),
             Effect::Answer { call, answer, .. } => {
-                let frames = speech(call.socket).answer(call, &answer);
+                let frames = encoder(call.socket).answer(call, &answer);
                 seat.taped_frames(call.socket, &frames);
                 self.say(call.socket, frames);
             }
@@ -66,27 +66,27 @@ impl Bridge {
                     channel: None,
                     ..context
                 };
-                let asked = Asked {
+                let named = NamedCall {
                     function: &seat.wire.function(call.function).name,
                     id: call.id,
                 };
-                let frames = speech(call.socket).mailbox(asked, ver_clear, &lines, context);
+                let frames = encoder(call.socket).mailbox(named, ver_clear, &lines, context);
                 seat.taped_frames(call.socket, &frames);
                 self.say(call.socket, frames);
             }
             Effect::Notify { socket, form, event } => {
                 assert!(form != Form::Direct, "no wire has a direct form");
-                let frames = speech(socket).notify(form, &event, context);
+                let frames = encoder(socket).notify(form, &event, context);
                 seat.taped_frames(socket, &frames);
                 self.say(socket, frames);
             }
             Effect::Hint { socket, version } => {
-                let frames = speech(socket).hint(version);
+                let frames = encoder(socket).hint(version);
                 seat.taped_frames(socket, &frames);
                 self.say(socket, frames);
             }
-            Effect::Returned(call) => {
-                let frames = speech(call.socket).returned(Returned::Welcome);
+            Effect::Resumed(call) => {
+                let frames = encoder(call.socket).returned(Resumed::Welcome);
                 seat.taped_frames(call.socket, &frames);
                 self.say(call.socket, frames);
             }
@@ -121,7 +121,7 @@ impl Bridge {
         self.deeds.extend(frames);
     }
 
-    /// Has a member of the channel make a call.
+    /// Lets a member of the channel make a call.
     fn ask_member(&mut self, now: Time, asker: u64, request: u64, channel: &ChannelId, call: RtmCall) {
         let is_member = |seat: &&Seat| seat.session.joined_channel() == Some(channel);
         match self.seats.values().find(is_member).map(|seat| seat.client) {
@@ -137,7 +137,7 @@ impl Bridge {
         }
     }
 
-    /// A reply for the session that has called, or for the one that it has called for.
+    /// Passes a reply to its session, or to the session it was made for.
     pub fn replied(&mut self, now: Time, id: u64, request: u64, result: Result<RtmReply, RtmError>) {
         let index = request.checked_sub(FOR_OTHERS).and_then(|at| usize::try_from(at).ok());
         let (id, request) = index

@@ -1,4 +1,4 @@
-//! How sessions end that nobody logs out of.
+//! Forced ends of sessions.
 
 use engine::Input;
 use rtm::RtmCall;
@@ -8,14 +8,14 @@ use super::effects::Deed;
 use super::queue::Item;
 
 impl Sim {
-    /// The session of a client, and its RTM client.
+    /// Returns the session of a client.
     fn seat_of(&self, name: &str) -> Result<u64, String> {
         let account = self.clients.get(name).map(|client| client.account.clone());
         let session = account.and_then(|account| self.bridge.session_named(&account));
         session.ok_or_else(|| format!("{name} has no session"))
     }
 
-    /// RTM puts the user out.
+    /// Bans the user in RTM.
     ///
     /// # Errors
     /// There is no such session.
@@ -28,7 +28,7 @@ impl Sim {
         Ok(())
     }
 
-    /// The session's own way to RTM is lost.
+    /// Disconnects the session's upstream.
     ///
     /// # Errors
     /// There is no such session.
@@ -40,7 +40,7 @@ impl Sim {
         Ok(())
     }
 
-    /// The process of the session ends: by SIGTERM, or killed.
+    /// Ends the process of the session: by SIGTERM, or killed.
     ///
     /// # Errors
     /// There is no such session.

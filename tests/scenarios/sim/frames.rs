@@ -1,4 +1,4 @@
-//! Frames that a client is sent.
+//! Handling of frames from the server.
 
 use rtm::time::Time;
 use rtm::value::Value;
@@ -9,7 +9,7 @@ use super::client::{Client, Pending};
 use super::invert;
 
 impl Client {
-    /// Takes a frame.
+    /// Handles a frame.
     pub fn frame(&mut self, now: Time, text: &str) {
         self.now = now;
         if self.transport() == Transport::Tcp {
@@ -121,7 +121,7 @@ impl Client {
         }
     }
 
-    /// The callback of `invoke()`: the result without its `result`, or the text that `err` becomes.
+    /// Runs the callback of `invoke()`: the result without its `result`, or the text of `err`.
     fn invoked(&mut self, name: String, err: &str, failed: Option<String>, json: Value) {
         match failed {
             None => {
@@ -173,7 +173,7 @@ impl Client {
         self.line(line, Some(msgid));
     }
 
-    /// Shows a line, of the mailbox or of a channel; its type.
+    /// Records a line of the mailbox or of a channel; returns its type.
     pub(super) fn line(&mut self, line: &str, channel: Option<i64>) -> Option<String> {
         let parts: Vec<&str> = line.splitn(7, ' ').collect();
         let ["msg-v2", src, dst, flag, kind, time, content] = parts[..] else {
@@ -192,7 +192,8 @@ impl Client {
         Some(kind.into())
     }
 
-    /// `kick` says that another login took over; `close` alone is taken for a lost network.
+    /// Handles a control frame. `kick` means that another login took over; a `close` alone counts
+    /// as a lost network.
     pub(super) fn control(&mut self, name: &str) {
         if self.status == 0 {
             return;
@@ -207,7 +208,7 @@ impl Client {
     }
 }
 
-/// `err` and the JSON object of a reply.
+/// Returns `err` and the JSON object of a reply.
 fn result(items: &[Value]) -> Option<(String, Value)> {
     let [Value::Text(err), Value::Text(json)] = items else {
         return None;
@@ -216,7 +217,7 @@ fn result(items: &[Value]) -> Option<(String, Value)> {
     Some((err.to_string(), json))
 }
 
-/// Why a call failed, as SDKs since 1.2 find out.
+/// Returns the reason of a failed call, as determined by SDKs since 1.2.
 fn refusal(err: &str, json: &Value) -> Option<String> {
     if !err.is_empty() {
         return Some(err.into());

@@ -1,4 +1,4 @@
-//! Frames of clients on their way to a session, as the program's front reads them.
+//! Decoding of client frames, as in the program's server.
 
 use engine::Input;
 use engine::dispatch::{Caller, Dispatch};
@@ -19,7 +19,7 @@ use super::bridge::Bridge;
 use super::effects::Deed;
 
 impl Bridge {
-    /// Takes a frame of a socket. `open` makes an RTM client for a session that begins.
+    /// Handles a frame of a socket. `open` creates an RTM client for a new session.
     pub fn frame(&mut self, now: Time, socket: SocketId, text: &str, open: &mut dyn FnMut() -> ClientId) {
         let Some(transport) = self.sockets.get(&socket).map(|socket| socket.transport) else {
             return;
@@ -43,14 +43,14 @@ impl Bridge {
             }
             Some(ClientFrame::Call { function, id, args }) => self.call_frame(now, socket, &function, id, &args),
             Some(ClientFrame::Ping(value)) => {
-                self.say(socket, self.speech(socket).pong(&value));
+                self.say(socket, self.encoder(socket).pong(&value));
             }
             Some(ClientFrame::SetFlag) => self.settle(socket),
             Some(_) => {}
         }
     }
 
-    /// Its client is no racing socket.
+    /// Marks the client as not racing.
     fn settle(&mut self, socket: SocketId) {
         let session = self.sockets.get(&socket).and_then(|socket| socket.session);
         for entry in self.entries.values_mut().filter(|entry| Some(entry.session) == session) {
@@ -107,7 +107,7 @@ impl Bridge {
         let knows = |line: &str| self.line_key.verify(line).ok() == session.map(|(_, number)| number);
         let caller = Caller {
             wire: &self.wire(socket),
-            speech: &*self.speech(socket),
+            encoder: &*self.encoder(socket),
             socket,
             now,
             knows: session.is_some().then_some(&knows),

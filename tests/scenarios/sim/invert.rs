@@ -1,4 +1,4 @@
-//! The wire tables read from the client's side: calls to frames, frames to events.
+//! The wire tables from the client's side: calls to frames, frames to events.
 
 use std::sync::Arc;
 
@@ -8,20 +8,20 @@ use tables::expr::Expr;
 use tables::row::RowKind;
 use tables::wire::{Body, Fold, Function, RowCall, Target, Via, Wire, WireEvent, WirePart};
 
-/// What the SDK itself puts into an event's argument.
+/// Event arguments that the SDK itself provides.
 const OWN: &[(&str, &str, &str)] = &[
     ("onLogout", "ecode", "101"),
     ("onChannelAttrUpdated", "type", "update"),
     ("onMessageInstantReceive", "uid", "0"),
 ];
 
-/// Whose `ecode` differs by family (signaling-api 3).
+/// The event whose `ecode` differs by family (signaling-api 3).
 const LEFT: &str = "onChannelLeaved";
 
-/// An event as words: its name, and the arguments that this wire carries.
+/// An event as words: its name, and the arguments of this wire.
 pub type Words = Vec<String>;
 
-/// The function by which a call of that documented name travels, and the names of its arguments there, in order.
+/// Returns the function of a documented call, and the wire names of its arguments, in order.
 pub fn function(tables: &Tables, wire: &Wire, name: &str) -> Option<(usize, Vec<String>)> {
     let sig = tables.signature_named(name)?;
     let mut by_row = None;
@@ -43,7 +43,7 @@ pub fn function(tables: &Tables, wire: &Wire, name: &str) -> Option<(usize, Vec<
     by_row
 }
 
-/// The wire's fields of a call: its arguments under their wire names, and what the SDK adds.
+/// Returns the wire's fields of a call: its arguments by wire names, and the SDK's own ones.
 pub fn fields(function: &Function, args: &[(String, Value)]) -> Vec<(Arc<str>, Value)> {
     let mut fields = Vec::new();
     if let Target::Row(call) = &function.target {
@@ -52,7 +52,7 @@ pub fn fields(function: &Function, args: &[(String, Value)]) -> Vec<(Arc<str>, V
                 .iter()
                 .find(|(name, _)| **name == *arg.name)
                 .map(|(_, value)| value.clone());
-            // What the SDK itself puts there stays, unless the app says something else.
+            // The SDK's default value applies unless the app gives another one.
             let own = |wire: &Arc<str>| function.constants.iter().any(|(name, _)| name == wire);
             let says = given.filter(|value| *value != Value::text("") || !arg.wire.as_ref().is_some_and(own));
             if let (Some(wire), Some(value)) = (&arg.wire, says) {
@@ -68,7 +68,7 @@ pub fn fields(function: &Function, args: &[(String, Value)]) -> Vec<(Arc<str>, V
     fields
 }
 
-/// A value as the SDK writes it into the part of a wire argument that it is; digits are all that it writes into one.
+/// Returns a value in the form of its part of a wire argument; the SDK writes only digits into one.
 fn on_wire(part: &WirePart, value: Value) -> Value {
     match part {
         WirePart::Whole => value,
@@ -80,7 +80,7 @@ fn on_wire(part: &WirePart, value: Value) -> Value {
     }
 }
 
-/// The events that the SDK makes of a successful reply.
+/// Returns the events that the SDK generates from a successful reply.
 pub fn made_of_reply(
     tables: &Tables,
     wire: &Wire,
@@ -132,7 +132,7 @@ pub fn made_of_reply(
     events
 }
 
-/// What the app sees of a failed call: the failure's event, or none where the SDK has none.
+/// Returns the app's result of a failed call: the failure's event, or `None` if the SDK has none.
 pub fn made_of_failure(
     tables: &Tables,
     wire: &Wire,
@@ -164,8 +164,8 @@ pub fn made_of_failure(
     Some(all)
 }
 
-/// The event of a line of that type, with the values that the line carries; `Err` says what is wrong with it. `repaired`: for
-/// a build that never looks at numbers.
+/// Returns the event of a line of that type, with the line's values; `Err` is the fault.
+/// `repaired`: for a build that ignores numbers.
 pub fn event_of_line(
     tables: &Tables,
     wire: &Wire,
@@ -218,7 +218,7 @@ pub fn event_of_line(
     }))
 }
 
-/// Keys that some SDK reads without looking (signaling-wire 6).
+/// Returns the keys that some SDK reads without a check (signaling-wire 6).
 fn mandatory(via: Via) -> &'static [&'static str] {
     match via {
         Via::Channel => &["channel", "account", "uid"],

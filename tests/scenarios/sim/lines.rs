@@ -1,4 +1,5 @@
-//! The native wire, from the client's side: lines in place of frames, returns by line (signaling-wire 10).
+//! The native wire from the client's side: lines instead of frames, resume by session line
+//! (signaling-wire 10).
 
 use protocol::event::SocketId;
 use rtm::value::Value;
@@ -6,8 +7,8 @@ use rtm::value::Value;
 use super::client::Client;
 
 impl Client {
-    /// Comes back by its line on a new socket. It forgets what it has asked; whether its channel's number is another is
-    /// up to the scenario.
+    /// Resumes the session by its line on a new socket. Pending calls are forgotten; the scenario
+    /// may give another channel number.
     pub fn come_back(&mut self, socket: SocketId, cid: Option<&str>) {
         self.socket = Some(socket);
         self.status = 3;
@@ -25,12 +26,12 @@ impl Client {
         self.out.push(format!("line_login2 {} 2 0", self.line));
     }
 
-    /// Takes a line.
+    /// Handles a line.
     pub(super) fn native_line(&mut self, line: &str) {
         let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
         match name {
             "login_res" => {
-                // Words are counted; a space in the JSON would be one too many.
+                // Words are counted; a space in the JSON would add one.
                 let words: Vec<&str> = rest.split(' ').collect();
                 match words[..] {
                     ["ok", _, json] | [_, json] => self.login_ret(&["".into(), json.into()]),

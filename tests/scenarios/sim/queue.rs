@@ -1,4 +1,4 @@
-//! What is on its way: frames, closes, replies and events, first in, first out.
+//! The queue of frames, closes, replies and events, first in, first out.
 
 use engine::Input;
 use protocol::event::SocketId;
@@ -9,7 +9,7 @@ use super::Sim;
 use super::effects::Deed;
 use super::seen::Seen;
 
-/// What is on its way.
+/// An item of the queue.
 pub(super) enum Item {
     ToBridge(SocketId, String),
     ToClient(SocketId, String),
@@ -18,7 +18,7 @@ pub(super) enum Item {
 }
 
 impl Sim {
-    /// Lets everything happen that follows.
+    /// Processes the queue until it is empty.
     pub fn settle(&mut self) {
         self.collect();
         while let Some(item) = self.queue.pop_front() {
@@ -67,7 +67,7 @@ impl Sim {
         });
     }
 
-    /// Takes what everybody has to say into the queue, and what they saw out.
+    /// Moves all outputs into the queue, and all events out.
     fn collect(&mut self) {
         for deed in std::mem::take(&mut self.bridge.deeds) {
             match deed {

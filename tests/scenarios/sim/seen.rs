@@ -1,18 +1,18 @@
-//! What somebody saw, as words.
+//! Recorded events as words.
 
 use std::fmt;
 
-/// One thing that somebody saw: an event with its arguments, a note about them.
+/// A recorded event: its name and arguments, or a note.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// Who.
+    /// The user.
     pub who: String,
-    /// What, and with what.
+    /// The event and its arguments.
     pub words: Vec<String>,
 }
 
 impl Seen {
-    /// Somebody saw something.
+    /// Creates an event.
     pub fn new<W: Into<String>>(who: &str, words: impl IntoIterator<Item = W>) -> Self {
         Self {
             who: who.into(),
@@ -20,8 +20,8 @@ impl Seen {
         }
     }
 
-    /// True when it is what was expected; `any` stands for any word, `items(200)` for a JSON
-    /// list of that many.
+    /// Returns true if it matches the expected event; `any` matches any word, `items(200)` a JSON
+    /// list of that length.
     pub fn is(&self, expected: &Seen) -> bool {
         let word = |(got, expected): (&String, &String)| match items(expected) {
             Some(count) => serde_json::from_str::<Vec<serde_json::Value>>(got).is_ok_and(|list| list.len() == count),
@@ -51,7 +51,7 @@ fn items(word: &str) -> Option<usize> {
     word.strip_prefix("items(")?.strip_suffix(')')?.parse().ok()
 }
 
-/// A word as a scenario would write it.
+/// Formats a word in the notation of scenarios.
 fn shown(word: &str) -> String {
     if word.len() > 400 {
         return format!("({} bytes: {}…)", word.len(), word.chars().take(40).collect::<String>());

@@ -1,4 +1,4 @@
-//! Every scenario is recorded, and played again: a trace says all that a session is fed.
+//! Recording and replay of all scenarios: a trace contains all inputs of a session.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use trace::{Batch, Header, Policy, Record, Redaction, Redactor, Sink, Trace, Tra
 use super::START;
 use super::bridge::{Bridge, Seat};
 
-/// Records in memory, and what a recording would write them from.
+/// Records in memory, and the buffer of a recording.
 #[derive(Default)]
 pub struct Records(Mutex<(Vec<Record>, Batch)>);
 
@@ -23,7 +23,7 @@ impl Sink for Records {
 }
 
 impl Seat {
-    /// What is fed to the session, and the frame that it comes from.
+    /// Records an input of the session, and its frame.
     pub(super) fn taped(&self, input: &Input, hearing: &mut Option<(SocketId, String)>) {
         let from_client = matches!(
             input,
@@ -40,7 +40,7 @@ impl Seat {
         self.tape.input(input);
     }
 
-    /// What it says to a socket that is its own.
+    /// Records the frames to the session's own sockets.
     pub(super) fn taped_frames(&self, socket: SocketId, frames: &[String]) {
         if self.sockets.contains(&socket) {
             frames.iter().for_each(|frame| self.tape.said(socket, frame, None));
@@ -49,7 +49,7 @@ impl Seat {
 }
 
 impl Bridge {
-    /// Plays everything that has happened again.
+    /// Replays all records.
     pub fn played_again(&self) -> Result<(), String> {
         let (records, mut batch) = std::mem::take(&mut *self.records.0.lock());
         let trace = Trace {
@@ -64,9 +64,9 @@ impl Bridge {
             records: records.into_iter().enumerate().map(|(at, r)| (at + 2, r)).collect(),
             unfinished: false,
         };
-        let speeches = Arc::new(self.speeches.clone());
+        let encoders = Arc::new(self.encoders.clone());
         for (what, trace) in [("as it is", &trace), ("redacted", &self.redacted(&trace, &mut batch))] {
-            let outcome = replay(&self.tables, &speeches, trace);
+            let outcome = replay(&self.tables, &encoders, trace);
             let outcome = outcome.map_err(|error| format!("not to be played {what}: {error}"))?;
             if let Some(difference) = outcome.differences.first() {
                 return Err(format!("played again {what} it differs: {difference:#?}"));
@@ -75,7 +75,7 @@ impl Bridge {
         Ok(())
     }
 
-    /// The same as a recording has it, without names and texts.
+    /// Redacts the trace like a recording without names and texts.
     fn redacted(&self, trace: &Trace, batch: &mut Batch) -> Trace {
         let redaction = Redaction::new(&self.tables, Policy::Placeholder, Policy::Placeholder).expect("random bytes");
         let header = Header {

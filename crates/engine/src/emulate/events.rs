@@ -1,4 +1,4 @@
-//! RTM events on their way to a row: which outcome, and what it is given.
+//! RTM events: selection of the row's outcome and its inputs.
 
 use rtm::value::{Text, Value};
 use rtm::{ChannelAttribute, ConnectionReason, ConnectionState, Message, RtmError, RtmEvent};
@@ -14,7 +14,7 @@ use crate::invocation::Run;
 use crate::session::{Session, Step};
 
 impl Session {
-    /// What RTM tells, for the row that it enters.
+    /// Runs the row of an RTM event.
     pub(crate) fn rtm_event(&mut self, event: RtmEvent, step: &mut Step<'_>) {
         if self.is_of_other_channel(&event) {
             return;
@@ -65,7 +65,7 @@ impl Session {
                 self.sort_call(run, &event, step);
             }
             Emulation::Status => self.sort_status(run, &event, step),
-            // These help rows of calls.
+            // These emulations affect rows of calls.
             Emulation::SingleChannel
             | Emulation::AttrWrite
             | Emulation::BuiltinWrite
@@ -87,10 +87,10 @@ impl Session {
             RtmEvent::MemberLeft { member_id, .. } => (channel.members.remove(member_id), -1),
             _ => (false, 0),
         };
-        // Above 512 members nothing is known that could be a duplicate.
+        // Above 512 members, duplicates cannot be detected.
         let changed = changed || channel.crowded;
         if let (true, Some(counted)) = (changed, &mut channel.counted) {
-            // RTM tells the count at most once a second; apps ask sooner.
+            // RTM sends the count at most once a second; apps may query it earlier.
             *counted = counted.saturating_add_signed(by);
         }
         changed
@@ -127,7 +127,7 @@ impl Session {
         self.fire_named(&mut run, "text", step);
     }
 
-    /// Forgets the call; whether there was one.
+    /// Removes the call; returns true if there was one.
     fn call_ended_by_peer(&mut self, channel_id: &Text, peer_id: &Text) -> bool {
         let (channel, peer) = (
             self.context.names.channel(channel_id),
@@ -162,7 +162,7 @@ impl Session {
         self.publish_count(step);
     }
 
-    /// A change of an attribute.
+    /// Reports a change of an attribute.
     pub(crate) fn tell_attribute(
         &mut self,
         run: &mut Run,
@@ -196,8 +196,8 @@ impl Session {
                 return self.fire_named(&mut run, "no-channel", step);
             };
             if self.socket.is_none() && !self.catches_up() {
-                // It is not kept for a later login: a stale call would ring. Nor is it then when a client that was
-                // awaited by its line logs in instead.
+                // The event is not stored for a later login, where a stale call would ring. This
+                // applies as well to a client that logs in instead of resuming by line.
                 return self.fire_named(&mut run, "unseen", step);
             }
             let channel = self.context.names.channel(channel);
@@ -211,12 +211,14 @@ impl Session {
         let is_accepted = matches!(event, E::LocalInvitationAccepted { .. });
         if call.stage == Stage::Withdrawn {
             if is_accepted {
-                // The answer was faster than the cancel: the callee is not left in a call that nobody is in.
+                // The answer preceded the cancel: the callee must not remain in a call without a
+                // caller.
                 self.fire_origin(role, invitation, "answered-late", step);
             }
             return;
         }
-        // What is settled on both sides fails no more. One that this side has accepted still may: its caller is not there any more.
+        // A call confirmed by both sides cannot fail any more. A call accepted only by this side
+        // can, because its caller may have disconnected.
         let is_settled = call.stage == Stage::Talking;
         if is_accepted {
             call.stage = Stage::Talking;
@@ -254,7 +256,8 @@ impl Session {
                 self.abandon_calls(&mut run, step);
                 self.fire_named(&mut run, "kicked", step);
                 if self.socket.is_none() {
-                    // The user has come back on another device: what waited for the lost one is not lost.
+                    // The user has logged in on another device, whose session gets the waiting
+                    // lines.
                     self.keep_lines(step);
                 }
                 self.end(EndReason::Kicked, step);
@@ -276,14 +279,15 @@ impl Session {
         }
     }
 
-    /// RTM takes no call of a user that it has put out: calls that ring cannot be withdrawn any more.
+    /// Removes the calls of a banned user. RTM accepts no call of the user, so ringing calls cannot
+    /// be withdrawn.
     fn abandon_calls(&mut self, run: &mut Run, step: &mut Step<'_>) {
         for _ in self.outgoing() {
             self.fire_named(run, "abandoned", step);
         }
     }
 
-    /// Fills in a name that the emulation gives.
+    /// Sets a named value of the row.
     pub(crate) fn give(&self, run: &mut Run, name: &str, value: Value) {
         let row: RowId = run.row;
         let declared = self.context.tables.rows[row].emulation.map_or(&[][..], |e| e.gives());
@@ -299,13 +303,13 @@ impl Session {
         }
     }
 
-    /// Events of a channel that the session has left, or never was in.
+    /// Returns true for events of a channel that the session is not in.
     fn is_of_other_channel(&self, event: &RtmEvent) -> bool {
         let Some(id) = channel_of(event) else { return false };
         self.channel.as_ref().is_none_or(|channel| channel.id != *id)
     }
 
-    /// The session is over: its socket is closed behind what it was told.
+    /// Ends the session; its socket is closed after pending writes.
     pub(crate) fn end(&mut self, how: EndReason, step: &mut Step<'_>) {
         if self.over {
             return;

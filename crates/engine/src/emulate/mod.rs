@@ -1,4 +1,5 @@
-//! What RTM lacks, a file each. An emulation never names a Signaling event: its row binds each outcome.
+//! Emulations of features that RTM lacks, a file each. An emulation never names a Signaling event:
+//! its row binds each outcome.
 
 pub mod attributes;
 pub mod channel;
@@ -25,7 +26,7 @@ use crate::session::{Session, Step};
 
 use invitations::Call;
 
-/// Limitation codes that the engine notes by itself, without an outcome of a row that says so.
+/// Limitation codes that the engine notes itself, without an outcome of a row.
 pub const CODES: &[&str] = &["ID-HASH", "MAILBOX-FULL"];
 
 impl Session {
@@ -41,7 +42,7 @@ impl Session {
         self.context.tables.rows[run.row].emulation
     }
 
-    /// Before the first step of a run.
+    /// Runs before the first step of a run.
     pub(super) fn emulate_start(&mut self, run: &mut Run, step: &mut Step<'_>) {
         match self.emulation(run) {
             Some(Emulation::SingleChannel) => self.hold_channel(run),
@@ -53,14 +54,14 @@ impl Session {
         }
     }
 
-    /// After the last step, before the answer.
+    /// Runs after the last step, before the answer.
     pub(super) fn emulate_done(&mut self, run: &mut Run, _step: &mut Step<'_>) {
         if self.emulation(run) == Some(Emulation::SingleChannel) {
             self.settle_list(run);
         }
     }
 
-    /// After the answer.
+    /// Runs after the answer.
     pub(super) fn emulate_end(&mut self, run: &Run, step: &mut Step<'_>) {
         match self.emulation(run) {
             Some(Emulation::SingleChannel) => self.release_channel(step),
@@ -71,7 +72,7 @@ impl Session {
         }
     }
 
-    /// A run's call goes out.
+    /// Runs before an RTM call of a run.
     pub(super) fn before_call(&mut self, run: &Run, call: &RtmCall, step: &mut Step<'_>) {
         match call {
             RtmCall::Join { channel_id } if self.emulation(run) == Some(Emulation::TransientJoin) => {
@@ -85,7 +86,7 @@ impl Session {
         }
     }
 
-    /// A call's result is in.
+    /// Runs after the result of an RTM call.
     pub(super) fn after_call(&mut self, call: &RtmCall, result: &Result<RtmReply, RtmError>, step: &mut Step<'_>) {
         match (call, result) {
             (RtmCall::GetUserAttributesByKeys { user_id, .. }, result) => {

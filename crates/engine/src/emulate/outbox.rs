@@ -1,8 +1,8 @@
-//! Messages to peers who are offline (decisions H3): kept by the sender's session until the peer is online, or their
-//! time is over.
+//! Messages to offline peers (decisions H3): stored in the sender's session until the peer is
+//! online, or they expire.
 //!
-//! RTM keeps nothing by itself and has no time for a message; Signaling did both. The sender follows the peer's
-//! presence, and the row runs again when it turns.
+//! RTM does not store messages and has no message lifetime; Signaling did both. The sender
+//! subscribes to the peer's presence, and the row runs again when it changes.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -18,18 +18,18 @@ use crate::api::{Effect, TimerKey};
 use crate::invocation::Run;
 use crate::session::{Session, Step};
 
-/// Messages that one session keeps.
+/// Maximum number of stored messages of one session.
 const MAX_MESSAGES: usize = 100;
-/// What a message takes beside its values.
+/// Size of a message besides its values.
 const MESSAGE_BYTES: usize = 256;
-/// How long a message is kept whose sender does not say.
+/// Lifetime of a message, if the sender gives none.
 const DEFAULT_TTL: Duration = Duration::from_secs(3600);
 
 /// Messages that wait for their peers.
 #[derive(Clone, Debug, Default)]
 pub struct Outbox {
     waiting: VecDeque<Waiting>,
-    /// What they take.
+    /// Size of the messages in bytes.
     bytes: usize,
 }
 
@@ -43,17 +43,17 @@ struct Waiting {
 }
 
 impl Outbox {
-    /// How many messages wait.
+    /// Returns the number of messages.
     pub fn len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// What they take.
+    /// Returns the size of the messages in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// True when none wait.
+    /// Returns true if there are no messages.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
@@ -73,7 +73,8 @@ impl Outbox {
 }
 
 impl Session {
-    /// Keeps the message of a run. False when it cannot be kept: no room, no time, no way to follow the peer.
+    /// Stores the message of a run. Returns false if it cannot: the store is full, the lifetime is
+    /// over, or the peer's presence is not available.
     pub(crate) fn keep_message(&mut self, run: &Run, step: &mut Step<'_>) -> bool {
         let Some(account) = self.account_of(run) else {
             return false;
@@ -108,17 +109,18 @@ impl Session {
         true
     }
 
-    /// A message goes out that its receiver takes for the end of a call: RTM has no other form for that (rtm-api 11).
+    /// Notes a message that its receiver interprets as the end of a call: RTM has no other form for
+    /// that (rtm-api 11).
     pub(crate) fn sending_to_peer(&mut self, run: &mut Run, step: &mut Step<'_>) {
         let text = self.named_slot(run, "msg").and_then(Value::as_text);
         let is_end = text.is_some_and(|text| parse_end_call(text).is_some());
-        // One that was kept is on its way for the second time.
+        // A stored message is sent for the second time.
         if is_end && run.until.is_none() && !self.fact(Fact::OneSelf, run) {
             self.fire_named(run, "end-text", step);
         }
     }
 
-    /// Presence has turned.
+    /// Handles a change of presence.
     pub(crate) fn peers_turned(&mut self, states: &[(UserId, OnlineState)], step: &mut Step<'_>) {
         for (peer, state) in states {
             if *state != OnlineState::Online || !self.outbox.waits_for(peer) {
@@ -141,7 +143,7 @@ impl Session {
         }
     }
 
-    /// The time of some messages is over.
+    /// Handles the expiry of messages.
     pub(crate) fn outbox_due(&mut self, step: &mut Step<'_>) {
         let now = step.now;
         for message in self.outbox.take(|waiting| waiting.until <= now) {
@@ -178,7 +180,7 @@ impl Session {
         seconds.map_or(DEFAULT_TTL, Duration::from_secs)
     }
 
-    /// A value of a run by its name in the row: what an emulation takes as input.
+    /// Returns a value of a run by its name in the row, as input of an emulation.
     pub(crate) fn named_slot<'r>(&self, run: &'r Run, name: &str) -> Option<&'r Value> {
         let slots: &[(Text, _)] = &self.context.tables.rows[run.row].slots;
         let slot = slots.iter().position(|(slot, _)| &**slot == name)?;

@@ -1,4 +1,4 @@
-//! A client that comes back by its line knows all that it was told: it is told what it has missed (decisions H4).
+//! Resume by session line: the client has its state and gets the missed lines (decisions H4).
 
 use std::collections::VecDeque;
 
@@ -8,23 +8,23 @@ use crate::api::{Effect, TimerKey};
 use crate::session::{Session, Step};
 use protocol::event::{CallRef, Event, Form, SocketId};
 
-/// Lines of a channel that are kept for a client that is away for a while.
+/// Maximum number of channel lines that are stored for a disconnected client.
 const RING: usize = 200;
-/// What they may take.
+/// Maximum size of the stored channel lines, in bytes.
 const RING_BYTES: usize = 256 * 1024;
 
-/// What a channel has told last, by number.
+/// The last lines of a channel, by number.
 #[derive(Clone, Debug, Default)]
 pub struct Ring {
     lines: VecDeque<(u64, Event)>,
-    /// What they take.
+    /// Size of the lines in bytes.
     bytes: usize,
-    /// The number of the last line that made room.
+    /// The number of the last removed line.
     gone: u64,
 }
 
 impl Ring {
-    /// Adds a line; the oldest make room.
+    /// Adds a line; the oldest are removed if necessary.
     pub fn push(&mut self, msgid: u64, event: Event) {
         self.bytes += event.bytes();
         while (self.lines.len() == RING || self.bytes > RING_BYTES)
@@ -36,12 +36,12 @@ impl Ring {
         self.lines.push_back((msgid, event));
     }
 
-    /// What the lines take.
+    /// Returns the size of the lines in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// The lines after a number, and whether some of them are gone.
+    /// Returns the lines after a number, and true if some of them were removed.
     pub fn after(&self, msgid: u64) -> (Vec<(u64, Event)>, bool) {
         let missed = self.lines.iter().filter(|(id, _)| *id > msgid).cloned().collect();
         (missed, self.gone > msgid)
@@ -49,22 +49,22 @@ impl Ring {
 }
 
 impl Session {
-    /// The client polls only when it is told that something waits.
+    /// Returns true if the client polls only after a notification.
     pub(crate) fn polls_when_told(&self) -> bool {
         self.polls_as(Polls::WhenTold)
     }
 
-    /// How the client goes on after a lost connection.
+    /// Returns the client's way to reconnect.
     pub(crate) fn comes_back(&self) -> ComesBack {
         self.context.wire.comes_back
     }
 
-    /// A client that is away gets the events of its calls at its return.
+    /// Returns true if a disconnected client gets the events of its calls after its reconnect.
     pub(crate) fn catches_up(&self) -> bool {
         matches!(self.comes_back(), ComesBack::ByLine | ComesBack::ToSession)
     }
 
-    /// Returns whether lines are pushed to the client; others get a hint only.
+    /// Returns true if lines are pushed to the client; others only get a notification.
     pub(crate) fn takes_lines(&self) -> bool {
         !self.polls_as(Polls::ThenWhenTold)
     }
@@ -73,7 +73,7 @@ impl Session {
         self.context.wire.polls == polls
     }
 
-    /// The client acknowledges lines and fetches the next.
+    /// Handles a poll: acknowledges lines and returns the next.
     pub(crate) fn polled(&mut self, call: CallRef, ver_clear: u64, max: usize, step: &mut Step<'_>) {
         let (ver_clear, lines) = self.mailbox.poll(ver_clear, max);
         let last = lines.last().map(|(version, _)| *version);
@@ -83,7 +83,7 @@ impl Session {
         }
         if let Some(last) = last {
             self.mailbox.fetched(last);
-            // It does not ask for what did not fit.
+            // The client does not poll for the lines that did not fit.
             if let Some(version) = self.mailbox.last().filter(|version| *version > last) {
                 let socket = call.socket;
                 step.out.push(Effect::Hint { socket, version });
@@ -91,7 +91,7 @@ impl Session {
         }
     }
 
-    /// A login is answered: a client that polls only when told is told.
+    /// Notifies a client that polls only after a notification, when its login is answered.
     pub(crate) fn announce(&mut self, step: &mut Step<'_>) {
         if self.polls_when_told() {
             self.mailbox.begin();
@@ -99,22 +99,23 @@ impl Session {
         }
     }
 
-    /// Says that lines wait, to a client that does not ask by itself.
+    /// Notifies a client of waiting lines, if it does not poll by itself.
     pub(crate) fn hint(&self, step: &mut Step<'_>) {
         if let (true, Some(socket), Some(version)) = (self.polls_when_told(), self.socket, self.mailbox.last()) {
             step.out.push(Effect::Hint { socket, version });
         }
     }
 
-    /// The client is back by its line. The loss of its old socket may not have been noticed here.
+    /// Handles a resume by session line. The loss of its old socket may not have been detected yet.
     pub(crate) fn returned(&mut self, call: CallRef, before: Option<SocketId>, step: &mut Step<'_>) {
         if let Some(old) = before.filter(|old| *old != call.socket) {
             step.out.push(Effect::Close(old));
         }
-        step.out.push(Effect::Returned(call));
+        step.out.push(Effect::Resumed(call));
         self.hint(step);
         if let Some(channel) = self.channel.as_mut().filter(|c| !c.muted) {
-            // It says what it was told last; until then its channel is silent, so that nothing overtakes.
+            // The client sends its last line number; until then its channel events are held, to
+            // keep their order.
             channel.away = true;
             step.out.push(Effect::SetTimer {
                 key: TimerKey::Rejoin,
@@ -123,7 +124,7 @@ impl Session {
         }
     }
 
-    /// It has said so.
+    /// Handles the client's acknowledgement of the resumed channel subscription.
     pub(crate) fn subscribed(&mut self, socket: SocketId, cid: u64, msgid: u64, step: &mut Step<'_>) {
         let current = self.cids.unsigned_abs();
         let Some(channel) = self.channel.as_mut().filter(|c| c.away) else {
@@ -171,7 +172,7 @@ mod tests {
         check(1..=201, 0, Some(2), true);
         check(1..=201, 1, Some(2), false);
         check(1..=500, 450, Some(451), false);
-        // Since a join of the channel that one is in: its count goes on.
+        // After a repeated join of the same channel, the numbers continue.
         check(58..=60, 0, Some(58), false);
     }
 }

@@ -1,8 +1,10 @@
-//! The built-in attributes of a channel, whose names start with `_` (signaling-api 5.5, decisions H7).
+//! The system attributes of a channel, whose names start with `_` (signaling-api 5.5, decisions
+//! H7).
 //!
-//! They are stored in RTM like others, so every sidecar sees them; what they mean is done here:
-//! `_userNotification` = 0 keeps joins and leaves quiet, `_auto_update_num` = n tells `_member_num` at most every n
-//! seconds, `_sendmsg_limit` and `_setattr_limit` bound what this session sends (`LIMIT-LOCAL`).
+//! They are stored in RTM like others, so every sidecar sees them, and their effects are emulated
+//! here. `_userNotification` = 0 suppresses joins and leaves. `_auto_update_num` = n publishes
+//! `_member_num` at most every n seconds. `_sendmsg_limit` and `_setattr_limit` limit the rate of
+//! this session (`LIMIT-LOCAL`).
 
 use std::time::Duration;
 
@@ -22,7 +24,7 @@ const TOTAL_MEMBER_NUM: &str = "_total_member_num";
 const CHANNEL_TTL: &str = "_channel_ttl";
 const SENDMSG_LIMIT: &str = "_sendmsg_limit";
 const SETATTR_LIMIT: &str = "_setattr_limit";
-/// All whose values are numbers that are gone by.
+/// The system attributes with numeric values.
 pub const BUILT_IN: &[&str] = &[
     USER_NOTIFICATION,
     AUTO_UPDATE_NUM,
@@ -32,14 +34,15 @@ pub const BUILT_IN: &[&str] = &[
     SENDMSG_LIMIT,
     SETATTR_LIMIT,
 ];
-/// Attributes whose changes are counted one by one; others of the channel share the last.
+/// Maximum number of attributes with their own rate counter; others of the channel share the last
+/// counter.
 const MAX_COUNTED: usize = 32;
 
-/// What the built-in attributes of a channel have this session do.
+/// The effects of a channel's system attributes on this session.
 #[derive(Clone, Debug, Default)]
 pub struct BuiltIn {
     values: Vec<(Text, Text)>,
-    /// The last `_member_num` that was told.
+    /// The last published `_member_num`.
     told: Option<u64>,
     armed: bool,
     sent: Bucket,
@@ -47,7 +50,7 @@ pub struct BuiltIn {
 }
 
 impl BuiltIn {
-    /// Takes note of all attributes of the channel.
+    /// Updates the effects from all attributes of the channel.
     pub fn refresh(&mut self, list: &[(Text, ChannelAttribute)]) {
         let built_in = list.iter().filter(|(name, _)| name.starts_with('_'));
         self.values = built_in
@@ -55,7 +58,7 @@ impl BuiltIn {
             .collect();
     }
 
-    /// Joins and leaves are told.
+    /// Returns true if joins and leaves are reported.
     pub fn tells_members(&self) -> bool {
         self.text(USER_NOTIFICATION) != Some("0")
     }
@@ -73,13 +76,13 @@ impl BuiltIn {
 }
 
 impl Session {
-    /// True for an attribute that the system alone writes.
+    /// Returns true for an attribute that only the system may write.
     pub(crate) fn writes_reserved(&self, run: &Run) -> bool {
         let name = self.named_slot(run, "name").and_then(Value::as_text);
         name.is_some_and(|name| [MEMBER_NUM, TOTAL_MEMBER_NUM].contains(&&**name))
     }
 
-    /// A built-in attribute is written whose meaning cannot be kept whole.
+    /// Notes a write of a system attribute whose effect is only partly emulated.
     pub(crate) fn writing_builtin(&mut self, run: &mut Run, step: &mut Step<'_>) {
         let name = self.named_slot(run, "name").and_then(Value::as_text).cloned();
         match name.as_deref() {
@@ -89,7 +92,7 @@ impl Session {
         }
     }
 
-    /// Tells `_member_num` if it is due; sees to it that it is told when it will be.
+    /// Publishes `_member_num` if it is time; otherwise sets the timer.
     pub(crate) fn publish_count(&mut self, step: &mut Step<'_>) {
         let Some(channel) = self.channel.as_mut().filter(|c| c.joined) else {
             return;
@@ -107,7 +110,7 @@ impl Session {
         }
     }
 
-    /// The time to tell `_member_num` has come.
+    /// Handles the timer for `_member_num`.
     pub(crate) fn member_num_due(&mut self, step: &mut Step<'_>) {
         let Some(channel) = &mut self.channel else { return };
         channel.builtin.armed = false;
@@ -131,7 +134,7 @@ impl Session {
         );
     }
 
-    /// False when the channel's own limit is used up.
+    /// Returns false if the channel's own limit is exceeded.
     pub(crate) fn within_channel_limits(&mut self, run: &Run, step: &Step<'_>) -> bool {
         let row = &self.context.tables.rows[run.row];
         let is_message = row.limit == Some(Limit::ChannelMessages);

@@ -1,5 +1,6 @@
-//! A forced send without the RESTful API: the session joins the channel, sends, and leaves when it has sent nothing for a
-//! while (decisions H10). Nothing of a channel that is only visited is told to the client; its members see the visitor.
+//! Sending to a channel from outside without the RESTful API: the session joins the channel, sends,
+//! and leaves after an idle time (decisions H10). Events of such a channel are not sent to the
+//! client; its members see the user join and leave.
 
 use std::time::Duration;
 
@@ -12,12 +13,14 @@ use crate::api::{Effect, TimerKey};
 use crate::invocation::Run;
 use crate::session::{Session, Step};
 
-/// How long a visit lasts after its last message. RTM takes two joins of one channel in 5 s, so the next visit is in time.
+/// Idle time after the last message. RTM limits repeated joins of one channel to two in 5 s, which
+/// this time respects.
 const IDLE: Duration = Duration::from_secs(5);
-/// TransientJoins at once; RTM takes 20 channels of one instance (rtm-api 3.5). For one more the oldest is ended.
+/// Maximum number of transient joins; RTM permits 20 channels per instance (rtm-api 3.5). The
+/// oldest ends for a new one.
 const MAX_VISITS: usize = 10;
 
-/// Channels that the session is in without its client's knowledge.
+/// Channels that the session has joined without its client's request.
 #[derive(Clone, Debug, Default)]
 pub struct TransientJoins(Vec<TransientJoin>);
 
@@ -26,7 +29,7 @@ struct TransientJoin {
     name: Text,
     id: ChannelId,
     joined: bool,
-    /// Messages on their way.
+    /// Number of pending messages.
     sending: usize,
     until: Time,
 }
@@ -36,12 +39,12 @@ impl TransientJoins {
         self.0.iter_mut().find(|visit| visit.id == *id)
     }
 
-    /// The client joins the channel itself: the visit ends without a leave.
+    /// The client itself joins the channel: the transient join ends without a leave.
     pub fn forget(&mut self, id: &ChannelId) {
         self.0.retain(|visit| visit.id != *id);
     }
 
-    /// The visits that nothing keeps; the timer is for the next one.
+    /// Removes the idle transient joins and sets the timer for the next one.
     fn take_over(&mut self, over: impl Fn(&TransientJoin) -> bool) -> Vec<TransientJoin> {
         let is_over = |visit: &TransientJoin| visit.joined && visit.sending == 0 && over(visit);
         let (taken, kept) = std::mem::take(&mut self.0).into_iter().partition(|v| is_over(v));
@@ -51,14 +54,15 @@ impl TransientJoins {
 }
 
 impl Session {
-    /// Whether the run is about a channel that the session visits.
+    /// Returns true if the run's channel is transiently joined.
     pub(crate) fn visits(&self, run: &Run) -> bool {
         let name = self.channel_of(run);
         let mut visits = self.visits.0.iter();
         visits.any(|visit| visit.joined && Some(&visit.name) == name.as_ref())
     }
 
-    /// A run that will join for a visit has the channel lane to itself: what is sent behind it finds the channel joined.
+    /// Returns true if the run will start a transient join. It then holds the channel lane, so that
+    /// later messages find the channel joined.
     pub(crate) fn begins_visit(&self, run: &Run) -> bool {
         self.context.tables.rows[run.row].emulation == Some(Emulation::TransientJoin)
             && self.context.limits.force_join
@@ -66,7 +70,7 @@ impl Session {
             && !self.visits(run)
     }
 
-    /// `join` goes out for a visit.
+    /// Registers the join of a transient join.
     pub(crate) fn visiting(&mut self, run: &Run, id: &ChannelId, step: &mut Step<'_>) {
         let Some(name) = self.channel_of(run) else { return };
         if self.visits.0.len() >= MAX_VISITS {
@@ -89,7 +93,7 @@ impl Session {
         });
     }
 
-    /// `join` is answered; false when it was not for a visit.
+    /// Handles the reply to a join; returns false if it was not transient.
     pub(crate) fn visit_joined(
         &mut self,
         id: &ChannelId,
@@ -114,26 +118,26 @@ impl Session {
         true
     }
 
-    /// A message goes out to a channel, perhaps a visited one.
+    /// Registers a message to a channel, which may be transiently joined.
     pub(crate) fn sending_to(&mut self, id: &ChannelId) {
         if let Some(visit) = self.visits.of(id) {
             visit.sending += 1;
         }
     }
 
-    /// It is answered.
+    /// Handles the reply to such a message.
     pub(crate) fn sent_to(&mut self, id: &ChannelId, result: &Result<RtmReply, RtmError>, step: &mut Step<'_>) {
         let Some(visit) = self.visits.of(id) else { return };
         visit.sending = visit.sending.saturating_sub(1);
         if *result == Err(ChannelMessageErr::NotInChannel.into()) {
-            // RTM has forgotten the join: the next message joins anew.
+            // RTM has lost the join: the next message joins again.
             self.visits.forget(id);
         } else {
             self.prolong_visit(id, step);
         }
     }
 
-    /// The time of some visits is over.
+    /// Handles the idle timer of transient joins.
     pub(crate) fn visits_due(&mut self, step: &mut Step<'_>) {
         let now = step.now;
         let over = self.visits.take_over(|visit| visit.until <= now);

@@ -1,4 +1,4 @@
-//! What clients of the documented API say: from JSON-RPC to frames.
+//! Decoding of the documented API: from JSON-RPC to frames.
 
 use std::sync::Arc;
 
@@ -14,59 +14,60 @@ use tables::profile::Transport;
 use tables::row::SigId;
 use tables::wire::{Invoke, Target};
 
-use crate::api::encode::ApiSpeech;
+use crate::api::encode::ApiEncoder;
 use crate::api::pending::{Address, Entry, LOGIN_CALL};
 use crate::api::rpc;
 use crate::api::rpc::{Fault, Parsed, Refused, Request};
 
-/// The texts of one connection as frames: it numbers the requests and knows which belong to a batch.
+/// The decoder of one connection. It numbers the requests and assigns them to batches.
 #[derive(Debug)]
 pub struct ApiDecoder {
-    speech: Arc<ApiSpeech>,
+    encoder: Arc<ApiEncoder>,
 }
 
 impl ApiDecoder {
-    /// Counts the memory of requests that are not answered.
+    /// Counts the memory of pending requests.
     pub fn count_in(&self, memory: MemoryUse) {
-        self.speech.open.lock().count_in(memory);
+        self.encoder.open.lock().count_in(memory);
     }
 
-    /// That of a connection that has said nothing yet.
+    /// Creates the decoder of a new connection.
     pub fn new(tables: &Arc<Tables>) -> Self {
         let profile = tables.profiles.iter().find(|p| p.transport == Transport::Api);
         // Without a profile the connection is closed before anything is read.
         let wire = profile.and_then(|p| tables.wire(&p.family).cloned());
         let wire = wire.unwrap_or_else(|| tables.documented());
         Self {
-            speech: Arc::new(ApiSpeech::new(tables.clone(), wire)),
+            encoder: Arc::new(ApiEncoder::new(tables.clone(), wire)),
         }
     }
 
-    /// The language that answers what was heard.
-    pub fn speech(&self) -> Arc<dyn Encoder> {
-        self.speech.clone()
+    /// Returns the encoder for the decoded requests.
+    pub fn encoder(&self) -> Arc<dyn Encoder> {
+        self.encoder.clone()
     }
 
-    /// What a text means.
-    pub fn hear(&self, text: &str) -> Decoded {
+    /// Decodes a text.
+    pub fn decode(&self, text: &str) -> Decoded {
         let mut heard = Decoded::default();
         match rpc::parse(text) {
             Parsed::One(request) => heard.answer = self.take(request, None, &mut heard.frames, &mut heard.bad),
             Parsed::Batch(requests) => {
-                let batch = self.speech.open.lock().begin_batch();
+                let batch = self.encoder.open.lock().begin_batch();
                 for request in requests {
                     if let Some(text) = self.take(request, Some(batch), &mut heard.frames, &mut heard.bad) {
-                        self.speech.open.lock().refused(batch, text);
+                        self.encoder.open.lock().refused(batch, text);
                     }
                 }
-                // Before any frame is served: the last of their answers is to find the batch closed.
-                heard.answer = self.speech.open.lock().end_batch(batch);
+                // Before any frame is served: the last answer must find the batch closed.
+                heard.answer = self.encoder.open.lock().end_batch(batch);
             }
         }
         heard
     }
 
-    /// Adds the frame that a request means; what is said of one that cannot be served, if anybody asked.
+    /// Adds the frame of a request. Returns the response to an invalid one, unless it is a
+    /// notification.
     fn take(
         &self,
         request: Result<Request, Refused>,
@@ -74,7 +75,7 @@ impl ApiDecoder {
         frames: &mut Vec<ClientFrame>,
         bad: &mut Vec<&'static str>,
     ) -> Option<String> {
-        match request.and_then(|request| self.speech.frame(request, batch)) {
+        match request.and_then(|request| self.encoder.frame(request, batch)) {
             Ok(frame) => {
                 frames.push(frame);
                 None
@@ -87,7 +88,7 @@ impl ApiDecoder {
     }
 }
 
-/// The counter of a fault.
+/// Returns the counter of a fault.
 fn counted(fault: &Fault) -> &'static str {
     match fault.code {
         -32_700 => "not JSON",
@@ -98,8 +99,8 @@ fn counted(fault: &Fault) -> &'static str {
     }
 }
 
-impl ApiSpeech {
-    /// The frame that a request means; its answer will find it.
+impl ApiEncoder {
+    /// Converts a request to a frame and registers it as pending.
     fn frame(&self, request: Request, batch: Option<u64>) -> Result<ClientFrame, Refused> {
         let Request { id, method, params } = request;
         match self.call(&method, params) {
@@ -130,7 +131,7 @@ impl ApiSpeech {
         })
     }
 
-    /// The call that a method and its params mean.
+    /// Resolves a method and its params.
     fn call(&self, method: &Text, params: Value) -> Result<Call, Fault> {
         let unknown = || Fault::method(format!("there is no method `{method}`"));
         let (_, function) = self.wire.find(method, &Value::Null).ok_or_else(unknown)?;
@@ -142,12 +143,12 @@ impl ApiSpeech {
                 invoked: None,
             }),
             Target::Invoke(invoke) => self.invoked(invoke, params),
-            // The functions that can be invoked are no methods.
+            // Functions for `invoke` are not methods.
             Target::Row(_) | Target::Local(_) => Err(unknown()),
         }
     }
 
-    /// The function that the arguments of a call name.
+    /// Resolves the function named by the arguments of a call.
     fn invoked(&self, invoke: &Invoke, params: Value) -> Result<Call, Fault> {
         let args = self.named(invoke.call, params)?;
         let names = self.tables.signatures[invoke.call].args.iter();
@@ -158,7 +159,7 @@ impl ApiSpeech {
             Value::Text(json) => Value::from_json(&json).unwrap_or_default(),
             other => other,
         };
-        // Only what follows the package travels (signaling-api 7).
+        // Only the part after the package is sent (signaling-api 7).
         let function = name.rsplit('.').next().unwrap_or_default();
         Ok(Call {
             function: function.into(),
@@ -168,7 +169,7 @@ impl ApiSpeech {
         })
     }
 
-    /// Params by name: those by position take the names of the documented arguments, in order.
+    /// Names the params: positional ones get the names of the documented arguments, in order.
     fn named(&self, sig: SigId, params: Value) -> Result<Value, Fault> {
         let signature = &self.tables.signatures[sig];
         let known = || {
@@ -190,7 +191,7 @@ impl ApiSpeech {
     }
 }
 
-/// A documented call, or a function that one has named.
+/// A documented call, or a function invoked by name.
 struct Call {
     function: Text,
     args: Value,

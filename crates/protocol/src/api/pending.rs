@@ -1,4 +1,4 @@
-//! Requests that are not answered yet.
+//! Pending requests.
 
 use std::collections::HashMap;
 
@@ -8,32 +8,31 @@ use crate::memory_budget::MemoryUse;
 use rtm::value::Value;
 use tables::row::SigId;
 
-/// Most of them on one connection.
+/// Maximum number of pending requests on one connection.
 pub const MAX_OPEN: usize = 256;
-/// What they may take, with the responses that wait for others of their batch.
+/// Maximum memory of pending requests and of responses that wait for their batch.
 const OPEN_BYTES: usize = 256 * 1024;
-/// The same while the memory of the sidecar is full.
+/// The same while the memory budget is exhausted.
 const SMALL_SHARE: usize = 16 * 1024;
-/// What a request takes beside its texts.
+/// Memory of a request besides its texts.
 const ENTRY_BYTES: usize = 128;
-/// The number of the login, the only call of a connection that is none of the wire's functions.
+/// The number of the login, which is not a function of the wire.
 pub const LOGIN_CALL: i64 = 0;
 
-/// A request that waits.
+/// A pending request.
 #[derive(Debug)]
 pub struct Entry {
-    /// Where its response goes; a notification has none.
+    /// The address of the response; `None` for a notification.
     pub to: Option<Address>,
-    /// It has named a function, whose result an event tells, with a number of the app's.
+    /// The function named by an `invoke`: its result event and the app's number.
     pub invoked: Option<(SigId, Value)>,
 }
 
-/// Where a response goes.
+/// The address of a response.
 #[derive(Debug)]
 pub struct Address {
-    /// The request's id.
     pub id: Box<RawValue>,
-    /// The batch that it came in.
+    /// The request's batch.
     pub batch: Option<u64>,
 }
 
@@ -45,7 +44,7 @@ impl Entry {
     }
 }
 
-/// The requests of a connection by the number that the engine knows each by, and the batches that wait for them.
+/// The pending requests of a connection by the engine's call number, and their batches.
 #[derive(Debug, Default)]
 pub struct Open {
     entries: HashMap<i64, Entry>,
@@ -54,7 +53,7 @@ pub struct Open {
     last_batch: u64,
     has_logged_in: bool,
     bytes: usize,
-    /// Where what it takes is counted.
+    /// The memory accounting.
     held: Option<MemoryUse>,
 }
 
@@ -62,21 +61,21 @@ pub struct Open {
 struct Batch {
     waiting: usize,
     done: Vec<String>,
-    /// Its last request has been read.
+    /// All requests of the batch have been read.
     closed: bool,
 }
 
 impl Open {
-    /// Counts what it takes.
+    /// Sets the memory accounting.
     pub fn count_in(&mut self, held: MemoryUse) {
         self.held = Some(held);
     }
 
-    /// Whether there is no room for one more.
+    /// Returns true if the pending-request limit is reached.
     pub fn is_full(&self, entry: &Entry) -> bool {
         let is_pressed = self.held.as_ref().is_some_and(MemoryUse::is_pressed);
         let most = if is_pressed { SMALL_SHARE } else { OPEN_BYTES };
-        // One request fits always: it is no larger than a frame.
+        // One request always fits: it is no larger than a frame.
         let is_first = self.bytes == 0;
         self.entries.len() >= MAX_OPEN || !is_first && self.bytes + entry.bytes() > most
     }
@@ -97,18 +96,18 @@ impl Open {
         }
     }
 
-    /// A login begins; false when the connection has had one.
+    /// Registers a login; returns false if the connection already had one.
     pub fn log_in(&mut self) -> bool {
         !std::mem::replace(&mut self.has_logged_in, true)
     }
 
-    /// The number of a new request.
+    /// Returns the number of a new request.
     pub fn number(&mut self) -> i64 {
         self.last += 1;
         self.last
     }
 
-    /// Notes who waits for the answer to a number.
+    /// Registers a pending request.
     pub fn wait(&mut self, number: i64, entry: Entry) {
         if let Some(batch) = entry.to.as_ref().and_then(|to| to.batch)
             && let Some(batch) = self.batches.get_mut(&batch)
@@ -123,27 +122,27 @@ impl Open {
         }
     }
 
-    /// Who waits for the answer to a number.
+    /// Removes and returns the pending request of a number.
     pub fn take(&mut self, number: i64) -> Option<Entry> {
         let entry = self.entries.remove(&number)?;
         self.lets_go(entry.bytes());
         Some(entry)
     }
 
-    /// A batch begins.
+    /// Starts a batch.
     pub fn begin_batch(&mut self) -> u64 {
         self.last_batch += 1;
         self.batches.insert(self.last_batch, Batch::default());
         self.last_batch
     }
 
-    /// A batch has been read; its answer, when nothing of it waits and there is one.
+    /// Ends a batch. Returns its response, if no request is pending and the response is not empty.
     pub fn end_batch(&mut self, batch: u64) -> Option<String> {
         self.batches.get_mut(&batch)?.closed = true;
         self.finished(batch)
     }
 
-    /// A response is there; what is to be sent now.
+    /// Adds a response; returns the text to send now.
     pub fn answered(&mut self, batch: Option<u64>, text: String) -> Option<String> {
         let Some(number) = batch else { return Some(text) };
         let batch = self.batches.get_mut(&number)?;
@@ -154,7 +153,7 @@ impl Open {
         self.finished(number)
     }
 
-    /// A response to a request of a batch that never waited.
+    /// Adds the response to a request that was refused at once.
     pub fn refused(&mut self, batch: u64, text: String) {
         if let Some(batch) = self.batches.get_mut(&batch) {
             let bytes = text.len();

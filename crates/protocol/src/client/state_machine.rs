@@ -1,4 +1,4 @@
-//! A legacy client without its socket: frames go in, frames and events come out.
+//! A legacy client without its socket: frames as input, frames and events as output.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tables::Tables;
 use tables::expr::StateField;
 use tables::wire::{Target, Wire};
 
-use crate::client::catalog::{Book, fill};
+use crate::client::catalog::{Catalog, fill};
 use crate::client::codec::Dialect;
 use crate::client::events::Events;
 use crate::client::io::{CallError, Login, MAX_OPEN_CALLS, Output, Reply};
@@ -19,16 +19,16 @@ use crate::client::reconnect::{Channel, Pulse};
 use crate::client::synthesized_events;
 use crate::client::web_codec::{Answer, Inbound, Notice};
 
-/// The mailbox's argument and answer: all up to this version is acknowledged (signaling-wire 5).
+/// The argument of a poll that acknowledges all lines up to a version (signaling-wire 5).
 const VERSION: &str = "ver_clear";
-/// Most control frames that one event is told by.
+/// Maximum number of control frames in one event.
 const MAX_CONTROLS: usize = 8;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     LoggingIn,
     LoggedIn,
-    /// On its way back by its line.
+    /// Resuming by its session line.
     Returning,
     Over,
 }
@@ -36,7 +36,7 @@ pub(super) enum Phase {
 #[derive(Clone, Debug)]
 pub(super) struct Open {
     pub name: Text,
-    /// The function, and its row's arguments; none for functions that are called by their own names.
+    /// The row and its arguments; `None` for functions that are called by wire name.
     made: Option<(usize, Vec<Option<Value>>)>,
     pub poll: bool,
 }
@@ -47,7 +47,7 @@ pub struct LegacyClient {
     pub(super) tables: Arc<Tables>,
     pub(super) wire: Arc<Wire>,
     pub(super) dialect: Dialect,
-    book: Book,
+    catalog: Catalog,
     events: Events,
     pub(super) login: Login,
     pub(super) phase: Phase,
@@ -57,17 +57,17 @@ pub struct LegacyClient {
     next_id: i64,
     pub(super) mailbox: Mailbox,
     pub(super) pulse: Pulse,
-    /// The channel that it is in.
+    /// The joined channel.
     pub(super) channel: Option<Channel>,
-    /// Control frames so far; their names, in order, tell one event.
+    /// The names of the control frames so far; in order, they form one event.
     controls: Vec<Text>,
 }
 
 impl LegacyClient {
-    /// A client of that wire, before it is connected.
+    /// Creates a disconnected client of a wire.
     pub fn new(tables: Arc<Tables>, wire: Arc<Wire>, login: Login) -> Self {
         Self {
-            book: Book::new(tables.clone(), wire.clone()),
+            catalog: Catalog::new(tables.clone(), wire.clone()),
             events: Events::new(&tables, &wire),
             dialect: Dialect::of(&tables, &wire),
             mailbox: Mailbox::new(wire.polls),
@@ -85,17 +85,17 @@ impl LegacyClient {
         }
     }
 
-    /// The calls that it can make.
-    pub fn book(&self) -> &Book {
-        &self.book
+    /// Returns the available calls.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
     }
 
-    /// How many calls are not answered yet; polls do not count.
+    /// Returns the number of pending calls, without polls.
     pub fn open_calls(&self) -> usize {
         self.open.values().filter(|open| !open.poll).count()
     }
 
-    /// The socket is open: the login frame.
+    /// Handles an established connection: sends the login frame.
     pub fn connected(&mut self) -> Vec<Output> {
         let Login { vid, account, token } = &self.login;
         let frame = [("vid", vid), ("account", account), ("token", token)];
@@ -117,7 +117,7 @@ impl LegacyClient {
         vec![Output::Send(self.dialect.login(Value::Map(args)))]
     }
 
-    /// The server has sent a frame.
+    /// Handles a frame of the server.
     pub fn frame(&mut self, text: &str, now: Time) -> Vec<Output> {
         let mut out = Vec::new();
         match self.dialect.read(text) {
@@ -128,7 +128,7 @@ impl LegacyClient {
             },
             Some(Inbound::Notify(notice)) => self.notice(notice, text, now, &mut out),
             Some(Inbound::Other(name)) if self.events.is_control(&name) => self.control(name, &mut out),
-            Some(Inbound::Returned(word)) if self.phase == Phase::Returning => self.returned(&word, now, &mut out),
+            Some(Inbound::Resumed(word)) if self.phase == Phase::Returning => self.returned(&word, now, &mut out),
             Some(Inbound::Pong) => self.pulse.pong(self.dialect, now),
             _ => out.push(Output::Unknown(text.into())),
         }
@@ -136,7 +136,7 @@ impl LegacyClient {
         out
     }
 
-    /// Time has passed: pings and polls that are due.
+    /// Sends the pings and polls whose time has come.
     pub fn tick(&mut self, now: Time) -> Vec<Output> {
         let mut out = Vec::new();
         if self.phase == Phase::LoggedIn {
@@ -146,7 +146,7 @@ impl LegacyClient {
         out
     }
 
-    /// When [`tick`](Self::tick) has something to do.
+    /// Returns the time of the next [`tick`](Self::tick).
     pub fn next_tick(&self) -> Option<Time> {
         if self.phase != Phase::LoggedIn {
             return None;
@@ -154,12 +154,13 @@ impl LegacyClient {
         self.pulse.due().into_iter().chain(self.mailbox.due()).min()
     }
 
-    /// A documented call with its documented arguments, by name: its number and its frame.
+    /// Makes a documented call with its documented arguments, by name. Returns its number and its
+    /// frame.
     ///
     /// # Errors
     /// [`CallError`].
     pub fn call(&mut self, name: &str, args: &[(Text, Value)]) -> Result<(i64, String), CallError> {
-        let mut built = self.book.build(name, args, &self.login.account)?;
+        let mut built = self.catalog.build(name, args, &self.login.account)?;
         let function = &self.wire.functions[built.function];
         if let Some(version) = &function.acknowledges {
             built.args.retain(|(arg, _)| arg != version);
@@ -174,7 +175,7 @@ impl LegacyClient {
         self.send(&function, built.args, open)
     }
 
-    /// A function of the wire by its own name, known to the tables or not, with its own arguments.
+    /// Calls a wire function by its own name, known to the tables or not, with its own arguments.
     ///
     /// # Errors
     /// [`CallError`].
@@ -300,10 +301,10 @@ impl LegacyClient {
         if self.phase != Phase::LoggedIn {
             return;
         }
-        let Some(function) = self.book.mailbox() else { return };
+        let Some(function) = self.catalog.mailbox() else { return };
         let (name, mut args) = (function.name.clone(), function.constants.clone());
         let Some(version) = self.mailbox.poll(now) else { return };
-        // The tables have what a client asks with first; later it is what the client has.
+        // The tables have the version of the first poll; later polls use the current one.
         args.retain(|(arg, _)| &**arg != VERSION);
         args.push((VERSION.into(), version.into()));
         let open = Open {

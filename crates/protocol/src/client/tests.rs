@@ -6,9 +6,9 @@ use rtm::value::{Text, Value};
 use tables::Tables;
 
 use crate::client::repl::{BadLine, Line};
-use crate::client::{Book, CallError, LegacyClient, Login, MAX_OPEN_CALLS, Output};
+use crate::client::{CallError, Catalog, LegacyClient, Login, MAX_OPEN_CALLS, Output};
 
-/// A client under a clock, with everything that it says as lines.
+/// A client on virtual time, with its outputs as lines.
 struct Script {
     client: LegacyClient,
     now: Time,
@@ -29,7 +29,7 @@ impl Script {
         }
     }
 
-    /// Logged in, with the first poll answered.
+    /// Returns a logged-in client whose first poll is answered.
     fn ready() -> Self {
         let mut script = Self::new();
         script.client.connected();
@@ -42,7 +42,7 @@ impl Script {
         lines(self.client.frame(frame, self.now))
     }
 
-    /// A successful answer.
+    /// Delivers a successful answer.
     fn answers(&mut self, id: i64, reply: &str) -> Vec<String> {
         let reply = Value::from(reply).to_json();
         self.says(&format!(r#"["call2-ret",[{id},"",{reply}]]"#))
@@ -53,9 +53,9 @@ impl Script {
         lines(self.client.tick(self.now))
     }
 
-    /// A line of the terminal: the frame that goes out.
+    /// Enters an input line; returns the resulting frame.
     fn types(&mut self, line: &str) -> String {
-        match Line::read(line, self.client.book()).expect(line) {
+        match Line::read(line, self.client.catalog()).expect(line) {
             Line::Call { name, args } => self.client.call(&name, &args).expect(line).1,
             Line::Function { name, args } => self.client.invoke(&name, args).expect(line).1,
             Line::Frame(frame) => frame,
@@ -146,7 +146,7 @@ fn documented_calls_become_frames() {
             "channelInviteAccept r bob",
             r#"["call2",["voip_invite_accept",2,{"line":"L","channelName":"r","peer":"bob","extra":""}]]"#,
         ),
-        // Of a row with several calls, each by its own arguments.
+        // A row with several calls: each one by its own arguments.
         (
             "channelInviteUser r bob 0",
             r#"["call2",["voip_invite",2,{"line":"L","channelName":"r","peer":"bob","extra":""}]]"#,
@@ -155,7 +155,7 @@ fn documented_calls_become_frames() {
             r#"channelInviteUser2 r bob '{"_timeout":5}'"#,
             r#"["call2",["voip_invite",2,{"line":"L","channelName":"r","peer":"bob","extra":"{\"_timeout\":5}"}]]"#,
         ),
-        // Functions that the tables do not have, and frames as they are.
+        // Functions outside the tables, and literal frames.
         (
             r#"user_x {"account":"bob"}"#,
             r#"["call2",["user_x",2,{"line":"L","account":"bob"}]]"#,
@@ -167,8 +167,8 @@ fn documented_calls_become_frames() {
     }
 }
 
-fn book() -> Book {
-    Script::new().client.book().clone()
+fn catalog() -> Catalog {
+    Script::new().client.catalog().clone()
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn lines_that_mean_nothing_say_why() {
         ("wait soon", "`wait` takes whole seconds, at most 3600"),
         ("[1,", "not JSON: end of the text inside a value at line 1 column 4"),
     ] {
-        let got = Line::read(line, &book()).map_err(|e: BadLine| e.to_string());
+        let got = Line::read(line, &catalog()).map_err(|e: BadLine| e.to_string());
         assert_eq!(got, Err(error.into()), "{line}");
     }
     let mut script = Script::ready();
@@ -202,13 +202,13 @@ fn lines_that_mean_nothing_say_why() {
 
 #[test]
 fn every_call_of_the_tables_has_help_and_a_frame() {
-    let calls = book().calls();
+    let calls = catalog().calls();
     assert!(calls.len() > 8, "{calls:?}");
     for call in calls {
         let mut script = Script::ready();
         assert!(script.client.call(&call.name, &[]).unwrap().1.contains(&*call.function));
     }
-    let send = book()
+    let send = catalog()
         .calls()
         .into_iter()
         .find(|call| &*call.name == "messageInstantSend")
@@ -224,7 +224,7 @@ fn every_call_of_the_tables_has_help_and_a_frame() {
             ("ttl", true)
         ]
     );
-    assert_eq!(book().logout().map(|name| &**name), Some("logout"));
+    assert_eq!(catalog().logout().map(|name| &**name), Some("logout"));
 }
 
 #[test]
@@ -255,14 +255,14 @@ fn answers_make_the_events_that_the_sdk_makes() {
             r#"{"result":"ok","num":5}"#,
             &[r#"onChannelQueryUserNumResult channelID="room" ecode=0 num=5"#],
         ),
-        // The uid is nothing that the client knows.
+        // The client does not know the uid.
         (
             "channelInviteEnd r bob 0 bye",
             r#"{"result":"ok"}"#,
             &[r#"onInviteEndByMyself channelID="r" account="bob""#],
         ),
         ("channelInviteUser2 r bob x", r#"{"result":"ok"}"#, &[]),
-        // Its event comes over the wire.
+        // The event is sent over the wire.
         ("channelSetAttr room a b", r#"{"result":"ok"}"#, &[]),
         ("logout", r#"{"result":"ok"}"#, &["onLogout ecode=101", "logged out"]),
     ] {
@@ -287,7 +287,7 @@ fn refusals_make_the_events_that_the_sdk_makes() {
             "failed",
             r#"onChannelJoinFailed channelID="room" ecode=300"#,
         ),
-        // The family shows the text, and has no number.
+        // The family shows the text and has no number.
         (
             "channelInviteUser2 r bob x",
             "peer is not online",
@@ -380,7 +380,7 @@ fn the_mailbox_is_polled_as_the_sdk_does() {
             &poll(3, 2),
         ]
     );
-    // Lines that come again are known already.
+    // Repeated lines are already known.
     assert_eq!(script.answers(3, reply), Vec::<String>::new());
     assert_eq!(script.says(r#"["notify",["msg",2]]"#), Vec::<String>::new());
 }
@@ -399,7 +399,7 @@ fn what_comes_by_itself_is_acknowledged_after_a_second() {
         script.answers(2, r#"{"result":"ok","ver_clear":1,"msgs":[]}"#),
         Vec::<String>::new()
     );
-    // A gap: the mailbox is asked instead.
+    // After a gap the mailbox is polled.
     assert_eq!(script.says(&mailbox_line(3, "c")), [poll(3, 1)]);
 }
 

@@ -1,4 +1,5 @@
-//! The native family: lines instead of frames, a mailbox that is only asked when told, returns by line.
+//! Tests of the native family: lines instead of frames, polls only on notification, resume by
+//! session line.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +31,7 @@ impl Script {
         }
     }
 
-    /// Logged in, with its first ping answered.
+    /// Returns a logged-in client whose first ping is answered.
     fn ready() -> Self {
         let mut script = Self::new("native");
         script.client.connected();
@@ -59,7 +60,7 @@ impl Script {
     }
 
     fn types(&mut self, line: &str) -> String {
-        match Line::read(line, self.client.book()).expect(line) {
+        match Line::read(line, self.client.catalog()).expect(line) {
             Line::Call { name, args } => self.client.call(&name, &args).expect(line).1,
             other => panic!("{line} is {other:?}"),
         }
@@ -116,7 +117,7 @@ fn calls_are_lines() {
     ] {
         assert_eq!(Script::ready().types(call), line);
     }
-    // Python and Java speak frames, with constants of their own.
+    // The Python and Java clients use frames, with constants of their own.
     let mut java = Script::new("javasdk");
     assert_eq!(
         lines(java.client.connected()),
@@ -153,7 +154,7 @@ fn the_mailbox_is_asked_when_told_and_acknowledged_after_a_second() {
     assert_eq!(script.after(Duration::from_millis(999)), NOTHING);
     assert_eq!(script.after(Duration::from_millis(1)), [poll(3, 31)]);
     script.says(r#"call_ret user_getmsg 3 0 {"result":"ok","ver_clear":31,"msgs":[]}"#);
-    // A line that comes by itself counts when it is the next.
+    // A pushed line is accepted if it is the next one.
     let told = script.says(r#"notify recvmsg [32,"msg-v2 bob alice f instant 1 hi there"]"#);
     assert_eq!(told, [r#"onMessageInstantReceive account="bob" uid=0 msg="hi there""#]);
     assert_eq!(
@@ -215,7 +216,7 @@ fn a_lost_connection_is_gone_on_with_by_line() {
             "> line_ping:2"
         ]
     );
-    // Not in a channel any more.
+    // The client has left the channel.
     let id = script.types("channelLeave room").split(' ').nth(2).unwrap().to_owned();
     script.says(&format!(r#"call_ret channel_leave {id} 0 {{"result":"ok"}}"#));
     script.client.lost(script.now);

@@ -11,7 +11,7 @@ use crate::service::RtmService;
 use crate::timers::Timer;
 
 impl RtmService {
-    /// Accepts; the callee's event comes only after the caller's acknowledgement.
+    /// Accepts; the callee's event is sent only after the caller's acknowledgement.
     pub(crate) fn accept(
         &mut self,
         step: &mut Step<'_>,
@@ -40,7 +40,7 @@ impl RtmService {
         Ok(())
     }
 
-    /// Refuses; the caller learns it if it is still there.
+    /// Refuses; the caller is notified if it is still logged in.
     pub(crate) fn refuse(
         &mut self,
         step: &mut Step<'_>,
@@ -71,7 +71,7 @@ impl RtmService {
         Ok(())
     }
 
-    /// The caller acknowledged: accepted on both sides.
+    /// Handles the caller's acknowledgement: accepted on both sides.
     pub(super) fn complete(&mut self, step: &mut Step<'_>, key: InvitationKey) {
         let Some(invitation) = self.invitations.open.get(&key) else {
             return;
@@ -91,12 +91,12 @@ impl RtmService {
         self.signal(step, callee.client, remote);
     }
 
-    /// The caller did not acknowledge an accept in time.
+    /// Handles the timeout of the caller's acknowledgement.
     pub(crate) fn accept_unanswered(&mut self, step: &mut Step<'_>, key: InvitationKey) {
         self.fail_remote(step, key, RemoteInvitationErr::AcceptFailure);
     }
 
-    /// Ends the callee's object with a failure that its own SDK finds.
+    /// Ends the callee's invitation with a failure that its own SDK detects.
     pub(super) fn fail_remote(&mut self, step: &mut Step<'_>, key: InvitationKey, reason: RemoteInvitationErr) {
         let Some(invitation) = self.invitations.open.get(&key) else {
             return;
@@ -110,7 +110,7 @@ impl RtmService {
         step.event(callee.client, failure);
     }
 
-    /// Notes the callee's response, once.
+    /// Sets the callee's response, once.
     fn answer(&mut self, key: InvitationKey, response: Option<Text>) -> Result<(), RtmError> {
         if let Some(invitation) = self.invitations.open.get_mut(&key) {
             let state = invitation.callee.map(|callee| callee.state);
@@ -122,7 +122,7 @@ impl RtmService {
         Ok(())
     }
 
-    /// The caller's login, if the service still counts it as logged in and its object is open.
+    /// Returns the caller's login, if it counts as logged in and its invitation is pending.
     fn caller_of(&self, key: InvitationKey) -> Option<&Session> {
         let invitation = self.invitations.open.get(&key).filter(|i| i.caller_open)?;
         self.clients.session(invitation.caller).filter(|s| s.present)

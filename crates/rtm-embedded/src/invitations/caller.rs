@@ -70,7 +70,7 @@ impl RtmService {
         Ok(())
     }
 
-    /// Delivers an invitation if both sides can be reached now; else it waits for them.
+    /// Delivers an invitation if both sides are reachable; otherwise it remains undelivered.
     pub(super) fn deliver(&mut self, step: &mut Step<'_>, key: InvitationKey) {
         let Some(invitation) = self.invitations.open.get_mut(&key) else {
             return;
@@ -106,7 +106,7 @@ impl RtmService {
         self.invitations.delivered(&callee_id, key);
     }
 
-    /// Withdraws an invitation; without content of its own the callee sees the invitation's.
+    /// Withdraws an invitation; without own content the callee receives the invitation's.
     pub(crate) fn cancel(
         &mut self,
         step: &mut Step<'_>,

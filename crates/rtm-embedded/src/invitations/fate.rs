@@ -1,4 +1,4 @@
-//! What happens to invitations by themselves: timers, logins that end, logins and links that come.
+//! Invitation events without a call: timers, ended logins, new logins and links.
 
 use rtm::{LocalInvitationErr, RemoteInvitationErr, RtmEvent};
 
@@ -7,7 +7,7 @@ use crate::invitations::{CalleeState, End, InvitationKey};
 use crate::service::RtmService;
 
 impl RtmService {
-    /// 30 s without delivery, or 60 s without an answer.
+    /// Handles the timeout: 30 s without delivery, or 60 s without an answer.
     pub(crate) fn invitation_due(&mut self, step: &mut Step<'_>, key: InvitationKey) {
         let Some(invitation) = self.invitations.open.get(&key) else {
             return;
@@ -28,7 +28,8 @@ impl RtmService {
         self.end_local(key, End::Other);
     }
 
-    /// A login ended. Its own objects end without an event; a caller that can still speak withdraws what it sent.
+    /// Ends the invitations of an ended login, without an event. A caller that is still connected
+    /// withdraws its invitations.
     pub(crate) fn end_invitations(&mut self, step: &mut Step<'_>, client: ClientId, withdraws: bool) {
         let Some(found) = self.clients.get(client) else { return };
         let sent: Vec<_> = found.handles.local.open.values().copied().collect();
@@ -45,7 +46,7 @@ impl RtmService {
         }
     }
 
-    /// A login or a link came: what waited for it goes on.
+    /// Continues invitations after a login, or after its link was restored.
     pub(crate) fn resume_invitations(&mut self, step: &mut Step<'_>, client: ClientId) {
         let Some(session) = self.clients.session(client) else {
             return;

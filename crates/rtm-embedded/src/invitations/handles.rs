@@ -1,4 +1,4 @@
-//! The invitation objects of one instance, by the numbers that its app knows them by.
+//! The invitations of one instance, by the app's numbers.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -7,18 +7,18 @@ use rtm::{InvitationApiCall, InvitationId};
 use crate::invitations::{End, InvitationKey};
 use crate::limits::ENDED_INVITATIONS;
 
-/// The objects of an instance; they outlive a login only as numbers.
+/// The invitations of an instance; after a login only their numbers remain.
 #[derive(Debug, Default)]
 pub(crate) struct Handles {
     /// Numbered by the app.
     pub(super) local: Side,
-    /// Numbered here, from 1.
+    /// Numbered by the service, from 1.
     pub(super) remote: Side,
     received: u64,
 }
 
 impl Handles {
-    /// The next number for an incoming invitation.
+    /// Returns the next number of an incoming invitation.
     pub(super) fn receive(&mut self, key: InvitationKey) -> InvitationId {
         self.received += 1;
         let number = InvitationId(self.received);
@@ -27,11 +27,11 @@ impl Handles {
     }
 }
 
-/// The objects of one direction.
+/// The invitations of one direction.
 #[derive(Debug, Default)]
 pub(super) struct Side {
     pub(super) open: BTreeMap<InvitationId, InvitationKey>,
-    /// The last ones that ended, oldest first.
+    /// The last ended ones, oldest first.
     ended: VecDeque<(InvitationId, End)>,
 }
 
@@ -47,7 +47,7 @@ impl Side {
         }
     }
 
-    /// The open invitation of that number.
+    /// Returns the pending invitation of that number.
     pub(super) fn find(&self, number: InvitationId) -> Result<InvitationKey, InvitationApiCall> {
         match (self.open.get(&number), self.how_ended(number)) {
             (Some(&key), _) => Ok(key),
@@ -56,7 +56,7 @@ impl Side {
         }
     }
 
-    /// The same for an accept, which names a second one.
+    /// Returns the same for an accept, whose error for a second accept differs.
     pub(super) fn find_to_accept(&self, number: InvitationId) -> Result<InvitationKey, InvitationApiCall> {
         match self.how_ended(number) {
             Some(End::Accepted) => Err(InvitationApiCall::AlreadyAccept),

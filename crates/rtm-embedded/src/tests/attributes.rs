@@ -1,4 +1,4 @@
-//! User and channel attributes.
+//! Tests of user and channel attributes.
 
 use crate::tests::script::check;
 

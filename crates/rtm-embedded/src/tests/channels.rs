@@ -1,4 +1,4 @@
-//! Channels: joining, leaving, sending, lists, the RESTful send.
+//! Tests of channels: join, leave, messages, lists, the RESTful send.
 
 use crate::RtmServiceConfig;
 use crate::tests::script::{Stage, check, check_in};
@@ -152,7 +152,7 @@ fn above_512_members_joins_and_leaves_are_silent() {
     );
 }
 
-/// The members that `getMembers` lists to a user of a room of `size` others.
+/// Returns the members that `getMembers` lists in a room of `size` other users.
 fn members(seed: u64, size: usize) -> Vec<String> {
     let mut stage = Stage::new(RtmServiceConfig {
         seed,

@@ -1,4 +1,4 @@
-//! Member counts.
+//! Tests of member counts.
 
 use crate::tests::script::check;
 

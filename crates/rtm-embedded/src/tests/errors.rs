@@ -1,4 +1,5 @@
-//! Every member of RTM's error enums: how a client gets it, or why none can.
+//! Tests of all members of RTM's error enums: reachable, tested elsewhere, or unreachable with a
+//! reason.
 
 use std::collections::HashSet;
 
@@ -24,7 +25,7 @@ fn every_error_is_reached_or_has_a_reason_not_to_be() {
     let reached: HashSet<_> = REACHABLE.iter().map(|(error, _)| *error).collect();
     let elsewhere: HashSet<_> = TESTED_ELSEWHERE.iter().copied().collect();
     let never: HashSet<_> = UNREACHABLE.iter().map(|(error, _)| *error).collect();
-    // Creating an instance or a channel object is no call of a world.
+    // Creating an instance or a channel object is not a call of the service.
     let enums = ErrorEnum::ALL
         .iter()
         .filter(|e| !matches!(e, ErrorEnum::Init | ErrorEnum::Create));

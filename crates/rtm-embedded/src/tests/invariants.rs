@@ -1,4 +1,4 @@
-//! Random steps: what must hold whatever happens.
+//! Invariants under random steps.
 
 use crate::RtmServiceConfig;
 use crate::client::{Client, Phase};
@@ -42,7 +42,7 @@ const STEPS: &[&str] = &[
     "+31s",
 ];
 
-/// A random script of `length` steps.
+/// Returns a random script of `length` steps.
 fn script(random: &mut Random, length: usize) -> Vec<String> {
     let mut step = || {
         let step = STEPS[random.below(STEPS.len())];
@@ -87,7 +87,7 @@ fn every_call_is_answered_once_and_nothing_is_left_behind() {
     }
 }
 
-/// What the world keeps in two places must agree.
+/// Checks the consistency of redundant state.
 fn check_world(world: &RtmService) {
     let sessions = world.clients.iter().filter_map(|(&id, client)| match client {
         Client {

@@ -1,4 +1,4 @@
-//! Call invitations. Shown as number/peer/channel/content/response.
+//! Tests of call invitations. Displayed as number/peer/channel/content/response.
 
 use crate::RtmServiceConfig;
 use crate::tests::script::{Stage, check};

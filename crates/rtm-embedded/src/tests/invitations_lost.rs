@@ -1,4 +1,5 @@
-//! Call invitations of which one side is away. Shown as number/peer/channel/content/response.
+//! Tests of call invitations with a disconnected side. Displayed as
+//! number/peer/channel/content/response.
 
 use crate::tests::script::check;
 

@@ -1,4 +1,4 @@
-//! A link that is lost and comes back.
+//! Tests of a lost and restored link.
 
 use crate::RtmServiceConfig;
 use crate::tests::script::{Stage, check};

@@ -1,4 +1,4 @@
-//! Behaviour of the embedded service, as scripts: what is called when, and what everybody then sees.
+//! Behaviour of the embedded service as scripts: calls, times and all outputs.
 
 mod attributes;
 mod channels;

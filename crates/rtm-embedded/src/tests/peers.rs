@@ -1,4 +1,4 @@
-//! Peer messages and the offline store.
+//! Tests of peer messages and the offline store.
 
 use crate::RtmServiceConfig;
 use crate::tests::script::{check, check_in};

@@ -1,4 +1,4 @@
-//! Presence queries and subscriptions.
+//! Tests of presence queries and subscriptions.
 
 use crate::tests::script::check;
 

@@ -1,9 +1,9 @@
-//! Every documented rate, by its last call that passes and the first that does not.
+//! Tests of all documented rates, by the last call that succeeds and the first that does not.
 
 use crate::tests::script::Stage;
 use crate::{RateTable, RtmServiceConfig};
 
-/// `calls` pass, one more fails with `error`, and `after` later one passes again.
+/// Checks that `calls` succeed, one more fails with `error`, and one succeeds `after` later.
 #[track_caller]
 fn check_rate(config: RtmServiceConfig, call: &str, calls: usize, error: &str, after: &str) {
     let mut stage = Stage::new(config);

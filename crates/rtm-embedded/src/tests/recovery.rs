@@ -1,4 +1,4 @@
-//! What an instance gets when its link is back.
+//! Tests of the recovery after an outage.
 
 use crate::RtmServiceConfig;
 use crate::tests::script::{Stage, check, check_in};

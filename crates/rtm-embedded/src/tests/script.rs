@@ -1,18 +1,18 @@
-//! The language of the scripts.
+//! The script language.
 //!
-//! One step per line, and after it a line beginning with `- ` for everything that anybody sees, in order:
+//! One step per line, followed by a line beginning with `- ` for each output, in order:
 //!
-//! | step | what it does |
+//! | step | action |
 //! |---|---|
 //! | `users alice bob` | opens an instance per user, named like the user, and logs it in |
-//! | `crowd 511 room` | 511 users in the channel `room`, of whom nothing is shown |
+//! | `crowd 511 room` | adds 511 users to the channel `room`, whose outputs are not displayed |
 //! | `alice join room` | a call, with positional arguments: texts, numbers, JSON without spaces |
-//! | `alice link down`, `alice close` | the other entries of a world |
-//! | `+4s`, `+999ms` | time passes, timer by timer |
-//! | `~ …` | any step of which nothing is shown; `~ 10x …` repeats it |
+//! | `alice link down`, `alice close` | the other inputs of the service |
+//! | `+4s`, `+999ms` | advances the time, timer by timer |
+//! | `~ …` | any step without displayed outputs; `~ 10x …` repeats it |
 //!
-//! In arguments `*33` is a text of 33 bytes, `ids*33` are 33 ids and `pairs*33` are 33 attributes. In what is seen,
-//! `@500` is the time 500 ms after the start.
+//! In arguments `*33` is a text of 33 bytes, `ids*33` are 33 ids and `pairs*33` are 33 attributes.
+//! In outputs, `@500` is the time 500 ms after the start.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
@@ -25,13 +25,13 @@ use rtm::{CallKind, RtmCall};
 
 const START: u64 = 1_000_000_000;
 
-/// Runs a script in a world of the documented Web rates.
+/// Runs a script in a service with the documented Web rates.
 #[track_caller]
 pub(super) fn check(script: &str) {
     check_in(RtmServiceConfig::default(), script);
 }
 
-/// Runs a script in a world of that configuration.
+/// Runs a script in a service with that configuration.
 #[track_caller]
 pub(super) fn check_in(config: RtmServiceConfig, script: &str) {
     let mut stage = Stage::new(config);
@@ -50,13 +50,13 @@ pub(super) fn check_in(config: RtmServiceConfig, script: &str) {
     assert!(seen == expected, "seen:\n{seen}\nexpected:\n{expected}");
 }
 
-/// A world on which a script plays, with names for its instances.
+/// A service under test, with names for its instances.
 pub(super) struct Stage {
     pub(super) world: RtmService,
     pub(super) now: Time,
     clients: HashMap<String, ClientId>,
     names: BTreeMap<ClientId, String>,
-    /// The call of each request that has no answer yet.
+    /// The pending requests and their calls.
     open: HashMap<(ClientId, u64), CallKind>,
     requests: u64,
 }
@@ -73,7 +73,7 @@ impl Stage {
         }
     }
 
-    /// What everybody sees of one step.
+    /// Runs one step; returns all outputs.
     pub(super) fn step(&mut self, line: &str) -> Vec<String> {
         let mut words = line.split_whitespace();
         let mut out = Vec::new();
@@ -124,7 +124,7 @@ impl Stage {
         out.iter().filter_map(|output| self.show(output)).collect()
     }
 
-    /// Calls that nobody has answered, of instances that are there to be answered.
+    /// Returns the number of pending calls of existing instances.
     pub(super) fn unanswered(&self) -> usize {
         let is_there = |client| self.world.clients.get(client).is_some();
         self.open.keys().filter(|(client, _)| is_there(*client)).count()
@@ -157,7 +157,7 @@ impl Stage {
         self.now = end;
     }
 
-    /// The output as a line; none of an instance without a name.
+    /// Formats an output as a line; `None` for an instance without a name.
     fn show(&mut self, output: &Output) -> Option<String> {
         match output {
             Output::Reply {
@@ -220,7 +220,7 @@ fn argument(word: &str) -> Value {
     expand(Value::from(word))
 }
 
-/// Texts of a given size.
+/// Replaces size notations by texts.
 fn expand(value: Value) -> Value {
     let text = |text: Text| match text.strip_prefix('*').and_then(|n| n.parse().ok()) {
         Some(n) => "x".repeat(n).into(),
@@ -233,7 +233,7 @@ fn expand(value: Value) -> Value {
     }
 }
 
-/// A value in as few characters as can be told apart.
+/// Formats a value as short as it is unambiguous.
 fn show(value: &Value) -> String {
     match value {
         Value::Null => "-".into(),

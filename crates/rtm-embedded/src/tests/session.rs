@@ -1,4 +1,4 @@
-//! Login, logout, kicks, tokens.
+//! Tests of login, logout, kicks, tokens.
 
 use crate::tests::script::check;
 

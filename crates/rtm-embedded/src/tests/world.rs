@@ -1,4 +1,4 @@
-//! What concerns the world as a whole.
+//! Tests of the service as a whole.
 
 use crate::tests::script::Stage;
 use crate::{RtmService, RtmServiceConfig};

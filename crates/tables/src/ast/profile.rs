@@ -1,4 +1,4 @@
-//! Client profiles, as written.
+//! Syntax of client profiles.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! One `[[row]]`, as written.
+//! Syntax of a `[[row]]`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use rtm::value::Text;
 
 use crate::ast::duration;
 
-/// A row as written.
+/// A row.
 #[derive(Clone, Debug)]
 pub struct RawRow {
     pub id: Spanned<Text>,
@@ -37,7 +37,7 @@ pub struct RawRow {
     pub examples: Vec<Arc<RawExample>>,
 }
 
-/// What a page says differently.
+/// The exceptions of a row on one comparison page.
 #[derive(Clone, Debug)]
 pub struct RawPage {
     pub platform: Spanned<Text>,
@@ -79,7 +79,7 @@ pub struct RawStep {
     pub lane: Option<Node>,
 }
 
-/// What a result must be.
+/// The expectation of a result.
 #[derive(Clone, Debug)]
 pub struct RawExpect {
     pub at: Option<Node>,
@@ -88,7 +88,7 @@ pub struct RawExpect {
     pub otherwise: Spanned<Text>,
 }
 
-/// Calls that travel as one.
+/// The rule for merging calls.
 #[derive(Clone, Debug)]
 pub struct RawGather {
     pub arg: Spanned<Text>,
@@ -206,7 +206,7 @@ impl RawStep {
 }
 
 impl RawAnswer {
-    /// Without steps there is one moment to answer at, which need not be said.
+    /// A row without steps has only one possible time of answer, so `at` is optional.
     fn read(mut t: Table<'_>, has_steps: bool) -> Self {
         const AT: &[(&str, AnswerAt)] = &[
             ("accepted", AnswerAt::Accepted),

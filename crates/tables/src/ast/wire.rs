@@ -1,4 +1,4 @@
-//! A family's wire, as written.
+//! Syntax of a family's wire.
 
 use crate::diagnostics::Span;
 use crate::spanned_toml::{Item, Spanned, Table};
@@ -100,8 +100,8 @@ impl RawWire {
         })
     }
 
-    /// This wire, with all of `base` that it does not write itself behind it: of two functions that carry a call, a
-    /// client uses the one that is its family's own.
+    /// Returns this wire followed by the entries of `base` that it does not redefine. If two
+    /// functions implement a call, clients use the family's own.
     pub fn over(&self, base: &Self) -> Self {
         let own = |name: &Text| self.functions.iter().any(|f| f.label.value == *name);
         let inherited = base.functions.iter().filter(|f| !own(&f.label.value));

@@ -1,4 +1,5 @@
-//! Rows that run one another, and outcomes that happen in one another's place: a circle of them would never end.
+//! Detection of cycles: rows that run one another, and outcomes that replace one another, would not
+//! terminate.
 
 use crate::ast::{RawOutcome, RawRow};
 use crate::diagnostics::Diag;
@@ -6,8 +7,8 @@ use crate::diagnostics::Diag;
 use crate::compile::Compiler;
 
 impl Compiler<'_> {
-    /// Reports every step that runs its own row again, and every outcome that happens in its own place, at once or by
-    /// way of others.
+    /// Reports every step that runs its own row, and every outcome that replaces itself, directly
+    /// or indirectly.
     pub fn check_circles(&mut self) {
         let raw = self.raw;
         for row in &raw.rows {

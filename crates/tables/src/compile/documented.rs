@@ -1,4 +1,4 @@
-//! Wires whose functions are the documented calls: what their tables leave to be derived.
+//! Derived wires, whose functions are the documented calls.
 
 use std::sync::Arc;
 
@@ -13,8 +13,9 @@ use crate::compile::Compiler;
 use crate::compile::usage::INVOKE;
 
 impl Compiler<'_> {
-    /// The wire with a function for each documented call, its arguments under their own names; what it writes itself
-    /// about one stays. Of the functions that it inherits only those stay that can be invoked.
+    /// Returns the wire with a function for each documented call, with the documented argument
+    /// names. Explicit entries have priority. Of the inherited functions only those for `invoke`
+    /// remain.
     pub fn with_documented(&mut self, wire: &RawWire) -> RawWire {
         let raw = self.raw;
         let mut wire = wire.clone();
@@ -52,7 +53,7 @@ impl Compiler<'_> {
         wire
     }
 
-    /// Examples are told by documented names.
+    /// Checks that the documented wire exists, because examples use documented names.
     pub fn check_documented(&mut self, wires: &[Arc<RawWire>]) {
         if let (false, Some(first)) = (wires.iter().any(|wire| wire.documented), wires.first()) {
             let title = "no wire has `names = \"documented\"`: examples have nothing to be told by";
@@ -64,7 +65,7 @@ impl Compiler<'_> {
         self.raw.signatures.iter().find(|s| &*s.name.value == name)
     }
 
-    /// A call that names a function, and the event that tells its result.
+    /// Compiles a call that names a function, and the event with its result.
     pub fn invoke(&mut self, raw: &RawFunction, told: &Spanned<Text>) -> Option<Target> {
         let call = self.sig(raw.call.as_ref().unwrap_or(&raw.name))?;
         let event = self.sig(told)?;
@@ -80,7 +81,7 @@ impl Compiler<'_> {
         Some(Target::Invoke(Invoke { call, told: event }))
     }
 
-    /// What a function may say of its reply.
+    /// Compiles the reply of a function that is a single value.
     pub fn whole_reply(&mut self, raw: &RawFunction, row: &Row) -> Option<Fold> {
         let written = raw.whole.as_ref()?;
         match self.fold(written, row)? {
@@ -102,7 +103,7 @@ fn own_names(signature: &RawSignature) -> Vec<(Spanned<Text>, Spanned<Text>)> {
     args.map(|(name, _)| (spanned(name), spanned(name))).collect()
 }
 
-/// A call whose row does not name it keeps what is written.
+/// Derives a call's function; a call whose row does not name it keeps its entry.
 fn derive(function: &mut RawFunction, row: &RawRow, call: &Spanned<Text>, signature: &RawSignature) {
     function.row.get_or_insert_with(|| Spanned {
         value: row.id.value.clone(),

@@ -1,4 +1,5 @@
-//! Outcomes. One that names another row is compiled in place: at run time no row jumps into another.
+//! Compilation of outcomes. An outcome that names another row is compiled in place: at run time no
+//! row jumps into another.
 
 use crate::ast::{RawOutcome, RawRow};
 use crate::condition::Emulation;
@@ -60,7 +61,7 @@ impl Compiler<'_> {
             let title = format!("`{}` says where oneself stands, but of no list", raw.name.value);
             self.error(Diag::new(&raw.span, title).help("add last = n"));
         }
-        let (emission, failure) = self.speech(id, raw, scope, 0)?;
+        let (emission, failure) = self.legacy_side(id, raw, scope, 0)?;
         if !raw.hold && rtm.is_none() && code.is_none() && emission.is_none() && failure.is_none() {
             let title = format!("the outcome `{}` does nothing", raw.name.value);
             self.error(Diag::new(&raw.span, title).help("give it one of: event, fail, row, rtm, code"));
@@ -77,8 +78,8 @@ impl Compiler<'_> {
         })
     }
 
-    /// What an outcome says to the legacy side: an event of its own, a failure, or what another row says.
-    fn speech(
+    /// Compiles the legacy side of an outcome: an event, a failure, or an outcome of another row.
+    fn legacy_side(
         &mut self,
         id: RowId,
         raw: &RawOutcome,
@@ -123,11 +124,11 @@ impl Compiler<'_> {
             return None;
         };
         let inner = self.entered(raw, target_id, scope)?;
-        let (emission, inner_failure) = self.speech(target_id, default, &inner, depth + 1)?;
+        let (emission, inner_failure) = self.legacy_side(target_id, default, &inner, depth + 1)?;
         Some((emission, failure.or(inner_failure)))
     }
 
-    /// A row that tells how another fails, whatever the reason.
+    /// Compiles a row that reports another row's failure, independent of the reason.
     pub fn row_as_failure(&mut self, target: &Spanned<Text>, scope: &Scope) -> Option<Failure> {
         let id = self.row_id(target)?;
         let row = &self.raw.rows[id];
@@ -145,14 +146,15 @@ impl Compiler<'_> {
                 }
             }
         }
-        let (_, failure) = self.speech(id, default, &inner, 0)?;
+        let (_, failure) = self.legacy_side(id, default, &inner, 0)?;
         if failure.is_none() {
             self.error(Diag::new(&target.span, format!("row `{}` is no failure", target.value)));
         }
         failure
     }
 
-    /// The names that a row has when it is entered from an outcome: `with` first, then the same name where it stands.
+    /// Returns the scope of a row that an outcome names: `with` first, then the same names of the
+    /// outcome's row.
     fn entered(&mut self, raw: &RawOutcome, target: RowId, scope: &Scope) -> Option<Scope> {
         let row = &self.raw.rows[target];
         let mut wanted: Vec<(Text, Ty)> = Vec::new();
@@ -213,7 +215,7 @@ impl Compiler<'_> {
         Some(inner)
     }
 
-    /// A failure's text: a declared reason, or a path to one.
+    /// Compiles a failure's text: a declared reason, or a path to one.
     fn reason(&mut self, node: &Node, scope: &Scope) -> Option<Expr> {
         if let NodeKind::Text(text) = &node.kind
             && !text.contains('$')
@@ -226,7 +228,7 @@ impl Compiler<'_> {
         self.expr(node, Ty::Sig(SigType::Text), scope)
     }
 
-    /// A failure of a class, with the event that tells it.
+    /// Compiles a failure of a class, with its event.
     pub fn failure(&mut self, id: RowId, class: &Spanned<Text>, reason: Expr, scope: &Scope) -> Option<Failure> {
         let fail = self.fail_id(class)?;
         let event = self.fails[fail].event;
@@ -278,7 +280,7 @@ impl Compiler<'_> {
         })
     }
 
-    /// The arguments of an event in their order; each must be there.
+    /// Compiles the arguments of an event in their order; all are required.
     fn event_args(
         &mut self,
         sig: SigId,
@@ -308,7 +310,7 @@ impl Compiler<'_> {
         Some(exprs)
     }
 
-    /// `last` and `self` act on the one slot that the list arguments come from.
+    /// Compiles `last` and `self`, which apply to the only slot of the list arguments.
     fn list_rule(&mut self, args: &[Expr], last: &Spanned<i64>, raw: &RawOutcome) -> Option<ListRule> {
         fn slot(expr: &Expr) -> Option<usize> {
             match expr {

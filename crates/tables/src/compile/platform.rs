@@ -1,4 +1,4 @@
-//! Platform vocabularies.
+//! Compilation of platform vocabularies.
 
 use crate::ast::RawPlatform;
 use crate::diagnostics::Diag;
@@ -9,7 +9,7 @@ use rtm::{CallKind, ErrorEnum, EventKind};
 use crate::compile::Compiler;
 
 impl Compiler<'_> {
-    /// Compiles a platform's names, and makes sure that they can be read back.
+    /// Compiles a platform's names, and checks that they are unique in both directions.
     pub fn platform(&mut self, name: &Text, raw: &RawPlatform) -> Platform {
         let mut platform = Platform {
             name: name.clone(),
@@ -55,7 +55,7 @@ impl Compiler<'_> {
             for (i, (canonical, own)) in names.iter().enumerate() {
                 if let Some((first, _)) = names[..i].iter().find(|(_, other)| other == own) {
                     let title = format!("`{own}` means both `{first}` and `{canonical}` on {}", platform.name);
-                    // One of the two is written; the other may be the bridge's own name.
+                    // One of the two names is written; the other may be the bridge's own.
                     let place = |name: &str| {
                         written
                             .iter()

@@ -1,4 +1,4 @@
-//! Client profiles.
+//! Compilation of client profiles.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::wire::Wire;
 use crate::compile::Compiler;
 
 impl Compiler<'_> {
-    /// Compiles the profiles; every transport has one that fits any client.
+    /// Compiles the profiles; every transport needs one that matches any client.
     pub(super) fn profiles(&mut self, raw: &[RawProfile], wires: &[Arc<Wire>]) -> Vec<Arc<Profile>> {
         self.number("profile", raw.iter().map(|p| &p.name));
         for profile in raw {

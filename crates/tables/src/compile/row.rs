@@ -1,4 +1,4 @@
-//! Rows: names, slots, lets, answers.
+//! Compilation of rows: names, slots, `let` values, answers.
 
 use crate::ast::{RawLet, RawRow};
 use crate::diagnostics::Diag;
@@ -14,7 +14,7 @@ use crate::compile::Compiler;
 use crate::compile::scope::Scope;
 
 impl Compiler<'_> {
-    /// Compiles one row; what is wrong with it is reported, and the rest of it compiled all the same.
+    /// Compiles one row; its errors are reported and the rest is still compiled.
     pub fn row(&mut self, id: RowId, raw: &RawRow) -> Row {
         let kind = self.kind(raw);
         let (slots, args) = self.slots(raw, &kind);
@@ -86,7 +86,8 @@ impl Compiler<'_> {
         RowKind::Call(calls.filter_map(|call| self.sig(call)).collect())
     }
 
-    /// Arguments first (or the event's fields, or the params), then lets, results, and what the emulation gives.
+    /// Assigns the slots: first arguments (or event fields, or params), then `let` values, results,
+    /// and the emulation's values.
     fn slots(&mut self, raw: &RawRow, kind: &RowKind) -> (Vec<(Text, Ty)>, usize) {
         let mut slots: Vec<(Text, Ty)> = Vec::new();
         match kind {
@@ -115,7 +116,7 @@ impl Compiler<'_> {
         for step in &raw.steps {
             let call = step.rtm.as_ref().and_then(|name| rtm::CallKind::parse(&name.value));
             if let (Some(bind), Some(call)) = (&step.bind, call)
-                // Steps of which only one runs may keep their results under one name.
+                // Steps of which only one runs may store their results under the same name.
                 && !slots[args..].iter().any(|(name, _)| *name == bind.value)
             {
                 slots.push((bind.value.clone(), Ty::Rtm(call.reply().field_type())));
@@ -211,7 +212,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// The position of an outcome among those that are bound.
+    /// Returns the position of an outcome among the bound ones.
     pub fn outcome_index(&mut self, raw: &RawRow, name: &Spanned<Text>) -> Option<usize> {
         let index = raw.outcomes.iter().position(|o| o.name.value == name.value);
         if index.is_none() {
@@ -223,7 +224,8 @@ impl Compiler<'_> {
         index
     }
 
-    /// Every outcome of the emulation is bound, and nothing is bound that nothing leads to.
+    /// Checks that every outcome of the emulation is bound, and that every bound outcome is
+    /// reachable.
     fn check_reached(&mut self, raw: &RawRow, kind: &RowKind) {
         let declared = raw.emulation.as_ref().map_or(&[][..], |e| e.value.outcomes());
         for name in declared {
@@ -320,7 +322,7 @@ impl Compiler<'_> {
         members
     }
 
-    /// The member of one of some enums by name.
+    /// Returns a member of the given enums by name.
     pub fn error_member(&mut self, of: &[ErrorEnum], name: &Spanned<Text>) -> Option<RtmError> {
         let error = of.iter().find_map(|e| e.member(&name.value));
         if error.is_none() {
@@ -368,7 +370,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// Which row each RTM event enters.
+    /// Returns the row of each RTM event.
     pub fn rows_by_event(&mut self, rows: &[Row]) -> Vec<Option<RowId>> {
         let mut by_event = vec![None; EventKind::ALL.len()];
         let mut calls: Vec<(SigId, RowId)> = Vec::new();

@@ -1,4 +1,4 @@
-//! Steps: conditions, calls, what their results lead to.
+//! Compilation of steps: conditions, calls, results.
 
 use crate::ast::{RawRow, RawStep};
 use crate::condition::{Cond, Fact};
@@ -47,7 +47,8 @@ impl Compiler<'_> {
         })
     }
 
-    /// Facts by name, `!` in front for their absence; a let of type flag is a fact of its row.
+    /// Compiles conditions by name, negated with `!`. A `let` of type flag is a condition of its
+    /// row.
     pub fn conds(&mut self, names: &[Spanned<Text>], slots: &Slots) -> Vec<Cond> {
         let mut conds = Vec::new();
         for name in names {
@@ -147,7 +148,7 @@ impl Compiler<'_> {
         })
     }
 
-    /// What a result must be; `None` when it is written wrong.
+    /// Compiles the expectation of a result; `None` if it is invalid.
     fn expect(&mut self, row: &RawRow, raw: &RawStep, key: Ty, scope: &Scope) -> Option<Option<Expect>> {
         let Some(expect) = &raw.expect else { return Some(None) };
         Some(Some(Expect {
@@ -160,7 +161,7 @@ impl Compiler<'_> {
         }))
     }
 
-    /// The text that names a step's lane; `None` when it is written wrong.
+    /// Compiles the name of a step's lane; `None` if it is invalid.
     fn step_lane(&mut self, raw: &RawStep, scope: &Scope) -> Option<Option<Expr>> {
         let Some(lane) = &raw.lane else { return Some(None) };
         if raw.gather.is_some() {
@@ -188,7 +189,7 @@ impl Compiler<'_> {
         true
     }
 
-    /// Every member of the call's enums, each with what it leads to.
+    /// Compiles the handling of every member of the call's enums.
     fn handlings(
         &mut self,
         row: &RawRow,
@@ -224,7 +225,7 @@ impl Compiler<'_> {
         members.into_iter().filter_map(|m| Some((m, handling(m)?))).collect()
     }
 
-    /// A call by its canonical name.
+    /// Returns a call by its canonical name.
     pub fn call_kind(&mut self, name: &Spanned<Text>) -> Option<CallKind> {
         let kind = CallKind::parse(&name.value);
         if kind.is_none() {
@@ -235,7 +236,7 @@ impl Compiler<'_> {
         kind
     }
 
-    /// A call's arguments by name; the invitation and what is optional may be left out.
+    /// Compiles a call's arguments by name; the invitation and optional arguments may be omitted.
     pub fn call_template(
         &mut self,
         name: &Spanned<Text>,
@@ -306,7 +307,7 @@ impl Compiler<'_> {
     }
 }
 
-/// The type of the keys by which a result is looked into.
+/// Returns the type of the keys of a call's result.
 fn key_type(kind: CallKind) -> Ty {
     match kind.reply().field_type() {
         FieldType::Counts => Ty::Rtm(FieldType::ChannelId),

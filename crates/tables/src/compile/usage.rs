@@ -1,4 +1,4 @@
-//! What is declared is used, and as what it is: a name that nothing refers to could be wrong without anybody's notice.
+//! Detection of unused declarations: an unreferenced name could be wrong without notice.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use rtm::CallKind;
 
 use crate::compile::Compiler;
 
-/// What `invoke()` of the SDKs puts before a function's name.
+/// Prefix of function names in the SDKs' `invoke()`.
 pub(super) const INVOKE: &str = "io.agora.signal.";
 
 impl Compiler<'_> {
-    /// Every signature is either called or told.
+    /// Checks that every signature is used as a call or as an event.
     pub fn check_signatures_used(&mut self, wires: &[Arc<RawWire>]) {
         let raw = self.raw;
         let functions = || wires.iter().flat_map(|wire| &wire.functions);
@@ -45,7 +45,8 @@ impl Compiler<'_> {
         }
     }
 
-    /// The `invoke:` names of rows are functions of the wire, and what only `invoke()` reaches has such a name.
+    /// Checks that the `invoke:` names of rows are functions of the wire, and that functions only
+    /// for `invoke()` have such a name.
     pub fn check_invokes(&mut self, wire: &RawWire) {
         let raw = self.raw;
         let functions = wire.functions.iter();
@@ -85,7 +86,8 @@ impl Compiler<'_> {
         }
     }
 
-    /// The engine helps some calls wherever they are made; a row that makes one says so, and no other does.
+    /// Checks that a row names the emulation of its calls: the engine applies it to these calls in
+    /// every row.
     pub fn check_helped(&mut self, row: &RawRow) {
         let calls = row
             .steps

@@ -1,4 +1,4 @@
-//! Wire tables: functions, replies, notifications.
+//! Compilation of wire tables: functions, replies, notifications.
 
 use std::collections::HashMap;
 
@@ -30,7 +30,7 @@ impl Compiler<'_> {
                 events[sig] = self.wire_event(sig, raw);
             }
         }
-        // One that is like another has its forms, or lacks what that one lacks.
+        // A wire that inherits has the forms of its base, or lacks them like it.
         if raw.like.is_none() {
             self.check_complete(raw, rows, &events);
         }
@@ -46,7 +46,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// Every event that a row can lead to has a form here, if only "the client makes it".
+    /// Checks that every event of a row has a form on the wire, if only "the client makes it".
     fn check_complete(&mut self, raw: &RawWire, rows: &[Row], events: &[Option<WireEvent>]) {
         let of = |o: &Outcome| {
             let failure = o.failure.as_ref().map(|f| f.emission.event);
@@ -159,7 +159,7 @@ impl Compiler<'_> {
         })
     }
 
-    /// `Event[a,b]`, `Event{k:v}`, `Event.arg` or `$field`.
+    /// Compiles `Event[a,b]`, `Event{k:v}`, `Event.arg` or `$field`.
     pub(super) fn fold(&mut self, raw: &Spanned<Text>, row: &Row) -> Option<Fold> {
         let text = &*raw.value;
         if let Some(field) = text.strip_prefix('$') {
@@ -272,7 +272,7 @@ impl Compiler<'_> {
     }
 }
 
-/// `name`, `name#key` or `name~prefix`.
+/// Splits `name`, `name#key` or `name~prefix`.
 fn part_of(text: &str) -> (Text, WirePart) {
     if let Some((name, key)) = text.split_once('#') {
         return (name.into(), WirePart::Json(key.into()));

@@ -175,8 +175,8 @@ fn inputs() -> impl Iterator<Item = Input> {
             },
             Input::RtmReply { .. } => Input::RtmEvent(events().remove(0)),
             Input::RtmEvent(_) => Input::Upstream(true),
-            Input::Upstream(_) => Input::Lacks(CallKind::ALL.into()),
-            Input::Lacks(_) => Input::OverRate { socket: SOCKET, id: 1 },
+            Input::Upstream(_) => Input::Unsupported(CallKind::ALL.into()),
+            Input::Unsupported(_) => Input::OverRate { socket: SOCKET, id: 1 },
             Input::OverRate { .. } => Input::Pressed(true),
             Input::Pressed(_) => Input::Kept(vec![(event(), Time::from_millis(7))]),
             Input::Kept(_) => Input::Timer(TimerKey::Login),
@@ -221,8 +221,8 @@ fn effects() -> impl Iterator<Item = Effect> {
                 socket: SOCKET,
                 version: 1,
             },
-            Effect::Hint { .. } => Effect::Returned(CALL),
-            Effect::Returned(_) => Effect::SetTimer {
+            Effect::Hint { .. } => Effect::Resumed(CALL),
+            Effect::Resumed(_) => Effect::SetTimer {
                 key: TimerKey::Login,
                 at: Time::from_millis(7),
             },

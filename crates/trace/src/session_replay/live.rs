@@ -30,7 +30,7 @@ impl SessionReplay {
             }
             UpstreamEvent::Event(event) => Input::RtmEvent(event),
             UpstreamEvent::Up(up) => Input::Upstream(up),
-            UpstreamEvent::Lacks(lacks) => Input::Lacks(lacks),
+            UpstreamEvent::Unsupported(lacks) => Input::Unsupported(lacks),
         };
         self.live_step(now, input)
     }
