@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use crate::config::read::config;
 use crate::config::*;
 use tables::diagnostics::Diags;
-use tables::spanned_toml::asked_keys;
+use tables::spanned_toml::requested_keys;
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 const CERTIFICATE: &str = "5CFd2fd1755d40ecb72977518be15d3b";
@@ -74,7 +74,7 @@ fn the_example_shows_every_key() {
             shown.insert(format!("{section}.{key}"));
         }
     }
-    let asked = asked_keys(&Config::source("example", text), |root| config(root, &FILES));
+    let asked = requested_keys(&Config::source("example", text), |root| config(root, &FILES));
     assert_eq!(shown, asked);
 }
 

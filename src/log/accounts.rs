@@ -29,7 +29,7 @@ impl Accounts {
             config::Accounts::Keep => Style::Keep,
             config::Accounts::Hash => {
                 let key = key.derived(PURPOSE);
-                Style::Hash(Hmac::new_from_slice(&key).expect("HMAC takes a key of any length"))
+                Style::Hash(Hmac::new_from_slice(&key).expect("HMAC accepts keys of any length"))
             }
             config::Accounts::Off => Style::Off,
         })

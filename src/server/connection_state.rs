@@ -83,7 +83,7 @@ impl Client {
         accepted: Accepted,
     ) -> Option<Self> {
         let profiles = &server.tables.profiles;
-        let fallback = |p: &Arc<Profile>| p.transport == transport && p.tell.is_empty();
+        let fallback = |p: &Arc<Profile>| p.transport == transport && p.identifying_fields.is_empty();
         let profile = profiles.iter().position(fallback)?;
         let wire = server.tables.wire(&profiles[profile].family)?.clone();
         let handle = handle(own.clone().unwrap_or_else(|| server.encoders[profile].clone()));
@@ -246,7 +246,7 @@ impl Client {
             accepted: self.accepted.at,
             family: wire.family.clone(),
             token: SecretString::from(&*token),
-            anew: self.profile().anew,
+            loses_calls: self.profile().loses_calls,
         };
         let twin_window = if self.profile().twins {
             self.server.config.session.twin_window
@@ -262,8 +262,8 @@ impl Client {
             Admission::New => (None, How::New),
             Admission::Replace => (None, How::Replace),
             Admission::Twin => (Some(Attach::Twin), How::Twin),
-            Admission::Resume => (Some(Attach::Again), How::Resume),
-            Admission::Anew => (Some(Attach::Anew), How::Resume),
+            Admission::Resume => (Some(Attach::Resume), How::Resume),
+            Admission::Reset => (Some(Attach::Reset), How::Resume),
         };
         pending.attempt.to(session.id, how);
         self.session = Some((key, session));
@@ -321,12 +321,12 @@ impl Client {
             Ok(found) => found,
             Err(why) => {
                 pending.attempt.by(&self.profile().name, "", "");
-                let (reason, returned) = match why {
+                let (reason, resumed) = match why {
                     NoSession::Replaced => ("replaced line", Resumed::Replaced),
                     NoSession::Unknown => ("unknown line", Resumed::Unknown),
                 };
                 pending.attempt.refused(reason);
-                self.send(self.encoder().returned(returned));
+                self.send(self.encoder().resumed(resumed));
                 self.handle.out.close(Closing::Finished);
                 return;
             }
@@ -340,7 +340,7 @@ impl Client {
             line: line.into(),
             socket: self.handle.clone(),
             args: Vec::new(),
-            attached: Some(Attach::ByLine),
+            attached: Some(Attach::BySessionLine),
             pending,
         })
         .await;
@@ -361,7 +361,9 @@ impl Client {
     fn settle(&mut self) {
         if let Some((key, session)) = &self.session {
             self.settled = true;
-            self.server.registry.settled(key, session.id, self.profile().anew);
+            self.server
+                .registry
+                .settled(key, session.id, self.profile().loses_calls);
         }
     }
 
@@ -427,9 +429,9 @@ impl Client {
     }
 
     async fn call(&mut self, name: &str, id: i64, args: &Value) {
-        let DispatchResult { meaning, bad } = self.read(name, id, args);
+        let DispatchResult { action, bad } = self.read(name, id, args);
         // Racing sockets send polls only.
-        if !self.settled && !matches!(meaning, Dispatch::Input(Input::Poll { .. })) {
+        if !self.settled && !matches!(action, Dispatch::Input(Input::Poll { .. })) {
             self.settle();
         }
         if let Some(bad) = bad {
@@ -438,10 +440,10 @@ impl Client {
         if bad == Some(UNKNOWN_FUNCTION) {
             self.server.usage.unknown();
         }
-        match meaning {
+        match action {
             Dispatch::Input(input) => self.tell(Message::Input(Box::new(input))).await,
             Dispatch::Frames(frames) => self.answer(frames),
-            Dispatch::Nobody(input) => self.answer_before_login_call(input, Closing::Finished),
+            Dispatch::BeforeLogin(input) => self.answer_before_login_call(input, Closing::Finished),
         }
     }
 
@@ -452,7 +454,7 @@ impl Client {
             encoder: self.encoder(),
             socket: self.socket,
             now: self.server.clock.now(),
-            knows: self.session.is_some().then_some(&knows),
+            is_own_line: self.session.is_some().then_some(&knows),
         };
         caller.read(name, id, args)
     }

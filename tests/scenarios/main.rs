@@ -2,9 +2,9 @@
 //! `README.md`).
 
 mod frames;
-mod kept;
-mod lines;
 mod matrix;
+mod offline_lines;
+mod row_coverage;
 mod script;
 mod sim;
 
@@ -91,7 +91,7 @@ fn scenarios_over_a_link() {
 
 /// Scenarios of missing features must fail as declared; one that passes is no longer missing.
 #[test]
-fn later_scenarios_fail_as_expected() {
+fn unsupported_scenarios_fail_as_declared() {
     let list = std::fs::read_to_string(directory().join("expected-failures.toml")).expect("readable");
     let reasons: BTreeMap<String, String> = toml::from_str(&list).expect("names and reasons");
     let files = files(&directory().join("later"));

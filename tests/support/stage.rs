@@ -25,7 +25,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use identity::{Account, uid};
-use protocol::client::repl::Line;
+use protocol::client::repl::ReplInput;
 use protocol::client::{Catalog, LegacyClient, Login, Output, json_words, transport};
 use rtm::AppId;
 use rtm::value::{Text, Value};
@@ -210,19 +210,19 @@ impl Stage {
             Link::Legacy(connection) => connection.client().catalog(),
             Link::Api(_, catalog) => catalog,
         };
-        let line = Line::read(call, catalog).unwrap_or_else(|error| panic!("{at}: {error}"));
+        let line = ReplInput::read(call, catalog).unwrap_or_else(|error| panic!("{at}: {error}"));
         let function = match &line {
-            Line::Call { name, .. } => {
+            ReplInput::Call { name, .. } => {
                 let help = catalog.calls().into_iter().find(|help| help.name == *name);
                 help.map_or(name.clone(), |help| help.function)
             }
-            Line::Function { name, .. } => name.clone(),
+            ReplInput::Function { name, .. } => name.clone(),
             other => panic!("{at}: {other:?}"),
         };
         let id = match (&mut person.link, line) {
-            (Link::Legacy(connection), Line::Call { name, args }) => connection.start(&name, &args),
-            (Link::Legacy(connection), Line::Function { name, args }) => connection.invoke(&name, args),
-            (Link::Api(client, _), Line::Call { name, args }) => {
+            (Link::Legacy(connection), ReplInput::Call { name, args }) => connection.start(&name, &args),
+            (Link::Legacy(connection), ReplInput::Function { name, args }) => connection.invoke(&name, args),
+            (Link::Api(client, _), ReplInput::Call { name, args }) => {
                 let params = serde_json::from_str(&Value::Map(args).to_json()).expect("JSON");
                 Ok(client.start(&name, params).await)
             }

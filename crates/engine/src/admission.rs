@@ -16,7 +16,7 @@ pub struct Existing {
     /// The client is not a racing socket: it has sent `set_flag` or a call other than a poll.
     pub settled: bool,
     /// The client loses its calls at the next login.
-    pub anew: bool,
+    pub loses_calls: bool,
     /// Its login used the same token.
     pub same_token: bool,
     /// Its client uses the wire of the same family.
@@ -42,7 +42,7 @@ pub enum Admission {
     /// The client reconnects in its grace time to the same session.
     Resume,
     /// The same, but the client has lost its calls.
-    Anew,
+    Reset,
     /// Another client: a second RTM login, after which RTM kicks the first.
     Replace,
 }
@@ -57,8 +57,8 @@ pub fn admit(existing: Option<&Existing>, login: &LoginAttempt, twin_window: Dur
         return Admission::Replace;
     }
     if !existing.live {
-        return if existing.anew {
-            Admission::Anew
+        return if existing.loses_calls {
+            Admission::Reset
         } else {
             Admission::Resume
         };
@@ -83,7 +83,7 @@ mod tests {
         peer: std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
         accepted: Time::from_millis(5_000),
         settled: false,
-        anew: false,
+        loses_calls: false,
         same_token: true,
         same_family: true,
     };
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn logins_meet_sessions() {
+    fn logins_are_admitted_by_the_existing_session() {
         let login = LoginAttempt {
             peer: HERE.into(),
             accepted: Time::from_millis(1),
@@ -129,12 +129,12 @@ mod tests {
         check(other_token_away, [127, 0, 0, 2], 5_000, Admission::Resume);
         check(
             Existing {
-                anew: true,
+                loses_calls: true,
                 ..away.clone()
             },
             HERE,
             5,
-            Admission::Anew,
+            Admission::Reset,
         );
         let of_another_family = |existing| Existing {
             same_family: false,

@@ -184,7 +184,7 @@ pub enum Input {
     /// The calls that the upstream does not support, after a change.
     Unsupported(Arc<[CallKind]>),
     /// Lines left by an earlier session of the account, with their times.
-    Kept(Vec<(Event, Time)>),
+    OfflineLines(Vec<(Event, Time)>),
     /// A timer of the session has expired.
     Timer(TimerKey),
     /// A socket was closed.
@@ -205,7 +205,7 @@ impl Input {
             Self::Admitted { args, .. } | Self::Call { args, .. } | Self::Refused { args, .. } => {
                 args.iter().map(Value::bytes).sum()
             }
-            Self::Kept(lines) => lines.iter().map(|(event, _)| event.bytes()).sum(),
+            Self::OfflineLines(lines) => lines.iter().map(|(event, _)| event.bytes()).sum(),
             _ => 0,
         }
     }
@@ -217,11 +217,11 @@ pub enum Attach {
     /// A second socket of a pending or recent login.
     Twin,
     /// A new login in the grace time: the client has only its calls.
-    Again,
+    Resume,
     /// A new login in the grace time: the client has no state.
-    Anew,
+    Reset,
     /// A resume by session line: the client has its complete state.
-    ByLine,
+    BySessionLine,
 }
 
 /// An effect of a session; effects are executed in order.
@@ -299,7 +299,7 @@ pub enum Effect {
     /// Data was dropped because a bound was reached: for logs and metrics.
     Dropped(&'static str),
     /// Lines to store for the account's next session on this sidecar.
-    Keep(Vec<(Event, Time)>),
+    StoreLines(Vec<(Event, Time)>),
     /// Close a socket after its pending writes.
     Close(SocketId),
     /// The session has ended.

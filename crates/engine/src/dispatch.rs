@@ -18,7 +18,7 @@ use protocol::decoder::UNKNOWN_FUNCTION;
 #[derive(Debug)]
 pub struct DispatchResult {
     /// The action.
-    pub meaning: Dispatch,
+    pub action: Dispatch,
     /// The error, as a counted reason.
     pub bad: Option<&'static str>,
 }
@@ -32,7 +32,7 @@ pub enum Dispatch {
     Frames(Vec<String>),
     /// The client is not logged in: [`answer_before_login`](crate::answer_before_login) answers
     /// calls that SDKs answer locally, and refuses the rest.
-    Nobody(Input),
+    BeforeLogin(Input),
 }
 
 /// The context of a call.
@@ -46,7 +46,7 @@ pub struct Caller<'c> {
     /// The current time.
     pub now: Time,
     /// Returns true for a line of the client's session; `None` before the login.
-    pub knows: Option<&'c dyn Fn(&str) -> bool>,
+    pub is_own_line: Option<&'c dyn Fn(&str) -> bool>,
 }
 
 impl Caller<'_> {
@@ -56,7 +56,7 @@ impl Caller<'_> {
         if self.wire.documented {
             return self.read_documented(named, args);
         }
-        let Some(knows) = self.knows else {
+        let Some(is_own_line) = self.is_own_line else {
             let frames = self.encoder.plain(named, FailureForm::Own, Err("not login"));
             return frames_because("call before login", frames);
         };
@@ -68,7 +68,7 @@ impl Caller<'_> {
         if !args
             .get("line")
             .and_then(Value::as_text)
-            .is_some_and(|line| knows(line))
+            .is_some_and(|line| is_own_line(line))
         {
             return self.refused(call, named, function, args, "wrong line");
         }
@@ -116,7 +116,7 @@ impl Caller<'_> {
             read_args(row, args)
         };
         let bad = read.as_ref().err().copied();
-        let bad = bad.or_else(|| self.knows.is_none().then_some("call before login"));
+        let bad = bad.or_else(|| self.is_own_line.is_none().then_some("call before login"));
         let input = match read {
             Ok(args) => Input::Call {
                 call,
@@ -131,12 +131,12 @@ impl Caller<'_> {
                 reason: reason.into(),
             },
         };
-        let meaning = if self.knows.is_some() {
+        let action = if self.is_own_line.is_some() {
             Dispatch::Input(input)
         } else {
-            Dispatch::Nobody(input)
+            Dispatch::BeforeLogin(input)
         };
-        DispatchResult { meaning, bad }
+        DispatchResult { action, bad }
     }
 
     fn call(&self, named: NamedCall<'_>, function: usize) -> CallRef {
@@ -160,7 +160,7 @@ impl Caller<'_> {
         args: &Value,
         reason: &'static str,
     ) -> DispatchResult {
-        let meaning = match &function.target {
+        let action = match &function.target {
             Target::Row(row) => Dispatch::Input(Input::Refused {
                 call,
                 row: row.row,
@@ -172,7 +172,7 @@ impl Caller<'_> {
             }
         };
         DispatchResult {
-            meaning,
+            action,
             bad: Some(reason),
         }
     }
@@ -185,13 +185,13 @@ fn version(args: &Value, name: &str) -> Option<u64> {
         .and_then(|version| u64::try_from(version).ok())
 }
 
-fn good(meaning: Dispatch) -> DispatchResult {
-    DispatchResult { meaning, bad: None }
+fn good(action: Dispatch) -> DispatchResult {
+    DispatchResult { action, bad: None }
 }
 
 fn frames_because(bad: &'static str, frames: Vec<String>) -> DispatchResult {
     DispatchResult {
-        meaning: Dispatch::Frames(frames),
+        action: Dispatch::Frames(frames),
         bad: Some(bad),
     }
 }

@@ -8,7 +8,7 @@ use tables::row::{AnswerAt, Lane, RowId, StepKind};
 
 use crate::api::Effect;
 use crate::eval_context::{Ambients, RunScope};
-use crate::session::{Session, Step};
+use crate::session::{Ctx, Session};
 use protocol::event::{Answer, CallRef, Event, Refusal};
 
 /// Maximum number of runs of one session; further calls are refused.
@@ -38,7 +38,7 @@ pub(super) struct Run {
     /// The index of the next step.
     pub pc: usize,
     /// Number of pending requests and inner runs.
-    pub open: u32,
+    pub pending: u32,
     /// The last step was sent in one request with others.
     pub together: bool,
     pub answered: bool,
@@ -61,7 +61,7 @@ impl Run {
             invitation: None,
             until: None,
             pc: 0,
-            open: 0,
+            pending: 0,
             together: false,
             answered: false,
             started: false,
@@ -82,7 +82,7 @@ impl Session {
         self.next_run += 1;
         let mut run = Run::new(self.next_run, row, slots);
         let default_secs = i64::try_from(self.context.limits.invite.as_secs()).unwrap_or(i64::MAX);
-        for item in &row_ref.lets {
+        for item in &row_ref.let_values {
             let from = self.eval(&item.from, &run);
             run.slots[item.slot] = item.compute(from, default_secs, &self.account);
         }
@@ -102,16 +102,16 @@ impl Session {
     }
 
     /// Starts a run, at once or when its lane is free.
-    pub(super) fn start(&mut self, run: Run, step: &mut Step<'_>) {
+    pub(super) fn start(&mut self, run: Run, ctx: &mut Ctx<'_>) {
         if self.runs.len() >= MAX_RUNS {
-            self.refuse(run, "too often", step);
+            self.refuse(run, "too often", ctx);
             return;
         }
         if self.must_wait(&run) {
             self.lane.push_back(run);
             return;
         }
-        self.begin(run, step);
+        self.begin(run, ctx);
     }
 
     /// Returns true if the run must wait. Inner runs belong to a run that already holds the lane.
@@ -121,33 +121,33 @@ impl Session {
         lane != Lane::Free && run.parent.is_none() && busy
     }
 
-    fn begin(&mut self, mut run: Run, step: &mut Step<'_>) {
+    fn begin(&mut self, mut run: Run, ctx: &mut Ctx<'_>) {
         let row = &self.context.tables.clone().rows[run.row];
-        if run.parent.is_none() && (row.lane == Lane::Serial || self.begins_visit(&run)) {
+        if run.parent.is_none() && (row.lane == Lane::Serial || self.starts_transient_join(&run)) {
             self.lane_holder = Some(run.id);
         }
         run.started = true;
-        self.emulate_start(&mut run, step);
+        self.emulate_start(&mut run, ctx);
         if row.answer.at == AnswerAt::Accepted && run.parent.is_none() && !run.answered {
-            self.answer(&mut run, step);
+            self.answer(&mut run, ctx);
         }
-        self.advance(run, step);
+        self.advance(run, ctx);
     }
 
     /// Executes a run as far as possible.
-    pub(super) fn advance(&mut self, mut run: Run, step: &mut Step<'_>) {
+    pub(super) fn advance(&mut self, mut run: Run, ctx: &mut Ctx<'_>) {
         let tables = self.context.tables.clone();
         let row = &tables.rows[run.row];
         loop {
             let Some(next) = row.steps.get(run.pc) else {
-                if run.open == 0 {
-                    self.finish(run, step);
+                if run.pending == 0 {
+                    self.finish(run, ctx);
                 } else {
                     self.runs.insert(run.id, run);
                 }
                 return;
             };
-            if run.open > 0 && !(run.together && next.together) {
+            if run.pending > 0 && !(run.together && next.together) {
                 self.runs.insert(run.id, run);
                 return;
             }
@@ -159,8 +159,8 @@ impl Session {
                 StepKind::Rtm(_) => {
                     run.together = next.together;
                     let at = run.pc - 1;
-                    if let Err(outcome) = self.issue(&mut run, at, step) {
-                        self.conclude(run, outcome, step);
+                    if let Err(outcome) = self.issue(&mut run, at, ctx) {
+                        self.conclude(run, outcome, ctx);
                         return;
                     }
                 }
@@ -168,10 +168,10 @@ impl Session {
                     let args = args.iter().map(|arg| self.eval(arg, &run)).collect();
                     let mut child = self.new_run(*inner, args);
                     child.parent = Some(run.id);
-                    run.open += 1;
+                    run.pending += 1;
                     run.together = false;
                     self.runs.insert(run.id, run);
-                    self.start(child, step);
+                    self.start(child, ctx);
                     return;
                 }
                 StepKind::Value { expr, expect } => {
@@ -179,12 +179,12 @@ impl Session {
                     if let Some(expect) = expect
                         && !expect.holds(&self.part(&run.value, expect.at.as_ref(), &run))
                     {
-                        self.conclude(run, Some(expect.otherwise), step);
+                        self.conclude(run, Some(expect.otherwise), ctx);
                         return;
                     }
                 }
                 StepKind::Outcome(outcome) => {
-                    self.conclude(run, Some(*outcome), step);
+                    self.conclude(run, Some(*outcome), ctx);
                     return;
                 }
             }
@@ -192,47 +192,47 @@ impl Session {
     }
 
     /// Completes all steps; answers the call if it is still unanswered.
-    fn finish(&mut self, mut run: Run, step: &mut Step<'_>) {
-        self.emulate_done(&mut run, step);
+    fn finish(&mut self, mut run: Run, ctx: &mut Ctx<'_>) {
+        self.emulate_done(&mut run, ctx);
         if !run.answered && run.parent.is_none() {
-            self.answer(&mut run, step);
+            self.answer(&mut run, ctx);
         }
-        self.leave(run, step);
+        self.leave(run, ctx);
     }
 
     /// Ends a run with an outcome, or only with an answer.
-    pub(super) fn conclude(&mut self, mut run: Run, outcome: Option<usize>, step: &mut Step<'_>) {
+    pub(super) fn conclude(&mut self, mut run: Run, outcome: Option<usize>, ctx: &mut Ctx<'_>) {
         self.forget_requests(run.id);
         if let (Some(outcome), None) = (outcome, run.parent) {
-            self.fire(&mut run, outcome, step);
+            self.fire(&mut run, outcome, ctx);
         }
         if !run.answered && run.parent.is_none() {
-            self.send_answer(&mut run, step);
+            self.send_answer(&mut run, ctx);
         }
-        self.leave(run, step);
+        self.leave(run, ctx);
     }
 
     /// Refuses a call before its run has started.
-    pub(super) fn refuse(&mut self, mut run: Run, reason: &str, step: &mut Step<'_>) {
+    pub(super) fn refuse(&mut self, mut run: Run, reason: &str, ctx: &mut Ctx<'_>) {
         if let Some(failure) = &self.context.tables.clone().rows[run.row].fail {
-            self.fail(&mut run, failure, Some(reason.into()), step);
+            self.fail(&mut run, failure, Some(reason.into()), ctx);
         }
         if run.parent.is_none() {
-            self.send_answer(&mut run, step);
+            self.send_answer(&mut run, ctx);
         }
-        self.leave(run, step);
+        self.leave(run, ctx);
     }
 
     /// Answers the call: first the row's own outcomes, then the reply.
-    pub(super) fn answer(&mut self, run: &mut Run, step: &mut Step<'_>) {
+    pub(super) fn answer(&mut self, run: &mut Run, ctx: &mut Ctx<'_>) {
         let tables = self.context.tables.clone();
         for &outcome in &tables.rows[run.row].answer.emit {
-            self.fire(run, outcome, step);
+            self.fire(run, outcome, ctx);
         }
-        self.send_answer(run, step);
+        self.send_answer(run, ctx);
     }
 
-    fn send_answer(&mut self, run: &mut Run, step: &mut Step<'_>) {
+    fn send_answer(&mut self, run: &mut Run, ctx: &mut Ctx<'_>) {
         run.answered = true;
         let Some(call) = run.call else { return };
         let tables = self.context.tables.clone();
@@ -249,39 +249,39 @@ impl Session {
             events: events.clone(),
             fields,
         };
-        step.out.push(Effect::Answer {
+        ctx.out.push(Effect::Answer {
             call,
             row: run.row,
             answer,
         });
         for event in events {
             if !self.made_by_client(call, event.sig) {
-                self.deliver_part(event, step);
+                self.deliver_part(event, ctx);
             }
         }
-        self.after_answer(call, refused, step);
+        self.after_answer(call, refused, ctx);
     }
 
     /// Removes a run; continues its lane, its emulation and its outer run.
-    fn leave(&mut self, run: Run, step: &mut Step<'_>) {
+    fn leave(&mut self, run: Run, ctx: &mut Ctx<'_>) {
         if run.started {
-            self.emulate_end(&run, step);
+            self.emulate_end(&run, ctx);
         }
         if self.lane_holder == Some(run.id) {
             self.lane_holder = None;
         }
         if let Some(mut outer) = run.parent.and_then(|parent| self.runs.remove(&parent)) {
-            outer.open -= 1;
-            self.advance(outer, step);
+            outer.pending -= 1;
+            self.advance(outer, ctx);
         }
-        self.open_lane(step);
+        self.open_lane(ctx);
     }
 
     /// Starts the runs that wait for the lane, in order, until one holds it.
-    fn open_lane(&mut self, step: &mut Step<'_>) {
+    fn open_lane(&mut self, ctx: &mut Ctx<'_>) {
         while self.lane_holder.is_none() {
             let Some(run) = self.lane.pop_front() else { return };
-            self.begin(run, step);
+            self.begin(run, ctx);
         }
     }
 

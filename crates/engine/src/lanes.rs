@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lane_has_one_out_and_keeps_its_order() {
+    fn a_lane_has_one_pending_request_in_order() {
         let mut lanes = Lanes::default();
         let (a, b) = (request(Some("a")), request(Some("b")));
         assert_eq!(lanes.enter(1, &a), Turn::Now);
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_of_a_lane_waits_for_others_of_its_call() {
+    fn a_lane_waits_for_rate_limited_calls() {
         let mut lanes = Lanes::default();
         let (a, b) = (request(Some("a")), request(Some("b")));
         assert_eq!(lanes.enter(1, &a), Turn::Now);
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_lane_nobody_overtakes_those_that_are_tried_again() {
+    fn retried_requests_are_not_overtaken() {
         let mut lanes = Lanes::default();
         let free = request(None);
         for number in 1..=3 {
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_join_and_no_others() {
+    fn only_neighbours_are_merged() {
         let mut lanes = Lanes::default();
         let lane = request(Some("a"));
         let name = Text::from("a");

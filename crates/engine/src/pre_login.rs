@@ -4,11 +4,11 @@ use crate::{Effect, Input, Session, SessionContext};
 use rtm::time::Time;
 
 /// The placeholder account before login.
-const NOBODY: &str = "nobody";
+const NO_ACCOUNT: &str = "nobody";
 
 /// Answers a call without a session.
 pub fn answer_before_login(context: SessionContext, now: Time, input: Input) -> Vec<Effect> {
     let mut effects = Vec::new();
-    Session::new(context, NOBODY.into()).step(now, input, &mut effects);
+    Session::new(context, NO_ACCOUNT.into()).step(now, input, &mut effects);
     effects
 }

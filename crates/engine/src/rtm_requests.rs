@@ -11,7 +11,7 @@ use crate::api::{Effect, TimerKey};
 use crate::emulate::invitations::Call;
 use crate::invocation::{Run, RunId};
 use crate::lanes::{Lanes, Turn, may_be_of_one, merge};
-use crate::session::{Session, Step};
+use crate::session::{Ctx, Session};
 
 /// Maximum number of retries; the last error is then final.
 const MAX_TRIES: u32 = 20;
@@ -71,14 +71,14 @@ struct Gathered {
 
 impl Session {
     /// Sends the RTM step at `at` of a run. `Err` is the outcome of a call that cannot be built.
-    pub(super) fn issue(&mut self, run: &mut Run, at: usize, step: &mut Step<'_>) -> Result<(), Option<usize>> {
+    pub(super) fn issue(&mut self, run: &mut Run, at: usize, ctx: &mut Ctx<'_>) -> Result<(), Option<usize>> {
         let tables = self.context.tables.clone();
         let StepKind::Rtm(rtm) = &tables.rows[run.row].steps[at].kind else {
             return Ok(());
         };
         if let Some(gather) = &rtm.gather {
             let item = self.eval(&gather.item, run);
-            run.open += 1;
+            run.pending += 1;
             let asker = Asker {
                 run: run.id,
                 step: at,
@@ -87,21 +87,21 @@ impl Session {
             };
             let kind = rtm.call.kind;
             self.requests.gathered.entry(kind).or_default().waiting.push(asker);
-            self.send_gathered(kind, rtm, step);
+            self.send_gathered(kind, rtm, ctx);
             return Ok(());
         }
         let call = match self.build(run, &rtm.call) {
             Ok(call) => call,
             Err(_) => return Err(bad_call_outcome(rtm)),
         };
-        run.open += 1;
+        run.pending += 1;
         let asked_by = vec![Asker {
             run: run.id,
             step: at,
             item: None,
             own: None,
         }];
-        self.before_call(run, &call, step);
+        self.before_call(run, &call, ctx);
         let request = Request {
             asked_by,
             tries: 0,
@@ -110,15 +110,15 @@ impl Session {
             lane: rtm.lane.as_ref().map(|lane| self.eval(lane, run).into_text()),
             is_part: false,
         };
-        if !self.send(request, step) {
-            run.open -= 1;
+        if !self.send(request, ctx) {
+            run.pending -= 1;
             return Err(bad_call_outcome(rtm));
         }
         Ok(())
     }
 
     /// Sends a call whose result is ignored.
-    pub(super) fn send_aside(&mut self, call: RtmCall, step: &mut Step<'_>) {
+    pub(super) fn send_aside(&mut self, call: RtmCall, ctx: &mut Ctx<'_>) {
         self.send(
             Request {
                 asked_by: Vec::new(),
@@ -128,63 +128,63 @@ impl Session {
                 lane: None,
                 is_part: false,
             },
-            step,
+            ctx,
         );
     }
 
     /// Sends a request when its lane permits. Returns false if the queue is full.
-    fn send(&mut self, request: Request, step: &mut Step<'_>) -> bool {
+    fn send(&mut self, request: Request, ctx: &mut Ctx<'_>) -> bool {
         let number = self.requests.next + 1;
         let turn = self.requests.lanes.enter(number, &request);
         if turn == Turn::Full {
-            step.out.push(Effect::Dropped("requests"));
+            ctx.out.push(Effect::Dropped("requests"));
             return false;
         }
         self.requests.next = number;
         self.requests.out.insert(number, request);
         if turn == Turn::Now {
-            self.go_out(number, step);
+            self.go_out(number, ctx);
         }
         true
     }
 
     /// Sends a request, for the first time or again.
-    fn go_out(&mut self, number: u64, step: &mut Step<'_>) {
+    fn go_out(&mut self, number: u64, ctx: &mut Ctx<'_>) {
         self.join_neighbours(number);
         let Some(request) = self.requests.out.get(&number) else {
             return;
         };
-        step.out.push(request.effect(number));
+        ctx.out.push(request.effect(number));
         let call = request.call.clone();
         self.writing(&call);
     }
 
     /// Sends the gathered calls if it is time; otherwise sets the timer.
-    fn send_gathered(&mut self, kind: CallKind, rtm: &RtmStep, step: &mut Step<'_>) {
+    fn send_gathered(&mut self, kind: CallKind, rtm: &RtmStep, ctx: &mut Ctx<'_>) {
         let Some(gather) = &rtm.gather else { return };
         let gathered = self.requests.gathered.entry(kind).or_default();
-        let due = gathered.last.map_or(step.now, |last| last + gather.every);
+        let due = gathered.last.map_or(ctx.now, |last| last + gather.every);
         if gathered.waiting.is_empty() {
             return;
         }
-        if due > step.now {
+        if due > ctx.now {
             if !gathered.armed {
                 gathered.armed = true;
-                step.out.push(Effect::SetTimer {
+                ctx.out.push(Effect::SetTimer {
                     key: TimerKey::Gather(kind),
                     at: due,
                 });
             }
             return;
         }
-        gathered.last = Some(step.now);
+        gathered.last = Some(ctx.now);
         let count = gathered.waiting.len().min(gather.max);
         let asked_by: Vec<Asker> = gathered.waiting.drain(..count).collect();
         if !gathered.waiting.is_empty() {
             gathered.armed = true;
-            step.out.push(Effect::SetTimer {
+            ctx.out.push(Effect::SetTimer {
                 key: TimerKey::Gather(kind),
-                at: step.now + gather.every,
+                at: ctx.now + gather.every,
             });
         }
         let mut items: Vec<Value> = Vec::new();
@@ -205,13 +205,13 @@ impl Session {
                     lane: None,
                     is_part: false,
                 },
-                step,
+                ctx,
             );
         }
     }
 
     /// Handles the timer of gathered calls.
-    pub(super) fn gather_due(&mut self, kind: CallKind, step: &mut Step<'_>) {
+    pub(super) fn gather_timer(&mut self, kind: CallKind, ctx: &mut Ctx<'_>) {
         let Some(gathered) = self.requests.gathered.get_mut(&kind) else {
             return;
         };
@@ -219,17 +219,17 @@ impl Session {
         let Some(first) = gathered.waiting.first() else { return };
         let Some(row) = self.runs.get(&first.run).map(|run| run.row) else {
             gathered.waiting.remove(0);
-            return self.gather_due(kind, step);
+            return self.gather_timer(kind, ctx);
         };
         let at = first.step;
         let tables = self.context.tables.clone();
         if let StepKind::Rtm(rtm) = &tables.rows[row].steps[at].kind {
-            self.send_gathered(kind, rtm, step);
+            self.send_gathered(kind, rtm, ctx);
         }
     }
 
     /// Handles RTM's reply to a request.
-    pub(super) fn replied(&mut self, number: u64, result: Result<RtmReply, RtmError>, step: &mut Step<'_>) {
+    pub(super) fn replied(&mut self, number: u64, result: Result<RtmReply, RtmError>, ctx: &mut Ctx<'_>) {
         let Some(mut request) = self.requests.out.remove(&number) else {
             return;
         };
@@ -241,28 +241,28 @@ impl Session {
             request.tries += 1;
             self.requests.lanes.refused(number, request.call.kind());
             self.requests.out.insert(number, request);
-            step.out.push(Effect::SetTimer {
+            ctx.out.push(Effect::SetTimer {
                 key: TimerKey::Retry(number),
-                at: step.now + wait,
+                at: ctx.now + wait,
             });
             return;
         }
-        self.after_call(&request.call, &result, step);
+        self.after_call(&request.call, &result, ctx);
         if matches!(result, Err(error) if may_be_of_one(error)) && request.asked_by.len() > 1 {
-            return self.split(number, request, step);
+            return self.split(number, request, ctx);
         }
         for asker in std::mem::take(&mut request.asked_by) {
-            self.deal(asker, result.clone(), step);
+            self.deal(asker, result.clone(), ctx);
         }
         let Requests { out, lanes, .. } = &mut self.requests;
         for next in lanes.done(number, &request, |next| Some(out.get(&next)?.call.kind())) {
-            self.go_out(next, step);
+            self.go_out(next, ctx);
         }
     }
 
     /// Handles the retry timer of a request.
-    pub(super) fn retry_due(&mut self, number: u64, step: &mut Step<'_>) {
-        self.go_out(number, step);
+    pub(super) fn retry_timer(&mut self, number: u64, ctx: &mut Ctx<'_>) {
+        self.go_out(number, ctx);
     }
 
     /// Merges the attribute writes directly behind one in its lane (decisions H7).
@@ -292,7 +292,7 @@ impl Session {
     }
 
     /// Splits merged writes that were refused, because only one of them may be invalid.
-    fn split(&mut self, number: u64, mut request: Request, step: &mut Step<'_>) {
+    fn split(&mut self, number: u64, mut request: Request, ctx: &mut Ctx<'_>) {
         let mut parts = Vec::new();
         for asker in std::mem::take(&mut request.asked_by) {
             self.requests.next += 1;
@@ -308,7 +308,7 @@ impl Session {
             parts.push(self.requests.next);
         }
         for next in self.requests.lanes.split(number, &request, &parts) {
-            self.go_out(next, step);
+            self.go_out(next, ctx);
         }
     }
 
@@ -322,7 +322,7 @@ impl Session {
     }
 
     /// Passes a result to one of the waiting runs.
-    fn deal(&mut self, asker: Asker, result: Result<RtmReply, RtmError>, step: &mut Step<'_>) {
+    fn deal(&mut self, asker: Asker, result: Result<RtmReply, RtmError>, ctx: &mut Ctx<'_>) {
         let Some(mut run) = self.runs.remove(&asker.run) else {
             return;
         };
@@ -331,7 +331,7 @@ impl Session {
         let StepKind::Rtm(rtm) = &row.steps[asker.step].kind else {
             return;
         };
-        run.open -= 1;
+        run.pending -= 1;
         match result {
             Ok(reply) => {
                 let value = reply.to_value();
@@ -341,24 +341,24 @@ impl Session {
                 if let Some(expect) = &rtm.expect
                     && !expect.holds(&self.part(&value, expect.at.as_ref(), &run))
                 {
-                    return self.conclude(run, Some(expect.otherwise), step);
+                    return self.conclude(run, Some(expect.otherwise), ctx);
                 }
                 if let Some(slot) = rtm.bind {
                     run.slots[slot] = value;
                 }
                 if row.answer.at == AnswerAt::First && rtm.expect.is_none() && !run.answered {
-                    self.answer(&mut run, step);
+                    self.answer(&mut run, ctx);
                 }
             }
             Err(error) => {
                 run.error = Some(error);
                 let handling = rtm.errors.iter().find(|(e, _)| *e == error).map(|(_, h)| *h);
                 if let Some(Handling::Outcome(outcome)) = handling {
-                    return self.conclude(run, Some(outcome), step);
+                    return self.conclude(run, Some(outcome), ctx);
                 }
             }
         }
-        self.advance(run, step);
+        self.advance(run, ctx);
     }
 
     /// Returns the part of a result that a step uses.

@@ -8,8 +8,8 @@ use tables::condition::Emulation;
 use crate::api::Effect;
 use crate::emulate::attributes::Attrs;
 use crate::emulate::channel::Channel;
-use crate::emulate::invitations::{Role, Stage};
-use crate::session::{Session, Step};
+use crate::emulate::invitations::{CallState, Role};
+use crate::session::{Ctx, Session};
 use protocol::event::SocketId;
 
 impl Session {
@@ -91,12 +91,12 @@ impl Session {
                 }
             }
             let run = self.new_run(row, args);
-            self.calling(&run, invitation, &mut Step { now, out });
+            self.calling(&run, invitation, &mut Ctx { now, out });
         } else {
             self.calls.add(channel, peer, role, invitation);
         }
         if let Some(call) = self.calls.by_invitation(role, invitation).filter(|_| answered) {
-            call.stage = Stage::Talking;
+            call.state = CallState::Talking;
         }
     }
 }

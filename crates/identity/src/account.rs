@@ -13,7 +13,7 @@ text_type!(
 
 /// Returns true if a name has no U+FFFD, which replaces lone surrogates. Different accounts with
 /// lone surrogates would otherwise become equal.
-pub fn is_whole(name: &str) -> bool {
+pub fn is_lossless(name: &str) -> bool {
     !name.contains(char::REPLACEMENT_CHARACTER)
 }
 

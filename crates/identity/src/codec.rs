@@ -40,22 +40,22 @@ const MAX_BYTES_NAME: usize = 45;
 
 /// Returns the RTM user id of a legacy account.
 pub fn account_to_user_id(account: &Account) -> UserId {
-    UserId::new(encode(account.text())).expect("encode answers legal RTM ids")
+    UserId::new(encode(account.text())).expect("encode returns legal RTM ids")
 }
 
 /// Returns the legacy account of an RTM user.
 pub fn user_id_to_account(id: &UserId) -> Account {
-    Account::new(decode(id.text())).expect("decode answers legal legacy names")
+    Account::new(decode(id.text())).expect("decode returns legal legacy names")
 }
 
 /// Returns the RTM channel id of a legacy channel.
 pub fn channel_to_rtm(name: &ChannelName) -> ChannelId {
-    ChannelId::new(encode(name.text())).expect("encode answers legal RTM ids")
+    ChannelId::new(encode(name.text())).expect("encode returns legal RTM ids")
 }
 
 /// Returns the legacy name of an RTM channel.
 pub fn channel_from_rtm(id: &ChannelId) -> ChannelName {
-    ChannelName::new(decode(id.text())).expect("decode answers legal legacy names")
+    ChannelName::new(decode(id.text())).expect("decode returns legal legacy names")
 }
 
 /// Returns true for an account that only *addresses* a user whose own account differs (`~h.` of a

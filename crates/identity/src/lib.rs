@@ -11,7 +11,7 @@ pub mod lossy_codec;
 pub mod token;
 pub mod uid;
 
-pub use account::{Account, ChannelName, is_whole};
+pub use account::{Account, ChannelName, is_lossless};
 pub use line::{BadSessionLine, SessionLine, SessionLineKey};
 pub use rtm::{AppId, BadName, MAX_NAME_BYTES};
 pub use token::{TokenError, TokenPolicy};

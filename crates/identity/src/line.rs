@@ -29,7 +29,7 @@ pub struct SessionLine(String);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadSessionLine {
     /// The text does not have the format of a session line.
-    #[error("not of a line's form")]
+    #[error("malformed session line")]
     Malformed,
     /// The signature is wrong: the line is forged, or was issued before a restart with a random
     /// key.
@@ -91,7 +91,7 @@ impl SessionLineKey {
 }
 
 fn keyed(secret: &[u8]) -> Hmac<Sha1> {
-    Hmac::new_from_slice(secret).expect("HMAC takes a key of any length")
+    Hmac::new_from_slice(secret).expect("HMAC accepts keys of any length")
 }
 
 /// Splits a text into id and MAC, if it has exactly the format of [`SessionLineKey::issue`].

@@ -1,6 +1,6 @@
 //! Arguments of a call: from wire names and any JSON to a row's typed values.
 
-use identity::{Account, ChannelName, is_whole};
+use identity::{Account, ChannelName, is_lossless};
 use rtm::value::{Text, Value};
 use tables::coerce::typed;
 use tables::ty::SigType;
@@ -53,7 +53,7 @@ pub fn readable_args(call: &RowCall, args: &Value) -> Vec<Value> {
 /// Extracts a row's argument from a wire argument.
 fn part(part: &WirePart, value: Value) -> Value {
     match part {
-        WirePart::Whole => value,
+        WirePart::Complete => value,
         WirePart::Json(key) => {
             let json = Value::from_json(&value.into_text()).ok();
             json.and_then(|json| json.get(key).cloned()).unwrap_or_default()
@@ -69,7 +69,7 @@ fn part(part: &WirePart, value: Value) -> Value {
 
 fn read(ty: SigType, value: Value) -> Result<Value, &'static str> {
     match ty {
-        SigType::Account => name(value, |text| is_whole(&text) && Account::new(text).is_ok()),
+        SigType::Account => name(value, |text| is_lossless(&text) && Account::new(text).is_ok()),
         SigType::Channel => name(value, |text| ChannelName::new(text).is_ok()),
         SigType::Key => name(value, |text| !text.is_empty() && text.len() <= MAX_KEY_BYTES),
         SigType::Text | SigType::Json => text(value, MAX_TEXT_BYTES),
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_become_what_their_row_takes() {
+    fn arguments_are_converted_to_the_rows_types() {
         check(SigType::Account, r#""bob""#, Ok(r#""bob""#));
         check(SigType::Account, "42", Ok(r#""42""#));
         check(SigType::Account, "null", Err(WRONG_PARAM));

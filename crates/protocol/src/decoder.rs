@@ -50,7 +50,7 @@ impl Decoder {
         let frame = match self {
             Self::WebSocket => web::decode::decode(text).ok()?,
             Self::Tcp => native::decode(text).ok()?.into(),
-            Self::Api(ear) => return Some(ear.decode(text)),
+            Self::Api(decoder) => return Some(decoder.decode(text)),
         };
         Some(Decoded {
             frames: vec![frame],
@@ -61,7 +61,7 @@ impl Decoder {
     /// Returns the connection's own encoder, if its transport has one.
     pub fn encoder(&self) -> Option<Arc<dyn Encoder>> {
         match self {
-            Self::Api(ear) => Some(ear.encoder()),
+            Self::Api(decoder) => Some(decoder.encoder()),
             Self::WebSocket | Self::Tcp => None,
         }
     }

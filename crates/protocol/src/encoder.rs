@@ -43,7 +43,7 @@ pub trait Encoder: Send + Sync + Debug {
     fn answer(&self, call: CallRef, answer: &Answer) -> Vec<String>;
 
     /// Encodes the answer to a resume by line.
-    fn returned(&self, returned: Resumed) -> Vec<String>;
+    fn resumed(&self, resumed: Resumed) -> Vec<String>;
 
     /// Encodes the answer to a call without a row: success, or a reason.
     fn plain(&self, call: NamedCall<'_>, form: FailureForm, result: Result<(), &str>) -> Vec<String>;

@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expression_has_a_value_when_all_that_it_reads_is_known() {
+    fn an_expression_needs_all_of_its_inputs() {
         let slot = |n| Box::new(Expr::Slot(n));
         let mut known = Known {
             slots: vec![Some("zoë".into()), None],

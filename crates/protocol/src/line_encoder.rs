@@ -20,7 +20,7 @@ pub trait Frames: Send + Sync + Debug {
     fn login(&self, reply: Reply, refused: bool) -> String;
 
     /// Encodes the answer to a resume by line; `None` if clients do not resume by line.
-    fn returned(&self, returned: Resumed) -> Option<String>;
+    fn resumed(&self, resumed: Resumed) -> Option<String>;
 
     /// Encodes the answer to a call.
     fn reply(&self, call: NamedCall<'_>, reply: Reply) -> String;
@@ -76,8 +76,8 @@ impl<F: Frames> Encoder for LineEncoder<F> {
         vec![self.frames.reply(call, reply)]
     }
 
-    fn returned(&self, returned: Resumed) -> Vec<String> {
-        self.frames.returned(returned).into_iter().collect()
+    fn resumed(&self, resumed: Resumed) -> Vec<String> {
+        self.frames.resumed(resumed).into_iter().collect()
     }
 
     fn plain(&self, call: NamedCall<'_>, form: FailureForm, result: Result<(), &str>) -> Vec<String> {

@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_held_is_counted_until_it_is_let_go() {
+    fn memory_is_counted_until_released() {
         let memory = Memory::new(10 * STEP);
         let (mut kept, mut session) = (
             memory.holds(MemoryUser::OfflineMailboxes),

@@ -6,7 +6,7 @@ use rtm::time::Time;
 use rtm::value::Text;
 use rtm::{ChannelId, OnlineState, RtmCall, RtmEvent, UserId};
 
-use crate::context::{Ask, ClientId};
+use crate::context::{ClientId, ReplyTo};
 use crate::invitations::Handles;
 use crate::rates::Rates;
 use crate::timers::TimerId;
@@ -63,7 +63,7 @@ impl Clients {
 #[derive(Debug)]
 pub(super) struct Client {
     /// True if its link is up; set by tests.
-    pub(super) wire: bool,
+    pub(super) link_up: bool,
     pub(super) phase: Phase,
     pub(super) rates: Rates,
     pub(super) handles: Handles,
@@ -72,7 +72,7 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new() -> Self {
         Self {
-            wire: true,
+            link_up: true,
             phase: Phase::Out,
             rates: Rates::default(),
             handles: Handles::default(),
@@ -96,7 +96,7 @@ pub(super) enum Phase {
 /// A login that waits for the link.
 #[derive(Debug)]
 pub(super) struct PendingLogin {
-    pub(super) ask: Ask,
+    pub(super) reply_to: ReplyTo,
     pub(super) user: UserId,
     pub(super) token: Option<Text>,
     pub(super) timer: TimerId,
@@ -170,7 +170,7 @@ pub(super) struct Outage {
     /// The timer of the next stage; `None` after the last.
     pub(super) timer: Option<TimerId>,
     /// The token has expired during the outage: only `renewToken` lets the instance recover.
-    pub(super) token_dead: bool,
+    pub(super) token_expired: bool,
     /// Peer messages and invitation signals, oldest first.
     pub(super) held: VecDeque<Held>,
     /// Calls of the instance, oldest first.
@@ -203,7 +203,7 @@ pub(super) struct Held {
 /// A call of an instance whose link is lost.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    pub(super) ask: Ask,
+    pub(super) reply_to: ReplyTo,
     pub(super) call: RtmCall,
     pub(super) timer: TimerId,
 }

@@ -45,33 +45,33 @@ impl Output {
 
 /// A call that is not answered yet.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ask {
+pub(super) struct ReplyTo {
     pub(super) client: ClientId,
     pub(super) request: u64,
 }
 
 /// The context of an input or a timer: its time and its outputs.
 #[derive(Debug)]
-pub(super) struct Step<'a> {
+pub(super) struct Ctx<'a> {
     pub(super) now: Time,
     pub(super) out: &'a mut Vec<Output>,
 }
 
-impl Step<'_> {
-    pub(super) fn reply(&mut self, ask: Ask, reply: RtmReply) {
-        self.answer(ask, Ok(reply));
+impl Ctx<'_> {
+    pub(super) fn reply(&mut self, reply_to: ReplyTo, reply: RtmReply) {
+        self.answer(reply_to, Ok(reply));
     }
 
-    pub(super) fn fail(&mut self, ask: Ask, error: impl Into<RtmError>) {
-        self.answer(ask, Err(error.into()));
+    pub(super) fn fail(&mut self, reply_to: ReplyTo, error: impl Into<RtmError>) {
+        self.answer(reply_to, Err(error.into()));
     }
 
     pub(super) fn event(&mut self, client: ClientId, event: RtmEvent) {
         self.out.push(Output::Event { client, event });
     }
 
-    fn answer(&mut self, ask: Ask, result: Result<RtmReply, RtmError>) {
-        let Ask { client, request } = ask;
+    fn answer(&mut self, reply_to: ReplyTo, result: Result<RtmReply, RtmError>) {
+        let ReplyTo { client, request } = reply_to;
         self.out.push(Output::Reply {
             client,
             request,

@@ -39,7 +39,7 @@ pub(super) const HELD: usize = 1_000;
 /// Maximum number of calls that wait for a lost link. Not RTM's: a bound on memory.
 pub(super) const WAITING: usize = 1_000;
 /// Maximum number of pending outgoing invitations of an instance. Not RTM's: a bound on memory.
-pub(super) const OPEN_INVITATIONS: usize = 256;
+pub(super) const PENDING_INVITATIONS: usize = 256;
 /// Maximum number of remembered ended invitations of an instance. Not RTM's: a bound on memory.
 pub(super) const ENDED_INVITATIONS: usize = 256;
 

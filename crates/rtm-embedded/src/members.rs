@@ -9,63 +9,63 @@ use rtm::{ChannelId, RtmEvent, UserId};
 
 use crate::channels::Member;
 use crate::client::Joined;
-use crate::context::{ClientId, Step};
+use crate::context::{ClientId, Ctx};
 use crate::counts::count_event;
 use crate::service::RtmService;
 use crate::timers::Timer;
 
 impl RtmService {
     /// Adds a member and sends the join and the count.
-    pub(super) fn enter(&mut self, step: &mut Step<'_>, client: ClientId, user: UserId, id: &ChannelId) -> usize {
+    pub(super) fn enter(&mut self, ctx: &mut Ctx<'_>, client: ClientId, user: UserId, id: &ChannelId) -> usize {
         let channel = self.channels.entry(id.clone()).or_default();
         if let Some(timer) = channel.linger.take() {
             self.timers.cancel(timer);
         }
         let place = channel.members.len();
         let count = place as u64 + 1;
-        step.event(client, count_event(id, count));
+        ctx.event(client, count_event(id, count));
         if channel.members.len() < MEMBERS_CUT_OFF {
             for member in channel.members.iter().filter(|m| m.reachable) {
                 let event = RtmEvent::MemberJoined {
                     channel_id: id.clone(),
                     member_id: user.clone(),
                 };
-                step.event(member.client, event);
+                ctx.event(member.client, event);
             }
         }
         channel.members.push(Member {
             client,
             user,
             reachable: true,
-            told: count,
+            last_count: count,
         });
-        self.count_changed(step, id);
+        self.count_changed(ctx, id);
         place
     }
 
     /// Removes the instance from a channel.
-    pub(super) fn forget_channel(&mut self, step: &mut Step<'_>, joined: Joined) {
+    pub(super) fn forget_channel(&mut self, ctx: &mut Ctx<'_>, joined: Joined) {
         if let Some(place) = joined.place {
-            self.exit(step, &joined.channel, place);
+            self.exit(ctx, &joined.channel, place);
         }
         if joined.missed.is_some()
             && let Some(channel) = self.channels.get_mut(&joined.channel)
         {
-            channel.missed.one_less();
+            channel.missed.remove_absent();
         }
-        self.tidy_later(step, &joined.channel);
+        self.tidy_later(ctx, &joined.channel);
     }
 
     /// Removes a silent user from its channels; the instance still considers itself joined.
-    pub(super) fn vacate(&mut self, step: &mut Step<'_>, client: ClientId) {
+    pub(super) fn vacate(&mut self, ctx: &mut Ctx<'_>, client: ClientId) {
         let Some(session) = self.clients.session_mut(client) else {
             return;
         };
         let mut all = std::mem::take(&mut session.joined);
         for joined in &mut all {
             if let Some(place) = joined.place.take() {
-                self.exit(step, &joined.channel, place);
-                self.tidy_later(step, &joined.channel);
+                self.exit(ctx, &joined.channel, place);
+                self.tidy_later(ctx, &joined.channel);
             }
         }
         if let Some(session) = self.clients.session_mut(client) {
@@ -74,7 +74,7 @@ impl RtmService {
     }
 
     /// Marks the instance unreachable in its channels.
-    pub(super) fn go_away(&mut self, client: ClientId) {
+    pub(super) fn mark_unreachable(&mut self, client: ClientId) {
         let Some(session) = self.clients.session_mut(client) else {
             return;
         };
@@ -89,7 +89,7 @@ impl RtmService {
     }
 
     /// Marks the instance reachable in its channels, or joins them again.
-    pub(super) fn rejoin(&mut self, step: &mut Step<'_>, client: ClientId) {
+    pub(super) fn rejoin(&mut self, ctx: &mut Ctx<'_>, client: ClientId) {
         let Some(session) = self.clients.session_mut(client) else {
             return;
         };
@@ -101,11 +101,11 @@ impl RtmService {
                     let count = channel.members.len() as u64;
                     let member = &mut channel.members[place];
                     member.reachable = true;
-                    if std::mem::replace(&mut member.told, count) != count {
-                        step.event(client, count_event(&joined.channel, count));
+                    if std::mem::replace(&mut member.last_count, count) != count {
+                        ctx.event(client, count_event(&joined.channel, count));
                     }
                 }
-                _ => joined.place = Some(self.enter(step, client, user.clone(), &joined.channel)),
+                _ => joined.place = Some(self.enter(ctx, client, user.clone(), &joined.channel)),
             }
         }
         if let Some(session) = self.clients.session_mut(client) {
@@ -127,19 +127,19 @@ impl RtmService {
     }
 
     /// Removes an empty channel, at once or after the lifetime of its attributes.
-    fn tidy_later(&mut self, step: &Step<'_>, id: &ChannelId) {
+    fn tidy_later(&mut self, ctx: &Ctx<'_>, id: &ChannelId) {
         if let Some(channel) = self.channels.get_mut(id)
             && channel.members.is_empty()
             && !channel.attributes.is_empty()
             && channel.linger.is_none()
         {
             let timer = Timer::Linger(id.clone());
-            channel.linger = Some(self.timers.set(step.now + CHANNEL_ATTRIBUTES_LINGER, timer));
+            channel.linger = Some(self.timers.set(ctx.now + CHANNEL_ATTRIBUTES_LINGER, timer));
         }
         self.tidy(id);
     }
 
-    fn exit(&mut self, step: &mut Step<'_>, id: &ChannelId, place: usize) {
+    fn exit(&mut self, ctx: &mut Ctx<'_>, id: &ChannelId, place: usize) {
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
@@ -158,9 +158,9 @@ impl RtmService {
                     channel_id: id.clone(),
                     member_id: gone.user.clone(),
                 };
-                step.event(member.client, event);
+                ctx.event(member.client, event);
             }
         }
-        self.count_changed(step, id);
+        self.count_changed(ctx, id);
     }
 }

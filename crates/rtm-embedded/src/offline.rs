@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use rtm::time::Time;
 use rtm::{Message, RtmEvent, UserId};
 
-use crate::context::{ClientId, Step};
+use crate::context::{ClientId, Ctx};
 use crate::limits::{OFFLINE_AGE, OFFLINE_MESSAGES, OFFLINE_RECEIVERS};
 use crate::service::RtmService;
 use crate::timers::{Timer, TimerId};
@@ -59,7 +59,7 @@ impl RtmService {
     }
 
     /// Sends the stored messages to a user that has logged in.
-    pub(super) fn deliver_offline(&mut self, step: &mut Step<'_>, client: ClientId) {
+    pub(super) fn deliver_offline(&mut self, ctx: &mut Ctx<'_>, client: ClientId) {
         let Some(session) = self.clients.session(client) else {
             return;
         };
@@ -74,12 +74,12 @@ impl RtmService {
                 server_received_ts: at.as_millis(),
                 is_offline_message: true,
             };
-            step.event(client, event);
+            ctx.event(client, event);
         }
     }
 
     /// Drops expired messages.
-    pub(super) fn offline_due(&mut self, now: Time, user: &UserId) {
+    pub(super) fn offline_timer(&mut self, now: Time, user: &UserId) {
         let Some(mailbox) = self.offline.0.get_mut(user) else {
             return;
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rtm::{ConnectionReason, ConnectionState, RtmEvent};
 
 use crate::client::{Held, Outage, Stage};
-use crate::context::{ClientId, Step};
+use crate::context::{ClientId, Ctx};
 use crate::limits::{HELD, INTERRUPTED_AFTER, OFFLINE_AFTER, UNREACHABLE_AFTER};
 use crate::service::RtmService;
 use crate::session::state_changed;
@@ -25,24 +25,24 @@ impl Stage {
 }
 
 impl RtmService {
-    pub(super) fn lose_link(&mut self, step: &mut Step<'_>, client: ClientId) {
-        let timer = self.timers.set(step.now + INTERRUPTED_AFTER, Timer::Link(client));
+    pub(super) fn lose_link(&mut self, ctx: &mut Ctx<'_>, client: ClientId) {
+        let timer = self.timers.set(ctx.now + INTERRUPTED_AFTER, Timer::Link(client));
         if let Some(session) = self.clients.session_mut(client) {
             session.outage = Some(Box::new(Outage {
-                since: step.now,
+                since: ctx.now,
                 stage: Stage::Unnoticed,
                 timer: Some(timer),
-                token_dead: false,
+                token_expired: false,
                 held: VecDeque::new(),
                 waiting: VecDeque::new(),
                 presence: BTreeMap::new(),
             }));
         }
-        self.go_away(client);
+        self.mark_unreachable(client);
     }
 
     /// Starts the next stage.
-    pub(super) fn outage_due(&mut self, step: &mut Step<'_>, client: ClientId) {
+    pub(super) fn outage_timer(&mut self, ctx: &mut Ctx<'_>, client: ClientId) {
         let Some(session) = self.clients.session_mut(client) else {
             return;
         };
@@ -58,22 +58,22 @@ impl RtmService {
         match stage {
             Stage::Unnoticed => {}
             Stage::Interrupted => {
-                let token_dead = outage.token_dead;
-                step.event(
+                let token_expired = outage.token_expired;
+                ctx.event(
                     client,
                     state_changed(ConnectionState::Reconnecting, ConnectionReason::Interrupted),
                 );
-                if token_dead {
-                    step.event(client, RtmEvent::TokenExpired {});
+                if token_expired {
+                    ctx.event(client, RtmEvent::TokenExpired {});
                 }
             }
             // If another instance has taken the user id, the presence is that instance's.
-            Stage::Unreachable if present => self.presence_changed(step, &user, before),
+            Stage::Unreachable if present => self.presence_changed(ctx, &user, before),
             Stage::Abandoned if present => {
                 session.present = false;
                 self.users.remove(&user);
-                self.vacate(step, client);
-                self.presence_changed(step, &user, before);
+                self.vacate(ctx, client);
+                self.presence_changed(ctx, &user, before);
             }
             Stage::Unreachable | Stage::Abandoned => {}
         }

@@ -8,7 +8,7 @@ use rtm::{ChannelId, ConnectionReason, OnlineState, RtmCall, UserId};
 use crate::channels::Channel;
 use crate::client::{Client, Clients, Session};
 use crate::config::RtmServiceConfig;
-use crate::context::{Ask, ClientId, Output, Step};
+use crate::context::{ClientId, Ctx, Output, ReplyTo};
 use crate::invitations::Invitations;
 use crate::offline::OfflineStore;
 use crate::presence::Followers;
@@ -71,8 +71,8 @@ impl RtmService {
     /// Unlike a logout it does not withdraw the instance's invitations: for callees an accept fails
     /// (`PEER_OFFLINE`), or the invitation expires.
     pub fn close(&mut self, now: Time, client: ClientId, out: &mut Vec<Output>) {
-        let mut step = self.step(now, out);
-        self.remove(&mut step, client);
+        let mut ctx = self.begin(now, out);
+        self.remove(&mut ctx, client);
     }
 
     /// Executes a call of an instance; a call of a closed instance has no reply.
@@ -80,13 +80,13 @@ impl RtmService {
     /// `request` is the caller's own number, which [`Output::Reply`] returns. The reply is in
     /// `out`, or in that of a later input if the call waits for a lost link.
     pub fn call(&mut self, now: Time, client: ClientId, request: u64, call: RtmCall, out: &mut Vec<Output>) {
-        let mut step = self.step(now, out);
-        self.dispatch(&mut step, Ask { client, request }, call);
+        let mut ctx = self.begin(now, out);
+        self.dispatch(&mut ctx, ReplyTo { client, request }, call);
     }
 
     /// Runs all timers up to `now`, in the order of time.
     pub fn tick(&mut self, now: Time, out: &mut Vec<Output>) {
-        self.step(now, out);
+        self.begin(now, out);
     }
 
     /// Returns the time of the next required [`tick`](Self::tick); `None` while no timer is set.
@@ -99,15 +99,15 @@ impl RtmService {
     /// An instance in this process cannot lose its link, so the 4, 6 and 30 s of rtm-api 4 are only
     /// reachable by this function.
     pub fn link(&mut self, now: Time, client: ClientId, up: bool, out: &mut Vec<Output>) {
-        let mut step = self.step(now, out);
-        self.set_link(&mut step, client, up);
+        let mut ctx = self.begin(now, out);
+        self.set_link(&mut ctx, client, up);
     }
 
     /// Bans the instance's user, for tests. The vendor's console can do that.
     pub fn ban(&mut self, now: Time, client: ClientId, out: &mut Vec<Output>) {
-        let mut step = self.step(now, out);
+        let mut ctx = self.begin(now, out);
         if self.clients.session(client).is_some() {
-            self.abort(&mut step, client, ConnectionReason::BannedByServer);
+            self.abort(&mut ctx, client, ConnectionReason::BannedByServer);
         }
     }
 
@@ -118,29 +118,29 @@ impl RtmService {
     }
 
     /// Runs the expired timers, and starts an input.
-    fn step<'a>(&mut self, now: Time, out: &'a mut Vec<Output>) -> Step<'a> {
+    fn begin<'a>(&mut self, now: Time, out: &'a mut Vec<Output>) -> Ctx<'a> {
         self.now = self.now.max(now);
-        let mut step = Step { now: self.now, out };
+        let mut ctx = Ctx { now: self.now, out };
         while let Some((at, timer)) = self.timers.pop(self.now) {
-            step.now = at;
-            self.fire(&mut step, timer);
+            ctx.now = at;
+            self.fire(&mut ctx, timer);
         }
-        step.now = self.now;
-        step
+        ctx.now = self.now;
+        ctx
     }
 
-    fn fire(&mut self, step: &mut Step<'_>, timer: Timer) {
+    fn fire(&mut self, ctx: &mut Ctx<'_>, timer: Timer) {
         match timer {
-            Timer::AcceptUnanswered(key) => self.accept_unanswered(step, key),
-            Timer::CallTimeout(ask, kind) => self.call_timed_out(step, ask, kind),
-            Timer::Count(channel) => self.count_due(step, &channel),
-            Timer::Invitation(key) => self.invitation_due(step, key),
-            Timer::Linger(channel) => self.linger_due(&channel),
-            Timer::Link(client) => self.outage_due(step, client),
-            Timer::LoginTimeout(client) => self.login_timed_out(step, client),
-            Timer::OfflineStore(user) => self.offline_due(step.now, &user),
-            Timer::PeerTimeout(ask) => self.peer_timed_out(step, ask),
-            Timer::Token(client) => self.token_due(step, client),
+            Timer::AcceptUnanswered(key) => self.accept_unanswered(ctx, key),
+            Timer::CallTimeout(reply_to, kind) => self.call_timed_out(ctx, reply_to, kind),
+            Timer::Count(channel) => self.count_timer(ctx, &channel),
+            Timer::Invitation(key) => self.invitation_timer(ctx, key),
+            Timer::Linger(channel) => self.linger_timer(&channel),
+            Timer::Link(client) => self.outage_timer(ctx, client),
+            Timer::LoginTimeout(client) => self.login_timed_out(ctx, client),
+            Timer::OfflineStore(user) => self.offline_timer(ctx.now, &user),
+            Timer::PeerTimeout(reply_to) => self.peer_timed_out(ctx, reply_to),
+            Timer::Token(client) => self.token_timer(ctx, client),
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rtm::time::Time;
 use rtm::{CallKind, ChannelId, UserId};
 
-use crate::context::{Ask, ClientId};
+use crate::context::{ClientId, ReplyTo};
 use crate::invitations::InvitationKey;
 
 /// The action of a timer.
@@ -14,7 +14,7 @@ pub(super) enum Timer {
     /// Timeout of the caller's acknowledgement of an accept.
     AcceptUnanswered(InvitationKey),
     /// Timeout of a call that waits for its link.
-    CallTimeout(Ask, CallKind),
+    CallTimeout(ReplyTo, CallKind),
     /// A delayed member count.
     Count(ChannelId),
     /// Timeout of an invitation's delivery or answer.
@@ -28,7 +28,7 @@ pub(super) enum Timer {
     /// Expiry of a receiver's oldest stored message.
     OfflineStore(UserId),
     /// Timeout of the peer's acknowledgement of a message.
-    PeerTimeout(Ask),
+    PeerTimeout(ReplyTo),
     /// A token's warning or expiry.
     Token(ClientId),
 }

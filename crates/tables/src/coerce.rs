@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flags_are_numbers_truths_and_their_text() {
+    fn flags_accept_numbers_booleans_and_text() {
         let check = |json: &str, expected: Option<bool>| {
             let value = Value::from_json(json).unwrap();
             assert_eq!(typed(value, SigType::Flag), expected.map(Value::Bool), "{json}");

@@ -96,7 +96,7 @@ pub fn check(tables: &Tables, diags: &mut Diags) {
         };
         if !pairs.iter().any(|pair| pair.id == page_id(row)) {
             let title = format!("the comparison pages have no `{}`", row.id);
-            diags.push(Diag::new(&span, title).help("a row that serves another function of an id is named id/part"));
+            diags.push(Diag::new(&span, title).help("name a row for another function of an id `id/part`"));
         }
     }
     for found in &resolved {
@@ -112,7 +112,7 @@ pub fn check(tables: &Tables, diags: &mut Diags) {
                 found.pair.platform,
                 found.status.name()
             );
-            let help = "internal is what the page gives no Signaling name";
+            let help = "internal rows are those without a Signaling name on the page";
             diags.push(Diag::new(&span, title).help(help));
         }
         if found.status == Status::Refused && found.codes.is_empty() {
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_row_and_an_unknown_one_are_found() {
+    fn missing_and_unknown_rows_are_reported() {
         let mut tables = Tables::built_in().unwrap_or_else(|diags| panic!("{}", diags.render(false)));
         let at = tables.row_named("token.renew").unwrap();
         tables.rows[at].id = "token.invented".into();

@@ -6,7 +6,7 @@ use crate::ty::{SigType, Ty};
 
 /// A condition, evaluated when its step is reached (decisions H1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fact {
+pub enum Condition {
     /// The session has joined the row's channel.
     Joined,
     /// The session has joined another channel than the row's.
@@ -20,7 +20,7 @@ pub enum Fact {
     /// A call between them was accepted, in either direction.
     Talking,
     /// There is a call between them.
-    OpenCall,
+    AnyCall,
     /// The session has no client at the moment.
     Grace,
     /// The session's channel has more than 512 members.
@@ -32,7 +32,7 @@ pub enum Fact {
     /// `[policy]` permits a transient join for a message from outside.
     ForceJoin,
     /// The session has joined the row's channel transiently, and its client has not.
-    Visiting,
+    TransientlyJoined,
     /// The row's attribute may only be written by the system.
     ReservedName,
     /// RTM itself stores messages for offline users.
@@ -43,22 +43,22 @@ pub enum Fact {
     Flag(usize),
 }
 
-impl Fact {
+impl Condition {
     /// The names in rows; calls and flags use their own.
-    pub const NAMES: &[(&str, Fact)] = &[
+    pub const NAMES: &[(&str, Condition)] = &[
         ("joined", Self::Joined),
         ("in-other-channel", Self::InOtherChannel),
         ("self", Self::OneSelf),
         ("calling", Self::Calling),
         ("ringing", Self::Ringing),
         ("talking", Self::Talking),
-        ("open-call", Self::OpenCall),
+        ("open-call", Self::AnyCall),
         ("grace", Self::Grace),
         ("over-512", Self::Over512),
         ("policy-empty-attributes", Self::EmptyAttributes),
         ("policy-strict-reinvite", Self::StrictReinvite),
         ("policy-force-join", Self::ForceJoin),
-        ("visiting", Self::Visiting),
+        ("visiting", Self::TransientlyJoined),
         ("reserved-name", Self::ReservedName),
         ("offline-messages", Self::OfflineMessages),
         ("rest", Self::Can(CallKind::RestChannelMessage)),
@@ -69,7 +69,7 @@ impl Fact {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cond {
     /// The condition.
-    pub fact: Fact,
+    pub condition: Condition,
     /// True with `!`.
     pub negated: bool,
 }
@@ -88,7 +88,7 @@ pub enum Emulation {
     /// The session's own attribute writes, reported once.
     AttrWrite,
     /// The same, with the effects of system attributes.
-    BuiltinWrite,
+    SystemAttributeWrite,
     /// Attribute events by comparison.
     AttrDiff,
     /// An outgoing call's own time limit.
@@ -127,7 +127,7 @@ impl Emulation {
         ("peer-text", Self::PeerText),
         ("channel-text", Self::ChannelText),
         ("attr-write", Self::AttrWrite),
-        ("builtin-write", Self::BuiltinWrite),
+        ("builtin-write", Self::SystemAttributeWrite),
         ("attr-diff", Self::AttrDiff),
         ("invite-timers", Self::InviteTimers),
         ("calls", Self::Calls),
@@ -157,7 +157,7 @@ impl Emulation {
                 CallKind::DeleteChannelAttributesByKeys,
                 CallKind::ClearChannelAttributes,
             ],
-            Self::BuiltinWrite => &[CallKind::AddOrUpdateChannelAttributes],
+            Self::SystemAttributeWrite => &[CallKind::AddOrUpdateChannelAttributes],
             Self::InviteTimers => &[CallKind::LocalInvitationSend],
             Self::AnswerCall => &[CallKind::RemoteInvitationAccept],
             _ => &[],
@@ -178,7 +178,7 @@ impl Emulation {
             Self::PeerText => &["text", "ended", "dtmf", "raw"],
             Self::ChannelText => &["text", "raw"],
             Self::AttrDiff => &["set", "removed", "cleared", "doubtful"],
-            Self::BuiltinWrite => &["channel-ttl", "local-limit"],
+            Self::SystemAttributeWrite => &["channel-ttl", "local-limit"],
             Self::InviteTimers => &["timed-out", "answered-late"],
             Self::Calls => &["default"],
             Self::Refusal => &["refused", "ended"],
@@ -189,7 +189,7 @@ impl Emulation {
     }
 
     /// Returns the values that the emulation passes to its outcomes.
-    pub const fn gives(self) -> &'static [(&'static str, Ty)] {
+    pub const fn values_given(self) -> &'static [(&'static str, Ty)] {
         match self {
             Self::PeerText => &[
                 ("text", TEXT),

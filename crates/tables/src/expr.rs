@@ -214,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn end_calls_come_back() {
+    fn end_calls_round_trip() {
         for (channel, info) in [("r", ""), ("my_room", "bye"), ("a_b_", "x_y%5F%25"), ("%", "100%_")] {
             let text = end_call(channel, info);
             assert_eq!(parse_end_call(&text), Some((channel.into(), info.into())), "{text}");

@@ -43,7 +43,7 @@ use row::{Row, RowId, SigId, Signature};
 use wire::Wire;
 
 pub use compile::compile;
-pub use parsed::Written;
+pub use parsed::ParsedTables;
 pub use source::{embedded, from_dir};
 
 /// Compiled tables, immutable and shared.
@@ -122,8 +122,8 @@ impl Tables {
     }
 
     /// Parses an event in the notation of examples: its name, then the arguments in order.
-    pub fn told(&self, text: &str) -> Option<(SigId, Vec<Value>)> {
-        told(&self.signatures, text)
+    pub fn parse_event(&self, text: &str) -> Option<(SigId, Vec<Value>)> {
+        parse_event(&self.signatures, text)
     }
 
     /// Returns the name of a limitation code.
@@ -132,7 +132,7 @@ impl Tables {
     }
 }
 
-fn told(signatures: &[Signature], text: &str) -> Option<(SigId, Vec<Value>)> {
+fn parse_event(signatures: &[Signature], text: &str) -> Option<(SigId, Vec<Value>)> {
     let mut words = text.split_whitespace();
     let name = words.next()?;
     let sig = signatures.iter().position(|signature| &*signature.name == name)?;
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_built_in_tables_are_right() {
+    fn built_in_tables_have_no_errors() {
         if let Err(diags) = Tables::built_in() {
             panic!("{}", diags.render(false));
         }

@@ -10,9 +10,9 @@ use crate::ast::{RawFile, RawPlatform, RawProfile, RawWire, read_profiles};
 
 /// All parsed table files; large parts are shared between clones.
 #[derive(Clone, Debug, Default)]
-pub struct Written {
+pub struct ParsedTables {
     /// True if every file is valid TOML, so that an undefined name is really missing.
-    pub is_whole: bool,
+    pub is_complete: bool,
     /// Rows and their definitions, of all files.
     pub file: RawFile,
     /// Wires.
@@ -23,11 +23,11 @@ pub struct Written {
     pub platforms: Vec<(Text, Arc<RawPlatform>)>,
 }
 
-impl Written {
+impl ParsedTables {
     /// Parses a set of table files as far as possible.
     pub fn read(sources: &[Arc<Source>]) -> (Self, Diags) {
         let mut all = Self {
-            is_whole: true,
+            is_complete: true,
             ..Self::default()
         };
         let mut diags = Diags::new();
@@ -37,25 +37,25 @@ impl Written {
             let found = match name.rsplit('/').nth(1).unwrap_or("") {
                 "wire" if stem == "profiles" => {
                     let (profiles, found) = read_all(source, |table| Some(read_profiles(table)));
-                    all.is_whole &= profiles.is_some();
+                    all.is_complete &= profiles.is_some();
                     all.profiles.extend(profiles.unwrap_or_default());
                     found
                 }
                 "wire" => {
                     let (wire, found) = read_all(source, RawWire::read);
-                    all.is_whole &= wire.is_some();
+                    all.is_complete &= wire.is_some();
                     all.wires.extend(wire.map(Arc::new));
                     found
                 }
                 "platforms" => {
                     let (platform, found) = read_all(source, RawPlatform::read);
-                    all.is_whole &= platform.is_some();
+                    all.is_complete &= platform.is_some();
                     all.platforms.extend(platform.map(|p| (Text::from(stem), Arc::new(p))));
                     found
                 }
                 _ => {
                     let (file, found) = read_all(source, RawFile::read);
-                    all.is_whole &= file.is_some();
+                    all.is_complete &= file.is_some();
                     all.file.extend(file.unwrap_or_default());
                     found
                 }
@@ -76,7 +76,7 @@ impl Written {
                 Some(base) => *wire = Arc::new(wire.over(base)),
                 None => {
                     let known = bases.iter().filter(|w| w.like.is_none()).map(|w| &*w.family.value);
-                    let title = format!("no wire of a family `{}` stands by itself", like.value);
+                    let title = format!("no wire of the family `{}` is defined without `like`", like.value);
                     diags.push(Diag::new(&like.span, title).did_you_mean(&like.value, known));
                 }
             }

@@ -48,14 +48,14 @@ pub struct Profile {
     /// The builds, as documentation.
     pub builds: Text,
     /// Login fields that identify the build.
-    pub tell: Vec<(Text, Value)>,
+    pub identifying_fields: Vec<(Text, Value)>,
     /// The profile of a client that has sent `set_flag`, by position.
     pub flagged: Option<usize>,
     /// Maximum lifetime of a session after its client has closed the socket. `None` for clients
     /// that may reconnect.
     pub grace: Option<Duration>,
     /// The client loses its calls at the next login.
-    pub anew: bool,
+    pub loses_calls: bool,
     /// The socket of a refused login stays open for the client to close.
     pub refused_stays: bool,
     /// The notification of mailbox lines.
@@ -81,6 +81,10 @@ pub struct Profile {
 impl Profile {
     /// Returns true if a login matches the profile.
     pub fn fits(&self, transport: Transport, login: &Value) -> bool {
-        self.transport == transport && self.tell.iter().all(|(name, value)| login.get(name) == Some(value))
+        self.transport == transport
+            && self
+                .identifying_fields
+                .iter()
+                .all(|(name, value)| login.get(name) == Some(value))
     }
 }

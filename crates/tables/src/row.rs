@@ -141,7 +141,7 @@ pub struct Row {
     /// The slot of the channel that the row refers to.
     pub channel: Option<usize>,
     /// Values computed at the start.
-    pub lets: Vec<Let>,
+    pub let_values: Vec<Let>,
     /// The steps, in order.
     pub steps: Vec<Step>,
     /// The answer to a call.

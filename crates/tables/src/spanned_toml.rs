@@ -93,7 +93,7 @@ impl<T> Deref for Spanned<T> {
 pub fn read<T>(source: &Arc<Source>, build: impl FnOnce(Table<'_>) -> Option<T>) -> Result<T, Diags> {
     let (built, diags) = read_all(source, build);
     diags.or_ok(())?;
-    Ok(built.expect("a reader that answers None has reported why"))
+    Ok(built.expect("a reader that returns None has reported an error"))
 }
 
 /// Reads one document as far as possible: returns the result of `build`, and all errors.
@@ -104,7 +104,7 @@ pub fn read_all<T>(source: &Arc<Source>, build: impl FnOnce(Table<'_>) -> Option
     let (document, errors) = DeTable::parse_recoverable(&source.text);
     let sink = Sink::new(source);
     for error in &errors {
-        let title = format!("this is not TOML: {}", error.message());
+        let title = format!("invalid TOML: {}", error.message());
         sink.push(Diag::new(&sink.span(error.span().unwrap_or(0..0)), title));
     }
     if !errors.is_empty() {
@@ -117,7 +117,7 @@ pub fn read_all<T>(source: &Arc<Source>, build: impl FnOnce(Table<'_>) -> Option
 /// Returns the dotted names of all keys that `build` requests in the document's tables.
 ///
 /// For tests that compare an example file with its reader.
-pub fn asked_keys<T>(source: &Arc<Source>, build: impl FnOnce(Table<'_>) -> T) -> BTreeSet<String> {
+pub fn requested_keys<T>(source: &Arc<Source>, build: impl FnOnce(Table<'_>) -> T) -> BTreeSet<String> {
     let (document, _) = DeTable::parse_recoverable(&source.text);
     let sink = Sink::new(source);
     build(Table::root(&sink, document.into_inner()));

@@ -21,7 +21,7 @@ pub struct Wire {
     /// The poll mode of the mailbox.
     pub polls: Polls,
     /// The client's way to reconnect.
-    pub comes_back: ComesBack,
+    pub resume_mode: ResumeMode,
     /// The login frame.
     pub login: Function,
     /// Functions.
@@ -39,7 +39,7 @@ impl Wire {
             family: "".into(),
             documented: true,
             polls: Polls::AtLogin,
-            comes_back: ComesBack::ByLogin,
+            resume_mode: ResumeMode::ByLogin,
             login: Function::nothing(),
             functions: Vec::new(),
             by_name: HashMap::new(),
@@ -84,28 +84,28 @@ pub enum Polls {
     AtLogin,
     /// Right after its login, then only after a notification. It acknowledges with its next poll,
     /// which may be never.
-    ThenWhenTold,
+    LoginThenNotified,
     /// Only after a notification (signaling-wire 10).
-    WhenTold,
+    OnNotification,
 }
 
 impl Polls {
     /// The names in wire tables.
     pub const NAMES: &[(&str, Polls)] = &[
         ("at-login", Self::AtLogin),
-        ("at-login-then-when-told", Self::ThenWhenTold),
-        ("when-told", Self::WhenTold),
+        ("at-login-then-when-told", Self::LoginThenNotified),
+        ("when-told", Self::OnNotification),
     ];
 }
 
 /// A client's way to reconnect after a lost connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ComesBack {
+pub enum ResumeMode {
     /// By a new login, in some builds automatically; it still has its calls (signaling-wire 3.1).
     ByLogin,
     /// By its session line: it has its complete state, and fetches the missed lines of its channel
     /// (signaling-wire 10). A new login of such a client starts from scratch.
-    ByLine,
+    BySessionLine,
     /// By a new login that continues the session: it gets the events that it missed.
     ToSession,
     /// Not at all: the next login has no earlier state, and gets no events of earlier calls
@@ -113,11 +113,11 @@ pub enum ComesBack {
     Never,
 }
 
-impl ComesBack {
+impl ResumeMode {
     /// The names in wire tables.
-    pub const NAMES: &[(&str, ComesBack)] = &[
+    pub const NAMES: &[(&str, ResumeMode)] = &[
         ("by-login", Self::ByLogin),
-        ("by-line", Self::ByLine),
+        ("by-line", Self::BySessionLine),
         ("to-session", Self::ToSession),
         ("never", Self::Never),
     ];
@@ -206,7 +206,7 @@ pub struct WireArg {
 pub enum WirePart {
     /// The complete argument.
     #[default]
-    Whole,
+    Complete,
     /// `name#key`: that key of its JSON text.
     Json(Text),
     /// `name~prefix`: the text after that prefix.
@@ -239,7 +239,7 @@ pub struct Invoke {
     /// The call: the function's name, its arguments as JSON text, a number of the app's.
     pub call: SigId,
     /// The event: that number, the reason of a refusal, the reply as JSON text.
-    pub told: SigId,
+    pub result_event: SigId,
 }
 
 /// The form of a refusal (decisions: "Failure form is by function").

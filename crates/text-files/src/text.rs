@@ -26,10 +26,10 @@ pub fn text_from(from: impl Read, max: u64) -> io::Result<String> {
     let mut bytes = Vec::new();
     from.take(max.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > max {
-        return Err(invalid(format!("it is larger than {max} bytes")));
+        return Err(invalid(format!("the text is larger than {max} bytes")));
     }
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        return Err(invalid("it is UTF-16: save it as UTF-8".into()));
+        return Err(invalid("the text is UTF-16: save it as UTF-8".into()));
     }
     let bytes = match bytes.starts_with(BOM) {
         true => bytes.split_off(BOM.len()),
@@ -38,7 +38,7 @@ pub fn text_from(from: impl Read, max: u64) -> io::Result<String> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
-        invalid(format!("it is not UTF-8: look at line {line}"))
+        invalid(format!("invalid UTF-8 at line {line}"))
     })?;
     Ok(match text.contains("\r\n") {
         true => text.replace("\r\n", "\n"),
@@ -96,11 +96,11 @@ mod tests {
 
     #[test]
     fn invalid_texts_are_refused_with_their_line() {
-        check(b"a\nb\xff\nc", Err("it is not UTF-8: look at line 2"));
-        check(b"\xff\xfea\0", Err("it is UTF-16: save it as UTF-8"));
-        check(b"\xfe\xff\0a", Err("it is UTF-16: save it as UTF-8"));
+        check(b"a\nb\xff\nc", Err("invalid UTF-8 at line 2"));
+        check(b"\xff\xfea\0", Err("the text is UTF-16: save it as UTF-8"));
+        check(b"\xfe\xff\0a", Err("the text is UTF-16: save it as UTF-8"));
         check(&[b'a'; 20], Ok("aaaaaaaaaaaaaaaaaaaa"));
-        check(&[b'a'; 21], Err("it is larger than 20 bytes"));
+        check(&[b'a'; 21], Err("the text is larger than 20 bytes"));
     }
 
     #[test]

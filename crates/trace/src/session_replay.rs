@@ -247,12 +247,12 @@ impl SessionReplay {
             encoder: &*encoder,
             socket,
             now,
-            knows: line.is_some().then_some(&knows),
+            is_own_line: line.is_some().then_some(&knows),
         };
-        match caller.read(function, id, args).meaning {
+        match caller.read(function, id, args).action {
             Dispatch::Input(input) => self.step(now, input, out),
             Dispatch::Frames(frames) => say(socket, frames, None, out),
-            Dispatch::Nobody(input) => {
+            Dispatch::BeforeLogin(input) => {
                 for effect in answer_before_login(self.context.clone(), now, input) {
                     if let Effect::Answer { call, answer, .. } = effect {
                         say(socket, encoder.answer(call, &answer), None, out);
@@ -285,7 +285,10 @@ impl SessionReplay {
 
     fn env(&mut self, data: &Value) -> Result<Option<Input>, InvalidRecord> {
         if let Some(lines) = data.get("kept") {
-            return Ok(Some(Input::Kept(session_context::read_lines(&self.tables, lines)?)));
+            return Ok(Some(Input::OfflineLines(session_context::read_lines(
+                &self.tables,
+                lines,
+            )?)));
         }
         if let Some(call) = data.get("over_rate") {
             let socket = socket_id(call.get("socket"))?;
@@ -402,7 +405,7 @@ impl SessionReplay {
                 (*socket, Some(event.row), encoder(socket)?.notify(*form, event, context))
             }
             Effect::Hint { socket, version } => (*socket, None, encoder(socket)?.hint(*version)),
-            Effect::Resumed(call) => (call.socket, None, encoder(&call.socket)?.returned(Resumed::Welcome)),
+            Effect::Resumed(call) => (call.socket, None, encoder(&call.socket)?.resumed(Resumed::Welcome)),
             _ => return None,
         })
     }

@@ -292,7 +292,7 @@ impl SessionTask {
         });
         let kept = self.server.kept.take(&self.key);
         if !kept.is_empty() {
-            self.step(Input::Kept(kept));
+            self.step(Input::OfflineLines(kept));
         }
     }
 
@@ -325,7 +325,7 @@ impl SessionTask {
             tape.at(self.now);
             tape.input(&input);
         }
-        if matches!(input, Input::Kept(_)) {
+        if matches!(input, Input::OfflineLines(_)) {
             self.spooled = self.server.has_spooled(&self.key);
         }
         self.session.step(self.now, input, &mut effects);
@@ -387,7 +387,7 @@ impl SessionTask {
     fn give_up(&mut self) {
         let lines = self.session.leave_lines();
         if !lines.is_empty() {
-            self.apply(Effect::Keep(lines));
+            self.apply(Effect::StoreLines(lines));
         }
         self.gave_up = true;
     }
@@ -414,7 +414,7 @@ impl SessionTask {
             Effect::Hint { socket, version } => self.say(socket, None, |encoder| encoder.hint(version)),
             Effect::Resumed(call) => {
                 self.log_answer(call, None);
-                self.say(call.socket, None, |encoder| encoder.returned(Resumed::Welcome));
+                self.say(call.socket, None, |encoder| encoder.resumed(Resumed::Welcome));
                 self.pending.remove(&call.socket);
             }
             Effect::SetTimer { key, at } => {
@@ -438,7 +438,7 @@ impl SessionTask {
                 self.server.metrics.dropped(what);
                 self.teller.undelivered(None, what);
             }
-            Effect::Keep(lines) => {
+            Effect::StoreLines(lines) => {
                 if let Some(next) = self
                     .server
                     .registry
@@ -446,7 +446,7 @@ impl SessionTask {
                     .filter(|next| next.id != self.id)
                     && next
                         .inbox
-                        .send(Message::Input(Box::new(Input::Kept(lines.clone()))))
+                        .send(Message::Input(Box::new(Input::OfflineLines(lines.clone()))))
                         .is_ok()
                 {
                     return;
@@ -458,7 +458,7 @@ impl SessionTask {
                 }
             }
             Effect::Close(socket) => {
-                let closing = match self.session.ending() {
+                let closing = match self.session.end_reason() {
                     Some(EndReason::Refused) => Closing::Refused,
                     _ => Closing::Finished,
                 };
@@ -525,7 +525,7 @@ impl SessionTask {
         if !self.over && self.server.config.mailbox.file.is_some() {
             let lines = self.session.leave_lines();
             if !lines.is_empty() {
-                self.apply(Effect::Keep(lines));
+                self.apply(Effect::StoreLines(lines));
             }
         }
         if let Some(tape) = self.tape.as_ref().filter(|_| !self.over) {
@@ -544,7 +544,7 @@ impl SessionTask {
                 self.server.upstream.call(&self.client, 0, call);
             }
         }
-        let (now, ending) = (self.server.clock.now(), self.session.ending());
+        let (now, ending) = (self.server.clock.now(), self.session.end_reason());
         self.log.ends(now, ending, self.gave_up);
         self.teller.ended(ending);
         let kicked = ending == Some(EndReason::Kicked);

@@ -61,8 +61,8 @@ pub fn act(sim: &mut Sim, line: &str) -> Result<(), String> {
             ["drop-older", name] => sim.drop_older(name),
             ["back" | "twin", name] => sim.login(name),
             ["lose", name] => sim.lose_socket(name),
-            ["return", name] => sim.come_back(name, None),
-            ["return", name, cid] => sim.come_back(name, Some(cid)),
+            ["return", name] => sim.resume(name, None),
+            ["return", name, cid] => sim.resume(name, Some(cid)),
             ["line", name, line] => sim.client(name).line = (*line).into(),
             ["family", family, names @ ..] => {
                 let mut names = names.iter();
@@ -114,9 +114,9 @@ fn given(sim: &mut Sim, who: &[&str]) -> Result<(), String> {
     }
     sim.pass(SOME_TIME);
     let faults = sim
-        .take_seen()
+        .take_observed()
         .into_iter()
-        .find(|seen| seen.words.first().is_some_and(|word| word == "FAULT"));
+        .find(|observed| observed.words.first().is_some_and(|word| word == "FAULT"));
     faults.map_or(Ok(()), |fault| Err(fault.to_string()))
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use agent_link::vocabulary::Vocabulary;
 use tables::Tables;
 
-use crate::sim::seen::Seen;
+use crate::sim::observed::Observed;
 use crate::sim::{Config, Sim};
 
 pub use words::split;
@@ -77,7 +77,7 @@ impl Scenario {
             actions::act(&mut sim, &block.action).map_err(|why| (block.line, why))?;
             block.check(&mut sim)?;
         }
-        sim.bridge.played_again().map_err(|why| (1, why))
+        sim.bridge.check_replay().map_err(|why| (1, why))
     }
 }
 
@@ -85,32 +85,36 @@ impl Block {
     /// Compares the expected and the actual events, in order for each user. The order between users
     /// is not defined.
     fn check(&self, sim: &mut Sim) -> Result<(), (usize, String)> {
-        let mut seen = sim.take_seen();
+        let mut observed = sim.take_observed();
         for (line, text) in &self.expected {
             for _ in 0..times(text).0 {
                 let expected = expectation(sim, times(text).1).map_err(|why| (*line, why))?;
-                let next = seen.iter().position(|seen| seen.who == expected.who);
-                match next.map(|at| seen.remove(at)) {
+                let next = observed.iter().position(|observed| observed.who == expected.who);
+                match next.map(|at| observed.remove(at)) {
                     Some(got) if got.is(&expected) => {}
                     Some(got) => return Err((*line, format!("expected {expected}\n     saw {got}"))),
                     None => {
                         return Err((
                             *line,
-                            format!("expected {expected}\n     saw nothing more{}", others(&seen)),
+                            format!("expected {expected}\n     saw nothing more{}", others(&observed)),
                         ));
                     }
                 }
             }
         }
-        match seen.first() {
+        match observed.first() {
             None => Ok(()),
-            Some(_) => Err((self.line, format!("nothing expects{}", others(&seen)))),
+            Some(_) => Err((self.line, format!("nothing expects{}", others(&observed)))),
         }
     }
 }
 
-fn others(seen: &[Seen]) -> String {
-    seen.iter().take(12).map(|seen| format!("\n         {seen}")).collect()
+fn others(observed: &[Observed]) -> String {
+    observed
+        .iter()
+        .take(12)
+        .map(|observed| format!("\n         {observed}"))
+        .collect()
 }
 
 fn is_expected(line: &str) -> bool {
@@ -126,11 +130,11 @@ pub(crate) fn times(line: &str) -> (usize, &str) {
     counted.unwrap_or((1, line))
 }
 
-fn expectation(sim: &Sim, line: &str) -> Result<Seen, String> {
+fn expectation(sim: &Sim, line: &str) -> Result<Observed, String> {
     let words = split(&actions::expand(sim, line)?)?;
     match &words[..] {
-        [sign, who, what @ ..] if sign == ">" && !what.is_empty() => Ok(Seen::new(who, what.to_vec())),
-        [kind, who, what @ ..] => Ok(Seen::new(who, [vec![kind.clone()], what.to_vec()].concat())),
+        [sign, who, what @ ..] if sign == ">" && !what.is_empty() => Ok(Observed::new(who, what.to_vec())),
+        [kind, who, what @ ..] => Ok(Observed::new(who, [vec![kind.clone()], what.to_vec()].concat())),
         _ => Err("who saw what?".into()),
     }
 }

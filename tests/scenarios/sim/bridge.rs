@@ -23,8 +23,8 @@ use tables::wire::Wire;
 use trace::{Begin, RecordedNames, SessionRecorder};
 
 use super::START;
-use super::effects::Deed;
-use super::taped::Records;
+use super::effects::SimOutput;
+use super::recording::Records;
 
 /// The sidecar.
 pub struct Bridge {
@@ -34,12 +34,12 @@ pub struct Bridge {
     pub twin_window: Duration,
     pub line_key: SessionLineKey,
     pub sockets: HashMap<SocketId, Socket>,
-    pub seats: BTreeMap<u64, Seat>,
-    pub deeds: Vec<Deed>,
+    pub running: BTreeMap<u64, SimSession>,
+    pub outputs: Vec<SimOutput>,
     /// All recorded inputs and effects of sessions.
     pub(super) records: Arc<Records>,
     /// The frame that is being processed.
-    pub(super) hearing: Option<(SocketId, String)>,
+    pub(super) current_frame: Option<(SocketId, String)>,
     context: SessionContext,
     pub(super) entries: BTreeMap<Text, Entry>,
     pub(super) replaced: ReplacedLines,
@@ -47,7 +47,7 @@ pub struct Bridge {
     /// Calls that members have made for others.
     pub(super) for_others: Vec<(u64, u64)>,
     /// Lines of offline accounts.
-    pub(super) kept: BTreeMap<Text, Vec<(Event, Time)>>,
+    pub(super) offline_lines: BTreeMap<Text, Vec<(Event, Time)>>,
 }
 
 /// A connection.
@@ -65,11 +65,11 @@ pub struct Socket {
 }
 
 /// An active session.
-pub struct Seat {
+pub struct SimSession {
     pub session: Session,
     pub client: ClientId,
     pub wire: Arc<Wire>,
-    pub(super) tape: SessionRecorder,
+    pub(super) recorder: SessionRecorder,
     pub(super) account: Text,
     pub(super) timers: Vec<(Time, TimerKey)>,
     pub(super) sockets: Vec<SocketId>,
@@ -85,7 +85,7 @@ pub(super) struct Entry {
     family: Text,
     token: Text,
     pub(super) settled: bool,
-    anew: bool,
+    loses_calls: bool,
 }
 
 impl Bridge {
@@ -101,16 +101,16 @@ impl Bridge {
             twin_window: Config::default().session.twin_window,
             line_key: SessionLineKey::new(b"the scenarios' key").expect("long enough"),
             sockets: HashMap::new(),
-            seats: BTreeMap::new(),
-            deeds: Vec::new(),
+            running: BTreeMap::new(),
+            outputs: Vec::new(),
             records: Arc::default(),
-            hearing: None,
+            current_frame: None,
             context,
             entries: BTreeMap::new(),
             replaced: ReplacedLines::default(),
             next_session: 1,
             for_others: Vec::new(),
-            kept: BTreeMap::new(),
+            offline_lines: BTreeMap::new(),
         }
     }
 
@@ -136,21 +136,23 @@ impl Bridge {
 
     /// Returns the time of the next session timer.
     pub fn deadline(&self) -> Option<Time> {
-        self.seats
+        self.running
             .values()
-            .flat_map(|seat| &seat.timers)
+            .flat_map(|sim_session| &sim_session.timers)
             .map(|(at, _)| *at)
             .min()
     }
 
     /// Runs the expired timers.
     pub fn fire(&mut self, now: Time) {
-        for id in self.seats.keys().copied().collect::<Vec<_>>() {
-            let Some(seat) = self.seats.get_mut(&id) else { continue };
-            let (mut due, later): (Vec<_>, Vec<_>) = seat.timers.drain(..).partition(|(at, _)| *at <= now);
-            seat.timers = later;
-            due.sort_by_key(|(at, _)| *at);
-            for (_, key) in due {
+        for id in self.running.keys().copied().collect::<Vec<_>>() {
+            let Some(sim_session) = self.running.get_mut(&id) else {
+                continue;
+            };
+            let (mut expired, later): (Vec<_>, Vec<_>) = sim_session.timers.drain(..).partition(|(at, _)| *at <= now);
+            sim_session.timers = later;
+            expired.sort_by_key(|(at, _)| *at);
+            for (_, key) in expired {
                 self.step(now, id, Input::Timer(key));
             }
         }
@@ -158,9 +160,9 @@ impl Bridge {
 
     /// Returns the session of an RTM client.
     pub fn session_of(&self, client: ClientId) -> Option<u64> {
-        self.seats
+        self.running
             .iter()
-            .find(|(_, seat)| seat.client == client)
+            .find(|(_, sim_session)| sim_session.client == client)
             .map(|(id, _)| *id)
     }
 
@@ -178,8 +180,8 @@ impl Bridge {
         for entry in self.entries.values_mut().filter(|entry| entry.live == Some(socket)) {
             entry.live = None;
         }
-        if let Some(seat) = self.seats.get_mut(&session) {
-            seat.sockets.retain(|known| *known != socket);
+        if let Some(sim_session) = self.running.get_mut(&session) {
+            sim_session.sockets.retain(|known| *known != socket);
         }
         self.step(
             now,
@@ -205,7 +207,7 @@ impl Bridge {
         };
         let (peer, accepted) = (socket.peer, socket.accepted);
         let profile = &self.tables.profiles[socket.profile];
-        let profile_anew = profile.anew;
+        let profile_loses_calls = profile.loses_calls;
         let window = if profile.twins {
             self.twin_window
         } else {
@@ -217,15 +219,15 @@ impl Bridge {
             peer: entry.peer,
             accepted: entry.accepted,
             settled: entry.settled,
-            anew: entry.anew,
+            loses_calls: entry.loses_calls,
             same_token: entry.token == token,
             same_family: entry.family == wire.family,
         });
         let admission = admit(known.as_ref(), &engine::LoginAttempt { peer, accepted }, window);
         let (id, line) = match (admission, self.entries.get(&account)) {
             (Admission::Twin, Some(entry)) => (entry.session, entry.line),
-            (Admission::Resume | Admission::Anew, Some(entry)) => (entry.session, self.next_session),
-            _ => (self.seat(now, &account, &call, open()), self.next_session),
+            (Admission::Resume | Admission::Reset, Some(entry)) => (entry.session, self.next_session),
+            _ => (self.start_session(now, &account, &call, open()), self.next_session),
         };
         self.next_session += 1;
         let entry = Entry {
@@ -237,7 +239,7 @@ impl Bridge {
             family: wire.family.clone(),
             token,
             settled: false,
-            anew: profile_anew,
+            loses_calls: profile_loses_calls,
         };
         if let Some(before) = self.entries.insert(account, entry).filter(|before| before.line != line) {
             self.replaced.add(before.line, now);
@@ -245,8 +247,10 @@ impl Bridge {
         if let Some(socket) = self.sockets.get_mut(&call.socket) {
             (socket.session, socket.line) = (Some(id), line);
         }
-        let Some(seat) = self.seats.get_mut(&id) else { return };
-        seat.sockets.push(call.socket);
+        let Some(sim_session) = self.running.get_mut(&id) else {
+            return;
+        };
+        sim_session.sockets.push(call.socket);
         let line: Text = self.line_key.issue(line).as_str().into();
         let input = match admission {
             Admission::New | Admission::Replace => Input::Admitted {
@@ -262,43 +266,43 @@ impl Bridge {
             },
             Admission::Resume => Input::Attached {
                 call,
-                how: Attach::Again,
+                how: Attach::Resume,
                 line,
             },
-            Admission::Anew => Input::Attached {
+            Admission::Reset => Input::Attached {
                 call,
-                how: Attach::Anew,
+                how: Attach::Reset,
                 line,
             },
         };
-        let account = seat.account.clone();
+        let account = sim_session.account.clone();
         self.step(now, id, input);
-        if let Some(lines) = self.kept.remove(&account) {
-            self.step(now, id, Input::Kept(lines));
+        if let Some(lines) = self.offline_lines.remove(&account) {
+            self.step(now, id, Input::OfflineLines(lines));
         }
     }
 
-    fn seat(&mut self, now: Time, account: &Text, call: &CallRef, client: ClientId) -> u64 {
+    fn start_session(&mut self, now: Time, account: &Text, call: &CallRef, client: ClientId) -> u64 {
         let id = self.next_session;
         self.next_session += 1;
         let wire = self.wire(call.socket);
         let profile = self.sockets.get(&call.socket).map_or(0, |socket| socket.profile);
         let profile = &self.tables.profiles[profile].name;
-        let tape = SessionRecorder::new(self.records.clone(), self.tables.clone(), START, id);
+        let recorder = SessionRecorder::new(self.records.clone(), self.tables.clone(), START, id);
         let mut context = self.context_of(&wire);
-        tape.at(now);
-        tape.begin(&Begin::of(profile, account, None, &context));
-        context.names = Arc::new(RecordedNames::new(context.names, tape.clone()));
-        let seat = Seat {
+        recorder.at(now);
+        recorder.begin(&Begin::of(profile, account, None, &context));
+        context.names = Arc::new(RecordedNames::new(context.names, recorder.clone()));
+        let sim_session = SimSession {
             session: Session::new(context, account.clone()),
             client,
             wire,
-            tape,
+            recorder,
             account: account.clone(),
             timers: Vec::new(),
             sockets: Vec::new(),
         };
-        self.seats.insert(id, seat);
+        self.running.insert(id, sim_session);
         id
     }
 
@@ -319,21 +323,23 @@ impl Bridge {
             .find(|entry| Some(entry.line) == number);
         let Some(entry) = entry else {
             let was_replaced = number.is_some_and(|number| self.replaced.has(number, now));
-            let frames = self.encoder(call.socket).returned(match was_replaced {
+            let frames = self.encoder(call.socket).resumed(match was_replaced {
                 true => Resumed::Replaced,
                 false => Resumed::Unknown,
             });
             self.say(call.socket, frames);
-            return self.deeds.push(Deed::Close(call.socket, None));
+            return self.outputs.push(SimOutput::Close(call.socket, None));
         };
         entry.live = Some(call.socket);
         let id = entry.session;
         if let Some(socket) = self.sockets.get_mut(&call.socket) {
             (socket.session, socket.line) = (Some(id), entry.line);
         }
-        let Some(seat) = self.seats.get_mut(&id) else { return };
-        seat.sockets.push(call.socket);
-        let (how, line) = (Attach::ByLine, line.into());
+        let Some(sim_session) = self.running.get_mut(&id) else {
+            return;
+        };
+        sim_session.sockets.push(call.socket);
+        let (how, line) = (Attach::BySessionLine, line.into());
         self.step(now, id, Input::Attached { call, how, line });
     }
 
@@ -355,7 +361,7 @@ impl Bridge {
                     let frames = self.encoder(call.socket).answer(call, &answer);
                     self.say(call.socket, frames);
                 }
-                Effect::Close(socket) => self.deeds.push(Deed::Close(socket, None)),
+                Effect::Close(socket) => self.outputs.push(SimOutput::Close(socket, None)),
                 _ => {}
             }
         }

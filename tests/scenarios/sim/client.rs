@@ -15,10 +15,10 @@ use rtm::time::Time;
 use rtm::value::Value;
 use tables::Tables;
 use tables::profile::Transport;
-use tables::wire::{ComesBack, Local, Polls, Target, Wire};
+use tables::wire::{Local, Polls, ResumeMode, Target, Wire};
 
 use super::names::VID;
-use super::seen::Seen;
+use super::observed::Observed;
 
 /// Delay of the acknowledgement after a delivery.
 const ACKNOWLEDGE: Duration = Duration::from_secs(1);
@@ -44,7 +44,7 @@ pub struct Client {
     pub(super) tables: Arc<Tables>,
     pub(super) wire: Arc<Wire>,
     pub(super) now: Time,
-    pub(super) seen: Vec<Seen>,
+    pub(super) observed: Vec<Observed>,
     /// Frames to be sent.
     pub(super) out: Vec<String>,
     pub(super) pending: BTreeMap<i64, Pending>,
@@ -86,7 +86,7 @@ impl Client {
             tables,
             wire,
             now: Time::default(),
-            seen: Vec::new(),
+            observed: Vec::new(),
             out: Vec::new(),
             pending: BTreeMap::new(),
             channel_msgid: 0,
@@ -99,12 +99,12 @@ impl Client {
     }
 
     /// Takes the new events and the frames to send.
-    pub fn take(&mut self) -> (Vec<Seen>, Vec<String>) {
-        (std::mem::take(&mut self.seen), std::mem::take(&mut self.out))
+    pub fn take(&mut self) -> (Vec<Observed>, Vec<String>) {
+        (std::mem::take(&mut self.observed), std::mem::take(&mut self.out))
     }
 
     pub(super) fn see<W: Into<String>>(&mut self, words: impl IntoIterator<Item = W>) {
-        self.seen.push(Seen::new(&self.name, words));
+        self.observed.push(Observed::new(&self.name, words));
     }
 
     /// Records an output that no client could handle, so no scenario can expect it.
@@ -118,7 +118,7 @@ impl Client {
         self.status = 1;
         (self.sequence, self.counter, self.channel_msgid) = (0, 0, 0);
         (self.channel, self.announced) = (None, 0);
-        if self.old || self.wire.comes_back != ComesBack::ByLogin {
+        if self.old || self.wire.resume_mode != ResumeMode::ByLogin {
             self.known_calls.clear();
         }
         self.pending.clear();
@@ -240,7 +240,7 @@ impl Client {
         if clear < self.counter {
             self.fault(format!("ver_clear {clear} is behind {}", self.counter));
         }
-        if self.wire.polls != Polls::WhenTold || clear > self.counter {
+        if self.wire.polls != Polls::OnNotification || clear > self.counter {
             self.counter = clear;
         }
         let before = self.counter;
@@ -254,7 +254,7 @@ impl Client {
                 _ => self.fault(format!("version {item} after {}", self.counter)),
             }
         }
-        if self.wire.polls == Polls::WhenTold && self.counter < self.announced {
+        if self.wire.polls == Polls::OnNotification && self.counter < self.announced {
             // The client would poll again at once, forever.
             if self.counter == before {
                 return self.fault(format!(
@@ -286,11 +286,11 @@ impl Client {
 
     fn deliver(&mut self, line: &str) {
         // Python acknowledges with its next poll.
-        if self.wire.polls != Polls::ThenWhenTold {
+        if self.wire.polls != Polls::LoginThenNotified {
             let acknowledge = self.now + ACKNOWLEDGE;
             self.next_poll = Some(self.next_poll.map_or(acknowledge, |at| at.min(acknowledge)));
         }
-        self.know_call(line);
+        self.check_known_call(line);
         let kind = self.line(line, None);
         if kind.as_deref() == Some(RINGING.0) {
             self.acknowledge_call(line);
@@ -299,12 +299,12 @@ impl Client {
 
     /// Records a fault for events of an unknown call, on which Python crashes. A client without
     /// earlier state knows no earlier calls.
-    fn know_call(&mut self, line: &str) {
+    fn check_known_call(&mut self, line: &str) {
         let words: Vec<&str> = line.splitn(7, ' ').collect();
         let [_, _, _, _, kind, _, content] = words[..] else {
             return;
         };
-        if self.wire.comes_back == ComesBack::ByLogin || !kind.starts_with(RINGING.0) {
+        if self.wire.resume_mode == ResumeMode::ByLogin || !kind.starts_with(RINGING.0) {
             return;
         }
         let content = Value::from_json(content).unwrap_or_default();

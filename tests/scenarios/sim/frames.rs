@@ -49,16 +49,16 @@ impl Client {
                     .cloned()
                     .map(|line| line.into_text().to_string())
                     .unwrap_or_default();
-                for words in invert::made_of_reply(&self.tables.clone(), &wire, call, &[], &json) {
+                for words in invert::events_of_reply(&self.tables.clone(), &wire, call, &[], &json) {
                     self.see(words);
                 }
-                if wire.polls != Polls::WhenTold {
+                if wire.polls != Polls::OnNotification {
                     self.poll(self.now);
                 }
             }
             Some(text) => {
                 self.done();
-                let failed = invert::made_of_failure(&self.tables.clone(), &wire, call, &[], &text);
+                let failed = invert::event_of_failure(&self.tables.clone(), &wire, call, &[], &text);
                 self.see(failed.unwrap_or_default());
             }
         }
@@ -106,7 +106,7 @@ impl Client {
                 if &*tables.rows[call.row].id == "channel.leave" {
                     self.channel = None;
                 }
-                for words in invert::made_of_reply(&tables, &wire, call, &args, &json) {
+                for words in invert::events_of_reply(&tables, &wire, call, &args, &json) {
                     self.see(words);
                 }
             }
@@ -114,7 +114,7 @@ impl Client {
                 self.fault(format!("the SDK's own call failed with {json} only"))
             }
             Some(text) => {
-                if let Some(words) = invert::made_of_failure(&tables, &wire, call, &args, &text) {
+                if let Some(words) = invert::event_of_failure(&tables, &wire, call, &args, &text) {
                     self.see(words);
                 }
             }

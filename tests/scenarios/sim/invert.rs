@@ -19,7 +19,7 @@ const OWN: &[(&str, &str, &str)] = &[
 const LEFT: &str = "onChannelLeaved";
 
 /// An event as words: its name, and the arguments of this wire.
-pub type Words = Vec<String>;
+pub type EventWords = Vec<String>;
 
 /// Returns the function of a documented call, and the wire names of its arguments, in order.
 pub fn function(tables: &Tables, wire: &Wire, name: &str) -> Option<(usize, Vec<String>)> {
@@ -71,7 +71,7 @@ pub fn fields(function: &Function, args: &[(String, Value)]) -> Vec<(Arc<str>, V
 /// Returns a value in the form of its part of a wire argument; the SDK writes only digits into one.
 fn on_wire(part: &WirePart, value: Value) -> Value {
     match part {
-        WirePart::Whole => value,
+        WirePart::Complete => value,
         WirePart::Json(key) => {
             let entries = vec![("msgtype".into(), "dtmf".into()), (key.clone(), value)];
             Value::text(Value::Map(entries).to_json())
@@ -81,13 +81,13 @@ fn on_wire(part: &WirePart, value: Value) -> Value {
 }
 
 /// Returns the events that the SDK generates from a successful reply.
-pub fn made_of_reply(
+pub fn events_of_reply(
     tables: &Tables,
     wire: &Wire,
     call: &RowCall,
     args: &[(String, Value)],
     json: &Value,
-) -> Vec<Words> {
+) -> Vec<EventWords> {
     let row = &tables.rows[call.row];
     let answers = row
         .answer
@@ -133,13 +133,13 @@ pub fn made_of_reply(
 }
 
 /// Returns the app's result of a failed call: the failure's event, or `None` if the SDK has none.
-pub fn made_of_failure(
+pub fn event_of_failure(
     tables: &Tables,
     wire: &Wire,
     call: &RowCall,
     args: &[(String, Value)],
     err: &str,
-) -> Option<Words> {
+) -> Option<EventWords> {
     let failure = tables.rows[call.row].fail.as_ref()?;
     let class = &tables.fails[failure.class];
     if !call.made_by_client.contains(&class.event) {
@@ -174,7 +174,7 @@ pub fn event_of_line(
     content: &str,
     via: Via,
     repaired: bool,
-) -> Result<Words, String> {
+) -> Result<EventWords, String> {
     let form = |form: &Option<WireEvent>| form.as_ref().is_some_and(|form| form.via == via && *form.kind == *kind);
     let sig = wire
         .events
@@ -233,7 +233,7 @@ fn fold_event(fold: &Fold) -> Option<usize> {
     }
 }
 
-fn words(tables: &Tables, wire: &Wire, sig: usize, value: impl Fn(usize, &str) -> Option<Value>) -> Words {
+fn words(tables: &Tables, wire: &Wire, sig: usize, value: impl Fn(usize, &str) -> Option<Value>) -> EventWords {
     let signature = &tables.signatures[sig];
     let web = &*wire.family == "web";
     let mut words = vec![signature.name.to_string()];

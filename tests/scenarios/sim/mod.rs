@@ -10,15 +10,15 @@ mod client;
 mod effects;
 mod ends;
 mod frames;
-mod front;
 pub mod invert;
-mod lines;
 mod link;
 mod names;
 mod native;
+mod native_lines;
+pub mod observed;
 mod queue;
-pub mod seen;
-mod taped;
+mod recording;
+mod server;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -39,8 +39,8 @@ use bridge::Bridge;
 use client::Client;
 use link::Link;
 use native::Native;
+use observed::Observed;
 use queue::Item;
-use seen::Seen;
 
 pub use bridge::Socket;
 pub use names::VID;
@@ -71,7 +71,7 @@ pub struct Sim {
     world: RtmService,
     link: Option<Link>,
     queue: VecDeque<Item>,
-    seen: Vec<Seen>,
+    observed: Vec<Observed>,
     next_socket: u64,
     /// Clients behind one address.
     pub nat: BTreeSet<String>,
@@ -99,15 +99,15 @@ impl Sim {
             world: RtmService::new(config.world),
             link: config.words.map(Link::new),
             queue: VecDeque::new(),
-            seen: Vec::new(),
+            observed: Vec::new(),
             next_socket: 1,
             nat: BTreeSet::new(),
         }
     }
 
     /// Takes all new events.
-    pub fn take_seen(&mut self) -> Vec<Seen> {
-        std::mem::take(&mut self.seen)
+    pub fn take_observed(&mut self) -> Vec<Observed> {
+        std::mem::take(&mut self.observed)
     }
 
     /// Returns the number of an account.
@@ -168,9 +168,9 @@ impl Sim {
     }
 
     /// Resumes a client's session by its line on a new socket; `cid` replaces the channel's number.
-    pub fn come_back(&mut self, name: &str, cid: Option<&str>) {
+    pub fn resume(&mut self, name: &str, cid: Option<&str>) {
         let socket = self.connect(name);
-        self.client(name).come_back(socket, cid);
+        self.client(name).resume(socket, cid);
         self.settle();
     }
 
@@ -230,10 +230,10 @@ impl Sim {
     pub fn link(&mut self, name: &str, up: bool) -> Result<(), String> {
         let account = self.clients.get(name).map(|client| client.account.clone());
         let session = account.and_then(|account| self.bridge.session_named(&account));
-        let seat = session
-            .and_then(|id| self.bridge.seats.get(&id))
-            .map(|seat| seat.client);
-        let client = seat.or_else(|| self.natives.get(name).map(|native| native.client));
+        let sim_session = session
+            .and_then(|id| self.bridge.running.get(&id))
+            .map(|sim_session| sim_session.client);
+        let client = sim_session.or_else(|| self.natives.get(name).map(|native| native.client));
         let mut out = Vec::new();
         self.world
             .link(self.now, client.ok_or("nobody of that name")?, up, &mut out);
@@ -244,7 +244,7 @@ impl Sim {
 
     /// Connects or disconnects the upstream of all sessions.
     pub fn upstream(&mut self, up: bool) {
-        for id in self.bridge.seats.keys().copied().collect::<Vec<_>>() {
+        for id in self.bridge.running.keys().copied().collect::<Vec<_>>() {
             self.bridge.step(self.now, id, Input::Upstream(up));
         }
         self.settle();
@@ -255,8 +255,10 @@ impl Sim {
         let until = self.now + time;
         loop {
             let polls = self.clients.values().filter_map(|client| client.next_poll);
-            let due = polls.chain(self.world.deadline()).chain(self.bridge.deadline()).min();
-            let Some(at) = due.filter(|at| *at <= until) else { break };
+            let expired = polls.chain(self.world.deadline()).chain(self.bridge.deadline()).min();
+            let Some(at) = expired.filter(|at| *at <= until) else {
+                break;
+            };
             self.now = self.now.max(at);
             let mut out = Vec::new();
             self.world.tick(self.now, &mut out);

@@ -6,7 +6,7 @@ use rtm::value::Value;
 use rtm::{CallKind, ConnectionReason, FieldType, RtmCall, RtmError, RtmEvent, RtmReply};
 use rtm_embedded::ClientId;
 
-use super::seen::Seen;
+use super::observed::Observed;
 
 /// Fields that depend on the clock.
 const TIMES: &[&str] = &["serverReceivedTs", "lastUpdateTs"];
@@ -60,7 +60,7 @@ impl Native {
     }
 
     /// Records a reply, unless it is an empty success.
-    pub fn replied(&mut self, request: u64, result: Result<RtmReply, RtmError>) -> Option<Seen> {
+    pub fn replied(&mut self, request: u64, result: Result<RtmReply, RtmError>) -> Option<Observed> {
         let kind = self.calls.remove(&request)?;
         let word = match result {
             Ok(RtmReply::Void) => return None,
@@ -71,7 +71,7 @@ impl Native {
     }
 
     /// Records an event, except for the states of the user's own login.
-    pub fn told(&self, event: &RtmEvent) -> Option<Seen> {
+    pub fn observe_event(&self, event: &RtmEvent) -> Option<Observed> {
         if let RtmEvent::ConnectionStateChanged { reason, .. } = event {
             let logging_in = self.calls.values().any(|kind| *kind == CallKind::Login);
             if *reason == ConnectionReason::Login || (*reason == ConnectionReason::LoginSuccess && logging_in) {
@@ -85,8 +85,8 @@ impl Native {
         self.sees(words)
     }
 
-    fn sees(&self, words: Vec<String>) -> Option<Seen> {
-        (!self.blind).then(|| Seen::new(&self.name, words))
+    fn sees(&self, words: Vec<String>) -> Option<Observed> {
+        (!self.blind).then(|| Observed::new(&self.name, words))
     }
 }
 

@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn own_writes_are_no_news_before_or_behind_their_reply() {
+    fn own_writes_are_not_reported_twice() {
         for behind in [false, true] {
             let mut view = View::default();
             for (write, list) in [
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn two_writes_of_one_value_in_one_moment_cannot_be_told_apart() {
+    fn simultaneous_equal_writes_are_indistinguishable() {
         let mut view = View::default();
         for _ in 0..2 {
             view.writes(set("k", "1")).answered(&set("k", "1"));
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn replies_may_run_ahead_of_what_rtm_tells() {
+    fn replies_may_precede_events() {
         let (one, gone, two) = (set("k", "1"), Write::Delete("k".into()), set("k", "2"));
         let mut view = View::default();
         for write in [&one, &gone, &two] {
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn rtm_may_not_tell_the_writer() {
+    fn the_writer_may_get_no_event() {
         let (one, gone) = (set("k", "1"), Write::Delete("k".into()));
         let mut view = View::default();
         view.writes(one.clone()).answered(&one);
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_delete_of_ones_own_hides_no_later_one_of_others() {
+    fn an_old_own_delete_does_not_hide_a_later_one() {
         let gone = Write::Delete("k".into());
         let mut view = View::default();
         // RTM has sent no list for the own deletion; bob sets the key and deletes it again.
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_on_its_way_is_told_once() {
+    fn a_pending_write_is_reported_once() {
         let mut view = View::default();
         // Bob's write was first.
         view.writes(Write::Delete("k".into()));
@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn an_own_value_written_by_somebody_else_is_news() {
+    fn an_own_value_written_by_another_user_is_reported() {
         let mut view = View::default();
         view.writes(set("k", "1"));
         view.listed(&[("k", "1", "bob", 1)], &[news("k", "1")])
@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_and_happened_all_the_same_is_news() {
+    fn a_failed_write_that_took_effect_is_reported() {
         let mut view = View::default();
         view.writes(set("k", "1"));
         view.0.failed(&set("k", "1"));
@@ -441,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clear_on_its_way_hides_no_deletion_before_it() {
+    fn a_pending_clear_does_not_hide_an_earlier_deletion() {
         let mut view = View::default();
         let two = [("a", "1", "bob", 1), ("b", "2", "bob", 1)];
         view.listed(&two, &[news("a", "1"), news("b", "2")]);

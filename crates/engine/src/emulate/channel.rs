@@ -8,9 +8,9 @@ use rtm::{ChannelId, Field, JoinChannelErr, RtmError, RtmEvent, RtmReply, UserId
 
 use crate::emulate::attributes::{Attrs, listed};
 use crate::emulate::resume::Ring;
-use crate::emulate::system_attributes::BuiltIn;
+use crate::emulate::system_attributes::SystemAttributes;
 use crate::invocation::Run;
-use crate::session::{Session, Step};
+use crate::session::{Ctx, Session};
 
 /// Maximum number of events held back for a list; more are dropped and counted.
 const MAX_HELD: usize = 2_000;
@@ -37,7 +37,7 @@ pub struct Channel {
     /// The attributes as last seen.
     pub attrs: Attrs,
     /// The effects of its system attributes.
-    pub builtin: BuiltIn,
+    pub system_attributes: SystemAttributes,
     /// The channel has had more than 512 members, so the member list is unreliable.
     pub crowded: bool,
     /// The member list is being fetched after the channel was large.
@@ -60,7 +60,7 @@ impl Channel {
             members: HashSet::new(),
             counted: None,
             attrs: Attrs::default(),
-            builtin: BuiltIn::default(),
+            system_attributes: SystemAttributes::default(),
             crowded: false,
             recounting: false,
             msgid: 0,
@@ -87,15 +87,15 @@ impl Session {
     pub(crate) fn joining(&mut self, run: &Run, id: &ChannelId) {
         let Some(name) = self.channel_of(run) else { return };
         self.cids += 1;
-        self.visits.forget(id);
+        self.transient_joins.forget(id);
         let mut channel = Channel::new(name, id.clone());
         channel.held = Some(Vec::new());
         self.channel = Some(channel);
     }
 
     /// Handles the reply to a join.
-    pub(crate) fn joined(&mut self, id: &ChannelId, result: &Result<RtmReply, RtmError>, step: &mut Step<'_>) {
-        if self.visit_joined(id, result, step) {
+    pub(crate) fn joined(&mut self, id: &ChannelId, result: &Result<RtmReply, RtmError>, ctx: &mut Ctx<'_>) {
+        if self.transient_join_replied(id, result, ctx) {
             return;
         }
         let already = matches!(
@@ -159,25 +159,25 @@ impl Session {
             if let Some(own) = &own {
                 channel.attrs.relist(&run.slots[at], own);
             }
-            channel.builtin.refresh(&listed(&run.slots[at]));
+            channel.system_attributes.refresh(&listed(&run.slots[at]));
         }
     }
 
     /// Sends the events that were held back, after the list.
-    pub(crate) fn release_channel(&mut self, step: &mut Step<'_>) {
+    pub(crate) fn release_channel(&mut self, ctx: &mut Ctx<'_>) {
         let Some(channel) = &mut self.channel else { return };
         let held = channel.held.take().unwrap_or_default();
         // A client that fetches the complete state does not ask for missed lines.
         (channel.muted, channel.away) = (false, false);
         channel.ring = Ring::default();
         for event in held {
-            self.rtm_event(event, step);
+            self.rtm_event(event, ctx);
         }
-        self.publish_count(step);
+        self.publish_count(ctx);
     }
 
     /// Holds back an event; returns true if it did.
-    pub(crate) fn held(&mut self, id: &ChannelId, event: &RtmEvent, step: &mut Step<'_>) -> bool {
+    pub(crate) fn held(&mut self, id: &ChannelId, event: &RtmEvent, ctx: &mut Ctx<'_>) -> bool {
         let Some(channel) = self.channel.as_mut().filter(|c| c.id == *id) else {
             return false;
         };
@@ -185,7 +185,7 @@ impl Session {
         if held.len() < MAX_HELD {
             held.push(event.clone());
         } else {
-            step.out.push(crate::Effect::Dropped("held channel events"));
+            ctx.out.push(crate::Effect::Dropped("held channel events"));
         }
         true
     }

@@ -12,7 +12,7 @@ use tables::row::RowId;
 
 use crate::api::{Effect, TimerKey};
 use crate::invocation::{Run, RunId};
-use crate::session::{Session, Step};
+use crate::session::{Ctx, Session};
 
 /// RTM's error for a second accept of one invitation.
 const ALREADY_ACCEPTED: RtmError = RtmError::InvitationApiCall(InvitationApiCall::AlreadyAccept);
@@ -30,7 +30,7 @@ pub enum Role {
 
 /// The progress of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub enum CallState {
     /// The call is unanswered.
     Ringing,
     /// The session has accepted, and RTM has not confirmed that the caller knows.
@@ -53,7 +53,7 @@ pub struct Call {
     /// The RTM invitation.
     pub invitation: InvitationId,
     /// The progress.
-    pub stage: Stage,
+    pub state: CallState,
     /// The run that ends the call on this side: later events of the call are ignored.
     closing: Option<RunId>,
     /// The row that started the call, with its values, for later outcomes.
@@ -63,17 +63,17 @@ pub struct Call {
 impl Call {
     /// Returns true for an unanswered outgoing call.
     pub fn is_calling(&self) -> bool {
-        self.role == Role::Caller && self.stage == Stage::Ringing
+        self.role == Role::Caller && self.state == CallState::Ringing
     }
 
     /// Returns true for an unanswered incoming call.
     pub fn is_ringing(&self) -> bool {
-        self.role == Role::Callee && self.stage == Stage::Ringing
+        self.role == Role::Callee && self.state == CallState::Ringing
     }
 
     /// Returns true for an accepted call.
     pub fn is_talking(&self) -> bool {
-        matches!(self.stage, Stage::Accepted | Stage::Talking)
+        matches!(self.state, CallState::Accepted | CallState::Talking)
     }
 
     /// Returns true while this side ends the call.
@@ -92,12 +92,12 @@ pub struct Calls {
 impl Calls {
     /// Returns the calls with a party and channel that are not withdrawn, latest first.
     pub fn between<'c>(&'c self, channel: &str, peer: &str) -> impl Iterator<Item = &'c Call> {
-        let fits = move |c: &&Call| &*c.channel == channel && &*c.peer == peer && c.stage != Stage::Withdrawn;
+        let fits = move |c: &&Call| &*c.channel == channel && &*c.peer == peer && c.state != CallState::Withdrawn;
         self.entries.iter().rev().filter(fits)
     }
 
     /// Returns the invitation of the latest such call that this side is not ending.
-    fn open(&self, channel: &str, peer: &str, is: impl Fn(&Call) -> bool) -> Option<InvitationId> {
+    fn find(&self, channel: &str, peer: &str, is: impl Fn(&Call) -> bool) -> Option<InvitationId> {
         let mut calls = self.between(channel, peer);
         calls.find(|c| is(c) && !c.is_closing()).map(|c| c.invitation)
     }
@@ -113,7 +113,7 @@ impl Calls {
     pub fn add(&mut self, channel: Text, peer: Text, role: Role, invitation: InvitationId) -> bool {
         let mut has_room = true;
         if self.entries.len() >= MAX_CALLS {
-            let over = self.entries.iter().position(|c| c.stage == Stage::Withdrawn);
+            let over = self.entries.iter().position(|c| c.state == CallState::Withdrawn);
             let over = over.or_else(|| self.entries.iter().position(Call::is_talking));
             has_room = over.is_some();
             self.entries.remove(over.unwrap_or(0));
@@ -123,7 +123,7 @@ impl Calls {
             peer,
             role,
             invitation,
-            stage: Stage::Ringing,
+            state: CallState::Ringing,
             closing: None,
             origin: None,
         });
@@ -160,26 +160,26 @@ impl Session {
     }
 
     /// Returns true if the run has a call, even one that another run is ending.
-    pub(crate) fn has_open_call(&self, run: &Run) -> bool {
+    pub(crate) fn has_call(&self, run: &Run) -> bool {
         let pair = self.channel_of(run).zip(self.account_of(run));
         pair.is_some_and(|(channel, peer)| self.calls.between(&channel, &peer).next().is_some())
     }
 
     /// Registers an outgoing invitation and starts its timer. A ringing one of the same party and
     /// channel is withdrawn, because clients only handle the latest one.
-    pub(crate) fn calling(&mut self, run: &Run, invitation: InvitationId, step: &mut Step<'_>) {
+    pub(crate) fn calling(&mut self, run: &Run, invitation: InvitationId, ctx: &mut Ctx<'_>) {
         let Some((channel, peer)) = self.channel_of(run).zip(self.account_of(run)) else {
             return;
         };
-        if let Some(earlier) = self.calls.open(&channel, &peer, Call::is_calling) {
+        if let Some(earlier) = self.calls.find(&channel, &peer, Call::is_calling) {
             self.calls.remove(Role::Caller, earlier);
-            self.send_aside(cancel(earlier), step);
+            self.send_aside(cancel(earlier), ctx);
         }
-        self.add_call(run, (channel, peer), Role::Caller, invitation, step);
+        self.add_call(run, (channel, peer), Role::Caller, invitation, ctx);
         let after = self.ring_time(run).unwrap_or(self.context.limits.invite);
-        step.out.push(Effect::SetTimer {
+        ctx.out.push(Effect::SetTimer {
             key: TimerKey::Invite(invitation),
-            at: step.now + after,
+            at: ctx.now + after,
         });
     }
 
@@ -190,16 +190,16 @@ impl Session {
         run: &Run,
         (channel, peer): (Text, Text),
         invitation: InvitationId,
-        step: &mut Step<'_>,
+        ctx: &mut Ctx<'_>,
     ) {
-        if let Some(earlier) = self.calls.open(&channel, &peer, Call::is_ringing) {
+        if let Some(earlier) = self.calls.find(&channel, &peer, Call::is_ringing) {
             self.calls.remove(Role::Callee, earlier);
         }
-        self.add_call(run, (channel, peer), Role::Callee, invitation, step);
+        self.add_call(run, (channel, peer), Role::Callee, invitation, ctx);
         if let Some(after) = self.ring_time(run) {
-            step.out.push(Effect::SetTimer {
+            ctx.out.push(Effect::SetTimer {
                 key: TimerKey::Ring(invitation),
-                at: step.now + after,
+                at: ctx.now + after,
             });
         }
     }
@@ -210,10 +210,10 @@ impl Session {
         (channel, peer): (Text, Text),
         role: Role,
         invitation: InvitationId,
-        step: &mut Step<'_>,
+        ctx: &mut Ctx<'_>,
     ) {
         if !self.calls.add(channel, peer, role, invitation) {
-            step.out.push(Effect::Dropped("calls"));
+            ctx.out.push(Effect::Dropped("calls"));
         }
         if let Some(call) = self.calls.by_invitation(role, invitation) {
             call.origin = Some((run.row, run.slots.clone()));
@@ -227,25 +227,25 @@ impl Session {
     }
 
     /// Handles the timeout of an outgoing call.
-    pub(crate) fn call_timed_out(&mut self, invitation: InvitationId, step: &mut Step<'_>) {
+    pub(crate) fn call_timed_out(&mut self, invitation: InvitationId, ctx: &mut Ctx<'_>) {
         let call = self.calls.by_invitation(Role::Caller, invitation);
         if let Some(call) = call.filter(|c| c.is_calling() && !c.is_closing()) {
-            call.stage = Stage::Withdrawn;
-            self.fire_origin(Role::Caller, invitation, "timed-out", step);
+            call.state = CallState::Withdrawn;
+            self.fire_origin(Role::Caller, invitation, "timed-out", ctx);
         }
     }
 
     /// Handles the timeout of an incoming call without a cancel.
-    pub(crate) fn ring_timed_out(&mut self, invitation: InvitationId, step: &mut Step<'_>) {
+    pub(crate) fn ring_timed_out(&mut self, invitation: InvitationId, ctx: &mut Ctx<'_>) {
         let call = self.calls.by_invitation(Role::Callee, invitation);
         if call.is_some_and(|c| c.is_ringing() && !c.is_closing()) {
-            self.fire_origin(Role::Callee, invitation, "timed-out", step);
+            self.fire_origin(Role::Callee, invitation, "timed-out", ctx);
             self.calls.remove(Role::Callee, invitation);
         }
     }
 
     /// Runs an outcome of the row that started the call.
-    pub(crate) fn fire_origin(&mut self, role: Role, invitation: InvitationId, outcome: &str, step: &mut Step<'_>) {
+    pub(crate) fn fire_origin(&mut self, role: Role, invitation: InvitationId, outcome: &str, ctx: &mut Ctx<'_>) {
         let call = self.calls.by_invitation(role, invitation);
         let Some((row, slots)) = call.and_then(|call| call.origin.clone()) else {
             return;
@@ -253,24 +253,24 @@ impl Session {
         self.next_run += 1;
         let mut run = Run::new(self.next_run, row, slots);
         run.invitation = Some(invitation);
-        self.give(&mut run, "info", "".into());
-        self.fire_named(&mut run, outcome, step);
+        self.set_value(&mut run, "info", "".into());
+        self.fire_named(&mut run, outcome, ctx);
     }
 
     /// Withdraws all unanswered outgoing calls.
-    pub(crate) fn withdraw_calls(&mut self, step: &mut Step<'_>) {
+    pub(crate) fn withdraw_calls(&mut self, ctx: &mut Ctx<'_>) {
         for invitation in self.outgoing() {
             if let Some(call) = self.calls.by_invitation(Role::Caller, invitation) {
-                call.stage = Stage::Withdrawn;
+                call.state = CallState::Withdrawn;
             }
-            self.send_aside(cancel(invitation), step);
+            self.send_aside(cancel(invitation), ctx);
         }
     }
 
     /// Handles the reply to a `cancel`: successful or not, the invitation has ended.
     pub(crate) fn cancel_answered(&mut self, invitation: InvitationId) {
         let call = self.calls.by_invitation(Role::Caller, invitation);
-        if call.is_some_and(|call| call.stage == Stage::Withdrawn) {
+        if call.is_some_and(|call| call.state == CallState::Withdrawn) {
             self.calls.remove(Role::Caller, invitation);
         }
     }
@@ -283,15 +283,15 @@ impl Session {
 
     /// Returns the unanswered outgoing calls that this side is not ending.
     pub(crate) fn outgoing(&self) -> Vec<InvitationId> {
-        let open = self.calls.entries.iter().filter(|c| c.is_calling() && !c.is_closing());
-        open.map(|c| c.invitation).collect()
+        let calling = self.calls.entries.iter().filter(|c| c.is_calling() && !c.is_closing());
+        calling.map(|c| c.invitation).collect()
     }
 
     /// Handles a client that has lost its calls: outgoing ones are withdrawn, and events of the
     /// others are dropped.
-    pub(crate) fn forget_calls(&mut self, step: &mut Step<'_>) {
-        self.withdraw_calls(step);
-        self.calls.entries.retain(|call| call.stage == Stage::Withdrawn);
+    pub(crate) fn forget_calls(&mut self, ctx: &mut Ctx<'_>) {
+        self.withdraw_calls(ctx);
+        self.calls.entries.retain(|call| call.state == CallState::Withdrawn);
     }
 
     /// Marks the matching calls with the run's party as ending.
@@ -300,7 +300,7 @@ impl Session {
             return;
         };
         for call in &mut self.calls.entries {
-            let is_between = call.channel == channel && call.peer == peer && call.stage != Stage::Withdrawn;
+            let is_between = call.channel == channel && call.peer == peer && call.state != CallState::Withdrawn;
             if is_between && !call.is_closing() && ends(call) {
                 call.closing = Some(run.id);
             }
@@ -325,8 +325,8 @@ impl Session {
             Err(error) => *error == ALREADY_ACCEPTED,
         };
         let call = self.calls.by_invitation(Role::Callee, invitation);
-        if let Some(call) = call.filter(|call| is_accepted && call.stage == Stage::Ringing) {
-            call.stage = Stage::Accepted;
+        if let Some(call) = call.filter(|call| is_accepted && call.state == CallState::Ringing) {
+            call.state = CallState::Accepted;
         }
     }
 
@@ -341,7 +341,7 @@ impl Session {
     /// Handles RTM's confirmation that the caller has received the accept.
     pub(crate) fn accept_confirmed(&mut self, invitation: InvitationId) {
         if let Some(call) = self.calls.by_invitation(Role::Callee, invitation) {
-            call.stage = Stage::Talking;
+            call.state = CallState::Talking;
         }
     }
 
@@ -351,7 +351,7 @@ impl Session {
         let is_talking = self.calls.between(channel, peer).any(Call::is_talking);
         let before = self.calls.entries.len();
         self.calls.entries.retain(|call| {
-            let is_between = call.channel == *channel && call.peer == *peer && call.stage != Stage::Withdrawn;
+            let is_between = call.channel == *channel && call.peer == *peer && call.state != CallState::Withdrawn;
             !is_between || call.is_talking() != is_talking
         });
         self.calls.entries.len() < before
@@ -370,7 +370,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ringing_call_is_the_last_to_make_room() {
+    fn a_ringing_call_is_the_last_to_be_removed() {
         let mut calls = Calls::default();
         let fill = |calls: &mut Calls| {
             let invitation = calls.new_invitation();
@@ -379,7 +379,7 @@ mod tests {
         for _ in 0..MAX_CALLS {
             assert!(fill(&mut calls));
         }
-        calls.by_invitation(Role::Caller, InvitationId(9)).unwrap().stage = Stage::Talking;
+        calls.by_invitation(Role::Caller, InvitationId(9)).unwrap().state = CallState::Talking;
         assert!(fill(&mut calls), "a call that was accepted makes room");
         assert!(!fill(&mut calls), "all of them ring");
         assert!(calls.by_invitation(Role::Caller, InvitationId(1)).is_none());

@@ -9,11 +9,11 @@ use std::collections::HashSet;
 use rtm::limits::MEMBERS_CUT_OFF;
 use rtm::{ChannelId, RtmCall, RtmEvent, RtmReply, UserId};
 
-use crate::session::{Session, Step};
+use crate::session::{Ctx, Session};
 
 impl Session {
     /// Handles RTM's member count.
-    pub(crate) fn counted(&mut self, count: u64, step: &mut Step<'_>) {
+    pub(crate) fn counted(&mut self, count: u64, ctx: &mut Ctx<'_>) {
         let Some(channel) = &mut self.channel else { return };
         channel.counted = Some(count);
         if count > MEMBERS_CUT_OFF as u64 {
@@ -21,13 +21,13 @@ impl Session {
         } else if channel.crowded && !channel.recounting {
             channel.recounting = true;
             let channel_id = channel.id.clone();
-            self.send_aside(RtmCall::GetMembers { channel_id }, step);
+            self.send_aside(RtmCall::GetMembers { channel_id }, ctx);
         }
-        self.publish_count(step);
+        self.publish_count(ctx);
     }
 
     /// Handles the member list of a channel that is no longer large.
-    pub(crate) fn recounted(&mut self, id: &ChannelId, reply: Option<&RtmReply>, step: &mut Step<'_>) {
+    pub(crate) fn recounted(&mut self, id: &ChannelId, reply: Option<&RtmReply>, ctx: &mut Ctx<'_>) {
         let Some(channel) = self.channel.as_mut().filter(|c| c.id == *id && c.recounting) else {
             return;
         };
@@ -53,7 +53,7 @@ impl Session {
                     channel_id: id.clone(),
                     member_id,
                 },
-                step,
+                ctx,
             );
         }
         for member_id in come {
@@ -62,7 +62,7 @@ impl Session {
                     channel_id: id.clone(),
                     member_id,
                 },
-                step,
+                ctx,
             );
         }
         if let Some(channel) = &mut self.channel {

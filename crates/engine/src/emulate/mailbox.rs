@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_handed_out_is_not_acknowledged() {
+    fn unsent_lines_are_not_acknowledged() {
         let mut mailbox = Mailbox::default();
         mailbox.poll(0, 30);
         for n in 1..=3 {
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_pushed_is_acknowledged() {
+    fn pushed_lines_can_be_acknowledged() {
         let mut mailbox = Mailbox::default();
         mailbox.poll(0, 30);
         for n in 1..=2 {
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_has_when_it_goes_is_not_for_the_next() {
+    fn lines_received_before_logout_are_not_repeated() {
         for (says, left) in [(None, 1), (Some(1), 2), (Some(0), 3), (Some(3), 3)] {
             let mut mailbox = Mailbox::default();
             mailbox.poll(0, 30);
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn pollers_of_earlier_logins_get_and_take_nothing() {
+    fn pollers_of_earlier_logins_have_no_effect() {
         let mut mailbox = Mailbox::default();
         mailbox.poll(0, 30);
         for n in 1..=3 {
@@ -354,13 +354,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whoever_polls_with_whatever_nothing_is_lost(steps in prop::collection::vec((0..6_u8, 0..12_u64), 0..60)) {
+        fn no_poll_sequence_loses_lines(steps in prop::collection::vec((0..6_u8, 0..12_u64), 0..60)) {
             let mut mailbox = Mailbox::default();
             let (mut client, mut other) = (Client::default(), Client::default());
             let mut sent = 0;
             client.polls(&mut mailbox, 0);
-            for (step, number) in steps {
-                match step {
+            for (ctx, number) in steps {
+                match ctx {
                     0..=2 => {
                         sent += 1;
                         let sender = ("bob".into(), false);
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_fetched_is_not_for_the_next_login() {
+    fn fetched_lines_are_not_repeated_at_the_next_login() {
         let mut mailbox = Mailbox::default();
         mailbox.poll(5, 30);
         push(&mut mailbox, 1, false, 0).unwrap();
@@ -409,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_whose_count_was_guessed_wrong_is_believed() {
+    fn a_wrong_assumed_version_is_corrected() {
         let mut mailbox = Mailbox::default();
         mailbox.begin();
         assert_eq!(push(&mut mailbox, 1, false, 0), Ok(Some(1)));
@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_only_announced_is_not_acknowledged() {
+    fn announced_lines_are_not_acknowledged() {
         for (told, acknowledged, left) in [(&[][..], 2, 3), (&[1][..], 2, 3), (&[1, 2][..], 2, 1), (&[2][..], 2, 3)] {
             let mut mailbox = Mailbox::default();
             mailbox.begin();
@@ -434,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_login_begins_anew() {
+    fn a_new_login_restarts_the_mailbox() {
         let mut mailbox = Mailbox::default();
         mailbox.poll(5, 30);
         push(&mut mailbox, 1, true, 900).unwrap();
@@ -445,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn it_knows_what_its_lines_take() {
+    fn the_size_of_lines_is_counted() {
         let mut mailbox = Mailbox::default();
         let line = event(1).bytes();
         mailbox.poll(0, 30);

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn one_sender_leaves_half_and_ten_a_part_to_others() {
+    fn one_sender_leaves_half_and_ten_leave_a_share() {
         let mut store = Store::default();
         assert_eq!(store.fill(1, true, 10), 500);
         assert!((0..250).all(|_| store.offer("friend", false, 10)));
@@ -134,14 +134,14 @@ mod tests {
     }
 
     #[test]
-    fn one_kind_leaves_a_quarter_to_the_other_whoever_sends_it() {
+    fn one_kind_leaves_a_quarter_to_the_other() {
         let mut store = Store::default();
         assert_eq!(store.fill(2000, true, 10), 750);
         assert!((0..100).all(|_| store.offer("friend", false, 10)));
     }
 
     #[test]
-    fn as_many_senders_as_there_are_events_for_find_room_for_one_each() {
+    fn each_of_many_senders_has_room_for_one() {
         let mut store = Store::default();
         assert!((0..750).all(|n| store.offer(&n.to_string(), false, 10)));
         assert!(!store.offer("late", false, 10));

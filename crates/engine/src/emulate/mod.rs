@@ -22,7 +22,7 @@ use tables::row::RowId;
 
 use crate::api::Effect;
 use crate::invocation::Run;
-use crate::session::{Session, Step};
+use crate::session::{Ctx, Session};
 
 use invitations::Call;
 
@@ -31,10 +31,10 @@ pub const CODES: &[&str] = &["ID-HASH", "MAILBOX-FULL"];
 
 impl Session {
     /// Notes one of [`CODES`] for a row.
-    pub(super) fn note_own(&self, code: &str, row: Option<RowId>, about: Option<Text>, step: &mut Step<'_>) {
+    pub(super) fn note_own(&self, code: &str, row: Option<RowId>, about: Option<Text>, ctx: &mut Ctx<'_>) {
         let code = self.context.tables.codes.iter().position(|known| &*known.name == code);
         if let Some((row, code)) = row.zip(code) {
-            step.out.push(Effect::Note { row, code, about });
+            ctx.out.push(Effect::Note { row, code, about });
         }
     }
 
@@ -43,28 +43,28 @@ impl Session {
     }
 
     /// Runs before the first step of a run.
-    pub(super) fn emulate_start(&mut self, run: &mut Run, step: &mut Step<'_>) {
+    pub(super) fn emulate_start(&mut self, run: &mut Run, ctx: &mut Ctx<'_>) {
         match self.emulation(run) {
             Some(Emulation::SingleChannel) => self.hold_channel(run),
             Some(Emulation::RefuseCall) => self.closing_calls(run, Call::is_ringing),
             Some(Emulation::CloseCall) => self.closing_calls(run, |_| true),
-            Some(Emulation::Outbox) => self.sending_to_peer(run, step),
-            Some(Emulation::BuiltinWrite) => self.writing_builtin(run, step),
+            Some(Emulation::Outbox) => self.sending_to_peer(run, ctx),
+            Some(Emulation::SystemAttributeWrite) => self.writing_system_attribute(run, ctx),
             _ => {}
         }
     }
 
     /// Runs after the last step, before the answer.
-    pub(super) fn emulate_done(&mut self, run: &mut Run, _step: &mut Step<'_>) {
+    pub(super) fn emulate_done(&mut self, run: &mut Run, _step: &mut Ctx<'_>) {
         if self.emulation(run) == Some(Emulation::SingleChannel) {
             self.settle_list(run);
         }
     }
 
     /// Runs after the answer.
-    pub(super) fn emulate_end(&mut self, run: &Run, step: &mut Step<'_>) {
+    pub(super) fn emulate_end(&mut self, run: &Run, ctx: &mut Ctx<'_>) {
         match self.emulation(run) {
-            Some(Emulation::SingleChannel) => self.release_channel(step),
+            Some(Emulation::SingleChannel) => self.release_channel(ctx),
             Some(Emulation::AnswerCall) => self.accept_over(run),
             Some(Emulation::RefuseCall) => self.closed_calls(run, Call::is_ringing),
             Some(Emulation::CloseCall) => self.closed_calls(run, |_| true),
@@ -73,28 +73,28 @@ impl Session {
     }
 
     /// Runs before an RTM call of a run.
-    pub(super) fn before_call(&mut self, run: &Run, call: &RtmCall, step: &mut Step<'_>) {
+    pub(super) fn before_call(&mut self, run: &Run, call: &RtmCall, ctx: &mut Ctx<'_>) {
         match call {
             RtmCall::Join { channel_id } if self.emulation(run) == Some(Emulation::TransientJoin) => {
-                self.visiting(run, channel_id, step);
+                self.transient_joining(run, channel_id, ctx);
             }
             RtmCall::Join { channel_id } => self.joining(run, channel_id),
             RtmCall::SendMessage { channel_id, .. } => self.sending_to(channel_id),
             RtmCall::Leave { channel_id } => self.left(channel_id),
-            RtmCall::LocalInvitationSend { invitation, .. } => self.calling(run, *invitation, step),
+            RtmCall::LocalInvitationSend { invitation, .. } => self.calling(run, *invitation, ctx),
             _ => {}
         }
     }
 
     /// Runs after the result of an RTM call.
-    pub(super) fn after_call(&mut self, call: &RtmCall, result: &Result<RtmReply, RtmError>, step: &mut Step<'_>) {
+    pub(super) fn after_call(&mut self, call: &RtmCall, result: &Result<RtmReply, RtmError>, ctx: &mut Ctx<'_>) {
         match (call, result) {
             (RtmCall::GetUserAttributesByKeys { user_id, .. }, result) => {
-                self.name_told(user_id, result.as_ref().ok(), step);
+                self.name_resolved(user_id, result.as_ref().ok(), ctx);
             }
-            (RtmCall::GetMembers { channel_id }, result) => self.recounted(channel_id, result.as_ref().ok(), step),
-            (RtmCall::Join { channel_id }, result) => self.joined(channel_id, result, step),
-            (RtmCall::SendMessage { channel_id, .. }, result) => self.sent_to(channel_id, result, step),
+            (RtmCall::GetMembers { channel_id }, result) => self.recounted(channel_id, result.as_ref().ok(), ctx),
+            (RtmCall::Join { channel_id }, result) => self.joined(channel_id, result, ctx),
+            (RtmCall::SendMessage { channel_id, .. }, result) => self.sent_to(channel_id, result, ctx),
             (RtmCall::LocalInvitationSend { invitation, .. }, Err(_)) => {
                 self.calls.remove(invitations::Role::Caller, *invitation);
             }

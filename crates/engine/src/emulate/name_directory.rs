@@ -10,7 +10,7 @@ use rtm::value::Text;
 use rtm::{RtmCall, RtmEvent, RtmReply, UserId};
 
 use crate::api::{Effect, TimerKey};
-use crate::session::{Session, Step};
+use crate::session::{Ctx, Session};
 
 /// The attribute that holds the name.
 const NAME: &str = "_sb.id";
@@ -40,18 +40,18 @@ impl Directory {
 
 impl Session {
     /// Stores the session's own name in RTM, if its id is a hash.
-    pub(crate) fn write_name(&mut self, step: &mut Step<'_>) {
+    pub(crate) fn write_name(&mut self, ctx: &mut Ctx<'_>) {
         let own = self.context.names.user_id(&self.account);
         if own.starts_with(HASHED) {
             // Member lists contain the session's own user.
             self.directory.names.insert(own, Some(self.account.clone()));
             let attributes = vec![(NAME.into(), self.account.clone())];
-            self.send_aside(RtmCall::AddOrUpdateLocalUserAttributes { attributes }, step);
+            self.send_aside(RtmCall::AddOrUpdateLocalUserAttributes { attributes }, ctx);
         }
     }
 
     /// Holds back an event that needs its user's name; returns true if it did.
-    pub(crate) fn waits_for_name(&mut self, event: &RtmEvent, step: &mut Step<'_>) -> bool {
+    pub(crate) fn waits_for_name(&mut self, event: &RtmEvent, ctx: &mut Ctx<'_>) -> bool {
         let Some(user) = user_of(event).filter(|user| user.as_str().starts_with(HASHED)) else {
             return false;
         };
@@ -64,17 +64,17 @@ impl Session {
         if !self.directory.requested.contains(&user) {
             self.directory.requested.push(user.clone());
             let keys = vec![NAME.into()];
-            self.send_aside(RtmCall::GetUserAttributesByKeys { user_id: user, keys }, step);
-            step.out.push(Effect::SetTimer {
+            self.send_aside(RtmCall::GetUserAttributesByKeys { user_id: user, keys }, ctx);
+            ctx.out.push(Effect::SetTimer {
                 key: TimerKey::Names,
-                at: step.now + PATIENCE,
+                at: ctx.now + PATIENCE,
             });
         }
         true
     }
 
     /// Handles a user's attributes, with or without the name.
-    pub(crate) fn name_told(&mut self, user: &UserId, reply: Option<&RtmReply>, step: &mut Step<'_>) {
+    pub(crate) fn name_resolved(&mut self, user: &UserId, reply: Option<&RtmReply>, ctx: &mut Ctx<'_>) {
         if !self.directory.requested.contains(user) {
             return;
         }
@@ -87,17 +87,17 @@ impl Session {
         };
         // Any user can write that attribute: the name is accepted only if its hash matches.
         let name = name.filter(|name| self.context.names.user_id(name) == *user.text());
-        self.settle_name(user, name, step);
+        self.settle_name(user, name, ctx);
     }
 
     /// Handles the timeout of name lookups.
-    pub(crate) fn names_due(&mut self, step: &mut Step<'_>) {
+    pub(crate) fn names_timer(&mut self, ctx: &mut Ctx<'_>) {
         for user in self.directory.requested.clone() {
-            self.settle_name(&user, None, step);
+            self.settle_name(&user, None, ctx);
         }
     }
 
-    fn settle_name(&mut self, user: &UserId, name: Option<Text>, step: &mut Step<'_>) {
+    fn settle_name(&mut self, user: &UserId, name: Option<Text>, ctx: &mut Ctx<'_>) {
         self.directory.requested.retain(|requested| requested != user);
         let known = name.is_some();
         self.directory.names.insert(user.text().clone(), name);
@@ -107,15 +107,15 @@ impl Session {
         self.directory.waiting = later;
         for (_, event) in Vec::from_iter::<Vec<(UserId, RtmEvent)>>(now) {
             if !known {
-                self.note_hashed(&event, step);
+                self.note_hashed(&event, ctx);
             }
-            self.rtm_event(event, step);
+            self.rtm_event(event, ctx);
         }
     }
 
-    fn note_hashed(&self, event: &RtmEvent, step: &mut Step<'_>) {
+    fn note_hashed(&self, event: &RtmEvent, ctx: &mut Ctx<'_>) {
         let row = self.context.tables.row_on(event.kind());
-        self.note_own("ID-HASH", row, None, step);
+        self.note_own("ID-HASH", row, None, ctx);
     }
 }
 

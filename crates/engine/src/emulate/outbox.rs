@@ -10,13 +10,13 @@ use std::time::Duration;
 use rtm::time::Time;
 use rtm::value::{Text, Value};
 use rtm::{CallKind, OnlineState, RtmCall, UserId};
-use tables::condition::Fact;
+use tables::condition::Condition;
 use tables::expr::parse_end_call;
 use tables::row::RowId;
 
 use crate::api::{Effect, TimerKey};
 use crate::invocation::Run;
-use crate::session::{Session, Step};
+use crate::session::{Ctx, Session};
 
 /// Maximum number of stored messages of one session.
 const MAX_MESSAGES: usize = 100;
@@ -63,10 +63,10 @@ impl Outbox {
     }
 
     fn take(&mut self, fits: impl Fn(&Waiting) -> bool) -> Vec<Waiting> {
-        let (taken, kept) = std::mem::take(&mut self.waiting)
+        let (taken, offline_lines) = std::mem::take(&mut self.waiting)
             .into_iter()
             .partition(|waiting| fits(waiting));
-        self.waiting = kept;
+        self.waiting = offline_lines;
         self.bytes = self.waiting.iter().map(|waiting| waiting.bytes).sum();
         Vec::from_iter::<VecDeque<Waiting>>(taken)
     }
@@ -75,18 +75,18 @@ impl Outbox {
 impl Session {
     /// Stores the message of a run. Returns false if it cannot: the store is full, the lifetime is
     /// over, or the peer's presence is not available.
-    pub(crate) fn keep_message(&mut self, run: &Run, step: &mut Step<'_>) -> bool {
+    pub(crate) fn store_message(&mut self, run: &Run, ctx: &mut Ctx<'_>) -> bool {
         let Some(account) = self.account_of(run) else {
             return false;
         };
         let Ok(peer) = UserId::new(self.context.names.user_id(&account)) else {
             return false;
         };
-        let until = run.until.unwrap_or_else(|| step.now + self.ttl_of(run));
+        let until = run.until.unwrap_or_else(|| ctx.now + self.ttl_of(run));
         let can_follow = (self.context.can)(CallKind::SubscribePeersOnlineStatus);
         let bytes = run.slots.iter().map(Value::bytes).sum::<usize>() + MESSAGE_BYTES;
         let has_room = self.outbox.len() < MAX_MESSAGES && self.outbox.bytes + bytes <= self.most_bytes();
-        if !can_follow || until <= step.now || !has_room {
+        if !can_follow || until <= ctx.now || !has_room {
             return false;
         }
         if !self.outbox.waits_for(&peer) {
@@ -94,7 +94,7 @@ impl Session {
                 RtmCall::SubscribePeersOnlineStatus {
                     peer_ids: vec![peer.clone()],
                 },
-                step,
+                ctx,
             );
         }
         self.outbox.bytes += bytes;
@@ -105,23 +105,23 @@ impl Session {
             bytes,
             until,
         });
-        self.arm_outbox(step);
+        self.arm_outbox(ctx);
         true
     }
 
     /// Notes a message that its receiver interprets as the end of a call: RTM has no other form for
     /// that (rtm-api 11).
-    pub(crate) fn sending_to_peer(&mut self, run: &mut Run, step: &mut Step<'_>) {
+    pub(crate) fn sending_to_peer(&mut self, run: &mut Run, ctx: &mut Ctx<'_>) {
         let text = self.named_slot(run, "msg").and_then(Value::as_text);
         let is_end = text.is_some_and(|text| parse_end_call(text).is_some());
         // A stored message is sent for the second time.
-        if is_end && run.until.is_none() && !self.fact(Fact::OneSelf, run) {
-            self.fire_named(run, "end-text", step);
+        if is_end && run.until.is_none() && !self.condition(Condition::OneSelf, run) {
+            self.fire_named(run, "end-text", ctx);
         }
     }
 
     /// Handles a change of presence.
-    pub(crate) fn peers_turned(&mut self, states: &[(UserId, OnlineState)], step: &mut Step<'_>) {
+    pub(crate) fn peers_turned(&mut self, states: &[(UserId, OnlineState)], ctx: &mut Ctx<'_>) {
         for (peer, state) in states {
             if *state != OnlineState::Online || !self.outbox.waits_for(peer) {
                 continue;
@@ -131,41 +131,41 @@ impl Session {
                 RtmCall::UnsubscribePeersOnlineStatus {
                     peer_ids: vec![peer.clone()],
                 },
-                step,
+                ctx,
             );
             for message in messages {
                 self.next_run += 1;
                 let mut run = Run::new(self.next_run, message.row, message.slots);
                 run.answered = true;
                 run.until = Some(message.until);
-                self.start(run, step);
+                self.start(run, ctx);
             }
         }
     }
 
     /// Handles the expiry of messages.
-    pub(crate) fn outbox_due(&mut self, step: &mut Step<'_>) {
-        let now = step.now;
+    pub(crate) fn outbox_timer(&mut self, ctx: &mut Ctx<'_>) {
+        let now = ctx.now;
         for message in self.outbox.take(|waiting| waiting.until <= now) {
             if !self.outbox.waits_for(&message.peer) {
                 self.send_aside(
                     RtmCall::UnsubscribePeersOnlineStatus {
                         peer_ids: vec![message.peer],
                     },
-                    step,
+                    ctx,
                 );
             }
             self.next_run += 1;
             let mut run = Run::new(self.next_run, message.row, message.slots);
             run.answered = true;
-            self.fire_named(&mut run, "undelivered", step);
+            self.fire_named(&mut run, "undelivered", ctx);
         }
-        self.arm_outbox(step);
+        self.arm_outbox(ctx);
     }
 
-    fn arm_outbox(&self, step: &mut Step<'_>) {
+    fn arm_outbox(&self, ctx: &mut Ctx<'_>) {
         if let Some(at) = self.outbox.waiting.iter().map(|waiting| waiting.until).min() {
-            step.out.push(Effect::SetTimer {
+            ctx.out.push(Effect::SetTimer {
                 key: TimerKey::Outbox,
                 at,
             });

@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-use tables::wire::{ComesBack, Polls};
+use tables::wire::{Polls, ResumeMode};
 
 use crate::api::{Effect, TimerKey};
-use crate::session::{Session, Step};
+use crate::session::{Ctx, Session};
 use protocol::event::{CallRef, Event, Form, SocketId};
 
 /// Maximum number of channel lines that are stored for a disconnected client.
@@ -50,23 +50,23 @@ impl Ring {
 
 impl Session {
     /// Returns true if the client polls only after a notification.
-    pub(crate) fn polls_when_told(&self) -> bool {
-        self.polls_as(Polls::WhenTold)
+    pub(crate) fn polls_on_notification(&self) -> bool {
+        self.polls_as(Polls::OnNotification)
     }
 
     /// Returns the client's way to reconnect.
-    pub(crate) fn comes_back(&self) -> ComesBack {
-        self.context.wire.comes_back
+    pub(crate) fn resume_mode(&self) -> ResumeMode {
+        self.context.wire.resume_mode
     }
 
     /// Returns true if a disconnected client gets the events of its calls after its reconnect.
-    pub(crate) fn catches_up(&self) -> bool {
-        matches!(self.comes_back(), ComesBack::ByLine | ComesBack::ToSession)
+    pub(crate) fn gets_missed_events(&self) -> bool {
+        matches!(self.resume_mode(), ResumeMode::BySessionLine | ResumeMode::ToSession)
     }
 
     /// Returns true if lines are pushed to the client; others only get a notification.
-    pub(crate) fn takes_lines(&self) -> bool {
-        !self.polls_as(Polls::ThenWhenTold)
+    pub(crate) fn accepts_pushed_lines(&self) -> bool {
+        !self.polls_as(Polls::LoginThenNotified)
     }
 
     fn polls_as(&self, polls: Polls) -> bool {
@@ -74,11 +74,11 @@ impl Session {
     }
 
     /// Handles a poll: acknowledges lines and returns the next.
-    pub(crate) fn polled(&mut self, call: CallRef, ver_clear: u64, max: usize, step: &mut Step<'_>) {
+    pub(crate) fn polled(&mut self, call: CallRef, ver_clear: u64, max: usize, ctx: &mut Ctx<'_>) {
         let (ver_clear, lines) = self.mailbox.poll(ver_clear, max);
         let last = lines.last().map(|(version, _)| *version);
-        step.out.push(Effect::Mailbox { call, ver_clear, lines });
-        if !self.polls_as(Polls::ThenWhenTold) {
+        ctx.out.push(Effect::Mailbox { call, ver_clear, lines });
+        if !self.polls_as(Polls::LoginThenNotified) {
             return;
         }
         if let Some(last) = last {
@@ -86,46 +86,46 @@ impl Session {
             // The client does not poll for the lines that did not fit.
             if let Some(version) = self.mailbox.last().filter(|version| *version > last) {
                 let socket = call.socket;
-                step.out.push(Effect::Hint { socket, version });
+                ctx.out.push(Effect::Hint { socket, version });
             }
         }
     }
 
     /// Notifies a client that polls only after a notification, when its login is answered.
-    pub(crate) fn announce(&mut self, step: &mut Step<'_>) {
-        if self.polls_when_told() {
+    pub(crate) fn announce(&mut self, ctx: &mut Ctx<'_>) {
+        if self.polls_on_notification() {
             self.mailbox.begin();
-            self.hint(step);
+            self.hint(ctx);
         }
     }
 
     /// Notifies a client of waiting lines, if it does not poll by itself.
-    pub(crate) fn hint(&self, step: &mut Step<'_>) {
-        if let (true, Some(socket), Some(version)) = (self.polls_when_told(), self.socket, self.mailbox.last()) {
-            step.out.push(Effect::Hint { socket, version });
+    pub(crate) fn hint(&self, ctx: &mut Ctx<'_>) {
+        if let (true, Some(socket), Some(version)) = (self.polls_on_notification(), self.socket, self.mailbox.last()) {
+            ctx.out.push(Effect::Hint { socket, version });
         }
     }
 
     /// Handles a resume by session line. The loss of its old socket may not have been detected yet.
-    pub(crate) fn returned(&mut self, call: CallRef, before: Option<SocketId>, step: &mut Step<'_>) {
+    pub(crate) fn resumed(&mut self, call: CallRef, before: Option<SocketId>, ctx: &mut Ctx<'_>) {
         if let Some(old) = before.filter(|old| *old != call.socket) {
-            step.out.push(Effect::Close(old));
+            ctx.out.push(Effect::Close(old));
         }
-        step.out.push(Effect::Resumed(call));
-        self.hint(step);
+        ctx.out.push(Effect::Resumed(call));
+        self.hint(ctx);
         if let Some(channel) = self.channel.as_mut().filter(|c| !c.muted) {
             // The client sends its last line number; until then its channel events are held, to
             // keep their order.
             channel.away = true;
-            step.out.push(Effect::SetTimer {
+            ctx.out.push(Effect::SetTimer {
                 key: TimerKey::Rejoin,
-                at: step.now + self.context.limits.rejoin,
+                at: ctx.now + self.context.limits.rejoin,
             });
         }
     }
 
     /// Handles the client's acknowledgement of the resumed channel subscription.
-    pub(crate) fn subscribed(&mut self, socket: SocketId, cid: u64, msgid: u64, step: &mut Step<'_>) {
+    pub(crate) fn subscribed(&mut self, socket: SocketId, cid: u64, msgid: u64, ctx: &mut Ctx<'_>) {
         let current = self.cids.unsigned_abs();
         let Some(channel) = self.channel.as_mut().filter(|c| c.away) else {
             return;
@@ -136,12 +136,11 @@ impl Session {
         channel.away = false;
         let (missed, gap) = channel.ring.after(msgid);
         if gap {
-            step.out
-                .push(Effect::Dropped("channel lines of a client that was away"));
+            ctx.out.push(Effect::Dropped("channel lines of a client that was away"));
         }
         for (msgid, event) in missed {
             let form = Form::Channel { cid, msgid };
-            step.out.push(Effect::Notify { socket, form, event });
+            ctx.out.push(Effect::Notify { socket, form, event });
         }
     }
 }
@@ -163,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_has_the_last_lines_and_knows_of_others() {
+    fn a_ring_has_the_last_lines_and_reports_lost_ones() {
         check(1..=3, 0, Some(1), false);
         check(1..=3, 2, Some(3), false);
         check(1..=3, 3, None, false);

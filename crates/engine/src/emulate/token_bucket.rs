@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seconds_worth_at_once_then_the_rate() {
+    fn a_burst_of_one_second_then_the_rate() {
         let mut bucket = Bucket::default();
         let taken = |bucket: &mut Bucket, ms: u64| (0..200).filter(|_| bucket.take(Time::from_millis(ms), 60)).count();
         assert_eq!(taken(&mut bucket, 1_000), 60);

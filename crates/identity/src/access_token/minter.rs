@@ -60,7 +60,7 @@ pub enum BadProject {
     #[error("an App Certificate has {DIGITS} hexadecimal digits")]
     Certificate,
     /// Not from 1 s to [`MAX_LIFETIME`].
-    #[error("a token is good for 1 to {MAX_LIFETIME} s")]
+    #[error("the lifetime of a token is 1 to {MAX_LIFETIME} s")]
     Lifetime,
 }
 

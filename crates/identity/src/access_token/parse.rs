@@ -34,22 +34,22 @@ pub struct Expected<'e> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// The token is for another project.
-    #[error("it is for another App ID")]
+    #[error("the token is for another App ID")]
     AppId,
     /// The token is for another user.
-    #[error("it is for another account")]
+    #[error("the token is for another account")]
     Account,
     /// The token cannot be verified without a certificate.
     #[error("not verified: no certificate was given")]
     NoCertificate,
     /// The signature covers the account, which is not known.
-    #[error("not verified: this kind of token is signed over an account that it does not hold, and none was given")]
+    #[error("not verified: the signature covers the account, which this version does not contain and was not given")]
     NoAccount,
     /// The token was signed with another certificate, or was changed.
-    #[error("the signature is wrong: another certificate or account, or a token that was changed")]
+    #[error("the signature is wrong: another certificate or account, or a modified token")]
     Signature,
     /// The token lacks the RTM service or the login privilege.
-    #[error("it does not let anybody log in to RTM")]
+    #[error("the token has no privilege to log in to RTM")]
     NoLogin,
     /// The token has expired.
     #[error("it has expired")]

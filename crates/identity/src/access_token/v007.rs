@@ -75,7 +75,7 @@ pub fn mint(app_id: &str, certificate: &SecretString, user: &str, times: Times) 
     let packed = Packer::default().text(&sign(certificate, times, &info)).raw(&info);
     let mut deflate = ZlibEncoder::new(Vec::new(), Compression::default());
     let deflated = deflate.write_all(&packed.done()).and_then(|()| deflate.finish());
-    let deflated = deflated.expect("a Vec takes everything");
+    let deflated = deflated.expect("writing to a Vec cannot fail");
     format!("{VERSION}{}", BASE64_STANDARD.encode(deflated))
 }
 

@@ -28,7 +28,7 @@ pub struct ApiDecoder {
 impl ApiDecoder {
     /// Counts the memory of pending requests.
     pub fn count_in(&self, memory: MemoryUse) {
-        self.encoder.open.lock().count_in(memory);
+        self.encoder.pending.lock().count_in(memory);
     }
 
     /// Creates the decoder of a new connection.
@@ -49,21 +49,21 @@ impl ApiDecoder {
 
     /// Decodes a text.
     pub fn decode(&self, text: &str) -> Decoded {
-        let mut heard = Decoded::default();
+        let mut decoded = Decoded::default();
         match rpc::parse(text) {
-            Parsed::One(request) => heard.answer = self.take(request, None, &mut heard.frames, &mut heard.bad),
+            Parsed::One(request) => decoded.answer = self.take(request, None, &mut decoded.frames, &mut decoded.bad),
             Parsed::Batch(requests) => {
-                let batch = self.encoder.open.lock().begin_batch();
+                let batch = self.encoder.pending.lock().begin_batch();
                 for request in requests {
-                    if let Some(text) = self.take(request, Some(batch), &mut heard.frames, &mut heard.bad) {
-                        self.encoder.open.lock().refused(batch, text);
+                    if let Some(text) = self.take(request, Some(batch), &mut decoded.frames, &mut decoded.bad) {
+                        self.encoder.pending.lock().refused(batch, text);
                     }
                 }
                 // Before any frame is served: the last answer must find the batch closed.
-                heard.answer = self.encoder.open.lock().end_batch(batch);
+                decoded.answer = self.encoder.pending.lock().end_batch(batch);
             }
         }
-        heard
+        decoded
     }
 
     /// Adds the frame of a request. Returns the response to an invalid one, unless it is a
@@ -104,23 +104,23 @@ impl ApiEncoder {
     fn frame(&self, request: Request, batch: Option<u64>) -> Result<ClientFrame, Refused> {
         let Request { id, method, params } = request;
         match self.call(&method, params) {
-            Ok(call) => self.open_call(call, id, batch),
+            Ok(call) => self.register(call, id, batch),
             Err(fault) => Err(Refused { id, fault }),
         }
     }
 
-    fn open_call(&self, call: Call, id: Option<Box<RawValue>>, batch: Option<u64>) -> Result<ClientFrame, Refused> {
-        let mut open = self.open.lock();
+    fn register(&self, call: Call, id: Option<Box<RawValue>>, batch: Option<u64>) -> Result<ClientFrame, Refused> {
+        let mut pending = self.pending.lock();
         let invoked = call.invoked;
         let to = id.map(|id| Address { id, batch });
         let entry = Entry { to, invoked };
-        if open.is_full(&entry) {
+        if pending.is_full(&entry) {
             let id = entry.to.map(|to| to.id);
             return Err(Refused { id, fault: Fault::BUSY });
         }
-        let is_login = call.is_login && open.log_in();
-        let number = if is_login { LOGIN_CALL } else { open.number() };
-        open.wait(number, entry);
+        let is_login = call.is_login && pending.log_in();
+        let number = if is_login { LOGIN_CALL } else { pending.number() };
+        pending.wait(number, entry);
         Ok(match is_login {
             true => ClientFrame::Login(call.args),
             false => ClientFrame::Call {
@@ -165,7 +165,7 @@ impl ApiEncoder {
             function: function.into(),
             args,
             is_login: false,
-            invoked: Some((invoke.told, number)),
+            invoked: Some((invoke.result_event, number)),
         })
     }
 

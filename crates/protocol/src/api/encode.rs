@@ -14,7 +14,7 @@ use tables::row::SigId;
 use tables::ty::SigType;
 use tables::wire::{FailureForm, Function, Target, Wire};
 
-use crate::api::pending::{Entry, LOGIN_CALL, Open};
+use crate::api::pending::{Entry, LOGIN_CALL, PendingRequests};
 use crate::api::rpc;
 use crate::api::rpc::{Failure, Fault};
 
@@ -23,7 +23,7 @@ use crate::api::rpc::{Failure, Fault};
 pub struct ApiEncoder {
     pub(super) tables: Arc<Tables>,
     pub(super) wire: Arc<Wire>,
-    pub(super) open: Mutex<Open>,
+    pub(super) pending: Mutex<PendingRequests>,
 }
 
 impl ApiEncoder {
@@ -32,7 +32,7 @@ impl ApiEncoder {
         Self {
             tables,
             wire,
-            open: Mutex::default(),
+            pending: Mutex::default(),
         }
     }
 
@@ -48,7 +48,7 @@ impl ApiEncoder {
         };
         let response = to.and_then(|to| {
             let text = rpc::response(&to.id, &answer);
-            self.open.lock().answered(to.batch, text)
+            self.pending.lock().answered(to.batch, text)
         });
         let told = invoked.map(|(sig, number)| {
             let Reply { err, json } = reply();
@@ -80,14 +80,14 @@ impl Encoder for ApiEncoder {
     fn answer(&self, call: CallRef, answer: &Answer) -> Vec<String> {
         let function = self.wire.function(call.function);
         let number = if call.function == LOGIN { LOGIN_CALL } else { call.id };
-        let entry = self.open.lock().take(number);
+        let entry = self.pending.lock().take(number);
         let invoked = entry.as_ref().is_some_and(|entry| entry.invoked.is_some());
         let result = match &answer.failure {
             Some(refusal) => Err(self.failure(refusal)),
             None => Ok(if invoked {
                 Value::Null
             } else {
-                returned(function, answer)
+                result_of(function, answer)
             }),
         };
         let mut texts = self.respond(entry, result, || {
@@ -106,12 +106,12 @@ impl Encoder for ApiEncoder {
     }
 
     /// These clients have no session lines.
-    fn returned(&self, _: Resumed) -> Vec<String> {
+    fn resumed(&self, _: Resumed) -> Vec<String> {
         Vec::new()
     }
 
     fn plain(&self, call: NamedCall<'_>, _: FailureForm, result: Result<(), &str>) -> Vec<String> {
-        let entry = self.open.lock().take(call.id);
+        let entry = self.pending.lock().take(call.id);
         let answer = match result {
             Ok(()) => Ok(Value::Null),
             Err(reason) => Err(Fault::method(reason.to_owned()).into()),
@@ -139,7 +139,7 @@ impl Encoder for ApiEncoder {
     }
 
     fn control(&self, name: &str) -> Vec<String> {
-        let told = self.tables.told(name);
+        let told = self.tables.parse_event(name);
         told.map(|(sig, args)| self.notification(sig, &args))
             .into_iter()
             .collect()
@@ -147,7 +147,7 @@ impl Encoder for ApiEncoder {
 }
 
 /// Returns the result of a call, besides its events.
-fn returned(function: &Function, answer: &Answer) -> Value {
+fn result_of(function: &Function, answer: &Answer) -> Value {
     match &function.target {
         Target::Row(call) => call.whole.as_ref().map_or(Value::Null, |fold| folded(fold, answer)),
         Target::Local(_) | Target::Invoke(_) => Value::Null,

@@ -9,9 +9,9 @@ use rtm::value::Value;
 use tables::row::SigId;
 
 /// Maximum number of pending requests on one connection.
-pub const MAX_OPEN: usize = 256;
+pub const MAX_REQUESTS: usize = 256;
 /// Maximum memory of pending requests and of responses that wait for their batch.
-const OPEN_BYTES: usize = 256 * 1024;
+const MAX_BYTES: usize = 256 * 1024;
 /// The same while the memory budget is exhausted.
 const SMALL_SHARE: usize = 16 * 1024;
 /// Memory of a request besides its texts.
@@ -46,7 +46,7 @@ impl Entry {
 
 /// The pending requests of a connection by the engine's call number, and their batches.
 #[derive(Debug, Default)]
-pub struct Open {
+pub struct PendingRequests {
     entries: HashMap<i64, Entry>,
     last: i64,
     batches: HashMap<u64, Batch>,
@@ -65,7 +65,7 @@ struct Batch {
     closed: bool,
 }
 
-impl Open {
+impl PendingRequests {
     /// Sets the memory accounting.
     pub fn count_in(&mut self, held: MemoryUse) {
         self.held = Some(held);
@@ -74,18 +74,18 @@ impl Open {
     /// Returns true if the pending-request limit is reached.
     pub fn is_full(&self, entry: &Entry) -> bool {
         let is_pressed = self.held.as_ref().is_some_and(MemoryUse::is_pressed);
-        let most = if is_pressed { SMALL_SHARE } else { OPEN_BYTES };
+        let most = if is_pressed { SMALL_SHARE } else { MAX_BYTES };
         // One request always fits: it is no larger than a frame.
         let is_first = self.bytes == 0;
-        self.entries.len() >= MAX_OPEN || !is_first && self.bytes + entry.bytes() > most
+        self.entries.len() >= MAX_REQUESTS || !is_first && self.bytes + entry.bytes() > most
     }
 
-    fn takes(&mut self, bytes: usize) {
+    fn reserve(&mut self, bytes: usize) {
         self.bytes += bytes;
         self.report();
     }
 
-    fn lets_go(&mut self, bytes: usize) {
+    fn release(&mut self, bytes: usize) {
         self.bytes -= bytes;
         self.report();
     }
@@ -115,9 +115,9 @@ impl Open {
             batch.waiting += 1;
         }
         if entry.to.is_some() || entry.invoked.is_some() {
-            self.takes(entry.bytes());
+            self.reserve(entry.bytes());
             if let Some(before) = self.entries.insert(number, entry) {
-                self.lets_go(before.bytes());
+                self.release(before.bytes());
             }
         }
     }
@@ -125,7 +125,7 @@ impl Open {
     /// Removes and returns the pending request of a number.
     pub fn take(&mut self, number: i64) -> Option<Entry> {
         let entry = self.entries.remove(&number)?;
-        self.lets_go(entry.bytes());
+        self.release(entry.bytes());
         Some(entry)
     }
 
@@ -149,7 +149,7 @@ impl Open {
         batch.waiting = batch.waiting.saturating_sub(1);
         let bytes = text.len();
         batch.done.push(text);
-        self.takes(bytes);
+        self.reserve(bytes);
         self.finished(number)
     }
 
@@ -158,7 +158,7 @@ impl Open {
         if let Some(batch) = self.batches.get_mut(&batch) {
             let bytes = text.len();
             batch.done.push(text);
-            self.takes(bytes);
+            self.reserve(bytes);
         }
     }
 
@@ -168,7 +168,7 @@ impl Open {
             return None;
         }
         let done = self.batches.remove(&number)?.done;
-        self.lets_go(done.iter().map(String::len).sum());
+        self.release(done.iter().map(String::len).sum());
         (!done.is_empty()).then(|| format!("[{}]", done.join(",")))
     }
 }
@@ -187,44 +187,44 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_is_bounded_in_number_and_in_bytes() {
+    fn pending_requests_are_bounded_in_number_and_bytes() {
         let memory = Memory::new(1 << 20);
-        let mut open = Open::default();
-        open.count_in(memory.holds(MemoryUser::Requests));
-        let fill = |open: &mut Open, bytes: usize| {
+        let mut pending = PendingRequests::default();
+        pending.count_in(memory.holds(MemoryUser::Requests));
+        let fill = |pending: &mut PendingRequests, bytes: usize| {
             for number in 1.. {
-                if open.is_full(&entry(bytes, None)) {
+                if pending.is_full(&entry(bytes, None)) {
                     return number - 1;
                 }
-                open.wait(number, entry(bytes, None));
+                pending.wait(number, entry(bytes, None));
             }
             0
         };
-        assert_eq!(fill(&mut open, 60_000), 4);
+        assert_eq!(fill(&mut pending, 60_000), 4);
         assert!(memory.of(MemoryUser::Requests) > 240_000);
-        (1..=4).for_each(|number| drop(open.take(number)));
+        (1..=4).for_each(|number| drop(pending.take(number)));
         assert_eq!(memory.of(MemoryUser::Requests), 0);
-        assert_eq!(fill(&mut open, 10), 256);
-        (1..=256).for_each(|number| drop(open.take(number)));
+        assert_eq!(fill(&mut pending, 10), 256);
+        (1..=256).for_each(|number| drop(pending.take(number)));
         let mut all = memory.holds(MemoryUser::Sessions);
         all.set(2 << 20);
-        assert_eq!(fill(&mut open, 60_000), 1);
+        assert_eq!(fill(&mut pending, 60_000), 1);
     }
 
     #[test]
-    fn responses_that_wait_for_their_batch_count() {
-        let mut open = Open::default();
-        let batch = open.begin_batch();
+    fn waiting_batch_responses_are_counted() {
+        let mut pending = PendingRequests::default();
+        let batch = pending.begin_batch();
         for number in [1, 2] {
-            open.wait(number, entry(10, Some(batch)));
+            pending.wait(number, entry(10, Some(batch)));
         }
-        assert_eq!(open.end_batch(batch), None);
-        open.take(1);
-        let before = open.bytes;
-        assert_eq!(open.answered(Some(batch), "x".repeat(1000)), None);
-        assert_eq!(open.bytes, before + 1000);
-        open.take(2);
-        assert!(open.answered(Some(batch), "y".into()).is_some());
-        assert_eq!(open.bytes, 0);
+        assert_eq!(pending.end_batch(batch), None);
+        pending.take(1);
+        let before = pending.bytes;
+        assert_eq!(pending.answered(Some(batch), "x".repeat(1000)), None);
+        assert_eq!(pending.bytes, before + 1000);
+        pending.take(2);
+        assert!(pending.answered(Some(batch), "y".into()).is_some());
+        assert_eq!(pending.bytes, 0);
     }
 }

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_go_and_the_rest_stays() {
+    fn only_tokens_are_removed() {
         let req = |params: &str| format!(r#"{{"jsonrpc":"2.0","id":1e3,"method":"login2","params":{params}}}"#);
         let login = |given: &str, kept: &str| check(&req(given), &req(kept));
         login(r#"["app","al","SECRET",0]"#, r#"["app","al","<token>",0]"#);

@@ -36,7 +36,7 @@ pub struct Fault {
 
 impl Fault {
     const PARSE: Self = Self::of(-32_700, "not JSON");
-    const EMPTY: Self = Self::invalid("a batch of nothing");
+    const EMPTY: Self = Self::invalid("a batch must not be empty");
     const BATCH: Self = Self::invalid("a batch has at most 32 requests");
 
     const fn of(code: i64, message: &'static str) -> Self {
@@ -67,7 +67,7 @@ impl Fault {
     }
 
     /// Too many requests are pending.
-    pub const BUSY: Self = Self::of(-32_000, "too many requests wait for their answers");
+    pub const BUSY: Self = Self::of(-32_000, "too many requests are pending");
 }
 
 /// An invalid request.
@@ -132,7 +132,7 @@ fn request(raw: &RawValue) -> Result<Request, Refused> {
     if let Some(id) = id {
         let first = id.get().as_bytes().first().copied().unwrap_or_default();
         if matches!(first, b'{' | b'[' | b't' | b'f') || id.get().len() > MAX_ID_BYTES {
-            return Err(invalid("an id is a text or a number, and not long"));
+            return Err(invalid("an id is a short text or number"));
         }
     }
     let Some(method) = text("method") else {
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_and_what_is_none() {
+    fn valid_and_invalid_requests() {
         check(r#"{"jsonrpc":"2.0","id":1,"method":"m"}"#, &["1 m null"]);
         check(
             r#"{"jsonrpc":"2.0","method":"m","params":[1,"a"]}"#,
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_response_has_one_of_the_two_and_the_id_as_it_came() {
+    fn a_response_has_a_result_or_an_error_and_the_same_id() {
         let id = RawValue::from_string("1e3".into()).unwrap();
         assert_eq!(
             response(&id, &Ok(Value::Null)),

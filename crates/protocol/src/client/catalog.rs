@@ -141,12 +141,12 @@ impl Catalog {
         let (slots, mut args) = fill(call, &filled)?;
         let function_ref = &self.wire.functions[function];
         // The SDK's default value applies unless the app gives another one.
-        let said = |name: &Text| {
+        let outputs = |name: &Text| {
             let arg = call.args.iter().find(|arg| arg.wire.as_ref() == Some(name));
             arg.is_some_and(|arg| given.iter().any(|(known, _)| *known == arg.name))
         };
         for (name, value) in function_ref.when.iter().chain(&function_ref.constants) {
-            if !said(name) {
+            if !outputs(name) {
                 args.retain(|(known, _)| known != name);
                 args.push((name.clone(), value.clone()));
             }
@@ -229,7 +229,7 @@ pub(super) fn fill(call: &RowCall, given: &[(Text, Value)]) -> Result<Filled, Ba
 /// Returns a value in the form of its part of a wire argument.
 fn on_wire(part: &WirePart, value: &Value) -> Value {
     match part {
-        WirePart::Whole => value.clone(),
+        WirePart::Complete => value.clone(),
         WirePart::Json(key) => Value::text(Value::Map(vec![(key.clone(), value.clone())]).to_json()),
         WirePart::After(prefix) => Value::text(format!("{prefix}{}", value.clone().into_text())),
     }

@@ -11,14 +11,14 @@ use crate::client::web_codec::Inbound;
 
 /// The frame format of a family, by its transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dialect {
+pub(super) enum Codec {
     /// JSON arrays in WebSocket messages.
     Frames,
     /// Lines in packets.
     Lines,
 }
 
-impl Dialect {
+impl Codec {
     /// Returns the codec of a family, by the profile of its clients.
     pub fn of(tables: &Tables, wire: &Wire) -> Self {
         match transport(tables, wire) {

@@ -6,7 +6,7 @@ use crate::client::catalog::BadCall;
 use crate::client::events::ClientEvent;
 
 /// Maximum number of pending calls.
-pub const MAX_OPEN_CALLS: usize = 256;
+pub const MAX_PENDING_CALLS: usize = 256;
 
 /// The credentials of a login.
 #[derive(Clone)]
@@ -60,6 +60,6 @@ pub enum CallError {
     #[error("not logged in")]
     NotLoggedIn,
     /// Too many calls are pending.
-    #[error("{MAX_OPEN_CALLS} calls are not answered yet")]
+    #[error("{MAX_PENDING_CALLS} calls are already pending")]
     TooMany,
 }

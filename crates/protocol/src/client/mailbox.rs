@@ -24,7 +24,7 @@ pub(super) struct Mailbox {
     polling: bool,
     /// A notification of more lines arrived during a poll.
     again: bool,
-    due: Option<Time>,
+    deadline: Option<Time>,
 }
 
 impl Mailbox {
@@ -35,7 +35,7 @@ impl Mailbox {
             version: 0,
             polling: false,
             again: false,
-            due: None,
+            deadline: None,
         }
     }
 
@@ -46,30 +46,30 @@ impl Mailbox {
 
     /// Starts a poll if it is time; returns the version to acknowledge.
     pub fn poll(&mut self, now: Time) -> Option<i64> {
-        if self.polling || self.due.is_none_or(|due| due > now) {
+        if self.polling || self.deadline.is_none_or(|deadline| deadline > now) {
             return None;
         }
         self.polling = true;
         self.again = false;
-        self.due = None;
+        self.deadline = None;
         Some(self.version)
     }
 
     /// Returns the time of the next poll; `None` while a poll is pending.
-    pub fn due(&self) -> Option<Time> {
-        self.due.filter(|_| !self.polling)
+    pub fn deadline(&self) -> Option<Time> {
+        self.deadline.filter(|_| !self.polling)
     }
 
     /// Handles a successful login: most families poll at the next opportunity.
     pub fn start(&mut self, now: Time) {
-        self.due = (self.polls != Polls::WhenTold).then_some(now);
+        self.deadline = (self.polls != Polls::OnNotification).then_some(now);
     }
 
     /// Handles a lost connection: a pending poll gets no answer.
     pub fn lost(&mut self, now: Time) {
         if self.polling {
             self.polling = false;
-            self.due = Some(now);
+            self.deadline = Some(now);
         }
     }
 
@@ -80,7 +80,7 @@ impl Mailbox {
         }
         self.again = self.polling;
         if !self.polling {
-            self.due = Some(now);
+            self.deadline = Some(now);
         }
     }
 
@@ -101,7 +101,7 @@ impl Mailbox {
         self.polling = false;
         let idle = (self.polls == Polls::AtLogin).then_some(now + IDLE);
         let next = if self.again { Some(now) } else { idle };
-        self.due = self.due.into_iter().chain(next).min();
+        self.deadline = self.deadline.into_iter().chain(next).min();
         self.again = false;
         let Some(reply) = reply else { return Vec::new() };
         let acknowledged = reply.get("ver_clear").and_then(Value::as_int).unwrap_or(0);
@@ -117,10 +117,10 @@ impl Mailbox {
                 self.acknowledge_soon(now);
             }
         }
-        if self.polls == Polls::WhenTold && self.version - told >= FULL {
+        if self.polls == Polls::OnNotification && self.version - told >= FULL {
             // More lines may be waiting. Clients that poll on notification poll at once, others
             // with their acknowledgement.
-            self.due = Some(now);
+            self.deadline = Some(now);
         }
         lines
     }
@@ -128,10 +128,10 @@ impl Mailbox {
     /// Schedules an acknowledgement. A client that polls on notification acknowledges with its next
     /// poll.
     fn acknowledge_soon(&mut self, now: Time) {
-        if self.polls == Polls::ThenWhenTold {
+        if self.polls == Polls::LoginThenNotified {
             return;
         }
         let soon = now + ACK_AFTER;
-        self.due = Some(self.due.map_or(soon, |due| due.min(soon)));
+        self.deadline = Some(self.deadline.map_or(soon, |deadline| deadline.min(soon)));
     }
 }

@@ -26,7 +26,7 @@ pub use catalog::{ArgHelp, BadCall, CallHelp, Catalog};
 pub use codec::transport;
 pub use events::ClientEvent;
 pub use fmt::json_words;
-pub use io::{CallError, Login, MAX_OPEN_CALLS, Output, Reply};
+pub use io::{CallError, Login, MAX_PENDING_CALLS, Output, Reply};
 pub use state_machine::LegacyClient;
 pub use web_codec::MAX_FRAME_BYTES;
 pub use web_codec::login_reply;

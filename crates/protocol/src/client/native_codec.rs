@@ -5,7 +5,7 @@ use rtm::value::{Text, Value};
 use crate::client::web_codec::{Answer, Inbound, Notice, mailbox_line};
 
 /// The constant after the line of a resume; its meaning is unknown.
-const RETURN_WORDS: &str = "2 0";
+const RESUME_SUFFIX: &str = "2 0";
 
 /// `login {…}`.
 pub(super) fn login(args: &Value) -> String {
@@ -24,7 +24,7 @@ pub(super) fn ping(n: i64) -> String {
 
 /// `line_login2 <line> 2 0`.
 pub(super) fn line_login(line: &str) -> String {
-    format!("line_login2 {line} {RETURN_WORDS}")
+    format!("line_login2 {line} {RESUME_SUFFIX}")
 }
 
 /// `channel_sub {…}`, its keys sorted as the SDK's are; the number is sent back as a text.

@@ -9,9 +9,9 @@ use rtm::value::{Text, Value};
 use tables::expr::StateField;
 use tables::row::StepKind;
 use tables::ty::SigType;
-use tables::wire::{ComesBack, RowCall};
+use tables::wire::{ResumeMode, RowCall};
 
-use crate::client::codec::Dialect;
+use crate::client::codec::Codec;
 use crate::client::io::{Output, Reply};
 use crate::client::native_codec;
 use crate::client::state_machine::{LegacyClient, Phase};
@@ -20,9 +20,9 @@ use crate::client::synthesized_events;
 /// Time between two pings.
 const PING_EVERY: Duration = Duration::from_secs(10);
 /// A native client that misses a pong stops sending, and disconnects after this time.
-const GIVE_UP: Duration = Duration::from_secs(180);
+const PONG_TIMEOUT: Duration = Duration::from_secs(180);
 /// The failure of pending calls when the connection is lost.
-const LOST: &str = "connection lost";
+const CONNECTION_LOST: &str = "connection lost";
 
 /// The joined channel.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ pub(super) struct Channel {
 
 /// The state of pings and pongs.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Pulse {
+pub(super) struct Keepalive {
     count: i64,
     next: Option<Time>,
     sent: Option<Time>,
@@ -44,39 +44,39 @@ pub(super) struct Pulse {
     end: Option<Time>,
 }
 
-impl Pulse {
+impl Keepalive {
     /// Starts the pings: native clients ping at once, others after an interval.
-    pub fn start(&mut self, dialect: Dialect, now: Time) {
+    pub fn start(&mut self, codec: Codec, now: Time) {
         *self = Self {
             count: self.count,
             ..Self::default()
         };
-        self.next = Some(match dialect {
-            Dialect::Lines => now,
-            Dialect::Frames => now + PING_EVERY,
+        self.next = Some(match codec {
+            Codec::Lines => now,
+            Codec::Frames => now + PING_EVERY,
         });
     }
 
     /// Handles a pong. Native clients ignore a pong in the same millisecond as its ping.
-    pub fn pong(&mut self, dialect: Dialect, now: Time) {
+    pub fn pong(&mut self, codec: Codec, now: Time) {
         let sent = self.sent.take();
-        if dialect == Dialect::Lines && sent.is_some_and(|sent| now <= sent) {
+        if codec == Codec::Lines && sent.is_some_and(|sent| now <= sent) {
             self.next = None;
-            self.end = Some(now + GIVE_UP);
+            self.end = Some(now + PONG_TIMEOUT);
         }
     }
 
     /// Returns the time of the next action.
-    pub fn due(&self) -> Option<Time> {
+    pub fn deadline(&self) -> Option<Time> {
         self.next.into_iter().chain(self.end).min()
     }
 }
 
 impl LegacyClient {
     /// Returns true if the client can resume its session over another connection.
-    pub fn can_return(&self) -> bool {
-        let known = matches!(self.phase, Phase::LoggedIn | Phase::Returning);
-        known && self.dialect == Dialect::Lines && self.wire.comes_back == ComesBack::ByLine
+    pub fn can_resume(&self) -> bool {
+        let known = matches!(self.phase, Phase::LoggedIn | Phase::Resuming);
+        known && self.codec == Codec::Lines && self.wire.resume_mode == ResumeMode::BySessionLine
     }
 
     /// Returns true if the client is logged in.
@@ -86,21 +86,22 @@ impl LegacyClient {
 
     /// Handles a lost connection: pending calls fail.
     pub fn lost(&mut self, now: Time) -> Vec<Output> {
-        self.phase = Phase::Returning;
+        self.phase = Phase::Resuming;
         self.mailbox.lost(now);
-        let open = std::mem::take(&mut self.open).into_iter();
-        open.filter(|(_, open)| !open.poll)
-            .map(|(id, open)| {
-                let call = open.name;
-                let result = Err(LOST.into());
+        let pending = std::mem::take(&mut self.pending).into_iter();
+        pending
+            .filter(|(_, pending)| !pending.poll)
+            .map(|(id, pending)| {
+                let call = pending.name;
+                let result = Err(CONNECTION_LOST.into());
                 Output::Reply(Reply { id, call, result })
             })
             .collect()
     }
 
     /// Starts the `nth` attempt to resume the session.
-    pub fn returning(&mut self, nth: i64) -> Vec<Output> {
-        self.phase = Phase::Returning;
+    pub fn resuming(&mut self, nth: i64) -> Vec<Output> {
+        self.phase = Phase::Resuming;
         let told = synthesized_events::of_connection(&self.tables, "reconnecting", &self.known);
         let told = told.map(|mut told| {
             for (_, value) in &mut told.args {
@@ -120,13 +121,13 @@ impl LegacyClient {
 
     /// Handles the new connection: sends the frame that resumes the session.
     pub fn reconnected(&mut self) -> Vec<Output> {
-        self.phase = Phase::Returning;
+        self.phase = Phase::Resuming;
         let line = self.line.clone().into_text();
         vec![Output::Send(native_codec::line_login(&line))]
     }
 
     /// Handles the server's answer to the resume.
-    pub(super) fn returned(&mut self, word: &str, now: Time, out: &mut Vec<Output>) {
+    pub(super) fn resumed(&mut self, word: &str, now: Time, out: &mut Vec<Output>) {
         match word {
             "ok" => {}
             "kick" => return self.control("kick".into(), out),
@@ -145,20 +146,20 @@ impl LegacyClient {
                 &self.login.vid,
             )));
         }
-        self.pulse.start(self.dialect, now);
-        self.beat(now, out);
+        self.keepalive.start(self.codec, now);
+        self.ping_or_disconnect(now, out);
     }
 
     /// Sends a ping if it is time; disconnects after a missed pong.
-    pub(super) fn beat(&mut self, now: Time, out: &mut Vec<Output>) {
-        if self.pulse.end.is_some_and(|at| at <= now) {
-            self.pulse = Pulse::default();
+    pub(super) fn ping_or_disconnect(&mut self, now: Time, out: &mut Vec<Output>) {
+        if self.keepalive.end.is_some_and(|at| at <= now) {
+            self.keepalive = Keepalive::default();
             out.extend(self.give_up());
-        } else if self.pulse.next.is_some_and(|at| at <= now) {
-            self.pulse.next = Some(now + PING_EVERY);
-            self.pulse.sent = Some(now);
-            self.pulse.count += 1;
-            out.push(Output::Send(self.dialect.ping(self.pulse.count)));
+        } else if self.keepalive.next.is_some_and(|at| at <= now) {
+            self.keepalive.next = Some(now + PING_EVERY);
+            self.keepalive.sent = Some(now);
+            self.keepalive.count += 1;
+            out.push(Output::Send(self.codec.ping(self.keepalive.count)));
         }
     }
 

@@ -8,7 +8,7 @@ use crate::client::shell_words::{Word, split};
 
 /// An input line.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Line {
+pub enum ReplInput {
     /// An empty line.
     Empty,
     /// `help`.
@@ -31,7 +31,7 @@ pub enum Line {
 
 /// The reason why an input line is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadLine {
+pub enum BadInput {
     /// A quote is not closed.
     #[error("the quote {0} is not closed")]
     Quote(char),
@@ -42,22 +42,22 @@ pub enum BadLine {
     #[error("`wait` takes whole seconds, at most 3600")]
     Wait,
     /// A positional argument follows a named one.
-    #[error("`{0}` has no name, after arguments that have")]
-    Order(String),
+    #[error("`{0}` is positional, but follows named arguments")]
+    Positional(String),
     /// The call or its arguments are invalid.
     #[error(transparent)]
     Call(#[from] BadCall),
 }
 
-impl Line {
+impl ReplInput {
     /// Parses an input line.
     ///
     /// # Errors
-    /// [`BadLine`].
-    pub fn read(line: &str, catalog: &Catalog) -> Result<Self, BadLine> {
+    /// [`BadInput`].
+    pub fn read(line: &str, catalog: &Catalog) -> Result<Self, BadInput> {
         let line = line.trim();
         if line.starts_with('[') {
-            let frame = Value::from_json(line).map_err(|e| BadLine::Json(e.to_string()))?;
+            let frame = Value::from_json(line).map_err(|e| BadInput::Json(e.to_string()))?;
             return Ok(Self::Frame(frame.to_json()));
         }
         let (first, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
@@ -67,10 +67,10 @@ impl Line {
             "quit" | "exit" => Ok(Self::Quit),
             "wait" => match rest.trim().parse() {
                 Ok(seconds @ 0..=3600) => Ok(Self::Wait(seconds)),
-                _ => Err(BadLine::Wait),
+                _ => Err(BadInput::Wait),
             },
             name if rest.trim_start().starts_with('{') => {
-                let args = Value::from_json(rest).map_err(|e| BadLine::Json(e.to_string()))?;
+                let args = Value::from_json(rest).map_err(|e| BadInput::Json(e.to_string()))?;
                 Ok(Self::Function {
                     name: name.into(),
                     args: args.as_map().unwrap_or_default().to_vec(),
@@ -78,13 +78,13 @@ impl Line {
             }
             name => Ok(Self::Call {
                 name: name.into(),
-                args: arguments(name, &split(rest).map_err(BadLine::Quote)?, catalog)?,
+                args: arguments(name, &split(rest).map_err(BadInput::Quote)?, catalog)?,
             }),
         }
     }
 }
 
-fn arguments(call: &str, words: &[Word], catalog: &Catalog) -> Result<Vec<(Text, Value)>, BadLine> {
+fn arguments(call: &str, words: &[Word], catalog: &Catalog) -> Result<Vec<(Text, Value)>, BadInput> {
     let signature = catalog.args(call)?;
     let mut args: Vec<(Text, Value)> = Vec::new();
     let mut by_name = false;
@@ -96,12 +96,12 @@ fn arguments(call: &str, words: &[Word], catalog: &Catalog) -> Result<Vec<(Text,
                 by_name = true;
                 named
             }
-            None if by_name => return Err(BadLine::Order(word.text.clone())),
+            None if by_name => return Err(BadInput::Positional(word.text.clone())),
             None => match signature.get(at) {
                 Some(arg) => (arg, &*word.text),
                 None => {
                     let known: Vec<&str> = signature.iter().map(|(arg, _)| &**arg).collect();
-                    return Err(BadLine::Call(BadCall::Arg {
+                    return Err(BadInput::Call(BadCall::Arg {
                         call: call.into(),
                         arg: word.text.as_str().into(),
                         known: known.join(", "),

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quoted_name_is_no_name() {
+    fn a_quoted_name_is_a_plain_word() {
         check_named("a=b", Some(("a", "b")));
         check_named("a='b=c'", Some(("a", "b=c")));
         check_named("a=", Some(("a", "")));

@@ -11,11 +11,11 @@ use tables::expr::StateField;
 use tables::wire::{Target, Wire};
 
 use crate::client::catalog::{Catalog, fill};
-use crate::client::codec::Dialect;
+use crate::client::codec::Codec;
 use crate::client::events::Events;
-use crate::client::io::{CallError, Login, MAX_OPEN_CALLS, Output, Reply};
+use crate::client::io::{CallError, Login, MAX_PENDING_CALLS, Output, Reply};
 use crate::client::mailbox::Mailbox;
-use crate::client::reconnect::{Channel, Pulse};
+use crate::client::reconnect::{Channel, Keepalive};
 use crate::client::synthesized_events;
 use crate::client::web_codec::{Answer, Inbound, Notice};
 
@@ -29,15 +29,15 @@ pub(super) enum Phase {
     LoggingIn,
     LoggedIn,
     /// Resuming by its session line.
-    Returning,
+    Resuming,
     Over,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Open {
+pub(super) struct PendingCall {
     pub name: Text,
     /// The row and its arguments; `None` for functions that are called by wire name.
-    made: Option<(usize, Vec<Option<Value>>)>,
+    row_call: Option<(usize, Vec<Option<Value>>)>,
     pub poll: bool,
 }
 
@@ -46,17 +46,17 @@ pub(super) struct Open {
 pub struct LegacyClient {
     pub(super) tables: Arc<Tables>,
     pub(super) wire: Arc<Wire>,
-    pub(super) dialect: Dialect,
+    pub(super) codec: Codec,
     catalog: Catalog,
     events: Events,
     pub(super) login: Login,
     pub(super) phase: Phase,
     pub(super) known: Known,
     pub(super) line: Value,
-    pub(super) open: BTreeMap<i64, Open>,
+    pub(super) pending: BTreeMap<i64, PendingCall>,
     next_id: i64,
     pub(super) mailbox: Mailbox,
-    pub(super) pulse: Pulse,
+    pub(super) keepalive: Keepalive,
     /// The joined channel.
     pub(super) channel: Option<Channel>,
     /// The names of the control frames so far; in order, they form one event.
@@ -69,7 +69,7 @@ impl LegacyClient {
         Self {
             catalog: Catalog::new(tables.clone(), wire.clone()),
             events: Events::new(&tables, &wire),
-            dialect: Dialect::of(&tables, &wire),
+            codec: Codec::of(&tables, &wire),
             mailbox: Mailbox::new(wire.polls),
             tables,
             wire,
@@ -77,9 +77,9 @@ impl LegacyClient {
             phase: Phase::LoggingIn,
             known: Known::default(),
             line: Value::Null,
-            open: BTreeMap::new(),
+            pending: BTreeMap::new(),
             next_id: 1,
-            pulse: Pulse::default(),
+            keepalive: Keepalive::default(),
             channel: None,
             controls: Vec::new(),
         }
@@ -91,8 +91,8 @@ impl LegacyClient {
     }
 
     /// Returns the number of pending calls, without polls.
-    pub fn open_calls(&self) -> usize {
-        self.open.values().filter(|open| !open.poll).count()
+    pub fn pending_calls(&self) -> usize {
+        self.pending.values().filter(|pending| !pending.poll).count()
     }
 
     /// Handles an established connection: sends the login frame.
@@ -114,22 +114,22 @@ impl LegacyClient {
         }
         self.known.learn(StateField::Account, account.clone().into());
         args.extend(self.wire.login.constants.iter().cloned());
-        vec![Output::Send(self.dialect.login(Value::Map(args)))]
+        vec![Output::Send(self.codec.login(Value::Map(args)))]
     }
 
     /// Handles a frame of the server.
     pub fn frame(&mut self, text: &str, now: Time) -> Vec<Output> {
         let mut out = Vec::new();
-        match self.dialect.read(text) {
+        match self.codec.read(text) {
             Some(Inbound::LoginRet(answer)) if self.phase == Phase::LoggingIn => self.login_ret(&answer, now, &mut out),
-            Some(Inbound::CallRet(id, answer)) => match self.open.remove(&id) {
-                Some(open) => self.call_ret(id, open, &answer, now, &mut out),
+            Some(Inbound::CallRet(id, answer)) => match self.pending.remove(&id) {
+                Some(pending) => self.call_ret(id, pending, &answer, now, &mut out),
                 None => out.push(Output::Unknown(text.into())),
             },
             Some(Inbound::Notify(notice)) => self.notice(notice, text, now, &mut out),
             Some(Inbound::Other(name)) if self.events.is_control(&name) => self.control(name, &mut out),
-            Some(Inbound::Resumed(word)) if self.phase == Phase::Returning => self.returned(&word, now, &mut out),
-            Some(Inbound::Pong) => self.pulse.pong(self.dialect, now),
+            Some(Inbound::Resumed(word)) if self.phase == Phase::Resuming => self.resumed(&word, now, &mut out),
+            Some(Inbound::Pong) => self.keepalive.pong(self.codec, now),
             _ => out.push(Output::Unknown(text.into())),
         }
         self.poll(now, &mut out);
@@ -140,7 +140,7 @@ impl LegacyClient {
     pub fn tick(&mut self, now: Time) -> Vec<Output> {
         let mut out = Vec::new();
         if self.phase == Phase::LoggedIn {
-            self.beat(now, &mut out);
+            self.ping_or_disconnect(now, &mut out);
         }
         self.poll(now, &mut out);
         out
@@ -151,7 +151,11 @@ impl LegacyClient {
         if self.phase != Phase::LoggedIn {
             return None;
         }
-        self.pulse.due().into_iter().chain(self.mailbox.due()).min()
+        self.keepalive
+            .deadline()
+            .into_iter()
+            .chain(self.mailbox.deadline())
+            .min()
     }
 
     /// Makes a documented call with its documented arguments, by name. Returns its number and its
@@ -167,12 +171,12 @@ impl LegacyClient {
             built.args.push((version.clone(), self.mailbox.version().into()));
         }
         let function = function.name.clone();
-        let open = Open {
+        let pending = PendingCall {
             name: name.into(),
-            made: Some((built.function, built.slots)),
+            row_call: Some((built.function, built.slots)),
             poll: false,
         };
-        self.send(&function, built.args, open)
+        self.send(&function, built.args, pending)
     }
 
     /// Calls a wire function by its own name, known to the tables or not, with its own arguments.
@@ -180,19 +184,24 @@ impl LegacyClient {
     /// # Errors
     /// [`CallError`].
     pub fn invoke(&mut self, function: &str, args: Vec<(Text, Value)>) -> Result<(i64, String), CallError> {
-        let open = Open {
+        let pending = PendingCall {
             name: function.into(),
-            made: None,
+            row_call: None,
             poll: false,
         };
-        self.send(function, args, open)
+        self.send(function, args, pending)
     }
 
-    fn send(&mut self, function: &str, mut args: Vec<(Text, Value)>, open: Open) -> Result<(i64, String), CallError> {
+    fn send(
+        &mut self,
+        function: &str,
+        mut args: Vec<(Text, Value)>,
+        pending: PendingCall,
+    ) -> Result<(i64, String), CallError> {
         if self.phase != Phase::LoggedIn {
             return Err(CallError::NotLoggedIn);
         }
-        if !open.poll && self.open_calls() >= MAX_OPEN_CALLS {
+        if !pending.poll && self.pending_calls() >= MAX_PENDING_CALLS {
             return Err(CallError::TooMany);
         }
         let id = self.next_id;
@@ -200,8 +209,8 @@ impl LegacyClient {
         if !args.iter().any(|(name, _)| &**name == "line") {
             args.insert(0, ("line".into(), self.line.clone()));
         }
-        self.open.insert(id, open);
-        Ok((id, self.dialect.call(function, id, Value::Map(args))))
+        self.pending.insert(id, pending);
+        Ok((id, self.codec.call(function, id, Value::Map(args))))
     }
 
     fn login_ret(&mut self, answer: &Answer, now: Time, out: &mut Vec<Output>) {
@@ -217,8 +226,8 @@ impl LegacyClient {
                 out.push(Output::LoggedIn);
                 let told = synthesized_events::of_success(&self.tables, call, &reply, &self.known);
                 out.extend(told.into_iter().map(Output::Event));
-                self.pulse.start(self.dialect, now);
-                self.beat(now, out);
+                self.keepalive.start(self.codec, now);
+                self.ping_or_disconnect(now, out);
             }
             Err(reason) => {
                 self.phase = Phase::Over;
@@ -229,19 +238,21 @@ impl LegacyClient {
         }
     }
 
-    fn call_ret(&mut self, id: i64, open: Open, answer: &Answer, now: Time, out: &mut Vec<Output>) {
+    fn call_ret(&mut self, id: i64, pending: PendingCall, answer: &Answer, now: Time, out: &mut Vec<Output>) {
         let result = answer.result();
-        if open.poll {
+        if pending.poll {
             let lines = self.mailbox.answered(result.as_ref().ok(), now);
             out.extend(lines.iter().map(|line| self.line_event(line, line)));
             return;
         }
         out.push(Output::Reply(Reply {
             id,
-            call: open.name,
+            call: pending.name,
             result: result.clone(),
         }));
-        let Some((function, slots)) = open.made else { return };
+        let Some((function, slots)) = pending.row_call else {
+            return;
+        };
         let wire = self.wire.clone();
         let function = &wire.functions[function];
         let Target::Row(call) = &function.target else { return };
@@ -307,12 +318,12 @@ impl LegacyClient {
         // The tables have the version of the first poll; later polls use the current one.
         args.retain(|(arg, _)| &**arg != VERSION);
         args.push((VERSION.into(), version.into()));
-        let open = Open {
+        let pending = PendingCall {
             name: name.clone(),
-            made: None,
+            row_call: None,
             poll: true,
         };
-        if let Ok((_, frame)) = self.send(&name, args, open) {
+        if let Ok((_, frame)) = self.send(&name, args, pending) {
             out.push(Output::Send(frame));
         }
     }

@@ -1,6 +1,6 @@
 //! Events that a legacy SDK generates from the answer to a call.
 //!
-//! The tables define them (`made-by-client`) and their arguments in the reply (the folds). The
+//! The tables define them (`row_call-by-client`) and their arguments in the reply (the folds). The
 //! other arguments are those of the row's own outcomes, as far as their inputs are known.
 
 use crate::known_names::Known;
@@ -57,7 +57,7 @@ pub(super) fn of_failure(
     if class.text_arg(family).is_none() {
         known = known.with(Ambient::Ecode, class.ecode(family, reason).into());
     }
-    Some(tell(tables, &failure.emission, &known, &[]))
+    Some(build_event(tables, &failure.emission, &known, &[]))
 }
 
 /// Returns the event of an outcome of RTM's connection states. A client reports changes of its own
@@ -65,7 +65,12 @@ pub(super) fn of_failure(
 pub(super) fn of_connection(tables: &Tables, outcome: &str, known: &Known) -> Option<ClientEvent> {
     let is_meant = |kind: &RowKind| *kind == RowKind::Event(EventKind::ConnectionStateChanged);
     let row = tables.rows.iter().find(|row| is_meant(&row.kind))?;
-    Some(tell(tables, row.outcome(outcome)?.emission.as_ref()?, known, &[]))
+    Some(build_event(
+        tables,
+        row.outcome(outcome)?.emission.as_ref()?,
+        known,
+        &[],
+    ))
 }
 
 fn of_emission(tables: &Tables, call: &RowCall, emission: &Emission, reply: &Value, known: &Known) -> Vec<ClientEvent> {
@@ -82,7 +87,7 @@ fn of_emission(tables: &Tables, call: &RowCall, emission: &Emission, reply: &Val
                 let entries = value.as_map().unwrap_or_default().iter();
                 let entry = |(name, value): &(Text, Value)| {
                     let args = [(*key, Value::Text(name.clone())), (*at, value.clone())];
-                    tell(tables, emission, known, &args)
+                    build_event(tables, emission, known, &args)
                 };
                 return entries.map(entry).collect();
             }
@@ -96,7 +101,7 @@ fn of_emission(tables: &Tables, call: &RowCall, emission: &Emission, reply: &Val
     if emission.each.is_some() && found.is_empty() {
         return Vec::new();
     }
-    vec![tell(tables, emission, known, &found)]
+    vec![build_event(tables, emission, known, &found)]
 }
 
 /// Converts `[[a0,b0],…]` to the lists of the a and the b.
@@ -107,7 +112,7 @@ fn columns(rows: &Value, args: &[usize]) -> Vec<(usize, Value)> {
     args.iter().enumerate().map(column).collect()
 }
 
-fn tell(tables: &Tables, emission: &Emission, known: &Known, found: &[(usize, Value)]) -> ClientEvent {
+fn build_event(tables: &Tables, emission: &Emission, known: &Known, found: &[(usize, Value)]) -> ClientEvent {
     let signature = &tables.signatures[emission.event];
     let args = signature.args.iter().zip(&emission.args).enumerate();
     let args = args.filter_map(|(at, ((name, ty), expr))| {

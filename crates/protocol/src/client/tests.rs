@@ -5,8 +5,8 @@ use rtm::time::Time;
 use rtm::value::{Text, Value};
 use tables::Tables;
 
-use crate::client::repl::{BadLine, Line};
-use crate::client::{CallError, Catalog, LegacyClient, Login, MAX_OPEN_CALLS, Output};
+use crate::client::repl::{BadInput, ReplInput};
+use crate::client::{CallError, Catalog, LegacyClient, Login, MAX_PENDING_CALLS, Output};
 
 /// A client on virtual time, with its outputs as lines.
 struct Script {
@@ -33,19 +33,19 @@ impl Script {
     fn ready() -> Self {
         let mut script = Self::new();
         script.client.connected();
-        script.says(r#"["login_ret",["","{\"result\":\"ok\",\"uid\":1001,\"line\":\"L\"}"]]"#);
-        script.says(r#"["call2-ret",[1,"","{\"result\":\"ok\",\"ver_clear\":0,\"msgs\":[]}"]]"#);
+        script.receive(r#"["login_ret",["","{\"result\":\"ok\",\"uid\":1001,\"line\":\"L\"}"]]"#);
+        script.receive(r#"["call2-ret",[1,"","{\"result\":\"ok\",\"ver_clear\":0,\"msgs\":[]}"]]"#);
         script
     }
 
-    fn says(&mut self, frame: &str) -> Vec<String> {
+    fn receive(&mut self, frame: &str) -> Vec<String> {
         lines(self.client.frame(frame, self.now))
     }
 
     /// Delivers a successful answer.
     fn answers(&mut self, id: i64, reply: &str) -> Vec<String> {
         let reply = Value::from(reply).to_json();
-        self.says(&format!(r#"["call2-ret",[{id},"",{reply}]]"#))
+        self.receive(&format!(r#"["call2-ret",[{id},"",{reply}]]"#))
     }
 
     fn after(&mut self, time: Duration) -> Vec<String> {
@@ -55,10 +55,10 @@ impl Script {
 
     /// Enters an input line; returns the resulting frame.
     fn types(&mut self, line: &str) -> String {
-        match Line::read(line, self.client.catalog()).expect(line) {
-            Line::Call { name, args } => self.client.call(&name, &args).expect(line).1,
-            Line::Function { name, args } => self.client.invoke(&name, args).expect(line).1,
-            Line::Frame(frame) => frame,
+        match ReplInput::read(line, self.client.catalog()).expect(line) {
+            ReplInput::Call { name, args } => self.client.call(&name, &args).expect(line).1,
+            ReplInput::Function { name, args } => self.client.invoke(&name, args).expect(line).1,
+            ReplInput::Frame(frame) => frame,
             other => panic!("{line} is {other:?}"),
         }
     }
@@ -81,14 +81,14 @@ pub(super) fn lines(outputs: Vec<Output>) -> Vec<String> {
 }
 
 #[test]
-fn a_login_is_what_the_sdk_sends_and_a_poll_follows() {
+fn a_login_matches_the_sdk_and_is_followed_by_a_poll() {
     let mut script = Script::new();
     assert_eq!(
         lines(script.client.connected()),
         [r#"> ["login",{"vid":"app","account":"alice","token":"t","uid":0,"device":"websdk","ip":""}]"#]
     );
     assert_eq!(
-        script.says(r#"["login_ret",["","{\"result\":\"ok\",\"uid\":1001,\"line\":\"L\"}"]]"#),
+        script.receive(r#"["login_ret",["","{\"result\":\"ok\",\"uid\":1001,\"line\":\"L\"}"]]"#),
         [
             "logged in",
             "onLoginSuccess uid=1001 fd=0",
@@ -98,7 +98,7 @@ fn a_login_is_what_the_sdk_sends_and_a_poll_follows() {
 }
 
 #[test]
-fn a_refused_login_tells_the_number_of_the_family() {
+fn a_refused_login_has_the_familys_number() {
     for (error, reply, event, reason) in [
         (
             "TokenErrorExpired",
@@ -116,7 +116,7 @@ fn a_refused_login_tells_the_number_of_the_family() {
         let mut script = Script::new();
         script.client.connected();
         let frame = format!(r#"["login_ret",["{error}","{reply}"]]"#);
-        assert_eq!(script.says(&frame), [event, reason]);
+        assert_eq!(script.receive(&frame), [event, reason]);
         assert_eq!(script.client.call("logout", &[]), Err(CallError::NotLoggedIn));
         assert_eq!(script.client.next_tick(), None);
     }
@@ -172,7 +172,7 @@ fn catalog() -> Catalog {
 }
 
 #[test]
-fn lines_that_mean_nothing_say_why() {
+fn invalid_input_lines_have_a_reason() {
     for (line, error) in [
         (
             "messageInstantSent bob",
@@ -185,13 +185,13 @@ fn lines_that_mean_nothing_say_why() {
         ),
         (
             "messageInstantSend account=bob hi",
-            "`hi` has no name, after arguments that have",
+            "`hi` is positional, but follows named arguments",
         ),
         ("channelJoin 'a", "the quote ' is not closed"),
         ("wait soon", "`wait` takes whole seconds, at most 3600"),
         ("[1,", "not JSON: end of the text inside a value at line 1 column 4"),
     ] {
-        let got = Line::read(line, &catalog()).map_err(|e: BadLine| e.to_string());
+        let got = ReplInput::read(line, &catalog()).map_err(|e: BadInput| e.to_string());
         assert_eq!(got, Err(error.into()), "{line}");
     }
     let mut script = Script::ready();
@@ -228,7 +228,7 @@ fn every_call_of_the_tables_has_help_and_a_frame() {
 }
 
 #[test]
-fn answers_make_the_events_that_the_sdk_makes() {
+fn answers_generate_the_sdks_events() {
     for (line, reply, expected) in [
         (
             "messageInstantSend bob 0 hi m1",
@@ -268,14 +268,14 @@ fn answers_make_the_events_that_the_sdk_makes() {
     ] {
         let mut script = Script::ready();
         script.types(line);
-        let said = script.answers(2, reply);
-        assert_eq!(said[0], format!("2 {} ok {reply}", line.split(' ').next().unwrap()));
-        assert_eq!(said[1..], *expected, "{line}");
+        let outputs = script.answers(2, reply);
+        assert_eq!(outputs[0], format!("2 {} ok {reply}", line.split(' ').next().unwrap()));
+        assert_eq!(outputs[1..], *expected, "{line}");
     }
 }
 
 #[test]
-fn refusals_make_the_events_that_the_sdk_makes() {
+fn refusals_generate_the_sdks_events() {
     for (line, reason, expected) in [
         (
             "messageInstantSend bob 0 hi m1",
@@ -301,9 +301,13 @@ fn refusals_make_the_events_that_the_sdk_makes() {
     ] {
         let mut script = Script::ready();
         script.types(line);
-        let said = script.answers(2, &format!(r#"{{"result":"failed","reason":"{reason}"}}"#));
+        let outputs = script.answers(2, &format!(r#"{{"result":"failed","reason":"{reason}"}}"#));
         let call = line.split(' ').next().unwrap();
-        assert_eq!(said, [format!("2 {call} failed {reason}"), expected.into()], "{line}");
+        assert_eq!(
+            outputs,
+            [format!("2 {call} failed {reason}"), expected.into()],
+            "{line}"
+        );
     }
 }
 
@@ -341,7 +345,7 @@ fn lines_become_documented_events() {
     ] {
         let json = Value::from(line).to_json();
         let frame = format!(r#"["notify",["channel2",1,1,{json}]]"#);
-        assert_eq!(Script::ready().says(&frame), [expected], "{line}");
+        assert_eq!(Script::ready().receive(&frame), [expected], "{line}");
     }
     for line in [
         "msg-v2 bob alice - cmd_report 1 x",
@@ -349,7 +353,7 @@ fn lines_become_documented_events() {
         "msg-v2 bob",
     ] {
         let frame = format!(r#"["notify",["channel2",1,1,"{line}"]]"#);
-        assert_eq!(Script::ready().says(&frame), [format!("? {frame}")]);
+        assert_eq!(Script::ready().receive(&frame), [format!("? {frame}")]);
     }
 }
 
@@ -365,9 +369,9 @@ fn poll(id: i64, version: i64) -> String {
 #[test]
 fn the_mailbox_is_polled_as_the_sdk_does() {
     let mut script = Script::ready();
-    assert_eq!(script.says(r#"["notify",["msg",2]]"#), [poll(2, 0)]);
+    assert_eq!(script.receive(r#"["notify",["msg",2]]"#), [poll(2, 0)]);
     assert_eq!(
-        script.says(r#"["notify",["msg",3]]"#),
+        script.receive(r#"["notify",["msg",3]]"#),
         Vec::<String>::new(),
         "a poll is out"
     );
@@ -382,14 +386,14 @@ fn the_mailbox_is_polled_as_the_sdk_does() {
     );
     // Repeated lines are already known.
     assert_eq!(script.answers(3, reply), Vec::<String>::new());
-    assert_eq!(script.says(r#"["notify",["msg",2]]"#), Vec::<String>::new());
+    assert_eq!(script.receive(r#"["notify",["msg",2]]"#), Vec::<String>::new());
 }
 
 #[test]
-fn what_comes_by_itself_is_acknowledged_after_a_second() {
+fn pushed_lines_are_acknowledged_after_a_second() {
     let mut script = Script::ready();
     assert_eq!(
-        script.says(&mailbox_line(1, "a")),
+        script.receive(&mailbox_line(1, "a")),
         [r#"onMessageInstantReceive account="bob" uid=0 msg="a""#]
     );
     assert_eq!(script.client.next_tick(), Some(Time::from_millis(2_000)));
@@ -400,19 +404,19 @@ fn what_comes_by_itself_is_acknowledged_after_a_second() {
         Vec::<String>::new()
     );
     // After a gap the mailbox is polled.
-    assert_eq!(script.says(&mailbox_line(3, "c")), [poll(3, 1)]);
+    assert_eq!(script.receive(&mailbox_line(3, "c")), [poll(3, 1)]);
 }
 
 #[test]
-fn pings_and_idle_polls_go_out_by_the_clock() {
+fn pings_and_idle_polls_are_periodic() {
     let mut script = Script::ready();
     assert_eq!(script.after(Duration::from_millis(9_999)), Vec::<String>::new());
-    let mut said = script.after(Duration::from_millis(1));
+    let mut outputs = script.after(Duration::from_millis(1));
     for _ in 0..5 {
-        said.extend(script.after(Duration::from_secs(10)));
+        outputs.extend(script.after(Duration::from_secs(10)));
     }
     let pings = (1..=6).map(|n| format!(r#"> ["ping",{n}]"#));
-    assert_eq!(said, pings.chain([poll(2, 0)]).collect::<Vec<_>>());
+    assert_eq!(outputs, pings.chain([poll(2, 0)]).collect::<Vec<_>>());
     assert_eq!(
         script.client.next_tick(),
         Some(Time::from_millis(71_000)),
@@ -421,33 +425,33 @@ fn pings_and_idle_polls_go_out_by_the_clock() {
 }
 
 #[test]
-fn control_frames_tell_one_event() {
+fn control_frames_form_one_event() {
     let mut script = Script::ready();
-    assert_eq!(script.says(r#"["kick",""]"#), Vec::<String>::new());
-    assert_eq!(script.says(r#"["close",""]"#), ["onLogout ecode=103"]);
+    assert_eq!(script.receive(r#"["kick",""]"#), Vec::<String>::new());
+    assert_eq!(script.receive(r#"["close",""]"#), ["onLogout ecode=103"]);
     assert_eq!(script.after(Duration::from_secs(100)), Vec::<String>::new(), "over");
-    assert_eq!(Script::ready().says(r#"["close",""]"#), ["onLogout ecode=102"]);
+    assert_eq!(Script::ready().receive(r#"["close",""]"#), ["onLogout ecode=102"]);
 }
 
 #[test]
-fn what_is_not_understood_is_shown() {
+fn unknown_frames_are_reported() {
     for frame in [
         r#"["call2-ret",[99,"","{}"]]"#,
         r#"["odd",1]"#,
         "x",
         r#"["login_ret",["","{}"]]"#,
     ] {
-        assert_eq!(Script::ready().says(frame), [format!("? {frame}")]);
+        assert_eq!(Script::ready().receive(frame), [format!("? {frame}")]);
     }
 }
 
 #[test]
-fn open_calls_are_bounded_and_polls_are_not_among_them() {
+fn pending_calls_are_bounded_without_polls() {
     let mut script = Script::ready();
-    for _ in 0..MAX_OPEN_CALLS {
+    for _ in 0..MAX_PENDING_CALLS {
         script.types("logout");
     }
     assert_eq!(script.client.call("logout", &[]), Err(CallError::TooMany));
-    assert_eq!(script.says(r#"["notify",["msg",1]]"#).len(), 1);
-    assert_eq!(script.client.open_calls(), MAX_OPEN_CALLS);
+    assert_eq!(script.receive(r#"["notify",["msg",1]]"#).len(), 1);
+    assert_eq!(script.client.pending_calls(), MAX_PENDING_CALLS);
 }

@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn notifications_come_in_two_forms() {
+    fn notifications_have_two_forms() {
         let line = || {
             Some(Inbound::Notify(Notice::Mailbox(
                 3,
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_one_wherever_it_is_told() {
+    fn a_refusal_is_detected_in_either_place() {
         for (error, reply, expected) in [
             ("", r#"{"result":"ok","num":3}"#, Ok(r#"{"result":"ok","num":3}"#)),
             ("timeout", r#"{"result":"ok"}"#, Err("timeout")),

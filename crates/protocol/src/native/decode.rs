@@ -9,7 +9,7 @@ use rtm::value::{Text, Value};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadFrame {
     /// A word is missing.
-    TooFewWords,
+    MissingWord,
     /// A number is invalid.
     NotANumber,
     /// A JSON object is missing or invalid.
@@ -20,7 +20,7 @@ impl BadFrame {
     /// Returns the counted reason.
     pub fn label(self) -> &'static str {
         match self {
-            Self::TooFewWords => "too few words",
+            Self::MissingWord => "too few words",
             Self::NotANumber => "not a number",
             Self::NotAnObject => "not an object",
         }
@@ -82,7 +82,7 @@ pub fn decode(line: &str) -> Result<TcpFrame, BadFrame> {
     }
     let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
     Ok(match name {
-        "" => return Err(BadFrame::TooFewWords),
+        "" => return Err(BadFrame::MissingWord),
         "login" => TcpFrame::Login(object(rest)?),
         "line_login2" | "line_login3" => {
             let (line, rest) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -114,11 +114,11 @@ fn channel_sub(fields: &Value) -> Result<TcpFrame, BadFrame> {
         Some(given) => number(given)?,
     };
     let cname = match fields.get("cname") {
-        None | Some(Value::Null) => return Err(BadFrame::TooFewWords),
+        None | Some(Value::Null) => return Err(BadFrame::MissingWord),
         Some(name) => name.clone().into_text(),
     };
     Ok(TcpFrame::ChannelSub {
-        cid: number(fields.get("cid").ok_or(BadFrame::TooFewWords)?)?,
+        cid: number(fields.get("cid").ok_or(BadFrame::MissingWord)?)?,
         cname,
         msgid,
     })
@@ -139,7 +139,7 @@ fn integer(text: &str) -> Result<i64, BadFrame> {
 
 fn word(text: &str) -> Result<&str, BadFrame> {
     if text.is_empty() {
-        Err(BadFrame::TooFewWords)
+        Err(BadFrame::MissingWord)
     } else {
         Ok(text)
     }
@@ -225,9 +225,9 @@ mod tests {
         };
         check(r#"channel_sub {"cid":7,"cname":42,"msgid":"-1"}"#, Ok(digits));
         for (fields, error) in [
-            ("{}", BadFrame::TooFewWords),
-            (r#"{"cid":7}"#, BadFrame::TooFewWords),
-            (r#"{"cname":"room"}"#, BadFrame::TooFewWords),
+            ("{}", BadFrame::MissingWord),
+            (r#"{"cid":7}"#, BadFrame::MissingWord),
+            (r#"{"cname":"room"}"#, BadFrame::MissingWord),
             (r#"{"cid":"","cname":"room"}"#, BadFrame::NotANumber),
             (r#"{"cid":7.5,"cname":"room"}"#, BadFrame::NotANumber),
             (r#"{"cid":[7],"cname":"room"}"#, BadFrame::NotANumber),
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn pings_are_echoed_as_they_are() {
+    fn pings_are_echoed_unchanged() {
         for number in ["0", "1", "007", "-1", "9223372036854775807"] {
             check(&format!("line_ping:{number}"), Ok(TcpFrame::Ping(number.into())));
         }
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_are_none() {
+    fn invalid_lines_are_rejected() {
         for line in [
             "",
             " ",
@@ -290,7 +290,7 @@ mod tests {
             "call  7 0 {}",
             "call f  0 {}",
         ] {
-            check(line, Err(BadFrame::TooFewWords));
+            check(line, Err(BadFrame::MissingWord));
         }
         for line in [
             "call f x 0 {}",
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_nobody_knows() {
+    fn unknown_first_words_are_ignored() {
         for line in [
             "hello",
             "hello world",

@@ -21,8 +21,8 @@ impl Frames for NativeLines {
 
     /// `kick` is onLogout(103), after which apps stop; any other word is 102, after which they log
     /// in (signaling-wire 13).
-    fn returned(&self, returned: Resumed) -> Option<String> {
-        let word = match returned {
+    fn resumed(&self, resumed: Resumed) -> Option<String> {
+        let word = match resumed {
             Resumed::Welcome => "ok",
             Resumed::Replaced => "kick",
             Resumed::Unknown => "outofsync",

@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_and_what_is_none() {
+    fn valid_and_invalid_streams() {
         let hello = deflated(b"hello");
         check(&hello, 5, Ok(b"hello"));
         check(&hello, 4, Err(ZlibError::Bomb));
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn no_room_no_stream() {
+    fn too_little_room_gives_no_stream() {
         assert_eq!(deflate(b"hello", &mut [0; 5]), None);
         assert_eq!(deflate(b"hello", &mut []), None);
         // The state of an aborted stream is discarded.
@@ -143,12 +143,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_goes_in_comes_out(body in proptest::collection::vec(any::<u8>(), 0..2_000)) {
+        fn bodies_round_trip(body in proptest::collection::vec(any::<u8>(), 0..2_000)) {
             check(&deflated(&body), 2_000, Ok(&body));
         }
 
         #[test]
-        fn whatever_comes_the_bound_holds(mut input in proptest::collection::vec(any::<u8>(), 0..300), max in 0..2_000_usize) {
+        fn the_bound_holds_for_any_input(mut input in proptest::collection::vec(any::<u8>(), 0..300), max in 0..2_000_usize) {
             for _ in 0..2 {
                 if let Ok(out) = inflate(&input, max) {
                     prop_assert!(out.len() <= max && out.capacity() <= max + 1);

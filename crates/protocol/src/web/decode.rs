@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_and_what_is_none() {
+    fn valid_and_invalid_frames() {
         let call = |id| ClientFrame::Call {
             function: "f".into(),
             id,

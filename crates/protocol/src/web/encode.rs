@@ -16,7 +16,7 @@ impl Frames for WebFrames {
     }
 
     /// These clients do not resume by line.
-    fn returned(&self, _: Resumed) -> Option<String> {
+    fn resumed(&self, _: Resumed) -> Option<String> {
         None
     }
 

@@ -10,8 +10,8 @@
 
 mod callee;
 mod caller;
-mod fate;
 mod handles;
+mod lifecycle;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -32,7 +32,7 @@ pub(super) struct InvitationKey(u64);
 /// The invitations that are pending on either side.
 #[derive(Debug, Default)]
 pub(super) struct Invitations {
-    open: HashMap<InvitationKey, Invitation>,
+    pending: HashMap<InvitationKey, Invitation>,
     /// The invitations of unreachable callees, in the order of sending.
     undelivered: HashMap<UserId, BTreeSet<InvitationKey>>,
     next: u64,
@@ -50,7 +50,7 @@ struct Invitation {
     sent: Time,
     /// The timer of delivery or expiry.
     timer: TimerId,
-    caller_open: bool,
+    caller_pending: bool,
     /// The callee's side, once delivered.
     callee: Option<Callee>,
 }
@@ -71,7 +71,7 @@ enum CalleeState {
 }
 
 impl Callee {
-    fn is_open(&self) -> bool {
+    fn is_pending(&self) -> bool {
         self.state != CalleeState::Ended
     }
 }
@@ -98,8 +98,8 @@ impl Invitation {
     }
 
     /// Returns the callee's side, while it is pending.
-    fn open_callee(&self) -> Option<Callee> {
-        self.callee.filter(Callee::is_open)
+    fn pending_callee(&self) -> Option<Callee> {
+        self.callee.filter(Callee::is_pending)
     }
 }
 
@@ -113,10 +113,10 @@ enum End {
 impl RtmService {
     /// Ends the caller's side.
     fn end_local(&mut self, key: InvitationKey, end: End) {
-        let Some(invitation) = self.invitations.open.get_mut(&key) else {
+        let Some(invitation) = self.invitations.pending.get_mut(&key) else {
             return;
         };
-        invitation.caller_open = false;
+        invitation.caller_pending = false;
         let (caller, number) = (invitation.caller, invitation.number);
         if let Some(client) = self.clients.get_mut(caller) {
             client.handles.local.end(number, end);
@@ -126,7 +126,7 @@ impl RtmService {
 
     /// Ends the callee's side.
     fn end_remote(&mut self, key: InvitationKey, end: End) {
-        let invitation = self.invitations.open.get_mut(&key);
+        let invitation = self.invitations.pending.get_mut(&key);
         let Some(callee) = invitation.and_then(|i| i.callee.as_mut()) else {
             return;
         };
@@ -140,11 +140,11 @@ impl RtmService {
     }
 
     fn forget_if_over(&mut self, key: InvitationKey) {
-        let is_over = |i: &Invitation| !i.caller_open && i.open_callee().is_none();
-        if !self.invitations.open.get(&key).is_some_and(is_over) {
+        let is_over = |i: &Invitation| !i.caller_pending && i.pending_callee().is_none();
+        if !self.invitations.pending.get(&key).is_some_and(is_over) {
             return;
         }
-        if let Some(invitation) = self.invitations.open.remove(&key) {
+        if let Some(invitation) = self.invitations.pending.remove(&key) {
             self.timers.cancel(invitation.timer);
             self.invitations.delivered(&invitation.callee_id, key);
         }
@@ -154,7 +154,7 @@ impl RtmService {
 impl Invitations {
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.open.is_empty() && self.undelivered.is_empty()
+        self.pending.is_empty() && self.undelivered.is_empty()
     }
 
     fn delivered(&mut self, callee: &UserId, key: InvitationKey) {

@@ -34,41 +34,41 @@ pub(super) fn check(script: &str) {
 /// Runs a script in a service with that configuration.
 #[track_caller]
 pub(super) fn check_in(config: RtmServiceConfig, script: &str) {
-    let mut stage = Stage::new(config);
+    let mut harness = Harness::new(config);
     let mut seen = String::new();
     let mut expected = String::new();
     for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        writeln!(expected, "{line}").expect("a String takes everything");
+        writeln!(expected, "{line}").expect("writing to a String cannot fail");
         if line.starts_with("- ") {
             continue;
         }
-        writeln!(seen, "{line}").expect("a String takes everything");
-        for output in stage.step(line) {
-            writeln!(seen, "- {output}").expect("a String takes everything");
+        writeln!(seen, "{line}").expect("writing to a String cannot fail");
+        for output in harness.step(line) {
+            writeln!(seen, "- {output}").expect("writing to a String cannot fail");
         }
     }
     assert!(seen == expected, "seen:\n{seen}\nexpected:\n{expected}");
 }
 
 /// A service under test, with names for its instances.
-pub(super) struct Stage {
-    pub(super) world: RtmService,
+pub(super) struct Harness {
+    pub(super) service: RtmService,
     pub(super) now: Time,
     clients: HashMap<String, ClientId>,
     names: BTreeMap<ClientId, String>,
     /// The pending requests and their calls.
-    open: HashMap<(ClientId, u64), CallKind>,
+    pending: HashMap<(ClientId, u64), CallKind>,
     requests: u64,
 }
 
-impl Stage {
+impl Harness {
     pub(super) fn new(config: RtmServiceConfig) -> Self {
         Self {
-            world: RtmService::new(config),
+            service: RtmService::new(config),
             now: Time::from_millis(START),
             clients: HashMap::new(),
             names: BTreeMap::new(),
-            open: HashMap::new(),
+            pending: HashMap::new(),
             requests: 0,
         }
     }
@@ -95,7 +95,7 @@ impl Stage {
                 let size: usize = words.next().and_then(|n| n.parse().ok()).expect("a size");
                 let channel = words.next().expect("a channel");
                 for i in 0..size {
-                    let client = self.world.open();
+                    let client = self.service.open();
                     self.call(client, CallKind::Login, &[format!("u{i}").as_str().into()], &mut out);
                     self.call(client, CallKind::Join, &[channel.into()], &mut out);
                 }
@@ -107,10 +107,10 @@ impl Stage {
                 match words.next().expect("a call") {
                     "link" => {
                         let up = words.next() == Some("up");
-                        self.world.link(self.now, client, up, &mut out);
+                        self.service.link(self.now, client, up, &mut out);
                     }
                     "close" => {
-                        self.world.close(self.now, client, &mut out);
+                        self.service.close(self.now, client, &mut out);
                         self.clients.remove(name);
                     }
                     call => {
@@ -126,15 +126,15 @@ impl Stage {
 
     /// Returns the number of pending calls of existing instances.
     pub(super) fn unanswered(&self) -> usize {
-        let is_there = |client| self.world.clients.get(client).is_some();
-        self.open.keys().filter(|(client, _)| is_there(*client)).count()
+        let is_there = |client| self.service.clients.get(client).is_some();
+        self.pending.keys().filter(|(client, _)| is_there(*client)).count()
     }
 
     fn client(&mut self, name: &str) -> ClientId {
         if let Some(&client) = self.clients.get(name) {
             return client;
         }
-        let client = self.world.open();
+        let client = self.service.open();
         self.clients.insert(name.to_owned(), client);
         self.names.insert(client, name.to_owned());
         client
@@ -142,18 +142,18 @@ impl Stage {
 
     fn call(&mut self, client: ClientId, kind: CallKind, args: &[Value], out: &mut Vec<Output>) {
         self.requests += 1;
-        self.open.insert((client, self.requests), kind);
+        self.pending.insert((client, self.requests), kind);
         let call: RtmCall = kind.build(args).unwrap_or_else(|e| panic!("{}: {e}", kind.name()));
-        self.world.call(self.now, client, self.requests, call, out);
+        self.service.call(self.now, client, self.requests, call, out);
     }
 
     fn pass(&mut self, duration: Duration, out: &mut Vec<Output>) {
         let end = self.now + duration;
-        while let Some(due) = self.world.deadline().filter(|&due| due <= end) {
-            self.world.tick(due, out);
-            assert!(self.world.deadline() != Some(due), "a timer does not go away");
+        while let Some(due) = self.service.deadline().filter(|&due| due <= end) {
+            self.service.tick(due, out);
+            assert!(self.service.deadline() != Some(due), "a timer does not go away");
         }
-        self.world.tick(end, out);
+        self.service.tick(end, out);
         self.now = end;
     }
 
@@ -165,7 +165,7 @@ impl Stage {
                 request,
                 result,
             } => {
-                let kind = self.open.remove(&(*client, *request)).expect("one answer per call");
+                let kind = self.pending.remove(&(*client, *request)).expect("one answer per call");
                 let name = self.names.get(client)?;
                 let result = match result {
                     Ok(reply) => {

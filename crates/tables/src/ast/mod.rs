@@ -17,7 +17,7 @@ use std::time::Duration;
 
 /// Parses a duration of the tables: `20s`, `500ms`.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let bad = || format!("`{text}` is no time; write `20s` or `500ms`");
+    let bad = || format!("`{text}` is not a duration; write `20s` or `500ms`");
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let n: u64 = digits.parse().map_err(|_| bad())?;
     match &text[digits.len()..] {

@@ -29,7 +29,7 @@ pub struct RawRow {
     pub source: Text,
     pub params: Vec<(Spanned<Text>, Spanned<Text>)>,
     pub pages: Vec<RawPage>,
-    pub lets: Vec<RawLet>,
+    pub let_values: Vec<RawLet>,
     pub members: Vec<(Spanned<Text>, Spanned<Text>)>,
     pub steps: Vec<RawStep>,
     pub answer: Option<RawAnswer>,
@@ -157,7 +157,7 @@ impl RawRow {
             source: t.require_str("source").map(|s| s.value).unwrap_or_else(|| "".into()),
             params: t.take_table("params").map(named_strs).unwrap_or_default(),
             pages: t.take_table("page").map(read_pages).unwrap_or_default(),
-            lets: t.take_table("let").map(read_lets).unwrap_or_default(),
+            let_values: t.take_table("let").map(read_let_values).unwrap_or_default(),
             members: t.take_table("member").map(read_members).unwrap_or_default(),
             steps: t.take_tables("do").into_iter().filter_map(RawStep::read).collect(),
             answer: t.take_table("answer").map(|answer| RawAnswer::read(answer, has_steps)),
@@ -334,7 +334,7 @@ fn read_members(t: Table<'_>) -> Vec<(Spanned<Text>, Spanned<Text>)> {
         .collect()
 }
 
-fn read_lets(t: Table<'_>) -> Vec<RawLet> {
+fn read_let_values(t: Table<'_>) -> Vec<RawLet> {
     let entries = t.into_entries().into_iter();
     entries
         .filter_map(|(name, item)| {

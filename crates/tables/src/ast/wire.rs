@@ -3,7 +3,7 @@
 use crate::diagnostics::Span;
 use crate::spanned_toml::{Item, Spanned, Table};
 use crate::spanned_value::Node;
-use crate::wire::{ComesBack, FailureForm, Local, Polls, Via};
+use crate::wire::{FailureForm, Local, Polls, ResumeMode, Via};
 use rtm::value::Text;
 
 use crate::ast::tables::entries;
@@ -15,7 +15,7 @@ pub struct RawWire {
     pub like: Option<Spanned<Text>>,
     pub documented: bool,
     pub polls: Polls,
-    pub comes_back: ComesBack,
+    pub resume_mode: ResumeMode,
     pub login: Option<RawFunction>,
     pub functions: Vec<RawFunction>,
     pub events: Vec<RawEvent>,
@@ -29,7 +29,7 @@ pub struct RawFunction {
     pub row: Option<Spanned<Text>>,
     pub call: Option<Spanned<Text>>,
     pub local: Option<Local>,
-    pub tells: Option<Spanned<Text>>,
+    pub result_event: Option<Spanned<Text>>,
     pub args: Vec<(Spanned<Text>, Spanned<Text>)>,
     pub constants: Option<Node>,
     pub label: Spanned<Text>,
@@ -63,8 +63,8 @@ impl RawWire {
         let like = t.take_str("like");
         let documented = t.take_choice("names", &[("documented", true)]).is_some();
         let polls = t.take_choice("polls", Polls::NAMES).map_or(Polls::AtLogin, |p| p.value);
-        let comes_back = t.take_choice("comes-back", ComesBack::NAMES);
-        let comes_back = comes_back.map_or(ComesBack::ByLogin, |choice| choice.value);
+        let resume_mode = t.take_choice("comes-back", ResumeMode::NAMES);
+        let resume_mode = resume_mode.map_or(ResumeMode::ByLogin, |choice| choice.value);
         let frames = if like.is_some() {
             t.take_table("frame")
         } else {
@@ -93,7 +93,7 @@ impl RawWire {
             like,
             documented,
             polls,
-            comes_back,
+            resume_mode,
             login,
             functions,
             events,
@@ -112,7 +112,7 @@ impl RawWire {
             like: self.like.clone(),
             documented: self.documented,
             polls: self.polls,
-            comes_back: self.comes_back,
+            resume_mode: self.resume_mode,
             login: self.login.clone().or_else(|| base.login.clone()),
             functions: self.functions.iter().chain(inherited).cloned().collect(),
             events: events.chain(&self.events).cloned().collect(),
@@ -130,7 +130,7 @@ fn read_function(name: Spanned<Text>, item: Item<'_>) -> Option<RawFunction> {
         row: t.take_str("row"),
         call: t.take_str("call"),
         local: t.take_choice("local", Local::NAMES).map(|l| l.value),
-        tells: t.take_str("tells"),
+        result_event: t.take_str("tells"),
         args: strs(t.take_table("args")),
         constants: t.take("const").and_then(Node::read),
         when: t.take("when").and_then(Node::read),

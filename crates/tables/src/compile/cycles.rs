@@ -14,13 +14,13 @@ impl Compiler<'_> {
         for row in &raw.rows {
             for target in row.steps.iter().filter_map(|step| step.row.as_ref()) {
                 if self.leads_to(&target.value, &row.id.value, raw.rows.len()) {
-                    let title = format!("row `{}` runs itself again", row.id.value);
+                    let title = format!("row `{}` runs itself, directly or indirectly", row.id.value);
                     self.error(Diag::new(&target.span, title));
                 }
             }
             for outcome in &row.outcomes {
                 if let Some(other) = outcome.otherwise.as_ref().filter(|_| is_in_its_own_place(row, outcome)) {
-                    let title = format!("`{}` happens in its own place", outcome.name.value);
+                    let title = format!("`{}` replaces itself, directly or indirectly", outcome.name.value);
                     self.error(Diag::new(&other.span, title));
                 }
             }

@@ -56,7 +56,7 @@ impl Compiler<'_> {
     /// Checks that the documented wire exists, because examples use documented names.
     pub fn check_documented(&mut self, wires: &[Arc<RawWire>]) {
         if let (false, Some(first)) = (wires.iter().any(|wire| wire.documented), wires.first()) {
-            let title = "no wire has `names = \"documented\"`: examples have nothing to be told by";
+            let title = "no wire has `names = \"documented\"`: examples need the documented names";
             self.error(Diag::new(&first.family.span, title).help("keep wire/api.toml"));
         }
     }
@@ -66,9 +66,9 @@ impl Compiler<'_> {
     }
 
     /// Compiles a call that names a function, and the event with its result.
-    pub fn invoke(&mut self, raw: &RawFunction, told: &Spanned<Text>) -> Option<Target> {
+    pub fn invoke(&mut self, raw: &RawFunction, result_event: &Spanned<Text>) -> Option<Target> {
         let call = self.sig(raw.call.as_ref().unwrap_or(&raw.name))?;
-        let event = self.sig(told)?;
+        let event = self.sig(result_event)?;
         for sig in [call, event] {
             if self.signatures[sig].args.len() != 3 {
                 let title = format!("`{}` does not take three arguments", self.signatures[sig].name);
@@ -78,16 +78,22 @@ impl Compiler<'_> {
                 return None;
             }
         }
-        Some(Target::Invoke(Invoke { call, told: event }))
+        Some(Target::Invoke(Invoke {
+            call,
+            result_event: event,
+        }))
     }
 
     /// Compiles the reply of a function that is a single value.
-    pub fn whole_reply(&mut self, raw: &RawFunction, row: &Row) -> Option<Fold> {
+    pub fn single_value_reply(&mut self, raw: &RawFunction, row: &Row) -> Option<Fold> {
         let written = raw.whole.as_ref()?;
         match self.fold(written, row)? {
             fold @ (Fold::Arg { .. } | Fold::Field(_)) => Some(fold),
             Fold::Zip { .. } | Fold::Object { .. } => {
-                self.error(Diag::new(&written.span, "a whole reply is written Event.arg or $field"));
+                self.error(Diag::new(
+                    &written.span,
+                    "write a single-value reply as Event.arg or $field",
+                ));
                 None
             }
         }
@@ -122,7 +128,7 @@ fn bare(call: &Spanned<Text>) -> RawFunction {
         row: None,
         call: None,
         local: None,
-        tells: None,
+        result_event: None,
         args: Vec::new(),
         constants: None,
         label: call.clone(),

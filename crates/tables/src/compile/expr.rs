@@ -100,7 +100,7 @@ impl Compiler<'_> {
             return Some((expr, ty));
         }
         let Some((mut ty, expr)) = scope.get(parts[0]) else {
-            let title = format!("`${}` names nothing here", parts[0]);
+            let title = format!("`${}` is not defined here", parts[0]);
             let mut known: Vec<&str> = scope.names().collect();
             known.dedup();
             let diag = Diag::new(&node.span, title).help(format!("known here: {}", known.join(", ")));
@@ -114,7 +114,7 @@ impl Compiler<'_> {
                 return None;
             };
             let Some(member) = of.member(part) else {
-                self.error(Diag::new(&node.span, format!("`{part}` is no member of {ty}")));
+                self.error(Diag::new(&node.span, format!("`{part}` is not a member of {ty}")));
                 return None;
             };
             ty = Ty::Rtm(member);
@@ -130,7 +130,7 @@ impl Compiler<'_> {
             .map(|(_, func)| *func);
         let Some(func) = func.filter(|func| func.signature().0.len() == args.len()) else {
             let known: Vec<&str> = Func::NAMES.iter().map(|(name, _)| *name).collect();
-            let title = format!("`{name}` is no function of {} arguments", args.len());
+            let title = format!("there is no function `{name}` with {} arguments", args.len());
             let diag = Diag::new(&node.span, title).help(format!("known functions: {}", known.join(", ")));
             self.error(diag.did_you_mean(name, known));
             return None;

@@ -22,7 +22,7 @@ use rtm::value::Text;
 
 use crate::ast::{RawFail, RawFile, RawRow, RawWire};
 use crate::errors::{FailClass, LimitCode};
-use crate::parsed::Written;
+use crate::parsed::ParsedTables;
 use crate::platform::Platform;
 use crate::row::{CodeId, FailId, RowId, SigId, Signature};
 use crate::{Example, Tables};
@@ -31,8 +31,8 @@ use crate::{Example, Tables};
 ///
 /// The tables are usable only if there are no errors.
 pub fn compile(sources: &[Arc<Source>]) -> (Tables, Diags) {
-    let (written, mut diags) = Written::read(sources);
-    if !written.is_whole {
+    let (written, mut diags) = ParsedTables::read(sources);
+    if !written.is_complete {
         return (Tables::default(), diags);
     }
     let (tables, more) = written.compile();
@@ -40,7 +40,7 @@ pub fn compile(sources: &[Arc<Source>]) -> (Tables, Diags) {
     (tables, diags)
 }
 
-impl Written {
+impl ParsedTables {
     /// Compiles the parsed tables.
     pub fn compile(&self) -> (Tables, Diags) {
         let mut diags = Diags::new();
@@ -126,7 +126,7 @@ impl<'c> Compiler<'c> {
         }
     }
 
-    fn tables(&mut self, written: &Written) -> Tables {
+    fn tables(&mut self, written: &ParsedTables) -> Tables {
         let (wires, platforms) = (&written.wires, &written.platforms);
         let raw = self.raw;
         self.check_circles();

@@ -52,13 +52,13 @@ impl Compiler<'_> {
         };
         if let (Some(event), Some(fail)) = (&raw.event, &raw.fail) {
             let title = format!(
-                "`{}` tells either the event `{}` or a failure",
+                "`{}` has either the event `{}` or a failure",
                 raw.name.value, event.value
             );
-            self.error(Diag::new(&fail.span, title).help("a class of failures brings its own event"));
+            self.error(Diag::new(&fail.span, title).help("a failure class has its own event"));
         }
         if raw.self_last && raw.last.is_none() {
-            let title = format!("`{}` says where oneself stands, but of no list", raw.name.value);
+            let title = format!("`{}` places oneself (`self`) without a list", raw.name.value);
             self.error(Diag::new(&raw.span, title).help("add last = n"));
         }
         let (emission, failure) = self.legacy_side(id, raw, scope, 0)?;
@@ -113,13 +113,13 @@ impl Compiler<'_> {
         };
         let target_id = self.row_id(target)?;
         if depth > 4 {
-            self.error(Diag::new(&target.span, "outcomes lead in a circle"));
+            self.error(Diag::new(&target.span, "outcomes form a cycle"));
             return None;
         }
         let rows = &self.raw.rows;
         let target_row = &rows[target_id];
         let Some(default) = target_row.outcomes.iter().find(|o| &*o.name.value == "default") else {
-            let title = format!("row `{}` has no outcome `default` to lead to", target.value);
+            let title = format!("row `{}` has no outcome `default`", target.value);
             self.error(Diag::new(&target.span, title));
             return None;
         };
@@ -141,14 +141,20 @@ impl Compiler<'_> {
                     inner.add("reason", Ty::Sig(SigType::Text), Expr::Ambient(Ambient::Reason));
                 }
                 None => {
-                    let title = format!("row `{}` needs `{}`, which is not known here", target.value, name.value);
+                    let title = format!(
+                        "row `{}` needs `{}`, which is not available here",
+                        target.value, name.value
+                    );
                     self.error(Diag::new(&target.span, title));
                 }
             }
         }
         let (_, failure) = self.legacy_side(id, default, &inner, 0)?;
         if failure.is_none() {
-            self.error(Diag::new(&target.span, format!("row `{}` is no failure", target.value)));
+            self.error(Diag::new(
+                &target.span,
+                format!("row `{}` is not a failure", target.value),
+            ));
         }
         failure
     }
@@ -171,7 +177,7 @@ impl Compiler<'_> {
             };
             wanted.push((name.value.clone(), sig.or_else(rtm)?));
         }
-        for raw in &row.lets {
+        for raw in &row.let_values {
             let sig = SigType::NAMES.iter().find(|(known, _)| *known == &*raw.ty.value)?;
             wanted.push((raw.name.value.clone(), Ty::Sig(sig.1)));
         }
@@ -203,10 +209,10 @@ impl Compiler<'_> {
                 },
                 (None, None) => {
                     let title = format!(
-                        "row `{}` needs `{name}`, which is not known here",
+                        "row `{}` needs `{name}`, which is not available here",
                         self.raw.rows[target].id.value
                     );
-                    self.error(Diag::new(&raw.span, title).help(format!("give it in with = {{ {name} = … }}")));
+                    self.error(Diag::new(&raw.span, title).help(format!("set it in with = {{ {name} = … }}")));
                     return None;
                 }
             };
@@ -326,7 +332,7 @@ impl Compiler<'_> {
             return None;
         };
         if !raw.self_last {
-            self.error(Diag::new(&raw.span, "a list of users says where oneself stands").help("add self = \"last\""));
+            self.error(Diag::new(&raw.span, "a list of users needs a place for oneself").help("add self = \"last\""));
         }
         Some(ListRule {
             slot,

@@ -19,8 +19,8 @@ impl Compiler<'_> {
         let kind = self.kind(raw);
         let (slots, args) = self.slots(raw, &kind);
         let scope = self.base_scope(id, raw, &slots);
-        let lets = raw
-            .lets
+        let let_values = raw
+            .let_values
             .iter()
             .filter_map(|l| self.row_let(l, &slots, &scope))
             .collect();
@@ -50,7 +50,7 @@ impl Compiler<'_> {
             account: find(SigType::Account),
             channel: find(SigType::Channel),
             args,
-            lets,
+            let_values,
             steps,
             answer,
             outcomes,
@@ -109,7 +109,7 @@ impl Compiler<'_> {
             }
         }
         let args = slots.len();
-        for raw in &raw.lets {
+        for raw in &raw.let_values {
             let ty = self.sig_type(&raw.ty).unwrap_or(SigType::Text);
             slots.push((raw.name.value.clone(), Ty::Sig(ty)));
         }
@@ -122,8 +122,8 @@ impl Compiler<'_> {
                 slots.push((bind.value.clone(), Ty::Rtm(call.reply().field_type())));
             }
         }
-        let gives = raw.emulation.as_ref().map_or(&[][..], |e| e.value.gives());
-        slots.extend(gives.iter().map(|(name, ty)| (Text::from(*name), *ty)));
+        let values_given = raw.emulation.as_ref().map_or(&[][..], |e| e.value.values_given());
+        slots.extend(values_given.iter().map(|(name, ty)| (Text::from(*name), *ty)));
         (slots, args)
     }
 
@@ -165,7 +165,7 @@ impl Compiler<'_> {
                 NodeKind::Text(text) if &**text == "$self" => LetDefault::OwnAccount,
                 NodeKind::Text(text) if text.starts_with("config.") => {
                     self.error(
-                        Diag::new(&node.span, format!("`{text}` is no value that tables may read"))
+                        Diag::new(&node.span, format!("`{text}` is not a value that tables may use"))
                             .help("known: config.invite.timeout"),
                     );
                     return None;
@@ -253,7 +253,7 @@ impl Compiler<'_> {
                 })
         };
         for outcome in raw.outcomes.iter().filter(|o| !reached(&o.name.value)) {
-            let title = format!("nothing leads to the outcome `{}`", outcome.name.value);
+            let title = format!("the outcome `{}` is unreachable", outcome.name.value);
             let help = "name it in answer.emit, expect, errors or a step, or remove it";
             self.error(Diag::new(&outcome.name.span, title).help(help));
         }
@@ -275,7 +275,7 @@ impl Compiler<'_> {
 
     fn lane(&mut self, raw: &RawRow) -> Lane {
         if let (Some(_), Some(after)) = (&raw.serial, &raw.after) {
-            self.error(Diag::new(&after.span, "a row is `serial` or goes `after`, not both"));
+            self.error(Diag::new(&after.span, "a row is either `serial` or `after`, not both"));
         }
         for (lane, name) in [(Lane::Serial, &raw.serial), (Lane::After, &raw.after)] {
             if let Some(name) = name {
@@ -292,7 +292,7 @@ impl Compiler<'_> {
     fn members(&mut self, raw: &RawRow) -> Vec<(RtmError, Text)> {
         let Some(by) = &raw.by else {
             if let Some((name, _)) = raw.members.first() {
-                self.error(Diag::new(&name.span, "members of which enum?").help("add by = \"…\" to the row"));
+                self.error(Diag::new(&name.span, "the members need an enum").help("add by = \"…\" to the row"));
             }
             return Vec::new();
         };
@@ -327,7 +327,7 @@ impl Compiler<'_> {
         let error = of.iter().find_map(|e| e.member(&name.value));
         if error.is_none() {
             let enums: Vec<&str> = of.iter().map(|e| e.name()).collect();
-            let title = format!("`{}` is no member of {}", name.value, enums.join(" or "));
+            let title = format!("`{}` is not a member of {}", name.value, enums.join(" or "));
             let names = of.iter().flat_map(|e| e.members()).map(|m| m.name());
             self.error(Diag::new(&name.span, title).did_you_mean(&name.value, names));
         }

@@ -1,7 +1,7 @@
 //! Compilation of steps: conditions, calls, results.
 
 use crate::ast::{RawRow, RawStep};
-use crate::condition::{Cond, Fact};
+use crate::condition::{Cond, Condition};
 use crate::diagnostics::Diag;
 use crate::expr::Expr;
 use crate::row::{CallTemplate, Expect, Gather, Handling, RtmStep, Step, StepKind};
@@ -56,25 +56,25 @@ impl Compiler<'_> {
                 Some(plain) => (true, plain),
                 None => (false, &*name.value),
             };
-            let fixed = Fact::NAMES
+            let fixed = Condition::NAMES
                 .iter()
                 .find(|(known, _)| *known == plain)
-                .map(|(_, fact)| *fact);
-            let call = || CallKind::parse(plain).map(Fact::Can);
+                .map(|(_, condition)| *condition);
+            let call = || CallKind::parse(plain).map(Condition::Can);
             let flag = || {
                 slots
                     .iter()
                     .position(|(s, ty)| &**s == plain && *ty == Ty::Sig(SigType::Flag))
-                    .map(Fact::Flag)
+                    .map(Condition::Flag)
             };
             match fixed.or_else(call).or_else(flag) {
-                Some(fact) => conds.push(Cond { fact, negated }),
+                Some(condition) => conds.push(Cond { condition, negated }),
                 None => {
-                    let known = Fact::NAMES
+                    let known = Condition::NAMES
                         .iter()
                         .map(|(name, _)| *name)
                         .chain(CallKind::ALL.iter().map(|c| c.name()));
-                    let title = format!("`{plain}` is no fact");
+                    let title = format!("`{plain}` is not a condition");
                     self.error(Diag::new(&name.span, title).did_you_mean(plain, known));
                 }
             }
@@ -165,8 +165,8 @@ impl Compiler<'_> {
     fn step_lane(&mut self, raw: &RawStep, scope: &Scope) -> Option<Option<Expr>> {
         let Some(lane) = &raw.lane else { return Some(None) };
         if raw.gather.is_some() {
-            let title = "calls that are gathered have no lane";
-            self.error(Diag::new(&lane.span, title).help("they travel as one anyway"));
+            let title = "gathered calls cannot have a lane";
+            self.error(Diag::new(&lane.span, title).help("they are merged into one call anyway"));
             return None;
         }
         Some(Some(self.expr(lane, Ty::Sig(SigType::Text), scope)?))
@@ -175,15 +175,15 @@ impl Compiler<'_> {
     fn via(&mut self, raw: &RawStep) -> bool {
         let Some(via) = &raw.via else { return false };
         if &*via.value != "member" {
-            let title = format!("a call cannot go via `{}`", via.value);
-            self.error(Diag::new(&via.span, title).help("the only way is via = \"member\""));
+            let title = format!("a call cannot be made via `{}`", via.value);
+            self.error(Diag::new(&via.span, title).help("the only value is via = \"member\""));
         }
         if raw
             .rtm
             .as_ref()
             .is_none_or(|rtm| &*rtm.value != CallKind::GetMembers.name())
         {
-            let title = "only getMembers goes via a member: RTM answers other calls to anybody";
+            let title = "only getMembers can be made via a member: other calls need no membership";
             self.error(Diag::new(&via.span, title));
         }
         true

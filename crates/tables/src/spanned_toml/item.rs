@@ -9,7 +9,7 @@ use crate::spanned_toml::{Kind, Sink, Spanned, Table};
 use rtm::value::{Number, Text, Value};
 
 /// A value with its position and its name. Requesting another kind reports "expected …, got …".
-#[must_use = "a value that nobody reads is a key that silently does nothing"]
+#[must_use = "an unread value is a key without effect"]
 pub struct Item<'r> {
     pub(super) sink: &'r Sink<'r>,
     pub(super) path: String,
@@ -154,7 +154,7 @@ impl<'r> Item<'r> {
             Kind::Bool => Value::Bool(self.into_bool()?.value),
             Kind::Float => self.into_float()?,
             Kind::Date => {
-                self.error("a date is not a value here, write it as a string");
+                self.error("a date is not supported here; write it as a string");
                 return None;
             }
             Kind::Array => Value::List(all(self.into_array()?.into_iter().map(Item::into_value))?),

@@ -9,7 +9,7 @@ use crate::spanned_toml::{Item, Sink, Spanned, join};
 use rtm::value::Text;
 
 /// A cursor over one table: take the known keys, then [`finish`](Self::finish) reports the rest.
-#[must_use = "finish() reports the keys that nobody asked for"]
+#[must_use = "finish() reports unknown keys"]
 pub struct Table<'r> {
     sink: &'r Sink<'r>,
     path: String,

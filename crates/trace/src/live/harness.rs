@@ -313,7 +313,7 @@ impl<'s> Harness<'s> {
                 self.next_timer += 1;
                 self.timers.insert((at, self.next_timer), (session, key));
             }
-            Effect::Keep(lines) => {
+            Effect::StoreLines(lines) => {
                 let Some(seat) = self.seats.get(&session) else { return };
                 match self.current.get(&seat.key) {
                     Some(next) if *next != session => self.inbox.push_back((*next, Message::Kept(lines))),

@@ -37,7 +37,7 @@ impl SessionReplay {
 
     /// Lines that an earlier session of the account has left.
     pub(crate) fn kept(&mut self, now: Time, lines: Vec<(Event, Time)>) -> Vec<Out> {
-        self.live_step(now, Input::Kept(lines))
+        self.live_step(now, Input::OfflineLines(lines))
     }
 
     /// A timer may be due: it is when it was not set anew.

@@ -16,8 +16,8 @@ fn packet(kind: u8, body: &[u8]) -> Vec<u8> {
 
 fn zlib(body: &[u8]) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(body).expect("a Vec takes all");
-    encoder.finish().expect("a Vec takes all")
+    encoder.write_all(body).expect("writing to a Vec cannot fail");
+    encoder.finish().expect("writing to a Vec cannot fail")
 }
 
 /// Decodes bytes that arrive in pieces, followed by the end of the stream.
@@ -51,7 +51,7 @@ fn check(bytes: &[u8], expected: Result<&[&str], &'static str>) {
 }
 
 #[test]
-fn either_kind_at_any_time() {
+fn packets_of_both_kinds_may_alternate() {
     check(b"", Ok(&[]));
     check(b"\x80\0\0\x0fline_ping:1", Ok(&["line_ping:1"]));
     check(b"\x80\0\0\x04", Ok(&[""]));
@@ -120,7 +120,7 @@ fn written(text: &str, compress: bool) -> Vec<u8> {
 }
 
 #[test]
-fn texts_are_deflated_when_that_is_on_and_shortens_them() {
+fn texts_are_deflated_if_enabled_and_shorter() {
     assert_eq!(written("line_pong:1", false), b"\x80\0\0\x0fline_pong:1");
     assert_eq!(written("line_pong:1", true), b"\x80\0\0\x0fline_pong:1");
     assert_eq!(written("", true), b"\x80\0\0\x04");
@@ -139,7 +139,7 @@ fn texts_are_deflated_when_that_is_on_and_shortens_them() {
 }
 
 #[test]
-fn what_is_written_is_bound_by_the_header() {
+fn written_packets_are_limited_by_the_header() {
     let mut codec = PacketCodec::with_limit(usize::MAX);
     let mut buffer = BytesMut::new();
     let most = "x".repeat(MAX_LENGTH - HEADER_BYTES);
@@ -170,7 +170,7 @@ async fn a_stream_ends_at_its_first_error() {
 }
 
 #[tokio::test]
-async fn clients_that_say_little_have_small_buffers() {
+async fn idle_clients_have_small_buffers() {
     use futures_util::SinkExt;
 
     let (client, server) = tokio::io::duplex(1 << 20);
@@ -193,7 +193,7 @@ async fn clients_that_say_little_have_small_buffers() {
 }
 
 #[test]
-fn an_announcement_costs_nothing() {
+fn an_announced_length_reserves_no_memory() {
     let mut codec = PacketCodec::default();
     let mut buffer = BytesMut::from(&b"\x80\0\xff\xffa"[..]);
     let before = buffer.capacity();
@@ -203,7 +203,7 @@ fn an_announcement_costs_nothing() {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read(
+    fn packets_round_trip(
         texts in proptest::collection::vec((any::<bool>(), ".{0,300}"), 0..6),
         piece in 1..200_usize,
     ) {
@@ -218,7 +218,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_comes_nothing_panics(bytes in proptest::collection::vec(any::<u8>(), 0..400), piece in 1..400_usize) {
+    fn no_input_panics(bytes in proptest::collection::vec(any::<u8>(), 0..400), piece in 1..400_usize) {
         let _ = read(&bytes, piece);
         // And as the body of both kinds.
         for kind in [PLAIN, ZLIB] {

@@ -4,14 +4,14 @@ use std::fmt;
 
 /// A recorded event: its name and arguments, or a note.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct Observed {
     /// The user.
     pub who: String,
     /// The event and its arguments.
     pub words: Vec<String>,
 }
 
-impl Seen {
+impl Observed {
     /// Creates an event.
     pub fn new<W: Into<String>>(who: &str, words: impl IntoIterator<Item = W>) -> Self {
         Self {
@@ -22,7 +22,7 @@ impl Seen {
 
     /// Returns true if it matches the expected event; `any` matches any word, `items(200)` a JSON
     /// list of that length.
-    pub fn is(&self, expected: &Seen) -> bool {
+    pub fn is(&self, expected: &Observed) -> bool {
         let word = |(got, expected): (&String, &String)| match items(expected) {
             Some(count) => serde_json::from_str::<Vec<serde_json::Value>>(got).is_ok_and(|list| list.len() == count),
             None => got == expected || expected == "any",
@@ -32,7 +32,7 @@ impl Seen {
     }
 }
 
-impl fmt::Display for Seen {
+impl fmt::Display for Observed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.words.first().map(String::as_str) {
             Some("note" | "dropped") => {

@@ -8,7 +8,7 @@ use crate::{directory, files, name, read};
 type Lines = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 
 #[test]
-fn every_line_has_a_scenario() {
+fn every_row_has_a_scenario() {
     let text = std::fs::read_to_string(directory().join("lines.toml")).expect("readable");
     let lines: Lines = toml::from_str(&text).expect("groups of lines of scenario names");
     let paths = [files(&directory()), files(&directory().join("later"))].concat();

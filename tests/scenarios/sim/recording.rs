@@ -8,7 +8,7 @@ use protocol::event::SocketId;
 use trace::{Batch, Header, Policy, Record, Redaction, Redactor, Sink, Trace, TraceEvent, VERSION, read, replay};
 
 use super::START;
-use super::bridge::{Bridge, Seat};
+use super::bridge::{Bridge, SimSession};
 
 /// Records in memory, and the buffer of a recording.
 #[derive(Default)]
@@ -22,9 +22,9 @@ impl Sink for Records {
     }
 }
 
-impl Seat {
+impl SimSession {
     /// Records an input of the session, and its frame.
-    pub(super) fn taped(&self, input: &Input, hearing: &mut Option<(SocketId, String)>) {
+    pub(super) fn record_input(&self, input: &Input, current_frame: &mut Option<(SocketId, String)>) {
         let from_client = matches!(
             input,
             Input::Admitted { .. }
@@ -34,23 +34,23 @@ impl Seat {
                 | Input::Poll { .. }
                 | Input::Subscribed { .. }
         );
-        if let Some((socket, frame)) = hearing.take_if(|_| from_client) {
-            self.tape.heard(socket, &frame);
+        if let Some((socket, frame)) = current_frame.take_if(|_| from_client) {
+            self.recorder.heard(socket, &frame);
         }
-        self.tape.input(input);
+        self.recorder.input(input);
     }
 
     /// Records the frames to the session's own sockets.
-    pub(super) fn taped_frames(&self, socket: SocketId, frames: &[String]) {
+    pub(super) fn record_frames(&self, socket: SocketId, frames: &[String]) {
         if self.sockets.contains(&socket) {
-            frames.iter().for_each(|frame| self.tape.said(socket, frame, None));
+            frames.iter().for_each(|frame| self.recorder.said(socket, frame, None));
         }
     }
 }
 
 impl Bridge {
     /// Replays all records.
-    pub fn played_again(&self) -> Result<(), String> {
+    pub fn check_replay(&self) -> Result<(), String> {
         let (records, mut batch) = std::mem::take(&mut *self.records.0.lock());
         let trace = Trace {
             header: Header {

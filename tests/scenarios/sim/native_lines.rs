@@ -9,7 +9,7 @@ use super::client::Client;
 impl Client {
     /// Resumes the session by its line on a new socket. Pending calls are forgotten; the scenario
     /// may give another channel number.
-    pub fn come_back(&mut self, socket: SocketId, cid: Option<&str>) {
+    pub fn resume(&mut self, socket: SocketId, cid: Option<&str>) {
         self.socket = Some(socket);
         self.status = 3;
         self.pending.clear();
@@ -38,7 +38,7 @@ impl Client {
                     _ => self.fault(format!("the line {line}")),
                 }
             }
-            "line_login_res" => self.returned(rest),
+            "line_login_res" => self.resumed(rest),
             "call_ret" => match rest.splitn(4, ' ').collect::<Vec<_>>()[..] {
                 [_, id, _, json] => self.call_ret(&[Value::from_json(id).unwrap_or_default(), "".into(), json.into()]),
                 _ => self.fault(format!("the line {line}")),
@@ -49,7 +49,7 @@ impl Client {
         }
     }
 
-    fn returned(&mut self, word: &str) {
+    fn resumed(&mut self, word: &str) {
         match word {
             "ok" if self.status == 3 => {
                 self.status = 2;
