@@ -1,8 +1,9 @@
 //! Robustness against any client frame: no panic, no effect on other users, one answer for every
 //! call.
 
-use engine::SessionLimits;
 use proptest::prelude::*;
+
+use engine::SessionLimits;
 
 use crate::sim::observed::Observed;
 use crate::sim::{Config, Sim};

@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use script::Scenario;
+
 use agent_link::vocabulary::Vocabulary;
 use tables::Tables;
-
-use script::Scenario;
 
 /// Returns the directory of the scenarios.
 fn directory() -> PathBuf {

@@ -4,6 +4,7 @@
 //! decides about clients that are disconnected (the event is stored) or have not rejoined their
 //! channel (it is dropped).
 
+use protocol::event::{Event, Form};
 use rtm::value::Text;
 use tables::ty::SigType;
 use tables::wire::{ResumeMode, Via};
@@ -12,7 +13,6 @@ use crate::api::Effect;
 use crate::emulate::mailbox::Full;
 use crate::emulate::mailbox_share::Amount;
 use crate::session::{Ctx, Session};
-use protocol::event::{Event, Form};
 
 /// The bound of each store while the memory budget is exhausted.
 const SMALL_SHARE: usize = 16 * 1024;

@@ -1,13 +1,13 @@
 //! Dispatch of a client's call, without a socket: an input for its session, or an immediate answer.
 
-use crate::Input;
+use protocol::args::{read_args, readable_args};
 use protocol::encoder::{Encoder, LineContext, NamedCall};
 use protocol::event::{CallRef, SocketId};
 use rtm::time::Time;
 use rtm::value::Value;
 use tables::wire::{FailureForm, Function, Local, Target, Wire};
 
-use protocol::args::{read_args, readable_args};
+use crate::Input;
 
 /// Maximum number of lines in one poll.
 const MAX_LINES: i64 = 100;

@@ -1,5 +1,6 @@
 //! Runs: the execution of a row for one call.
 
+use protocol::event::{Answer, CallRef, Event, Refusal};
 use rtm::time::Time;
 use rtm::value::{Text, Value};
 use rtm::{InvitationId, RtmError};
@@ -9,7 +10,6 @@ use tables::row::{AnswerAt, Lane, RowId, StepKind};
 use crate::api::Effect;
 use crate::eval_context::{Ambients, RunScope};
 use crate::session::{Ctx, Session};
-use protocol::event::{Answer, CallRef, Event, Refusal};
 
 /// Maximum number of runs of one session; further calls are refused.
 pub(super) const MAX_RUNS: usize = 256;

@@ -1,5 +1,6 @@
 //! Outcomes of rows.
 
+use protocol::event::{Event, Refusal};
 use rtm::FieldType;
 use rtm::value::{Text, Value};
 use tables::row::{CallTemplate, Emission, Failure};
@@ -9,7 +10,6 @@ use crate::api::Effect;
 use crate::eval_context::Ambients;
 use crate::invocation::Run;
 use crate::session::{Ctx, Session};
-use protocol::event::{Event, Refusal};
 
 impl Session {
     /// Executes an outcome of the run's row: RTM call, note, failure, event, in that order.

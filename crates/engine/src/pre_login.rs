@@ -1,7 +1,8 @@
 //! Calls that are answered before login.
 
-use crate::{Effect, Input, Session, SessionContext};
 use rtm::time::Time;
+
+use crate::{Effect, Input, Session, SessionContext};
 
 /// The placeholder account before login.
 const NO_ACCOUNT: &str = "nobody";

@@ -4,10 +4,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rtm::RtmCall;
+use protocol::event::{Answer, CallRef, Event, LOGIN, SocketId};
 use rtm::time::Time;
 use rtm::value::{Text, Value};
-use rtm::{ChannelId, EventKind};
+use rtm::{ChannelId, EventKind, RtmCall};
 use tables::row::{Limit, Status};
 use tables::wire::{ResumeMode, Target};
 
@@ -21,7 +21,6 @@ use crate::emulate::token_bucket::Bucket;
 use crate::emulate::transient_join::TransientJoins;
 use crate::invocation::{Run, RunId};
 use crate::rtm_requests::Requests;
-use protocol::event::{Answer, CallRef, Event, LOGIN, SocketId};
 
 /// Maximum number of sockets that wait for one login; clients race with two.
 const MAX_TWINS: usize = 4;

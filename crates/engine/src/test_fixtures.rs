@@ -1,5 +1,6 @@
 //! Initial states for the examples of the tables, which describe a state and not its history.
 
+use protocol::event::SocketId;
 use rtm::time::Time;
 use rtm::value::{Text, Value};
 use rtm::{ChannelId, UserId};
@@ -10,7 +11,6 @@ use crate::emulate::attributes::Attrs;
 use crate::emulate::channel::Channel;
 use crate::emulate::invitations::{CallState, Role};
 use crate::session::{Ctx, Session};
-use protocol::event::SocketId;
 
 impl Session {
     /// Sets a logged-in session with a client.

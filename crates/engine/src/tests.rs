@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use protocol::event::{CallRef, SocketId};
 use rtm::time::Time;
 use rtm::value::{Text, Value};
 use rtm::{Message, RtmEvent, UserId};
 use tables::Tables;
 
 use crate::{Effect, Input, Names, Session, SessionContext, SessionLimits};
-use protocol::event::{CallRef, SocketId};
 
 const SOCKET: SocketId = SocketId(1);
 

@@ -24,9 +24,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use crate::account::{Account, ChannelName};
 use rtm::value::Text;
 use rtm::{ChannelId, UserId};
+
+use crate::account::{Account, ChannelName};
 
 /// Prefix of an RTM id with the bytes of a name.
 const BYTES: &str = "~b.";

@@ -2,10 +2,11 @@
 //!
 //! Such a text is passed on unchanged, and its receiver refuses it with a reason.
 
-use crate::account::{Account, ChannelName};
-use crate::codec;
 use rtm::value::Text;
 use rtm::{ChannelId, UserId};
+
+use crate::account::{Account, ChannelName};
+use crate::codec;
 
 /// Returns the RTM user id of a legacy account.
 pub fn user_id(account: &Text) -> Text {

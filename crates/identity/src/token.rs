@@ -9,9 +9,10 @@ use md5::{Digest, Md5};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-use crate::account::Account;
 use rtm::AppId;
 use rtm::time::Time;
+
+use crate::account::Account;
 
 /// The token of apps whose project permits logins without a token (debug switch).
 pub const NO_TOKEN: &str = "_no_need_token";

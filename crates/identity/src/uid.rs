@@ -2,8 +2,9 @@
 
 use sha1::{Digest, Sha1};
 
-use crate::account::Account;
 use rtm::AppId;
+
+use crate::account::Account;
 
 /// Returns the uid of an account: the first four bytes (big-endian) of SHA-1(vid NUL account),
 /// without the sign bit, never 0.

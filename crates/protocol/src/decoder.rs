@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::encoder::Encoder;
 use tables::Tables;
 use tables::profile::Transport;
 
 use crate::api::ApiDecoder;
+use crate::encoder::Encoder;
 use crate::frame::ClientFrame;
 use crate::{native, web};
 

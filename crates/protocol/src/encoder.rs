@@ -2,10 +2,11 @@
 
 use std::fmt::Debug;
 
-use crate::event::{Answer, CallRef, Event, Form};
 use rtm::time::Time;
 use rtm::value::{Text, Value};
 use tables::wire::FailureForm;
+
+use crate::event::{Answer, CallRef, Event, Form};
 
 /// The context of an encoded message line.
 #[derive(Clone, Copy, Debug)]

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::encoder::Encoder;
 use tables::Tables;
 use tables::profile::{Profile, Transport};
 
 use crate::api::encode::ApiEncoder;
+use crate::encoder::Encoder;
 use crate::line_encoder::LineEncoder;
 use crate::native::encode::NativeLines;
 use crate::web::encode::WebFrames;

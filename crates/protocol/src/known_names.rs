@@ -1,9 +1,8 @@
 //! Evaluation of a row's expressions outside of a run.
 
 use identity::{Account, ChannelName, codec, uid};
-use rtm::AppId;
 use rtm::value::{Text, Value};
-use rtm::{ChannelId, UserId};
+use rtm::{AppId, ChannelId, UserId};
 use tables::expr::{Ambient, Expr, Part, Scope, StateField};
 use tables::func::Func;
 use tables::ty::Conv;

@@ -3,14 +3,13 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use crate::encoder::Resumed;
-use crate::encoder::{Encoder, LineContext, NamedCall};
-use crate::event::{Answer, CallRef, Event, Form, LOGIN};
 use rtm::value::Value;
 use tables::Tables;
 use tables::profile::{NotifyForm, Profile};
 use tables::wire::{FailureForm, Wire};
 
+use crate::encoder::{Encoder, LineContext, NamedCall, Resumed};
+use crate::event::{Answer, CallRef, Event, Form, LOGIN};
 use crate::message_line::line;
 use crate::reply::Reply;
 

@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
-use crate::encoder::LineContext;
-use crate::event::Event;
 use rtm::value::{Text, Value};
 use tables::expr::{Ambient, Expr, Scope, StateField};
 use tables::profile::Profile;
 use tables::ty::Conv;
 use tables::wire::{Body, WireEvent};
+
+use crate::encoder::LineContext;
+use crate::event::Event;
 
 /// The flag of every line, as sent by the Web SDKs.
 const FLAG: &str = "v1:E:3600";

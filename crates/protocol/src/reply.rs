@@ -1,12 +1,13 @@
 //! The content of an answer, independent of the transport: `err` and the JSON text (signaling-wire
 //! 4).
 
-use crate::event::{Answer, Event};
 use rtm::value::{Text, Value};
 use tables::Tables;
 use tables::coerce::typed;
 use tables::ty::SigType;
 use tables::wire::{FailureForm, Fold, Function, Target, Wire};
+
+use crate::event::{Answer, Event};
 
 /// `err` and the JSON of a reply.
 #[derive(Clone, Debug, PartialEq)]

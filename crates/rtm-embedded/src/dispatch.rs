@@ -1,5 +1,6 @@
 //! The processing of a call: immediate refusal, wait for the link, execution.
 
+use rtm::rejection::{Refusal, refusal};
 use rtm::{CallKind, RtmCall, RtmError};
 
 use crate::checks;
@@ -8,7 +9,6 @@ use crate::context::{Ctx, ReplyTo};
 use crate::limits::{WAITING, timeout};
 use crate::service::RtmService;
 use crate::timers::Timer;
-use rtm::rejection::{Refusal, refusal};
 
 /// Functions for calls return `Ok` if they have answered, or will; errors are answered here.
 impl RtmService {

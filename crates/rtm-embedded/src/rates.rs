@@ -3,11 +3,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use rtm::rejection::{Refusal, refusal};
 use rtm::time::Time;
 use rtm::{CallKind, ChannelId, ChannelMessageErr, JoinChannelErr, RtmCall, RtmError};
 
 use crate::config::RtmServiceConfig;
-use rtm::rejection::{Refusal, refusal};
 
 /// At most `calls` in any span of `per`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Login, logout, and forced ends of a login (rtm-api 3.1, 4).
 
+use rtm::rejection::{Refusal, refusal};
 use rtm::value::Text;
 use rtm::{ConnectionReason, ConnectionState, LoginErr, LogoutErr, OnlineState, RtmError, RtmEvent, RtmReply, UserId};
 
@@ -9,7 +10,6 @@ use crate::limits::LOGIN_TIMEOUT;
 use crate::service::RtmService;
 use crate::timers::Timer;
 use crate::token;
-use rtm::rejection::{Refusal, refusal};
 
 /// The reason for the end of a login.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,12 +1,11 @@
 //! All RTM calls, with their typed arguments, their result and their error enums (rtm-api 3).
 
-use crate::value::{Text, Value};
-
 use crate::error::ErrorEnum;
 use crate::field::{BadField, Field, FieldSpec, Part};
 use crate::ids::{ChannelId, UserId};
 use crate::reply::ReplyKind;
 use crate::state::{InvitationId, Message};
+use crate::value::{Text, Value};
 
 type Attributes = Vec<(Text, Text)>;
 

@@ -3,13 +3,12 @@
 
 use std::sync::Arc;
 
-use crate::value::{Text, Value};
-
 use crate::ids::{ChannelId, UserId};
 use crate::reply::ChannelAttribute;
 use crate::state::{
     ConnectionReason, ConnectionState, InvitationId, LocalInvitation, Message, OnlineState, RemoteInvitation,
 };
+use crate::value::{Text, Value};
 use crate::{LocalInvitationErr, RemoteInvitationErr};
 
 /// The type of a field of a call, an event or a reply.

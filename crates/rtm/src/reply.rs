@@ -1,9 +1,8 @@
 //! Results of calls.
 
-use crate::value::{Text, Value};
-
 use crate::field::{Field, FieldType};
 use crate::ids::{ChannelId, UserId};
+use crate::value::{Text, Value};
 
 /// A channel attribute in RTM (rtm-api 3.6).
 #[derive(Clone, Debug, PartialEq, Eq)]

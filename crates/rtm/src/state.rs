@@ -2,9 +2,8 @@
 
 use bytes::Bytes;
 
-use crate::value::Text;
-
 use crate::ids::UserId;
+use crate::value::Text;
 
 macro_rules! named_enum {
     ($(#[$doc:meta])* $ty:ident { $( $(#[$member_doc:meta])* $member:ident = $number:literal $name:literal, )+ }) => {

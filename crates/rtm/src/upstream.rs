@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::AppId;
 use crate::value::Text;
-use crate::{CallKind, ChannelAttribute, Message, RtmCall, RtmError, RtmEvent, RtmReply, UserId};
+use crate::{AppId, CallKind, ChannelAttribute, Message, RtmCall, RtmError, RtmEvent, RtmReply, UserId};
 
 /// An RTM backend. Calls never block; each one gets a reply, also after a failure.
 pub trait Upstream: Send + Sync {

@@ -1,10 +1,10 @@
 //! The comparison pages: every pair of an id and a platform, and its row.
 
-use crate::diagnostics::{Diag, Diags};
 use rtm::value::Text;
 
 use crate::Tables;
 use crate::condition::Emulation;
+use crate::diagnostics::{Diag, Diags};
 use crate::row::{CodeId, Row, RowId, RowKind, Status};
 
 const LIST: &str = include_str!("../../../fixtures/comparison-rows.tsv");

@@ -31,16 +31,17 @@ pub mod wire;
 
 use std::sync::Arc;
 
-use crate::diagnostics::Diags;
-use rtm::EventKind;
-use rtm::value::{Text, Value};
-
 use ast::RawExample;
 use errors::{FailClass, LimitCode};
 use platform::Platform;
 use profile::{Profile, Transport};
 use row::{Row, RowId, SigId, Signature};
 use wire::Wire;
+
+use rtm::EventKind;
+use rtm::value::{Text, Value};
+
+use crate::diagnostics::Diags;
 
 pub use compile::compile;
 pub use parsed::ParsedTables;

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::diagnostics::{Diag, Diags, Source};
-use crate::spanned_toml::read_all;
 use rtm::value::Text;
 
 use crate::ast::{RawFile, RawPlatform, RawProfile, RawWire, read_profiles};
+use crate::diagnostics::{Diag, Diags, Source};
+use crate::spanned_toml::read_all;
 
 /// All parsed table files; large parts are shared between clones.
 #[derive(Clone, Debug, Default)]

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::diagnostics::Source;
 use text_files::{Unreadable, files_in, has_extension, read_text};
+
+use crate::diagnostics::Source;
 
 macro_rules! table_files {
     ($($path:literal),+ $(,)?) => {

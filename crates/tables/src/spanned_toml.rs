@@ -31,8 +31,9 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
-use crate::diagnostics::{Diag, Diags, Source, Span};
 use rtm::value::Text;
+
+use crate::diagnostics::{Diag, Diags, Source, Span};
 
 mod item;
 mod table;

@@ -1,8 +1,9 @@
 //! Table values that are interpreted later: a tree with source positions.
 
+use rtm::value::{Text, Value};
+
 use crate::diagnostics::Span;
 use crate::spanned_toml::{Item, Spanned, Table};
-use rtm::value::{Text, Value};
 
 /// A value with its source position.
 #[derive(Clone, Debug)]

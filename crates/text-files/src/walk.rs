@@ -1,9 +1,8 @@
 //! Listing of files in folders: tables, traces.
 
 use std::collections::HashSet;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 /// Name prefix of the metadata files in macOS archives. They contain no text.
 const APPLE_DOUBLE: &str = "._";

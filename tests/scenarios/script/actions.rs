@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use identity::{Account, token};
-use rtm::AppId;
-use rtm::CallKind;
 use secrecy::SecretString;
 
-use crate::sim::{Config, Sim, VID};
+use identity::{Account, token};
+use rtm::{AppId, CallKind};
 
 use super::{split, times};
+use crate::sim::{Config, Sim, VID};
 
 /// Longer than all rate windows and count delays.
 const SOME_TIME: Duration = Duration::from_secs(10);

@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use engine::{Admission, Attach, Effect, Input, Session, SessionContext, TimerKey, admit};
 use identity::{SessionLineKey, TokenPolicy};
-use protocol::encoder::Encoder;
-use protocol::encoder::Resumed;
+use protocol::encoder::{Encoder, Resumed};
 use protocol::encoders;
 use protocol::event::{CallRef, Event, SocketId};
 use rtm::time::Time;

@@ -1,8 +1,7 @@
 //! Execution of session effects, as in the program's session tasks.
 
 use engine::{Effect, EndReason, Input};
-use protocol::encoder::Resumed;
-use protocol::encoder::{LineContext, NamedCall};
+use protocol::encoder::{LineContext, NamedCall, Resumed};
 use protocol::event::{Form, SocketId};
 use rtm::time::Time;
 use rtm::value::Text;

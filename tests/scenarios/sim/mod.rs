@@ -25,6 +25,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bridge::Bridge;
+use client::Client;
+use link::Link;
+use native::Native;
+use observed::Observed;
+use queue::Item;
+
 use agent_link::vocabulary::Vocabulary;
 use engine::{Input, Names, SessionContext, SessionLimits};
 use identity::TokenPolicy;
@@ -34,13 +41,6 @@ use rtm::time::Time;
 use rtm::value::Value;
 use rtm_embedded::{ClientId, RtmService, RtmServiceConfig};
 use tables::Tables;
-
-use bridge::Bridge;
-use client::Client;
-use link::Link;
-use native::Native;
-use observed::Observed;
-use queue::Item;
 
 pub use bridge::Socket;
 pub use names::VID;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use engine::Input;
 use parking_lot::Mutex;
+
+use engine::Input;
 use protocol::event::SocketId;
 use trace::{Batch, Header, Policy, Record, Redaction, Redactor, Sink, Trace, TraceEvent, VERSION, read, replay};
 

@@ -2,12 +2,11 @@
 
 use engine::Input;
 use engine::dispatch::{Caller, Dispatch};
-use protocol::ClientFrame;
 use protocol::args::read_args;
 use protocol::event::{CallRef, LOGIN, SocketId};
-use protocol::native;
 use protocol::web::MAX_FRAME_BYTES;
 use protocol::web::decode::decode;
+use protocol::{ClientFrame, native};
 use rtm::time::Time;
 use rtm::value::Value;
 use rtm_embedded::ClientId;

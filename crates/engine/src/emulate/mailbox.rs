@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use protocol::event::Event;
 use rtm::time::Time;
 use rtm::value::Text;
 
 use crate::emulate::mailbox_share::{Amount, Portion, admits};
-use protocol::event::Event;
 
 /// Lines that the client has not acknowledged.
 ///

@@ -15,6 +15,8 @@ pub mod system_attributes;
 pub mod token_bucket;
 pub mod transient_join;
 
+use invitations::Call;
+
 use rtm::value::Text;
 use rtm::{RtmCall, RtmError, RtmReply};
 use tables::condition::Emulation;
@@ -23,8 +25,6 @@ use tables::row::RowId;
 use crate::api::Effect;
 use crate::invocation::Run;
 use crate::session::{Ctx, Session};
-
-use invitations::Call;
 
 /// Limitation codes that the engine notes itself, without an outcome of a row.
 pub const CODES: &[&str] = &["ID-HASH", "MAILBOX-FULL"];

@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 
+use protocol::event::{CallRef, Event, Form, SocketId};
 use tables::wire::{Polls, ResumeMode};
 
 use crate::api::{Effect, TimerKey};
 use crate::session::{Ctx, Session};
-use protocol::event::{CallRef, Event, Form, SocketId};
 
 /// Maximum number of channel lines that are stored for a disconnected client.
 const RING: usize = 200;

@@ -2,10 +2,10 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
+use rtm::{AppId, UserId};
+
 use crate::access_token::privilege::LOGIN_006;
 use crate::access_token::{v006, v007};
-use rtm::AppId;
-use rtm::UserId;
 
 /// Longest lifetime of a token in seconds (upstreams 3.3: 24 hours).
 pub const MAX_LIFETIME: u32 = 24 * 3600;

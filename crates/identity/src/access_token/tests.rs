@@ -1,8 +1,8 @@
 use secrecy::{ExposeSecret, SecretString};
 
+use rtm::{AppId, UserId};
+
 use crate::access_token::*;
-use rtm::AppId;
-use rtm::UserId;
 
 const APP: &str = "970CA35de60c44645bbae8a215061b33";
 const CERTIFICATE: &str = "5CFd2fd1755d40ecb72977518be15d3b";

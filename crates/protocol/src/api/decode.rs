@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use crate::ClientFrame;
-use crate::decoder::{Decoded, UNKNOWN_FUNCTION};
-use crate::encoder::Encoder;
-use crate::memory_budget::MemoryUse;
 use rtm::value::{Text, Value};
 use tables::Tables;
 use tables::profile::Transport;
 use tables::row::SigId;
 use tables::wire::{Invoke, Target};
 
+use crate::ClientFrame;
 use crate::api::encode::ApiEncoder;
 use crate::api::pending::{Address, Entry, LOGIN_CALL};
 use crate::api::rpc;
 use crate::api::rpc::{Fault, Parsed, Refused, Request};
+use crate::decoder::{Decoded, UNKNOWN_FUNCTION};
+use crate::encoder::Encoder;
+use crate::memory_budget::MemoryUse;
 
 /// The decoder of one connection. It numbers the requests and assigns them to batches.
 #[derive(Debug)]

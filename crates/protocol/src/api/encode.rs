@@ -4,10 +4,6 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::encoder::Resumed;
-use crate::encoder::{Encoder, LineContext, NamedCall};
-use crate::event::{Answer, CallRef, Event, Form, LOGIN, Refusal};
-use crate::reply::{Reply, folded};
 use rtm::value::{Text, Value};
 use tables::Tables;
 use tables::row::SigId;
@@ -17,6 +13,9 @@ use tables::wire::{FailureForm, Function, Target, Wire};
 use crate::api::pending::{Entry, LOGIN_CALL, PendingRequests};
 use crate::api::rpc;
 use crate::api::rpc::{Failure, Fault};
+use crate::encoder::{Encoder, LineContext, NamedCall, Resumed};
+use crate::event::{Answer, CallRef, Event, Form, LOGIN, Refusal};
+use crate::reply::{Reply, folded};
 
 /// The encoder of one connection, with its pending requests.
 #[derive(Debug)]

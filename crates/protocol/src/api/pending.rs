@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use serde_json::value::RawValue;
 
-use crate::memory_budget::MemoryUse;
 use rtm::value::Value;
 use tables::row::SigId;
+
+use crate::memory_budget::MemoryUse;
 
 /// Maximum number of pending requests on one connection.
 pub const MAX_REQUESTS: usize = 256;

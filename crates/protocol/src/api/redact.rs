@@ -5,13 +5,13 @@ use std::collections::HashMap;
 
 use serde_json::value::RawValue;
 
-use crate::frame::NO_TOKEN;
 use rtm::json;
 use rtm::value::{Text, Value};
 use tables::Tables;
 use tables::wire::{RowCall, Target, Wire};
 
 use crate::api::rpc::MAX_BATCH;
+use crate::frame::NO_TOKEN;
 
 /// Depth of the replacement for params that are nested too deeply to read.
 const DEEP: usize = 200;

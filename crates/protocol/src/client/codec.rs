@@ -5,9 +5,8 @@ use tables::Tables;
 use tables::profile::Transport;
 use tables::wire::Wire;
 
-use crate::client::native_codec;
-use crate::client::web_codec;
 use crate::client::web_codec::Inbound;
+use crate::client::{native_codec, web_codec};
 
 /// The frame format of a family, by its transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

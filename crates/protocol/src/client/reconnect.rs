@@ -13,9 +13,8 @@ use tables::wire::{ResumeMode, RowCall};
 
 use crate::client::codec::Codec;
 use crate::client::io::{Output, Reply};
-use crate::client::native_codec;
 use crate::client::state_machine::{LegacyClient, Phase};
-use crate::client::synthesized_events;
+use crate::client::{native_codec, synthesized_events};
 
 /// Time between two pings.
 const PING_EVERY: Duration = Duration::from_secs(10);

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::known_names::Known;
 use rtm::time::Time;
 use rtm::value::{Text, Value};
 use tables::Tables;
@@ -18,6 +17,7 @@ use crate::client::mailbox::Mailbox;
 use crate::client::reconnect::{Channel, Keepalive};
 use crate::client::synthesized_events;
 use crate::client::web_codec::{Answer, Inbound, Notice};
+use crate::known_names::Known;
 
 /// The argument of a poll that acknowledges all lines up to a version (signaling-wire 5).
 const VERSION: &str = "ver_clear";

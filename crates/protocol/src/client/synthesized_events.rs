@@ -3,7 +3,6 @@
 //! The tables define them (`row_call-by-client`) and their arguments in the reply (the folds). The
 //! other arguments are those of the row's own outcomes, as far as their inputs are known.
 
-use crate::known_names::Known;
 use rtm::EventKind;
 use rtm::value::{Text, Value};
 use tables::Tables;
@@ -13,6 +12,7 @@ use tables::row::{Emission, Failure, RowKind};
 use tables::wire::{Fold, RowCall};
 
 use crate::client::events::ClientEvent;
+use crate::known_names::Known;
 
 /// Learns state fields from the answer's fields that copy them.
 pub(super) fn learn(tables: &Tables, call: &RowCall, reply: &Value, known: &mut Known) {

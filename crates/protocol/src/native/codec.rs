@@ -3,8 +3,7 @@
 //! The first byte of the header marks the body as text or as a zlib stream of it. The other three
 //! are the length of the whole packet, high byte first. Both kinds may occur at any time.
 
-use std::fmt;
-use std::io;
+use std::{fmt, io};
 
 use bytes::{Buf, BufMut, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite};

@@ -1,9 +1,10 @@
 //! Lines of clients: words with single spaces between them, followed by JSON (signaling-wire 10).
 
-use crate::ClientFrame;
 use std::fmt;
 
 use rtm::value::{Text, Value};
+
+use crate::ClientFrame;
 
 /// The reason why a line is invalid. Its text is the counted reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

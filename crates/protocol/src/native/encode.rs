@@ -1,10 +1,10 @@
 //! Encoding of lines for native clients (signaling-wire 10).
 
-use crate::encoder::NamedCall;
-use crate::encoder::Resumed;
+use rtm::value::Value;
+
+use crate::encoder::{NamedCall, Resumed};
 use crate::line_encoder::Frames;
 use crate::reply::{Reply, number};
-use rtm::value::Value;
 
 /// Words followed by JSON.
 #[derive(Debug)]

@@ -1,7 +1,8 @@
 //! Decoding of client frames.
 
-use crate::ClientFrame;
 use rtm::value::Value;
+
+use crate::ClientFrame;
 
 /// An invalid frame: the socket is closed with 1007.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,10 +1,10 @@
 //! Encoding of frames for WebSocket clients. Always two elements, always text (signaling-wire 2).
 
-use crate::encoder::NamedCall;
-use crate::encoder::Resumed;
+use rtm::value::{Text, Value};
+
+use crate::encoder::{NamedCall, Resumed};
 use crate::line_encoder::Frames;
 use crate::reply::{Reply, number};
-use rtm::value::{Text, Value};
 
 /// `[name, arg]`.
 #[derive(Debug)]

@@ -3,10 +3,11 @@
 
 use std::collections::HashSet;
 
+use rtm::ErrorEnum;
+
 use crate::RtmServiceConfig;
 use crate::tests::errors_table::{REACHABLE, TESTED_ELSEWHERE, UNREACHABLE};
 use crate::tests::script::{Harness, check};
-use rtm::ErrorEnum;
 
 #[test]
 fn reachable_errors_are_returned() {

@@ -18,10 +18,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::{ClientId, Output, RtmService, RtmServiceConfig};
 use rtm::time::Time;
 use rtm::value::{Text, Value};
 use rtm::{CallKind, RtmCall};
+
+use crate::{ClientId, Output, RtmService, RtmServiceConfig};
 
 const START: u64 = 1_000_000_000;
 

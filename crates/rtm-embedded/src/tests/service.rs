@@ -1,9 +1,10 @@
 //! Tests of the service as a whole.
 
-use crate::tests::script::Harness;
-use crate::{RtmService, RtmServiceConfig};
 use rtm::time::Time;
 use rtm::{RtmCall, UserId};
+
+use crate::tests::script::Harness;
+use crate::{RtmService, RtmServiceConfig};
 
 #[test]
 fn a_service_without_state_is_empty() {

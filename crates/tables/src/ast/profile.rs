@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::diagnostics::Span;
-use crate::profile::{NotifyForm, Transport};
-use crate::spanned_toml::{Item, Spanned, Table};
-use crate::spanned_value::Node;
 use rtm::value::Text;
 
 use crate::ast::duration;
 use crate::ast::tables::entries;
+use crate::diagnostics::Span;
+use crate::profile::{NotifyForm, Transport};
+use crate::spanned_toml::{Item, Spanned, Table};
+use crate::spanned_value::Node;
 
 /// A profile.
 #[derive(Clone, Debug)]

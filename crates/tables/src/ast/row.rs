@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rtm::value::Text;
+
+use crate::ast::duration;
 use crate::condition::Emulation;
 use crate::diagnostics::Span;
 use crate::row::{AnswerAt, Limit, Status};
 use crate::spanned_toml::{Item, Spanned, Table};
 use crate::spanned_value::Node;
-use rtm::value::Text;
-
-use crate::ast::duration;
 
 /// A row.
 #[derive(Clone, Debug)]

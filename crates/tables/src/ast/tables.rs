@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
+use rtm::value::Text;
+
+use crate::ast::RawRow;
 use crate::diagnostics::Span;
 use crate::errors::FamilyCodes;
 use crate::spanned_toml::{Item, Spanned, Table};
 use crate::spanned_value::Node;
 use crate::ty::SigType;
-use rtm::value::Text;
-
-use crate::ast::RawRow;
 
 /// A file of rows.
 #[derive(Clone, Debug, Default)]

@@ -1,12 +1,12 @@
 //! Syntax of a family's wire.
 
+use rtm::value::Text;
+
+use crate::ast::tables::entries;
 use crate::diagnostics::Span;
 use crate::spanned_toml::{Item, Spanned, Table};
 use crate::spanned_value::Node;
 use crate::wire::{FailureForm, Local, Polls, ResumeMode, Via};
-use rtm::value::Text;
-
-use crate::ast::tables::entries;
 
 /// A wire table.
 #[derive(Clone, Debug)]

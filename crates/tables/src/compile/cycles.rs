@@ -2,9 +2,8 @@
 //! terminate.
 
 use crate::ast::{RawOutcome, RawRow};
-use crate::diagnostics::Diag;
-
 use crate::compile::Compiler;
+use crate::diagnostics::Diag;
 
 impl Compiler<'_> {
     /// Reports every step that runs its own row, and every outcome that replaces itself, directly

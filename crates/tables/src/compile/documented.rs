@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
+use rtm::value::Text;
+
 use crate::ast::{RawFunction, RawRow, RawSignature, RawWire};
+use crate::compile::Compiler;
+use crate::compile::usage::INVOKE;
 use crate::diagnostics::Diag;
 use crate::row::Row;
 use crate::spanned_toml::Spanned;
 use crate::wire::{FailureForm, Fold, Invoke, Target};
-use rtm::value::Text;
-
-use crate::compile::Compiler;
-use crate::compile::usage::INVOKE;
 
 impl Compiler<'_> {
     /// Returns the wire with a function for each documented call, with the documented argument

@@ -1,15 +1,15 @@
 //! Compilation of table values to [`Expr`].
 
-use crate::diagnostics::Diag;
-use crate::expr::{Expr, Part};
-use crate::func::Func;
-use crate::spanned_value::{Node, NodeKind};
-use crate::ty::{Conv, SigType, Ty};
 use rtm::FieldType;
 use rtm::value::{Text, Value};
 
 use crate::compile::Compiler;
 use crate::compile::scope::{Scope, global};
+use crate::diagnostics::Diag;
+use crate::expr::{Expr, Part};
+use crate::func::Func;
+use crate::spanned_value::{Node, NodeKind};
+use crate::ty::{Conv, SigType, Ty};
 
 impl Compiler<'_> {
     /// Compiles an expression of type `want`.

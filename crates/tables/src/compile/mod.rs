@@ -16,15 +16,15 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::diagnostics::{Diag, Diags, Source};
-use crate::spanned_toml::Spanned;
 use rtm::value::Text;
 
 use crate::ast::{RawFail, RawFile, RawRow, RawWire};
+use crate::diagnostics::{Diag, Diags, Source};
 use crate::errors::{FailClass, LimitCode};
 use crate::parsed::ParsedTables;
 use crate::platform::Platform;
 use crate::row::{CodeId, FailId, RowId, SigId, Signature};
+use crate::spanned_toml::Spanned;
 use crate::{Example, Tables};
 
 /// Reads and compiles a set of table files.

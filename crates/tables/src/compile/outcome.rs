@@ -1,7 +1,11 @@
 //! Compilation of outcomes. An outcome that names another row is compiled in place: at run time no
 //! row jumps into another.
 
+use rtm::value::Text;
+
 use crate::ast::{RawOutcome, RawRow};
+use crate::compile::Compiler;
+use crate::compile::scope::{Scope, with_entry, with_failure};
 use crate::condition::Emulation;
 use crate::diagnostics::Diag;
 use crate::expr::{Ambient, Expr};
@@ -9,10 +13,6 @@ use crate::row::{Emission, Failure, ListRule, Outcome, RowId, SigId};
 use crate::spanned_toml::Spanned;
 use crate::spanned_value::{Node, NodeKind};
 use crate::ty::{SigType, Ty};
-use rtm::value::Text;
-
-use crate::compile::Compiler;
-use crate::compile::scope::{Scope, with_entry, with_failure};
 
 type Slots = [(Text, Ty)];
 

@@ -1,12 +1,12 @@
 //! Compilation of platform vocabularies.
 
-use crate::ast::RawPlatform;
-use crate::diagnostics::Diag;
-use crate::platform::Platform;
 use rtm::value::Text;
 use rtm::{CallKind, ErrorEnum, EventKind};
 
+use crate::ast::RawPlatform;
 use crate::compile::Compiler;
+use crate::diagnostics::Diag;
+use crate::platform::Platform;
 
 impl Compiler<'_> {
     /// Compiles a platform's names, and checks that they are unique in both directions.

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use crate::ast::RawProfile;
+use crate::compile::Compiler;
 use crate::diagnostics::Diag;
 use crate::parse_event;
 use crate::profile::{Profile, Transport};
 use crate::spanned_value::Node;
 use crate::wire::Wire;
-
-use crate::compile::Compiler;
 
 impl Compiler<'_> {
     /// Compiles the profiles; every transport needs one that matches any client.

@@ -1,17 +1,17 @@
 //! Compilation of rows: names, slots, `let` values, answers.
 
+use rtm::value::{Text, Value};
+use rtm::{ErrorEnum, EventKind, FieldType, RtmError};
+
 use crate::ast::{RawLet, RawRow};
+use crate::compile::Compiler;
+use crate::compile::scope::Scope;
 use crate::diagnostics::Diag;
 use crate::expr::{Ambient, Expr};
 use crate::row::{Answer, Failure, Lane, Let, LetDefault, Page, Row, RowId, RowKind, SigId, Status};
 use crate::spanned_toml::Spanned;
 use crate::spanned_value::{Node, NodeKind};
 use crate::ty::{RTM_PARAM_TYPES, SigType, Ty};
-use rtm::value::{Text, Value};
-use rtm::{ErrorEnum, EventKind, FieldType, RtmError};
-
-use crate::compile::Compiler;
-use crate::compile::scope::Scope;
 
 impl Compiler<'_> {
     /// Compiles one row; its errors are reported and the rest is still compiled.

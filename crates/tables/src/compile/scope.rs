@@ -1,9 +1,10 @@
 //! Scopes: the names that an expression may use.
 
-use crate::expr::{Ambient, Expr, StateField};
-use crate::ty::{SigType, Ty};
 use rtm::FieldType;
 use rtm::value::Text;
+
+use crate::expr::{Ambient, Expr, StateField};
+use crate::ty::{SigType, Ty};
 
 /// The names in scope; later ones hide earlier ones.
 #[derive(Clone, Debug, Default)]

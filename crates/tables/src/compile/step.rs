@@ -1,6 +1,11 @@
 //! Compilation of steps: conditions, calls, results.
 
+use rtm::value::{Text, Value};
+use rtm::{CallKind, FieldType, RtmError};
+
 use crate::ast::{RawRow, RawStep};
+use crate::compile::Compiler;
+use crate::compile::scope::Scope;
 use crate::condition::{Cond, Condition};
 use crate::diagnostics::Diag;
 use crate::expr::Expr;
@@ -8,11 +13,6 @@ use crate::row::{CallTemplate, Expect, Gather, Handling, RtmStep, Step, StepKind
 use crate::spanned_toml::Spanned;
 use crate::spanned_value::Node;
 use crate::ty::{SigType, Ty};
-use rtm::value::{Text, Value};
-use rtm::{CallKind, FieldType, RtmError};
-
-use crate::compile::Compiler;
-use crate::compile::scope::Scope;
 
 type Slots = [(Text, Ty)];
 

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use rtm::CallKind;
+
 use crate::ast::{RawRow, RawWire};
+use crate::compile::Compiler;
 use crate::condition::Emulation;
 use crate::diagnostics::Diag;
 use crate::wire::FailureForm;
-use rtm::CallKind;
-
-use crate::compile::Compiler;
 
 /// Prefix of function names in the SDKs' `invoke()`.
 pub(super) const INVOKE: &str = "io.agora.signal.";

@@ -2,7 +2,11 @@
 
 use std::collections::HashMap;
 
+use rtm::value::{Text, Value};
+
 use crate::ast::{RawEvent, RawFunction, RawWire};
+use crate::compile::Compiler;
+use crate::compile::scope::Scope;
 use crate::diagnostics::Diag;
 use crate::expr::Expr;
 use crate::row::{Outcome, Row, RowKind, SigId};
@@ -10,10 +14,6 @@ use crate::spanned_toml::Spanned;
 use crate::spanned_value::Node;
 use crate::ty::Ty;
 use crate::wire::{Body, Fold, Function, RowCall, Target, Via, Wire, WireArg, WireEvent, WirePart};
-use rtm::value::{Text, Value};
-
-use crate::compile::Compiler;
-use crate::compile::scope::Scope;
 
 impl Compiler<'_> {
     /// Compiles the wire of one family.

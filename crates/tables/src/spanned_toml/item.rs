@@ -4,9 +4,10 @@ use std::fmt::Display;
 
 use toml::de::{DeInteger, DeValue};
 
+use rtm::value::{Number, Text, Value};
+
 use crate::diagnostics::{Diag, Span};
 use crate::spanned_toml::{Kind, Sink, Spanned, Table};
-use rtm::value::{Number, Text, Value};
 
 /// A value with its position and its name. Requesting another kind reports "expected …, got …".
 #[must_use = "an unread value is a key without effect"]

@@ -4,9 +4,10 @@ use std::fmt::Display;
 
 use toml::de::DeTable;
 
+use rtm::value::Text;
+
 use crate::diagnostics::{Diag, Span};
 use crate::spanned_toml::{Item, Sink, Spanned, join};
-use rtm::value::Text;
 
 /// A cursor over one table: take the known keys, then [`finish`](Self::finish) reports the rest.
 #[must_use = "finish() reports unknown keys"]

@@ -1,5 +1,6 @@
-use crate::spanned_toml::*;
 use rtm::value::Value;
+
+use crate::spanned_toml::*;
 
 fn titles(diags: Diags) -> Vec<String> {
     diags
