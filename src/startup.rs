@@ -119,7 +119,7 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
         None => None,
     };
     let tables = Arc::new(tables);
-    let speeches = encoders(&tables).ok_or(StartError::NoWire)?;
+    let encoders = encoders(&tables).ok_or(StartError::NoWire)?;
     let clock = Clock::start();
     let strain = Arc::new(Shortages::new(clock));
     let mut metrics = Metrics::new();
@@ -134,7 +134,7 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
     let server = Server::new(
         config,
         tables,
-        speeches,
+        encoders,
         upstream,
         clock,
         (metrics, webhooks, strain),

@@ -120,7 +120,7 @@ impl Bench {
                     self.open.push((request, call.kind()));
                     self.effects.push_back(Effect::RtmVia { request, channel, call });
                 }
-                Effect::Close(_) | Effect::End | Effect::Dropped(_) | Effect::Keep(_) => {}
+                Effect::Close(_) | Effect::End | Effect::Dropped(_) | Effect::StoreLines(_) => {}
                 effect => self.effects.push_back(effect),
             }
         }

@@ -19,7 +19,7 @@ use tables::comparison;
 use tables::diagnostics::{Diag, Diags, Source};
 use tables::spanned_toml::Spanned;
 use tables::spanned_value::{Node, NodeKind};
-use tables::{Example, Tables, Written};
+use tables::{Example, ParsedTables, Tables};
 
 use bench::Bench;
 use suspect::Suspects;
@@ -42,8 +42,8 @@ pub struct Counts {
 /// Compiles table files and runs their examples: all that is wrong with them. Where something does not compile, the
 /// examples run that it has no part in.
 pub fn check_sources(sources: &[Arc<Source>]) -> (Counts, Diags) {
-    let (written, mut diags) = Written::read(sources);
-    if !written.is_whole {
+    let (written, mut diags) = ParsedTables::read(sources);
+    if !written.is_complete {
         // What a file has that is no TOML is missing everywhere else.
         return (Counts::default(), diags);
     }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use rtm::value::Text;
-use tables::condition::Fact;
+use tables::condition::Condition;
 use tables::diagnostics::{Diag, Diags};
 use tables::platform::Platform;
 use tables::row::{Row, RowId, RowKind, Status, StepKind};
@@ -78,7 +78,10 @@ pub fn check_guards(tables: &Tables, diags: &mut Diags) {
             for step in &row.steps {
                 let StepKind::Rtm(rtm) = &step.kind else { continue };
                 let kind = rtm.call.kind;
-                let asked = step.conds.iter().any(|c| c.fact == Fact::Can(kind) && !c.negated);
+                let asked = step
+                    .conds
+                    .iter()
+                    .any(|c| c.condition == Condition::Can(kind) && !c.negated);
                 if platform.lacks.contains(&kind) && !asked {
                     let Some(span) = tables.examples.iter().find(|e| e.of == id).map(|e| &e.raw.span) else {
                         continue;

@@ -154,7 +154,7 @@ impl Bench {
         };
         self.feed(Input::Attached {
             call,
-            how: Attach::Again,
+            how: Attach::Resume,
             line: "line-1".into(),
         });
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rtm::value::Text;
 use tables::diagnostics::{Diags, Source, Span};
-use tables::{Example, Written};
+use tables::{Example, ParsedTables};
 
 /// Rows whose examples mean nothing, because the row or one that it leads to does not compile.
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ struct Place<'w> {
 
 impl Suspects {
     /// Those of all errors of compiling.
-    pub fn of(written: &Written, diags: &Diags) -> Self {
+    pub fn of(written: &ParsedTables, diags: &Diags) -> Self {
         let places: Vec<Place<'_>> = written.file.rows.iter().map(|row| place(row)).collect();
         let mut suspects = Self::default();
         for span in diags.iter().map(|diag| diag.span()) {

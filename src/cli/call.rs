@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use secrecy::ExposeSecret as _;
 
 use crate::client::{Connection, ConnectionError, TCP_SCHEME};
-use protocol::client::repl::Line;
+use protocol::client::repl::ReplInput;
 use protocol::client::{LegacyClient, Login, Output, transport};
 use tables::Tables;
 use tables::profile::Transport;
@@ -179,8 +179,8 @@ async fn talk(connection: &mut Connection, printer: &mut Printer) -> Result<(), 
             return Ok(());
         }
         let client = connection.client();
-        if !reading && logout.is_none() && client.is_logged_in() && client.open_calls() == 0 {
-            let Some(call) = client.book().logout().cloned() else {
+        if !reading && logout.is_none() && client.is_logged_in() && client.pending_calls() == 0 {
+            let Some(call) = client.catalog().logout().cloned() else {
                 return Ok(());
             };
             logout = connection.start(&call, &[]).ok();
@@ -234,17 +234,17 @@ fn typed(connection: &mut Connection, printer: &Printer, line: text_files::Line)
             return Next::Line;
         }
     };
-    let sent = match Line::read(text, connection.client().book()) {
-        Ok(Line::Empty) => return Next::Line,
-        Ok(Line::Quit) => return Next::End,
-        Ok(Line::Wait(seconds)) => return Next::Wait(Duration::from_secs(seconds)),
-        Ok(Line::Help) => {
-            printer.help(&connection.client().book().calls());
+    let sent = match ReplInput::read(text, connection.client().catalog()) {
+        Ok(ReplInput::Empty) => return Next::Line,
+        Ok(ReplInput::Quit) => return Next::End,
+        Ok(ReplInput::Wait(seconds)) => return Next::Wait(Duration::from_secs(seconds)),
+        Ok(ReplInput::Help) => {
+            printer.help(&connection.client().catalog().calls());
             return Next::Line;
         }
-        Ok(Line::Call { name, args }) => connection.start(&name, &args).map(drop),
-        Ok(Line::Function { name, args }) => connection.invoke(&name, args).map(drop),
-        Ok(Line::Frame(frame)) => {
+        Ok(ReplInput::Call { name, args }) => connection.start(&name, &args).map(drop),
+        Ok(ReplInput::Function { name, args }) => connection.invoke(&name, args).map(drop),
+        Ok(ReplInput::Frame(frame)) => {
             connection.frame(frame);
             Ok(())
         }

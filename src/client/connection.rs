@@ -189,7 +189,7 @@ impl Connection {
         self.link = None;
         self.outgoing.clear();
         self.unflushed = false;
-        if self.client.can_return() {
+        if self.client.can_resume() {
             let outputs = self.client.lost(self.now());
             self.take(outputs);
         }
@@ -250,23 +250,23 @@ impl Connection {
     /// session.
     fn gone(&mut self) -> bool {
         let (tries, _) = self.returns;
-        let returned = self.client.is_logged_in();
-        if returned && !self.client.can_return() {
+        let resumed = self.client.is_logged_in();
+        if resumed && !self.client.can_resume() {
             let outputs = self.client.give_up();
             self.take(outputs);
         }
         self.cut();
-        if !returned {
+        if !resumed {
             // It was lost again before it was back.
             self.returns = (tries, Instant::now() + FIRST_RETURN * 2_u32.pow(tries));
         }
-        self.client.can_return()
+        self.client.can_resume()
     }
 
     /// One try to come back.
     async fn come_back(&mut self) -> bool {
         let (tries, at) = self.returns;
-        if !self.client.can_return() {
+        if !self.client.can_resume() {
             return false;
         }
         tokio::time::sleep_until(at).await;
@@ -276,7 +276,7 @@ impl Connection {
             return false;
         }
         self.returns = (tries + 1, Instant::now() + FIRST_RETURN * 2_u32.pow(tries + 1));
-        let outputs = self.client.returning(i64::from(tries) + 1);
+        let outputs = self.client.resuming(i64::from(tries) + 1);
         self.take(outputs);
         if let Ok(Ok(link)) = tokio::time::timeout(PATIENCE, Link::connect(&self.url)).await {
             self.link = Some(link);

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use identity::{LineKey, TokenPolicy};
+use identity::{SessionLineKey, TokenPolicy};
 use rtm::AppId;
 use rtm::value::Text;
 use trace::Policy as Replaced;
@@ -236,7 +236,7 @@ pub struct Session {
     pub twin_window: Duration,
     /// `line_key_file`: path of a file with the secret (16 bytes or more, white space around it is cut off) that signs
     /// session lines; give all sidecars of a service the same. Default: none, a random key for each start.
-    pub line_key: Option<LineKey>,
+    pub line_key: Option<SessionLineKey>,
 }
 
 impl Default for Session {

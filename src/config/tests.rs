@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use crate::config::read::config;
 use crate::config::*;
 use tables::diagnostics::Diags;
-use tables::spanned_toml::asked_keys;
+use tables::spanned_toml::requested_keys;
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 const CERTIFICATE: &str = "5CFd2fd1755d40ecb72977518be15d3b";
@@ -74,7 +74,7 @@ fn the_example_shows_every_key() {
             shown.insert(format!("{section}.{key}"));
         }
     }
-    let asked = asked_keys(&Config::source("example", text), |root| config(root, &FILES));
+    let asked = requested_keys(&Config::source("example", text), |root| config(root, &FILES));
     assert_eq!(shown, asked);
 }
 
@@ -244,7 +244,7 @@ fn secrets_come_from_the_config_or_from_files() {
         expected,
     );
     let line = |c: Config| c.session.line_key.map(|key| key.issue(7).as_str().to_owned());
-    let expected = LineKey::new(b"0123456789abcdef").map(|key| key.issue(7).as_str().to_owned());
+    let expected = SessionLineKey::new(b"0123456789abcdef").map(|key| key.issue(7).as_str().to_owned());
     check("session.line_key_file = 'line.key'", line, expected);
 }
 

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use crate::config::duration::{BadDuration, parse_duration, show};
 use crate::config::size::{BadSize, parse_size, show as show_size};
 use crate::config::{Files, HostPort};
-use identity::LineKey;
+use identity::SessionLineKey;
 use identity::line::MIN_KEY_BYTES;
 use rtm::value::Text;
 use runtime::http_client::is_private;
@@ -202,10 +202,10 @@ pub(super) fn secret_file(table: &mut Table<'_>, files: &dyn Files, key: &str) -
 }
 
 /// The key in the file that `line_key_file` names.
-pub(super) fn line_key(table: &mut Table<'_>, files: &dyn Files) -> Option<LineKey> {
+pub(super) fn line_key(table: &mut Table<'_>, files: &dyn Files) -> Option<SessionLineKey> {
     let path = table.take_str("line_key_file")?;
     let text = file_text(table, files, &path)?;
-    let key = LineKey::new(text.trim().as_bytes());
+    let key = SessionLineKey::new(text.trim().as_bytes());
     if key.is_none() {
         let title = format!("`{}`: the line key has less than {MIN_KEY_BYTES} bytes", table.path());
         table.report(Diag::new(&path.span, title).help("make one with `openssl rand -hex 32`"));

@@ -25,7 +25,11 @@ pub(super) struct Context<'t> {
 pub(super) fn explain(tables: &Tables, wire: &Wire, call: &RowCall, frame: &Frame<'_>, vid: Option<AppId>) -> RowView {
     let row = &tables.rows[call.row];
     let (mut known, refused) = known(row, call, frame, vid);
-    let lets = row.lets.iter().map(|item| explain_let(item, row, &mut known)).collect();
+    let let_values = row
+        .let_values
+        .iter()
+        .map(|item| explain_let(item, row, &mut known))
+        .collect();
     let context = Context { tables, wire, call };
     let args = call.args.iter().map(|arg| Arg {
         name: arg.name.clone(),
@@ -42,7 +46,7 @@ pub(super) fn explain(tables: &Tables, wire: &Wire, call: &RowCall, frame: &Fram
         codes: codes(tables, row),
         args: args.collect(),
         refused,
-        lets,
+        let_values,
         steps: steps::explain(&context, row, &known),
         answer: answer(&context, row),
         outcomes: outcomes::explain(&context, row, &known),

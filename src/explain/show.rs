@@ -2,7 +2,7 @@
 
 use rtm::value::{Text, Value};
 use tables::Tables;
-use tables::condition::{Cond, Fact};
+use tables::condition::{Cond, Condition};
 use tables::expr::{Ambient, Expr, Part, StateField};
 use tables::row::Row;
 use tables::wire::{Fold, RowCall, WirePart};
@@ -34,14 +34,20 @@ pub(super) fn expr(of: &Expr, row: &Row) -> String {
 
 /// Conditions, as in `if`.
 pub(super) fn conds(conds: &[Cond], row: &Row) -> Vec<String> {
-    let cond = |cond: &Cond| format!("{}{}", if cond.negated { "!" } else { "" }, fact(cond.fact, row));
+    let cond = |cond: &Cond| {
+        format!(
+            "{}{}",
+            if cond.negated { "!" } else { "" },
+            condition(cond.condition, row)
+        )
+    };
     conds.iter().map(cond).collect()
 }
 
 /// An argument of the wire, as functions write it.
 pub(super) fn wire_name(name: &Text, part: &WirePart) -> Text {
     match part {
-        WirePart::Whole => name.clone(),
+        WirePart::Complete => name.clone(),
         WirePart::Json(key) => format!("{name}#{key}").into(),
         WirePart::After(prefix) => format!("{name}~{prefix}").into(),
     }
@@ -75,12 +81,12 @@ pub(super) fn joined(items: impl Iterator<Item = String>) -> String {
     items.collect::<Vec<_>>().join(", ")
 }
 
-fn fact(of: Fact, row: &Row) -> String {
+fn condition(of: Condition, row: &Row) -> String {
     match of {
-        Fact::Can(kind) => kind.name().into(),
-        Fact::Flag(slot) => slot_name(row, slot).to_string(),
+        Condition::Can(kind) => kind.name().into(),
+        Condition::Flag(slot) => slot_name(row, slot).to_string(),
         of => {
-            let named = Fact::NAMES.iter().find(|(_, known)| *known == of);
+            let named = Condition::NAMES.iter().find(|(_, known)| *known == of);
             named.map_or("?", |(name, _)| name).into()
         }
     }

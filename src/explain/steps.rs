@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rtm::RtmError;
 use rtm::value::{Text, Value};
-use tables::condition::{Cond, Fact};
+use tables::condition::{Cond, Condition};
 use tables::expr::Expr;
 use tables::row::{CallTemplate, Expect, Handling, Row, RtmStep, Step, StepKind};
 
@@ -106,7 +106,9 @@ fn explain_step(context: &Context<'_>, row: &Row, step: &Step, known: &Known) ->
 
 /// Only flags can be known ahead of a run.
 fn is_false(cond: &Cond, known: &Known) -> bool {
-    let Fact::Flag(slot) = cond.fact else { return false };
+    let Condition::Flag(slot) = cond.condition else {
+        return false;
+    };
     known
         .value(&Expr::Slot(slot))
         .is_some_and(|flag| (flag == Value::Bool(true)) == cond.negated)

@@ -72,7 +72,7 @@ fn body(f: &mut Formatter<'_>, row: &RowView) -> fmt::Result {
     if let Some(reason) = row.refused {
         writeln!(f, "  refused before any step: {reason}")?;
     }
-    for item in &row.lets {
+    for item in &row.let_values {
         write!(f, "  {} <- {}", item.name, item.from)?;
         if let Some(key) = &item.json {
             write!(f, "#json.{key}")?;

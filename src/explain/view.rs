@@ -69,7 +69,7 @@ pub struct RowView {
     /// Why a client's call with these arguments is refused.
     pub refused: Option<&'static str>,
     /// Values that it reads out of them.
-    pub lets: Vec<LetView>,
+    pub let_values: Vec<LetView>,
     /// What it does, in order.
     pub steps: Vec<StepView>,
     /// When and how the call is answered.

@@ -4,7 +4,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::config;
-use identity::{LineKey, MAX_NAME_BYTES};
+use identity::{MAX_NAME_BYTES, SessionLineKey};
 
 /// Digits of a hash: 48 bits, under which a million accounts are told apart.
 const BYTES: usize = 6;
@@ -24,12 +24,12 @@ enum Style {
 
 impl Accounts {
     /// In the style of a config, with a key that follows from that of session lines.
-    pub fn new(style: config::Accounts, key: &LineKey) -> Self {
+    pub fn new(style: config::Accounts, key: &SessionLineKey) -> Self {
         Self(match style {
             config::Accounts::Keep => Style::Keep,
             config::Accounts::Hash => {
                 let key = key.derived(PURPOSE);
-                Style::Hash(Hmac::new_from_slice(&key).expect("HMAC takes a key of any length"))
+                Style::Hash(Hmac::new_from_slice(&key).expect("HMAC accepts keys of any length"))
             }
             config::Accounts::Off => Style::Off,
         })
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     fn name(style: config::Accounts, key: &[u8], app: &str, account: &str) -> Option<String> {
-        let key = LineKey::new(key).expect("long enough");
+        let key = SessionLineKey::new(key).expect("long enough");
         Accounts::new(style, &key).name(app, account).map(Into::into)
     }
 

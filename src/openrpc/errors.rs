@@ -10,7 +10,7 @@ use crate::openrpc::{object, reference};
 /// What a method itself may be refused with, by JSON-RPC's numbers.
 const OWN: &[(&str, i64, &str)] = &[
     ("params", -32_602, "the params do not fit the method"),
-    ("busy", -32_000, "too many requests wait for their answers"),
+    ("busy", -32_000, "too many requests are pending"),
 ];
 /// What a reason that a class does not name becomes.
 const ANY: &str = "any other reason";

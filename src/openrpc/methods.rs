@@ -55,7 +55,7 @@ fn of_invoke(tables: &Tables, invoke: Invoke) -> Value {
         _ => false,
     });
     let names: Vec<Value> = named.map(|f| f.name.clone().into()).collect();
-    let told = &tables.signatures[invoke.told].name;
+    let told = &tables.signatures[invoke.result_event].name;
     object([
         ("name", signature.name.clone().into()),
         (

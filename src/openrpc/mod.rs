@@ -68,9 +68,9 @@ fn notifications(tables: &Tables) -> Vec<Value> {
         .collect();
     for function in &wire.functions {
         if let Target::Invoke(invoke) = &function.target
-            && !told.contains(&invoke.told)
+            && !told.contains(&invoke.result_event)
         {
-            told.push(invoke.told);
+            told.push(invoke.result_event);
         }
     }
     let notification = |sig: usize| {

@@ -29,7 +29,7 @@ impl ApiReader {
 
 impl Reader for ApiReader {
     fn read(&self, text: Utf8Bytes) -> Incoming {
-        let decoded = self.decoder.hear(text.as_str());
+        let decoded = self.decoder.decode(text.as_str());
         for bad in &decoded.bad {
             self.server.metrics.bad_frame(bad);
             if *bad == UNKNOWN_FUNCTION {
@@ -40,6 +40,6 @@ impl Reader for ApiReader {
     }
 
     fn encoder(&self) -> Option<Arc<dyn Encoder>> {
-        Some(self.decoder.speech())
+        Some(self.decoder.encoder())
     }
 }

@@ -1,7 +1,7 @@
 //! Authenticates a login, before any session is touched.
 
 use crate::config::Config;
-use identity::{Account, codec, is_whole};
+use identity::{Account, codec, is_lossless};
 use rtm::AppId;
 use rtm::time::Time;
 use rtm::value::{Text, Value};
@@ -31,7 +31,7 @@ pub fn authenticate(
         name => name.clone().into_text(),
     };
     let account = Account::new(text(account)).map_err(|_| Text::from("wrong account"))?;
-    if codec::is_alias(&account) || !is_whole(account.as_str()) {
+    if codec::is_alias(&account) || !is_lossless(account.as_str()) {
         return Err("wrong account".into());
     }
     let vid = AppId::new(text(vid)).map_err(|_| Text::from("TokenErrorVendor"))?;

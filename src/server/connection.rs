@@ -57,9 +57,9 @@ pub async fn run_socket(
         bytes: limits.outbound_bytes,
     };
     let out = Outbound::new(patience, server.memory.clone());
-    let handle = |speech| SocketHandle {
+    let handle = |encoder| SocketHandle {
         out: out.clone(),
-        speech,
+        encoder,
     };
     let now = Instant::now();
     if let Some(client) = Client::new(
@@ -215,7 +215,7 @@ impl Socket {
     async fn take_due(&mut self, server: &Server) -> Next {
         let now = Instant::now();
         if let Some((_, value)) = self.pongs.pop_front_if(|(at, _)| *at <= now) {
-            self.push(self.client.speech().pong(&value));
+            self.push(self.client.encoder().pong(&value));
             return self.write(server).await;
         }
         if self.refused && self.login_deadline <= now {
@@ -300,9 +300,9 @@ impl Socket {
     /// The last words. Clients that reconnect by themselves are just closed; others have to be told (signaling-wire 3.1).
     async fn close(self, end: End, told: bool) {
         if self.client.has_logged_in() && !told {
-            let speech = self.client.speech();
+            let encoder = self.client.encoder();
             let farewell = self.client.profile().farewell.iter();
-            let frames: Vec<String> = farewell.flat_map(|name| speech.control(name)).collect();
+            let frames: Vec<String> = farewell.flat_map(|name| encoder.control(name)).collect();
             for frame in frames {
                 if !poll_fn(|context| self.transport.lock().poll_ready(context)).await {
                     return;

@@ -15,7 +15,7 @@ use crate::server::{
 use engine::{Admission, Attach, Effect, Input};
 use identity::Account;
 use protocol::encoder::Encoder;
-use protocol::encoder::Returned;
+use protocol::encoder::Resumed;
 use protocol::event::{CallRef, LOGIN, SocketId};
 use rtm::AppId;
 use rtm::time::Time;
@@ -83,10 +83,10 @@ impl Client {
         accepted: Accepted,
     ) -> Option<Self> {
         let profiles = &server.tables.profiles;
-        let fallback = |p: &Arc<Profile>| p.transport == transport && p.tell.is_empty();
+        let fallback = |p: &Arc<Profile>| p.transport == transport && p.identifying_fields.is_empty();
         let profile = profiles.iter().position(fallback)?;
         let wire = server.tables.wire(&profiles[profile].family)?.clone();
-        let handle = handle(own.clone().unwrap_or_else(|| server.speeches[profile].clone()));
+        let handle = handle(own.clone().unwrap_or_else(|| server.encoders[profile].clone()));
         Some(Self {
             socket: server.new_socket(),
             server,
@@ -131,8 +131,8 @@ impl Client {
     }
 
     /// Its language.
-    pub fn speech(&self) -> &dyn Encoder {
-        self.own.as_deref().unwrap_or(&*self.server.speeches[self.profile])
+    pub fn encoder(&self) -> &dyn Encoder {
+        self.own.as_deref().unwrap_or(&*self.server.encoders[self.profile])
     }
 
     /// Its socket is closed: its session is told.
@@ -246,7 +246,7 @@ impl Client {
             accepted: self.accepted.at,
             family: wire.family.clone(),
             token: SecretString::from(&*token),
-            anew: self.profile().anew,
+            loses_calls: self.profile().loses_calls,
         };
         let twin_window = if self.profile().twins {
             self.server.config.session.twin_window
@@ -262,8 +262,8 @@ impl Client {
             Admission::New => (None, How::New),
             Admission::Replace => (None, How::Replace),
             Admission::Twin => (Some(Attach::Twin), How::Twin),
-            Admission::Resume => (Some(Attach::Again), How::Resume),
-            Admission::Anew => (Some(Attach::Anew), How::Resume),
+            Admission::Resume => (Some(Attach::Resume), How::Resume),
+            Admission::Reset => (Some(Attach::Reset), How::Resume),
         };
         pending.attempt.to(session.id, how);
         self.session = Some((key, session));
@@ -296,10 +296,10 @@ impl Client {
         if let Some((profile, wire)) = found.zip(wire.cloned()) {
             self.profile = profile;
             self.wire = wire;
-            self.handle.speech = self
+            self.handle.encoder = self
                 .own
                 .clone()
-                .unwrap_or_else(|| self.server.speeches[profile].clone());
+                .unwrap_or_else(|| self.server.encoders[profile].clone());
         }
     }
 
@@ -320,12 +320,12 @@ impl Client {
             Ok(found) => found,
             Err(why) => {
                 pending.attempt.by(&self.profile().name, "", "");
-                let (reason, returned) = match why {
-                    NoSession::Replaced => ("replaced line", Returned::Replaced),
-                    NoSession::Unknown => ("unknown line", Returned::Unknown),
+                let (reason, resumed) = match why {
+                    NoSession::Replaced => ("replaced line", Resumed::Replaced),
+                    NoSession::Unknown => ("unknown line", Resumed::Unknown),
                 };
                 pending.attempt.refused(reason);
-                self.send(self.speech().returned(returned));
+                self.send(self.encoder().resumed(resumed));
                 self.handle.out.close(Closing::Finished);
                 return;
             }
@@ -339,7 +339,7 @@ impl Client {
             line: line.into(),
             socket: self.handle.clone(),
             args: Vec::new(),
-            attached: Some(Attach::ByLine),
+            attached: Some(Attach::BySessionLine),
             pending,
         });
     }
@@ -348,8 +348,8 @@ impl Client {
     fn flagged(&mut self) {
         if let Some(profile) = self.profile().flagged {
             self.profile = profile;
-            self.handle.speech = self.server.speeches[profile].clone();
-            self.tell(Message::Speaks(self.socket, self.handle.speech.clone()));
+            self.handle.encoder = self.server.encoders[profile].clone();
+            self.tell(Message::Speaks(self.socket, self.handle.encoder.clone()));
         }
         self.settle();
     }
@@ -358,7 +358,9 @@ impl Client {
     fn settle(&mut self) {
         if let Some((key, session)) = &self.session {
             self.settled = true;
-            self.server.registry.settled(key, session.id, self.profile().anew);
+            self.server
+                .registry
+                .settled(key, session.id, self.profile().loses_calls);
         }
     }
 
@@ -405,7 +407,7 @@ impl Client {
         self.server.usage.count(&self.wire, &effects);
         for effect in effects {
             match effect {
-                Effect::Answer { call, answer, .. } => self.answer(self.speech().answer(call, &answer)),
+                Effect::Answer { call, answer, .. } => self.answer(self.encoder().answer(call, &answer)),
                 Effect::End => self.handle.out.close(end),
                 _ => {}
             }
@@ -423,9 +425,9 @@ impl Client {
     }
 
     fn call(&mut self, name: &str, id: i64, args: &Value) {
-        let DispatchResult { meaning, bad } = self.read(name, id, args);
+        let DispatchResult { action, bad } = self.read(name, id, args);
         // Racing sockets send polls only.
-        if !self.settled && !matches!(meaning, Dispatch::Input(Input::Poll { .. })) {
+        if !self.settled && !matches!(action, Dispatch::Input(Input::Poll { .. })) {
             self.settle();
         }
         if let Some(bad) = bad {
@@ -434,10 +436,10 @@ impl Client {
         if bad == Some(UNKNOWN_FUNCTION) {
             self.server.usage.unknown();
         }
-        match meaning {
+        match action {
             Dispatch::Input(input) => self.tell(Message::Input(Box::new(input))),
             Dispatch::Frames(frames) => self.answer(frames),
-            Dispatch::Nobody(input) => self.answer_before_login_call(input, Closing::Finished),
+            Dispatch::BeforeLogin(input) => self.answer_before_login_call(input, Closing::Finished),
         }
     }
 
@@ -445,10 +447,10 @@ impl Client {
         let knows = |line: &str| self.server.line_key.verify(line).ok() == Some(self.line);
         let caller = Caller {
             wire: &self.wire,
-            speech: self.speech(),
+            encoder: self.encoder(),
             socket: self.socket,
             now: self.server.clock.now(),
-            knows: self.session.is_some().then_some(&knows),
+            is_own_line: self.session.is_some().then_some(&knows),
         };
         caller.read(name, id, args)
     }

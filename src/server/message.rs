@@ -83,7 +83,7 @@ pub struct SocketHandle {
     /// What it is to be sent.
     pub out: Arc<Outbound>,
     /// Its language.
-    pub speech: Arc<dyn Encoder>,
+    pub encoder: Arc<dyn Encoder>,
 }
 
 /// What a message takes beside its texts.

@@ -119,8 +119,8 @@ mod tests {
 
     fn zlib(text: &[u8]) -> Vec<u8> {
         let mut deflated = ZlibEncoder::new(Vec::new(), Compression::default());
-        deflated.write_all(text).expect("a Vec takes all");
-        deflated.finish().expect("a Vec takes all")
+        deflated.write_all(text).expect("writing to a Vec cannot fail");
+        deflated.finish().expect("writing to a Vec cannot fail")
     }
 
     fn place(host: &str, port: u16) -> HostPort {
@@ -227,7 +227,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_comes_nothing_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn no_input_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let local = Answer::new(&[place("127.0.0.1", 8003)]);
             let _ = answer(&bytes, &local);
             let _ = answer(&zlib(&bytes), &local);

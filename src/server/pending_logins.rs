@@ -71,7 +71,7 @@ mod tests {
     use crate::admin::Metrics;
     use crate::log::accounts::Accounts;
     use crate::log::clients::Logins;
-    use identity::LineKey;
+    use identity::SessionLineKey;
     use runtime::clock::Clock;
 
     #[tokio::test(start_paused = true)]
@@ -80,7 +80,10 @@ mod tests {
         let (here, there) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
         logins.settled(here).await;
         let told = Arc::new(Logins {
-            accounts: Accounts::new(crate::config::Accounts::Keep, &LineKey::random().expect("randomness")),
+            accounts: Accounts::new(
+                crate::config::Accounts::Keep,
+                &SessionLineKey::random().expect("randomness"),
+            ),
             metrics: Arc::new(Metrics::new()),
             clock: Clock::start(),
         });

@@ -51,7 +51,7 @@ pub struct LoginAttempt {
     /// Its token.
     pub token: SecretString,
     /// It loses its calls at the next login.
-    pub anew: bool,
+    pub loses_calls: bool,
 }
 
 /// Why a client cannot come back by its line.
@@ -78,7 +78,7 @@ struct Entry {
     token: SecretString,
     /// See [`SessionRegistry::settled`].
     settled: bool,
-    anew: bool,
+    loses_calls: bool,
 }
 
 #[derive(Debug, Default)]
@@ -111,7 +111,7 @@ impl SessionRegistry {
             peer: entry.peer,
             accepted: entry.accepted,
             settled: entry.settled,
-            anew: entry.anew,
+            loses_calls: entry.loses_calls,
             same_token: same(&entry.token, &login.token),
             same_family: entry.family == login.family,
         });
@@ -122,7 +122,7 @@ impl SessionRegistry {
         let admission = admit(known.as_ref(), &newcomer, twin_window);
         let (session, line) = match (admission, existing) {
             (Admission::Twin, Some(entry)) => (entry.session.clone(), entry.line),
-            (Admission::Resume | Admission::Anew, Some(entry)) => {
+            (Admission::Resume | Admission::Reset, Some(entry)) => {
                 let next = entry.line.wrapping_add(1);
                 (entry.session.clone(), getrandom::u64().unwrap_or(next))
             }
@@ -133,7 +133,7 @@ impl SessionRegistry {
             }
         };
         let before = match admission {
-            Admission::Twin | Admission::Resume | Admission::Anew => existing.and_then(|entry| entry.before.clone()),
+            Admission::Twin | Admission::Resume | Admission::Reset => existing.and_then(|entry| entry.before.clone()),
             Admission::New | Admission::Replace => existing.map(|entry| entry.session.clone()),
         };
         let entry = Entry {
@@ -146,7 +146,7 @@ impl SessionRegistry {
             family: login.family,
             token: login.token,
             settled: false,
-            anew: login.anew,
+            loses_calls: login.loses_calls,
         };
         if let Some(before) = entries.by_key.insert(key.clone(), entry) {
             entries.by_line.remove(&before.line);
@@ -184,10 +184,10 @@ impl SessionRegistry {
 
     /// Notes that the client of a session is no racing socket: it has sent `set_flag` or a call other than a poll. Another
     /// login is then no twin.
-    pub fn settled(&self, key: &Key, session: u64, anew: bool) {
+    pub fn settled(&self, key: &Key, session: u64, loses_calls: bool) {
         let mut entries = self.entries.lock();
         if let Some(entry) = entries.by_key.get_mut(key).filter(|e| e.session.id == session) {
-            (entry.settled, entry.anew) = (true, anew);
+            (entry.settled, entry.loses_calls) = (true, loses_calls);
         }
     }
 
@@ -255,7 +255,7 @@ mod tests {
             accepted: Time::from_millis(1_000),
             family: NATIVE.into(),
             token: SecretString::from("t"),
-            anew: false,
+            loses_calls: false,
         };
         let create = || {
             let inbox = inbox(&Arc::default(), &Arc::default());

@@ -19,7 +19,7 @@ use crate::log::clients::Logins;
 use crate::webhook::Webhooks;
 use agent_link::driver::Driver;
 use engine::{SessionContext, SessionLimits};
-use identity::{Account, LineKey};
+use identity::{Account, SessionLineKey};
 use protocol::event::{Event, SocketId};
 use rtm::AppId;
 use rtm::CallKind;
@@ -64,7 +64,7 @@ pub struct Server {
     /// The tables.
     pub tables: Arc<Tables>,
     /// The languages of the tables' profiles, in their order.
-    pub speeches: Vec<Arc<dyn Encoder>>,
+    pub encoders: Vec<Arc<dyn Encoder>>,
     /// RTM.
     pub upstream: Arc<dyn Upstream>,
     /// The link to agents, when an app has its RTM there.
@@ -112,7 +112,7 @@ pub struct Server {
     /// Which calls and events are used.
     pub usage: Usage,
     /// The key of session lines.
-    pub line_key: LineKey,
+    pub line_key: SessionLineKey,
     /// All tasks, to wait for at the end.
     pub tasks: TaskTracker,
     /// Cancelled when the process is to end.
@@ -141,7 +141,7 @@ impl Server {
     pub fn new(
         config: Config,
         tables: Arc<Tables>,
-        speeches: Vec<Arc<dyn Encoder>>,
+        encoders: Vec<Arc<dyn Encoder>>,
         (upstream, driver): (Arc<dyn Upstream>, Option<Arc<Driver>>),
         clock: Clock,
         (metrics, webhooks, strain): (Arc<Metrics>, Arc<Webhooks>, Arc<Shortages>),
@@ -149,7 +149,7 @@ impl Server {
     ) -> Result<Arc<Self>, getrandom::Error> {
         let line_key = match &config.session.line_key {
             Some(key) => key.clone(),
-            None => LineKey::random()?,
+            None => SessionLineKey::random()?,
         };
         let memory = Memory::new(config.limits.memory);
         Ok(Arc::new(Self {
@@ -167,7 +167,7 @@ impl Server {
             ended: CancellationToken::new(),
             strain,
             tables,
-            speeches,
+            encoders,
             upstream,
             driver,
             registry: SessionRegistry::default(),

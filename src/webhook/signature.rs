@@ -43,7 +43,7 @@ pub fn verify(secret: &SecretString, body: &[u8], given: Given<'_>) -> bool {
 }
 
 fn keyed<M: Mac + KeyInit>(secret: &SecretString) -> M {
-    <M as KeyInit>::new_from_slice(secret.expose_secret().as_bytes()).expect("HMAC takes a key of any length")
+    <M as KeyInit>::new_from_slice(secret.expose_secret().as_bytes()).expect("HMAC accepts keys of any length")
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn public_vectors_are_met() {
+    fn public_vectors_match() {
         check_vector(BODY, V1, V2);
         check_vector(
             &BODY.replace(r#""eventMs":1560408533119,"#, ""),

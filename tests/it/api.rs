@@ -219,7 +219,7 @@ async fn functions_are_invoked_by_name() {
     let running = serve(config()).await;
     let (mut alice, mut bob) = pair(&running).await;
     bob.call("setAttr", json!(["mood", "fine"])).await;
-    for (function, request, id, response, returned) in [
+    for (function, request, id, response, resumed) in [
         (
             "user_query_user_status",
             json!(r#"{"account":"bob"}"#),
@@ -251,7 +251,7 @@ async fn functions_are_invoked_by_name() {
     ] {
         let params = json!([format!("io.agora.signal.{function}"), request, id]);
         assert_eq!(alice.call("invoke", params).await, response, "{function}");
-        assert_eq!(alice.event("onInvokeRet").await, returned);
+        assert_eq!(alice.event("onInvokeRet").await, resumed);
     }
     alice.call("channelJoin", json!(["room"])).await;
     alice
@@ -469,7 +469,7 @@ async fn what_is_no_request_is_refused_and_ends_nothing() {
     let mut alice = ApiClient::login(running.http, "alice").await;
     for (said, answer) in [
         ("x", "#null error -32700 not JSON"),
-        ("[]", "#null error -32600 a batch of nothing"),
+        ("[]", "#null error -32600 a batch must not be empty"),
         ("7", "#null error -32600 a request is an object"),
         (
             r#"{"jsonrpc":"2.0","id":"a","method":"m"}"#,

@@ -127,7 +127,7 @@ struct Slots(Vec<usize>);
 impl Slots {
     fn of(row: &Row) -> Self {
         let mut slots = Self::default();
-        row.lets.iter().for_each(|item| slots.read(&item.from));
+        row.let_values.iter().for_each(|item| slots.read(&item.from));
         for step in &row.steps {
             match &step.kind {
                 StepKind::Rtm(rtm) => {

@@ -25,7 +25,7 @@ const MISTAKES: &[&[Edit]] = &[
         [row.outcome]\ndefault = { event = \"onLogout\", args = { ecode = \"$ecode\" } }\n",
        "duplicate row `login.logged-out`")],
     // A path that names no argument.
-    &[("peer.toml#peer.send", "message = \"$msg\"", "message = ▲\"$mssg\"", "`$mssg` names nothing here")],
+    &[("peer.toml#peer.send", "message = \"$msg\"", "message = ▲\"$mssg\"", "`$mssg` is not defined here")],
     // A call that RTM does not have, and an argument.
     &[("channel-msg.toml#channel-msg.send", "\"sendMessage\"", "▲\"sendMesage\"", "RTM has no call `sendMesage`")],
     &[("channel.toml#channel.leave", "rtm    = \"leave\"", "rtm    = ▲\"leave\"", "`leave` needs the argument `channelId`"),
@@ -47,10 +47,10 @@ const MISTAKES: &[&[Edit]] = &[
     &[("channel-msg.toml#channel-msg.send", "{ row = \"channel-msg.send-failed\", with = { reason = \"timeout\" } }",
        "{ fail = \"send\", reason = ▲\"time-out\" }", "the reason `time-out` is not declared")],
     // An outcome that would happen for ever.
-    &[("invite.toml#invite.accept", "otherwise = \"own\"", "otherwise = ▲\"lost\"", "`lost` happens in its own place")],
+    &[("invite.toml#invite.accept", "otherwise = \"own\"", "otherwise = ▲\"lost\"", "`lost` replaces itself, directly or indirectly")],
     // A lane of calls that have none, and one that has no name.
-    &[("presence.toml#presence.query", "gather = {", "lane   = ▲\"of $account\"\ngather = {", "calls that are gathered have no lane")],
-    &[("channel-attr.toml#channel-attr.set", "\"attributes of channel $channelID\"", "▲\"attributes of channel $chanelID\"", "`$chanelID` names nothing here")],
+    &[("presence.toml#presence.query", "gather = {", "lane   = ▲\"of $account\"\ngather = {", "gathered calls cannot have a lane")],
+    &[("channel-attr.toml#channel-attr.set", "\"attributes of channel $channelID\"", "▲\"attributes of channel $chanelID\"", "`$chanelID` is not defined here")],
     // A limitation of the wire that is none.
     &[("wire/web.toml#event.onInviteFailed", "\"INVITE-AWAY\"", "▲\"INVITE-AWAI\"", "there is no code `INVITE-AWAI`")],
     // The wire.
@@ -58,7 +58,7 @@ const MISTAKES: &[&[Edit]] = &[
     &[("wire/web.toml", "\"web\"", "▲\"web\"", "the web wire has no form for `onReconnecting`"),
       ("wire/web.toml", "[event.onReconnecting]\nvia = \"client\"\n", "", "")],
     // Two calls of one name on a platform.
-    &[("platforms/linux-cpp-2019-08.toml", "\"IChannel::leave\"", "▲\"IChannel::join\"", "`IChannel::join` means both `join` and `leave` on linux-cpp-2019-08")],
+    &[("platforms/linux-cpp-2019-08.toml", "\"IChannel::leave\"", "▲\"IChannel::join\"", "`IChannel::join` stands for both `join` and `leave` on linux-cpp-2019-08")],
 ];
 
 /// Nothing is wrong with such tables in themselves: an example that covers the change shows it.
@@ -202,7 +202,7 @@ fn section_start(text: &str, section: &str) -> usize {
 #[test]
 fn examples_that_no_error_concerns_are_run_all_the_same() {
     let path = MISTAKES[2];
-    assert!(path[0].3.contains("`$mssg` names nothing here"));
+    assert!(path[0].3.contains("`$mssg` is not defined here"));
     let call = BROKEN_EXAMPLES[2];
     assert!(call[0].0.starts_with("user-attr.toml"));
     let (sources, expected) = edited(&[path, call].concat());
@@ -235,7 +235,7 @@ fn a_file_that_is_no_toml_makes_no_errors_elsewhere() {
     }
     let (_, found) = check_sources(&sources);
     let found = shown(&found);
-    let of_the_file = |error: &String| error.starts_with("peer.toml:") && error.contains("this is not TOML");
+    let of_the_file = |error: &String| error.starts_with("peer.toml:") && error.contains("invalid TOML");
     assert!(!found.is_empty() && found.iter().all(of_the_file), "{found:#?}");
     assert_eq!(found, shown(&compile(&sources).1));
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sigbridge::check;
 use tables::Tables;
-use tables::condition::{Emulation, Fact};
+use tables::condition::{Condition, Emulation};
 use tables::func::Func;
 
 fn names_all<'n>(file: &str, names: impl IntoIterator<Item = &'n str>) {
@@ -28,7 +28,7 @@ fn every_limitation_code_is_in_the_limits() {
 
 #[test]
 fn the_format_names_every_fact_function_and_emulation() {
-    names_all("docs/tables.md", Fact::NAMES.iter().map(|(name, _)| *name));
+    names_all("docs/tables.md", Condition::NAMES.iter().map(|(name, _)| *name));
     names_all("docs/tables.md", Func::NAMES.iter().map(|(name, _)| *name));
     names_all("docs/tables.md", Emulation::NAMES.iter().map(|(name, _)| *name));
 }

@@ -182,7 +182,7 @@ fn tables() {
         hint: a folder of tables has *.toml, platforms/*.toml and wire/*.toml, like mappings/ in the source
         ");
     fs::write(folder.join("tables/peer.toml"), b"id = 1\nb = \"\xff\"\n").expect("a file");
-    insta::assert_snapshot!(run(&folder, &["explain", "--mappings", "tables", "[]"], "").2, @"error: cannot read tables/peer.toml: it is not UTF-8: look at line 2");
+    insta::assert_snapshot!(run(&folder, &["explain", "--mappings", "tables", "[]"], "").2, @"error: cannot read tables/peer.toml: invalid UTF-8 at line 2");
 }
 
 #[test]

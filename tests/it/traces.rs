@@ -52,8 +52,8 @@ async fn a_server_that_stops_finishes_its_traces() {
 
 /// The legacy side alone, to an RTM that answers.
 fn live(trace: &Trace, sessions: usize) {
-    let (tables, speeches) = tables();
-    let outcome = replay_embedded(&tables, &speeches, trace, 1).expect("it makes sense");
+    let (tables, encoders) = tables();
+    let outcome = replay_embedded(&tables, &encoders, trace, 1).expect("it makes sense");
     assert!(outcome.differences.is_empty(), "{:#?}", outcome.differences);
     assert_eq!((outcome.sessions, outcome.passed_over), (sessions, 0));
 }

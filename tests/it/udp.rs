@@ -191,8 +191,8 @@ impl Asker {
 
 fn zlib(text: &[u8]) -> Vec<u8> {
     let mut deflated = ZlibEncoder::new(Vec::new(), Compression::default());
-    deflated.write_all(text).expect("a Vec takes all");
-    deflated.finish().expect("a Vec takes all")
+    deflated.write_all(text).expect("writing to a Vec cannot fail");
+    deflated.finish().expect("writing to a Vec cannot fail")
 }
 
 /// Bytes that do not deflate, the same each time.

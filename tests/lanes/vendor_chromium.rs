@@ -87,10 +87,10 @@ fn is_told_the_same_by_a_live_rtm(run: &mut Command, folder: &Path) {
     let har = folder.join("run.har");
     let only = ARCHIVED.iter().flat_map(|name| ["--only", name]);
     Report::of(run.args(only).arg("--har").arg(&har));
-    let (tables, speeches) = tables();
+    let (tables, encoders) = tables();
     let imported = import(&tables, &fs::read(&har).expect("the browser has written it"));
     let trace = imported.unwrap_or_else(|error| panic!("{error}")).trace;
-    let outcome = replay_embedded(&tables, &speeches, &trace, 1).unwrap_or_else(|error| panic!("{error}"));
+    let outcome = replay_embedded(&tables, &encoders, &trace, 1).unwrap_or_else(|error| panic!("{error}"));
     assert!(outcome.differences.is_empty(), "{:#?}", outcome.differences);
     // Two ways each, and most of them have two clients.
     assert!(outcome.sessions > 2 * ARCHIVED.len(), "{} sessions", outcome.sessions);

@@ -1,9 +1,11 @@
-//! Any frame of a client: no panic, no effect on other users, one answer for each call.
+//! Robustness against any client frame: no panic, no effect on other users, one answer for every
+//! call.
 
-use engine::SessionLimits;
 use proptest::prelude::*;
 
-use crate::sim::seen::Seen;
+use engine::SessionLimits;
+
+use crate::sim::observed::Observed;
 use crate::sim::{Config, Sim};
 use crate::tables;
 
@@ -27,16 +29,16 @@ fn world() -> Sim {
         sim.settle();
     }
     sim.pass(std::time::Duration::from_secs(10));
-    sim.take_seen();
+    sim.take_observed();
     sim
 }
 
-/// Texts that frames are made of.
+/// Texts for building frames.
 const WORDS: &[&str] = &[
     "login", "call2", "ping", "set_flag", "line", "room", "alice", "ok", "", "\u{e000}",
 ];
 
-/// JSON of any form, with a taste for what frames are made of.
+/// Any JSON, preferably with texts of real frames.
 fn json() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         Just("null".to_owned()),
@@ -63,7 +65,7 @@ fn json() -> impl Strategy<Value = String> {
     })
 }
 
-/// A call of a real function with any arguments; `LINE` becomes the caller's line.
+/// A call of a real function with any arguments; `LINE` is replaced by the caller's session line.
 fn call() -> impl Strategy<Value = (String, Vec<(String, String)>)> {
     let wire = tables().wire("web").expect("a web wire").clone();
     let functions: Vec<String> = wire
@@ -99,26 +101,26 @@ fn call() -> impl Strategy<Value = (String, Vec<(String, String)>)> {
     )
 }
 
-/// Allowed effects for Alice of another user's frame.
-fn is_moved(seen: &Seen) -> bool {
+/// Returns true for an effect on Alice that a frame of another user may have.
+fn is_allowed_effect(observed: &Observed) -> bool {
     let allowed = ["onMessage", "onInvite", "onChannelUser", "onChannelAttr", "note"];
-    let word = seen.words.first().map_or("", String::as_str);
-    seen.who != "mallory" && !allowed.iter().any(|name| word.starts_with(name))
+    let word = observed.words.first().map_or("", String::as_str);
+    observed.who != "mallory" && !allowed.iter().any(|name| word.starts_with(name))
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn any_text_moves_nobody(texts in proptest::collection::vec(prop_oneof![any::<String>(), json()], 1..6)) {
+    fn any_text_affects_only_its_sender(texts in proptest::collection::vec(prop_oneof![any::<String>(), json()], 1..6)) {
         let mut sim = world();
         for text in &texts {
             sim.client("mallory").raw_frame(text);
             sim.settle();
         }
-        let seen = sim.take_seen();
-        prop_assert!(seen.iter().all(|seen| seen.who == "mallory"), "{seen:?}");
-        speaks(&mut sim)?;
+        let observed = sim.take_observed();
+        prop_assert!(observed.iter().all(|observed| observed.who == "mallory"), "{observed:?}");
+        assert_usable(&mut sim)?;
     }
 
     #[test]
@@ -133,41 +135,41 @@ proptest! {
             sim.settle();
         }
         sim.pass(std::time::Duration::from_secs(70));
-        let seen = sim.take_seen();
-        let fault = seen.iter().find(|seen| seen.words.first().is_some_and(|word| word == "FAULT"));
+        let observed = sim.take_observed();
+        let fault = observed.iter().find(|observed| observed.words.first().is_some_and(|word| word == "FAULT"));
         prop_assert!(fault.is_none(), "{fault:?}");
-        let moved = seen.iter().find(|seen| is_moved(seen));
+        let moved = observed.iter().find(|observed| is_allowed_effect(observed));
         prop_assert!(moved.is_none(), "{moved:?}");
-        let mut ids: Vec<usize> = seen
+        let mut ids: Vec<usize> = observed
             .iter()
-            .filter(|seen| seen.who == "mallory" && seen.words[0] == "reply")
-            .map(|seen| seen.words[1].parse().unwrap())
+            .filter(|observed| observed.who == "mallory" && observed.words[0] == "reply")
+            .map(|observed| observed.words[1].parse().unwrap())
             .collect();
         ids.sort_unstable();
-        // A logout ends the session and its socket. Pending calls then have no other answer, and later frames have no
-        // effect.
+        // A logout ends the session and its socket: pending calls then have no other answer, and
+        // later ones have no receiver.
         let logout = calls.iter().position(|(function, _)| function == "user_logout");
         let end = 1000 + logout.map_or(calls.len(), |at| at + 1);
         let all: Vec<usize> = (1000..end).filter(|id| logout.is_none() || *id == end - 1 || ids.contains(id)).collect();
         prop_assert_eq!(ids, all);
-        speaks(&mut sim)?;
+        assert_usable(&mut sim)?;
     }
 }
 
-/// Alice and Bob are as they were.
-fn speaks(sim: &mut Sim) -> Result<(), TestCaseError> {
+/// Checks that Alice and Bob can still communicate.
+fn assert_usable(sim: &mut Sim) -> Result<(), TestCaseError> {
     sim.client("alice")
         .documented("messageChannelSend", &["room", "still here"])
         .expect("a call");
     sim.settle();
-    let seen = sim.take_seen();
-    let heard: Vec<&str> = seen
+    let observed = sim.take_observed();
+    let received: Vec<&str> = observed
         .iter()
-        .filter(|seen| seen.who != "mallory")
-        .map(|seen| &*seen.words[0])
+        .filter(|observed| observed.who != "mallory")
+        .map(|observed| &*observed.words[0])
         .collect();
     prop_assert_eq!(
-        heard,
+        received,
         [
             "onMessageSendSuccess",
             "onMessageChannelReceive",

@@ -1,9 +1,10 @@
-//! Scenarios: what people see of each other through the bridge, as text files (`README.md` says how they are written).
+//! Scenarios: what users observe of each other through the bridge, as text files (format in
+//! `README.md`).
 
 mod frames;
-mod kept;
-mod lines;
 mod matrix;
+mod offline_lines;
+mod row_coverage;
 mod script;
 mod sim;
 
@@ -11,24 +12,24 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use script::Scenario;
+
 use agent_link::vocabulary::Vocabulary;
 use tables::Tables;
 
-use script::Scenario;
-
-/// Where the scenarios are.
+/// Returns the directory of the scenarios.
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios")
 }
 
-/// The built-in tables, compiled once.
+/// Returns the built-in tables, compiled once.
 fn tables() -> Arc<Tables> {
     static TABLES: OnceLock<Arc<Tables>> = OnceLock::new();
     let compile = || Arc::new(Tables::built_in().unwrap_or_else(|diags| panic!("{}", diags.render(false))));
     TABLES.get_or_init(compile).clone()
 }
 
-/// The scenario files of a directory, by name; none where there is no such directory.
+/// Returns the scenario files of a directory, by name; none if the directory is missing.
 fn files(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).into_iter().flatten();
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
@@ -37,7 +38,7 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The name of a scenario: its file's.
+/// Returns the name of a scenario: its file's.
 fn name(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
@@ -50,7 +51,7 @@ fn check(path: &Path) -> Result<(), String> {
     check_over(path, None)
 }
 
-/// The same with RTM behind a link that speaks a platform's names.
+/// Checks a scenario with RTM behind a link in a platform's vocabulary.
 fn check_over(path: &Path, words: Option<&Arc<Vocabulary>>) -> Result<(), String> {
     let result = read(path).and_then(|scenario| scenario.run(&tables(), words));
     let shown = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap_or(path).display();
@@ -70,7 +71,8 @@ fn scenarios() {
     assert!(all > 100, "where are the scenarios?");
 }
 
-/// A link changes nothing, whosever names it speaks: each scenario in those of one platform, in turn.
+/// A link must not change any output: each scenario is run in the vocabulary of one platform, in
+/// turn.
 #[test]
 fn scenarios_over_a_link() {
     let platforms = &tables().platforms;
@@ -87,9 +89,9 @@ fn scenarios_over_a_link() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// What is not built yet fails, for a reason that somebody wrote down; what passes meanwhile is no longer later.
+/// Scenarios of missing features must fail as declared; one that passes is no longer missing.
 #[test]
-fn later_scenarios_fail_as_expected() {
+fn unsupported_scenarios_fail_as_declared() {
     let list = std::fs::read_to_string(directory().join("expected-failures.toml")).expect("readable");
     let reasons: BTreeMap<String, String> = toml::from_str(&list).expect("names and reasons");
     let files = files(&directory().join("later"));

@@ -1,5 +1,5 @@
-//! Every verb of a call in every state, of either side, whatever has become of the other side's session: `calls.toml`
-//! has the events of both sides.
+//! All verbs of a call in all states, from both sides, with all ends of the other side's session:
+//! `calls.toml` lists the events of both sides.
 
 use std::collections::BTreeMap;
 
@@ -8,37 +8,37 @@ use serde::Deserialize;
 use crate::script::Scenario;
 use crate::{directory, tables};
 
-/// The file.
+/// The content of the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Matrix {
-    /// How a call comes into a state; lines of scenarios. `CALLER` and `CALLEE` are the two.
+    /// The scenario lines that lead to a state. `CALLER` and `CALLEE` are the two users.
     states: BTreeMap<String, String>,
-    /// What becomes of the other one's session.
+    /// The possible ends of the other side's session.
     ends: BTreeMap<String, String>,
-    /// What the actor does then.
+    /// The actor's actions.
     verbs: BTreeMap<String, String>,
     #[serde(rename = "cell")]
     cells: Vec<Cell>,
 }
 
-/// What is seen in all combinations of these.
+/// The expected events of all combinations of these.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Cell {
     verb: String,
     state: Vec<String>,
-    /// Which side the actor is.
+    /// The actor's side.
     side: Vec<String>,
-    /// What becomes of the other one's session; `any` is all that may.
+    /// The end of the other side's session; `any` for all.
     other: Vec<String>,
-    /// What is seen of that; what its own client sees is in `ends`.
+    /// The events of that end; those of its own client are in `ends`.
     #[serde(default)]
     first: String,
-    /// What is seen of the verb.
+    /// The events of the verb.
     #[serde(default)]
     then: String,
-    /// What is seen in the two minutes behind it.
+    /// The events of the next two minutes.
     #[serde(default)]
     later: String,
 }
@@ -58,7 +58,7 @@ impl Matrix {
         toml::from_str(&text).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Every combination that there is.
+    /// Returns all combinations.
     fn places(&self) -> impl Iterator<Item = Place<'_>> {
         self.states.keys().flat_map(move |state| {
             self.verbs.keys().flat_map(move |verb| {
@@ -74,7 +74,7 @@ impl Matrix {
         })
     }
 
-    /// The scenario of a combination.
+    /// Returns the scenario of a combination.
     fn scenario(&self, place: Place<'_>, cell: &Cell) -> String {
         let (caller, callee) = match place.side {
             "caller" => ("actor", "other"),
@@ -83,7 +83,7 @@ impl Matrix {
         let state = self.states[place.state].replace("CALLER", caller);
         let state = state.replace("CALLEE", callee);
         let verb = &self.verbs[place.verb];
-        // A session notes what its end costs before its client gets its own event.
+        // A session notes the cost of its end before its client gets its own event.
         let (own, end): (Vec<&str>, Vec<&str>) = self.ends[place.other].lines().partition(|line| line.starts_with('>'));
         let (own, end) = (own.join("\n"), end.join("\n"));
         let Cell { first, then, later, .. } = cell;

@@ -25,8 +25,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use identity::{Account, uid};
-use protocol::client::repl::Line;
-use protocol::client::{Book, LegacyClient, Login, Output, json_words, transport};
+use protocol::client::repl::ReplInput;
+use protocol::client::{Catalog, LegacyClient, Login, Output, json_words, transport};
 use rtm::AppId;
 use rtm::value::{Text, Value};
 use sigbridge::client::{Connection, ConnectionError};
@@ -61,7 +61,7 @@ struct Person {
 
 enum Link {
     Legacy(Box<Connection>),
-    Api(Box<ApiClient>, Book),
+    Api(Box<ApiClient>, Catalog),
 }
 
 impl Stage {
@@ -169,8 +169,8 @@ impl Stage {
         if wire.documented {
             let mut client = ApiClient::connect(self.running.http).await;
             assert_eq!(client.log_in(who).await, "null", "{at}");
-            let book = Book::new(self.tables.clone(), wire.clone());
-            let link = Link::Api(Box::new(client), book);
+            let catalog = Catalog::new(self.tables.clone(), wire.clone());
+            let link = Link::Api(Box::new(client), catalog);
             let events = VecDeque::new();
             self.people.insert(who.into(), Person { link, events });
             return Ok(());
@@ -206,23 +206,23 @@ impl Stage {
 
     async fn call(&mut self, who: &str, call: &str, at: &str) -> Result<Value, Text> {
         let person = self.person(who, at);
-        let book = match &person.link {
-            Link::Legacy(connection) => connection.client().book(),
-            Link::Api(_, book) => book,
+        let catalog = match &person.link {
+            Link::Legacy(connection) => connection.client().catalog(),
+            Link::Api(_, catalog) => catalog,
         };
-        let line = Line::read(call, book).unwrap_or_else(|error| panic!("{at}: {error}"));
+        let line = ReplInput::read(call, catalog).unwrap_or_else(|error| panic!("{at}: {error}"));
         let function = match &line {
-            Line::Call { name, .. } => {
-                let help = book.calls().into_iter().find(|help| help.name == *name);
+            ReplInput::Call { name, .. } => {
+                let help = catalog.calls().into_iter().find(|help| help.name == *name);
                 help.map_or(name.clone(), |help| help.function)
             }
-            Line::Function { name, .. } => name.clone(),
+            ReplInput::Function { name, .. } => name.clone(),
             other => panic!("{at}: {other:?}"),
         };
         let id = match (&mut person.link, line) {
-            (Link::Legacy(connection), Line::Call { name, args }) => connection.start(&name, &args),
-            (Link::Legacy(connection), Line::Function { name, args }) => connection.invoke(&name, args),
-            (Link::Api(client, _), Line::Call { name, args }) => {
+            (Link::Legacy(connection), ReplInput::Call { name, args }) => connection.start(&name, &args),
+            (Link::Legacy(connection), ReplInput::Function { name, args }) => connection.invoke(&name, args),
+            (Link::Api(client, _), ReplInput::Call { name, args }) => {
                 let params = serde_json::from_str(&Value::Map(args).to_json()).expect("JSON");
                 Ok(client.start(&name, params).await)
             }

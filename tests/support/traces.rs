@@ -70,16 +70,16 @@ type Played = (Arc<Tables>, Arc<Vec<Arc<dyn Encoder>>>);
 pub fn tables() -> Played {
     static TABLES: LazyLock<Played> = LazyLock::new(|| {
         let tables = Arc::new(Tables::built_in().expect("the built-in tables"));
-        let speeches = Arc::new(encoders(&tables).expect("a wire for each profile"));
-        (tables, speeches)
+        let encoders = Arc::new(encoders(&tables).expect("a wire for each profile"));
+        (tables, encoders)
     });
     TABLES.clone()
 }
 
 /// Plays a trace without a difference.
 pub fn played(trace: &Trace) -> Outcome {
-    let (tables, speeches) = tables();
-    let outcome = replay(&tables, &speeches, trace).expect("it makes sense");
+    let (tables, encoders) = tables();
+    let outcome = replay(&tables, &encoders, trace).expect("it makes sense");
     assert!(outcome.differences.is_empty(), "{:#?}", outcome.differences);
     outcome
 }

@@ -112,7 +112,7 @@ impl Vocabulary {
 
     /// What a request's failure is among those that its call may have; what none of them is, is the call's general failure.
     pub fn read_error(&self, kind: CallKind, error: &ErrorBody) -> RtmError {
-        let general = refusal(kind, Refusal::GivenUp);
+        let general = refusal(kind, Refusal::Abandoned);
         if error.code != RTM_ERROR {
             return general;
         }

@@ -1,64 +1,64 @@
-//! What a login means when the account has a session already (decisions H4).
+//! Admission of a login whose account already has a session (decisions H4).
 
 use std::time::Duration;
 
 use rtm::time::Time;
 
-/// The session that an account has.
+/// The account's existing session.
 #[derive(Clone, Debug)]
 pub struct Existing {
-    /// It has a client; else it is in its grace time.
+    /// True with a client; false in the grace time.
     pub live: bool,
-    /// Where its client comes from.
+    /// The client's address.
     pub peer: std::net::IpAddr,
-    /// When its socket was accepted.
+    /// The time at which its socket was accepted.
     pub accepted: Time,
-    /// Its client is no racing socket: it has sent `set_flag` or a call other than a poll.
+    /// The client is not a racing socket: it has sent `set_flag` or a call other than a poll.
     pub settled: bool,
-    /// Its client loses its calls at the next login.
-    pub anew: bool,
+    /// The client loses its calls at the next login.
+    pub loses_calls: bool,
     /// Its login used the same token.
     pub same_token: bool,
-    /// Its client speaks the wire of the same family.
+    /// Its client uses the wire of the same family.
     pub same_family: bool,
 }
 
-/// The login that has come.
+/// A new login.
 #[derive(Clone, Debug)]
 pub struct LoginAttempt {
-    /// Where it comes from.
+    /// The client's address.
     pub peer: std::net::IpAddr,
-    /// When its socket was accepted.
+    /// The time at which its socket was accepted.
     pub accepted: Time,
 }
 
-/// What a login means.
+/// The result of the admission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// There is no session: a new one.
+    /// No session exists: a new one starts.
     New,
-    /// The client's second racing socket: the same session, written to from now on.
+    /// The client's second racing socket: it takes over the same session.
     Twin,
-    /// The client is back in its grace time: the same session.
+    /// The client reconnects in its grace time to the same session.
     Resume,
     /// The same, but the client has lost its calls.
-    Anew,
+    Reset,
     /// Another client: a second RTM login, after which RTM kicks the first.
     Replace,
 }
 
-/// Decides; pure, so that it can be replayed.
+/// Decides about a login; pure, so that it can be replayed.
 pub fn admit(existing: Option<&Existing>, login: &LoginAttempt, twin_window: Duration) -> Admission {
     let Some(existing) = existing else {
         return Admission::New;
     };
     if !existing.same_family {
-        // What the session has told its client has no meaning in another wire: its numbers, its line.
+        // The session's numbers and line are not valid on another wire.
         return Admission::Replace;
     }
     if !existing.live {
-        return if existing.anew {
-            Admission::Anew
+        return if existing.loses_calls {
+            Admission::Reset
         } else {
             Admission::Resume
         };
@@ -83,7 +83,7 @@ mod tests {
         peer: std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
         accepted: Time::from_millis(5_000),
         settled: false,
-        anew: false,
+        loses_calls: false,
         same_token: true,
         same_family: true,
     };
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn logins_meet_sessions() {
+    fn logins_are_admitted_by_the_existing_session() {
         let login = LoginAttempt {
             peer: HERE.into(),
             accepted: Time::from_millis(1),
@@ -129,12 +129,12 @@ mod tests {
         check(other_token_away, [127, 0, 0, 2], 5_000, Admission::Resume);
         check(
             Existing {
-                anew: true,
+                loses_calls: true,
                 ..away.clone()
             },
             HERE,
             5,
-            Admission::Anew,
+            Admission::Reset,
         );
         let of_another_family = |existing| Existing {
             same_family: false,

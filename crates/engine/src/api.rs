@@ -1,7 +1,8 @@
-//! What goes into a session and what comes out of it.
+//! Inputs and effects of a session.
 //!
-//! Everything that is not a function of recorded inputs enters as one (decisions H12): verdicts, lines, ids by
-//! [`Names`], the clock. So the same inputs give the same effects, byte for byte.
+//! Everything that is not a function of recorded inputs is an input (decisions H12): verdicts,
+//! session lines, ids by [`Names`], the clock. The same inputs thus give the same effects, byte for
+//! byte.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,65 +15,66 @@ use tables::Tables;
 use tables::row::{CodeId, RowId};
 use tables::wire::Wire;
 
-/// Names in both directions; a function of the names alone, recorded in traces.
+/// The mapping of names in both directions; a pure function of the names, recorded in traces.
 pub trait Names: Send + Sync {
-    /// The RTM user id of a legacy account.
+    /// Returns the RTM user id of a legacy account.
     fn user_id(&self, account: &Text) -> Text;
-    /// The legacy account of an RTM user id.
+    /// Returns the legacy account of an RTM user id.
     fn account(&self, user_id: &Text) -> Text;
-    /// The RTM channel id of a legacy channel name.
+    /// Returns the RTM channel id of a legacy channel name.
     fn channel_id(&self, channel: &Text) -> Text;
-    /// The legacy channel name of an RTM channel id.
+    /// Returns the legacy channel name of an RTM channel id.
     fn channel(&self, channel_id: &Text) -> Text;
-    /// The legacy number of an account.
+    /// Returns the legacy number of an account.
     fn uid(&self, account: &Text) -> i64;
 }
 
-/// What a session is given for good.
+/// Immutable context of a session.
 #[derive(Clone)]
 pub struct SessionContext {
     /// The tables.
     pub tables: Arc<Tables>,
     /// The wire of the client's family.
     pub wire: Arc<Wire>,
-    /// Names in both directions.
+    /// The mapping of names in both directions.
     pub names: Arc<dyn Names>,
-    /// RTM keeps messages for offline users by itself.
+    /// RTM itself stores messages for offline users.
     pub offline_messages: bool,
-    /// Calls that the upstream has.
+    /// Returns true for calls that the upstream supports.
     pub can: Arc<dyn Fn(CallKind) -> bool + Send + Sync>,
-    /// Times and bounds.
+    /// Timeouts and bounds.
     pub limits: SessionLimits,
 }
 
-/// Times and bounds of a session (`config.example.toml` names the defaults).
+/// Timeouts and bounds of a session (`config.example.toml` names the defaults).
 #[derive(Clone, Copy, Debug)]
 pub struct SessionLimits {
-    /// How long RTM may take to log in.
+    /// Timeout of RTM's login.
     pub login: Duration,
-    /// How long a session without a client is kept.
+    /// Lifetime of a session without a client.
     pub grace: Duration,
-    /// How long the channel of a resumed session is kept for the client to join it again.
+    /// Time for a client to join the channel of its resumed session again.
     pub rejoin: Duration,
-    /// How long a call rings when its caller does not say.
+    /// Ring time of an invitation, if the caller gives none.
     pub invite: Duration,
-    /// Lines that wait for a client.
+    /// Maximum number of lines in the mailbox.
     pub mailbox: usize,
-    /// What they may take, in bytes; as much for messages that wait for their peers.
+    /// Maximum size of the mailbox in bytes, and of the outbox.
     pub mailbox_bytes: usize,
-    /// How long they wait.
+    /// Lifetime of a line in the mailbox.
     pub mailbox_ttl: Duration,
-    /// Messages a second.
+    /// Maximum rate of messages per second.
     pub messages_per_second: u32,
-    /// Calls, and signals about calls, a second.
+    /// Maximum rate of invitations and call signals per second.
     pub invitations_per_second: u32,
-    /// Whether a message over the rate is swallowed instead of refused.
+    /// Discards a message over the rate instead of refusing it.
     pub discard_over_rate: bool,
-    /// Whether an attribute that is not there reads as empty instead of failing.
+    /// Reads a missing attribute as empty instead of failing.
     pub empty_attributes: bool,
-    /// Whether a second call to the same party about the same channel fails instead of replacing the first.
+    /// Refuses a second invitation of the same party and channel, instead of replacing the first.
     pub strict_reinvite: bool,
-    /// Whether a message to a channel from outside may be sent by joining it, where there is no other way.
+    /// Permits a transient join to send a message to a channel from outside, if there is no other
+    /// way.
     pub force_join: bool,
 }
 
@@ -96,251 +98,252 @@ impl Default for SessionLimits {
     }
 }
 
-/// What happens to a session.
+/// An input of a session.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// A client wants to log in; `verdict` is what its token and account are worth.
+    /// A login; `verdict` is the result of the authentication.
     Admitted {
-        /// Where to answer.
+        /// The login call.
         call: CallRef,
         /// `Err` with the reason for a refusal.
         verdict: Result<(), Text>,
-        /// The line that identifies the session from now on.
+        /// The new session line.
         line: Text,
         /// The login call's arguments, in the row's order.
         args: Vec<Value>,
     },
     /// Another socket of the same client takes over.
     Attached {
-        /// Where to answer.
+        /// The login call.
         call: CallRef,
-        /// How.
+        /// The kind of takeover.
         how: Attach,
-        /// The line of this socket.
+        /// The session line of this socket.
         line: Text,
     },
-    /// A client that has returned by its line says what it was told of its channel last.
+    /// The channel state of a client that has resumed by its session line.
     Subscribed {
-        /// Its socket.
+        /// The socket.
         socket: SocketId,
         /// The channel's number.
         cid: u64,
-        /// The number of the last line.
+        /// The number of the last received line.
         msgid: u64,
     },
     /// A call of a row.
     Call {
-        /// Who asks.
+        /// The client's call.
         call: CallRef,
         /// The row.
         row: RowId,
-        /// Its arguments, in the row's order.
+        /// The arguments, in the row's order.
         args: Vec<Value>,
-        /// The last version of the mailbox that the client has, where a logout says so.
+        /// The last received mailbox version, if a logout contains it.
         acknowledges: Option<u64>,
     },
-    /// A call that a front found wrong: answered in the row's own form.
+    /// An invalid call, which is answered in the row's own form.
     Refused {
-        /// Who asks.
+        /// The client's call.
         call: CallRef,
         /// The row.
         row: RowId,
-        /// Those of its arguments that are right.
+        /// The valid arguments.
         args: Vec<Value>,
-        /// Why not.
+        /// The reason for the refusal.
         reason: Text,
     },
-    /// A call that is to come is one too many for its channel.
+    /// The announcement of a call that exceeds its channel's rate.
     OverRate {
-        /// Its socket.
+        /// The socket.
         socket: SocketId,
         /// The client's number.
         id: i64,
     },
-    /// There is no memory for more than a small share of what the session may keep; or there is again.
+    /// The memory budget is exhausted (true), or available again (false).
     Pressed(bool),
-    /// The mailbox: acknowledge all up to `ver_clear`, fetch at most `max`.
+    /// A poll: acknowledges all lines up to `ver_clear`, fetches at most `max`.
     Poll {
-        /// Who asks.
+        /// The client's call.
         call: CallRef,
-        /// The last version that the client has.
+        /// The last received version.
         ver_clear: u64,
-        /// How many it takes.
+        /// Maximum number of lines.
         max: usize,
     },
-    /// RTM answers.
+    /// The reply to an RTM call.
     RtmReply {
         /// The number of [`Effect::Rtm`].
         request: u64,
-        /// Its result.
+        /// The result.
         result: Result<RtmReply, RtmError>,
     },
-    /// RTM tells something.
+    /// An RTM event.
     RtmEvent(RtmEvent),
-    /// The upstream is there, or not.
+    /// The upstream is connected, or not.
     Upstream(bool),
-    /// The calls that the upstream lacks, when that is no more what the session was told at its beginning.
-    Lacks(Arc<[CallKind]>),
-    /// Lines that an earlier session of the account has left, with when they came.
-    Kept(Vec<(Event, Time)>),
-    /// A timer that the session has set.
+    /// The calls that the upstream does not support, after a change.
+    Unsupported(Arc<[CallKind]>),
+    /// Lines left by an earlier session of the account, with their times.
+    OfflineLines(Vec<(Event, Time)>),
+    /// A timer of the session has expired.
     Timer(TimerKey),
-    /// A socket is gone.
+    /// A socket was closed.
     FrontClosed(SocketId),
-    /// A socket is gone: a client that does not reconnect has closed it.
+    /// A client that does not reconnect has closed its socket.
     FrontClosedByClient {
         /// The socket.
         socket: SocketId,
-        /// The most time that the session is kept.
+        /// Maximum remaining lifetime of the session.
         grace: Duration,
     },
 }
 
 impl Input {
-    /// About how much memory its texts take.
+    /// Returns the approximate memory size of its texts.
     pub fn bytes(&self) -> usize {
         match self {
             Self::Admitted { args, .. } | Self::Call { args, .. } | Self::Refused { args, .. } => {
                 args.iter().map(Value::bytes).sum()
             }
-            Self::Kept(lines) => lines.iter().map(|(event, _)| event.bytes()).sum(),
+            Self::OfflineLines(lines) => lines.iter().map(|(event, _)| event.bytes()).sum(),
             _ => 0,
         }
     }
 }
 
-/// How a socket takes over a session that exists (decisions H4).
+/// The kind of a socket's takeover of an existing session (decisions H4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attach {
-    /// A second socket of the login that is on its way, or just was.
+    /// A second socket of a pending or recent login.
     Twin,
-    /// A new login in the grace time: the client has kept its calls only.
-    Again,
-    /// A new login in the grace time: the client has kept nothing.
-    Anew,
-    /// By the line of the login: the client knows all that it was told.
-    ByLine,
+    /// A new login in the grace time: the client has only its calls.
+    Resume,
+    /// A new login in the grace time: the client has no state.
+    Reset,
+    /// A resume by session line: the client has its complete state.
+    BySessionLine,
 }
 
-/// What a session wants done, in order.
+/// An effect of a session; effects are executed in order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// Call RTM.
+    /// An RTM call.
     Rtm {
-        /// The number to answer with.
+        /// The number of the reply.
         request: u64,
         /// The call.
         call: RtmCall,
     },
-    /// Call RTM through another session that is in the channel: RTM answers such calls to members only (decisions H8).
+    /// An RTM call by another session in the channel: RTM accepts such calls from members only
+    /// (decisions H8).
     RtmVia {
-        /// The number to answer with; where there is no such session, with `NOT_IN_CHANNEL`.
+        /// The number of the reply, which is `NOT_IN_CHANNEL` without such a session.
         request: u64,
         /// The channel.
         channel: ChannelId,
         /// The call.
         call: RtmCall,
     },
-    /// Answer a client's call; exactly one for each.
+    /// The answer to a client's call; exactly one for each call.
     Answer {
-        /// Whose.
+        /// The client's call.
         call: CallRef,
-        /// The row that answers.
+        /// The answering row.
         row: RowId,
         /// The answer.
         answer: Answer,
     },
-    /// Answer a poll.
+    /// The answer to a poll.
     Mailbox {
-        /// Whose.
+        /// The client's call.
         call: CallRef,
-        /// All up to this version is acknowledged.
+        /// The acknowledged version.
         ver_clear: u64,
-        /// The next ones.
+        /// The next lines.
         lines: Vec<(u64, Event)>,
     },
-    /// Tell a client something.
+    /// A notification.
     Notify {
         /// The socket.
         socket: SocketId,
-        /// How.
+        /// The form.
         form: Form,
-        /// What.
+        /// The event.
         event: Event,
     },
-    /// Tell a client that there are lines up to a version.
+    /// A notification of lines up to a version.
     Hint {
         /// The socket.
         socket: SocketId,
         /// The version of the last line.
         version: u64,
     },
-    /// Answer a return by line.
-    Returned(CallRef),
-    /// Set a timer, in place of one with the same key.
+    /// The answer to a resume by line.
+    Resumed(CallRef),
+    /// Sets a timer; replaces one with the same key.
     SetTimer {
-        /// Its key.
+        /// The key.
         key: TimerKey,
-        /// When.
+        /// The time.
         at: Time,
     },
-    /// A translation was not exact: for logs and metrics.
+    /// A translation with a limitation: for logs and metrics.
     Note {
         /// The row.
         row: RowId,
         /// The limitation.
         code: CodeId,
-        /// The account or the channel that the row was about, where there is one; not part of a trace.
+        /// The account or channel of the row, if there is one; not part of a trace.
         about: Option<Text>,
     },
-    /// Something was dropped for want of room: for logs and metrics.
+    /// Data was dropped because a bound was reached: for logs and metrics.
     Dropped(&'static str),
-    /// Keep these lines for the account's next session here.
-    Keep(Vec<(Event, Time)>),
-    /// Close a socket, after what was written to it.
+    /// Lines to store for the account's next session on this sidecar.
+    StoreLines(Vec<(Event, Time)>),
+    /// Close a socket after its pending writes.
     Close(SocketId),
-    /// The session is over.
+    /// The session has ended.
     End,
 }
 
-/// How a session has come to its end.
+/// The reason for the end of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndReason {
-    /// Its login was refused.
+    /// The login was refused.
     Refused,
-    /// Its client has logged out.
+    /// The client has logged out.
     LoggedOut,
     /// The user has logged in elsewhere.
     Kicked,
-    /// RTM has put the user out.
+    /// RTM has banned the user.
     Banned,
-    /// Its client, or RTM, has stayed away for too long.
+    /// The client, or RTM, was disconnected for too long.
     Lost,
 }
 
 /// A timer of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TimerKey {
-    /// RTM's time to log in.
+    /// Timeout of RTM's login.
     Login,
-    /// The time without a client.
+    /// The grace time without a client.
     Grace,
     /// The time to join the old channel again.
     Rejoin,
-    /// The time that a call rings.
+    /// The ring time of an outgoing invitation.
     Invite(InvitationId),
-    /// The time that an incoming call rings.
+    /// The ring time of an incoming invitation.
     Ring(InvitationId),
-    /// The time until a request is tried again.
+    /// The delay before a request is retried.
     Retry(u64),
-    /// The time that events wait for names.
+    /// The timeout of name lookups.
     Names,
-    /// The time of the message in the outbox that is over first.
+    /// The first expiry in the outbox.
     Outbox,
-    /// The time of the visit to a channel that is over first.
+    /// The first end of a transient join.
     TransientJoins,
-    /// The time to tell `_member_num`.
+    /// The next publication of `_member_num`.
     MemberNum,
-    /// The time until gathered calls may travel again.
+    /// The delay before the next batch of gathered calls.
     Gather(CallKind),
 }

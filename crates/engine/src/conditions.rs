@@ -1,69 +1,71 @@
-//! Facts that steps and outcomes ask for.
+//! Conditions of steps and outcomes.
 
 use rtm::limits::MEMBERS_CUT_OFF;
 use rtm::value::{Text, Value};
-use tables::condition::{Cond, Fact};
+use tables::condition::{Cond, Condition};
 use tables::expr::StateField;
 
 use crate::emulate::invitations::Call;
 use crate::invocation::Run;
 use crate::session::Session;
 
-/// The status of a session that is logged in.
+/// The status of a logged-in session.
 const LOGGED_IN: i64 = 2;
 
 impl Session {
-    /// True when all of them hold for the run.
+    /// Returns true if all conditions hold for the run.
     pub(super) fn holds(&self, conds: &[Cond], run: &Run) -> bool {
-        conds.iter().all(|cond| self.fact(cond.fact, run) != cond.negated)
+        conds
+            .iter()
+            .all(|cond| self.condition(cond.condition, run) != cond.negated)
     }
 
-    pub(super) fn fact(&self, fact: Fact, run: &Run) -> bool {
-        match fact {
-            Fact::Joined => {
+    pub(super) fn condition(&self, condition: Condition, run: &Run) -> bool {
+        match condition {
+            Condition::Joined => {
                 let name = self.channel_of(run);
                 self.channel
                     .as_ref()
                     .is_some_and(|c| c.joined && Some(&c.name) == name.as_ref())
             }
-            Fact::InOtherChannel => {
+            Condition::InOtherChannel => {
                 let name = self.channel_of(run);
                 self.channel.as_ref().is_some_and(|c| Some(&c.name) != name.as_ref())
             }
-            Fact::OneSelf => self.account_of(run).is_some_and(|account| account == self.account),
-            Fact::Calling => self.call_of(run, Call::is_calling).is_some(),
-            Fact::Ringing => self.call_of(run, Call::is_ringing).is_some(),
-            Fact::Talking => self.call_of(run, Call::is_talking).is_some(),
-            Fact::OpenCall => self.has_open_call(run),
-            Fact::Grace => self.socket.is_none(),
-            Fact::Over512 => self
+            Condition::OneSelf => self.account_of(run).is_some_and(|account| account == self.account),
+            Condition::Calling => self.call_of(run, Call::is_calling).is_some(),
+            Condition::Ringing => self.call_of(run, Call::is_ringing).is_some(),
+            Condition::Talking => self.call_of(run, Call::is_talking).is_some(),
+            Condition::AnyCall => self.has_call(run),
+            Condition::Grace => self.socket.is_none(),
+            Condition::Over512 => self
                 .channel
                 .as_ref()
                 .is_some_and(|c| c.count() > MEMBERS_CUT_OFF as u64),
-            Fact::EmptyAttributes => self.context.limits.empty_attributes,
-            Fact::StrictReinvite => self.context.limits.strict_reinvite,
-            Fact::ForceJoin => self.context.limits.force_join,
-            Fact::Visiting => self.visits(run),
-            Fact::ReservedName => self.writes_reserved(run),
-            Fact::OfflineMessages => self.context.offline_messages,
-            Fact::Can(kind) => (self.context.can)(kind),
-            Fact::Flag(slot) => run.slots.get(slot) == Some(&Value::Bool(true)),
+            Condition::EmptyAttributes => self.context.limits.empty_attributes,
+            Condition::StrictReinvite => self.context.limits.strict_reinvite,
+            Condition::ForceJoin => self.context.limits.force_join,
+            Condition::TransientlyJoined => self.is_transiently_joined(run),
+            Condition::ReservedName => self.writes_reserved(run),
+            Condition::OfflineMessages => self.context.offline_messages,
+            Condition::Can(kind) => (self.context.can)(kind),
+            Condition::Flag(slot) => run.slots.get(slot) == Some(&Value::Bool(true)),
         }
     }
 
-    /// The account that a run is about.
+    /// Returns the account that a run refers to.
     pub(super) fn account_of(&self, run: &Run) -> Option<Text> {
         let slot = self.context.tables.rows[run.row].account?;
         run.slots.get(slot)?.as_text().cloned()
     }
 
-    /// The channel that a run is about.
+    /// Returns the channel that a run refers to.
     pub(super) fn channel_of(&self, run: &Run) -> Option<Text> {
         let slot = self.context.tables.rows[run.row].channel?;
         run.slots.get(slot)?.as_text().cloned()
     }
 
-    /// The documented number of the session's state (signaling-api 4.5).
+    /// Returns the documented number of the session's state (signaling-api 4.5).
     fn status(&self) -> i64 {
         match (self.logged_in, self.reconnecting || !self.upstream) {
             (true, true) => 3,
@@ -72,7 +74,7 @@ impl Session {
         }
     }
 
-    /// A field of the state, as tables name it.
+    /// Returns a field of the state, as named in tables.
     pub(super) fn state(&self, field: StateField) -> Value {
         match field {
             StateField::Account => self.account.clone().into(),

@@ -1,32 +1,34 @@
-//! Events on their way to the client, in the form that its family takes them.
+//! Delivery of events to the client, in the form of its family.
 //!
-//! Clients of the documented API get each event by its name; how it would travel on a wire of lines still says what of
-//! it holds for a client that is away (it is kept), or back and not in its channel again (it is not told).
+//! Clients of the documented API receive each event by name. The event's form on a line wire still
+//! decides about clients that are disconnected (the event is stored) or have not rejoined their
+//! channel (it is dropped).
 
+use protocol::event::{Event, Form};
 use rtm::value::Text;
 use tables::ty::SigType;
-use tables::wire::{ComesBack, Via};
+use tables::wire::{ResumeMode, Via};
 
 use crate::api::Effect;
 use crate::emulate::mailbox::Full;
 use crate::emulate::mailbox_share::Amount;
-use crate::session::{Session, Step};
-use protocol::event::{Event, Form};
+use crate::session::{Ctx, Session};
 
-/// What may wait in a store of a session while the memory of the sidecar is full.
+/// The bound of each store while the memory budget is exhausted.
 const SMALL_SHARE: usize = 16 * 1024;
 
 impl Session {
-    /// Sends an event, keeps it for a client that will be back, or drops it for one that has no use for it.
-    pub(super) fn deliver(&mut self, event: Event, step: &mut Step<'_>) {
+    /// Sends an event, stores it for a disconnected client, or drops it if the client cannot use
+    /// it.
+    pub(super) fn deliver(&mut self, event: Event, ctx: &mut Ctx<'_>) {
         let wire = self.context.wire.clone();
         let Some(form) = wire.events.get(event.sig).and_then(Option::as_ref) else {
             return;
         };
         match form.via {
-            Via::Mailbox if wire.documented && self.socket.is_some() => self.notify(Form::Direct, event, step),
-            Via::Mailbox if form.volatile && self.socket.is_none() && !self.catches_up() => {
-                step.out.push(match form.missed {
+            Via::Mailbox if wire.documented && self.socket.is_some() => self.notify(Form::Direct, event, ctx),
+            Via::Mailbox if form.volatile && self.socket.is_none() && !self.gets_missed_events() => {
+                ctx.out.push(match form.missed {
                     Some(code) => Effect::Note {
                         row: event.row,
                         code,
@@ -36,19 +38,19 @@ impl Session {
                 });
             }
             Via::Mailbox => {
-                let outlives = self.comes_back() == ComesBack::ToSession;
-                self.post(event, form.volatile && !outlives, step);
+                let outlives = self.resume_mode() == ResumeMode::ToSession;
+                self.post(event, form.volatile && !outlives, ctx);
             }
             Via::Channel => {
-                let kept = self.comes_back() == ComesBack::ByLine;
+                let offline_lines = self.resume_mode() == ResumeMode::BySessionLine;
                 let Some(channel) = self.channel.as_mut().filter(|c| !c.muted) else {
                     return;
                 };
                 if wire.documented {
-                    return self.notify(Form::Direct, event, step);
+                    return self.notify(Form::Direct, event, ctx);
                 }
                 channel.msgid += 1;
-                if kept {
+                if offline_lines {
                     channel.ring.push(channel.msgid, event.clone());
                 }
                 if channel.away {
@@ -58,58 +60,58 @@ impl Session {
                     cid: self.cids.unsigned_abs(),
                     msgid: channel.msgid,
                 };
-                self.notify(form, event, step);
+                self.notify(form, event, ctx);
             }
-            Via::Control | Via::Client if wire.documented => self.notify(Form::Direct, event, step),
-            Via::Control => self.notify(Form::Control, event, step),
+            Via::Control | Via::Client if wire.documented => self.notify(Form::Direct, event, ctx),
+            Via::Control => self.notify(Form::Control, event, ctx),
             Via::Client => {}
         }
     }
 
-    /// Sends an event of an answer: what a client has asked for it is told, whatever is held back from it.
-    pub(super) fn deliver_part(&mut self, event: Event, step: &mut Step<'_>) {
+    /// Sends an event that is part of an answer, even while other events are held back.
+    pub(super) fn deliver_part(&mut self, event: Event, ctx: &mut Ctx<'_>) {
         if self.context.wire.documented {
-            self.notify(Form::Direct, event, step);
+            self.notify(Form::Direct, event, ctx);
         } else {
-            self.deliver(event, step);
+            self.deliver(event, ctx);
         }
     }
 
-    /// Tells a client of the documented API what was kept for it; others ask for it.
-    pub(super) fn deliver_waiting(&mut self, step: &mut Step<'_>) {
+    /// Sends the stored events to a client of the documented API; other clients poll.
+    pub(super) fn deliver_waiting(&mut self, ctx: &mut Ctx<'_>) {
         if self.context.wire.documented && self.socket.is_some() {
             for (event, at) in self.mailbox.leave() {
-                if step.now.since(at) < self.context.limits.mailbox_ttl {
-                    self.notify(Form::Direct, event, step);
+                if ctx.now.since(at) < self.context.limits.mailbox_ttl {
+                    self.notify(Form::Direct, event, ctx);
                 } else {
-                    step.out.push(Effect::Dropped("mailbox lines of an earlier login"));
+                    ctx.out.push(Effect::Dropped("mailbox lines of an earlier login"));
                 }
             }
         }
     }
 
-    fn post(&mut self, event: Event, volatile: bool, step: &mut Step<'_>) {
+    fn post(&mut self, event: Event, volatile: bool, ctx: &mut Ctx<'_>) {
         let (row, sender) = (event.row, self.sender_of(&event));
         let bound = self.mailbox_bound();
         match self
             .mailbox
-            .push(event.clone(), (sender.clone(), volatile), step.now, bound)
+            .push(event.clone(), (sender.clone(), volatile), ctx.now, bound)
         {
             Ok(Some(version)) => {
-                if self.socket.is_some() && self.takes_lines() {
+                if self.socket.is_some() && self.accepts_pushed_lines() {
                     self.mailbox.pushed(version);
                 }
-                self.notify(Form::Mailbox(version), event, step);
+                self.notify(Form::Mailbox(version), event, ctx);
             }
             Ok(None) => {}
             Err(Full) => {
-                step.out.push(Effect::Dropped("mailbox lines"));
-                self.note_own("MAILBOX-FULL", Some(row), Some(sender), step);
+                ctx.out.push(Effect::Dropped("mailbox lines"));
+                self.note_own("MAILBOX-FULL", Some(row), Some(sender), ctx);
             }
         }
     }
 
-    /// The account that an event tells of.
+    /// Returns the account that caused an event.
     pub(super) fn sender_of(&self, event: &Event) -> Text {
         let mut args = self.context.tables.signatures[event.sig].args.iter();
         let at = args.position(|(_, ty)| *ty == SigType::Account);
@@ -117,7 +119,7 @@ impl Session {
         sender.unwrap_or_else(|| self.account.clone())
     }
 
-    /// What may wait in the mailbox.
+    /// Returns the bound of the mailbox.
     pub(super) fn mailbox_bound(&self) -> Amount {
         Amount {
             events: self.context.limits.mailbox,
@@ -125,21 +127,21 @@ impl Session {
         }
     }
 
-    /// What may wait in one of the session's stores.
+    /// Returns the bound of each of the session's stores, in bytes.
     pub(super) fn most_bytes(&self) -> usize {
         let most = self.context.limits.mailbox_bytes;
         if self.pressed { most.min(SMALL_SHARE) } else { most }
     }
 
-    /// What waits for the client, and for others, in bytes.
+    /// Returns the size of all stores, in bytes.
     pub fn bytes(&self) -> usize {
         let ring = self.channel.as_ref().map_or(0, |channel| channel.ring.bytes());
         self.mailbox.bytes() + self.outbox.bytes() + ring
     }
 
-    fn notify(&mut self, form: Form, event: Event, step: &mut Step<'_>) {
+    fn notify(&mut self, form: Form, event: Event, ctx: &mut Ctx<'_>) {
         if let Some(socket) = self.socket {
-            step.out.push(Effect::Notify { socket, form, event });
+            ctx.out.push(Effect::Notify { socket, form, event });
         }
     }
 }

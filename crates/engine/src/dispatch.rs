@@ -1,75 +1,76 @@
-//! What a call of a client means, without a socket: an input for its session, or frames that answer it at once.
+//! Dispatch of a client's call, without a socket: an input for its session, or an immediate answer.
 
-use crate::Input;
-use protocol::encoder::{Asked, Encoder, LineContext};
+use protocol::args::{read_args, readable_args};
+use protocol::encoder::{Encoder, LineContext, NamedCall};
 use protocol::event::{CallRef, SocketId};
 use rtm::time::Time;
 use rtm::value::Value;
 use tables::wire::{FailureForm, Function, Local, Target, Wire};
 
-use protocol::args::{read_args, readable_args};
+use crate::Input;
 
-/// Most lines that one poll fetches.
+/// Maximum number of lines in one poll.
 const MAX_LINES: i64 = 100;
 
 use protocol::decoder::UNKNOWN_FUNCTION;
 
-/// What a call means.
+/// The result of the dispatch.
 #[derive(Debug)]
 pub struct DispatchResult {
-    /// What to do.
-    pub meaning: Dispatch,
-    /// What is wrong with it, as it is counted.
+    /// The action.
+    pub action: Dispatch,
+    /// The error, as a counted reason.
     pub bad: Option<&'static str>,
 }
 
-/// What to do with a call.
+/// The action for a call.
 #[derive(Debug)]
 pub enum Dispatch {
-    /// The session takes it.
+    /// An input for the session.
     Input(Input),
-    /// It is answered without the session.
+    /// The call is answered without the session.
     Frames(Vec<String>),
-    /// There is no session yet: one that never begins knows what SDKs answer by themselves, and refuses the rest.
-    Nobody(Input),
+    /// The client is not logged in: [`answer_before_login`](crate::answer_before_login) answers
+    /// calls that SDKs answer locally, and refuses the rest.
+    BeforeLogin(Input),
 }
 
-/// Who calls, and how it is answered.
+/// The context of a call.
 pub struct Caller<'c> {
-    /// The wire of its family.
+    /// The wire of the client's family.
     pub wire: &'c Wire,
-    /// Its language.
-    pub speech: &'c dyn Encoder,
-    /// Its socket.
+    /// The client's encoder.
+    pub encoder: &'c dyn Encoder,
+    /// The client's socket.
     pub socket: SocketId,
-    /// Now.
+    /// The current time.
     pub now: Time,
-    /// Whether a line is that of its session; none before the login.
-    pub knows: Option<&'c dyn Fn(&str) -> bool>,
+    /// Returns true for a line of the client's session; `None` before the login.
+    pub is_own_line: Option<&'c dyn Fn(&str) -> bool>,
 }
 
 impl Caller<'_> {
-    /// Reads a call.
+    /// Dispatches a call.
     pub fn read(&self, name: &str, id: i64, args: &Value) -> DispatchResult {
-        let asked = Asked { function: name, id };
+        let named = NamedCall { function: name, id };
         if self.wire.documented {
-            return self.read_documented(asked, args);
+            return self.read_documented(named, args);
         }
-        let Some(knows) = self.knows else {
-            let frames = self.speech.plain(asked, FailureForm::Own, Err("not login"));
+        let Some(is_own_line) = self.is_own_line else {
+            let frames = self.encoder.plain(named, FailureForm::Own, Err("not login"));
             return frames_because("call before login", frames);
         };
         let Some((position, function)) = self.wire.find(name, args) else {
-            // Invoked: any name can be, and the object form is what apps read their reason from.
-            return self.unknown(asked, FailureForm::Invoked);
+            // Any name may be invoked. Apps read the reason from the object form.
+            return self.unknown(named, FailureForm::Invoked);
         };
-        let call = self.call(asked, position);
+        let call = self.call(named, position);
         if !args
             .get("line")
             .and_then(Value::as_text)
-            .is_some_and(|line| knows(line))
+            .is_some_and(|line| is_own_line(line))
         {
-            return self.refused(call, asked, function, args, "wrong line");
+            return self.refused(call, named, function, args, "wrong line");
         }
         match &function.target {
             Target::Row(row) => match read_args(row, args) {
@@ -79,17 +80,17 @@ impl Caller<'_> {
                     args: values,
                     acknowledges: function.acknowledges.as_ref().and_then(|name| version(args, name)),
                 })),
-                Err(reason) => self.refused(call, asked, function, args, reason),
+                Err(reason) => self.refused(call, named, function, args, reason),
             },
-            Target::Invoke(_) => self.unknown(asked, FailureForm::Invoked),
-            Target::Local(Local::Ok) => good(Dispatch::Frames(self.speech.plain(asked, function.failure, Ok(())))),
+            Target::Invoke(_) => self.unknown(named, FailureForm::Invoked),
+            Target::Local(Local::Ok) => good(Dispatch::Frames(self.encoder.plain(named, function.failure, Ok(())))),
             Target::Local(Local::MailboxMsgid) => {
                 let context = LineContext {
                     account: &"".into(),
                     channel: None,
                     now: self.now,
                 };
-                good(Dispatch::Frames(self.speech.mailbox(asked, 0, &[], context)))
+                good(Dispatch::Frames(self.encoder.mailbox(named, 0, &[], context)))
             }
             Target::Local(Local::Mailbox) => {
                 let ver_clear = version(args, "ver_clear").unwrap_or(0);
@@ -100,13 +101,14 @@ impl Caller<'_> {
         }
     }
 
-    /// Calls by their documented names carry no line, and some are answered before a login.
-    fn read_documented(&self, asked: Asked<'_>, args: &Value) -> DispatchResult {
-        let found = self.wire.find(asked.function, args);
+    /// Dispatches a call by its documented name. Such calls have no session line, and some are
+    /// answered before login.
+    fn read_documented(&self, named: NamedCall<'_>, args: &Value) -> DispatchResult {
+        let found = self.wire.find(named.function, args);
         let Some((position, Target::Row(row))) = found.map(|(at, function)| (at, &function.target)) else {
-            return self.unknown(asked, FailureForm::Own);
+            return self.unknown(named, FailureForm::Own);
         };
-        let call = self.call(asked, position);
+        let call = self.call(named, position);
         let again = matches!(&self.wire.login.target, Target::Row(login) if login.row == row.row);
         let read = if again {
             Err("already login")
@@ -114,7 +116,7 @@ impl Caller<'_> {
             read_args(row, args)
         };
         let bad = read.as_ref().err().copied();
-        let bad = bad.or_else(|| self.knows.is_none().then_some("call before login"));
+        let bad = bad.or_else(|| self.is_own_line.is_none().then_some("call before login"));
         let input = match read {
             Ok(args) => Input::Call {
                 call,
@@ -129,36 +131,36 @@ impl Caller<'_> {
                 reason: reason.into(),
             },
         };
-        let meaning = if self.knows.is_some() {
+        let action = if self.is_own_line.is_some() {
             Dispatch::Input(input)
         } else {
-            Dispatch::Nobody(input)
+            Dispatch::BeforeLogin(input)
         };
-        DispatchResult { meaning, bad }
+        DispatchResult { action, bad }
     }
 
-    fn call(&self, asked: Asked<'_>, function: usize) -> CallRef {
+    fn call(&self, named: NamedCall<'_>, function: usize) -> CallRef {
         CallRef {
             socket: self.socket,
-            id: asked.id,
+            id: named.id,
             function,
         }
     }
 
-    fn unknown(&self, asked: Asked<'_>, form: FailureForm) -> DispatchResult {
-        let reason = format!("unknown func {}", asked.function);
-        frames_because(UNKNOWN_FUNCTION, self.speech.plain(asked, form, Err(&reason)))
+    fn unknown(&self, named: NamedCall<'_>, form: FailureForm) -> DispatchResult {
+        let reason = format!("unknown func {}", named.function);
+        frames_because(UNKNOWN_FUNCTION, self.encoder.plain(named, form, Err(&reason)))
     }
 
     fn refused(
         &self,
         call: CallRef,
-        asked: Asked<'_>,
+        named: NamedCall<'_>,
         function: &Function,
         args: &Value,
         reason: &'static str,
     ) -> DispatchResult {
-        let meaning = match &function.target {
+        let action = match &function.target {
             Target::Row(row) => Dispatch::Input(Input::Refused {
                 call,
                 row: row.row,
@@ -166,30 +168,30 @@ impl Caller<'_> {
                 reason: reason.into(),
             }),
             Target::Local(_) | Target::Invoke(_) => {
-                Dispatch::Frames(self.speech.plain(asked, function.failure, Err(reason)))
+                Dispatch::Frames(self.encoder.plain(named, function.failure, Err(reason)))
             }
         };
         DispatchResult {
-            meaning,
+            action,
             bad: Some(reason),
         }
     }
 }
 
-/// A version of the mailbox in the arguments of a call.
+/// Returns a mailbox version from the arguments of a call.
 fn version(args: &Value, name: &str) -> Option<u64> {
     args.get(name)
         .and_then(Value::as_int)
         .and_then(|version| u64::try_from(version).ok())
 }
 
-fn good(meaning: Dispatch) -> DispatchResult {
-    DispatchResult { meaning, bad: None }
+fn good(action: Dispatch) -> DispatchResult {
+    DispatchResult { action, bad: None }
 }
 
 fn frames_because(bad: &'static str, frames: Vec<String>) -> DispatchResult {
     DispatchResult {
-        meaning: Dispatch::Frames(frames),
+        action: Dispatch::Frames(frames),
         bad: Some(bad),
     }
 }

@@ -1,4 +1,4 @@
-//! What the expressions of a run read.
+//! Evaluation context of a run's expressions.
 
 use rtm::RtmError;
 use rtm::value::{Text, Value};
@@ -17,7 +17,7 @@ pub(super) struct Ambients {
     pub value: Option<Value>,
 }
 
-/// A run inside its session.
+/// The evaluation scope of a run in its session.
 pub(super) struct RunScope<'s> {
     pub session: &'s Session,
     pub run: &'s Run,
@@ -36,7 +36,7 @@ impl Scope for RunScope<'_> {
             },
             Conv::ChannelToRtm => names.channel_id(text),
             Conv::RtmToChannel => match &self.session.channel {
-                // The id of a long name is a hash; the session knows the name of the channel that it is in.
+                // The id of a long name is a hash; the session has the name of its own channel.
                 Some(channel) if channel.id.text() == text => channel.name.clone(),
                 _ => names.channel(text),
             },

@@ -1,5 +1,6 @@
-//! Runs: a row at work for one call.
+//! Runs: the execution of a row for one call.
 
+use protocol::event::{Answer, CallRef, Event, Refusal};
 use rtm::time::Time;
 use rtm::value::{Text, Value};
 use rtm::{InvitationId, RtmError};
@@ -8,43 +9,42 @@ use tables::row::{AnswerAt, Lane, RowId, StepKind};
 
 use crate::api::Effect;
 use crate::eval_context::{Ambients, RunScope};
-use crate::session::{Session, Step};
-use protocol::event::{Answer, CallRef, Event, Refusal};
+use crate::session::{Ctx, Session};
 
-/// Most runs of one session at once; a client that has more open calls is refused.
+/// Maximum number of runs of one session; further calls are refused.
 pub(super) const MAX_RUNS: usize = 256;
 
-/// Number of a run within its session.
+/// The number of a run in its session.
 pub(super) type RunId = u64;
 
-/// A row at work.
+/// The execution of a row.
 #[derive(Clone, Debug)]
 pub(super) struct Run {
     pub id: RunId,
     pub row: RowId,
-    /// Who waits for the answer.
+    /// The call to answer.
     pub call: Option<CallRef>,
-    /// The run whose step this is; such a run says nothing.
+    /// The run whose step this run is; it then sends no events.
     pub parent: Option<RunId>,
     pub slots: Vec<Value>,
     /// `$value`.
     pub value: Value,
-    /// The error that led here.
+    /// The error that selected the outcome.
     pub error: Option<RtmError>,
-    /// The invitation that it is about.
+    /// The invitation that the run refers to.
     pub invitation: Option<InvitationId>,
-    /// A message that was kept: until when.
+    /// The expiry of a stored message.
     pub until: Option<Time>,
-    /// The next step.
+    /// The index of the next step.
     pub pc: usize,
-    /// Requests and inner runs that are out.
-    pub open: u32,
-    /// The last step went out together with others.
+    /// Number of pending requests and inner runs.
+    pub pending: u32,
+    /// The last step was sent in one request with others.
     pub together: bool,
     pub answered: bool,
     pub started: bool,
     pub refusal: Option<Refusal>,
-    /// What the answer will consist of.
+    /// The events of the answer.
     pub events: Vec<Event>,
 }
 
@@ -61,7 +61,7 @@ impl Run {
             invitation: None,
             until: None,
             pc: 0,
-            open: 0,
+            pending: 0,
             together: false,
             answered: false,
             started: false,
@@ -72,7 +72,8 @@ impl Run {
 }
 
 impl Session {
-    /// A run of a row with these arguments; the other slots are empty but for the lets.
+    /// Creates a run of a row with these arguments; the other slots are empty, except for the `let`
+    /// values.
     pub(super) fn new_run(&mut self, row: RowId, args: Vec<Value>) -> Run {
         let tables = self.context.tables.clone();
         let row_ref = &tables.rows[row];
@@ -81,7 +82,7 @@ impl Session {
         self.next_run += 1;
         let mut run = Run::new(self.next_run, row, slots);
         let default_secs = i64::try_from(self.context.limits.invite.as_secs()).unwrap_or(i64::MAX);
-        for item in &row_ref.lets {
+        for item in &row_ref.let_values {
             let from = self.eval(&item.from, &run);
             run.slots[item.slot] = item.compute(from, default_secs, &self.account);
         }
@@ -100,53 +101,53 @@ impl Session {
         })
     }
 
-    /// Starts a run, now or when its lane is free.
-    pub(super) fn start(&mut self, run: Run, step: &mut Step<'_>) {
+    /// Starts a run, at once or when its lane is free.
+    pub(super) fn start(&mut self, run: Run, ctx: &mut Ctx<'_>) {
         if self.runs.len() >= MAX_RUNS {
-            self.refuse(run, "too often", step);
+            self.refuse(run, "too often", ctx);
             return;
         }
         if self.must_wait(&run) {
             self.lane.push_back(run);
             return;
         }
-        self.begin(run, step);
+        self.begin(run, ctx);
     }
 
-    /// Inner runs belong to a run that has the lane already.
+    /// Returns true if the run must wait. Inner runs belong to a run that already holds the lane.
     fn must_wait(&self, run: &Run) -> bool {
         let lane = self.context.tables.rows[run.row].lane;
         let busy = self.lane_holder.is_some() || !self.lane.is_empty();
         lane != Lane::Free && run.parent.is_none() && busy
     }
 
-    fn begin(&mut self, mut run: Run, step: &mut Step<'_>) {
+    fn begin(&mut self, mut run: Run, ctx: &mut Ctx<'_>) {
         let row = &self.context.tables.clone().rows[run.row];
-        if run.parent.is_none() && (row.lane == Lane::Serial || self.begins_visit(&run)) {
+        if run.parent.is_none() && (row.lane == Lane::Serial || self.starts_transient_join(&run)) {
             self.lane_holder = Some(run.id);
         }
         run.started = true;
-        self.emulate_start(&mut run, step);
+        self.emulate_start(&mut run, ctx);
         if row.answer.at == AnswerAt::Accepted && run.parent.is_none() && !run.answered {
-            self.answer(&mut run, step);
+            self.answer(&mut run, ctx);
         }
-        self.advance(run, step);
+        self.advance(run, ctx);
     }
 
-    /// Goes on with a run as far as it can.
-    pub(super) fn advance(&mut self, mut run: Run, step: &mut Step<'_>) {
+    /// Executes a run as far as possible.
+    pub(super) fn advance(&mut self, mut run: Run, ctx: &mut Ctx<'_>) {
         let tables = self.context.tables.clone();
         let row = &tables.rows[run.row];
         loop {
             let Some(next) = row.steps.get(run.pc) else {
-                if run.open == 0 {
-                    self.finish(run, step);
+                if run.pending == 0 {
+                    self.finish(run, ctx);
                 } else {
                     self.runs.insert(run.id, run);
                 }
                 return;
             };
-            if run.open > 0 && !(run.together && next.together) {
+            if run.pending > 0 && !(run.together && next.together) {
                 self.runs.insert(run.id, run);
                 return;
             }
@@ -158,8 +159,8 @@ impl Session {
                 StepKind::Rtm(_) => {
                     run.together = next.together;
                     let at = run.pc - 1;
-                    if let Err(outcome) = self.issue(&mut run, at, step) {
-                        self.conclude(run, outcome, step);
+                    if let Err(outcome) = self.issue(&mut run, at, ctx) {
+                        self.conclude(run, outcome, ctx);
                         return;
                     }
                 }
@@ -167,10 +168,10 @@ impl Session {
                     let args = args.iter().map(|arg| self.eval(arg, &run)).collect();
                     let mut child = self.new_run(*inner, args);
                     child.parent = Some(run.id);
-                    run.open += 1;
+                    run.pending += 1;
                     run.together = false;
                     self.runs.insert(run.id, run);
-                    self.start(child, step);
+                    self.start(child, ctx);
                     return;
                 }
                 StepKind::Value { expr, expect } => {
@@ -178,60 +179,60 @@ impl Session {
                     if let Some(expect) = expect
                         && !expect.holds(&self.part(&run.value, expect.at.as_ref(), &run))
                     {
-                        self.conclude(run, Some(expect.otherwise), step);
+                        self.conclude(run, Some(expect.otherwise), ctx);
                         return;
                     }
                 }
                 StepKind::Outcome(outcome) => {
-                    self.conclude(run, Some(*outcome), step);
+                    self.conclude(run, Some(*outcome), ctx);
                     return;
                 }
             }
         }
     }
 
-    /// All steps are done: the answer, if it is still owed.
-    fn finish(&mut self, mut run: Run, step: &mut Step<'_>) {
-        self.emulate_done(&mut run, step);
+    /// Completes all steps; answers the call if it is still unanswered.
+    fn finish(&mut self, mut run: Run, ctx: &mut Ctx<'_>) {
+        self.emulate_done(&mut run, ctx);
         if !run.answered && run.parent.is_none() {
-            self.answer(&mut run, step);
+            self.answer(&mut run, ctx);
         }
-        self.leave(run, step);
+        self.leave(run, ctx);
     }
 
-    /// Ends a run with an outcome; without one, with nothing but an answer.
-    pub(super) fn conclude(&mut self, mut run: Run, outcome: Option<usize>, step: &mut Step<'_>) {
+    /// Ends a run with an outcome, or only with an answer.
+    pub(super) fn conclude(&mut self, mut run: Run, outcome: Option<usize>, ctx: &mut Ctx<'_>) {
         self.forget_requests(run.id);
         if let (Some(outcome), None) = (outcome, run.parent) {
-            self.fire(&mut run, outcome, step);
+            self.fire(&mut run, outcome, ctx);
         }
         if !run.answered && run.parent.is_none() {
-            self.send_answer(&mut run, step);
+            self.send_answer(&mut run, ctx);
         }
-        self.leave(run, step);
+        self.leave(run, ctx);
     }
 
-    /// Refuses a call that has not begun.
-    pub(super) fn refuse(&mut self, mut run: Run, reason: &str, step: &mut Step<'_>) {
+    /// Refuses a call before its run has started.
+    pub(super) fn refuse(&mut self, mut run: Run, reason: &str, ctx: &mut Ctx<'_>) {
         if let Some(failure) = &self.context.tables.clone().rows[run.row].fail {
-            self.fail(&mut run, failure, Some(reason.into()), step);
+            self.fail(&mut run, failure, Some(reason.into()), ctx);
         }
         if run.parent.is_none() {
-            self.send_answer(&mut run, step);
+            self.send_answer(&mut run, ctx);
         }
-        self.leave(run, step);
+        self.leave(run, ctx);
     }
 
-    /// The answer at its time: the row's own outcomes, then the reply.
-    pub(super) fn answer(&mut self, run: &mut Run, step: &mut Step<'_>) {
+    /// Answers the call: first the row's own outcomes, then the reply.
+    pub(super) fn answer(&mut self, run: &mut Run, ctx: &mut Ctx<'_>) {
         let tables = self.context.tables.clone();
         for &outcome in &tables.rows[run.row].answer.emit {
-            self.fire(run, outcome, step);
+            self.fire(run, outcome, ctx);
         }
-        self.send_answer(run, step);
+        self.send_answer(run, ctx);
     }
 
-    fn send_answer(&mut self, run: &mut Run, step: &mut Step<'_>) {
+    fn send_answer(&mut self, run: &mut Run, ctx: &mut Ctx<'_>) {
         run.answered = true;
         let Some(call) = run.call else { return };
         let tables = self.context.tables.clone();
@@ -248,43 +249,43 @@ impl Session {
             events: events.clone(),
             fields,
         };
-        step.out.push(Effect::Answer {
+        ctx.out.push(Effect::Answer {
             call,
             row: run.row,
             answer,
         });
         for event in events {
             if !self.made_by_client(call, event.sig) {
-                self.deliver_part(event, step);
+                self.deliver_part(event, ctx);
             }
         }
-        self.after_answer(call, refused, step);
+        self.after_answer(call, refused, ctx);
     }
 
-    /// The run is over: the lane, the emulation, the outer run.
-    fn leave(&mut self, run: Run, step: &mut Step<'_>) {
+    /// Removes a run; continues its lane, its emulation and its outer run.
+    fn leave(&mut self, run: Run, ctx: &mut Ctx<'_>) {
         if run.started {
-            self.emulate_end(&run, step);
+            self.emulate_end(&run, ctx);
         }
         if self.lane_holder == Some(run.id) {
             self.lane_holder = None;
         }
         if let Some(mut outer) = run.parent.and_then(|parent| self.runs.remove(&parent)) {
-            outer.open -= 1;
-            self.advance(outer, step);
+            outer.pending -= 1;
+            self.advance(outer, ctx);
         }
-        self.open_lane(step);
+        self.open_lane(ctx);
     }
 
-    /// Runs that waited for the lane, in order, until one takes it.
-    fn open_lane(&mut self, step: &mut Step<'_>) {
+    /// Starts the runs that wait for the lane, in order, until one holds it.
+    fn open_lane(&mut self, ctx: &mut Ctx<'_>) {
         while self.lane_holder.is_none() {
             let Some(run) = self.lane.pop_front() else { return };
-            self.begin(run, step);
+            self.begin(run, ctx);
         }
     }
 
-    /// Events of an answer that the client makes by itself.
+    /// Returns true for an event that the client generates itself.
     fn made_by_client(&self, call: CallRef, event: usize) -> bool {
         use tables::wire::Target;
         match &self.context.wire.function(call.function).target {
@@ -293,7 +294,7 @@ impl Session {
         }
     }
 
-    /// The reason of a refusal as text.
+    /// Returns the reason of a refusal as text.
     pub(super) fn reason_text(value: Value) -> Text {
         match value {
             Value::Null => "failed".into(),

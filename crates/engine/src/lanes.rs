@@ -1,8 +1,8 @@
-//! Requests that wait for others, so that RTM gets them in the order of their calls (decisions H7).
+//! Order of requests: RTM receives them in the order of their calls (decisions H7).
 //!
-//! A *lane* is named by a row's step: of its requests one is out at a time, and one that is tried again keeps its place.
-//! Besides, once RTM wants a request later, those of the same call that follow wait until all that were refused have been
-//! taken: RTM would refuse them, too.
+//! A row's step names a *lane*: only one of its requests is pending at a time, and a retry keeps
+//! its place. Besides, once RTM has rate-limited a request, later ones of the same call wait until
+//! all refused ones have succeeded. RTM would refuse them, too.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
@@ -11,28 +11,29 @@ use rtm::{AttributeOperation, CallKind, RtmCall, RtmError};
 
 use crate::rtm_requests::Request;
 
-/// Requests that may wait in one lane, or behind others of their call.
+/// Maximum number of requests that wait in one lane, or behind others of their call.
 const MAX_BEHIND: usize = 200;
-/// So many that wait are a backlog: they travel together, even before RTM wants them slower.
+/// Number of waiting requests from which on they are merged, even before RTM limits the rate.
 const BACKLOG: usize = 16;
 
-/// What a request is to do when it is made.
+/// The action for a new request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// Go out.
+    /// Send it.
     Now,
     /// Wait.
     Later,
-    /// There is no room.
+    /// The queue is full.
     Full,
 }
 
-/// Who waits for whom; requests by their numbers.
+/// The order of requests, by their numbers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lanes {
-    /// The first of each lane is out, or waits to be tried again, or for others of its call.
+    /// The first request of each lane is pending, waits for its retry, or waits for others of its
+    /// call.
     named: HashMap<Text, VecDeque<u64>>,
-    /// Calls that RTM wants later: the requests that are being tried again, and those behind them.
+    /// Rate-limited calls: the requests to retry, and those behind them.
     calls: HashMap<CallKind, Behind>,
 }
 
@@ -43,7 +44,7 @@ struct Behind {
 }
 
 impl Lanes {
-    /// A request is made.
+    /// Adds a request.
     pub fn enter(&mut self, number: u64, request: &Request) -> Turn {
         let kind = request.call.kind();
         let Some(lane) = &request.lane else {
@@ -64,7 +65,7 @@ impl Lanes {
         }
     }
 
-    /// A request goes out, unless others of its call are being tried again.
+    /// Sends a request, unless others of its call are being retried.
     fn pass(&mut self, number: u64, kind: CallKind) -> Turn {
         match self.calls.get_mut(&kind) {
             Some(behind) => {
@@ -75,12 +76,13 @@ impl Lanes {
         }
     }
 
-    /// RTM wants a request later.
+    /// Handles a rate-limited request.
     pub fn refused(&mut self, number: u64, kind: CallKind) {
         self.calls.entry(kind).or_default().trying.insert(number);
     }
 
-    /// A request is done: those whose turn it is. `kind_of` tells the call of another request.
+    /// Removes a completed request; returns the requests to send. `kind_of` returns the call of
+    /// another request.
     pub fn done(&mut self, number: u64, request: &Request, kind_of: impl Fn(u64) -> Option<CallKind>) -> Vec<u64> {
         let mut next = self.taken(number, request.call.kind());
         next.extend(self.next_of_lane(request).filter(|next| {
@@ -90,7 +92,7 @@ impl Lanes {
         next
     }
 
-    /// RTM has taken a request, or refused it for good: those that have waited for that.
+    /// Handles the final reply to a rate-limited request; returns the requests that waited for it.
     fn taken(&mut self, number: u64, kind: CallKind) -> Vec<u64> {
         if let Some(behind) = self.calls.get_mut(&kind)
             && behind.trying.remove(&number)
@@ -112,7 +114,8 @@ impl Lanes {
         next
     }
 
-    /// The first of a lane goes in parts after all, each with a number of its own: those whose turn it is.
+    /// Replaces the first request of a lane by its parts, each with a number of its own; returns
+    /// the requests to send.
     pub fn split(&mut self, number: u64, request: &Request, parts: &[u64]) -> Vec<u64> {
         if let Some(queue) = request.lane.as_ref().and_then(|lane| self.named.get_mut(lane)) {
             queue.pop_front();
@@ -123,8 +126,8 @@ impl Lanes {
         next
     }
 
-    /// Those behind the first of a lane that travel with it: its neighbours, as far as `joins` takes them. All of them
-    /// when it is tried again, else only a backlog.
+    /// Removes and returns the neighbours that are merged into the first request of a lane, as far
+    /// as `joins` accepts them. A retry takes all of them, otherwise only a backlog is merged.
     pub fn join(&mut self, lane: &Text, tried: bool, mut joins: impl FnMut(u64) -> bool) {
         let Some(queue) = self.named.get_mut(lane) else { return };
         if !tried && queue.len() <= BACKLOG {
@@ -136,8 +139,8 @@ impl Lanes {
     }
 }
 
-/// Takes a later attribute write into an earlier one of the same place, the last value of each name; false when they are
-/// not such.
+/// Merges a later attribute write into an earlier one of the same target, with the last value of
+/// each name. Returns false if they are not such writes.
 pub(super) fn merge(into: &mut RtmCall, later: &RtmCall) -> bool {
     let (into, later) = match (into, later) {
         (
@@ -165,7 +168,7 @@ pub(super) fn merge(into: &mut RtmCall, later: &RtmCall) -> bool {
     true
 }
 
-/// An error that may be the fault of one of several writes that have travelled together.
+/// Returns true for an error that one of several merged writes may have caused.
 pub(super) fn may_be_of_one(error: RtmError) -> bool {
     matches!(
         error,
@@ -197,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lane_has_one_out_and_keeps_its_order() {
+    fn a_lane_has_one_pending_request_in_order() {
         let mut lanes = Lanes::default();
         let (a, b) = (request(Some("a")), request(Some("b")));
         assert_eq!(lanes.enter(1, &a), Turn::Now);
@@ -217,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_of_a_lane_waits_for_others_of_its_call() {
+    fn a_lane_waits_for_rate_limited_calls() {
         let mut lanes = Lanes::default();
         let (a, b) = (request(Some("a")), request(Some("b")));
         assert_eq!(lanes.enter(1, &a), Turn::Now);
@@ -239,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_lane_nobody_overtakes_those_that_are_tried_again() {
+    fn retried_requests_are_not_overtaken() {
         let mut lanes = Lanes::default();
         let free = request(None);
         for number in 1..=3 {
@@ -260,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_join_and_no_others() {
+    fn only_neighbours_are_merged() {
         let mut lanes = Lanes::default();
         let lane = request(Some("a"));
         let name = Text::from("a");

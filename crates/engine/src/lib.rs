@@ -1,7 +1,8 @@
 //! The session engine: pure, `(state, input, now) → effects`.
 //!
-//! A [`Session`] runs the rows of the tables for one legacy client. It does no I/O, reads no clock, parses no JSON (the tables'
-//! values do, in `mapping`) and uses no randomness; the shell around it does. What RTM lacks is emulated in [`emulate`], a file each.
+//! A [`Session`] runs the rows of the tables for one legacy client. It does no I/O, reads no clock
+//! and uses no randomness; the server provides these. It parses JSON only through the values of the
+//! tables. Features that RTM lacks are emulated in [`emulate`], a file each.
 
 mod admission;
 mod api;

@@ -1,5 +1,6 @@
-//! Outcomes: what comes of a row.
+//! Outcomes of rows.
 
+use protocol::event::{Event, Refusal};
 use rtm::FieldType;
 use rtm::value::{Text, Value};
 use tables::row::{CallTemplate, Emission, Failure};
@@ -8,56 +9,55 @@ use tables::ty::Ty;
 use crate::api::Effect;
 use crate::eval_context::Ambients;
 use crate::invocation::Run;
-use crate::session::{Session, Step};
-use protocol::event::{Event, Refusal};
+use crate::session::{Ctx, Session};
 
 impl Session {
-    /// Lets an outcome of the run's row happen: RTM, note, failure, event, in that order.
-    pub(super) fn fire(&mut self, run: &mut Run, outcome: usize, step: &mut Step<'_>) {
+    /// Executes an outcome of the run's row: RTM call, note, failure, event, in that order.
+    pub(super) fn fire(&mut self, run: &mut Run, outcome: usize, ctx: &mut Ctx<'_>) {
         let tables = self.context.tables.clone();
         let Some(outcome) = tables.rows[run.row].outcomes.get(outcome) else {
             return;
         };
         if !self.holds(&outcome.conds, run) {
             if let Some(otherwise) = outcome.otherwise {
-                self.fire(run, otherwise, step);
+                self.fire(run, otherwise, ctx);
             }
             return;
         }
-        if outcome.hold && !self.keep_message(run, step) {
-            self.fire_named(run, "undelivered", step);
+        if outcome.hold && !self.store_message(run, ctx) {
+            self.fire_named(run, "undelivered", ctx);
         }
         if let Some(call) = &outcome.rtm {
-            self.call_aside(run, call, step);
+            self.call_aside(run, call, ctx);
         }
         if let Some(code) = outcome.code {
             let about = self.account_of(run).or_else(|| self.channel_of(run));
             let row = run.row;
-            step.out.push(Effect::Note { row, code, about });
+            ctx.out.push(Effect::Note { row, code, about });
         }
         if let Some(failure) = &outcome.failure {
-            self.fail(run, failure, None, step);
+            self.fail(run, failure, None, ctx);
         }
         if let Some(emission) = &outcome.emission {
             for event in self.events(run, emission, &Ambients::default()) {
-                self.say(run, event, step);
+                self.say(run, event, ctx);
             }
         }
     }
 
-    /// Lets the outcome of that name happen.
-    pub(super) fn fire_named(&mut self, run: &mut Run, name: &str, step: &mut Step<'_>) {
+    /// Executes the outcome of that name.
+    pub(super) fn fire_named(&mut self, run: &mut Run, name: &str, ctx: &mut Ctx<'_>) {
         let found = self.context.tables.rows[run.row]
             .outcomes
             .iter()
             .position(|o| &*o.name == name);
         if let Some(outcome) = found {
-            self.fire(run, outcome, step);
+            self.fire(run, outcome, ctx);
         }
     }
 
-    /// A failure: the answer while one is owed, else its event.
-    pub(super) fn fail(&mut self, run: &mut Run, failure: &Failure, reason: Option<Text>, step: &mut Step<'_>) {
+    /// Reports a failure: as the answer if the call is unanswered, otherwise as its event.
+    pub(super) fn fail(&mut self, run: &mut Run, failure: &Failure, reason: Option<Text>, ctx: &mut Ctx<'_>) {
         let reason =
             reason.unwrap_or_else(|| Self::reason_text(self.eval_with(&failure.reason, run, &Ambients::default())));
         let tables = self.context.tables.clone();
@@ -79,19 +79,19 @@ impl Session {
                 event,
             });
         } else {
-            self.say(run, event, step);
+            self.say(run, event, ctx);
         }
     }
 
-    /// An event of a run: part of its answer, or on its own.
-    fn say(&mut self, run: &mut Run, event: Event, step: &mut Step<'_>) {
+    /// Adds an event to the run's answer, or sends it.
+    fn say(&mut self, run: &mut Run, event: Event, ctx: &mut Ctx<'_>) {
         if run.parent.is_some() {
             return;
         }
         if run.call.is_some() && !run.answered {
             run.events.push(event);
         } else {
-            self.deliver(event, step);
+            self.deliver(event, ctx);
         }
     }
 
@@ -107,7 +107,7 @@ impl Session {
         let entries = self.eval(each, run);
         let entries = entries.as_map().unwrap_or_default().iter();
         let one = |(key, value): &(Text, Value)| {
-            // A channel attribute is an object; what apps call its value is the member of that name.
+            // A channel attribute is an object; Signaling's value is its member `value`.
             let value = value.get("value").unwrap_or(value).clone();
             let ambients = Ambients {
                 key: key.clone().into(),
@@ -132,7 +132,8 @@ impl Session {
         }
     }
 
-    /// The newest `last` users of a list, oneself among them and last (decisions H1).
+    /// Returns the newest `last` users of a list, with the session's own user at the end (decisions
+    /// H1).
     fn list_of_users(&self, run: &Run, slot: usize, last: usize) -> Value {
         let user_ids = matches!(
             self.context.tables.rows[run.row].slots.get(slot),
@@ -154,10 +155,10 @@ impl Session {
         Value::List(users.split_off(cut))
     }
 
-    /// A call whose result nobody waits for.
-    fn call_aside(&mut self, run: &mut Run, template: &CallTemplate, step: &mut Step<'_>) {
+    /// Starts a call whose result is ignored.
+    fn call_aside(&mut self, run: &mut Run, template: &CallTemplate, ctx: &mut Ctx<'_>) {
         if let Ok(call) = self.build(run, template) {
-            self.send_aside(call, step);
+            self.send_aside(call, ctx);
         }
     }
 }

@@ -1,14 +1,15 @@
-//! What a session would say that has not begun: some calls are answered before a login.
+//! Calls that are answered before login.
 
-use crate::{Effect, Input, Session, SessionContext};
 use rtm::time::Time;
 
-/// The account of a session that never begins.
-const NOBODY: &str = "nobody";
+use crate::{Effect, Input, Session, SessionContext};
 
-/// What comes of an input that there is no session for.
+/// The placeholder account before login.
+const NO_ACCOUNT: &str = "nobody";
+
+/// Answers a call without a session.
 pub fn answer_before_login(context: SessionContext, now: Time, input: Input) -> Vec<Effect> {
     let mut effects = Vec::new();
-    Session::new(context, NOBODY.into()).step(now, input, &mut effects);
+    Session::new(context, NO_ACCOUNT.into()).step(now, input, &mut effects);
     effects
 }

@@ -1,4 +1,4 @@
-//! Requests to RTM: issued, waited for, tried again, sent together.
+//! Requests to RTM: sent, awaited, retried, merged.
 
 use std::collections::HashMap;
 
@@ -11,23 +11,23 @@ use crate::api::{Effect, TimerKey};
 use crate::emulate::invitations::Call;
 use crate::invocation::{Run, RunId};
 use crate::lanes::{Lanes, Turn, may_be_of_one, merge};
-use crate::session::{Session, Step};
+use crate::session::{Ctx, Session};
 
-/// A request is tried again at most this often; then its error is taken as it is.
+/// Maximum number of retries; the last error is then final.
 const MAX_TRIES: u32 = 20;
 
-/// A request that is out, or waits.
+/// A pending or waiting request.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
-    /// The run and its step; none for a call aside.
+    /// The runs and steps that wait for it; none if the result is ignored.
     pub asked_by: Vec<Asker>,
     pub call: RtmCall,
     pub tries: u32,
-    /// Another session makes the call.
+    /// The channel whose other session makes the call.
     pub via: Option<ChannelId>,
-    /// The lane that it goes in.
+    /// The lane of the request.
     pub lane: Option<Text>,
-    /// It was refused together with others, and goes alone now.
+    /// The request is a part of a merged one that was refused.
     pub is_part: bool,
 }
 
@@ -41,24 +41,24 @@ impl Request {
     }
 }
 
-/// Who waits for a request.
+/// A run that waits for a request.
 #[derive(Clone, Debug)]
 pub(super) struct Asker {
     pub run: RunId,
     pub step: usize,
     /// The item that it added to a gathered call.
     pub item: Option<Value>,
-    /// Its own call, where it travels with others.
+    /// Its own call, if it was merged with others.
     pub own: Option<RtmCall>,
 }
 
-/// Everything about requests.
+/// All requests of a session.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Requests {
     next: u64,
     out: HashMap<u64, Request>,
     lanes: Lanes,
-    /// Kinds that travel together: when the last one went, and who waits.
+    /// Gathered kinds: the time of the last request, and the waiting runs.
     gathered: HashMap<CallKind, Gathered>,
 }
 
@@ -70,15 +70,15 @@ struct Gathered {
 }
 
 impl Session {
-    /// Issues the RTM step at `at` of a run. `Err` is the outcome that a call which cannot be built leads to.
-    pub(super) fn issue(&mut self, run: &mut Run, at: usize, step: &mut Step<'_>) -> Result<(), Option<usize>> {
+    /// Sends the RTM step at `at` of a run. `Err` is the outcome of a call that cannot be built.
+    pub(super) fn issue(&mut self, run: &mut Run, at: usize, ctx: &mut Ctx<'_>) -> Result<(), Option<usize>> {
         let tables = self.context.tables.clone();
         let StepKind::Rtm(rtm) = &tables.rows[run.row].steps[at].kind else {
             return Ok(());
         };
         if let Some(gather) = &rtm.gather {
             let item = self.eval(&gather.item, run);
-            run.open += 1;
+            run.pending += 1;
             let asker = Asker {
                 run: run.id,
                 step: at,
@@ -87,21 +87,21 @@ impl Session {
             };
             let kind = rtm.call.kind;
             self.requests.gathered.entry(kind).or_default().waiting.push(asker);
-            self.send_gathered(kind, rtm, step);
+            self.send_gathered(kind, rtm, ctx);
             return Ok(());
         }
         let call = match self.build(run, &rtm.call) {
             Ok(call) => call,
             Err(_) => return Err(bad_call_outcome(rtm)),
         };
-        run.open += 1;
+        run.pending += 1;
         let asked_by = vec![Asker {
             run: run.id,
             step: at,
             item: None,
             own: None,
         }];
-        self.before_call(run, &call, step);
+        self.before_call(run, &call, ctx);
         let request = Request {
             asked_by,
             tries: 0,
@@ -110,15 +110,15 @@ impl Session {
             lane: rtm.lane.as_ref().map(|lane| self.eval(lane, run).into_text()),
             is_part: false,
         };
-        if !self.send(request, step) {
-            run.open -= 1;
+        if !self.send(request, ctx) {
+            run.pending -= 1;
             return Err(bad_call_outcome(rtm));
         }
         Ok(())
     }
 
-    /// Sends a call whose result nobody waits for.
-    pub(super) fn send_aside(&mut self, call: RtmCall, step: &mut Step<'_>) {
+    /// Sends a call whose result is ignored.
+    pub(super) fn send_aside(&mut self, call: RtmCall, ctx: &mut Ctx<'_>) {
         self.send(
             Request {
                 asked_by: Vec::new(),
@@ -128,63 +128,63 @@ impl Session {
                 lane: None,
                 is_part: false,
             },
-            step,
+            ctx,
         );
     }
 
-    /// Sends a request when it is its turn. False when there is no room for it.
-    fn send(&mut self, request: Request, step: &mut Step<'_>) -> bool {
+    /// Sends a request when its lane permits. Returns false if the queue is full.
+    fn send(&mut self, request: Request, ctx: &mut Ctx<'_>) -> bool {
         let number = self.requests.next + 1;
         let turn = self.requests.lanes.enter(number, &request);
         if turn == Turn::Full {
-            step.out.push(Effect::Dropped("requests"));
+            ctx.out.push(Effect::Dropped("requests"));
             return false;
         }
         self.requests.next = number;
         self.requests.out.insert(number, request);
         if turn == Turn::Now {
-            self.go_out(number, step);
+            self.go_out(number, ctx);
         }
         true
     }
 
-    /// A request goes out, now or again.
-    fn go_out(&mut self, number: u64, step: &mut Step<'_>) {
+    /// Sends a request, for the first time or again.
+    fn go_out(&mut self, number: u64, ctx: &mut Ctx<'_>) {
         self.join_neighbours(number);
         let Some(request) = self.requests.out.get(&number) else {
             return;
         };
-        step.out.push(request.effect(number));
+        ctx.out.push(request.effect(number));
         let call = request.call.clone();
         self.writing(&call);
     }
 
-    /// Sends what has gathered, if it is time; else sees to it that it is sent then.
-    fn send_gathered(&mut self, kind: CallKind, rtm: &RtmStep, step: &mut Step<'_>) {
+    /// Sends the gathered calls if it is time; otherwise sets the timer.
+    fn send_gathered(&mut self, kind: CallKind, rtm: &RtmStep, ctx: &mut Ctx<'_>) {
         let Some(gather) = &rtm.gather else { return };
         let gathered = self.requests.gathered.entry(kind).or_default();
-        let due = gathered.last.map_or(step.now, |last| last + gather.every);
+        let due = gathered.last.map_or(ctx.now, |last| last + gather.every);
         if gathered.waiting.is_empty() {
             return;
         }
-        if due > step.now {
+        if due > ctx.now {
             if !gathered.armed {
                 gathered.armed = true;
-                step.out.push(Effect::SetTimer {
+                ctx.out.push(Effect::SetTimer {
                     key: TimerKey::Gather(kind),
                     at: due,
                 });
             }
             return;
         }
-        gathered.last = Some(step.now);
+        gathered.last = Some(ctx.now);
         let count = gathered.waiting.len().min(gather.max);
         let asked_by: Vec<Asker> = gathered.waiting.drain(..count).collect();
         if !gathered.waiting.is_empty() {
             gathered.armed = true;
-            step.out.push(Effect::SetTimer {
+            ctx.out.push(Effect::SetTimer {
                 key: TimerKey::Gather(kind),
-                at: step.now + gather.every,
+                at: ctx.now + gather.every,
             });
         }
         let mut items: Vec<Value> = Vec::new();
@@ -205,13 +205,13 @@ impl Session {
                     lane: None,
                     is_part: false,
                 },
-                step,
+                ctx,
             );
         }
     }
 
-    /// The time for gathered calls has come.
-    pub(super) fn gather_due(&mut self, kind: CallKind, step: &mut Step<'_>) {
+    /// Handles the timer of gathered calls.
+    pub(super) fn gather_timer(&mut self, kind: CallKind, ctx: &mut Ctx<'_>) {
         let Some(gathered) = self.requests.gathered.get_mut(&kind) else {
             return;
         };
@@ -219,17 +219,17 @@ impl Session {
         let Some(first) = gathered.waiting.first() else { return };
         let Some(row) = self.runs.get(&first.run).map(|run| run.row) else {
             gathered.waiting.remove(0);
-            return self.gather_due(kind, step);
+            return self.gather_timer(kind, ctx);
         };
         let at = first.step;
         let tables = self.context.tables.clone();
         if let StepKind::Rtm(rtm) = &tables.rows[row].steps[at].kind {
-            self.send_gathered(kind, rtm, step);
+            self.send_gathered(kind, rtm, ctx);
         }
     }
 
-    /// RTM's answer to a request.
-    pub(super) fn replied(&mut self, number: u64, result: Result<RtmReply, RtmError>, step: &mut Step<'_>) {
+    /// Handles RTM's reply to a request.
+    pub(super) fn replied(&mut self, number: u64, result: Result<RtmReply, RtmError>, ctx: &mut Ctx<'_>) {
         let Some(mut request) = self.requests.out.remove(&number) else {
             return;
         };
@@ -241,31 +241,31 @@ impl Session {
             request.tries += 1;
             self.requests.lanes.refused(number, request.call.kind());
             self.requests.out.insert(number, request);
-            step.out.push(Effect::SetTimer {
+            ctx.out.push(Effect::SetTimer {
                 key: TimerKey::Retry(number),
-                at: step.now + wait,
+                at: ctx.now + wait,
             });
             return;
         }
-        self.after_call(&request.call, &result, step);
+        self.after_call(&request.call, &result, ctx);
         if matches!(result, Err(error) if may_be_of_one(error)) && request.asked_by.len() > 1 {
-            return self.split(number, request, step);
+            return self.split(number, request, ctx);
         }
         for asker in std::mem::take(&mut request.asked_by) {
-            self.deal(asker, result.clone(), step);
+            self.deal(asker, result.clone(), ctx);
         }
         let Requests { out, lanes, .. } = &mut self.requests;
         for next in lanes.done(number, &request, |next| Some(out.get(&next)?.call.kind())) {
-            self.go_out(next, step);
+            self.go_out(next, ctx);
         }
     }
 
-    /// The time to try a request again.
-    pub(super) fn retry_due(&mut self, number: u64, step: &mut Step<'_>) {
-        self.go_out(number, step);
+    /// Handles the retry timer of a request.
+    pub(super) fn retry_timer(&mut self, number: u64, ctx: &mut Ctx<'_>) {
+        self.go_out(number, ctx);
     }
 
-    /// Attribute writes that wait right behind one in its lane travel with it (decisions H7).
+    /// Merges the attribute writes directly behind one in its lane (decisions H7).
     fn join_neighbours(&mut self, number: u64) {
         let Requests { out, lanes, .. } = &mut self.requests;
         let Some(mut first) = out.remove(&number) else { return };
@@ -291,8 +291,8 @@ impl Session {
         out.insert(number, first);
     }
 
-    /// Writes that travelled together and were refused go one by one: the fault of one is not that of all.
-    fn split(&mut self, number: u64, mut request: Request, step: &mut Step<'_>) {
+    /// Splits merged writes that were refused, because only one of them may be invalid.
+    fn split(&mut self, number: u64, mut request: Request, ctx: &mut Ctx<'_>) {
         let mut parts = Vec::new();
         for asker in std::mem::take(&mut request.asked_by) {
             self.requests.next += 1;
@@ -308,7 +308,7 @@ impl Session {
             parts.push(self.requests.next);
         }
         for next in self.requests.lanes.split(number, &request, &parts) {
-            self.go_out(next, step);
+            self.go_out(next, ctx);
         }
     }
 
@@ -321,8 +321,8 @@ impl Session {
         rtm.waits.iter().find(|(e, _)| *e == error).map(|(_, wait)| *wait)
     }
 
-    /// A result for one of those who wait.
-    fn deal(&mut self, asker: Asker, result: Result<RtmReply, RtmError>, step: &mut Step<'_>) {
+    /// Passes a result to one of the waiting runs.
+    fn deal(&mut self, asker: Asker, result: Result<RtmReply, RtmError>, ctx: &mut Ctx<'_>) {
         let Some(mut run) = self.runs.remove(&asker.run) else {
             return;
         };
@@ -331,7 +331,7 @@ impl Session {
         let StepKind::Rtm(rtm) = &row.steps[asker.step].kind else {
             return;
         };
-        run.open -= 1;
+        run.pending -= 1;
         match result {
             Ok(reply) => {
                 let value = reply.to_value();
@@ -341,27 +341,27 @@ impl Session {
                 if let Some(expect) = &rtm.expect
                     && !expect.holds(&self.part(&value, expect.at.as_ref(), &run))
                 {
-                    return self.conclude(run, Some(expect.otherwise), step);
+                    return self.conclude(run, Some(expect.otherwise), ctx);
                 }
                 if let Some(slot) = rtm.bind {
                     run.slots[slot] = value;
                 }
                 if row.answer.at == AnswerAt::First && rtm.expect.is_none() && !run.answered {
-                    self.answer(&mut run, step);
+                    self.answer(&mut run, ctx);
                 }
             }
             Err(error) => {
                 run.error = Some(error);
                 let handling = rtm.errors.iter().find(|(e, _)| *e == error).map(|(_, h)| *h);
                 if let Some(Handling::Outcome(outcome)) = handling {
-                    return self.conclude(run, Some(outcome), step);
+                    return self.conclude(run, Some(outcome), ctx);
                 }
             }
         }
-        self.advance(run, step);
+        self.advance(run, ctx);
     }
 
-    /// The part of a result that a step looks at.
+    /// Returns the part of a result that a step uses.
     pub(super) fn part(&self, value: &Value, at: Option<&tables::expr::Expr>, run: &Run) -> Value {
         match at {
             None => value.clone(),
@@ -369,7 +369,7 @@ impl Session {
         }
     }
 
-    /// Results of a run that is over are nobody's.
+    /// Discards the results of requests of an ended run.
     pub(super) fn forget_requests(&mut self, run: RunId) {
         for request in self.requests.out.values_mut() {
             request.asked_by.retain(|asker| asker.run != run);
@@ -407,7 +407,7 @@ impl Session {
     }
 }
 
-/// The channel whose members alone may make a call.
+/// Returns the channel whose membership a call requires.
 fn channel_of(call: &RtmCall) -> Option<ChannelId> {
     match call {
         RtmCall::GetMembers { channel_id } => Some(channel_id.clone()),
@@ -415,7 +415,8 @@ fn channel_of(call: &RtmCall) -> Option<ChannelId> {
     }
 }
 
-/// A call that RTM's types refuse (an id that has no RTM form, say) goes where RTM's last error would go.
+/// Returns the outcome of a call that RTM's types refuse (for example an id without an RTM form):
+/// that of RTM's last error.
 fn bad_call_outcome(rtm: &RtmStep) -> Option<usize> {
     rtm.errors.iter().rev().find_map(|(_, handling)| match handling {
         Handling::Outcome(outcome) => Some(*outcome),

@@ -4,12 +4,12 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rtm::RtmCall;
+use protocol::event::{Answer, CallRef, Event, LOGIN, SocketId};
 use rtm::time::Time;
 use rtm::value::{Text, Value};
-use rtm::{ChannelId, EventKind};
+use rtm::{ChannelId, EventKind, RtmCall};
 use tables::row::{Limit, Status};
-use tables::wire::{ComesBack, Target};
+use tables::wire::{ResumeMode, Target};
 
 use crate::api::{Attach, Effect, EndReason, Input, SessionContext, TimerKey};
 use crate::emulate::channel::Channel;
@@ -21,11 +21,10 @@ use crate::emulate::token_bucket::Bucket;
 use crate::emulate::transient_join::TransientJoins;
 use crate::invocation::{Run, RunId};
 use crate::rtm_requests::Requests;
-use protocol::event::{Answer, CallRef, Event, LOGIN, SocketId};
 
-/// Sockets that may wait for one login; clients race with two.
+/// Maximum number of sockets that wait for one login; clients race with two.
 const MAX_TWINS: usize = 4;
-/// Runs that wait for the channel lane; more are refused.
+/// Maximum number of runs that wait for the channel lane; more are refused.
 const MAX_WAITING: usize = 200;
 
 /// The engine's state for one client.
@@ -33,7 +32,7 @@ pub struct Session {
     pub(super) context: SessionContext,
     pub(super) account: Text,
     pub(super) line: Text,
-    /// The socket that is written to; none in the grace time.
+    /// The client's socket; `None` in the grace time.
     pub(super) socket: Option<SocketId>,
     pub(super) runs: HashMap<RunId, Run>,
     pub(super) next_run: RunId,
@@ -41,38 +40,38 @@ pub struct Session {
     pub(super) lane: VecDeque<Run>,
     pub(super) requests: Requests,
     pub(super) channel: Option<Channel>,
-    /// Channels joined so far: the number of the current one.
+    /// Number of joins so far, which is the number of the current channel.
     pub(super) cids: i64,
     pub(super) calls: Calls,
     pub(super) mailbox: Mailbox,
     pub(super) rate: Bucket,
     pub(super) invitations: Bucket,
-    /// Calls to come that are one too many for their channel.
+    /// Announced calls that exceed their channel's rate.
     over_rate: Vec<(SocketId, i64)>,
-    /// There is no memory for more than a small share.
+    /// The memory budget is exhausted.
     pub(super) pressed: bool,
     pub(super) outbox: Outbox,
     pub(super) directory: Directory,
-    pub(super) visits: TransientJoins,
+    pub(super) transient_joins: TransientJoins,
     pub(super) logged_in: bool,
     /// The client has lost the calls before its latest login, and gets no events of them.
-    pub(super) began_anew: bool,
-    /// Sockets of the same client that came while the login was on its way.
+    pub(super) lost_calls: bool,
+    /// Sockets of the same client that arrived while the login was pending.
     pub(super) twins: Vec<CallRef>,
     pub(super) reconnecting: bool,
     pub(super) upstream: bool,
     pub(super) over: bool,
-    pub(super) ending: Option<EndReason>,
+    pub(super) end_reason: Option<EndReason>,
 }
 
-/// The moment of a step, and what it leads to.
-pub(super) struct Step<'o> {
+/// The context of an input: its time and its effects.
+pub(super) struct Ctx<'o> {
     pub now: Time,
     pub out: &'o mut Vec<Effect>,
 }
 
 impl Session {
-    /// A session for an account, before its login.
+    /// Creates a session for an account, before its login.
     pub fn new(context: SessionContext, account: Text) -> Self {
         Self {
             context,
@@ -94,32 +93,32 @@ impl Session {
             pressed: false,
             outbox: Outbox::default(),
             directory: Directory::default(),
-            visits: TransientJoins::default(),
+            transient_joins: TransientJoins::default(),
             logged_in: false,
-            began_anew: false,
+            lost_calls: false,
             twins: Vec::new(),
             reconnecting: false,
             upstream: true,
             over: false,
-            ending: None,
+            end_reason: None,
         }
     }
 
-    /// Takes one input at one moment; what it leads to is added to `out`, in order.
+    /// Processes one input at one time; its effects are appended to `out`, in order.
     pub fn step(&mut self, now: Time, input: Input, out: &mut Vec<Effect>) {
         if self.over {
             return;
         }
-        let step = &mut Step { now, out };
+        let ctx = &mut Ctx { now, out };
         match input {
             Input::Admitted {
                 call,
                 verdict,
                 line,
                 args,
-            } => self.admitted(call, verdict, line, args, step),
-            Input::Attached { call, how, line } => self.attached(call, how, line, step),
-            Input::Subscribed { socket, cid, msgid } => self.subscribed(socket, cid, msgid, step),
+            } => self.admitted(call, verdict, line, args, ctx),
+            Input::Attached { call, how, line } => self.attached(call, how, line, ctx),
+            Input::Subscribed { socket, cid, msgid } => self.subscribed(socket, cid, msgid, ctx),
             Input::Call {
                 call,
                 row,
@@ -129,7 +128,7 @@ impl Session {
                 if self.ends(call) {
                     self.mailbox.acknowledge_at_logout(acknowledges);
                 }
-                self.called(call, row, args, step);
+                self.called(call, row, args, ctx);
             }
             Input::Refused {
                 call,
@@ -138,59 +137,59 @@ impl Session {
                 reason,
             } => {
                 let run = self.run_for(call, row, args);
-                self.refuse(run, &reason, step);
+                self.refuse(run, &reason, ctx);
             }
             Input::OverRate { socket, id } if self.over_rate.len() < MAX_WAITING => self.over_rate.push((socket, id)),
             Input::OverRate { .. } => {}
             Input::Pressed(pressed) => self.pressed = pressed,
-            Input::Poll { call, ver_clear, max } => self.polled(call, ver_clear, max, step),
-            Input::RtmReply { request, result } => self.replied(request, result, step),
-            Input::RtmEvent(event) => self.rtm_event(event, step),
-            Input::Upstream(up) => self.upstream_changed(up, step),
-            Input::Lacks(lacks) => self.context.can = Arc::new(move |kind| !lacks.contains(&kind)),
-            Input::Kept(lines) => self.kept(lines, step),
-            Input::Timer(key) => self.timer(key, step),
-            Input::FrontClosed(socket) => self.front_closed(socket, self.context.limits.grace, step),
+            Input::Poll { call, ver_clear, max } => self.polled(call, ver_clear, max, ctx),
+            Input::RtmReply { request, result } => self.replied(request, result, ctx),
+            Input::RtmEvent(event) => self.rtm_event(event, ctx),
+            Input::Upstream(up) => self.upstream_changed(up, ctx),
+            Input::Unsupported(lacks) => self.context.can = Arc::new(move |kind| !lacks.contains(&kind)),
+            Input::OfflineLines(lines) => self.offline_lines(lines, ctx),
+            Input::Timer(key) => self.timer(key, ctx),
+            Input::FrontClosed(socket) => self.front_closed(socket, self.context.limits.grace, ctx),
             Input::FrontClosedByClient { socket, grace } => {
-                self.front_closed(socket, grace.min(self.context.limits.grace), step);
+                self.front_closed(socket, grace.min(self.context.limits.grace), ctx);
             }
         }
     }
 
-    /// The account that the session is for.
+    /// Returns the session's account.
     pub fn account(&self) -> &Text {
         &self.account
     }
 
-    /// The line of the session's latest login.
+    /// Returns the session line of the latest login.
     pub fn line(&self) -> &Text {
         &self.line
     }
 
-    /// How many messages would be lost if the session ended now: lines that its client has not acknowledged, and
-    /// messages that wait for their peers.
+    /// Returns the number of messages that would be lost if the session ended now: unacknowledged
+    /// lines, and messages that wait for their peers.
     pub fn unfinished(&self) -> usize {
         self.mailbox.len() + self.outbox.len()
     }
 
-    /// Whether unacknowledged lines wait in the mailbox.
+    /// Returns true if the mailbox has unacknowledged lines.
     pub fn has_lines(&self) -> bool {
         !self.mailbox.is_empty()
     }
 
-    /// The session is cut off: the lines that nobody has acknowledged, with when they came.
+    /// Takes the unacknowledged lines of a terminated session, with their times.
     pub fn leave_lines(&mut self) -> Vec<(Event, Time)> {
         let mut lines = self.mailbox.leave();
         lines.retain(|(event, _)| !self.is_volatile(event));
         lines
     }
 
-    /// The name of the channel that the session is in.
+    /// Returns the name of the session's channel.
     pub fn channel_name(&self) -> Option<Text> {
         self.channel.as_ref().map(|channel| channel.name.clone())
     }
 
-    /// RTM's id of the channel that the session has joined.
+    /// Returns the RTM id of the joined channel.
     pub fn joined_channel(&self) -> Option<&ChannelId> {
         self.channel
             .as_ref()
@@ -198,122 +197,115 @@ impl Session {
             .map(|channel| &channel.id)
     }
 
-    /// How it has ended; `None` while it goes on.
-    pub fn ending(&self) -> Option<EndReason> {
-        self.ending
+    /// Returns the reason of its end; `None` while the session is active.
+    pub fn end_reason(&self) -> Option<EndReason> {
+        self.end_reason
     }
 
-    /// True when a client is there.
+    /// Returns true if a client is connected.
     pub fn is_live(&self) -> bool {
         self.socket.is_some()
     }
 
-    /// The name of the client's family, for the numbers of failures.
+    /// Returns the name of the client's family, which selects the numbers of failures.
     pub(super) fn family(&self) -> &str {
         &self.context.wire.family
     }
 
-    fn admitted(
-        &mut self,
-        call: CallRef,
-        verdict: Result<(), Text>,
-        line: Text,
-        args: Vec<Value>,
-        step: &mut Step<'_>,
-    ) {
+    fn admitted(&mut self, call: CallRef, verdict: Result<(), Text>, line: Text, args: Vec<Value>, ctx: &mut Ctx<'_>) {
         self.line = line;
         self.socket = Some(call.socket);
         let Some(row) = self.login_row() else { return };
         let run = self.run_for(call, row, args);
         match verdict {
             Err(reason) => {
-                self.refuse(run, &reason, step);
-                self.end(EndReason::Refused, step);
+                self.refuse(run, &reason, ctx);
+                self.end(EndReason::Refused, ctx);
             }
             Ok(()) => {
-                step.out.push(Effect::SetTimer {
+                ctx.out.push(Effect::SetTimer {
                     key: TimerKey::Login,
-                    at: step.now + self.context.limits.login,
+                    at: ctx.now + self.context.limits.login,
                 });
-                self.start(run, step);
+                self.start(run, ctx);
             }
         }
     }
 
-    /// A login that was answered is either a session, or the end of one; a function that logs out is the end, too,
-    /// unless it was refused.
-    pub(super) fn after_answer(&mut self, call: CallRef, refused: bool, step: &mut Step<'_>) {
+    /// Handles the answer to a login or logout. A refused login ends the session, and so does a
+    /// logout that was not refused.
+    pub(super) fn after_answer(&mut self, call: CallRef, refused: bool, ctx: &mut Ctx<'_>) {
         if call.function == LOGIN {
             if refused && !self.logged_in {
-                return self.end(EndReason::Refused, step);
+                return self.end(EndReason::Refused, ctx);
             }
             if !self.logged_in {
                 self.logged_in = true;
-                self.write_name(step);
+                self.write_name(ctx);
             }
             if !refused {
-                self.announce(step);
-                self.deliver_waiting(step);
+                self.announce(ctx);
+                self.deliver_waiting(ctx);
             }
             for twin in std::mem::take(&mut self.twins) {
-                self.welcome(twin, step);
+                self.welcome(twin, ctx);
             }
         } else if !refused && self.ends(call) {
-            self.keep_lines(step);
-            self.end(EndReason::LoggedOut, step);
+            self.store_lines(ctx);
+            self.end(EndReason::LoggedOut, ctx);
         }
     }
 
-    fn attached(&mut self, call: CallRef, how: Attach, line: Text, step: &mut Step<'_>) {
+    fn attached(&mut self, call: CallRef, how: Attach, line: Text, ctx: &mut Ctx<'_>) {
         let before = self.socket.replace(call.socket);
         self.line = line;
         match how {
-            Attach::ByLine => return self.returned(call, before, step),
-            Attach::Again => {
-                let forgets_calls = matches!(self.comes_back(), ComesBack::ByLine | ComesBack::Never);
-                self.begin_again(forgets_calls, step);
+            Attach::BySessionLine => return self.resumed(call, before, ctx),
+            Attach::Resume => {
+                let forgets_calls = matches!(self.resume_mode(), ResumeMode::BySessionLine | ResumeMode::Never);
+                self.begin_again(forgets_calls, ctx);
             }
-            Attach::Anew => {
-                self.began_anew = true;
-                self.begin_again(true, step);
+            Attach::Reset => {
+                self.lost_calls = true;
+                self.begin_again(true, ctx);
             }
             Attach::Twin => {}
         }
         if self.logged_in {
-            self.welcome(call, step);
+            self.welcome(call, ctx);
         } else if self.twins.len() < MAX_TWINS {
             self.twins.push(call);
         } else {
-            step.out.push(Effect::Close(call.socket));
+            ctx.out.push(Effect::Close(call.socket));
         }
     }
 
-    /// Begins a new login of the session.
-    fn begin_again(&mut self, forgets_calls: bool, step: &mut Step<'_>) {
-        if self.comes_back() != ComesBack::ToSession {
-            let dropped = self.mailbox.restart(step.now, self.context.limits.mailbox_ttl);
+    /// Starts a new login of the session.
+    fn begin_again(&mut self, forgets_calls: bool, ctx: &mut Ctx<'_>) {
+        if self.resume_mode() != ResumeMode::ToSession {
+            let dropped = self.mailbox.restart(ctx.now, self.context.limits.mailbox_ttl);
             if dropped > 0 {
-                step.out.push(Effect::Dropped("mailbox lines of an earlier login"));
+                ctx.out.push(Effect::Dropped("mailbox lines of an earlier login"));
             }
         }
         if forgets_calls {
-            self.forget_calls(step);
+            self.forget_calls(ctx);
         }
         if let Some(channel) = &mut self.channel {
             channel.muted = true;
             channel.away = false;
-            step.out.push(Effect::SetTimer {
+            ctx.out.push(Effect::SetTimer {
                 key: TimerKey::Rejoin,
-                at: step.now + self.context.limits.rejoin,
+                at: ctx.now + self.context.limits.rejoin,
             });
         }
     }
 
-    /// Answers a login of a session that is logged in already.
-    fn welcome(&mut self, call: CallRef, step: &mut Step<'_>) {
+    /// Answers a login of a session that is already logged in.
+    fn welcome(&mut self, call: CallRef, ctx: &mut Ctx<'_>) {
         let Some(row) = self.login_row() else { return };
         let mut run = self.run_for(call, row, Vec::new());
-        self.answer(&mut run, step);
+        self.answer(&mut run, ctx);
     }
 
     fn login_row(&self) -> Option<usize> {
@@ -323,62 +315,62 @@ impl Session {
         }
     }
 
-    /// A call after which the session is over.
+    /// Returns true for a call that ends the session.
     fn ends(&self, call: CallRef) -> bool {
         self.context.wire.function(call.function).ends
     }
 
-    fn called(&mut self, call: CallRef, row: usize, args: Vec<Value>, step: &mut Step<'_>) {
+    fn called(&mut self, call: CallRef, row: usize, args: Vec<Value>, ctx: &mut Ctx<'_>) {
         let mut run = self.run_for(call, row, args);
         let marked = self.over_rate.len();
         self.over_rate.retain(|other| *other != (call.socket, call.id));
         let over_rate = self.over_rate.len() < marked;
         if self.context.tables.rows[row].status == Status::ClientSide {
-            return self.start(run, step);
+            return self.start(run, ctx);
         }
         if !self.logged_in {
-            return self.refuse(run, "not login", step);
+            return self.refuse(run, "not login", ctx);
         }
         if self.ends(call) && !self.upstream {
-            // Whoever goes is let go.
-            return self.answer(&mut run, step);
+            // Answer logout locally while RTM is disconnected.
+            return self.answer(&mut run, ctx);
         }
         if self.ends(call) {
-            // Behind its logout RTM takes no call any more.
-            self.withdraw_calls(step);
+            // After a logout RTM accepts no call.
+            self.withdraw_calls(ctx);
         }
         if !self.upstream {
-            return self.refuse(run, "failed", step);
+            return self.refuse(run, "failed", ctx);
         }
         if self.lane.len() >= MAX_WAITING {
-            return self.refuse(run, "too often", step);
+            return self.refuse(run, "too often", ctx);
         }
-        if !self.within_channel_limits(&run, step) {
-            return self.refuse(run, "too often", step);
+        if !self.within_channel_limits(&run, ctx) {
+            return self.refuse(run, "too often", ctx);
         }
         let limits = self.context.limits;
         let limit = self.context.tables.rows[row].limit;
         let within = match limit {
             None => true,
             Some(Limit::Messages | Limit::ChannelMessages) => {
-                !over_rate && self.rate.take(step.now, limits.messages_per_second)
+                !over_rate && self.rate.take(ctx.now, limits.messages_per_second)
             }
-            Some(Limit::Invitations) => self.invitations.take(step.now, limits.invitations_per_second),
+            Some(Limit::Invitations) => self.invitations.take(ctx.now, limits.invitations_per_second),
         };
         if !within {
             if limits.discard_over_rate && limit != Some(Limit::Invitations) {
-                // Legacy servers swallowed what was over the rate, and said nothing.
-                step.out.push(Effect::Dropped("messages over the rate"));
-                step.out.push(Effect::Answer {
+                // Legacy servers discarded messages over the rate silently.
+                ctx.out.push(Effect::Dropped("messages over the rate"));
+                ctx.out.push(Effect::Answer {
                     call,
                     row,
                     answer: Answer::default(),
                 });
                 return;
             }
-            return self.refuse(run, "too often", step);
+            return self.refuse(run, "too often", ctx);
         }
-        self.start(run, step);
+        self.start(run, ctx);
     }
 
     fn run_for(&mut self, call: CallRef, row: usize, args: Vec<Value>) -> Run {
@@ -387,21 +379,21 @@ impl Session {
         run
     }
 
-    fn upstream_changed(&mut self, up: bool, step: &mut Step<'_>) {
+    fn upstream_changed(&mut self, up: bool, ctx: &mut Ctx<'_>) {
         self.upstream = up;
         if up {
-            self.link_changed("recovered", step);
+            self.link_changed("recovered", ctx);
         } else {
-            step.out.push(Effect::SetTimer {
+            ctx.out.push(Effect::SetTimer {
                 key: TimerKey::Grace,
-                at: step.now + self.context.limits.grace,
+                at: ctx.now + self.context.limits.grace,
             });
-            self.link_changed("reconnecting", step);
+            self.link_changed("reconnecting", ctx);
         }
     }
 
-    /// The way to RTM is lost, or back: a client that can be told is told, once.
-    fn link_changed(&mut self, outcome: &str, step: &mut Step<'_>) {
+    /// Reports a lost or restored connection to RTM, once, to a connected client.
+    fn link_changed(&mut self, outcome: &str, ctx: &mut Ctx<'_>) {
         let lost = outcome == "reconnecting";
         if !self.logged_in || self.reconnecting == lost {
             return;
@@ -409,24 +401,24 @@ impl Session {
         self.reconnecting = lost;
         if let Some(row) = self.context.tables.row_on(EventKind::ConnectionStateChanged) {
             let mut run = self.new_run(row, Vec::new());
-            self.fire_named(&mut run, outcome, step);
+            self.fire_named(&mut run, outcome, ctx);
         }
     }
 
-    /// RTM has stayed away: a client that is there is told so.
-    fn upstream_lost(&mut self, step: &mut Step<'_>) {
+    /// Reports to a connected client that RTM was disconnected for too long.
+    fn upstream_lost(&mut self, ctx: &mut Ctx<'_>) {
         let row = self.context.tables.row_on(EventKind::ConnectionStateChanged);
         if let Some(row) = row.filter(|_| self.socket.is_some()) {
             let mut run = self.new_run(row, Vec::new());
-            self.fire_named(&mut run, "lost", step);
+            self.fire_named(&mut run, "lost", ctx);
         }
     }
 
-    /// What an earlier session left comes before what is new; what was for that login only does not come.
-    fn kept(&mut self, lines: Vec<(Event, Time)>, step: &mut Step<'_>) {
+    /// Adds the lines of an earlier session before newer ones, without lines of that login only.
+    fn offline_lines(&mut self, lines: Vec<(Event, Time)>, ctx: &mut Ctx<'_>) {
         let before = self.mailbox.len();
         for (event, at) in lines {
-            let fresh = step.now.since(at) < self.context.limits.mailbox_ttl;
+            let fresh = ctx.now.since(at) < self.context.limits.mailbox_ttl;
             if !self.is_volatile(&event)
                 && fresh
                 && self
@@ -434,33 +426,33 @@ impl Session {
                     .push(event.clone(), (self.sender_of(&event), false), at, self.mailbox_bound())
                     .is_err()
             {
-                step.out.push(Effect::Dropped("mailbox lines"));
+                ctx.out.push(Effect::Dropped("mailbox lines"));
             }
         }
-        // Versions are known: the client has polled already, or only polls when it is told.
+        // Versions are known: the client has already polled, or polls only after a notification.
         if let (true, Some(socket), Some(version)) = (self.mailbox.len() > before, self.socket, self.mailbox.last()) {
-            step.out.push(Effect::Hint { socket, version });
+            ctx.out.push(Effect::Hint { socket, version });
         }
         if self.logged_in {
-            self.deliver_waiting(step);
+            self.deliver_waiting(ctx);
         }
     }
 
-    /// What nobody has acknowledged is for the account's next session here.
-    pub(super) fn keep_lines(&mut self, step: &mut Step<'_>) {
+    /// Passes the unacknowledged lines on to the account's next session on this sidecar.
+    pub(super) fn store_lines(&mut self, ctx: &mut Ctx<'_>) {
         let lines = self.leave_lines();
         if !lines.is_empty() {
-            step.out.push(Effect::Keep(lines));
+            ctx.out.push(Effect::StoreLines(lines));
         }
     }
 
-    /// It is for its login only.
+    /// Returns true for an event of the current login only.
     fn is_volatile(&self, event: &Event) -> bool {
         let form = self.context.wire.events.get(event.sig).and_then(Option::as_ref);
         form.is_none_or(|form| form.volatile)
     }
 
-    fn timer(&mut self, key: TimerKey, step: &mut Step<'_>) {
+    fn timer(&mut self, key: TimerKey, ctx: &mut Ctx<'_>) {
         match key {
             TimerKey::Login if !self.logged_in => {
                 let login = self
@@ -470,44 +462,44 @@ impl Session {
                     .map(|run| run.id);
                 if let Some(run) = login.and_then(|id| self.runs.remove(&id)) {
                     self.forget_requests(run.id);
-                    self.refuse(run, "timeout", step);
+                    self.refuse(run, "timeout", ctx);
                 }
-                self.end(EndReason::Refused, step);
+                self.end(EndReason::Refused, ctx);
             }
             TimerKey::Grace if self.socket.is_none() || !self.upstream => {
-                self.upstream_lost(step);
-                self.keep_lines(step);
-                self.end(EndReason::Lost, step);
+                self.upstream_lost(ctx);
+                self.store_lines(ctx);
+                self.end(EndReason::Lost, ctx);
             }
             TimerKey::Rejoin => {
                 if let Some(channel) = self.channel.as_ref().filter(|c| c.muted) {
                     let channel_id = channel.id.clone();
                     self.channel = None;
-                    self.send_aside(RtmCall::Leave { channel_id }, step);
+                    self.send_aside(RtmCall::Leave { channel_id }, ctx);
                 } else if let Some(channel) = &mut self.channel {
                     channel.away = false;
                 }
             }
-            TimerKey::Invite(invitation) => self.call_timed_out(invitation, step),
-            TimerKey::Ring(invitation) => self.ring_timed_out(invitation, step),
-            TimerKey::Retry(request) => self.retry_due(request, step),
-            TimerKey::Names => self.names_due(step),
-            TimerKey::Outbox => self.outbox_due(step),
-            TimerKey::TransientJoins => self.visits_due(step),
-            TimerKey::MemberNum => self.member_num_due(step),
-            TimerKey::Gather(kind) => self.gather_due(kind, step),
+            TimerKey::Invite(invitation) => self.call_timed_out(invitation, ctx),
+            TimerKey::Ring(invitation) => self.ring_timed_out(invitation, ctx),
+            TimerKey::Retry(request) => self.retry_timer(request, ctx),
+            TimerKey::Names => self.names_timer(ctx),
+            TimerKey::Outbox => self.outbox_timer(ctx),
+            TimerKey::TransientJoins => self.transient_joins_timer(ctx),
+            TimerKey::MemberNum => self.member_num_timer(ctx),
+            TimerKey::Gather(kind) => self.gather_timer(kind, ctx),
             TimerKey::Login | TimerKey::Grace => {}
         }
     }
 
-    fn front_closed(&mut self, socket: SocketId, grace: Duration, step: &mut Step<'_>) {
+    fn front_closed(&mut self, socket: SocketId, grace: Duration, ctx: &mut Ctx<'_>) {
         if self.socket != Some(socket) {
             return;
         }
         self.socket = None;
-        step.out.push(Effect::SetTimer {
+        ctx.out.push(Effect::SetTimer {
             key: TimerKey::Grace,
-            at: step.now + grace,
+            at: ctx.now + grace,
         });
     }
 }

@@ -1,5 +1,6 @@
-//! States to start from: for the examples of the tables, which describe a moment and not its history.
+//! Initial states for the examples of the tables, which describe a state and not its history.
 
+use protocol::event::SocketId;
 use rtm::time::Time;
 use rtm::value::{Text, Value};
 use rtm::{ChannelId, UserId};
@@ -8,29 +9,28 @@ use tables::condition::Emulation;
 use crate::api::Effect;
 use crate::emulate::attributes::Attrs;
 use crate::emulate::channel::Channel;
-use crate::emulate::invitations::{Role, Stage};
-use crate::session::{Session, Step};
-use protocol::event::SocketId;
+use crate::emulate::invitations::{CallState, Role};
+use crate::session::{Ctx, Session};
 
 impl Session {
-    /// Logged in, with a client.
+    /// Sets a logged-in session with a client.
     pub fn assume_live(&mut self, socket: SocketId) {
         self.socket = Some(socket);
         self.logged_in = true;
         self.line = "line-1".into();
     }
 
-    /// Without a client, in the grace time.
+    /// Sets a session without a client, in the grace time.
     pub fn assume_away(&mut self) {
         self.socket = None;
     }
 
-    /// About to log in.
+    /// Sets a session before its login.
     pub fn assume_logged_out(&mut self) {
         self.logged_in = false;
     }
 
-    /// In a channel.
+    /// Sets a joined channel.
     pub fn assume_joined(&mut self, name: Text) {
         let Ok(id) = ChannelId::new(self.context.names.channel_id(&name)) else {
             return;
@@ -44,28 +44,28 @@ impl Session {
         self.channel = Some(channel);
     }
 
-    /// With these members.
+    /// Sets the members of the channel.
     pub fn assume_members(&mut self, members: Vec<UserId>) {
         if let Some(channel) = &mut self.channel {
             channel.members.extend(members);
         }
     }
 
-    /// Which RTM has counted.
+    /// Sets the member count of RTM.
     pub fn assume_count(&mut self, count: u64) {
         if let Some(channel) = &mut self.channel {
             channel.counted = Some(count);
         }
     }
 
-    /// With these attributes, as RTM lists them.
+    /// Sets the attributes of the channel, as RTM lists them.
     pub fn assume_attrs(&mut self, list: &Value) {
         if let Some(channel) = &mut self.channel {
             channel.attrs = Attrs::known(list);
         }
     }
 
-    /// In a call, whose invitation has the number 1.
+    /// Sets a call with the invitation number 1.
     pub fn assume_call(
         &mut self,
         now: Time,
@@ -91,12 +91,12 @@ impl Session {
                 }
             }
             let run = self.new_run(row, args);
-            self.calling(&run, invitation, &mut Step { now, out });
+            self.calling(&run, invitation, &mut Ctx { now, out });
         } else {
             self.calls.add(channel, peer, role, invitation);
         }
         if let Some(call) = self.calls.by_invitation(role, invitation).filter(|_| answered) {
-            call.stage = Stage::Talking;
+            call.state = CallState::Talking;
         }
     }
 }

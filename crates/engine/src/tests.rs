@@ -1,14 +1,14 @@
-//! What a session is told of its surroundings: rates that it shares with others, and memory.
+//! Tests of a session's shared limits: rates and memory.
 
 use std::sync::Arc;
 
+use protocol::event::{CallRef, SocketId};
 use rtm::time::Time;
 use rtm::value::{Text, Value};
 use rtm::{Message, RtmEvent, UserId};
 use tables::Tables;
 
 use crate::{Effect, Input, Names, Session, SessionContext, SessionLimits};
-use protocol::event::{CallRef, SocketId};
 
 const SOCKET: SocketId = SocketId(1);
 
@@ -63,7 +63,7 @@ impl Bench {
         effects
     }
 
-    /// The reason for which a message to a channel is refused.
+    /// Returns the reason for the refusal of a channel message.
     fn send(&mut self, id: i64) -> Option<Text> {
         let row = self.tables.row_named("channel-msg.send").unwrap();
         let args = vec!["room".into(), "hi".into(), "m1".into()];
@@ -85,8 +85,8 @@ impl Bench {
         answer.filter(|reason| &**reason == "too often")
     }
 
-    /// Whether a message of 8 kB finds room in the mailbox.
-    fn told_by(&mut self, peer: &str) -> bool {
+    /// Returns true if a message of 8 kB fits into the mailbox.
+    fn has_room_for(&mut self, peer: &str) -> bool {
         let effects = self.step(Input::RtmEvent(RtmEvent::MessageFromPeer {
             peer_id: UserId::new(peer).unwrap(),
             message: Message::Text("x".repeat(8_000).into()),
@@ -106,7 +106,7 @@ impl Bench {
 }
 
 #[test]
-fn a_call_that_is_one_too_many_for_its_channel_is_refused() {
+fn a_call_over_the_channels_rate_is_refused() {
     let mut bench = Bench::new(SessionLimits::default());
     let over = |id| Input::OverRate { socket: SOCKET, id };
     assert_eq!(bench.step(over(1)), []);
@@ -119,7 +119,7 @@ fn a_call_that_is_one_too_many_for_its_channel_is_refused() {
 }
 
 #[test]
-fn as_the_policy_says_it_is_swallowed() {
+fn a_call_over_the_rate_is_discarded_by_policy() {
     let mut bench = Bench::new(SessionLimits {
         discard_over_rate: true,
         ..SessionLimits::default()
@@ -142,13 +142,13 @@ fn as_the_policy_says_it_is_swallowed() {
 }
 
 #[test]
-fn with_the_memory_full_only_a_small_share_is_kept() {
+fn an_exhausted_memory_budget_reduces_the_bounds() {
     let mut bench = Bench::new(SessionLimits::default());
     bench.step(Input::Pressed(true));
     let all = ["bob", "carol", "dave", "erin"];
-    assert_eq!(all.map(|peer| bench.told_by(peer)), [true, true, false, false]);
+    assert_eq!(all.map(|peer| bench.has_room_for(peer)), [true, true, false, false]);
     bench.step(Input::Pressed(false));
-    assert!(bench.told_by("dave"));
+    assert!(bench.has_room_for("dave"));
     assert!(bench.session.bytes() > 16 * 1024);
 }
 
@@ -158,8 +158,8 @@ fn a_mailbox_is_bounded_in_bytes() {
         mailbox_bytes: 100_000,
         ..SessionLimits::default()
     });
-    let from_bob = (0..20).filter(|_| bench.told_by("bob")).count();
+    let from_bob = (0..20).filter(|_| bench.has_room_for("bob")).count();
     assert_eq!(from_bob, 6, "half of it");
-    assert!((0..3).all(|_| bench.told_by("carol")));
+    assert!((0..3).all(|_| bench.has_room_for("carol")));
     assert!(bench.session.bytes() <= 100_000);
 }

@@ -1,4 +1,4 @@
-//! Names as legacy clients write them: accounts and channels.
+//! Legacy names: accounts and channels.
 
 use rtm::{BadName, check_name, text_type};
 
@@ -11,9 +11,9 @@ text_type!(
     ChannelName, check_name, BadName
 );
 
-/// Returns whether a name has no U+FFFD, which replaces lone surrogates: two accounts that were cut differently would be
-/// one.
-pub fn is_whole(name: &str) -> bool {
+/// Returns true if a name has no U+FFFD, which replaces lone surrogates. Different accounts with
+/// lone surrogates would otherwise become equal.
+pub fn is_lossless(name: &str) -> bool {
     !name.contains(char::REPLACEMENT_CHARACTER)
 }
 

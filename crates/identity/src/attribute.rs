@@ -1,28 +1,28 @@
-//! Attributes as RTM holds them (decisions H7).
+//! Encoding of attributes in RTM (decisions H7).
 //!
 //! | Signaling | RTM |
 //! |---|---|
-//! | a name of at most 32 bytes, a value that is not empty | the same: every RTM user reads it |
-//! | a longer name, or one that starts with `_sb.` | two attributes, `_sb.n.<tag>` with the name and `_sb.v.<tag>` with the value |
+//! | a name of at most 32 bytes with a value that is not empty | the same, readable by every RTM user |
+//! | a longer name, or one that starts with `_sb.` | two attributes: `_sb.n.<tag>` with the name, `_sb.v.<tag>` with the value |
 //! | an empty value | one private-use character, U+E000 |
-//! | a value that starts with U+E000 | that character once more in front |
+//! | a value that starts with U+E000 | the value with one more U+E000 in front |
 //!
-//! `<tag>` is 16 characters of the base32 SHA-1 of the name: 80 bits, so two names do not meet.
+//! `<tag>` is 16 characters of the base32 SHA-1 of the name: 80 bits, so collisions are negligible.
 
 use sha1::{Digest, Sha1};
 
 use rtm::limits::MAX_ATTRIBUTE_KEY_BYTES;
 use rtm::value::Text;
 
-/// What the bridge keeps for itself among a user's or a channel's attributes.
+/// Prefix of the attributes reserved for the bridge.
 const RESERVED: &str = "_sb.";
 const NAME: &str = "_sb.n.";
 const VALUE: &str = "_sb.v.";
-/// Stands for nothing, which RTM cannot hold.
+/// Represents an empty value, which RTM does not accept.
 const EMPTY: char = '\u{E000}';
 const TAG_CHARS: usize = 16;
 
-/// An attribute as RTM holds it: one entry, or two.
+/// Encodes an attribute for RTM: one entry, or two.
 pub fn encode(name: &Text, value: &Text) -> Vec<(Text, Text)> {
     let value = encode_value(value);
     if is_plain(name) {
@@ -35,14 +35,14 @@ pub fn encode(name: &Text, value: &Text) -> Vec<(Text, Text)> {
     ]
 }
 
-/// The keys under which RTM holds an attribute.
+/// Returns the RTM keys of an attribute.
 pub fn keys(name: &Text) -> Vec<Text> {
     encode(name, &"".into()).into_iter().map(|(key, _)| key).collect()
 }
 
-/// Attributes as Signaling shows them; `value` reads and writes the text of an entry.
+/// Decodes RTM attributes for Signaling; `value` accesses the text of an entry.
 ///
-/// What the bridge keeps for itself is not shown; half of a pair, which no bridge leaves, is nothing.
+/// Reserved attributes are not returned. Half of a pair, which no bridge leaves behind, is ignored.
 pub fn decode<T: Clone>(
     entries: &[(Text, T)],
     value: impl Fn(&T) -> Text,
@@ -78,7 +78,7 @@ fn decode_value(value: &Text) -> Text {
     value.strip_prefix(EMPTY).map_or_else(|| value.clone(), Text::from)
 }
 
-/// Base32 (RFC 4648, lower case) of the SHA-1 of a name, cut.
+/// Returns the truncated base32 (RFC 4648, lower case) of the SHA-1 of a name.
 fn tag(name: &str) -> String {
     const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
     let digest = Sha1::digest(name.as_bytes());
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_is_the_same_on_both_sides() {
+    fn plain_attributes_are_unchanged() {
         check("topic", "cats", &[("topic", "cats")]);
         check(&"n".repeat(32), "v", &[(&"n".repeat(32), "v")]);
         check("_userNotification", "0", &[("_userNotification", "0")]);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_two_entries() {
+    fn long_names_use_two_entries() {
         let long = "n".repeat(33);
         let encoded = encode(&long.as_str().into(), &"v".into());
         assert_eq!(encoded.len(), 2);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_bridge_keeps_for_itself_is_not_shown() {
+    fn reserved_attributes_are_hidden() {
         let entry = |key: &str, value: &str| (Text::from(key), Text::from(value));
         assert_eq!(
             back(&[entry("_sb.id", "x"), entry("_sb.v.orphan", "x"), entry("a", "1")]),
@@ -143,7 +143,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_attribute_comes_back(name in "\\PC{1,64}", value in "\\PC{0,64}") {
+        fn attributes_round_trip(name in "\\PC{1,64}", value in "\\PC{0,64}") {
             let encoded = encode(&name.as_str().into(), &value.as_str().into());
             prop_assert_eq!(back(&encoded), [(Text::from(name), Text::from(value))]);
             prop_assert!(encoded.iter().all(|(key, value)| key.len() <= MAX_ATTRIBUTE_KEY_BYTES && !value.is_empty()));

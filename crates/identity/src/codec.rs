@@ -1,66 +1,69 @@
 //! Legacy names to RTM ids and back (decisions H5).
 //!
-//! A legacy name may be longer than an RTM id and use any visible character; an RTM id may contain spaces, which would
-//! split a legacy message line. Three prefixes carry what does not fit as it is (`·` stands for unpadded base64url):
+//! A legacy name may be longer than an RTM id and use any visible character. An RTM id may contain
+//! spaces, which would split a legacy message line. Three prefixes mark escaped names (`·` is
+//! unpadded base64url):
 //!
 //! | prefix | where | stands for |
 //! |---|---|---|
-//! | `~b.·` | RTM id | a legacy name of at most 45 bytes that is no legal id, or that looks escaped |
-//! | `~h.·` | RTM id | the SHA-256 of a longer such name; shown as it is where nobody knows the name |
-//! | `~r.·` | legacy name | an RTM id that has spaces, or that looks escaped without being so |
+//! | `~b.·` | RTM id | a legacy name of at most 45 bytes that is not a legal id, or that looks escaped |
+//! | `~h.·` | RTM id | the SHA-256 of a longer such name; displayed as it is where the name is unknown |
+//! | `~r.·` | legacy name | an RTM id that has spaces, or that looks escaped but is not |
 //!
-//! Everything else is the same on both sides, and that is the normal case.
+//! All other names are equal on both sides, which is the normal case.
 //!
-//! # Guaranteed, for accounts and channels alike
+//! # Guarantees for accounts and channels
 //!
-//! - Both directions answer for every input, and what they answer is legal on its side.
-//! - `encode(decode(id)) == id` for **every** RTM id: a reply reaches exactly the user that was shown.
+//! - Both directions accept every input and return a legal name of their side.
+//! - `encode(decode(id)) == id` for **every** RTM id: a reply reaches exactly the displayed user.
 //! - `decode(encode(name)) == name` for every name that is not hashed.
-//! - Two names share an id only by a collision of SHA-256, or when one of them is the other's alias: see
-//!   [`is_alias`], by which a login refuses to be somebody else.
+//! - Two names share an id only by a collision of SHA-256, or if one of them is an alias of the
+//!   other. A login under an alias is refused: see [`is_alias`].
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use crate::account::{Account, ChannelName};
 use rtm::value::Text;
 use rtm::{ChannelId, UserId};
 
-/// Of a name that is no RTM id: its bytes.
+use crate::account::{Account, ChannelName};
+
+/// Prefix of an RTM id with the bytes of a name.
 const BYTES: &str = "~b.";
-/// Of a name too long for [`BYTES`]: its hash.
+/// Prefix of an RTM id with the hash of a name too long for [`BYTES`].
 const HASH: &str = "~h.";
-/// Of an RTM id that is no name: its bytes.
+/// Prefix of a legacy name with the bytes of an RTM id.
 const RAW: &str = "~r.";
 
-/// Longest name whose base64url fits an RTM id of 64 bytes behind the prefix.
+/// Longest name whose base64url and prefix fit an RTM id of 64 bytes.
 const MAX_BYTES_NAME: usize = 45;
 
-/// The RTM user of a legacy account.
+/// Returns the RTM user id of a legacy account.
 pub fn account_to_user_id(account: &Account) -> UserId {
-    UserId::new(encode(account.text())).expect("encode answers legal RTM ids")
+    UserId::new(encode(account.text())).expect("encode returns legal RTM ids")
 }
 
-/// The legacy account under which an RTM user is shown.
+/// Returns the legacy account of an RTM user.
 pub fn user_id_to_account(id: &UserId) -> Account {
-    Account::new(decode(id.text())).expect("decode answers legal legacy names")
+    Account::new(decode(id.text())).expect("decode returns legal legacy names")
 }
 
-/// The RTM channel of a legacy channel.
+/// Returns the RTM channel id of a legacy channel.
 pub fn channel_to_rtm(name: &ChannelName) -> ChannelId {
-    ChannelId::new(encode(name.text())).expect("encode answers legal RTM ids")
+    ChannelId::new(encode(name.text())).expect("encode returns legal RTM ids")
 }
 
-/// The legacy channel under which an RTM channel is shown.
+/// Returns the legacy name of an RTM channel.
 pub fn channel_from_rtm(id: &ChannelId) -> ChannelName {
-    ChannelName::new(decode(id.text())).expect("decode answers legal legacy names")
+    ChannelName::new(decode(id.text())).expect("decode returns legal legacy names")
 }
 
-/// True for an account that only *addresses* a user whose own account differs (`~h.` of a hash, `~r.` of an RTM id).
+/// Returns true for an account that only *addresses* a user whose own account differs (`~h.` of a
+/// hash, `~r.` of an RTM id).
 ///
-/// Such names must work as peers, since clients answer whom they see. They must not log in: a token for the odd name
-/// would be a login as the other user.
+/// Clients reply to displayed accounts, so aliases are valid as peers. They must not log in: a
+/// token for the alias would log in as the other user.
 pub fn is_alias(account: &Account) -> bool {
     let name = account.as_str();
     is_hash(name) || raw_id(name).is_some()
@@ -96,27 +99,28 @@ fn decode(id: &Text) -> Text {
     }
 }
 
-/// A legal RTM id, without spaces, that no prefix gives another meaning. [`HASH`] does not: without a directory, a
-/// hash is its own name.
+/// Returns true for a legal RTM id, without spaces, that no prefix gives another meaning. [`HASH`]
+/// does not: without a directory, a hash is its own name.
 fn is_same_on_both_sides(text: &str) -> bool {
     !text.starts_with(BYTES) && !text.starts_with(RAW) && !text.contains(' ') && is_id(text)
 }
 
-/// The name inside a [`BYTES`] id, if [`encode`] would write it exactly so.
+/// Returns the name inside a [`BYTES`] id, if [`encode`] would write exactly that id.
 fn bytes_name(id: &str) -> Option<String> {
     let name = unescape(id, BYTES)?;
     let is_name = Account::new(&*name).is_ok();
-    // `raw_id` asks back here, always about a shorter text.
+    // `raw_id` calls back here, always with a shorter text.
     (is_name && !is_same_on_both_sides(&name) && raw_id(&name).is_none()).then_some(name)
 }
 
-/// The RTM id inside a [`RAW`] name, if [`decode`] would write it exactly so.
+/// Returns the RTM id inside a [`RAW`] name, if [`decode`] would write exactly that name.
 fn raw_id(name: &str) -> Option<String> {
     let id = unescape(name, RAW)?;
     (is_id(&id) && !is_same_on_both_sides(&id) && bytes_name(&id).is_none()).then_some(id)
 }
 
-/// What follows `prefix`, decoded; base64url that its encoder would not write (trailing bits, padding) is refused.
+/// Decodes the text after `prefix`. Base64url that the encoder would not write (trailing bits,
+/// padding) is refused.
 fn unescape(text: &str, prefix: &str) -> Option<String> {
     let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix(prefix)?).ok()?;
     String::from_utf8(bytes).ok()

@@ -1,6 +1,6 @@
-//! Who is who: legacy names, their RTM ids, numeric uids, session lines and login tokens.
+//! Identities: legacy names, their RTM ids, numeric uids, session lines and login tokens.
 //!
-//! Everything here is a pure function of its arguments; the two secrets (certificate, line key) print nothing.
+//! All functions are pure. The two secrets (certificate, session line key) are never printed.
 
 pub mod access_token;
 pub mod account;
@@ -11,7 +11,7 @@ pub mod lossy_codec;
 pub mod token;
 pub mod uid;
 
-pub use account::{Account, ChannelName, is_whole};
-pub use line::{BadLine, Line, LineKey};
+pub use account::{Account, ChannelName, is_lossless};
+pub use line::{BadSessionLine, SessionLine, SessionLineKey};
 pub use rtm::{AppId, BadName, MAX_NAME_BYTES};
 pub use token::{TokenError, TokenPolicy};

@@ -1,81 +1,83 @@
-//! The `line`: what a session hands out at login and gets back with every call.
+//! The session line (`line` on the wire): issued at login and sent back with every call.
 //!
-//! Clients treat it as opaque. It carries the session's id and an HMAC-SHA1 over it, so a sidecar can tell a line that
-//! it (or a sidecar with the same key) issued from an invention, without a table (decisions H5, signaling-wire 3).
+//! Clients treat it as opaque. It carries the session's id and an HMAC-SHA1 over it. A sidecar with
+//! the key thus verifies a line without a table (decisions H5, signaling-wire 3).
 
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 
-/// Shortest secret that [`LineKey::new`] takes, bytes: 128 bits.
+/// Shortest secret that [`SessionLineKey::new`] accepts, bytes: 128 bits.
 pub const MIN_KEY_BYTES: usize = 16;
 
 const ID_DIGITS: usize = 16;
 const MAC_BYTES: usize = 20;
 
-/// Keeps a key that some other protocol uses too from vouching for that protocol's texts.
+/// Separates these signatures from those of other protocols that use the same key.
 const PURPOSE: &[u8] = b"sigbridge line 1\0";
 
-/// The secret that lines are signed with.
+/// The secret that session lines are signed with.
 #[derive(Clone)]
-pub struct LineKey(Hmac<Sha1>);
+pub struct SessionLineKey(Hmac<Sha1>);
 
-/// A session's opaque token: visible ASCII without spaces, which native clients split at.
+/// A session's opaque token: visible ASCII without spaces, at which native clients split.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Line(String);
+pub struct SessionLine(String);
 
-/// Why a text is no line of ours.
+/// The reason why a session line is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadLine {
-    /// It does not have a line's form.
-    #[error("not of a line's form")]
+pub enum BadSessionLine {
+    /// The text does not have the format of a session line.
+    #[error("malformed session line")]
     Malformed,
-    /// It has the form, but the key did not sign it: invented, or issued before a restart with a random key.
+    /// The signature is wrong: the line is forged, or was issued before a restart with a random
+    /// key.
     #[error("not signed by this key")]
     Forged,
 }
 
-impl LineKey {
-    /// A key from the operating system's randomness; lines die with the process.
+impl SessionLineKey {
+    /// Creates a random key; session lines are then invalid after a restart.
     ///
     /// # Errors
-    /// The operating system's, when it has no randomness to give.
+    /// The operating system provides no randomness.
     pub fn random() -> Result<Self, getrandom::Error> {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret)?;
         Ok(Self(keyed(&secret)))
     }
 
-    /// A key that several sidecars share. Their session ids must then be drawn from all 64 bits, since a line of one
-    /// is a line of all. `None` for a secret under [`MIN_KEY_BYTES`].
+    /// Creates a key that several sidecars share. Session ids must then be drawn from all 64 bits,
+    /// because each sidecar accepts the lines of all. Returns `None` for a secret under
+    /// [`MIN_KEY_BYTES`].
     pub fn new(secret: &[u8]) -> Option<Self> {
         (secret.len() >= MIN_KEY_BYTES).then(|| Self(keyed(secret)))
     }
 
-    /// The line of a session.
-    pub fn issue(&self, session_id: u64) -> Line {
+    /// Issues the line of a session.
+    pub fn issue(&self, session_id: u64) -> SessionLine {
         let mac = self.mac(session_id).finalize().into_bytes();
         let mut text = format!("{session_id:016x}-");
         for byte in mac {
             text.push_str(&format!("{byte:02x}"));
         }
-        Line(text)
+        SessionLine(text)
     }
 
-    /// The session that a line was issued to; compares in constant time.
+    /// Returns the session of a line; compares in constant time.
     ///
     /// # Errors
-    /// [`BadLine`], which tells nonsense from a wrong signature.
-    pub fn verify(&self, line: &str) -> Result<u64, BadLine> {
-        let (id, mac) = parse(line).ok_or(BadLine::Malformed)?;
+    /// [`BadSessionLine`]: the line is malformed, or its signature is wrong.
+    pub fn verify(&self, line: &str) -> Result<u64, BadSessionLine> {
+        let (id, mac) = parse(line).ok_or(BadSessionLine::Malformed)?;
         match self.mac(id).verify_slice(&mac) {
             Ok(()) => Ok(id),
-            Err(_) => Err(BadLine::Forged),
+            Err(_) => Err(BadSessionLine::Forged),
         }
     }
 
-    /// A key for another purpose, which tells nothing of this one.
+    /// Derives a key for another purpose, which reveals nothing about this key.
     pub fn derived(&self, purpose: &[u8]) -> [u8; MAC_BYTES] {
         self.0.clone().chain_update(purpose).finalize().into_bytes().into()
     }
@@ -89,10 +91,10 @@ impl LineKey {
 }
 
 fn keyed(secret: &[u8]) -> Hmac<Sha1> {
-    Hmac::new_from_slice(secret).expect("HMAC takes a key of any length")
+    Hmac::new_from_slice(secret).expect("HMAC accepts keys of any length")
 }
 
-/// The id and the MAC of a text that [`LineKey::issue`] could have written, to the letter.
+/// Splits a text into id and MAC, if it has exactly the format of [`SessionLineKey::issue`].
 fn parse(line: &str) -> Option<(u64, [u8; MAC_BYTES])> {
     let (id, mac) = line.split_once('-')?;
     let is_hex = |text: &str| text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
@@ -108,23 +110,23 @@ fn parse(line: &str) -> Option<(u64, [u8; MAC_BYTES])> {
 }
 
 /// Prints no secret.
-impl fmt::Debug for LineKey {
+impl fmt::Debug for SessionLineKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LineKey(..)")
+        f.write_str("SessionLineKey(..)")
     }
 }
 
-impl Line {
-    /// The text that goes to the client.
+impl SessionLine {
+    /// Returns the text that is sent to the client.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Prints the session id only: whoever has the rest can speak for the session.
-impl fmt::Debug for Line {
+/// Prints the session id only: the rest is the session's credential.
+impl fmt::Debug for SessionLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Line({}-..)", &self.0[..ID_DIGITS])
+        write!(f, "SessionLine({}-..)", &self.0[..ID_DIGITS])
     }
 }
 
@@ -132,13 +134,13 @@ impl fmt::Debug for Line {
 mod tests {
     use super::*;
 
-    fn key() -> LineKey {
-        LineKey::new(b"0123456789abcdef").expect("16 bytes are enough")
+    fn key() -> SessionLineKey {
+        SessionLineKey::new(b"0123456789abcdef").expect("16 bytes are enough")
     }
 
     const OF_7: &str = "0000000000000007-cfe685008b347015508fbad5187b7042ffa41244";
 
-    fn check(line: &str, expected: Result<u64, BadLine>) {
+    fn check(line: &str, expected: Result<u64, BadSessionLine>) {
         assert_eq!(key().verify(line), expected, "{line:?}");
     }
 
@@ -152,39 +154,39 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_malformed() {
-        check("", Err(BadLine::Malformed));
-        check("7", Err(BadLine::Malformed));
-        check("-", Err(BadLine::Malformed));
-        check(&OF_7[1..], Err(BadLine::Malformed));
-        check(&format!("{OF_7}0"), Err(BadLine::Malformed));
-        check(&format!(" {OF_7}"), Err(BadLine::Malformed));
-        check(&OF_7.to_uppercase(), Err(BadLine::Malformed));
-        check(&OF_7.replace('-', "+"), Err(BadLine::Malformed));
-        check(&OF_7.replacen("00", "é", 1), Err(BadLine::Malformed));
-        check(&OF_7.replacen('0', "+", 1), Err(BadLine::Malformed));
+    fn malformed_lines_are_rejected() {
+        check("", Err(BadSessionLine::Malformed));
+        check("7", Err(BadSessionLine::Malformed));
+        check("-", Err(BadSessionLine::Malformed));
+        check(&OF_7[1..], Err(BadSessionLine::Malformed));
+        check(&format!("{OF_7}0"), Err(BadSessionLine::Malformed));
+        check(&format!(" {OF_7}"), Err(BadSessionLine::Malformed));
+        check(&OF_7.to_uppercase(), Err(BadSessionLine::Malformed));
+        check(&OF_7.replace('-', "+"), Err(BadSessionLine::Malformed));
+        check(&OF_7.replacen("00", "é", 1), Err(BadSessionLine::Malformed));
+        check(&OF_7.replacen('0', "+", 1), Err(BadSessionLine::Malformed));
     }
 
     #[test]
-    fn inventions_are_forged() {
-        check(&OF_7.replacen('7', "8", 1), Err(BadLine::Forged));
-        check(&format!("{:016x}-{:040x}", 7, 0), Err(BadLine::Forged));
-        let other = LineKey::new(b"another secret..").unwrap();
-        check(other.issue(7).as_str(), Err(BadLine::Forged));
-        let random = LineKey::random().unwrap();
-        check(random.issue(7).as_str(), Err(BadLine::Forged));
+    fn wrong_signatures_are_forged() {
+        check(&OF_7.replacen('7', "8", 1), Err(BadSessionLine::Forged));
+        check(&format!("{:016x}-{:040x}", 7, 0), Err(BadSessionLine::Forged));
+        let other = SessionLineKey::new(b"another secret..").unwrap();
+        check(other.issue(7).as_str(), Err(BadSessionLine::Forged));
+        let random = SessionLineKey::random().unwrap();
+        check(random.issue(7).as_str(), Err(BadSessionLine::Forged));
         assert_eq!(random.verify(random.issue(7).as_str()), Ok(7));
     }
 
     #[test]
-    fn short_secrets_are_no_keys() {
-        assert!(LineKey::new(&[1; MIN_KEY_BYTES - 1]).is_none());
-        assert!(LineKey::new(&[1; MIN_KEY_BYTES]).is_some());
+    fn short_secrets_are_rejected() {
+        assert!(SessionLineKey::new(&[1; MIN_KEY_BYTES - 1]).is_none());
+        assert!(SessionLineKey::new(&[1; MIN_KEY_BYTES]).is_some());
     }
 
     #[test]
     fn debug_prints_no_secret() {
-        assert_eq!(format!("{:?}", key()), "LineKey(..)");
-        assert_eq!(format!("{:?}", key().issue(7)), "Line(0000000000000007-..)");
+        assert_eq!(format!("{:?}", key()), "SessionLineKey(..)");
+        assert_eq!(format!("{:?}", key().issue(7)), "SessionLine(0000000000000007-..)");
     }
 }

@@ -1,60 +1,64 @@
-//! The legacy signalingToken: who may log in as whom, until when (upstreams 3.1, signaling-api 4.2).
+//! The legacy signalingToken: account, project and expiry of a permitted login (upstreams 3.1,
+//! signaling-api 4.2).
 //!
-//! `1:<app id>:<expiry>:<md5 of account, app id, certificate, expiry>`: UNIX seconds in decimal, the digest in
-//! lower-case hex, the four hashed texts one behind the other. It is looked at when a client logs in and at no other
-//! time: a session outlives its token.
+//! `1:<app id>:<expiry>:<md5 of account, app id, certificate, expiry>`: UNIX seconds in decimal,
+//! the digest in lower-case hex, the four hashed texts concatenated. It is checked only at login: a
+//! session outlives its token.
 
 use md5::{Digest, Md5};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-use crate::account::Account;
 use rtm::AppId;
 use rtm::time::Time;
 
-/// What apps send when their project's debug switch lets them log in without a token.
+use crate::account::Account;
+
+/// The token of apps whose project permits logins without a token (debug switch).
 pub const NO_TOKEN: &str = "_no_need_token";
 
 const VERSION: &str = "1";
 const DIGEST_DIGITS: usize = 32;
 
-/// By which rules tokens are looked at. Its Debug prints no secret.
+/// The rules for checking tokens. Its Debug prints no secret.
 #[derive(Clone, Debug, Default)]
 pub struct TokenPolicy {
-    /// The only vendor key served, or any.
+    /// The only accepted vendor key; `None` accepts any.
     pub app_id: Option<AppId>,
-    /// The App Certificate; without one every token passes, as in a legacy project that has none.
+    /// The App Certificate; without one every token is accepted, as in a legacy project without
+    /// certificate.
     pub certificate: Option<SecretString>,
-    /// Whether [`NO_TOKEN`] passes although there is a certificate (the legacy debug switch).
+    /// Accepts [`NO_TOKEN`] although a certificate is set (the legacy debug switch).
     pub allow_no_token: bool,
 }
 
-/// Why a token does not pass. The text of each is the reason on the wire: clients make 204 of `TokenErrorExpired` and
-/// 206 of everything else that starts with `TokenError` (signaling-wire 3).
+/// The reason why a token is refused. Its text is the reason on the wire: clients map
+/// `TokenErrorExpired` to 204 and any other text that starts with `TokenError` to 206
+/// (signaling-wire 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// It was right, once.
+    /// The token has expired.
     #[error("TokenErrorExpired")]
     Expired,
-    /// Not of the form above.
+    /// The token is malformed.
     #[error("TokenErrorFormat")]
     Format,
-    /// The vendor key is not served here, or is not the one that the token is for.
+    /// The vendor key is not accepted, or is not the token's.
     #[error("TokenErrorVendor")]
     Vendor,
-    /// Another account's, or made with another certificate.
+    /// The token is for another account, or was signed with another certificate.
     #[error("TokenErrorDigest")]
     Digest,
-    /// [`NO_TOKEN`], where a token is needed.
+    /// [`NO_TOKEN`], where a token is required.
     #[error("TokenErrorNotAllowed")]
     NotAllowed,
 }
 
 impl TokenPolicy {
-    /// Whether `token` lets `account` of `vid` log in at `now`.
+    /// Checks whether `token` permits `account` of `vid` to log in at `now`.
     ///
-    /// The digest is compared in constant time, and before the expiry is looked at, so an invented token learns
-    /// nothing but that it is one.
+    /// The digest is compared in constant time, and before the expiry. The response to a forged
+    /// token thus reveals nothing else.
     ///
     /// # Errors
     /// [`TokenError`], whose text is the wire's reason.
@@ -80,7 +84,7 @@ impl TokenPolicy {
         if !bool::from(expected.as_bytes().ct_eq(token.digest.as_bytes())) {
             return Err(TokenError::Digest);
         }
-        // At the very second it has expired: the expiry must be in the future.
+        // The expiry must be in the future: at the very second the token has expired.
         if token.expires <= now.as_secs() {
             Err(TokenError::Expired)
         } else {
@@ -89,18 +93,19 @@ impl TokenPolicy {
     }
 }
 
-/// Makes the token that an app's server would make; `expires` is in UNIX seconds.
+/// Mints the token that an app's server would mint; `expires` is in UNIX seconds.
 pub fn mint(account: &Account, app_id: &AppId, certificate: &SecretString, expires: u64) -> String {
     let digest = digest(account, app_id, certificate, expires);
     format!("{VERSION}:{app_id}:{expires}:{digest}")
 }
 
-/// The app id and the expiry (UNIX seconds) that a token names, verified or not; `None` for what is no signalingToken.
+/// Returns the unverified app id and expiry (UNIX seconds) of a token; `None` if it is not a
+/// signalingToken.
 pub fn claims(token: &str) -> Option<(&str, u64)> {
     Parts::of(token).map(|parts| (parts.app_id, parts.expires))
 }
 
-/// A token taken apart.
+/// The fields of a token.
 struct Parts<'t> {
     app_id: &'t str,
     expires: u64,
@@ -108,13 +113,14 @@ struct Parts<'t> {
 }
 
 impl<'t> Parts<'t> {
-    /// Version and digest are cut off from both ends, so an app id may hold colons.
+    /// Splits off version and digest from both ends, because an app id may contain colons.
     fn of(token: &'t str) -> Option<Self> {
         let (version, rest) = token.split_once(':')?;
         let (rest, digest) = rest.rsplit_once(':')?;
         let (app_id, digits) = rest.rsplit_once(':')?;
         let expires: u64 = digits.parse().ok()?;
-        // The digest is over the number, so only its one decimal form (no sign, no zeros before it) is a token's.
+        // The digest covers the number, so only its canonical decimal form (no sign, no leading
+        // zeros) is valid.
         let is_canonical = expires.to_string() == digits;
         (version == VERSION && digest.len() == DIGEST_DIGITS && is_canonical).then_some(Self {
             app_id,

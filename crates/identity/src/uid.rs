@@ -1,15 +1,18 @@
-//! Numeric uids, which legacy clients show next to accounts and RTM does not have.
+//! Numeric uids, which legacy clients display next to accounts and RTM lacks.
 
 use sha1::{Digest, Sha1};
 
-use crate::account::Account;
 use rtm::AppId;
 
-/// The uid of an account: the first four bytes (big-endian) of SHA-1(vid NUL account), without the sign bit, never 0.
+use crate::account::Account;
+
+/// Returns the uid of an account: the first four bytes (big-endian) of SHA-1(vid NUL account),
+/// without the sign bit, never 0.
 ///
-/// A function of the names, so every sidecar and every restart answers the same. Two accounts may share one (among
-/// 10 000 with a chance of about 2 %); legacy clients use the account as the key, so this harms nobody. 0 is kept
-/// free because apps read it as "unknown". Source: decisions H5, signaling-wire 3 (an integer of at most 2^31-1).
+/// It is a function of the names, so it is equal in every sidecar and after every restart. Two
+/// accounts may share a uid (among 10 000 with a probability of about 2 %). This is harmless,
+/// because legacy clients use the account as the key. 0 is reserved because apps read it as
+/// "unknown". Source: decisions H5, signaling-wire 3 (an integer of at most 2^31-1).
 pub fn uid(vid: &AppId, account: &Account) -> u32 {
     let digest = Sha1::new()
         .chain_update(vid.as_str())
@@ -45,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn uids_fit_a_positive_int_and_are_never_0() {
+    fn uids_are_positive_31_bit_integers() {
         check_head([0, 0, 0, 0], 1);
         check_head([0x80, 0, 0, 0], 1);
         check_head([0, 0, 0, 2], 2);

@@ -1,6 +1,6 @@
-//! Arguments of a call: from the wire's names and any JSON to a row's typed values.
+//! Arguments of a call: from wire names and any JSON to a row's typed values.
 
-use identity::{Account, ChannelName, is_whole};
+use identity::{Account, ChannelName, is_lossless};
 use rtm::value::{Text, Value};
 use tables::coerce::typed;
 use tables::ty::SigType;
@@ -13,15 +13,15 @@ pub const MAX_KEY_BYTES: usize = 128;
 /// Largest attribute value, bytes.
 pub const MAX_VALUE_BYTES: usize = 8_096;
 
-/// An argument of the wrong type, missing, or no legal name.
+/// The refusal of an argument that is missing, has the wrong type, or is not a legal name.
 pub const WRONG_PARAM: &str = "wrong param";
-/// An argument over its limit.
+/// The refusal of an argument over its limit.
 pub const LARGE_PARAM: &str = "large param";
 
 /// Reads the arguments of a call, in the order of the row.
 ///
-/// Clients carry other JSON where text is documented (signaling-wire 14): numbers as accounts, objects as messages.
-/// Text is what they meant, so it is made text.
+/// Clients send other JSON where text is documented (signaling-wire 14): numbers as accounts,
+/// objects as messages. Such values are converted to text.
 ///
 /// # Errors
 /// The reason for the refusal.
@@ -33,14 +33,15 @@ pub fn read_args(call: &RowCall, args: &Value) -> Result<Vec<Value>, &'static st
     for arg in &call.args {
         values.push(match &arg.wire {
             Some(name) => read(arg.ty, part(&arg.part, args.get(name).cloned().unwrap_or_default()))?,
-            // Text that this wire does not carry is empty, as where its client says nothing.
+            // A text argument that this wire lacks is empty, as if the client had omitted it.
             None => read(arg.ty, Value::Null).unwrap_or_default(),
         });
     }
     Ok(values)
 }
 
-/// Those arguments of a refused call that are right, in the order of the row: what is told of its failure names them.
+/// Returns the valid arguments of a refused call, in the order of the row. The failure event uses
+/// them.
 pub fn readable_args(call: &RowCall, args: &Value) -> Vec<Value> {
     let read_one = |arg: &WireArg| {
         let value = args.get(arg.wire.as_ref()?).cloned()?;
@@ -49,10 +50,10 @@ pub fn readable_args(call: &RowCall, args: &Value) -> Vec<Value> {
     call.args.iter().map(|arg| read_one(arg).unwrap_or_default()).collect()
 }
 
-/// The part of a wire argument that a row's argument is.
+/// Extracts a row's argument from a wire argument.
 fn part(part: &WirePart, value: Value) -> Value {
     match part {
-        WirePart::Whole => value,
+        WirePart::Complete => value,
         WirePart::Json(key) => {
             let json = Value::from_json(&value.into_text()).ok();
             json.and_then(|json| json.get(key).cloned()).unwrap_or_default()
@@ -68,7 +69,7 @@ fn part(part: &WirePart, value: Value) -> Value {
 
 fn read(ty: SigType, value: Value) -> Result<Value, &'static str> {
     match ty {
-        SigType::Account => name(value, |text| is_whole(&text) && Account::new(text).is_ok()),
+        SigType::Account => name(value, |text| is_lossless(&text) && Account::new(text).is_ok()),
         SigType::Channel => name(value, |text| ChannelName::new(text).is_ok()),
         SigType::Key => name(value, |text| !text.is_empty() && text.len() <= MAX_KEY_BYTES),
         SigType::Text | SigType::Json => text(value, MAX_TEXT_BYTES),
@@ -81,7 +82,7 @@ fn read(ty: SigType, value: Value) -> Result<Value, &'static str> {
     }
 }
 
-/// A name: text, or a number or truth that the client did not quote.
+/// Reads a name: text, or an unquoted number or boolean.
 fn name(value: Value, legal: impl Fn(Text) -> bool) -> Result<Value, &'static str> {
     let text = match value {
         Value::Text(text) => text,
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_become_what_their_row_takes() {
+    fn arguments_are_converted_to_the_rows_types() {
         check(SigType::Account, r#""bob""#, Ok(r#""bob""#));
         check(SigType::Account, "42", Ok(r#""42""#));
         check(SigType::Account, "null", Err(WRONG_PARAM));

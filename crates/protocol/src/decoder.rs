@@ -1,30 +1,30 @@
-//! What connections say, without a socket: texts in, frames and immediate answers out.
+//! Decoding of client messages, without a socket: frames and immediate answers.
 
 use std::sync::Arc;
 
-use crate::encoder::Encoder;
 use tables::Tables;
 use tables::profile::Transport;
 
 use crate::api::ApiDecoder;
+use crate::encoder::Encoder;
 use crate::frame::ClientFrame;
 use crate::{native, web};
 
-/// The reason by which a call is counted that no table has.
+/// The counted reason for a call without a table row.
 pub const UNKNOWN_FUNCTION: &str = "unknown function";
 
-/// What a text means.
+/// A decoded message.
 #[derive(Debug, Default)]
 pub struct Decoded {
-    /// An answer that needs no session; it goes out first.
+    /// An answer that needs no session; it is sent first.
     pub answer: Option<String>,
-    /// Frames, in order.
+    /// The frames, in order.
     pub frames: Vec<ClientFrame>,
-    /// What is wrong with it, as it is counted.
+    /// The errors, as counted reasons.
     pub bad: Vec<&'static str>,
 }
 
-/// The ear for one connection.
+/// The decoder of one connection.
 #[derive(Debug)]
 pub enum Decoder {
     /// Frames of the Web wire.
@@ -36,7 +36,7 @@ pub enum Decoder {
 }
 
 impl Decoder {
-    /// That of a connection that has said nothing yet.
+    /// Creates the decoder of a new connection.
     pub fn new(transport: Transport, tables: &Arc<Tables>) -> Self {
         match transport {
             Transport::WebSocket => Self::WebSocket,
@@ -45,12 +45,12 @@ impl Decoder {
         }
     }
 
-    /// What a text means; none when no client of the transport may say it.
-    pub fn hear(&self, text: &str) -> Option<Decoded> {
+    /// Decodes a message; `None` if clients of the transport must not send it.
+    pub fn decode(&self, text: &str) -> Option<Decoded> {
         let frame = match self {
             Self::WebSocket => web::decode::decode(text).ok()?,
             Self::Tcp => native::decode(text).ok()?.into(),
-            Self::Api(ear) => return Some(ear.hear(text)),
+            Self::Api(decoder) => return Some(decoder.decode(text)),
         };
         Some(Decoded {
             frames: vec![frame],
@@ -58,10 +58,10 @@ impl Decoder {
         })
     }
 
-    /// The language of this connection alone, when its transport has such.
-    pub fn speech(&self) -> Option<Arc<dyn Encoder>> {
+    /// Returns the connection's own encoder, if its transport has one.
+    pub fn encoder(&self) -> Option<Arc<dyn Encoder>> {
         match self {
-            Self::Api(ear) => Some(ear.speech()),
+            Self::Api(decoder) => Some(decoder.encoder()),
             Self::WebSocket | Self::Tcp => None,
         }
     }

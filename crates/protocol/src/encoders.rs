@@ -1,26 +1,27 @@
-//! The languages of all profiles.
+//! The encoders of all profiles.
 
 use std::sync::Arc;
 
-use crate::encoder::Encoder;
 use tables::Tables;
 use tables::profile::{Profile, Transport};
 
-use crate::api::encode::ApiSpeech;
+use crate::api::encode::ApiEncoder;
+use crate::encoder::Encoder;
 use crate::line_encoder::LineEncoder;
 use crate::native::encode::NativeLines;
 use crate::web::encode::WebFrames;
 
-/// The languages of the profiles, in their order; `None` when the tables lack a wire or a profile for a transport.
+/// Creates the encoders of the profiles, in their order. Returns `None` if the tables lack a wire
+/// or a profile for a transport.
 pub fn encoders(tables: &Arc<Tables>) -> Option<Vec<Arc<dyn Encoder>>> {
     let of = |profile: &Arc<Profile>| {
         let wire = tables.wire(&profile.family)?.clone();
-        let speech: Arc<dyn Encoder> = match profile.transport {
+        let encoder: Arc<dyn Encoder> = match profile.transport {
             Transport::Tcp => Arc::new(LineEncoder::new(tables.clone(), wire, profile.clone(), NativeLines)),
-            Transport::Api => Arc::new(ApiSpeech::new(tables.clone(), wire)),
+            Transport::Api => Arc::new(ApiEncoder::new(tables.clone(), wire)),
             Transport::WebSocket => Arc::new(LineEncoder::new(tables.clone(), wire, profile.clone(), WebFrames)),
         };
-        Some(speech)
+        Some(encoder)
     };
     tables.profiles.iter().map(of).collect()
 }

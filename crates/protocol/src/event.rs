@@ -1,18 +1,19 @@
-//! What goes between clients and their sessions: calls, answers, events.
+//! Data between clients and their sessions: calls, answers, events.
 
 use rtm::value::{Text, Value};
 use tables::row::{FailId, RowId, SigId};
 
-/// One connection of a client; numbers are the shell's.
+/// One connection of a client, numbered by the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SocketId(pub u64);
 
-/// A call of a client: the number that it gave, and the wire function that it used.
+/// A client's call: the client's number and the wire function.
 ///
-/// Call numbers begin anew on each socket, so an answer goes by socket and number (decisions H4).
+/// Call numbers restart on each socket, so an answer is addressed by socket and number (decisions
+/// H4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallRef {
-    /// The socket that asked.
+    /// The socket of the call.
     pub socket: SocketId,
     /// The client's number.
     pub id: i64,
@@ -23,14 +24,14 @@ pub struct CallRef {
 /// The function number of the login frame.
 pub const LOGIN: usize = usize::MAX;
 
-/// How a notification travels.
+/// The form of a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// By its documented name.
     Direct,
     /// As a mailbox line of that version.
     Mailbox(u64),
-    /// As a line of the channel.
+    /// As a channel line.
     Channel {
         /// The channel's number in this session.
         cid: u64,
@@ -44,40 +45,39 @@ pub enum Form {
 /// A Signaling event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
-    /// Which.
+    /// The signature.
     pub sig: SigId,
-    /// The row that made it.
+    /// The row that produced the event.
     pub row: RowId,
-    /// Its arguments, in order.
+    /// The arguments, in order.
     pub args: Vec<Value>,
 }
 
 /// The answer to a call.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answer {
-    /// A refusal.
+    /// The refusal; `None` for a success.
     pub failure: Option<Refusal>,
-    /// The events that the answer consists of.
+    /// The events of the answer.
     pub events: Vec<Event>,
-    /// Fields of the row's answer, in the row's order.
+    /// The fields of the row's answer, in the row's order.
     pub fields: Vec<Value>,
 }
 
 /// A refusal of a call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refusal {
-    /// Its class.
+    /// The failure class.
     pub class: FailId,
-    /// Its text.
     pub reason: Text,
-    /// The number that the session's family makes of it.
+    /// The number of the failure in the session's family.
     pub ecode: i64,
-    /// The event that tells it where events tell it.
+    /// The failure event.
     pub event: Event,
 }
 
 impl Event {
-    /// About how much memory it takes.
+    /// Returns the approximate memory size.
     pub fn bytes(&self) -> usize {
         const BESIDE: usize = 64;
         let value = |value: &Value| size_of::<Value>() + value.bytes();

@@ -1,10 +1,10 @@
-//! What a client says, whatever its transport.
+//! Frames of clients, independent of the transport.
 
 use rtm::value::{Text, Value};
 use tables::profile::Transport;
 use tables::wire::RowCall;
 
-/// What a recording has instead of a token.
+/// The replacement for tokens in recordings.
 pub(super) const NO_TOKEN: &str = "<token>";
 
 /// A frame of a client.
@@ -12,33 +12,31 @@ pub(super) const NO_TOKEN: &str = "<token>";
 pub enum ClientFrame {
     /// A login with its fields.
     Login(Value),
-    /// A return by the line of an earlier login.
+    /// A resume by the line of an earlier login.
     LineLogin(Text),
-    /// The channel that a client which has returned is in, and the last that it was told of it.
+    /// The channel of a resumed client, and the last line that it has received.
     Subscribe {
         /// The channel's number.
         cid: u64,
         /// The last line's number.
         msgid: u64,
     },
-    /// A call.
     Call {
-        /// The function.
         function: Text,
         /// The client's number.
         id: i64,
-        /// The arguments, as they came.
+        /// The arguments, unchanged.
         args: Value,
     },
     /// A ping; the pong carries the same value.
     Ping(Value),
-    /// The client says what it could take; it is sent text all the same.
+    /// The client's capabilities, which are ignored: it is always sent text.
     SetFlag,
-    /// A name that no documented client sends: ignored, counted.
+    /// A name that no documented client sends: ignored, but counted.
     Unknown,
 }
 
-/// A login as a transport that names it by a word has it.
+/// Returns a login in the text form of its transport.
 pub fn login_text(transport: Transport, fields: &Value) -> String {
     match transport {
         Transport::Tcp => format!("login {fields}"),
@@ -46,13 +44,13 @@ pub fn login_text(transport: Transport, fields: &Value) -> String {
     }
 }
 
-/// A field of a login, by the name of the login row's argument.
+/// Returns a field of a login, by the name of the login row's argument.
 pub fn login_field(row: &RowCall, fields: &Value, name: &str) -> Value {
     let wire = wire_name(row, name);
     wire.and_then(|wire| fields.get(wire)).cloned().unwrap_or_default()
 }
 
-/// The fields of a login as they may be kept.
+/// Returns the fields of a login without its token.
 pub fn without_token(row: &RowCall, fields: &Value) -> Value {
     let token = wire_name(row, "token");
     let shown = |(name, value): &(Text, Value)| {

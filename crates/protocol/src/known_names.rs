@@ -1,40 +1,39 @@
-//! What is known of a row's values outside of a run, and what follows from it.
+//! Evaluation of a row's expressions outside of a run.
 
 use identity::{Account, ChannelName, codec, uid};
-use rtm::AppId;
 use rtm::value::{Text, Value};
-use rtm::{ChannelId, UserId};
+use rtm::{AppId, ChannelId, UserId};
 use tables::expr::{Ambient, Expr, Part, Scope, StateField};
 use tables::func::Func;
 use tables::ty::Conv;
 
-/// The values that are known; an expression has a value when all that it reads is.
+/// The known values; an expression has a value if all of its inputs are known.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
-    /// By slot.
+    /// Values by slot.
     pub slots: Vec<Option<Value>>,
     /// Fields of the session's state.
     pub state: Vec<(StateField, Value)>,
     /// `$reason`, `$ecode`, `$key`, `$value`.
     pub ambient: Vec<(Ambient, Value)>,
-    /// The app id, which uids are made with.
+    /// The app id, which uids depend on.
     pub vid: Option<AppId>,
 }
 
 impl Known {
-    /// The value of an expression, when everything that it reads is known.
+    /// Returns the value of an expression, if all of its inputs are known.
     pub fn value(&self, expr: &Expr) -> Option<Value> {
         self.has(expr).then(|| expr.eval(self))
     }
 
-    /// The same with one more ambient value.
+    /// Adds an ambient value.
     #[must_use]
     pub fn with(mut self, ambient: Ambient, value: Value) -> Self {
         self.ambient.push((ambient, value));
         self
     }
 
-    /// Learns a field of the state, in place of what was known of it.
+    /// Sets a field of the state, replacing an earlier value.
     pub fn learn(&mut self, field: StateField, value: Value) {
         self.state.retain(|(known, _)| *known != field);
         self.state.push((field, value));
@@ -67,7 +66,8 @@ fn find<K: PartialEq>(list: &[(K, Value)], key: &K) -> Value {
     hit.map(|(_, value)| value.clone()).unwrap_or_default()
 }
 
-/// Ids by the codecs of the bridge itself; a text that is no name stays as it is, and RTM's types refuse it later.
+/// Maps ids with the bridge's own codecs. A text that is not a legal name is unchanged, and RTM's
+/// types refuse it later.
 impl Scope for Known {
     fn convert(&self, conv: Conv, text: &Text) -> Text {
         let converted = match conv {
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expression_has_a_value_when_all_that_it_reads_is_known() {
+    fn an_expression_needs_all_of_its_inputs() {
         let slot = |n| Box::new(Expr::Slot(n));
         let mut known = Known {
             slots: vec![Some("zoë".into()), None],

@@ -1,4 +1,4 @@
-//! The fronts: bytes on one side, calls and events on the other. What legacy clients see.
+//! Codecs of the legacy wires: bytes on one side, calls and events on the other.
 
 pub mod api;
 pub mod args;

@@ -1,47 +1,46 @@
-//! The language of clients that take message lines: what they are told is the same, the frames differ.
+//! Encoder for clients with message lines; the transports differ only in their frames.
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use crate::encoder::Returned;
-use crate::encoder::{Asked, Encoder, LineContext};
-use crate::event::{Answer, CallRef, Event, Form, LOGIN};
 use rtm::value::Value;
 use tables::Tables;
 use tables::profile::{NotifyForm, Profile};
 use tables::wire::{FailureForm, Wire};
 
+use crate::encoder::{Encoder, LineContext, NamedCall, Resumed};
+use crate::event::{Answer, CallRef, Event, Form, LOGIN};
 use crate::message_line::line;
 use crate::reply::Reply;
 
 /// The frames of a transport.
 pub trait Frames: Send + Sync + Debug {
-    /// The answer to a login.
+    /// Encodes the answer to a login.
     fn login(&self, reply: Reply, refused: bool) -> String;
 
-    /// The answer to a return by line; none where clients do not come back so.
-    fn returned(&self, returned: Returned) -> Option<String>;
+    /// Encodes the answer to a resume by line; `None` if clients do not resume by line.
+    fn resumed(&self, resumed: Resumed) -> Option<String>;
 
-    /// The answer to a call.
-    fn reply(&self, asked: Asked<'_>, reply: Reply) -> String;
+    /// Encodes the answer to a call.
+    fn reply(&self, call: NamedCall<'_>, reply: Reply) -> String;
 
-    /// A line of the mailbox.
+    /// Encodes a mailbox line.
     fn message(&self, version: u64, line: String) -> String;
 
-    /// A line of the channel.
+    /// Encodes a channel line.
     fn channel(&self, cid: u64, msgid: u64, line: String) -> String;
 
-    /// That there are lines up to a version.
+    /// Encodes the notification of lines up to a version.
     fn hint(&self, version: u64) -> String;
 
-    /// The answer to a ping.
+    /// Encodes the answer to a ping.
     fn pong(&self, value: &Value) -> String;
 
-    /// A control frame.
+    /// Encodes a control frame.
     fn control(&self, name: &str) -> String;
 }
 
-/// The language of the clients of a profile.
+/// The encoder of a profile.
 #[derive(Debug)]
 pub struct LineEncoder<F> {
     tables: Arc<Tables>,
@@ -51,7 +50,7 @@ pub struct LineEncoder<F> {
 }
 
 impl<F: Frames> LineEncoder<F> {
-    /// The language of a profile, in the frames of its transport.
+    /// Creates the encoder of a profile, with the frames of its transport.
     pub fn new(tables: Arc<Tables>, wire: Arc<Wire>, profile: Arc<Profile>, frames: F) -> Self {
         Self {
             tables,
@@ -69,24 +68,24 @@ impl<F: Frames> Encoder for LineEncoder<F> {
         if call.function == LOGIN {
             return vec![self.frames.login(reply, answer.failure.is_some())];
         }
-        let asked = Asked {
+        let call = NamedCall {
             function: &function.name,
             id: call.id,
         };
-        vec![self.frames.reply(asked, reply)]
+        vec![self.frames.reply(call, reply)]
     }
 
-    fn returned(&self, returned: Returned) -> Vec<String> {
-        self.frames.returned(returned).into_iter().collect()
+    fn resumed(&self, resumed: Resumed) -> Vec<String> {
+        self.frames.resumed(resumed).into_iter().collect()
     }
 
-    fn plain(&self, asked: Asked<'_>, form: FailureForm, result: Result<(), &str>) -> Vec<String> {
-        vec![self.frames.reply(asked, Reply::plain(form, result))]
+    fn plain(&self, call: NamedCall<'_>, form: FailureForm, result: Result<(), &str>) -> Vec<String> {
+        vec![self.frames.reply(call, Reply::plain(form, result))]
     }
 
     fn mailbox(
         &self,
-        asked: Asked<'_>,
+        call: NamedCall<'_>,
         ver_clear: u64,
         lines: &[(u64, Event)],
         context: LineContext<'_>,
@@ -95,7 +94,7 @@ impl<F: Frames> Encoder for LineEncoder<F> {
             let form = self.wire.events.get(event.sig)?.as_ref()?;
             Some((*version, line(form, &self.profile, event, context)))
         });
-        vec![self.frames.reply(asked, Reply::mailbox(ver_clear, lines))]
+        vec![self.frames.reply(call, Reply::mailbox(ver_clear, lines))]
     }
 
     fn notify(&self, form: Form, event: &Event, context: LineContext<'_>) -> Vec<String> {

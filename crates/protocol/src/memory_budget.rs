@@ -1,28 +1,30 @@
-//! What waits for clients, in bytes: who holds how much, and the bound for all of it (`[limits] memory`).
+//! Memory of queued client data: the share of each user, and the bound of the sum (`[limits]
+//! memory`).
 //!
-//! Every holder has a bound of its own. The product of those bounds with the number of holders is more than a machine
-//! has, so all holders report here, and use less while the sum is over the bound: see docs/limits.md.
+//! Every user has its own bound. The product of these bounds and the number of users exceeds the
+//! memory of a machine. All users therefore report here, and use less while the sum exceeds the
+//! bound: see docs/limits.md.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What holds memory for clients.
+/// A user of memory for clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemoryUser {
-    /// Lines of accounts that are away.
+    /// Lines of offline accounts.
     OfflineMailboxes,
-    /// Lines that a session's client has not acknowledged, and messages that wait for their peers.
+    /// Unacknowledged lines of sessions, and messages not yet sent to their peers.
     Sessions,
-    /// Sessions without a client, each as a whole.
+    /// Sessions without a client, with all of their memory.
     Grace,
-    /// Frames that a connection has not taken.
+    /// Queued frames of connections.
     Connections,
-    /// Requests of `/api` that are not answered.
+    /// Pending requests of `/api`.
     Requests,
 }
 
 impl MemoryUser {
-    /// Every holder, with its name in metrics.
+    /// All users, with their names in metrics.
     pub const ALL: &[(MemoryUser, &'static str)] = &[
         (Self::OfflineMailboxes, "kept lines"),
         (Self::Sessions, "sessions"),
@@ -32,10 +34,10 @@ impl MemoryUser {
     ];
 }
 
-/// Amounts are counted in steps, so that small ones cost no shared counter.
+/// Granularity of the counts, so that small changes do not touch the shared counter.
 const STEP: usize = 4 * 1024;
 
-/// All that is held.
+/// The memory budget and its use.
 #[derive(Debug)]
 pub struct Memory {
     bound: usize,
@@ -43,7 +45,7 @@ pub struct Memory {
     by_holder: [AtomicUsize; MemoryUser::ALL.len()],
 }
 
-/// What one holder holds; dropped, it holds nothing.
+/// The share of one user, released on drop.
 #[derive(Debug)]
 pub struct MemoryUse {
     memory: Arc<Memory>,
@@ -52,7 +54,7 @@ pub struct MemoryUse {
 }
 
 impl Memory {
-    /// Nothing is held yet, of at most `bound` bytes.
+    /// Creates an unused budget of `bound` bytes.
     pub fn new(bound: usize) -> Arc<Self> {
         Arc::new(Self {
             bound,
@@ -61,7 +63,7 @@ impl Memory {
         })
     }
 
-    /// A holder of nothing.
+    /// Registers a user without a share.
     pub fn holds(self: &Arc<Self>, holder: MemoryUser) -> MemoryUse {
         MemoryUse {
             memory: self.clone(),
@@ -70,24 +72,24 @@ impl Memory {
         }
     }
 
-    /// Whether more is held than should be.
+    /// Returns true if the use exceeds the bound.
     pub fn is_full(&self) -> bool {
         self.total.load(Ordering::Relaxed) > self.bound
     }
 
-    /// The bytes that the holders of a kind hold.
+    /// Returns the memory of all users of a kind, in bytes.
     pub fn of(&self, holder: MemoryUser) -> usize {
         self.by_holder[holder as usize].load(Ordering::Relaxed)
     }
 }
 
 impl MemoryUse {
-    /// Whether it should hold less: more is held by all than should be.
+    /// Returns true if the user should release memory, because the use exceeds the bound.
     pub fn is_pressed(&self) -> bool {
         self.memory.is_full()
     }
 
-    /// The holder holds so many bytes now.
+    /// Sets the user's share.
     pub fn set(&mut self, bytes: usize) {
         let bytes = bytes.next_multiple_of(STEP);
         if bytes == self.bytes {
@@ -116,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_held_is_counted_until_it_is_let_go() {
+    fn memory_is_counted_until_released() {
         let memory = Memory::new(10 * STEP);
         let (mut kept, mut session) = (
             memory.holds(MemoryUser::OfflineMailboxes),

@@ -2,18 +2,19 @@
 
 use std::fmt::Write as _;
 
-use crate::encoder::LineContext;
-use crate::event::Event;
 use rtm::value::{Text, Value};
 use tables::expr::{Ambient, Expr, Scope, StateField};
 use tables::profile::Profile;
 use tables::ty::Conv;
 use tables::wire::{Body, WireEvent};
 
-/// The flag of every line: what the Web SDKs themselves send.
+use crate::encoder::LineContext;
+use crate::event::Event;
+
+/// The flag of every line, as sent by the Web SDKs.
 const FLAG: &str = "v1:E:3600";
 
-/// Writes a line for a client of a profile.
+/// Encodes a line for a client of a profile.
 pub fn line(form: &WireEvent, profile: &Profile, event: &Event, context: LineContext<'_>) -> String {
     let scope = LineScope { event, context };
     let src = form.src.eval(&scope).into_text();
@@ -25,7 +26,7 @@ pub fn line(form: &WireEvent, profile: &Profile, event: &Event, context: LineCon
     };
     let time = context.now.as_millis();
     let mut line = String::with_capacity(content.len() + src.len() + dst.len() + form.kind.len() + 48);
-    // Writing to a String does not fail.
+    // Writing to a String cannot fail.
     let _ = write!(line, "msg-v2 {src} {dst} {FLAG} {} {time} {content}", form.kind);
     line
 }
@@ -40,7 +41,7 @@ fn content(entries: &[(Text, Expr)], profile: &Profile, scope: &LineScope<'_>) -
     Value::Map(entries.collect()).to_json()
 }
 
-/// The event's arguments are the slots.
+/// Evaluates expressions with the event's arguments as slots.
 struct LineScope<'l> {
     event: &'l Event,
     context: LineContext<'l>,

@@ -1,23 +1,25 @@
-//! What an answer holds, before a transport puts it into a frame: `err` and the JSON text (signaling-wire 4).
+//! The content of an answer, independent of the transport: `err` and the JSON text (signaling-wire
+//! 4).
 
-use crate::event::{Answer, Event};
 use rtm::value::{Text, Value};
 use tables::Tables;
 use tables::coerce::typed;
 use tables::ty::SigType;
 use tables::wire::{FailureForm, Fold, Function, Target, Wire};
 
+use crate::event::{Answer, Event};
+
 /// `err` and the JSON of a reply.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
     /// Empty for a success.
     pub err: Text,
-    /// A JSON object, always.
+    /// A JSON object.
     pub json: Text,
 }
 
 impl Reply {
-    /// The reply to a call that a row has answered.
+    /// Builds the reply from a row's answer.
     pub fn of_answer(tables: &Tables, wire: &Wire, function: &Function, answer: &Answer) -> Self {
         if let Some(failure) = &answer.failure {
             let class = &tables.fails[failure.class];
@@ -41,7 +43,7 @@ impl Reply {
         Self::success(Value::Map(entries).to_json().into())
     }
 
-    /// The reply to a call that no row has answered.
+    /// Builds the reply to a call without a row.
     pub fn plain(form: FailureForm, result: Result<(), &str>) -> Self {
         match result {
             Ok(()) => Self::success(Value::Map(vec![ok()]).to_json().into()),
@@ -49,7 +51,7 @@ impl Reply {
         }
     }
 
-    /// The reply to a poll: versions and lines.
+    /// Builds the reply to a poll: versions and lines.
     pub fn mailbox(ver_clear: u64, lines: impl Iterator<Item = (u64, String)>) -> Self {
         let line = |(version, line): (u64, String)| Value::List(vec![number(version), Value::Text(line.into())]);
         let entries = vec![
@@ -84,7 +86,7 @@ impl Reply {
     }
 }
 
-/// A count as JSON.
+/// Converts a count to JSON.
 pub fn number(n: u64) -> Value {
     Value::Int(i64::try_from(n).unwrap_or(i64::MAX))
 }
@@ -93,7 +95,7 @@ fn ok() -> (Text, Value) {
     ("result".into(), "ok".into())
 }
 
-/// A member of a reply.
+/// Builds a member of a reply.
 pub fn folded(fold: &Fold, answer: &Answer) -> Value {
     let of = |sig: usize| answer.events.iter().filter(move |event| event.sig == sig);
     match fold {

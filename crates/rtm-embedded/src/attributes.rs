@@ -1,4 +1,5 @@
-//! What user and channel attributes have in common (rtm-api 2, 10): shape, sizes, and lists ordered by first writing.
+//! Common rules of user and channel attributes (rtm-api 2, 10): form, sizes, and lists in the order
+//! of the first write.
 
 use rtm::AttributeOperation;
 use rtm::limits::{
@@ -9,17 +10,17 @@ use rtm::value::Text;
 
 type Pair = (Text, Text);
 
-/// What one write to the own attributes may carry.
+/// Checks one write to the own attributes.
 pub(super) fn check_user_pairs(pairs: &[Pair]) -> Result<(), AttributeOperation> {
     check_pairs(pairs, MAX_USER_ATTRIBUTES_BYTES)
 }
 
-/// What one write to a channel's attributes may carry.
+/// Checks one write to a channel's attributes.
 pub(super) fn check_channel_pairs(pairs: &[Pair]) -> Result<(), AttributeOperation> {
     check_pairs(pairs, MAX_CHANNEL_ATTRIBUTES_BYTES)
 }
 
-/// A list of keys must name at least one.
+/// Checks a list of keys, which must not be empty.
 pub(super) fn check_keys(keys: &[Text]) -> Result<(), AttributeOperation> {
     if keys.is_empty() {
         Err(AttributeOperation::InvalidArgument)
@@ -28,7 +29,7 @@ pub(super) fn check_keys(keys: &[Text]) -> Result<(), AttributeOperation> {
     }
 }
 
-/// Number and bytes of all attributes together, keys and values both counted.
+/// Checks the number and size of all attributes together, with keys and values.
 pub(super) fn check_total<'a>(
     pairs: impl Iterator<Item = (&'a Text, &'a Text)>,
     max_bytes: usize,
@@ -43,7 +44,7 @@ pub(super) fn check_total<'a>(
     }
 }
 
-/// Adds or replaces; the last of repeated keys wins.
+/// Adds or replaces an attribute; of repeated keys the last is used.
 pub(super) fn upsert<V>(all: &mut Vec<(Text, V)>, key: Text, value: V) {
     match all.iter_mut().find(|(k, _)| *k == key) {
         Some((_, old)) => *old = value,
@@ -51,7 +52,7 @@ pub(super) fn upsert<V>(all: &mut Vec<(Text, V)>, key: Text, value: V) {
     }
 }
 
-/// The attributes of those keys, or all of them.
+/// Returns the attributes of those keys, or all of them.
 pub(super) fn select<V: Clone>(all: &[(Text, V)], keys: Option<&[Text]>) -> Vec<(Text, V)> {
     let wanted = |key: &Text| keys.is_none_or(|keys| keys.contains(key));
     all.iter().filter(|(key, _)| wanted(key)).cloned().collect()

@@ -1,4 +1,4 @@
-//! Channels: joining, leaving, sending, listing (rtm-api 3.5).
+//! Channels: join, leave, messages, member lists (rtm-api 3.5).
 
 use std::collections::{HashSet, VecDeque};
 
@@ -9,21 +9,21 @@ use rtm::{ChannelId, ChannelMessageErr, Message, RtmError, RtmEvent, RtmReply, U
 
 use crate::channel_attributes::ChannelAttributes;
 use crate::client::Joined;
-use crate::context::{Ask, ClientId, Step};
+use crate::context::{ClientId, Ctx, ReplyTo};
 use crate::counts::CountClock;
 use crate::limits::{MISSED_AGE, MISSED_MESSAGES};
 use crate::rates::admit_rest;
 use crate::service::RtmService;
 use crate::timers::TimerId;
 
-/// A channel that has members, or attributes, or instances that will be back in it.
+/// A channel with members, attributes, or disconnected instances that may recover.
 #[derive(Debug, Default)]
 pub(super) struct Channel {
-    /// In no meaningful order: the last one takes the place of one that leaves.
+    /// Unordered: the last one replaces one that leaves.
     pub(super) members: Vec<Member>,
     pub(super) counts: CountClock,
     pub(super) attributes: ChannelAttributes,
-    /// When the attributes of an empty channel go.
+    /// The timer that deletes the attributes of an empty channel.
     pub(super) linger: Option<TimerId>,
     pub(super) missed: Missed,
 }
@@ -33,13 +33,13 @@ pub(super) struct Channel {
 pub(super) struct Member {
     pub(super) client: ClientId,
     pub(super) user: UserId,
-    /// Kept here so that a fan-out looks nobody up.
+    /// Copied here so that a fan-out needs no look-up.
     pub(super) reachable: bool,
-    /// The member count that it was told last.
-    pub(super) told: u64,
+    /// The last member count that was sent to it.
+    pub(super) last_count: u64,
 }
 
-/// What instances without a link will want to see: the last messages, kept only while there are such instances.
+/// The last messages, stored only while there are disconnected instances that may recover.
 #[derive(Debug, Default)]
 pub(super) struct Missed {
     pub(super) away: usize,
@@ -73,8 +73,8 @@ impl Missed {
         });
     }
 
-    /// An instance is back, or will not come back.
-    pub(super) fn one_less(&mut self) {
+    /// Handles an instance that has recovered, or will not.
+    pub(super) fn remove_absent(&mut self) {
         self.away -= 1;
         if self.away == 0 {
             self.messages.clear();
@@ -83,14 +83,14 @@ impl Missed {
 }
 
 impl RtmService {
-    pub(super) fn join(&mut self, step: &mut Step<'_>, ask: Ask, id: ChannelId) {
-        let Some(session) = self.clients.session(ask.client) else {
+    pub(super) fn join(&mut self, ctx: &mut Ctx<'_>, reply_to: ReplyTo, id: ChannelId) {
+        let Some(session) = self.clients.session(reply_to.client) else {
             return;
         };
         let user = session.user.clone();
-        step.reply(ask, RtmReply::Void);
-        let place = self.enter(step, ask.client, user, &id);
-        if let Some(session) = self.clients.session_mut(ask.client) {
+        ctx.reply(reply_to, RtmReply::Void);
+        let place = self.enter(ctx, reply_to.client, user, &id);
+        if let Some(session) = self.clients.session_mut(reply_to.client) {
             session.joined.push(Joined {
                 channel: id,
                 place: Some(place),
@@ -99,32 +99,33 @@ impl RtmService {
         }
     }
 
-    pub(super) fn leave(&mut self, step: &mut Step<'_>, ask: Ask, id: &ChannelId) {
-        let Some(session) = self.clients.session_mut(ask.client) else {
+    pub(super) fn leave(&mut self, ctx: &mut Ctx<'_>, reply_to: ReplyTo, id: &ChannelId) {
+        let Some(session) = self.clients.session_mut(reply_to.client) else {
             return;
         };
         let Some(at) = session.joined.iter().position(|j| j.channel == *id) else {
             return;
         };
         let joined = session.joined.remove(at);
-        step.reply(ask, RtmReply::Void);
-        self.forget_channel(step, joined);
+        ctx.reply(reply_to, RtmReply::Void);
+        self.forget_channel(ctx, joined);
     }
 
-    pub(super) fn send_to_channel(&mut self, step: &mut Step<'_>, ask: Ask, id: ChannelId, message: Message) {
-        let Some(session) = self.clients.session(ask.client) else {
+    pub(super) fn send_to_channel(&mut self, ctx: &mut Ctx<'_>, reply_to: ReplyTo, id: ChannelId, message: Message) {
+        let Some(session) = self.clients.session(reply_to.client) else {
             return;
         };
         let user = session.user.clone();
-        step.reply(ask, RtmReply::Void);
-        self.publish(step, id, Some(ask.client), user, message);
+        ctx.reply(reply_to, RtmReply::Void);
+        self.publish(ctx, id, Some(reply_to.client), user, message);
     }
 
-    /// As the RESTful API sends (decisions H10): the sender need neither be logged in nor be a member.
+    /// Sends like the RESTful API (decisions H10): the sender need not be logged in, and need not
+    /// be a member.
     pub(super) fn send_by_rest(
         &mut self,
-        step: &mut Step<'_>,
-        ask: Ask,
+        ctx: &mut Ctx<'_>,
+        reply_to: ReplyTo,
         user: UserId,
         id: ChannelId,
         payload: Text,
@@ -132,20 +133,21 @@ impl RtmService {
         if payload.len() > MAX_MESSAGE_BYTES {
             return Err(ChannelMessageErr::InvalidMessage.into());
         }
-        admit_rest(&mut self.rest, step.now, &self.config)?;
-        step.reply(ask, RtmReply::Void);
+        admit_rest(&mut self.rest, ctx.now, &self.config)?;
+        ctx.reply(reply_to, RtmReply::Void);
         let sender = self.users.get(&user).copied();
-        self.publish(step, id, sender, user, Message::Text(payload));
+        self.publish(ctx, id, sender, user, Message::Text(payload));
         Ok(())
     }
 
-    /// At most 512 members; of more, a sample in no order.
-    pub(super) fn get_members(&mut self, step: &mut Step<'_>, ask: Ask, id: &ChannelId) {
+    /// Lists at most 512 members; of a larger channel, an unordered sample.
+    pub(super) fn get_members(&mut self, ctx: &mut Ctx<'_>, reply_to: ReplyTo, id: &ChannelId) {
         let members = self.channels.get(id).map_or(&[][..], |c| &c.members);
         let ids = if members.len() <= MEMBERS_CUT_OFF {
             members.iter().map(|m| m.user.clone()).collect()
         } else {
-            // Floyd's algorithm: each subset is as likely, and only as many steps as the sample has members.
+            // Floyd's algorithm: all subsets are equally likely, in as many steps as the sample has
+            // members.
             let mut seen = HashSet::with_capacity(MEMBERS_CUT_OFF);
             let pick = |last: usize| {
                 let any = self.random.below(last + 1);
@@ -155,11 +157,11 @@ impl RtmService {
             };
             (members.len() - MEMBERS_CUT_OFF..members.len()).map(pick).collect()
         };
-        step.reply(ask, RtmReply::UserIds(ids));
+        ctx.reply(reply_to, RtmReply::UserIds(ids));
     }
 
-    /// Gives a returned instance the messages that it missed, if they are not too old.
-    pub(super) fn deliver_missed(&mut self, step: &mut Step<'_>, client: ClientId) {
+    /// Sends the missed messages to a recovered instance, unless they are too old.
+    pub(super) fn deliver_missed(&mut self, ctx: &mut Ctx<'_>, client: ClientId) {
         let Some(session) = self.clients.session_mut(client) else {
             return;
         };
@@ -168,34 +170,27 @@ impl RtmService {
             let Some((first, channel)) = joined.missed.take().zip(channel) else {
                 continue;
             };
-            let recent = |m: &&MissedMessage| m.number >= first && step.now.since(m.at) <= MISSED_AGE;
+            let recent = |m: &&MissedMessage| m.number >= first && ctx.now.since(m.at) <= MISSED_AGE;
             let theirs = |m: &&MissedMessage| m.from != session.user;
             let missed: Vec<_> = channel.missed.messages.iter().filter(recent).filter(theirs).collect();
             for m in missed {
-                step.event(client, message_event(&joined.channel, &m.from, &m.message, m.at));
+                ctx.event(client, message_event(&joined.channel, &m.from, &m.message, m.at));
             }
-            channel.missed.one_less();
+            channel.missed.remove_absent();
         }
     }
 
-    fn publish(
-        &mut self,
-        step: &mut Step<'_>,
-        id: ChannelId,
-        sender: Option<ClientId>,
-        user: UserId,
-        message: Message,
-    ) {
+    fn publish(&mut self, ctx: &mut Ctx<'_>, id: ChannelId, sender: Option<ClientId>, user: UserId, message: Message) {
         let Some(channel) = self.channels.get_mut(&id) else {
             return;
         };
-        step.out.reserve(channel.members.len());
+        ctx.out.reserve(channel.members.len());
         for member in &channel.members {
             if member.reachable && Some(member.client) != sender {
-                step.event(member.client, message_event(&id, &user, &message, step.now));
+                ctx.event(member.client, message_event(&id, &user, &message, ctx.now));
             }
         }
-        channel.missed.keep(step.now, user, message);
+        channel.missed.keep(ctx.now, user, message);
     }
 }
 

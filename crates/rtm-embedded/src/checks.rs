@@ -1,4 +1,4 @@
-//! What SDKs refuse by looking at a call and at what the instance has joined (rtm-api 2, 10).
+//! Checks of SDKs that only need the call and the joined channels (rtm-api 2, 10).
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use rtm::{
 use crate::attributes::{check_channel_pairs, check_keys, check_user_pairs};
 use crate::client::Session;
 
-/// What is refused even before the login is looked at: attributes and invitations of a bad shape or size.
+/// Checks that precede the login check: form and size of attributes and invitations.
 pub(super) fn without_login(call: &RtmCall) -> Result<(), RtmError> {
     use RtmCall as C;
     match call {
@@ -48,7 +48,7 @@ pub(super) fn without_login(call: &RtmCall) -> Result<(), RtmError> {
     Ok(())
 }
 
-/// What is refused once there is a login.
+/// Checks that follow the login check.
 pub(super) fn with_login(session: &Session, call: &RtmCall) -> Result<(), RtmError> {
     use RtmCall as C;
     match call {

@@ -1,4 +1,4 @@
-//! What the world knows of one RTM instance: what its SDK would keep, and what the service keeps of its login.
+//! State of one RTM instance: its SDK's state, and the service's state of its login.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -6,13 +6,13 @@ use rtm::time::Time;
 use rtm::value::Text;
 use rtm::{ChannelId, OnlineState, RtmCall, RtmEvent, UserId};
 
-use crate::context::{Ask, ClientId};
+use crate::context::{ClientId, ReplyTo};
 use crate::invitations::Handles;
 use crate::rates::Rates;
 use crate::timers::TimerId;
 use crate::token::Expiry;
 
-/// The instances. A type of its own, so that a session can be held while timers are set.
+/// The instances. A separate type, so that a session can be borrowed while timers are set.
 #[derive(Debug, Default)]
 pub(super) struct Clients(HashMap<ClientId, Client>);
 
@@ -42,7 +42,7 @@ impl Clients {
         self.0.iter()
     }
 
-    /// The instance's login, if it has one.
+    /// Returns the instance's login, if there is one.
     pub(super) fn session(&self, client: ClientId) -> Option<&Session> {
         match &self.get(client)?.phase {
             Phase::In(session) => Some(session),
@@ -50,7 +50,7 @@ impl Clients {
         }
     }
 
-    /// The instance's login, if it has one.
+    /// Returns the instance's login, if there is one.
     pub(super) fn session_mut(&mut self, client: ClientId) -> Option<&mut Session> {
         match &mut self.get_mut(client)?.phase {
             Phase::In(session) => Some(session),
@@ -62,8 +62,8 @@ impl Clients {
 /// One RTM instance, from `open` to `close`.
 #[derive(Debug)]
 pub(super) struct Client {
-    /// Whether its link is up, by the test control.
-    pub(super) wire: bool,
+    /// True if its link is up; set by tests.
+    pub(super) link_up: bool,
     pub(super) phase: Phase,
     pub(super) rates: Rates,
     pub(super) handles: Handles,
@@ -72,7 +72,7 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new() -> Self {
         Self {
-            wire: true,
+            link_up: true,
             phase: Phase::Out,
             rates: Rates::default(),
             handles: Handles::default(),
@@ -80,7 +80,7 @@ impl Client {
     }
 }
 
-/// Where the instance is between two logins.
+/// The login phase of an instance.
 #[derive(Debug)]
 pub(super) enum Phase {
     /// DISCONNECTED.
@@ -89,14 +89,14 @@ pub(super) enum Phase {
     Connecting(PendingLogin),
     /// CONNECTED or RECONNECTING.
     In(Box<Session>),
-    /// ABORTED: nothing but `logout` leads out.
+    /// ABORTED: only `logout` leaves this state.
     Aborted,
 }
 
 /// A login that waits for the link.
 #[derive(Debug)]
 pub(super) struct PendingLogin {
-    pub(super) ask: Ask,
+    pub(super) reply_to: ReplyTo,
     pub(super) user: UserId,
     pub(super) token: Option<Text>,
     pub(super) timer: TimerId,
@@ -106,8 +106,8 @@ pub(super) struct PendingLogin {
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) user: UserId,
-    /// Whether the service counts the user as logged in by this instance: not after 30 s without a link, nor when
-    /// another instance took the user id meanwhile.
+    /// True if the service counts the user as logged in by this instance. False after 30 s without
+    /// a link, or if another instance has taken the user id.
     pub(super) present: bool,
     pub(super) expiry: Expiry,
     pub(super) token_timer: Option<TimerId>,
@@ -133,7 +133,7 @@ impl Session {
         }
     }
 
-    /// Presence as followers see it.
+    /// Returns the presence for subscribers.
     pub(super) fn online_state(&self) -> OnlineState {
         match &self.outage {
             _ if !self.present => OnlineState::Offline,
@@ -142,7 +142,7 @@ impl Session {
         }
     }
 
-    /// Whether what the service sends arrives at once.
+    /// Returns true if outputs of the service arrive at once.
     pub(super) fn is_reachable(&self) -> bool {
         self.outage.is_none()
     }
@@ -156,9 +156,9 @@ impl Session {
 #[derive(Debug)]
 pub(super) struct Joined {
     pub(super) channel: ChannelId,
-    /// The place among the channel's members; none once the service has removed a silent user.
+    /// The index among the channel's members; `None` once the service has removed a silent user.
     pub(super) place: Option<usize>,
-    /// The first message that the instance missed by its outage.
+    /// The first message that the instance missed during its outage.
     pub(super) missed: Option<u64>,
 }
 
@@ -167,43 +167,43 @@ pub(super) struct Joined {
 pub(super) struct Outage {
     pub(super) since: Time,
     pub(super) stage: Stage,
-    /// The next stage; none after the last.
+    /// The timer of the next stage; `None` after the last.
     pub(super) timer: Option<TimerId>,
-    /// The token expired meanwhile: only `renewToken` lets the instance recover.
-    pub(super) token_dead: bool,
+    /// The token has expired during the outage: only `renewToken` lets the instance recover.
+    pub(super) token_expired: bool,
     /// Peer messages and invitation signals, oldest first.
     pub(super) held: VecDeque<Held>,
     /// Calls of the instance, oldest first.
     pub(super) waiting: VecDeque<Waiting>,
-    /// Presence of followed users that changed meanwhile.
+    /// Changes in the presence of subscribed users.
     pub(super) presence: BTreeMap<UserId, OnlineState>,
 }
 
-/// How long a link has been lost, by what has been said about it.
+/// The stage of an outage, by its duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
-    /// Up to 4 s: nobody knows.
+    /// Up to 4 s: not detected.
     Unnoticed,
     /// The instance is RECONNECTING.
     Interrupted,
-    /// Over 6 s: followers see UNREACHABLE.
+    /// Over 6 s: subscribers see UNREACHABLE.
     Unreachable,
-    /// Over 30 s: the service gave the user up.
-    GivenUp,
+    /// Over 30 s: the service has logged the user out.
+    Abandoned,
 }
 
-/// Something for an instance whose link is lost.
+/// An event for an instance whose link is lost.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) event: RtmEvent,
-    /// The timer of the sender's call, if the message's delivery answers one.
+    /// The timer of the sender's call, if the delivery of the message completes one.
     pub(super) sender: Option<TimerId>,
 }
 
 /// A call of an instance whose link is lost.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    pub(super) ask: Ask,
+    pub(super) reply_to: ReplyTo,
     pub(super) call: RtmCall,
     pub(super) timer: TimerId,
 }

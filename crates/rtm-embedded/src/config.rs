@@ -1,17 +1,18 @@
-//! What differs between worlds.
+//! Configuration of the service.
 
 use crate::rates::RateTable;
 
-/// How a [`RtmService`](crate::RtmService) behaves where RTM's hosts and projects differ.
+/// The behaviour of a [`RtmService`](crate::RtmService) where RTM's hosts and projects differ.
 #[derive(Clone, Copy, Debug)]
 pub struct RtmServiceConfig {
-    /// Multiplies every rate: 1 for the documented ones, 0 for none at all.
+    /// The factor of every rate: 1 for the documented ones, 0 for no limits.
     pub rate_scale: u32,
-    /// Which column of the documented rates holds (rtm-api 8).
+    /// The column of the documented rates (rtm-api 8).
     pub rates: RateTable,
-    /// Whether messages to offline peers are kept for their next login (rtm-api 3.2); deprecated in RTM, so off.
+    /// Stores messages to offline peers for their next login (rtm-api 3.2); deprecated in RTM, so
+    /// off.
     pub offline_messages: bool,
-    /// Seeds the choice of 512 members of a larger channel.
+    /// The seed for the sample of 512 members of a larger channel.
     pub seed: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What a world says, and to whom.
+//! Outputs of the service, and the context of an input.
 
 use rtm::time::Time;
 use rtm::upstream::UpstreamEvent;
@@ -8,29 +8,29 @@ use rtm::{RtmError, RtmEvent, RtmReply};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(pub(super) u64);
 
-/// What an instance sees.
+/// An output for an instance.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
-    /// The one answer to a call.
+    /// The only reply to a call.
     Reply {
-        /// Who called.
+        /// The calling instance.
         client: ClientId,
-        /// The number that came with the call.
+        /// The number of the call.
         request: u64,
         /// The result, or a member of one of the call's error enums.
         result: Result<RtmReply, RtmError>,
     },
     /// An event of an instance.
     Event {
-        /// Whose event it is.
+        /// The instance.
         client: ClientId,
-        /// What happened.
+        /// The event.
         event: RtmEvent,
     },
 }
 
 impl Output {
-    /// Returns it as an event of an upstream, with the client that it is for.
+    /// Converts it to an event of an upstream, with its client.
     pub fn into_event(self) -> (ClientId, UpstreamEvent) {
         match self {
             Self::Reply {
@@ -43,35 +43,35 @@ impl Output {
     }
 }
 
-/// A call that wants an answer.
+/// A call that is not answered yet.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ask {
+pub(super) struct ReplyTo {
     pub(super) client: ClientId,
     pub(super) request: u64,
 }
 
-/// One entry into the world, or one timer: when it is, and what it lets others see.
+/// The context of an input or a timer: its time and its outputs.
 #[derive(Debug)]
-pub(super) struct Step<'a> {
+pub(super) struct Ctx<'a> {
     pub(super) now: Time,
     pub(super) out: &'a mut Vec<Output>,
 }
 
-impl Step<'_> {
-    pub(super) fn reply(&mut self, ask: Ask, reply: RtmReply) {
-        self.answer(ask, Ok(reply));
+impl Ctx<'_> {
+    pub(super) fn reply(&mut self, reply_to: ReplyTo, reply: RtmReply) {
+        self.answer(reply_to, Ok(reply));
     }
 
-    pub(super) fn fail(&mut self, ask: Ask, error: impl Into<RtmError>) {
-        self.answer(ask, Err(error.into()));
+    pub(super) fn fail(&mut self, reply_to: ReplyTo, error: impl Into<RtmError>) {
+        self.answer(reply_to, Err(error.into()));
     }
 
     pub(super) fn event(&mut self, client: ClientId, event: RtmEvent) {
         self.out.push(Output::Event { client, event });
     }
 
-    fn answer(&mut self, ask: Ask, result: Result<RtmReply, RtmError>) {
-        let Ask { client, request } = ask;
+    fn answer(&mut self, reply_to: ReplyTo, result: Result<RtmReply, RtmError>) {
+        let ReplyTo { client, request } = reply_to;
         self.out.push(Output::Reply {
             client,
             request,

@@ -1,14 +1,15 @@
-//! Member counts: asked for, and told at most once a second, or once in 3 s above 512 members (rtm-api 3.5, 6).
+//! Member counts: queried, and sent at most once a second, or once in 3 s above 512 members
+//! (rtm-api 3.5, 6).
 
 use rtm::limits::{COUNT_INTERVAL, COUNT_INTERVAL_LARGE, MEMBERS_CUT_OFF};
 use rtm::time::Time;
 use rtm::{ChannelId, RtmEvent, RtmReply};
 
-use crate::context::{Ask, Step};
+use crate::context::{Ctx, ReplyTo};
 use crate::service::RtmService;
 use crate::timers::{Timer, TimerId};
 
-/// When a channel's count may be told again.
+/// The time of a channel's next count.
 #[derive(Debug, Default)]
 pub(super) struct CountClock {
     last: Option<Time>,
@@ -23,8 +24,8 @@ pub(super) fn count_event(channel: &ChannelId, count: u64) -> RtmEvent {
 }
 
 impl RtmService {
-    /// Counts of channels, joined or not, each once.
-    pub(super) fn get_counts(&mut self, step: &mut Step<'_>, ask: Ask, ids: Vec<ChannelId>) {
+    /// Returns counts of channels, joined or not, without duplicates.
+    pub(super) fn get_counts(&mut self, ctx: &mut Ctx<'_>, reply_to: ReplyTo, ids: Vec<ChannelId>) {
         let mut counts: Vec<(ChannelId, u64)> = Vec::with_capacity(ids.len());
         for id in ids {
             if counts.iter().all(|(known, _)| *known != id) {
@@ -32,11 +33,11 @@ impl RtmService {
                 counts.push((id, count));
             }
         }
-        step.reply(ask, RtmReply::Counts(counts));
+        ctx.reply(reply_to, RtmReply::Counts(counts));
     }
 
-    /// Tells the members now, or as soon as they may be told.
-    pub(super) fn count_changed(&mut self, step: &mut Step<'_>, id: &ChannelId) {
+    /// Sends the count to the members, now or as soon as the rate permits.
+    pub(super) fn count_changed(&mut self, ctx: &mut Ctx<'_>, id: &ChannelId) {
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
@@ -49,31 +50,31 @@ impl RtmService {
             COUNT_INTERVAL
         };
         match channel.counts.last.map(|last| last + interval) {
-            Some(next) if step.now < next => {
+            Some(next) if ctx.now < next => {
                 channel.counts.due = Some(self.timers.set(next, Timer::Count(id.clone())));
             }
-            _ => self.tell_count(step, id),
+            _ => self.send_count(ctx, id),
         }
     }
 
-    pub(super) fn count_due(&mut self, step: &mut Step<'_>, id: &ChannelId) {
+    pub(super) fn count_timer(&mut self, ctx: &mut Ctx<'_>, id: &ChannelId) {
         if let Some(channel) = self.channels.get_mut(id) {
             channel.counts.due = None;
-            self.tell_count(step, id);
+            self.send_count(ctx, id);
         }
     }
 
-    /// Tells everybody who does not know it yet.
-    fn tell_count(&mut self, step: &mut Step<'_>, id: &ChannelId) {
+    /// Sends the count to all members whose last count differs.
+    fn send_count(&mut self, ctx: &mut Ctx<'_>, id: &ChannelId) {
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
-        channel.counts.last = Some(step.now);
+        channel.counts.last = Some(ctx.now);
         let count = channel.members.len() as u64;
         for member in &mut channel.members {
-            if member.reachable && member.told != count {
-                member.told = count;
-                step.event(member.client, count_event(id, count));
+            if member.reachable && member.last_count != count {
+                member.last_count = count;
+                ctx.event(member.client, count_event(id, count));
             }
         }
     }

@@ -1,13 +1,13 @@
 //! The embedded RTM service: documented RTM 1.x behaviour in memory, for development and tests.
 //!
-//! A [`RtmService`] is the RTM of one app id. It does no I/O and reads no clock: every entry takes the time, appends what
-//! the instances would see to a list, and says by [`RtmService::deadline`] when it wants to run next. The same calls at the
-//! same times give the same outputs, in the same order.
+//! A [`RtmService`] is the RTM of one app id. It does no I/O and reads no clock. Every input has a
+//! time and appends the instances' outputs to a list. [`RtmService::deadline`] returns the time of
+//! the next timer. The same calls at the same times give the same outputs, in the same order.
 //!
 //! | concern | module |
 //! |---|---|
-//! | entries, timers | `world`, `timers` |
-//! | what is refused before it is done | `dispatch`, `checks`, `rates`, `refusals` |
+//! | inputs, timers | `service`, `timers` |
+//! | checks before execution | `dispatch`, `checks`, `rates`, `rtm::rejection` |
 //! | login, logout, kicks, tokens | `session`, `token` |
 //! | a lost link: 4, 6 and 30 s | `link`, `outage` |
 //! | peer messages, offline store | `peers`, `offline` |
@@ -16,7 +16,7 @@
 //! | channels | `channels`, `members`, `counts` |
 //! | call invitations | `invitations` |
 //!
-//! Where the documents are silent, the module that had to decide says what it decided.
+//! Where the documents are silent, the module documents its decision.
 
 mod attributes;
 mod channel_attributes;

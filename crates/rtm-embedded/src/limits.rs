@@ -1,46 +1,49 @@
-//! Numbers of the embedded service that are not RTM's shared limits: timeouts, and bounds on what it keeps.
+//! Limits of the embedded service that are not RTM's shared limits: timeouts, and bounds of its
+//! memory.
 
 use std::time::Duration;
 
 use rtm::{CallKind, limits};
 
-/// A login that gets no answer (rtm-api 9, as measured with 1.5.1).
+/// Timeout of a login (rtm-api 9, as measured with 1.5.1).
 pub(super) const LOGIN_TIMEOUT: Duration = Duration::from_secs(12);
-/// A lost link is an interruption after this time (rtm-api 4).
+/// Duration of an outage before the instance is RECONNECTING (rtm-api 4).
 pub(super) const INTERRUPTED_AFTER: Duration = Duration::from_secs(4);
-/// A silent user is unreachable to followers after this time (rtm-api 3.3).
+/// Duration of an outage before subscribers see UNREACHABLE (rtm-api 3.3).
 pub(super) const UNREACHABLE_AFTER: Duration = Duration::from_secs(6);
-/// The service gives a silent user up after this time (rtm-api 4).
+/// Duration of an outage before the service logs the user out (rtm-api 4).
 pub(super) const OFFLINE_AFTER: Duration = Duration::from_secs(30);
-/// Peer messages and presence calls (rtm-api 9).
+/// Timeout of peer messages and presence calls (rtm-api 9).
 pub(super) const MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
-/// The other calls over the link (rtm-api 9, the native numbers).
+/// Timeout of the other calls over the link (rtm-api 9, the native numbers).
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long an accept waits for the caller's acknowledgement; the documents only say "a set time".
+/// Timeout of the caller's acknowledgement of an accept; the documents only say "a set time".
 pub(super) const ACCEPT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The warning before a token's expiry (rtm-api 4).
+/// Time of the warning before a token's expiry (rtm-api 4).
 pub(super) const TOKEN_WARNING: Duration = Duration::from_secs(30);
-/// How old a channel message may be to be sent again after an outage (rtm-api 4).
+/// Maximum age of a channel message that is sent again after an outage (rtm-api 4).
 pub(super) const MISSED_AGE: Duration = Duration::from_secs(30);
-/// Channel messages sent again after an outage, per channel (rtm-api 4).
+/// Maximum number of channel messages sent again after an outage, per channel (rtm-api 4).
 pub(super) const MISSED_MESSAGES: usize = 32;
-/// Offline messages kept per receiver; the newest pushes the oldest out (rtm-api 3.2).
+/// Maximum number of offline messages per receiver; the oldest is dropped for a new one (rtm-api
+/// 3.2).
 pub(super) const OFFLINE_MESSAGES: usize = 200;
-/// How long an offline message is kept (rtm-api 3.2).
+/// Lifetime of an offline message (rtm-api 3.2).
 pub(super) const OFFLINE_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Receivers in the offline store. Not RTM's: a bound on memory.
+/// Maximum number of receivers in the offline store. Not RTM's: a bound on memory.
 pub(super) const OFFLINE_RECEIVERS: usize = 10_000;
-/// Peer messages and invitation signals held for a lost link. Not RTM's: a bound on memory.
+/// Maximum number of peer messages and invitation signals held for a lost link. Not RTM's: a bound
+/// on memory.
 pub(super) const HELD: usize = 1_000;
-/// Calls that wait for a lost link. Not RTM's: a bound on memory.
+/// Maximum number of calls that wait for a lost link. Not RTM's: a bound on memory.
 pub(super) const WAITING: usize = 1_000;
-/// Open outgoing invitations of an instance. Not RTM's: a bound on memory.
-pub(super) const OPEN_INVITATIONS: usize = 256;
-/// Ended invitations that an instance still knows by number. Not RTM's: a bound on memory.
+/// Maximum number of pending outgoing invitations of an instance. Not RTM's: a bound on memory.
+pub(super) const PENDING_INVITATIONS: usize = 256;
+/// Maximum number of remembered ended invitations of an instance. Not RTM's: a bound on memory.
 pub(super) const ENDED_INVITATIONS: usize = 256;
 
-/// How long a call waits for a lost link before it fails.
+/// Returns the time that a call waits for a lost link before it fails.
 pub(super) const fn timeout(kind: CallKind) -> Duration {
     match kind {
         CallKind::Login => LOGIN_TIMEOUT,
@@ -49,7 +52,7 @@ pub(super) const fn timeout(kind: CallKind) -> Duration {
         | CallKind::QueryPeersOnlineStatus
         | CallKind::SubscribePeersOnlineStatus
         | CallKind::UnsubscribePeersOnlineStatus => MESSAGE_TIMEOUT,
-        // They have no timeout of their own; by then the invitation is over.
+        // These calls have no timeout of their own; by then the invitation has ended.
         CallKind::LocalInvitationCancel | CallKind::RemoteInvitationAccept | CallKind::RemoteInvitationRefuse => {
             limits::INVITATION_EXPIRE
         }

@@ -1,70 +1,71 @@
-//! Who is in which channel, and who hears of it (rtm-api 3.5, 4).
+//! Channel membership and its events (rtm-api 3.5, 4).
 //!
-//! Decided here: joins and leaves that an instance misses by an outage are not told later; it gets the count. A join
-//! or leave is silent when the channel has more than 512 members with the one who joins or leaves.
+//! Decided here: joins and leaves during an outage are not sent later; the instance gets the count.
+//! A join or leave is not sent if the channel has more than 512 members, including the joining or
+//! leaving one.
 
 use rtm::limits::{CHANNEL_ATTRIBUTES_LINGER, MEMBERS_CUT_OFF};
 use rtm::{ChannelId, RtmEvent, UserId};
 
 use crate::channels::Member;
 use crate::client::Joined;
-use crate::context::{ClientId, Step};
+use crate::context::{ClientId, Ctx};
 use crate::counts::count_event;
 use crate::service::RtmService;
 use crate::timers::Timer;
 
 impl RtmService {
-    /// Makes the user a member: it hears the count, the others hear of it.
-    pub(super) fn enter(&mut self, step: &mut Step<'_>, client: ClientId, user: UserId, id: &ChannelId) -> usize {
+    /// Adds a member and sends the join and the count.
+    pub(super) fn enter(&mut self, ctx: &mut Ctx<'_>, client: ClientId, user: UserId, id: &ChannelId) -> usize {
         let channel = self.channels.entry(id.clone()).or_default();
         if let Some(timer) = channel.linger.take() {
             self.timers.cancel(timer);
         }
         let place = channel.members.len();
         let count = place as u64 + 1;
-        step.event(client, count_event(id, count));
+        ctx.event(client, count_event(id, count));
         if channel.members.len() < MEMBERS_CUT_OFF {
             for member in channel.members.iter().filter(|m| m.reachable) {
                 let event = RtmEvent::MemberJoined {
                     channel_id: id.clone(),
                     member_id: user.clone(),
                 };
-                step.event(member.client, event);
+                ctx.event(member.client, event);
             }
         }
         channel.members.push(Member {
             client,
             user,
             reachable: true,
-            told: count,
+            last_count: count,
         });
-        self.count_changed(step, id);
+        self.count_changed(ctx, id);
         place
     }
 
-    /// The instance has nothing to do with the channel any more.
-    pub(super) fn forget_channel(&mut self, step: &mut Step<'_>, joined: Joined) {
+    /// Removes the instance from a channel.
+    pub(super) fn forget_channel(&mut self, ctx: &mut Ctx<'_>, joined: Joined) {
         if let Some(place) = joined.place {
-            self.exit(step, &joined.channel, place);
+            self.exit(ctx, &joined.channel, place);
         }
         if joined.missed.is_some()
             && let Some(channel) = self.channels.get_mut(&joined.channel)
         {
-            channel.missed.one_less();
+            channel.missed.remove_absent();
         }
-        self.tidy_later(step, &joined.channel);
+        self.tidy_later(ctx, &joined.channel);
     }
 
-    /// The service removes a silent user from its channels; the instance still believes to be in them.
-    pub(super) fn vacate(&mut self, step: &mut Step<'_>, client: ClientId) {
+    /// Removes a silent user from its channels; the instance still considers itself joined.
+    pub(super) fn vacate(&mut self, ctx: &mut Ctx<'_>, client: ClientId) {
         let Some(session) = self.clients.session_mut(client) else {
             return;
         };
         let mut all = std::mem::take(&mut session.joined);
         for joined in &mut all {
             if let Some(place) = joined.place.take() {
-                self.exit(step, &joined.channel, place);
-                self.tidy_later(step, &joined.channel);
+                self.exit(ctx, &joined.channel, place);
+                self.tidy_later(ctx, &joined.channel);
             }
         }
         if let Some(session) = self.clients.session_mut(client) {
@@ -72,8 +73,8 @@ impl RtmService {
         }
     }
 
-    /// The link is lost: nothing reaches the instance in its channels.
-    pub(super) fn go_away(&mut self, client: ClientId) {
+    /// Marks the instance unreachable in its channels.
+    pub(super) fn mark_unreachable(&mut self, client: ClientId) {
         let Some(session) = self.clients.session_mut(client) else {
             return;
         };
@@ -87,8 +88,8 @@ impl RtmService {
         }
     }
 
-    /// The link is back: the instance is in its channels again.
-    pub(super) fn rejoin(&mut self, step: &mut Step<'_>, client: ClientId) {
+    /// Marks the instance reachable in its channels, or joins them again.
+    pub(super) fn rejoin(&mut self, ctx: &mut Ctx<'_>, client: ClientId) {
         let Some(session) = self.clients.session_mut(client) else {
             return;
         };
@@ -100,11 +101,11 @@ impl RtmService {
                     let count = channel.members.len() as u64;
                     let member = &mut channel.members[place];
                     member.reachable = true;
-                    if std::mem::replace(&mut member.told, count) != count {
-                        step.event(client, count_event(&joined.channel, count));
+                    if std::mem::replace(&mut member.last_count, count) != count {
+                        ctx.event(client, count_event(&joined.channel, count));
                     }
                 }
-                _ => joined.place = Some(self.enter(step, client, user.clone(), &joined.channel)),
+                _ => joined.place = Some(self.enter(ctx, client, user.clone(), &joined.channel)),
             }
         }
         if let Some(session) = self.clients.session_mut(client) {
@@ -112,7 +113,7 @@ impl RtmService {
         }
     }
 
-    /// Drops a channel in which nothing is left.
+    /// Removes an unused channel.
     pub(super) fn tidy(&mut self, id: &ChannelId) {
         let unused =
             |c: &crate::channels::Channel| c.members.is_empty() && c.attributes.is_empty() && c.missed.away == 0;
@@ -125,20 +126,20 @@ impl RtmService {
         }
     }
 
-    /// Drops an empty channel, at once or when its attributes have lingered.
-    fn tidy_later(&mut self, step: &Step<'_>, id: &ChannelId) {
+    /// Removes an empty channel, at once or after the lifetime of its attributes.
+    fn tidy_later(&mut self, ctx: &Ctx<'_>, id: &ChannelId) {
         if let Some(channel) = self.channels.get_mut(id)
             && channel.members.is_empty()
             && !channel.attributes.is_empty()
             && channel.linger.is_none()
         {
             let timer = Timer::Linger(id.clone());
-            channel.linger = Some(self.timers.set(step.now + CHANNEL_ATTRIBUTES_LINGER, timer));
+            channel.linger = Some(self.timers.set(ctx.now + CHANNEL_ATTRIBUTES_LINGER, timer));
         }
         self.tidy(id);
     }
 
-    fn exit(&mut self, step: &mut Step<'_>, id: &ChannelId, place: usize) {
+    fn exit(&mut self, ctx: &mut Ctx<'_>, id: &ChannelId, place: usize) {
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
@@ -157,9 +158,9 @@ impl RtmService {
                     channel_id: id.clone(),
                     member_id: gone.user.clone(),
                 };
-                step.event(member.client, event);
+                ctx.event(member.client, event);
             }
         }
-        self.count_changed(step, id);
+        self.count_changed(ctx, id);
     }
 }

@@ -1,11 +1,12 @@
-//! The store of messages to offline peers (rtm-api 3.2): 200 per receiver, for 7 days, if the world has one.
+//! The store of messages to offline peers (rtm-api 3.2): 200 per receiver, for 7 days, if it is
+//! enabled.
 
 use std::collections::{HashMap, VecDeque};
 
 use rtm::time::Time;
 use rtm::{Message, RtmEvent, UserId};
 
-use crate::context::{ClientId, Step};
+use crate::context::{ClientId, Ctx};
 use crate::limits::{OFFLINE_AGE, OFFLINE_MESSAGES, OFFLINE_RECEIVERS};
 use crate::service::RtmService;
 use crate::timers::{Timer, TimerId};
@@ -24,7 +25,7 @@ impl OfflineStore {
 struct Mailbox {
     /// Oldest first; never empty.
     messages: VecDeque<Stored>,
-    /// When the oldest one may be too old; late when that one has been pushed out.
+    /// Expiry of the oldest message; late if that one has been dropped.
     timer: TimerId,
 }
 
@@ -57,8 +58,8 @@ impl RtmService {
         }
     }
 
-    /// Gives a user that is back what was stored.
-    pub(super) fn deliver_offline(&mut self, step: &mut Step<'_>, client: ClientId) {
+    /// Sends the stored messages to a user that has logged in.
+    pub(super) fn deliver_offline(&mut self, ctx: &mut Ctx<'_>, client: ClientId) {
         let Some(session) = self.clients.session(client) else {
             return;
         };
@@ -73,12 +74,12 @@ impl RtmService {
                 server_received_ts: at.as_millis(),
                 is_offline_message: true,
             };
-            step.event(client, event);
+            ctx.event(client, event);
         }
     }
 
-    /// Drops what is too old.
-    pub(super) fn offline_due(&mut self, now: Time, user: &UserId) {
+    /// Drops expired messages.
+    pub(super) fn offline_timer(&mut self, now: Time, user: &UserId) {
         let Some(mailbox) = self.offline.0.get_mut(user) else {
             return;
         };

@@ -1,4 +1,4 @@
-//! The stages of an outage: 4, 6 and 30 s (rtm-api 4, 9), and what is kept for its end.
+//! The stages of an outage: 4, 6 and 30 s (rtm-api 4, 9), and the data held until its end.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -6,43 +6,43 @@ use std::time::Duration;
 use rtm::{ConnectionReason, ConnectionState, RtmEvent};
 
 use crate::client::{Held, Outage, Stage};
-use crate::context::{ClientId, Step};
+use crate::context::{ClientId, Ctx};
 use crate::limits::{HELD, INTERRUPTED_AFTER, OFFLINE_AFTER, UNREACHABLE_AFTER};
 use crate::service::RtmService;
 use crate::session::state_changed;
 use crate::timers::Timer;
 
 impl Stage {
-    /// The stage after this one, and how long after the loss it begins.
+    /// Returns the next stage, and its start after the loss.
     const fn next(self) -> Option<(Stage, Duration)> {
         match self {
             Self::Unnoticed => Some((Self::Interrupted, INTERRUPTED_AFTER)),
             Self::Interrupted => Some((Self::Unreachable, UNREACHABLE_AFTER)),
-            Self::Unreachable => Some((Self::GivenUp, OFFLINE_AFTER)),
-            Self::GivenUp => None,
+            Self::Unreachable => Some((Self::Abandoned, OFFLINE_AFTER)),
+            Self::Abandoned => None,
         }
     }
 }
 
 impl RtmService {
-    pub(super) fn lose_link(&mut self, step: &mut Step<'_>, client: ClientId) {
-        let timer = self.timers.set(step.now + INTERRUPTED_AFTER, Timer::Link(client));
+    pub(super) fn lose_link(&mut self, ctx: &mut Ctx<'_>, client: ClientId) {
+        let timer = self.timers.set(ctx.now + INTERRUPTED_AFTER, Timer::Link(client));
         if let Some(session) = self.clients.session_mut(client) {
             session.outage = Some(Box::new(Outage {
-                since: step.now,
+                since: ctx.now,
                 stage: Stage::Unnoticed,
                 timer: Some(timer),
-                token_dead: false,
+                token_expired: false,
                 held: VecDeque::new(),
                 waiting: VecDeque::new(),
                 presence: BTreeMap::new(),
             }));
         }
-        self.go_away(client);
+        self.mark_unreachable(client);
     }
 
-    /// The next stage begins.
-    pub(super) fn outage_due(&mut self, step: &mut Step<'_>, client: ClientId) {
+    /// Starts the next stage.
+    pub(super) fn outage_timer(&mut self, ctx: &mut Ctx<'_>, client: ClientId) {
         let Some(session) = self.clients.session_mut(client) else {
             return;
         };
@@ -58,30 +58,30 @@ impl RtmService {
         match stage {
             Stage::Unnoticed => {}
             Stage::Interrupted => {
-                let token_dead = outage.token_dead;
-                step.event(
+                let token_expired = outage.token_expired;
+                ctx.event(
                     client,
                     state_changed(ConnectionState::Reconnecting, ConnectionReason::Interrupted),
                 );
-                if token_dead {
-                    step.event(client, RtmEvent::TokenExpired {});
+                if token_expired {
+                    ctx.event(client, RtmEvent::TokenExpired {});
                 }
             }
-            // A user id that another instance took is that instance's presence.
-            Stage::Unreachable if present => self.presence_changed(step, &user, before),
-            Stage::GivenUp if present => {
+            // If another instance has taken the user id, the presence is that instance's.
+            Stage::Unreachable if present => self.presence_changed(ctx, &user, before),
+            Stage::Abandoned if present => {
                 session.present = false;
                 self.users.remove(&user);
-                self.vacate(step, client);
-                self.presence_changed(step, &user, before);
+                self.vacate(ctx, client);
+                self.presence_changed(ctx, &user, before);
             }
-            Stage::Unreachable | Stage::GivenUp => {}
+            Stage::Unreachable | Stage::Abandoned => {}
         }
     }
 }
 
 impl Outage {
-    /// Keeps something for the end of the outage; false when it keeps enough already.
+    /// Holds an event until the end of the outage; returns false if the bound is reached.
     pub(super) fn hold(&mut self, held: Held) -> bool {
         let room = self.held.len() < HELD;
         if room {

@@ -1,15 +1,15 @@
-//! Who is logged in, and who follows it (rtm-api 3.3).
+//! Presence and its subscriptions (rtm-api 3.3).
 //!
-//! Decided here: after a subscription the event lists everybody who is followed, not only the new ones.
+//! Decided here: after a subscription the event lists all subscribed users, not only the new ones.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use rtm::{OnlineState, RtmEvent, RtmReply, UserId};
 
-use crate::context::{Ask, ClientId, Step};
+use crate::context::{ClientId, Ctx, ReplyTo};
 use crate::service::RtmService;
 
-/// Who follows a user.
+/// Subscribers by user.
 #[derive(Debug, Default)]
 pub(super) struct Followers(HashMap<UserId, BTreeSet<ClientId>>);
 
@@ -34,8 +34,8 @@ impl Followers {
 }
 
 impl RtmService {
-    /// Unreachable users are online here: the query knows no third state.
-    pub(super) fn query_peers(&mut self, step: &mut Step<'_>, ask: Ask, peers: Vec<UserId>) {
+    /// Returns the presence of users. Unreachable users are online: the query has no third state.
+    pub(super) fn query_peers(&mut self, ctx: &mut Ctx<'_>, reply_to: ReplyTo, peers: Vec<UserId>) {
         let mut seen = HashSet::new();
         let mut online = Vec::with_capacity(peers.len());
         for peer in peers {
@@ -44,44 +44,44 @@ impl RtmService {
                 online.push((peer, is_online));
             }
         }
-        step.reply(ask, RtmReply::Online(online));
+        ctx.reply(reply_to, RtmReply::Online(online));
     }
 
-    pub(super) fn follow(&mut self, step: &mut Step<'_>, ask: Ask, peers: Vec<UserId>) {
-        let Some(session) = self.clients.session_mut(ask.client) else {
+    pub(super) fn follow(&mut self, ctx: &mut Ctx<'_>, reply_to: ReplyTo, peers: Vec<UserId>) {
+        let Some(session) = self.clients.session_mut(reply_to.client) else {
             return;
         };
         for peer in &peers {
-            self.followers.add(peer, ask.client);
+            self.followers.add(peer, reply_to.client);
         }
         session.following.extend(peers);
         let followed: Vec<_> = session.following.iter().cloned().collect();
         let with_state = |user: UserId| (user.clone(), self.online_state(&user));
         let status = followed.into_iter().map(with_state).collect();
-        step.reply(ask, RtmReply::Void);
-        step.event(ask.client, RtmEvent::PeersOnlineStatusChanged { status });
+        ctx.reply(reply_to, RtmReply::Void);
+        ctx.event(reply_to.client, RtmEvent::PeersOnlineStatusChanged { status });
     }
 
-    pub(super) fn unfollow(&mut self, step: &mut Step<'_>, ask: Ask, peers: &[UserId]) {
-        let Some(session) = self.clients.session_mut(ask.client) else {
+    pub(super) fn unfollow(&mut self, ctx: &mut Ctx<'_>, reply_to: ReplyTo, peers: &[UserId]) {
+        let Some(session) = self.clients.session_mut(reply_to.client) else {
             return;
         };
         for peer in peers {
             session.following.remove(peer);
-            self.followers.remove(peer, ask.client);
+            self.followers.remove(peer, reply_to.client);
         }
-        step.reply(ask, RtmReply::Void);
+        ctx.reply(reply_to, RtmReply::Void);
     }
 
-    pub(super) fn query_followed(&mut self, step: &mut Step<'_>, ask: Ask) {
-        if let Some(session) = self.clients.session(ask.client) {
+    pub(super) fn query_followed(&mut self, ctx: &mut Ctx<'_>, reply_to: ReplyTo) {
+        if let Some(session) = self.clients.session(reply_to.client) {
             let followed = session.following.iter().cloned().collect();
-            step.reply(ask, RtmReply::UserIds(followed));
+            ctx.reply(reply_to, RtmReply::UserIds(followed));
         }
     }
 
-    /// Tells followers when a user's presence is not what it was `before`.
-    pub(super) fn presence_changed(&mut self, step: &mut Step<'_>, user: &UserId, before: OnlineState) {
+    /// Notifies subscribers if a user's presence differs from `before`.
+    pub(super) fn presence_changed(&mut self, ctx: &mut Ctx<'_>, user: &UserId, before: OnlineState) {
         let state = self.online_state(user);
         let followers = self.followers.0.get(user).filter(|_| state != before);
         for &follower in followers.into_iter().flatten() {
@@ -91,7 +91,7 @@ impl RtmService {
             match &mut session.outage {
                 None => {
                     let status = vec![(user.clone(), state)];
-                    step.event(follower, RtmEvent::PeersOnlineStatusChanged { status });
+                    ctx.event(follower, RtmEvent::PeersOnlineStatusChanged { status });
                 }
                 Some(outage) => {
                     outage.presence.insert(user.clone(), state);

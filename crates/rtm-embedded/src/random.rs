@@ -1,4 +1,4 @@
-//! Random numbers that repeat: SplitMix64 from a seed.
+//! Reproducible random numbers: SplitMix64 from a seed.
 
 /// A seeded generator.
 #[derive(Debug)]
@@ -9,7 +9,8 @@ impl Random {
         Self(seed)
     }
 
-    /// A number below `bound`, which must not be 0; the bias of the remainder does not matter for a sample.
+    /// Returns a number below `bound`, which must not be 0; the bias of the remainder does not
+    /// matter for a sample.
     pub(super) fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
     }

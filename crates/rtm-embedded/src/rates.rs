@@ -1,20 +1,20 @@
-//! How often calls may be made (rtm-api 8).
+//! Rate limits of calls (rtm-api 8).
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use rtm::rejection::{Refusal, refusal};
 use rtm::time::Time;
 use rtm::{CallKind, ChannelId, ChannelMessageErr, JoinChannelErr, RtmCall, RtmError};
 
 use crate::config::RtmServiceConfig;
-use rtm::rejection::{Refusal, refusal};
 
 /// At most `calls` in any span of `per`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// How many calls.
+    /// Maximum number of calls.
     pub calls: u32,
-    /// In which time.
+    /// The time span.
     pub per: Duration,
 }
 
@@ -89,7 +89,7 @@ impl RateTable {
     };
 }
 
-/// Calls that are counted together.
+/// Calls with a common limit.
 #[derive(Clone, Copy)]
 enum Family {
     Login,
@@ -109,10 +109,10 @@ enum Family {
 }
 
 const FAMILIES: usize = Family::ChannelReads as usize + 1;
-/// Above this, channels that were not joined lately are forgotten.
+/// Number of channels above which the ones not joined recently are removed.
 const SAME_CHANNEL_PRUNE: usize = 64;
 
-/// What one instance called lately.
+/// Recent calls of one instance.
 #[derive(Debug, Default)]
 pub(super) struct Rates {
     families: [Window; FAMILIES],
@@ -123,7 +123,7 @@ impl Rates {
     /// Counts the call.
     ///
     /// # Errors
-    /// The call's own "too often", and then it is not counted.
+    /// The call's own "too often"; it is then not counted.
     pub(super) fn admit(&mut self, now: Time, call: &RtmCall, config: &RtmServiceConfig) -> Result<(), RtmError> {
         let (kind, scale) = (call.kind(), config.rate_scale);
         let Some(family) = family(kind).filter(|_| scale > 0) else {
@@ -155,7 +155,7 @@ impl Rates {
 /// Counts a call of the whole app id by the RESTful API.
 ///
 /// # Errors
-/// [`ChannelMessageErr::TooOften`], and then it is not counted.
+/// [`ChannelMessageErr::TooOften`]; it is then not counted.
 pub(super) fn admit_rest(window: &mut Window, now: Time, config: &RtmServiceConfig) -> Result<(), RtmError> {
     if config.rate_scale == 0 || window.admit(now, config.rates.rest, config.rate_scale) {
         Ok(())
@@ -164,7 +164,7 @@ pub(super) fn admit_rest(window: &mut Window, now: Time, config: &RtmServiceConf
     }
 }
 
-/// A sliding window: when the calls were that still count.
+/// A sliding window: the times of the calls that still count.
 #[derive(Debug, Default)]
 pub(super) struct Window(VecDeque<Time>);
 

@@ -1,4 +1,4 @@
-//! The RTM service of one app id: its state, and the entries by which others drive it.
+//! The RTM service of one app id: its state and its inputs.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use rtm::{ChannelId, ConnectionReason, OnlineState, RtmCall, UserId};
 use crate::channels::Channel;
 use crate::client::{Client, Clients, Session};
 use crate::config::RtmServiceConfig;
-use crate::context::{Ask, ClientId, Output, Step};
+use crate::context::{ClientId, Ctx, Output, ReplyTo};
 use crate::invitations::Invitations;
 use crate::offline::OfflineStore;
 use crate::presence::Followers;
@@ -16,15 +16,16 @@ use crate::random::Random;
 use crate::rates::Window;
 use crate::timers::{Timer, Timers};
 
-/// One app id's RTM.
+/// The RTM service of one app id.
 ///
-/// Every entry first fires what is due by its time, so a late [`tick`](Self::tick) changes when something is seen but
-/// not what. Time never runs backwards: an earlier time counts as the latest one given.
+/// Every input first runs the timers up to its time. A late [`tick`](Self::tick) thus changes the
+/// time of outputs but not their content. Time is monotonic: an earlier time counts as the latest
+/// one given.
 #[derive(Debug)]
 pub struct RtmService {
     pub(super) config: RtmServiceConfig,
     pub(super) clients: Clients,
-    /// Who is logged in, by which instance.
+    /// The logged-in users and their instances.
     pub(super) users: HashMap<UserId, ClientId>,
     pub(super) channels: HashMap<ChannelId, Channel>,
     pub(super) followers: Followers,
@@ -32,14 +33,14 @@ pub struct RtmService {
     pub(super) offline: OfflineStore,
     pub(super) timers: Timers,
     pub(super) random: Random,
-    /// What was sent by the RESTful API lately.
+    /// Recent calls by the RESTful API.
     pub(super) rest: Window,
     now: Time,
     next_client: u64,
 }
 
 impl RtmService {
-    /// A service that nobody uses yet.
+    /// Creates an unused service.
     pub fn new(config: RtmServiceConfig) -> Self {
         Self {
             config,
@@ -57,7 +58,7 @@ impl RtmService {
         }
     }
 
-    /// A new RTM instance, not logged in.
+    /// Creates an RTM instance, not logged in.
     pub fn open(&mut self) -> ClientId {
         let client = ClientId(self.next_client);
         self.next_client += 1;
@@ -65,85 +66,85 @@ impl RtmService {
         client
     }
 
-    /// The instance's process is gone: as a logout that nobody asked for, so without a reply or an event to it.
+    /// Closes an instance, as if its process had ended: a logout without a reply or an event.
     ///
-    /// Unlike a logout it cannot withdraw the instance's invitations: callees learn when they accept (`PEER_OFFLINE`),
-    /// or by expiry.
+    /// Unlike a logout it does not withdraw the instance's invitations: for callees an accept fails
+    /// (`PEER_OFFLINE`), or the invitation expires.
     pub fn close(&mut self, now: Time, client: ClientId, out: &mut Vec<Output>) {
-        let mut step = self.step(now, out);
-        self.remove(&mut step, client);
+        let mut ctx = self.begin(now, out);
+        self.remove(&mut ctx, client);
     }
 
-    /// One call of an instance; a call of an instance that is closed has no answer.
+    /// Executes a call of an instance; a call of a closed instance has no reply.
     ///
-    /// `request` is the caller's own number and comes back in [`Output::Reply`], in `out` or, where the call has to
-    /// wait for a lost link, in that of a later entry.
+    /// `request` is the caller's own number, which [`Output::Reply`] returns. The reply is in
+    /// `out`, or in that of a later input if the call waits for a lost link.
     pub fn call(&mut self, now: Time, client: ClientId, request: u64, call: RtmCall, out: &mut Vec<Output>) {
-        let mut step = self.step(now, out);
-        self.dispatch(&mut step, Ask { client, request }, call);
+        let mut ctx = self.begin(now, out);
+        self.dispatch(&mut ctx, ReplyTo { client, request }, call);
     }
 
-    /// Fires everything due at or before `now`, in the order of time.
+    /// Runs all timers up to `now`, in the order of time.
     pub fn tick(&mut self, now: Time, out: &mut Vec<Output>) {
-        self.step(now, out);
+        self.begin(now, out);
     }
 
-    /// When [`tick`](Self::tick) is next needed; none while nothing is pending.
+    /// Returns the time of the next required [`tick`](Self::tick); `None` while no timer is set.
     pub fn deadline(&self) -> Option<Time> {
         self.timers.deadline()
     }
 
-    /// A control for tests: the link between the instance's SDK and the service goes down, or comes back.
+    /// Sets the link between the instance's SDK and the service, for tests.
     ///
-    /// An instance in this process has no link that could be lost, so without it the 4, 6 and 30 s of rtm-api 4 would
-    /// never pass.
+    /// An instance in this process cannot lose its link, so the 4, 6 and 30 s of rtm-api 4 are only
+    /// reachable by this function.
     pub fn link(&mut self, now: Time, client: ClientId, up: bool, out: &mut Vec<Output>) {
-        let mut step = self.step(now, out);
-        self.set_link(&mut step, client, up);
+        let mut ctx = self.begin(now, out);
+        self.set_link(&mut ctx, client, up);
     }
 
-    /// A control for tests: RTM puts the instance's user out. The vendor's console can do that.
+    /// Bans the instance's user, for tests. The vendor's console can do that.
     pub fn ban(&mut self, now: Time, client: ClientId, out: &mut Vec<Output>) {
-        let mut step = self.step(now, out);
+        let mut ctx = self.begin(now, out);
         if self.clients.session(client).is_some() {
-            self.abort(&mut step, client, ConnectionReason::BannedByServer);
+            self.abort(&mut ctx, client, ConnectionReason::BannedByServer);
         }
     }
 
-    /// True when nothing is left in it that anybody could come back for: no instance, no channel that still has
-    /// attributes, no offline message.
+    /// Returns true if no state is left: no instance, no channel with attributes, no offline
+    /// message.
     pub fn is_empty(&self) -> bool {
         self.clients.is_empty() && self.channels.is_empty() && self.offline.is_empty()
     }
 
-    /// Fires what is due, and begins an entry.
-    fn step<'a>(&mut self, now: Time, out: &'a mut Vec<Output>) -> Step<'a> {
+    /// Runs the expired timers, and starts an input.
+    fn begin<'a>(&mut self, now: Time, out: &'a mut Vec<Output>) -> Ctx<'a> {
         self.now = self.now.max(now);
-        let mut step = Step { now: self.now, out };
+        let mut ctx = Ctx { now: self.now, out };
         while let Some((at, timer)) = self.timers.pop(self.now) {
-            step.now = at;
-            self.fire(&mut step, timer);
+            ctx.now = at;
+            self.fire(&mut ctx, timer);
         }
-        step.now = self.now;
-        step
+        ctx.now = self.now;
+        ctx
     }
 
-    fn fire(&mut self, step: &mut Step<'_>, timer: Timer) {
+    fn fire(&mut self, ctx: &mut Ctx<'_>, timer: Timer) {
         match timer {
-            Timer::AcceptUnanswered(key) => self.accept_unanswered(step, key),
-            Timer::CallTimeout(ask, kind) => self.call_timed_out(step, ask, kind),
-            Timer::Count(channel) => self.count_due(step, &channel),
-            Timer::Invitation(key) => self.invitation_due(step, key),
-            Timer::Linger(channel) => self.linger_due(&channel),
-            Timer::Link(client) => self.outage_due(step, client),
-            Timer::LoginTimeout(client) => self.login_timed_out(step, client),
-            Timer::OfflineStore(user) => self.offline_due(step.now, &user),
-            Timer::PeerTimeout(ask) => self.peer_timed_out(step, ask),
-            Timer::Token(client) => self.token_due(step, client),
+            Timer::AcceptUnanswered(key) => self.accept_unanswered(ctx, key),
+            Timer::CallTimeout(reply_to, kind) => self.call_timed_out(ctx, reply_to, kind),
+            Timer::Count(channel) => self.count_timer(ctx, &channel),
+            Timer::Invitation(key) => self.invitation_timer(ctx, key),
+            Timer::Linger(channel) => self.linger_timer(&channel),
+            Timer::Link(client) => self.outage_timer(ctx, client),
+            Timer::LoginTimeout(client) => self.login_timed_out(ctx, client),
+            Timer::OfflineStore(user) => self.offline_timer(ctx.now, &user),
+            Timer::PeerTimeout(reply_to) => self.peer_timed_out(ctx, reply_to),
+            Timer::Token(client) => self.token_timer(ctx, client),
         }
     }
 
-    /// A user's presence as followers see it.
+    /// Returns a user's presence for subscribers.
     pub(super) fn online_state(&self, user: &UserId) -> OnlineState {
         let session = self.users.get(user).and_then(|&client| self.clients.session(client));
         session.map_or(OnlineState::Offline, Session::online_state)

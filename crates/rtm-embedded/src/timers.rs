@@ -1,34 +1,34 @@
-//! What is due when, in one ordered list.
+//! Timers in one ordered list.
 
 use std::collections::BTreeMap;
 
 use rtm::time::Time;
 use rtm::{CallKind, ChannelId, UserId};
 
-use crate::context::{Ask, ClientId};
+use crate::context::{ClientId, ReplyTo};
 use crate::invitations::InvitationKey;
 
-/// What happens when a timer fires.
+/// The action of a timer.
 #[derive(Clone, Debug)]
 pub(super) enum Timer {
-    /// The callee's accept was not acknowledged.
+    /// Timeout of the caller's acknowledgement of an accept.
     AcceptUnanswered(InvitationKey),
-    /// A call waited too long for its link.
-    CallTimeout(Ask, CallKind),
-    /// A member count that was held back is due.
+    /// Timeout of a call that waits for its link.
+    CallTimeout(ReplyTo, CallKind),
+    /// A delayed member count.
     Count(ChannelId),
-    /// An invitation was not delivered, or not answered.
+    /// Timeout of an invitation's delivery or answer.
     Invitation(InvitationKey),
-    /// The attributes of an empty channel go.
+    /// Expiry of the attributes of an empty channel.
     Linger(ChannelId),
     /// The next stage of an outage.
     Link(ClientId),
-    /// A login waited too long for its link.
+    /// Timeout of a login that waits for its link.
     LoginTimeout(ClientId),
-    /// The oldest stored message of a receiver is too old.
+    /// Expiry of a receiver's oldest stored message.
     OfflineStore(UserId),
-    /// The peer did not acknowledge a message.
-    PeerTimeout(Ask),
+    /// Timeout of the peer's acknowledgement of a message.
+    PeerTimeout(ReplyTo),
     /// A token's warning or expiry.
     Token(ClientId),
 }
@@ -37,7 +37,7 @@ pub(super) enum Timer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TimerId(Time, u64);
 
-/// The timers of a world.
+/// The timers of a service.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     due: BTreeMap<TimerId, Timer>,
@@ -45,7 +45,7 @@ pub(super) struct Timers {
 }
 
 impl Timers {
-    /// Timers of the same time fire in the order in which they were set.
+    /// Sets a timer. Timers of the same time fire in the order in which they were set.
     pub(super) fn set(&mut self, at: Time, timer: Timer) -> TimerId {
         let id = TimerId(at, self.next);
         self.next += 1;
@@ -53,12 +53,12 @@ impl Timers {
         id
     }
 
-    /// The timer, unless it has fired.
+    /// Cancels and returns the timer, unless it has fired.
     pub(super) fn cancel(&mut self, id: TimerId) -> Option<Timer> {
         self.due.remove(&id)
     }
 
-    /// The first timer that is due at `now`.
+    /// Removes and returns the first timer up to `now`.
     pub(super) fn pop(&mut self, now: Time) -> Option<(Time, Timer)> {
         let first = self.due.first_entry()?;
         if first.key().0 > now {
@@ -68,7 +68,7 @@ impl Timers {
         Some((at, timer))
     }
 
-    /// When the first one is due.
+    /// Returns the time of the first timer.
     pub(super) fn deadline(&self) -> Option<Time> {
         self.due.first_key_value().map(|(id, _)| id.0)
     }

@@ -1,21 +1,21 @@
-//! Tokens: a text of the form `expires:<unix seconds>` ends a login as an AccessToken2 would (rtm-api 4); any other
-//! token is good for ever, because an app id's secret is nobody's to know here.
+//! Tokens: a text of the form `expires:<unix seconds>` ends a login like an AccessToken2 (rtm-api
+//! 4). Any other token never expires, because the service does not have the app id's certificate.
 
 use rtm::time::Time;
 use rtm::{ConnectionReason, LoginErr, RenewTokenErr, RtmError, RtmEvent, RtmReply};
 
 use crate::client::Stage;
-use crate::context::{Ask, ClientId, Step};
+use crate::context::{ClientId, Ctx, ReplyTo};
 use crate::limits::TOKEN_WARNING;
 use crate::service::RtmService;
 use crate::timers::Timer;
 
 const PREFIX: &str = "expires:";
 
-/// When a login ends; never without a token that says so.
+/// The end of a login; `None` without an expiring token.
 pub(super) type Expiry = Option<Time>;
 
-/// Why a token is no good.
+/// The reason why a token is invalid.
 pub(super) enum BadToken {
     Empty,
     Invalid,
@@ -42,7 +42,7 @@ impl From<BadToken> for RenewTokenErr {
     }
 }
 
-/// Reads a token.
+/// Reads the expiry of a token.
 pub(super) fn expiry(token: &str, now: Time) -> Result<Expiry, BadToken> {
     if token.is_empty() {
         return Err(BadToken::Empty);
@@ -60,23 +60,24 @@ pub(super) fn expiry(token: &str, now: Time) -> Result<Expiry, BadToken> {
 }
 
 impl RtmService {
-    /// Replaces the token; takes effect at once, also while the link is lost, because recovery may need it.
-    pub(super) fn renew_token(&mut self, step: &mut Step<'_>, ask: Ask, token: &str) -> Result<(), RtmError> {
-        let expiry = expiry(token, step.now).map_err(RenewTokenErr::from)?;
-        let Some(session) = self.clients.session_mut(ask.client) else {
+    /// Replaces the token; takes effect at once, also while the link is lost, because recovery may
+    /// need it.
+    pub(super) fn renew_token(&mut self, ctx: &mut Ctx<'_>, reply_to: ReplyTo, token: &str) -> Result<(), RtmError> {
+        let expiry = expiry(token, ctx.now).map_err(RenewTokenErr::from)?;
+        let Some(session) = self.clients.session_mut(reply_to.client) else {
             return Ok(());
         };
         session.expiry = expiry;
         if let Some(outage) = &mut session.outage {
-            outage.token_dead = false;
+            outage.token_expired = false;
         }
-        step.reply(ask, RtmReply::Void);
-        self.watch_token(step.now, ask.client);
-        self.recover_if_possible(step, ask.client);
+        ctx.reply(reply_to, RtmReply::Void);
+        self.watch_token(ctx.now, reply_to.client);
+        self.recover_if_possible(ctx, reply_to.client);
         Ok(())
     }
 
-    /// Sets the timer of the token's warning, or of its end when the warning's time is past.
+    /// Sets the timer of the token's warning, or of its expiry after the warning.
     pub(super) fn watch_token(&mut self, now: Time, client: ClientId) {
         let Some(session) = self.clients.session_mut(client) else {
             return;
@@ -90,23 +91,23 @@ impl RtmService {
         });
     }
 
-    /// The token's warning is due, or its end.
-    pub(super) fn token_due(&mut self, step: &mut Step<'_>, client: ClientId) {
+    /// Handles the timer of the token's warning or expiry.
+    pub(super) fn token_timer(&mut self, ctx: &mut Ctx<'_>, client: ClientId) {
         let Some(session) = self.clients.session_mut(client) else {
             return;
         };
         session.token_timer = None;
         let Some(end) = session.expiry else { return };
-        if step.now < end {
+        if ctx.now < end {
             session.token_timer = Some(self.timers.set(end, Timer::Token(client)));
-            step.event(client, RtmEvent::TokenPrivilegeWillExpire {});
+            ctx.event(client, RtmEvent::TokenPrivilegeWillExpire {});
         } else if let Some(outage) = &mut session.outage {
-            outage.token_dead = true;
+            outage.token_expired = true;
             if outage.stage >= Stage::Interrupted {
-                step.event(client, RtmEvent::TokenExpired {});
+                ctx.event(client, RtmEvent::TokenExpired {});
             }
         } else {
-            self.abort(step, client, ConnectionReason::TokenExpired);
+            self.abort(ctx, client, ConnectionReason::TokenExpired);
         }
     }
 }

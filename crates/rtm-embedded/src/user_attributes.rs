@@ -1,32 +1,32 @@
-//! User attributes (rtm-api 3.4): written by their owner, gone with the login, and nobody is told of a change.
+//! User attributes (rtm-api 3.4): written by their owner, deleted at logout, without change events.
 
 use rtm::limits::MAX_USER_ATTRIBUTES_BYTES;
 use rtm::value::Text;
 use rtm::{AttributeOperation, RtmError, RtmReply, UserId};
 
 use crate::attributes::{check_total, select, upsert};
-use crate::context::{Ask, Step};
+use crate::context::{Ctx, ReplyTo};
 use crate::service::RtmService;
 
 impl RtmService {
-    pub(super) fn set_user_attributes(&mut self, step: &mut Step<'_>, ask: Ask, pairs: Vec<(Text, Text)>) {
-        let Some(session) = self.clients.session_mut(ask.client) else {
+    pub(super) fn set_user_attributes(&mut self, ctx: &mut Ctx<'_>, reply_to: ReplyTo, pairs: Vec<(Text, Text)>) {
+        let Some(session) = self.clients.session_mut(reply_to.client) else {
             return;
         };
         session.attributes.clear();
         for (key, value) in pairs {
             upsert(&mut session.attributes, key, value);
         }
-        step.reply(ask, RtmReply::Void);
+        ctx.reply(reply_to, RtmReply::Void);
     }
 
     pub(super) fn update_user_attributes(
         &mut self,
-        step: &mut Step<'_>,
-        ask: Ask,
+        ctx: &mut Ctx<'_>,
+        reply_to: ReplyTo,
         pairs: Vec<(Text, Text)>,
     ) -> Result<(), RtmError> {
-        let Some(session) = self.clients.session_mut(ask.client) else {
+        let Some(session) = self.clients.session_mut(reply_to.client) else {
             return Ok(());
         };
         let mut merged = session.attributes.clone();
@@ -35,29 +35,29 @@ impl RtmService {
         }
         check_total(merged.iter().map(|(k, v)| (k, v)), MAX_USER_ATTRIBUTES_BYTES)?;
         session.attributes = merged;
-        step.reply(ask, RtmReply::Void);
+        ctx.reply(reply_to, RtmReply::Void);
         Ok(())
     }
 
-    pub(super) fn delete_user_attributes(&mut self, step: &mut Step<'_>, ask: Ask, keys: &[Text]) {
-        let Some(session) = self.clients.session_mut(ask.client) else {
+    pub(super) fn delete_user_attributes(&mut self, ctx: &mut Ctx<'_>, reply_to: ReplyTo, keys: &[Text]) {
+        let Some(session) = self.clients.session_mut(reply_to.client) else {
             return;
         };
         session.attributes.retain(|(key, _)| !keys.contains(key));
-        step.reply(ask, RtmReply::Void);
+        ctx.reply(reply_to, RtmReply::Void);
     }
 
-    /// Attributes of the keys that exist, or all.
+    /// Returns the attributes of the keys that exist, or all.
     pub(super) fn get_user_attributes(
         &mut self,
-        step: &mut Step<'_>,
-        ask: Ask,
+        ctx: &mut Ctx<'_>,
+        reply_to: ReplyTo,
         user: &UserId,
         keys: Option<&[Text]>,
     ) -> Result<(), RtmError> {
         let owner = self.users.get(user).and_then(|&client| self.clients.session(client));
         let owner = owner.ok_or(AttributeOperation::UserNotFound)?;
-        step.reply(ask, RtmReply::Attributes(select(&owner.attributes, keys)));
+        ctx.reply(reply_to, RtmReply::Attributes(select(&owner.attributes, keys)));
         Ok(())
     }
 }

@@ -1,12 +1,11 @@
-//! Every RTM call, with its typed arguments, its result and the error enums that it may fail with (rtm-api 3).
-
-use crate::value::{Text, Value};
+//! All RTM calls, with their typed arguments, their result and their error enums (rtm-api 3).
 
 use crate::error::ErrorEnum;
 use crate::field::{BadField, Field, FieldSpec, Part};
 use crate::ids::{ChannelId, UserId};
 use crate::reply::ReplyKind;
 use crate::state::{InvitationId, Message};
+use crate::value::{Text, Value};
 
 type Attributes = Vec<(Text, Text)>;
 
@@ -25,25 +24,25 @@ macro_rules! calls {
         }
 
         impl CallKind {
-            /// Every call.
+            /// All calls.
             pub const ALL: &[Self] = &[$( Self::$variant, )+];
 
-            /// The canonical name: the Web SDK's, with the object in front where it has one.
+            /// Returns the canonical name: the Web SDK's, prefixed with the object if it has one.
             pub const fn name(self) -> &'static str {
                 match self { $( Self::$variant => $name, )+ }
             }
 
-            /// The arguments, in order.
+            /// Returns the arguments, in order.
             pub const fn fields(self) -> &'static [FieldSpec] {
                 match self { $( Self::$variant => { const FIELDS: &[FieldSpec] = &[$( FieldSpec::new($doc_name, <$ty as Field>::TYPE), )*]; FIELDS } )+ }
             }
 
-            /// The shape of the result.
+            /// Returns the shape of the result.
             pub const fn reply(self) -> ReplyKind {
                 match self { $( Self::$variant => ReplyKind::$reply, )+ }
             }
 
-            /// The enums whose members the call may fail with.
+            /// Returns the error enums of the call.
             pub const fn errors(self) -> &'static [ErrorEnum] {
                 match self { $( Self::$variant => &[$( ErrorEnum::$error, )+], )+ }
             }
@@ -51,7 +50,7 @@ macro_rules! calls {
             /// Builds the call from values in the order of [`fields`](Self::fields).
             ///
             /// # Errors
-            /// The first argument that is not of its field's type.
+            /// The first argument whose value does not have its field's type.
             pub fn build(self, values: &[Value]) -> Result<RtmCall, BadField> {
                 let mut values = values.iter();
                 match self { $(
@@ -61,19 +60,19 @@ macro_rules! calls {
         }
 
         impl RtmCall {
-            /// Which call.
+            /// Returns the kind of the call.
             pub const fn kind(&self) -> CallKind {
                 match self { $( Self::$variant { .. } => CallKind::$variant, )+ }
             }
 
-            /// The arguments as an object, in the order of [`CallKind::fields`].
+            /// Returns the arguments as an object, in the order of [`CallKind::fields`].
             pub fn args(&self) -> Value {
                 match self { $(
                     Self::$variant { $( $field, )* } => Value::Map(vec![$( ($doc_name.into(), $field.to_value()), )*]),
                 )+ }
             }
 
-            /// Shows the arguments in the order of [`CallKind::fields`].
+            /// Passes the arguments to `show` in the order of [`CallKind::fields`].
             pub fn parts(&self, mut show: impl FnMut(&'static str, Part<'_>)) {
                 match self { $( Self::$variant { $( $field, )* } => { $( show($doc_name, $field.part()); )* } )+ }
             }
@@ -82,7 +81,7 @@ macro_rules! calls {
 }
 
 impl CallKind {
-    /// The call of that canonical name.
+    /// Returns the call of that canonical name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|c| c.name() == name)
     }
@@ -104,15 +103,15 @@ calls! {
     Logout "logout" () -> Void, Logout;
     /// Replaces the token.
     RenewToken "renewToken" (token: Text = "token") -> Void, RenewToken;
-    /// Sends to one user; success means that the peer's SDK has it.
+    /// Sends to one user; succeeds when the peer's SDK has received the message.
     SendMessageToPeer "sendMessageToPeer" (peer_id: UserId = "peerId", message: Message = "message") -> HasPeerReceived, PeerMessage;
-    /// Asks who is logged in, at most 256 ids.
+    /// Queries the online status of at most 256 users.
     QueryPeersOnlineStatus "queryPeersOnlineStatus" (peer_ids: Vec<UserId> = "peerIds") -> Online, QueryPeersOnlineStatus;
-    /// Follows the presence of at most 512 users.
+    /// Subscribes to the presence of at most 512 users.
     SubscribePeersOnlineStatus "subscribePeersOnlineStatus" (peer_ids: Vec<UserId> = "peerIds") -> Void, PeerSubscriptionStatus;
-    /// Stops following.
+    /// Cancels a presence subscription.
     UnsubscribePeersOnlineStatus "unsubscribePeersOnlineStatus" (peer_ids: Vec<UserId> = "peerIds") -> Void, PeerSubscriptionStatus;
-    /// Lists the followed users.
+    /// Lists the subscribed users.
     QueryPeersBySubscriptionOption "queryPeersBySubscriptionOption" () -> UserIds, QueryPeersBySubscriptionOption;
     /// Replaces all own attributes.
     SetLocalUserAttributes "setLocalUserAttributes" (attributes: Attributes = "attributes") -> Void, AttributeOperation;
@@ -126,13 +125,13 @@ calls! {
     GetUserAttributes "getUserAttributes" (user_id: UserId = "userId") -> Attributes, AttributeOperation;
     /// Reads some of a user's attributes.
     GetUserAttributesByKeys "getUserAttributesByKeys" (user_id: UserId = "userId", keys: Vec<Text> = "attributeKeys") -> Attributes, AttributeOperation;
-    /// Joins a channel, at most 20 at once; no member list comes with it.
+    /// Joins a channel, at most 20 at once; the reply has no member list.
     Join "join" (channel_id: ChannelId = "channelId") -> Void, JoinChannel;
     /// Leaves a channel.
     Leave "leave" (channel_id: ChannelId = "channelId") -> Void, LeaveChannel;
-    /// Sends to a joined channel; the sender does not get it.
+    /// Sends to a joined channel; the sender does not receive the message.
     SendMessage "sendMessage" (channel_id: ChannelId = "channelId", message: Message = "message") -> Void, ChannelMessage;
-    /// Lists the members of a joined channel, a random 512 of more.
+    /// Lists the members of a joined channel, or a random 512 of a larger one.
     GetMembers "getMembers" (channel_id: ChannelId = "channelId") -> UserIds, GetMembers;
     /// Counts the members of at most 32 channels, joined or not.
     GetChannelMemberCount "getChannelMemberCount" (channel_ids: Vec<ChannelId> = "channelIds") -> Counts, GetChannelMemberCount;
@@ -148,7 +147,7 @@ calls! {
     GetChannelAttributes "getChannelAttributes" (channel_id: ChannelId = "channelId") -> ChannelAttributes, AttributeOperation;
     /// Reads some of a channel's attributes.
     GetChannelAttributesByKeys "getChannelAttributesByKeys" (channel_id: ChannelId = "channelId", keys: Vec<Text> = "attributeKeys") -> ChannelAttributes, AttributeOperation;
-    /// Creates and sends an invitation under a number that the caller picks.
+    /// Creates and sends an invitation under a number that the caller selects.
     LocalInvitationSend "LocalInvitation.send" (invitation: InvitationId = "invitation", callee_id: UserId = "calleeId", channel_id: Option<Text> = "channelId", content: Text = "content") -> Void, InvitationApiCall | LocalInvitation;
     /// Withdraws a sent invitation.
     LocalInvitationCancel "LocalInvitation.cancel" (invitation: InvitationId = "invitation", content: Option<Text> = "content") -> Void, InvitationApiCall;
@@ -156,6 +155,6 @@ calls! {
     RemoteInvitationAccept "RemoteInvitation.accept" (invitation: InvitationId = "invitation", response: Option<Text> = "response") -> Void, InvitationApiCall;
     /// Refuses a received invitation.
     RemoteInvitationRefuse "RemoteInvitation.refuse" (invitation: InvitationId = "invitation", response: Option<Text> = "response") -> Void, InvitationApiCall;
-    /// Sends to a channel from outside, by the RESTful API (decisions H10).
+    /// Sends to a channel without joining it, by the RESTful API (decisions H10).
     RestChannelMessage "Rest.channelMessage" (user_id: UserId = "userId", channel: ChannelId = "channel", payload: Text = "payload") -> Void, ChannelMessage;
 }

@@ -12,15 +12,15 @@ macro_rules! error_enums {
             }
 
             impl $ty {
-                /// Every member, in the documented order.
+                /// All members, in the documented order.
                 pub const ALL: &[Self] = &[$( Self::$member, )+];
 
-                /// The documented number.
+                /// Returns the documented number.
                 pub const fn number(self) -> u16 {
                     match self { $( Self::$member => $number, )+ }
                 }
 
-                /// The documented name.
+                /// Returns the documented name.
                 pub const fn name(self) -> &'static str {
                     match self { $( Self::$member => $name, )+ }
                 }
@@ -33,45 +33,46 @@ macro_rules! error_enums {
             }
         )+
 
-        /// Which error enum: RTM numbers repeat, so a number means nothing without it.
+        /// An RTM error enum. Numbers repeat across enums, so a number identifies an error only
+        /// together with its enum.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum ErrorEnum {
             $( #[doc = concat!("`", $enum_name, "`.")] $variant, )+
         }
 
         impl ErrorEnum {
-            /// Every enum.
+            /// All enums.
             pub const ALL: &[Self] = &[$( Self::$variant, )+];
 
-            /// The enum's documented name.
+            /// Returns the enum's documented name.
             pub const fn name(self) -> &'static str {
                 match self { $( Self::$variant => $enum_name, )+ }
             }
 
-            /// Every member of the enum.
+            /// Returns all members of the enum.
             pub fn members(self) -> Vec<RtmError> {
                 match self { $( Self::$variant => $ty::ALL.iter().map(|&e| RtmError::$variant(e)).collect(), )+ }
             }
         }
 
-        /// What RTM answers instead of a result: one member of one closed enum.
+        /// An RTM error: one member of one closed enum.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum RtmError {
             $( #[doc = concat!("A member of `", $enum_name, "`.")] $variant($ty), )+
         }
 
         impl RtmError {
-            /// The enum that the error is a member of.
+            /// Returns the enum of the error.
             pub const fn error_enum(self) -> ErrorEnum {
                 match self { $( Self::$variant(_) => ErrorEnum::$variant, )+ }
             }
 
-            /// The documented number.
+            /// Returns the documented number.
             pub const fn number(self) -> u16 {
                 match self { $( Self::$variant(e) => e.number(), )+ }
             }
 
-            /// The documented name.
+            /// Returns the documented name.
             pub const fn name(self) -> &'static str {
                 match self { $( Self::$variant(e) => e.name(), )+ }
             }
@@ -80,12 +81,12 @@ macro_rules! error_enums {
 }
 
 impl ErrorEnum {
-    /// The enum of that name.
+    /// Returns the enum of that name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|e| e.name() == name)
     }
 
-    /// The member of that name.
+    /// Returns the member of that name.
     pub fn member(self, name: &str) -> Option<RtmError> {
         self.members().into_iter().find(|e| e.name() == name)
     }
@@ -257,7 +258,7 @@ error_enums! {
         AlreadyAccept = 4 "ALREADY_ACCEPT",
         AlreadySent = 5 "ALREADY_SENT",
     }
-    /// Why an outgoing invitation failed.
+    /// Reasons for the failure of an outgoing invitation.
     LocalInvitationErr(LocalInvitation) "LOCAL_INVITATION_ERR" {
         Unknown = 0 "UNKNOWN",
         PeerOffline = 1 "PEER_OFFLINE",
@@ -265,7 +266,7 @@ error_enums! {
         InvitationExpire = 3 "INVITATION_EXPIRE",
         NotLoggedIn = 4 "NOT_LOGGEDIN",
     }
-    /// Why an incoming invitation failed.
+    /// Reasons for the failure of an incoming invitation.
     RemoteInvitationErr(RemoteInvitation) "REMOTE_INVITATION_ERR" {
         Unknown = 0 "UNKNOWN",
         PeerOffline = 1 "PEER_OFFLINE",

@@ -1,16 +1,15 @@
-//! Every RTM event with its typed fields (rtm-api 6).
+//! All RTM events with their typed fields (rtm-api 6).
 
 use std::sync::Arc;
-
-use crate::value::{Text, Value};
 
 use crate::error::{ErrorEnum, LocalInvitationErr, RemoteInvitationErr};
 use crate::field::{BadField, Field, FieldSpec, Part};
 use crate::ids::{ChannelId, UserId};
 use crate::reply::ChannelAttribute;
 use crate::state::{ConnectionReason, ConnectionState, LocalInvitation, Message, OnlineState, RemoteInvitation};
+use crate::value::{Text, Value};
 
-/// Shared: one snapshot goes to every member of a channel.
+/// Shared, because all members of a channel receive the same snapshot.
 type ChannelAttributes = Arc<Vec<(Text, ChannelAttribute)>>;
 type OnlineStates = Vec<(UserId, OnlineState)>;
 
@@ -29,20 +28,20 @@ macro_rules! events {
         }
 
         impl EventKind {
-            /// Every event.
+            /// All events.
             pub const ALL: &[Self] = &[$( Self::$variant, )+];
 
-            /// The canonical name: the Web SDK's.
+            /// Returns the canonical name: the Web SDK's.
             pub const fn name(self) -> &'static str {
                 match self { $( Self::$variant => $name, )+ }
             }
 
-            /// The fields, in order.
+            /// Returns the fields, in order.
             pub const fn fields(self) -> &'static [FieldSpec] {
                 match self { $( Self::$variant => { const FIELDS: &[FieldSpec] = &[$( FieldSpec::new($doc_name, <$ty as Field>::TYPE), )*]; FIELDS } )+ }
             }
 
-            /// The enum whose member the field `reason` names, for events that tell why something failed.
+            /// Returns the enum of the field `reason`, for events that report a failure.
             pub const fn by(self) -> Option<ErrorEnum> {
                 match self { $( Self::$variant => { let by: &[ErrorEnum] = &[$( ErrorEnum::$by )?]; by.first().copied() } )+ }
             }
@@ -50,7 +49,7 @@ macro_rules! events {
             /// Builds the event from values in the order of [`fields`](Self::fields).
             ///
             /// # Errors
-            /// The first field that is not of its type.
+            /// The first field whose value does not have its type.
             pub fn build(self, values: &[Value]) -> Result<RtmEvent, BadField> {
                 let mut values = values.iter();
                 match self { $(
@@ -60,17 +59,17 @@ macro_rules! events {
         }
 
         impl RtmEvent {
-            /// Which event.
+            /// Returns the kind of the event.
             pub const fn kind(&self) -> EventKind {
                 match self { $( Self::$variant { .. } => EventKind::$variant, )+ }
             }
 
-            /// The fields' values in the order of [`EventKind::fields`].
+            /// Returns the fields' values in the order of [`EventKind::fields`].
             pub fn values(&self) -> Vec<Value> {
                 match self { $( Self::$variant { $( $field, )* } => vec![$( $field.to_value(), )*], )+ }
             }
 
-            /// Shows the fields in the order of [`EventKind::fields`].
+            /// Passes the fields to `show` in the order of [`EventKind::fields`].
             pub fn parts(&self, mut show: impl FnMut(&'static str, Part<'_>)) {
                 match self { $( Self::$variant { $( $field, )* } => { $( show($doc_name, $field.part()); )* } )+ }
             }
@@ -79,7 +78,7 @@ macro_rules! events {
 }
 
 impl EventKind {
-    /// The event of that canonical name.
+    /// Returns the event of that canonical name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|e| e.name() == name)
     }
@@ -99,23 +98,23 @@ events! {
     ConnectionStateChanged "ConnectionStateChanged" (state: ConnectionState = "state", reason: ConnectionReason = "reason");
     /// A peer message.
     MessageFromPeer "MessageFromPeer" (peer_id: UserId = "peerId", message: Message = "message", server_received_ts: u64 = "serverReceivedTs", is_offline_message: bool = "isOfflineMessage");
-    /// The token is dead (RECONNECTING only).
+    /// The token has expired (RECONNECTING only).
     TokenExpired "TokenExpired" ();
-    /// The token dies in 30 s.
+    /// The token expires in 30 s.
     TokenPrivilegeWillExpire "TokenPrivilegeWillExpire" ();
-    /// Presence of followed users.
+    /// A change in the presence of subscribed users.
     PeersOnlineStatusChanged "PeersOnlineStatusChanged" (status: OnlineStates = "status");
-    /// Somebody else joined; silent above 512 members.
+    /// Another user joined; not sent above 512 members.
     MemberJoined "MemberJoined" (channel_id: ChannelId = "channelId", member_id: UserId = "memberId");
-    /// Somebody else left; silent above 512 members.
+    /// Another user left; not sent above 512 members.
     MemberLeft "MemberLeft" (channel_id: ChannelId = "channelId", member_id: UserId = "memberId");
     /// The member count, at most once a second (3 s above 512 members).
     MemberCountUpdated "MemberCountUpdated" (channel_id: ChannelId = "channelId", member_count: u64 = "memberCount");
-    /// A channel message; never one's own.
+    /// A channel message from another user.
     ChannelMessage "ChannelMessage" (channel_id: ChannelId = "channelId", member_id: UserId = "memberId", message: Message = "message", server_received_ts: u64 = "serverReceivedTs");
     /// All attributes of a channel, after a write with the notification flag.
     AttributesUpdated "AttributesUpdated" (channel_id: ChannelId = "channelId", attributes: ChannelAttributes = "attributes");
-    /// The callee's SDK has the invitation.
+    /// The callee's SDK has received the invitation.
     LocalInvitationReceivedByPeer "LocalInvitationReceivedByPeer" (invitation: LocalInvitation = "invitation");
     /// The callee accepted.
     LocalInvitationAccepted "LocalInvitationAccepted" (invitation: LocalInvitation = "invitation", response: Text = "response");

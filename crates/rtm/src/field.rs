@@ -1,14 +1,14 @@
-//! How the typed vocabulary shows its fields to the tables: by name, with a type, from and to [`Value`].
+//! Conversion of the typed vocabulary's fields from and to [`Value`], with names and types for the
+//! tables.
 
 use std::sync::Arc;
-
-use crate::value::{Text, Value};
 
 use crate::ids::{ChannelId, UserId};
 use crate::reply::ChannelAttribute;
 use crate::state::{
     ConnectionReason, ConnectionState, InvitationId, LocalInvitation, Message, OnlineState, RemoteInvitation,
 };
+use crate::value::{Text, Value};
 use crate::{LocalInvitationErr, RemoteInvitationErr};
 
 /// The type of a field of a call, an event or a reply.
@@ -18,7 +18,7 @@ pub enum FieldType {
     Bool,
     /// A whole number.
     Int,
-    /// UTF-8 text.
+    /// Text.
     Text,
     /// Text, or absent.
     OptionalText,
@@ -32,7 +32,7 @@ pub enum FieldType {
     ChannelId,
     /// A list of [`ChannelId`].
     ChannelIds,
-    /// A [`Message`]; a row may give plain text for a text message.
+    /// A [`Message`]; a row may use plain text for a text message.
     Message,
     /// An object of attribute names and values.
     Attributes,
@@ -44,7 +44,7 @@ pub enum FieldType {
     OnlineStates,
     /// An object of channel ids and member counts.
     Counts,
-    /// The number of an invitation object; the engine fills it in from the call that a row is about.
+    /// The number of an invitation object. The engine fills it in from the row's invitation.
     Invitation,
     /// `{invitation, calleeId, channelId, content, response}`.
     LocalInvitation,
@@ -52,12 +52,12 @@ pub enum FieldType {
     RemoteInvitation,
     /// The name of a member of an enum.
     Name,
-    /// The member `0` of nothing: a result without content.
+    /// A result without content (member `0`).
     Nothing,
 }
 
 impl FieldType {
-    /// The type of the member `name` of a value of this type, where members have names of their own.
+    /// Returns the type of the member `name`, if values of this type have named members.
     pub fn member(self, name: &str) -> Option<FieldType> {
         let members: &[FieldSpec] = match self {
             Self::Message => &[
@@ -72,65 +72,65 @@ impl FieldType {
     }
 }
 
-/// A field as the tables see it.
+/// The name and type of a field.
 #[derive(Clone, Copy, Debug)]
 pub struct FieldSpec {
     /// The documented name.
     pub name: &'static str,
-    /// What it holds.
+    /// The type of its values.
     pub ty: FieldType,
 }
 
 impl FieldSpec {
-    /// A field of that name and type.
+    /// Creates a field of that name and type.
     pub const fn new(name: &'static str, ty: FieldType) -> Self {
         Self { name, ty }
     }
 
-    /// Whether a text field of that name holds a token.
+    /// Returns true if a text field of that name holds a token.
     pub fn is_token(name: &str) -> bool {
         name == "token"
     }
 
-    /// Whether a text field of that name is the name of a channel.
+    /// Returns true if a text field of that name holds a channel name.
     pub fn is_channel(name: &str) -> bool {
         name == "channelId"
     }
 }
 
-/// A value that is none of the field's type.
+/// A value that does not have the field's type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: expected {expected}, got {got}")]
 pub struct BadField {
     /// The field's name.
     pub field: &'static str,
-    /// What it takes.
+    /// The expected type.
     pub expected: String,
-    /// What was given, as JSON.
+    /// The given value, as JSON.
     pub got: String,
 }
 
-/// A Rust type that a field can have.
+/// A Rust type of a field.
 pub trait Field: Sized {
-    /// The type as the tables see it.
+    /// The type in the tables.
     const TYPE: FieldType;
 
     /// Reads the field.
     ///
     /// # Errors
-    /// What a value of this type looks like.
+    /// A description of the expected value.
     fn from_value(value: &Value) -> Result<Self, String>;
 
-    /// Writes the field.
+    /// Returns the field's value.
     fn to_value(&self) -> Value;
 
-    /// The field without a copy, when it is a plain one.
+    /// Returns the field without a copy, if it has a plain type.
     fn part(&self) -> Part<'_> {
         Part::Other
     }
 }
 
-/// What a field holds, for what is written too often for a [`Value`].
+/// A borrowed field value, for output that is too frequent for a [`Value`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part<'f> {
     /// `true` or `false`.
@@ -139,7 +139,7 @@ pub enum Part<'f> {
     Int(u64),
     /// Text.
     Text(&'f str),
-    /// No text.
+    /// An absent text.
     Absent,
     /// A [`UserId`].
     UserId(&'f str),
@@ -282,7 +282,7 @@ list_field!(Text, Texts);
 list_field!(UserId, UserIds);
 list_field!(ChannelId, ChannelIds);
 
-/// Objects whose keys and values are fields themselves.
+/// Implements [`Field`] for objects whose keys and values are fields.
 macro_rules! map_field {
     ($key:ty, $value:ty, $ty:ident) => {
         impl Field for Vec<($key, $value)> {
@@ -315,7 +315,7 @@ map_field!(UserId, bool, Online);
 map_field!(UserId, OnlineState, OnlineStates);
 map_field!(ChannelId, u64, Counts);
 
-/// Shared fields look like the field itself.
+/// A shared field has the form of the field itself.
 impl<T: Field> Field for Arc<T> {
     const TYPE: FieldType = T::TYPE;
 
@@ -332,7 +332,7 @@ impl<T: Field> Field for Arc<T> {
     }
 }
 
-/// Enums whose members travel by name.
+/// Implements [`Field`] for enums whose members are represented by name.
 macro_rules! name_field {
     ($ty:ty) => {
         impl Field for $ty {
@@ -381,7 +381,7 @@ impl Field for InvitationId {
 }
 
 impl Message {
-    /// A text message as JSON, up to its text: see [`Field::to_value`].
+    /// The JSON of a text message before its text: see [`Field::to_value`].
     pub const BEFORE_TEXT: &str = r#"{"messageType":"TEXT","text":"#;
 }
 
@@ -437,11 +437,11 @@ impl Field for Message {
     }
 }
 
-/// Structs whose members are fields.
+/// Implements [`Field`] for structs whose members are fields.
 macro_rules! struct_field {
     ($ty:ident : $field_type:ident { $($name:ident : $member:ty = $doc_name:literal),+ $(,)? }) => {
         impl $ty {
-            /// The members as the tables see them.
+            /// The names and types of the members.
             pub const FIELDS: &'static [FieldSpec] = &[$( FieldSpec::new($doc_name, <$member as Field>::TYPE), )+];
         }
 

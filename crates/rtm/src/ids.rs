@@ -5,10 +5,10 @@ use crate::text_type;
 /// Longest user or channel id, bytes (rtm-api 2: 64 is accepted, 65 is not).
 pub const MAX_ID_BYTES: usize = 64;
 
-/// Why a text is no RTM id.
+/// The rule that an RTM id breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadId {
-    /// No bytes at all.
+    /// The text is empty.
     #[error("an RTM id must not be empty")]
     Empty,
     /// More than [`MAX_ID_BYTES`].
@@ -34,7 +34,7 @@ text_type!(
     ChannelId, check, BadId
 );
 
-/// The documented character set (rtm-api 2, confirmed against the Web SDK).
+/// Returns true for a character of the documented set (rtm-api 2, confirmed against the Web SDK).
 pub fn is_id_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || " !#$%&()+-:;<=.>?@[]^_{}|~,".contains(c)
 }

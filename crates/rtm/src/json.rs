@@ -1,10 +1,11 @@
 //! The reader of external JSON.
 //!
-//! It accepts the grammar of RFC 8259. serde_json does not accept two things that clients send:
+//! It accepts the grammar of RFC 8259. serde_json rejects two kinds of input that clients send:
 //!
-//! - **Lone surrogates.** `JSON.stringify` and Python's `json.dumps` write `"\ud83d"` for an emoji that was cut in half.
-//!   UTF-8 cannot hold it: it is read as U+FFFD.
-//! - **Numbers of any size.** A message may be any JSON and travels as text: `18446744073709551615` and `1e400` keep theirs.
+//! - **Lone surrogates.** `JSON.stringify` and Python's `json.dumps` write `"\ud83d"` for an emoji
+//!   that was cut in half. UTF-8 cannot hold it, so it is read as U+FFFD.
+//! - **Numbers of any size.** A message may be any JSON and is passed on as text:
+//!   `18446744073709551615` and `1e400` are unchanged.
 
 use std::borrow::Cow;
 
@@ -13,12 +14,12 @@ use serde::de::DeserializeOwned;
 
 use crate::value::{Number, Text, Value};
 
-/// Lists and objects inside one another; serde_json's own bound.
+/// Maximum nesting depth of lists and objects, as in serde_json.
 const MAX_DEPTH: usize = 127;
-/// `\u` and four digits.
+/// Length of `\u` and four digits.
 const CODE_BYTES: usize = 6;
 
-/// Why a text is no JSON, and where.
+/// An invalid JSON text: the error and its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} at line {line} column {column}")]
 pub struct JsonError {
@@ -56,7 +57,7 @@ enum What {
 /// Reads a text as a value.
 ///
 /// # Errors
-/// [`JsonError`]: it is no JSON, or nested deeper than 127 levels.
+/// [`JsonError`]: the text is not JSON, or is nested deeper than 127 levels.
 pub fn parse(text: &str) -> Result<Value, JsonError> {
     let paired = paired(text);
     let mut parser = Parser {
@@ -68,21 +69,21 @@ pub fn parse(text: &str) -> Result<Value, JsonError> {
         Some(_) => Err(What::Trailing),
         None => Ok(value),
     });
-    // Pairing keeps lengths, so places are those of the text that was given.
+    // `paired` does not change lengths, so positions are those of the original text.
     read.map_err(|what| parser.error(what))
 }
 
 /// Reads a text as a type.
 ///
 /// # Errors
-/// serde_json's.
+/// The error of serde_json.
 pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
     serde_json::from_str(&paired(text))
 }
 
 /// Returns JSON text of the same length in which each lone surrogate escape is `\ufffd`.
 ///
-/// It costs a search, and a copy only where something is replaced.
+/// The text is copied only if an escape is replaced.
 pub fn paired(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     if memmem::find(bytes, b"\\u").is_none() {
@@ -100,7 +101,7 @@ pub fn paired(text: &str) -> Cow<'_, str> {
                 at += CODE_BYTES;
                 done = at;
             }
-            // The character behind may be a backslash itself.
+            // The next character may be a backslash itself.
             (None, _) => at += 2,
         }
     }
@@ -116,7 +117,7 @@ enum Half {
     Second,
 }
 
-/// The half of a surrogate pair whose escape stands at a place.
+/// Returns the half of a surrogate pair whose escape is at a position.
 fn surrogate(bytes: &[u8], at: usize) -> Option<Half> {
     let escape = bytes.get(at..at + CODE_BYTES)?;
     let is_escape = escape.starts_with(b"\\u") && escape[2..].iter().all(u8::is_ascii_hexdigit);
@@ -144,7 +145,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// The next byte that is no white space; it is not passed.
+    /// Returns the next byte that is not white space, without consuming it.
     fn peek(&mut self) -> Option<u8> {
         let rest = self.text.as_bytes().get(self.at..)?;
         let space = rest.iter().take_while(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'));
@@ -222,14 +223,14 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// Passes the end of a list or an object, where it is next.
+    /// Consumes the end of a list or an object, if it is next.
     fn ends(&mut self, end: u8) -> bool {
         let is_end = self.peek() == Some(end);
         self.at += usize::from(is_end);
         is_end
     }
 
-    /// Passes a comma, or the end: whether it was a comma.
+    /// Consumes a comma or the end; returns true for a comma.
     fn goes_on(&mut self, end: u8, otherwise: What) -> Result<bool, What> {
         let next = self.peek().ok_or(What::Unfinished)?;
         if next != b',' && next != end {
@@ -239,7 +240,7 @@ impl<'t> Parser<'t> {
         Ok(next == b',')
     }
 
-    /// A string, whose first quote is next.
+    /// Reads a string whose opening quote is next.
     fn quoted(&mut self) -> Result<Text, What> {
         self.at += 1;
         let mut out = String::new();
@@ -265,7 +266,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// What an escape stands for, whose backslash has been passed.
+    /// Reads an escape whose backslash is consumed.
     fn escaped(&mut self) -> Result<char, What> {
         let escape = *self.text.as_bytes().get(self.at).ok_or(What::Unfinished)?;
         self.at += 1;
@@ -280,7 +281,7 @@ impl<'t> Parser<'t> {
             b't' => '\t',
             b'u' => {
                 let first = self.code()?;
-                // The first half of a pair: the other follows, or it would not be here.
+                // The first half of a pair: `paired` has checked that the other half follows.
                 match char::from_u32(first) {
                     Some(char) => char,
                     None => {

@@ -1,8 +1,8 @@
 //! The RTM 1.x vocabulary as closed types: calls, replies, events, error enums, limits.
 //!
-//! One canonical vocabulary, the Web SDK's call and event names (rtm-api 3 and 6) with the error enums of
-//! rtm-api 5. `mapping` checks every table against it; `mappings/platforms/*.toml` translate it to the names of
-//! other SDKs. Nothing here knows Signaling.
+//! The canonical names are the Web SDK's call and event names (rtm-api 3 and 6) with the error
+//! enums of rtm-api 5. `tables` checks every table against them; `mappings/platforms/*.toml`
+//! translate them to the names of other SDKs. This crate does not depend on Signaling.
 
 mod call;
 mod error;
@@ -36,7 +36,7 @@ pub use state::{
     ConnectionReason, ConnectionState, InvitationId, LocalInvitation, Message, OnlineState, RemoteInvitation,
 };
 
-/// A peer text that starts with this is a legacy end-call: `<prefix>_<channelId>_<info>`.
+/// Prefix of a peer text that is a legacy end-call: `<prefix>_<channelId>_<info>`.
 ///
 /// Source: rtm-api 11 (`AgoraRTM.END_CALL_PREFIX`, since 1.2.1).
 pub const END_CALL_PREFIX: &str = "AgoraRTMLegacyEndcallCompatibleMessagePrefix";

@@ -1,17 +1,17 @@
-//! Names as projects, accounts and channels have them: visible and bounded.
+//! Names of projects, accounts and channels: visible and bounded.
 
 use crate::text_type;
 
 /// Longest name, bytes.
 ///
-/// Source: signaling-wire 3 and 8 ("at most 128 visible characters"). Bytes are the stricter reading and the one under
-/// which every name fits every client's buffers.
+/// Source: signaling-wire 3 and 8 ("at most 128 visible characters"). Bytes are the stricter
+/// reading: every such name fits the buffers of all clients.
 pub const MAX_NAME_BYTES: usize = 128;
 
 /// The rule that a name breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadName {
-    /// No bytes at all.
+    /// The text is empty.
     #[error("a name must not be empty")]
     Empty,
     /// More than [`MAX_NAME_BYTES`].
@@ -27,7 +27,7 @@ text_type!(
     AppId, check_name, BadName
 );
 
-/// Accepts 1..=128 bytes without white space and control characters (Unicode's sense of both).
+/// Accepts 1..=128 bytes without white space and control characters (by Unicode's definition).
 ///
 /// # Errors
 /// The rule that the text breaks.

@@ -1,4 +1,4 @@
-//! The same reasons in the error enums of different calls (rtm-api 5).
+//! Common refusal reasons and their members in the error enums of different calls (rtm-api 5).
 
 use crate::{
     AttributeOperation, CallKind, ChannelMessageErr, CreateErr, ErrorEnum, GetChannelMemberCountErr, GetMembersErr,
@@ -7,35 +7,36 @@ use crate::{
     RemoteInvitationErr, RenewTokenErr, RtmError,
 };
 
-/// Why a call fails without having been looked at.
+/// The reason for refusing a call before it is processed.
 #[derive(Clone, Copy)]
 pub enum Refusal {
     /// The instance is not logged in.
     NotLoggedIn,
-    /// Over the call's rate.
+    /// The call exceeds its rate.
     TooOften,
-    /// The link did not come back in time.
+    /// The link was not restored in time.
     TimedOut,
-    /// The instance logged out, or was kicked, while the call waited.
-    GivenUp,
+    /// The instance logged out, or was kicked, while the call was pending.
+    Abandoned,
 }
 
-/// The member of the call's enum for that reason; the nearest one where the enum has no such member.
+/// Returns the member of the call's enum for that reason, or the nearest one if the enum has no
+/// such member.
 pub fn refusal(kind: CallKind, why: Refusal) -> RtmError {
-    // Every call names the enum of its own refusals first.
+    // The first enum of every call is the one of its refusals.
     let of = kind.errors().first().copied().unwrap_or(ErrorEnum::Init);
     members(of)[why as usize]
 }
 
-/// In the order of [`Refusal`].
+/// Returns the members in the order of [`Refusal`].
 fn members(of: ErrorEnum) -> [RtmError; 4] {
     macro_rules! row {
-        ($ty:ident: $not_logged_in:ident, $too_often:ident, $timed_out:ident, $given_up:ident) => {
+        ($ty:ident: $not_logged_in:ident, $too_often:ident, $timed_out:ident, $abandoned:ident) => {
             [
                 $ty::$not_logged_in.into(),
                 $ty::$too_often.into(),
                 $ty::$timed_out.into(),
-                $ty::$given_up.into(),
+                $ty::$abandoned.into(),
             ]
         };
     }
@@ -63,7 +64,8 @@ fn members(of: ErrorEnum) -> [RtmError; 4] {
         }
         ErrorEnum::AttributeOperation => row!(AttributeOperation: UserNotLoggedIn, TooOften, Timeout, Failure),
         ErrorEnum::Create => row!(CreateErr: InvalidArgument, InvalidArgument, InvalidArgument, InvalidArgument),
-        // Invitations end with the login, so what is not logged in or has waited too long is over.
+        // Invitations end with the login, so they have ended for an instance without login and
+        // after the timeout.
         ErrorEnum::InvitationApiCall => row!(InvitationApiCall: AlreadyEnd, AlreadyEnd, AlreadyEnd, AlreadyEnd),
         ErrorEnum::LocalInvitation => row!(LocalInvitationErr: NotLoggedIn, Unknown, Unknown, Unknown),
         ErrorEnum::RemoteInvitation => row!(RemoteInvitationErr: Unknown, Unknown, Unknown, Unknown),

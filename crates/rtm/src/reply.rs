@@ -1,18 +1,17 @@
-//! What calls resolve to.
-
-use crate::value::{Text, Value};
+//! Results of calls.
 
 use crate::field::{Field, FieldType};
 use crate::ids::{ChannelId, UserId};
+use crate::value::{Text, Value};
 
-/// A channel attribute as RTM keeps it (rtm-api 3.6).
+/// A channel attribute in RTM (rtm-api 3.6).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelAttribute {
-    /// Never empty, at most 8 KB.
+    /// The value: never empty, at most 8 KB.
     pub value: Text,
-    /// Who wrote it last.
+    /// The user who last changed it.
     pub last_update_user_id: UserId,
-    /// When, in milliseconds since the UNIX epoch.
+    /// The time of the last change, in milliseconds since the UNIX epoch.
     pub last_update_ts: u64,
 }
 
@@ -21,7 +20,7 @@ macro_rules! replies {
         /// The result of a call that succeeded.
         #[derive(Clone, Debug, PartialEq)]
         pub enum RtmReply {
-            /// Nothing but success.
+            /// Success without content.
             Void,
             $( $(#[$doc])* $variant($ty), )+
         }
@@ -29,13 +28,13 @@ macro_rules! replies {
         /// The shape of a result.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum ReplyKind {
-            /// Nothing but success.
+            /// Success without content.
             Void,
             $( $(#[$doc])* $variant, )+
         }
 
         impl RtmReply {
-            /// The result as the tables see it.
+            /// Returns the result as a value for the tables.
             pub fn to_value(&self) -> Value {
                 match self {
                     Self::Void => Value::Map(Vec::new()),
@@ -45,7 +44,7 @@ macro_rules! replies {
         }
 
         impl ReplyKind {
-            /// The type as the tables see it.
+            /// Returns the type for the tables.
             pub const fn field_type(self) -> FieldType {
                 match self {
                     Self::Void => FieldType::Nothing,
@@ -53,7 +52,7 @@ macro_rules! replies {
                 }
             }
 
-            /// Whether it says nothing of users, channels and what they have said.
+            /// Returns true if the result contains no data of users and channels.
             pub const fn is_plain(self) -> bool {
                 matches!(self.field_type(), FieldType::Nothing | FieldType::Bool)
             }
@@ -61,7 +60,7 @@ macro_rules! replies {
             /// Reads a result of this shape.
             ///
             /// # Errors
-            /// What a result of this shape looks like.
+            /// A description of the expected result.
             pub fn read(self, value: &Value) -> Result<RtmReply, String> {
                 match self {
                     Self::Void => match value {
@@ -76,9 +75,9 @@ macro_rules! replies {
 }
 
 replies! {
-    /// Whether the peer's SDK acknowledged a message.
+    /// Acknowledgement of a message by the peer's SDK.
     HasPeerReceived(bool),
-    /// Whether each peer is logged in.
+    /// Online status of each peer.
     Online(Vec<(UserId, bool)>),
     /// User ids: members of a channel, or subscribed peers.
     UserIds(Vec<UserId>),

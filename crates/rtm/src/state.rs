@@ -1,10 +1,9 @@
-//! Messages, invitations and states that calls and events carry.
+//! Messages, invitations and states in calls and events.
 
 use bytes::Bytes;
 
-use crate::value::Text;
-
 use crate::ids::UserId;
+use crate::value::Text;
 
 macro_rules! named_enum {
     ($(#[$doc:meta])* $ty:ident { $( $(#[$member_doc:meta])* $member:ident = $number:literal $name:literal, )+ }) => {
@@ -15,15 +14,15 @@ macro_rules! named_enum {
         }
 
         impl $ty {
-            /// Every member.
+            /// All members.
             pub const ALL: &[Self] = &[$( Self::$member, )+];
 
-            /// The native SDKs' number.
+            /// Returns the number in the native SDKs.
             pub const fn number(self) -> u16 {
                 match self { $( Self::$member => $number, )+ }
             }
 
-            /// The Web SDK's name.
+            /// Returns the name in the Web SDK.
             pub const fn name(self) -> &'static str {
                 match self { $( Self::$member => $name, )+ }
             }
@@ -40,15 +39,15 @@ named_enum! {
         Connecting = 2 "CONNECTING",
         /// Logged in, or recovered.
         Connected = 3 "CONNECTED",
-        /// The link is lost and was not back within 4 s.
+        /// The link is lost and was not restored within 4 s.
         Reconnecting = 4 "RECONNECTING",
-        /// Kicked; only `logout` leads out.
+        /// Kicked; only `logout` leaves this state.
         Aborted = 5 "ABORTED",
     }
 }
 
 named_enum! {
-    /// Why the connection state changed (rtm-api 4).
+    /// Reasons for a change of the connection state (rtm-api 4).
     ConnectionReason {
         /// `login` was called.
         Login = 1 "LOGIN",
@@ -72,7 +71,7 @@ named_enum! {
 }
 
 named_enum! {
-    /// Presence as subscribers see it (rtm-api 3.3).
+    /// Presence of a subscribed user (rtm-api 3.3).
     OnlineState {
         /// Logged in.
         Online = 0 "ONLINE",
@@ -92,13 +91,14 @@ pub enum Message {
     Raw {
         /// The bytes.
         bytes: Bytes,
-        /// What they are, by the sender.
+        /// The sender's description of the bytes.
         description: Text,
     },
 }
 
 impl Message {
-    /// Size as the limit counts it: text, or bytes and description together (rtm-api 2).
+    /// Returns the size that the limit applies to: text, or bytes and description together (rtm-api
+    /// 2).
     pub fn size(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
@@ -118,11 +118,11 @@ pub struct LocalInvitation {
     pub invitation: InvitationId,
     /// The callee.
     pub callee_id: UserId,
-    /// The channel that the call is about; legacy clients need it, RTM does not.
+    /// The channel of the call; legacy clients need it, RTM does not.
     pub channel_id: Option<Text>,
-    /// What the caller said, up to 8 KB.
+    /// The caller's content, up to 8 KB.
     pub content: Text,
-    /// What the callee answered, up to 8 KB; empty before.
+    /// The callee's response, up to 8 KB; empty before.
     pub response: Text,
 }
 
@@ -133,10 +133,10 @@ pub struct RemoteInvitation {
     pub invitation: InvitationId,
     /// The caller.
     pub caller_id: UserId,
-    /// The channel that the call is about; may be absent when the caller is RTM-native.
+    /// The channel of the call; may be absent if the caller is RTM-native.
     pub channel_id: Option<Text>,
-    /// What the caller said, up to 8 KB.
+    /// The caller's content, up to 8 KB.
     pub content: Text,
-    /// What this side answered, up to 8 KB; empty before.
+    /// The callee's response, up to 8 KB; empty before.
     pub response: Text,
 }

@@ -1,4 +1,4 @@
-//! Texts that are checked when they are built.
+//! Text types whose content is validated when they are built.
 
 /// Declares a type for texts that `$check` accepts; it fails with `$error`.
 #[macro_export]
@@ -9,7 +9,7 @@ macro_rules! text_type {
         pub struct $name($crate::value::Text);
 
         impl $name {
-            /// Builds the value from a text that follows its rules.
+            /// Builds the value from a valid text.
             ///
             /// # Errors
             /// The rule that the text breaks.
@@ -19,12 +19,12 @@ macro_rules! text_type {
                 Ok(Self(text))
             }
 
-            /// The text.
+            /// Returns the text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
 
-            /// The text, shared.
+            /// Returns the shared text.
             pub fn text(&self) -> &$crate::value::Text {
                 &self.0
             }

@@ -1,4 +1,4 @@
-//! Time as the pure parts see it: a number that somebody else counts.
+//! Time for pure code: a number that the caller provides.
 
 use std::fmt;
 use std::ops::Add;
@@ -6,27 +6,28 @@ use std::time::Duration;
 
 /// Milliseconds since the UNIX epoch, counted monotonically from the start of the process.
 ///
-/// The shell reads the wall clock once and adds a monotonic clock, so a clock that is set moves no timer.
+/// The server adds a monotonic clock to one reading of the wall clock, so clock changes do not
+/// affect timers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(u64);
 
 impl Time {
-    /// The instant `ms` milliseconds after the UNIX epoch.
+    /// Creates the instant `ms` milliseconds after the UNIX epoch.
     pub const fn from_millis(ms: u64) -> Self {
         Self(ms)
     }
 
-    /// Milliseconds since the UNIX epoch.
+    /// Returns the milliseconds since the UNIX epoch.
     pub const fn as_millis(self) -> u64 {
         self.0
     }
 
-    /// Whole seconds since the UNIX epoch.
+    /// Returns the whole seconds since the UNIX epoch.
     pub const fn as_secs(self) -> u64 {
         self.0 / 1000
     }
 
-    /// How long ago `earlier` was; zero when it is not earlier.
+    /// Returns the time since `earlier`, or zero if it is not earlier.
     pub fn since(self, earlier: Time) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }

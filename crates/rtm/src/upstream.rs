@@ -1,44 +1,42 @@
-//! What every upstream offers to sessions.
+//! The interface between sessions and RTM backends.
 
 use std::sync::Arc;
 
-use crate::AppId;
 use crate::value::Text;
-use crate::{CallKind, ChannelAttribute, Message, RtmCall, RtmError, RtmEvent, RtmReply, UserId};
+use crate::{AppId, CallKind, ChannelAttribute, Message, RtmCall, RtmError, RtmEvent, RtmReply, UserId};
 
-/// RTM as sessions use it. Calls never block and never fail by themselves: every one is told a reply.
+/// An RTM backend. Calls never block; each one gets a reply, also after a failure.
 pub trait Upstream: Send + Sync {
-    /// An RTM client for a session; `tell` is called with everything that happens to it, in order, and must not block.
+    /// Opens an RTM client for a session. `sink` receives its events in order and must not block.
     fn open(&self, app: &AppId, tell: Tell) -> ClientKey;
 
-    /// A call; its reply carries `request`.
+    /// Starts a call; its reply carries `request`.
     fn call(&self, client: &ClientKey, request: u64, call: RtmCall);
 
-    /// The client is no longer needed: it is logged out.
+    /// Closes a client and logs it out.
     fn close(&self, client: &ClientKey);
 
-    /// Whether the upstream has a call at all, for an app.
+    /// Returns true if the backend supports a call, for an app.
     fn can(&self, app: &AppId, kind: CallKind) -> bool;
 
-    /// The page of the comparison whose SDK an app's RTM is, for traces; none for an upstream that is no SDK.
+    /// Returns the SDK platform recorded in traces, if the backend is an SDK.
     fn platform(&self, _: &AppId) -> Option<Text> {
         None
     }
 }
 
-/// Where an upstream tells what happens.
+/// The receiver of an upstream's events.
 pub type Tell = Arc<dyn Fn(UpstreamEvent) + Send + Sync>;
 
 /// An RTM client of an upstream.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClientKey {
-    /// The app id.
     pub app: AppId,
     /// The upstream's number.
     pub number: u64,
 }
 
-/// What an upstream tells.
+/// An event of an upstream.
 #[derive(Clone, Debug)]
 pub enum UpstreamEvent {
     /// The reply to a call.
@@ -48,16 +46,16 @@ pub enum UpstreamEvent {
         /// The result.
         result: Result<RtmReply, RtmError>,
     },
-    /// An event.
+    /// An RTM event.
     Event(RtmEvent),
-    /// The upstream is there, or not.
+    /// The upstream is connected, or not.
     Up(bool),
-    /// The calls that it lacks, now that this is known.
-    Lacks(Arc<[CallKind]>),
+    /// The calls that the upstream does not support.
+    Unsupported(Arc<[CallKind]>),
 }
 
 impl UpstreamEvent {
-    /// About how much memory its texts take.
+    /// Returns the approximate memory size of its texts.
     pub fn bytes(&self) -> usize {
         let attribute = |(name, attribute): &(Text, ChannelAttribute)| {
             name.len()
@@ -79,7 +77,7 @@ impl UpstreamEvent {
                 RtmReply::ChannelAttributes(list) => list.iter().map(attribute).sum(),
                 _ => 0,
             },
-            // Other texts are short, or shared with others who are told the same.
+            // Other texts are short, or shared with other receivers.
             _ => 0,
         }
     }

@@ -1,8 +1,8 @@
-//! The one dynamic value that table rows compute with.
+//! The dynamic value of the table rows.
 //!
-//! Rows are data, so their arguments, bindings and replies are too. Everything typed (an
-//! [`RtmCall`](crate::RtmCall), an id) is built from a [`Value`] at the edge where it is used, and is
-//! checked there once.
+//! Rows are data, so their arguments, bindings and replies are values. Typed data (an
+//! [`RtmCall`](crate::RtmCall), an id) is built from a [`Value`] at the edge, and is validated once
+//! there.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use crate::json;
 use crate::json::JsonError;
 
-/// Shared text: cloning it is a counter, which is what fan-out wants.
+/// Shared text: a clone only increments a counter, which keeps fan-out cheap.
 pub type Text = Arc<str>;
 
 /// A JSON-like value with ordered object keys (legacy clients and traces see the order).
@@ -25,7 +25,7 @@ pub enum Value {
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// A whole number; the documented APIs have no other.
+    /// A whole number; the documented APIs use no other.
     Int(i64),
     /// Any other number: legacy apps may send one as a message.
     Number(Number),
@@ -33,17 +33,17 @@ pub enum Value {
     Text(Text),
     /// A list.
     List(Vec<Value>),
-    /// An object, in the order in which it was written.
+    /// An object whose entries keep their order.
     Map(Vec<(Text, Value)>),
 }
 
 impl Value {
-    /// Text from anything that can be shared as text.
+    /// Creates a text value.
     pub fn text(text: impl Into<Text>) -> Self {
         Self::Text(text.into())
     }
 
-    /// The text, when this is text.
+    /// Returns the text of a text value.
     pub fn as_text(&self) -> Option<&Text> {
         match self {
             Self::Text(text) => Some(text),
@@ -51,7 +51,7 @@ impl Value {
         }
     }
 
-    /// The whole number, when this is one.
+    /// Returns the number of an integer value.
     pub fn as_int(&self) -> Option<i64> {
         match self {
             Self::Int(n) => Some(*n),
@@ -59,7 +59,7 @@ impl Value {
         }
     }
 
-    /// The list's items, when this is a list.
+    /// Returns the items of a list.
     pub fn as_list(&self) -> Option<&[Value]> {
         match self {
             Self::List(items) => Some(items),
@@ -67,7 +67,7 @@ impl Value {
         }
     }
 
-    /// The object's entries, when this is an object.
+    /// Returns the entries of an object.
     pub fn as_map(&self) -> Option<&[(Text, Value)]> {
         match self {
             Self::Map(entries) => Some(entries),
@@ -75,19 +75,19 @@ impl Value {
         }
     }
 
-    /// The member `key` of an object.
+    /// Returns the member `key` of an object.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.as_map()?
             .iter()
             .find_map(|(name, value)| (&**name == key).then_some(value))
     }
 
-    /// True for a missing value.
+    /// Returns true for a missing value.
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
 
-    /// The value as legacy clients carry non-text in a text field: text as it is, anything else as JSON text.
+    /// Converts the value to a legacy text field: text as it is, anything else as JSON text.
     ///
     /// Source: signaling-wire 6.2 (servers send objects where strings are documented).
     pub fn into_text(self) -> Text {
@@ -97,7 +97,7 @@ impl Value {
         }
     }
 
-    /// About how much memory it takes beside itself.
+    /// Returns the approximate heap size.
     pub fn bytes(&self) -> usize {
         const ENTRY: usize = size_of::<(Text, Value)>();
         match self {
@@ -112,7 +112,7 @@ impl Value {
         }
     }
 
-    /// Compact JSON.
+    /// Returns compact JSON.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("a Value has only text keys and numbers of JSON")
     }
@@ -120,28 +120,28 @@ impl Value {
     /// Reads JSON text.
     ///
     /// # Errors
-    /// [`JsonError`]: it is none.
+    /// [`JsonError`]: the text is not JSON.
     pub fn from_json(text: &str) -> Result<Self, JsonError> {
         json::parse(text)
     }
 }
 
-/// A JSON number that is no [`Value::Int`], as its text: `18446744073709551615`, `1e400`, `1.10`.
+/// A JSON number outside [`Value::Int`], as its text: `18446744073709551615`, `1e400`, `1.10`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Number(Text);
 
 impl Number {
-    /// A number of JSON text, which the parser has checked.
+    /// Wraps a number of JSON text, which the parser has checked.
     pub(crate) fn written(json: &str) -> Self {
         Self(json.into())
     }
 
-    /// A number as this program writes it; none when it is not finite.
+    /// Converts a float; `None` if it is not finite.
     pub fn of(x: f64) -> Option<Self> {
         serde_json::Number::from_f64(x).map(|number| Self(number.to_string().into()))
     }
 
-    /// Returns the nearest float; none when that is infinite.
+    /// Returns the nearest float; `None` if it is infinite.
     pub fn as_f64(&self) -> Option<f64> {
         self.0.parse().ok().filter(|x: &f64| x.is_finite())
     }

@@ -1,4 +1,4 @@
-//! Values that rows read out of their arguments, also out of JSON text inside them.
+//! Values that rows read from their arguments, also from JSON text inside them.
 
 use rtm::value::{Text, Value};
 
@@ -6,9 +6,10 @@ use crate::row::{Let, LetDefault};
 use crate::ty::SigType;
 
 impl Let {
-    /// The value, given that of `from`: typed, with its default and its bounds.
+    /// Returns the value, given that of `from`: typed, with its default and its bounds.
     ///
-    /// Text that is no JSON, or has no such key of that type, gives the default: apps put anything into `extra`.
+    /// Text that is not JSON, or has no such key of that type, gives the default: apps put any text
+    /// into `extra`.
     pub fn compute(&self, from: Value, invite_timeout_secs: i64, own: &Text) -> Value {
         let found = match &self.json {
             None => Some(from),
@@ -30,7 +31,7 @@ impl Let {
     }
 }
 
-/// A value as its type writes it; `None` when it is none of that type.
+/// Returns a value in the form of its type; `None` if it does not have that type.
 pub fn typed(value: Value, ty: SigType) -> Option<Value> {
     match ty {
         SigType::Flag => flag(&value).map(Value::Bool),
@@ -41,7 +42,8 @@ pub fn typed(value: Value, ty: SigType) -> Option<Value> {
     }
 }
 
-/// The truth that a value stands for: JSON of some clients has 1 for it, of others 1.0 or text.
+/// Returns the boolean of a value: the JSON of some clients has 1 for true, that of others 1.0 or
+/// text.
 pub fn flag(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(b) => Some(*b),
@@ -71,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flags_are_numbers_truths_and_their_text() {
+    fn flags_accept_numbers_booleans_and_text() {
         let check = |json: &str, expected: Option<bool>| {
             let value = Value::from_json(json).unwrap();
             assert_eq!(typed(value, SigType::Flag), expected.map(Value::Bool), "{json}");

@@ -1,22 +1,22 @@
-//! The comparison pages: every pair of an id and a platform, and the row that it resolves to.
+//! The comparison pages: every pair of an id and a platform, and its row.
 
-use crate::diagnostics::{Diag, Diags};
 use rtm::value::Text;
 
 use crate::Tables;
 use crate::condition::Emulation;
+use crate::diagnostics::{Diag, Diags};
 use crate::row::{CodeId, Row, RowId, RowKind, Status};
 
 const LIST: &str = include_str!("../../../fixtures/comparison-rows.tsv");
 
-/// A pair of the pages.
+/// A pair of the comparison pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pair {
-    /// `peer.send`.
+    /// The id: `peer.send`.
     pub id: &'static str,
-    /// `method`, `event` or `synchronous callback`.
+    /// The kind: `method`, `event` or `synchronous callback`.
     pub kind: &'static str,
-    /// `web`.
+    /// The platform: `web`.
     pub platform: &'static str,
     /// The Signaling name as the page spells it; `-` for none.
     pub signaling: &'static str,
@@ -24,22 +24,22 @@ pub struct Pair {
     pub rtm: &'static str,
 }
 
-/// A pair and what serves it.
+/// A pair and its row.
 #[derive(Clone, Debug)]
 pub struct Resolved {
     /// The pair.
     pub pair: Pair,
     /// The row.
     pub row: RowId,
-    /// How it is served there.
+    /// The status on that platform.
     pub status: Status,
-    /// The emulation that helps.
+    /// The row's emulation.
     pub emulation: Option<Emulation>,
-    /// Limitation codes there.
+    /// The limitation codes on that platform.
     pub codes: Vec<CodeId>,
 }
 
-/// All pairs, in the order of the pages.
+/// Returns all pairs, in the order of the pages.
 pub fn pairs() -> Vec<Pair> {
     let lines = LIST.lines().skip(1);
     lines
@@ -57,7 +57,7 @@ pub fn pairs() -> Vec<Pair> {
         .collect()
 }
 
-/// What serves each pair; pairs without a row are left out.
+/// Resolves each pair to its row; pairs without a row are omitted.
 pub fn resolve(tables: &Tables) -> Vec<Resolved> {
     let resolved = pairs().into_iter().filter_map(|pair| {
         let row = tables.row_named(pair.id)?;
@@ -77,7 +77,7 @@ pub fn resolve(tables: &Tables) -> Vec<Resolved> {
     resolved.collect()
 }
 
-/// Every pair resolves, no row is unknown to the pages, and what is refused says why.
+/// Checks that every pair has a row, every row is on the pages, and every refused row has a code.
 pub fn check(tables: &Tables, diags: &mut Diags) {
     let pairs = pairs();
     let resolved = resolve(tables);
@@ -96,7 +96,7 @@ pub fn check(tables: &Tables, diags: &mut Diags) {
         };
         if !pairs.iter().any(|pair| pair.id == page_id(row)) {
             let title = format!("the comparison pages have no `{}`", row.id);
-            diags.push(Diag::new(&span, title).help("a row that serves another function of an id is named id/part"));
+            diags.push(Diag::new(&span, title).help("name a row for another function of an id `id/part`"));
         }
     }
     for found in &resolved {
@@ -112,7 +112,7 @@ pub fn check(tables: &Tables, diags: &mut Diags) {
                 found.pair.platform,
                 found.status.name()
             );
-            let help = "internal is what the page gives no Signaling name";
+            let help = "internal rows are those without a Signaling name on the page";
             diags.push(Diag::new(&span, title).help(help));
         }
         if found.status == Status::Refused && found.codes.is_empty() {
@@ -125,12 +125,12 @@ pub fn check(tables: &Tables, diags: &mut Diags) {
     }
 }
 
-/// The id without its part: `members.query/isin` is for `members.query`.
+/// Returns the id without its part: `members.query/isin` belongs to `members.query`.
 pub fn page_id(row: &Row) -> &str {
     row.id.split('/').next().unwrap_or(&row.id)
 }
 
-/// The documented names of a row's calls, or of the events that come of it, where the page spells them otherwise.
+/// Returns the documented names of a row's calls or events, for pages with another spelling.
 pub fn real_names(tables: &Tables, row: &Row) -> Vec<Text> {
     let sigs: Vec<usize> = match &row.kind {
         RowKind::Call(sigs) => sigs.clone(),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_row_and_an_unknown_one_are_found() {
+    fn missing_and_unknown_rows_are_reported() {
         let mut tables = Tables::built_in().unwrap_or_else(|diags| panic!("{}", diags.render(false)));
         let at = tables.row_named("token.renew").unwrap();
         tables.rows[at].id = "token.invented".into();

@@ -1,101 +1,101 @@
-//! Facts that steps ask for, and emulations that rows name: two closed lists.
+//! Conditions of steps, and emulations of rows: two closed lists.
 
 use rtm::{CallKind, FieldType};
 
 use crate::ty::{SigType, Ty};
 
-/// Something that is so or not at the moment a step is reached (decisions H1).
+/// A condition, evaluated when its step is reached (decisions H1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fact {
+pub enum Condition {
     /// The session has joined the row's channel.
     Joined,
     /// The session has joined another channel than the row's.
     InOtherChannel,
     /// The row's account is the session's own.
     OneSelf,
-    /// The session has called the row's account about the row's channel, and nobody has answered.
+    /// The session has called the row's account about the row's channel, without an answer yet.
     Calling,
-    /// It was called by them, and has not answered.
+    /// The session was called by the row's account, and has not answered.
     Ringing,
     /// A call between them was accepted, in either direction.
     Talking,
     /// There is a call between them.
-    OpenCall,
+    AnyCall,
     /// The session has no client at the moment.
     Grace,
     /// The session's channel has more than 512 members.
     Over512,
-    /// `[policy]` has an attribute that is not there read as empty.
+    /// `[policy]` reads a missing attribute as empty.
     EmptyAttributes,
-    /// `[policy]` has a second call to the same party about the same channel fail.
+    /// `[policy]` refuses a second call to the same party about the same channel.
     StrictReinvite,
-    /// `[policy]` has a message from outside sent by joining the channel.
+    /// `[policy]` permits a transient join for a message from outside.
     ForceJoin,
-    /// The session is in the row's channel for such a message, and its client is not.
-    Visiting,
-    /// The row's attribute is one that the system alone writes.
+    /// The session has joined the row's channel transiently, and its client has not.
+    TransientlyJoined,
+    /// The row's attribute may only be written by the system.
     ReservedName,
-    /// RTM keeps messages for offline users by itself.
+    /// RTM itself stores messages for offline users.
     OfflineMessages,
-    /// The upstream has that call.
+    /// The upstream supports that call.
     Can(CallKind),
     /// The flag in that slot of the row is set.
     Flag(usize),
 }
 
-impl Fact {
-    /// Names as rows write them; calls and flags go by their own.
-    pub const NAMES: &[(&str, Fact)] = &[
+impl Condition {
+    /// The names in rows; calls and flags use their own.
+    pub const NAMES: &[(&str, Condition)] = &[
         ("joined", Self::Joined),
         ("in-other-channel", Self::InOtherChannel),
         ("self", Self::OneSelf),
         ("calling", Self::Calling),
         ("ringing", Self::Ringing),
         ("talking", Self::Talking),
-        ("open-call", Self::OpenCall),
+        ("open-call", Self::AnyCall),
         ("grace", Self::Grace),
         ("over-512", Self::Over512),
         ("policy-empty-attributes", Self::EmptyAttributes),
         ("policy-strict-reinvite", Self::StrictReinvite),
         ("policy-force-join", Self::ForceJoin),
-        ("visiting", Self::Visiting),
+        ("visiting", Self::TransientlyJoined),
         ("reserved-name", Self::ReservedName),
         ("offline-messages", Self::OfflineMessages),
         ("rest", Self::Can(CallKind::RestChannelMessage)),
     ];
 }
 
-/// A fact that must hold, or must not.
+/// A condition or its negation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cond {
-    /// The fact.
-    pub fact: Fact,
-    /// Written with `!`.
+    /// The condition.
+    pub condition: Condition,
+    /// True with `!`.
     pub negated: bool,
 }
 
-/// An emulation that a row may name. The function is in `bridge::emulate`; here is what it declares.
+/// An emulation that a row may name. Its function is in `engine::emulate`, its declaration here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Emulation {
-    /// `channel.join`: one channel per user; channel events are held until the list is out.
+    /// `channel.join`: one channel per user; channel events are held back until the list is sent.
     SingleChannel,
-    /// Joins and leaves, once each.
+    /// Joins and leaves, without duplicates.
     MemberSet,
-    /// Sorts peer messages: texts, end-calls, bytes.
+    /// Classifies peer messages: texts, end-calls, bytes.
     PeerText,
-    /// Sorts channel messages: texts, bytes.
+    /// Classifies channel messages: texts, bytes.
     ChannelText,
     /// The session's own attribute writes, reported once.
     AttrWrite,
-    /// The same, with an eye on the built-in attributes.
-    BuiltinWrite,
+    /// The same, with the effects of system attributes.
+    SystemAttributeWrite,
     /// Attribute events by comparison.
     AttrDiff,
     /// An outgoing call's own time limit.
     InviteTimers,
-    /// Events of calls that are open.
+    /// Events of active calls.
     Calls,
-    /// A refusal, or a hang-up in its clothes.
+    /// A refusal, or a hang-up in the form of one.
     Refusal,
     /// An incoming call, with or without a channel.
     IncomingCall,
@@ -105,13 +105,13 @@ pub enum Emulation {
     RefuseCall,
     /// The end of a call from this side.
     CloseCall,
-    /// Failures of incoming calls that are not settled.
+    /// Failures of incoming calls that have not ended.
     RingingOnly,
     /// Connection states.
     Status,
     /// Messages to offline peers.
     Outbox,
-    /// A join for the sake of a message.
+    /// A join for a message.
     TransientJoin,
 }
 
@@ -120,14 +120,14 @@ const CHANNEL: Ty = Ty::Sig(SigType::Channel);
 const RTM_CHANNEL: Ty = Ty::Rtm(FieldType::ChannelId);
 
 impl Emulation {
-    /// Names as rows write them.
+    /// The names in rows.
     pub const NAMES: &[(&str, Emulation)] = &[
         ("single-channel", Self::SingleChannel),
         ("member-set", Self::MemberSet),
         ("peer-text", Self::PeerText),
         ("channel-text", Self::ChannelText),
         ("attr-write", Self::AttrWrite),
-        ("builtin-write", Self::BuiltinWrite),
+        ("builtin-write", Self::SystemAttributeWrite),
         ("attr-diff", Self::AttrDiff),
         ("invite-timers", Self::InviteTimers),
         ("calls", Self::Calls),
@@ -142,13 +142,14 @@ impl Emulation {
         ("visit", Self::TransientJoin),
     ];
 
-    /// The name as rows write it.
+    /// Returns the name in rows.
     pub fn name(self) -> &'static str {
         let entry = Self::NAMES.iter().find(|(_, emulation)| *emulation == self);
         entry.map_or("?", |(name, _)| name)
     }
 
-    /// The calls that it helps wherever they are made; exactly the rows with such a step name it.
+    /// Returns the calls that it applies to in every row; exactly the rows with such a step name
+    /// it.
     pub const fn helps(self) -> &'static [CallKind] {
         match self {
             Self::SingleChannel | Self::TransientJoin => &[CallKind::Join],
@@ -156,14 +157,14 @@ impl Emulation {
                 CallKind::DeleteChannelAttributesByKeys,
                 CallKind::ClearChannelAttributes,
             ],
-            Self::BuiltinWrite => &[CallKind::AddOrUpdateChannelAttributes],
+            Self::SystemAttributeWrite => &[CallKind::AddOrUpdateChannelAttributes],
             Self::InviteTimers => &[CallKind::LocalInvitationSend],
             Self::AnswerCall => &[CallKind::RemoteInvitationAccept],
             _ => &[],
         }
     }
 
-    /// The outcomes that the emulation may fire; a row that names it binds each of them.
+    /// Returns the outcomes of the emulation; a row that names it binds each of them.
     pub const fn outcomes(self) -> &'static [&'static str] {
         match self {
             Self::SingleChannel
@@ -177,7 +178,7 @@ impl Emulation {
             Self::PeerText => &["text", "ended", "dtmf", "raw"],
             Self::ChannelText => &["text", "raw"],
             Self::AttrDiff => &["set", "removed", "cleared", "doubtful"],
-            Self::BuiltinWrite => &["channel-ttl", "local-limit"],
+            Self::SystemAttributeWrite => &["channel-ttl", "local-limit"],
             Self::InviteTimers => &["timed-out", "answered-late"],
             Self::Calls => &["default"],
             Self::Refusal => &["refused", "ended"],
@@ -187,8 +188,8 @@ impl Emulation {
         }
     }
 
-    /// The names that the emulation gives to its outcomes.
-    pub const fn gives(self) -> &'static [(&'static str, Ty)] {
+    /// Returns the values that the emulation passes to its outcomes.
+    pub const fn values_given(self) -> &'static [(&'static str, Ty)] {
         match self {
             Self::PeerText => &[
                 ("text", TEXT),

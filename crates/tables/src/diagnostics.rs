@@ -1,7 +1,7 @@
-//! Diagnostics that point at the place: file, line, caret, what was expected, what to do.
+//! Diagnostics with source positions: file, line, caret, expectation and remedy.
 //!
-//! Readers of files collect every error into [`Diags`] instead of stopping at the first, so one run shows an operator
-//! all there is to mend.
+//! Readers of files collect all errors in [`Diags`] instead of stopping at the first, so one run
+//! shows all of them.
 
 use std::fmt;
 use std::ops::Range;
@@ -15,19 +15,19 @@ mod tests;
 
 pub use suggest::suggest;
 
-/// A text that diagnostics point into.
+/// A source text of diagnostics.
 #[derive(Default, PartialEq, Eq)]
 pub struct Source {
-    /// What to call it: the path as the operator wrote it.
+    /// The name: the path as the operator wrote it.
     pub name: String,
-    /// The whole text.
+    /// The complete text.
     pub text: String,
-    /// What to show instead of `text`: the same bytes with secrets overwritten.
+    /// The displayed text, if it differs from `text`: the same bytes with secrets overwritten.
     shown: Option<String>,
 }
 
 impl Source {
-    /// A source without secrets.
+    /// Creates a source without secrets.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
         Arc::new(Self {
             name: name.into(),
@@ -36,9 +36,9 @@ impl Source {
         })
     }
 
-    /// A source of which diagnostics show only what `mask` leaves, since they end in logs.
+    /// Creates a source with masked secrets, because diagnostics are logged.
     ///
-    /// `mask` keeps every byte in its place; a result of another length shows nothing at all.
+    /// `mask` must keep every byte position; a result of another length displays nothing.
     pub fn masked(name: impl Into<String>, text: impl Into<String>, mask: impl FnOnce(&str) -> String) -> Arc<Self> {
         let text = text.into();
         let shown = mask(&text);
@@ -54,7 +54,7 @@ impl Source {
         })
     }
 
-    /// The place `range` (bytes) of this source.
+    /// Returns the position of the bytes `range`.
     pub fn span(self: &Arc<Self>, range: Range<usize>) -> Span {
         Span {
             source: self.clone(),
@@ -67,14 +67,14 @@ impl Source {
     }
 }
 
-/// Prints the name only: the text may hold secrets.
+/// Prints the name only: the text may contain secrets.
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Source({:?})", self.name)
     }
 }
 
-/// A place in a [`Source`]; cloning it is a counter.
+/// A position in a [`Source`], cheap to clone.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Span {
     source: Arc<Source>,
@@ -82,22 +82,22 @@ pub struct Span {
 }
 
 impl Span {
-    /// The text it points into.
+    /// Returns the source.
     pub fn source(&self) -> &Arc<Source> {
         &self.source
     }
 
-    /// The bytes it covers.
+    /// Returns the covered bytes.
     pub fn range(&self) -> Range<usize> {
         self.range.clone()
     }
 
-    /// The source text it covers; empty when it points outside.
+    /// Returns the covered text; empty if the range is outside.
     pub fn text(&self) -> &str {
         self.source.text.get(self.range()).unwrap_or("")
     }
 
-    /// Line and column of its start, both from 1; columns count characters.
+    /// Returns line and column of its start, both from 1; columns count characters.
     pub fn position(&self) -> (usize, usize) {
         let before = self.source.text.get(..self.range.start).unwrap_or(&self.source.text);
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
@@ -105,7 +105,8 @@ impl Span {
         (line, 1 + before[line_start..].chars().count())
     }
 
-    /// The range to draw: inside `text`, on character boundaries, and on one line (a table's whole body helps nobody).
+    /// Returns the range to underline: inside `text`, on character boundaries, and on one line,
+    /// because marking a whole table is not helpful.
     fn drawn(&self, text: &str) -> Range<usize> {
         let start = text.floor_char_boundary(self.range.start);
         let end = text.floor_char_boundary(self.range.end).max(start);
@@ -128,7 +129,7 @@ impl fmt::Display for Span {
     }
 }
 
-/// One error at one place.
+/// One error at one position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diag {
     span: Span,
@@ -138,7 +139,7 @@ pub struct Diag {
 }
 
 impl Diag {
-    /// An error at `span`; the title says by itself what was expected and what was got.
+    /// Creates an error at `span`; the title alone states the expected and the actual value.
     pub fn new(span: &Span, title: impl Into<String>) -> Self {
         Self {
             span: span.clone(),
@@ -148,21 +149,22 @@ impl Diag {
         }
     }
 
-    /// Text beside the caret.
+    /// Sets the text beside the caret.
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = Some(label.into());
         self
     }
 
-    /// What to do about it, on its own line.
+    /// Sets the remedy, displayed on its own line.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// The help line "did you mean `x`?" when a candidate is close to `name` (see [`suggest`]); else as it was.
+    /// Sets the help line "did you mean `x`?" if a candidate is similar to `name` (see
+    /// [`suggest`]).
     #[must_use]
     pub fn did_you_mean<'c>(self, name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Self {
         match suggest(name, candidates) {
@@ -171,22 +173,22 @@ impl Diag {
         }
     }
 
-    /// Where it is.
+    /// Returns the position.
     pub fn span(&self) -> &Span {
         &self.span
     }
 
-    /// What is wrong, in one line.
+    /// Returns the error in one line.
     pub fn title(&self) -> &str {
         &self.title
     }
 
-    /// The help line.
+    /// Returns the help line.
     pub fn help_text(&self) -> Option<&str> {
         self.help.as_deref()
     }
 
-    /// The error as text with the source line and a caret; `color` adds terminal escapes.
+    /// Formats the error with the source line and a caret; `color` adds terminal escapes.
     pub fn render(&self, color: bool) -> String {
         let text = self.span.source.shown();
         let mut annotation = AnnotationKind::Primary.span(self.span.drawn(text));
@@ -205,22 +207,22 @@ impl Diag {
     }
 }
 
-/// All errors that were found, to be shown together.
+/// A list of errors, displayed together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diags(Vec<Diag>);
 
 impl Diags {
-    /// None yet.
+    /// Creates an empty list.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds one.
+    /// Adds an error.
     pub fn push(&mut self, diag: Diag) {
         self.0.push(diag);
     }
 
-    /// Leaves one of those that say the same of the same place.
+    /// Removes repeated errors with the same position and text.
     pub fn without_repeats(mut self) -> Self {
         let mut seen: Vec<Diag> = Vec::new();
         for diag in self.0.drain(..) {
@@ -231,39 +233,40 @@ impl Diags {
         Self(seen)
     }
 
-    /// True when nothing is wrong.
+    /// Returns true if there are no errors.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many there are.
+    /// Returns the number of errors.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Them, as they were added.
+    /// Returns the errors, in the order of their detection.
     pub fn iter(&self) -> impl Iterator<Item = &Diag> {
         self.0.iter()
     }
 
-    /// `value` when nothing is wrong, else these errors.
+    /// Returns `value` if there are no errors.
     ///
     /// # Errors
-    /// Itself, unless empty.
+    /// The errors, if there are any.
     pub fn or_ok<T>(self, value: T) -> Result<T, Self> {
         if self.is_empty() { Ok(value) } else { Err(self) }
     }
 
-    /// Them, by file and then by position.
+    /// Returns the errors by file and position.
     pub fn in_order(&self) -> impl Iterator<Item = &Diag> {
         let mut sorted: Vec<&Diag> = self.0.iter().collect();
         sorted.sort_by_key(|diag| (&diag.span.source.name, diag.span.range.start));
         sorted.into_iter()
     }
 
-    /// All of them as text, by file and then by position, a blank line between two; `color` adds terminal escapes.
+    /// Formats all errors by file and position, separated by blank lines; `color` adds terminal
+    /// escapes.
     ///
-    /// The caller decides about color: it knows the terminal and `NO_COLOR`.
+    /// The caller decides about color, from the terminal and `NO_COLOR`.
     pub fn render(&self, color: bool) -> String {
         let texts: Vec<String> = self.in_order().map(|diag| diag.render(color)).collect();
         texts.join("\n\n")

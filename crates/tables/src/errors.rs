@@ -1,33 +1,34 @@
-//! Reasons, the numbers that families make of them, and limitation codes.
+//! Reasons, their numbers in the client families, and limitation codes.
 
 use rtm::value::Text;
 
 use crate::row::SigId;
 
-/// A class of failures: one documented event, and its numbers by family.
+/// A failure class: one documented event, and its numbers by family.
 #[derive(Clone, Debug)]
 pub struct FailClass {
-    /// Its name.
+    /// The name.
     pub name: Text,
-    /// The event that tells it.
+    /// The failure event.
     pub event: SigId,
-    /// Number tables, the first is the api front's; a family without one uses that.
+    /// The numbers by family. The first entry is the API's, which also applies to families without
+    /// an entry.
     pub families: Vec<(Text, FamilyCodes)>,
 }
 
-/// What a family makes of a reason.
+/// The numbers of reasons in a family.
 #[derive(Clone, Debug, Default)]
 pub struct FamilyCodes {
     /// Numbers by text; a text that ends in `*` is a prefix.
     pub numbers: Vec<(Text, i64)>,
-    /// The number of every other text.
+    /// The number of all other texts.
     pub any: Option<i64>,
-    /// The family shows this argument of the event instead of a number.
+    /// The event argument that the family shows instead of a number.
     pub text: Option<Text>,
 }
 
 impl FamilyCodes {
-    /// The number for a reason.
+    /// Returns the number of a reason.
     pub fn number(&self, reason: &str) -> Option<i64> {
         let hit = self.numbers.iter().find(|(text, _)| match text.strip_suffix('*') {
             Some(prefix) => reason.starts_with(prefix),
@@ -38,7 +39,7 @@ impl FamilyCodes {
 }
 
 impl FailClass {
-    /// The number that the application of a family ends up with.
+    /// Returns the number that an application of the family receives.
     pub fn ecode(&self, family: &str, reason: &str) -> i64 {
         let own = self.families.iter().find(|(name, _)| &**name == family);
         let number = own.and_then(|(_, codes)| codes.number(reason));
@@ -46,7 +47,7 @@ impl FailClass {
         number.or_else(api).unwrap_or(0)
     }
 
-    /// The argument of the event that the family shows as text.
+    /// Returns the event argument that the family shows as text.
     pub fn text_arg(&self, family: &str) -> Option<&Text> {
         let own = self.families.iter().find(|(name, _)| &**name == family)?;
         own.1.text.as_ref()
@@ -56,12 +57,12 @@ impl FailClass {
 /// A limitation code (docs/limits.md).
 #[derive(Clone, Debug)]
 pub struct LimitCode {
-    /// `SEND-ACK`.
+    /// The name: `SEND-ACK`.
     pub name: Text,
-    /// Why the translation is not exact.
+    /// The cause of the limitation.
     pub cause: Text,
-    /// What an app can do.
+    /// A workaround for apps.
     pub workaround: Text,
-    /// Whether it means that a message reaches nobody, which webhooks tell.
+    /// True if a message was not delivered, which is reported by webhooks.
     pub undelivered: bool,
 }

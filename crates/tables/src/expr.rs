@@ -1,4 +1,4 @@
-//! Compiled expressions: paths, the few functions, templates.
+//! Compiled expressions: paths, functions, templates.
 
 use serde_json::Value as Json;
 
@@ -8,7 +8,7 @@ use rtm::{END_CALL_PREFIX, Field, Message, RtmError};
 use crate::func::Func;
 use crate::ty::Conv;
 
-/// An expression of a row, compiled: slots instead of names.
+/// A compiled expression of a row, with slots instead of names.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expr {
     /// A literal.
@@ -17,24 +17,24 @@ pub enum Expr {
     Slot(usize),
     /// A member of an object.
     Member(Box<Expr>, Text),
-    /// A value on its way to the other side.
+    /// A converted value.
     Convert(Conv, Box<Expr>),
-    /// A function of values.
+    /// A function call.
     Call(Func, Vec<Expr>),
     /// A value as JSON text.
     Json(Box<Expr>),
-    /// Text with values in it; values are quoted as JSON needs it when the template is JSON.
+    /// Text with embedded values, which are quoted if the template is JSON.
     Template {
         /// The pieces, in order.
         parts: Vec<Part>,
-        /// Whether it is JSON.
+        /// True if the template is JSON.
         json: bool,
     },
     /// `$state.…`.
     State(StateField),
-    /// `$reason`, `$ecode` of a failure; `$key`, `$value` of an entry; filled in by the engine.
+    /// `$reason`, `$ecode` of a failure; `$key`, `$value` of an entry; provided by the engine.
     Ambient(Ambient),
-    /// The text of the error that the row was entered with, by the members of that row.
+    /// The text of the error that selected the row, from the members of that row.
     MemberReason(usize),
     /// A list of expressions.
     List(Vec<Expr>),
@@ -45,18 +45,18 @@ pub enum Expr {
 /// A piece of a template.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Part {
-    /// As it is.
+    /// Literal text.
     Text(Text),
     /// A value.
     Expr(Expr),
 }
 
-/// What `$state` and `$self` can name.
+/// The fields of `$state` and `$self`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StateField {
     /// The session's account.
     Account,
-    /// The session's line.
+    /// The session line.
     Line,
     /// The joined channel's name.
     Channel,
@@ -64,9 +64,10 @@ pub enum StateField {
     Cid,
     /// The joined channel's member count.
     MemberCount,
-    /// The documented number of the session's state: 0 not logged in, 1 logging in, 2 logged in, 3 reconnecting.
+    /// The documented number of the session's state: 0 not logged in, 1 logging in, 2 logged in, 3
+    /// reconnecting.
     Status,
-    /// 1 when that number is 2, else 0.
+    /// 1 if that number is 2, else 0.
     Online,
 }
 
@@ -75,7 +76,7 @@ pub enum StateField {
 pub enum Ambient {
     /// A failure's text.
     Reason,
-    /// The number that the session's family makes of it.
+    /// The number of the failure in the session's family.
     Ecode,
     /// The name of an entry of `each`.
     Key,
@@ -83,21 +84,21 @@ pub enum Ambient {
     Value,
 }
 
-/// What expressions read besides their row's slots.
+/// The inputs of expressions besides their row's slots.
 pub trait Scope {
     /// Converts an id.
     fn convert(&self, conv: Conv, text: &Text) -> Text;
-    /// The number of an account.
+    /// Returns the number of an account.
     fn uid(&self, account: &Text) -> i64;
-    /// A field of the session's state.
+    /// Returns a field of the session's state.
     fn state(&self, field: StateField) -> Value;
-    /// An ambient value.
+    /// Returns an ambient value.
     fn ambient(&self, ambient: Ambient) -> Value;
-    /// The value in a slot.
+    /// Returns the value in a slot.
     fn slot(&self, slot: usize) -> Value;
-    /// The text that row number `row` has for the error at hand.
+    /// Returns the text of the current error in row number `row`.
     fn member_reason(&self, row: usize) -> Text;
-    /// The error at hand.
+    /// Returns the current error.
     fn error(&self) -> Option<RtmError> {
         None
     }
@@ -137,28 +138,30 @@ fn convert(scope: &dyn Scope, conv: Conv, value: Value) -> Value {
     }
 }
 
-/// The text that ends a call in RTM; `_` and `%` of the info are quoted, since RTM forbids `_` there (decisions H9).
+/// Returns the text that ends a call in RTM; `_` and `%` of the info are escaped, since RTM forbids
+/// `_` there (decisions H9).
 pub fn end_call(channel: &str, info: &str) -> String {
     let info = info.replace('%', "%25").replace('_', "%5F");
     format!("{END_CALL_PREFIX}_{channel}_{info}")
 }
 
-/// Whether a text may be one that ends a call.
+/// Returns true if a text may be one that ends a call.
 pub fn begins_end_call(text: &str) -> bool {
     text.starts_with(END_CALL_PREFIX)
 }
 
-/// Channel and info of a text that ends a call; the last `_` splits, since names may contain it.
+/// Splits a text that ends a call into channel and info; the last `_` splits, since names may
+/// contain it.
 pub fn parse_end_call(text: &str) -> Option<(Text, Text)> {
     let rest = text.strip_prefix(END_CALL_PREFIX)?.strip_prefix('_')?;
     let (channel, info) = rest.rsplit_once('_')?;
     Some((channel.into(), info.replace("%5F", "_").replace("%25", "%").into()))
 }
 
-/// What a bridge tells another: a raw message that RTM-native apps pass over (decisions H9).
+/// The description of raw messages between bridges, which RTM-native apps ignore (decisions H9).
 const SIGNAL: &str = "sigbridge/1";
 
-/// A message between bridges, as a value that RTM's message type reads.
+/// Returns a message between bridges, as a value for RTM's message type.
 pub fn signal(kind: &str, channel_id: &str, data: &str) -> Value {
     let entry = |key: &str, value: &str| (Text::from(key), Value::text(value));
     let body = Value::Map(vec![
@@ -174,7 +177,7 @@ pub fn signal(kind: &str, channel_id: &str, data: &str) -> Value {
     .to_value()
 }
 
-/// Kind, channel id and data of a message between bridges.
+/// Returns kind, channel id and data of a message between bridges.
 pub fn parse_signal(message: &Message) -> Option<(Text, Text, Text)> {
     let Message::Raw { bytes, description } = message else {
         return None;
@@ -211,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn end_calls_come_back() {
+    fn end_calls_round_trip() {
         for (channel, info) in [("r", ""), ("my_room", "bye"), ("a_b_", "x_y%5F%25"), ("%", "100%_")] {
             let text = end_call(channel, info);
             assert_eq!(parse_end_call(&text), Some((channel.into(), info.into())), "{text}");

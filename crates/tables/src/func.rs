@@ -1,4 +1,4 @@
-//! The functions that expressions may call: a closed list.
+//! The functions of expressions: a closed list.
 
 use identity::attribute;
 use rtm::FieldType;
@@ -15,21 +15,24 @@ pub enum Func {
     Uid,
     /// `end-call(channel, info)`: the text that ends a call (rtm-api 11).
     EndCall,
-    /// `attribute(name, value)`: an attribute as RTM holds it (decisions H7).
+    /// `attribute(name, value)`: an attribute in RTM's encoding (decisions H7).
     Attribute,
-    /// `attribute-keys(name)`: the keys under which RTM holds it.
+    /// `attribute-keys(name)`: the RTM keys of an attribute.
     AttributeKeys,
-    /// `attributes(list)`: RTM's attributes as Signaling shows them.
+    /// `attributes(list)`: RTM's attributes with Signaling's names.
     Attributes,
     /// `digit(truth)`: `"1"` or `"0"`.
     Digit,
-    /// `count(list)`: how many.
+    /// `count(list)`: the number of items.
     Count,
-    /// `pairs(users, most)`: `[[account, uid], …]` of the last `most`; of all where that is nothing or below 0.
+    /// `pairs(users, most)`: `[[account, uid], …]` of the last `most`, or of all if `most` is
+    /// missing or below 0.
     Pairs,
-    /// `contains(users, account)`: 1 or 0; nothing when the list was cut, so that 0 would be a guess.
+    /// `contains(users, account)`: 1 or 0; null if the list was truncated, so that 0 would be a
+    /// guess.
     Contains,
-    /// `dtmf(channel, digits)`: digits for the other party of a call, as a message between bridges (decisions H9).
+    /// `dtmf(channel, digits)`: digits for the other party of a call, as a message between bridges
+    /// (decisions H9).
     Dtmf,
 }
 
@@ -38,7 +41,7 @@ const INT: Ty = Ty::Sig(SigType::Int);
 const ACCOUNTS: Ty = Ty::Sig(SigType::Accounts);
 
 impl Func {
-    /// Names as expressions write them.
+    /// The names in expressions.
     pub const NAMES: &[(&str, Func)] = &[
         ("uid", Self::Uid),
         ("end-call", Self::EndCall),
@@ -52,13 +55,14 @@ impl Func {
         ("dtmf", Self::Dtmf),
     ];
 
-    /// The name as expressions write it.
+    /// Returns the name in expressions.
     pub fn name(self) -> &'static str {
         let entry = Self::NAMES.iter().find(|(_, func)| *func == self);
         entry.map_or("?", |(name, _)| name)
     }
 
-    /// The types of its arguments and of its value. `uid` also takes a list, and gives one then.
+    /// Returns the types of its arguments and of its value. `uid` also accepts a list, and then
+    /// returns one.
     pub const fn signature(self) -> (&'static [Ty], Ty) {
         match self {
             Self::Uid => (&[Ty::Sig(SigType::Account)], INT),
@@ -75,7 +79,7 @@ impl Func {
         }
     }
 
-    /// Computes it.
+    /// Computes the function.
     pub fn eval(self, args: &[Value], scope: &dyn Scope) -> Value {
         let arg = |at: usize| args.get(at).cloned().unwrap_or_default();
         let text = |at: usize| arg(at).into_text();
@@ -117,7 +121,8 @@ fn entries(entries: Vec<(Text, Text)>) -> Value {
     )
 }
 
-/// A user's attributes are texts; a channel's are objects with a `value`, of which Signaling shows only that.
+/// Converts attributes: a user's are texts; a channel's are objects, of which Signaling shows the
+/// `value`.
 fn attributes(list: &Value) -> Value {
     let plain = |value: &Value| value.get("value").unwrap_or(value).clone().into_text();
     let list: Vec<(Text, Text)> = list

@@ -1,8 +1,9 @@
 //! The mapping tables: the only place where a Signaling name meets an RTM name.
 //!
-//! `mappings/*.toml` hold rows (what a Signaling call or an RTM event does), `mappings/wire/` the functions and
-//! notifications of a client family, `mappings/platforms/` the names of the RTM SDKs. They are read with places
-//! ([`raw`]), compiled once ([`compile`]), and then run by `bridge`. The Signaling side is data: names, typed arguments,
+//! `mappings/*.toml` contain rows (the translation of a Signaling call or an RTM event),
+//! `mappings/wire/` the functions and notifications of a client family, `mappings/platforms/` the
+//! names of the RTM SDKs. They are parsed with source positions ([`ast`]), compiled once
+//! ([`compile`]), and executed by `engine`. The Signaling side is data: names, typed arguments,
 //! numbers. The RTM side is the closed types of [`rtm`].
 
 #[allow(
@@ -30,10 +31,6 @@ pub mod wire;
 
 use std::sync::Arc;
 
-use crate::diagnostics::Diags;
-use rtm::EventKind;
-use rtm::value::{Text, Value};
-
 use ast::RawExample;
 use errors::{FailClass, LimitCode};
 use platform::Platform;
@@ -41,8 +38,13 @@ use profile::{Profile, Transport};
 use row::{Row, RowId, SigId, Signature};
 use wire::Wire;
 
+use rtm::EventKind;
+use rtm::value::{Text, Value};
+
+use crate::diagnostics::Diags;
+
 pub use compile::compile;
-pub use parsed::Written;
+pub use parsed::ParsedTables;
 pub use source::{embedded, from_dir};
 
 /// Compiled tables, immutable and shared.
@@ -52,15 +54,15 @@ pub struct Tables {
     pub signatures: Vec<Signature>,
     /// Rows.
     pub rows: Vec<Row>,
-    /// The row that each RTM event enters, by the event's number.
+    /// The row of each RTM event, by the event's number.
     pub by_event: Vec<Option<RowId>>,
-    /// Classes of failures.
+    /// Failure classes.
     pub fails: Vec<FailClass>,
     /// Limitation codes.
     pub codes: Vec<LimitCode>,
     /// Wires by family.
     pub wires: Vec<Arc<Wire>>,
-    /// Client profiles; the first that fits a login is the client's.
+    /// Client profiles; the first that matches a login is the client's.
     pub profiles: Vec<Arc<Profile>>,
     /// Platform vocabularies.
     pub platforms: Vec<Platform>,
@@ -71,67 +73,67 @@ pub struct Tables {
 /// An example of a row.
 #[derive(Clone, Debug)]
 pub struct Example {
-    /// The row that its calls enter.
+    /// The row of its calls.
     pub row: RowId,
-    /// The row that it is written under.
+    /// The row that contains it.
     pub of: RowId,
-    /// As written.
+    /// Its syntax.
     pub raw: Arc<RawExample>,
 }
 
 impl Tables {
-    /// The tables that are built into the program.
+    /// Returns the tables that are built into the program.
     ///
     /// # Errors
-    /// What is wrong with them; a test makes sure that nothing is.
+    /// The errors in them; a test checks that there are none.
     pub fn built_in() -> Result<Self, Diags> {
         let (tables, diags) = compile(&embedded());
         diags.or_ok(tables)
     }
 
-    /// The row that an RTM event enters.
+    /// Returns the row of an RTM event.
     pub fn row_on(&self, event: EventKind) -> Option<RowId> {
         self.by_event.get(event as usize).copied().flatten()
     }
 
-    /// The row of that id.
+    /// Returns the row of that id.
     pub fn row_named(&self, id: &str) -> Option<RowId> {
         self.rows.iter().position(|row| &*row.id == id)
     }
 
-    /// The signature of that name.
+    /// Returns the signature of that name.
     pub fn signature_named(&self, name: &str) -> Option<SigId> {
         self.signatures.iter().position(|sig| &*sig.name == name)
     }
 
-    /// The wire of a family.
+    /// Returns the wire of a family.
     pub fn wire(&self, family: &str) -> Option<&Arc<Wire>> {
         self.wires.iter().find(|wire| &*wire.family == family)
     }
 
-    /// The wire of the documented API, whose words examples speak; compiled tables have it.
+    /// Returns the wire of the documented API, which examples use; compiled tables always have it.
     pub fn documented(&self) -> Arc<Wire> {
         let found = self.wires.iter().find(|wire| wire.documented);
         found.cloned().unwrap_or_else(|| Arc::new(Wire::nothing()))
     }
 
-    /// The profile of a client, by how it came in and what its login says: its position.
+    /// Returns the position of a client's profile, by its transport and its login.
     pub fn profile(&self, transport: Transport, login: &Value) -> Option<usize> {
         self.profiles.iter().position(|profile| profile.fits(transport, login))
     }
 
-    /// An event and its arguments, written as words: its name, then the arguments in order.
-    pub fn told(&self, text: &str) -> Option<(SigId, Vec<Value>)> {
-        told(&self.signatures, text)
+    /// Parses an event in the notation of examples: its name, then the arguments in order.
+    pub fn parse_event(&self, text: &str) -> Option<(SigId, Vec<Value>)> {
+        parse_event(&self.signatures, text)
     }
 
-    /// The name of a limitation code.
+    /// Returns the name of a limitation code.
     pub fn code_name(&self, code: usize) -> &Text {
         &self.codes[code].name
     }
 }
 
-fn told(signatures: &[Signature], text: &str) -> Option<(SigId, Vec<Value>)> {
+fn parse_event(signatures: &[Signature], text: &str) -> Option<(SigId, Vec<Value>)> {
     let mut words = text.split_whitespace();
     let name = words.next()?;
     let sig = signatures.iter().position(|signature| &*signature.name == name)?;
@@ -147,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_built_in_tables_are_right() {
+    fn built_in_tables_have_no_errors() {
         if let Err(diags) = Tables::built_in() {
             panic!("{}", diags.render(false));
         }

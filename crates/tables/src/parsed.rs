@@ -1,33 +1,33 @@
-//! Tables as they are written, read but not compiled.
+//! Parsed tables, not yet compiled.
 
 use std::sync::Arc;
 
-use crate::diagnostics::{Diag, Diags, Source};
-use crate::spanned_toml::read_all;
 use rtm::value::Text;
 
 use crate::ast::{RawFile, RawPlatform, RawProfile, RawWire, read_profiles};
+use crate::diagnostics::{Diag, Diags, Source};
+use crate::spanned_toml::read_all;
 
-/// All table files, read; what costs much is shared between clones.
+/// All parsed table files; large parts are shared between clones.
 #[derive(Clone, Debug, Default)]
-pub struct Written {
-    /// Whether every file is TOML, so that what is nowhere is missing.
-    pub is_whole: bool,
-    /// Rows and what they refer to, of all files.
+pub struct ParsedTables {
+    /// True if every file is valid TOML, so that an undefined name is really missing.
+    pub is_complete: bool,
+    /// Rows and their definitions, of all files.
     pub file: RawFile,
     /// Wires.
     pub wires: Vec<Arc<RawWire>>,
-    /// What the wire reveals of clients.
+    /// Client profiles.
     pub profiles: Vec<RawProfile>,
     /// Platforms by name.
     pub platforms: Vec<(Text, Arc<RawPlatform>)>,
 }
 
-impl Written {
-    /// Reads a set of table files as far as they can be.
+impl ParsedTables {
+    /// Parses a set of table files as far as possible.
     pub fn read(sources: &[Arc<Source>]) -> (Self, Diags) {
         let mut all = Self {
-            is_whole: true,
+            is_complete: true,
             ..Self::default()
         };
         let mut diags = Diags::new();
@@ -37,25 +37,25 @@ impl Written {
             let found = match name.rsplit('/').nth(1).unwrap_or("") {
                 "wire" if stem == "profiles" => {
                     let (profiles, found) = read_all(source, |table| Some(read_profiles(table)));
-                    all.is_whole &= profiles.is_some();
+                    all.is_complete &= profiles.is_some();
                     all.profiles.extend(profiles.unwrap_or_default());
                     found
                 }
                 "wire" => {
                     let (wire, found) = read_all(source, RawWire::read);
-                    all.is_whole &= wire.is_some();
+                    all.is_complete &= wire.is_some();
                     all.wires.extend(wire.map(Arc::new));
                     found
                 }
                 "platforms" => {
                     let (platform, found) = read_all(source, RawPlatform::read);
-                    all.is_whole &= platform.is_some();
+                    all.is_complete &= platform.is_some();
                     all.platforms.extend(platform.map(|p| (Text::from(stem), Arc::new(p))));
                     found
                 }
                 _ => {
                     let (file, found) = read_all(source, RawFile::read);
-                    all.is_whole &= file.is_some();
+                    all.is_complete &= file.is_some();
                     all.file.extend(file.unwrap_or_default());
                     found
                 }
@@ -66,7 +66,7 @@ impl Written {
         (all, diags)
     }
 
-    /// A wire that is `like` another has all of that one that it does not write itself.
+    /// Adds the inherited entries to wires with `like`.
     fn inherit(&mut self, diags: &mut Diags) {
         let bases = self.wires.clone();
         for wire in &mut self.wires {
@@ -76,7 +76,7 @@ impl Written {
                 Some(base) => *wire = Arc::new(wire.over(base)),
                 None => {
                     let known = bases.iter().filter(|w| w.like.is_none()).map(|w| &*w.family.value);
-                    let title = format!("no wire of a family `{}` stands by itself", like.value);
+                    let title = format!("no wire of the family `{}` is defined without `like`", like.value);
                     diags.push(Diag::new(&like.span, title).did_you_mean(&like.value, known));
                 }
             }

@@ -1,11 +1,11 @@
-//! Platform vocabularies: the canonical RTM names as one SDK writes them.
+//! Platform vocabularies: the canonical RTM names in the spelling of one SDK.
 
 use std::collections::HashSet;
 
 use rtm::value::{Text, Value};
 use rtm::{CallKind, ErrorEnum, EventKind, RtmCall, RtmError, RtmEvent};
 
-/// One SDK's names, and what it lacks.
+/// The names and the missing calls of one SDK.
 #[derive(Clone, Debug)]
 pub struct Platform {
     /// The comparison page's name.
@@ -30,25 +30,25 @@ pub struct Named {
 }
 
 impl Platform {
-    /// The SDK's name of a call.
+    /// Returns the SDK's name of a call.
     pub fn call_name(&self, kind: CallKind) -> &str {
         let named = self.calls.iter().find(|(call, _)| *call == kind);
         named.map_or(kind.name(), |(_, name)| name)
     }
 
-    /// The SDK's name of an event.
+    /// Returns the SDK's name of an event.
     pub fn event_name(&self, kind: EventKind) -> &str {
         let named = self.events.iter().find(|(event, _)| *event == kind);
         named.map_or(kind.name(), |(_, name)| name)
     }
 
-    /// The SDK's name of an error.
+    /// Returns the SDK's name of an error.
     pub fn error_name(&self, error: RtmError) -> &str {
         let named = self.errors.iter().find(|(e, _)| *e == error);
         named.map_or(error.name(), |(_, name)| name)
     }
 
-    /// A call in the SDK's names; `None` when it lacks the call.
+    /// Converts a call to the SDK's names; `None` if the SDK lacks the call.
     pub fn write_call(&self, call: &RtmCall) -> Option<Named> {
         let kind = call.kind();
         if self.lacks.contains(&kind) {
@@ -60,7 +60,7 @@ impl Platform {
         })
     }
 
-    /// The call that an SDK's name and arguments mean.
+    /// Converts an SDK's name and arguments to a call.
     pub fn read_call(&self, named: &Named) -> Option<RtmCall> {
         let kind = CallKind::ALL
             .iter()
@@ -70,7 +70,7 @@ impl Platform {
             .ok()
     }
 
-    /// An event in the SDK's names.
+    /// Converts an event to the SDK's names.
     pub fn write_event(&self, event: &RtmEvent) -> Named {
         let names = event.kind().fields().iter().map(|f| Text::from(f.name));
         let args = Value::Map(names.zip(event.values()).collect());
@@ -80,7 +80,7 @@ impl Platform {
         }
     }
 
-    /// The event that an SDK's name and fields mean.
+    /// Converts an SDK's name and fields to an event.
     pub fn read_event(&self, named: &Named) -> Option<RtmEvent> {
         let kind = EventKind::ALL
             .iter()
@@ -90,7 +90,7 @@ impl Platform {
             .ok()
     }
 
-    /// The error that an SDK's name means in an enum.
+    /// Converts an SDK's name to the error of an enum.
     pub fn read_error(&self, of: ErrorEnum, name: &str) -> Option<RtmError> {
         of.members().into_iter().find(|&e| self.error_name(e) == name)
     }

@@ -1,10 +1,10 @@
-//! Client profiles: what the wire reveals of a client's build, and how that build is treated.
+//! Client profiles: the recognition of a client's build, and its treatment.
 
 use std::time::Duration;
 
 use rtm::value::{Text, Value};
 
-/// How a client came in.
+/// The transport of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
     /// WebSocket frames (signaling-wire 2).
@@ -16,69 +16,75 @@ pub enum Transport {
 }
 
 impl Transport {
-    /// Names as profiles write them.
+    /// The names in profiles.
     pub const NAMES: &[(&str, Transport)] = &[("websocket", Self::WebSocket), ("tcp", Self::Tcp), ("api", Self::Api)];
 }
 
-/// How a client is told of a line in its mailbox.
+/// The notification of a mailbox line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotifyForm {
     /// The line itself, with its version.
     Line,
-    /// The version, upon which the client fetches the line.
+    /// The version, after which the client fetches the line.
     Hint,
     /// By the event's documented name: there is no mailbox.
     Name,
 }
 
 impl NotifyForm {
-    /// Names as profiles write them.
+    /// The names in profiles.
     pub const NAMES: &[(&str, NotifyForm)] = &[("line", Self::Line), ("hint", Self::Hint), ("name", Self::Name)];
 }
 
-/// How clients of some builds are treated.
+/// The treatment of clients of some builds.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    /// Its name.
+    /// The name.
     pub name: Text,
-    /// The family, whose wire it speaks.
+    /// The family, which selects the wire.
     pub family: Text,
-    /// How it comes in.
+    /// The transport.
     pub transport: Transport,
-    /// The builds, for readers.
+    /// The builds, as documentation.
     pub builds: Text,
-    /// Fields of the login that give it away.
-    pub tell: Vec<(Text, Value)>,
+    /// Login fields that identify the build.
+    pub identifying_fields: Vec<(Text, Value)>,
     /// The profile of a client that has sent `set_flag`, by position.
     pub flagged: Option<usize>,
-    /// The most time that a session is kept after its client has closed the socket. None for clients that may reconnect.
+    /// Maximum lifetime of a session after its client has closed the socket. `None` for clients
+    /// that may reconnect.
     pub grace: Option<Duration>,
-    /// It loses its calls at the next login.
-    pub anew: bool,
+    /// The client loses its calls at the next login.
+    pub loses_calls: bool,
     /// The socket of a refused login stays open for the client to close.
     pub refused_stays: bool,
-    /// How it is told of lines.
+    /// The notification of mailbox lines.
     pub notify: NotifyForm,
-    /// How long a pong waits (signaling-wire 3.2).
+    /// The delay of a pong (signaling-wire 3.2).
     pub pong_delay: Duration,
     /// Two sockets of one client may log in at once (signaling-wire 1.4).
     pub twins: bool,
-    /// How long the close of a socket that never logged in waits for the login of the other, at most; zero for not at
-    /// all (signaling-wire 1.4).
+    /// Maximum delay before a socket without login is closed, while the other logs in; zero for no
+    /// delay (signaling-wire 1.4).
     pub loser_close: Duration,
-    /// A socket that has said nothing for so long is closed: SDKs ping every ten seconds. None for clients that need not.
+    /// Idle timeout of a socket: SDKs ping every ten seconds. `None` for clients without pings.
     pub idle: Option<Duration>,
-    /// How often it is sent a ping of its transport. None for clients that ping by themselves.
+    /// Interval of the server's pings. `None` for clients that ping themselves.
     pub ping: Option<Duration>,
-    /// What it is sent before the sidecar closes its socket (signaling-wire 3.1).
+    /// The frames sent before the sidecar closes a socket (signaling-wire 3.1).
     pub farewell: Vec<Text>,
-    /// Members of a notification's content that carry another member's value: a repair of a bug in the SDK.
+    /// Members of a notification's content with the value of another member: a workaround for an
+    /// SDK bug.
     pub repair: Vec<(Text, Text)>,
 }
 
 impl Profile {
-    /// Whether a login is of this profile.
+    /// Returns true if a login matches the profile.
     pub fn fits(&self, transport: Transport, login: &Value) -> bool {
-        self.transport == transport && self.tell.iter().all(|(name, value)| login.get(name) == Some(value))
+        self.transport == transport
+            && self
+                .identifying_fields
+                .iter()
+                .all(|(name, value)| login.get(name) == Some(value))
     }
 }

@@ -1,4 +1,4 @@
-//! Compiled rows: what the engine runs.
+//! Compiled rows, which the engine executes.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::ty::{SigType, Ty};
 pub type RowId = usize;
 /// Number of a declared Signaling call or event.
 pub type SigId = usize;
-/// Number of a class of failures.
+/// Number of a failure class.
 pub type FailId = usize;
 /// Number of a limitation code.
 pub type CodeId = usize;
@@ -28,29 +28,29 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// The position of the argument `name`.
+    /// Returns the position of the argument `name`.
     pub fn arg(&self, name: &str) -> Option<usize> {
         self.args.iter().position(|(arg, _)| &**arg == name)
     }
 }
 
-/// How a comparison row is served (decisions D2).
+/// The status of a comparison row (decisions D2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// One call or event of the other side.
     Direct,
-    /// Made by the bridge out of others.
+    /// Emulated by the bridge with other calls.
     Emulated,
-    /// The legacy SDK answers by itself.
+    /// Answered by the legacy SDK itself.
     ClientSide,
-    /// No legacy counterpart: the bridge uses it itself, or never.
+    /// Without a legacy counterpart: used by the bridge itself, or never.
     Internal,
-    /// Not served, with a limitation code.
+    /// Not supported, with a limitation code.
     Refused,
 }
 
 impl Status {
-    /// Names as rows write them.
+    /// The names in rows.
     pub const NAMES: &[(&str, Status)] = &[
         ("direct", Self::Direct),
         ("emulated", Self::Emulated),
@@ -59,49 +59,49 @@ impl Status {
         ("refused", Self::Refused),
     ];
 
-    /// The name as rows write it.
+    /// Returns the name in rows.
     pub fn name(self) -> &'static str {
         let entry = Self::NAMES.iter().find(|(_, status)| *status == self);
         entry.map_or("?", |(name, _)| name)
     }
 }
 
-/// How a row is entered.
+/// The trigger of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RowKind {
-    /// By a Signaling call, under any of these names.
+    /// A Signaling call, under any of these names.
     Call(Vec<SigId>),
-    /// By an RTM event.
+    /// An RTM event.
     Event(EventKind),
-    /// By another row's outcome only.
+    /// Another row's outcome only.
     Result,
 }
 
-/// Which other rows of a session a run waits for.
+/// The order of a run among other runs of its session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Lane {
-    /// None.
+    /// No order.
     #[default]
     Free,
-    /// All earlier runs of the channel lane; later ones wait for it.
+    /// After all earlier runs of the channel lane; later ones wait for it.
     Serial,
-    /// Earlier serial runs; nobody waits for it.
+    /// After earlier serial runs; no run waits for it.
     After,
 }
 
-/// A rate of calls (signaling-api 5.1).
+/// A rate limit of calls (signaling-api 5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// That of a user's messages.
+    /// The rate of a user's messages.
     Messages,
-    /// That of a user's messages, and that of the channel's.
+    /// The rate of a user's messages, and the channel's rate.
     ChannelMessages,
-    /// That of a user's calls, and signals about calls.
+    /// The rate of a user's invitations and call signals.
     Invitations,
 }
 
 impl Limit {
-    /// Names as rows write them.
+    /// The names in rows.
     pub const NAMES: &[(&str, Limit)] = &[
         ("messages", Self::Messages),
         ("channel-messages", Self::ChannelMessages),
@@ -109,66 +109,66 @@ impl Limit {
     ];
 }
 
-/// A row, ready to run.
+/// An executable row.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// The id of the comparison list.
+    /// The id on the comparison pages.
     pub id: Text,
-    /// `file:line` of the row, for people.
+    /// `file:line` of the row, for display.
     pub place: Text,
-    /// How it is entered.
+    /// The trigger.
     pub kind: RowKind,
-    /// How the comparison row is served.
+    /// The status of the comparison row.
     pub status: Status,
-    /// Statuses that differ on some pages.
+    /// Exceptions on some comparison pages.
     pub pages: Vec<Page>,
-    /// Limitation codes that its outcomes may note.
+    /// Limitation codes of its outcomes.
     pub codes: Vec<CodeId>,
-    /// The emulation that helps it.
+    /// The row's emulation.
     pub emulation: Option<Emulation>,
-    /// What failures look like that are not the row's own: bad arguments, rate, upstream down.
+    /// The failure for general errors: bad arguments, rate, upstream down.
     pub fail: Option<Failure>,
-    /// Which other runs it waits for.
+    /// The order among other runs.
     pub lane: Lane,
-    /// The rate that its calls count against.
+    /// The rate limit of its calls.
     pub limit: Option<Limit>,
-    /// The names of its values and their types.
+    /// The names and types of its values.
     pub slots: Vec<(Text, Ty)>,
-    /// How many of the slots are arguments (or fields of the event).
+    /// Number of slots that are arguments (or fields of the event).
     pub args: usize,
-    /// The slot that holds the account the row is about.
+    /// The slot of the account that the row refers to.
     pub account: Option<usize>,
-    /// The slot that holds the channel the row is about.
+    /// The slot of the channel that the row refers to.
     pub channel: Option<usize>,
-    /// Values computed at entry.
-    pub lets: Vec<Let>,
-    /// What to do, in order.
+    /// Values computed at the start.
+    pub let_values: Vec<Let>,
+    /// The steps, in order.
     pub steps: Vec<Step>,
-    /// When and how a call is answered.
+    /// The answer to a call.
     pub answer: Answer,
-    /// What may come of it.
+    /// The possible outcomes.
     pub outcomes: Vec<Outcome>,
     /// The text for each member of the error enum that the row explains.
     pub members: Vec<(RtmError, Text)>,
-    /// Where the facts come from.
+    /// The source of the row's facts.
     pub source: Text,
 }
 
 impl Expect {
-    /// True when a value is what it must be.
+    /// Returns true if a value meets the expectation.
     pub fn holds(&self, value: &Value) -> bool {
         self.is.as_ref().map_or(!value.is_null(), |is| is == value)
     }
 }
 
 impl Row {
-    /// The outcome of that name.
+    /// Returns the outcome of that name.
     pub fn outcome(&self, name: &str) -> Option<&Outcome> {
         self.outcomes.iter().find(|o| &*o.name == name)
     }
 }
 
-/// What a comparison page says differently.
+/// The exceptions of a row on one comparison page.
 #[derive(Clone, Debug)]
 pub struct Page {
     /// The page.
@@ -177,32 +177,32 @@ pub struct Page {
     pub status: Option<Status>,
     /// The page's own spelling of the Signaling name.
     pub signaling: Option<Text>,
-    /// What a reader of the page should know.
+    /// A note for readers of the page.
     pub note: Option<Text>,
     /// Limitation codes there.
     pub codes: Vec<CodeId>,
 }
 
-/// A value computed at entry: an argument, or something inside its JSON text.
+/// A value computed at the start: an argument, or a part of its JSON text.
 #[derive(Clone, Debug)]
 pub struct Let {
-    /// Where it goes.
+    /// The target slot.
     pub slot: usize,
-    /// What it is read from.
+    /// The source.
     pub from: Expr,
     /// The key inside the JSON text of `from`.
     pub json: Option<Text>,
-    /// Its type.
+    /// The type.
     pub ty: SigType,
-    /// Its value when there is none of that type.
+    /// The default, if the source has no value of that type.
     pub otherwise: LetDefault,
     /// Bounds of a number.
     pub clamp: Option<(i64, i64)>,
-    /// A number that is not above 0 counts as none.
+    /// A number that is not above 0 counts as missing.
     pub positive: bool,
 }
 
-/// The value of a `let` that finds nothing.
+/// The default of a `let`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LetDefault {
     /// A literal.
@@ -216,139 +216,140 @@ pub enum LetDefault {
 /// One step of a row.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// Facts that must all hold; else the step is passed over.
+    /// Conditions that must all hold; otherwise the step is skipped.
     pub conds: Vec<Cond>,
-    /// What it does.
+    /// The action.
     pub kind: StepKind,
-    /// It goes out together with its neighbours that are so too.
+    /// The step is sent together with neighbours that have the same flag.
     pub together: bool,
 }
 
-/// What a step does.
+/// The action of a step.
 #[derive(Clone, Debug)]
 pub enum StepKind {
-    /// Calls RTM.
+    /// An RTM call.
     Rtm(Box<RtmStep>),
-    /// Runs another row's steps, in silence.
+    /// The execution of another row's steps, without its events.
     Row {
         /// The row.
         row: RowId,
         /// Its arguments, in its order.
         args: Vec<Expr>,
     },
-    /// Computes `$value`.
+    /// The computation of `$value`.
     Value {
-        /// How.
+        /// The expression.
         expr: Expr,
-        /// What it must be.
+        /// The expectation.
         expect: Option<Expect>,
     },
-    /// Ends the row with an outcome.
+    /// The end of the row with an outcome.
     Outcome(usize),
 }
 
-/// A call to RTM and what to make of its result.
+/// An RTM call and the handling of its result.
 #[derive(Clone, Debug)]
 pub struct RtmStep {
     /// The call.
     pub call: CallTemplate,
-    /// The slot that keeps the result.
+    /// The slot for the result.
     pub bind: Option<usize>,
-    /// What the result must be.
+    /// The expectation of the result.
     pub expect: Option<Expect>,
-    /// `$value` is this part of the result.
+    /// The part of the result for `$value`.
     pub value: Option<Option<Expr>>,
-    /// Errors after which to try again, and when.
+    /// Errors that are retried, and the delay.
     pub waits: Vec<(RtmError, Duration)>,
-    /// What errors lead to; every member has an entry.
+    /// The handling of errors; every member has an entry.
     pub errors: Vec<(RtmError, Handling)>,
-    /// Another session of this sidecar makes the call, one that is in the channel.
+    /// Another session of this sidecar in the channel makes the call.
     pub via_member: bool,
-    /// Whether calls of several runs travel as one.
+    /// The rule for merging calls of several runs.
     pub gather: Option<Gather>,
-    /// Calls of one lane go one at a time, in the order of their runs.
+    /// The lane: its calls are sent one at a time, in the order of their runs.
     pub lane: Option<Expr>,
 }
 
-/// An RTM call to be built.
+/// A template of an RTM call.
 #[derive(Clone, Debug)]
 pub struct CallTemplate {
-    /// Which.
+    /// The kind.
     pub kind: CallKind,
-    /// Its arguments in the order of [`CallKind::fields`]; `None` is the invitation that the engine fills in.
+    /// The arguments in the order of [`CallKind::fields`]; `None` is the invitation, provided by
+    /// the engine.
     pub args: Vec<Option<Expr>>,
 }
 
-/// What a result must be.
+/// The expectation of a result.
 #[derive(Clone, Debug)]
 pub struct Expect {
-    /// The key of the part to look at; the whole result without.
+    /// The key of the checked part; `None` for the whole result.
     pub at: Option<Expr>,
-    /// What it must be; without, it must only be there.
+    /// The expected value; `None` if it only must exist.
     pub is: Option<Value>,
-    /// The outcome when it is not.
+    /// The outcome if the expectation is not met.
     pub otherwise: usize,
 }
 
-/// What an error leads to.
+/// The handling of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handling {
-    /// Nothing: the row goes on.
+    /// The row continues.
     Continue,
-    /// An outcome that ends the row.
+    /// An outcome ends the row.
     Outcome(usize),
 }
 
-/// Calls that travel as one.
+/// The rule for merging calls.
 #[derive(Clone, Debug)]
 pub struct Gather {
     /// The position of the list argument.
     pub arg: usize,
     /// The item of this run.
     pub item: Expr,
-    /// Most items in one call.
+    /// Maximum number of items in one call.
     pub max: usize,
-    /// At most one call in this time.
+    /// Minimum interval between calls.
     pub every: Duration,
 }
 
-/// When a call is answered.
+/// The time of the answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AnswerAt {
-    /// Before any step: local checks have passed.
+    /// Before any step, after local checks.
     Accepted,
-    /// With the first successful result that is no guard (a guard has `expect`).
+    /// With the first successful result that is not a guard (a guard has `expect`).
     First,
     /// After the last step.
     #[default]
     Done,
 }
 
-/// When and how a call is answered.
+/// The answer to a call.
 #[derive(Clone, Debug, Default)]
 pub struct Answer {
-    /// When.
+    /// The time.
     pub at: AnswerAt,
-    /// Outcomes that the answer consists of, in order.
+    /// The outcomes in the answer, in order.
     pub emit: Vec<usize>,
     /// Plain values that the wire may put into its reply.
     pub fields: Vec<(Text, Expr)>,
 }
 
-/// What may come of a row.
+/// An outcome of a row.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// Its name in the row.
+    /// The name in the row.
     pub name: Text,
-    /// Facts without which it comes to nothing.
+    /// Conditions; unless all hold, the outcome is skipped.
     pub conds: Vec<Cond>,
-    /// The outcome that happens in its place then.
+    /// The outcome that replaces a skipped one.
     pub otherwise: Option<usize>,
-    /// A call to RTM whose result nobody waits for.
+    /// An RTM call whose result is ignored.
     pub rtm: Option<CallTemplate>,
-    /// The message is kept for its peer; when it cannot be, the row's `undelivered` happens.
+    /// Stores the message for its peer; if that fails, the row's `undelivered` is executed.
     pub hold: bool,
-    /// A limitation to be noted.
+    /// A limitation to note.
     pub code: Option<CodeId>,
     /// A refusal.
     pub failure: Option<Failure>,
@@ -359,34 +360,34 @@ pub struct Outcome {
 /// A refusal of some class.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// The class, which makes the number.
+    /// The class, which determines the number.
     pub class: FailId,
     /// The text.
     pub reason: Expr,
-    /// The event that tells it where events tell it.
+    /// The failure event.
     pub emission: Emission,
 }
 
-/// A Signaling event to be built.
+/// A template of a Signaling event.
 #[derive(Clone, Debug)]
 pub struct Emission {
-    /// The row that the event belongs to.
+    /// The row of the event.
     pub row: RowId,
     /// The event.
     pub event: SigId,
-    /// Its arguments, in order.
+    /// The arguments, in order.
     pub args: Vec<Expr>,
-    /// One event for each entry of this object.
+    /// An object with one event for each entry.
     pub each: Option<Expr>,
-    /// A list that is cut, and where oneself is put.
+    /// The transformation of a user list.
     pub list: Option<ListRule>,
 }
 
-/// What is done to a list of users before it is shown.
+/// The transformation of a user list before it is sent.
 #[derive(Clone, Copy, Debug)]
 pub struct ListRule {
-    /// The slot with the list.
+    /// The slot of the list.
     pub slot: usize,
-    /// How many of the last to keep.
+    /// The number of last users to keep.
     pub last: usize,
 }

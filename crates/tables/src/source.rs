@@ -1,10 +1,11 @@
-//! Where table files come from: the program itself, or a folder.
+//! Sources of table files: the program itself, or a folder.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::diagnostics::Source;
 use text_files::{Unreadable, files_in, has_extension, read_text};
+
+use crate::diagnostics::Source;
 
 macro_rules! table_files {
     ($($path:literal),+ $(,)?) => {
@@ -38,12 +39,12 @@ const FILES: &[(&str, &str)] = table_files![
     "wire/web.toml",
 ];
 
-/// The files that are built in.
+/// Returns the built-in files.
 pub fn embedded() -> Vec<Arc<Source>> {
     FILES.iter().map(|(name, text)| Source::new(*name, *text)).collect()
 }
 
-/// Every `.toml` file of a folder and of its folders `wire` and `platforms`, by name.
+/// Reads every `.toml` file of a folder and of its folders `wire` and `platforms`, by name.
 ///
 /// # Errors
 /// The folder or file that cannot be read.

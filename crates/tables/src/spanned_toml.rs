@@ -1,8 +1,8 @@
-//! A reader of TOML that knows the place of everything and collects every error.
+//! A reader of TOML with source positions that collects all errors.
 //!
 //! ```
-//! use sigbridge::diag::Source;
-//! use sigbridge::toml_read::read;
+//! use tables::diagnostics::Source;
+//! use tables::spanned_toml::read;
 //!
 //! let source = Source::new("a.toml", "[invite]\ntimeout = 20\nrings = true\n");
 //! let (seconds, rings) = read(&source, |mut root| {
@@ -19,8 +19,9 @@
 //! assert_eq!((seconds, rings), (20, true));
 //! ```
 //!
-//! The habit: **take everything, then [`Table::finish`], then combine with `?`**. Every take reports its own error and
-//! answers `None`, so a reader goes on and finds the next one; [`read`] lets nothing out when anything was reported.
+//! The pattern: **take everything, then [`Table::finish`], then combine with `?`**. Every take
+//! reports its own error and returns `None`, so a reader continues and finds the next one. [`read`]
+//! returns nothing if an error was reported.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -30,8 +31,9 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
-use crate::diagnostics::{Diag, Diags, Source, Span};
 use rtm::value::Text;
+
+use crate::diagnostics::{Diag, Diags, Source, Span};
 
 mod item;
 mod table;
@@ -41,17 +43,17 @@ mod tests;
 pub use item::Item;
 pub use table::Table;
 
-/// A value and the place that it was written at.
+/// A value and its source position.
 #[derive(Clone, Debug)]
 pub struct Spanned<T> {
-    /// The value; [`Deref`] reaches it too.
+    /// The value, also accessible by [`Deref`].
     pub value: T,
-    /// Its place, for errors that are found later.
+    /// The position, for errors that are detected later.
     pub span: Span,
 }
 
 impl<T> Spanned<T> {
-    /// The same place with another value.
+    /// Returns another value with the same position.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Spanned<U> {
         Spanned {
             value: f(self.value),
@@ -61,7 +63,8 @@ impl<T> Spanned<T> {
 }
 
 impl Spanned<Text> {
-    /// The place of the bytes `range` of the value: exact when it is written without escapes, else the whole value.
+    /// Returns the position of the bytes `range` of the value: exact if it is written without
+    /// escapes, otherwise that of the whole value.
     pub fn part(&self, range: Range<usize>) -> Span {
         match self.span.text().find(&*self.value) {
             Some(at) if self.value.get(range.clone()).is_some() => {
@@ -81,28 +84,28 @@ impl<T> Deref for Spanned<T> {
     }
 }
 
-/// Reads one document: `build` takes the root table apart and answers what it makes of it.
+/// Reads one document: `build` converts the root table.
 ///
 /// # Errors
-/// All errors of TOML's syntax; without such, all that `build` and its tables reported.
+/// All syntax errors of TOML; without any, all errors that `build` and its tables reported.
 ///
 /// # Panics
-/// When `build` answers `None` without any report: its reader has a bug.
+/// If `build` returns `None` without reporting an error, which is a bug in it.
 pub fn read<T>(source: &Arc<Source>, build: impl FnOnce(Table<'_>) -> Option<T>) -> Result<T, Diags> {
     let (built, diags) = read_all(source, build);
     diags.or_ok(())?;
-    Ok(built.expect("a reader that answers None has reported why"))
+    Ok(built.expect("a reader that returns None has reported an error"))
 }
 
-/// Reads one document as far as it can be: what `build` made of it, and all errors.
+/// Reads one document as far as possible: returns the result of `build`, and all errors.
 ///
-/// For documents that are checked further even when something in them is wrong already. Nothing is built of a document
-/// with an error of syntax.
+/// For documents that are checked further even after an error. A document with a syntax error has
+/// no result.
 pub fn read_all<T>(source: &Arc<Source>, build: impl FnOnce(Table<'_>) -> Option<T>) -> (Option<T>, Diags) {
     let (document, errors) = DeTable::parse_recoverable(&source.text);
     let sink = Sink::new(source);
     for error in &errors {
-        let title = format!("this is not TOML: {}", error.message());
+        let title = format!("invalid TOML: {}", error.message());
         sink.push(Diag::new(&sink.span(error.span().unwrap_or(0..0)), title));
     }
     if !errors.is_empty() {
@@ -112,21 +115,21 @@ pub fn read_all<T>(source: &Arc<Source>, build: impl FnOnce(Table<'_>) -> Option
     (built, sink.diags.into_inner())
 }
 
-/// The dotted names of all keys that `build` asks for in the tables that the document has.
+/// Returns the dotted names of all keys that `build` requests in the document's tables.
 ///
-/// For tests that keep an example file and a reader equal.
-pub fn asked_keys<T>(source: &Arc<Source>, build: impl FnOnce(Table<'_>) -> T) -> BTreeSet<String> {
+/// For tests that compare an example file with its reader.
+pub fn requested_keys<T>(source: &Arc<Source>, build: impl FnOnce(Table<'_>) -> T) -> BTreeSet<String> {
     let (document, _) = DeTable::parse_recoverable(&source.text);
     let sink = Sink::new(source);
     build(Table::root(&sink, document.into_inner()));
-    sink.asked.into_inner()
+    sink.requested.into_inner()
 }
 
-/// Where the tables of one document put their errors.
+/// The collector of the errors of one document.
 struct Sink<'r> {
     source: &'r Arc<Source>,
     diags: RefCell<Diags>,
-    asked: RefCell<BTreeSet<String>>,
+    requested: RefCell<BTreeSet<String>>,
 }
 
 impl<'r> Sink<'r> {
@@ -134,7 +137,7 @@ impl<'r> Sink<'r> {
         Self {
             source,
             diags: RefCell::default(),
-            asked: RefCell::default(),
+            requested: RefCell::default(),
         }
     }
 
@@ -151,7 +154,7 @@ impl<'r> Sink<'r> {
     }
 }
 
-/// The dotted name of a key inside `path`, for messages.
+/// Returns the dotted name of a key inside `path`, for messages.
 fn join(path: &str, key: &str) -> String {
     if path.is_empty() {
         key.to_owned()
@@ -160,7 +163,7 @@ fn join(path: &str, key: &str) -> String {
     }
 }
 
-/// What an error calls the kinds of TOML values.
+/// The names of TOML value kinds in errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Text,

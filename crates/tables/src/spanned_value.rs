@@ -1,19 +1,20 @@
-//! Table values that are read now and understood later: a tree with places.
+//! Table values that are interpreted later: a tree with source positions.
+
+use rtm::value::{Text, Value};
 
 use crate::diagnostics::Span;
 use crate::spanned_toml::{Item, Spanned, Table};
-use rtm::value::{Text, Value};
 
-/// A value with its place.
+/// A value with its source position.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Where it is written.
+    /// The position.
     pub span: Span,
-    /// What is written there.
+    /// The value.
     pub kind: NodeKind,
 }
 
-/// What a [`Node`] is.
+/// The kinds of [`Node`].
 #[derive(Clone, Debug)]
 pub enum NodeKind {
     /// Text: a literal, a path, a template.
@@ -27,7 +28,7 @@ pub enum NodeKind {
 }
 
 impl Node {
-    /// Reads a value whole.
+    /// Reads a value with its children.
     pub fn read(item: Item<'_>) -> Option<Node> {
         let span = item.span().clone();
         let kind = if item.is_table() {
@@ -42,7 +43,7 @@ impl Node {
         Some(Node { span, kind })
     }
 
-    /// Reads a table whole.
+    /// Reads a table with its children.
     pub fn read_table(table: Table<'_>) -> Option<Node> {
         let span = table.span().clone();
         let entries = table.into_entries().into_iter();
@@ -53,7 +54,7 @@ impl Node {
         })
     }
 
-    /// The text, when it is text.
+    /// Returns the text of a text node.
     pub fn as_text(&self) -> Option<&Text> {
         match &self.kind {
             NodeKind::Text(text) => Some(text),
@@ -61,7 +62,7 @@ impl Node {
         }
     }
 
-    /// The entries, when it is an object.
+    /// Returns the entries of an object.
     pub fn as_map(&self) -> Option<&[(Spanned<Text>, Node)]> {
         match &self.kind {
             NodeKind::Map(entries) => Some(entries),
@@ -69,14 +70,14 @@ impl Node {
         }
     }
 
-    /// The member `key` of an object.
+    /// Returns the member `key` of an object.
     pub fn get(&self, key: &str) -> Option<&Node> {
         self.as_map()?
             .iter()
             .find_map(|(name, node)| (&*name.value == key).then_some(node))
     }
 
-    /// The plain value; paths stay text.
+    /// Returns the plain value; paths remain text.
     pub fn to_value(&self) -> Value {
         match &self.kind {
             NodeKind::Text(text) => Value::Text(text.clone()),
@@ -91,7 +92,7 @@ impl Node {
         }
     }
 
-    /// The tree with every text `$name` replaced by that member of `with`, where it has one.
+    /// Returns the tree with every text `$name` replaced by that member of `with`, if there is one.
     pub fn substitute(&self, with: &Node) -> Node {
         let kind = match &self.kind {
             NodeKind::Text(text) => match text.strip_prefix('$').and_then(|name| with.get(name)) {

@@ -5,7 +5,7 @@ use rtm::FieldType;
 /// The type of a value in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ty {
-    /// Anything; nothing is converted.
+    /// Any type; not converted.
     Any,
     /// A type of the Signaling side.
     Sig(SigType),
@@ -18,7 +18,7 @@ pub enum Ty {
 pub enum SigType {
     /// A user's account: 1 to 128 visible bytes without white space.
     Account,
-    /// A channel's name: as an account.
+    /// A channel's name: like an account.
     Channel,
     /// Text up to 8 KB.
     Text,
@@ -26,9 +26,9 @@ pub enum SigType {
     Json,
     /// A whole number.
     Int,
-    /// A truth that clients write as 0/1, true/false or text of these.
+    /// A boolean that clients write as 0/1, true/false or text of these.
     Flag,
-    /// A time in whole seconds, as a number or as text of one.
+    /// A duration in whole seconds, as a number or as text of one.
     Seconds,
     /// Digits for DTMF.
     Digits,
@@ -43,7 +43,7 @@ pub enum SigType {
 }
 
 impl SigType {
-    /// Names as signatures write them.
+    /// The names in signatures.
     pub const NAMES: &[(&str, SigType)] = &[
         ("account", Self::Account),
         ("channel", Self::Channel),
@@ -59,7 +59,7 @@ impl SigType {
         ("int[]", Self::Ints),
     ];
 
-    /// The name as signatures write it.
+    /// Returns the name in signatures.
     pub fn name(self) -> &'static str {
         let entry = Self::NAMES.iter().find(|(_, ty)| *ty == self);
         entry.map_or("?", |(name, _)| name)
@@ -73,23 +73,23 @@ impl SigType {
 /// RTM types that a row's `params` may name.
 pub const RTM_PARAM_TYPES: &[(&str, FieldType)] = &[("UserIds", FieldType::UserIds), ("any", FieldType::Nothing)];
 
-/// What has to happen to a value on its way from one type to another.
+/// The conversion of a value between two types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conv {
-    /// Nothing.
+    /// No conversion.
     Same,
-    /// A legacy account becomes an RTM user id (decisions H5).
+    /// A legacy account to an RTM user id (decisions H5).
     AccountToUser,
-    /// An RTM user id becomes a legacy account.
+    /// An RTM user id to a legacy account.
     UserToAccount,
-    /// A legacy channel name becomes an RTM channel id.
+    /// A legacy channel name to an RTM channel id.
     ChannelToRtm,
-    /// An RTM channel id becomes a legacy channel name.
+    /// An RTM channel id to a legacy channel name.
     RtmToChannel,
 }
 
 impl Ty {
-    /// How a value of this type becomes one of `to`; `None` when it cannot.
+    /// Returns the conversion of this type to `to`; `None` if there is none.
     pub fn convert(self, to: Ty) -> Option<Conv> {
         use FieldType as F;
         use SigType as S;

@@ -14,31 +14,32 @@ use crate::ty::SigType;
 pub struct Wire {
     /// The family's name: `web`.
     pub family: Text,
-    /// Its functions and notifications are the documented calls and events, by their own names: there are no lines of
-    /// sessions, no mailbox and no forms; what the events' `via` says still holds for clients that are away.
+    /// Its functions and notifications are the documented calls and events, by their own names. It
+    /// has no session lines, no mailbox and no forms. The events' `via` still applies to
+    /// disconnected clients.
     pub documented: bool,
-    /// When the client fetches its mailbox.
+    /// The poll mode of the mailbox.
     pub polls: Polls,
-    /// How the client goes on when its connection was lost.
-    pub comes_back: ComesBack,
+    /// The client's way to reconnect.
+    pub resume_mode: ResumeMode,
     /// The login frame.
     pub login: Function,
     /// Functions.
     pub functions: Vec<Function>,
-    /// Their positions by name; several that share a name differ by an argument.
+    /// Positions by name; several functions with the same name differ by an argument.
     pub by_name: HashMap<Text, Vec<usize>>,
     /// Notifications by event.
     pub events: Vec<Option<WireEvent>>,
 }
 
 impl Wire {
-    /// A wire that carries nothing.
+    /// Returns an empty wire.
     pub fn nothing() -> Self {
         Self {
             family: "".into(),
             documented: true,
             polls: Polls::AtLogin,
-            comes_back: ComesBack::ByLogin,
+            resume_mode: ResumeMode::ByLogin,
             login: Function::nothing(),
             functions: Vec::new(),
             by_name: HashMap::new(),
@@ -46,7 +47,7 @@ impl Wire {
         }
     }
 
-    /// The function that a name and its arguments mean, with its position.
+    /// Returns the function of a name and its arguments, with its position.
     pub fn find(&self, name: &str, args: &Value) -> Option<(usize, &Function)> {
         let is = |name: &Text, meant: &Value| match (args.get(name), meant) {
             (Some(value), Value::Bool(meant)) => flag(value) == Some(*meant),
@@ -60,7 +61,7 @@ impl Wire {
             .map(|&at| (at, &self.functions[at]))
             .filter(|(_, f)| is_meant(f));
         let first = fitting.next()?;
-        // One that asks for an argument means more than one that asks for none.
+        // A function with more required arguments has priority.
         Some(fitting.fold(first, |best, next| {
             if next.1.when.len() > best.1.when.len() {
                 next
@@ -70,53 +71,53 @@ impl Wire {
         }))
     }
 
-    /// The function at a position; the login frame for any other number.
+    /// Returns the function at a position; the login frame for any other number.
     pub fn function(&self, at: usize) -> &Function {
         self.functions.get(at).unwrap_or(&self.login)
     }
 }
 
-/// When a client fetches its mailbox.
+/// The times at which a client polls its mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Polls {
-    /// By itself: right after its login, and from time to time.
+    /// Right after its login, and periodically.
     AtLogin,
-    /// Right after its login, then only when it is told that something waits. It acknowledges with its next poll, which
-    /// may be never.
-    ThenWhenTold,
-    /// Only when it is told that something waits (signaling-wire 10).
-    WhenTold,
+    /// Right after its login, then only after a notification. It acknowledges with its next poll,
+    /// which may be never.
+    LoginThenNotified,
+    /// Only after a notification (signaling-wire 10).
+    OnNotification,
 }
 
 impl Polls {
-    /// Names as wire tables write them.
+    /// The names in wire tables.
     pub const NAMES: &[(&str, Polls)] = &[
         ("at-login", Self::AtLogin),
-        ("at-login-then-when-told", Self::ThenWhenTold),
-        ("when-told", Self::WhenTold),
+        ("at-login-then-when-told", Self::LoginThenNotified),
+        ("when-told", Self::OnNotification),
     ];
 }
 
-/// How a client goes on when its connection was lost.
+/// A client's way to reconnect after a lost connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ComesBack {
-    /// By a new login, some builds by themselves; it still knows its calls (signaling-wire 3.1).
+pub enum ResumeMode {
+    /// By a new login, in some builds automatically; it still has its calls (signaling-wire 3.1).
     ByLogin,
-    /// By its line: it knows all that it was told, and asks for what its channel has told meanwhile (signaling-wire
-    /// 10). A new login of such a client is a new beginning.
-    ByLine,
-    /// By a new login, which continues the session: it gets what was for it meanwhile.
+    /// By its session line: it has its complete state, and fetches the missed lines of its channel
+    /// (signaling-wire 10). A new login of such a client starts from scratch.
+    BySessionLine,
+    /// By a new login that continues the session: it gets the events that it missed.
     ToSession,
-    /// Not at all: whoever logs in next knows nothing of what was, and is not to be told of a call that it does not
-    /// know (signaling-wire 5).
+    /// Not at all: the next login has no earlier state, and gets no events of earlier calls
+    /// (signaling-wire 5).
     Never,
 }
 
-impl ComesBack {
-    /// Names as wire tables write them.
-    pub const NAMES: &[(&str, ComesBack)] = &[
+impl ResumeMode {
+    /// The names in wire tables.
+    pub const NAMES: &[(&str, ResumeMode)] = &[
         ("by-login", Self::ByLogin),
-        ("by-line", Self::ByLine),
+        ("by-line", Self::BySessionLine),
         ("to-session", Self::ToSession),
         ("never", Self::Never),
     ];
@@ -125,24 +126,24 @@ impl ComesBack {
 /// A function of the wire.
 #[derive(Clone, Debug)]
 pub struct Function {
-    /// Its name.
+    /// The name.
     pub name: Text,
-    /// What it does.
+    /// The action.
     pub target: Target,
-    /// What the client itself puts into the arguments.
+    /// The constant arguments of the client.
     pub constants: Vec<(Text, Value)>,
-    /// Arguments without which it is not this function.
+    /// Arguments that identify the function.
     pub when: Vec<(Text, Value)>,
     /// The form of a refusal.
     pub failure: FailureForm,
     /// The session ends after the answer.
     pub ends: bool,
-    /// Of a function that ends the session: the argument with the last version of the mailbox that the client has.
+    /// For a function that ends the session: the argument with the last received mailbox version.
     pub acknowledges: Option<Text>,
 }
 
 impl Function {
-    /// A function that does nothing.
+    /// Returns a function without effect.
     pub fn nothing() -> Self {
         Self {
             name: "".into(),
@@ -156,31 +157,32 @@ impl Function {
     }
 }
 
-/// What a function does.
+/// The action of a function.
 #[derive(Clone, Debug)]
 pub enum Target {
-    /// Runs a row.
+    /// A row.
     Row(RowCall),
-    /// Something of the wire alone.
+    /// An action of the wire itself.
     Local(Local),
-    /// Runs the function that its arguments name.
+    /// The function that the arguments name.
     Invoke(Invoke),
 }
 
-/// How a function calls a row.
+/// The call of a row by a function.
 #[derive(Clone, Debug)]
 pub struct RowCall {
     /// The row.
     pub row: RowId,
-    /// The Signaling call that the client's app made.
+    /// The Signaling call of the client's app.
     pub sig: SigId,
-    /// Where each argument of the row comes from.
+    /// The sources of the row's arguments.
     pub args: Vec<WireArg>,
-    /// What the reply holds besides its result.
+    /// The members of the reply besides its result.
     pub reply: Vec<(Text, Fold)>,
-    /// What is the whole reply: an argument of an event, as JSON text, or a field of the answer.
+    /// The source of a reply that is a single value: an event argument with JSON text, or a field
+    /// of the answer.
     pub whole: Option<Fold>,
-    /// Events that the SDK makes by itself, so they are not sent.
+    /// Events that the SDK generates itself, so they are not sent.
     pub made_by_client: Vec<SigId>,
 }
 
@@ -189,41 +191,41 @@ pub struct RowCall {
 pub struct WireArg {
     /// The row's slot.
     pub slot: usize,
-    /// Its documented name.
+    /// The documented name.
     pub name: Text,
-    /// Its type.
+    /// The type.
     pub ty: SigType,
-    /// Its name on the wire; `None` when the wire does not carry it.
+    /// The name on the wire; `None` if the wire lacks it.
     pub wire: Option<Text>,
-    /// Where in the wire's argument it is.
+    /// The part of the wire's argument.
     pub part: WirePart,
 }
 
-/// Where in an argument of the wire a row's argument is.
+/// The part of a wire argument that is a row's argument.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum WirePart {
-    /// It is all of it.
+    /// The complete argument.
     #[default]
-    Whole,
-    /// `name#key`: under that key of its JSON text.
+    Complete,
+    /// `name#key`: that key of its JSON text.
     Json(Text),
-    /// `name~prefix`: what follows that prefix.
+    /// `name~prefix`: the text after that prefix.
     After(Text),
 }
 
-/// What the wire answers without a row.
+/// Actions of the wire itself, without a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Local {
     /// The mailbox: acknowledge and fetch.
     Mailbox,
-    /// The mailbox of the msgid mode, which is not offered: always empty.
+    /// The mailbox of the msgid mode, which is not supported: always empty.
     MailboxMsgid,
-    /// Success, nothing else.
+    /// Success without further effect.
     Ok,
 }
 
 impl Local {
-    /// Names as wire tables write them.
+    /// The names in wire tables.
     pub const NAMES: &[(&str, Local)] = &[
         ("mailbox", Self::Mailbox),
         ("mailbox-msgid", Self::MailboxMsgid),
@@ -231,30 +233,30 @@ impl Local {
     ];
 }
 
-/// A call that names a function of the wire, whose result an event tells (signaling-api 7).
+/// A call that names a function of the wire; an event contains its result (signaling-api 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Invoke {
     /// The call: the function's name, its arguments as JSON text, a number of the app's.
     pub call: SigId,
     /// The event: that number, the reason of a refusal, the reply as JSON text.
-    pub told: SigId,
+    pub result_event: SigId,
 }
 
 /// The form of a refusal (decisions: "Failure form is by function").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureForm {
-    /// The SDK makes the call itself: `err` is the text, the JSON says it too.
+    /// For calls of the SDK itself: `err` is the text, which the JSON repeats.
     Own,
-    /// `invoke()`: `err` is empty, the JSON has `data.result`.
+    /// For `invoke()`: `err` is empty, the JSON has `data.result`.
     Invoked,
 }
 
 impl FailureForm {
-    /// Names as wire tables write them.
+    /// The names in wire tables.
     pub const NAMES: &[(&str, FailureForm)] = &[("own", Self::Own), ("invoked", Self::Invoked)];
 }
 
-/// A member of a reply, made of the events of an answer.
+/// A member of a reply, built from the events of an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fold {
     /// `Event[a,b]`: list arguments side by side, `[[a0,b0],…]`.
@@ -268,9 +270,9 @@ pub enum Fold {
     Object {
         /// The event.
         event: SigId,
-        /// The argument that is the key.
+        /// The argument of the key.
         key: usize,
-        /// The argument that is the value.
+        /// The argument of the value.
         value: usize,
     },
     /// `Event.arg`: one argument.
@@ -289,11 +291,11 @@ pub enum Fold {
 /// A notification.
 #[derive(Clone, Debug)]
 pub struct WireEvent {
-    /// How it travels.
+    /// The transport form.
     pub via: Via,
-    /// It does not outlive the login that it was for.
+    /// The event is valid only for its login.
     pub volatile: bool,
-    /// The limitation that it is when a client that is away will not get it.
+    /// The limitation code for events that a disconnected client misses.
     pub missed: Option<CodeId>,
     /// The line's type.
     pub kind: Text,
@@ -306,7 +308,7 @@ pub struct WireEvent {
 }
 
 impl WireEvent {
-    /// The control frames for a code.
+    /// Returns the control frames for a code.
     pub fn frames_for(&self, ecode: i64) -> &[Text] {
         let by_code = self.frames.iter().find(|(code, _)| *code == Some(ecode));
         let any = || self.frames.iter().find(|(code, _)| code.is_none());
@@ -314,21 +316,21 @@ impl WireEvent {
     }
 }
 
-/// How a notification travels.
+/// The transport form of a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Via {
-    /// A line with a version, kept until it is acknowledged.
+    /// A line with a version, stored until acknowledged.
     Mailbox,
     /// A line with the channel's counter.
     Channel,
-    /// Frames.
+    /// Control frames.
     Control,
-    /// Not at all: the SDK makes it by itself, or has no such callback.
+    /// Not sent: the SDK generates it, or has no such callback.
     Client,
 }
 
 impl Via {
-    /// Names as wire tables write them.
+    /// The names in wire tables.
     pub const NAMES: &[(&str, Via)] = &[
         ("mailbox", Self::Mailbox),
         ("channel", Self::Channel),
@@ -344,6 +346,6 @@ pub enum Body {
     Text(Expr),
     /// A JSON object.
     Content(Vec<(Text, Expr)>),
-    /// None: the notification is no line.
+    /// Not a line.
     None,
 }

@@ -1,7 +1,7 @@
-//! Files that people and their editors write: texts, lines, folders.
+//! Readers of hand-edited files: texts, lines, folders.
 //!
-//! All of them are read here. A BOM, the line ends of Windows, blank lines, links that form a circle and the extra files
-//! of macOS archives are ignored everywhere.
+//! They ignore a BOM, Windows line ends, blank lines, circular links and the extra files of macOS
+//! archives.
 
 mod lines;
 mod text;

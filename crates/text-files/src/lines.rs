@@ -1,32 +1,32 @@
-//! Files of many lines, a line at a time.
+//! Line-by-line reading of large files.
 
 use std::io::{self, BufRead};
 
 use crate::text::BOM;
 
-/// A line as it was found, or why it is none.
+/// A line, or the reason why it is invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// Its number, from 1.
+    /// The number, from 1.
     pub number: usize,
-    /// Its text, without its end.
+    /// The text without its line end.
     pub text: Result<String, BadLine>,
-    /// Whether it has an end. Only the last one may lack it.
+    /// True if the line has a line end. Only the last one may lack it.
     pub ended: bool,
 }
 
-/// Why a line cannot be read. The lines after it can.
+/// The reason why a line is invalid. Later lines can still be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadLine {
-    /// Longer than its reader allows.
+    /// The line exceeds the reader's limit.
     #[error("the line is longer than {0} bytes")]
     TooLong(usize),
-    /// Bytes that are no text.
+    /// The line is not UTF-8.
     #[error("it is not UTF-8")]
     NotUtf8,
 }
 
-/// The lines of a file that are not blank. A line that is too long is passed over as a whole, without being kept.
+/// The lines of a file that are not blank. A line above the limit is skipped without buffering it.
 #[derive(Debug)]
 pub struct Lines<R> {
     from: R,
@@ -35,17 +35,17 @@ pub struct Lines<R> {
 }
 
 impl<R: BufRead> Lines<R> {
-    /// Those of `from`, of at most `max` bytes each.
+    /// Reads lines of at most `max` bytes each.
     pub fn new(from: R, max: usize) -> Self {
         Self { from, max, number: 0 }
     }
 
-    /// The number of the last line that was read; 0 before the first.
+    /// Returns the number of the last line that was read; 0 before the first.
     pub fn number(&self) -> usize {
         self.number
     }
 
-    /// The next line, blank or not.
+    /// Reads the next line, blank or not.
     fn read(&mut self) -> io::Result<Option<Line>> {
         let mut bytes = Vec::new();
         let mut too_long = false;
@@ -59,7 +59,7 @@ impl<R: BufRead> Lines<R> {
             }
             let end = buffer.iter().position(|byte| *byte == b'\n');
             let part = &buffer[..end.unwrap_or(buffer.len())];
-            // Room for the end of a line of Windows.
+            // Allows for the extra byte of a Windows line end.
             too_long |= bytes.len() + part.len() > self.max + 1;
             if !too_long {
                 bytes.extend_from_slice(part);
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     fn check(bytes: &[u8], expected: &[(usize, Result<&str, BadLine>, bool)]) {
-        // A buffer that no line fits in.
+        // A buffer smaller than a line.
         let lines = Lines::new(io::BufReader::with_capacity(3, bytes), 5);
         let found: Vec<Line> = lines.collect::<io::Result<_>>().expect("bytes");
         let found: Vec<_> = found
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_what_people_mean_by_them() {
+    fn line_ends_and_blank_lines_are_normalized() {
         check(b"", &[]);
         check(b"\xef\xbb\xbf", &[]);
         check(b"\n \r\n\t", &[]);
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_none_harms_no_other() {
+    fn lines_after_an_invalid_line_are_read() {
         let long = Err(BadLine::TooLong(5));
         check(b"123456\n7\n", &[(1, long, true), (2, Ok("7"), true)]);
         check(

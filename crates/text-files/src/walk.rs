@@ -1,37 +1,33 @@
-//! Files of folders: tables, traces.
+//! Listing of files in folders: tables, traces.
 
 use std::collections::HashSet;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
-/// In front of the names of files that archives of macOS have beside each file. They hold no text.
+/// Name prefix of the metadata files in macOS archives. They contain no text.
 const APPLE_DOUBLE: &str = "._";
 
 /// A file or folder that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read {path}: {source}", path = .path.display())]
 pub struct Unreadable {
-    /// Which.
     pub path: PathBuf,
-    /// The error of the system.
     pub source: io::Error,
 }
 
 impl Unreadable {
-    /// Of that file.
     pub fn new(path: impl Into<PathBuf>, source: io::Error) -> Self {
         let path = path.into();
         Self { path, source }
     }
 }
 
-/// Whether a path ends in `.ext`.
+/// Returns true if a path ends in `.ext`.
 pub fn has_extension(path: &Path, ext: &str) -> bool {
     path.extension().is_some_and(|its| its == ext)
 }
 
-/// The files of a folder that are wanted, by name; not those of the folders in it.
+/// Lists the matching files of a folder by name, without its subfolders.
 ///
 /// # Errors
 /// The folder cannot be read.
@@ -41,9 +37,9 @@ pub fn files_in(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<Pat
     Ok(walk.found)
 }
 
-/// Each of `paths` that is a file, whatever its name and as often as it is named, and of each that is a folder the wanted
-/// files in and below it, by name. A file or folder that a walk is led to again, by a link or by another path, is found
-/// once.
+/// Lists files: each file of `paths` as it is named, and the matching files below each folder,
+/// sorted by name. A file or folder that a walk reaches again, by a link or by another path, is
+/// listed once.
 ///
 /// # Errors
 /// The first folder that cannot be read. A file that does not exist is returned like any other.
@@ -133,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_give_their_files_by_name() {
+    fn folders_list_their_files_by_name() {
         let folder = folder(
             "names",
             &["b.x", "a.x", "c.y", "._a.x", "._d/e.x", "in/side/f.x", "in/g.x"],
@@ -141,7 +137,7 @@ mod tests {
         let flat = files_in(&folder, |path| has_extension(path, "x"));
         assert_eq!(shown(&folder, flat), ["a.x", "b.x"]);
         check(&folder, &[""], &["a.x", "b.x", "in/g.x", "in/side/f.x"]);
-        // What is named is meant.
+        // A file that is named explicitly is listed regardless of its name.
         check(&folder, &["c.y", "._a.x", "none.x"], &["c.y", "._a.x", "none.x"]);
         check(&folder, &["c.y", "c.y"], &["c.y", "c.y"]);
         check(&folder, &["b.x", "", "in"], &["b.x", "a.x", "in/g.x", "in/side/f.x"]);

@@ -74,7 +74,7 @@ impl<'h> TraceEvent<'h> {
                 (Leg::Env, one("attached", Value::Map(entries)))
             }
             Input::Upstream(up) => (Leg::Rtm, one("up", (*up).into())),
-            Input::Lacks(lacks) => {
+            Input::Unsupported(lacks) => {
                 let names = lacks.iter().map(|kind| kind.name().into()).collect();
                 (Leg::Rtm, one("lacks", Value::List(names)))
             }
@@ -83,7 +83,7 @@ impl<'h> TraceEvent<'h> {
                 (Leg::Env, one("over_rate", Value::Map(call)))
             }
             Input::Pressed(pressed) => (Leg::Env, one("pressed", (*pressed).into())),
-            Input::Kept(lines) => (Leg::Env, one("kept", session_context::lines(tables, lines))),
+            Input::OfflineLines(lines) => (Leg::Env, one("kept", session_context::lines(tables, lines))),
             Input::Timer(key) => (Leg::Timer, one("due", timer_name::name(*key).into())),
             Input::FrontClosed(socket) => (Leg::Legacy, one("closed", number(socket.0))),
             Input::FrontClosedByClient { socket, grace } => {

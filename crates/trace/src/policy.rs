@@ -70,7 +70,7 @@ impl Redaction {
             bodies,
             words: Arc::new(Words::of(tables)),
             tables: tables.clone(),
-            key: Hmac::new_from_slice(&key).expect("HMAC takes a key of any length"),
+            key: Hmac::new_from_slice(&key).expect("HMAC accepts keys of any length"),
         })
     }
 

@@ -109,12 +109,12 @@ const EVERY: usize = 4096;
 ///
 /// # Errors
 /// The first record that cannot have happened, or the header when the trace lacks a leg.
-pub fn replay(tables: &Arc<Tables>, speeches: &Arc<Vec<Arc<dyn Encoder>>>, trace: &Trace) -> Result<Outcome, NoSense> {
+pub fn replay(tables: &Arc<Tables>, encoders: &Arc<Vec<Arc<dyn Encoder>>>, trace: &Trace) -> Result<Outcome, NoSense> {
     let watch = Watch {
         keeps: true,
         progress: &mut |_| {},
     };
-    replay_watched(tables, speeches, trace, watch)
+    replay_watched(tables, encoders, trace, watch)
 }
 
 /// Plays a trace while somebody watches.
@@ -123,7 +123,7 @@ pub fn replay(tables: &Arc<Tables>, speeches: &Arc<Vec<Arc<dyn Encoder>>>, trace
 /// As [`replay`].
 pub fn replay_watched(
     tables: &Arc<Tables>,
-    speeches: &Arc<Vec<Arc<dyn Encoder>>>,
+    encoders: &Arc<Vec<Arc<dyn Encoder>>>,
     trace: &Trace,
     watch: Watch<'_>,
 ) -> Result<Outcome, NoSense> {
@@ -135,7 +135,7 @@ pub fn replay_watched(
     }
     let mut stage = Harness {
         tables,
-        speeches,
+        encoders,
         started: trace.header.started_ms,
         names: names(trace),
         seats: BTreeMap::new(),
@@ -189,7 +189,7 @@ fn names(trace: &Trace) -> BTreeMap<u64, Arc<ReadNames>> {
 
 struct Harness<'s> {
     tables: &'s Arc<Tables>,
-    speeches: &'s Arc<Vec<Arc<dyn Encoder>>>,
+    encoders: &'s Arc<Vec<Arc<dyn Encoder>>>,
     started: u64,
     names: BTreeMap<u64, Arc<ReadNames>>,
     seats: BTreeMap<u64, ReplaySession<'s>>,
@@ -248,7 +248,7 @@ impl<'s> Harness<'s> {
                 return Err(format!("session {} has begun already", record.session).into());
             }
             let begin = Begin::read(begin)?;
-            let player = SessionReplay::new(self.tables.clone(), self.speeches.clone(), &begin, names)?;
+            let player = SessionReplay::new(self.tables.clone(), self.encoders.clone(), &begin, names)?;
             self.outcome.sessions += 1;
             let seat = ReplaySession {
                 player,

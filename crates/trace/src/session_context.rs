@@ -190,9 +190,9 @@ mod flag {
 /// How a socket came to a session, by name.
 pub const ATTACH: &[(&str, Attach)] = &[
     ("twin", Attach::Twin),
-    ("again", Attach::Again),
-    ("anew", Attach::Anew),
-    ("by-line", Attach::ByLine),
+    ("again", Attach::Resume),
+    ("anew", Attach::Reset),
+    ("by-line", Attach::BySessionLine),
 ];
 
 /// Lines of an account, with when they came.

@@ -10,8 +10,8 @@ use engine::{Effect, Input, Names, Session, SessionContext, TimerKey};
 use protocol::ClientFrame;
 use protocol::args::read_args;
 use protocol::decoder::Decoder;
-use protocol::encoder::Returned;
-use protocol::encoder::{Asked, Encoder, LineContext};
+use protocol::encoder::Resumed;
+use protocol::encoder::{Encoder, LineContext, NamedCall};
 use protocol::event::{CallRef, LOGIN, SocketId};
 use rtm::CallKind;
 use rtm::time::Time;
@@ -53,7 +53,7 @@ pub struct Out {
 /// A session at play.
 pub struct SessionReplay {
     tables: Arc<Tables>,
-    speeches: Arc<Vec<Arc<dyn Encoder>>>,
+    encoders: Arc<Vec<Arc<dyn Encoder>>>,
     wire: Arc<Wire>,
     account: Text,
     profile: usize,
@@ -71,7 +71,7 @@ pub struct SessionReplay {
 struct Socket {
     profile: usize,
     ear: Decoder,
-    speech: Arc<dyn Encoder>,
+    encoder: Arc<dyn Encoder>,
     /// Frames of the last text that wait for its login to be admitted.
     frames: VecDeque<ClientFrame>,
     /// The fields of its login, until it is admitted.
@@ -87,7 +87,7 @@ impl SessionReplay {
     /// The tables do not have its profile.
     pub fn new(
         tables: Arc<Tables>,
-        speeches: Arc<Vec<Arc<dyn Encoder>>>,
+        encoders: Arc<Vec<Arc<dyn Encoder>>>,
         begin: &Begin,
         names: Arc<dyn Names>,
     ) -> Result<Self, InvalidRecord> {
@@ -109,7 +109,7 @@ impl SessionReplay {
             session: Session::new(context.clone(), begin.account.clone()),
             context,
             tables,
-            speeches,
+            encoders,
             wire,
             account: begin.account.clone(),
             profile,
@@ -189,7 +189,7 @@ impl SessionReplay {
             .and_then(Value::as_text)
             .ok_or("a frame is a text".to_owned())?;
         let known = self.socket(socket);
-        let heard = known.ear.hear(text);
+        let heard = known.ear.decode(text);
         let heard = heard.ok_or_else(|| format!("{text} is no frame of this transport"))?;
         known.frames = heard.frames.into();
         say(socket, heard.answer, None, out);
@@ -202,7 +202,7 @@ impl SessionReplay {
             let ear = Decoder::new(self.tables.profiles[self.profile].transport, &self.tables);
             Socket {
                 profile: self.profile,
-                speech: ear.speech().unwrap_or_else(|| self.speeches[self.profile].clone()),
+                encoder: ear.encoder().unwrap_or_else(|| self.encoders[self.profile].clone()),
                 ear,
                 frames: VecDeque::new(),
                 login: Value::Null,
@@ -232,30 +232,30 @@ impl SessionReplay {
     fn flagged(&mut self, socket: SocketId) {
         let profile = self.socket(socket).profile;
         if let Some(profile) = self.tables.profiles[profile].flagged {
-            let speech = self.speeches[profile].clone();
+            let encoder = self.encoders[profile].clone();
             let known = self.socket(socket);
-            (known.profile, known.speech) = (profile, speech);
+            (known.profile, known.encoder) = (profile, encoder);
         }
     }
 
     fn call(&mut self, now: Time, socket: SocketId, (function, id, args): (&str, i64, &Value), out: &mut Vec<Out>) {
         let known = self.socket(socket);
-        let (speech, line) = (known.speech.clone(), known.line.clone());
+        let (encoder, line) = (known.encoder.clone(), known.line.clone());
         let knows = |other: &str| line.as_deref() == Some(other);
         let caller = Caller {
             wire: &self.wire,
-            speech: &*speech,
+            encoder: &*encoder,
             socket,
             now,
-            knows: line.is_some().then_some(&knows),
+            is_own_line: line.is_some().then_some(&knows),
         };
-        match caller.read(function, id, args).meaning {
+        match caller.read(function, id, args).action {
             Dispatch::Input(input) => self.step(now, input, out),
             Dispatch::Frames(frames) => say(socket, frames, None, out),
-            Dispatch::Nobody(input) => {
+            Dispatch::BeforeLogin(input) => {
                 for effect in answer_before_login(self.context.clone(), now, input) {
                     if let Effect::Answer { call, answer, .. } = effect {
-                        say(socket, speech.answer(call, &answer), None, out);
+                        say(socket, encoder.answer(call, &answer), None, out);
                     }
                 }
             }
@@ -267,7 +267,7 @@ impl SessionReplay {
             return Ok(Input::RtmEvent(rtm_records::read_event(event)?));
         }
         if let Some(lacks) = data.get("lacks") {
-            return Ok(Input::Lacks(session_context::read_kinds(lacks)?.into()));
+            return Ok(Input::Unsupported(session_context::read_kinds(lacks)?.into()));
         }
         if let Some(Value::Bool(up)) = data.get("up") {
             return Ok(Input::Upstream(*up));
@@ -285,7 +285,10 @@ impl SessionReplay {
 
     fn env(&mut self, data: &Value) -> Result<Option<Input>, InvalidRecord> {
         if let Some(lines) = data.get("kept") {
-            return Ok(Some(Input::Kept(session_context::read_lines(&self.tables, lines)?)));
+            return Ok(Some(Input::OfflineLines(session_context::read_lines(
+                &self.tables,
+                lines,
+            )?)));
         }
         if let Some(call) = data.get("over_rate") {
             let socket = socket_id(call.get("socket"))?;
@@ -378,13 +381,13 @@ impl SessionReplay {
 
     /// The frames of an effect, for a socket that is there.
     fn frames(&self, effect: &Effect, context: LineContext<'_>) -> Option<(SocketId, Option<usize>, Vec<String>)> {
-        let speech = |socket: &SocketId| self.sockets.get(socket).map(|socket| &*socket.speech);
+        let encoder = |socket: &SocketId| self.sockets.get(socket).map(|socket| &*socket.encoder);
         Some(match effect {
             Effect::Answer { call, row, answer } => {
-                (call.socket, Some(*row), speech(&call.socket)?.answer(*call, answer))
+                (call.socket, Some(*row), encoder(&call.socket)?.answer(*call, answer))
             }
             Effect::Mailbox { call, ver_clear, lines } => {
-                let asked = Asked {
+                let named = NamedCall {
                     function: &self.wire.function(call.function).name,
                     id: call.id,
                 };
@@ -395,14 +398,14 @@ impl SessionReplay {
                 (
                     call.socket,
                     None,
-                    speech(&call.socket)?.mailbox(asked, *ver_clear, lines, context),
+                    encoder(&call.socket)?.mailbox(named, *ver_clear, lines, context),
                 )
             }
             Effect::Notify { socket, form, event } => {
-                (*socket, Some(event.row), speech(socket)?.notify(*form, event, context))
+                (*socket, Some(event.row), encoder(socket)?.notify(*form, event, context))
             }
-            Effect::Hint { socket, version } => (*socket, None, speech(socket)?.hint(*version)),
-            Effect::Returned(call) => (call.socket, None, speech(&call.socket)?.returned(Returned::Welcome)),
+            Effect::Hint { socket, version } => (*socket, None, encoder(socket)?.hint(*version)),
+            Effect::Resumed(call) => (call.socket, None, encoder(&call.socket)?.resumed(Resumed::Welcome)),
             _ => return None,
         })
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tables::diagnostics::Diags;
-use tables::{Example, Tables, Written};
+use tables::{Example, ParsedTables, Tables};
 
 use crate::check::bench::Bench;
 use crate::check::mutate::subject::Subject;
@@ -22,7 +22,7 @@ pub enum Verdict {
 }
 
 /// Compiles and checks the tables with one change.
-pub fn judge(tables: &Written, subject: &Subject, change: &Change) -> Verdict {
+pub fn judge(tables: &ParsedTables, subject: &Subject, change: &Change) -> Verdict {
     let Ok(changed) = subject.changed(tables, change) else {
         return Verdict::Uncompiled;
     };

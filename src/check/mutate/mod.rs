@@ -12,7 +12,7 @@
 //! | `row.status`, `row.page` | what the comparison pages say; the comparison list's test compares them |
 //! | `row.source` | where the facts come from, for people |
 //! | `row.code` of a code that no outcome notes, or that a page lists, too | says what to read |
-//! | `fact`s that the step before has left no doubt about | it ends the row without them |
+//! | `condition`s that the step before has left no doubt about | it ends the row without them |
 //! | the order of steps of which only one can run | each runs or not by facts that last |
 //! | `first` for `done` where the last step is the only call | the first result is the last |
 //! | params of type `any` | nothing is converted on its way to anything |
@@ -32,7 +32,7 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tables::Written;
+use tables::ParsedTables;
 use tables::diagnostics::{Diags, Source};
 
 use crate::check::check;
@@ -60,7 +60,7 @@ pub struct MutationReport {
 /// # Errors
 /// What is wrong with the tables as they are; then there is nothing to be learned from changes.
 pub fn run(sources: &[Arc<Source>]) -> Result<MutationReport, Diags> {
-    let (written, diags) = Written::read(sources);
+    let (written, diags) = ParsedTables::read(sources);
     diags.or_ok(())?;
     let (tables, diags) = written.compile();
     diags.or_ok(())?;
@@ -88,7 +88,7 @@ pub fn run(sources: &[Arc<Source>]) -> Result<MutationReport, Diags> {
 }
 
 /// All verdicts, in order, on all cores.
-fn judge_all(tables: &Written, mutants: &[(&Subject, &Change)]) -> Vec<Verdict> {
+fn judge_all(tables: &ParsedTables, mutants: &[(&Subject, &Change)]) -> Vec<Verdict> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();

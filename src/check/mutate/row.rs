@@ -35,8 +35,8 @@ pub fn changes(pool: &Pool<'_>, row: &Row, tree: &Tree) -> Vec<Change> {
             walk.remove();
         });
     });
-    walk.at_key(tree, "let", |walk, lets| {
-        walk.each_entry(lets, |walk, _, inner| {
+    walk.at_key(tree, "let", |walk, let_values| {
+        walk.each_entry(let_values, |walk, _, inner| {
             walk.row_let(inner);
             walk.remove();
         });

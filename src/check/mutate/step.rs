@@ -1,7 +1,7 @@
 //! Changes of steps and of the answer.
 
 use rtm::CallKind;
-use tables::condition::Fact;
+use tables::condition::Condition;
 use tables::row::RowKind;
 
 use crate::check::mutate::tree::Tree;
@@ -116,13 +116,13 @@ impl Walk<'_> {
     /// The facts of a step or an outcome: each the other way round, each another one, each gone unless it is `sure`.
     pub fn facts(&mut self, tree: &Tree, sure: Option<&str>) {
         self.at_key(tree, "if", |walk, facts| {
-            walk.each_item(facts, |walk, _, fact| {
-                let text = fact.text().unwrap_or_default();
+            walk.each_item(facts, |walk, _, condition| {
+                let text = condition.text().unwrap_or_default();
                 let (sign, plain) = text.strip_prefix('!').map_or(("", text), |plain| ("!", plain));
-                let names: Vec<&str> = Fact::NAMES.iter().map(|(name, _)| *name).collect();
+                let names: Vec<&str> = Condition::NAMES.iter().map(|(name, _)| *name).collect();
                 let other = after(&names, plain, 1).into_iter().map(|name| format!("{sign}{name}"));
                 for to in other.chain([opposite(text)]) {
-                    walk.set(fact, Tree::Text(to));
+                    walk.set(condition, Tree::Text(to));
                 }
                 if sure != Some(text) {
                     walk.remove();
@@ -172,36 +172,41 @@ fn facts(step: &Tree) -> impl Iterator<Item = &str> {
     step.get("if").into_iter().flat_map(Tree::items).filter_map(Tree::text)
 }
 
-fn opposite(fact: &str) -> String {
-    fact.strip_prefix('!').map_or_else(|| format!("!{fact}"), str::to_owned)
+fn opposite(condition: &str) -> String {
+    condition
+        .strip_prefix('!')
+        .map_or_else(|| format!("!{condition}"), str::to_owned)
 }
 
 /// Facts that stay as they are while a row runs.
-fn lasts(fact: &str) -> bool {
-    let plain = fact.strip_prefix('!').unwrap_or(fact);
-    let fixed = Fact::NAMES
+fn lasts(condition: &str) -> bool {
+    let plain = condition.strip_prefix('!').unwrap_or(condition);
+    let fixed = Condition::NAMES
         .iter()
         .find(|(name, _)| *name == plain)
-        .map(|(_, fact)| *fact);
-    match fixed.or_else(|| CallKind::parse(plain).map(Fact::Can)) {
-        Some(fact) => matches!(fact, Fact::Can(_) | Fact::OneSelf | Fact::OfflineMessages),
+        .map(|(_, condition)| *condition);
+    match fixed.or_else(|| CallKind::parse(plain).map(Condition::Can)) {
+        Some(condition) => matches!(
+            condition,
+            Condition::Can(_) | Condition::OneSelf | Condition::OfflineMessages
+        ),
         None => true,
     }
 }
 
 /// Steps of which only one runs, whatever the other does.
 fn never_both(step: &Tree, next: &Tree) -> bool {
-    facts(step).any(|fact| lasts(fact) && facts(next).any(|other| other == opposite(fact)))
+    facts(step).any(|condition| lasts(condition) && facts(next).any(|other| other == opposite(condition)))
 }
 
 /// The fact of a step that holds in any case, since a step before ends the row without it.
 fn settled<'t>(before: &[Tree], step: &'t Tree) -> Option<&'t str> {
-    let ends = |at: usize, fact: &str| {
+    let ends = |at: usize, condition: &str| {
         let step = &before[at];
-        let alone = step.get("outcome").is_some() && facts(step).eq([&*opposite(fact)]);
-        alone && (lasts(fact) || at + 1 == before.len())
+        let alone = step.get("outcome").is_some() && facts(step).eq([&*opposite(condition)]);
+        alone && (lasts(condition) || at + 1 == before.len())
     };
-    facts(step).find(|fact| (0..before.len()).any(|at| ends(at, fact)))
+    facts(step).find(|condition| (0..before.len()).any(|at| ends(at, condition)))
 }
 
 /// True when the first result that an answer may be is that of the last step: `first` and `done` are then the same.

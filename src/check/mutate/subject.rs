@@ -6,7 +6,7 @@ use tables::ast::{RawFile, RawRow};
 use tables::diagnostics::{Diags, Source};
 use tables::row::Row;
 use tables::spanned_toml::read_all;
-use tables::{Tables, Written};
+use tables::{ParsedTables, Tables};
 
 use crate::check::mutate::tree::{Tree, key};
 use crate::check::mutate::walk::{Change, Pool};
@@ -32,7 +32,7 @@ impl Subject {
     ///
     /// # Errors
     /// The changed part cannot even be read.
-    pub fn changed(&self, tables: &Written, change: &Change) -> Result<Written, Diags> {
+    pub fn changed(&self, tables: &ParsedTables, change: &Change) -> Result<ParsedTables, Diags> {
         let body = self.tree.edited(&change.path, &change.edit).body();
         let text = format!("{}{body}{}", self.header, self.footer);
         let (part, diags) = read_all(&Source::new(&*self.name, text), RawFile::read);

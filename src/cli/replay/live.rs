@@ -70,12 +70,12 @@ impl Live {
     pub fn play(
         &self,
         tables: &Arc<Tables>,
-        speeches: &Arc<Vec<Arc<dyn Encoder>>>,
+        encoders: &Arc<Vec<Arc<dyn Encoder>>>,
         trace: &Trace,
         watch: Watch<'_>,
     ) -> Result<Outcome, NoSense> {
         self.runtime.block_on(async {
-            let outcome = replay_upstream(tables, speeches, trace, self.driver.clone(), watch).await;
+            let outcome = replay_upstream(tables, encoders, trace, self.driver.clone(), watch).await;
             // The next trace may have the same accounts.
             let left = async {
                 while self.driver.waiting() > 0 {

@@ -29,7 +29,7 @@ use crate::server::pending_logins::PendingLogin;
 use crate::server::send_queue::{Closing, Outbound};
 use crate::server::session_inbox::{Inbox, Recipient, Rest, WeakInbox};
 use crate::server::webhook_events::WebhookEvents;
-use protocol::encoder::{Asked, Encoder, LineContext, Returned};
+use protocol::encoder::{Encoder, LineContext, NamedCall, Resumed};
 use protocol::memory_budget::{MemoryUse, MemoryUser};
 
 use member_queries::FOR_OTHERS;
@@ -171,9 +171,9 @@ impl LiveSession {
                 self.pace(&input);
                 self.step(*input);
             }
-            Message::Speaks(socket, speech) => {
+            Message::Speaks(socket, encoder) => {
                 if let Some(handle) = self.sockets.get_mut(&socket) {
-                    handle.speech = speech;
+                    handle.encoder = encoder;
                 }
             }
             Message::Closed(socket, grace) => {
@@ -239,7 +239,7 @@ impl LiveSession {
             UpstreamEvent::Reply { request, result } => self.step(Input::RtmReply { request, result }),
             UpstreamEvent::Event(event) => self.step(Input::RtmEvent(event)),
             UpstreamEvent::Up(up) => self.step(Input::Upstream(up)),
-            UpstreamEvent::Lacks(lacks) => self.step(Input::Lacks(lacks)),
+            UpstreamEvent::Unsupported(lacks) => self.step(Input::Unsupported(lacks)),
         }
     }
 
@@ -267,7 +267,7 @@ impl LiveSession {
         });
         let kept = self.server.kept.take(&self.key);
         if !kept.is_empty() {
-            self.step(Input::Kept(kept));
+            self.step(Input::OfflineLines(kept));
         }
     }
 
@@ -301,7 +301,7 @@ impl LiveSession {
             tape.at(self.now);
             tape.input(&input);
         }
-        if matches!(input, Input::Kept(_)) {
+        if matches!(input, Input::OfflineLines(_)) {
             self.spooled = self.server.has_spooled(&self.key);
         }
         self.session.step(self.now, input, &mut effects);
@@ -363,7 +363,7 @@ impl LiveSession {
     fn give_up(&mut self) {
         let lines = self.session.leave_lines();
         if !lines.is_empty() {
-            self.apply(Effect::Keep(lines));
+            self.apply(Effect::StoreLines(lines));
         }
         self.gave_up = true;
     }
@@ -377,7 +377,7 @@ impl LiveSession {
             Effect::RtmVia { request, channel, call } => self.ask_member(request, &channel, call),
             Effect::Answer { call, row, answer } => {
                 self.log_answer(call, answer.failure.as_ref().map(|failure| &*failure.reason));
-                self.say(call.socket, Some(row), |speech| speech.answer(call, &answer));
+                self.say(call.socket, Some(row), |encoder| encoder.answer(call, &answer));
                 if call.function == LOGIN {
                     self.pending.remove(&call.socket);
                     if answer.failure.is_none() {
@@ -387,10 +387,10 @@ impl LiveSession {
             }
             Effect::Mailbox { call, ver_clear, lines } => self.send_lines(call, ver_clear, &lines),
             Effect::Notify { socket, form, event } => self.notify(socket, form, &event),
-            Effect::Hint { socket, version } => self.say(socket, None, |speech| speech.hint(version)),
-            Effect::Returned(call) => {
+            Effect::Hint { socket, version } => self.say(socket, None, |encoder| encoder.hint(version)),
+            Effect::Resumed(call) => {
                 self.log_answer(call, None);
-                self.say(call.socket, None, |speech| speech.returned(Returned::Welcome));
+                self.say(call.socket, None, |encoder| encoder.resumed(Resumed::Welcome));
                 self.pending.remove(&call.socket);
             }
             Effect::SetTimer { key, at } => {
@@ -415,7 +415,7 @@ impl LiveSession {
                 self.server.metrics.dropped(what);
                 self.teller.undelivered(None, what);
             }
-            Effect::Keep(lines) => {
+            Effect::StoreLines(lines) => {
                 if let Some(next) = self
                     .server
                     .registry
@@ -423,7 +423,7 @@ impl LiveSession {
                     .filter(|next| next.id != self.id)
                     && next
                         .inbox
-                        .send(Message::Input(Box::new(Input::Kept(lines.clone()))))
+                        .send(Message::Input(Box::new(Input::OfflineLines(lines.clone()))))
                         .is_ok()
                 {
                     return;
@@ -435,7 +435,7 @@ impl LiveSession {
                 }
             }
             Effect::Close(socket) => {
-                let closing = match self.session.ending() {
+                let closing = match self.session.end_reason() {
                     Some(EndReason::Refused) => Closing::Refused,
                     _ => Closing::Finished,
                 };
@@ -455,12 +455,12 @@ impl LiveSession {
             channel: None,
             now: self.now,
         };
-        let asked = Asked {
+        let named = NamedCall {
             function: &wire.function(call.function).name,
             id: call.id,
         };
-        self.say(call.socket, None, |speech| {
-            speech.mailbox(asked, ver_clear, lines, context)
+        self.say(call.socket, None, |encoder| {
+            encoder.mailbox(named, ver_clear, lines, context)
         });
     }
 
@@ -472,13 +472,13 @@ impl LiveSession {
             channel: channel.as_ref(),
             now: self.now,
         };
-        self.say(socket, Some(event.row), |speech| speech.notify(form, event, context));
+        self.say(socket, Some(event.row), |encoder| encoder.notify(form, event, context));
     }
 
     /// What does not fit waits for its connection before the session goes on: whether its client is slow is judged there.
     fn say(&mut self, id: SocketId, row: Option<RowId>, what: impl FnOnce(&dyn Encoder) -> Vec<String>) {
         let Some(socket) = self.sockets.get(&id) else { return };
-        for text in what(&*socket.speech) {
+        for text in what(&*socket.encoder) {
             if let Some(tape) = &self.tape {
                 tape.said(id, &text, row);
             }
@@ -502,7 +502,7 @@ impl LiveSession {
         if !self.over && self.server.config.mailbox.file.is_some() {
             let lines = self.session.leave_lines();
             if !lines.is_empty() {
-                self.apply(Effect::Keep(lines));
+                self.apply(Effect::StoreLines(lines));
             }
         }
         if let Some(tape) = self.tape.as_ref().filter(|_| !self.over) {
@@ -521,7 +521,7 @@ impl LiveSession {
                 self.server.upstream.call(&self.client, 0, call);
             }
         }
-        let (now, ending) = (self.server.clock.now(), self.session.ending());
+        let (now, ending) = (self.server.clock.now(), self.session.end_reason());
         self.log.ends(now, ending, self.gave_up);
         self.teller.ended(ending);
         let kicked = ending == Some(EndReason::Kicked);

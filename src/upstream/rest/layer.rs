@@ -138,8 +138,8 @@ impl Upstream for WithRest {
 /// What the inner upstream lacks is not lacking here.
 fn with_ours(told: UpstreamEvent) -> UpstreamEvent {
     match told {
-        UpstreamEvent::Lacks(lacks) if lacks.contains(&OURS) => {
-            UpstreamEvent::Lacks(lacks.iter().copied().filter(|kind| *kind != OURS).collect())
+        UpstreamEvent::Unsupported(lacks) if lacks.contains(&OURS) => {
+            UpstreamEvent::Unsupported(lacks.iter().copied().filter(|kind| *kind != OURS).collect())
         }
         told => told,
     }

@@ -77,8 +77,8 @@ fn happened(record: &Record) -> TraceEvent<'_> {
 
 /// Replays a trace without a difference.
 pub fn played(what: &str, trace: &Trace) {
-    let (tables, speeches) = tables();
-    let outcome = replay(tables, speeches, trace).unwrap_or_else(|error| panic!("{what}: {error}"));
+    let (tables, encoders) = tables();
+    let outcome = replay(tables, encoders, trace).unwrap_or_else(|error| panic!("{what}: {error}"));
     if let Some(difference) = outcome.differences.first() {
         let expected = difference.expected.as_ref().map(|record| record.data.to_json());
         let got = difference.got.as_ref().map(|out| out.data.to_json());

@@ -29,8 +29,8 @@ pub fn tables() -> &'static Spoken {
     static TABLES: OnceLock<Spoken> = OnceLock::new();
     TABLES.get_or_init(|| {
         let tables = Arc::new(Tables::built_in().expect("the built-in tables"));
-        let speeches = Arc::new(encoders(&tables).expect("a wire for each profile"));
-        (tables, speeches)
+        let encoders = Arc::new(encoders(&tables).expect("a wire for each profile"));
+        (tables, encoders)
     })
 }
 
@@ -51,7 +51,7 @@ pub struct Story {
 impl Story {
     /// A client of a profile with a login; `accounts` and `channels` are all names that it receives.
     pub fn begin(profile: &str, account: &str, accounts: &[&str], channels: &[&str]) -> Self {
-        let (tables, speeches) = tables();
+        let (tables, encoders) = tables();
         let begin = Begin {
             profile: profile.into(),
             account: account.into(),
@@ -86,7 +86,7 @@ impl Story {
             told("channelId", channel, json!(&*id));
             told("channel", &id, json!(&*lossy_codec::channel(&id)));
         }
-        let player = SessionReplay::new(tables.clone(), speeches.clone(), &begin, Arc::new(names)).expect("a profile");
+        let player = SessionReplay::new(tables.clone(), encoders.clone(), &begin, Arc::new(names)).expect("a profile");
         let mut story = Self {
             records,
             player,

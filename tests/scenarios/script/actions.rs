@@ -1,20 +1,19 @@
-//! What scenarios make happen.
+//! Actions of scenarios.
 
 use std::time::Duration;
 
-use identity::{Account, token};
-use rtm::AppId;
-use rtm::CallKind;
 use secrecy::SecretString;
 
-use crate::sim::{Config, Sim, VID};
+use identity::{Account, token};
+use rtm::{AppId, CallKind};
 
 use super::{split, times};
+use crate::sim::{Config, Sim, VID};
 
-/// Enough for every rate and every count to be as if nothing had happened.
+/// Longer than all rate windows and count delays.
 const SOME_TIME: Duration = Duration::from_secs(10);
 
-/// `set key value`.
+/// Handles `set key value`.
 pub fn set(config: &mut Config, line: &str) -> Result<(), String> {
     let words = split(line)?;
     let [_, key, value] = &words[..] else {
@@ -44,7 +43,7 @@ pub fn set(config: &mut Config, line: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// One action.
+/// Runs one action.
 pub fn act(sim: &mut Sim, line: &str) -> Result<(), String> {
     let (count, line) = times(line);
     for _ in 0..count {
@@ -61,8 +60,8 @@ pub fn act(sim: &mut Sim, line: &str) -> Result<(), String> {
             ["drop-older", name] => sim.drop_older(name),
             ["back" | "twin", name] => sim.login(name),
             ["lose", name] => sim.lose_socket(name),
-            ["return", name] => sim.come_back(name, None),
-            ["return", name, cid] => sim.come_back(name, Some(cid)),
+            ["return", name] => sim.resume(name, None),
+            ["return", name, cid] => sim.resume(name, Some(cid)),
             ["line", name, line] => sim.client(name).line = (*line).into(),
             ["family", family, names @ ..] => {
                 let mut names = names.iter();
@@ -92,8 +91,8 @@ pub fn act(sim: &mut Sim, line: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// `given room: alice rtm:carol`: initial members; the events of their joins are not compared. Without a channel they are
-/// logged in only.
+/// Handles `given room: alice rtm:carol`: users that joined some time ago, without their events.
+/// Without a channel they are only logged in.
 fn given(sim: &mut Sim, who: &[&str]) -> Result<(), String> {
     let channel = who.first().and_then(|first| first.strip_suffix(':'));
     for name in &who[usize::from(channel.is_some())..] {
@@ -114,13 +113,13 @@ fn given(sim: &mut Sim, who: &[&str]) -> Result<(), String> {
     }
     sim.pass(SOME_TIME);
     let faults = sim
-        .take_seen()
+        .take_observed()
         .into_iter()
-        .find(|seen| seen.words.first().is_some_and(|word| word == "FAULT"));
+        .find(|observed| observed.words.first().is_some_and(|word| word == "FAULT"));
     faults.map_or(Ok(()), |fault| Err(fault.to_string()))
 }
 
-/// What a legacy app calls.
+/// Runs a call of a legacy app.
 fn legacy(sim: &mut Sim, name: &str, call: &[&str]) -> Result<(), String> {
     match call {
         ["login", who @ ..] => {
@@ -144,7 +143,7 @@ fn legacy(sim: &mut Sim, name: &str, call: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
-/// Users whose events are not compared: `crowd 1 520 join room`.
+/// Adds users whose events are not displayed: `crowd 1 520 join room`.
 fn crowd(sim: &mut Sim, from: &str, to: &str, call: &[&str]) -> Result<(), String> {
     let number = |text: &str| text.parse::<usize>().map_err(|e| e.to_string());
     for user in number(from)?..=number(to)? {
@@ -159,7 +158,7 @@ fn crowd(sim: &mut Sim, from: &str, to: &str, call: &[&str]) -> Result<(), Strin
     Ok(())
 }
 
-/// Fills in `uid(account)`, `token(account,seconds,certificate)`, `line(client)`.
+/// Expands `uid(account)`, `token(account,seconds,certificate)`, `line(client)`.
 pub fn expand(sim: &Sim, line: &str) -> Result<String, String> {
     let mut out = String::new();
     let mut rest = line;

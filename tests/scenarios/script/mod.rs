@@ -1,4 +1,4 @@
-//! Scenarios as text (format: `tests/scenarios/README.md`).
+//! Parser and runner of scenarios (format in `tests/scenarios/README.md`).
 
 mod actions;
 mod words;
@@ -8,20 +8,20 @@ use std::sync::Arc;
 use agent_link::vocabulary::Vocabulary;
 use tables::Tables;
 
-use crate::sim::seen::Seen;
+use crate::sim::observed::Observed;
 use crate::sim::{Config, Sim};
 
 pub use words::split;
 
-/// A scenario, read but not run.
+/// A parsed scenario.
 #[derive(Debug)]
 pub struct Scenario {
-    /// What it is about: its first comment.
+    /// Its title: the first comment.
     pub title: String,
     blocks: Vec<Block>,
 }
 
-/// An action and everything that anybody sees of it.
+/// An action and all expected events.
 #[derive(Debug)]
 struct Block {
     line: usize,
@@ -30,10 +30,10 @@ struct Block {
 }
 
 impl Scenario {
-    /// Reads a scenario.
+    /// Parses a scenario.
     ///
     /// # Errors
-    /// The line, and what is wrong with it.
+    /// The line, and the error.
     pub fn read(text: &str) -> Result<Self, (usize, String)> {
         let mut title = None;
         let mut blocks: Vec<Block> = Vec::new();
@@ -55,10 +55,10 @@ impl Scenario {
         Ok(Self { title, blocks })
     }
 
-    /// Runs it: the first line that is not met, and why.
+    /// Runs the scenario.
     ///
     /// # Errors
-    /// The first line that is not met, and why.
+    /// The first line that does not match, and the reason.
     pub fn run(&self, tables: &Arc<Tables>, words: Option<&Arc<Vocabulary>>) -> Result<(), (usize, String)> {
         let mut config = Config {
             words: words.cloned(),
@@ -77,39 +77,44 @@ impl Scenario {
             actions::act(&mut sim, &block.action).map_err(|why| (block.line, why))?;
             block.check(&mut sim)?;
         }
-        sim.bridge.played_again().map_err(|why| (1, why))
+        sim.bridge.check_replay().map_err(|why| (1, why))
     }
 }
 
 impl Block {
-    /// Every user got the expected events in order; the order between users is not compared.
+    /// Compares the expected and the actual events, in order for each user. The order between users
+    /// is not defined.
     fn check(&self, sim: &mut Sim) -> Result<(), (usize, String)> {
-        let mut seen = sim.take_seen();
+        let mut observed = sim.take_observed();
         for (line, text) in &self.expected {
             for _ in 0..times(text).0 {
                 let expected = expectation(sim, times(text).1).map_err(|why| (*line, why))?;
-                let next = seen.iter().position(|seen| seen.who == expected.who);
-                match next.map(|at| seen.remove(at)) {
+                let next = observed.iter().position(|observed| observed.who == expected.who);
+                match next.map(|at| observed.remove(at)) {
                     Some(got) if got.is(&expected) => {}
                     Some(got) => return Err((*line, format!("expected {expected}\n     saw {got}"))),
                     None => {
                         return Err((
                             *line,
-                            format!("expected {expected}\n     saw nothing more{}", others(&seen)),
+                            format!("expected {expected}\n     saw nothing more{}", others(&observed)),
                         ));
                     }
                 }
             }
         }
-        match seen.first() {
+        match observed.first() {
             None => Ok(()),
-            Some(_) => Err((self.line, format!("nothing expects{}", others(&seen)))),
+            Some(_) => Err((self.line, format!("nothing expects{}", others(&observed)))),
         }
     }
 }
 
-fn others(seen: &[Seen]) -> String {
-    seen.iter().take(12).map(|seen| format!("\n         {seen}")).collect()
+fn others(observed: &[Observed]) -> String {
+    observed
+        .iter()
+        .take(12)
+        .map(|observed| format!("\n         {observed}"))
+        .collect()
 }
 
 fn is_expected(line: &str) -> bool {
@@ -117,7 +122,7 @@ fn is_expected(line: &str) -> bool {
     line.starts_with("> ") || line.starts_with("note ") || line.starts_with("dropped ")
 }
 
-/// `60x …`: how often, and what.
+/// Splits `60x …` into the count and the rest.
 pub(crate) fn times(line: &str) -> (usize, &str) {
     let counted = line
         .split_once("x ")
@@ -125,11 +130,11 @@ pub(crate) fn times(line: &str) -> (usize, &str) {
     counted.unwrap_or((1, line))
 }
 
-fn expectation(sim: &Sim, line: &str) -> Result<Seen, String> {
+fn expectation(sim: &Sim, line: &str) -> Result<Observed, String> {
     let words = split(&actions::expand(sim, line)?)?;
     match &words[..] {
-        [sign, who, what @ ..] if sign == ">" && !what.is_empty() => Ok(Seen::new(who, what.to_vec())),
-        [kind, who, what @ ..] => Ok(Seen::new(who, [vec![kind.clone()], what.to_vec()].concat())),
+        [sign, who, what @ ..] if sign == ">" && !what.is_empty() => Ok(Observed::new(who, what.to_vec())),
+        [kind, who, what @ ..] => Ok(Observed::new(who, [vec![kind.clone()], what.to_vec()].concat())),
         _ => Err("who saw what?".into()),
     }
 }

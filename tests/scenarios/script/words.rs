@@ -1,15 +1,15 @@
-//! The words of a scenario's line.
+//! Words of a scenario line.
 //!
-//! Words are separated by spaces. `'…'` is text as it is, `"…"` is text as JSON writes it, and `*12` behind either
-//! repeats it. A word that begins with `{` or `[` is JSON up to its end, taken as text. Quotes and JSON may stand
-//! inside a word, behind what comes before them: `text="hi there"`.
+//! Words are separated by spaces. `'…'` is literal text, `"…"` is text in JSON notation, and `*12`
+//! after either repeats it. A word that begins with `{` or `[` is JSON up to its end, used as text.
+//! Quotes and JSON may follow other characters in a word: `text="hi there"`.
 
 use rtm::value::Value;
 
 /// Splits a line.
 ///
 /// # Errors
-/// What is wrong with it.
+/// A description of the error.
 pub fn split(line: &str) -> Result<Vec<String>, String> {
     let mut words = Vec::new();
     let mut rest = line.trim_start();
@@ -47,7 +47,7 @@ fn word(mut rest: &str) -> Result<(String, &str), String> {
     Ok((word, rest))
 }
 
-/// Takes `*n` behind a quoted text.
+/// Reads `*n` after a quoted text.
 fn repeated<'r>(text: &str, after: &'r str, word: &mut String) -> Result<&'r str, String> {
     let Some(digits) = after.strip_prefix('*') else {
         word.push_str(text);
@@ -59,7 +59,7 @@ fn repeated<'r>(text: &str, after: &'r str, word: &mut String) -> Result<&'r str
     Ok(&digits[end..])
 }
 
-/// The JSON value that a text begins with, and what follows it.
+/// Splits a text into the JSON value at its start and the rest.
 fn json(text: &str) -> Result<(Value, &str), String> {
     let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Value>();
     match stream.next() {

@@ -1,5 +1,5 @@
-//! The sidecar without its shell: admission, sessions, the codec; what tasks and sockets do in the program is a queue
-//! here.
+//! The sidecar without its server: admission, sessions, the codec. The program's tasks and sockets
+//! are replaced by a queue.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -7,9 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{Admission, Attach, Effect, Input, Session, SessionContext, TimerKey, admit};
-use identity::{LineKey, TokenPolicy};
-use protocol::encoder::Encoder;
-use protocol::encoder::Returned;
+use identity::{SessionLineKey, TokenPolicy};
+use protocol::encoder::{Encoder, Resumed};
 use protocol::encoders;
 use protocol::event::{CallRef, Event, SocketId};
 use rtm::time::Time;
@@ -23,53 +22,53 @@ use tables::wire::Wire;
 use trace::{Begin, RecordedNames, SessionRecorder};
 
 use super::START;
-use super::effects::Deed;
-use super::taped::Records;
+use super::effects::SimOutput;
+use super::recording::Records;
 
 /// The sidecar.
 pub struct Bridge {
     pub tables: Arc<Tables>,
-    pub(super) speeches: Vec<Arc<dyn Encoder>>,
+    pub(super) encoders: Vec<Arc<dyn Encoder>>,
     pub config: Config,
     pub twin_window: Duration,
-    pub line_key: LineKey,
+    pub line_key: SessionLineKey,
     pub sockets: HashMap<SocketId, Socket>,
-    pub seats: BTreeMap<u64, Seat>,
-    pub deeds: Vec<Deed>,
-    /// What happens to all sessions, as a recording has it.
+    pub running: BTreeMap<u64, SimSession>,
+    pub outputs: Vec<SimOutput>,
+    /// All recorded inputs and effects of sessions.
     pub(super) records: Arc<Records>,
-    /// The frame that is being served.
-    pub(super) hearing: Option<(SocketId, String)>,
+    /// The frame that is being processed.
+    pub(super) current_frame: Option<(SocketId, String)>,
     context: SessionContext,
     pub(super) entries: BTreeMap<Text, Entry>,
     pub(super) replaced: ReplacedLines,
     next_session: u64,
     /// Calls that members have made for others.
     pub(super) for_others: Vec<(u64, u64)>,
-    /// Lines of accounts that are away.
-    pub(super) kept: BTreeMap<Text, Vec<(Event, Time)>>,
+    /// Lines of offline accounts.
+    pub(super) offline_lines: BTreeMap<Text, Vec<(Event, Time)>>,
 }
 
 /// A connection.
 pub struct Socket {
     pub transport: Transport,
-    /// By position; a guess before the login.
+    /// The profile by position; a default before the login.
     pub profile: usize,
     pub peer: IpAddr,
     pub accepted: Time,
     pub logged_in: bool,
     pub session: Option<u64>,
     pub line: u64,
-    /// Its client is of a Web build that sends no `set_flag`.
+    /// The client has a Web build without `set_flag`.
     pub old: bool,
 }
 
-/// A session at work.
-pub struct Seat {
+/// An active session.
+pub struct SimSession {
     pub session: Session,
     pub client: ClientId,
     pub wire: Arc<Wire>,
-    pub(super) tape: SessionRecorder,
+    pub(super) recorder: SessionRecorder,
     pub(super) account: Text,
     pub(super) timers: Vec<(Time, TimerKey)>,
     pub(super) sockets: Vec<SocketId>,
@@ -77,7 +76,7 @@ pub struct Seat {
 
 pub(super) struct Entry {
     pub(super) session: u64,
-    /// The number that its line carries.
+    /// The number in its session line.
     pub(super) line: u64,
     live: Option<SocketId>,
     peer: IpAddr,
@@ -85,91 +84,93 @@ pub(super) struct Entry {
     family: Text,
     token: Text,
     pub(super) settled: bool,
-    anew: bool,
+    loses_calls: bool,
 }
 
 impl Bridge {
-    /// A sidecar without connections.
+    /// Creates a sidecar without connections.
     pub fn new(context: SessionContext, policy: TokenPolicy) -> Self {
         Self {
-            speeches: encoders(&context.tables).expect("a wire for each profile"),
+            encoders: encoders(&context.tables).expect("a wire for each profile"),
             tables: context.tables.clone(),
             config: Config {
                 auth: policy,
                 ..Config::default()
             },
             twin_window: Config::default().session.twin_window,
-            line_key: LineKey::new(b"the scenarios' key").expect("long enough"),
+            line_key: SessionLineKey::new(b"the scenarios' key").expect("long enough"),
             sockets: HashMap::new(),
-            seats: BTreeMap::new(),
-            deeds: Vec::new(),
+            running: BTreeMap::new(),
+            outputs: Vec::new(),
             records: Arc::default(),
-            hearing: None,
+            current_frame: None,
             context,
             entries: BTreeMap::new(),
             replaced: ReplacedLines::default(),
             next_session: 1,
             for_others: Vec::new(),
-            kept: BTreeMap::new(),
+            offline_lines: BTreeMap::new(),
         }
     }
 
-    /// The profile of a client with that transport and these login fields.
+    /// Returns the profile of a client, by its transport and its login.
     pub fn profile(&self, transport: Transport, login: &Value, old: bool) -> usize {
         let found = self.tables.profile(transport, login).expect("a profile");
-        // As the latest build, with its own login fields.
+        // Treated as the latest build, which sends `set_flag`.
         self.tables.profiles[found].flagged.filter(|_| !old).unwrap_or(found)
     }
 
-    /// The language of a socket.
-    pub(super) fn speech(&self, socket: SocketId) -> Arc<dyn Encoder> {
+    /// Returns the encoder of a socket.
+    pub(super) fn encoder(&self, socket: SocketId) -> Arc<dyn Encoder> {
         let profile = self.sockets.get(&socket).map_or(0, |socket| socket.profile);
-        self.speeches[profile].clone()
+        self.encoders[profile].clone()
     }
 
-    /// The wire of a socket.
+    /// Returns the wire of a socket.
     pub(super) fn wire(&self, socket: SocketId) -> Arc<Wire> {
         let profile = self.sockets.get(&socket).map_or(0, |socket| socket.profile);
         let family = &self.tables.profiles[profile].family;
         self.tables.wire(family).expect("the wire of a profile").clone()
     }
 
-    /// When the next timer of a session is due.
+    /// Returns the time of the next session timer.
     pub fn deadline(&self) -> Option<Time> {
-        self.seats
+        self.running
             .values()
-            .flat_map(|seat| &seat.timers)
+            .flat_map(|sim_session| &sim_session.timers)
             .map(|(at, _)| *at)
             .min()
     }
 
-    /// Fires the timers that are due.
+    /// Runs the expired timers.
     pub fn fire(&mut self, now: Time) {
-        for id in self.seats.keys().copied().collect::<Vec<_>>() {
-            let Some(seat) = self.seats.get_mut(&id) else { continue };
-            let (mut due, later): (Vec<_>, Vec<_>) = seat.timers.drain(..).partition(|(at, _)| *at <= now);
-            seat.timers = later;
-            due.sort_by_key(|(at, _)| *at);
-            for (_, key) in due {
+        for id in self.running.keys().copied().collect::<Vec<_>>() {
+            let Some(sim_session) = self.running.get_mut(&id) else {
+                continue;
+            };
+            let (mut expired, later): (Vec<_>, Vec<_>) = sim_session.timers.drain(..).partition(|(at, _)| *at <= now);
+            sim_session.timers = later;
+            expired.sort_by_key(|(at, _)| *at);
+            for (_, key) in expired {
                 self.step(now, id, Input::Timer(key));
             }
         }
     }
 
-    /// The session of an RTM client.
+    /// Returns the session of an RTM client.
     pub fn session_of(&self, client: ClientId) -> Option<u64> {
-        self.seats
+        self.running
             .iter()
-            .find(|(_, seat)| seat.client == client)
+            .find(|(_, sim_session)| sim_session.client == client)
             .map(|(id, _)| *id)
     }
 
-    /// The session that an account has now.
+    /// Returns the current session of an account.
     pub fn session_named(&self, account: &str) -> Option<u64> {
         self.entries.get(account).map(|entry| entry.session)
     }
 
-    /// A socket has ended; `left`: its client closed it.
+    /// Handles a closed socket; `left`: closed by its client.
     pub fn closed(&mut self, now: Time, socket: SocketId, left: bool) {
         let Some((session, profile)) = self.sockets.remove(&socket).and_then(|s| Some((s.session?, s.profile))) else {
             return;
@@ -178,8 +179,8 @@ impl Bridge {
         for entry in self.entries.values_mut().filter(|entry| entry.live == Some(socket)) {
             entry.live = None;
         }
-        if let Some(seat) = self.seats.get_mut(&session) {
-            seat.sockets.retain(|known| *known != socket);
+        if let Some(sim_session) = self.running.get_mut(&session) {
+            sim_session.sockets.retain(|known| *known != socket);
         }
         self.step(
             now,
@@ -191,7 +192,7 @@ impl Bridge {
         );
     }
 
-    /// A login whose account and token are good. `open` makes an RTM client.
+    /// Handles an accepted login. `open` creates an RTM client.
     pub fn login(
         &mut self,
         now: Time,
@@ -205,7 +206,7 @@ impl Bridge {
         };
         let (peer, accepted) = (socket.peer, socket.accepted);
         let profile = &self.tables.profiles[socket.profile];
-        let profile_anew = profile.anew;
+        let profile_loses_calls = profile.loses_calls;
         let window = if profile.twins {
             self.twin_window
         } else {
@@ -217,15 +218,15 @@ impl Bridge {
             peer: entry.peer,
             accepted: entry.accepted,
             settled: entry.settled,
-            anew: entry.anew,
+            loses_calls: entry.loses_calls,
             same_token: entry.token == token,
             same_family: entry.family == wire.family,
         });
         let admission = admit(known.as_ref(), &engine::LoginAttempt { peer, accepted }, window);
         let (id, line) = match (admission, self.entries.get(&account)) {
             (Admission::Twin, Some(entry)) => (entry.session, entry.line),
-            (Admission::Resume | Admission::Anew, Some(entry)) => (entry.session, self.next_session),
-            _ => (self.seat(now, &account, &call, open()), self.next_session),
+            (Admission::Resume | Admission::Reset, Some(entry)) => (entry.session, self.next_session),
+            _ => (self.start_session(now, &account, &call, open()), self.next_session),
         };
         self.next_session += 1;
         let entry = Entry {
@@ -237,7 +238,7 @@ impl Bridge {
             family: wire.family.clone(),
             token,
             settled: false,
-            anew: profile_anew,
+            loses_calls: profile_loses_calls,
         };
         if let Some(before) = self.entries.insert(account, entry).filter(|before| before.line != line) {
             self.replaced.add(before.line, now);
@@ -245,8 +246,10 @@ impl Bridge {
         if let Some(socket) = self.sockets.get_mut(&call.socket) {
             (socket.session, socket.line) = (Some(id), line);
         }
-        let Some(seat) = self.seats.get_mut(&id) else { return };
-        seat.sockets.push(call.socket);
+        let Some(sim_session) = self.running.get_mut(&id) else {
+            return;
+        };
+        sim_session.sockets.push(call.socket);
         let line: Text = self.line_key.issue(line).as_str().into();
         let input = match admission {
             Admission::New | Admission::Replace => Input::Admitted {
@@ -262,43 +265,43 @@ impl Bridge {
             },
             Admission::Resume => Input::Attached {
                 call,
-                how: Attach::Again,
+                how: Attach::Resume,
                 line,
             },
-            Admission::Anew => Input::Attached {
+            Admission::Reset => Input::Attached {
                 call,
-                how: Attach::Anew,
+                how: Attach::Reset,
                 line,
             },
         };
-        let account = seat.account.clone();
+        let account = sim_session.account.clone();
         self.step(now, id, input);
-        if let Some(lines) = self.kept.remove(&account) {
-            self.step(now, id, Input::Kept(lines));
+        if let Some(lines) = self.offline_lines.remove(&account) {
+            self.step(now, id, Input::OfflineLines(lines));
         }
     }
 
-    fn seat(&mut self, now: Time, account: &Text, call: &CallRef, client: ClientId) -> u64 {
+    fn start_session(&mut self, now: Time, account: &Text, call: &CallRef, client: ClientId) -> u64 {
         let id = self.next_session;
         self.next_session += 1;
         let wire = self.wire(call.socket);
         let profile = self.sockets.get(&call.socket).map_or(0, |socket| socket.profile);
         let profile = &self.tables.profiles[profile].name;
-        let tape = SessionRecorder::new(self.records.clone(), self.tables.clone(), START, id);
+        let recorder = SessionRecorder::new(self.records.clone(), self.tables.clone(), START, id);
         let mut context = self.context_of(&wire);
-        tape.at(now);
-        tape.begin(&Begin::of(profile, account, None, &context));
-        context.names = Arc::new(RecordedNames::new(context.names, tape.clone()));
-        let seat = Seat {
+        recorder.at(now);
+        recorder.begin(&Begin::of(profile, account, None, &context));
+        context.names = Arc::new(RecordedNames::new(context.names, recorder.clone()));
+        let sim_session = SimSession {
             session: Session::new(context, account.clone()),
             client,
             wire,
-            tape,
+            recorder,
             account: account.clone(),
             timers: Vec::new(),
             sockets: Vec::new(),
         };
-        self.seats.insert(id, seat);
+        self.running.insert(id, sim_session);
         id
     }
 
@@ -309,7 +312,7 @@ impl Bridge {
         }
     }
 
-    /// A client comes back by the line of a session.
+    /// Handles a resume by session line.
     pub fn line_login(&mut self, now: Time, call: CallRef, line: &str) {
         let family = self.wire(call.socket).family.clone();
         let number = self.line_key.verify(line).ok();
@@ -319,25 +322,27 @@ impl Bridge {
             .find(|entry| Some(entry.line) == number);
         let Some(entry) = entry else {
             let was_replaced = number.is_some_and(|number| self.replaced.has(number, now));
-            let frames = self.speech(call.socket).returned(match was_replaced {
-                true => Returned::Replaced,
-                false => Returned::Unknown,
+            let frames = self.encoder(call.socket).resumed(match was_replaced {
+                true => Resumed::Replaced,
+                false => Resumed::Unknown,
             });
             self.say(call.socket, frames);
-            return self.deeds.push(Deed::Close(call.socket, None));
+            return self.outputs.push(SimOutput::Close(call.socket, None));
         };
         entry.live = Some(call.socket);
         let id = entry.session;
         if let Some(socket) = self.sockets.get_mut(&call.socket) {
             (socket.session, socket.line) = (Some(id), entry.line);
         }
-        let Some(seat) = self.seats.get_mut(&id) else { return };
-        seat.sockets.push(call.socket);
-        let (how, line) = (Attach::ByLine, line.into());
+        let Some(sim_session) = self.running.get_mut(&id) else {
+            return;
+        };
+        sim_session.sockets.push(call.socket);
+        let (how, line) = (Attach::BySessionLine, line.into());
         self.step(now, id, Input::Attached { call, how, line });
     }
 
-    /// A login that is refused is the answer of a session that never begins.
+    /// Refuses a login, with the answer of a session that never starts.
     pub fn refuse_login(&mut self, now: Time, call: CallRef, reason: Text) {
         let wire = self.wire(call.socket);
         let mut session = Session::new(self.context_of(&wire), "nobody".into());
@@ -352,10 +357,10 @@ impl Bridge {
         for effect in effects {
             match effect {
                 Effect::Answer { answer, .. } => {
-                    let frames = self.speech(call.socket).answer(call, &answer);
+                    let frames = self.encoder(call.socket).answer(call, &answer);
                     self.say(call.socket, frames);
                 }
-                Effect::Close(socket) => self.deeds.push(Deed::Close(socket, None)),
+                Effect::Close(socket) => self.outputs.push(SimOutput::Close(socket, None)),
                 _ => {}
             }
         }

@@ -6,14 +6,14 @@ use super::client::{Client, Pending};
 use super::invert;
 
 impl Client {
-    /// A call by its documented name, with the arguments that the wire carries, in the documented order. A call that the
-    /// SDK of this wire does not have is seen as `unavailable`.
+    /// Makes a call by its documented name, with the arguments of the wire, in the documented
+    /// order. A call that the wire's SDK lacks is recorded as `unavailable`.
     ///
     /// # Errors
     /// Too many arguments.
     pub fn documented(&mut self, name: &str, words: &[&str]) -> Result<(), String> {
         let (tables, wire) = (self.tables.clone(), self.wire.clone());
-        // Without a login the SDK has no session to call on.
+        // Without a login the SDK has no session for calls.
         let function = invert::function(&tables, &wire, name).filter(|_| self.status != 0);
         let Some((function, names)) = function else {
             self.see(["unavailable"]);
@@ -32,10 +32,10 @@ impl Client {
         Ok(())
     }
 
-    /// `invoke('io.agora.signal.…', args)`.
+    /// Calls `invoke('io.agora.signal.…', args)`.
     ///
     /// # Errors
-    /// The arguments are no JSON object.
+    /// The arguments are not a JSON object.
     pub fn invoke(&mut self, name: &str, args: &str) -> Result<(), String> {
         let args = Value::from_json(args).map_err(|e| e.to_string())?;
         let fields = args.as_map().ok_or("an object")?.to_vec();
@@ -51,7 +51,7 @@ impl Client {
         Ok(())
     }
 
-    /// A frame as it is. A call in it is awaited, and its answer is seen as `reply`.
+    /// Sends a frame unchanged. The answer to a call in it is recorded as `reply`.
     pub fn raw_frame(&mut self, frame: &str) {
         self.out.push(frame.into());
         let call = Value::from_json(frame).ok();
@@ -60,7 +60,7 @@ impl Client {
             .and_then(Value::as_list)
             .filter(|items| items.first() == Some(&"call2".into()));
         let id = call.and_then(|items| items.get(1)?.as_list()?.get(1)?.as_int());
-        // A line: `call function id …`.
+        // A native line: `call function id …`.
         let of_line = || frame.strip_prefix("call ")?.split(' ').nth(1)?.parse().ok();
         let id = id.or_else(of_line);
         if let Some(id) = id {
@@ -74,7 +74,7 @@ impl Client {
         }
     }
 
-    /// Calls that the SDK answers locally.
+    /// Returns the SDK's own status.
     pub fn get_status(&mut self) {
         let status = self.status.to_string();
         self.see(["getStatus".to_owned(), status]);

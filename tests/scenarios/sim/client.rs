@@ -1,9 +1,10 @@
-//! A legacy client: the behaviour of an unmodified SDK, in documented names. The Web client is a 1.4. Native clients use
-//! lines (`lines.rs`). Java and Python clients are as strict as Python.
+//! A legacy client: the frame handling of an unmodified SDK, recorded by documented names. The Web
+//! client is one of the 1.4 line. Native clients use lines instead (`lines.rs`); Java's and
+//! Python's are as strict as Python is.
 //!
-//! It inverts the tables: a documented call becomes the frame of its function, and a frame becomes its event. It is strict
-//! where some build is. Replies without a call, versions with gaps and content without its keys are faults, and a fault
-//! fails a scenario.
+//! It uses the tables in reverse: a call becomes the frame of its function, a frame becomes the
+//! event of the table. Besides, it is as strict as the strictest build: replies without a call,
+//! versions with gaps and content without its keys are faults, and a fault fails a scenario.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,55 +15,55 @@ use rtm::time::Time;
 use rtm::value::Value;
 use tables::Tables;
 use tables::profile::Transport;
-use tables::wire::{ComesBack, Local, Polls, Target, Wire};
+use tables::wire::{Local, Polls, ResumeMode, Target, Wire};
 
 use super::names::VID;
-use super::seen::Seen;
+use super::observed::Observed;
 
-/// A client acknowledges this long after a delivery.
+/// Delay of the acknowledgement after a delivery.
 const ACKNOWLEDGE: Duration = Duration::from_secs(1);
-/// Interval of its polls.
+/// Poll interval of an idle client.
 const IDLE: Duration = Duration::from_secs(60);
-/// Where the SDK acknowledges a call that it shows.
+/// The event and the acknowledging call of a displayed invitation.
 const RINGING: (&str, &str) = ("voip_invite", "voip_invite_ack");
 
 /// A client.
 pub struct Client {
     pub name: String,
-    /// A Web build without `set_flag`: it has no calls after another login.
+    /// A Web build without `set_flag`, which loses its calls at another login.
     pub old: bool,
     pub account: String,
     pub token: String,
     pub socket: Option<SocketId>,
-    /// The socket before that, where a login took a second one beside it.
+    /// The earlier socket, if a login has added a second one.
     pub older: Option<SocketId>,
-    /// 0 not logged in, 1 on the way, 2 logged in, 3 lost.
+    /// 0 not logged in, 1 logging in, 2 logged in, 3 connection lost.
     pub status: u8,
     pub next_poll: Option<Time>,
     pub line: String,
     pub(super) tables: Arc<Tables>,
     pub(super) wire: Arc<Wire>,
     pub(super) now: Time,
-    pub(super) seen: Vec<Seen>,
+    pub(super) observed: Vec<Observed>,
     /// Frames to be sent.
     pub(super) out: Vec<String>,
     pub(super) pending: BTreeMap<i64, Pending>,
     pub(super) channel_msgid: i64,
-    /// The channel's number and name, for one that comes back by its line.
+    /// The channel's number and name, for a resume by session line.
     pub(super) channel: Option<(String, String)>,
-    /// The last announced version.
+    /// The last notified version.
     pub(super) announced: i64,
     sequence: i64,
     counter: i64,
-    /// Its calls, by channel and peer.
+    /// The known calls, by channel and peer.
     known_calls: BTreeSet<(String, String)>,
 }
 
-/// A call that is not answered yet.
+/// A pending call.
 pub(super) struct Pending {
-    /// The function; none for a frame that a scenario wrote itself.
+    /// The function; `None` for a literal frame of a scenario.
     pub function: Option<usize>,
-    /// Its name, where an app invoked it.
+    /// The name, for an invoked function.
     pub name: String,
     pub invoked: bool,
     /// The call's arguments by their documented names.
@@ -70,7 +71,7 @@ pub(super) struct Pending {
 }
 
 impl Client {
-    /// A client that is not connected.
+    /// Creates a disconnected client.
     pub fn new(name: &str, tables: Arc<Tables>, wire: Arc<Wire>) -> Self {
         Self {
             name: name.into(),
@@ -85,7 +86,7 @@ impl Client {
             tables,
             wire,
             now: Time::default(),
-            seen: Vec::new(),
+            observed: Vec::new(),
             out: Vec::new(),
             pending: BTreeMap::new(),
             channel_msgid: 0,
@@ -97,16 +98,16 @@ impl Client {
         }
     }
 
-    /// What it has seen and what it sends, since the last time.
-    pub fn take(&mut self) -> (Vec<Seen>, Vec<String>) {
-        (std::mem::take(&mut self.seen), std::mem::take(&mut self.out))
+    /// Takes the new events and the frames to send.
+    pub fn take(&mut self) -> (Vec<Observed>, Vec<String>) {
+        (std::mem::take(&mut self.observed), std::mem::take(&mut self.out))
     }
 
     pub(super) fn see<W: Into<String>>(&mut self, words: impl IntoIterator<Item = W>) {
-        self.seen.push(Seen::new(&self.name, words));
+        self.observed.push(Observed::new(&self.name, words));
     }
 
-    /// Something that no client could live with: a scenario cannot expect it.
+    /// Records an output that no client could handle, so no scenario can expect it.
     pub(super) fn fault(&mut self, what: impl std::fmt::Display) {
         self.see(["FAULT".to_owned(), what.to_string()]);
     }
@@ -117,7 +118,7 @@ impl Client {
         self.status = 1;
         (self.sequence, self.counter, self.channel_msgid) = (0, 0, 0);
         (self.channel, self.announced) = (None, 0);
-        if self.old || self.wire.comes_back != ComesBack::ByLogin {
+        if self.old || self.wire.resume_mode != ResumeMode::ByLogin {
             self.known_calls.clear();
         }
         self.pending.clear();
@@ -132,14 +133,14 @@ impl Client {
         });
     }
 
-    /// How it comes in.
+    /// Returns the transport.
     pub fn transport(&self) -> Transport {
         let mut profiles = self.tables.profiles.iter();
         let profile = profiles.find(|profile| profile.family == self.wire.family);
         profile.expect("a profile of the family").transport
     }
 
-    /// Makes a call; its answer is awaited. `args` are by documented names.
+    /// Makes a call and registers it as pending. `args` have documented names.
     pub(super) fn call(&mut self, function: usize, args: Vec<(String, Value)>, invoked: bool) {
         let wire = self.wire.clone();
         let mut fields = super::invert::fields(wire.function(function), &args);
@@ -170,7 +171,7 @@ impl Client {
         self.pending.insert(id, pending);
     }
 
-    /// Sends a call frame with these wire arguments; the line goes with every call.
+    /// Sends a call frame with these wire arguments and the session line.
     pub(super) fn send_call(&mut self, name: &str, mut fields: Vec<(Arc<str>, Value)>) -> i64 {
         self.sequence += 1;
         fields.push(("line".into(), Value::text(self.line.as_str())));
@@ -185,7 +186,7 @@ impl Client {
         sequence
     }
 
-    /// Fetches what waits and acknowledges what it has.
+    /// Polls for new lines, and acknowledges the received ones.
     pub fn poll(&mut self, now: Time) {
         let wire = self.wire.clone();
         self.next_poll = (wire.polls == Polls::AtLogin).then_some(now + IDLE);
@@ -209,7 +210,7 @@ impl Client {
         self.pending.insert(id, pending);
     }
 
-    /// Its socket has ended, on either side.
+    /// Handles a closed socket.
     pub fn lost(&mut self, code: Option<u16>) {
         self.socket = None;
         if self.status != 0 {
@@ -223,14 +224,14 @@ impl Client {
         self.next_poll = None;
     }
 
-    /// It closes its socket and is done.
+    /// Closes the socket for good.
     pub(super) fn done(&mut self) {
         self.status = 0;
         self.socket = None;
         self.next_poll = None;
     }
 
-    /// Takes the lines of a poll.
+    /// Handles the lines of a poll.
     pub(super) fn mailbox(&mut self, json: &Value) {
         let int = |value: Option<&Value>| value.and_then(Value::as_int);
         let Some(clear) = int(json.get("ver_clear")) else {
@@ -239,7 +240,7 @@ impl Client {
         if clear < self.counter {
             self.fault(format!("ver_clear {clear} is behind {}", self.counter));
         }
-        if self.wire.polls != Polls::WhenTold || clear > self.counter {
+        if self.wire.polls != Polls::OnNotification || clear > self.counter {
             self.counter = clear;
         }
         let before = self.counter;
@@ -253,8 +254,8 @@ impl Client {
                 _ => self.fault(format!("version {item} after {}", self.counter)),
             }
         }
-        if self.wire.polls == Polls::WhenTold && self.counter < self.announced {
-            // It polls again at once, without an end.
+        if self.wire.polls == Polls::OnNotification && self.counter < self.announced {
+            // The client would poll again at once, forever.
             if self.counter == before {
                 return self.fault(format!(
                     "version {} was announced and cannot be fetched",
@@ -265,7 +266,7 @@ impl Client {
         }
     }
 
-    /// UpstreamEvent of lines up to a version.
+    /// Handles a notification of lines up to a version.
     pub(super) fn hinted(&mut self, version: i64) {
         self.announced = self.announced.max(version);
         if version > self.counter {
@@ -273,7 +274,7 @@ impl Client {
         }
     }
 
-    /// A line that came at once: delivered when it is the next one, else a reason to poll.
+    /// Handles a pushed line: accepted if it is the next one, otherwise a reason to poll.
     pub(super) fn pushed(&mut self, version: i64, line: &str) {
         if version == self.counter + 1 {
             self.counter = version;
@@ -284,25 +285,26 @@ impl Client {
     }
 
     fn deliver(&mut self, line: &str) {
-        // Python acknowledges with its next poll, whenever that is.
-        if self.wire.polls != Polls::ThenWhenTold {
+        // Python acknowledges with its next poll.
+        if self.wire.polls != Polls::LoginThenNotified {
             let acknowledge = self.now + ACKNOWLEDGE;
             self.next_poll = Some(self.next_poll.map_or(acknowledge, |at| at.min(acknowledge)));
         }
-        self.know_call(line);
+        self.check_known_call(line);
         let kind = self.line(line, None);
         if kind.as_deref() == Some(RINGING.0) {
             self.acknowledge_call(line);
         }
     }
 
-    /// Python fails at an event of an unknown call; a new client does not know earlier calls.
-    fn know_call(&mut self, line: &str) {
+    /// Records a fault for events of an unknown call, on which Python crashes. A client without
+    /// earlier state knows no earlier calls.
+    fn check_known_call(&mut self, line: &str) {
         let words: Vec<&str> = line.splitn(7, ' ').collect();
         let [_, _, _, _, kind, _, content] = words[..] else {
             return;
         };
-        if self.wire.comes_back == ComesBack::ByLogin || !kind.starts_with(RINGING.0) {
+        if self.wire.resume_mode == ResumeMode::ByLogin || !kind.starts_with(RINGING.0) {
             return;
         }
         let content = Value::from_json(content).unwrap_or_default();

@@ -1,64 +1,67 @@
-//! What sessions want done, as the program's session tasks do it.
+//! Execution of session effects, as in the program's session tasks.
 
 use engine::{Effect, EndReason, Input};
-use protocol::encoder::Returned;
-use protocol::encoder::{Asked, LineContext};
+use protocol::encoder::{LineContext, NamedCall, Resumed};
 use protocol::event::{Form, SocketId};
 use rtm::time::Time;
 use rtm::value::Text;
 use rtm::{ChannelId, GetMembersErr, RtmCall, RtmError, RtmReply};
 use rtm_embedded::ClientId;
 
-use super::bridge::{Bridge, Seat};
+use super::bridge::{Bridge, SimSession};
 
-/// Numbers of calls that are made for others begin here.
+/// First number of calls that are made for others.
 const FOR_OTHERS: u64 = 1 << 63;
 
-/// What the sidecar does to the world around it, in order.
+/// An effect of the sidecar on its environment; effects are executed in order.
 #[derive(Debug)]
-pub enum Deed {
+pub enum SimOutput {
     /// A frame for a socket.
     Frame(SocketId, String),
-    /// A socket is closed, with a code where the socket itself is at fault.
+    /// Close a socket, with a code for a protocol error.
     Close(SocketId, Option<u16>),
-    /// A session calls RTM.
+    /// An RTM call of a session.
     Rtm(ClientId, u64, RtmCall),
-    /// A session is over: its RTM client is logged out and closed.
-    Gone(ClientId),
-    /// A limitation was noted, or something dropped, for an account.
+    /// The end of a session: its RTM client is logged out and closed.
+    SessionEnded(ClientId),
+    /// A noted limitation, or dropped data, of an account.
     Note(Text, &'static str, String),
 }
 
 impl Bridge {
-    /// Feeds one input to a session; a session that is over takes none.
+    /// Passes one input to a session, unless it has ended.
     pub fn step(&mut self, now: Time, id: u64, input: Input) {
-        let Some(seat) = self.seats.get_mut(&id) else { return };
-        seat.tape.at(now);
-        seat.taped(&input, &mut self.hearing);
+        let Some(sim_session) = self.running.get_mut(&id) else {
+            return;
+        };
+        sim_session.recorder.at(now);
+        sim_session.record_input(&input, &mut self.current_frame);
         let mut effects = Vec::new();
-        seat.session.step(now, input, &mut effects);
+        sim_session.session.step(now, input, &mut effects);
         for effect in effects {
             self.apply(now, id, effect);
         }
     }
 
     fn apply(&mut self, now: Time, id: u64, effect: Effect) {
-        let (sockets, speeches) = (&self.sockets, &self.speeches);
-        let speech = |socket: SocketId| &speeches[sockets.get(&socket).map_or(0, |socket| socket.profile)];
-        let Some(seat) = self.seats.get_mut(&id) else { return };
-        let channel = seat.session.channel_name();
-        seat.tape.effect(&effect);
+        let (sockets, encoders) = (&self.sockets, &self.encoders);
+        let encoder = |socket: SocketId| &encoders[sockets.get(&socket).map_or(0, |socket| socket.profile)];
+        let Some(sim_session) = self.running.get_mut(&id) else {
+            return;
+        };
+        let channel = sim_session.session.channel_name();
+        sim_session.recorder.effect(&effect);
         let context = LineContext {
-            account: &seat.account,
+            account: &sim_session.account,
             channel: channel.as_ref(),
             now,
         };
         match effect {
-            Effect::Rtm { request, call } => self.deeds.push(Deed::Rtm(seat.client, request, call)),
+            Effect::Rtm { request, call } => self.outputs.push(SimOutput::Rtm(sim_session.client, request, call)),
             Effect::RtmVia { request, channel, call } => self.ask_member(now, id, request, &channel, call),
             Effect::Answer { call, answer, .. } => {
-                let frames = speech(call.socket).answer(call, &answer);
-                seat.taped_frames(call.socket, &frames);
+                let frames = encoder(call.socket).answer(call, &answer);
+                sim_session.record_frames(call.socket, &frames);
                 self.say(call.socket, frames);
             }
             Effect::Mailbox { call, ver_clear, lines } => {
@@ -66,50 +69,55 @@ impl Bridge {
                     channel: None,
                     ..context
                 };
-                let asked = Asked {
-                    function: &seat.wire.function(call.function).name,
+                let named = NamedCall {
+                    function: &sim_session.wire.function(call.function).name,
                     id: call.id,
                 };
-                let frames = speech(call.socket).mailbox(asked, ver_clear, &lines, context);
-                seat.taped_frames(call.socket, &frames);
+                let frames = encoder(call.socket).mailbox(named, ver_clear, &lines, context);
+                sim_session.record_frames(call.socket, &frames);
                 self.say(call.socket, frames);
             }
             Effect::Notify { socket, form, event } => {
                 assert!(form != Form::Direct, "no wire has a direct form");
-                let frames = speech(socket).notify(form, &event, context);
-                seat.taped_frames(socket, &frames);
+                let frames = encoder(socket).notify(form, &event, context);
+                sim_session.record_frames(socket, &frames);
                 self.say(socket, frames);
             }
             Effect::Hint { socket, version } => {
-                let frames = speech(socket).hint(version);
-                seat.taped_frames(socket, &frames);
+                let frames = encoder(socket).hint(version);
+                sim_session.record_frames(socket, &frames);
                 self.say(socket, frames);
             }
-            Effect::Returned(call) => {
-                let frames = speech(call.socket).returned(Returned::Welcome);
-                seat.taped_frames(call.socket, &frames);
+            Effect::Resumed(call) => {
+                let frames = encoder(call.socket).resumed(Resumed::Welcome);
+                sim_session.record_frames(call.socket, &frames);
                 self.say(call.socket, frames);
             }
             Effect::SetTimer { key, at } => {
-                seat.timers.retain(|(_, known)| *known != key);
-                seat.timers.push((at, key));
+                sim_session.timers.retain(|(_, known)| *known != key);
+                sim_session.timers.push((at, key));
             }
             Effect::Note { code, .. } => {
-                let note = Deed::Note(seat.account.clone(), "note", self.tables.code_name(code).to_string());
-                self.deeds.push(note);
+                let note = SimOutput::Note(
+                    sim_session.account.clone(),
+                    "note",
+                    self.tables.code_name(code).to_string(),
+                );
+                self.outputs.push(note);
             }
-            Effect::Dropped(what) => self
-                .deeds
-                .push(Deed::Note(seat.account.clone(), "dropped", what.into())),
+            Effect::Dropped(what) => {
+                self.outputs
+                    .push(SimOutput::Note(sim_session.account.clone(), "dropped", what.into()))
+            }
             Effect::Close(socket) => {
-                seat.sockets.retain(|known| *known != socket);
-                self.deeds.push(Deed::Close(socket, None));
+                sim_session.sockets.retain(|known| *known != socket);
+                self.outputs.push(SimOutput::Close(socket, None));
             }
-            Effect::Keep(lines) => {
-                let account = seat.account.clone();
+            Effect::StoreLines(lines) => {
+                let account = sim_session.account.clone();
                 match self.session_named(&account).filter(|next| *next != id) {
-                    Some(next) => self.step(now, next, Input::Kept(lines)),
-                    None => drop(self.kept.insert(account, lines)),
+                    Some(next) => self.step(now, next, Input::OfflineLines(lines)),
+                    None => drop(self.offline_lines.insert(account, lines)),
                 }
             }
             Effect::End => self.end(now, id),
@@ -117,18 +125,23 @@ impl Bridge {
     }
 
     pub(super) fn say(&mut self, socket: SocketId, frames: Vec<String>) {
-        let frames = frames.into_iter().map(|text| Deed::Frame(socket, text));
-        self.deeds.extend(frames);
+        let frames = frames.into_iter().map(|text| SimOutput::Frame(socket, text));
+        self.outputs.extend(frames);
     }
 
-    /// Has a member of the channel make a call.
+    /// Lets a member of the channel make a call.
     fn ask_member(&mut self, now: Time, asker: u64, request: u64, channel: &ChannelId, call: RtmCall) {
-        let is_member = |seat: &&Seat| seat.session.joined_channel() == Some(channel);
-        match self.seats.values().find(is_member).map(|seat| seat.client) {
+        let is_member = |sim_session: &&SimSession| sim_session.session.joined_channel() == Some(channel);
+        match self
+            .running
+            .values()
+            .find(is_member)
+            .map(|sim_session| sim_session.client)
+        {
             Some(member) => {
                 let number = FOR_OTHERS + self.for_others.len() as u64;
                 self.for_others.push((asker, request));
-                self.deeds.push(Deed::Rtm(member, number, call));
+                self.outputs.push(SimOutput::Rtm(member, number, call));
             }
             None => {
                 let result = Err(GetMembersErr::NotInChannel.into());
@@ -137,7 +150,7 @@ impl Bridge {
         }
     }
 
-    /// A reply for the session that has called, or for the one that it has called for.
+    /// Passes a reply to its session, or to the session it was made for.
     pub fn replied(&mut self, now: Time, id: u64, request: u64, result: Result<RtmReply, RtmError>) {
         let index = request.checked_sub(FOR_OTHERS).and_then(|at| usize::try_from(at).ok());
         let (id, request) = index
@@ -147,15 +160,24 @@ impl Bridge {
     }
 
     fn end(&mut self, now: Time, id: u64) {
-        let Some(seat) = self.seats.remove(&id) else { return };
-        if self.entries.get(&seat.account).is_some_and(|entry| entry.session == id)
-            && let Some(entry) = self.entries.remove(&seat.account)
-            && seat.session.ending() == Some(EndReason::Kicked)
+        let Some(sim_session) = self.running.remove(&id) else {
+            return;
+        };
+        if self
+            .entries
+            .get(&sim_session.account)
+            .is_some_and(|entry| entry.session == id)
+            && let Some(entry) = self.entries.remove(&sim_session.account)
+            && sim_session.session.end_reason() == Some(EndReason::Kicked)
         {
             self.replaced.add(entry.line, now);
         }
-        self.deeds.push(Deed::Gone(seat.client));
-        self.deeds
-            .extend(seat.sockets.into_iter().map(|socket| Deed::Close(socket, None)));
+        self.outputs.push(SimOutput::SessionEnded(sim_session.client));
+        self.outputs.extend(
+            sim_session
+                .sockets
+                .into_iter()
+                .map(|socket| SimOutput::Close(socket, None)),
+        );
     }
 }

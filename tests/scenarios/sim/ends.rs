@@ -1,26 +1,26 @@
-//! Ends of sessions without a logout.
+//! Forced ends of sessions.
 
 use engine::Input;
 use rtm::RtmCall;
 
 use super::Sim;
-use super::effects::Deed;
+use super::effects::SimOutput;
 use super::queue::Item;
 
 impl Sim {
-    /// The session of a client, and its RTM client.
-    fn seat_of(&self, name: &str) -> Result<u64, String> {
+    /// Returns the session of a client.
+    fn running_session(&self, name: &str) -> Result<u64, String> {
         let account = self.clients.get(name).map(|client| client.account.clone());
         let session = account.and_then(|account| self.bridge.session_named(&account));
         session.ok_or_else(|| format!("{name} has no session"))
     }
 
-    /// RTM puts the user out.
+    /// Bans the user in RTM.
     ///
     /// # Errors
     /// There is no such session.
     pub fn ban(&mut self, name: &str) -> Result<(), String> {
-        let client = self.bridge.seats[&self.seat_of(name)?].client;
+        let client = self.bridge.running[&self.running_session(name)?].client;
         let mut out = Vec::new();
         self.world.ban(self.now, client, &mut out);
         self.queue.extend(out.into_iter().map(Item::Output));
@@ -28,40 +28,40 @@ impl Sim {
         Ok(())
     }
 
-    /// The session's own way to RTM is lost.
+    /// Disconnects the session's upstream.
     ///
     /// # Errors
     /// There is no such session.
     pub fn lose_upstream(&mut self, name: &str) -> Result<(), String> {
-        let id = self.seat_of(name)?;
+        let id = self.running_session(name)?;
         self.link(name, false)?;
         self.bridge.step(self.now, id, Input::Upstream(false));
         self.settle();
         Ok(())
     }
 
-    /// The process of the session ends: by SIGTERM, or killed.
+    /// Ends the process of the session: by SIGTERM, or killed.
     ///
     /// # Errors
     /// There is no such session.
     pub fn stop(&mut self, name: &str, in_order: bool) -> Result<(), String> {
-        let id = self.seat_of(name)?;
-        let mut seat = self.bridge.seats.remove(&id).ok_or("no session")?;
-        seat.tape.cut(self.now);
-        self.bridge.entries.remove(&seat.account);
+        let id = self.running_session(name)?;
+        let mut sim_session = self.bridge.running.remove(&id).ok_or("no session")?;
+        sim_session.recorder.cut(self.now);
+        self.bridge.entries.remove(&sim_session.account);
         if in_order {
-            for call in seat.session.leave_calls() {
-                self.rtm(seat.client, 0, call);
+            for call in sim_session.session.leave_calls() {
+                self.rtm(sim_session.client, 0, call);
             }
-            self.rtm(seat.client, 0, RtmCall::Logout {});
+            self.rtm(sim_session.client, 0, RtmCall::Logout {});
         }
         let mut out = Vec::new();
-        self.world.close(self.now, seat.client, &mut out);
+        self.world.close(self.now, sim_session.client, &mut out);
         self.queue.extend(out.into_iter().map(Item::Output));
-        let sockets = seat.sockets.into_iter();
+        let sockets = sim_session.sockets.into_iter();
         self.bridge
-            .deeds
-            .extend(sockets.map(|socket| Deed::Close(socket, None)));
+            .outputs
+            .extend(sockets.map(|socket| SimOutput::Close(socket, None)));
         self.settle();
         Ok(())
     }

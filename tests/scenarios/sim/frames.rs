@@ -1,4 +1,4 @@
-//! Frames that a client is sent.
+//! Handling of frames from the server.
 
 use rtm::time::Time;
 use rtm::value::Value;
@@ -9,7 +9,7 @@ use super::client::{Client, Pending};
 use super::invert;
 
 impl Client {
-    /// Takes a frame.
+    /// Handles a frame.
     pub fn frame(&mut self, now: Time, text: &str) {
         self.now = now;
         if self.transport() == Transport::Tcp {
@@ -49,16 +49,16 @@ impl Client {
                     .cloned()
                     .map(|line| line.into_text().to_string())
                     .unwrap_or_default();
-                for words in invert::made_of_reply(&self.tables.clone(), &wire, call, &[], &json) {
+                for words in invert::events_of_reply(&self.tables.clone(), &wire, call, &[], &json) {
                     self.see(words);
                 }
-                if wire.polls != Polls::WhenTold {
+                if wire.polls != Polls::OnNotification {
                     self.poll(self.now);
                 }
             }
             Some(text) => {
                 self.done();
-                let failed = invert::made_of_failure(&self.tables.clone(), &wire, call, &[], &text);
+                let failed = invert::event_of_failure(&self.tables.clone(), &wire, call, &[], &text);
                 self.see(failed.unwrap_or_default());
             }
         }
@@ -106,7 +106,7 @@ impl Client {
                 if &*tables.rows[call.row].id == "channel.leave" {
                     self.channel = None;
                 }
-                for words in invert::made_of_reply(&tables, &wire, call, &args, &json) {
+                for words in invert::events_of_reply(&tables, &wire, call, &args, &json) {
                     self.see(words);
                 }
             }
@@ -114,14 +114,14 @@ impl Client {
                 self.fault(format!("the SDK's own call failed with {json} only"))
             }
             Some(text) => {
-                if let Some(words) = invert::made_of_failure(&tables, &wire, call, &args, &text) {
+                if let Some(words) = invert::event_of_failure(&tables, &wire, call, &args, &text) {
                     self.see(words);
                 }
             }
         }
     }
 
-    /// The callback of `invoke()`: the result without its `result`, or the text that `err` becomes.
+    /// Runs the callback of `invoke()`: the result without its `result`, or the text of `err`.
     fn invoked(&mut self, name: String, err: &str, failed: Option<String>, json: Value) {
         match failed {
             None => {
@@ -173,7 +173,7 @@ impl Client {
         self.line(line, Some(msgid));
     }
 
-    /// Shows a line, of the mailbox or of a channel; its type.
+    /// Records a line of the mailbox or of a channel; returns its type.
     pub(super) fn line(&mut self, line: &str, channel: Option<i64>) -> Option<String> {
         let parts: Vec<&str> = line.splitn(7, ' ').collect();
         let ["msg-v2", src, dst, flag, kind, time, content] = parts[..] else {
@@ -192,7 +192,8 @@ impl Client {
         Some(kind.into())
     }
 
-    /// `kick` means another login; `close` alone means a lost network.
+    /// Handles a control frame. `kick` means that another login took over; a `close` alone counts
+    /// as a lost network.
     pub(super) fn control(&mut self, name: &str) {
         if self.status == 0 {
             return;
@@ -207,7 +208,7 @@ impl Client {
     }
 }
 
-/// `err` and the JSON object of a reply.
+/// Returns `err` and the JSON object of a reply.
 fn result(items: &[Value]) -> Option<(String, Value)> {
     let [Value::Text(err), Value::Text(json)] = items else {
         return None;
@@ -216,7 +217,7 @@ fn result(items: &[Value]) -> Option<(String, Value)> {
     Some((err.to_string(), json))
 }
 
-/// Why a call failed, as SDKs since 1.2 find out.
+/// Returns the reason of a failed call, as determined by SDKs since 1.2.
 fn refusal(err: &str, json: &Value) -> Option<String> {
     if !err.is_empty() {
         return Some(err.into());

@@ -1,4 +1,4 @@
-//! The wire tables read from the client's side: calls to frames, frames to events.
+//! The wire tables from the client's side: calls to frames, frames to events.
 
 use std::sync::Arc;
 
@@ -8,20 +8,20 @@ use tables::expr::Expr;
 use tables::row::RowKind;
 use tables::wire::{Body, Fold, Function, RowCall, Target, Via, Wire, WireEvent, WirePart};
 
-/// What the SDK itself puts into an event's argument.
+/// Event arguments that the SDK itself provides.
 const OWN: &[(&str, &str, &str)] = &[
     ("onLogout", "ecode", "101"),
     ("onChannelAttrUpdated", "type", "update"),
     ("onMessageInstantReceive", "uid", "0"),
 ];
 
-/// Whose `ecode` differs by family (signaling-api 3).
+/// The event whose `ecode` differs by family (signaling-api 3).
 const LEFT: &str = "onChannelLeaved";
 
-/// An event as words: its name, and the arguments that this wire carries.
-pub type Words = Vec<String>;
+/// An event as words: its name, and the arguments of this wire.
+pub type EventWords = Vec<String>;
 
-/// The function by which a call of that documented name travels, and the names of its arguments there, in order.
+/// Returns the function of a documented call, and the wire names of its arguments, in order.
 pub fn function(tables: &Tables, wire: &Wire, name: &str) -> Option<(usize, Vec<String>)> {
     let sig = tables.signature_named(name)?;
     let mut by_row = None;
@@ -43,7 +43,7 @@ pub fn function(tables: &Tables, wire: &Wire, name: &str) -> Option<(usize, Vec<
     by_row
 }
 
-/// The wire's fields of a call: its arguments under their wire names, and what the SDK adds.
+/// Returns the wire's fields of a call: its arguments by wire names, and the SDK's own ones.
 pub fn fields(function: &Function, args: &[(String, Value)]) -> Vec<(Arc<str>, Value)> {
     let mut fields = Vec::new();
     if let Target::Row(call) = &function.target {
@@ -52,7 +52,7 @@ pub fn fields(function: &Function, args: &[(String, Value)]) -> Vec<(Arc<str>, V
                 .iter()
                 .find(|(name, _)| **name == *arg.name)
                 .map(|(_, value)| value.clone());
-            // Values of the SDK remain, unless the app passes others.
+            // The SDK's default value applies unless the app gives another one.
             let own = |wire: &Arc<str>| function.constants.iter().any(|(name, _)| name == wire);
             let says = given.filter(|value| *value != Value::text("") || !arg.wire.as_ref().is_some_and(own));
             if let (Some(wire), Some(value)) = (&arg.wire, says) {
@@ -68,10 +68,10 @@ pub fn fields(function: &Function, args: &[(String, Value)]) -> Vec<(Arc<str>, V
     fields
 }
 
-/// A value as the SDK writes it into the part of a wire argument that it is; digits are all that it writes into one.
+/// Returns a value in the form of its part of a wire argument; the SDK writes only digits into one.
 fn on_wire(part: &WirePart, value: Value) -> Value {
     match part {
-        WirePart::Whole => value,
+        WirePart::Complete => value,
         WirePart::Json(key) => {
             let entries = vec![("msgtype".into(), "dtmf".into()), (key.clone(), value)];
             Value::text(Value::Map(entries).to_json())
@@ -80,14 +80,14 @@ fn on_wire(part: &WirePart, value: Value) -> Value {
     }
 }
 
-/// The events that the SDK makes of a successful reply.
-pub fn made_of_reply(
+/// Returns the events that the SDK generates from a successful reply.
+pub fn events_of_reply(
     tables: &Tables,
     wire: &Wire,
     call: &RowCall,
     args: &[(String, Value)],
     json: &Value,
-) -> Vec<Words> {
+) -> Vec<EventWords> {
     let row = &tables.rows[call.row];
     let answers = row
         .answer
@@ -132,14 +132,14 @@ pub fn made_of_reply(
     events
 }
 
-/// What the app sees of a failed call: the failure's event, or none where the SDK has none.
-pub fn made_of_failure(
+/// Returns the app's result of a failed call: the failure's event, or `None` if the SDK has none.
+pub fn event_of_failure(
     tables: &Tables,
     wire: &Wire,
     call: &RowCall,
     args: &[(String, Value)],
     err: &str,
-) -> Option<Words> {
+) -> Option<EventWords> {
     let failure = tables.rows[call.row].fail.as_ref()?;
     let class = &tables.fails[failure.class];
     if !call.made_by_client.contains(&class.event) {
@@ -164,8 +164,8 @@ pub fn made_of_failure(
     Some(all)
 }
 
-/// The event of a line of that type, with its values; `Err` has the fault. `repaired`: for a build that ignores
-/// numbers.
+/// Returns the event of a line of that type, with the line's values; `Err` is the fault.
+/// `repaired`: for a build that ignores numbers.
 pub fn event_of_line(
     tables: &Tables,
     wire: &Wire,
@@ -174,7 +174,7 @@ pub fn event_of_line(
     content: &str,
     via: Via,
     repaired: bool,
-) -> Result<Words, String> {
+) -> Result<EventWords, String> {
     let form = |form: &Option<WireEvent>| form.as_ref().is_some_and(|form| form.via == via && *form.kind == *kind);
     let sig = wire
         .events
@@ -218,7 +218,7 @@ pub fn event_of_line(
     }))
 }
 
-/// Keys that some SDK reads without looking (signaling-wire 6).
+/// Returns the keys that some SDK reads without a check (signaling-wire 6).
 fn mandatory(via: Via) -> &'static [&'static str] {
     match via {
         Via::Channel => &["channel", "account", "uid"],
@@ -233,7 +233,7 @@ fn fold_event(fold: &Fold) -> Option<usize> {
     }
 }
 
-fn words(tables: &Tables, wire: &Wire, sig: usize, value: impl Fn(usize, &str) -> Option<Value>) -> Words {
+fn words(tables: &Tables, wire: &Wire, sig: usize, value: impl Fn(usize, &str) -> Option<Value>) -> EventWords {
     let signature = &tables.signatures[sig];
     let web = &*wire.family == "web";
     let mut words = vec![signature.name.to_string()];

@@ -1,4 +1,5 @@
-//! RTM behind a link: everything that passes is written in a platform's names, as text, and read again.
+//! RTM behind a link: all messages are encoded in a platform's vocabulary, as text, and decoded
+//! again.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,13 +17,14 @@ pub struct Link {
 }
 
 impl Link {
-    /// Of a platform.
+    /// Creates a link with a platform's vocabulary.
     pub fn new(words: Arc<Vocabulary>) -> Self {
         let open = HashMap::new();
         Self { words, open }
     }
 
-    /// A call to RTM. Calls that the platform lacks reach RTM all the same: scenarios define what is missing.
+    /// Transfers a call to RTM. Calls that the platform lacks are passed on unchanged: scenarios
+    /// declare missing calls themselves.
     pub fn call(&mut self, client: ClientId, request: u64, call: RtmCall) -> RtmCall {
         let kind = call.kind();
         self.open.insert((client, request), kind);
@@ -41,7 +43,7 @@ impl Link {
         read.unwrap_or_else(|error| panic!("{method}: {error}"))
     }
 
-    /// Output of RTM.
+    /// Transfers an output of RTM back.
     pub fn output(&mut self, output: Output) -> Output {
         match output {
             Output::Reply {

@@ -1,7 +1,8 @@
-//! A world in one thread: legacy clients, a sidecar, RTM-native users, one RTM, one clock that only a scenario moves.
+//! A simulation in one thread: legacy clients, a sidecar, RTM-native users, one RTM, one clock that
+//! only a scenario advances.
 //!
-//! What the program's tasks, sockets and inboxes do is one queue here, first in, first out, so the same steps show the
-//! same things in the same order.
+//! The program's tasks, sockets and inboxes are one first-in first-out queue, so the same steps
+//! have the same outputs in the same order.
 
 mod bridge;
 mod calls;
@@ -9,20 +10,27 @@ mod client;
 mod effects;
 mod ends;
 mod frames;
-mod front;
 pub mod invert;
-mod lines;
 mod link;
 mod names;
 mod native;
+mod native_lines;
+pub mod observed;
 mod queue;
-pub mod seen;
-mod taped;
+mod recording;
+mod server;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+use bridge::Bridge;
+use client::Client;
+use link::Link;
+use native::Native;
+use observed::Observed;
+use queue::Item;
 
 use agent_link::vocabulary::Vocabulary;
 use engine::{Input, Names, SessionContext, SessionLimits};
@@ -34,32 +42,25 @@ use rtm::value::Value;
 use rtm_embedded::{ClientId, RtmService, RtmServiceConfig};
 use tables::Tables;
 
-use bridge::Bridge;
-use client::Client;
-use link::Link;
-use native::Native;
-use queue::Item;
-use seen::Seen;
-
 pub use bridge::Socket;
 pub use names::VID;
 
-/// When every scenario begins: 2020-06-30 00:00:00 UTC.
+/// Start of every scenario: 2020-06-30 00:00:00 UTC.
 const START: Time = Time::from_millis(1_593_475_200_000);
 
-/// What a scenario may choose before it begins.
+/// The settings of a scenario.
 #[derive(Default)]
 pub struct Config {
     pub limits: SessionLimits,
     pub world: RtmServiceConfig,
     pub policy: TokenPolicy,
-    /// Calls that the upstream does not have.
+    /// Calls that the upstream does not support.
     pub lacks: Vec<CallKind>,
-    /// The names that a link to RTM speaks; without any, there is no link.
+    /// The vocabulary of the link to RTM; `None` for no link.
     pub words: Option<Arc<Vocabulary>>,
 }
 
-/// The world.
+/// The simulation.
 pub struct Sim {
     pub now: Time,
     pub tables: Arc<Tables>,
@@ -70,14 +71,14 @@ pub struct Sim {
     world: RtmService,
     link: Option<Link>,
     queue: VecDeque<Item>,
-    seen: Vec<Seen>,
+    observed: Vec<Observed>,
     next_socket: u64,
     /// Clients behind one address.
     pub nat: BTreeSet<String>,
 }
 
 impl Sim {
-    /// A world with nobody in it.
+    /// Creates a simulation without users.
     pub fn new(tables: Arc<Tables>, config: Config) -> Self {
         let lacks = config.lacks;
         let context = SessionContext {
@@ -98,23 +99,23 @@ impl Sim {
             world: RtmService::new(config.world),
             link: config.words.map(Link::new),
             queue: VecDeque::new(),
-            seen: Vec::new(),
+            observed: Vec::new(),
             next_socket: 1,
             nat: BTreeSet::new(),
         }
     }
 
-    /// Everything that was seen since the last time.
-    pub fn take_seen(&mut self) -> Vec<Seen> {
-        std::mem::take(&mut self.seen)
+    /// Takes all new events.
+    pub fn take_observed(&mut self) -> Vec<Observed> {
+        std::mem::take(&mut self.observed)
     }
 
-    /// The number of an account.
+    /// Returns the number of an account.
     pub fn uid(&self, account: &str) -> i64 {
         names::SimNames.uid(&account.into())
     }
 
-    /// The client of that name; it is made when it is first named, as a Web client.
+    /// Returns the client of that name; creates a Web client at its first use.
     pub fn client(&mut self, name: &str) -> &mut Client {
         if !self.clients.contains_key(name) {
             self.family("web", name).expect("the web wire");
@@ -122,10 +123,10 @@ impl Sim {
         self.clients.get_mut(name).expect("just made")
     }
 
-    /// Makes a client of a family.
+    /// Creates a client of a family.
     ///
     /// # Errors
-    /// There is no such family, or there is such a client already.
+    /// The family is unknown, or the client already exists.
     pub fn family(&mut self, family: &str, name: &str) -> Result<(), String> {
         let wire = self.tables.wire(family).ok_or_else(|| format!("no family {family}"))?;
         let client = Client::new(name, self.tables.clone(), wire.clone());
@@ -135,7 +136,7 @@ impl Sim {
         }
     }
 
-    /// A new socket of a client.
+    /// Opens a new socket of a client.
     fn connect(&mut self, name: &str) -> SocketId {
         let socket = SocketId(self.next_socket);
         self.next_socket += 1;
@@ -159,28 +160,28 @@ impl Sim {
         socket
     }
 
-    /// Logs a client in on a new socket, beside the one that it may have.
+    /// Logs a client in on a new socket, besides its current one.
     pub fn login(&mut self, name: &str) {
         let socket = self.connect(name);
         self.client(name).login(socket);
         self.settle();
     }
 
-    /// A client comes back by its line on a new socket; `cid` instead of the channel's number, when it is given.
-    pub fn come_back(&mut self, name: &str, cid: Option<&str>) {
+    /// Resumes a client's session by its line on a new socket; `cid` replaces the channel's number.
+    pub fn resume(&mut self, name: &str, cid: Option<&str>) {
         let socket = self.connect(name);
-        self.client(name).come_back(socket, cid);
+        self.client(name).resume(socket, cid);
         self.settle();
     }
 
-    /// A client's socket is lost, and the sidecar has not noticed.
+    /// Loses a client's socket without the sidecar's notice.
     pub fn lose_socket(&mut self, name: &str) {
         let client = self.client(name);
         client.lost(None);
         client.take();
     }
 
-    /// A client's socket is lost; `left`: it has closed it.
+    /// Closes a client's socket; `left`: closed by the client.
     pub fn drop_socket(&mut self, name: &str, left: bool) {
         if let Some(socket) = self.client(name).socket {
             self.bridge.closed(self.now, socket, left);
@@ -191,7 +192,7 @@ impl Sim {
         }
     }
 
-    /// A client closes the older of its two sockets.
+    /// Closes the older of a client's two sockets.
     pub fn drop_older(&mut self, name: &str) {
         if let Some(socket) = self.client(name).older.take() {
             self.bridge.closed(self.now, socket, true);
@@ -199,7 +200,7 @@ impl Sim {
         }
     }
 
-    /// The RTM-native user of that name; made when first named.
+    /// Returns the RTM-native user of that name; created at its first use.
     pub fn native(&mut self, name: &str, blind: bool) -> &mut Native {
         if !self.natives.contains_key(name) {
             let client = self.world.open();
@@ -209,10 +210,10 @@ impl Sim {
         self.natives.get_mut(name).expect("just made")
     }
 
-    /// An RTM-native user calls.
+    /// Makes a call of an RTM-native user.
     ///
     /// # Errors
-    /// What is wrong with the call.
+    /// The error of the call.
     pub fn native_call(&mut self, name: &str, words: &[String]) -> Result<(), String> {
         let native = self.native(name, false);
         let (request, call) = native.call(words)?;
@@ -222,17 +223,17 @@ impl Sim {
         Ok(())
     }
 
-    /// The link of a legacy session's RTM client, or of an RTM-native user, goes down or comes back.
+    /// Sets the link of a legacy session's RTM client, or of an RTM-native user.
     ///
     /// # Errors
-    /// There is nobody of that name.
+    /// The name is unknown.
     pub fn link(&mut self, name: &str, up: bool) -> Result<(), String> {
         let account = self.clients.get(name).map(|client| client.account.clone());
         let session = account.and_then(|account| self.bridge.session_named(&account));
-        let seat = session
-            .and_then(|id| self.bridge.seats.get(&id))
-            .map(|seat| seat.client);
-        let client = seat.or_else(|| self.natives.get(name).map(|native| native.client));
+        let sim_session = session
+            .and_then(|id| self.bridge.running.get(&id))
+            .map(|sim_session| sim_session.client);
+        let client = sim_session.or_else(|| self.natives.get(name).map(|native| native.client));
         let mut out = Vec::new();
         self.world
             .link(self.now, client.ok_or("nobody of that name")?, up, &mut out);
@@ -241,21 +242,23 @@ impl Sim {
         Ok(())
     }
 
-    /// The upstream of every session is there, or not.
+    /// Connects or disconnects the upstream of all sessions.
     pub fn upstream(&mut self, up: bool) {
-        for id in self.bridge.seats.keys().copied().collect::<Vec<_>>() {
+        for id in self.bridge.running.keys().copied().collect::<Vec<_>>() {
             self.bridge.step(self.now, id, Input::Upstream(up));
         }
         self.settle();
     }
 
-    /// Lets time pass.
+    /// Advances the time.
     pub fn pass(&mut self, time: Duration) {
         let until = self.now + time;
         loop {
             let polls = self.clients.values().filter_map(|client| client.next_poll);
-            let due = polls.chain(self.world.deadline()).chain(self.bridge.deadline()).min();
-            let Some(at) = due.filter(|at| *at <= until) else { break };
+            let expired = polls.chain(self.world.deadline()).chain(self.bridge.deadline()).min();
+            let Some(at) = expired.filter(|at| *at <= until) else {
+                break;
+            };
             self.now = self.now.max(at);
             let mut out = Vec::new();
             self.world.tick(self.now, &mut out);
@@ -274,7 +277,7 @@ impl Sim {
     }
 }
 
-/// Every client has an address of its own; a client's sockets share it.
+/// Returns a client's address: each client has its own, shared by its sockets.
 fn peer(name: &str) -> IpAddr {
     let sum = name
         .bytes()

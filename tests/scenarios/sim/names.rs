@@ -1,4 +1,4 @@
-//! The names that the simulated sidecar works with: the real codecs and the real numbers.
+//! Names of the simulated sidecar: the real codecs and the real numbers.
 
 use engine::Names;
 use identity::{Account, lossy_codec, uid};

@@ -6,23 +6,23 @@ use rtm::value::Value;
 use rtm::{CallKind, ConnectionReason, FieldType, RtmCall, RtmError, RtmEvent, RtmReply};
 use rtm_embedded::ClientId;
 
-use super::seen::Seen;
+use super::observed::Observed;
 
-/// Fields that only a clock could expect.
+/// Fields that depend on the clock.
 const TIMES: &[&str] = &["serverReceivedTs", "lastUpdateTs"];
 
 /// An RTM-native user.
 pub struct Native {
     pub name: String,
     pub client: ClientId,
-    /// It sees nothing: one of a crowd.
+    /// Its events are not recorded: one of a crowd.
     pub blind: bool,
     calls: BTreeMap<u64, CallKind>,
     next: u64,
 }
 
 impl Native {
-    /// A user who is not logged in.
+    /// Creates a user who is not logged in.
     pub fn new(name: &str, client: ClientId, blind: bool) -> Self {
         Self {
             name: name.into(),
@@ -33,10 +33,10 @@ impl Native {
         }
     }
 
-    /// A call by its name and its arguments, in the order of the call's fields.
+    /// Makes a call by its name and its arguments, in the order of the call's fields.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The error of the call.
     pub fn call(&mut self, words: &[String]) -> Result<(u64, RtmCall), String> {
         let (name, args) = words.split_first().ok_or("a call")?;
         let kind = CallKind::parse(name).ok_or_else(|| format!("RTM has no call {name}"))?;
@@ -59,8 +59,8 @@ impl Native {
         Ok((request, call))
     }
 
-    /// A reply; a plain success is not an event.
-    pub fn replied(&mut self, request: u64, result: Result<RtmReply, RtmError>) -> Option<Seen> {
+    /// Records a reply, unless it is an empty success.
+    pub fn replied(&mut self, request: u64, result: Result<RtmReply, RtmError>) -> Option<Observed> {
         let kind = self.calls.remove(&request)?;
         let word = match result {
             Ok(RtmReply::Void) => return None,
@@ -70,8 +70,8 @@ impl Native {
         self.sees(vec![kind.name().into(), word])
     }
 
-    /// An event; the states of one's own login are no news.
-    pub fn told(&self, event: &RtmEvent) -> Option<Seen> {
+    /// Records an event, except for the states of the user's own login.
+    pub fn observe_event(&self, event: &RtmEvent) -> Option<Observed> {
         if let RtmEvent::ConnectionStateChanged { reason, .. } = event {
             let logging_in = self.calls.values().any(|kind| *kind == CallKind::Login);
             if *reason == ConnectionReason::Login || (*reason == ConnectionReason::LoginSuccess && logging_in) {
@@ -85,12 +85,13 @@ impl Native {
         self.sees(words)
     }
 
-    fn sees(&self, words: Vec<String>) -> Option<Seen> {
-        (!self.blind).then(|| Seen::new(&self.name, words))
+    fn sees(&self, words: Vec<String>) -> Option<Observed> {
+        (!self.blind).then(|| Observed::new(&self.name, words))
     }
 }
 
-/// A field as `name=value`; the members of invitations and messages like fields, what is empty not at all.
+/// Adds a field as `name=value`; members of invitations and messages like fields, without empty
+/// ones.
 fn show(name: &str, value: &Value, words: &mut Vec<String>) {
     match value {
         _ if TIMES.contains(&name) => {}
@@ -104,7 +105,7 @@ fn show(name: &str, value: &Value, words: &mut Vec<String>) {
     }
 }
 
-/// Channel attributes as names and values.
+/// Converts channel attributes to names and values.
 fn flat(value: &Value) -> Value {
     let Value::Map(entries) = value else {
         return value.clone();

@@ -1,4 +1,4 @@
-//! What is on its way: frames, closes, replies and events, first in, first out.
+//! The queue of frames, closes, replies and events, first in, first out.
 
 use engine::Input;
 use protocol::event::SocketId;
@@ -6,10 +6,10 @@ use rtm::RtmCall;
 use rtm_embedded::{ClientId, Output};
 
 use super::Sim;
-use super::effects::Deed;
-use super::seen::Seen;
+use super::effects::SimOutput;
+use super::observed::Observed;
 
-/// What is on its way.
+/// An item of the queue.
 pub(super) enum Item {
     ToBridge(SocketId, String),
     ToClient(SocketId, String),
@@ -18,7 +18,7 @@ pub(super) enum Item {
 }
 
 impl Sim {
-    /// Lets everything happen that follows.
+    /// Processes the queue until it is empty.
     pub fn settle(&mut self) {
         self.collect();
         while let Some(item) = self.queue.pop_front() {
@@ -61,32 +61,32 @@ impl Sim {
         let Some(native) = name.and_then(|name| self.natives.get_mut(name)) else {
             return;
         };
-        self.seen.extend(match output {
+        self.observed.extend(match output {
             Output::Reply { request, result, .. } => native.replied(request, result),
-            Output::Event { event, .. } => native.told(&event),
+            Output::Event { event, .. } => native.observe_event(&event),
         });
     }
 
     /// Moves all outputs into the queue, and all events out.
     fn collect(&mut self) {
-        for deed in std::mem::take(&mut self.bridge.deeds) {
+        for deed in std::mem::take(&mut self.bridge.outputs) {
             match deed {
-                Deed::Frame(socket, text) => self.queue.push_back(Item::ToClient(socket, text)),
-                Deed::Close(socket, code) => self.queue.push_back(Item::Closed(socket, code)),
-                Deed::Rtm(client, request, call) => self.rtm(client, request, call),
-                Deed::Gone(client) => {
+                SimOutput::Frame(socket, text) => self.queue.push_back(Item::ToClient(socket, text)),
+                SimOutput::Close(socket, code) => self.queue.push_back(Item::Closed(socket, code)),
+                SimOutput::Rtm(client, request, call) => self.rtm(client, request, call),
+                SimOutput::SessionEnded(client) => {
                     self.rtm(client, 0, RtmCall::Logout {});
                     let mut out = Vec::new();
                     self.world.close(self.now, client, &mut out);
                     self.queue.extend(out.into_iter().map(Item::Output));
                 }
-                Deed::Note(account, kind, what) => self.seen.push(Seen::new(&account, [kind, &*what])),
+                SimOutput::Note(account, kind, what) => self.observed.push(Observed::new(&account, [kind, &*what])),
             }
         }
         for client in self.clients.values_mut() {
             let socket = client.socket;
-            let (seen, frames) = client.take();
-            self.seen.extend(seen);
+            let (observed, frames) = client.take();
+            self.observed.extend(observed);
             let frames = frames
                 .into_iter()
                 .filter_map(|text| Some(Item::ToBridge(socket?, text)));

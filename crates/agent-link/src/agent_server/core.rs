@@ -347,7 +347,7 @@ impl Host {
                     link.send(body);
                 }
                 UpstreamEvent::Event(event) => {
-                    instance.hear(&event);
+                    instance.decode(&event);
                     let session = instance.session.clone();
                     match &mut instance.events {
                         Events::UpstreamEvent if link.waiting() < MAX_WAITING => {
@@ -360,7 +360,7 @@ impl Host {
                         events => keep(events, event, &kept, &dropped),
                     }
                 }
-                UpstreamEvent::Up(_) | UpstreamEvent::Lacks(_) => {
+                UpstreamEvent::Up(_) | UpstreamEvent::Unsupported(_) => {
                     warn!("the upstream of a host has no link of its own")
                 }
             }

@@ -81,7 +81,7 @@ impl Instance {
     }
 
     /// An event that ends the login.
-    pub fn hear(&mut self, event: &RtmEvent) {
+    pub fn decode(&mut self, event: &RtmEvent) {
         if let RtmEvent::ConnectionStateChanged {
             state: ConnectionState::Aborted | ConnectionState::Disconnected,
             ..

@@ -60,7 +60,7 @@ pub enum Lists {
     /// Others are being built again as well, so RTM does not say yet who is really gone.
     Old,
     /// They are being compared.
-    Asked,
+    NamedCall,
 }
 
 /// A call that waits.
@@ -112,7 +112,7 @@ impl Client {
     pub fn tell_lacks(&mut self, lacks: &Arc<[CallKind]>) {
         if self.lacks != *lacks {
             self.lacks = lacks.clone();
-            self.tell(UpstreamEvent::Lacks(lacks.clone()));
+            self.tell(UpstreamEvent::Unsupported(lacks.clone()));
         }
     }
 

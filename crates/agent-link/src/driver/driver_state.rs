@@ -262,8 +262,8 @@ impl Core {
         self.health.failed(why);
         let kind = call.kind();
         match purpose {
-            Purpose::Session(request) => self.fail(number, request, kind, Refusal::GivenUp),
-            Purpose::Rebuild => self.rebuilt(now, number, call, Err(refusal(kind, Refusal::GivenUp))),
+            Purpose::Session(request) => self.fail(number, request, kind, Refusal::Abandoned),
+            Purpose::Rebuild => self.rebuilt(now, number, call, Err(refusal(kind, Refusal::Abandoned))),
             Purpose::Renew => {}
         }
     }
@@ -286,7 +286,7 @@ impl Core {
                         warn!(call = kind.name(), error, "the agent's result is none of this call");
                     }
                     self.health.failed("wrong results");
-                    refusal(kind, Refusal::GivenUp)
+                    refusal(kind, Refusal::Abandoned)
                 });
                 self.answered(now, open, result);
             }
@@ -360,7 +360,7 @@ impl Core {
         };
         let known = matches!(&event, RtmEvent::MemberJoined { channel_id, member_id }
             if client.shadow.knows(channel_id, member_id));
-        client.shadow.hear(&event);
+        client.shadow.decode(&event);
         match &event {
             RtmEvent::TokenExpired {} | RtmEvent::TokenPrivilegeWillExpire {} => self.renew(now, number),
             // The session has not seen that it was out.

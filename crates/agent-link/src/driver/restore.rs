@@ -59,7 +59,7 @@ impl Core {
         if let Some(call) = client.plan.pop_front() {
             return self.send_call(now, number, Purpose::Rebuild, call);
         }
-        if client.lists == Lists::Asked {
+        if client.lists == Lists::NamedCall {
             client.lists = Lists::True;
             return;
         }
@@ -81,7 +81,7 @@ impl Core {
         let old = self.clients.iter_mut().filter(|(_, client)| client.lists == Lists::Old);
         let mut asking = Vec::new();
         for (number, client) in old {
-            client.lists = Lists::Asked;
+            client.lists = Lists::NamedCall;
             client.plan = client.shadow.listed();
             asking.push(*number);
         }

@@ -68,7 +68,7 @@ impl SessionReplica {
     }
 
     /// An event has come.
-    pub fn hear(&mut self, event: &RtmEvent) {
+    pub fn decode(&mut self, event: &RtmEvent) {
         match event {
             RtmEvent::ConnectionStateChanged {
                 state: ConnectionState::Aborted,

@@ -1,9 +1,10 @@
 //! Attribute events by comparison (decisions H6).
 //!
-//! RTM tells the whole list after a write, Signaling told each change. The one who writes is told by its own write,
-//! exactly what it did, once. So a list is compared with what is known plus as many of the session's own writes as the
-//! list shows: RTM's event about them may precede or follow its reply, or be missing. Their order is known, since a
-//! channel's writes go out one at a time.
+//! RTM sends the whole list after a write; Signaling sent each change. The writer itself gets
+//! exactly its own changes, once, from its own write. A list is therefore compared with the known
+//! state plus as many of the session's own writes as the list shows. RTM's event about a write may
+//! precede or follow its reply, or be missing. The order of own writes is known, because a
+//! channel's writes are sent one at a time.
 
 use std::collections::VecDeque;
 
@@ -13,19 +14,20 @@ use rtm::{ChannelAttribute, ChannelId, Field, RtmCall, UserId};
 
 use crate::session::Session;
 
-/// Own writes that no list has shown; the oldest of more is taken for shown.
+/// Maximum number of own writes that no list has shown; older ones count as shown.
 const MAX_OWN: usize = 64;
 
-/// What a session knows of its channel's attributes.
+/// The known attributes of the session's channel.
 #[derive(Clone, Debug, Default)]
 pub struct Attrs {
-    /// As RTM has listed them.
+    /// The last list of RTM.
     seen: Vec<Known>,
-    /// Own writes since, in order.
+    /// Own writes since that list, in order.
     own: VecDeque<Own>,
 }
 
-/// An attribute. RTM's clock may give two writes one time; of an own write no time is known.
+/// An attribute. Two writes may have the same time on RTM's clock; the time of an own write is
+/// unknown.
 #[derive(Clone, Debug, PartialEq)]
 struct Known {
     name: Text,
@@ -37,44 +39,44 @@ struct Known {
 #[derive(Clone, Debug, PartialEq)]
 struct Own {
     write: Write,
-    /// RTM has answered it.
+    /// RTM has replied.
     answered: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 enum Write {
     Set(Vec<(Text, Text)>),
-    /// By the first of the keys that hold it.
+    /// A deletion, by the first of the keys of the attribute.
     Delete(Text),
     Clear,
 }
 
-/// How far a list is from a state.
+/// The difference between a list and a state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Distance {
-    /// Entries that it cannot have in that state: they are as they were, and were not written since.
+    /// Entries that are impossible in that state: they are unchanged although they were written.
     impossible: usize,
     /// Entries that differ.
     different: usize,
-    /// Entries that an own write has made, but that were so before.
+    /// Entries of an own write that were already the same before.
     unproven: usize,
 }
 
-/// A change, as Signaling tells it.
+/// A change, as Signaling reports it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// An attribute is new or was written.
+    /// An attribute was set.
     Set(Text, Text),
-    /// One attribute is gone.
+    /// One attribute was removed.
     Removed(Text),
-    /// All are gone.
+    /// All attributes were removed.
     Cleared,
-    /// There were none and there are none: a clear of nothing, or a deletion of what was not there.
+    /// No change: a clear of an empty list, or a deletion of a missing attribute.
     Nothing,
 }
 
 impl Attrs {
-    /// The attributes of a list as RTM gives it.
+    /// Creates the state of a list of RTM.
     pub fn known(list: &Value) -> Self {
         Self {
             seen: seen(&listed(list)),
@@ -82,12 +84,12 @@ impl Attrs {
         }
     }
 
-    /// The client gets this list anew; own writes that it does not show are still on their way.
+    /// Replaces the list that the client has. Own writes that it does not show remain pending.
     pub fn relist(&mut self, list: &Value, me: &UserId) {
         self.take(&listed(list), me);
     }
 
-    /// What a new list changes besides own writes.
+    /// Returns the changes of a new list that are not own writes.
     pub fn diff(&mut self, list: &[(Text, ChannelAttribute)], me: &UserId) -> Vec<Change> {
         let list = shown(list);
         let (base, is_own) = self.take(&list, me);
@@ -105,8 +107,8 @@ impl Attrs {
         changes
     }
 
-    /// A list takes the place of what is known: what was known with the own writes that the list shows, and whether
-    /// there are such.
+    /// Replaces the known list. Returns the earlier state with the own writes that the list shows,
+    /// and true if there are such writes.
     fn take(&mut self, list: &[(Text, ChannelAttribute)], me: &UserId) -> (Vec<Known>, bool) {
         let count = self.shown_by(list, me);
         let mut base = std::mem::replace(&mut self.seen, seen(list));
@@ -114,7 +116,7 @@ impl Attrs {
         (base, count > 0)
     }
 
-    /// How many of the own writes a list shows: those that explain it best.
+    /// Returns the number of own writes that explain the list best.
     fn shown_by(&self, list: &[(Text, ChannelAttribute)], me: &UserId) -> usize {
         let mut base = self.seen.clone();
         let mut distances = vec![self.distance(&base, list, me)];
@@ -126,10 +128,11 @@ impl Attrs {
         let fitting = |at: &usize| distances[*at] == least;
         let at_least = |first: usize| (first..distances.len()).find(fitting);
         let shown = if least == Distance::default() {
-            // It is of an own write: the next one, even if that has changed nothing.
+            // The list follows an own write: the next one, even if it has changed nothing.
             at_least(1)
         } else {
-            // It is of another user's, which follows all that RTM has answered, unless events are late.
+            // The list follows another user's write, after all writes with a reply, unless events
+            // are late.
             at_least(self.own.iter().take_while(|own| own.answered).count())
         };
         shown.or_else(|| at_least(0)).unwrap_or(0)
@@ -179,12 +182,12 @@ impl Attrs {
 }
 
 impl Known {
-    /// RTM lists it as it was.
+    /// Returns true if RTM lists the attribute unchanged.
     fn is_same(&self, (name, attr): &(Text, ChannelAttribute)) -> bool {
         self.name == *name && self.value == attr.value && self.ts == Some(attr.last_update_ts)
     }
 
-    /// It is an own write that RTM lists so.
+    /// Returns true if RTM lists the attribute as an own write.
     fn is_own(&self, (name, attr): &(Text, ChannelAttribute), me: &UserId) -> bool {
         let is_mine = self.ts.is_none() && attr.last_update_user_id == *me;
         is_mine && self.name == *name && self.value == attr.value
@@ -214,7 +217,7 @@ fn is_gone(known: &Known, list: &[(Text, ChannelAttribute)]) -> bool {
     !list.iter().any(|(name, _)| *name == known.name)
 }
 
-/// A list as RTM gives it, under the names that Signaling shows.
+/// Converts a list of RTM to Signaling's names.
 pub(crate) fn listed(list: &Value) -> Vec<(Text, ChannelAttribute)> {
     shown(&Vec::<(Text, ChannelAttribute)>::from_value(list).unwrap_or_default())
 }
@@ -228,7 +231,7 @@ fn seen(list: &[(Text, ChannelAttribute)]) -> Vec<Known> {
     list.iter().map(known).collect()
 }
 
-/// RTM's attributes under the names that Signaling shows.
+/// Converts RTM's attributes to Signaling's names.
 pub(crate) fn shown(list: &[(Text, ChannelAttribute)]) -> Vec<(Text, ChannelAttribute)> {
     attribute::decode(
         list,
@@ -238,17 +241,17 @@ pub(crate) fn shown(list: &[(Text, ChannelAttribute)]) -> Vec<(Text, ChannelAttr
 }
 
 impl Session {
-    /// A call goes out, perhaps an attribute write.
+    /// Registers a call that may be an attribute write.
     pub(crate) fn writing(&mut self, call: &RtmCall) {
         self.with_write(call, |attrs, write| attrs.writes(write));
     }
 
-    /// RTM has done it.
+    /// Marks a write as completed.
     pub(crate) fn written(&mut self, call: &RtmCall) {
         self.with_write(call, |attrs, write| attrs.written(&write));
     }
 
-    /// It has failed, or is to be tried again.
+    /// Removes a write that has failed or is retried.
     pub(crate) fn write_failed(&mut self, call: &RtmCall) {
         self.with_write(call, |attrs, write| attrs.failed(&write));
     }
@@ -290,7 +293,7 @@ mod tests {
         Write::Set(vec![(name.into(), value.into())])
     }
 
-    /// A session's view: its writes, and the lists that it gets.
+    /// A session's state: its writes, and the lists that it receives.
     #[derive(Default)]
     struct View(Attrs);
 
@@ -305,7 +308,7 @@ mod tests {
             self
         }
 
-        /// A list arrives, as `name value author time` each.
+        /// Receives a list, with `name value author time` for each entry.
         fn listed(&mut self, list: &[(&str, &str, &str, u64)], expected: &[Change]) -> &mut Self {
             let list: Vec<_> = list
                 .iter()
@@ -326,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn own_writes_are_no_news_before_or_behind_their_reply() {
+    fn own_writes_are_not_reported_twice() {
         for behind in [false, true] {
             let mut view = View::default();
             for (write, list) in [
@@ -351,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn two_writes_of_one_value_in_one_moment_cannot_be_told_apart() {
+    fn simultaneous_equal_writes_are_indistinguishable() {
         let mut view = View::default();
         for _ in 0..2 {
             view.writes(set("k", "1")).answered(&set("k", "1"));
@@ -362,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn replies_may_run_ahead_of_what_rtm_tells() {
+    fn replies_may_precede_events() {
         let (one, gone, two) = (set("k", "1"), Write::Delete("k".into()), set("k", "2"));
         let mut view = View::default();
         for write in [&one, &gone, &two] {
@@ -376,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn rtm_may_not_tell_the_writer() {
+    fn the_writer_may_get_no_event() {
         let (one, gone) = (set("k", "1"), Write::Delete("k".into()));
         let mut view = View::default();
         view.writes(one.clone()).answered(&one);
@@ -389,26 +392,26 @@ mod tests {
     }
 
     #[test]
-    fn an_old_delete_of_ones_own_hides_no_later_one_of_others() {
+    fn an_old_own_delete_does_not_hide_a_later_one() {
         let gone = Write::Delete("k".into());
         let mut view = View::default();
-        // RTM never told of the own delete; bob sets the key and deletes it again.
+        // RTM has sent no list for the own deletion; bob sets the key and deletes it again.
         view.writes(gone.clone()).answered(&gone);
         view.listed(&[("k", "1", "bob", 1)], &[news("k", "1")])
             .listed(&[], &[removed("k")]);
     }
 
     #[test]
-    fn one_that_is_on_its_way_is_told_once() {
+    fn a_pending_write_is_reported_once() {
         let mut view = View::default();
-        // Bob's write came first.
+        // Bob's write was first.
         view.writes(Write::Delete("k".into()));
         view.listed(&[("k", "1", "bob", 1)], &[news("k", "1")]).listed(&[], &[]);
         assert_eq!(view.0.own, []);
     }
 
     #[test]
-    fn an_own_value_written_by_somebody_else_is_news() {
+    fn an_own_value_written_by_another_user_is_reported() {
         let mut view = View::default();
         view.writes(set("k", "1"));
         view.listed(&[("k", "1", "bob", 1)], &[news("k", "1")])
@@ -417,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_and_happened_all_the_same_is_news() {
+    fn a_failed_write_that_took_effect_is_reported() {
         let mut view = View::default();
         view.writes(set("k", "1"));
         view.0.failed(&set("k", "1"));
@@ -438,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clear_on_its_way_hides_no_deletion_before_it() {
+    fn a_pending_clear_does_not_hide_an_earlier_deletion() {
         let mut view = View::default();
         let two = [("a", "1", "bob", 1), ("b", "2", "bob", 1)];
         view.listed(&two, &[news("a", "1"), news("b", "2")]);

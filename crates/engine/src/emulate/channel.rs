@@ -1,4 +1,4 @@
-//! One channel per user: the member list on join, and what happens before it is out (decisions H1, H8).
+//! The session's channel: the member list on join, and events before it is sent (decisions H1, H8).
 
 use std::collections::HashSet;
 
@@ -8,39 +8,39 @@ use rtm::{ChannelId, Field, JoinChannelErr, RtmError, RtmEvent, RtmReply, UserId
 
 use crate::emulate::attributes::{Attrs, listed};
 use crate::emulate::resume::Ring;
-use crate::emulate::system_attributes::BuiltIn;
+use crate::emulate::system_attributes::SystemAttributes;
 use crate::invocation::Run;
-use crate::session::{Session, Step};
+use crate::session::{Ctx, Session};
 
-/// Events that are held while a list is on its way; more are dropped, counted.
+/// Maximum number of events held back for a list; more are dropped and counted.
 const MAX_HELD: usize = 2_000;
 
 /// The channel of a session.
 #[derive(Clone, Debug)]
 pub struct Channel {
-    /// Its legacy name.
+    /// The legacy name.
     pub name: Text,
-    /// RTM's name for it.
+    /// The RTM channel id.
     pub id: ChannelId,
-    /// RTM has let us in.
+    /// RTM has confirmed the join.
     pub joined: bool,
-    /// The client is back from a lost connection and has not joined again: it is told nothing.
+    /// The client has reconnected and has not joined again: it gets no channel events.
     pub muted: bool,
-    /// The client is back by its line and has not said what it was told last.
+    /// The client has resumed by its line and has not sent its last line number.
     pub away: bool,
-    /// What it was told last, for a client that comes back by its line.
+    /// The last lines, for a client that resumes by its session line.
     pub ring: Ring,
-    /// Who is in it, oneself included.
+    /// The members, including the session's own user.
     pub members: HashSet<UserId>,
-    /// RTM's count, once it has told one, and who came and went since.
+    /// RTM's last member count, adjusted by later joins and leaves.
     pub counted: Option<u64>,
-    /// Its attributes as last seen.
+    /// The attributes as last seen.
     pub attrs: Attrs,
-    /// What its built-in attributes have this session do.
-    pub builtin: BuiltIn,
-    /// It has had more than 512 members, and who they are is not to be trusted.
+    /// The effects of its system attributes.
+    pub system_attributes: SystemAttributes,
+    /// The channel has had more than 512 members, so the member list is unreliable.
     pub crowded: bool,
-    /// The list of a channel that was crowded is on its way.
+    /// The member list is being fetched after the channel was large.
     pub recounting: bool,
     /// The number of its last line.
     pub msgid: u64,
@@ -48,7 +48,7 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// A channel that is being joined.
+    /// Creates a channel that is being joined.
     pub fn new(name: Text, id: ChannelId) -> Self {
         Self {
             name,
@@ -60,7 +60,7 @@ impl Channel {
             members: HashSet::new(),
             counted: None,
             attrs: Attrs::default(),
-            builtin: BuiltIn::default(),
+            system_attributes: SystemAttributes::default(),
             crowded: false,
             recounting: false,
             msgid: 0,
@@ -68,14 +68,14 @@ impl Channel {
         }
     }
 
-    /// How many members it has.
+    /// Returns the number of members.
     pub fn count(&self) -> u64 {
         self.counted.unwrap_or(self.members.len() as u64)
     }
 }
 
 impl Session {
-    /// A join of the channel one is in already holds its events, too: its list is made anew.
+    /// Holds back channel events at a repeated join too, because its list is rebuilt.
     pub(crate) fn hold_channel(&mut self, run: &Run) {
         let name = self.channel_of(run);
         if let Some(channel) = self.channel.as_mut().filter(|c| Some(&c.name) == name.as_ref()) {
@@ -83,19 +83,19 @@ impl Session {
         }
     }
 
-    /// `join` goes out.
+    /// Handles the start of a join.
     pub(crate) fn joining(&mut self, run: &Run, id: &ChannelId) {
         let Some(name) = self.channel_of(run) else { return };
         self.cids += 1;
-        self.visits.forget(id);
+        self.transient_joins.forget(id);
         let mut channel = Channel::new(name, id.clone());
         channel.held = Some(Vec::new());
         self.channel = Some(channel);
     }
 
-    /// `join` is answered.
-    pub(crate) fn joined(&mut self, id: &ChannelId, result: &Result<RtmReply, RtmError>, step: &mut Step<'_>) {
-        if self.visit_joined(id, result, step) {
+    /// Handles the reply to a join.
+    pub(crate) fn joined(&mut self, id: &ChannelId, result: &Result<RtmReply, RtmError>, ctx: &mut Ctx<'_>) {
+        if self.transient_join_replied(id, result, ctx) {
             return;
         }
         let already = matches!(
@@ -114,14 +114,14 @@ impl Session {
         }
     }
 
-    /// `leave` goes out: from now on nothing of the channel is told.
+    /// Handles the start of a leave: from now on, channel events are dropped.
     pub(crate) fn left(&mut self, id: &ChannelId) {
         if self.channel.as_ref().is_some_and(|c| c.id == *id) {
             self.channel = None;
         }
     }
 
-    /// The list is in: who came or went meanwhile is settled in it.
+    /// Applies the joins and leaves since the list was fetched.
     pub(crate) fn settle_list(&mut self, run: &mut Run) {
         let row = &self.context.tables.rows[run.row];
         let slot = |name: &str| row.slots.iter().position(|(slot, _)| &**slot == name);
@@ -148,7 +148,7 @@ impl Session {
         }
         channel.members = list.iter().cloned().chain(own.clone()).collect();
         if complete {
-            // Fresher than RTM's last count, which comes at most once a second.
+            // More recent than RTM's last count, which is sent at most once a second.
             channel.counted = Some(channel.members.len() as u64);
         }
         channel.held = Some(later);
@@ -159,25 +159,25 @@ impl Session {
             if let Some(own) = &own {
                 channel.attrs.relist(&run.slots[at], own);
             }
-            channel.builtin.refresh(&listed(&run.slots[at]));
+            channel.system_attributes.refresh(&listed(&run.slots[at]));
         }
     }
 
-    /// The list is out: what was held follows.
-    pub(crate) fn release_channel(&mut self, step: &mut Step<'_>) {
+    /// Sends the events that were held back, after the list.
+    pub(crate) fn release_channel(&mut self, ctx: &mut Ctx<'_>) {
         let Some(channel) = &mut self.channel else { return };
         let held = channel.held.take().unwrap_or_default();
-        // A client that asks for all there is does not ask for what it has missed.
+        // A client that fetches the complete state does not ask for missed lines.
         (channel.muted, channel.away) = (false, false);
         channel.ring = Ring::default();
         for event in held {
-            self.rtm_event(event, step);
+            self.rtm_event(event, ctx);
         }
-        self.publish_count(step);
+        self.publish_count(ctx);
     }
 
-    /// True when the event is kept for later.
-    pub(crate) fn held(&mut self, id: &ChannelId, event: &RtmEvent, step: &mut Step<'_>) -> bool {
+    /// Holds back an event; returns true if it did.
+    pub(crate) fn held(&mut self, id: &ChannelId, event: &RtmEvent, ctx: &mut Ctx<'_>) -> bool {
         let Some(channel) = self.channel.as_mut().filter(|c| c.id == *id) else {
             return false;
         };
@@ -185,7 +185,7 @@ impl Session {
         if held.len() < MAX_HELD {
             held.push(event.clone());
         } else {
-            step.out.push(crate::Effect::Dropped("held channel events"));
+            ctx.out.push(crate::Effect::Dropped("held channel events"));
         }
         true
     }

@@ -1,36 +1,36 @@
-//! RTM events on their way to a row: which outcome, and what it is given.
+//! RTM events: selection of the row's outcome and its inputs.
 
 use rtm::value::{Text, Value};
 use rtm::{ChannelAttribute, ConnectionReason, ConnectionState, Message, RtmError, RtmEvent};
 use tables::condition::Emulation;
 use tables::expr::{parse_end_call, parse_signal};
 use tables::row::RowId;
-use tables::wire::ComesBack;
+use tables::wire::ResumeMode;
 
 use crate::api::{Effect, EndReason};
 use crate::emulate::attributes::{Change, shown};
-use crate::emulate::invitations::{Role, Stage};
+use crate::emulate::invitations::{CallState, Role};
 use crate::invocation::Run;
-use crate::session::{Session, Step};
+use crate::session::{Ctx, Session};
 
 impl Session {
-    /// What RTM tells, for the row that it enters.
-    pub(crate) fn rtm_event(&mut self, event: RtmEvent, step: &mut Step<'_>) {
+    /// Runs the row of an RTM event.
+    pub(crate) fn rtm_event(&mut self, event: RtmEvent, ctx: &mut Ctx<'_>) {
         if self.is_of_other_channel(&event) {
             return;
         }
-        if self.waits_for_name(&event, step) {
+        if self.waits_for_name(&event, ctx) {
             return;
         }
         if let Some(id) = channel_of(&event)
             && !matches!(event, RtmEvent::MemberCountUpdated { .. })
-            && self.held(&id.clone(), &event, step)
+            && self.held(&id.clone(), &event, ctx)
         {
             return;
         }
         match &event {
-            RtmEvent::MemberCountUpdated { member_count, .. } => self.counted(*member_count, step),
-            RtmEvent::PeersOnlineStatusChanged { status } => self.peers_turned(&status.clone(), step),
+            RtmEvent::MemberCountUpdated { member_count, .. } => self.counted(*member_count, ctx),
+            RtmEvent::PeersOnlineStatusChanged { status } => self.peers_turned(&status.clone(), ctx),
             RtmEvent::RemoteInvitationAccepted { invitation } => self.accept_confirmed(invitation.invitation),
             _ => {}
         }
@@ -40,35 +40,39 @@ impl Session {
         let mut run = self.new_run(row, event.values());
         run.error = reason_of(&event);
         match self.context.tables.rows[row].emulation {
-            None => self.fire_named(&mut run, "default", step),
-            Some(emulation) => self.sort(emulation, run, event, step),
+            None => self.fire_named(&mut run, "default", ctx),
+            Some(emulation) => self.sort(emulation, run, event, ctx),
         }
     }
 
-    fn sort(&mut self, emulation: Emulation, mut run: Run, event: RtmEvent, step: &mut Step<'_>) {
+    fn sort(&mut self, emulation: Emulation, mut run: Run, event: RtmEvent, ctx: &mut Ctx<'_>) {
         match emulation {
             Emulation::MemberSet => {
                 if self.member_changed(&event) {
-                    if self.channel.as_ref().is_some_and(|c| c.builtin.tells_members()) {
-                        self.fire_named(&mut run, "changed", step);
+                    if self
+                        .channel
+                        .as_ref()
+                        .is_some_and(|c| c.system_attributes.reports_members())
+                    {
+                        self.fire_named(&mut run, "changed", ctx);
                     }
-                    self.publish_count(step);
+                    self.publish_count(ctx);
                 }
             }
-            Emulation::PeerText | Emulation::ChannelText => self.sort_message(run, &event, step),
+            Emulation::PeerText | Emulation::ChannelText => self.sort_message(run, &event, ctx),
             Emulation::AttrDiff => {
                 if let RtmEvent::AttributesUpdated { attributes, .. } = &event {
-                    self.sort_attributes(&mut run, attributes, step);
+                    self.sort_attributes(&mut run, attributes, ctx);
                 }
             }
             Emulation::Calls | Emulation::Refusal | Emulation::IncomingCall | Emulation::RingingOnly => {
-                self.sort_call(run, &event, step);
+                self.sort_call(run, &event, ctx);
             }
-            Emulation::Status => self.sort_status(run, &event, step),
-            // These help rows of calls.
+            Emulation::Status => self.sort_status(run, &event, ctx),
+            // These emulations affect rows of calls.
             Emulation::SingleChannel
             | Emulation::AttrWrite
-            | Emulation::BuiltinWrite
+            | Emulation::SystemAttributeWrite
             | Emulation::InviteTimers
             | Emulation::AnswerCall
             | Emulation::RefuseCall
@@ -87,16 +91,16 @@ impl Session {
             RtmEvent::MemberLeft { member_id, .. } => (channel.members.remove(member_id), -1),
             _ => (false, 0),
         };
-        // Above 512 members nothing is known that could be a duplicate.
+        // Above 512 members, duplicates cannot be detected.
         let changed = changed || channel.crowded;
         if let (true, Some(counted)) = (changed, &mut channel.counted) {
-            // RTM tells the count at most once a second; apps ask sooner.
+            // RTM sends the count at most once a second; apps may query it earlier.
             *counted = counted.saturating_add_signed(by);
         }
         changed
     }
 
-    fn sort_message(&mut self, mut run: Run, event: &RtmEvent, step: &mut Step<'_>) {
+    fn sort_message(&mut self, mut run: Run, event: &RtmEvent, ctx: &mut Ctx<'_>) {
         let (message, from_peer) = match event {
             RtmEvent::MessageFromPeer { message, .. } => (message, true),
             RtmEvent::ChannelMessage { message, .. } => (message, false),
@@ -105,29 +109,29 @@ impl Session {
         let Message::Text(text) = message else {
             return match parse_signal(message).filter(|_| from_peer) {
                 Some((kind, channel, data)) if &*kind == "dtmf" => {
-                    self.give(&mut run, "channel", channel.into());
-                    self.give(&mut run, "digits", data.into());
-                    self.fire_named(&mut run, "dtmf", step);
+                    self.set_value(&mut run, "channel", channel.into());
+                    self.set_value(&mut run, "digits", data.into());
+                    self.fire_named(&mut run, "dtmf", ctx);
                 }
-                _ => self.fire_named(&mut run, "raw", step),
+                _ => self.fire_named(&mut run, "raw", ctx),
             };
         };
         if let Some((channel, info)) = parse_end_call(text).filter(|_| from_peer) {
             if let RtmEvent::MessageFromPeer { peer_id, .. } = event {
                 let known = self.call_ended_by_peer(&channel, peer_id.text());
-                if !known && (self.began_anew || self.comes_back() == ComesBack::Never) {
+                if !known && (self.lost_calls || self.resume_mode() == ResumeMode::Never) {
                     return;
                 }
             }
-            self.give(&mut run, "channel", channel.into());
-            self.give(&mut run, "info", info.into());
-            return self.fire_named(&mut run, "ended", step);
+            self.set_value(&mut run, "channel", channel.into());
+            self.set_value(&mut run, "info", info.into());
+            return self.fire_named(&mut run, "ended", ctx);
         }
-        self.give(&mut run, "text", text.clone().into());
-        self.fire_named(&mut run, "text", step);
+        self.set_value(&mut run, "text", text.clone().into());
+        self.fire_named(&mut run, "text", ctx);
     }
 
-    /// Forgets the call; whether there was one.
+    /// Removes the call; returns true if there was one.
     fn call_ended_by_peer(&mut self, channel_id: &Text, peer_id: &Text) -> bool {
         let (channel, peer) = (
             self.context.names.channel(channel_id),
@@ -136,49 +140,49 @@ impl Session {
         self.ended_by_peer(&channel, &peer)
     }
 
-    fn sort_attributes(&mut self, run: &mut Run, list: &[(Text, ChannelAttribute)], step: &mut Step<'_>) {
+    fn sort_attributes(&mut self, run: &mut Run, list: &[(Text, ChannelAttribute)], ctx: &mut Ctx<'_>) {
         let Ok(me) = rtm::UserId::new(self.context.names.user_id(&self.account)) else {
             return;
         };
         let Some(channel) = &mut self.channel else { return };
         let name = channel.name.clone();
         let changes = channel.attrs.diff(list, &me);
-        channel.builtin.refresh(&shown(list));
+        channel.system_attributes.refresh(&shown(list));
         for change in changes {
             let (outcome, key, value) = match change {
                 Change::Set(key, value) => ("set", key, Value::Text(value)),
                 Change::Removed(key) => ("removed", key, Value::Null),
                 Change::Cleared => ("cleared", "".into(), Value::Null),
                 Change::Nothing => {
-                    self.fire_named(run, "doubtful", step);
+                    self.fire_named(run, "doubtful", ctx);
                     continue;
                 }
             };
-            self.tell_attribute(run, &name, outcome, key, value, step);
+            self.report_attribute(run, &name, outcome, key, value, ctx);
             if outcome == "removed" && list.is_empty() {
-                self.fire_named(run, "doubtful", step);
+                self.fire_named(run, "doubtful", ctx);
             }
         }
-        self.publish_count(step);
+        self.publish_count(ctx);
     }
 
-    /// A change of an attribute.
-    pub(crate) fn tell_attribute(
+    /// Reports a change of an attribute.
+    pub(crate) fn report_attribute(
         &mut self,
         run: &mut Run,
         channel: &Text,
         outcome: &str,
         name: Text,
         value: Value,
-        step: &mut Step<'_>,
+        ctx: &mut Ctx<'_>,
     ) {
-        self.give(run, "channel", channel.clone().into());
-        self.give(run, "name", name.into());
-        self.give(run, "value", value);
-        self.fire_named(run, outcome, step);
+        self.set_value(run, "channel", channel.clone().into());
+        self.set_value(run, "name", name.into());
+        self.set_value(run, "value", value);
+        self.fire_named(run, outcome, ctx);
     }
 
-    fn sort_call(&mut self, mut run: Run, event: &RtmEvent, step: &mut Step<'_>) {
+    fn sort_call(&mut self, mut run: Run, event: &RtmEvent, ctx: &mut Ctx<'_>) {
         use RtmEvent as E;
         let (role, invitation) = match event {
             E::LocalInvitationReceivedByPeer { invitation }
@@ -193,33 +197,35 @@ impl Session {
         run.invitation = Some(invitation);
         if let E::RemoteInvitationReceived { invitation } = event {
             let Some(channel) = invitation.channel_id.as_ref().filter(|id| !id.is_empty()) else {
-                return self.fire_named(&mut run, "no-channel", step);
+                return self.fire_named(&mut run, "no-channel", ctx);
             };
-            if self.socket.is_none() && !self.catches_up() {
-                // It is not kept for a later login: a stale call would ring. Nor is it then when a client that was
-                // awaited by its line logs in instead.
-                return self.fire_named(&mut run, "unseen", step);
+            if self.socket.is_none() && !self.gets_missed_events() {
+                // The event is not stored for a later login, where a stale call would ring. This
+                // applies as well to a client that logs in instead of resuming by line.
+                return self.fire_named(&mut run, "unseen", ctx);
             }
             let channel = self.context.names.channel(channel);
             let peer = self.context.names.account(invitation.caller_id.text());
-            self.called_by(&run, (channel, peer), invitation.invitation, step);
-            return self.fire_named(&mut run, "ringing", step);
+            self.called_by(&run, (channel, peer), invitation.invitation, ctx);
+            return self.fire_named(&mut run, "ringing", ctx);
         }
         let Some(call) = self.calls.by_invitation(role, invitation) else {
             return;
         };
         let is_accepted = matches!(event, E::LocalInvitationAccepted { .. });
-        if call.stage == Stage::Withdrawn {
+        if call.state == CallState::Withdrawn {
             if is_accepted {
-                // The answer was faster than the cancel: the callee is not left in a call that nobody is in.
-                self.fire_origin(role, invitation, "answered-late", step);
+                // The answer preceded the cancel: the callee must not remain in a call without a
+                // caller.
+                self.fire_origin(role, invitation, "answered-late", ctx);
             }
             return;
         }
-        // What is settled on both sides fails no more. One that this side has accepted still may: its caller is not there any more.
-        let is_settled = call.stage == Stage::Talking;
+        // A call confirmed by both sides cannot fail any more. A call accepted only by this side
+        // can, because its caller may have disconnected.
+        let is_settled = call.state == CallState::Talking;
         if is_accepted {
-            call.stage = Stage::Talking;
+            call.state = CallState::Talking;
         }
         if call.is_closing() || is_settled {
             return;
@@ -233,8 +239,8 @@ impl Session {
         let outcome = match event {
             E::LocalInvitationRefused { response, .. } => match parse_end_call(response) {
                 Some((channel, info)) => {
-                    self.give(&mut run, "channel", channel.into());
-                    self.give(&mut run, "info", info.into());
+                    self.set_value(&mut run, "channel", channel.into());
+                    self.set_value(&mut run, "info", info.into());
                     "ended"
                 }
                 None => "refused",
@@ -242,51 +248,55 @@ impl Session {
             E::RemoteInvitationFailure { .. } => "ringing",
             _ => "default",
         };
-        self.fire_named(&mut run, outcome, step);
+        self.fire_named(&mut run, outcome, ctx);
     }
 
-    fn sort_status(&mut self, mut run: Run, event: &RtmEvent, step: &mut Step<'_>) {
+    fn sort_status(&mut self, mut run: Run, event: &RtmEvent, ctx: &mut Ctx<'_>) {
         let RtmEvent::ConnectionStateChanged { state, reason } = event else {
             return;
         };
         match (state, reason) {
             (ConnectionState::Aborted, ConnectionReason::RemoteLogin) => {
-                self.abandon_calls(&mut run, step);
-                self.fire_named(&mut run, "kicked", step);
+                self.abandon_calls(&mut run, ctx);
+                self.fire_named(&mut run, "kicked", ctx);
                 if self.socket.is_none() {
-                    // The user has come back on another device: what waited for the lost one is not lost.
-                    self.keep_lines(step);
+                    // The user has logged in on another device, whose session gets the waiting
+                    // lines.
+                    self.store_lines(ctx);
                 }
-                self.end(EndReason::Kicked, step);
+                self.end(EndReason::Kicked, ctx);
             }
             (ConnectionState::Aborted, _) => {
-                self.abandon_calls(&mut run, step);
-                self.fire_named(&mut run, "banned", step);
-                self.end(EndReason::Banned, step);
+                self.abandon_calls(&mut run, ctx);
+                self.fire_named(&mut run, "banned", ctx);
+                self.end(EndReason::Banned, ctx);
             }
             (ConnectionState::Reconnecting, _) if !self.reconnecting => {
                 self.reconnecting = true;
-                self.fire_named(&mut run, "reconnecting", step);
+                self.fire_named(&mut run, "reconnecting", ctx);
             }
             (ConnectionState::Connected, _) if self.reconnecting => {
                 self.reconnecting = false;
-                self.fire_named(&mut run, "recovered", step);
+                self.fire_named(&mut run, "recovered", ctx);
             }
             _ => {}
         }
     }
 
-    /// RTM takes no call of a user that it has put out: calls that ring cannot be withdrawn any more.
-    fn abandon_calls(&mut self, run: &mut Run, step: &mut Step<'_>) {
+    /// Removes the calls of a banned user. RTM accepts no call of the user, so ringing calls cannot
+    /// be withdrawn.
+    fn abandon_calls(&mut self, run: &mut Run, ctx: &mut Ctx<'_>) {
         for _ in self.outgoing() {
-            self.fire_named(run, "abandoned", step);
+            self.fire_named(run, "abandoned", ctx);
         }
     }
 
-    /// Fills in a name that the emulation gives.
-    pub(crate) fn give(&self, run: &mut Run, name: &str, value: Value) {
+    /// Sets a named value of the row.
+    pub(crate) fn set_value(&self, run: &mut Run, name: &str, value: Value) {
         let row: RowId = run.row;
-        let declared = self.context.tables.rows[row].emulation.map_or(&[][..], |e| e.gives());
+        let declared = self.context.tables.rows[row]
+            .emulation
+            .map_or(&[][..], |e| e.values_given());
         if !declared.iter().any(|(known, _)| *known == name) {
             return;
         }
@@ -299,29 +309,29 @@ impl Session {
         }
     }
 
-    /// Events of a channel that the session has left, or never was in.
+    /// Returns true for events of a channel that the session is not in.
     fn is_of_other_channel(&self, event: &RtmEvent) -> bool {
         let Some(id) = channel_of(event) else { return false };
         self.channel.as_ref().is_none_or(|channel| channel.id != *id)
     }
 
-    /// The session is over: its socket is closed behind what it was told.
-    pub(crate) fn end(&mut self, how: EndReason, step: &mut Step<'_>) {
+    /// Ends the session; its socket is closed after pending writes.
+    pub(crate) fn end(&mut self, how: EndReason, ctx: &mut Ctx<'_>) {
         if self.over {
             return;
         }
         if self.logged_in && matches!(how, EndReason::LoggedOut | EndReason::Lost) {
-            self.withdraw_calls(step);
+            self.withdraw_calls(ctx);
         }
         self.over = true;
-        self.ending = Some(how);
+        self.end_reason = Some(how);
         if !self.outbox.is_empty() {
-            step.out.push(Effect::Dropped("messages to offline peers"));
+            ctx.out.push(Effect::Dropped("messages to offline peers"));
         }
         if let Some(socket) = self.socket.take() {
-            step.out.push(Effect::Close(socket));
+            ctx.out.push(Effect::Close(socket));
         }
-        step.out.push(Effect::End);
+        ctx.out.push(Effect::End);
     }
 }
 

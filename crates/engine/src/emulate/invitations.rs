@@ -1,7 +1,7 @@
-//! The calls that a session knows: who called whom, about which channel, and how far it got (decisions H9).
+//! The session's invitations: parties, channel and progress (decisions H9).
 //!
-//! A call is known by its channel, the other party and its direction: two users who call each other have two calls, and
-//! each gets its own outcome.
+//! A call is identified by its channel, the other party and its direction. Two users who call each
+//! other have two calls, with an outcome each.
 
 use std::time::Duration;
 
@@ -12,71 +12,71 @@ use tables::row::RowId;
 
 use crate::api::{Effect, TimerKey};
 use crate::invocation::{Run, RunId};
-use crate::session::{Session, Step};
+use crate::session::{Ctx, Session};
 
-/// RTM's answer to a second accept of one invitation.
+/// RTM's error for a second accept of one invitation.
 const ALREADY_ACCEPTED: RtmError = RtmError::InvitationApiCall(InvitationApiCall::AlreadyAccept);
-/// Calls that are remembered; of more, one that nobody waits for is forgotten first.
+/// Maximum number of calls; the first to be removed are calls without a pending answer.
 const MAX_CALLS: usize = 256;
 
-/// Which side of a call the session is.
+/// The session's side of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// It called.
+    /// The session has called.
     Caller,
-    /// It was called.
+    /// The session was called.
     Callee,
 }
 
-/// How far a call got.
+/// The progress of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Nobody has answered.
+pub enum CallState {
+    /// The call is unanswered.
     Ringing,
     /// The session has accepted, and RTM has not confirmed that the caller knows.
     Accepted,
-    /// It was accepted, and both sides know.
+    /// The call was accepted, and both sides know.
     Talking,
-    /// The session has withdrawn it; an answer that RTM lets through all the same has to be undone.
+    /// The session has withdrawn the call; a late answer must be undone.
     Withdrawn,
 }
 
 /// A call.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// The channel that it is about.
+    /// The channel of the call.
     pub channel: Text,
     /// The other party's account.
     pub peer: Text,
-    /// Which side the session is.
+    /// The session's side.
     pub role: Role,
-    /// RTM's object.
+    /// The RTM invitation.
     pub invitation: InvitationId,
-    /// How far it got.
-    pub stage: Stage,
-    /// The run by which this side is hanging up: later events about the call are passed over.
+    /// The progress.
+    pub state: CallState,
+    /// The run that ends the call on this side: later events of the call are ignored.
     closing: Option<RunId>,
-    /// The row that made it, with its values, for outcomes that come later.
+    /// The row that started the call, with its values, for later outcomes.
     origin: Option<(RowId, Vec<Value>)>,
 }
 
 impl Call {
-    /// True when the session has called and nobody has answered.
+    /// Returns true for an unanswered outgoing call.
     pub fn is_calling(&self) -> bool {
-        self.role == Role::Caller && self.stage == Stage::Ringing
+        self.role == Role::Caller && self.state == CallState::Ringing
     }
 
-    /// True when the session was called and has not answered.
+    /// Returns true for an unanswered incoming call.
     pub fn is_ringing(&self) -> bool {
-        self.role == Role::Callee && self.stage == Stage::Ringing
+        self.role == Role::Callee && self.state == CallState::Ringing
     }
 
-    /// True when the call was accepted.
+    /// Returns true for an accepted call.
     pub fn is_talking(&self) -> bool {
-        matches!(self.stage, Stage::Accepted | Stage::Talking)
+        matches!(self.state, CallState::Accepted | CallState::Talking)
     }
 
-    /// True when this side is hanging up.
+    /// Returns true while this side ends the call.
     pub fn is_closing(&self) -> bool {
         self.closing.is_some()
     }
@@ -90,30 +90,30 @@ pub struct Calls {
 }
 
 impl Calls {
-    /// The calls with a party about a channel that are not withdrawn, the latest first.
+    /// Returns the calls with a party and channel that are not withdrawn, latest first.
     pub fn between<'c>(&'c self, channel: &str, peer: &str) -> impl Iterator<Item = &'c Call> {
-        let fits = move |c: &&Call| &*c.channel == channel && &*c.peer == peer && c.stage != Stage::Withdrawn;
+        let fits = move |c: &&Call| &*c.channel == channel && &*c.peer == peer && c.state != CallState::Withdrawn;
         self.entries.iter().rev().filter(fits)
     }
 
-    /// The invitation of the latest such call that this side is not ending.
-    fn open(&self, channel: &str, peer: &str, is: impl Fn(&Call) -> bool) -> Option<InvitationId> {
+    /// Returns the invitation of the latest such call that this side is not ending.
+    fn find(&self, channel: &str, peer: &str, is: impl Fn(&Call) -> bool) -> Option<InvitationId> {
         let mut calls = self.between(channel, peer);
         calls.find(|c| is(c) && !c.is_closing()).map(|c| c.invitation)
     }
 
-    /// The call of an RTM object; RTM numbers both sides on their own.
+    /// Returns the call of an RTM invitation; RTM numbers both sides independently.
     pub fn by_invitation(&mut self, role: Role, invitation: InvitationId) -> Option<&mut Call> {
         self.entries
             .iter_mut()
             .find(|c| c.role == role && c.invitation == invitation)
     }
 
-    /// Adds a call. False when one that rings had to make room.
+    /// Adds a call. Returns false if a ringing call was removed for it.
     pub fn add(&mut self, channel: Text, peer: Text, role: Role, invitation: InvitationId) -> bool {
         let mut has_room = true;
         if self.entries.len() >= MAX_CALLS {
-            let over = self.entries.iter().position(|c| c.stage == Stage::Withdrawn);
+            let over = self.entries.iter().position(|c| c.state == CallState::Withdrawn);
             let over = over.or_else(|| self.entries.iter().position(Call::is_talking));
             has_room = over.is_some();
             self.entries.remove(over.unwrap_or(0));
@@ -123,14 +123,14 @@ impl Calls {
             peer,
             role,
             invitation,
-            stage: Stage::Ringing,
+            state: CallState::Ringing,
             closing: None,
             origin: None,
         });
         has_room
     }
 
-    /// Forgets a call.
+    /// Removes a call.
     pub fn remove(&mut self, role: Role, invitation: InvitationId) -> Option<Call> {
         let at = self
             .entries
@@ -139,7 +139,7 @@ impl Calls {
         Some(self.entries.remove(at))
     }
 
-    /// A number for an outgoing invitation.
+    /// Returns a number for an outgoing invitation.
     pub fn new_invitation(&mut self) -> InvitationId {
         self.next += 1;
         InvitationId(self.next)
@@ -147,8 +147,8 @@ impl Calls {
 }
 
 impl Session {
-    /// The latest such call that the run is about. A run that ends calls is about those that no other run was ending
-    /// when it began; for the others a call that rings is over as soon as one of these begins.
+    /// Returns the latest matching call of the run. Calls that another run was already ending are
+    /// excluded. For other runs a ringing call ends as soon as such a run starts.
     pub(crate) fn call_of(&self, run: &Run, is: impl Fn(&Call) -> bool) -> Option<&Call> {
         let (channel, peer) = self.channel_of(run).zip(self.account_of(run))?;
         let ends = matches!(self.emulation(run), Some(Emulation::CloseCall | Emulation::RefuseCall));
@@ -159,47 +159,47 @@ impl Session {
         })
     }
 
-    /// True when there is a call that the run is about, even one that another run is ending.
-    pub(crate) fn has_open_call(&self, run: &Run) -> bool {
+    /// Returns true if the run has a call, even one that another run is ending.
+    pub(crate) fn has_call(&self, run: &Run) -> bool {
         let pair = self.channel_of(run).zip(self.account_of(run));
         pair.is_some_and(|(channel, peer)| self.calls.between(&channel, &peer).next().is_some())
     }
 
-    /// An invitation goes out: it is known from now on, and its time runs. One to the same party about the same channel
-    /// that still rings is withdrawn: clients know only the later one.
-    pub(crate) fn calling(&mut self, run: &Run, invitation: InvitationId, step: &mut Step<'_>) {
+    /// Registers an outgoing invitation and starts its timer. A ringing one of the same party and
+    /// channel is withdrawn, because clients only handle the latest one.
+    pub(crate) fn calling(&mut self, run: &Run, invitation: InvitationId, ctx: &mut Ctx<'_>) {
         let Some((channel, peer)) = self.channel_of(run).zip(self.account_of(run)) else {
             return;
         };
-        if let Some(earlier) = self.calls.open(&channel, &peer, Call::is_calling) {
+        if let Some(earlier) = self.calls.find(&channel, &peer, Call::is_calling) {
             self.calls.remove(Role::Caller, earlier);
-            self.send_aside(cancel(earlier), step);
+            self.send_aside(cancel(earlier), ctx);
         }
-        self.add_call(run, (channel, peer), Role::Caller, invitation, step);
+        self.add_call(run, (channel, peer), Role::Caller, invitation, ctx);
         let after = self.ring_time(run).unwrap_or(self.context.limits.invite);
-        step.out.push(Effect::SetTimer {
+        ctx.out.push(Effect::SetTimer {
             key: TimerKey::Invite(invitation),
-            at: step.now + after,
+            at: ctx.now + after,
         });
     }
 
-    /// An invitation arrives: it takes the place of an earlier one of the same caller about the same channel. A
-    /// caller that is put out cannot withdraw it, so its own time runs here as well.
+    /// Registers an incoming invitation, replacing an earlier one of the same caller and channel. A
+    /// banned caller cannot withdraw it, so the ring time is also limited on this side.
     pub(crate) fn called_by(
         &mut self,
         run: &Run,
         (channel, peer): (Text, Text),
         invitation: InvitationId,
-        step: &mut Step<'_>,
+        ctx: &mut Ctx<'_>,
     ) {
-        if let Some(earlier) = self.calls.open(&channel, &peer, Call::is_ringing) {
+        if let Some(earlier) = self.calls.find(&channel, &peer, Call::is_ringing) {
             self.calls.remove(Role::Callee, earlier);
         }
-        self.add_call(run, (channel, peer), Role::Callee, invitation, step);
+        self.add_call(run, (channel, peer), Role::Callee, invitation, ctx);
         if let Some(after) = self.ring_time(run) {
-            step.out.push(Effect::SetTimer {
+            ctx.out.push(Effect::SetTimer {
                 key: TimerKey::Ring(invitation),
-                at: step.now + after,
+                at: ctx.now + after,
             });
         }
     }
@@ -210,42 +210,42 @@ impl Session {
         (channel, peer): (Text, Text),
         role: Role,
         invitation: InvitationId,
-        step: &mut Step<'_>,
+        ctx: &mut Ctx<'_>,
     ) {
         if !self.calls.add(channel, peer, role, invitation) {
-            step.out.push(Effect::Dropped("calls"));
+            ctx.out.push(Effect::Dropped("calls"));
         }
         if let Some(call) = self.calls.by_invitation(role, invitation) {
             call.origin = Some((run.row, run.slots.clone()));
         }
     }
 
-    /// The row's value `timeout`, where it has one.
+    /// Returns the row's value `timeout`, if it has one.
     fn ring_time(&self, run: &Run) -> Option<Duration> {
         let seconds = self.named_slot(run, "timeout")?.as_int()?;
         u64::try_from(seconds).ok().map(Duration::from_secs)
     }
 
-    /// The time of an outgoing call is over.
-    pub(crate) fn call_timed_out(&mut self, invitation: InvitationId, step: &mut Step<'_>) {
+    /// Handles the timeout of an outgoing call.
+    pub(crate) fn call_timed_out(&mut self, invitation: InvitationId, ctx: &mut Ctx<'_>) {
         let call = self.calls.by_invitation(Role::Caller, invitation);
         if let Some(call) = call.filter(|c| c.is_calling() && !c.is_closing()) {
-            call.stage = Stage::Withdrawn;
-            self.fire_origin(Role::Caller, invitation, "timed-out", step);
+            call.state = CallState::Withdrawn;
+            self.fire_origin(Role::Caller, invitation, "timed-out", ctx);
         }
     }
 
-    /// The time of an incoming call is over without a cancel.
-    pub(crate) fn ring_timed_out(&mut self, invitation: InvitationId, step: &mut Step<'_>) {
+    /// Handles the timeout of an incoming call without a cancel.
+    pub(crate) fn ring_timed_out(&mut self, invitation: InvitationId, ctx: &mut Ctx<'_>) {
         let call = self.calls.by_invitation(Role::Callee, invitation);
         if call.is_some_and(|c| c.is_ringing() && !c.is_closing()) {
-            self.fire_origin(Role::Callee, invitation, "timed-out", step);
+            self.fire_origin(Role::Callee, invitation, "timed-out", ctx);
             self.calls.remove(Role::Callee, invitation);
         }
     }
 
-    /// An outcome of the row that made the call.
-    pub(crate) fn fire_origin(&mut self, role: Role, invitation: InvitationId, outcome: &str, step: &mut Step<'_>) {
+    /// Runs an outcome of the row that started the call.
+    pub(crate) fn fire_origin(&mut self, role: Role, invitation: InvitationId, outcome: &str, ctx: &mut Ctx<'_>) {
         let call = self.calls.by_invitation(role, invitation);
         let Some((row, slots)) = call.and_then(|call| call.origin.clone()) else {
             return;
@@ -253,60 +253,62 @@ impl Session {
         self.next_run += 1;
         let mut run = Run::new(self.next_run, row, slots);
         run.invitation = Some(invitation);
-        self.give(&mut run, "info", "".into());
-        self.fire_named(&mut run, outcome, step);
+        self.set_value(&mut run, "info", "".into());
+        self.fire_named(&mut run, outcome, ctx);
     }
 
-    /// Takes back all outgoing calls that nobody has answered.
-    pub(crate) fn withdraw_calls(&mut self, step: &mut Step<'_>) {
+    /// Withdraws all unanswered outgoing calls.
+    pub(crate) fn withdraw_calls(&mut self, ctx: &mut Ctx<'_>) {
         for invitation in self.outgoing() {
             if let Some(call) = self.calls.by_invitation(Role::Caller, invitation) {
-                call.stage = Stage::Withdrawn;
+                call.state = CallState::Withdrawn;
             }
-            self.send_aside(cancel(invitation), step);
+            self.send_aside(cancel(invitation), ctx);
         }
     }
 
-    /// A `cancel` is answered: whether or not RTM took it, the invitation has ended by now.
+    /// Handles the reply to a `cancel`: successful or not, the invitation has ended.
     pub(crate) fn cancel_answered(&mut self, invitation: InvitationId) {
         let call = self.calls.by_invitation(Role::Caller, invitation);
-        if call.is_some_and(|call| call.stage == Stage::Withdrawn) {
+        if call.is_some_and(|call| call.state == CallState::Withdrawn) {
             self.calls.remove(Role::Caller, invitation);
         }
     }
 
-    /// The session is cut off: the calls to RTM that take back what nobody has answered.
+    /// Removes all calls of a terminated session. Returns the RTM calls that withdraw the
+    /// unanswered ones.
     pub fn leave_calls(&mut self) -> Vec<RtmCall> {
         self.outgoing().into_iter().map(cancel).collect()
     }
 
-    /// The outgoing calls that nobody has answered and that this side is not ending.
+    /// Returns the unanswered outgoing calls that this side is not ending.
     pub(crate) fn outgoing(&self) -> Vec<InvitationId> {
-        let open = self.calls.entries.iter().filter(|c| c.is_calling() && !c.is_closing());
-        open.map(|c| c.invitation).collect()
+        let calling = self.calls.entries.iter().filter(|c| c.is_calling() && !c.is_closing());
+        calling.map(|c| c.invitation).collect()
     }
 
-    /// The client has begun anew and knows none of its calls: what it was asking for is withdrawn, and nothing more is
-    /// told of the others.
-    pub(crate) fn forget_calls(&mut self, step: &mut Step<'_>) {
-        self.withdraw_calls(step);
-        self.calls.entries.retain(|call| call.stage == Stage::Withdrawn);
+    /// Handles a client that has lost its calls: outgoing ones are withdrawn, and events of the
+    /// others are dropped.
+    pub(crate) fn forget_calls(&mut self, ctx: &mut Ctx<'_>) {
+        self.withdraw_calls(ctx);
+        self.calls.entries.retain(|call| call.state == CallState::Withdrawn);
     }
 
-    /// This side ends such calls with the party that the run is about.
+    /// Marks the matching calls with the run's party as ending.
     pub(crate) fn closing_calls(&mut self, run: &Run, ends: impl Fn(&Call) -> bool) {
         let Some((channel, peer)) = self.channel_of(run).zip(self.account_of(run)) else {
             return;
         };
         for call in &mut self.calls.entries {
-            let is_between = call.channel == channel && call.peer == peer && call.stage != Stage::Withdrawn;
+            let is_between = call.channel == channel && call.peer == peer && call.state != CallState::Withdrawn;
             if is_between && !call.is_closing() && ends(call) {
                 call.closing = Some(run.id);
             }
         }
     }
 
-    /// This side has ended them. A refusal leaves a call that was accepted before.
+    /// Removes the calls that this side has ended. A refusal does not affect a call that was
+    /// accepted before.
     pub(crate) fn closed_calls(&mut self, run: &Run, is_over: impl Fn(&Call) -> bool) {
         self.calls
             .entries
@@ -316,19 +318,19 @@ impl Session {
         }
     }
 
-    /// RTM has taken an `accept`, now or before.
+    /// Handles RTM's confirmation of an `accept`, now or before.
     pub(crate) fn accepted(&mut self, invitation: InvitationId, result: &Result<RtmReply, RtmError>) {
         let is_accepted = match result {
             Ok(_) => true,
             Err(error) => *error == ALREADY_ACCEPTED,
         };
         let call = self.calls.by_invitation(Role::Callee, invitation);
-        if let Some(call) = call.filter(|call| is_accepted && call.stage == Stage::Ringing) {
-            call.stage = Stage::Accepted;
+        if let Some(call) = call.filter(|call| is_accepted && call.state == CallState::Ringing) {
+            call.state = CallState::Accepted;
         }
     }
 
-    /// An accept is over: a call that RTM did not let it accept has ended.
+    /// Handles the end of an accept: a call whose accept RTM refused has ended.
     pub(crate) fn accept_over(&mut self, run: &Run) {
         let is_over = run.error.is_some_and(|error| error != ALREADY_ACCEPTED);
         if let Some(invitation) = run.invitation.filter(|_| is_over) {
@@ -336,20 +338,20 @@ impl Session {
         }
     }
 
-    /// RTM confirms that the caller knows of the session's accept.
+    /// Handles RTM's confirmation that the caller has received the accept.
     pub(crate) fn accept_confirmed(&mut self, invitation: InvitationId) {
         if let Some(call) = self.calls.by_invitation(Role::Callee, invitation) {
-            call.stage = Stage::Talking;
+            call.state = CallState::Talking;
         }
     }
 
-    /// The other party has ended its calls with the session about a channel: those that were accepted, else those that
-    /// ring. False when there was none.
+    /// Ends the calls with a party about a channel, on the party's request: accepted ones,
+    /// otherwise ringing ones. Returns false if there was none.
     pub(crate) fn ended_by_peer(&mut self, channel: &Text, peer: &Text) -> bool {
         let is_talking = self.calls.between(channel, peer).any(Call::is_talking);
         let before = self.calls.entries.len();
         self.calls.entries.retain(|call| {
-            let is_between = call.channel == *channel && call.peer == *peer && call.stage != Stage::Withdrawn;
+            let is_between = call.channel == *channel && call.peer == *peer && call.state != CallState::Withdrawn;
             !is_between || call.is_talking() != is_talking
         });
         self.calls.entries.len() < before
@@ -368,7 +370,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ringing_call_is_the_last_to_make_room() {
+    fn a_ringing_call_is_the_last_to_be_removed() {
         let mut calls = Calls::default();
         let fill = |calls: &mut Calls| {
             let invitation = calls.new_invitation();
@@ -377,7 +379,7 @@ mod tests {
         for _ in 0..MAX_CALLS {
             assert!(fill(&mut calls));
         }
-        calls.by_invitation(Role::Caller, InvitationId(9)).unwrap().stage = Stage::Talking;
+        calls.by_invitation(Role::Caller, InvitationId(9)).unwrap().state = CallState::Talking;
         assert!(fill(&mut calls), "a call that was accepted makes room");
         assert!(!fill(&mut calls), "all of them ring");
         assert!(calls.by_invitation(Role::Caller, InvitationId(1)).is_none());

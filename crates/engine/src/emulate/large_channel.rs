@@ -1,18 +1,19 @@
-//! Channels of more than 512 members, of which RTM tells no joins and leaves (decisions H8).
+//! Channels of more than 512 members, for which RTM sends no joins and leaves (decisions H8).
 //!
-//! Above, what is known of the members is not to be trusted: a member who left in silence and came back would be taken
-//! for a duplicate. When the count falls back, the list is fetched, and what it changes is told.
+//! Above the limit the member list is unreliable: an unreported leave would make the next join look
+//! like a duplicate. When the count falls below the limit, the list is fetched and the differences
+//! are reported.
 
 use std::collections::HashSet;
 
 use rtm::limits::MEMBERS_CUT_OFF;
 use rtm::{ChannelId, RtmCall, RtmEvent, RtmReply, UserId};
 
-use crate::session::{Session, Step};
+use crate::session::{Ctx, Session};
 
 impl Session {
-    /// RTM has counted the channel's members.
-    pub(crate) fn counted(&mut self, count: u64, step: &mut Step<'_>) {
+    /// Handles RTM's member count.
+    pub(crate) fn counted(&mut self, count: u64, ctx: &mut Ctx<'_>) {
         let Some(channel) = &mut self.channel else { return };
         channel.counted = Some(count);
         if count > MEMBERS_CUT_OFF as u64 {
@@ -20,26 +21,26 @@ impl Session {
         } else if channel.crowded && !channel.recounting {
             channel.recounting = true;
             let channel_id = channel.id.clone();
-            self.send_aside(RtmCall::GetMembers { channel_id }, step);
+            self.send_aside(RtmCall::GetMembers { channel_id }, ctx);
         }
-        self.publish_count(step);
+        self.publish_count(ctx);
     }
 
-    /// The list of a channel that is no longer crowded is in.
-    pub(crate) fn recounted(&mut self, id: &ChannelId, reply: Option<&RtmReply>, step: &mut Step<'_>) {
+    /// Handles the member list of a channel that is no longer large.
+    pub(crate) fn recounted(&mut self, id: &ChannelId, reply: Option<&RtmReply>, ctx: &mut Ctx<'_>) {
         let Some(channel) = self.channel.as_mut().filter(|c| c.id == *id && c.recounting) else {
             return;
         };
         channel.recounting = false;
         let Some(RtmReply::UserIds(list)) = reply else { return };
-        // A list that was cut is a random part of the members.
+        // A truncated list is a random subset of the members.
         if channel.count() > list.len() as u64 {
             return;
         }
         channel.crowded = false;
         let now: HashSet<UserId> = list.iter().cloned().collect();
         let mut gone: Vec<UserId> = channel.members.difference(&now).cloned().collect();
-        // A set has no order; what is told has to have one.
+        // A set is unordered; events need a stable order.
         gone.sort();
         let come: Vec<UserId> = list
             .iter()
@@ -52,7 +53,7 @@ impl Session {
                     channel_id: id.clone(),
                     member_id,
                 },
-                step,
+                ctx,
             );
         }
         for member_id in come {
@@ -61,7 +62,7 @@ impl Session {
                     channel_id: id.clone(),
                     member_id,
                 },
-                step,
+                ctx,
             );
         }
         if let Some(channel) = &mut self.channel {

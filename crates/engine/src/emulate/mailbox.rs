@@ -1,35 +1,37 @@
-//! The mailbox: lines with contiguous versions, kept until the client has them (decisions H3).
+//! The mailbox: lines with contiguous versions, stored until acknowledged (decisions H3).
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use protocol::event::Event;
 use rtm::time::Time;
 use rtm::value::Text;
 
 use crate::emulate::mailbox_share::{Amount, Portion, admits};
-use protocol::event::Event;
 
-/// Lines that wait for a client to have them.
+/// Lines that the client has not acknowledged.
 ///
-/// Line `i` has the version `acknowledged + 1 + i`: versions have no gaps, since some clients lose lines at one.
+/// Line `i` has the version `acknowledged + 1 + i`: versions have no gaps, since some clients lose
+/// lines at one.
 ///
-/// The versions of a login are above all versions of the session before it. SDK 1.4 never stops the pollers of its logins
-/// before a lost connection: each polls once a minute, and every second when the answer is below its version. Such a poll
-/// is answered with its own version, and neither acknowledges nor fetches lines.
+/// The versions of a login are above all versions of the session before it. SDK 1.4 never stops the
+/// pollers of logins before a lost connection. Each polls once a minute, and every second when the
+/// answer is below its version. Such a poll is answered with its own version, and neither
+/// acknowledges nor fetches lines.
 #[derive(Clone, Debug, Default)]
 pub struct Mailbox {
-    /// All up to this version is acknowledged; none before the client's first poll.
+    /// The acknowledged version; `None` before the client's first poll.
     acknowledged: Option<u64>,
-    /// That was a guess, which the first poll may correct.
+    /// The version is assumed; the first poll may correct it.
     assumed: bool,
-    /// Where the versions of this login begin.
+    /// The first version of this login.
     base: u64,
-    /// All up to this version was handed to the client: pushed, each behind the other, or fetched.
+    /// The last version that was sent: pushed in order, or fetched.
     handed: u64,
-    /// All up to this version was sent to a client that may never come to acknowledge it.
+    /// The last version that was sent to a client which may never acknowledge it.
     fetched: u64,
     lines: VecDeque<Line>,
-    /// What they take.
+    /// Size of the lines in bytes.
     bytes: usize,
 }
 
@@ -42,15 +44,15 @@ struct Line {
     at: Time,
 }
 
-/// There is no room for another line, or none for its sender.
+/// The mailbox is full, or its sender's share is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
 impl Mailbox {
-    /// Adds a line. Its version, when the client may be told it at once.
+    /// Adds a line. Returns its version if the client may be notified at once.
     ///
     /// # Errors
-    /// [`Full`]: there is no room within `bound`, or its sender has had its share of it.
+    /// [`Full`]: the line exceeds `bound`, or its sender's share of it.
     pub fn push(
         &mut self,
         event: Event,
@@ -77,10 +79,10 @@ impl Mailbox {
         Ok(self.acknowledged.map(|version| version + self.lines.len() as u64))
     }
 
-    /// Acknowledges all up to `version` and fetches at most `max` lines. Returns the version that is acknowledged now, which
-    /// is never below `version`, and the lines.
+    /// Acknowledges all lines up to `version` and fetches at most `max`. Returns the acknowledged
+    /// version, which is never below `version`, and the lines.
     pub fn poll(&mut self, version: u64, max: usize) -> (u64, Vec<(u64, Event)>) {
-        // The guess was wrong: the client has a version that was not handed out.
+        // The assumption was wrong: the client has a version that was not sent.
         if self.acknowledged.is_none() || self.assumed && version > self.handed {
             self.begin_at(version.max(self.base));
         }
@@ -94,8 +96,8 @@ impl Mailbox {
         (acknowledged, lines)
     }
 
-    /// Acknowledges all up to `version`. Returns the version that is acknowledged now; none when `version` is not of this
-    /// login, or was not handed out. 0 is the version of a client without any.
+    /// Acknowledges all lines up to `version`. Returns the acknowledged version; `None` if
+    /// `version` is not of this login, or was not sent. 0 is the version of a client without any.
     pub fn acknowledge(&mut self, version: u64) -> Option<u64> {
         let before = self.acknowledged?;
         if version > self.handed || (1..self.base).contains(&version) {
@@ -107,8 +109,8 @@ impl Mailbox {
         self.acknowledged
     }
 
-    /// Acknowledges all up to the version of a logout, or without one all that was handed out: the client reads up to the
-    /// answer.
+    /// Acknowledges all lines up to the version of a logout. Without a version, acknowledges all
+    /// sent lines, because the client reads up to the answer.
     pub fn acknowledge_at_logout(&mut self, version: Option<u64>) {
         self.acknowledge(version.unwrap_or(self.handed));
     }
@@ -118,20 +120,21 @@ impl Mailbox {
         (self.base, self.handed) = (version, version);
     }
 
-    /// Notes that a line was pushed.
+    /// Marks a line as pushed.
     pub fn pushed(&mut self, version: u64) {
         if version == self.handed + 1 {
             self.handed = version;
         }
     }
 
-    /// A poll has fetched all up to `version`. The client filters nothing and acknowledges late: its next login is not
-    /// told it again, even if the answer was lost with the connection.
+    /// Marks all lines up to `version` as fetched. The client filters nothing and acknowledges
+    /// late. Its next login does not get these lines again, even if the answer was lost with the
+    /// connection.
     pub fn fetched(&mut self, version: u64) {
         self.fetched = version;
     }
 
-    /// What was sent is not for the next login.
+    /// Removes the sent lines from those of the next login.
     fn settle(&mut self) {
         let acknowledged = self.acknowledged.unwrap_or(0);
         let gone = self.fetched.saturating_sub(acknowledged).min(self.lines.len() as u64);
@@ -144,7 +147,8 @@ impl Mailbox {
         self.bytes -= gone.map(|line| line.bytes).sum::<usize>();
     }
 
-    /// The client does not poll before it is told of a version: its counter is taken to begin at 0, until it polls.
+    /// Assumes a counter of 0 until the first poll, for clients that poll only after a
+    /// notification.
     pub fn begin(&mut self) {
         if self.acknowledged.is_none() {
             self.begin_at(0);
@@ -152,7 +156,7 @@ impl Mailbox {
         }
     }
 
-    /// The version of the last line that waits; none before versions are known.
+    /// Returns the version of the last line; `None` before versions are known.
     pub fn last(&self) -> Option<u64> {
         let waiting = self.lines.len() as u64;
         self.acknowledged
@@ -160,8 +164,8 @@ impl Mailbox {
             .map(|version| version + waiting)
     }
 
-    /// Begins a new login, whose versions are above those of the old one. Drops the lines that were for the old login only,
-    /// and those that are too old.
+    /// Starts a new login, whose versions are above those of the old one. Drops the lines of the
+    /// old login only, and expired ones; returns their number.
     pub fn restart(&mut self, now: Time, ttl: Duration) -> usize {
         if let Some(version) = self.acknowledged {
             self.base = version + self.lines.len() as u64 + 1;
@@ -175,7 +179,7 @@ impl Mailbox {
         before - self.lines.len()
     }
 
-    /// The lines that nobody has acknowledged, with when they came; none are left.
+    /// Takes all unacknowledged lines, with their times.
     pub fn leave(&mut self) -> Vec<(Event, Time)> {
         self.settle();
         self.bytes = 0;
@@ -186,17 +190,17 @@ impl Mailbox {
             .collect()
     }
 
-    /// What the lines take.
+    /// Returns the size of the lines in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// How many lines wait.
+    /// Returns the number of lines.
     pub fn len(&self) -> usize {
         self.lines.len()
     }
 
-    /// True when none wait.
+    /// Returns true if there are no lines.
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
@@ -260,14 +264,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_handed_out_is_not_acknowledged() {
+    fn unsent_lines_are_not_acknowledged() {
         let mut mailbox = Mailbox::default();
         mailbox.poll(0, 30);
         for n in 1..=3 {
             push(&mut mailbox, n, false, 0).unwrap();
         }
         assert_eq!(versions(mailbox.poll(0, 2)), (0, vec![(1, 1), (2, 2)]));
-        // The third line has not been handed out.
+        // The third line has not been sent.
         assert_eq!(versions(mailbox.poll(3, 30)), (3, vec![]));
         assert_eq!(versions(mailbox.poll(400, 30)), (400, vec![]));
         assert_eq!(versions(mailbox.poll(1, 30)), (1, vec![(2, 2), (3, 3)]));
@@ -278,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_pushed_is_acknowledged() {
+    fn pushed_lines_can_be_acknowledged() {
         let mut mailbox = Mailbox::default();
         mailbox.poll(0, 30);
         for n in 1..=2 {
@@ -290,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_has_when_it_goes_is_not_for_the_next() {
+    fn lines_received_before_logout_are_not_repeated() {
         for (says, left) in [(None, 1), (Some(1), 2), (Some(0), 3), (Some(3), 3)] {
             let mut mailbox = Mailbox::default();
             mailbox.poll(0, 30);
@@ -304,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn pollers_of_earlier_logins_get_and_take_nothing() {
+    fn pollers_of_earlier_logins_have_no_effect() {
         let mut mailbox = Mailbox::default();
         mailbox.poll(0, 30);
         for n in 1..=3 {
@@ -313,7 +317,7 @@ mod tests {
         }
         assert_eq!(versions(mailbox.poll(1, 30)).0, 1);
         mailbox.restart(Time::from_millis(0), Duration::from_secs(10));
-        // Above the three versions that the earlier login had.
+        // Above the three versions of the earlier login.
         assert_eq!(versions(mailbox.poll(0, 30)), (4, vec![(5, 2)]));
         assert_eq!(push(&mut mailbox, 4, false, 0), Ok(Some(6)));
         mailbox.pushed(6);
@@ -350,13 +354,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whoever_polls_with_whatever_nothing_is_lost(steps in prop::collection::vec((0..6_u8, 0..12_u64), 0..60)) {
+        fn no_poll_sequence_loses_lines(steps in prop::collection::vec((0..6_u8, 0..12_u64), 0..60)) {
             let mut mailbox = Mailbox::default();
             let (mut client, mut other) = (Client::default(), Client::default());
             let mut sent = 0;
             client.polls(&mut mailbox, 0);
-            for (step, number) in steps {
-                match step {
+            for (ctx, number) in steps {
+                match ctx {
                     0..=2 => {
                         sent += 1;
                         let sender = ("bob".into(), false);
@@ -391,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_fetched_is_not_for_the_next_login() {
+    fn fetched_lines_are_not_repeated_at_the_next_login() {
         let mut mailbox = Mailbox::default();
         mailbox.poll(5, 30);
         push(&mut mailbox, 1, false, 0).unwrap();
@@ -405,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_whose_count_was_guessed_wrong_is_believed() {
+    fn a_wrong_assumed_version_is_corrected() {
         let mut mailbox = Mailbox::default();
         mailbox.begin();
         assert_eq!(push(&mut mailbox, 1, false, 0), Ok(Some(1)));
@@ -416,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_only_announced_is_not_acknowledged() {
+    fn announced_lines_are_not_acknowledged() {
         for (told, acknowledged, left) in [(&[][..], 2, 3), (&[1][..], 2, 3), (&[1, 2][..], 2, 1), (&[2][..], 2, 3)] {
             let mut mailbox = Mailbox::default();
             mailbox.begin();
@@ -430,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_login_begins_anew() {
+    fn a_new_login_restarts_the_mailbox() {
         let mut mailbox = Mailbox::default();
         mailbox.poll(5, 30);
         push(&mut mailbox, 1, true, 900).unwrap();
@@ -441,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn it_knows_what_its_lines_take() {
+    fn the_size_of_lines_is_counted() {
         let mut mailbox = Mailbox::default();
         let line = event(1).bytes();
         mailbox.poll(0, 30);

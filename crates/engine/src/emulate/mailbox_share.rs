@@ -1,29 +1,29 @@
-//! Who may have how much of a store that many senders share.
+//! Fair shares of a store with many senders.
 //!
-//! A sender may have no more than what is left for all, and a kind of event no more than three times that. So one sender
-//! gets half of an empty store, ten get a tenth each, and whoever has nothing in it finds room: nobody can crowd out
-//! another, and where there is no crowd a store can be filled.
+//! A sender may use at most as much as remains free, and a kind of event at most three times that.
+//! One sender can thus use half of an empty store, ten a tenth each. A sender with nothing in the
+//! store always finds room, so no sender can displace another.
 
-/// How much a store holds.
+/// The size of a store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Amount {
-    /// Events.
+    /// Number of events.
     pub events: usize,
-    /// What they take.
+    /// Size in bytes.
     pub bytes: usize,
 }
 
-/// What a kind of event may have, in multiples of what is left.
+/// The share of a kind of event, in multiples of the free space.
 const KIND_SHARE: usize = 3;
 
-/// Something in the store.
+/// An entry of the store.
 #[derive(Clone, Copy, Debug)]
 pub struct Portion<'p> {
-    /// Who has sent it.
+    /// The sender.
     pub sender: &'p str,
-    /// Whether it is about a call.
+    /// True for a call signal.
     pub of_call: bool,
-    /// What it takes.
+    /// Size in bytes.
     pub bytes: usize,
 }
 
@@ -50,12 +50,13 @@ impl Amount {
     }
 }
 
-/// Whether a store of `bound`, in which `there` is, which is `total`, takes one more.
+/// Returns true if a store with the bound `bound`, the entries `there` and the sum `total` accepts
+/// a new entry.
 pub fn admits<'p>(there: impl Iterator<Item = Portion<'p>>, total: Amount, new: Portion<'p>, bound: Amount) -> bool {
     if !total.with(new.bytes).is_within(bound) {
         return false;
     }
-    // Nobody has more than all of this, and as much is left.
+    // No sender uses more than this sum, and as much is free.
     if total.with(new.bytes).times(2).is_within(bound) {
         return true;
     }
@@ -85,7 +86,7 @@ mod tests {
         bytes: 1_000_000,
     };
 
-    /// A store that is offered something by senders in turn.
+    /// A store to which senders add entries in turn.
     #[derive(Default)]
     struct Store(Vec<(String, bool, usize)>);
 
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn one_sender_leaves_half_and_ten_a_part_to_others() {
+    fn one_sender_leaves_half_and_ten_leave_a_share() {
         let mut store = Store::default();
         assert_eq!(store.fill(1, true, 10), 500);
         assert!((0..250).all(|_| store.offer("friend", false, 10)));
@@ -133,14 +134,14 @@ mod tests {
     }
 
     #[test]
-    fn one_kind_leaves_a_quarter_to_the_other_whoever_sends_it() {
+    fn one_kind_leaves_a_quarter_to_the_other() {
         let mut store = Store::default();
         assert_eq!(store.fill(2000, true, 10), 750);
         assert!((0..100).all(|_| store.offer("friend", false, 10)));
     }
 
     #[test]
-    fn as_many_senders_as_there_are_events_for_find_room_for_one_each() {
+    fn each_of_many_senders_has_room_for_one() {
         let mut store = Store::default();
         assert!((0..750).all(|n| store.offer(&n.to_string(), false, 10)));
         assert!(!store.offer("late", false, 10));

@@ -1,4 +1,5 @@
-//! What RTM lacks, a file each. An emulation never names a Signaling event: its row binds each outcome.
+//! Emulations of features that RTM lacks, a file each. An emulation never names a Signaling event:
+//! its row binds each outcome.
 
 pub mod attributes;
 pub mod channel;
@@ -14,6 +15,8 @@ pub mod system_attributes;
 pub mod token_bucket;
 pub mod transient_join;
 
+use invitations::Call;
+
 use rtm::value::Text;
 use rtm::{RtmCall, RtmError, RtmReply};
 use tables::condition::Emulation;
@@ -21,19 +24,17 @@ use tables::row::RowId;
 
 use crate::api::Effect;
 use crate::invocation::Run;
-use crate::session::{Session, Step};
+use crate::session::{Ctx, Session};
 
-use invitations::Call;
-
-/// Limitation codes that the engine notes by itself, without an outcome of a row that says so.
+/// Limitation codes that the engine notes itself, without an outcome of a row.
 pub const CODES: &[&str] = &["ID-HASH", "MAILBOX-FULL"];
 
 impl Session {
     /// Notes one of [`CODES`] for a row.
-    pub(super) fn note_own(&self, code: &str, row: Option<RowId>, about: Option<Text>, step: &mut Step<'_>) {
+    pub(super) fn note_own(&self, code: &str, row: Option<RowId>, about: Option<Text>, ctx: &mut Ctx<'_>) {
         let code = self.context.tables.codes.iter().position(|known| &*known.name == code);
         if let Some((row, code)) = row.zip(code) {
-            step.out.push(Effect::Note { row, code, about });
+            ctx.out.push(Effect::Note { row, code, about });
         }
     }
 
@@ -41,29 +42,29 @@ impl Session {
         self.context.tables.rows[run.row].emulation
     }
 
-    /// Before the first step of a run.
-    pub(super) fn emulate_start(&mut self, run: &mut Run, step: &mut Step<'_>) {
+    /// Runs before the first step of a run.
+    pub(super) fn emulate_start(&mut self, run: &mut Run, ctx: &mut Ctx<'_>) {
         match self.emulation(run) {
             Some(Emulation::SingleChannel) => self.hold_channel(run),
             Some(Emulation::RefuseCall) => self.closing_calls(run, Call::is_ringing),
             Some(Emulation::CloseCall) => self.closing_calls(run, |_| true),
-            Some(Emulation::Outbox) => self.sending_to_peer(run, step),
-            Some(Emulation::BuiltinWrite) => self.writing_builtin(run, step),
+            Some(Emulation::Outbox) => self.sending_to_peer(run, ctx),
+            Some(Emulation::SystemAttributeWrite) => self.writing_system_attribute(run, ctx),
             _ => {}
         }
     }
 
-    /// After the last step, before the answer.
-    pub(super) fn emulate_done(&mut self, run: &mut Run, _step: &mut Step<'_>) {
+    /// Runs after the last step, before the answer.
+    pub(super) fn emulate_done(&mut self, run: &mut Run, _step: &mut Ctx<'_>) {
         if self.emulation(run) == Some(Emulation::SingleChannel) {
             self.settle_list(run);
         }
     }
 
-    /// After the answer.
-    pub(super) fn emulate_end(&mut self, run: &Run, step: &mut Step<'_>) {
+    /// Runs after the answer.
+    pub(super) fn emulate_end(&mut self, run: &Run, ctx: &mut Ctx<'_>) {
         match self.emulation(run) {
-            Some(Emulation::SingleChannel) => self.release_channel(step),
+            Some(Emulation::SingleChannel) => self.release_channel(ctx),
             Some(Emulation::AnswerCall) => self.accept_over(run),
             Some(Emulation::RefuseCall) => self.closed_calls(run, Call::is_ringing),
             Some(Emulation::CloseCall) => self.closed_calls(run, |_| true),
@@ -71,29 +72,29 @@ impl Session {
         }
     }
 
-    /// A run's call goes out.
-    pub(super) fn before_call(&mut self, run: &Run, call: &RtmCall, step: &mut Step<'_>) {
+    /// Runs before an RTM call of a run.
+    pub(super) fn before_call(&mut self, run: &Run, call: &RtmCall, ctx: &mut Ctx<'_>) {
         match call {
             RtmCall::Join { channel_id } if self.emulation(run) == Some(Emulation::TransientJoin) => {
-                self.visiting(run, channel_id, step);
+                self.transient_joining(run, channel_id, ctx);
             }
             RtmCall::Join { channel_id } => self.joining(run, channel_id),
             RtmCall::SendMessage { channel_id, .. } => self.sending_to(channel_id),
             RtmCall::Leave { channel_id } => self.left(channel_id),
-            RtmCall::LocalInvitationSend { invitation, .. } => self.calling(run, *invitation, step),
+            RtmCall::LocalInvitationSend { invitation, .. } => self.calling(run, *invitation, ctx),
             _ => {}
         }
     }
 
-    /// A call's result is in.
-    pub(super) fn after_call(&mut self, call: &RtmCall, result: &Result<RtmReply, RtmError>, step: &mut Step<'_>) {
+    /// Runs after the result of an RTM call.
+    pub(super) fn after_call(&mut self, call: &RtmCall, result: &Result<RtmReply, RtmError>, ctx: &mut Ctx<'_>) {
         match (call, result) {
             (RtmCall::GetUserAttributesByKeys { user_id, .. }, result) => {
-                self.name_told(user_id, result.as_ref().ok(), step);
+                self.name_resolved(user_id, result.as_ref().ok(), ctx);
             }
-            (RtmCall::GetMembers { channel_id }, result) => self.recounted(channel_id, result.as_ref().ok(), step),
-            (RtmCall::Join { channel_id }, result) => self.joined(channel_id, result, step),
-            (RtmCall::SendMessage { channel_id, .. }, result) => self.sent_to(channel_id, result, step),
+            (RtmCall::GetMembers { channel_id }, result) => self.recounted(channel_id, result.as_ref().ok(), ctx),
+            (RtmCall::Join { channel_id }, result) => self.joined(channel_id, result, ctx),
+            (RtmCall::SendMessage { channel_id, .. }, result) => self.sent_to(channel_id, result, ctx),
             (RtmCall::LocalInvitationSend { invitation, .. }, Err(_)) => {
                 self.calls.remove(invitations::Role::Caller, *invitation);
             }

@@ -1,7 +1,7 @@
-//! Names that RTM knows by their hash only (decisions H5).
+//! Names that RTM contains only as a hash (decisions H5).
 //!
-//! A session whose account is hashed writes it down as the user attribute `_sb.id`. Who sees such a user for the first
-//! time asks for it; what the user did waits for the answer, at most a second.
+//! A session with a hashed account stores its name in the user attribute `_sb.id`. Other sessions
+//! fetch it when they first see the user; the user's events wait for it, at most a second.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,48 +10,48 @@ use rtm::value::Text;
 use rtm::{RtmCall, RtmEvent, RtmReply, UserId};
 
 use crate::api::{Effect, TimerKey};
-use crate::session::{Session, Step};
+use crate::session::{Ctx, Session};
 
 /// The attribute that holds the name.
 const NAME: &str = "_sb.id";
-/// Of a user id: the name is hashed.
+/// Prefix of a user id with a hashed name.
 const HASHED: &str = "~h.";
-/// How long an event waits for a name.
+/// Maximum delay of an event that waits for a name.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Names that are remembered, and events that wait.
+/// Maximum number of stored names, and of waiting events.
 const MAX_NAMES: usize = 1_000;
 const MAX_WAITING: usize = 1_000;
 
-/// What a session knows of hashed names.
+/// The hashed names that a session has resolved.
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
-    /// `None`: nobody knows it.
+    /// `None`: the name is unknown.
     names: HashMap<Text, Option<Text>>,
-    asked: Vec<UserId>,
+    requested: Vec<UserId>,
     waiting: Vec<(UserId, RtmEvent)>,
 }
 
 impl Directory {
-    /// The account behind a user id, where it is known.
+    /// Returns the account of a user id, if it is known.
     pub fn account(&self, id: &Text) -> Option<&Text> {
         self.names.get(id)?.as_ref()
     }
 }
 
 impl Session {
-    /// Writes the session's own name down, where RTM's id does not tell it.
-    pub(crate) fn write_name(&mut self, step: &mut Step<'_>) {
+    /// Stores the session's own name in RTM, if its id is a hash.
+    pub(crate) fn write_name(&mut self, ctx: &mut Ctx<'_>) {
         let own = self.context.names.user_id(&self.account);
         if own.starts_with(HASHED) {
-            // Lists of members have oneself in them.
+            // Member lists contain the session's own user.
             self.directory.names.insert(own, Some(self.account.clone()));
             let attributes = vec![(NAME.into(), self.account.clone())];
-            self.send_aside(RtmCall::AddOrUpdateLocalUserAttributes { attributes }, step);
+            self.send_aside(RtmCall::AddOrUpdateLocalUserAttributes { attributes }, ctx);
         }
     }
 
-    /// True when an event waits for the name of its user.
-    pub(crate) fn waits_for_name(&mut self, event: &RtmEvent, step: &mut Step<'_>) -> bool {
+    /// Holds back an event that needs its user's name; returns true if it did.
+    pub(crate) fn waits_for_name(&mut self, event: &RtmEvent, ctx: &mut Ctx<'_>) -> bool {
         let Some(user) = user_of(event).filter(|user| user.as_str().starts_with(HASHED)) else {
             return false;
         };
@@ -61,21 +61,21 @@ impl Session {
         }
         let user = user.clone();
         self.directory.waiting.push((user.clone(), event.clone()));
-        if !self.directory.asked.contains(&user) {
-            self.directory.asked.push(user.clone());
+        if !self.directory.requested.contains(&user) {
+            self.directory.requested.push(user.clone());
             let keys = vec![NAME.into()];
-            self.send_aside(RtmCall::GetUserAttributesByKeys { user_id: user, keys }, step);
-            step.out.push(Effect::SetTimer {
+            self.send_aside(RtmCall::GetUserAttributesByKeys { user_id: user, keys }, ctx);
+            ctx.out.push(Effect::SetTimer {
                 key: TimerKey::Names,
-                at: step.now + PATIENCE,
+                at: ctx.now + PATIENCE,
             });
         }
         true
     }
 
-    /// A user's attributes are in: the name is among them, or nobody knows it.
-    pub(crate) fn name_told(&mut self, user: &UserId, reply: Option<&RtmReply>, step: &mut Step<'_>) {
-        if !self.directory.asked.contains(user) {
+    /// Handles a user's attributes, with or without the name.
+    pub(crate) fn name_resolved(&mut self, user: &UserId, reply: Option<&RtmReply>, ctx: &mut Ctx<'_>) {
+        if !self.directory.requested.contains(user) {
             return;
         }
         let name = match reply {
@@ -85,20 +85,20 @@ impl Session {
                 .map(|(_, name)| name.clone()),
             _ => None,
         };
-        // Anybody can write that attribute: it is believed only where the name has that hash.
+        // Any user can write that attribute: the name is accepted only if its hash matches.
         let name = name.filter(|name| self.context.names.user_id(name) == *user.text());
-        self.settle_name(user, name, step);
+        self.settle_name(user, name, ctx);
     }
 
-    /// Names that have not come in time.
-    pub(crate) fn names_due(&mut self, step: &mut Step<'_>) {
-        for user in self.directory.asked.clone() {
-            self.settle_name(&user, None, step);
+    /// Handles the timeout of name lookups.
+    pub(crate) fn names_timer(&mut self, ctx: &mut Ctx<'_>) {
+        for user in self.directory.requested.clone() {
+            self.settle_name(&user, None, ctx);
         }
     }
 
-    fn settle_name(&mut self, user: &UserId, name: Option<Text>, step: &mut Step<'_>) {
-        self.directory.asked.retain(|asked| asked != user);
+    fn settle_name(&mut self, user: &UserId, name: Option<Text>, ctx: &mut Ctx<'_>) {
+        self.directory.requested.retain(|requested| requested != user);
         let known = name.is_some();
         self.directory.names.insert(user.text().clone(), name);
         let (now, later) = std::mem::take(&mut self.directory.waiting)
@@ -107,15 +107,15 @@ impl Session {
         self.directory.waiting = later;
         for (_, event) in Vec::from_iter::<Vec<(UserId, RtmEvent)>>(now) {
             if !known {
-                self.note_hashed(&event, step);
+                self.note_hashed(&event, ctx);
             }
-            self.rtm_event(event, step);
+            self.rtm_event(event, ctx);
         }
     }
 
-    fn note_hashed(&self, event: &RtmEvent, step: &mut Step<'_>) {
+    fn note_hashed(&self, event: &RtmEvent, ctx: &mut Ctx<'_>) {
         let row = self.context.tables.row_on(event.kind());
-        self.note_own("ID-HASH", row, None, step);
+        self.note_own("ID-HASH", row, None, ctx);
     }
 }
 

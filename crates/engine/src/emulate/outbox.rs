@@ -1,8 +1,8 @@
-//! Messages to peers who are offline (decisions H3): kept by the sender's session until the peer is online, or their
-//! time is over.
+//! Messages to offline peers (decisions H3): stored in the sender's session until the peer is
+//! online, or they expire.
 //!
-//! RTM keeps nothing by itself and has no time for a message; Signaling did both. The sender follows the peer's
-//! presence, and the row runs again when it turns.
+//! RTM does not store messages and has no message lifetime; Signaling did both. The sender
+//! subscribes to the peer's presence, and the row runs again when it changes.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,26 +10,26 @@ use std::time::Duration;
 use rtm::time::Time;
 use rtm::value::{Text, Value};
 use rtm::{CallKind, OnlineState, RtmCall, UserId};
-use tables::condition::Fact;
+use tables::condition::Condition;
 use tables::expr::parse_end_call;
 use tables::row::RowId;
 
 use crate::api::{Effect, TimerKey};
 use crate::invocation::Run;
-use crate::session::{Session, Step};
+use crate::session::{Ctx, Session};
 
-/// Messages that one session keeps.
+/// Maximum number of stored messages of one session.
 const MAX_MESSAGES: usize = 100;
-/// What a message takes beside its values.
+/// Size of a message besides its values.
 const MESSAGE_BYTES: usize = 256;
-/// How long a message is kept whose sender does not say.
+/// Lifetime of a message, if the sender gives none.
 const DEFAULT_TTL: Duration = Duration::from_secs(3600);
 
 /// Messages that wait for their peers.
 #[derive(Clone, Debug, Default)]
 pub struct Outbox {
     waiting: VecDeque<Waiting>,
-    /// What they take.
+    /// Size of the messages in bytes.
     bytes: usize,
 }
 
@@ -43,17 +43,17 @@ struct Waiting {
 }
 
 impl Outbox {
-    /// How many messages wait.
+    /// Returns the number of messages.
     pub fn len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// What they take.
+    /// Returns the size of the messages in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// True when none wait.
+    /// Returns true if there are no messages.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
@@ -63,29 +63,30 @@ impl Outbox {
     }
 
     fn take(&mut self, fits: impl Fn(&Waiting) -> bool) -> Vec<Waiting> {
-        let (taken, kept) = std::mem::take(&mut self.waiting)
+        let (taken, offline_lines) = std::mem::take(&mut self.waiting)
             .into_iter()
             .partition(|waiting| fits(waiting));
-        self.waiting = kept;
+        self.waiting = offline_lines;
         self.bytes = self.waiting.iter().map(|waiting| waiting.bytes).sum();
         Vec::from_iter::<VecDeque<Waiting>>(taken)
     }
 }
 
 impl Session {
-    /// Keeps the message of a run. False when it cannot be kept: no room, no time, no way to follow the peer.
-    pub(crate) fn keep_message(&mut self, run: &Run, step: &mut Step<'_>) -> bool {
+    /// Stores the message of a run. Returns false if it cannot: the store is full, the lifetime is
+    /// over, or the peer's presence is not available.
+    pub(crate) fn store_message(&mut self, run: &Run, ctx: &mut Ctx<'_>) -> bool {
         let Some(account) = self.account_of(run) else {
             return false;
         };
         let Ok(peer) = UserId::new(self.context.names.user_id(&account)) else {
             return false;
         };
-        let until = run.until.unwrap_or_else(|| step.now + self.ttl_of(run));
+        let until = run.until.unwrap_or_else(|| ctx.now + self.ttl_of(run));
         let can_follow = (self.context.can)(CallKind::SubscribePeersOnlineStatus);
         let bytes = run.slots.iter().map(Value::bytes).sum::<usize>() + MESSAGE_BYTES;
         let has_room = self.outbox.len() < MAX_MESSAGES && self.outbox.bytes + bytes <= self.most_bytes();
-        if !can_follow || until <= step.now || !has_room {
+        if !can_follow || until <= ctx.now || !has_room {
             return false;
         }
         if !self.outbox.waits_for(&peer) {
@@ -93,7 +94,7 @@ impl Session {
                 RtmCall::SubscribePeersOnlineStatus {
                     peer_ids: vec![peer.clone()],
                 },
-                step,
+                ctx,
             );
         }
         self.outbox.bytes += bytes;
@@ -104,22 +105,23 @@ impl Session {
             bytes,
             until,
         });
-        self.arm_outbox(step);
+        self.arm_outbox(ctx);
         true
     }
 
-    /// A message goes out that its receiver takes for the end of a call: RTM has no other form for that (rtm-api 11).
-    pub(crate) fn sending_to_peer(&mut self, run: &mut Run, step: &mut Step<'_>) {
+    /// Notes a message that its receiver interprets as the end of a call: RTM has no other form for
+    /// that (rtm-api 11).
+    pub(crate) fn sending_to_peer(&mut self, run: &mut Run, ctx: &mut Ctx<'_>) {
         let text = self.named_slot(run, "msg").and_then(Value::as_text);
         let is_end = text.is_some_and(|text| parse_end_call(text).is_some());
-        // One that was kept is on its way for the second time.
-        if is_end && run.until.is_none() && !self.fact(Fact::OneSelf, run) {
-            self.fire_named(run, "end-text", step);
+        // A stored message is sent for the second time.
+        if is_end && run.until.is_none() && !self.condition(Condition::OneSelf, run) {
+            self.fire_named(run, "end-text", ctx);
         }
     }
 
-    /// Presence has turned.
-    pub(crate) fn peers_turned(&mut self, states: &[(UserId, OnlineState)], step: &mut Step<'_>) {
+    /// Handles a change of presence.
+    pub(crate) fn peers_turned(&mut self, states: &[(UserId, OnlineState)], ctx: &mut Ctx<'_>) {
         for (peer, state) in states {
             if *state != OnlineState::Online || !self.outbox.waits_for(peer) {
                 continue;
@@ -129,41 +131,41 @@ impl Session {
                 RtmCall::UnsubscribePeersOnlineStatus {
                     peer_ids: vec![peer.clone()],
                 },
-                step,
+                ctx,
             );
             for message in messages {
                 self.next_run += 1;
                 let mut run = Run::new(self.next_run, message.row, message.slots);
                 run.answered = true;
                 run.until = Some(message.until);
-                self.start(run, step);
+                self.start(run, ctx);
             }
         }
     }
 
-    /// The time of some messages is over.
-    pub(crate) fn outbox_due(&mut self, step: &mut Step<'_>) {
-        let now = step.now;
+    /// Handles the expiry of messages.
+    pub(crate) fn outbox_timer(&mut self, ctx: &mut Ctx<'_>) {
+        let now = ctx.now;
         for message in self.outbox.take(|waiting| waiting.until <= now) {
             if !self.outbox.waits_for(&message.peer) {
                 self.send_aside(
                     RtmCall::UnsubscribePeersOnlineStatus {
                         peer_ids: vec![message.peer],
                     },
-                    step,
+                    ctx,
                 );
             }
             self.next_run += 1;
             let mut run = Run::new(self.next_run, message.row, message.slots);
             run.answered = true;
-            self.fire_named(&mut run, "undelivered", step);
+            self.fire_named(&mut run, "undelivered", ctx);
         }
-        self.arm_outbox(step);
+        self.arm_outbox(ctx);
     }
 
-    fn arm_outbox(&self, step: &mut Step<'_>) {
+    fn arm_outbox(&self, ctx: &mut Ctx<'_>) {
         if let Some(at) = self.outbox.waiting.iter().map(|waiting| waiting.until).min() {
-            step.out.push(Effect::SetTimer {
+            ctx.out.push(Effect::SetTimer {
                 key: TimerKey::Outbox,
                 at,
             });
@@ -178,7 +180,7 @@ impl Session {
         seconds.map_or(DEFAULT_TTL, Duration::from_secs)
     }
 
-    /// A value of a run by its name in the row: what an emulation takes as input.
+    /// Returns a value of a run by its name in the row, as input of an emulation.
     pub(crate) fn named_slot<'r>(&self, run: &'r Run, name: &str) -> Option<&'r Value> {
         let slots: &[(Text, _)] = &self.context.tables.rows[run.row].slots;
         let slot = slots.iter().position(|(slot, _)| &**slot == name)?;

@@ -1,30 +1,30 @@
-//! A client that comes back by its line knows all that it was told: it is told what it has missed (decisions H4).
+//! Resume by session line: the client has its state and gets the missed lines (decisions H4).
 
 use std::collections::VecDeque;
 
-use tables::wire::{ComesBack, Polls};
+use protocol::event::{CallRef, Event, Form, SocketId};
+use tables::wire::{Polls, ResumeMode};
 
 use crate::api::{Effect, TimerKey};
-use crate::session::{Session, Step};
-use protocol::event::{CallRef, Event, Form, SocketId};
+use crate::session::{Ctx, Session};
 
-/// Lines of a channel that are kept for a client that is away for a while.
+/// Maximum number of channel lines that are stored for a disconnected client.
 const RING: usize = 200;
-/// What they may take.
+/// Maximum size of the stored channel lines, in bytes.
 const RING_BYTES: usize = 256 * 1024;
 
-/// What a channel has told last, by number.
+/// The last lines of a channel, by number.
 #[derive(Clone, Debug, Default)]
 pub struct Ring {
     lines: VecDeque<(u64, Event)>,
-    /// What they take.
+    /// Size of the lines in bytes.
     bytes: usize,
-    /// The number of the last line that made room.
+    /// The number of the last removed line.
     gone: u64,
 }
 
 impl Ring {
-    /// Adds a line; the oldest make room.
+    /// Adds a line; the oldest are removed if necessary.
     pub fn push(&mut self, msgid: u64, event: Event) {
         self.bytes += event.bytes();
         while (self.lines.len() == RING || self.bytes > RING_BYTES)
@@ -36,12 +36,12 @@ impl Ring {
         self.lines.push_back((msgid, event));
     }
 
-    /// What the lines take.
+    /// Returns the size of the lines in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// The lines after a number, and whether some of them are gone.
+    /// Returns the lines after a number, and true if some of them were removed.
     pub fn after(&self, msgid: u64) -> (Vec<(u64, Event)>, bool) {
         let missed = self.lines.iter().filter(|(id, _)| *id > msgid).cloned().collect();
         (missed, self.gone > msgid)
@@ -49,82 +49,83 @@ impl Ring {
 }
 
 impl Session {
-    /// The client polls only when it is told that something waits.
-    pub(crate) fn polls_when_told(&self) -> bool {
-        self.polls_as(Polls::WhenTold)
+    /// Returns true if the client polls only after a notification.
+    pub(crate) fn polls_on_notification(&self) -> bool {
+        self.polls_as(Polls::OnNotification)
     }
 
-    /// How the client goes on after a lost connection.
-    pub(crate) fn comes_back(&self) -> ComesBack {
-        self.context.wire.comes_back
+    /// Returns the client's way to reconnect.
+    pub(crate) fn resume_mode(&self) -> ResumeMode {
+        self.context.wire.resume_mode
     }
 
-    /// A client that is away gets the events of its calls at its return.
-    pub(crate) fn catches_up(&self) -> bool {
-        matches!(self.comes_back(), ComesBack::ByLine | ComesBack::ToSession)
+    /// Returns true if a disconnected client gets the events of its calls after its reconnect.
+    pub(crate) fn gets_missed_events(&self) -> bool {
+        matches!(self.resume_mode(), ResumeMode::BySessionLine | ResumeMode::ToSession)
     }
 
-    /// Returns whether lines are pushed to the client; others get a hint only.
-    pub(crate) fn takes_lines(&self) -> bool {
-        !self.polls_as(Polls::ThenWhenTold)
+    /// Returns true if lines are pushed to the client; others only get a notification.
+    pub(crate) fn accepts_pushed_lines(&self) -> bool {
+        !self.polls_as(Polls::LoginThenNotified)
     }
 
     fn polls_as(&self, polls: Polls) -> bool {
         self.context.wire.polls == polls
     }
 
-    /// The client acknowledges lines and fetches the next.
-    pub(crate) fn polled(&mut self, call: CallRef, ver_clear: u64, max: usize, step: &mut Step<'_>) {
+    /// Handles a poll: acknowledges lines and returns the next.
+    pub(crate) fn polled(&mut self, call: CallRef, ver_clear: u64, max: usize, ctx: &mut Ctx<'_>) {
         let (ver_clear, lines) = self.mailbox.poll(ver_clear, max);
         let last = lines.last().map(|(version, _)| *version);
-        step.out.push(Effect::Mailbox { call, ver_clear, lines });
-        if !self.polls_as(Polls::ThenWhenTold) {
+        ctx.out.push(Effect::Mailbox { call, ver_clear, lines });
+        if !self.polls_as(Polls::LoginThenNotified) {
             return;
         }
         if let Some(last) = last {
             self.mailbox.fetched(last);
-            // It does not ask for what did not fit.
+            // The client does not poll for the lines that did not fit.
             if let Some(version) = self.mailbox.last().filter(|version| *version > last) {
                 let socket = call.socket;
-                step.out.push(Effect::Hint { socket, version });
+                ctx.out.push(Effect::Hint { socket, version });
             }
         }
     }
 
-    /// A login is answered: a client that polls only when told is told.
-    pub(crate) fn announce(&mut self, step: &mut Step<'_>) {
-        if self.polls_when_told() {
+    /// Notifies a client that polls only after a notification, when its login is answered.
+    pub(crate) fn announce(&mut self, ctx: &mut Ctx<'_>) {
+        if self.polls_on_notification() {
             self.mailbox.begin();
-            self.hint(step);
+            self.hint(ctx);
         }
     }
 
-    /// Says that lines wait, to a client that does not ask by itself.
-    pub(crate) fn hint(&self, step: &mut Step<'_>) {
-        if let (true, Some(socket), Some(version)) = (self.polls_when_told(), self.socket, self.mailbox.last()) {
-            step.out.push(Effect::Hint { socket, version });
+    /// Notifies a client of waiting lines, if it does not poll by itself.
+    pub(crate) fn hint(&self, ctx: &mut Ctx<'_>) {
+        if let (true, Some(socket), Some(version)) = (self.polls_on_notification(), self.socket, self.mailbox.last()) {
+            ctx.out.push(Effect::Hint { socket, version });
         }
     }
 
-    /// The client is back by its line. The loss of its old socket may not have been noticed here.
-    pub(crate) fn returned(&mut self, call: CallRef, before: Option<SocketId>, step: &mut Step<'_>) {
+    /// Handles a resume by session line. The loss of its old socket may not have been detected yet.
+    pub(crate) fn resumed(&mut self, call: CallRef, before: Option<SocketId>, ctx: &mut Ctx<'_>) {
         if let Some(old) = before.filter(|old| *old != call.socket) {
-            step.out.push(Effect::Close(old));
+            ctx.out.push(Effect::Close(old));
         }
-        step.out.push(Effect::Returned(call));
-        self.hint(step);
+        ctx.out.push(Effect::Resumed(call));
+        self.hint(ctx);
         if let Some(channel) = self.channel.as_mut().filter(|c| !c.muted) {
-            // It says what it was told last; until then its channel is silent, so that nothing overtakes.
+            // The client sends its last line number; until then its channel events are held, to
+            // keep their order.
             channel.away = true;
-            step.out.push(Effect::SetTimer {
+            ctx.out.push(Effect::SetTimer {
                 key: TimerKey::Rejoin,
-                at: step.now + self.context.limits.rejoin,
+                at: ctx.now + self.context.limits.rejoin,
             });
         }
     }
 
-    /// It has said so.
-    pub(crate) fn subscribed(&mut self, socket: SocketId, cid: u64, msgid: u64, step: &mut Step<'_>) {
+    /// Handles the client's acknowledgement of the resumed channel subscription.
+    pub(crate) fn subscribed(&mut self, socket: SocketId, cid: u64, msgid: u64, ctx: &mut Ctx<'_>) {
         let current = self.cids.unsigned_abs();
         let Some(channel) = self.channel.as_mut().filter(|c| c.away) else {
             return;
@@ -135,12 +136,11 @@ impl Session {
         channel.away = false;
         let (missed, gap) = channel.ring.after(msgid);
         if gap {
-            step.out
-                .push(Effect::Dropped("channel lines of a client that was away"));
+            ctx.out.push(Effect::Dropped("channel lines of a client that was away"));
         }
         for (msgid, event) in missed {
             let form = Form::Channel { cid, msgid };
-            step.out.push(Effect::Notify { socket, form, event });
+            ctx.out.push(Effect::Notify { socket, form, event });
         }
     }
 }
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_has_the_last_lines_and_knows_of_others() {
+    fn a_ring_has_the_last_lines_and_reports_lost_ones() {
         check(1..=3, 0, Some(1), false);
         check(1..=3, 2, Some(3), false);
         check(1..=3, 3, None, false);
@@ -171,7 +171,7 @@ mod tests {
         check(1..=201, 0, Some(2), true);
         check(1..=201, 1, Some(2), false);
         check(1..=500, 450, Some(451), false);
-        // Since a join of the channel that one is in: its count goes on.
+        // After a repeated join of the same channel, the numbers continue.
         check(58..=60, 0, Some(58), false);
     }
 }

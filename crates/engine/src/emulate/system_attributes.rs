@@ -1,8 +1,10 @@
-//! The built-in attributes of a channel, whose names start with `_` (signaling-api 5.5, decisions H7).
+//! The system attributes of a channel, whose names start with `_` (signaling-api 5.5, decisions
+//! H7).
 //!
-//! They are stored in RTM like others, so every sidecar sees them; what they mean is done here:
-//! `_userNotification` = 0 keeps joins and leaves quiet, `_auto_update_num` = n tells `_member_num` at most every n
-//! seconds, `_sendmsg_limit` and `_setattr_limit` bound what this session sends (`LIMIT-LOCAL`).
+//! They are stored in RTM like others, so every sidecar sees them, and their effects are emulated
+//! here. `_userNotification` = 0 suppresses joins and leaves. `_auto_update_num` = n publishes
+//! `_member_num` at most every n seconds. `_sendmsg_limit` and `_setattr_limit` limit the rate of
+//! this session (`LIMIT-LOCAL`).
 
 use std::time::Duration;
 
@@ -13,7 +15,7 @@ use tables::row::Limit;
 use crate::api::{Effect, TimerKey};
 use crate::emulate::token_bucket::Bucket;
 use crate::invocation::Run;
-use crate::session::{Session, Step};
+use crate::session::{Ctx, Session};
 
 const USER_NOTIFICATION: &str = "_userNotification";
 const AUTO_UPDATE_NUM: &str = "_auto_update_num";
@@ -22,8 +24,8 @@ const TOTAL_MEMBER_NUM: &str = "_total_member_num";
 const CHANNEL_TTL: &str = "_channel_ttl";
 const SENDMSG_LIMIT: &str = "_sendmsg_limit";
 const SETATTR_LIMIT: &str = "_setattr_limit";
-/// All whose values are numbers that are gone by.
-pub const BUILT_IN: &[&str] = &[
+/// The system attributes with numeric values.
+pub const SYSTEM_ATTRIBUTES: &[&str] = &[
     USER_NOTIFICATION,
     AUTO_UPDATE_NUM,
     MEMBER_NUM,
@@ -32,22 +34,23 @@ pub const BUILT_IN: &[&str] = &[
     SENDMSG_LIMIT,
     SETATTR_LIMIT,
 ];
-/// Attributes whose changes are counted one by one; others of the channel share the last.
+/// Maximum number of attributes with their own rate counter; others of the channel share the last
+/// counter.
 const MAX_COUNTED: usize = 32;
 
-/// What the built-in attributes of a channel have this session do.
+/// The effects of a channel's system attributes on this session.
 #[derive(Clone, Debug, Default)]
-pub struct BuiltIn {
+pub struct SystemAttributes {
     values: Vec<(Text, Text)>,
-    /// The last `_member_num` that was told.
+    /// The last published `_member_num`.
     told: Option<u64>,
     armed: bool,
     sent: Bucket,
     set: Vec<(Text, Bucket)>,
 }
 
-impl BuiltIn {
-    /// Takes note of all attributes of the channel.
+impl SystemAttributes {
+    /// Updates the effects from all attributes of the channel.
     pub fn refresh(&mut self, list: &[(Text, ChannelAttribute)]) {
         let built_in = list.iter().filter(|(name, _)| name.starts_with('_'));
         self.values = built_in
@@ -55,8 +58,8 @@ impl BuiltIn {
             .collect();
     }
 
-    /// Joins and leaves are told.
-    pub fn tells_members(&self) -> bool {
+    /// Returns true if joins and leaves are reported.
+    pub fn reports_members(&self) -> bool {
         self.text(USER_NOTIFICATION) != Some("0")
     }
 
@@ -73,66 +76,67 @@ impl BuiltIn {
 }
 
 impl Session {
-    /// True for an attribute that the system alone writes.
+    /// Returns true for an attribute that only the system may write.
     pub(crate) fn writes_reserved(&self, run: &Run) -> bool {
         let name = self.named_slot(run, "name").and_then(Value::as_text);
         name.is_some_and(|name| [MEMBER_NUM, TOTAL_MEMBER_NUM].contains(&&**name))
     }
 
-    /// A built-in attribute is written whose meaning cannot be kept whole.
-    pub(crate) fn writing_builtin(&mut self, run: &mut Run, step: &mut Step<'_>) {
+    /// Notes a write of a system attribute whose effect is only partly emulated.
+    pub(crate) fn writing_system_attribute(&mut self, run: &mut Run, ctx: &mut Ctx<'_>) {
         let name = self.named_slot(run, "name").and_then(Value::as_text).cloned();
         match name.as_deref() {
-            Some(CHANNEL_TTL) => self.fire_named(run, "channel-ttl", step),
-            Some(SENDMSG_LIMIT | SETATTR_LIMIT) => self.fire_named(run, "local-limit", step),
+            Some(CHANNEL_TTL) => self.fire_named(run, "channel-ttl", ctx),
+            Some(SENDMSG_LIMIT | SETATTR_LIMIT) => self.fire_named(run, "local-limit", ctx),
             _ => {}
         }
     }
 
-    /// Tells `_member_num` if it is due; sees to it that it is told when it will be.
-    pub(crate) fn publish_count(&mut self, step: &mut Step<'_>) {
+    /// Publishes `_member_num` if it is time; otherwise sets the timer.
+    pub(crate) fn publish_count(&mut self, ctx: &mut Ctx<'_>) {
         let Some(channel) = self.channel.as_mut().filter(|c| c.joined) else {
             return;
         };
-        let Some(every) = channel.builtin.number(AUTO_UPDATE_NUM) else {
+        let Some(every) = channel.system_attributes.number(AUTO_UPDATE_NUM) else {
             return;
         };
-        if !channel.builtin.armed && channel.builtin.told != Some(channel.count()) {
-            channel.builtin.armed = true;
-            let at = step.now + Duration::from_secs(u64::from(every));
-            step.out.push(Effect::SetTimer {
+        if !channel.system_attributes.armed && channel.system_attributes.told != Some(channel.count()) {
+            channel.system_attributes.armed = true;
+            let at = ctx.now + Duration::from_secs(u64::from(every));
+            ctx.out.push(Effect::SetTimer {
                 key: TimerKey::MemberNum,
                 at,
             });
         }
     }
 
-    /// The time to tell `_member_num` has come.
-    pub(crate) fn member_num_due(&mut self, step: &mut Step<'_>) {
+    /// Handles the timer for `_member_num`.
+    pub(crate) fn member_num_timer(&mut self, ctx: &mut Ctx<'_>) {
         let Some(channel) = &mut self.channel else { return };
-        channel.builtin.armed = false;
+        channel.system_attributes.armed = false;
         let count = channel.count();
-        if channel.builtin.number(AUTO_UPDATE_NUM).is_none() || channel.builtin.told == Some(count) {
+        if channel.system_attributes.number(AUTO_UPDATE_NUM).is_none() || channel.system_attributes.told == Some(count)
+        {
             return;
         }
-        channel.builtin.told = Some(count);
+        channel.system_attributes.told = Some(count);
         let name = channel.name.clone();
         let Some(row) = self.context.tables.row_on(EventKind::AttributesUpdated) else {
             return;
         };
         let mut run = self.new_run(row, Vec::new());
-        self.tell_attribute(
+        self.report_attribute(
             &mut run,
             &name,
             "set",
             MEMBER_NUM.into(),
             Value::text(count.to_string()),
-            step,
+            ctx,
         );
     }
 
-    /// False when the channel's own limit is used up.
-    pub(crate) fn within_channel_limits(&mut self, run: &Run, step: &Step<'_>) -> bool {
+    /// Returns false if the channel's own limit is exceeded.
+    pub(crate) fn within_channel_limits(&mut self, run: &Run, ctx: &Ctx<'_>) -> bool {
         let row = &self.context.tables.rows[run.row];
         let is_message = row.limit == Some(Limit::ChannelMessages);
         let (limited, attribute) = (is_message, self.written_attribute(run));
@@ -144,30 +148,30 @@ impl Session {
         else {
             return true;
         };
-        let builtin = &mut channel.builtin;
+        let system_attributes = &mut channel.system_attributes;
         if limited {
-            let limit = builtin.number(SENDMSG_LIMIT).unwrap_or(0);
-            return builtin.sent.take(step.now, limit);
+            let limit = system_attributes.number(SENDMSG_LIMIT).unwrap_or(0);
+            return system_attributes.sent.take(ctx.now, limit);
         }
-        let Some((limit, attribute)) = builtin.number(SETATTR_LIMIT).zip(attribute) else {
+        let Some((limit, attribute)) = system_attributes.number(SETATTR_LIMIT).zip(attribute) else {
             return true;
         };
-        let at = builtin
+        let at = system_attributes
             .set
             .iter()
             .position(|(known, _)| *known == attribute)
             .unwrap_or_else(|| {
-                builtin.set.truncate(MAX_COUNTED);
-                builtin.set.push((attribute, Bucket::default()));
-                builtin.set.len() - 1
+                system_attributes.set.truncate(MAX_COUNTED);
+                system_attributes.set.push((attribute, Bucket::default()));
+                system_attributes.set.len() - 1
             });
-        builtin.set[at].1.take(step.now, limit)
+        system_attributes.set[at].1.take(ctx.now, limit)
     }
 
     fn written_attribute(&self, run: &Run) -> Option<Text> {
         use tables::condition::Emulation;
         let emulation = self.context.tables.rows[run.row].emulation;
-        let writes = matches!(emulation, Some(Emulation::AttrWrite | Emulation::BuiltinWrite));
+        let writes = matches!(emulation, Some(Emulation::AttrWrite | Emulation::SystemAttributeWrite));
         self.named_slot(run, "name").filter(|_| writes)?.as_text().cloned()
     }
 }

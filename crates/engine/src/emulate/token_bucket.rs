@@ -1,17 +1,17 @@
-//! Signaling's message rate (signaling-api 5.1): a bucket of one second's worth.
+//! Signaling's message rate (signaling-api 5.1): a token bucket with the capacity of one second.
 
 use rtm::time::Time;
 
-/// Tokens for messages.
+/// A token bucket.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bucket {
-    /// Thousandths of a message.
+    /// Tokens in thousandths of a message.
     tokens: u64,
     filled: Option<Time>,
 }
 
 impl Bucket {
-    /// Takes a message's worth at `per_second`; false when there is none. 0 means no limit.
+    /// Takes one token at a rate of `per_second`; returns false if there is none. 0 means no limit.
     pub fn take(&mut self, now: Time, per_second: u32) -> bool {
         if per_second == 0 {
             return true;
@@ -25,7 +25,7 @@ impl Bucket {
         true
     }
 
-    /// Whether it is as if nothing had been taken.
+    /// Returns true if the bucket is full.
     pub fn is_full(&self, now: Time, per_second: u32) -> bool {
         self.tokens_at(now, per_second) == full(per_second)
     }
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seconds_worth_at_once_then_the_rate() {
+    fn a_burst_of_one_second_then_the_rate() {
         let mut bucket = Bucket::default();
         let taken = |bucket: &mut Bucket, ms: u64| (0..200).filter(|_| bucket.take(Time::from_millis(ms), 60)).count();
         assert_eq!(taken(&mut bucket, 1_000), 60);

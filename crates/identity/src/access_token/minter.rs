@@ -1,22 +1,21 @@
-//! Makes tokens for logins at RTM.
+//! Mints tokens for logins at RTM.
 
 use secrecy::{ExposeSecret, SecretString};
 
+use rtm::{AppId, UserId};
+
 use crate::access_token::privilege::LOGIN_006;
 use crate::access_token::{v006, v007};
-use rtm::AppId;
-use rtm::UserId;
 
-/// Longest that a token may be good for, seconds (upstreams 3.3: 24 hours).
+/// Longest lifetime of a token in seconds (upstreams 3.3: 24 hours).
 pub const MAX_LIFETIME: u32 = 24 * 3600;
 
-/// Digits of app ids and certificates.
 const DIGITS: usize = v006::APP_ID_DIGITS;
 
 /// Salts are from 1 to this (upstreams 3.2).
 const MAX_SALT: u32 = 99_999_999;
 
-/// The two versions.
+/// The version of a token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
     /// AccessToken 006: any RTM 1.x.
@@ -27,11 +26,11 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The choices of a config or a command line.
+    /// The names used in the config and on the command line.
     pub const NAMES: &'static [(&'static str, Self)] = &[("006", Self::V006), ("007", Self::V007)];
 }
 
-/// Makes the tokens of one project. Its Debug prints no secret.
+/// Mints the tokens of one project. Its Debug prints no secret.
 #[derive(Clone, Debug)]
 pub struct TokenMinter {
     kind: Kind,
@@ -40,33 +39,33 @@ pub struct TokenMinter {
     lifetime: u32,
 }
 
-/// A token, and how long it is good for. Its Debug does not print it.
+/// A token and its lifetime. Its Debug does not print the token.
 #[derive(Clone, Debug)]
 pub struct Minted {
-    /// What RTM's login takes.
+    /// The argument of RTM's login.
     pub token: SecretString,
-    /// When RTM ends a login with it, UNIX seconds.
+    /// The time at which RTM ends the login, UNIX seconds.
     pub expires_at: u64,
-    /// When to renew it, UNIX seconds: half its time is left then.
+    /// The time to renew the token, UNIX seconds: half of its lifetime.
     pub renew_at: u64,
 }
 
-/// Why there is no minter for a project.
+/// The reason why a project's settings are invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadProject {
-    /// The app id is not of the console's form.
+    /// The app id does not have the console's format.
     #[error("an App ID has {DIGITS} hexadecimal digits")]
     AppId,
-    /// The certificate is not.
+    /// The certificate does not have the console's format.
     #[error("an App Certificate has {DIGITS} hexadecimal digits")]
     Certificate,
     /// Not from 1 s to [`MAX_LIFETIME`].
-    #[error("a token is good for 1 to {MAX_LIFETIME} s")]
+    #[error("the lifetime of a token is 1 to {MAX_LIFETIME} s")]
     Lifetime,
 }
 
 impl TokenMinter {
-    /// A minter of tokens that are good for `lifetime` seconds.
+    /// Creates a minter of tokens with a lifetime of `lifetime` seconds.
     ///
     /// # Errors
     /// [`BadProject`]: RTM would refuse every token.
@@ -89,16 +88,16 @@ impl TokenMinter {
         })
     }
 
-    /// A token by which `user` may log in, made at `now` (UNIX seconds).
+    /// Mints a token for `user` at `now` (UNIX seconds).
     ///
     /// # Errors
-    /// The operating system's, when it has no randomness to give.
+    /// The operating system provides no randomness.
     pub fn mint(&self, user: &UserId, now: u64) -> Result<Minted, getrandom::Error> {
         let salt = getrandom::u32()? % MAX_SALT + 1;
         Ok(self.mint_with(user, now, salt))
     }
 
-    /// The same with a given salt: a pure function.
+    /// Mints a token with a given salt: a pure function.
     pub fn mint_with(&self, user: &UserId, now: u64, salt: u32) -> Minted {
         let issued = u32::try_from(now).unwrap_or(u32::MAX);
         let expires = issued.saturating_add(self.lifetime);

@@ -1,7 +1,7 @@
 //! RTM's own tokens: AccessToken 006 and 007 (upstreams 3.2, 3.3).
 //!
-//! [`TokenMinter`] makes them for an upstream's logins, [`parse`] takes one apart for people. All integers in them are
-//! little-endian; times are UNIX seconds. No legacy client ever gets one.
+//! [`TokenMinter`] mints them for an upstream's logins, [`parse`] decodes one for display. All
+//! integers in them are little-endian; times are UNIX seconds. Legacy clients never receive one.
 
 mod bytes;
 mod hash;
@@ -13,7 +13,7 @@ mod v007;
 pub use minter::{BadProject, Kind, MAX_LIFETIME, Minted, TokenMinter};
 pub use parse::{Expected, Parsed, Problem, parse};
 
-/// Of all privileges the only one that RTM asks for: to log in.
+/// The numbers of the login privilege, the only privilege that RTM checks.
 mod privilege {
     /// In an AccessToken 006.
     pub const LOGIN_006: u16 = 1000;

@@ -1,67 +1,63 @@
-//! Tells what a token of either version says, and whether it lets somebody log in to RTM.
+//! Decodes a token of either version and checks whether it permits a login at RTM.
 
 use secrecy::SecretString;
 
 use crate::access_token::privilege::LOGIN_006;
 use crate::access_token::{Kind, v006, v007};
 
-/// What a token says. The token itself is not in it, so it may be shown.
+/// A decoded token. It does not contain the token itself, so it may be displayed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parsed {
-    /// The version.
     pub kind: Kind,
-    /// The project.
     pub app_id: String,
     /// The user id; a 006 token holds only its checksum.
     pub account: Option<String>,
-    /// When it was made, UNIX seconds; a 006 token does not say.
+    /// The time of issue, UNIX seconds; a 006 token does not contain it.
     pub issued_at: Option<u64>,
-    /// When the privilege to log in ends, UNIX seconds; `None` without the privilege.
+    /// The expiry of the login privilege, UNIX seconds; `None` without the privilege.
     pub expires_at: Option<u64>,
-    /// What is wrong with it.
+    /// The reason why the token is not valid.
     pub problem: Option<Problem>,
 }
 
-/// What a verifier knows; what is missing is not compared.
+/// The values to verify against; a missing one is not compared.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'e> {
-    /// The project.
     pub app_id: Option<&'e str>,
-    /// The user id.
     pub account: Option<&'e str>,
-    /// The App Certificate.
     pub certificate: Option<&'e SecretString>,
     /// UNIX seconds.
     pub now: u64,
 }
 
-/// Why a token does not let its user log in to RTM, the gravest first.
+/// The reason why a token does not permit a login at RTM, most severe first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// For another project.
-    #[error("it is for another App ID")]
+    /// The token is for another project.
+    #[error("the token is for another App ID")]
     AppId,
-    /// For another user.
-    #[error("it is for another account")]
+    /// The token is for another user.
+    #[error("the token is for another account")]
     Account,
-    /// Without a certificate nobody can say.
+    /// The token cannot be verified without a certificate.
     #[error("not verified: no certificate was given")]
     NoCertificate,
-    /// A signature that cannot be computed without the account.
-    #[error("not verified: this kind of token is signed over an account that it does not hold, and none was given")]
+    /// The signature covers the account, which is not known.
+    #[error("not verified: the signature covers the account, which this version does not contain and was not given")]
     NoAccount,
-    /// Not signed with this certificate, or changed since.
-    #[error("the signature is wrong: another certificate or account, or a token that was changed")]
+    /// The token was signed with another certificate, or was changed.
+    #[error("the signature is wrong: another certificate or account, or a modified token")]
     Signature,
-    /// RTM is not among its services, or login not among its privileges.
-    #[error("it does not let anybody log in to RTM")]
+    /// The token lacks the RTM service or the login privilege.
+    #[error("the token has no privilege to log in to RTM")]
     NoLogin,
-    /// It was right, once.
+    /// The token has expired.
     #[error("it has expired")]
     Expired,
 }
 
-/// `None` for what is no AccessToken. Signatures are compared in constant time.
+/// Decodes a token; returns `None` if it is not an AccessToken. Signatures are compared in constant
+/// time.
 pub fn parse(token: &str, expected: Expected<'_>) -> Option<Parsed> {
     if token.starts_with(v006::VERSION) {
         v006::parse(token).map(|token| of_006(&token, expected))

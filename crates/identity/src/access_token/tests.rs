@@ -1,12 +1,12 @@
 use secrecy::{ExposeSecret, SecretString};
 
+use rtm::{AppId, UserId};
+
 use crate::access_token::*;
-use rtm::AppId;
-use rtm::UserId;
 
 const APP: &str = "970CA35de60c44645bbae8a215061b33";
 const CERTIFICATE: &str = "5CFd2fd1755d40ecb72977518be15d3b";
-/// Both versions have their vectors from then.
+/// The time of issue in the vectors of both versions.
 const ISSUED: u64 = 1_111_111;
 const OF_006: &str = "006970CA35de60c44645bbae8a215061b33IAAsR0qgiCxv0vrpRcpkz5BrbfEWCBZ6kvR6t7qG/wJIQob86ogAAAAAEAABAAAAR/QQAAEA6AOvKDdW";
 const OF_007: &str = "007eJxTYOCdJftjyTM2zxW6Xhm/5T0j5LdcUt/xYVt48fb5Mp3PX9coMFiaGzg7GpumpJoZJJuYmJmYJiUlplokGhmaGpgZJhkbu38RYIhgYmBgZABhJiBmBPM5GUpSi0viS4tTiwBZVh6A";
@@ -23,7 +23,7 @@ fn user(id: &str) -> UserId {
     UserId::new(id).unwrap()
 }
 
-/// A public vector of version 006: one privilege that ends at 1446455471.
+/// Checks a public vector of version 006: one privilege that ends at 1446455471.
 fn check_006(channel: &str, uid: &str, privilege: u16, expected: &str) {
     let names = v006::Names {
         app_id: APP,
@@ -51,9 +51,9 @@ fn check_006(channel: &str, uid: &str, privilege: u16, expected: &str) {
 }
 
 #[test]
-fn public_vectors_of_006_are_met() {
+fn public_vectors_of_006_match() {
     check_006("test_user", "", privilege::LOGIN_006, OF_006);
-    // A token of RTC, by the same rule.
+    // An RTC token by the same rule.
     check_006(
         "7d72365eb983485397e3e3f9d460bdda",
         "2882341273",
@@ -62,7 +62,8 @@ fn public_vectors_of_006_are_met() {
     );
 }
 
-/// A public vector of version 007; another deflate gives another text, so the inflated ones are compared.
+/// Checks a public vector of version 007. Another deflate gives another text, so the inflated texts
+/// are compared.
 fn check_007(account: &str, expected: &str) {
     let minted = minter(Kind::V007, 600).mint_with(&user(account), ISSUED, 1);
     let expected = v007::inflate(expected).expect(account);
@@ -75,9 +76,9 @@ fn check_007(account: &str, expected: &str) {
 }
 
 #[test]
-fn public_vectors_of_007_are_met() {
+fn public_vectors_of_007_match() {
     check_007("test_user", OF_007);
-    // The same by Go's deflate, which ends in another way.
+    // The same from Go's deflate, whose stream ends differently.
     check_007(
         "test_user",
         "007eJxSYOCdJftjyTM2zxW6Xhm/5T0j5LdcUt/xYVt48fb5Mp3PX9coMFiaGzg7GpumpJoZJJuYmJmYJiUlplokGhmaGpgZJhkbu38RYIhgYmBgZABhJgZGBkYwn5OhJLW4JL60OLUIEAAA//9ZVh6A",
@@ -98,7 +99,7 @@ fn public_vectors_of_007_are_met() {
     );
 }
 
-/// What a verifier that knows everything finds.
+/// Checks the result of a verifier that has all values.
 fn check(token: &str, change: impl Fn(&mut Expected<'_>), expected: Option<Problem>) {
     let certificate = certificate();
     let mut known = Expected {
@@ -146,7 +147,7 @@ fn tokens_are_verified() {
 }
 
 #[test]
-fn what_a_token_lets_do_counts() {
+fn only_login_privileges_count() {
     let names = v006::Names {
         app_id: APP,
         channel: "test_user",
@@ -166,7 +167,7 @@ fn what_a_token_lets_do_counts() {
 }
 
 #[test]
-fn what_is_no_token_is_none() {
+fn malformed_tokens_are_rejected() {
     let known = Expected {
         app_id: None,
         account: None,
@@ -192,7 +193,7 @@ fn what_is_no_token_is_none() {
     ] {
         assert_eq!(parse(text, known), None, "{text:?}");
     }
-    // 64 KiB and no more are inflated.
+    // At most 64 KiB are inflated.
     use base64::Engine as _;
     use std::io::Write as _;
     let mut bomb = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
@@ -202,7 +203,7 @@ fn what_is_no_token_is_none() {
 }
 
 #[test]
-fn projects_that_rtm_would_refuse_are_refused() {
+fn invalid_projects_are_refused() {
     let check = |app: &str, certificate: &str, lifetime, expected| {
         let made = TokenMinter::new(Kind::V007, AppId::new(app).unwrap(), certificate.into(), lifetime);
         assert_eq!(made.map(|_| ()), expected, "{app} {certificate} {lifetime}");

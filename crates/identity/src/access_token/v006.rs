@@ -1,43 +1,44 @@
-//! AccessToken 006: `006`, the app id, and the base64 of signature, checksums and message (upstreams 3.2).
+//! AccessToken 006: `006`, the app id, and the base64 of signature, checksums and message
+//! (upstreams 3.2).
 //!
-//! It does not hold the names that it is for, only their checksums: a verifier has to know them. RTM puts the user id
-//! where RTC has the channel, and nothing where RTC has the user.
+//! It holds only checksums of its names, so a verifier needs the names. RTM puts the user id into
+//! the channel field of RTC and leaves the user field empty.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::access_token::bytes::{Packer, Unpacker};
-use crate::access_token::hash::{hmac, same};
+use crate::access_token::hash::{hmac, is_equal};
 
-/// How it begins.
+/// The prefix of a token.
 pub const VERSION: &str = "006";
 
-/// Digits of an app id, which follow the version without a separator.
+/// Digits of an app id, which follows the version without a separator.
 pub const APP_ID_DIGITS: usize = 32;
 
-/// Whom a token is for.
+/// The names that a token is signed for.
 #[derive(Clone, Copy, Debug)]
 pub struct Names<'n> {
     pub app_id: &'n str,
     /// RTM: the user id.
     pub channel: &'n str,
-    /// RTM: nothing.
+    /// RTM: empty.
     pub uid: &'n str,
 }
 
-/// What a token says.
+/// The signed content of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Random, so that no two tokens are the same.
+    /// A random number, so that no two tokens are equal.
     pub salt: u32,
-    /// When the token ends, whatever its privileges say.
+    /// The expiry of the token, regardless of its privileges.
     pub expires: u32,
-    /// Each with the time at which it ends; 0 is with the token. In the order of their numbers.
+    /// Privileges with their expiry; 0 means the token's expiry. In the order of their numbers.
     pub privileges: Vec<(u16, u32)>,
 }
 
-/// A token taken apart, its signature not yet looked at.
+/// A decoded token with an unverified signature.
 pub struct Token<'t> {
     pub app_id: &'t str,
     pub message: Message,
@@ -61,7 +62,7 @@ pub fn mint(names: Names<'_>, certificate: &SecretString, message: &Message) -> 
     format!("{VERSION}{}{}", names.app_id, BASE64_STANDARD.encode(body.done()))
 }
 
-/// `None` for what is not of the form.
+/// Decodes a token; returns `None` if it is malformed.
 pub fn parse(token: &str) -> Option<Token<'_>> {
     let (app_id, body) = token.strip_prefix(VERSION)?.split_at_checked(APP_ID_DIGITS)?;
     let body = BASE64_STANDARD.decode(body).ok()?;
@@ -85,7 +86,7 @@ pub fn parse(token: &str) -> Option<Token<'_>> {
 }
 
 impl Token<'_> {
-    /// Whether the checksums are those of the names. They are no secret and prove nothing.
+    /// Returns true if the checksums match the names. Checksums are public and prove nothing.
     pub fn is_for(&self, names: Names<'_>) -> bool {
         self.checksums
             == (
@@ -94,12 +95,12 @@ impl Token<'_> {
             )
     }
 
-    /// Whether the certificate has signed it for the names.
+    /// Returns true if the certificate has signed the token for the names.
     pub fn is_signed(&self, names: Names<'_>, certificate: &SecretString) -> bool {
-        same(&self.signature, &sign(names, certificate, &self.packed))
+        is_equal(&self.signature, &sign(names, certificate, &self.packed))
     }
 
-    /// When a privilege ends; `None` without it.
+    /// Returns the expiry of a privilege; `None` without it.
     pub fn expires(&self, privilege: u16) -> Option<u64> {
         let found = self.message.privileges.iter().find(|(is, _)| *is == privilege)?;
         let token = u64::from(self.message.expires);

@@ -1,6 +1,7 @@
-//! AccessToken 007: `007` and the base64 of the deflated signature, times and services (upstreams 3.3).
+//! AccessToken 007: `007` and the base64 of the deflated signature, times and services (upstreams
+//! 3.3).
 //!
-//! Deflating gives other bytes with every library, so two tokens are the same when they are so inflated.
+//! Deflate libraries give different bytes, so tokens are compared inflated.
 
 use std::io::{Read, Write};
 
@@ -12,38 +13,37 @@ use flate2::write::ZlibEncoder;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::access_token::bytes::{Packer, Unpacker};
-use crate::access_token::hash::{hmac, same};
+use crate::access_token::hash::{hmac, is_equal};
 use crate::access_token::privilege::LOGIN_007;
 
-/// How it begins.
+/// The prefix of a token.
 pub const VERSION: &str = "007";
 
-/// An inflated token is never longer: one of RTM has a few hundred bytes, and a bomb is not to be blown up.
+/// Limit of the inflated size. An RTM token has a few hundred bytes; the limit stops a compression
+/// bomb.
 const MAX_INFLATED: u64 = 64 * 1024;
 
 /// The number of the RTM service.
 const RTM: u16 = 2;
-/// The number of the RTC service, which a token for both has as well, before RTM's.
+/// The number of the RTC service, which precedes RTM's in a token for both.
 const RTC: u16 = 1;
 
-/// From when to when a token is good.
+/// The time range of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
-    /// When it was made.
+    /// The time of issue.
     pub issued: u32,
-    /// Seconds after that at which it ends.
+    /// The lifetime in seconds after the issue.
     pub lifetime: u32,
-    /// Random, so that no two tokens are the same.
+    /// A random number, so that no two tokens are equal.
     pub salt: u32,
 }
 
-/// A token inflated and taken apart, its signature not yet looked at.
+/// A decoded token with an unverified signature.
 pub struct Token {
-    /// The project.
     pub app_id: String,
-    /// From when to when.
     pub times: Times,
-    /// What it says about RTM.
+    /// The RTM service, if the token has one.
     pub rtm: Option<Rtm>,
     signature: Vec<u8>,
     info: Vec<u8>,
@@ -51,13 +51,14 @@ pub struct Token {
 
 /// The RTM service of a token.
 pub struct Rtm {
-    /// Who may log in.
+    /// The user id.
     pub user: String,
-    /// Seconds after the issue at which the privilege to log in ends, 0 with the token; `None` without the privilege.
+    /// Expiry of the login privilege in seconds after the issue, 0 for the token's expiry; `None`
+    /// without the privilege.
     pub login: Option<u32>,
 }
 
-/// A token by which `user` may log in to RTM.
+/// Mints a login token for `user`.
 pub fn mint(app_id: &str, certificate: &SecretString, user: &str, times: Times) -> String {
     let info = Packer::default()
         .text(app_id.as_bytes())
@@ -74,11 +75,11 @@ pub fn mint(app_id: &str, certificate: &SecretString, user: &str, times: Times) 
     let packed = Packer::default().text(&sign(certificate, times, &info)).raw(&info);
     let mut deflate = ZlibEncoder::new(Vec::new(), Compression::default());
     let deflated = deflate.write_all(&packed.done()).and_then(|()| deflate.finish());
-    let deflated = deflated.expect("a Vec takes everything");
+    let deflated = deflated.expect("writing to a Vec cannot fail");
     format!("{VERSION}{}", BASE64_STANDARD.encode(deflated))
 }
 
-/// What is inside the base64, inflated; `None` for what is not of the form.
+/// Returns the inflated content of the base64; `None` if the token is malformed.
 pub fn inflate(token: &str) -> Option<Vec<u8>> {
     let deflated = BASE64_STANDARD.decode(token.strip_prefix(VERSION)?).ok()?;
     let mut inflated = Vec::new();
@@ -87,7 +88,7 @@ pub fn inflate(token: &str) -> Option<Vec<u8>> {
     Some(inflated)
 }
 
-/// `None` for what is not of the form.
+/// Decodes a token; returns `None` if it is malformed.
 pub fn parse(token: &str) -> Option<Token> {
     let inflated = inflate(token)?;
     let mut packed = Unpacker(&inflated);
@@ -109,8 +110,8 @@ pub fn parse(token: &str) -> Option<Token> {
     })
 }
 
-/// Services stand in the order of their numbers, and what stands in one differs: nothing can be said of what follows
-/// one that is not known, but RTM's never does.
+/// Reads the RTM service. Services are in the order of their numbers and differ in length. Nothing
+/// after an unknown service can be read, but no unknown service precedes RTM's.
 fn rtm(packed: &mut Unpacker<'_>) -> Option<Option<Rtm>> {
     for _ in 0..packed.u16()? {
         let service = packed.u16()?;
@@ -134,12 +135,12 @@ fn rtm(packed: &mut Unpacker<'_>) -> Option<Option<Rtm>> {
 }
 
 impl Token {
-    /// Whether the certificate has signed it.
+    /// Returns true if the certificate has signed the token.
     pub fn is_signed(&self, certificate: &SecretString) -> bool {
-        same(&self.signature, &sign(certificate, self.times, &self.info))
+        is_equal(&self.signature, &sign(certificate, self.times, &self.info))
     }
 
-    /// When the privilege to log in ends; `None` without it.
+    /// Returns the expiry of the login privilege; `None` without it.
     pub fn expires(&self) -> Option<u64> {
         let Times { issued, lifetime, .. } = self.times;
         let lifetime = match self.rtm.as_ref()?.login? {
@@ -150,7 +151,7 @@ impl Token {
     }
 }
 
-/// The times are the keys of the key; the certificate is what they sign.
+/// Signs `info`: the signing key is the HMAC of the certificate under the two times.
 fn sign(certificate: &SecretString, times: Times, info: &[u8]) -> [u8; 32] {
     let key = hmac(&times.issued.to_le_bytes(), &[certificate.expose_secret().as_bytes()]);
     let key = hmac(&times.salt.to_le_bytes(), &[&key]);

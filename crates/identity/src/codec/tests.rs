@@ -10,7 +10,7 @@ fn user(text: &str) -> UserId {
     UserId::new(text).expect("the case is a legal user id")
 }
 
-/// Both directions, for a pair that is inverse.
+/// Checks both directions of a pair.
 fn check_pair(legacy: &str, rtm: &str) {
     assert_eq!(account_to_user_id(&account(legacy)).as_str(), rtm, "{legacy:?} to RTM");
     assert_eq!(user_id_to_account(&user(rtm)).as_str(), legacy, "{rtm:?} to legacy");
@@ -24,7 +24,7 @@ fn check_pair(legacy: &str, rtm: &str) {
 }
 
 #[test]
-fn ordinary_names_are_the_same_on_both_sides() {
+fn plain_names_are_unchanged() {
     check_pair("alice", "alice");
     check_pair("user@example.com", "user@example.com");
     check_pair("50%25", "50%25");
@@ -37,7 +37,7 @@ fn ordinary_names_are_the_same_on_both_sides() {
 }
 
 #[test]
-fn names_that_rtm_refuses_travel_as_bytes() {
+fn names_illegal_in_rtm_are_encoded_as_bytes() {
     check_pair("null", "~b.bnVsbA");
     check_pair("張", "~b.5by1");
     check_pair("a/b", "~b.YS9i");
@@ -45,28 +45,28 @@ fn names_that_rtm_refuses_travel_as_bytes() {
 }
 
 #[test]
-fn names_that_look_escaped_are_escaped() {
+fn names_with_a_prefix_are_escaped() {
     check_pair("~b.", "~b.fmIu");
     check_pair("~b.bnVsbA", "~b.fmIuYm5Wc2JB");
     check_pair("~r.foo", "~b.fnIuZm9v");
-    // The raw form of an id that needs none.
+    // The raw form of an id that does not need it.
     check_pair("~r.YWxpY2U", "~b.fnIuWVd4cFkyVQ");
 }
 
 #[test]
-fn ids_that_legacy_lines_cannot_carry_are_raw() {
+fn ids_illegal_in_legacy_lines_are_raw() {
     check_pair("~r.YSBi", "a b");
     check_pair("~r.YSA", "a ");
     check_pair("~r.fmguIHg", "~h. x");
 }
 
-/// An RTM id that nobody encoded: shown in the raw form, which leads back to it.
+/// Checks an RTM id that was not encoded: it is displayed in the raw form, which decodes to it.
 fn check_raw(id: &str) {
     check_pair(&format!("~r.{}", URL_SAFE_NO_PAD.encode(id)), id);
 }
 
 #[test]
-fn ids_that_look_escaped_but_are_not_are_raw() {
+fn ids_with_an_invalid_escape_are_raw() {
     check_raw("~b."); // empty name
     check_raw("~b.!!"); // no base64url
     check_raw("~b.YWI="); // padding
@@ -99,7 +99,7 @@ fn check_alias(name: &str, expected: bool) {
 }
 
 #[test]
-fn aliases_are_names_of_somebody_else() {
+fn aliases_name_another_user() {
     check_alias("alice", false);
     check_alias("~b.bnVsbA", false);
     check_alias("~h.short", false);
@@ -109,10 +109,10 @@ fn aliases_are_names_of_somebody_else() {
     check_alias(account_to_user_id(&account(&"x".repeat(65))).as_str(), true);
 }
 
-/// Names of every kind: plain, any visible text, and texts that look escaped, once and twice.
-/// Whoever could log in under such an id would be logged out by the program, and the other way.
+/// Names of every kind: plain, any visible text, and texts that look escaped once or twice. A login
+/// under a reserved id would be logged out by sigbridge, and vice versa.
 #[test]
-fn reserved_users_are_nobodys_account() {
+fn reserved_users_match_no_account() {
     for name in ["sigbridge-doctor-1", "sigbridge-doctor-2"] {
         let id = reserved_user(name).expect("a legal id");
         assert!(is_alias(&user_id_to_account(&id)), "{id:?}");
@@ -145,7 +145,7 @@ fn ids() -> impl Strategy<Value = String> {
     prop_oneof![any.boxed(), escaped().boxed()].prop_filter("legal", |id: &String| UserId::new(&**id).is_ok())
 }
 
-/// A prefix before something that is base64url, or nearly so, of a text that may itself be escaped.
+/// A prefix before base64url, or almost base64url, of a text that may itself be escaped.
 fn escaped() -> impl Strategy<Value = String> {
     let leaf = prop_oneof!["[a-z ~./]{0,12}".boxed(), "~[bhr]\\.[A-Za-z0-9_=-]{0,45}".boxed()];
     leaf.prop_recursive(3, 8, 1, |inner| {
@@ -158,7 +158,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn every_name_that_is_not_hashed_comes_back(name in names()) {
+    fn unhashed_names_round_trip(name in names()) {
         let name = account(&name);
         let id = account_to_user_id(&name);
         if !is_hash(id.as_str()) {
@@ -167,7 +167,7 @@ proptest! {
     }
 
     #[test]
-    fn every_id_comes_back(id in ids()) {
+    fn ids_round_trip(id in ids()) {
         let id = user(&id);
         prop_assert_eq!(account_to_user_id(&user_id_to_account(&id)), id);
     }

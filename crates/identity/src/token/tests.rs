@@ -18,7 +18,7 @@ fn at(secs: u64) -> Time {
     Time::from_millis(secs * 1000)
 }
 
-/// One public vector, minted and verified.
+/// Mints and verifies one public vector.
 fn check_vector(account: &str, app_id: &str, certificate: &str, expires: u64, digest: &str) {
     let (account, app_id) = (Account::new(account).unwrap(), AppId::new(app_id).unwrap());
     let certificate = SecretString::from(certificate);
@@ -36,7 +36,7 @@ fn check_vector(account: &str, app_id: &str, certificate: &str, expires: u64, di
 }
 
 #[test]
-fn public_vectors_are_met() {
+fn public_vectors_match() {
     check_vector(ACCOUNT, APP, CERTIFICATE, EXPIRES, "82539e1f3973bcfe3f0d0c8993e6c051");
     check_vector(
         "TestAccount",
@@ -63,13 +63,13 @@ fn check(policy: &TokenPolicy, vid: &str, account: &str, token: &str, now: Time,
     );
 }
 
-/// A token at the public vector's project and account, just before it expires.
+/// Checks a token with the public vector's project and account, just before it expires.
 fn check_token(token: &str, expected: Result<(), TokenError>) {
     check(&policy(), APP, ACCOUNT, token, at(EXPIRES - 1), expected);
 }
 
 #[test]
-fn tokens_end_at_their_second() {
+fn tokens_expire_at_their_second() {
     let early = Time::from_millis(EXPIRES * 1000 - 1);
     check(&policy(), APP, ACCOUNT, TOKEN, early, Ok(()));
     check(&policy(), APP, ACCOUNT, TOKEN, at(EXPIRES), Err(TokenError::Expired));
@@ -81,7 +81,7 @@ fn tokens_end_at_their_second() {
         at(EXPIRES + 9),
         Err(TokenError::Expired),
     );
-    // An invented one does not learn that its expiry is past.
+    // The response to a forged token does not reveal that its expiry is past.
     let invented = TOKEN.replace("82539", "00000");
     check(
         &policy(),
@@ -94,7 +94,7 @@ fn tokens_end_at_their_second() {
 }
 
 #[test]
-fn another_form_is_no_token() {
+fn malformed_signaling_tokens_are_rejected() {
     check_token("", Err(TokenError::Format));
     check_token("x", Err(TokenError::Format));
     check_token(":::", Err(TokenError::Format));
@@ -127,7 +127,7 @@ fn the_digest_covers_everything() {
 }
 
 #[test]
-fn vendor_keys_must_agree() {
+fn vendor_keys_must_match() {
     let lower = APP.to_lowercase();
     check(&policy(), &lower, ACCOUNT, TOKEN, at(0), Err(TokenError::Vendor));
     check_token(&TOKEN.replace(APP, &lower), Err(TokenError::Vendor));
@@ -146,7 +146,7 @@ fn vendor_keys_must_agree() {
 }
 
 #[test]
-fn without_a_certificate_any_token_passes() {
+fn any_token_passes_without_a_certificate() {
     let open = TokenPolicy::default();
     check(&open, "any", "alice", "", at(0), Ok(()));
     check(&open, "any", "alice", NO_TOKEN, at(0), Ok(()));
@@ -154,7 +154,7 @@ fn without_a_certificate_any_token_passes() {
 }
 
 #[test]
-fn no_token_needs_the_debug_switch() {
+fn no_token_requires_the_debug_switch() {
     check_token(NO_TOKEN, Err(TokenError::NotAllowed));
     let debug = TokenPolicy {
         allow_no_token: true,
@@ -170,7 +170,7 @@ fn check_reason(error: TokenError, reason: &str) {
 }
 
 #[test]
-fn reasons_are_those_that_clients_read() {
+fn reasons_match_the_clients_codes() {
     check_reason(TokenError::Expired, "TokenErrorExpired");
     for error in [
         TokenError::Format,

@@ -1,72 +1,73 @@
-//! What clients of the documented API say: from JSON-RPC to frames.
+//! Decoding of the documented API: from JSON-RPC to frames.
 
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use crate::ClientFrame;
-use crate::decoder::{Decoded, UNKNOWN_FUNCTION};
-use crate::encoder::Encoder;
-use crate::memory_budget::MemoryUse;
 use rtm::value::{Text, Value};
 use tables::Tables;
 use tables::profile::Transport;
 use tables::row::SigId;
 use tables::wire::{Invoke, Target};
 
-use crate::api::encode::ApiSpeech;
+use crate::ClientFrame;
+use crate::api::encode::ApiEncoder;
 use crate::api::pending::{Address, Entry, LOGIN_CALL};
 use crate::api::rpc;
 use crate::api::rpc::{Fault, Parsed, Refused, Request};
+use crate::decoder::{Decoded, UNKNOWN_FUNCTION};
+use crate::encoder::Encoder;
+use crate::memory_budget::MemoryUse;
 
-/// The texts of one connection as frames: it numbers the requests and knows which belong to a batch.
+/// The decoder of one connection. It numbers the requests and assigns them to batches.
 #[derive(Debug)]
 pub struct ApiDecoder {
-    speech: Arc<ApiSpeech>,
+    encoder: Arc<ApiEncoder>,
 }
 
 impl ApiDecoder {
-    /// Counts the memory of requests that are not answered.
+    /// Counts the memory of pending requests.
     pub fn count_in(&self, memory: MemoryUse) {
-        self.speech.open.lock().count_in(memory);
+        self.encoder.pending.lock().count_in(memory);
     }
 
-    /// That of a connection that has said nothing yet.
+    /// Creates the decoder of a new connection.
     pub fn new(tables: &Arc<Tables>) -> Self {
         let profile = tables.profiles.iter().find(|p| p.transport == Transport::Api);
         // Without a profile the connection is closed before anything is read.
         let wire = profile.and_then(|p| tables.wire(&p.family).cloned());
         let wire = wire.unwrap_or_else(|| tables.documented());
         Self {
-            speech: Arc::new(ApiSpeech::new(tables.clone(), wire)),
+            encoder: Arc::new(ApiEncoder::new(tables.clone(), wire)),
         }
     }
 
-    /// The language that answers what was heard.
-    pub fn speech(&self) -> Arc<dyn Encoder> {
-        self.speech.clone()
+    /// Returns the encoder for the decoded requests.
+    pub fn encoder(&self) -> Arc<dyn Encoder> {
+        self.encoder.clone()
     }
 
-    /// What a text means.
-    pub fn hear(&self, text: &str) -> Decoded {
-        let mut heard = Decoded::default();
+    /// Decodes a text.
+    pub fn decode(&self, text: &str) -> Decoded {
+        let mut decoded = Decoded::default();
         match rpc::parse(text) {
-            Parsed::One(request) => heard.answer = self.take(request, None, &mut heard.frames, &mut heard.bad),
+            Parsed::One(request) => decoded.answer = self.take(request, None, &mut decoded.frames, &mut decoded.bad),
             Parsed::Batch(requests) => {
-                let batch = self.speech.open.lock().begin_batch();
+                let batch = self.encoder.pending.lock().begin_batch();
                 for request in requests {
-                    if let Some(text) = self.take(request, Some(batch), &mut heard.frames, &mut heard.bad) {
-                        self.speech.open.lock().refused(batch, text);
+                    if let Some(text) = self.take(request, Some(batch), &mut decoded.frames, &mut decoded.bad) {
+                        self.encoder.pending.lock().refused(batch, text);
                     }
                 }
-                // Before any frame is served: the last of their answers is to find the batch closed.
-                heard.answer = self.speech.open.lock().end_batch(batch);
+                // Before any frame is served: the last answer must find the batch closed.
+                decoded.answer = self.encoder.pending.lock().end_batch(batch);
             }
         }
-        heard
+        decoded
     }
 
-    /// Adds the frame that a request means; what is said of one that cannot be served, if anybody asked.
+    /// Adds the frame of a request. Returns the response to an invalid one, unless it is a
+    /// notification.
     fn take(
         &self,
         request: Result<Request, Refused>,
@@ -74,7 +75,7 @@ impl ApiDecoder {
         frames: &mut Vec<ClientFrame>,
         bad: &mut Vec<&'static str>,
     ) -> Option<String> {
-        match request.and_then(|request| self.speech.frame(request, batch)) {
+        match request.and_then(|request| self.encoder.frame(request, batch)) {
             Ok(frame) => {
                 frames.push(frame);
                 None
@@ -87,7 +88,7 @@ impl ApiDecoder {
     }
 }
 
-/// The counter of a fault.
+/// Returns the counter of a fault.
 fn counted(fault: &Fault) -> &'static str {
     match fault.code {
         -32_700 => "not JSON",
@@ -98,28 +99,28 @@ fn counted(fault: &Fault) -> &'static str {
     }
 }
 
-impl ApiSpeech {
-    /// The frame that a request means; its answer will find it.
+impl ApiEncoder {
+    /// Converts a request to a frame and registers it as pending.
     fn frame(&self, request: Request, batch: Option<u64>) -> Result<ClientFrame, Refused> {
         let Request { id, method, params } = request;
         match self.call(&method, params) {
-            Ok(call) => self.open_call(call, id, batch),
+            Ok(call) => self.register(call, id, batch),
             Err(fault) => Err(Refused { id, fault }),
         }
     }
 
-    fn open_call(&self, call: Call, id: Option<Box<RawValue>>, batch: Option<u64>) -> Result<ClientFrame, Refused> {
-        let mut open = self.open.lock();
+    fn register(&self, call: Call, id: Option<Box<RawValue>>, batch: Option<u64>) -> Result<ClientFrame, Refused> {
+        let mut pending = self.pending.lock();
         let invoked = call.invoked;
         let to = id.map(|id| Address { id, batch });
         let entry = Entry { to, invoked };
-        if open.is_full(&entry) {
+        if pending.is_full(&entry) {
             let id = entry.to.map(|to| to.id);
             return Err(Refused { id, fault: Fault::BUSY });
         }
-        let is_login = call.is_login && open.log_in();
-        let number = if is_login { LOGIN_CALL } else { open.number() };
-        open.wait(number, entry);
+        let is_login = call.is_login && pending.log_in();
+        let number = if is_login { LOGIN_CALL } else { pending.number() };
+        pending.wait(number, entry);
         Ok(match is_login {
             true => ClientFrame::Login(call.args),
             false => ClientFrame::Call {
@@ -130,7 +131,7 @@ impl ApiSpeech {
         })
     }
 
-    /// The call that a method and its params mean.
+    /// Resolves a method and its params.
     fn call(&self, method: &Text, params: Value) -> Result<Call, Fault> {
         let unknown = || Fault::method(format!("there is no method `{method}`"));
         let (_, function) = self.wire.find(method, &Value::Null).ok_or_else(unknown)?;
@@ -142,12 +143,12 @@ impl ApiSpeech {
                 invoked: None,
             }),
             Target::Invoke(invoke) => self.invoked(invoke, params),
-            // The functions that can be invoked are no methods.
+            // Functions for `invoke` are not methods.
             Target::Row(_) | Target::Local(_) => Err(unknown()),
         }
     }
 
-    /// The function that the arguments of a call name.
+    /// Resolves the function named by the arguments of a call.
     fn invoked(&self, invoke: &Invoke, params: Value) -> Result<Call, Fault> {
         let args = self.named(invoke.call, params)?;
         let names = self.tables.signatures[invoke.call].args.iter();
@@ -158,17 +159,17 @@ impl ApiSpeech {
             Value::Text(json) => Value::from_json(&json).unwrap_or_default(),
             other => other,
         };
-        // Only what follows the package travels (signaling-api 7).
+        // Only the part after the package is sent (signaling-api 7).
         let function = name.rsplit('.').next().unwrap_or_default();
         Ok(Call {
             function: function.into(),
             args,
             is_login: false,
-            invoked: Some((invoke.told, number)),
+            invoked: Some((invoke.result_event, number)),
         })
     }
 
-    /// Params by name: those by position take the names of the documented arguments, in order.
+    /// Names the params: positional ones get the names of the documented arguments, in order.
     fn named(&self, sig: SigId, params: Value) -> Result<Value, Fault> {
         let signature = &self.tables.signatures[sig];
         let known = || {
@@ -190,7 +191,7 @@ impl ApiSpeech {
     }
 }
 
-/// A documented call, or a function that one has named.
+/// A documented call, or a function invoked by name.
 struct Call {
     function: Text,
     args: Value,

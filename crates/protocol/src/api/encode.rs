@@ -1,42 +1,41 @@
-//! What clients of the documented API are told: responses, and every event by its name.
+//! Encoding of the documented API: responses, and every event by its name.
 
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::encoder::Returned;
-use crate::encoder::{Asked, Encoder, LineContext};
-use crate::event::{Answer, CallRef, Event, Form, LOGIN, Refusal};
-use crate::reply::{Reply, folded};
 use rtm::value::{Text, Value};
 use tables::Tables;
 use tables::row::SigId;
 use tables::ty::SigType;
 use tables::wire::{FailureForm, Function, Target, Wire};
 
-use crate::api::pending::{Entry, LOGIN_CALL, Open};
+use crate::api::pending::{Entry, LOGIN_CALL, PendingRequests};
 use crate::api::rpc;
 use crate::api::rpc::{Failure, Fault};
+use crate::encoder::{Encoder, LineContext, NamedCall, Resumed};
+use crate::event::{Answer, CallRef, Event, Form, LOGIN, Refusal};
+use crate::reply::{Reply, folded};
 
-/// The language of one connection, which remembers what is to be answered.
+/// The encoder of one connection, with its pending requests.
 #[derive(Debug)]
-pub struct ApiSpeech {
+pub struct ApiEncoder {
     pub(super) tables: Arc<Tables>,
     pub(super) wire: Arc<Wire>,
-    pub(super) open: Mutex<Open>,
+    pub(super) pending: Mutex<PendingRequests>,
 }
 
-impl ApiSpeech {
-    /// The language of a connection that has said nothing yet.
+impl ApiEncoder {
+    /// Creates the encoder of a new connection.
     pub fn new(tables: Arc<Tables>, wire: Arc<Wire>) -> Self {
         Self {
             tables,
             wire,
-            open: Mutex::default(),
+            pending: Mutex::default(),
         }
     }
 
-    /// A response, and behind it what tells the result of an invoked function.
+    /// Returns a response, followed by the result event of an invoked function.
     fn respond(
         &self,
         entry: Option<Entry>,
@@ -48,7 +47,7 @@ impl ApiSpeech {
         };
         let response = to.and_then(|to| {
             let text = rpc::response(&to.id, &answer);
-            self.open.lock().answered(to.batch, text)
+            self.pending.lock().answered(to.batch, text)
         });
         let told = invoked.map(|(sig, number)| {
             let Reply { err, json } = reply();
@@ -76,42 +75,42 @@ impl ApiSpeech {
     }
 }
 
-impl Encoder for ApiSpeech {
+impl Encoder for ApiEncoder {
     fn answer(&self, call: CallRef, answer: &Answer) -> Vec<String> {
         let function = self.wire.function(call.function);
         let number = if call.function == LOGIN { LOGIN_CALL } else { call.id };
-        let entry = self.open.lock().take(number);
+        let entry = self.pending.lock().take(number);
         let invoked = entry.as_ref().is_some_and(|entry| entry.invoked.is_some());
         let result = match &answer.failure {
             Some(refusal) => Err(self.failure(refusal)),
             None => Ok(if invoked {
                 Value::Null
             } else {
-                returned(function, answer)
+                result_of(function, answer)
             }),
         };
         let mut texts = self.respond(entry, result, || {
-            // Its reason is told beside the reply, as it is for the calls that SDKs make themselves.
+            // The reason is sent as an event after the reply, as for calls with client-made events.
             let own = Function {
                 failure: FailureForm::Own,
                 ..function.clone()
             };
             Reply::of_answer(&self.tables, &self.wire, &own, answer)
         });
-        // What refuses a call is an event, too; the app of an SDK knows no other.
+        // A refusal is sent as an event, too, because apps of an SDK handle only the event.
         if let Some(refusal) = answer.failure.as_ref().filter(|_| !invoked) {
             texts.push(self.notification(refusal.event.sig, &refusal.event.args));
         }
         texts
     }
 
-    /// These clients have no lines.
-    fn returned(&self, _: Returned) -> Vec<String> {
+    /// These clients have no session lines.
+    fn resumed(&self, _: Resumed) -> Vec<String> {
         Vec::new()
     }
 
-    fn plain(&self, asked: Asked<'_>, _: FailureForm, result: Result<(), &str>) -> Vec<String> {
-        let entry = self.open.lock().take(asked.id);
+    fn plain(&self, call: NamedCall<'_>, _: FailureForm, result: Result<(), &str>) -> Vec<String> {
+        let entry = self.pending.lock().take(call.id);
         let answer = match result {
             Ok(()) => Ok(Value::Null),
             Err(reason) => Err(Fault::method(reason.to_owned()).into()),
@@ -120,7 +119,7 @@ impl Encoder for ApiSpeech {
     }
 
     /// These clients have no mailbox.
-    fn mailbox(&self, _: Asked<'_>, _: u64, _: &[(u64, Event)], _: LineContext<'_>) -> Vec<String> {
+    fn mailbox(&self, _: NamedCall<'_>, _: u64, _: &[(u64, Event)], _: LineContext<'_>) -> Vec<String> {
         Vec::new()
     }
 
@@ -133,28 +132,28 @@ impl Encoder for ApiSpeech {
         Vec::new()
     }
 
-    /// WebSocket has pings of its own.
+    /// WebSocket has its own pings.
     fn pong(&self, _: &Value) -> Vec<String> {
         Vec::new()
     }
 
     fn control(&self, name: &str) -> Vec<String> {
-        let told = self.tables.told(name);
+        let told = self.tables.parse_event(name);
         told.map(|(sig, args)| self.notification(sig, &args))
             .into_iter()
             .collect()
     }
 }
 
-/// What a call returns, beside what it has told.
-fn returned(function: &Function, answer: &Answer) -> Value {
+/// Returns the result of a call, besides its events.
+fn result_of(function: &Function, answer: &Answer) -> Value {
     match &function.target {
         Target::Row(call) => call.whole.as_ref().map_or(Value::Null, |fold| folded(fold, answer)),
         Target::Local(_) | Target::Invoke(_) => Value::Null,
     }
 }
 
-/// A value as its documented type; what the bridge does not know is empty.
+/// Converts a value to its documented type; a value unknown to the bridge is empty.
 fn as_documented(value: Value, ty: SigType) -> Value {
     match (ty, value) {
         (SigType::Int | SigType::Seconds, Value::Null) => Value::Int(0),

@@ -1,9 +1,9 @@
 //! The documented API by name: JSON-RPC 2.0 over WebSocket, at one path of the HTTP port.
 //!
-//! Methods are the documented calls with their documented arguments, notifications the documented events; which there
-//! are is in the tables (`mappings/wire/api.toml` and the signatures). [`rpc`] reads and writes JSON-RPC and knows
-//! nothing of Signaling; [`open`] remembers who waits for what; [`speech`] answers, [`hear`] listens, [`blank`] takes the
-//! tokens out of what is recorded.
+//! Methods are the documented calls with their documented arguments, notifications the documented
+//! events. The tables define them (`mappings/wire/api.toml` and the signatures). [`rpc`] reads and
+//! writes JSON-RPC; [`pending`] holds the pending requests. [`encode`] writes responses, [`decode`]
+//! reads requests, and [`redact`] removes tokens from recordings.
 
 mod decode;
 pub mod encode;
@@ -14,5 +14,5 @@ mod rpc;
 pub use decode::ApiDecoder;
 pub use redact::without_tokens;
 
-/// Where on the HTTP port it is.
+/// The path on the HTTP port.
 pub const PATH: &str = "/api";

@@ -1,39 +1,39 @@
-//! Requests that are not answered yet.
+//! Pending requests.
 
 use std::collections::HashMap;
 
 use serde_json::value::RawValue;
 
-use crate::memory_budget::MemoryUse;
 use rtm::value::Value;
 use tables::row::SigId;
 
-/// Most of them on one connection.
-pub const MAX_OPEN: usize = 256;
-/// What they may take, with the responses that wait for others of their batch.
-const OPEN_BYTES: usize = 256 * 1024;
-/// The same while the memory of the sidecar is full.
+use crate::memory_budget::MemoryUse;
+
+/// Maximum number of pending requests on one connection.
+pub const MAX_REQUESTS: usize = 256;
+/// Maximum memory of pending requests and of responses that wait for their batch.
+const MAX_BYTES: usize = 256 * 1024;
+/// The same while the memory budget is exhausted.
 const SMALL_SHARE: usize = 16 * 1024;
-/// What a request takes beside its texts.
+/// Memory of a request besides its texts.
 const ENTRY_BYTES: usize = 128;
-/// The number of the login, the only call of a connection that is none of the wire's functions.
+/// The number of the login, which is not a function of the wire.
 pub const LOGIN_CALL: i64 = 0;
 
-/// A request that waits.
+/// A pending request.
 #[derive(Debug)]
 pub struct Entry {
-    /// Where its response goes; a notification has none.
+    /// The address of the response; `None` for a notification.
     pub to: Option<Address>,
-    /// It has named a function, whose result an event tells, with a number of the app's.
+    /// The function named by an `invoke`: its result event and the app's number.
     pub invoked: Option<(SigId, Value)>,
 }
 
-/// Where a response goes.
+/// The address of a response.
 #[derive(Debug)]
 pub struct Address {
-    /// The request's id.
     pub id: Box<RawValue>,
-    /// The batch that it came in.
+    /// The request's batch.
     pub batch: Option<u64>,
 }
 
@@ -45,16 +45,16 @@ impl Entry {
     }
 }
 
-/// The requests of a connection by the number that the engine knows each by, and the batches that wait for them.
+/// The pending requests of a connection by the engine's call number, and their batches.
 #[derive(Debug, Default)]
-pub struct Open {
+pub struct PendingRequests {
     entries: HashMap<i64, Entry>,
     last: i64,
     batches: HashMap<u64, Batch>,
     last_batch: u64,
     has_logged_in: bool,
     bytes: usize,
-    /// Where what it takes is counted.
+    /// The memory accounting.
     held: Option<MemoryUse>,
 }
 
@@ -62,31 +62,31 @@ pub struct Open {
 struct Batch {
     waiting: usize,
     done: Vec<String>,
-    /// Its last request has been read.
+    /// All requests of the batch have been read.
     closed: bool,
 }
 
-impl Open {
-    /// Counts what it takes.
+impl PendingRequests {
+    /// Sets the memory accounting.
     pub fn count_in(&mut self, held: MemoryUse) {
         self.held = Some(held);
     }
 
-    /// Whether there is no room for one more.
+    /// Returns true if the pending-request limit is reached.
     pub fn is_full(&self, entry: &Entry) -> bool {
         let is_pressed = self.held.as_ref().is_some_and(MemoryUse::is_pressed);
-        let most = if is_pressed { SMALL_SHARE } else { OPEN_BYTES };
-        // One request fits always: it is no larger than a frame.
+        let most = if is_pressed { SMALL_SHARE } else { MAX_BYTES };
+        // One request always fits: it is no larger than a frame.
         let is_first = self.bytes == 0;
-        self.entries.len() >= MAX_OPEN || !is_first && self.bytes + entry.bytes() > most
+        self.entries.len() >= MAX_REQUESTS || !is_first && self.bytes + entry.bytes() > most
     }
 
-    fn takes(&mut self, bytes: usize) {
+    fn reserve(&mut self, bytes: usize) {
         self.bytes += bytes;
         self.report();
     }
 
-    fn lets_go(&mut self, bytes: usize) {
+    fn release(&mut self, bytes: usize) {
         self.bytes -= bytes;
         self.report();
     }
@@ -97,18 +97,18 @@ impl Open {
         }
     }
 
-    /// A login begins; false when the connection has had one.
+    /// Registers a login; returns false if the connection already had one.
     pub fn log_in(&mut self) -> bool {
         !std::mem::replace(&mut self.has_logged_in, true)
     }
 
-    /// The number of a new request.
+    /// Returns the number of a new request.
     pub fn number(&mut self) -> i64 {
         self.last += 1;
         self.last
     }
 
-    /// Notes who waits for the answer to a number.
+    /// Registers a pending request.
     pub fn wait(&mut self, number: i64, entry: Entry) {
         if let Some(batch) = entry.to.as_ref().and_then(|to| to.batch)
             && let Some(batch) = self.batches.get_mut(&batch)
@@ -116,50 +116,50 @@ impl Open {
             batch.waiting += 1;
         }
         if entry.to.is_some() || entry.invoked.is_some() {
-            self.takes(entry.bytes());
+            self.reserve(entry.bytes());
             if let Some(before) = self.entries.insert(number, entry) {
-                self.lets_go(before.bytes());
+                self.release(before.bytes());
             }
         }
     }
 
-    /// Who waits for the answer to a number.
+    /// Removes and returns the pending request of a number.
     pub fn take(&mut self, number: i64) -> Option<Entry> {
         let entry = self.entries.remove(&number)?;
-        self.lets_go(entry.bytes());
+        self.release(entry.bytes());
         Some(entry)
     }
 
-    /// A batch begins.
+    /// Starts a batch.
     pub fn begin_batch(&mut self) -> u64 {
         self.last_batch += 1;
         self.batches.insert(self.last_batch, Batch::default());
         self.last_batch
     }
 
-    /// A batch has been read; its answer, when nothing of it waits and there is one.
+    /// Ends a batch. Returns its response, if no request is pending and the response is not empty.
     pub fn end_batch(&mut self, batch: u64) -> Option<String> {
         self.batches.get_mut(&batch)?.closed = true;
         self.finished(batch)
     }
 
-    /// A response is there; what is to be sent now.
+    /// Adds a response; returns the text to send now.
     pub fn answered(&mut self, batch: Option<u64>, text: String) -> Option<String> {
         let Some(number) = batch else { return Some(text) };
         let batch = self.batches.get_mut(&number)?;
         batch.waiting = batch.waiting.saturating_sub(1);
         let bytes = text.len();
         batch.done.push(text);
-        self.takes(bytes);
+        self.reserve(bytes);
         self.finished(number)
     }
 
-    /// A response to a request of a batch that never waited.
+    /// Adds the response to a request that was refused at once.
     pub fn refused(&mut self, batch: u64, text: String) {
         if let Some(batch) = self.batches.get_mut(&batch) {
             let bytes = text.len();
             batch.done.push(text);
-            self.takes(bytes);
+            self.reserve(bytes);
         }
     }
 
@@ -169,7 +169,7 @@ impl Open {
             return None;
         }
         let done = self.batches.remove(&number)?.done;
-        self.lets_go(done.iter().map(String::len).sum());
+        self.release(done.iter().map(String::len).sum());
         (!done.is_empty()).then(|| format!("[{}]", done.join(",")))
     }
 }
@@ -188,44 +188,44 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_is_bounded_in_number_and_in_bytes() {
+    fn pending_requests_are_bounded_in_number_and_bytes() {
         let memory = Memory::new(1 << 20);
-        let mut open = Open::default();
-        open.count_in(memory.holds(MemoryUser::Requests));
-        let fill = |open: &mut Open, bytes: usize| {
+        let mut pending = PendingRequests::default();
+        pending.count_in(memory.holds(MemoryUser::Requests));
+        let fill = |pending: &mut PendingRequests, bytes: usize| {
             for number in 1.. {
-                if open.is_full(&entry(bytes, None)) {
+                if pending.is_full(&entry(bytes, None)) {
                     return number - 1;
                 }
-                open.wait(number, entry(bytes, None));
+                pending.wait(number, entry(bytes, None));
             }
             0
         };
-        assert_eq!(fill(&mut open, 60_000), 4);
+        assert_eq!(fill(&mut pending, 60_000), 4);
         assert!(memory.of(MemoryUser::Requests) > 240_000);
-        (1..=4).for_each(|number| drop(open.take(number)));
+        (1..=4).for_each(|number| drop(pending.take(number)));
         assert_eq!(memory.of(MemoryUser::Requests), 0);
-        assert_eq!(fill(&mut open, 10), 256);
-        (1..=256).for_each(|number| drop(open.take(number)));
+        assert_eq!(fill(&mut pending, 10), 256);
+        (1..=256).for_each(|number| drop(pending.take(number)));
         let mut all = memory.holds(MemoryUser::Sessions);
         all.set(2 << 20);
-        assert_eq!(fill(&mut open, 60_000), 1);
+        assert_eq!(fill(&mut pending, 60_000), 1);
     }
 
     #[test]
-    fn responses_that_wait_for_their_batch_count() {
-        let mut open = Open::default();
-        let batch = open.begin_batch();
+    fn waiting_batch_responses_are_counted() {
+        let mut pending = PendingRequests::default();
+        let batch = pending.begin_batch();
         for number in [1, 2] {
-            open.wait(number, entry(10, Some(batch)));
+            pending.wait(number, entry(10, Some(batch)));
         }
-        assert_eq!(open.end_batch(batch), None);
-        open.take(1);
-        let before = open.bytes;
-        assert_eq!(open.answered(Some(batch), "x".repeat(1000)), None);
-        assert_eq!(open.bytes, before + 1000);
-        open.take(2);
-        assert!(open.answered(Some(batch), "y".into()).is_some());
-        assert_eq!(open.bytes, 0);
+        assert_eq!(pending.end_batch(batch), None);
+        pending.take(1);
+        let before = pending.bytes;
+        assert_eq!(pending.answered(Some(batch), "x".repeat(1000)), None);
+        assert_eq!(pending.bytes, before + 1000);
+        pending.take(2);
+        assert!(pending.answered(Some(batch), "y".into()).is_some());
+        assert_eq!(pending.bytes, 0);
     }
 }

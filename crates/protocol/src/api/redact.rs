@@ -1,27 +1,27 @@
-//! Texts without the tokens that are in them, which mean the same otherwise: what is recorded.
+//! Removal of tokens from API requests before they are recorded.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde_json::value::RawValue;
 
-use crate::frame::NO_TOKEN;
 use rtm::json;
 use rtm::value::{Text, Value};
 use tables::Tables;
 use tables::wire::{RowCall, Target, Wire};
 
 use crate::api::rpc::MAX_BATCH;
+use crate::frame::NO_TOKEN;
 
-/// Instead of params that are nested too deeply to be read, which say nothing but that.
+/// Depth of the replacement for params that are nested too deeply to read.
 const DEEP: usize = 200;
 
-/// A text as it may be recorded: it has the same answers and frames, but for tokens.
+/// Returns a text without tokens, with the same responses and frames.
 pub fn without_tokens(tables: &Tables, wire: &Wire, text: &str) -> String {
     let blank = Blank { tables, wire };
     let text = json::paired(text);
     let Ok(whole) = serde_json::from_str::<&RawValue>(&text) else {
-        // All that is not JSON has one answer.
+        // Every text that is not JSON has the same response.
         return "not JSON".into();
     };
     if !whole.get().starts_with('[') {
@@ -51,7 +51,7 @@ impl Blank<'_> {
             .map(|raw| serde_json::from_str::<String>(raw.get()));
         let params = members.get("params").map(|raw| Value::from_json(raw.get()));
         let (Some(Ok(method)), Some(params)) = (method, params) else {
-            // Nobody reads what else is in it.
+            // The other members are ignored.
             return composed(&members, None);
         };
         let login = match &self.wire.login.target {
@@ -72,7 +72,7 @@ impl Blank<'_> {
         composed(&members, Some(&params))
     }
 
-    /// The token is where the documented signature has it, or, in params that are refused, it may be anywhere.
+    /// Removes the token at its documented position, or anywhere in params that are refused.
     fn login_params(&self, call: &RowCall, params: Value) -> Value {
         let args = &self.tables.signatures[call.sig].args;
         let is_token = |name: &Text| &**name == "token" || args.iter().all(|(arg, _)| arg != name);
@@ -98,7 +98,7 @@ impl Blank<'_> {
     }
 }
 
-/// Whether the function that is invoked is the login's, by any position of the params that names one.
+/// Returns true if a param names the login function.
 fn names_login(wire: &Wire, login: &RowCall, params: &Value) -> bool {
     let is_login = |value: &Value| {
         let name = value.as_text().and_then(|name| name.rsplit('.').next());
@@ -112,7 +112,7 @@ fn names_login(wire: &Wire, login: &RowCall, params: &Value) -> bool {
     }
 }
 
-/// Its arguments are not looked at: a connection logs in once, and not so.
+/// Replaces the arguments. They are ignored: a second login is refused.
 fn invoked_login(params: Value) -> Value {
     let short = |value: Value| match value {
         Value::List(_) | Value::Map(_) => Value::Map(Vec::new()),
@@ -126,7 +126,7 @@ fn invoked_login(params: Value) -> Value {
     }
 }
 
-/// A request of the members that are read, as they came, and other params.
+/// Returns a request with its original members and other params.
 fn composed(members: &HashMap<Cow<'_, str>, &RawValue>, params: Option<&str>) -> String {
     let known = ["jsonrpc", "id", "method"].into_iter();
     let known = known.filter_map(|name| Some((name, members.get(name)?.get())));
@@ -152,12 +152,12 @@ mod tests {
         let got = without_tokens(&tables, wire, request);
         assert_eq!(got, expected, "{request}");
         assert!(!got.contains("SECRET"), "{got}");
-        let answer = |text: &str| ApiDecoder::new(&tables).hear(text).answer;
+        let answer = |text: &str| ApiDecoder::new(&tables).decode(text).answer;
         assert_eq!(answer(request), answer(&got), "{request}");
     }
 
     #[test]
-    fn tokens_go_and_the_rest_stays() {
+    fn only_tokens_are_removed() {
         let req = |params: &str| format!(r#"{{"jsonrpc":"2.0","id":1e3,"method":"login2","params":{params}}}"#);
         let login = |given: &str, kept: &str| check(&req(given), &req(kept));
         login(r#"["app","al","SECRET",0]"#, r#"["app","al","<token>",0]"#);

@@ -9,35 +9,34 @@ use serde_json::value::RawValue;
 use rtm::json;
 use rtm::value::{Text, Value};
 
-/// Most requests of a batch.
+/// Maximum number of requests in a batch.
 pub const MAX_BATCH: usize = 32;
-/// Longest id of a request, bytes of JSON: it is kept until its answer.
+/// Longest id of a request, bytes of JSON: it is stored until the response.
 const MAX_ID_BYTES: usize = 256;
 const VERSION: &str = "2.0";
 
-/// A request, or a notification when it has no id.
+/// A request, or a notification if it has no id.
 #[derive(Debug)]
 pub struct Request {
-    /// As it came: it goes back so.
+    /// The id, returned unchanged.
     pub id: Option<Box<RawValue>>,
-    /// The method.
     pub method: Text,
-    /// A list, an object, or nothing.
+    /// A list, an object, or null.
     pub params: Value,
 }
 
-/// What is wrong with a request; the codes are JSON-RPC's own.
+/// An invalid request; the codes are JSON-RPC's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Below -32000.
+    /// The error code, at most -32000.
     pub code: i64,
-    /// What, for people.
+    /// The description.
     pub message: Cow<'static, str>,
 }
 
 impl Fault {
     const PARSE: Self = Self::of(-32_700, "not JSON");
-    const EMPTY: Self = Self::invalid("a batch of nothing");
+    const EMPTY: Self = Self::invalid("a batch must not be empty");
     const BATCH: Self = Self::invalid("a batch has at most 32 requests");
 
     const fn of(code: i64, message: &'static str) -> Self {
@@ -51,7 +50,7 @@ impl Fault {
         Self::of(-32_600, message)
     }
 
-    /// There is no such method.
+    /// The method is unknown.
     pub fn method(message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code: -32_601,
@@ -67,29 +66,30 @@ impl Fault {
         }
     }
 
-    /// More requests wait for their answers than may.
-    pub const BUSY: Self = Self::of(-32_000, "too many requests wait for their answers");
+    /// Too many requests are pending.
+    pub const BUSY: Self = Self::of(-32_000, "too many requests are pending");
 }
 
-/// A request that cannot be served: to whom that is said, if to anybody.
+/// An invalid request.
 #[derive(Debug)]
 pub struct Refused {
-    /// The request's id; `None` for a notification, which is not answered. What is no request is answered with `null`.
+    /// The request's id; `None` for a notification, which gets no response. Input that is not a
+    /// request gets `null`.
     pub id: Option<Box<RawValue>>,
-    /// What is wrong.
+    /// The error.
     pub fault: Fault,
 }
 
-/// A text of a client.
+/// A parsed text.
 #[derive(Debug)]
 pub enum Parsed {
-    /// A request.
+    /// A single request.
     One(Result<Request, Refused>),
-    /// Several: the answers go together.
+    /// A batch; the responses are sent together.
     Batch(Vec<Result<Request, Refused>>),
 }
 
-/// Reads a text.
+/// Parses a text.
 pub fn parse(text: &str) -> Parsed {
     let text = json::paired(text);
     let Ok(whole) = serde_json::from_str::<&RawValue>(&text) else {
@@ -105,7 +105,7 @@ pub fn parse(text: &str) -> Parsed {
     }
 }
 
-/// `null`: the id of those whose request could not be read.
+/// Returns `null`: the id in responses to unreadable requests.
 fn null() -> Box<RawValue> {
     RawValue::NULL.to_owned()
 }
@@ -132,7 +132,7 @@ fn request(raw: &RawValue) -> Result<Request, Refused> {
     if let Some(id) = id {
         let first = id.get().as_bytes().first().copied().unwrap_or_default();
         if matches!(first, b'{' | b'[' | b't' | b'f') || id.get().len() > MAX_ID_BYTES {
-            return Err(invalid("an id is a text or a number, and not long"));
+            return Err(invalid("an id is a short text or number"));
         }
     }
     let Some(method) = text("method") else {
@@ -155,7 +155,7 @@ fn request(raw: &RawValue) -> Result<Request, Refused> {
     }
 }
 
-/// The text of a response.
+/// Returns the text of a response.
 pub fn response(id: &RawValue, answer: &Result<Value, Failure>) -> String {
     let response = Response {
         jsonrpc: VERSION,
@@ -166,7 +166,7 @@ pub fn response(id: &RawValue, answer: &Result<Value, Failure>) -> String {
     serde_json::to_string(&response).expect("a response has only text keys")
 }
 
-/// The text of a notification.
+/// Returns the text of a notification.
 pub fn notification(method: &str, params: Vec<(Text, Value)>) -> String {
     let entries = vec![
         ("jsonrpc".into(), VERSION.into()),
@@ -181,9 +181,8 @@ pub fn notification(method: &str, params: Vec<(Text, Value)>) -> String {
 pub struct Failure {
     /// Signaling's number, or JSON-RPC's.
     pub code: i64,
-    /// The reason.
     pub message: Text,
-    /// More of it.
+    /// Additional members.
     #[serde(skip_serializing_if = "Value::is_null")]
     pub data: Value,
 }
@@ -229,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_and_what_is_none() {
+    fn valid_and_invalid_requests() {
         check(r#"{"jsonrpc":"2.0","id":1,"method":"m"}"#, &["1 m null"]);
         check(
             r#"{"jsonrpc":"2.0","method":"m","params":[1,"a"]}"#,
@@ -283,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_response_has_one_of_the_two_and_the_id_as_it_came() {
+    fn a_response_has_a_result_or_an_error_and_the_same_id() {
         let id = RawValue::from_string("1e3".into()).unwrap();
         assert_eq!(
             response(&id, &Ok(Value::Null)),

@@ -1,4 +1,4 @@
-//! From documented calls to wire functions: the wire tables, read backwards.
+//! From documented calls to wire functions: the wire tables in reverse.
 
 use std::sync::Arc;
 
@@ -10,74 +10,70 @@ use tables::row::{RowKind, SigId};
 use tables::ty::SigType;
 use tables::wire::{Function, Local, RowCall, Target, Wire, WirePart};
 
-/// The calls that a family's clients can make.
+/// The calls available to the clients of a family.
 #[derive(Clone, Debug)]
-pub struct Book {
+pub struct Catalog {
     tables: Arc<Tables>,
     wire: Arc<Wire>,
 }
 
-/// A documented call, for people.
+/// The description of a documented call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CallHelp {
-    /// Its documented name.
+    /// The documented name.
     pub name: Text,
-    /// Its documented arguments, in order.
+    /// The documented arguments, in order.
     pub args: Vec<ArgHelp>,
-    /// The function that carries it.
+    /// The wire function.
     pub function: Text,
 }
 
 /// An argument of a documented call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ArgHelp {
-    /// Its documented name.
+    /// The documented name.
     pub name: Text,
-    /// Its type.
     pub ty: SigType,
-    /// Whether the wire carries it.
+    /// True if the wire has the argument.
     pub carried: bool,
 }
 
-/// A call on its way to the wire.
+/// A call in the form of the wire.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Built {
     pub function: usize,
     /// The row's arguments, by slot.
     pub slots: Vec<Option<Value>>,
-    /// The wire's arguments, less the line.
+    /// The wire's arguments, without the session line.
     pub args: Vec<(Text, Value)>,
 }
 
-/// Why there is no such call.
+/// The reason why a call is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadCall {
-    /// No function carries it.
+    /// No function implements the call.
     #[error("there is no call `{name}`{}", hint(.close))]
     Unknown {
-        /// As it was written.
+        /// The given name.
         name: Text,
-        /// A call of nearly that name.
+        /// The most similar name.
         close: Option<Text>,
     },
-    /// It has no such argument.
+    /// The call does not have the argument.
     #[error("`{call}` has no argument `{arg}`; it takes ({known})")]
     Arg {
-        /// The call.
         call: Text,
-        /// As it was written; the position for one too many.
+        /// The given name, or the position of a surplus argument.
         arg: Text,
-        /// The arguments that it has.
+        /// The arguments of the call.
         known: String,
     },
-    /// An argument is not of its type.
+    /// An argument has the wrong type.
     #[error("`{arg}` takes {expected}, got {got}")]
     Type {
-        /// The argument.
         arg: Text,
-        /// Its type.
         expected: &'static str,
-        /// As it was written.
+        /// The given value.
         got: String,
     },
 }
@@ -88,13 +84,13 @@ fn hint(close: &Option<Text>) -> String {
         .map_or_else(String::new, |close| format!("; did you mean `{close}`?"))
 }
 
-impl Book {
-    /// The calls of that wire.
+impl Catalog {
+    /// Creates the catalog of a wire.
     pub fn new(tables: Arc<Tables>, wire: Arc<Wire>) -> Self {
         Self { tables, wire }
     }
 
-    /// Every call that a function carries, in the order of the tables.
+    /// Returns all calls with a wire function, in the order of the tables.
     pub fn calls(&self) -> Vec<CallHelp> {
         let mut calls: Vec<CallHelp> = Vec::new();
         for (function, call, sig) in self.wire.functions.iter().flat_map(|f| self.sigs(f)) {
@@ -115,7 +111,7 @@ impl Book {
         calls
     }
 
-    /// The documented arguments of a call.
+    /// Returns the documented arguments of a call.
     ///
     /// # Errors
     /// [`BadCall::Unknown`].
@@ -124,8 +120,9 @@ impl Book {
         Ok(&self.tables.signatures[sig].args)
     }
 
-    /// The wire's form of a documented call of that account; what is not given is empty, as the SDKs send it, and an
-    /// account that the call does not take is the caller's own.
+    /// Converts a documented call of an account to the form of the wire. A missing argument is
+    /// empty, as the SDKs send it. An account argument outside the call's signature is the caller's
+    /// own.
     pub(super) fn build(&self, name: &str, given: &[(Text, Value)], own: &Text) -> Result<Built, BadCall> {
         let (function, call, sig) = self.find(name)?;
         let signature = &self.tables.signatures[sig];
@@ -143,13 +140,13 @@ impl Book {
         let filled: Vec<_> = given.iter().cloned().chain(owned).collect();
         let (slots, mut args) = fill(call, &filled)?;
         let function_ref = &self.wire.functions[function];
-        // What the SDK itself puts somewhere stays, unless the app says something else.
-        let said = |name: &Text| {
+        // The SDK's default value applies unless the app gives another one.
+        let outputs = |name: &Text| {
             let arg = call.args.iter().find(|arg| arg.wire.as_ref() == Some(name));
             arg.is_some_and(|arg| given.iter().any(|(known, _)| *known == arg.name))
         };
         for (name, value) in function_ref.when.iter().chain(&function_ref.constants) {
-            if !said(name) {
+            if !outputs(name) {
                 args.retain(|(known, _)| known != name);
                 args.push((name.clone(), value.clone()));
             }
@@ -157,13 +154,13 @@ impl Book {
         Ok(Built { function, slots, args })
     }
 
-    /// The mailbox's function.
+    /// Returns the mailbox's function.
     pub(super) fn mailbox(&self) -> Option<&Function> {
         let is_mailbox = |f: &&Function| matches!(f.target, Target::Local(Local::Mailbox));
         self.wire.functions.iter().find(is_mailbox)
     }
 
-    /// The call after which the session is over.
+    /// Returns the call that ends the session.
     pub fn logout(&self) -> Option<&Text> {
         let ends = self.wire.functions.iter().find(|f| f.ends)?;
         let (_, _, sig) = self.sigs(ends).into_iter().next()?;
@@ -174,7 +171,7 @@ impl Book {
         let sig = self.tables.signature_named(name);
         let all = || self.wire.functions.iter().flat_map(|f| self.sigs(f));
         let of_sig = || all().filter(|(_, _, known)| Some(*known) == sig);
-        // A row may be entered by several calls; the function that is written for this one goes first.
+        // Several calls may use one row; the function declared for this call has priority.
         let hit = of_sig()
             .find(|(_, call, known)| call.sig == *known)
             .or_else(|| of_sig().next());
@@ -186,7 +183,7 @@ impl Book {
                 close: close.map(Into::into),
             });
         };
-        // Functions that share a name are told apart by their places.
+        // Functions with the same name differ by a position argument.
         let at = self
             .wire
             .functions
@@ -208,7 +205,7 @@ impl Book {
 
 type Filled = (Vec<Option<Value>>, Vec<(Text, Value)>);
 
-/// A row's arguments by slot, and those that the wire carries by their names there.
+/// Returns a row's arguments by slot, and those of the wire by their wire names.
 pub(super) fn fill(call: &RowCall, given: &[(Text, Value)]) -> Result<Filled, BadCall> {
     let mut slots = vec![None; call.args.iter().map(|arg| arg.slot + 1).max().unwrap_or(0)];
     let mut args = Vec::new();
@@ -229,10 +226,10 @@ pub(super) fn fill(call: &RowCall, given: &[(Text, Value)]) -> Result<Filled, Ba
     Ok((slots, args))
 }
 
-/// A value as the part of a wire argument that it is.
+/// Returns a value in the form of its part of a wire argument.
 fn on_wire(part: &WirePart, value: &Value) -> Value {
     match part {
-        WirePart::Whole => value.clone(),
+        WirePart::Complete => value.clone(),
         WirePart::Json(key) => Value::text(Value::Map(vec![(key.clone(), value.clone())]).to_json()),
         WirePart::After(prefix) => Value::text(format!("{prefix}{}", value.clone().into_text())),
     }

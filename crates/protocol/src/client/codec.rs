@@ -1,25 +1,24 @@
-//! How the frames of a family are written.
+//! Frame formats of the client families.
 
 use rtm::value::Value;
 use tables::Tables;
 use tables::profile::Transport;
 use tables::wire::Wire;
 
-use crate::client::native_codec;
-use crate::client::web_codec;
 use crate::client::web_codec::Inbound;
+use crate::client::{native_codec, web_codec};
 
-/// How the frames of a family are written, by what carries them.
+/// The frame format of a family, by its transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dialect {
+pub(super) enum Codec {
     /// JSON arrays in WebSocket messages.
     Frames,
     /// Lines in packets.
     Lines,
 }
 
-impl Dialect {
-    /// The dialect of a family, by the profile of its clients.
+impl Codec {
+    /// Returns the codec of a family, by the profile of its clients.
     pub fn of(tables: &Tables, wire: &Wire) -> Self {
         match transport(tables, wire) {
             Transport::Tcp => Self::Lines,
@@ -56,7 +55,7 @@ impl Dialect {
     }
 }
 
-/// What carries the frames of a family.
+/// Returns the transport of a family.
 pub fn transport(tables: &Tables, wire: &Wire) -> Transport {
     let mut profiles = tables.profiles.iter();
     let profile = profiles.find(|profile| profile.family == wire.family);

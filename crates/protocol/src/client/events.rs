@@ -1,4 +1,4 @@
-//! From notifications back to documented events: the wire tables, read backwards.
+//! From notifications back to documented events: the wire tables in reverse.
 
 use rtm::value::{Text, Value};
 use tables::Tables;
@@ -10,17 +10,16 @@ use tables::wire::{Body, Via, Wire, WireEvent};
 
 use crate::client::fmt::json_words;
 
-/// A documented event, as the application of a legacy client would get it.
+/// A documented event, as the application of a legacy client receives it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClientEvent {
-    /// The event's documented name.
     pub name: Text,
-    /// Its arguments, in order; one that neither the wire carries nor the tables fix is left out.
+    /// The arguments, in order; one that is neither on the wire nor fixed by the tables is omitted.
     pub args: Vec<(Text, Value)>,
 }
 
 impl ClientEvent {
-    /// The argument of that name.
+    /// Returns the argument of that name.
     pub fn arg(&self, name: &str) -> Option<&Value> {
         self.args.iter().find(|(arg, _)| &**arg == name).map(|(_, value)| value)
     }
@@ -33,7 +32,7 @@ impl std::fmt::Display for ClientEvent {
     }
 }
 
-/// Everything that the wire can tell.
+/// The events of a wire.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Events {
     lines: Vec<LineForm>,
@@ -47,26 +46,26 @@ struct LineForm {
     args: Vec<(Text, SigType, From)>,
 }
 
-/// Where an argument is found in a line.
+/// The source of an event argument.
 #[derive(Clone, Debug, PartialEq)]
 enum From {
     Source,
     Content,
     Member(Text),
-    /// Not in the line, but whatever row makes the event, it is this.
+    /// Not in the line, but constant in all rows of the event.
     Always(Value),
 }
 
 #[derive(Clone, Debug)]
 struct ControlForm {
     name: Text,
-    /// The argument that tells the frames apart.
+    /// The argument that distinguishes the frames.
     code: Option<Text>,
     frames: Vec<(Option<i64>, Vec<Text>)>,
 }
 
 impl Events {
-    /// Reads the wire's notifications backwards.
+    /// Builds the reverse index of the wire's notifications.
     pub fn new(tables: &Tables, wire: &Wire) -> Self {
         let mut events = Self::default();
         for (sig, form) in wire.events.iter().enumerate() {
@@ -80,7 +79,7 @@ impl Events {
         events
     }
 
-    /// The event of a line; `None` when the tables have none of its type.
+    /// Returns the event of a line; `None` if the tables have none of its type.
     pub fn of_line(&self, line: &str) -> Option<ClientEvent> {
         let mut words = line.splitn(7, ' ');
         let (version, source) = (words.next()?, words.next()?);
@@ -106,13 +105,13 @@ impl Events {
         })
     }
 
-    /// Whether a frame of that name tells something.
+    /// Returns true if control frames of that name form events.
     pub fn is_control(&self, frame: &str) -> bool {
         let mut all = self.controls.iter().flat_map(|form| &form.frames);
         all.any(|(_, frames)| frames.iter().any(|name| &**name == frame))
     }
 
-    /// The event that exactly these control frames tell.
+    /// Returns the event of exactly these control frames.
     pub fn of_control(&self, seen: &[Text]) -> Option<ClientEvent> {
         self.controls.iter().find_map(|form| {
             let (code, _) = form.frames.iter().find(|(_, frames)| frames == seen)?;
@@ -152,7 +151,7 @@ fn found_in(form: &WireEvent, arg: usize) -> Option<From> {
     is_arg(&form.src).then_some(From::Source)
 }
 
-/// The constant that every row gives to this argument of the event.
+/// Returns the constant that all rows give to this argument of the event.
 fn always(tables: &Tables, sig: SigId, arg: usize) -> Option<Value> {
     let outcomes = tables.rows.iter().flat_map(|row| &row.outcomes);
     let failures = outcomes.clone().filter_map(|o| o.failure.as_ref()).map(|f| &f.emission);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use rtm::value::{Text, Value};
 
-/// ` name="text" other=1`: each value as JSON, a space in front of each name.
+/// Returns ` name="text" other=1`: each value as JSON, a space in front of each name.
 pub fn json_words(args: &[(Text, Value)]) -> String {
     let mut out = String::new();
     for (name, value) in args {

@@ -1,21 +1,20 @@
-//! What goes into a client and what comes out of it.
+//! Inputs and outputs of a client.
 
 use rtm::value::{Text, Value};
 
 use crate::client::catalog::BadCall;
 use crate::client::events::ClientEvent;
 
-/// Most calls that may wait for their answers.
-pub const MAX_OPEN_CALLS: usize = 256;
+/// Maximum number of pending calls.
+pub const MAX_PENDING_CALLS: usize = 256;
 
-/// Who logs in.
+/// The credentials of a login.
 #[derive(Clone)]
 pub struct Login {
     /// The app id.
     pub vid: Text,
-    /// The account.
     pub account: Text,
-    /// The token; `_no_need_token` where none is needed.
+    /// The token; `_no_need_token` if none is required.
     pub token: Text,
 }
 
@@ -26,46 +25,41 @@ impl std::fmt::Debug for Login {
     }
 }
 
-/// What a client does, and what its application gets.
+/// An output of the client: a frame to send, or a result for its application.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
-    /// Send this frame.
+    /// A frame to send.
     Send(String),
-    /// The login succeeded.
     LoggedIn,
-    /// The login was refused, for this reason.
+    /// The login was refused, with this reason.
     Refused(Text),
-    /// An event.
     Event(ClientEvent),
-    /// An answer.
     Reply(Reply),
-    /// A frame that the tables do not explain, or the answer to a call that is not open.
+    /// A frame that the tables do not explain, or the answer to a call that is not pending.
     Unknown(Text),
-    /// The session has ended as it was asked to.
+    /// The session has ended after a logout.
     LoggedOut,
 }
 
 /// The answer to a call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
-    /// The call's number.
     pub id: i64,
     /// The call's documented name, or the function's.
     pub call: Text,
-    /// The reply, or the reason for a refusal.
     pub result: Result<Value, Text>,
 }
 
-/// Why a call cannot be sent.
+/// The reason why a call cannot be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// It is no call.
+    /// The call is invalid.
     #[error(transparent)]
     Bad(#[from] BadCall),
-    /// Only after the login.
+    /// The client is not logged in.
     #[error("not logged in")]
     NotLoggedIn,
-    /// Too many calls wait for an answer.
-    #[error("{MAX_OPEN_CALLS} calls are not answered yet")]
+    /// Too many calls are pending.
+    #[error("{MAX_PENDING_CALLS} calls are already pending")]
     TooMany,
 }

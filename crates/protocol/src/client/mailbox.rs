@@ -1,4 +1,4 @@
-//! The client's side of the mailbox: when it polls and what it has (signaling-wire 5).
+//! The client's side of the mailbox: polls and received versions (signaling-wire 5).
 
 use std::time::Duration;
 
@@ -8,83 +8,84 @@ use tables::wire::Polls;
 
 use crate::client::web_codec::{Notice, mailbox_line};
 
-/// A delivery is acknowledged after this time.
+/// Delay of the acknowledgement after a delivery.
 const ACK_AFTER: Duration = Duration::from_secs(1);
-/// A client that hears nothing asks after this time.
+/// Poll interval of an idle client.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// Lines that a full answer holds.
+/// Number of lines in a full answer.
 const FULL: i64 = 30;
 
-/// What the client has of its mailbox, and when it asks for more.
+/// The received versions, and the time of the next poll.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mailbox {
     polls: Polls,
     version: i64,
     polling: bool,
-    /// ClientEvent of more while a poll was out.
+    /// A notification of more lines arrived during a poll.
     again: bool,
-    due: Option<Time>,
+    deadline: Option<Time>,
 }
 
 impl Mailbox {
-    /// The mailbox of a client with those habits.
+    /// Creates the mailbox of a client with that poll mode.
     pub fn new(polls: Polls) -> Self {
         Self {
             polls,
             version: 0,
             polling: false,
             again: false,
-            due: None,
+            deadline: None,
         }
     }
 
-    /// The last version that the client has.
+    /// Returns the last received version.
     pub fn version(&self) -> i64 {
         self.version
     }
 
-    /// The version to acknowledge, when it is time to poll; the poll is then out.
+    /// Starts a poll if it is time; returns the version to acknowledge.
     pub fn poll(&mut self, now: Time) -> Option<i64> {
-        if self.polling || self.due.is_none_or(|due| due > now) {
+        if self.polling || self.deadline.is_none_or(|deadline| deadline > now) {
             return None;
         }
         self.polling = true;
         self.again = false;
-        self.due = None;
+        self.deadline = None;
         Some(self.version)
     }
 
-    /// When to poll next; not while a poll is out.
-    pub fn due(&self) -> Option<Time> {
-        self.due.filter(|_| !self.polling)
+    /// Returns the time of the next poll; `None` while a poll is pending.
+    pub fn deadline(&self) -> Option<Time> {
+        self.deadline.filter(|_| !self.polling)
     }
 
-    /// A login is answered: most poll at the next opportunity.
+    /// Handles a successful login: most families poll at the next opportunity.
     pub fn start(&mut self, now: Time) {
-        self.due = (self.polls != Polls::WhenTold).then_some(now);
+        self.deadline = (self.polls != Polls::OnNotification).then_some(now);
     }
 
-    /// The connection is lost: a poll that is out is not answered any more.
+    /// Handles a lost connection: a pending poll gets no answer.
     pub fn lost(&mut self, now: Time) {
         if self.polling {
             self.polling = false;
-            self.due = Some(now);
+            self.deadline = Some(now);
         }
     }
 
-    /// The server has lines up to `version`.
+    /// Handles a notification of lines up to `version`.
     pub fn hint(&mut self, version: i64, now: Time) {
         if version <= self.version {
             return;
         }
         self.again = self.polling;
         if !self.polling {
-            self.due = Some(now);
+            self.deadline = Some(now);
         }
     }
 
-    /// A line that came by itself. It counts only when it is the next one; else the mailbox is asked.
+    /// Handles a pushed line. It is accepted only if it is the next one; otherwise the mailbox is
+    /// polled.
     pub fn deliver(&mut self, version: i64, line: Text, now: Time) -> Option<Text> {
         if version != self.version + 1 {
             self.hint(version, now);
@@ -95,12 +96,12 @@ impl Mailbox {
         Some(line)
     }
 
-    /// The answer to a poll: its lines, less those that are known.
+    /// Handles the answer to a poll; returns its new lines.
     pub fn answered(&mut self, reply: Option<&Value>, now: Time) -> Vec<Text> {
         self.polling = false;
         let idle = (self.polls == Polls::AtLogin).then_some(now + IDLE);
         let next = if self.again { Some(now) } else { idle };
-        self.due = self.due.into_iter().chain(next).min();
+        self.deadline = self.deadline.into_iter().chain(next).min();
         self.again = false;
         let Some(reply) = reply else { return Vec::new() };
         let acknowledged = reply.get("ver_clear").and_then(Value::as_int).unwrap_or(0);
@@ -116,19 +117,21 @@ impl Mailbox {
                 self.acknowledge_soon(now);
             }
         }
-        if self.polls == Polls::WhenTold && self.version - told >= FULL {
-            // More may wait. Such a client asks at once, others with their acknowledgement.
-            self.due = Some(now);
+        if self.polls == Polls::OnNotification && self.version - told >= FULL {
+            // More lines may be waiting. Clients that poll on notification poll at once, others
+            // with their acknowledgement.
+            self.deadline = Some(now);
         }
         lines
     }
 
-    /// One that polls only when told after its login acknowledges with its next poll, whenever that is.
+    /// Schedules an acknowledgement. A client that polls on notification acknowledges with its next
+    /// poll.
     fn acknowledge_soon(&mut self, now: Time) {
-        if self.polls == Polls::ThenWhenTold {
+        if self.polls == Polls::LoginThenNotified {
             return;
         }
         let soon = now + ACK_AFTER;
-        self.due = Some(self.due.map_or(soon, |due| due.min(soon)));
+        self.deadline = Some(self.deadline.map_or(soon, |deadline| deadline.min(soon)));
     }
 }

@@ -1,7 +1,8 @@
-//! A legacy client: what the terminal client, tests and the load tool speak to a sidecar with.
+//! A legacy client, used by the terminal client, the tests and the load tool.
 //!
-//! [`LegacyClient`] is the protocol without a socket, [`Connection`] the same with one. Neither knows a call or an
-//! event by name: documented calls become frames, and frames documented events, by the wire tables read backwards.
+//! [`LegacyClient`] is the protocol without a socket, `Connection` in the root package adds the socket.
+//! Neither contains names of calls or events. Documented calls become frames, and frames become
+//! documented events, by the wire tables in reverse.
 
 mod catalog;
 mod codec;
@@ -21,11 +22,11 @@ mod tests;
 mod tests_native;
 mod web_codec;
 
-pub use catalog::{ArgHelp, BadCall, Book, CallHelp};
+pub use catalog::{ArgHelp, BadCall, CallHelp, Catalog};
 pub use codec::transport;
 pub use events::ClientEvent;
 pub use fmt::json_words;
-pub use io::{CallError, Login, MAX_OPEN_CALLS, Output, Reply};
+pub use io::{CallError, Login, MAX_PENDING_CALLS, Output, Reply};
 pub use state_machine::LegacyClient;
 pub use web_codec::MAX_FRAME_BYTES;
 pub use web_codec::login_reply;

@@ -1,11 +1,11 @@
-//! The native wire's lines as text: what the client writes and what it reads (signaling-wire 10).
+//! The native wire's lines as text (signaling-wire 10).
 
 use rtm::value::{Text, Value};
 
 use crate::client::web_codec::{Answer, Inbound, Notice, mailbox_line};
 
-/// Behind the line of a return; nobody knows what it means.
-const RETURN_WORDS: &str = "2 0";
+/// The constant after the line of a resume; its meaning is unknown.
+const RESUME_SUFFIX: &str = "2 0";
 
 /// `login {…}`.
 pub(super) fn login(args: &Value) -> String {
@@ -24,10 +24,10 @@ pub(super) fn ping(n: i64) -> String {
 
 /// `line_login2 <line> 2 0`.
 pub(super) fn line_login(line: &str) -> String {
-    format!("line_login2 {line} {RETURN_WORDS}")
+    format!("line_login2 {line} {RESUME_SUFFIX}")
 }
 
-/// `channel_sub {…}`, its keys sorted as the SDK's are; the number goes back as a text.
+/// `channel_sub {…}`, its keys sorted as the SDK's are; the number is sent back as a text.
 pub(super) fn channel_sub(cid: &Text, name: &Text, msgid: i64, vid: &Text) -> String {
     let fields = vec![
         ("cid".into(), Value::Text(cid.clone())),
@@ -38,7 +38,7 @@ pub(super) fn channel_sub(cid: &Text, name: &Text, msgid: i64, vid: &Text) -> St
     format!("channel_sub {}", Value::Map(fields).to_json())
 }
 
-/// Reads a line; `None` when it is none that the server sends.
+/// Reads a line; `None` if the server does not send such lines.
 pub(super) fn read(line: &str) -> Option<Inbound> {
     if let Some(number) = line.strip_prefix("line_pong:") {
         number.parse::<i64>().ok()?;
@@ -47,7 +47,7 @@ pub(super) fn read(line: &str) -> Option<Inbound> {
     let (name, rest) = line.split_once(' ')?;
     match name {
         "login_res" => login_res(rest),
-        "line_login_res" => Some(Inbound::Returned(rest.into())),
+        "line_login_res" => Some(Inbound::Resumed(rest.into())),
         "call_ret" => {
             let mut words = rest.splitn(4, ' ');
             let (_, id, _, json) = (words.next()?, words.next()?, words.next()?, words.next()?);
@@ -58,7 +58,8 @@ pub(super) fn read(line: &str) -> Option<Inbound> {
     }
 }
 
-/// Vocabulary are counted: two and the JSON behind a success, one and the JSON behind a refusal.
+/// Reads a login answer. Words are counted: two and the JSON after a success, one and the JSON
+/// after a refusal.
 fn login_res(rest: &str) -> Option<Inbound> {
     let words: Vec<&str> = rest.split(' ').collect();
     let answer = match words[..] {
@@ -91,7 +92,7 @@ fn notify(rest: &str) -> Option<Inbound> {
             Notice::Channel(Some(msgid.parse().ok()?), line.into())
         }
         "channel" => Notice::Channel(None, rest.into()),
-        // The SDK makes the same of both: somebody else has the session.
+        // The SDK handles both in the same way: another client has the session.
         "wrong_line" => return Some(Inbound::Other("kick".into())),
         word if rest.is_empty() => return Some(Inbound::Other(word.into())),
         _ => return None,
@@ -123,11 +124,11 @@ mod tests {
             r#"login_res failed {"reason":"wrong\u0020account"}"#,
             Some(Inbound::LoginRet(refused)),
         );
-        // Fewer words, or a space in the JSON, are what the SDK dies of.
+        // The SDK crashes on fewer words, or on a space in the JSON.
         check(r#"login_res {"reason":"x"}"#, None);
         check(r#"login_res failed {"reason":"wrong account"}"#, None);
-        check("line_login_res ok", Some(Inbound::Returned("ok".into())));
-        check("line_login_res kick", Some(Inbound::Returned("kick".into())));
+        check("line_login_res ok", Some(Inbound::Resumed("ok".into())));
+        check("line_login_res kick", Some(Inbound::Resumed("kick".into())));
         check("line_pong:7", Some(Inbound::Pong));
         check("line_pong:x", None);
         check(

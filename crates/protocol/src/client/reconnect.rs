@@ -1,5 +1,5 @@
-//! A client whose connection is lost: what it keeps, how it comes back by its line, how it finds out (signaling-wire 3.2
-//! and 10).
+//! Reconnects of a client: preserved state, resume by session line, detection of a lost connection
+//! (signaling-wire 3.2 and 10).
 
 use std::time::Duration;
 
@@ -9,98 +9,98 @@ use rtm::value::{Text, Value};
 use tables::expr::StateField;
 use tables::row::StepKind;
 use tables::ty::SigType;
-use tables::wire::{ComesBack, RowCall};
+use tables::wire::{ResumeMode, RowCall};
 
-use crate::client::codec::Dialect;
+use crate::client::codec::Codec;
 use crate::client::io::{Output, Reply};
-use crate::client::native_codec;
 use crate::client::state_machine::{LegacyClient, Phase};
-use crate::client::synthesized_events;
+use crate::client::{native_codec, synthesized_events};
 
 /// Time between two pings.
 const PING_EVERY: Duration = Duration::from_secs(10);
-/// A native client that misses a pong says nothing more, and takes itself for lost after this time.
-const GIVE_UP: Duration = Duration::from_secs(180);
-/// What an open call gets when its connection is lost.
-const LOST: &str = "connection lost";
+/// A native client that misses a pong stops sending, and disconnects after this time.
+const PONG_TIMEOUT: Duration = Duration::from_secs(180);
+/// The failure of pending calls when the connection is lost.
+const CONNECTION_LOST: &str = "connection lost";
 
-/// The channel that a client is in.
+/// The joined channel.
 #[derive(Clone, Debug)]
 pub(super) struct Channel {
-    /// Its number, as the join's reply had it.
+    /// The channel's number from the join's reply.
     cid: Text,
     name: Text,
     /// The number of its last line.
     pub msgid: i64,
 }
 
-/// Pings, and what becomes of their pongs.
+/// The state of pings and pongs.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Pulse {
+pub(super) struct Keepalive {
     count: i64,
     next: Option<Time>,
     sent: Option<Time>,
-    /// A pong is missing: the end, unless something else ends it before.
+    /// Time of the disconnect after a missed pong.
     end: Option<Time>,
 }
 
-impl Pulse {
-    /// Native clients ping at once, others after a while.
-    pub fn start(&mut self, dialect: Dialect, now: Time) {
+impl Keepalive {
+    /// Starts the pings: native clients ping at once, others after an interval.
+    pub fn start(&mut self, codec: Codec, now: Time) {
         *self = Self {
             count: self.count,
             ..Self::default()
         };
-        self.next = Some(match dialect {
-            Dialect::Lines => now,
-            Dialect::Frames => now + PING_EVERY,
+        self.next = Some(match codec {
+            Codec::Lines => now,
+            Codec::Frames => now + PING_EVERY,
         });
     }
 
-    /// A pong: native clients take one of the very millisecond of its ping for none.
-    pub fn pong(&mut self, dialect: Dialect, now: Time) {
+    /// Handles a pong. Native clients ignore a pong in the same millisecond as its ping.
+    pub fn pong(&mut self, codec: Codec, now: Time) {
         let sent = self.sent.take();
-        if dialect == Dialect::Lines && sent.is_some_and(|sent| now <= sent) {
+        if codec == Codec::Lines && sent.is_some_and(|sent| now <= sent) {
             self.next = None;
-            self.end = Some(now + GIVE_UP);
+            self.end = Some(now + PONG_TIMEOUT);
         }
     }
 
-    /// When there is something to do.
-    pub fn due(&self) -> Option<Time> {
+    /// Returns the time of the next action.
+    pub fn deadline(&self) -> Option<Time> {
         self.next.into_iter().chain(self.end).min()
     }
 }
 
 impl LegacyClient {
-    /// Whether it can go on with its session over another connection.
-    pub fn can_return(&self) -> bool {
-        let known = matches!(self.phase, Phase::LoggedIn | Phase::Returning);
-        known && self.dialect == Dialect::Lines && self.wire.comes_back == ComesBack::ByLine
+    /// Returns true if the client can resume its session over another connection.
+    pub fn can_resume(&self) -> bool {
+        let known = matches!(self.phase, Phase::LoggedIn | Phase::Resuming);
+        known && self.codec == Codec::Lines && self.wire.resume_mode == ResumeMode::BySessionLine
     }
 
-    /// Whether calls can be made.
+    /// Returns true if the client is logged in.
     pub fn is_logged_in(&self) -> bool {
         self.phase == Phase::LoggedIn
     }
 
-    /// Its connection is lost: calls that are out get no answer any more.
+    /// Handles a lost connection: pending calls fail.
     pub fn lost(&mut self, now: Time) -> Vec<Output> {
-        self.phase = Phase::Returning;
+        self.phase = Phase::Resuming;
         self.mailbox.lost(now);
-        let open = std::mem::take(&mut self.open).into_iter();
-        open.filter(|(_, open)| !open.poll)
-            .map(|(id, open)| {
-                let call = open.name;
-                let result = Err(LOST.into());
+        let pending = std::mem::take(&mut self.pending).into_iter();
+        pending
+            .filter(|(_, pending)| !pending.poll)
+            .map(|(id, pending)| {
+                let call = pending.name;
+                let result = Err(CONNECTION_LOST.into());
                 Output::Reply(Reply { id, call, result })
             })
             .collect()
     }
 
-    /// It tries to come back, for the `nth` time.
-    pub fn returning(&mut self, nth: i64) -> Vec<Output> {
-        self.phase = Phase::Returning;
+    /// Starts the `nth` attempt to resume the session.
+    pub fn resuming(&mut self, nth: i64) -> Vec<Output> {
+        self.phase = Phase::Resuming;
         let told = synthesized_events::of_connection(&self.tables, "reconnecting", &self.known);
         let told = told.map(|mut told| {
             for (_, value) in &mut told.args {
@@ -111,26 +111,26 @@ impl LegacyClient {
         told.into_iter().collect()
     }
 
-    /// It gives up.
+    /// Ends the attempts to resume the session.
     pub fn give_up(&mut self) -> Vec<Output> {
         self.phase = Phase::Over;
         let told = synthesized_events::of_connection(&self.tables, "lost", &self.known);
         told.map(Output::Event).into_iter().collect()
     }
 
-    /// The new connection is open: the frame that asks for the old session.
+    /// Handles the new connection: sends the frame that resumes the session.
     pub fn reconnected(&mut self) -> Vec<Output> {
-        self.phase = Phase::Returning;
+        self.phase = Phase::Resuming;
         let line = self.line.clone().into_text();
         vec![Output::Send(native_codec::line_login(&line))]
     }
 
-    /// The server knows it, or not.
-    pub(super) fn returned(&mut self, word: &str, now: Time, out: &mut Vec<Output>) {
+    /// Handles the server's answer to the resume.
+    pub(super) fn resumed(&mut self, word: &str, now: Time, out: &mut Vec<Output>) {
         match word {
             "ok" => {}
             "kick" => return self.control("kick".into(), out),
-            // The SDK tells no others apart.
+            // The SDK does not distinguish other words.
             _ => return self.control("outofsync".into(), out),
         }
         self.phase = Phase::LoggedIn;
@@ -145,24 +145,25 @@ impl LegacyClient {
                 &self.login.vid,
             )));
         }
-        self.pulse.start(self.dialect, now);
-        self.beat(now, out);
+        self.keepalive.start(self.codec, now);
+        self.ping_or_disconnect(now, out);
     }
 
-    /// A ping that is due; or the end, when a pong was missing for long.
-    pub(super) fn beat(&mut self, now: Time, out: &mut Vec<Output>) {
-        if self.pulse.end.is_some_and(|at| at <= now) {
-            self.pulse = Pulse::default();
+    /// Sends a ping if it is time; disconnects after a missed pong.
+    pub(super) fn ping_or_disconnect(&mut self, now: Time, out: &mut Vec<Output>) {
+        if self.keepalive.end.is_some_and(|at| at <= now) {
+            self.keepalive = Keepalive::default();
             out.extend(self.give_up());
-        } else if self.pulse.next.is_some_and(|at| at <= now) {
-            self.pulse.next = Some(now + PING_EVERY);
-            self.pulse.sent = Some(now);
-            self.pulse.count += 1;
-            out.push(Output::Send(self.dialect.ping(self.pulse.count)));
+        } else if self.keepalive.next.is_some_and(|at| at <= now) {
+            self.keepalive.next = Some(now + PING_EVERY);
+            self.keepalive.sent = Some(now);
+            self.keepalive.count += 1;
+            out.push(Output::Send(self.codec.ping(self.keepalive.count)));
         }
     }
 
-    /// A reply that gives a channel's number is that of a join; a row that leaves and joins none is a leave.
+    /// Updates the joined channel from a reply. A reply with a channel number is that of a join; a
+    /// row that leaves and does not join is a leave.
     pub(super) fn note_channel(&mut self, call: &RowCall, reply: &Value) {
         let row = &self.tables.rows[call.row];
         let cid = call.reply.iter().find_map(|(member, fold)| {

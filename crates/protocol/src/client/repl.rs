@@ -1,15 +1,15 @@
-//! What a person types: documented calls, functions of the wire, frames.
+//! Parser of terminal input: documented calls, wire functions, frames.
 
 use rtm::value::{Text, Value};
 use tables::ty::SigType;
 
-use crate::client::catalog::{BadCall, Book};
+use crate::client::catalog::{BadCall, Catalog};
 use crate::client::shell_words::{Word, split};
 
-/// A line of a terminal.
+/// An input line.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Line {
-    /// Nothing.
+pub enum ReplInput {
+    /// An empty line.
     Empty,
     /// `help`.
     Help,
@@ -19,51 +19,45 @@ pub enum Line {
     Wait(u64),
     /// `messageInstantSend bob 0 "hi there"`, or with names: `messageInstantSend account=bob msg="hi there"`.
     Call {
-        /// The documented name.
         name: Text,
         /// The arguments, by name.
         args: Vec<(Text, Value)>,
     },
-    /// `FUNC {json}`: a function of the wire with its own arguments.
-    Function {
-        /// The function's name.
-        name: Text,
-        /// Its arguments.
-        args: Vec<(Text, Value)>,
-    },
-    /// `["name", …]`: a frame as it is.
+    /// `FUNC {json}`: a wire function with its own arguments.
+    Function { name: Text, args: Vec<(Text, Value)> },
+    /// `["name", …]`: a frame, sent unchanged.
     Frame(String),
 }
 
-/// Why a line means nothing.
+/// The reason why an input line is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadLine {
+pub enum BadInput {
     /// A quote is not closed.
     #[error("the quote {0} is not closed")]
     Quote(char),
-    /// What looks like JSON is none.
+    /// The JSON is invalid.
     #[error("not JSON: {0}")]
     Json(String),
-    /// Not a time.
+    /// The time is invalid.
     #[error("`wait` takes whole seconds, at most 3600")]
     Wait,
-    /// An argument in its place after one by name.
-    #[error("`{0}` has no name, after arguments that have")]
-    Order(String),
-    /// No such call, or not such arguments.
+    /// A positional argument follows a named one.
+    #[error("`{0}` is positional, but follows named arguments")]
+    Positional(String),
+    /// The call or its arguments are invalid.
     #[error(transparent)]
     Call(#[from] BadCall),
 }
 
-impl Line {
-    /// Reads a line.
+impl ReplInput {
+    /// Parses an input line.
     ///
     /// # Errors
-    /// [`BadLine`].
-    pub fn read(line: &str, book: &Book) -> Result<Self, BadLine> {
+    /// [`BadInput`].
+    pub fn read(line: &str, catalog: &Catalog) -> Result<Self, BadInput> {
         let line = line.trim();
         if line.starts_with('[') {
-            let frame = Value::from_json(line).map_err(|e| BadLine::Json(e.to_string()))?;
+            let frame = Value::from_json(line).map_err(|e| BadInput::Json(e.to_string()))?;
             return Ok(Self::Frame(frame.to_json()));
         }
         let (first, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
@@ -73,10 +67,10 @@ impl Line {
             "quit" | "exit" => Ok(Self::Quit),
             "wait" => match rest.trim().parse() {
                 Ok(seconds @ 0..=3600) => Ok(Self::Wait(seconds)),
-                _ => Err(BadLine::Wait),
+                _ => Err(BadInput::Wait),
             },
             name if rest.trim_start().starts_with('{') => {
-                let args = Value::from_json(rest).map_err(|e| BadLine::Json(e.to_string()))?;
+                let args = Value::from_json(rest).map_err(|e| BadInput::Json(e.to_string()))?;
                 Ok(Self::Function {
                     name: name.into(),
                     args: args.as_map().unwrap_or_default().to_vec(),
@@ -84,14 +78,14 @@ impl Line {
             }
             name => Ok(Self::Call {
                 name: name.into(),
-                args: arguments(name, &split(rest).map_err(BadLine::Quote)?, book)?,
+                args: arguments(name, &split(rest).map_err(BadInput::Quote)?, catalog)?,
             }),
         }
     }
 }
 
-fn arguments(call: &str, words: &[Word], book: &Book) -> Result<Vec<(Text, Value)>, BadLine> {
-    let signature = book.args(call)?;
+fn arguments(call: &str, words: &[Word], catalog: &Catalog) -> Result<Vec<(Text, Value)>, BadInput> {
+    let signature = catalog.args(call)?;
     let mut args: Vec<(Text, Value)> = Vec::new();
     let mut by_name = false;
     for (at, word) in words.iter().enumerate() {
@@ -102,12 +96,12 @@ fn arguments(call: &str, words: &[Word], book: &Book) -> Result<Vec<(Text, Value
                 by_name = true;
                 named
             }
-            None if by_name => return Err(BadLine::Order(word.text.clone())),
+            None if by_name => return Err(BadInput::Positional(word.text.clone())),
             None => match signature.get(at) {
                 Some(arg) => (arg, &*word.text),
                 None => {
                     let known: Vec<&str> = signature.iter().map(|(arg, _)| &**arg).collect();
-                    return Err(BadLine::Call(BadCall::Arg {
+                    return Err(BadInput::Call(BadCall::Arg {
                         call: call.into(),
                         arg: word.text.as_str().into(),
                         known: known.join(", "),
@@ -120,7 +114,8 @@ fn arguments(call: &str, words: &[Word], book: &Book) -> Result<Vec<(Text, Value
     Ok(args)
 }
 
-/// Vocabulary are text; only lists are written as JSON. Whether a text is a number is for the call's types to say.
+/// Returns the value of a word: lists are read as JSON, everything else is text. The call's types
+/// decide whether a text is a number.
 fn value(text: &str, ty: SigType) -> Value {
     match ty {
         SigType::Accounts | SigType::Ints => Value::from_json(text).unwrap_or_else(|_| text.into()),

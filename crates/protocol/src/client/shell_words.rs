@@ -1,23 +1,23 @@
-//! Vocabulary of a line, quoted as in a shell.
+//! Words of an input line, quoted as in a shell.
 
-/// A word, unquoted.
+/// An unquoted word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Word {
-    /// The word.
     pub text: String,
-    /// How many bytes at its start were written without quotes.
+    /// Number of bytes at its start that were not quoted.
     pub plain: usize,
 }
 
 impl Word {
-    /// `name=value`, when the name and the `=` are not quoted.
+    /// Splits `name=value`, if the name and the `=` are not quoted.
     pub fn named(&self) -> Option<(&str, &str)> {
         let (name, value) = self.text.split_once('=')?;
         (name.len() < self.plain).then_some((name, value))
     }
 }
 
-/// Splits a line at white space; `'…'` is taken as it is, `"…"` and plain text with `\` before what is meant as it is.
+/// Splits a line at white space. `'…'` is literal; in `"…"` and plain text, `\` escapes the next
+/// character.
 ///
 /// # Errors
 /// The quote that is not closed.
@@ -38,7 +38,7 @@ pub(super) fn split(line: &str) -> Result<Vec<Word>, char> {
             '\'' | '"' => quoted(c, &mut chars, &mut current.text)?,
             '\\' => current.text.extend(chars.next()),
             c => {
-                // Only as long as all before it was plain too.
+                // Only while all text before it was unquoted, too.
                 if current.plain == current.text.len() {
                     current.plain += c.len_utf8();
                 }
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quoted_name_is_no_name() {
+    fn a_quoted_name_is_a_plain_word() {
         check_named("a=b", Some(("a", "b")));
         check_named("a='b=c'", Some(("a", "b=c")));
         check_named("a=", Some(("a", "")));

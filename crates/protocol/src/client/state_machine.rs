@@ -1,43 +1,43 @@
-//! A legacy client without its socket: frames go in, frames and events come out.
+//! A legacy client without its socket: frames as input, frames and events as output.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::known_names::Known;
 use rtm::time::Time;
 use rtm::value::{Text, Value};
 use tables::Tables;
 use tables::expr::StateField;
 use tables::wire::{Target, Wire};
 
-use crate::client::catalog::{Book, fill};
-use crate::client::codec::Dialect;
+use crate::client::catalog::{Catalog, fill};
+use crate::client::codec::Codec;
 use crate::client::events::Events;
-use crate::client::io::{CallError, Login, MAX_OPEN_CALLS, Output, Reply};
+use crate::client::io::{CallError, Login, MAX_PENDING_CALLS, Output, Reply};
 use crate::client::mailbox::Mailbox;
-use crate::client::reconnect::{Channel, Pulse};
+use crate::client::reconnect::{Channel, Keepalive};
 use crate::client::synthesized_events;
 use crate::client::web_codec::{Answer, Inbound, Notice};
+use crate::known_names::Known;
 
-/// The mailbox's argument and answer: all up to this version is acknowledged (signaling-wire 5).
+/// The argument of a poll that acknowledges all lines up to a version (signaling-wire 5).
 const VERSION: &str = "ver_clear";
-/// Most control frames that one event is told by.
+/// Maximum number of control frames in one event.
 const MAX_CONTROLS: usize = 8;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     LoggingIn,
     LoggedIn,
-    /// On its way back by its line.
-    Returning,
+    /// Resuming by its session line.
+    Resuming,
     Over,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Open {
+pub(super) struct PendingCall {
     pub name: Text,
-    /// The function, and its row's arguments; none for functions that are called by their own names.
-    made: Option<(usize, Vec<Option<Value>>)>,
+    /// The row and its arguments; `None` for functions that are called by wire name.
+    row_call: Option<(usize, Vec<Option<Value>>)>,
     pub poll: bool,
 }
 
@@ -46,30 +46,30 @@ pub(super) struct Open {
 pub struct LegacyClient {
     pub(super) tables: Arc<Tables>,
     pub(super) wire: Arc<Wire>,
-    pub(super) dialect: Dialect,
-    book: Book,
+    pub(super) codec: Codec,
+    catalog: Catalog,
     events: Events,
     pub(super) login: Login,
     pub(super) phase: Phase,
     pub(super) known: Known,
     pub(super) line: Value,
-    pub(super) open: BTreeMap<i64, Open>,
+    pub(super) pending: BTreeMap<i64, PendingCall>,
     next_id: i64,
     pub(super) mailbox: Mailbox,
-    pub(super) pulse: Pulse,
-    /// The channel that it is in.
+    pub(super) keepalive: Keepalive,
+    /// The joined channel.
     pub(super) channel: Option<Channel>,
-    /// Control frames so far; their names, in order, tell one event.
+    /// The names of the control frames so far; in order, they form one event.
     controls: Vec<Text>,
 }
 
 impl LegacyClient {
-    /// A client of that wire, before it is connected.
+    /// Creates a disconnected client of a wire.
     pub fn new(tables: Arc<Tables>, wire: Arc<Wire>, login: Login) -> Self {
         Self {
-            book: Book::new(tables.clone(), wire.clone()),
+            catalog: Catalog::new(tables.clone(), wire.clone()),
             events: Events::new(&tables, &wire),
-            dialect: Dialect::of(&tables, &wire),
+            codec: Codec::of(&tables, &wire),
             mailbox: Mailbox::new(wire.polls),
             tables,
             wire,
@@ -77,25 +77,25 @@ impl LegacyClient {
             phase: Phase::LoggingIn,
             known: Known::default(),
             line: Value::Null,
-            open: BTreeMap::new(),
+            pending: BTreeMap::new(),
             next_id: 1,
-            pulse: Pulse::default(),
+            keepalive: Keepalive::default(),
             channel: None,
             controls: Vec::new(),
         }
     }
 
-    /// The calls that it can make.
-    pub fn book(&self) -> &Book {
-        &self.book
+    /// Returns the available calls.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
     }
 
-    /// How many calls are not answered yet; polls do not count.
-    pub fn open_calls(&self) -> usize {
-        self.open.values().filter(|open| !open.poll).count()
+    /// Returns the number of pending calls, without polls.
+    pub fn pending_calls(&self) -> usize {
+        self.pending.values().filter(|pending| !pending.poll).count()
     }
 
-    /// The socket is open: the login frame.
+    /// Handles an established connection: sends the login frame.
     pub fn connected(&mut self) -> Vec<Output> {
         let Login { vid, account, token } = &self.login;
         let frame = [("vid", vid), ("account", account), ("token", token)];
@@ -114,84 +114,94 @@ impl LegacyClient {
         }
         self.known.learn(StateField::Account, account.clone().into());
         args.extend(self.wire.login.constants.iter().cloned());
-        vec![Output::Send(self.dialect.login(Value::Map(args)))]
+        vec![Output::Send(self.codec.login(Value::Map(args)))]
     }
 
-    /// The server has sent a frame.
+    /// Handles a frame of the server.
     pub fn frame(&mut self, text: &str, now: Time) -> Vec<Output> {
         let mut out = Vec::new();
-        match self.dialect.read(text) {
+        match self.codec.read(text) {
             Some(Inbound::LoginRet(answer)) if self.phase == Phase::LoggingIn => self.login_ret(&answer, now, &mut out),
-            Some(Inbound::CallRet(id, answer)) => match self.open.remove(&id) {
-                Some(open) => self.call_ret(id, open, &answer, now, &mut out),
+            Some(Inbound::CallRet(id, answer)) => match self.pending.remove(&id) {
+                Some(pending) => self.call_ret(id, pending, &answer, now, &mut out),
                 None => out.push(Output::Unknown(text.into())),
             },
             Some(Inbound::Notify(notice)) => self.notice(notice, text, now, &mut out),
             Some(Inbound::Other(name)) if self.events.is_control(&name) => self.control(name, &mut out),
-            Some(Inbound::Returned(word)) if self.phase == Phase::Returning => self.returned(&word, now, &mut out),
-            Some(Inbound::Pong) => self.pulse.pong(self.dialect, now),
+            Some(Inbound::Resumed(word)) if self.phase == Phase::Resuming => self.resumed(&word, now, &mut out),
+            Some(Inbound::Pong) => self.keepalive.pong(self.codec, now),
             _ => out.push(Output::Unknown(text.into())),
         }
         self.poll(now, &mut out);
         out
     }
 
-    /// Time has passed: pings and polls that are due.
+    /// Sends the pings and polls whose time has come.
     pub fn tick(&mut self, now: Time) -> Vec<Output> {
         let mut out = Vec::new();
         if self.phase == Phase::LoggedIn {
-            self.beat(now, &mut out);
+            self.ping_or_disconnect(now, &mut out);
         }
         self.poll(now, &mut out);
         out
     }
 
-    /// When [`tick`](Self::tick) has something to do.
+    /// Returns the time of the next [`tick`](Self::tick).
     pub fn next_tick(&self) -> Option<Time> {
         if self.phase != Phase::LoggedIn {
             return None;
         }
-        self.pulse.due().into_iter().chain(self.mailbox.due()).min()
+        self.keepalive
+            .deadline()
+            .into_iter()
+            .chain(self.mailbox.deadline())
+            .min()
     }
 
-    /// A documented call with its documented arguments, by name: its number and its frame.
+    /// Makes a documented call with its documented arguments, by name. Returns its number and its
+    /// frame.
     ///
     /// # Errors
     /// [`CallError`].
     pub fn call(&mut self, name: &str, args: &[(Text, Value)]) -> Result<(i64, String), CallError> {
-        let mut built = self.book.build(name, args, &self.login.account)?;
+        let mut built = self.catalog.build(name, args, &self.login.account)?;
         let function = &self.wire.functions[built.function];
         if let Some(version) = &function.acknowledges {
             built.args.retain(|(arg, _)| arg != version);
             built.args.push((version.clone(), self.mailbox.version().into()));
         }
         let function = function.name.clone();
-        let open = Open {
+        let pending = PendingCall {
             name: name.into(),
-            made: Some((built.function, built.slots)),
+            row_call: Some((built.function, built.slots)),
             poll: false,
         };
-        self.send(&function, built.args, open)
+        self.send(&function, built.args, pending)
     }
 
-    /// A function of the wire by its own name, known to the tables or not, with its own arguments.
+    /// Calls a wire function by its own name, known to the tables or not, with its own arguments.
     ///
     /// # Errors
     /// [`CallError`].
     pub fn invoke(&mut self, function: &str, args: Vec<(Text, Value)>) -> Result<(i64, String), CallError> {
-        let open = Open {
+        let pending = PendingCall {
             name: function.into(),
-            made: None,
+            row_call: None,
             poll: false,
         };
-        self.send(function, args, open)
+        self.send(function, args, pending)
     }
 
-    fn send(&mut self, function: &str, mut args: Vec<(Text, Value)>, open: Open) -> Result<(i64, String), CallError> {
+    fn send(
+        &mut self,
+        function: &str,
+        mut args: Vec<(Text, Value)>,
+        pending: PendingCall,
+    ) -> Result<(i64, String), CallError> {
         if self.phase != Phase::LoggedIn {
             return Err(CallError::NotLoggedIn);
         }
-        if !open.poll && self.open_calls() >= MAX_OPEN_CALLS {
+        if !pending.poll && self.pending_calls() >= MAX_PENDING_CALLS {
             return Err(CallError::TooMany);
         }
         let id = self.next_id;
@@ -199,8 +209,8 @@ impl LegacyClient {
         if !args.iter().any(|(name, _)| &**name == "line") {
             args.insert(0, ("line".into(), self.line.clone()));
         }
-        self.open.insert(id, open);
-        Ok((id, self.dialect.call(function, id, Value::Map(args))))
+        self.pending.insert(id, pending);
+        Ok((id, self.codec.call(function, id, Value::Map(args))))
     }
 
     fn login_ret(&mut self, answer: &Answer, now: Time, out: &mut Vec<Output>) {
@@ -216,8 +226,8 @@ impl LegacyClient {
                 out.push(Output::LoggedIn);
                 let told = synthesized_events::of_success(&self.tables, call, &reply, &self.known);
                 out.extend(told.into_iter().map(Output::Event));
-                self.pulse.start(self.dialect, now);
-                self.beat(now, out);
+                self.keepalive.start(self.codec, now);
+                self.ping_or_disconnect(now, out);
             }
             Err(reason) => {
                 self.phase = Phase::Over;
@@ -228,19 +238,21 @@ impl LegacyClient {
         }
     }
 
-    fn call_ret(&mut self, id: i64, open: Open, answer: &Answer, now: Time, out: &mut Vec<Output>) {
+    fn call_ret(&mut self, id: i64, pending: PendingCall, answer: &Answer, now: Time, out: &mut Vec<Output>) {
         let result = answer.result();
-        if open.poll {
+        if pending.poll {
             let lines = self.mailbox.answered(result.as_ref().ok(), now);
             out.extend(lines.iter().map(|line| self.line_event(line, line)));
             return;
         }
         out.push(Output::Reply(Reply {
             id,
-            call: open.name,
+            call: pending.name,
             result: result.clone(),
         }));
-        let Some((function, slots)) = open.made else { return };
+        let Some((function, slots)) = pending.row_call else {
+            return;
+        };
         let wire = self.wire.clone();
         let function = &wire.functions[function];
         let Target::Row(call) = &function.target else { return };
@@ -300,18 +312,18 @@ impl LegacyClient {
         if self.phase != Phase::LoggedIn {
             return;
         }
-        let Some(function) = self.book.mailbox() else { return };
+        let Some(function) = self.catalog.mailbox() else { return };
         let (name, mut args) = (function.name.clone(), function.constants.clone());
         let Some(version) = self.mailbox.poll(now) else { return };
-        // The tables have what a client asks with first; later it is what the client has.
+        // The tables have the version of the first poll; later polls use the current one.
         args.retain(|(arg, _)| &**arg != VERSION);
         args.push((VERSION.into(), version.into()));
-        let open = Open {
+        let pending = PendingCall {
             name: name.clone(),
-            made: None,
+            row_call: None,
             poll: true,
         };
-        if let Ok((_, frame)) = self.send(&name, args, open) {
+        if let Ok((_, frame)) = self.send(&name, args, pending) {
             out.push(Output::Send(frame));
         }
     }

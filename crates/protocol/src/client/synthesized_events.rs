@@ -1,9 +1,8 @@
-//! Events that a legacy SDK makes by itself, out of the answer to a call.
+//! Events that a legacy SDK generates from the answer to a call.
 //!
-//! The tables say which (`made-by-client`), and what of them the reply carries (the folds). The other arguments are
-//! those that the row's own outcomes give, as far as a client knows what they read.
+//! The tables define them (`row_call-by-client`) and their arguments in the reply (the folds). The
+//! other arguments are those of the row's own outcomes, as far as their inputs are known.
 
-use crate::known_names::Known;
 use rtm::EventKind;
 use rtm::value::{Text, Value};
 use tables::Tables;
@@ -13,8 +12,9 @@ use tables::row::{Emission, Failure, RowKind};
 use tables::wire::{Fold, RowCall};
 
 use crate::client::events::ClientEvent;
+use crate::known_names::Known;
 
-/// What a reply says of the state: fields of the answer that are nothing but a field of the state.
+/// Learns state fields from the answer's fields that copy them.
 pub(super) fn learn(tables: &Tables, call: &RowCall, reply: &Value, known: &mut Known) {
     for (member, fold) in &call.reply {
         let Fold::Field(field) = fold else { continue };
@@ -26,7 +26,7 @@ pub(super) fn learn(tables: &Tables, call: &RowCall, reply: &Value, known: &mut 
     }
 }
 
-/// The events of a success, in the order of the row's answer.
+/// Returns the events of a success, in the order of the row's answer.
 pub(super) fn of_success(tables: &Tables, call: &RowCall, reply: &Value, known: &Known) -> Vec<ClientEvent> {
     let row = &tables.rows[call.row];
     let outcomes = row.answer.emit.iter().filter_map(|&at| row.outcomes.get(at));
@@ -39,7 +39,7 @@ pub(super) fn of_success(tables: &Tables, call: &RowCall, reply: &Value, known: 
     told
 }
 
-/// The event of a refusal.
+/// Returns the event of a refusal.
 pub(super) fn of_failure(
     tables: &Tables,
     family: &str,
@@ -57,15 +57,20 @@ pub(super) fn of_failure(
     if class.text_arg(family).is_none() {
         known = known.with(Ambient::Ecode, class.ecode(family, reason).into());
     }
-    Some(tell(tables, &failure.emission, &known, &[]))
+    Some(build_event(tables, &failure.emission, &known, &[]))
 }
 
-/// The event that an outcome of RTM's connection states would be told by: what a client finds out about its own
-/// connection is told in the same words.
+/// Returns the event of an outcome of RTM's connection states. A client reports changes of its own
+/// connection with the same event.
 pub(super) fn of_connection(tables: &Tables, outcome: &str, known: &Known) -> Option<ClientEvent> {
     let is_meant = |kind: &RowKind| *kind == RowKind::Event(EventKind::ConnectionStateChanged);
     let row = tables.rows.iter().find(|row| is_meant(&row.kind))?;
-    Some(tell(tables, row.outcome(outcome)?.emission.as_ref()?, known, &[]))
+    Some(build_event(
+        tables,
+        row.outcome(outcome)?.emission.as_ref()?,
+        known,
+        &[],
+    ))
 }
 
 fn of_emission(tables: &Tables, call: &RowCall, emission: &Emission, reply: &Value, known: &Known) -> Vec<ClientEvent> {
@@ -82,7 +87,7 @@ fn of_emission(tables: &Tables, call: &RowCall, emission: &Emission, reply: &Val
                 let entries = value.as_map().unwrap_or_default().iter();
                 let entry = |(name, value): &(Text, Value)| {
                     let args = [(*key, Value::Text(name.clone())), (*at, value.clone())];
-                    tell(tables, emission, known, &args)
+                    build_event(tables, emission, known, &args)
                 };
                 return entries.map(entry).collect();
             }
@@ -91,14 +96,15 @@ fn of_emission(tables: &Tables, call: &RowCall, emission: &Emission, reply: &Val
             _ => {}
         }
     }
-    // An event for each entry of something that the reply does not carry cannot be told; one that it does carry is one.
+    // Events for each entry of a list need the list in the reply; with the list they become one
+    // event.
     if emission.each.is_some() && found.is_empty() {
         return Vec::new();
     }
-    vec![tell(tables, emission, known, &found)]
+    vec![build_event(tables, emission, known, &found)]
 }
 
-/// `[[a0,b0],…]` as the lists of the a and the b.
+/// Converts `[[a0,b0],…]` to the lists of the a and the b.
 fn columns(rows: &Value, args: &[usize]) -> Vec<(usize, Value)> {
     let rows = rows.as_list().unwrap_or_default();
     let cell = |row: &Value, at: usize| row.as_list().and_then(|row| row.get(at)).cloned().unwrap_or_default();
@@ -106,11 +112,11 @@ fn columns(rows: &Value, args: &[usize]) -> Vec<(usize, Value)> {
     args.iter().enumerate().map(column).collect()
 }
 
-fn tell(tables: &Tables, emission: &Emission, known: &Known, found: &[(usize, Value)]) -> ClientEvent {
+fn build_event(tables: &Tables, emission: &Emission, known: &Known, found: &[(usize, Value)]) -> ClientEvent {
     let signature = &tables.signatures[emission.event];
     let args = signature.args.iter().zip(&emission.args).enumerate();
     let args = args.filter_map(|(at, ((name, ty), expr))| {
-        // A wire may carry a value as another type than the documented one.
+        // The wire type of a value may differ from the documented one.
         let documented = |value: &Value| typed(value.clone(), *ty).unwrap_or_else(|| value.clone());
         let carried = found
             .iter()

@@ -5,10 +5,10 @@ use rtm::time::Time;
 use rtm::value::{Text, Value};
 use tables::Tables;
 
-use crate::client::repl::{BadLine, Line};
-use crate::client::{Book, CallError, LegacyClient, Login, MAX_OPEN_CALLS, Output};
+use crate::client::repl::{BadInput, ReplInput};
+use crate::client::{CallError, Catalog, LegacyClient, Login, MAX_PENDING_CALLS, Output};
 
-/// A client under a clock, with everything that it says as lines.
+/// A client on virtual time, with its outputs as lines.
 struct Script {
     client: LegacyClient,
     now: Time,
@@ -29,23 +29,23 @@ impl Script {
         }
     }
 
-    /// Logged in, with the first poll answered.
+    /// Returns a logged-in client whose first poll is answered.
     fn ready() -> Self {
         let mut script = Self::new();
         script.client.connected();
-        script.says(r#"["login_ret",["","{\"result\":\"ok\",\"uid\":1001,\"line\":\"L\"}"]]"#);
-        script.says(r#"["call2-ret",[1,"","{\"result\":\"ok\",\"ver_clear\":0,\"msgs\":[]}"]]"#);
+        script.receive(r#"["login_ret",["","{\"result\":\"ok\",\"uid\":1001,\"line\":\"L\"}"]]"#);
+        script.receive(r#"["call2-ret",[1,"","{\"result\":\"ok\",\"ver_clear\":0,\"msgs\":[]}"]]"#);
         script
     }
 
-    fn says(&mut self, frame: &str) -> Vec<String> {
+    fn receive(&mut self, frame: &str) -> Vec<String> {
         lines(self.client.frame(frame, self.now))
     }
 
-    /// A successful answer.
+    /// Delivers a successful answer.
     fn answers(&mut self, id: i64, reply: &str) -> Vec<String> {
         let reply = Value::from(reply).to_json();
-        self.says(&format!(r#"["call2-ret",[{id},"",{reply}]]"#))
+        self.receive(&format!(r#"["call2-ret",[{id},"",{reply}]]"#))
     }
 
     fn after(&mut self, time: Duration) -> Vec<String> {
@@ -53,12 +53,12 @@ impl Script {
         lines(self.client.tick(self.now))
     }
 
-    /// A line of the terminal: the frame that goes out.
+    /// Enters an input line; returns the resulting frame.
     fn types(&mut self, line: &str) -> String {
-        match Line::read(line, self.client.book()).expect(line) {
-            Line::Call { name, args } => self.client.call(&name, &args).expect(line).1,
-            Line::Function { name, args } => self.client.invoke(&name, args).expect(line).1,
-            Line::Frame(frame) => frame,
+        match ReplInput::read(line, self.client.catalog()).expect(line) {
+            ReplInput::Call { name, args } => self.client.call(&name, &args).expect(line).1,
+            ReplInput::Function { name, args } => self.client.invoke(&name, args).expect(line).1,
+            ReplInput::Frame(frame) => frame,
             other => panic!("{line} is {other:?}"),
         }
     }
@@ -81,14 +81,14 @@ pub(super) fn lines(outputs: Vec<Output>) -> Vec<String> {
 }
 
 #[test]
-fn a_login_is_what_the_sdk_sends_and_a_poll_follows() {
+fn a_login_matches_the_sdk_and_is_followed_by_a_poll() {
     let mut script = Script::new();
     assert_eq!(
         lines(script.client.connected()),
         [r#"> ["login",{"vid":"app","account":"alice","token":"t","uid":0,"device":"websdk","ip":""}]"#]
     );
     assert_eq!(
-        script.says(r#"["login_ret",["","{\"result\":\"ok\",\"uid\":1001,\"line\":\"L\"}"]]"#),
+        script.receive(r#"["login_ret",["","{\"result\":\"ok\",\"uid\":1001,\"line\":\"L\"}"]]"#),
         [
             "logged in",
             "onLoginSuccess uid=1001 fd=0",
@@ -98,7 +98,7 @@ fn a_login_is_what_the_sdk_sends_and_a_poll_follows() {
 }
 
 #[test]
-fn a_refused_login_tells_the_number_of_the_family() {
+fn a_refused_login_has_the_familys_number() {
     for (error, reply, event, reason) in [
         (
             "TokenErrorExpired",
@@ -116,7 +116,7 @@ fn a_refused_login_tells_the_number_of_the_family() {
         let mut script = Script::new();
         script.client.connected();
         let frame = format!(r#"["login_ret",["{error}","{reply}"]]"#);
-        assert_eq!(script.says(&frame), [event, reason]);
+        assert_eq!(script.receive(&frame), [event, reason]);
         assert_eq!(script.client.call("logout", &[]), Err(CallError::NotLoggedIn));
         assert_eq!(script.client.next_tick(), None);
     }
@@ -146,7 +146,7 @@ fn documented_calls_become_frames() {
             "channelInviteAccept r bob",
             r#"["call2",["voip_invite_accept",2,{"line":"L","channelName":"r","peer":"bob","extra":""}]]"#,
         ),
-        // Of a row with several calls, each by its own arguments.
+        // A row with several calls: each one by its own arguments.
         (
             "channelInviteUser r bob 0",
             r#"["call2",["voip_invite",2,{"line":"L","channelName":"r","peer":"bob","extra":""}]]"#,
@@ -155,7 +155,7 @@ fn documented_calls_become_frames() {
             r#"channelInviteUser2 r bob '{"_timeout":5}'"#,
             r#"["call2",["voip_invite",2,{"line":"L","channelName":"r","peer":"bob","extra":"{\"_timeout\":5}"}]]"#,
         ),
-        // Functions that the tables do not have, and frames as they are.
+        // Functions outside the tables, and literal frames.
         (
             r#"user_x {"account":"bob"}"#,
             r#"["call2",["user_x",2,{"line":"L","account":"bob"}]]"#,
@@ -167,12 +167,12 @@ fn documented_calls_become_frames() {
     }
 }
 
-fn book() -> Book {
-    Script::new().client.book().clone()
+fn catalog() -> Catalog {
+    Script::new().client.catalog().clone()
 }
 
 #[test]
-fn lines_that_mean_nothing_say_why() {
+fn invalid_input_lines_have_a_reason() {
     for (line, error) in [
         (
             "messageInstantSent bob",
@@ -185,13 +185,13 @@ fn lines_that_mean_nothing_say_why() {
         ),
         (
             "messageInstantSend account=bob hi",
-            "`hi` has no name, after arguments that have",
+            "`hi` is positional, but follows named arguments",
         ),
         ("channelJoin 'a", "the quote ' is not closed"),
         ("wait soon", "`wait` takes whole seconds, at most 3600"),
         ("[1,", "not JSON: end of the text inside a value at line 1 column 4"),
     ] {
-        let got = Line::read(line, &book()).map_err(|e: BadLine| e.to_string());
+        let got = ReplInput::read(line, &catalog()).map_err(|e: BadInput| e.to_string());
         assert_eq!(got, Err(error.into()), "{line}");
     }
     let mut script = Script::ready();
@@ -202,13 +202,13 @@ fn lines_that_mean_nothing_say_why() {
 
 #[test]
 fn every_call_of_the_tables_has_help_and_a_frame() {
-    let calls = book().calls();
+    let calls = catalog().calls();
     assert!(calls.len() > 8, "{calls:?}");
     for call in calls {
         let mut script = Script::ready();
         assert!(script.client.call(&call.name, &[]).unwrap().1.contains(&*call.function));
     }
-    let send = book()
+    let send = catalog()
         .calls()
         .into_iter()
         .find(|call| &*call.name == "messageInstantSend")
@@ -224,11 +224,11 @@ fn every_call_of_the_tables_has_help_and_a_frame() {
             ("ttl", true)
         ]
     );
-    assert_eq!(book().logout().map(|name| &**name), Some("logout"));
+    assert_eq!(catalog().logout().map(|name| &**name), Some("logout"));
 }
 
 #[test]
-fn answers_make_the_events_that_the_sdk_makes() {
+fn answers_generate_the_sdks_events() {
     for (line, reply, expected) in [
         (
             "messageInstantSend bob 0 hi m1",
@@ -255,27 +255,27 @@ fn answers_make_the_events_that_the_sdk_makes() {
             r#"{"result":"ok","num":5}"#,
             &[r#"onChannelQueryUserNumResult channelID="room" ecode=0 num=5"#],
         ),
-        // The uid is nothing that the client knows.
+        // The client does not know the uid.
         (
             "channelInviteEnd r bob 0 bye",
             r#"{"result":"ok"}"#,
             &[r#"onInviteEndByMyself channelID="r" account="bob""#],
         ),
         ("channelInviteUser2 r bob x", r#"{"result":"ok"}"#, &[]),
-        // Its event comes over the wire.
+        // The event is sent over the wire.
         ("channelSetAttr room a b", r#"{"result":"ok"}"#, &[]),
         ("logout", r#"{"result":"ok"}"#, &["onLogout ecode=101", "logged out"]),
     ] {
         let mut script = Script::ready();
         script.types(line);
-        let said = script.answers(2, reply);
-        assert_eq!(said[0], format!("2 {} ok {reply}", line.split(' ').next().unwrap()));
-        assert_eq!(said[1..], *expected, "{line}");
+        let outputs = script.answers(2, reply);
+        assert_eq!(outputs[0], format!("2 {} ok {reply}", line.split(' ').next().unwrap()));
+        assert_eq!(outputs[1..], *expected, "{line}");
     }
 }
 
 #[test]
-fn refusals_make_the_events_that_the_sdk_makes() {
+fn refusals_generate_the_sdks_events() {
     for (line, reason, expected) in [
         (
             "messageInstantSend bob 0 hi m1",
@@ -287,7 +287,7 @@ fn refusals_make_the_events_that_the_sdk_makes() {
             "failed",
             r#"onChannelJoinFailed channelID="room" ecode=300"#,
         ),
-        // The family shows the text, and has no number.
+        // The family shows the text and has no number.
         (
             "channelInviteUser2 r bob x",
             "peer is not online",
@@ -301,9 +301,13 @@ fn refusals_make_the_events_that_the_sdk_makes() {
     ] {
         let mut script = Script::ready();
         script.types(line);
-        let said = script.answers(2, &format!(r#"{{"result":"failed","reason":"{reason}"}}"#));
+        let outputs = script.answers(2, &format!(r#"{{"result":"failed","reason":"{reason}"}}"#));
         let call = line.split(' ').next().unwrap();
-        assert_eq!(said, [format!("2 {call} failed {reason}"), expected.into()], "{line}");
+        assert_eq!(
+            outputs,
+            [format!("2 {call} failed {reason}"), expected.into()],
+            "{line}"
+        );
     }
 }
 
@@ -341,7 +345,7 @@ fn lines_become_documented_events() {
     ] {
         let json = Value::from(line).to_json();
         let frame = format!(r#"["notify",["channel2",1,1,{json}]]"#);
-        assert_eq!(Script::ready().says(&frame), [expected], "{line}");
+        assert_eq!(Script::ready().receive(&frame), [expected], "{line}");
     }
     for line in [
         "msg-v2 bob alice - cmd_report 1 x",
@@ -349,7 +353,7 @@ fn lines_become_documented_events() {
         "msg-v2 bob",
     ] {
         let frame = format!(r#"["notify",["channel2",1,1,"{line}"]]"#);
-        assert_eq!(Script::ready().says(&frame), [format!("? {frame}")]);
+        assert_eq!(Script::ready().receive(&frame), [format!("? {frame}")]);
     }
 }
 
@@ -365,9 +369,9 @@ fn poll(id: i64, version: i64) -> String {
 #[test]
 fn the_mailbox_is_polled_as_the_sdk_does() {
     let mut script = Script::ready();
-    assert_eq!(script.says(r#"["notify",["msg",2]]"#), [poll(2, 0)]);
+    assert_eq!(script.receive(r#"["notify",["msg",2]]"#), [poll(2, 0)]);
     assert_eq!(
-        script.says(r#"["notify",["msg",3]]"#),
+        script.receive(r#"["notify",["msg",3]]"#),
         Vec::<String>::new(),
         "a poll is out"
     );
@@ -380,16 +384,16 @@ fn the_mailbox_is_polled_as_the_sdk_does() {
             &poll(3, 2),
         ]
     );
-    // Lines that come again are known already.
+    // Repeated lines are already known.
     assert_eq!(script.answers(3, reply), Vec::<String>::new());
-    assert_eq!(script.says(r#"["notify",["msg",2]]"#), Vec::<String>::new());
+    assert_eq!(script.receive(r#"["notify",["msg",2]]"#), Vec::<String>::new());
 }
 
 #[test]
-fn what_comes_by_itself_is_acknowledged_after_a_second() {
+fn pushed_lines_are_acknowledged_after_a_second() {
     let mut script = Script::ready();
     assert_eq!(
-        script.says(&mailbox_line(1, "a")),
+        script.receive(&mailbox_line(1, "a")),
         [r#"onMessageInstantReceive account="bob" uid=0 msg="a""#]
     );
     assert_eq!(script.client.next_tick(), Some(Time::from_millis(2_000)));
@@ -399,20 +403,20 @@ fn what_comes_by_itself_is_acknowledged_after_a_second() {
         script.answers(2, r#"{"result":"ok","ver_clear":1,"msgs":[]}"#),
         Vec::<String>::new()
     );
-    // A gap: the mailbox is asked instead.
-    assert_eq!(script.says(&mailbox_line(3, "c")), [poll(3, 1)]);
+    // After a gap the mailbox is polled.
+    assert_eq!(script.receive(&mailbox_line(3, "c")), [poll(3, 1)]);
 }
 
 #[test]
-fn pings_and_idle_polls_go_out_by_the_clock() {
+fn pings_and_idle_polls_are_periodic() {
     let mut script = Script::ready();
     assert_eq!(script.after(Duration::from_millis(9_999)), Vec::<String>::new());
-    let mut said = script.after(Duration::from_millis(1));
+    let mut outputs = script.after(Duration::from_millis(1));
     for _ in 0..5 {
-        said.extend(script.after(Duration::from_secs(10)));
+        outputs.extend(script.after(Duration::from_secs(10)));
     }
     let pings = (1..=6).map(|n| format!(r#"> ["ping",{n}]"#));
-    assert_eq!(said, pings.chain([poll(2, 0)]).collect::<Vec<_>>());
+    assert_eq!(outputs, pings.chain([poll(2, 0)]).collect::<Vec<_>>());
     assert_eq!(
         script.client.next_tick(),
         Some(Time::from_millis(71_000)),
@@ -421,33 +425,33 @@ fn pings_and_idle_polls_go_out_by_the_clock() {
 }
 
 #[test]
-fn control_frames_tell_one_event() {
+fn control_frames_form_one_event() {
     let mut script = Script::ready();
-    assert_eq!(script.says(r#"["kick",""]"#), Vec::<String>::new());
-    assert_eq!(script.says(r#"["close",""]"#), ["onLogout ecode=103"]);
+    assert_eq!(script.receive(r#"["kick",""]"#), Vec::<String>::new());
+    assert_eq!(script.receive(r#"["close",""]"#), ["onLogout ecode=103"]);
     assert_eq!(script.after(Duration::from_secs(100)), Vec::<String>::new(), "over");
-    assert_eq!(Script::ready().says(r#"["close",""]"#), ["onLogout ecode=102"]);
+    assert_eq!(Script::ready().receive(r#"["close",""]"#), ["onLogout ecode=102"]);
 }
 
 #[test]
-fn what_is_not_understood_is_shown() {
+fn unknown_frames_are_reported() {
     for frame in [
         r#"["call2-ret",[99,"","{}"]]"#,
         r#"["odd",1]"#,
         "x",
         r#"["login_ret",["","{}"]]"#,
     ] {
-        assert_eq!(Script::ready().says(frame), [format!("? {frame}")]);
+        assert_eq!(Script::ready().receive(frame), [format!("? {frame}")]);
     }
 }
 
 #[test]
-fn open_calls_are_bounded_and_polls_are_not_among_them() {
+fn pending_calls_are_bounded_without_polls() {
     let mut script = Script::ready();
-    for _ in 0..MAX_OPEN_CALLS {
+    for _ in 0..MAX_PENDING_CALLS {
         script.types("logout");
     }
     assert_eq!(script.client.call("logout", &[]), Err(CallError::TooMany));
-    assert_eq!(script.says(r#"["notify",["msg",1]]"#).len(), 1);
-    assert_eq!(script.client.open_calls(), MAX_OPEN_CALLS);
+    assert_eq!(script.receive(r#"["notify",["msg",1]]"#).len(), 1);
+    assert_eq!(script.client.pending_calls(), MAX_PENDING_CALLS);
 }

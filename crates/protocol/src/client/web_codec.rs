@@ -1,24 +1,21 @@
-//! Frames as text: what the client writes and what it reads (signaling-wire 2).
+//! The Web wire's frames as text (signaling-wire 2).
 
 use rtm::value::{Text, Value};
 
-/// Longest frame that the client reads, bytes; a full mailbox reply has 30 lines of 8 KB.
+/// Longest accepted frame, bytes; a full mailbox reply has 30 lines of 8 KB.
 pub const MAX_FRAME_BYTES: usize = 1 << 20;
 
 /// A frame from the server.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Inbound {
-    /// The login's answer.
     LoginRet(Answer),
-    /// A call's answer.
     CallRet(i64, Answer),
-    /// A ping's answer.
     Pong,
-    /// The answer to a return by line: `ok`, or the word that says why not.
-    Returned(Text),
-    /// Something happened.
+    /// The answer to a resume by line: `ok`, or the word for the failure.
+    Resumed(Text),
+    /// A notification.
     Notify(Notice),
-    /// A frame of another name; some of them are control frames.
+    /// A frame of another name, possibly a control frame.
     Other(Text),
 }
 
@@ -29,14 +26,14 @@ pub(super) struct Answer {
     pub reply: Value,
 }
 
-/// What a notify frame carries.
+/// The content of a notify frame.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Notice {
     /// The mailbox has lines up to this version.
     Hint(i64),
     /// A mailbox line, with its version.
     Mailbox(i64, Text),
-    /// A line of the joined channel, with its number, where it has one.
+    /// A line of the joined channel, with its number if it has one.
     Channel(Option<i64>, Text),
 }
 
@@ -60,7 +57,8 @@ fn frame(name: &str, arg: Value) -> String {
 }
 
 impl Answer {
-    /// `Ok` with the reply, or the reason for the refusal; a refusal may be told in either of two places, or in both.
+    /// Returns the reply, or the reason for the refusal. A refusal may be in either of two places,
+    /// or in both.
     ///
     /// Source: signaling-wire 4 (`err`, and `result`, `reason`, `data.result` of the JSON).
     pub fn result(&self) -> Result<Value, Text> {
@@ -76,7 +74,7 @@ impl Answer {
     }
 }
 
-/// Reads a frame; `None` when it is none.
+/// Reads a frame; `None` if it is malformed.
 pub(super) fn read(text: &str) -> Option<Inbound> {
     let frame = Value::from_json(text).ok()?;
     let [name, arg] = frame.as_list()? else { return None };
@@ -96,7 +94,7 @@ pub(super) fn read(text: &str) -> Option<Inbound> {
     })
 }
 
-/// The answer to a login, as [`Answer::result`] tells it; `None` when the frame is another.
+/// Returns the answer to a login like [`Answer::result`]; `None` for another frame.
 pub fn login_reply(text: &str) -> Option<Result<Value, Text>> {
     match read(text)? {
         Inbound::LoginRet(answer) => Some(answer.result()),
@@ -117,7 +115,7 @@ fn answer(error: &Value, reply: &Value) -> Answer {
     Answer { error, reply }
 }
 
-/// Both forms of a notification: a list, and the native line in a string (signaling-wire 6).
+/// Reads a notification in either form: a list, or the native line in a string (signaling-wire 6).
 fn notice(arg: &Value) -> Option<Notice> {
     match arg {
         Value::List(items) => list_notice(items),
@@ -155,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn notifications_come_in_two_forms() {
+    fn notifications_have_two_forms() {
         let line = || {
             Some(Inbound::Notify(Notice::Mailbox(
                 3,
@@ -189,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_one_wherever_it_is_told() {
+    fn a_refusal_is_detected_in_either_place() {
         for (error, reply, expected) in [
             ("", r#"{"result":"ok","num":3}"#, Ok(r#"{"result":"ok","num":3}"#)),
             ("timeout", r#"{"result":"ok"}"#, Err("timeout")),

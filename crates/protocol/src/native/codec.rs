@@ -1,10 +1,9 @@
 //! Packets: a header of four bytes and a text (signaling-wire 10).
 //!
-//! The first byte of the header says whether the body is the text itself or a zlib stream of it; the other three are the
-//! length of the whole packet, high byte first. Either kind may come at any time.
+//! The first byte of the header marks the body as text or as a zlib stream of it. The other three
+//! are the length of the whole packet, high byte first. Both kinds may occur at any time.
 
-use std::fmt;
-use std::io;
+use std::{fmt, io};
 
 use bytes::{Buf, BufMut, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -19,46 +18,47 @@ pub const MAX_PACKET_BYTES: usize = 64 * 1024;
 const PLAIN: u8 = 0x80;
 const ZLIB: u8 = 0x81;
 const HEADER_BYTES: usize = 4;
-/// The most that the header's three bytes can say.
+/// The maximum of the header's three length bytes.
 const MAX_LENGTH: usize = 0xff_ffff;
-/// Shorter texts are left alone: in 190 bytes of typical lines there are 28 to gain, for 14 µs. That saves no packet of
-/// the network's.
+/// Smallest text that is deflated. In 190 bytes of typical lines, 28 bytes are saved for 14 µs,
+/// which saves no network packet.
 const MIN_ZLIB_BYTES: usize = 256;
-/// Size of the buffers of a client that says little, bytes.
+/// Buffer size of an idle client, bytes.
 const IDLE_BUFFER_BYTES: usize = 1024;
-/// A buffer that has held more is given back when it is empty.
+/// A larger buffer is freed once it is empty.
 const KEPT_BUFFER_BYTES: usize = 4 * 1024;
 
-/// A stream of bytes as one of texts, with small buffers: idle clients are many.
+/// Frames a byte stream as texts, with small buffers, because most clients are idle.
 pub fn framed<S: AsyncRead + AsyncWrite>(stream: S) -> Framed<S, PacketCodec> {
     Framed::with_capacity(stream, PacketCodec::default(), IDLE_BUFFER_BYTES)
 }
 
-/// Why packets are not read or written any more: after any of these the bytes that follow mean nothing.
+/// The reason why a packet stream has ended: the bytes after any of these errors are meaningless.
 #[derive(Debug, thiserror::Error)]
 pub enum PacketError {
-    /// The first byte is not one of the two.
+    /// The first byte is invalid.
     WrongHeader,
     /// The length is less than the header's own.
     TooShort,
-    /// The packet, or the text in it, is over its limit; a packet is refused when its header is read.
+    /// The packet, or the text in it, exceeds its limit; a packet is refused as soon as its header
+    /// is read.
     TooLarge,
-    /// The body is not one whole zlib stream.
+    /// The body is not one complete zlib stream.
     BadZlib,
-    /// More comes out of the zlib stream than a text may have.
+    /// The inflated text exceeds the limit.
     Bomb,
-    /// There are bytes behind the zlib stream.
+    /// Bytes follow the zlib stream.
     Trailing,
-    /// The text is none.
+    /// The text is not UTF-8.
     NotUtf8,
     /// The connection ended within a packet.
     Truncated,
-    /// The connection failed, which is nobody's misbehaviour.
+    /// The connection failed, which is not a protocol error.
     Io(#[from] io::Error),
 }
 
 impl PacketError {
-    /// The reason that it is counted by.
+    /// Returns the counted reason.
     pub fn label(&self) -> &'static str {
         match self {
             Self::WrongHeader => "wrong header",
@@ -90,14 +90,16 @@ impl From<ZlibError> for PacketError {
     }
 }
 
-/// Texts from packets, packets from texts.
+/// A codec between texts and packets.
 ///
-/// The default is the server's side; [`PacketCodec::with_limit`] is for a client, which is sent more than it may send.
+/// The default is the server's side; [`PacketCodec::with_limit`] is for a client, whose limit is
+/// larger.
 #[derive(Debug)]
 pub struct PacketCodec {
     limit: usize,
     compress: bool,
-    /// The most that the buffers have held since they were new; a buffer does not tell how large it is.
+    /// The peak use of the buffers since their creation, because a buffer does not expose its
+    /// capacity.
     read_peak: usize,
     write_peak: usize,
 }
@@ -109,7 +111,8 @@ impl Default for PacketCodec {
 }
 
 impl PacketCodec {
-    /// Refuses packets, and texts in them, of more than `limit` bytes; what it writes is bound by the header alone.
+    /// Refuses packets, and texts in them, of more than `limit` bytes. Written packets are limited
+    /// by the header alone.
     pub fn with_limit(limit: usize) -> Self {
         Self {
             limit: limit.min(MAX_LENGTH),
@@ -119,7 +122,8 @@ impl PacketCodec {
         }
     }
 
-    /// Whether texts are deflated from now on, where that makes them shorter. The SDKs do so from their login on.
+    /// Enables or disables deflation of texts that become shorter by it. The SDKs enable it at
+    /// their login.
     pub fn compress(&mut self, compress: bool) {
         self.compress = compress;
     }
@@ -146,7 +150,8 @@ impl Decoder for PacketCodec {
             return Err(PacketError::TooLarge);
         }
         let Some(body) = src.get(HEADER_BYTES..length) else {
-            // No room is made for what is only announced: four bytes would cost 64 KiB. DispatchResult makes it.
+            // No memory is reserved for an announced length: four bytes would cost 64 KiB. Reading
+            // reserves it.
             return Ok(None);
         };
         let text = if src[0] == ZLIB {
@@ -181,7 +186,7 @@ impl<T: AsRef<str>> Encoder<T> for PacketCodec {
         dst.put_u32(0);
         let at = dst.len();
         let deflated = if self.compress && body.len() >= MIN_ZLIB_BYTES {
-            // Only room for what is shorter: the rest goes plain.
+            // Only room for a shorter body: otherwise it is sent plain.
             dst.resize(at + body.len() - 1, 0);
             zlib::deflate(body, &mut dst[at..])
         } else {
@@ -201,7 +206,7 @@ impl<T: AsRef<str>> Encoder<T> for PacketCodec {
     }
 }
 
-/// Gives an empty buffer back that has held much.
+/// Frees an empty buffer that was large.
 fn shrink(buffer: &mut BytesMut, peak: &mut usize) {
     if buffer.is_empty() && *peak > KEPT_BUFFER_BYTES {
         *buffer = BytesMut::with_capacity(IDLE_BUFFER_BYTES);

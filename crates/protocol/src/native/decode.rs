@@ -1,89 +1,89 @@
-//! Lines of clients: words with single spaces between them, and JSON behind them (signaling-wire 10).
+//! Lines of clients: words with single spaces between them, followed by JSON (signaling-wire 10).
 
-use crate::ClientFrame;
 use std::fmt;
 
 use rtm::value::{Text, Value};
 
-/// A line that breaks the wire's rules. Its text is the reason that it is counted by.
+use crate::ClientFrame;
+
+/// The reason why a line is invalid. Its text is the counted reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadLine {
+pub enum BadFrame {
     /// A word is missing.
-    TooFewWords,
-    /// A number is none.
+    MissingWord,
+    /// A number is invalid.
     NotANumber,
-    /// Where there must be a JSON object, there is none.
+    /// A JSON object is missing or invalid.
     NotAnObject,
 }
 
-impl BadLine {
-    /// The reason that it is counted by.
+impl BadFrame {
+    /// Returns the counted reason.
     pub fn label(self) -> &'static str {
         match self {
-            Self::TooFewWords => "too few words",
+            Self::MissingWord => "too few words",
             Self::NotANumber => "not a number",
             Self::NotAnObject => "not an object",
         }
     }
 }
 
-impl fmt::Display for BadLine {
+impl fmt::Display for BadFrame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.label())
     }
 }
 
-/// What a client says. There is no Debug outside tests: a login carries the token, most others the session's line.
+/// A frame of a native client. It has Debug only in tests: a login contains the token, most others
+/// the session line.
 #[derive(Clone, PartialEq)]
 #[cfg_attr(test, derive(Debug))]
 pub enum TcpFrame {
     /// A login with its fields, an object.
     Login(Value),
-    /// A client that has lost its socket goes on with its session (`line_login2`, and `line_login3` of 1.4).
+    /// A resume of the session over a new socket (`line_login2`, and `line_login3` of 1.4).
     LineLogin {
-        /// The line that its login was given.
+        /// The session line.
         line: Text,
-        /// What follows it: `2 0` behind `line_login2`. Nobody knows what it means.
+        /// The rest of the frame: `2 0` after `line_login2`. Its meaning is unknown.
         rest: Text,
     },
-    /// Which channel it was in, and how far it has heard it.
+    /// The joined channel, and the last line that the client has received.
     ChannelSub {
-        /// The number that its channel join was answered with.
+        /// The channel number from the join's answer.
         cid: i64,
         /// The channel's name.
         cname: Text,
-        /// The last channel message that it has seen; 0 for none, also when it does not say.
+        /// The last received channel message; 0 for none or if it is missing.
         msgid: i64,
     },
-    /// A ping: the pong carries the same digits.
+    /// A ping; the pong carries the same digits.
     Ping(Text),
-    /// A call.
     Call {
-        /// The function.
         function: Text,
         /// The client's number.
         id: i64,
-        /// How many times it has been sent before.
+        /// The number of earlier attempts.
         retry: i64,
         /// The arguments, an object.
         args: Value,
     },
-    /// A first word that no documented client sends: ignored, counted.
+    /// A first word that no documented client sends: ignored, but counted.
     Unknown,
 }
 
-/// Reads a line.
+/// Decodes a line.
 ///
 /// # Errors
-/// [`BadLine`]: what is wrong with it.
-pub fn decode(line: &str) -> Result<TcpFrame, BadLine> {
+/// [`BadFrame`]: the violated rule.
+pub fn decode(line: &str) -> Result<TcpFrame, BadFrame> {
     if let Some(number) = line.strip_prefix("line_ping:") {
         integer(number)?;
         return Ok(TcpFrame::Ping(number.into()));
     }
     let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
     Ok(match name {
-        "" => return Err(BadLine::TooFewWords),
+        "" => return Err(BadFrame::MissingWord),
         "login" => TcpFrame::Login(object(rest)?),
         "line_login2" | "line_login3" => {
             let (line, rest) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -108,48 +108,48 @@ pub fn decode(line: &str) -> Result<TcpFrame, BadLine> {
     })
 }
 
-fn channel_sub(fields: &Value) -> Result<TcpFrame, BadLine> {
+fn channel_sub(fields: &Value) -> Result<TcpFrame, BadFrame> {
     let msgid = match fields.get("msgid") {
         None | Some(Value::Null) => 0,
         Some(Value::Text(text)) if text.is_empty() => 0,
         Some(given) => number(given)?,
     };
     let cname = match fields.get("cname") {
-        None | Some(Value::Null) => return Err(BadLine::TooFewWords),
+        None | Some(Value::Null) => return Err(BadFrame::MissingWord),
         Some(name) => name.clone().into_text(),
     };
     Ok(TcpFrame::ChannelSub {
-        cid: number(fields.get("cid").ok_or(BadLine::TooFewWords)?)?,
+        cid: number(fields.get("cid").ok_or(BadFrame::MissingWord)?)?,
         cname,
         msgid,
     })
 }
 
-/// A number, in quotes or not: the SDK sends back texts that it was given as numbers.
-fn number(value: &Value) -> Result<i64, BadLine> {
+/// Reads a number, quoted or not: the SDK sends numbers back as texts.
+fn number(value: &Value) -> Result<i64, BadFrame> {
     match value {
         Value::Int(number) => Ok(*number),
         Value::Text(text) => integer(text),
-        _ => Err(BadLine::NotANumber),
+        _ => Err(BadFrame::NotANumber),
     }
 }
 
-fn integer(text: &str) -> Result<i64, BadLine> {
-    text.parse().map_err(|_| BadLine::NotANumber)
+fn integer(text: &str) -> Result<i64, BadFrame> {
+    text.parse().map_err(|_| BadFrame::NotANumber)
 }
 
-fn word(text: &str) -> Result<&str, BadLine> {
+fn word(text: &str) -> Result<&str, BadFrame> {
     if text.is_empty() {
-        Err(BadLine::TooFewWords)
+        Err(BadFrame::MissingWord)
     } else {
         Ok(text)
     }
 }
 
-fn object(json: &str) -> Result<Value, BadLine> {
+fn object(json: &str) -> Result<Value, BadFrame> {
     match Value::from_json(word(json)?) {
         Ok(value @ Value::Map(_)) => Ok(value),
-        _ => Err(BadLine::NotAnObject),
+        _ => Err(BadFrame::NotAnObject),
     }
 }
 
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn check(line: &str, expected: Result<TcpFrame, BadLine>) {
+    fn check(line: &str, expected: Result<TcpFrame, BadFrame>) {
         assert_eq!(decode(line), expected, "{line}");
     }
 
@@ -226,26 +226,26 @@ mod tests {
         };
         check(r#"channel_sub {"cid":7,"cname":42,"msgid":"-1"}"#, Ok(digits));
         for (fields, error) in [
-            ("{}", BadLine::TooFewWords),
-            (r#"{"cid":7}"#, BadLine::TooFewWords),
-            (r#"{"cname":"room"}"#, BadLine::TooFewWords),
-            (r#"{"cid":"","cname":"room"}"#, BadLine::NotANumber),
-            (r#"{"cid":7.5,"cname":"room"}"#, BadLine::NotANumber),
-            (r#"{"cid":[7],"cname":"room"}"#, BadLine::NotANumber),
-            (r#"{"cid":7,"cname":"room","msgid":"x"}"#, BadLine::NotANumber),
-            (r#"{"cid":7,"cname":"room","msgid":1e30}"#, BadLine::NotANumber),
+            ("{}", BadFrame::MissingWord),
+            (r#"{"cid":7}"#, BadFrame::MissingWord),
+            (r#"{"cname":"room"}"#, BadFrame::MissingWord),
+            (r#"{"cid":"","cname":"room"}"#, BadFrame::NotANumber),
+            (r#"{"cid":7.5,"cname":"room"}"#, BadFrame::NotANumber),
+            (r#"{"cid":[7],"cname":"room"}"#, BadFrame::NotANumber),
+            (r#"{"cid":7,"cname":"room","msgid":"x"}"#, BadFrame::NotANumber),
+            (r#"{"cid":7,"cname":"room","msgid":1e30}"#, BadFrame::NotANumber),
         ] {
             check(&format!("channel_sub {fields}"), Err(error));
         }
     }
 
     #[test]
-    fn pings_are_echoed_as_they_are() {
+    fn pings_are_echoed_unchanged() {
         for number in ["0", "1", "007", "-1", "9223372036854775807"] {
             check(&format!("line_ping:{number}"), Ok(TcpFrame::Ping(number.into())));
         }
         for number in ["", " 1", "1 ", "x", "1.5", "9223372036854775808"] {
-            check(&format!("line_ping:{number}"), Err(BadLine::NotANumber));
+            check(&format!("line_ping:{number}"), Err(BadFrame::NotANumber));
         }
         check("line_ping", Ok(TcpFrame::Unknown));
     }
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_are_none() {
+    fn invalid_lines_are_rejected() {
         for line in [
             "",
             " ",
@@ -291,7 +291,7 @@ mod tests {
             "call  7 0 {}",
             "call f  0 {}",
         ] {
-            check(line, Err(BadLine::TooFewWords));
+            check(line, Err(BadFrame::MissingWord));
         }
         for line in [
             "call f x 0 {}",
@@ -299,7 +299,7 @@ mod tests {
             "call f 7 x {}",
             "call f 9223372036854775808 0 {}",
         ] {
-            check(line, Err(BadLine::NotANumber));
+            check(line, Err(BadFrame::NotANumber));
         }
         for line in [
             "login x",
@@ -312,15 +312,15 @@ mod tests {
             "call f 7 0 x",
             "call f 7 0 1 {}",
         ] {
-            check(line, Err(BadLine::NotAnObject));
+            check(line, Err(BadFrame::NotAnObject));
         }
         let deep = "{\"a\":".repeat(5_000);
-        check(&format!("login {deep}"), Err(BadLine::NotAnObject));
-        check(&format!("call f 7 0 {deep}"), Err(BadLine::NotAnObject));
+        check(&format!("login {deep}"), Err(BadFrame::NotAnObject));
+        check(&format!("call f 7 0 {deep}"), Err(BadFrame::NotAnObject));
     }
 
     #[test]
-    fn words_that_nobody_knows() {
+    fn unknown_first_words_are_ignored() {
         for line in [
             "hello",
             "hello world",

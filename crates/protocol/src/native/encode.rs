@@ -1,36 +1,38 @@
-//! Lines for native clients (signaling-wire 10).
+//! Encoding of lines for native clients (signaling-wire 10).
 
-use crate::encoder::Asked;
-use crate::encoder::Returned;
-use crate::line_encoder::Frames;
-use crate::reply::{Reply, number};
 use rtm::value::Value;
 
-/// Words, and JSON behind them.
+use crate::encoder::{NamedCall, Resumed};
+use crate::line_encoder::Frames;
+use crate::reply::{Reply, number};
+
+/// Words followed by JSON.
 #[derive(Debug)]
 pub struct NativeLines;
 
 impl Frames for NativeLines {
-    /// Words are counted, so the JSON must be one: four after a success, three after a failure.
+    /// Words are counted, so the JSON must be one word: the fourth after a success, the third after
+    /// a failure.
     fn login(&self, reply: Reply, refused: bool) -> String {
         let json = reply.json.replace(' ', "\\u0020");
         let words = if refused { "failed" } else { "ok ok" };
         format!("login_res {words} {json}")
     }
 
-    /// `kick` is onLogout(103), upon which apps stop; any other word is 102, upon which they log in (signaling-wire 13).
-    fn returned(&self, returned: Returned) -> Option<String> {
-        let word = match returned {
-            Returned::Welcome => "ok",
-            Returned::Replaced => "kick",
-            Returned::Unknown => "outofsync",
+    /// `kick` is onLogout(103), after which apps stop; any other word is 102, after which they log
+    /// in (signaling-wire 13).
+    fn resumed(&self, resumed: Resumed) -> Option<String> {
+        let word = match resumed {
+            Resumed::Welcome => "ok",
+            Resumed::Replaced => "kick",
+            Resumed::Unknown => "outofsync",
         };
         Some(format!("line_login_res {word}"))
     }
 
-    /// A failure is in the JSON alone: there is no `err` here. What the third word means nobody knows.
-    fn reply(&self, asked: Asked<'_>, reply: Reply) -> String {
-        format!("call_ret {} {} 0 {}", asked.function, asked.id, reply.json)
+    /// A failure is in the JSON alone, without `err`. The meaning of the third word is unknown.
+    fn reply(&self, call: NamedCall<'_>, reply: Reply) -> String {
+        format!("call_ret {} {} 0 {}", call.function, call.id, reply.json)
     }
 
     fn message(&self, version: u64, line: String) -> String {
@@ -38,7 +40,7 @@ impl Frames for NativeLines {
         format!("notify recvmsg {pair}")
     }
 
-    /// The channel's own number is not told here, unlike on the Web.
+    /// The channel's own number is not sent, unlike on the Web.
     fn channel(&self, _: u64, msgid: u64, line: String) -> String {
         format!("notify channel2 {msgid} {line}")
     }

@@ -1,7 +1,7 @@
-//! The native wire: text lines in packets over TCP, and the discovery by UDP that leads there (signaling-wire 10).
+//! The native wire: text lines in packets over TCP (signaling-wire 10).
 //!
-//! [`codec`] makes packets of bytes and bytes of packets, [`decode`] reads the lines in them; both are pure and know
-//! no function by name. [`discovery`] answers questions, [`udp`] is its sockets.
+//! [`codec`] converts between bytes and packets, [`decode`] reads the lines in them. Both are pure
+//! and contain no function names.
 
 pub mod codec;
 pub mod decode;
@@ -9,4 +9,4 @@ pub mod encode;
 pub mod zlib;
 
 pub use codec::{PacketCodec, PacketError, framed};
-pub use decode::{BadLine, TcpFrame, decode};
+pub use decode::{BadFrame, TcpFrame, decode};

@@ -1,11 +1,11 @@
-//! zlib with a bound. Its states are large (inflating 40 KiB, deflating some 300 KiB) and a client needs them for
-//! microseconds, so there is one of each for a thread and none for a client.
+//! zlib with bounded output. The state is large (inflating 40 KiB, deflating about 300 KiB) and
+//! used for microseconds. There is one state of each kind per thread and none per client.
 
 use std::cell::RefCell;
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
-/// Smallest room that output is given at first, bytes.
+/// Initial size of the output buffer, bytes.
 const LEAST_ROOM: usize = 256;
 
 thread_local! {
@@ -13,21 +13,21 @@ thread_local! {
     static DEFLATE: RefCell<Compress> = RefCell::new(Compress::new(Compression::fast(), true));
 }
 
-/// Why bytes are not inflated.
+/// The reason why bytes cannot be inflated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ZlibError {
-    /// Not a zlib stream, or not all of it.
+    /// The input is not a zlib stream, or is incomplete.
     Bad,
-    /// More than the bound comes out of it.
+    /// The output exceeds the bound.
     Bomb,
-    /// There are bytes behind its end.
+    /// Bytes follow the end of the stream.
     Trailing,
 }
 
-/// What is in `input`, one whole zlib stream.
+/// Inflates one complete zlib stream.
 ///
-/// No more than one byte above `max` is ever inflated, or allocated; how much is depends on what comes out, not on
-/// what the stream says.
+/// At most one byte above `max` is inflated or allocated. Allocation depends on the actual output,
+/// not on lengths in the stream.
 ///
 /// # Errors
 /// [`ZlibError`].
@@ -45,13 +45,13 @@ pub fn inflate(input: &[u8], max: usize) -> Result<Vec<u8>, ZlibError> {
                 _ if out.len() > max => return Err(ZlibError::Bomb),
                 Status::StreamEnd if now_read == input.len() => return Ok(()),
                 Status::StreamEnd => return Err(ZlibError::Trailing),
-                // It stopped for want of room. There is some left to make, or this would be a bomb.
+                // The output buffer is full. Growth is possible, or this would be a bomb.
                 _ if out.len() == out.capacity() => {
                     let grown = (out.capacity() * 2).min(most);
                     out.reserve_exact(grown - out.len());
                 }
                 _ if (now_read, out.len()) == (read, written) => return Err(ZlibError::Bad),
-                // It stops now and then for reasons of its own.
+                // zlib may pause for internal reasons.
                 _ => {}
             }
         }
@@ -59,7 +59,8 @@ pub fn inflate(input: &[u8], max: usize) -> Result<Vec<u8>, ZlibError> {
     Ok(out)
 }
 
-/// Writes `body` as a zlib stream at the start of `room`; its length, or nothing when there is not enough room.
+/// Writes `body` as a zlib stream at the start of `room`. Returns its length; `None` if the room is
+/// too small.
 pub fn deflate(body: &[u8], room: &mut [u8]) -> Option<usize> {
     DEFLATE.with_borrow_mut(|stream| {
         stream.reset();
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_and_what_is_none() {
+    fn valid_and_invalid_streams() {
         let hello = deflated(b"hello");
         check(&hello, 5, Ok(b"hello"));
         check(&hello, 4, Err(ZlibError::Bomb));
@@ -103,7 +104,7 @@ mod tests {
             assert!(inflate(&broken, 5).is_err(), "byte {at}");
         }
         check(b"hello", 5, Err(ZlibError::Bad));
-        // A gzip stream; a zlib stream that wants a dictionary.
+        // A gzip stream; a zlib stream that needs a dictionary.
         check(
             b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x03\0\0\0\0\0\0\0\0\0",
             5,
@@ -133,26 +134,26 @@ mod tests {
     }
 
     #[test]
-    fn no_room_no_stream() {
+    fn too_little_room_gives_no_stream() {
         assert_eq!(deflate(b"hello", &mut [0; 5]), None);
         assert_eq!(deflate(b"hello", &mut []), None);
-        // What was begun is not carried on.
+        // The state of an aborted stream is discarded.
         check(&deflated(b"hello"), 5, Ok(b"hello"));
     }
 
     proptest! {
         #[test]
-        fn what_goes_in_comes_out(body in proptest::collection::vec(any::<u8>(), 0..2_000)) {
+        fn bodies_round_trip(body in proptest::collection::vec(any::<u8>(), 0..2_000)) {
             check(&deflated(&body), 2_000, Ok(&body));
         }
 
         #[test]
-        fn whatever_comes_the_bound_holds(mut input in proptest::collection::vec(any::<u8>(), 0..300), max in 0..2_000_usize) {
+        fn the_bound_holds_for_any_input(mut input in proptest::collection::vec(any::<u8>(), 0..300), max in 0..2_000_usize) {
             for _ in 0..2 {
                 if let Ok(out) = inflate(&input, max) {
                     prop_assert!(out.len() <= max && out.capacity() <= max + 1);
                 }
-                // Again as the body of something that begins like a stream.
+                // And as the body of data that begins like a stream.
                 input.splice(0..0, [0x78, 0x9c]);
             }
         }

@@ -1,23 +1,24 @@
-//! Frames of clients.
+//! Decoding of client frames.
 
-use crate::ClientFrame;
 use rtm::value::Value;
 
-/// A frame that is none: the socket is closed with 1007.
+use crate::ClientFrame;
+
+/// An invalid frame: the socket is closed with 1007.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadFrame {
     /// Not a JSON array of a name and one value.
     #[error("a frame is a JSON array of a name and a value")]
     NotAFrame,
-    /// A call that is not a function, a number and an object.
+    /// Not a call of a function, a number and an object.
     #[error("a call is [function, number, arguments]")]
     NotACall,
 }
 
-/// Reads a frame.
+/// Decodes a frame.
 ///
 /// # Errors
-/// [`BadFrame`]: what is wrong with it.
+/// [`BadFrame`]: the violated rule.
 pub fn decode(text: &str) -> Result<ClientFrame, BadFrame> {
     let Ok(Value::List(items)) = Value::from_json(text) else {
         return Err(BadFrame::NotAFrame);
@@ -51,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_and_what_is_none() {
+    fn valid_and_invalid_frames() {
         let call = |id| ClientFrame::Call {
             function: "f".into(),
             id,

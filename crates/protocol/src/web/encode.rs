@@ -1,10 +1,10 @@
-//! Frames for clients of WebSockets. Always two elements, always text (signaling-wire 2).
+//! Encoding of frames for WebSocket clients. Always two elements, always text (signaling-wire 2).
 
-use crate::encoder::Asked;
-use crate::encoder::Returned;
+use rtm::value::{Text, Value};
+
+use crate::encoder::{NamedCall, Resumed};
 use crate::line_encoder::Frames;
 use crate::reply::{Reply, number};
-use rtm::value::{Text, Value};
 
 /// `[name, arg]`.
 #[derive(Debug)]
@@ -15,19 +15,16 @@ impl Frames for WebFrames {
         frame("login_ret", &Value::List(vec![reply.err.into(), reply.json.into()]))
     }
 
-    /// These clients do not come back by their line.
-    fn returned(&self, _: Returned) -> Option<String> {
+    /// These clients do not resume by line.
+    fn resumed(&self, _: Resumed) -> Option<String> {
         None
     }
 
-    fn reply(&self, asked: Asked<'_>, Reply { err, json }: Reply) -> String {
-        frame(
-            "call2-ret",
-            &Value::List(vec![asked.id.into(), err.into(), json.into()]),
-        )
+    fn reply(&self, call: NamedCall<'_>, Reply { err, json }: Reply) -> String {
+        frame("call2-ret", &Value::List(vec![call.id.into(), err.into(), json.into()]))
     }
 
-    /// The string form is delivered at once, where the array form would only hint at a poll.
+    /// The SDK delivers the string form at once; the array form would only cause a poll.
     fn message(&self, version: u64, line: String) -> String {
         let pair = Value::List(vec![number(version), Value::Text(line.into())]);
         frame("notify", &Value::Text(format!("notify recvmsg {pair}").into()))
@@ -52,7 +49,7 @@ impl Frames for WebFrames {
     }
 }
 
-/// A frame by name.
+/// Encodes a frame by name.
 fn frame(name: &str, arg: &Value) -> String {
     let mut text = Value::Text(Text::from(name)).to_json();
     text.insert(0, '[');

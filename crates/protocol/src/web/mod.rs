@@ -1,7 +1,7 @@
 //! The Web wire: JSON frames over WebSocket (signaling-wire 2 to 6).
 //!
-//! [`decode`] reads what clients send, [`encode`] writes what they are sent; both are pure and know no function or
-//! notification by name: the tables of the family's wire do.
+//! [`decode`] reads client frames, [`encode`] writes server frames. Both are pure and contain no
+//! function or notification names: the tables of the family's wire define them.
 
 pub mod decode;
 pub mod encode;

@@ -4,79 +4,81 @@ use rtm::value::Text;
 use rtm::{InvitationApiCall, InvitationId, RemoteInvitationErr, RtmError, RtmEvent, RtmReply};
 
 use crate::client::Session;
-use crate::context::{Ask, Step};
+use crate::context::{Ctx, ReplyTo};
 use crate::invitations::{CalleeState, End, Invitation, InvitationKey};
 use crate::limits::ACCEPT_TIMEOUT;
 use crate::service::RtmService;
 use crate::timers::Timer;
 
 impl RtmService {
-    /// Accepts; the callee's event comes only after the caller's acknowledgement.
+    /// Accepts; the callee's event is sent only after the caller's acknowledgement.
     pub(crate) fn accept(
         &mut self,
-        step: &mut Step<'_>,
-        ask: Ask,
+        ctx: &mut Ctx<'_>,
+        reply_to: ReplyTo,
         number: InvitationId,
         response: Option<Text>,
     ) -> Result<(), RtmError> {
-        let Some(client) = self.clients.get(ask.client) else {
+        let Some(client) = self.clients.get(reply_to.client) else {
             return Ok(());
         };
         let key = client.handles.remote.find_to_accept(number)?;
         self.answer(key, response)?;
-        step.reply(ask, RtmReply::Void);
+        ctx.reply(reply_to, RtmReply::Void);
         match self.caller_of(key) {
-            Some(caller) if caller.is_reachable() => self.complete(step, key),
+            Some(caller) if caller.is_reachable() => self.complete(ctx, key),
             Some(_) => {
                 let timer = Timer::AcceptUnanswered(key);
-                let timer = self.timers.set(step.now + ACCEPT_TIMEOUT, timer);
-                let invitation = self.invitations.open.get_mut(&key);
+                let timer = self.timers.set(ctx.now + ACCEPT_TIMEOUT, timer);
+                let invitation = self.invitations.pending.get_mut(&key);
                 if let Some(callee) = invitation.and_then(|i| i.callee.as_mut()) {
                     callee.state = CalleeState::Accepting(timer);
                 }
             }
-            None => self.fail_remote(step, key, RemoteInvitationErr::PeerOffline),
+            None => self.fail_remote(ctx, key, RemoteInvitationErr::PeerOffline),
         }
         Ok(())
     }
 
-    /// Refuses; the caller learns it if it is still there.
+    /// Refuses; the caller is notified if it is still logged in.
     pub(crate) fn refuse(
         &mut self,
-        step: &mut Step<'_>,
-        ask: Ask,
+        ctx: &mut Ctx<'_>,
+        reply_to: ReplyTo,
         number: InvitationId,
         response: Option<Text>,
     ) -> Result<(), RtmError> {
-        let Some(client) = self.clients.get(ask.client) else {
+        let Some(client) = self.clients.get(reply_to.client) else {
             return Ok(());
         };
         let key = client.handles.remote.find(number)?;
         self.answer(key, response)?;
-        step.reply(ask, RtmReply::Void);
+        ctx.reply(reply_to, RtmReply::Void);
         let is_caller_there = self.caller_of(key).is_some();
-        let Some(invitation) = self.invitations.open.get(&key) else {
+        let Some(invitation) = self.invitations.pending.get(&key) else {
             return Ok(());
         };
         let refused = RtmEvent::RemoteInvitationRefused {
             invitation: invitation.remote(number),
         };
-        step.event(ask.client, refused);
-        let (caller, told) = (invitation.caller, refused_event(invitation));
+        ctx.event(reply_to.client, refused);
+        let (caller, last_count) = (invitation.caller, refused_event(invitation));
         self.end_remote(key, End::Other);
         if is_caller_there {
             self.end_local(key, End::Other);
-            self.signal(step, caller, told);
+            self.signal(ctx, caller, last_count);
         }
         Ok(())
     }
 
-    /// The caller acknowledged: accepted on both sides.
-    pub(super) fn complete(&mut self, step: &mut Step<'_>, key: InvitationKey) {
-        let Some(invitation) = self.invitations.open.get(&key) else {
+    /// Handles the caller's acknowledgement: accepted on both sides.
+    pub(super) fn complete(&mut self, ctx: &mut Ctx<'_>, key: InvitationKey) {
+        let Some(invitation) = self.invitations.pending.get(&key) else {
             return;
         };
-        let Some(callee) = invitation.open_callee() else { return };
+        let Some(callee) = invitation.pending_callee() else {
+            return;
+        };
         let caller = invitation.caller;
         let local = RtmEvent::LocalInvitationAccepted {
             invitation: invitation.local(),
@@ -87,32 +89,34 @@ impl RtmService {
         };
         self.end_local(key, End::Accepted);
         self.end_remote(key, End::Accepted);
-        self.signal(step, caller, local);
-        self.signal(step, callee.client, remote);
+        self.signal(ctx, caller, local);
+        self.signal(ctx, callee.client, remote);
     }
 
-    /// The caller did not acknowledge an accept in time.
-    pub(crate) fn accept_unanswered(&mut self, step: &mut Step<'_>, key: InvitationKey) {
-        self.fail_remote(step, key, RemoteInvitationErr::AcceptFailure);
+    /// Handles the timeout of the caller's acknowledgement.
+    pub(crate) fn accept_unanswered(&mut self, ctx: &mut Ctx<'_>, key: InvitationKey) {
+        self.fail_remote(ctx, key, RemoteInvitationErr::AcceptFailure);
     }
 
-    /// Ends the callee's object with a failure that its own SDK finds.
-    pub(super) fn fail_remote(&mut self, step: &mut Step<'_>, key: InvitationKey, reason: RemoteInvitationErr) {
-        let Some(invitation) = self.invitations.open.get(&key) else {
+    /// Ends the callee's invitation with a failure that its own SDK detects.
+    pub(super) fn fail_remote(&mut self, ctx: &mut Ctx<'_>, key: InvitationKey, reason: RemoteInvitationErr) {
+        let Some(invitation) = self.invitations.pending.get(&key) else {
             return;
         };
-        let Some(callee) = invitation.open_callee() else { return };
+        let Some(callee) = invitation.pending_callee() else {
+            return;
+        };
         let failure = RtmEvent::RemoteInvitationFailure {
             invitation: invitation.remote(callee.number),
             reason,
         };
         self.end_remote(key, End::Other);
-        step.event(callee.client, failure);
+        ctx.event(callee.client, failure);
     }
 
-    /// Notes the callee's response, once.
+    /// Sets the callee's response, once.
     fn answer(&mut self, key: InvitationKey, response: Option<Text>) -> Result<(), RtmError> {
-        if let Some(invitation) = self.invitations.open.get_mut(&key) {
+        if let Some(invitation) = self.invitations.pending.get_mut(&key) {
             let state = invitation.callee.map(|callee| callee.state);
             if matches!(state, Some(CalleeState::Accepting(_))) {
                 return Err(InvitationApiCall::AlreadyAccept.into());
@@ -122,9 +126,9 @@ impl RtmService {
         Ok(())
     }
 
-    /// The caller's login, if the service still counts it as logged in and its object is open.
+    /// Returns the caller's login, if it counts as logged in and its invitation is pending.
     fn caller_of(&self, key: InvitationKey) -> Option<&Session> {
-        let invitation = self.invitations.open.get(&key).filter(|i| i.caller_open)?;
+        let invitation = self.invitations.pending.get(&key).filter(|i| i.caller_pending)?;
         self.clients.session(invitation.caller).filter(|s| s.present)
     }
 }

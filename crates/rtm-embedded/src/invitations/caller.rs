@@ -5,9 +5,9 @@ use rtm::value::Text;
 use rtm::{InvitationId, LocalInvitation, LocalInvitationErr, RtmError, RtmEvent, RtmReply, UserId};
 
 use crate::client::Session;
-use crate::context::{Ask, Step};
+use crate::context::{Ctx, ReplyTo};
 use crate::invitations::{Callee, CalleeState, End, Invitation, InvitationKey};
-use crate::limits::OPEN_INVITATIONS;
+use crate::limits::PENDING_INVITATIONS;
 use crate::service::RtmService;
 use crate::timers::Timer;
 
@@ -15,20 +15,20 @@ impl RtmService {
     /// Sends an invitation. Without a login it fails by event, not by error (rtm-api 3.7).
     pub(crate) fn invite(
         &mut self,
-        step: &mut Step<'_>,
-        ask: Ask,
+        ctx: &mut Ctx<'_>,
+        reply_to: ReplyTo,
         number: InvitationId,
         callee_id: UserId,
         channel_id: Option<Text>,
         content: Text,
     ) -> Result<(), RtmError> {
-        let user = self.clients.session(ask.client).map(|s| s.user.clone());
-        let Some(client) = self.clients.get_mut(ask.client) else {
+        let user = self.clients.session(reply_to.client).map(|s| s.user.clone());
+        let Some(client) = self.clients.get_mut(reply_to.client) else {
             return Ok(());
         };
         client.handles.local.check_unused(number)?;
-        step.reply(ask, RtmReply::Void);
-        let has_room = client.handles.local.open.len() < OPEN_INVITATIONS;
+        ctx.reply(reply_to, RtmReply::Void);
+        let has_room = client.handles.local.pending.len() < PENDING_INVITATIONS;
         let Some(caller_id) = user.clone().filter(|_| has_room) else {
             client.handles.local.end(number, End::Other);
             let invitation = LocalInvitation {
@@ -42,37 +42,37 @@ impl RtmService {
                 None => LocalInvitationErr::NotLoggedIn,
                 Some(_) => LocalInvitationErr::Unknown,
             };
-            step.event(ask.client, RtmEvent::LocalInvitationFailure { invitation, reason });
+            ctx.event(reply_to.client, RtmEvent::LocalInvitationFailure { invitation, reason });
             return Ok(());
         };
         let key = InvitationKey(self.invitations.next);
         self.invitations.next += 1;
-        client.handles.local.open.insert(number, key);
+        client.handles.local.pending.insert(number, key);
         let waiting = self.invitations.undelivered.entry(callee_id.clone());
         waiting.or_default().insert(key);
         let invitation = Invitation {
-            caller: ask.client,
+            caller: reply_to.client,
             caller_id,
             number,
             callee_id,
             channel_id,
             content,
             response: "".into(),
-            sent: step.now,
+            sent: ctx.now,
             timer: self
                 .timers
-                .set(step.now + INVITATION_NO_RESPONSE, Timer::Invitation(key)),
-            caller_open: true,
+                .set(ctx.now + INVITATION_NO_RESPONSE, Timer::Invitation(key)),
+            caller_pending: true,
             callee: None,
         };
-        self.invitations.open.insert(key, invitation);
-        self.deliver(step, key);
+        self.invitations.pending.insert(key, invitation);
+        self.deliver(ctx, key);
         Ok(())
     }
 
-    /// Delivers an invitation if both sides can be reached now; else it waits for them.
-    pub(super) fn deliver(&mut self, step: &mut Step<'_>, key: InvitationKey) {
-        let Some(invitation) = self.invitations.open.get_mut(&key) else {
+    /// Delivers an invitation if both sides are reachable; otherwise it remains undelivered.
+    pub(super) fn deliver(&mut self, ctx: &mut Ctx<'_>, key: InvitationKey) {
+        let Some(invitation) = self.invitations.pending.get_mut(&key) else {
             return;
         };
         let caller = self.clients.session(invitation.caller);
@@ -97,44 +97,44 @@ impl RtmService {
         let received = RtmEvent::RemoteInvitationReceived {
             invitation: invitation.remote(number),
         };
-        step.event(callee, received);
+        ctx.event(callee, received);
         let acknowledged = RtmEvent::LocalInvitationReceivedByPeer {
             invitation: invitation.local(),
         };
-        step.event(invitation.caller, acknowledged);
+        ctx.event(invitation.caller, acknowledged);
         let callee_id = invitation.callee_id.clone();
         self.invitations.delivered(&callee_id, key);
     }
 
-    /// Withdraws an invitation; without content of its own the callee sees the invitation's.
+    /// Withdraws an invitation; without own content the callee receives the invitation's.
     pub(crate) fn cancel(
         &mut self,
-        step: &mut Step<'_>,
-        ask: Ask,
+        ctx: &mut Ctx<'_>,
+        reply_to: ReplyTo,
         number: InvitationId,
         content: Option<Text>,
     ) -> Result<(), RtmError> {
-        let Some(client) = self.clients.get(ask.client) else {
+        let Some(client) = self.clients.get(reply_to.client) else {
             return Ok(());
         };
         let key = client.handles.local.find(number)?;
-        step.reply(ask, RtmReply::Void);
-        if let Some(invitation) = self.invitations.open.get(&key) {
+        ctx.reply(reply_to, RtmReply::Void);
+        if let Some(invitation) = self.invitations.pending.get(&key) {
             let canceled = RtmEvent::LocalInvitationCanceled {
                 invitation: invitation.local(),
             };
-            step.event(ask.client, canceled);
+            ctx.event(reply_to.client, canceled);
         }
-        self.withdraw(step, key, content);
+        self.withdraw(ctx, key, content);
         Ok(())
     }
 
     /// Ends both sides, the callee's with `RemoteInvitationCanceled`.
-    pub(super) fn withdraw(&mut self, step: &mut Step<'_>, key: InvitationKey, content: Option<Text>) {
-        let Some(invitation) = self.invitations.open.get(&key) else {
+    pub(super) fn withdraw(&mut self, ctx: &mut Ctx<'_>, key: InvitationKey, content: Option<Text>) {
+        let Some(invitation) = self.invitations.pending.get(&key) else {
             return;
         };
-        let canceled = invitation.open_callee().map(|callee| {
+        let canceled = invitation.pending_callee().map(|callee| {
             let event = RtmEvent::RemoteInvitationCanceled {
                 invitation: invitation.remote(callee.number),
                 content: content.unwrap_or_else(|| invitation.content.clone()),
@@ -144,7 +144,7 @@ impl RtmService {
         self.end_local(key, End::Other);
         self.end_remote(key, End::Other);
         if let Some((callee, event)) = canceled {
-            self.signal(step, callee, event);
+            self.signal(ctx, callee, event);
         }
     }
 }

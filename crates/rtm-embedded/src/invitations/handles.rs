@@ -1,4 +1,4 @@
-//! The invitation objects of one instance, by the numbers that its app knows them by.
+//! The invitations of one instance, by the app's numbers.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -7,72 +7,72 @@ use rtm::{InvitationApiCall, InvitationId};
 use crate::invitations::{End, InvitationKey};
 use crate::limits::ENDED_INVITATIONS;
 
-/// The objects of an instance; they outlive a login only as numbers.
+/// The invitations of an instance; after a login only their numbers remain.
 #[derive(Debug, Default)]
 pub(crate) struct Handles {
     /// Numbered by the app.
     pub(super) local: Side,
-    /// Numbered here, from 1.
+    /// Numbered by the service, from 1.
     pub(super) remote: Side,
     received: u64,
 }
 
 impl Handles {
-    /// The next number for an incoming invitation.
+    /// Returns the next number of an incoming invitation.
     pub(super) fn receive(&mut self, key: InvitationKey) -> InvitationId {
         self.received += 1;
         let number = InvitationId(self.received);
-        self.remote.open.insert(number, key);
+        self.remote.pending.insert(number, key);
         number
     }
 }
 
-/// The objects of one direction.
+/// The invitations of one direction.
 #[derive(Debug, Default)]
 pub(super) struct Side {
-    pub(super) open: BTreeMap<InvitationId, InvitationKey>,
-    /// The last ones that ended, oldest first.
+    pub(super) pending: BTreeMap<InvitationId, InvitationKey>,
+    /// The last ended ones, oldest first.
     ended: VecDeque<(InvitationId, End)>,
 }
 
 impl Side {
     /// Refuses a number that has been used.
     pub(super) fn check_unused(&self, number: InvitationId) -> Result<(), InvitationApiCall> {
-        if self.open.contains_key(&number) {
+        if self.pending.contains_key(&number) {
             Err(InvitationApiCall::AlreadySent)
-        } else if self.how_ended(number).is_some() {
+        } else if self.ended_as(number).is_some() {
             Err(InvitationApiCall::AlreadyEnd)
         } else {
             Ok(())
         }
     }
 
-    /// The open invitation of that number.
+    /// Returns the pending invitation of that number.
     pub(super) fn find(&self, number: InvitationId) -> Result<InvitationKey, InvitationApiCall> {
-        match (self.open.get(&number), self.how_ended(number)) {
+        match (self.pending.get(&number), self.ended_as(number)) {
             (Some(&key), _) => Ok(key),
             (None, Some(_)) => Err(InvitationApiCall::AlreadyEnd),
             (None, None) => Err(InvitationApiCall::NotStarted),
         }
     }
 
-    /// The same for an accept, which names a second one.
+    /// Returns the same for an accept, whose error for a second accept differs.
     pub(super) fn find_to_accept(&self, number: InvitationId) -> Result<InvitationKey, InvitationApiCall> {
-        match self.how_ended(number) {
+        match self.ended_as(number) {
             Some(End::Accepted) => Err(InvitationApiCall::AlreadyAccept),
             _ => self.find(number),
         }
     }
 
     pub(super) fn end(&mut self, number: InvitationId, end: End) {
-        self.open.remove(&number);
+        self.pending.remove(&number);
         if self.ended.len() >= ENDED_INVITATIONS {
             self.ended.pop_front();
         }
         self.ended.push_back((number, end));
     }
 
-    fn how_ended(&self, number: InvitationId) -> Option<End> {
+    fn ended_as(&self, number: InvitationId) -> Option<End> {
         let mut newest_first = self.ended.iter().rev();
         newest_first.find_map(|&(n, end)| (n == number).then_some(end))
     }

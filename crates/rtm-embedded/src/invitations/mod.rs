@@ -1,16 +1,17 @@
 //! Call invitations (rtm-api 7): two objects, one on each side, and the service's view of both.
 //!
 //! Decided here:
-//! - An invitation expires 60 s after `send` on both sides, whichever of them is left.
-//! - A caller that logs out withdraws what it sent: the callee sees `RemoteInvitationCanceled`. A caller that is kicked
-//!   or whose process dies withdraws nothing: an accept then fails with `PEER_OFFLINE`, and without one it expires.
-//! - A callee that logs out says nothing; the caller sees the invitation expire.
+//! - An invitation expires 60 s after `send` on both sides, also if only one of them remains.
+//! - A caller that logs out withdraws its invitations: the callee sees `RemoteInvitationCanceled`.
+//!   A caller that is kicked or whose process ends withdraws nothing: an accept then fails with
+//!   `PEER_OFFLINE`; without an accept the invitation expires.
+//! - A callee that logs out sends nothing; for the caller the invitation expires.
 //! - An accept waits 10 s for a caller whose link is lost, then fails with `ACCEPT_FAILURE`.
 
 mod callee;
 mod caller;
-mod fate;
 mod handles;
+mod lifecycle;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -24,15 +25,15 @@ use crate::timers::TimerId;
 
 pub(super) use handles::Handles;
 
-/// An invitation in the whole world.
+/// The key of an invitation in the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct InvitationKey(u64);
 
-/// The invitations that are open on either side.
+/// The invitations that are pending on either side.
 #[derive(Debug, Default)]
 pub(super) struct Invitations {
-    open: HashMap<InvitationKey, Invitation>,
-    /// What waits for a callee, in the order of sending.
+    pending: HashMap<InvitationKey, Invitation>,
+    /// The invitations of unreachable callees, in the order of sending.
     undelivered: HashMap<UserId, BTreeSet<InvitationKey>>,
     next: u64,
 }
@@ -47,10 +48,10 @@ struct Invitation {
     content: Text,
     response: Text,
     sent: Time,
-    /// No response, or expiry.
+    /// The timer of delivery or expiry.
     timer: TimerId,
-    caller_open: bool,
-    /// The callee's object, once delivered.
+    caller_pending: bool,
+    /// The callee's side, once delivered.
     callee: Option<Callee>,
 }
 
@@ -64,13 +65,13 @@ struct Callee {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CalleeState {
     Ringing,
-    /// Accepted, but the caller has not acknowledged it.
+    /// Accepted, but not acknowledged by the caller.
     Accepting(TimerId),
     Ended,
 }
 
 impl Callee {
-    fn is_open(&self) -> bool {
+    fn is_pending(&self) -> bool {
         self.state != CalleeState::Ended
     }
 }
@@ -96,13 +97,13 @@ impl Invitation {
         }
     }
 
-    /// The callee's object, while it is open.
-    fn open_callee(&self) -> Option<Callee> {
-        self.callee.filter(Callee::is_open)
+    /// Returns the callee's side, while it is pending.
+    fn pending_callee(&self) -> Option<Callee> {
+        self.callee.filter(Callee::is_pending)
     }
 }
 
-/// How an object ended, as far as later misuse is concerned.
+/// The end of an invitation, which determines the error of later calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Accepted,
@@ -110,12 +111,12 @@ enum End {
 }
 
 impl RtmService {
-    /// The caller's object is over.
+    /// Ends the caller's side.
     fn end_local(&mut self, key: InvitationKey, end: End) {
-        let Some(invitation) = self.invitations.open.get_mut(&key) else {
+        let Some(invitation) = self.invitations.pending.get_mut(&key) else {
             return;
         };
-        invitation.caller_open = false;
+        invitation.caller_pending = false;
         let (caller, number) = (invitation.caller, invitation.number);
         if let Some(client) = self.clients.get_mut(caller) {
             client.handles.local.end(number, end);
@@ -123,9 +124,9 @@ impl RtmService {
         self.forget_if_over(key);
     }
 
-    /// The callee's object is over.
+    /// Ends the callee's side.
     fn end_remote(&mut self, key: InvitationKey, end: End) {
-        let invitation = self.invitations.open.get_mut(&key);
+        let invitation = self.invitations.pending.get_mut(&key);
         let Some(callee) = invitation.and_then(|i| i.callee.as_mut()) else {
             return;
         };
@@ -139,11 +140,11 @@ impl RtmService {
     }
 
     fn forget_if_over(&mut self, key: InvitationKey) {
-        let is_over = |i: &Invitation| !i.caller_open && i.open_callee().is_none();
-        if !self.invitations.open.get(&key).is_some_and(is_over) {
+        let is_over = |i: &Invitation| !i.caller_pending && i.pending_callee().is_none();
+        if !self.invitations.pending.get(&key).is_some_and(is_over) {
             return;
         }
-        if let Some(invitation) = self.invitations.open.remove(&key) {
+        if let Some(invitation) = self.invitations.pending.remove(&key) {
             self.timers.cancel(invitation.timer);
             self.invitations.delivered(&invitation.callee_id, key);
         }
@@ -153,7 +154,7 @@ impl RtmService {
 impl Invitations {
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.open.is_empty() && self.undelivered.is_empty()
+        self.pending.is_empty() && self.undelivered.is_empty()
     }
 
     fn delivered(&mut self, callee: &UserId, key: InvitationKey) {

@@ -1,4 +1,4 @@
-//! User and channel attributes.
+//! Tests of user and channel attributes.
 
 use crate::tests::script::check;
 
@@ -30,7 +30,7 @@ fn user_attributes_are_replaced_merged_deleted_and_read() {
 }
 
 #[test]
-fn user_attributes_vanish_at_logout() {
+fn user_attributes_are_deleted_at_logout() {
     check(
         "
         users alice bob
@@ -48,7 +48,7 @@ fn user_attributes_vanish_at_logout() {
 }
 
 #[test]
-fn merged_attributes_may_overflow_and_then_stay_as_they_were() {
+fn an_overflowing_merge_changes_nothing() {
     check(
         "
         users alice
@@ -74,7 +74,7 @@ fn merged_attributes_may_overflow_and_then_stay_as_they_were() {
 }
 
 #[test]
-fn channel_attributes_need_no_join_and_keep_who_wrote_them_when() {
+fn channel_attributes_have_author_and_time() {
     check(
         "
         users alice bob
@@ -102,7 +102,7 @@ fn channel_attributes_need_no_join_and_keep_who_wrote_them_when() {
 }
 
 #[test]
-fn members_are_told_of_writes_with_the_flag_and_only_those() {
+fn members_are_notified_of_flagged_writes_only() {
     check(
         "
         users alice bob carol
@@ -123,7 +123,7 @@ fn members_are_told_of_writes_with_the_flag_and_only_those() {
 }
 
 #[test]
-fn attributes_go_5_minutes_after_the_channel_is_empty() {
+fn attributes_expire_5_minutes_after_the_last_member() {
     check(
         "
         users alice
@@ -146,7 +146,7 @@ fn attributes_go_5_minutes_after_the_channel_is_empty() {
 }
 
 #[test]
-fn attributes_of_a_channel_that_nobody_joined_go_too() {
+fn attributes_of_an_unjoined_channel_expire() {
     check(
         "
         users alice

@@ -1,10 +1,10 @@
-//! Channels: joining, leaving, sending, lists, the RESTful send.
+//! Tests of channels: join, leave, messages, lists, the RESTful send.
 
 use crate::RtmServiceConfig;
-use crate::tests::script::{Stage, check, check_in};
+use crate::tests::script::{Harness, check, check_in};
 
 #[test]
-fn a_join_is_answered_first_and_then_seen() {
+fn a_join_is_answered_before_its_event() {
     check(
         "
         users alice bob
@@ -87,14 +87,14 @@ fn members_stay_in_place_when_others_leave() {
 
 #[test]
 fn twenty_channels_can_be_joined() {
-    let mut stage = Stage::new(RtmServiceConfig::default());
-    stage.step("users alice");
+    let mut harness = Harness::new(RtmServiceConfig::default());
+    harness.step("users alice");
     for i in 0..20 {
-        assert_eq!(stage.step(&format!("alice join c{i}"))[0], "alice join ok");
+        assert_eq!(harness.step(&format!("alice join c{i}"))[0], "alice join ok");
     }
-    assert_eq!(stage.step("alice join c20"), ["alice join JOIN_CHANNEL.EXCEED_LIMIT"]);
-    stage.step("alice leave c0");
-    assert_eq!(stage.step("alice join c20")[0], "alice join ok");
+    assert_eq!(harness.step("alice join c20"), ["alice join JOIN_CHANNEL.EXCEED_LIMIT"]);
+    harness.step("alice leave c0");
+    assert_eq!(harness.step("alice join c20")[0], "alice join ok");
 }
 
 #[test]
@@ -152,16 +152,16 @@ fn above_512_members_joins_and_leaves_are_silent() {
     );
 }
 
-/// The members that `getMembers` lists to a user of a room of `size` others.
+/// Returns the members that `getMembers` lists in a room of `size` other users.
 fn members(seed: u64, size: usize) -> Vec<String> {
-    let mut stage = Stage::new(RtmServiceConfig {
+    let mut harness = Harness::new(RtmServiceConfig {
         seed,
         ..RtmServiceConfig::default()
     });
-    stage.step(&format!("crowd {size} room"));
-    stage.step("users alice");
-    stage.step("alice join room");
-    let [listed] = &stage.step("alice getMembers room")[..] else {
+    harness.step(&format!("crowd {size} room"));
+    harness.step("users alice");
+    harness.step("alice join room");
+    let [listed] = &harness.step("alice getMembers room")[..] else {
         panic!("one answer");
     };
     let listed = listed
@@ -182,7 +182,7 @@ fn of_more_than_512_members_a_sample_is_listed() {
 }
 
 #[test]
-fn without_rates_a_channel_is_joined_as_often_as_one_likes() {
+fn joins_are_unlimited_without_rates() {
     check_in(
         RtmServiceConfig {
             rate_scale: 0,

@@ -1,9 +1,9 @@
-//! Member counts.
+//! Tests of member counts.
 
 use crate::tests::script::check;
 
 #[test]
-fn counts_are_told_once_a_second_and_the_joiner_at_once() {
+fn counts_are_sent_once_a_second_and_to_the_joiner_at_once() {
     check(
         "
         users a b c d
@@ -40,7 +40,7 @@ fn counts_are_told_once_a_second_and_the_joiner_at_once() {
 }
 
 #[test]
-fn a_count_that_came_back_is_not_told() {
+fn an_unchanged_count_is_not_sent() {
     check(
         "
         users a b
@@ -53,7 +53,7 @@ fn a_count_that_came_back_is_not_told() {
 }
 
 #[test]
-fn above_512_members_counts_are_told_every_3_s() {
+fn above_512_members_counts_are_sent_every_3_s() {
     check(
         "
         users alice bob carol
@@ -75,7 +75,7 @@ fn above_512_members_counts_are_told_every_3_s() {
 }
 
 #[test]
-fn counts_can_be_asked_for_without_joining() {
+fn counts_can_be_queried_without_joining() {
     check(
         "
         users alice bob

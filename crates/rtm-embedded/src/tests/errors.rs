@@ -1,30 +1,32 @@
-//! Every member of RTM's error enums: how a client gets it, or why none can.
+//! Tests of all members of RTM's error enums: reachable, tested elsewhere, or unreachable with a
+//! reason.
 
 use std::collections::HashSet;
 
-use crate::RtmServiceConfig;
-use crate::tests::errors_table::{REACHABLE, TESTED_ELSEWHERE, UNREACHABLE};
-use crate::tests::script::{Stage, check};
 use rtm::ErrorEnum;
 
+use crate::RtmServiceConfig;
+use crate::tests::errors_table::{REACHABLE, TESTED_ELSEWHERE, UNREACHABLE};
+use crate::tests::script::{Harness, check};
+
 #[test]
-fn every_reachable_error_is_reached() {
+fn reachable_errors_are_returned() {
     for (error, steps) in REACHABLE {
-        let mut stage = Stage::new(RtmServiceConfig::default());
-        stage.step("users alice bob");
-        stage.step("alice join room");
-        let seen = steps.iter().map(|step| stage.step(step)).last().unwrap_or_default();
+        let mut harness = Harness::new(RtmServiceConfig::default());
+        harness.step("users alice bob");
+        harness.step("alice join room");
+        let seen = steps.iter().map(|step| harness.step(step)).last().unwrap_or_default();
         let is_seen = seen.iter().any(|line| line.ends_with(&format!(" {error}")));
         assert!(is_seen, "{error} by {steps:?}: {seen:?}");
     }
 }
 
 #[test]
-fn every_error_is_reached_or_has_a_reason_not_to_be() {
+fn every_error_is_reachable_or_excused() {
     let reached: HashSet<_> = REACHABLE.iter().map(|(error, _)| *error).collect();
     let elsewhere: HashSet<_> = TESTED_ELSEWHERE.iter().copied().collect();
     let never: HashSet<_> = UNREACHABLE.iter().map(|(error, _)| *error).collect();
-    // Creating an instance or a channel object is no call of a world.
+    // Creating an instance or a channel object is not a call of the service.
     let enums = ErrorEnum::ALL
         .iter()
         .filter(|e| !matches!(e, ErrorEnum::Init | ErrorEnum::Create));
@@ -49,7 +51,7 @@ fn every_error_is_reached_or_has_a_reason_not_to_be() {
 }
 
 #[test]
-fn shape_is_refused_before_the_login_is_looked_at_only_for_attributes_and_invitations() {
+fn only_attributes_and_invitations_are_checked_before_the_login() {
     check(
         "
         new setLocalUserAttributes {\"k\":\"v\"}

@@ -1,6 +1,7 @@
-//! Which errors a client can get and how, which not and why.
+//! The reachable errors with their scripts, and the unreachable ones with the reason.
 
-/// The error, and the steps whose last one gives it. `alice` and `bob` are logged in, alice is in `room`.
+/// The error, and the steps whose last one returns it. `alice` and `bob` are logged in, alice is in
+/// `room`.
 pub(super) const REACHABLE: &[(&str, &[&str])] = &[
     ("LOGIN.UNKNOWN", &["new link down", "new login eve", "new logout"]),
     ("LOGIN.INVALID_ARGUMENT", &["new login eve *0"]),
@@ -283,7 +284,7 @@ pub(super) const REACHABLE: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Reached elsewhere: by longer scripts, or as the reason of an event.
+/// Errors of longer scripts, or in the reason of an event.
 pub(super) const TESTED_ELSEWHERE: &[&str] = &[
     "JOIN_CHANNEL.EXCEED_LIMIT",
     "JOIN_CHANNEL.TOO_OFTEN",
@@ -298,7 +299,7 @@ pub(super) const TESTED_ELSEWHERE: &[&str] = &[
     "REMOTE_INVITATION_ERR.INVITATION_EXPIRE",
 ];
 
-/// What no client of this service can get, with the reason.
+/// Errors that this service never returns, with the reason.
 pub(super) const UNREACHABLE: &[(&str, &str)] = &[
     ("LOGIN.REJECTED", "nobody is banned here"),
     ("LOGIN.INVALID_APP_ID", "a world is one app id"),

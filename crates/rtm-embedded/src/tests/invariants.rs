@@ -1,10 +1,10 @@
-//! Random steps: what must hold whatever happens.
+//! Invariants under random steps.
 
 use crate::RtmServiceConfig;
 use crate::client::{Client, Phase};
 use crate::random::Random;
 use crate::service::RtmService;
-use crate::tests::script::Stage;
+use crate::tests::script::Harness;
 
 const STEPS: &[&str] = &[
     "@ login #",
@@ -42,7 +42,7 @@ const STEPS: &[&str] = &[
     "+31s",
 ];
 
-/// A random script of `length` steps.
+/// Returns a random script of `length` steps.
 fn script(random: &mut Random, length: usize) -> Vec<String> {
     let mut step = || {
         let step = STEPS[random.below(STEPS.len())];
@@ -54,42 +54,42 @@ fn script(random: &mut Random, length: usize) -> Vec<String> {
 }
 
 #[test]
-fn every_call_is_answered_once_and_nothing_is_left_behind() {
+fn calls_are_answered_once_and_state_is_removed() {
     for seed in 0..40 {
         let steps = script(&mut Random::new(seed), 600);
         let config = RtmServiceConfig {
             offline_messages: true,
             ..RtmServiceConfig::default()
         };
-        let mut stage = Stage::new(config);
-        let mut again = Stage::new(config);
+        let mut harness = Harness::new(config);
+        let mut again = Harness::new(config);
         for step in &steps {
-            assert_eq!(stage.step(step), again.step(step), "the same steps, the same outputs");
-            check_world(&stage.world);
+            assert_eq!(harness.step(step), again.step(step), "the same steps, the same outputs");
+            check_consistency(&harness.service);
         }
         for i in 0..5 {
-            stage.step(&format!("i{i} link up"));
-            stage.step(&format!("i{i} logout"));
+            harness.step(&format!("i{i} link up"));
+            harness.step(&format!("i{i} logout"));
         }
-        stage.step("+100s");
-        assert_eq!(stage.unanswered(), 0, "seed {seed}");
+        harness.step("+100s");
+        assert_eq!(harness.unanswered(), 0, "seed {seed}");
         for i in 0..5 {
-            stage.step(&format!("i{i} close"));
+            harness.step(&format!("i{i} close"));
         }
-        stage.step("+604800s");
-        let world = &stage.world;
-        assert!(world.is_empty() && world.users.is_empty(), "seed {seed}");
+        harness.step("+604800s");
+        let service = &harness.service;
+        assert!(service.is_empty() && service.users.is_empty(), "seed {seed}");
         assert!(
-            world.followers.is_empty() && world.invitations.is_empty(),
+            service.followers.is_empty() && service.invitations.is_empty(),
             "seed {seed}"
         );
-        assert_eq!(world.deadline(), None, "seed {seed}");
+        assert_eq!(service.deadline(), None, "seed {seed}");
     }
 }
 
-/// What the world keeps in two places must agree.
-fn check_world(world: &RtmService) {
-    let sessions = world.clients.iter().filter_map(|(&id, client)| match client {
+/// Checks the consistency of redundant state.
+fn check_consistency(service: &RtmService) {
+    let sessions = service.clients.iter().filter_map(|(&id, client)| match client {
         Client {
             phase: Phase::In(session),
             ..
@@ -98,9 +98,9 @@ fn check_world(world: &RtmService) {
     });
     let (mut members, mut away) = (0, 0);
     for (client, session) in sessions {
-        assert_eq!(session.present, world.users.get(&session.user) == Some(&client));
+        assert_eq!(session.present, service.users.get(&session.user) == Some(&client));
         for joined in &session.joined {
-            let channel = &world.channels[&joined.channel];
+            let channel = &service.channels[&joined.channel];
             if let Some(place) = joined.place {
                 let member = &channel.members[place];
                 assert_eq!(member.client, client);
@@ -111,6 +111,9 @@ fn check_world(world: &RtmService) {
             away += usize::from(joined.missed.is_some());
         }
     }
-    assert_eq!(members, world.channels.values().map(|c| c.members.len()).sum::<usize>());
-    assert_eq!(away, world.channels.values().map(|c| c.missed.away).sum::<usize>());
+    assert_eq!(
+        members,
+        service.channels.values().map(|c| c.members.len()).sum::<usize>()
+    );
+    assert_eq!(away, service.channels.values().map(|c| c.missed.away).sum::<usize>());
 }

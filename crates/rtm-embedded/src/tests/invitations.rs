@@ -1,7 +1,7 @@
-//! Call invitations. Shown as number/peer/channel/content/response.
+//! Tests of call invitations. Displayed as number/peer/channel/content/response.
 
 use crate::RtmServiceConfig;
-use crate::tests::script::{Stage, check};
+use crate::tests::script::{Harness, check};
 
 #[test]
 fn an_invitation_rings_and_is_accepted() {
@@ -156,15 +156,17 @@ fn one_can_invite_oneself() {
 }
 
 #[test]
-fn open_invitations_are_bounded() {
-    let mut stage = Stage::new(RtmServiceConfig::default());
-    stage.step("users alice");
+fn pending_invitations_are_bounded() {
+    let mut harness = Harness::new(RtmServiceConfig::default());
+    harness.step("users alice");
     for i in 0..256 {
         assert_eq!(
-            stage.step(&format!("alice LocalInvitation.send {i} bob room hi")).len(),
+            harness
+                .step(&format!("alice LocalInvitation.send {i} bob room hi"))
+                .len(),
             1
         );
     }
-    let seen = stage.step("alice LocalInvitation.send 256 bob room hi");
+    let seen = harness.step("alice LocalInvitation.send 256 bob room hi");
     assert_eq!(seen[1], "alice LocalInvitationFailure 256/bob/room/hi/ UNKNOWN");
 }

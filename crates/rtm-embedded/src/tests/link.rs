@@ -1,10 +1,10 @@
-//! A link that is lost and comes back.
+//! Tests of a lost and restored link.
 
 use crate::RtmServiceConfig;
-use crate::tests::script::{Stage, check};
+use crate::tests::script::{Harness, check};
 
 #[test]
-fn an_outage_of_less_than_4_s_is_not_noticed() {
+fn an_outage_of_less_than_4_s_is_not_reported() {
     check(
         "
         users alice bob
@@ -21,7 +21,7 @@ fn an_outage_of_less_than_4_s_is_not_noticed() {
 }
 
 #[test]
-fn an_outage_shows_after_4_6_and_30_s() {
+fn an_outage_is_reported_after_4_6_and_30_s() {
     check(
         "
         users alice bob
@@ -52,7 +52,7 @@ fn an_outage_shows_after_4_6_and_30_s() {
 }
 
 #[test]
-fn after_6_s_followers_see_the_return() {
+fn after_6_s_subscribers_see_the_recovery() {
     check(
         "
         users alice bob
@@ -101,7 +101,7 @@ fn after_30_s_channels_are_joined_and_attributes_set_again() {
 }
 
 #[test]
-fn a_user_id_taken_during_the_outage_aborts_on_return() {
+fn a_user_id_taken_during_the_outage_aborts_at_recovery() {
     check(
         "
         users alice bob
@@ -129,7 +129,7 @@ fn a_user_id_taken_during_the_outage_aborts_on_return() {
 }
 
 #[test]
-fn an_expired_token_keeps_an_instance_out_until_it_is_renewed() {
+fn an_expired_token_delays_the_recovery_until_renewed() {
     check(
         "
         ~ a login alice expires:1000060
@@ -161,8 +161,8 @@ fn an_expired_token_keeps_an_instance_out_until_it_is_renewed() {
 }
 
 #[test]
-fn a_member_that_never_returns_leaves_nothing_behind() {
-    let mut stage = Stage::new(RtmServiceConfig::default());
+fn a_member_that_never_recovers_is_removed() {
+    let mut harness = Harness::new(RtmServiceConfig::default());
     for step in [
         "users alice",
         "alice join room",
@@ -170,7 +170,7 @@ fn a_member_that_never_returns_leaves_nothing_behind() {
         "+60s",
         "alice close",
     ] {
-        stage.step(step);
+        harness.step(step);
     }
-    assert!(stage.world.is_empty());
+    assert!(harness.service.is_empty());
 }

@@ -1,4 +1,4 @@
-//! Behaviour of the embedded service, as scripts: what is called when, and what everybody then sees.
+//! Behaviour of the embedded service as scripts: calls, times and all outputs.
 
 mod attributes;
 mod channels;
@@ -7,12 +7,12 @@ mod errors;
 mod errors_table;
 mod invariants;
 mod invitations;
-mod invitations_lost;
+mod invitations_disconnected;
 mod link;
 mod peers;
 mod presence;
 mod rates;
 mod recovery;
 mod script;
+mod service;
 mod session;
-mod world;

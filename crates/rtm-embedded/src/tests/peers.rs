@@ -1,10 +1,10 @@
-//! Peer messages and the offline store.
+//! Tests of peer messages and the offline store.
 
 use crate::RtmServiceConfig;
 use crate::tests::script::{check, check_in};
 
 #[test]
-fn a_message_reaches_its_peer_or_tells_that_it_did_not() {
+fn a_message_is_delivered_or_fails() {
     check(
         "
         users alice bob
@@ -77,7 +77,7 @@ fn offline_messages_wait_for_the_login() {
 }
 
 #[test]
-fn offline_messages_live_for_7_days() {
+fn offline_messages_expire_after_7_days() {
     check_in(
         with_store(),
         "
@@ -96,13 +96,13 @@ fn offline_messages_live_for_7_days() {
 }
 
 #[test]
-fn the_newest_200_offline_messages_are_kept() {
-    let mut stage = crate::tests::script::Stage::new(with_store());
-    stage.step("users alice");
+fn the_newest_200_offline_messages_are_stored() {
+    let mut harness = crate::tests::script::Harness::new(with_store());
+    harness.step("users alice");
     for i in 0..250 {
-        stage.step(&format!("alice sendMessageToPeer bob m{i}"));
+        harness.step(&format!("alice sendMessageToPeer bob m{i}"));
     }
-    let seen = stage.step("bob login bob");
+    let seen = harness.step("bob login bob");
     assert_eq!(seen.len(), 3 + 200);
     assert_eq!(seen[3], "bob MessageFromPeer alice m50 @0 true");
     assert_eq!(seen[202], "bob MessageFromPeer alice m249 @0 true");

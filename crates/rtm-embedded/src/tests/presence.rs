@@ -1,9 +1,9 @@
-//! Presence queries and subscriptions.
+//! Tests of presence queries and subscriptions.
 
 use crate::tests::script::check;
 
 #[test]
-fn a_query_tells_who_is_logged_in() {
+fn a_query_returns_the_online_status() {
     check(
         "
         users alice bob
@@ -17,7 +17,7 @@ fn a_query_tells_who_is_logged_in() {
 }
 
 #[test]
-fn followers_see_the_first_state_and_every_change() {
+fn subscribers_get_the_first_state_and_every_change() {
     check(
         "
         users alice bob
@@ -61,7 +61,7 @@ fn subscriptions_end_with_the_login() {
 }
 
 #[test]
-fn at_most_512_users_can_be_followed() {
+fn at_most_512_users_can_be_subscribed() {
     check(
         "
         users alice

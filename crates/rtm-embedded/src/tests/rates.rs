@@ -1,30 +1,30 @@
-//! Every documented rate, by its last call that passes and the first that does not.
+//! Tests of all documented rates, by the last call that succeeds and the first that does not.
 
-use crate::tests::script::Stage;
+use crate::tests::script::Harness;
 use crate::{RateTable, RtmServiceConfig};
 
-/// `calls` pass, one more fails with `error`, and `after` later one passes again.
+/// Checks that `calls` succeed, one more fails with `error`, and one succeeds `after` later.
 #[track_caller]
 fn check_rate(config: RtmServiceConfig, call: &str, calls: usize, error: &str, after: &str) {
-    let mut stage = Stage::new(config);
-    stage.step("users alice");
-    stage.step("+10s");
+    let mut harness = Harness::new(config);
+    harness.step("users alice");
+    harness.step("+10s");
     for i in 0..calls {
-        let seen = stage.step(&call.replace('#', &i.to_string()));
+        let seen = harness.step(&call.replace('#', &i.to_string()));
         assert!(!seen[0].contains("TOO_OFTEN"), "call {i}: {seen:?}");
     }
     let one_more = call.replace('#', "more");
-    let seen = stage.step(&one_more);
+    let seen = harness.step(&one_more);
     assert!(seen[0].ends_with(error), "one more: {seen:?}");
     let just_before = format!(
         "+{}ms",
         after.trim_end_matches('s').parse::<u64>().expect("seconds") * 1000 - 1
     );
-    stage.step(&just_before);
-    let seen = stage.step(&one_more);
+    harness.step(&just_before);
+    let seen = harness.step(&one_more);
     assert!(seen[0].ends_with(error), "just before: {seen:?}");
-    stage.step("+1ms");
-    let seen = stage.step(&one_more);
+    harness.step("+1ms");
+    let seen = harness.step(&one_more);
     assert!(!seen[0].contains("TOO_OFTEN"), "after: {seen:?}");
 }
 
@@ -127,7 +127,7 @@ fn linux_and_scaled_rates() {
 }
 
 #[test]
-fn login_rate_is_looked_at_before_the_state() {
+fn login_rate_is_checked_before_the_state() {
     crate::tests::script::check(
         "
         ~ a login alice
@@ -186,18 +186,18 @@ fn the_same_channel_can_be_joined_twice_in_5_s() {
 
 #[test]
 fn fifty_channels_can_be_joined_in_3_s() {
-    let mut stage = Stage::new(RtmServiceConfig::default());
-    stage.step("users alice");
+    let mut harness = Harness::new(RtmServiceConfig::default());
+    harness.step("users alice");
     for i in 0..50 {
-        assert_eq!(stage.step(&format!("alice join c{i}"))[0], "alice join ok");
-        stage.step(&format!("alice leave c{i}"));
+        assert_eq!(harness.step(&format!("alice join c{i}"))[0], "alice join ok");
+        harness.step(&format!("alice leave c{i}"));
     }
     for _ in 0..3 {
         // A refused join does not count for its channel either.
-        assert_eq!(stage.step("alice join c50"), ["alice join JOIN_CHANNEL.TOO_OFTEN"]);
+        assert_eq!(harness.step("alice join c50"), ["alice join JOIN_CHANNEL.TOO_OFTEN"]);
     }
-    stage.step("+3s");
-    assert_eq!(stage.step("alice join c50")[0], "alice join ok");
+    harness.step("+3s");
+    assert_eq!(harness.step("alice join c50")[0], "alice join ok");
 }
 
 #[test]

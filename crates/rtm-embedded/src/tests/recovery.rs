@@ -1,10 +1,10 @@
-//! What an instance gets when its link is back.
+//! Tests of the recovery after an outage.
 
 use crate::RtmServiceConfig;
-use crate::tests::script::{Stage, check, check_in};
+use crate::tests::script::{Harness, check, check_in};
 
 #[test]
-fn missed_messages_come_after_the_outage() {
+fn missed_messages_are_delivered_after_the_outage() {
     check(
         "
         users alice bob
@@ -53,8 +53,8 @@ fn a_message_that_is_not_acknowledged_times_out_and_still_arrives() {
 }
 
 #[test]
-fn the_last_32_channel_messages_of_30_s_come() {
-    let mut stage = Stage::new(RtmServiceConfig {
+fn the_last_32_channel_messages_of_30_s_are_delivered() {
+    let mut harness = Harness::new(RtmServiceConfig {
         rate_scale: 0,
         ..RtmServiceConfig::default()
     });
@@ -65,14 +65,14 @@ fn the_last_32_channel_messages_of_30_s_come() {
         "+10s",
         "alice link down",
     ] {
-        stage.step(step);
+        harness.step(step);
     }
-    stage.step("bob sendMessage room old");
-    stage.step("+31s");
+    harness.step("bob sendMessage room old");
+    harness.step("+31s");
     for i in 0..10 {
-        stage.step(&format!("bob sendMessage room m{i}"));
+        harness.step(&format!("bob sendMessage room m{i}"));
     }
-    let seen = stage.step("alice link up");
+    let seen = harness.step("alice link up");
     let messages = |seen: &[String]| -> Vec<String> {
         seen.iter()
             .filter(|line| line.contains("ChannelMessage"))
@@ -81,17 +81,17 @@ fn the_last_32_channel_messages_of_30_s_come() {
     };
     assert_eq!(messages(&seen).len(), 10, "old is older than 30 s: {seen:?}");
 
-    stage.step("alice link down");
+    harness.step("alice link down");
     for i in 0..40 {
-        stage.step(&format!("bob sendMessage room m{i}"));
+        harness.step(&format!("bob sendMessage room m{i}"));
     }
-    let seen = messages(&stage.step("alice link up"));
+    let seen = messages(&harness.step("alice link up"));
     assert_eq!(seen.len(), 32);
     assert_eq!(seen[0], "alice ChannelMessage room bob m8 @41000");
 }
 
 #[test]
-fn messages_of_exactly_30_s_come_and_ones_own_by_rest_do_not() {
+fn messages_of_exactly_30_s_are_delivered() {
     check(
         "
         users alice bob
@@ -150,7 +150,7 @@ fn calls_wait_for_the_link() {
 }
 
 #[test]
-fn a_recovered_instance_gets_the_presence_that_it_missed() {
+fn a_recovered_instance_gets_missed_presence() {
     check(
         "
         users alice bob carol
@@ -172,7 +172,7 @@ fn a_recovered_instance_gets_the_presence_that_it_missed() {
 }
 
 #[test]
-fn offline_messages_come_after_a_long_outage() {
+fn offline_messages_are_delivered_after_a_long_outage() {
     check_in(
         RtmServiceConfig {
             offline_messages: true,

@@ -1,79 +1,80 @@
-//! The language of the scripts.
+//! The script language.
 //!
-//! One step per line, and after it a line beginning with `- ` for everything that anybody sees, in order:
+//! One step per line, followed by a line beginning with `- ` for each output, in order:
 //!
-//! | step | what it does |
+//! | step | action |
 //! |---|---|
 //! | `users alice bob` | opens an instance per user, named like the user, and logs it in |
-//! | `crowd 511 room` | 511 users in the channel `room`, of whom nothing is shown |
+//! | `crowd 511 room` | adds 511 users to the channel `room`, whose outputs are not displayed |
 //! | `alice join room` | a call, with positional arguments: texts, numbers, JSON without spaces |
-//! | `alice link down`, `alice close` | the other entries of a world |
-//! | `+4s`, `+999ms` | time passes, timer by timer |
-//! | `~ …` | any step of which nothing is shown; `~ 10x …` repeats it |
+//! | `alice link down`, `alice close` | the other inputs of the service |
+//! | `+4s`, `+999ms` | advances the time, timer by timer |
+//! | `~ …` | any step without displayed outputs; `~ 10x …` repeats it |
 //!
-//! In arguments `*33` is a text of 33 bytes, `ids*33` are 33 ids and `pairs*33` are 33 attributes. In what is seen,
-//! `@500` is the time 500 ms after the start.
+//! In arguments `*33` is a text of 33 bytes, `ids*33` are 33 ids and `pairs*33` are 33 attributes.
+//! In outputs, `@500` is the time 500 ms after the start.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::{ClientId, Output, RtmService, RtmServiceConfig};
 use rtm::time::Time;
 use rtm::value::{Text, Value};
 use rtm::{CallKind, RtmCall};
 
+use crate::{ClientId, Output, RtmService, RtmServiceConfig};
+
 const START: u64 = 1_000_000_000;
 
-/// Runs a script in a world of the documented Web rates.
+/// Runs a script in a service with the documented Web rates.
 #[track_caller]
 pub(super) fn check(script: &str) {
     check_in(RtmServiceConfig::default(), script);
 }
 
-/// Runs a script in a world of that configuration.
+/// Runs a script in a service with that configuration.
 #[track_caller]
 pub(super) fn check_in(config: RtmServiceConfig, script: &str) {
-    let mut stage = Stage::new(config);
+    let mut harness = Harness::new(config);
     let mut seen = String::new();
     let mut expected = String::new();
     for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        writeln!(expected, "{line}").expect("a String takes everything");
+        writeln!(expected, "{line}").expect("writing to a String cannot fail");
         if line.starts_with("- ") {
             continue;
         }
-        writeln!(seen, "{line}").expect("a String takes everything");
-        for output in stage.step(line) {
-            writeln!(seen, "- {output}").expect("a String takes everything");
+        writeln!(seen, "{line}").expect("writing to a String cannot fail");
+        for output in harness.step(line) {
+            writeln!(seen, "- {output}").expect("writing to a String cannot fail");
         }
     }
     assert!(seen == expected, "seen:\n{seen}\nexpected:\n{expected}");
 }
 
-/// A world on which a script plays, with names for its instances.
-pub(super) struct Stage {
-    pub(super) world: RtmService,
+/// A service under test, with names for its instances.
+pub(super) struct Harness {
+    pub(super) service: RtmService,
     pub(super) now: Time,
     clients: HashMap<String, ClientId>,
     names: BTreeMap<ClientId, String>,
-    /// The call of each request that has no answer yet.
-    open: HashMap<(ClientId, u64), CallKind>,
+    /// The pending requests and their calls.
+    pending: HashMap<(ClientId, u64), CallKind>,
     requests: u64,
 }
 
-impl Stage {
+impl Harness {
     pub(super) fn new(config: RtmServiceConfig) -> Self {
         Self {
-            world: RtmService::new(config),
+            service: RtmService::new(config),
             now: Time::from_millis(START),
             clients: HashMap::new(),
             names: BTreeMap::new(),
-            open: HashMap::new(),
+            pending: HashMap::new(),
             requests: 0,
         }
     }
 
-    /// What everybody sees of one step.
+    /// Runs one step; returns all outputs.
     pub(super) fn step(&mut self, line: &str) -> Vec<String> {
         let mut words = line.split_whitespace();
         let mut out = Vec::new();
@@ -95,7 +96,7 @@ impl Stage {
                 let size: usize = words.next().and_then(|n| n.parse().ok()).expect("a size");
                 let channel = words.next().expect("a channel");
                 for i in 0..size {
-                    let client = self.world.open();
+                    let client = self.service.open();
                     self.call(client, CallKind::Login, &[format!("u{i}").as_str().into()], &mut out);
                     self.call(client, CallKind::Join, &[channel.into()], &mut out);
                 }
@@ -107,10 +108,10 @@ impl Stage {
                 match words.next().expect("a call") {
                     "link" => {
                         let up = words.next() == Some("up");
-                        self.world.link(self.now, client, up, &mut out);
+                        self.service.link(self.now, client, up, &mut out);
                     }
                     "close" => {
-                        self.world.close(self.now, client, &mut out);
+                        self.service.close(self.now, client, &mut out);
                         self.clients.remove(name);
                     }
                     call => {
@@ -124,17 +125,17 @@ impl Stage {
         out.iter().filter_map(|output| self.show(output)).collect()
     }
 
-    /// Calls that nobody has answered, of instances that are there to be answered.
+    /// Returns the number of pending calls of existing instances.
     pub(super) fn unanswered(&self) -> usize {
-        let is_there = |client| self.world.clients.get(client).is_some();
-        self.open.keys().filter(|(client, _)| is_there(*client)).count()
+        let is_there = |client| self.service.clients.get(client).is_some();
+        self.pending.keys().filter(|(client, _)| is_there(*client)).count()
     }
 
     fn client(&mut self, name: &str) -> ClientId {
         if let Some(&client) = self.clients.get(name) {
             return client;
         }
-        let client = self.world.open();
+        let client = self.service.open();
         self.clients.insert(name.to_owned(), client);
         self.names.insert(client, name.to_owned());
         client
@@ -142,22 +143,22 @@ impl Stage {
 
     fn call(&mut self, client: ClientId, kind: CallKind, args: &[Value], out: &mut Vec<Output>) {
         self.requests += 1;
-        self.open.insert((client, self.requests), kind);
+        self.pending.insert((client, self.requests), kind);
         let call: RtmCall = kind.build(args).unwrap_or_else(|e| panic!("{}: {e}", kind.name()));
-        self.world.call(self.now, client, self.requests, call, out);
+        self.service.call(self.now, client, self.requests, call, out);
     }
 
     fn pass(&mut self, duration: Duration, out: &mut Vec<Output>) {
         let end = self.now + duration;
-        while let Some(due) = self.world.deadline().filter(|&due| due <= end) {
-            self.world.tick(due, out);
-            assert!(self.world.deadline() != Some(due), "a timer does not go away");
+        while let Some(due) = self.service.deadline().filter(|&due| due <= end) {
+            self.service.tick(due, out);
+            assert!(self.service.deadline() != Some(due), "a timer does not go away");
         }
-        self.world.tick(end, out);
+        self.service.tick(end, out);
         self.now = end;
     }
 
-    /// The output as a line; none of an instance without a name.
+    /// Formats an output as a line; `None` for an instance without a name.
     fn show(&mut self, output: &Output) -> Option<String> {
         match output {
             Output::Reply {
@@ -165,7 +166,7 @@ impl Stage {
                 request,
                 result,
             } => {
-                let kind = self.open.remove(&(*client, *request)).expect("one answer per call");
+                let kind = self.pending.remove(&(*client, *request)).expect("one answer per call");
                 let name = self.names.get(client)?;
                 let result = match result {
                     Ok(reply) => {
@@ -220,7 +221,7 @@ fn argument(word: &str) -> Value {
     expand(Value::from(word))
 }
 
-/// Texts of a given size.
+/// Replaces size notations by texts.
 fn expand(value: Value) -> Value {
     let text = |text: Text| match text.strip_prefix('*').and_then(|n| n.parse().ok()) {
         Some(n) => "x".repeat(n).into(),
@@ -233,7 +234,7 @@ fn expand(value: Value) -> Value {
     }
 }
 
-/// A value in as few characters as can be told apart.
+/// Formats a value as short as it is unambiguous.
 fn show(value: &Value) -> String {
     match value {
         Value::Null => "-".into(),

@@ -1,9 +1,9 @@
-//! Login, logout, kicks, tokens.
+//! Tests of login, logout, kicks, tokens.
 
 use crate::tests::script::check;
 
 #[test]
-fn login_goes_by_connecting_and_logout_ends_it() {
+fn login_and_logout_change_the_connection_state() {
     check(
         "
         a login alice
@@ -63,7 +63,7 @@ fn the_newer_instance_of_a_user_aborts_the_older_one() {
 }
 
 #[test]
-fn followers_do_not_see_a_kick() {
+fn subscribers_do_not_see_a_kick() {
     check(
         "
         users alice bob
@@ -78,7 +78,7 @@ fn followers_do_not_see_a_kick() {
 }
 
 #[test]
-fn a_closed_instance_is_gone_for_the_others_and_silent() {
+fn a_closed_instance_is_offline_and_has_no_outputs() {
     check(
         "
         users alice bob

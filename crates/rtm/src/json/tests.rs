@@ -13,7 +13,7 @@ fn check_bad(json: &str, expected: &str) {
 }
 
 #[test]
-fn half_a_pair_is_the_replacement_character() {
+fn lone_surrogates_become_replacement_characters() {
     check(r#""cut \ud83d""#, "\"cut \u{fffd}\"");
     check(r#""\uD83D\uDE00""#, "\"😀\"");
     check(r#""\ude00""#, "\"\u{fffd}\"");
@@ -27,7 +27,7 @@ fn half_a_pair_is_the_replacement_character() {
 }
 
 #[test]
-fn a_text_is_copied_only_where_something_is_replaced() {
+fn texts_without_replacement_are_borrowed() {
     for whole in [
         "",
         "[1]",
@@ -43,12 +43,12 @@ fn a_text_is_copied_only_where_something_is_replaced() {
 }
 
 #[test]
-fn types_are_read_so_too() {
+fn typed_reads_replace_lone_surrogates() {
     assert_eq!(read::<Vec<String>>(r#"["\ud83d"]"#).expect("JSON"), ["\u{fffd}"]);
 }
 
 #[test]
-fn numbers_stay_as_they_were_written() {
+fn numbers_keep_their_text() {
     for number in [
         "0",
         "-7",
@@ -76,7 +76,7 @@ fn numbers_stay_as_they_were_written() {
 }
 
 #[test]
-fn what_is_no_json_is_found_at_its_place() {
+fn errors_have_their_position() {
     check_bad("", "end of the text inside a value at line 1 column 1");
     check_bad("[1,\n 2", "end of the text inside a value at line 2 column 3");
     check_bad("x", "expected a value at line 1 column 1");
@@ -95,7 +95,7 @@ fn what_is_no_json_is_found_at_its_place() {
     check(&deep, &deep);
 }
 
-/// A text as `JSON.stringify` writes it.
+/// Returns a text as `JSON.stringify` writes it.
 fn stringified(units: &[u16]) -> String {
     let piece = |read: Result<char, std::char::DecodeUtf16Error>| match read {
         Ok(char) => serde_json::to_string(&char)
@@ -113,7 +113,7 @@ fn stringified(units: &[u16]) -> String {
     format!("\"{inner}\"")
 }
 
-/// Anything near to JSON.
+/// Almost valid JSON.
 fn near_json() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![
         "{",
@@ -169,26 +169,26 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
 
 proptest! {
     #[test]
-    fn texts_of_javascript_arrive(units in prop::collection::vec(
+    fn javascript_texts_are_accepted(units in prop::collection::vec(
         prop_oneof![any::<u16>(), 0xd800_u16..0xe000, 0x20_u16..0x7f], 0..20,
     )) {
         let json = stringified(&units);
         let expected = Value::text(String::from_utf16_lossy(&units));
         prop_assert_eq!(parse(&json).ok(), Some(expected.clone()), "{}", json);
-        // As JSON inside of JSON, too: nothing is replaced in the outer text.
+        // JSON nested in JSON: the outer text is unchanged.
         let nested = Value::text(&*json).to_json();
         let outer = parse(&nested).map(Value::into_text).expect("JSON");
         prop_assert_eq!(parse(&outer).ok(), Some(expected));
     }
 
     #[test]
-    fn it_takes_what_serde_json_takes(text in near_json()) {
+    fn it_accepts_the_same_texts_as_serde_json(text in near_json()) {
         let known: Result<serde_json::Value, _> = serde_json::from_str(&text);
         prop_assert_eq!(parse(&text).is_ok(), known.is_ok(), "{:?}", known);
     }
 
     #[test]
-    fn it_reads_what_serde_json_writes(json in json()) {
+    fn serde_json_output_round_trips(json in json()) {
         for text in [json.to_string(), serde_json::to_string_pretty(&json).expect("JSON")] {
             let value = parse(&text).expect("JSON");
             let read: serde_json::Value = serde_json::from_str(&value.to_json()).expect("JSON");

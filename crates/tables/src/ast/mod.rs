@@ -1,6 +1,7 @@
-//! Table files as they are written, with places: the reader's half of the compiler.
+//! Abstract syntax of the table files, with source positions: the parser of the compiler.
 //!
-//! Nothing is understood here but the shape: which keys there are and of which kind. Every unknown key is an error.
+//! Only the shape is checked: known keys and the kinds of their values. Every unknown key is an
+//! error.
 
 mod profile;
 mod row;
@@ -14,9 +15,9 @@ pub use wire::{RawEvent, RawFunction, RawWire};
 
 use std::time::Duration;
 
-/// A time as tables write it: `20s`, `500ms`.
+/// Parses a duration of the tables: `20s`, `500ms`.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let bad = || format!("`{text}` is no time; write `20s` or `500ms`");
+    let bad = || format!("`{text}` is not a duration; write `20s` or `500ms`");
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let n: u64 = digits.parse().map_err(|_| bad())?;
     match &text[digits.len()..] {

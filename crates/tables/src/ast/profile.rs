@@ -1,15 +1,15 @@
-//! Client profiles, as written.
+//! Syntax of client profiles.
 
 use std::time::Duration;
 
-use crate::diagnostics::Span;
-use crate::profile::{NotifyForm, Transport};
-use crate::spanned_toml::{Item, Spanned, Table};
-use crate::spanned_value::Node;
 use rtm::value::Text;
 
 use crate::ast::duration;
 use crate::ast::tables::entries;
+use crate::diagnostics::Span;
+use crate::profile::{NotifyForm, Transport};
+use crate::spanned_toml::{Item, Spanned, Table};
+use crate::spanned_value::Node;
 
 /// A profile.
 #[derive(Clone, Debug)]
@@ -19,10 +19,10 @@ pub struct RawProfile {
     pub family: Spanned<Text>,
     pub transport: Transport,
     pub builds: Text,
-    pub tell: Option<Node>,
+    pub identifying_fields: Option<Node>,
     pub flagged: Option<Spanned<Text>>,
     pub grace: Option<Duration>,
-    pub anew: bool,
+    pub loses_calls: bool,
     pub refused_stays: bool,
     pub notify: NotifyForm,
     pub pong_delay: Duration,
@@ -57,10 +57,10 @@ fn read_profile(name: Spanned<Text>, item: Item<'_>) -> Option<RawProfile> {
         family: family?,
         transport: transport?.value,
         builds: builds?.value,
-        tell: t.take("tell").and_then(Node::read),
+        identifying_fields: t.take("tell").and_then(Node::read),
         flagged: t.take_str("flagged"),
         grace: t.take_parsed("grace", duration).map(|d| d.value),
-        anew: t.take_bool("anew").is_some_and(|b| *b),
+        loses_calls: t.take_bool("anew").is_some_and(|b| *b),
         refused_stays: t.take_bool("refused-stays").is_some_and(|b| *b),
         notify: notify?.value,
         pong_delay: pong_delay?.value,

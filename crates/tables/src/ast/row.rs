@@ -1,18 +1,18 @@
-//! One `[[row]]`, as written.
+//! Syntax of a `[[row]]`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use rtm::value::Text;
+
+use crate::ast::duration;
 use crate::condition::Emulation;
 use crate::diagnostics::Span;
 use crate::row::{AnswerAt, Limit, Status};
 use crate::spanned_toml::{Item, Spanned, Table};
 use crate::spanned_value::Node;
-use rtm::value::Text;
 
-use crate::ast::duration;
-
-/// A row as written.
+/// A row.
 #[derive(Clone, Debug)]
 pub struct RawRow {
     pub id: Spanned<Text>,
@@ -29,7 +29,7 @@ pub struct RawRow {
     pub source: Text,
     pub params: Vec<(Spanned<Text>, Spanned<Text>)>,
     pub pages: Vec<RawPage>,
-    pub lets: Vec<RawLet>,
+    pub let_values: Vec<RawLet>,
     pub members: Vec<(Spanned<Text>, Spanned<Text>)>,
     pub steps: Vec<RawStep>,
     pub answer: Option<RawAnswer>,
@@ -37,7 +37,7 @@ pub struct RawRow {
     pub examples: Vec<Arc<RawExample>>,
 }
 
-/// What a page says differently.
+/// The exceptions of a row on one comparison page.
 #[derive(Clone, Debug)]
 pub struct RawPage {
     pub platform: Spanned<Text>,
@@ -79,7 +79,7 @@ pub struct RawStep {
     pub lane: Option<Node>,
 }
 
-/// What a result must be.
+/// The expectation of a result.
 #[derive(Clone, Debug)]
 pub struct RawExpect {
     pub at: Option<Node>,
@@ -88,7 +88,7 @@ pub struct RawExpect {
     pub otherwise: Spanned<Text>,
 }
 
-/// Calls that travel as one.
+/// The rule for merging calls.
 #[derive(Clone, Debug)]
 pub struct RawGather {
     pub arg: Spanned<Text>,
@@ -157,7 +157,7 @@ impl RawRow {
             source: t.require_str("source").map(|s| s.value).unwrap_or_else(|| "".into()),
             params: t.take_table("params").map(named_strs).unwrap_or_default(),
             pages: t.take_table("page").map(read_pages).unwrap_or_default(),
-            lets: t.take_table("let").map(read_lets).unwrap_or_default(),
+            let_values: t.take_table("let").map(read_let_values).unwrap_or_default(),
             members: t.take_table("member").map(read_members).unwrap_or_default(),
             steps: t.take_tables("do").into_iter().filter_map(RawStep::read).collect(),
             answer: t.take_table("answer").map(|answer| RawAnswer::read(answer, has_steps)),
@@ -206,7 +206,7 @@ impl RawStep {
 }
 
 impl RawAnswer {
-    /// Without steps there is one moment to answer at, which need not be said.
+    /// A row without steps has only one possible time of answer, so `at` is optional.
     fn read(mut t: Table<'_>, has_steps: bool) -> Self {
         const AT: &[(&str, AnswerAt)] = &[
             ("accepted", AnswerAt::Accepted),
@@ -334,7 +334,7 @@ fn read_members(t: Table<'_>) -> Vec<(Spanned<Text>, Spanned<Text>)> {
         .collect()
 }
 
-fn read_lets(t: Table<'_>) -> Vec<RawLet> {
+fn read_let_values(t: Table<'_>) -> Vec<RawLet> {
     let entries = t.into_entries().into_iter();
     entries
         .filter_map(|(name, item)| {

@@ -1,17 +1,17 @@
-//! Whole files: signatures, rows, reasons, failure classes, codes, platforms.
+//! Syntax of signatures, rows, reasons, failure classes, codes and platforms.
 
 use std::sync::Arc;
 
+use rtm::value::Text;
+
+use crate::ast::RawRow;
 use crate::diagnostics::Span;
 use crate::errors::FamilyCodes;
 use crate::spanned_toml::{Item, Spanned, Table};
 use crate::spanned_value::Node;
 use crate::ty::SigType;
-use rtm::value::Text;
 
-use crate::ast::RawRow;
-
-/// A file of rows, as written.
+/// A file of rows.
 #[derive(Clone, Debug, Default)]
 pub struct RawFile {
     pub signatures: Vec<RawSignature>,
@@ -28,7 +28,7 @@ pub struct RawSignature {
     pub args: Vec<(Text, SigType)>,
 }
 
-/// A class of failures.
+/// A failure class.
 #[derive(Clone, Debug)]
 pub struct RawFail {
     pub name: Spanned<Text>,
@@ -57,7 +57,7 @@ pub struct RawPlatform {
     pub lacks: Vec<Spanned<Text>>,
 }
 
-/// The bridge's names, and the platform's.
+/// Pairs of the bridge's name and the platform's.
 pub type RawNames = Vec<(Spanned<Text>, Spanned<Text>)>;
 
 impl RawFile {
@@ -152,7 +152,7 @@ fn read_fail(name: Spanned<Text>, item: Item<'_>) -> Option<RawFail> {
     })
 }
 
-/// `client = {…}` says that the SDK makes the number by itself; for us that is the same table.
+/// `client = {…}` means that the SDK generates the number; the format is the same.
 fn read_family(mut t: Table<'_>, reasons: &mut Vec<Spanned<Text>>) -> FamilyCodes {
     let text = t.take_str("text").map(|s| s.value);
     let table = if t.has("client") {

@@ -1,12 +1,12 @@
-//! A family's wire, as written.
+//! Syntax of a family's wire.
 
-use crate::diagnostics::Span;
-use crate::spanned_toml::{Item, Spanned, Table};
-use crate::spanned_value::Node;
-use crate::wire::{ComesBack, FailureForm, Local, Polls, Via};
 use rtm::value::Text;
 
 use crate::ast::tables::entries;
+use crate::diagnostics::Span;
+use crate::spanned_toml::{Item, Spanned, Table};
+use crate::spanned_value::Node;
+use crate::wire::{FailureForm, Local, Polls, ResumeMode, Via};
 
 /// A wire table.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub struct RawWire {
     pub like: Option<Spanned<Text>>,
     pub documented: bool,
     pub polls: Polls,
-    pub comes_back: ComesBack,
+    pub resume_mode: ResumeMode,
     pub login: Option<RawFunction>,
     pub functions: Vec<RawFunction>,
     pub events: Vec<RawEvent>,
@@ -29,7 +29,7 @@ pub struct RawFunction {
     pub row: Option<Spanned<Text>>,
     pub call: Option<Spanned<Text>>,
     pub local: Option<Local>,
-    pub tells: Option<Spanned<Text>>,
+    pub result_event: Option<Spanned<Text>>,
     pub args: Vec<(Spanned<Text>, Spanned<Text>)>,
     pub constants: Option<Node>,
     pub label: Spanned<Text>,
@@ -63,8 +63,8 @@ impl RawWire {
         let like = t.take_str("like");
         let documented = t.take_choice("names", &[("documented", true)]).is_some();
         let polls = t.take_choice("polls", Polls::NAMES).map_or(Polls::AtLogin, |p| p.value);
-        let comes_back = t.take_choice("comes-back", ComesBack::NAMES);
-        let comes_back = comes_back.map_or(ComesBack::ByLogin, |choice| choice.value);
+        let resume_mode = t.take_choice("comes-back", ResumeMode::NAMES);
+        let resume_mode = resume_mode.map_or(ResumeMode::ByLogin, |choice| choice.value);
         let frames = if like.is_some() {
             t.take_table("frame")
         } else {
@@ -93,15 +93,15 @@ impl RawWire {
             like,
             documented,
             polls,
-            comes_back,
+            resume_mode,
             login,
             functions,
             events,
         })
     }
 
-    /// This wire, with all of `base` that it does not write itself behind it: of two functions that carry a call, a
-    /// client uses the one that is its family's own.
+    /// Returns this wire followed by the entries of `base` that it does not redefine. If two
+    /// functions implement a call, clients use the family's own.
     pub fn over(&self, base: &Self) -> Self {
         let own = |name: &Text| self.functions.iter().any(|f| f.label.value == *name);
         let inherited = base.functions.iter().filter(|f| !own(&f.label.value));
@@ -112,7 +112,7 @@ impl RawWire {
             like: self.like.clone(),
             documented: self.documented,
             polls: self.polls,
-            comes_back: self.comes_back,
+            resume_mode: self.resume_mode,
             login: self.login.clone().or_else(|| base.login.clone()),
             functions: self.functions.iter().chain(inherited).cloned().collect(),
             events: events.chain(&self.events).cloned().collect(),
@@ -130,7 +130,7 @@ fn read_function(name: Spanned<Text>, item: Item<'_>) -> Option<RawFunction> {
         row: t.take_str("row"),
         call: t.take_str("call"),
         local: t.take_choice("local", Local::NAMES).map(|l| l.value),
-        tells: t.take_str("tells"),
+        result_event: t.take_str("tells"),
         args: strs(t.take_table("args")),
         constants: t.take("const").and_then(Node::read),
         when: t.take("when").and_then(Node::read),

@@ -1,25 +1,25 @@
-//! Rows that run one another, and outcomes that happen in one another's place: a circle of them would never end.
+//! Detection of cycles: rows that run one another, and outcomes that replace one another, would not
+//! terminate.
 
 use crate::ast::{RawOutcome, RawRow};
+use crate::compile::Compiler;
 use crate::diagnostics::Diag;
 
-use crate::compile::Compiler;
-
 impl Compiler<'_> {
-    /// Reports every step that runs its own row again, and every outcome that happens in its own place, at once or by
-    /// way of others.
+    /// Reports every step that runs its own row, and every outcome that replaces itself, directly
+    /// or indirectly.
     pub fn check_circles(&mut self) {
         let raw = self.raw;
         for row in &raw.rows {
             for target in row.steps.iter().filter_map(|step| step.row.as_ref()) {
                 if self.leads_to(&target.value, &row.id.value, raw.rows.len()) {
-                    let title = format!("row `{}` runs itself again", row.id.value);
+                    let title = format!("row `{}` runs itself, directly or indirectly", row.id.value);
                     self.error(Diag::new(&target.span, title));
                 }
             }
             for outcome in &row.outcomes {
                 if let Some(other) = outcome.otherwise.as_ref().filter(|_| is_in_its_own_place(row, outcome)) {
-                    let title = format!("`{}` happens in its own place", outcome.name.value);
+                    let title = format!("`{}` replaces itself, directly or indirectly", outcome.name.value);
                     self.error(Diag::new(&other.span, title));
                 }
             }

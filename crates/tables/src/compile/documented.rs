@@ -1,20 +1,21 @@
-//! Wires whose functions are the documented calls: what their tables leave to be derived.
+//! Derived wires, whose functions are the documented calls.
 
 use std::sync::Arc;
 
+use rtm::value::Text;
+
 use crate::ast::{RawFunction, RawRow, RawSignature, RawWire};
+use crate::compile::Compiler;
+use crate::compile::usage::INVOKE;
 use crate::diagnostics::Diag;
 use crate::row::Row;
 use crate::spanned_toml::Spanned;
 use crate::wire::{FailureForm, Fold, Invoke, Target};
-use rtm::value::Text;
-
-use crate::compile::Compiler;
-use crate::compile::usage::INVOKE;
 
 impl Compiler<'_> {
-    /// The wire with a function for each documented call, its arguments under their own names; what it writes itself
-    /// about one stays. Of the functions that it inherits only those stay that can be invoked.
+    /// Returns the wire with a function for each documented call, with the documented argument
+    /// names. Explicit entries have priority. Of the inherited functions only those for `invoke`
+    /// remain.
     pub fn with_documented(&mut self, wire: &RawWire) -> RawWire {
         let raw = self.raw;
         let mut wire = wire.clone();
@@ -52,10 +53,10 @@ impl Compiler<'_> {
         wire
     }
 
-    /// Examples are told by documented names.
+    /// Checks that the documented wire exists, because examples use documented names.
     pub fn check_documented(&mut self, wires: &[Arc<RawWire>]) {
         if let (false, Some(first)) = (wires.iter().any(|wire| wire.documented), wires.first()) {
-            let title = "no wire has `names = \"documented\"`: examples have nothing to be told by";
+            let title = "no wire has `names = \"documented\"`: examples need the documented names";
             self.error(Diag::new(&first.family.span, title).help("keep wire/api.toml"));
         }
     }
@@ -64,10 +65,10 @@ impl Compiler<'_> {
         self.raw.signatures.iter().find(|s| &*s.name.value == name)
     }
 
-    /// A call that names a function, and the event that tells its result.
-    pub fn invoke(&mut self, raw: &RawFunction, told: &Spanned<Text>) -> Option<Target> {
+    /// Compiles a call that names a function, and the event with its result.
+    pub fn invoke(&mut self, raw: &RawFunction, result_event: &Spanned<Text>) -> Option<Target> {
         let call = self.sig(raw.call.as_ref().unwrap_or(&raw.name))?;
-        let event = self.sig(told)?;
+        let event = self.sig(result_event)?;
         for sig in [call, event] {
             if self.signatures[sig].args.len() != 3 {
                 let title = format!("`{}` does not take three arguments", self.signatures[sig].name);
@@ -77,16 +78,22 @@ impl Compiler<'_> {
                 return None;
             }
         }
-        Some(Target::Invoke(Invoke { call, told: event }))
+        Some(Target::Invoke(Invoke {
+            call,
+            result_event: event,
+        }))
     }
 
-    /// What a function may say of its reply.
-    pub fn whole_reply(&mut self, raw: &RawFunction, row: &Row) -> Option<Fold> {
+    /// Compiles the reply of a function that is a single value.
+    pub fn single_value_reply(&mut self, raw: &RawFunction, row: &Row) -> Option<Fold> {
         let written = raw.whole.as_ref()?;
         match self.fold(written, row)? {
             fold @ (Fold::Arg { .. } | Fold::Field(_)) => Some(fold),
             Fold::Zip { .. } | Fold::Object { .. } => {
-                self.error(Diag::new(&written.span, "a whole reply is written Event.arg or $field"));
+                self.error(Diag::new(
+                    &written.span,
+                    "write a single-value reply as Event.arg or $field",
+                ));
                 None
             }
         }
@@ -102,7 +109,7 @@ fn own_names(signature: &RawSignature) -> Vec<(Spanned<Text>, Spanned<Text>)> {
     args.map(|(name, _)| (spanned(name), spanned(name))).collect()
 }
 
-/// A call whose row does not name it keeps what is written.
+/// Derives a call's function; a call whose row does not name it keeps its entry.
 fn derive(function: &mut RawFunction, row: &RawRow, call: &Spanned<Text>, signature: &RawSignature) {
     function.row.get_or_insert_with(|| Spanned {
         value: row.id.value.clone(),
@@ -121,7 +128,7 @@ fn bare(call: &Spanned<Text>) -> RawFunction {
         row: None,
         call: None,
         local: None,
-        tells: None,
+        result_event: None,
         args: Vec::new(),
         constants: None,
         label: call.clone(),

@@ -1,18 +1,18 @@
-//! From written values to [`Expr`].
+//! Compilation of table values to [`Expr`].
 
-use crate::diagnostics::Diag;
-use crate::expr::{Expr, Part};
-use crate::func::Func;
-use crate::spanned_value::{Node, NodeKind};
-use crate::ty::{Conv, SigType, Ty};
 use rtm::FieldType;
 use rtm::value::{Text, Value};
 
 use crate::compile::Compiler;
 use crate::compile::scope::{Scope, global};
+use crate::diagnostics::Diag;
+use crate::expr::{Expr, Part};
+use crate::func::Func;
+use crate::spanned_value::{Node, NodeKind};
+use crate::ty::{Conv, SigType, Ty};
 
 impl Compiler<'_> {
-    /// An expression that gives a value of type `want`.
+    /// Compiles an expression of type `want`.
     pub fn expr(&mut self, node: &Node, want: Ty, scope: &Scope) -> Option<Expr> {
         if let (NodeKind::List(items), Some(item)) = (&node.kind, item_type(want)) {
             let items: Vec<_> = items.iter().map(|node| self.expr(node, item, scope)).collect();
@@ -31,7 +31,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// `expr` on its way to another type; `None` when there is none.
+    /// Converts `expr` to another type; returns `None` if there is no conversion.
     pub fn converted(&self, expr: Expr, have: Ty, want: Ty) -> Option<Expr> {
         if let (Expr::Const(value), Ty::Rtm(FieldType::Message)) = (&expr, want)
             && value.as_text().is_none()
@@ -44,7 +44,7 @@ impl Compiler<'_> {
         })
     }
 
-    /// An expression and its own type.
+    /// Compiles an expression; returns it with its own type.
     pub fn infer(&mut self, node: &Node, scope: &Scope) -> Option<(Expr, Ty)> {
         match &node.kind {
             NodeKind::Text(text) => self.infer_text(node, text, scope),
@@ -93,14 +93,14 @@ impl Compiler<'_> {
         Some((Expr::Const(Value::Text(text.clone())), Ty::Sig(SigType::Text)))
     }
 
-    /// A path such as `$invitation.channelId`, without its `$`.
+    /// Compiles a path such as `$invitation.channelId`, without its `$`.
     pub fn path(&mut self, node: &Node, path: &str, scope: &Scope) -> Option<(Expr, Ty)> {
         let parts: Vec<&str> = path.split('.').collect();
         if let Some((ty, expr)) = global(&parts) {
             return Some((expr, ty));
         }
         let Some((mut ty, expr)) = scope.get(parts[0]) else {
-            let title = format!("`${}` names nothing here", parts[0]);
+            let title = format!("`${}` is not defined here", parts[0]);
             let mut known: Vec<&str> = scope.names().collect();
             known.dedup();
             let diag = Diag::new(&node.span, title).help(format!("known here: {}", known.join(", ")));
@@ -114,7 +114,7 @@ impl Compiler<'_> {
                 return None;
             };
             let Some(member) = of.member(part) else {
-                self.error(Diag::new(&node.span, format!("`{part}` is no member of {ty}")));
+                self.error(Diag::new(&node.span, format!("`{part}` is not a member of {ty}")));
                 return None;
             };
             ty = Ty::Rtm(member);
@@ -130,7 +130,7 @@ impl Compiler<'_> {
             .map(|(_, func)| *func);
         let Some(func) = func.filter(|func| func.signature().0.len() == args.len()) else {
             let known: Vec<&str> = Func::NAMES.iter().map(|(name, _)| *name).collect();
-            let title = format!("`{name}` is no function of {} arguments", args.len());
+            let title = format!("there is no function `{name}` with {} arguments", args.len());
             let diag = Diag::new(&node.span, title).help(format!("known functions: {}", known.join(", ")));
             self.error(diag.did_you_mean(name, known));
             return None;
@@ -176,7 +176,7 @@ fn is_path_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '.' || c == '_'
 }
 
-/// `name(a, b)`, where the arguments are paths or plain words.
+/// Splits `name(a, b)`, whose arguments are paths or plain words.
 fn call_syntax(text: &str) -> Option<(&str, Vec<&str>)> {
     let (name, rest) = text.split_once('(')?;
     let args = rest.strip_suffix(')')?;

@@ -1,4 +1,4 @@
-//! From written tables to [`Tables`], with every error that can be found.
+//! Compilation of parsed tables to [`Tables`], with all errors.
 
 mod cycles;
 mod documented;
@@ -16,23 +16,23 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::diagnostics::{Diag, Diags, Source};
-use crate::spanned_toml::Spanned;
 use rtm::value::Text;
 
 use crate::ast::{RawFail, RawFile, RawRow, RawWire};
+use crate::diagnostics::{Diag, Diags, Source};
 use crate::errors::{FailClass, LimitCode};
-use crate::parsed::Written;
+use crate::parsed::ParsedTables;
 use crate::platform::Platform;
 use crate::row::{CodeId, FailId, RowId, SigId, Signature};
+use crate::spanned_toml::Spanned;
 use crate::{Example, Tables};
 
 /// Reads and compiles a set of table files.
 ///
-/// The tables are usable only when there are no errors.
+/// The tables are usable only if there are no errors.
 pub fn compile(sources: &[Arc<Source>]) -> (Tables, Diags) {
-    let (written, mut diags) = Written::read(sources);
-    if !written.is_whole {
+    let (written, mut diags) = ParsedTables::read(sources);
+    if !written.is_complete {
         return (Tables::default(), diags);
     }
     let (tables, more) = written.compile();
@@ -40,18 +40,18 @@ pub fn compile(sources: &[Arc<Source>]) -> (Tables, Diags) {
     (tables, diags)
 }
 
-impl Written {
-    /// Compiles what was read.
+impl ParsedTables {
+    /// Compiles the parsed tables.
     pub fn compile(&self) -> (Tables, Diags) {
         let mut diags = Diags::new();
         let mut compiler = Compiler::new(&self.file, &mut diags);
         let tables = compiler.tables(self);
-        // What several wires inherit is wrong in one place.
+        // An error in a table that several wires inherit is reported once.
         (tables, diags.without_repeats())
     }
 }
 
-/// What names mean while rows are compiled.
+/// The symbols of the tables during compilation.
 pub(super) struct Compiler<'c> {
     raw: &'c RawFile,
     diags: &'c mut Diags,
@@ -126,7 +126,7 @@ impl<'c> Compiler<'c> {
         }
     }
 
-    fn tables(&mut self, written: &Written) -> Tables {
+    fn tables(&mut self, written: &ParsedTables) -> Tables {
         let (wires, platforms) = (&written.wires, &written.platforms);
         let raw = self.raw;
         self.check_circles();
@@ -207,7 +207,7 @@ impl<'c> Compiler<'c> {
         find("code", &self.code_ids, name, self.diags)
     }
 
-    /// A reason's text must be declared, so that no client meets one that nobody has thought about.
+    /// Checks that a reason's text is declared, so that clients only receive known texts.
     pub(super) fn check_reason(&mut self, reason: &Spanned<Text>) {
         let known = |text: &str| {
             self.raw
@@ -242,7 +242,8 @@ fn matches_prefix(pattern: &str, reason: &str) -> bool {
 }
 
 impl RawRow {
-    /// Rows that explain an error enum are exercised by the examples of the rows that lead to them.
+    /// Returns true if other rows' examples cover the row: rows that explain an error enum are
+    /// covered by the rows that use them.
     fn examples_elsewhere(&self, file: &RawFile) -> bool {
         let names_me = |row: &RawRow| {
             row.fail.as_ref().is_some_and(|fail| fail.value == self.id.value)

@@ -1,6 +1,11 @@
-//! Outcomes. One that names another row is compiled in place: at run time no row jumps into another.
+//! Compilation of outcomes. An outcome that names another row is compiled in place: at run time no
+//! row jumps into another.
+
+use rtm::value::Text;
 
 use crate::ast::{RawOutcome, RawRow};
+use crate::compile::Compiler;
+use crate::compile::scope::{Scope, with_entry, with_failure};
 use crate::condition::Emulation;
 use crate::diagnostics::Diag;
 use crate::expr::{Ambient, Expr};
@@ -8,10 +13,6 @@ use crate::row::{Emission, Failure, ListRule, Outcome, RowId, SigId};
 use crate::spanned_toml::Spanned;
 use crate::spanned_value::{Node, NodeKind};
 use crate::ty::{SigType, Ty};
-use rtm::value::Text;
-
-use crate::compile::Compiler;
-use crate::compile::scope::{Scope, with_entry, with_failure};
 
 type Slots = [(Text, Ty)];
 
@@ -51,16 +52,16 @@ impl Compiler<'_> {
         };
         if let (Some(event), Some(fail)) = (&raw.event, &raw.fail) {
             let title = format!(
-                "`{}` tells either the event `{}` or a failure",
+                "`{}` has either the event `{}` or a failure",
                 raw.name.value, event.value
             );
-            self.error(Diag::new(&fail.span, title).help("a class of failures brings its own event"));
+            self.error(Diag::new(&fail.span, title).help("a failure class has its own event"));
         }
         if raw.self_last && raw.last.is_none() {
-            let title = format!("`{}` says where oneself stands, but of no list", raw.name.value);
+            let title = format!("`{}` places oneself (`self`) without a list", raw.name.value);
             self.error(Diag::new(&raw.span, title).help("add last = n"));
         }
-        let (emission, failure) = self.speech(id, raw, scope, 0)?;
+        let (emission, failure) = self.legacy_side(id, raw, scope, 0)?;
         if !raw.hold && rtm.is_none() && code.is_none() && emission.is_none() && failure.is_none() {
             let title = format!("the outcome `{}` does nothing", raw.name.value);
             self.error(Diag::new(&raw.span, title).help("give it one of: event, fail, row, rtm, code"));
@@ -77,8 +78,8 @@ impl Compiler<'_> {
         })
     }
 
-    /// What an outcome says to the legacy side: an event of its own, a failure, or what another row says.
-    fn speech(
+    /// Compiles the legacy side of an outcome: an event, a failure, or an outcome of another row.
+    fn legacy_side(
         &mut self,
         id: RowId,
         raw: &RawOutcome,
@@ -112,22 +113,22 @@ impl Compiler<'_> {
         };
         let target_id = self.row_id(target)?;
         if depth > 4 {
-            self.error(Diag::new(&target.span, "outcomes lead in a circle"));
+            self.error(Diag::new(&target.span, "outcomes form a cycle"));
             return None;
         }
         let rows = &self.raw.rows;
         let target_row = &rows[target_id];
         let Some(default) = target_row.outcomes.iter().find(|o| &*o.name.value == "default") else {
-            let title = format!("row `{}` has no outcome `default` to lead to", target.value);
+            let title = format!("row `{}` has no outcome `default`", target.value);
             self.error(Diag::new(&target.span, title));
             return None;
         };
         let inner = self.entered(raw, target_id, scope)?;
-        let (emission, inner_failure) = self.speech(target_id, default, &inner, depth + 1)?;
+        let (emission, inner_failure) = self.legacy_side(target_id, default, &inner, depth + 1)?;
         Some((emission, failure.or(inner_failure)))
     }
 
-    /// A row that tells how another fails, whatever the reason.
+    /// Compiles a row that reports another row's failure, independent of the reason.
     pub fn row_as_failure(&mut self, target: &Spanned<Text>, scope: &Scope) -> Option<Failure> {
         let id = self.row_id(target)?;
         let row = &self.raw.rows[id];
@@ -140,19 +141,26 @@ impl Compiler<'_> {
                     inner.add("reason", Ty::Sig(SigType::Text), Expr::Ambient(Ambient::Reason));
                 }
                 None => {
-                    let title = format!("row `{}` needs `{}`, which is not known here", target.value, name.value);
+                    let title = format!(
+                        "row `{}` needs `{}`, which is not available here",
+                        target.value, name.value
+                    );
                     self.error(Diag::new(&target.span, title));
                 }
             }
         }
-        let (_, failure) = self.speech(id, default, &inner, 0)?;
+        let (_, failure) = self.legacy_side(id, default, &inner, 0)?;
         if failure.is_none() {
-            self.error(Diag::new(&target.span, format!("row `{}` is no failure", target.value)));
+            self.error(Diag::new(
+                &target.span,
+                format!("row `{}` is not a failure", target.value),
+            ));
         }
         failure
     }
 
-    /// The names that a row has when it is entered from an outcome: `with` first, then the same name where it stands.
+    /// Returns the scope of a row that an outcome names: `with` first, then the same names of the
+    /// outcome's row.
     fn entered(&mut self, raw: &RawOutcome, target: RowId, scope: &Scope) -> Option<Scope> {
         let row = &self.raw.rows[target];
         let mut wanted: Vec<(Text, Ty)> = Vec::new();
@@ -169,7 +177,7 @@ impl Compiler<'_> {
             };
             wanted.push((name.value.clone(), sig.or_else(rtm)?));
         }
-        for raw in &row.lets {
+        for raw in &row.let_values {
             let sig = SigType::NAMES.iter().find(|(known, _)| *known == &*raw.ty.value)?;
             wanted.push((raw.name.value.clone(), Ty::Sig(sig.1)));
         }
@@ -201,10 +209,10 @@ impl Compiler<'_> {
                 },
                 (None, None) => {
                     let title = format!(
-                        "row `{}` needs `{name}`, which is not known here",
+                        "row `{}` needs `{name}`, which is not available here",
                         self.raw.rows[target].id.value
                     );
-                    self.error(Diag::new(&raw.span, title).help(format!("give it in with = {{ {name} = … }}")));
+                    self.error(Diag::new(&raw.span, title).help(format!("set it in with = {{ {name} = … }}")));
                     return None;
                 }
             };
@@ -213,7 +221,7 @@ impl Compiler<'_> {
         Some(inner)
     }
 
-    /// A failure's text: a declared reason, or a path to one.
+    /// Compiles a failure's text: a declared reason, or a path to one.
     fn reason(&mut self, node: &Node, scope: &Scope) -> Option<Expr> {
         if let NodeKind::Text(text) = &node.kind
             && !text.contains('$')
@@ -226,7 +234,7 @@ impl Compiler<'_> {
         self.expr(node, Ty::Sig(SigType::Text), scope)
     }
 
-    /// A failure of a class, with the event that tells it.
+    /// Compiles a failure of a class, with its event.
     pub fn failure(&mut self, id: RowId, class: &Spanned<Text>, reason: Expr, scope: &Scope) -> Option<Failure> {
         let fail = self.fail_id(class)?;
         let event = self.fails[fail].event;
@@ -278,7 +286,7 @@ impl Compiler<'_> {
         })
     }
 
-    /// The arguments of an event in their order; each must be there.
+    /// Compiles the arguments of an event in their order; all are required.
     fn event_args(
         &mut self,
         sig: SigId,
@@ -308,7 +316,7 @@ impl Compiler<'_> {
         Some(exprs)
     }
 
-    /// `last` and `self` act on the one slot that the list arguments come from.
+    /// Compiles `last` and `self`, which apply to the only slot of the list arguments.
     fn list_rule(&mut self, args: &[Expr], last: &Spanned<i64>, raw: &RawOutcome) -> Option<ListRule> {
         fn slot(expr: &Expr) -> Option<usize> {
             match expr {
@@ -324,7 +332,7 @@ impl Compiler<'_> {
             return None;
         };
         if !raw.self_last {
-            self.error(Diag::new(&raw.span, "a list of users says where oneself stands").help("add self = \"last\""));
+            self.error(Diag::new(&raw.span, "a list of users needs a place for oneself").help("add self = \"last\""));
         }
         Some(ListRule {
             slot,

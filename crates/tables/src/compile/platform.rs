@@ -1,15 +1,15 @@
-//! Platform vocabularies.
+//! Compilation of platform vocabularies.
 
-use crate::ast::RawPlatform;
-use crate::diagnostics::Diag;
-use crate::platform::Platform;
 use rtm::value::Text;
 use rtm::{CallKind, ErrorEnum, EventKind};
 
+use crate::ast::RawPlatform;
 use crate::compile::Compiler;
+use crate::diagnostics::Diag;
+use crate::platform::Platform;
 
 impl Compiler<'_> {
-    /// Compiles a platform's names, and makes sure that they can be read back.
+    /// Compiles a platform's names, and checks that they are unique in both directions.
     pub fn platform(&mut self, name: &Text, raw: &RawPlatform) -> Platform {
         let mut platform = Platform {
             name: name.clone(),
@@ -54,8 +54,11 @@ impl Compiler<'_> {
         for (names, written) in [(calls.collect::<Vec<_>>(), &raw.calls), (events.collect(), &raw.events)] {
             for (i, (canonical, own)) in names.iter().enumerate() {
                 if let Some((first, _)) = names[..i].iter().find(|(_, other)| other == own) {
-                    let title = format!("`{own}` means both `{first}` and `{canonical}` on {}", platform.name);
-                    // One of the two is written; the other may be the bridge's own name.
+                    let title = format!(
+                        "`{own}` stands for both `{first}` and `{canonical}` on {}",
+                        platform.name
+                    );
+                    // One of the two names is written; the other may be the bridge's own.
                     let place = |name: &str| {
                         written
                             .iter()

@@ -1,18 +1,17 @@
-//! Client profiles.
+//! Compilation of client profiles.
 
 use std::sync::Arc;
 
 use crate::ast::RawProfile;
+use crate::compile::Compiler;
 use crate::diagnostics::Diag;
+use crate::parse_event;
 use crate::profile::{Profile, Transport};
 use crate::spanned_value::Node;
-use crate::told;
 use crate::wire::Wire;
 
-use crate::compile::Compiler;
-
 impl Compiler<'_> {
-    /// Compiles the profiles; every transport has one that fits any client.
+    /// Compiles the profiles; every transport needs one that matches any client.
     pub(super) fn profiles(&mut self, raw: &[RawProfile], wires: &[Arc<Wire>]) -> Vec<Arc<Profile>> {
         self.number("profile", raw.iter().map(|p| &p.name));
         for profile in raw {
@@ -25,17 +24,17 @@ impl Compiler<'_> {
         for (name, transport) in Transport::NAMES {
             let of = || raw.iter().filter(|p| p.transport == *transport);
             if let Some(last) = of().next_back()
-                && of().all(|p| p.tell.is_some())
+                && of().all(|p| p.identifying_fields.is_some())
             {
-                let title = format!("no profile fits every client that comes in by {name}");
-                self.error(Diag::new(&last.span, title).help("leave `tell` out of the last one"));
+                let title = format!("no profile matches every client of the transport {name}");
+                self.error(Diag::new(&last.span, title).help("omit `tell` in the last one"));
             }
         }
-        let speaks_names = |p: &RawProfile| wires.iter().any(|w| w.documented && w.family == p.family.value);
-        for profile in raw.iter().filter(|p| speaks_names(p)) {
+        let documented_names = |p: &RawProfile| wires.iter().any(|w| w.documented && w.family == p.family.value);
+        for profile in raw.iter().filter(|p| documented_names(p)) {
             for words in &profile.farewell {
-                if told(&self.signatures, words).is_none() {
-                    let title = format!("`{words}` is no event with its arguments");
+                if parse_event(&self.signatures, words).is_none() {
+                    let title = format!("`{words}` is not an event with its arguments");
                     self.error(Diag::new(&profile.span, title).help("write its name, then its arguments in order"));
                 }
             }
@@ -53,19 +52,23 @@ impl Compiler<'_> {
             }
             at
         });
-        let tell = raw.tell.as_ref().and_then(Node::as_map).unwrap_or_default();
+        let identifying_fields = raw
+            .identifying_fields
+            .as_ref()
+            .and_then(Node::as_map)
+            .unwrap_or_default();
         Profile {
             name: raw.name.value.clone(),
             family: raw.family.value.clone(),
             transport: raw.transport,
             builds: raw.builds.clone(),
-            tell: tell
+            identifying_fields: identifying_fields
                 .iter()
                 .map(|(name, node)| (name.value.clone(), node.to_value()))
                 .collect(),
             flagged,
             grace: raw.grace,
-            anew: raw.anew,
+            loses_calls: raw.loses_calls,
             refused_stays: raw.refused_stays,
             notify: raw.notify,
             pong_delay: raw.pong_delay,

@@ -1,26 +1,26 @@
-//! Rows: names, slots, lets, answers.
+//! Compilation of rows: names, slots, `let` values, answers.
+
+use rtm::value::{Text, Value};
+use rtm::{ErrorEnum, EventKind, FieldType, RtmError};
 
 use crate::ast::{RawLet, RawRow};
+use crate::compile::Compiler;
+use crate::compile::scope::Scope;
 use crate::diagnostics::Diag;
 use crate::expr::{Ambient, Expr};
 use crate::row::{Answer, Failure, Lane, Let, LetDefault, Page, Row, RowId, RowKind, SigId, Status};
 use crate::spanned_toml::Spanned;
 use crate::spanned_value::{Node, NodeKind};
 use crate::ty::{RTM_PARAM_TYPES, SigType, Ty};
-use rtm::value::{Text, Value};
-use rtm::{ErrorEnum, EventKind, FieldType, RtmError};
-
-use crate::compile::Compiler;
-use crate::compile::scope::Scope;
 
 impl Compiler<'_> {
-    /// Compiles one row; what is wrong with it is reported, and the rest of it compiled all the same.
+    /// Compiles one row; its errors are reported and the rest is still compiled.
     pub fn row(&mut self, id: RowId, raw: &RawRow) -> Row {
         let kind = self.kind(raw);
         let (slots, args) = self.slots(raw, &kind);
         let scope = self.base_scope(id, raw, &slots);
-        let lets = raw
-            .lets
+        let let_values = raw
+            .let_values
             .iter()
             .filter_map(|l| self.row_let(l, &slots, &scope))
             .collect();
@@ -50,7 +50,7 @@ impl Compiler<'_> {
             account: find(SigType::Account),
             channel: find(SigType::Channel),
             args,
-            lets,
+            let_values,
             steps,
             answer,
             outcomes,
@@ -86,7 +86,8 @@ impl Compiler<'_> {
         RowKind::Call(calls.filter_map(|call| self.sig(call)).collect())
     }
 
-    /// Arguments first (or the event's fields, or the params), then lets, results, and what the emulation gives.
+    /// Assigns the slots: first arguments (or event fields, or params), then `let` values, results,
+    /// and the emulation's values.
     fn slots(&mut self, raw: &RawRow, kind: &RowKind) -> (Vec<(Text, Ty)>, usize) {
         let mut slots: Vec<(Text, Ty)> = Vec::new();
         match kind {
@@ -108,21 +109,21 @@ impl Compiler<'_> {
             }
         }
         let args = slots.len();
-        for raw in &raw.lets {
+        for raw in &raw.let_values {
             let ty = self.sig_type(&raw.ty).unwrap_or(SigType::Text);
             slots.push((raw.name.value.clone(), Ty::Sig(ty)));
         }
         for step in &raw.steps {
             let call = step.rtm.as_ref().and_then(|name| rtm::CallKind::parse(&name.value));
             if let (Some(bind), Some(call)) = (&step.bind, call)
-                // Steps of which only one runs may keep their results under one name.
+                // Steps of which only one runs may store their results under the same name.
                 && !slots[args..].iter().any(|(name, _)| *name == bind.value)
             {
                 slots.push((bind.value.clone(), Ty::Rtm(call.reply().field_type())));
             }
         }
-        let gives = raw.emulation.as_ref().map_or(&[][..], |e| e.value.gives());
-        slots.extend(gives.iter().map(|(name, ty)| (Text::from(*name), *ty)));
+        let values_given = raw.emulation.as_ref().map_or(&[][..], |e| e.value.values_given());
+        slots.extend(values_given.iter().map(|(name, ty)| (Text::from(*name), *ty)));
         (slots, args)
     }
 
@@ -164,7 +165,7 @@ impl Compiler<'_> {
                 NodeKind::Text(text) if &**text == "$self" => LetDefault::OwnAccount,
                 NodeKind::Text(text) if text.starts_with("config.") => {
                     self.error(
-                        Diag::new(&node.span, format!("`{text}` is no value that tables may read"))
+                        Diag::new(&node.span, format!("`{text}` is not a value that tables may use"))
                             .help("known: config.invite.timeout"),
                     );
                     return None;
@@ -211,7 +212,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// The position of an outcome among those that are bound.
+    /// Returns the position of an outcome among the bound ones.
     pub fn outcome_index(&mut self, raw: &RawRow, name: &Spanned<Text>) -> Option<usize> {
         let index = raw.outcomes.iter().position(|o| o.name.value == name.value);
         if index.is_none() {
@@ -223,7 +224,8 @@ impl Compiler<'_> {
         index
     }
 
-    /// Every outcome of the emulation is bound, and nothing is bound that nothing leads to.
+    /// Checks that every outcome of the emulation is bound, and that every bound outcome is
+    /// reachable.
     fn check_reached(&mut self, raw: &RawRow, kind: &RowKind) {
         let declared = raw.emulation.as_ref().map_or(&[][..], |e| e.value.outcomes());
         for name in declared {
@@ -251,7 +253,7 @@ impl Compiler<'_> {
                 })
         };
         for outcome in raw.outcomes.iter().filter(|o| !reached(&o.name.value)) {
-            let title = format!("nothing leads to the outcome `{}`", outcome.name.value);
+            let title = format!("the outcome `{}` is unreachable", outcome.name.value);
             let help = "name it in answer.emit, expect, errors or a step, or remove it";
             self.error(Diag::new(&outcome.name.span, title).help(help));
         }
@@ -273,7 +275,7 @@ impl Compiler<'_> {
 
     fn lane(&mut self, raw: &RawRow) -> Lane {
         if let (Some(_), Some(after)) = (&raw.serial, &raw.after) {
-            self.error(Diag::new(&after.span, "a row is `serial` or goes `after`, not both"));
+            self.error(Diag::new(&after.span, "a row is either `serial` or `after`, not both"));
         }
         for (lane, name) in [(Lane::Serial, &raw.serial), (Lane::After, &raw.after)] {
             if let Some(name) = name {
@@ -290,7 +292,7 @@ impl Compiler<'_> {
     fn members(&mut self, raw: &RawRow) -> Vec<(RtmError, Text)> {
         let Some(by) = &raw.by else {
             if let Some((name, _)) = raw.members.first() {
-                self.error(Diag::new(&name.span, "members of which enum?").help("add by = \"…\" to the row"));
+                self.error(Diag::new(&name.span, "the members need an enum").help("add by = \"…\" to the row"));
             }
             return Vec::new();
         };
@@ -320,12 +322,12 @@ impl Compiler<'_> {
         members
     }
 
-    /// The member of one of some enums by name.
+    /// Returns a member of the given enums by name.
     pub fn error_member(&mut self, of: &[ErrorEnum], name: &Spanned<Text>) -> Option<RtmError> {
         let error = of.iter().find_map(|e| e.member(&name.value));
         if error.is_none() {
             let enums: Vec<&str> = of.iter().map(|e| e.name()).collect();
-            let title = format!("`{}` is no member of {}", name.value, enums.join(" or "));
+            let title = format!("`{}` is not a member of {}", name.value, enums.join(" or "));
             let names = of.iter().flat_map(|e| e.members()).map(|m| m.name());
             self.error(Diag::new(&name.span, title).did_you_mean(&name.value, names));
         }
@@ -368,7 +370,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// Which row each RTM event enters.
+    /// Returns the row of each RTM event.
     pub fn rows_by_event(&mut self, rows: &[Row]) -> Vec<Option<RowId>> {
         let mut by_event = vec![None; EventKind::ALL.len()];
         let mut calls: Vec<(SigId, RowId)> = Vec::new();

@@ -1,9 +1,10 @@
-//! Names that an expression may use, and what they compile to.
+//! Scopes: the names that an expression may use.
+
+use rtm::FieldType;
+use rtm::value::Text;
 
 use crate::expr::{Ambient, Expr, StateField};
 use crate::ty::{SigType, Ty};
-use rtm::FieldType;
-use rtm::value::Text;
 
 /// The names in scope; later ones hide earlier ones.
 #[derive(Clone, Debug, Default)]
@@ -17,19 +18,19 @@ impl Scope {
         self.names.push((name.into(), ty, expr));
     }
 
-    /// What a name means.
+    /// Looks up a name.
     pub fn get(&self, name: &str) -> Option<(Ty, &Expr)> {
         let hit = self.names.iter().rev().find(|(known, _, _)| &**known == name);
         hit.map(|(_, ty, expr)| (*ty, expr))
     }
 
-    /// Every name, for suggestions.
+    /// Returns all names, for suggestions.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(|(name, _, _)| &**name)
     }
 }
 
-/// `$self` and `$state.…`, which every scope has.
+/// Resolves `$self` and `$state.…`, which every scope has.
 pub fn global(path: &[&str]) -> Option<(Ty, Expr)> {
     let (ty, field) = match path {
         ["self"] | ["state", "account"] => (Ty::Sig(SigType::Account), StateField::Account),
@@ -44,7 +45,7 @@ pub fn global(path: &[&str]) -> Option<(Ty, Expr)> {
     Some((ty, Expr::State(field)))
 }
 
-/// Adds the names that exist only while a failure is built.
+/// Adds the names that exist only in a failure.
 pub fn with_failure(scope: &Scope) -> Scope {
     let mut scope = scope.clone();
     scope.add("reason", Ty::Sig(SigType::Text), Expr::Ambient(Ambient::Reason));

@@ -1,18 +1,18 @@
-//! Steps: conditions, calls, what their results lead to.
+//! Compilation of steps: conditions, calls, results.
+
+use rtm::value::{Text, Value};
+use rtm::{CallKind, FieldType, RtmError};
 
 use crate::ast::{RawRow, RawStep};
-use crate::condition::{Cond, Fact};
+use crate::compile::Compiler;
+use crate::compile::scope::Scope;
+use crate::condition::{Cond, Condition};
 use crate::diagnostics::Diag;
 use crate::expr::Expr;
 use crate::row::{CallTemplate, Expect, Gather, Handling, RtmStep, Step, StepKind};
 use crate::spanned_toml::Spanned;
 use crate::spanned_value::Node;
 use crate::ty::{SigType, Ty};
-use rtm::value::{Text, Value};
-use rtm::{CallKind, FieldType, RtmError};
-
-use crate::compile::Compiler;
-use crate::compile::scope::Scope;
 
 type Slots = [(Text, Ty)];
 
@@ -47,7 +47,8 @@ impl Compiler<'_> {
         })
     }
 
-    /// Facts by name, `!` in front for their absence; a let of type flag is a fact of its row.
+    /// Compiles conditions by name, negated with `!`. A `let` of type flag is a condition of its
+    /// row.
     pub fn conds(&mut self, names: &[Spanned<Text>], slots: &Slots) -> Vec<Cond> {
         let mut conds = Vec::new();
         for name in names {
@@ -55,25 +56,25 @@ impl Compiler<'_> {
                 Some(plain) => (true, plain),
                 None => (false, &*name.value),
             };
-            let fixed = Fact::NAMES
+            let fixed = Condition::NAMES
                 .iter()
                 .find(|(known, _)| *known == plain)
-                .map(|(_, fact)| *fact);
-            let call = || CallKind::parse(plain).map(Fact::Can);
+                .map(|(_, condition)| *condition);
+            let call = || CallKind::parse(plain).map(Condition::Can);
             let flag = || {
                 slots
                     .iter()
                     .position(|(s, ty)| &**s == plain && *ty == Ty::Sig(SigType::Flag))
-                    .map(Fact::Flag)
+                    .map(Condition::Flag)
             };
             match fixed.or_else(call).or_else(flag) {
-                Some(fact) => conds.push(Cond { fact, negated }),
+                Some(condition) => conds.push(Cond { condition, negated }),
                 None => {
-                    let known = Fact::NAMES
+                    let known = Condition::NAMES
                         .iter()
                         .map(|(name, _)| *name)
                         .chain(CallKind::ALL.iter().map(|c| c.name()));
-                    let title = format!("`{plain}` is no fact");
+                    let title = format!("`{plain}` is not a condition");
                     self.error(Diag::new(&name.span, title).did_you_mean(plain, known));
                 }
             }
@@ -147,7 +148,7 @@ impl Compiler<'_> {
         })
     }
 
-    /// What a result must be; `None` when it is written wrong.
+    /// Compiles the expectation of a result; `None` if it is invalid.
     fn expect(&mut self, row: &RawRow, raw: &RawStep, key: Ty, scope: &Scope) -> Option<Option<Expect>> {
         let Some(expect) = &raw.expect else { return Some(None) };
         Some(Some(Expect {
@@ -160,12 +161,12 @@ impl Compiler<'_> {
         }))
     }
 
-    /// The text that names a step's lane; `None` when it is written wrong.
+    /// Compiles the name of a step's lane; `None` if it is invalid.
     fn step_lane(&mut self, raw: &RawStep, scope: &Scope) -> Option<Option<Expr>> {
         let Some(lane) = &raw.lane else { return Some(None) };
         if raw.gather.is_some() {
-            let title = "calls that are gathered have no lane";
-            self.error(Diag::new(&lane.span, title).help("they travel as one anyway"));
+            let title = "gathered calls cannot have a lane";
+            self.error(Diag::new(&lane.span, title).help("they are merged into one call anyway"));
             return None;
         }
         Some(Some(self.expr(lane, Ty::Sig(SigType::Text), scope)?))
@@ -174,21 +175,21 @@ impl Compiler<'_> {
     fn via(&mut self, raw: &RawStep) -> bool {
         let Some(via) = &raw.via else { return false };
         if &*via.value != "member" {
-            let title = format!("a call cannot go via `{}`", via.value);
-            self.error(Diag::new(&via.span, title).help("the only way is via = \"member\""));
+            let title = format!("a call cannot be made via `{}`", via.value);
+            self.error(Diag::new(&via.span, title).help("the only value is via = \"member\""));
         }
         if raw
             .rtm
             .as_ref()
             .is_none_or(|rtm| &*rtm.value != CallKind::GetMembers.name())
         {
-            let title = "only getMembers goes via a member: RTM answers other calls to anybody";
+            let title = "only getMembers can be made via a member: other calls need no membership";
             self.error(Diag::new(&via.span, title));
         }
         true
     }
 
-    /// Every member of the call's enums, each with what it leads to.
+    /// Compiles the handling of every member of the call's enums.
     fn handlings(
         &mut self,
         row: &RawRow,
@@ -224,7 +225,7 @@ impl Compiler<'_> {
         members.into_iter().filter_map(|m| Some((m, handling(m)?))).collect()
     }
 
-    /// A call by its canonical name.
+    /// Returns a call by its canonical name.
     pub fn call_kind(&mut self, name: &Spanned<Text>) -> Option<CallKind> {
         let kind = CallKind::parse(&name.value);
         if kind.is_none() {
@@ -235,7 +236,7 @@ impl Compiler<'_> {
         kind
     }
 
-    /// A call's arguments by name; the invitation and what is optional may be left out.
+    /// Compiles a call's arguments by name; the invitation and optional arguments may be omitted.
     pub fn call_template(
         &mut self,
         name: &Spanned<Text>,
@@ -306,7 +307,7 @@ impl Compiler<'_> {
     }
 }
 
-/// The type of the keys by which a result is looked into.
+/// Returns the type of the keys of a call's result.
 fn key_type(kind: CallKind) -> Ty {
     match kind.reply().field_type() {
         FieldType::Counts => Ty::Rtm(FieldType::ChannelId),

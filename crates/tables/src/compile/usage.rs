@@ -1,25 +1,25 @@
-//! What is declared is used, and as what it is: a name that nothing refers to could be wrong without anybody's notice.
+//! Detection of unused declarations: an unreferenced name could be wrong without notice.
 
 use std::sync::Arc;
 
+use rtm::CallKind;
+
 use crate::ast::{RawRow, RawWire};
+use crate::compile::Compiler;
 use crate::condition::Emulation;
 use crate::diagnostics::Diag;
 use crate::wire::FailureForm;
-use rtm::CallKind;
 
-use crate::compile::Compiler;
-
-/// What `invoke()` of the SDKs puts before a function's name.
+/// Prefix of function names in the SDKs' `invoke()`.
 pub(super) const INVOKE: &str = "io.agora.signal.";
 
 impl Compiler<'_> {
-    /// Every signature is either called or told.
+    /// Checks that every signature is used as a call or as an event.
     pub fn check_signatures_used(&mut self, wires: &[Arc<RawWire>]) {
         let raw = self.raw;
         let functions = || wires.iter().flat_map(|wire| &wire.functions);
         let invokes = functions()
-            .filter(|f| f.tells.is_some())
+            .filter(|f| f.result_event.is_some())
             .map(|f| f.call.as_ref().unwrap_or(&f.name));
         let calls: Vec<&str> = raw
             .rows
@@ -32,20 +32,21 @@ impl Compiler<'_> {
         let outcomes = raw.rows.iter().flat_map(|row| &row.outcomes);
         let events = outcomes.filter_map(|o| o.event.as_ref());
         let events = events.chain(raw.fails.iter().map(|fail| &fail.event));
-        let events = events.chain(functions().filter_map(|f| f.tells.as_ref()));
-        let told: Vec<&str> = events.map(|event| &*event.value).collect();
+        let events = events.chain(functions().filter_map(|f| f.result_event.as_ref()));
+        let result_event: Vec<&str> = events.map(|event| &*event.value).collect();
         for signature in &raw.signatures {
             let name = &*signature.name.value;
-            let title = match (called(name), told.contains(&name)) {
-                (true, true) => format!("`{name}` is called by a row and told as an event"),
-                (false, false) => format!("nothing calls or tells `{name}`"),
+            let title = match (called(name), result_event.contains(&name)) {
+                (true, true) => format!("`{name}` is used both as a call and as an event"),
+                (false, false) => format!("`{name}` is used neither as a call nor as an event"),
                 _ => continue,
             };
             self.error(Diag::new(&signature.name.span, title));
         }
     }
 
-    /// The `invoke:` names of rows are functions of the wire, and what only `invoke()` reaches has such a name.
+    /// Checks that the `invoke:` names of rows are functions of the wire, and that functions only
+    /// for `invoke()` have such a name.
     pub fn check_invokes(&mut self, wire: &RawWire) {
         let raw = self.raw;
         let functions = wire.functions.iter();
@@ -77,7 +78,7 @@ impl Compiler<'_> {
                 && !names(&raw.rows[row], &name)
             {
                 let title = format!(
-                    "row `{}` does not say that it is called by `invoke:{name}`",
+                    "row `{}` does not list the call `invoke:{name}`",
                     raw.rows[row].id.value
                 );
                 self.error(Diag::new(&function.span, title));
@@ -85,7 +86,8 @@ impl Compiler<'_> {
         }
     }
 
-    /// The engine helps some calls wherever they are made; a row that makes one says so, and no other does.
+    /// Checks that a row names the emulation of its calls: the engine applies it to these calls in
+    /// every row.
     pub fn check_helped(&mut self, row: &RawRow) {
         let calls = row
             .steps
@@ -98,7 +100,7 @@ impl Compiler<'_> {
             && !emulation.value.helps().is_empty()
             && !helps(emulation.value)
         {
-            let title = format!("row `{}` makes no call that its emulation helps", row.id.value);
+            let title = format!("row `{}` makes no call that its emulation applies to", row.id.value);
             self.error(Diag::new(&emulation.span, title));
         }
         let helper = Emulation::NAMES.iter().find(|(_, emulation)| helps(*emulation));
@@ -106,7 +108,10 @@ impl Compiler<'_> {
             && !named.is_some_and(|emulation| helps(emulation.value))
         {
             let span = named.map_or(&row.id.span, |emulation| &emulation.span);
-            let title = format!("row `{}` makes a call that `{name}` helps", row.id.value);
+            let title = format!(
+                "row `{}` makes a call that the emulation `{name}` applies to",
+                row.id.value
+            );
             self.error(Diag::new(span, title));
         }
     }

@@ -1,8 +1,12 @@
-//! Wire tables: functions, replies, notifications.
+//! Compilation of wire tables: functions, replies, notifications.
 
 use std::collections::HashMap;
 
+use rtm::value::{Text, Value};
+
 use crate::ast::{RawEvent, RawFunction, RawWire};
+use crate::compile::Compiler;
+use crate::compile::scope::Scope;
 use crate::diagnostics::Diag;
 use crate::expr::Expr;
 use crate::row::{Outcome, Row, RowKind, SigId};
@@ -10,10 +14,6 @@ use crate::spanned_toml::Spanned;
 use crate::spanned_value::Node;
 use crate::ty::Ty;
 use crate::wire::{Body, Fold, Function, RowCall, Target, Via, Wire, WireArg, WireEvent, WirePart};
-use rtm::value::{Text, Value};
-
-use crate::compile::Compiler;
-use crate::compile::scope::Scope;
 
 impl Compiler<'_> {
     /// Compiles the wire of one family.
@@ -30,7 +30,7 @@ impl Compiler<'_> {
                 events[sig] = self.wire_event(sig, raw);
             }
         }
-        // One that is like another has its forms, or lacks what that one lacks.
+        // A wire that inherits has the forms of its base, or lacks them like it.
         if raw.like.is_none() {
             self.check_complete(raw, rows, &events);
         }
@@ -38,7 +38,7 @@ impl Compiler<'_> {
             family: raw.family.value.clone(),
             documented: raw.documented,
             polls: raw.polls,
-            comes_back: raw.comes_back,
+            resume_mode: raw.resume_mode,
             login: login.unwrap_or_else(Function::nothing),
             functions,
             by_name,
@@ -46,7 +46,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// Every event that a row can lead to has a form here, if only "the client makes it".
+    /// Checks that every event of a row has a form on the wire, if only "the client makes it".
     fn check_complete(&mut self, raw: &RawWire, rows: &[Row], events: &[Option<WireEvent>]) {
         let of = |o: &Outcome| {
             let failure = o.failure.as_ref().map(|f| f.emission.event);
@@ -72,19 +72,19 @@ impl Compiler<'_> {
         for event in missing {
             let name = &self.signatures[event].name;
             let title = format!("the {} wire has no form for `{name}`", raw.family.value);
-            let help = format!("add [event.{name}] with via = \"…\"; \"client\" when the SDK makes it by itself");
+            let help = format!("add [event.{name}] with via = \"…\"; \"client\" if the SDK generates it");
             self.diags.push(Diag::new(&raw.family.span, title).help(help));
         }
     }
 
     fn function(&mut self, raw: &RawFunction, rows: &[Row]) -> Option<Function> {
-        let target = match (&raw.row, raw.local, &raw.tells) {
+        let target = match (&raw.row, raw.local, &raw.result_event) {
             (Some(row), None, None) => {
                 let id = self.row_id(row)?;
                 Target::Row(self.row_call(raw, row, &rows[id], id)?)
             }
             (None, Some(local), None) => Target::Local(local),
-            (None, None, Some(told)) => self.invoke(raw, told)?,
+            (None, None, Some(result_event)) => self.invoke(raw, result_event)?,
             _ => {
                 self.error(Diag::new(
                     &raw.span,
@@ -147,7 +147,7 @@ impl Compiler<'_> {
         for (member, fold) in &raw.reply {
             reply.extend(self.fold(fold, row).map(|f| (member.value.clone(), f)));
         }
-        let whole = self.whole_reply(raw, row);
+        let whole = self.single_value_reply(raw, row);
         let made_by_client = raw.made_by_client.iter().filter_map(|event| self.sig(event)).collect();
         Some(RowCall {
             row: id,
@@ -159,7 +159,7 @@ impl Compiler<'_> {
         })
     }
 
-    /// `Event[a,b]`, `Event{k:v}`, `Event.arg` or `$field`.
+    /// Compiles `Event[a,b]`, `Event{k:v}`, `Event.arg` or `$field`.
     pub(super) fn fold(&mut self, raw: &Spanned<Text>, row: &Row) -> Option<Fold> {
         let text = &*raw.value;
         if let Some(field) = text.strip_prefix('$') {
@@ -212,7 +212,7 @@ impl Compiler<'_> {
             });
         }
         let help = "write Event[a,b], Event{key:value}, Event.arg or $field";
-        self.error(Diag::new(&raw.span, format!("`{text}` folds nothing")).help(help));
+        self.error(Diag::new(&raw.span, format!("`{text}` is not a fold")).help(help));
         None
     }
 
@@ -252,7 +252,9 @@ impl Compiler<'_> {
                 text => match text.parse() {
                     Ok(number) => Some(number),
                     Err(_) => {
-                        self.error(Diag::new(&code.span, format!("`{text}` is no code")).help("write a number or any"));
+                        self.error(
+                            Diag::new(&code.span, format!("`{text}` is not a code")).help("write a number or any"),
+                        );
                         continue;
                     }
                 },
@@ -272,7 +274,7 @@ impl Compiler<'_> {
     }
 }
 
-/// `name`, `name#key` or `name~prefix`.
+/// Splits `name`, `name#key` or `name~prefix`.
 fn part_of(text: &str) -> (Text, WirePart) {
     if let Some((name, key)) = text.split_once('#') {
         return (name.into(), WirePart::Json(key.into()));
@@ -280,7 +282,7 @@ fn part_of(text: &str) -> (Text, WirePart) {
     if let Some((name, prefix)) = text.split_once('~') {
         return (name.into(), WirePart::After(prefix.into()));
     }
-    (text.into(), WirePart::Whole)
+    (text.into(), WirePart::Complete)
 }
 
 fn constants(node: Option<&Node>) -> Vec<(Text, Value)> {

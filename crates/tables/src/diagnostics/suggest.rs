@@ -1,7 +1,8 @@
-//! "Did you mean …?"
+//! "Did you mean …?" suggestions.
 
-/// The candidate closest to `name`, when so close that a slip of the hand explains it: one edit in three characters,
-/// where an edit inserts, deletes, replaces or swaps, and case does not count. The first of equals wins.
+/// Returns the candidate closest to `name`, if it is similar enough for a typing error: one edit in
+/// three characters. An edit inserts, deletes, replaces or swaps; case does not count. The first of
+/// equals is returned.
 pub fn suggest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let name: Vec<char> = name.to_lowercase().chars().collect();
     let allowed = (name.len() / 3).max(1);
@@ -18,7 +19,7 @@ pub fn suggest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) ->
         .map(|(_, candidate)| candidate)
 }
 
-/// Edits between two texts (optimal string alignment).
+/// Returns the number of edits between two texts (optimal string alignment).
 fn edits(a: &[char], b: &[char]) -> usize {
     let mut two_up = Vec::new();
     let mut up: Vec<usize> = (0..=b.len()).collect();

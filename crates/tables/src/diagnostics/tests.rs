@@ -5,7 +5,7 @@ fn check_suggest(name: &str, candidates: &[&str], expected: Option<&str>) {
 }
 
 #[test]
-fn suggestions_are_slips_of_the_hand() {
+fn suggestions_are_typing_errors() {
     let keys = ["limit", "ttl", "timeout", "login_timeout"];
     check_suggest("limt", &keys, Some("limit"));
     check_suggest("lmiit", &keys, Some("limit"));
@@ -111,7 +111,7 @@ fn masked_sources_show_the_mask_only() {
 }
 
 #[test]
-fn errors_are_an_error_only_when_there_are_some() {
+fn an_empty_list_is_no_error() {
     assert_eq!(Diags::new().or_ok(1), Ok(1));
     let diags = Diags::from(Diag::new(&Source::new("f", "x").span(0..1), "bad"));
     assert_eq!(diags.clone().or_ok(1), Err(diags));

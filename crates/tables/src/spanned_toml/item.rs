@@ -1,15 +1,16 @@
-//! One value of a document, of a kind still to be asked for.
+//! One value of a document, whose kind is not checked yet.
 
 use std::fmt::Display;
 
 use toml::de::{DeInteger, DeValue};
 
-use crate::diagnostics::{Diag, Span};
-use crate::spanned_toml::{Kind, Sink, Spanned, Table};
 use rtm::value::{Number, Text, Value};
 
-/// A value with its place and its name. Asking for another kind than it has reports "expected …, got …".
-#[must_use = "a value that nobody reads is a key that silently does nothing"]
+use crate::diagnostics::{Diag, Span};
+use crate::spanned_toml::{Kind, Sink, Spanned, Table};
+
+/// A value with its position and its name. Requesting another kind reports "expected …, got …".
+#[must_use = "an unread value is a key without effect"]
 pub struct Item<'r> {
     pub(super) sink: &'r Sink<'r>,
     pub(super) path: String,
@@ -27,38 +28,38 @@ impl<'r> Item<'r> {
         }
     }
 
-    /// Where it is written.
+    /// Returns the position.
     pub fn span(&self) -> &Span {
         &self.span
     }
 
-    /// Its dotted name, such as `row[3].answer.at`.
+    /// Returns the dotted name, such as `row[3].answer.at`.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// True for text, so a reader can accept either text or something longer.
+    /// Returns true for text, for readers that accept text or another kind.
     pub fn is_str(&self) -> bool {
         self.kind() == Kind::Text
     }
 
-    /// True for an array.
+    /// Returns true for an array.
     pub fn is_array(&self) -> bool {
         self.kind() == Kind::Array
     }
 
-    /// True for a table.
+    /// Returns true for a table.
     pub fn is_table(&self) -> bool {
         self.kind() == Kind::Table
     }
 
-    /// Reports an error about this value; the title is put behind its name.
+    /// Reports an error about this value; the title follows its name.
     pub fn error(&self, title: impl Display) {
         self.sink
             .push(Diag::new(&self.span, format!("`{}`: {title}", self.path)));
     }
 
-    /// Its text.
+    /// Returns the text.
     pub fn into_str(self) -> Option<Spanned<Text>> {
         match self.value {
             DeValue::String(text) => Some(Spanned {
@@ -69,7 +70,7 @@ impl<'r> Item<'r> {
         }
     }
 
-    /// Its text, as `parse` understands it; the error's text is reported.
+    /// Returns the parsed text; the parser's error is reported.
     pub fn into_parsed<T, E: Display>(self, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<Spanned<T>> {
         let (sink, path) = (self.sink, self.path.clone());
         let text = self.into_str()?;
@@ -82,7 +83,7 @@ impl<'r> Item<'r> {
         }
     }
 
-    /// The one of `choices` that its text names; another text is reported with the legal ones.
+    /// Returns the choice that the text names; another text is reported with the valid ones.
     pub fn into_choice<T: Clone>(self, choices: &[(&str, T)]) -> Option<Spanned<T>> {
         let (sink, path) = (self.sink, self.path.clone());
         let text = self.into_str()?;
@@ -96,7 +97,7 @@ impl<'r> Item<'r> {
         None
     }
 
-    /// Its truth.
+    /// Returns the boolean.
     pub fn into_bool(self) -> Option<Spanned<bool>> {
         match self.value {
             DeValue::Boolean(value) => Some(Spanned { value, span: self.span }),
@@ -104,7 +105,7 @@ impl<'r> Item<'r> {
         }
     }
 
-    /// Its whole number; one that 64 bits cannot hold is reported.
+    /// Returns the whole number; one beyond 64 bits is reported.
     pub fn into_int(self) -> Option<Spanned<i64>> {
         match &self.value {
             DeValue::Integer(digits) => match int(digits) {
@@ -118,7 +119,7 @@ impl<'r> Item<'r> {
         }
     }
 
-    /// It as a table.
+    /// Returns the table.
     pub fn into_table(self) -> Option<Table<'r>> {
         match self.value {
             DeValue::Table(entries) => Some(Table::new(self.sink, self.path, self.span, entries)),
@@ -126,7 +127,7 @@ impl<'r> Item<'r> {
         }
     }
 
-    /// Its items, in order, named `path[0]` and so on.
+    /// Returns the items, in order, named `path[0]` and so on.
     pub fn into_array(self) -> Option<Vec<Item<'r>>> {
         match self.value {
             DeValue::Array(items) => Some(
@@ -140,13 +141,13 @@ impl<'r> Item<'r> {
         }
     }
 
-    /// Its items, all of them text. One that is not is reported; the result then lacks it.
+    /// Returns the items, which must be text. Others are reported and omitted.
     pub fn into_strs(self) -> Option<Vec<Spanned<Text>>> {
         Some(self.into_array()?.into_iter().filter_map(Item::into_str).collect())
     }
 
-    /// It as a dynamic value, keys in the order of the file. TOML has dates and numbers without end; a [`Value`] has
-    /// not, so these are reported.
+    /// Returns a dynamic value, with keys in the order of the file. Dates and infinite numbers,
+    /// which a [`Value`] cannot hold, are reported.
     pub fn into_value(self) -> Option<Value> {
         Some(match self.kind() {
             Kind::Text => Value::Text(self.into_str()?.value),
@@ -154,7 +155,7 @@ impl<'r> Item<'r> {
             Kind::Bool => Value::Bool(self.into_bool()?.value),
             Kind::Float => self.into_float()?,
             Kind::Date => {
-                self.error("a date is not a value here, write it as a string");
+                self.error("a date is not supported here; write it as a string");
                 return None;
             }
             Kind::Array => Value::List(all(self.into_array()?.into_iter().map(Item::into_value))?),
@@ -202,7 +203,8 @@ fn int(digits: &DeInteger<'_>) -> Option<i64> {
     i64::from_str_radix(digits.as_str(), digits.radix()).ok()
 }
 
-/// Every item, or nothing; unlike `collect` it asks all of them, so all errors are reported.
+/// Returns all items, or `None`; unlike `collect` it evaluates all of them, so that all errors are
+/// reported.
 fn all<T>(items: impl Iterator<Item = Option<T>>) -> Option<Vec<T>> {
     let items: Vec<Option<T>> = items.collect();
     items.into_iter().collect()

@@ -1,21 +1,22 @@
-//! A table that is taken apart key by key.
+//! A table that is read key by key.
 
 use std::fmt::Display;
 
 use toml::de::DeTable;
 
-use crate::diagnostics::{Diag, Span};
-use crate::spanned_toml::{Item, Sink, Spanned, join};
 use rtm::value::Text;
 
-/// A cursor over one table: take what is known, then [`finish`](Self::finish) reports what is left.
-#[must_use = "finish() reports the keys that nobody asked for"]
+use crate::diagnostics::{Diag, Span};
+use crate::spanned_toml::{Item, Sink, Spanned, join};
+
+/// A cursor over one table: take the known keys, then [`finish`](Self::finish) reports the rest.
+#[must_use = "finish() reports unknown keys"]
 pub struct Table<'r> {
     sink: &'r Sink<'r>,
     path: String,
     span: Span,
     entries: DeTable<'r>,
-    asked: Vec<Text>,
+    requested: Vec<Text>,
     done: bool,
 }
 
@@ -30,46 +31,46 @@ impl<'r> Table<'r> {
             path,
             span,
             entries,
-            asked: Vec::new(),
+            requested: Vec::new(),
             done: false,
         }
     }
 
-    /// Its header, or the braces of an inline table, or the start of the file.
+    /// Returns the position of its header, the braces of an inline table, or the start of the file.
     pub fn span(&self) -> &Span {
         &self.span
     }
 
-    /// Its dotted name, such as `row[3].answer`; empty for the root.
+    /// Returns the dotted name, such as `row[3].answer`; empty for the root.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// True when a key is there and has not been taken.
+    /// Returns true if a key exists and has not been taken.
     pub fn has(&self, key: &str) -> bool {
         self.entries.contains_key(key)
     }
 
-    /// Reports an error about the table as a whole; the title is put behind its name.
+    /// Reports an error about the whole table; the title follows its name.
     pub fn error(&self, title: impl Display) {
         self.report(Diag::new(&self.span, self.named(title)));
     }
 
-    /// Reports an error that the caller has made, also one about another place.
+    /// Reports any error, also at another position.
     pub fn report(&self, diag: Diag) {
         self.sink.push(diag);
     }
 
-    /// The key's value, whatever it is.
+    /// Takes the key's value of any kind.
     pub fn take(&mut self, key: &str) -> Option<Item<'r>> {
         let path = join(&self.path, key);
-        self.asked.push(key.into());
-        self.sink.asked.borrow_mut().insert(path.clone());
+        self.requested.push(key.into());
+        self.sink.requested.borrow_mut().insert(path.clone());
         let (_, value) = self.entries.remove_entry(key)?;
         Some(Item::new(self.sink, path, value))
     }
 
-    /// The key's value; a missing key is reported at the table.
+    /// Takes the key's value; a missing key is reported at the table.
     pub fn require(&mut self, key: &str) -> Option<Item<'r>> {
         let item = self.take(key);
         if item.is_none() {
@@ -78,17 +79,17 @@ impl<'r> Table<'r> {
         item
     }
 
-    /// Text, when the key is there.
+    /// Takes optional text.
     pub fn take_str(&mut self, key: &str) -> Option<Spanned<Text>> {
         self.take(key)?.into_str()
     }
 
-    /// Text; must be there.
+    /// Takes required text.
     pub fn require_str(&mut self, key: &str) -> Option<Spanned<Text>> {
         self.require(key)?.into_str()
     }
 
-    /// Text as `parse` understands it, when the key is there.
+    /// Takes optional text and parses it.
     pub fn take_parsed<T, E: Display>(
         &mut self,
         key: &str,
@@ -97,7 +98,7 @@ impl<'r> Table<'r> {
         self.take(key)?.into_parsed(parse)
     }
 
-    /// Text as `parse` understands it; must be there.
+    /// Takes required text and parses it.
     pub fn require_parsed<T, E: Display>(
         &mut self,
         key: &str,
@@ -106,73 +107,73 @@ impl<'r> Table<'r> {
         self.require(key)?.into_parsed(parse)
     }
 
-    /// One of `choices` by name, when the key is there.
+    /// Takes an optional choice by name.
     pub fn take_choice<T: Clone>(&mut self, key: &str, choices: &[(&str, T)]) -> Option<Spanned<T>> {
         self.take(key)?.into_choice(choices)
     }
 
-    /// One of `choices` by name; must be there.
+    /// Takes a required choice by name.
     pub fn require_choice<T: Clone>(&mut self, key: &str, choices: &[(&str, T)]) -> Option<Spanned<T>> {
         self.require(key)?.into_choice(choices)
     }
 
-    /// `true` or `false`, when the key is there.
+    /// Takes an optional boolean.
     pub fn take_bool(&mut self, key: &str) -> Option<Spanned<bool>> {
         self.take(key)?.into_bool()
     }
 
-    /// `true` or `false`; must be there.
+    /// Takes a required boolean.
     pub fn require_bool(&mut self, key: &str) -> Option<Spanned<bool>> {
         self.require(key)?.into_bool()
     }
 
-    /// A whole number, when the key is there.
+    /// Takes an optional whole number.
     pub fn take_int(&mut self, key: &str) -> Option<Spanned<i64>> {
         self.take(key)?.into_int()
     }
 
-    /// A whole number; must be there.
+    /// Takes a required whole number.
     pub fn require_int(&mut self, key: &str) -> Option<Spanned<i64>> {
         self.require(key)?.into_int()
     }
 
-    /// A table, when the key is there.
+    /// Takes an optional table.
     pub fn take_table(&mut self, key: &str) -> Option<Table<'r>> {
         self.take(key)?.into_table()
     }
 
-    /// A table; must be there.
+    /// Takes a required table.
     pub fn require_table(&mut self, key: &str) -> Option<Table<'r>> {
         self.require(key)?.into_table()
     }
 
-    /// An array's items, when the key is there.
+    /// Takes the items of an optional array.
     pub fn take_array(&mut self, key: &str) -> Option<Vec<Item<'r>>> {
         self.take(key)?.into_array()
     }
 
-    /// An array's items; must be there.
+    /// Takes the items of a required array.
     pub fn require_array(&mut self, key: &str) -> Option<Vec<Item<'r>>> {
         self.require(key)?.into_array()
     }
 
-    /// An array of texts, when the key is there.
+    /// Takes an optional array of texts.
     pub fn take_strs(&mut self, key: &str) -> Option<Vec<Spanned<Text>>> {
         self.take(key)?.into_strs()
     }
 
-    /// An array of texts; must be there.
+    /// Takes a required array of texts.
     pub fn require_strs(&mut self, key: &str) -> Option<Vec<Spanned<Text>>> {
         self.require(key)?.into_strs()
     }
 
-    /// The tables of `[[key]]`, in order; none when the key is missing.
+    /// Takes the tables of `[[key]]`, in order; none if the key is missing.
     pub fn take_tables(&mut self, key: &str) -> Vec<Table<'r>> {
         let items = self.take_array(key).unwrap_or_default();
         items.into_iter().filter_map(Item::into_table).collect()
     }
 
-    /// All that is left, in the order of the file: for tables whose keys are data.
+    /// Takes all remaining entries, in the order of the file: for tables whose keys are data.
     pub fn into_entries(mut self) -> Vec<(Spanned<Text>, Item<'r>)> {
         self.done = true;
         let mut entries: Vec<_> = std::mem::take(&mut self.entries)
@@ -188,15 +189,15 @@ impl<'r> Table<'r> {
         entries
     }
 
-    /// Reports every key that nobody took, with the closest of those that were asked for.
+    /// Reports every key that was not taken, with the most similar of the requested ones.
     pub fn finish(mut self) {
         self.done = true;
         let entries = std::mem::take(&mut self.entries);
         for key in entries.keys() {
             let name = key.get_ref();
             let title = self.named(format_args!("unknown key `{name}`"));
-            let asked = self.asked.iter().map(|asked| &**asked);
-            self.report(Diag::new(&self.sink.span(key.span()), title).did_you_mean(name, asked));
+            let requested = self.requested.iter().map(|requested| &**requested);
+            self.report(Diag::new(&self.sink.span(key.span()), title).did_you_mean(name, requested));
         }
     }
 
@@ -209,7 +210,7 @@ impl<'r> Table<'r> {
     }
 }
 
-/// A table that was dropped on the way of an error is fine; one that was forgotten would accept any key.
+/// A table that is dropped after an error is correct. One that was forgotten would accept any key.
 impl Drop for Table<'_> {
     fn drop(&mut self) {
         debug_assert!(

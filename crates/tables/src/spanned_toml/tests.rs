@@ -1,5 +1,6 @@
-use crate::spanned_toml::*;
 use rtm::value::Value;
+
+use crate::spanned_toml::*;
 
 fn titles(diags: Diags) -> Vec<String> {
     diags
@@ -39,7 +40,7 @@ fn check(text: &str, expected: &[&str]) {
 }
 
 #[test]
-fn every_error_has_its_place() {
+fn errors_have_their_position() {
     check("name = 'x'", &[]);
     check("", &["1:1 the key `name` is missing"]);
     check("name = 1", &["1:8 `name`: expected a string, got an integer"]);
@@ -118,15 +119,15 @@ fn all_errors_of_a_document_are_reported() {
 fn syntax_errors_are_all_reported_and_nothing_else() {
     check(
         "name = \nunknown = 1",
-        &["1:8 this is not TOML: string values must be quoted, expected literal string"],
+        &["1:8 invalid TOML: string values must be quoted, expected literal string"],
     );
-    check("name = ''\nname = ''", &["2:1 this is not TOML: duplicate key"]);
+    check("name = ''\nname = ''", &["2:1 invalid TOML: duplicate key"]);
     let both = read(&Source::new("t", "a =\n[b\n"), sample).unwrap_err();
     assert_eq!(both.len(), 2, "{both}");
 }
 
 #[test]
-fn a_type_error_reads_well() {
+fn a_type_error_is_rendered_with_its_source() {
     let diags = read(&Source::new("a.toml", "name = 'x'\n\n[inner]\ndepth = \"2\"\n"), sample).unwrap_err();
     insta::assert_snapshot!(diags, @r#"
     error: `inner.depth`: expected an integer, got a string
@@ -166,13 +167,13 @@ fn values_keep_the_order_of_the_file() {
         "[inf, 2020-01-01]",
         Err(&[
             "1:6 `v[0]`: expected a finite number",
-            "1:11 `v[1]`: a date is not a value here, write it as a string",
+            "1:11 `v[1]`: a date is not supported here; write it as a string",
         ]),
     );
 }
 
 #[test]
-fn open_tables_are_read_in_the_order_of_the_file() {
+fn entries_keep_the_order_of_the_file() {
     let source = Source::new("e", "z = 1\na = 'x'\nm = true\n");
     let keys = read(&source, |root| {
         let entries = root.into_entries().into_iter();
@@ -190,9 +191,9 @@ fn open_tables_are_read_in_the_order_of_the_file() {
 }
 
 #[test]
-fn asked_keys_are_those_of_the_tables_that_are_there() {
+fn requested_keys_are_those_of_existing_tables() {
     let keys = |text| {
-        asked_keys(&Source::new("k", text), sample)
+        requested_keys(&Source::new("k", text), sample)
             .into_iter()
             .collect::<Vec<_>>()
     };
@@ -226,7 +227,7 @@ fn check_part(written: &str, find: &str, expected: &str) {
 }
 
 #[test]
-fn parts_of_a_text_have_their_own_place() {
+fn parts_of_a_text_have_their_own_position() {
     check_part("\"uid($x)\"", "$x", "$x");
     check_part("'''\na $x'''", "$x", "$x");
     check_part(r#""\t$x""#, "$x", r#""\t$x""#);
@@ -235,7 +236,7 @@ fn parts_of_a_text_have_their_own_place() {
 #[cfg(debug_assertions)]
 #[test]
 #[should_panic(expected = "has not called finish()")]
-fn a_forgotten_finish_is_found_in_debug_builds() {
+fn a_missing_finish_panics_in_debug_builds() {
     let _ = read(&Source::new("f", "[a]\nb = 1"), |mut root| {
         let inner = root.take_table("a");
         root.finish();

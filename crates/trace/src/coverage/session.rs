@@ -90,7 +90,7 @@ impl<'t> Counted<'t> {
         let Some(ear) = &self.ear else {
             return self.requests(coverage, socket, &opened(text));
         };
-        let Some(heard) = ear.hear(text) else {
+        let Some(heard) = ear.decode(text) else {
             coverage.unreadable += 1;
             return;
         };

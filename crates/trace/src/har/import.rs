@@ -145,7 +145,7 @@ fn said(entry: usize, url: &str, messages: &[Message]) -> Result<(usize, Vec<Sai
     let is_in = |(_, said): &&(usize, Said)| said.dir == Dir::In;
     let begins = all.iter().position(|said| is_in(&said) && is_login(&said.1.text));
     let session = all.split_off(begins.unwrap_or(all.len()));
-    let is_frame = |(_, said): &&(usize, Said)| Decoder::WebSocket.hear(&said.text).is_some();
+    let is_frame = |(_, said): &&(usize, Said)| Decoder::WebSocket.decode(&said.text).is_some();
     if let Some((position, _)) = session.iter().filter(is_in).find(|said| !is_frame(said)) {
         return Err(wrong(*position, "it is no frame of the Web wire"));
     }
@@ -196,9 +196,9 @@ fn played(tables: &Arc<Tables>, trace: &Trace, sessions: &[(usize, String)]) -> 
     let written = trace.write(&mut text, trace.records.iter().map(|(_, record)| record));
     written.map_err(|error| wrong(0, error.to_string()))?;
     let read = read(&*text).map_err(|error| wrong(error.line(), error.to_string()))?;
-    let speeches = encoders(tables).map(Arc::new);
-    let speeches = speeches.ok_or_else(|| wrong(0, "the tables have no wire for a profile".into()))?;
-    match replay_embedded(tables, &speeches, &read, 1) {
+    let encoders = encoders(tables).map(Arc::new);
+    let encoders = encoders.ok_or_else(|| wrong(0, "the tables have no wire for a profile".into()))?;
+    match replay_embedded(tables, &encoders, &read, 1) {
         Ok(_) => Ok(()),
         Err(NoSense { line, what }) => Err(wrong(line, what.to_string())),
     }
@@ -246,7 +246,7 @@ fn login_fields(text: &str) -> Option<Value> {
     if !text.contains("\"login\"") {
         return None;
     }
-    let frames = Decoder::WebSocket.hear(text)?.frames;
+    let frames = Decoder::WebSocket.decode(text)?.frames;
     frames.into_iter().find_map(|frame| match frame {
         ClientFrame::Login(fields) if fields.as_map().is_some() => Some(fields),
         _ => None,

@@ -27,7 +27,7 @@ const LATER_US: u64 = 100_000;
 /// The first record that cannot have happened.
 pub fn replay_embedded(
     tables: &Arc<Tables>,
-    speeches: &Arc<Vec<Arc<dyn Encoder>>>,
+    encoders: &Arc<Vec<Arc<dyn Encoder>>>,
     trace: &Trace,
     rate_scale: u32,
 ) -> Result<Outcome, NoSense> {
@@ -38,7 +38,7 @@ pub fn replay_embedded(
         ..RtmServiceConfig::default()
     };
     let mut theatre = Replay {
-        stage: Harness::new(tables, speeches, started, names(trace), apps(tables, trace)),
+        stage: Harness::new(tables, encoders, started, names(trace), apps(tables, trace)),
         worlds: Worlds::new(config),
     };
     let unfinished = before_rests(trace);

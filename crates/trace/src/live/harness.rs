@@ -62,7 +62,7 @@ struct ReplaySession {
 /// The sessions of a trace.
 pub struct Harness<'s> {
     tables: &'s Arc<Tables>,
-    speeches: &'s Arc<Vec<Arc<dyn Encoder>>>,
+    encoders: &'s Arc<Vec<Arc<dyn Encoder>>>,
     started: u64,
     names: Arc<ReadNames>,
     apps: HashMap<u64, AppId>,
@@ -88,14 +88,14 @@ impl<'s> Harness<'s> {
     /// Without sessions yet; `apps` are those of the logins to come.
     pub fn new(
         tables: &'s Arc<Tables>,
-        speeches: &'s Arc<Vec<Arc<dyn Encoder>>>,
+        encoders: &'s Arc<Vec<Arc<dyn Encoder>>>,
         started: u64,
         names: Arc<ReadNames>,
         apps: HashMap<u64, AppId>,
     ) -> Self {
         Self {
             tables,
-            speeches,
+            encoders,
             started,
             names,
             apps,
@@ -201,7 +201,7 @@ impl<'s> Harness<'s> {
             read: self.names.clone(),
             app: app.clone(),
         });
-        let player = SessionReplay::new(self.tables.clone(), self.speeches.clone(), begin, names)?.live();
+        let player = SessionReplay::new(self.tables.clone(), self.encoders.clone(), begin, names)?.live();
         let key = (app, player.account().clone());
         self.current.insert(key.clone(), session);
         let seat = ReplaySession {
@@ -313,7 +313,7 @@ impl<'s> Harness<'s> {
                 self.next_timer += 1;
                 self.timers.insert((at, self.next_timer), (session, key));
             }
-            Effect::Keep(lines) => {
+            Effect::StoreLines(lines) => {
                 let Some(seat) = self.seats.get(&session) else { return };
                 match self.current.get(&seat.key) {
                     Some(next) if *next != session => self.inbox.push_back((*next, Message::Kept(lines))),

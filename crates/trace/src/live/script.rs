@@ -57,7 +57,7 @@ fn ear(tables: &Arc<Tables>, record: &Record) -> Option<(Decoder, Arc<Wire>)> {
 
 fn login_of(ear: &Decoder, record: &Record) -> Option<Value> {
     let frame = record.data.get("frame").and_then(Value::as_text)?;
-    let frames = ear.hear(frame)?.frames;
+    let frames = ear.decode(frame)?.frames;
     frames.into_iter().find_map(|frame| match frame {
         ClientFrame::Login(fields) => Some(fields),
         _ => None,

@@ -39,7 +39,7 @@ const NO_APP: &str = "replay";
 /// The first record that cannot have happened.
 pub async fn replay_upstream(
     tables: &Arc<Tables>,
-    speeches: &Arc<Vec<Arc<dyn Encoder>>>,
+    encoders: &Arc<Vec<Arc<dyn Encoder>>>,
     trace: &Trace,
     upstream: Arc<dyn Upstream>,
     watch: Watch<'_>,
@@ -51,7 +51,7 @@ pub async fn replay_upstream(
     let clock = Clock::start();
     let (teller, inbox) = mpsc::channel(INBOX);
     let mut theatre = Replay {
-        stage: Harness::new(tables, speeches, started, names(trace), apps(tables, trace)),
+        stage: Harness::new(tables, encoders, started, names(trace), apps(tables, trace)),
         upstream,
         clients: HashMap::new(),
         teller,

@@ -4,7 +4,7 @@
 
 use foldhash::HashSet;
 
-use engine::emulate::system_attributes::BUILT_IN;
+use engine::emulate::system_attributes::SYSTEM_ATTRIBUTES;
 use rtm::value::{Text, Value};
 use rtm::{ConnectionReason, ConnectionState, LocalInvitationErr, OnlineState, RemoteInvitationErr};
 use tables::Tables;
@@ -82,7 +82,10 @@ impl Words {
             all.words.extend(reasons.map(|(reason, _)| reason.clone()));
         }
         for profile in &tables.profiles {
-            profile.tell.iter().for_each(|(_, value)| all.value(value));
+            profile
+                .identifying_fields
+                .iter()
+                .for_each(|(_, value)| all.value(value));
         }
         tables.wires.iter().for_each(|wire| all.wire(wire));
         all.rows(tables);
@@ -155,7 +158,7 @@ impl Words {
                 let parts = call.args.iter().map(|arg| &arg.part);
                 self.parts.extend(parts.filter_map(|part| match part {
                     WirePart::Json(key) => Some(key.clone()),
-                    WirePart::Whole | WirePart::After(_) => None,
+                    WirePart::Complete | WirePart::After(_) => None,
                 }));
             }
         }
@@ -175,7 +178,7 @@ impl Words {
     fn rows(&mut self, tables: &Tables) {
         for row in &tables.rows {
             self.words.extend(row.members.iter().map(|(_, text)| text.clone()));
-            for computed in &row.lets {
+            for computed in &row.let_values {
                 self.expr(&computed.from);
                 if let LetDefault::Value(value) = &computed.otherwise {
                     self.value(value);
@@ -239,7 +242,7 @@ fn bit(text: &str) -> u64 {
 
 /// Whether the engine goes by the number that is an attribute's value.
 pub fn is_built_in(attribute: &str) -> bool {
-    BUILT_IN.contains(&attribute)
+    SYSTEM_ATTRIBUTES.contains(&attribute)
 }
 
 /// Whether a text is a number or a truth, as clients write them.

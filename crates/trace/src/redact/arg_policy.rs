@@ -115,12 +115,12 @@ fn fate(function: &Function, key: &str) -> ArgPolicy {
 fn fate_of_arg(arg: &WireArg) -> ArgPolicy {
     match (&arg.part, arg.ty) {
         (WirePart::After(prefix), _) => ArgPolicy::After(prefix.clone()),
-        (WirePart::Json(_), _) | (WirePart::Whole, SigType::Text | SigType::Json | SigType::Digits) => {
+        (WirePart::Json(_), _) | (WirePart::Complete, SigType::Text | SigType::Json | SigType::Digits) => {
             ArgPolicy::Secret(Class::Text)
         }
-        (WirePart::Whole, SigType::Account) => ArgPolicy::Secret(Class::Account),
-        (WirePart::Whole, SigType::Channel) => ArgPolicy::Secret(Class::Channel),
-        (WirePart::Whole, SigType::Int | SigType::Seconds | SigType::Flag) => ArgPolicy::Number,
-        (WirePart::Whole, SigType::Value | SigType::Key | SigType::Accounts | SigType::Ints) => ArgPolicy::Other,
+        (WirePart::Complete, SigType::Account) => ArgPolicy::Secret(Class::Account),
+        (WirePart::Complete, SigType::Channel) => ArgPolicy::Secret(Class::Channel),
+        (WirePart::Complete, SigType::Int | SigType::Seconds | SigType::Flag) => ArgPolicy::Number,
+        (WirePart::Complete, SigType::Value | SigType::Key | SigType::Accounts | SigType::Ints) => ArgPolicy::Other,
     }
 }

@@ -201,7 +201,7 @@ impl Redactor {
             return;
         }
         match arg.part {
-            WirePart::Whole => self.typed(arg.ty, value, counted),
+            WirePart::Complete => self.typed(arg.ty, value, counted),
             WirePart::Json(_) | WirePart::After(_) => self.typed(SigType::Text, value, false),
         }
     }

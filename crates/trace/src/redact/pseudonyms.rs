@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use foldhash::quality::RandomState;
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
-use identity::is_whole;
+use identity::is_lossless;
 
 use crate::placeholder::{Class, Label, Placeholder, Shape};
 use crate::policy::{Policy, Redaction};
@@ -153,7 +153,7 @@ impl Dictionary {
         let shape = match class {
             Class::Bytes => Shape::Plain,
             // Not a legal account, like one with spaces.
-            Class::Account if !is_whole(text) => Shape::Spaced,
+            Class::Account if !is_lossless(text) => Shape::Spaced,
             _ => Shape::of(text),
         };
         let mut attempt = 0;

@@ -96,10 +96,10 @@ fn events() -> Vec<RtmEvent> {
 
 fn attaches() -> impl Iterator<Item = Attach> {
     successors(Some(Attach::Twin), |before| match before {
-        Attach::Twin => Some(Attach::Again),
-        Attach::Again => Some(Attach::Anew),
-        Attach::Anew => Some(Attach::ByLine),
-        Attach::ByLine => None,
+        Attach::Twin => Some(Attach::Resume),
+        Attach::Resume => Some(Attach::Reset),
+        Attach::Reset => Some(Attach::BySessionLine),
+        Attach::BySessionLine => None,
     })
 }
 
@@ -175,11 +175,11 @@ fn inputs() -> impl Iterator<Item = Input> {
             },
             Input::RtmReply { .. } => Input::RtmEvent(events().remove(0)),
             Input::RtmEvent(_) => Input::Upstream(true),
-            Input::Upstream(_) => Input::Lacks(CallKind::ALL.into()),
-            Input::Lacks(_) => Input::OverRate { socket: SOCKET, id: 1 },
+            Input::Upstream(_) => Input::Unsupported(CallKind::ALL.into()),
+            Input::Unsupported(_) => Input::OverRate { socket: SOCKET, id: 1 },
             Input::OverRate { .. } => Input::Pressed(true),
-            Input::Pressed(_) => Input::Kept(vec![(event(), Time::from_millis(7))]),
-            Input::Kept(_) => Input::Timer(TimerKey::Login),
+            Input::Pressed(_) => Input::OfflineLines(vec![(event(), Time::from_millis(7))]),
+            Input::OfflineLines(_) => Input::Timer(TimerKey::Login),
             Input::Timer(_) => Input::FrontClosed(SOCKET),
             Input::FrontClosed(_) => Input::FrontClosedByClient {
                 socket: SOCKET,
@@ -221,8 +221,8 @@ fn effects() -> impl Iterator<Item = Effect> {
                 socket: SOCKET,
                 version: 1,
             },
-            Effect::Hint { .. } => Effect::Returned(CALL),
-            Effect::Returned(_) => Effect::SetTimer {
+            Effect::Hint { .. } => Effect::Resumed(CALL),
+            Effect::Resumed(_) => Effect::SetTimer {
                 key: TimerKey::Login,
                 at: Time::from_millis(7),
             },
@@ -232,8 +232,8 @@ fn effects() -> impl Iterator<Item = Effect> {
                 about: None,
             },
             Effect::Note { .. } => Effect::Dropped("lines"),
-            Effect::Dropped(_) => Effect::Keep(vec![(event(), Time::from_millis(7))]),
-            Effect::Keep(_) => Effect::Close(SOCKET),
+            Effect::Dropped(_) => Effect::StoreLines(vec![(event(), Time::from_millis(7))]),
+            Effect::StoreLines(_) => Effect::Close(SOCKET),
             Effect::Close(_) => Effect::End,
             Effect::End => return None,
         })

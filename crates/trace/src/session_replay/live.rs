@@ -30,14 +30,14 @@ impl SessionReplay {
             }
             UpstreamEvent::Event(event) => Input::RtmEvent(event),
             UpstreamEvent::Up(up) => Input::Upstream(up),
-            UpstreamEvent::Lacks(lacks) => Input::Lacks(lacks),
+            UpstreamEvent::Unsupported(lacks) => Input::Unsupported(lacks),
         };
         self.live_step(now, input)
     }
 
     /// Lines that an earlier session of the account has left.
     pub(crate) fn kept(&mut self, now: Time, lines: Vec<(Event, Time)>) -> Vec<Out> {
-        self.live_step(now, Input::Kept(lines))
+        self.live_step(now, Input::OfflineLines(lines))
     }
 
     /// A timer may be due: it is when it was not set anew.

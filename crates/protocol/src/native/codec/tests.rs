@@ -8,7 +8,7 @@ use tokio::io::AsyncWriteExt;
 
 use crate::native::codec::*;
 
-/// A packet whose header is right.
+/// Builds a packet with a valid header.
 fn packet(kind: u8, body: &[u8]) -> Vec<u8> {
     let header = u32::from(kind) << 24 | (HEADER_BYTES + body.len()) as u32;
     [&header.to_be_bytes(), body].concat()
@@ -16,11 +16,11 @@ fn packet(kind: u8, body: &[u8]) -> Vec<u8> {
 
 fn zlib(body: &[u8]) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(body).expect("a Vec takes all");
-    encoder.finish().expect("a Vec takes all")
+    encoder.write_all(body).expect("writing to a Vec cannot fail");
+    encoder.finish().expect("writing to a Vec cannot fail")
 }
 
-/// What comes out of bytes that arrive in pieces, and of the end behind them.
+/// Decodes bytes that arrive in pieces, followed by the end of the stream.
 fn read(bytes: &[u8], piece: usize) -> Result<Vec<String>, &'static str> {
     let mut codec = PacketCodec::default();
     let mut buffer = BytesMut::new();
@@ -51,7 +51,7 @@ fn check(bytes: &[u8], expected: Result<&[&str], &'static str>) {
 }
 
 #[test]
-fn either_kind_at_any_time() {
+fn packets_of_both_kinds_may_alternate() {
     check(b"", Ok(&[]));
     check(b"\x80\0\0\x0fline_ping:1", Ok(&["line_ping:1"]));
     check(b"\x80\0\0\x04", Ok(&[""]));
@@ -75,7 +75,7 @@ fn bad_packets_are_refused() {
     check(b"\0", Err("wrong header"));
     check(b"\x80\0\0\0", Err("packet too short"));
     check(b"\x81\0\0\x03", Err("packet too short"));
-    // From the header alone: nothing else has come.
+    // Only the header has arrived.
     check(b"\x80\x01\0\x01", Err("packet too large"));
     check(b"\x81\xff\xff\xff", Err("packet too large"));
     check(b"\x81\0\0\x04", Err("bad zlib"));
@@ -88,7 +88,7 @@ fn bad_packets_are_refused() {
     check(b"\x80", Err("truncated"));
     check(b"\x80\0\0", Err("truncated"));
     check(b"\x81\0\0\x09abcd", Err("truncated"));
-    // A right packet before it is still read.
+    // A valid packet before it is still read.
     let mut codec = PacketCodec::default();
     let mut buffer = BytesMut::from(&b"\x80\0\0\x05x\x7f"[..]);
     assert_eq!(codec.decode(&mut buffer).expect("a packet").as_deref(), Some("x"));
@@ -120,7 +120,7 @@ fn written(text: &str, compress: bool) -> Vec<u8> {
 }
 
 #[test]
-fn texts_are_deflated_when_that_is_on_and_shortens_them() {
+fn texts_are_deflated_if_enabled_and_shorter() {
     assert_eq!(written("line_pong:1", false), b"\x80\0\0\x0fline_pong:1");
     assert_eq!(written("line_pong:1", true), b"\x80\0\0\x0fline_pong:1");
     assert_eq!(written("", true), b"\x80\0\0\x04");
@@ -132,14 +132,14 @@ fn texts_are_deflated_when_that_is_on_and_shortens_them() {
     assert_eq!(deflated[0], ZLIB);
     assert!(deflated.len() < line.len() / 3);
     check(&deflated, Ok(&[&line]));
-    // Nothing comes twice in it: a zlib stream of it is no shorter.
+    // Without repetitions: a zlib stream of it is not shorter.
     let dense: String = ('\0'..='\x7f').chain(('\u{80}'..='\u{7ff}').step_by(30)).collect();
     assert!(dense.len() >= MIN_ZLIB_BYTES);
     assert_eq!(written(&dense, true), packet(PLAIN, dense.as_bytes()));
 }
 
 #[test]
-fn what_is_written_is_bound_by_the_header() {
+fn written_packets_are_limited_by_the_header() {
     let mut codec = PacketCodec::with_limit(usize::MAX);
     let mut buffer = BytesMut::new();
     let most = "x".repeat(MAX_LENGTH - HEADER_BYTES);
@@ -170,14 +170,14 @@ async fn a_stream_ends_at_its_first_error() {
 }
 
 #[tokio::test]
-async fn clients_that_say_little_have_small_buffers() {
+async fn idle_clients_have_small_buffers() {
     use futures_util::SinkExt;
 
     let (client, server) = tokio::io::duplex(1 << 20);
     let (mut client, mut server) = (framed(client), framed(server));
     assert!(size_of::<PacketCodec>() <= 32);
     for _ in 0..3 {
-        // Something large in both directions, and a ping after it.
+        // A large text in both directions, and a ping after it.
         for text in ["x".repeat(60_000), "line_ping:1".to_owned()] {
             client.send(&text).await.expect("a live stream");
             let got = server.next().await.expect("a packet").expect("a right one");
@@ -193,7 +193,7 @@ async fn clients_that_say_little_have_small_buffers() {
 }
 
 #[test]
-fn an_announcement_costs_nothing() {
+fn an_announced_length_reserves_no_memory() {
     let mut codec = PacketCodec::default();
     let mut buffer = BytesMut::from(&b"\x80\0\xff\xffa"[..]);
     let before = buffer.capacity();
@@ -203,7 +203,7 @@ fn an_announcement_costs_nothing() {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read(
+    fn packets_round_trip(
         texts in proptest::collection::vec((any::<bool>(), ".{0,300}"), 0..6),
         piece in 1..200_usize,
     ) {
@@ -218,9 +218,9 @@ proptest! {
     }
 
     #[test]
-    fn whatever_comes_nothing_panics(bytes in proptest::collection::vec(any::<u8>(), 0..400), piece in 1..400_usize) {
+    fn no_input_panics(bytes in proptest::collection::vec(any::<u8>(), 0..400), piece in 1..400_usize) {
         let _ = read(&bytes, piece);
-        // And as the body of either kind.
+        // And as the body of both kinds.
         for kind in [PLAIN, ZLIB] {
             if let Ok(texts) = read(&packet(kind, &bytes), piece) {
                 prop_assert!(texts.iter().all(|text| text.len() <= MAX_PACKET_BYTES));

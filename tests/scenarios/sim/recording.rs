@@ -1,16 +1,17 @@
-//! Every scenario is recorded and replayed: a trace contains all inputs of a session.
+//! Recording and replay of all scenarios: a trace contains all inputs of a session.
 
 use std::sync::Arc;
 
-use engine::Input;
 use parking_lot::Mutex;
+
+use engine::Input;
 use protocol::event::SocketId;
 use trace::{Batch, Header, Policy, Record, Redaction, Redactor, Sink, Trace, TraceEvent, VERSION, read, replay};
 
 use super::START;
-use super::bridge::{Bridge, Seat};
+use super::bridge::{Bridge, SimSession};
 
-/// Records in memory, and what a recording would write them from.
+/// Records in memory, and the buffer of a recording.
 #[derive(Default)]
 pub struct Records(Mutex<(Vec<Record>, Batch)>);
 
@@ -22,9 +23,9 @@ impl Sink for Records {
     }
 }
 
-impl Seat {
-    /// What is fed to the session, and the frame that it comes from.
-    pub(super) fn taped(&self, input: &Input, hearing: &mut Option<(SocketId, String)>) {
+impl SimSession {
+    /// Records an input of the session, and its frame.
+    pub(super) fn record_input(&self, input: &Input, current_frame: &mut Option<(SocketId, String)>) {
         let from_client = matches!(
             input,
             Input::Admitted { .. }
@@ -34,23 +35,23 @@ impl Seat {
                 | Input::Poll { .. }
                 | Input::Subscribed { .. }
         );
-        if let Some((socket, frame)) = hearing.take_if(|_| from_client) {
-            self.tape.heard(socket, &frame);
+        if let Some((socket, frame)) = current_frame.take_if(|_| from_client) {
+            self.recorder.heard(socket, &frame);
         }
-        self.tape.input(input);
+        self.recorder.input(input);
     }
 
-    /// Its outputs to one of its sockets.
-    pub(super) fn taped_frames(&self, socket: SocketId, frames: &[String]) {
+    /// Records the frames to the session's own sockets.
+    pub(super) fn record_frames(&self, socket: SocketId, frames: &[String]) {
         if self.sockets.contains(&socket) {
-            frames.iter().for_each(|frame| self.tape.said(socket, frame, None));
+            frames.iter().for_each(|frame| self.recorder.said(socket, frame, None));
         }
     }
 }
 
 impl Bridge {
-    /// Plays everything that has happened again.
-    pub fn played_again(&self) -> Result<(), String> {
+    /// Replays all records.
+    pub fn check_replay(&self) -> Result<(), String> {
         let (records, mut batch) = std::mem::take(&mut *self.records.0.lock());
         let trace = Trace {
             header: Header {
@@ -64,9 +65,9 @@ impl Bridge {
             records: records.into_iter().enumerate().map(|(at, r)| (at + 2, r)).collect(),
             unfinished: false,
         };
-        let speeches = Arc::new(self.speeches.clone());
+        let encoders = Arc::new(self.encoders.clone());
         for (what, trace) in [("as it is", &trace), ("redacted", &self.redacted(&trace, &mut batch))] {
-            let outcome = replay(&self.tables, &speeches, trace);
+            let outcome = replay(&self.tables, &encoders, trace);
             let outcome = outcome.map_err(|error| format!("not to be played {what}: {error}"))?;
             if let Some(difference) = outcome.differences.first() {
                 return Err(format!("played again {what} it differs: {difference:#?}"));
@@ -75,7 +76,7 @@ impl Bridge {
         Ok(())
     }
 
-    /// The same as a recording has it, without names and texts.
+    /// Redacts the trace like a recording without names and texts.
     fn redacted(&self, trace: &Trace, batch: &mut Batch) -> Trace {
         let redaction = Redaction::new(&self.tables, Policy::Placeholder, Policy::Placeholder).expect("random bytes");
         let header = Header {

@@ -1,13 +1,12 @@
-//! Frames of clients on their way to a session, as the program's front reads them.
+//! Decoding of client frames, as in the program's server.
 
 use engine::Input;
 use engine::dispatch::{Caller, Dispatch};
-use protocol::ClientFrame;
 use protocol::args::read_args;
 use protocol::event::{CallRef, LOGIN, SocketId};
-use protocol::native;
 use protocol::web::MAX_FRAME_BYTES;
 use protocol::web::decode::decode;
+use protocol::{ClientFrame, native};
 use rtm::time::Time;
 use rtm::value::Value;
 use rtm_embedded::ClientId;
@@ -16,10 +15,10 @@ use tables::profile::Transport;
 use tables::wire::Target;
 
 use super::bridge::Bridge;
-use super::effects::Deed;
+use super::effects::SimOutput;
 
 impl Bridge {
-    /// Takes a frame of a socket. `open` makes an RTM client for a session that begins.
+    /// Handles a frame of a socket. `open` creates an RTM client for a new session.
     pub fn frame(&mut self, now: Time, socket: SocketId, text: &str, open: &mut dyn FnMut() -> ClientId) {
         let Some(transport) = self.sockets.get(&socket).map(|socket| socket.transport) else {
             return;
@@ -31,7 +30,7 @@ impl Bridge {
             Transport::Tcp => native::decode(text).map(ClientFrame::from).ok(),
             _ => decode(text).ok(),
         };
-        self.hearing = Some((socket, text.into()));
+        self.current_frame = Some((socket, text.into()));
         match frame {
             None => self.bad(now, socket, 1007),
             Some(ClientFrame::Login(fields)) => self.login_frame(now, socket, &fields, open),
@@ -43,14 +42,14 @@ impl Bridge {
             }
             Some(ClientFrame::Call { function, id, args }) => self.call_frame(now, socket, &function, id, &args),
             Some(ClientFrame::Ping(value)) => {
-                self.say(socket, self.speech(socket).pong(&value));
+                self.say(socket, self.encoder(socket).pong(&value));
             }
             Some(ClientFrame::SetFlag) => self.settle(socket),
             Some(_) => {}
         }
     }
 
-    /// Its client is no racing socket.
+    /// Marks the client as not racing.
     fn settle(&mut self, socket: SocketId) {
         let session = self.sockets.get(&socket).and_then(|socket| socket.session);
         for entry in self.entries.values_mut().filter(|entry| Some(entry.session) == session) {
@@ -67,7 +66,7 @@ impl Bridge {
     }
 
     fn bad(&mut self, now: Time, socket: SocketId, code: u16) {
-        self.deeds.push(Deed::Close(socket, Some(code)));
+        self.outputs.push(SimOutput::Close(socket, Some(code)));
         self.closed(now, socket, false);
     }
 
@@ -104,30 +103,30 @@ impl Bridge {
             .sockets
             .get(&socket)
             .and_then(|known| Some((known.session?, known.line)));
-        let knows = |line: &str| self.line_key.verify(line).ok() == session.map(|(_, number)| number);
+        let is_own_line = |line: &str| self.line_key.verify(line).ok() == session.map(|(_, number)| number);
         let caller = Caller {
             wire: &self.wire(socket),
-            speech: &*self.speech(socket),
+            encoder: &*self.encoder(socket),
             socket,
             now,
-            knows: session.is_some().then_some(&knows),
+            is_own_line: session.is_some().then_some(&is_own_line),
         };
-        let meaning = caller.read(name, id, args).meaning;
-        if !matches!(meaning, Dispatch::Input(Input::Poll { .. })) {
+        let action = caller.read(name, id, args).action;
+        if !matches!(action, Dispatch::Input(Input::Poll { .. })) {
             self.settle(socket);
         }
-        match meaning {
-            Dispatch::Input(input) => self.step(now, session.expect("it knows a line").0, input),
+        match action {
+            Dispatch::Input(input) => self.step(now, session.expect("the session of the line").0, input),
             Dispatch::Frames(frames) => {
-                let seat = session.and_then(|(id, _)| self.seats.get(&id));
-                if let Some((seat, (socket, frame))) = seat.zip(self.hearing.take()) {
-                    seat.tape.at(now);
-                    seat.tape.heard(socket, &frame);
-                    seat.taped_frames(socket, &frames);
+                let sim_session = session.and_then(|(id, _)| self.running.get(&id));
+                if let Some((sim_session, (socket, frame))) = sim_session.zip(self.current_frame.take()) {
+                    sim_session.recorder.at(now);
+                    sim_session.recorder.heard(socket, &frame);
+                    sim_session.record_frames(socket, &frames);
                 }
                 self.say(socket, frames);
             }
-            Dispatch::Nobody(_) => panic!("no call of a wire of frames"),
+            Dispatch::BeforeLogin(_) => panic!("no call of a wire of frames"),
         }
     }
 }

@@ -1,18 +1,18 @@
-//! Events of a user, as words.
+//! Recorded events as words.
 
 use std::fmt;
 
-/// One event of a user with its arguments, and notes about them.
+/// A recorded event: its name and arguments, or a note.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
-    /// Who.
+pub struct Observed {
+    /// The user.
     pub who: String,
-    /// What, and with what.
+    /// The event and its arguments.
     pub words: Vec<String>,
 }
 
-impl Seen {
-    /// Somebody saw something.
+impl Observed {
+    /// Creates an event.
     pub fn new<W: Into<String>>(who: &str, words: impl IntoIterator<Item = W>) -> Self {
         Self {
             who: who.into(),
@@ -20,9 +20,9 @@ impl Seen {
         }
     }
 
-    /// True when it is what was expected; `any` stands for any word, `items(200)` for a JSON
-    /// list of that many.
-    pub fn is(&self, expected: &Seen) -> bool {
+    /// Returns true if it matches the expected event; `any` matches any word, `items(200)` a JSON
+    /// list of that length.
+    pub fn is(&self, expected: &Observed) -> bool {
         let word = |(got, expected): (&String, &String)| match items(expected) {
             Some(count) => serde_json::from_str::<Vec<serde_json::Value>>(got).is_ok_and(|list| list.len() == count),
             None => got == expected || expected == "any",
@@ -32,7 +32,7 @@ impl Seen {
     }
 }
 
-impl fmt::Display for Seen {
+impl fmt::Display for Observed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.words.first().map(String::as_str) {
             Some("note" | "dropped") => {
@@ -51,7 +51,7 @@ fn items(word: &str) -> Option<usize> {
     word.strip_prefix("items(")?.strip_suffix(')')?.parse().ok()
 }
 
-/// A word as a scenario would write it.
+/// Formats a word in the notation of scenarios.
 fn shown(word: &str) -> String {
     if word.len() > 400 {
         return format!("({} bytes: {}…)", word.len(), word.chars().take(40).collect::<String>());

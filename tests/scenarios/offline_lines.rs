@@ -1,4 +1,4 @@
-//! Lines that an earlier session of the account left, and that come when the client has polled already.
+//! Lines of an earlier session that arrive after the client's first poll.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use crate::sim::{Config, Sim};
 use crate::tables;
 
 #[test]
-fn lines_that_come_late_are_told_of_at_once() {
+fn late_offline_lines_are_notified_at_once() {
     for family in ["web", "javasdk", "native"] {
         let mut sim = Sim::new(tables(), Config::default());
         sim.family(family, "alice").expect("a family");
         sim.login("alice");
         sim.pass(Duration::from_secs(5));
-        sim.take_seen();
+        sim.take_observed();
         let event = Event {
             sig: tables().signature_named("onMessageInstantReceive").expect("an event"),
             row: 0,
@@ -23,9 +23,9 @@ fn lines_that_come_late_are_told_of_at_once() {
         };
         let session = sim.bridge.session_named("alice").expect("a session");
         let now = sim.now;
-        sim.bridge.step(now, session, Input::Kept(vec![(event, now)]));
+        sim.bridge.step(now, session, Input::OfflineLines(vec![(event, now)]));
         sim.settle();
-        let seen: Vec<String> = sim.take_seen().iter().map(ToString::to_string).collect();
-        assert_eq!(seen, ["> alice onMessageInstantReceive bob 0 late"], "{family}");
+        let observed: Vec<String> = sim.take_observed().iter().map(ToString::to_string).collect();
+        assert_eq!(observed, ["> alice onMessageInstantReceive bob 0 late"], "{family}");
     }
 }

@@ -1,9 +1,10 @@
-//! Call invitations of which one side is away. Shown as number/peer/channel/content/response.
+//! Tests of call invitations with a disconnected side. Displayed as
+//! number/peer/channel/content/response.
 
 use crate::tests::script::check;
 
 #[test]
-fn an_offline_callee_has_30_s_to_come() {
+fn an_offline_callee_has_30_s_to_log_in() {
     check(
         "
         users alice
@@ -75,7 +76,7 @@ fn a_callee_without_a_link_does_not_respond() {
 }
 
 #[test]
-fn a_caller_without_a_link_has_30_s_to_come_back() {
+fn a_caller_without_a_link_has_30_s_to_recover() {
     check(
         "
         users alice bob
@@ -115,7 +116,7 @@ fn a_caller_that_logs_out_without_a_link_cannot_withdraw() {
 }
 
 #[test]
-fn a_caller_whose_process_died_is_offline_when_the_callee_accepts() {
+fn accepting_a_closed_caller_fails_as_offline() {
     check(
         "
         users alice bob
@@ -145,7 +146,7 @@ fn a_caller_whose_process_died_is_offline_when_the_callee_accepts() {
 }
 
 #[test]
-fn a_callee_that_logs_out_lets_it_expire() {
+fn an_invitation_expires_after_the_callees_logout() {
     check(
         "
         users alice bob

@@ -1,14 +1,14 @@
-//! Every line of the comparison has a scenario, and every scenario is of a line.
+//! Coverage of the comparison: every row has a scenario, and every scenario belongs to a row.
 
 use std::collections::BTreeMap;
 
 use crate::{directory, files, name, read};
 
-/// `lines.toml`: groups of lines, each with its scenarios.
+/// `lines.toml`: groups of comparison rows, each with its scenarios.
 type Lines = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 
 #[test]
-fn every_line_has_a_scenario() {
+fn every_row_has_a_scenario() {
     let text = std::fs::read_to_string(directory().join("lines.toml")).expect("readable");
     let lines: Lines = toml::from_str(&text).expect("groups of lines of scenario names");
     let paths = [files(&directory()), files(&directory().join("later"))].concat();

@@ -1,4 +1,5 @@
-//! The native wire, from the client's side: lines in place of frames, returns by line (signaling-wire 10).
+//! The native wire from the client's side: lines instead of frames, resume by session line
+//! (signaling-wire 10).
 
 use protocol::event::SocketId;
 use rtm::value::Value;
@@ -6,9 +7,9 @@ use rtm::value::Value;
 use super::client::Client;
 
 impl Client {
-    /// Resumes by its session token on a new socket, without its pending calls. The scenario sets the number of its
-    /// channel.
-    pub fn come_back(&mut self, socket: SocketId, cid: Option<&str>) {
+    /// Resumes the session by its line on a new socket. Pending calls are forgotten; the scenario
+    /// may give another channel number.
+    pub fn resume(&mut self, socket: SocketId, cid: Option<&str>) {
         self.socket = Some(socket);
         self.status = 3;
         self.pending.clear();
@@ -25,19 +26,19 @@ impl Client {
         self.out.push(format!("line_login2 {} 2 0", self.line));
     }
 
-    /// Takes a line.
+    /// Handles a line.
     pub(super) fn native_line(&mut self, line: &str) {
         let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
         match name {
             "login_res" => {
-                // Words are counted; a space in the JSON would be one too many.
+                // Words are counted; a space in the JSON would add one.
                 let words: Vec<&str> = rest.split(' ').collect();
                 match words[..] {
                     ["ok", _, json] | [_, json] => self.login_ret(&["".into(), json.into()]),
                     _ => self.fault(format!("the line {line}")),
                 }
             }
-            "line_login_res" => self.returned(rest),
+            "line_login_res" => self.resumed(rest),
             "call_ret" => match rest.splitn(4, ' ').collect::<Vec<_>>()[..] {
                 [_, id, _, json] => self.call_ret(&[Value::from_json(id).unwrap_or_default(), "".into(), json.into()]),
                 _ => self.fault(format!("the line {line}")),
@@ -48,7 +49,7 @@ impl Client {
         }
     }
 
-    fn returned(&mut self, word: &str) {
+    fn resumed(&mut self, word: &str) {
         match word {
             "ok" if self.status == 3 => {
                 self.status = 2;
