@@ -51,11 +51,7 @@ const ALL: &[(&str, &str, How)] = &[
         Shell(&[Given::Config("")], &[]),
     ),
     ("README.md", "sigbridge serve --config", Test("the_doctor")),
-    (
-        "README.md",
-        "cargo run --release -q -- check --mutations",
-        Elsewhere("tests/it/mutations.rs makes the same run, which takes minutes, and compares all five lines"),
-    ),
+    ("README.md", "cargo run --release -q -- check", Shell(&[], &[])),
     ("README.md", "cargo run --release -q -- explain", Shell(&[], &[])),
     (
         "README.md",
@@ -153,15 +149,6 @@ fn block(file: &str, begins: &str) -> Block {
         .into_iter()
         .find(|block| is_of(&(file, begins, Test("")), block));
     found.unwrap_or_else(|| panic!("{file} has no block that begins with {begins}"))
-}
-
-/// What of a block of one command is not as it is shown, when the command has printed this.
-pub fn compare_printed(file: &str, begins: &str, printed: &str) -> Vec<String> {
-    let ran = blocks::Ran {
-        printed: vec![printed.lines().map(Into::into).collect()],
-        statuses: vec![0],
-    };
-    blocks::compare(&block(file, begins), &ran)
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use tables::ast::duration;
 use tables::ty::Ty;
 
-use crate::check::mutate::tree::Tree;
-use crate::check::mutate::walk::Walk;
+use crate::mutate::tree::Tree;
+use crate::mutate::walk::Walk;
 
 /// Members of RTM's objects that a path may name.
 const MEMBERS: &[&str] = &["calleeId", "callerId", "channelId", "content", "response"];
