@@ -5,30 +5,27 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use secrecy::SecretString;
 
-use crate::config::{CERTIFICATE_HINT, SECRET_HINT};
+use crate::config::{CERTIFICATE_ENV, CERTIFICATE_HINT, SECRET_HINT};
 use text_files::{one_line, read_text};
 
 use crate::cli::Exit;
 use crate::cli::exit::tell;
 
-/// The environment variable that may hold the App Certificate.
-const CERTIFICATE: &str = "SIGBRIDGE_CERTIFICATE";
-
-/// Where an App Certificate comes from.
+/// Sources of the App Certificate.
 #[derive(Debug, Args)]
 pub struct CertificateArgs {
-    /// The file that holds the App Certificate; without it, the environment variable SIGBRIDGE_CERTIFICATE
+    /// File with the App Certificate [default: the environment variable SIGBRIDGE_CERTIFICATE]
     #[arg(long, value_name = "FILE")]
     certificate_file: Option<PathBuf>,
-    /// Taken so that it can be refused
+    /// Accepted only to be rejected.
     #[arg(long, hide = true, num_args = 0..=1)]
     certificate: Option<Option<SecretString>>,
 }
 
-/// It was told already.
+/// Rejection whose error was printed.
 pub struct Refused(pub Exit);
 
-/// The App Certificate, where there is one.
+/// Returns the App Certificate, if one is configured.
 pub fn certificate(args: &CertificateArgs) -> Result<Option<SecretString>, Refused> {
     if args.certificate.is_some() {
         return Err(on_command_line());
@@ -36,15 +33,15 @@ pub fn certificate(args: &CertificateArgs) -> Result<Option<SecretString>, Refus
     if let Some(path) = &args.certificate_file {
         return read_as(path, CERTIFICATE_HINT).map(Some);
     }
-    let text = std::env::var(CERTIFICATE).unwrap_or_default();
+    let text = std::env::var(CERTIFICATE_ENV).unwrap_or_default();
     let text = text.trim();
     Ok((!text.is_empty()).then(|| text.into()))
 }
 
-/// A secret that stands on the command line.
+/// Rejects a secret on the command line.
 pub fn on_command_line() -> Refused {
     tell(
-        "the certificate must not be an argument",
+        "the App Certificate must not be passed as an argument",
         Some(
             "arguments are shown by `ps` and kept in the shell's history: use --certificate-file FILE or the environment \
              variable SIGBRIDGE_CERTIFICATE, and give the project a new certificate if this one was real",
@@ -53,7 +50,7 @@ pub fn on_command_line() -> Refused {
     Refused(Exit::Usage)
 }
 
-/// The secret or token in a file: its one line, without the white space around it.
+/// Reads a secret or token: the file's only line, trimmed.
 pub fn read(path: &Path) -> Result<SecretString, Refused> {
     read_as(path, SECRET_HINT)
 }
@@ -69,7 +66,7 @@ fn read_as(path: &Path, hint: &str) -> Result<SecretString, Refused> {
     })
 }
 
-/// Whether a text has the form of a certificate (and of an app id).
+/// Returns true if a text has the form of an App Certificate or App ID.
 pub fn looks_like_one(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -1,4 +1,4 @@
-//! Durations as people write them.
+//! Durations in text form.
 
 use std::time::Duration;
 
