@@ -7,10 +7,10 @@ use tables::diagnostics::Diags;
 
 use crate::cli::exit::{Exit, Trouble};
 
-/// Reads a config by `load`.
+/// Reads a config with `load`.
 ///
 /// # Errors
-/// Everything that is wrong. `missing` is the hint for a file that does not exist.
+/// All errors of the file. `missing` is the hint for a missing file.
 pub fn load(
     path: &Path,
     load: impl FnOnce(&Path) -> Result<Config, Diags>,
@@ -18,10 +18,10 @@ pub fn load(
 ) -> Result<Config, Trouble> {
     load(path).map_err(|diags| {
         if path.exists() {
-            let hint = "config.example.toml shows every key";
-            Trouble::new(Exit::Usage, "the config is wrong", Some(hint)).at(diags)
+            let hint = "config.example.toml lists every key";
+            Trouble::new(Exit::Usage, "invalid config", Some(hint)).at(diags)
         } else {
-            let error = format!("there is no config file {}", path.display());
+            let error = format!("config file not found: {}", path.display());
             Trouble::new(Exit::Usage, error, Some(missing))
         }
     })

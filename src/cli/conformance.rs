@@ -15,25 +15,24 @@ use crate::cli::check::load_tables;
 use crate::cli::exit::{HELP, tell};
 use crate::cli::output::data;
 
-/// What `conformance` is told.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct ConformanceArgs {
-    /// Traces that show what is exercised, and open.toml
+    /// Directory with the evidence traces and open.toml
     #[arg(long, value_name = "DIR", default_value = "fixtures/traces")]
     traces: PathBuf,
-    /// Tables to use instead of the built-in ones
+    /// Mapping tables to use instead of the built-in ones
     #[arg(long, value_name = "DIR")]
     mappings: Option<PathBuf>,
-    /// Write the report there instead of printing it
+    /// Write the report to this file instead of standard output
     #[arg(short, long, value_name = "FILE", conflicts_with = "check")]
     output: Option<PathBuf>,
-    /// Fail when that file is not the report
+    /// Fail if the file differs from the generated report
     #[arg(long, value_name = "FILE")]
     check: Option<PathBuf>,
 }
 
-/// Plays the traces, and says what they show.
+/// Replays the traces and prints the report.
 pub fn run(args: &ConformanceArgs) -> Exit {
     let tables = match load_tables(args.mappings.as_ref()) {
         Ok(tables) => Arc::new(tables),
@@ -81,7 +80,7 @@ fn unreadable(error: impl Into<anyhow::Error>) -> Exit {
     Exit::Unreadable
 }
 
-/// Nothing half-written: the file takes its name when it is whole.
+/// Writes to a temporary file and renames, so that readers never see a partial file.
 fn write_beside(path: &Path, text: &str) -> io::Result<()> {
     let beside = path.with_extension("new");
     let mut file = File::create(&beside)?;

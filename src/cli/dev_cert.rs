@@ -24,30 +24,29 @@ use folder::Folder;
 use make::Ca;
 use names::{Name, names};
 
-/// The hint for a config file that does not exist.
+/// Hint for a missing config file.
 const NO_CONFIG: &str = "the config has the names that the certificate is for: leave --config out for the default names, \
                          and add names with --host";
 
-/// What `dev-cert` is told.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct DevCertArgs {
-    /// Where to put ca.pem, ca.key, cert.pem and key.pem; without it, `certs` beside the config file
+    /// Output directory for ca.pem, ca.key, cert.pem and key.pem [default: `certs` next to the config file]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// A further host name or IP address of the certificate
+    /// Additional host name or IP address for the certificate; repeatable
     #[arg(long = "host", value_name = "NAME", value_parser = Name::parse)]
     hosts: Vec<Name>,
-    /// The config file whose [discovery] names the certificate is for; without one, the defaults
+    /// Config file whose [discovery] names go into the certificate [default: built-in defaults]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// How long the certificate is valid; Apple takes none for longer than 397 days
+    /// Validity of the certificate in days; Apple rejects more than 397
     #[arg(long, value_name = "N", default_value_t = 397, value_parser = clap::value_parser!(u32).range(1..=397))]
     days: u32,
-    /// Make a new CA although there is one; every device has to trust it anew
+    /// Replace an existing CA; devices must trust the new one
     #[arg(long)]
     new_ca: bool,
-    /// Overwrite files that were not made by this command
+    /// Overwrite files that this command did not create
     #[arg(long)]
     force: bool,
 }
@@ -59,7 +58,7 @@ struct Trouble {
     exit: Exit,
 }
 
-/// Makes the files and says what to do with them.
+/// Creates the files and prints the next steps.
 pub fn run(args: &DevCertArgs) -> Exit {
     let config = match &args.config {
         None => Config::default(),
@@ -84,7 +83,7 @@ pub fn run(args: &DevCertArgs) -> Exit {
 }
 
 struct Done {
-    /// The files, one on a line.
+    /// Created files, one per line.
     made: String,
     new_ca: bool,
 }
@@ -94,7 +93,7 @@ fn make(args: &DevCertArgs, config: &Config, folder: &Folder, now: Time) -> Resu
     if let Some(path) = folder.foreign().filter(|_| !args.force) {
         return Err(Trouble {
             error: format!("{} was not made by `sigbridge dev-cert`", path.display()),
-            hint: "give another folder with --out, or overwrite it with --force",
+            hint: "choose another directory with --out, or overwrite it with --force",
             exit: Exit::Usage,
         });
     }
@@ -126,15 +125,15 @@ fn make(args: &DevCertArgs, config: &Config, folder: &Folder, now: Time) -> Resu
     let written = folder.write_certificate(&made.certificate, &made.key, &names.join(" "));
     written.map_err(unwritten)?;
     let mut shown = String::new();
-    let ca_is = if new_ca { "new" } else { "as it was" };
+    let ca_is = if new_ca { "new" } else { "unchanged" };
     for (path, what) in [
-        (&folder.ca, format!("the CA, {ca_is}: what devices trust")),
-        (&folder.ca_key, "its key: never leaves this machine".to_owned()),
+        (&folder.ca, format!("CA certificate ({ca_is}); install on devices")),
+        (&folder.ca_key, "CA key; keep on this machine".to_owned()),
         (
             &folder.certificate,
-            format!("the certificate, valid until {}", made.until),
+            format!("server certificate, valid until {}", made.until),
         ),
-        (&folder.key, "its key".to_owned()),
+        (&folder.key, "server key".to_owned()),
     ] {
         let _ = writeln!(shown, "{:<20} {what}", path.display().to_string());
     }
@@ -142,7 +141,7 @@ fn make(args: &DevCertArgs, config: &Config, folder: &Folder, now: Time) -> Resu
     Ok(Done { made: shown, new_ca })
 }
 
-/// The CA that is there, unless another is wanted.
+/// Returns the existing CA, unless `--new-ca` replaces it.
 fn old_ca(args: &DevCertArgs, folder: &Folder, now: Time) -> Result<Option<Ca>, Trouble> {
     let old = match folder.read_ca() {
         Ok(None) => return Ok(None),
@@ -154,11 +153,11 @@ fn old_ca(args: &DevCertArgs, folder: &Folder, now: Time) -> Result<Option<Ca>, 
         Err(_) if args.new_ca && args.force => Ok(None),
         Err(why) => Err(Trouble {
             error: format!(
-                "{} and {} are no CA of `sigbridge dev-cert`: {why}",
+                "{} and {} are not a CA of `sigbridge dev-cert`: {why}",
                 folder.ca.display(),
                 folder.ca_key.display()
             ),
-            hint: "give another folder with --out, or replace both with --new-ca --force",
+            hint: "choose another directory with --out, or replace both with --new-ca --force",
             exit: Exit::Usage,
         }),
     }
@@ -167,7 +166,7 @@ fn old_ca(args: &DevCertArgs, folder: &Folder, now: Time) -> Result<Option<Ca>, 
 fn unexpected(error: anyhow::Error) -> Trouble {
     Trouble {
         error: format!("{error:#}"),
-        hint: "is the clock of this machine right?",
+        hint: "check the system clock of this machine",
         exit: Exit::Failed,
     }
 }
@@ -175,15 +174,14 @@ fn unexpected(error: anyhow::Error) -> Trouble {
 fn unwritten((path, error): (&Path, io::Error)) -> Trouble {
     Trouble {
         error: format!("cannot write {}: {error}", path.display()),
-        hint: "give a folder that can be written with --out",
+        hint: "choose a writable directory with --out",
         exit: Exit::Failed,
     }
 }
 
-/// What to do with the files.
 fn next_steps(config: &Config, folder: &Folder, base: &Path, new_ca: bool) -> String {
     let ca = folder.ca.display();
-    let mut text = String::from("\nIn the config:\n\n");
+    let mut text = String::from("\nAdd to the config:\n\n");
     let port = config.discovery.advertise_port.unwrap_or(config.listen.http.port());
     if config.discovery.advertise_host.is_none()
         && config.listen.wss.is_none()
@@ -198,23 +196,23 @@ fn next_steps(config: &Config, folder: &Folder, base: &Path, new_ca: bool) -> St
         quoted(&folder.certificate, base),
         quoted(&folder.key, base)
     );
-    text.push_str("A sigbridge that runs with them takes the new ones within a minute, or at once at SIGHUP.\n\n");
+    text.push_str("A running sigbridge loads the new files within a minute, or immediately on SIGHUP.\n\n");
     if new_ca {
         let _ = writeln!(
             text,
-            "Where the apps run, trust {ca}, and give out no other of these files:\n\n    \
+            "On each device that runs the app, trust {ca}. Do not distribute the other files.\n\n    \
              Android, iOS, Windows, macOS  install it as a CA certificate\n    \
              Chromium and Chrome on Linux  certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n sigbridge -i {ca}\n    \
              Node                          NODE_EXTRA_CA_CERTS={ca}\n    \
              curl                          curl --cacert {ca} https://localhost:PORT/getaddr"
         );
     } else {
-        let _ = writeln!(text, "Devices that trust {ca} already need nothing new.");
+        let _ = writeln!(text, "Devices that already trust {ca} need no change.");
     }
     text
 }
 
-/// A path as the config writes it: from its own directory on, when it is below that.
+/// Formats a path for the config: relative to the config's directory if it is below it.
 fn quoted(path: &Path, base: &Path) -> String {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let here = if base.as_os_str().is_empty() {

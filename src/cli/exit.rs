@@ -1,4 +1,4 @@
-//! Exit codes, and how errors are told.
+//! Exit codes and error messages of commands.
 
 use std::fmt::Display;
 use std::process::ExitCode;
@@ -7,30 +7,29 @@ use crate::cli::color;
 use crate::cli::output::message;
 use tables::diagnostics::Diags;
 
-/// Shown under the help of every command.
+/// Help text below every command's options.
 pub const HELP: &str = "\
 Exit codes:
-  0   done
-  1   could not start, connect, log in or write a file or the output;
-      traces differ; a token or a signature that is not right
-  2   a trace that cannot be read
-  64  wrong usage, or an error in the config or the tables
-  65  input that cannot be understood
+  0   success
+  1   cannot start, connect, log in or write;
+      traces differ; invalid token or signature
+  2   unreadable trace
+  64  invalid usage, config or tables
+  65  invalid input data
 
-NO_COLOR turns colours off; RUST_LOG=sigbridge=debug logs more.";
+NO_COLOR disables colours; RUST_LOG=sigbridge=debug enables debug logs.";
 
-/// How a command ends.
+/// Exit code of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Done.
     Ok,
-    /// Could not start, connect, log in or write a file.
+    /// Cannot start, connect, log in or write; traces differ.
     Failed,
-    /// A trace that cannot be read.
+    /// Unreadable trace.
     Unreadable,
-    /// Wrong usage, or an error in the config or the tables (EX_USAGE).
+    /// Invalid usage, config or tables (EX_USAGE).
     Usage,
-    /// Input that cannot be understood (EX_DATAERR).
+    /// Invalid input data (EX_DATAERR).
     BadInput,
 }
 

@@ -13,32 +13,31 @@ use crate::cli::check::load_tables;
 use crate::cli::exit::tell;
 use crate::cli::output::data;
 
-/// Longest frame that is read, bytes: that of the front.
+/// Longest accepted frame in bytes; equals the server's limit.
 const MAX_FRAME: u64 = 64 * 1024;
 
-/// Shows the row that a legacy frame enters, each value's path, the RTM calls that would go out, and what may come of it.
+/// Explain a legacy frame: its row, the path of each value, the RTM calls and the possible results
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Exit codes: 0 explained, 1 could not write it, 64 wrong arguments or tables, 65 no frame that a row serves."
+    after_help = "Exit codes: 0 explained, 1 write error, 64 invalid arguments or tables, 65 no row handles the frame."
 )]
 pub struct ExplainArgs {
-    /// The frame as JSON text, e.g. '["call2",["user_logout",1,{"line":"l"}]]'; - reads it from the standard input.
+    /// Frame as JSON text, e.g. '["call2",["user_logout",1,{"line":"l"}]]'; `-` reads standard input
     frame: String,
-    /// Read the tables of this folder instead of the built-in ones.
+    /// Mapping tables to use instead of the built-in ones
     #[arg(long, value_name = "DIR")]
     mappings: Option<PathBuf>,
-    /// The client family whose wire it is.
+    /// Client family of the frame: web, javasdk or native
     #[arg(long, default_value = "web")]
     family: String,
-    /// The app id that uids are made with; without one they are shown as their paths.
+    /// App ID for the derivation of uids; without it, uids are shown as paths
     #[arg(long, value_name = "APPID")]
     vid: Option<String>,
-    /// Print JSON.
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Runs the command: the explanation goes to the standard output, errors to the other.
 pub fn run(args: &ExplainArgs) -> Exit {
     let tables = match load_tables(args.mappings.as_ref()) {
         Ok(tables) => tables,
@@ -76,7 +75,7 @@ fn text(args: &ExplainArgs, tables: &Tables) -> Result<String, Failure> {
         let known: Vec<&str> = tables.wires.iter().map(|wire| &*wire.family).collect();
         let hint = format!("families: {}", known.join(", "));
         return Err(Failure::usage(
-            format!("there is no wire of the family `{}`", args.family),
+            format!("unknown client family `{}`", args.family),
             Some(hint),
         ));
     };
@@ -100,5 +99,5 @@ fn frame(args: &ExplainArgs) -> Result<String, Failure> {
     if args.frame != "-" {
         return Ok(args.frame.clone());
     }
-    text_from(io::stdin().lock(), MAX_FRAME).map_err(|e| Failure::usage(format!("the standard input: {e}"), None))
+    text_from(io::stdin().lock(), MAX_FRAME).map_err(|e| Failure::usage(format!("standard input: {e}"), None))
 }

@@ -16,7 +16,6 @@ use crate::cli::exit::{HELP, tell};
 use crate::cli::files::{note_cut, open_trace, refuse_input, trace_hint, write_beside};
 use crate::cli::output::{Data, NO_ROOM, STDOUT, data, message};
 
-/// What `trace` is told.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct TraceArgs {
@@ -26,35 +25,35 @@ pub struct TraceArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make a trace of the WebSocket messages in a HAR
+    /// Import the WebSocket messages of a HAR file as a trace
     ///
-    /// The trace has what the app said and was told. Of RTM a HAR knows nothing, so `replay` plays it `--against embedded` or a URL;
-    /// `coverage` and `diff` can read it. Tokens are replaced; accounts and messages are as they were.
+    /// The trace holds the client's frames and the server's frames, but no RTM events. Replay it with `--against embedded` or a URL;
+    /// `coverage` and `diff` read it as well. Tokens are replaced; accounts and messages are unchanged.
     #[command(after_help = HELP)]
     Import {
-        /// The HAR, as saved by the developer tools of a browser
+        /// HAR file saved by a browser's developer tools
         har: PathBuf,
-        /// The trace; without it the trace goes to the standard output
+        /// Write the trace to this file instead of standard output
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// Make a HAR of a trace, which developer tools open
+    /// Export a trace as a HAR file for developer tools
     ///
-    /// It has an entry for each socket. The lines of native clients, who have no WebSocket, are text messages in it, too.
+    /// The HAR has one entry per socket. Lines of native clients are exported as text messages.
     #[command(after_help = HELP)]
     Export {
-        /// The trace
+        /// Trace to export
         trace: PathBuf,
-        /// The HAR; without it the HAR goes to the standard output
+        /// Write the HAR to this file instead of standard output
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// Print the JSON Schema of a trace's lines
+    /// Print the JSON Schema of trace records
     #[command(after_help = HELP)]
     Schema,
 }
 
-/// Makes one of the other.
+/// Runs `trace import`, `export` or `schema`.
 pub fn run(args: &TraceArgs) -> Exit {
     let paths = match &args.command {
         Command::Import { har: from, output } | Command::Export { trace: from, output } => {
@@ -136,12 +135,12 @@ fn summary(imported: &Imported) -> String {
         count(*frames, "frame")
     );
     if *not_admitted > 0 {
-        text.push_str(&format!("\n{not_admitted} of them not let in"));
+        text.push_str(&format!("\n{not_admitted} of them rejected at login"));
     }
     let left_out = [
-        (*silent, "socket", "that said nothing"),
+        (*silent, "socket", "without client frames"),
         (*others, "socket", "without a login"),
-        (*odd, "entry", "that cannot be read"),
+        (*odd, "entry", "unreadable"),
         (*early, "frame", "before a login"),
     ];
     let left_out = left_out.iter().filter(|(number, ..)| *number > 0);
@@ -149,7 +148,7 @@ fn summary(imported: &Imported) -> String {
         .map(|(number, what, which)| format!("{} {which}", count(*number, what)))
         .collect();
     if !left_out.is_empty() {
-        text.push_str(&format!("\nleft out: {}", left_out.join(", ")));
+        text.push_str(&format!("\nskipped: {}", left_out.join(", ")));
     }
     text
 }
@@ -160,11 +159,11 @@ fn run_export(path: &Path, output: Option<&Path>) -> Result<String, Failure> {
     let har = export(&trace);
     let entries = har["log"]["entries"].as_array().map_or(0, Vec::len);
     if entries == 0 {
-        let hint = "a recording has some once a client has logged in";
+        let hint = "record until at least one client has logged in";
         return Err(Failure::of(
             Exit::Unreadable,
             path,
-            "there are no legacy frames in it",
+            "the file holds no legacy frames",
             Some(hint),
         ));
     }
@@ -183,7 +182,7 @@ fn count(number: usize, what: &str) -> String {
     }
 }
 
-/// Writes a file, or to the standard output.
+/// Writes to a file or to standard output.
 fn write(to: Option<&Path>, what: impl Fn(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
     let whole = |out: &mut dyn Write| {
         what(&mut *out)?;

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::output::stderr_is_terminal;
 
-/// How often the line is drawn, times a second.
+/// Redraws per second.
 const HZ: u8 = 10;
 
 /// A line at the bottom of the terminal; nothing where there is none.

@@ -20,20 +20,19 @@ use runtime::clock::Clock;
 
 use crate::cli::token::{Refused, certificate, date};
 
-/// What `token mint` is told.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct MintArgs {
-    /// The App ID
+    /// App ID
     #[arg(long, value_name = "ID")]
     app_id: AppIdArg,
-    /// Who may log in with it: an RTM user id, or a legacy account for a signalingToken
+    /// Holder of the token: an RTM user ID, or a legacy account for a signalingToken
     #[arg(long, value_name = "NAME")]
     account: String,
-    /// Which token
+    /// Token format
     #[arg(long, value_enum, default_value_t = Which::V006)]
     kind: Which,
-    /// How long it is good for
+    /// Validity, e.g. 90s, 24h or 7d
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = |text: &str| parse_duration(text))]
     expire: Duration,
     #[command(flatten)]
@@ -41,20 +40,20 @@ pub struct MintArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Taken so that a certificate can be refused
+    /// Accepted only to reject a certificate on the command line.
     #[arg(hide = true)]
     rest: Vec<SecretString>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Which {
-    /// AccessToken 006: any RTM 1.x
+    /// AccessToken 006, for any RTM 1.x
     #[value(name = "006")]
     V006,
-    /// AccessToken 007: RTM from 1.5 on
+    /// AccessToken 007, for RTM 1.5 and later
     #[value(name = "007")]
     V007,
-    /// The legacy signalingToken
+    /// Legacy signalingToken
     #[value(name = "signaling")]
     Signaling,
 }
@@ -70,7 +69,6 @@ impl std::str::FromStr for AppIdArg {
     }
 }
 
-/// Prints the token.
 pub fn run(args: &MintArgs) -> Exit {
     match minted(args) {
         Ok((token, expires_at)) => {
@@ -78,7 +76,7 @@ pub fn run(args: &MintArgs) -> Exit {
             let text = if args.json {
                 format!("{:#}\n", json!({ "token": token, "expiresAt": expires_at }))
             } else {
-                message(format_args!("good until {}", date(expires_at)));
+                message(format_args!("valid until {}", date(expires_at)));
                 format!("{token}\n")
             };
             data(&text, Exit::Ok)
@@ -93,8 +91,8 @@ fn minted(args: &MintArgs) -> Result<(SecretString, u64), Refused> {
     }
     let Some(certificate) = certificate(&args.certificate)? else {
         tell(
-            "there is no certificate",
-            Some("use --certificate-file FILE or the environment variable SIGBRIDGE_CERTIFICATE"),
+            "no App Certificate given",
+            Some("set --certificate-file FILE or the environment variable SIGBRIDGE_CERTIFICATE"),
         );
         return Err(Refused(Exit::Usage));
     };

@@ -20,19 +20,18 @@ use text_files::text_from;
 
 use crate::cli::token::{Refused, certificate, date};
 
-/// No token is longer, bytes.
+/// Longest accepted token in bytes.
 const LONGEST: u64 = 64 * 1024;
 
-/// What `token verify` is told.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct VerifyArgs {
-    /// The token; better written to stdin, since arguments are shown by `ps` and kept in the shell's history
+    /// Token; prefer standard input, since arguments appear in `ps` and in the shell's history
     token: Option<SecretString>,
-    /// Whom it should be for; signalingTokens and 006 tokens cannot be verified without
+    /// Expected account; required to verify signalingTokens and 006 tokens
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
-    /// The App ID that it should be for
+    /// Expected App ID
     #[arg(long, value_name = "ID")]
     app_id: Option<String>,
     #[command(flatten)]
@@ -40,12 +39,12 @@ pub struct VerifyArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Taken so that a certificate can be refused
+    /// Accepted only to reject a certificate on the command line.
     #[arg(hide = true)]
     rest: Vec<SecretString>,
 }
 
-/// Tells it; 0 for a token that lets its account log in.
+/// Prints the decoded token; exits with 0 if the token is valid.
 pub fn run(args: &VerifyArgs) -> Exit {
     match found(args) {
         Ok(found) => {
@@ -69,9 +68,7 @@ fn found(args: &VerifyArgs) -> Result<Found, Refused> {
     let certificate = certificate(&args.certificate)?;
     let text = match &args.token {
         Some(text) if text.expose_secret() != "-" => {
-            message(
-                "note: a token that is an argument is shown by `ps` and kept in the shell's history; stdin is better",
-            );
+            message("note: tokens in arguments appear in `ps` and in the shell's history; prefer standard input");
             text.clone()
         }
         _ => from_stdin()?,
@@ -82,8 +79,8 @@ fn found(args: &VerifyArgs) -> Result<Found, Refused> {
         Some(claims) => signaling(args, text, claims, certificate.as_ref(), now)?,
         None => access_token(args, text, certificate.as_ref(), now).ok_or_else(|| {
             tell(
-                "this is no token",
-                Some("a signalingToken begins with `1:`, an AccessToken with `006` or `007`"),
+                "not a token",
+                Some("a signalingToken starts with `1:`, an AccessToken with `006` or `007`"),
             );
             Refused(Exit::BadInput)
         })?,
@@ -95,16 +92,16 @@ fn from_stdin() -> Result<SecretString, Refused> {
     match text_from(std::io::stdin(), LONGEST) {
         Ok(text) => Ok(text.trim().into()),
         Err(error) => {
-            tell(format_args!("cannot read stdin: {error}"), None);
+            tell(format_args!("cannot read standard input: {error}"), None);
             Err(Refused(Exit::BadInput))
         }
     }
 }
 
-/// What there is to tell.
+/// Decoded token and its verdict.
 struct Found {
     kind: &'static str,
-    /// As a config or a script would name it.
+    /// Kind as named by `--kind` and the config.
     short: &'static str,
     app_id: String,
     account: Option<String>,

@@ -1,4 +1,4 @@
-//! A host that dials: an agent.
+//! Agent server that dials: an agent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use runtime::log_limit::{Bound, Cause, admits};
 
 use crate::agent_server::core::Host;
 
-/// Dials the driver at `url` (`ws://127.0.0.1:8010/agent`), again and again, until the shutdown.
+/// Dials the driver at `url` (`ws://127.0.0.1:8010/agent`), with reconnects, until shutdown.
 pub async fn serve_driver(host: Arc<Host>, url: &str, secret: Option<&SecretString>, shutdown: CancellationToken) {
     let known: Mutex<Option<Text>> = Mutex::new(None);
     let mut attempt = 0;
@@ -34,13 +34,13 @@ pub async fn serve_driver(host: Arc<Host>, url: &str, secret: Option<&SecretStri
         match ended {
             Ok(()) => attempt = 0,
             Err(DialError::Refused(error)) => {
-                if admits("refused by the driver", Bound::EVENT, Cause::from(error.code)) {
-                    warn!(reason = &*error.message, code = error.code, "refused by the driver");
+                if admits("rejected by the driver", Bound::EVENT, Cause::from(error.code)) {
+                    warn!(reason = &*error.message, code = error.code, "rejected by the driver");
                 }
             }
             Err(error) => {
-                if admits("the driver cannot be reached", Bound::EVENT, Cause::default()) {
-                    info!(%error, "the driver cannot be reached");
+                if admits("driver unreachable", Bound::EVENT, Cause::default()) {
+                    info!(%error, "driver unreachable");
                 }
             }
         }
@@ -87,7 +87,7 @@ async fn serve_once(
         |body| host.take(body),
     )
     .await;
-    info!(%ended, "the link is over");
+    info!(%ended, "link closed");
     host.lost();
     Ok(())
 }

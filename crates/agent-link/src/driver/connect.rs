@@ -1,4 +1,4 @@
-//! Dialling a host that listens: the embedded RTM of another process.
+//! Dialling a listening agent server: the embedded RTM of another process.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use runtime::log_limit::{Bound, Cause, admits};
 
 use crate::driver::upstream::Driver;
 
-/// Dials the host at `url` (`ws://127.0.0.1:8012/agent`) until the shutdown; `once` gives up where the first attempt
-/// fails.
+/// Dials the agent server at `url` (`ws://127.0.0.1:8012/agent`) until shutdown; `once` stops after a failed first
+/// attempt.
 ///
 /// # Errors
 /// [`DialError`] of the first attempt.
@@ -32,8 +32,8 @@ pub async fn join_host(
             joined = join(&driver, url, secret) => match joined {
                 Ok(()) => attempt = 0,
                 Err(error) if once && attempt == 0 => return Err(error),
-                Err(error) => if admits("the host cannot be reached", Bound::EVENT, Cause::default()) {
-                    info!(%error, "the host cannot be reached");
+                Err(error) => if admits("RTM server unreachable", Bound::EVENT, Cause::default()) {
+                    info!(%error, "RTM server unreachable");
                 },
             },
         }

@@ -1,4 +1,4 @@
-//! One loop for every listener: connections that are kept alive, and back-off where the system has no more to give.
+//! Accept loop for all listeners: keep-alive, and back-off if the system is out of resources.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,21 +15,20 @@ use crate::log_limit::{Bound, Cause, admits};
 
 use crate::net::shortage::{Shortage, Shortages};
 
-/// The pause after a first failure; doubled after each further one.
+/// Pause after the first failure; doubled after each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
-/// The longest pause, and so the longest delay once there is room again.
+/// Longest pause, and thus the longest delay after recovery.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-/// A peer that has vanished is noticed after some two minutes.
+/// Keep-alive detects a vanished peer after about two minutes.
 const KEEP_ALIVE_AFTER: Duration = Duration::from_secs(60);
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
 const KEEP_ALIVE_TIMES: u32 = 4;
 
-/// A source of connections.
+/// Source of connections.
 pub trait Listen: Send {
-    /// A connection.
     type Stream: Send;
 
-    /// Waits for the next connection; nothing is lost when the future is dropped.
+    /// Waits for the next connection. Cancel-safe.
     fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>> + Send;
 }
 
@@ -48,25 +47,25 @@ fn prepare(stream: &TcpStream) {
         .with_time(KEEP_ALIVE_AFTER)
         .with_interval(KEEP_ALIVE_EVERY)
         .with_retries(KEEP_ALIVE_TIMES);
-    // A connection that is closed already says so when it is read.
+    // A read reports a connection that is already closed.
     let _ = stream.set_nodelay(true);
     let _ = SockRef::from(stream).set_tcp_keepalive(&keep_alive);
 }
 
-/// Accepts connections at a listener.
+/// Accepts connections of a listener.
 #[derive(Debug)]
 pub struct Acceptor<L> {
     listener: L,
-    /// For the log.
+    /// Name in log lines.
     name: &'static str,
-    /// Told when the process has no file descriptors left.
+    /// Records a shortage of file descriptors.
     strain: Arc<Shortages>,
     /// Failures since the last connection.
     failures: u32,
 }
 
 impl<L: Listen> Acceptor<L> {
-    /// The log calls it `name`.
+    /// Creates an acceptor; `name` appears in log lines.
     pub fn new(listener: L, name: &'static str, strain: Arc<Shortages>) -> Self {
         Self {
             listener,
@@ -76,7 +75,7 @@ impl<L: Listen> Acceptor<L> {
         }
     }
 
-    /// The next connection; `None` at the shutdown.
+    /// Returns the next connection; `None` at shutdown.
     pub async fn next(&mut self, shutdown: &CancellationToken) -> Option<(L::Stream, SocketAddr)> {
         loop {
             let accepted = tokio::select! {
@@ -107,9 +106,9 @@ impl<L: Listen> Acceptor<L> {
             return self.strain.note(Shortage::Descriptors);
         }
         let cause = Cause::from(self.name);
-        if admits("connections that are not accepted", Bound::EVENT, cause) {
-            let hint = "the listener tries again; others may have to close first";
-            warn!(listener = self.name, %error, hint, "cannot accept connections");
+        if admits("failed accepts", Bound::EVENT, cause) {
+            let hint = "the listener retries; other connections may have to close first";
+            warn!(listener = self.name, %error, hint, "accept failed");
         }
     }
 }
@@ -123,7 +122,7 @@ fn concerns_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// Of the process, or of the system: the standard library has no names for EMFILE and ENFILE.
+/// Checks EMFILE (process) and ENFILE (system), which the standard library does not name.
 fn is_out_of_descriptors(error: &io::Error) -> bool {
     const EMFILE: i32 = 24;
     const ENFILE: i32 = 23;
@@ -138,7 +137,7 @@ mod tests {
     use crate::clock::Clock;
     use crate::net::listen::bind;
 
-    /// What accepting gives, in order; then nothing any more.
+    /// Scripted accept results; pending afterwards.
     struct Script(Vec<io::Result<u8>>);
 
     impl Listen for Script {
