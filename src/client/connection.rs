@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use rtm::time::Time;
 use rtm::value::{Text, Value};
+use runtime::backoff::{Backoff, random};
 use runtime::clock::Clock;
 
 use crate::client::link::{Link, LinkError, Received};
@@ -20,7 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const MAX_WAITING: usize = 4096;
 /// Maximum of reconnect attempts after a connection loss.
 const MAX_RETURNS: u32 = 6;
-const FIRST_RETURN: Duration = Duration::from_millis(100);
+/// Delays between reconnect attempts.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
 
 /// Error of a connection.
 #[derive(Debug, thiserror::Error)]
@@ -192,7 +194,7 @@ impl Connection {
             let outputs = self.client.lost(self.now());
             self.take(outputs);
         }
-        self.returns = (0, Instant::now() + FIRST_RETURN);
+        self.returns = (0, Instant::now() + BACKOFF.jittered(0, random()));
     }
 
     async fn until<T>(&mut self, mut wanted: impl FnMut(&Output) -> Option<T>) -> Result<T, ConnectionError> {
@@ -256,7 +258,7 @@ impl Connection {
         self.cut();
         if !returned {
             // The link was lost again before the login completed.
-            self.returns = (tries, Instant::now() + FIRST_RETURN * 2_u32.pow(tries));
+            self.returns = (tries, Instant::now() + BACKOFF.jittered(tries, random()));
         }
         self.client.can_return()
     }
@@ -273,7 +275,7 @@ impl Connection {
             self.take(outputs);
             return false;
         }
-        self.returns = (tries + 1, Instant::now() + FIRST_RETURN * 2_u32.pow(tries + 1));
+        self.returns = (tries + 1, Instant::now() + BACKOFF.jittered(tries + 1, random()));
         let outputs = self.client.returning(i64::from(tries) + 1);
         self.take(outputs);
         if let Ok(Ok(link)) = tokio::time::timeout(PATIENCE, Link::connect(&self.url)).await {

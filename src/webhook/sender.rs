@@ -14,6 +14,7 @@ use tracing::{debug, warn};
 
 use crate::admin::Metrics;
 use crate::config::Webhook;
+use runtime::backoff::{Backoff, random};
 use runtime::clock::Clock;
 use runtime::http_client::{HttpsClient, read};
 use runtime::log_limit::{Bound, Cause, admits};
@@ -53,7 +54,7 @@ impl Sender {
     }
 
     async fn send(&self, notice: &Notice) {
-        let mut wait = self.config.backoff;
+        let backoff = Backoff::new(self.config.backoff, MAX_BACKOFF);
         for attempt in 0..=self.config.retries {
             let failed = match timeout(self.config.timeout, self.post(notice)).await {
                 Ok(Ok(())) => {
@@ -82,10 +83,9 @@ impl Sender {
                 "webhook notification will be retried"
             );
             tokio::select! {
-                () = sleep(wait) => {}
+                () = sleep(backoff.jittered(attempt, random())) => {}
                 () = self.closing.cancelled() => {}
             }
-            wait = (2 * wait).min(MAX_BACKOFF);
         }
     }
 

@@ -16,18 +16,21 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use rtm::value::{Text, Value};
+use runtime::backoff::{Backoff, random};
 
 use crate::frame::{Body, ErrorBody, Frame};
 use crate::{HELLO_TIMEOUT, MAX_FRAME_BYTES};
 
-/// Waits before the second, third … attempt; the last is repeated.
-pub const PAUSES: [Duration; 5] = [
-    Duration::ZERO,
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(5),
-];
+/// Delays between attempts to dial, after a first immediate retry.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(5));
+
+/// Returns the delay before another attempt after so many attempts without a connection, with jitter.
+pub fn redial_delay(attempts: u32) -> Duration {
+    match attempts {
+        0 => Duration::ZERO,
+        more => BACKOFF.jittered(more - 1, random()),
+    }
+}
 
 /// Dialled socket.
 pub type Dialled = WebSocketStream<MaybeTlsStream<TcpStream>>;

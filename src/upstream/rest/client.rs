@@ -14,14 +14,17 @@ use tracing::{info, warn};
 
 use crate::config::Rest;
 use rtm::AppId;
+use runtime::backoff::{Backoff, random};
 use runtime::http_client;
 use runtime::http_client::{HttpsClient, read};
 
 use crate::upstream::rest::request::{ChannelMessage, authorization, post};
 use crate::upstream::rest::response::Outcome;
 
-/// Waits before each further attempt to connect.
-const AGAIN: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+/// Delays between attempts to connect.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(1));
+/// Maximum of attempts to connect.
+const ATTEMPTS: u32 = 3;
 
 /// RESTful API client.
 pub struct Client {
@@ -75,7 +78,7 @@ impl Client {
     }
 
     async fn attempts(&self, path: &str, body: &str) -> Outcome {
-        let mut again = AGAIN.into_iter();
+        let mut failures = 0;
         loop {
             let Ok(request) = post(&self.base, path, &self.authorization, body.to_owned()) else {
                 return Outcome::Failed;
@@ -87,10 +90,13 @@ impl Client {
                         None => Outcome::Timeout,
                     };
                 }
-                Err(error) if error.is_connect() => match again.next() {
-                    Some(wait) => sleep(wait).await,
-                    None => return Outcome::Failed,
-                },
+                Err(error) if error.is_connect() => {
+                    failures += 1;
+                    if failures == ATTEMPTS {
+                        return Outcome::Failed;
+                    }
+                    sleep(BACKOFF.jittered(failures - 1, random())).await;
+                }
                 // RTM may have read it before the connection broke.
                 Err(_) => return Outcome::Timeout,
             }

@@ -9,7 +9,7 @@ use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::connect::{DialError, PAUSES, dial};
+use crate::connect::{DialError, dial, redial_delay};
 use crate::handshake::{AGENT_HELLO, AgentHello, Welcome, from_value, speaks_ours, to_value};
 use crate::io::pump;
 use rtm::value::Text;
@@ -20,7 +20,7 @@ use crate::agent_server::core::Host;
 /// Dials the driver at `url` (`ws://127.0.0.1:8010/agent`), with reconnects, until shutdown.
 pub async fn serve_driver(host: Arc<Host>, url: &str, secret: Option<&SecretString>, shutdown: CancellationToken) {
     let known: Mutex<Option<Text>> = Mutex::new(None);
-    let mut attempt = 0;
+    let mut attempt: u32 = 0;
     let mut sweep = interval(Duration::from_secs(1));
     loop {
         let mut served = std::pin::pin!(serve_once(&host, url, secret, &known));
@@ -44,11 +44,11 @@ pub async fn serve_driver(host: Arc<Host>, url: &str, secret: Option<&SecretStri
                 }
             }
         }
-        let pause = PAUSES[usize::min(attempt, PAUSES.len() - 1)];
+        let delay = redial_delay(attempt);
         attempt += 1;
         tokio::select! {
             () = shutdown.cancelled() => return host.end(),
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(delay) => {}
         }
         if host.sweep(false) {
             *known.lock() = None;

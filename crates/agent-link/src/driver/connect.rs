@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::PROTOCOL;
-use crate::connect::{DialError, PAUSES, dial};
+use crate::connect::{DialError, dial, redial_delay};
 use crate::handshake::{Served, USER_HELLO, UserHello, from_value, to_value};
 use runtime::log_limit::{Bound, Cause, admits};
 
@@ -25,7 +25,7 @@ pub async fn join_host(
     shutdown: CancellationToken,
     once: bool,
 ) -> Result<(), DialError> {
-    let mut attempt = 0;
+    let mut attempt: u32 = 0;
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
@@ -37,11 +37,11 @@ pub async fn join_host(
                 },
             },
         }
-        let pause = PAUSES[usize::min(attempt, PAUSES.len() - 1)];
+        let delay = redial_delay(attempt);
         attempt += 1;
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(delay) => {}
         }
     }
 }

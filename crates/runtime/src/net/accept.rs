@@ -13,12 +13,11 @@ use tracing::warn;
 
 use crate::log_limit::{Bound, Cause, admits};
 
+use crate::backoff::Backoff;
 use crate::net::shortage::{Shortage, Shortages};
 
-/// Pause after the first failure; doubled after each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
-/// Longest pause, and thus the longest delay after recovery.
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// Delays after failures; the longest is also the longest delay after recovery.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(500));
 /// Keep-alive detects a vanished peer after about two minutes.
 const KEEP_ALIVE_AFTER: Duration = Duration::from_secs(60);
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
@@ -90,11 +89,12 @@ impl<L: Listen> Acceptor<L> {
                 // Only this connection is lost.
                 Err(error) if concerns_connection(&error) => {}
                 Err(error) => {
+                    let delay = BACKOFF.delay(self.failures);
                     self.failures = self.failures.saturating_add(1);
                     self.note(&error);
                     tokio::select! {
                         () = shutdown.cancelled() => return None,
-                        () = sleep(pause(self.failures)) => {}
+                        () = sleep(delay) => {}
                     }
                 }
             }
@@ -111,10 +111,6 @@ impl<L: Listen> Acceptor<L> {
             warn!(listener = self.name, %error, hint, "accept failed");
         }
     }
-}
-
-fn pause(failures: u32) -> Duration {
-    (FIRST_PAUSE * 2_u32.saturating_pow(failures.saturating_sub(1).min(16))).min(LONGEST_PAUSE)
 }
 
 fn concerns_connection(error: &io::Error) -> bool {
