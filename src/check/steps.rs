@@ -4,8 +4,8 @@ use engine::{Attach, Effect, Input};
 use protocol::event::{CallRef, Form, LOGIN};
 use rtm::value::Value;
 use rtm::{CallKind, EventKind, RtmError};
-use tables::ast::duration;
 use tables::diagnostics::Diag;
+use tables::duration::parse_duration;
 use tables::row::RowKind;
 use tables::spanned_value::{Node, NodeKind};
 
@@ -83,7 +83,7 @@ impl Bench {
                 let text = subject
                     .as_text()
                     .ok_or_else(|| Diag::new(&subject.span, "expected a duration"))?;
-                let time = duration(text).map_err(|e| Diag::new(&subject.span, e))?;
+                let time = parse_duration(text).map_err(|e| Diag::new(&subject.span, e.to_string()))?;
                 self.pass(time);
                 if *kind == "quiet" {
                     self.expect_nothing(step)

@@ -29,9 +29,9 @@ use text_files::{one_line, read_text};
 
 use crate::cli::Exit;
 use crate::cli::check::{load_tables, read_tables};
-use crate::cli::exit::{HELP, tell};
+use crate::cli::exit::{Error, HELP};
 use crate::cli::output::data;
-use crate::cli::process::{Hangups, begin, failed, log_format, log_trouble, told_to_stop};
+use crate::cli::process::{Hangups, begin, failed, log_error, log_format, shutdown_signal};
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
@@ -99,7 +99,7 @@ pub fn run(args: &AgentArgs) -> Exit {
             };
             match run() {
                 Ok(()) => Exit::Ok,
-                Err(trouble) => log_trouble(&log, &trouble),
+                Err(error) => log_error(&log, &error),
             }
         }
     }
@@ -112,10 +112,7 @@ fn openrpc(args: &OpenrpcArgs) -> Exit {
     };
     match platform(&tables, &args.platform) {
         Ok(platform) => data(&document(&Vocabulary::new(platform)), Exit::Ok),
-        Err(error) => {
-            tell(format_args!("{error:#}"), None);
-            Exit::Usage
-        }
+        Err(error) => Error::usage(format_args!("{error:#}")).print(),
     }
 }
 
@@ -164,7 +161,7 @@ async fn embedded(args: &EmbeddedArgs, tables: &Tables, mut hangups: Hangups) ->
     );
     tokio::select! {
         () = serve_driver(host, &args.url, secret.as_ref(), shutdown.clone()) => {}
-        () = told_to_stop() => shutdown.cancel(),
+        () = shutdown_signal() => shutdown.cancel(),
         () = hangups.each(async || info!("SIGHUP ignored: nothing to reload")) => {}
     }
     Ok(())

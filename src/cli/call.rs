@@ -3,6 +3,7 @@
 mod input;
 mod print;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,10 +21,9 @@ use tables::wire::Wire;
 
 use crate::cli::Exit;
 use crate::cli::check::load_tables;
-use crate::cli::exit::tell;
+use crate::cli::exit::Error;
 use crate::cli::output::{NO_ROOM, STDOUT};
 use crate::cli::secret;
-use crate::cli::secret::Refused;
 use print::Printer;
 
 /// Wait for outstanding answers at the end of the input.
@@ -91,7 +91,7 @@ pub fn run(args: &CallArgs) -> Exit {
         None => args.token.as_str().into(),
         Some(file) => match secret::read(file) {
             Ok(token) => token.expose_secret().into(),
-            Err(Refused(exit)) => return exit,
+            Err(error) => return error.print(),
         },
     };
     let login = Login {
@@ -101,33 +101,16 @@ pub fn run(args: &CallArgs) -> Exit {
     };
     match start(args, tables, login) {
         Ok(()) => Exit::Ok,
-        Err(failure) => {
-            tell(failure.error, failure.hint.as_deref());
-            failure.exit
-        }
+        Err(error) => error.print(),
     }
 }
 
-struct Failure {
-    exit: Exit,
-    error: String,
-    hint: Option<String>,
-}
-
-fn usage(error: impl Into<String>, hint: Option<String>) -> Failure {
-    Failure {
-        exit: Exit::Usage,
-        error: error.into(),
-        hint,
-    }
-}
-
-fn start(args: &CallArgs, tables: Arc<Tables>, login: Login) -> Result<(), Failure> {
+fn start(args: &CallArgs, tables: Arc<Tables>, login: Login) -> Result<(), Error> {
     let frames = |wire: &&Arc<Wire>| !wire.documented;
     let Some(wire) = tables.wire(&args.family).filter(frames).cloned() else {
         let known: Vec<&str> = tables.wires.iter().filter(frames).map(|wire| &*wire.family).collect();
         let hint = format!("families: {}", known.join(", "));
-        return Err(usage(format!("unknown client family `{}`", args.family), Some(hint)));
+        return Err(Error::usage(format_args!("unknown client family `{}`", args.family)).hint(hint));
     };
     let (scheme, default) = match transport(&tables, &wire) {
         Transport::Tcp => (TCP_SCHEME, "tcp://127.0.0.1:8003"),
@@ -136,15 +119,15 @@ fn start(args: &CallArgs, tables: Arc<Tables>, login: Login) -> Result<(), Failu
     let url = args.url.clone().unwrap_or_else(|| default.into());
     if !url.starts_with(scheme) {
         let hint = format!("this client does not support TLS; the default URL is {default}");
-        return Err(usage(format!("--url requires a {scheme} URL, got {url}"), Some(hint)));
+        return Err(Error::usage(format_args!("--url requires a {scheme} URL, got {url}")).hint(hint));
     }
     let client = LegacyClient::new(tables, wire, login);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| usage(e.to_string(), None))?;
+    let runtime = runtime.map_err(Error::usage)?;
     runtime.block_on(session(args, &url, client))
 }
 
-async fn session(args: &CallArgs, url: &str, client: LegacyClient) -> Result<(), Failure> {
+async fn session(args: &CallArgs, url: &str, client: LegacyClient) -> Result<(), Error> {
     let connection = Connection::login(url, client).await;
     let mut connection = connection.map_err(|error| no_session(&error, url))?;
     let mut printer = Printer::new(args.json);
@@ -155,16 +138,14 @@ async fn session(args: &CallArgs, url: &str, client: LegacyClient) -> Result<(),
     let outcome = talk(&mut connection, &mut printer).await;
     connection.close().await;
     outcome?;
-    printer.finish().map_err(|error| Failure {
-        exit: Exit::Failed,
-        error: format!("{STDOUT}: {error}"),
-        hint: Some(NO_ROOM.into()),
-    })
+    printer
+        .finish()
+        .map_err(|error| Error::failed(format_args!("{STDOUT}: {error}")).hint(NO_ROOM))
 }
 
 /// Runs input lines and prints outputs until either ends. After the last line, the client waits for outstanding
 /// answers up to a limit, then logs out.
-async fn talk(connection: &mut Connection, printer: &mut Printer) -> Result<(), Failure> {
+async fn talk(connection: &mut Connection, printer: &mut Printer) -> Result<(), Error> {
     let mut lines = input::lines();
     let mut reading = true;
     // While it reads: until when `wait` waits. After that: how long it has patience.
@@ -255,17 +236,13 @@ fn typed(connection: &mut Connection, printer: &Printer, line: text_files::Line)
     Next::Line
 }
 
-fn no_session(error: &ConnectionError, url: &str) -> Failure {
-    let hint = match error {
+fn no_session(error: &ConnectionError, url: &str) -> Error {
+    let hint: Cow<'static, str> = match error {
         ConnectionError::Connect(_) => "start the sidecar with `sigbridge serve`, or set its address with --url".into(),
         ConnectionError::Refused(reason) => refusal_hint(reason).into(),
-        _ => format!("check that {url} is a sidecar"),
+        _ => format!("check that {url} is a sidecar").into(),
     };
-    Failure {
-        exit: Exit::Failed,
-        error: format!("{url}: {error}"),
-        hint: Some(hint),
-    }
+    Error::failed(format_args!("{url}: {error}")).hint(hint)
 }
 
 /// Returns the hint for a reason of `errors.toml`.
@@ -288,10 +265,7 @@ fn refusal_hint(reason: &str) -> &'static str {
     }
 }
 
-fn lost() -> Failure {
-    Failure {
-        exit: Exit::Failed,
-        error: "the server closed the connection".into(),
-        hint: Some("the same account logged in elsewhere, or the sidecar stopped".into()),
-    }
+fn lost() -> Error {
+    let hint = "the same account logged in elsewhere, or the sidecar stopped";
+    Error::failed("the server closed the connection").hint(hint)
 }

@@ -11,7 +11,7 @@ use tables::diagnostics::{Diag, Diags, Source};
 use tables::{Tables, compile, embedded, from_dir};
 use text_files::Unreadable;
 
-use crate::cli::exit::{HELP, Trouble, tell};
+use crate::cli::exit::{Error, HELP, print_error};
 use crate::cli::output::{Data, message};
 use crate::cli::{Exit, color};
 
@@ -53,7 +53,7 @@ pub fn run(args: &CheckArgs) -> Exit {
                 return out.end(Exit::Usage);
             }
             Err(unreadable) => {
-                tell(&unreadable, tables_hint(&unreadable));
+                print_error(&unreadable, tables_hint(&unreadable));
                 return Exit::Usage;
             }
         },
@@ -115,19 +115,19 @@ fn print_json(out: &mut Data, wrong: &Diags, counts: Option<&Counts>) {
 /// # Errors
 /// The exit code; all errors were printed.
 pub fn load_tables(mappings: Option<&PathBuf>) -> Result<Tables, Exit> {
-    read_tables(mappings).map_err(|trouble| trouble.tell())
+    read_tables(mappings).map_err(|error| error.print())
 }
 
 /// Loads the tables without printing errors.
 ///
 /// # Errors
 /// All errors of the tables.
-pub fn read_tables(mappings: Option<&PathBuf>) -> Result<Tables, Trouble> {
+pub fn read_tables(mappings: Option<&PathBuf>) -> Result<Tables, Error> {
     let sources = match mappings {
         None => embedded(),
         Some(dir) => from_dir(dir).map_err(|unreadable| {
             let hint = tables_hint(&unreadable);
-            Trouble::new(Exit::Usage, unreadable.to_string(), hint)
+            Error::usage(&unreadable).maybe_hint(hint)
         })?,
     };
     let (tables, diags) = compile(&sources);
@@ -135,7 +135,7 @@ pub fn read_tables(mappings: Option<&PathBuf>) -> Result<Tables, Trouble> {
         return Ok(tables);
     }
     let hint = "run `sigbridge check --mappings DIR` to list all errors";
-    Err(Trouble::new(Exit::Usage, "invalid mapping tables", Some(hint)).at(diags))
+    Err(Error::usage("invalid mapping tables").hint(hint).with_diags(diags))
 }
 
 /// Returns the hint for a directory without tables.

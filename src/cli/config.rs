@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::config::Config;
 use tables::diagnostics::Diags;
 
-use crate::cli::exit::{Exit, Trouble};
+use crate::cli::exit::Error;
 
 /// Reads a config with `load`.
 ///
@@ -15,14 +15,13 @@ pub fn load(
     path: &Path,
     load: impl FnOnce(&Path) -> Result<Config, Diags>,
     missing: &'static str,
-) -> Result<Config, Trouble> {
+) -> Result<Config, Error> {
     load(path).map_err(|diags| {
         if path.exists() {
             let hint = "config.example.toml lists every key";
-            Trouble::new(Exit::Usage, "invalid config", Some(hint)).at(diags)
+            Error::usage("invalid config").hint(hint).with_diags(diags)
         } else {
-            let error = format!("config file not found: {}", path.display());
-            Trouble::new(Exit::Usage, error, Some(missing))
+            Error::usage(format_args!("config file not found: {}", path.display())).hint(missing)
         }
     })
 }

@@ -12,7 +12,7 @@ use text_files::read_text;
 
 use crate::cli::Exit;
 use crate::cli::check::load_tables;
-use crate::cli::exit::{HELP, tell};
+use crate::cli::exit::{HELP, print_error};
 use crate::cli::output::data;
 
 #[derive(Debug, Args)]
@@ -48,7 +48,7 @@ pub fn run(args: &ConformanceArgs) -> Exit {
     };
     let report = Report::of(&tables, &exercised, &open);
     let complaints = report.complaints(&open);
-    complaints.iter().for_each(|complaint| tell(complaint, None));
+    complaints.iter().for_each(|complaint| print_error(complaint, None));
     let text = report.text(&tables);
     let exit = if complaints.is_empty() { Exit::Ok } else { Exit::Failed };
     if let Some(path) = &args.check {
@@ -56,17 +56,17 @@ pub fn run(args: &ConformanceArgs) -> Exit {
             Ok(written) if written == text => {}
             Ok(_) => {
                 let hint = format!("sigbridge conformance -o {}", path.display());
-                tell(format_args!("{} is stale", path.display()), Some(&hint));
+                print_error(format_args!("{} is stale", path.display()), Some(&hint));
                 return Exit::Failed;
             }
             Err(error) => {
-                tell(format_args!("cannot read {}: {error}", path.display()), None);
+                print_error(format_args!("cannot read {}: {error}", path.display()), None);
                 return Exit::Failed;
             }
         }
     } else if let Some(path) = &args.output {
         if let Err(error) = write_beside(path, &text) {
-            tell(format_args!("cannot write {}: {error}", path.display()), None);
+            print_error(format_args!("cannot write {}: {error}", path.display()), None);
             return Exit::Failed;
         }
     } else {
@@ -76,7 +76,7 @@ pub fn run(args: &ConformanceArgs) -> Exit {
 }
 
 fn unreadable(error: impl Into<anyhow::Error>) -> Exit {
-    tell(format_args!("{:#}", error.into()), None);
+    print_error(format_args!("{:#}", error.into()), None);
     Exit::Unreadable
 }
 

@@ -8,7 +8,7 @@ use trace::Coverage;
 
 use crate::cli::Exit;
 use crate::cli::check::load_tables;
-use crate::cli::exit::{HELP, tell};
+use crate::cli::exit::{HELP, print_error};
 use crate::cli::files::{note_cut, open_trace, trace_files, trace_hint};
 use crate::cli::output::data;
 
@@ -47,7 +47,7 @@ pub fn run(args: &CoverageArgs) -> Exit {
                 counted += 1;
             }
             Err(error) => {
-                tell(format_args!("{}: {error}", path.display()), trace_hint(path));
+                print_error(format_args!("{}: {error}", path.display()), trace_hint(path));
                 exit = Exit::Unreadable;
             }
         }

@@ -13,7 +13,7 @@ use runtime::clock::Clock;
 
 use crate::cli::Exit;
 use crate::cli::config::load;
-use crate::cli::exit::{HELP, tell};
+use crate::cli::exit::{Error, HELP};
 use crate::cli::output::{data, message};
 
 mod folder;
@@ -51,20 +51,13 @@ pub struct DevCertArgs {
     force: bool,
 }
 
-/// How it went wrong: what is said, what to do, how it ends.
-struct Trouble {
-    error: String,
-    hint: &'static str,
-    exit: Exit,
-}
-
 /// Creates the files and prints the next steps.
 pub fn run(args: &DevCertArgs) -> Exit {
     let config = match &args.config {
         None => Config::default(),
         Some(path) => match load(path, Config::load_addresses, NO_CONFIG) {
             Ok(config) => config,
-            Err(trouble) => return trouble.tell(),
+            Err(error) => return error.print(),
         },
     };
     let base = args.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
@@ -75,10 +68,7 @@ pub fn run(args: &DevCertArgs) -> Exit {
             message(next_steps(&config, &folder, base, done.new_ca).trim_end_matches('\n'));
             exit
         }
-        Err(trouble) => {
-            tell(trouble.error, Some(trouble.hint));
-            trouble.exit
-        }
+        Err(error) => error.print(),
     }
 }
 
@@ -88,14 +78,13 @@ struct Done {
     new_ca: bool,
 }
 
-fn make(args: &DevCertArgs, config: &Config, folder: &Folder, now: Time) -> Result<Done, Trouble> {
+fn make(args: &DevCertArgs, config: &Config, folder: &Folder, now: Time) -> Result<Done, Error> {
     let names = names(&config.discovery, &args.hosts);
     if let Some(path) = folder.foreign().filter(|_| !args.force) {
-        return Err(Trouble {
-            error: format!("{} was not made by `sigbridge dev-cert`", path.display()),
-            hint: "choose another directory with --out, or overwrite it with --force",
-            exit: Exit::Usage,
-        });
+        return Err(
+            Error::usage(format_args!("{} was not made by `sigbridge dev-cert`", path.display()))
+                .hint("choose another directory with --out, or overwrite it with --force"),
+        );
     }
     let old = old_ca(args, folder, now)?;
     let new_ca = old.is_none();
@@ -106,16 +95,15 @@ fn make(args: &DevCertArgs, config: &Config, folder: &Folder, now: Time) -> Resu
     let forbidden = ca.forbidden(&names, now);
     if !forbidden.is_empty() {
         let forbidden: Vec<String> = forbidden.iter().map(ToString::to_string).collect();
-        return Err(Trouble {
-            error: format!(
-                "the CA in {} may not sign for {}",
-                folder.ca.display(),
-                forbidden.join(", ")
-            ),
-            hint: "it is limited to the names that it was made for: --new-ca makes one for these, which devices have to \
+        return Err(Error::usage(format_args!(
+            "the CA in {} may not sign for {}",
+            folder.ca.display(),
+            forbidden.join(", ")
+        ))
+        .hint(
+            "it is limited to the names that it was made for: --new-ca makes one for these, which devices have to \
                    trust anew",
-            exit: Exit::Usage,
-        });
+        ));
     }
     let made = ca.sign(&names, now, args.days).map_err(unexpected)?;
     if new_ca {
@@ -142,7 +130,7 @@ fn make(args: &DevCertArgs, config: &Config, folder: &Folder, now: Time) -> Resu
 }
 
 /// Returns the existing CA, unless `--new-ca` replaces it.
-fn old_ca(args: &DevCertArgs, folder: &Folder, now: Time) -> Result<Option<Ca>, Trouble> {
+fn old_ca(args: &DevCertArgs, folder: &Folder, now: Time) -> Result<Option<Ca>, Error> {
     let old = match folder.read_ca() {
         Ok(None) => return Ok(None),
         Ok(Some((certificate, key))) => Ca::from_pem(certificate, &key, now).map_err(|error| format!("{error:#}")),
@@ -151,32 +139,22 @@ fn old_ca(args: &DevCertArgs, folder: &Folder, now: Time) -> Result<Option<Ca>, 
     match old {
         Ok(ca) => Ok((!args.new_ca).then_some(ca)),
         Err(_) if args.new_ca && args.force => Ok(None),
-        Err(why) => Err(Trouble {
-            error: format!(
-                "{} and {} are not a CA of `sigbridge dev-cert`: {why}",
-                folder.ca.display(),
-                folder.ca_key.display()
-            ),
-            hint: "choose another directory with --out, or replace both with --new-ca --force",
-            exit: Exit::Usage,
-        }),
+        Err(why) => Err(Error::usage(format_args!(
+            "{} and {} are not a CA of `sigbridge dev-cert`: {why}",
+            folder.ca.display(),
+            folder.ca_key.display()
+        ))
+        .hint("choose another directory with --out, or replace both with --new-ca --force")),
     }
 }
 
-fn unexpected(error: anyhow::Error) -> Trouble {
-    Trouble {
-        error: format!("{error:#}"),
-        hint: "check the system clock of this machine",
-        exit: Exit::Failed,
-    }
+fn unexpected(error: anyhow::Error) -> Error {
+    Error::failed(format_args!("{error:#}")).hint("check the system clock of this machine")
 }
 
-fn unwritten((path, error): (&Path, io::Error)) -> Trouble {
-    Trouble {
-        error: format!("cannot write {}: {error}", path.display()),
-        hint: "choose a writable directory with --out",
-        exit: Exit::Failed,
-    }
+fn unwritten((path, error): (&Path, io::Error)) -> Error {
+    Error::failed(format_args!("cannot write {}: {error}", path.display()))
+        .hint("choose a writable directory with --out")
 }
 
 fn next_steps(config: &Config, folder: &Folder, base: &Path, new_ca: bool) -> String {

@@ -8,7 +8,7 @@ use serde_json::json;
 use trace::{Noise, Scope, Trace, diff};
 
 use crate::cli::Exit;
-use crate::cli::exit::{HELP, note, tell};
+use crate::cli::exit::{HELP, note, print_error};
 use crate::cli::files::{note_cut, open_trace, trace_hint};
 use crate::cli::output::data;
 
@@ -62,7 +62,7 @@ pub fn run(args: &DiffArgs) -> Exit {
 /// Opens a trace; prints the error on failure.
 fn open(path: &Path) -> Result<Trace, ()> {
     let trace = open_trace(path);
-    let trace = trace.map_err(|error| tell(format_args!("{}: {error}", path.display()), trace_hint(path)))?;
+    let trace = trace.map_err(|error| print_error(format_args!("{}: {error}", path.display()), trace_hint(path)))?;
     note_cut(path, &trace);
     Ok(trace)
 }

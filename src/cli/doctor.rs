@@ -21,7 +21,7 @@ use crate::diagnostics::Finding;
 
 use crate::cli::Exit;
 use crate::cli::config::load;
-use crate::cli::exit::{HELP, tell};
+use crate::cli::exit::{HELP, print_error};
 use crate::cli::output::data;
 
 /// Longer than two login timeouts.
@@ -48,17 +48,17 @@ pub struct DoctorArgs {
 pub fn run(args: &DoctorArgs) -> Exit {
     let config = match load(&args.config, Config::load, NO_CONFIG) {
         Ok(config) => config,
-        Err(trouble) => return trouble.tell(),
+        Err(error) => return error.print(),
     };
     let Some(listen) = config.admin.listen else {
         let hint = "add [admin] listen = \"127.0.0.1:9001\" and restart the sidecar";
-        tell("[admin] listen is not configured", Some(hint));
+        print_error("[admin] listen is not configured", Some(hint));
         return Exit::Usage;
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            tell(format_args!("cannot start the runtime: {error}"), None);
+            print_error(format_args!("cannot start the runtime: {error}"), None);
             return Exit::Failed;
         }
     };
@@ -75,7 +75,7 @@ pub fn run(args: &DoctorArgs) -> Exit {
                 "check that `sigbridge serve --config {}` is running",
                 args.config.display()
             );
-            tell(format_args!("{error:#}"), Some(&hint));
+            print_error(format_args!("{error:#}"), Some(&hint));
             Exit::Failed
         }
     }

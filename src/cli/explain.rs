@@ -10,7 +10,7 @@ use text_files::text_from;
 
 use crate::cli::Exit;
 use crate::cli::check::load_tables;
-use crate::cli::exit::tell;
+use crate::cli::exit::Error;
 use crate::cli::output::data;
 
 /// Longest accepted frame in bytes; equals the server's limit.
@@ -45,59 +45,32 @@ pub fn run(args: &ExplainArgs) -> Exit {
     };
     match text(args, &tables) {
         Ok(text) => data(&text, Exit::Ok),
-        Err(failure) => failed(failure),
+        Err(error) => error.print(),
     }
 }
 
-struct Failure {
-    exit: Exit,
-    error: String,
-    hint: Option<String>,
-}
-
-impl Failure {
-    fn usage(error: String, hint: Option<String>) -> Self {
-        Self {
-            exit: Exit::Usage,
-            error,
-            hint,
-        }
-    }
-}
-
-fn failed(failure: Failure) -> Exit {
-    tell(failure.error, failure.hint.as_deref());
-    failure.exit
-}
-
-fn text(args: &ExplainArgs, tables: &Tables) -> Result<String, Failure> {
+fn text(args: &ExplainArgs, tables: &Tables) -> Result<String, Error> {
     let Some(wire) = tables.wire(&args.family) else {
         let known: Vec<&str> = tables.wires.iter().map(|wire| &*wire.family).collect();
         let hint = format!("families: {}", known.join(", "));
-        return Err(Failure::usage(
-            format!("unknown client family `{}`", args.family),
-            Some(hint),
-        ));
+        return Err(Error::usage(format_args!("unknown client family `{}`", args.family)).hint(hint));
     };
     let vid = match &args.vid {
         None => None,
-        Some(vid) => Some(AppId::new(&**vid).map_err(|e| Failure::usage(format!("--vid: {e}"), None))?),
+        Some(vid) => Some(AppId::new(&**vid).map_err(|e| Error::usage(format_args!("--vid: {e}")))?),
     };
-    let explanation = explain(tables, wire, &frame(args)?, vid).map_err(|error| Failure {
-        exit: Exit::BadInput,
-        error: error.to_string(),
-        hint: Some(error.hint()),
-    })?;
+    let explanation = explain(tables, wire, &frame(args)?, vid)
+        .map_err(|error| Error::new(Exit::BadInput, &error).hint(error.hint()))?;
     if args.json {
-        let json = serde_json::to_string_pretty(&explanation).map_err(|e| Failure::usage(e.to_string(), None))?;
+        let json = serde_json::to_string_pretty(&explanation).map_err(Error::usage)?;
         return Ok(json + "\n");
     }
     Ok(explanation.to_string())
 }
 
-fn frame(args: &ExplainArgs) -> Result<String, Failure> {
+fn frame(args: &ExplainArgs) -> Result<String, Error> {
     if args.frame != "-" {
         return Ok(args.frame.clone());
     }
-    text_from(io::stdin().lock(), MAX_FRAME).map_err(|e| Failure::usage(format!("standard input: {e}"), None))
+    text_from(io::stdin().lock(), MAX_FRAME).map_err(|e| Error::usage(format_args!("standard input: {e}")))
 }

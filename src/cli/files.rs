@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use text_files::{files_below, has_extension};
 use trace::{Trace, read, read_as_written, read_unfinished};
 
-use crate::cli::exit::{Exit, note, tell};
+use crate::cli::exit::{Error, Exit, note, print_error};
 
 /// Writes a temporary file and renames it, so that no partial file gets the name. Mode 0600, since traces hold
 /// users' messages.
@@ -41,14 +41,13 @@ pub fn trace_hint(path: &Path) -> Option<&'static str> {
 /// Rejects an output path that is also an input.
 ///
 /// # Errors
-/// The output is an input; the error was printed.
-pub fn refuse_input<'p>(output: &Path, inputs: impl IntoIterator<Item = &'p PathBuf>) -> Result<(), Exit> {
+/// The output is an input.
+pub fn refuse_input<'p>(output: &Path, inputs: impl IntoIterator<Item = &'p PathBuf>) -> Result<(), Error> {
     if !inputs.into_iter().any(|input| is_same(output, input)) {
         return Ok(());
     }
-    let error = format!("{} is an input and would be overwritten", output.display());
-    tell(error, Some("choose another output file"));
-    Err(Exit::Usage)
+    let message = format!("{} is an input and would be overwritten", output.display());
+    Err(Error::usage(message).hint("choose another output file"))
 }
 
 /// Returns true if both paths name the same existing file.
@@ -109,7 +108,7 @@ pub fn note_cut(path: &Path, trace: &Trace) {
 pub fn trace_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Exit> {
     let walked = files_below(paths, |path| has_extension(path, "jsonl") || is_unfinished(path));
     let walked = walked.map_err(|unreadable| {
-        tell(unreadable, None);
+        print_error(unreadable, None);
         Exit::Unreadable
     })?;
     let (found, unfinished): (Vec<PathBuf>, Vec<PathBuf>) = walked
@@ -122,7 +121,7 @@ pub fn trace_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Exit> {
             unfinished.len()
         )),
         (true, None) => {
-            tell("no traces found", Some("trace files end in .jsonl"));
+            print_error("no traces found", Some("trace files end in .jsonl"));
             return Err(Exit::Unreadable);
         }
         (true, Some(first)) => {
@@ -131,7 +130,7 @@ pub fn trace_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Exit> {
                 "a server still writes them, or was killed; name a file explicitly to read it, e.g. {}",
                 first.display()
             );
-            tell(error, Some(&hint));
+            print_error(error, Some(&hint));
             return Err(Exit::Unreadable);
         }
     }

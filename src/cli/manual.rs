@@ -7,7 +7,7 @@ use clap::builder::Resettable;
 use clap::{Args, Command};
 use clap_complete::Shell;
 
-use crate::cli::exit::{Exit, HELP, tell};
+use crate::cli::exit::{Exit, HELP, print_error};
 use crate::cli::output::Data;
 
 #[derive(Debug, Args)]
@@ -45,7 +45,7 @@ pub fn man(args: &ManArgs, command: Command) -> Exit {
     match written {
         Ok(()) => Exit::Ok,
         Err(error) => {
-            tell(format_args!("cannot write to {}: {error}", folder.display()), None);
+            print_error(format_args!("cannot write to {}: {error}", folder.display()), None);
             Exit::Failed
         }
     }

@@ -10,7 +10,7 @@ use tables::comparison::{Resolved, real_names, resolve};
 
 use crate::cli::Exit;
 use crate::cli::check::load_tables;
-use crate::cli::exit::{HELP, tell};
+use crate::cli::exit::{HELP, print_error};
 use crate::cli::output::data;
 
 #[derive(Debug, Args)]
@@ -57,7 +57,7 @@ pub fn run(args: &MappingsArgs) -> Exit {
         let mut known: Vec<&str> = resolved.iter().map(|found| found.pair.platform).collect();
         known.sort_unstable();
         known.dedup();
-        tell(
+        print_error(
             format_args!("unknown platform `{platform}`"),
             Some(&format!("known: {}", known.join(", "))),
         );

@@ -7,7 +7,7 @@
 use std::fmt::Display;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 
-use crate::cli::exit::{Exit, tell};
+use crate::cli::exit::{Exit, print_error};
 
 /// Error text of a failed write to standard output.
 pub const STDOUT: &str = "cannot write to standard output";
@@ -52,7 +52,7 @@ impl Data {
         match self.finish() {
             Ok(()) => exit,
             Err(error) => {
-                tell(format_args!("{STDOUT}: {error}"), Some(NO_ROOM));
+                print_error(format_args!("{STDOUT}: {error}"), Some(NO_ROOM));
                 Exit::Failed
             }
         }
@@ -81,6 +81,16 @@ pub fn data(text: &str, exit: Exit) -> Exit {
 pub fn message(text: impl Display) {
     let text = format!("{text}\n");
     let _ = stderr().write_all(text.as_bytes());
+}
+
+/// Shows a line on a terminal's standard error in place of the previous one.
+pub fn transient_line(text: impl Display) {
+    let _ = write!(stderr(), "\r\x1b[2K{text}");
+}
+
+/// Erases the line of [`transient_line`].
+pub fn erase_line() {
+    let _ = write!(stderr(), "\r\x1b[2K");
 }
 
 /// Prints clap's result: help and version as data, errors as messages.

@@ -4,13 +4,11 @@ use std::ffi::OsString;
 
 use anyhow::Context;
 use tokio::runtime::Runtime;
-use tracing::error;
 
 use crate::log::{Format, Log};
-use tables::diagnostics::Diag;
 
 use crate::cli::color;
-use crate::cli::exit::{Exit, Trouble};
+use crate::cli::exit::{Error, Exit};
 
 /// Argument that selects the JSON log format.
 const LOG_JSON: &str = "--log-json";
@@ -23,20 +21,12 @@ pub fn log_format(json: bool) -> Format {
 }
 
 /// Logs a start-up error in the log's format and returns its exit code.
-pub fn log_trouble(log: &Log, trouble: &Trouble) -> Exit {
+pub fn log_error(log: &Log, error: &Error) -> Exit {
     match log.format() {
-        Format::Text { color } => log.text(&(trouble.text(color) + "\n")),
-        Format::Json => {
-            let place = |diag: &Diag| {
-                let help = diag.help_text().map_or(String::new(), |help| format!(" ({help})"));
-                format!("{}: {}{help}", diag.span(), diag.title())
-            };
-            let mistakes: Vec<String> = trouble.mistakes.in_order().map(place).collect();
-            let mistakes = (!mistakes.is_empty()).then(|| mistakes.join("\n"));
-            error!(hint = trouble.hint, mistakes, "{}", trouble.error);
-        }
+        Format::Text { color } => log.text(&(error.text(color) + "\n")),
+        Format::Json => error.log(),
     }
-    trouble.exit
+    error.exit
 }
 
 /// Returns true if an invalid command line requested JSON logs.
@@ -53,17 +43,14 @@ pub fn log_wrong_usage(log: &Log, error: &clap::Error) -> Exit {
         .split("\n\n")
         .next()
         .unwrap_or_default();
-    log_trouble(
-        log,
-        &Trouble::new(Exit::Usage, text, Some("run with --help to list the arguments")),
-    )
+    log_error(log, &Error::usage(text).hint("run with --help to list the arguments"))
 }
 
 /// Creates a multi-threaded runtime and installs the SIGHUP handler, so that SIGHUP never ends the process.
 ///
 /// # Errors
 /// An I/O error.
-pub fn begin() -> Result<(Runtime, Hangups), Trouble> {
+pub fn begin() -> Result<(Runtime, Hangups), Error> {
     let begin = || {
         let runtime = Runtime::new().context("cannot start the runtime")?;
         let hangups = {
@@ -76,8 +63,8 @@ pub fn begin() -> Result<(Runtime, Hangups), Trouble> {
 }
 
 /// Wraps a start-up error that no config file caused.
-pub fn failed(error: anyhow::Error) -> Trouble {
-    Trouble::new(Exit::Failed, format!("{error:#}"), None)
+pub fn failed(error: anyhow::Error) -> Error {
+    Error::failed(format_args!("{error:#}"))
 }
 
 /// SIGHUP stream.
@@ -99,20 +86,20 @@ impl Hangups {
         Ok(Self {})
     }
 
-    /// Runs `f` on each SIGHUP, forever.
-    pub async fn each<F: Future<Output = ()>>(&mut self, mut something: impl FnMut() -> F) {
+    /// Runs `handle` on each SIGHUP, forever.
+    pub async fn each<F: Future<Output = ()>>(&mut self, mut handle: impl FnMut() -> F) {
         #[cfg(unix)]
         while self.signals.recv().await.is_some() {
-            something().await;
+            handle().await;
         }
         #[cfg(not(unix))]
-        let _ = &mut something;
+        let _ = &mut handle;
         std::future::pending().await
     }
 }
 
 /// Waits for SIGINT or SIGTERM.
-pub async fn told_to_stop() {
+pub async fn shutdown_signal() {
     let interrupted = tokio::signal::ctrl_c();
     #[cfg(unix)]
     {

@@ -20,7 +20,7 @@ use report::{as_json, difference_text, write_junit};
 
 use crate::cli::Exit;
 use crate::cli::check::load_tables;
-use crate::cli::exit::{HELP, tell};
+use crate::cli::exit::{Error, HELP, print_error};
 use crate::cli::files::{
     is_unfinished, note_cut, open_trace, refuse_input, trace_as_written, trace_files, trace_hint, write_beside,
 };
@@ -104,19 +104,17 @@ pub fn run(args: &ReplayArgs) -> Exit {
         Err(exit) => return exit,
     };
     let Some(speeches) = encoders(&tables).map(Arc::new) else {
-        tell("a profile of the tables has no wire", None);
+        print_error("a profile of the tables has no wire", None);
         return Exit::Usage;
     };
     let paths = match trace_files(&args.paths) {
         Ok(paths) => paths,
         Err(exit) => return exit,
     };
-    if let Err(exit) = may_be_written(args, &paths) {
-        return exit;
-    }
-    let live = match live_rtm(args, &tables) {
+    let live = may_be_written(args, &paths).and_then(|()| live_rtm(args, &tables));
+    let live = match live {
         Ok(live) => live,
-        Err(exit) => return exit,
+        Err(error) => return error.print(),
     };
     let (mut all, mut out) = (Vec::new(), Data::new());
     let progress = Progress::new(args.json);
@@ -130,7 +128,7 @@ pub fn run(args: &ReplayArgs) -> Exit {
                 false => show(&played, &mut out),
             }
             if let Some(Err(error)) = &played.updated {
-                tell(format_args!("cannot write {}: {error}", played.path.display()), None);
+                print_error(format_args!("cannot write {}: {error}", played.path.display()), None);
             }
         });
         all.push(played);
@@ -139,7 +137,7 @@ pub fn run(args: &ReplayArgs) -> Exit {
     if let Some(junit) = &args.junit
         && let Err(error) = write_beside(junit, |file| write_junit(file, &all))
     {
-        tell(format_args!("cannot write {}: {error}", junit.display()), None);
+        print_error(format_args!("cannot write {}: {error}", junit.display()), None);
         return Exit::Failed;
     }
     let unreadable = all.iter().filter(|played| played.result.is_err()).count();
@@ -166,32 +164,25 @@ pub fn run(args: &ReplayArgs) -> Exit {
 }
 
 /// Rejects outputs that are inputs, and updates of unfinished traces.
-fn may_be_written(args: &ReplayArgs, paths: &[PathBuf]) -> Result<(), Exit> {
+fn may_be_written(args: &ReplayArgs, paths: &[PathBuf]) -> Result<(), Error> {
     if let Some(junit) = &args.junit {
         refuse_input(junit, paths)?;
     }
     if let Some(part) = paths.iter().find(|path| args.update && is_unfinished(path)) {
-        let error = format!("{} is unfinished and cannot be updated", part.display());
-        tell(error, Some("omit it, or copy it to a file that ends in .jsonl"));
-        return Err(Exit::Usage);
+        let message = format!("{} is unfinished and cannot be updated", part.display());
+        return Err(Error::usage(message).hint("omit it, or copy it to a file that ends in .jsonl"));
     }
     Ok(())
 }
 
-fn live_rtm(args: &ReplayArgs, tables: &Tables) -> Result<Option<Live>, Exit> {
+fn live_rtm(args: &ReplayArgs, tables: &Tables) -> Result<Option<Live>, Error> {
     match &args.against {
         Some(Against::Url(_)) if args.rate_scale.is_some() => {
-            tell(
-                "--rate-scale requires --against embedded",
-                Some("the RTM at the URL sets its own rate limits"),
-            );
-            Err(Exit::Usage)
+            let error = Error::usage("--rate-scale requires --against embedded");
+            Err(error.hint("the RTM at the URL sets its own rate limits"))
         }
         Some(Against::Url(url)) => Live::connect(url, args.secret_file.as_deref(), tables).map(Some),
-        _ if args.secret_file.is_some() => {
-            tell("--secret-file requires --against URL", None);
-            Err(Exit::Usage)
-        }
+        _ if args.secret_file.is_some() => Err(Error::usage("--secret-file requires --against URL")),
         _ => Ok(None),
     }
 }
@@ -244,7 +235,7 @@ fn show(played: &Played, out: &mut Data) {
     let path = played.path.display();
     let outcome = match &played.result {
         Ok(outcome) => outcome,
-        Err(what) => return tell(format_args!("{path}: {what}"), trace_hint(&played.path)),
+        Err(what) => return print_error(format_args!("{path}: {what}"), trace_hint(&played.path)),
     };
     for difference in &outcome.differences {
         out.line(difference_text(&played.path, difference));

@@ -8,8 +8,7 @@ use secrecy::SecretString;
 use crate::config::{CERTIFICATE_ENV, CERTIFICATE_HINT, SECRET_HINT};
 use text_files::{one_line, read_text};
 
-use crate::cli::Exit;
-use crate::cli::exit::tell;
+use crate::cli::exit::Error;
 
 /// Sources of the App Certificate.
 #[derive(Debug, Args)]
@@ -22,11 +21,8 @@ pub struct CertificateArgs {
     certificate: Option<Option<SecretString>>,
 }
 
-/// Rejection whose error was printed.
-pub struct Refused(pub Exit);
-
 /// Returns the App Certificate, if one is configured.
-pub fn certificate(args: &CertificateArgs) -> Result<Option<SecretString>, Refused> {
+pub fn certificate(args: &CertificateArgs) -> Result<Option<SecretString>, Error> {
     if args.certificate.is_some() {
         return Err(on_command_line());
     }
@@ -39,31 +35,23 @@ pub fn certificate(args: &CertificateArgs) -> Result<Option<SecretString>, Refus
 }
 
 /// Rejects a secret on the command line.
-pub fn on_command_line() -> Refused {
-    tell(
-        "the App Certificate must not be passed as an argument",
-        Some(
-            "arguments are shown by `ps` and kept in the shell's history: use --certificate-file FILE or the environment \
+pub fn on_command_line() -> Error {
+    Error::usage("the App Certificate must not be passed as an argument").hint(
+        "arguments are shown by `ps` and kept in the shell's history: use --certificate-file FILE or the environment \
              variable SIGBRIDGE_CERTIFICATE, and give the project a new certificate if this one was real",
-        ),
-    );
-    Refused(Exit::Usage)
+    )
 }
 
 /// Reads a secret or token: the file's only line, trimmed.
-pub fn read(path: &Path) -> Result<SecretString, Refused> {
+pub fn read(path: &Path) -> Result<SecretString, Error> {
     read_as(path, SECRET_HINT)
 }
 
-fn read_as(path: &Path, hint: &str) -> Result<SecretString, Refused> {
-    let text = read_text(path).map_err(|error| {
-        tell(format_args!("cannot read {}: {error}", path.display()), None);
-        Refused(Exit::Usage)
-    })?;
-    one_line(&text).map(SecretString::from).map_err(|not_one| {
-        tell(format_args!("{} {not_one}", path.display()), Some(hint));
-        Refused(Exit::Usage)
-    })
+fn read_as(path: &Path, hint: &'static str) -> Result<SecretString, Error> {
+    let unreadable = |error| Error::usage(format_args!("cannot read {}: {error}", path.display()));
+    let text = read_text(path).map_err(unreadable)?;
+    let invalid = |not_one| Error::usage(format_args!("{} {not_one}", path.display())).hint(hint);
+    one_line(&text).map(SecretString::from).map_err(invalid)
 }
 
 /// Returns true if a text has the form of an App Certificate or App ID.

@@ -20,9 +20,9 @@ use tables::Tables;
 use crate::cli::Exit;
 use crate::cli::check::read_tables;
 use crate::cli::config::load;
-use crate::cli::exit::{HELP, Trouble};
+use crate::cli::exit::{Error, HELP};
 use crate::cli::output::stderr_is_terminal;
-use crate::cli::process::{Hangups, begin, failed, log_format, log_trouble, told_to_stop};
+use crate::cli::process::{Hangups, begin, failed, log_error, log_format, shutdown_signal};
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
@@ -66,11 +66,11 @@ pub fn run(args: &ServeArgs) -> Exit {
     };
     match run() {
         Ok(()) => Exit::Ok,
-        Err(trouble) => log_trouble(&log, &trouble),
+        Err(error) => log_error(&log, &error),
     }
 }
 
-fn read_config(args: &ServeArgs) -> Result<Config, Trouble> {
+fn read_config(args: &ServeArgs) -> Result<Config, Error> {
     let mut config = match &args.config {
         None => Config::default(),
         Some(path) => load(path, Config::load, NO_CONFIG)?,
@@ -94,7 +94,7 @@ async fn serve(mut config: Config, tables: Tables, mut hangups: Hangups, log: &L
     announce(&running, log);
     let server = running.server;
     tokio::select! {
-        () = told_to_stop() => {}
+        () = shutdown_signal() => {}
         () = hangups.each(|| reload(&server, running.tls.as_ref())) => {}
     }
     info!(sessions = server.registry.len(), "stopping");

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 
 use crate::cli::Exit;
 use crate::cli::exit::HELP;
-use crate::cli::secret::{Refused, certificate};
+use crate::cli::secret::certificate;
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]

@@ -12,7 +12,7 @@ use trace;
 use trace::har::{HarError, Imported, MAX_HAR_BYTES, export, import};
 
 use crate::cli::Exit;
-use crate::cli::exit::{HELP, tell};
+use crate::cli::exit::{Error, HELP};
 use crate::cli::files::{note_cut, open_trace, refuse_input, trace_hint, write_beside};
 use crate::cli::output::{Data, NO_ROOM, STDOUT, data, message};
 
@@ -61,8 +61,8 @@ pub fn run(args: &TraceArgs) -> Exit {
         }
         Command::Schema => None,
     };
-    if let Some(Err(exit)) = paths.map(|(to, from)| refuse_input(to, [from])) {
-        return exit;
+    if let Some(Err(error)) = paths.map(|(to, from)| refuse_input(to, [from])) {
+        return error.print();
     }
     let done = match &args.command {
         Command::Import { har, output } => run_import(har, output.as_deref()),
@@ -74,39 +74,20 @@ pub fn run(args: &TraceArgs) -> Exit {
             message(summary);
             Exit::Ok
         }
-        Err(Failure { exit, error, hint }) => {
-            tell(error, hint);
-            exit
-        }
+        Err(error) => error.print(),
     }
 }
 
-struct Failure {
-    exit: Exit,
-    error: String,
-    hint: Option<&'static str>,
+fn error_in(exit: Exit, path: &Path, error: impl std::fmt::Display, hint: Option<&'static str>) -> Error {
+    Error::new(exit, format_args!("{}: {error}", path.display())).maybe_hint(hint)
 }
 
-impl Failure {
-    fn of(exit: Exit, path: &Path, error: impl std::fmt::Display, hint: Option<&'static str>) -> Self {
-        Self {
-            exit,
-            error: format!("{}: {error}", path.display()),
-            hint,
-        }
-    }
-}
-
-fn run_import(path: &Path, output: Option<&Path>) -> Result<String, Failure> {
-    let tables = Tables::built_in().map_err(|diags| Failure {
-        exit: Exit::Usage,
-        error: diags.to_string(),
-        hint: None,
-    })?;
-    let wrong = |error: HarError| Failure::of(Exit::BadInput, path, &error, Some(error.hint()));
+fn run_import(path: &Path, output: Option<&Path>) -> Result<String, Error> {
+    let tables = Tables::built_in().map_err(Error::usage)?;
+    let wrong = |error: HarError| error_in(Exit::BadInput, path, &error, Some(error.hint()));
     let mut bytes = Vec::new();
     let file = File::open(path).and_then(|file| file.take(MAX_HAR_BYTES + 1).read_to_end(&mut bytes));
-    file.map_err(|error| Failure::of(Exit::BadInput, path, error, None))?;
+    file.map_err(|error| error_in(Exit::BadInput, path, error, None))?;
     if bytes.len() as u64 > MAX_HAR_BYTES {
         return Err(wrong(HarError::TooLarge));
     }
@@ -153,14 +134,14 @@ fn summary(imported: &Imported) -> String {
     text
 }
 
-fn run_export(path: &Path, output: Option<&Path>) -> Result<String, Failure> {
-    let trace = open_trace(path).map_err(|error| Failure::of(Exit::Unreadable, path, error, trace_hint(path)))?;
+fn run_export(path: &Path, output: Option<&Path>) -> Result<String, Error> {
+    let trace = open_trace(path).map_err(|error| error_in(Exit::Unreadable, path, error, trace_hint(path)))?;
     note_cut(path, &trace);
     let har = export(&trace);
     let entries = har["log"]["entries"].as_array().map_or(0, Vec::len);
     if entries == 0 {
         let hint = "record until at least one client has logged in";
-        return Err(Failure::of(
+        return Err(error_in(
             Exit::Unreadable,
             path,
             "the file holds no legacy frames",
@@ -183,7 +164,7 @@ fn count(number: usize, what: &str) -> String {
 }
 
 /// Writes to a file or to standard output.
-fn write(to: Option<&Path>, what: impl Fn(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+fn write(to: Option<&Path>, what: impl Fn(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
     let whole = |out: &mut dyn Write| {
         what(&mut *out)?;
         out.flush()
@@ -191,11 +172,8 @@ fn write(to: Option<&Path>, what: impl Fn(&mut dyn Write) -> io::Result<()>) -> 
     let Some(path) = to else {
         let mut data = Data::new();
         data.with(whole);
-        return data.finish().map_err(|error| Failure {
-            exit: Exit::Failed,
-            error: format!("{STDOUT}: {error}"),
-            hint: Some(NO_ROOM),
-        });
+        let unwritten = |error| Error::failed(format_args!("{STDOUT}: {error}")).hint(NO_ROOM);
+        return data.finish().map_err(unwritten);
     };
-    write_beside(path, whole).map_err(|error| Failure::of(Exit::Failed, path, error, None))
+    write_beside(path, whole).map_err(|error| error_in(Exit::Failed, path, error, None))
 }

@@ -8,9 +8,9 @@ use clap::{Args, Subcommand};
 use crate::webhook::signature::{Given, verify};
 
 use crate::cli::Exit;
-use crate::cli::exit::{HELP, tell};
+use crate::cli::exit::{HELP, print_error};
 use crate::cli::output::{data, message};
-use crate::cli::secret::{Refused, read};
+use crate::cli::secret::read;
 
 /// Longest accepted notification body in bytes.
 const LONGEST: u64 = 16 * 1024 * 1024;
@@ -46,11 +46,11 @@ pub fn run(args: &WebhookArgs) -> Exit {
     let What::Verify(args) = &args.what;
     let secret = match read(&args.secret_file) {
         Ok(secret) => secret,
-        Err(Refused(exit)) => return exit,
+        Err(error) => return error.print(),
     };
     let mut body = Vec::new();
     if let Err(error) = std::io::stdin().take(LONGEST).read_to_end(&mut body) {
-        tell(format_args!("cannot read standard input: {error}"), None);
+        print_error(format_args!("cannot read standard input: {error}"), None);
         return Exit::BadInput;
     }
     let given = Given {

@@ -18,7 +18,6 @@ use rtm::AppId;
 use rtm::value::Text;
 use trace::Policy as Replaced;
 
-mod duration;
 mod files;
 mod log;
 #[cfg(test)]
@@ -33,7 +32,6 @@ mod upstream;
 mod values;
 mod webhook;
 
-pub use duration::{BadDuration, parse_duration};
 pub use files::{DiskFiles, Files};
 pub use log::{Accounts, Log};
 pub use rest::Rest;

@@ -378,11 +378,11 @@ fn wrong_values_are_reported_at_their_place() {
     );
     check_error(
         "[session]\ngrace = 30",
-        "2:9 `session.grace`: expected a duration such as \"500ms\", \"20s\", \"5m\" or \"1h\"",
+        "2:9 `session.grace`: expected a duration such as \"500ms\", \"20s\", \"1h30m\" or \"7d\"",
     );
     check_error(
         "[session]\ngrace = '30'",
-        "2:9 `session.grace`: expected a duration such as \"500ms\", \"20s\", \"5m\" or \"1h\"",
+        "2:9 `session.grace`: expected a duration such as \"500ms\", \"20s\", \"1h30m\" or \"7d\"",
     );
     check_error(
         "[session]\nlogin_timeout = '0s'",

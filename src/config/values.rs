@@ -8,7 +8,6 @@ use std::time::Duration;
 use hyper::Uri;
 use secrecy::SecretString;
 
-use crate::config::duration::{BadDuration, parse_duration, show};
 use crate::config::size::{BadSize, parse_size, show as show_size};
 use crate::config::{Files, HostPort};
 use identity::LineKey;
@@ -16,6 +15,7 @@ use identity::line::MIN_KEY_BYTES;
 use rtm::value::Text;
 use runtime::http_client::is_private;
 use tables::diagnostics::{Diag, Span};
+use tables::duration::{BadDuration, format_duration, parse_duration};
 use tables::spanned_toml::{Spanned, Table};
 use text_files::one_line;
 
@@ -56,8 +56,8 @@ pub(super) fn duration(table: &mut Table<'_>, key: &str, range: RangeInclusive<D
     if range.contains(&got.value) {
         return Some(got.value);
     }
-    let (min, max) = (show(*range.start()), show(*range.end()));
-    let title = format!("`{}.{key}`: expected {min} to {max}, got {}", table.path(), show(*got));
+    let [min, max, got_text] = [*range.start(), *range.end(), *got].map(format_duration);
+    let title = format!("`{}.{key}`: expected {min} to {max}, got {got_text}", table.path());
     table.report(Diag::new(&got.span, title));
     None
 }

@@ -116,7 +116,7 @@ fn check_shows_what_is_wrong_in_a_config() {
           |
           = help: did you mean `http`?
 
-        error: `session.grace`: expected a duration such as "500ms", "20s", "5m" or "1h"
+        error: `session.grace`: expected a duration such as "500ms", "20s", "1h30m" or "7d"
          --> sigbridge.toml:5:9
           |
         5 | grace = "long"
@@ -206,7 +206,7 @@ fn serve_does_not_start_with_a_mistake() {
         exit 64
         --- stdout
         --- stderr
-        error: `session.grace`: expected a duration such as "500ms", "20s", "5m" or "1h"
+        error: `session.grace`: expected a duration such as "500ms", "20s", "1h30m" or "7d"
          --> sigbridge.toml:2:9
           |
         2 | grace = 30

@@ -182,7 +182,7 @@ async fn a_failed_start_is_one_json_line() {
     assert_eq!(
         wrong["mistakes"].as_str().expect("a text").lines().collect::<Vec<_>>(),
         [
-            "bad.toml:2:9: `session.grace`: expected a duration such as \"500ms\", \"20s\", \"5m\" or \"1h\"",
+            "bad.toml:2:9: `session.grace`: expected a duration such as \"500ms\", \"20s\", \"1h30m\" or \"7d\"",
             "bad.toml:4:1: `listen`: unknown key `htp` (did you mean `http`?)"
         ]
     );

@@ -26,6 +26,7 @@ enum Task {
     },
 }
 
+#[expect(clippy::disallowed_methods, reason = "a development tool may fail on a closed pipe")]
 fn main() -> anyhow::Result<ExitCode> {
     let Task::Mutants { survivors } = Cli::parse().task;
     let report = mutate::run(&embedded()).map_err(|diags| anyhow!("{}", diags.render(false)))?;

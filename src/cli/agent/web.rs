@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use clap::Args;
 
 use crate::cli::Exit;
-use crate::cli::exit::{HELP, tell};
+use crate::cli::exit::{Error, HELP, exit_of};
 use crate::cli::output::{data, message};
 
 use crate::cli::agent::files::{UNIT, write};
@@ -39,23 +39,14 @@ pub struct WebArgs {
     launcher: Vec<String>,
 }
 
-/// How it went wrong: what is said, what to do, how it ends.
-type Trouble = (String, &'static str, Exit);
-
 /// Runs the command. To start the launcher, it replaces this process (exec).
 pub fn run(args: &WebArgs) -> Exit {
-    match attempt(args) {
-        Ok(exit) => exit,
-        Err((error, hint, exit)) => {
-            tell(error, Some(hint));
-            exit
-        }
-    }
+    exit_of(attempt(args))
 }
 
-fn attempt(args: &WebArgs) -> Result<Exit, Trouble> {
+fn attempt(args: &WebArgs) -> Result<Exit, Error> {
     let hint = "config.example.toml lists every key";
-    let settings = Settings::load(args.config.as_deref()).map_err(|error| (error, hint, Exit::Usage))?;
+    let settings = Settings::load(args.config.as_deref()).map_err(|error| Error::usage(error).hint(hint))?;
     let folder = folder(args);
     let launch = launch(args, &settings, &folder);
     if args.print_unit {
@@ -121,10 +112,10 @@ fn warn_of_origin(port: u16, settings: &Settings) {
 }
 
 /// Writes the agent's files and installs the pinned SDK with npm.
-fn install(folder: &Path) -> Result<(), Trouble> {
+fn install(folder: &Path) -> Result<(), Error> {
     let anew = write(folder).map_err(|(path, error)| {
-        let text = format!("cannot write {}: {error}", path.display());
-        (text, "choose a writable directory with --dir", Exit::Failed)
+        let message = format!("cannot write {}: {error}", path.display());
+        Error::failed(message).hint("choose a writable directory with --dir")
     })?;
     if !anew {
         return Ok(());
@@ -145,12 +136,8 @@ fn install(folder: &Path) -> Result<(), Trouble> {
     if output.status.success() {
         return Ok(());
     }
-    let text = format!("`npm ci` failed in {}: {}", folder.display(), output.status);
-    Err((
-        text,
-        "configure npm with a registry that offers agora-rtm-sdk 1.5.1",
-        Exit::Failed,
-    ))
+    let message = format!("`npm ci` failed in {}: {}", folder.display(), output.status);
+    Err(Error::failed(message).hint("configure npm with a registry that offers agora-rtm-sdk 1.5.1"))
 }
 
 /// Renders the systemd unit with this command.
@@ -182,9 +169,9 @@ fn quoted(word: &str) -> String {
     }
 }
 
-fn not_run(program: &str, error: &io::Error) -> Trouble {
-    let text = format!("cannot run {program}: {error}");
-    (text, "install Node 20.11 or later, with npm", Exit::Failed)
+fn not_run(program: &str, error: &io::Error) -> Error {
+    let message = format!("cannot run {program}: {error}");
+    Error::failed(message).hint("install Node 20.11 or later, with npm")
 }
 
 /// Replaces this process with another program.

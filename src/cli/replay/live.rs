@@ -11,8 +11,8 @@ use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::http::StatusCode;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::exit::tell;
-use crate::cli::{Exit, secret};
+use crate::cli::exit::Error;
+use crate::cli::secret;
 use agent_link::connect::DialError;
 use agent_link::driver::{Driver, DriverConfig, LinkHealth, join_host};
 use protocol::encoder::Encoder;
@@ -35,14 +35,11 @@ impl Live {
     /// Connects.
     ///
     /// # Errors
-    /// The connection failed; the error was printed.
-    pub fn connect(url: &str, secret_file: Option<&Path>, tables: &Tables) -> Result<Self, Exit> {
-        let secret = secret_file.map(secret::read).transpose();
-        let secret = secret.map_err(|secret::Refused(exit)| exit)?;
-        let failed = |error: &dyn std::fmt::Display| {
-            tell(format_args!("cannot replay against {url}: {error}"), None);
-            Exit::Failed
-        };
+    /// The connection failed.
+    pub fn connect(url: &str, secret_file: Option<&Path>, tables: &Tables) -> Result<Self, Error> {
+        let secret = secret_file.map(secret::read).transpose()?;
+        let failed =
+            |error: &dyn std::fmt::Display| Error::failed(format_args!("cannot replay against {url}: {error}"));
         let runtime = Runtime::new().map_err(|error| failed(&error))?;
         let (config, health) = (DriverConfig::default(), LinkHealth::default());
         let driver = runtime.block_on(async { Driver::new(tables, config, None, health, Clock::start()) });
@@ -57,8 +54,7 @@ impl Live {
             Ok(()) => Ok(Self { runtime, driver }),
             Err(error) => {
                 let (what, hint) = explained(&error);
-                tell(format_args!("cannot replay against {url}: {what}"), Some(hint));
-                Err(Exit::Failed)
+                Err(failed(&what).hint(hint))
             }
         }
     }

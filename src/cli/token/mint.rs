@@ -1,6 +1,5 @@
 //! `sigbridge token mint`.
 
-use std::fmt::Display;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -8,17 +7,17 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use crate::cli::Exit;
-use crate::cli::exit::{HELP, tell};
+use crate::cli::exit::{Error, HELP};
 use crate::cli::output::{data, message};
 use crate::cli::secret::{CertificateArgs, on_command_line};
-use crate::config::parse_duration;
 use identity::access_token::{Kind, TokenMinter};
 use identity::{Account, token};
 use rtm::AppId;
 use rtm::UserId;
 use runtime::clock::Clock;
+use tables::duration::parse_duration;
 
-use crate::cli::token::{Refused, certificate, date};
+use crate::cli::token::{certificate, date};
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
@@ -81,20 +80,17 @@ pub fn run(args: &MintArgs) -> Exit {
             };
             data(&text, Exit::Ok)
         }
-        Err(Refused(exit)) => exit,
+        Err(error) => error.print(),
     }
 }
 
-fn minted(args: &MintArgs) -> Result<(SecretString, u64), Refused> {
+fn minted(args: &MintArgs) -> Result<(SecretString, u64), Error> {
     if !args.rest.is_empty() {
         return Err(on_command_line());
     }
     let Some(certificate) = certificate(&args.certificate)? else {
-        tell(
-            "no App Certificate given",
-            Some("set --certificate-file FILE or the environment variable SIGBRIDGE_CERTIFICATE"),
-        );
-        return Err(Refused(Exit::Usage));
+        let hint = "set --certificate-file FILE or the environment variable SIGBRIDGE_CERTIFICATE";
+        return Err(Error::usage("no App Certificate given").hint(hint));
     };
     let now = Clock::start().now().as_secs();
     let AppIdArg(app_id) = args.app_id.clone();
@@ -102,22 +98,14 @@ fn minted(args: &MintArgs) -> Result<(SecretString, u64), Refused> {
         Which::V006 => Kind::V006,
         Which::V007 => Kind::V007,
         Which::Signaling => {
-            let account = Account::new(args.account.as_str()).map_err(usage)?;
+            let account = Account::new(args.account.as_str()).map_err(Error::usage)?;
             let expires = now.saturating_add(args.expire.as_secs());
             return Ok((token::mint(&account, &app_id, &certificate, expires).into(), expires));
         }
     };
-    let user = UserId::new(args.account.as_str()).map_err(usage)?;
+    let user = UserId::new(args.account.as_str()).map_err(Error::usage)?;
     let lifetime = u32::try_from(args.expire.as_secs()).unwrap_or(u32::MAX);
-    let minter = TokenMinter::new(kind, app_id, certificate, lifetime).map_err(usage)?;
-    let minted = minter.mint(&user, now).map_err(|error| {
-        tell(error, None);
-        Refused(Exit::Failed)
-    })?;
+    let minter = TokenMinter::new(kind, app_id, certificate, lifetime).map_err(Error::usage)?;
+    let minted = minter.mint(&user, now).map_err(Error::failed)?;
     Ok((minted.token, minted.expires_at))
-}
-
-fn usage(error: impl Display) -> Refused {
-    tell(error, None);
-    Refused(Exit::Usage)
 }

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value as Json, json};
 
 use crate::cli::Exit;
-use crate::cli::exit::{HELP, tell};
+use crate::cli::exit::{Error, HELP};
 use crate::cli::output::{data, message};
 use crate::cli::secret::{CertificateArgs, looks_like_one, on_command_line};
 use identity::access_token;
@@ -18,7 +18,7 @@ use rtm::time::Time;
 use runtime::clock::Clock;
 use text_files::text_from;
 
-use crate::cli::token::{Refused, certificate, date};
+use crate::cli::token::{certificate, date};
 
 /// Longest accepted token in bytes.
 const LONGEST: u64 = 64 * 1024;
@@ -56,11 +56,11 @@ pub fn run(args: &VerifyArgs) -> Exit {
             let is_valid = found.problem.is_none();
             data(&text, if is_valid { Exit::Ok } else { Exit::Failed })
         }
-        Err(Refused(exit)) => exit,
+        Err(error) => error.print(),
     }
 }
 
-fn found(args: &VerifyArgs) -> Result<Found, Refused> {
+fn found(args: &VerifyArgs) -> Result<Found, Error> {
     let is_certificate = |text: &SecretString| looks_like_one(text.expose_secret());
     if !args.rest.is_empty() || args.token.as_ref().is_some_and(is_certificate) {
         return Err(on_command_line());
@@ -78,22 +78,19 @@ fn found(args: &VerifyArgs) -> Result<Found, Refused> {
     let found = match token::claims(text) {
         Some(claims) => signaling(args, text, claims, certificate.as_ref(), now)?,
         None => access_token(args, text, certificate.as_ref(), now).ok_or_else(|| {
-            tell(
-                "not a token",
-                Some("a signalingToken starts with `1:`, an AccessToken with `006` or `007`"),
-            );
-            Refused(Exit::BadInput)
+            let hint = "a signalingToken starts with `1:`, an AccessToken with `006` or `007`";
+            Error::new(Exit::BadInput, "not a token").hint(hint)
         })?,
     };
     Ok(found)
 }
 
-fn from_stdin() -> Result<SecretString, Refused> {
+fn from_stdin() -> Result<SecretString, Error> {
     match text_from(std::io::stdin(), LONGEST) {
         Ok(text) => Ok(text.trim().into()),
         Err(error) => {
-            tell(format_args!("cannot read standard input: {error}"), None);
-            Err(Refused(Exit::BadInput))
+            let message = format!("cannot read standard input: {error}");
+            Err(Error::new(Exit::BadInput, message))
         }
     }
 }
@@ -142,13 +139,9 @@ fn signaling(
     (app_id, expires): (&str, u64),
     certificate: Option<&SecretString>,
     now: Time,
-) -> Result<Found, Refused> {
-    let wrong = |error: &dyn std::fmt::Display| {
-        tell(error, None);
-        Refused(Exit::Usage)
-    };
+) -> Result<Found, Error> {
     let account = match &args.account {
-        Some(account) => Some(Account::new(account.as_str()).map_err(|error| wrong(&error))?),
+        Some(account) => Some(Account::new(account.as_str()).map_err(Error::usage)?),
         None => None,
     };
     let problem = match (AppId::new(app_id), &account, certificate) {

@@ -10,7 +10,7 @@ use crate::spanned_toml::{Item, Spanned, Table};
 use crate::spanned_value::Node;
 use rtm::value::Text;
 
-use crate::ast::duration;
+use crate::duration::parse_duration;
 
 /// A row as written.
 #[derive(Clone, Debug)]
@@ -298,7 +298,7 @@ fn read_gather(mut t: Table<'_>) -> Option<RawGather> {
     let arg = t.require_str("arg");
     let from = t.require("from").and_then(Node::read);
     let max = t.require_int("max");
-    let every = t.require_parsed("every", duration);
+    let every = t.require_parsed("every", parse_duration);
     t.finish();
     Some(RawGather {
         arg: arg?,
@@ -311,7 +311,7 @@ fn read_gather(mut t: Table<'_>) -> Option<RawGather> {
 fn read_waits(t: Table<'_>) -> Vec<(Spanned<Text>, Spanned<Duration>)> {
     let entries = t.into_entries().into_iter();
     entries
-        .filter_map(|(name, item)| Some((name, item.into_parsed(duration)?)))
+        .filter_map(|(name, item)| Some((name, item.into_parsed(parse_duration)?)))
         .collect()
 }
 
