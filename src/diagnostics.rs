@@ -1,4 +1,4 @@
-//! Proves, step by step, that RTM can be reached: what each step got is the SDK's own answer.
+//! Connectivity diagnosis of RTM, step by step, based on the SDK's own answers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,27 +18,25 @@ use rtm::{LoginErr, LogoutErr, Message, RtmCall, RtmError, RtmEvent, RtmReply, U
 use crate::server::Server;
 use crate::upstream::rtm_tokens::tokens;
 
-/// Longer than any of RTM's own limits: a login takes 12 s to fail (rtm-api 9).
+/// Longer than any of RTM's time limits: a login fails after 12 s (rtm-api 9).
 const PATIENCE: Duration = Duration::from_secs(16);
-/// Who the doctor is, in RTM: no account of a legacy client.
+/// RTM users of the diagnosis; not accounts of legacy clients.
 const USERS: [&str; 2] = ["sigbridge-doctor-1", "sigbridge-doctor-2"];
 const GREETING: &str = "sigbridge doctor";
 
-/// A step and what came of it.
+/// Result of a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// What was looked at.
     pub step: String,
-    /// Whether it is as it should be.
     pub ok: bool,
-    /// What was found: the SDK's answer, where it has one.
+    /// Result text: the SDK's answer, if any.
     pub found: String,
-    /// What to do.
+    /// Suggested action.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }
 
-/// Looks at an app's way to RTM. The steps end where one of them fails, since those after it stand on it.
+/// Diagnoses an app's connectivity to RTM; stops at the first failed step.
 pub async fn examine(server: &Arc<Server>, app: &AppId) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut note = |step: &str, result: Result<String, (String, &str)>| {
@@ -53,35 +51,32 @@ pub async fn examine(server: &Arc<Server>, app: &AppId) -> Vec<Finding> {
     };
     let config = &server.config;
     if config.auth_of(app).is_none() {
-        let hint = "name one of [[app]] with --app";
-        note("app", Err((format!("{} is not served here", app.as_str()), hint)));
+        let hint = "pass the ID of an [[app]] with --app";
+        note("app", Err((format!("app {} is not configured", app.as_str()), hint)));
         return findings;
     }
     if config.upstream_of(app) == UpstreamKind::Agent {
         let status = server.driver.as_ref().map(|driver| driver.status());
         let Some(status) = status.filter(|status| status.up) else {
-            let hint = "start one: `sigbridge agent web`, or `sigbridge agent embedded` for a test; its log says why it cannot come in";
-            let found = format!("no agent has come in at {}", config.upstream.agent.listen);
+            let hint = "start an agent: `sigbridge agent web`, or `sigbridge agent embedded` for a test; see its log for connection errors";
+            let found = format!("no agent is connected to {}", config.upstream.agent.listen);
             note("link", Err((found, hint)));
             return findings;
         };
-        note(
-            "link",
-            Ok(format!("an agent is there, with {} sessions", status.sessions)),
-        );
+        note("link", Ok(format!("agent connected, {} sessions", status.sessions)));
         let (sdk, version) = status.sdk.unwrap_or_default();
         let platform = status.platform.unwrap_or_default();
-        note("hello", Ok(format!("{sdk} {version}, in the names of {platform}")));
+        note("hello", Ok(format!("{sdk} {version}, platform {platform}")));
     } else {
-        note("link", Ok("none is needed: the embedded RTM is in this process".into()));
+        note("link", Ok("not needed: the embedded RTM runs in this process".into()));
     }
     let mut one = Probe::new(&server.upstream, app);
-    // Every SDK knows by itself that it is not logged in: who says so is there.
+    // Every SDK reports by itself that no user is logged in, so the reply proves that it runs.
     let loaded = match one.call(RtmCall::Logout {}).await {
-        Some(Err(error)) if error == LogoutErr::UserNotLoggedIn.into() => Ok(format!("it answers: {error}")),
-        Some(Ok(_)) => Ok("it answers".into()),
-        Some(Err(error)) => Err((format!("logout before a login: {error}"), "the agent's log says more")),
-        None => Err(("no answer to a first call".into(), "the agent's log says more")),
+        Some(Err(error)) if error == LogoutErr::UserNotLoggedIn.into() => Ok(format!("answered: {error}")),
+        Some(Ok(_)) => Ok("answered".into()),
+        Some(Err(error)) => Err((format!("logout before a login: {error}"), "see the agent's log")),
+        None => Err(("no answer to the first call".into(), "see the agent's log")),
     };
     if !note("sdk", loaded) {
         return findings;
@@ -94,7 +89,7 @@ pub async fn examine(server: &Arc<Server>, app: &AppId) -> Vec<Finding> {
         let login = patient.call(RtmCall::Login { uid, token: None }).await;
         if !note(
             "login",
-            told(login, |_| format!("{} is logged in", name.as_str()), hint_of),
+            told(login, |_| format!("{} logged in", name.as_str()), hint_of),
         ) {
             return findings;
         }
@@ -106,18 +101,18 @@ pub async fn examine(server: &Arc<Server>, app: &AppId) -> Vec<Finding> {
     let sent = one.call(RtmCall::SendMessageToPeer { peer_id, message }).await;
     let sent = match sent {
         Some(Ok(RtmReply::HasPeerReceived(true))) if two.heard().await => {
-            Ok(format!("{} has it from {}", names[1].as_str(), names[0].as_str()))
+            Ok(format!("delivered to {} from {}", names[1].as_str(), names[0].as_str()))
         }
         Some(Ok(reply)) => Err((
-            format!("{reply:?}, and nothing arrived"),
-            "try again: presence takes a moment",
+            format!("{reply:?}, but no message arrived"),
+            "retry: presence may be delayed",
         )),
         other => told(other, |_| String::new(), hint_of),
     };
     note("message", sent);
     let ended = one.call(RtmCall::Logout {}).await;
     two.call(RtmCall::Logout {}).await;
-    note("logout", told(ended, |_| "both are gone".into(), hint_of));
+    note("logout", told(ended, |_| "both users logged out".into(), hint_of));
     findings
 }
 
@@ -126,17 +121,17 @@ fn names() -> Option<[UserId; 2]> {
     Some([codec::reserved_user(one)?, codec::reserved_user(two)?])
 }
 
-/// What a login is given; the start has made sure that it can be made.
+/// Describes the token of a login.
 fn token(server: &Server, app: &AppId, user: &UserId) -> String {
     let minted = tokens(&server.config, server.clock).ok().flatten();
     let minted = minted.and_then(|tokens| tokens.mint(app, user, server.clock.now()));
     match minted {
         Some(minted) => {
             let kind: String = minted.token.expose_secret().chars().take(3).collect();
-            format!("{kind}, made of the App Certificate for each user")
+            format!("{kind}, created per user from the App Certificate")
         }
-        None if server.config.upstream_of(app) == UpstreamKind::Embedded => "none is needed".into(),
-        None => "none: the app has no certificate here, or `rtm_token` is \"none\"".into(),
+        None if server.config.upstream_of(app) == UpstreamKind::Embedded => "not needed".into(),
+        None => "none: the app has no certificate in the config, or `rtm_token` is \"none\"".into(),
     }
 }
 
@@ -148,26 +143,26 @@ fn told<'h>(
     match answer {
         Some(Ok(reply)) => Ok(good(reply)),
         Some(Err(error)) => Err((error.to_string(), hint(error))),
-        None => Err(("no answer".into(), "the agent's log says more")),
+        None => Err(("no answer".into(), "see the agent's log")),
     }
 }
 
-/// Returns the hint for an error of a login.
+/// Returns the hint for a login error.
 pub fn hint_of(error: RtmError) -> &'static str {
     match error {
-        RtmError::Login(LoginErr::Timeout) => {
-            "the SDK does not reach RTM's servers: look at the agent's way to the internet"
-        }
-        RtmError::Login(LoginErr::InvalidAppId) => "RTM does not know this App ID",
+        RtmError::Login(LoginErr::Timeout) => "the SDK cannot reach RTM; check the agent's network access",
+        RtmError::Login(LoginErr::InvalidAppId) => "RTM does not know this App ID; check it in the console",
         RtmError::Login(LoginErr::InvalidToken | LoginErr::TokenExpired | LoginErr::NotAuthorized) => {
-            "RTM does not take the token: is it this app's certificate, and is the clock right?"
+            "RTM rejected the token; check the App Certificate and the system clock"
         }
-        RtmError::Login(LoginErr::Rejected) => "RTM refuses: does the app need a token, and is RTM enabled for it?",
-        _ => "the name is RTM's own: its documentation says more",
+        RtmError::Login(LoginErr::Rejected) => {
+            "RTM rejected the login; check whether the app requires a token and has RTM enabled"
+        }
+        _ => "see RTM's documentation of this error name",
     }
 }
 
-/// An RTM instance of its own.
+/// RTM instance used for the diagnosis.
 struct Probe {
     upstream: Arc<dyn Upstream>,
     key: ClientKey,

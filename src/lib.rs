@@ -1,13 +1,16 @@
-//! sigbridge: legacy Signaling clients on the left, RTM 1.x on the right, tables in between.
+//! sigbridge: a bridge between legacy Signaling clients and RTM 1.x.
 //!
-//! A front ([`front`]) turns a client's bytes into calls of rows. A row of the tables ([`mapping`]) says what a call does in
-//! RTM, and what becomes of an RTM event; the pure session engine ([`bridge`]) runs it; an upstream ([`upstream`]) answers
-//! RTM's calls, whose vocabulary is [`rtm`]. The [`shell`] owns sockets, tasks and timers and carries things between them.
+//! The `protocol` crate decodes a client's bytes into calls. A row of the `tables` defines a call's translation to
+//! RTM and
+//! the handling of RTM events. The I/O-free `engine` runs rows. An RTM backend ([`upstream`]) executes RTM calls,
+//! whose
+//! vocabulary is the crate `rtm`. The [`server`] owns sockets, tasks and timers.
 //!
-//! [`check`], [`explain`] and [`client`] are tools on top of the tables. ARCHITECTURE.md has the map, the life of a message
-//! and what must stay true; docs/tables.md the format of the tables.
+//! [`check`], [`explain`] and [`client`] are tools on the tables. ARCHITECTURE.md describes the modules, the path of
+//! a
+//! message and the invariants; docs/tables.md the table format.
 //!
-//! The library is there for the program and its tests; nothing of it is a stable interface.
+//! The library exists for the program and its tests; it has no stable interface.
 
 pub mod admin;
 pub mod check;

@@ -8,19 +8,19 @@ use hyper::{StatusCode, Uri};
 use crate::config::Admin;
 use runtime::net::{bearer, is_secret};
 
-/// Paths that need no token: load balancers request them, and they hold nothing confidential.
+/// Paths without a token: load balancers request them, and their content is not confidential.
 const OPEN: [&str; 3] = ["/livez", "/readyz", "/healthz"];
 
-/// Accepted values of `Sec-Fetch-Site`; `none` is an address that was typed.
+/// Accepted values of `Sec-Fetch-Site`; browsers send `none` for a typed address.
 const OWN_SITES: [&[u8]; 2] = [b"same-origin", b"none"];
 
-/// Admits or refuses a request.
+/// Admits or rejects a request.
 ///
-/// A browser sends the host of a page as `Host`, also when its owner resolves that name to this machine (DNS rebinding).
-/// Requests of pages of other sites carry `Origin` or `Sec-Fetch-Site`.
+/// A browser sends a page's host as `Host`, even if its owner resolves that name to this machine (DNS rebinding).
+/// Requests of other sites' pages carry `Origin` or `Sec-Fetch-Site`.
 ///
 /// # Errors
-/// The status and the body of the refusal.
+/// Status and body of the rejection.
 pub fn admit(
     admin: &Admin,
     local: SocketAddr,
@@ -31,10 +31,7 @@ pub fn admit(
     let hosts = headers.get_all(HOST).iter().map(|host| host.to_str().unwrap_or(""));
     let mut named = hosts.chain(uri.authority().map(|authority| authority.as_str()));
     if named.any(|name| !is_ours(name)) {
-        return Err((
-            StatusCode::FORBIDDEN,
-            "this Host is none of the admin address: add it to [admin] allowed_hosts\n",
-        ));
+        return Err((StatusCode::FORBIDDEN, "unknown Host; add it to [admin] allowed_hosts\n"));
     }
     if let Some(origin) = headers.get(ORIGIN) {
         let own = headers.get(HOST).map(hyper::header::HeaderValue::as_bytes);
@@ -43,17 +40,17 @@ pub fn admit(
             .iter()
             .find_map(|scheme| origin.as_bytes().strip_prefix(*scheme));
         if from.is_none() || from != own {
-            return Err((StatusCode::FORBIDDEN, "requests of another origin are refused\n"));
+            return Err((StatusCode::FORBIDDEN, "cross-origin request rejected\n"));
         }
     }
     let site = headers.get("sec-fetch-site").map(hyper::header::HeaderValue::as_bytes);
     if site.is_some_and(|site| !OWN_SITES.contains(&site)) {
-        return Err((StatusCode::FORBIDDEN, "requests of another site are refused\n"));
+        return Err((StatusCode::FORBIDDEN, "cross-site request rejected\n"));
     }
     match &admin.token {
         Some(token) if !OPEN.contains(&uri.path()) => {
             let given = bearer(headers).unwrap_or_default();
-            let wrong = "the token is missing or wrong: send Authorization: Bearer and [admin] token_file's\n";
+            let wrong = "missing or invalid token; send `Authorization: Bearer` with the token of [admin] token_file\n";
             is_secret(given, token)
                 .then_some(())
                 .ok_or((StatusCode::UNAUTHORIZED, wrong))
@@ -62,7 +59,7 @@ pub fn admit(
     }
 }
 
-/// The host of `host:port`; of an IPv6 address without its brackets.
+/// Returns the host of `host:port`, without the brackets of an IPv6 address.
 fn host_of(authority: &str) -> Option<&str> {
     if let Some(rest) = authority.strip_prefix('[') {
         let (host, port) = rest.split_once(']')?;
@@ -71,7 +68,7 @@ fn host_of(authority: &str) -> Option<&str> {
     Some(authority.split_once(':').map_or(authority, |(host, _)| host)).filter(|host| !host.is_empty())
 }
 
-/// Whether a host is this machine in any case: an address of it, or a configured name.
+/// Returns true for an address of this machine or a configured name.
 fn is_own_host(admin: &Admin, local: IpAddr, host: &str) -> bool {
     if let Ok(ip) = host.parse::<IpAddr>() {
         let listens = admin.listen.is_some_and(|listen| listen.ip() == ip);
@@ -150,7 +147,7 @@ mod tests {
             status(&admin, "127.0.0.1:9001", absolute, &[("host", "127.0.0.1")]),
             403
         );
-        // No browser leaves it out.
+        // Every browser sends it.
         assert_eq!(status(&admin, "127.0.0.1:9001", "/metrics", &[]), 200);
     }
 

@@ -1,14 +1,26 @@
-//! The admin address. Requests from other sites are refused; with `[admin] token_file`, all paths but the first two need
-//! its token.
+//! The admin address. It rejects requests of other sites. With `[admin] token_file`, all paths except the first two
+//! require its token.
 //!
-//! | path | answers |
-//! |---|---|
-//! | `GET /livez` (and `/healthz`) | 200 while the process runs |
-//! | `GET /readyz` | 200 while new clients are welcome, else 503; the reasons as JSON |
-//! | `GET /metrics` | the counters, as OpenMetrics |
-//! | `GET /coverage` | which calls and events are used |
-//! | `POST /doctor` | the way to RTM, step by step |
-//! | `POST /record/start`, `/record/stop` | switches recording |
+//! | path
+//! answer
+//! | |---|---|
+//! | `GET /livez` (and `/healthz`)
+//! 200 while the process runs
+//! |
+//! `GET /readyz`
+//! 200 if new clients may connect, else 503; the reasons as JSON
+//! |
+//! `GET /metrics`
+//! counters in OpenMetrics format
+//! |
+//! `GET /coverage`
+//! calls and events in use
+//! |
+//! `POST /doctor`
+//! diagnosis of the connectivity to RTM
+//! |
+//! `POST /record/start`, `/record/stop`
+//! switches recording |
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -34,12 +46,12 @@ use crate::server::Server;
 use rtm::AppId;
 use runtime::net::Acceptor;
 
-/// Connections at once: some scrapers and a few people.
+/// Maximum of concurrent connections.
 const MAX_CONNECTIONS: usize = 64;
-/// How long the head of a request may take.
+/// Time limit for a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Serves the admin address until it is closed, which is after the drain.
+/// Serves the admin address until shutdown, after the drain.
 pub async fn serve_admin(server: Arc<Server>, listener: TcpListener) {
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut acceptor = Acceptor::new(listener, "admin", server.strain.clone());
@@ -96,7 +108,7 @@ async fn respond(
     response
 }
 
-/// The way to RTM of an app, which the query names where the config does not.
+/// Runs the diagnostics for the app of the query or of the config.
 async fn doctor(server: &Arc<Server>, query: Option<&str>) -> (StatusCode, &'static str, String) {
     let named = query.and_then(|query| query.strip_prefix("app="));
     let named = named.map(|app| percent_decode_str(app).decode_utf8_lossy().into_owned());
@@ -105,7 +117,7 @@ async fn doctor(server: &Arc<Server>, query: Option<&str>) -> (StatusCode, &'sta
         None => server.config.only_app(),
     };
     let Some(app) = app else {
-        let text = "which app? POST /doctor?app=ID\n".to_owned();
+        let text = "several apps are configured; use POST /doctor?app=ID\n".to_owned();
         return (StatusCode::BAD_REQUEST, "text/plain", text);
     };
     match serde_json::to_string_pretty(&examine(server, &app).await) {
@@ -114,28 +126,28 @@ async fn doctor(server: &Arc<Server>, query: Option<&str>) -> (StatusCode, &'sta
     }
 }
 
-/// Switches of a running server.
+/// Handles the POST requests that change the server's state.
 async fn switch(server: &Server, path: &str) -> (StatusCode, &'static str, String) {
     let (status, body) = match path {
-        "/record/start" if server.recorder.is_on() => (StatusCode::OK, "recording already\n".into()),
+        "/record/start" if server.recorder.is_on() => (StatusCode::OK, "recording is already on\n".into()),
         "/record/start" => match server.record().await {
-            Ok(true) => (StatusCode::OK, "recording sessions that begin from now on\n".into()),
+            Ok(true) => (StatusCode::OK, "recording new sessions\n".into()),
             Ok(false) => (StatusCode::CONFLICT, "set [record] folder\n".into()),
             Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("cannot record: {error}\n")),
         },
         "/record/stop" => match server.recorder.stop() {
-            true => (StatusCode::OK, "no more sessions are recorded\n".into()),
-            false => (StatusCode::OK, "nothing was recorded\n".into()),
+            true => (StatusCode::OK, "recording stopped\n".into()),
+            false => (StatusCode::OK, "recording was not on\n".into()),
         },
         _ => (
             StatusCode::NOT_FOUND,
-            "try /record/start, /record/stop or /doctor\n".into(),
+            "unknown path; POST paths: /record/start, /record/stop, /doctor\n".into(),
         ),
     };
     (status, "text/plain", body)
 }
 
-/// Which calls and events are used, as Markdown, or as JSON for those who accept that.
+/// Returns the coverage report as Markdown, or as JSON if the client accepts it.
 fn coverage(server: &Server, headers: &HeaderMap) -> (StatusCode, &'static str, String) {
     let report = server.usage.coverage().report(&server.tables);
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
@@ -168,7 +180,7 @@ fn answer(server: &Server, path: &str) -> (StatusCode, &'static str, String) {
         _ => (
             StatusCode::NOT_FOUND,
             "text/plain",
-            "try /metrics, /livez, /readyz or /coverage\n".into(),
+            "unknown path; GET paths: /metrics, /livez, /readyz, /coverage\n".into(),
         ),
     }
 }

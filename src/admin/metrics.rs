@@ -1,4 +1,4 @@
-//! Counters. Label sets are closed: reasons and codes come from the tables and the source, never from clients.
+//! Metrics. Label sets are closed: reasons and codes come from the tables and the source, never from clients.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -13,12 +13,11 @@ use protocol::memory_budget::MemoryUser;
 use runtime::net::{Shortage, Shortages};
 use trace::Health;
 
-/// All counters of a server.
+/// Metrics of a server.
 #[derive(Debug)]
 pub struct Metrics {
-    /// Sessions, with or without a client.
+    /// Sessions, connected or not.
     pub sessions: Gauge,
-    /// Open sockets.
     pub sockets: Gauge,
     bad_frames: Family<Reason, Counter>,
     notes: Family<Limitation, Counter>,
@@ -67,7 +66,6 @@ struct Limitation {
 }
 
 impl Metrics {
-    /// All at zero.
     pub fn new() -> Self {
         let mut metrics = Self {
             sessions: Gauge::default(),
@@ -88,81 +86,69 @@ impl Metrics {
         let registry = &mut metrics.registry;
         registry.register(
             "sessions",
-            "Sessions, with or without a client",
+            "Sessions, connected or waiting for a reconnect",
             metrics.sessions.clone(),
         );
         registry.register("sockets", "Open sockets", metrics.sockets.clone());
+        registry.register("bad_frames", "Invalid frames, by reason", metrics.bad_frames.clone());
         registry.register(
-            "bad_frames",
-            "Frames that break the wire's rules",
-            metrics.bad_frames.clone(),
+            "limitations",
+            "Inexact translations, by row and limitation code",
+            metrics.notes.clone(),
         );
-        registry.register("limitations", "Translations that were not exact", metrics.notes.clone());
-        registry.register(
-            "dropped",
-            "What was dropped for want of room or of a taker",
-            metrics.dropped.clone(),
-        );
+        registry.register("dropped", "Items dropped, by reason", metrics.dropped.clone());
         registry.register(
             "held_bytes",
-            "What waits for clients in memory, by what holds it",
+            "Bytes queued for clients, by kind of queue",
             metrics.held.clone(),
         );
         registry.register(
             "logins",
-            "Logins by what became of them; refusals with the reason",
+            "Logins, by result and reason of refusal",
             metrics.logins.clone(),
         );
-        registry.register(
-            "log_lines_lost",
-            "Lines of the log that could not be written",
-            lost_lines(),
-        );
+        registry.register("log_lines_lost", "Log lines lost to write errors", lost_lines());
         registry.register(
             "tls_failures",
-            "Connections that began TLS and did not get to its end",
+            "Failed TLS handshakes, by reason",
             metrics.tls_failures.clone(),
         );
         registry.register(
             "certificate_loads",
-            "Attempts to read a new certificate while serving",
+            "Certificate reloads, by result",
             metrics.certificate_loads.clone(),
         );
         registry.register(
             "trace_records",
-            "Records of traces, written or lost",
+            "Trace records, by result",
             metrics.trace_records.clone(),
         );
         registry.register(
             "webhook_notices",
-            "Notices of webhooks by what became of them, for each receiver",
+            "Webhook notifications per receiver, by result",
             metrics.webhook_notices.clone(),
         );
         registry.register(
             "rest_requests",
-            "Messages by RTM's RESTful API, by what became of them",
+            "Messages sent over RTM's RESTful API, by result",
             metrics.rest_requests.clone(),
         );
         let link = &metrics.link;
-        registry.register("agent_up", "Whether an agent is there", link.up.clone());
-        registry.register(
-            "agent_gaps",
-            "Agents that died with what they had not passed on",
-            link.gaps.clone(),
-        );
+        registry.register("agent_up", "1 if an agent is connected, else 0", link.up.clone());
+        registry.register("agent_gaps", "Agents lost with undelivered events", link.gaps.clone());
         registry.register(
             "agent_gap_sessions",
-            "Sessions that such a death concerned",
+            "Sessions affected by a lost agent",
             link.gap_sessions.clone(),
         );
         registry.register(
             "agent_events_lost",
-            "Events that an agent had no room for",
+            "Events dropped by an agent's full queue",
             link.events_lost.clone(),
         );
         registry.register(
             "agent_calls_failed",
-            "Calls that came to nothing between here and the agent",
+            "Calls lost between this process and the agent, by reason",
             link.failed.clone(),
         );
         for (_, holder) in MemoryUser::ALL {
@@ -171,12 +157,12 @@ impl Metrics {
         metrics
     }
 
-    /// A frame breaks the wire's rules.
+    /// Counts an invalid frame.
     pub fn bad_frame(&self, reason: &'static str) {
         self.bad_frames.get_or_create(&Reason { reason }).inc();
     }
 
-    /// A translation was not exact.
+    /// Counts an inexact translation.
     pub fn note(&self, row: &str, code: &str) {
         self.notes
             .get_or_create(&Limitation {
@@ -186,24 +172,24 @@ impl Metrics {
             .inc();
     }
 
-    /// Something was dropped.
+    /// Counts a dropped item.
     pub fn dropped(&self, what: &'static str) {
         self.dropped.get_or_create(&What { what }).inc();
     }
 
-    /// Several things were dropped.
+    /// Counts dropped items.
     pub fn dropped_many(&self, what: &'static str, how_many: usize) {
         let many = u64::try_from(how_many).unwrap_or(u64::MAX);
         self.dropped.get_or_create(&What { what }).inc_by(many);
     }
 
-    /// What holds memory for clients, and how much.
+    /// Sets the bytes that a kind of queue holds for clients.
     pub fn holds(&self, holder: &'static str, bytes: usize) {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         self.held.get_or_create(&HolderName { holder }).set(bytes);
     }
 
-    /// Connections that were not served for lack of something.
+    /// Registers the counters of rejected connections.
     pub fn lacks(&mut self, strain: &Shortages) {
         for lack in Shortage::ALL {
             let (name, help) = lack.counted();
@@ -211,7 +197,7 @@ impl Metrics {
         }
     }
 
-    /// How recording goes.
+    /// Returns the counters of the trace recorder.
     pub fn health(&self) -> Health {
         let of = |result| self.trace_records.get_or_create(&Result { result }).clone();
         Health {
@@ -220,41 +206,41 @@ impl Metrics {
         }
     }
 
-    /// How the link to agents goes.
+    /// Returns the metrics of the agent link.
     pub fn link(&self) -> LinkHealth {
         self.link.clone()
     }
 
-    /// A login came to a session, was refused for a reason of the tables, or was abandoned.
+    /// Counts a login: accepted, refused for a reason of the tables, or abandoned.
     pub fn login(&self, result: &'static str, reason: &str) {
         let reason = reason.to_owned();
         self.logins.get_or_create(&Login { result, reason }).inc();
     }
 
-    /// A connection began TLS, and that failed.
+    /// Counts a failed TLS handshake.
     pub fn tls_failed(&self, reason: &'static str) {
         self.tls_failures.get_or_create(&Reason { reason }).inc();
     }
 
-    /// A new certificate was read, or could not be.
+    /// Counts a certificate reload.
     pub fn certificate_loaded(&self, result: &'static str) {
         self.certificate_loads.get_or_create(&Result { result }).inc();
     }
 
-    /// A notice of a webhook was delivered, will be sent again, was given up, or found no room.
+    /// Counts a webhook notification: delivered, retried, given up or dropped.
     pub fn webhook(&self, result: &'static str) {
         self.webhook_notices.get_or_create(&Result { result }).inc();
     }
 
-    /// A message by RTM's RESTful API was sent, or not.
+    /// Counts a message over RTM's RESTful API.
     pub fn rest(&self, result: &'static str) {
         self.rest_requests.get_or_create(&Result { result }).inc();
     }
 
-    /// All counters in the OpenMetrics text format.
+    /// Encodes all metrics in the OpenMetrics text format.
     pub fn text(&self) -> String {
         let mut text = String::new();
-        // Writing to a String does not fail.
+        // Writing to a String cannot fail.
         let _ = encode(&mut text, &self.registry);
         text
     }

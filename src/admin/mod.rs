@@ -1,4 +1,4 @@
-//! For the operator: counters, health.
+//! Admin interface: metrics, readiness, diagnostics.
 
 mod guard;
 mod http;

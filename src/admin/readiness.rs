@@ -1,4 +1,4 @@
-//! Readiness: whether new clients should connect here, with the reasons if not.
+//! Readiness for new clients, with the reasons against it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,12 +7,12 @@ use serde::Serialize;
 use crate::config::{Config, UpstreamKind};
 use crate::server::Server;
 
-/// Whether a server has started.
+/// Start-up state of a server.
 #[derive(Debug, Default)]
 pub struct Started(AtomicBool);
 
 impl Started {
-    /// All addresses are served.
+    /// Marks all addresses as listening.
     pub fn set(&self) {
         self.0.store(true, Ordering::Release);
     }
@@ -22,27 +22,27 @@ impl Started {
     }
 }
 
-/// A reason why new clients should connect elsewhere.
+/// Reason against new clients.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum NotReady {
-    /// Not all addresses are served yet.
+    /// Some addresses are not yet listening.
     Starting,
     /// Logins of these apps wait for an agent and time out.
     AgentMissing {
-        /// Their ids; empty for any app.
+        /// App IDs; empty if any app is served.
         apps: Vec<String>,
     },
-    /// Connections were refused lately for lack of something.
+    /// Connections were rejected recently because a resource was exhausted.
     Lacking {
-        /// What is lacking.
+        /// Exhausted resource.
         what: &'static str,
     },
-    /// The process has been asked to stop.
+    /// The process is shutting down.
     Draining,
 }
 
-/// Returns the current reasons; none when the server is ready.
+/// Returns the current reasons; empty if the server is ready.
 pub fn not_ready(server: &Server) -> Vec<NotReady> {
     let mut reasons = Vec::new();
     if !server.started.get() {

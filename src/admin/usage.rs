@@ -1,4 +1,4 @@
-//! Which calls and events the clients of this server use: what `sigbridge coverage` counts in traces, while it happens.
+//! Live counters of the calls and events in use; `sigbridge coverage` counts the same in traces.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,7 +13,7 @@ use tables::wire::{Target, Wire};
 use trace::Coverage;
 use trace::coverage::Key;
 
-/// Counters by signature and row. What happens all the time costs an addition; what is rare, a lock.
+/// Counters by signature and row. Frequent events use an atomic counter, rare ones a lock.
 #[derive(Debug)]
 pub struct Usage {
     signatures: usize,
@@ -21,12 +21,10 @@ pub struct Usage {
     unknown: AtomicU64,
     calls: Vec<AtomicU64>,
     events: Vec<AtomicU64>,
-    /// Refusals and limitations.
     rare: Mutex<Coverage>,
 }
 
 impl Usage {
-    /// All at zero.
     pub fn new(tables: &Tables) -> Self {
         let signatures = tables.signatures.len();
         let zeros = || (0..signatures * tables.rows.len()).map(|_| AtomicU64::new(0)).collect();
@@ -40,17 +38,17 @@ impl Usage {
         }
     }
 
-    /// A session begins.
+    /// Counts a session.
     pub fn session(&self) {
         self.sessions.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A function is called that no table knows; by any name, because names are the client's.
+    /// Counts a call of an unknown function, without its name, since clients choose it.
     pub fn unknown(&self) {
         self.unknown.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What comes of one step of a session: a call is counted when it is answered.
+    /// Counts the effects of one step; a call counts when it is answered.
     pub fn count(&self, wire: &Wire, effects: &[Effect]) {
         for effect in effects {
             match effect {
@@ -75,7 +73,7 @@ impl Usage {
         }
     }
 
-    /// What has been counted.
+    /// Returns the counters.
     pub fn coverage(&self) -> Coverage {
         let mut coverage = self.rare.lock().clone();
         coverage.sessions = self.sessions.load(Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! A session on a bench: virtual time, scripted RTM, every effect kept until a step expects it.
+//! Test bench for a session: virtual time, scripted RTM, and a queue of effects for the steps to expect.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,28 +14,25 @@ use tables::diagnostics::Diag;
 use tables::spanned_value::Node;
 use tables::{Example, Tables};
 
-/// The account that examples are about when they do not say.
+/// Default account of examples.
 const SELF: &str = "alice";
 
-/// What went over the bridge to RTM and back, for the platform runs.
+/// RTM traffic of a run, for the platform runs.
 #[derive(Clone, Debug, Default)]
 pub struct Traffic {
-    /// Calls.
     pub calls: Vec<RtmCall>,
-    /// Errors.
     pub errors: Vec<RtmError>,
-    /// Events.
     pub events: Vec<RtmEvent>,
 }
 
-/// A session under test.
+/// Session under test.
 pub struct Bench {
     pub(super) tables: Arc<Tables>,
     pub(super) session: Session,
     pub(super) row: usize,
     pub(super) now: Time,
     pub(super) next_call: i64,
-    /// Requests that no step has answered yet.
+    /// Requests without a reply yet.
     pub(super) open: Vec<(u64, CallKind)>,
     pub(super) traffic: Traffic,
     effects: VecDeque<Effect>,
@@ -43,7 +40,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// A bench for an example, with an upstream that has the calls that `can` says.
+    /// Creates a bench for an example; `can` tells which calls the upstream has.
     pub fn new(tables: Arc<Tables>, example: &Example, can: impl Fn(CallKind) -> bool + Send + Sync + 'static) -> Self {
         let account: Text = example.raw.account.clone().unwrap_or_else(|| SELF.into());
         let offers = |what: &str| example.raw.offers.iter().any(|offer| &*offer.value == what);
@@ -79,7 +76,7 @@ impl Bench {
     /// Runs the steps of an example.
     ///
     /// # Errors
-    /// The first step that is not met, at its place.
+    /// The first failed step, at its place.
     pub fn run(&mut self, given: Option<&Node>, steps: &[Node]) -> Result<(), Diag> {
         if let Some(given) = given {
             self.given(given)?;
@@ -89,14 +86,14 @@ impl Bench {
         }
         match (self.next_effect(), steps.last()) {
             (Some(effect), Some(last)) => {
-                let title = format!("the example ends, but the bridge goes on: {}", self.shown(&effect));
+                let title = format!("the example ends, but more effects follow: {}", self.shown(&effect));
                 Err(Diag::new(&last.span, title).help("add a step that expects it"))
             }
             _ => Ok(()),
         }
     }
 
-    /// Feeds an input; timers are kept, other effects wait for a step.
+    /// Feeds an input; sets timers, and queues other effects for the steps.
     pub(super) fn feed(&mut self, input: Input) {
         let mut out = Vec::new();
         self.session.step(self.now, input, &mut out);
@@ -126,7 +123,7 @@ impl Bench {
         }
     }
 
-    /// Lets time pass; timers fire when they are due, in order.
+    /// Advances time; fires due timers in order.
     pub(super) fn pass(&mut self, time: Duration) {
         let until = self.now + time;
         while let Some(at) = self
@@ -146,19 +143,19 @@ impl Bench {
         self.now = until;
     }
 
-    /// The next effect that a step has to expect.
+    /// Returns the next queued effect.
     pub(super) fn next_effect(&mut self) -> Option<Effect> {
         self.effects.pop_front()
     }
 }
 
-/// Calls of examples go to their rows, by no function of a wire.
+/// Function of an example's calls: they enter rows directly.
 pub(super) const NO_FUNCTION: usize = LOGIN - 1;
 
-/// The socket of examples.
+/// Socket of examples.
 pub(super) const SOCKET: SocketId = SocketId(1);
 
-/// Names by the real codecs, numbers that a reader of the examples can follow.
+/// Names with the real codecs, and with simple numbers for readers of examples.
 struct ExampleNames {
     own: Text,
 }

@@ -1,4 +1,4 @@
-//! Failures that an example expects: as the api front tells them, and what each family makes of them.
+//! Failures in examples: in the form of the API, and of each client family.
 
 use engine::Effect;
 use protocol::event::Refusal;
@@ -10,8 +10,8 @@ use crate::check::bench::Bench;
 use crate::check::steps::{differs, same};
 
 impl Bench {
-    /// A failed answer: class, reason and number always; the event that tells it, and a family's own form of it, where
-    /// the step says so.
+    /// Expects a failed answer with class, reason and number; also its event and a family's form, if the step has
+    /// them.
     pub(super) fn expect_failure(&mut self, step: &Node, class: &Node) -> Result<(), Diag> {
         let got = self.next_effect();
         let refusal = match &got {
@@ -28,10 +28,7 @@ impl Bench {
         ];
         for (key, value) in have {
             let Some(node) = step.get(key) else {
-                return Err(Diag::new(
-                    &class.span,
-                    format!("a failure is expected with its `{key}`"),
-                ));
+                return Err(Diag::new(&class.span, format!("a failure needs `{key}`")));
             };
             if node.to_value() != value {
                 return Err(differs(node, &node.to_value(), &value));
@@ -65,7 +62,7 @@ impl Bench {
         }
     }
 
-    /// A family shows its own number, or an argument of the event in its place.
+    /// Checks a family's number, or an event argument in its place.
     fn expect_family(&self, node: &Node, family: &str, refusal: &Refusal) -> Result<(), Diag> {
         let class = &self.tables.fails[refusal.class];
         let have = match class.text_arg(family) {

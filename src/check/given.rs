@@ -1,4 +1,4 @@
-//! What an example starts from.
+//! Initial state of an example.
 
 use engine::emulate::invitations::Role;
 use rtm::value::Text;
@@ -9,7 +9,7 @@ use tables::spanned_value::Node;
 use crate::check::bench::Bench;
 
 impl Bench {
-    /// Puts the session into the state that `given` describes.
+    /// Applies `given` to the session.
     pub(super) fn given(&mut self, given: &Node) -> Result<(), Diag> {
         for (key, node) in given.as_map().unwrap_or_default() {
             let bad = |what: &str| Diag::new(&node.span, format!("`given.{}` is {what}", key.value));
@@ -36,7 +36,7 @@ impl Bench {
                     let known = [
                         "away", "joined", "members", "count", "attrs", "many", "calling", "ringing", "talking",
                     ];
-                    let title = format!("`given` knows no `{other}`");
+                    let title = format!("unknown key `{other}` in `given`");
                     return Err(Diag::new(&key.span, title).did_you_mean(other, known));
                 }
             }
@@ -47,7 +47,7 @@ impl Bench {
     fn given_call(&mut self, node: &Node, role: Role, answered: bool) -> Result<(), Diag> {
         let text = |name: &str| -> Result<Text, Diag> {
             let found = node.get(name).and_then(Node::as_text).cloned();
-            found.ok_or_else(|| Diag::new(&node.span, format!("a call has a `{name}`")))
+            found.ok_or_else(|| Diag::new(&node.span, format!("a call needs `{name}`")))
         };
         let mut effects = Vec::new();
         self.session.assume_call(

@@ -1,12 +1,12 @@
-//! `check`: runs every example of the tables through the engine, and again in each platform's words.
+//! `check`: runs every example of the tables on the engine, and again with each platform's vocabulary.
 //!
-//! An example is exact: every effect of a run is either expected by a step or an error, so a changed value anywhere in
-//! a row that an example covers is found here, not at run time.
+//! An example is exact: an effect that no step expects is an error. So a changed value in a covered row is found
+//! here, not at
+//! run time.
 
 mod bench;
 mod failure;
 mod given;
-pub mod mutate;
 mod platforms;
 mod steps;
 mod suspect;
@@ -24,27 +24,25 @@ use tables::{Example, ParsedTables, Tables};
 use bench::Bench;
 use suspect::Suspects;
 
-/// What was checked.
+/// Counts of a check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Rows.
     pub rows: usize,
-    /// Examples as they are written.
+    /// Examples in the tables.
     pub examples: usize,
-    /// Runs of examples: once for each entry of an example's table.
+    /// Runs of examples: one per entry of an example's table.
     pub runs: usize,
-    /// Runs again in a platform's words.
+    /// Repeated runs with a platform's vocabulary.
     pub platform_runs: usize,
-    /// Runs that a platform's SDK has no calls for.
+    /// Runs that a platform lacks the calls for.
     pub platform_skips: usize,
 }
 
-/// Compiles table files and runs their examples: all that is wrong with them. Where something does not compile, the
-/// examples run that it has no part in.
+/// Compiles table files and runs their examples. If a part does not compile, unrelated examples still run.
 pub fn check_sources(sources: &[Arc<Source>]) -> (Counts, Diags) {
     let (written, mut diags) = ParsedTables::read(sources);
     if !written.is_complete {
-        // What a file has that is no TOML is missing everywhere else.
+        // Tables missing for a TOML error would cause follow-up errors.
         return (Counts::default(), diags);
     }
     let (mut tables, more) = written.compile();
@@ -64,7 +62,7 @@ pub fn check_sources(sources: &[Arc<Source>]) -> (Counts, Diags) {
     (counts, diags)
 }
 
-/// Runs all examples; the tables must have compiled without errors.
+/// Runs all examples of tables that compiled without errors.
 pub fn check(tables: &Tables) -> (Counts, Diags) {
     let mut diags = Diags::new();
     platforms::check_guards(tables, &mut diags);
@@ -110,11 +108,20 @@ fn run_examples(tables: &Tables) -> (Counts, platforms::Coverage, Diags) {
             }
         }
     }
-    // What several entries of a table get wrong is wrong in one place.
+    // One mistake in several entries of a table is reported once.
     (counts, covered, diags.without_repeats())
 }
 
-/// An example once for each entry of its table, with the entry's values in place of `$name`.
+/// Returns true if all instances of an example pass; a fast check of one example.
+pub fn example_holds(tables: &Arc<Tables>, example: &Example) -> bool {
+    instances(example).iter().all(|(steps, given)| {
+        let lacks = lacking(example, &mut Diags::new());
+        let mut bench = Bench::new(tables.clone(), example, move |kind| !lacks.contains(&kind));
+        bench.run(given.as_ref(), steps).is_ok()
+    })
+}
+
+/// Expands an example per entry of its table, replacing `$name` by the entry's values.
 fn instances(example: &Example) -> Vec<(Vec<Node>, Option<Node>)> {
     let raw = &example.raw;
     let many = |node: &Node| match raw.given.as_ref().and_then(|g| g.get("many")) {
@@ -133,7 +140,7 @@ fn instances(example: &Example) -> Vec<(Vec<Node>, Option<Node>)> {
         .collect()
 }
 
-/// `$many`: as many user ids as an example asks for.
+/// Returns `$many`: the number of user IDs that an example requests.
 fn many_users(count: &Node) -> Node {
     let n = count.to_value().as_int().unwrap_or(0);
     let user = |i| Node {
@@ -161,7 +168,7 @@ fn lacking(example: &Example, diags: &mut Diags) -> Vec<CallKind> {
             Some(kind) => kinds.push(kind),
             None => {
                 let names = CallKind::ALL.iter().map(|c| c.name());
-                let title = format!("RTM has no call `{}`", name.value);
+                let title = format!("unknown RTM call `{}`", name.value);
                 diags.push(Diag::new(&name.span, title).did_you_mean(&name.value, names));
             }
         }

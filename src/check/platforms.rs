@@ -1,4 +1,4 @@
-//! The same examples in each SDK's words, out and back; and what an SDK lacks is asked for before it is used.
+//! Examples in each SDK's vocabulary, both directions; and guards for calls that an SDK lacks.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use tables::{Example, Tables};
 
 use crate::check::bench::{Bench, Traffic};
 
-/// Runs an example again for a platform; false when its SDK has no calls for it.
+/// Repeats an example for a platform; returns false if its SDK lacks a call.
 ///
 /// # Errors
-/// A name that does not come back, or an example that fails with the calls that the SDK has.
+/// A name without a round trip, or an example that fails with the SDK's calls.
 pub fn again(
     platform: &Platform,
     example: &Example,
@@ -33,7 +33,7 @@ pub fn again(
         return Ok(false);
     }
     round_trip(platform, traffic).map_err(|name| {
-        let title = format!("`{name}` does not come back from {}", platform.name);
+        let title = format!("`{name}` has no round trip through {}", platform.name);
         Diag::new(&example.raw.span, title)
     })?;
     let missing = platform.lacks.clone();
@@ -68,7 +68,7 @@ fn round_trip(platform: &Platform, traffic: &Traffic) -> Result<(), String> {
     Ok(())
 }
 
-/// A step whose call some SDK lacks asks for it first, unless the row is refused there.
+/// Requires a guard for each step whose call some SDK lacks, unless the row is refused there.
 pub fn check_guards(tables: &Tables, diags: &mut Diags) {
     for platform in &tables.platforms {
         for (id, row) in tables.rows.iter().enumerate() {
@@ -104,7 +104,7 @@ fn status(row: &Row, platform: &str) -> Status {
     page.and_then(|page| page.status).unwrap_or(row.status)
 }
 
-/// Which rows have run in which platform's words.
+/// Rows that ran, by platform.
 #[derive(Default)]
 pub struct Coverage {
     seen: HashSet<(Text, RowId)>,
@@ -112,17 +112,17 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    /// A run has succeeded.
+    /// Records a successful run.
     pub fn note(&mut self, platform: &Text, row: RowId) {
         self.seen.insert((platform.clone(), row));
     }
 
-    /// A run has failed, which has been said: what it would have covered is not worth another error.
+    /// Records a failed run, which was reported, so that no coverage error follows.
     pub fn failed(&mut self, row: RowId) {
         self.failed.insert(row);
     }
 
-    /// Every row that is entered from outside has run on every platform.
+    /// Requires that every row entered from outside ran on every platform.
     pub fn check(&self, tables: &Tables, diags: &mut Diags) {
         for platform in &tables.platforms {
             for (id, row) in tables.rows.iter().enumerate() {
@@ -133,8 +133,9 @@ impl Coverage {
                 let Some(span) = tables.examples.iter().find(|e| e.of == id).map(|e| &e.raw.span) else {
                     continue;
                 };
-                let title = format!("no example of row `{}` holds on {}", row.id, platform.name);
-                diags.push(Diag::new(span, title).help("add one with lacks = [\"…\"] for what its SDK has not"));
+                let title = format!("no example of row `{}` passes on {}", row.id, platform.name);
+                diags
+                    .push(Diag::new(span, title).help("add one with lacks = [\"…\"] for the calls that its SDK lacks"));
             }
         }
     }

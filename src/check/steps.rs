@@ -1,17 +1,17 @@
-//! The steps of an example.
+//! Steps of an example.
 
 use engine::{Attach, Effect, Input};
 use protocol::event::{CallRef, Form, LOGIN};
 use rtm::value::Value;
 use rtm::{CallKind, EventKind, RtmError};
-use tables::ast::duration;
 use tables::diagnostics::Diag;
+use tables::duration::parse_duration;
 use tables::row::RowKind;
 use tables::spanned_value::{Node, NodeKind};
 
 use crate::check::bench::{Bench, NO_FUNCTION, SOCKET};
 
-/// What a step is, by the key that it has, and the other keys that it may have.
+/// Kinds of steps by their key, with the other allowed keys.
 const STEPS: &[(&str, &[&str])] = &[
     ("call", &["of"]),
     ("refuse", &[]),
@@ -33,7 +33,7 @@ const STEPS: &[(&str, &[&str])] = &[
 ];
 
 impl Bench {
-    /// Does one step, or finds that it is not met.
+    /// Runs a step.
     pub(super) fn example_step(&mut self, step: &Node) -> Result<(), Diag> {
         let entries = step.as_map().unwrap_or_default();
         let kind = STEPS.iter().find(|(key, _)| step.get(key).is_some());
@@ -41,12 +41,12 @@ impl Bench {
             let known: Vec<&str> = STEPS.iter().map(|(key, _)| *key).collect();
             return Err(Diag::new(
                 &step.span,
-                format!("a step has one of: {}", known.join(", ")),
+                format!("a step needs one of: {}", known.join(", ")),
             ));
         };
         for (key, _) in entries {
             if &*key.value != *kind && !others.contains(&&*key.value) {
-                let title = format!("a step `{kind}` has no `{}`", key.value);
+                let title = format!("a step `{kind}` needs `{}`", key.value);
                 return Err(Diag::new(&key.span, title).did_you_mean(&key.value, others.iter().copied()));
             }
         }
@@ -82,8 +82,8 @@ impl Bench {
             _ => {
                 let text = subject
                     .as_text()
-                    .ok_or_else(|| Diag::new(&subject.span, "expected a time"))?;
-                let time = duration(text).map_err(|e| Diag::new(&subject.span, e))?;
+                    .ok_or_else(|| Diag::new(&subject.span, "expected a duration"))?;
+                let time = parse_duration(text).map_err(|e| Diag::new(&subject.span, e.to_string()))?;
                 self.pass(time);
                 if *kind == "quiet" {
                     self.expect_nothing(step)
@@ -99,16 +99,13 @@ impl Bench {
             Some(id) => self
                 .tables
                 .row_named(id)
-                .ok_or_else(|| Diag::new(&step.span, format!("there is no row `{id}`")))?,
+                .ok_or_else(|| Diag::new(&step.span, format!("unknown row `{id}`")))?,
             None => self.row,
         };
         let tables = self.tables.clone();
         let row_ref = &tables.rows[row];
         if !matches!(row_ref.kind, RowKind::Call(_)) {
-            return Err(Diag::new(
-                &args.span,
-                format!("row `{}` is not entered by a call", row_ref.id),
-            ));
+            return Err(Diag::new(&args.span, format!("no call enters row `{}`", row_ref.id)));
         }
         let names: Vec<&str> = row_ref.slots[..row_ref.args].iter().map(|(name, _)| &**name).collect();
         let values = in_order(args, &names)?;
@@ -141,7 +138,7 @@ impl Bench {
         Ok(())
     }
 
-    /// The connection is lost; the client logs in again.
+    /// Closes the connection, or logs the client in again.
     fn do_client(&mut self, is_there: bool) {
         if !is_there {
             return self.feed(Input::FrontClosed(SOCKET));
@@ -159,7 +156,7 @@ impl Bench {
         });
     }
 
-    /// The same steps a number of times.
+    /// Repeats steps.
     fn repeat(&mut self, step: &Node, times: &Node) -> Result<(), Diag> {
         let Some(times) = times.to_value().as_int() else {
             return Err(Diag::new(&times.span, "expected a number"));
@@ -175,7 +172,7 @@ impl Bench {
         Ok(())
     }
 
-    /// A front has found the call's arguments wrong.
+    /// Refuses the call for invalid arguments.
     fn do_refuse(&mut self, reason: &Node) -> Result<(), Diag> {
         let text = reason
             .as_text()
@@ -199,7 +196,8 @@ impl Bench {
         let text = name
             .as_text()
             .ok_or_else(|| Diag::new(&name.span, "expected an event's name"))?;
-        let kind = EventKind::parse(text).ok_or_else(|| Diag::new(&name.span, format!("RTM has no event `{text}`")))?;
+        let kind =
+            EventKind::parse(text).ok_or_else(|| Diag::new(&name.span, format!("unknown RTM event `{text}`")))?;
         let names: Vec<&str> = kind.fields().iter().map(|f| f.name).collect();
         let values = match step.get("args") {
             Some(args) => in_order(args, &names)?,
@@ -244,10 +242,7 @@ impl Bench {
     fn reply(&mut self, step: &Node, kind: CallKind) -> Result<(), Diag> {
         let open = self.open.iter().find(|(_, k)| *k == kind).map(|(request, _)| *request);
         let Some(request) = open else {
-            return Err(Diag::new(
-                &step.span,
-                format!("no call {} waits for a reply", kind.name()),
-            ));
+            return Err(Diag::new(&step.span, format!("no call {} is open", kind.name())));
         };
         self.answer_request(step, request, kind)
     }
@@ -335,7 +330,7 @@ impl Bench {
             };
         }
         let Some(count) = step.get("count") else {
-            return Err(Diag::new(&step.span, "an event is expected with all its args"));
+            return Err(Diag::new(&step.span, "an event step needs all args of the event"));
         };
         for (arg, number) in count.as_map().unwrap_or_default() {
             let length = have
@@ -377,7 +372,7 @@ impl Bench {
         Diag::new(&step.span, format!("expected {want}, got {got}"))
     }
 
-    /// An effect for people.
+    /// Describes an effect.
     pub(super) fn shown(&self, effect: &Effect) -> String {
         match effect {
             Effect::Rtm { call, .. } => format!("the call {} {}", call.kind().name(), call.args()),
@@ -405,15 +400,15 @@ fn call_kind(name: &Node) -> Result<CallKind, Diag> {
         .ok_or_else(|| Diag::new(&name.span, "expected a call's name"))?;
     CallKind::parse(text).ok_or_else(|| {
         let names = CallKind::ALL.iter().map(|c| c.name());
-        Diag::new(&name.span, format!("RTM has no call `{text}`")).did_you_mean(text, names)
+        Diag::new(&name.span, format!("unknown RTM call `{text}`")).did_you_mean(text, names)
     })
 }
 
-/// Values by name, in the order of `names`.
+/// Returns values in the order of `names`.
 fn in_order(args: &Node, names: &[&str]) -> Result<Vec<Value>, Diag> {
     for (name, _) in args.as_map().unwrap_or_default() {
         if !names.contains(&&*name.value) {
-            let title = format!("there is no `{}` here", name.value);
+            let title = format!("unknown key `{}`", name.value);
             return Err(Diag::new(&name.span, title).did_you_mean(&name.value, names.iter().copied()));
         }
     }
@@ -423,7 +418,7 @@ fn in_order(args: &Node, names: &[&str]) -> Result<Vec<Value>, Diag> {
         .collect())
 }
 
-/// Objects are equal whatever the order of their keys.
+/// Compares values; the order of object keys is irrelevant.
 pub(super) fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Map(x), Value::Map(y)) => {

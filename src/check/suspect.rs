@@ -1,4 +1,4 @@
-//! What can still be checked of tables that do not compile: examples that no error can have to do with.
+//! Examples of tables that do not compile which no error can affect.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -8,17 +8,17 @@ use rtm::value::Text;
 use tables::diagnostics::{Diags, Source, Span};
 use tables::{Example, ParsedTables};
 
-/// Rows whose examples mean nothing, because the row or one that it leads to does not compile.
+/// Rows that do not compile, or depend on one that does not.
 #[derive(Debug, Default)]
 pub struct Suspects {
     rows: HashSet<Text>,
-    /// An error outside of rows may concern any of them.
+    /// An error outside of rows may affect all.
     all: bool,
-    /// The words of some SDK do not compile.
+    /// A platform's vocabulary does not compile.
     pub platforms: bool,
 }
 
-/// A row's text.
+/// Text range of a row.
 struct Place<'w> {
     id: &'w Text,
     on: Option<&'w Text>,
@@ -27,7 +27,7 @@ struct Place<'w> {
 }
 
 impl Suspects {
-    /// Those of all errors of compiling.
+    /// Collects the rows affected by compile errors.
     pub fn of(written: &ParsedTables, diags: &Diags) -> Self {
         let places: Vec<Place<'_>> = written.file.rows.iter().map(|row| place(row)).collect();
         let mut suspects = Self::default();
@@ -42,7 +42,7 @@ impl Suspects {
         suspects
     }
 
-    /// Rows that name a row that does not compile, or its event, do what they do by it.
+    /// Adds rows that refer to an affected row or its event.
     fn spread(&mut self, places: &[Place<'_>]) {
         loop {
             let named: Vec<String> = places
@@ -62,7 +62,7 @@ impl Suspects {
         }
     }
 
-    /// Whether an example means nothing; `row` gives the id of a row.
+    /// Returns true if an example is affected; `row` returns a row's ID.
     pub fn concern<'t>(&self, example: &Example, row: impl Fn(usize) -> &'t Text) -> bool {
         self.all
             || [example.row, example.of]
@@ -71,7 +71,7 @@ impl Suspects {
     }
 }
 
-/// From `[[row]]` to the next table that is none of this row.
+/// Returns the range from `[[row]]` to the next table outside the row.
 fn place(row: &tables::ast::RawRow) -> Place<'_> {
     let source = row.id.span.source().clone();
     let at = row.id.span.range().start;

@@ -1,4 +1,4 @@
-//! `sigbridge agent`: processes that have RTM for a sigbridge.
+//! `sigbridge agent`: processes that provide RTM to a sigbridge server.
 
 mod files;
 mod settings;
@@ -29,11 +29,10 @@ use text_files::{one_line, read_text};
 
 use crate::cli::Exit;
 use crate::cli::check::{load_tables, read_tables};
-use crate::cli::exit::{HELP, tell};
+use crate::cli::exit::{Error, HELP};
 use crate::cli::output::data;
-use crate::cli::process::{Hangups, begin, failed, log_format, log_trouble, told_to_stop};
+use crate::cli::process::{Hangups, begin, failed, log_error, log_format, shutdown_signal};
 
-/// What `agent` is told.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct AgentArgs {
@@ -43,18 +42,18 @@ pub struct AgentArgs {
 
 #[derive(Debug, Subcommand)]
 enum AgentKind {
-    /// An agent with the embedded RTM behind it, in the names of any SDK: for tests and development
+    /// Run an agent on the embedded RTM, for tests and development
     Embedded(EmbeddedArgs),
-    /// RTM's own Web SDK in a headless Chromium; needs Node 20.11, npm and Chromium
+    /// Run RTM's Web SDK in a headless Chromium; requires Node 20.11, npm and Chromium
     Web(web::WebArgs),
-    /// Print the methods of an agent as an OpenRPC document
+    /// Print the agent link's methods as an OpenRPC document
     Openrpc(OpenrpcArgs),
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 struct OpenrpcArgs {
-    /// Whose names it speaks: a table of mappings/platforms
+    /// RTM SDK platform of the document; a table of mappings/platforms
     #[arg(long, value_name = "NAME", default_value = "flutter")]
     platform: String,
 }
@@ -62,37 +61,36 @@ struct OpenrpcArgs {
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 struct EmbeddedArgs {
-    /// Where agents come in: `[upstream.agent] listen` of the sigbridge that is served
+    /// URL of the server's agent address, `[upstream.agent] listen`
     #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:8010/agent")]
     url: String,
-    /// The file with the secret of `[upstream.agent]`
+    /// File with the secret of `[upstream.agent]`
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
-    /// Whose names it speaks, and what it lacks: a table of mappings/platforms
+    /// RTM SDK platform to emulate; a table of mappings/platforms
     #[arg(long, value_name = "NAME", default_value = "flutter")]
     platform: String,
-    /// Which of RTM's documented rates hold
+    /// RTM rate limits to apply
     #[arg(long, value_name = "web|linux", default_value = "web")]
     limits: String,
-    /// RTM's rates are multiplied by it
+    /// Multiplier for RTM's rate limits
     #[arg(long, value_name = "N", default_value_t = 1)]
     rate_scale: u32,
-    /// Tables to use instead of the built-in ones
+    /// Mapping tables to use instead of the built-in ones
     #[arg(long, value_name = "DIR")]
     mappings: Option<PathBuf>,
-    /// Log as JSON lines
+    /// Write the log as JSON lines
     #[arg(long)]
     log_json: bool,
 }
 
-/// Serves until it is told to stop.
 pub fn run(args: &AgentArgs) -> Exit {
     match &args.kind {
         AgentKind::Web(args) => web::run(args),
         AgentKind::Openrpc(args) => openrpc(args),
         AgentKind::Embedded(args) => {
             let begun = begin();
-            // Whoever opens the lines of libraries has to say so in a config, and there is none here.
+            // Library logs need a config key, and this command reads no config.
             let log = Log::start(log_format(args.log_json), &config::Log::default());
             let run = || {
                 let (runtime, hangups) = begun?;
@@ -101,7 +99,7 @@ pub fn run(args: &AgentArgs) -> Exit {
             };
             match run() {
                 Ok(()) => Exit::Ok,
-                Err(trouble) => log_trouble(&log, &trouble),
+                Err(error) => log_error(&log, &error),
             }
         }
     }
@@ -114,10 +112,7 @@ fn openrpc(args: &OpenrpcArgs) -> Exit {
     };
     match platform(&tables, &args.platform) {
         Ok(platform) => data(&document(&Vocabulary::new(platform)), Exit::Ok),
-        Err(error) => {
-            tell(format_args!("{error:#}"), None);
-            Exit::Usage
-        }
+        Err(error) => Error::usage(format_args!("{error:#}")).print(),
     }
 }
 
@@ -125,7 +120,7 @@ fn platform<'t>(tables: &'t Tables, name: &str) -> anyhow::Result<&'t Platform> 
     let platform = tables.platforms.iter().find(|platform| &*platform.name == name);
     platform.with_context(|| {
         let known: Vec<&str> = tables.platforms.iter().map(|platform| &*platform.name).collect();
-        format!("no platform `{name}`; there are {}", known.join(", "))
+        format!("unknown platform `{name}`; known platforms: {}", known.join(", "))
     })
 }
 
@@ -134,7 +129,7 @@ async fn embedded(args: &EmbeddedArgs, tables: &Tables, mut hangups: Hangups) ->
     let (limits, rates) = match args.limits.as_str() {
         "web" => (Limits::Web, RateTable::WEB),
         "linux" => (Limits::Linux, RateTable::LINUX),
-        other => bail!("--limits is web or linux, not `{other}`"),
+        other => bail!("invalid --limits `{other}`; expected web or linux"),
     };
     let secret = match &args.secret_file {
         Some(path) => {
@@ -166,8 +161,8 @@ async fn embedded(args: &EmbeddedArgs, tables: &Tables, mut hangups: Hangups) ->
     );
     tokio::select! {
         () = serve_driver(host, &args.url, secret.as_ref(), shutdown.clone()) => {}
-        () = told_to_stop() => shutdown.cancel(),
-        () = hangups.each(async || info!("SIGHUP: there is nothing to read again")) => {}
+        () = shutdown_signal() => shutdown.cancel(),
+        () = hangups.each(async || info!("SIGHUP ignored: nothing to reload")) => {}
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod input;
 mod print;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,13 +21,12 @@ use tables::wire::Wire;
 
 use crate::cli::Exit;
 use crate::cli::check::load_tables;
-use crate::cli::exit::tell;
+use crate::cli::exit::Error;
 use crate::cli::output::{NO_ROOM, STDOUT};
 use crate::cli::secret;
-use crate::cli::secret::Refused;
 use print::Printer;
 
-/// How long answers are waited for at the end of the input.
+/// Wait for outstanding answers at the end of the input.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 const AFTER_HELP: &str = "Each line of the input is a documented Signaling call with its documented arguments:
@@ -40,20 +40,20 @@ Events and answers go to the standard output, everything else to the other.
 
 Exit codes: 0 done, 1 could not connect, login refused, connection lost or output not written, 64 wrong arguments.";
 
-/// Speaks legacy Signaling from a terminal.
+/// Interactive legacy Signaling client
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct CallArgs {
-    /// The account to log in.
+    /// Account to log in
     #[arg(long)]
     account: String,
-    /// The sidecar: ws:// for web and javasdk, tcp:// for native [default: ws://127.0.0.1:8001/ or tcp://127.0.0.1:8003].
+    /// URL of the sidecar: ws:// for web and javasdk, tcp:// for native [default: ws://127.0.0.1:8001/ or tcp://127.0.0.1:8003]
     #[arg(long)]
     url: Option<String>,
-    /// The app id.
+    /// App ID
     #[arg(long, value_name = "APPID", default_value = "sigbridge")]
     vid: String,
-    /// The signaling token; other users of this machine can read it, see --token-file.
+    /// Signaling token; visible to other users of this machine, prefer --token-file
     #[arg(
         long,
         value_name = "TOKEN",
@@ -61,28 +61,27 @@ pub struct CallArgs {
         hide_default_value = true
     )]
     token: String,
-    /// A file that holds the token.
+    /// File with the token
     #[arg(long, value_name = "FILE", conflicts_with = "token")]
     token_file: Option<PathBuf>,
-    /// Read the tables of this folder instead of the built-in ones.
+    /// Mapping tables to use instead of the built-in ones
     #[arg(long, value_name = "DIR")]
     mappings: Option<PathBuf>,
-    /// The client family to speak as: web, javasdk or native.
+    /// Client family to emulate: web, javasdk or native
     #[arg(long, default_value = "web")]
     family: String,
-    /// Print one JSON object for each event and answer.
+    /// Print one JSON object for each event and answer
     #[arg(long)]
     json: bool,
 }
 
-/// Prints no token.
+/// Omits the token.
 impl std::fmt::Debug for CallArgs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "CallArgs({} as {}, ..)", self.account, self.family)
     }
 }
 
-/// Runs the command.
 pub fn run(args: &CallArgs) -> Exit {
     let tables = match load_tables(args.mappings.as_ref()) {
         Ok(tables) => Arc::new(tables),
@@ -92,7 +91,7 @@ pub fn run(args: &CallArgs) -> Exit {
         None => args.token.as_str().into(),
         Some(file) => match secret::read(file) {
             Ok(token) => token.expose_secret().into(),
-            Err(Refused(exit)) => return exit,
+            Err(error) => return error.print(),
         },
     };
     let login = Login {
@@ -102,36 +101,16 @@ pub fn run(args: &CallArgs) -> Exit {
     };
     match start(args, tables, login) {
         Ok(()) => Exit::Ok,
-        Err(failure) => {
-            tell(failure.error, failure.hint.as_deref());
-            failure.exit
-        }
+        Err(error) => error.print(),
     }
 }
 
-struct Failure {
-    exit: Exit,
-    error: String,
-    hint: Option<String>,
-}
-
-fn usage(error: impl Into<String>, hint: Option<String>) -> Failure {
-    Failure {
-        exit: Exit::Usage,
-        error: error.into(),
-        hint,
-    }
-}
-
-fn start(args: &CallArgs, tables: Arc<Tables>, login: Login) -> Result<(), Failure> {
+fn start(args: &CallArgs, tables: Arc<Tables>, login: Login) -> Result<(), Error> {
     let frames = |wire: &&Arc<Wire>| !wire.documented;
     let Some(wire) = tables.wire(&args.family).filter(frames).cloned() else {
         let known: Vec<&str> = tables.wires.iter().filter(frames).map(|wire| &*wire.family).collect();
         let hint = format!("families: {}", known.join(", "));
-        return Err(usage(
-            format!("there is no wire of the family `{}`", args.family),
-            Some(hint),
-        ));
+        return Err(Error::usage(format_args!("unknown client family `{}`", args.family)).hint(hint));
     };
     let (scheme, default) = match transport(&tables, &wire) {
         Transport::Tcp => (TCP_SCHEME, "tcp://127.0.0.1:8003"),
@@ -139,16 +118,16 @@ fn start(args: &CallArgs, tables: Arc<Tables>, login: Login) -> Result<(), Failu
     };
     let url = args.url.clone().unwrap_or_else(|| default.into());
     if !url.starts_with(scheme) {
-        let hint = format!("this client speaks no TLS; the default is {default}");
-        return Err(usage(format!("--url takes a {scheme} URL, got {url}"), Some(hint)));
+        let hint = format!("this client does not support TLS; the default URL is {default}");
+        return Err(Error::usage(format_args!("--url requires a {scheme} URL, got {url}")).hint(hint));
     }
     let client = LegacyClient::new(tables, wire, login);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| usage(e.to_string(), None))?;
+    let runtime = runtime.map_err(Error::usage)?;
     runtime.block_on(session(args, &url, client))
 }
 
-async fn session(args: &CallArgs, url: &str, client: LegacyClient) -> Result<(), Failure> {
+async fn session(args: &CallArgs, url: &str, client: LegacyClient) -> Result<(), Error> {
     let connection = Connection::login(url, client).await;
     let mut connection = connection.map_err(|error| no_session(&error, url))?;
     let mut printer = Printer::new(args.json);
@@ -159,16 +138,14 @@ async fn session(args: &CallArgs, url: &str, client: LegacyClient) -> Result<(),
     let outcome = talk(&mut connection, &mut printer).await;
     connection.close().await;
     outcome?;
-    printer.finish().map_err(|error| Failure {
-        exit: Exit::Failed,
-        error: format!("{STDOUT}: {error}"),
-        hint: Some(NO_ROOM.into()),
-    })
+    printer
+        .finish()
+        .map_err(|error| Error::failed(format_args!("{STDOUT}: {error}")).hint(NO_ROOM))
 }
 
-/// Lines in, outputs out, until one of both ends. After the last line the client logs out, once everything is answered or
-/// patience is over.
-async fn talk(connection: &mut Connection, printer: &mut Printer) -> Result<(), Failure> {
+/// Runs input lines and prints outputs until either ends. After the last line, the client waits for outstanding
+/// answers up to a limit, then logs out.
+async fn talk(connection: &mut Connection, printer: &mut Printer) -> Result<(), Error> {
     let mut lines = input::lines();
     let mut reading = true;
     // While it reads: until when `wait` waits. After that: how long it has patience.
@@ -225,7 +202,7 @@ enum Next {
     End,
 }
 
-/// One line of the input. What is wrong with it is told, and is no reason to end.
+/// Runs one input line. An invalid line is reported and skipped.
 fn typed(connection: &mut Connection, printer: &Printer, line: text_files::Line) -> Next {
     let text = match &line.text {
         Ok(text) => text,
@@ -259,43 +236,36 @@ fn typed(connection: &mut Connection, printer: &Printer, line: text_files::Line)
     Next::Line
 }
 
-fn no_session(error: &ConnectionError, url: &str) -> Failure {
-    let hint = match error {
-        ConnectionError::Connect(_) => {
-            "start the sidecar with `sigbridge serve`, or give its address with --url".into()
-        }
+fn no_session(error: &ConnectionError, url: &str) -> Error {
+    let hint: Cow<'static, str> = match error {
+        ConnectionError::Connect(_) => "start the sidecar with `sigbridge serve`, or set its address with --url".into(),
         ConnectionError::Refused(reason) => refusal_hint(reason).into(),
-        _ => format!("is {url} a sidecar?"),
+        _ => format!("check that {url} is a sidecar").into(),
     };
-    Failure {
-        exit: Exit::Failed,
-        error: format!("{url}: {error}"),
-        hint: Some(hint),
-    }
+    Error::failed(format_args!("{url}: {error}")).hint(hint)
 }
 
-/// What to do about a reason of `errors.toml`.
+/// Returns the hint for a reason of `errors.toml`.
 fn refusal_hint(reason: &str) -> &'static str {
     match reason {
         "TokenErrorVendor" => {
-            "the app id is not served there, or the token is for another one: give the app id with --vid (`[auth] app_id`)"
+            "the server does not serve this app ID, or the token is for another one: set --vid to the server's `[auth] app_id`"
         }
-        "TokenErrorExpired" => "give a new token with --token-file; `sigbridge token mint --kind signaling` makes one",
+        "TokenErrorExpired" => {
+            "pass a new token with --token-file; `sigbridge token mint --kind signaling` creates one"
+        }
         "timeout" => {
             "RTM did not answer in time: is an agent connected? `sigbridge doctor --config FILE` shows how far the way to \
              RTM goes"
         }
         reason if reason.starts_with("Token") => {
-            "give the token of this account and app id with --token-file; `sigbridge token verify` shows what is in it"
+            "pass a token of this account and app ID with --token-file; `sigbridge token verify` decodes it"
         }
-        _ => "mappings/errors.toml says what each reason means",
+        _ => "mappings/errors.toml lists the reasons",
     }
 }
 
-fn lost() -> Failure {
-    Failure {
-        exit: Exit::Failed,
-        error: "the server has closed the connection".into(),
-        hint: Some("another login of the same account does that, and so does the end of the sidecar".into()),
-    }
+fn lost() -> Error {
+    let hint = "the same account logged in elsewhere, or the sidecar stopped";
+    Error::failed("the server closed the connection").hint(hint)
 }

@@ -5,24 +5,23 @@ use std::path::Path;
 use crate::config::Config;
 use tables::diagnostics::Diags;
 
-use crate::cli::exit::{Exit, Trouble};
+use crate::cli::exit::Error;
 
-/// Reads a config by `load`.
+/// Reads a config with `load`.
 ///
 /// # Errors
-/// Everything that is wrong. `missing` is the hint for a file that does not exist.
+/// All errors of the file. `missing` is the hint for a missing file.
 pub fn load(
     path: &Path,
     load: impl FnOnce(&Path) -> Result<Config, Diags>,
     missing: &'static str,
-) -> Result<Config, Trouble> {
+) -> Result<Config, Error> {
     load(path).map_err(|diags| {
         if path.exists() {
-            let hint = "config.example.toml shows every key";
-            Trouble::new(Exit::Usage, "the config is wrong", Some(hint)).at(diags)
+            let hint = "config.example.toml lists every key";
+            Error::usage("invalid config").hint(hint).with_diags(diags)
         } else {
-            let error = format!("there is no config file {}", path.display());
-            Trouble::new(Exit::Usage, error, Some(missing))
+            Error::usage(format_args!("config file not found: {}", path.display())).hint(missing)
         }
     })
 }

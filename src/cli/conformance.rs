@@ -12,28 +12,27 @@ use text_files::read_text;
 
 use crate::cli::Exit;
 use crate::cli::check::load_tables;
-use crate::cli::exit::{HELP, tell};
+use crate::cli::exit::{HELP, print_error};
 use crate::cli::output::data;
 
-/// What `conformance` is told.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct ConformanceArgs {
-    /// Traces that show what is exercised, and open.toml
+    /// Directory with the evidence traces and open.toml
     #[arg(long, value_name = "DIR", default_value = "fixtures/traces")]
     traces: PathBuf,
-    /// Tables to use instead of the built-in ones
+    /// Mapping tables to use instead of the built-in ones
     #[arg(long, value_name = "DIR")]
     mappings: Option<PathBuf>,
-    /// Write the report there instead of printing it
+    /// Write the report to this file instead of standard output
     #[arg(short, long, value_name = "FILE", conflicts_with = "check")]
     output: Option<PathBuf>,
-    /// Fail when that file is not the report
+    /// Fail if the file differs from the generated report
     #[arg(long, value_name = "FILE")]
     check: Option<PathBuf>,
 }
 
-/// Plays the traces, and says what they show.
+/// Replays the traces and prints the report.
 pub fn run(args: &ConformanceArgs) -> Exit {
     let tables = match load_tables(args.mappings.as_ref()) {
         Ok(tables) => Arc::new(tables),
@@ -49,7 +48,7 @@ pub fn run(args: &ConformanceArgs) -> Exit {
     };
     let report = Report::of(&tables, &exercised, &open);
     let complaints = report.complaints(&open);
-    complaints.iter().for_each(|complaint| tell(complaint, None));
+    complaints.iter().for_each(|complaint| print_error(complaint, None));
     let text = report.text(&tables);
     let exit = if complaints.is_empty() { Exit::Ok } else { Exit::Failed };
     if let Some(path) = &args.check {
@@ -57,17 +56,17 @@ pub fn run(args: &ConformanceArgs) -> Exit {
             Ok(written) if written == text => {}
             Ok(_) => {
                 let hint = format!("sigbridge conformance -o {}", path.display());
-                tell(format_args!("{} is stale", path.display()), Some(&hint));
+                print_error(format_args!("{} is stale", path.display()), Some(&hint));
                 return Exit::Failed;
             }
             Err(error) => {
-                tell(format_args!("cannot read {}: {error}", path.display()), None);
+                print_error(format_args!("cannot read {}: {error}", path.display()), None);
                 return Exit::Failed;
             }
         }
     } else if let Some(path) = &args.output {
         if let Err(error) = write_beside(path, &text) {
-            tell(format_args!("cannot write {}: {error}", path.display()), None);
+            print_error(format_args!("cannot write {}: {error}", path.display()), None);
             return Exit::Failed;
         }
     } else {
@@ -77,11 +76,11 @@ pub fn run(args: &ConformanceArgs) -> Exit {
 }
 
 fn unreadable(error: impl Into<anyhow::Error>) -> Exit {
-    tell(format_args!("{:#}", error.into()), None);
+    print_error(format_args!("{:#}", error.into()), None);
     Exit::Unreadable
 }
 
-/// Nothing half-written: the file takes its name when it is whole.
+/// Writes to a temporary file and renames, so that readers never see a partial file.
 fn write_beside(path: &Path, text: &str) -> io::Result<()> {
     let beside = path.with_extension("new");
     let mut file = File::create(&beside)?;

@@ -8,18 +8,17 @@ use trace::Coverage;
 
 use crate::cli::Exit;
 use crate::cli::check::load_tables;
-use crate::cli::exit::{HELP, tell};
+use crate::cli::exit::{HELP, print_error};
 use crate::cli::files::{note_cut, open_trace, trace_files, trace_hint};
 use crate::cli::output::data;
 
-/// What `coverage` is told.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct CoverageArgs {
-    /// Traces, or folders of them
+    /// Trace files, or directories with traces
     #[arg(required = true, value_name = "TRACE")]
     traces: Vec<PathBuf>,
-    /// Tables to use instead of the built-in ones
+    /// Mapping tables to use instead of the built-in ones
     #[arg(long, value_name = "DIR")]
     mappings: Option<PathBuf>,
     /// Print JSON
@@ -27,7 +26,7 @@ pub struct CoverageArgs {
     json: bool,
 }
 
-/// Counts all traces, and prints one report. A trace that cannot be read is told, and the others are counted.
+/// Prints one report on all traces. An unreadable trace is reported and skipped.
 pub fn run(args: &CoverageArgs) -> Exit {
     let tables = match load_tables(args.mappings.as_ref()) {
         Ok(tables) => tables,
@@ -48,7 +47,7 @@ pub fn run(args: &CoverageArgs) -> Exit {
                 counted += 1;
             }
             Err(error) => {
-                tell(format_args!("{}: {error}", path.display()), trace_hint(path));
+                print_error(format_args!("{}: {error}", path.display()), trace_hint(path));
                 exit = Exit::Unreadable;
             }
         }

@@ -8,19 +8,18 @@ use serde_json::json;
 use trace::{Noise, Scope, Trace, diff};
 
 use crate::cli::Exit;
-use crate::cli::exit::{HELP, note, tell};
+use crate::cli::exit::{HELP, note, print_error};
 use crate::cli::files::{note_cut, open_trace, trace_hint};
 use crate::cli::output::data;
 
-/// What `diff` is told.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct DiffArgs {
-    /// The trace that is expected
+    /// Baseline trace
     a: PathBuf,
-    /// The trace that is compared with it
+    /// Trace to compare with A
     b: PathBuf,
-    /// Another recording of the side of A: what differs between the two is not told
+    /// Second baseline recording; differences between A and A2 are ignored as noise
     #[arg(long, value_name = "A2")]
     noise: Option<PathBuf>,
     /// Print JSON
@@ -28,7 +27,7 @@ pub struct DiffArgs {
     json: bool,
 }
 
-/// Compares, and prints what differs.
+/// Compares two traces and prints the differences.
 pub fn run(args: &DiffArgs) -> Exit {
     let (a, b) = match (open(&args.a), open(&args.b)) {
         (Ok(a), Ok(b)) => (a, b),
@@ -39,7 +38,7 @@ pub fn run(args: &DiffArgs) -> Exit {
     };
     let scope = Scope::of([&a, &b].into_iter().chain(&again));
     if scope == Scope::Frames {
-        note("only frames are compared: one of the traces knows nothing else");
+        note("comparing frames only: one of the traces has no other records");
     }
     let mut found = diff(&a, &b, scope);
     let noise = again.map_or(0, |again| Noise::of(&diff(&a, &again, scope)).remove_from(&mut found));
@@ -52,7 +51,7 @@ pub fn run(args: &DiffArgs) -> Exit {
         });
         format!("{report:#}\n")
     } else if noise > 0 {
-        format!("{found}differences left out as noise: {noise}\n")
+        format!("{found}differences ignored as noise: {noise}\n")
     } else {
         found.to_string()
     };
@@ -60,10 +59,10 @@ pub fn run(args: &DiffArgs) -> Exit {
     data(&text, exit)
 }
 
-/// The trace, or nothing after its error was told.
+/// Opens a trace; prints the error on failure.
 fn open(path: &Path) -> Result<Trace, ()> {
     let trace = open_trace(path);
-    let trace = trace.map_err(|error| tell(format_args!("{}: {error}", path.display()), trace_hint(path)))?;
+    let trace = trace.map_err(|error| print_error(format_args!("{}: {error}", path.display()), trace_hint(path)))?;
     note_cut(path, &trace);
     Ok(trace)
 }

@@ -21,23 +21,22 @@ use crate::diagnostics::Finding;
 
 use crate::cli::Exit;
 use crate::cli::config::load;
-use crate::cli::exit::{HELP, tell};
+use crate::cli::exit::{HELP, print_error};
 use crate::cli::output::data;
 
-/// Two logins that time out, and a little.
+/// Longer than two login timeouts.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The hint for a config file that does not exist.
-const NO_CONFIG: &str = "give the config of the sidecar that serves: this command connects to its [admin] listen";
+/// Hint for a missing config file.
+const NO_CONFIG: &str = "pass the config of the running sidecar: this command connects to its [admin] listen";
 
-/// What `doctor` is told.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct DoctorArgs {
-    /// The config file of the sidecar that serves; it needs `[admin] listen`
+    /// Config file of the running sidecar; requires `[admin] listen`
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// The app, where there are several
+    /// App ID, if the config has several apps
     #[arg(long, value_name = "ID")]
     app: Option<String>,
     /// Print JSON
@@ -45,21 +44,21 @@ pub struct DoctorArgs {
     json: bool,
 }
 
-/// Prints each step and what came of it.
+/// Runs the diagnostics and prints each step's result.
 pub fn run(args: &DoctorArgs) -> Exit {
     let config = match load(&args.config, Config::load, NO_CONFIG) {
         Ok(config) => config,
-        Err(trouble) => return trouble.tell(),
+        Err(error) => return error.print(),
     };
     let Some(listen) = config.admin.listen else {
-        let hint = "add [admin] listen = \"127.0.0.1:9001\" and start the sidecar again";
-        tell("the sidecar has no admin address", Some(hint));
+        let hint = "add [admin] listen = \"127.0.0.1:9001\" and restart the sidecar";
+        print_error("[admin] listen is not configured", Some(hint));
         return Exit::Usage;
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            tell(format_args!("cannot start the runtime: {error}"), None);
+            print_error(format_args!("cannot start the runtime: {error}"), None);
             return Exit::Failed;
         }
     };
@@ -72,8 +71,11 @@ pub fn run(args: &DoctorArgs) -> Exit {
             )
         }
         Err(error) => {
-            let hint = format!("is `sigbridge serve --config {}` running?", args.config.display());
-            tell(format_args!("{error:#}"), Some(&hint));
+            let hint = format!(
+                "check that `sigbridge serve --config {}` is running",
+                args.config.display()
+            );
+            print_error(format_args!("{error:#}"), Some(&hint));
             Exit::Failed
         }
     }
@@ -95,13 +97,13 @@ async fn ask(listen: SocketAddr, token: Option<&SecretString>, app: Option<&str>
     }
     let request = request.body(Empty::<Bytes>::new())?;
     let response = timeout(PATIENCE, sender.send_request(request)).await;
-    let response = response.context("the sidecar does not answer")??;
+    let response = response.context("the sidecar did not answer")??;
     let status = response.status();
     let body = response.into_body().collect().await?.to_bytes();
     if status != StatusCode::OK {
         bail!("{}", String::from_utf8_lossy(&body).trim());
     }
-    serde_json::from_slice(&body).context("this is no sidecar of this version")
+    serde_json::from_slice(&body).context("unexpected response; the sidecar may have another version")
 }
 
 fn shown(findings: &[Finding], json: bool) -> String {

@@ -1,36 +1,38 @@
-//! Exit codes, and how errors are told.
+//! Exit codes and error messages of commands.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::process::ExitCode;
 
+use tables::diagnostics::{Diag, Diags};
+use tracing::error;
+
 use crate::cli::color;
 use crate::cli::output::message;
-use tables::diagnostics::Diags;
 
-/// Shown under the help of every command.
+/// Help text below every command's options.
 pub const HELP: &str = "\
 Exit codes:
-  0   done
-  1   could not start, connect, log in or write a file or the output;
-      traces differ; a token or a signature that is not right
-  2   a trace that cannot be read
-  64  wrong usage, or an error in the config or the tables
-  65  input that cannot be understood
+  0   success
+  1   cannot start, connect, log in or write;
+      traces differ; invalid token or signature
+  2   unreadable trace
+  64  invalid usage, config or tables
+  65  invalid input data
 
-NO_COLOR turns colours off; RUST_LOG=sigbridge=debug logs more.";
+NO_COLOR disables colours; RUST_LOG=sigbridge=debug enables debug logs.";
 
-/// How a command ends.
+/// Exit code of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Done.
     Ok,
-    /// Could not start, connect, log in or write a file.
+    /// Cannot start, connect, log in or write; traces differ.
     Failed,
-    /// A trace that cannot be read.
+    /// Unreadable trace.
     Unreadable,
-    /// Wrong usage, or an error in the config or the tables (EX_USAGE).
+    /// Invalid usage, config or tables (EX_USAGE).
     Usage,
-    /// Input that cannot be understood (EX_DATAERR).
+    /// Invalid input data (EX_DATAERR).
     BadInput,
 }
 
@@ -46,64 +48,100 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command does not do what it should.
+/// Error of a command.
 #[derive(Debug)]
-pub struct Trouble {
-    /// How it ends.
+pub struct Error {
     pub exit: Exit,
-    /// What has happened.
-    pub error: String,
-    /// What to do about it.
-    pub hint: Option<&'static str>,
-    /// The mistakes in files that have led to it.
-    pub mistakes: Diags,
+    message: String,
+    hint: Option<Cow<'static, str>>,
+    /// Errors in files.
+    diags: Diags,
 }
 
-impl Trouble {
-    /// One that no file has led to.
-    pub fn new(exit: Exit, error: impl Into<String>, hint: Option<&'static str>) -> Self {
+impl Error {
+    pub fn new(exit: Exit, message: impl Display) -> Self {
         Self {
             exit,
-            error: error.into(),
-            hint,
-            mistakes: Diags::new(),
+            message: message.to_string(),
+            hint: None,
+            diags: Diags::new(),
         }
     }
 
-    /// The same, because of mistakes in files.
+    /// Creates an error with the exit code 64.
+    pub fn usage(message: impl Display) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    /// Creates an error with the exit code 1.
+    pub fn failed(message: impl Display) -> Self {
+        Self::new(Exit::Failed, message)
+    }
+
+    /// Adds a hint.
     #[must_use]
-    pub fn at(mut self, mistakes: Diags) -> Self {
-        self.mistakes = mistakes;
+    pub fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
+        self.hint = Some(hint.into());
         self
     }
 
-    /// Tells it; how the command ends.
-    pub fn tell(&self) -> Exit {
+    /// Adds a hint, if there is one.
+    #[must_use]
+    pub fn maybe_hint(mut self, hint: Option<&'static str>) -> Self {
+        self.hint = hint.map(Cow::Borrowed);
+        self
+    }
+
+    /// Adds the errors in files that caused this error.
+    #[must_use]
+    pub fn with_diags(mut self, diags: Diags) -> Self {
+        self.diags = diags;
+        self
+    }
+
+    /// Prints the error; returns its exit code.
+    pub fn print(&self) -> Exit {
         message(self.text(color()));
         self.exit
     }
 
-    /// It, as it is told; `color` adds terminal escapes.
+    /// Renders the error; `color` adds terminal escapes.
     pub fn text(&self, color: bool) -> String {
         let mut text = String::new();
-        if !self.mistakes.is_empty() {
-            text = self.mistakes.render(color) + "\n";
+        if !self.diags.is_empty() {
+            text = self.diags.render(color) + "\n";
         }
-        text + &told(&self.error, self.hint)
+        text + &error_text(&self.message, self.hint.as_deref())
+    }
+
+    /// Logs the error as one event.
+    pub fn log(&self) {
+        let place = |diag: &Diag| {
+            let help = diag.help_text().map_or(String::new(), |help| format!(" ({help})"));
+            format!("{}: {}{help}", diag.span(), diag.title())
+        };
+        let mistakes: Vec<String> = self.diags.in_order().map(place).collect();
+        let mistakes = (!mistakes.is_empty()).then(|| mistakes.join("\n"));
+        error!(hint = self.hint.as_deref(), mistakes, "{}", self.message);
     }
 }
 
-/// Tells what is good to know and no error.
+/// Returns the exit code of a result, and prints its error.
+pub fn exit_of(result: Result<Exit, Error>) -> Exit {
+    result.unwrap_or_else(|error| error.print())
+}
+
+/// Prints a note.
 pub fn note(what: impl Display) {
     message(format_args!("note: {what}"));
 }
 
-/// Tells an error, and after a blank line what to do about it.
-pub fn tell(error: impl Display, hint: Option<&str>) {
-    message(told(error, hint));
+/// Prints an error with an optional hint.
+pub fn print_error(error: impl Display, hint: Option<&str>) {
+    message(error_text(error, hint));
 }
 
-fn told(error: impl Display, hint: Option<&str>) -> String {
+fn error_text(error: impl Display, hint: Option<&str>) -> String {
     let hint = hint.map_or(String::new(), |hint| format!("\n\nhint: {hint}"));
     format!("error: {error}{hint}")
 }

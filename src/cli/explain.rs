@@ -10,35 +10,34 @@ use text_files::text_from;
 
 use crate::cli::Exit;
 use crate::cli::check::load_tables;
-use crate::cli::exit::tell;
+use crate::cli::exit::Error;
 use crate::cli::output::data;
 
-/// Longest frame that is read, bytes: that of the front.
+/// Longest accepted frame in bytes; equals the server's limit.
 const MAX_FRAME: u64 = 64 * 1024;
 
-/// Shows the row that a legacy frame enters, each value's path, the RTM calls that would go out, and what may come of it.
+/// Explain a legacy frame: its row, the path of each value, the RTM calls and the possible results
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Exit codes: 0 explained, 1 could not write it, 64 wrong arguments or tables, 65 no frame that a row serves."
+    after_help = "Exit codes: 0 explained, 1 write error, 64 invalid arguments or tables, 65 no row handles the frame."
 )]
 pub struct ExplainArgs {
-    /// The frame as JSON text, e.g. '["call2",["user_logout",1,{"line":"l"}]]'; - reads it from the standard input.
+    /// Frame as JSON text, e.g. '["call2",["user_logout",1,{"line":"l"}]]'; `-` reads standard input
     frame: String,
-    /// Read the tables of this folder instead of the built-in ones.
+    /// Mapping tables to use instead of the built-in ones
     #[arg(long, value_name = "DIR")]
     mappings: Option<PathBuf>,
-    /// The client family whose wire it is.
+    /// Client family of the frame: web, javasdk or native
     #[arg(long, default_value = "web")]
     family: String,
-    /// The app id that uids are made with; without one they are shown as their paths.
+    /// App ID for the derivation of uids; without it, uids are shown as paths
     #[arg(long, value_name = "APPID")]
     vid: Option<String>,
-    /// Print JSON.
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Runs the command: the explanation goes to the standard output, errors to the other.
 pub fn run(args: &ExplainArgs) -> Exit {
     let tables = match load_tables(args.mappings.as_ref()) {
         Ok(tables) => tables,
@@ -46,59 +45,32 @@ pub fn run(args: &ExplainArgs) -> Exit {
     };
     match text(args, &tables) {
         Ok(text) => data(&text, Exit::Ok),
-        Err(failure) => failed(failure),
+        Err(error) => error.print(),
     }
 }
 
-struct Failure {
-    exit: Exit,
-    error: String,
-    hint: Option<String>,
-}
-
-impl Failure {
-    fn usage(error: String, hint: Option<String>) -> Self {
-        Self {
-            exit: Exit::Usage,
-            error,
-            hint,
-        }
-    }
-}
-
-fn failed(failure: Failure) -> Exit {
-    tell(failure.error, failure.hint.as_deref());
-    failure.exit
-}
-
-fn text(args: &ExplainArgs, tables: &Tables) -> Result<String, Failure> {
+fn text(args: &ExplainArgs, tables: &Tables) -> Result<String, Error> {
     let Some(wire) = tables.wire(&args.family) else {
         let known: Vec<&str> = tables.wires.iter().map(|wire| &*wire.family).collect();
         let hint = format!("families: {}", known.join(", "));
-        return Err(Failure::usage(
-            format!("there is no wire of the family `{}`", args.family),
-            Some(hint),
-        ));
+        return Err(Error::usage(format_args!("unknown client family `{}`", args.family)).hint(hint));
     };
     let vid = match &args.vid {
         None => None,
-        Some(vid) => Some(AppId::new(&**vid).map_err(|e| Failure::usage(format!("--vid: {e}"), None))?),
+        Some(vid) => Some(AppId::new(&**vid).map_err(|e| Error::usage(format_args!("--vid: {e}")))?),
     };
-    let explanation = explain(tables, wire, &frame(args)?, vid).map_err(|error| Failure {
-        exit: Exit::BadInput,
-        error: error.to_string(),
-        hint: Some(error.hint()),
-    })?;
+    let explanation = explain(tables, wire, &frame(args)?, vid)
+        .map_err(|error| Error::new(Exit::BadInput, &error).hint(error.hint()))?;
     if args.json {
-        let json = serde_json::to_string_pretty(&explanation).map_err(|e| Failure::usage(e.to_string(), None))?;
+        let json = serde_json::to_string_pretty(&explanation).map_err(Error::usage)?;
         return Ok(json + "\n");
     }
     Ok(explanation.to_string())
 }
 
-fn frame(args: &ExplainArgs) -> Result<String, Failure> {
+fn frame(args: &ExplainArgs) -> Result<String, Error> {
     if args.frame != "-" {
         return Ok(args.frame.clone());
     }
-    text_from(io::stdin().lock(), MAX_FRAME).map_err(|e| Failure::usage(format!("the standard input: {e}"), None))
+    text_from(io::stdin().lock(), MAX_FRAME).map_err(|e| Error::usage(format_args!("standard input: {e}")))
 }

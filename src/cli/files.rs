@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use text_files::{files_below, has_extension};
 use trace::{Trace, read, read_as_written, read_unfinished};
 
-use crate::cli::exit::{Exit, note, tell};
+use crate::cli::exit::{Error, Exit, note, print_error};
 
-/// Writes beside a file and renames: nothing half-written takes its name. For its owner alone, since traces and what is
-/// said of them hold what people said.
+/// Writes a temporary file and renames it, so that no partial file gets the name. Mode 0600, since traces hold
+/// users' messages.
 ///
 /// # Errors
-/// The file system's, and those of `what`; the file is as it was then.
+/// An I/O error, also of `what`; the file is then unchanged.
 pub fn write_beside(path: &Path, what: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let mut beside: OsString = path.into();
     // Not `.part`: that is a recording which is not finished.
@@ -32,26 +32,25 @@ pub fn write_beside(path: &Path, what: impl FnOnce(&mut dyn Write) -> io::Result
     written
 }
 
-/// Returns a hint for a trace that cannot be read.
+/// Returns the hint for an unreadable trace.
 pub fn trace_hint(path: &Path) -> Option<&'static str> {
     let is_har = path.extension().is_some_and(|ext| ext.eq_ignore_ascii_case("har"));
-    is_har.then_some("`sigbridge trace import` makes a trace of a HAR")
+    is_har.then_some("convert a HAR file with `sigbridge trace import`")
 }
 
-/// Refuses an output that is an input: it would be replaced.
+/// Rejects an output path that is also an input.
 ///
 /// # Errors
-/// It is one, and the error is printed.
-pub fn refuse_input<'p>(output: &Path, inputs: impl IntoIterator<Item = &'p PathBuf>) -> Result<(), Exit> {
+/// The output is an input.
+pub fn refuse_input<'p>(output: &Path, inputs: impl IntoIterator<Item = &'p PathBuf>) -> Result<(), Error> {
     if !inputs.into_iter().any(|input| is_same(output, input)) {
         return Ok(());
     }
-    let error = format!("{} is an input, and would be replaced", output.display());
-    tell(error, Some("name another file for the output"));
-    Err(Exit::Usage)
+    let message = format!("{} is an input and would be overwritten", output.display());
+    Err(Error::usage(message).hint("choose another output file"))
 }
 
-/// Whether two paths lead to one file that is there.
+/// Returns true if both paths name the same existing file.
 fn is_same(a: &Path, b: &Path) -> bool {
     #[cfg(unix)]
     {
@@ -63,19 +62,18 @@ fn is_same(a: &Path, b: &Path) -> bool {
     fs::canonicalize(a).is_ok_and(|a| fs::canonicalize(b).is_ok_and(|b| a == b))
 }
 
-/// The end of the name of a recording that is not finished.
+/// File extension of an unfinished recording.
 const UNFINISHED: &str = "jsonl.part";
 
-/// Whether a path is that of a recording that is not finished.
+/// Returns true for the path of an unfinished recording.
 pub fn is_unfinished(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.ends_with(&format!(".{UNFINISHED}"))
 }
 
-/// Opens a trace, finished or not.
 ///
 /// # Errors
-/// It cannot be read; where and why.
+/// The place and reason of the read error.
 pub fn open_trace(path: &Path) -> Result<Trace, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     let trace = match is_unfinished(path) {
@@ -85,32 +83,32 @@ pub fn open_trace(path: &Path) -> Result<Trace, String> {
     trace.map_err(|error| error.to_string())
 }
 
-/// Reads a finished trace with the placeholders that it was redacted with.
+/// Reads a finished trace with its redaction placeholders.
 pub fn trace_as_written(path: &Path) -> Result<Trace, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     read_as_written(file).map_err(|error| error.to_string())
 }
 
-/// Notes that sessions of a trace break off, which is no error.
+/// Prints a note about truncated sessions.
 pub fn note_cut(path: &Path, trace: &Trace) {
     let (path, cut, all) = (path.display(), trace.cut().len(), trace.sessions().len());
     if trace.unfinished {
         note(format_args!(
-            "{path} is not finished: {cut} of {all} sessions break off"
+            "{path} is unfinished: {cut} of {all} sessions are truncated"
         ));
     } else if cut > 0 {
         note(format_args!(
-            "{path}: {cut} of {all} sessions break off: they were not recorded to their end"
+            "{path}: {cut} of {all} sessions are truncated; recording stopped before they ended"
         ));
     }
 }
 
-/// Finds the traces of files and folders; an error is printed where there are none. Unfinished ones are taken where they are
-/// named.
+/// Finds the traces of files and directories; prints an error if there are none. Unfinished traces count only if
+/// named explicitly.
 pub fn trace_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Exit> {
     let walked = files_below(paths, |path| has_extension(path, "jsonl") || is_unfinished(path));
     let walked = walked.map_err(|unreadable| {
-        tell(unreadable, None);
+        print_error(unreadable, None);
         Exit::Unreadable
     })?;
     let (found, unfinished): (Vec<PathBuf>, Vec<PathBuf>) = walked
@@ -119,20 +117,20 @@ pub fn trace_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Exit> {
     match (found.is_empty(), unfinished.first()) {
         (false, None) => {}
         (false, Some(_)) => note(format_args!(
-            "left out {} that are not finished (.{UNFINISHED}): name them to have them read",
+            "skipped {} unfinished traces (.{UNFINISHED}); name a file explicitly to read it",
             unfinished.len()
         )),
         (true, None) => {
-            tell("there are no traces", Some("traces are files that end in .jsonl"));
+            print_error("no traces found", Some("trace files end in .jsonl"));
             return Err(Exit::Unreadable);
         }
         (true, Some(first)) => {
-            let error = format!("there are no finished traces, and {} that are not", unfinished.len());
+            let error = format!("no finished traces found, and {} unfinished ones", unfinished.len());
             let hint = format!(
-                "a server is writing them, or was killed: name one to have it read, as {}",
+                "a server still writes them, or was killed; name a file explicitly to read it, e.g. {}",
                 first.display()
             );
-            tell(error, Some(&hint));
+            print_error(error, Some(&hint));
             return Err(Exit::Unreadable);
         }
     }

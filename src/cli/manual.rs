@@ -7,28 +7,26 @@ use clap::builder::Resettable;
 use clap::{Args, Command};
 use clap_complete::Shell;
 
-use crate::cli::exit::{Exit, HELP, tell};
+use crate::cli::exit::{Exit, HELP, print_error};
 use crate::cli::output::Data;
 
-/// Arguments of `completions`.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct CompletionsArgs {
-    /// The shell
+    /// Shell
     #[arg(value_enum)]
     shell: Shell,
 }
 
-/// Arguments of `man`.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct ManArgs {
-    /// The folder to write the pages into, one for each command
+    /// Output directory; one page per command
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 }
 
-/// Prints a script that completes the commands and options of `command`.
+/// Prints a completion script for `command`.
 pub fn completions(args: &CompletionsArgs, mut command: Command) -> Exit {
     let mut script = Vec::new();
     let name = command.get_name().to_owned();
@@ -38,7 +36,7 @@ pub fn completions(args: &CompletionsArgs, mut command: Command) -> Exit {
     out.end(Exit::Ok)
 }
 
-/// Writes the manual pages of `command` and of all commands below it.
+/// Writes the man pages of `command` and its subcommands.
 pub fn man(args: &ManArgs, command: Command) -> Exit {
     let folder = &args.folder;
     // The pages of two builds of a version are the same.
@@ -47,7 +45,7 @@ pub fn man(args: &ManArgs, command: Command) -> Exit {
     match written {
         Ok(()) => Exit::Ok,
         Err(error) => {
-            tell(format_args!("cannot write to {}: {error}", folder.display()), None);
+            print_error(format_args!("cannot write to {}: {error}", folder.display()), None);
             Exit::Failed
         }
     }

@@ -10,10 +10,9 @@ use tables::comparison::{Resolved, real_names, resolve};
 
 use crate::cli::Exit;
 use crate::cli::check::load_tables;
-use crate::cli::exit::{HELP, tell};
+use crate::cli::exit::{HELP, print_error};
 use crate::cli::output::data;
 
-/// What `mappings` is told.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct MappingsArgs {
@@ -23,26 +22,25 @@ pub struct MappingsArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Print what serves each row of the comparison pages, as Markdown
+    /// Print the comparison pages with their mappings as Markdown
     #[command(after_help = HELP)]
     Table {
-        /// Only this platform's page: ios-macos, web, linux-java, linux-cpp, linux-cpp-2019-08
+        /// Print one platform's page only: ios-macos, web, linux-java, linux-cpp, linux-cpp-2019-08
         #[arg(long)]
         platform: Option<String>,
-        /// Tables to use instead of the built-in ones
+        /// Mapping tables to use instead of the built-in ones
         #[arg(long, value_name = "DIR")]
         mappings: Option<PathBuf>,
     },
     /// Print the documented API as an OpenRPC document
     #[command(after_help = HELP)]
     Openrpc {
-        /// Tables to use instead of the built-in ones
+        /// Mapping tables to use instead of the built-in ones
         #[arg(long, value_name = "DIR")]
         mappings: Option<PathBuf>,
     },
 }
 
-/// Prints what is asked for.
 pub fn run(args: &MappingsArgs) -> Exit {
     let (Command::Table { mappings, .. } | Command::Openrpc { mappings }) = &args.command;
     let tables = match load_tables(mappings.as_ref()) {
@@ -59,8 +57,8 @@ pub fn run(args: &MappingsArgs) -> Exit {
         let mut known: Vec<&str> = resolved.iter().map(|found| found.pair.platform).collect();
         known.sort_unstable();
         known.dedup();
-        tell(
-            format_args!("there is no platform `{platform}`"),
+        print_error(
+            format_args!("unknown platform `{platform}`"),
             Some(&format!("known: {}", known.join(", "))),
         );
         return Exit::Usage;
@@ -100,7 +98,7 @@ fn table<'r>(tables: &Tables, resolved: impl Iterator<Item = &'r Resolved>, all:
     text
 }
 
-/// The page's spelling, and the real names where they differ.
+/// Formats the page's spelling, with the real names if they differ.
 fn signaling(tables: &Tables, found: &Resolved) -> String {
     let page = found.pair.signaling;
     let real = real_names(tables, &tables.rows[found.row]);

@@ -31,7 +31,7 @@ use crate::log::{Format, Log};
 
 pub use exit::Exit;
 
-/// With what the build script has recorded.
+/// Version, commit and profile, the latter two from the build script.
 const LONG_VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     "\ncommit   ",
@@ -40,12 +40,12 @@ const LONG_VERSION: &str = concat!(
     env!("SIGBRIDGE_PROFILE"),
 );
 
-/// Old Signaling apps on the left, RTM on the right.
+/// Bridge legacy Agora Signaling clients to RTM.
 #[derive(Debug, Parser)]
 #[command(
     version,
     long_version = LONG_VERSION,
-    about = "Serves legacy Agora Signaling clients, unmodified, from Real-time Messaging (RTM 1.x)",
+    about = "Bridge legacy Agora Signaling clients to Real-time Messaging (RTM 1.x)",
     after_help = exit::HELP
 )]
 struct Cli {
@@ -57,41 +57,40 @@ struct Cli {
 enum Command {
     /// Serve legacy clients
     Serve(serve::ServeArgs),
-    /// Have RTM for a sigbridge
+    /// Run an RTM agent for a sigbridge server
     Agent(agent::AgentArgs),
-    /// Speak legacy from a terminal
+    /// Interactive legacy Signaling client
     Call(call::CallArgs),
-    /// Show what the tables make of a legacy frame
+    /// Explain how the mapping tables translate a legacy frame
     Explain(explain::ExplainArgs),
     /// Print the mapping tables
     Mappings(mappings::MappingsArgs),
-    /// Check the config and the mapping tables: every row, every example
+    /// Check a config file and the mapping tables, with all examples
     Check(check::CheckArgs),
-    /// Play traces again and compare every output
+    /// Replay traces and compare every output
     Replay(replay::ReplayArgs),
     /// Compare two traces by session and cause
     Diff(diff::DiffArgs),
-    /// Count which calls and events apps use, and how exact each is
+    /// Report the calls and events that traces use, and how exact their translation is
     Coverage(coverage::CoverageArgs),
-    /// Show step by step how far the way to RTM goes
+    /// Diagnose connectivity to RTM
     Doctor(doctor::DoctorArgs),
-    /// Say what each entry of the comparison pages becomes, and which traces show it
+    /// Print the conformance report and its trace evidence
     Conformance(conformance::ConformanceArgs),
-    /// Make a private CA and a certificate for the names that legacy clients connect to
+    /// Create a private CA and a server certificate for development
     DevCert(dev_cert::DevCertArgs),
-    /// Verify and make tokens
+    /// Verify and create tokens
     Token(token::TokenArgs),
-    /// Verify the signature of a notice
+    /// Verify webhook signatures
     Webhook(webhook::WebhookArgs),
-    /// Make a trace of what a browser's developer tools saved, and the other way
+    /// Convert traces from and to HAR files
     Trace(trace::TraceArgs),
-    /// Print a script that completes commands and options in a shell
+    /// Print a shell completion script
     Completions(manual::CompletionsArgs),
-    /// Write the manual pages
+    /// Write the man pages
     Man(manual::ManArgs),
 }
 
-/// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -122,7 +121,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Whether stderr takes colours: a terminal, and no `NO_COLOR` (no-color.org).
+/// Returns true if stderr is a terminal and `NO_COLOR` is not set (no-color.org).
 fn color() -> bool {
     output::stderr_is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

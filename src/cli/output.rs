@@ -7,63 +7,61 @@
 use std::fmt::Display;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 
-use crate::cli::exit::{Exit, tell};
+use crate::cli::exit::{Exit, print_error};
 
-/// What the standard output is called in errors.
-pub const STDOUT: &str = "cannot write to the standard output";
-/// What to do when it cannot be written.
-pub const NO_ROOM: &str = "make room, or send the output elsewhere";
+/// Error text of a failed write to standard output.
+pub const STDOUT: &str = "cannot write to standard output";
+/// Hint for a failed write to standard output.
+pub const NO_ROOM: &str = "free disk space, or redirect the output to another destination";
 
-/// The standard output of one command.
+/// Standard output of one command.
 #[derive(Debug, Default)]
 pub struct Data {
-    /// Why nothing more is written.
+    /// First write error; later writes are skipped.
     failed: Option<io::Error>,
 }
 
 impl Data {
-    /// Nothing is written yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Writes a text as it is.
+    /// Writes text without a line end.
     pub fn text(&mut self, text: &str) {
         self.with(|out| out.write_all(text.as_bytes()));
     }
 
-    /// Writes a line.
     pub fn line(&mut self, line: impl Display) {
         self.text(&format!("{line}\n"));
     }
 
-    /// Writes what `write` does, through a buffer.
+    /// Runs `write` on a buffered standard output.
     pub fn with(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
         if self.failed.is_none() {
             self.failed = write_all(&mut stdout().lock(), write).err();
         }
     }
 
-    /// Whether what is written from now on reaches nobody.
+    /// Returns true after a write error or a closed pipe.
     pub fn is_over(&self) -> bool {
         self.failed.is_some()
     }
 
-    /// How a command ends whose work has ended as `exit`.
+    /// Flushes, and returns `exit`, or `Failed` after a write error.
     pub fn end(self, exit: Exit) -> Exit {
         match self.finish() {
             Ok(()) => exit,
             Err(error) => {
-                tell(format_args!("{STDOUT}: {error}"), Some(NO_ROOM));
+                print_error(format_args!("{STDOUT}: {error}"), Some(NO_ROOM));
                 Exit::Failed
             }
         }
     }
 
-    /// Whether all was written that somebody was to read.
+    /// Flushes; a closed pipe counts as success.
     ///
     /// # Errors
-    /// The first of a write or a flush, unless the reader has closed the other end.
+    /// The first write or flush error, except a closed pipe.
     pub fn finish(self) -> io::Result<()> {
         match self.failed {
             Some(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
@@ -72,20 +70,30 @@ impl Data {
     }
 }
 
-/// Writes all of a text to the standard output; how a command ends whose work has ended as `exit`.
+/// Writes text to standard output; returns `exit`, or `Failed` after a write error.
 pub fn data(text: &str, exit: Exit) -> Exit {
     let mut data = Data::new();
     data.text(text);
     data.end(exit)
 }
 
-/// Writes a message to the standard error; one that cannot be written is lost.
+/// Writes a message to standard error and ignores write errors.
 pub fn message(text: impl Display) {
     let text = format!("{text}\n");
     let _ = stderr().write_all(text.as_bytes());
 }
 
-/// Shows what the parser of the command line has to say: help and versions as data, errors as messages.
+/// Shows a line on a terminal's standard error in place of the previous one.
+pub fn transient_line(text: impl Display) {
+    let _ = write!(stderr(), "\r\x1b[2K{text}");
+}
+
+/// Erases the line of [`transient_line`].
+pub fn erase_line() {
+    let _ = write!(stderr(), "\r\x1b[2K");
+}
+
+/// Prints clap's result: help and version as data, errors as messages.
 pub fn of_parser(error: &clap::Error) -> Exit {
     let shown = error.print();
     if error.use_stderr() {
@@ -97,17 +105,15 @@ pub fn of_parser(error: &clap::Error) -> Exit {
     data.end(Exit::Ok)
 }
 
-/// Whether the standard output is a terminal.
 pub fn stdout_is_terminal() -> bool {
     stdout().is_terminal()
 }
 
-/// Whether the standard error is a terminal.
 pub fn stderr_is_terminal() -> bool {
     stderr().is_terminal()
 }
 
-/// All of it, with the flush that finds out whether the last bytes had room.
+/// Writes all text; the flush reports a full disk for the last bytes.
 fn write_all(to: &mut dyn Write, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let mut buffer = BufWriter::new(to);
     let written = write(&mut buffer).and_then(|()| buffer.flush());
@@ -130,7 +136,7 @@ fn stderr() -> io::Stderr {
 mod tests {
     use super::*;
 
-    /// Has room for so many bytes; flushes fail when it is full.
+    /// Writer with a capacity in bytes; flushes fail when it is full.
     struct Disk(usize);
 
     impl Write for Disk {

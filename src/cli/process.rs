@@ -1,21 +1,18 @@
-//! What the commands have in common that serve until they are told to stop: their log, and signals.
+//! Log and signals of the long-running commands.
 
 use std::ffi::OsString;
 
 use anyhow::Context;
 use tokio::runtime::Runtime;
-use tracing::error;
 
 use crate::log::{Format, Log};
-use tables::diagnostics::Diag;
 
 use crate::cli::color;
-use crate::cli::exit::{Exit, Trouble};
+use crate::cli::exit::{Error, Exit};
 
-/// The argument by which such a command logs as JSON lines.
+/// Argument that selects the JSON log format.
 const LOG_JSON: &str = "--log-json";
 
-/// The form of the log.
 pub fn log_format(json: bool) -> Format {
     match json {
         true => Format::Json,
@@ -23,29 +20,21 @@ pub fn log_format(json: bool) -> Format {
     }
 }
 
-/// Tells why a command does not serve, in the form of its log; how it ends.
-pub fn log_trouble(log: &Log, trouble: &Trouble) -> Exit {
+/// Logs a start-up error in the log's format and returns its exit code.
+pub fn log_error(log: &Log, error: &Error) -> Exit {
     match log.format() {
-        Format::Text { color } => log.text(&(trouble.text(color) + "\n")),
-        Format::Json => {
-            let place = |diag: &Diag| {
-                let help = diag.help_text().map_or(String::new(), |help| format!(" ({help})"));
-                format!("{}: {}{help}", diag.span(), diag.title())
-            };
-            let mistakes: Vec<String> = trouble.mistakes.in_order().map(place).collect();
-            let mistakes = (!mistakes.is_empty()).then(|| mistakes.join("\n"));
-            error!(hint = trouble.hint, mistakes, "{}", trouble.error);
-        }
+        Format::Text { color } => log.text(&(error.text(color) + "\n")),
+        Format::Json => error.log(),
     }
-    trouble.exit
+    error.exit
 }
 
-/// Whether a command line that cannot be read was to log as JSON.
+/// Returns true if an invalid command line requested JSON logs.
 pub fn wants_json(mut args: impl Iterator<Item = OsString>) -> bool {
     args.any(|arg| arg == LOG_JSON)
 }
 
-/// The same, for arguments that are wrong.
+/// Logs a usage error of clap.
 pub fn log_wrong_usage(log: &Log, error: &clap::Error) -> Exit {
     let text = error.render().to_string();
     // The first paragraph; what follows is the usage.
@@ -54,17 +43,14 @@ pub fn log_wrong_usage(log: &Log, error: &clap::Error) -> Exit {
         .split("\n\n")
         .next()
         .unwrap_or_default();
-    log_trouble(
-        log,
-        &Trouble::new(Exit::Usage, text, Some("--help shows the arguments")),
-    )
+    log_error(log, &Error::usage(text).hint("run with --help to list the arguments"))
 }
 
-/// A runtime with a thread for each core. From now on a SIGHUP does not end the process, whatever it does first.
+/// Creates a multi-threaded runtime and installs the SIGHUP handler, so that SIGHUP never ends the process.
 ///
 /// # Errors
-/// The system's.
-pub fn begin() -> Result<(Runtime, Hangups), Trouble> {
+/// An I/O error.
+pub fn begin() -> Result<(Runtime, Hangups), Error> {
     let begin = || {
         let runtime = Runtime::new().context("cannot start the runtime")?;
         let hangups = {
@@ -76,12 +62,12 @@ pub fn begin() -> Result<(Runtime, Hangups), Trouble> {
     begin().map_err(failed)
 }
 
-/// A start that has failed for a reason outside of files.
-pub fn failed(error: anyhow::Error) -> Trouble {
-    Trouble::new(Exit::Failed, format!("{error:#}"), None)
+/// Wraps a start-up error that no config file caused.
+pub fn failed(error: anyhow::Error) -> Error {
+    Error::failed(format_args!("{error:#}"))
 }
 
-/// SIGHUPs, which do not end the process any more once this is there.
+/// SIGHUP stream.
 #[derive(Debug)]
 pub struct Hangups {
     #[cfg(unix)]
@@ -93,27 +79,27 @@ impl Hangups {
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
-            let signals = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
+            let signals = signal(SignalKind::hangup()).context("cannot install the SIGHUP handler")?;
             Ok(Self { signals })
         }
         #[cfg(not(unix))]
         Ok(Self {})
     }
 
-    /// Does something at each, for ever.
-    pub async fn each<F: Future<Output = ()>>(&mut self, mut something: impl FnMut() -> F) {
+    /// Runs `handle` on each SIGHUP, forever.
+    pub async fn each<F: Future<Output = ()>>(&mut self, mut handle: impl FnMut() -> F) {
         #[cfg(unix)]
         while self.signals.recv().await.is_some() {
-            something().await;
+            handle().await;
         }
         #[cfg(not(unix))]
-        let _ = &mut something;
+        let _ = &mut handle;
         std::future::pending().await
     }
 }
 
-/// Until SIGINT or SIGTERM.
-pub async fn told_to_stop() {
+/// Waits for SIGINT or SIGTERM.
+pub async fn shutdown_signal() {
     let interrupted = tokio::signal::ctrl_c();
     #[cfg(unix)]
     {

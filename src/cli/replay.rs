@@ -20,50 +20,49 @@ use report::{as_json, difference_text, write_junit};
 
 use crate::cli::Exit;
 use crate::cli::check::load_tables;
-use crate::cli::exit::{HELP, tell};
+use crate::cli::exit::{Error, HELP, print_error};
 use crate::cli::files::{
     is_unfinished, note_cut, open_trace, refuse_input, trace_as_written, trace_files, trace_hint, write_beside,
 };
 use crate::cli::output::Data;
 
-/// What `replay` is told.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct ReplayArgs {
-    /// Traces, or folders of them
+    /// Trace files, or directories with traces
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Tables to use instead of the built-in ones
+    /// Mapping tables to use instead of the built-in ones
     #[arg(long, value_name = "DIR")]
     mappings: Option<PathBuf>,
-    /// Play only what clients said, to a live RTM in place of the recorded one, and compare only what clients are told:
-    /// `embedded` is the embedded RTM, on the trace's own clock; `ws://127.0.0.1:8012/agent` an RTM that is served there
-    /// (`[embedded] listen`), in real time
+    /// Replay the clients' frames to a live RTM and compare the frames to clients only. `embedded` runs the embedded RTM
+    /// on the trace's clock; a URL such as `ws://127.0.0.1:8012/agent` uses a served RTM (`[embedded] listen`) in real
+    /// time
     #[arg(long, value_name = "embedded|URL", value_parser = against)]
     against: Option<Against>,
-    /// Multiplies the rates of the embedded RTM, as `rate_scale` of the config does: 0 for none
+    /// Multiplier for the embedded RTM's rate limits, like `rate_scale` in the config; 0 disables them
     #[arg(long, value_name = "N", requires = "against")]
     rate_scale: Option<u32>,
-    /// The file with the secret of the RTM at a URL, its `[embedded] secret_file`
+    /// File with the secret of the RTM at the URL, its `[embedded] secret_file`
     #[arg(long, value_name = "FILE", requires = "against")]
     secret_file: Option<PathBuf>,
-    /// Write what was played as what is expected
+    /// Update the traces with the replayed output
     #[arg(long, conflicts_with = "against")]
     update: bool,
-    /// Print one JSON object for each trace
+    /// Print one JSON object per trace
     #[arg(long)]
     json: bool,
-    /// Write a JUnit report
+    /// Write a JUnit report to this file
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
 }
 
-/// Which RTM answers.
+/// Live RTM of a replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Against {
-    /// The embedded one.
+    /// Embedded RTM on the trace's clock.
     Embedded,
-    /// One that is served there.
+    /// RTM served at a URL.
     Url(String),
 }
 
@@ -71,16 +70,18 @@ fn against(text: &str) -> Result<Against, String> {
     match text {
         "embedded" => Ok(Against::Embedded),
         url if url.starts_with("ws://") => Ok(Against::Url(url.to_owned())),
-        url if url.starts_with("wss://") => Err("the link has no TLS: use ws://, by a tunnel where it must be".into()),
-        _ => Err("an RTM to play against is `embedded` or like ws://127.0.0.1:8012/agent".into()),
+        url if url.starts_with("wss://") => {
+            Err("the agent link has no TLS; use ws://, through a tunnel if necessary".into())
+        }
+        _ => Err("expected `embedded` or a URL such as ws://127.0.0.1:8012/agent".into()),
     }
 }
 
-/// What became of a trace.
+/// Replay result of one trace.
 struct Played {
     path: PathBuf,
     result: Result<Outcome, String>,
-    /// What was played is written in its place, or could not be.
+    /// Result of the update, if requested.
     updated: Option<Result<(), String>>,
 }
 
@@ -96,26 +97,24 @@ impl Played {
     }
 }
 
-/// Plays, and prints what differs.
+/// Replays the traces and prints the differences.
 pub fn run(args: &ReplayArgs) -> Exit {
     let tables = match load_tables(args.mappings.as_ref()) {
         Ok(tables) => Arc::new(tables),
         Err(exit) => return exit,
     };
     let Some(encoders) = encoders(&tables).map(Arc::new) else {
-        tell("the tables have no wire for a profile", None);
+        print_error("a profile of the tables has no wire", None);
         return Exit::Usage;
     };
     let paths = match trace_files(&args.paths) {
         Ok(paths) => paths,
         Err(exit) => return exit,
     };
-    if let Err(exit) = may_be_written(args, &paths) {
-        return exit;
-    }
-    let live = match live_rtm(args, &tables) {
+    let live = may_be_written(args, &paths).and_then(|()| live_rtm(args, &tables));
+    let live = match live {
         Ok(live) => live,
-        Err(exit) => return exit,
+        Err(error) => return error.print(),
     };
     let (mut all, mut out) = (Vec::new(), Data::new());
     let progress = Progress::new(args.json);
@@ -129,7 +128,7 @@ pub fn run(args: &ReplayArgs) -> Exit {
                 false => show(&played, &mut out),
             }
             if let Some(Err(error)) = &played.updated {
-                tell(format_args!("cannot write {}: {error}", played.path.display()), None);
+                print_error(format_args!("cannot write {}: {error}", played.path.display()), None);
             }
         });
         all.push(played);
@@ -138,7 +137,7 @@ pub fn run(args: &ReplayArgs) -> Exit {
     if let Some(junit) = &args.junit
         && let Err(error) = write_beside(junit, |file| write_junit(file, &all))
     {
-        tell(format_args!("cannot write {}: {error}", junit.display()), None);
+        print_error(format_args!("cannot write {}: {error}", junit.display()), None);
         return Exit::Failed;
     }
     let unreadable = all.iter().filter(|played| played.result.is_err()).count();
@@ -148,7 +147,7 @@ pub fn run(args: &ReplayArgs) -> Exit {
         let records: usize = all.iter().flat_map(|p| &p.result).map(|o| o.records).sum();
         let cut = match all.iter().filter(|played| played.is_cut()).count() {
             0 => String::new(),
-            cut => format!(", {cut} cut off"),
+            cut => format!(", {cut} truncated"),
         };
         out.line(format_args!(
             "{} traces, {records} records: {} equal, {different} different, {unreadable} unreadable{cut}",
@@ -164,33 +163,26 @@ pub fn run(args: &ReplayArgs) -> Exit {
     })
 }
 
-/// Refuses to replace what is read, and what a server may be writing.
-fn may_be_written(args: &ReplayArgs, paths: &[PathBuf]) -> Result<(), Exit> {
+/// Rejects outputs that are inputs, and updates of unfinished traces.
+fn may_be_written(args: &ReplayArgs, paths: &[PathBuf]) -> Result<(), Error> {
     if let Some(junit) = &args.junit {
         refuse_input(junit, paths)?;
     }
     if let Some(part) = paths.iter().find(|path| args.update && is_unfinished(path)) {
-        let error = format!("{} is not finished, and is not updated", part.display());
-        tell(error, Some("leave it out, or copy it to a name that ends in .jsonl"));
-        return Err(Exit::Usage);
+        let message = format!("{} is unfinished and cannot be updated", part.display());
+        return Err(Error::usage(message).hint("omit it, or copy it to a file that ends in .jsonl"));
     }
     Ok(())
 }
 
-fn live_rtm(args: &ReplayArgs, tables: &Tables) -> Result<Option<Live>, Exit> {
+fn live_rtm(args: &ReplayArgs, tables: &Tables) -> Result<Option<Live>, Error> {
     match &args.against {
         Some(Against::Url(_)) if args.rate_scale.is_some() => {
-            tell(
-                "--rate-scale is for --against embedded",
-                Some("the rates are those of the RTM at the URL"),
-            );
-            Err(Exit::Usage)
+            let error = Error::usage("--rate-scale requires --against embedded");
+            Err(error.hint("the RTM at the URL sets its own rate limits"))
         }
         Some(Against::Url(url)) => Live::connect(url, args.secret_file.as_deref(), tables).map(Some),
-        _ if args.secret_file.is_some() => {
-            tell("--secret-file is for --against URL", None);
-            Err(Exit::Usage)
-        }
+        _ if args.secret_file.is_some() => Err(Error::usage("--secret-file requires --against URL")),
         _ => Ok(None),
     }
 }
@@ -243,13 +235,13 @@ fn show(played: &Played, out: &mut Data) {
     let path = played.path.display();
     let outcome = match &played.result {
         Ok(outcome) => outcome,
-        Err(what) => return tell(format_args!("{path}: {what}"), trace_hint(&played.path)),
+        Err(what) => return print_error(format_args!("{path}: {what}"), trace_hint(&played.path)),
     };
     for difference in &outcome.differences {
         out.line(difference_text(&played.path, difference));
     }
     if let Some(Ok(())) = played.updated {
         let records = outcome.played.len();
-        out.line(format_args!("wrote {path}: {records} records, as they were played"));
+        out.line(format_args!("updated {path}: {records} records"));
     }
 }

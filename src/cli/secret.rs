@@ -5,71 +5,56 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use secrecy::SecretString;
 
-use crate::config::{CERTIFICATE_HINT, SECRET_HINT};
+use crate::config::{CERTIFICATE_ENV, CERTIFICATE_HINT, SECRET_HINT};
 use text_files::{one_line, read_text};
 
-use crate::cli::Exit;
-use crate::cli::exit::tell;
+use crate::cli::exit::Error;
 
-/// The environment variable that may hold the App Certificate.
-const CERTIFICATE: &str = "SIGBRIDGE_CERTIFICATE";
-
-/// Where an App Certificate comes from.
+/// Sources of the App Certificate.
 #[derive(Debug, Args)]
 pub struct CertificateArgs {
-    /// The file that holds the App Certificate; without it, the environment variable SIGBRIDGE_CERTIFICATE
+    /// File with the App Certificate [default: the environment variable SIGBRIDGE_CERTIFICATE]
     #[arg(long, value_name = "FILE")]
     certificate_file: Option<PathBuf>,
-    /// Taken so that it can be refused
+    /// Accepted only to be rejected.
     #[arg(long, hide = true, num_args = 0..=1)]
     certificate: Option<Option<SecretString>>,
 }
 
-/// It was told already.
-pub struct Refused(pub Exit);
-
-/// The App Certificate, where there is one.
-pub fn certificate(args: &CertificateArgs) -> Result<Option<SecretString>, Refused> {
+/// Returns the App Certificate, if one is configured.
+pub fn certificate(args: &CertificateArgs) -> Result<Option<SecretString>, Error> {
     if args.certificate.is_some() {
         return Err(on_command_line());
     }
     if let Some(path) = &args.certificate_file {
         return read_as(path, CERTIFICATE_HINT).map(Some);
     }
-    let text = std::env::var(CERTIFICATE).unwrap_or_default();
+    let text = std::env::var(CERTIFICATE_ENV).unwrap_or_default();
     let text = text.trim();
     Ok((!text.is_empty()).then(|| text.into()))
 }
 
-/// A secret that stands on the command line.
-pub fn on_command_line() -> Refused {
-    tell(
-        "the certificate must not be an argument",
-        Some(
-            "arguments are shown by `ps` and kept in the shell's history: use --certificate-file FILE or the environment \
+/// Rejects a secret on the command line.
+pub fn on_command_line() -> Error {
+    Error::usage("the App Certificate must not be passed as an argument").hint(
+        "arguments are shown by `ps` and kept in the shell's history: use --certificate-file FILE or the environment \
              variable SIGBRIDGE_CERTIFICATE, and give the project a new certificate if this one was real",
-        ),
-    );
-    Refused(Exit::Usage)
+    )
 }
 
-/// The secret or token in a file: its one line, without the white space around it.
-pub fn read(path: &Path) -> Result<SecretString, Refused> {
+/// Reads a secret or token: the file's only line, trimmed.
+pub fn read(path: &Path) -> Result<SecretString, Error> {
     read_as(path, SECRET_HINT)
 }
 
-fn read_as(path: &Path, hint: &str) -> Result<SecretString, Refused> {
-    let text = read_text(path).map_err(|error| {
-        tell(format_args!("cannot read {}: {error}", path.display()), None);
-        Refused(Exit::Usage)
-    })?;
-    one_line(&text).map(SecretString::from).map_err(|not_one| {
-        tell(format_args!("{} {not_one}", path.display()), Some(hint));
-        Refused(Exit::Usage)
-    })
+fn read_as(path: &Path, hint: &'static str) -> Result<SecretString, Error> {
+    let unreadable = |error| Error::usage(format_args!("cannot read {}: {error}", path.display()));
+    let text = read_text(path).map_err(unreadable)?;
+    let invalid = |not_one| Error::usage(format_args!("{} {not_one}", path.display())).hint(hint);
+    one_line(&text).map(SecretString::from).map_err(invalid)
 }
 
-/// Whether a text has the form of a certificate (and of an app id).
+/// Returns true if a text has the form of an App Certificate or App ID.
 pub fn looks_like_one(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

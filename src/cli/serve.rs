@@ -1,4 +1,4 @@
-//! `sigbridge serve`: the story of a start.
+//! `sigbridge serve`: start, serve, drain, stop.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,39 +20,37 @@ use tables::Tables;
 use crate::cli::Exit;
 use crate::cli::check::read_tables;
 use crate::cli::config::load;
-use crate::cli::exit::{HELP, Trouble};
+use crate::cli::exit::{Error, HELP};
 use crate::cli::output::stderr_is_terminal;
-use crate::cli::process::{Hangups, begin, failed, log_format, log_trouble, told_to_stop};
+use crate::cli::process::{Hangups, begin, failed, log_error, log_format, shutdown_signal};
 
-/// What `serve` is told.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct ServeArgs {
-    /// The config file; without one, the defaults of config.example.toml
+    /// Config file [default: the defaults of config.example.toml]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Listen here for HTTP and WebSockets instead of where the config says; port 0 takes any free one. Without a
-    /// config, native clients are then not served, so that a second sidecar finds its ports free
+    /// Override the HTTP/WebSocket listen address; port 0 selects a free port. Without --config, this also disables
+    /// the native listeners, so that a second sidecar can run on the same host
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<SocketAddr>,
-    /// Tables to use instead of the built-in ones
+    /// Mapping tables to use instead of the built-in ones
     #[arg(long, value_name = "DIR")]
     mappings: Option<PathBuf>,
-    /// Record sessions into this folder (docs/trace.md)
+    /// Record sessions into this directory (docs/trace.md)
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
-    /// Log as JSON lines
+    /// Write the log as JSON lines
     #[arg(long)]
     log_json: bool,
 }
 
-/// The hint for a config file that does not exist.
-const NO_CONFIG: &str = "config.example.toml is one to begin with; without --config all keys have their defaults";
+/// Hint for a missing config file.
+const NO_CONFIG: &str = "start from config.example.toml, or omit --config to use the defaults";
 
-/// How long sockets may take to close at the end.
+/// Time limit for closing sockets at shutdown.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// Serves until it is told to stop.
 pub fn run(args: &ServeArgs) -> Exit {
     let begun = begin();
     let config = read_config(args);
@@ -68,11 +66,11 @@ pub fn run(args: &ServeArgs) -> Exit {
     };
     match run() {
         Ok(()) => Exit::Ok,
-        Err(trouble) => log_trouble(&log, &trouble),
+        Err(error) => log_error(&log, &error),
     }
 }
 
-fn read_config(args: &ServeArgs) -> Result<Config, Trouble> {
+fn read_config(args: &ServeArgs) -> Result<Config, Error> {
     let mut config = match &args.config {
         None => Config::default(),
         Some(path) => load(path, Config::load, NO_CONFIG)?,
@@ -96,7 +94,7 @@ async fn serve(mut config: Config, tables: Tables, mut hangups: Hangups, log: &L
     announce(&running, log);
     let server = running.server;
     tokio::select! {
-        () = told_to_stop() => {}
+        () = shutdown_signal() => {}
         () = hangups.each(|| reload(&server, running.tls.as_ref())) => {}
     }
     info!(sessions = server.registry.len(), "stopping");
@@ -104,22 +102,22 @@ async fn serve(mut config: Config, tables: Tables, mut hangups: Hangups, log: &L
     Ok(())
 }
 
-/// SIGHUP does not end the process. What can be read anew is read anew; the log says what that is.
+/// Handles SIGHUP: reloads the TLS certificate.
 async fn reload(server: &Server, tls: Option<&Arc<Tls>>) {
-    let hint = "the config and the tables are read at a start only";
+    let hint = "restart to reload the config and the tables";
     match tls {
         Some(tls) => {
-            info!(hint, "SIGHUP: the certificate is read again, and nothing else");
+            info!(hint, "SIGHUP: reloading the TLS certificate");
             crate::server::tls::reload(server, tls).await;
         }
-        None => info!(hint, "SIGHUP: nothing is read again, since there is no [tls]"),
+        None => info!(hint, "SIGHUP ignored: [tls] is not configured"),
     }
 }
 
-/// Descriptors that are not for the sockets of clients: listeners, agents, the admin address, files.
+/// File descriptors reserved for listeners, agents, the admin address and files.
 const OTHER_DESCRIPTORS: usize = 64;
 
-/// Lowers `[limits] sockets` to what the process has descriptors for.
+/// Lowers `[limits] sockets` to the descriptor limit of the process.
 fn fit_sockets(config: &mut Config, descriptors: Option<usize>) {
     let Some(descriptors) = descriptors else { return };
     let enough = descriptors.saturating_sub(OTHER_DESCRIPTORS).max(1);
@@ -127,49 +125,49 @@ fn fit_sockets(config: &mut Config, descriptors: Option<usize>) {
         warn!(
             descriptors,
             sockets = enough,
-            hint = "raise the hard limit of open files (ulimit -Hn, LimitNOFILE=), or lower [limits] sockets",
-            "fewer sockets are served than [limits] sockets: each takes a file descriptor"
+            hint = "raise the hard open-file limit (ulimit -Hn, LimitNOFILE=), or lower [limits] sockets",
+            "[limits] sockets exceeds the open-file limit; using a lower value"
         );
         config.limits.sockets = enough;
     }
 }
 
-/// Each bound address, and how to point a client at it.
+/// Logs each bound address and how to connect a client.
 fn announce(running: &Running, log: &Log) {
     let addr = running.http;
-    info!(%addr, "serving legacy clients: GET /getaddr, and WebSocket on any path");
+    info!(%addr, "listening for HTTP lookup (GET /getaddr) and WebSocket clients");
     if let Some(addr) = running.tcp {
-        info!(%addr, "serving native clients");
+        info!(%addr, "listening for native clients");
     }
     for addr in &running.udp {
-        info!(%addr, "telling native clients where to connect to, by UDP");
+        info!(%addr, "listening for native lookups (UDP)");
     }
     if let Some(addr) = running.reports {
-        info!(%addr, "swallowing native clients' login reports, by UDP");
+        info!(%addr, "discarding native login reports (UDP)");
     }
     if let Some(addr) = running.wss {
-        info!(%addr, "serving the same here");
+        info!(%addr, "listening for HTTP lookup and WebSocket clients on the second address");
     }
     if running.tls.is_some() {
-        info!("serving TLS beside plain text on each of them");
+        info!("TLS enabled on the HTTP addresses, in addition to plain text");
         let ports = [Some(running.http.port()), running.wss.map(|addr| addr.port())];
         if let Some(port) = unserved_port(&running.server.config.discovery, running.http.port(), ports) {
             warn!(
                 port,
-                hint = "set [listen] wss to that port, or advertise_host; or have a proxy listen there",
-                "Web SDKs are sent to a port by TLS that is not one of these"
+                hint = "set [listen] wss to this port, set [discovery] advertise_host, or run a TLS proxy on this port",
+                "lookup advertises a TLS port that is not listening"
             );
         }
     }
     if let Some(addr) = running.admin {
-        info!(%addr, "serving /metrics, /livez and /readyz");
+        info!(%addr, "listening for admin requests (/metrics, /livez, /readyz)");
     }
     announce_upstreams(running);
-    // For people: neither a program nor a file has use for it.
+    // Only for a terminal, not for log files.
     if stderr_is_terminal() {
         log.text(&format!(
-            "\nPoint a legacy Web client (1.4) here, before its login:\n\n    \
-             signal.setup_debugging('ap_url', 'ws://{addr}/');\n\nor talk from a terminal:\n\n    \
+            "\nTo connect a legacy Web client (1.4), call before its login:\n\n    \
+             signal.setup_debugging('ap_url', 'ws://{addr}/');\n\nTo connect from a terminal:\n\n    \
              sigbridge call --url ws://{addr}/ --account alice\n\n"
         ));
     }
@@ -178,26 +176,26 @@ fn announce(running: &Running, log: &Log) {
 fn announce_upstreams(running: &Running) {
     let config = &running.server.config;
     if config.apps.is_empty() && config.auth.certificate.is_none() {
-        warn!("any token passes: [auth] has no certificate");
+        warn!("token verification is disabled: auth.certificate is not set");
     }
     for app in config.apps.iter().filter(|app| app.auth.certificate.is_none()) {
         warn!(
             app = app.id.as_str(),
-            "any token passes: this [[app]] has no certificate"
+            "token verification is disabled for this app: its certificate is not set"
         );
     }
     if config.uses(UpstreamKind::Embedded) {
-        info!("RTM is the embedded one, for development: nothing of it outlives this process");
+        info!("using the embedded in-memory RTM backend (development only)");
     }
     if let Some(addr) = running.users {
-        info!(%addr, "serving the embedded RTM to its users, by the agent link");
+        info!(%addr, "listening for clients of the embedded RTM");
     }
     if let Some(addr) = running.agents {
-        info!(%addr, "RTM is where an agent is, which comes in here");
+        info!(%addr, "waiting for RTM agents");
     }
 }
 
-/// The port that the Web SDKs make of the answer of `/getaddr`, when it is not one of `ports` (signaling-wire 1.3).
+/// Returns the TLS port that Web SDKs derive from `/getaddr`, if it is not in `ports` (signaling-wire 1.3).
 fn unserved_port(discovery: &Discovery, bound: u16, ports: [Option<u16>; 2]) -> Option<u32> {
     let port = u32::from(discovery.advertise_port.unwrap_or(bound)) + 1;
     let is_served = ports.into_iter().flatten().any(|served| u32::from(served) == port);

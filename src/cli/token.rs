@@ -1,5 +1,5 @@
-//! `sigbridge token`: what a token says, and tokens for tests. The certificate comes from a file or the environment,
-//! never from an argument, which everybody on the machine can read and shells write down.
+//! `sigbridge token`: decodes, verifies and creates tokens. The certificate comes from a file or the environment.
+//! Arguments are visible to other users and stay in shell histories.
 
 mod mint;
 mod verify;
@@ -8,9 +8,8 @@ use clap::{Args, Subcommand};
 
 use crate::cli::Exit;
 use crate::cli::exit::HELP;
-use crate::cli::secret::{Refused, certificate};
+use crate::cli::secret::certificate;
 
-/// What `token` is told.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct TokenArgs {
@@ -20,13 +19,12 @@ pub struct TokenArgs {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Tell what a token says, and whether it lets its account log in
+    /// Decode and verify a token
     Verify(verify::VerifyArgs),
-    /// Make a token
+    /// Create a token
     Mint(mint::MintArgs),
 }
 
-/// Runs what is asked for.
 pub fn run(args: &TokenArgs) -> Exit {
     match &args.what {
         What::Verify(args) => verify::run(args),
@@ -34,12 +32,12 @@ pub fn run(args: &TokenArgs) -> Exit {
     }
 }
 
-/// A date for people.
+/// Formats a time as RFC 3339.
 fn date(secs: u64) -> String {
     use time::format_description::well_known::Rfc3339;
     let date = i64::try_from(secs)
         .ok()
         .and_then(|secs| time::OffsetDateTime::from_unix_timestamp(secs).ok());
     let shown = date.and_then(|date| date.format(&Rfc3339).ok());
-    shown.unwrap_or_else(|| "beyond all dates".to_owned())
+    shown.unwrap_or_else(|| "out of range".to_owned())
 }

@@ -12,11 +12,10 @@ use trace;
 use trace::har::{HarError, Imported, MAX_HAR_BYTES, export, import};
 
 use crate::cli::Exit;
-use crate::cli::exit::{HELP, tell};
+use crate::cli::exit::{Error, HELP};
 use crate::cli::files::{note_cut, open_trace, refuse_input, trace_hint, write_beside};
 use crate::cli::output::{Data, NO_ROOM, STDOUT, data, message};
 
-/// What `trace` is told.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct TraceArgs {
@@ -26,35 +25,35 @@ pub struct TraceArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make a trace of the WebSocket messages in a HAR
+    /// Import the WebSocket messages of a HAR file as a trace
     ///
-    /// The trace has what the app said and was told. Of RTM a HAR knows nothing, so `replay` plays it `--against embedded` or a URL;
-    /// `coverage` and `diff` can read it. Tokens are replaced; accounts and messages are as they were.
+    /// The trace holds the client's frames and the server's frames, but no RTM events. Replay it with `--against embedded` or a URL;
+    /// `coverage` and `diff` read it as well. Tokens are replaced; accounts and messages are unchanged.
     #[command(after_help = HELP)]
     Import {
-        /// The HAR, as saved by the developer tools of a browser
+        /// HAR file saved by a browser's developer tools
         har: PathBuf,
-        /// The trace; without it the trace goes to the standard output
+        /// Write the trace to this file instead of standard output
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// Make a HAR of a trace, which developer tools open
+    /// Export a trace as a HAR file for developer tools
     ///
-    /// It has an entry for each socket. The lines of native clients, who have no WebSocket, are text messages in it, too.
+    /// The HAR has one entry per socket. Lines of native clients are exported as text messages.
     #[command(after_help = HELP)]
     Export {
-        /// The trace
+        /// Trace to export
         trace: PathBuf,
-        /// The HAR; without it the HAR goes to the standard output
+        /// Write the HAR to this file instead of standard output
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// Print the JSON Schema of a trace's lines
+    /// Print the JSON Schema of trace records
     #[command(after_help = HELP)]
     Schema,
 }
 
-/// Makes one of the other.
+/// Runs `trace import`, `export` or `schema`.
 pub fn run(args: &TraceArgs) -> Exit {
     let paths = match &args.command {
         Command::Import { har: from, output } | Command::Export { trace: from, output } => {
@@ -62,8 +61,8 @@ pub fn run(args: &TraceArgs) -> Exit {
         }
         Command::Schema => None,
     };
-    if let Some(Err(exit)) = paths.map(|(to, from)| refuse_input(to, [from])) {
-        return exit;
+    if let Some(Err(error)) = paths.map(|(to, from)| refuse_input(to, [from])) {
+        return error.print();
     }
     let done = match &args.command {
         Command::Import { har, output } => run_import(har, output.as_deref()),
@@ -75,39 +74,20 @@ pub fn run(args: &TraceArgs) -> Exit {
             message(summary);
             Exit::Ok
         }
-        Err(Failure { exit, error, hint }) => {
-            tell(error, hint);
-            exit
-        }
+        Err(error) => error.print(),
     }
 }
 
-struct Failure {
-    exit: Exit,
-    error: String,
-    hint: Option<&'static str>,
+fn error_in(exit: Exit, path: &Path, error: impl std::fmt::Display, hint: Option<&'static str>) -> Error {
+    Error::new(exit, format_args!("{}: {error}", path.display())).maybe_hint(hint)
 }
 
-impl Failure {
-    fn of(exit: Exit, path: &Path, error: impl std::fmt::Display, hint: Option<&'static str>) -> Self {
-        Self {
-            exit,
-            error: format!("{}: {error}", path.display()),
-            hint,
-        }
-    }
-}
-
-fn run_import(path: &Path, output: Option<&Path>) -> Result<String, Failure> {
-    let tables = Tables::built_in().map_err(|diags| Failure {
-        exit: Exit::Usage,
-        error: diags.to_string(),
-        hint: None,
-    })?;
-    let wrong = |error: HarError| Failure::of(Exit::BadInput, path, &error, Some(error.hint()));
+fn run_import(path: &Path, output: Option<&Path>) -> Result<String, Error> {
+    let tables = Tables::built_in().map_err(Error::usage)?;
+    let wrong = |error: HarError| error_in(Exit::BadInput, path, &error, Some(error.hint()));
     let mut bytes = Vec::new();
     let file = File::open(path).and_then(|file| file.take(MAX_HAR_BYTES + 1).read_to_end(&mut bytes));
-    file.map_err(|error| Failure::of(Exit::BadInput, path, error, None))?;
+    file.map_err(|error| error_in(Exit::BadInput, path, error, None))?;
     if bytes.len() as u64 > MAX_HAR_BYTES {
         return Err(wrong(HarError::TooLarge));
     }
@@ -136,12 +116,12 @@ fn summary(imported: &Imported) -> String {
         count(*frames, "frame")
     );
     if *not_admitted > 0 {
-        text.push_str(&format!("\n{not_admitted} of them not let in"));
+        text.push_str(&format!("\n{not_admitted} of them rejected at login"));
     }
     let left_out = [
-        (*silent, "socket", "that said nothing"),
+        (*silent, "socket", "without client frames"),
         (*others, "socket", "without a login"),
-        (*odd, "entry", "that cannot be read"),
+        (*odd, "entry", "unreadable"),
         (*early, "frame", "before a login"),
     ];
     let left_out = left_out.iter().filter(|(number, ..)| *number > 0);
@@ -149,22 +129,22 @@ fn summary(imported: &Imported) -> String {
         .map(|(number, what, which)| format!("{} {which}", count(*number, what)))
         .collect();
     if !left_out.is_empty() {
-        text.push_str(&format!("\nleft out: {}", left_out.join(", ")));
+        text.push_str(&format!("\nskipped: {}", left_out.join(", ")));
     }
     text
 }
 
-fn run_export(path: &Path, output: Option<&Path>) -> Result<String, Failure> {
-    let trace = open_trace(path).map_err(|error| Failure::of(Exit::Unreadable, path, error, trace_hint(path)))?;
+fn run_export(path: &Path, output: Option<&Path>) -> Result<String, Error> {
+    let trace = open_trace(path).map_err(|error| error_in(Exit::Unreadable, path, error, trace_hint(path)))?;
     note_cut(path, &trace);
     let har = export(&trace);
     let entries = har["log"]["entries"].as_array().map_or(0, Vec::len);
     if entries == 0 {
-        let hint = "a recording has some once a client has logged in";
-        return Err(Failure::of(
+        let hint = "record until at least one client has logged in";
+        return Err(error_in(
             Exit::Unreadable,
             path,
-            "there are no legacy frames in it",
+            "the file holds no legacy frames",
             Some(hint),
         ));
     }
@@ -183,8 +163,8 @@ fn count(number: usize, what: &str) -> String {
     }
 }
 
-/// Writes a file, or to the standard output.
-fn write(to: Option<&Path>, what: impl Fn(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+/// Writes to a file or to standard output.
+fn write(to: Option<&Path>, what: impl Fn(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
     let whole = |out: &mut dyn Write| {
         what(&mut *out)?;
         out.flush()
@@ -192,11 +172,8 @@ fn write(to: Option<&Path>, what: impl Fn(&mut dyn Write) -> io::Result<()>) -> 
     let Some(path) = to else {
         let mut data = Data::new();
         data.with(whole);
-        return data.finish().map_err(|error| Failure {
-            exit: Exit::Failed,
-            error: format!("{STDOUT}: {error}"),
-            hint: Some(NO_ROOM),
-        });
+        let unwritten = |error| Error::failed(format_args!("{STDOUT}: {error}")).hint(NO_ROOM);
+        return data.finish().map_err(unwritten);
     };
-    write_beside(path, whole).map_err(|error| Failure::of(Exit::Failed, path, error, None))
+    write_beside(path, whole).map_err(|error| error_in(Exit::Failed, path, error, None))
 }

@@ -8,14 +8,13 @@ use clap::{Args, Subcommand};
 use crate::webhook::signature::{Given, verify};
 
 use crate::cli::Exit;
-use crate::cli::exit::{HELP, tell};
+use crate::cli::exit::{HELP, print_error};
 use crate::cli::output::{data, message};
-use crate::cli::secret::{Refused, read};
+use crate::cli::secret::read;
 
-/// No notice is longer, bytes.
+/// Longest accepted notification body in bytes.
 const LONGEST: u64 = 16 * 1024 * 1024;
 
-/// What `webhook` is told.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct WebhookArgs {
@@ -25,34 +24,33 @@ pub struct WebhookArgs {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Tell whether a notice on stdin is signed with a secret
+    /// Verify the signature of a notification on standard input
     Verify(VerifyArgs),
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 struct VerifyArgs {
-    /// The file that holds the secret
+    /// File with the secret
     #[arg(long, value_name = "FILE")]
     secret_file: PathBuf,
-    /// The header Agora-Signature
+    /// Value of the header Agora-Signature
     #[arg(long, value_name = "HEX", required_unless_present = "signature_v2")]
     signature: Option<String>,
-    /// The header Agora-Signature-V2; where it is given, it decides
+    /// Value of the header Agora-Signature-V2; takes precedence over --signature
     #[arg(long, value_name = "HEX")]
     signature_v2: Option<String>,
 }
 
-/// Runs what is asked for.
 pub fn run(args: &WebhookArgs) -> Exit {
     let What::Verify(args) = &args.what;
     let secret = match read(&args.secret_file) {
         Ok(secret) => secret,
-        Err(Refused(exit)) => return exit,
+        Err(error) => return error.print(),
     };
     let mut body = Vec::new();
     if let Err(error) = std::io::stdin().take(LONGEST).read_to_end(&mut body) {
-        tell(format_args!("cannot read stdin: {error}"), None);
+        print_error(format_args!("cannot read standard input: {error}"), None);
         return Exit::BadInput;
     }
     let given = Given {
@@ -63,8 +61,6 @@ pub fn run(args: &WebhookArgs) -> Exit {
         return data("valid\n", Exit::Ok);
     }
     let exit = data("not valid\n", Exit::Failed);
-    message(
-        "hint: the signature is over the body as it came, byte for byte, not over JSON that was read and written again",
-    );
+    message("hint: the signature covers the body byte for byte; do not parse and re-serialize the JSON");
     exit
 }

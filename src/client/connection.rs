@@ -1,4 +1,4 @@
-//! A legacy client with its socket.
+//! Legacy client with its socket.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -8,52 +8,53 @@ use tokio::time::Instant;
 
 use rtm::time::Time;
 use rtm::value::{Text, Value};
+use runtime::backoff::{Backoff, random};
 use runtime::clock::Clock;
 
 use crate::client::link::{Link, LinkError, Received};
 use protocol::client::LegacyClient;
 use protocol::client::{CallError, Output, Reply};
 
-/// How long a connection, a login and an answer may take.
+/// Time limit for a connection, a login and an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Most outputs that wait while an answer is awaited; then the oldest events go.
+/// Maximum of queued outputs while a call waits for its answer; beyond it, the oldest events are dropped.
 const MAX_WAITING: usize = 4096;
-/// How often a client that was lost tries to come back, and how long it waits before the first time; twice as long
-/// before each other.
+/// Maximum of reconnect attempts after a connection loss.
 const MAX_RETURNS: u32 = 6;
-const FIRST_RETURN: Duration = Duration::from_millis(100);
+/// Delays between reconnect attempts.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
 
-/// Why there is no connection, or no more.
+/// Error of a connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectionError {
-    /// The server cannot be reached, or speaks something else.
-    #[error("could not connect: {0}")]
+    /// The server is unreachable or uses unsupported protocol version.
+    #[error("cannot connect: {0}")]
     Connect(LinkError),
-    /// The server has refused the login.
-    #[error("the login was refused: {0}")]
+    /// The server refused the login.
+    #[error("login refused: {0}")]
     Refused(Text),
-    /// The server says nothing.
+    /// The server did not answer in time.
     #[error("no answer within {} s", PATIENCE.as_secs())]
     Timeout,
-    /// The socket is gone.
-    #[error("the server has closed the connection")]
+    /// The connection is closed.
+    #[error("the server closed the connection")]
     Closed,
-    /// The call cannot be sent.
+    /// The call cannot be encoded.
     #[error(transparent)]
     Call(#[from] CallError),
 }
 
-/// A client that is logged in.
+/// Logged-in client.
 pub struct Connection {
     url: String,
     zlib: bool,
-    /// None while a client that was lost is on its way back.
+    /// `None` during a reconnect.
     link: Option<Link>,
-    /// How often it has tried since it was lost, and when it tries next.
+    /// Attempts since the loss, and the time of the next one.
     returns: (u32, Instant),
     client: LegacyClient,
     clock: Clock,
-    /// Frames that are not written yet.
+    /// Frames to send.
     outgoing: VecDeque<String>,
     unflushed: bool,
     waiting: VecDeque<Output>,
@@ -61,9 +62,9 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects and logs in. Events that come with the login wait for [`next`](Self::next).
+    /// Connects and logs in. Events that arrive with the login wait for [`next`](Self::next).
     ///
-    /// A client whose family comes back by its line does so by itself when its connection is lost.
+    /// A client family that resumes by its session line reconnects by itself after a loss.
     ///
     /// # Errors
     /// [`ConnectionError`].
@@ -71,7 +72,7 @@ impl Connection {
         Self::login_with(url, client, true).await
     }
 
-    /// The same, and packets are deflated after the login, or never.
+    /// Like [`login`](Self::login), with or without compression of packets after the login.
     ///
     /// # Errors
     /// [`ConnectionError`].
@@ -109,20 +110,20 @@ impl Connection {
         }
     }
 
-    /// The state machine.
+    /// Returns the state machine.
     pub fn client(&self) -> &LegacyClient {
         &self.client
     }
 
-    /// Events that were dropped because nobody took them.
+    /// Returns the number of events dropped from a full queue.
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
 
-    /// Makes a call and waits for its answer; events that come meanwhile wait for [`next`](Self::next).
+    /// Makes a call and waits for its answer; events received meanwhile wait for [`next`](Self::next).
     ///
     /// # Errors
-    /// [`ConnectionError`]; a refusal of the server is no error but a [`Reply`].
+    /// [`ConnectionError`]; a refusal by the server is a [`Reply`].
     pub async fn call(&mut self, name: &str, args: &[(Text, Value)]) -> Result<Reply, ConnectionError> {
         let id = self.start(name, args)?;
         let answering = self.until(|output| match output {
@@ -133,7 +134,7 @@ impl Connection {
         answered.map_err(|_| ConnectionError::Timeout)?
     }
 
-    /// Makes a call without waiting; its frame goes out with the next [`next`](Self::next).
+    /// Starts a call without waiting; the next [`next`](Self::next) sends its frame.
     ///
     /// # Errors
     /// [`CallError`].
@@ -143,7 +144,7 @@ impl Connection {
         Ok(id)
     }
 
-    /// Calls a function of the wire by its own name; as [`start`](Self::start).
+    /// Calls a wire function by its own name, like [`start`](Self::start).
     ///
     /// # Errors
     /// [`CallError`].
@@ -153,12 +154,12 @@ impl Connection {
         Ok(id)
     }
 
-    /// Sends a frame as it is; as [`start`](Self::start).
+    /// Sends a raw frame, like [`start`](Self::start).
     pub fn frame(&mut self, frame: String) {
         self.outgoing.push_back(frame);
     }
 
-    /// What comes next; `None` when the connection is over. Nothing is lost when the future is dropped.
+    /// Returns the next output; `None` at the end of the connection. Cancel-safe.
     pub async fn next(&mut self) -> Option<Output> {
         loop {
             if self.write().await.is_err() && !self.gone() {
@@ -173,7 +174,7 @@ impl Connection {
         }
     }
 
-    /// Closes the socket as clients do, without waiting for the server for long.
+    /// Closes the socket with a close handshake and a short time limit.
     pub async fn close(mut self) {
         let closing = async {
             let _ = self.write().await;
@@ -184,7 +185,7 @@ impl Connection {
         let _ = tokio::time::timeout(Duration::from_secs(1), closing).await;
     }
 
-    /// Loses the connection without a word, as by a network that is gone.
+    /// Drops the connection without a close frame, as a network failure would.
     pub fn cut(&mut self) {
         self.link = None;
         self.outgoing.clear();
@@ -193,7 +194,7 @@ impl Connection {
             let outputs = self.client.lost(self.now());
             self.take(outputs);
         }
-        self.returns = (0, Instant::now() + FIRST_RETURN);
+        self.returns = (0, Instant::now() + BACKOFF.jittered(0, random()));
     }
 
     async fn until<T>(&mut self, mut wanted: impl FnMut(&Output) -> Option<T>) -> Result<T, ConnectionError> {
@@ -217,7 +218,7 @@ impl Connection {
         }
     }
 
-    /// Waits for a frame or for the clock; false when the connection is over.
+    /// Waits for a frame or a timer; returns false at the end of the connection.
     async fn read(&mut self) -> bool {
         let tick = self.client.next_tick().map(|at| self.instant(at));
         let Some(link) = &mut self.link else {
@@ -237,7 +238,7 @@ impl Connection {
                 self.take(outputs);
                 true
             }
-            // It is answered by the next write.
+            // The next write answers it.
             Received::Ping => {
                 self.unflushed = true;
                 true
@@ -246,8 +247,7 @@ impl Connection {
         }
     }
 
-    /// Handles the loss of the link; true when the client comes back. One that does not come back reports the end of its
-    /// session.
+    /// Handles the loss of the link; returns true if the client reconnects, else reports the end of the session.
     fn gone(&mut self) -> bool {
         let (tries, _) = self.returns;
         let resumed = self.client.is_logged_in();
@@ -257,13 +257,13 @@ impl Connection {
         }
         self.cut();
         if !resumed {
-            // It was lost again before it was back.
-            self.returns = (tries, Instant::now() + FIRST_RETURN * 2_u32.pow(tries));
+            // The link was lost again before the login completed.
+            self.returns = (tries, Instant::now() + BACKOFF.jittered(tries, random()));
         }
         self.client.can_resume()
     }
 
-    /// One try to come back.
+    /// Makes one reconnect attempt.
     async fn come_back(&mut self) -> bool {
         let (tries, at) = self.returns;
         if !self.client.can_resume() {
@@ -275,7 +275,7 @@ impl Connection {
             self.take(outputs);
             return false;
         }
-        self.returns = (tries + 1, Instant::now() + FIRST_RETURN * 2_u32.pow(tries + 1));
+        self.returns = (tries + 1, Instant::now() + BACKOFF.jittered(tries + 1, random()));
         let outputs = self.client.resuming(i64::from(tries) + 1);
         self.take(outputs);
         if let Ok(Ok(link)) = tokio::time::timeout(PATIENCE, Link::connect(&self.url)).await {
@@ -293,8 +293,9 @@ impl Connection {
         }
     }
 
-    /// Writes what is to be written. A frame leaves the queue in the very moment in which the link takes it, so that a
-    /// dropped future neither loses one nor sends one twice.
+    /// Writes the queued frames. A frame leaves the queue at the moment the link takes it, so that a dropped future
+    /// neither
+    /// loses nor repeats one.
     async fn write(&mut self) -> Result<(), LinkError> {
         let Some(link) = &mut self.link else { return Ok(()) };
         while !self.outgoing.is_empty() {

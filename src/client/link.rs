@@ -1,4 +1,4 @@
-//! What carries a client's frames: a WebSocket, or packets over TCP.
+//! Transport of a client's frames: a WebSocket, or packets over TCP.
 
 use std::io;
 use std::pin::Pin;
@@ -15,16 +15,14 @@ use protocol::native::{PacketCodec, PacketError};
 
 use protocol::client::MAX_FRAME_BYTES;
 
-/// How a URL of native clients begins.
+/// URL scheme of native clients.
 pub const TCP_SCHEME: &str = "tcp://";
 
-/// Why a link is not there, or no more.
+/// Transport error.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
-    /// Of a WebSocket.
     #[error(transparent)]
     Web(#[from] Box<SocketError>),
-    /// Of packets.
     #[error(transparent)]
     Native(#[from] PacketError),
 }
@@ -41,16 +39,16 @@ impl From<io::Error> for LinkError {
     }
 }
 
-/// What carries a client's frames.
+/// Transport of a client's frames.
 pub(super) enum Link {
     Web(Box<WebSocketStream<MaybeTlsStream<TcpStream>>>),
     Native(Framed<TcpStream, PacketCodec>),
 }
 
-/// What a link brings.
+/// Item received from a link.
 pub(super) enum Received {
     Frame(String),
-    /// Something of the transport's own, which wants an answer.
+    /// Keep-alive of the transport, which needs an answer.
     Ping,
     Gone,
 }
@@ -58,7 +56,7 @@ pub(super) enum Received {
 type Native = Framed<TcpStream, PacketCodec>;
 
 impl Link {
-    /// Connects: packets to `tcp://host:port`, a WebSocket to anything else.
+    /// Connects: packets to `tcp://host:port`, a WebSocket to other URLs.
     pub async fn connect(url: &str) -> Result<Self, LinkError> {
         if let Some(address) = url.strip_prefix(TCP_SCHEME) {
             let stream = TcpStream::connect(address.trim_end_matches('/')).await?;
@@ -74,14 +72,14 @@ impl Link {
         Ok(Self::Web(Box::new(socket)))
     }
 
-    /// Packets are deflated from now on, where there are packets.
+    /// Compresses packets from now on; no effect on a WebSocket.
     pub fn deflate(&mut self) {
         if let Self::Native(packets) = self {
             packets.codec_mut().compress(true);
         }
     }
 
-    /// What comes next. Nothing is lost when the future is dropped.
+    /// Receives the next item. Cancel-safe.
     pub async fn next(&mut self) -> Received {
         match self {
             Self::Web(socket) => match socket.next().await {
@@ -96,7 +94,7 @@ impl Link {
         }
     }
 
-    /// Whether there is room for a frame.
+    /// Polls for capacity for one frame.
     pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
         match self {
             Self::Web(socket) => Pin::new(socket).poll_ready(cx).map_err(LinkError::from),
@@ -106,7 +104,7 @@ impl Link {
         }
     }
 
-    /// Takes a frame, after [`poll_ready`](Self::poll_ready).
+    /// Queues a frame, after [`poll_ready`](Self::poll_ready).
     pub fn start_send(&mut self, frame: String) -> Result<(), LinkError> {
         match self {
             Self::Web(socket) => Pin::new(socket).start_send(Message::text(frame))?,
@@ -115,7 +113,7 @@ impl Link {
         Ok(())
     }
 
-    /// Writes what was taken.
+    /// Writes the queued frames.
     pub async fn flush(&mut self) -> Result<(), LinkError> {
         match self {
             Self::Web(socket) => socket.flush().await?,
@@ -124,7 +122,7 @@ impl Link {
         Ok(())
     }
 
-    /// Closes it as clients do, and reads to the end.
+    /// Closes with a close handshake, and reads to the end.
     pub async fn close(&mut self) {
         match self {
             Self::Web(socket) => {

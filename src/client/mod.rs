@@ -1,4 +1,4 @@
-//! A legacy client with a connection: [`protocol::client`] is the client without one.
+//! Legacy client with a connection; [`protocol::client`] is the I/O-free part.
 
 mod connection;
 mod link;

@@ -1,38 +1,38 @@
-//! Files that the config names.
+//! Files named in the config.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use text_files::read_text;
 
-/// Where the config's secrets are read from; tests have their own.
+/// Source of the config's secrets; tests have their own.
 pub trait Files {
-    /// The file's text, without a BOM. A relative path means what the implementation says.
+    /// Reads a file without a BOM. The implementation resolves relative paths.
     ///
     /// # Errors
-    /// The file system's; also when the file is not UTF-8.
+    /// An I/O error, or invalid UTF-8.
     fn read(&self, path: &Path) -> io::Result<String>;
 
-    /// A variable of the environment, if it is set and not blank.
+    /// Returns an environment variable that is set and not blank.
     fn env(&self, name: &str) -> Option<String> {
         let _ = name;
         None
     }
 
-    /// The path by which the file is found again later.
+    /// Returns the path for a later reload.
     fn path(&self, path: &Path) -> PathBuf {
         path.to_owned()
     }
 }
 
-/// The disk: relative paths start at the directory of the config file, so a sidecar may be started from anywhere.
+/// Files on disk; relative paths start at the config's directory, independent of the working directory.
 #[derive(Clone, Debug)]
 pub struct DiskFiles {
     base: PathBuf,
 }
 
 impl DiskFiles {
-    /// Of the config file at `config`.
+    /// Creates a source for the config file at `config`.
     pub fn beside(config: &Path) -> Self {
         Self {
             base: config.parent().unwrap_or(Path::new("")).to_owned(),

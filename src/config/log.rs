@@ -3,30 +3,31 @@
 use crate::config::values::value;
 use tables::spanned_toml::Table;
 
-/// `[log]`: what lines of the log say.
+/// `[log]`: content of log lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log {
-    /// `accounts`: how lines name accounts. Default `"keep"`.
+    /// `accounts`: form of accounts in log lines. Default `"keep"`.
     pub accounts: Accounts,
-    /// `unsafe_dependencies`: whether `RUST_LOG` also opens the debug and trace lines of libraries, which may hold
-    /// tokens, message bodies and the secrets of links. Default `false`.
+    /// `unsafe_dependencies`: whether `RUST_LOG` also enables debug and trace lines of libraries, which may contain
+    /// tokens,
+    /// messages and link secrets. Default `false`.
     pub unsafe_dependencies: bool,
 }
 
-/// How lines of the log name accounts.
+/// Form of accounts in log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Accounts {
-    /// `"keep"`: as they are.
+    /// `"keep"`: unchanged.
     #[default]
     Keep,
-    /// `"hash"`: by 12 digits of a keyed hash, the same for the same account.
+    /// `"hash"`: 12 digits of a keyed hash.
     Hash,
-    /// `"off"`: not at all.
+    /// `"off"`: omitted.
     Off,
 }
 
 impl Accounts {
-    /// Names as configs write them.
+    /// Names in the config.
     pub const NAMES: &[(&str, Self)] = &[("keep", Self::Keep), ("hash", Self::Hash), ("off", Self::Off)];
 }
 

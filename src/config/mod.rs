@@ -1,7 +1,8 @@
-//! The config file: what an operator may say, with units and defaults.
+//! Configuration with units and defaults.
 //!
-//! Every key is optional; `config.example.toml` shows all of them with their defaults. [`Config::load`] reports every
-//! error of the file at its place. Durations are written `"500ms"`, `"20s"`, `"5m"` or `"1h"`.
+//! Every key is optional; `config.example.toml` shows all keys with their defaults. [`Config::load`] reports every
+//! error of
+//! the file with its place.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,10 +18,8 @@ use rtm::AppId;
 use rtm::value::Text;
 use trace::Policy as Replaced;
 
-mod duration;
 mod files;
 mod log;
-mod mask;
 #[cfg(test)]
 mod outbound_tests;
 mod read;
@@ -33,27 +32,26 @@ mod upstream;
 mod values;
 mod webhook;
 
-pub use duration::{BadDuration, parse_duration};
 pub use files::{DiskFiles, Files};
 pub use log::{Accounts, Log};
 pub use rest::Rest;
 pub use tls::{BadIdentity, Identity, Tls};
 pub use upstream::{Agent, App, Embedded, RtmToken, Upstream, UpstreamKind};
-pub use values::{CERTIFICATE_HINT, SECRET_HINT, reachable};
+pub use values::{CERTIFICATE_ENV, CERTIFICATE_HINT, SECRET_HINT, reachable};
 pub use webhook::Webhook;
 
-/// The whole config; [`Default`] is what an empty file means.
+/// Configuration; [`Default`] is an empty file.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     /// `[listen]`
     pub listen: Listen,
-    /// `[tls]`: `certificate` and `key` (PEM files, both or none). Default: none, plain text only.
+    /// `[tls]`: `certificate` and `key` (PEM files, both or none). Default: plain text only.
     pub tls: Option<Tls>,
     /// `[discovery]`
     pub discovery: Discovery,
-    /// `[auth]`: `app_id` (text; any when missing), `certificate` or `certificate_file` (the App Certificate, or the
-    /// path of a file that holds it; either needs `app_id`; without one every token passes), `allow_no_token`
-    /// (default `false`: whether `_no_need_token` passes although there is a certificate).
+    /// `[auth]`: `app_id` (default: any), `certificate_file` (path of a file with the App Certificate; needs `app_id`;
+    /// else the environment variable `SIGBRIDGE_CERTIFICATE`; without a certificate, tokens are not verified),
+    /// `allow_no_token` (accepts `_no_need_token` although there is a certificate; default `false`).
     pub auth: TokenPolicy,
     /// `[session]`
     pub session: Session,
@@ -67,8 +65,9 @@ pub struct Config {
     pub limits: Limits,
     /// `[policy]`
     pub policy: Policy,
-    /// `[uid]`: numbers of accounts that are not to be derived, as `"account" = "number"`, for apps that stored those of
-    /// the legacy service (decisions H5). Default: none.
+    /// `[uid]`: fixed account numbers, as `"account" = "number"`, for apps that stored those of the legacy service
+    /// (decisions
+    /// H5). Default: all are derived.
     pub uid: Arc<HashMap<Text, u32>>,
     /// `[upstream]`
     pub upstream: Upstream,
@@ -82,12 +81,12 @@ pub struct Config {
     pub log: Log,
     /// `[admin]`
     pub admin: Admin,
-    /// `[[app]]`: the apps that are served, where there are several. Default: what `[auth]` says.
+    /// `[[app]]`: apps, if there are several. Default: the app of `[auth]`.
     pub apps: Vec<App>,
 }
 
 impl Config {
-    /// How tokens of an app are verified; none for an app that is not served.
+    /// Returns the token policy of an app; `None` for an unknown app.
     pub fn auth_of(&self, app: &AppId) -> Option<&TokenPolicy> {
         if self.apps.is_empty() {
             return Some(&self.auth);
@@ -95,19 +94,19 @@ impl Config {
         self.apps.iter().find(|known| known.id == *app).map(|known| &known.auth)
     }
 
-    /// Whether a page of an origin may log in to an app.
+    /// Returns true if a page of this origin may log in to an app.
     pub fn allows(&self, app: &AppId, origin: Option<&str>) -> bool {
         let app = self.apps.iter().find(|known| known.id == *app);
         allows(app.and_then(|app| app.allowed_origins.as_ref()), origin)
     }
 
-    /// Where an app's RTM is.
+    /// Returns the RTM backend of an app.
     pub fn upstream_of(&self, app: &AppId) -> UpstreamKind {
         let known = self.apps.iter().find(|known| known.id == *app);
         known.map_or(self.upstream.kind, |known| known.upstream)
     }
 
-    /// The app, where there is only one to speak of: the one of `[auth]`, a single `[[app]]`, or any.
+    /// Returns the only app: that of `[auth]`, a single `[[app]]`, or any.
     pub fn only_app(&self) -> Option<AppId> {
         match (&self.apps[..], &self.auth.app_id) {
             ([], Some(app)) => Some(app.clone()),
@@ -117,7 +116,7 @@ impl Config {
         }
     }
 
-    /// Whether any app uses that kind of upstream.
+    /// Returns true if any app uses this backend.
     pub fn uses(&self, kind: UpstreamKind) -> bool {
         if self.apps.is_empty() {
             return self.upstream.kind == kind;
@@ -126,40 +125,43 @@ impl Config {
     }
 }
 
-/// `[listen]`: where legacy clients come in.
+/// `[listen]`: listen addresses for legacy clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
-    /// `http`: address and port of `GET /getaddr` and of the WebSockets, both on the one port. Default
-    /// `"127.0.0.1:8001"`; port 0 takes any free one.
+    /// `http`: address and port of `GET /getaddr` and WebSockets. Default `"127.0.0.1:8001"`; port 0 selects a free
+    /// port.
     pub http: SocketAddr,
-    /// `tcp`: address and port of the native clients. Default `"127.0.0.1:8003"`; port 0 takes any free one, `"off"`
-    /// serves none.
+    /// `tcp`: address and port for native clients. Default `"127.0.0.1:8003"`; port 0 selects a free port, `"off"`
+    /// disables it.
     pub tcp: Option<SocketAddr>,
-    /// `udp`: addresses and ports at which native clients ask where `tcp` is; they know 8180 and 8181 and no others
-    /// (signaling-wire 10). Default both on loopback; an empty list answers none.
+    /// `udp`: addresses and ports for lookups of native clients, which only use ports 8180 and 8181 (signaling-wire
+    /// 10).
+    /// Default: both on loopback; an empty list disables it.
     pub udp: Vec<SocketAddr>,
-    /// `reports`: address and port to which native clients send login reports (port 8000), which are swallowed unread.
-    /// Default: none, they go nowhere.
+    /// `reports`: address and port for login reports of native clients (port 8000), which are discarded. Default:
+    /// disabled.
     pub reports: Option<SocketAddr>,
-    /// `wss`: a second address of the same service, for the Web SDKs, which connect by TLS to the port above the
-    /// advertised one (signaling-wire 1.3); needs `[tls]`. Default: none.
+    /// `wss`: second address for Web SDKs, which connect with TLS to the port above the advertised one
+    /// (signaling-wire 1.3);
+    /// requires `[tls]`. Default: none.
     pub wss: Option<SocketAddr>,
-    /// `allowed_origins`: pages whose browsers may open a WebSocket, at any path but `/api`, as origins
-    /// (`"https://app.example.com"`). Programs send no origin and always may. Default: pages of any origin.
+    /// `allowed_origins`: origins of pages that may open a WebSocket, except at `/api` (`"https://app.example.com"`).
+    /// Programs
+    /// send no origin and are always allowed. Default: any origin.
     pub allowed_origins: Option<Vec<String>>,
-    /// `api_allowed_origins`: the same for `/api`. Default: what `allowed_origins` says.
+    /// `api_allowed_origins`: allowed origins for `/api`. Default: the value of `allowed_origins`.
     pub api_allowed_origins: Option<Vec<String>>,
 }
 
 impl Listen {
-    /// Whether a page of an origin may open a WebSocket; what has no origin is no page.
+    /// Returns true if a page of this origin may open a WebSocket; a request without an origin is not from a page.
     pub fn allows(&self, origin: Option<&str>, is_api: bool) -> bool {
         let api = self.api_allowed_origins.as_ref().filter(|_| is_api);
         allows(api.or(self.allowed_origins.as_ref()), origin)
     }
 }
 
-/// Whether a list of origins has one; without a list, or without an origin, it is all right.
+/// Returns true if the list contains the origin, or if either is missing.
 fn allows(allowed: Option<&Vec<String>>, origin: Option<&str>) -> bool {
     allowed.is_none_or(|allowed| origin.is_none_or(|origin| allowed.iter().any(|known| known == origin)))
 }
@@ -179,19 +181,20 @@ impl Default for Listen {
     }
 }
 
-/// `[discovery]`: what `GET /getaddr`, and the answers by UDP, tell clients to connect to.
+/// `[discovery]`: addresses advertised by `GET /getaddr` and by UDP lookups.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Discovery {
-    /// `advertise_ip`: the IPv4 address in the list. Default `"127.0.0.1"`.
+    /// `advertise_ip`: advertised IPv4 address. Default `"127.0.0.1"`.
     pub advertise_ip: Ipv4Addr,
-    /// `advertise_port`: the port in the list, 1 to 65534; Java and Python connect to it, the Web SDKs to the one
-    /// above. Default: the port that is really bound.
+    /// `advertise_port`: advertised port, 1 to 65534; Java and Python connect to it, Web SDKs to the next port.
+    /// Default: the
+    /// bound port.
     pub advertise_port: Option<u16>,
-    /// `advertise_host`: `"host:port"` that the Web SDKs are sent to instead, by TLS (signaling-wire 1.6). Default:
-    /// none.
+    /// `advertise_host`: `"host:port"` advertised to Web SDKs instead, with TLS (signaling-wire 1.6). Default: none.
     pub advertise_host: Option<HostPort>,
-    /// `advertise_tcp`: `"host:port"` that native clients are sent to; the host may be an IPv4 address. Default:
-    /// `advertise_ip` and the port that `[listen] tcp` has really bound.
+    /// `advertise_tcp`: `"host:port"` advertised to native clients; the host may be an IPv4 address. Default:
+    /// `advertise_ip`
+    /// and the bound port of `[listen] tcp`.
     pub advertise_tcp: Option<HostPort>,
 }
 
@@ -206,12 +209,12 @@ impl Default for Discovery {
     }
 }
 
-/// A host name and a port, as in `bridge.example.com:8443`.
+/// Host name and port, e.g. `bridge.example.com:8443`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostPort {
     /// Letters, digits, dots and hyphens.
     pub host: Text,
-    /// The TCP port, not 0.
+    /// TCP port, not 0.
     pub port: u16,
 }
 
@@ -221,21 +224,21 @@ impl fmt::Display for HostPort {
     }
 }
 
-/// `[session]`: the life of a login.
+/// `[session]`: sessions of clients.
 #[derive(Clone, Debug)]
 pub struct Session {
-    /// `login_timeout`: a socket that has not logged in by then is closed. Default `"10s"`.
+    /// `login_timeout`: time limit for a login on a new socket. Default `"10s"`.
     pub login_timeout: Duration,
-    /// `rtm_login_timeout`: how long a login waits for RTM before it is refused; Java and Python give up after 5 s.
-    /// Default `"4s"`.
+    /// `rtm_login_timeout`: time limit for a login to RTM; Java and Python give up after 5 s. Default `"4s"`.
     pub rtm_login_timeout: Duration,
-    /// `grace`: how long a session outlives its socket; `"0s"` for not at all. Default `"30s"`.
+    /// `grace`: how long a session outlives its socket; `"0s"` disables it. Default `"30s"`.
     pub grace: Duration,
-    /// `twin_window`: two sockets of one peer that come within it and log in alike are one client's race
-    /// (decisions H4); `"0s"` for never. Default `"500ms"`.
+    /// `twin_window`: two equal logins of one peer within this time are a race of one client (decisions H4); `"0s"`
+    /// disables
+    /// it. Default `"500ms"`.
     pub twin_window: Duration,
-    /// `line_key_file`: path of a file with the secret (16 bytes or more, white space around it is cut off) that signs
-    /// session lines; give all sidecars of a service the same. Default: none, a random key for each start.
+    /// `line_key_file`: path of a file with the secret that signs session lines, at least 16 bytes, trimmed; equal
+    /// for all sidecars of a service. Default: a random key per start.
     pub line_key: Option<SessionLineKey>,
 }
 
@@ -251,11 +254,12 @@ impl Default for Session {
     }
 }
 
-/// `[invite]`: calls.
+/// `[invite]`: call invitations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invite {
-    /// `timeout`: how long a call rings when the caller does not say; 1 s to 55 s, since RTM ends every invitation at
-    /// 60 s (decisions H9). Default `"20s"`.
+    /// `timeout`: ringing time if the caller sets none; 1 s to 55 s, since RTM ends every invitation after 60 s
+    /// (decisions
+    /// H9). Default `"20s"`.
     pub timeout: Duration,
 }
 
@@ -270,17 +274,19 @@ impl Default for Invite {
 /// `[mailbox]`: messages that a client has not fetched yet (decisions H3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mailbox {
-    /// `limit`: messages kept for one session; when it is full, new ones are dropped and counted, since clients lose
-    /// messages at a gap. No sender and no kind of message has all of it. Default `1000`.
+    /// `limit`: maximum of messages per session. A full mailbox drops new messages, since clients lose messages at a
+    /// gap. No
+    /// sender and no kind of message may use all of it. Default `1000`.
     pub limit: usize,
-    /// `bytes`: what they may take, beside the messages to peers who are offline, of which each session may keep as much.
-    /// Default `"4MiB"`.
+    /// `bytes`: maximum size; messages to offline peers have a separate limit of the same size per session. Default
+    /// `"4MiB"`.
     pub bytes: usize,
-    /// `ttl`: how old a message may be when its client logs in again; older ones of accounts that are away are dropped.
-    /// Default `"1h"`.
+    /// `ttl`: maximum age of a message at the client's login; older ones of absent accounts are dropped. Default
+    /// `"1h"`.
     pub ttl: Duration,
-    /// `file`: path of the file in which messages wait while the sidecar does not run, relative to the config file.
-    /// Default: none, they are lost with the process.
+    /// `file`: path of a file that keeps messages while the sidecar is stopped, relative to the config file. Default:
+    /// none,
+    /// they are lost.
     pub file: Option<PathBuf>,
 }
 
@@ -295,26 +301,27 @@ impl Default for Mailbox {
     }
 }
 
-/// `[limits]`: what one client, and all of them, may use.
+/// `[limits]`: limits per client and in total.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// `messages_per_second`: messages that one session may send (signaling-wire 8). Default `60`.
+    /// `messages_per_second`: maximum of messages per session (signaling-wire 8). Default `60`.
     pub messages_per_second: u32,
-    /// `channel_messages_per_second`: messages that all clients of this sidecar together may send to one channel
-    /// (signaling-wire 8); 0 for no bound. Default `200`.
+    /// `channel_messages_per_second`: maximum of messages to one channel by all clients of this sidecar
+    /// (signaling-wire 8); 0
+    /// disables it. Default `200`.
     pub channel_messages_per_second: u32,
-    /// `invitations_per_second`: calls, and signals about calls, that one session may send. Default `60`.
+    /// `invitations_per_second`: maximum of calls and call signals per session. Default `60`.
     pub invitations_per_second: u32,
-    /// `sockets`: open sockets of this sidecar; more are refused. As many sessions may wait without a socket for their
-    /// client to come back. Default `10000`.
+    /// `sockets`: maximum of open sockets; also of sessions that wait for a reconnect. Default `10000`.
     pub sockets: usize,
-    /// `write_stall`: a client whose connection has taken nothing for so long, while something waits for it, is closed.
-    /// Default `"10s"`.
+    /// `write_stall`: a client whose connection accepts no data for this time, with data waiting, is closed. Default
+    /// `"10s"`.
     pub write_stall: Duration,
-    /// `outbound_bytes`: a client is closed for which more waits that its connection does not take. Default `"1MiB"`.
+    /// `outbound_bytes`: a client with more unsent data is closed. Default `"1MiB"`.
     pub outbound_bytes: usize,
-    /// `memory`: all that waits for clients on this sidecar; beyond it the oldest messages of accounts that are away are
-    /// dropped, and no client gets more than a small share. Default `"256MiB"`.
+    /// `memory`: maximum of data waiting for clients; beyond it, the oldest messages of absent accounts are dropped,
+    /// and no
+    /// client gets more than a small share. Default `"256MiB"`.
     pub memory: usize,
 }
 
@@ -332,23 +339,25 @@ impl Default for Limits {
     }
 }
 
-/// `[policy]`: choices where the legacy service is undocumented or would surprise.
+/// `[policy]`: choices where the legacy behaviour is undocumented or surprising.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// `over_rate`: what happens to a message over the rate. Default `"fail"`.
+    /// `over_rate`: treatment of messages over the rate limit. Default `"fail"`.
     pub over_rate: OverRate,
-    /// `missing_attribute`: what reading an attribute gives that is not there, or whose user is offline. Default
+    /// `missing_attribute`: result of reading an attribute that is missing, or whose user is offline. Default
     /// `"fail"`.
     pub missing_attribute: MissingAttribute,
-    /// `repeated_invite`: what a second call to the same party about the same channel does while the first one is open.
-    /// Default `"replace"`.
+    /// `repeated_invite`: treatment of a second call to the same party about the same channel while the first is
+    /// open. Default
+    /// `"replace"`.
     pub repeated_invite: RepeatedInvite,
-    /// `force_join`: whether a message to a channel from outside is sent by joining it, where the upstream has no other
-    /// way; its members see the sender come and go. Default `false`.
+    /// `force_join`: whether a message to a channel from outside is sent by joining it, if the upstream has no other
+    /// way; its
+    /// members see the sender join and leave. Default `false`.
     pub force_join: bool,
 }
 
-/// What reading an attribute gives that is not there.
+/// Result of reading a missing attribute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissingAttribute {
     /// `"fail"`: the call fails with `no such attr`.
@@ -358,42 +367,42 @@ pub enum MissingAttribute {
     Empty,
 }
 
-/// What a second call to the same party about the same channel does.
+/// Treatment of a second call to the same party about the same channel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RepeatedInvite {
-    /// `"replace"`: the first one is withdrawn when it still rings.
+    /// `"replace"`: withdraws the first one if it still rings.
     #[default]
     Replace,
-    /// `"fail"`: it fails with 701.
+    /// `"fail"`: the second one fails with 701.
     Fail,
 }
 
-/// What happens to a message over [`Limits::messages_per_second`] or [`Limits::channel_messages_per_second`].
+/// Treatment of messages over [`Limits::messages_per_second`] or [`Limits::channel_messages_per_second`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OverRate {
     /// `"fail"`: the call fails with `too often`.
     #[default]
     Fail,
-    /// `"discard"`: the call succeeds and the message goes nowhere, as the legacy service did.
+    /// `"discard"`: the call succeeds and the message is dropped, as in the legacy service.
     Discard,
 }
 
 /// `[record]`: traces of sessions (docs/trace.md).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordConfig {
-    /// `folder`: where traces go, relative to the config file. Sessions are recorded from the start on when it is given.
+    /// `folder`: directory of traces, relative to the config file; if set, recording starts with the process.
     /// Default: none.
     pub folder: Option<PathBuf>,
-    /// `file_size`: megabytes after which new sessions go to a new file. Default `64`.
+    /// `file_size`: size in megabytes after which new sessions use a new file. Default `64`.
     pub file_size: u64,
-    /// `file_time`: the time after which they do. Default `"1h"`.
+    /// `file_time`: age after which new sessions use a new file. Default `"1h"`.
     pub file_time: Duration,
-    /// `files`: finished files that are kept; the oldest are removed. Default `100`.
+    /// `files`: number of kept files; the oldest are removed. Default `100`.
     pub files: usize,
-    /// `names`: what becomes of accounts, channels and the like: `"keep"`, `"placeholder"`, `"hash"`. Default
+    /// `names`: redaction of accounts, channels and similar: `"keep"`, `"placeholder"`, `"hash"`. Default
     /// `"placeholder"`.
     pub names: Replaced,
-    /// `bodies`: what becomes of messages and values; the same words. Default `"placeholder"`.
+    /// `bodies`: redaction of messages and values. Default `"placeholder"`.
     pub bodies: Replaced,
 }
 
@@ -410,14 +419,15 @@ impl Default for RecordConfig {
     }
 }
 
-/// `[admin]`: for the operator.
+/// `[admin]`: admin address.
 #[derive(Clone, Debug, Default)]
 pub struct Admin {
-    /// `listen`: address and port of `/metrics`, `/livez`, `/readyz` and the rest. Default: none, they are not served.
+    /// `listen`: address and port of `/metrics`, `/livez`, `/readyz` and the rest. Default: none.
     pub listen: Option<SocketAddr>,
-    /// `token_file`: path of a file with the token that requests must carry, 16 bytes or more. Default: none, which only a
-    /// loopback address may.
+    /// `token_file`: path of a file with the token of requests, at least 16 bytes. Default: none, allowed for
+    /// loopback addresses
+    /// only.
     pub token: Option<SecretString>,
-    /// `allowed_hosts`: names of this machine that requests may have as their `Host`. Default: none but `localhost`.
+    /// `allowed_hosts`: accepted `Host` names of this machine. Default: `localhost` only.
     pub allowed_hosts: Vec<Text>,
 }

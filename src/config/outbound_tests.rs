@@ -1,4 +1,4 @@
-//! The sections about others that are asked or told by HTTP.
+//! Sections about outbound HTTP.
 
 use std::io;
 use std::path::Path;
@@ -57,16 +57,16 @@ fn receivers_of_webhooks_are_read() {
 #[test]
 fn receivers_that_would_be_told_in_the_open_or_unsigned_are_refused() {
     let with = |url: &str| format!("[webhook]\nurls = ['{url}']\nsecret_file = 's'");
-    let plain = "`webhook.urls[0]`: plain http is for this machine (127.0.0.1, localhost) only: use https";
+    let plain = "`webhook.urls[0]`: plain http is allowed for this machine only (127.0.0.1, localhost); use https";
     check_error(&with("http://example.com/"), &[plain]);
     check_error(&with("http://10.0.0.1/"), &[plain]);
-    let expected = "`webhook.urls[0]`: expected an address such as \"https://example.com/path\"";
+    let expected = "`webhook.urls[0]`: expected a URL such as \"https://example.com/path\"";
     for url in ["ftp://example.com/", "example.com", "/x", ""] {
         check_error(&with(url), &[expected]);
     }
-    let user = "`webhook.urls[0]`: a user and a password in an address are not sent";
+    let user = "`webhook.urls[0]`: the URL must not contain a user or password";
     check_error(&with("https://u:p@example.com/"), &[user]);
-    let unsigned = "`webhook`: there are `urls`, but no `secret_file` to sign with";
+    let unsigned = "`webhook`: `urls` requires `secret_file`";
     check_error("[webhook]\nurls = ['https://example.com/']", &[unsigned]);
     check_error(
         "[webhook]\nsecret_file = 'empty'",
@@ -76,7 +76,7 @@ fn receivers_that_would_be_told_in_the_open_or_unsigned_are_refused() {
     check_error(&many, &["`webhook.urls`: at most 8, got 9"]);
 }
 
-/// The key, the secret and the address that are used.
+/// Checks the key, secret and URL in use.
 fn check_rest(text: &str, env: bool, expected: Option<(&str, &str, &str)>) {
     let rest = parse(text, env).expect(text).rest;
     let url = rest.as_ref().map(|rest| rest.url.to_string()).unwrap_or_default();
@@ -102,7 +102,7 @@ fn the_restful_api_needs_a_key_and_a_secret() {
         true,
         Some((env.0, env.1, "http://127.0.0.1:1/x")),
     );
-    let half = "`upstream.rest`: a customer key and a customer secret belong together";
+    let half = "`upstream.rest`: a customer key and a customer secret must both be set";
     check_error("[upstream.rest]\nkey_file = 'k'", &[half]);
     check_error("[upstream.rest]\nsecret_file = 's'", &[half]);
     check_error(
@@ -111,6 +111,6 @@ fn the_restful_api_needs_a_key_and_a_secret() {
     );
     check_error(
         &format!("{files}\nurl = 'http://api.agora.io/'"),
-        &["`upstream.rest.url`: plain http is for this machine (127.0.0.1, localhost) only: use https"],
+        &["`upstream.rest.url`: plain http is allowed for this machine only (127.0.0.1, localhost); use https"],
     );
 }

@@ -1,4 +1,4 @@
-//! From the file's text to a [`Config`].
+//! Conversion of the file's text to a [`Config`].
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::log::log;
-use crate::config::mask::mask;
 use crate::config::tls::tls;
 use crate::config::upstream::{app_certificate, apps, embedded, local_secret, origins, upstream};
 use crate::config::values::{
-    address, address_at, address_or_off, addresses, duration, host_name, host_port, ipv4, line_key, number, size, value,
+    CERTIFICATE_ENV, address, address_at, address_or_off, addresses, duration, host_name, host_port, ipv4, line_key,
+    number, size, valid_certificate, value,
 };
 use crate::config::webhook::webhook;
 use crate::config::{
@@ -31,24 +31,25 @@ const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
 impl Config {
-    /// Reads the file at `path` and the files that it names.
+    /// Reads the config at `path` and the files it names.
     ///
     /// # Errors
-    /// All that is wrong with it, also that it cannot be read.
+    /// All errors of the file.
     pub fn load(path: &Path) -> Result<Self, Diags> {
         Self::parse(&source_at(path)?, &DiskFiles::beside(path))
     }
 
-    /// A config text whose secrets no error shows.
+    /// Creates a source for a config text. Errors show no line of it, since it may hold a misplaced secret.
     pub fn source(name: impl Into<String>, text: impl Into<String>) -> Arc<Source> {
-        Source::masked(name, text, mask)
+        Source::private(name, text)
     }
 
-    /// Reads `[listen]` and `[discovery]` of the file at `path`; the rest of the config is the default. For those who
-    /// make the files that other sections name.
+    /// Reads `[listen]` and `[discovery]` only; other sections get defaults. For commands that create files named in
+    /// other
+    /// sections.
     ///
     /// # Errors
-    /// All that is wrong with them, also that the file cannot be read.
+    /// All errors of these sections.
     pub fn load_addresses(path: &Path) -> Result<Self, Diags> {
         read(&source_at(path)?, |mut root| {
             let config = Self {
@@ -61,10 +62,10 @@ impl Config {
         })
     }
 
-    /// Reads a config text (see [`Config::source`]); the files that it names come from `files`.
+    /// Parses a config text (see [`Config::source`]) and reads its files from `files`.
     ///
     /// # Errors
-    /// All that is wrong with it.
+    /// All errors of the text.
     pub fn parse(source: &Arc<Source>, files: &dyn Files) -> Result<Self, Diags> {
         read(source, |root| Some(config(root, files)))
     }
@@ -78,9 +79,9 @@ fn source_at(path: &Path) -> Result<Arc<Source>, Diags> {
             let nowhere = Source::new(name, "").span(0..0);
             let diag = Diag::new(&nowhere, format!("cannot read the config file: {error}"));
             Err(match error.kind() {
-                ErrorKind::NotFound => diag.help(
-                    "is the path right? config.example.toml is one to begin with; without a config the defaults hold",
-                ),
+                ErrorKind::NotFound => {
+                    diag.help("check the path; start from config.example.toml, or omit --config to use the defaults")
+                }
                 _ => diag,
             }
             .into())
@@ -88,12 +89,12 @@ fn source_at(path: &Path) -> Result<Arc<Source>, Diags> {
     }
 }
 
-/// A key with an error leaves its default in place: [`read`] lets nothing out then.
+/// Builds the config; invalid keys get defaults, and [`read`] then returns errors only.
 pub(super) fn config(mut root: Table<'_>, files: &dyn Files) -> Config {
     let (tls, has_tls) = section(&mut root, "tls", |table| tls(table, files));
     let (upstream, rest) = section(&mut root, "upstream", |table| upstream(table, files));
     if root.has("app") && root.has("auth") {
-        root.error("`[auth]` is for all apps, and `[[app]]` for each: keep one of them");
+        root.error("`[auth]` and `[[app]]` are mutually exclusive");
     }
     let config = Config {
         listen: section(&mut root, "listen", |table| listen(table, has_tls)),
@@ -119,7 +120,7 @@ pub(super) fn config(mut root: Table<'_>, files: &dyn Files) -> Config {
     config
 }
 
-/// Accounts are keys here, so no key is unknown.
+/// Keys are accounts, so no key is unknown.
 fn uids(table: Table<'_>) -> Arc<HashMap<Text, u32>> {
     let mut uids = HashMap::new();
     for (account, item) in table.into_entries() {
@@ -151,9 +152,9 @@ fn listen(table: &mut Table<'_>, has_tls: bool) -> Listen {
     if let Some(wss) = &wss
         && !has_tls
     {
-        let plain = Diag::new(&wss.span, "`listen.wss`: there is no TLS without `[tls]`");
+        let plain = Diag::new(&wss.span, "`listen.wss`: requires `[tls]`");
         table.report(
-            plain.help("give `[tls]` a certificate and a key; `sigbridge dev-cert` makes some for development"),
+            plain.help("set the certificate and key in `[tls]`; `sigbridge dev-cert` creates them for development"),
         );
     }
     Listen {
@@ -171,7 +172,7 @@ fn discovery(table: &mut Table<'_>) -> Discovery {
     let default = Discovery::default();
     Discovery {
         advertise_ip: value(table.take_parsed("advertise_ip", ipv4)).unwrap_or(default.advertise_ip),
-        // 65535 has no port above it for the Web SDKs.
+        // Web SDKs need the port above it.
         advertise_port: number(table, "advertise_port", 1..=65534).map(|port| port as u16),
         advertise_host: value(table.take_parsed("advertise_host", host_port)),
         advertise_tcp: value(table.take_parsed("advertise_tcp", host_port)),
@@ -181,7 +182,9 @@ fn discovery(table: &mut Table<'_>) -> Discovery {
 fn auth(table: &mut Table<'_>, files: &dyn Files) -> TokenPolicy {
     let has_app_id = table.has("app_id");
     let app_id = table.take_parsed("app_id", |text| AppId::new(text));
-    let certificate = app_certificate(table, files, has_app_id);
+    let file = app_certificate(table, files, has_app_id);
+    let from_env = || files.env(CERTIFICATE_ENV).filter(|_| has_app_id);
+    let certificate = file.or_else(|| valid_certificate(table, table.span(), &from_env()?));
     TokenPolicy {
         app_id: value(app_id),
         certificate,

@@ -10,33 +10,32 @@ use crate::config::values::{duration, https, number, secret_file, value};
 use tables::diagnostics::Diag;
 use tables::spanned_toml::Table;
 
-/// Where the RESTful API of the vendor is (upstreams 2).
+/// Vendor's API URL (upstreams 2).
 const URL: &str = "https://api.agora.io/dev/v2/project";
-/// The environment's names of the key and the secret.
+/// Environment variables of the key and the secret.
 const KEY: &str = "SIGBRIDGE_REST_KEY";
 const SECRET: &str = "SIGBRIDGE_REST_SECRET";
 
-/// `[upstream.rest]`: RTM's RESTful API, for what no SDK can do. Without the section, or a
-/// key and a secret, it is not used.
+/// `[upstream.rest]`: RTM's RESTful API. Disabled without the section, or without a key and a secret.
 #[derive(Clone, Debug)]
 pub struct Rest {
-    /// `url`: its address, without the app id; `https`, or `http` on this machine. Default
+    /// `url`: base URL without the App ID; `https`, or `http` on this machine. Default
     /// `"https://api.agora.io/dev/v2/project"`.
     pub url: Uri,
     /// `key_file`: path of a file with the customer key; else the environment variable `SIGBRIDGE_REST_KEY`.
     pub key: SecretString,
     /// `secret_file`: path of a file with the customer secret; else `SIGBRIDGE_REST_SECRET`.
     pub secret: SecretString,
-    /// `timeout`: how long a request may take. Default `"10s"`.
+    /// `timeout`: request timeout. Default `"10s"`.
     pub timeout: Duration,
-    /// `rate`: requests a second of one app id; RTM documents 500 for peer and channel messages together. Default `500`.
+    /// `rate`: requests per second and App ID; RTM documents 500 for peer and channel messages together. Default
+    /// `500`.
     pub rate: u32,
-    /// `in_flight`: requests that may be under way at once. Default `64`.
+    /// `in_flight`: maximum of concurrent requests. Default `64`.
     pub in_flight: usize,
 }
 
 impl Rest {
-    /// The defaults, with a key and a secret.
     pub fn new(key: SecretString, secret: SecretString) -> Self {
         Self {
             url: Uri::from_static(URL),
@@ -49,7 +48,7 @@ impl Rest {
     }
 }
 
-/// `None` without a key and a secret; one without the other is an error.
+/// Returns `None` without a key and a secret; one without the other is an error.
 pub(super) fn rest(table: &mut Table<'_>, files: &dyn Files) -> Option<Rest> {
     let place = table.span().clone();
     let key = secret_file(table, files, "key_file").or_else(|| files.env(KEY).map(Into::into));
@@ -57,10 +56,10 @@ pub(super) fn rest(table: &mut Table<'_>, files: &dyn Files) -> Option<Rest> {
     if key.is_some() != secret.is_some() {
         let half = Diag::new(
             &place,
-            "`upstream.rest`: a customer key and a customer secret belong together",
+            "`upstream.rest`: a customer key and a customer secret must both be set",
         );
         table.report(half.help(format!(
-            "give `key_file` and `secret_file`, or the environment variables {KEY} and {SECRET}"
+            "set `key_file` and `secret_file`, or the environment variables {KEY} and {SECRET}"
         )));
     }
     let default = Rest::new(key.unwrap_or_default(), secret.unwrap_or_default());

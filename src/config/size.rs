@@ -1,14 +1,14 @@
-//! Amounts of memory as people write them.
+//! Memory sizes in text form.
 
-/// Why a text is no amount of memory.
+/// Invalid memory size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a size such as \"64KiB\", \"1MiB\" or \"2GiB\"")]
 pub struct BadSize;
 
-/// Reads a whole number and its unit, with nothing between: `KiB`, `MiB` or `GiB`.
+/// Parses an integer with a unit: `KiB`, `MiB` or `GiB`.
 ///
 /// # Errors
-/// [`BadSize`], also when the bytes do not fit the machine's addresses.
+/// [`BadSize`], also if the bytes exceed the address space.
 pub(super) fn parse_size(text: &str) -> Result<usize, BadSize> {
     let unit_at = text.find(|c: char| !c.is_ascii_digit()).ok_or(BadSize)?;
     let (digits, unit) = text.split_at(unit_at);
@@ -17,7 +17,7 @@ pub(super) fn parse_size(text: &str) -> Result<usize, BadSize> {
     number.checked_mul(*bytes).ok_or(BadSize)
 }
 
-/// The shortest way to write whole KiB, as [`parse_size`] reads it.
+/// Formats whole KiB in the shortest form.
 pub(super) fn show(bytes: usize) -> String {
     let fits = UNITS
         .iter()
@@ -26,7 +26,7 @@ pub(super) fn show(bytes: usize) -> String {
     format!("{}{name}", bytes / unit)
 }
 
-/// The largest first.
+/// Largest first.
 const UNITS: &[(&str, usize)] = &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
 #[cfg(test)]

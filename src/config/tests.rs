@@ -37,7 +37,7 @@ fn parse(text: &str) -> Result<Config, Diags> {
     Config::parse(&Config::source("sigbridge.toml", text), &FILES)
 }
 
-/// The example with its optional keys too.
+/// Returns the example with its optional keys enabled.
 fn whole_example() -> String {
     let uncomment = |line: &str| match line.strip_prefix("# ") {
         Some(rest) if rest.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')) => rest.to_owned(),
@@ -74,11 +74,13 @@ fn the_example_shows_every_key() {
             shown.insert(format!("{section}.{key}"));
         }
     }
-    let asked = requested_keys(&Config::source("example", text), |root| config(root, &FILES));
+    let mut asked = requested_keys(&Config::source("example", text), |root| config(root, &FILES));
+    // Read only to be rejected.
+    asked.retain(|key| !key.ends_with(".certificate") || key == "tls.certificate");
     assert_eq!(shown, asked);
 }
 
-/// One legal file, and what it makes of one key.
+/// Checks a key of a valid config.
 fn check<T: std::fmt::Debug + PartialEq>(text: &str, key: impl Fn(Config) -> T, expected: T) {
     match parse(text) {
         Ok(config) => assert_eq!(key(config), expected, "{text}"),
@@ -230,14 +232,9 @@ fn keys_are_read() {
 }
 
 #[test]
-fn secrets_come_from_the_config_or_from_files() {
+fn secrets_come_from_files() {
     let certificate = |c: Config| c.auth.certificate.map(|secret| secret.expose_secret().to_owned());
     let expected = Some(CERTIFICATE.to_owned());
-    check(
-        &format!("auth = {{ app_id = 'a', certificate = '{CERTIFICATE}' }}"),
-        certificate,
-        expected.clone(),
-    );
     check(
         "auth = { app_id = 'a', certificate_file = 'certificate.txt' }",
         certificate,
@@ -248,7 +245,7 @@ fn secrets_come_from_the_config_or_from_files() {
     check("session.line_key_file = 'line.key'", line, expected);
 }
 
-/// One file with errors, each as `line:column title`.
+/// Checks the errors of a config, each as `line:column title`.
 fn check_errors(text: &str, expected: &[&str]) {
     let diags = parse(text).expect_err(text);
     let got: Vec<String> = diags
@@ -314,7 +311,7 @@ fn apps_have_their_own_rules() {
     check_error("[[app]]\nid = 'a'\n[[app]]\nid = 'a'", "4:6 `app`: `a` is there twice");
     check_error(
         "[auth]\n[[app]]\nid = 'a'",
-        "1:1 `[auth]` is for all apps, and `[[app]]` for each: keep one of them",
+        "1:1 `[auth]` and `[[app]]` are mutually exclusive",
     );
 }
 
@@ -381,11 +378,11 @@ fn wrong_values_are_reported_at_their_place() {
     );
     check_error(
         "[session]\ngrace = 30",
-        "2:9 `session.grace`: expected a duration such as \"500ms\", \"20s\", \"5m\" or \"1h\"",
+        "2:9 `session.grace`: expected a duration such as \"500ms\", \"20s\", \"1h30m\" or \"7d\"",
     );
     check_error(
         "[session]\ngrace = '30'",
-        "2:9 `session.grace`: expected a duration such as \"500ms\", \"20s\", \"5m\" or \"1h\"",
+        "2:9 `session.grace`: expected a duration such as \"500ms\", \"20s\", \"1h30m\" or \"7d\"",
     );
     check_error(
         "[session]\nlogin_timeout = '0s'",
@@ -457,17 +454,20 @@ fn secrets_have_their_own_errors() {
         "3:20 `auth`: the certificate has 2 lines",
     );
     check_error(
-        "[auth]\napp_id = 'a'\ncertificate = ''",
-        "3:15 `auth`: the certificate is empty",
+        "[auth]\napp_id = 'a'\ncertificate = 'c'",
+        "3:15 `auth.certificate`: secrets must not be in the config",
     );
-    check_error("[auth]\ncertificate = 'c'", "2:15 `auth`: a certificate needs `app_id`");
     check_error(
-        "[auth]\napp_id = 1\ncertificate = 'c'",
+        "[[app]]\nid = 'a'\ncertificate = 'c'",
+        "3:15 `app.certificate`: secrets must not be in the config",
+    );
+    check_error(
+        "[auth]\ncertificate_file = 'certificate.txt'",
+        "2:20 `auth`: a certificate needs `app_id`",
+    );
+    check_error(
+        "[auth]\napp_id = 1\ncertificate_file = 'certificate.txt'",
         "2:10 `auth.app_id`: expected a string, got an integer",
-    );
-    check_error(
-        "[auth]\napp_id = 'a'\ncertificate = 'c'\ncertificate_file = 'certificate.txt'",
-        "3:15 `auth`: both `certificate` and `certificate_file` are given",
     );
     check_error(
         "[session]\nline_key_file = 'no.key'",
@@ -482,29 +482,7 @@ fn secrets_have_their_own_errors() {
 #[test]
 fn all_errors_are_shown_at_once() {
     let diags = parse("[listn]\nhttp = 1\n\n[session]\ngrace = 30\nlogin_timout = \"5s\"\n").unwrap_err();
-    insta::assert_snapshot!(diags, @r#"
-    error: unknown key `listn`
-     --> sigbridge.toml:1:2
-      |
-    1 | [listn]
-      |  ^^^^^
-      |
-      = help: did you mean `listen`?
-
-    error: `session.grace`: expected a duration such as "500ms", "20s", "5m" or "1h"
-     --> sigbridge.toml:5:9
-      |
-    5 | grace = 30
-      |         ^^
-
-    error: `session`: unknown key `login_timout`
-     --> sigbridge.toml:6:1
-      |
-    6 | login_timout = "5s"
-      | ^^^^^^^^^^^^
-      |
-      = help: did you mean `login_timeout`?
-    "#);
+    insta::assert_snapshot!(diags, @r#""#);
 }
 
 fn check_hidden(text: &str) {

@@ -1,4 +1,4 @@
-//! `[tls]`: a certificate and its key, out of PEM files.
+//! `[tls]`: certificate and private key from PEM files.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -16,75 +16,73 @@ use rtm::value::Text;
 use tables::diagnostics::Diag;
 use tables::spanned_toml::{Spanned, Table};
 
-/// `[tls]`: TLS on the addresses of `[listen]`, beside plain text. The files are read again while the server runs.
+/// `[tls]`: TLS on the addresses of `[listen]`, in addition to plain text. The files are reloaded while the server
+/// runs.
 #[derive(Clone, Debug)]
 pub struct Tls {
-    /// `certificate`: the PEM file of the server's certificate, with those behind it that lead to the CA.
+    /// `certificate`: PEM file with the server's certificate and its chain.
     pub certificate: PathBuf,
-    /// `key`: the PEM file of the certificate's private key (PKCS#8, SEC 1 or PKCS#1).
+    /// `key`: PEM file with the private key (PKCS#8, SEC 1 or PKCS#1).
     pub key: PathBuf,
-    /// What the files held when the config was read.
+    /// Content of the files when the config was read.
     pub identity: Identity,
 }
 
-/// A certificate chain and the private key of its first certificate.
+/// Certificate chain, and the private key of its first certificate.
 #[derive(Clone)]
 pub struct Identity(pub(crate) Arc<CertifiedKey>);
 
-/// Why two texts are no certificate and its key. Says nothing of what is in them: one is a secret.
+/// Invalid certificate or key. Contains nothing of the texts, since the key is secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadIdentity {
-    /// The certificate's text breaks the rules of PEM.
+    /// The certificate is not valid PEM.
     #[error("is not PEM")]
     CertificatePem,
-    /// No `CERTIFICATE` block.
-    #[error("has no certificate in it")]
+    #[error("contains no certificate")]
     NoCertificate,
-    /// The first block is no X.509 certificate.
-    #[error("has a certificate in it that cannot be read")]
+    /// The first block is not an X.509 certificate.
+    #[error("contains an unreadable certificate")]
     NotX509,
-    /// The key's text breaks the rules of PEM.
+    /// The key is not valid PEM.
     #[error("is not PEM")]
     KeyPem,
-    /// No block of a private key.
-    #[error("has no private key in it")]
+    #[error("contains no private key")]
     NoKey,
-    /// It needs a password.
-    #[error("has a private key in it that is encrypted")]
+    #[error("contains an encrypted private key")]
     EncryptedKey,
-    /// Not RSA, ECDSA or Ed25519, or broken.
-    #[error("has a private key in it of no kind that is known")]
+    /// Not RSA, ECDSA or Ed25519, or corrupt.
+    #[error("contains a private key of an unsupported kind")]
     UnknownKey,
-    /// Both are right, but not for each other.
-    #[error("has the private key of another certificate in it")]
+    /// The key belongs to another certificate.
+    #[error("contains the private key of another certificate")]
     OtherKey,
 }
 
 impl BadIdentity {
-    /// Whether the key's file is to be looked at, not the certificate's.
+    /// Returns true if the error concerns the key's file.
     pub fn is_about_key(self) -> bool {
         !matches!(self, Self::CertificatePem | Self::NoCertificate | Self::NotX509)
     }
 
-    /// What to do about it.
+    /// Returns the hint for the error.
     pub fn hint(self) -> &'static str {
         match self {
             Self::CertificatePem | Self::NoCertificate | Self::NotX509 => {
-                "a certificate file has blocks that begin with -----BEGIN CERTIFICATE-----, the server's own first"
+                "a certificate file has blocks that start with -----BEGIN CERTIFICATE-----, the server's first"
             }
             Self::KeyPem | Self::NoKey | Self::UnknownKey => {
-                "a key file has one block that begins with -----BEGIN PRIVATE KEY-----: RSA, ECDSA or Ed25519"
+                "a key file has one block that starts with -----BEGIN PRIVATE KEY-----: RSA, ECDSA or Ed25519"
             }
-            Self::EncryptedKey => "take the password off with `openssl pkey -in FILE -out FILE`, and keep others out",
-            Self::OtherKey => {
-                "give the key that the certificate was made for; the server's certificate comes before those of the CA"
+            Self::EncryptedKey => {
+                "remove the password with `openssl pkey -in FILE -out FILE`, and restrict access to the file"
             }
+            Self::OtherKey => "use the key of the certificate; the server's certificate must precede those of the CA",
         }
     }
 }
 
 impl Identity {
-    /// Reads both texts, and holds them against each other.
+    /// Parses both texts and checks that they match.
     ///
     /// # Errors
     /// [`BadIdentity`].
@@ -108,25 +106,25 @@ impl Identity {
     }
 }
 
-/// Shows how long the chain is, nothing of the key.
+/// Shows the chain's length and nothing of the key.
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Identity({} certificates)", self.0.cert.len())
     }
 }
 
-/// The hint for a file that cannot be read.
+/// Hint for an unreadable file.
 const NO_FILE: &str = "`sigbridge dev-cert --config FILE` makes a certificate and its key for development, in `certs` beside \
-                       the config; a relative path starts at the directory of the config file";
+                       the config; relative paths start at the config file's directory";
 
-/// What `[tls]` gives, and whether it gives anything, be it right or wrong.
+/// Reads `[tls]`; also returns whether the section has keys, valid or not.
 pub(super) fn tls(table: &mut Table<'_>, files: &dyn Files) -> (Option<Tls>, bool) {
     let given = [table.has("certificate"), table.has("key")];
     let certificate = table.take_str("certificate");
     let key = table.take_str("key");
     let report_half = |has: &Spanned<Text>, lacks: &str| {
         let half = Diag::new(&has.span, format!("`tls`: the key `{lacks}` is missing"));
-        table.report(half.help("TLS needs both; `sigbridge dev-cert` makes them for development"));
+        table.report(half.help("TLS requires both; `sigbridge dev-cert` creates them for development"));
     };
     let tls = match (&certificate, &key) {
         (Some(certificate), Some(key)) => read(table, files, certificate, key),
@@ -146,8 +144,8 @@ pub(super) fn tls(table: &mut Table<'_>, files: &dyn Files) -> (Option<Tls>, boo
 fn read(table: &Table<'_>, files: &dyn Files, certificate: &Spanned<Text>, key: &Spanned<Text>) -> Option<Tls> {
     let texts = [certificate, key].map(|path| {
         if path.contains("-----BEGIN") {
-            let pasted = Diag::new(&path.span, "`tls`: expected the name of a file, got what belongs in it");
-            table.report(pasted.help("put it into a file that only sigbridge can read"));
+            let pasted = Diag::new(&path.span, "`tls`: expected a file name, got the content of a PEM file");
+            table.report(pasted.help("store it in a file that only sigbridge can read"));
             return None;
         }
         file_text_or(table, files, path, NO_FILE)
@@ -176,7 +174,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    /// A certificate and its key by name, and things that are wrong.
+    /// PEM files by name, valid and invalid.
     struct Pems(Vec<(&'static str, String)>);
 
     impl Files for Pems {
@@ -212,7 +210,7 @@ mod tests {
         ])
     }
 
-    /// The errors for a `[tls]` of these two files, each as `line:column title`; none shows the key.
+    /// Checks the errors of a `[tls]` section, each as `line:column title`; none shows the key.
     fn check(files: &Pems, text: &str, expected: &[&str]) {
         let parsed = Config::parse(&Config::source("sigbridge.toml", text), files);
         let errors: Vec<String> = match &parsed {
@@ -259,28 +257,28 @@ mod tests {
         check(
             "empty.pem",
             "key.pem",
-            &["2:15 `tls`: `empty.pem` has no certificate in it"],
+            &["2:15 `tls`: `empty.pem` contains no certificate"],
         );
         check(
             "key.pem",
             "cert.pem",
-            &["2:15 `tls`: `key.pem` has no certificate in it"],
+            &["2:15 `tls`: `key.pem` contains no certificate"],
         );
         check("garbled.pem", "key.pem", &["2:15 `tls`: `garbled.pem` is not PEM"]);
         check(
             "no-certificate.pem",
             "key.pem",
-            &["2:15 `tls`: `no-certificate.pem` has a certificate in it that cannot be read"],
+            &["2:15 `tls`: `no-certificate.pem` contains an unreadable certificate"],
         );
         check(
             "cert.pem",
             "empty.pem",
-            &["3:7 `tls`: `empty.pem` has no private key in it"],
+            &["3:7 `tls`: `empty.pem` contains no private key"],
         );
         check(
             "cert.pem",
             "cert.pem",
-            &["3:7 `tls`: `cert.pem` has no private key in it"],
+            &["3:7 `tls`: `cert.pem` contains no private key"],
         );
         check(
             "cert.pem",
@@ -295,17 +293,17 @@ mod tests {
         check(
             "cert.pem",
             "locked.pem",
-            &["3:7 `tls`: `locked.pem` has a private key in it that is encrypted"],
+            &["3:7 `tls`: `locked.pem` contains an encrypted private key"],
         );
         check(
             "cert.pem",
             "strange.pem",
-            &["3:7 `tls`: `strange.pem` has a private key in it of no kind that is known"],
+            &["3:7 `tls`: `strange.pem` contains a private key of an unsupported kind"],
         );
         check(
             "cert.pem",
             "other.pem",
-            &["3:7 `tls`: `other.pem` has the private key of another certificate in it"],
+            &["3:7 `tls`: `other.pem` contains the private key of another certificate"],
         );
     }
 
@@ -331,7 +329,7 @@ mod tests {
         check(
             &files,
             "[listen]\nwss = '127.0.0.1:1'",
-            &["2:7 `listen.wss`: there is no TLS without `[tls]`"],
+            &["2:7 `listen.wss`: requires `[tls]`"],
         );
         let both = "[listen]\nwss = '127.0.0.1:1'\n[tls]\ncertificate = 'cert.pem'\nkey = ";
         check(&files, &format!("{both}'key.pem'"), &[]);
@@ -351,7 +349,7 @@ mod tests {
             .find(|(name, _)| *name == "key.pem")
             .expect("it is there")
             .1;
-        let pasted = "`tls`: expected the name of a file, got what belongs in it";
+        let pasted = "`tls`: expected a file name, got the content of a PEM file";
         check(
             &files,
             &format!("[tls]\ncertificate = 'cert.pem'\nkey = \"\"\"{key}\"\"\""),

@@ -1,4 +1,4 @@
-//! `[upstream]`, `[upstream.agent]`, `[embedded]`, `[[app]]`: where RTM is, and for whom.
+//! `[upstream]`, `[upstream.agent]`, `[embedded]`, `[[app]]`: RTM backends.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,42 +8,43 @@ use secrecy::SecretString;
 use agent_link::acceptor::MIN_SECRET_BYTES;
 use identity::TokenPolicy;
 use rtm::AppId;
-use rtm::value::Text;
 use tables::diagnostics::Diag;
 use tables::spanned_toml::{Spanned, Table};
 use text_files::{NotOneLine, one_line};
 
 use crate::config::Files;
 use crate::config::rest::{Rest, rest};
-use crate::config::values::{SECRET_HINT, address_at, certificate, duration, file_text, number, value};
+use crate::config::values::{
+    CERTIFICATE_ENV, SECRET_HINT, address_at, duration, file_text, number, valid_certificate, value,
+};
 
 const MAX_WAIT: Duration = Duration::from_secs(60);
 const KINDS: &[(&str, UpstreamKind)] = &[("embedded", UpstreamKind::Embedded), ("agent", UpstreamKind::Agent)];
 
-/// `[upstream]`: where RTM is.
+/// `[upstream]`: RTM backend.
 #[derive(Clone, Debug)]
 pub struct Upstream {
-    /// `kind`: which upstream. Default `"embedded"`.
+    /// `kind`: kind of backend. Default `"embedded"`.
     pub kind: UpstreamKind,
-    /// `login_rate`: logins per second when the sessions of an agent that has died are built again. Default `50`.
+    /// `login_rate`: logins per second during a restore after an agent loss. Default `50`.
     pub login_rate: u32,
-    /// `rtm_token`: what is made of the App Certificate for RTM. Default `"006"`.
+    /// `rtm_token`: kind of RTM token created from the App Certificate. Default `"006"`.
     pub rtm_token: RtmToken,
     /// `[upstream.agent]`
     pub agent: Agent,
 }
 
-/// The kinds of upstream.
+/// Kinds of RTM backends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UpstreamKind {
-    /// `"embedded"`: an RTM service inside this process, for development and tests.
+    /// `"embedded"`: in-memory RTM in this process, for development and tests.
     #[default]
     Embedded,
-    /// `"agent"`: RTM's own SDK in a process that dials in (docs/agent-link.md).
+    /// `"agent"`: RTM's SDK in a process that connects to this one (docs/agent-link.md).
     Agent,
 }
 
-/// Tokens for RTM (upstreams 3).
+/// RTM token kinds (upstreams 3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RtmToken {
     /// `"006"`: AccessToken, for any RTM 1.x.
@@ -51,48 +52,49 @@ pub enum RtmToken {
     V006,
     /// `"007"`: AccessToken2, for RTM 1.5 and later.
     V007,
-    /// `"none"`: none, for an app without a certificate.
+    /// `"none"`: no token, for apps without a certificate.
     None,
 }
 
-/// `[upstream.agent]`: where agents come in.
+/// `[upstream.agent]`: address for agents.
 #[derive(Clone, Debug)]
 pub struct Agent {
     /// `listen`: address and port. Default `"127.0.0.1:8010"`.
     pub listen: SocketAddr,
-    /// `secret_file`: what agents must know, 16 bytes or more. Default: none, which only a loopback address may.
+    /// `secret_file`: path of a file with the agents' secret, at least 16 bytes. Default: none, allowed for loopback
+    /// only.
     pub secret: Option<SecretString>,
-    /// `origins`: pages that may connect. Default: none; processes have no origin.
+    /// `origins`: origins of pages that may connect. Default: none; processes send no origin.
     pub origins: Vec<String>,
-    /// `call_wait`: how long calls wait for an agent that is away; `"0s"` has them fail at once. Default `"4s"`.
+    /// `call_wait`: how long calls wait for a disconnected agent; `"0s"` fails them immediately. Default `"4s"`.
     pub call_wait: Duration,
 }
 
-/// `[embedded]`: the embedded RTM.
+/// `[embedded]`: embedded RTM.
 #[derive(Clone, Debug)]
 pub struct Embedded {
-    /// `rate_scale`: RTM's documented call rates are multiplied by it. Default `1`.
+    /// `rate_scale`: multiplier for RTM's documented rate limits. Default `1`.
     pub rate_scale: u32,
-    /// `offline_messages`: whether it offers RTM's offline messages, which not every SDK has. Default `false`.
+    /// `offline_messages`: enables RTM's offline messages, which not every SDK has. Default `false`.
     pub offline_messages: bool,
-    /// `listen`: address and port at which apps may be users of it, by the agent link. Default: none.
+    /// `listen`: address and port for other sidecars as clients, over the agent link. Default: none.
     pub listen: Option<SocketAddr>,
-    /// `secret_file`: what they must know. Default: none, which only a loopback address may.
+    /// `secret_file`: path of a file with their secret. Default: none, allowed for loopback only.
     pub secret: Option<SecretString>,
-    /// `origins`: pages that may connect. Default: none.
+    /// `origins`: origins of pages that may connect. Default: none.
     pub origins: Vec<String>,
 }
 
-/// `[[app]]`: an app among several.
+/// `[[app]]`: one of several apps.
 #[derive(Clone, Debug)]
 pub struct App {
     /// `id`: the legacy `vid`, and RTM's App ID.
     pub id: AppId,
-    /// `certificate` or `certificate_file`, `allow_no_token`: as in `[auth]`.
+    /// `certificate_file`, `allow_no_token`: as in `[auth]`.
     pub auth: TokenPolicy,
     /// `upstream`: `"embedded"` or `"agent"`. Default: that of `[upstream]`.
     pub upstream: UpstreamKind,
-    /// `allowed_origins`: pages whose browsers may log in to it. Programs always may. Default: pages of any origin.
+    /// `allowed_origins`: origins of pages that may log in. Programs are always allowed. Default: any origin.
     pub allowed_origins: Option<Vec<String>>,
 }
 
@@ -181,7 +183,7 @@ pub(super) fn embedded(table: &mut Table<'_>, files: &dyn Files) -> Embedded {
     }
 }
 
-/// Origins of pages; `None` where the key is missing.
+/// Reads origins; `None` if the key is missing.
 pub(super) fn origins(table: &mut Table<'_>, key: &str) -> Option<Vec<String>> {
     let listed = table.take_strs(key)?;
     let mut origins = Vec::new();
@@ -191,13 +193,13 @@ pub(super) fn origins(table: &mut Table<'_>, key: &str) -> Option<Vec<String>> {
             origins.push(origin.value.to_string());
         } else {
             let title = format!("`{}.{key}`: expected an origin, got \"{}\"", table.path(), origin.value);
-            table.report(Diag::new(&origin.span, title).help("such as \"http://127.0.0.1:8011\", without a path"));
+            table.report(Diag::new(&origin.span, title).help("write it as \"http://127.0.0.1:8011\", without a path"));
         }
     }
     Some(origins)
 }
 
-/// Reads the secret of an address. Without one, only a loopback address is accepted.
+/// Reads the secret of an address. Only a loopback address may have none.
 pub(super) fn local_secret(
     table: &mut Table<'_>,
     files: &dyn Files,
@@ -207,9 +209,9 @@ pub(super) fn local_secret(
     let what = key.trim_end_matches("_file");
     let Some(path) = table.take_str(key) else {
         if let Some(listen) = listen.filter(|listen| !listen.ip().is_loopback()) {
-            let title = format!("`{}.listen`: others than this machine need a {what}", table.path());
+            let title = format!("`{}.listen`: a non-loopback address requires a {what}", table.path());
             table.report(
-                Diag::new(&listen.span, title).help(format!("name a `{key}`; `openssl rand -hex 32` makes one")),
+                Diag::new(&listen.span, title).help(format!("set `{key}`; `openssl rand -hex 32` generates a {what}")),
             );
         }
         return None;
@@ -225,10 +227,10 @@ pub(super) fn local_secret(
     };
     if text.len() < MIN_SECRET_BYTES || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         let title = format!(
-            "`{}.{key}`: the {what} needs {MIN_SECRET_BYTES} visible ASCII characters or more",
+            "`{}.{key}`: the {what} must have at least {MIN_SECRET_BYTES} visible ASCII characters",
             table.path()
         );
-        table.report(Diag::new(&path.span, title).help("make one with `openssl rand -hex 32`"));
+        table.report(Diag::new(&path.span, title).help("generate one with `openssl rand -hex 32`"));
         return None;
     }
     Some(text.into())
@@ -246,7 +248,7 @@ pub(super) fn apps(tables: Vec<Table<'_>>, files: &dyn Files, default: UpstreamK
             if apps.iter().any(|app| app.id == id.value) {
                 table.report(Diag::new(
                     &id.span,
-                    format!("`app`: `{}` is there twice", id.value.as_str()),
+                    format!("`app`: duplicate id `{}`", id.value.as_str()),
                 ));
             }
             apps.push(App {
@@ -265,26 +267,17 @@ pub(super) fn apps(tables: Vec<Table<'_>>, files: &dyn Files, default: UpstreamK
     apps
 }
 
-/// `certificate` or `certificate_file`; both are one too many, and either belongs to an app.
+/// Reads `certificate_file`, which requires an App ID. Rejects an inline `certificate`.
 pub(super) fn app_certificate(table: &mut Table<'_>, files: &dyn Files, has_app_id: bool) -> Option<SecretString> {
-    let inline: Option<Spanned<Text>> = table.take_str("certificate");
-    let file = table.take_str("certificate_file");
-    if let (Some(inline), Some(_)) = (&inline, &file) {
-        let title = format!(
-            "`{}`: both `certificate` and `certificate_file` are given",
-            table.path()
-        );
-        let both = Diag::new(&inline.span, title);
-        table.report(both.help("keep `certificate_file`, so that the secret is not in the config"));
+    if let Some(inline) = table.take_str("certificate") {
+        let title = format!("`{}.certificate`: secrets must not be in the config", table.path());
+        let hint = format!("set `certificate_file`; for `[auth]` also the environment variable {CERTIFICATE_ENV}");
+        table.report(Diag::new(&inline.span, title).help(hint));
     }
-    if let Some(given) = inline.as_ref().or(file.as_ref())
-        && !has_app_id
-    {
+    let path = table.take_str("certificate_file")?;
+    if !has_app_id {
         let title = format!("`{}`: a certificate needs `app_id`", table.path());
-        let alone = Diag::new(&given.span, title);
-        table.report(alone.help("an App Certificate belongs to one App ID: name it"));
+        table.report(Diag::new(&path.span, title).help("set the App ID to which the App Certificate belongs"));
     }
-    let inline = inline.and_then(|text| certificate(table, &text.span, &text));
-    let file = file.and_then(|path| certificate(table, &path.span, &file_text(table, files, &path)?));
-    inline.or(file)
+    valid_certificate(table, &path.span, &file_text(table, files, &path)?)
 }

@@ -1,4 +1,4 @@
-//! The kinds of values that config keys have, each reporting what it expected.
+//! Value types of config keys, each with its error.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -8,7 +8,6 @@ use std::time::Duration;
 use hyper::Uri;
 use secrecy::SecretString;
 
-use crate::config::duration::{BadDuration, parse_duration, show};
 use crate::config::size::{BadSize, parse_size, show as show_size};
 use crate::config::{Files, HostPort};
 use identity::SessionLineKey;
@@ -16,20 +15,22 @@ use identity::line::MIN_KEY_BYTES;
 use rtm::value::Text;
 use runtime::http_client::is_private;
 use tables::diagnostics::{Diag, Span};
+use tables::duration::{BadDuration, format_duration, parse_duration};
 use tables::spanned_toml::{Spanned, Table};
 use text_files::one_line;
 
-/// The hint for a certificate file.
-pub const CERTIFICATE_HINT: &str =
-    "the App Certificate of the console is one line of 32 hexadecimal digits, and nothing else";
-/// The hint for a file of another secret.
-pub const SECRET_HINT: &str = "a file of a secret has the secret on one line, and nothing else";
+/// Environment variable for the App Certificate.
+pub const CERTIFICATE_ENV: &str = "SIGBRIDGE_CERTIFICATE";
+/// Hint for a certificate file.
+pub const CERTIFICATE_HINT: &str = "the file must contain only the App Certificate: one line of 32 hexadecimal digits";
+/// Hint for other secret files.
+pub const SECRET_HINT: &str = "the file must contain only the secret, on one line";
 
 pub(super) fn value<T>(spanned: Option<Spanned<T>>) -> Option<T> {
     spanned.map(|spanned| spanned.value)
 }
 
-/// A whole number in `range`.
+/// Reads an integer in a range.
 pub(super) fn number(table: &mut Table<'_>, key: &str, range: RangeInclusive<u32>) -> Option<u32> {
     let got = table.take_int(key)?;
     match u32::try_from(*got) {
@@ -43,11 +44,11 @@ pub(super) fn number(table: &mut Table<'_>, key: &str, range: RangeInclusive<u32
     }
 }
 
-/// A duration in `range`.
+/// Reads a duration in a range.
 pub(super) fn duration(table: &mut Table<'_>, key: &str, range: RangeInclusive<Duration>) -> Option<Duration> {
     let item = table.take(key)?;
     if !item.is_str() {
-        // "Expected a string" would hide that a number lacks its unit.
+        // "Expected a string" would not explain that the unit is missing.
         item.error(BadDuration);
         return None;
     }
@@ -55,13 +56,13 @@ pub(super) fn duration(table: &mut Table<'_>, key: &str, range: RangeInclusive<D
     if range.contains(&got.value) {
         return Some(got.value);
     }
-    let (min, max) = (show(*range.start()), show(*range.end()));
-    let title = format!("`{}.{key}`: expected {min} to {max}, got {}", table.path(), show(*got));
+    let [min, max, got_text] = [*range.start(), *range.end(), *got].map(format_duration);
+    let title = format!("`{}.{key}`: expected {min} to {max}, got {got_text}", table.path());
     table.report(Diag::new(&got.span, title));
     None
 }
 
-/// An amount of memory in `range`.
+/// Reads a memory size in a range.
 pub(super) fn size(table: &mut Table<'_>, key: &str, range: RangeInclusive<usize>) -> Option<usize> {
     let item = table.take(key)?;
     if !item.is_str() {
@@ -82,17 +83,17 @@ pub(super) fn size(table: &mut Table<'_>, key: &str, range: RangeInclusive<usize
     None
 }
 
-/// An address to listen on; any interface is the operator's choice.
+/// Reads a listen address; any interface is allowed.
 pub(super) fn address(table: &mut Table<'_>, key: &str) -> Option<SocketAddr> {
     value(address_at(table, key))
 }
 
-/// The same, with its place.
+/// Reads a listen address with its place.
 pub(super) fn address_at(table: &mut Table<'_>, key: &str) -> Option<Spanned<SocketAddr>> {
     table.take_parsed(key, socket_addr)
 }
 
-/// An address to listen on, or `"off"` for none where there is a default.
+/// Reads a listen address, or `"off"`.
 pub(super) fn address_or_off(table: &mut Table<'_>, key: &str) -> Option<Option<SocketAddr>> {
     value(table.take_parsed(key, |text| {
         match text {
@@ -104,7 +105,7 @@ pub(super) fn address_or_off(table: &mut Table<'_>, key: &str) -> Option<Option<
     }))
 }
 
-/// Addresses to listen on, as many as there are.
+/// Reads a list of listen addresses.
 pub(super) fn addresses(table: &mut Table<'_>, key: &str) -> Option<Vec<SocketAddr>> {
     let items = table.take_array(key)?.into_iter();
     Some(items.filter_map(|item| value(item.into_parsed(socket_addr))).collect())
@@ -115,7 +116,7 @@ fn socket_addr(text: &str) -> Result<SocketAddr, &'static str> {
         .map_err(|_| "expected an IP address and a port such as \"127.0.0.1:8001\"")
 }
 
-/// Where a program of this machine reaches an address that is listened on: one of all interfaces at its own.
+/// Returns the address for a local connection: loopback for an unspecified one.
 pub fn reachable(mut listen: SocketAddr) -> SocketAddr {
     match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => listen.set_ip(Ipv4Addr::LOCALHOST.into()),
@@ -125,7 +126,7 @@ pub fn reachable(mut listen: SocketAddr) -> SocketAddr {
     listen
 }
 
-/// An address that clients can connect to.
+/// Parses an address that clients can connect to.
 pub(super) fn ipv4(text: &str) -> Result<Ipv4Addr, &'static str> {
     match text.parse::<Ipv4Addr>() {
         Ok(ip) if ip.is_unspecified() => Err("expected an address that clients can connect to, got 0.0.0.0"),
@@ -134,7 +135,7 @@ pub(super) fn ipv4(text: &str) -> Result<Ipv4Addr, &'static str> {
     }
 }
 
-/// A host name without a port.
+/// Parses a host name without a port.
 pub(super) fn host_name(text: &str) -> Result<Text, &'static str> {
     let is_name = !text.is_empty() && text.split('.').all(is_label);
     is_name
@@ -146,7 +147,7 @@ fn is_label(label: &str) -> bool {
     !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
-/// `host:port`. Only the characters of a host name: it becomes part of a URL that SDKs paste together.
+/// Parses `host:port` with strict host characters, since SDKs insert it into a URL.
 pub(super) fn host_port(text: &str) -> Result<HostPort, &'static str> {
     let expected = "expected a host name and a port such as \"bridge.example.com:8443\"";
     let (host, port) = text.rsplit_once(':').ok_or(expected)?;
@@ -160,11 +161,11 @@ pub(super) fn host_port(text: &str) -> Result<HostPort, &'static str> {
     }
 }
 
-/// The certificate in `text`, which may come from a file and then ends with a line's end. The errors do not show it.
-pub(super) fn certificate(table: &Table<'_>, span: &Span, text: &str) -> Option<SecretString> {
+/// Validates the text of a certificate. Errors do not show it.
+pub(super) fn valid_certificate(table: &Table<'_>, span: &Span, text: &str) -> Option<SecretString> {
     let problem = match one_line(text) {
         Ok(text) if !text.contains(char::is_whitespace) => return Some(text.into()),
-        Ok(_) => "has white space in it".to_owned(),
+        Ok(_) => "contains white space".to_owned(),
         Err(not_one) => not_one.to_string(),
     };
     let diag = Diag::new(span, format!("`{}`: the certificate {problem}", table.path()));
@@ -172,22 +173,22 @@ pub(super) fn certificate(table: &Table<'_>, span: &Span, text: &str) -> Option<
     None
 }
 
-/// An address that nobody on the way reads what is sent to.
+/// Parses a URL whose traffic nobody else can read: https, or http on this machine.
 pub(super) fn https(text: &str) -> Result<Uri, &'static str> {
-    let expected = "expected an address such as \"https://example.com/path\"";
+    let expected = "expected a URL such as \"https://example.com/path\"";
     let uri: Uri = text.parse().map_err(|_| expected)?;
     let authority = uri.authority().ok_or(expected)?;
     if authority.as_str().contains('@') {
-        return Err("a user and a password in an address are not sent");
+        return Err("the URL must not contain a user or password");
     }
     match uri.scheme_str() {
         _ if is_private(&uri) => Ok(uri),
-        Some("http") => Err("plain http is for this machine (127.0.0.1, localhost) only: use https"),
+        Some("http") => Err("plain http is allowed for this machine only (127.0.0.1, localhost); use https"),
         _ => Err(expected),
     }
 }
 
-/// The secret in the file that a key names, without the white space around it.
+/// Reads a secret from the file that a key names.
 pub(super) fn secret_file(table: &mut Table<'_>, files: &dyn Files, key: &str) -> Option<SecretString> {
     let path = table.take_str(key)?;
     let text = file_text(table, files, &path)?;
@@ -201,29 +202,32 @@ pub(super) fn secret_file(table: &mut Table<'_>, files: &dyn Files, key: &str) -
     }
 }
 
-/// The key in the file that `line_key_file` names.
+/// Reads the key from `line_key_file`.
 pub(super) fn line_key(table: &mut Table<'_>, files: &dyn Files) -> Option<SessionLineKey> {
     let path = table.take_str("line_key_file")?;
     let text = file_text(table, files, &path)?;
     let key = SessionLineKey::new(text.trim().as_bytes());
     if key.is_none() {
-        let title = format!("`{}`: the line key has less than {MIN_KEY_BYTES} bytes", table.path());
-        table.report(Diag::new(&path.span, title).help("make one with `openssl rand -hex 32`"));
+        let title = format!(
+            "`{}`: the line key must have at least {MIN_KEY_BYTES} bytes",
+            table.path()
+        );
+        table.report(Diag::new(&path.span, title).help("generate one with `openssl rand -hex 32`"));
     }
     key
 }
 
-/// The text of a file that the config names at `path`.
+/// Reads a file that the config names.
 pub(super) fn file_text(table: &Table<'_>, files: &dyn Files, path: &Spanned<Text>) -> Option<String> {
     file_text_or(
         table,
         files,
         path,
-        "a relative path starts at the directory of the config file",
+        "relative paths start at the config file's directory",
     )
 }
 
-/// The same, with a hint of its own.
+/// Reads a file that the config names, with another hint.
 pub(super) fn file_text_or(table: &Table<'_>, files: &dyn Files, path: &Spanned<Text>, hint: &str) -> Option<String> {
     match files.read(Path::new(&*path.value)) {
         Ok(text) => Some(text),

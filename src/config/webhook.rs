@@ -11,27 +11,27 @@ use crate::webhook::EventClass;
 use tables::diagnostics::Diag;
 use tables::spanned_toml::Table;
 
-/// Receivers that one config may have: each has a queue of its own.
+/// Maximum of receivers; each has its own queue.
 const MAX_URLS: usize = 8;
 
-/// `[webhook]`: who is told what happens here.
+/// `[webhook]`: receivers of event notifications.
 #[derive(Clone, Debug)]
 pub struct Webhook {
-    /// `urls`: the receivers, `https`, or `http` on this machine; at most 8. Default: none.
+    /// `urls`: receivers, `https`, or `http` on this machine; at most 8. Default: none.
     pub urls: Vec<Uri>,
-    /// `secret_file`: path of a file with the secret that notices are signed with; needed for `urls`.
+    /// `secret_file`: path of a file with the signing secret; required for `urls`.
     pub secret: SecretString,
-    /// `events`: which classes are told. Default all: `["session", "channel", "message", "upstream"]`.
+    /// `events`: event classes to send. Default all: `["session", "channel", "message", "upstream"]`.
     pub events: Vec<EventClass>,
     /// `product_id`: the `productId` of the envelope. Default `9001`, which the vendor does not use.
     pub product_id: u32,
-    /// `queue`: notices that wait for one receiver; more are dropped and counted. Default `10000`.
+    /// `queue`: maximum of queued notifications per receiver; more are dropped and counted. Default `10000`.
     pub queue: usize,
-    /// `timeout`: how long a receiver may take for an answer. Default `"10s"`.
+    /// `timeout`: request timeout. Default `"10s"`.
     pub timeout: Duration,
-    /// `retries`: how often a notice is sent again that was not taken. Default `3`.
+    /// `retries`: maximum of retries. Default `3`.
     pub retries: u32,
-    /// `backoff`: the time before the first retry; doubled for each further one, up to 30 s. Default `"1s"`.
+    /// `backoff`: delay before the first retry, doubled for each further one, up to 30 s. Default `"1s"`.
     pub backoff: Duration,
 }
 
@@ -62,8 +62,8 @@ pub(super) fn webhook(table: &mut Table<'_>, files: &dyn Files) -> Webhook {
     let is_signed = table.has("secret_file");
     let secret = secret_file(table, files, "secret_file");
     if !urls.is_empty() && !is_signed {
-        let unsigned = Diag::new(&place, "`webhook`: there are `urls`, but no `secret_file` to sign with");
-        table.report(unsigned.help("put the secret of the receiver's console into a file, and name it"));
+        let unsigned = Diag::new(&place, "`webhook`: `urls` requires `secret_file`");
+        table.report(unsigned.help("store the receiver's secret in a file and set `secret_file`"));
     }
     if urls.len() > MAX_URLS {
         table.report(Diag::new(

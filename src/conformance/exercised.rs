@@ -1,5 +1,6 @@
-//! Which pairs of the comparison pages sessions have exercised: a call when it has succeeded (one that is refused there, when
-//! it was made), an event when the client was told it or makes it of an answer.
+//! Pairs of the comparison pages that sessions exercised. A call counts if it succeeded, or was refused where the
+//! vendor
+//! refuses it. An event counts if it was sent to the client or derived by it from an answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +9,7 @@ use tables::comparison::{Pair, Resolved, real_names, resolve};
 use tables::row::{Row, RowId, RowKind, Status};
 use trace::{PlayedSession, Used};
 
-/// The families of a page's legacy clients, as their wires name them.
+/// Client families of a page, by wire name.
 const FAMILIES: &[(&str, &[&str])] = &[
     ("ios-macos", &["native"]),
     ("web", &["web"]),
@@ -17,10 +18,10 @@ const FAMILIES: &[(&str, &[&str])] = &[
     ("linux-cpp-2019-08", &["native"]),
 ];
 
-/// Calls that SDKs send as another one, for their own account: the wire has one function for both (signaling-wire 4).
+/// Calls that SDKs send as another call for their own account: both share one wire function (signaling-wire 4).
 const FOR_ONESELF: &[(&str, &str)] = &[("user-attr.get-all", "user-attr.get-all-of-user")];
 
-/// The families of a page's legacy clients; none for what is no page.
+/// Returns the client families of a page; none for an unknown page.
 pub fn families(platform: &str) -> &'static [&'static str] {
     let known = FAMILIES.iter().find(|(page, _)| *page == platform);
     known.map_or(&[], |(_, families)| families)
@@ -53,14 +54,14 @@ impl Exercised {
         }
     }
 
-    /// The traces that exercise a pair.
+    /// Returns the traces that exercise a pair.
     pub fn traces(&self, pair: &Pair) -> Vec<&str> {
         let traces = self.by_pair.get(&key(pair)).into_iter().flatten();
         traces.map(String::as_str).collect()
     }
 }
 
-/// Whether something of it is on the wire.
+/// Returns true if a pair of this status reaches the wire.
 pub(super) fn crosses(status: Status) -> bool {
     match status {
         Status::Direct | Status::Emulated | Status::Refused => true,
@@ -89,8 +90,9 @@ fn uses(tables: &Tables, found: &Resolved, used: &Used) -> bool {
     }
 }
 
-/// A result is told by the row itself, by a row of its section that tells the same event, or, where it has no event of its
-/// own, by any success of its section.
+/// A row's own event reports its result. Otherwise, a row of its section with the same event, or any success of the
+/// section
+/// counts.
 fn result_is_used(tables: &Tables, row: &Row, used: &Used) -> bool {
     let names = real_names(tables, row);
     let is_near = |of: &usize| section(&tables.rows[*of].id) == section(&row.id);
@@ -101,7 +103,7 @@ fn result_is_used(tables: &Tables, row: &Row, used: &Used) -> bool {
     used.told.iter().any(told)
 }
 
-/// `peer` of `peer.send`.
+/// Returns `peer` for `peer.send`.
 pub(super) fn section(id: &str) -> &str {
     id.split('.').next().unwrap_or(id)
 }

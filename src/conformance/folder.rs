@@ -1,4 +1,4 @@
-//! A folder of traces, played.
+//! Replay of a directory of traces.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -11,45 +11,34 @@ use trace::{NoSense, TraceError, read, replay};
 
 use crate::conformance::exercised::Exercised;
 
-/// Why a folder does not show what it should.
+/// Error of an evidence directory.
 #[derive(Debug, thiserror::Error)]
 pub enum Unplayed {
-    /// The folder or a file of it cannot be read.
+    /// The directory or a file of it is unreadable.
     #[error(transparent)]
     Io(#[from] Unreadable),
-    /// The tables lack the wire of a profile.
-    #[error("the tables have no wire for a profile")]
+    /// A profile's wire is missing in the tables.
+    #[error("a profile of the tables has no wire")]
     NoWire,
-    /// A file is no trace.
+    /// A file is not a valid trace.
     #[error("{path}: {source}")]
-    Unreadable {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: TraceError,
-    },
-    /// A trace has something that cannot have happened.
+    Unreadable { path: PathBuf, source: TraceError },
+    /// A trace contains an impossible record.
     #[error("{path}: {source}")]
-    NoSense {
-        /// Which.
-        path: PathBuf,
-        /// What.
-        source: NoSense,
-    },
-    /// A trace is not played as it was recorded.
-    #[error("{path}:{line}: it is not played as it was recorded")]
+    NoSense { path: PathBuf, source: NoSense },
+    /// A replayed trace differs from its recording.
+    #[error("{path}:{line}: the replay differs from the recording")]
     Different {
-        /// Which.
         path: PathBuf,
-        /// The line of the first difference.
+        /// Line of the first difference.
         line: usize,
     },
 }
 
-/// Plays the traces of a folder; what their sessions exercise.
+/// Replays the traces of a directory; returns the pairs that they exercise.
 ///
 /// # Errors
-/// The first trace that cannot be read, or is not played as it was recorded.
+/// The first trace that is unreadable or differs.
 pub fn play_folder(tables: &Arc<Tables>, folder: &Path) -> Result<Exercised, Unplayed> {
     let encoders = Arc::new(encoders(tables).ok_or(Unplayed::NoWire)?);
     let mut exercised = Exercised::default();

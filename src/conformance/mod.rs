@@ -1,9 +1,10 @@
-//! What each entry of the comparison pages becomes here, and what shows it: examples, traces of real sessions, the
-//! vendor's own SDKs.
+//! Conformance report: the mapping of each entry of the comparison pages, with its evidence from examples, traces of
+//! real
+//! sessions and the vendor's SDKs.
 //!
-//! A pair of an id and a platform is exercised when a session has used its row whose client is of a family of that
-//! platform and whose upstream spoke that platform's words. What a session has used is found out by playing its trace,
-//! not by the trace's name.
+//! A session exercises a pair of an ID and a platform if it used a row of that ID, its client is of a family of that
+//! platform, and its upstream used that platform's vocabulary. A replay of the trace determines this, not the trace's
+//! name.
 
 mod exercised;
 mod folder;

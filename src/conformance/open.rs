@@ -1,4 +1,4 @@
-//! Pairs that no trace can exercise, each with its reason: `open.toml` beside the traces.
+//! Pairs that no trace can exercise, each with a reason: `open.toml` next to the traces.
 
 use std::path::Path;
 
@@ -6,16 +6,15 @@ use serde::Deserialize;
 
 use text_files::read_text;
 
-/// The list.
+/// List of open pairs.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Open {
-    /// Pairs, by name.
     #[serde(default, rename = "open")]
     pub pairs: Vec<OpenPair>,
 }
 
-/// A pair that is open.
+/// Open pair.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OpenPair {
@@ -23,23 +22,22 @@ pub struct OpenPair {
     pub id: String,
     /// `linux-cpp`.
     pub platform: String,
-    /// Why, in one line.
+    /// One-line reason.
     pub why: String,
 }
 
-/// The list cannot be read.
+/// Error of the list.
 #[derive(Debug, thiserror::Error)]
 pub enum BadOpen {
-    /// The file system's.
-    #[error("cannot read the list of open pairs")]
+    #[error("cannot read open.toml")]
     Io(#[from] std::io::Error),
-    /// It is no such list.
-    #[error("the list of open pairs: {0}")]
+    /// Invalid format.
+    #[error("invalid open.toml: {0}")]
     NoList(#[from] toml::de::Error),
 }
 
 impl Open {
-    /// Reads `open.toml` of a folder of traces; without such a file nothing is open.
+    /// Reads `open.toml` of a trace directory; a missing file is an empty list.
     ///
     /// # Errors
     /// [`BadOpen`].
@@ -51,7 +49,7 @@ impl Open {
         }
     }
 
-    /// The reason why a pair is open, when it is.
+    /// Returns the reason of an open pair.
     pub fn why(&self, id: &str, platform: &str) -> Option<&str> {
         let found = self
             .pairs

@@ -1,4 +1,4 @@
-//! The report as data: sections of ids, each id with its pairs.
+//! Report data: sections of IDs, each with its pairs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,72 +10,70 @@ use tables::row::{CodeId, Status};
 use crate::conformance::exercised::{Exercised, crosses, families, section};
 use crate::conformance::open::Open;
 
-/// What begins the names of traces that the vendor's SDKs have made.
+/// Name prefix of traces recorded with the vendor's SDKs.
 pub(super) const VENDOR: &str = "vendor-";
 
-/// A report.
+/// Conformance report.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// The platforms, in the order of the pages.
+    /// Platforms, in page order.
     pub platforms: Vec<&'static str>,
-    /// The ids, in the order of the pages.
+    /// Sections, in page order.
     pub sections: Vec<Section>,
-    /// Limitation codes that some pair has, with those pairs' ids.
+    /// Limitation codes and the IDs of pairs that have them.
     pub codes: BTreeMap<CodeId, BTreeSet<&'static str>>,
 }
 
-/// The ids with one beginning.
+/// IDs with a common first part.
 #[derive(Clone, Debug)]
 pub struct Section {
     /// `peer`.
     pub name: &'static str,
-    /// Its ids.
     pub entries: Vec<Entry>,
 }
 
-/// An id of the pages.
+/// ID of the pages.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// `peer.send`.
     pub id: &'static str,
-    /// What its Signaling side is called; empty when it has none.
+    /// Signaling names; empty if there are none.
     pub names: Vec<Text>,
-    /// Its pairs, by platform.
+    /// Pairs by platform.
     pub cells: BTreeMap<&'static str, Cell>,
-    /// The names of the examples of its rows.
+    /// Names of the examples of its rows.
     pub examples: Vec<Text>,
-    /// Limitation codes, and the platforms that have them when not all do.
+    /// Limitation codes; platforms only if not all have the code.
     pub codes: BTreeMap<CodeId, Vec<&'static str>>,
 }
 
-/// A pair.
+/// Pair of an ID and a platform.
 #[derive(Clone, Debug)]
 pub struct Cell {
-    /// How it is served.
+    /// Mapping status.
     pub status: Status,
-    /// Something of it is on the wire.
+    /// Whether a part of it reaches the wire.
     pub crosses: bool,
-    /// The traces that exercise it.
+    /// Traces that exercise it.
     pub traces: Vec<String>,
-    /// Why none does, when it is known to be open.
+    /// Reason, if listed as open.
     pub open: Option<String>,
 }
 
-/// A platform in numbers.
+/// Totals of a platform.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Pairs.
     pub pairs: usize,
-    /// Those with something on the wire.
+    /// Pairs that reach the wire.
     pub crossing: usize,
-    /// Of these, those that a trace exercises.
+    /// Of these, pairs exercised by a trace.
     pub exercised: usize,
-    /// Of these, those that a vendor's SDK has exercised.
+    /// Of these, pairs exercised by a vendor SDK.
     pub by_vendor: usize,
 }
 
 impl Report {
-    /// By those tables and traces.
+    /// Builds the report from tables and traces.
     pub fn of(tables: &Tables, exercised: &Exercised, open: &Open) -> Self {
         let mut report = Self {
             platforms: Vec::new(),
@@ -141,12 +139,11 @@ impl Report {
         }
     }
 
-    /// All entries.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.sections.iter().flat_map(|section| &section.entries)
     }
 
-    /// A platform in numbers.
+    /// Counts the pairs of a platform.
     pub fn totals(&self, platform: &str) -> Totals {
         let mut totals = Totals::default();
         for cell in self.entries().filter_map(|entry| entry.cells.get(platform)) {
@@ -158,13 +155,13 @@ impl Report {
         totals
     }
 
-    /// How many pairs of a platform have a status.
+    /// Counts the pairs of a platform with a status.
     pub fn count(&self, platform: &str, status: Status) -> usize {
         let cells = self.entries().filter_map(|entry| entry.cells.get(platform));
         cells.filter(|cell| cell.status == status).count()
     }
 
-    /// Pairs that cross the wire and are exercised by no trace.
+    /// Returns pairs that reach the wire but no trace exercises.
     pub fn unexercised(&self) -> Vec<(&'static str, &'static str, Option<&str>)> {
         let mut all = Vec::new();
         for entry in self.entries() {
@@ -177,37 +174,37 @@ impl Report {
         all
     }
 
-    /// What is wrong with the list of open pairs: a pair that is neither exercised nor listed, one that is both, and a
-    /// line that is about nothing.
+    /// Returns errors in the list of open pairs: missing, exercised and unknown pairs.
     pub fn complaints(&self, open: &Open) -> Vec<String> {
         let mut complaints: Vec<String> = self
             .unexercised()
             .into_iter()
             .filter(|(_, _, why)| why.is_none())
-            .map(|(id, platform, _)| format!("no trace exercises {id} on {platform}, and it is not listed as open"))
+            .map(|(id, platform, _)| {
+                format!("no trace exercises {id} on {platform}; record one or list it in open.toml")
+            })
             .collect();
         for listed in &open.pairs {
             let name = format!("{} on {}", listed.id, listed.platform);
             let entry = self.entries().find(|entry| entry.id == listed.id);
             match entry.and_then(|entry| entry.cells.get(&*listed.platform)) {
-                None => complaints.push(format!("{name} is listed as open, and is no pair of the pages")),
+                None => complaints.push(format!("{name} is listed as open but is not a pair of the pages")),
                 Some(cell) if !cell.crosses => {
-                    complaints.push(format!("{name} is listed as open, and crosses no wire"))
+                    complaints.push(format!("{name} is listed as open but does not reach the wire"))
                 }
                 Some(cell) => {
                     let traces = cell.traces.iter().take(1);
-                    complaints
-                        .extend(traces.map(|trace| format!("{name} is listed as open, and {trace} exercises it")));
+                    complaints.extend(traces.map(|trace| format!("{name} is listed as open but {trace} exercises it")));
                 }
             }
             if listed.why.trim().is_empty() || listed.why.contains('\n') {
-                complaints.push(format!("{name} needs a reason of one line"));
+                complaints.push(format!("{name} requires a one-line reason"));
             }
         }
         complaints
     }
 
-    /// The families of a platform's clients, in words.
+    /// Names the client families of a platform.
     pub fn clients(platform: &str) -> String {
         families(platform).join(", ")
     }

@@ -1,4 +1,4 @@
-//! The report as Markdown, for somebody who plans a migration.
+//! Report as Markdown, for migration planning.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,7 +8,7 @@ use tables::row::Status;
 
 use crate::conformance::report::{Cell, Entry, Report, Section, VENDOR};
 
-/// Traces of an id that are named; the rest is a number.
+/// Maximum of named traces per ID; the rest is counted.
 const MAX_TRACES: usize = 4;
 
 const HEAD: &str = "\
@@ -25,19 +25,19 @@ shows it. Written by `sigbridge conformance`; a test fails when it is stale.
 
 ";
 
-/// What the last column of a section's second table is about.
+/// Explanation of the evidence column.
 const EVIDENCE: &str = "\
 The examples are those of `sigbridge check`; `sigbridge explain` shows the row of a call. A trace's name is an id, what else it is about, and the \
 platform, which is left out here. `vendor-…` are sessions of the vendor's own SDKs.
 ";
 
 impl Report {
-    /// As Markdown.
+    /// Renders Markdown.
     pub fn text(&self, tables: &Tables) -> String {
         let mut text = String::from(HEAD);
         self.totals_table(&mut text);
         self.open_list(&mut text);
-        text.push_str("\n## What shows it\n\n");
+        text.push_str("\n## Evidence\n\n");
         text.push_str(EVIDENCE);
         for section in &self.sections {
             self.section(&mut text, tables, section);
@@ -73,12 +73,12 @@ impl Report {
     fn open_list(&self, text: &mut String) {
         let open = self.unexercised();
         if open.is_empty() {
-            text.push_str("\nNothing is open.\n");
+            text.push_str("\nThere are no open pairs.\n");
             return;
         }
         text.push_str("\nOpen:\n\n");
         for (id, platform, why) in open {
-            let why = why.unwrap_or("nobody has said why");
+            let why = why.unwrap_or("no reason given");
             let _ = writeln!(text, "- `{id}` on {platform}: {why}");
         }
     }
@@ -161,7 +161,7 @@ fn names(entry: &Entry) -> String {
     names.join(", ")
 }
 
-/// The codes, with their platforms where not all of the id's have them.
+/// Lists the codes; with platforms if not all have the code.
 fn codes(tables: &Tables, entry: &Entry) -> String {
     let code = |(&code, platforms): (&usize, &Vec<&str>)| {
         let name = tables.code_name(code);
@@ -174,7 +174,7 @@ fn codes(tables: &Tables, entry: &Entry) -> String {
     entry.codes.iter().map(code).collect::<Vec<_>>().join(", ")
 }
 
-/// The traces of an entry without their platforms: its own, then those that exercise it along with others.
+/// Lists traces without their platforms: the entry's own first, then shared ones.
 fn traces(entry: &Entry) -> String {
     let mut found: BTreeMap<&str, usize> = BTreeMap::new();
     for (platform, cell) in &entry.cells {

@@ -1,4 +1,4 @@
-//! The frame that is to be explained (signaling-wire 2.1).
+//! Frame to explain (signaling-wire 2.1).
 
 use rtm::value::{Text, Value};
 use tables::Tables;
@@ -12,63 +12,45 @@ const LINES: &str = r#"call function 1 0 {"line":"…"}, or login {"account":"�
 
 const REQUEST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"…","params":{…}}"#;
 
-/// A frame that asks for something.
+/// Decoded frame.
 pub(super) struct Frame<'w> {
     pub function: &'w Function,
-    /// The call's number; a login has none.
+    /// Call number; a login has none.
     pub id: Option<i64>,
     pub args: Value,
 }
 
-/// What is wrong with a frame.
+/// Frame error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExplainError {
-    /// Not JSON at all.
     #[error("not JSON: {0}")]
     NotJson(String),
-    /// No line of native clients.
+    /// Not a line of the native wire.
     #[error("not a line of the {family} wire: {why}")]
-    NotALine {
-        /// The family.
-        family: Text,
-        /// What is wrong with it.
-        why: &'static str,
-    },
-    /// JSON-RPC of another form.
+    NotALine { family: Text, why: &'static str },
+    /// Not a JSON-RPC request.
     #[error("not a request: expected {expected}, got {got}")]
-    NotARequest {
-        /// What stands in this place.
-        expected: &'static str,
-        /// What is there instead.
-        got: String,
-    },
-    /// JSON of another form.
+    NotARequest { expected: &'static str, got: String },
+    /// Not a frame.
     #[error("not a frame: expected {expected}, got {got}")]
-    NotAFrame {
-        /// What stands in this place.
-        expected: &'static str,
-        /// What is there instead.
-        got: String,
-    },
-    /// A frame that enters no row.
-    #[error("the frame `{0}` enters no row; `login` and `call2` do")]
+    NotAFrame { expected: &'static str, got: String },
+    /// A frame that no row handles.
+    #[error("no row handles the frame `{0}`; only `login` and `call2` enter rows")]
     NoRow(Text),
-    /// A function that the wire tables do not have.
+    /// A function that the wire tables lack.
     #[error("the {family} wire has no function `{name}`; clients get `unknown func {name}`")]
     NoFunction {
-        /// The family.
         family: Text,
-        /// The function.
         name: Text,
-        /// One of nearly that name.
+        /// Similar name.
         close: Option<Text>,
-        /// All of them.
+        /// Known functions.
         known: Vec<Text>,
     },
 }
 
 impl ExplainError {
-    /// What to do about it.
+    /// Returns the hint for the error.
     pub fn hint(&self) -> String {
         match self {
             Self::NotARequest { .. } => format!("write {REQUEST}"),
@@ -81,7 +63,7 @@ impl ExplainError {
 }
 
 impl<'w> Frame<'w> {
-    /// Reads a frame and finds its function.
+    /// Parses a frame and finds its function.
     pub fn read(text: &str, tables: &Tables, wire: &'w Wire) -> Result<Self, ExplainError> {
         let mut profiles = tables.profiles.iter();
         let is_native = profiles.any(|profile| profile.family == wire.family && profile.transport == Transport::Tcp);
@@ -109,7 +91,7 @@ impl<'w> Frame<'w> {
         }
     }
 
-    /// A request of JSON-RPC.
+    /// Parses a JSON-RPC request.
     fn request(frame: &Value, tables: &Tables, wire: &'w Wire) -> Result<Self, ExplainError> {
         let no = |expected, got: &Value| ExplainError::NotARequest {
             expected,
@@ -128,7 +110,7 @@ impl<'w> Frame<'w> {
                 let names = tables.signatures[*sig].args.iter().map(|(name, _)| name.clone());
                 Value::Map(names.zip(values.iter().cloned()).collect())
             }
-            (Some(other), _) => return Err(no("params (a list or an object)", other)),
+            (Some(other), _) => return Err(no("params (array or object)", other)),
         };
         let is_login =
             matches!((&function.target, &wire.login.target), (Target::Row(a), Target::Row(b)) if a.row == b.row);
@@ -152,29 +134,25 @@ impl<'w> Frame<'w> {
     }
 }
 
-/// The frame that means what a line of a native client does (signaling-wire 10).
+/// Converts a native client's line to a frame (signaling-wire 10).
 fn line(text: &str, wire: &Wire) -> Result<Value, ExplainError> {
     let not = |why| ExplainError::NotALine {
         family: wire.family.clone(),
         why,
     };
-    let json = |text: &str| Value::from_json(text).map_err(|_| not("its end is not JSON"));
+    let json = |text: &str| Value::from_json(text).map_err(|_| not("its last part is not JSON"));
     let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
     match name {
         "login" => Ok(Value::List(vec!["login".into(), json(rest)?])),
         "call" => {
             let mut words = rest.splitn(4, ' ');
-            let mut word = || {
-                words
-                    .next()
-                    .ok_or(not("`call` has a function, a number, 0 and JSON behind it"))
-            };
+            let mut word = || words.next().ok_or(not("`call` needs a function, a number, 0 and JSON"));
             let (function, id, _, args) = (word()?, word()?, word()?, word()?);
-            let id: i64 = id.parse().map_err(|_| not("the number of the call is none"))?;
+            let id: i64 = id.parse().map_err(|_| not("the call number is invalid"))?;
             let call = vec![function.into(), id.into(), json(args)?];
             Ok(Value::List(vec!["call2".into(), Value::List(call)]))
         }
-        _ => Err(not("`login` and `call` enter rows")),
+        _ => Err(not("only `login` and `call` enter rows")),
     }
 }
 

@@ -1,6 +1,6 @@
-//! What the tables make of a legacy frame: the row, each value's path, the RTM calls, what may come of it.
+//! Explanation of a legacy frame: the row, each value's path, the RTM calls and the possible outcomes.
 //!
-//! Nothing here knows a row, a call or an event; all is read from the compiled tables.
+//! This module knows no row, call or event; it reads the compiled tables.
 
 mod frame;
 mod outcomes;
@@ -24,17 +24,17 @@ use tables::wire::{Function, Local, Target, Wire};
 use frame::Frame;
 use view::Constant;
 
-/// Explains a frame of a client of that family. Uids need the app id; a login frame brings its own.
+/// Explains a frame of a client family. Uids require the App ID; a login frame contains it.
 ///
 /// # Errors
-/// What the frame should have been.
+/// The expected form of the frame.
 pub fn explain(tables: &Tables, wire: &Wire, frame: &str, vid: Option<AppId>) -> Result<Explanation, ExplainError> {
     let frame = Frame::read(frame, tables, wire)?;
     let Frame { function, args, .. } = &frame;
     let (row, local) = match &function.target {
         Target::Row(call) => (Some(row::explain(tables, wire, call, &frame, vid)), None),
         Target::Local(local) => (None, Some(local_text(*local))),
-        Target::Invoke(_) => (None, Some("runs the function that is named")),
+        Target::Invoke(_) => (None, Some("runs the named function")),
     };
     let constants = function.constants.iter().map(|(name, value)| Constant {
         name: name.clone(),
@@ -54,7 +54,7 @@ pub fn explain(tables: &Tables, wire: &Wire, frame: &str, vid: Option<AppId>) ->
     })
 }
 
-/// The session's line is the front's business; every other argument belongs to the row or to the client.
+/// The server reads the session line; every other argument belongs to the row or the SDK.
 fn unread(frame: &Frame<'_>) -> Vec<Text> {
     let function = frame.function;
     let reads = |name: &Text| match &function.target {
@@ -72,18 +72,18 @@ fn unread(frame: &Frame<'_>) -> Vec<Text> {
 fn form(wire: &Wire, function: &Function) -> &'static str {
     use tables::wire::FailureForm;
     if wire.documented {
-        return "the text is the error's message, and the number its code";
+        return "the text is the error's message, the number its code";
     }
     match function.failure {
-        FailureForm::Own => "the text is in err, and in the JSON's reason",
-        FailureForm::Invoked => "err is empty, the text is in the JSON's data.result and reason",
+        FailureForm::Own => "the text is in err and in the JSON's reason",
+        FailureForm::Invoked => "err is empty; the text is in the JSON's data.result and reason",
     }
 }
 
 fn local_text(local: Local) -> &'static str {
     match local {
-        Local::Mailbox => "acknowledges and fetches the lines of the mailbox",
-        Local::MailboxMsgid => "answers an empty mailbox: the msgid mode is not offered",
-        Local::Ok => "answers ok and does nothing else",
+        Local::Mailbox => "acknowledges and fetches mailbox lines",
+        Local::MailboxMsgid => "answers with an empty mailbox: the msgid mode is not supported",
+        Local::Ok => "answers ok without further effect",
     }
 }

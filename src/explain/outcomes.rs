@@ -12,7 +12,7 @@ use crate::explain::steps::{call, shown};
 use crate::explain::view::{EventView, FailureView, OutcomeView, Reason};
 use protocol::known_names::Known;
 
-/// The outcomes, in order.
+/// Explains the outcomes, in order.
 pub(super) fn explain(context: &Context<'_>, row: &Row, known: &Known) -> Vec<OutcomeView> {
     let view = |outcome: &Outcome| OutcomeView {
         name: outcome.name.clone(),
@@ -29,7 +29,7 @@ pub(super) fn explain(context: &Context<'_>, row: &Row, known: &Known) -> Vec<Ou
     row.outcomes.iter().map(view).collect()
 }
 
-/// A refusal.
+/// Explains a refusal.
 pub(super) fn failure(context: &Context<'_>, row: &Row, failure: &Failure, known: &Known) -> FailureView {
     let class = &context.tables.fails[failure.class];
     let reasons: Vec<(Option<String>, Text)> = match (&failure.reason, known.value(&failure.reason)) {
@@ -43,7 +43,7 @@ pub(super) fn failure(context: &Context<'_>, row: &Row, failure: &Failure, known
         (_, Some(value)) => vec![(None, value.into_text())],
         (_, None) => declared(class).into_iter().map(|text| (None, text)).collect(),
     };
-    // With one text all is known that the event says, but for the family's number.
+    // With a single text, everything but the family's number is known.
     let known = match &reasons[..] {
         [(_, text)] => known.clone().with(Ambient::Reason, Value::Text(text.clone())),
         _ => known.clone(),
@@ -60,7 +60,7 @@ pub(super) fn failure(context: &Context<'_>, row: &Row, failure: &Failure, known
     }
 }
 
-/// The texts that the class's number tables tell apart.
+/// Returns the texts that the class's number tables distinguish.
 fn declared(class: &FailClass) -> Vec<Text> {
     let mut texts: Vec<Text> = Vec::new();
     for (text, _) in class.families.iter().flat_map(|(_, codes)| &codes.numbers) {
@@ -72,7 +72,7 @@ fn declared(class: &FailClass) -> Vec<Text> {
     texts
 }
 
-/// What each family ends up with; one without a table of its own goes by the first.
+/// Returns each family's number; a family without its own table uses the first one.
 fn codes(context: &Context<'_>, class: &FailClass, reason: &str) -> Vec<(Text, String)> {
     let mut families: Vec<Text> = class.families.iter().map(|(family, _)| family.clone()).collect();
     if !families.contains(&context.wire.family) {
@@ -102,24 +102,24 @@ fn event(context: &Context<'_>, row: &Row, emission: &Emission, known: &Known) -
     }
 }
 
-/// How the family hears of an event.
+/// Describes the form of an event on the wire.
 fn told(context: &Context<'_>, emission: &Emission) -> String {
     if context.wire.documented {
-        return "a notification of that name".into();
+        return "a notification with this name".into();
     }
     let made = context.call.made_by_client.contains(&emission.event);
     let form: Option<&WireEvent> = context.wire.events.get(emission.event).and_then(Option::as_ref);
     let line = |form: &WireEvent| match form.via {
-        Via::Mailbox => format!("a mailbox line of type {}", form.kind),
-        Via::Channel => format!("a channel line of type {}", form.kind),
+        Via::Mailbox => format!("mailbox line of type {}", form.kind),
+        Via::Channel => format!("channel line of type {}", form.kind),
         Via::Control => "control frames".into(),
-        Via::Client => "nothing: the client finds out by itself".into(),
+        Via::Client => "none: the client detects it".into(),
     };
     match (made, form) {
         (true, Some(form)) if form.via != Via::Client => {
-            format!("made by the client out of the answer; else {}", line(form))
+            format!("derived by the client from the answer; else {}", line(form))
         }
-        (true, _) => "made by the client out of the answer".into(),
+        (true, _) => "derived by the client from the answer".into(),
         (false, Some(form)) => line(form),
         (false, None) => "nothing".into(),
     }

@@ -1,4 +1,4 @@
-//! A row, for one call.
+//! Explanation of a row for one call.
 
 use protocol::args::read_args;
 use rtm::AppId;
@@ -15,7 +15,7 @@ use crate::explain::steps;
 use crate::explain::view::{AnswerView, Arg, Code, LetView, RowView};
 use protocol::known_names::Known;
 
-/// Everything that the parts of an explanation read.
+/// Inputs of all parts of an explanation.
 pub(super) struct Context<'t> {
     pub tables: &'t Tables,
     pub wire: &'t Wire,
@@ -57,7 +57,7 @@ pub(super) fn explain(tables: &Tables, wire: &Wire, call: &RowCall, frame: &Fram
     }
 }
 
-/// The limitations that the row lists, and those that only some pages of it have.
+/// Returns the row's limitations, including those of some pages only.
 fn codes(tables: &Tables, row: &Row) -> Vec<Code> {
     let mut all = row.codes.clone();
     all.extend(row.outcomes.iter().filter_map(|outcome| outcome.code));
@@ -81,7 +81,7 @@ fn signature(tables: &Tables, call: &RowCall) -> String {
     format!("{}({})", signature.name, show::joined(args))
 }
 
-/// What the frame says; and why it would be refused.
+/// Evaluates the frame's values and its possible refusal.
 fn known(row: &Row, call: &RowCall, frame: &Frame<'_>, vid: Option<AppId>) -> (Known, Option<&'static str>) {
     let (values, refused) = match read_args(call, &frame.args) {
         Ok(values) => (values, None),
@@ -94,7 +94,7 @@ fn known(row: &Row, call: &RowCall, frame: &Frame<'_>, vid: Option<AppId>) -> (K
         vid,
         ..Known::default()
     };
-    // Only a login says who it is.
+    // Only a login carries its account.
     if frame.id.is_none() {
         let by_wire = |name: &str| frame.args.get(name).and_then(Value::as_text).cloned();
         known.vid = by_wire("vid").and_then(|vid| AppId::new(vid).ok()).or(known.vid);
@@ -107,7 +107,7 @@ fn known(row: &Row, call: &RowCall, frame: &Frame<'_>, vid: Option<AppId>) -> (K
 
 fn explain_let(item: &Let, row: &Row, known: &mut Known) -> LetView {
     let from = known.value(&item.from);
-    // The timeout of the config is not known; one second stands for it, and its value is then not shown.
+    // The configured timeout is unknown; one second replaces it, and the value is not shown.
     let needs_config = item.otherwise == LetDefault::InviteTimeout;
     let value = from.and_then(|from| {
         let own = known
@@ -135,8 +135,8 @@ fn explain_let(item: &Let, row: &Row, known: &mut Known) -> LetView {
 
 fn answer(context: &Context<'_>, row: &Row) -> AnswerView {
     let at = match row.answer.at {
-        AnswerAt::Accepted => "before any step, once the arguments are found right",
-        AnswerAt::First => "with the first successful result of RTM",
+        AnswerAt::Accepted => "before the first step, if the arguments are valid",
+        AnswerAt::First => "with RTM's first successful result",
         AnswerAt::Done => "after the last step",
     };
     let emit = row.answer.emit.iter().filter_map(|&at| row.outcomes.get(at));

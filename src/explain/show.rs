@@ -1,4 +1,4 @@
-//! Expressions, conditions and folds, written as in the tables.
+//! Expressions, conditions and folds in table syntax.
 
 use rtm::value::{Text, Value};
 use tables::Tables;
@@ -7,17 +7,17 @@ use tables::expr::{Ambient, Expr, Part, StateField};
 use tables::row::Row;
 use tables::wire::{Fold, RowCall, WirePart};
 
-/// An expression of a row.
+/// Formats an expression of a row.
 pub(super) fn expr(of: &Expr, row: &Row) -> String {
     let write = |inner: &Expr| expr(inner, row);
     match of {
         Expr::Const(value) => literal(value),
         Expr::Slot(slot) => format!("${}", slot_name(row, *slot)),
         Expr::Member(of, name) => format!("{}.{name}", write(of)),
-        // Conversions follow from the types; tables do not write them.
+        // Conversions follow from the types; tables omit them.
         Expr::Convert(_, inner) => write(inner),
         Expr::Call(func, args) => format!("{}({})", func.name(), joined(args.iter().map(write))),
-        // What is JSON follows from the types, too.
+        // JSON follows from the types as well.
         Expr::Json(inner) => write(inner),
         Expr::Template { parts, .. } => template(parts, row),
         Expr::State(field) => state(*field).into(),
@@ -32,7 +32,7 @@ pub(super) fn expr(of: &Expr, row: &Row) -> String {
     }
 }
 
-/// Conditions, as in `if`.
+/// Formats conditions as in `if`.
 pub(super) fn conds(conds: &[Cond], row: &Row) -> Vec<String> {
     let cond = |cond: &Cond| {
         format!(
@@ -44,7 +44,7 @@ pub(super) fn conds(conds: &[Cond], row: &Row) -> Vec<String> {
     conds.iter().map(cond).collect()
 }
 
-/// An argument of the wire, as functions write it.
+/// Formats a wire argument as functions write it.
 pub(super) fn wire_name(name: &Text, part: &WirePart) -> Text {
     match part {
         WirePart::Complete => name.clone(),
@@ -53,7 +53,7 @@ pub(super) fn wire_name(name: &Text, part: &WirePart) -> Text {
     }
 }
 
-/// A fold of a reply.
+/// Formats a fold of a reply.
 pub(super) fn fold(of: &Fold, tables: &Tables, call: &RowCall) -> String {
     let arg = |event: usize, at: usize| &*tables.signatures[event].args[at].0;
     match of {
@@ -92,7 +92,7 @@ fn condition(of: Condition, row: &Row) -> String {
     }
 }
 
-/// Text that contains a `"` stands in single quotes.
+/// Quotes text; with single quotes if it contains `"`.
 fn literal(value: &Value) -> String {
     match value {
         Value::Text(text) if text.contains('"') && !text.contains('\'') => format!("'{text}'"),

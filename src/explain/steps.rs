@@ -1,4 +1,4 @@
-//! A row's steps, and the RTM calls that would go out.
+//! Explanation of a row's steps and RTM calls.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::explain::show;
 use crate::explain::view::{CallView, Does, RtmView, Shown, StepView};
 use protocol::known_names::Known;
 
-/// The steps, in order.
+/// Explains the steps, in order.
 pub(super) fn explain(context: &Context<'_>, row: &Row, known: &Known) -> Vec<StepView> {
     row.steps
         .iter()
@@ -21,7 +21,7 @@ pub(super) fn explain(context: &Context<'_>, row: &Row, known: &Known) -> Vec<St
         .collect()
 }
 
-/// An expression, and its value where it is known.
+/// Formats an expression and its value, if known.
 pub(super) fn shown(of: &Expr, row: &Row, known: &Known) -> Shown {
     Shown {
         path: show::expr(of, row),
@@ -29,7 +29,7 @@ pub(super) fn shown(of: &Expr, row: &Row, known: &Known) -> Shown {
     }
 }
 
-/// An RTM call with its arguments.
+/// Formats an RTM call with its arguments.
 pub(super) fn call(template: &CallTemplate, row: &Row, known: &Known) -> CallView {
     let fields = template.kind.fields();
     let mut args: Vec<(&'static str, Shown)> = Vec::new();
@@ -44,7 +44,7 @@ pub(super) fn call(template: &CallTemplate, row: &Row, known: &Known) -> CallVie
         args.push((field.name, shown));
     }
     let mut problem = None;
-    // An invitation's number stands for itself, so that the rest can be built.
+    // The number stands for the invitation, so that the rest can be built.
     let values: Option<Vec<Value>> = template
         .args
         .iter()
@@ -52,7 +52,7 @@ pub(super) fn call(template: &CallTemplate, row: &Row, known: &Known) -> CallVie
         .collect();
     if let Some(values) = values {
         match template.kind.build(&values) {
-            // As RTM gets it: a text becomes a message.
+            // As passed to RTM: text becomes a message.
             Ok(call) => {
                 for ((name, shown), expr) in args.iter_mut().zip(&template.args) {
                     if expr.is_some() {
@@ -63,7 +63,7 @@ pub(super) fn call(template: &CallTemplate, row: &Row, known: &Known) -> CallVie
             Err(error) => problem = Some(error.to_string()),
         }
     }
-    // What is left out in the tables and absent in the call says nothing.
+    // Arguments missing in both the tables and the call are not shown.
     args.retain(|(_, shown)| shown.path != "null");
     CallView {
         name: template.kind.name(),
@@ -104,7 +104,7 @@ fn explain_step(context: &Context<'_>, row: &Row, step: &Step, known: &Known) ->
     }
 }
 
-/// Only flags can be known ahead of a run.
+/// Only flags are known before a run.
 fn is_false(cond: &Cond, known: &Known) -> bool {
     let Condition::Flag(slot) = cond.condition else {
         return false;
@@ -114,14 +114,14 @@ fn is_false(cond: &Cond, known: &Known) -> bool {
         .is_some_and(|flag| (flag == Value::Bool(true)) == cond.negated)
 }
 
-/// What a result must be, and what it leads to else.
+/// Describes the expected result, and the outcome of a mismatch.
 fn expected(expect: &Expect, row: &Row) -> String {
     let otherwise = outcome_name(row, expect.otherwise);
     let must = expect.is.as_ref().map_or_else(|| "there".to_owned(), Value::to_json);
     format!("{} is {must}, else {otherwise}", part(&expect.at, row))
 }
 
-/// The part of a result that a step looks at.
+/// Describes the part of a result that a step reads.
 fn part(at: &Option<Expr>, row: &Row) -> String {
     match at {
         Some(at) => format!("the result's [{}]", show::expr(at, row)),
@@ -135,13 +135,13 @@ fn explain_rtm(rtm: &RtmStep, row: &Row, known: &Known) -> RtmView {
         let arg = rtm.call.kind.fields()[gather.arg].name;
         let (item, every) = (show::expr(&gather.item, row), time(gather.every));
         format!(
-            "{item} travels in {arg} with others, at most {} in a call, a call every {every}",
+            "{item} is batched in {arg}, at most {} per call, one call per {every}",
             gather.max
         )
     });
     let mut template = rtm.call.clone();
     if let Some(gather) = &rtm.gather {
-        // By itself, the call carries this run's item alone.
+        // Without a batch, the call carries this run's item only.
         template.args[gather.arg] = Some(Expr::List(vec![gather.item.clone()]));
     }
     RtmView {
@@ -161,7 +161,7 @@ fn explain_rtm(rtm: &RtmStep, row: &Row, known: &Known) -> RtmView {
     }
 }
 
-/// Errors by what they lead to; the commonest is "any other".
+/// Groups errors by their outcome; the most frequent one is "any other".
 fn errors(rtm: &RtmStep, row: &Row) -> Vec<(String, Text)> {
     let name = |handling: Handling| match handling {
         Handling::Continue => "continue".into(),

@@ -16,8 +16,8 @@ fn a_request_of_the_documented_api_by_position() {
         "getUserAttr of the api wire, call 7",
         "account <- account = \"bob\"",
         "name <- name = \"mood\"",
-        "event onUserAttrResult (a notification of that name)",
-        "the text is the error's message, and the number its code",
+        "event onUserAttrResult (a notification with this name)",
+        "the text is the error's message, the number its code",
     ] {
         assert!(text.contains(expected), "{expected} is not in {text}");
     }
@@ -25,7 +25,7 @@ fn a_request_of_the_documented_api_by_position() {
         ("[]", "not a request: expected an object with a method, got []"),
         (
             r#"{"method":"getUserAttr","params":1}"#,
-            "not a request: expected params (a list or an object), got 1",
+            "not a request: expected params (array or object), got 1",
         ),
         (
             r#"{"method":"x"}"#,
@@ -42,7 +42,7 @@ fn explained(frame: &str, vid: Option<&str>) -> Result<Explanation, ExplainError
     explain(&tables, wire, frame, vid.map(|vid| AppId::new(vid).expect("an app id")))
 }
 
-/// The whole text, with `LINE` for the line of each row, which moves with every edit of the tables.
+/// The whole text with `LINE` for line numbers, which change with every edit of the tables.
 fn text(frame: &str, vid: Option<&str>) -> String {
     let mut text = explained(frame, vid).expect("a frame of the wire").to_string();
     for row in Tables::built_in().unwrap().rows {
@@ -55,7 +55,7 @@ fn text(frame: &str, vid: Option<&str>) -> String {
     text
 }
 
-/// The lines of the text that contain one of `words`.
+/// Returns the lines that contain one of `words`.
 fn lines(frame: &str, vid: Option<&str>, words: &[&str]) -> String {
     let text = text(frame, vid);
     let lines = text.lines().filter(|line| words.iter().any(|word| line.contains(word)));
@@ -84,8 +84,8 @@ fn a_message() {
       msg <- content = "hi"
       msgID is not on this wire
       ttl <- flag~v1:E: = "v1:E:3600"
-      flag = "v1:E:3600", as every client sends it
-      t = "instant", as every client sends it
+      flag = "v1:E:3600", as sent by every client
+      t = "instant", as sent by every client
       keep <- $ttl as seconds, else 3600, within 0 and 2592000 = 3600
 
     steps
@@ -106,11 +106,11 @@ fn a_message() {
          error any other -> lost
 
     answer
-      before any step, once the arguments are found right, with accepted
+      before the first step, if the arguments are valid, with accepted
 
     outcomes
       accepted
-        event onMessageSendSuccess (made by the client out of the answer)
+        event onMessageSendSuccess (derived by the client from the answer)
           messageID <- $msgID = ""
       loopback
         event onMessageInstantReceive (a mailbox line of type instant)
@@ -118,7 +118,7 @@ fn a_message() {
           uid <- 0
           msg <- $msg = "hi"
       offline
-        keeps the message until its peer is online
+        stores the message until its peer is online
       undelivered
         notes PEER-OFFLINE
       lost
@@ -126,12 +126,12 @@ fn a_message() {
       end-text
         notes END-PREFIX
 
-    refusals that are not the row's own
-      on the wire the text is in err, and in the JSON's reason
+    refusals that the row does not define
+      on the wire the text is in err and in the JSON's reason
       fails as send
         "timeout" -> api 401, web 401
         "any other" -> api 400, web 400
-        event onMessageSendError (made by the client out of the answer)
+        event onMessageSendError (derived by the client from the answer)
           messageID <- $msgID = ""
           ecode <- $ecode
     "#);
@@ -142,11 +142,11 @@ fn a_function_without_a_row() {
     let frame = r#"["call2",["user_getmsg",2,{"line":"l","ver_clear":3,"max":30,"odd":1}]]"#;
     insta::assert_snapshot!(text(frame, None), @r#"
     user_getmsg of the web wire, call 2
-      no row: the wire acknowledges and fetches the lines of the mailbox
+      no row: the wire acknowledges and fetches mailbox lines
 
     arguments
       ver_clear = 3; clients start with 0
-      max = 30, as every client sends it
+      max = 30, as sent by every client
       odd is read by nothing
     "#);
 }
@@ -161,7 +161,7 @@ fn values_out_of_json_and_conditions_that_are_known() {
     uid is not on this wire
     online <- $extra#json._require_peer_online as flag, else false = false
     timeout <- $extra#json._timeout as seconds above 0, else config.invite.timeout, within 1 and 55 = 55
-    3. if online: RTM queryPeersOnlineStatus (passed over here)
+    3. if online: RTM queryPeersOnlineStatus (skipped here)
        calleeId <- $account = "~b.em_Dqw"
        channelId <- $channelID = "r"
        content <- $extra = "{\"_timeout\":180}"
@@ -338,13 +338,10 @@ fn a_native_client_says_lines() {
     }
     assert!(explained(r#"login {"account":"alice"}"#).is_ok());
     for (line, error) in [
-        (
-            "call user_sendmsg 7",
-            "`call` has a function, a number, 0 and JSON behind it",
-        ),
-        ("call user_sendmsg x 0 {}", "the number of the call is none"),
-        ("call user_sendmsg 7 0 {", "its end is not JSON"),
-        ("line_ping:1", "`login` and `call` enter rows"),
+        ("call user_sendmsg 7", "`call` needs a function, a number, 0 and JSON"),
+        ("call user_sendmsg x 0 {}", "the call number is invalid"),
+        ("call user_sendmsg 7 0 {", "its last part is not JSON"),
+        ("line_ping:1", "only `login` and `call` enter rows"),
     ] {
         let got = explained(line).expect_err(line);
         assert_eq!(got.to_string(), format!("not a line of the native wire: {error}"));

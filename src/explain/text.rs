@@ -1,4 +1,4 @@
-//! An explanation as text.
+//! Explanation as text.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -24,7 +24,7 @@ impl Display for Explanation {
         writeln!(f, "\narguments")?;
         for arg in self.row.iter().flat_map(|row| &row.args) {
             match (&arg.wire, &arg.value) {
-                (None, _) => writeln!(f, "  {} is not on this wire", arg.name)?,
+                (None, _) => writeln!(f, "  {} is not sent on this wire", arg.name)?,
                 (Some(wire), Some(value)) => writeln!(f, "  {} <- {wire} = {value}", arg.name)?,
                 (Some(wire), None) => writeln!(f, "  {} <- {wire} is missing", arg.name)?,
             }
@@ -32,17 +32,17 @@ impl Display for Explanation {
         for constant in &self.constants {
             let name = &constant.name;
             match &constant.sent {
-                Some(sent) if *sent == constant.expected => writeln!(f, "  {name} = {sent}, as every client sends it")?,
-                Some(sent) => writeln!(f, "  {name} = {sent}; clients start with {}", constant.expected)?,
+                Some(sent) if *sent == constant.expected => writeln!(f, "  {name} = {sent}, as sent by every client")?,
+                Some(sent) => writeln!(f, "  {name} = {sent}; clients initially send {}", constant.expected)?,
                 None => writeln!(f, "  {name} is missing; clients send {}", constant.expected)?,
             }
         }
         for name in &self.unread {
-            writeln!(f, "  {name} is read by nothing")?;
+            writeln!(f, "  {name} is ignored")?;
         }
         let Some(row) = &self.row else { return Ok(()) };
         body(f, row)?;
-        writeln!(f, "\nrefusals that are not the row's own")?;
+        writeln!(f, "\nrefusals that the row does not define")?;
         writeln!(f, "  on the wire {}", self.refusal_form)?;
         if let Some(fail) = &row.fail {
             failure(f, fail, 2)?;
@@ -122,7 +122,7 @@ fn steps(f: &mut Formatter<'_>, list: &[StepView], indent: usize) -> fmt::Result
                             .value
                             .clone()
                             .map_or_else(|| lane.path.clone(), |name| name.into_text().to_string());
-                        format!("behind those before it in the lane \"{name}\"")
+                        format!("queued in the lane \"{name}\"")
                     }),
                     rtm.bind.as_ref().map(|name| format!("the result is ${name}")),
                     rtm.expect.as_ref().map(|expect| format!("expects that {expect}")),
@@ -132,7 +132,7 @@ fn steps(f: &mut Formatter<'_>, list: &[StepView], indent: usize) -> fmt::Result
                     writeln!(f, "{:inside$}{line}", "")?;
                 }
                 for (error, after) in &rtm.waits {
-                    writeln!(f, "{:inside$}after {error} tries again in {after}", "")?;
+                    writeln!(f, "{:inside$}after {error} retries in {after}", "")?;
                 }
                 for (error, to) in &rtm.errors {
                     writeln!(f, "{:inside$}error {error} -> {to}", "")?;
@@ -144,7 +144,7 @@ fn steps(f: &mut Formatter<'_>, list: &[StepView], indent: usize) -> fmt::Result
                 args,
                 steps: inner,
             } => {
-                write!(f, "in silence, row {id} at {place}")?;
+                write!(f, "row {id} at {place}, without an answer")?;
                 notes(f, step)?;
                 shown_args(f, args, inside)?;
                 steps(f, inner, inside)?;
@@ -168,11 +168,11 @@ fn steps(f: &mut Formatter<'_>, list: &[StepView], indent: usize) -> fmt::Result
 
 fn notes(f: &mut Formatter<'_>, step: &StepView) -> fmt::Result {
     let together = if step.together {
-        ", together with its neighbours"
+        ", in parallel with adjacent steps"
     } else {
         ""
     };
-    let passed = if step.passed_over { " (passed over here)" } else { "" };
+    let passed = if step.passed_over { " (skipped here)" } else { "" };
     writeln!(f, "{together}{passed}")
 }
 
@@ -194,10 +194,10 @@ fn outcome(f: &mut Formatter<'_>, outcome: &OutcomeView) -> fmt::Result {
     }
     writeln!(f)?;
     if outcome.hold {
-        writeln!(f, "    keeps the message until its peer is online")?;
+        writeln!(f, "    stores the message until its peer is online")?;
     }
     if let Some(call) = &outcome.rtm {
-        writeln!(f, "    RTM {}, whose result nobody waits for", call.name)?;
+        writeln!(f, "    RTM {}, without waiting for its result", call.name)?;
         call_args(f, call, 6)?;
     }
     if let Some(code) = &outcome.code {
@@ -229,7 +229,7 @@ fn event(f: &mut Formatter<'_>, event: &EventView, indent: usize) -> fmt::Result
         write!(f, " for each of {each}")?;
     }
     if let Some(last) = event.last {
-        write!(f, ", the last {last}, oneself last")?;
+        write!(f, ", the last {last}, own user last")?;
     }
     writeln!(f, " ({})", event.told)?;
     shown_args(f, &event.args, indent + 2)
@@ -240,7 +240,7 @@ fn call_args(f: &mut Formatter<'_>, call: &CallView, indent: usize) -> fmt::Resu
         shown(f, name, of, indent)?;
     }
     match &call.problem {
-        Some(problem) => writeln!(f, "{:indent$}RTM does not take it: {problem}", ""),
+        Some(problem) => writeln!(f, "{:indent$}RTM rejects it: {problem}", ""),
         None => Ok(()),
     }
 }

@@ -1,269 +1,239 @@
-//! An explanation, ready to be written as text or as JSON.
+//! Explanation data, for text and JSON output.
 
 use serde::Serialize;
 
 use rtm::value::{Text, Value};
 
-/// What the tables make of a frame.
+/// Explanation of a frame.
 #[derive(Clone, Debug, Serialize)]
 pub struct Explanation {
-    /// The client family.
     pub family: Text,
-    /// The wire function; `login` for the login frame.
+    /// Wire function; `login` for the login frame.
     pub function: Text,
-    /// The call's number.
+    /// Call number.
     pub id: Option<i64>,
-    /// What the SDK itself puts into the arguments.
+    /// Arguments that the SDK sets.
     pub constants: Vec<Constant>,
-    /// Arguments that nothing reads.
+    /// Ignored arguments.
     pub unread: Vec<Text>,
-    /// How a refusal is told.
+    /// Form of a refusal.
     pub refusal_form: &'static str,
     /// Whether the session ends after the answer.
     pub ends: bool,
-    /// What the wire answers without a row.
+    /// Answer of a function without a row.
     pub local: Option<&'static str>,
-    /// The row.
     pub row: Option<RowView>,
 }
 
-/// What the SDK itself puts into the arguments.
+/// Argument that the SDK sets.
 #[derive(Clone, Debug, Serialize)]
 pub struct Constant {
-    /// Its name on the wire.
     pub name: Text,
-    /// What the SDK puts there first.
+    /// Initial value.
     pub expected: Value,
-    /// What the frame has.
+    /// Value in the frame.
     pub sent: Option<Value>,
 }
 
-/// An expression, and its value where it is known ahead.
+/// Expression with its value, if known.
 #[derive(Clone, Debug, Serialize)]
 pub struct Shown {
-    /// As the tables write it.
+    /// Expression in table syntax.
     pub path: String,
-    /// Its value.
     pub value: Option<Value>,
 }
 
-/// A row, for one call.
+/// Row, for one call.
 #[derive(Clone, Debug, Serialize)]
 pub struct RowView {
-    /// Its id.
     pub id: Text,
     /// `file:line`.
     pub place: Text,
-    /// How the comparison row is served.
+    /// Mapping status.
     pub status: &'static str,
-    /// Where its facts come from.
+    /// Source of the row's behaviour.
     pub source: Text,
-    /// The emulation that helps it.
+    /// Emulation in use.
     pub emulation: Option<&'static str>,
-    /// The documented call with its arguments.
+    /// Documented call with its arguments.
     pub call: String,
-    /// Its limitations.
     pub codes: Vec<Code>,
-    /// The call's arguments.
     pub args: Vec<Arg>,
-    /// Why a client's call with these arguments is refused.
+    /// Reason of a refusal for these arguments.
     pub refused: Option<&'static str>,
-    /// Values that it reads out of them.
+    /// Derived values.
     pub let_values: Vec<LetView>,
-    /// What it does, in order.
+    /// Steps, in order.
     pub steps: Vec<StepView>,
-    /// When and how the call is answered.
+    /// Time and content of the answer.
     pub answer: AnswerView,
-    /// What may come of it.
+    /// Possible outcomes.
     pub outcomes: Vec<OutcomeView>,
-    /// The form of refusals that are not the row's own.
+    /// Form of refusals that the row does not define.
     pub fail: Option<FailureView>,
 }
 
-/// A limitation code.
+/// Limitation code.
 #[derive(Clone, Debug, Serialize)]
 pub struct Code {
-    /// Its name.
     pub name: Text,
-    /// Why the translation is not exact.
+    /// Reason for the inexact translation.
     pub cause: Text,
 }
 
-/// An argument.
 #[derive(Clone, Debug, Serialize)]
 pub struct Arg {
-    /// Its documented name.
+    /// Documented name.
     pub name: Text,
-    /// Its name on the wire.
+    /// Wire name.
     pub wire: Option<Text>,
-    /// What the frame has.
+    /// Value in the frame.
     pub value: Option<Value>,
 }
 
-/// A value that the row reads out of others.
+/// Derived value.
 #[derive(Clone, Debug, Serialize)]
 pub struct LetView {
-    /// Its name.
     pub name: Text,
-    /// What it is read from.
+    /// Source expression.
     pub from: String,
-    /// The key inside the JSON text.
+    /// Key inside the JSON text.
     pub json: Option<Text>,
-    /// Its type.
     #[serde(rename = "as")]
     pub ty: &'static str,
-    /// Its value when there is none of that type.
+    /// Fallback value.
     #[serde(rename = "else")]
     pub otherwise: String,
     /// Bounds of a number.
     pub clamp: Option<(i64, i64)>,
-    /// A number that is not above 0 counts as none.
+    /// Whether numbers up to 0 count as missing.
     pub positive: bool,
-    /// Its value here.
     pub value: Option<Value>,
 }
 
-/// A step.
 #[derive(Clone, Debug, Serialize)]
 pub struct StepView {
-    /// Facts that must hold.
+    /// Required conditions.
     #[serde(rename = "if")]
     pub conds: Vec<String>,
-    /// A condition is known not to hold.
+    /// A condition is known to be false.
     pub passed_over: bool,
-    /// It goes out together with its neighbours.
+    /// Runs in parallel with adjacent steps.
     pub together: bool,
-    /// What it does.
     pub does: Does,
 }
 
-/// What a step does.
+/// Effect of a step.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Does {
-    /// Calls RTM.
     Rtm(Box<RtmView>),
-    /// Runs another row's steps, in silence.
+    /// Runs another row's steps without an answer.
     Row {
-        /// Its id.
         id: Text,
         /// `file:line`.
         place: Text,
-        /// What it is given.
         args: Vec<(Text, Shown)>,
-        /// What it does.
         steps: Vec<StepView>,
     },
     /// Computes `$value`.
     Value {
-        /// The value.
         value: Shown,
-        /// What it must be.
+        /// Expected value.
         expect: Option<String>,
     },
     /// Ends the row with an outcome.
     Outcome(Text),
 }
 
-/// A call to RTM and what its result leads to.
+/// RTM call and the handling of its result.
 #[derive(Clone, Debug, Serialize)]
 pub struct RtmView {
-    /// The call.
     pub call: CallView,
-    /// The name of the result.
+    /// Name of the result.
     #[serde(rename = "as")]
     pub bind: Option<Text>,
-    /// What the result must be.
+    /// Expected result.
     pub expect: Option<String>,
-    /// The part of the result that is `$value`.
+    /// Part of the result that becomes `$value`.
     pub value: Option<String>,
-    /// Errors after which it is tried again, and when.
+    /// Retried errors and their delays.
     pub waits: Vec<(&'static str, String)>,
-    /// Errors and what they lead to.
+    /// Errors and their outcomes.
     pub errors: Vec<(String, Text)>,
-    /// Another session makes the call, one that is in the channel.
+    /// A session that is in the channel makes the call.
     pub via_member: bool,
-    /// How it travels with others.
+    /// Batching.
     pub gather: Option<String>,
-    /// The lane in which it waits for those before it.
+    /// Lane in which the call is queued.
     pub lane: Option<Shown>,
 }
 
-/// An RTM call.
 #[derive(Clone, Debug, Serialize)]
 pub struct CallView {
-    /// The canonical name.
+    /// Canonical name.
     pub name: &'static str,
-    /// Its arguments.
     pub args: Vec<(&'static str, Shown)>,
-    /// Why RTM would not take it.
+    /// Reason why RTM would reject it.
     pub problem: Option<String>,
 }
 
-/// When and how the call is answered.
+/// Time and content of the answer.
 #[derive(Clone, Debug, Serialize)]
 pub struct AnswerView {
-    /// When.
     pub at: &'static str,
-    /// The outcomes that it consists of.
+    /// Outcomes in the answer.
     pub emit: Vec<Text>,
-    /// What the reply carries, and of what it is made.
+    /// Fields of the reply and their sources.
     pub reply: Vec<(Text, String)>,
 }
 
-/// What may come of the call.
+/// Possible outcome.
 #[derive(Clone, Debug, Serialize)]
 pub struct OutcomeView {
-    /// Its name.
     pub name: Text,
-    /// Facts that must hold.
+    /// Required conditions.
     #[serde(rename = "if")]
     pub conds: Vec<String>,
-    /// A call to RTM whose result nobody waits for.
+    /// RTM call without waiting for its result.
     pub rtm: Option<CallView>,
-    /// The message is kept for its peer.
+    /// The message is stored for its peer.
     pub hold: bool,
-    /// The limitation that it notes.
+    /// Limitation code.
     pub code: Option<Text>,
-    /// A refusal.
     pub failure: Option<FailureView>,
-    /// An event.
     pub event: Option<EventView>,
 }
 
-/// A refusal.
 #[derive(Clone, Debug, Serialize)]
 pub struct FailureView {
-    /// Its class.
     pub class: Text,
-    /// Each text that it may have, with the error that leads to it where it goes by errors.
+    /// Possible texts, with the RTM error that leads to each.
     pub reasons: Vec<Reason>,
-    /// The event that tells it.
+    /// Event that reports it.
     pub event: EventView,
 }
 
-/// A refusal's text, and the number that each family makes of it.
+/// Text of a refusal with each family's number.
 #[derive(Clone, Debug, Serialize)]
 pub struct Reason {
-    /// The error of RTM.
+    /// RTM error.
     pub error: Option<String>,
-    /// The text.
     pub text: Text,
-    /// What each family makes of it.
+    /// Number per family.
     pub codes: Vec<(Text, String)>,
 }
 
-/// A Signaling event.
+/// Signaling event.
 #[derive(Clone, Debug, Serialize)]
 pub struct EventView {
-    /// Its documented name.
+    /// Documented name.
     pub name: Text,
-    /// Its arguments.
     pub args: Vec<(Text, Shown)>,
-    /// One event for each entry of this.
+    /// List with one event per entry.
     pub each: Option<String>,
-    /// How many of the last of a list are kept.
+    /// Maximum of entries kept from the end of the list.
     pub last: Option<usize>,
-    /// How the family is told.
+    /// Form on the wire.
     pub told: String,
 }

@@ -1,4 +1,4 @@
-//! How lines of the log name accounts.
+//! Account names in log lines.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -6,24 +6,24 @@ use sha2::Sha256;
 use crate::config;
 use identity::{MAX_NAME_BYTES, SessionLineKey};
 
-/// Digits of a hash: 48 bits, under which a million accounts are told apart.
+/// Bytes of a hash: 48 bits distinguish a million accounts.
 const BYTES: usize = 6;
 const PURPOSE: &[u8] = b"sigbridge log account 1\0";
 
-/// Names accounts as the config wants.
+/// Formatter of account names, by configuration.
 #[derive(Clone)]
 pub struct Accounts(Style);
 
 #[derive(Clone)]
 enum Style {
     Keep,
-    /// Keyed: accounts are telephone numbers and the like, which can all be tried with a hash that needs no key.
+    /// Keyed, since accounts are often phone numbers, which a plain hash would not protect.
     Hash(Hmac<Sha256>),
     Off,
 }
 
 impl Accounts {
-    /// In the style of a config, with a key that follows from that of session lines.
+    /// Creates a formatter; its key derives from the session line key.
     pub fn new(style: config::Accounts, key: &SessionLineKey) -> Self {
         Self(match style {
             config::Accounts::Keep => Style::Keep,
@@ -35,7 +35,7 @@ impl Accounts {
         })
     }
 
-    /// The name of an account, which may be any text that a client sends for one.
+    /// Formats an account, which may be any text that a client sends.
     pub fn name(&self, app: &str, account: &str) -> Option<Box<str>> {
         match &self.0 {
             Style::Keep => Some(account[..account.floor_char_boundary(MAX_NAME_BYTES)].into()),
@@ -55,7 +55,7 @@ impl Accounts {
     }
 }
 
-/// Prints no key.
+/// Omits the key.
 impl std::fmt::Debug for Accounts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self.0 {
@@ -66,7 +66,7 @@ impl std::fmt::Debug for Accounts {
     }
 }
 
-/// An app id for the log: any text that a client sends for one.
+/// Formats an App ID, which may be any text that a client sends.
 pub fn app(app: &str) -> Box<str> {
     app[..app.floor_char_boundary(MAX_NAME_BYTES)].into()
 }

@@ -1,5 +1,6 @@
-//! What the log says of clients: a line for each login, each refusal and each end of a session; lines for limits and
-//! drops, bounded by [`limit`](runtime::log_limit). Each names the account as `[log] accounts` wants.
+//! Log lines about clients: one per login, refusal and session end, and rate-limited ones
+//! ([`limit`](runtime::log_limit))
+//! for limits and drops. `[log] accounts` controls the form of accounts.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,29 +17,29 @@ use runtime::clock::Clock;
 use crate::log::accounts::{Accounts, app as shown_app};
 use runtime::log_limit::{Bound, Cause, admits};
 
-/// What lines about logins and sessions are called: `RUST_LOG=info,sigbridge::session=warn` leaves them out.
+/// Target of login and session lines: `RUST_LOG=info,sigbridge::session=warn` disables them.
 const TARGET: &str = "sigbridge::session";
 
-/// The reason for the refusal of what is over a rate.
+/// Reason of refusals over a rate limit.
 const TOO_OFTEN: &str = "too often";
 
-/// How a login comes to its session.
+/// Way in which a login gets its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
-    /// The account had none.
+    /// New session.
     New,
-    /// By a second socket of the same client.
+    /// Second socket of the same client.
     Twin,
-    /// By a new login within the grace time.
+    /// New login within the grace time.
     Resume,
-    /// In place of another client's, which is put out.
+    /// Replaces another client, which is disconnected.
     Replace,
-    /// By its line.
+    /// Resumption by the session line.
     Line,
 }
 
 impl How {
-    /// Its name in lines and counters.
+    /// Returns the name for log lines and counters.
     pub fn name(self) -> &'static str {
         match self {
             Self::New => "new",
@@ -50,7 +51,7 @@ impl How {
     }
 }
 
-/// A client as lines name it.
+/// Client, as logged.
 #[derive(Clone, Debug)]
 pub struct Client {
     account: Option<Box<str>>,
@@ -59,18 +60,16 @@ pub struct Client {
     peer: IpAddr,
 }
 
-/// What attempts to log in are told with; shared by all.
+/// Shared context of login attempts.
 #[derive(Debug)]
 pub struct Logins {
-    /// How accounts are named.
+    /// Form of accounts.
     pub accounts: Accounts,
-    /// Where they are counted.
     pub metrics: Arc<Metrics>,
-    /// The time.
     pub clock: Clock,
 }
 
-/// An attempt to log in, which is told exactly once: as what became of it, or, when it is dropped, as abandoned.
+/// Login attempt, logged exactly once: with its result, or as abandoned when dropped.
 #[derive(Debug)]
 pub struct Attempt {
     logins: Arc<Logins>,
@@ -82,7 +81,7 @@ pub struct Attempt {
 }
 
 impl Logins {
-    /// An attempt of a client at `peer` begins.
+    /// Begins an attempt of a client at `peer`.
     pub fn begin(self: &Arc<Self>, peer: IpAddr) -> Attempt {
         let client = Client {
             account: None,
@@ -102,7 +101,7 @@ impl Logins {
 }
 
 impl Attempt {
-    /// What the client says of itself, whether it is legal or not; empty texts for what it does not say.
+    /// Sets the client's data, valid or not; empty texts if missing.
     pub fn by(&mut self, profile: &str, app: &str, account: &str) {
         let named = Some(account).filter(|account| !account.is_empty());
         self.client.account = named.and_then(|account| self.logins.accounts.name(app, account));
@@ -110,17 +109,16 @@ impl Attempt {
         self.client.profile = profile.into();
     }
 
-    /// It comes to a session.
+    /// Sets the session.
     pub fn to(&mut self, session: u64, how: How) {
         (self.session, self.how) = (Some(session), Some(how));
     }
 
-    /// Its client.
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// It was let in.
+    /// Logs an accepted login.
     pub fn accepted(&mut self) {
         let Some(how) = self.how.filter(|_| self.tells()) else {
             return;
@@ -140,7 +138,7 @@ impl Attempt {
         );
     }
 
-    /// It was refused, for a reason of the tables.
+    /// Logs a refused login, with a reason of the tables.
     pub fn refused(&mut self, reason: &str) {
         if self.tells() {
             self.logins.metrics.login("refused", reason);
@@ -178,22 +176,22 @@ impl Drop for Attempt {
     fn drop(&mut self) {
         if self.tells() {
             self.logins.metrics.login("abandoned", "");
-            self.told("login abandoned", "the connection has ended");
+            self.told("login abandoned", "connection closed");
         }
     }
 }
 
-/// What the log says of one session.
+/// Log lines of one session.
 #[derive(Debug)]
 pub struct SessionLog {
     id: u64,
     client: Client,
-    /// When its first login was accepted.
+    /// Time of the first accepted login.
     since: Option<Time>,
 }
 
 impl SessionLog {
-    /// Of a session that nobody has logged in to.
+    /// Creates the log of a session without a login.
     pub fn new(id: u64, accounts: &Accounts, app: &str, account: &str) -> Self {
         let client = Client {
             account: accounts.name(app, account),
@@ -205,12 +203,12 @@ impl SessionLog {
         Self { id, client, since }
     }
 
-    /// A client comes to it.
+    /// Sets the current client.
     pub fn comes(&mut self, client: &Client) {
         self.client = client.clone();
     }
 
-    /// A login was answered, or a return by line.
+    /// Logs a login's answer, or a resumption.
     pub fn login_answered(&mut self, now: Time, attempt: Option<&mut Attempt>, refusal: Option<&str>) {
         if refusal.is_none() {
             self.since.get_or_insert(now);
@@ -223,15 +221,16 @@ impl SessionLog {
         }
     }
 
-    /// Another call was answered.
+    /// Logs another call's answer.
     pub fn call_answered(&self, refusal: Option<&str>) {
         if refusal == Some(TOO_OFTEN) {
             self.limited(TOO_OFTEN);
         }
     }
 
-    /// It is over; one that nobody was let in to was none. Without an `ending` of its own it was cut off, because it was
-    /// too slow or since the process ends.
+    /// Logs the end of a session with an accepted login. Without `ending`, it ended because its client was too slow
+    /// or the
+    /// process stops.
     pub fn ends(&self, now: Time, ending: Option<EndReason>, is_too_slow: bool) {
         let Some(since) = self.since else { return };
         let Client {
@@ -248,7 +247,7 @@ impl SessionLog {
         );
     }
 
-    /// Something of it was dropped.
+    /// Logs dropped items.
     pub fn dropped(&self, what: &'static str, count: usize) {
         if self.may_tell(what) {
             let (account, app) = (&self.client.account, &self.client.app);
@@ -256,7 +255,7 @@ impl SessionLog {
         }
     }
 
-    /// Its client has reached a limit, and was refused something or closed.
+    /// Logs that a client reached a limit.
     pub fn limited(&self, limit: &'static str) {
         if self.may_tell(limit) {
             let Client {
@@ -268,7 +267,7 @@ impl SessionLog {
             warn!(
                 target: TARGET,
                 account, app, profile, %peer, session = %self.id, limit,
-                "a client has reached a limit"
+                "client reached a limit"
             );
         }
     }

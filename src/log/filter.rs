@@ -1,29 +1,30 @@
-//! Which lines are written: what `RUST_LOG` says, with a limit for libraries.
+//! Log filter: `RUST_LOG`, with a limit for libraries.
 //!
-//! Libraries write what they like at their debug and trace levels: frames with tokens, headers with secrets. What they
-//! write there is not this program's to promise, so they are held at `info` unless the config says otherwise.
+//! Debug and trace lines of libraries may contain frames with tokens and headers with secrets. They are limited to
+//! `info`
+//! unless the config allows more.
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 
-/// What lines of this program are called.
+/// Target prefix of this program.
 const OURS: &str = "sigbridge";
-/// The most that libraries may write.
+/// Most verbose level of libraries.
 const LIBRARIES: LevelFilter = LevelFilter::INFO;
 
-/// The lines that are written.
+/// Active filter.
 #[derive(Debug)]
 pub struct Choice {
-    /// By target and level.
+    /// Levels by target.
     pub targets: Targets,
-    /// The text was none of the form `level,target=level`, so it is as without one.
+    /// Set if the text was invalid and therefore ignored.
     pub misread: bool,
-    /// Libraries were to write more than they may.
+    /// Set if the limit for libraries applies.
     pub limited: bool,
 }
 
 impl Choice {
-    /// What `RUST_LOG` chooses; without one, all from `info` on.
+    /// Creates the filter of a `RUST_LOG` value; `info` without one.
     pub fn new(text: Option<&str>, unsafe_dependencies: bool) -> Self {
         let text = text.filter(|text| !text.trim().is_empty());
         let read = text.map(directives);
@@ -47,7 +48,7 @@ impl Choice {
 
 type Directive<'t> = (Option<&'t str>, LevelFilter);
 
-/// `level`, `target` or `target=level`, with commas between them; none where one is of another form.
+/// Parses `level`, `target` or `target=level`, separated by commas; `None` if invalid.
 fn directives(text: &str) -> Option<Vec<Directive<'_>>> {
     let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
     let read = parts.map(|part| match part.split_once('=') {
@@ -61,7 +62,7 @@ fn directives(text: &str) -> Option<Vec<Directive<'_>>> {
     read.collect()
 }
 
-/// Holds libraries at their limit; whether that changes anything.
+/// Limits libraries; returns true if that changes the filter.
 fn limit(chosen: &mut Vec<Directive<'_>>) -> bool {
     let mut limited = false;
     let mut ours = None;
@@ -74,7 +75,7 @@ fn limit(chosen: &mut Vec<Directive<'_>>) -> bool {
             limited = true;
         }
     }
-    // Before the others: of two for one target the later counts.
+    // First, since later directives for the same target win.
     if let Some(level) = ours {
         chosen.insert(0, (Some(OURS), level));
     }
@@ -91,7 +92,7 @@ mod tests {
 
     use super::*;
 
-    /// The finest levels of this program, its sessions and a library.
+    /// Checks the levels of this program, its sessions and a library.
     fn check(text: Option<&str>, unsafe_dependencies: bool, expected: [&str; 3], limited: bool) {
         let choice = Choice::new(text, unsafe_dependencies);
         let finest = [

@@ -1,8 +1,10 @@
-//! The log of a process that serves: lines on stderr, as text or as JSON.
+//! Log of a long-running process: lines on stderr, as text or JSON.
 //!
-//! Lines are made by `tracing`, wait in a bounded queue and are written by a thread ([`writer`]), so neither a full disk
-//! nor a reader that is gone or blocked reaches whoever logs. Which are written says [`filter`]; what strangers and
-//! clients can repeat at will is bounded by [`limit`]; what is said of clients is in [`clients`].
+//! `tracing` formats lines into a bounded queue, and a thread ([`writer`]) writes them. So a full disk or a blocked
+//! reader
+//! never blocks the caller. [`filter`] selects lines, [`limit`] bounds lines that clients can cause, and [`clients`]
+//! holds
+//! lines about clients.
 
 pub mod accounts;
 pub mod clients;
@@ -24,30 +26,27 @@ use runtime::log_limit::TARGET;
 use filter::Choice;
 use writer::Lines;
 
-/// How long the end of the process waits for lines to be written.
+/// Time limit for writing queued lines at the end of the process.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The log is the process's, so its count is, too.
+/// Process-wide, like the log.
 static LOST: LazyLock<Counter> = LazyLock::new(Counter::default);
 
-/// Counts lines that could not be written.
+/// Returns the counter of lost lines.
 pub fn lost_lines() -> Counter {
     LOST.clone()
 }
 
-/// The form of lines.
+/// Log format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// For people; `color` adds terminal escapes.
-    Text {
-        /// Whether stderr takes them.
-        color: bool,
-    },
+    /// Text; `color` adds terminal escapes.
+    Text { color: bool },
     /// JSON lines, and nothing else on stderr.
     Json,
 }
 
-/// The log of this process. What waits is written when it is dropped, as far as that goes within a second.
+/// Log of this process. When dropped, it writes queued lines for up to a second.
 #[derive(Debug)]
 pub struct Log {
     lines: Lines,
@@ -55,7 +54,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// Starts it, by the environment variable `RUST_LOG`; a panic is a line from then on.
+    /// Starts the log with the filter `RUST_LOG`; panics are logged from then on.
     pub fn start(format: Format, config: &config::Log) -> Self {
         let wanted = std::env::var_os("RUST_LOG").map(|text| text.to_string_lossy().into_owned());
         let choice = Choice::new(wanted.as_deref(), config.unsafe_dependencies);
@@ -64,13 +63,13 @@ impl Log {
             .with_writer(lines.clone())
             .log_internal_errors(false);
         let registry = tracing_subscriber::registry().with(choice.targets);
-        // There is none yet, but in a process that has started one before.
+        // Fails only if the process started a log before.
         let _ = match format {
             Format::Json => registry.with(layer.with_ansi(false).json()).try_init(),
             Format::Text { color } => registry.with(layer.with_ansi(color).with_target(false)).try_init(),
         };
-        let recovered = |lost| warn!(target: TARGET, lost, "log lines could not be written, and are lost");
-        // Without a thread the lines are lost, as the counter says once they have no room.
+        let recovered = |lost| warn!(target: TARGET, lost, "log lines lost to write errors");
+        // Without a thread, lines are lost and counted once the queue is full.
         let _ = lines.write_to(stderr(), || runtime::log_limit::tell(false), recovered);
         std::panic::set_hook(Box::new(|panic| {
             let backtrace = Backtrace::capture();
@@ -84,22 +83,21 @@ impl Log {
             );
         }));
         if choice.misread {
-            let hint = "it has a level, or TARGET=LEVEL with commas between them";
-            warn!(hint, "RUST_LOG cannot be read: lines from info on are written");
+            let hint = "expected a level, or TARGET=LEVEL separated by commas";
+            warn!(hint, "invalid RUST_LOG; using level info");
         }
         if choice.limited {
-            let hint = "[log] unsafe_dependencies = true writes them, with tokens and messages";
-            info!(hint, "RUST_LOG opens no debug lines of libraries");
+            let hint = "set [log] unsafe_dependencies = true to enable them; they may contain tokens and messages";
+            info!(hint, "debug lines of libraries are disabled");
         }
         Self { lines, format }
     }
 
-    /// Its form.
     pub fn format(&self) -> Format {
         self.format
     }
 
-    /// Writes a text for people behind the lines that wait, where lines are for people.
+    /// Writes a message for interactive use after the queued lines; nothing in JSON format.
     pub fn text(&self, text: &str) {
         if let Format::Text { .. } = self.format {
             self.lines.put(text.as_bytes());

@@ -1,5 +1,6 @@
-//! The way of a line to stderr: a bounded queue, and a thread that writes. Whoever logs waits for no disk and no reader,
-//! and is told of no error: a line that cannot be written is lost, is counted, and nothing else happens.
+//! Queue and writer thread for stderr. Callers never wait for a disk or reader and get no errors: a line that cannot
+//! be
+//! written is lost and counted.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -10,21 +11,21 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use prometheus_client::metrics::counter::Counter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Bytes that wait while stderr takes nothing.
+/// Queue size in bytes.
 pub const QUEUE_BYTES: usize = 1024 * 1024;
-/// How often the thread looks whether there is something else to do.
+/// Interval of the thread's periodic work.
 const TICK: Duration = Duration::from_secs(5);
 
-/// Where lines are put; cloning it is a counter.
+/// Handle of the queue; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Lines(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     queue: Mutex<Queue>,
-    /// Something waits, or the end has come.
+    /// Signals queued lines, or the end.
     filled: Condvar,
-    /// The thread has written all that waited.
+    /// Signals that all lines are written.
     emptied: Condvar,
     lost: Counter,
 }
@@ -33,15 +34,15 @@ struct Shared {
 struct Queue {
     bytes: Vec<u8>,
     lines: u64,
-    /// What the thread is writing, lines.
+    /// Number of lines being written.
     writing: u64,
-    /// Lines that had no room and are not told yet.
+    /// Lost lines that are not reported yet.
     lost: u64,
     is_over: bool,
 }
 
 impl Lines {
-    /// A queue without a thread; lost lines are counted by `lost`.
+    /// Creates a queue without a thread; `lost` counts lost lines.
     pub fn new(lost: Counter) -> Self {
         Self(Arc::new(Shared {
             queue: Mutex::default(),
@@ -51,7 +52,7 @@ impl Lines {
         }))
     }
 
-    /// Puts a line, or some, behind those that wait. Never waits.
+    /// Queues complete lines. Never blocks.
     pub fn put(&self, text: &[u8]) {
         let mut queue = self.0.queue.lock();
         let lines = count(text);
@@ -67,11 +68,12 @@ impl Lines {
         self.0.filled.notify_one();
     }
 
-    /// Sets the thread going that writes them to `to`. It calls `tick` now and then, and `recovered` with the number of
-    /// lost lines when writing works again. Both may log: such lines wait like others.
+    /// Starts the writer thread. It calls `tick` periodically, and `recovered` with the number of lost lines after
+    /// writing
+    /// works again. Both may log.
     ///
     /// # Errors
-    /// The system's, when it has no thread to give.
+    /// The system cannot start a thread.
     pub fn write_to(
         &self,
         to: impl Write + Send + 'static,
@@ -83,7 +85,7 @@ impl Lines {
         thread.spawn(move || shared.write_all(to, tick, recovered)).map(drop)
     }
 
-    /// Waits until all is written, at most `patience`: a reader that does not read keeps no process.
+    /// Waits up to `patience` until all lines are written.
     pub fn finish(&self, patience: Duration) {
         let mut queue = self.0.queue.lock();
         queue.is_over = true;
@@ -114,7 +116,7 @@ impl Shared {
         }
     }
 
-    /// What waits, put into `text`: how many lines, and how many were lost meanwhile; none at the end.
+    /// Moves queued lines into `text`; returns the numbers of lines and of lost lines, or `None` at the end.
     fn next(&self, text: &mut Vec<u8>) -> Option<(u64, u64)> {
         text.clear();
         let mut queue = self.queue.lock();
@@ -134,17 +136,17 @@ impl Shared {
     }
 }
 
-/// What the thread knows of stderr.
+/// State of stderr.
 #[derive(Debug, Default)]
 struct Output {
-    /// The last line there is half a one.
+    /// The last line there is incomplete.
     is_cut: bool,
-    /// Lines that were lost and are not told yet.
+    /// Lost lines that are not reported yet.
     lost: u64,
 }
 
 impl Output {
-    /// Writes lines; how many are lost.
+    /// Writes lines; returns the number of lost ones.
     fn write(&mut self, to: &mut impl Write, text: &[u8]) -> u64 {
         let mut written = 0;
         if self.is_cut {
@@ -178,7 +180,7 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
-/// Takes a line in one piece, as the formatter hands it out.
+/// Writer that receives a whole line from the formatter.
 #[derive(Debug)]
 pub struct Line<'a>(&'a Lines);
 

@@ -1,5 +1,4 @@
-//! What answers RTM calls: each kind of upstream takes an [`RtmCall`](rtm::RtmCall) and gives back a reply
-//! and events.
+//! RTM backends: each takes an [`RtmCall`](rtm::RtmCall) and returns a reply and events.
 
 mod embedded;
 pub mod rest;

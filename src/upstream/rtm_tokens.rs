@@ -1,4 +1,4 @@
-//! Tokens of RTM for the apps of the config.
+//! RTM tokens for the configured apps.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,19 +17,19 @@ use runtime::clock::Clock;
 
 use crate::startup::StartError;
 
-/// How long a token is good for, seconds. A new one is made when half of it is over, so an agent may be away for an hour.
+/// Token lifetime in seconds. Renewal starts at half of it, so an agent may be disconnected for an hour.
 const LIFETIME: u32 = 2 * 3600;
 
-/// Minters by app. A token ends by the wall clock as it is then, and is renewed by a timer, which no clock that is set moves.
+/// Token issuers by app. Expiry follows the wall clock at issue; renewal follows a monotonic timer.
 struct AppTokens {
     minters: HashMap<AppId, TokenMinter>,
     clock: Clock,
 }
 
-/// Those of all apps whose RTM is at an agent and whose certificate is known; none where there are none.
+/// Creates the issuers for all apps with an agent and a certificate; `None` if there are none.
 ///
 /// # Errors
-/// An app id or a certificate that RTM does not have.
+/// An App ID or certificate that RTM cannot have.
 pub fn tokens(config: &Config, clock: Clock) -> Result<Option<Arc<dyn Tokens>>, StartError> {
     let kind = match config.upstream.rtm_token {
         RtmToken::V006 => Kind::V006,
@@ -63,7 +63,7 @@ impl Tokens for AppTokens {
     fn mint(&self, app: &AppId, user: &UserId, now: Time) -> Option<Minted> {
         let wall = self.clock.wall().as_secs();
         let minted = self.minters.get(app)?.mint(user, wall);
-        let minted = minted.inspect_err(|error| error!(%error, "no token could be made for RTM"));
+        let minted = minted.inspect_err(|error| error!(%error, "cannot create an RTM token"));
         let minted = minted.ok()?;
         Some(Minted {
             token: minted.token,
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn tokens_are_those_of_the_app() {
-        // The wall clock was set by years since the start: tokens are of its time, timers are not.
+        // The wall clock was set by years since the start: token times follow it, timers do not.
         let (clock, now) = (Clock::start(), Time::from_millis(1_000_000));
         let wall = clock.wall().as_secs();
         let (app, other) = (AppId::new(APP).unwrap(), AppId::new("other").unwrap());

@@ -1,4 +1,4 @@
-//! The upstreams that the config names, set going.
+//! Start-up of the configured upstreams.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -29,22 +29,22 @@ use tables::Tables;
 use crate::startup::{StartError, bind};
 use crate::upstream::rtm_tokens::tokens;
 
-/// The names that users of the embedded RTM speak.
+/// SDK platform of the embedded RTM's clients.
 const USERS_PLATFORM: &str = "flutter";
 
-/// Upstreams that are bound and not yet served.
+/// Bound upstreams, not yet served.
 pub struct Upstreams {
-    /// What sessions use.
+    /// Upstream of all sessions.
     pub upstream: Arc<dyn Upstream>,
-    /// The link to agents, where any app has its RTM there.
+    /// Agent link, if any app uses an agent.
     pub driver: Option<Arc<Driver>>,
-    /// Where agents come in.
+    /// Listen address for agents.
     pub agents: Option<SocketAddr>,
-    /// Where users of the embedded RTM come in.
+    /// Listen address for clients of the embedded RTM.
     pub users: Option<SocketAddr>,
 }
 
-/// Binds what the config names and sets it going; all of it ends with `shutdown`.
+/// Binds and starts the configured upstreams; all stop with `shutdown`.
 ///
 /// # Errors
 /// [`StartError`].
@@ -117,7 +117,7 @@ pub async fn start_upstreams(
     })
 }
 
-/// What the link does is counted, and told webhooks.
+/// Counts link events and reports them to webhooks.
 fn watched(metrics: &Metrics, webhooks: &Arc<Webhooks>) -> LinkHealth {
     let webhooks = webhooks.clone();
     metrics.link().watched(move |news| {
@@ -165,7 +165,7 @@ fn by_app(config: &Config, local: Arc<EmbeddedUpstream>, driver: Option<Arc<Driv
     })
 }
 
-/// Each app has its own.
+/// Routes each app to its own upstream.
 struct ByApp {
     apps: HashMap<AppId, Arc<dyn Upstream>>,
     other: Arc<dyn Upstream>,

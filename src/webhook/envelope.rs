@@ -1,4 +1,4 @@
-//! The envelope of the vendor's notification service.
+//! Envelope of the vendor's notification service.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use rtm::time::Time;
 
 use crate::webhook::event::TraceEvent;
 
-/// Something that has happened, once; sent again it is the same notice.
+/// Notification; every attempt carries the same ID.
 #[derive(Clone, Debug)]
 pub struct Notice {
     id: String,
@@ -15,16 +15,16 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// Of what happened at `at`.
+    /// Creates a notification of an event at `at`.
     pub fn new(happening: TraceEvent, at: Time) -> Self {
-        // Without randomness the moment has to do: a receiver takes two notices of one id for the same.
+        // Without randomness, the time must make it unique: receivers drop a repeated ID.
         let random = (getrandom::u64(), getrandom::u64());
         let (high, low) = (random.0.unwrap_or(at.as_millis()), random.1.unwrap_or_default());
         Self::with_id(happening, at, high, low)
     }
 
     fn with_id(happening: TraceEvent, at: Time, high: u64, low: u64) -> Self {
-        // The form of the vendor's ids, and a random UUID's version and variant (RFC 9562).
+        // The form of the vendor's IDs, and a random UUID's version and variant (RFC 9562).
         let high = high & 0xffff_ffff_ffff_0fff | 0x4000;
         let low = low & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000;
         let id = format!(
@@ -38,17 +38,17 @@ impl Notice {
         Self { id, at, happening }
     }
 
-    /// Its id: the same for every attempt.
+    /// Returns the ID, equal for all attempts.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// `eventType` of the envelope.
+    /// Returns `eventType` of the envelope.
     pub fn number(&self) -> u32 {
         self.happening.number()
     }
 
-    /// The body of an attempt at `now`.
+    /// Returns the body of an attempt at `now`.
     pub fn body(&self, product_id: u32, now: Time) -> String {
         let mut payload = self.happening.payload();
         payload.insert("ms".into(), self.at.as_millis().into());

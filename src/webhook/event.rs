@@ -1,5 +1,5 @@
-//! What can happen, and its number in the envelope. All numbers are in a range that the vendor does not use; no product
-//! of its notification service is about Signaling or RTM 1.x (upstreams 3.4).
+//! Events and their numbers in the envelope. All numbers are in a range that the vendor does not use; none of its
+//! notification products covers Signaling or RTM 1.x (upstreams 3.4).
 
 use serde_json::{Map, Value as Json, json};
 
@@ -7,21 +7,21 @@ use identity::Account;
 use rtm::AppId;
 use rtm::value::Text;
 
-/// Kinds of happenings that a receiver may want or not.
+/// Event classes that a receiver can select.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EventClass {
-    /// `"session"`: logins and how they end.
+    /// `"session"`: logins and their ends.
     Session,
     /// `"channel"`: joins and leaves.
     Channel,
-    /// `"message"`: messages that reach nobody.
+    /// `"message"`: undeliverable messages.
     Message,
-    /// `"upstream"`: the way to RTM.
+    /// `"upstream"`: connectivity to RTM.
     Upstream,
 }
 
 impl EventClass {
-    /// The choices of the config.
+    /// Values of the config key.
     pub const NAMES: &'static [(&'static str, Self)] = &[
         ("session", Self::Session),
         ("channel", Self::Channel),
@@ -29,22 +29,19 @@ impl EventClass {
         ("upstream", Self::Upstream),
     ];
 
-    /// All of them.
     pub const ALL: [Self; 4] = [Self::Session, Self::Channel, Self::Message, Self::Upstream];
 }
 
-/// A legacy user, in one of his sessions.
+/// Legacy user in one session.
 #[derive(Clone, Debug)]
 pub struct User {
-    /// The app id.
     pub app: AppId,
-    /// The legacy account.
     pub account: Account,
-    /// The session's number, as logs show it.
+    /// Session number, as in logs.
     pub session: u64,
 }
 
-/// Something that a receiver is told. No message, no attribute and no token is ever in it.
+/// Event for webhook receivers. It never contains a message, an attribute or a token.
 #[derive(Clone, Debug)]
 #[expect(
     missing_docs,
@@ -57,12 +54,12 @@ pub enum TraceEvent {
     LoggedOut {
         user: User,
     },
-    /// Another login of the account, or RTM, has ended the session.
+    /// Another login of the account, or RTM, ended the session.
     Kicked {
         user: User,
         banned: bool,
     },
-    /// The client, or RTM, has stayed away; or the process has ended.
+    /// The client, or RTM, did not return in time, or the process stopped.
     Lost {
         user: User,
         reason: &'static str,
@@ -75,7 +72,7 @@ pub enum TraceEvent {
         user: User,
         channel: Text,
     },
-    /// `about` is the peer or the channel, where it is known; `reason` a limitation code, or what was dropped.
+    /// `about` is the peer or channel if known; `reason` is a limitation code or the dropped item.
     Undeliverable {
         user: User,
         about: Option<Text>,
@@ -88,7 +85,7 @@ pub enum TraceEvent {
         upstream: Text,
         reason: Text,
     },
-    /// What an agent that has died had not passed on is lost: from which number on, and how many sessions it concerns.
+    /// Undelivered events of a lost agent: the first lost number and the count of affected sessions.
     UpstreamGap {
         upstream: Text,
         first_missing: u64,
@@ -97,7 +94,7 @@ pub enum TraceEvent {
 }
 
 impl TraceEvent {
-    /// `eventType` of the envelope.
+    /// Returns `eventType` of the envelope.
     pub fn number(&self) -> u32 {
         match self {
             Self::LoggedIn { .. } => 9101,
@@ -113,7 +110,7 @@ impl TraceEvent {
         }
     }
 
-    /// What kind it is.
+    /// Returns the class.
     pub fn class(&self) -> EventClass {
         match self {
             Self::LoggedIn { .. } | Self::LoggedOut { .. } | Self::Kicked { .. } | Self::Lost { .. } => {
@@ -125,7 +122,7 @@ impl TraceEvent {
         }
     }
 
-    /// `payload` of the envelope.
+    /// Returns `payload` of the envelope.
     pub fn payload(&self) -> Map<String, Json> {
         let (user, more) = match self {
             Self::LoggedIn { user } | Self::LoggedOut { user } => (Some(user), json!({})),
@@ -155,7 +152,7 @@ impl TraceEvent {
         if let Some(user) = user {
             payload.insert("appId".into(), user.app.as_str().into());
             payload.insert("account".into(), user.account.as_str().into());
-            // A text: JavaScript's numbers have 53 bits.
+            // A string, since JavaScript's numbers have 53 bits.
             payload.insert("session".into(), user.session.to_string().into());
         }
         if let Json::Object(more) = more {

@@ -1,8 +1,9 @@
-//! Webhooks: what happens here, POSTed to the customer's receivers in the envelope of the vendor's notification
-//! service, and signed as that signs (upstreams 3.4, docs/webhooks.md).
+//! Webhooks: events POSTed to the customer's receivers in the envelope of the vendor's notification service, with its
+//! signatures (upstreams 3.4, docs/webhooks.md).
 //!
-//! [`Webhooks::tell`] never waits and never fails. Each receiver has a queue of its own and is told in order, each
-//! notice at least once until its retries are used up; what a queue has no room for is counted and logged.
+//! [`Webhooks::tell`] never blocks and never fails. Each receiver has its own queue and gets notifications in order,
+//! at
+//! least once within the retry limit. A full queue drops notifications, counted and logged.
 
 mod envelope;
 mod event;
@@ -29,7 +30,7 @@ pub use envelope::Notice;
 pub use event::{EventClass, TraceEvent, User};
 use sender::Sender;
 
-/// Where things that happen are told.
+/// Webhook sender of a server.
 pub struct Webhooks {
     queues: Vec<Queue>,
     events: HashSet<EventClass>,
@@ -41,12 +42,12 @@ pub struct Webhooks {
 
 struct Queue {
     notices: mpsc::Sender<Notice>,
-    /// Since the last notice that had room: one line in the log for each time it is full.
+    /// Set while the queue is full, to log each overflow once.
     full: AtomicBool,
 }
 
 impl Webhooks {
-    /// Sets a sender going for each receiver; in a tokio runtime.
+    /// Starts one sender task per receiver; requires a tokio runtime.
     ///
     /// # Errors
     /// The TLS library's.
@@ -81,12 +82,12 @@ impl Webhooks {
         })
     }
 
-    /// Something has happened, now.
+    /// Reports an event that occurs now.
     pub fn tell(&self, happening: TraceEvent) {
         self.tell_with(|| happening);
     }
 
-    /// The same, and nothing is computed where there is no receiver.
+    /// Reports an event; skips its construction if there is no receiver.
     pub fn tell_with(&self, happening: impl FnOnce() -> TraceEvent) {
         if self.queues.is_empty() {
             return;
@@ -102,22 +103,21 @@ impl Webhooks {
                 continue;
             }
             self.metrics.webhook("overflow");
-            if !queue.full.swap(true, Ordering::Relaxed)
-                && admits("a webhook's queue is full", Bound::EVENT, Cause::default())
+            if !queue.full.swap(true, Ordering::Relaxed) && admits("webhook queue full", Bound::EVENT, Cause::default())
             {
                 warn!(
-                    hint = "the receiver is too slow for what happens here; see sigbridge_webhook_notices",
-                    "notices of a webhook are dropped: its queue is full"
+                    hint = "the receiver is too slow; see sigbridge_webhook_notices",
+                    "webhook queue full; notifications dropped"
                 );
             }
         }
     }
 
-    /// Sends what waits, each notice once more and no more, for at most `patience`.
+    /// Makes one last attempt per queued notification, for at most `patience`.
     pub async fn finish(&self, patience: Duration) {
         self.closing.cancel();
         if tokio::time::timeout(patience, self.senders.wait()).await.is_err() {
-            warn!("notices of webhooks are lost at the end of the process: their receivers are too slow");
+            warn!("webhook notifications lost at shutdown; receivers are too slow");
             self.metrics.dropped("webhook notices at the end of the process");
         }
     }

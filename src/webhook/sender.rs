@@ -1,4 +1,4 @@
-//! The task that tells one receiver.
+//! Sender task of one receiver.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use tracing::{debug, warn};
 
 use crate::admin::Metrics;
 use crate::config::Webhook;
+use runtime::backoff::{Backoff, random};
 use runtime::clock::Clock;
 use runtime::http_client::{HttpsClient, read};
 use runtime::log_limit::{Bound, Cause, admits};
@@ -24,19 +25,19 @@ use crate::webhook::signature::{HEADER, HEADER_V2, v1, v2};
 /// Longest wait between two attempts.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
-/// What a receiver is told with.
+/// Settings of one receiver's task.
 pub struct Sender {
     pub client: HttpsClient,
     pub url: Uri,
     pub config: Webhook,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
-    /// No retries any more, and the end when all is sent.
+    /// Cancelled at shutdown: no more retries, stop when the queue is empty.
     pub closing: CancellationToken,
 }
 
 impl Sender {
-    /// One notice after the other, so that they arrive in order.
+    /// Sends one notification after another, to keep their order.
     pub async fn run(self, mut notices: mpsc::Receiver<Notice>) {
         loop {
             let notice = tokio::select! {
@@ -53,7 +54,7 @@ impl Sender {
     }
 
     async fn send(&self, notice: &Notice) {
-        let mut wait = self.config.backoff;
+        let backoff = Backoff::new(self.config.backoff, MAX_BACKOFF);
         for attempt in 0..=self.config.retries {
             let failed = match timeout(self.config.timeout, self.post(notice)).await {
                 Ok(Ok(())) => {
@@ -65,27 +66,30 @@ impl Sender {
             };
             if attempt == self.config.retries || self.closing.is_cancelled() {
                 self.metrics.webhook("failed");
-                if admits("notices that were given up", Bound::EVENT, Cause::from(&failed)) {
+                if admits("webhook notifications given up", Bound::EVENT, Cause::from(&failed)) {
                     warn!(
                         notice = notice.id(),
                         event = notice.number(),
                         error = failed,
-                        "a notice was given up: the webhook's receiver does not take it"
+                        "webhook notification given up; the receiver rejects it"
                     );
                 }
                 return;
             }
             self.metrics.webhook("retried");
-            debug!(notice = notice.id(), error = failed, "a notice will be sent again");
+            debug!(
+                notice = notice.id(),
+                error = failed,
+                "webhook notification will be retried"
+            );
             tokio::select! {
-                () = sleep(wait) => {}
+                () = sleep(backoff.jittered(attempt, random())) => {}
                 () = self.closing.cancelled() => {}
             }
-            wait = (2 * wait).min(MAX_BACKOFF);
         }
     }
 
-    /// One attempt; what went wrong does not show the address, which may hold a secret.
+    /// Makes one attempt; the error omits the URL, which may hold a secret.
     async fn post(&self, notice: &Notice) -> Result<(), String> {
         let body = notice.body(self.config.product_id, self.clock.now());
         let secret = &self.config.secret;
@@ -101,10 +105,10 @@ impl Sender {
             .await
             .map_err(|error| match error.is_connect() {
                 true => "cannot connect",
-                false => "the connection broke",
+                false => "connection lost",
             })?;
         let status = response.status();
-        // The answer says nothing more; reading it lets the connection be used again.
+        // The body is irrelevant; reading it allows the connection to be reused.
         let _ = read(response).await;
         match status.is_success() {
             true => Ok(()),

@@ -7,32 +7,32 @@ use sha1::Sha1;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-/// The header of [`v1`].
+/// Header of [`v1`].
 pub const HEADER: &str = "agora-signature";
-/// The header of [`v2`].
+/// Header of [`v2`].
 pub const HEADER_V2: &str = "agora-signature-v2";
 
-/// HMAC-SHA1, for receivers that know no other.
+/// Computes HMAC-SHA1, for receivers without SHA-256.
 pub fn v1(secret: &SecretString, body: &[u8]) -> String {
     hex(&keyed::<Hmac<Sha1>>(secret).chain_update(body).finalize().into_bytes())
 }
 
-/// HMAC-SHA256.
+/// Computes HMAC-SHA256.
 pub fn v2(secret: &SecretString, body: &[u8]) -> String {
     hex(&keyed::<Hmac<Sha256>>(secret).chain_update(body).finalize().into_bytes())
 }
 
-/// Which signature a verifier was given; where there are both, the second decides.
+/// Signatures given to a verifier; `v2` takes precedence.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Given<'g> {
-    /// What came as [`HEADER`].
+    /// Value of [`HEADER`].
     pub v1: Option<&'g str>,
-    /// What came as [`HEADER_V2`].
+    /// Value of [`HEADER_V2`].
     pub v2: Option<&'g str>,
 }
 
-/// Whether a body is signed with the secret; takes as long for every signature of the right length. False where none
-/// was given.
+/// Verifies a body's signature in constant time for signatures of the right length. Returns false without a
+/// signature.
 pub fn verify(secret: &SecretString, body: &[u8], given: Given<'_>) -> bool {
     let (expected, given) = match (given.v2, given.v1) {
         (Some(given), _) => (v2(secret, body), given),

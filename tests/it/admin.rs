@@ -56,10 +56,7 @@ async fn pages_of_other_sites_are_refused() {
         let host = format!("evil.example:{}", addr.port());
         let answer = http_over(stream, &host, &format!("GET {path}"), &[], "").await;
         assert_eq!(answer.status, 403, "{path}");
-        assert_eq!(
-            answer.body,
-            "this Host is none of the admin address: add it to [admin] allowed_hosts\n"
-        );
+        assert_eq!(answer.body, "unknown Host; add it to [admin] allowed_hosts\n");
     }
     let own = format!("origin: http://{addr}");
     assert_eq!(http(addr, "POST /record/stop", &[&own], "").await.status, 200);

@@ -71,19 +71,28 @@ fn check_recorded(text: &str, expected: &str) {
 
 #[test]
 fn files_that_are_no_traces() {
-    check("", "line 1: there is no header: the file is empty");
-    check("\n", "line 1: there is no header: the file is empty");
-    check("hello\n", "line 1: no header of a trace: expected value");
-    check("{}\n", "line 1: no header of a trace: missing field `sigbridge_trace`");
+    check("", "line 1: missing header: the file is empty");
+    check("\n", "line 1: missing header: the file is empty");
+    check("hello\n", "line 1: invalid trace header of a trace: expected value");
+    check(
+        "{}\n",
+        "line 1: invalid trace header of a trace: missing field `sigbridge_trace`",
+    );
     check(&line(0, "env", "in", BEGIN), "line 1: the trace is cut off");
     check(
         &(line(0, "env", "in", BEGIN) + "\n"),
-        "line 1: no header of a trace: missing field",
+        "line 1: invalid trace header of a trace: missing field",
     );
-    check("{\"log\":{\"entries\":[]}}\n", "line 1: no header of a trace");
-    check("\u{feff}{}\n", "line 1: no header of a trace");
+    check(
+        "{\"log\":{\"entries\":[]}}\n",
+        "line 1: invalid trace header of a trace",
+    );
+    check("\u{feff}{}\n", "line 1: invalid trace header of a trace");
     let other = r#"{"sigbridge_trace":2,"begun":"today"}"#.to_owned() + "\n";
-    check(&other, "line 1: the trace has version 2, this program reads version 1");
+    check(
+        &other,
+        "line 1: unsupported trace version 2, this program reads version 1",
+    );
     check(&format!("{HEADER}\n"), "");
 }
 
@@ -175,11 +184,11 @@ fn what_cannot_have_happened() {
     );
     check(
         &begun(&[line(1000, "legacy", "in", r#"{"socket":1}"#)]),
-        "line 7: a frame is a text",
+        "line 7: a frame must be a string",
     );
     check(
         &begun(&[line(1000, "legacy", "in", r#"{"frame":"x"}"#)]),
-        "line 7: a socket is a number",
+        "line 7: a socket must be a number",
     );
     check(
         &begun(&[line(1000, "legacy", "in", r#"{"socket":1,"frame":"x"}"#)]),

@@ -119,7 +119,7 @@ async fn it_is_kept_behind_a_link() {
         let addr = listener.local_addr().expect("it is bound");
         let (driver, end) = driver(listener).await;
         agent(&platform.name, embedded(&config()), addr);
-        eventually("an agent is there", || driver.status().up).await;
+        eventually("agent connected", || driver.status().up).await;
         if platform.lacks.len() < 2 {
             check(driver, &platform.name).await;
         }

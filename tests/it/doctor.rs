@@ -59,7 +59,7 @@ async fn all_is_well_with_an_agent() {
 async fn what_is_wrong_is_said() {
     let running = serve_as_told(behind_a_link(config())).await;
     let nobody = format!(
-        "FAIL link: no agent has come in at {}",
+        "FAIL link: no agent is connected to {}",
         running.server.config.upstream.agent.listen
     );
     assert_eq!(steps(&running, "app").await, [nobody]);

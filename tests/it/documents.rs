@@ -49,11 +49,6 @@ const ALL: &[(&str, &str, How)] = &[
         "cargo run -q -- call --account bob",
         Test("the_first_session"),
     ),
-    (
-        "docs/guide/get-started.md",
-        "cargo run --release -q -- check --mutations",
-        Elsewhere("tests/it/mutations.rs makes the same run, which takes minutes, and compares all five lines"),
-    ),
     ("docs/guide/get-started.md", "cargo run -q -- explain", Shell(&[], &[])),
     (
         "docs/guide/get-started.md",
@@ -236,15 +231,6 @@ fn block(file: &str, begins: &str) -> Block {
         .into_iter()
         .find(|block| is_of(&(file, begins, Test("")), block));
     found.unwrap_or_else(|| panic!("{file} has no block that begins with {begins}"))
-}
-
-/// What of a block of one command is not as it is shown, when the command has printed this.
-pub fn compare_printed(file: &str, begins: &str, printed: &str) -> Vec<String> {
-    let ran = blocks::Ran {
-        printed: vec![printed.lines().map(Into::into).collect()],
-        statuses: vec![0],
-    };
-    blocks::compare(&block(file, begins), &ran)
 }
 
 #[test]

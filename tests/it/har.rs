@@ -247,17 +247,17 @@ fn what_cannot_be_imported_is_refused_at_its_place() {
     );
     check_har(
         har(&[&[login(-1.0, "websdk")]]),
-        "entry 0 (wss://sig.example.com/), message 0: its time is none",
+        "entry 0 (wss://sig.example.com/), message 0: its time is out of range",
     );
     let mut odd = said("send", 2.0, r#"["set_flag",1]"#);
     odd["time"] = json!("2019-05-24T20:41:22Z");
     check_har(
         har(&[&[], &[login(1.0, "websdk"), odd]]),
-        "entry 1 (wss://sig.example.com/), message 1: its time is no number",
+        "entry 1 (wss://sig.example.com/), message 1: its time is not a number",
     );
     check_har(
         har(&[&[login(1.0, "websdk"), said("send", 2.0, "no JSON")]]),
-        "entry 0 (wss://sig.example.com/), message 1: it is no frame of the Web wire",
+        "entry 0 (wss://sig.example.com/), message 1: not a frame of the Web wire",
     );
     // More than a line of a trace holds, once it is escaped.
     check_har(

@@ -227,7 +227,7 @@ async fn another_bridge_finds_what_came_in_between() {
     let addr = listener.local_addr().expect("it is bound");
     let (before, killed) = driver(listener).await;
     agent("web", rtm.clone(), addr);
-    eventually("an agent is there", || before.status().up).await;
+    eventually("agent connected", || before.status().up).await;
     let mut alice = User::login(before.clone(), "alice").await;
     let channel_id = rtm::ChannelId::new("room").expect("a channel id");
     alice

@@ -56,20 +56,8 @@ async fn who_cannot_come_in_is_told_why() {
     let (right, wrong) = (file("right", "0123456789abcdef\n"), file("wrong", "fedcba9876543210"));
     let with = |secret: &PathBuf| vec!["--secret-file".into(), secret.clone(), trace.clone()];
     check(&url, &with(&right), 0, &["1 equal"]).await;
-    check(
-        &url,
-        &with(&wrong),
-        1,
-        &["the secret is missing or wrong", "--secret-file"],
-    )
-    .await;
-    check(
-        &url,
-        std::slice::from_ref(&trace),
-        1,
-        &["the secret is missing or wrong"],
-    )
-    .await;
+    check(&url, &with(&wrong), 1, &["missing or invalid secret", "--secret-file"]).await;
+    check(&url, std::slice::from_ref(&trace), 1, &["missing or invalid secret"]).await;
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let nowhere = format!("ws://{}/agent", closed.local_addr().expect("an address"));
     drop(closed);

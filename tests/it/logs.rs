@@ -132,7 +132,7 @@ async fn what_repeats_itself_is_counted() {
         .collect();
     assert_eq!(of_mailbox.len(), 1, "{log}");
     assert_eq!(of_mailbox[0]["account"], "bob");
-    let left_out = said(&log, "lines of one kind were left out");
+    let left_out = said(&log, "log lines suppressed");
     let of_mailbox = left_out
         .iter()
         .find(|fields| fields["kind"] == "mailbox lines")
@@ -177,12 +177,12 @@ async fn a_failed_start_is_one_json_line() {
     )
     .expect("a file");
     let wrong = fails(&folder, &["serve", "--config", "bad.toml", "--log-json"], 64).await;
-    assert_eq!(wrong["message"], "the config is wrong");
-    assert_eq!(wrong["hint"], "config.example.toml shows every key");
+    assert_eq!(wrong["message"], "invalid config");
+    assert_eq!(wrong["hint"], "config.example.toml lists every key");
     assert_eq!(
         wrong["mistakes"].as_str().expect("a text").lines().collect::<Vec<_>>(),
         [
-            "bad.toml:2:9: `session.grace`: expected a duration such as \"500ms\", \"20s\", \"5m\" or \"1h\"",
+            "bad.toml:2:9: `session.grace`: expected a duration such as \"500ms\", \"20s\", \"1h30m\" or \"7d\"",
             "bad.toml:4:1: `listen`: unknown key `htp` (did you mean `http`?)"
         ]
     );
@@ -216,12 +216,17 @@ const WEBHOOK: &str = "webhooksecret-0123456789";
 #[tokio::test]
 async fn no_level_shows_a_secret() {
     let folder = empty_folder("logs-secrets");
-    for (name, secret) in [("link", LINK), ("line", LINE_KEY), ("webhook", WEBHOOK)] {
+    for (name, secret) in [
+        ("certificate", CERTIFICATE),
+        ("link", LINK),
+        ("line", LINE_KEY),
+        ("webhook", WEBHOOK),
+    ] {
         fs::write(folder.join(name), secret).expect("a file");
     }
     let (agents, admin, receiver) = (free_address(), free_address(), free_address());
     let config = format!(
-        "[auth]\napp_id = \"{APP}\"\ncertificate = \"{CERTIFICATE}\"\n[session]\nline_key_file = \"line\"\n\
+        "[auth]\napp_id = \"{APP}\"\ncertificate_file = \"certificate\"\n[session]\nline_key_file = \"line\"\n\
          [upstream]\nkind = \"agent\"\n[upstream.agent]\nlisten = \"{agents}\"\nsecret_file = \"link\"\n\
          [webhook]\nurls = [\"http://{receiver}/hook?key=whurlkey\"]\nsecret_file = \"webhook\"\nretries = 0\n\
          [admin]\nlisten = \"{admin}\"\n"
@@ -317,8 +322,8 @@ async fn strangers_at_the_link_have_a_line_a_minute() {
     }
     assert_eq!(program.stop().await, Some(0));
     let log = program.text("log");
-    assert_eq!(said(&log, "refused at the link").len(), 1, "{log}");
-    let left_out = said(&log, "lines of one kind were left out");
+    assert_eq!(said(&log, "rejected at the link").len(), 1, "{log}");
+    let left_out = said(&log, "log lines suppressed");
     assert_eq!((left_out.len(), &left_out[0]["lines"]), (1, &json!(19)), "{log}");
     assert_eq!(left_out[0]["from"], "127.0.0.1");
 }

@@ -33,7 +33,6 @@ mod live;
 mod live_url;
 #[cfg(unix)]
 mod logs;
-mod mutations;
 mod native;
 mod record_fixtures;
 mod redaction;

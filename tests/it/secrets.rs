@@ -100,8 +100,8 @@ fn tokens_are_told_apart_and_verified() {
     check(&folder, LEGACY, &["--account", ""], 64, "a name must not be empty");
     check(&folder, LEGACY, &[], 1, "not verified");
     check(&folder, LEGACY, &["--app-id", "x"], 1, "another App ID");
-    check(&folder, "nonsense", &[], 65, "this is no token");
-    check(&folder, "", &[], 65, "this is no token");
+    check(&folder, "nonsense", &[], 65, "not a token");
+    check(&folder, "", &[], 65, "not a token");
 }
 
 #[test]
@@ -135,14 +135,14 @@ fn refused(folder: &Path, args: &[&str], words: &str) {
 #[test]
 fn a_certificate_is_no_argument() {
     let folder = folder("argument");
-    let words = "the certificate must not be an argument";
+    let words = "the App Certificate must not be passed as an argument";
     refused(&folder, &["token", "verify", "--certificate", CERTIFICATE], words);
     refused(&folder, &["token", "verify", OF_007, CERTIFICATE], words);
     refused(&folder, &["token", "verify", CERTIFICATE], words);
     let mint = ["token", "mint", "--app-id", APP, "--account", "a"];
     refused(&folder, &[&mint[..], &["--certificate", CERTIFICATE]].concat(), words);
     refused(&folder, &[&mint[..], &[CERTIFICATE]].concat(), words);
-    refused(&folder, &mint, "there is no certificate");
+    refused(&folder, &mint, "no App Certificate given");
     let mint = [&mint[..], &["--certificate-file", "cert"]].concat();
     refused(&folder, &[&mint[..], &["--expire", "25h"]].concat(), "1 to 86400 s");
     refused(

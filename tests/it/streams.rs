@@ -181,7 +181,7 @@ fn a_full_disk_is_told() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{:?}: {said}", case.args);
         assert!(
-            said.contains("error: cannot write to the standard output: No space left on device")
+            said.contains("error: cannot write to standard output: No space left on device")
                 && said.contains("\n\nhint: make room"),
             "{:?}: {said}",
             case.args

@@ -113,7 +113,7 @@ fn a_secret_of_two_lines_is_refused() {
         3 | certificate_file = 'certificate.txt'
           |                    ^^^^^^^^^^^^^^^^^
           |
-          = help: the App Certificate of the console is one line of 32 hexadecimal digits, and nothing else
+          = help: the file must contain only the App Certificate: one line of 32 hexadecimal digits
 
         error: `upstream.agent.secret_file`: `certificate.txt` has 2 lines
          --> sigbridge.toml:5:15
@@ -121,7 +121,7 @@ fn a_secret_of_two_lines_is_refused() {
         5 | secret_file = 'certificate.txt'
           |               ^^^^^^^^^^^^^^^^^
           |
-          = help: a file of a secret has the secret on one line, and nothing else
+          = help: the file must contain only the secret, on one line
 
         error: `webhook.secret_file`: `certificate.txt` has 2 lines
          --> sigbridge.toml:8:15
@@ -129,7 +129,7 @@ fn a_secret_of_two_lines_is_refused() {
         8 | secret_file = 'certificate.txt'
           |               ^^^^^^^^^^^^^^^^^
           |
-          = help: a file of a secret has the secret on one line, and nothing else
+          = help: the file must contain only the secret, on one line
 
         error: 3 errors found
         ");
@@ -146,7 +146,7 @@ fn a_secret_of_two_lines_is_refused() {
     insta::assert_snapshot!(run(&folder, &mint, "").2, @r"
         error: certificate.txt has 2 lines
 
-        hint: the App Certificate of the console is one line of 32 hexadecimal digits, and nothing else
+        hint: the file must contain only the App Certificate: one line of 32 hexadecimal digits
         ");
     let verify = [
         "webhook",
@@ -159,7 +159,7 @@ fn a_secret_of_two_lines_is_refused() {
     insta::assert_snapshot!(run(&folder, &verify, "").2, @r"
         error: certificate.txt has 2 lines
 
-        hint: a file of a secret has the secret on one line, and nothing else
+        hint: the file must contain only the secret, on one line
         ");
     let call = ["call", "--account", "alice", "--token-file", "certificate.txt"];
     assert!(
@@ -179,7 +179,7 @@ fn tables() {
     insta::assert_snapshot!(run(&folder, &["check", "--mappings", "tables"], "").2, @r"
         error: cannot read tables/platforms: No such file or directory (os error 2)
 
-        hint: a folder of tables has *.toml, platforms/*.toml and wire/*.toml, like mappings/ in the source
+        hint: a tables directory holds *.toml, platforms/*.toml and wire/*.toml, like mappings/ in the source
         ");
     fs::write(folder.join("tables/peer.toml"), b"id = 1\nb = \"\xff\"\n").expect("a file");
     insta::assert_snapshot!(run(&folder, &["explain", "--mappings", "tables", "[]"], "").2, @"error: cannot read tables/peer.toml: invalid UTF-8 at line 2");

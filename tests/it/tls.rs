@@ -325,7 +325,7 @@ async fn a_new_certificate_is_for_new_connections() {
         .expect("it has changed")
         .expect_err("it is broken");
     assert!(
-        error.to_string().ends_with("cert.pem` has no certificate in it"),
+        error.to_string().ends_with("cert.pem` contains no certificate"),
         "{error}"
     );
     assert!(tls.reload_if_changed().is_none());

@@ -72,7 +72,7 @@ pub fn behind_a_link(mut config: Config) -> Config {
 /// Waits until the agent of a server is there.
 pub async fn linked(running: &Running) {
     let driver = running.driver.clone().expect("an agent upstream");
-    super::eventually("an agent is there", || driver.status().up).await;
+    super::eventually("agent connected", || driver.status().up).await;
 }
 
 /// A wire to `to` that can be cut, and is whole again at once.

@@ -30,9 +30,9 @@ use protocol::client::{Catalog, LegacyClient, Login, Output, json_words, transpo
 use rtm::AppId;
 use rtm::value::{Text, Value};
 use sigbridge::client::{Connection, ConnectionError};
-use sigbridge::config::parse_duration;
 use sigbridge::startup::Running;
 use tables::Tables;
+use tables::duration::parse_duration;
 use tables::profile::Transport;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 

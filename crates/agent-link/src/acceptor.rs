@@ -1,4 +1,4 @@
-//! Where others come in: a WebSocket for those who know the secret and come from a page that may.
+//! Acceptor of agent links: WebSockets, authenticated by secret and origin.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -29,35 +29,36 @@ use runtime::net::{Acceptor, Shortage, Shortages, bearer, is_secret};
 
 use crate::{MAX_FRAME_BYTES, MAX_WAITING, PATH};
 
-/// The subprotocol that is agreed on.
+/// WebSocket subprotocol.
 pub const SUBPROTOCOL: &str = "sigbridge.agent.1";
-/// In front of the secret, where it comes as a subprotocol.
+/// Prefix of a secret sent as a subprotocol.
 pub const SECRET_SUBPROTOCOL: &str = "sigbridge.secret.";
-/// Shortest secret, bytes.
+/// Shortest secret in bytes.
 pub const MIN_SECRET_BYTES: usize = 16;
 
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Connections that may be there without having shown the secret. An agent's first bytes come with its connection, so it is
-/// served before as many others have come; those who send nothing make room.
+/// Maximum of unauthenticated connections. An agent sends its first bytes at once, so it is served before that many
+/// others
+/// arrive. Beyond the limit, the oldest connection is closed.
 const MAX_STRANGERS: usize = 64;
 
-/// Who may come in.
+/// Access rules of an acceptor.
 #[derive(Clone, Debug)]
 pub struct AccessPolicy {
-    /// What they must know; none lets everybody in, which only a loopback address may.
+    /// Required secret; `None` admits everybody, allowed for loopback addresses only.
     pub secret: Option<SecretString>,
-    /// Origins of pages that may connect. Processes have none, and need none.
+    /// Allowed origins of pages. Processes send no origin.
     pub origins: Vec<String>,
-    /// UpstreamEvent when there are too many who do not.
+    /// Recorder of too many unauthenticated connections.
     pub strain: Arc<Shortages>,
 }
 
-/// Those who have not shown the secret yet, the oldest first.
+/// Unauthenticated connections, oldest first.
 #[derive(Debug, Default)]
 struct Strangers(Mutex<VecDeque<CancellationToken>>);
 
 impl Strangers {
-    /// One more; the oldest makes room, where there is none. Whether it had to.
+    /// Adds a connection; returns true if the oldest one was closed for it.
     fn add(&self, stranger: CancellationToken) -> bool {
         let mut all = self.0.lock();
         all.retain(|stranger| !stranger.is_cancelled());
@@ -74,7 +75,7 @@ impl Strangers {
     }
 }
 
-/// Accepts at `listener` until the shutdown; those who come in are handed out, with a handshake that is done.
+/// Accepts at `listener` until shutdown; passes on connections after their handshake.
 pub async fn accept(
     door: Arc<AccessPolicy>,
     listener: TcpListener,
@@ -84,14 +85,14 @@ pub async fn accept(
     let strangers = Strangers::default();
     let mut acceptor = Acceptor::new(listener, "agent link", door.strain.clone());
     while let Some((stream, peer)) = acceptor.next(&shutdown).await {
-        // A child: it is cancelled by the shutdown as well.
+        // A child token: the shutdown cancels it as well.
         let away = shutdown.child_token();
         if strangers.add(away.clone()) {
             door.strain.note(Shortage::Strangers);
         }
         let (door, out) = (door.clone(), out.clone());
         tokio::spawn(async move {
-            // Whoever is let in has a task of its own by then.
+            // An admitted connection already has its own task.
             tokio::select! {
                 () = away.cancelled() => {}
                 () = connection(door, (stream, peer.ip()), out) => {}
@@ -116,7 +117,7 @@ async fn connection(
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     if let Err(error) = served.await {
-        debug!(%error, "connection to a link");
+        debug!(%error, "link connection ended");
     }
 }
 
@@ -128,11 +129,14 @@ impl AccessPolicy {
         out: &mpsc::Sender<HyperWebsocketStream>,
     ) -> Response<Full<Bytes>> {
         if !hyper_tungstenite::is_upgrade_request(&request) || request.uri().path() != PATH {
-            return plain(StatusCode::NOT_FOUND, "a link of sigbridge: a WebSocket on /agent\n");
+            return plain(
+                StatusCode::NOT_FOUND,
+                "sigbridge agent link: connect a WebSocket to /agent\n",
+            );
         }
         if let Err((status, text)) = self.admit(request.headers()) {
-            if admits("refused at the link", Bound::EVENT, Cause::from(peer)) {
-                warn!(%peer, status = status.as_u16(), reason = text.trim_end(), "refused at the link");
+            if admits("rejected at the link", Bound::EVENT, Cause::from(peer)) {
+                warn!(%peer, status = status.as_u16(), reason = text.trim_end(), "rejected at the link");
             }
             return plain(status, text);
         }
@@ -158,7 +162,7 @@ impl AccessPolicy {
             }
             Err(error) => plain(
                 StatusCode::BAD_REQUEST,
-                &format!("not a WebSocket handshake: {error}\n"),
+                &format!("invalid WebSocket handshake: {error}\n"),
             ),
         }
     }
@@ -167,7 +171,7 @@ impl AccessPolicy {
         if let Some(origin) = headers.get(ORIGIN) {
             let listed = self.origins.iter().any(|listed| listed.as_bytes() == origin.as_bytes());
             if !listed {
-                return Err((StatusCode::FORBIDDEN, "this Origin is not in `origins`\n"));
+                return Err((StatusCode::FORBIDDEN, "Origin not allowed; add it to `origins`\n"));
             }
         }
         let Some(secret) = &self.secret else { return Ok(()) };
@@ -176,7 +180,7 @@ impl AccessPolicy {
         if is_secret(&given, secret) {
             Ok(())
         } else {
-            Err((StatusCode::UNAUTHORIZED, "the secret is missing or wrong\n"))
+            Err((StatusCode::UNAUTHORIZED, "missing or invalid secret\n"))
         }
     }
 }
@@ -211,7 +215,7 @@ mod tests {
         let made_room = all.iter().filter(|one| strangers.add((*one).clone())).count();
         assert_eq!(made_room, 1);
         assert!(all[0].is_cancelled() && !all[1].is_cancelled());
-        // One that was let in, or has gone, is none of them.
+        // Neither an admitted nor a closed connection counts as unauthenticated.
         all[1].cancel();
         assert!(!strangers.add(CancellationToken::new()));
         assert!(!all[2].is_cancelled());

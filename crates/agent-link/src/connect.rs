@@ -1,4 +1,4 @@
-//! Dialling a link, and dialling again.
+//! Dialling a link, with back-off.
 
 use std::time::Duration;
 
@@ -16,43 +16,46 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use rtm::value::{Text, Value};
+use runtime::backoff::{Backoff, random};
 
 use crate::frame::{Body, ErrorBody, Frame};
 use crate::{HELLO_TIMEOUT, MAX_FRAME_BYTES};
 
-/// Waits before the second, third … attempt; the last is repeated.
-pub const PAUSES: [Duration; 5] = [
-    Duration::ZERO,
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(5),
-];
+/// Delays between attempts to dial, after a first immediate retry.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(5));
 
-/// A socket that was dialled.
+/// Returns the delay before another attempt after so many attempts without a connection, with jitter.
+pub fn redial_delay(attempts: u32) -> Duration {
+    match attempts {
+        0 => Duration::ZERO,
+        more => BACKOFF.jittered(more - 1, random()),
+    }
+}
+
+/// Dialled socket.
 pub type Dialled = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// Why nobody could be spoken to.
+/// Dial error.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
-    /// The URL, the connection, the handshake.
+    /// Connection or WebSocket handshake failed.
     #[error("cannot connect: {0}")]
     Connect(#[from] Box<tungstenite::Error>),
-    /// A secret with characters that no header carries.
-    #[error("the secret must be visible ASCII")]
+    /// A header cannot carry the secret.
+    #[error("the secret must consist of visible ASCII characters")]
     Secret,
-    /// No answer to the hello.
-    #[error("no answer to the hello within 5 s")]
+    /// No answer to the handshake.
+    #[error("no handshake answer within 5 s")]
     Silent,
-    /// The hello was refused.
-    #[error("the hello was refused: {} ({})", .0.message, .0.code)]
+    /// The handshake was rejected.
+    #[error("handshake rejected: {} ({})", .0.message, .0.code)]
     Refused(ErrorBody),
-    /// An answer that is none.
-    #[error("the answer to the hello is wrong: {0}")]
+    /// Invalid answer.
+    #[error("invalid handshake answer: {0}")]
     BadAnswer(String),
 }
 
-/// Dials `url` and says hello; returns the socket and the answer.
+/// Dials `url` and performs the handshake; returns the socket and the answer.
 ///
 /// # Errors
 /// [`DialError`].
@@ -87,11 +90,11 @@ pub async fn dial(
     match first_frame(&mut websocket).await? {
         Body::Result { id: 0, result } => Ok((websocket, result)),
         Body::Error { error, .. } => Err(DialError::Refused(error)),
-        _ => Err(DialError::BadAnswer("neither a result nor an error".into())),
+        _ => Err(DialError::BadAnswer("expected a result or an error".into())),
     }
 }
 
-/// The first thing that is said on a socket.
+/// Reads the first frame of a socket.
 ///
 /// # Errors
 /// [`DialError`].
@@ -105,7 +108,7 @@ where
                 Some(Ok(Message::Text(text))) => return Ok(text),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 Some(Err(error)) => return Err(DialError::Connect(Box::new(error))),
-                _ => return Err(DialError::BadAnswer("the socket is closed".into())),
+                _ => return Err(DialError::BadAnswer("socket closed".into())),
             }
         }
     };
@@ -114,10 +117,10 @@ where
     Ok(frame.body)
 }
 
-/// Answers the hello.
+/// Answers the handshake.
 ///
 /// # Errors
-/// The socket is over.
+/// The socket is closed.
 pub async fn answer<S>(
     websocket: &mut WebSocketStream<S>,
     id: u64,
@@ -134,7 +137,7 @@ where
     Ok(websocket.send(Message::text(text)).await.map_err(Box::new)?)
 }
 
-/// What a hello asks for: its number, method and parameters.
+/// Returns number, method and parameters of a handshake request.
 pub fn asked(body: Body) -> Option<(u64, Text, Value)> {
     match body {
         Body::Request { id, method, params } => Some((id, method, params)),

@@ -1,73 +1,70 @@
-//! JSON-RPC objects as they travel on a link (docs/agent-link.md, "Frames").
+//! JSON-RPC objects of a link (docs/agent-link.md, "Frames").
 
 use serde::{Deserialize, Serialize};
 
 use rtm::json;
 use rtm::value::{Text, Value};
 
-/// The one code of errors that RTM itself has answered; `data` says which.
+/// Code of all errors of RTM itself; `data` identifies the error.
 pub const RTM_ERROR: i64 = -32000;
-/// The other side speaks another version of the protocol.
+/// Unsupported protocol version.
 pub const BAD_PROTOCOL: i64 = -32001;
-/// Another agent is being served.
+/// Another agent is connected.
 pub const BUSY: i64 = -32002;
-/// A session that is not there.
+/// Unknown session.
 pub const NO_SESSION: i64 = -32003;
-/// A method that is not there.
+/// Unknown method.
 pub const NO_METHOD: i64 = -32601;
-/// Wrong parameters.
+/// Invalid parameters.
 pub const BAD_PARAMS: i64 = -32602;
 
-/// An object with its place in the order of its direction.
+/// Object with its sequence number.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frame {
-    /// Its number; absent where the link itself speaks.
+    /// Sequence number; absent in the link's own objects.
     pub seq: Option<u64>,
-    /// What it says.
     pub body: Body,
 }
 
-/// What an object says.
+/// Content of an object.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Body {
     /// `method` with an `id`.
     Request {
-        /// The driver's number.
+        /// Number chosen by the sender.
         id: u64,
-        /// The name of a call.
+        /// Name of a call.
         method: Text,
-        /// Its parameters, an object.
+        /// Parameters, an object.
         params: Value,
     },
     /// `method` without an `id`.
     Notice {
-        /// The name of an event.
+        /// Name of an event.
         method: Text,
-        /// Its fields, an object.
+        /// Fields, an object.
         params: Value,
     },
     /// `result`.
     Result {
-        /// The request's number.
+        /// Number of the request.
         id: u64,
-        /// What it resolved to.
         result: Value,
     },
     /// `error`.
     Error {
-        /// The request's number.
+        /// Number of the request.
         id: u64,
-        /// Why.
         error: ErrorBody,
     },
 }
 
-/// A request's failure.
+/// Failure of a request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ErrorBody {
     /// [`RTM_ERROR`], or a code of JSON-RPC or of the link.
     pub code: i64,
-    /// For people.
+    /// Diagnostic text.
     pub message: Text,
     /// `{operation, errorCode, name}` of an RTM error.
     #[serde(default, skip_serializing_if = "Value::is_null")]
@@ -75,7 +72,7 @@ pub struct ErrorBody {
 }
 
 impl ErrorBody {
-    /// A failure that RTM has no part in.
+    /// Creates a failure without RTM data.
     pub fn new(code: i64, message: impl Into<Text>) -> Self {
         Self {
             code,
@@ -96,7 +93,7 @@ struct Raw {
     method: Option<Text>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     params: Option<Value>,
-    // A result may be null, which is not the same as none.
+    // A null result differs from a missing one.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     result: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -113,19 +110,19 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<V
     Value::deserialize(deserializer).map(Some)
 }
 
-/// Why a text is no frame.
+/// Error of a frame.
 #[derive(Debug, thiserror::Error)]
 pub enum BadFrame {
-    /// Not the JSON of an object with these members.
+    /// Invalid JSON, or missing members.
     #[error("no JSON-RPC 2.0 object: {0}")]
     Json(#[from] serde_json::Error),
     /// Neither a call nor an answer.
-    #[error("needs a method, or an id with a result or an error")]
+    #[error("expected a method, or an id with a result or an error")]
     Shape,
 }
 
 impl Frame {
-    /// Reads a text message.
+    /// Parses a text message.
     ///
     /// # Errors
     /// [`BadFrame`].
@@ -148,7 +145,7 @@ impl Frame {
         Ok(Self { seq: raw.seq, body })
     }
 
-    /// Writes a text message.
+    /// Encodes a text message.
     pub fn into_text(self) -> String {
         let mut raw = Raw {
             jsonrpc: Version::Two,
@@ -170,7 +167,7 @@ impl Frame {
         serde_json::to_string(&raw).expect("a frame has only text keys and finite numbers")
     }
 
-    /// An object of the link's own: without a number.
+    /// Creates an object of the link itself, without a sequence number.
     pub fn own(body: Body) -> Self {
         Self { seq: None, body }
     }
@@ -216,8 +213,11 @@ mod tests {
         check_bad(r#"{"id":1,"result":1}"#, "no JSON-RPC");
         check_bad(r#"{"jsonrpc":"1.0","id":1,"result":1}"#, "no JSON-RPC");
         check_bad(r#"{"jsonrpc":"2.0","id":-1,"result":1}"#, "no JSON-RPC");
-        check_bad(r#"{"jsonrpc":"2.0","id":1}"#, "needs a method");
-        check_bad(r#"{"jsonrpc":"2.0","result":1}"#, "needs a method");
-        check_bad(r#"{"jsonrpc":"2.0","id":1,"method":"x","result":1}"#, "needs a method");
+        check_bad(r#"{"jsonrpc":"2.0","id":1}"#, "expected a method");
+        check_bad(r#"{"jsonrpc":"2.0","result":1}"#, "expected a method");
+        check_bad(
+            r#"{"jsonrpc":"2.0","id":1,"method":"x","result":1}"#,
+            "expected a method",
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! What the sides of a link agree on when they meet (docs/agent-link.md, "The handshake").
+//! Handshake of a link (docs/agent-link.md, "The handshake").
 
 use serde::{Deserialize, Serialize};
 
@@ -6,97 +6,93 @@ use rtm::value::{Text, Value};
 
 use crate::{HEARTBEAT, PROTOCOL, WINDOW};
 
-/// `agent.hello`: a host that has dialled.
+/// `agent.hello`: sent by a dialling agent server.
 pub const AGENT_HELLO: &str = "agent.hello";
-/// `user.hello`: a driver that has dialled.
+/// `user.hello`: sent by a dialling driver.
 pub const USER_HELLO: &str = "user.hello";
 
-/// The host's part: what it has.
+/// Agent server's part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostPart {
-    /// The version of the protocol.
+    /// Protocol version.
     pub protocol: u64,
-    /// Random for each process.
+    /// Random per process.
     pub agent: Text,
-    /// What it hosts, for people.
+    /// Hosted SDK, for diagnostics.
     pub sdk: Text,
-    /// Its version, for people.
+    /// Its version, for diagnostics.
     pub version: Text,
-    /// Whose names it uses.
+    /// SDK platform of the vocabulary.
     pub platform: Text,
-    /// Which documented rates hold there: `web` or `linux`.
+    /// Documented rate limits in force: `web` or `linux`.
     pub limits: Limits,
-    /// Canonical names of the calls that it has; absent for all of its platform.
+    /// Canonical names of available calls; absent for all calls of the platform.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capabilities: Option<Vec<Text>>,
 }
 
-/// Which column of RTM's documented rates holds (rtm-api 8).
+/// Column of RTM's documented rates (rtm-api 8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Limits {
     /// Web, mobile, Windows, macOS.
     Web,
-    /// Linux.
     Linux,
 }
 
-/// The parameters of `agent.hello`.
+/// Parameters of `agent.hello`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentHello {
-    /// What the agent has.
     #[serde(flatten)]
     pub host: HostPart,
-    /// The driver that it has last served.
+    /// Driver of the previous connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bridge: Option<Text>,
-    /// The last number that it has from that driver.
+    /// Last number received from that driver.
     #[serde(default)]
     pub received: u64,
-    /// The instances that it still holds.
+    /// Instances still held.
     #[serde(default)]
     pub instances: Vec<Held>,
 }
 
-/// An instance that outlives its driver.
+/// Instance that outlives its driver.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Held {
-    /// The name that the driver gave it.
+    /// Name given by the driver.
     pub session_id: Text,
-    /// The app.
     pub app_id: Text,
-    /// Who is logged in there.
+    /// Logged-in user.
     pub user_id: Text,
 }
 
-/// The result of `agent.hello`.
+/// Result of `agent.hello`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Welcome {
-    /// The version of the protocol.
+    /// Protocol version.
     pub protocol: u64,
-    /// The driver; random for each process.
+    /// Driver; random per process.
     pub bridge: Text,
-    /// What is agreed.
     #[serde(flatten)]
     pub terms: Terms,
 }
 
-/// What is agreed.
+/// Agreed parameters of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
-    /// The last number that was processed.
+    /// Last processed number.
     pub received: u64,
-    /// Whether both sides go on where they were.
+    /// Whether the previous connection is resumed.
     pub resumed: bool,
-    /// How many objects may be on their way.
+    /// Maximum of unacknowledged objects.
     pub window: u64,
-    /// How often a side speaks at least, milliseconds.
+    /// Heartbeat interval in milliseconds.
     pub heartbeat: u64,
 }
 
 impl Terms {
-    /// Those that we offer.
+    /// Creates this side's offer.
     pub fn offer(received: u64, resumed: bool) -> Self {
         Self {
             received: if resumed { received } else { 0 },
@@ -107,48 +103,46 @@ impl Terms {
     }
 }
 
-/// The parameters of `user.hello`.
+/// Parameters of `user.hello`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserHello {
-    /// The version of the protocol.
+    /// Protocol version.
     pub protocol: u64,
-    /// Random for each process.
+    /// Random per process.
     pub user: Text,
-    /// The host that it knows.
+    /// Agent server of the previous connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<Text>,
-    /// The last number that it has from that host.
+    /// Last number received from it.
     #[serde(default)]
     pub received: u64,
 }
 
-/// The result of `user.hello`.
+/// Result of `user.hello`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Served {
-    /// What the host has.
     #[serde(flatten)]
     pub host: HostPart,
-    /// What is agreed.
     #[serde(flatten)]
     pub terms: Terms,
 }
 
-/// Any of these as the value that a frame carries.
+/// Converts to the value of a frame.
 pub fn to_value(of: &impl Serialize) -> Value {
     serde_json::to_string(of)
         .and_then(|text| serde_json::from_str(&text))
         .expect("a hello has only text keys and whole numbers")
 }
 
-/// One of these from the value that a frame carries.
+/// Converts from the value of a frame.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The conversion error.
 pub fn from_value<T: for<'de> Deserialize<'de>>(value: &Value) -> Result<T, String> {
     serde_json::from_str(&value.to_json()).map_err(|error| error.to_string())
 }
 
-/// A name for this process, or this page: 128 random bits.
+/// Generates a name for this process: 128 random bits.
 ///
 /// # Errors
 /// The system has no randomness.
@@ -158,7 +152,7 @@ pub fn random_name() -> Result<Text, getrandom::Error> {
     Ok(format!("{high:016x}{low:016x}").into())
 }
 
-/// Whether the other side speaks our version.
+/// Returns true for this side's protocol version.
 pub fn speaks_ours(protocol: u64) -> bool {
     protocol == PROTOCOL
 }

@@ -1,4 +1,4 @@
-//! A socket's reading and writing, while it lives.
+//! Socket I/O of a link.
 
 use std::time::Duration;
 
@@ -18,41 +18,40 @@ use crate::reliable_queue::Incoming;
 /// `link.ack`.
 pub const ACK: &str = "link.ack";
 
-/// Objects after which they are acknowledged at once.
+/// Number of objects after which an ack is sent at once.
 const ACK_AFTER: u64 = 32;
-/// What is unacknowledged is acknowledged after this time.
+/// Longest delay of an ack.
 const ACK_WITHIN: Duration = Duration::from_millis(200);
-/// The time between one write and the next.
+/// Coalescing interval between writes.
 const GATHER: Duration = Duration::from_millis(1);
-/// Heartbeats that may be missing.
+/// Missed heartbeats before agent link lost.
 const PATIENCE: u32 = 3;
 
-/// Why a socket is over.
+/// Reason for the end of a socket.
 #[derive(Debug, thiserror::Error)]
 pub enum Ended {
-    /// The other side has closed it, or its process is gone.
-    #[error("the socket is closed")]
+    /// The other side closed it, or its process stopped.
+    #[error("socket closed")]
     Closed,
-    /// Nothing was heard, or taken, for three heartbeats.
-    #[error("the other side is silent")]
+    /// No data was received or accepted for three heartbeats.
+    #[error("heartbeat timeout")]
     Silent,
-    /// It said something that is no frame.
-    #[error("not a frame: {0}")]
+    /// It sent an invalid frame.
+    #[error("invalid frame: {0}")]
     BadFrame(String),
-    /// It left something out.
-    #[error("number {got} came after {had}")]
+    /// Objects are missing.
+    #[error("sequence gap: expected {}, got {got}", .had + 1)]
     OutOfOrder {
-        /// The number that came.
         got: u64,
-        /// The last one before.
+        /// Last number in order.
         had: u64,
     },
-    /// It acknowledged what was never sent.
-    #[error("number {0} was acknowledged and not sent")]
+    /// It acknowledged an object that was never sent.
+    #[error("ack of unsent number {0}")]
     BadAck(u64),
 }
 
-/// Reads and writes until the socket is over; `take` is given everything that comes, once and in order.
+/// Reads and writes until the socket ends; `take` gets each object once, in order.
 pub async fn pump<S>(websocket: WebSocketStream<S>, link: &Link, heartbeat: Duration, take: impl FnMut(Body)) -> Ended
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -107,7 +106,7 @@ where
     }
 }
 
-/// What the link itself says; what it does not know may be of a later version.
+/// Handles objects of the link itself; unknown ones may belong to a later version and are ignored.
 fn own(link: &Link, body: &Body) -> Result<(), Ended> {
     let Body::Notice { method, params } = body else {
         return Ok(());
@@ -138,7 +137,7 @@ where
             _ = soon.tick() => (false, true),
         };
         match timeout(heartbeat * PATIENCE, flush(&mut sink, link, speak, answer)).await {
-            // What comes meanwhile travels together: a busy link costs a write in a while, not one for each object.
+            // Coalesce objects under load: one write per interval, not per object.
             Ok(Ok(true)) => sleep(GATHER).await,
             Ok(Ok(false)) => {}
             Ok(Err(_)) => return Ended::Closed,
@@ -164,7 +163,7 @@ where
     let ack = {
         let mut order = link.order.lock();
         let open = order.unacknowledged();
-        // Who writes anyway may as well acknowledge.
+        // A write carries a due ack.
         let due = open >= ACK_AFTER || open > 0 && (answer || wrote) || speak;
         due.then(|| order.note_acknowledged())
     };

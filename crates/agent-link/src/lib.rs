@@ -1,16 +1,33 @@
-//! The link between those who have RTM instances and those who use them (docs/agent-link.md): JSON-RPC over a WebSocket
-//! that may be lost and come back.
+//! Link between agent servers, which hold RTM instances, and drivers, which use them (docs/agent-link.md): JSON-RPC
+//! over a
+//! WebSocket with reconnects.
 //!
-//! | concern | module |
-//! |---|---|
-//! | objects | `frame` |
-//! | the methods of a host, as a document | `openrpc` |
-//! | numbers, acknowledgements, the window | `order` |
-//! | who speaks first, and what is agreed | `hello` |
-//! | the names of an SDK | `words` |
-//! | a socket's reading and writing | `pump` |
-//! | coming in: secret, origin | `door` |
-//! | dialling, again and again | `dial` |
+//! | concern
+//! module
+//! | |---|---|
+//! | objects
+//! `frame`
+//! |
+//! methods of an agent server, as a document
+//! `openrpc`
+//! |
+//! sequence numbers, acks, window
+//! `reliable_queue`
+//! |
+//! handshake
+//! `handshake`
+//! |
+//! names of an SDK
+//! `vocabulary`
+//! |
+//! socket I/O
+//! `io`
+//! |
+//! accepting: secret, origin
+//! `acceptor`
+//! |
+//! dialling, with back-off
+//! `connect` |
 
 pub mod acceptor;
 pub mod agent_server;
@@ -33,33 +50,33 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use frame::{Body, Frame};
 use reliable_queue::ReliableQueue;
 
-/// The path of the WebSocket.
+/// Path of the WebSocket.
 pub const PATH: &str = "/agent";
-/// The version of the protocol.
+/// Protocol version.
 pub const PROTOCOL: u64 = 1;
-/// Largest message, bytes: RTM's largest text, escaped, with room for its envelope.
+/// Largest message in bytes: RTM's largest text, escaped, with its envelope.
 pub const MAX_FRAME_BYTES: usize = 256 * 1024;
-/// Objects that may be on their way without an acknowledgement.
+/// Maximum of unacknowledged objects.
 pub const WINDOW: u64 = 1024;
-/// Objects that may wait in all.
+/// Maximum of queued objects.
 pub const MAX_WAITING: usize = 10_000;
-/// How often a side speaks at least.
+/// Heartbeat interval.
 pub const HEARTBEAT: Duration = Duration::from_secs(10);
-/// How long what was for a driver that is gone is kept.
+/// How long events for a lost driver are kept.
 pub const KEEP: Duration = Duration::from_secs(60);
-/// The hello comes within this time.
+/// Handshake timeout.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A link across its sockets: what is to be written, and what was read.
+/// Link across its sockets: queues of both directions.
 #[derive(Debug, Default)]
 pub struct Link {
     order: Mutex<ReliableQueue>,
-    /// There is something to write.
+    /// Signals that there is something to write.
     changed: Notify,
 }
 
 impl Link {
-    /// Appends an object. Objects arrive in the order of these calls, each once.
+    /// Appends an object. Objects arrive once, in the order of these calls.
     pub fn send(&self, body: Body) {
         self.order.lock().push(|seq| {
             let seq = Some(seq);
@@ -68,23 +85,24 @@ impl Link {
         self.changed.notify_one();
     }
 
-    /// How many objects wait to be written or acknowledged. Who sends must look: there is no bound here.
+    /// Returns the number of queued objects. Senders must check it: the queue itself has no bound.
     pub fn waiting(&self) -> usize {
         self.order.lock().waiting()
     }
 
-    /// The last number that was processed here.
+    /// Returns the last number processed here.
     pub fn received(&self) -> u64 {
         self.order.lock().received()
     }
 
-    /// A socket to the side that was there before, which has processed all up to `received`. False when it cannot have:
-    /// then it is another side.
+    /// Resumes on a new socket; the peer has processed all up to `received`. Returns false if that is invalid: then
+    /// it is
+    /// another peer.
     pub fn resume(&self, received: u64, window: u64) -> bool {
         self.order.lock().resume(received, window)
     }
 
-    /// Another side: numbers begin anew. Returns the objects that were not acknowledged.
+    /// Restarts with another peer; returns the unacknowledged objects.
     pub fn restart(&self, window: u64) -> VecDeque<Utf8Bytes> {
         self.order.lock().restart(window)
     }

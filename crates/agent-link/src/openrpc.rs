@@ -1,7 +1,7 @@
-//! The agent link as an OpenRPC document: the methods of a host in one platform's names, made of the RTM vocabulary.
+//! OpenRPC document of the agent link: the methods of an agent server in one platform's vocabulary.
 //! <https://spec.open-rpc.org>
 //!
-//! Events, for which OpenRPC has no place, are under `x-notifications`.
+//! Events are under `x-notifications`, since OpenRPC does not cover them.
 
 use rtm::value::{Text, Value};
 use rtm::{CallKind, ErrorEnum, EventKind, FieldSpec, FieldType, LocalInvitation, RemoteInvitation, ReplyKind};
@@ -11,7 +11,7 @@ use crate::vocabulary::Vocabulary;
 
 const OPENRPC: &str = "1.3.2";
 
-/// The document, as indented JSON.
+/// Returns the document as indented JSON.
 pub fn document(words: &Vocabulary) -> String {
     let methods = CallKind::ALL
         .iter()
@@ -33,12 +33,12 @@ pub fn document(words: &Vocabulary) -> String {
 }
 
 fn info(words: &Vocabulary) -> Value {
-    let title = format!("sigbridge: the agent link, in the names of {}", words.platform());
+    let title = format!("sigbridge: agent link, platform {}", words.platform());
     object([
         ("title", Value::text(title)),
         (
             "description",
-            "JSON-RPC 2.0 over WebSocket, with numbered objects that are acknowledged: docs/agent-link.md.".into(),
+            "JSON-RPC 2.0 over WebSocket with sequence numbers and acks: docs/agent-link.md.".into(),
         ),
         ("version", env!("CARGO_PKG_VERSION").into()),
         ("license", object([("name", env!("CARGO_PKG_LICENSE").into())])),
@@ -47,11 +47,11 @@ fn info(words: &Vocabulary) -> Value {
 
 struct Own(&'static str, bool, &'static str);
 
-const SESSION: Own = Own("sessionId", true, "the name that the driver gives the instance");
+const SESSION: Own = Own("sessionId", true, "instance name chosen by the driver");
 const CREATE: &[Own] = &[
     SESSION,
     Own("appId", true, "the app"),
-    Own("adopt", false, "an instance of a driver before, to be taken over"),
+    Own("adopt", false, "instance of a previous driver to adopt"),
 ];
 const RELEASE: &[Own] = &[SESSION];
 
@@ -173,11 +173,11 @@ fn schemas() -> Value {
 fn errors() -> Value {
     let error = |code: i64, message: &str| object([("code", code.into()), ("message", message.into())]);
     let link = [
-        ("params", error(BAD_PARAMS, "the params do not fit the method")),
-        ("method", error(NO_METHOD, "the SDK has no such call")),
-        ("session", error(NO_SESSION, "no such sessionId")),
-        ("protocol", error(BAD_PROTOCOL, "another version of the protocol")),
-        ("busy", error(BUSY, "another agent is being served")),
+        ("params", error(BAD_PARAMS, "invalid params")),
+        ("method", error(NO_METHOD, "unknown method")),
+        ("session", error(NO_SESSION, "unknown sessionId")),
+        ("protocol", error(BAD_PROTOCOL, "unsupported protocol version")),
+        ("busy", error(BUSY, "another agent is connected")),
     ];
     let link = link.into_iter().map(|(name, error)| (Text::from(name), error));
     let rtm = ErrorEnum::ALL.iter().map(|of| {
@@ -216,7 +216,7 @@ mod tests {
     use super::*;
     use tables::Tables;
 
-    /// What is published is what is spoken.
+    /// The published document is current.
     #[test]
     fn the_published_document_is_current() {
         let tables = Tables::built_in().expect("the tables are right");
@@ -226,7 +226,7 @@ mod tests {
         assert_eq!(
             written,
             document(&words),
-            "write it again: `sigbridge agent openrpc > fixtures/openrpc-agent.json`"
+            "regenerate it: `sigbridge agent openrpc > fixtures/openrpc-agent.json`"
         );
     }
 

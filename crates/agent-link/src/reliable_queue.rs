@@ -1,35 +1,35 @@
-//! What makes a link lose and double nothing: numbers in both directions, kept until they are acknowledged.
+//! Reliable in-order delivery across reconnects: sequence numbers and acks.
 //!
-//! Pure: a socket's task asks it what to write and tells it what was read.
+//! Pure: the socket's task asks for frames to write and reports frames read.
 
 use std::collections::VecDeque;
 
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-/// Both directions of a link, across the sockets that it has one after another.
+/// Both directions of a link, across successive sockets.
 #[derive(Debug)]
 pub struct ReliableQueue {
-    /// Objects that the other side has not acknowledged, with the first one's number.
+    /// Unacknowledged objects, with the first one's number.
     kept: VecDeque<Utf8Bytes>,
     first: u64,
-    /// The last number written to the present socket.
+    /// Last number written to the current socket.
     written: u64,
-    /// How many may be written and not acknowledged.
+    /// Maximum of unacknowledged objects.
     window: u64,
-    /// The last number that was processed here.
+    /// Last number processed here.
     received: u64,
-    /// The last number that the other side knows to be processed.
+    /// Last processed number that the other side knows.
     acknowledged: u64,
 }
 
-/// What an incoming number means.
+/// Meaning of a received number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Incoming {
-    /// The next one: process it.
+    /// Next in order: process it.
     Next,
-    /// Seen before: drop it.
+    /// Duplicate: drop it.
     Seen,
-    /// Something is missing: the sides do not understand each other any more.
+    /// Objects are missing: fatal.
     Gap,
 }
 
@@ -47,18 +47,18 @@ impl Default for ReliableQueue {
 }
 
 impl ReliableQueue {
-    /// Appends an object; `write` is given its number.
+    /// Appends an object; `write` gets its number.
     pub fn push(&mut self, write: impl FnOnce(u64) -> String) {
         let seq = self.first + self.kept.len() as u64;
         self.kept.push_back(write(seq).into());
     }
 
-    /// How many objects wait to be acknowledged or even written.
+    /// Returns the number of unacknowledged and unwritten objects.
     pub fn waiting(&self) -> usize {
         self.kept.len()
     }
 
-    /// The next object to write, if there is one and the window has room.
+    /// Returns the next object to write, if the window allows.
     pub fn next(&mut self) -> Option<Utf8Bytes> {
         let next = self.written + 1;
         if next >= self.first + self.window {
@@ -70,7 +70,7 @@ impl ReliableQueue {
         Some(text)
     }
 
-    /// The other side has processed all up to `seq`. False when that cannot be.
+    /// Handles an ack up to `seq`; returns false if it is invalid.
     pub fn acknowledge(&mut self, seq: u64) -> bool {
         if seq > self.written {
             return false;
@@ -81,7 +81,7 @@ impl ReliableQueue {
         true
     }
 
-    /// An object has come.
+    /// Handles a received object.
     pub fn receive(&mut self, seq: u64) -> Incoming {
         if seq <= self.received {
             Incoming::Seen
@@ -93,23 +93,23 @@ impl ReliableQueue {
         }
     }
 
-    /// The last number that was processed here.
+    /// Returns the last number processed here.
     pub fn received(&self) -> u64 {
         self.received
     }
 
-    /// How many were processed that the other side has not been told of.
+    /// Returns the number of processed objects without an ack to the other side.
     pub fn unacknowledged(&self) -> u64 {
         self.received - self.acknowledged
     }
 
-    /// The other side is being told what was processed: returns its number.
+    /// Marks all processed objects as acknowledged; returns the last number.
     pub fn note_acknowledged(&mut self) -> u64 {
         self.acknowledged = self.received;
         self.received
     }
 
-    /// A new socket to the same other side, which has processed all up to `seq`. False when it cannot have.
+    /// Resumes on a new socket; the other side has processed all up to `seq`. Returns false if that is invalid.
     pub fn resume(&mut self, seq: u64, window: u64) -> bool {
         let known = self.first.checked_sub(1).is_some_and(|acked| seq >= acked) && seq <= self.written;
         if known {
@@ -121,7 +121,7 @@ impl ReliableQueue {
         known
     }
 
-    /// Another other side: all begins anew. Returns the objects that were not acknowledged.
+    /// Restarts with another peer; returns the unacknowledged objects.
     pub fn restart(&mut self, window: u64) -> VecDeque<Utf8Bytes> {
         let fresh = Self {
             window: window.max(1),

@@ -1,4 +1,4 @@
-//! Calls, events and errors in the names of the SDK behind a link (`mappings/platforms/`).
+//! Calls, events and errors in the vocabulary of the SDK behind a link (`mappings/platforms/`).
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,7 +9,7 @@ use tables::platform::Platform;
 
 use crate::frame::{ErrorBody, RTM_ERROR};
 
-/// A platform's names, to be looked up both ways.
+/// Bidirectional name lookup of a platform.
 #[derive(Debug)]
 pub struct Vocabulary {
     platform: Text,
@@ -22,7 +22,6 @@ pub struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// Those of a platform.
     pub fn new(platform: &Platform) -> Self {
         let call_names: Vec<(CallKind, Text)> = CallKind::ALL
             .iter()
@@ -43,33 +42,32 @@ impl Vocabulary {
         }
     }
 
-    /// The platform's name.
     pub fn platform(&self) -> &Text {
         &self.platform
     }
 
-    /// Whether the SDK has the call.
+    /// Returns true if the SDK has the call.
     pub fn has(&self, kind: CallKind) -> bool {
         !self.lacks.contains(&kind)
     }
 
-    /// The SDK's name of a call.
+    /// Returns the SDK's name of a call.
     pub fn call_name(&self, kind: CallKind) -> &Text {
-        // Built from ALL, which is in the order of the enum.
+        // Built from ALL, in the enum's order.
         &self.call_names[kind as usize].1
     }
 
-    /// The SDK's name of an event.
+    /// Returns the SDK's name of an event.
     pub fn event_name(&self, kind: EventKind) -> &Text {
         &self.event_names[kind as usize].1
     }
 
-    /// A call's parameters with the session in front.
+    /// Encodes a call's parameters, with the session first.
     pub fn call_params(session: &Text, call: &RtmCall) -> Value {
         with_session(session, call.args())
     }
 
-    /// The call that a request means: the SDK lacks it (`None`), or the parameters are wrong.
+    /// Decodes a request; `None` if the SDK lacks the call.
     pub fn read_call(&self, method: &str, params: &Value) -> Option<Result<RtmCall, String>> {
         let kind = *self.calls.get(method)?;
         if self.lacks.contains(&kind) {
@@ -79,7 +77,7 @@ impl Vocabulary {
         Some(kind.build(&values).map_err(|error| error.to_string()))
     }
 
-    /// The SDK's name of an event, and its fields with the session in front.
+    /// Encodes an event: the SDK's name, and its fields with the session first.
     pub fn write_event(&self, session: &Text, event: &RtmEvent) -> (Text, Value) {
         let kind = event.kind();
         let names = kind.fields().iter().map(|field| Text::from(field.name));
@@ -87,14 +85,14 @@ impl Vocabulary {
         (self.event_names[kind as usize].1.clone(), with_session(session, fields))
     }
 
-    /// The event that a notification means: none of that name (`None`), or its fields are wrong.
+    /// Decodes a notification; `None` for an unknown name.
     pub fn read_event(&self, method: &str, params: &Value) -> Option<Result<RtmEvent, String>> {
         let kind = *self.events.get(method)?;
         let values: Vec<Value> = in_order(kind.fields().iter().map(|field| field.name), params);
         Some(kind.build(&values).map_err(|error| error.to_string()))
     }
 
-    /// An RTM error as a request's failure.
+    /// Encodes an RTM error.
     pub fn write_error(&self, error: RtmError) -> ErrorBody {
         let named = self.errors.iter().find(|(of, _)| *of == error);
         let name: Text = named.map_or_else(|| error.name().into(), |(_, name)| name.clone());
@@ -110,7 +108,7 @@ impl Vocabulary {
         }
     }
 
-    /// What a request's failure is among those that its call may have; what none of them is, is the call's general failure.
+    /// Decodes a failure of a call; unknown errors become the call's general failure.
     pub fn read_error(&self, kind: CallKind, error: &ErrorBody) -> RtmError {
         let general = refusal(kind, Refusal::Abandoned);
         if error.code != RTM_ERROR {
@@ -118,7 +116,8 @@ impl Vocabulary {
         }
         let text = |key: &str| error.data.get(key).and_then(Value::as_text);
         let of = text("operation").and_then(|name| ErrorEnum::parse(name));
-        // An enum that the call is not known to fail with still says more than the general failure, but rows cannot name it.
+        // An error enum that is unknown for the call is more specific than the general failure, but rows cannot name
+        // it.
         let Some(of) = of.filter(|of| kind.errors().contains(of)) else {
             return general;
         };
@@ -133,13 +132,13 @@ impl Vocabulary {
     }
 }
 
-/// A call's result, as it travels.
+/// Decodes a call's result.
 ///
 /// # Errors
-/// What a result of that call looks like.
+/// The expected form of the result.
 pub fn read_result(kind: CallKind, result: &Value) -> Result<RtmReply, String> {
     match result {
-        // A promise of nothing resolves to `undefined`.
+        // A promise without a value resolves to `undefined`.
         Value::Null => kind.reply().read(&Value::Map(Vec::new())),
         result => kind.reply().read(result),
     }

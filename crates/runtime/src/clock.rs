@@ -1,4 +1,4 @@
-//! The clock that the pure parts are told.
+//! Clock for the pure parts.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -6,8 +6,9 @@ use tokio::time::Instant;
 
 use rtm::time::Time;
 
-/// Wall-clock time at the start, counted on monotonically: a clock that jumps moves no timer. What expires by the wall clock,
-/// as tokens do, is judged by [`wall`](Self::wall).
+/// Wall-clock time at start plus monotonic time, so that clock changes move no timer. Use [`wall`](Self::wall) for
+/// expiry
+/// by the wall clock, as of tokens.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     start: Instant,
@@ -15,7 +16,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that starts now.
+    /// Starts a clock.
     pub fn start() -> Self {
         Self {
             start: Instant::now(),
@@ -23,17 +24,17 @@ impl Clock {
         }
     }
 
-    /// What the wall clock shows at the moment, which may have been set meanwhile: for what expires, and for no timer.
+    /// Returns the current wall-clock time, for expiry only, not for timers.
     pub fn wall(&self) -> Time {
         wall()
     }
 
-    /// Now.
+    /// Returns the current time.
     pub fn now(&self) -> Time {
         self.start_time + Instant::now().duration_since(self.start)
     }
 
-    /// The instant of a time, for sleeping until then.
+    /// Converts a time to an instant, for sleeping.
     pub fn instant(&self, time: Time) -> Instant {
         self.start + time.since(self.start_time)
     }

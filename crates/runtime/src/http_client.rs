@@ -1,4 +1,4 @@
-//! HTTP requests of this process to others: webhooks and the RESTful API.
+//! HTTP client for webhooks and the RESTful API.
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -10,17 +10,17 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// How long a connection that is not used is kept.
+/// Idle timeout of a pooled connection.
 const IDLE: Duration = Duration::from_secs(30);
-/// Connections that are kept for one host.
+/// Maximum of idle connections per host.
 const IDLE_PER_HOST: usize = 32;
-/// Longest answer that is read, bytes.
+/// Longest accepted response body in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
 
-/// A client that trusts the CAs that browsers trust, and keeps connections.
+/// Pooled HTTPS client with the browsers' root CAs.
 pub type HttpsClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
-/// A client. What may be plain HTTP is decided by [`is_private`] when an address is read.
+/// Creates a client. [`is_private`] decides which addresses may use plain HTTP.
 ///
 /// # Errors
 /// The TLS library's.
@@ -43,14 +43,15 @@ pub fn client(connect_timeout: Duration) -> Result<HttpsClient, rustls::Error> {
         .build(connector))
 }
 
-/// Status and body of an answer; `None` when it is too long or breaks off. Reading it to its end keeps the connection.
+/// Reads status and body; `None` if the body is too long or truncated. A body read to its end allows connection
+/// reuse.
 pub async fn read(response: Response<Incoming>) -> Option<(StatusCode, Bytes)> {
     let status = response.status();
     let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await.ok()?;
     Some((status, body.to_bytes()))
 }
 
-/// Whether what is sent there is read by nobody on the way: TLS, or the machine itself.
+/// Returns true if nobody can read the traffic: HTTPS, or a loopback address.
 pub fn is_private(uri: &Uri) -> bool {
     match (uri.scheme_str(), uri.host()) {
         (Some("https"), Some(_)) => true,

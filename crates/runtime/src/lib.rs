@@ -1,3 +1,4 @@
+pub mod backoff;
 pub mod clock;
 pub mod http_client;
 pub mod log_limit;

@@ -1,5 +1,6 @@
-//! A bound for lines that others can cause as often as they like: one for each kind and cause within a minute, and a few
-//! causes of a kind; the rest is counted, and the counts are told once the minute is over.
+//! Rate limit for log lines that clients can cause. It bounds lines per kind and cause within a minute, and causes
+//! per kind.
+//! Suppressed lines are counted, and reported after the minute.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -11,45 +12,45 @@ use tracing::warn;
 
 use rtm::MAX_NAME_BYTES;
 
-/// The target of lines about the log itself.
+/// Target of log lines about the log.
 pub const TARGET: &str = "sigbridge::log";
 
-/// The time for which lines of a kind are counted together.
+/// Counting window.
 const WINDOW: Duration = Duration::from_secs(60);
-/// Causes of a kind that are counted one by one within that time; the others are counted together.
+/// Maximum of causes per kind and window that are counted separately.
 const MAX_CAUSES: usize = 1024;
-/// Causes whose counts have lines of their own.
+/// Maximum of causes with a report line of their own.
 const TOLD: usize = 10;
 
-/// How many lines of a kind are written within a minute.
+/// Maximum of log lines per minute for a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bound {
-    /// Of one cause.
+    /// Per cause.
     pub each: u64,
-    /// Of all.
+    /// In total.
     pub all: u64,
 }
 
 impl Bound {
-    /// For what is one event however often it happens.
+    /// For conditions that need one line, however often they occur.
     pub const EVENT: Self = Self { each: 1, all: 10 };
-    /// For what each client has a line of its own for, unless somebody floods the log with it.
+    /// For lines per client, unless they flood the log.
     pub const CLIENT: Self = Self { each: 600, all: 1200 };
 }
 
-/// Who or what causes a line, as it is named in the log.
+/// Cause of a log line, as logged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Cause {
-    /// A session, by its number.
+    /// Session number.
     pub session: Option<u64>,
-    /// Its account, as far as the config lets the log name it.
+    /// Account, in the form that the config allows in logs.
     pub account: Option<Box<str>>,
-    /// Any other, such as an address.
+    /// Other cause, e.g. an address.
     pub from: Option<Box<str>>,
 }
 
 impl Cause {
-    /// Somebody at an address, an agent by its name and the like.
+    /// Creates a cause from an address, an agent's name or the like.
     pub fn from(name: impl ToString) -> Self {
         let name = name.to_string();
         Self {
@@ -59,20 +60,20 @@ impl Cause {
     }
 }
 
-/// What was left out of the log.
+/// Suppressed log lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftOut {
-    /// The kind of line.
+    /// Kind of line.
     pub kind: &'static str,
-    /// Who caused it; none for several who are told together.
+    /// Cause; `None` for several causes reported together.
     pub cause: Option<Cause>,
-    /// How many they are.
+    /// Number of causes.
     pub causes: usize,
-    /// How many lines.
+    /// Number of lines.
     pub lines: u64,
 }
 
-/// Counts lines.
+/// Counter of log lines.
 #[derive(Debug, Default)]
 pub struct Limiter {
     kinds: HashMap<&'static str, Kind>,
@@ -94,7 +95,7 @@ struct Count {
 }
 
 impl Limiter {
-    /// Whether a line is to be written; else it is counted.
+    /// Returns true if a line may be written, else counts it.
     pub fn admits(&mut self, now: Instant, kind: &'static str, bound: Bound, cause: Cause) -> bool {
         let kind = self.kinds.entry(kind).or_insert_with(|| Kind {
             until: now + WINDOW,
@@ -117,7 +118,7 @@ impl Limiter {
         admitted
     }
 
-    /// What was left out within the minutes that are over, or in all; they are forgotten.
+    /// Takes the suppressed counts of ended windows, or of all windows.
     pub fn over(&mut self, now: Option<Instant>) -> Vec<LeftOut> {
         let is_over = |kind: &Kind| now.is_none_or(|now| kind.until <= now);
         let mut over: Vec<(&'static str, Kind)> = self.kinds.extract_if(|_, kind| is_over(kind)).collect();
@@ -150,7 +151,7 @@ impl Kind {
             left_out.push(LeftOut {
                 kind,
                 cause: None,
-                // Those beyond the table are at least one.
+                // Causes beyond the table count as at least one.
                 causes: rest.len() + usize::from(self.others > 0),
                 lines,
             });
@@ -159,15 +160,15 @@ impl Kind {
     }
 }
 
-/// The log is the process's, and so is its bound.
+/// Process-wide, like the log.
 static LIMITER: LazyLock<Mutex<Limiter>> = LazyLock::new(Mutex::default);
 
-/// Whether a line of a kind is to be written now; else it is counted.
+/// Returns true if a line of a kind may be written now, else counts it.
 pub fn admits(kind: &'static str, bound: Bound, cause: Cause) -> bool {
     LIMITER.lock().admits(Instant::now(), kind, bound, cause)
 }
 
-/// Tells what was left out within the minutes that are over; at the end of the process, all of it.
+/// Logs the suppressed counts of ended windows; at the end of the process, of all windows.
 pub fn tell(at_end: bool) {
     let over = LIMITER.lock().over((!at_end).then(Instant::now));
     for LeftOut {
@@ -183,7 +184,7 @@ pub fn tell(at_end: bool) {
         warn!(
             target: TARGET,
             account, from, session, causes, lines, kind,
-            "lines of one kind were left out"
+            "log lines suppressed"
         );
     }
 }
@@ -230,7 +231,7 @@ mod tests {
         let mut written = 0;
         for round in 1..=3 {
             for session in 0..5000 {
-                // The first one more often than the others.
+                // The first cause occurs more often than the others.
                 for _ in 0..if session == 0 { round } else { 1 } {
                     written += u64::from(limiter.admits(start, KIND, Bound::EVENT, cause(session)));
                 }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 
 mod suggest;
 #[cfg(test)]
@@ -22,35 +22,26 @@ pub struct Source {
     pub name: String,
     /// The complete text.
     pub text: String,
-    /// The displayed text, if it differs from `text`: the same bytes with secrets overwritten.
-    shown: Option<String>,
+    /// Whether diagnostics must not show the text.
+    is_private: bool,
 }
 
 impl Source {
-    /// Creates a source without secrets.
+    /// Creates a source whose lines diagnostics show.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
         Arc::new(Self {
             name: name.into(),
             text: text.into(),
-            shown: None,
+            is_private: false,
         })
     }
 
-    /// Creates a source with masked secrets, because diagnostics are logged.
-    ///
-    /// `mask` must keep every byte position; a result of another length displays nothing.
-    pub fn masked(name: impl Into<String>, text: impl Into<String>, mask: impl FnOnce(&str) -> String) -> Arc<Self> {
-        let text = text.into();
-        let shown = mask(&text);
-        let shown = if shown.len() == text.len() {
-            shown
-        } else {
-            String::new()
-        };
+    /// Creates a source that may hold secrets: diagnostics show positions, but no line of it.
+    pub fn private(name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
         Arc::new(Self {
             name: name.into(),
-            text,
-            shown: Some(shown),
+            text: text.into(),
+            is_private: true,
         })
     }
 
@@ -60,10 +51,6 @@ impl Source {
             source: self.clone(),
             range,
         }
-    }
-
-    fn shown(&self) -> &str {
-        self.shown.as_deref().unwrap_or(&self.text)
     }
 }
 
@@ -188,17 +175,20 @@ impl Diag {
         self.help.as_deref()
     }
 
-    /// Formats the error with the source line and a caret; `color` adds terminal escapes.
+    /// Renders the error with its source line and a caret, unless the source is private; `color` adds terminal escapes.
     pub fn render(&self, color: bool) -> String {
-        let text = self.span.source.shown();
-        let mut annotation = AnnotationKind::Primary.span(self.span.drawn(text));
-        if let Some(label) = &self.label {
-            annotation = annotation.label(label);
-        }
-        let snippet = Snippet::source(text)
-            .path(&self.span.source.name)
-            .annotation(annotation);
-        let mut group = Level::ERROR.primary_title(&self.title).element(snippet);
+        let Source { name, text, is_private } = &*self.span.source;
+        let title = Level::ERROR.primary_title(&self.title);
+        let mut group = if *is_private {
+            let (line, column) = self.span.position();
+            title.element(Origin::path(name).line(line).char_column(column))
+        } else {
+            let mut annotation = AnnotationKind::Primary.span(self.span.drawn(text));
+            if let Some(label) = &self.label {
+                annotation = annotation.label(label);
+            }
+            title.element(Snippet::source(text).path(name).annotation(annotation))
+        };
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help));
         }

@@ -16,6 +16,7 @@ pub mod comparison;
 mod compile;
 pub mod condition;
 pub mod diagnostics;
+pub mod duration;
 pub mod errors;
 pub mod expr;
 pub mod func;

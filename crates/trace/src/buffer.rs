@@ -1,4 +1,4 @@
-//! Records that wait to be written: their texts one behind the other in one, and what else they are beside it.
+//! Buffer of records to be written: all texts in one string, structure in parallel lists.
 
 use protocol::event::SocketId;
 use rtm::value::Value;
@@ -7,13 +7,13 @@ use rtm::{CallKind, EventKind, FieldSpec, Part, RtmCall, RtmError, RtmEvent, Rtm
 use crate::event::TraceEvent;
 use crate::record::Record;
 
-/// Records in their order.
+/// Records in order.
 #[derive(Debug, Default)]
 pub struct Batch {
     heads: Vec<Head>,
     text: String,
     parts: Vec<Held>,
-    /// Those of other kinds.
+    /// Records of other kinds.
     records: Vec<Record>,
     /// Bytes of their texts.
     of_records: usize,
@@ -24,24 +24,24 @@ struct Head {
     t_us: u64,
     session: u64,
     kind: Kind,
-    /// Where its text ends.
+    /// End of its text.
     end: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Decoded(SocketId),
-    /// So much of its text is the frame; the id of its row follows.
+    /// The frame's share of the text; the row ID follows.
     Said(SocketId, usize),
-    /// So many parts are its arguments.
+    /// Number of parts that are its arguments.
     Call(u64, CallKind, usize),
     Reply(u64, Result<Plain, RtmError>),
-    /// So many parts are its fields.
+    /// Number of parts that are its fields.
     Event(EventKind, usize),
     Record,
 }
 
-/// A part, and how much of the text is of it.
+/// Part, with its share of the text.
 #[derive(Clone, Copy, Debug)]
 enum Held {
     Bool(bool),
@@ -54,54 +54,50 @@ enum Held {
     Message(usize),
 }
 
-/// A result that says nothing of anybody.
+/// Result without user data.
 #[derive(Clone, Copy, Debug)]
 pub enum Plain {
-    /// Nothing but success.
+    /// Success without a value.
     Void,
-    /// A truth.
     Bool(bool),
 }
 
-/// A record that is to be written.
+/// Record to be written.
 #[derive(Debug)]
 pub enum Waiting<'b> {
-    /// A frame of the client.
+    /// Frame of the client.
     Decoded(SocketId, &'b str),
-    /// A frame for the client, and the id of its row, or nothing.
+    /// Frame for the client, with the row ID or an empty text.
     Said(SocketId, &'b str, &'b str),
-    /// An RTM call: its number, and its arguments in the order of [`CallKind::fields`].
+    /// RTM call: number, and arguments in the order of [`CallKind::fields`].
     Call(u64, CallKind, Parts<'b>),
-    /// What became of one.
+    /// Result of a call.
     Reply(u64, Result<Plain, RtmError>),
-    /// An RTM event with its fields in the order of [`EventKind::fields`].
+    /// RTM event with its fields in the order of [`EventKind::fields`].
     Event(EventKind, Parts<'b>),
-    /// As the trace has it; boxed, since it is rare and large.
+    /// Any other record; boxed, since it is rare and large.
     Record(Box<Record>),
 }
 
 impl Batch {
-    /// How many records there are.
     pub fn len(&self) -> usize {
         self.heads.len()
     }
 
-    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.heads.is_empty()
     }
 
-    /// Bytes of texts that wait.
+    /// Returns the bytes of waiting texts.
     pub fn bytes(&self) -> usize {
         self.text.len() + self.of_records
     }
 
-    /// Bytes that it keeps room for.
+    /// Returns the allocated bytes.
     pub fn room(&self) -> usize {
         self.text.capacity()
     }
 
-    /// Without records.
     pub fn clear(&mut self) {
         self.heads.clear();
         self.text.clear();
@@ -126,7 +122,7 @@ impl Batch {
         });
     }
 
-    /// Adds what is not a record of its own; it is one where a part is no plain one.
+    /// Adds a record in compact form; returns `None` if a part does not fit that form.
     fn try_add(&mut self, what: &TraceEvent<'_>) -> Option<Kind> {
         Some(match *what {
             TraceEvent::Decoded { socket, frame } => {
@@ -173,7 +169,7 @@ impl Batch {
         self.held(before, all)
     }
 
-    /// How many parts were added, or none of them.
+    /// Returns the number of added parts, or removes them all.
     fn held(&mut self, before: (usize, usize), all: bool) -> Option<usize> {
         if all {
             return Some(self.parts.len() - before.0);
@@ -205,7 +201,7 @@ impl Batch {
         Some(())
     }
 
-    /// Takes the records out: moment, session, what.
+    /// Removes the records: time, session, content.
     pub fn drain(&mut self) -> impl Iterator<Item = (u64, u64, Waiting<'_>)> {
         let (mut at, mut part) = (0, 0);
         let (text, parts) = (&self.text, &self.parts);
@@ -235,7 +231,7 @@ impl Batch {
     }
 }
 
-/// Bytes of the texts in a value.
+/// Returns the bytes of the texts in a value.
 fn texts(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Number(_) => 0,
@@ -245,7 +241,7 @@ fn texts(value: &Value) -> usize {
     }
 }
 
-/// The parts of a call or an event.
+/// Parts of a call or an event.
 #[derive(Clone, Copy, Debug)]
 pub struct Parts<'b> {
     parts: &'b [Held],

@@ -1,5 +1,4 @@
-//! Which documented calls and events apps really use, how often, and by which row: counted from traces, or by a server
-//! while it serves.
+//! Usage of documented calls and events, by row: counted from traces, or live by a server.
 
 mod class;
 mod report;
@@ -20,28 +19,28 @@ use tables::row::{CodeId, RowId, SigId};
 use crate::reader::Trace;
 use session::Counted;
 
-/// Names that come from clients are counted one by one up to so many; the rest together.
+/// Maximum of separately counted client-chosen names; the rest is counted together.
 const MAX_NAMES: usize = 1000;
 const OTHERS: &str = "(others)";
 
-/// A documented call or event, and the row that served it.
+/// Documented call or event, and the row that served it.
 pub type Key = (SigId, RowId);
 
-/// What was counted of a call.
+/// Counters of a call.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Calls {
-    /// How often it was made.
+    /// Number of calls.
     pub count: u64,
-    /// How often it was answered by a refusal.
+    /// Number of refused calls.
     pub failed: u64,
-    /// How often because of a limitation, which was noted along with it.
+    /// Number of refusals with a limitation note.
     pub refused: u64,
-    /// Reasons of the refusals.
+    /// Reasons of refusals.
     pub reasons: BTreeMap<Text, u64>,
 }
 
 impl Calls {
-    /// A refusal; `limited` when a limitation was noted along with it.
+    /// Counts a refusal; `limited` if a limitation was noted with it.
     pub fn fail(&mut self, reason: &Text, limited: bool) {
         self.failed += 1;
         self.refused += u64::from(limited);
@@ -49,22 +48,20 @@ impl Calls {
     }
 }
 
-/// Counters, by the numbers of the tables that they were counted with.
+/// Counters, by index into the tables.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Coverage {
-    /// Sessions.
     pub sessions: u64,
-    /// Calls.
     pub calls: BTreeMap<Key, Calls>,
-    /// Events that were told.
+    /// Events sent to clients.
     pub events: BTreeMap<Key, u64>,
-    /// Limitations that were noted.
+    /// Limitation notes.
     pub notes: BTreeMap<(RowId, CodeId), u64>,
-    /// Functions of the wire that are no documented call: the mailbox.
+    /// Wire functions without a documented call: the mailbox.
     pub wire: BTreeMap<Text, u64>,
-    /// Functions that no table knows.
+    /// Unknown functions.
     pub unknown: BTreeMap<Text, u64>,
-    /// Frames that are none, and records that belong to no session whose beginning is there.
+    /// Invalid frames, and records of sessions without a beginning.
     pub unreadable: u64,
 }
 

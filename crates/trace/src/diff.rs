@@ -1,8 +1,10 @@
-//! Two traces compared by session and cause.
+//! Comparison of two traces by session and cause.
 //!
-//! A cause is something that came into a session, and the outputs that followed it. Sessions are paired by account, in
-//! the order in which they began; their causes are paired whatever the time and order in which they came, because both
-//! come from outside. What differs are outputs: frames, pushed ones included, calls to RTM, timers, notes.
+//! A cause is an input of a session with the outputs that follow it. Sessions are paired by account, in order of
+//! their
+//! beginning. Their causes are paired regardless of time and order, since inputs are external. Differences are
+//! outputs:
+//! frames, including pushed ones, RTM calls, timers, notes.
 
 pub(super) mod align;
 pub(super) mod changes;
@@ -27,26 +29,26 @@ use align::{Pair, align};
 use changes::changes;
 use timeline::{Cause, Said, Session, sessions};
 
-/// What differs between two traces.
+/// Differences between two traces.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Diff {
-    /// Sessions that differ.
+    /// Sessions with differences.
     pub sessions: Vec<SessionDiff>,
-    /// Sessions that were compared.
+    /// Number of compared sessions.
     pub compared: usize,
 }
 
-/// What of two traces is compared.
+/// Scope of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// All that came out of sessions.
+    /// All outputs.
     All,
-    /// What clients were told, socket by socket: one of the traces knows nothing else.
+    /// Frames to clients, by socket, since one trace has no other records.
     Frames,
 }
 
 impl Scope {
-    /// Of traces that are compared with each other: what all of them have.
+    /// Returns the common scope of traces.
     pub fn of<'t>(traces: impl IntoIterator<Item = &'t Trace>) -> Self {
         let mut traces = traces.into_iter();
         match traces.all(|trace| trace.header.missing.is_empty()) {
@@ -56,74 +58,71 @@ impl Scope {
     }
 }
 
-/// Which of the traces.
+/// Side of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
-    /// The first: what is expected.
+    /// First trace: expected.
     A,
-    /// The second: what was got.
+    /// Second trace: actual.
     B,
 }
 
-/// What differs in a session.
+/// Differences of a session.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SessionDiff {
-    /// The account.
     pub account: Text,
-    /// Which of the account's sessions, from 1.
+    /// Index among the account's sessions, from 1.
     pub nth: usize,
-    /// Only this trace has it.
+    /// The only trace with this session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub only: Option<Side>,
-    /// Causes whose outputs differ.
+    /// Causes with different outputs.
     pub causes: Vec<CauseDiff>,
 }
 
-/// A cause whose outputs differ.
+/// Cause with different outputs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CauseDiff {
-    /// What it is, without what may differ: `legacy call2 f`, `rtm event X`.
+    /// Kind, without variable parts: `legacy call2 f`, `rtm event X`.
     pub kind: String,
-    /// The row that it enters, as far as its outputs say.
+    /// Row, if its outputs name one.
     pub row: Option<Text>,
-    /// It in the first trace.
+    /// Place in the first trace.
     pub a: Option<Place>,
-    /// It in the second.
+    /// Place in the second trace.
     pub b: Option<Place>,
-    /// Outputs that differ.
+    /// Different outputs.
     pub outputs: Vec<OutputDiff>,
 }
 
-/// A record and its line.
+/// Record with its line.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Place {
-    /// The line of the trace, from 1.
+    /// Line number, from 1.
     pub line: usize,
-    /// The record.
     pub record: Record,
 }
 
-/// An output that differs.
+/// Different output.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct OutputDiff {
-    /// What it is, without what may differ.
+    /// Kind, without variable parts.
     pub kind: String,
-    /// The row that it is from.
+    /// Row of the output.
     pub row: Option<Text>,
-    /// What the first trace has; none where it has nothing.
+    /// Output in the first trace.
     pub expected: Option<Place>,
-    /// What the second has.
+    /// Output in the second trace.
     pub got: Option<Place>,
-    /// Where they differ, when both are there.
+    /// Differences, if both exist.
     pub changes: Vec<Change>,
-    /// The output as it was compared: two that are the same have the same.
+    /// Comparison key: equal outputs have equal keys.
     #[serde(skip)]
     pub(super) key: String,
 }
 
 impl Diff {
-    /// Whether nothing differs.
     pub fn is_empty(&self) -> bool {
         self.sessions.is_empty()
     }
@@ -131,7 +130,7 @@ impl Diff {
 
 /// Compares two traces.
 pub fn diff(a: &Trace, b: &Trace, scope: Scope) -> Diff {
-    // Numbers of accounts are the program's: those of another one may be others.
+    // Account numbers depend on the program, so another program may have others.
     let same_build = a.header.program == b.header.program;
     let (a, b) = match scope {
         Scope::All => (sessions(a, same_build), sessions(b, same_build)),
@@ -171,7 +170,7 @@ impl Diff {
     }
 }
 
-/// The order of causes is no output, so causes may be paired across others.
+/// The order of causes is not an output, so causes may be paired out of order.
 fn compare(a: &[Cause], b: &[Cause]) -> Vec<CauseDiff> {
     let levels: [fn(&Cause) -> &str; 3] = [|cause| &cause.full, |cause| &cause.key, |cause| &cause.kind];
     let pairs = align(a, b, &levels, true);

@@ -1,4 +1,4 @@
-//! What comes out of a session, as JSON; the same for one that is recorded and for one that is played.
+//! Outputs of a session as JSON, for recording and replay.
 
 use engine::Effect;
 use rtm::value::Value;
@@ -8,7 +8,7 @@ use crate::event::{number, one};
 use crate::record::Leg;
 use crate::{rtm_records, session_context, timer_name};
 
-/// The data of an effect; none for those that become frames.
+/// Returns the data of an effect; `None` for effects that become frames.
 pub fn data(tables: &Tables, effect: &Effect) -> Option<(Leg, Value)> {
     Some(match effect {
         Effect::Rtm { request, call } => {

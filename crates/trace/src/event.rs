@@ -1,4 +1,4 @@
-//! What happens in a session, as its task knows it: borrowed, since most of it is copied once and written later.
+//! Events of a session as its task records them; borrowed, since most are copied once and written later.
 
 use engine::Input;
 use protocol::event::SocketId;
@@ -9,50 +9,36 @@ use tables::Tables;
 use crate::record::{Dir, Leg, Record};
 use crate::{rtm_records, session_context, timer_name};
 
-/// The member of `closed` with the most time that the session is kept, milliseconds.
+/// Member of `closed`: maximum time in milliseconds that the session is kept.
 pub(super) const GRACE: &str = "grace_ms";
 
-/// What is recorded at a moment of a session.
+/// Recorded event of a session.
 #[derive(Clone, Debug)]
 pub enum TraceEvent<'h> {
-    /// A frame of the client.
-    Decoded {
-        /// Where it came from.
-        socket: SocketId,
-        /// Its text.
-        frame: &'h str,
-    },
-    /// A frame for the client.
+    /// Frame of the client.
+    Decoded { socket: SocketId, frame: &'h str },
+    /// Frame for the client.
     Said {
-        /// Where it goes.
         socket: SocketId,
-        /// Its text.
         frame: &'h str,
-        /// The id of the row that it is from.
+        /// ID of the row that produced it.
         row: Option<&'h Text>,
     },
-    /// A call that the session makes by itself.
-    Call {
-        /// Its number.
-        request: u64,
-        /// The call.
-        call: &'h RtmCall,
-    },
-    /// What became of one.
+    /// RTM call of the session.
+    Call { request: u64, call: &'h RtmCall },
+    /// Result of a call.
     Reply {
-        /// Its number.
         request: u64,
-        /// The result.
         result: &'h Result<RtmReply, RtmError>,
     },
-    /// RTM tells something.
+    /// RTM event.
     Event(&'h RtmEvent),
-    /// Anything else, as the trace has it.
+    /// Any other event, in trace form.
     Other(Leg, Dir, Value),
 }
 
 impl<'h> TraceEvent<'h> {
-    /// An input; none when a frame that was heard says it all.
+    /// Converts an input; `None` if a recorded frame already implies it.
     pub fn input(tables: &Tables, input: &'h Input) -> Option<Self> {
         let login = |socket: SocketId, line: &Text| {
             vec![
@@ -96,7 +82,7 @@ impl<'h> TraceEvent<'h> {
         Some(Self::Other(leg, Dir::In, data))
     }
 
-    /// As a record of a trace.
+    /// Converts to a trace record.
     pub fn record(self, t_us: u64, session: u64) -> Record {
         let frame = |socket: SocketId, frame: &str| {
             Value::Map(vec![

@@ -1,13 +1,15 @@
-//! A legacy frame as one value, whatever its transport: what is text inside of text is opened, so that its parts can be
-//! compared and counted (signaling-wire 2, 5, 10).
+//! Legacy frame as one value for any transport. Nested texts are decoded, so that their parts can be compared and
+//! counted
+//! (signaling-wire 2, 5, 10).
 
 use rtm::value::Value;
 
-/// How often text inside of text is opened.
+/// Maximum nesting of decoded texts.
 const DEPTH: usize = 6;
 
-/// A frame: WebSocket's are lists, those of JSON-RPC objects or lists of them; those of TCP become lists of words, the
-/// last of which is often JSON.
+/// Decodes a frame. WebSocket frames are arrays, JSON-RPC frames objects or arrays of them. TCP lines become arrays
+/// of
+/// words, the last of which is often JSON.
 pub(super) fn opened(frame: &str) -> Value {
     match Value::from_json(frame) {
         Ok(frame @ (Value::List(_) | Value::Map(_))) => open(frame, DEPTH),
@@ -15,7 +17,7 @@ pub(super) fn opened(frame: &str) -> Value {
     }
 }
 
-/// The data of a record with its frame opened, where it has one.
+/// Returns record data with its frame decoded.
 pub(super) fn opened_data(data: &Value) -> Value {
     let Value::Map(entries) = data else {
         return data.clone();
@@ -27,7 +29,7 @@ pub(super) fn opened_data(data: &Value) -> Value {
     Value::Map(entries.collect())
 }
 
-/// Opens the texts of a value.
+/// Decodes the texts of a value.
 fn open(value: Value, depth: usize) -> Value {
     let Some(deeper) = depth.checked_sub(1) else {
         return value;
@@ -56,13 +58,13 @@ fn open(value: Value, depth: usize) -> Value {
     }
 }
 
-/// JSON that is text: an object or a list; a number that is text stays text.
+/// Parses an object or array; other JSON, such as numbers, stays text.
 fn json(text: &str) -> Option<Value> {
     let begins = text.starts_with(['{', '[']);
     begins.then(|| Value::from_json(text).ok()).flatten()
 }
 
-/// A message line: `msg-v2 <src> <dst> <flag> <type> <time> <content>` (signaling-wire 5).
+/// Parses a message line: `msg-v2 <src> <dst> <flag> <type> <time> <content>` (signaling-wire 5).
 fn line(text: &str, depth: usize) -> Option<Value> {
     let mut words = text.splitn(7, ' ');
     if words.next()? != "msg-v2" {
@@ -76,7 +78,7 @@ fn line(text: &str, depth: usize) -> Option<Value> {
     Some(Value::Map(vec![("line".into(), Value::Map(entries))]))
 }
 
-/// Words with single spaces between them, and a line or JSON behind them (signaling-wire 10).
+/// Splits words at single spaces, with a trailing line or JSON (signaling-wire 10).
 fn words(text: &str, depth: usize) -> Value {
     let mut items = Vec::new();
     let mut rest = text;
@@ -99,19 +101,19 @@ fn words(text: &str, depth: usize) -> Value {
     Value::List(items)
 }
 
-/// The JSON of a text that was opened.
+/// Returns the JSON of a decoded text.
 pub(super) fn inner(value: &Value) -> Option<&Value> {
     value.get("json")
 }
 
-/// Every message line in it, wherever it stands, with its version where it has one before it.
+/// Finds every message line, with its version if one precedes it.
 pub(super) fn lines(value: &Value, found: &mut dyn FnMut(Option<i64>, &Value)) {
     match value {
         Value::List(items) => {
             for (at, item) in items.iter().enumerate() {
                 match item.get("line") {
                     Some(line @ Value::Map(_)) => {
-                        // `[version, line]`: of the mailbox, and nothing else is so.
+                        // Only mailbox entries have the form `[version, line]`.
                         let version = (items.len() == 2 && at == 1).then(|| items[0].as_int()).flatten();
                         found(version, line);
                     }

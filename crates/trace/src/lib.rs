@@ -1,8 +1,10 @@
-//! Traces: what went in and out of sessions, recorded exactly enough to be played again.
+//! Traces: recorded inputs and outputs of sessions, exact enough for a replay.
 //!
-//! A trace is JSON Lines: a [`Header`], then [`Record`]s of one timeline (docs/trace.md). [`SessionRecorder`] is where a session's
-//! task puts what happens; [`SessionReplay`] feeds it to the engine again, on a virtual clock. Everything that is not a
-//! function of recorded inputs is recorded as one, on the leg `env`: verdicts, lines, names, limits (decisions H12).
+//! A trace is JSON Lines: a [`Header`], then [`Record`]s of one timeline (docs/trace.md). A session's task records
+//! with
+//! [`SessionRecorder`]; [`SessionReplay`] feeds a trace to the engine on a virtual clock. External inputs that are
+//! not frames
+//! are recorded on the leg `env`: login decisions, session lines, names, limits (decisions H12).
 
 mod buffer;
 pub mod coverage;

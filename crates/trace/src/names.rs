@@ -1,4 +1,4 @@
-//! Names in both directions, recorded as they are asked for: a redacted trace has other names (decisions H12).
+//! Name translations, recorded as they are requested: a redacted trace has other names (decisions H12).
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -14,17 +14,16 @@ use rtm::value::{Text, Value};
 use crate::record::{Dir, Leg};
 use crate::session_recorder::SessionRecorder;
 
-/// Names that a session asks for, each recorded once.
+/// Recorder of a session's name translations, each recorded once.
 pub struct RecordedNames {
     inner: Arc<dyn Names>,
     tape: SessionRecorder,
-    /// By their hashes: two names of one that fall together would be one too few, and nobody can choose them.
+    /// Hashes of recorded names; a collision would lose one record, and clients cannot force it.
     told: Mutex<UpstreamEvent>,
     key: RandomState,
 }
 
 impl RecordedNames {
-    /// Of a session that is recorded.
     pub fn new(inner: Arc<dyn Names>, tape: SessionRecorder) -> Self {
         Self {
             inner,
@@ -44,11 +43,11 @@ impl RecordedNames {
     }
 }
 
-/// What was recorded.
+/// Recorded names.
 #[derive(Default)]
 struct UpstreamEvent {
     all: HashSet<u64>,
-    /// The last of each direction: who talks mostly goes on with somebody.
+    /// Last name per direction, a fast path for repeated requests.
     last: [u64; WHICH.len() + 1],
 }
 
@@ -90,10 +89,10 @@ impl Names for RecordedNames {
     }
 }
 
-/// What is asked of names and answered by a text.
+/// Translations with a text result.
 const WHICH: [&str; 4] = ["userId", "account", "channelId", "channel"];
 
-/// Names as a trace gives them; one that it does not give is itself, and its uid 0.
+/// Names of a trace; an unknown name maps to itself, with uid 0.
 #[derive(Clone, Debug, Default)]
 pub struct ReadNames {
     texts: [HashMap<Text, Text>; WHICH.len()],
@@ -101,7 +100,7 @@ pub struct ReadNames {
 }
 
 impl ReadNames {
-    /// Takes the data of a record, when it is one of names.
+    /// Reads the data of a name record.
     pub fn learn(&mut self, data: &Value) {
         for (which, pair) in data.get("name").and_then(Value::as_map).unwrap_or_default() {
             match pair.as_list() {
@@ -118,13 +117,13 @@ impl ReadNames {
         }
     }
 
-    /// A name in one direction, when the trace gives it.
+    /// Returns a translation, if the trace has it.
     pub fn known(&self, which: &str, asked: &Text) -> Option<Text> {
         let at = WHICH.iter().position(|known| *known == which)?;
         self.texts[at].get(asked).cloned()
     }
 
-    /// An account's number, when the trace gives it.
+    /// Returns an account's number, if the trace has it.
     pub fn known_uid(&self, account: &Text) -> Option<i64> {
         self.uids.get(account).copied()
     }

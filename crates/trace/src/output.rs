@@ -1,4 +1,4 @@
-//! A file of a recording, as the thread writes it: `….jsonl.part` until nothing follows.
+//! Output file of a recording, written by the writer thread: `….jsonl.part` until it is complete.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -19,23 +19,23 @@ use crate::policy::Redaction;
 use crate::record::{Dir, Header, Leg, Record, VERSION};
 use crate::redact::Redactor;
 
-/// What goes to the disk at once, bytes.
+/// Write buffer size in bytes.
 pub const BUFFER: usize = 64 * 1024;
-/// A file whose sessions go on and on is cut at so many times its size.
+/// A file with endless sessions is cut at this multiple of its size limit.
 const CUT: u64 = 4;
 
-/// What a recording is bounded by.
+/// Limits of a recording.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// Bytes after which new sessions go to a new file.
+    /// Size in bytes after which new sessions use a new file.
     pub file_bytes: u64,
-    /// Time after which they do.
+    /// Age after which new sessions use a new file.
     pub file_time: Duration,
-    /// Files that are kept; the oldest are removed.
+    /// Number of kept files; the oldest are removed.
     pub files: usize,
 }
 
-/// The progress of a file, shared with its sessions.
+/// Progress of a file, shared with its sessions.
 #[derive(Debug, Default)]
 pub struct Progress {
     bytes: AtomicU64,
@@ -43,48 +43,44 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Returns how many bytes are written.
+    /// Returns the number of written bytes.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Returns whether the file could not be opened.
+    /// Returns true if the file could not be opened.
     pub fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Relaxed)
     }
 }
 
-/// A file that is to be opened.
+/// File to be opened.
 #[derive(Debug)]
 pub struct Opening {
-    /// Where.
     pub folder: PathBuf,
-    /// When the trace begins.
+    /// Start time of the trace.
     pub started: Time,
-    /// Which file of the recording it is.
+    /// File number within the recording.
     pub number: u64,
-    /// Its bounds.
     pub bounds: Bounds,
-    /// What is replaced in it.
     pub redaction: Redaction,
-    /// Its progress.
     pub progress: Arc<Progress>,
-    /// Takes the result, where it is waited for.
+    /// Receiver of the result.
     pub result: Option<oneshot::Sender<io::Result<()>>>,
 }
 
 impl Opening {
-    /// Opens it. None when that failed and the error went to where it is waited for.
+    /// Opens the file; `None` if it failed and the receiver got the error.
     ///
     /// # Errors
-    /// The file system's, where nothing waits for it.
+    /// An I/O error, without a receiver.
     pub fn open(mut self) -> io::Result<Option<(Output<File>, Place)>> {
         let waits = self.result.take();
         let begun = self.begin();
         self.progress.failed.store(begun.is_err(), Ordering::Relaxed);
         match (begun, waits) {
             (Ok(begun), waits) => {
-                // A start that was given up needs no result.
+                // An abandoned start needs no result.
                 let _ = waits.map(|waits| waits.send(Ok(())));
                 Ok(Some(begun))
             }
@@ -121,7 +117,7 @@ impl Opening {
         };
         let begun = file.write_all((serde_json::to_string(&header)? + "\n").as_bytes());
         if let Err(error) = begun {
-            // A file without a header is no trace.
+            // A file without a header is not a trace.
             let _ = fs::remove_file(&place.part);
             return Err(error);
         }
@@ -131,20 +127,20 @@ impl Opening {
     }
 }
 
-/// Where a file is.
+/// Paths of a file.
 #[derive(Debug)]
 pub struct Place {
-    /// While it is written.
+    /// Path during writing.
     pub part: PathBuf,
     path: PathBuf,
     keep: usize,
 }
 
 impl Place {
-    /// The file is whole: it takes its name, and the oldest make room.
+    /// Renames the complete file, and removes the oldest files.
     ///
     /// # Errors
-    /// The file system's.
+    /// An I/O error.
     pub fn finish(&self) -> io::Result<()> {
         fs::rename(&self.part, &self.path)?;
         if let Some(folder) = self.path.parent() {
@@ -164,15 +160,15 @@ fn remove_oldest(folder: &Path, keep: usize) {
     }
 }
 
-/// What is written to a file.
+/// Open output file.
 pub struct Output<W> {
     file: W,
     redactor: Redactor,
     limit: u64,
     progress: Arc<Progress>,
-    /// Sessions that have begun and not ended.
+    /// Sessions that began and did not end.
     sessions: BTreeSet<u64>,
-    /// The moment of the last record.
+    /// Time of the last record.
     last_us: u64,
 }
 
@@ -188,8 +184,9 @@ impl<W: Write> Output<W> {
         }
     }
 
-    /// Writes records; how many were written, and whether the disk takes more. Fewer than there were, and no error: the
-    /// file is too large. `lines` is empty and may have room.
+    /// Writes records; returns the number written, and whether the disk accepts more. Fewer without an error means
+    /// that the
+    /// file is too large. `lines` is an empty scratch buffer.
     pub fn write(&mut self, batch: &mut Batch, lines: &mut String) -> (usize, io::Result<()>) {
         let (mut written, mut waiting) = (0, 0);
         let mut before = self.progress.bytes();
@@ -235,10 +232,10 @@ impl<W: Write> Output<W> {
         }
     }
 
-    /// Writes of sessions that have not ended that what follows is lost; how many they are.
+    /// Marks all open sessions as truncated; returns their number.
     ///
     /// # Errors
-    /// The file system's.
+    /// An I/O error.
     pub fn lose_sessions(&mut self) -> io::Result<usize> {
         let sessions = std::mem::take(&mut self.sessions);
         let mut lines = String::new();
@@ -259,7 +256,7 @@ impl<W: Write> Output<W> {
     }
 }
 
-/// What a record is for its session.
+/// Role of a record in its session.
 #[derive(Clone, Copy, Debug)]
 enum Turn {
     Begins,
@@ -286,7 +283,6 @@ pub(super) mod tests {
     use protocol::event::SocketId;
     use tables::Tables;
 
-    /// One that nobody opens.
     pub fn opening() -> Opening {
         Opening {
             folder: PathBuf::new(),
@@ -308,7 +304,7 @@ pub(super) mod tests {
         Redaction::new(&tables, Policy::Keep, Policy::Keep).expect("random bytes")
     }
 
-    /// A disk with so much room.
+    /// Disk with a capacity.
     struct Disk(Vec<u8>, usize);
 
     impl Write for Disk {
@@ -336,7 +332,7 @@ pub(super) mod tests {
         HEADER.to_owned() + std::str::from_utf8(&output.file.0).expect("UTF-8")
     }
 
-    /// How many of ten records are written, and whether the disk is full then.
+    /// Checks how many of ten records are written, and whether the disk is full then.
     fn check(room: usize, limit: u64, expected: usize, is_full: bool) {
         let mut output = output(room, limit);
         let mut batch = Batch::default();
@@ -351,7 +347,7 @@ pub(super) mod tests {
         assert_eq!(
             read(text.as_bytes()).is_err(),
             is_full,
-            "a file that is cut off is none"
+            "a truncated file is not renamed"
         );
     }
 

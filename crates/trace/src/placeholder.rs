@@ -1,39 +1,42 @@
-//! What stands in a redacted trace for a secret, and what stands in for it when the trace is played.
+//! Placeholders for secrets in redacted traces, and their stand-ins in a replay.
 //!
-//! `<account:1 len=5>`: what kind of thing it was at its first use, its number in the trace, its length in bytes. Behind
-//! the number there may be another one, `1.7`: the seventh of those that are too short for their numbers. Behind the
-//! length there may be what matters of its characters: `spaced` (so it is no legal name), `digits`, `number`.
+//! `<account:1 len=5>`: the class at first use, the number within the trace, the length in bytes. `1.7` is the
+//! seventh
+//! secret of those too short for their numbers. Flags after the length describe relevant characters: `spaced` (so it
+//! is not
+//! a legal name), `digits`, `number`.
 //!
-//! A stand-in has that length and those characters, is another for each placeholder of a trace, and needs no escape in
-//! JSON: so limits, name rules and comparisons come out as they did for the secret.
+//! A stand-in has that length and these characters, is unique per placeholder of a trace, and needs no escapes in
+//! JSON. Thus
+//! limits, name rules and comparisons behave as for the secret.
 
 use std::fmt;
 
-/// The longest secret; what says more is no placeholder.
+/// Longest secret in bytes; a larger length is not a placeholder.
 const MAX_BYTES: usize = 1 << 20;
-/// The longest placeholder, bytes.
+/// Longest placeholder in bytes.
 const MAX_WRITTEN: usize = 96;
-/// What one-letter stand-ins are made of: all that RTM's ids may have and that no word of the wire is.
+/// Characters of one-letter stand-ins: valid in RTM IDs, and not a word of the wire.
 const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()+-:;=?@[]^{}|~,";
-/// First digits of numbers that are too short for theirs.
+/// First digits of numbers that are too short for their labels.
 const DIGITS: &[u8] = b"23456781";
 
-/// What a secret was at its first use.
+/// Class of a secret at its first use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// A legacy account, and the RTM id that is the same.
+    /// Legacy account, or an equal RTM ID.
     Account,
-    /// A channel's name.
+    /// Channel name.
     Channel,
-    /// An RTM id that differs from its name.
+    /// RTM ID that differs from its name.
     Id,
-    /// A vendor key.
+    /// Vendor key.
     App,
-    /// The line of a session.
+    /// Session line.
     Line,
-    /// What a client says of its device and address.
+    /// Client's device and address data.
     Client,
-    /// A message, a value, anything else.
+    /// Message, value, or other text.
     Text,
     /// Bytes of a raw message.
     Bytes,
@@ -56,22 +59,22 @@ impl Class {
         entry.map_or(("text", 't'), |(name, letter, _)| (*name, *letter))
     }
 
-    /// Whether it is of the names, not of the bodies.
+    /// Returns true for classes governed by the names policy.
     pub fn is_name(self) -> bool {
         !matches!(self, Self::Text | Self::Bytes)
     }
 }
 
-/// What matters of a text's characters.
+/// Relevant characters of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Shape {
-    /// Nothing more: visible ones.
+    /// Visible characters.
     Plain,
-    /// White space or control characters are among them.
+    /// With white space or control characters.
     Spaced,
-    /// Digits of a telephone.
+    /// DTMF digits.
     Digits,
-    /// A JSON number that is not whole.
+    /// Non-integer JSON number.
     Number,
 }
 
@@ -81,10 +84,10 @@ impl Shape {
         (" digits", Self::Digits),
         (" number", Self::Number),
     ];
-    /// A shorter number has no room for a stand-in.
+    /// Shortest number with a stand-in.
     const MIN_NUMBER: usize = 6;
 
-    /// Of a text.
+    /// Returns the shape of a text.
     pub fn of(text: &str) -> Self {
         if text.bytes().all(|b| b.is_ascii_digit() || b"*#".contains(&b)) {
             return Self::Digits;
@@ -96,7 +99,7 @@ impl Shape {
             return Self::Number;
         }
         let is_spaced = if text.is_ascii() {
-            // To the end, without a branch: most texts have spaces or are short.
+            // A full scan without branches: most texts have spaces or are short.
             text.bytes().fold(false, |any, b| any | (b <= b' ') | (b == 0x7f))
         } else {
             text.chars().any(|c| c.is_whitespace() || c.is_control())
@@ -108,12 +111,12 @@ impl Shape {
     }
 }
 
-/// The number of a secret in its trace.
+/// Number of a secret within its trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Label {
-    /// In the order of first uses, from 1.
+    /// In order of first use, from 1.
     Number(u64),
-    /// A keyed hash.
+    /// Keyed hash.
     Hash(u32),
 }
 
@@ -126,23 +129,20 @@ impl Label {
     }
 }
 
-/// What stands for a secret.
+/// Placeholder of a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Placeholder {
-    /// What it was.
     pub class: Class,
-    /// Which one.
     pub label: Label,
-    /// Which one of its length and shape, from 0, when the length has no room for the label.
+    /// Index among secrets of its length and shape, if the length is too short for the label.
     pub short: Option<u64>,
-    /// Its length in bytes.
+    /// In bytes.
     pub len: usize,
-    /// Its characters.
     pub shape: Shape,
 }
 
 impl Placeholder {
-    /// Whether a stand-in has room for the label.
+    /// Returns true if the label fits into a stand-in.
     pub fn has_room(&self) -> bool {
         let number = self.label.number();
         match self.shape {
@@ -153,7 +153,7 @@ impl Placeholder {
         }
     }
 
-    /// The placeholder that a text begins with, and what follows it.
+    /// Parses a placeholder at the start of a text; returns the rest.
     pub fn parse(text: &str) -> Option<(Self, &str)> {
         let rest = text.strip_prefix('<')?;
         let (name, _) = rest.get(..rest.len().min(9)).unwrap_or(rest).split_once(':')?;
@@ -182,12 +182,12 @@ impl Placeholder {
         Some((found, &rest[end + 1..]))
     }
 
-    /// Whether a text is one placeholder and nothing else.
+    /// Returns true if the whole text is one placeholder.
     pub fn is_all_of(text: &str) -> bool {
         Self::parse(text).is_some_and(|(_, rest)| rest.is_empty())
     }
 
-    /// What stands in for the secret.
+    /// Returns the stand-in.
     pub fn stand_in(&self) -> String {
         let len = self.len;
         let number = self.label.number();
@@ -223,7 +223,7 @@ impl Placeholder {
 }
 
 impl Placeholder {
-    /// Writes it as a trace has it.
+    /// Writes the placeholder.
     pub fn write(&self, out: &mut String) {
         let mut digits = itoa::Buffer::new();
         out.push('<');
@@ -255,7 +255,7 @@ impl fmt::Display for Placeholder {
     }
 }
 
-/// A capital letter, which no label's stand-in begins with, and a number of the length that is left.
+/// Builds a stand-in from a capital letter, which no label's stand-in starts with, and a number.
 fn lettered(between: &str, short: u64, len: usize) -> String {
     let rest = len.saturating_sub(1 + between.len());
     if rest == 0 {
@@ -266,14 +266,14 @@ fn lettered(between: &str, short: u64, len: usize) -> String {
     format!("{letter}{between}{:0>rest$}", base36(short))
 }
 
-/// A number in digits to a base: those before the last `rest`, and those.
+/// Splits a number in a base into leading digits and the last `rest` digits.
 fn split(number: u64, base: u64, rest: usize) -> (u64, u64) {
     let rest = u32::try_from(rest).unwrap_or(u32::MAX);
     base.checked_pow(rest)
         .map_or((0, number), |all| (number / all, number % all))
 }
 
-/// More than there are begin anew.
+/// Wraps around at `count`.
 fn at(number: u64, count: usize) -> usize {
     usize::try_from(number).unwrap_or(0) % count
 }

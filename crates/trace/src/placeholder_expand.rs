@@ -1,7 +1,8 @@
-//! A redacted trace made playable: placeholders become the stand-ins that they are for.
+//! Expansion of placeholders to stand-ins before a replay.
 //!
-//! Stand-ins need no escapes, so a placeholder is expanded where it stands, however deep in JSON texts that is. Only bytes
-//! in base64 are written otherwise: `<base64 …>` holds what is to be encoded.
+//! Stand-ins need no escapes, so placeholders are expanded in place at any depth of JSON texts. Only base64 needs
+//! extra work:
+//! `<base64 …>` contains the text to encode.
 
 use std::borrow::Cow;
 
@@ -12,25 +13,25 @@ use rtm::value::{Text, Value};
 
 use crate::placeholder::Placeholder;
 
-/// Texts of this member are bytes in base64.
+/// Member with base64 data.
 pub(super) const RAW: &str = "rawMessage";
 const BASE64: &str = "<base64 ";
 
-/// What is to be encoded, as a redacted trace has it.
+/// Wraps text that must be base64-encoded.
 pub(super) fn as_base64(inner: &str) -> String {
     format!("{BASE64}{inner}>")
 }
 
-/// What is to be encoded, out of a redacted trace.
+/// Returns the text that must be base64-encoded.
 pub(super) fn in_base64(text: &str) -> Option<&str> {
     text.strip_prefix(BASE64)?.strip_suffix('>')
 }
 
-/// More would come out than there may be.
+/// The expansion exceeds the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooMuch;
 
-/// A text with stand-ins in it, at most `room` bytes long; nothing when it has no placeholders.
+/// Expands a text to at most `room` bytes; `None` without placeholders.
 pub fn text(text: &str, room: usize) -> Result<Cow<'_, str>, TooMuch> {
     let mut out = String::new();
     let mut rest = text;
@@ -56,7 +57,7 @@ pub fn text(text: &str, room: usize) -> Result<Cow<'_, str>, TooMuch> {
     Ok(Cow::Owned(out))
 }
 
-/// How many bytes longer a text is than what it stands for; less than none when it is shorter.
+/// Returns the length of a placeholder minus the length of its stand-in.
 pub(super) fn excess(written: &str) -> isize {
     let mut excess = 0;
     let mut rest = written;
@@ -72,7 +73,7 @@ pub(super) fn excess(written: &str) -> isize {
     excess
 }
 
-/// A value with stand-ins in it, in at most `room` bytes of text.
+/// Expands a value with at most `room` bytes of text.
 pub fn value(of: &mut Value, room: &mut usize) -> Result<(), TooMuch> {
     match of {
         Value::Text(written) => expand(written, room)?,

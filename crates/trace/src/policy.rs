@@ -1,4 +1,4 @@
-//! What of a trace is replaced while it is written.
+//! Redaction policy.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,27 +11,27 @@ use tables::Tables;
 
 use crate::redact::Words;
 
-/// What happens to secrets of a kind.
+/// Policy for a class of secrets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
-    /// They stay.
+    /// Keep unchanged.
     Keep,
-    /// Each becomes a placeholder with a number, in the order of their first use.
+    /// Replace by numbered placeholders, in order of first use.
     #[default]
     Placeholder,
-    /// Each becomes a placeholder with a keyed hash: equal ones match in all files of one recording, and in no other.
+    /// Replace by keyed hashes: equal secrets match within one recording, and not across recordings.
     Hash,
 }
 
 impl Policy {
-    /// Names as the command line and headers write them.
+    /// Names in the config and in headers.
     pub const NAMES: &[(&str, Policy)] = &[
         ("keep", Self::Keep),
         ("placeholder", Self::Placeholder),
         ("hash", Self::Hash),
     ];
 
-    /// The policy of that name.
+    /// Parses a policy.
     pub fn parse(name: &str) -> Option<Self> {
         let entry = Self::NAMES.iter().find(|(known, _)| *known == name);
         entry.map(|(_, policy)| *policy)
@@ -45,12 +45,12 @@ impl fmt::Display for Policy {
     }
 }
 
-/// What one recording replaces. Tokens are gone in any case.
+/// Redaction of a recording. Tokens are always removed.
 #[derive(Clone)]
 pub struct Redaction {
-    /// Accounts, channels, RTM ids, vendor keys, lines of sessions, what clients say of their devices.
+    /// Accounts, channels, RTM IDs, vendor keys, session lines, device data.
     pub names: Policy,
-    /// Messages, values of attributes, what calls and answers carry.
+    /// Messages, attribute values, contents of calls and answers.
     pub bodies: Policy,
     pub(super) tables: Arc<Tables>,
     pub(super) words: Arc<Words>,
@@ -58,10 +58,10 @@ pub struct Redaction {
 }
 
 impl Redaction {
-    /// Of a recording that begins: its hashes are of no other. `tables` are those that its sessions run on.
+    /// Creates the redaction of a new recording, with its own hash key.
     ///
     /// # Errors
-    /// The system gives no random bytes for the key of the hashes.
+    /// The system has no randomness for the key.
     pub fn new(tables: &Arc<Tables>, names: Policy, bodies: Policy) -> Result<Self, getrandom::Error> {
         let mut key = [0; 32];
         getrandom::fill(&mut key)?;
@@ -74,12 +74,12 @@ impl Redaction {
         })
     }
 
-    /// False when only tokens go.
+    /// Returns false if only tokens are removed.
     pub fn replaces(&self) -> bool {
         (self.names, self.bodies) != (Policy::Keep, Policy::Keep)
     }
 
-    /// As a header tells it.
+    /// Returns the header's text.
     pub fn header(&self) -> Text {
         if self.replaces() {
             format!("names={} bodies={}", self.names, self.bodies).into()
@@ -88,7 +88,7 @@ impl Redaction {
         }
     }
 
-    /// The hash of a text: 32 bits, and others for another `attempt`.
+    /// Hashes a text to 32 bits; another `attempt` gives another hash.
     pub(super) fn hash(&self, text: &str, attempt: u64) -> u32 {
         let mac = self.key.clone().chain_update(text).chain_update(attempt.to_be_bytes());
         let bytes = mac.finalize().into_bytes();
@@ -96,10 +96,10 @@ impl Redaction {
     }
 }
 
-/// In the header of a trace without placeholders.
+/// Header value of a trace without placeholders.
 pub(super) const NONE: &str = "none";
 
-/// Prints no key.
+/// Omits the key.
 impl fmt::Debug for Redaction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Redaction({})", self.header())

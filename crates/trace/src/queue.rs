@@ -1,8 +1,8 @@
-//! What waits for the thread that writes the traces of a server.
+//! Queue between sessions and the trace writer thread.
 //!
-//! Sessions copy what happens into the buffer of their file, once and as it is, under a lock that is held no longer than
-//! that takes. The thread that writes takes whole buffers and gives back empty ones: nothing is allocated, shared or freed
-//! for a single record, and the thread is not woken for one. All that touches a disk is done by that thread.
+//! Sessions copy an event into their file's buffer under a short lock. The writer takes whole buffers and returns
+//! empty ones.
+//! So there is no allocation, sharing or wake-up per record. Only the writer accesses the disk.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,85 +13,84 @@ use crate::buffer::Batch;
 use crate::event::TraceEvent;
 use crate::output::Opening;
 
-/// Records that wait, of all files; more are not recorded, and end their file.
+/// Maximum of waiting records of all files; more are dropped, and end their file.
 const RECORDS: usize = 65_536;
-/// Bytes of them.
+/// Maximum of their bytes.
 const BYTES: usize = 64 << 20;
-/// A buffer that has grown beyond this is not used again.
+/// A buffer that grew beyond this is not reused.
 const KEEP: usize = 4 << 20;
-/// Buffers that are kept to be used again.
+/// Number of spare buffers.
 const SPARE: usize = 2;
 
-/// Between sessions and the thread that writes.
+/// Queue between sessions and the writer thread.
 #[derive(Debug, Default)]
 pub struct Spool {
     state: Mutex<State>,
     filled: Condvar,
 }
 
-/// What becomes of a record.
+/// Result of adding a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Added {
-    /// It waits to be written.
+    /// Queued.
     Waits,
-    /// It is the first of its file that is lost: there is no room.
+    /// First lost record of its file: the queue is full.
     TooMuch,
-    /// It is lost, as others before it.
+    /// Lost, like earlier ones.
     Over,
 }
 
-/// A new file is refused: the thread has not opened the last one, or has no room for more records, or has ended.
+/// A new file was rejected: the writer has not opened the last one, is full, or has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the disk is too slow: what was recorded before still waits to be written")]
+#[error("the disk is too slow; earlier records are not written yet")]
 pub struct Behind;
 
-/// What the thread does next for one file, in this order.
+/// Next work of the writer for one file, in this order.
 #[derive(Debug)]
 pub struct Work {
-    /// The file's number.
     pub file: u64,
-    /// The file is not there yet.
+    /// File to open first.
     pub opening: Option<Opening>,
     /// Records to write.
     pub batch: Batch,
-    /// Nothing follows.
+    /// No more records follow.
     pub last: bool,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// By their numbers.
+    /// By file number.
     files: BTreeMap<u64, Waiting>,
     next_file: u64,
-    /// What waits in all of them.
+    /// Waiting records of all files.
     records: usize,
     bytes: usize,
-    /// Records that the thread has taken and not written yet.
+    /// Records taken by the writer and not yet written.
     taken: usize,
     spare: Vec<Batch>,
-    /// The thread has nothing to write, and is to be woken.
+    /// The writer is idle and needs a wake-up.
     waits: bool,
     end: End,
 }
 
-/// Whether more follows.
+/// State of the recording.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum End {
-    /// Sessions begin and go on.
+    /// Accepts new sessions.
     #[default]
     Open,
-    /// No session begins; those that are recorded are so to their end.
+    /// Accepts no new sessions; recorded ones continue to their end.
     Closed,
-    /// The process ends: what waits is written, and nothing follows.
+    /// Shutdown: waiting records are written, and no more are accepted.
     Finished,
 }
 
-/// What waits for one file.
+/// Waiting records of one file.
 #[derive(Debug)]
 struct Waiting {
     opening: Option<Opening>,
     batch: Batch,
-    /// Nothing follows: no session is left, or a record was lost, behind which nothing could be played.
+    /// No session is left, or a record was lost, after which a replay is impossible.
     last: bool,
 }
 
@@ -100,7 +99,7 @@ impl State {
         self.records >= RECORDS || self.bytes >= BYTES
     }
 
-    /// What there is to do; a file of which that is the last is forgotten.
+    /// Takes all work; forgets files after their last batch.
     fn work(&mut self) -> Vec<Work> {
         let mut work = Vec::new();
         for (file, waiting) in &mut self.files {
@@ -122,10 +121,10 @@ impl State {
 }
 
 impl Spool {
-    /// Has a file opened; its number.
+    /// Queues the opening of a file; returns its number.
     ///
     /// # Errors
-    /// The thread is too far behind, or has ended.
+    /// The writer is too far behind, or has ended.
     pub fn begin(&self, opening: Opening) -> Result<u64, Behind> {
         let mut state = self.state.lock();
         let waits = state.files.values().any(|waiting| waiting.opening.is_some());
@@ -170,7 +169,7 @@ impl Spool {
         }
     }
 
-    /// Waits until there is something to do, and takes all of it; none when nothing can follow.
+    /// Waits for work and takes all of it; `None` at the end.
     pub fn take(&self) -> Option<Vec<Work>> {
         let mut state = self.state.lock();
         loop {
@@ -186,7 +185,7 @@ impl Spool {
         }
     }
 
-    /// So many of the records that were taken are written, or lost for good; their buffer comes back.
+    /// Reports written or lost records, and returns their buffer.
     pub fn done(&self, records: usize, mut used: Batch) {
         used.clear();
         let mut state = self.state.lock();
@@ -196,7 +195,7 @@ impl Spool {
         }
     }
 
-    /// Lets records gather for so long, but not at the end.
+    /// Waits for records to accumulate, except at the end.
     pub fn gather(&self, time: Duration) {
         let mut state = self.state.lock();
         if state.end != End::Finished {
@@ -204,7 +203,7 @@ impl Spool {
         }
     }
 
-    /// Takes no more for a file: what follows is lost. Returns how many records were waiting.
+    /// Rejects further records of a file; returns the number of waiting ones.
     pub fn refuse(&self, file: u64) -> usize {
         let mut state = self.state.lock();
         let Some(waiting) = state.files.remove(&file) else {
@@ -215,12 +214,12 @@ impl Spool {
         waiting.batch.len()
     }
 
-    /// Whether records of a file are lost from now on.
+    /// Returns true if records of a file are being lost.
     pub fn is_over(&self, file: u64) -> bool {
         self.state.lock().files.get(&file).is_none_or(|waiting| waiting.last)
     }
 
-    /// No record of a file follows.
+    /// Marks the end of a file.
     pub fn close(&self, file: u64) {
         let mut state = self.state.lock();
         if let Some(waiting) = state.files.get_mut(&file) {
@@ -229,12 +228,12 @@ impl Spool {
         self.wake(&mut state);
     }
 
-    /// No file follows.
+    /// Marks the end of all files.
     pub fn close_all(&self) {
         self.end(End::Closed);
     }
 
-    /// Nothing follows.
+    /// Shuts down.
     pub fn finish(&self) {
         self.end(End::Finished);
     }
@@ -246,7 +245,7 @@ impl Spool {
         self.filled.notify_all();
     }
 
-    /// How many records are not written.
+    /// Returns the number of unwritten records.
     pub fn unwritten(&self) -> usize {
         let state = self.state.lock();
         state.records + state.taken
@@ -264,7 +263,7 @@ mod tests {
         spool.add(file, 0, 1, TraceEvent::Decoded { socket, frame })
     }
 
-    /// File, whether it is to be opened, records, whether it is over; of what there is to do.
+    /// Returns file, whether to open it, records, and whether it ends.
     fn taken(spool: &Spool) -> Option<Vec<(u64, bool, usize, bool)>> {
         let work = spool.take()?.into_iter();
         let shown = work.map(|work| {
@@ -319,11 +318,7 @@ mod tests {
         assert_eq!(spool.begin(opening()), Err(Behind), "there is no room for another");
         assert_eq!(add(&spool, file, "x"), Added::TooMuch);
         assert!(spool.is_over(file));
-        assert_eq!(
-            add(&spool, file, "x"),
-            Added::Over,
-            "what was lost is not followed by anything"
-        );
+        assert_eq!(add(&spool, file, "x"), Added::Over, "nothing follows a lost record");
         assert_eq!(taken(&spool), Some(vec![(file, false, RECORDS, true)]));
 
         let (first, large) = (spool.begin(opening()).expect("room"), "x".repeat(BYTES / 4));

@@ -1,4 +1,4 @@
-//! DispatchResult a trace: every line has its place in the errors.
+//! Trace reader; errors name the line.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, BufReader, Read, Write};
@@ -12,65 +12,60 @@ use crate::policy::NONE;
 use crate::record::{Header, Record, VERSION};
 use crate::replay::PlayedRecord;
 
-/// Longest line of a trace, bytes: a frame of 64 KiB in JSON, and room.
+/// Longest line in bytes: a frame of 64 KiB in JSON, with margin.
 const MAX_LINE_BYTES: usize = 4 * 1024 * 1024;
 
-/// A trace that cannot be read.
+/// Trace read error.
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
-    /// The file system's.
     #[error("line {line}: {source}")]
     Io {
-        /// The line, from 1.
+        /// From 1.
         line: usize,
-        /// What the system says.
         source: io::Error,
     },
-    /// It has no lines.
-    #[error("line 1: there is no header: the file is empty")]
+    #[error("line 1: missing header: the file is empty")]
     Empty,
-    /// The first line is no header.
-    #[error("line 1: no header of a trace: {0}")]
+    /// Invalid header.
+    #[error("line 1: invalid trace header: {0}")]
     NoHeader(String),
-    /// Another version.
-    #[error("line 1: the trace has version {0}, this program reads version {VERSION}")]
+    /// Unsupported version.
+    #[error("line 1: unsupported trace version {0}; this program reads version {VERSION}")]
     Version(u32),
-    /// A line that is no record.
-    #[error("line {line}: no record: {what}")]
+    /// Invalid record.
+    #[error("line {line}: invalid record: {what}")]
     NoRecord {
-        /// The line, from 1.
+        /// From 1.
         line: usize,
-        /// What is wrong with it.
         what: String,
     },
     /// The last line has no end.
-    #[error("line {line}: the trace is cut off: the line has no end")]
+    #[error("line {line}: truncated trace: the line has no end")]
     Truncated {
-        /// The line, from 1.
+        /// From 1.
         line: usize,
     },
-    /// A line that goes on and on.
-    #[error("line {line}: the line is longer than {MAX_LINE_BYTES} bytes")]
+    #[error("line {line}: line longer than {MAX_LINE_BYTES} bytes")]
     TooLong {
-        /// The line, from 1.
+        /// From 1.
         line: usize,
     },
-    /// Placeholders that stand for more than a line holds.
-    #[error("line {line}: its placeholders stand for more than {MAX_LINE_BYTES} bytes")]
+    /// The placeholders expand to more than a line may hold.
+    #[error("line {line}: placeholders expand to more than {MAX_LINE_BYTES} bytes")]
     TooMuch {
-        /// The line, from 1.
+        /// From 1.
         line: usize,
     },
-    /// The time of a session goes back.
-    #[error("line {line}: t_us goes back")]
+    /// Time decreases within a session.
+    #[error("line {line}: t_us decreases")]
     Order {
-        /// The line, from 1.
+        /// From 1.
         line: usize,
     },
 }
 
 impl TraceError {
-    /// The line, from 1.
+    /// Returns the line number, from 1.
     pub fn line(&self) -> usize {
         match self {
             Self::Empty | Self::NoHeader(_) | Self::Version(_) => 1,
@@ -84,19 +79,18 @@ impl TraceError {
     }
 }
 
-/// A trace with the number of each record's line.
+/// Trace with the line number of each record.
 #[derive(Clone, Debug)]
 pub struct Trace {
-    /// The first line.
     pub header: Header,
-    /// The others.
+    /// Records with line numbers.
     pub records: Vec<(usize, Record)>,
-    /// Its recording was not finished: a session without an end breaks off at any place.
+    /// Whether the recording is unfinished: sessions without an end are truncated.
     pub unfinished: bool,
 }
 
 impl Trace {
-    /// The sessions that begin in it.
+    /// Returns the sessions that begin in the trace.
     pub fn sessions(&self) -> BTreeSet<u64> {
         let begins = |(_, record): &&(usize, Record)| record.env("begin");
         self.records
@@ -106,7 +100,7 @@ impl Trace {
             .collect()
     }
 
-    /// The sessions that break off: their records end at any place, also between an input and its outputs.
+    /// Returns truncated sessions: they may end anywhere, even between an input and its outputs.
     pub fn cut(&self) -> BTreeSet<u64> {
         let mut cut = match self.unfinished {
             true => self.sessions(),
@@ -122,10 +116,10 @@ impl Trace {
         cut
     }
 
-    /// Writes the header and records, which may be others than its own.
+    /// Writes the header and the given records.
     ///
     /// # Errors
-    /// Those of the file.
+    /// An I/O error.
     pub fn write<'r>(
         &self,
         to: &mut (impl Write + ?Sized),
@@ -136,11 +130,11 @@ impl Trace {
         records.try_for_each(|record| writeln!(to, "{}", serde_json::to_string(record)?))
     }
 
-    /// Writes the records of a replay. `self` is the trace [as written](read_as_written): what is unchanged keeps its
+    /// Writes replayed records. `self` is the trace [as written](read_as_written): unchanged records keep their
     /// placeholders.
     ///
     /// # Errors
-    /// Those of the file.
+    /// An I/O error.
     pub fn write_played(&self, to: &mut (impl Write + ?Sized), played: &[PlayedRecord]) -> io::Result<()> {
         let by_line: HashMap<usize, &Record> = self.records.iter().map(|(line, record)| (*line, record)).collect();
         let records = played.iter().filter_map(|record| match record {
@@ -151,18 +145,18 @@ impl Trace {
     }
 }
 
-/// Reads a trace to be played: placeholders of a redacted one become their stand-ins.
+/// Reads a trace for a replay: placeholders become stand-ins.
 ///
 /// # Errors
-/// The first line that is wrong.
+/// The first invalid line.
 pub fn read(from: impl Read) -> Result<Trace, TraceError> {
     played(read_as_written(from)?)
 }
 
-/// Reads the trace of a recording that was not finished: it may end within a line.
+/// Reads an unfinished trace, which may end within a line.
 ///
 /// # Errors
-/// The first line that is wrong.
+/// The first invalid line.
 pub fn read_unfinished(from: impl Read) -> Result<Trace, TraceError> {
     played(lines(from, true)?)
 }
@@ -178,10 +172,10 @@ fn played(mut trace: Trace) -> Result<Trace, TraceError> {
     Ok(trace)
 }
 
-/// Reads a trace as it is written, with its placeholders.
+/// Reads a trace without expanding placeholders.
 ///
 /// # Errors
-/// The first line that is wrong.
+/// The first invalid line.
 pub fn read_as_written(from: impl Read) -> Result<Trace, TraceError> {
     lines(from, false)
 }
@@ -190,7 +184,7 @@ fn lines(from: impl Read, unfinished: bool) -> Result<Trace, TraceError> {
     let mut lines = Lines::new(BufReader::new(from), MAX_LINE_BYTES);
     let (_, first) = next(&mut lines, unfinished)?.ok_or(TraceError::Empty)?;
     let no_header = |error: serde_json::Error| TraceError::NoHeader(error.to_string());
-    // The header of another version may have other members.
+    // Other versions may have other header members.
     let AnyHeader { sigbridge_trace } = serde_json::from_str(&first).map_err(no_header)?;
     if sigbridge_trace != VERSION {
         return Err(TraceError::Version(sigbridge_trace));
@@ -203,7 +197,7 @@ fn lines(from: impl Read, unfinished: bool) -> Result<Trace, TraceError> {
             line,
             what: error.to_string(),
         })?;
-        // Sessions take their turns on threads of their own, so it is each of them that has an order.
+        // Sessions run on parallel threads, so only records of one session are in order.
         let last = last_of.entry(record.session).or_default();
         if *last > record.t_us {
             return Err(TraceError::Order { line });
@@ -223,8 +217,7 @@ struct AnyHeader {
     sigbridge_trace: u32,
 }
 
-/// The next line that is not blank, and its number. Of a recording that was not finished, a last line without an end is
-/// none.
+/// Returns the next non-blank line with its number. Ignores an incomplete last line of an unfinished recording.
 fn next<R: Read>(lines: &mut Lines<BufReader<R>>, unfinished: bool) -> Result<Option<(usize, String)>, TraceError> {
     let at = lines.number() + 1;
     let found = lines.next().transpose();
@@ -275,33 +268,33 @@ mod tests {
     fn traces_are_read_or_refused_at_their_line() {
         check(&format!("{HEADER}\n"), Ok(0));
         check(&format!("{HEADER}\n{RECORD}\n{RECORD}\n"), Ok(2));
-        check("", Err("line 1: there is no header"));
-        check("\u{feff}\n \r\n", Err("line 1: there is no header"));
+        check("", Err("line 1: missing header"));
+        check("\u{feff}\n \r\n", Err("line 1: missing header"));
         check(&format!("\u{feff}{HEADER}\r\n\r\n{RECORD}\r\n\r\n\n "), Ok(1));
-        check("x\n", Err("line 1: no header"));
+        check("x\n", Err("line 1: invalid trace header"));
         check(
             &format!("{}\n", HEADER.replace(":1,", ":2,")),
-            Err("line 1: the trace has version 2"),
+            Err("line 1: unsupported trace version 2"),
         );
-        check(&format!("{HEADER}\n{RECORD}"), Err("line 2: the trace is cut off"));
-        check(&format!("{HEADER}\n{RECORD}\n{{}}\n"), Err("line 3: no record"));
+        check(&format!("{HEADER}\n{RECORD}"), Err("line 2: truncated trace"));
+        check(&format!("{HEADER}\n{RECORD}\n{{}}\n"), Err("line 3: invalid record"));
         check(
             &format!("{HEADER}\n{}\n", RECORD.replace("alive", "\u{0}")),
-            Err("line 2: no record"),
+            Err("line 2: invalid record"),
         );
         let earlier = RECORD.replace("7", "6");
         check(
             &format!("{HEADER}\n{RECORD}\n{earlier}\n"),
-            Err("line 3: t_us goes back"),
+            Err("line 3: t_us decreases"),
         );
         let of_another = earlier.replace(r#""session":1"#, r#""session":2"#);
         check(&format!("{HEADER}\n{RECORD}\n{of_another}\n"), Ok(2));
         let redacted = HEADER.replace('}', r#","redaction":"names=placeholder bodies=keep"}"#);
         let placeholders = "<text:1 len=1000000>".repeat(5);
         let large = RECORD.replace(r#""alive":1"#, &format!(r#""a":"{placeholders}""#));
-        check(&format!("{redacted}\n{large}\n"), Err("line 2: its placeholders"));
+        check(&format!("{redacted}\n{large}\n"), Err("line 2: placeholders"));
         check(&format!("{HEADER}\n{large}\n"), Ok(1));
         let long = "x".repeat(5 * 1024 * 1024);
-        check(&format!("{HEADER}\n{long}\n"), Err("line 2: the line is longer"));
+        check(&format!("{HEADER}\n{long}\n"), Err("line 2: line longer"));
     }
 }

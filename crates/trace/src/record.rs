@@ -1,29 +1,28 @@
-//! The lines of a trace.
+//! Lines of a trace.
 
 use serde::{Deserialize, Serialize};
 
 use rtm::value::{Text, Value};
 
-/// The version that this program writes, and the only one that it reads.
+/// Version that this program writes and reads.
 pub const VERSION: u32 = 1;
 
-/// The first line of a trace.
+/// First line of a trace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
-    /// The format's version.
     pub sigbridge_trace: u32,
-    /// When it began, milliseconds since the UNIX epoch: `t_us` counts from there.
+    /// Start time in milliseconds since the UNIX epoch; origin of `t_us`.
     pub started_ms: u64,
-    /// The program's version.
+    /// Program version.
     pub program: Text,
-    /// What was replaced at the time of writing: `none`, or the policy.
+    /// Redaction policy, or `none`.
     #[serde(default = "none")]
     pub redaction: Text,
-    /// Where the lines come from, in words.
+    /// Origin of the data, as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Text>,
-    /// Legs of which the source knows nothing; without `rtm` a trace can be played against a live RTM only.
+    /// Legs missing in the source; without `rtm`, only a live replay is possible.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<Leg>,
 }
@@ -32,49 +31,46 @@ fn none() -> Text {
     "none".into()
 }
 
-/// One thing that happened.
+/// Recorded event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
-    /// Microseconds since the trace began.
+    /// Microseconds since the start of the trace.
     pub t_us: u64,
-    /// The session, numbered within the trace; 0 is none.
+    /// Session number within the trace; 0 for none.
     pub session: u64,
-    /// Between whom.
     pub leg: Leg,
-    /// Into the session, or out of it.
+    /// Into or out of the session.
     pub dir: Dir,
-    /// The row that an output is from, for readers; it is not compared.
+    /// Row of an output, for readers; not compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row: Option<Text>,
-    /// What.
     pub data: Value,
 }
 
 impl Record {
-    /// Whether it is that of the leg `env` with the data of that name.
+    /// Returns true for `env` data with this name.
     pub(super) fn env(&self, name: &str) -> bool {
         self.leg == Leg::Env && self.data.get(name).is_some()
     }
 }
 
-/// Between whom.
+/// Leg of a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Leg {
-    /// The legacy client's frames, and the ends of its sockets.
+    /// Frames of the legacy client, and ends of its sockets.
     Legacy,
-    /// RTM's calls, replies and events.
+    /// RTM calls, replies and events.
     Rtm,
-    /// Look-ups and reports.
+    /// Lookups and reports.
     Http,
-    /// Timers that are set and that are due.
+    /// Timers set and fired.
     Timer,
-    /// What the session cannot know by itself, and what it tells logs.
+    /// External inputs of a session, and its log notes.
     Env,
 }
 
-/// Into the session, or out of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Dir {

@@ -1,4 +1,4 @@
-//! The recording of a running server: on or off, and which file new sessions go to.
+//! Recorder of a running server: state, and the file for new sessions.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,14 +22,13 @@ use crate::session_recorder::{SessionRecorder, Sink};
 use crate::writer;
 use crate::writer::Health;
 
-/// Whether sessions are recorded, and where. Sessions that have begun before stay as they are: a trace is of use only
-/// from a session's beginning.
+/// State of the recording. Running sessions are not added, since a trace must start at a session's beginning.
 ///
-/// What sessions do here takes a lock for a moment, and never touches a disk.
+/// Sessions take a short lock here and never access the disk.
 pub struct Recorder {
     now: Mutex<Option<Recording>>,
     spool: Arc<Spool>,
-    /// The end of the thread that writes, once there is one.
+    /// End of the writer thread, if started.
     thread: Mutex<Option<oneshot::Receiver<()>>>,
     health: Health,
 }
@@ -40,12 +39,12 @@ struct Recording {
     redaction: Redaction,
     file: Arc<TraceFile>,
     number: u64,
-    /// The disk is too slow for a new file, and that was logged.
+    /// Set after a log line about a slow disk.
     behind: bool,
 }
 
 impl Recorder {
-    /// One that is off; `health` counts what it does.
+    /// Creates a stopped recorder; `health` counts its work.
     pub fn new(health: Health) -> Self {
         Self {
             now: Mutex::default(),
@@ -55,11 +54,10 @@ impl Recorder {
         }
     }
 
-    /// Begins to record the sessions that begin from now on, once the first file is open; `redaction` is of this recording
-    /// alone.
+    /// Records new sessions, once the first file is open; `redaction` is for this recording only.
     ///
     /// # Errors
-    /// The file system's.
+    /// An I/O error.
     pub async fn start(&self, folder: PathBuf, bounds: Bounds, redaction: Redaction, now: Time) -> io::Result<()> {
         self.start_thread()?;
         let (result, opened) = oneshot::channel();
@@ -86,12 +84,12 @@ impl Recorder {
         Ok(())
     }
 
-    /// Records no more sessions; those that are recorded are so to their end. False when none were.
+    /// Stops recording new sessions; recorded ones continue to their end. Returns false if recording was not on.
     pub fn stop(&self) -> bool {
         self.now.lock().take().is_some()
     }
 
-    /// Ends all traces, and waits at most `limit` until they are written. What is lost is counted and logged.
+    /// Ends all traces, and waits up to `limit` for the writer. Lost records are counted and logged.
     pub async fn finish(&self, limit: Duration) {
         self.stop();
         self.spool.finish();
@@ -103,13 +101,13 @@ impl Recorder {
             self.health.lost.inc_by(records);
             error!(
                 records,
-                hint = "the disk is too slow; what is written of a trace is in its .part file",
-                "traces are not finished at the end of the process"
+                hint = "the disk is too slow; the .part files hold the written parts",
+                "traces unfinished at shutdown"
             );
         }
     }
 
-    /// True when sessions that begin are recorded.
+    /// Returns true if new sessions are recorded.
     pub fn is_on(&self) -> bool {
         self.now
             .lock()
@@ -117,12 +115,12 @@ impl Recorder {
             .is_some_and(|now| !now.file.progress.has_failed())
     }
 
-    /// The tape of a session that begins.
+    /// Returns the recorder of a new session.
     pub fn tape(&self, tables: &Arc<Tables>, now: Time) -> Option<SessionRecorder> {
         let mut recording = self.now.lock();
         let current = recording.as_mut()?;
         if current.file.progress.has_failed() {
-            // The thread has logged why.
+            // The writer thread logged the reason.
             *recording = None;
             return None;
         }
@@ -134,7 +132,7 @@ impl Recorder {
                 if !std::mem::replace(&mut current.behind, true) {
                     warn!(
                         hint = "the disk is too slow",
-                        "sessions that begin are not recorded: what was recorded before still waits to be written"
+                        "new sessions are not recorded: earlier records are not written yet"
                     );
                 }
                 return None;
@@ -184,10 +182,10 @@ fn opening(
     }
 }
 
-/// A file as its sessions know it. A session is wholly in one, so the file is finished when the last of its sessions is over.
+/// File as its sessions see it. A session is in one file only, so the file ends with its last session.
 struct TraceFile {
     spool: Arc<Spool>,
-    /// Its number in the spool.
+    /// File number in the queue.
     number: u64,
     progress: Arc<Progress>,
     started: Time,
@@ -196,7 +194,7 @@ struct TraceFile {
 }
 
 impl TraceFile {
-    /// Whether new sessions should go to another file.
+    /// Returns true if new sessions need a new file.
     fn is_full(&self, now: Time, bounds: Bounds) -> bool {
         self.spool.is_over(self.number)
             || self.progress.bytes() >= bounds.file_bytes
@@ -210,10 +208,7 @@ impl Sink for TraceFile {
             Added::Waits => {}
             Added::TooMuch => {
                 self.health.lost.inc();
-                warn!(
-                    hint = "the disk is too slow",
-                    "a trace ends: too much waits to be written"
-                );
+                warn!(hint = "the disk is too slow", "trace stopped: write queue full");
             }
             Added::Over => {
                 self.health.lost.inc();
@@ -312,7 +307,7 @@ mod tests {
         assert!(!recorder.is_on());
     }
 
-    /// Nothing here writes: the disk hangs for ever.
+    /// No writer thread: the disk hangs forever.
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_a_disk() {
         let recorder = Recorder::new(Health::default());
@@ -331,11 +326,11 @@ mod tests {
         *recorder.thread.lock() = Some(ended);
         let now = Time::from_millis;
         begin(&recorder.tape(&tables, now(0)).expect("it waits in memory"), "alice");
-        // It would go to another file, and the first one is not open yet.
+        // Needs another file, and the first one is not open yet.
         assert!(recorder.tape(&tables, now(1000)).is_none());
         assert!(recorder.is_on());
         assert_eq!(recorder.health.lost.get(), 1);
         recorder.finish(Duration::from_secs(5)).await;
-        assert_eq!(recorder.health.lost.get(), 2, "what waited is lost");
+        assert_eq!(recorder.health.lost.get(), 2, "waiting records are lost");
     }
 }

@@ -1,11 +1,14 @@
-//! Redaction: secrets of a trace are replaced while it is written (decisions H12).
+//! Redaction of secrets while a trace is written (decisions H12).
 //!
-//! Every place of a record that holds a name or a body has a type: by the wire tables in frames of clients, by RTM's field
-//! types, by the kinds of `env`. There a secret enters the [`dictionary`], at its first use, and from then on the same
-//! placeholder stands for it wherever it is. Frames for clients have no types; they echo what came in, so
-//! they are taken apart by their structure and looked up. What is played from the placeholders' stand-ins
-//! ([`crate::placeholder_expand`]) is what was recorded, byte for byte. What an app says in keys stays: names of functions, of
-//! attributes, of members of JSON texts.
+//! Every place with a name or a body has a type: from the wire tables in client frames, from RTM's field types, and
+//! from the
+//! kinds of `env`. At its first use there, a secret enters the [`pseudonyms`] and gets a placeholder for the whole
+//! trace.
+//! Frames to clients are untyped; they repeat inputs, so they are decomposed and looked up. A replay of the
+//! placeholders'
+//! stand-ins ([`crate::placeholder_expand`]) produces the recorded bytes. Names of functions, attributes and JSON
+//! members are
+//! kept.
 
 mod allowlist;
 mod api;
@@ -40,7 +43,7 @@ use pseudonyms::Dictionary;
 
 pub use allowlist::Words;
 
-/// What a client speaks.
+/// Wire of a client.
 #[derive(Clone, Debug)]
 struct Speaks {
     transport: Transport,
@@ -48,25 +51,23 @@ struct Speaks {
     plans: Arc<Plans>,
 }
 
-/// What replaces the secrets of one trace.
+/// Redactor of one trace.
 #[derive(Debug)]
 pub struct Redactor {
     redaction: Redaction,
     dictionary: Dictionary,
-    /// What the clients of sessions speak.
+    /// Wires by session.
     speak: HashMap<u64, Speaks>,
-    /// The wires of those.
     wires: Vec<(Arc<Wire>, Arc<Plans>)>,
-    /// RTM's calls that are not answered, by session and number: a reply is read by its call's kind, where that matters.
+    /// Open RTM calls by session and number: the call's kind determines the type of some replies.
     open: HashMap<(u64, i64), CallKind>,
-    /// How the lines of a moment begin.
+    /// Cached start of lines with the same time.
     moment: (u64, String),
     /// See [`fast_path::FastRedactor`].
     last_json: String,
 }
 
 impl Redactor {
-    /// Of a trace that begins.
     pub fn new(redaction: Redaction) -> Self {
         Self {
             redaction,
@@ -79,8 +80,7 @@ impl Redactor {
         }
     }
 
-    /// Takes in the placeholders of a record of an earlier redaction, so that their stand-ins become them again: what a
-    /// redacted trace does now is written as it was.
+    /// Learns the placeholders of a redacted record, so that their stand-ins become the same placeholders again.
     pub fn learn_from(&mut self, record: &Record) {
         self.learn(&record.data);
     }
@@ -112,7 +112,7 @@ impl Redactor {
         }
     }
 
-    /// A record without secrets. Records come in the order of the trace.
+    /// Redacts a record. Records must come in trace order.
     pub fn redact(&mut self, mut record: Record) -> Record {
         if !self.redaction.replaces() {
             self.tokens_only(&mut record);
@@ -128,7 +128,7 @@ impl Redactor {
         record
     }
 
-    /// Tokens are gone whatever else stays.
+    /// Removes tokens only; applies to every policy.
     fn tokens_only(&mut self, record: &mut Record) {
         let data = &mut record.data;
         match (record.leg, record.dir) {
@@ -220,7 +220,7 @@ impl Redactor {
         }
     }
 
-    /// What was asked, and the answer.
+    /// Redacts a name translation.
     fn names(&mut self, value: &mut Value) {
         let Value::Map(entries) = value else { return };
         for (which, pair) in entries {
@@ -233,7 +233,7 @@ impl Redactor {
                 _ => (Class::Account, Class::Id),
             };
             let same = asked == answer;
-            // What is the same on both sides is rather a name than an id.
+            // An equal text on both sides is a name rather than an ID.
             let class = |class: Class, other: Class| if same && class == Class::Id { other } else { class };
             self.named(asked, class(asks, answers));
             if answer.as_text().is_some() {
@@ -242,7 +242,7 @@ impl Redactor {
         }
     }
 
-    /// Lines of an account: events with their arguments.
+    /// Redacts an account's mailbox lines.
     fn lines(&mut self, lines: &mut Value) {
         let tables = self.redaction.tables.clone();
         let Value::List(lines) = lines else { return };
@@ -263,12 +263,12 @@ impl Redactor {
     }
 }
 
-/// Whether a frame of a client may hold a token.
+/// Returns true if a client frame may contain a token.
 fn may_hold_token(frame: &str) -> bool {
     frame.contains("oken") || frame.contains("login")
 }
 
-/// Tokens of RTM, in calls that hold one.
+/// Removes tokens from RTM calls.
 fn forget_tokens(data: &mut Value) {
     let Value::Map(entries) = data else { return };
     for (_, call) in entries.iter_mut().filter(|(key, _)| &**key == "call") {

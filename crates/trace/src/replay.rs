@@ -1,4 +1,4 @@
-//! A whole trace played again: every output of every session is compared, in its order.
+//! Replay of a whole trace: outputs are compared by session, in order.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -19,96 +19,92 @@ use crate::row_usage::Used;
 use crate::session_context::Begin;
 use crate::session_replay::{InvalidRecord, Out, SessionReplay};
 
-/// What came of a replay.
+/// Replay result.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    /// Sessions that were played.
+    /// Number of sessions.
     pub sessions: usize,
-    /// Records that were compared or fed.
+    /// Number of inputs and compared outputs.
     pub records: usize,
-    /// What each of them has used, in the order of their numbers.
+    /// Table usage of each session, by number.
     pub used: Vec<PlayedSession>,
-    /// The first difference of each session.
+    /// First difference of each session.
     pub differences: Vec<Difference>,
-    /// The sessions that break off: what they would have done next is no difference.
+    /// Truncated sessions: outputs after their end are not compared.
     pub cut: BTreeSet<u64>,
-    /// Outputs that are on one side only and may be so (docs/trace.md); none where RTM is the recorded one.
+    /// Tolerated one-sided outputs (docs/trace.md); 0 for a replay with recorded RTM events.
     pub passed_over: usize,
-    /// The records as they are now: what came in as it was, what came out as it was played.
+    /// Records after the replay: recorded inputs, replayed outputs.
     pub played: Vec<PlayedRecord>,
 }
 
-/// A session that was played.
+/// Replayed session.
 #[derive(Clone, Debug)]
 pub struct PlayedSession {
-    /// Its number in the trace.
+    /// Session number in the trace.
     pub session: u64,
-    /// The family of its clients.
+    /// Client family.
     pub family: Text,
-    /// The comparison page whose SDK its upstream spoke like.
+    /// Comparison page of the upstream's SDK.
     pub platform: Option<Text>,
-    /// What it has used of the tables.
     pub used: Used,
 }
 
-/// Where a session did something else than it did when it was recorded.
+/// First difference of a session.
 #[derive(Clone, Debug)]
 pub struct Difference {
-    /// The line of the trace where it shows.
+    /// Line of the trace.
     pub line: usize,
-    /// The session.
     pub session: u64,
-    /// When, microseconds since the trace began.
+    /// Time in microseconds since the start of the trace.
     pub t_us: u64,
-    /// What the trace has; none where it has nothing more.
+    /// Recorded output; `None` if the trace has no more.
     pub expected: Option<Record>,
-    /// What was played; none where nothing was.
+    /// Replayed output; `None` if there was none.
     pub got: Option<Out>,
-    /// Where the two differ, when both are there.
+    /// Differences, if both exist.
     pub changes: Vec<Change>,
-    /// The last input of the session, which led to it.
+    /// Last input of the session before the difference.
     pub after: Option<Record>,
-    /// Limitation codes that the session has noted.
+    /// Limitation codes noted by the session.
     pub codes: Vec<Text>,
 }
 
-/// A record of a trace after its replay.
+/// Record after a replay.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PlayedRecord {
-    /// The record of that line, unchanged.
+    /// Unchanged record of this line.
     AsRecorded(usize),
-    /// An output that the trace lacks or has otherwise.
+    /// New or changed output.
     New(Record),
 }
 
-/// A record that cannot have happened.
+/// Impossible record.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("line {line}: {what}")]
 pub struct NoSense {
-    /// The line.
     pub line: usize,
-    /// What is wrong.
     pub what: InvalidRecord,
 }
 
-/// The reason why what was imported cannot be played by itself.
-const NO_RTM: &str = "the trace has no leg `rtm`: its source knew only what the app said and was told; `--against embedded` or a URL plays it";
+/// Reason why an imported trace needs a live RTM.
+const NO_RTM: &str = "the trace has no leg `rtm`, since it was imported; replay it with `--against embedded` or a URL";
 
-/// Who watches a replay.
+/// Observer of a replay.
 pub struct Watch<'w> {
-    /// Wants [`Outcome::played`].
+    /// Requests [`Outcome::played`].
     pub keeps: bool,
-    /// Is told now and then how many records are played.
+    /// Called with the number of replayed records.
     pub progress: &'w mut dyn FnMut(usize),
 }
 
-/// Records from one telling of the progress to the next.
+/// Records between progress calls.
 const EVERY: usize = 4096;
 
-/// Plays a trace.
+/// Replays a trace.
 ///
 /// # Errors
-/// The first record that cannot have happened, or the header when the trace lacks a leg.
+/// The first impossible record, or the header if a leg is missing.
 pub fn replay(tables: &Arc<Tables>, encoders: &Arc<Vec<Arc<dyn Encoder>>>, trace: &Trace) -> Result<Outcome, NoSense> {
     let watch = Watch {
         keeps: true,
@@ -117,7 +113,7 @@ pub fn replay(tables: &Arc<Tables>, encoders: &Arc<Vec<Arc<dyn Encoder>>>, trace
     replay_watched(tables, encoders, trace, watch)
 }
 
-/// Plays a trace while somebody watches.
+/// Replays a trace with an observer.
 ///
 /// # Errors
 /// As [`replay`].
@@ -160,7 +156,7 @@ pub fn replay_watched(
         stage.break_off(session);
         stage.settle(end, session);
     }
-    // A difference is found at the end of its step, and steps of sessions overlap.
+    // A difference is known at the end of its step, and steps of sessions overlap.
     stage.outcome.differences.sort_by_key(|difference| difference.line);
     stage.outcome.played = stage.played.into_iter().flatten().collect();
     let played = stage.seats.into_iter().map(|(session, seat)| PlayedSession {
@@ -173,7 +169,7 @@ pub fn replay_watched(
     Ok(stage.outcome)
 }
 
-/// The names that each session asked for.
+/// Returns the recorded name translations by session.
 fn names(trace: &Trace) -> BTreeMap<u64, Arc<ReadNames>> {
     let mut names: BTreeMap<u64, ReadNames> = BTreeMap::new();
     for (_, record) in &trace.records {
@@ -195,7 +191,7 @@ struct Harness<'s> {
     seats: BTreeMap<u64, ReplaySession<'s>>,
     outcome: Outcome,
     keeps: bool,
-    /// The records after the replay: for each of the trace what is in its place now.
+    /// Records after the replay, by line of the trace.
     played: Vec<Vec<PlayedRecord>>,
 }
 
@@ -203,19 +199,19 @@ struct ReplaySession<'s> {
     player: SessionReplay,
     platform: Option<Text>,
     pending: VecDeque<Out>,
-    /// Outputs of the trace from the first difference of the step on.
+    /// Recorded outputs from the step's first difference on.
     expected: Vec<Expected<'s>>,
     last: Option<&'s Record>,
     codes: Vec<Text>,
-    /// It has differed; what follows follows from that.
+    /// Set after a difference, which later differences may follow from.
     lost: bool,
 }
 
-/// An output of the trace that was not compared yet.
+/// Recorded output that is not compared yet.
 struct Expected<'s> {
     line: usize,
     record: &'s Record,
-    /// Its place among the played records.
+    /// Index among the replayed records.
     place: usize,
 }
 
@@ -230,7 +226,7 @@ impl<'s> Harness<'s> {
             return self.compare(line, record);
         }
         if record.data.get("name").is_some() {
-            // Known from the start: names are asked for in the middle of a step.
+            // Collect all first: name requests occur within a step.
             self.keep(line);
             return Ok(());
         }
@@ -245,7 +241,7 @@ impl<'s> Harness<'s> {
         if let Some(begin) = record.data.get("begin") {
             let names: Arc<dyn Names> = self.names.get(&record.session).cloned().unwrap_or_default();
             if self.seats.contains_key(&record.session) {
-                return Err(format!("session {} has begun already", record.session).into());
+                return Err(format!("session {} began already", record.session).into());
             }
             let begin = Begin::read(begin)?;
             let player = SessionReplay::new(self.tables.clone(), self.encoders.clone(), &begin, names)?;
@@ -267,7 +263,7 @@ impl<'s> Harness<'s> {
         let seat = seat.ok_or_else(|| not_begun(record.session))?;
         let outs = match seat.player.feed(now, record) {
             Ok(outs) => outs,
-            // It has gone another way before: what it was told then may have no place in what it does now.
+            // The session diverged; later inputs may not apply to it.
             Err(_) if seat.lost => Vec::new(),
             Err(impossible) => return Err(impossible),
         };
@@ -293,7 +289,7 @@ impl<'s> Harness<'s> {
         }
     }
 
-    /// Reserves a place among the played records.
+    /// Reserves an index among the replayed records.
     fn place(&mut self) -> usize {
         self.played.push(Vec::new());
         self.played.len() - 1
@@ -315,19 +311,19 @@ impl<'s> Harness<'s> {
         Ok(())
     }
 
-    /// Forgets the outputs of a session that breaks off here: they are not recorded.
+    /// Discards outputs after a session's truncation, which are not recorded.
     fn break_off(&mut self, session: u64) {
         if self.outcome.cut.contains(&session)
             && let Some(seat) = self.seats.get_mut(&session)
         {
-            // Those that were recorded differ.
+            // Recorded outputs differ.
             if seat.expected.is_empty() {
                 seat.pending.clear();
             }
         }
     }
 
-    /// Ends a step of a session: from its first difference on, outputs that both sides have keep their record.
+    /// Ends a step: from its first difference on, outputs common to both sides keep their record.
     fn settle(&mut self, line: usize, session: u64) {
         let Some(seat) = self.seats.get_mut(&session) else {
             return;
@@ -380,13 +376,13 @@ impl<'s> Harness<'s> {
     }
 }
 
-/// Where two outputs differ; nowhere when they are of different legs.
+/// Returns the differences of two outputs of the same leg.
 fn places(expected: &Record, got: &Out) -> Vec<Change> {
     if expected.leg != got.leg {
         return Vec::new();
     }
     let places = changes(&opened_data(&expected.data), &opened_data(&got.data));
-    // The same in other words.
+    // Equal except for formatting.
     match places.is_empty() {
         true => changes(&expected.data, &got.data),
         false => places,
@@ -409,5 +405,5 @@ fn is_same(got: &Out, record: &Record) -> bool {
 }
 
 fn not_begun(session: u64) -> String {
-    format!("session {session} has not begun")
+    format!("session {session} did not begin")
 }

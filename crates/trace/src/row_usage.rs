@@ -1,4 +1,4 @@
-//! What a session has used of the tables: counted while it is played, from what the engine is told and what it wants done.
+//! Table usage of a session, counted during a replay.
 
 use std::collections::BTreeSet;
 
@@ -9,21 +9,21 @@ use tables::Tables;
 use tables::row::{RowId, SigId};
 use tables::wire::{Target, Wire};
 
-/// Rows that a session has used.
+/// Rows used by a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Used {
-    /// Rows of calls that its client has made, and that its front has found right.
+    /// Rows of valid client calls.
     pub called: BTreeSet<RowId>,
-    /// Those of them that were about the client's own account, by name.
+    /// Calls among them about the client's own account, by name.
     pub for_oneself: BTreeSet<RowId>,
-    /// Rows whose calls were answered by a success.
+    /// Rows of successful calls.
     pub succeeded: BTreeSet<RowId>,
-    /// Events that its client was told, or that its SDK makes of an answer, each with the row that it is of.
+    /// Events sent to the client or derived by its SDK from an answer, with their rows.
     pub told: BTreeSet<(SigId, RowId)>,
 }
 
 impl Used {
-    /// Something goes into the session.
+    /// Counts an input.
     pub(super) fn enter(&mut self, tables: &Tables, wire: &Wire, own: &Text, input: &Input) {
         match input {
             Input::Call { row, args, .. } => {
@@ -42,7 +42,7 @@ impl Used {
         }
     }
 
-    /// Something comes of it.
+    /// Counts effects.
     pub(super) fn come(&mut self, effects: &[Effect]) {
         for effect in effects {
             match effect {

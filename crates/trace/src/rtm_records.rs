@@ -1,14 +1,14 @@
-//! RTM's calls, replies, errors and events as JSON, by their canonical names.
+//! RTM calls, replies, errors and events as JSON, by canonical name.
 
 use rtm::value::Value;
 use rtm::{CallKind, ErrorEnum, EventKind, RtmCall, RtmError, RtmEvent, RtmReply};
 
-/// `{"name": {…arguments}}`.
+/// Encodes `{"name": {…arguments}}`.
 pub fn call(call: &RtmCall) -> Value {
     named(call.kind().name(), call.args())
 }
 
-/// `{"reply": …}` or `{"error": "ENUM.MEMBER"}`.
+/// Encodes `{"reply": …}` or `{"error": "ENUM.MEMBER"}`.
 pub fn result(result: &Result<RtmReply, RtmError>) -> (&'static str, Value) {
     match result {
         Ok(reply) => ("reply", reply.to_value()),
@@ -19,14 +19,14 @@ pub fn result(result: &Result<RtmReply, RtmError>) -> (&'static str, Value) {
     }
 }
 
-/// `{"name": {…fields}}`.
+/// Encodes `{"name": {…fields}}`.
 pub fn event(event: &RtmEvent) -> Value {
     let kind = event.kind();
     let names = kind.fields().iter().map(|field| field.name.into());
     named(kind.name(), Value::Map(names.zip(event.values()).collect()))
 }
 
-/// Reads a result of a call of that kind.
+/// Decodes a result of a call kind.
 pub fn read_result(kind: CallKind, data: &Value) -> Result<Result<RtmReply, RtmError>, String> {
     if let Some(reply) = data.get("reply") {
         return kind.reply().read(reply).map(Ok);
@@ -43,7 +43,7 @@ pub fn read_result(kind: CallKind, data: &Value) -> Result<Result<RtmReply, RtmE
         .ok_or_else(|| format!("a member of an RTM error enum, not {name}"))
 }
 
-/// Reads an event.
+/// Decodes an event.
 pub fn read_event(data: &Value) -> Result<RtmEvent, String> {
     let [(name, fields)] = data.as_map().unwrap_or_default() else {
         return Err("an RTM event by its name".into());

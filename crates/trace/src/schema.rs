@@ -1,6 +1,6 @@
-//! The format of traces as a JSON Schema (2020-12), made of the code that writes them. <https://json-schema.org/draft/2020-12>
+//! JSON Schema (2020-12) of the trace format, generated from the code. <https://json-schema.org/draft/2020-12>
 //!
-//! It is the schema of a line. What a frame says, and what an argument of the tables may be, is not in it.
+//! It describes one line. Contents of frames and arguments of the tables are not described.
 
 mod rtm_schema;
 #[cfg(test)]
@@ -16,7 +16,7 @@ use crate::record::VERSION;
 use crate::session_context::{ATTACH, Begin};
 use crate::timer_name;
 
-/// The schema, as indented JSON.
+/// Returns the schema as indented JSON.
 pub fn schema() -> String {
     let mut text = serde_json::to_string_pretty(&value()).expect("JSON has only text keys");
     text.push('\n');
@@ -82,7 +82,7 @@ fn record() -> Json {
     })
 }
 
-/// Legs and directions that there are.
+/// Legs with their directions.
 const SIDES: &[(&str, &str)] = &[
     ("legacy", "in"),
     ("legacy", "out"),
@@ -106,7 +106,7 @@ fn leg() -> Json {
     json!({ "enum": ["legacy", "rtm", "http", "timer", "env"] })
 }
 
-/// The data of each leg and direction.
+/// Returns the data schema of each leg and direction.
 fn data() -> Vec<(String, Json)> {
     let frame = || object(&[("socket", count()), ("frame", text())]);
     let login = || [("socket", count()), ("line", text())];
@@ -165,7 +165,7 @@ fn data() -> Vec<(String, Json)> {
         .collect()
 }
 
-/// What a session begins with, as one with the default limits has it.
+/// Returns the schema of a session's beginning with default limits.
 fn begin() -> Json {
     let example = Begin {
         profile: "web".into(),
@@ -180,14 +180,14 @@ fn begin() -> Json {
     };
     let mut schema = like(&entries);
     schema["properties"]["lacks"] = reference("rtm-calls");
-    // Missing where the upstream is no SDK.
+    // Missing if the upstream is not an SDK.
     schema["properties"]["platform"] = text();
-    // Traces may be older than a limit.
+    // Older traces may lack newer limits.
     schema["properties"]["limits"]["required"] = json!([]);
     schema
 }
 
-/// An object with members of these types.
+/// Builds an object schema from example values.
 fn like(entries: &[(Text, Value)]) -> Json {
     let member = |(name, value): &(Text, Value)| {
         let schema = match value {
@@ -204,7 +204,7 @@ fn like(entries: &[(Text, Value)]) -> Json {
     object(&members)
 }
 
-/// A question about names, with its answer.
+/// Returns the schema of a name translation.
 fn name() -> Json {
     let pair = |answer: Json| {
         let pair = json!([text(), answer]);
@@ -215,7 +215,7 @@ fn name() -> Json {
     json!({ "oneOf": texts.into_iter().chain([uid]).collect::<Vec<_>>() })
 }
 
-/// Lines of an account: events of the tables, with when they came.
+/// Returns the schema of mailbox lines with their times.
 fn lines() -> Json {
     let line = object(&[
         ("event", text()),
@@ -230,7 +230,7 @@ fn timer() -> Json {
     json!({ "type": "string", "pattern": timer_name::PATTERN })
 }
 
-/// An object with exactly these members.
+/// Returns the schema of an object with exactly these members.
 fn object(members: &[(&str, Json)]) -> Json {
     let names: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
     let properties: Map<String, Json> = members

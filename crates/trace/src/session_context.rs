@@ -1,4 +1,4 @@
-//! What a session is given, and events, as JSON.
+//! Session parameters and events as JSON.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,25 +10,24 @@ use rtm::time::Time;
 use rtm::value::{Text, Value};
 use tables::Tables;
 
-/// What a session begins with.
+/// Beginning of a session.
 #[derive(Clone, Debug)]
 pub struct Begin {
-    /// The profile of its first client.
+    /// Profile of its first client.
     pub profile: Text,
-    /// The account.
     pub account: Text,
-    /// RTM keeps messages for offline users by itself.
+    /// Whether RTM stores messages for offline users.
     pub offline_messages: bool,
-    /// Calls that the upstream lacks.
+    /// Missing calls of the upstream.
     pub lacks: Vec<CallKind>,
-    /// The comparison page whose SDK the upstream speaks like; for readers.
+    /// Comparison page of the upstream's SDK, for readers.
     pub platform: Option<Text>,
-    /// Times and bounds.
+    /// Time limits and bounds.
     pub limits: SessionLimits,
 }
 
 impl Begin {
-    /// Of a session that begins; `platform` is the upstream's.
+    /// Creates the beginning of a session; `platform` is the upstream's.
     pub fn of(profile: &Text, account: &Text, platform: Option<Text>, context: &SessionContext) -> Self {
         Self {
             profile: profile.clone(),
@@ -44,7 +43,7 @@ impl Begin {
         }
     }
 
-    /// As a trace holds it.
+    /// Encodes as trace data.
     pub fn to_value(&self) -> Value {
         let lacks = self.lacks.iter().map(|kind| kind.name().into()).collect();
         let mut begin = vec![
@@ -60,14 +59,14 @@ impl Begin {
         Value::Map(begin)
     }
 
-    /// Reads it.
+    /// Decodes trace data.
     ///
     /// # Errors
-    /// What is missing.
+    /// The missing member.
     pub fn read(data: &Value) -> Result<Self, String> {
         let text = |key: &str| {
             let found = data.get(key).and_then(Value::as_text).cloned();
-            found.ok_or_else(|| format!("begin needs the text `{key}`"))
+            found.ok_or_else(|| format!("begin lacks the string `{key}`"))
         };
         Ok(Self {
             profile: text("profile")?,
@@ -79,22 +78,22 @@ impl Begin {
         })
     }
 
-    /// Whether the upstream has a call.
+    /// Returns a predicate for available calls.
     pub fn can(&self) -> Arc<dyn Fn(CallKind) -> bool + Send + Sync> {
         let lacks = self.lacks.clone();
         Arc::new(move |kind| !lacks.contains(&kind))
     }
 }
 
-/// RTM calls by their canonical names.
+/// Decodes RTM calls by canonical name.
 ///
 /// # Errors
-/// A name that is none.
+/// An unknown name.
 pub fn read_kinds(names: &Value) -> Result<Vec<CallKind>, String> {
     let names = names.as_list().unwrap_or_default().iter();
     let kind = |name: &Value| {
         let kind = name.as_text().and_then(|name| CallKind::parse(name));
-        kind.ok_or_else(|| format!("{name} is no RTM call"))
+        kind.ok_or_else(|| format!("unknown RTM call {name}"))
     };
     names.map(kind).collect()
 }
@@ -109,9 +108,9 @@ macro_rules! limits {
             Ok(SessionLimits {
                 $( $field: {
                     match data.get(stringify!($field)) {
-                        // A trace that is older than the limit.
+                        // The trace predates the limit.
                         None => SessionLimits::default().$field,
-                        Some(value) => $ty::read(value).ok_or(concat!("limits need `", stringify!($field), "`"))?,
+                        Some(value) => $ty::read(value).ok_or(concat!("limits lack `", stringify!($field), "`"))?,
                     }
                 } ),+
             })
@@ -151,7 +150,7 @@ fn flag(flag: bool) -> Value {
     flag.into()
 }
 
-/// The readers of the functions above, under their names.
+/// Readers of the functions above, by the same names.
 mod millis {
     use super::{Duration, Value};
 
@@ -187,7 +186,7 @@ mod flag {
     }
 }
 
-/// How a socket came to a session, by name.
+/// Names of the ways in which a socket attaches to a session.
 pub const ATTACH: &[(&str, Attach)] = &[
     ("twin", Attach::Twin),
     ("again", Attach::Resume),
@@ -195,7 +194,7 @@ pub const ATTACH: &[(&str, Attach)] = &[
     ("by-line", Attach::BySessionLine),
 ];
 
-/// Lines of an account, with when they came.
+/// Encodes an account's mailbox lines with their times.
 pub fn lines(tables: &Tables, lines: &[(Event, Time)]) -> Value {
     let line = |(event, at): &(Event, Time)| {
         Value::Map(vec![
@@ -211,7 +210,7 @@ pub fn lines(tables: &Tables, lines: &[(Event, Time)]) -> Value {
     Value::List(lines.iter().map(line).collect())
 }
 
-/// Reads them.
+/// Decodes mailbox lines.
 pub fn read_lines(tables: &Tables, data: &Value) -> Result<Vec<(Event, Time)>, String> {
     let line = |line: &Value| {
         let text = |key: &str| line.get(key).and_then(Value::as_text);
@@ -222,6 +221,6 @@ pub fn read_lines(tables: &Tables, data: &Value) -> Result<Vec<(Event, Time)>, S
         Some((Event { sig, row, args }, Time::from_millis(at)))
     };
     let lines = data.as_list().unwrap_or_default();
-    let read = |value: &Value| line(value).ok_or_else(|| format!("{value} is no line of these tables"));
+    let read = |value: &Value| line(value).ok_or_else(|| format!("{value} is not a line of these tables"));
     lines.iter().map(read).collect()
 }

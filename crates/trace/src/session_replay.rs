@@ -1,4 +1,4 @@
-//! A session played again from its records, on their clock.
+//! Replay of one session from its records, on their clock.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use crate::{effect, rtm_records, timer_name};
 
 mod live;
 
-/// A record that cannot have happened, in words.
+/// Reason why a record is impossible.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidRecord(pub String);
@@ -39,18 +39,15 @@ impl From<String> for InvalidRecord {
     }
 }
 
-/// What a session puts out, as records have it.
+/// Output of a session, in record form.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Out {
-    /// Between whom.
     pub leg: Leg,
-    /// The row that it is from.
     pub row: Option<Text>,
-    /// What.
     pub data: Value,
 }
 
-/// A session at play.
+/// Session during a replay.
 pub struct SessionReplay {
     tables: Arc<Tables>,
     encoders: Arc<Vec<Arc<dyn Encoder>>>,
@@ -61,9 +58,9 @@ pub struct SessionReplay {
     session: Session,
     sockets: HashMap<SocketId, Socket>,
     timers: HashMap<TimerKey, Time>,
-    /// Calls that are not answered yet: a reply is read by its call's kind.
+    /// Open calls: the kind determines the type of the reply.
     open: HashMap<u64, CallKind>,
-    /// What the session wants of others, where that is not played but done.
+    /// Requests to others in a live replay.
     wishes: Option<Vec<Effect>>,
     used: Used,
 }
@@ -72,19 +69,19 @@ struct Socket {
     profile: usize,
     ear: Decoder,
     encoder: Arc<dyn Encoder>,
-    /// Frames of the last text that wait for its login to be admitted.
+    /// Frames after a login in the same text, until it is admitted.
     frames: VecDeque<ClientFrame>,
-    /// The fields of its login, until it is admitted.
+    /// Fields of the login until it is admitted.
     login: Value,
-    /// The line of its login.
+    /// Session line of its login.
     line: Option<Text>,
 }
 
 impl SessionReplay {
-    /// A session that begins.
+    /// Begins a session.
     ///
     /// # Errors
-    /// The tables do not have its profile.
+    /// The profile is unknown.
     pub fn new(
         tables: Arc<Tables>,
         encoders: Arc<Vec<Arc<dyn Encoder>>>,
@@ -92,11 +89,11 @@ impl SessionReplay {
         names: Arc<dyn Names>,
     ) -> Result<Self, InvalidRecord> {
         let at = tables.profiles.iter().position(|profile| profile.name == begin.profile);
-        let profile = at.ok_or_else(|| format!("the tables have no profile `{}`", begin.profile))?;
+        let profile = at.ok_or_else(|| format!("unknown profile `{}`", begin.profile))?;
         let wire = tables.wire(&tables.profiles[profile].family);
         let wire = wire
             .cloned()
-            .ok_or_else(|| format!("the tables have no wire of `{}`", begin.profile))?;
+            .ok_or_else(|| format!("unknown wire `{}`", begin.profile))?;
         let context = SessionContext {
             tables: tables.clone(),
             wire: wire.clone(),
@@ -121,20 +118,18 @@ impl SessionReplay {
         })
     }
 
-    /// The family of its clients.
     pub fn family(&self) -> &Text {
         &self.wire.family
     }
 
-    /// What it has used of the tables so far.
     pub fn used(&self) -> &Used {
         &self.used
     }
 
-    /// Feeds a record of something that came in; what comes out, in order.
+    /// Feeds a recorded input; returns the outputs, in order.
     ///
     /// # Errors
-    /// It cannot have happened.
+    /// The input is impossible.
     pub fn feed(&mut self, now: Time, record: &Record) -> Result<Vec<Out>, InvalidRecord> {
         let mut out = Vec::new();
         match record.leg {
@@ -149,7 +144,7 @@ impl SessionReplay {
                     .get("due")
                     .and_then(Value::as_text)
                     .and_then(|name| timer_name::parse(name));
-                let key = key.ok_or_else(|| format!("{} is no timer that is due", record.data))?;
+                let key = key.ok_or_else(|| format!("{} is not a fired timer", record.data))?;
                 match self.timers.remove(&key) {
                     Some(at) if at <= now => self.step(now, Input::Timer(key), &mut out),
                     Some(at) => return Err(format!("the timer {} is due at {at}", timer_name::name(key)).into()),
@@ -187,10 +182,10 @@ impl SessionReplay {
         let text = data
             .get("frame")
             .and_then(Value::as_text)
-            .ok_or("a frame is a text".to_owned())?;
+            .ok_or("a frame must be a string".to_owned())?;
         let known = self.socket(socket);
         let heard = known.ear.decode(text);
-        let heard = heard.ok_or_else(|| format!("{text} is no frame of this transport"))?;
+        let heard = heard.ok_or_else(|| format!("{text} is not a frame of this transport"))?;
         known.frames = heard.frames.into();
         say(socket, heard.answer, None, out);
         self.frames_of(now, socket, out);
@@ -211,7 +206,7 @@ impl SessionReplay {
         })
     }
 
-    /// Takes the frames of a socket's text, up to its login.
+    /// Decodes the frames of a text up to its login.
     fn frames_of(&mut self, now: Time, socket: SocketId, out: &mut Vec<Out>) {
         while let Some(frame) = self.socket(socket).frames.pop_front() {
             match frame {
@@ -276,9 +271,9 @@ impl SessionReplay {
             .get("request")
             .and_then(Value::as_int)
             .and_then(|n| u64::try_from(n).ok());
-        let request = request.ok_or_else(|| format!("{data} is neither a reply nor an event"))?;
+        let request = request.ok_or_else(|| format!("{data} is not a reply or an event"))?;
         let kind = self.open.remove(&request);
-        let kind = kind.ok_or_else(|| format!("a reply to the call {request}, which was not made"))?;
+        let kind = kind.ok_or_else(|| format!("a reply to the unknown call {request}"))?;
         let result = rtm_records::read_result(kind, data)?;
         Ok(Input::RtmReply { request, result })
     }
@@ -293,7 +288,7 @@ impl SessionReplay {
         if let Some(call) = data.get("over_rate") {
             let socket = socket_id(call.get("socket"))?;
             let id = call.get("call").and_then(Value::as_int);
-            let id = id.ok_or_else(|| format!("{data} does not say which call"))?;
+            let id = id.ok_or_else(|| format!("{data} names no call"))?;
             return Ok(Some(Input::OverRate { socket, id }));
         }
         if let Some(Value::Bool(pressed)) = data.get("pressed") {
@@ -304,7 +299,7 @@ impl SessionReplay {
         let Some((login, how)) = login else {
             return match data.get("cut").or_else(|| data.get("lost")) {
                 Some(_) => Ok(None),
-                None => Err(format!("{data} is nothing that comes in").into()),
+                None => Err(format!("{data} is not an input").into()),
             };
         };
         let socket = socket_id(login.get("socket"))?;
@@ -319,7 +314,7 @@ impl SessionReplay {
         let fields = std::mem::take(&mut known.login);
         let Some(how) = how else {
             if fields.is_null() {
-                return Err(format!("the socket {} has sent no login", socket.0).into());
+                return Err(format!("the socket {} sent no login", socket.0).into());
             }
             let args = match &self.wire.login.target {
                 Target::Row(row) => read_args(row, &fields).unwrap_or_default(),
@@ -335,7 +330,7 @@ impl SessionReplay {
         let how = session_context::ATTACH
             .iter()
             .find(|(name, _)| how.as_text().is_some_and(|how| &**how == *name));
-        let (_, how) = how.ok_or_else(|| format!("{data} does not say how"))?;
+        let (_, how) = how.ok_or_else(|| format!("{data} has no way of attachment"))?;
         Ok(Some(Input::Attached { call, how: *how, line }))
     }
 
@@ -379,7 +374,7 @@ impl SessionReplay {
         }
     }
 
-    /// The frames of an effect, for a socket that is there.
+    /// Encodes the frames of an effect for an open socket.
     fn frames(&self, effect: &Effect, context: LineContext<'_>) -> Option<(SocketId, Option<usize>, Vec<String>)> {
         let encoder = |socket: &SocketId| self.sockets.get(socket).map(|socket| &*socket.encoder);
         Some(match effect {
@@ -427,5 +422,5 @@ fn say(socket: SocketId, frames: impl IntoIterator<Item = String>, row: Option<T
 
 fn socket_id(data: Option<&Value>) -> Result<SocketId, InvalidRecord> {
     let number = data.and_then(Value::as_int).and_then(|n| u64::try_from(n).ok());
-    Ok(SocketId(number.ok_or("a socket is a number".to_owned())?))
+    Ok(SocketId(number.ok_or("a socket must be a number".to_owned())?))
 }

@@ -1,10 +1,10 @@
-//! Timers by name.
+//! Names of timers.
 
 use engine::TimerKey;
 use rtm::value::Text;
 use rtm::{CallKind, InvitationId};
 
-/// `grace`, `invite:3`, `gather:getChannelMemberCount`.
+/// Returns the name: `grace`, `invite:3`, `gather:getChannelMemberCount`.
 pub fn name(key: TimerKey) -> Text {
     match key {
         TimerKey::Login => "login".into(),
@@ -21,11 +21,11 @@ pub fn name(key: TimerKey) -> Text {
     }
 }
 
-/// What names of timers look like, as a regular expression.
+/// Regular expression of timer names.
 pub const PATTERN: &str =
     "^(login|grace|rejoin|names|outbox|visits|member-num|(invite|ring|retry):[0-9]+|gather:[A-Za-z.]+)$";
 
-/// The timer of that name.
+/// Parses a name.
 pub fn parse(name: &str) -> Option<TimerKey> {
     let (name, of) = name.split_once(':').unwrap_or((name, ""));
     Some(match name {

@@ -1,4 +1,4 @@
-//! The thread that writes traces: it alone opens, writes and renames their files, so that no client waits for a disk.
+//! Writer thread of traces: only it opens, writes and renames files, so no client waits for a disk.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,23 +14,24 @@ use tracing::{error, warn};
 use crate::output::{BUFFER, Opening, Output, Place};
 use crate::queue::{Spool, Work};
 
-/// How long records gather once all are written: far less than there is room for. A thread that waits for one record after
-/// the other is woken for each, and sessions pay for that.
+/// Coalescing interval when idle; far below the queue's capacity. Without it, each record would wake the thread, at
+/// the
+/// sessions' expense.
 const GATHER: Duration = Duration::from_millis(50);
 
-/// How a recording goes, for counters.
+/// Counters of a recording.
 #[derive(Clone, Debug, Default)]
 pub struct Health {
-    /// Records that were written.
+    /// Written records.
     pub written: Counter,
-    /// Records that were not: the queue or the disk was full, or the file had ended.
+    /// Lost records: the queue or the disk was full, or the file had ended.
     pub lost: Counter,
 }
 
-/// Starts the thread. What is returned ends when the thread does.
+/// Starts the thread; the returned receiver completes at its end.
 ///
 /// # Errors
-/// The system's.
+/// An I/O error.
 pub fn start(spool: Arc<Spool>, health: Health) -> io::Result<oneshot::Receiver<()>> {
     let (ends, ended) = oneshot::channel();
     let writer = Writer {
@@ -41,7 +42,7 @@ pub fn start(spool: Arc<Spool>, health: Health) -> io::Result<oneshot::Receiver<
     };
     thread::Builder::new().name("trace".into()).spawn(move || {
         writer.run();
-        // Nobody waits where the process ends without its end being asked for.
+        // Nobody waits if the process ends without a shutdown.
         let _ = ends.send(());
     })?;
     Ok(ended)
@@ -81,7 +82,7 @@ impl Writer {
         self.health.written.inc_by(written as u64);
         let is_short = written < records;
         if is_short {
-            // What follows is not recorded: who records is told by the spool.
+            // The queue reports later records as lost.
             let lost = records - written + self.spool.refuse(file);
             self.health.lost.inc_by(lost as u64);
         }
@@ -93,14 +94,14 @@ impl Writer {
         };
         if is_short && result.is_ok() {
             let trace = place.part.display();
-            warn!(%trace, "a trace ends: its sessions go on, and it is too large");
+            warn!(%trace, "trace stopped: size limit reached; sessions continue");
         }
         if let Err(error) = result.and_then(|()| finish(output, &place)) {
             error!(
                 %error,
                 trace = %place.part.display(),
-                hint = "make room; sessions that begin from now on go to another file",
-                "a trace ends, its last line may be half a one"
+                hint = "free disk space; new sessions use another file",
+                "trace write failed; the last line may be truncated"
             );
         }
     }
@@ -115,7 +116,7 @@ impl Writer {
             }
             Err(error) => {
                 self.health.lost.inc_by(self.spool.refuse(file) as u64);
-                error!(%error, hint = "make room and start it again", "the recording ends");
+                error!(%error, hint = "free disk space and restart the recording", "recording stopped");
             }
         }
     }
@@ -127,7 +128,7 @@ fn finish(mut output: Output<File>, place: &Place) -> io::Result<()> {
     place.finish()?;
     if lost > 0 {
         let trace = place.part.display();
-        warn!(%trace, sessions = lost, "a trace ends before sessions that it records do");
+        warn!(%trace, sessions = lost, "trace stopped before its sessions ended");
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 macro_rules! files {
     ($($name:literal,)+) => {
-        /// By their names in the folder.
+        /// Contents by relative path.
         const FILES: &[(&str, &str)] = &[$( ($name, include_str!(concat!("../../../agent/web/", $name))), )+];
     };
 }
@@ -42,13 +42,13 @@ files! {
     "page/values.mjs",
 }
 
-/// The unit for systemd, with its defaults.
+/// Systemd unit with default settings.
 pub const UNIT: &str = include_str!("../../../agent/web/sigbridge-agent-web.service");
 
-/// Writes those that are not there as they should be. Returns whether npm has to install anew.
+/// Writes missing and changed files. Returns true if npm must install again.
 ///
 /// # Errors
-/// The file that cannot be written, and why.
+/// The file and the I/O error.
 pub fn write(folder: &Path) -> Result<bool, (PathBuf, io::Error)> {
     let mut anew = false;
     for (name, text) in FILES {

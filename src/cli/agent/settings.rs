@@ -8,14 +8,14 @@ use serde::Deserialize;
 use crate::config::{Upstream, reachable};
 use text_files::read_text;
 
-/// `[upstream.agent]`, as far as an agent needs it. The secret itself is not read: the launcher is told its file.
+/// Settings of `[upstream.agent]` for an agent. The launcher gets the path of the secret file, not the secret.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Where the agent dials.
+    /// URL of the agent link.
     pub bridge: String,
-    /// The file with the secret, if there is one.
+    /// Path of the secret file.
     pub secret_file: Option<PathBuf>,
-    /// Pages that may connect; `None` without a config, when nobody knows.
+    /// Allowed origins; `None` without a config.
     pub origins: Option<Vec<String>>,
 }
 
@@ -40,10 +40,10 @@ struct Agent {
 }
 
 impl Settings {
-    /// Those of a config file; the defaults without one.
+    /// Reads a config file, or returns the defaults.
     ///
     /// # Errors
-    /// The file cannot be read, or is no config.
+    /// The file is unreadable or not a valid config.
     pub fn load(config: Option<&Path>) -> Result<Self, String> {
         let Some(path) = config else {
             return Ok(Self::of(Agent::default(), Path::new(""), false));

@@ -7,56 +7,46 @@ use std::process::{Command, Stdio};
 use clap::Args;
 
 use crate::cli::Exit;
-use crate::cli::exit::{HELP, tell};
+use crate::cli::exit::{Error, HELP, exit_of};
 use crate::cli::output::{data, message};
 
 use crate::cli::agent::files::{UNIT, write};
 use crate::cli::agent::settings::Settings;
 
-/// What `agent web` is told.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct WebArgs {
-    /// sigbridge's config file, whose [upstream.agent] says where to connect and with which secret; without one, its defaults
+    /// Config file of sigbridge; [upstream.agent] sets the URL and the secret [default: built-in defaults]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where the agent and the SDK are, or are put; without it, `agent-web` beside the config file
+    /// Installation directory of the agent and the SDK [default: `agent-web` next to the config file]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// The port of the agent's page on 127.0.0.1; its origin must be in [upstream.agent] origins
+    /// Port of the agent's page on 127.0.0.1; [upstream.agent] origins must contain its origin
     #[arg(long, value_name = "N", default_value_t = 8011)]
     port: u16,
-    /// Install, and do not start
+    /// Install the agent without starting it
     #[arg(long, conflicts_with_all = ["print", "print_unit"])]
     install: bool,
     /// Print the commands instead of running them
     #[arg(long, conflicts_with = "print_unit")]
     print: bool,
-    /// Print a unit for systemd
+    /// Print a systemd unit
     #[arg(long)]
     print_unit: bool,
-    /// Further arguments of the launcher, after `--`
+    /// Additional launcher arguments, after `--`
     #[arg(last = true, value_name = "ARGS")]
     launcher: Vec<String>,
 }
 
-/// How it went wrong: what is said, what to do, how it ends.
-type Trouble = (String, &'static str, Exit);
-
-/// Does what the arguments say. Once the launcher runs, this process is the launcher.
+/// Runs the command. To start the launcher, it replaces this process (exec).
 pub fn run(args: &WebArgs) -> Exit {
-    match attempt(args) {
-        Ok(exit) => exit,
-        Err((error, hint, exit)) => {
-            tell(error, Some(hint));
-            exit
-        }
-    }
+    exit_of(attempt(args))
 }
 
-fn attempt(args: &WebArgs) -> Result<Exit, Trouble> {
-    let hint = "config.example.toml shows every key";
-    let settings = Settings::load(args.config.as_deref()).map_err(|error| (error, hint, Exit::Usage))?;
+fn attempt(args: &WebArgs) -> Result<Exit, Error> {
+    let hint = "config.example.toml lists every key";
+    let settings = Settings::load(args.config.as_deref()).map_err(|error| Error::usage(error).hint(hint))?;
     let folder = folder(args);
     let launch = launch(args, &settings, &folder);
     if args.print_unit {
@@ -91,7 +81,7 @@ fn folder(args: &WebArgs) -> PathBuf {
     std::path::absolute(&folder).unwrap_or(folder)
 }
 
-/// The launcher's command line. The secret is not on it: everybody can list the arguments of processes.
+/// Builds the launcher's command line. It holds no secret, since process arguments are public.
 fn launch(args: &WebArgs, settings: &Settings, folder: &Path) -> Vec<String> {
     let mut words = vec![
         "node".to_owned(),
@@ -116,22 +106,22 @@ fn warn_of_origin(port: u16, settings: &Settings) {
         .is_some_and(|origins| !origins.contains(&origin))
     {
         message(format_args!(
-            "warning: sigbridge will refuse the agent's page\n\nhint: origins = [\"{origin}\"] in [upstream.agent]"
+            "warning: sigbridge will reject the agent's page\n\nhint: set origins = [\"{origin}\"] in [upstream.agent]"
         ));
     }
 }
 
-/// Writes the agent's files, and has npm fetch the SDK as the lock file pins it.
-fn install(folder: &Path) -> Result<(), Trouble> {
+/// Writes the agent's files and installs the pinned SDK with npm.
+fn install(folder: &Path) -> Result<(), Error> {
     let anew = write(folder).map_err(|(path, error)| {
-        let text = format!("cannot write {}: {error}", path.display());
-        (text, "give a folder that can be written with --dir", Exit::Failed)
+        let message = format!("cannot write {}: {error}", path.display());
+        Error::failed(message).hint("choose a writable directory with --dir")
     })?;
     if !anew {
         return Ok(());
     }
     message(format_args!(
-        "npm installs agora-rtm-sdk 1.5.1 in {}; it is Agora's, under Agora's licence",
+        "installing agora-rtm-sdk 1.5.1 with npm in {}; Agora's licence applies to it",
         folder.display()
     ));
     let mut npm = Command::new("npm");
@@ -146,11 +136,11 @@ fn install(folder: &Path) -> Result<(), Trouble> {
     if output.status.success() {
         return Ok(());
     }
-    let text = format!("npm ci has failed in {}: {}", folder.display(), output.status);
-    Err((text, "npm needs a registry that has agora-rtm-sdk 1.5.1", Exit::Failed))
+    let message = format!("`npm ci` failed in {}: {}", folder.display(), output.status);
+    Err(Error::failed(message).hint("configure npm with a registry that offers agora-rtm-sdk 1.5.1"))
 }
 
-/// The unit, with this command in place of its own.
+/// Renders the systemd unit with this command.
 fn unit(launch: &[String], folder: &Path) -> String {
     let node = "/usr/bin/node".to_owned();
     let words: Vec<String> = std::iter::once(node).chain(launch.iter().skip(1).cloned()).collect();
@@ -169,7 +159,7 @@ fn line(words: &[String]) -> String {
     words.join(" ")
 }
 
-/// A word as a shell and systemd take it.
+/// Quotes a word for a shell and for systemd.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-:=,@%+".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
@@ -179,12 +169,12 @@ fn quoted(word: &str) -> String {
     }
 }
 
-fn not_run(program: &str, error: &io::Error) -> Trouble {
-    let text = format!("cannot run {program}: {error}");
-    (text, "the Web agent needs Node 20.11 or later, with npm", Exit::Failed)
+fn not_run(program: &str, error: &io::Error) -> Error {
+    let message = format!("cannot run {program}: {error}");
+    Error::failed(message).hint("install Node 20.11 or later, with npm")
 }
 
-/// Goes on as another program, which gets all signals.
+/// Replaces this process with another program.
 #[cfg(unix)]
 fn become_process(command: &mut Command) -> io::Result<()> {
     use std::os::unix::process::CommandExt as _;

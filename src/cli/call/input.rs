@@ -4,10 +4,10 @@ use tokio::sync::mpsc;
 
 use text_files::{Line, Lines};
 
-/// Longest line, bytes: longer ones are no frame that a sidecar would take.
+/// Longest line in bytes; equals the server's frame limit.
 const MAX_LINE: usize = 64 * 1024;
 
-/// The lines, read by a thread of its own: a read of a terminal cannot be given up, and must not keep the program.
+/// Reads lines on a separate thread: a blocking terminal read cannot be cancelled and must not delay the exit.
 pub(super) fn lines() -> mpsc::Receiver<Line> {
     let (sender, receiver) = mpsc::channel(1);
     std::thread::spawn(move || {

@@ -13,7 +13,7 @@ const NAME: &str = "36";
 const GOOD: &str = "32";
 const BAD: &str = "31";
 
-/// Prints outputs of a client.
+/// Printer of client outputs.
 pub(super) struct Printer {
     json: bool,
     color: bool,
@@ -32,17 +32,17 @@ impl Printer {
         }
     }
 
-    /// Whoever reads the output has had enough, or it cannot be written.
+    /// Returns true after a write error or a closed pipe.
     pub fn closed(&self) -> bool {
         self.data.is_over()
     }
 
-    /// Whether all was written that somebody was to read.
+    /// Flushes; a closed pipe counts as success.
     pub fn finish(self) -> io::Result<()> {
         self.data.finish()
     }
 
-    /// An event, an answer, or a frame that means neither.
+    /// Prints an event, an answer or an unknown frame.
     pub fn output(&mut self, output: &Output) {
         let line = if self.json {
             as_json(output)
@@ -54,7 +54,7 @@ impl Printer {
         }
     }
 
-    /// For a person at the keyboard only.
+    /// Prints a message for interactive use only.
     pub fn notice(&self, text: &str) {
         if self.talks {
             message(text);
@@ -67,9 +67,9 @@ impl Printer {
         ));
     }
 
-    /// A line of the input that is none; nothing of it is run.
+    /// Reports an invalid input line, which is not run.
     pub fn refused(&self, line: usize, bad: BadLine) {
-        message(format_args!("error: line {line} of the input is not run: {bad}"));
+        message(format_args!("error: input line {line} skipped: {bad}"));
     }
 
     pub fn help(&self, calls: &[CallHelp]) {
@@ -80,7 +80,7 @@ impl Printer {
             });
             message(format_args!("  {}{}", call.name, args.collect::<String>()));
         }
-        message("  what stands in [ ] does not travel on this wire; the last arguments may be left out");
+        message("  arguments in [ ] are not sent on this wire; trailing arguments are optional");
         message("  FUNCTION {json}, [\"frame\",…], wait SECONDS, help, quit");
     }
 

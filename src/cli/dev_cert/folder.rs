@@ -6,24 +6,20 @@ use std::path::{Path, PathBuf};
 
 use text_files::read_text;
 
-/// How a certificate of ours begins. PEM readers pass over what stands before the first block.
+/// First line of files from this command. PEM readers skip text before the first block.
 const MARK: &str = "# Made by `sigbridge dev-cert`";
 
-/// The four files.
 pub struct Folder {
     dir: PathBuf,
-    /// What devices trust.
+    /// CA certificate, installed on devices.
     pub ca: PathBuf,
-    /// The CA's key.
     pub ca_key: PathBuf,
-    /// The server's certificate.
     pub certificate: PathBuf,
-    /// The server's key.
     pub key: PathBuf,
 }
 
 impl Folder {
-    /// The files in `dir`, whether it is there or not.
+    /// Returns the paths in `dir`, which need not exist.
     pub fn new(dir: PathBuf) -> Self {
         Self {
             ca: dir.join("ca.pem"),
@@ -34,10 +30,10 @@ impl Folder {
         }
     }
 
-    /// The texts of the CA's certificate and key; `None` when both are not there.
+    /// Reads the CA's certificate and key as PEM; returns `None` if both are missing.
     ///
     /// # Errors
-    /// Which file cannot be read, and why; also when only one of them is there.
+    /// The unreadable file and the I/O error; also if only one of them exists.
     pub fn read_ca(&self) -> Result<Option<(String, String)>, (&Path, io::Error)> {
         if !self.ca.exists() && !self.ca_key.exists() {
             return Ok(None);
@@ -46,32 +42,31 @@ impl Folder {
         Ok(Some((read(self.ca.as_path())?, read(self.ca_key.as_path())?)))
     }
 
-    /// A file that would be overwritten and was not made here.
+    /// Returns a file that another program wrote and this run would overwrite.
     pub fn foreign(&self) -> Option<&Path> {
         let marked = read_text(&self.certificate).is_ok_and(|text| text.starts_with(MARK));
         let foreign = [&self.certificate, &self.key].into_iter().find(|path| path.exists());
         foreign.filter(|_| !marked).map(PathBuf::as_path)
     }
 
-    /// Writes the server's key and certificate; the names are for people.
+    /// Writes the server's key and certificate; `names` goes into the comment.
     ///
     /// # Errors
-    /// The file, and what the system says.
+    /// The file and the I/O error.
     pub fn write_certificate(&self, certificate: &str, key: &str, names: &str) -> Result<(), (&Path, io::Error)> {
         self.write(&self.key, key, true)?;
         self.write(&self.certificate, &format!("{MARK} for {names}\n{certificate}"), false)
     }
 
-    /// Writes the CA's key and certificate.
     ///
     /// # Errors
-    /// The file, and what the system says.
+    /// The file and the I/O error.
     pub fn write_ca(&self, certificate: &str, key: &str) -> Result<(), (&Path, io::Error)> {
         self.write(&self.ca_key, key, true)?;
         self.write(&self.ca, certificate, false)
     }
 
-    /// Whoever reads a file meanwhile gets all of the old one or all of the new one.
+    /// Writes by rename, so that a concurrent reader gets the whole old or the whole new file.
     fn write<'p>(&self, path: &'p Path, text: &str, secret: bool) -> Result<(), (&'p Path, io::Error)> {
         let write = || {
             fs::create_dir_all(&self.dir)?;

@@ -19,15 +19,15 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use crate::cli::dev_cert::names::Name;
 use rtm::time::Time;
 
-/// Phones are made to trust a CA by hand; nobody wants to do it every year.
+/// Long, because CAs are installed on phones by hand.
 const CA_DAYS: u32 = 3650;
-/// Clocks of devices are behind.
+/// Allowance for devices with a slow clock.
 const BACKDATED: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// Names that nobody owns, or that the SDKs connect to.
+/// Reserved names, and the names that the SDKs connect to.
 const HOSTS: [&str; 7] = ["agora.io", "localhost", "test", "local", "internal", "lan", "home.arpa"];
-/// Addresses that are nobody's alone: this machine, private networks, carriers' and link-local ones.
+/// Loopback, private, carrier-grade NAT and link-local addresses.
 const NETWORKS: [([u8; 4], u8); 6] = [
     ([127, 0, 0, 0], 8),
     ([10, 0, 0, 0], 8),
@@ -37,70 +37,68 @@ const NETWORKS: [([u8; 4], u8); 6] = [
     ([169, 254, 0, 0], 16),
 ];
 
-/// A CA: what devices trust, and the key to sign with.
+/// CA certificate and signing key.
 pub struct Ca {
-    /// Its certificate.
     pub certificate: String,
     key: KeyPair,
 }
 
-/// A server's certificate and key.
+/// Server certificate and key.
 pub struct Made {
-    /// The certificate, PEM.
+    /// PEM.
     pub certificate: String,
-    /// The key, PEM.
+    /// PEM.
     pub key: String,
-    /// The day of its end, as in `2027-01-31`.
+    /// Last day of validity, e.g. `2027-01-31`.
     pub until: String,
 }
 
 impl Ca {
-    /// A new CA that may sign for `names`, for the names of the SDKs, and inside private networks: whoever gets its key
-    /// can sign for no bank.
+    /// Creates a CA with name constraints: `names`, the SDKs' names and private networks. A stolen key cannot sign
+    /// for other hosts.
     ///
     /// # Errors
-    /// The library's, which are not expected.
+    /// Errors of the certificate library, which are not expected.
     pub fn new(names: &[Name], now: Time) -> Result<Self> {
-        let key = KeyPair::generate().context("cannot make a key")?;
+        let key = KeyPair::generate().context("cannot generate a key")?;
         let mut params = ca_params(&key, now);
         params.name_constraints = Some(NameConstraints {
             permitted_subtrees: permitted(names),
             excluded_subtrees: Vec::new(),
         });
-        let certificate = params.self_signed(&key).context("cannot make a CA")?.pem();
+        let certificate = params.self_signed(&key).context("cannot create a CA")?.pem();
         Ok(Self { certificate, key })
     }
 
-    /// The CA of these two texts.
+    /// Parses a CA from its PEM texts.
     ///
     /// # Errors
-    /// They were not made by [`Ca::new`] for each other.
+    /// The certificate and key are not a pair of [`Ca::new`].
     pub fn from_pem(certificate: String, key: &str, now: Time) -> Result<Self> {
         // The library's error might show a part of the key.
-        let key = KeyPair::from_pem(key).map_err(|_| anyhow!("there is no key in it that can be used"))?;
+        let key = KeyPair::from_pem(key).map_err(|_| anyhow!("the file holds no usable key"))?;
         let ca = Self { certificate, key };
         ca.try_name(&Name::Host("localhost".into()), now)
-            .map_err(|_| anyhow!("they do not belong together, or were made elsewhere"))?;
+            .map_err(|_| anyhow!("the files do not match, or another program created them"))?;
         Ok(ca)
     }
 
-    /// The CA's key, PEM.
     pub fn key(&self) -> String {
         self.key.serialize_pem()
     }
 
-    /// The names that the CA may not sign for.
+    /// Returns the names outside of the CA's name constraints.
     pub fn forbidden<'n>(&self, names: &'n [Name], now: Time) -> Vec<&'n Name> {
         let is_forbidden = |name: &&Name| self.try_name(name, now).is_err();
         names.iter().filter(is_forbidden).collect()
     }
 
-    /// Makes a certificate and its key, and checks that a client which trusts the CA accepts it for every name.
+    /// Creates a certificate and verifies it for every name with the CA as root.
     ///
     /// # Errors
-    /// A name that would not be accepted; those of the library.
+    /// A name that fails verification, or an error of the library.
     pub fn sign(&self, names: &[Name], now: Time, days: u32) -> Result<Made> {
-        let key = KeyPair::generate().context("cannot make a key")?;
+        let key = KeyPair::generate().context("cannot generate a key")?;
         let mut params = CertificateParams::default();
         params.subject_alt_names = names.iter().map(alt_name).collect::<Result<_>>()?;
         params.distinguished_name = subject("sigbridge dev-cert".to_owned());
@@ -121,7 +119,7 @@ impl Ca {
         })
     }
 
-    /// Whether a certificate for this name alone would be accepted.
+    /// Returns true if a certificate for this name verifies.
     fn try_name(&self, name: &Name, now: Time) -> Result<()> {
         self.sign(std::slice::from_ref(name), now, 1).map(drop)
     }
@@ -141,7 +139,7 @@ impl Ca {
     }
 }
 
-/// All but the limits follows from the key, so a CA is known again by its key.
+/// Everything except the constraints derives from the key, so the key identifies a CA.
 fn ca_params(key: &KeyPair, now: Time) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -210,7 +208,7 @@ mod tests {
         Name::parse(text).expect(text)
     }
 
-    /// Whether a CA that was made for `made_for` may sign for a name.
+    /// Asserts whether a CA with constraints `made_for` may sign for a name.
     fn check(made_for: &[&str], asked: &str, allowed: bool) {
         let made_for: Vec<Name> = made_for.iter().map(|text| name(text)).collect();
         let ca = Ca::new(&made_for, NOW).expect("a CA");

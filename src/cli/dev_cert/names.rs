@@ -5,17 +5,16 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::config::Discovery;
 
-/// A name or an address in a certificate.
+/// Subject alternative name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Name {
-    /// A host name in lower case, or `*.` and one.
+    /// Host name in lower case, optionally with a leading `*.`.
     Host(String),
-    /// An address.
     Ip(IpAddr),
 }
 
-/// What the Web SDKs ask for an address, without any change of the app (signaling-wire 1.1); in words of their own for
-/// clients that know no wildcards.
+/// Lookup hosts of the unmodified Web SDKs (signaling-wire 1.1), spelled out for clients without wildcard
+/// support.
 const LOOK_UP: [&str; 11] = [
     "lbs-1-sig.agora.io",
     "lbs-2-sig.agora.io",
@@ -32,10 +31,10 @@ const LOOK_UP: [&str; 11] = [
 ];
 
 impl Name {
-    /// Reads a host name, with or without `*.` in front, or an address.
+    /// Parses a host name, optionally with a leading `*.`, or an IP address.
     ///
     /// # Errors
-    /// What was expected.
+    /// The expected form.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         if let Ok(ip) = text.parse() {
             return Ok(Self::Ip(ip));
@@ -67,7 +66,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// All names of a certificate, each once: what `more` and the config say, what SDKs make of it, this machine, the look-up.
+/// Returns all names without duplicates: `more`, the config's, the SDKs' derived names, this machine, the lookup hosts.
 pub fn names(discovery: &Discovery, more: &[Name]) -> Vec<Name> {
     let mut names = more.to_vec();
     if let Some(host) = &discovery.advertise_host {

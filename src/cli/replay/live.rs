@@ -11,8 +11,8 @@ use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::http::StatusCode;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::exit::tell;
-use crate::cli::{Exit, secret};
+use crate::cli::exit::Error;
+use crate::cli::secret;
 use agent_link::connect::DialError;
 use agent_link::driver::{Driver, DriverConfig, LinkHealth, join_host};
 use protocol::encoder::Encoder;
@@ -20,12 +20,12 @@ use runtime::clock::Clock;
 use tables::Tables;
 use trace::{NoSense, Outcome, Trace, Watch, replay_upstream};
 
-/// How often is looked whether something has happened.
+/// Polling interval.
 const LOOK: Duration = Duration::from_millis(5);
-/// How long is waited until the RTM has heard that the accounts are logged out.
+/// Time limit for the logouts at the end.
 const LEAVE: Duration = Duration::from_secs(2);
 
-/// The RTM, connected.
+/// Connection to a served RTM.
 pub struct Live {
     runtime: Runtime,
     driver: Arc<Driver>,
@@ -35,14 +35,11 @@ impl Live {
     /// Connects.
     ///
     /// # Errors
-    /// It cannot, and has told why.
-    pub fn connect(url: &str, secret_file: Option<&Path>, tables: &Tables) -> Result<Self, Exit> {
-        let secret = secret_file.map(secret::read).transpose();
-        let secret = secret.map_err(|secret::Refused(exit)| exit)?;
-        let failed = |error: &dyn std::fmt::Display| {
-            tell(format_args!("cannot play against {url}: {error}"), None);
-            Exit::Failed
-        };
+    /// The connection failed.
+    pub fn connect(url: &str, secret_file: Option<&Path>, tables: &Tables) -> Result<Self, Error> {
+        let secret = secret_file.map(secret::read).transpose()?;
+        let failed =
+            |error: &dyn std::fmt::Display| Error::failed(format_args!("cannot replay against {url}: {error}"));
         let runtime = Runtime::new().map_err(|error| failed(&error))?;
         let (config, health) = (DriverConfig::default(), LinkHealth::default());
         let driver = runtime.block_on(async { Driver::new(tables, config, None, health, Clock::start()) });
@@ -57,16 +54,15 @@ impl Live {
             Ok(()) => Ok(Self { runtime, driver }),
             Err(error) => {
                 let (what, hint) = explained(&error);
-                tell(format_args!("cannot play against {url}: {what}"), Some(hint));
-                Err(Exit::Failed)
+                Err(failed(&what).hint(hint))
             }
         }
     }
 
-    /// Plays a trace, in real time.
+    /// Replays a trace in real time.
     ///
     /// # Errors
-    /// The first record that cannot have happened.
+    /// The first impossible record.
     pub fn play(
         &self,
         tables: &Arc<Tables>,
@@ -88,7 +84,7 @@ impl Live {
     }
 }
 
-/// Until the link is there, or has failed.
+/// Waits until the link is up or has failed.
 async fn joined(driver: &Driver, joining: JoinHandle<Result<(), DialError>>) -> Result<(), DialError> {
     while !driver.status().up {
         if joining.is_finished() {
@@ -99,10 +95,10 @@ async fn joined(driver: &Driver, joining: JoinHandle<Result<(), DialError>>) -> 
     Ok(())
 }
 
-/// What has gone wrong, and what may be done about it.
+/// Returns the error text and hint of a link failure.
 fn explained(error: &DialError) -> (String, &'static str) {
-    const LISTENS: &str = "is a sigbridge with `[embedded] listen` running there, and does the URL end in /agent?";
-    const SECRET: &str = "--secret-file FILE has what the `[embedded] secret_file` of that RTM has";
+    const LISTENS: &str = "check that a sigbridge with `[embedded] listen` runs there and that the URL ends in /agent";
+    const SECRET: &str = "pass the `[embedded] secret_file` of that RTM with --secret-file";
     let status = match error {
         DialError::Connect(inner) => match &**inner {
             tungstenite::Error::Http(response) => Some(response.status()),
@@ -111,7 +107,7 @@ fn explained(error: &DialError) -> (String, &'static str) {
         _ => None,
     };
     match (status, error) {
-        (Some(StatusCode::UNAUTHORIZED), _) => ("the secret is missing or wrong".into(), SECRET),
+        (Some(StatusCode::UNAUTHORIZED), _) => ("missing or invalid secret".into(), SECRET),
         (_, DialError::Secret) => (error.to_string(), SECRET),
         _ => (error.to_string(), LISTENS),
     }

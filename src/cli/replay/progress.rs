@@ -1,58 +1,65 @@
-//! How far a replay is, for who watches a terminal.
+//! Progress line of a replay on a terminal.
 
+use std::cell::RefCell;
 use std::path::Path;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use crate::cli::output::{erase_line, stderr_is_terminal, transient_line};
 
-use crate::cli::output::stderr_is_terminal;
-
-/// How often the line is drawn, times a second.
-const HZ: u8 = 10;
-
-/// A line at the bottom of the terminal; nothing where there is none.
+/// Progress line at the bottom of the terminal.
 pub struct Progress {
-    bar: ProgressBar,
+    is_shown: bool,
+    state: RefCell<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Index, number of traces, and file name.
+    trace: String,
+    records: usize,
 }
 
 impl Progress {
-    /// Of so many traces; `quiet` where a program reads what is printed.
+    /// Creates a line; `quiet` disables it.
     pub fn new(quiet: bool) -> Self {
-        let target = if quiet || !stderr_is_terminal() {
-            ProgressDrawTarget::hidden()
-        } else {
-            ProgressDrawTarget::stderr_with_hz(HZ)
-        };
-        let bar = ProgressBar::with_draw_target(None, target);
-        let style = ProgressStyle::with_template("{prefix} {wide_bar} {human_pos}/{human_len} {msg}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self { bar }
+        Self {
+            is_shown: !quiet && stderr_is_terminal(),
+            state: RefCell::default(),
+        }
     }
 
-    /// The next trace.
+    /// Starts the next trace.
     pub fn begins(&self, nth: usize, of: usize, path: &Path) {
-        self.bar.set_prefix(format!("{nth}/{of}"));
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        self.bar.set_message(name);
-        self.bar.set_position(0);
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        *self.state.borrow_mut() = State {
+            trace: format!("{nth}/{of} {name}"),
+            records: 0,
+        };
+        self.is_at(0);
     }
 
-    /// It is read, and has so many records.
+    /// Sets the trace's number of records.
     pub fn has(&self, records: usize) {
-        self.bar.set_length(records as u64);
+        self.state.borrow_mut().records = records;
     }
 
-    /// So many of them are played.
+    /// Sets the number of replayed records.
     pub fn is_at(&self, records: usize) {
-        self.bar.set_position(records as u64);
+        if self.is_shown {
+            let state = self.state.borrow();
+            transient_line(format_args!("{} {records}/{}", state.trace, state.records));
+        }
     }
 
-    /// Prints with the line out of the way.
+    /// Prints with the line erased.
     pub fn aside(&self, print: impl FnOnce()) {
-        self.bar.suspend(print);
+        self.ends();
+        print();
     }
 
-    /// The line goes.
+    /// Erases the line.
     pub fn ends(&self) {
-        self.bar.finish_and_clear();
+        if self.is_shown {
+            erase_line();
+        }
     }
 }

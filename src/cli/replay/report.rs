@@ -10,7 +10,7 @@ use trace::Difference;
 
 use crate::cli::replay::Played;
 
-/// A difference and what led to it.
+/// Formats a difference with its causes.
 pub fn difference_text(path: &Path, difference: &Difference) -> String {
     let row = |row: Option<&Text>| row.map_or(String::new(), |row| format!("  [{row}]"));
     let mut text = format!(
@@ -51,7 +51,7 @@ pub fn difference_text(path: &Path, difference: &Difference) -> String {
     text
 }
 
-/// As an object.
+/// Converts a result to JSON.
 pub fn as_json(played: &Played) -> serde_json::Value {
     let path = played.path.display().to_string();
     match &played.result {
@@ -83,10 +83,10 @@ pub fn as_json(played: &Played) -> serde_json::Value {
     }
 }
 
-/// As a JUnit report.
+/// Writes a JUnit report.
 ///
 /// # Errors
-/// Those of the file.
+/// An I/O error.
 pub fn write_junit(file: &mut dyn Write, all: &[Played]) -> io::Result<()> {
     let bad = |played: &&Played| played.result.as_ref().map_or(true, |o| !o.differences.is_empty());
     let failures = all.iter().filter(bad).count();
@@ -118,7 +118,7 @@ pub fn write_junit(file: &mut dyn Write, all: &[Played]) -> io::Result<()> {
     writeln!(file, "</testsuite>")
 }
 
-/// Text as XML may hold it.
+/// Escapes text for XML.
 fn escaped(text: &str) -> String {
     let legal = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
     let text: String = text.chars().filter(legal).collect();

@@ -1,6 +1,5 @@
 //! `sigbridge token mint`.
 
-use std::fmt::Display;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -8,32 +7,31 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use crate::cli::Exit;
-use crate::cli::exit::{HELP, tell};
+use crate::cli::exit::{Error, HELP};
 use crate::cli::output::{data, message};
 use crate::cli::secret::{CertificateArgs, on_command_line};
-use crate::config::parse_duration;
 use identity::access_token::{Kind, TokenMinter};
 use identity::{Account, token};
 use rtm::AppId;
 use rtm::UserId;
 use runtime::clock::Clock;
+use tables::duration::parse_duration;
 
-use crate::cli::token::{Refused, certificate, date};
+use crate::cli::token::{certificate, date};
 
-/// What `token mint` is told.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct MintArgs {
-    /// The App ID
+    /// App ID
     #[arg(long, value_name = "ID")]
     app_id: AppIdArg,
-    /// Who may log in with it: an RTM user id, or a legacy account for a signalingToken
+    /// Holder of the token: an RTM user ID, or a legacy account for a signalingToken
     #[arg(long, value_name = "NAME")]
     account: String,
-    /// Which token
+    /// Token format
     #[arg(long, value_enum, default_value_t = Which::V006)]
     kind: Which,
-    /// How long it is good for
+    /// Validity, e.g. 90s, 24h or 7d
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = |text: &str| parse_duration(text))]
     expire: Duration,
     #[command(flatten)]
@@ -41,20 +39,20 @@ pub struct MintArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Taken so that a certificate can be refused
+    /// Accepted only to reject a certificate on the command line.
     #[arg(hide = true)]
     rest: Vec<SecretString>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Which {
-    /// AccessToken 006: any RTM 1.x
+    /// AccessToken 006, for any RTM 1.x
     #[value(name = "006")]
     V006,
-    /// AccessToken 007: RTM from 1.5 on
+    /// AccessToken 007, for RTM 1.5 and later
     #[value(name = "007")]
     V007,
-    /// The legacy signalingToken
+    /// Legacy signalingToken
     #[value(name = "signaling")]
     Signaling,
 }
@@ -70,7 +68,6 @@ impl std::str::FromStr for AppIdArg {
     }
 }
 
-/// Prints the token.
 pub fn run(args: &MintArgs) -> Exit {
     match minted(args) {
         Ok((token, expires_at)) => {
@@ -78,25 +75,22 @@ pub fn run(args: &MintArgs) -> Exit {
             let text = if args.json {
                 format!("{:#}\n", json!({ "token": token, "expiresAt": expires_at }))
             } else {
-                message(format_args!("good until {}", date(expires_at)));
+                message(format_args!("valid until {}", date(expires_at)));
                 format!("{token}\n")
             };
             data(&text, Exit::Ok)
         }
-        Err(Refused(exit)) => exit,
+        Err(error) => error.print(),
     }
 }
 
-fn minted(args: &MintArgs) -> Result<(SecretString, u64), Refused> {
+fn minted(args: &MintArgs) -> Result<(SecretString, u64), Error> {
     if !args.rest.is_empty() {
         return Err(on_command_line());
     }
     let Some(certificate) = certificate(&args.certificate)? else {
-        tell(
-            "there is no certificate",
-            Some("use --certificate-file FILE or the environment variable SIGBRIDGE_CERTIFICATE"),
-        );
-        return Err(Refused(Exit::Usage));
+        let hint = "set --certificate-file FILE or the environment variable SIGBRIDGE_CERTIFICATE";
+        return Err(Error::usage("no App Certificate given").hint(hint));
     };
     let now = Clock::start().now().as_secs();
     let AppIdArg(app_id) = args.app_id.clone();
@@ -104,22 +98,14 @@ fn minted(args: &MintArgs) -> Result<(SecretString, u64), Refused> {
         Which::V006 => Kind::V006,
         Which::V007 => Kind::V007,
         Which::Signaling => {
-            let account = Account::new(args.account.as_str()).map_err(usage)?;
+            let account = Account::new(args.account.as_str()).map_err(Error::usage)?;
             let expires = now.saturating_add(args.expire.as_secs());
             return Ok((token::mint(&account, &app_id, &certificate, expires).into(), expires));
         }
     };
-    let user = UserId::new(args.account.as_str()).map_err(usage)?;
+    let user = UserId::new(args.account.as_str()).map_err(Error::usage)?;
     let lifetime = u32::try_from(args.expire.as_secs()).unwrap_or(u32::MAX);
-    let minter = TokenMinter::new(kind, app_id, certificate, lifetime).map_err(usage)?;
-    let minted = minter.mint(&user, now).map_err(|error| {
-        tell(error, None);
-        Refused(Exit::Failed)
-    })?;
+    let minter = TokenMinter::new(kind, app_id, certificate, lifetime).map_err(Error::usage)?;
+    let minted = minter.mint(&user, now).map_err(Error::failed)?;
     Ok((minted.token, minted.expires_at))
-}
-
-fn usage(error: impl Display) -> Refused {
-    tell(error, None);
-    Refused(Exit::Usage)
 }

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value as Json, json};
 
 use crate::cli::Exit;
-use crate::cli::exit::{HELP, tell};
+use crate::cli::exit::{Error, HELP};
 use crate::cli::output::{data, message};
 use crate::cli::secret::{CertificateArgs, looks_like_one, on_command_line};
 use identity::access_token;
@@ -18,21 +18,20 @@ use rtm::time::Time;
 use runtime::clock::Clock;
 use text_files::text_from;
 
-use crate::cli::token::{Refused, certificate, date};
+use crate::cli::token::{certificate, date};
 
-/// No token is longer, bytes.
+/// Longest accepted token in bytes.
 const LONGEST: u64 = 64 * 1024;
 
-/// What `token verify` is told.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct VerifyArgs {
-    /// The token; better written to stdin, since arguments are shown by `ps` and kept in the shell's history
+    /// Token; prefer standard input, since arguments appear in `ps` and in the shell's history
     token: Option<SecretString>,
-    /// Whom it should be for; signalingTokens and 006 tokens cannot be verified without
+    /// Expected account; required to verify signalingTokens and 006 tokens
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
-    /// The App ID that it should be for
+    /// Expected App ID
     #[arg(long, value_name = "ID")]
     app_id: Option<String>,
     #[command(flatten)]
@@ -40,12 +39,12 @@ pub struct VerifyArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Taken so that a certificate can be refused
+    /// Accepted only to reject a certificate on the command line.
     #[arg(hide = true)]
     rest: Vec<SecretString>,
 }
 
-/// Tells it; 0 for a token that lets its account log in.
+/// Prints the decoded token; exits with 0 if the token is valid.
 pub fn run(args: &VerifyArgs) -> Exit {
     match found(args) {
         Ok(found) => {
@@ -57,11 +56,11 @@ pub fn run(args: &VerifyArgs) -> Exit {
             let is_valid = found.problem.is_none();
             data(&text, if is_valid { Exit::Ok } else { Exit::Failed })
         }
-        Err(Refused(exit)) => exit,
+        Err(error) => error.print(),
     }
 }
 
-fn found(args: &VerifyArgs) -> Result<Found, Refused> {
+fn found(args: &VerifyArgs) -> Result<Found, Error> {
     let is_certificate = |text: &SecretString| looks_like_one(text.expose_secret());
     if !args.rest.is_empty() || args.token.as_ref().is_some_and(is_certificate) {
         return Err(on_command_line());
@@ -69,9 +68,7 @@ fn found(args: &VerifyArgs) -> Result<Found, Refused> {
     let certificate = certificate(&args.certificate)?;
     let text = match &args.token {
         Some(text) if text.expose_secret() != "-" => {
-            message(
-                "note: a token that is an argument is shown by `ps` and kept in the shell's history; stdin is better",
-            );
+            message("note: tokens in arguments appear in `ps` and in the shell's history; prefer standard input");
             text.clone()
         }
         _ => from_stdin()?,
@@ -81,30 +78,27 @@ fn found(args: &VerifyArgs) -> Result<Found, Refused> {
     let found = match token::claims(text) {
         Some(claims) => signaling(args, text, claims, certificate.as_ref(), now)?,
         None => access_token(args, text, certificate.as_ref(), now).ok_or_else(|| {
-            tell(
-                "this is no token",
-                Some("a signalingToken begins with `1:`, an AccessToken with `006` or `007`"),
-            );
-            Refused(Exit::BadInput)
+            let hint = "a signalingToken starts with `1:`, an AccessToken with `006` or `007`";
+            Error::new(Exit::BadInput, "not a token").hint(hint)
         })?,
     };
     Ok(found)
 }
 
-fn from_stdin() -> Result<SecretString, Refused> {
+fn from_stdin() -> Result<SecretString, Error> {
     match text_from(std::io::stdin(), LONGEST) {
         Ok(text) => Ok(text.trim().into()),
         Err(error) => {
-            tell(format_args!("cannot read stdin: {error}"), None);
-            Err(Refused(Exit::BadInput))
+            let message = format!("cannot read standard input: {error}");
+            Err(Error::new(Exit::BadInput, message))
         }
     }
 }
 
-/// What there is to tell.
+/// Decoded token and its verdict.
 struct Found {
     kind: &'static str,
-    /// As a config or a script would name it.
+    /// Kind as named by `--kind` and the config.
     short: &'static str,
     app_id: String,
     account: Option<String>,
@@ -145,13 +139,9 @@ fn signaling(
     (app_id, expires): (&str, u64),
     certificate: Option<&SecretString>,
     now: Time,
-) -> Result<Found, Refused> {
-    let wrong = |error: &dyn std::fmt::Display| {
-        tell(error, None);
-        Refused(Exit::Usage)
-    };
+) -> Result<Found, Error> {
     let account = match &args.account {
-        Some(account) => Some(Account::new(account.as_str()).map_err(|error| wrong(&error))?),
+        Some(account) => Some(Account::new(account.as_str()).map_err(Error::usage)?),
         None => None,
     };
     let problem = match (AppId::new(app_id), &account, certificate) {

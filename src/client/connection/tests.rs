@@ -10,10 +10,10 @@ use tables::Tables;
 
 use crate::client::connection::*;
 
-/// What a scripted server does, in order.
+/// Scripted step of a server.
 #[derive(Clone, Copy)]
 enum Act {
-    /// Expects a frame that contains this.
+    /// Expects a frame that contains this text.
     Hears(&'static str),
     Says(&'static str),
     Closes,
@@ -26,7 +26,7 @@ const LOGIN: [Act; 3] = [
     Hears(r#"["call2",["user_getmsg",1,"#),
 ];
 
-/// A server on a port of its own that acts once; its task fails with what it should have heard.
+/// Starts a server on a free port that runs the script once; its task fails on an unexpected frame.
 async fn server(acts: Vec<Act>) -> (String, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -38,7 +38,7 @@ async fn server(acts: Vec<Act>) -> (String, tokio::task::JoinHandle<()>) {
                 Closes => return,
                 Hears(text) => {
                     let heard = socket.next().await.unwrap().unwrap().into_text().unwrap();
-                    assert!(heard.contains(text), "{heard} is not {text}");
+                    assert!(heard.contains(text), "{heard} does not contain {text}");
                 }
             }
         }
@@ -89,7 +89,7 @@ async fn a_call_waits_for_its_answer_and_events_wait_for_their_turn() {
         }
     }
     assert_eq!(names, ["onLoginSuccess", "onMessageInstantReceive", "onChannelLeaved"]);
-    // The acknowledgement goes out by the clock, while nobody asks for anything else.
+    // A timer sends the acknowledgement, while the caller waits for nothing.
     let nothing = tokio::time::timeout(Duration::from_millis(1_200), connection.next()).await;
     assert!(nothing.is_err(), "{nothing:?}");
     let refused = connection

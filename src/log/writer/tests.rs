@@ -10,7 +10,7 @@ use crate::log::writer::{Lines, Output, QUEUE_BYTES};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Takes so many bytes, then none.
+/// Disk with a capacity in bytes.
 struct Disk {
     room: usize,
     written: Vec<u8>,
@@ -54,7 +54,7 @@ fn what_has_no_room_is_counted_and_cuts_no_later_line() {
     assert!(disk.written.ends_with(b"\nten\nxii\n"));
 }
 
-/// A pipe whose reader decides when each write ends, and how.
+/// Pipe whose writes the test completes.
 struct Pipe {
     began: SyncSender<String>,
     goes_on: Receiver<io::Result<()>>,
@@ -100,7 +100,7 @@ impl Reader {
         }
     }
 
-    /// The next write has begun, and has all of these bytes.
+    /// Waits until the next write begins, and checks its bytes.
     fn begins(&self, expected: &str) {
         let text = self.writes.recv_timeout(PATIENCE).expect("a write");
         assert_eq!(text, expected);
@@ -129,7 +129,7 @@ fn a_reader_that_does_not_read_costs_lines_and_nothing_else() {
     reader.lines.put(b"last\n");
     reader.begins("last\n");
     assert_eq!(*reader.recovered.lock(), [7]);
-    // Nobody waits for the last write longer than allowed.
+    // The last write has a time limit.
     reader.lines.finish(Duration::from_millis(1));
     reader.ends(Ok(()));
     reader.lines.finish(PATIENCE);

@@ -1,7 +1,8 @@
-//! Sends requests.
+//! HTTP requests to the API.
 //!
-//! A message that is sent twice arrives twice, so a request is tried again only where no connection was made: then
-//! nobody can have seen it. After 408, 500 or a connection that broke it is not.
+//! A repeated message would be delivered twice, so only a failed connection attempt is retried. A 408, a 500 or a
+//! broken
+//! connection is not, since RTM may have received the message.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,38 +14,40 @@ use tracing::{info, warn};
 
 use crate::config::Rest;
 use rtm::AppId;
+use runtime::backoff::{Backoff, random};
 use runtime::http_client;
 use runtime::http_client::{HttpsClient, read};
 
 use crate::upstream::rest::request::{ChannelMessage, authorization, post};
 use crate::upstream::rest::response::Outcome;
 
-/// Waits before each further attempt to connect.
-const AGAIN: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+/// Delays between attempts to connect.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(1));
+/// Maximum of attempts to connect.
+const ATTEMPTS: u32 = 3;
 
-/// The API.
+/// RESTful API client.
 pub struct Client {
     http: HttpsClient,
     base: Uri,
     authorization: HeaderValue,
     timeout: Duration,
-    /// Since the last request that went well: one line in the log for each time that it is out of order.
+    /// Set since the last successful request, to log each outage once.
     failing: AtomicBool,
 }
 
-/// Why there is none.
+/// REST client construction failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The TLS library's.
     #[error(transparent)]
     Tls(#[from] rustls::Error),
-    /// A key or a secret that cannot stand in a header.
-    #[error("the customer key or secret of [upstream.rest] cannot be sent")]
+    /// The key or secret is not a valid header value.
+    #[error("the customer key or secret of [upstream.rest] is not a valid header value")]
     Key(#[from] hyper::http::Error),
 }
 
 impl Client {
-    /// Of a config.
+    /// Creates a client for a config.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -58,7 +61,7 @@ impl Client {
         })
     }
 
-    /// Sends a message; at most for the config's time.
+    /// Sends a message within the configured timeout.
     pub async fn send(&self, app: &AppId, message: &ChannelMessage) -> Outcome {
         if !message.is_sendable() {
             return Outcome::Invalid;
@@ -75,7 +78,7 @@ impl Client {
     }
 
     async fn attempts(&self, path: &str, body: &str) -> Outcome {
-        let mut again = AGAIN.into_iter();
+        let mut failures = 0;
         loop {
             let Ok(request) = post(&self.base, path, &self.authorization, body.to_owned()) else {
                 return Outcome::Failed;
@@ -87,11 +90,14 @@ impl Client {
                         None => Outcome::Timeout,
                     };
                 }
-                Err(error) if error.is_connect() => match again.next() {
-                    Some(wait) => sleep(wait).await,
-                    None => return Outcome::Failed,
-                },
-                // It may have been read before the connection broke.
+                Err(error) if error.is_connect() => {
+                    failures += 1;
+                    if failures == ATTEMPTS {
+                        return Outcome::Failed;
+                    }
+                    sleep(BACKOFF.jittered(failures - 1, random())).await;
+                }
+                // RTM may have read it before the connection broke.
                 Err(_) => return Outcome::Timeout,
             }
         }
@@ -100,16 +106,16 @@ impl Client {
     fn log(&self, outcome: Outcome) {
         match outcome {
             Outcome::Sent if self.failing.swap(false, Ordering::Relaxed) => {
-                info!("RTM's RESTful API takes messages again");
+                info!("RESTful API requests succeed again");
             }
             Outcome::Unauthorized if !self.failing.swap(true, Ordering::Relaxed) => warn!(
-                hint = "look at the customer key and secret of [upstream.rest], and whether RTM is enabled",
-                "RTM's RESTful API refuses messages"
+                hint = "check the customer key and secret of [upstream.rest], and that RTM is enabled for the project",
+                "RESTful API rejected the credentials"
             ),
             Outcome::Failed | Outcome::Timeout if !self.failing.swap(true, Ordering::Relaxed) => {
                 warn!(
                     outcome = outcome.name(),
-                    "RTM's RESTful API does not take messages; see sigbridge_rest_requests"
+                    "RESTful API requests fail; see sigbridge_rest_requests"
                 );
             }
             _ => {}

@@ -1,4 +1,4 @@
-//! An upstream with the RESTful API beside it.
+//! Upstream layer that adds the RESTful API.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use crate::upstream::rest::rate::Rate;
 use crate::upstream::rest::request::ChannelMessage;
 use crate::upstream::rest::response::Outcome;
 
-/// The call that is served here.
+/// Call that this layer serves.
 const OURS: CallKind = CallKind::RestChannelMessage;
 
-/// Sends forced channel messages by the RESTful API, and passes all else on to another upstream.
+/// Sends forced channel messages over the RESTful API and forwards all other calls.
 pub struct WithRest {
     inner: Arc<dyn Upstream>,
     client: Arc<Client>,
@@ -33,10 +33,10 @@ pub struct WithRest {
 }
 
 impl WithRest {
-    /// Beside `inner`; calls are made in the tokio runtime that they come from.
+    /// Wraps `inner`; requests run in the caller's tokio runtime.
     ///
     /// # Errors
-    /// The TLS library's, and what cannot be sent of the config.
+    /// [`ClientError`].
     pub fn new(
         inner: Arc<dyn Upstream>,
         config: &Rest,
@@ -61,7 +61,7 @@ impl WithRest {
             request,
             metrics: self.metrics.clone(),
         };
-        // Room first: a request that finds none has not used the rate.
+        // Check the queue first: a rejected request must not count against the rate.
         let Ok(permit) = self.in_flight.clone().try_acquire_owned() else {
             return answer.give(Outcome::TooOften);
         };
@@ -77,7 +77,7 @@ impl WithRest {
     }
 }
 
-/// Where the outcome of a request goes.
+/// Destination of a request's outcome.
 struct Answer {
     clients: Arc<Mutex<HashMap<ClientKey, Tell>>>,
     client: ClientKey,
@@ -86,7 +86,7 @@ struct Answer {
 }
 
 impl Answer {
-    /// A client that was closed meanwhile is told nothing.
+    /// Delivers the outcome; ignored if the client was closed meanwhile.
     fn give(self, outcome: Outcome) {
         self.metrics.rest(outcome.name());
         let tell = self.clients.lock().get(&self.client).cloned();
@@ -135,7 +135,7 @@ impl Upstream for WithRest {
     }
 }
 
-/// What the inner upstream lacks is not lacking here.
+/// Adds this layer's call to the inner upstream's capabilities.
 fn with_ours(told: UpstreamEvent) -> UpstreamEvent {
     match told {
         UpstreamEvent::Unsupported(lacks) if lacks.contains(&OURS) => {

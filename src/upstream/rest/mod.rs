@@ -1,6 +1,6 @@
-//! RTM's RESTful API (upstreams 2): what it can do that no SDK can is sending to a channel from outside.
+//! RTM's RESTful API (upstreams 2). It can send to a channel without joining it, which no SDK can.
 //!
-//! [`WithRest`] adds it to another upstream. Nothing is received by it, and it needs no login.
+//! [`WithRest`] adds it to another upstream. It receives nothing and needs no login.
 
 mod client;
 mod layer;

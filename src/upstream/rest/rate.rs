@@ -1,4 +1,4 @@
-//! RTM's rate of requests for an app id (upstreams 2), kept here so that none is refused there.
+//! RTM's request rate per App ID (upstreams 2), enforced here so that RTM rejects none.
 
 use std::collections::HashMap;
 
@@ -7,17 +7,17 @@ use parking_lot::Mutex;
 use rtm::AppId;
 use rtm::time::Time;
 
-/// App ids whose requests are counted at once; without `[auth]` clients pick them.
+/// Maximum of App IDs counted at once; without `[auth]`, clients choose them.
 const MAX_APPS: usize = 1024;
 
-/// Requests of the current second, by app id.
+/// Requests in the current second, by App ID.
 pub struct Rate {
     per_second: u32,
     used: Mutex<HashMap<AppId, (u64, u32)>>,
 }
 
 impl Rate {
-    /// So many requests a second for each app id.
+    /// Creates a limiter with a limit per App ID.
     pub fn new(per_second: u32) -> Self {
         Self {
             per_second,
@@ -25,7 +25,7 @@ impl Rate {
         }
     }
 
-    /// Whether there is room for one more.
+    /// Takes one request; returns false at the limit.
     pub fn take(&self, app: &AppId, now: Time) -> bool {
         let mut used = self.used.lock();
         if used.len() >= MAX_APPS && !used.contains_key(app) {

@@ -1,4 +1,4 @@
-//! Requests as they are documented.
+//! Requests in the documented form.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -13,13 +13,13 @@ use serde_json::json;
 use rtm::AppId;
 use rtm::{ChannelId, UserId};
 
-/// Longest payload, bytes; an empty one is not sent either.
+/// Longest payload in bytes; an empty one is rejected too.
 pub const MAX_PAYLOAD: usize = 32 * 1024;
 
 /// All but the unreserved characters of a URL (RFC 3986).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A message to a channel, as from that user.
+/// Channel message on behalf of a user.
 #[derive(Clone, Debug)]
 pub struct ChannelMessage {
     pub user: UserId,
@@ -28,12 +28,12 @@ pub struct ChannelMessage {
 }
 
 impl ChannelMessage {
-    /// Whether the API takes its payload.
+    /// Returns true if the API accepts the payload.
     pub fn is_sendable(&self) -> bool {
         (1..=MAX_PAYLOAD).contains(&self.payload.len())
     }
 
-    /// The path behind the address of the API, and the body; `None` for names that cannot stand in a path.
+    /// Returns the path after the API's base URL, and the body; `None` for names that no path can carry.
     pub fn parts(&self, app: &AppId) -> Option<(String, String)> {
         let (app, user) = (segment(app.as_str())?, segment(self.user.as_str())?);
         let path = format!("/{app}/rtm/users/{user}/channel_messages");
@@ -46,14 +46,14 @@ impl ChannelMessage {
     }
 }
 
-/// One step of a path. A step of dots would be taken for the folder above, however it is encoded; and a space at an end is
-/// cut off.
+/// Encodes one path segment. Servers resolve dot segments in any encoding, and cut spaces at an end, so these are
+/// rejected.
 fn segment(text: &str) -> Option<String> {
     let has_form = text != "." && text != ".." && text.trim() == text;
     has_form.then(|| utf8_percent_encode(text, SEGMENT).to_string())
 }
 
-/// `Basic` of key and secret; not shown by Debug.
+/// Builds `Basic` credentials, hidden from Debug output.
 pub fn authorization(key: &SecretString, secret: &SecretString) -> Result<HeaderValue, hyper::http::Error> {
     let pair = format!("{}:{}", key.expose_secret(), secret.expose_secret());
     let mut value = HeaderValue::try_from(format!("Basic {}", BASE64_STANDARD.encode(pair)))?;
@@ -61,7 +61,7 @@ pub fn authorization(key: &SecretString, secret: &SecretString) -> Result<Header
     Ok(value)
 }
 
-/// A request to the API at `base`.
+/// Builds a request to the API at `base`.
 pub fn post(
     base: &Uri,
     path: &str,

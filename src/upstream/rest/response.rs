@@ -1,30 +1,30 @@
-//! What an answer means. Bodies of failures are not documented, so the status decides; the codes of successes have been
-//! spelled in several ways over the years (upstreams 2), so any of them will do.
+//! Interpretation of responses. The status decides failures, since their bodies are undocumented. The codes of
+//! successes
+//! have changed over the years (upstreams 2), so any is accepted.
 
 use hyper::StatusCode;
 
 use rtm::ChannelMessageErr;
 use rtm::value::Value;
 
-/// What became of a request.
+/// Outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// RTM has taken the message.
     Sent,
-    /// Over the rate, or no room: it was not sent, and may be tried again.
+    /// Over the rate or no capacity; not sent, may be retried.
     TooOften,
-    /// Nobody knows whether it was sent.
+    /// Unknown whether it was sent.
     Timeout,
-    /// RTM does not take such a message.
+    /// RTM rejects this message.
     Invalid,
-    /// Key and secret are wrong, or RTM is not enabled for the project.
+    /// Invalid key or secret, or RTM is not enabled for the project.
     Unauthorized,
-    /// Anything else.
+    /// Any other failure.
     Failed,
 }
 
 impl Outcome {
-    /// By status and body.
+    /// Interprets status and body.
     pub fn of(status: StatusCode, body: &[u8]) -> Self {
         match status.as_u16() {
             200..=299 if is_success(body) => Self::Sent,
@@ -36,7 +36,7 @@ impl Outcome {
         }
     }
 
-    /// As the SDK would say it.
+    /// Converts to the SDK's result.
     pub fn result(self) -> Result<(), ChannelMessageErr> {
         match self {
             Self::Sent => Ok(()),
@@ -47,7 +47,7 @@ impl Outcome {
         }
     }
 
-    /// For the counter.
+    /// Returns the metric label.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sent => "sent",
@@ -60,7 +60,7 @@ impl Outcome {
     }
 }
 
-/// An object whose `result`, where there is one, is `success`. What is no object is not from the API.
+/// Accepts an object whose `result` is missing or `success`; the API sends only objects.
 fn is_success(body: &[u8]) -> bool {
     let body = std::str::from_utf8(body)
         .ok()

@@ -1,4 +1,4 @@
-//! Requests of a driver done by an upstream, its replies and events told.
+//! Execution of a driver's requests by an upstream.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -20,23 +20,23 @@ use runtime::clock::Clock;
 
 use crate::agent_server::instance::{Events, Instance};
 
-/// Instances that a hello names: as many as fit into a frame, whatever their names are.
+/// Maximum of instances in a handshake; they fit into a frame with names of any length.
 const MAX_HELD: usize = 1000;
-/// Instances of one driver.
+/// Maximum of instances per driver.
 const MAX_INSTANCES: usize = 20_000;
-/// Calls that the host itself makes carry numbers from here on; their replies are of no interest.
+/// First number of the agent server's own calls, whose replies are ignored.
 const OWN: u64 = 1 << 63;
 
-/// What a host says of itself.
+/// Settings of an agent server.
 #[derive(Clone, Debug)]
 pub struct HostConfig {
-    /// What it hosts, and its version.
+    /// Name and version of the hosted SDK.
     pub sdk: (Text, Text),
-    /// Which rates hold.
+    /// Rate limits in force.
     pub limits: Limits,
 }
 
-/// The side of a link that has instances.
+/// Agent server: the side of a link that holds RTM instances.
 pub struct Host {
     pub(super) name: Text,
     config: HostConfig,
@@ -47,12 +47,12 @@ pub struct Host {
     kept: Arc<AtomicUsize>,
     dropped: Arc<AtomicUsize>,
     pub(super) clock: Clock,
-    /// Since when no driver is there.
+    /// Time since which no driver is connected.
     alone: Mutex<Option<Time>>,
 }
 
 impl Host {
-    /// One without instances, called `name`.
+    /// Creates an agent server without instances.
     pub fn new(
         name: Text,
         config: HostConfig,
@@ -74,7 +74,7 @@ impl Host {
         })
     }
 
-    /// What it says in its hello.
+    /// Returns its part of the handshake.
     pub fn part(&self) -> HostPart {
         let has = |kind: &&CallKind| self.words.has(**kind);
         let capabilities = CallKind::ALL.iter().filter(has).map(|kind| kind.name().into());
@@ -89,7 +89,7 @@ impl Host {
         }
     }
 
-    /// The instances that it holds and somebody is logged in at.
+    /// Returns the logged-in instances.
     pub fn held(&self) -> Vec<Held> {
         let instances = self.instances.lock();
         let held = instances.values().filter_map(|instance| {
@@ -103,7 +103,7 @@ impl Host {
         held.take(MAX_HELD).collect()
     }
 
-    /// A driver is there: the one from before, or (`fresh`) another, for whom the instances wait.
+    /// Handles a connected driver; for a new one (`fresh`), the instances wait for adoption.
     pub fn meet(&self, fresh: bool) {
         *self.alone.lock() = None;
         if !fresh {
@@ -139,12 +139,12 @@ impl Host {
         }
     }
 
-    /// The driver is away.
+    /// Handles the loss of the driver.
     pub fn lost(&self) {
         self.alone.lock().get_or_insert_with(|| self.clock.now());
     }
 
-    /// Lets go what nobody has taken over in time. True when nothing is left.
+    /// Closes instances that nobody adopted in time; returns true if none is left.
     pub fn sweep(&self, driver_is_there: bool) -> bool {
         let over = self
             .alone
@@ -180,7 +180,7 @@ impl Host {
         over && !driver_is_there
     }
 
-    /// All instances are closed.
+    /// Closes all instances.
     pub fn end(&self) {
         let gone: Vec<_> = self.instances.lock().drain().map(|(_, instance)| instance).collect();
         gone.iter().for_each(|instance| self.let_go(instance));
@@ -201,7 +201,7 @@ impl Host {
         }
     }
 
-    /// The driver asks.
+    /// Handles a request of the driver.
     pub fn take(&self, body: Body) {
         let Body::Request { id, method, params } = body else {
             return;
@@ -214,11 +214,11 @@ impl Host {
 
     fn request(&self, id: u64, method: &str, params: &Value) -> Result<(), ErrorBody> {
         let text = |key: &str| params.get(key).and_then(Value::as_text).cloned();
-        let session = text("sessionId").ok_or_else(|| ErrorBody::new(BAD_PARAMS, "sessionId, a text"))?;
+        let session = text("sessionId").ok_or_else(|| ErrorBody::new(BAD_PARAMS, "sessionId must be a string"))?;
         match method {
             "createInstance" => {
                 let app = text("appId").and_then(|app| AppId::new(app).ok());
-                let app = app.ok_or_else(|| ErrorBody::new(BAD_PARAMS, "appId, a text"))?;
+                let app = app.ok_or_else(|| ErrorBody::new(BAD_PARAMS, "appId must be a string"))?;
                 self.create(session, app, text("adopt"))?;
             }
             "release" => {
@@ -228,7 +228,7 @@ impl Host {
             }
             _ => {
                 let call = self.words.read_call(method, params);
-                let call = call.ok_or_else(|| ErrorBody::new(NO_METHOD, format!("no call {method} here")))?;
+                let call = call.ok_or_else(|| ErrorBody::new(NO_METHOD, format!("unknown method {method}")))?;
                 let call = call.map_err(|error| ErrorBody::new(BAD_PARAMS, error))?;
                 let instance = self.instances.lock().get(&session).cloned().ok_or_else(no_session)?;
                 self.call(id, &instance, call);
@@ -243,10 +243,10 @@ impl Host {
     fn create(&self, session: Text, app: AppId, adopt: Option<Text>) -> Result<(), ErrorBody> {
         let mut instances = self.instances.lock();
         if instances.contains_key(&session) {
-            return Err(ErrorBody::new(BAD_PARAMS, "this sessionId is there already"));
+            return Err(ErrorBody::new(BAD_PARAMS, "duplicate sessionId"));
         }
         if instances.len() >= MAX_INSTANCES {
-            return Err(ErrorBody::new(BAD_PARAMS, "no room for another instance"));
+            return Err(ErrorBody::new(BAD_PARAMS, "too many instances"));
         }
         let adopted = adopt.and_then(|old| {
             let waits = |instance: &Arc<Mutex<Instance>>| {
@@ -282,7 +282,7 @@ impl Host {
         Ok(())
     }
 
-    /// The next driver's session begins anew, so it is in no channel.
+    /// Resets an adopted instance: the new driver's session has joined no channel.
     fn adopt(&self, instance: &Mutex<Instance>, session: Text) {
         let (key, channels) = {
             let mut instance = instance.lock();
@@ -305,7 +305,7 @@ impl Host {
             self.kept.fetch_sub(waited.len(), Ordering::Relaxed);
             let same = matches!(&call, RtmCall::Login { uid, .. } if instance.user.as_ref() == Some(uid));
             if adopted && same {
-                // It is logged in already, at the wish of the driver before.
+                // The previous driver already logged it in.
                 let result = Value::Map(Vec::new());
                 self.link.send(Body::Result { id, result });
                 for event in waited {
@@ -361,14 +361,14 @@ impl Host {
                     }
                 }
                 UpstreamEvent::Up(_) | UpstreamEvent::Unsupported(_) => {
-                    warn!("the upstream of a host has no link of its own")
+                    warn!("unexpected link event from the hosted upstream")
                 }
             }
         }
     }
 }
 
-/// Of what nobody hears, the messages of peers are kept: nothing else makes sense to another session.
+/// Without a driver, only peer messages are kept: other events mean nothing to another session.
 fn keep(events: &mut Events, event: RtmEvent, kept: &AtomicUsize, dropped: &AtomicUsize) {
     let Events::Kept(events) = events else { return };
     if !matches!(event, RtmEvent::MessageFromPeer { .. }) {
@@ -383,5 +383,5 @@ fn keep(events: &mut Events, event: RtmEvent, kept: &AtomicUsize, dropped: &Atom
 }
 
 fn no_session() -> ErrorBody {
-    ErrorBody::new(NO_SESSION, "no such sessionId")
+    ErrorBody::new(NO_SESSION, "unknown sessionId")
 }

@@ -1,4 +1,4 @@
-//! A host that dials: an agent.
+//! Agent server that dials: an agent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::connect::{DialError, PAUSES, dial};
+use crate::connect::{DialError, dial, redial_delay};
 use crate::handshake::{AGENT_HELLO, AgentHello, Welcome, from_value, speaks_ours, to_value};
 use crate::io::pump;
 use rtm::value::Text;
@@ -17,10 +17,10 @@ use runtime::log_limit::{Bound, Cause, admits};
 
 use crate::agent_server::core::Host;
 
-/// Dials the driver at `url` (`ws://127.0.0.1:8010/agent`), again and again, until the shutdown.
+/// Dials the driver at `url` (`ws://127.0.0.1:8010/agent`), with reconnects, until shutdown.
 pub async fn serve_driver(host: Arc<Host>, url: &str, secret: Option<&SecretString>, shutdown: CancellationToken) {
     let known: Mutex<Option<Text>> = Mutex::new(None);
-    let mut attempt = 0;
+    let mut attempt: u32 = 0;
     let mut sweep = interval(Duration::from_secs(1));
     loop {
         let mut served = std::pin::pin!(serve_once(&host, url, secret, &known));
@@ -34,21 +34,21 @@ pub async fn serve_driver(host: Arc<Host>, url: &str, secret: Option<&SecretStri
         match ended {
             Ok(()) => attempt = 0,
             Err(DialError::Refused(error)) => {
-                if admits("refused by the driver", Bound::EVENT, Cause::from(error.code)) {
-                    warn!(reason = &*error.message, code = error.code, "refused by the driver");
+                if admits("rejected by the driver", Bound::EVENT, Cause::from(error.code)) {
+                    warn!(reason = &*error.message, code = error.code, "rejected by the driver");
                 }
             }
             Err(error) => {
-                if admits("the driver cannot be reached", Bound::EVENT, Cause::default()) {
-                    info!(%error, "the driver cannot be reached");
+                if admits("driver unreachable", Bound::EVENT, Cause::default()) {
+                    info!(%error, "driver unreachable");
                 }
             }
         }
-        let pause = PAUSES[usize::min(attempt, PAUSES.len() - 1)];
+        let delay = redial_delay(attempt);
         attempt += 1;
         tokio::select! {
             () = shutdown.cancelled() => return host.end(),
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(delay) => {}
         }
         if host.sweep(false) {
             *known.lock() = None;
@@ -87,7 +87,7 @@ async fn serve_once(
         |body| host.take(body),
     )
     .await;
-    info!(%ended, "the link is over");
+    info!(%ended, "link closed");
     host.lost();
     Ok(())
 }

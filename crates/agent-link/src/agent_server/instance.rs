@@ -1,4 +1,4 @@
-//! An RTM instance of a session on the other side of a link.
+//! RTM instance of a remote session.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -7,51 +7,46 @@ use rtm::upstream::ClientKey;
 use rtm::value::Text;
 use rtm::{ChannelId, ConnectionState, RtmCall, RtmEvent, UserId};
 
-/// What is known of an instance.
+/// State of an instance.
 #[derive(Debug)]
 pub struct Instance {
-    /// Its name on the link.
+    /// Session name on the link.
     pub session: Text,
-    /// The app.
     pub app: AppId,
-    /// The instance behind; none while it is being made.
+    /// Key of the upstream's instance; `None` during creation.
     pub key: Option<ClientKey>,
-    /// Who is logged in.
+    /// Logged-in user.
     pub user: Option<UserId>,
     /// Joined channels.
     pub channels: Vec<ChannelId>,
-    /// Requests that are not answered, with what they change.
+    /// Unanswered requests and the change that each makes.
     pub open: HashMap<u64, Change>,
-    /// Where its events go.
+    /// Destination of events.
     pub events: Events,
 }
 
-/// What a call changes when it succeeds.
+/// Change that a successful call makes.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// Nothing that is noted here.
+    /// No tracked change.
     Nothing,
-    /// Somebody is logged in.
     Login(UserId),
-    /// Nobody is.
     Logout,
-    /// A channel is joined.
     Join(ChannelId),
-    /// A channel is left.
     Leave(ChannelId),
 }
 
-/// Where events go.
+/// Destination of events.
 #[derive(Debug)]
 pub enum Events {
-    /// To the driver.
+    /// The driver.
     UpstreamEvent,
-    /// Nowhere yet: its driver is gone. Messages of peers wait for the next one.
+    /// None, since the driver is lost. Peer messages are kept for the next driver.
     Kept(VecDeque<RtmEvent>),
 }
 
 impl Instance {
-    /// What a call will change.
+    /// Returns the change that a call makes.
     pub fn change(call: &RtmCall) -> Change {
         match call {
             RtmCall::Login { uid, .. } => Change::Login(uid.clone()),
@@ -62,7 +57,7 @@ impl Instance {
         }
     }
 
-    /// A call has succeeded.
+    /// Applies the change of a successful call.
     pub fn changed(&mut self, change: Change) {
         match change {
             Change::Nothing => {}
@@ -80,7 +75,7 @@ impl Instance {
         }
     }
 
-    /// An event that ends the login.
+    /// Handles an event that ends the login.
     pub fn decode(&mut self, event: &RtmEvent) {
         if let RtmEvent::ConnectionStateChanged {
             state: ConnectionState::Aborted | ConnectionState::Disconnected,

@@ -1,4 +1,4 @@
-//! A host that listens: an RTM that apps can be users of, each on a link of its own.
+//! Agent server that listens: an RTM for other sidecars, each on its own link.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use runtime::log_limit::{Bound, Cause, admits};
 use crate::agent_server::core::{Host, HostConfig};
 
 const LOBBY: usize = 16;
-/// Processes that may be users at once, or may come back.
+/// Maximum of client processes, connected or waiting for a reconnect.
 const MAX_USERS: usize = 256;
 
 struct Users {
@@ -40,12 +40,12 @@ struct Users {
 
 struct User {
     host: Arc<Host>,
-    /// One socket at a time.
+    /// Admits one socket at a time.
     turn: Arc<Semaphore>,
     current: CancellationToken,
 }
 
-/// Serves users that come in at `listener`, until the shutdown.
+/// Serves client processes at `listener` until shutdown.
 pub async fn serve_users(
     upstream: Arc<dyn Upstream>,
     words: Arc<Vocabulary>,
@@ -79,9 +79,9 @@ pub async fn serve_users(
             tokio::select! {
                 () = shutdown.cancelled() => {}
                 ended = users.greet(websocket) => if let Err(error) = ended
-                    && admits("not a user", Bound::EVENT, Cause::default())
+                    && admits("invalid clients", Bound::EVENT, Cause::default())
                 {
-                    info!(%error, "a connection is not a user's");
+                    info!(%error, "client handshake failed");
                 },
             }
         });
@@ -99,14 +99,14 @@ impl Users {
     async fn greet(&self, mut websocket: HyperWebsocketStream) -> Result<(), DialError> {
         let first = first_frame(&mut websocket).await?;
         let Some((id, method, params)) = asked(first) else {
-            return Err(DialError::BadAnswer("not a request".into()));
+            return Err(DialError::BadAnswer("expected a request".into()));
         };
         let refused = |code, text: String| Err(ErrorBody::new(code, text));
         if &*method != USER_HELLO {
             return answer(
                 &mut websocket,
                 id,
-                refused(NO_METHOD, format!("a user says {USER_HELLO} first")),
+                refused(NO_METHOD, format!("expected {USER_HELLO} as the first request")),
             )
             .await;
         }
@@ -115,10 +115,15 @@ impl Users {
             Err(error) => return answer(&mut websocket, id, refused(BAD_PARAMS, error)).await,
         };
         if !speaks_ours(hello.protocol) {
-            return answer(&mut websocket, id, refused(BAD_PROTOCOL, "another protocol".into())).await;
+            return answer(
+                &mut websocket,
+                id,
+                refused(BAD_PROTOCOL, "unsupported protocol version".into()),
+            )
+            .await;
         }
         let Some((host, turn, mine)) = self.host(&hello.user) else {
-            return answer(&mut websocket, id, refused(BUSY, "no room for another user".into())).await;
+            return answer(&mut websocket, id, refused(BUSY, "too many clients".into())).await;
         };
         let _turn = turn.acquire().await.expect("nobody closes it");
         let went_on = hello.host.as_ref() == Some(&host.name) && host.link.resume(hello.received, crate::WINDOW);
@@ -130,13 +135,13 @@ impl Users {
         answer(&mut websocket, id, Ok(served)).await?;
         tokio::select! {
             () = mine.cancelled() => {}
-            ended = pump(websocket, &host.link, HEARTBEAT, |body| host.take(body)) => info!(%ended, "a user's link is over"),
+            ended = pump(websocket, &host.link, HEARTBEAT, |body| host.take(body)) => info!(%ended, "client link closed"),
         }
         host.lost();
         Ok(())
     }
 
-    /// The host of a process, which may have been here before; its socket from before is over.
+    /// Returns the state of a process, which may have connected before; its previous socket is closed.
     fn host(&self, user: &Text) -> Option<(Arc<Host>, Arc<Semaphore>, CancellationToken)> {
         let mut known = self.known.lock();
         let mine = CancellationToken::new();

@@ -1,7 +1,7 @@
-//! RTM served over a link (docs/agent-link.md): the side that has instances, here those of another upstream.
+//! RTM served over a link (docs/agent-link.md), on the instances of another upstream.
 //!
-//! With the embedded RTM behind it, it is an agent for tests and development (`serve_driver`), or an RTM that apps can be
-//! users of (`serve_users`).
+//! With the embedded RTM, it is an agent for tests and development (`serve_driver`), or an RTM for other sidecars
+//! (`serve_users`).
 
 mod core;
 mod dial;

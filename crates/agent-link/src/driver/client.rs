@@ -1,4 +1,4 @@
-//! A session's RTM instance, as the driver sees it.
+//! Driver-side state of a session's RTM instance.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,70 +11,67 @@ use rtm::{CallKind, RtmCall};
 
 use crate::driver::session_replica::SessionReplica;
 
-/// Calls of one session that may wait for the link: what a session may send while the link is waited for.
+/// Maximum of queued calls per session while the link is down.
 const MAX_QUEUE: usize = 256;
 
-/// An instance at the agent, or one that is to be.
+/// Instance at the agent, or planned there.
 pub struct Client {
-    /// The app.
     pub app: AppId,
-    /// The instance's name on the link.
+    /// Session name on the link.
     pub session: Text,
-    /// What it has at the agent.
+    /// State at the agent.
     pub stage: Stage,
-    /// Calls that wait.
+    /// Queued calls.
     pub queue: VecDeque<Queued>,
-    /// What to rebuild it from.
+    /// State for a restore.
     pub shadow: SessionReplica,
-    /// Steps of the rebuilding that are still to be done.
+    /// Remaining steps of a restore.
     pub plan: VecDeque<RtmCall>,
-    /// Its channels' members.
+    /// State of the channels' member lists.
     pub lists: Lists,
-    /// When its token should be renewed.
+    /// Time of the next token renewal.
     pub renew_at: Option<Time>,
-    /// What the session knows the upstream to lack.
+    /// Missing calls of the upstream, as reported to the session.
     pub lacks: Arc<[CallKind]>,
-    /// The session was told that the upstream is gone.
+    /// Set after the session was notified of the loss.
     pub told_down: bool,
     tell: Tell,
 }
 
-/// What an instance has at the agent.
+/// State of an instance at the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Nothing yet.
+    /// Not created.
     New,
-    /// It is there.
+    /// Active.
     Live,
-    /// The agent that had it is gone; another is to have it.
+    /// Its agent was lost; another will restore it.
     Lost,
-    /// Another is building it.
+    /// Being restored.
     Rebuilding,
 }
 
-/// Whether lists of members are those of before the agent died.
+/// State of member lists after an agent loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lists {
-    /// They are what RTM says.
+    /// Current.
     True,
-    /// Others are being built again as well, so RTM does not say yet who is really gone.
+    /// Outdated: other instances are still being restored, so RTM's lists are incomplete.
     Old,
-    /// They are being compared.
+    /// Comparison in progress.
     NamedCall,
 }
 
-/// A call that waits.
+/// Queued call.
 pub struct Queued {
-    /// The session's number.
+    /// Number of the session's request.
     pub request: u64,
-    /// The call.
     pub call: RtmCall,
-    /// When it has waited too long.
+    /// Timeout.
     pub until: Time,
 }
 
 impl Client {
-    /// One that has nothing at the agent yet.
     pub fn new(app: AppId, session: Text, lacks: Arc<[CallKind]>, tell: Tell) -> Self {
         Self {
             app,
@@ -91,12 +88,12 @@ impl Client {
         }
     }
 
-    /// Tells the session.
+    /// Sends an event to the session.
     pub fn tell(&self, told: UpstreamEvent) {
         (self.tell)(told);
     }
 
-    /// Lets a call wait; hands it back where too many do.
+    /// Queues a call; returns it if the queue is full.
     ///
     /// # Errors
     /// The call.
@@ -108,7 +105,7 @@ impl Client {
         Ok(())
     }
 
-    /// The session learns what the upstream lacks, where it thought otherwise.
+    /// Notifies the session of changed missing calls.
     pub fn tell_lacks(&mut self, lacks: &Arc<[CallKind]>) {
         if self.lacks != *lacks {
             self.lacks = lacks.clone();
@@ -116,7 +113,7 @@ impl Client {
         }
     }
 
-    /// The upstream is there for this session, or not; told once.
+    /// Notifies the session of a changed upstream state, once.
     pub fn tell_up(&mut self, up: bool) {
         if self.told_down == up {
             self.told_down = !up;

@@ -1,4 +1,4 @@
-//! Dialling a host that listens: the embedded RTM of another process.
+//! Dialling a listening agent server: the embedded RTM of another process.
 
 use std::sync::Arc;
 
@@ -7,14 +7,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::PROTOCOL;
-use crate::connect::{DialError, PAUSES, dial};
+use crate::connect::{DialError, dial, redial_delay};
 use crate::handshake::{Served, USER_HELLO, UserHello, from_value, to_value};
 use runtime::log_limit::{Bound, Cause, admits};
 
 use crate::driver::upstream::Driver;
 
-/// Dials the host at `url` (`ws://127.0.0.1:8012/agent`) until the shutdown; `once` gives up where the first attempt
-/// fails.
+/// Dials the agent server at `url` (`ws://127.0.0.1:8012/agent`) until shutdown; `once` stops after a failed first
+/// attempt.
 ///
 /// # Errors
 /// [`DialError`] of the first attempt.
@@ -25,23 +25,23 @@ pub async fn join_host(
     shutdown: CancellationToken,
     once: bool,
 ) -> Result<(), DialError> {
-    let mut attempt = 0;
+    let mut attempt: u32 = 0;
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
             joined = join(&driver, url, secret) => match joined {
                 Ok(()) => attempt = 0,
                 Err(error) if once && attempt == 0 => return Err(error),
-                Err(error) => if admits("the host cannot be reached", Bound::EVENT, Cause::default()) {
-                    info!(%error, "the host cannot be reached");
+                Err(error) => if admits("RTM server unreachable", Bound::EVENT, Cause::default()) {
+                    info!(%error, "RTM server unreachable");
                 },
             },
         }
-        let pause = PAUSES[usize::min(attempt, PAUSES.len() - 1)];
+        let delay = redial_delay(attempt);
         attempt += 1;
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(delay) => {}
         }
     }
 }

@@ -1,4 +1,4 @@
-//! All that happens between sessions and an agent, without sockets and without a clock.
+//! Driver state between sessions and an agent, without sockets and clock.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -22,15 +22,15 @@ use crate::driver::metrics::LinkHealth;
 use crate::driver::tokens::Tokens;
 use crate::driver::upstream::DriverConfig;
 
-/// What lies between sessions and an agent.
+/// Driver state machine.
 pub struct Core {
     pub(super) link: Arc<Link>,
-    /// Random for each process.
+    /// Random per process.
     pub(super) name: Text,
     pub(super) config: DriverConfig,
     pub(super) tokens: Option<Arc<dyn Tokens>>,
     pub(super) health: LinkHealth,
-    /// The one that is served, or was last.
+    /// Current or last agent.
     pub(super) agent: Option<Agent>,
     pub(super) link_up: bool,
     pub(super) down_since: Option<Time>,
@@ -38,58 +38,57 @@ pub struct Core {
     next_client: u64,
     pub(super) calls: HashMap<u64, OpenCall>,
     next_call: u64,
-    /// Instances that the agent holds from a driver before.
+    /// Instances of a previous driver at the agent.
     pub(super) orphans: HashMap<(AppId, UserId), Orphan>,
-    /// Who is to be built again, in order, each not before a moment.
+    /// Sessions to restore, in order, with their earliest time.
     pub(super) rebuild: VecDeque<(u64, Time)>,
     pub(super) next_login: Time,
 }
 
-/// An agent that was met.
+/// Connected agent.
 #[derive(Debug)]
 pub struct Agent {
-    /// Its own name.
     pub id: Text,
-    /// The SDK that it hosts.
+    /// Hosted SDK.
     pub sdk: Text,
-    /// The SDK's version.
+    /// Its version.
     pub version: Text,
-    /// The SDK's names.
+    /// Its vocabulary.
     pub words: Arc<Vocabulary>,
-    /// Calls that it lacks, in their order.
+    /// Missing calls, in order.
     pub lacks: Arc<[CallKind]>,
 }
 
-/// An instance of a driver before.
+/// Instance of a previous driver.
 pub struct Orphan {
-    /// Its name on the link.
+    /// Session name on the link.
     pub session: Text,
-    /// When the agent lets it go.
+    /// Time at which the agent closes it.
     pub until: Time,
 }
 
-/// A request that is not answered.
+/// Unanswered request.
 pub struct OpenCall {
     pub(super) client: u64,
     pub(super) purpose: Purpose,
     pub(super) call: RtmCall,
-    /// When it has waited too long.
+    /// Timeout.
     pub(super) until: Time,
 }
 
-/// Who has asked.
+/// Origin of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// A session, under its number.
+    /// A session, with the session's number.
     Session(u64),
-    /// The rebuilding.
+    /// Restore.
     Rebuild,
-    /// The renewal of a token.
+    /// Token renewal.
     Renew,
 }
 
 impl Core {
-    /// Nobody was met.
+    /// Creates the state of a driver that has no server connection yet.
     pub fn new(
         link: Arc<Link>,
         name: Text,
@@ -116,7 +115,7 @@ impl Core {
         }
     }
 
-    /// A session wants an instance. Nothing goes to the agent before its first call.
+    /// Registers a session. Its first call creates the instance at the agent.
     pub fn open(&mut self, app: &AppId, tell: Tell) -> u64 {
         let number = self.next_client;
         self.next_client += 1;
@@ -126,7 +125,7 @@ impl Core {
         number
     }
 
-    /// A session is over.
+    /// Removes a session.
     pub fn close(&mut self, number: u64) {
         let Some(client) = self.clients.remove(&number) else {
             return;
@@ -137,7 +136,7 @@ impl Core {
         }
     }
 
-    /// The calls that the agent lacks; before one was met, those that no SDK has.
+    /// Returns the calls that the agent lacks; before the first agent, those that no SDK has.
     pub fn lacks(&self) -> Arc<[CallKind]> {
         match &self.agent {
             Some(agent) => agent.lacks.clone(),
@@ -145,7 +144,7 @@ impl Core {
         }
     }
 
-    /// A session calls.
+    /// Handles a call of a session.
     pub fn call(&mut self, now: Time, number: u64, request: u64, call: RtmCall) {
         let until = now + self.config.call_wait;
         let Some(client) = self.clients.get_mut(&number) else {
@@ -159,8 +158,8 @@ impl Core {
             && call.kind() == CallKind::Login
             && admits("logins without an agent", Bound::EVENT, Cause::default())
         {
-            let hint = "start one with `sigbridge agent web`; `sigbridge doctor` shows how far the way to RTM goes";
-            warn!(hint, "no agent is connected: logins wait for one and time out");
+            let hint = "start an agent with `sigbridge agent web`; diagnose with `sigbridge doctor`";
+            warn!(hint, "no agent connected; logins wait and time out");
         }
         if let Err(queued) = client.wait(Queued { request, call, until }) {
             self.fail(number, queued.request, queued.call.kind(), Refusal::TooOften);
@@ -168,7 +167,7 @@ impl Core {
         }
     }
 
-    /// Sends the calls that have waited for the link.
+    /// Sends the queued calls of a session.
     pub(super) fn flush(&mut self, now: Time, number: u64) {
         let Some(client) = self.clients.get_mut(&number) else {
             return;
@@ -217,7 +216,7 @@ impl Core {
         self.calls.insert(id, open);
     }
 
-    /// The instance at the agent, before its first call; one that the same user had at a driver before is taken over.
+    /// Creates the instance at the agent, or adopts the user's instance of a previous driver.
     pub(super) fn create(&mut self, number: u64, user: Option<&UserId>) {
         let Some(client) = self
             .clients
@@ -233,14 +232,14 @@ impl Core {
         if let Some(orphan) = orphan {
             debug!(
                 adopted = &*orphan.session,
-                "an instance of a driver before is taken over"
+                "adopting an RTM session left by a previous driver"
             );
             more.push(("adopt", orphan.session.into()));
         }
         self.own_request("createInstance", &session, more);
     }
 
-    /// A request of the link's own; nobody waits for its result.
+    /// Sends a request of the driver itself, whose result is ignored.
     pub(super) fn own_request(&mut self, method: &str, session: &Text, more: Vec<(&str, Value)>) {
         let mut params = vec![("sessionId".into(), session.clone().into())];
         params.extend(more.into_iter().map(|(key, value)| (Text::from(key), value)));
@@ -275,15 +274,15 @@ impl Core {
         }
     }
 
-    /// The agent says something.
+    /// Handles a message of the agent.
     pub fn take(&mut self, now: Time, body: Body) {
         match body {
             Body::Result { id, result } => {
                 let Some(open) = self.calls.remove(&id) else { return };
                 let kind = open.call.kind();
                 let result = read_result(kind, &result).map_err(|error| {
-                    if admits("wrong results of the agent", Bound::EVENT, Cause::from(kind.name())) {
-                        warn!(call = kind.name(), error, "the agent's result is none of this call");
+                    if admits("invalid agent results", Bound::EVENT, Cause::from(kind.name())) {
+                        warn!(call = kind.name(), error, "invalid result from the agent");
                     }
                     self.health.failed("wrong results");
                     refusal(kind, Refusal::Abandoned)
@@ -292,7 +291,11 @@ impl Core {
             }
             Body::Error { id, error } => {
                 let Some(open) = self.calls.remove(&id) else {
-                    debug!(code = error.code, message = &*error.message, "the agent refuses");
+                    debug!(
+                        code = error.code,
+                        message = &*error.message,
+                        "the agent rejected a request"
+                    );
                     return;
                 };
                 let Some(agent) = &self.agent else { return };
@@ -300,7 +303,7 @@ impl Core {
                 self.answered(now, open, Err(error));
             }
             Body::Notice { method, params } => self.notice(now, &method, &params),
-            Body::Request { method, .. } => debug!(method = &*method, "an agent asks nothing"),
+            Body::Request { method, .. } => debug!(method = &*method, "unexpected request from the agent"),
         }
     }
 
@@ -319,8 +322,8 @@ impl Core {
             Purpose::Rebuild => self.rebuilt(now, number, open.call, result),
             Purpose::Renew => {
                 if let Err(error) = result {
-                    if admits("new tokens that RTM does not take", Bound::EVENT, Cause::default()) {
-                        warn!(%error, "RTM does not take a new token");
+                    if admits("rejected token renewals", Bound::EVENT, Cause::default()) {
+                        warn!(%error, "RTM rejected a renewed token");
                     }
                     self.health.failed("tokens");
                 }
@@ -331,8 +334,8 @@ impl Core {
     fn notice(&mut self, now: Time, method: &str, params: &Value) {
         if method == "agent.dropped" {
             let events = params.get("events").and_then(Value::as_int).unwrap_or(0);
-            if admits("events that the agent has dropped", Bound::EVENT, Cause::default()) {
-                warn!(events, "the agent had no more room for events");
+            if admits("events dropped by the agent", Bound::EVENT, Cause::default()) {
+                warn!(events, "the agent's event queue overflowed");
             }
             self.health.lost(u64::try_from(events).unwrap_or(0));
             return;
@@ -341,8 +344,8 @@ impl Core {
         let event = match agent.words.read_event(method, params) {
             Some(Ok(event)) => event,
             Some(Err(error)) => {
-                if admits("wrong events of the agent", Bound::EVENT, Cause::from(method)) {
-                    warn!(event = method, error, "the agent's event is none");
+                if admits("invalid agent events", Bound::EVENT, Cause::from(method)) {
+                    warn!(event = method, error, "invalid event from the agent");
                 }
                 return self.health.failed("wrong events");
             }

@@ -1,4 +1,4 @@
-//! Agents come and go.
+//! Connection and loss of agents.
 
 use std::sync::Arc;
 
@@ -18,18 +18,22 @@ use crate::driver::client::{Queued, Stage};
 use crate::driver::driver_state::{Agent, Core, Orphan, Purpose};
 
 impl Core {
-    /// What a host says of itself: its names, and what it lacks.
+    /// Reads a host's part of the handshake.
     ///
     /// # Errors
-    /// It cannot be driven.
+    /// The host is not usable.
     pub fn meet(&self, host: &HostPart, platforms: &[Arc<Vocabulary>]) -> Result<Agent, ErrorBody> {
         if !speaks_ours(host.protocol) {
-            let text = format!("protocol {}, and we speak {PROTOCOL}", host.protocol);
+            let text = format!("unsupported protocol {}; this side uses {PROTOCOL}", host.protocol);
             return Err(ErrorBody::new(BAD_PROTOCOL, text));
         }
         let Some(words) = platforms.iter().find(|words| *words.platform() == host.platform) else {
             let known: Vec<&str> = platforms.iter().map(|words| &**words.platform()).collect();
-            let text = format!("no platform {}; there are {}", host.platform, known.join(", "));
+            let text = format!(
+                "unknown platform {}; known platforms: {}",
+                host.platform,
+                known.join(", ")
+            );
             return Err(ErrorBody::new(BAD_PARAMS, text));
         };
         let lacks: Arc<[CallKind]> = CallKind::ALL
@@ -52,13 +56,13 @@ impl Core {
         })
     }
 
-    /// The same host again, which has all up to `received` of us: both sides go on where they were. `None` when they cannot.
+    /// Resumes with the same host, which has all objects up to `received`. Returns `None` if that is impossible.
     pub fn resume(&mut self, now: Time, host: &str, received: u64) -> Option<Terms> {
         let known = self.agent.as_ref().is_some_and(|agent| &*agent.id == host);
         if !known || !self.link.resume(received, WINDOW) {
             return None;
         }
-        info!(agent = host, "the link is back");
+        info!(agent = host, "agent link resumed");
         self.link_up = true;
         self.health.up(true);
         self.down_since = None;
@@ -75,14 +79,14 @@ impl Core {
         Some(Terms::offer(self.link.received(), true))
     }
 
-    /// Another host: what the one before had is gone, and is built again.
+    /// Starts with another host: the instances of the previous one are lost and are restored.
     pub fn begin(&mut self, now: Time, agent: Agent, instances: Vec<Held>) -> Terms {
         info!(
             agent = &*agent.id,
             sdk = &*agent.sdk,
             version = &*agent.version,
             platform = &**agent.words.platform(),
-            "an agent is there"
+            "agent connected"
         );
         for client in self.clients.values_mut() {
             client.tell_lacks(&agent.lacks);
@@ -95,7 +99,7 @@ impl Core {
             warn!(
                 first_missing,
                 sessions = concerned,
-                "the agent before is gone, with all that it had not passed on"
+                "previous agent lost; undelivered events dropped"
             );
             self.health.gap(first_missing, concerned);
         }
@@ -116,7 +120,7 @@ impl Core {
         Terms::offer(0, false)
     }
 
-    /// All that was at an agent is gone. Returns how many sessions had something there.
+    /// Discards all state at the agent; returns the number of affected sessions.
     fn forget(&mut self, now: Time) -> u64 {
         let until = now + self.config.call_wait;
         let mut open: Vec<_> = self.calls.drain().collect();
@@ -127,13 +131,13 @@ impl Core {
             };
             let number = open.client;
             match (self.clients.get_mut(&number), open.call) {
-                // A login can be made twice, and without it there is nothing else to do.
+                // A login is safe to repeat, and nothing works without it.
                 (Some(client), call @ RtmCall::Login { .. }) => {
                     client.queue.push_front(Queued { request, call, until })
                 }
-                // Whether it was done cannot be known, so it is not done again.
+                // The call may have been executed, so it is not repeated.
                 (_, call) => {
-                    self.health.failed("in flight when the agent died");
+                    self.health.failed("in flight when the agent was lost");
                     self.fail(number, request, call.kind(), Refusal::TimedOut);
                 }
             }
@@ -158,7 +162,7 @@ impl Core {
         concerned
     }
 
-    /// The socket is gone; the agent may be there still.
+    /// Handles the loss of the socket; the agent may still run.
     pub fn lost(&mut self, now: Time) {
         self.link_up = false;
         self.health.up(false);
@@ -170,7 +174,7 @@ impl Core {
     }
 }
 
-/// What cannot be read cannot be taken over, and the agent lets it go after a while.
+/// Parses a held instance. An invalid one is not adopted; the agent closes it later.
 fn orphan(held: Held, now: Time) -> Option<((AppId, UserId), Orphan)> {
     let app = AppId::new(held.app_id).ok()?;
     let user = UserId::new(held.user_id).ok()?;

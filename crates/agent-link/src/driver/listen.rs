@@ -1,4 +1,4 @@
-//! Where agents come in.
+//! Listener for agents.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,12 +19,12 @@ use runtime::log_limit::{Bound, Cause, admits};
 
 use crate::driver::upstream::Driver;
 
-/// Those who come in and are not spoken to yet.
+/// Maximum of accepted connections before their handshake.
 const LOBBY: usize = 16;
-/// An agent that finds another one served learns it after this time: that one may have died and not been missed yet.
+/// Delay before second agent is rejected: the loss of the first one may not be detected yet.
 const BUSY_AFTER: Duration = Duration::from_secs(1);
 
-/// Serves agents that come in at `listener` to a driver, until the shutdown.
+/// Serves agents at `listener` until shutdown.
 pub async fn serve_agents(driver: Arc<Driver>, listener: TcpListener, door: AccessPolicy, shutdown: CancellationToken) {
     let (sender, mut coming) = mpsc::channel(LOBBY);
     tokio::spawn(accept(Arc::new(door), listener, sender, shutdown.clone()));
@@ -39,9 +39,9 @@ pub async fn serve_agents(driver: Arc<Driver>, listener: TcpListener, door: Acce
             tokio::select! {
                 () = shutdown.cancelled() => {}
                 ended = greet(&driver, websocket) => if let Err(error) = ended
-                    && admits("not an agent", Bound::EVENT, Cause::default())
+                    && admits("invalid agents", Bound::EVENT, Cause::default())
                 {
-                    info!(%error, "a connection is not an agent's");
+                    info!(%error, "agent handshake failed");
                 },
             }
         });
@@ -51,10 +51,10 @@ pub async fn serve_agents(driver: Arc<Driver>, listener: TcpListener, door: Acce
 async fn greet(driver: &Driver, mut websocket: HyperWebsocketStream) -> Result<(), DialError> {
     let first = first_frame(&mut websocket).await?;
     let Some((id, method, params)) = asked(first) else {
-        return Err(DialError::BadAnswer("not a request".into()));
+        return Err(DialError::BadAnswer("expected a request".into()));
     };
     if &*method != AGENT_HELLO {
-        let error = ErrorBody::new(NO_METHOD, format!("an agent says {AGENT_HELLO} first"));
+        let error = ErrorBody::new(NO_METHOD, format!("expected {AGENT_HELLO} as the first request"));
         return answer(&mut websocket, id, Err(error)).await;
     }
     let hello: AgentHello = match from_value(&params) {
@@ -67,13 +67,10 @@ async fn greet(driver: &Driver, mut websocket: HyperWebsocketStream) -> Result<(
     if is_served(driver, &hello) {
         tokio::time::sleep(BUSY_AFTER).await;
         if is_served(driver, &hello) {
-            if admits("a second agent", Bound::EVENT, Cause::from(&hello.host.agent)) {
-                warn!(
-                    agent = &*hello.host.agent,
-                    "a second agent is refused: one is being served"
-                );
+            if admits("second agent", Bound::EVENT, Cause::from(&hello.host.agent)) {
+                warn!(agent = &*hello.host.agent, "agent rejected: another agent is connected");
             }
-            let error = ErrorBody::new(BUSY, "another agent is being served");
+            let error = ErrorBody::new(BUSY, "another agent is connected");
             return answer(&mut websocket, id, Err(error)).await;
         }
     }
@@ -81,12 +78,8 @@ async fn greet(driver: &Driver, mut websocket: HyperWebsocketStream) -> Result<(
     let agent = match agent {
         Ok(agent) => agent,
         Err(error) => {
-            if admits("an agent is refused", Bound::EVENT, Cause::from(&hello.host.agent)) {
-                warn!(
-                    agent = &*hello.host.agent,
-                    reason = &*error.message,
-                    "an agent is refused"
-                );
+            if admits("rejected agents", Bound::EVENT, Cause::from(&hello.host.agent)) {
+                warn!(agent = &*hello.host.agent, reason = &*error.message, "agent rejected");
             }
             return answer(&mut websocket, id, Err(error)).await;
         }
@@ -117,7 +110,7 @@ async fn greet(driver: &Driver, mut websocket: HyperWebsocketStream) -> Result<(
     Ok(())
 }
 
-/// Another agent is there, and answers.
+/// Returns true if another agent is connected and responsive.
 fn is_served(driver: &Driver, hello: &AgentHello) -> bool {
     let core = driver.core.lock();
     core.link_up && core.agent.as_ref().is_some_and(|agent| agent.id != hello.host.agent)

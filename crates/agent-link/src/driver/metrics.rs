@@ -1,4 +1,4 @@
-//! How an upstream behind a link does, for counters.
+//! Metrics of a link.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,46 +8,46 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 
-/// Why a call came to nothing.
+/// Reason of a lost call.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct Why {
     /// From the source, never from a peer.
     pub reason: &'static str,
 }
 
-/// Counters of a link.
+/// Metrics of a link.
 #[derive(Clone, Debug, Default)]
 pub struct LinkHealth {
-    /// 1 while an agent is there.
+    /// 1 while an agent is connected.
     pub up: Gauge,
-    /// Agents that died with what they had not passed on.
+    /// Agents lost with undelivered events.
     pub gaps: Counter,
-    /// Sessions that such a death concerned.
+    /// Sessions affected by a lost agent.
     pub gap_sessions: Counter,
-    /// Events that an agent had no room for.
+    /// Events dropped by an agent's full queue.
     pub events_lost: Counter,
-    /// Calls that came to nothing on the way.
+    /// Lost calls, by reason.
     pub failed: Family<Why, Counter>,
     watch: Watch,
 }
 
-/// What the link does that others may want to know at once.
+/// Link event for observers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkNews {
-    /// An agent is there.
+    /// An agent connected.
     Up,
-    /// The agent, or the way to it, is gone.
+    /// The agent or its connection is lost.
     Down,
-    /// An agent has died, and what it had not passed on is lost.
+    /// An agent is lost with undelivered events.
     Gap {
-        /// The number of the first that is missing.
+        /// Number of the first missing event.
         first_missing: u64,
-        /// The sessions that it concerns.
+        /// Affected sessions.
         sessions: u64,
     },
 }
 
-/// Who is told; nobody by default.
+/// Optional observer.
 #[derive(Clone, Default)]
 struct Watch(Option<Arc<dyn Fn(LinkNews) + Send + Sync>>);
 
@@ -58,7 +58,7 @@ impl fmt::Debug for Watch {
 }
 
 impl LinkHealth {
-    /// The same counters, and `tell` is told; it must not block.
+    /// Adds an observer, which must not block.
     pub fn watched(mut self, tell: impl Fn(LinkNews) + Send + Sync + 'static) -> Self {
         self.watch = Watch(Some(Arc::new(tell)));
         self

@@ -1,13 +1,25 @@
-//! RTM behind a link (docs/agent-link.md): the side that drives.
+//! Driver side of a link: RTM behind an agent (docs/agent-link.md).
 //!
-//! | concern | module |
-//! |---|---|
-//! | the upstream: sockets, the clock | `driver` |
-//! | all that happens, without sockets | `core`; when the link comes and goes `coming`, what is due `due` |
-//! | a session's instance | `client` |
-//! | what an instance is rebuilt from when its agent has died | `shadow`, `rebuild` |
-//! | where agents come in; dialling a host | `listen`, `join` |
-//! | tokens for RTM | `tokens` |
+//! | concern
+//! module
+//! | |---|---|
+//! | upstream: sockets, clock
+//! `upstream`
+//! |
+//! state without sockets; connect and loss; timers
+//! `driver_state`, `lifecycle`, `timers`
+//! |
+//! instance of a session
+//! `client`
+//! |
+//! restore after an agent loss
+//! `session_replica`, `restore`
+//! |
+//! listener for agents; dialling an agent server
+//! `listen`, `connect`
+//! |
+//! RTM tokens
+//! `tokens` |
 
 mod client;
 mod connect;

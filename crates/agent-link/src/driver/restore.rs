@@ -1,4 +1,4 @@
-//! Sessions whose agent has died are built again at the next one: login, subscriptions, attributes, channels.
+//! Restore of sessions after an agent loss: login, subscriptions, attributes, channels.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use runtime::log_limit::{Bound, Cause, admits};
 use crate::driver::client::{Lists, Stage};
 use crate::driver::driver_state::{Core, Purpose};
 
-/// A login that RTM refuses is tried again after this time; one that was too often, after [`TOO_OFTEN`].
+/// Retry delay after a refused login; after too many logins, it is [`TOO_OFTEN`].
 const REFUSED: Duration = Duration::from_secs(5);
 const TOO_OFTEN: Duration = Duration::from_secs(1);
 
 impl Core {
-    /// Begins those whose turn it is, at most `[upstream] login_rate` a second.
+    /// Starts due restores, at most `[upstream] login_rate` per second.
     pub(super) fn rebuild_due(&mut self, now: Time) {
         let pause = Duration::from_millis(1000 / u64::from(self.config.login_rate.max(1)));
         self.next_login = self.next_login.max(now);
@@ -63,7 +63,7 @@ impl Core {
             client.lists = Lists::True;
             return;
         }
-        debug!(session = &*client.session, "built again");
+        debug!(session = &*client.session, "session restored");
         client.stage = Stage::Live;
         client.lists = Lists::Old;
         client.tell_up(true);
@@ -71,13 +71,13 @@ impl Core {
         self.compare_lists(now);
     }
 
-    /// Once everybody is there who could be, the lists tell who is gone.
+    /// Compares the member lists after all sessions are restored, to report members who left.
     fn compare_lists(&mut self, now: Time) {
         let building = |stage| matches!(stage, Stage::Lost | Stage::Rebuilding);
         if self.clients.values().any(|client| building(client.stage)) {
             return;
         }
-        info!("all sessions are built again");
+        info!("all sessions restored");
         let old = self.clients.iter_mut().filter(|(_, client)| client.lists == Lists::Old);
         let mut asking = Vec::new();
         for (number, client) in old {
@@ -88,7 +88,7 @@ impl Core {
         asking.into_iter().for_each(|number| self.next_step(now, number));
     }
 
-    /// A step is done, or was refused.
+    /// Handles the result of a restore step.
     pub(super) fn rebuilt(&mut self, now: Time, number: u64, call: RtmCall, result: Result<RtmReply, RtmError>) {
         let Some(client) = self.clients.get_mut(&number) else {
             return;
@@ -97,12 +97,8 @@ impl Core {
             (RtmCall::Login { .. }, Err(error)) if error != LoginErr::AlreadyLoggedIn.into() => {
                 let often = error == LoginErr::TooOften.into();
                 let wait = if often { TOO_OFTEN } else { REFUSED };
-                if admits(
-                    "sessions that cannot log in again",
-                    Bound::EVENT,
-                    Cause::from(&client.session),
-                ) {
-                    warn!(session = &*client.session, %error, "cannot log in again yet");
+                if admits("failed restore logins", Bound::EVENT, Cause::from(&client.session)) {
+                    warn!(session = &*client.session, %error, "restore login failed; retrying");
                 }
                 client.plan.clear();
                 client.tell_up(often);
@@ -115,10 +111,10 @@ impl Core {
             }
             (RtmCall::Join { .. }, Err(error)) if is_joined(error) => {}
             (call, Err(error)) => {
-                if admits("sessions not built again", Bound::EVENT, Cause::from(&client.session)) {
-                    warn!(session = &*client.session, call = call.kind().name(), %error, "not built again");
+                if admits("failed restores", Bound::EVENT, Cause::from(&client.session)) {
+                    warn!(session = &*client.session, call = call.kind().name(), %error, "restore step failed");
                 }
-                self.health.failed("not built again");
+                self.health.failed("not restored");
             }
             _ => {}
         }

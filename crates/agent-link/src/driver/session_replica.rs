@@ -1,4 +1,4 @@
-//! What an instance has in RTM, noted as calls succeed: an agent that dies takes it along, and it is built again.
+//! Replica of a session's RTM state, updated by successful calls, for a restore after an agent loss.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -8,12 +8,12 @@ use rtm::{
     RemoteInvitationErr, RtmCall, RtmEvent, RtmReply, UserId, limits,
 };
 
-/// An instance's state in RTM.
+/// RTM state of a session.
 #[derive(Debug, Default)]
 pub struct SessionReplica {
-    /// Who is logged in.
+    /// Logged-in user.
     pub user: Option<UserId>,
-    /// Joined channels with their members, as far as they are known: nobody above 512.
+    /// Joined channels with their known members; none above 512.
     channels: BTreeMap<ChannelId, BTreeSet<UserId>>,
     attributes: BTreeMap<Text, Text>,
     following: BTreeSet<UserId>,
@@ -22,7 +22,7 @@ pub struct SessionReplica {
 }
 
 impl SessionReplica {
-    /// A call has succeeded.
+    /// Applies a successful call.
     pub fn learn(&mut self, call: RtmCall, reply: &RtmReply) {
         match call {
             RtmCall::Login { uid, .. } => self.user = Some(uid),
@@ -67,7 +67,7 @@ impl SessionReplica {
         }
     }
 
-    /// An event has come.
+    /// Applies an event.
     pub fn decode(&mut self, event: &RtmEvent) {
         match event {
             RtmEvent::ConnectionStateChanged {
@@ -106,7 +106,7 @@ impl SessionReplica {
         }
     }
 
-    /// The calls that build it again, in order; none for who is not logged in.
+    /// Returns the calls of a restore, in order; none without a login.
     pub fn plan(&self) -> VecDeque<RtmCall> {
         let Some(user) = &self.user else {
             return VecDeque::new();
@@ -131,21 +131,21 @@ impl SessionReplica {
         plan
     }
 
-    /// The channels whose members were known.
+    /// Returns the channels with known members.
     pub fn listed(&self) -> VecDeque<RtmCall> {
         let listed = self.channels.iter().filter(|(_, members)| !members.is_empty());
         let channels = listed.map(|(channel, _)| channel.clone());
         channels.map(|channel_id| RtmCall::GetMembers { channel_id }).collect()
     }
 
-    /// Whether a member is known to be in a channel.
+    /// Returns true if a member is known to be in a channel.
     pub fn knows(&self, channel: &ChannelId, member: &UserId) -> bool {
         self.channels
             .get(channel)
             .is_some_and(|members| members.contains(member))
     }
 
-    /// The members of a channel after it was joined again: what has changed, as the events that were missed.
+    /// Compares the members after a rejoin; returns the missed events.
     pub fn compare(&mut self, channel_id: &ChannelId, list: &[UserId]) -> Vec<RtmEvent> {
         let Some(members) = self.channels.get_mut(channel_id) else {
             return Vec::new();
@@ -174,7 +174,7 @@ impl SessionReplica {
         left.chain(joined).collect()
     }
 
-    /// The agent is gone, and with it all open invitations: the events that say so.
+    /// Returns events that end all open invitations, which the lost agent held.
     pub fn lose_invitations(&mut self) -> Vec<RtmEvent> {
         let mut sent: Vec<_> = self.sent.drain().collect();
         let mut received: Vec<_> = self.received.drain().collect();
@@ -196,7 +196,7 @@ impl SessionReplica {
     }
 }
 
-/// Of a larger channel RTM lists a random part, and tells of no joins: such a list is worth nothing here.
+/// RTM lists a random part of a larger channel and reports no joins there, so such a list is not usable.
 fn known(list: &[UserId]) -> BTreeSet<UserId> {
     if list.len() >= limits::MEMBERS_CUT_OFF {
         return BTreeSet::new();

@@ -1,4 +1,4 @@
-//! What is due: calls that have waited too long, logins, tokens, the news that the agent is gone.
+//! Timers: call timeouts, login retries, token renewal, agent loss.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use rtm::time::Time;
 
 use crate::driver::driver_state::{Core, OpenCall, Purpose};
 
-/// A token that was not replaced is tried again after this time.
+/// Retry delay of a failed token renewal.
 const RENEW_AGAIN: Duration = Duration::from_secs(60);
 
 impl Core {
-    /// Does what is due. To be called every few hundred milliseconds, and every 20 while sessions are built again.
+    /// Handles due timers. Call it every few hundred milliseconds, and every 20 ms during a restore.
     pub fn sweep(&mut self, now: Time) {
         self.tell_down(now);
         self.give_up(now);
@@ -32,19 +32,19 @@ impl Core {
         due.into_iter().for_each(|number| self.renew(now, number));
     }
 
-    /// Whether sessions wait to be built again.
+    /// Returns true while sessions wait for a restore.
     pub fn is_rebuilding(&self) -> bool {
         self.link_up && !self.rebuild.is_empty()
     }
 
-    /// RTM's own SDKs say RECONNECTING when a link was not back within 4 s; so does this one.
+    /// RTM's SDKs report RECONNECTING after 4 s without a link; so does this driver.
     fn tell_down(&mut self, now: Time) {
         if self
             .down_since
             .is_some_and(|since| now.since(since) >= self.config.lost_after)
         {
             self.down_since = None;
-            warn!(sessions = self.clients.len(), "no agent: RTM cannot be reached");
+            warn!(sessions = self.clients.len(), "agent lost; RTM is unreachable");
             for client in self.clients.values_mut().filter(|client| client.shadow.user.is_some()) {
                 client.tell_up(false);
             }
@@ -72,7 +72,7 @@ impl Core {
         }
     }
 
-    /// A new token in place of an old one.
+    /// Renews a token.
     pub(super) fn renew(&mut self, now: Time, number: u64) {
         let Some((tokens, agent)) = self.tokens.clone().zip(self.agent.as_ref()) else {
             return;

@@ -1,4 +1,4 @@
-//! Tokens that RTM wants at login.
+//! RTM tokens for logins.
 
 use secrecy::SecretString;
 
@@ -6,17 +6,16 @@ use rtm::AppId;
 use rtm::UserId;
 use rtm::time::Time;
 
-/// Who makes tokens for RTM. They go to agents and nowhere else.
+/// Issuer of RTM tokens. Tokens go to agents only.
 pub trait Tokens: Send + Sync {
-    /// A token for a user, at `now`; none where the app needs none.
+    /// Issues a token at `now`; `None` if the app needs none.
     fn mint(&self, app: &AppId, user: &UserId, now: Time) -> Option<Minted>;
 }
 
-/// A token.
+/// Issued token.
 #[derive(Debug)]
 pub struct Minted {
-    /// The token.
     pub token: SecretString,
-    /// When a new one should take its place.
+    /// Time of renewal.
     pub renew_at: Time,
 }

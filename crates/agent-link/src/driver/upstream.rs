@@ -1,4 +1,4 @@
-//! The upstream: what happens between sessions and an agent, with the clock and the present socket.
+//! Upstream over a link: driver state with clock and socket.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,16 +25,16 @@ use crate::driver::driver_state::Core;
 use crate::driver::metrics::LinkHealth;
 use crate::driver::tokens::Tokens;
 
-/// Times and bounds of a driver.
+/// Time limits and bounds of a driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DriverConfig {
-    /// How long a call waits for an agent that is away. Default 4 s.
+    /// How long a call waits for a disconnected agent. Default 4 s.
     pub call_wait: Duration,
     /// How long a call waits for its result. RTM's own limits are 5 to 12 s (rtm-api 9). Default 15 s.
     pub call_timeout: Duration,
-    /// How long an agent may be away before sessions are told. Default 4 s, as in RTM's SDKs.
+    /// Delay before sessions are notified of a lost agent. Default 4 s, as in RTM's SDKs.
     pub lost_after: Duration,
-    /// Logins per second when sessions are built again. Default 50.
+    /// Logins per second during a restore. Default 50.
     pub login_rate: u32,
 }
 
@@ -49,33 +49,33 @@ impl Default for DriverConfig {
     }
 }
 
-/// RTM behind a link.
+/// RTM over a link.
 pub struct Driver {
     pub(super) core: Mutex<Core>,
     pub(super) link: Arc<Link>,
     pub(super) name: Text,
     pub(super) platforms: Vec<Arc<Vocabulary>>,
     pub(super) clock: Clock,
-    /// One socket at a time.
+    /// Admits one socket at a time.
     turn: Semaphore,
     current: Mutex<CancellationToken>,
 }
 
-/// What a driver's link is like, for people.
+/// Link status, for diagnostics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DriverStatus {
-    /// Whether an agent is there.
+    /// Whether an agent is connected.
     pub up: bool,
-    /// The SDK of the agent that is, or was, there, with its version.
+    /// SDK and version of the current or last agent.
     pub sdk: Option<(Text, Text)>,
-    /// Whose names it uses.
+    /// Its platform.
     pub platform: Option<Text>,
-    /// Sessions.
+    /// Number of sessions.
     pub sessions: usize,
 }
 
 impl Driver {
-    /// One that has met nobody yet.
+    /// Creates a driver without an agent.
     ///
     /// # Errors
     /// The system has no randomness for its name.
@@ -103,7 +103,7 @@ impl Driver {
         }))
     }
 
-    /// Does what is due, until the end.
+    /// Runs the timers until shutdown.
     pub async fn run(self: Arc<Self>, shutdown: CancellationToken) {
         loop {
             let pause = if self.core.lock().is_rebuilding() { 20 } else { 200 };
@@ -115,7 +115,7 @@ impl Driver {
         }
     }
 
-    /// What the link is like.
+    /// Returns the link status.
     pub fn status(&self) -> DriverStatus {
         let core = self.core.lock();
         let agent = core.agent.as_ref();
@@ -127,12 +127,12 @@ impl Driver {
         }
     }
 
-    /// What the other side has not acknowledged, objects: none once it has heard everything.
+    /// Returns the number of objects that the agent has not acknowledged.
     pub fn waiting(&self) -> usize {
         self.link.waiting()
     }
 
-    /// Takes the place of the socket that is served, once it has ended. The guard is held while the new one is served.
+    /// Replaces the current socket after it ended. The guard is held while the new socket is served.
     pub(super) async fn take_turn(&self) -> (tokio::sync::SemaphorePermit<'_>, CancellationToken) {
         let mine = CancellationToken::new();
         std::mem::replace(&mut *self.current.lock(), mine.clone()).cancel();
@@ -140,17 +140,17 @@ impl Driver {
         (permit, mine)
     }
 
-    /// Serves a socket whose hello is done, until it is over or another takes its place.
+    /// Serves a socket after its handshake, until it ends or is replaced.
     pub(super) async fn serve<S>(&self, websocket: WebSocketStream<S>, mine: &CancellationToken)
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let take = |body| self.core.lock().take(self.clock.now(), body);
         tokio::select! {
-            () = mine.cancelled() => info!("another socket of the same agent takes over"),
+            () = mine.cancelled() => info!("link replaced by a new socket of the same agent"),
             ended = pump(websocket, &self.link, HEARTBEAT, take) => match ended {
-                Ended::Closed => info!("the link is closed"),
-                ended => warn!(%ended, "the link is lost"),
+                Ended::Closed => info!("agent link closed"),
+                ended => warn!(%ended, "agent link lost"),
             },
         }
         self.core.lock().lost(self.clock.now());

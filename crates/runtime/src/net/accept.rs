@@ -1,4 +1,4 @@
-//! One loop for every listener: connections that are kept alive, and back-off where the system has no more to give.
+//! Accept loop for all listeners: keep-alive, and back-off if the system is out of resources.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,23 +13,21 @@ use tracing::warn;
 
 use crate::log_limit::{Bound, Cause, admits};
 
+use crate::backoff::Backoff;
 use crate::net::shortage::{Shortage, Shortages};
 
-/// The pause after a first failure; doubled after each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
-/// The longest pause, and so the longest delay once there is room again.
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-/// A peer that has vanished is noticed after some two minutes.
+/// Delays after failures; the longest is also the longest delay after recovery.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(500));
+/// Keep-alive detects a vanished peer after about two minutes.
 const KEEP_ALIVE_AFTER: Duration = Duration::from_secs(60);
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
 const KEEP_ALIVE_TIMES: u32 = 4;
 
-/// A source of connections.
+/// Source of connections.
 pub trait Listen: Send {
-    /// A connection.
     type Stream: Send;
 
-    /// Waits for the next connection; nothing is lost when the future is dropped.
+    /// Waits for the next connection. Cancel-safe.
     fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>> + Send;
 }
 
@@ -48,25 +46,25 @@ fn prepare(stream: &TcpStream) {
         .with_time(KEEP_ALIVE_AFTER)
         .with_interval(KEEP_ALIVE_EVERY)
         .with_retries(KEEP_ALIVE_TIMES);
-    // A connection that is closed already says so when it is read.
+    // A read reports a connection that is already closed.
     let _ = stream.set_nodelay(true);
     let _ = SockRef::from(stream).set_tcp_keepalive(&keep_alive);
 }
 
-/// Accepts connections at a listener.
+/// Accepts connections of a listener.
 #[derive(Debug)]
 pub struct Acceptor<L> {
     listener: L,
-    /// For the log.
+    /// Name in log lines.
     name: &'static str,
-    /// Told when the process has no file descriptors left.
+    /// Records a shortage of file descriptors.
     strain: Arc<Shortages>,
     /// Failures since the last connection.
     failures: u32,
 }
 
 impl<L: Listen> Acceptor<L> {
-    /// The log calls it `name`.
+    /// Creates an acceptor; `name` appears in log lines.
     pub fn new(listener: L, name: &'static str, strain: Arc<Shortages>) -> Self {
         Self {
             listener,
@@ -76,7 +74,7 @@ impl<L: Listen> Acceptor<L> {
         }
     }
 
-    /// The next connection; `None` at the shutdown.
+    /// Returns the next connection; `None` at shutdown.
     pub async fn next(&mut self, shutdown: &CancellationToken) -> Option<(L::Stream, SocketAddr)> {
         loop {
             let accepted = tokio::select! {
@@ -91,11 +89,12 @@ impl<L: Listen> Acceptor<L> {
                 // Only this connection is lost.
                 Err(error) if concerns_connection(&error) => {}
                 Err(error) => {
+                    let delay = BACKOFF.delay(self.failures);
                     self.failures = self.failures.saturating_add(1);
                     self.note(&error);
                     tokio::select! {
                         () = shutdown.cancelled() => return None,
-                        () = sleep(pause(self.failures)) => {}
+                        () = sleep(delay) => {}
                     }
                 }
             }
@@ -107,15 +106,11 @@ impl<L: Listen> Acceptor<L> {
             return self.strain.note(Shortage::Descriptors);
         }
         let cause = Cause::from(self.name);
-        if admits("connections that are not accepted", Bound::EVENT, cause) {
-            let hint = "the listener tries again; others may have to close first";
-            warn!(listener = self.name, %error, hint, "cannot accept connections");
+        if admits("failed accepts", Bound::EVENT, cause) {
+            let hint = "the listener retries; other connections may have to close first";
+            warn!(listener = self.name, %error, hint, "accept failed");
         }
     }
-}
-
-fn pause(failures: u32) -> Duration {
-    (FIRST_PAUSE * 2_u32.saturating_pow(failures.saturating_sub(1).min(16))).min(LONGEST_PAUSE)
 }
 
 fn concerns_connection(error: &io::Error) -> bool {
@@ -123,7 +118,7 @@ fn concerns_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// Of the process, or of the system: the standard library has no names for EMFILE and ENFILE.
+/// Checks EMFILE (process) and ENFILE (system), which the standard library does not name.
 fn is_out_of_descriptors(error: &io::Error) -> bool {
     const EMFILE: i32 = 24;
     const ENFILE: i32 = 23;
@@ -138,7 +133,7 @@ mod tests {
     use crate::clock::Clock;
     use crate::net::listen::bind;
 
-    /// What accepting gives, in order; then nothing any more.
+    /// Scripted accept results; pending afterwards.
     struct Script(Vec<io::Result<u8>>);
 
     impl Listen for Script {

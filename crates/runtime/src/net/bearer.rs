@@ -9,7 +9,7 @@ pub fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     headers.get(AUTHORIZATION)?.as_bytes().strip_prefix(b"Bearer ")
 }
 
-/// Compares with a secret. The time depends on the lengths only.
+/// Compares with a secret in time that depends only on the lengths.
 pub fn is_secret(given: &[u8], secret: &SecretString) -> bool {
     given.ct_eq(secret.expose_secret().as_bytes()).into()
 }

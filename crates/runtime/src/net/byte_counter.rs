@@ -1,4 +1,4 @@
-//! A connection that counts what the system takes of what is written to it.
+//! Connection wrapper that counts the bytes accepted by the system.
 
 use std::io;
 use std::pin::Pin;
@@ -8,18 +8,17 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The bytes that a connection has taken so far.
+/// Bytes that a connection has accepted.
 #[derive(Clone, Debug, Default)]
 pub struct Taken(Arc<AtomicU64>);
 
 impl Taken {
-    /// How many.
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// The connection.
+/// Connection with a byte counter.
 #[derive(Debug)]
 pub struct Metered<S> {
     inner: S,
@@ -27,7 +26,7 @@ pub struct Metered<S> {
 }
 
 impl<S> Metered<S> {
-    /// A connection, counted in `taken`.
+    /// Wraps a connection; `taken` counts its written bytes.
     pub fn new(inner: S, taken: Taken) -> Self {
         Self { inner, taken }
     }
@@ -89,7 +88,7 @@ mod tests {
         let blocked = metered.write_all(b"1234567890");
         tokio::select! {
             biased;
-            _ = blocked => panic!("nobody reads"),
+            _ = blocked => panic!("the write finished without a reader"),
             () = tokio::task::yield_now() => {}
         }
         assert_eq!(taken.get(), 10);

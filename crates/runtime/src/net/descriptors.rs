@@ -1,13 +1,13 @@
-//! The limit of file descriptors, of which every connection takes one.
+//! Limit of file descriptors; each connection uses one.
 
-/// Raises the soft limit of file descriptors to the hard one; how many there may be now, where the system says.
+/// Raises the soft limit to the hard limit; returns the new limit if the system has one.
 #[cfg(unix)]
 pub fn raise_descriptors() -> Option<usize> {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     let soft = limit.current;
     limit.current = limit.maximum;
-    // The system may refuse what its own hard limit says; the soft limit is then what it was.
+    // The system may reject its own hard limit; the soft limit then stays.
     let now = if setrlimit(Resource::Nofile, limit).is_ok() {
         limit.maximum
     } else {

@@ -1,24 +1,24 @@
-//! Listening, the same for every address.
+//! Listening sockets.
 
 use std::io;
 use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpSocket};
 
-/// Connections that may wait to be accepted: the system cuts it to what it allows.
+/// Accept backlog; the system reduces it to its maximum.
 const BACKLOG: u32 = 65_535;
 
-/// Listens at an address; the real one comes with it.
+/// Binds an address; returns the listener and the bound address.
 ///
 /// # Errors
-/// The system's.
+/// An I/O error.
 pub fn bind(addr: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     let socket = if addr.is_ipv4() {
         TcpSocket::new_v4()?
     } else {
         TcpSocket::new_v6()?
     };
-    // As the standard library does it: on Windows the option would let two processes have one address.
+    // Like the standard library: on Windows, the option would let two processes share an address.
     if cfg!(unix) {
         socket.set_reuseaddr(true)?;
     }
@@ -36,7 +36,7 @@ mod tests {
 
     use super::*;
 
-    /// More than the 128 that the standard library asks for connect before any is accepted.
+    /// More clients than the standard library's backlog of 128 connect before any is accepted.
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn a_burst_of_connections_waits_to_be_accepted() {
@@ -53,7 +53,7 @@ mod tests {
             }
             clients
         };
-        // Beyond the backlog the system asks a client to try again a second later.
+        // Beyond the backlog, the system makes a client retry a second later.
         let clients = tokio::time::timeout(Duration::from_millis(900), connect).await;
         assert_eq!(clients.expect("none waits for its turn").len(), BURST);
         drop(listener);

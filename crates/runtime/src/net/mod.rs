@@ -1,5 +1,4 @@
-//! Sockets of the system: listening and accepting, the bytes that a connection has taken, resources that the process lacks;
-//! and how a secret is compared.
+//! Sockets: listening, accepting, byte counters, resource shortages, comparison of secrets.
 
 mod accept;
 mod bearer;

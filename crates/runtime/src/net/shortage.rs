@@ -1,4 +1,4 @@
-//! What this process has run out of lately: for the log, for counters, and for readiness.
+//! Recent resource shortages: for the log, metrics and readiness.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -8,76 +8,74 @@ use tracing::warn;
 
 use crate::clock::Clock;
 
-/// How long ago still is lately.
+/// Period in which a shortage counts as recent.
 const LATELY: Duration = Duration::from_secs(10);
 
-/// What there may be too little of.
+/// Exhausted resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shortage {
     /// Sockets, by `[limits] sockets`.
     Sockets,
-    /// File descriptors of the process, by the system's limit.
+    /// File descriptors, by the limit of the process.
     Descriptors,
-    /// Places for those who have not shown the secret yet, at an agent's address.
+    /// Slots for unauthenticated connections at an agent address.
     Strangers,
 }
 
 impl Shortage {
-    /// Every lack.
     pub const ALL: &[Shortage] = &[Self::Sockets, Self::Descriptors, Self::Strangers];
 
-    /// What is lacking, in words.
+    /// Returns the text for logs and readiness.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sockets => "out of sockets",
             Self::Descriptors => "out of file descriptors",
-            Self::Strangers => "too many at once show no secret at an agent's address",
+            Self::Strangers => "too many unauthenticated connections at an agent address",
         }
     }
 
-    /// Whether clients are turned away for lack of it.
+    /// Returns true if the shortage rejects clients.
     const fn is_for_clients(self) -> bool {
         !matches!(self, Self::Strangers)
     }
 
-    /// The name of its counter, and what that counts.
+    /// Returns the counter's name and help text.
     pub const fn counted(self) -> (&'static str, &'static str) {
         match self {
             Self::Sockets => (
                 "connections_without_room",
-                "Connections that found no room within [limits] sockets",
+                "Connections rejected at the [limits] sockets limit",
             ),
             Self::Descriptors => (
                 "connections_without_descriptor",
-                "Attempts to accept connections that found no file descriptor",
+                "Failed accepts for lack of file descriptors",
             ),
             Self::Strangers => (
                 "connections_without_secret",
-                "Connections to an agent's address that made room before they had shown the secret",
+                "Unauthenticated connections to an agent address closed to make room",
             ),
         }
     }
 
     const fn hint(self) -> &'static str {
         match self {
-            Self::Sockets => "raise [limits] sockets, or look for an address that opens sockets and never logs in",
+            Self::Sockets => "raise [limits] sockets, or check for an address that opens sockets without logging in",
             Self::Descriptors => "raise the limit of open files (ulimit -n, LimitNOFILE=), or lower [limits] sockets",
-            Self::Strangers => "let nobody but agents reach [upstream.agent] listen",
+            Self::Strangers => "restrict network access to [upstream.agent] listen to agents",
         }
     }
 }
 
-/// What has been lacking, and when.
+/// Recorder of resource shortages.
 #[derive(Debug)]
 pub struct Shortages {
     clock: Clock,
-    /// When each was lacking last, milliseconds; 0 for never.
+    /// Time of the last shortage in milliseconds; 0 for never.
     last: [AtomicU64; Shortage::ALL.len()],
     counters: [Counter; Shortage::ALL.len()],
 }
 
 impl Shortages {
-    /// Nothing was lacking yet.
     pub fn new(clock: Clock) -> Self {
         Self {
             clock,
@@ -86,22 +84,22 @@ impl Shortages {
         }
     }
 
-    /// How often something was lacking.
+    /// Returns the counter of a shortage.
     pub fn counter(&self, lack: Shortage) -> Counter {
         self.counters[lack as usize].clone()
     }
 
-    /// A connection could not be served for lack of something; the log says so once, until it was there for a while.
+    /// Records a rejected connection; logs once per period of shortage.
     pub fn note(&self, lack: Shortage) {
         self.counters[lack as usize].inc();
         let now = self.clock.now().as_millis();
         let before = self.last[lack as usize].swap(now, Ordering::Relaxed);
         if !lately(before, now) {
-            warn!(hint = lack.hint(), "connections are refused: {}", lack.name());
+            warn!(hint = lack.hint(), "rejecting connections: {}", lack.name());
         }
     }
 
-    /// What was lacking lately: the process is not ready for more clients then.
+    /// Returns a recent shortage, which makes the process not ready.
     pub fn lacks(&self) -> Option<Shortage> {
         let now = self.clock.now().as_millis();
         let was =

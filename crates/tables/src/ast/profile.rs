@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use rtm::value::Text;
 
-use crate::ast::duration;
 use crate::ast::tables::entries;
 use crate::diagnostics::Span;
+use crate::duration::parse_duration;
 use crate::profile::{NotifyForm, Transport};
 use crate::spanned_toml::{Item, Spanned, Table};
 use crate::spanned_value::Node;
@@ -49,7 +49,7 @@ fn read_profile(name: Spanned<Text>, item: Item<'_>) -> Option<RawProfile> {
     let transport = t.require_choice("transport", Transport::NAMES);
     let builds = t.require_str("builds");
     let notify = t.require_choice("notify", NotifyForm::NAMES);
-    let pong_delay = t.require_parsed("pong-delay", duration);
+    let pong_delay = t.require_parsed("pong-delay", parse_duration);
     let farewell = t.require_strs("farewell");
     let profile = RawProfile {
         name,
@@ -59,17 +59,17 @@ fn read_profile(name: Spanned<Text>, item: Item<'_>) -> Option<RawProfile> {
         builds: builds?.value,
         identifying_fields: t.take("tell").and_then(Node::read),
         flagged: t.take_str("flagged"),
-        grace: t.take_parsed("grace", duration).map(|d| d.value),
+        grace: t.take_parsed("grace", parse_duration).map(|d| d.value),
         loses_calls: t.take_bool("anew").is_some_and(|b| *b),
         refused_stays: t.take_bool("refused-stays").is_some_and(|b| *b),
         notify: notify?.value,
         pong_delay: pong_delay?.value,
         twins: t.take_bool("twins").is_some_and(|b| *b),
         loser_close: t
-            .take_parsed("loser-close", duration)
+            .take_parsed("loser-close", parse_duration)
             .map_or(Duration::ZERO, |d| d.value),
-        idle: t.take_parsed("idle", duration).map(|d| d.value),
-        ping: t.take_parsed("ping", duration).map(|d| d.value),
+        idle: t.take_parsed("idle", parse_duration).map(|d| d.value),
+        ping: t.take_parsed("ping", parse_duration).map(|d| d.value),
         farewell: farewell?.into_iter().map(|s| s.value).collect(),
         repair: entries(t.take_table("repair"))
             .filter_map(|(member, item)| Some((member, item.into_str()?)))

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use rtm::value::Text;
 
-use crate::ast::duration;
 use crate::condition::Emulation;
 use crate::diagnostics::Span;
 use crate::row::{AnswerAt, Limit, Status};
 use crate::spanned_toml::{Item, Spanned, Table};
 use crate::spanned_value::Node;
 
-/// A row.
+use crate::duration::parse_duration;
+
+/// A row as written.
 #[derive(Clone, Debug)]
 pub struct RawRow {
     pub id: Spanned<Text>,
@@ -298,7 +299,7 @@ fn read_gather(mut t: Table<'_>) -> Option<RawGather> {
     let arg = t.require_str("arg");
     let from = t.require("from").and_then(Node::read);
     let max = t.require_int("max");
-    let every = t.require_parsed("every", duration);
+    let every = t.require_parsed("every", parse_duration);
     t.finish();
     Some(RawGather {
         arg: arg?,
@@ -311,7 +312,7 @@ fn read_gather(mut t: Table<'_>) -> Option<RawGather> {
 fn read_waits(t: Table<'_>) -> Vec<(Spanned<Text>, Spanned<Duration>)> {
     let entries = t.into_entries().into_iter();
     entries
-        .filter_map(|(name, item)| Some((name, item.into_parsed(duration)?)))
+        .filter_map(|(name, item)| Some((name, item.into_parsed(parse_duration)?)))
         .collect()
 }
 

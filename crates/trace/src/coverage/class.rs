@@ -1,4 +1,4 @@
-//! How exact a translation is.
+//! Exactness of a translation.
 
 use std::collections::BTreeSet;
 
@@ -8,24 +8,24 @@ use engine::CODES;
 use tables::Tables;
 use tables::row::{CodeId, RowId, Status};
 
-/// How exact a translation is, from the worst to the best.
+/// Exactness of a translation, from worst to best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {
-    /// Not served.
+    /// Refused.
     Refused,
-    /// Not quite the same: a limitation was noted, or holds at all times.
+    /// Inexact: a limitation was noted or always applies.
     Inexact,
-    /// The same, made out of other calls and events.
+    /// Equivalent, made of other calls and events.
     Emulated,
-    /// The SDK does it by itself.
+    /// Done by the SDK itself.
     ClientSide,
-    /// The same: one call or event of the other side.
+    /// One call or event of the other side.
     Exact,
 }
 
 impl Class {
-    /// As the report writes it.
+    /// Returns the name in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Refused => "refused",
@@ -36,7 +36,7 @@ impl Class {
         }
     }
 
-    /// Of a row whose limitations are left aside.
+    /// Returns the class of a row, ignoring its limitations.
     pub fn of(status: Status) -> Self {
         match status {
             Status::Direct => Self::Exact,
@@ -47,19 +47,18 @@ impl Class {
     }
 }
 
-/// Codes that are noted when what they say happens; all others hold at all times (docs/limits.md).
+/// Codes noted when they occur; all others always apply (docs/limits.md).
 #[derive(Clone, Debug)]
 pub struct Noted(BTreeSet<CodeId>);
 
 impl Noted {
-    /// By those tables.
     pub fn of(tables: &Tables) -> Self {
         let outcomes = tables.rows.iter().flat_map(|row| &row.outcomes);
         let engine = (0..tables.codes.len()).filter(|at| CODES.contains(&&*tables.codes[*at].name));
         Self(outcomes.filter_map(|outcome| outcome.code).chain(engine).collect())
     }
 
-    /// The codes of a row that hold at all times.
+    /// Returns the codes of a row that always apply.
     pub fn always(&self, tables: &Tables, row: RowId) -> Vec<CodeId> {
         let codes = tables.rows[row].codes.iter().copied();
         codes.filter(|code| !self.0.contains(code)).collect()

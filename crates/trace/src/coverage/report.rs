@@ -1,4 +1,4 @@
-//! What a migration team reads: the counters with the tables' words.
+//! Coverage report for migration teams.
 
 use std::collections::BTreeMap;
 
@@ -11,108 +11,100 @@ use tables::row::{CodeId, RowId};
 use crate::coverage::class::{Class, Noted};
 use crate::coverage::{Coverage, Key};
 
-/// A report; every list is sorted by its counts.
+/// Report; every list is sorted by its counts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
-    /// In numbers.
     pub summary: Summary,
-    /// What is refused, unknown or inexact, with what an app can do.
+    /// Refused, unknown and inexact items, with workarounds.
     pub look_at_first: Vec<Finding>,
-    /// Documented calls.
     pub calls: Vec<Used>,
-    /// Documented events that were told; clients make others by themselves, out of answers.
+    /// Documented events sent to clients; SDKs derive others from answers.
     pub events: Vec<Used>,
-    /// Functions of the wire that are no documented call.
+    /// Wire functions without a documented call.
     pub wire: Vec<Named>,
-    /// Functions that no table knows.
+    /// Unknown functions.
     pub unknown: Vec<Named>,
 }
 
-/// The report in numbers: each call is in one of the five classes, or unknown.
+/// Totals: each call is in one of the five classes, or unknown.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Summary {
-    /// Sessions.
     pub sessions: u64,
-    /// Documented calls, and those that no table knows.
+    /// Documented and unknown calls.
     pub calls: u64,
-    /// Those that are one call of the other side, without a limitation.
+    /// One call of the other side, without a limitation.
     pub exact: u64,
-    /// Those that are made out of other calls, without a limitation.
+    /// Made of other calls, without a limitation.
     pub emulated: u64,
-    /// Those that the SDK does by itself.
+    /// Done by the SDK itself.
     pub client_side: u64,
-    /// Those with a limitation.
+    /// With a limitation.
     pub inexact: u64,
-    /// Those that are not served, because of a limitation.
+    /// Refused because of a limitation.
     pub refused: u64,
-    /// Those that no table knows.
+    /// Unknown functions.
     pub unknown: u64,
-    /// Those that failed, for any reason.
+    /// Failed for any reason.
     pub failed: u64,
-    /// Events that were told.
+    /// Events sent to clients.
     pub events: u64,
-    /// Frames that could not be read.
+    /// Invalid frames.
     pub unreadable: u64,
 }
 
-/// A call or an event, and what serves it.
+/// Call or event, and its mapping.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Used {
-    /// Its documented name.
+    /// Documented name.
     pub name: Text,
-    /// The row.
     pub row: Text,
-    /// How often.
     pub count: u64,
-    /// How exact it was.
+    /// Exactness.
     pub class: Class,
-    /// How the row is served.
+    /// Mapping status.
     pub status: &'static str,
-    /// The emulation that helps.
+    /// Emulation in use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub emulation: Option<&'static str>,
-    /// Limitations that were noted, and how often; a row's are those of all its calls.
+    /// Noted limitations with counts, over all calls of the row.
     pub noted: BTreeMap<Text, u64>,
-    /// Limitations that hold at all times.
+    /// Limitations that always apply.
     pub always: Vec<Text>,
     /// Refusals because of a limitation.
     pub refused: u64,
-    /// Refusals for any reason, by the reason.
+    /// All refusals, by reason.
     pub failures: BTreeMap<Text, u64>,
 }
 
-/// A limitation that was met.
+/// Limitation in use.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Finding {
-    /// What it leads to.
+    /// Resulting class.
     pub class: Class,
-    /// Its code.
     pub code: Text,
-    /// How often it was noted; when it holds at all times, how often what it concerns was used.
+    /// Number of notes; for one that always applies, number of affected uses.
     pub count: u64,
-    /// It holds at all times.
+    /// Whether it always applies.
     pub always: bool,
-    /// Rows that it was met in.
+    /// Affected rows.
     pub rows: Vec<Text>,
-    /// Calls and events of these rows that were used.
+    /// Used calls and events of these rows.
     pub used_by: Vec<Text>,
-    /// Why the translation is not exact.
+    /// Reason for the inexact translation.
     pub cause: Text,
-    /// What an app can do.
+    /// Workaround for apps.
     pub workaround: Text,
 }
 
-/// A function and how often it was called.
+/// Function with its number of calls.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Named {
-    /// Its name.
     pub name: Text,
-    /// How often.
     pub count: u64,
 }
 
 impl Coverage {
-    /// The report; by the tables that the counters were counted with.
+    /// Creates the report, with the tables used for counting.
     pub fn report(&self, tables: &Tables) -> Report {
         let noted = Noted::of(tables);
         let empty = BTreeMap::new();
@@ -177,7 +169,7 @@ impl Coverage {
         notes.map(|((_, code), n)| (*code, *n))
     }
 
-    /// Counted by row: that is what limitations are noted for.
+    /// Counts by row, since limitations are noted by row.
     fn summary(&self, tables: &Tables, noted: &Noted) -> Summary {
         let unknown = self.unknown.values().sum();
         let mut summary = Summary {
@@ -205,7 +197,7 @@ impl Coverage {
             };
             let rest = count - refused;
             let inexact = if noted.always(tables, row).is_empty() {
-                // A call that was refused has noted why.
+                // A refused call has noted its reason.
                 let notes: u64 = self.noted_in(row).map(|(_, n)| n).sum();
                 notes.saturating_sub(refused).min(rest)
             } else {
@@ -265,7 +257,7 @@ impl Coverage {
             }
         };
         let mut findings: Vec<Finding> = rows_by_code.into_iter().map(finding).collect();
-        // What happened says more than what always holds.
+        // A noted occurrence is more specific than a permanent limitation.
         findings.sort_by(|a, b| (a.class, a.always, b.count, &a.code).cmp(&(b.class, b.always, a.count, &b.code)));
         findings
     }

@@ -1,4 +1,4 @@
-//! A session of a trace, counted record by record.
+//! Record-by-record counting of a session.
 
 use std::collections::BTreeMap;
 
@@ -14,28 +14,28 @@ use tables::wire::{Function, Target, Via, Wire};
 
 use crate::coverage::{Coverage, Key};
 
-/// Calls that wait for their answers; a session that was cut off may have some.
+/// Maximum of open calls; a truncated session may have some.
 const MAX_OPEN: usize = 10_000;
-/// The number by which a login is answered.
+/// Call number of a login's answer.
 const LOGIN: &str = "login";
 
-/// A session that is being counted.
+/// Session that is being counted.
 pub(super) struct Counted<'t> {
     tables: &'t Tables,
     wire: &'t Wire,
-    /// None for JSON-RPC, which is counted as it stands: by its names.
+    /// `None` for JSON-RPC, which is counted by its method names.
     ear: Option<Decoder>,
     open: BTreeMap<(i64, Text), Key>,
-    /// The last line of the mailbox that was told: polls tell what is not acknowledged again.
+    /// Last mailbox version sent; polls repeat unacknowledged messages.
     told: i64,
-    /// What the last cause has led to: refusals, and the rows with limitations.
+    /// Results of the last cause: refusals, and rows with limitations.
     refused: Vec<Key>,
     noted: Vec<RowId>,
     ended: Option<Key>,
 }
 
 impl<'t> Counted<'t> {
-    /// A session that begins; none when the tables do not have its profile.
+    /// Creates the counter of a session; `None` for an unknown profile.
     pub fn new(tables: &'t Tables, begin: &Value) -> Option<Self> {
         let name = begin.get("profile")?.as_text()?;
         let profile = tables.profiles.iter().find(|profile| profile.name == *name)?;
@@ -71,7 +71,7 @@ impl<'t> Counted<'t> {
         }
     }
 
-    /// A cause is over: refusals that came with a limitation are counted as its.
+    /// Ends a cause: its refusals with a limitation are counted as limited.
     pub fn settle(&mut self, coverage: &mut Coverage) {
         for key in self.refused.drain(..) {
             if self.noted.contains(&key.1) {
@@ -106,7 +106,7 @@ impl<'t> Counted<'t> {
         }
     }
 
-    /// Requests of JSON-RPC, one or a batch.
+    /// Reads JSON-RPC requests, single or batched.
     fn requests(&mut self, coverage: &mut Coverage, socket: i64, frame: &Value) {
         if let Value::List(batch) = frame {
             return batch.iter().for_each(|request| self.request(coverage, socket, request));
@@ -123,7 +123,7 @@ impl<'t> Counted<'t> {
         let mut name = method.clone();
         let mut found = self.wire.find(&name, &Value::Null);
         if let Some((_, Target::Invoke(invoke))) = found.map(|(at, function)| (at, &function.target)) {
-            // The function that the first argument names, behind its package (signaling-api 7).
+            // The first argument names a function with its package (signaling-api 7).
             let argument = self.tables.signatures[invoke.call].args.first();
             let named = match request.get("params") {
                 Some(Value::List(values)) => values.first(),
@@ -166,7 +166,7 @@ impl<'t> Counted<'t> {
         }
         if let Some((id, reply)) = answer(&frame) {
             if &*id == LOGIN {
-                // Versions of the mailbox begin anew.
+                // Mailbox versions restart.
                 self.told = 0;
             }
             if let Some(key) = self.open.remove(&(socket, id)) {
@@ -184,14 +184,14 @@ impl<'t> Counted<'t> {
         });
         if let Some((name, row)) = control(&frame).zip(row)
             && let Some(sig) = self.control_event(name)
-            // Several frames may tell one event.
+            // Several frames may carry one event.
             && self.ended.replace((sig, row)) != Some((sig, row))
         {
             self.event(coverage, sig, Some(row));
         }
     }
 
-    /// A response or a notification of JSON-RPC.
+    /// Reads a JSON-RPC response or notification.
     fn response(&mut self, coverage: &mut Coverage, socket: i64, row: Option<RowId>, said: &Value) {
         if let Some(method) = said.get("method").and_then(Value::as_text) {
             if let Some(sig) = self.tables.signature_named(method) {
@@ -210,11 +210,11 @@ impl<'t> Counted<'t> {
         *coverage.events.entry((sig, row)).or_default() += 1;
     }
 
-    /// A call is answered; a failure has its reason, or none.
+    /// Counts an answer; a failure may have a reason.
     fn answered(&mut self, coverage: &mut Coverage, key: Key, failure: Option<Option<&Value>>) {
         let Some(reason) = failure else { return };
         let reason = reason.cloned().map_or("?".into(), Value::into_text);
-        // Whether a limitation is the cause shows when all of the step's outputs are known.
+        // All outputs of the step must be known to decide whether a limitation is the cause.
         coverage.calls.entry(key).or_default().fail(&reason, false);
         self.refused.push(key);
     }
@@ -230,7 +230,7 @@ impl<'t> Counted<'t> {
         }
     }
 
-    /// The event of a line: of those that its row tells, where the type alone is not enough.
+    /// Returns the event of a line among those of its row, if the type is ambiguous.
     fn line_event(&self, row: Option<RowId>, kind: &Text) -> Option<SigId> {
         let all = self.wire.events.iter().enumerate();
         let mut fitting = all.filter(|(_, form)| form.as_ref().is_some_and(|form| form.kind == *kind));
@@ -254,8 +254,9 @@ impl<'t> Counted<'t> {
         })
     }
 
-    /// A row that tells the event: mailbox replies hold lines of several, and name none. One that an RTM event enters, if
-    /// there is one: calls tell their events in their answers.
+    /// Returns the row of an event, since mailbox replies contain lines of several rows without naming them. Prefers
+    /// a row that
+    /// an RTM event enters: calls report their events in answers.
     fn row_of(&self, sig: SigId) -> RowId {
         let rows = &self.tables.rows;
         let mut telling = (0..rows.len()).filter(|&row| tells(self.tables, row, sig));
@@ -272,8 +273,9 @@ fn tells(tables: &Tables, row: RowId, sig: SigId) -> bool {
     })
 }
 
-/// The number and the JSON of an answer: `["call2-ret",[id,err,json]]`, `["login_ret",[err,json]]`, `call_ret f id 0
-/// json`, `login_res … json` (signaling-wire 4, 10).
+/// Reads number and JSON of an answer: `["call2-ret",[id,err,json]]`, `["login_ret",[err,json]]`, `call_ret f id 0
+/// json`,
+/// `login_res … json` (signaling-wire 4, 10).
 fn answer(frame: &Value) -> Option<(Text, &Value)> {
     let items = frame.as_list()?;
     Some(match (&**items.first()?.as_text()?, items) {
@@ -285,7 +287,7 @@ fn answer(frame: &Value) -> Option<(Text, &Value)> {
     })
 }
 
-/// The name of a control frame: `["close",""]`, `notify kick`.
+/// Returns the name of a control frame: `["close",""]`, `notify kick`.
 fn control(frame: &Value) -> Option<&Text> {
     match frame.as_list()? {
         [Value::Text(notify), Value::Text(name)] if &**notify == "notify" => Some(name),

@@ -2,7 +2,7 @@ use crate::read;
 
 use crate::coverage::*;
 
-/// Lines `leg dir row data` of one session of a client of that profile.
+/// Counts lines `leg dir row data` of one session with this profile.
 fn counted(profile: &str, lines: &[(&str, &str, &str, &str)]) -> Coverage {
     let mut text = String::from("{\"sigbridge_trace\":1,\"started_ms\":5,\"program\":\"1\"}\n");
     let begin = format!(r#"{{"begin":{{"account":"alice","profile":"{profile}"}}}}"#);
@@ -30,7 +30,7 @@ fn tables() -> Tables {
     Tables::built_in().expect("the built-in tables")
 }
 
-/// Each call and event: its name, its row, how often, its class.
+/// Expected calls and events: name, row, count, class.
 fn check(profile: &str, lines: &[(&str, &str, &str, &str)], expected: &[&str]) -> Report {
     let report = counted(profile, lines).report(&tables());
     let shown = report.calls.iter().chain(&report.events).map(|used| {
@@ -101,7 +101,7 @@ fn native_frames_are_counted_as_well() {
             ("legacy", "out", "login.logout-event", "notify kick"),
         ],
         &[
-            // That uids are others holds at all times.
+            // Different uids always apply.
             "channelLeave channel.leave 1 exact 0",
             "login login.login 1 inexact 1",
         ],
@@ -171,7 +171,7 @@ fn refusals_by_reason_and_by_limitation() {
     assert_eq!((report.summary.refused, report.summary.inexact), (1, 0));
     assert_eq!(report.look_at_first[0].class, Class::Refused);
     assert_eq!(report.calls[0].failures, BTreeMap::from([("not supported".into(), 1)]));
-    // Without a limitation it is just a failure.
+    // Without a limitation it is an ordinary failure.
     let report = check("web", &lines[..2], &["channelSetAttr channel-attr.set 1 emulated 1"]);
     assert_eq!((report.summary.refused, report.summary.failed), (0, 1));
 }

@@ -1,4 +1,4 @@
-//! The report as Markdown.
+//! Report as Markdown.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -25,11 +25,11 @@ impl Display for Report {
             s.failed
         )?;
         if s.unreadable > 0 {
-            writeln!(f, "Frames or records that could not be read: {}.", s.unreadable)?;
+            writeln!(f, "Unreadable frames or records: {}.", s.unreadable)?;
         }
         if !self.look_at_first.is_empty() || !self.unknown.is_empty() {
-            writeln!(f, "\n## What to look at first\n")?;
-            named(f, "no table knows the function", &self.unknown)?;
+            writeln!(f, "\n## Look at first\n")?;
+            named(f, "unknown function", &self.unknown)?;
             self.look_at_first.iter().try_for_each(|found| finding(f, found))?;
         }
         table(f, "Calls", "call", &self.calls)?;
@@ -47,7 +47,7 @@ impl Display for Report {
             }
         }
         if !self.wire.is_empty() {
-            writeln!(f, "\n## The wire's own\n")?;
+            writeln!(f, "\n## Wire functions\n")?;
             named(f, "no documented call", &self.wire)?;
         }
         Ok(())
@@ -57,7 +57,7 @@ impl Display for Report {
 fn finding(f: &mut Formatter<'_>, found: &Finding) -> fmt::Result {
     let what = match (found.class, found.always) {
         (Class::Refused, _) => "refused",
-        (_, true) => "holds at all times",
+        (_, true) => "always applies",
         (_, false) => "noted",
     };
     writeln!(f, "- **{}**, {what}, {}×: {}", found.code, found.count, found.cause)?;
@@ -67,7 +67,7 @@ fn finding(f: &mut Formatter<'_>, found: &Finding) -> fmt::Result {
         found.used_by.join(", "),
         found.rows.join(", ")
     )?;
-    writeln!(f, "  - an app can: {}", found.workaround)
+    writeln!(f, "  - workaround: {}", found.workaround)
 }
 
 fn named(f: &mut Formatter<'_>, what: &str, names: &[Named]) -> fmt::Result {

@@ -1,26 +1,25 @@
-//! Which parts of two sequences belong together: first those that are the same, then those that are alike.
+//! Alignment of two sequences: equal parts first, then similar ones.
 
 use std::collections::{HashMap, VecDeque};
 
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
-/// A pair, or what has no partner.
+/// Pair, or unpaired item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pair {
-    /// Positions of both.
+    /// Positions in both.
     Both(usize, usize),
-    /// Only in the first.
     Left(usize),
-    /// Only in the second.
     Right(usize),
 }
 
-/// Sequences longer than this are aligned window by window: alignment takes the product of length and difference.
+/// Longer sequences are aligned by window, since alignment costs length times difference.
 const WINDOW: usize = 20_000;
 
-/// Aligns two sequences by keys, from the finest to the coarsest. With `moved`, those that are the same in a key that is
-/// not the coarsest are paired across others. In the order of the first; what only the second has stands behind its
-/// predecessor there.
+/// Aligns two sequences by keys, from finest to coarsest. With `moved`, items equal in a key other than the coarsest
+/// are
+/// paired out of order. The result follows the first sequence; items only in the second follow their predecessor
+/// there.
 pub(crate) fn align<T>(a: &[T], b: &[T], levels: &[fn(&T) -> &str], moved: bool) -> Vec<Pair> {
     let mut work = Work {
         left: vec![None; a.len()],
@@ -43,7 +42,7 @@ struct Work {
 }
 
 impl Work {
-    /// Runs without partners between pairs that stand in the same order on both sides.
+    /// Returns the unpaired runs between pairs that are in order on both sides.
     fn regions(&self) -> Vec<(Vec<usize>, Vec<usize>)> {
         let mut regions = vec![(Vec::new(), Vec::new())];
         let mut next = 0;
@@ -71,7 +70,7 @@ impl Work {
     }
 
     fn in_order<T>(&mut self, a: &[T], b: &[T], left: &[usize], right: &[usize], key: fn(&T) -> &str) {
-        // Numbers are compared faster than texts.
+        // Numbers compare faster than texts.
         let mut numbers: HashMap<&str, usize> = HashMap::new();
         let mut number = |text| {
             let next = numbers.len();
@@ -147,7 +146,7 @@ impl Work {
 mod tests {
     use super::*;
 
-    /// Words: the same when they are, alike when they begin with the same letter.
+    /// Words: equal if identical, similar if they share the first letter.
     fn check(a: &str, b: &str, moved: bool, expected: &str) {
         let (a, b): (Vec<&str>, Vec<&str>) = (a.split(' ').collect(), b.split(' ').collect());
         let pairs = align(&a, &b, &[|word| word, |word| &word[..1]], moved);

@@ -1,4 +1,4 @@
-//! Where two values differ, by paths.
+//! Differences between two values, by path.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -6,14 +6,12 @@ use serde::Serialize;
 
 use rtm::value::Value;
 
-/// A place where two outputs differ.
+/// Difference at a path.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Change {
-    /// From the record's data on: `.frame[1][2].json.uid`.
+    /// Path from the record's data: `.frame[1][2].json.uid`.
     pub path: String,
-    /// What is expected; none where it has nothing.
     pub expected: Option<Value>,
-    /// What is there.
     pub got: Option<Value>,
 }
 
@@ -24,7 +22,7 @@ impl Display for Change {
     }
 }
 
-/// All places, from the outermost on.
+/// Returns all differences, outermost first.
 pub(crate) fn changes(expected: &Value, got: &Value) -> Vec<Change> {
     let mut found = Vec::new();
     walk(Some(expected), Some(got), String::new(), &mut found);

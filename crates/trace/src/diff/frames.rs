@@ -1,7 +1,8 @@
-//! Two traces as sockets of calls and answers: what is left of them where one knows nothing but frames.
+//! Comparison by socket of calls and answers, for traces with frames only.
 //!
-//! Whatever was pushed has no cause then. An archive has a session for each socket, a recording one for all sockets of a client,
-//! so it is sockets that are compared. Neither knows when a socket ended that the other does not.
+//! Pushed frames then have no cause. An archive has one session per socket, a recording one session per client, so
+//! sockets
+//! are compared. Ends of sockets are ignored, since an archive does not record them.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,9 +14,9 @@ use crate::diff::Place;
 use crate::diff::normalize::Plain;
 use crate::diff::timeline::{Cause, Said, Session, number};
 
-/// The sockets of both, in the order in which they began.
+/// Returns the sockets of both traces, in order of their beginning.
 pub(super) fn sockets(a: &Trace, b: &Trace) -> (Vec<Session>, Vec<Session>) {
-    // An archive knows the numbers of its own accounts only, and may be of another server, with other numbers.
+    // An archive knows only its own account's number, and may stem from a server with other numbers.
     let mut names = Plain::default();
     for (_, record) in a.records.iter().chain(&b.records) {
         if record.data.get("name").is_some() {
@@ -25,11 +26,11 @@ pub(super) fn sockets(a: &Trace, b: &Trace) -> (Vec<Session>, Vec<Session>) {
     (of(a, &names), of(b, &names))
 }
 
-/// A socket as it is read.
+/// Socket during reading.
 struct Socket {
     session: Session,
     plain: Plain,
-    /// The causes of calls that are not answered yet, by the calls' numbers.
+    /// Causes of open calls, by call number.
     calls: HashMap<Text, usize>,
 }
 
@@ -73,7 +74,7 @@ fn of(trace: &Trace, names: &Plain) -> Vec<Session> {
     sessions
 }
 
-/// The socket of a frame.
+/// Returns the socket of a frame.
 fn socket(record: &Record) -> Option<i64> {
     record.data.get("frame").filter(|_| record.leg == Leg::Legacy)?;
     record.data.get("socket").and_then(Value::as_int)

@@ -1,4 +1,4 @@
-//! What differs between two recordings of the same side is not what two sides differ in.
+//! Noise filter: differences between two recordings of the same side.
 
 use std::collections::HashSet;
 
@@ -6,17 +6,17 @@ use rtm::value::Text;
 
 use crate::diff::{CauseDiff, Diff, OutputDiff};
 
-/// Differences that are not to be told.
+/// Differences to ignore.
 #[derive(Clone, Debug, Default)]
 pub struct Noise {
-    /// Places in outputs: the kinds of the cause and of the output, and the path.
+    /// Paths in outputs, with the kinds of cause and output.
     paths: HashSet<(String, String, String)>,
-    /// Outputs that only one of the recordings has: the account, the kind of the cause, the output itself.
+    /// Outputs in only one recording, with account and kind of cause.
     lonely: HashSet<(Text, String, String)>,
 }
 
 impl Noise {
-    /// Of two recordings of the same side.
+    /// Collects the differences of two recordings of the same side.
     pub fn of(diff: &Diff) -> Self {
         let mut noise = Self::default();
         for session in &diff.sessions {
@@ -35,7 +35,7 @@ impl Noise {
         noise
     }
 
-    /// Takes it out of a comparison; how many differences it took out.
+    /// Removes the noise from a comparison; returns the number of removed differences.
     pub fn remove_from(&self, diff: &mut Diff) -> usize {
         let mut removed = 0;
         for session in &mut diff.sessions {

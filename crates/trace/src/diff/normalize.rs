@@ -1,5 +1,6 @@
-//! Records without what is never compared: times, numbers of requests, calls and sockets, lines of sessions, and the
-//! numbers of accounts where the programs differ.
+//! Normalization of records before comparison: times, numbers of requests, calls and sockets, session lines, and
+//! account
+//! numbers of different programs.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,30 +9,30 @@ use crate::frame::{lines, opened};
 use crate::record::{Dir, Leg, Record};
 use rtm::value::{Text, Value};
 
-/// Stands for what is not compared.
+/// Placeholder for ignored values.
 const ANY: &str = "#";
-/// Members whose values are times.
+/// Members with times.
 const TIMES: [&str; 3] = ["at_ms", "serverReceivedTs", "lastUpdateTs"];
 
-/// What one session calls things that others call otherwise.
+/// Session-specific identifiers.
 #[derive(Clone, Default)]
 pub(crate) struct Plain {
-    /// Its sockets, by the order in which they came.
+    /// Sockets, in order of appearance.
     sockets: HashMap<i64, i64>,
-    /// Its calls to RTM by their numbers.
+    /// RTM calls by number.
     requests: HashMap<i64, Text>,
-    /// Its client's calls by socket and number.
+    /// Client calls by socket and number.
     calls: HashMap<(i64, Text), Text>,
-    /// Its lines.
+    /// Session lines.
     lines: Vec<Text>,
-    /// Accounts by their numbers, where those are not compared.
+    /// Accounts by number, if numbers are not compared.
     uids: Arc<HashMap<i64, Text>>,
-    /// The number of the client's call that was made or answered last.
+    /// Number of the last client call that was made or answered.
     call: Option<Text>,
 }
 
 impl Plain {
-    /// Learns from a record what the others mean; to be told all of them first.
+    /// Learns identifiers from a record; must see all records first.
     pub fn learn(&mut self, record: &Record, uids: bool) {
         if record.leg != Leg::Env || record.dir != Dir::In {
             return;
@@ -52,12 +53,12 @@ impl Plain {
         }
     }
 
-    /// The number of the client's call that the record which was asked for last makes or answers.
+    /// Returns the client call number of the last normalized record.
     pub fn call_number(&self) -> Option<&Text> {
         self.call.as_ref()
     }
 
-    /// What a record is, and its data, without what is never compared.
+    /// Returns kind and normalized data of a record.
     pub fn of(&mut self, record: &Record) -> (String, Value) {
         self.call = None;
         let (kind, mut data) = match record.leg {
@@ -112,7 +113,7 @@ impl Plain {
         (kind, Value::Map(vec![socket, ("frame".into(), frame)]))
     }
 
-    /// `["call2",[f,id,{…}]]`, `call f id retry {…}`, `{"method":f,"id":id,…}`: its number is only remembered.
+    /// Normalizes a call: `["call2",[f,id,{…}]]`, `call f id retry {…}`, `{"method":f,"id":id,…}`.
     fn call(&mut self, socket: i64, frame: &mut Value) -> String {
         let items = match frame {
             Value::List(items) => items,
@@ -133,7 +134,7 @@ impl Plain {
         format!("call {function}")
     }
 
-    /// `["call2-ret",[id,err,json]]`, `call_ret f id 0 json`, `{"id":id,…}`.
+    /// Normalizes an answer: `["call2-ret",[id,err,json]]`, `call_ret f id 0 json`, `{"id":id,…}`.
     fn answer(&mut self, socket: i64, frame: &mut Value) -> String {
         let items = match frame {
             Value::List(items) => items,
@@ -153,13 +154,13 @@ impl Plain {
         format!("answer {function}")
     }
 
-    /// A batch of JSON-RPC.
+    /// Normalizes a JSON-RPC batch.
     fn batch(&mut self, socket: i64, items: &mut [Value], each: fn(&mut Self, i64, &mut Value) -> String) -> String {
         let kinds: Vec<String> = items.iter_mut().map(|item| each(self, socket, item)).collect();
         kinds.join(", ")
     }
 
-    /// A request of JSON-RPC.
+    /// Normalizes a JSON-RPC request.
     fn request(&mut self, socket: i64, request: &mut Value) -> String {
         let Some(method) = request.get("method").and_then(Value::as_text).cloned() else {
             return ANY.into();
@@ -174,7 +175,7 @@ impl Plain {
         format!("call {method}")
     }
 
-    /// A response or a notification of JSON-RPC.
+    /// Normalizes a JSON-RPC response or notification.
     fn response(&mut self, socket: i64, response: &mut Value) -> String {
         if let Some(method) = response.get("method").and_then(Value::as_text) {
             return format!("notify {method}");
@@ -211,7 +212,7 @@ impl Plain {
         }
     }
 
-    /// Sockets by the order in which the session has seen them.
+    /// Numbers sockets in order of appearance in the session.
     fn number_sockets(&mut self, data: &mut Value) {
         for (name, value) in entries(data) {
             match (&**name, value) {
@@ -225,7 +226,7 @@ impl Plain {
         }
     }
 
-    /// `frame`: it is part of a frame, whose members are the app's, except in an opened line.
+    /// `frame`: part of a frame, whose members belong to the app, except in a decoded line.
     fn walk(&self, in_line: bool, frame: bool, value: Value) -> Value {
         match value {
             Value::Map(entries) => {
@@ -239,7 +240,7 @@ impl Plain {
                     (name, value)
                 });
                 let mut entries: Vec<_> = entries.collect();
-                // The members of an object have no order in JSON.
+                // Object members have no order in JSON.
                 entries.sort_by(|(a, _), (b, _)| a.cmp(b));
                 Value::Map(entries)
             }
@@ -282,7 +283,7 @@ fn without_request(data: &Value, call: &Text) -> Value {
     Value::Map(entries.collect())
 }
 
-/// `{"set":"retry:7","at_ms":…}`: the number is a request's.
+/// Normalizes `{"set":"retry:7","at_ms":…}`, which contains a request number.
 fn timer(data: &Value) -> (String, Value) {
     let entries = data.as_map().unwrap_or_default().iter();
     let entries = entries.map(|(name, value)| match value {

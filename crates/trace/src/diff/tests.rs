@@ -2,7 +2,7 @@ use crate::read;
 
 use crate::diff::*;
 
-/// Lines `leg dir data` of one session of alice; the time goes on by itself.
+/// Lines `leg dir data` of one session of alice, with increasing times.
 fn trace(program: &str, lines: &str) -> Trace {
     let mut text = format!("{{\"sigbridge_trace\":1,\"started_ms\":5,\"program\":\"{program}\"}}\n");
     let begin = r#"env in {"begin":{"account":"alice"}}"#;
@@ -26,7 +26,7 @@ fn compared(a: &Trace, b: &Trace) -> Diff {
     diff(a, b, Scope::of([a, b]))
 }
 
-/// Each output that differs: its cause, itself, and where; `-` for what is missing there.
+/// Each different output: cause, output, path; `-` marks a missing one.
 fn shown(found: &Diff) -> Vec<String> {
     let causes = found.sessions.iter().flat_map(|session| &session.causes);
     let outputs = causes.flat_map(|cause| cause.outputs.iter().map(move |output| (cause, output)));
@@ -117,7 +117,7 @@ fn causes_are_paired_whatever_their_order() {
         &(call(1, "x", "") + &call(2, "y", "yes") + &call(3, "z", "")),
         &["legacy call f > legacy answer f .frame[1][1]"],
     );
-    // What was asked is no output.
+    // A request is not an output.
     check(&a, &(call(1, "x", "") + &call(2, "w", "no") + &call(3, "z", "")), &[]);
     check(&a, &(a.clone() + "legacy in {\"closed\":1}"), &[]);
 }
@@ -181,7 +181,7 @@ fn noise_is_what_differs_on_one_side() {
     check(&a, &b, 0, &["legacy call f > legacy answer f .frame[1][1]"]);
     check(&(call(1, "x", "n3") + &call(2, "y", "")), &b, 1, &[]);
     check(&call(1, "x", "n1"), &call(1, "x", "n1"), 1, &[]);
-    // That something else was missing there does not excuse what is missing here.
+    // Another output missing in the noise recording does not excuse this one.
     check(
         &call(1, "x", "n1"),
         &call(2, "y", ""),

@@ -1,4 +1,4 @@
-//! The comparison for people.
+//! Comparison as text.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -13,7 +13,7 @@ impl Display for Diff {
         let differ = self.sessions.len();
         writeln!(
             f,
-            "sessions: {} compared, {differ} differ; causes that differ: {causes}",
+            "sessions: {} compared, {differ} differ; different causes: {causes}",
             self.compared
         )
     }

@@ -1,4 +1,4 @@
-//! A trace as sessions of causes.
+//! Trace as sessions of causes.
 
 use std::collections::BTreeMap;
 
@@ -9,28 +9,27 @@ use rtm::value::{Text, Value};
 use crate::diff::Place;
 use crate::diff::normalize::Plain;
 
-/// A session.
+/// Session.
 pub(super) struct Session {
     pub account: Text,
-    /// Which of the account's sessions, from 1.
+    /// Index among the account's sessions, from 1.
     pub nth: usize,
     pub causes: Vec<Cause>,
 }
 
-/// Something that came in, and what followed.
+/// Input with its outputs.
 pub(super) struct Cause {
-    /// None for what a session puts out before anything has come in.
+    /// `None` for outputs before the first input.
     pub place: Option<Place>,
     pub kind: String,
-    /// It without what is never compared.
+    /// Normalized data.
     pub key: String,
-    /// The same, and its outputs.
+    /// Normalized data with outputs.
     pub full: String,
     pub outs: Vec<Said>,
 }
 
 impl Cause {
-    /// One without outputs.
     pub(super) fn new(place: Option<Place>, kind: String, key: String) -> Self {
         Self {
             place,
@@ -41,7 +40,7 @@ impl Cause {
         }
     }
 
-    /// Something followed.
+    /// Adds an output.
     pub(super) fn add(&mut self, said: Said) {
         self.full.push('\n');
         self.full.push_str(&said.key);
@@ -49,17 +48,17 @@ impl Cause {
     }
 }
 
-/// An output.
+/// Output.
 #[derive(Clone)]
 pub(super) struct Said {
     pub place: Place,
     pub kind: String,
     pub key: String,
-    /// Its data without what is never compared.
+    /// Normalized data.
     pub plain: Value,
 }
 
-/// The sessions in the order in which they began; `uids` tells whether numbers of accounts are compared.
+/// Returns the sessions in order of beginning; `uids` selects comparison of account numbers.
 pub(super) fn sessions(trace: &Trace, uids: bool) -> Vec<Session> {
     let mut plains: BTreeMap<u64, Plain> = BTreeMap::new();
     for (_, record) in &trace.records {
@@ -78,7 +77,7 @@ pub(super) fn sessions(trace: &Trace, uids: bool) -> Vec<Session> {
         });
         let is_env_in = record.leg == Leg::Env && record.dir == Dir::In;
         if is_env_in && record.data.get("name").is_some() {
-            // Asked for in the middle of a step; what comes of it is in the outputs.
+            // Name requests occur within a step; their results are in the outputs.
             continue;
         }
         if let Some(account) = record.data.get("begin").and_then(|begin| begin.get("account")) {

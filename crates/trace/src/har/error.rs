@@ -1,74 +1,63 @@
-//! What is wrong with an archive, and where.
+//! HAR import errors, with their place.
 
 use crate::har::MAX_HAR_BYTES;
 
-/// An archive of which no trace can be made.
+/// HAR import error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HarError {
-    /// It is too large.
-    #[error("it is larger than {} MiB", MAX_HAR_BYTES / (1024 * 1024))]
+    #[error("the file is larger than {} MiB", MAX_HAR_BYTES / (1024 * 1024))]
     TooLarge,
-    /// It is not JSON.
-    #[error("line {line}, column {column}: it is not JSON, or cut off")]
+    /// Invalid JSON.
+    #[error("line {line}, column {column}: invalid or truncated JSON")]
     NotJson {
-        /// The line, from 1.
+        /// From 1.
         line: usize,
-        /// The column, from 1.
+        /// From 1.
         column: usize,
     },
-    /// It is JSON of another kind.
-    #[error("it is no HAR: {0}")]
+    /// JSON of another format.
+    #[error("not a HAR file: {0}")]
     NotHar(String),
-    /// It has no WebSocket messages.
-    #[error("none of its {entries} entries has WebSocket messages")]
-    NoMessages {
-        /// What it has.
-        entries: usize,
-    },
-    /// None of its WebSockets is a legacy client's.
-    #[error("none of its {sockets} WebSockets has sent a login of the legacy Web wire")]
+    #[error("none of {entries} entries has WebSocket messages")]
+    NoMessages { entries: usize },
+    /// No WebSocket of a legacy client.
+    #[error("none of {sockets} WebSockets sent a legacy Web login")]
     NoLogin {
-        /// Those with messages.
+        /// Sockets with messages.
         sockets: usize,
     },
-    /// Of what it has no trace can be made that is played.
+    /// The imported trace cannot be replayed.
     #[error("entry {entry} ({url}): {what}")]
     Unplayable {
-        /// Its position in `log.entries`, from 0.
+        /// Index in `log.entries`, from 0.
         entry: usize,
-        /// Where it was connected to.
         url: String,
-        /// What is wrong.
         what: String,
     },
-    /// A message of a legacy client that cannot be.
+    /// Invalid message of a legacy client.
     #[error("entry {entry} ({url}), message {message}: {what}")]
     Message {
-        /// Its position in `log.entries`, from 0.
+        /// Index in `log.entries`, from 0.
         entry: usize,
-        /// Where it was connected to.
         url: String,
-        /// Its position in `_webSocketMessages`, from 0.
+        /// Index in `_webSocketMessages`, from 0.
         message: usize,
-        /// What is wrong.
         what: &'static str,
     },
 }
 
 impl HarError {
-    /// What to do about it.
+    /// Returns the hint for the error.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::TooLarge => "clear the network panel before the app connects, and save without the pages' content",
+            Self::TooLarge => "clear the network panel before the app connects, and save without content",
             Self::NotJson { .. } | Self::NotHar(_) => {
                 "save it with \"Save all as HAR\" in the network panel of the developer tools"
             }
             Self::NoMessages { .. } => {
-                "open the network panel before the app connects; messages of older sockets are not in it"
+                "open the network panel before the app connects; it does not record existing sockets"
             }
-            Self::NoLogin { .. } => {
-                "open the network panel before the app logs in; apps of other products have other frames"
-            }
+            Self::NoLogin { .. } => "open the network panel before the app logs in; other products use other frames",
             Self::Message { .. } | Self::Unplayable { .. } => "remove the entry from the HAR to import the others",
         }
     }

@@ -1,4 +1,4 @@
-//! A trace's legacy leg as an archive: an entry for each socket, as Chromium writes those of WebSockets.
+//! Export of a trace's legacy leg as a HAR, with one entry per socket, in Chromium's format.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::reader::Trace;
 use crate::record::{Dir, Header, Leg, Record};
 use rtm::value::Text;
 
-/// Makes an archive. Frames of every transport become text messages; what the other legs have is not in it.
+/// Exports a trace. Frames of every transport become text messages; other legs are not exported.
 pub fn export(trace: &Trace) -> Json {
     let mut profiles: BTreeMap<u64, Text> = BTreeMap::new();
     let mut sockets: BTreeMap<(u64, i64), Socket> = BTreeMap::new();
@@ -61,7 +61,7 @@ fn frame(record: &Record) -> Option<(i64, &Text)> {
     Some((socket, record.data.get("frame")?.as_text()?))
 }
 
-/// Precise to the microsecond in this century.
+/// A double is precise to the microsecond in this century.
 #[allow(clippy::cast_precision_loss)]
 fn message(header: &Header, record: &Record, text: &Text) -> Json {
     let micros = header.started_ms.saturating_mul(1000).saturating_add(record.t_us);
@@ -76,7 +76,7 @@ fn message(header: &Header, record: &Record, text: &Text) -> Json {
 #[allow(clippy::cast_precision_loss)]
 fn entry(header: &Header, about: &Json, socket: Socket) -> Json {
     let millis = (socket.last_us - socket.first_us) as f64 / 1e3;
-    // The trace does not know the address; this one leads nowhere (RFC 2606).
+    // The trace has no address; this one is reserved (RFC 2606).
     let url = format!(
         "wss://sigbridge.invalid/session/{}/socket/{}",
         about["session"], about["socket"]
@@ -113,7 +113,7 @@ fn entry(header: &Header, about: &Json, socket: Socket) -> Json {
     })
 }
 
-/// A moment that no calendar has is shown as the first of UNIX.
+/// A time outside the calendar becomes the UNIX epoch.
 fn date(header: &Header, t_us: u64) -> String {
     let nanos = i128::from(header.started_ms) * 1_000_000 + i128::from(t_us) * 1000;
     let date = OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH);

@@ -1,7 +1,8 @@
-//! An archive's parts that are looked at; everything else is passed over while it is read.
+//! Parsed parts of a HAR file; other parts are skipped.
 //!
-//! Archives hold sockets of other products, written by other tools: whatever their fields hold must not keep the app's own
-//! from being read. So a field is read by itself, when it is looked at.
+//! A HAR contains sockets of other products, written by various tools. Their invalid fields must not fail the import,
+//! so
+//! each field is parsed when it is used.
 
 use std::borrow::Cow;
 
@@ -20,12 +21,12 @@ struct Har<'h> {
 
 #[derive(Deserialize)]
 struct Log<'h> {
-    /// Requests, in the order in which they were made.
+    /// Requests, in order.
     #[serde(borrow)]
     entries: Vec<&'h RawValue>,
 }
 
-/// A field as it is written; none when it is not there.
+/// Unparsed field; `None` if missing.
 type Raw<'h> = Option<&'h RawValue>;
 
 fn there<'de: 'h, 'h, D: Deserializer<'de>>(from: D) -> Result<Raw<'h>, D::Error> {
@@ -60,41 +61,40 @@ struct RawMessage<'h> {
     data: Raw<'h>,
 }
 
-/// A request.
+/// Request.
 #[derive(Debug, Default)]
 pub struct Entry {
-    /// Where it went, as far as that can be read.
+    /// URL, as far as it is readable.
     pub url: String,
-    /// It is a WebSocket's: it says so, which not every tool does, or has messages.
+    /// Whether it is a WebSocket: marked as one, which not every tool does, or has messages.
     pub is_socket: bool,
-    /// The messages of a WebSocket.
     pub messages: Vec<Message>,
 }
 
-/// What a field holds; none when it is not there.
+/// Field value; `None` if missing.
 pub type Field<T> = Result<Option<T>, Odd>;
 
-/// It holds something else.
+/// Invalid field value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Odd;
 
-/// A message of a WebSocket.
+/// WebSocket message.
 #[derive(Debug)]
 pub struct Message {
-    /// `send` or `receive`; Chromium also has `error`.
+    /// `send` or `receive`; Chromium also uses `error`.
     pub kind: Field<String>,
-    /// When: seconds since the UNIX epoch; some tools write milliseconds or microseconds.
+    /// Time in seconds since the UNIX epoch; some tools write milliseconds or microseconds.
     pub time: Field<f64>,
     /// 1 for text, 2 for binary.
     pub opcode: Field<f64>,
-    /// Text as it is, binary as base64.
+    /// Text, or binary data as base64.
     pub data: Field<String>,
 }
 
-/// Reads the entries of an archive; those that are none of a HAR are none here.
+/// Reads the entries of a HAR; invalid entries are [`Odd`].
 ///
 /// # Errors
-/// It is no JSON, or no HAR.
+/// Invalid JSON, or not a HAR.
 pub fn read(bytes: &[u8]) -> Result<Vec<Result<Entry, Odd>>, HarError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = String::from_utf8_lossy(bytes);
@@ -146,7 +146,7 @@ fn field<'h, T: Deserialize<'h>>(raw: Raw<'h>) -> Field<T> {
     raw.map(|raw| parse(raw).ok_or(Odd)).transpose()
 }
 
-/// What a list of its members could be, too, is none.
+/// Parses an object; rejects an array, which serde would accept.
 fn object<'h, T: Deserialize<'h>>(raw: &'h RawValue) -> Option<T> {
     raw.get().starts_with('{').then(|| parse(raw)).flatten()
 }

@@ -1,4 +1,4 @@
-//! A trace of the legacy leg, made of an archive.
+//! Import of a HAR as a trace of the legacy leg.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,31 +25,31 @@ use crate::har::file::{Entry, Message};
 use crate::har::message;
 use crate::har::message::Said;
 
-/// What came of an import.
+/// Import result.
 #[derive(Debug)]
 pub struct Imported {
-    /// The trace: its records are in the order of time.
+    /// Trace with records in time order.
     pub trace: Trace,
-    /// Sessions: sockets that have logged in.
+    /// Sessions: sockets with a login.
     pub sessions: usize,
-    /// Frames of theirs.
+    /// Frames of these sessions.
     pub frames: usize,
-    /// Those that were not let in: no answer to their login, or a refusal.
+    /// Sessions without an accepted login.
     pub not_admitted: usize,
-    /// Frames of theirs before their login: left out.
+    /// Skipped frames before a login.
     pub early: usize,
-    /// Sockets that said nothing, as those that lose an SDK's race: left out.
+    /// Skipped sockets without client frames, as those that lose an SDK's race.
     pub silent: usize,
-    /// Sockets that said other things: left out.
+    /// Skipped sockets of other products.
     pub others: usize,
-    /// Entries that are none of a HAR: left out.
+    /// Skipped invalid entries.
     pub odd: usize,
 }
 
-/// Makes a trace of an archive, and plays it to see that it can be played. Tokens are replaced; all else is as it was.
+/// Imports a HAR, and replays the trace to validate it. Tokens are replaced; all other data is unchanged.
 ///
 /// # Errors
-/// What is wrong with it.
+/// [`HarError`].
 pub fn import(tables: &Arc<Tables>, bytes: &[u8]) -> Result<Imported, HarError> {
     let entries = file::read(bytes)?;
     let count = entries.len();
@@ -97,13 +97,13 @@ pub fn import(tables: &Arc<Tables>, bytes: &[u8]) -> Result<Imported, HarError> 
     Ok(imported)
 }
 
-/// Whose socket an entry is.
+/// Owner of a socket.
 enum Owner {
-    /// Nothing was sent on it.
+    /// No message was sent on it.
     Nobody,
-    /// A legacy app's: a login was sent on it.
+    /// Legacy app: it sent a login.
     App,
-    /// Another product's: whatever its messages hold.
+    /// Another product.
     Other,
 }
 
@@ -114,7 +114,7 @@ fn owner(entry: &Entry) -> Owner {
             .flatten()
             .is_some_and(|text| is_login(&text))
     };
-    // One that does not say who sent it may be the app's.
+    // A message without a direction may belong to the app.
     let sent = |message: &&Message| matches!(message::dir(message), Ok(Some(Dir::In)) | Err(_));
     let sent: Vec<&Message> = entry.messages.iter().filter(sent).collect();
     match sent.is_empty() {
@@ -124,7 +124,7 @@ fn owner(entry: &Entry) -> Owner {
     }
 }
 
-/// Reads the frames of an app's socket from its login on, and how many were before that.
+/// Reads the frames of an app's socket from its login on, and the number of earlier ones.
 fn said(entry: usize, url: &str, messages: &[Message]) -> Result<(usize, Vec<Said>), HarError> {
     let wrong = |message, what| HarError::Message {
         entry,
@@ -135,7 +135,7 @@ fn said(entry: usize, url: &str, messages: &[Message]) -> Result<(usize, Vec<Sai
     let mut all = Vec::with_capacity(messages.len());
     for (position, message) in messages.iter().enumerate() {
         let said = message::read(message).map_err(|what| wrong(position, what))?;
-        // As in a recording: they carry nothing.
+        // As in a recording: they carry no data.
         all.extend(said.filter(|said| !is_ping(said)).map(|said| (position, said)));
     }
     if is_newest_first(&all) {
@@ -147,20 +147,20 @@ fn said(entry: usize, url: &str, messages: &[Message]) -> Result<(usize, Vec<Sai
     let session = all.split_off(begins.unwrap_or(all.len()));
     let is_frame = |(_, said): &&(usize, Said)| Decoder::WebSocket.decode(&said.text).is_some();
     if let Some((position, _)) = session.iter().filter(is_in).find(|said| !is_frame(said)) {
-        return Err(wrong(*position, "it is no frame of the Web wire"));
+        return Err(wrong(*position, "not a frame of the Web wire"));
     }
     Ok((all.len(), session.into_iter().map(|(_, said)| said).collect()))
 }
 
-/// Whether the list is in the order in which some tools have it; else it is in the order of time, whatever the times are.
+/// Returns true if the list is newest first, as some tools write it.
 fn is_newest_first(said: &[(usize, Said)]) -> bool {
     let times: Vec<u64> = said.iter().filter_map(|(_, said)| said.at_us).collect();
     times.is_sorted_by(|a, b| a >= b) && times.first() > times.last()
 }
 
-/// Makes a trace of records with moments since the UNIX epoch.
+/// Builds a trace from records with absolute times.
 fn trace(mut timeline: Vec<(u64, Record)>) -> Trace {
-    // Stable: what was said at the same time stays in its order.
+    // A stable sort keeps the order of simultaneous frames.
     timeline.sort_by_key(|(at_us, _)| *at_us);
     let started_ms = timeline.first().map_or(0, |(at_us, _)| at_us / 1000);
     let relative = |(at_us, record): (u64, Record)| Record {
@@ -181,7 +181,7 @@ fn trace(mut timeline: Vec<(u64, Record)>) -> Trace {
     }
 }
 
-/// Reads a trace back as a file of it would be, and plays it: `replay` must not refuse it.
+/// Replays the trace as read from a file, to ensure that `replay` accepts it.
 fn played(tables: &Arc<Tables>, trace: &Trace, sessions: &[(usize, String)]) -> Result<(), HarError> {
     let wrong = |line: usize, what: String| {
         let (_, record) = &trace.records[line.saturating_sub(2).min(trace.records.len() - 1)];
@@ -197,15 +197,14 @@ fn played(tables: &Arc<Tables>, trace: &Trace, sessions: &[(usize, String)]) -> 
     written.map_err(|error| wrong(0, error.to_string()))?;
     let read = read(&*text).map_err(|error| wrong(error.line(), error.to_string()))?;
     let encoders = encoders(tables).map(Arc::new);
-    let encoders = encoders.ok_or_else(|| wrong(0, "the tables have no wire for a profile".into()))?;
+    let encoders = encoders.ok_or_else(|| wrong(0, "a profile of the tables has no wire".into()))?;
     match replay_embedded(tables, &encoders, &read, 1) {
         Ok(_) => Ok(()),
         Err(NoSense { line, what }) => Err(wrong(line, what.to_string())),
     }
 }
 
-/// An archive does not tell the ends of sockets. But one that says nothing more once its account has logged in on another
-/// has ended before that.
+/// Adds ends of sockets, which a HAR lacks: a silent socket ended before its account's next login on another socket.
 fn ends_by_next_logins(timeline: &mut Vec<(u64, Record)>) {
     let mut logins: HashMap<(Text, Text), Vec<&(u64, Record)>> = HashMap::new();
     let mut last: HashMap<u64, (u64, Value)> = HashMap::new();
@@ -240,9 +239,9 @@ fn ends_by_next_logins(timeline: &mut Vec<(u64, Record)>) {
     timeline.extend(ends);
 }
 
-/// The fields of a login of the Web wire.
+/// Parses the fields of a Web login.
 fn login_fields(text: &str) -> Option<Value> {
-    // Most frames are none, and long ones are not read twice.
+    // Most frames are not logins; avoid parsing long ones twice.
     if !text.contains("\"login\"") {
         return None;
     }
@@ -258,7 +257,7 @@ fn is_ping(said: &Said) -> bool {
         Dir::In => "ping",
         Dir::Out => "pong",
     };
-    // Longer ones are none.
+    // A longer text is not a login.
     said.text.len() < 64
         && Value::from_json(&said.text).is_ok_and(|frame| {
             let first = frame.as_list().and_then(<[Value]>::first);
@@ -270,7 +269,7 @@ fn is_login(text: &str) -> bool {
     login_fields(text).is_some()
 }
 
-/// Adds the records of a socket that has logged in; whether it was let in.
+/// Adds the records of a session; returns true if the login was accepted.
 fn session(
     tables: &Arc<Tables>,
     session: u64,
@@ -283,7 +282,7 @@ fn session(
         .filter(|said| said.dir == Dir::Out)
         .find_map(|said| login_reply(&said.text));
     let reply = reply.and_then(Result::ok);
-    // What the tools took down out of order is in order: the list is.
+    // Tools may record out of order; the list order is right.
     let mut now = said.iter().find_map(|said| said.at_us).unwrap_or(0);
     let mut begun = false;
     for Said { at_us, dir, text } in said {
@@ -320,7 +319,7 @@ fn session(
     reply.is_some()
 }
 
-/// A login, and what its session begins with.
+/// Login, with the beginning of its session.
 struct Login {
     text: String,
     begin: Begin,
@@ -342,7 +341,7 @@ impl Login {
             begin: Begin {
                 profile: profile.map_or("".into(), |profile| profile.name.clone()),
                 account: account.into_text(),
-                // Of the server that was, nobody knows any of this.
+                // Unknown properties of the recorded server.
                 offline_messages: false,
                 lacks: Vec::new(),
                 platform: None,

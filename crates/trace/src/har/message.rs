@@ -1,4 +1,4 @@
-//! The messages of a WebSocket, as an archive has them.
+//! WebSocket messages of a HAR.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -11,45 +11,46 @@ use crate::Dir;
 
 use crate::har::file::{Message, Odd};
 
-/// Longest message that is taken, bytes: servers may send more than clients.
+/// Longest accepted message in bytes; servers may send longer ones than clients.
 const MAX_TEXT_BYTES: usize = 1024 * 1024;
-/// Times above are milliseconds: as seconds they would be in the year 5138.
+/// Larger times are milliseconds: as seconds they would be in the year 5138.
 const MILLIS: f64 = 1e11;
-/// Times above are microseconds.
+/// Larger times are microseconds.
 const MICROS: f64 = 1e14;
 
-/// A message that was understood.
+/// Parsed message.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Said {
-    /// Microseconds since the UNIX epoch; none where the tool has not noted it.
+    /// Microseconds since the UNIX epoch; `None` if not recorded.
     pub at_us: Option<u64>,
-    /// Into the session: the app has sent it.
+    /// `In` if the app sent it.
     pub dir: Dir,
-    /// The text.
     pub text: String,
 }
 
-/// Reads a message; none for those that are no data.
+/// Parses a message; `None` for messages without data.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The reason as text.
 pub fn read(message: &Message) -> Result<Option<Said>, &'static str> {
     let Some(dir) = dir(message)? else { return Ok(None) };
-    let time = message.time.map_err(|Odd| "its time is no number")?;
-    let at_us = time.map(|time| micros(time).ok_or("its time is none")).transpose()?;
+    let time = message.time.map_err(|Odd| "its time is not a number")?;
+    let at_us = time
+        .map(|time| micros(time).ok_or("its time is out of range"))
+        .transpose()?;
     let text = text(message)?;
     Ok(text.map(|text| Said { at_us, dir, text }))
 }
 
-/// Who sent it; nobody, when it is a note of the tool's.
+/// Returns the direction; `None` for a tool's note.
 ///
 /// # Errors
-/// It does not say.
+/// The direction is missing.
 pub fn dir(message: &Message) -> Result<Option<Dir>, &'static str> {
     const SENT: [&str; 3] = ["send", "sent", "outgoing"];
     const RECEIVED: [&str; 3] = ["receive", "received", "incoming"];
-    let kind = message.kind.as_ref().map_err(|Odd| "its type is no text")?;
-    let kind = kind.as_ref().ok_or("it has no type: nobody knows who sent it")?;
+    let kind = message.kind.as_ref().map_err(|Odd| "its type is not a string")?;
+    let kind = kind.as_ref().ok_or("it has no type, so its direction is unknown")?;
     let is = |names: [&str; 3]| names.iter().any(|name| kind.eq_ignore_ascii_case(name));
     Ok(match (is(SENT), is(RECEIVED)) {
         (true, _) => Some(Dir::In),
@@ -58,16 +59,16 @@ pub fn dir(message: &Message) -> Result<Option<Dir>, &'static str> {
     })
 }
 
-/// Its text; none for control frames.
+/// Returns the text; `None` for control frames.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The reason as text.
 pub fn text(message: &Message) -> Result<Option<String>, &'static str> {
-    let opcode = message.opcode.map_err(|Odd| "its opcode is no number")?;
-    let data = message.data.as_ref().map_err(|Odd| "its data is no text")?;
+    let opcode = message.opcode.map_err(|Odd| "its opcode is not a number")?;
+    let data = message.data.as_ref().map_err(|Odd| "its data is not a string")?;
     let data = data.as_ref().ok_or("it has no data");
     let text: Cow<'_, str> = match opcode {
-        // What goes on a message that was begun: some tools write so of whole ones.
+        // Continuation: some tools mark whole messages so.
         None | Some(0.0 | 1.0) => data?.into(),
         Some(2.0) => unpacked(data?)?.into(),
         _ => return Ok(None),
@@ -78,9 +79,9 @@ pub fn text(message: &Message) -> Result<Option<String>, &'static str> {
     Ok(Some(text.into_owned()))
 }
 
-/// Later SDKs let the server send them zlib's form of the text (signaling-wire 2); some tools write every text as binary.
+/// Later SDKs request zlib-compressed texts (signaling-wire 2); some tools write every text as binary.
 fn unpacked(data: &str) -> Result<String, &'static str> {
-    let bytes = STANDARD.decode(data).map_err(|_| "it is binary and no base64")?;
+    let bytes = STANDARD.decode(data).map_err(|_| "its binary data is not base64")?;
     let mut text = String::new();
     let limit = MAX_TEXT_BYTES as u64 + 1;
     let read = ZlibDecoder::new(&*bytes).take(limit).read_to_string(&mut text);
@@ -88,7 +89,7 @@ fn unpacked(data: &str) -> Result<String, &'static str> {
         return Ok(text);
     }
     let plain = String::from_utf8(bytes).ok().filter(|text| text.starts_with('['));
-    plain.ok_or("it is binary, and not a text that zlib has packed")
+    plain.ok_or("its binary data is not a zlib-compressed text")
 }
 
 fn micros(time: f64) -> Option<u64> {
@@ -98,7 +99,7 @@ fn micros(time: f64) -> Option<u64> {
         _ => 1e6,
     };
     let micros = (time * per).round();
-    // The range makes the conversion exact.
+    // The range check makes the conversion exact.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     (0.0..=9e15).contains(&micros).then_some(micros as u64)
 }
@@ -143,16 +144,13 @@ mod tests {
         check(r#"{"type":"error","time":1,"opcode":-1,"data":"x"}"#, Ok(None));
         check(r#"{"type":"send","time":1,"opcode":9,"data":"x"}"#, Ok(None));
         check(r#"{"type":"send","time":1,"opcode":9}"#, Ok(None));
-        check(&text("send", "-1"), Err("its time is none"));
-        check(&text("send", "1e300"), Err("its time is none"));
+        check(&text("send", "-1"), Err("its time is out of range"));
+        check(&text("send", "1e300"), Err("its time is out of range"));
         let packed = |data: &str| format!(r#"{{"type":"receive","time":1,"opcode":2,"data":"{data}"}}"#);
         check(&packed("eJyrAAAAeQB5"), Ok(Some((1_000_000, Dir::Out, "x"))));
         check(&packed("WyJ4Il0="), Ok(Some((1_000_000, Dir::Out, r#"["x"]"#))));
-        check(
-            &packed("AAAA"),
-            Err("it is binary, and not a text that zlib has packed"),
-        );
-        check(&packed("?"), Err("it is binary and no base64"));
+        check(&packed("AAAA"), Err("its binary data is not a zlib-compressed text"));
+        check(&packed("?"), Err("its binary data is not base64"));
         let long = format!(
             r#"{{"type":"send","time":1,"data":"{}"}}"#,
             "x".repeat(MAX_TEXT_BYTES + 1)
@@ -166,18 +164,18 @@ mod tests {
             format!(r#"{{"type":{kind},"time":{time},"opcode":{opcode},"data":{data}}}"#)
         };
         let send = r#""send""#;
-        check(&odd("5", "1", "1", r#""x""#), Err("its type is no text"));
-        check(&odd(send, r#""2019""#, "1", r#""x""#), Err("its time is no number"));
-        check(&odd(send, "null", "1", r#""x""#), Err("its time is no number"));
-        check(&odd(send, "1", r#""8""#, r#""x""#), Err("its opcode is no number"));
-        check(&odd(send, "1", "1", "{}"), Err("its data is no text"));
-        check(&odd(send, "1", "1", "null"), Err("its data is no text"));
+        check(&odd("5", "1", "1", r#""x""#), Err("its type is not a string"));
+        check(&odd(send, r#""2019""#, "1", r#""x""#), Err("its time is not a number"));
+        check(&odd(send, "null", "1", r#""x""#), Err("its time is not a number"));
+        check(&odd(send, "1", r#""8""#, r#""x""#), Err("its opcode is not a number"));
+        check(&odd(send, "1", "1", "{}"), Err("its data is not a string"));
+        check(&odd(send, "1", "1", "null"), Err("its data is not a string"));
         check(r#"{"type":"send","time":1}"#, Err("it has no data"));
         check(
             r#"{"time":1,"data":"x"}"#,
-            Err("it has no type: nobody knows who sent it"),
+            Err("it has no type, so its direction is unknown"),
         );
-        check("7", Err("its type is no text"));
+        check("7", Err("its type is not a string"));
         assert_eq!(
             read(&file::message(
                 serde_json::from_str(r#"{"type":"send","data":"x"}"#).unwrap()

@@ -1,9 +1,9 @@
-//! HAR 1.2, the archive of a browser's developer tools, with the WebSocket messages that they keep in it.
+//! HAR 1.2, the archive format of browsers' developer tools, with WebSocket messages.
 //!
-//! [`import`] makes a trace of the legacy leg out of what a Web app said and was told; [`export`] shows a trace's legacy
-//! leg to those tools. A HAR knows nothing of RTM, so what is imported has no leg `rtm` and says so in its header.
-//! <http://www.softwareishard.com/blog/har-12-spec/>; the messages are Chromium's addition, which Firefox and Playwright
-//! have taken over.
+//! [`import`] converts a Web app's frames to a trace of the legacy leg; [`export`] does the reverse. A HAR has no RTM
+//! data,
+//! so an imported trace has no leg `rtm`, and its header says so. <http://www.softwareishard.com/blog/har-12-spec/>;
+//! messages are Chromium's extension, adopted by Firefox and Playwright.
 
 mod error;
 mod export;
@@ -15,5 +15,5 @@ pub use error::HarError;
 pub use export::export;
 pub use import::{Imported, import};
 
-/// Largest archive that is read, bytes.
+/// Largest accepted HAR in bytes.
 pub const MAX_HAR_BYTES: u64 = 256 * 1024 * 1024;

@@ -1,8 +1,8 @@
-//! What clients were told then, and what they are told now, by a live RTM.
+//! Comparison of recorded frames with those of a live replay.
 //!
-//! Frames are compared without what never is (times, ids of calls, lines: [`Plain`]). Which of two events that know nothing
-//! of each other comes first is RTM's affair, so outputs are paired across others; each has to come by the moment at which it
-//! came then, and not much earlier. The rows of a list of members have no order.
+//! Frames are normalized first ([`Plain`]). The order of independent events is up to RTM, so outputs are paired out
+//! of order.
+//! Each output must occur by its recorded time, and not much earlier. Member lists have no order.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -20,24 +20,23 @@ use rtm::value::{Text, Value};
 
 use crate::live::unordered::unordered;
 
-/// How much earlier an output may come than it did, µs: RTM has answered at once.
+/// Maximum lead over the recorded time in µs: RTM answers immediately.
 const EARLIER_US: u64 = 5_000_000;
-/// What is said so long before the end of a socket, µs, may not have reached it then.
+/// Frames sent this close to the end of a socket, in µs, may not have arrived when recorded.
 const END_US: u64 = 200_000;
 
-/// An output.
+/// Output.
 struct Said<'r> {
     line: usize,
     record: &'r Record,
-    /// What it is.
     kind: String,
-    /// It, without what is not compared.
+    /// Normalized data.
     key: String,
-    /// The same, without the lines of the mailbox: whether one is pushed or polled is a matter of moments.
+    /// Normalized data without mailbox lines, since timing decides whether a line is pushed or polled.
     bare: String,
-    /// Lines of the mailbox that it tells.
+    /// Mailbox lines in the output.
     lines: Vec<(i64, String)>,
-    /// Its data, without what is not compared.
+    /// Normalized data.
     plain: Value,
 }
 
@@ -46,22 +45,22 @@ type Level<'r> = for<'s> fn(&'s Said<'r>) -> &'s str;
 /// One side of a session.
 struct Side<'r> {
     said: Vec<Said<'r>>,
-    /// All lines of the mailbox that were told.
+    /// All mailbox lines sent.
     lines: BTreeSet<(i64, String)>,
-    /// Those that were told in answers.
+    /// Mailbox lines sent in answers.
     polled: BTreeSet<(i64, String)>,
-    /// What has come in.
+    /// Inputs.
     heard: Vec<(usize, &'r Record)>,
 }
 
 impl Side<'_> {
-    /// What the other side was told without asking, this one was when it asked.
+    /// Returns true if this side polled the lines that the other side pushed.
     fn polls(&self, other: &Said<'_>) -> bool {
         !other.lines.is_empty() && other.lines.iter().all(|line| self.polled.contains(line))
     }
 }
 
-/// Compares what was played with what was recorded, session by session; an output may come `later_us` after its moment.
+/// Compares replayed and recorded outputs by session; an output may be `later_us` late.
 pub fn compare(trace: &Trace, played: &BTreeMap<u64, Vec<Record>>, later_us: u64) -> Outcome {
     let mut sessions: BTreeMap<u64, Vec<(usize, &Record)>> = BTreeMap::new();
     for (line, record) in &trace.records {
@@ -77,7 +76,7 @@ pub fn compare(trace: &Trace, played: &BTreeMap<u64, Vec<Record>>, later_us: u64
     for (session, records) in &sessions {
         let is_login = |record: &Record| record.data.get("admitted").or(record.data.get("attached")).is_some();
         if !records.iter().any(|(_, record)| is_login(record)) {
-            // What the token of its login is worth is not known here.
+            // The validity of the login's token is unknown here.
             continue;
         }
         let now: &[Record] = played.get(session).map_or(&[], |records| records);
@@ -118,7 +117,7 @@ fn side<'r>(records: impl Iterator<Item = (usize, &'r Record)>, all: &[(usize, &
         heard: Vec::new(),
     };
     for (line, record) in records.filter(|(_, record)| record.leg == Leg::Legacy) {
-        // An archive has no ends of sockets.
+        // An archive has no socket ends.
         if imported && record.data.get("close").is_some() {
             continue;
         }
@@ -171,7 +170,7 @@ fn without_lines(value: &mut Value) {
     }
 }
 
-/// When sockets ended; of an archive's only their last message is known.
+/// Returns the end times of sockets; for an archive, the time of the last message.
 fn ends(records: &[(usize, &Record)], imported: bool) -> HashMap<i64, u64> {
     let mut ends = HashMap::new();
     for (_, record) in records {
@@ -190,7 +189,6 @@ struct Judge<'r> {
     session: u64,
     expected: Side<'r>,
     got: Side<'r>,
-    /// The accounts of the trace's sessions.
     accounts: &'r HashSet<Text>,
     ends: HashMap<i64, u64>,
     end_us: u64,
@@ -199,7 +197,7 @@ struct Judge<'r> {
 }
 
 impl Judge<'_> {
-    /// Finds the first difference; how many outputs are on one side only and may be so.
+    /// Finds the first difference; returns the number of tolerated one-sided outputs.
     fn judge(&self, differences: &mut Vec<Difference>) -> usize {
         let (a, b) = (&self.expected.said, &self.got.said);
         let levels: [Level<'_>; 3] = [|said| &said.key, |said| &said.bare, |said| &said.kind];
@@ -235,7 +233,7 @@ impl Judge<'_> {
         passed_over
     }
 
-    /// It tells only of users who are not in the trace: nobody plays them.
+    /// Returns true for an output about users outside the trace, who are not replayed.
     fn is_of_others(&self, said: &Said<'_>) -> bool {
         let Some(text) = said.record.data.get("frame").and_then(Value::as_text) else {
             return false;
@@ -249,7 +247,7 @@ impl Judge<'_> {
         some && all
     }
 
-    /// It may have been on its way when the socket, or the trace, ended.
+    /// Returns true for an output in transit at the end of the socket or trace.
     fn is_at_the_end(&self, said: &Said<'_>) -> bool {
         let socket = said.record.data.get("socket").and_then(Value::as_int);
         let end = socket.and_then(|socket| self.ends.get(&socket).copied());
@@ -283,7 +281,7 @@ impl Judge<'_> {
     }
 }
 
-/// Where two outputs differ; those that do not have come at different times.
+/// Returns the differences of two outputs; equal outputs differ in time.
 fn places(expected: &Said<'_>, got: &Said<'_>) -> Vec<Change> {
     let places = changes(&expected.plain, &got.plain);
     if !places.is_empty() {

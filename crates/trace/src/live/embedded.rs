@@ -1,4 +1,4 @@
-//! The embedded RTM, on the clock of a trace: an hour of it takes no time.
+//! Live replay on the embedded RTM, on the trace's clock.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -17,14 +17,13 @@ use crate::live::compare::compare;
 use crate::live::harness::{Ask, Harness};
 use crate::live::script::{apps, before_rests, is_input, names};
 
-/// How much later than recorded an output may come, µs: moments of recordings are rounded to milliseconds.
+/// Maximum delay of an output in µs: recorded times are rounded to milliseconds.
 const LATER_US: u64 = 100_000;
 
-/// Plays the legacy side of a trace against an embedded RTM that nobody has used yet. `rate_scale` multiplies its rates, as
-/// that of the config does.
+/// Replays the legacy leg of a trace on a new embedded RTM. `rate_scale` multiplies its rates, as in the config.
 ///
 /// # Errors
-/// The first record that cannot have happened.
+/// The first impossible record.
 pub fn replay_embedded(
     tables: &Arc<Tables>,
     encoders: &Arc<Vec<Arc<dyn Encoder>>>,
@@ -45,7 +44,7 @@ pub fn replay_embedded(
     let mut now = Time::from_millis(started);
     let inputs = trace.records.iter().filter(|(_, record)| is_input(record));
     for (line, record) in inputs {
-        // Sessions may stand a step across each other.
+        // Sessions may overlap by one step.
         now = now.max(Time::from_millis(started.saturating_add(record.t_us / 1000)));
         theatre.run_until(now);
         let taken = theatre.stage.take(now, record);
@@ -63,7 +62,7 @@ struct Replay<'s> {
 }
 
 impl Replay<'_> {
-    /// Fires what is due until then, in the order of time.
+    /// Fires due timers up to a time, in order.
     fn run_until(&mut self, now: Time) {
         loop {
             let due = self.worlds.deadline().into_iter().chain(self.stage.deadline()).min();
@@ -77,7 +76,7 @@ impl Replay<'_> {
         }
     }
 
-    /// Until nobody has anything to say to anybody.
+    /// Runs until no messages are left.
     fn settle(&mut self, now: Time) {
         loop {
             for ask in self.stage.take_asks() {
@@ -90,10 +89,10 @@ impl Replay<'_> {
     }
 }
 
-/// The RTM of each app.
+/// RTM per app.
 struct Worlds {
     config: RtmServiceConfig,
-    /// Sessions whose logins name no app, as those of redacted traces may not, share one.
+    /// Sessions whose logins name no app, as in redacted traces, share one.
     by_app: BTreeMap<Option<AppId>, App>,
 }
 
@@ -140,7 +139,7 @@ impl Worlds {
             Ask::Close { .. } => {
                 if let Some(client) = app.clients.remove(&session) {
                     app.sessions.remove(&client);
-                    // A logout withdraws the client's invitations, which a mere close cannot.
+                    // A logout withdraws the client's invitations; closing does not.
                     app.world.call(now, client, 0, RtmCall::Logout {}, &mut out);
                     app.world.close(now, client, &mut out);
                 }

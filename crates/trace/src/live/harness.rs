@@ -1,4 +1,4 @@
-//! Sessions of a trace whose RTM is there: what a sidecar's shell does around them, on a clock that others turn.
+//! Sessions of a live replay with a caller-driven clock; acts as the server around them.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -20,32 +20,22 @@ use tables::Tables;
 
 use crate::live::names::LiveNames;
 
-/// Numbers of calls that are made for others begin here, far from the sessions' own.
+/// First number of calls made for other sessions, distinct from the sessions' own.
 const FOR_OTHERS: u64 = 1 << 63;
 
-/// What is wanted of RTM.
+/// Request to RTM.
 #[derive(Debug)]
 pub enum Ask {
-    /// A call of a session's RTM client, which is there from its first one on.
-    Call {
-        /// The session.
-        session: u64,
-        /// The number to answer with.
-        request: u64,
-        /// The call.
-        call: RtmCall,
-    },
-    /// A session is over, and its client is no longer needed.
-    Close {
-        /// The session.
-        session: u64,
-    },
+    /// Call of a session's RTM client, which the first call creates.
+    Call { session: u64, request: u64, call: RtmCall },
+    /// End of a session and its client.
+    Close { session: u64 },
 }
 
 type Lines = Vec<(Event, Time)>;
 type Key = (Option<AppId>, Text);
 
-/// To a session.
+/// Message to a session.
 enum Message {
     UpstreamEvent(UpstreamEvent),
     Kept(Lines),
@@ -54,12 +44,12 @@ enum Message {
 struct ReplaySession {
     player: SessionReplay,
     key: Key,
-    /// The channel that others know this session to be in.
+    /// Channel of which other sessions know this one to be a member.
     member_of: Option<ChannelId>,
     over: bool,
 }
 
-/// The sessions of a trace.
+/// Sessions of a trace.
 pub struct Harness<'s> {
     tables: &'s Arc<Tables>,
     encoders: &'s Arc<Vec<Arc<dyn Encoder>>>,
@@ -67,25 +57,25 @@ pub struct Harness<'s> {
     names: Arc<ReadNames>,
     apps: HashMap<u64, AppId>,
     seats: BTreeMap<u64, ReplaySession>,
-    /// The session that an account has, and whether it has had one before.
+    /// Current session of an account, and whether it had an earlier one.
     current: HashMap<Key, u64>,
     kept: HashMap<Key, Lines>,
     members: HashMap<(Option<AppId>, ChannelId), Vec<u64>>,
     timers: BTreeMap<(Time, u64), (u64, TimerKey)>,
     next_timer: u64,
-    /// Calls for others: who waits, and by which number.
+    /// Calls for other sessions: requester and its call number.
     for_others: HashMap<u64, (u64, u64)>,
     next_for_others: u64,
     inbox: VecDeque<(u64, Message)>,
     asks: Vec<Ask>,
-    /// What clients have said and were told, and what was noted, by session.
+    /// Replayed frames and notes, by session.
     pub played: BTreeMap<u64, Vec<Record>>,
-    /// How often each session has told its clients something.
+    /// Number of outputs to clients, by session.
     pub told: HashMap<u64, usize>,
 }
 
 impl<'s> Harness<'s> {
-    /// Without sessions yet; `apps` are those of the logins to come.
+    /// Creates a harness; `apps` are those of future logins.
     pub fn new(
         tables: &'s Arc<Tables>,
         encoders: &'s Arc<Vec<Arc<dyn Encoder>>>,
@@ -114,22 +104,22 @@ impl<'s> Harness<'s> {
         }
     }
 
-    /// What is wanted of RTM since this was last asked.
+    /// Takes the pending requests to RTM.
     pub fn take_asks(&mut self) -> Vec<Ask> {
         std::mem::take(&mut self.asks)
     }
 
-    /// RTM says something to a session.
+    /// Delivers an RTM event to a session.
     pub fn deliver(&mut self, session: u64, told: UpstreamEvent) {
         self.inbox.push_back((session, Message::UpstreamEvent(told)));
     }
 
-    /// The app of a session, when its login names one.
+    /// Returns the app of a session, if its login names one.
     pub fn app(&self, session: u64) -> Option<&AppId> {
         self.apps.get(&session)
     }
 
-    /// Takes one message of the sessions' inboxes; false when there is none.
+    /// Processes one message; returns false if there is none.
     pub fn work(&mut self, now: Time) -> bool {
         let Some((session, message)) = self.inbox.pop_front() else {
             return false;
@@ -146,12 +136,12 @@ impl<'s> Harness<'s> {
         true
     }
 
-    /// When the next timer of a session may be due.
+    /// Returns the time of the next timer.
     pub fn deadline(&self) -> Option<Time> {
         self.timers.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// Fires the first timer, when it is due.
+    /// Fires the first timer, if due.
     pub fn fire(&mut self, now: Time) {
         if let Some(first) = self.timers.first_entry().filter(|first| first.key().0 <= now) {
             let (session, key) = first.remove();
@@ -159,7 +149,7 @@ impl<'s> Harness<'s> {
         }
     }
 
-    /// Takes a record: what a client has said, or what its session cannot know by itself.
+    /// Handles a record: a client frame or an external input.
     pub fn take(&mut self, now: Time, record: &Record) -> Result<(), InvalidRecord> {
         let session = record.session;
         let data = &record.data;
@@ -177,7 +167,7 @@ impl<'s> Harness<'s> {
                 Ok(())
             }
             Leg::Env if data.get("kept").is_some() => {
-                // Of sessions in the trace it is known what they leave now.
+                // The trace determines what its sessions leave behind.
                 if self.is_first_of_account(session) {
                     let lines =
                         session_context::read_lines(self.tables, data.get("kept").unwrap_or(&rtm::value::Value::Null))?;
@@ -186,7 +176,7 @@ impl<'s> Harness<'s> {
                 Ok(())
             }
             Leg::Env | Leg::Legacy => self.feed(now, record),
-            // A part of what the session was given, as in its beginning.
+            // Part of the session's environment, as at its beginning.
             Leg::Rtm if data.get("lacks").is_some() => self.feed(now, record),
             Leg::Rtm | Leg::Timer | Leg::Http => Ok(()),
         }
@@ -194,7 +184,7 @@ impl<'s> Harness<'s> {
 
     fn begin(&mut self, session: u64, begin: &Begin) -> Result<(), InvalidRecord> {
         if self.seats.contains_key(&session) {
-            return Err(format!("session {session} has begun already").into());
+            return Err(format!("session {session} began already").into());
         }
         let app = self.apps.get(&session).cloned();
         let names: Arc<dyn Names> = Arc::new(LiveNames {
@@ -224,7 +214,7 @@ impl<'s> Harness<'s> {
     fn feed(&mut self, now: Time, record: &Record) -> Result<(), InvalidRecord> {
         let session = record.session;
         let seat = self.seats.get_mut(&session);
-        let seat = seat.ok_or_else(|| format!("session {session} has not begun"))?;
+        let seat = seat.ok_or_else(|| format!("session {session} did not begin"))?;
         self.played.entry(session).or_default().push(record.clone());
         if seat.over {
             return Ok(());
@@ -246,7 +236,7 @@ impl<'s> Harness<'s> {
         }
     }
 
-    /// A step of a session is done: what it says, and what it wants of others.
+    /// Handles the outputs of a step.
     fn done(&mut self, now: Time, session: u64, outs: Vec<Out>) {
         let t_us = now.as_millis().saturating_sub(self.started).saturating_mul(1000);
         let told = outs.iter().filter(|out| out.leg == Leg::Legacy).count();
@@ -270,7 +260,7 @@ impl<'s> Harness<'s> {
         }
     }
 
-    /// Others of this sidecar may ask this session about its channel.
+    /// Registers the session as a channel member for requests of others.
     fn note_membership(&mut self, session: u64) {
         let Some(seat) = self.seats.get_mut(&session) else {
             return;

@@ -1,16 +1,29 @@
-//! The legacy side of a trace, live: what clients said is said again, to sessions whose RTM is there and answers.
+//! Live replay: client frames of a trace are replayed to sessions with a live RTM.
 //!
-//! Nothing of the legs `rtm` and `timer` is played, so traces that lack them can be. All sessions of a trace share one RTM
-//! for each app, as they did. What they put out for their clients is compared with what is recorded ([`compare`]).
+//! The legs `rtm` and `timer` are not replayed, so traces without them work. All sessions of a trace share one RTM
+//! per app.
+//! Outputs to clients are compared with the recording ([`compare`]).
 //!
-//! | concern | module |
-//! |---|---|
-//! | sessions, their timers, what they want of others | `stage` |
-//! | the embedded RTM on the trace's clock | `embedded` |
-//! | any upstream, on the real clock | `upstream` |
-//! | what is known beforehand | `script` |
-//! | names that a trace may not tell | `names` |
-//! | what may differ | `compare`, `unordered` |
+//! | concern
+//! module
+//! | |---|---|
+//! | sessions, timers, requests to RTM
+//! `harness`
+//! |
+//! embedded RTM on the trace's clock
+//! `embedded`
+//! |
+//! any upstream, in real time
+//! `upstream`
+//! |
+//! data known in advance
+//! `script`
+//! |
+//! names missing in the trace
+//! `names`
+//! |
+//! tolerated differences
+//! `compare`, `unordered` |
 
 mod compare;
 mod embedded;

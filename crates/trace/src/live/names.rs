@@ -1,4 +1,4 @@
-//! Names of a trace that is played live: those that any of its sessions has asked for, and for the others the program's own.
+//! Names in a live replay: those recorded by any session, otherwise computed.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use identity::{Account, lossy_codec};
 use rtm::AppId;
 use rtm::value::Text;
 
-/// The names of a session's app.
+/// Names of a session's app.
 #[derive(Clone, Debug)]
 pub struct LiveNames {
-    /// What the trace tells, all of its sessions together.
+    /// Names in the trace, of all sessions.
     pub read: Arc<ReadNames>,
-    /// The app, which uids depend on, when it is known.
+    /// App for the derivation of uids, if known.
     pub app: Option<AppId>,
 }
 

@@ -1,4 +1,4 @@
-//! What of a trace is known before it is played live: its names, its apps, which records come in.
+//! Data of a trace known before a live replay: names, apps, inputs.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use rtm::value::Value;
 use tables::Tables;
 use tables::wire::{Target, Wire};
 
-/// The names that any session has asked for.
+/// Returns the names recorded by any session.
 pub fn names(trace: &Trace) -> Arc<ReadNames> {
     let mut names = ReadNames::default();
     for (_, record) in &trace.records {
@@ -25,7 +25,7 @@ pub fn names(trace: &Trace) -> Arc<ReadNames> {
     Arc::new(names)
 }
 
-/// The app that the first login of each session names.
+/// Returns the app in the first login of each session.
 pub fn apps(tables: &Arc<Tables>, trace: &Trace) -> HashMap<u64, AppId> {
     let mut apps = HashMap::new();
     let mut ears: HashMap<u64, (Decoder, Arc<Wire>)> = HashMap::new();
@@ -64,12 +64,12 @@ fn login_of(ear: &Decoder, record: &Record) -> Option<Value> {
     })
 }
 
-/// Something that came in; names are asked for in the middle of a step.
+/// Returns true for an input; name requests occur within a step.
 pub fn is_input(record: &Record) -> bool {
     record.dir == Dir::In && record.data.get("name").is_none()
 }
 
-/// Lines of logins behind which their text goes on: a session takes a text in one go.
+/// Returns logins that are followed by the rest of their text: a session reads a text at once.
 pub fn before_rests(trace: &Trace) -> HashSet<usize> {
     let mut last: HashMap<u64, usize> = HashMap::new();
     let mut found = HashSet::new();

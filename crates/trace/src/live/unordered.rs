@@ -1,11 +1,12 @@
-//! Lists that have no order: members of channels.
+//! Normalization of lists without order: channel members.
 //!
-//! They are known by their form: a list of pairs that begin with a name, or lists of one length beside each other, which are
-//! the columns of a table (`accounts` and `uids`).
+//! They are recognized by form: a list of pairs that begin with a name, or parallel lists of equal length, the
+//! columns of a
+//! table (`accounts` and `uids`).
 
 use rtm::value::{Text, Value};
 
-/// Brings such lists into an order of their own, at every depth.
+/// Sorts such lists, at every depth.
 pub fn unordered(value: &mut Value) {
     match value {
         Value::List(items) => {

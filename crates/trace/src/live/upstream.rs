@@ -1,4 +1,4 @@
-//! Any upstream, on the real clock: a trace takes as long as it took.
+//! Live replay on any upstream, in real time.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,21 +22,21 @@ use crate::live::compare::compare;
 use crate::live::harness::{Ask, Harness};
 use crate::live::script::{apps, before_rests, is_input, names};
 
-/// How much later than recorded an output may come, µs: there is a network, and an input may have been held back.
+/// Maximum delay of an output in µs: network latency, and inputs may be held back.
 const LATER_US: u64 = 2_000_000;
-/// How long an input is held back while something is not told yet that was told before it: the client has waited for it.
+/// Maximum time that an input is held back for an earlier output, for which the client had waited.
 const HOLD: Duration = Duration::from_millis(500);
-/// How long the end is waited for.
+/// Waiting time at the end.
 const TAIL: Duration = Duration::from_secs(1);
-/// What an upstream may have told that is not looked at yet.
+/// Maximum of unprocessed upstream events.
 const INBOX: usize = 65_536;
-/// Sessions whose logins name no app, as those of redacted traces may not, share this one.
+/// App of sessions whose logins name none, as in redacted traces.
 const NO_APP: &str = "replay";
 
-/// Plays the legacy side of a trace against `upstream`, in real time, from its first input on.
+/// Replays the legacy leg of a trace on `upstream` in real time, from its first input on.
 ///
 /// # Errors
-/// The first record that cannot have happened.
+/// The first impossible record.
 pub async fn replay_upstream(
     tables: &Arc<Tables>,
     encoders: &Arc<Vec<Arc<dyn Encoder>>>,
@@ -91,7 +91,7 @@ pub async fn replay_upstream(
         let end = trace.records.last().map_or(0, |(_, record)| record.t_us);
         theatre.run_until(moment(end) + TAIL).await;
     }
-    // The accounts are free again, whatever has happened.
+    // Free the accounts in any case.
     theatre.clients.values().for_each(|key| theatre.upstream.close(key));
     sense.map(|()| compare(trace, &theatre.stage.played, LATER_US))
 }
@@ -103,12 +103,12 @@ struct Replay<'s> {
     teller: mpsc::Sender<(u64, UpstreamEvent)>,
     inbox: mpsc::Receiver<(u64, UpstreamEvent)>,
     clock: Clock,
-    /// A moment here, and what it is in the trace.
+    /// A local time and the corresponding trace time.
     begun: (Time, Time),
 }
 
 impl Replay<'_> {
-    /// The trace's time, which goes on as the real one does.
+    /// Returns the current trace time.
     fn now(&self) -> Time {
         self.begun.1 + self.clock.now().since(self.begun.0)
     }
@@ -124,8 +124,7 @@ impl Replay<'_> {
         }
     }
 
-    /// What was told to anybody before an input is told now too, unless that takes too long. What does not come is
-    /// waited for once.
+    /// Holds an input back until all earlier outputs occurred, up to a limit. A missing output delays only once.
     async fn hold(&mut self, until: Time, told_then: &mut HashMap<u64, usize>) {
         loop {
             self.turn();
@@ -144,7 +143,7 @@ impl Replay<'_> {
         }
     }
 
-    /// Until RTM says something, a timer may be due, or it is late.
+    /// Waits for an RTM event, a timer or the deadline.
     async fn wait(&mut self, now: Time, until: Time) {
         let next = self.stage.deadline().map_or(until, |due| due.min(until));
         tokio::select! {
@@ -153,7 +152,7 @@ impl Replay<'_> {
         }
     }
 
-    /// Does what is to be done.
+    /// Processes all pending work.
     fn turn(&mut self) {
         while let Ok((session, told)) = self.inbox.try_recv() {
             self.stage.deliver(session, told);
@@ -201,7 +200,7 @@ impl Replay<'_> {
         let teller = self.teller.clone();
         let tell: Tell = Arc::new(move |told| {
             if teller.try_send((session, told)).is_err() {
-                warn!(session, "RTM says more than can be played");
+                warn!(session, "too many RTM events; the replay drops some");
             }
         });
         let key = self.upstream.open(&app, tell);

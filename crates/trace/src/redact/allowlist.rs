@@ -1,6 +1,6 @@
-//! Words of the program and its tables: what a trace says in them is no secret, and is never replaced.
+//! Allowlist of words of the program and its tables, which are not secret and never replaced.
 //!
-//! An account with such a name stays as it is: an account `ok` cannot be told from the `ok` of an answer.
+//! An account with such a name is kept: an account `ok` cannot be distinguished from the `ok` of an answer.
 
 use foldhash::HashSet;
 
@@ -13,10 +13,10 @@ use tables::row::{CallTemplate, Emission, Failure, LetDefault, StepKind};
 use tables::ty::SigType;
 use tables::wire::{Body, Target, Wire, WirePart};
 
-/// What stands for every token.
+/// Replacement of every token.
 pub const TOKEN: &str = "<token>";
 
-/// Texts that the program itself puts out, or compares what it is given with.
+/// Texts that the program writes or compares with.
 const OF_THE_PROGRAM: &[&str] = &[
     TOKEN,
     "0",
@@ -52,23 +52,22 @@ const OF_THE_PROGRAM: &[&str] = &[
     "v1:E:3600",
 ];
 
-/// The words, and the keys whose values have a meaning.
+/// Allowed words, and keys with special values.
 #[derive(Debug, Default)]
 pub struct Words {
     words: HashSet<Text>,
-    /// Bytes of the longest.
+    /// Length of the longest word in bytes.
     longest: usize,
-    /// By their first byte, the lengths that they have: a bit each, the last one for all that are longer. Most names are
-    /// told from words by this.
+    /// Bit set of word lengths by first byte; the last bit covers all longer words. A fast filter for most names.
     lengths: Vec<u64>,
-    /// Keys of JSON texts that rows read settings from.
+    /// JSON keys from which rows read settings.
     settings: HashSet<Text>,
-    /// Keys of JSON texts that arguments are read from.
+    /// JSON keys from which rows read arguments.
     parts: HashSet<Text>,
 }
 
 impl Words {
-    /// Of tables.
+    /// Builds the allowlist of tables.
     pub fn of(tables: &Tables) -> Self {
         let mut all = Self::default();
         all.words.extend(OF_THE_PROGRAM.iter().map(|word| Text::from(*word)));
@@ -97,24 +96,22 @@ impl Words {
         all
     }
 
-    /// Bytes of the longest.
     pub fn longest(&self) -> usize {
         self.longest
     }
 
-    /// Whether a text is one of them.
     pub fn has(&self, text: &str) -> bool {
         let may_be = |lengths: &u64| lengths & bit(text) != 0;
         let lengths = self.lengths.get(usize::from(first(text)));
         text.len() <= self.longest && lengths.is_some_and(may_be) && self.words.contains(text)
     }
 
-    /// Whether the value under a key of a JSON text is a setting: a number or a truth there means something to the engine.
+    /// Returns true if the key's value is a setting: the engine interprets its number or boolean.
     pub fn is_setting(&self, key: &str) -> bool {
         self.settings.contains(key)
     }
 
-    /// Whether the value under a key of a JSON text is an argument.
+    /// Returns true if the key's value is an argument.
     pub fn is_part(&self, key: &str) -> bool {
         self.parts.contains(key)
     }
@@ -240,12 +237,12 @@ fn bit(text: &str) -> u64 {
     1 << text.len().min(63)
 }
 
-/// Whether the engine goes by the number that is an attribute's value.
+/// Returns true if the engine interprets the attribute's number.
 pub fn is_built_in(attribute: &str) -> bool {
     SYSTEM_ATTRIBUTES.contains(&attribute)
 }
 
-/// Whether a text is a number or a truth, as clients write them.
+/// Returns true for a number or boolean as clients write them.
 pub fn is_plain_number(text: &str) -> bool {
     text.trim().parse::<i64>().is_ok() || ["true", "false"].contains(&text)
 }

@@ -1,4 +1,4 @@
-//! Texts of clients of the documented API: JSON-RPC, by the documented signatures.
+//! Redaction of JSON-RPC texts of the documented API, by signature.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ use crate::redact::Redactor;
 use crate::redact::allowlist::TOKEN;
 use crate::redact::json::{quoted, unquoted};
 
-/// Instead of params that are nested too deeply to be read, which say nothing but that.
+/// Replacement of params that are nested too deeply to be parsed.
 const DEEP: usize = 200;
 
 impl Redactor {
@@ -32,7 +32,7 @@ impl Redactor {
         Some(format!("[{}]", items.join(",")))
     }
 
-    /// A request of the members that anybody reads; ids and methods go back as they came.
+    /// Redacts a request; keeps IDs and methods.
     fn request(&mut self, wire: &Wire, raw: &str) -> String {
         let Ok(members) = serde_json::from_str::<HashMap<Cow<'_, str>, &RawValue>>(raw) else {
             return "0".into();
@@ -76,7 +76,7 @@ impl Redactor {
         }
     }
 
-    /// Params by name or by position.
+    /// Redacts params by name or position.
     fn signed(&mut self, args: &[(Text, SigType)], params: &mut Value) {
         match params {
             Value::List(values) => {
@@ -106,7 +106,7 @@ impl Redactor {
         }
     }
 
-    /// The name of a function, its arguments as JSON text, a number of the app's.
+    /// Redacts an invocation: function name, arguments as JSON text, a number of the app.
     fn invoked(&mut self, wire: &Wire, args: &[(Text, SigType)], params: &mut Value) {
         let name_of = |at: usize| args.get(at).map(|(name, _)| &**name);
         let part = |params: &Value, at: usize| match params {
@@ -143,7 +143,7 @@ impl Redactor {
         }
     }
 
-    /// What an app gives and gets back, as text.
+    /// Redacts an untyped value as text.
     fn scrub_text(&mut self, value: &mut Value) {
         match value {
             Value::List(_) | Value::Map(_) => self.scrub(value),

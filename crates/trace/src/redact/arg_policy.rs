@@ -1,4 +1,4 @@
-//! What becomes of the arguments of functions, worked out once for each wire.
+//! Redaction policy of function arguments, computed once per wire.
 
 use foldhash::HashMap;
 
@@ -9,33 +9,32 @@ use tables::wire::{Function, Target, Wire, WireArg, WirePart};
 use crate::placeholder::Class;
 use crate::redact::frames::{arg_of, is_token};
 
-/// The functions of a wire, by name.
+/// Functions of a wire, by name.
 #[derive(Debug, Default)]
 pub struct Plans(HashMap<Text, Plan>);
 
-/// The arguments of a function; those that it does not name are [`ArgPolicy::Unknown`].
+/// Policies of a function's arguments; unlisted ones are [`ArgPolicy::Unknown`].
 #[derive(Debug, Default)]
 pub struct Plan(Vec<(Text, ArgPolicy)>);
 
-/// What becomes of an argument.
+/// Policy of an argument.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ArgPolicy {
-    /// A text of that class is replaced.
+    /// Replace a text of this class.
     Secret(Class),
-    /// A number stays, also one that is written as text.
+    /// Keep a number, also in text form.
     Number,
-    /// A number stays.
+    /// Keep a number.
     Constant,
-    /// A text stays when this and a number is all of it.
+    /// Keep a text of this prefix and a number.
     After(Text),
-    /// Text is replaced, small numbers stay.
+    /// Replace texts, keep small numbers.
     Unknown,
-    /// It depends on more than this.
+    /// Needs the full algorithm.
     Other,
 }
 
 impl Plans {
-    /// Of a wire.
     pub fn of(wire: &Wire) -> Self {
         let plan = |positions: &Vec<usize>| Plan::of(positions.iter().map(|at| &wire.functions[*at]));
         let of_name = wire.by_name.iter();
@@ -46,14 +45,13 @@ impl Plans {
         )
     }
 
-    /// The function of that name.
     pub fn find(&self, function: &str) -> Option<&Plan> {
         self.0.get(function)
     }
 }
 
 impl Plan {
-    /// Of functions that share a name: what is not the same in all of them is looked at more closely.
+    /// Merges functions of the same name: differing arguments need the full algorithm.
     fn of<'w>(functions: impl Iterator<Item = &'w Function> + Clone) -> Self {
         let mut plan = Self::default();
         for key in functions.clone().flat_map(keys) {
@@ -69,7 +67,7 @@ impl Plan {
         plan
     }
 
-    /// What becomes of an argument.
+    /// Returns the policy of an argument.
     pub fn fate(&self, key: &str) -> &ArgPolicy {
         match self.0.iter().find(|(name, _)| &**name == key) {
             Some((_, fate)) => fate,
@@ -90,7 +88,7 @@ fn keys(function: &Function) -> impl Iterator<Item = &Text> {
     named.chain(fixed.map(|(name, _)| name))
 }
 
-/// As [`Redactor::call`](crate::redact::Redactor) does it.
+/// Derives the policy from [`Redactor::call`](crate::redact::Redactor).
 fn fate(function: &Function, key: &str) -> ArgPolicy {
     let row = match &function.target {
         Target::Row(row) => Some(row),

@@ -1,4 +1,4 @@
-//! JSON that apps have said, redacted while it is written: see [`crate::redact::fast_path`].
+//! Streaming redaction of apps' JSON; see [`crate::redact::fast_path`].
 
 use serde::de::IgnoredAny;
 
@@ -10,7 +10,7 @@ use crate::redact::scan::{Quoted, push_plain, push_quote, unescape};
 use crate::redact::texts::{MAX_JSON, MIN_SECRET_DIGITS, may_be_json, may_have_parts};
 
 impl FastRedactor<'_> {
-    /// A text that is JSON for sure: what a parser of values would have to look at more closely is not.
+    /// Returns true for text that is certainly JSON; false if a parser must decide.
     pub(super) fn is_surely_json(text: &str) -> bool {
         let is_odd = |pair: &[u8]| {
             let is_exponent = matches!(pair[1], b'e' | b'E') && matches!(pair[0], b'0'..=b'9' | b'.');
@@ -21,9 +21,9 @@ impl FastRedactor<'_> {
             && serde_json::from_str::<IgnoredAny>(text).is_ok()
     }
 
-    /// What is between texts: numbers are a part of it.
+    /// Handles the bytes between texts, which include numbers.
     pub(super) fn between(&mut self, between: &str, key: &mut &str, out: &mut String) -> Option<()> {
-        // The placeholder of a number, of an earlier redaction.
+        // Placeholder of a number from an earlier redaction.
         if between.contains('<') {
             return None;
         }
@@ -79,7 +79,7 @@ impl FastRedactor<'_> {
         match entry {
             Entry::By(placeholder) => {
                 placeholder.write(out);
-                // Escapes are shorter now; the text is as long as it was.
+                // Escapes are shorter now, but the text's length counts.
                 short = quoted.inner.len().saturating_sub(placeholder.len);
             }
             Entry::Kept if !quoted.is_escaped => out.push_str(text),
@@ -90,7 +90,7 @@ impl FastRedactor<'_> {
         Some(())
     }
 
-    /// What becomes of a part of a body, which may be used for the first time.
+    /// Looks up a part of a body, which may be new.
     fn entry(&mut self, text: &str) -> Option<Entry> {
         if let Some(known) = self.known(text) {
             return Some(known);

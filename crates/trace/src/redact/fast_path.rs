@@ -1,8 +1,8 @@
-//! What is said most, redacted while it is written: no tree of values, no text in between.
+//! Streaming redaction of frequent records, without value trees and intermediate texts.
 //!
-//! It knows less than [`crate::redact::frames`] and [`crate::redact::texts`]: where anything is unusual, it gives up, and they do it. What
-//! it writes is what they would have written, and what it has taken into the dictionary by then is what they
-//! would have.
+//! It handles fewer forms than [`crate::redact::frames`] and [`crate::redact::texts`], and returns `None` for any
+//! unusual
+//! form. Its output and its new pseudonyms equal those of the full algorithm.
 
 use crate::placeholder::{Class, Placeholder};
 use crate::policy::{Policy, Redaction};
@@ -12,19 +12,18 @@ use crate::redact::pseudonyms::{Dictionary, Entry};
 use crate::redact::scan::{Quoted, Scan, push_plain, push_quote, unescape};
 use crate::redact::texts::{Json, may_be_json, may_have_parts};
 
-/// What frames are inside of: the text of a line of the trace.
+/// Nesting depth of a frame: the text of a trace line.
 const FRAME: usize = 1;
 
-/// Writes into the lines of one trace. None is: it is something else, and what was written is to be taken back.
+/// Writer of redacted lines. `None` means an unsupported form; the caller must discard the output.
 pub struct FastRedactor<'r> {
     pub(super) dictionary: &'r mut Dictionary,
     pub(super) redaction: &'r Redaction,
-    /// The last text that was found to be JSON: most answers are the same.
+    /// Last text found to be JSON, since most answers are equal.
     pub(super) last_json: &'r mut String,
 }
 
 impl<'r> FastRedactor<'r> {
-    /// With what is known so far.
     pub fn new(dictionary: &'r mut Dictionary, redaction: &'r Redaction, last_json: &'r mut String) -> Self {
         Self {
             dictionary,
@@ -33,7 +32,7 @@ impl<'r> FastRedactor<'r> {
         }
     }
 
-    /// `["call2",["function",id,{…}]]`.
+    /// Redacts `["call2",["function",id,{…}]]`.
     pub fn heard_json(&mut self, plans: &Plans, frame: &str, out: &mut String) -> Option<()> {
         let mut scan = Scan(frame);
         scan.pass("[\"call2\",[\"")?;
@@ -52,14 +51,14 @@ impl<'r> FastRedactor<'r> {
         (scan.0 == "]]").then_some(())
     }
 
-    /// `call function id … {…}`.
+    /// Redacts `call function id … {…}`.
     pub fn heard_line(&mut self, plans: &Plans, frame: &str, out: &mut String) -> Option<()> {
         let rest = frame.strip_prefix("call ")?;
         let at = rest.bytes().position(|b| b == b'{')?;
         let (head, json) = rest.split_at(at);
         let mut words = head.split(' ');
         let plan = plans.find(words.next()?)?;
-        // Two more, and the end.
+        // Two more words, and the end.
         if words.count() != 3 || !head.ends_with(' ') {
             return None;
         }
@@ -71,7 +70,7 @@ impl<'r> FastRedactor<'r> {
         scan.0.is_empty().then_some(())
     }
 
-    /// The rest of an object, up to its end.
+    /// Redacts the rest of an object.
     fn args(&mut self, plan: &Plan, scan: &mut Scan<'_>, out: &mut String) -> Option<()> {
         if scan.pass("}").is_some() {
             out.push('}');
@@ -135,7 +134,7 @@ impl<'r> FastRedactor<'r> {
         }
     }
 
-    /// A text, inside of so many others; what it is a name of is asked for at its first use.
+    /// Redacts a nested text; asks for its class at its first use.
     pub fn secret(&mut self, text: &str, class: impl FnOnce() -> Class, depth: usize, out: &mut String) -> Option<()> {
         if let Some(entry) = self.known(text) {
             return self.put(entry, text, depth, out);
@@ -156,13 +155,13 @@ impl<'r> FastRedactor<'r> {
         self.json(text, Json::Body, depth, out)
     }
 
-    /// Takes a text in at its first use.
+    /// Assigns a placeholder at the first use of a text.
     pub(super) fn assign(&mut self, text: &str, class: Class) -> Entry {
         let words = &self.redaction.words;
         self.dictionary.assign(text, class, text.len(), self.redaction, words)
     }
 
-    /// Adds what stands for a text, when that is plain.
+    /// Writes the replacement of a text, if it needs no escapes.
     pub(super) fn put(&mut self, entry: Entry, text: &str, depth: usize, out: &mut String) -> Option<()> {
         match entry {
             Entry::By(placeholder) => placeholder.write(out),
@@ -172,7 +171,7 @@ impl<'r> FastRedactor<'r> {
         Some(())
     }
 
-    /// What becomes of a text that was used before, or stays in any case.
+    /// Returns the entry of a known or kept text.
     pub(super) fn known(&self, text: &str) -> Option<Entry> {
         if text.is_empty() || self.redaction.words.has(text) || Placeholder::is_all_of(text) {
             return Some(Entry::Kept);
@@ -208,7 +207,7 @@ mod tests {
         redactor
     }
 
-    /// What is written of a frame; none when the slower way is taken.
+    /// Checks the redacted frame; `None` if the full algorithm is needed.
     fn check(profile: &str, dir: Dir, frame: &str, expected: Option<&str>) {
         let mut redactor = redactor(profile);
         let mut out = String::new();
@@ -246,7 +245,7 @@ mod tests {
                 r#"["call2",["user_sendmsg",7,{"content":"{\"a\":\"<text:2 len=6>\",\"b\":[<text:3 len=6 digits>,1.5,{\"c\":\"<text:4 len=3 spaced>\" }]}"}]]"#,
             ),
         );
-        // The slower way: odd JSON in a message, spaces, another id, another end, functions and frames that are not known.
+        // Full algorithm: odd JSON, spaces, other IDs or ends, unknown functions and frames.
         web(r#"["call2",["user_sendmsg",7,{"content":"[1e5]"}]]"#, None);
         web(r#"["call2",["user_sendmsg",7,{"peer": "quince"}]]"#, None);
         web(r#"["call2",["user_sendmsg",7.5,{}]]"#, None);
@@ -280,7 +279,7 @@ mod tests {
                 r#"["notify","notify recvmsg [95,\"msg-v2 <account:1 len=8> <account:1 len=8> v1:E:3600 instant 1795269875558 <account:1 len=8>\"]"]"#,
             ),
         );
-        // Nobody has said these before.
+        // Unknown names.
         said(r#"["notify","quince"]"#, None);
         said(
             r#"["notify","notify recvmsg [95,\"msg-v2 bobolink quince v1:E:3600 instant 1 hi\"]"]"#,

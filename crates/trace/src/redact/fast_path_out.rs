@@ -1,4 +1,4 @@
-//! Frames for clients, redacted while they are written: see [`crate::redact::fast_path`].
+//! Streaming redaction of frames to clients; see [`crate::redact::fast_path`].
 
 use crate::redact::allowlist;
 use crate::redact::fast_path::FastRedactor;
@@ -6,11 +6,11 @@ use crate::redact::scan::{Quoted, Scan, push_plain, push_quote, unescape};
 use crate::redact::texts;
 use crate::redact::texts::{FUNCTION, Json, LINE, MAILBOX, MAX_DEPTH, NAME, RPC};
 
-/// Answers that say little, bytes.
+/// Short answers in bytes.
 const SHORT: usize = 64;
 
 impl FastRedactor<'_> {
-    /// A frame for a client.
+    /// Redacts a frame to a client.
     pub fn said(&mut self, frame: &str, out: &mut String) -> Option<()> {
         if frame.starts_with(['[', '{']) {
             return self.json(frame, Json::Own, 0, out);
@@ -28,7 +28,7 @@ impl FastRedactor<'_> {
             .then(|| self.json(tail, Json::Own, 0, out))?
     }
 
-    /// JSON text, inside of the line and so many other texts.
+    /// Redacts nested JSON text.
     pub(super) fn json(&mut self, text: &str, whose: Json, depth: usize, out: &mut String) -> Option<()> {
         let mut scan = Scan(text);
         let mut key = "";
@@ -56,7 +56,7 @@ impl FastRedactor<'_> {
                     out.push_str(key);
                     push_quote(depth + 1, out)?;
                 }
-                // It may be a key all the same.
+                // It may still be a key.
                 Some(byte) if byte.is_ascii_whitespace() => return None,
                 _ if whose == Json::Own => self.own_text(key, quoted, depth, out)?,
                 _ => self.body_text(key, quoted, depth, out)?,
@@ -64,16 +64,16 @@ impl FastRedactor<'_> {
         }
     }
 
-    /// A text under a key.
+    /// Redacts a text under a key.
     fn text(&mut self, key: &str, text: &str, depth: usize, out: &mut String) -> Option<()> {
-        // What these mean depends on more than the text.
+        // Their meaning depends on more than the text.
         if key == NAME || allowlist::is_built_in(key) || depth == 0 && RPC.contains(&key) {
             return None;
         }
         self.echo(text, depth + 1, out)
     }
 
-    /// An echo, or what the program has put together of such.
+    /// Redacts a repeated input, or a text composed of such.
     fn echo(&mut self, text: &str, depth: usize, out: &mut String) -> Option<()> {
         if !self.dictionary.is_own(text) {
             if let Some(entry) = self.known(text) {
@@ -97,7 +97,7 @@ impl FastRedactor<'_> {
         self.json(text, Json::Own, depth, out)
     }
 
-    /// What follows `msg-v2`.
+    /// Redacts the rest of a line after `msg-v2`.
     fn line(&mut self, line: &str, depth: usize, out: &mut String) -> Option<()> {
         let mut parts = line.splitn(6, ' ');
         let mut next = || parts.next();
@@ -132,7 +132,7 @@ impl FastRedactor<'_> {
         is_syntax
     }
 
-    /// `[number,"text"]`.
+    /// Redacts `[number,"text"]`.
     fn pair(&mut self, pair: &str, depth: usize, out: &mut String) -> Option<()> {
         let mut scan = Scan(pair);
         scan.pass("[")?;
@@ -147,7 +147,7 @@ impl FastRedactor<'_> {
         Some(())
     }
 
-    /// A text under a key, and its quotes.
+    /// Redacts a quoted text under a key.
     fn own_text(&mut self, key: &str, text: Quoted<'_>, depth: usize, out: &mut String) -> Option<()> {
         let nest = depth + 1;
         push_quote(nest, out)?;

@@ -1,4 +1,4 @@
-//! Frames of legacy clients, and frames for them.
+//! Redaction of frames from and to legacy clients.
 
 use rtm::value::{Text, Value};
 use tables::coerce::flag;
@@ -13,7 +13,7 @@ use crate::redact::allowlist::TOKEN;
 use crate::redact::texts::{Json, word};
 
 impl Redactor {
-    /// A frame that a client has sent.
+    /// Redacts a frame from a client.
     pub(super) fn heard(&mut self, session: u64, frame: &str) -> Option<String> {
         let Some(speaks) = self.speak.get(&session).cloned() else {
             return self.heard_json(&Wire::nothing(), frame);
@@ -38,7 +38,7 @@ impl Redactor {
             ("call2", Value::List(call)) => {
                 match &mut call[..] {
                     [Value::Text(function), _, args @ Value::Map(_)] => self.call(wire, function, args),
-                    // The name of a function is no secret.
+                    // Function names are not secret.
                     [Value::Text(_), Value::Int(_), args] => self.scrub(args),
                     other => other.iter_mut().for_each(|item| self.scrub(item)),
                 }
@@ -82,7 +82,7 @@ impl Redactor {
         }
     }
 
-    /// A frame that a client is sent.
+    /// Redacts a frame to a client.
     pub(super) fn said(&mut self, frame: &str) -> Option<String> {
         if frame.starts_with(['[', '{']) {
             return Some(self.json(frame, Json::Own, 0));
@@ -94,7 +94,7 @@ impl Redactor {
             "login_res" => return self.login_res(frame),
             "notify" if rest.starts_with("recvmsg ") => behind(2),
             "notify" if rest.starts_with("channel2 ") => behind(3),
-            // The others are words and numbers.
+            // Other parts are words and numbers.
             "notify" | "line_login_res" => return None,
             _ if first.starts_with("line_pong:") => return None,
             _ => frame,
@@ -108,7 +108,7 @@ impl Redactor {
         Some(format!("{head}{new}"))
     }
 
-    /// Its words are counted, so its JSON has no spaces; only placeholders have.
+    /// The format counts words, so the JSON has no spaces; only placeholders do.
     fn login_res(&mut self, frame: &str) -> Option<String> {
         let (head, json) = frame.split_at(frame.find('{')?);
         let json = self.json(json, Json::Own, 0);
@@ -163,7 +163,7 @@ impl Redactor {
         }
     }
 
-    /// The arguments of a function, as the tables know them.
+    /// Redacts the arguments of a function, by the tables.
     pub(super) fn call(&mut self, wire: &Wire, function: &str, args: &mut Value) {
         let found = wire.find(function, args).map(|(_, function)| function);
         let row = match found.map(|function| &function.target) {
@@ -206,7 +206,7 @@ impl Redactor {
         }
     }
 
-    /// A value of a documented type. `counted`: it is that of an attribute whose number the engine goes by.
+    /// Redacts a value of a documented type. `counted`: the value of an attribute whose number the engine interprets.
     pub(super) fn typed(&mut self, ty: SigType, value: &mut Value, counted: bool) {
         match ty {
             SigType::Account => self.named(value, Class::Account),
@@ -241,7 +241,7 @@ impl Redactor {
         }
     }
 
-    /// A name, as clients write one: a number is its digits. What is none stays none.
+    /// Redacts a name, also in number form; other values are kept.
     pub(super) fn named(&mut self, value: &mut Value, class: Class) {
         match value {
             Value::Null => {}
@@ -250,7 +250,7 @@ impl Redactor {
         }
     }
 
-    /// A body, as clients write one: what is no text is its JSON.
+    /// Redacts a body; a non-text value as its JSON.
     pub(super) fn body(&mut self, value: &mut Value) {
         if !value.is_null() {
             self.text(value, Class::Text);
@@ -263,7 +263,7 @@ impl Redactor {
         *value = Value::Text(new.map_or(text, Text::from));
     }
 
-    /// An argument that no table knows.
+    /// Redacts an argument unknown to the tables.
     fn unknown(&mut self, key: &str, value: &mut Value) {
         if is_token(key) {
             *value = TOKEN.into();
@@ -272,7 +272,7 @@ impl Redactor {
         }
     }
 
-    /// A value of which nothing is known: its texts go, and its longer numbers.
+    /// Redacts an untyped value: texts and longer numbers.
     pub(super) fn scrub(&mut self, value: &mut Value) {
         match value {
             Value::Null | Value::Bool(_) => {}
@@ -292,12 +292,12 @@ pub(super) fn arg_of<'r>(row: &'r RowCall, key: &str) -> Option<&'r WireArg> {
     row.args.iter().find(|arg| arg.wire.as_deref() == Some(key))
 }
 
-/// What the client's SDK itself puts there: the value of the tables, or another number.
+/// Returns true for a value set by the SDK: the one in the tables, or another number.
 fn is_constant(function: &Function, key: &str, value: &Value) -> bool {
     let fixed = function.constants.iter().chain(&function.when);
     let mut of_key = fixed.filter(|(name, _)| &**name == key).map(|(_, value)| value);
     of_key.any(|known| match known {
-        // A function may be known by a truth, however its client writes it.
+        // A function may be selected by a boolean, in any form.
         Value::Bool(_) => flag(value).is_some(),
         Value::Int(_) => is_number(value),
         known => known == value,

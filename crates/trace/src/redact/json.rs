@@ -1,4 +1,4 @@
-//! JSON text by its pieces, so that some can be replaced and all others stay to the byte.
+//! JSON text split into pieces, so that some can be replaced and the rest is kept byte for byte.
 
 use std::borrow::Cow;
 
@@ -6,26 +6,25 @@ use rtm::json;
 
 use crate::placeholder::Placeholder;
 
-/// A piece of JSON text.
+/// Piece of JSON text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Piece<'t> {
     /// Brackets, commas, spaces, `true`, `null`.
     Other(&'t str),
-    /// A key of an object, with its quotes.
+    /// Object key with quotes.
     Key(&'t str),
-    /// A text, with its quotes.
+    /// Text with quotes.
     Text(&'t str),
-    /// A number, or the placeholder of one.
+    /// Number, or a number's placeholder.
     Number(&'t str),
 }
 
-/// The pieces of a text that is JSON; of any other text they are pieces all the same.
+/// Iterator over the pieces; accepts any text.
 pub struct Pieces<'t> {
     text: &'t str,
 }
 
 impl<'t> Pieces<'t> {
-    /// Of a text.
     pub fn of(text: &'t str) -> Self {
         Self { text }
     }
@@ -68,7 +67,7 @@ impl<'t> Iterator for Pieces<'t> {
     }
 }
 
-/// Length of the quoted text at the start, both quotes with it; all, when it has no end.
+/// Returns the length of the quoted text at the start, with quotes; the full length if unterminated.
 fn quoted_len(bytes: &[u8]) -> usize {
     let mut at = 1;
     while let Some(byte) = bytes.get(at) {
@@ -81,7 +80,7 @@ fn quoted_len(bytes: &[u8]) -> usize {
     bytes.len()
 }
 
-/// The text that a quoted one stands for.
+/// Decodes a quoted text.
 pub fn unquoted(piece: &str) -> Option<Cow<'_, str>> {
     let inner = piece.strip_prefix('"')?.strip_suffix('"')?;
     if inner.contains('\\') {
@@ -91,7 +90,7 @@ pub fn unquoted(piece: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-/// A text in quotes, as every writer of this program has it.
+/// Encodes a text as this program does.
 pub fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

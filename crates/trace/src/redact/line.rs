@@ -1,7 +1,8 @@
-//! Lines of a trace, straight from what waits to be written.
+//! Trace lines written directly from the buffer.
 //!
-//! What is said most is written without a tree of values and without texts in between ([`crate::redact::fast_path`]); what that does
-//! not know goes the way of all other records. Both write the same, to the byte.
+//! Frequent records use the streaming algorithm ([`crate::redact::fast_path`]); others use the full one. Both produce
+//! the same
+//! bytes.
 
 use rtm::{FieldSpec, Message, Part};
 use tables::profile::Transport;
@@ -16,10 +17,10 @@ use crate::redact::scan::is_plain;
 use crate::redact::{Redactor, may_hold_token};
 
 impl Redactor {
-    /// Adds the line of a record.
+    /// Writes a record.
     pub fn write(&mut self, t_us: u64, session: u64, what: Waiting<'_>, out: &mut String) {
         let mut digits = itoa::Buffer::new();
-        // Most records are of the same moment as the one before.
+        // Most records have the same time as the previous one.
         if self.moment.0 != t_us || self.moment.1.is_empty() {
             self.moment = (t_us, format!("{{\"t_us\":{t_us},\"session\":"));
         }
@@ -127,7 +128,7 @@ impl Redactor {
         }
     }
 
-    /// `{"name":{…}}`.
+    /// Writes `{"name":{…}}`.
     fn write_fields(&mut self, name: &str, fields: &[FieldSpec], parts: Parts<'_>, out: &mut String) {
         out.push_str("{\"");
         out.push_str(name);
@@ -144,7 +145,7 @@ impl Redactor {
     fn write_part(&mut self, name: &str, part: Part<'_>, out: &mut String) {
         match part {
             Part::Bool(truth) => push_truth(truth, out),
-            // As a value has it.
+            // In the same form as a value.
             Part::Int(n) => out.push_str(itoa::Buffer::new().format(i64::try_from(n).unwrap_or(i64::MAX))),
             Part::Absent | Part::Other => out.push_str("null"),
             Part::Name(name) => {
@@ -186,20 +187,20 @@ fn push_truth(truth: bool, out: &mut String) {
     out.push_str(if truth { "true" } else { "false" });
 }
 
-/// Adds the line of a record that is as it will stay.
+/// Writes a record without redaction.
 fn write_record(record: &Record, out: &mut String) {
     out.push_str(&serde_json::to_string(record).expect("a record has only text keys and finite numbers"));
     out.push('\n');
 }
 
-/// Adds a text as JSON.
+/// Writes a JSON string.
 fn push_quoted(text: &str, out: &mut String) {
     out.push('"');
     push_inside(text, out);
     out.push('"');
 }
 
-/// The same without its quotes.
+/// Writes a JSON string without quotes.
 fn push_inside(text: &str, out: &mut String) {
     if is_plain(text) {
         return out.push_str(text);

@@ -1,4 +1,4 @@
-//! Which secret has which placeholder, over a whole trace.
+//! Placeholders of all secrets in a trace.
 
 use std::cell::Cell;
 use std::hash::BuildHasher;
@@ -14,53 +14,51 @@ use crate::placeholder::{Class, Label, Placeholder, Shape};
 use crate::policy::{Policy, Redaction};
 use crate::redact::allowlist::Words;
 
-/// Lines, and the notifications that hold one, are long.
+/// Session lines, and notifications that contain one, are long.
 fn looks_own(text: &str) -> bool {
     text.starts_with(crate::redact::texts::LINE) || text.starts_with(crate::redact::texts::MAILBOX)
 }
 
-/// What becomes of a text.
+/// Treatment of a text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Entry {
-    /// It stays: by policy, at its first use.
+    /// Kept by the policy at its first use.
     Kept,
-    /// It is JSON, whose texts are replaced one by one.
+    /// JSON, whose texts are replaced separately.
     Json,
-    /// It is replaced.
     By(Placeholder),
 }
 
-/// A text: its hash under a random key. Two texts of a trace that share it would share a placeholder, which shows as a
-/// difference; among a million that has a chance of 10^-7 at most. The key is of this process and in no file.
+/// Hash of a text under a random per-process key. A collision would give two texts one placeholder, which shows as a
+/// difference. Among a million texts its probability is at most 10^-7.
 type Key = u64;
 
-/// How many texts are at hand.
+/// Size of the cache.
 const RECENT: usize = 2048;
 
 fn slot(key: Key) -> usize {
     usize::try_from(key % RECENT as u64).unwrap_or(0)
 }
 
-/// The texts of a trace, by their keys: no more than the file has room for, so its bound is the file's.
+/// Texts of a trace by hash; bounded by the file's size limit.
 #[derive(Debug)]
 pub struct Dictionary {
     positions: HashMap<Key, u32>,
-    /// In the order of first uses: what is said now was mostly said a moment ago.
+    /// In order of first use: most texts repeat recent ones.
     entries: Vec<Entry>,
-    /// The last ones that were asked for, by the end of their keys: few enough to be at hand.
+    /// Direct-mapped cache of recent lookups, by the low bits of the hash.
     recent: Vec<Cell<(Key, u32)>>,
     key: RandomState,
     last: u64,
-    /// How many there are of those that are too short for their labels.
+    /// Counters of secrets too short for their labels.
     short: HashMap<(Shape, usize), u64>,
     hashes: HashSet<u32>,
     attributes: HashSet<Key>,
-    /// Some of them look like what the program puts together.
+    /// Whether some resemble texts that the program composes.
     odd: bool,
 }
 
 impl Dictionary {
-    /// Without texts.
     pub fn new() -> Self {
         Self {
             positions: HashMap::new(),
@@ -75,12 +73,12 @@ impl Dictionary {
         }
     }
 
-    /// Whether a text can only be the program's: it is taken apart, and need not be looked for.
+    /// Returns true for a text that only the program composes: it is decomposed instead of looked up.
     pub fn is_own(&self, text: &str) -> bool {
         !self.odd && looks_own(text)
     }
 
-    /// What becomes of a text that was used before.
+    /// Looks up a known text.
     pub fn find(&self, text: &str) -> Option<Entry> {
         let key = self.key(text);
         let recent = &self.recent[slot(key)];
@@ -92,22 +90,21 @@ impl Dictionary {
         self.entries.get(usize::try_from(at).ok()?).copied()
     }
 
-    /// Takes a text in as JSON.
+    /// Registers a text as JSON.
     pub fn is_json(&mut self, text: &str) {
         self.insert(text, Entry::Json);
     }
 
-    /// Takes in the name of an attribute, which stays where an attribute's name is.
+    /// Registers an attribute's name, which is kept in that role.
     pub fn is_attribute(&mut self, name: &str) {
         self.attributes.insert(self.key(name));
     }
 
-    /// Whether a text is the name of an attribute.
     pub fn has_attribute(&self, name: &str) -> bool {
         self.attributes.contains(&self.key(name))
     }
 
-    /// Takes a stand-in in: its placeholder is of a trace that was redacted before. Bytes are known in base64.
+    /// Registers a stand-in of an earlier redaction. Bytes are registered in base64.
     pub fn learn(&mut self, placeholder: Placeholder) {
         let mut text = placeholder.stand_in();
         if placeholder.class == Class::Bytes {
@@ -124,7 +121,7 @@ impl Dictionary {
         }
     }
 
-    /// Takes a text in at its first use.
+    /// Registers a text at its first use.
     pub fn assign(&mut self, text: &str, class: Class, len: usize, redaction: &Redaction, words: &Words) -> Entry {
         let policy = if class.is_name() {
             redaction.names
@@ -184,7 +181,7 @@ impl Dictionary {
                 placeholder.short = Some(*next);
                 *next += 1;
             }
-            // What is compared with a word of the program must not become one.
+            // A stand-in must not equal a word of the program.
             if len > words.longest() || !words.has(&placeholder.stand_in()) {
                 return placeholder;
             }
@@ -192,7 +189,7 @@ impl Dictionary {
     }
 
     fn insert(&mut self, text: &str, entry: Entry) {
-        // A file has no room for more texts than that.
+        // A file cannot hold more texts.
         if let Ok(at) = u32::try_from(self.entries.len()) {
             let key = self.key(text);
             self.entries.push(entry);

@@ -1,4 +1,4 @@
-//! RTM's calls, replies and events, by the types of their fields.
+//! Redaction of RTM calls, replies and events, by field type.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,13 +15,13 @@ use crate::redact::allowlist;
 use crate::redact::allowlist::TOKEN;
 use crate::redact::pseudonyms::Entry;
 
-/// The attribute that holds an account whose id is hashed (decisions H5).
+/// Attribute with the account behind a hashed ID (decisions H5).
 const DIRECTORY: &str = "_sb.id";
-/// Begins the key of an attribute whose value is a name.
+/// Prefix of attribute keys whose value is a name.
 const LONG_NAME: &str = "_sb.n.";
 
 impl Redactor {
-    /// A record of the leg.
+    /// Redacts a record of the leg `rtm`.
     pub(super) fn rtm(&mut self, session: u64, data: &mut Value) {
         let Value::Map(entries) = data else {
             return self.scrub(data);
@@ -30,7 +30,7 @@ impl Redactor {
         let request = request.and_then(|(_, value)| value.as_int());
         for (key, value) in entries {
             match &**key {
-                // The names of errors are RTM's.
+                // Error names belong to RTM.
                 "request" | "up" | "lacks" | "error" => {}
                 "via" => self.named(value, Class::Channel),
                 "call" => {
@@ -55,7 +55,7 @@ impl Redactor {
         }
     }
 
-    /// `{"name": {…fields}}`.
+    /// Redacts `{"name": {…fields}}`.
     fn by_name<K>(&mut self, value: &mut Value, find: impl Fn(&str) -> Option<(K, &'static [FieldSpec])>) -> Option<K> {
         if let Value::Map(entries) = value
             && let [(name, Value::Map(fields))] = &mut entries[..]
@@ -112,7 +112,7 @@ impl Redactor {
         }
     }
 
-    /// An id of RTM's: most are also the name that legacy clients see.
+    /// Redacts an RTM ID, which mostly equals the legacy name.
     fn id(&mut self, value: &mut Value, class: Class) {
         let class = value.as_text().map_or(Class::Id, |text| id_class(text, class));
         self.named(value, class);
@@ -168,7 +168,7 @@ impl Redactor {
         }
     }
 
-    /// The value of an attribute; its name is the app's schema, and stays.
+    /// Redacts an attribute's value; the name belongs to the app's schema.
     fn attribute(&mut self, key: &str, value: &mut Value) {
         if key == DIRECTORY {
             return self.named(value, Class::Account);
@@ -210,7 +210,7 @@ impl Redactor {
         }
     }
 
-    /// The bytes of a raw message: what a bridge tells another by its parts, all others as a whole.
+    /// Redacts a raw message: by parts between bridges, otherwise as a whole.
     fn raw(&mut self, message: &Value, raw: &Text) -> Option<Text> {
         if raw.is_empty() || in_base64(raw).is_some() {
             return None;
@@ -237,7 +237,7 @@ impl Redactor {
     }
 }
 
-/// What an id of RTM's is: where it is no legal name of its class, it only stands for one.
+/// Returns the class of an RTM ID; one that is not a legal name stands for a name.
 pub(super) fn id_class(id: &str, class: Class) -> Class {
     if !id.starts_with('~') && Account::new(id).is_ok() {
         class

@@ -1,48 +1,47 @@
-//! JSON text by its bytes, where it is written as programs write it: no spaces, no odd escapes. What is anything else is
-//! none, and is read by a parser instead.
+//! Byte scanner for JSON as programs write it: no spaces, no unusual escapes. Other forms give `None` and need a
+//! parser.
 
-/// A quote in a text that is inside so many others.
+/// Quote at each nesting depth.
 const QUOTES: [&str; 4] = ["\"", "\\\"", "\\\\\\\"", "\\\\\\\\\\\\\\\""];
 
-/// Adds a quote that is inside so many texts; none where that is too deep.
+/// Writes a quote at a nesting depth; `None` if too deep.
 pub fn push_quote(nest: usize, out: &mut String) -> Option<()> {
     out.push_str(QUOTES.get(nest)?);
     Some(())
 }
 
-/// Whether JSON has a text as it is.
+/// Returns true if JSON needs no escapes for the text.
 pub fn is_plain(text: &str) -> bool {
-    // To the end, without a branch: most texts are plain, and this is many bytes at a time.
+    // A full scan without branches processes many bytes at once; most texts are plain.
     let odd = |b: u8| (b < 0x20) | (b == b'"') | (b == b'\\');
     !text.bytes().fold(false, |any, b| any | odd(b))
 }
 
-/// Adds a text that JSON has as it is.
+/// Writes a text that needs no escapes.
 pub fn push_plain(text: &str, out: &mut String) -> Option<()> {
     is_plain(text).then(|| out.push_str(text))
 }
 
-/// A text in quotes.
+/// Quoted text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quoted<'t> {
-    /// What is between them.
+    /// Content between the quotes.
     pub inner: &'t str,
-    /// It has escapes.
     pub is_escaped: bool,
 }
 
-/// What is left to read.
+/// Rest of the input.
 #[derive(Clone, Copy, Debug)]
 pub struct Scan<'t>(pub &'t str);
 
 impl<'t> Scan<'t> {
-    /// Passes what must follow.
+    /// Consumes an expected text.
     pub fn pass(&mut self, what: &str) -> Option<()> {
         self.0 = self.0.strip_prefix(what)?;
         Some(())
     }
 
-    /// What is in quotes, the first of which has been passed.
+    /// Reads a quoted text after its first quote.
     pub fn quoted(&mut self) -> Option<Quoted<'t>> {
         let (mut at, mut is_escaped) = (0, false);
         let bytes = self.0.as_bytes();
@@ -63,7 +62,7 @@ impl<'t> Scan<'t> {
         (!has_control).then_some(Quoted { inner, is_escaped })
     }
 
-    /// A whole number, as programs write one.
+    /// Reads an integer in canonical form.
     pub fn number(&mut self) -> Option<&'t str> {
         let is_negative = self.0.starts_with('-');
         let digits = &self.0[usize::from(is_negative)..];
@@ -82,7 +81,7 @@ impl<'t> Scan<'t> {
     }
 }
 
-/// Adds the text that an escaped one stands for.
+/// Decodes escapes.
 pub fn unescape(inner: &str, out: &mut String) -> Option<()> {
     let mut rest = inner;
     while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
@@ -96,7 +95,7 @@ pub fn unescape(inner: &str, out: &mut String) -> Option<()> {
             b'r' => '\r',
             b'b' => '\u{8}',
             b'f' => '\u{c}',
-            // A code point, or no JSON.
+            // A code point; otherwise invalid JSON.
             _ => return None,
         });
         rest = &rest[at + 2..];

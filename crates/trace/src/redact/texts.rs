@@ -1,7 +1,7 @@
-//! Texts: which are replaced as a whole, and which by their parts, so that the engine makes the same of them.
+//! Redaction of texts, as a whole or by parts, so that the engine treats them alike.
 //!
-//! What becomes of a text depends on the text and on what it was at its first use, never on where it stands: so an echo
-//! is replaced as what it echoes.
+//! The treatment depends on the text and its first use, not on its place. So a repeated text is replaced like the
+//! original.
 
 use serde::de::IgnoredAny;
 
@@ -16,38 +16,38 @@ use crate::redact::allowlist;
 use crate::redact::json::{Piece, Pieces, quoted, unquoted};
 use crate::redact::pseudonyms::Entry;
 
-/// Begins a message line (signaling-wire 5).
+/// Prefix of a message line (signaling-wire 5).
 pub(super) const LINE: &str = "msg-v2 ";
-/// Begins the notification of one.
+/// Prefix of a mailbox notification.
 pub(super) const MAILBOX: &str = "notify recvmsg ";
-/// JSON texts inside JSON texts that are looked into; those further in are replaced as a whole.
+/// Maximum nesting of decomposed JSON texts; deeper ones are replaced as a whole.
 pub(super) const MAX_DEPTH: usize = 8;
-/// A longer JSON text is replaced as a whole, bytes.
+/// Longest decomposed JSON text in bytes; longer ones are replaced as a whole.
 pub(super) const MAX_JSON: usize = 1 << 22;
-/// Shorter numbers inside bodies stay: they are types and states.
+/// Shorter numbers in bodies are kept: they are types and states.
 pub(super) const MIN_SECRET_DIGITS: usize = 5;
-/// Begins what the program says of a function that it does not know.
+/// Prefixes of the program's errors about unknown functions.
 pub(super) const FUNCTION: &[&str] = &["unknown func ", "there is no method "];
-/// Members of JSON-RPC whose texts are the program's own.
+/// JSON-RPC members with the program's own texts.
 pub(super) const RPC: &[&str] = &["jsonrpc", "method", "event", "message"];
-/// The member of lines and answers that names an attribute.
+/// Member with an attribute's name.
 pub(super) const NAME: &str = "name";
-/// Begins the value of an attribute that is empty, or begins so itself (decisions H7).
+/// Prefix of an empty attribute value, or one with this prefix (decisions H7).
 const EMPTY: char = '\u{E000}';
-/// Begins the RTM id of a name that only a directory knows, and the name where none does (decisions H5).
+/// Prefix of a hashed RTM ID (decisions H5).
 const HASHED: &str = "~h.";
 
-/// Whose JSON it is.
+/// Origin of a JSON text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Json {
-    /// An app's: other bytes of the text stay, its length too.
+    /// An app: other bytes and the length are kept.
     Body,
-    /// The program's: it is written as the program writes it.
+    /// The program: re-encoded in the program's form.
     Own,
 }
 
 impl Redactor {
-    /// What stands for a text that something of a class is; none when it stays.
+    /// Returns the replacement of a text of a class; `None` to keep it.
     pub(super) fn replace(&mut self, text: &str, class: Class) -> Option<String> {
         self.replace_at(text, class, 0)
     }
@@ -67,7 +67,7 @@ impl Redactor {
         self.assign(text, class)
     }
 
-    /// What stands for a text that the program puts out: an echo, or made of such.
+    /// Returns the replacement of an output text: a repeated input, or composed of such.
     pub(super) fn echo(&mut self, text: &str) -> Option<String> {
         self.echo_at(text, 0)
     }
@@ -88,18 +88,18 @@ impl Redactor {
         if let Some(line) = text.strip_prefix(LINE).and_then(|line| self.line(line, depth)) {
             return Some(line);
         }
-        // Names of functions are no secrets.
+        // Function names are not secret.
         if FUNCTION.iter().any(|start| text.starts_with(start)) {
             return None;
         }
         if depth < MAX_DEPTH && is_syntax(text) {
             return Some(self.json(text, Json::Own, depth));
         }
-        // Nobody has said it before: better a difference than a secret.
+        // An unknown text: a difference is better than a leak.
         self.assign(text, Class::Text)
     }
 
-    /// What follows `msg-v2`: source, destination, flag, type, time, content (signaling-wire 5).
+    /// Redacts the rest of a line after `msg-v2`: source, destination, flag, type, time, content (signaling-wire 5).
     fn line(&mut self, line: &str, depth: usize) -> Option<String> {
         let (src, rest) = word(line);
         let (dst, rest) = word(rest);
@@ -116,7 +116,7 @@ impl Redactor {
         Some(format!("{LINE}{src} {dst} {head}{content}"))
     }
 
-    /// What becomes of a text that is known; the outer none is for others.
+    /// Looks up a known text; the outer `None` means unknown.
     fn known(&mut self, text: &str, depth: usize) -> Option<Option<String>> {
         if text.is_empty() || self.words().has(text) || Placeholder::is_all_of(text) {
             return Some(None);
@@ -128,7 +128,7 @@ impl Redactor {
         })
     }
 
-    /// Texts that the engine itself takes apart and puts together again. They are not in the dictionary, their parts are.
+    /// Redacts composed texts by parts; only the parts are registered.
     fn by_parts(&mut self, text: &str, depth: usize) -> Option<Option<String>> {
         if let Some(value) = text.strip_prefix(EMPTY) {
             let value = self.replace_at(value, Class::Text, depth);
@@ -162,7 +162,7 @@ impl Redactor {
         }
     }
 
-    /// JSON text with its texts replaced, and the longer numbers of a body. Keys stay: they are the app's schema.
+    /// Redacts the texts of JSON, and longer numbers of a body. Keys belong to the app's schema.
     pub(super) fn json(&mut self, text: &str, whose: Json, depth: usize) -> String {
         let mut out = String::with_capacity(text.len() + 32);
         let mut key = None;
@@ -210,7 +210,7 @@ impl Redactor {
                     let new = quoted(&new);
                     out.push_str(&new);
                     if whose == Json::Body {
-                        // Escapes are shorter now; the text is as long as it was.
+                        // Escapes are shorter now, but the text's length counts.
                         pad(&mut out, old, &new);
                     }
                 }
@@ -232,7 +232,7 @@ impl Redactor {
             return None;
         }
         let new = self.replace(old, Class::Text)?;
-        // What stands in must be a number, too.
+        // The stand-in must be a number, too.
         match Shape::of(old) {
             Shape::Digits | Shape::Number => Some(new),
             Shape::Plain | Shape::Spaced => Some(quoted(&new)),
@@ -246,20 +246,20 @@ fn pad(out: &mut String, old: &str, new: &str) {
     out.extend(std::iter::repeat_n(' ', usize::try_from(short).unwrap_or(0)));
 }
 
-/// Whether [`Redactor::by_parts`] may have something to say of a text.
+/// Returns true if [`Redactor::by_parts`] may apply.
 pub(super) fn may_have_parts(text: &str) -> bool {
     let first = text.as_bytes().first();
-    // The first byte of each, since most texts begin otherwise.
+    // A filter by first byte, since most texts start otherwise.
     first.is_some_and(|first| matches!(first, 0xEE | b'~' | b'A'))
         && (text.starts_with(EMPTY) || text.starts_with(HASHED) || begins_end_call(text))
 }
 
-/// Whether [`is_json`] may be so.
+/// Returns true if [`is_json`] may hold.
 pub(super) fn may_be_json(text: &str) -> bool {
     text.trim_ascii_start().starts_with(['{', '['])
 }
 
-/// Whether a text is an object or a list, as the engine reads JSON.
+/// Returns true for an object or array that the engine parses as JSON.
 fn is_json(text: &str, depth: usize) -> bool {
     if depth >= MAX_DEPTH || !may_be_json(text) {
         return false;
@@ -267,13 +267,13 @@ fn is_json(text: &str, depth: usize) -> bool {
     placeholder_expand::text(text, MAX_JSON).is_ok_and(|text| Value::from_json(&text).is_ok())
 }
 
-/// The same of a text that the program has written.
+/// Returns true for JSON in the program's own form.
 pub(super) fn is_syntax(text: &str) -> bool {
     text.starts_with(['{', '['])
         && placeholder_expand::text(text, MAX_JSON).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(&text).is_ok())
 }
 
-/// The first word, a placeholder or what is before a space, and what follows the space.
+/// Splits off the first word: a placeholder, or the text before a space.
 pub(super) fn word(text: &str) -> (&str, &str) {
     if let Some((_, rest)) = Placeholder::parse(text) {
         let first = &text[..text.len() - rest.len()];
@@ -284,7 +284,7 @@ pub(super) fn word(text: &str) -> (&str, &str) {
             return (first, rest);
         }
     }
-    // `~h.` and what else stays in front of one.
+    // `~h.` and other fixed prefixes.
     let inner = text.find('<').filter(|at| !text[..*at].contains(' '));
     if let Some((at, (_, rest))) = inner.and_then(|at| Some((at, Placeholder::parse(&text[at..])?)))
         && at > 0

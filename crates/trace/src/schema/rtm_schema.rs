@@ -1,4 +1,4 @@
-//! RTM's calls, replies, errors and events: by the canonical vocabulary and its types.
+//! Schemas of RTM calls, replies, errors and events, from the canonical vocabulary.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -6,7 +6,7 @@ use rtm::{CallKind, ChannelAttribute, EventKind, FieldSpec, FieldType, LocalInvi
 
 use crate::schema::{count, names, object, reference, text};
 
-/// Schemas that others refer to.
+/// Returns shared definitions.
 pub fn definitions() -> Vec<(&'static str, Json)> {
     vec![
         ("rtm-message", message()),
@@ -24,7 +24,7 @@ pub fn definitions() -> Vec<(&'static str, Json)> {
     ]
 }
 
-/// What RTM says.
+/// Returns the schemas of RTM inputs.
 pub fn told() -> Vec<Json> {
     vec![
         object(&[("request", count()), ("reply", reference("rtm-reply"))]),
@@ -35,7 +35,7 @@ pub fn told() -> Vec<Json> {
     ]
 }
 
-/// What RTM is asked for.
+/// Returns the schemas of RTM calls.
 pub fn asked() -> Vec<Json> {
     let call = ("call", reference("rtm-call"));
     vec![
@@ -44,7 +44,7 @@ pub fn asked() -> Vec<Json> {
     ]
 }
 
-/// An object with one member, whose name says what the members of that are.
+/// Returns the schema of an object with one member, whose name selects the members of its value.
 fn by_name(all: impl Iterator<Item = (&'static str, &'static [FieldSpec])>) -> Json {
     let properties: Map<String, Json> = all.map(|(name, specs)| (name.to_owned(), fields(specs))).collect();
     json!({
@@ -92,7 +92,7 @@ fn kinds() -> Json {
     names(CallKind::ALL.iter().map(|kind| kind.name()))
 }
 
-/// Which of them it is depends on the call, which is in another line.
+/// The call, in another line, determines the form.
 fn reply() -> Json {
     let mut schemas: Vec<Json> = Vec::new();
     for kind in CallKind::ALL {
@@ -104,7 +104,7 @@ fn reply() -> Json {
     json!({ "anyOf": schemas })
 }
 
-/// `ENUM.MEMBER` of all that any call may fail with.
+/// Returns the names of all errors, as `ENUM.MEMBER`.
 fn error() -> Json {
     let mut found: Vec<String> = Vec::new();
     for of in CallKind::ALL.iter().flat_map(|kind| kind.errors()) {

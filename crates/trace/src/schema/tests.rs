@@ -1,7 +1,6 @@
 //! One record of each kind is valid, and the schema allows no kind that is never written.
 //!
-//! What is sampled here goes from one variant to the next by a match without a wildcard: a new one does not compile until it
-//! has a sample.
+//! The samples cover all variants by a match without wildcard: a new variant does not compile without a sample.
 
 use std::collections::BTreeSet;
 use std::iter::successors;
@@ -29,7 +28,7 @@ const CALL: CallRef = CallRef {
     function: LOGIN,
 };
 
-/// Values of a field, each of the forms that it has.
+/// Sample values of a field, one per form.
 fn values(spec: &FieldSpec, by: Option<&str>) -> Vec<Value> {
     let values: &[&str] = match spec.ty {
         FieldType::Bool => &["true"],
@@ -67,7 +66,7 @@ fn values(spec: &FieldSpec, by: Option<&str>) -> Vec<Value> {
         .collect()
 }
 
-/// Rows of values for fields, so that each form of each is in one.
+/// Sample rows that cover each form of each field.
 fn rows(fields: &[FieldSpec], by: Option<&str>) -> Vec<Vec<Value>> {
     let columns: Vec<Vec<Value>> = fields.iter().map(|spec| values(spec, by)).collect();
     let rows = columns.iter().map(Vec::len).max().unwrap_or(1);
@@ -132,7 +131,7 @@ fn event() -> Event {
     }
 }
 
-/// Every input once; those of which there are several kinds as `all` has them.
+/// Every input once; in several forms where there are some.
 fn inputs() -> impl Iterator<Item = Input> {
     let first = Input::Admitted {
         call: CALL,
@@ -249,7 +248,7 @@ impl Sink for Records {
     }
 }
 
-/// A record of each kind, as a tape makes them.
+/// A record of each kind, as the recorder writes it.
 fn all() -> Vec<Record> {
     let tables = Arc::new(Tables::built_in().expect("the built-in tables"));
     let records = Arc::new(Records::default());
@@ -307,7 +306,7 @@ fn all() -> Vec<Record> {
         });
     }
     tape.cut(Time::default());
-    // Written by who writes the file.
+    // Written by the writer of the file.
     tape.push(Leg::Env, Dir::In, one("lost", true.into()));
     std::mem::take(&mut *records.0.lock())
 }
@@ -332,7 +331,7 @@ fn a_record_of_each_kind_is_valid() {
     assert_eq!(read(text.as_bytes()).expect("a trace").records.len(), records.len());
 }
 
-/// Every form of data that the schema allows is that of a record.
+/// Every data form of the schema occurs in a record.
 #[test]
 fn the_schema_allows_no_kind_that_is_never_written() {
     let (schema, records) = (value(), all());

@@ -1,4 +1,4 @@
-//! A player whose RTM is not the recorded one: what is told to it, and what it wants of others.
+//! Session replay with a live RTM.
 
 use engine::{Effect, Input, TimerKey};
 use protocol::event::Event;
@@ -10,18 +10,18 @@ use rtm::value::Text;
 use crate::session_replay::{Out, SessionReplay};
 
 impl SessionReplay {
-    /// The same, of which what it wants of others is asked.
+    /// Switches to a live replay, which collects requests to others.
     pub(crate) fn live(mut self) -> Self {
         self.wishes = Some(Vec::new());
         self
     }
 
-    /// What it has come to want, in order.
+    /// Takes the collected requests, in order.
     pub(crate) fn take_wishes(&mut self) -> Vec<Effect> {
         self.wishes.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// RTM says something.
+    /// Feeds an RTM event.
     pub(crate) fn told(&mut self, now: Time, told: UpstreamEvent) -> Vec<Out> {
         let input = match told {
             UpstreamEvent::Reply { request, result } => {
@@ -35,12 +35,12 @@ impl SessionReplay {
         self.live_step(now, input)
     }
 
-    /// Lines that an earlier session of the account has left.
+    /// Feeds mailbox lines of an earlier session of the account.
     pub(crate) fn kept(&mut self, now: Time, lines: Vec<(Event, Time)>) -> Vec<Out> {
         self.live_step(now, Input::OfflineLines(lines))
     }
 
-    /// A timer may be due: it is when it was not set anew.
+    /// Feeds a timer, if it was not replaced.
     pub(crate) fn due(&mut self, now: Time, key: TimerKey) -> Vec<Out> {
         match self.timers.get(&key) {
             Some(at) if *at <= now => {
@@ -57,12 +57,11 @@ impl SessionReplay {
         out
     }
 
-    /// The account.
     pub(crate) fn account(&self) -> &Text {
         &self.account
     }
 
-    /// The channel that it is in.
+    /// Returns the joined channel.
     pub(crate) fn joined(&self) -> Option<&ChannelId> {
         self.session.joined_channel()
     }

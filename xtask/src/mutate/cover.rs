@@ -1,13 +1,13 @@
-//! Values that no change touches: there are none, or the format has a key that nobody has thought about here.
+//! Values without a mutant: a key of the format that this module does not know.
 
-use crate::check::mutate::subject::Subject;
-use crate::check::mutate::tree::{Seg, Tree};
-use crate::check::mutate::walk::place;
+use crate::mutate::subject::Subject;
+use crate::mutate::tree::{Seg, Tree};
+use crate::mutate::walk::place;
 
-/// Keys of a row that change nothing that the engine does; the module's documentation says why.
+/// Keys of a row without effect on the engine; see the module documentation.
 const KEPT: &[&str] = &["id", "status", "source", "page", "code"];
 
-/// The places of a subject's values that no change is at.
+/// Returns the places of a subject's values without a mutant.
 pub fn untouched(subject: &Subject) -> Vec<String> {
     let mut leaves = Vec::new();
     for (name, tree) in subject.tree.entries() {

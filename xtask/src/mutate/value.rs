@@ -1,10 +1,10 @@
 //! Changes of values that expressions and literals are.
 
-use tables::ast::duration;
+use tables::duration::parse_duration;
 use tables::ty::Ty;
 
-use crate::check::mutate::tree::Tree;
-use crate::check::mutate::walk::Walk;
+use crate::mutate::tree::Tree;
+use crate::mutate::walk::Walk;
 
 /// Members of RTM's objects that a path may name.
 const MEMBERS: &[&str] = &["calleeId", "callerId", "channelId", "content", "response"];
@@ -51,7 +51,7 @@ impl Walk<'_> {
 
     /// A time: a moment more, a moment less.
     pub fn time(&mut self, tree: &Tree) {
-        let Some(Ok(time)) = tree.text().map(duration) else {
+        let Some(Ok(time)) = tree.text().map(parse_duration) else {
             return;
         };
         for other in [time.as_millis() + 1, time.as_millis() - 1] {

@@ -1,23 +1,21 @@
-//! Whether `check` finds a change.
+//! Verdict on one mutant.
 
 use std::sync::Arc;
 
-use tables::diagnostics::Diags;
-use tables::{Example, ParsedTables, Tables};
+use sigbridge::check::{check, example_holds};
+use tables::{Example, ParsedTables};
 
-use crate::check::bench::Bench;
-use crate::check::mutate::subject::Subject;
-use crate::check::mutate::walk::Change;
-use crate::check::{check, instances, lacking};
+use crate::mutate::subject::Subject;
+use crate::mutate::walk::Change;
 
-/// What became of a changed table.
+/// Result of checking a mutant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It does not compile.
+    /// The tables do not compile.
     Uncompiled,
-    /// An example does not hold, or is missing.
+    /// An example fails or is missing.
     Failed,
-    /// Nothing was found.
+    /// No check fails.
     Survived,
 }
 
@@ -31,14 +29,14 @@ pub fn judge(tables: &ParsedTables, subject: &Subject, change: &Change) -> Verdi
         return Verdict::Uncompiled;
     }
     let tables = Arc::new(tables);
-    // What finds most comes first; only what passes it is checked in full.
+    // Nearby examples kill most mutants; only a mutant that passes them needs the full check.
     for name in &subject.near {
         let near = |example: &&Example| *tables.rows[example.row].id == **name || *tables.rows[example.of].id == **name;
         if tables
             .examples
             .iter()
             .filter(near)
-            .any(|example| fails(&tables, example))
+            .any(|example| !example_holds(&tables, example))
         {
             return Verdict::Failed;
         }
@@ -49,13 +47,4 @@ pub fn judge(tables: &ParsedTables, subject: &Subject, change: &Change) -> Verdi
     } else {
         Verdict::Failed
     }
-}
-
-fn fails(tables: &Arc<Tables>, example: &Example) -> bool {
-    instances(example).iter().any(|(steps, given)| {
-        let mut diags = Diags::new();
-        let lacks = lacking(example, &mut diags);
-        let mut bench = Bench::new(tables.clone(), example, move |kind| !lacks.contains(&kind));
-        bench.run(given.as_ref(), steps).is_err()
-    })
 }

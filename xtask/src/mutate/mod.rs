@@ -1,22 +1,22 @@
-//! The proof that `check` looks: every value of every row is changed, one at a time, and `check` must fail each time.
+//! Mutation testing of the mapping tables.
 //!
-//! A change is made in the written tables, which are then compiled and checked as always. One that nothing finds is a
-//! survivor: a value that no example covers, or one that means the same as the other.
+//! A mutant is the tables with one changed value. It is compiled and checked like the original. A mutant that passes is a
+//! survivor: no example covers the value, or both values are equivalent.
 //!
-//! What is changed: all of a `[[row]]` but its examples, and all of `[fail.…]`. What is not, because it changes nothing
-//! that the engine does, and nothing else is left out:
+//! Mutated are all keys of a `[[row]]` except its examples, and all of `[fail.…]`. The following values are excluded,
+//! since they do not affect the engine:
 //!
 //! | key | why |
 //! |---|---|
 //! | `row.id` | the row's name; the comparison list's test compares it |
-//! | `row.status`, `row.page` | what the comparison pages say; the comparison list's test compares them |
-//! | `row.source` | where the facts come from, for people |
-//! | `row.code` of a code that no outcome notes, or that a page lists, too | says what to read |
-//! | `condition`s that the step before has left no doubt about | it ends the row without them |
-//! | the order of steps of which only one can run | each runs or not by facts that last |
+//! | `row.status`, `row.page` | content of the comparison pages; the comparison list's test compares them |
+//! | `row.source` | reference for readers |
+//! | `row.code` of a code that no outcome notes, or that a page lists too | reference for readers |
+//! | `fact`s that the previous step implies | it ends the row otherwise |
+//! | the order of mutually exclusive steps | their facts do not change |
 //! | `first` for `done` where the last step is the only call | the first result is the last |
-//! | params of type `any` | nothing is converted on its way to anything |
-//! | names of outcomes, lets, params and arguments | other values refer to them, so another name does not compile |
+//! | params of type `any` | no conversion takes place |
+//! | names of outcomes, lets, params and arguments | references would not compile |
 
 mod cover;
 mod judge;
@@ -28,37 +28,51 @@ mod tree;
 mod value;
 mod walk;
 
+use std::fmt;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use sigbridge::check::check;
 use tables::ParsedTables;
 use tables::diagnostics::{Diags, Source};
 
-use crate::check::check;
 use judge::{Verdict, judge};
 use subject::Subject;
 use walk::Change;
 
-/// What became of the changes.
+/// Result of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MutationReport {
-    /// Changes tried.
+    /// Number of mutants.
     pub mutants: usize,
-    /// Changes that were found.
+    /// Mutants that a check detected.
     pub killed: usize,
-    /// How many of these do not even compile.
+    /// Killed mutants that do not compile.
     pub uncompiled: usize,
-    /// Changes that nothing finds, by name, in the order of the tables.
+    /// Names of undetected mutants, in table order.
     pub survivors: Vec<String>,
-    /// Values that nothing changes, by place: keys that this module does not know.
+    /// Values without a mutant: keys that this module does not know.
     pub untouched: Vec<String>,
 }
 
-/// Changes every value of the tables, one at a time, and checks them each time.
+impl fmt::Display for MutationReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let per_mille = self.survivors.len() * 1000 / self.mutants.max(1);
+        writeln!(
+            f,
+            "mutants        {} ({} do not compile)",
+            self.mutants, self.uncompiled
+        )?;
+        let (percent, tenths) = (per_mille / 10, per_mille % 10);
+        write!(f, "survivors      {} ({percent}.{tenths} %)", self.survivors.len())
+    }
+}
+
+/// Creates and checks all mutants of the tables.
 ///
 /// # Errors
-/// What is wrong with the tables as they are; then there is nothing to be learned from changes.
+/// The errors of the original tables.
 pub fn run(sources: &[Arc<Source>]) -> Result<MutationReport, Diags> {
     let (written, diags) = ParsedTables::read(sources);
     diags.or_ok(())?;
@@ -87,7 +101,7 @@ pub fn run(sources: &[Arc<Source>]) -> Result<MutationReport, Diags> {
     })
 }
 
-/// All verdicts, in order, on all cores.
+/// Judges all mutants on all cores; returns the verdicts in order.
 fn judge_all(tables: &ParsedTables, mutants: &[(&Subject, &Change)]) -> Vec<Verdict> {
     let next = AtomicUsize::new(0);
     let work = || {

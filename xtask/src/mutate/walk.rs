@@ -4,7 +4,7 @@ use rtm::FieldType;
 use tables::Tables;
 use tables::ty::{SigType, Ty};
 
-use crate::check::mutate::tree::{Edit, Seg, Tree, key};
+use crate::mutate::tree::{Edit, Seg, Tree, key};
 
 /// A change of one value.
 #[derive(Clone, Debug)]

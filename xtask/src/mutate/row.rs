@@ -5,9 +5,9 @@ use tables::condition::Emulation;
 use tables::row::{Row, RowKind};
 use tables::ty::{SigType, Ty};
 
-use crate::check::mutate::step::answers_with_the_last;
-use crate::check::mutate::tree::Tree;
-use crate::check::mutate::walk::{Change, Pool, Walk, after};
+use crate::mutate::step::answers_with_the_last;
+use crate::mutate::tree::Tree;
+use crate::mutate::walk::{Change, Pool, Walk, after};
 
 /// One type of each kind that values are converted by; the textual ones differ in name only.
 const TYPES: &[&str] = &["account", "channel", "text", "int", "flag", "account[]"];
@@ -116,7 +116,7 @@ impl Walk<'_> {
             inner.vars.clone_from(&walk.vars);
             inner.value(&path);
             let others = inner.finish().into_iter().filter_map(|change| match change.edit {
-                crate::check::mutate::tree::Edit::Set(Tree::Text(text)) => Some(text[1..].to_owned()),
+                crate::mutate::tree::Edit::Set(Tree::Text(text)) => Some(text[1..].to_owned()),
                 _ => None,
             });
             for other in others {

@@ -8,9 +8,9 @@ use tables::row::Row;
 use tables::spanned_toml::read_all;
 use tables::{ParsedTables, Tables};
 
-use crate::check::mutate::tree::{Tree, key};
-use crate::check::mutate::walk::{Change, Pool};
-use crate::check::mutate::{outcome, row};
+use crate::mutate::tree::{Tree, key};
+use crate::mutate::walk::{Change, Pool};
+use crate::mutate::{outcome, row};
 
 /// A row or a class.
 pub struct Subject {

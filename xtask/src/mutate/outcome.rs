@@ -3,9 +3,9 @@
 use tables::row::Row;
 use tables::ty::{SigType, Ty};
 
-use crate::check::mutate::tree::Tree;
-use crate::check::mutate::value::paths;
-use crate::check::mutate::walk::{Change, Pool, Walk, after};
+use crate::mutate::tree::Tree;
+use crate::mutate::value::paths;
+use crate::mutate::walk::{Change, Pool, Walk, after};
 
 impl Walk<'_> {
     /// One entry of `[row.outcome]`.

@@ -4,8 +4,8 @@ use rtm::CallKind;
 use tables::condition::Condition;
 use tables::row::RowKind;
 
-use crate::check::mutate::tree::Tree;
-use crate::check::mutate::walk::{Walk, after};
+use crate::mutate::tree::Tree;
+use crate::mutate::walk::{Walk, after};
 
 impl Walk<'_> {
     /// Every `[[row.do]]`.

@@ -1,0 +1,3 @@
+//! Development tasks of the project, run as `cargo xtask`.
+
+pub mod mutate;
