@@ -4,6 +4,8 @@
 //! and uses no randomness; the server provides these. It parses JSON only through the values of the
 //! tables. Features that RTM lacks are emulated in [`emulate`], a file each.
 
+#![warn(missing_docs)]
+
 mod admission;
 mod api;
 mod conditions;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rtm::AppId;
 use rtm::time::Time;
-use rtm::upstream::{Tell, UpstreamEvent};
+use rtm::upstream::{EventSink, UpstreamEvent};
 use rtm::value::Text;
 use rtm::{CallKind, RtmCall};
 
@@ -36,7 +36,7 @@ pub struct Client {
     pub lacks: Arc<[CallKind]>,
     /// The session was told that the upstream is gone.
     pub told_down: bool,
-    tell: Tell,
+    tell: EventSink,
 }
 
 /// What an instance has at the agent.
@@ -75,7 +75,7 @@ pub struct Queued {
 
 impl Client {
     /// One that has nothing at the agent yet.
-    pub fn new(app: AppId, session: Text, lacks: Arc<[CallKind]>, tell: Tell) -> Self {
+    pub fn new(app: AppId, session: Text, lacks: Arc<[CallKind]>, tell: EventSink) -> Self {
         Self {
             app,
             session,

@@ -39,7 +39,7 @@ pub struct Channel {
     /// The effects of its system attributes.
     pub system_attributes: SystemAttributes,
     /// The channel has had more than 512 members, so the member list is unreliable.
-    pub crowded: bool,
+    pub large: bool,
     /// The member list is being fetched after the channel was large.
     pub recounting: bool,
     /// The number of its last line.
@@ -61,7 +61,7 @@ impl Channel {
             counted: None,
             attrs: Attrs::default(),
             system_attributes: SystemAttributes::default(),
-            crowded: false,
+            large: false,
             recounting: false,
             msgid: 0,
             held: None,

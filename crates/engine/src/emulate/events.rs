@@ -92,7 +92,7 @@ impl Session {
             _ => (false, 0),
         };
         // Above 512 members, duplicates cannot be detected.
-        let changed = changed || channel.crowded;
+        let changed = changed || channel.large;
         if let (true, Some(counted)) = (changed, &mut channel.counted) {
             // RTM sends the count at most once a second; apps may query it earlier.
             *counted = counted.saturating_add_signed(by);

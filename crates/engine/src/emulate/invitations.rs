@@ -380,8 +380,8 @@ mod tests {
             assert!(fill(&mut calls));
         }
         calls.by_invitation(Role::Caller, InvitationId(9)).unwrap().state = CallState::Talking;
-        assert!(fill(&mut calls), "a call that was accepted makes room");
-        assert!(!fill(&mut calls), "all of them ring");
+        assert!(fill(&mut calls), "an accepted call is removed first");
+        assert!(!fill(&mut calls), "all calls are ringing");
         assert!(calls.by_invitation(Role::Caller, InvitationId(1)).is_none());
         assert!(calls.by_invitation(Role::Caller, InvitationId(2)).is_some());
         assert_eq!(calls.entries.len(), MAX_CALLS);
