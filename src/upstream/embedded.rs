@@ -17,7 +17,7 @@ use rtm::time::Time;
 use rtm::{CallKind, RtmCall};
 use runtime::clock::Clock;
 
-use rtm::upstream::{ClientKey, Tell, Upstream};
+use rtm::upstream::{ClientKey, EventSink, Upstream};
 use rtm_embedded::{ClientId, Output, RtmService, RtmServiceConfig};
 
 /// The embedded RTM.
@@ -31,7 +31,7 @@ pub struct EmbeddedUpstream {
 
 struct App {
     world: RtmService,
-    clients: HashMap<u64, (ClientId, Tell)>,
+    clients: HashMap<u64, (ClientId, EventSink)>,
     numbers: HashMap<ClientId, u64>,
     next: u64,
 }
@@ -96,7 +96,7 @@ impl EmbeddedUpstream {
 }
 
 impl Upstream for EmbeddedUpstream {
-    fn open(&self, app: &AppId, tell: Tell) -> ClientKey {
+    fn open(&self, app: &AppId, tell: EventSink) -> ClientKey {
         let mut apps = self.apps.lock();
         let entry = apps.entry(app.clone()).or_insert_with(|| App::new(self.config));
         let client = entry.world.open();

@@ -8,5 +8,5 @@ mod start;
 pub use agent_link::connect::DialError;
 pub use embedded::EmbeddedUpstream;
 pub use rest::{ClientError as RestError, WithRest};
-pub use rtm::upstream::{ClientKey, Tell, Upstream, UpstreamEvent};
+pub use rtm::upstream::{ClientKey, EventSink, Upstream, UpstreamEvent};
 pub use start::{Upstreams, start_upstreams};

@@ -18,7 +18,7 @@ use agent_link::driver::{Driver, DriverConfig, LinkHealth, LinkNews, serve_agent
 use agent_link::handshake::Limits;
 use agent_link::vocabulary::Vocabulary;
 use rtm::AppId;
-use rtm::upstream::{ClientKey, Tell, Upstream};
+use rtm::upstream::{ClientKey, EventSink, Upstream};
 use rtm::value::Text;
 use rtm::{CallKind, RtmCall};
 use rtm_embedded::RtmServiceConfig;
@@ -178,7 +178,7 @@ impl ByApp {
 }
 
 impl Upstream for ByApp {
-    fn open(&self, app: &AppId, tell: Tell) -> ClientKey {
+    fn open(&self, app: &AppId, tell: EventSink) -> ClientKey {
         self.of(app).open(app, tell)
     }
 

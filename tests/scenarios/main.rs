@@ -105,8 +105,8 @@ fn unsupported_scenarios_fail_as_declared() {
         }
     }
     let names: Vec<String> = files.iter().map(|path| name(path)).collect();
-    let gone = reasons.keys().filter(|listed| !names.contains(listed));
-    wrong.extend(gone.map(|listed| format!("expected-failures.toml: no scenario later/{listed}")));
+    let removed = reasons.keys().filter(|listed| !names.contains(listed));
+    wrong.extend(removed.map(|listed| format!("expected-failures.toml: no scenario later/{listed}")));
     let empty = reasons.iter().filter(|(_, reason)| reason.trim().is_empty());
     wrong.extend(empty.map(|(name, _)| format!("expected-failures.toml: {name} has no reason")));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

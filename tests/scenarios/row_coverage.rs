@@ -32,8 +32,8 @@ fn every_row_has_a_scenario() {
             if scenarios.is_empty() {
                 wrong.push(format!("{group}: no scenario for: {line}"));
             }
-            let gone = scenarios.iter().filter(|scenario| !names.contains(scenario));
-            wrong.extend(gone.map(|scenario| format!("{group}: {line}: there is no scenario {scenario}")));
+            let removed = scenarios.iter().filter(|scenario| !names.contains(scenario));
+            wrong.extend(removed.map(|scenario| format!("{group}: {line}: there is no scenario {scenario}")));
         }
     }
     let of_no_line = names.iter().filter(|name| !listed.contains(name));

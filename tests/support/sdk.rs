@@ -9,7 +9,7 @@ use agent_link::handshake::{Limits, random_name};
 use agent_link::vocabulary::Vocabulary;
 use parking_lot::Mutex;
 use rtm::AppId;
-use rtm::upstream::{ClientKey, Tell, Upstream, UpstreamEvent};
+use rtm::upstream::{ClientKey, EventSink, Upstream, UpstreamEvent};
 use rtm::{CallKind, EventKind, LoginErr, RtmCall};
 use rtm_embedded::{RateTable, RtmServiceConfig};
 use runtime::clock::Clock;
@@ -95,11 +95,11 @@ impl Drop for SdkAgent {
 struct Sdk {
     inner: Arc<EmbeddedUpstream>,
     platform: Arc<Platform>,
-    tells: Mutex<HashMap<u64, Tell>>,
+    tells: Mutex<HashMap<u64, EventSink>>,
 }
 
 impl Upstream for Sdk {
-    fn open(&self, app: &AppId, tell: Tell) -> ClientKey {
+    fn open(&self, app: &AppId, tell: EventSink) -> ClientKey {
         let (platform, to) = (self.platform.clone(), tell.clone());
         let client = self.inner.open(
             app,

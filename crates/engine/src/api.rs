@@ -297,7 +297,7 @@ pub enum Effect {
         about: Option<Text>,
     },
     /// Data was dropped because a bound was reached: for logs and metrics.
-    Dropped(&'static str),
+    Dropped(DropReason),
     /// Lines to store for the account's next session on this sidecar.
     StoreLines(Vec<(Event, Time)>),
     /// Close a socket after its pending writes.
@@ -346,4 +346,44 @@ pub enum TimerKey {
     MemberNum,
     /// The delay before the next batch of gathered calls.
     Gather(CallKind),
+}
+
+/// What was dropped because a bound was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DropReason {
+    /// `requests`.
+    Requests,
+    /// `held channel events`.
+    HeldChannelEvents,
+    /// `messages to offline peers`.
+    OfflineMessages,
+    /// `channel lines of a client that was away`.
+    ChannelLines,
+    /// `calls`.
+    Calls,
+    /// `lines of a client that is away`.
+    LinesWithoutClient,
+    /// `mailbox lines of an earlier login`.
+    EarlierMailboxLines,
+    /// `mailbox lines`.
+    MailboxLines,
+    /// `messages over the rate`.
+    MessagesOverRate,
+}
+
+impl DropReason {
+    /// Returns the name in logs, metrics and traces.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::HeldChannelEvents => "held channel events",
+            Self::OfflineMessages => "messages to offline peers",
+            Self::ChannelLines => "channel lines of a client that was away",
+            Self::Calls => "calls",
+            Self::LinesWithoutClient => "lines of a client that is away",
+            Self::EarlierMailboxLines => "mailbox lines of an earlier login",
+            Self::MailboxLines => "mailbox lines",
+            Self::MessagesOverRate => "messages over the rate",
+        }
+    }
 }

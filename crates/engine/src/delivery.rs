@@ -9,7 +9,7 @@ use rtm::value::Text;
 use tables::ty::SigType;
 use tables::wire::{ResumeMode, Via};
 
-use crate::api::Effect;
+use crate::api::{DropReason, Effect};
 use crate::emulate::mailbox::Full;
 use crate::emulate::mailbox_share::Amount;
 use crate::session::{Ctx, Session};
@@ -34,7 +34,7 @@ impl Session {
                         code,
                         about: None,
                     },
-                    None => Effect::Dropped("lines of a client that is away"),
+                    None => Effect::Dropped(DropReason::LinesWithoutClient),
                 });
             }
             Via::Mailbox => {
@@ -84,7 +84,7 @@ impl Session {
                 if ctx.now.since(at) < self.context.limits.mailbox_ttl {
                     self.notify(Form::Direct, event, ctx);
                 } else {
-                    ctx.out.push(Effect::Dropped("mailbox lines of an earlier login"));
+                    ctx.out.push(Effect::Dropped(DropReason::EarlierMailboxLines));
                 }
             }
         }
@@ -105,7 +105,7 @@ impl Session {
             }
             Ok(None) => {}
             Err(Full) => {
-                ctx.out.push(Effect::Dropped("mailbox lines"));
+                ctx.out.push(Effect::Dropped(DropReason::MailboxLines));
                 self.note_own("MAILBOX-FULL", Some(row), Some(sender), ctx);
             }
         }

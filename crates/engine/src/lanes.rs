@@ -211,7 +211,7 @@ mod tests {
         lanes.refused(2, CallKind::Leave);
         assert_eq!(lanes.enter(5, &a), Turn::Later);
         assert_eq!(done(&mut lanes, 4, &b), NONE);
-        assert_eq!(lanes.enter(6, &b), Turn::Later, "RTM wants this call later");
+        assert_eq!(lanes.enter(6, &b), Turn::Later, "RTM has rate-limited this call");
         assert_eq!(done(&mut lanes, 2, &a), [6, 3]);
         assert_eq!(done(&mut lanes, 3, &a), [5]);
         assert_eq!(done(&mut lanes, 5, &a), NONE);
@@ -252,11 +252,7 @@ mod tests {
         lanes.refused(2, CallKind::Leave);
         assert_eq!(lanes.enter(4, &free), Turn::Later);
         assert_eq!(done(&mut lanes, 3, &free), NONE);
-        assert_eq!(
-            done(&mut lanes, 1, &free),
-            NONE,
-            "the second is still to be tried again"
-        );
+        assert_eq!(done(&mut lanes, 1, &free), NONE, "the second is still being retried");
         assert_eq!(lanes.enter(5, &free), Turn::Later);
         assert_eq!(done(&mut lanes, 2, &free), [4, 5]);
         assert_eq!(lanes.enter(6, &free), Turn::Now);

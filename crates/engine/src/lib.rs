@@ -4,6 +4,8 @@
 //! and uses no randomness; the server provides these. It parses JSON only through the values of the
 //! tables. Features that RTM lacks are emulated in [`emulate`], a file each.
 
+#![warn(missing_docs)]
+
 mod admission;
 mod api;
 mod conditions;
@@ -22,7 +24,7 @@ mod test_fixtures;
 mod tests;
 
 pub use admission::{Admission, Existing, LoginAttempt, admit};
-pub use api::{Attach, Effect, EndReason, Input, Names, SessionContext, SessionLimits, TimerKey};
+pub use api::{Attach, DropReason, Effect, EndReason, Input, Names, SessionContext, SessionLimits, TimerKey};
 pub use emulate::CODES;
 pub use emulate::token_bucket::Bucket;
 pub use protocol::event::{Answer, CallRef, Event, Form, LOGIN, Refusal, SocketId};

@@ -3,6 +3,7 @@
 use protocol::event::{Event, Refusal};
 use rtm::FieldType;
 use rtm::value::{Text, Value};
+use tables::condition::EmulationOutcome;
 use tables::row::{CallTemplate, Emission, Failure};
 use tables::ty::Ty;
 
@@ -25,7 +26,7 @@ impl Session {
             return;
         }
         if outcome.hold && !self.store_message(run, ctx) {
-            self.fire_named(run, "undelivered", ctx);
+            self.fire_named(run, EmulationOutcome::Undelivered, ctx);
         }
         if let Some(call) = &outcome.rtm {
             self.call_aside(run, call, ctx);
@@ -45,13 +46,9 @@ impl Session {
         }
     }
 
-    /// Executes the outcome of that name.
-    pub(super) fn fire_named(&mut self, run: &mut Run, name: &str, ctx: &mut Ctx<'_>) {
-        let found = self.context.tables.rows[run.row]
-            .outcomes
-            .iter()
-            .position(|o| &*o.name == name);
-        if let Some(outcome) = found {
+    /// Executes an outcome of the row's emulation, if the row has it.
+    pub(super) fn fire_named(&mut self, run: &mut Run, outcome: EmulationOutcome, ctx: &mut Ctx<'_>) {
+        if let Some(outcome) = self.context.tables.rows[run.row].emulation_outcomes[outcome as usize] {
             self.fire(run, outcome, ctx);
         }
     }

@@ -7,7 +7,7 @@ use rtm::value::{Text, Value};
 use rtm::{BadField, CallKind, ChannelId, RtmCall, RtmError, RtmReply};
 use tables::row::{AnswerAt, CallTemplate, Handling, RtmStep, StepKind};
 
-use crate::api::{Effect, TimerKey};
+use crate::api::{DropReason, Effect, TimerKey};
 use crate::emulate::invitations::Call;
 use crate::invocation::{Run, RunId};
 use crate::lanes::{Lanes, Turn, may_be_of_one, merge};
@@ -137,7 +137,7 @@ impl Session {
         let number = self.requests.next + 1;
         let turn = self.requests.lanes.enter(number, &request);
         if turn == Turn::Full {
-            ctx.out.push(Effect::Dropped("requests"));
+            ctx.out.push(Effect::Dropped(DropReason::Requests));
             return false;
         }
         self.requests.next = number;

@@ -8,10 +8,11 @@ use protocol::event::{Answer, CallRef, Event, LOGIN, SocketId};
 use rtm::time::Time;
 use rtm::value::{Text, Value};
 use rtm::{ChannelId, EventKind, RtmCall};
+use tables::condition::EmulationOutcome;
 use tables::row::{Limit, Status};
 use tables::wire::{ResumeMode, Target};
 
-use crate::api::{Attach, Effect, EndReason, Input, SessionContext, TimerKey};
+use crate::api::{Attach, DropReason, Effect, EndReason, Input, SessionContext, TimerKey};
 use crate::emulate::channel::Channel;
 use crate::emulate::invitations::Calls;
 use crate::emulate::mailbox::Mailbox;
@@ -285,7 +286,7 @@ impl Session {
         if self.resume_mode() != ResumeMode::ToSession {
             let dropped = self.mailbox.restart(ctx.now, self.context.limits.mailbox_ttl);
             if dropped > 0 {
-                ctx.out.push(Effect::Dropped("mailbox lines of an earlier login"));
+                ctx.out.push(Effect::Dropped(DropReason::EarlierMailboxLines));
             }
         }
         if forgets_calls {
@@ -360,7 +361,7 @@ impl Session {
         if !within {
             if limits.discard_over_rate && limit != Some(Limit::Invitations) {
                 // Legacy servers discarded messages over the rate silently.
-                ctx.out.push(Effect::Dropped("messages over the rate"));
+                ctx.out.push(Effect::Dropped(DropReason::MessagesOverRate));
                 ctx.out.push(Effect::Answer {
                     call,
                     row,
@@ -382,19 +383,19 @@ impl Session {
     fn upstream_changed(&mut self, up: bool, ctx: &mut Ctx<'_>) {
         self.upstream = up;
         if up {
-            self.link_changed("recovered", ctx);
+            self.link_changed(EmulationOutcome::Recovered, ctx);
         } else {
             ctx.out.push(Effect::SetTimer {
                 key: TimerKey::Grace,
                 at: ctx.now + self.context.limits.grace,
             });
-            self.link_changed("reconnecting", ctx);
+            self.link_changed(EmulationOutcome::Reconnecting, ctx);
         }
     }
 
     /// Reports a lost or restored connection to RTM, once, to a connected client.
-    fn link_changed(&mut self, outcome: &str, ctx: &mut Ctx<'_>) {
-        let lost = outcome == "reconnecting";
+    fn link_changed(&mut self, outcome: EmulationOutcome, ctx: &mut Ctx<'_>) {
+        let lost = outcome == EmulationOutcome::Reconnecting;
         if !self.logged_in || self.reconnecting == lost {
             return;
         }
@@ -410,7 +411,7 @@ impl Session {
         let row = self.context.tables.row_on(EventKind::ConnectionStateChanged);
         if let Some(row) = row.filter(|_| self.socket.is_some()) {
             let mut run = self.new_run(row, Vec::new());
-            self.fire_named(&mut run, "lost", ctx);
+            self.fire_named(&mut run, EmulationOutcome::Lost, ctx);
         }
     }
 
@@ -426,7 +427,7 @@ impl Session {
                     .push(event.clone(), (self.sender_of(&event), false), at, self.mailbox_bound())
                     .is_err()
             {
-                ctx.out.push(Effect::Dropped("mailbox lines"));
+                ctx.out.push(Effect::Dropped(DropReason::MailboxLines));
             }
         }
         // Versions are known: the client has already polled, or polls only after a notification.

@@ -1,5 +1,6 @@
 //! Tests of a session's shared limits: rates and memory.
 
+use crate::DropReason;
 use std::sync::Arc;
 
 use protocol::event::{CallRef, SocketId};
@@ -99,7 +100,7 @@ impl Bench {
             }
             _ => false,
         };
-        let dropped = effects.contains(&Effect::Dropped("mailbox lines"));
+        let dropped = effects.contains(&Effect::Dropped(DropReason::MailboxLines));
         assert_eq!(dropped, effects.iter().any(noted), "{effects:?}");
         !dropped
     }

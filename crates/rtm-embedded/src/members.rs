@@ -144,7 +144,7 @@ impl RtmService {
             return;
         };
         let is_silent = channel.members.len() > MEMBERS_CUT_OFF;
-        let gone = channel.members.swap_remove(place);
+        let removed = channel.members.swap_remove(place);
         if let Some(moved) = channel.members.get(place) {
             let session = self.clients.session_mut(moved.client);
             let joined = session.and_then(|s| s.joined.iter_mut().find(|j| j.channel == *id));
@@ -156,7 +156,7 @@ impl RtmService {
             for member in channel.members.iter().filter(|m| m.reachable) {
                 let event = RtmEvent::MemberLeft {
                     channel_id: id.clone(),
-                    member_id: gone.user.clone(),
+                    member_id: removed.user.clone(),
                 };
                 ctx.event(member.client, event);
             }

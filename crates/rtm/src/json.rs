@@ -21,15 +21,15 @@ const CODE_BYTES: usize = 6;
 
 /// An invalid JSON text: the error and its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what} at line {line} column {column}")]
+#[error("{kind} at line {line} column {column}")]
 pub struct JsonError {
-    what: What,
+    kind: ErrorKind,
     line: usize,
     column: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-enum What {
+enum ErrorKind {
     #[error("end of the text inside a value")]
     Unfinished,
     #[error("expected a value")]
@@ -66,11 +66,11 @@ pub fn parse(text: &str) -> Result<Value, JsonError> {
         depth: 0,
     };
     let read = parser.value().and_then(|value| match parser.peek() {
-        Some(_) => Err(What::Trailing),
+        Some(_) => Err(ErrorKind::Trailing),
         None => Ok(value),
     });
     // `paired` does not change lengths, so positions are those of the original text.
-    read.map_err(|what| parser.error(what))
+    read.map_err(|kind| parser.error(kind))
 }
 
 /// Reads a text as a type.
@@ -135,11 +135,11 @@ struct Parser<'t> {
 }
 
 impl<'t> Parser<'t> {
-    fn error(&self, what: What) -> JsonError {
+    fn error(&self, kind: ErrorKind) -> JsonError {
         let before = &self.text.as_bytes()[..self.at.min(self.text.len())];
         let line_start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
         JsonError {
-            what,
+            kind,
             line: memchr::memchr_iter(b'\n', before).count() + 1,
             column: before.len() - line_start + 1,
         }
@@ -153,7 +153,7 @@ impl<'t> Parser<'t> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    fn value(&mut self) -> Result<Value, What> {
+    fn value(&mut self) -> Result<Value, ErrorKind> {
         match self.peek() {
             Some(b'"') => self.quoted().map(Value::Text),
             Some(b'{') => self.nested(Self::object),
@@ -162,22 +162,22 @@ impl<'t> Parser<'t> {
             Some(b't') => self.word("true", Value::Bool(true)),
             Some(b'f') => self.word("false", Value::Bool(false)),
             Some(b'n') => self.word("null", Value::Null),
-            Some(_) => Err(What::NoValue),
-            None => Err(What::Unfinished),
+            Some(_) => Err(ErrorKind::NoValue),
+            None => Err(ErrorKind::Unfinished),
         }
     }
 
-    fn word(&mut self, word: &str, value: Value) -> Result<Value, What> {
+    fn word(&mut self, word: &str, value: Value) -> Result<Value, ErrorKind> {
         if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
-            return Err(What::NoValue);
+            return Err(ErrorKind::NoValue);
         }
         self.at += word.len();
         Ok(value)
     }
 
-    fn nested(&mut self, read: impl FnOnce(&mut Self) -> Result<Value, What>) -> Result<Value, What> {
+    fn nested(&mut self, read: impl FnOnce(&mut Self) -> Result<Value, ErrorKind>) -> Result<Value, ErrorKind> {
         if self.depth == MAX_DEPTH {
-            return Err(What::TooDeep);
+            return Err(ErrorKind::TooDeep);
         }
         self.depth += 1;
         self.at += 1;
@@ -186,20 +186,20 @@ impl<'t> Parser<'t> {
         value
     }
 
-    fn list(&mut self) -> Result<Value, What> {
+    fn list(&mut self) -> Result<Value, ErrorKind> {
         let mut items = Vec::new();
         if self.ends(b']') {
             return Ok(Value::List(items));
         }
         loop {
             items.push(self.value()?);
-            if !self.goes_on(b']', What::NoEndOfList)? {
+            if !self.comma_or_end(b']', ErrorKind::NoEndOfList)? {
                 return Ok(Value::List(items));
             }
         }
     }
 
-    fn object(&mut self) -> Result<Value, What> {
+    fn object(&mut self) -> Result<Value, ErrorKind> {
         let mut entries = Vec::new();
         if self.ends(b'}') {
             return Ok(Value::Map(entries));
@@ -207,17 +207,17 @@ impl<'t> Parser<'t> {
         loop {
             match self.peek() {
                 Some(b'"') => {}
-                Some(_) => return Err(What::NoName),
-                None => return Err(What::Unfinished),
+                Some(_) => return Err(ErrorKind::NoName),
+                None => return Err(ErrorKind::Unfinished),
             }
             let name = self.quoted()?;
             match self.peek() {
                 Some(b':') => self.at += 1,
-                Some(_) => return Err(What::NoColon),
-                None => return Err(What::Unfinished),
+                Some(_) => return Err(ErrorKind::NoColon),
+                None => return Err(ErrorKind::Unfinished),
             }
             entries.push((name, self.value()?));
-            if !self.goes_on(b'}', What::NoEndOfObject)? {
+            if !self.comma_or_end(b'}', ErrorKind::NoEndOfObject)? {
                 return Ok(Value::Map(entries));
             }
         }
@@ -231,8 +231,8 @@ impl<'t> Parser<'t> {
     }
 
     /// Consumes a comma or the end; returns true for a comma.
-    fn goes_on(&mut self, end: u8, otherwise: What) -> Result<bool, What> {
-        let next = self.peek().ok_or(What::Unfinished)?;
+    fn comma_or_end(&mut self, end: u8, otherwise: ErrorKind) -> Result<bool, ErrorKind> {
+        let next = self.peek().ok_or(ErrorKind::Unfinished)?;
         if next != b',' && next != end {
             return Err(otherwise);
         }
@@ -241,16 +241,16 @@ impl<'t> Parser<'t> {
     }
 
     /// Reads a string whose opening quote is next.
-    fn quoted(&mut self) -> Result<Text, What> {
+    fn quoted(&mut self) -> Result<Text, ErrorKind> {
         self.at += 1;
         let mut out = String::new();
         loop {
             let start = self.at;
             let rest = &self.text.as_bytes()[start..];
-            let len = memchr2(b'"', b'\\', rest).ok_or(What::Unfinished)?;
+            let len = memchr2(b'"', b'\\', rest).ok_or(ErrorKind::Unfinished)?;
             if let Some(control) = rest[..len].iter().position(|b| *b < 0x20) {
                 self.at += control;
-                return Err(What::Control);
+                return Err(ErrorKind::Control);
             }
             let piece = &self.text[start..start + len];
             self.at += len + 1;
@@ -267,8 +267,8 @@ impl<'t> Parser<'t> {
     }
 
     /// Reads an escape whose backslash is consumed.
-    fn escaped(&mut self) -> Result<char, What> {
-        let escape = *self.text.as_bytes().get(self.at).ok_or(What::Unfinished)?;
+    fn escaped(&mut self) -> Result<char, ErrorKind> {
+        let escape = *self.text.as_bytes().get(self.at).ok_or(ErrorKind::Unfinished)?;
         self.at += 1;
         Ok(match escape {
             b'"' => '"',
@@ -288,24 +288,28 @@ impl<'t> Parser<'t> {
                         self.at += 2;
                         let second = self.code()?;
                         let pair = 0x1_0000 + ((first & 0x3ff) << 10 | second & 0x3ff);
-                        char::from_u32(pair).ok_or(What::BadEscape)?
+                        char::from_u32(pair).ok_or(ErrorKind::BadEscape)?
                     }
                 }
             }
-            _ => return Err(What::BadEscape),
+            _ => return Err(ErrorKind::BadEscape),
         })
     }
 
-    fn code(&mut self) -> Result<u32, What> {
-        let digits = self.text.as_bytes().get(self.at..self.at + 4).ok_or(What::Unfinished)?;
+    fn code(&mut self) -> Result<u32, ErrorKind> {
+        let digits = self
+            .text
+            .as_bytes()
+            .get(self.at..self.at + 4)
+            .ok_or(ErrorKind::Unfinished)?;
         self.at += 4;
         digits.iter().try_fold(0, |code, digit| {
-            let digit = char::from(*digit).to_digit(16).ok_or(What::BadEscape)?;
+            let digit = char::from(*digit).to_digit(16).ok_or(ErrorKind::BadEscape)?;
             Ok(code << 4 | digit)
         })
     }
 
-    fn number(&mut self) -> Result<Value, What> {
+    fn number(&mut self) -> Result<Value, ErrorKind> {
         let rest = &self.text.as_bytes()[self.at..];
         let digits = |from: usize| rest[from..].iter().take_while(|b| b.is_ascii_digit()).count();
         let minus = usize::from(rest[0] == b'-');
@@ -324,13 +328,13 @@ impl<'t> Parser<'t> {
             is_good &= exponent > 0;
         }
         if !is_good {
-            return Err(What::BadNumber);
+            return Err(ErrorKind::BadNumber);
         }
         let number = &self.text[self.at..self.at + len];
         self.at += len;
         Ok(match number.parse() {
             Ok(whole) if number != "-0" => Value::Int(whole),
-            _ => Value::Number(Number::written(number)),
+            _ => Value::Number(Number::from_checked(number)),
         })
     }
 }

@@ -4,6 +4,8 @@
 //! enums of rtm-api 5. `tables` checks every table against them; `mappings/platforms/*.toml`
 //! translate them to the names of other SDKs. This crate does not depend on Signaling.
 
+#![warn(missing_docs)]
+
 mod call;
 mod error;
 mod event;

@@ -8,7 +8,7 @@ use crate::{AppId, CallKind, ChannelAttribute, Message, RtmCall, RtmError, RtmEv
 /// An RTM backend. Calls never block; each one gets a reply, also after a failure.
 pub trait Upstream: Send + Sync {
     /// Opens an RTM client for a session. `sink` receives its events in order and must not block.
-    fn open(&self, app: &AppId, tell: Tell) -> ClientKey;
+    fn open(&self, app: &AppId, sink: EventSink) -> ClientKey;
 
     /// Starts a call; its reply carries `request`.
     fn call(&self, client: &ClientKey, request: u64, call: RtmCall);
@@ -26,11 +26,12 @@ pub trait Upstream: Send + Sync {
 }
 
 /// The receiver of an upstream's events.
-pub type Tell = Arc<dyn Fn(UpstreamEvent) + Send + Sync>;
+pub type EventSink = Arc<dyn Fn(UpstreamEvent) + Send + Sync>;
 
 /// An RTM client of an upstream.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClientKey {
+    /// The app id.
     pub app: AppId,
     /// The upstream's number.
     pub number: u64,

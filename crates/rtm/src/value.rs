@@ -132,7 +132,7 @@ pub struct Number(Text);
 
 impl Number {
     /// Wraps a number of JSON text, which the parser has checked.
-    pub(crate) fn written(json: &str) -> Self {
+    pub(crate) fn from_checked(json: &str) -> Self {
         Self(json.into())
     }
 
@@ -238,7 +238,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_u64<E: de::Error>(self, n: u64) -> Result<Value, E> {
-        Ok(i64::try_from(n).map_or_else(|_| Value::Number(Number::written(&n.to_string())), Value::Int))
+        Ok(i64::try_from(n).map_or_else(|_| Value::Number(Number::from_checked(&n.to_string())), Value::Int))
     }
 
     fn visit_f64<E: de::Error>(self, x: f64) -> Result<Value, E> {

@@ -165,7 +165,8 @@ impl Emulation {
     }
 
     /// Returns the outcomes of the emulation; a row that names it binds each of them.
-    pub const fn outcomes(self) -> &'static [&'static str] {
+    pub const fn outcomes(self) -> &'static [EmulationOutcome] {
+        use EmulationOutcome as O;
         match self {
             Self::SingleChannel
             | Self::AttrWrite
@@ -173,35 +174,198 @@ impl Emulation {
             | Self::RefuseCall
             | Self::CloseCall
             | Self::TransientJoin => &[],
-            Self::MemberSet => &["changed"],
-            Self::Outbox => &["undelivered", "end-text"],
-            Self::PeerText => &["text", "ended", "dtmf", "raw"],
-            Self::ChannelText => &["text", "raw"],
-            Self::AttrDiff => &["set", "removed", "cleared", "doubtful"],
-            Self::SystemAttributeWrite => &["channel-ttl", "local-limit"],
-            Self::InviteTimers => &["timed-out", "answered-late"],
-            Self::Calls => &["default"],
-            Self::Refusal => &["refused", "ended"],
-            Self::IncomingCall => &["ringing", "unseen", "no-channel", "timed-out"],
-            Self::RingingOnly => &["ringing"],
-            Self::Status => &["kicked", "banned", "abandoned", "lost", "reconnecting", "recovered"],
+            Self::MemberSet => &[O::Changed],
+            Self::Outbox => &[O::Undelivered, O::EndText],
+            Self::PeerText => &[O::Text, O::Ended, O::Dtmf, O::Raw],
+            Self::ChannelText => &[O::Text, O::Raw],
+            Self::AttrDiff => &[O::Set, O::Removed, O::Cleared, O::Doubtful],
+            Self::SystemAttributeWrite => &[O::ChannelTtl, O::LocalLimit],
+            Self::InviteTimers => &[O::TimedOut, O::AnsweredLate],
+            Self::Calls => &[O::Default],
+            Self::Refusal => &[O::Refused, O::Ended],
+            Self::IncomingCall => &[O::Ringing, O::Unseen, O::NoChannel, O::TimedOut],
+            Self::RingingOnly => &[O::Ringing],
+            Self::Status => &[
+                O::Kicked,
+                O::Banned,
+                O::Abandoned,
+                O::Lost,
+                O::Reconnecting,
+                O::Recovered,
+            ],
         }
     }
 
     /// Returns the values that the emulation passes to its outcomes.
-    pub const fn values_given(self) -> &'static [(&'static str, Ty)] {
+    pub const fn values_given(self) -> &'static [(EmulationValue, Ty)] {
+        use EmulationValue as V;
         match self {
             Self::PeerText => &[
-                ("text", TEXT),
-                ("channel", RTM_CHANNEL),
-                ("info", TEXT),
-                ("digits", TEXT),
+                (V::Text, TEXT),
+                (V::Channel, RTM_CHANNEL),
+                (V::Info, TEXT),
+                (V::Digits, TEXT),
             ],
-            Self::ChannelText => &[("text", TEXT)],
-            Self::AttrDiff => &[("channel", CHANNEL), ("name", TEXT), ("value", TEXT)],
-            Self::Refusal => &[("channel", RTM_CHANNEL), ("info", TEXT)],
-            Self::InviteTimers => &[("info", TEXT)],
+            Self::ChannelText => &[(V::Text, TEXT)],
+            Self::AttrDiff => &[(V::Channel, CHANNEL), (V::Name, TEXT), (V::Value, TEXT)],
+            Self::Refusal => &[(V::Channel, RTM_CHANNEL), (V::Info, TEXT)],
+            Self::InviteTimers => &[(V::Info, TEXT)],
             _ => &[],
+        }
+    }
+}
+
+/// An outcome that an emulation executes by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmulationOutcome {
+    /// `changed`.
+    Changed,
+    /// `undelivered`.
+    Undelivered,
+    /// `end-text`.
+    EndText,
+    /// `text`.
+    Text,
+    /// `ended`.
+    Ended,
+    /// `dtmf`.
+    Dtmf,
+    /// `raw`.
+    Raw,
+    /// `set`.
+    Set,
+    /// `removed`.
+    Removed,
+    /// `cleared`.
+    Cleared,
+    /// `doubtful`.
+    Doubtful,
+    /// `channel-ttl`.
+    ChannelTtl,
+    /// `local-limit`.
+    LocalLimit,
+    /// `timed-out`.
+    TimedOut,
+    /// `answered-late`.
+    AnsweredLate,
+    /// `default`.
+    Default,
+    /// `refused`.
+    Refused,
+    /// `ringing`.
+    Ringing,
+    /// `unseen`.
+    Unseen,
+    /// `no-channel`.
+    NoChannel,
+    /// `kicked`.
+    Kicked,
+    /// `banned`.
+    Banned,
+    /// `abandoned`.
+    Abandoned,
+    /// `lost`.
+    Lost,
+    /// `reconnecting`.
+    Reconnecting,
+    /// `recovered`.
+    Recovered,
+}
+
+impl EmulationOutcome {
+    /// All outcomes, in the order of the enum.
+    pub const ALL: &[Self] = &[
+        Self::Changed,
+        Self::Undelivered,
+        Self::EndText,
+        Self::Text,
+        Self::Ended,
+        Self::Dtmf,
+        Self::Raw,
+        Self::Set,
+        Self::Removed,
+        Self::Cleared,
+        Self::Doubtful,
+        Self::ChannelTtl,
+        Self::LocalLimit,
+        Self::TimedOut,
+        Self::AnsweredLate,
+        Self::Default,
+        Self::Refused,
+        Self::Ringing,
+        Self::Unseen,
+        Self::NoChannel,
+        Self::Kicked,
+        Self::Banned,
+        Self::Abandoned,
+        Self::Lost,
+        Self::Reconnecting,
+        Self::Recovered,
+    ];
+
+    /// Returns the name in rows.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Undelivered => "undelivered",
+            Self::EndText => "end-text",
+            Self::Text => "text",
+            Self::Ended => "ended",
+            Self::Dtmf => "dtmf",
+            Self::Raw => "raw",
+            Self::Set => "set",
+            Self::Removed => "removed",
+            Self::Cleared => "cleared",
+            Self::Doubtful => "doubtful",
+            Self::ChannelTtl => "channel-ttl",
+            Self::LocalLimit => "local-limit",
+            Self::TimedOut => "timed-out",
+            Self::AnsweredLate => "answered-late",
+            Self::Default => "default",
+            Self::Refused => "refused",
+            Self::Ringing => "ringing",
+            Self::Unseen => "unseen",
+            Self::NoChannel => "no-channel",
+            Self::Kicked => "kicked",
+            Self::Banned => "banned",
+            Self::Abandoned => "abandoned",
+            Self::Lost => "lost",
+            Self::Reconnecting => "reconnecting",
+            Self::Recovered => "recovered",
+        }
+    }
+}
+
+/// A value that an emulation passes to its outcomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmulationValue {
+    /// `text`.
+    Text,
+    /// `channel`.
+    Channel,
+    /// `info`.
+    Info,
+    /// `digits`.
+    Digits,
+    /// `name`.
+    Name,
+    /// `value`.
+    Value,
+}
+
+impl EmulationValue {
+    /// Number of values.
+    pub const COUNT: usize = 6;
+
+    /// Returns the name in rows.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Channel => "channel",
+            Self::Info => "info",
+            Self::Digits => "digits",
+            Self::Name => "name",
+            Self::Value => "value",
         }
     }
 }

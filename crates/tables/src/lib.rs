@@ -6,6 +6,8 @@
 //! ([`compile`]), and executed by `engine`. The Signaling side is data: names, typed arguments,
 //! numbers. The RTM side is the closed types of [`rtm`].
 
+#![warn(missing_docs)]
+
 #[allow(
     missing_docs,
     reason = "the written form, key by key: the format's documentation is docs/tables.md"

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rtm::value::{Text, Value};
 use rtm::{CallKind, EventKind, RtmError};
 
-use crate::condition::{Cond, Emulation};
+use crate::condition::{Cond, Emulation, EmulationValue};
 use crate::expr::Expr;
 use crate::ty::{SigType, Ty};
 
@@ -148,6 +148,10 @@ pub struct Row {
     pub answer: Answer,
     /// The possible outcomes.
     pub outcomes: Vec<Outcome>,
+    /// The positions of outcomes that emulations execute, by [`EmulationOutcome`](crate::condition::EmulationOutcome).
+    pub emulation_outcomes: Vec<Option<usize>>,
+    /// The slots of values that the emulation passes, by [`EmulationValue`].
+    pub emulation_slots: [Option<usize>; EmulationValue::COUNT],
     /// The text for each member of the error enum that the row explains.
     pub members: Vec<(RtmError, Text)>,
     /// The source of the row's facts.

@@ -40,7 +40,7 @@ pub fn data(tables: &Tables, effect: &Effect) -> Option<(Leg, Value)> {
             ];
             (Leg::Env, one("note", Value::Map(entries)))
         }
-        Effect::Dropped(what) => (Leg::Env, one("dropped", (*what).into())),
+        Effect::Dropped(what) => (Leg::Env, one("dropped", what.name().into())),
         Effect::StoreLines(lines) => (Leg::Env, one("keep", session_context::lines(tables, lines))),
         Effect::Close(socket) => (Leg::Legacy, one("close", number(socket.0))),
         Effect::End => (Leg::Env, one("end", true.into())),

@@ -410,7 +410,8 @@ impl LiveSession {
                 );
                 self.server.metrics.note(row, code);
             }
-            Effect::Dropped(what) => {
+            Effect::Dropped(reason) => {
+                let what = reason.name();
                 self.log.dropped(what, 1);
                 self.server.metrics.dropped(what);
                 self.teller.undelivered(None, what);

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use crate::admin::Metrics;
 use crate::config::Rest;
 use rtm::AppId;
-use rtm::upstream::{ClientKey, Tell, Upstream, UpstreamEvent};
+use rtm::upstream::{ClientKey, EventSink, Upstream, UpstreamEvent};
 use rtm::{CallKind, RtmCall, RtmReply};
 use runtime::clock::Clock;
 
@@ -25,7 +25,7 @@ const OURS: CallKind = CallKind::RestChannelMessage;
 pub struct WithRest {
     inner: Arc<dyn Upstream>,
     client: Arc<Client>,
-    clients: Arc<Mutex<HashMap<ClientKey, Tell>>>,
+    clients: Arc<Mutex<HashMap<ClientKey, EventSink>>>,
     in_flight: Arc<Semaphore>,
     rate: Rate,
     clock: Clock,
@@ -79,7 +79,7 @@ impl WithRest {
 
 /// Destination of a request's outcome.
 struct Answer {
-    clients: Arc<Mutex<HashMap<ClientKey, Tell>>>,
+    clients: Arc<Mutex<HashMap<ClientKey, EventSink>>>,
     client: ClientKey,
     request: u64,
     metrics: Arc<Metrics>,
@@ -100,7 +100,7 @@ impl Answer {
 }
 
 impl Upstream for WithRest {
-    fn open(&self, app: &AppId, tell: Tell) -> ClientKey {
+    fn open(&self, app: &AppId, tell: EventSink) -> ClientKey {
         let told = tell.clone();
         let client = self.inner.open(app, Arc::new(move |news| told(with_ours(news))));
         self.clients.lock().insert(client.clone(), tell);

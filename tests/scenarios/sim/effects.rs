@@ -105,10 +105,11 @@ impl Bridge {
                 );
                 self.outputs.push(note);
             }
-            Effect::Dropped(what) => {
-                self.outputs
-                    .push(SimOutput::Note(sim_session.account.clone(), "dropped", what.into()))
-            }
+            Effect::Dropped(what) => self.outputs.push(SimOutput::Note(
+                sim_session.account.clone(),
+                "dropped",
+                what.name().into(),
+            )),
             Effect::Close(socket) => {
                 sim_session.sockets.retain(|known| *known != socket);
                 self.outputs.push(SimOutput::Close(socket, None));

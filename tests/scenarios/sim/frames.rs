@@ -39,7 +39,7 @@ impl Client {
             return self.fault("a login_ret without err and JSON");
         };
         if self.status != 1 && self.status != 2 {
-            return self.fault("a login_ret without a login");
+            return self.fault("a login_ret without a pending login");
         }
         match refusal(&err, &json) {
             None => {

@@ -236,7 +236,7 @@ impl Sim {
         let client = sim_session.or_else(|| self.natives.get(name).map(|native| native.client));
         let mut out = Vec::new();
         self.world
-            .link(self.now, client.ok_or("nobody of that name")?, up, &mut out);
+            .link(self.now, client.ok_or("there is no user of that name")?, up, &mut out);
         self.queue.extend(out.into_iter().map(Item::Output));
         self.settle();
         Ok(())

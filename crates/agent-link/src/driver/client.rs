@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rtm::AppId;
 use rtm::time::Time;
-use rtm::upstream::{Tell, UpstreamEvent};
+use rtm::upstream::{EventSink, UpstreamEvent};
 use rtm::value::Text;
 use rtm::{CallKind, RtmCall};
 
@@ -35,7 +35,7 @@ pub struct Client {
     pub lacks: Arc<[CallKind]>,
     /// Set after the session was notified of the loss.
     pub told_down: bool,
-    tell: Tell,
+    tell: EventSink,
 }
 
 /// State of an instance at the agent.
@@ -72,7 +72,7 @@ pub struct Queued {
 }
 
 impl Client {
-    pub fn new(app: AppId, session: Text, lacks: Arc<[CallKind]>, tell: Tell) -> Self {
+    pub fn new(app: AppId, session: Text, lacks: Arc<[CallKind]>, tell: EventSink) -> Self {
         Self {
             app,
             session,

@@ -12,7 +12,7 @@ use crate::{Link, MAX_WAITING};
 use rtm::AppId;
 use rtm::rejection::{Refusal, refusal};
 use rtm::time::Time;
-use rtm::upstream::{Tell, UpstreamEvent};
+use rtm::upstream::{EventSink, UpstreamEvent};
 use rtm::value::{Text, Value};
 use rtm::{CallKind, ConnectionState, RtmCall, RtmError, RtmEvent, RtmReply, UserId};
 use runtime::log_limit::{Bound, Cause, admits};
@@ -116,7 +116,7 @@ impl Core {
     }
 
     /// Registers a session. Its first call creates the instance at the agent.
-    pub fn open(&mut self, app: &AppId, tell: Tell) -> u64 {
+    pub fn open(&mut self, app: &AppId, tell: EventSink) -> u64 {
         let number = self.next_client;
         self.next_client += 1;
         let session = format!("{}-{number}", &self.name[..8]).into();

@@ -15,7 +15,7 @@ use crate::io::{Ended, pump};
 use crate::vocabulary::Vocabulary;
 use crate::{HEARTBEAT, Link};
 use rtm::AppId;
-use rtm::upstream::{ClientKey, Tell, Upstream};
+use rtm::upstream::{ClientKey, EventSink, Upstream};
 use rtm::value::Text;
 use rtm::{CallKind, RtmCall};
 use runtime::clock::Clock;
@@ -158,7 +158,7 @@ impl Driver {
 }
 
 impl Upstream for Driver {
-    fn open(&self, app: &AppId, tell: Tell) -> ClientKey {
+    fn open(&self, app: &AppId, tell: EventSink) -> ClientKey {
         ClientKey {
             app: app.clone(),
             number: self.core.lock().open(app, tell),

@@ -98,11 +98,11 @@ impl Attrs {
             .filter(|entry| !base.iter().any(|known| known.is_same(entry) || known.is_own(entry, me)))
             .map(|(name, attr)| Change::Set(name.clone(), attr.value.clone()))
             .collect();
-        let gone: Vec<&Known> = base.iter().filter(|known| is_gone(known, &list)).collect();
-        match gone.len() {
+        let removed: Vec<&Known> = base.iter().filter(|known| is_gone(known, &list)).collect();
+        match removed.len() {
             0 if list.is_empty() && !is_own => changes.push(Change::Nothing),
             2.. if list.is_empty() => changes.push(Change::Cleared),
-            _ => changes.extend(gone.iter().map(|known| Change::Removed(known.name.clone()))),
+            _ => changes.extend(removed.iter().map(|known| Change::Removed(known.name.clone()))),
         }
         changes
     }
@@ -366,9 +366,9 @@ mod tests {
 
     #[test]
     fn replies_may_precede_events() {
-        let (one, gone, two) = (set("k", "1"), Write::Delete("k".into()), set("k", "2"));
+        let (one, delete, two) = (set("k", "1"), Write::Delete("k".into()), set("k", "2"));
         let mut view = View::default();
-        for write in [&one, &gone, &two] {
+        for write in [&one, &delete, &two] {
             view.writes(write.clone()).answered(write);
         }
         view.listed(&[("j", "x", "bob", 1)], &[news("j", "x")])
@@ -380,11 +380,11 @@ mod tests {
 
     #[test]
     fn the_writer_may_get_no_event() {
-        let (one, gone) = (set("k", "1"), Write::Delete("k".into()));
+        let (one, delete) = (set("k", "1"), Write::Delete("k".into()));
         let mut view = View::default();
         view.writes(one.clone()).answered(&one);
         view.listed(&[("k", "1", "me", 1), ("j", "x", "bob", 2)], &[news("j", "x")]);
-        view.writes(gone.clone()).answered(&gone);
+        view.writes(delete.clone()).answered(&delete);
         view.listed(&[("j", "y", "bob", 3)], &[news("j", "y")]);
         view.writes(Write::Clear).answered(&Write::Clear);
         view.listed(&[("k", "3", "bob", 4)], &[news("k", "3")]);
@@ -393,10 +393,10 @@ mod tests {
 
     #[test]
     fn an_old_own_delete_does_not_hide_a_later_one() {
-        let gone = Write::Delete("k".into());
+        let delete = Write::Delete("k".into());
         let mut view = View::default();
         // RTM has sent no list for the own deletion; bob sets the key and deletes it again.
-        view.writes(gone.clone()).answered(&gone);
+        view.writes(delete.clone()).answered(&delete);
         view.listed(&[("k", "1", "bob", 1)], &[news("k", "1")])
             .listed(&[], &[removed("k")]);
     }

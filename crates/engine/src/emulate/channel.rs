@@ -6,6 +6,7 @@ use rtm::limits::MEMBERS_CUT_OFF;
 use rtm::value::{Text, Value};
 use rtm::{ChannelId, Field, JoinChannelErr, RtmError, RtmEvent, RtmReply, UserId};
 
+use crate::api::DropReason;
 use crate::emulate::attributes::{Attrs, listed};
 use crate::emulate::resume::Ring;
 use crate::emulate::system_attributes::SystemAttributes;
@@ -39,7 +40,7 @@ pub struct Channel {
     /// The effects of its system attributes.
     pub system_attributes: SystemAttributes,
     /// The channel has had more than 512 members, so the member list is unreliable.
-    pub crowded: bool,
+    pub large: bool,
     /// The member list is being fetched after the channel was large.
     pub recounting: bool,
     /// The number of its last line.
@@ -61,7 +62,7 @@ impl Channel {
             counted: None,
             attrs: Attrs::default(),
             system_attributes: SystemAttributes::default(),
-            crowded: false,
+            large: false,
             recounting: false,
             msgid: 0,
             held: None,
@@ -185,7 +186,7 @@ impl Session {
         if held.len() < MAX_HELD {
             held.push(event.clone());
         } else {
-            ctx.out.push(crate::Effect::Dropped("held channel events"));
+            ctx.out.push(crate::Effect::Dropped(DropReason::HeldChannelEvents));
         }
         true
     }

@@ -2,12 +2,11 @@
 
 use rtm::value::{Text, Value};
 use rtm::{ChannelAttribute, ConnectionReason, ConnectionState, Message, RtmError, RtmEvent};
-use tables::condition::Emulation;
+use tables::condition::{Emulation, EmulationOutcome, EmulationValue};
 use tables::expr::{parse_end_call, parse_signal};
-use tables::row::RowId;
 use tables::wire::ResumeMode;
 
-use crate::api::{Effect, EndReason};
+use crate::api::{DropReason, Effect, EndReason};
 use crate::emulate::attributes::{Change, shown};
 use crate::emulate::invitations::{CallState, Role};
 use crate::invocation::Run;
@@ -40,7 +39,7 @@ impl Session {
         let mut run = self.new_run(row, event.values());
         run.error = reason_of(&event);
         match self.context.tables.rows[row].emulation {
-            None => self.fire_named(&mut run, "default", ctx),
+            None => self.fire_named(&mut run, EmulationOutcome::Default, ctx),
             Some(emulation) => self.sort(emulation, run, event, ctx),
         }
     }
@@ -54,7 +53,7 @@ impl Session {
                         .as_ref()
                         .is_some_and(|c| c.system_attributes.reports_members())
                     {
-                        self.fire_named(&mut run, "changed", ctx);
+                        self.fire_named(&mut run, EmulationOutcome::Changed, ctx);
                     }
                     self.publish_count(ctx);
                 }
@@ -92,7 +91,7 @@ impl Session {
             _ => (false, 0),
         };
         // Above 512 members, duplicates cannot be detected.
-        let changed = changed || channel.crowded;
+        let changed = changed || channel.large;
         if let (true, Some(counted)) = (changed, &mut channel.counted) {
             // RTM sends the count at most once a second; apps may query it earlier.
             *counted = counted.saturating_add_signed(by);
@@ -109,11 +108,11 @@ impl Session {
         let Message::Text(text) = message else {
             return match parse_signal(message).filter(|_| from_peer) {
                 Some((kind, channel, data)) if &*kind == "dtmf" => {
-                    self.set_value(&mut run, "channel", channel.into());
-                    self.set_value(&mut run, "digits", data.into());
-                    self.fire_named(&mut run, "dtmf", ctx);
+                    self.set_value(&mut run, EmulationValue::Channel, channel.into());
+                    self.set_value(&mut run, EmulationValue::Digits, data.into());
+                    self.fire_named(&mut run, EmulationOutcome::Dtmf, ctx);
                 }
-                _ => self.fire_named(&mut run, "raw", ctx),
+                _ => self.fire_named(&mut run, EmulationOutcome::Raw, ctx),
             };
         };
         if let Some((channel, info)) = parse_end_call(text).filter(|_| from_peer) {
@@ -123,12 +122,12 @@ impl Session {
                     return;
                 }
             }
-            self.set_value(&mut run, "channel", channel.into());
-            self.set_value(&mut run, "info", info.into());
-            return self.fire_named(&mut run, "ended", ctx);
+            self.set_value(&mut run, EmulationValue::Channel, channel.into());
+            self.set_value(&mut run, EmulationValue::Info, info.into());
+            return self.fire_named(&mut run, EmulationOutcome::Ended, ctx);
         }
-        self.set_value(&mut run, "text", text.clone().into());
-        self.fire_named(&mut run, "text", ctx);
+        self.set_value(&mut run, EmulationValue::Text, text.clone().into());
+        self.fire_named(&mut run, EmulationOutcome::Text, ctx);
     }
 
     /// Removes the call; returns true if there was one.
@@ -150,17 +149,17 @@ impl Session {
         channel.system_attributes.refresh(&shown(list));
         for change in changes {
             let (outcome, key, value) = match change {
-                Change::Set(key, value) => ("set", key, Value::Text(value)),
-                Change::Removed(key) => ("removed", key, Value::Null),
-                Change::Cleared => ("cleared", "".into(), Value::Null),
+                Change::Set(key, value) => (EmulationOutcome::Set, key, Value::Text(value)),
+                Change::Removed(key) => (EmulationOutcome::Removed, key, Value::Null),
+                Change::Cleared => (EmulationOutcome::Cleared, "".into(), Value::Null),
                 Change::Nothing => {
-                    self.fire_named(run, "doubtful", ctx);
+                    self.fire_named(run, EmulationOutcome::Doubtful, ctx);
                     continue;
                 }
             };
             self.report_attribute(run, &name, outcome, key, value, ctx);
-            if outcome == "removed" && list.is_empty() {
-                self.fire_named(run, "doubtful", ctx);
+            if outcome == EmulationOutcome::Removed && list.is_empty() {
+                self.fire_named(run, EmulationOutcome::Doubtful, ctx);
             }
         }
         self.publish_count(ctx);
@@ -171,14 +170,14 @@ impl Session {
         &mut self,
         run: &mut Run,
         channel: &Text,
-        outcome: &str,
+        outcome: EmulationOutcome,
         name: Text,
         value: Value,
         ctx: &mut Ctx<'_>,
     ) {
-        self.set_value(run, "channel", channel.clone().into());
-        self.set_value(run, "name", name.into());
-        self.set_value(run, "value", value);
+        self.set_value(run, EmulationValue::Channel, channel.clone().into());
+        self.set_value(run, EmulationValue::Name, name.into());
+        self.set_value(run, EmulationValue::Value, value);
         self.fire_named(run, outcome, ctx);
     }
 
@@ -197,17 +196,17 @@ impl Session {
         run.invitation = Some(invitation);
         if let E::RemoteInvitationReceived { invitation } = event {
             let Some(channel) = invitation.channel_id.as_ref().filter(|id| !id.is_empty()) else {
-                return self.fire_named(&mut run, "no-channel", ctx);
+                return self.fire_named(&mut run, EmulationOutcome::NoChannel, ctx);
             };
             if self.socket.is_none() && !self.gets_missed_events() {
                 // The event is not stored for a later login, where a stale call would ring. This
                 // applies as well to a client that logs in instead of resuming by line.
-                return self.fire_named(&mut run, "unseen", ctx);
+                return self.fire_named(&mut run, EmulationOutcome::Unseen, ctx);
             }
             let channel = self.context.names.channel(channel);
             let peer = self.context.names.account(invitation.caller_id.text());
             self.called_by(&run, (channel, peer), invitation.invitation, ctx);
-            return self.fire_named(&mut run, "ringing", ctx);
+            return self.fire_named(&mut run, EmulationOutcome::Ringing, ctx);
         }
         let Some(call) = self.calls.by_invitation(role, invitation) else {
             return;
@@ -217,7 +216,7 @@ impl Session {
             if is_accepted {
                 // The answer preceded the cancel: the callee must not remain in a call without a
                 // caller.
-                self.fire_origin(role, invitation, "answered-late", ctx);
+                self.fire_origin(role, invitation, EmulationOutcome::AnsweredLate, ctx);
             }
             return;
         }
@@ -239,14 +238,14 @@ impl Session {
         let outcome = match event {
             E::LocalInvitationRefused { response, .. } => match parse_end_call(response) {
                 Some((channel, info)) => {
-                    self.set_value(&mut run, "channel", channel.into());
-                    self.set_value(&mut run, "info", info.into());
-                    "ended"
+                    self.set_value(&mut run, EmulationValue::Channel, channel.into());
+                    self.set_value(&mut run, EmulationValue::Info, info.into());
+                    EmulationOutcome::Ended
                 }
-                None => "refused",
+                None => EmulationOutcome::Refused,
             },
-            E::RemoteInvitationFailure { .. } => "ringing",
-            _ => "default",
+            E::RemoteInvitationFailure { .. } => EmulationOutcome::Ringing,
+            _ => EmulationOutcome::Default,
         };
         self.fire_named(&mut run, outcome, ctx);
     }
@@ -258,7 +257,7 @@ impl Session {
         match (state, reason) {
             (ConnectionState::Aborted, ConnectionReason::RemoteLogin) => {
                 self.abandon_calls(&mut run, ctx);
-                self.fire_named(&mut run, "kicked", ctx);
+                self.fire_named(&mut run, EmulationOutcome::Kicked, ctx);
                 if self.socket.is_none() {
                     // The user has logged in on another device, whose session gets the waiting
                     // lines.
@@ -268,16 +267,16 @@ impl Session {
             }
             (ConnectionState::Aborted, _) => {
                 self.abandon_calls(&mut run, ctx);
-                self.fire_named(&mut run, "banned", ctx);
+                self.fire_named(&mut run, EmulationOutcome::Banned, ctx);
                 self.end(EndReason::Banned, ctx);
             }
             (ConnectionState::Reconnecting, _) if !self.reconnecting => {
                 self.reconnecting = true;
-                self.fire_named(&mut run, "reconnecting", ctx);
+                self.fire_named(&mut run, EmulationOutcome::Reconnecting, ctx);
             }
             (ConnectionState::Connected, _) if self.reconnecting => {
                 self.reconnecting = false;
-                self.fire_named(&mut run, "recovered", ctx);
+                self.fire_named(&mut run, EmulationOutcome::Recovered, ctx);
             }
             _ => {}
         }
@@ -287,25 +286,14 @@ impl Session {
     /// be withdrawn.
     fn abandon_calls(&mut self, run: &mut Run, ctx: &mut Ctx<'_>) {
         for _ in self.outgoing() {
-            self.fire_named(run, "abandoned", ctx);
+            self.fire_named(run, EmulationOutcome::Abandoned, ctx);
         }
     }
 
-    /// Sets a named value of the row.
-    pub(crate) fn set_value(&self, run: &mut Run, name: &str, value: Value) {
-        let row: RowId = run.row;
-        let declared = self.context.tables.rows[row]
-            .emulation
-            .map_or(&[][..], |e| e.values_given());
-        if !declared.iter().any(|(known, _)| *known == name) {
-            return;
-        }
-        if let Some(slot) = self.context.tables.rows[row]
-            .slots
-            .iter()
-            .rposition(|(slot, _)| &**slot == name)
-        {
-            run.slots[slot] = value;
+    /// Sets a value for the outcomes of the row's emulation, if the row has it.
+    pub(crate) fn set_value(&self, run: &mut Run, value: EmulationValue, content: Value) {
+        if let Some(slot) = self.context.tables.rows[run.row].emulation_slots[value as usize] {
+            run.slots[slot] = content;
         }
     }
 
@@ -326,7 +314,7 @@ impl Session {
         self.over = true;
         self.end_reason = Some(how);
         if !self.outbox.is_empty() {
-            ctx.out.push(Effect::Dropped("messages to offline peers"));
+            ctx.out.push(Effect::Dropped(DropReason::OfflineMessages));
         }
         if let Some(socket) = self.socket.take() {
             ctx.out.push(Effect::Close(socket));

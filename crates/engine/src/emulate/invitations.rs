@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use rtm::value::{Text, Value};
 use rtm::{InvitationApiCall, InvitationId, RtmCall, RtmError, RtmReply};
-use tables::condition::Emulation;
+use tables::condition::{Emulation, EmulationOutcome, EmulationValue};
 use tables::row::RowId;
 
-use crate::api::{Effect, TimerKey};
+use crate::api::{DropReason, Effect, TimerKey};
 use crate::invocation::{Run, RunId};
 use crate::session::{Ctx, Session};
 
@@ -213,7 +213,7 @@ impl Session {
         ctx: &mut Ctx<'_>,
     ) {
         if !self.calls.add(channel, peer, role, invitation) {
-            ctx.out.push(Effect::Dropped("calls"));
+            ctx.out.push(Effect::Dropped(DropReason::Calls));
         }
         if let Some(call) = self.calls.by_invitation(role, invitation) {
             call.origin = Some((run.row, run.slots.clone()));
@@ -231,7 +231,7 @@ impl Session {
         let call = self.calls.by_invitation(Role::Caller, invitation);
         if let Some(call) = call.filter(|c| c.is_calling() && !c.is_closing()) {
             call.state = CallState::Withdrawn;
-            self.fire_origin(Role::Caller, invitation, "timed-out", ctx);
+            self.fire_origin(Role::Caller, invitation, EmulationOutcome::TimedOut, ctx);
         }
     }
 
@@ -239,13 +239,19 @@ impl Session {
     pub(crate) fn ring_timed_out(&mut self, invitation: InvitationId, ctx: &mut Ctx<'_>) {
         let call = self.calls.by_invitation(Role::Callee, invitation);
         if call.is_some_and(|c| c.is_ringing() && !c.is_closing()) {
-            self.fire_origin(Role::Callee, invitation, "timed-out", ctx);
+            self.fire_origin(Role::Callee, invitation, EmulationOutcome::TimedOut, ctx);
             self.calls.remove(Role::Callee, invitation);
         }
     }
 
     /// Runs an outcome of the row that started the call.
-    pub(crate) fn fire_origin(&mut self, role: Role, invitation: InvitationId, outcome: &str, ctx: &mut Ctx<'_>) {
+    pub(crate) fn fire_origin(
+        &mut self,
+        role: Role,
+        invitation: InvitationId,
+        outcome: EmulationOutcome,
+        ctx: &mut Ctx<'_>,
+    ) {
         let call = self.calls.by_invitation(role, invitation);
         let Some((row, slots)) = call.and_then(|call| call.origin.clone()) else {
             return;
@@ -253,7 +259,7 @@ impl Session {
         self.next_run += 1;
         let mut run = Run::new(self.next_run, row, slots);
         run.invitation = Some(invitation);
-        self.set_value(&mut run, "info", "".into());
+        self.set_value(&mut run, EmulationValue::Info, "".into());
         self.fire_named(&mut run, outcome, ctx);
     }
 
@@ -380,8 +386,8 @@ mod tests {
             assert!(fill(&mut calls));
         }
         calls.by_invitation(Role::Caller, InvitationId(9)).unwrap().state = CallState::Talking;
-        assert!(fill(&mut calls), "a call that was accepted makes room");
-        assert!(!fill(&mut calls), "all of them ring");
+        assert!(fill(&mut calls), "an accepted call is removed first");
+        assert!(!fill(&mut calls), "all calls are ringing");
         assert!(calls.by_invitation(Role::Caller, InvitationId(1)).is_none());
         assert!(calls.by_invitation(Role::Caller, InvitationId(2)).is_some());
         assert_eq!(calls.entries.len(), MAX_CALLS);

@@ -17,8 +17,8 @@ impl Session {
         let Some(channel) = &mut self.channel else { return };
         channel.counted = Some(count);
         if count > MEMBERS_CUT_OFF as u64 {
-            channel.crowded = true;
-        } else if channel.crowded && !channel.recounting {
+            channel.large = true;
+        } else if channel.large && !channel.recounting {
             channel.recounting = true;
             let channel_id = channel.id.clone();
             self.send_aside(RtmCall::GetMembers { channel_id }, ctx);
@@ -37,17 +37,17 @@ impl Session {
         if channel.count() > list.len() as u64 {
             return;
         }
-        channel.crowded = false;
+        channel.large = false;
         let now: HashSet<UserId> = list.iter().cloned().collect();
-        let mut gone: Vec<UserId> = channel.members.difference(&now).cloned().collect();
+        let mut removed: Vec<UserId> = channel.members.difference(&now).cloned().collect();
         // A set is unordered; events need a stable order.
-        gone.sort();
+        removed.sort();
         let come: Vec<UserId> = list
             .iter()
             .filter(|member| !channel.members.contains(*member))
             .cloned()
             .collect();
-        for member_id in gone {
+        for member_id in removed {
             self.rtm_event(
                 RtmEvent::MemberLeft {
                     channel_id: id.clone(),

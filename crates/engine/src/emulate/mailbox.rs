@@ -103,9 +103,9 @@ impl Mailbox {
         if version > self.handed || (1..self.base).contains(&version) {
             return None;
         }
-        let gone = version.saturating_sub(before).min(self.lines.len() as u64);
-        self.forget(gone);
-        self.acknowledged = Some(before + gone);
+        let removed = version.saturating_sub(before).min(self.lines.len() as u64);
+        self.forget(removed);
+        self.acknowledged = Some(before + removed);
         self.acknowledged
     }
 
@@ -137,14 +137,14 @@ impl Mailbox {
     /// Removes the sent lines from those of the next login.
     fn settle(&mut self) {
         let acknowledged = self.acknowledged.unwrap_or(0);
-        let gone = self.fetched.saturating_sub(acknowledged).min(self.lines.len() as u64);
-        self.forget(gone);
+        let removed = self.fetched.saturating_sub(acknowledged).min(self.lines.len() as u64);
+        self.forget(removed);
         self.fetched = 0;
     }
 
     fn forget(&mut self, lines: u64) {
-        let gone = self.lines.drain(..usize::try_from(lines).unwrap_or(usize::MAX));
-        self.bytes -= gone.map(|line| line.bytes).sum::<usize>();
+        let removed = self.lines.drain(..usize::try_from(lines).unwrap_or(usize::MAX));
+        self.bytes -= removed.map(|line| line.bytes).sum::<usize>();
     }
 
     /// Assumes a counter of 0 until the first poll, for clients that poll only after a
@@ -403,7 +403,7 @@ mod tests {
         mailbox.poll(5, 30);
         mailbox.fetched(7);
         push(&mut mailbox, 3, false, 0).unwrap();
-        assert_eq!(mailbox.len(), 3, "only its acknowledgement ends a line in its login");
+        assert_eq!(mailbox.len(), 3, "only an acknowledgement removes a line");
         mailbox.restart(Time::from_millis(0), Duration::from_secs(10));
         assert_eq!(mailbox.len(), 1);
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rtm::time::Time;
 use rtm::value::{Text, Value};
 use rtm::{CallKind, OnlineState, RtmCall, UserId};
-use tables::condition::Condition;
+use tables::condition::{Condition, EmulationOutcome};
 use tables::expr::parse_end_call;
 use tables::row::RowId;
 
@@ -116,7 +116,7 @@ impl Session {
         let is_end = text.is_some_and(|text| parse_end_call(text).is_some());
         // A stored message is sent for the second time.
         if is_end && run.until.is_none() && !self.condition(Condition::OneSelf, run) {
-            self.fire_named(run, "end-text", ctx);
+            self.fire_named(run, EmulationOutcome::EndText, ctx);
         }
     }
 
@@ -158,7 +158,7 @@ impl Session {
             self.next_run += 1;
             let mut run = Run::new(self.next_run, message.row, message.slots);
             run.answered = true;
-            self.fire_named(&mut run, "undelivered", ctx);
+            self.fire_named(&mut run, EmulationOutcome::Undelivered, ctx);
         }
         self.arm_outbox(ctx);
     }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use protocol::event::{CallRef, Event, Form, SocketId};
 use tables::wire::{Polls, ResumeMode};
 
-use crate::api::{Effect, TimerKey};
+use crate::api::{DropReason, Effect, TimerKey};
 use crate::session::{Ctx, Session};
 
 /// Maximum number of channel lines that are stored for a disconnected client.
@@ -20,7 +20,7 @@ pub struct Ring {
     /// Size of the lines in bytes.
     bytes: usize,
     /// The number of the last removed line.
-    gone: u64,
+    removed: u64,
 }
 
 impl Ring {
@@ -28,10 +28,10 @@ impl Ring {
     pub fn push(&mut self, msgid: u64, event: Event) {
         self.bytes += event.bytes();
         while (self.lines.len() == RING || self.bytes > RING_BYTES)
-            && let Some((gone, event)) = self.lines.pop_front()
+            && let Some((removed, event)) = self.lines.pop_front()
         {
             self.bytes -= event.bytes();
-            self.gone = gone;
+            self.removed = removed;
         }
         self.lines.push_back((msgid, event));
     }
@@ -44,7 +44,7 @@ impl Ring {
     /// Returns the lines after a number, and true if some of them were removed.
     pub fn after(&self, msgid: u64) -> (Vec<(u64, Event)>, bool) {
         let missed = self.lines.iter().filter(|(id, _)| *id > msgid).cloned().collect();
-        (missed, self.gone > msgid)
+        (missed, self.removed > msgid)
     }
 }
 
@@ -136,7 +136,7 @@ impl Session {
         channel.away = false;
         let (missed, gap) = channel.ring.after(msgid);
         if gap {
-            ctx.out.push(Effect::Dropped("channel lines of a client that was away"));
+            ctx.out.push(Effect::Dropped(DropReason::ChannelLines));
         }
         for (msgid, event) in missed {
             let form = Form::Channel { cid, msgid };

@@ -7,6 +7,7 @@
 //! this session (`LIMIT-LOCAL`).
 
 use std::time::Duration;
+use tables::condition::EmulationOutcome;
 
 use rtm::value::{Text, Value};
 use rtm::{ChannelAttribute, EventKind};
@@ -86,8 +87,8 @@ impl Session {
     pub(crate) fn writing_system_attribute(&mut self, run: &mut Run, ctx: &mut Ctx<'_>) {
         let name = self.named_slot(run, "name").and_then(Value::as_text).cloned();
         match name.as_deref() {
-            Some(CHANNEL_TTL) => self.fire_named(run, "channel-ttl", ctx),
-            Some(SENDMSG_LIMIT | SETATTR_LIMIT) => self.fire_named(run, "local-limit", ctx),
+            Some(CHANNEL_TTL) => self.fire_named(run, EmulationOutcome::ChannelTtl, ctx),
+            Some(SENDMSG_LIMIT | SETATTR_LIMIT) => self.fire_named(run, EmulationOutcome::LocalLimit, ctx),
             _ => {}
         }
     }
@@ -128,7 +129,7 @@ impl Session {
         self.report_attribute(
             &mut run,
             &name,
-            "set",
+            EmulationOutcome::Set,
             MEMBER_NUM.into(),
             Value::text(count.to_string()),
             ctx,

@@ -301,9 +301,9 @@ pub(super) const TESTED_ELSEWHERE: &[&str] = &[
 
 /// Errors that this service never returns, with the reason.
 pub(super) const UNREACHABLE: &[(&str, &str)] = &[
-    ("LOGIN.REJECTED", "nobody is banned here"),
+    ("LOGIN.REJECTED", "this service bans no user"),
     ("LOGIN.INVALID_APP_ID", "a world is one app id"),
-    ("LOGIN.NOT_AUTHORIZED", "nobody is refused here"),
+    ("LOGIN.NOT_AUTHORIZED", "this service refuses no user"),
     ("LOGOUT.REJECTED", "reserved"),
     ("RENEW_TOKEN.FAILURE", "it needs no link"),
     ("RENEW_TOKEN.REJECTED", "reserved"),
@@ -327,7 +327,7 @@ pub(super) const UNREACHABLE: &[(&str, &str)] = &[
         "native; the Web's ALREADY_JOINED_CHANNEL_OF_SAME_ID",
     ),
     ("LEAVE_CHANNEL.REJECTED", "reserved"),
-    ("LEAVE_CHANNEL.KICKED", "nobody is kicked from a channel"),
+    ("LEAVE_CHANNEL.KICKED", "this service kicks no user from a channel"),
     ("GET_MEMBERS.REJECTED", "reserved"),
     ("QUERY_PEERS_ONLINE_STATUS.REJECTED", "reserved"),
     ("PEER_SUBSCRIPTION_STATUS.REJECTED", "reserved"),

@@ -6,9 +6,10 @@ use rtm::{ErrorEnum, EventKind, FieldType, RtmError};
 use crate::ast::{RawLet, RawRow};
 use crate::compile::Compiler;
 use crate::compile::scope::Scope;
+use crate::condition::{Emulation, EmulationOutcome, EmulationValue};
 use crate::diagnostics::Diag;
 use crate::expr::{Ambient, Expr};
-use crate::row::{Answer, Failure, Lane, Let, LetDefault, Page, Row, RowId, RowKind, SigId, Status};
+use crate::row::{Answer, Failure, Lane, Let, LetDefault, Outcome, Page, Row, RowId, RowKind, SigId, Status};
 use crate::spanned_toml::Spanned;
 use crate::spanned_value::{Node, NodeKind};
 use crate::ty::{RTM_PARAM_TYPES, SigType, Ty};
@@ -29,11 +30,12 @@ impl Compiler<'_> {
             .iter()
             .filter_map(|step| self.step(raw, step, &slots, &scope))
             .collect();
-        let outcomes = raw
+        let outcomes: Vec<Outcome> = raw
             .outcomes
             .iter()
             .filter_map(|o| self.outcome(id, raw, o, &slots, &scope))
             .collect();
+        let emulation = raw.emulation.as_ref().map(|e| e.value);
         let answer = self.answer(raw, &scope);
         self.check_reached(raw, &kind);
         let find = |ty: SigType| slots[..args].iter().position(|(_, have)| *have == Ty::Sig(ty));
@@ -43,7 +45,9 @@ impl Compiler<'_> {
             status: raw.status.unwrap_or(Status::Direct),
             pages: self.pages(raw),
             codes: raw.codes.iter().filter_map(|code| self.code_id(code)).collect(),
-            emulation: raw.emulation.as_ref().map(|e| e.value),
+            emulation,
+            emulation_outcomes: emulation_outcomes(&outcomes),
+            emulation_slots: emulation_slots(emulation, &slots),
             fail: self.row_failure(id, raw, &kind, &scope),
             lane: self.lane(raw),
             limit: raw.limit,
@@ -123,7 +127,7 @@ impl Compiler<'_> {
             }
         }
         let values_given = raw.emulation.as_ref().map_or(&[][..], |e| e.value.values_given());
-        slots.extend(values_given.iter().map(|(name, ty)| (Text::from(*name), *ty)));
+        slots.extend(values_given.iter().map(|(value, ty)| (Text::from(value.name()), *ty)));
         (slots, args)
     }
 
@@ -228,8 +232,8 @@ impl Compiler<'_> {
     /// reachable.
     fn check_reached(&mut self, raw: &RawRow, kind: &RowKind) {
         let declared = raw.emulation.as_ref().map_or(&[][..], |e| e.value.outcomes());
-        for name in declared {
-            if !raw.outcomes.iter().any(|o| &*o.name.value == *name) {
+        for name in declared.iter().map(|outcome| outcome.name()) {
+            if !raw.outcomes.iter().any(|o| &*o.name.value == name) {
                 let span = raw.emulation.as_ref().map_or(&raw.id.span, |e| &e.span);
                 let title = format!(
                     "outcome `{name}` of the emulation is not bound in row `{}`",
@@ -239,7 +243,7 @@ impl Compiler<'_> {
             }
         }
         let reached = |name: &str| {
-            declared.contains(&name)
+            declared.iter().any(|outcome| outcome.name() == name)
                 || (name == "default" && !matches!(kind, RowKind::Call(_)))
                 || raw.answer.iter().any(|a| a.emit.iter().any(|e| &*e.value == name))
                 || raw
@@ -406,4 +410,17 @@ impl Compiler<'_> {
 fn place(id: &Spanned<Text>) -> Text {
     let (line, _) = id.span.position();
     format!("{}:{line}", id.span.source().name).into()
+}
+
+fn emulation_outcomes(outcomes: &[Outcome]) -> Vec<Option<usize>> {
+    let position = |known: &EmulationOutcome| outcomes.iter().position(|outcome| *outcome.name == *known.name());
+    EmulationOutcome::ALL.iter().map(position).collect()
+}
+
+fn emulation_slots(emulation: Option<Emulation>, slots: &[(Text, Ty)]) -> [Option<usize>; EmulationValue::COUNT] {
+    let mut found = [None; EmulationValue::COUNT];
+    for (value, _) in emulation.map_or(&[][..], Emulation::values_given) {
+        found[*value as usize] = slots.iter().rposition(|(slot, _)| **slot == *value.name());
+    }
+    found
 }

@@ -14,7 +14,7 @@ use crate::replay::{NoSense, Outcome, Watch};
 use protocol::encoder::Encoder;
 use rtm::AppId;
 use rtm::time::Time;
-use rtm::upstream::{ClientKey, Tell, Upstream, UpstreamEvent};
+use rtm::upstream::{ClientKey, EventSink, Upstream, UpstreamEvent};
 use runtime::clock::Clock;
 use tables::Tables;
 
@@ -198,7 +198,7 @@ impl Replay<'_> {
         let app = self.stage.app(session).cloned();
         let app = app.or_else(|| AppId::new(NO_APP).ok())?;
         let teller = self.teller.clone();
-        let tell: Tell = Arc::new(move |told| {
+        let tell: EventSink = Arc::new(move |told| {
             if teller.try_send((session, told)).is_err() {
                 warn!(session, "too many RTM events; the replay drops some");
             }

@@ -230,7 +230,7 @@ fn effects() -> impl Iterator<Item = Effect> {
                 code: 0,
                 about: None,
             },
-            Effect::Note { .. } => Effect::Dropped("lines"),
+            Effect::Note { .. } => Effect::Dropped(engine::DropReason::MailboxLines),
             Effect::Dropped(_) => Effect::StoreLines(vec![(event(), Time::from_millis(7))]),
             Effect::StoreLines(_) => Effect::Close(SOCKET),
             Effect::Close(_) => Effect::End,
