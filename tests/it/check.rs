@@ -31,17 +31,17 @@ const MISTAKES: &[&[Edit]] = &[
     &[("channel.toml#channel.leave", "rtm    = \"leave\"", "rtm    = ▲\"leave\"", "`leave` needs the argument `channelId`"),
       ("channel.toml#channel.leave", "{ channelId =", "{ ▲chanelId =", "`leave` has no argument `chanelId`")],
     // An error that its enum does not have.
-    &[("peer.toml#peer.send", "PEER_UNREACHABLE =", "▲PEER_UNREACHABEL =", "`PEER_UNREACHABEL` is no member of PEER_MESSAGE")],
-    // An outcome that is not bound, and so one that nothing leads to.
+    &[("peer.toml#peer.send", "PEER_UNREACHABLE =", "▲PEER_UNREACHABEL =", "`PEER_UNREACHABEL` is not a member of PEER_MESSAGE")],
+    // An outcome that is not bound, and so one that is unreachable.
     &[("invite.toml#invite.send", "any = \"failed\"", "any = ▲\"faild\"", "outcome `faild` is not bound in row `invite.send`"),
-      ("invite.toml#invite.send", "\nfailed ", "\n▲failed ", "nothing leads to the outcome `failed`")],
-    &[("peer.toml#peer.send", "\nlost ", "\n▲never = { code = \"SEND-ACK\" }\nlost ", "nothing leads to the outcome `never`")],
+      ("invite.toml#invite.send", "\nfailed ", "\n▲failed ", "the outcome `failed` is unreachable")],
+    &[("peer.toml#peer.send", "\nlost ", "\n▲never = { code = \"SEND-ACK\" }\nlost ", "the outcome `never` is unreachable")],
     // An outcome of the emulation.
     &[("channel-attr.toml#channel-attr.updated", "\"attr-diff\"", "▲\"attr-diff\"", "outcome `removed` of the emulation is not bound in row `channel-attr.updated`"),
       ("channel-attr.toml#channel-attr.updated", "\nremoved =", "\n# removed =", "")],
     // No answer.
     &[("login.toml", "\"login.logout\"", "▲\"login.logout\"", "row `login.logout` never answers"),
-      ("login.toml#login.logout", "logged-out =", "▲logged-out =", "nothing leads to the outcome `logged-out`"),
+      ("login.toml#login.logout", "logged-out =", "▲logged-out =", "the outcome `logged-out` is unreachable"),
       ("login.toml#login.logout", "[row.answer]\nat   = \"done\"\nemit = [\"logged-out\"]\n", "", "")],
     // A reason that is not declared, for which no number can be.
     &[("channel-msg.toml#channel-msg.send", "{ row = \"channel-msg.send-failed\", with = { reason = \"timeout\" } }",

@@ -72,7 +72,7 @@ fn tokens_are_told_apart_and_verified() {
         account  test_user
         issued   1970-01-13T20:38:31Z (1111111)
         expires  1970-01-13T20:48:31Z (1111711)
-        verdict  it has expired
+        verdict  the token has expired
         --- stderr
         ");
     insta::assert_snapshot!(show(run(&folder, &["token", "verify", "--json"], OF_006)), @r#"
@@ -90,12 +90,24 @@ fn tokens_are_told_apart_and_verified() {
         --- stderr
         "#);
     let account = ["--account", "test_user"];
-    check(&folder, OF_006, &account, 1, "it has expired");
-    check(&folder, OF_006, &[], 1, "not verified: this kind of token");
+    check(&folder, OF_006, &account, 1, "the token has expired");
+    check(
+        &folder,
+        OF_006,
+        &[],
+        1,
+        "not verified: the signature covers the account",
+    );
     check(&folder, OF_006, &["--account", "x"], 1, "another account");
     check(&folder, OF_007, &["--account", "x"], 1, "another account");
     check(&folder, OF_007, &["--app-id", "x"], 1, "another App ID");
-    check(&folder, LEGACY, &["--account", "2882341273"], 1, "it has expired");
+    check(
+        &folder,
+        LEGACY,
+        &["--account", "2882341273"],
+        1,
+        "the token has expired",
+    );
     check(&folder, LEGACY, &["--account", "x"], 1, "the signature is wrong");
     check(&folder, LEGACY, &["--account", ""], 64, "a name must not be empty");
     check(&folder, LEGACY, &[], 1, "not verified");

@@ -52,7 +52,7 @@ pub enum Problem {
     #[error("the token has no privilege to log in to RTM")]
     NoLogin,
     /// The token has expired.
-    #[error("it has expired")]
+    #[error("the token has expired")]
     Expired,
 }
 
