@@ -103,7 +103,7 @@ pub fn run(args: &ReplayArgs) -> Exit {
         Ok(tables) => Arc::new(tables),
         Err(exit) => return exit,
     };
-    let Some(speeches) = encoders(&tables).map(Arc::new) else {
+    let Some(encoders) = encoders(&tables).map(Arc::new) else {
         print_error("a profile of the tables has no wire", None);
         return Exit::Usage;
     };
@@ -121,7 +121,7 @@ pub fn run(args: &ReplayArgs) -> Exit {
     let count = paths.len();
     for (at, path) in paths.into_iter().enumerate() {
         progress.begins(at + 1, count, &path);
-        let played = play(path, &tables, &speeches, (args, live.as_ref()), &progress);
+        let played = play(path, &tables, &encoders, (args, live.as_ref()), &progress);
         progress.aside(|| {
             match args.json {
                 true => out.line(as_json(&played)),
@@ -190,7 +190,7 @@ fn live_rtm(args: &ReplayArgs, tables: &Tables) -> Result<Option<Live>, Error> {
 fn play(
     path: PathBuf,
     tables: &Arc<Tables>,
-    speeches: &Arc<Vec<Arc<dyn Encoder>>>,
+    encoders: &Arc<Vec<Arc<dyn Encoder>>>,
     (args, live): (&ReplayArgs, Option<&Live>),
     progress: &Progress,
 ) -> Played {
@@ -213,9 +213,9 @@ fn play(
         progress: &mut |records| progress.is_at(records),
     };
     let outcome = match (&args.against, live) {
-        (_, Some(live)) => live.play(tables, speeches, &trace, watch),
-        (Some(_), None) => replay_embedded(tables, speeches, &trace, args.rate_scale.unwrap_or(1)),
-        (None, None) => replay_watched(tables, speeches, &trace, watch),
+        (_, Some(live)) => live.play(tables, encoders, &trace, watch),
+        (Some(_), None) => replay_embedded(tables, encoders, &trace, args.rate_scale.unwrap_or(1)),
+        (None, None) => replay_watched(tables, encoders, &trace, watch),
     };
     played.result = outcome.map_err(|error| error.to_string());
     if let Ok(outcome) = &played.result

@@ -40,7 +40,7 @@ pub enum Unplayed {
 /// # Errors
 /// The first trace that is unreadable or differs.
 pub fn play_folder(tables: &Arc<Tables>, folder: &Path) -> Result<Exercised, Unplayed> {
-    let speeches = Arc::new(encoders(tables).ok_or(Unplayed::NoWire)?);
+    let encoders = Arc::new(encoders(tables).ok_or(Unplayed::NoWire)?);
     let mut exercised = Exercised::default();
     for path in files_in(folder, |path| has_extension(path, "jsonl"))? {
         let file = File::open(&path).map_err(|source| Unreadable::new(&path, source))?;
@@ -48,7 +48,7 @@ pub fn play_folder(tables: &Arc<Tables>, folder: &Path) -> Result<Exercised, Unp
             path: path.clone(),
             source,
         })?;
-        let outcome = replay(tables, &speeches, &trace).map_err(|source| Unplayed::NoSense {
+        let outcome = replay(tables, &encoders, &trace).map_err(|source| Unplayed::NoSense {
             path: path.clone(),
             source,
         })?;

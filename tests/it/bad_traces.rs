@@ -37,15 +37,15 @@ fn begun(more: &[String]) -> String {
 
 /// What is wrong with it, recorded RTM or live.
 fn refused(text: &str, live: bool) -> Option<String> {
-    let (tables, speeches) = tables();
+    let (tables, encoders) = tables();
     let trace = match read(text.as_bytes()) {
         Ok(trace) => trace,
         Err(error) => return Some(error.to_string()),
     };
     let played = if live {
-        replay_embedded(&tables, &speeches, &trace, 1)
+        replay_embedded(&tables, &encoders, &trace, 1)
     } else {
-        replay(&tables, &speeches, &trace)
+        replay(&tables, &encoders, &trace)
     };
     played.err().map(|error| error.to_string())
 }

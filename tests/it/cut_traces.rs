@@ -15,8 +15,8 @@ fn text() -> String {
 }
 
 fn outcome(trace: &Trace) -> Outcome {
-    let (tables, speeches) = tables();
-    replay(&tables, &speeches, trace).expect("it makes sense")
+    let (tables, encoders) = tables();
+    replay(&tables, &encoders, trace).expect("it makes sense")
 }
 
 /// Wherever the process was killed.
@@ -76,8 +76,8 @@ fn a_lost_session_is_compared_up_to_there() {
         assert_eq!(outcome.cut.len(), begun);
     }
     let nobody = format!("{}\n{}\n", lines[0], lost(1, "0"));
-    let (tables, speeches) = tables();
-    let error = replay(&tables, &speeches, &read(nobody.as_bytes()).expect("a trace"));
+    let (tables, encoders) = tables();
+    let error = replay(&tables, &encoders, &read(nobody.as_bytes()).expect("a trace"));
     assert_eq!(
         error.expect_err("nobody is lost").to_string(),
         "line 2: session 1 has not begun"

@@ -3,8 +3,8 @@
 //! `UPDATE_DOCS=1 cargo test --test it documents::` writes what is printed into the documents.
 
 mod blocks;
+mod quick_start;
 mod shell;
-mod story;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -203,7 +203,7 @@ fn commands_print_what_documents_say() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_two_minutes() {
-    tokio::task::spawn_blocking(story::run)
+    tokio::task::spawn_blocking(quick_start::run)
         .await
         .expect("it is as the README tells it");
 }

@@ -303,8 +303,8 @@ fn a_browsers_archive_is_imported_exported_and_imported_again() {
 fn replay_says_that_half_of_it_is_missing() {
     let found = imported(&har(&[&[login(1.0, "websdk"), login_ret(1.0)]])).expect("a session");
     let tables = tables();
-    let speeches = Arc::new(encoders(&tables).expect("a wire for each profile"));
-    let error = replay(&tables, &speeches, &found.trace).expect_err("there is no RTM");
+    let encoders = Arc::new(encoders(&tables).expect("a wire for each profile"));
+    let error = replay(&tables, &encoders, &found.trace).expect_err("there is no RTM");
     assert!(
         error.to_string().starts_with("line 1: the trace has no leg `rtm`"),
         "{error}"
@@ -354,8 +354,8 @@ fn the_legacy_side_of_an_archive_is_played_live() {
     let bytes = std::fs::read(fixture()).expect("the fixture");
     let found = import(&tables(), &bytes).expect("it is Chromium's");
     let tables = tables();
-    let speeches = Arc::new(encoders(&tables).expect("a wire for each profile"));
-    let outcome = replay_embedded(&tables, &speeches, &found.trace, 1).expect("it makes sense");
+    let encoders = Arc::new(encoders(&tables).expect("a wire for each profile"));
+    let outcome = replay_embedded(&tables, &encoders, &found.trace, 1).expect("it makes sense");
     assert!(outcome.differences.is_empty(), "{:#?}", outcome.differences);
     assert_eq!((outcome.sessions, outcome.passed_over), (2, 0));
 }
@@ -377,8 +377,8 @@ fn an_archive_with_texts_that_were_cut_is_played_live() {
     let found = import(&tables(), inner.as_bytes()).expect("a session");
     assert!(frames(&found).iter().any(|(_, _, text)| text == call));
     let tables = tables();
-    let speeches = Arc::new(encoders(&tables).expect("a wire for each profile"));
-    let outcome = replay_embedded(&tables, &speeches, &found.trace, 1).expect("it can be played");
+    let encoders = Arc::new(encoders(&tables).expect("a wire for each profile"));
+    let outcome = replay_embedded(&tables, &encoders, &found.trace, 1).expect("it can be played");
     assert_eq!(
         (outcome.sessions, outcome.passed_over),
         (1, 0),

@@ -19,8 +19,8 @@ fn recorded() -> Trace {
 fn check(what: &str, edit: impl FnOnce(&mut Vec<(usize, Record)>), expected: Result<usize, (&str, &str)>) {
     let mut trace = recorded();
     edit(&mut trace.records);
-    let (tables, speeches) = tables();
-    let outcome = replay_embedded(&tables, &speeches, &trace, 1).expect("it makes sense");
+    let (tables, encoders) = tables();
+    let outcome = replay_embedded(&tables, &encoders, &trace, 1).expect("it makes sense");
     let found: Vec<(String, String)> = outcome
         .differences
         .iter()

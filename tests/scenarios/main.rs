@@ -7,7 +7,6 @@ mod matrix;
 mod script;
 mod sim;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -35,11 +34,6 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     files.retain(|path| path.extension().is_some_and(|extension| extension == "txt"));
     files.sort();
     files
-}
-
-/// The name of a scenario: its file's.
-fn name(path: &Path) -> String {
-    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn read(path: &Path) -> Result<Scenario, (usize, String)> {
@@ -85,27 +79,4 @@ fn scenarios_over_a_link() {
     });
     let failures: Vec<String> = failures.collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
-}
-
-/// What is not built yet fails, for a reason that somebody wrote down; what passes meanwhile is no longer later.
-#[test]
-fn later_scenarios_fail_as_expected() {
-    let list = std::fs::read_to_string(directory().join("expected-failures.toml")).expect("readable");
-    let reasons: BTreeMap<String, String> = toml::from_str(&list).expect("names and reasons");
-    let files = files(&directory().join("later"));
-    let mut wrong = Vec::new();
-    for path in &files {
-        let name = name(path);
-        match (reasons.get(&name), check(path)) {
-            (Some(_), Err(why)) => println!("{why}"),
-            (_, Ok(())) => wrong.push(format!("later/{name} passes: move it up, and its line out of the list")),
-            (None, Err(why)) => wrong.push(format!("no reason in expected-failures.toml: {why}")),
-        }
-    }
-    let names: Vec<String> = files.iter().map(|path| name(path)).collect();
-    let gone = reasons.keys().filter(|listed| !names.contains(listed));
-    wrong.extend(gone.map(|listed| format!("expected-failures.toml: no scenario later/{listed}")));
-    let empty = reasons.iter().filter(|(_, reason)| reason.trim().is_empty());
-    wrong.extend(empty.map(|(name, _)| format!("expected-failures.toml: {name} has no reason")));
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

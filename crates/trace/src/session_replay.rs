@@ -50,7 +50,7 @@ pub struct Out {
 /// Session during a replay.
 pub struct SessionReplay {
     tables: Arc<Tables>,
-    speeches: Arc<Vec<Arc<dyn Encoder>>>,
+    encoders: Arc<Vec<Arc<dyn Encoder>>>,
     wire: Arc<Wire>,
     account: Text,
     profile: usize,
@@ -61,14 +61,14 @@ pub struct SessionReplay {
     /// Open calls: the kind determines the type of the reply.
     open: HashMap<u64, CallKind>,
     /// Requests to others in a live replay.
-    wishes: Option<Vec<Effect>>,
+    requests_to_others: Option<Vec<Effect>>,
     used: Used,
 }
 
 struct Socket {
     profile: usize,
-    ear: Decoder,
-    speech: Arc<dyn Encoder>,
+    decoder: Decoder,
+    encoder: Arc<dyn Encoder>,
     /// Frames after a login in the same text, until it is admitted.
     frames: VecDeque<ClientFrame>,
     /// Fields of the login until it is admitted.
@@ -84,7 +84,7 @@ impl SessionReplay {
     /// The profile is unknown.
     pub fn new(
         tables: Arc<Tables>,
-        speeches: Arc<Vec<Arc<dyn Encoder>>>,
+        encoders: Arc<Vec<Arc<dyn Encoder>>>,
         begin: &Begin,
         names: Arc<dyn Names>,
     ) -> Result<Self, InvalidRecord> {
@@ -106,14 +106,14 @@ impl SessionReplay {
             session: Session::new(context.clone(), begin.account.clone()),
             context,
             tables,
-            speeches,
+            encoders,
             wire,
             account: begin.account.clone(),
             profile,
             sockets: HashMap::new(),
             timers: HashMap::new(),
             open: HashMap::new(),
-            wishes: None,
+            requests_to_others: None,
             used: Used::default(),
         })
     }
@@ -184,7 +184,7 @@ impl SessionReplay {
             .and_then(Value::as_text)
             .ok_or("a frame must be a string".to_owned())?;
         let known = self.socket(socket);
-        let heard = known.ear.hear(text);
+        let heard = known.decoder.hear(text);
         let heard = heard.ok_or_else(|| format!("{text} is not a frame of this transport"))?;
         known.frames = heard.frames.into();
         say(socket, heard.answer, None, out);
@@ -194,11 +194,11 @@ impl SessionReplay {
 
     fn socket(&mut self, socket: SocketId) -> &mut Socket {
         self.sockets.entry(socket).or_insert_with(|| {
-            let ear = Decoder::new(self.tables.profiles[self.profile].transport, &self.tables);
+            let decoder = Decoder::new(self.tables.profiles[self.profile].transport, &self.tables);
             Socket {
                 profile: self.profile,
-                speech: ear.speech().unwrap_or_else(|| self.speeches[self.profile].clone()),
-                ear,
+                encoder: decoder.speech().unwrap_or_else(|| self.encoders[self.profile].clone()),
+                decoder,
                 frames: VecDeque::new(),
                 login: Value::Null,
                 line: None,
@@ -227,19 +227,19 @@ impl SessionReplay {
     fn flagged(&mut self, socket: SocketId) {
         let profile = self.socket(socket).profile;
         if let Some(profile) = self.tables.profiles[profile].flagged {
-            let speech = self.speeches[profile].clone();
+            let encoder = self.encoders[profile].clone();
             let known = self.socket(socket);
-            (known.profile, known.speech) = (profile, speech);
+            (known.profile, known.encoder) = (profile, encoder);
         }
     }
 
     fn call(&mut self, now: Time, socket: SocketId, (function, id, args): (&str, i64, &Value), out: &mut Vec<Out>) {
         let known = self.socket(socket);
-        let (speech, line) = (known.speech.clone(), known.line.clone());
+        let (encoder, line) = (known.encoder.clone(), known.line.clone());
         let knows = |other: &str| line.as_deref() == Some(other);
         let caller = Caller {
             wire: &self.wire,
-            speech: &*speech,
+            speech: &*encoder,
             socket,
             now,
             knows: line.is_some().then_some(&knows),
@@ -250,7 +250,7 @@ impl SessionReplay {
             Dispatch::Nobody(input) => {
                 for effect in answer_before_login(self.context.clone(), now, input) {
                     if let Effect::Answer { call, answer, .. } = effect {
-                        say(socket, speech.answer(call, &answer), None, out);
+                        say(socket, encoder.answer(call, &answer), None, out);
                     }
                 }
             }
@@ -350,8 +350,8 @@ impl SessionReplay {
             if let Some((socket, row, frames)) = self.frames(&effect, context) {
                 say(socket, frames, row.map(|row| self.tables.rows[row].id.clone()), out);
             }
-            if let Some(wishes) = &mut self.wishes {
-                wishes.push(effect);
+            if let Some(requests_to_others) = &mut self.requests_to_others {
+                requests_to_others.push(effect);
             }
         }
     }
@@ -373,10 +373,10 @@ impl SessionReplay {
 
     /// Encodes the frames of an effect for an open socket.
     fn frames(&self, effect: &Effect, context: LineContext<'_>) -> Option<(SocketId, Option<usize>, Vec<String>)> {
-        let speech = |socket: &SocketId| self.sockets.get(socket).map(|socket| &*socket.speech);
+        let encoder = |socket: &SocketId| self.sockets.get(socket).map(|socket| &*socket.encoder);
         Some(match effect {
             Effect::Answer { call, row, answer } => {
-                (call.socket, Some(*row), speech(&call.socket)?.answer(*call, answer))
+                (call.socket, Some(*row), encoder(&call.socket)?.answer(*call, answer))
             }
             Effect::Mailbox { call, ver_clear, lines } => {
                 let asked = Asked {
@@ -390,14 +390,14 @@ impl SessionReplay {
                 (
                     call.socket,
                     None,
-                    speech(&call.socket)?.mailbox(asked, *ver_clear, lines, context),
+                    encoder(&call.socket)?.mailbox(asked, *ver_clear, lines, context),
                 )
             }
             Effect::Notify { socket, form, event } => {
-                (*socket, Some(event.row), speech(socket)?.notify(*form, event, context))
+                (*socket, Some(event.row), encoder(socket)?.notify(*form, event, context))
             }
-            Effect::Hint { socket, version } => (*socket, None, speech(socket)?.hint(*version)),
-            Effect::Returned(call) => (call.socket, None, speech(&call.socket)?.returned(Returned::Welcome)),
+            Effect::Hint { socket, version } => (*socket, None, encoder(socket)?.hint(*version)),
+            Effect::Returned(call) => (call.socket, None, encoder(&call.socket)?.returned(Returned::Welcome)),
             _ => return None,
         })
     }

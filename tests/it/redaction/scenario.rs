@@ -29,13 +29,13 @@ pub fn tables() -> &'static Spoken {
     static TABLES: OnceLock<Spoken> = OnceLock::new();
     TABLES.get_or_init(|| {
         let tables = Arc::new(Tables::built_in().expect("the built-in tables"));
-        let speeches = Arc::new(encoders(&tables).expect("a wire for each profile"));
-        (tables, speeches)
+        let encoders = Arc::new(encoders(&tables).expect("a wire for each profile"));
+        (tables, encoders)
     })
 }
 
 /// A session that is played as it is written.
-pub struct Story {
+pub struct SessionScenario {
     pub records: Vec<Record>,
     player: SessionReplay,
     native: bool,
@@ -48,10 +48,10 @@ pub struct Story {
     pub replies: Vec<(&'static str, Json)>,
 }
 
-impl Story {
+impl SessionScenario {
     /// A client of a profile that logs in; `accounts` and `channels` are all that it hears of.
     pub fn begin(profile: &str, account: &str, accounts: &[&str], channels: &[&str]) -> Self {
-        let (tables, speeches) = tables();
+        let (tables, encoders) = tables();
         let begin = Begin {
             profile: profile.into(),
             account: account.into(),
@@ -86,8 +86,8 @@ impl Story {
             told("channelId", channel, json!(&*id));
             told("channel", &id, json!(&*lossy_codec::channel(&id)));
         }
-        let player = SessionReplay::new(tables.clone(), speeches.clone(), &begin, Arc::new(names)).expect("a profile");
-        let mut story = Self {
+        let player = SessionReplay::new(tables.clone(), encoders.clone(), &begin, Arc::new(names)).expect("a profile");
+        let mut scenario = Self {
             records,
             player,
             native: profile == "native",
@@ -97,8 +97,8 @@ impl Story {
             asked: VecDeque::new(),
             replies: Vec::new(),
         };
-        story.login(account);
-        story
+        scenario.login(account);
+        scenario
     }
 
     fn login(&mut self, account: &str) {
