@@ -84,35 +84,35 @@ pub async fn examine(server: &Arc<Server>, app: &AppId) -> Vec<Finding> {
     let Some(names) = names() else { return findings };
     note("token", Ok(token(server, app, &names[0])));
     let mut users = Vec::new();
-    for (name, mut patient) in names.iter().zip([one, Probe::new(&server.upstream, app)]) {
+    for (name, mut probe) in names.iter().zip([one, Probe::new(&server.upstream, app)]) {
         let uid = name.clone();
-        let login = patient.call(RtmCall::Login { uid, token: None }).await;
+        let login = probe.call(RtmCall::Login { uid, token: None }).await;
         if !note(
             "login",
-            told(login, |_| format!("{} logged in", name.as_str()), hint_of),
+            outcome(login, |_| format!("{} logged in", name.as_str()), hint_of),
         ) {
             return findings;
         }
-        users.push(patient);
+        users.push(probe);
     }
     let [one, two] = &mut users[..] else { return findings };
     let peer_id = names[1].clone();
     let message = Message::Text(GREETING.into());
     let sent = one.call(RtmCall::SendMessageToPeer { peer_id, message }).await;
     let sent = match sent {
-        Some(Ok(RtmReply::HasPeerReceived(true))) if two.heard().await => {
+        Some(Ok(RtmReply::HasPeerReceived(true))) if two.has_received().await => {
             Ok(format!("delivered to {} from {}", names[1].as_str(), names[0].as_str()))
         }
         Some(Ok(reply)) => Err((
             format!("{reply:?}, but no message arrived"),
             "retry: presence may be delayed",
         )),
-        other => told(other, |_| String::new(), hint_of),
+        other => outcome(other, |_| String::new(), hint_of),
     };
     note("message", sent);
     let ended = one.call(RtmCall::Logout {}).await;
     two.call(RtmCall::Logout {}).await;
-    note("logout", told(ended, |_| "both users logged out".into(), hint_of));
+    note("logout", outcome(ended, |_| "both users logged out".into(), hint_of));
     findings
 }
 
@@ -135,7 +135,7 @@ fn token(server: &Server, app: &AppId, user: &UserId) -> String {
     }
 }
 
-fn told<'h>(
+fn outcome<'h>(
     answer: Option<Result<RtmReply, RtmError>>,
     good: impl Fn(RtmReply) -> String,
     hint: impl Fn(RtmError) -> &'h str,
@@ -166,24 +166,24 @@ pub fn hint_of(error: RtmError) -> &'static str {
 struct Probe {
     upstream: Arc<dyn Upstream>,
     key: ClientKey,
-    ear: Arc<Ear>,
+    events: Arc<EventQueue>,
     calls: u64,
 }
 
 #[derive(Default)]
-struct Ear {
-    told: Mutex<Vec<UpstreamEvent>>,
+struct EventQueue {
+    outcome: Mutex<Vec<UpstreamEvent>>,
     more: Notify,
 }
 
 impl Probe {
     fn new(upstream: &Arc<dyn Upstream>, app: &AppId) -> Self {
-        let ear = Arc::new(Ear::default());
-        let tell = ear.clone();
+        let events = Arc::new(EventQueue::default());
+        let tell = events.clone();
         let key = upstream.open(
             app,
-            Arc::new(move |told| {
-                tell.told.lock().push(told);
+            Arc::new(move |outcome| {
+                tell.outcome.lock().push(outcome);
                 tell.more.notify_one();
             }),
         );
@@ -192,7 +192,7 @@ impl Probe {
         Self {
             upstream,
             key,
-            ear,
+            events,
             calls,
         }
     }
@@ -201,29 +201,29 @@ impl Probe {
         self.calls += 1;
         let number = self.calls;
         self.upstream.call(&self.key, number, call);
-        self.wait(|told| match told {
+        self.wait(|outcome| match outcome {
             UpstreamEvent::Reply { request, result } if *request == number => Some(result.clone()),
             _ => None,
         })
         .await
     }
 
-    async fn heard(&self) -> bool {
+    async fn has_received(&self) -> bool {
         let greeting = Message::Text(GREETING.into());
-        let heard = self.wait(|told| match told {
+        let has_received = self.wait(|outcome| match outcome {
             UpstreamEvent::Event(RtmEvent::MessageFromPeer { message, .. }) if *message == greeting => Some(()),
             _ => None,
         });
-        heard.await.is_some()
+        has_received.await.is_some()
     }
 
     async fn wait<T>(&self, found: impl Fn(&UpstreamEvent) -> Option<T>) -> Option<T> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(found) = self.ear.told.lock().iter().find_map(&found) {
+            if let Some(found) = self.events.outcome.lock().iter().find_map(&found) {
                 return Some(found);
             }
-            timeout_at(deadline, self.ear.more.notified()).await.ok()?;
+            timeout_at(deadline, self.events.more.notified()).await.ok()?;
         }
     }
 }

@@ -1,13 +1,10 @@
 //! sigbridge: a bridge between legacy Signaling clients and RTM 1.x.
 //!
-//! The `protocol` crate decodes a client's bytes into calls. A row of the `tables` defines a call's translation to
-//! RTM and
-//! the handling of RTM events. The I/O-free `engine` runs rows. An RTM backend ([`upstream`]) executes RTM calls,
-//! whose
-//! vocabulary is the crate `rtm`. The [`server`] owns sockets, tasks and timers.
+//! The `protocol` crate decodes a client's bytes into calls. A row of the `tables` defines a call's translation to RTM
+//! and the handling of RTM events. The I/O-free `engine` runs rows. An RTM backend ([`upstream`]) executes RTM calls,
+//! whose vocabulary is the crate `rtm`. The [`server`] owns sockets, tasks and timers.
 //!
-//! [`check`], [`explain`] and [`client`] are tools on the tables. ARCHITECTURE.md describes the modules, the path of
-//! a
+//! [`check`], [`explain`] and [`client`] are tools on the tables. ARCHITECTURE.md describes the modules, the path of a
 //! message and the invariants; docs/tables.md the table format.
 //!
 //! The library exists for the program and its tests; it has no stable interface.

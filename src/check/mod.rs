@@ -1,8 +1,7 @@
 //! `check`: runs every example of the tables on the engine, and again with each platform's vocabulary.
 //!
-//! An example is exact: an effect that no step expects is an error. So a changed value in a covered row is found
-//! here, not at
-//! run time.
+//! An example is exact: an effect that no step expects is an error. So a changed value in a covered row is found here,
+//! not at run time.
 
 mod bench;
 mod failure;

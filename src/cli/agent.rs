@@ -17,7 +17,7 @@ use crate::config;
 use crate::config::SECRET_HINT;
 use crate::log::Log;
 use crate::upstream::EmbeddedUpstream;
-use agent_link::agent_server::{Host, HostConfig, serve_driver};
+use agent_link::agent_server::{AgentServer, AgentServerConfig, serve_driver};
 use agent_link::handshake::{Limits, random_name};
 use agent_link::openrpc::document;
 use agent_link::vocabulary::Vocabulary;
@@ -148,11 +148,11 @@ async fn embedded(args: &EmbeddedArgs, tables: &Tables, mut hangups: Hangups) ->
     let shutdown = CancellationToken::new();
     let local = EmbeddedUpstream::new(world, clock);
     tokio::spawn(local.clone().run(shutdown.clone()));
-    let config = HostConfig {
+    let config = AgentServerConfig {
         sdk: ("sigbridge-embedded".into(), env!("CARGO_PKG_VERSION").into()),
         limits,
     };
-    let host = Host::new(
+    let host = AgentServer::new(
         random_name()?,
         config,
         Arc::new(Vocabulary::new(platform)),

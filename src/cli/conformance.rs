@@ -47,10 +47,16 @@ pub fn run(args: &ConformanceArgs) -> Exit {
         Err(error) => return unreadable(error),
     };
     let report = Report::of(&tables, &exercised, &open);
-    let complaints = report.complaints(&open);
-    complaints.iter().for_each(|complaint| print_error(complaint, None));
+    let open_list_errors = report.open_list_errors(&open);
+    open_list_errors
+        .iter()
+        .for_each(|complaint| print_error(complaint, None));
     let text = report.text(&tables);
-    let exit = if complaints.is_empty() { Exit::Ok } else { Exit::Failed };
+    let exit = if open_list_errors.is_empty() {
+        Exit::Ok
+    } else {
+        Exit::Failed
+    };
     if let Some(path) = &args.check {
         match read_text(path) {
             Ok(written) if written == text => {}

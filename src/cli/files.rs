@@ -10,8 +10,8 @@ use trace::{Trace, read, read_as_written, read_unfinished};
 
 use crate::cli::exit::{Error, Exit, note, print_error};
 
-/// Writes a temporary file and renames it, so that no partial file gets the name. Mode 0600, since traces hold
-/// users' messages.
+/// Writes a temporary file and renames it, so that no partial file gets the name. Mode 0600, since traces hold users'
+/// messages.
 ///
 /// # Errors
 /// An I/O error, also of `what`; the file is then unchanged.

@@ -162,7 +162,7 @@ impl Connection {
     /// Returns the next output; `None` at the end of the connection. Cancel-safe.
     pub async fn next(&mut self) -> Option<Output> {
         loop {
-            if self.write().await.is_err() && !self.gone() {
+            if self.write().await.is_err() && !self.handle_loss() {
                 return self.waiting.pop_front();
             }
             if let Some(output) = self.waiting.pop_front() {
@@ -200,7 +200,7 @@ impl Connection {
     async fn until<T>(&mut self, mut wanted: impl FnMut(&Output) -> Option<T>) -> Result<T, ConnectionError> {
         let mut seen = 0;
         loop {
-            if self.write().await.is_err() && !self.gone() {
+            if self.write().await.is_err() && !self.handle_loss() {
                 return Err(ConnectionError::Closed);
             }
             while seen < self.waiting.len() {
@@ -222,7 +222,7 @@ impl Connection {
     async fn read(&mut self) -> bool {
         let tick = self.client.next_tick().map(|at| self.instant(at));
         let Some(link) = &mut self.link else {
-            return self.come_back().await;
+            return self.reconnect().await;
         };
         let received = tokio::select! {
             received = link.next() => received,
@@ -243,12 +243,12 @@ impl Connection {
                 self.unflushed = true;
                 true
             }
-            Received::Gone => self.gone(),
+            Received::Gone => self.handle_loss(),
         }
     }
 
     /// Handles the loss of the link; returns true if the client reconnects, else reports the end of the session.
-    fn gone(&mut self) -> bool {
+    fn handle_loss(&mut self) -> bool {
         let (tries, _) = self.returns;
         let resumed = self.client.is_logged_in();
         if resumed && !self.client.can_resume() {
@@ -264,7 +264,7 @@ impl Connection {
     }
 
     /// Makes one reconnect attempt.
-    async fn come_back(&mut self) -> bool {
+    async fn reconnect(&mut self) -> bool {
         let (tries, at) = self.returns;
         if !self.client.can_resume() {
             return false;
@@ -294,8 +294,7 @@ impl Connection {
     }
 
     /// Writes the queued frames. A frame leaves the queue at the moment the link takes it, so that a dropped future
-    /// neither
-    /// loses nor repeats one.
+    /// neither loses nor repeats one.
     async fn write(&mut self) -> Result<(), LinkError> {
         let Some(link) = &mut self.link else { return Ok(()) };
         while !self.outgoing.is_empty() {

@@ -9,8 +9,7 @@ pub struct Log {
     /// `accounts`: form of accounts in log lines. Default `"keep"`.
     pub accounts: Accounts,
     /// `unsafe_dependencies`: whether `RUST_LOG` also enables debug and trace lines of libraries, which may contain
-    /// tokens,
-    /// messages and link secrets. Default `false`.
+    /// tokens, messages and link secrets. Default `false`.
     pub unsafe_dependencies: bool,
 }
 

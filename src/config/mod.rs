@@ -1,8 +1,7 @@
 //! Configuration with units and defaults.
 //!
 //! Every key is optional; `config.example.toml` shows all keys with their defaults. [`Config::load`] reports every
-//! error of
-//! the file with its place.
+//! error of the file with its place.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -66,8 +65,7 @@ pub struct Config {
     /// `[policy]`
     pub policy: Policy,
     /// `[uid]`: fixed account numbers, as `"account" = "number"`, for apps that stored those of the legacy service
-    /// (decisions
-    /// H5). Default: all are derived.
+    /// (decisions H5). Default: all are derived.
     pub uid: Arc<HashMap<Text, u32>>,
     /// `[upstream]`
     pub upstream: Upstream,
@@ -142,12 +140,10 @@ pub struct Listen {
     /// disabled.
     pub reports: Option<SocketAddr>,
     /// `wss`: second address for Web SDKs, which connect with TLS to the port above the advertised one
-    /// (signaling-wire 1.3);
-    /// requires `[tls]`. Default: none.
+    /// (signaling-wire 1.3); requires `[tls]`. Default: none.
     pub wss: Option<SocketAddr>,
     /// `allowed_origins`: origins of pages that may open a WebSocket, except at `/api` (`"https://app.example.com"`).
-    /// Programs
-    /// send no origin and are always allowed. Default: any origin.
+    /// Programs send no origin and are always allowed. Default: any origin.
     pub allowed_origins: Option<Vec<String>>,
     /// `api_allowed_origins`: allowed origins for `/api`. Default: the value of `allowed_origins`.
     pub api_allowed_origins: Option<Vec<String>>,
@@ -187,8 +183,7 @@ pub struct Discovery {
     /// `advertise_ip`: advertised IPv4 address. Default `"127.0.0.1"`.
     pub advertise_ip: Ipv4Addr,
     /// `advertise_port`: advertised port, 1 to 65534; Java and Python connect to it, Web SDKs to the next port.
-    /// Default: the
-    /// bound port.
+    /// Default: the bound port.
     pub advertise_port: Option<u16>,
     /// `advertise_host`: `"host:port"` advertised to Web SDKs instead, with TLS (signaling-wire 1.6). Default: none.
     pub advertise_host: Option<HostPort>,
@@ -234,8 +229,7 @@ pub struct Session {
     /// `grace`: how long a session outlives its socket; `"0s"` disables it. Default `"30s"`.
     pub grace: Duration,
     /// `twin_window`: two equal logins of one peer within this time are a race of one client (decisions H4); `"0s"`
-    /// disables
-    /// it. Default `"500ms"`.
+    /// disables it. Default `"500ms"`.
     pub twin_window: Duration,
     /// `line_key_file`: path of a file with the secret that signs session lines, at least 16 bytes, trimmed; equal
     /// for all sidecars of a service. Default: a random key per start.
@@ -258,8 +252,7 @@ impl Default for Session {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invite {
     /// `timeout`: ringing time if the caller sets none; 1 s to 55 s, since RTM ends every invitation after 60 s
-    /// (decisions
-    /// H9). Default `"20s"`.
+    /// (decisions H9). Default `"20s"`.
     pub timeout: Duration,
 }
 
@@ -275,8 +268,7 @@ impl Default for Invite {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mailbox {
     /// `limit`: maximum of messages per session. A full mailbox drops new messages, since clients lose messages at a
-    /// gap. No
-    /// sender and no kind of message may use all of it. Default `1000`.
+    /// gap. No sender and no kind of message may use all of it. Default `1000`.
     pub limit: usize,
     /// `bytes`: maximum size; messages to offline peers have a separate limit of the same size per session. Default
     /// `"4MiB"`.
@@ -285,8 +277,7 @@ pub struct Mailbox {
     /// `"1h"`.
     pub ttl: Duration,
     /// `file`: path of a file that keeps messages while the sidecar is stopped, relative to the config file. Default:
-    /// none,
-    /// they are lost.
+    /// none, they are lost.
     pub file: Option<PathBuf>,
 }
 
@@ -307,8 +298,7 @@ pub struct Limits {
     /// `messages_per_second`: maximum of messages per session (signaling-wire 8). Default `60`.
     pub messages_per_second: u32,
     /// `channel_messages_per_second`: maximum of messages to one channel by all clients of this sidecar
-    /// (signaling-wire 8); 0
-    /// disables it. Default `200`.
+    /// (signaling-wire 8); 0 disables it. Default `200`.
     pub channel_messages_per_second: u32,
     /// `invitations_per_second`: maximum of calls and call signals per session. Default `60`.
     pub invitations_per_second: u32,
@@ -320,8 +310,7 @@ pub struct Limits {
     /// `outbound_bytes`: a client with more unsent data is closed. Default `"1MiB"`.
     pub outbound_bytes: usize,
     /// `memory`: maximum of data waiting for clients; beyond it, the oldest messages of absent accounts are dropped,
-    /// and no
-    /// client gets more than a small share. Default `"256MiB"`.
+    /// and no client gets more than a small share. Default `"256MiB"`.
     pub memory: usize,
 }
 
@@ -348,12 +337,10 @@ pub struct Policy {
     /// `"fail"`.
     pub missing_attribute: MissingAttribute,
     /// `repeated_invite`: treatment of a second call to the same party about the same channel while the first is
-    /// open. Default
-    /// `"replace"`.
+    /// open. Default `"replace"`.
     pub repeated_invite: RepeatedInvite,
     /// `force_join`: whether a message to a channel from outside is sent by joining it, if the upstream has no other
-    /// way; its
-    /// members see the sender join and leave. Default `false`.
+    /// way; its members see the sender join and leave. Default `false`.
     pub force_join: bool,
 }
 
@@ -425,8 +412,7 @@ pub struct Admin {
     /// `listen`: address and port of `/metrics`, `/livez`, `/readyz` and the rest. Default: none.
     pub listen: Option<SocketAddr>,
     /// `token_file`: path of a file with the token of requests, at least 16 bytes. Default: none, allowed for
-    /// loopback addresses
-    /// only.
+    /// loopback addresses only.
     pub token: Option<SecretString>,
     /// `allowed_hosts`: accepted `Host` names of this machine. Default: `localhost` only.
     pub allowed_hosts: Vec<Text>,

@@ -55,7 +55,7 @@ fn receivers_of_webhooks_are_read() {
 }
 
 #[test]
-fn receivers_that_would_be_told_in_the_open_or_unsigned_are_refused() {
+fn receivers_without_https_or_secret_are_rejected() {
     let with = |url: &str| format!("[webhook]\nurls = ['{url}']\nsecret_file = 's'");
     let plain = "`webhook.urls[0]`: plain http is allowed for this machine only (127.0.0.1, localhost); use https";
     check_error(&with("http://example.com/"), &[plain]);

@@ -45,8 +45,7 @@ impl Config {
     }
 
     /// Reads `[listen]` and `[discovery]` only; other sections get defaults. For commands that create files named in
-    /// other
-    /// sections.
+    /// other sections.
     ///
     /// # Errors
     /// All errors of these sections.

@@ -266,15 +266,15 @@ fn check_error(text: &str, expected: &str) {
 fn links_need_a_secret_where_others_come_in() {
     check_error(
         "[upstream.agent]\nlisten = '0.0.0.0:8010'",
-        "2:10 `upstream.agent.listen`: others than this machine need a secret",
+        "2:10 `upstream.agent.listen`: a non-loopback address requires a secret",
     );
     check_error(
         "[embedded]\nlisten = '[::]:1'",
-        "2:10 `embedded.listen`: others than this machine need a secret",
+        "2:10 `embedded.listen`: a non-loopback address requires a secret",
     );
     check_error(
         "[upstream.agent]\nsecret_file = 'short.key'",
-        "2:15 `upstream.agent.secret_file`: the secret needs 16 visible ASCII characters or more",
+        "2:15 `upstream.agent.secret_file`: the secret must have at least 16 visible ASCII characters",
     );
     check(
         "[upstream.agent]\nlisten = '0.0.0.0:8010'\nsecret_file = 'line.key'",
@@ -308,7 +308,7 @@ fn apps_have_their_own_rules() {
     );
     check(TWO, |c| c.auth_of(&app("c")).is_none(), true);
     check(TWO, |c| c.upstream_of(&app("b")), UpstreamKind::Agent);
-    check_error("[[app]]\nid = 'a'\n[[app]]\nid = 'a'", "4:6 `app`: `a` is there twice");
+    check_error("[[app]]\nid = 'a'\n[[app]]\nid = 'a'", "4:6 `app`: duplicate id `a`");
     check_error(
         "[auth]\n[[app]]\nid = 'a'",
         "1:1 `[auth]` and `[[app]]` are mutually exclusive",
@@ -475,14 +475,25 @@ fn secrets_have_their_own_errors() {
     );
     check_error(
         "[session]\nline_key_file = 'short.key'",
-        "2:17 `session`: the line key has less than 16 bytes",
+        "2:17 `session`: the line key must have at least 16 bytes",
     );
 }
 
 #[test]
 fn all_errors_are_shown_at_once() {
     let diags = parse("[listn]\nhttp = 1\n\n[session]\ngrace = 30\nlogin_timout = \"5s\"\n").unwrap_err();
-    insta::assert_snapshot!(diags, @r#""#);
+    insta::assert_snapshot!(diags, @r#"
+        error: unknown key `listn`
+        --> sigbridge.toml:1:2
+         = help: did you mean `listen`?
+
+        error: `session.grace`: expected a duration such as "500ms", "20s", "1h30m" or "7d"
+        --> sigbridge.toml:5:9
+
+        error: `session`: unknown key `login_timout`
+        --> sigbridge.toml:6:1
+         = help: did you mean `login_timeout`?
+        "#);
 }
 
 fn check_hidden(text: &str) {
@@ -548,14 +559,14 @@ fn an_admin_address_for_others_needs_a_token() {
     };
     check("listen = '127.0.0.1:1'", &[]);
     check("listen = '[::1]:1'", &[]);
-    let needs = ["2:10 `admin.listen`: others than this machine need a token"];
+    let needs = ["2:10 `admin.listen`: a non-loopback address requires a token"];
     check("listen = '0.0.0.0:1'", &needs);
     check("listen = '[::]:1'", &needs);
     check("listen = '192.0.2.1:1'", &needs);
     check("listen = '0.0.0.0:1'\ntoken_file = 'admin.token'", &[]);
     check(
         "token_file = 'short.key'",
-        &["2:14 `admin.token_file`: the token needs 16 visible ASCII characters or more"],
+        &["2:14 `admin.token_file`: the token must have at least 16 visible ASCII characters"],
     );
     check(
         "token_file = 'no.txt'",

@@ -1,6 +1,5 @@
 //! Pairs of the comparison pages that sessions exercised. A call counts if it succeeded, or was refused where the
-//! vendor
-//! refuses it. An event counts if it was sent to the client or derived by it from an answer.
+//! vendor refuses it. An event counts if it was sent to the client or derived by it from an answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -91,8 +90,7 @@ fn uses(tables: &Tables, found: &Resolved, used: &Used) -> bool {
 }
 
 /// A row's own event reports its result. Otherwise, a row of its section with the same event, or any success of the
-/// section
-/// counts.
+/// section counts.
 fn result_is_used(tables: &Tables, row: &Row, used: &Used) -> bool {
     let names = real_names(tables, row);
     let is_near = |of: &usize| section(&tables.rows[*of].id) == section(&row.id);

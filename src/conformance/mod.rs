@@ -1,6 +1,5 @@
 //! Conformance report: the mapping of each entry of the comparison pages, with its evidence from examples, traces of
-//! real
-//! sessions and the vendor's SDKs.
+//! real sessions and the vendor's SDKs.
 //!
 //! A session exercises a pair of an ID and a platform if it used a row of that ID, its client is of a family of that
 //! platform, and its upstream used that platform's vocabulary. A replay of the trace determines this, not the trace's

@@ -175,8 +175,8 @@ impl Report {
     }
 
     /// Returns errors in the list of open pairs: missing, exercised and unknown pairs.
-    pub fn complaints(&self, open: &Open) -> Vec<String> {
-        let mut complaints: Vec<String> = self
+    pub fn open_list_errors(&self, open: &Open) -> Vec<String> {
+        let mut open_list_errors: Vec<String> = self
             .unexercised()
             .into_iter()
             .filter(|(_, _, why)| why.is_none())
@@ -188,20 +188,21 @@ impl Report {
             let name = format!("{} on {}", listed.id, listed.platform);
             let entry = self.entries().find(|entry| entry.id == listed.id);
             match entry.and_then(|entry| entry.cells.get(&*listed.platform)) {
-                None => complaints.push(format!("{name} is listed as open but is not a pair of the pages")),
+                None => open_list_errors.push(format!("{name} is listed as open but is not a pair of the pages")),
                 Some(cell) if !cell.crosses => {
-                    complaints.push(format!("{name} is listed as open but does not reach the wire"))
+                    open_list_errors.push(format!("{name} is listed as open but does not reach the wire"))
                 }
                 Some(cell) => {
                     let traces = cell.traces.iter().take(1);
-                    complaints.extend(traces.map(|trace| format!("{name} is listed as open but {trace} exercises it")));
+                    open_list_errors
+                        .extend(traces.map(|trace| format!("{name} is listed as open but {trace} exercises it")));
                 }
             }
             if listed.why.trim().is_empty() || listed.why.contains('\n') {
-                complaints.push(format!("{name} requires a one-line reason"));
+                open_list_errors.push(format!("{name} requires a one-line reason"));
             }
         }
-        complaints
+        open_list_errors
     }
 
     /// Names the client families of a platform.

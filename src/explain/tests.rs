@@ -68,87 +68,87 @@ const MESSAGE: &str =
 #[test]
 fn a_message() {
     insta::assert_snapshot!(text(MESSAGE, None), @r#"
-    user_sendmsg of the web wire, call 7
-      is messageInstantSend(account, uid, msg, msgID, ttl)
-      row peer.send at mappings/peer.toml:LINE
-      status emulated, with the emulation outbox
-      source signaling-api 9.2, rtm-api 3.2, decisions H11
-      code SEND-ACK: Signaling confirms what its server took; a later failure in RTM has no legacy event
-      code PEER-OFFLINE: the peer was offline and RTM kept nothing; Signaling would have stored the message
-      code END-PREFIX: RTM ends an accepted call by a peer message with a fixed beginning; a message of an app that begins so is taken for it
-      code MAILBOX-FULL: a mailbox that its client does not empty is full some day, and no sender has all of it: what comes beyond is dropped, and its sender is not told
+        user_sendmsg of the web wire, call 7
+          is messageInstantSend(account, uid, msg, msgID, ttl)
+          row peer.send at mappings/peer.toml:LINE
+          status emulated, with the emulation outbox
+          source signaling-api 9.2, rtm-api 3.2, decisions H11
+          code SEND-ACK: Signaling confirms what its server took; a later failure in RTM has no legacy event
+          code PEER-OFFLINE: the peer was offline and RTM kept nothing; Signaling would have stored the message
+          code END-PREFIX: RTM ends an accepted call by a peer message with a fixed beginning; a message of an app that begins so is taken for it
+          code MAILBOX-FULL: a mailbox that its client does not empty is full some day, and no sender has all of it: what comes beyond is dropped, and its sender is not told
 
-    arguments
-      account <- peer = "bob"
-      uid is not on this wire
-      msg <- content = "hi"
-      msgID is not on this wire
-      ttl <- flag~v1:E: = "v1:E:3600"
-      flag = "v1:E:3600", as sent by every client
-      t = "instant", as sent by every client
-      keep <- $ttl as seconds, else 3600, within 0 and 2592000 = 3600
+        arguments
+          account <- peer = "bob"
+          uid is not sent on this wire
+          msg <- content = "hi"
+          msgID is not sent on this wire
+          ttl <- flag~v1:E: = "v1:E:3600"
+          flag = "v1:E:3600", as sent by every client
+          t = "instant", as sent by every client
+          keep <- $ttl as seconds, else 3600, within 0 and 2592000 = 3600
 
-    steps
-      1. if self: -> loopback
-      2. if !self, offline-messages: RTM sendMessageToPeer
-         peerId <- $account = "bob"
-         message <- $msg = {"messageType":"TEXT","text":"hi"}
-         after TOO_OFTEN tries again in 3s
-         error CACHED_BY_SERVER -> continue
-         error any other -> lost
-      3. if !self, !offline-messages: RTM sendMessageToPeer
-         peerId <- $account = "bob"
-         message <- $msg = {"messageType":"TEXT","text":"hi"}
-         expects that the result is true, else offline
-         after TOO_OFTEN tries again in 3s
-         error PEER_UNREACHABLE -> offline
-         error CACHED_BY_SERVER -> continue
-         error any other -> lost
+        steps
+          1. if self: -> loopback
+          2. if !self, offline-messages: RTM sendMessageToPeer
+             peerId <- $account = "bob"
+             message <- $msg = {"messageType":"TEXT","text":"hi"}
+             after TOO_OFTEN retries in 3s
+             error CACHED_BY_SERVER -> continue
+             error any other -> lost
+          3. if !self, !offline-messages: RTM sendMessageToPeer
+             peerId <- $account = "bob"
+             message <- $msg = {"messageType":"TEXT","text":"hi"}
+             expects that the result is true, else offline
+             after TOO_OFTEN retries in 3s
+             error PEER_UNREACHABLE -> offline
+             error CACHED_BY_SERVER -> continue
+             error any other -> lost
 
-    answer
-      before the first step, if the arguments are valid, with accepted
+        answer
+          before the first step, if the arguments are valid, with accepted
 
-    outcomes
-      accepted
-        event onMessageSendSuccess (derived by the client from the answer)
-          messageID <- $msgID = ""
-      loopback
-        event onMessageInstantReceive (a mailbox line of type instant)
-          account <- $self
-          uid <- 0
-          msg <- $msg = "hi"
-      offline
-        stores the message until its peer is online
-      undelivered
-        notes PEER-OFFLINE
-      lost
-        notes SEND-ACK
-      end-text
-        notes END-PREFIX
+        outcomes
+          accepted
+            event onMessageSendSuccess (derived by the client from the answer)
+              messageID <- $msgID = ""
+          loopback
+            event onMessageInstantReceive (mailbox line of type instant)
+              account <- $self
+              uid <- 0
+              msg <- $msg = "hi"
+          offline
+            stores the message until its peer is online
+          undelivered
+            notes PEER-OFFLINE
+          lost
+            notes SEND-ACK
+          end-text
+            notes END-PREFIX
 
-    refusals that the row does not define
-      on the wire the text is in err and in the JSON's reason
-      fails as send
-        "timeout" -> api 401, web 401
-        "any other" -> api 400, web 400
-        event onMessageSendError (derived by the client from the answer)
-          messageID <- $msgID = ""
-          ecode <- $ecode
-    "#);
+        refusals that the row does not define
+          on the wire the text is in err and in the JSON's reason
+          fails as send
+            "timeout" -> api 401, web 401
+            "any other" -> api 400, web 400
+            event onMessageSendError (derived by the client from the answer)
+              messageID <- $msgID = ""
+              ecode <- $ecode
+        "#);
 }
 
 #[test]
 fn a_function_without_a_row() {
     let frame = r#"["call2",["user_getmsg",2,{"line":"l","ver_clear":3,"max":30,"odd":1}]]"#;
-    insta::assert_snapshot!(text(frame, None), @r#"
-    user_getmsg of the web wire, call 2
-      no row: the wire acknowledges and fetches mailbox lines
+    insta::assert_snapshot!(text(frame, None), @r"
+        user_getmsg of the web wire, call 2
+          no row: the wire acknowledges and fetches mailbox lines
 
-    arguments
-      ver_clear = 3; clients start with 0
-      max = 30, as sent by every client
-      odd is read by nothing
-    "#);
+        arguments
+          ver_clear = 3; clients initially send 0
+          max = 30, as sent by every client
+          odd is ignored
+        ");
 }
 
 #[test]
@@ -156,63 +156,62 @@ fn values_out_of_json_and_conditions_that_are_known() {
     let frame =
         r#"["call2",["voip_invite",1,{"line":"l","channelName":"r","peer":"zoë","extra":"{\"_timeout\":180}"}]]"#;
     insta::assert_snapshot!(lines(frame, Some("app"), &["online", "timeout", "Id <-", "content <-", "uid"]), @r#"
-    code INVITE-ABANDONED: a user that RTM has put out (other login, ban) cannot withdraw a call: it rings for its `_timeout`, else until RTM ends it after 60 s
-    extra <- extra = "{\"_timeout\":180}"
-    uid is not on this wire
-    online <- $extra#json._require_peer_online as flag, else false = false
-    timeout <- $extra#json._timeout as seconds above 0, else config.invite.timeout, within 1 and 55 = 55
-    3. if online: RTM queryPeersOnlineStatus (skipped here)
-       calleeId <- $account = "~b.em_Dqw"
-       channelId <- $channelID = "r"
-       content <- $extra = "{\"_timeout\":180}"
-          uid <- uid($account) = 1019320742
-        "peer is not online" -> api 703, web the text, as extra, javasdk 700, native 703
-          uid <- uid($account) = 1019320742
-          extra <- '{"reason":"$reason"}' = "{\"reason\":\"peer is not online\"}"
-          uid <- uid($account) = 1019320742
-          uid <- uid($account) = 1019320742
-        content <- ""
-        "timeout" -> api 700, web the text, as extra, javasdk 700, native 700
-          uid <- uid($account) = 1019320742
-          extra <- '{"reason":"$reason"}' = "{\"reason\":\"timeout\"}"
-        peerId <- $account = "~b.em_Dqw"
-      "peer is not online" -> api 703, web the text, as extra, javasdk 700, native 703
-        uid <- uid($account) = 1019320742
-    "#);
+        code INVITE-ABANDONED: a user that RTM has put out (other login, ban) cannot withdraw a call: it rings for its `_timeout`, else until RTM ends it after 60 s
+        extra <- extra = "{\"_timeout\":180}"
+        uid is not sent on this wire
+        online <- $extra#json._require_peer_online as flag, else false = false
+        timeout <- $extra#json._timeout as seconds above 0, else config.invite.timeout, within 1 and 55 = 55
+        3. if online: RTM queryPeersOnlineStatus (skipped here)
+           calleeId <- $account = "~b.em_Dqw"
+           channelId <- $channelID = "r"
+           content <- $extra = "{\"_timeout\":180}"
+              uid <- uid($account) = 1019320742
+            "peer is not online" -> api 703, web the text, as extra, javasdk 700, native 703
+              uid <- uid($account) = 1019320742
+              extra <- '{"reason":"$reason"}' = "{\"reason\":\"peer is not online\"}"
+              uid <- uid($account) = 1019320742
+              uid <- uid($account) = 1019320742
+            content <- ""
+            "timeout" -> api 700, web the text, as extra, javasdk 700, native 700
+              uid <- uid($account) = 1019320742
+              extra <- '{"reason":"$reason"}' = "{\"reason\":\"timeout\"}"
+            peerId <- $account = "~b.em_Dqw"
+          "peer is not online" -> api 703, web the text, as extra, javasdk 700, native 703
+            uid <- uid($account) = 1019320742
+        "#);
 }
 
 #[test]
 fn a_row_inside_a_row_knows_what_it_is_given() {
     let frame = r#"["call2",["channel_join",1,{"line":"l","name":"room"}]]"#;
     insta::assert_snapshot!(lines(frame, None, &["in silence", "channelID <-", "channelId <-"]), @r#"
-    channelID <- name = "room"
-    1. if in-other-channel: in silence, row channel.leave at mappings/channel.toml:LINE
-       channelID <- $state.channel
-          channelId <- $channelID
-       channelId <- $channelID = "room"
-       channelId <- $channelID = "room"
-       channelId <- $channelID = "room"
-        channelID <- $channelID = "room"
-        channelID <- $channelID = "room"
-          channelID <- $channelID = "room"
-        channelID <- $channelID = "room"
-    "#);
+        channelID <- name = "room"
+           channelID <- $state.channel
+              channelId <- $channelID
+           channelId <- $channelID = "room"
+           channelId <- $channelID = "room"
+           channelId <- $channelID = "room"
+            channelID <- $channelID = "room"
+            channelID <- $channelID = "room"
+              channelID <- $channelID = "room"
+            channelID <- $channelID = "room"
+        "#);
 }
 
 #[test]
 fn calls_that_travel_together_show_what_they_carry() {
     let frame = r#"["call2",["channel_query_num",1,{"line":"l","name":"room"}]]"#;
     insta::assert_snapshot!(lines(frame, None, &["refused", "channelIds", "$value"]), @r#"
-    1. if joined: $value = $state.memberCount
-       channelIds <- [$channelID] = ["room"]
-       gathered: $channelID travels in channelIds with others, at most 32 in a call, a call every 1s
-       $value is the result's [$channelID]
-        num <- $value
-    "#);
+        1. if joined: $value = $state.memberCount
+           channelIds <- [$channelID] = ["room"]
+           gathered: $channelID is batched in channelIds, at most 32 per call, one call per 1s
+           $value is the result's [$channelID]
+            num <- $value
+        "#);
 }
 
 #[test]
-fn arguments_that_clients_get_refused_are_told() {
+fn refused_arguments_are_explained() {
     for (name, expected) in [
         ("a b", "wrong param"),
         ("", "wrong param"),
@@ -240,18 +239,18 @@ fn arguments_that_clients_get_refused_are_told() {
 fn refusals_by_error_have_the_numbers_of_each_family() {
     let frame = r#"["login",{"vid":"app","account":"alice","token":"","uid":1}]"#;
     insta::assert_snapshot!(lines(frame, None, &["REJECTED", "EXPIRED", "uid", "device"]), @r#"
-    is login(appId, account, token, uid, deviceID)
-    code UID-HASH: uids are derived from the account and differ from those that Signaling gave out
-    uid is not on this wire
-    deviceID is not on this wire
-    uid = 1; clients start with 0
-    device is missing; clients send "websdk"
-       uid <- $account = "alice"
-    uid <- onLoginSuccess.uid
-        uid <- uid($self) = 1868405786
-        REJECTED: "login rejected" -> api 202, web 201, javasdk 201, native 201
-        TOKEN_EXPIRED: "TokenErrorExpired" -> api 204, web 204, javasdk 201, native 204
-    "#);
+        is login(appId, account, token, uid, deviceID)
+        code UID-HASH: uids are derived from the account and differ from those that Signaling gave out
+        uid is not sent on this wire
+        deviceID is not sent on this wire
+        uid = 1; clients initially send 0
+        device is missing; clients send "websdk"
+           uid <- $account = "alice"
+        uid <- onLoginSuccess.uid
+            uid <- uid($self) = 1868405786
+            REJECTED: "login rejected" -> api 202, web 201, javasdk 201, native 201
+            TOKEN_EXPIRED: "TokenErrorExpired" -> api 204, web 204, javasdk 201, native 204
+        "#);
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! Log lines about clients: one per login, refusal and session end, and rate-limited ones
-//! ([`limit`](runtime::log_limit))
-//! for limits and drops. `[log] accounts` controls the form of accounts.
+//! ([`limit`](runtime::log_limit)) for limits and drops. `[log] accounts` controls the form of accounts.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -120,7 +119,7 @@ impl Attempt {
 
     /// Logs an accepted login.
     pub fn accepted(&mut self) {
-        let Some(how) = self.how.filter(|_| self.tells()) else {
+        let Some(how) = self.how.filter(|_| self.take_unlogged()) else {
             return;
         };
         self.logins.metrics.login(how.name(), "");
@@ -140,13 +139,13 @@ impl Attempt {
 
     /// Logs a refused login, with a reason of the tables.
     pub fn refused(&mut self, reason: &str) {
-        if self.tells() {
+        if self.take_unlogged() {
             self.logins.metrics.login("refused", reason);
-            self.told("login refused", reason);
+            self.log_result("login refused", reason);
         }
     }
 
-    fn tells(&mut self) -> bool {
+    fn take_unlogged(&mut self) -> bool {
         !std::mem::replace(&mut self.is_told, true)
     }
 
@@ -154,7 +153,7 @@ impl Attempt {
         millis(self.logins.clock.now().since(self.began))
     }
 
-    fn told(&self, what: &'static str, reason: &str) {
+    fn log_result(&self, what: &'static str, reason: &str) {
         let Client {
             account,
             app,
@@ -174,9 +173,9 @@ impl Attempt {
 
 impl Drop for Attempt {
     fn drop(&mut self) {
-        if self.tells() {
+        if self.take_unlogged() {
             self.logins.metrics.login("abandoned", "");
-            self.told("login abandoned", "connection closed");
+            self.log_result("login abandoned", "connection closed");
         }
     }
 }
@@ -228,9 +227,8 @@ impl SessionLog {
         }
     }
 
-    /// Logs the end of a session with an accepted login. Without `ending`, it ended because its client was too slow
-    /// or the
-    /// process stops.
+    /// Logs the end of a session with an accepted login. Without `ending`, it ended because its client was too slow or
+    /// the process stops.
     pub fn ends(&self, now: Time, ending: Option<EndReason>, is_too_slow: bool) {
         let Some(since) = self.since else { return };
         let Client {

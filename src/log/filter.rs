@@ -1,8 +1,7 @@
 //! Log filter: `RUST_LOG`, with a limit for libraries.
 //!
 //! Debug and trace lines of libraries may contain frames with tokens and headers with secrets. They are limited to
-//! `info`
-//! unless the config allows more.
+//! `info` unless the config allows more.
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;

@@ -1,10 +1,8 @@
 //! Log of a long-running process: lines on stderr, as text or JSON.
 //!
 //! `tracing` formats lines into a bounded queue, and a thread ([`writer`]) writes them. So a full disk or a blocked
-//! reader
-//! never blocks the caller. [`filter`] selects lines, [`limit`] bounds lines that clients can cause, and [`clients`]
-//! holds
-//! lines about clients.
+//! reader never blocks the caller. [`filter`] selects lines, [`limit`] bounds lines that clients can cause, and
+//! [`clients`] holds lines about clients.
 
 pub mod accounts;
 pub mod clients;

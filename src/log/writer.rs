@@ -1,5 +1,4 @@
-//! Queue and writer thread for stderr. Callers never wait for a disk or reader and get no errors: a line that cannot
-//! be
+//! Queue and writer thread for stderr. Callers never wait for a disk or reader and get no errors: a line that cannot be
 //! written is lost and counted.
 
 use std::io::{self, Write};
@@ -69,8 +68,7 @@ impl Lines {
     }
 
     /// Starts the writer thread. It calls `tick` periodically, and `recovered` with the number of lost lines after
-    /// writing
-    /// works again. Both may log.
+    /// writing works again. Both may log.
     ///
     /// # Errors
     /// The system cannot start a thread.

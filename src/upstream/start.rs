@@ -13,7 +13,7 @@ use crate::upstream::embedded::EmbeddedUpstream;
 use crate::upstream::rest::WithRest;
 use crate::webhook::{TraceEvent, Webhooks};
 use agent_link::acceptor::AccessPolicy;
-use agent_link::agent_server::{HostConfig, serve_users};
+use agent_link::agent_server::{AgentServerConfig, serve_users};
 use agent_link::driver::{Driver, DriverConfig, LinkHealth, LinkNews, serve_agents};
 use agent_link::handshake::Limits;
 use agent_link::vocabulary::Vocabulary;
@@ -67,11 +67,11 @@ pub async fn start_upstreams(
             .iter()
             .find(|platform| &*platform.name == USERS_PLATFORM);
         let words = Vocabulary::new(platform.ok_or(StartError::NoWire)?);
-        let host = HostConfig {
+        let host = AgentServerConfig {
             sdk: ("sigbridge-embedded".into(), env!("CARGO_PKG_VERSION").into()),
             limits: Limits::Web,
         };
-        let door = AccessPolicy {
+        let policy = AccessPolicy {
             secret: config.embedded.secret.clone(),
             origins: config.embedded.origins.clone(),
             strain: strain.clone(),
@@ -81,7 +81,7 @@ pub async fn start_upstreams(
             Arc::new(words),
             host,
             clock,
-            (listener, door),
+            (listener, policy),
             shutdown.clone(),
         ));
     }
@@ -97,12 +97,12 @@ pub async fn start_upstreams(
         };
         let made = Driver::new(tables, times, tokens(config, clock)?, watched(metrics, webhooks), clock)?;
         tasks.spawn(made.clone().run(shutdown.clone()));
-        let door = AccessPolicy {
+        let policy = AccessPolicy {
             secret: agent.secret.clone(),
             origins: agent.origins.clone(),
             strain: strain.clone(),
         };
-        tasks.spawn(serve_agents(made.clone(), listener, door, shutdown.clone()));
+        tasks.spawn(serve_agents(made.clone(), listener, policy, shutdown.clone()));
         driver = Some(made);
     }
     let mut upstream = by_app(config, local, driver.clone());

@@ -11,19 +11,19 @@ use crate::webhook::event::TraceEvent;
 pub struct Notice {
     id: String,
     at: Time,
-    happening: TraceEvent,
+    event: TraceEvent,
 }
 
 impl Notice {
     /// Creates a notification of an event at `at`.
-    pub fn new(happening: TraceEvent, at: Time) -> Self {
+    pub fn new(event: TraceEvent, at: Time) -> Self {
         // Without randomness, the time must make it unique: receivers drop a repeated ID.
         let random = (getrandom::u64(), getrandom::u64());
         let (high, low) = (random.0.unwrap_or(at.as_millis()), random.1.unwrap_or_default());
-        Self::with_id(happening, at, high, low)
+        Self::with_id(event, at, high, low)
     }
 
-    fn with_id(happening: TraceEvent, at: Time, high: u64, low: u64) -> Self {
+    fn with_id(event: TraceEvent, at: Time, high: u64, low: u64) -> Self {
         // The form of the vendor's IDs, and a random UUID's version and variant (RFC 9562).
         let high = high & 0xffff_ffff_ffff_0fff | 0x4000;
         let low = low & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000;
@@ -35,7 +35,7 @@ impl Notice {
             low >> 48,
             low & 0xffff_ffff_ffff
         );
-        Self { id, at, happening }
+        Self { id, at, event }
     }
 
     /// Returns the ID, equal for all attempts.
@@ -45,12 +45,12 @@ impl Notice {
 
     /// Returns `eventType` of the envelope.
     pub fn number(&self) -> u32 {
-        self.happening.number()
+        self.event.number()
     }
 
     /// Returns the body of an attempt at `now`.
     pub fn body(&self, product_id: u32, now: Time) -> String {
-        let mut payload = self.happening.payload();
+        let mut payload = self.event.payload();
         payload.insert("ms".into(), self.at.as_millis().into());
         let body = json!({
             "noticeId": self.id,
@@ -78,9 +78,9 @@ mod tests {
         }
     }
 
-    fn check(happening: TraceEvent, number: u32, payload: &str) {
-        let shown = format!("{happening:?}");
-        let notice = Notice::with_id(happening, Time::from_millis(5), 0x0123_4567_89ab_cdef, u64::MAX);
+    fn check(event: TraceEvent, number: u32, payload: &str) {
+        let shown = format!("{event:?}");
+        let notice = Notice::with_id(event, Time::from_millis(5), 0x0123_4567_89ab_cdef, u64::MAX);
         assert_eq!(
             notice.body(9001, Time::from_millis(7)),
             format!(

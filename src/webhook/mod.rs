@@ -1,8 +1,7 @@
 //! Webhooks: events POSTed to the customer's receivers in the envelope of the vendor's notification service, with its
 //! signatures (upstreams 3.4, docs/webhooks.md).
 //!
-//! [`Webhooks::tell`] never blocks and never fails. Each receiver has its own queue and gets notifications in order,
-//! at
+//! [`Webhooks::tell`] never blocks and never fails. Each receiver has its own queue and gets notifications in order, at
 //! least once within the retry limit. A full queue drops notifications, counted and logged.
 
 mod envelope;
@@ -83,20 +82,20 @@ impl Webhooks {
     }
 
     /// Reports an event that occurs now.
-    pub fn tell(&self, happening: TraceEvent) {
-        self.tell_with(|| happening);
+    pub fn tell(&self, event: TraceEvent) {
+        self.tell_with(|| event);
     }
 
     /// Reports an event; skips its construction if there is no receiver.
-    pub fn tell_with(&self, happening: impl FnOnce() -> TraceEvent) {
+    pub fn tell_with(&self, event: impl FnOnce() -> TraceEvent) {
         if self.queues.is_empty() {
             return;
         }
-        let happening = happening();
-        if !self.events.contains(&happening.class()) {
+        let event = event();
+        if !self.events.contains(&event.class()) {
             return;
         }
-        let notice = Notice::new(happening, self.clock.now());
+        let notice = Notice::new(event, self.clock.now());
         for queue in &self.queues {
             if queue.notices.try_send(notice.clone()).is_ok() {
                 queue.full.store(false, Ordering::Relaxed);

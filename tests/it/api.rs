@@ -22,7 +22,7 @@ async fn pair(running: &Running) -> (ApiClient, ApiClient) {
 }
 
 #[tokio::test]
-async fn a_login_tells_what_the_documents_say() {
+async fn a_login_returns_the_documented_fields() {
     let running = serve(config()).await;
     let mut alice = ApiClient::connect(running.http).await;
     assert_eq!(alice.call("getStatus", json!([])).await, "0");
@@ -325,7 +325,7 @@ async fn a_later_login_kicks_the_first() {
 }
 
 #[tokio::test]
-async fn who_comes_back_in_time_gets_what_was_kept_and_joins_again() {
+async fn a_resumed_session_gets_stored_messages_and_its_channel() {
     let running = serve(config()).await;
     let (mut alice, mut bob) = pair(&running).await;
     alice.call("channelJoin", json!(["room"])).await;
@@ -361,7 +361,7 @@ async fn who_comes_back_in_time_gets_what_was_kept_and_joins_again() {
 }
 
 #[tokio::test]
-async fn who_comes_back_in_time_is_told_of_its_calls() {
+async fn a_resumed_session_gets_the_events_of_its_calls() {
     let running = serve(config()).await;
     let (mut alice, mut bob) = pair(&running).await;
     alice.call("channelInviteUser2", json!(["room", "bob", ""])).await;
@@ -390,7 +390,7 @@ async fn who_comes_back_in_time_is_told_of_its_calls() {
 }
 
 #[tokio::test]
-async fn what_waited_longer_than_the_session_is_told_at_the_next_login() {
+async fn messages_that_outlive_the_session_arrive_at_the_next_login() {
     let mut config = config();
     config.session.grace = Duration::from_millis(300);
     let running = serve(config).await;
@@ -416,7 +416,7 @@ async fn what_waited_longer_than_the_session_is_told_at_the_next_login() {
 }
 
 #[tokio::test]
-async fn a_lost_way_to_rtm_is_told() {
+async fn a_lost_rtm_connection_is_reported() {
     let mut config = config();
     config.session.grace = Duration::from_millis(500);
     let running = serve(config).await;
@@ -451,7 +451,7 @@ async fn a_lost_way_to_rtm_is_told() {
 }
 
 #[tokio::test]
-async fn a_restart_is_told() {
+async fn clients_are_notified_of_a_restart() {
     let running = serve(config()).await;
     let mut alice = ApiClient::login(running.http, "alice").await;
     let mut silent = ApiClient::connect(running.http).await;

@@ -151,7 +151,7 @@ async fn logins_in_pieces_and_across_each_other() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_slows_nobody() {
+async fn a_blocked_client_does_not_delay_others() {
     let mut config = unlimited();
     config.limits.outbound_bytes = 64 * 1024;
     let mut hall = Hall::open_with(config).await;
@@ -194,7 +194,7 @@ proptest! {
 
     /// Whatever comes, plain or deflated or no packet at all, before the login or behind it.
     #[test]
-    fn garbage_moves_nobody(
+    fn garbage_has_no_effect(
         parts in proptest::collection::vec(part(), 1..6),
         logged_in in any::<bool>(),
     ) {

@@ -58,7 +58,7 @@ async fn messages(client: &mut Client, expected: usize) {
 }
 
 #[tokio::test]
-async fn a_burst_reaches_everybody_and_closes_nobody() {
+async fn a_burst_reaches_all_members_and_closes_no_socket() {
     let mut config = quick();
     config.limits.channel_messages_per_second = 0;
     let running = serve(config).await;
@@ -144,7 +144,7 @@ fn little() -> Config {
 }
 
 #[tokio::test]
-async fn a_slow_client_is_told_in_the_way_of_its_sdk() {
+async fn a_slow_client_gets_its_profiles_farewell() {
     let running = serve(little()).await;
     let mut speaker = members(&running, ["speaker".to_owned()].into_iter()).await.remove(0);
     // Builds before 1.3.3 stay logged in for ever without a `close` frame.
@@ -232,7 +232,7 @@ async fn who_does_not_read_loses_no_message_at_the_end() {
 }
 
 #[tokio::test]
-async fn nobody_crowds_a_friend_out_of_a_mailbox() {
+async fn one_sender_cannot_fill_a_mailbox() {
     let mut config = quick();
     config.mailbox.limit = 40;
     let running = serve(config).await;

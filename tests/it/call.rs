@@ -43,7 +43,7 @@ async fn said(mut child: Child, input: String) -> (i32, String, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_logs_out_is_told_so() {
+async fn a_logout_is_confirmed() {
     let running = serve(config()).await;
     for family in ["web", "javasdk", "native"] {
         for input in ["", "logout\n", "logout", "quit\n", "getStatus\nlogout\nquit\n"] {

@@ -141,7 +141,7 @@ fn check_shows_what_is_wrong_in_a_config() {
 }
 
 #[test]
-fn check_tells_machines_where_the_errors_are() {
+fn check_prints_error_positions_as_json() {
     let folder = folder("check-json");
     tables_with(&folder, MISTAKE);
     fs::write(folder.join("sigbridge.toml"), "[listen]\nhtp = \"127.0.0.1:1\"\n").expect("a file");

@@ -112,7 +112,7 @@ async fn the_embedded_rtm_keeps_it() {
 }
 
 #[tokio::test]
-async fn it_is_kept_behind_a_link() {
+async fn it_holds_over_a_link() {
     let tables = Tables::built_in().expect("the built-in tables compile");
     for platform in &tables.platforms {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");

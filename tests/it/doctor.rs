@@ -56,7 +56,7 @@ async fn all_is_well_with_an_agent() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_said() {
+async fn failures_are_reported_with_a_hint() {
     let running = serve_as_told(behind_a_link(config())).await;
     let nobody = format!(
         "FAIL link: no agent is connected to {}",
@@ -114,7 +114,7 @@ async fn the_command_shows_the_steps() {
 
 /// Its users are not legacy accounts, so a legacy user of any name stays logged in.
 #[tokio::test]
-async fn it_logs_nobody_out() {
+async fn it_logs_out_no_user() {
     let running = serve_as_told(config()).await;
     let mut users = Vec::new();
     for account in ["sigbridge-doctor-1", "sigbridge-doctor-2", "~r.sigbridge-doctor-1"] {

@@ -3,8 +3,8 @@
 //! `UPDATE_DOCS=1 cargo test --test it documents::` writes what is printed into the documents.
 
 mod blocks;
+mod quick_start;
 mod shell;
-mod story;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -298,7 +298,7 @@ fn the_quick_start() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_session() {
-    tokio::task::spawn_blocking(story::run)
+    tokio::task::spawn_blocking(quick_start::run)
         .await
         .expect("the output is that of docs/guide/get-started.md");
 }

@@ -40,7 +40,7 @@ fn every_trace_is_played_as_it_was_recorded() {
 fn every_pair_is_exercised_or_listed_as_open() {
     let open = open();
     let report = Report::of(&tables(), exercised(), &open);
-    assert_eq!(report.complaints(&open), [""; 0]);
+    assert_eq!(report.open_list_errors(&open), [""; 0]);
     let crossing: usize = report
         .platforms
         .iter()
@@ -55,13 +55,13 @@ fn every_pair_is_exercised_or_listed_as_open() {
 #[test]
 fn the_list_of_open_pairs_only_shrinks() {
     let nothing = Open::default();
-    let missing = Report::of(&tables(), exercised(), &nothing).complaints(&nothing);
+    let missing = Report::of(&tables(), exercised(), &nothing).open_list_errors(&nothing);
     assert_eq!(missing.len(), open().pairs.len(), "{missing:#?}");
     let list = |id: &str, platform: &str, why: &str| -> Vec<String> {
         let text = format!("[[open]]\nid = \"{id}\"\nplatform = \"{platform}\"\nwhy = \"{why}\"\n");
         let open: Open = toml::from_str(&text).expect("a list");
-        let complaints = Report::of(&tables(), exercised(), &open).complaints(&open);
-        complaints
+        let open_list_errors = Report::of(&tables(), exercised(), &open).open_list_errors(&open);
+        open_list_errors
             .into_iter()
             .filter(|complaint| !missing.contains(complaint))
             .collect()
@@ -73,15 +73,15 @@ fn the_list_of_open_pairs_only_shrinks() {
         ("peer.send", "nowhere", "why", "is no pair"),
         ("channel-attr.updated", "linux-cpp", " ", "a reason"),
     ] {
-        let complaints = list(id, platform, why);
+        let open_list_errors = list(id, platform, why);
         assert!(
-            complaints.iter().any(|c| c.contains(complaint)),
-            "{id} on {platform}: {complaints:?}"
+            open_list_errors.iter().any(|c| c.contains(complaint)),
+            "{id} on {platform}: {open_list_errors:?}"
         );
     }
     // Without traces everything is missing.
     let none = Report::of(&tables(), &Exercised::default(), &nothing);
-    assert_eq!(none.complaints(&nothing).len(), 247);
+    assert_eq!(none.open_list_errors(&nothing).len(), 247);
 }
 
 #[test]

@@ -30,7 +30,7 @@ async fn check_getaddr(config: Config, headers: &[&str], entry: &str) {
 }
 
 #[tokio::test]
-async fn clients_are_told_where_to_connect_by_who_they_are() {
+async fn lookups_are_answered_by_client_kind() {
     let with_host = || {
         let mut config = config();
         config.discovery.advertise_host = Some(HostPort {

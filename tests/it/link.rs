@@ -8,7 +8,7 @@ use crate::support::{
     notified,
 };
 use crate::support::{serve_as_told, tell, text};
-use agent_link::driver::join_host;
+use agent_link::driver::dial_server;
 use parking_lot::Mutex;
 use rtm::AppId;
 use rtm::upstream::{ClientKey, Upstream, UpstreamEvent};
@@ -276,7 +276,7 @@ async fn the_embedded_rtm_is_served_to_others() {
     let wire = Wire::to(running.users.expect("an address for users")).await;
     let url = format!("ws://{}/agent", wire.addr);
     let joining = users.clone();
-    tokio::spawn(async move { join_host(joining, &url, None, end, false).await });
+    tokio::spawn(async move { dial_server(joining, &url, None, end, false).await });
     eventually("the link", || users.status().up).await;
     let mut bob = User::login(users.clone(), "bob").await;
     bob.tell("alice", "from the new app").await;

@@ -43,7 +43,7 @@ async fn traces_are_played_to_an_rtm_that_is_served() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_cannot_come_in_is_told_why() {
+async fn a_rejected_connection_gets_the_reason() {
     let trace = fixture("peer.send.web.jsonl");
     let (_running, url) = served(Some("0123456789abcdef")).await;
     let folder = folder("live-url");

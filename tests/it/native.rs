@@ -182,7 +182,7 @@ async fn a_line_takes_its_session_to_another_socket() {
 }
 
 #[tokio::test]
-async fn a_line_of_nobody_is_no_kick() {
+async fn an_unknown_session_line_is_not_a_kick() {
     let running = serve(unlimited()).await;
     let mut dora = RawNative::login(tcp(&running), "dora").await;
     let web = Client::login(running.http, "wanda").await;
@@ -230,7 +230,7 @@ async fn the_newest_login_wins_whatever_its_family() {
 }
 
 #[tokio::test]
-async fn a_restart_is_told() {
+async fn clients_are_notified_of_a_restart() {
     let running = serve(unlimited()).await;
     let mut dora = RawNative::login(tcp(&running), "dora").await;
     let mut unknown = RawNative::connect(tcp(&running)).await;

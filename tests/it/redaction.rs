@@ -2,7 +2,7 @@
 
 mod check;
 mod real;
-mod story;
+mod scenario;
 
 use identity::attribute;
 use proptest::prelude::*;
@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use trace::{Dir, Leg, Policy, Record, Redaction, read, read_as_written};
 
 use check::{check, holds_none, played, redacted};
-use story::{LINE, Story, header, tables};
+use scenario::{LINE, SessionScenario, header, tables};
 
 const ALICE: &str = "Quentin-Ærø/1";
 const BOB: &str = "bobolink7781";
@@ -41,19 +41,19 @@ const PROFILES: &[&str] = &["web", "web-flagged", "java-python", "native"];
 /// A text in which JSON has something to quote.
 const NASTY: &str = "sugarplum \"Quentin\"\n\\ bobolink7781 \u{1f600} \u{1} %5F_ <account:1 len=5> é";
 
-fn each_profile(write: impl Fn(&mut Story)) {
+fn each_profile(write: impl Fn(&mut SessionScenario)) {
     for profile in PROFILES {
-        let mut story = Story::begin(profile, ALICE, ACCOUNTS, CHANNELS);
-        story.poll(0);
-        write(&mut story);
-        story.poll(1);
-        check(&header(), &story.records, SECRETS);
+        let mut scenario = SessionScenario::begin(profile, ALICE, ACCOUNTS, CHANNELS);
+        scenario.poll(0);
+        write(&mut scenario);
+        scenario.poll(1);
+        check(&header(), &scenario.records, SECRETS);
     }
 }
 
-fn peer_message(story: &mut Story, from: &str, message: Json) {
+fn peer_message(scenario: &mut SessionScenario, from: &str, message: Json) {
     let fields = json!({"peerId": from, "message": message, "serverReceivedTs": 1, "isOfflineMessage": false});
-    story.event("MessageFromPeer", fields);
+    scenario.event("MessageFromPeer", fields);
 }
 
 fn text(text: &str) -> Json {
@@ -88,13 +88,13 @@ fn bodies() -> Vec<String> {
 
 #[test]
 fn messages_of_every_kind() {
-    each_profile(|story| {
+    each_profile(|scenario| {
         for body in bodies() {
-            story.call(
+            scenario.call(
                 "user_sendmsg",
                 json!({"peer": BOB, "flag": "v1:E:3600", "t": "instant", "content": body}),
             );
-            peer_message(story, BOB, text(&body));
+            peer_message(scenario, BOB, text(&body));
         }
         for body in [
             json!({"x": ["marzipan", 4_455_667_788_i64]}),
@@ -102,25 +102,25 @@ fn messages_of_every_kind() {
             json!(52.520008),
             json!(true),
         ] {
-            story.call("user_sendmsg", json!({"peer": DIGITS, "content": body}));
-            story.call("user_sendmsg", json!({"peer": 77_123_456, "content": body}));
+            scenario.call("user_sendmsg", json!({"peer": DIGITS, "content": body}));
+            scenario.call("user_sendmsg", json!({"peer": 77_123_456, "content": body}));
         }
-        story.call("user_sendmsg", json!({"peer": ALICE, "content": "marzipan to oneself"}));
-        story.call("user_sendmsg", json!({"peer": "marzipan and spaces", "content": "x"}));
-        story.call("user_sendmsg", json!({"peer": {"of": "marzipan"}, "content": "x"}));
-        story.call(
+        scenario.call("user_sendmsg", json!({"peer": ALICE, "content": "marzipan to oneself"}));
+        scenario.call("user_sendmsg", json!({"peer": "marzipan and spaces", "content": "x"}));
+        scenario.call("user_sendmsg", json!({"peer": {"of": "marzipan"}, "content": "x"}));
+        scenario.call(
             "user_sendmsg",
             json!({"peer": BOB, "content": "x", "flag": "v1:E:marzipan"}),
         );
-        story.call(
+        scenario.call(
             "user_sendmsg",
             json!({"peer": BOB, "content": "x", "more": "marzipan", "sdkToken": "sugarplum"}),
         );
-        story.call(
+        scenario.call(
             "user_sendmsg",
             json!({"peer": BOB, "content": "x", "line": "another-line-marzipan"}),
         );
-        story
+        scenario
             .replies
             .push(("sendMessageToPeer", json!("PEER_MESSAGE.PEER_UNREACHABLE")));
     });
@@ -128,37 +128,37 @@ fn messages_of_every_kind() {
 
 #[test]
 fn raw_messages() {
-    each_profile(|story| {
+    each_profile(|scenario| {
         let raw = |bytes: &str, description: &str| {
             use base64::Engine as _;
             let raw = base64::engine::general_purpose::STANDARD.encode(bytes);
             json!({"messageType": "RAW", "rawMessage": raw, "description": description})
         };
-        peer_message(story, BOB, raw("marzipan as bytes", "sugarplum"));
-        peer_message(story, BOB, raw("", ""));
+        peer_message(scenario, BOB, raw("marzipan as bytes", "sugarplum"));
+        peer_message(scenario, BOB, raw("", ""));
         let signal = json!({"type": "dtmf", "channelId": ROOM, "data": "5550199*#"}).to_string();
-        peer_message(story, BOB, raw(&signal, "sigbridge/1"));
-        peer_message(story, BOB, raw("marzipan", "sigbridge/1"));
+        peer_message(scenario, BOB, raw(&signal, "sigbridge/1"));
+        peer_message(scenario, BOB, raw("marzipan", "sigbridge/1"));
     });
 }
 
 #[test]
 fn channels_and_their_attributes() {
     let name = "an-attribute-whose-name-is-longer-than-32-bytes";
-    each_profile(|story| {
+    each_profile(|scenario| {
         let members = json!([BOB, DIGITS, "a spaced marzipan", "ok"]);
-        story.replies = vec![("getMembers", members)];
+        scenario.replies = vec![("getMembers", members)];
         let attr = |value: &str| json!({"value": value, "lastUpdateUserId": BOB, "lastUpdateTs": 7});
         let mut list = json!({"topic": attr("marzipan"), "_sendmsg_limit": attr("77"), "empty": attr("\u{E000}")});
         for (key, value) in attribute::encode(&name.into(), &"sugarplum".into()) {
             list[&*key] = attr(&value);
         }
-        story.replies.push(("getChannelAttributes", list.clone()));
-        story.call("channel_join", json!({"name": ROOM}));
+        scenario.replies.push(("getChannelAttributes", list.clone()));
+        scenario.call("channel_join", json!({"name": ROOM}));
         for body in bodies() {
-            story.call("channel_sendmsg", json!({"name": ROOM, "msg": body}));
+            scenario.call("channel_sendmsg", json!({"name": ROOM, "msg": body}));
             let fields = json!({"channelId": ROOM, "memberId": BOB, "message": text(&body), "serverReceivedTs": 1});
-            story.event("ChannelMessage", fields);
+            scenario.event("ChannelMessage", fields);
         }
         for (name, value) in [
             ("topic", "marzipan"),
@@ -166,61 +166,61 @@ fn channels_and_their_attributes() {
             ("e", ""),
             ("_auto_update_num", "5"),
         ] {
-            story.call(
+            scenario.call(
                 "channel_set_attr",
                 json!({"channel": ROOM, "name": name, "value": value}),
             );
         }
-        story.call(
+        scenario.call(
             "channel_set_attr",
             json!({"channel": ROOM, "name": "n", "value": 4_455_667_788_i64}),
         );
         list["topic"] = attr("{\"by\": \"bobolink7781\"}");
         list["_auto_update_num"] = attr("5");
-        story.event("AttributesUpdated", json!({"channelId": ROOM, "attributes": list}));
-        story.event("AttributesUpdated", json!({"channelId": ROOM, "attributes": {}}));
-        story.event("MemberJoined", json!({"channelId": ROOM, "memberId": "marzipan lover"}));
-        story.event("MemberLeft", json!({"channelId": ROOM, "memberId": BOB}));
-        story.event("MemberCountUpdated", json!({"channelId": ROOM, "memberCount": 4}));
-        story.call("channel_query_user_isin", json!({"name": ROOM, "account": DIGITS}));
-        story.call("channel_query_userlist", json!({"name": ROOM}));
-        story.call("channel_query_num", json!({"name": ROOM}));
-        story.call("channel_del_attr", json!({"channel": ROOM, "name": name}));
-        story.call("channel_join", json!({"name": "marzipan with spaces"}));
-        story.call("channel_leave", json!({"name": ROOM}));
+        scenario.event("AttributesUpdated", json!({"channelId": ROOM, "attributes": list}));
+        scenario.event("AttributesUpdated", json!({"channelId": ROOM, "attributes": {}}));
+        scenario.event("MemberJoined", json!({"channelId": ROOM, "memberId": "marzipan lover"}));
+        scenario.event("MemberLeft", json!({"channelId": ROOM, "memberId": BOB}));
+        scenario.event("MemberCountUpdated", json!({"channelId": ROOM, "memberCount": 4}));
+        scenario.call("channel_query_user_isin", json!({"name": ROOM, "account": DIGITS}));
+        scenario.call("channel_query_userlist", json!({"name": ROOM}));
+        scenario.call("channel_query_num", json!({"name": ROOM}));
+        scenario.call("channel_del_attr", json!({"channel": ROOM, "name": name}));
+        scenario.call("channel_join", json!({"name": "marzipan with spaces"}));
+        scenario.call("channel_leave", json!({"name": ROOM}));
     });
 }
 
 #[test]
 fn users_and_their_attributes() {
     let name = "an-attribute-whose-name-is-longer-than-32-bytes";
-    each_profile(|story| {
-        story.call("user_set_attr", json!({"name": name, "value": "marzipan"}));
+    each_profile(|scenario| {
+        scenario.call("user_set_attr", json!({"name": name, "value": "marzipan"}));
         let mut list = json!({"mood": NASTY, "empty": "\u{E000}", "json": "{\"a\" : \"marzipan\"}"});
         for (key, value) in attribute::encode(&name.into(), &"sugarplum".into()) {
             list[&*key] = json!(&*value);
         }
-        story.replies = vec![("getUserAttributes", list.clone()), ("getUserAttributesByKeys", list)];
-        story.call("user_get_attr", json!({"account": BOB, "name": "mood"}));
-        story.call("user_get_attr", json!({"account": BOB, "name": name}));
-        story.call("user_get_attr_all", json!({"account": BOB}));
-        story.call("user_query_user_status", json!({"account": DIGITS}));
-        story.call("nonsense", json!({"of": "marzipan", "n": 4_455_667_788_i64}));
-        story.call("log_put", json!({"text": "sugarplum", "deep": [{"x": "marzipan"}]}));
+        scenario.replies = vec![("getUserAttributes", list.clone()), ("getUserAttributesByKeys", list)];
+        scenario.call("user_get_attr", json!({"account": BOB, "name": "mood"}));
+        scenario.call("user_get_attr", json!({"account": BOB, "name": name}));
+        scenario.call("user_get_attr_all", json!({"account": BOB}));
+        scenario.call("user_query_user_status", json!({"account": DIGITS}));
+        scenario.call("nonsense", json!({"of": "marzipan", "n": 4_455_667_788_i64}));
+        scenario.call("log_put", json!({"text": "sugarplum", "deep": [{"x": "marzipan"}]}));
     });
 }
 
 #[test]
 fn names_that_only_a_directory_knows() {
-    each_profile(|story| {
-        story.call("user_sendmsg", json!({"peer": LONG, "content": "marzipan"}));
+    each_profile(|scenario| {
+        scenario.call("user_sendmsg", json!({"peer": LONG, "content": "marzipan"}));
         let id = identity::lossy_codec::user_id(&LONG.into());
         assert!(id.starts_with("~h."), "{id}");
-        story.replies = vec![("getUserAttributesByKeys", json!({"_sb.id": LONG}))];
-        peer_message(story, &id, text("sugarplum"));
-        story.replies = vec![("getUserAttributesByKeys", json!({}))];
+        scenario.replies = vec![("getUserAttributesByKeys", json!({"_sb.id": LONG}))];
+        peer_message(scenario, &id, text("sugarplum"));
+        scenario.replies = vec![("getUserAttributesByKeys", json!({}))];
         peer_message(
-            story,
+            scenario,
             "~h.lZgEV0CXjgHgbnA8rOQJjmZ7WFUOqIpM8ZJO5eDlvWk",
             text("sugarplum"),
         );
@@ -235,120 +235,120 @@ fn calls() {
         NASTY,
         "",
     ] {
-        each_profile(|story| {
+        each_profile(|scenario| {
             let args = || json!({"channelName": ROOM, "peer": BOB, "extra": extra});
-            story.call("voip_invite", args());
+            scenario.call("voip_invite", args());
             let out = json!({"invitation": 1, "calleeId": BOB, "channelId": ROOM, "content": extra, "response": ""});
-            story.event("LocalInvitationReceivedByPeer", json!({"invitation": out}));
-            story.event(
+            scenario.event("LocalInvitationReceivedByPeer", json!({"invitation": out}));
+            scenario.event(
                 "LocalInvitationAccepted",
                 json!({"invitation": out, "response": "marzipan yes"}),
             );
-            story.call(
+            scenario.call(
                 "voip_invite_msg",
                 json!({"channelName": ROOM, "peer": BOB, "extra": {"msgtype": "dtmf", "msgdata": "5550199"}}),
             );
-            story.call(
+            scenario.call(
                 "voip_invite_msg",
                 json!({"channelName": ROOM, "peer": BOB, "extra": "{\"msgdata\": 123, \"x\": \"marzipan\"}"}),
             );
-            story.call(
+            scenario.call(
                 "voip_invite_msg",
                 json!({"channelName": ROOM, "peer": BOB, "extra": "{\"msgdata\": \"marzipan\"}"}),
             );
-            story.call("voip_invite_bye", args());
-            story.call("voip_invite", args());
+            scenario.call("voip_invite_bye", args());
+            scenario.call("voip_invite", args());
             let mut out = out;
             out["invitation"] = json!(2);
             let bye = tables::expr::end_call(ROOM, "100%_marzipan");
-            story.event("LocalInvitationRefused", json!({"invitation": out, "response": bye}));
+            scenario.event("LocalInvitationRefused", json!({"invitation": out, "response": bye}));
             let come = json!({"invitation": 9, "callerId": BOB, "channelId": ROOM, "content": extra, "response": ""});
-            story.event("RemoteInvitationReceived", json!({"invitation": come}));
-            story.call("voip_invite_ack", args());
-            story.call("voip_invite_refuse", args());
+            scenario.event("RemoteInvitationReceived", json!({"invitation": come}));
+            scenario.call("voip_invite_ack", args());
+            scenario.call("voip_invite_refuse", args());
             let come = json!({"invitation": 10, "callerId": BOB, "channelId": ROOM, "content": extra, "response": ""});
-            story.event("RemoteInvitationReceived", json!({"invitation": come}));
-            story.call("voip_invite_accept", args());
-            peer_message(story, BOB, text(&tables::expr::end_call(ROOM, extra)));
-            story.replies = vec![("queryPeersOnlineStatus", json!({BOB: false}))];
-            story.call("voip_invite", args());
-            story.replies = vec![("LocalInvitation.send", json!("LOCAL_INVITATION_ERR.NOT_LOGGEDIN"))];
-            story.call("voip_invite", args());
+            scenario.event("RemoteInvitationReceived", json!({"invitation": come}));
+            scenario.call("voip_invite_accept", args());
+            peer_message(scenario, BOB, text(&tables::expr::end_call(ROOM, extra)));
+            scenario.replies = vec![("queryPeersOnlineStatus", json!({BOB: false}))];
+            scenario.call("voip_invite", args());
+            scenario.replies = vec![("LocalInvitation.send", json!("LOCAL_INVITATION_ERR.NOT_LOGGEDIN"))];
+            scenario.call("voip_invite", args());
         });
     }
 }
 
 #[test]
-fn lines_that_are_kept() {
-    each_profile(|story| {
-        let row = "peer.receive";
+fn stored_lines() {
+    each_profile(|scenario| {
         let (tables, _) = tables();
         let row = tables
             .rows
             .iter()
-            .find(|known| known.id.starts_with(row))
-            .map_or(&tables.rows[0].id, |row| &row.id);
+            .map(|row| &row.id)
+            .find(|id| ***id == *"peer.received");
+        let row = row.expect("the row of received messages");
         let lines = bodies().into_iter().map(|body| {
             json!({"event": "onMessageInstantReceive", "row": &**row, "args": [BOB, 0, body], "at_ms": 1_593_475_200_000_u64})
         });
-        story.come(Leg::Env, json!({"kept": lines.collect::<Vec<_>>()}));
-        story.poll(0);
-        story.call("user_logout", json!({}));
+        scenario.come(Leg::Env, json!({"kept": lines.collect::<Vec<_>>()}));
+        scenario.poll(0);
+        scenario.call("user_logout", json!({}));
     });
 }
 
 #[test]
 fn the_documented_api() {
-    let mut story = Story::begin("api", ALICE, ACCOUNTS, CHANNELS);
+    let mut scenario = SessionScenario::begin("api", ALICE, ACCOUNTS, CHANNELS);
     for body in bodies() {
-        story.ask("messageInstantSend", json!([BOB, 0, body]));
-        story.ask("messageInstantSend", json!({"account": DIGITS, "msg": body, "uid": 7}));
-        peer_message(&mut story, BOB, text(&body));
+        scenario.ask("messageInstantSend", json!([BOB, 0, body]));
+        scenario.ask("messageInstantSend", json!({"account": DIGITS, "msg": body, "uid": 7}));
+        peer_message(&mut scenario, BOB, text(&body));
         let request = json!({"name": ROOM, "of": body}).to_string();
-        story.ask(
+        scenario.ask(
             "invoke",
             json!(["io.agora.signal.channel_query_num", request, "marzipan-7"]),
         );
-        story.ask(
+        scenario.ask(
             "invoke",
             json!({"name": "io.agora.signal.user_set_attr", "req": {"name": "n", "value": body}}),
         );
-        story.ask("invoke", json!(["io.agora.signal.nonsense", body, 9]));
+        scenario.ask("invoke", json!(["io.agora.signal.nonsense", body, 9]));
     }
-    story.ask("channelJoin", json!([ROOM]));
-    story.ask("channelSetAttr", json!([ROOM, "topic", "marzipan"]));
-    story.ask("channelSetAttr", json!([ROOM, "_sendmsg_limit", "77"]));
+    scenario.ask("channelJoin", json!([ROOM]));
+    scenario.ask("channelSetAttr", json!([ROOM, "topic", "marzipan"]));
+    scenario.ask("channelSetAttr", json!([ROOM, "_sendmsg_limit", "77"]));
     let attr = |value: &str| json!({"value": value, "lastUpdateUserId": BOB, "lastUpdateTs": 7});
     let list = json!({"topic": attr("sugarplum"), "_sendmsg_limit": attr("77")});
-    story.event("AttributesUpdated", json!({"channelId": ROOM, "attributes": list}));
-    story.ask("messageChannelSend", json!([ROOM, "marzipan"]));
-    story.ask(
+    scenario.event("AttributesUpdated", json!({"channelId": ROOM, "attributes": list}));
+    scenario.ask("messageChannelSend", json!([ROOM, "marzipan"]));
+    scenario.ask(
         "channelInviteUser2",
         json!([ROOM, BOB, "{\"_timeout\": 30, \"who\": \"marzipan\"}"]),
     );
-    story.ask("channelInviteDTMF", json!([ROOM, BOB, "5550199"]));
-    story.ask("channelInviteEnd", json!([ROOM, BOB, 0, "100% marzipan"]));
-    story.ask("getUserAttr", json!([BOB, "mood"]));
-    story.ask("nonsense", json!(["marzipan"]));
-    story.ask("channelJoin", json!({"of": "marzipan"}));
-    story.ask("channelJoin", json!([1, 2, 3, 4, "marzipan"]));
-    story.ask("login", json!(["app", ALICE, "sugarplum", 0, ""]));
+    scenario.ask("channelInviteDTMF", json!([ROOM, BOB, "5550199"]));
+    scenario.ask("channelInviteEnd", json!([ROOM, BOB, 0, "100% marzipan"]));
+    scenario.ask("getUserAttr", json!([BOB, "mood"]));
+    scenario.ask("nonsense", json!(["marzipan"]));
+    scenario.ask("channelJoin", json!({"of": "marzipan"}));
+    scenario.ask("channelJoin", json!([1, 2, 3, 4, "marzipan"]));
+    scenario.ask("login", json!(["app", ALICE, "sugarplum", 0, ""]));
     for said in [
         r#"[{"jsonrpc":"2.0","id":1e3,"method":"getStatus","more":"marzipan"},{"jsonrpc":"2.0","id":null,"method":"getStatus"},"marzipan"]"#,
         r#"{"jsonrpc":"1.0","params":["marzipan"]}"#,
         "not JSON",
         "[]",
     ] {
-        story.heard(said);
+        scenario.heard(said);
     }
-    check(&header(), &story.records, SECRETS);
+    check(&header(), &scenario.records, SECRETS);
 }
 
 /// Frames that are no calls: what they hold goes, whatever their name is.
 #[test]
 fn arguments_of_other_frames() {
     for profile in ["web", "java-python"] {
-        let mut story = Story::begin(profile, ALICE, ACCOUNTS, CHANNELS);
+        let mut scenario = SessionScenario::begin(profile, ALICE, ACCOUNTS, CHANNELS);
         for frame in [
             json!(["set_flag", {"binary": "marzipan", "who": [ALICE, 4_455_667_788_i64]}]),
             json!(["set_flag", "sugarplum"]),
@@ -356,10 +356,10 @@ fn arguments_of_other_frames() {
             json!(["ping", "marzipan"]),
             json!(["hello", {"x": "sugarplum"}]),
         ] {
-            story.heard(&frame.to_string());
+            scenario.heard(&frame.to_string());
         }
-        story.poll(0);
-        check(&header(), &story.records, SECRETS);
+        scenario.poll(0);
+        check(&header(), &scenario.records, SECRETS);
     }
 }
 
@@ -367,7 +367,7 @@ fn arguments_of_other_frames() {
 #[test]
 fn tokens_go() {
     for policy in [Policy::Keep, Policy::Placeholder, Policy::Hash] {
-        let mut story = Story::begin("web", ALICE, ACCOUNTS, CHANNELS);
+        let mut scenario = SessionScenario::begin("web", ALICE, ACCOUNTS, CHANNELS);
         let mut calls = Vec::new();
         for call in [
             json!({"login": {"uid": BOB, "token": "an-rtm-token"}}),
@@ -378,14 +378,14 @@ fn tokens_go() {
                 leg: Leg::Rtm,
                 dir: Dir::Out,
                 data: Value::from_json(&data).expect("JSON"),
-                ..story.records[0].clone()
+                ..scenario.records[0].clone()
             });
         }
         let second = json!({"vid": "app", "account": ALICE, "token": "_no_need_token", "device": "websdk"});
-        story.heard(&json!(["login", second]).to_string());
-        story.records.extend(calls);
+        scenario.heard(&json!(["login", second]).to_string());
+        scenario.records.extend(calls);
         let redaction = Redaction::new(&tables().0, policy, policy).expect("random bytes");
-        let text = redacted(&header(), &story.records, &redaction);
+        let text = redacted(&header(), &scenario.records, &redaction);
         holds_none(
             "tokens",
             &text,
@@ -397,11 +397,11 @@ fn tokens_go() {
 
 #[test]
 fn names_stay_what_they_are_over_the_trace() {
-    let mut story = Story::begin("web", ALICE, ACCOUNTS, CHANNELS);
-    story.call("user_sendmsg", json!({"peer": BOB, "content": "hi there"}));
-    peer_message(&mut story, BOB, text(BOB));
+    let mut scenario = SessionScenario::begin("web", ALICE, ACCOUNTS, CHANNELS);
+    scenario.call("user_sendmsg", json!({"peer": BOB, "content": "hi there"}));
+    peer_message(&mut scenario, BOB, text(BOB));
     let redaction = Redaction::new(&tables().0, Policy::Placeholder, Policy::Placeholder).expect("random bytes");
-    let text = redacted(&header(), &story.records, &redaction);
+    let text = redacted(&header(), &scenario.records, &redaction);
     let bob = "<account:2 len=12>";
     assert!(
         text.contains(&format!("\"text\":\"{bob}\"")) && text.contains(&format!("\"peerId\":\"{bob}\"")),
@@ -415,14 +415,14 @@ fn names_stay_what_they_are_over_the_trace() {
 /// A replay with stand-ins can be written with the original placeholders.
 #[test]
 fn stand_ins_become_their_placeholders_again() {
-    let mut story = Story::begin("web", ALICE, ACCOUNTS, CHANNELS);
-    story.poll(0);
+    let mut scenario = SessionScenario::begin("web", ALICE, ACCOUNTS, CHANNELS);
+    scenario.poll(0);
     for body in bodies() {
-        story.call("user_sendmsg", json!({"peer": BOB, "content": body}));
-        peer_message(&mut story, DIGITS, text(&body));
+        scenario.call("user_sendmsg", json!({"peer": BOB, "content": body}));
+        peer_message(&mut scenario, DIGITS, text(&body));
     }
     let redaction = Redaction::new(&tables().0, Policy::Placeholder, Policy::Placeholder).expect("random bytes");
-    let written = redacted(&header(), &story.records, &redaction);
+    let written = redacted(&header(), &scenario.records, &redaction);
     let trace = read(written.as_bytes()).expect("a trace");
     let mut redactor = trace::Redactor::new(redaction);
     let placeholders = read_as_written(written.as_bytes()).expect("a trace");
@@ -448,15 +448,15 @@ proptest! {
         let mut records: Vec<Record> = Vec::new();
         for profile in ["web", "native"] {
             let names = [BOB, &body, &wrapped];
-            let mut story = Story::begin(profile, ALICE, &names, CHANNELS);
-            story.poll(0);
+            let mut scenario = SessionScenario::begin(profile, ALICE, &names, CHANNELS);
+            scenario.poll(0);
             for body in [&body, &wrapped] {
-                story.call("user_sendmsg", json!({"peer": BOB, "content": body}));
-                story.call("voip_invite", json!({"channelName": ROOM, "peer": body, "extra": body}));
-                peer_message(&mut story, BOB, text(body));
+                scenario.call("user_sendmsg", json!({"peer": BOB, "content": body}));
+                scenario.call("voip_invite", json!({"channelName": ROOM, "peer": body, "extra": body}));
+                peer_message(&mut scenario, BOB, text(body));
             }
-            story.poll(1);
-            records = story.records;
+            scenario.poll(1);
+            records = scenario.records;
             check(&header(), &records, &["marzipan"]);
         }
         prop_assert!(!records.is_empty());
@@ -465,14 +465,14 @@ proptest! {
     #[test]
     fn no_short_body_is_played_otherwise(bodies in proptest::collection::vec("[ -~]{0,4}|[0-9*#]{1,7}|\\PC{1,2}", 1..40)) {
         let names: Vec<&str> = bodies.iter().map(String::as_str).chain([BOB]).collect();
-        let mut story = Story::begin("web", ALICE, &names, &names);
-        story.poll(0);
+        let mut scenario = SessionScenario::begin("web", ALICE, &names, &names);
+        scenario.poll(0);
         for body in &bodies {
-            story.call("user_sendmsg", json!({"peer": BOB, "content": body}));
-            story.call("user_set_attr", json!({"name": "n", "value": body}));
-            story.call("voip_invite", json!({"channelName": body, "peer": body, "extra": body}));
-            peer_message(&mut story, BOB, text(body));
+            scenario.call("user_sendmsg", json!({"peer": BOB, "content": body}));
+            scenario.call("user_set_attr", json!({"name": "n", "value": body}));
+            scenario.call("voip_invite", json!({"channelName": body, "peer": body, "extra": body}));
+            peer_message(&mut scenario, BOB, text(body));
         }
-        check(&header(), &story.records, &[]);
+        check(&header(), &scenario.records, &[]);
     }
 }

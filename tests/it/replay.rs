@@ -66,7 +66,7 @@ async fn call_to_nobody(folder: &Path) -> String {
 }
 
 #[tokio::test]
-async fn a_code_that_is_another_is_told_with_its_row() {
+async fn a_changed_code_is_reported_with_its_row() {
     let folder = folder("code");
     let trace = call_to_nobody(&folder).await;
     let from = r#""peer is not online" = 703"#;

@@ -158,7 +158,7 @@ async fn rate_and_requests_under_way_are_bounded() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_nobody_vouches_for_gets_no_key() {
+async fn an_untrusted_certificate_gets_no_key() {
     use rcgen::{CertifiedKey, generate_simple_self_signed};
     use tokio_rustls::TlsAcceptor;
     use tokio_rustls::rustls::ServerConfig;

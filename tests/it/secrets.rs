@@ -62,7 +62,7 @@ fn check(folder: &Path, token: &str, args: &[&str], code: i32, verdict: &str) {
 }
 
 #[test]
-fn tokens_are_told_apart_and_verified() {
+fn token_kinds_are_detected_and_verified() {
     let folder = folder("verify");
     insta::assert_snapshot!(show(run(&folder, &["token", "verify", "--certificate-file", "cert"], OF_007)), @r"
         exit 1

@@ -175,7 +175,7 @@ async fn a_logout_is_answered_and_ends_the_session() {
 }
 
 #[tokio::test]
-async fn a_restart_is_told_to_those_who_do_not_come_back_by_themselves() {
+async fn clients_without_reconnect_are_notified_of_a_restart() {
     let running = serve(config()).await;
     let mut old = Client::login(running.http, "old").await;
     let mut new = Client::login(running.http, "new").await;
@@ -206,7 +206,7 @@ async fn a_restart_is_told_to_those_who_do_not_come_back_by_themselves() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_slows_nobody() {
+async fn a_blocked_client_does_not_delay_others() {
     // More than the system buffers for one connection.
     const MOST: usize = 2_000;
     let mut config = config();

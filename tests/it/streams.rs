@@ -60,7 +60,7 @@ async fn closing(client: &mut Client) -> Got {
 }
 
 #[tokio::test]
-async fn nobody_takes_the_log() {
+async fn the_log_reader_is_blocked() {
     serves_with("closed", closed(), true).await;
     serves_with("full", full(), true).await;
     // Another process keeps its buffer full, so that each write blocks.
@@ -174,7 +174,7 @@ fn a_reader_that_is_gone_ends_no_command_in_another_way() {
 }
 
 #[test]
-fn a_full_disk_is_told() {
+fn a_full_disk_is_reported() {
     let folder = empty_folder("streams-full-stdout");
     for case in cases(&folder) {
         let output = case.run(&folder, full(), Stdio::piped());
@@ -222,7 +222,7 @@ fn messages_that_cannot_be_written_change_no_exit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn call_ends_with_its_reader_and_tells_of_a_full_disk() {
+async fn call_ends_with_its_reader_and_reports_a_full_disk() {
     let folder = empty_folder("streams-call");
     let (_program, addr) = Program::serve(&folder, ("", &[]), to_file(&folder, "log")).await;
     let url = format!("ws://{addr}/");

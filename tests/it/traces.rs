@@ -1,6 +1,8 @@
 //! Sessions of a real server, recorded and played again.
 
-use crate::support::{ApiClient, Client, RawNative, folder, played, recording, recording_with, story, tables, traces};
+use crate::support::{
+    ApiClient, Client, RawNative, exercise_all_calls, folder, played, recording, recording_with, tables, traces,
+};
 use serde_json::json;
 use trace::coverage::Used;
 use trace::{Coverage, Dir, Leg, Policy, Record, Scope, Trace, diff, replay_embedded};
@@ -9,7 +11,7 @@ use trace::{Coverage, Dir, Leg, Policy, Record, Scope, Trace, diff, replay_embed
 async fn what_was_recorded_is_played_the_same() {
     let folder = folder("same");
     let running = recording(&folder).await;
-    story(&running).await;
+    exercise_all_calls(&running).await;
     let traces = traces(running, &folder).await;
     let outcome = played(&traces[0]);
     assert_eq!((traces.len(), outcome.sessions), (1, 2));
@@ -22,7 +24,7 @@ async fn what_was_redacted_is_played_live_too() {
     for (name, policy) in [("placeholders", Policy::Placeholder), ("hashes", Policy::Hash)] {
         let folder = folder(name);
         let running = recording_with(&folder, policy).await;
-        story(&running).await;
+        exercise_all_calls(&running).await;
         live(&traces(running, &folder).await[0], 2);
     }
 }
@@ -127,7 +129,7 @@ async fn two_recordings_of_one_story_do_not_differ() {
     for name in ["first", "second"] {
         let folder = folder(name);
         let running = recording(&folder).await;
-        story(&running).await;
+        exercise_all_calls(&running).await;
         recorded.extend(traces(running, &folder).await);
     }
     let [first, second] = &mut recorded[..] else {

@@ -19,7 +19,7 @@ const ANSWER: &str = concat!(
 );
 
 #[tokio::test]
-async fn native_clients_are_told_where_to_connect_to() {
+async fn native_lookups_are_answered() {
     let running = advertising("bridge.example.com").await;
     assert_eq!(running.udp.len(), 2);
     for addr in &running.udp {

@@ -39,7 +39,7 @@ fn told(request: &Request1) -> (u64, Value) {
 }
 
 #[tokio::test]
-async fn what_happens_to_a_session_is_told_in_order_and_signed() {
+async fn session_events_are_delivered_in_order_and_signed() {
     let receiver = Receiver::start("").await;
     let running = serve(telling(&receiver)).await;
     let mut alice = Client::login(running.http, "alice").await;
@@ -83,7 +83,7 @@ async fn what_happens_to_a_session_is_told_in_order_and_signed() {
 }
 
 #[tokio::test]
-async fn kicks_and_clients_that_stay_away_are_told() {
+async fn kicks_and_lost_clients_are_notified() {
     let receiver = Receiver::start("").await;
     let mut config = telling(&receiver);
     config.session.twin_window = Duration::ZERO;
@@ -111,7 +111,7 @@ async fn kicks_and_clients_that_stay_away_are_told() {
 }
 
 #[tokio::test]
-async fn a_message_that_reaches_nobody_is_told() {
+async fn an_undeliverable_message_is_notified() {
     let receiver = Receiver::start("").await;
     let mut config = telling(&receiver);
     config.webhook.events = vec![EventClass::Message];
@@ -147,7 +147,7 @@ async fn a_notice_is_sent_again_until_it_is_taken() {
 }
 
 #[tokio::test]
-async fn what_nobody_takes_is_given_up_and_counted() {
+async fn rejected_notifications_are_given_up_and_counted() {
     let receiver = Receiver::start("").await;
     receiver.say(vec![Said::status(503); 4]);
     let running = serve(telling(&receiver)).await;
@@ -159,7 +159,7 @@ async fn what_nobody_takes_is_given_up_and_counted() {
 }
 
 #[tokio::test]
-async fn a_slow_receiver_slows_nobody_and_what_has_no_room_is_counted() {
+async fn a_slow_receiver_delays_no_session_and_drops_are_counted() {
     let receiver = Receiver::start("").await;
     receiver.shut(true);
     let mut config = telling(&receiver);
@@ -184,7 +184,7 @@ async fn a_slow_receiver_slows_nobody_and_what_has_no_room_is_counted() {
 }
 
 #[tokio::test]
-async fn the_end_of_the_process_is_told() {
+async fn shutdown_is_notified() {
     let receiver = Receiver::start("").await;
     let running = serve(telling(&receiver)).await;
     let _alice = Client::login(running.http, "alice").await;
@@ -196,7 +196,7 @@ async fn the_end_of_the_process_is_told() {
 }
 
 #[tokio::test]
-async fn the_upstream_is_told_of() {
+async fn upstream_changes_are_notified() {
     let receiver = Receiver::start("").await;
     let running = serve(telling(&receiver)).await;
     let upstream = || "agent".into();
@@ -235,7 +235,7 @@ async fn agent(addr: std::net::SocketAddr, id: &str) -> impl Sized {
 }
 
 #[tokio::test]
-async fn agents_that_come_and_go_are_told() {
+async fn agent_connects_and_losses_are_notified() {
     let receiver = Receiver::start("").await;
     let mut config = telling(&receiver);
     config.webhook.events = vec![EventClass::Upstream];

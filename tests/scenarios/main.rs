@@ -8,7 +8,6 @@ mod row_coverage;
 mod script;
 mod sim;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -87,27 +86,4 @@ fn scenarios_over_a_link() {
     });
     let failures: Vec<String> = failures.collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
-}
-
-/// Scenarios of missing features must fail as declared; one that passes is no longer missing.
-#[test]
-fn unsupported_scenarios_fail_as_declared() {
-    let list = std::fs::read_to_string(directory().join("expected-failures.toml")).expect("readable");
-    let reasons: BTreeMap<String, String> = toml::from_str(&list).expect("names and reasons");
-    let files = files(&directory().join("later"));
-    let mut wrong = Vec::new();
-    for path in &files {
-        let name = name(path);
-        match (reasons.get(&name), check(path)) {
-            (Some(_), Err(why)) => println!("{why}"),
-            (_, Ok(())) => wrong.push(format!("later/{name} passes: move it up, and its line out of the list")),
-            (None, Err(why)) => wrong.push(format!("no reason in expected-failures.toml: {why}")),
-        }
-    }
-    let names: Vec<String> = files.iter().map(|path| name(path)).collect();
-    let removed = reasons.keys().filter(|listed| !names.contains(listed));
-    wrong.extend(removed.map(|listed| format!("expected-failures.toml: no scenario later/{listed}")));
-    let empty = reasons.iter().filter(|(_, reason)| reason.trim().is_empty());
-    wrong.extend(empty.map(|(name, _)| format!("expected-failures.toml: {name} has no reason")));
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

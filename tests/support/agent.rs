@@ -1,10 +1,10 @@
-//! RTM behind a link: an agent of this process with an embedded RTM, and wires between both that can be cut.
+//! RTM behind a link: an in-process agent with an embedded RTM, and TCP proxies that can be cut.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use agent_link::acceptor::AccessPolicy;
-use agent_link::agent_server::{Host, HostConfig, serve_driver};
+use agent_link::agent_server::{AgentServer, AgentServerConfig, serve_driver};
 use agent_link::driver::{Driver, DriverConfig, LinkHealth, serve_agents};
 use agent_link::handshake::{Limits, random_name};
 use agent_link::vocabulary::Vocabulary;
@@ -21,10 +21,10 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-/// The environment variable that makes servers of tests use an agent with a platform's names.
+/// Environment variable that makes test servers use an agent of this platform.
 pub const UPSTREAM: &str = "SIGBRIDGE_TEST_UPSTREAM";
 
-/// RTM in this process, at any time, for several agents.
+/// Creates an in-process RTM, usable by several agents.
 pub fn embedded(config: &Config) -> Arc<EmbeddedUpstream> {
     let world = RtmServiceConfig {
         rate_scale: config.embedded.rate_scale,
@@ -36,54 +36,54 @@ pub fn embedded(config: &Config) -> Arc<EmbeddedUpstream> {
     local
 }
 
-/// An agent of that platform for the sigbridge at `to`, until it is cancelled.
+/// Runs an agent of a platform for the sigbridge at `to`, until cancelled.
 pub fn agent(platform: &str, rtm: Arc<dyn Upstream>, to: SocketAddr) -> CancellationToken {
     let tables = Tables::built_in().expect("the built-in tables compile");
     let platform = tables.platforms.iter().find(|known| &*known.name == platform);
     let words = Vocabulary::new(platform.expect("a platform of that name"));
-    let config = HostConfig {
+    let config = AgentServerConfig {
         sdk: ("test".into(), "1".into()),
         limits: Limits::Web,
     };
     let name = random_name().expect("randomness");
-    let host = Host::new(name, config, Arc::new(words), rtm, Clock::start());
+    let host = AgentServer::new(name, config, Arc::new(words), rtm, Clock::start());
     let end = CancellationToken::new();
     let shutdown = end.clone();
     tokio::spawn(async move {
         let url = format!("ws://{to}/agent");
         tokio::select! {
             () = serve_driver(host, &url, None, CancellationToken::new()) => {}
-            // As with a killed process: without a close.
+            // As for a killed process: no farewell is sent.
             () = shutdown.cancelled() => {}
         }
     });
     end
 }
 
-/// The config with its RTM at an agent.
+/// Moves a config's RTM to an agent.
 pub fn behind_a_link(mut config: Config) -> Config {
     config.upstream.kind = UpstreamKind::Agent;
     config.upstream.agent.listen.set_port(0);
-    // The app ids and certificates of tests are not RTM's, and the embedded RTM needs no token.
+    // App IDs and certificates of tests are not valid for RTM, and the embedded RTM needs no token.
     config.upstream.rtm_token = RtmToken::None;
     config
 }
 
-/// Waits until the agent of a server is there.
+/// Waits until a server's agent is connected.
 pub async fn linked(running: &Running) {
     let driver = running.driver.clone().expect("an agent upstream");
     super::eventually("agent connected", || driver.status().up).await;
 }
 
-/// A wire to `to` that can be cut, and is whole again at once.
+/// TCP proxy to a server that can be cut, and accepts new connections at once.
 pub struct Wire {
-    /// Where to connect to.
+    /// Listen address.
     pub addr: SocketAddr,
     now: Arc<Mutex<CancellationToken>>,
 }
 
 impl Wire {
-    /// A wire that is whole.
+    /// Starts a proxy.
     pub async fn to(to: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let addr = listener.local_addr().expect("it is bound");
@@ -106,13 +106,13 @@ impl Wire {
         Self { addr, now }
     }
 
-    /// Cuts what is connected.
+    /// Cuts the current connections.
     pub fn cut(&self) {
         std::mem::take(&mut *self.now.lock()).cancel();
     }
 }
 
-/// The side that drives, to which agents come, and what ends it.
+/// Starts a driver with a listener for agents; the token stops it.
 pub async fn driver(listener: TcpListener) -> (Arc<Driver>, CancellationToken) {
     let (driver, end) = driver_alone();
     let door = AccessPolicy {
@@ -124,7 +124,7 @@ pub async fn driver(listener: TcpListener) -> (Arc<Driver>, CancellationToken) {
     (driver, end)
 }
 
-/// The same without a way in.
+/// Starts a driver without a listener.
 pub fn driver_alone() -> (Arc<Driver>, CancellationToken) {
     let tables = Tables::built_in().expect("the built-in tables compile");
     let driver = Driver::new(

@@ -1,4 +1,4 @@
-//! A client of the documented API: it sends JSON-RPC and keeps the order of what it is sent.
+//! JSON-RPC client of the documented API that keeps the order of received messages.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -14,16 +14,16 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::PATIENCE;
 
-/// A client on its own socket.
+/// Client with its own socket.
 pub struct ApiClient {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    /// What it was sent while it waited for something else.
+    /// Messages received while waiting for others.
     kept: VecDeque<Value>,
     next_id: i64,
 }
 
 impl ApiClient {
-    /// Connects without a request.
+    /// Connects without a login.
     pub async fn connect(addr: SocketAddr) -> Self {
         let (socket, _) = connect_async(format!("ws://{addr}/api")).await.expect("it listens");
         Self {
@@ -33,7 +33,7 @@ impl ApiClient {
         }
     }
 
-    /// Connects and logs in, without a token; its uid.
+    /// Connects and logs in without a token; returns the uid.
     pub async fn login(addr: SocketAddr, account: &str) -> Self {
         let mut client = Self::connect(addr).await;
         assert_eq!(client.log_in(account).await, "null");
@@ -41,18 +41,17 @@ impl ApiClient {
         client
     }
 
-    /// Logs in.
     pub async fn log_in(&mut self, account: &str) -> String {
         self.call("login2", json!(["app", account, "", 0, "", 30, 3])).await
     }
 
-    /// Calls, and waits for the response: its result, or the number and the text of its error.
+    /// Calls, and returns the result, or the number and text of the error.
     pub async fn call(&mut self, method: &str, params: serde_json::Value) -> String {
         let id = self.start(method, params).await;
         self.answer(id).await
     }
 
-    /// Calls; the id of the request.
+    /// Starts a call; returns the request ID.
     pub async fn start(&mut self, method: &str, params: serde_json::Value) -> i64 {
         self.next_id += 1;
         let request = json!({"jsonrpc": "2.0", "id": self.next_id, "method": method, "params": params});
@@ -70,14 +69,14 @@ impl ApiClient {
             .to_owned()
     }
 
-    /// Waits for an event: its params.
+    /// Waits for an event; returns its params.
     pub async fn event(&mut self, name: &str) -> String {
         let is_it = |got: &Value| got.get("method") == Some(&Value::from(name));
         let got = self.matching(name, is_it).await;
         got.get("params").expect("params").to_json()
     }
 
-    /// Waits for the next thing, whatever it is.
+    /// Waits for the next message.
     pub async fn next(&mut self) -> String {
         match self.kept.pop_front() {
             Some(got) => shown(&got),
@@ -88,7 +87,7 @@ impl ApiClient {
         }
     }
 
-    /// Waits for the next thing, as it came.
+    /// Waits for the next raw message.
     pub async fn next_text(&mut self) -> String {
         timeout(PATIENCE, self.receive())
             .await
@@ -96,14 +95,14 @@ impl ApiClient {
             .map_or_else(|end| end, |got| got.to_json())
     }
 
-    /// Waits for the next things.
+    /// Waits for these messages.
     pub async fn expect(&mut self, expected: &[&str]) {
         for expected in expected {
             assert_eq!(self.next().await, *expected);
         }
     }
 
-    /// Waits for the end, whatever comes before it.
+    /// Waits for the end of the connection, ignoring messages before it.
     pub async fn closed(&mut self, end: &str) {
         loop {
             let next = self.next().await;
@@ -113,17 +112,16 @@ impl ApiClient {
         }
     }
 
-    /// What comes within `time`, if anything does.
+    /// Returns a message received within `time`.
     pub async fn within(&mut self, time: Duration) -> Option<String> {
         timeout(time, self.next()).await.ok()
     }
 
-    /// Sends a text.
     pub async fn send(&mut self, text: &str) {
         self.send_raw(Message::text(text)).await;
     }
 
-    /// Sends anything at all.
+    /// Sends a raw WebSocket message.
     pub async fn send_raw(&mut self, message: Message) {
         self.socket.send(message).await.expect("the server reads");
     }

@@ -1,4 +1,4 @@
-//! A raw legacy Web client: it sends given frames and keeps received ones.
+//! Scripted legacy Web client: it sends given frames and keeps received ones.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -14,43 +14,42 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::PATIENCE;
 
-/// What carries a client's bytes: TCP, or TLS over it.
+/// Transport of a client: TCP, or TLS over it.
 pub trait Carrier: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Carrier for S {}
 
-/// A client on its own socket.
+/// Client with its own socket.
 pub struct Client {
     socket: WebSocketStream<Box<dyn Carrier>>,
-    /// What it was sent while it waited for something else.
+    /// Frames received while waiting for others.
     kept: VecDeque<Value>,
-    /// The line of its login.
+    /// Session line.
     pub line: String,
     next_call: i64,
 }
 
-/// What a client is sent.
+/// Received item.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Got {
-    /// A frame.
     Frame(Value),
-    /// A close, with its code when it has one.
+    /// Close frame, with its code.
     Closed(Option<u16>),
-    /// The connection ended without a close.
+    /// End of the connection without a close frame.
     Cut,
 }
 
-/// The reply to a call, or to a login.
+/// Reply to a call or login.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
-    /// What clients look at first.
+    /// Error text, which clients check first.
     pub err: String,
-    /// The JSON in the reply's text.
+    /// JSON in the reply's text.
     pub json: Value,
 }
 
 impl Reply {
-    /// The err and the JSON text of a reply.
+    /// Parses err and JSON text.
     fn of(err: &Value, text: &Value) -> Self {
         let text = text.as_str().expect("the last element is a text");
         Self {
@@ -61,24 +60,24 @@ impl Reply {
 }
 
 impl Client {
-    /// Connects without a frame.
+    /// Connects without a login.
     pub async fn connect(addr: SocketAddr) -> Self {
         Self::connect_with(addr, None).await
     }
 
-    /// Connects with a small receive buffer, so that one who does not read is soon noticed.
+    /// Connects with a small receive buffer, so that a blocked reader is detected soon.
     pub async fn connect_with(addr: SocketAddr, receive_buffer: Option<u32>) -> Self {
         let tcp = TcpSocket::new_v4().expect("a socket");
         if let Some(bytes) = receive_buffer {
             tcp.set_recv_buffer_size(bytes).expect("a size that the system takes");
         }
         let stream = tcp.connect(addr).await.expect("the server listens");
-        // Small frames that wait for each other would make every round trip one of 40 ms.
+        // With Nagle's algorithm, every round trip would take 40 ms.
         stream.set_nodelay(true).expect("a live socket");
         Self::over(Box::new(stream), &format!("ws://{addr}/")).await
     }
 
-    /// A client on a connection that is there.
+    /// Creates a client on an open connection.
     pub async fn over(stream: Box<dyn Carrier>, url: &str) -> Self {
         let (socket, _) = tokio_tungstenite::client_async(url, stream)
             .await
@@ -91,7 +90,7 @@ impl Client {
         }
     }
 
-    /// Connects and logs in, without a token.
+    /// Connects and logs in without a token.
     pub async fn login(addr: SocketAddr, account: &str) -> Self {
         let mut client = Self::connect(addr).await;
         let reply = client.log_in(account).await;
@@ -105,13 +104,12 @@ impl Client {
         self.login_ret().await
     }
 
-    /// Sends the login frame.
     pub async fn send_login(&mut self, account: &str, token: &str) {
         let fields = json!({"vid": "app", "account": account, "uid": 0, "token": token, "device": "websdk", "ip": ""});
         self.send(json!(["login", fields])).await;
     }
 
-    /// Waits for the answer to the login and keeps its line.
+    /// Waits for the login's answer and stores its session line.
     pub async fn login_ret(&mut self) -> Reply {
         let arg = self.frame("login_ret").await;
         let reply = Reply::of(&arg[0], &arg[1]);
@@ -121,13 +119,13 @@ impl Client {
         reply
     }
 
-    /// Calls, with the client's line, and waits for the reply.
+    /// Calls with the session line, and waits for the reply.
     pub async fn call(&mut self, function: &str, args: Value) -> Reply {
         let id = self.send_call(function, args).await;
         self.reply(id).await
     }
 
-    /// Calls, with the client's line unless `args` has one, and gives the number of the call.
+    /// Starts a call, with the session line unless `args` has one; returns the call number.
     pub async fn send_call(&mut self, function: &str, mut args: Value) -> i64 {
         let id = self.next_call;
         self.next_call += 1;
@@ -138,14 +136,13 @@ impl Client {
         id
     }
 
-    /// Waits for the reply to a call.
     pub async fn reply(&mut self, id: i64) -> Reply {
         let is_reply = |name: &str, arg: &Value| name == "call2-ret" && arg[0] == id;
         let arg = self.matching(&format!("the reply to call {id}"), is_reply).await;
         Reply::of(&arg[1], &arg[2])
     }
 
-    /// Polls the mailbox: the acknowledged version, and the lines with theirs.
+    /// Polls the mailbox; returns the acknowledged version, and lines with versions.
     pub async fn poll(&mut self, ver_clear: u64) -> (u64, Vec<(u64, String)>) {
         let reply = self
             .call("user_getmsg", json!({"ver_clear": ver_clear, "max": 30}))
@@ -155,22 +152,21 @@ impl Client {
         (reply.json["ver_clear"].as_u64().unwrap(), lines.map(line).collect())
     }
 
-    /// Sends a frame.
     pub async fn send(&mut self, frame: Value) {
         self.send_raw(Message::text(frame.to_string())).await;
     }
 
-    /// Sends anything at all.
+    /// Sends a raw WebSocket message.
     pub async fn send_raw(&mut self, message: Message) {
         self.socket.send(message).await.expect("the server reads");
     }
 
-    /// Waits for the next frame of a name; its argument.
+    /// Waits for the next frame with this name; returns its argument.
     pub async fn frame(&mut self, name: &str) -> Value {
         self.matching(name, |got, _| got == name).await
     }
 
-    /// Waits for the next thing.
+    /// Waits for the next item.
     pub async fn next(&mut self) -> Got {
         match self.kept.pop_front() {
             Some(frame) => Got::Frame(frame),
@@ -178,7 +174,7 @@ impl Client {
         }
     }
 
-    /// What comes within `time`, if anything does.
+    /// Returns an item received within `time`.
     pub async fn within(&mut self, time: Duration) -> Option<Got> {
         match self.kept.pop_front() {
             Some(frame) => Some(Got::Frame(frame)),
@@ -186,7 +182,7 @@ impl Client {
         }
     }
 
-    /// Waits for a frame that is meant, and keeps all others.
+    /// Waits for a matching frame, and keeps all others.
     async fn matching(&mut self, what: &str, is_it: impl Fn(&str, &Value) -> bool) -> Value {
         let is_kept = |frame: &Value| is_it(frame[0].as_str().unwrap_or(""), &frame[1]);
         if let Some(at) = self.kept.iter().position(is_kept) {
@@ -224,7 +220,7 @@ impl Client {
     }
 }
 
-/// A notification in its string form, taken apart: kind, version, line.
+/// Splits a notification in string form: kind, version, line.
 pub fn notified(arg: &Value) -> (String, u64, String) {
     let text = arg.as_str().expect("the string form");
     let mut words = text.splitn(3, ' ');
@@ -244,7 +240,7 @@ pub async fn tell(from: &mut Client, to: &str, text: &str) {
     assert_eq!(reply.err, "", "{text}");
 }
 
-/// The text of a line.
+/// Returns the text of a message line.
 pub fn text(line: &str) -> &str {
     line.splitn(7, ' ').nth(6).expect("seven fields")
 }

@@ -1,23 +1,19 @@
-//! HTTP by hand: what goes over the wire is what is meant.
+//! Minimal HTTP client with full control of the request bytes.
 
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// An answer.
 #[derive(Debug)]
 pub struct Response {
-    /// The status code.
     pub status: u16,
-    /// Header lines, in lower case.
+    /// Header lines in lower case.
     pub head: String,
-    /// The body.
     pub body: String,
 }
 
 impl Response {
-    /// The value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         let line = self
             .head
@@ -27,13 +23,13 @@ impl Response {
     }
 }
 
-/// Sends a request line and headers, and reads the answer until its end.
+/// Sends a request line and headers; reads the answer to its end.
 pub async fn http(addr: SocketAddr, request_line: &str, headers: &[&str], body: &str) -> Response {
     let stream = TcpStream::connect(addr).await.expect("the server listens");
     http_over(stream, &addr.to_string(), request_line, headers, body).await
 }
 
-/// The same on a connection that is there.
+/// Sends a request on an open connection.
 pub async fn http_over(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     host: &str,

@@ -1,4 +1,4 @@
-//! What vendor lanes share: their tools, their packages, their report.
+//! Common parts of vendor lanes: tools, packages, report.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,12 @@ use sigbridge::config::Config;
 
 use super::config;
 
-/// The folder of a lane.
+/// Returns the directory of a lane.
 pub fn lane(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("lanes").join(name)
 }
 
-/// Whether a lane is skipped: only for a reason, and never on CI.
+/// Returns true if a lane is skipped; it needs a reason, and is never skipped on CI.
 #[expect(clippy::print_stdout, reason = "for who runs the tests")]
 pub fn skipped(reason: Option<String>) -> bool {
     let Some(reason) = reason else {
@@ -26,7 +26,7 @@ pub fn skipped(reason: Option<String>) -> bool {
     true
 }
 
-/// Why a tool cannot be used: it is not there, or older than `oldest`, which is a major and a minor version.
+/// Returns the reason why a tool is not usable: missing, or older than `oldest` (major, minor).
 pub fn missing(tool: &str, oldest: [u32; 2]) -> Option<String> {
     let output = Command::new(tool).arg("--version").stdin(Stdio::null()).output();
     let Some(output) = output.ok().filter(|output| output.status.success()) else {
@@ -42,13 +42,13 @@ pub fn missing(tool: &str, oldest: [u32; 2]) -> Option<String> {
     is_old.then(|| format!("{tool} is {told}, which is older than {major}.{minor}"))
 }
 
-/// Why Node and npm cannot run a lane.
+/// Returns the reason why Node and npm are not usable.
 pub fn missing_node() -> Option<String> {
     missing("node", [20, 11]).or_else(|| missing("npm", [0, 0]))
 }
 
-/// The folder of a lane's packages, outside the sources, filled by `install`. It runs again only after a change of one of
-/// `files`.
+/// Returns the directory of a lane's packages, outside of the sources. `install` runs again only if one of `files`
+/// changed.
 pub fn installed(name: &str, files: &[PathBuf], install: impl FnOnce(&Path)) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let note = folder.join("installed");
@@ -59,7 +59,7 @@ pub fn installed(name: &str, files: &[PathBuf], install: impl FnOnce(&Path)) -> 
     if fs::read_to_string(&note).is_ok_and(|installed| installed == wanted) {
         return folder;
     }
-    // Neither what an older install has left nor one that breaks off must look like a good one.
+    // Remove remains of an older or aborted installation.
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).expect("the target folder can be written");
     install(&folder);
@@ -82,27 +82,27 @@ pub fn npm_installed(name: &str, lane: &Path) -> PathBuf {
     })
 }
 
-/// Why Python cannot run a lane.
+/// Returns the reason why Python is not usable.
 pub fn missing_python() -> Option<String> {
     missing("python3", [3, 11]).or_else(|| {
-        // Debian has them apart.
+        // Separate packages on Debian.
         let found = Command::new("python3").args(["-c", "import ensurepip, venv"]).output();
         let is_there = found.is_ok_and(|output| output.status.success());
         (!is_there).then(|| "python3 has no venv".to_owned())
     })
 }
 
-/// The Python of an environment.
+/// Returns the Python of an environment.
 pub fn python(venv: &Path) -> PathBuf {
     venv.join("bin/python")
 }
 
-/// Installs a lane's Python packages from its requirements; returns the folder of their environment.
+/// Installs a lane's Python packages from its requirements; returns the environment's directory.
 pub fn python_installed(name: &str, lane: &Path) -> PathBuf {
     let requirements = lane.join("requirements.txt");
     installed(name, std::slice::from_ref(&requirements), |folder| {
         must_run(Command::new("python3").args(["-m", "venv"]).arg(folder));
-        // Wheels alone: nothing of a package runs before it is imported. The SDK's own is named with its hash, too.
+        // Wheels only: no code of a package runs before its import. The SDK itself is pinned by hash, too.
         must_run(
             Command::new(python(folder))
                 .args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check"])
@@ -112,7 +112,7 @@ pub fn python_installed(name: &str, lane: &Path) -> PathBuf {
     })
 }
 
-/// Runs a command that prepares a lane.
+/// Runs a preparatory command of a lane.
 pub fn must_run(command: &mut Command) {
     let output = command.stdin(Stdio::null()).output();
     let output = output.unwrap_or_else(|error| panic!("{command:?}: {error}"));
@@ -120,7 +120,7 @@ pub fn must_run(command: &mut Command) {
     assert!(output.status.success(), "{command:?} failed:\n{said}");
 }
 
-/// A config with the app id and the certificate that stand in a lane's file of tokens, as `NAME = '…'`.
+/// Creates a config with the App ID and certificate in a lane's token file (`NAME = '…'`).
 pub fn config_with_certificate(tokens: &Path) -> Config {
     let tokens = fs::read_to_string(tokens).expect("a file of the lane");
     let constant = |name: &str| {
@@ -133,14 +133,14 @@ pub fn config_with_certificate(tokens: &Path) -> Config {
     config
 }
 
-/// What a lane has printed: a line for each scenario and way, `ok NAME@WAY (MILLISECONDS)` or `not ok NAME@WAY: WHY`;
-/// one that fails as expected is `ok` and has a `#`.
+/// Output of a lane: per scenario and way, a line `ok NAME@WAY (MILLISECONDS)` or `not ok NAME@WAY: WHY`; an expected
+/// failure is `ok` with a `#`.
 pub struct Report(String);
 
 impl Report {
-    /// Runs a lane, which must end well.
+    /// Runs a lane, which must succeed.
     pub fn of(run: &mut Command) -> Self {
-        // Its clients wait for the servers of this runtime, so that it must not keep them from running.
+        // Its clients need the servers of this runtime, so it must not block them.
         let output = tokio::task::block_in_place(|| run.stdin(Stdio::null()).output());
         let output = output.expect("the lane runs");
         let told = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -152,12 +152,12 @@ impl Report {
         Self(told)
     }
 
-    /// How many scenarios ran, each way counted.
+    /// Counts the scenario runs, per way.
     pub fn ran(&self) -> usize {
         self.0.lines().filter(|line| line.starts_with("ok ")).count()
     }
 
-    /// Fails unless a scenario has really passed.
+    /// Asserts that a scenario passed.
     pub fn assert_passed(&self, name: &str, ways: &[&str]) {
         for way in ways {
             let start = format!("ok {name}@{way} ");
@@ -167,7 +167,7 @@ impl Report {
     }
 }
 
-/// How many files of a folder have an ending: a lane that runs nothing would pass, too.
+/// Counts the files with an ending: a lane without scenarios would also pass.
 pub fn count_files(folder: &Path, ending: &str) -> usize {
     let files = fs::read_dir(folder).expect("the lane's scenarios");
     files

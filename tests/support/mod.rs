@@ -1,4 +1,4 @@
-//! A server in this process, and raw clients.
+//! In-process server, and scripted clients.
 
 #![allow(dead_code, unused_imports, reason = "every test file uses its own part of this")]
 
@@ -33,12 +33,12 @@ pub use sdk::*;
 pub use stage::*;
 pub use traces::*;
 
-/// Nothing that a test waits for takes this long, unless it never comes.
+/// Time limit of all waits in tests.
 pub const PATIENCE: Duration = Duration::from_secs(10);
-/// Long enough for a frame to arrive that should not.
+/// Time in which an unwanted frame would arrive.
 pub const QUIET: Duration = Duration::from_millis(80);
 
-/// The defaults, on any free ports.
+/// Default config on free ports.
 pub fn config() -> Config {
     let mut config = Config::default();
     let listen = &mut config.listen;
@@ -47,7 +47,7 @@ pub fn config() -> Config {
     config
 }
 
-/// Starts a server with the built-in tables; it ends with the test's runtime.
+/// Starts a server with the built-in tables; it stops with the test's runtime.
 pub async fn serve(config: Config) -> Running {
     match std::env::var(UPSTREAM) {
         Ok(platform) if config.upstream.kind == UpstreamKind::Embedded => {
@@ -61,20 +61,20 @@ pub async fn serve(config: Config) -> Running {
     }
 }
 
-/// The same, wherever its RTM is.
+/// Starts a server with the RTM of the environment variable.
 pub async fn serve_as_told(config: Config) -> Running {
     let tables = Tables::built_in().expect("the built-in tables compile");
     start(config, tables).await.expect("any free port can be bound")
 }
 
-/// A counter of the server, by its name in the metrics' text; 0 when it has never counted.
+/// Returns a metric by name; 0 if missing.
 pub fn counter(running: &Running, name: &str) -> u64 {
     let text = running.server.metrics.text();
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.map_or(0, |number| number.parse().expect("a counter is a number"))
 }
 
-/// Waits until `condition` is true, where no frame reports it.
+/// Waits until a condition holds that no frame signals.
 pub async fn eventually(what: &str, condition: impl Fn() -> bool) {
     let waiting = async {
         while !condition() {

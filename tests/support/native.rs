@@ -1,4 +1,4 @@
-//! A raw native client: it sends given bytes and keeps received lines.
+//! Scripted native client: it sends given bytes and keeps received lines.
 
 use std::collections::VecDeque;
 use std::io::Write as _;
@@ -18,46 +18,46 @@ use tokio_util::codec::FramedRead;
 
 use super::PATIENCE;
 
-/// A packet with that body: plain, or one zlib stream.
+/// Encodes a packet, plain or as one zlib stream.
 pub fn packet(body: &[u8], zlib: bool) -> Vec<u8> {
     let deflated = zlib.then(|| deflated(body));
     let body = deflated.as_deref().unwrap_or(body);
     with_header(if zlib { 0x81 } else { 0x80 }, body.len() + 4, body)
 }
 
-/// A packet with any header.
+/// Encodes a packet with any header.
 pub fn with_header(kind: u8, length: usize, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(length).expect("three bytes").to_be_bytes();
     [&[kind, length[1], length[2], length[3]], body].concat()
 }
 
-/// One zlib stream.
+/// Compresses to one zlib stream.
 pub fn deflated(body: &[u8]) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(body).expect("memory");
     encoder.finish().expect("memory")
 }
 
-/// A native client on its own socket.
+/// Native client with its own socket.
 pub struct RawNative {
     lines: FramedRead<tokio::net::tcp::OwnedReadHalf, PacketCodec>,
     out: OwnedWriteHalf,
-    /// What it was sent while it waited for something else.
+    /// Lines received while waiting for others.
     kept: VecDeque<String>,
-    /// The line of its login.
+    /// Session line.
     pub line: String,
     next_call: i64,
-    /// Whether its packets are deflated.
+    /// Whether packets are compressed.
     pub zlib: bool,
 }
 
 impl RawNative {
-    /// Connects without a packet.
+    /// Connects without a login.
     pub async fn connect(addr: SocketAddr) -> Self {
         Self::connect_with(addr, None).await
     }
 
-    /// Connects with a small receive buffer, so that one who does not read is soon noticed.
+    /// Connects with a small receive buffer, so that a blocked reader is detected soon.
     pub async fn connect_with(addr: SocketAddr, receive_buffer: Option<u32>) -> Self {
         let tcp = TcpSocket::new_v4().expect("a socket");
         if let Some(bytes) = receive_buffer {
@@ -76,7 +76,7 @@ impl RawNative {
         }
     }
 
-    /// Connects and logs in, without a token.
+    /// Connects and logs in without a token.
     pub async fn login(addr: SocketAddr, account: &str) -> Self {
         let mut client = Self::connect(addr).await;
         let line = client.log_in(account, "").await;
@@ -84,7 +84,7 @@ impl RawNative {
         client
     }
 
-    /// Sends the login and waits for its answer, whose line it keeps.
+    /// Sends the login and waits for its answer; stores the session line.
     pub async fn log_in(&mut self, account: &str, token: &str) -> String {
         let fields = json!({"account": account, "device": "", "ip": "", "token": token, "uid": 0, "ver": 1_010_300_009, "vid": "app"});
         self.say(&format!("login {fields}")).await;
@@ -103,23 +103,23 @@ impl RawNative {
         self.send(&packet).await;
     }
 
-    /// Sends bytes; an error shows later.
+    /// Sends bytes; ignores a closed connection.
     pub async fn send(&mut self, bytes: &[u8]) {
         let _ = self.out.write_all(bytes).await;
     }
 
-    /// Says that nothing more will come.
+    /// Shuts down the sending side.
     pub async fn finish(&mut self) {
         let _ = self.out.shutdown().await;
     }
 
-    /// Calls, with the client's line unless `args` has one; the JSON of the reply.
+    /// Calls, with the session line unless `args` has one; returns the JSON of the reply.
     pub async fn call(&mut self, function: &str, args: Value) -> Value {
         let id = self.send_call(function, args).await;
         self.reply(function, id).await
     }
 
-    /// Calls, and gives the number of the call.
+    /// Starts a call; returns its number.
     pub async fn send_call(&mut self, function: &str, mut args: Value) -> i64 {
         let id = self.next_call;
         self.next_call += 1;
@@ -130,14 +130,13 @@ impl RawNative {
         id
     }
 
-    /// Waits for the reply to a call.
     pub async fn reply(&mut self, function: &str, id: i64) -> Value {
         let start = format!("call_ret {function} {id} 0 ");
         let line = self.matching(&start).await;
         serde_json::from_str(&line[start.len()..]).expect("JSON")
     }
 
-    /// Waits for a line that begins so, and keeps all others.
+    /// Waits for a line with a prefix, and keeps all others.
     pub async fn matching(&mut self, start: &str) -> String {
         if let Some(at) = self.kept.iter().position(|line| line.starts_with(start)) {
             return self.kept.remove(at).unwrap_or_default();
@@ -160,7 +159,7 @@ impl RawNative {
         }
     }
 
-    /// What comes within `time`, if anything does.
+    /// Returns a line received within `time`.
     pub async fn within(&mut self, time: Duration) -> Option<Option<String>> {
         match self.kept.pop_front() {
             Some(line) => Some(Some(line)),

@@ -1,4 +1,4 @@
-//! The program itself, as a process that serves.
+//! Server as a separate process.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -8,15 +8,15 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use super::{PATIENCE, eventually};
 
-/// A process that is ended with the test.
+/// Process that ends with the test.
 pub struct Program {
     child: Child,
-    /// The folder that it runs in.
+    /// Working directory.
     pub folder: PathBuf,
 }
 
 impl Program {
-    /// Starts a command in a folder.
+    /// Starts a command in a directory.
     pub fn start(folder: &Path, args: &[&str], rust_log: Option<&str>, stderr: Stdio) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sigbridge"));
         command.args(args).current_dir(folder).env("NO_COLOR", "1");
@@ -32,12 +32,12 @@ impl Program {
         }
     }
 
-    /// Starts `serve` at an address, with more config and arguments, and waits until it serves.
+    /// Starts `serve` at a free address with more config and arguments, and waits until it is ready.
     pub async fn serve(folder: &Path, (config, args): (&str, &[&str]), stderr: Stdio) -> (Self, SocketAddr) {
         Self::serve_with(folder, (config, args), None, stderr).await
     }
 
-    /// The same, with `RUST_LOG`.
+    /// Starts `serve` with `RUST_LOG`.
     pub async fn serve_with(
         folder: &Path,
         (config, args): (&str, &[&str]),
@@ -53,7 +53,7 @@ impl Program {
         (program, http)
     }
 
-    /// Sends a signal by its name, such as `TERM`.
+    /// Sends a signal by name, e.g. `TERM`.
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         let mut kill = Command::new("kill");
@@ -61,7 +61,7 @@ impl Program {
         assert!(kill.status().expect("kill runs").success());
     }
 
-    /// Waits for its end.
+    /// Waits for the exit.
     pub async fn ended(&mut self) -> ExitStatus {
         let child = parking_lot::Mutex::new(&mut self.child);
         let ended = || child.lock().try_wait().expect("it can be waited for").is_some();
@@ -69,13 +69,13 @@ impl Program {
         self.child.wait().expect("it can be waited for")
     }
 
-    /// Tells it to stop; how it ends.
+    /// Terminates the process; returns its exit code.
     pub async fn stop(&mut self) -> Option<i32> {
         self.signal("TERM");
         self.ended().await.code()
     }
 
-    /// The content of a file in its folder, also while it runs.
+    /// Reads a file of its directory.
     pub fn text(&self, file: &str) -> String {
         fs::read_to_string(self.folder.join(file)).unwrap_or_default()
     }
@@ -88,7 +88,7 @@ impl Drop for Program {
     }
 }
 
-/// Whether it serves: it listens before.
+/// Returns true if the server answers requests.
 fn answers(addr: SocketAddr) -> bool {
     let ask = || {
         let mut stream = TcpStream::connect(addr)?;
@@ -99,7 +99,7 @@ fn answers(addr: SocketAddr) -> bool {
     ask().is_ok()
 }
 
-/// An empty folder for a test.
+/// Creates an empty directory for a test.
 pub fn empty_folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = fs::remove_dir_all(&folder);
@@ -107,14 +107,14 @@ pub fn empty_folder(name: &str) -> PathBuf {
     folder
 }
 
-/// A file of a folder that stderr goes to.
+/// Redirects stderr to a file of a directory.
 pub fn to_file(folder: &Path, name: &str) -> Stdio {
     File::create(folder.join(name))
         .expect("the folder can be written")
         .into()
 }
 
-/// An address without a listener at the moment.
+/// Returns a currently unused address.
 pub fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("any free port");
     listener.local_addr().expect("it is bound")

@@ -1,4 +1,4 @@
-//! An HTTP server that records requests and answers as a test defines.
+//! HTTP server that records requests and sends scripted answers.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -18,49 +18,45 @@ use tokio::sync::watch;
 
 use super::eventually;
 
-/// A request as it came.
+/// Received request.
 #[derive(Clone, Debug)]
 pub struct Request1 {
-    /// `POST`.
     pub method: String,
-    /// The path and the query.
+    /// Path and query.
     pub path: String,
-    /// The headers.
     pub headers: HeaderMap,
-    /// The body, byte for byte.
     pub body: Bytes,
 }
 
 impl Request1 {
-    /// The body's JSON.
+    /// Parses the body as JSON.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).expect("the body is JSON")
     }
 
-    /// The value of a header, empty when it is not there.
+    /// Returns a header's value; empty if missing.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().expect("text"))
     }
 }
 
-/// What a request is answered.
+/// Scripted answer.
 #[derive(Clone, Debug)]
 pub struct Said {
     pub status: u16,
     pub body: String,
-    /// Before that.
+    /// Delay before the answer.
     pub after: Duration,
-    /// Closes the connection instead.
+    /// Closes the connection instead of an answer.
     pub hang_up: bool,
 }
 
 impl Said {
-    /// A status, without a body.
+    /// Creates an answer without a body.
     pub fn status(status: u16) -> Self {
         Self::json(status, "")
     }
 
-    /// A status and a body.
     pub fn json(status: u16, body: &str) -> Self {
         Self {
             status,
@@ -71,7 +67,7 @@ impl Said {
     }
 }
 
-/// The server; it ends with the test's runtime.
+/// Server that stops with the test's runtime.
 pub struct Receiver {
     pub addr: SocketAddr,
     seen: Arc<Mutex<Vec<Request1>>>,
@@ -80,7 +76,7 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Answers 200 with that body, unless [`Self::say`] sets another answer.
+    /// Answers 200 with this body, unless [`Self::say`] sets another answer.
     pub async fn start(body: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let addr = listener.local_addr().expect("its address");
@@ -120,22 +116,22 @@ impl Receiver {
         Self { addr, seen, next, open }
     }
 
-    /// How the next requests are answered, in order.
+    /// Sets the next answers, in order.
     pub fn say(&self, said: impl IntoIterator<Item = Said>) {
         self.next.lock().extend(said);
     }
 
-    /// While it is shut, requests wait unread.
+    /// While shut, requests wait unread.
     pub fn shut(&self, shut: bool) {
         self.open.send_replace(!shut);
     }
 
-    /// All requests so far.
+    /// Returns all requests.
     pub fn seen(&self) -> Vec<Request1> {
         self.seen.lock().clone()
     }
 
-    /// Waits until there were that many.
+    /// Waits for a number of requests.
     pub async fn wait_for(&self, count: usize) -> Vec<Request1> {
         eventually(&format!("{count} requests"), || self.seen().len() >= count).await;
         self.seen()

@@ -1,4 +1,4 @@
-//! A server of this process whose RTM is behind an agent of a platform, and its recording.
+//! In-process server that records, with RTM behind an agent of a platform.
 
 use std::path::{Path, PathBuf};
 
@@ -9,8 +9,8 @@ use trace::Policy;
 
 use super::{SdkAgent, behind_a_link, finished, linked, record};
 
-/// A server that records all its sessions to one file of `folder`, with names and bodies by that policy, and the agent
-/// that has its RTM. `[embedded] rate_scale` is that of the agent's RTM.
+/// Starts a server that records all sessions to one file of `folder` with a redaction policy, and the agent with its
+/// RTM. `[embedded] rate_scale` applies to the agent's RTM.
 pub async fn serve_recorded(config: Config, platform: &str, folder: &Path, policy: Policy) -> (Running, SdkAgent) {
     let tables = Tables::built_in().expect("the built-in tables");
     let vocabulary = tables.platforms.iter().find(|known| &*known.name == platform);
@@ -25,7 +25,7 @@ pub async fn serve_recorded(config: Config, platform: &str, folder: &Path, polic
     (running, agent)
 }
 
-/// Stops it; its trace.
+/// Stops the server; returns its trace.
 pub async fn trace_of(running: Running, folder: &Path) -> PathBuf {
     finished(running, folder).await.pop().expect("a file")
 }

@@ -1,10 +1,10 @@
-//! An agent of this process: an RTM in memory behind the agent link, in an SDK's names, with what that SDK lacks.
+//! In-process agent: an in-memory RTM behind the agent link, limited to an SDK's calls and names.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use agent_link::agent_server::{Host, HostConfig, serve_driver};
+use agent_link::agent_server::{AgentServer, AgentServerConfig, serve_driver};
 use agent_link::handshake::{Limits, random_name};
 use agent_link::vocabulary::Vocabulary;
 use parking_lot::Mutex;
@@ -17,19 +17,19 @@ use sigbridge::upstream::EmbeddedUpstream;
 use tables::platform::Platform;
 use tokio_util::sync::CancellationToken;
 
-/// RTM rejects users whose id begins so, as it does those that its console has banned.
+/// RTM rejects users with this prefix, like users banned in the console.
 const REJECTED: &str = "rejected";
 
-/// An agent and its link.
+/// Agent and its link.
 pub struct SdkAgent {
-    host: Arc<Host>,
+    host: Arc<AgentServer>,
     url: String,
     end: CancellationToken,
     away: CancellationToken,
 }
 
 impl SdkAgent {
-    /// One that dials `addr`. RTM's rates are multiplied by `rate_scale`.
+    /// Starts an agent that dials `addr`; `rate_scale` multiplies RTM's rates.
     pub fn dial(addr: SocketAddr, platform: &Platform, rate_scale: u32) -> Self {
         let is_web = &*platform.name == "web";
         let (limits, rates) = if is_web {
@@ -51,13 +51,13 @@ impl SdkAgent {
             platform: Arc::new(platform.clone()),
             tells: Mutex::default(),
         });
-        let config = HostConfig {
+        let config = AgentServerConfig {
             sdk: (format!("{} in memory", platform.name).into(), "0".into()),
             limits,
         };
         let words = Arc::new(Vocabulary::new(platform));
         let mut agent = Self {
-            host: Host::new(random_name().expect("random bytes"), config, words, sdk, clock),
+            host: AgentServer::new(random_name().expect("random bytes"), config, words, sdk, clock),
             url: format!("ws://{addr}/agent"),
             away: end.child_token(),
             end,
@@ -66,19 +66,19 @@ impl SdkAgent {
         agent
     }
 
-    /// Its link is lost.
+    /// Drops its link.
     pub fn leave(&self) {
         self.away.cancel();
     }
 
-    /// It dials again.
+    /// Dials again.
     pub fn back(&mut self) {
         self.away = self.end.child_token();
         let (host, url, away) = (self.host.clone(), self.url.clone(), self.away.clone());
         tokio::spawn(async move {
             tokio::select! {
                 () = serve_driver(host, &url, None, CancellationToken::new()) => {}
-                // As with a cut wire: without a close.
+                // As for a cut wire: no farewell is sent.
                 () = away.cancelled() => {}
             }
         });
@@ -91,7 +91,7 @@ impl Drop for SdkAgent {
     }
 }
 
-/// The RTM in memory as an SDK has it: its names are the link's.
+/// In-memory RTM limited to an SDK.
 struct Sdk {
     inner: Arc<EmbeddedUpstream>,
     platform: Arc<Platform>,
@@ -134,7 +134,7 @@ impl Upstream for Sdk {
     }
 }
 
-/// Whether the SDK has no such event: two came to RTM along with calls (rtm-api 1).
+/// Returns true if the SDK lacks the event: two were added to RTM along with calls (rtm-api 1).
 fn is_lacking(platform: &Platform, told: &UpstreamEvent) -> bool {
     let UpstreamEvent::Event(event) = told else {
         return false;

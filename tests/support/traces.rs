@@ -1,4 +1,4 @@
-//! Traces of servers of this process.
+//! Traces of in-process servers.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
@@ -13,26 +13,26 @@ use trace::{Bounds, Outcome, Policy, Redaction, Trace, read, replay};
 
 use super::{Client, PATIENCE, config, serve, tell};
 
-/// A folder of its own, not there yet.
+/// Returns an unused directory.
 pub fn folder(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("sigbridge-traces-{name}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
     folder
 }
 
-/// A server that records all as it is.
+/// Starts a server that records without redaction.
 pub async fn recording(folder: &Path) -> Running {
     recording_with(folder, Policy::Keep).await
 }
 
-/// A server that records, its names and bodies under a policy.
+/// Starts a server that records with a policy.
 pub async fn recording_with(folder: &Path, policy: Policy) -> Running {
     let running = serve(config()).await;
     record(&running, folder, policy).await;
     running
 }
 
-/// Records from now on all sessions to one file of a folder.
+/// Records new sessions to one file of a directory.
 pub async fn record(running: &Running, folder: &Path, policy: Policy) {
     const BOUNDS: Bounds = Bounds {
         file_bytes: 1 << 30,
@@ -47,14 +47,14 @@ pub async fn record(running: &Running, folder: &Path, policy: Policy) {
     started.await.expect("the folder can be written");
 }
 
-/// Stops it, and waits for its traces.
+/// Stops the server; returns its traces.
 pub async fn traces(running: Running, folder: &Path) -> Vec<Trace> {
     let paths = finished(running, folder).await;
     let open = |path: &PathBuf| read(std::fs::File::open(path).expect("it is there")).expect("it can be read");
     paths.iter().map(open).collect()
 }
 
-/// Stops it; the files of its traces, which are finished then.
+/// Stops the server; returns its trace files.
 pub async fn finished(running: Running, folder: &Path) -> Vec<PathBuf> {
     running.server.stop(PATIENCE).await;
     let entries = std::fs::read_dir(folder).expect("the folder is there").flatten();
@@ -66,7 +66,7 @@ pub async fn finished(running: Running, folder: &Path) -> Vec<PathBuf> {
 
 type Played = (Arc<Tables>, Arc<Vec<Arc<dyn Encoder>>>);
 
-/// What traces are played with.
+/// Returns the tables for a replay.
 pub fn tables() -> Played {
     static TABLES: LazyLock<Played> = LazyLock::new(|| {
         let tables = Arc::new(Tables::built_in().expect("the built-in tables"));
@@ -76,7 +76,7 @@ pub fn tables() -> Played {
     TABLES.clone()
 }
 
-/// Plays a trace without a difference.
+/// Replays a trace without a difference.
 pub fn played(trace: &Trace) -> Outcome {
     let (tables, encoders) = tables();
     let outcome = replay(&tables, &encoders, trace).expect("it makes sense");
@@ -84,8 +84,8 @@ pub fn played(trace: &Trace) -> Outcome {
     outcome
 }
 
-/// Two clients do a little of everything.
-pub async fn story(running: &Running) {
+/// Lets two clients exercise most calls.
+pub async fn exercise_all_calls(running: &Running) {
     let mut alice = Client::login(running.http, "alice").await;
     let mut bob = Client::login(running.http, "bob").await;
     alice.poll(0).await;

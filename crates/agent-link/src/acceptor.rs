@@ -38,9 +38,8 @@ pub const MIN_SECRET_BYTES: usize = 16;
 
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum of unauthenticated connections. An agent sends its first bytes at once, so it is served before that many
-/// others
-/// arrive. Beyond the limit, the oldest connection is closed.
-const MAX_STRANGERS: usize = 64;
+/// others arrive. Beyond the limit, the oldest connection is closed.
+const MAX_UNAUTHENTICATED: usize = 64;
 
 /// Access rules of an acceptor.
 #[derive(Clone, Debug)]
@@ -55,15 +54,15 @@ pub struct AccessPolicy {
 
 /// Unauthenticated connections, oldest first.
 #[derive(Debug, Default)]
-struct Strangers(Mutex<VecDeque<CancellationToken>>);
+struct Unauthenticated(Mutex<VecDeque<CancellationToken>>);
 
-impl Strangers {
+impl Unauthenticated {
     /// Adds a connection; returns true if the oldest one was closed for it.
-    fn add(&self, stranger: CancellationToken) -> bool {
+    fn add(&self, connection: CancellationToken) -> bool {
         let mut all = self.0.lock();
-        all.retain(|stranger| !stranger.is_cancelled());
-        all.push_back(stranger);
-        let oldest = if all.len() > MAX_STRANGERS {
+        all.retain(|connection| !connection.is_cancelled());
+        all.push_back(connection);
+        let oldest = if all.len() > MAX_UNAUTHENTICATED {
             all.pop_front()
         } else {
             None
@@ -77,25 +76,25 @@ impl Strangers {
 
 /// Accepts at `listener` until shutdown; passes on connections after their handshake.
 pub async fn accept(
-    door: Arc<AccessPolicy>,
+    policy: Arc<AccessPolicy>,
     listener: TcpListener,
     out: mpsc::Sender<HyperWebsocketStream>,
     shutdown: CancellationToken,
 ) {
-    let strangers = Strangers::default();
-    let mut acceptor = Acceptor::new(listener, "agent link", door.strain.clone());
+    let unauthenticated = Unauthenticated::default();
+    let mut acceptor = Acceptor::new(listener, "agent link", policy.strain.clone());
     while let Some((stream, peer)) = acceptor.next(&shutdown).await {
         // A child token: the shutdown cancels it as well.
         let away = shutdown.child_token();
-        if strangers.add(away.clone()) {
-            door.strain.note(Shortage::Strangers);
+        if unauthenticated.add(away.clone()) {
+            policy.strain.note(Shortage::Strangers);
         }
-        let (door, out) = (door.clone(), out.clone());
+        let (policy, out) = (policy.clone(), out.clone());
         tokio::spawn(async move {
             // An admitted connection already has its own task.
             tokio::select! {
                 () = away.cancelled() => {}
-                () = connection(door, (stream, peer.ip()), out) => {}
+                () = connection(policy, (stream, peer.ip()), out) => {}
             }
             away.cancel();
         });
@@ -103,12 +102,12 @@ pub async fn accept(
 }
 
 async fn connection(
-    door: Arc<AccessPolicy>,
+    policy: Arc<AccessPolicy>,
     (stream, peer): (TcpStream, IpAddr),
     out: mpsc::Sender<HyperWebsocketStream>,
 ) {
     let service = service_fn(move |request| {
-        let response = door.respond(request, peer, &out);
+        let response = policy.respond(request, peer, &out);
         std::future::ready(Ok::<_, Infallible>(response))
     });
     let served = http1::Builder::new()
@@ -210,19 +209,19 @@ mod tests {
 
     #[test]
     fn strangers_make_room_the_oldest_first() {
-        let strangers = Strangers::default();
-        let all: Vec<CancellationToken> = (0..=MAX_STRANGERS).map(|_| CancellationToken::new()).collect();
-        let made_room = all.iter().filter(|one| strangers.add((*one).clone())).count();
+        let unauthenticated = Unauthenticated::default();
+        let all: Vec<CancellationToken> = (0..=MAX_UNAUTHENTICATED).map(|_| CancellationToken::new()).collect();
+        let made_room = all.iter().filter(|one| unauthenticated.add((*one).clone())).count();
         assert_eq!(made_room, 1);
         assert!(all[0].is_cancelled() && !all[1].is_cancelled());
         // Neither an admitted nor a closed connection counts as unauthenticated.
         all[1].cancel();
-        assert!(!strangers.add(CancellationToken::new()));
+        assert!(!unauthenticated.add(CancellationToken::new()));
         assert!(!all[2].is_cancelled());
     }
 
     fn check(headers: &[(&'static str, &str)], expected: u16) {
-        let door = AccessPolicy {
+        let policy = AccessPolicy {
             secret: Some("0123456789abcdef".into()),
             origins: vec!["http://127.0.0.1:8011".into()],
             strain: Arc::new(Shortages::new(Clock::start())),
@@ -231,7 +230,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, value.parse().expect("a header"));
         }
-        let status = door.admit(&map).map_or_else(|(status, _)| status.as_u16(), |()| 101);
+        let status = policy.admit(&map).map_or_else(|(status, _)| status.as_u16(), |()| 101);
         assert_eq!(status, expected, "{headers:?}");
     }
 

@@ -19,7 +19,7 @@ use rtm::value::{Text, Value};
 use runtime::backoff::{Backoff, random};
 
 use crate::frame::{Body, ErrorBody, Frame};
-use crate::{HELLO_TIMEOUT, MAX_FRAME_BYTES};
+use crate::{HANDSHAKE_TIMEOUT, MAX_FRAME_BYTES};
 
 /// Delays between attempts to dial, after a first immediate retry.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(5));
@@ -76,7 +76,9 @@ pub async fn dial(
         .max_message_size(Some(MAX_FRAME_BYTES))
         .max_frame_size(Some(MAX_FRAME_BYTES));
     let connect = connect_async_with_config(request, Some(config), true);
-    let connected = timeout(HELLO_TIMEOUT, connect).await.map_err(|_| DialError::Silent)?;
+    let connected = timeout(HANDSHAKE_TIMEOUT, connect)
+        .await
+        .map_err(|_| DialError::Silent)?;
     let (mut websocket, _) = connected.map_err(Box::new)?;
     let hello = Frame::own(Body::Request {
         id: 0,
@@ -112,7 +114,9 @@ where
             }
         }
     };
-    let text = timeout(HELLO_TIMEOUT, read).await.map_err(|_| DialError::Silent)??;
+    let text = timeout(HANDSHAKE_TIMEOUT, read)
+        .await
+        .map_err(|_| DialError::Silent)??;
     let frame = Frame::parse(&text).map_err(|error| DialError::BadAnswer(error.to_string()))?;
     Ok(frame.body)
 }

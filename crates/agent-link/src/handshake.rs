@@ -153,6 +153,6 @@ pub fn random_name() -> Result<Text, getrandom::Error> {
 }
 
 /// Returns true for this side's protocol version.
-pub fn speaks_ours(protocol: u64) -> bool {
+pub fn is_supported(protocol: u64) -> bool {
     protocol == PROTOCOL
 }

@@ -52,7 +52,12 @@ pub enum Ended {
 }
 
 /// Reads and writes until the socket ends; `take` gets each object once, in order.
-pub async fn pump<S>(websocket: WebSocketStream<S>, link: &Link, heartbeat: Duration, take: impl FnMut(Body)) -> Ended
+pub async fn run_socket<S>(
+    websocket: WebSocketStream<S>,
+    link: &Link,
+    heartbeat: Duration,
+    take: impl FnMut(Body),
+) -> Ended
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -91,9 +96,9 @@ where
             continue;
         };
         let (incoming, had, due) = {
-            let mut order = link.order.lock();
-            let had = order.received();
-            (order.receive(seq), had, order.unacknowledged() >= ACK_AFTER)
+            let mut queue = link.queue.lock();
+            let had = queue.received();
+            (queue.receive(seq), had, queue.unacknowledged() >= ACK_AFTER)
         };
         match incoming {
             Incoming::Next => take(frame.body),
@@ -114,7 +119,7 @@ fn own(link: &Link, body: &Body) -> Result<(), Ended> {
     if &**method == ACK {
         let seq = params.get("seq").and_then(Value::as_int);
         let seq = seq.and_then(|seq| u64::try_from(seq).ok()).unwrap_or(u64::MAX);
-        if !link.order.lock().acknowledge(seq) {
+        if !link.queue.lock().acknowledge(seq) {
             return Err(Ended::BadAck(seq));
         }
         link.changed.notify_one();
@@ -161,11 +166,11 @@ where
         wrote = true;
     }
     let ack = {
-        let mut order = link.order.lock();
-        let open = order.unacknowledged();
+        let mut queue = link.queue.lock();
+        let open = queue.unacknowledged();
         // A write carries a due ack.
         let due = open >= ACK_AFTER || open > 0 && (answer || wrote) || speak;
-        due.then(|| order.note_acknowledged())
+        due.then(|| queue.note_acknowledged())
     };
     if let Some(seq) = ack {
         sink.feed(Message::Text(acknowledgement(seq))).await?;
@@ -183,6 +188,6 @@ fn acknowledgement(seq: u64) -> Utf8Bytes {
 
 impl Link {
     fn next(&self) -> Option<Utf8Bytes> {
-        self.order.lock().next()
+        self.queue.lock().next()
     }
 }

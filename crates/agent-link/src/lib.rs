@@ -1,6 +1,5 @@
 //! Link between agent servers, which hold RTM instances, and drivers, which use them (docs/agent-link.md): JSON-RPC
-//! over a
-//! WebSocket with reconnects.
+//! over a WebSocket with reconnects.
 //!
 //! | concern
 //! module
@@ -8,23 +7,17 @@
 //! | objects
 //! `frame`
 //! |
-//! methods of an agent server, as a document
-//! `openrpc`
+//! methods of an agent server, as a document `openrpc`
 //! |
-//! sequence numbers, acks, window
-//! `reliable_queue`
+//! sequence numbers, acks, window `reliable_queue`
 //! |
-//! handshake
-//! `handshake`
+//! handshake `handshake`
 //! |
-//! names of an SDK
-//! `vocabulary`
+//! names of an SDK `vocabulary`
 //! |
-//! socket I/O
-//! `io`
+//! socket I/O `io`
 //! |
-//! accepting: secret, origin
-//! `acceptor`
+//! accepting: secret, origin `acceptor`
 //! |
 //! dialling, with back-off
 //! `connect` |
@@ -65,12 +58,12 @@ pub const HEARTBEAT: Duration = Duration::from_secs(10);
 /// How long events for a lost driver are kept.
 pub const KEEP: Duration = Duration::from_secs(60);
 /// Handshake timeout.
-pub const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Link across its sockets: queues of both directions.
 #[derive(Debug, Default)]
 pub struct Link {
-    order: Mutex<ReliableQueue>,
+    queue: Mutex<ReliableQueue>,
     /// Signals that there is something to write.
     changed: Notify,
 }
@@ -78,7 +71,7 @@ pub struct Link {
 impl Link {
     /// Appends an object. Objects arrive once, in the order of these calls.
     pub fn send(&self, body: Body) {
-        self.order.lock().push(|seq| {
+        self.queue.lock().push(|seq| {
             let seq = Some(seq);
             Frame { seq, body }.into_text()
         });
@@ -87,23 +80,22 @@ impl Link {
 
     /// Returns the number of queued objects. Senders must check it: the queue itself has no bound.
     pub fn waiting(&self) -> usize {
-        self.order.lock().waiting()
+        self.queue.lock().waiting()
     }
 
     /// Returns the last number processed here.
     pub fn received(&self) -> u64 {
-        self.order.lock().received()
+        self.queue.lock().received()
     }
 
-    /// Resumes on a new socket; the peer has processed all up to `received`. Returns false if that is invalid: then
-    /// it is
-    /// another peer.
+    /// Resumes on a new socket; the peer has processed all up to `received`. Returns false if that is invalid: then it
+    /// is another peer.
     pub fn resume(&self, received: u64, window: u64) -> bool {
-        self.order.lock().resume(received, window)
+        self.queue.lock().resume(received, window)
     }
 
     /// Restarts with another peer; returns the unacknowledged objects.
     pub fn restart(&self, window: u64) -> VecDeque<Utf8Bytes> {
-        self.order.lock().restart(window)
+        self.queue.lock().restart(window)
     }
 }

@@ -12,17 +12,17 @@ use crate::vocabulary::Vocabulary;
 const OPENRPC: &str = "1.3.2";
 
 /// Returns the document as indented JSON.
-pub fn document(words: &Vocabulary) -> String {
+pub fn document(vocabulary: &Vocabulary) -> String {
     let methods = CallKind::ALL
         .iter()
-        .filter(|kind| words.has(**kind))
-        .map(|kind| method(words, *kind));
-    let notifications = EventKind::ALL.iter().map(|kind| notification(words, *kind));
+        .filter(|kind| vocabulary.has(**kind))
+        .map(|kind| method(vocabulary, *kind));
+    let notifications = EventKind::ALL.iter().map(|kind| notification(vocabulary, *kind));
     let own = [("createInstance", CREATE), ("release", RELEASE)];
     let own = own.into_iter().map(|(name, fields)| own_method(name, fields));
     let document = object([
         ("openrpc", OPENRPC.into()),
-        ("info", info(words)),
+        ("info", info(vocabulary)),
         ("methods", Value::List(own.chain(methods).collect())),
         ("components", object([("schemas", schemas()), ("errors", errors())])),
         ("x-notifications", Value::List(notifications.collect())),
@@ -32,8 +32,8 @@ pub fn document(words: &Vocabulary) -> String {
     text
 }
 
-fn info(words: &Vocabulary) -> Value {
-    let title = format!("sigbridge: agent link, platform {}", words.platform());
+fn info(vocabulary: &Vocabulary) -> Value {
+    let title = format!("sigbridge: agent link, platform {}", vocabulary.platform());
     object([
         ("title", Value::text(title)),
         (
@@ -76,13 +76,13 @@ fn own_method(name: &str, fields: &[Own]) -> Value {
     ])
 }
 
-fn method(words: &Vocabulary, kind: CallKind) -> Value {
+fn method(vocabulary: &Vocabulary, kind: CallKind) -> Value {
     let link = ["params", "method", "session"]
         .into_iter()
         .map(|name| reference("errors", name));
     let own = kind.errors().iter().map(|of| reference("errors", of.name()));
     object([
-        ("name", words.call_name(kind).clone().into()),
+        ("name", vocabulary.call_name(kind).clone().into()),
         ("paramStructure", "by-name".into()),
         ("params", params(kind.fields())),
         ("result", result(kind.reply())),
@@ -91,9 +91,9 @@ fn method(words: &Vocabulary, kind: CallKind) -> Value {
     ])
 }
 
-fn notification(words: &Vocabulary, kind: EventKind) -> Value {
+fn notification(vocabulary: &Vocabulary, kind: EventKind) -> Value {
     object([
-        ("name", words.event_name(kind).clone().into()),
+        ("name", vocabulary.event_name(kind).clone().into()),
         ("paramStructure", "by-name".into()),
         ("params", params(kind.fields())),
         ("x-rtm", kind.name().into()),
@@ -221,11 +221,11 @@ mod tests {
     fn the_published_document_is_current() {
         let tables = Tables::built_in().expect("the tables are right");
         let platform = tables.platforms.iter().find(|platform| &*platform.name == "flutter");
-        let words = Vocabulary::new(platform.expect("it is there"));
+        let vocabulary = Vocabulary::new(platform.expect("it is there"));
         let written = include_str!("../../../fixtures/openrpc-agent.json");
         assert_eq!(
             written,
-            document(&words),
+            document(&vocabulary),
             "regenerate it: `sigbridge agent openrpc > fixtures/openrpc-agent.json`"
         );
     }

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 #[derive(Debug)]
 pub struct ReliableQueue {
     /// Unacknowledged objects, with the first one's number.
-    kept: VecDeque<Utf8Bytes>,
+    unacknowledged_objects: VecDeque<Utf8Bytes>,
     first: u64,
     /// Last number written to the current socket.
     written: u64,
@@ -36,7 +36,7 @@ pub enum Incoming {
 impl Default for ReliableQueue {
     fn default() -> Self {
         Self {
-            kept: VecDeque::new(),
+            unacknowledged_objects: VecDeque::new(),
             first: 1,
             written: 0,
             window: 1024,
@@ -49,13 +49,13 @@ impl Default for ReliableQueue {
 impl ReliableQueue {
     /// Appends an object; `write` gets its number.
     pub fn push(&mut self, write: impl FnOnce(u64) -> String) {
-        let seq = self.first + self.kept.len() as u64;
-        self.kept.push_back(write(seq).into());
+        let seq = self.first + self.unacknowledged_objects.len() as u64;
+        self.unacknowledged_objects.push_back(write(seq).into());
     }
 
     /// Returns the number of unacknowledged and unwritten objects.
     pub fn waiting(&self) -> usize {
-        self.kept.len()
+        self.unacknowledged_objects.len()
     }
 
     /// Returns the next object to write, if the window allows.
@@ -65,7 +65,7 @@ impl ReliableQueue {
             return None;
         }
         let index = usize::try_from(next.checked_sub(self.first)?).ok()?;
-        let text = self.kept.get(index)?.clone();
+        let text = self.unacknowledged_objects.get(index)?.clone();
         self.written = next;
         Some(text)
     }
@@ -75,7 +75,7 @@ impl ReliableQueue {
         if seq > self.written {
             return false;
         }
-        while self.first <= seq && self.kept.pop_front().is_some() {
+        while self.first <= seq && self.unacknowledged_objects.pop_front().is_some() {
             self.first += 1;
         }
         true
@@ -127,7 +127,7 @@ impl ReliableQueue {
             window: window.max(1),
             ..Self::default()
         };
-        std::mem::replace(self, fresh).kept
+        std::mem::replace(self, fresh).unacknowledged_objects
     }
 }
 
@@ -136,65 +136,65 @@ mod tests {
     use super::*;
 
     fn pushed(n: u64) -> ReliableQueue {
-        let mut order = ReliableQueue::default();
-        (0..n).for_each(|_| order.push(|seq| seq.to_string()));
-        order
+        let mut queue = ReliableQueue::default();
+        (0..n).for_each(|_| queue.push(|seq| seq.to_string()));
+        queue
     }
 
-    fn written(order: &mut ReliableQueue) -> Vec<String> {
-        std::iter::from_fn(|| order.next().map(|text| text.to_string())).collect()
+    fn written(queue: &mut ReliableQueue) -> Vec<String> {
+        std::iter::from_fn(|| queue.next().map(|text| text.to_string())).collect()
     }
 
     #[test]
     fn objects_are_written_once_and_again_after_a_loss() {
-        let mut order = pushed(3);
-        assert_eq!(written(&mut order), ["1", "2", "3"]);
-        assert_eq!(written(&mut order), [""; 0]);
-        assert!(order.acknowledge(1));
-        assert!(order.resume(2, 10));
-        assert_eq!(written(&mut order), ["3"]);
-        assert_eq!(order.waiting(), 1);
+        let mut queue = pushed(3);
+        assert_eq!(written(&mut queue), ["1", "2", "3"]);
+        assert_eq!(written(&mut queue), [""; 0]);
+        assert!(queue.acknowledge(1));
+        assert!(queue.resume(2, 10));
+        assert_eq!(written(&mut queue), ["3"]);
+        assert_eq!(queue.waiting(), 1);
     }
 
     #[test]
     fn the_window_bounds_what_is_on_its_way() {
-        let mut order = pushed(5);
-        assert!(order.resume(0, 2));
-        assert_eq!(written(&mut order), ["1", "2"]);
-        assert!(order.acknowledge(1));
-        assert_eq!(written(&mut order), ["3"]);
+        let mut queue = pushed(5);
+        assert!(queue.resume(0, 2));
+        assert_eq!(written(&mut queue), ["1", "2"]);
+        assert!(queue.acknowledge(1));
+        assert_eq!(written(&mut queue), ["3"]);
     }
 
     #[test]
     fn what_cannot_be_is_noticed() {
-        let mut order = pushed(2);
-        assert!(!order.acknowledge(1), "not written yet");
-        order.next();
-        assert!(!order.acknowledge(2));
-        assert!(!order.resume(2, 10));
-        assert!(order.acknowledge(1));
-        assert!(!order.resume(0, 10), "what was acknowledged is not kept");
+        let mut queue = pushed(2);
+        assert!(!queue.acknowledge(1), "not written yet");
+        queue.next();
+        assert!(!queue.acknowledge(2));
+        assert!(!queue.resume(2, 10));
+        assert!(queue.acknowledge(1));
+        assert!(!queue.resume(0, 10), "what was acknowledged is not kept");
     }
 
     #[test]
     fn what_comes_is_taken_once_and_in_order() {
-        let mut order = ReliableQueue::default();
-        let got: Vec<_> = [1, 1, 2, 4, 3].map(|seq| order.receive(seq)).into();
+        let mut queue = ReliableQueue::default();
+        let got: Vec<_> = [1, 1, 2, 4, 3].map(|seq| queue.receive(seq)).into();
         use Incoming::{Gap, Next, Seen};
         assert_eq!(got, [Next, Seen, Next, Gap, Next]);
-        assert_eq!((order.received(), order.unacknowledged()), (3, 3));
-        assert_eq!(order.note_acknowledged(), 3);
-        assert_eq!(order.unacknowledged(), 0);
+        assert_eq!((queue.received(), queue.unacknowledged()), (3, 3));
+        assert_eq!(queue.note_acknowledged(), 3);
+        assert_eq!(queue.unacknowledged(), 0);
     }
 
     #[test]
     fn another_side_begins_at_one() {
-        let mut order = pushed(2);
-        order.next();
-        order.receive(1);
-        assert_eq!(order.restart(4).len(), 2);
-        order.push(|seq| seq.to_string());
-        assert_eq!(written(&mut order), ["1"]);
-        assert_eq!(order.received(), 0);
+        let mut queue = pushed(2);
+        queue.next();
+        queue.receive(1);
+        assert_eq!(queue.restart(4).len(), 2);
+        queue.push(|seq| seq.to_string());
+        assert_eq!(written(&mut queue), ["1"]);
+        assert_eq!(queue.received(), 0);
     }
 }

@@ -162,7 +162,7 @@ mod tests {
     use rtm::{JoinChannelErr, LocalInvitationErr, PeerMessageErr};
     use tables::Tables;
 
-    fn words(platform: &str) -> Vocabulary {
+    fn vocabulary(platform: &str) -> Vocabulary {
         let tables = Tables::built_in().expect("the tables are right");
         let platform = tables.platforms.iter().find(|p| &*p.name == platform);
         Vocabulary::new(platform.expect("a platform of that name"))
@@ -171,13 +171,18 @@ mod tests {
     #[test]
     fn every_platform_reads_back_what_it_writes() {
         for platform in &Tables::built_in().expect("the tables are right").platforms {
-            let words = Vocabulary::new(platform);
+            let vocabulary = Vocabulary::new(platform);
             for &kind in CallKind::ALL {
-                assert_eq!(words.calls.get(words.call_name(kind)), Some(&kind), "{}", platform.name);
+                assert_eq!(
+                    vocabulary.calls.get(vocabulary.call_name(kind)),
+                    Some(&kind),
+                    "{}",
+                    platform.name
+                );
                 for of in kind.errors() {
                     for error in of.members() {
-                        let body = words.write_error(error);
-                        assert_eq!(words.read_error(kind, &body), error, "{}", platform.name);
+                        let body = vocabulary.write_error(error);
+                        assert_eq!(vocabulary.read_error(kind, &body), error, "{}", platform.name);
                     }
                 }
             }
@@ -190,7 +195,11 @@ mod tests {
             message: "".into(),
             data: Value::from_json(data).expect("JSON"),
         };
-        assert_eq!(words("linux-java").read_error(kind, &error), expected.into(), "{data}");
+        assert_eq!(
+            vocabulary("linux-java").read_error(kind, &error),
+            expected.into(),
+            "{data}"
+        );
     }
 
     #[test]

@@ -7,8 +7,7 @@ use tokio::time::Instant;
 use rtm::time::Time;
 
 /// Wall-clock time at start plus monotonic time, so that clock changes move no timer. Use [`wall`](Self::wall) for
-/// expiry
-/// by the wall clock, as of tokens.
+/// expiry by the wall clock, as of tokens.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     start: Instant,

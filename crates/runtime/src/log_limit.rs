@@ -1,6 +1,5 @@
-//! Rate limit for log lines that clients can cause. It bounds lines per kind and cause within a minute, and causes
-//! per kind.
-//! Suppressed lines are counted, and reported after the minute.
+//! Rate limit for log lines that clients can cause. It bounds lines per kind and cause within a minute, and causes per
+//! kind. Suppressed lines are counted, and reported after the minute.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -20,7 +19,7 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// Maximum of causes per kind and window that are counted separately.
 const MAX_CAUSES: usize = 1024;
 /// Maximum of causes with a report line of their own.
-const TOLD: usize = 10;
+const MAX_REPORTED: usize = 10;
 
 /// Maximum of log lines per minute for a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,7 +135,7 @@ impl Kind {
             .filter(|(_, lines)| *lines > 0)
             .collect();
         causes.sort_by(|(a, a_lines), (b, b_lines)| b_lines.cmp(a_lines).then_with(|| a.session.cmp(&b.session)));
-        let rest = causes.split_off(causes.len().min(TOLD));
+        let rest = causes.split_off(causes.len().min(MAX_REPORTED));
         let mut left_out: Vec<LeftOut> = causes
             .into_iter()
             .map(|(cause, lines)| LeftOut {
@@ -239,7 +238,7 @@ mod tests {
         }
         assert_eq!(written, Bound::EVENT.all);
         let over = limiter.over(None);
-        assert_eq!(over.len(), TOLD + 1);
+        assert_eq!(over.len(), MAX_REPORTED + 1);
         assert_eq!(over[0], left_out(Some(0), 1, 5));
         assert_eq!(over[1], left_out(Some(10), 1, 3));
         let told: u64 = over.iter().map(|left_out| left_out.lines).sum();

@@ -32,10 +32,10 @@ struct Head {
 enum Kind {
     Decoded(SocketId),
     /// The frame's share of the text; the row ID follows.
-    Said(SocketId, usize),
+    Sent(SocketId, usize),
     /// Number of parts that are its arguments.
     Call(u64, CallKind, usize),
-    Reply(u64, Result<Plain, RtmError>),
+    Reply(u64, Result<PlainResult, RtmError>),
     /// Number of parts that are its fields.
     Event(EventKind, usize),
     Record,
@@ -56,7 +56,7 @@ enum Held {
 
 /// Result without user data.
 #[derive(Clone, Copy, Debug)]
-pub enum Plain {
+pub enum PlainResult {
     /// Success without a value.
     Void,
     Bool(bool),
@@ -68,11 +68,11 @@ pub enum Waiting<'b> {
     /// Frame of the client.
     Decoded(SocketId, &'b str),
     /// Frame for the client, with the row ID or an empty text.
-    Said(SocketId, &'b str, &'b str),
+    Sent(SocketId, &'b str, &'b str),
     /// RTM call: number, and arguments in the order of [`CallKind::fields`].
     Call(u64, CallKind, Parts<'b>),
     /// Result of a call.
-    Reply(u64, Result<Plain, RtmError>),
+    Reply(u64, Result<PlainResult, RtmError>),
     /// RTM event with its fields in the order of [`EventKind::fields`].
     Event(EventKind, Parts<'b>),
     /// Any other record; boxed, since it is rare and large.
@@ -129,10 +129,10 @@ impl Batch {
                 self.text.push_str(frame);
                 Kind::Decoded(socket)
             }
-            TraceEvent::Said { socket, frame, row } => {
+            TraceEvent::Sent { socket, frame, row } => {
                 self.text.push_str(frame);
                 self.text.push_str(row.map_or("", |row| row));
-                Kind::Said(socket, frame.len())
+                Kind::Sent(socket, frame.len())
             }
             TraceEvent::Call { request, call } => {
                 let kind = call.kind();
@@ -144,8 +144,8 @@ impl Batch {
             TraceEvent::Reply { request, result } => Kind::Reply(
                 request,
                 match result {
-                    Ok(RtmReply::Void) => Ok(Plain::Void),
-                    Ok(RtmReply::HasPeerReceived(received)) => Ok(Plain::Bool(*received)),
+                    Ok(RtmReply::Void) => Ok(PlainResult::Void),
+                    Ok(RtmReply::HasPeerReceived(received)) => Ok(PlainResult::Bool(*received)),
                     Ok(_) => return None,
                     Err(error) => Err(*error),
                 },
@@ -217,9 +217,9 @@ impl Batch {
             };
             let what = match head.kind {
                 Kind::Decoded(socket) => Waiting::Decoded(socket, text),
-                Kind::Said(socket, len) => {
+                Kind::Sent(socket, len) => {
                     let (frame, row) = text.split_at(len);
-                    Waiting::Said(socket, frame, row)
+                    Waiting::Sent(socket, frame, row)
                 }
                 Kind::Call(request, kind, count) => Waiting::Call(request, kind, next(count)),
                 Kind::Reply(request, result) => Waiting::Reply(request, result),

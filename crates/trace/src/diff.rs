@@ -1,9 +1,7 @@
 //! Comparison of two traces by session and cause.
 //!
-//! A cause is an input of a session with the outputs that follow it. Sessions are paired by account, in order of
-//! their
-//! beginning. Their causes are paired regardless of time and order, since inputs are external. Differences are
-//! outputs:
+//! A cause is an input of a session with the outputs that follow it. Sessions are paired by account, in order of their
+//! beginning. Their causes are paired regardless of time and order, since inputs are external. Differences are outputs:
 //! frames, including pushed ones, RTM calls, timers, notes.
 
 pub(super) mod align;
@@ -27,7 +25,7 @@ use crate::reader::Trace;
 use crate::record::Record;
 use align::{Pair, align};
 use changes::changes;
-use timeline::{Cause, Said, Session, sessions};
+use timeline::{Cause, Output, Session, sessions};
 
 /// Differences between two traces.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -187,8 +185,8 @@ fn cause_diff(a: Option<&Cause>, b: Option<&Cause>) -> Option<CauseDiff> {
     if outs(a) + outs(b) == 0 || a.zip(b).is_some_and(|(a, b)| a.full == b.full) {
         return None;
     }
-    let said = |cause: Option<&Cause>| cause.map_or(Vec::new(), |cause| cause.outs.clone());
-    let (said_a, said_b) = (said(a), said(b));
+    let output = |cause: Option<&Cause>| cause.map_or(Vec::new(), |cause| cause.outs.clone());
+    let (said_a, said_b) = (output(a), output(b));
     let outputs = outputs(&said_a, &said_b);
     if outputs.is_empty() {
         return None;
@@ -196,7 +194,7 @@ fn cause_diff(a: Option<&Cause>, b: Option<&Cause>) -> Option<CauseDiff> {
     let row = said_a
         .iter()
         .chain(&said_b)
-        .find_map(|said| said.place.record.row.clone());
+        .find_map(|output| output.place.record.row.clone());
     let place = |cause: &Cause| cause.place.clone();
     Some(CauseDiff {
         kind: a.or(b)?.kind.clone(),
@@ -207,19 +205,19 @@ fn cause_diff(a: Option<&Cause>, b: Option<&Cause>) -> Option<CauseDiff> {
     })
 }
 
-fn outputs(a: &[Said], b: &[Said]) -> Vec<OutputDiff> {
-    let levels: [fn(&Said) -> &str; 2] = [|said| &said.key, |said| &said.kind];
-    let one = |a: Option<&Said>, b: Option<&Said>| {
+fn outputs(a: &[Output], b: &[Output]) -> Vec<OutputDiff> {
+    let levels: [fn(&Output) -> &str; 2] = [|output| &output.key, |output| &output.kind];
+    let one = |a: Option<&Output>, b: Option<&Output>| {
         if a.zip(b).is_some_and(|(a, b)| a.key == b.key) {
             return None;
         }
         let any = a.or(b)?;
-        let row = |said: Option<&Said>| said.and_then(|said| said.place.record.row.clone());
+        let row = |output: Option<&Output>| output.and_then(|output| output.place.record.row.clone());
         Some(OutputDiff {
             kind: any.kind.clone(),
             row: row(a).or_else(|| row(b)),
-            expected: a.map(|said| said.place.clone()),
-            got: b.map(|said| said.place.clone()),
+            expected: a.map(|output| output.place.clone()),
+            got: b.map(|output| output.place.clone()),
             changes: a.zip(b).map_or(Vec::new(), |(a, b)| changes(&a.plain, &b.plain)),
             key: any.key.clone(),
         })

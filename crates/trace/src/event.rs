@@ -18,7 +18,7 @@ pub enum TraceEvent<'h> {
     /// Frame of the client.
     Decoded { socket: SocketId, frame: &'h str },
     /// Frame for the client.
-    Said {
+    Sent {
         socket: SocketId,
         frame: &'h str,
         /// ID of the row that produced it.
@@ -92,7 +92,7 @@ impl<'h> TraceEvent<'h> {
         };
         let (leg, dir, row, data) = match self {
             Self::Decoded { socket, frame: text } => (Leg::Legacy, Dir::In, None, frame(socket, text)),
-            Self::Said {
+            Self::Sent {
                 socket,
                 frame: text,
                 row,

@@ -1,14 +1,12 @@
 //! Legacy frame as one value for any transport. Nested texts are decoded, so that their parts can be compared and
-//! counted
-//! (signaling-wire 2, 5, 10).
+//! counted (signaling-wire 2, 5, 10).
 
 use rtm::value::Value;
 
 /// Maximum nesting of decoded texts.
 const DEPTH: usize = 6;
 
-/// Decodes a frame. WebSocket frames are arrays, JSON-RPC frames objects or arrays of them. TCP lines become arrays
-/// of
+/// Decodes a frame. WebSocket frames are arrays, JSON-RPC frames objects or arrays of them. TCP lines become arrays of
 /// words, the last of which is often JSON.
 pub(super) fn opened(frame: &str) -> Value {
     match Value::from_json(frame) {

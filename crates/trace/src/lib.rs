@@ -1,10 +1,8 @@
 //! Traces: recorded inputs and outputs of sessions, exact enough for a replay.
 //!
-//! A trace is JSON Lines: a [`Header`], then [`Record`]s of one timeline (docs/trace.md). A session's task records
-//! with
-//! [`SessionRecorder`]; [`SessionReplay`] feeds a trace to the engine on a virtual clock. External inputs that are
-//! not frames
-//! are recorded on the leg `env`: login decisions, session lines, names, limits (decisions H12).
+//! A trace is JSON Lines: a [`Header`], then [`Record`]s of one timeline (docs/trace.md). A session's task records with
+//! [`SessionRecorder`]; [`SessionReplay`] feeds a trace to the engine on a virtual clock. External inputs that are not
+//! frames are recorded on the leg `env`: login decisions, session lines, names, limits (decisions H12).
 
 mod buffer;
 pub mod coverage;

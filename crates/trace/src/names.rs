@@ -19,7 +19,7 @@ pub struct RecordedNames {
     inner: Arc<dyn Names>,
     tape: SessionRecorder,
     /// Hashes of recorded names; a collision would lose one record, and clients cannot force it.
-    told: Mutex<UpstreamEvent>,
+    recorded: Mutex<RecordedKeys>,
     key: RandomState,
 }
 
@@ -28,14 +28,14 @@ impl RecordedNames {
         Self {
             inner,
             tape,
-            told: Mutex::default(),
+            recorded: Mutex::default(),
             key: RandomState::default(),
         }
     }
 
     fn tell(&self, which: &'static str, asked: &Text, answer: impl FnOnce() -> Value) {
         let at = WHICH.iter().position(|known| *known == which).unwrap_or(WHICH.len());
-        if self.told.lock().is_new(at, self.key.hash_one((at, asked))) {
+        if self.recorded.lock().is_new(at, self.key.hash_one((at, asked))) {
             let pair = Value::List(vec![asked.clone().into(), answer()]);
             let data = Value::Map(vec![("name".into(), Value::Map(vec![(which.into(), pair)]))]);
             self.tape.push(Leg::Env, Dir::In, data);
@@ -45,13 +45,13 @@ impl RecordedNames {
 
 /// Recorded names.
 #[derive(Default)]
-struct UpstreamEvent {
+struct RecordedKeys {
     all: HashSet<u64>,
     /// Last name per direction, a fast path for repeated requests.
     last: [u64; WHICH.len() + 1],
 }
 
-impl UpstreamEvent {
+impl RecordedKeys {
     fn is_new(&mut self, which: usize, hash: u64) -> bool {
         std::mem::replace(&mut self.last[which], hash) != hash && self.all.insert(hash)
     }

@@ -184,9 +184,8 @@ impl<W: Write> Output<W> {
         }
     }
 
-    /// Writes records; returns the number written, and whether the disk accepts more. Fewer without an error means
-    /// that the
-    /// file is too large. `lines` is an empty scratch buffer.
+    /// Writes records; returns the number written, and whether the disk accepts more. Fewer without an error means that
+    /// the file is too large. `lines` is an empty scratch buffer.
     pub fn write(&mut self, batch: &mut Batch, lines: &mut String) -> (usize, io::Result<()>) {
         let (mut written, mut waiting) = (0, 0);
         let mut before = self.progress.bytes();

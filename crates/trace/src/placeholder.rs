@@ -1,14 +1,11 @@
 //! Placeholders for secrets in redacted traces, and their stand-ins in a replay.
 //!
 //! `<account:1 len=5>`: the class at first use, the number within the trace, the length in bytes. `1.7` is the
-//! seventh
-//! secret of those too short for their numbers. Flags after the length describe relevant characters: `spaced` (so it
-//! is not
-//! a legal name), `digits`, `number`.
+//! seventh secret of those too short for their numbers. Flags after the length describe relevant characters: `spaced`
+//! (so it is not a legal name), `digits`, `number`.
 //!
-//! A stand-in has that length and these characters, is unique per placeholder of a trace, and needs no escapes in
-//! JSON. Thus
-//! limits, name rules and comparisons behave as for the secret.
+//! A stand-in has that length and these characters, is unique per placeholder of a trace, and needs no escapes in JSON.
+//! Thus limits, name rules and comparisons behave as for the secret.
 
 use std::fmt;
 

@@ -1,8 +1,7 @@
 //! Expansion of placeholders to stand-ins before a replay.
 //!
-//! Stand-ins need no escapes, so placeholders are expanded in place at any depth of JSON texts. Only base64 needs
-//! extra work:
-//! `<base64 …>` contains the text to encode.
+//! Stand-ins need no escapes, so placeholders are expanded in place at any depth of JSON texts. Only base64 needs extra
+//! work: `<base64 …>` contains the text to encode.
 
 use std::borrow::Cow;
 

@@ -9,7 +9,7 @@ use sha2::Sha256;
 use rtm::value::Text;
 use tables::Tables;
 
-use crate::redact::Words;
+use crate::redact::Allowlist;
 
 /// Policy for a class of secrets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub struct Redaction {
     /// Messages, attribute values, contents of calls and answers.
     pub bodies: Policy,
     pub(super) tables: Arc<Tables>,
-    pub(super) words: Arc<Words>,
+    pub(super) words: Arc<Allowlist>,
     key: Hmac<Sha256>,
 }
 
@@ -68,7 +68,7 @@ impl Redaction {
         Ok(Self {
             names,
             bodies,
-            words: Arc::new(Words::of(tables)),
+            words: Arc::new(Allowlist::of(tables)),
             tables: tables.clone(),
             key: Hmac::new_from_slice(&key).expect("HMAC accepts keys of any length"),
         })

@@ -1,8 +1,7 @@
 //! Queue between sessions and the trace writer thread.
 //!
-//! Sessions copy an event into their file's buffer under a short lock. The writer takes whole buffers and returns
-//! empty ones.
-//! So there is no allocation, sharing or wake-up per record. Only the writer accesses the disk.
+//! Sessions copy an event into their file's buffer under a short lock. The writer takes whole buffers and returns empty
+//! ones. So there is no allocation, sharing or wake-up per record. Only the writer accesses the disk.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,7 +23,7 @@ const SPARE: usize = 2;
 
 /// Queue between sessions and the writer thread.
 #[derive(Debug, Default)]
-pub struct Spool {
+pub struct Queue {
     state: Mutex<State>,
     filled: Condvar,
 }
@@ -120,7 +119,7 @@ impl State {
     }
 }
 
-impl Spool {
+impl Queue {
     /// Queues the opening of a file; returns its number.
     ///
     /// # Errors
@@ -258,17 +257,17 @@ mod tests {
     use crate::output::tests::opening;
     use protocol::event::SocketId;
 
-    fn add(spool: &Spool, file: u64, frame: &str) -> Added {
+    fn add(queue: &Queue, file: u64, frame: &str) -> Added {
         let socket = SocketId(1);
-        spool.add(file, 0, 1, TraceEvent::Decoded { socket, frame })
+        queue.add(file, 0, 1, TraceEvent::Decoded { socket, frame })
     }
 
     /// Returns file, whether to open it, records, and whether it ends.
-    fn taken(spool: &Spool) -> Option<Vec<(u64, bool, usize, bool)>> {
-        let work = spool.take()?.into_iter();
+    fn taken(queue: &Queue) -> Option<Vec<(u64, bool, usize, bool)>> {
+        let work = queue.take()?.into_iter();
         let shown = work.map(|work| {
             let len = work.batch.len();
-            spool.done(len, work.batch);
+            queue.done(len, work.batch);
             (work.file, work.opening.is_some(), len, work.last)
         });
         Some(shown.collect())
@@ -276,56 +275,56 @@ mod tests {
 
     #[test]
     fn what_was_added_is_taken_before_the_end() {
-        let spool = Spool::default();
-        let file = spool.begin(opening()).expect("nothing waits");
-        assert_eq!([add(&spool, file, "a"), add(&spool, file, "b")], [Added::Waits; 2]);
-        assert_eq!(spool.unwritten(), 2);
-        spool.close(file);
-        assert_eq!(add(&spool, file, "c"), Added::Over);
-        assert_eq!(taken(&spool), Some(vec![(file, true, 2, true)]));
-        assert_eq!(spool.unwritten(), 0);
-        spool.close_all();
-        assert_eq!(taken(&spool), None);
+        let queue = Queue::default();
+        let file = queue.begin(opening()).expect("nothing waits");
+        assert_eq!([add(&queue, file, "a"), add(&queue, file, "b")], [Added::Waits; 2]);
+        assert_eq!(queue.unwritten(), 2);
+        queue.close(file);
+        assert_eq!(add(&queue, file, "c"), Added::Over);
+        assert_eq!(taken(&queue), Some(vec![(file, true, 2, true)]));
+        assert_eq!(queue.unwritten(), 0);
+        queue.close_all();
+        assert_eq!(taken(&queue), None);
     }
 
     #[test]
     fn files_end_by_themselves_and_all_at_the_end() {
-        let spool = Spool::default();
-        let first = spool.begin(opening()).expect("nothing waits");
-        assert_eq!(spool.begin(opening()), Err(Behind), "one file after the other");
-        assert_eq!(taken(&spool), Some(vec![(first, true, 0, false)]));
-        let second = spool.begin(opening()).expect("the first one is open");
-        assert_eq!([add(&spool, first, "a"), add(&spool, second, "b")], [Added::Waits; 2]);
+        let queue = Queue::default();
+        let first = queue.begin(opening()).expect("nothing waits");
+        assert_eq!(queue.begin(opening()), Err(Behind), "one file after the other");
+        assert_eq!(taken(&queue), Some(vec![(first, true, 0, false)]));
+        let second = queue.begin(opening()).expect("the first one is open");
+        assert_eq!([add(&queue, first, "a"), add(&queue, second, "b")], [Added::Waits; 2]);
         assert_eq!(
-            taken(&spool),
+            taken(&queue),
             Some(vec![(first, false, 1, false), (second, true, 1, false)])
         );
-        assert_eq!(spool.refuse(second), 0);
-        assert_eq!(add(&spool, second, "b"), Added::Over);
-        spool.finish();
-        assert_eq!(add(&spool, first, "a"), Added::Over);
-        assert_eq!(spool.begin(opening()), Err(Behind));
-        assert_eq!(taken(&spool), Some(vec![(first, false, 0, true)]));
-        assert_eq!(taken(&spool), None);
+        assert_eq!(queue.refuse(second), 0);
+        assert_eq!(add(&queue, second, "b"), Added::Over);
+        queue.finish();
+        assert_eq!(add(&queue, first, "a"), Added::Over);
+        assert_eq!(queue.begin(opening()), Err(Behind));
+        assert_eq!(taken(&queue), Some(vec![(first, false, 0, true)]));
+        assert_eq!(taken(&queue), None);
     }
 
     #[test]
     fn it_is_bounded_in_records_and_in_bytes() {
-        let spool = Spool::default();
-        let file = spool.begin(opening()).expect("nothing waits");
-        taken(&spool);
-        assert!((0..RECORDS).all(|_| add(&spool, file, "x") == Added::Waits));
-        assert_eq!(spool.begin(opening()), Err(Behind), "there is no room for another");
-        assert_eq!(add(&spool, file, "x"), Added::TooMuch);
-        assert!(spool.is_over(file));
-        assert_eq!(add(&spool, file, "x"), Added::Over, "nothing follows a lost record");
-        assert_eq!(taken(&spool), Some(vec![(file, false, RECORDS, true)]));
+        let queue = Queue::default();
+        let file = queue.begin(opening()).expect("nothing waits");
+        taken(&queue);
+        assert!((0..RECORDS).all(|_| add(&queue, file, "x") == Added::Waits));
+        assert_eq!(queue.begin(opening()), Err(Behind), "there is no room for another");
+        assert_eq!(add(&queue, file, "x"), Added::TooMuch);
+        assert!(queue.is_over(file));
+        assert_eq!(add(&queue, file, "x"), Added::Over, "nothing follows a lost record");
+        assert_eq!(taken(&queue), Some(vec![(file, false, RECORDS, true)]));
 
-        let (first, large) = (spool.begin(opening()).expect("room"), "x".repeat(BYTES / 4));
-        taken(&spool);
-        let second = spool.begin(opening()).expect("room");
-        assert!((0..4).all(|at| add(&spool, [first, second][at % 2], &large) == Added::Waits));
-        assert_eq!(add(&spool, first, "x"), Added::TooMuch, "of all files together");
-        assert_eq!(add(&spool, second, "x"), Added::TooMuch);
+        let (first, large) = (queue.begin(opening()).expect("room"), "x".repeat(BYTES / 4));
+        taken(&queue);
+        let second = queue.begin(opening()).expect("room");
+        assert!((0..4).all(|at| add(&queue, [first, second][at % 2], &large) == Added::Waits));
+        assert_eq!(add(&queue, first, "x"), Added::TooMuch, "of all files together");
+        assert_eq!(add(&queue, second, "x"), Added::TooMuch);
     }
 }

@@ -17,7 +17,7 @@ use tables::Tables;
 use crate::event::TraceEvent;
 use crate::output::{Bounds, Opening, Progress};
 use crate::policy::Redaction;
-use crate::queue::{Added, Behind, Spool};
+use crate::queue::{Added, Behind, Queue};
 use crate::session_recorder::{SessionRecorder, Sink};
 use crate::writer;
 use crate::writer::Health;
@@ -27,7 +27,7 @@ use crate::writer::Health;
 /// Sessions take a short lock here and never access the disk.
 pub struct Recorder {
     now: Mutex<Option<Recording>>,
-    spool: Arc<Spool>,
+    queue: Arc<Queue>,
     /// End of the writer thread, if started.
     thread: Mutex<Option<oneshot::Receiver<()>>>,
     health: Health,
@@ -48,7 +48,7 @@ impl Recorder {
     pub fn new(health: Health) -> Self {
         Self {
             now: Mutex::default(),
-            spool: Arc::default(),
+            queue: Arc::default(),
             thread: Mutex::default(),
             health,
         }
@@ -79,7 +79,7 @@ impl Recorder {
     fn start_thread(&self) -> io::Result<()> {
         let mut thread = self.thread.lock();
         if thread.is_none() {
-            *thread = Some(writer::start(self.spool.clone(), self.health.clone())?);
+            *thread = Some(writer::start(self.queue.clone(), self.health.clone())?);
         }
         Ok(())
     }
@@ -92,12 +92,12 @@ impl Recorder {
     /// Ends all traces, and waits up to `limit` for the writer. Lost records are counted and logged.
     pub async fn finish(&self, limit: Duration) {
         self.stop();
-        self.spool.finish();
+        self.queue.finish();
         let Some(thread) = self.thread.lock().take() else {
             return;
         };
         if timeout(limit, thread).await.is_err() {
-            let records = self.spool.unwritten() as u64;
+            let records = self.queue.unwritten() as u64;
             self.health.lost.inc_by(records);
             error!(
                 records,
@@ -148,8 +148,8 @@ impl Recorder {
     fn begin(&self, opening: Opening) -> Result<TraceFile, Behind> {
         let (started, progress) = (opening.started, opening.progress.clone());
         Ok(TraceFile {
-            number: self.spool.begin(opening)?,
-            spool: self.spool.clone(),
+            number: self.queue.begin(opening)?,
+            queue: self.queue.clone(),
             progress,
             started,
             next_session: AtomicU64::new(1),
@@ -160,7 +160,7 @@ impl Recorder {
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        self.spool.close_all();
+        self.queue.close_all();
     }
 }
 
@@ -184,7 +184,7 @@ fn opening(
 
 /// File as its sessions see it. A session is in one file only, so the file ends with its last session.
 struct TraceFile {
-    spool: Arc<Spool>,
+    queue: Arc<Queue>,
     /// File number in the queue.
     number: u64,
     progress: Arc<Progress>,
@@ -196,7 +196,7 @@ struct TraceFile {
 impl TraceFile {
     /// Returns true if new sessions need a new file.
     fn is_full(&self, now: Time, bounds: Bounds) -> bool {
-        self.spool.is_over(self.number)
+        self.queue.is_over(self.number)
             || self.progress.bytes() >= bounds.file_bytes
             || now.since(self.started) >= bounds.file_time
     }
@@ -204,7 +204,7 @@ impl TraceFile {
 
 impl Sink for TraceFile {
     fn take(&self, t_us: u64, session: u64, what: TraceEvent<'_>) {
-        match self.spool.add(self.number, t_us, session, what) {
+        match self.queue.add(self.number, t_us, session, what) {
             Added::Waits => {}
             Added::TooMuch => {
                 self.health.lost.inc();
@@ -219,7 +219,7 @@ impl Sink for TraceFile {
 
 impl Drop for TraceFile {
     fn drop(&mut self) {
-        self.spool.close(self.number);
+        self.queue.close(self.number);
     }
 }
 
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_folder_that_cannot_be_made_is_told() {
+    async fn an_unwritable_folder_is_reported() {
         let recorder = Recorder::new(Health::default());
         let (_, redaction) = redaction();
         let file = std::env::current_exe().expect("this program");
@@ -309,7 +309,7 @@ mod tests {
 
     /// No writer thread: the disk hangs forever.
     #[tokio::test(start_paused = true)]
-    async fn nobody_waits_for_a_disk() {
+    async fn sessions_do_not_wait_for_a_disk() {
         let recorder = Recorder::new(Health::default());
         let (tables, redaction) = redaction();
         let (folder, bounds) = (PathBuf::from("nowhere"), bounds(Duration::from_secs(1)));

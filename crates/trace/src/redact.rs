@@ -1,14 +1,10 @@
 //! Redaction of secrets while a trace is written (decisions H12).
 //!
 //! Every place with a name or a body has a type: from the wire tables in client frames, from RTM's field types, and
-//! from the
-//! kinds of `env`. At its first use there, a secret enters the [`pseudonyms`] and gets a placeholder for the whole
-//! trace.
-//! Frames to clients are untyped; they repeat inputs, so they are decomposed and looked up. A replay of the
-//! placeholders'
-//! stand-ins ([`crate::placeholder_expand`]) produces the recorded bytes. Names of functions, attributes and JSON
-//! members are
-//! kept.
+//! from the kinds of `env`. At its first use there, a secret enters the [`pseudonyms`] and gets a placeholder for the
+//! whole trace. Frames to clients are untyped; they repeat inputs, so they are decomposed and looked up. A replay of
+//! the placeholders' stand-ins ([`crate::placeholder_expand`]) produces the recorded bytes. Names of functions,
+//! attributes and JSON members are kept.
 
 mod allowlist;
 mod api;
@@ -41,11 +37,11 @@ use crate::record::{Dir, Leg, Record};
 use arg_policy::Plans;
 use pseudonyms::Dictionary;
 
-pub use allowlist::Words;
+pub use allowlist::Allowlist;
 
 /// Wire of a client.
 #[derive(Clone, Debug)]
-struct Speaks {
+struct ClientWire {
     transport: Transport,
     wire: Arc<Wire>,
     plans: Arc<Plans>,
@@ -57,7 +53,7 @@ pub struct Redactor {
     redaction: Redaction,
     dictionary: Dictionary,
     /// Wires by session.
-    speak: HashMap<u64, Speaks>,
+    client_wires: HashMap<u64, ClientWire>,
     wires: Vec<(Arc<Wire>, Arc<Plans>)>,
     /// Open RTM calls by session and number: the call's kind determines the type of some replies.
     open: HashMap<(u64, i64), CallKind>,
@@ -72,7 +68,7 @@ impl Redactor {
         Self {
             redaction,
             dictionary: Dictionary::new(),
-            speak: HashMap::new(),
+            client_wires: HashMap::new(),
             wires: Vec::new(),
             open: HashMap::new(),
             moment: (0, String::new()),
@@ -144,7 +140,7 @@ impl Redactor {
         }
     }
 
-    fn words(&self) -> &Words {
+    fn words(&self) -> &Allowlist {
         &self.redaction.words
     }
 
@@ -161,8 +157,8 @@ impl Redactor {
                 ("socket" | "closed" | "close" | "rest" | GRACE, _) => {}
                 ("frame", Value::Text(frame)) => {
                     let new = match dir {
-                        Dir::Out => self.said(frame),
-                        Dir::In => self.heard(session, frame),
+                        Dir::Out => self.output(frame),
+                        Dir::In => self.input(session, frame),
                     };
                     if let Some(new) = new {
                         *frame = new.into();
@@ -203,12 +199,12 @@ impl Redactor {
                 self.wires.push((wire.clone(), plans.clone()));
                 plans
             });
-            let speaks = Speaks {
+            let client_wire = ClientWire {
                 transport: profile.transport,
                 wire: wire.clone(),
                 plans,
             };
-            self.speak.insert(session, speaks);
+            self.client_wires.insert(session, client_wire);
         }
         self.member(begin, "account", Class::Account);
     }

@@ -129,12 +129,12 @@ pub fn replay_watched(
             what: NO_RTM.to_owned().into(),
         });
     }
-    let mut stage = Harness {
+    let mut state = Harness {
         tables,
         encoders,
         started: trace.header.started_ms,
         names: names(trace),
-        seats: BTreeMap::new(),
+        session_entries: BTreeMap::new(),
         outcome: Outcome {
             cut: trace.cut(),
             ..Outcome::default()
@@ -143,30 +143,30 @@ pub fn replay_watched(
         played: Vec::new(),
     };
     for (line, record) in &trace.records {
-        stage
+        state
             .take(*line, record)
             .map_err(|what| NoSense { line: *line, what })?;
-        if stage.outcome.records.is_multiple_of(EVERY) {
-            (watch.progress)(stage.outcome.records);
+        if state.outcome.records.is_multiple_of(EVERY) {
+            (watch.progress)(state.outcome.records);
         }
     }
     let end = trace.records.last().map_or(1, |(line, _)| *line);
-    let sessions: Vec<u64> = stage.seats.keys().copied().collect();
+    let sessions: Vec<u64> = state.session_entries.keys().copied().collect();
     for session in sessions {
-        stage.break_off(session);
-        stage.settle(end, session);
+        state.break_off(session);
+        state.settle(end, session);
     }
     // A difference is known at the end of its step, and steps of sessions overlap.
-    stage.outcome.differences.sort_by_key(|difference| difference.line);
-    stage.outcome.played = stage.played.into_iter().flatten().collect();
-    let played = stage.seats.into_iter().map(|(session, seat)| PlayedSession {
+    state.outcome.differences.sort_by_key(|difference| difference.line);
+    state.outcome.played = state.played.into_iter().flatten().collect();
+    let played = state.session_entries.into_iter().map(|(session, entry)| PlayedSession {
         session,
-        family: seat.player.family().clone(),
-        platform: seat.platform,
-        used: seat.player.used().clone(),
+        family: entry.session_replay.family().clone(),
+        platform: entry.platform,
+        used: entry.session_replay.used().clone(),
     });
-    stage.outcome.used = played.collect();
-    Ok(stage.outcome)
+    state.outcome.used = played.collect();
+    Ok(state.outcome)
 }
 
 /// Returns the recorded name translations by session.
@@ -188,7 +188,7 @@ struct Harness<'s> {
     encoders: &'s Arc<Vec<Arc<dyn Encoder>>>,
     started: u64,
     names: BTreeMap<u64, Arc<ReadNames>>,
-    seats: BTreeMap<u64, ReplaySession<'s>>,
+    session_entries: BTreeMap<u64, ReplaySession<'s>>,
     outcome: Outcome,
     keeps: bool,
     /// Records after the replay, by line of the trace.
@@ -196,7 +196,7 @@ struct Harness<'s> {
 }
 
 struct ReplaySession<'s> {
-    player: SessionReplay,
+    session_replay: SessionReplay,
     platform: Option<Text>,
     pending: VecDeque<Out>,
     /// Recorded outputs from the step's first difference on.
@@ -231,7 +231,7 @@ impl<'s> Harness<'s> {
             return Ok(());
         }
         if record.env("lost") {
-            self.seat(record.session)?;
+            self.entry(record.session)?;
             self.keep(line);
             self.break_off(record.session);
             return Ok(());
@@ -240,14 +240,14 @@ impl<'s> Harness<'s> {
         self.keep(line);
         if let Some(begin) = record.data.get("begin") {
             let names: Arc<dyn Names> = self.names.get(&record.session).cloned().unwrap_or_default();
-            if self.seats.contains_key(&record.session) {
+            if self.session_entries.contains_key(&record.session) {
                 return Err(format!("session {} began already", record.session).into());
             }
             let begin = Begin::read(begin)?;
-            let player = SessionReplay::new(self.tables.clone(), self.encoders.clone(), &begin, names)?;
+            let session_replay = SessionReplay::new(self.tables.clone(), self.encoders.clone(), &begin, names)?;
             self.outcome.sessions += 1;
-            let seat = ReplaySession {
-                player,
+            let entry = ReplaySession {
+                session_replay,
                 platform: begin.platform,
                 pending: VecDeque::new(),
                 expected: Vec::new(),
@@ -255,32 +255,33 @@ impl<'s> Harness<'s> {
                 codes: Vec::new(),
                 lost: false,
             };
-            self.seats.insert(record.session, seat);
+            self.session_entries.insert(record.session, entry);
             return Ok(());
         }
         let now = Time::from_millis(self.started.saturating_add(record.t_us / 1000));
-        let seat = self.seats.get_mut(&record.session);
-        let seat = seat.ok_or_else(|| not_begun(record.session))?;
-        let outs = match seat.player.feed(now, record) {
+        let entry = self.session_entries.get_mut(&record.session);
+        let entry = entry.ok_or_else(|| not_begun(record.session))?;
+        let outs = match entry.session_replay.feed(now, record) {
             Ok(outs) => outs,
             // The session diverged; later inputs may not apply to it.
-            Err(_) if seat.lost => Vec::new(),
+            Err(_) if entry.lost => Vec::new(),
             Err(impossible) => return Err(impossible),
         };
-        seat.last = Some(record);
+        entry.last = Some(record);
         for out in &outs {
             let note = out.data.get("note");
             let code = note.and_then(|note| note.get("code")).and_then(Value::as_text);
-            seat.codes
-                .extend(code.filter(|code| !seat.codes.contains(code)).cloned());
+            entry
+                .codes
+                .extend(code.filter(|code| !entry.codes.contains(code)).cloned());
         }
-        seat.pending.extend(outs);
+        entry.pending.extend(outs);
         Ok(())
     }
 
-    fn seat(&mut self, session: u64) -> Result<&mut ReplaySession<'s>, InvalidRecord> {
-        let seat = self.seats.get_mut(&session);
-        Ok(seat.ok_or_else(|| not_begun(session))?)
+    fn entry(&mut self, session: u64) -> Result<&mut ReplaySession<'s>, InvalidRecord> {
+        let entry = self.session_entries.get_mut(&session);
+        Ok(entry.ok_or_else(|| not_begun(session))?)
     }
 
     fn keep(&mut self, line: usize) {
@@ -296,40 +297,40 @@ impl<'s> Harness<'s> {
     }
 
     fn compare(&mut self, line: usize, record: &'s Record) -> Result<(), InvalidRecord> {
-        let seat = self.seat(record.session)?;
-        if seat.expected.is_empty()
-            && let Some(got) = seat.pending.front()
+        let entry = self.entry(record.session)?;
+        if entry.expected.is_empty()
+            && let Some(got) = entry.pending.front()
             && is_same(got, record)
         {
-            seat.pending.pop_front();
+            entry.pending.pop_front();
             self.keep(line);
             return Ok(());
         }
         let place = self.place();
         let expected = Expected { line, record, place };
-        self.seat(record.session)?.expected.push(expected);
+        self.entry(record.session)?.expected.push(expected);
         Ok(())
     }
 
     /// Discards outputs after a session's truncation, which are not recorded.
     fn break_off(&mut self, session: u64) {
         if self.outcome.cut.contains(&session)
-            && let Some(seat) = self.seats.get_mut(&session)
+            && let Some(entry) = self.session_entries.get_mut(&session)
         {
             // Recorded outputs differ.
-            if seat.expected.is_empty() {
-                seat.pending.clear();
+            if entry.expected.is_empty() {
+                entry.pending.clear();
             }
         }
     }
 
     /// Ends a step: from its first difference on, outputs common to both sides keep their record.
     fn settle(&mut self, line: usize, session: u64) {
-        let Some(seat) = self.seats.get_mut(&session) else {
+        let Some(entry) = self.session_entries.get_mut(&session) else {
             return;
         };
-        let (pending, expected) = (std::mem::take(&mut seat.pending), std::mem::take(&mut seat.expected));
-        let t_us = seat.last.map_or(0, |record| record.t_us);
+        let (pending, expected) = (std::mem::take(&mut entry.pending), std::mem::take(&mut entry.expected));
+        let t_us = entry.last.map_or(0, |record| record.t_us);
         if self.keeps && !pending.is_empty() {
             let mut left = &expected[..];
             let mut place = expected.first().map_or_else(|| self.place(), |expected| expected.place);
@@ -354,13 +355,13 @@ impl<'s> Harness<'s> {
     }
 
     fn differs(&mut self, line: usize, session: u64, expected: Option<Record>, got: Option<Out>) {
-        let Some(seat) = self.seats.get_mut(&session) else {
+        let Some(entry) = self.session_entries.get_mut(&session) else {
             return;
         };
-        if std::mem::replace(&mut seat.lost, true) {
+        if std::mem::replace(&mut entry.lost, true) {
             return;
         }
-        let t_us = expected.as_ref().or(seat.last).map_or(0, |record| record.t_us);
+        let t_us = expected.as_ref().or(entry.last).map_or(0, |record| record.t_us);
         let both = expected.as_ref().zip(got.as_ref());
         let changes = both.map_or(Vec::new(), |(expected, got)| places(expected, got));
         self.outcome.differences.push(Difference {
@@ -370,8 +371,8 @@ impl<'s> Harness<'s> {
             changes,
             expected,
             got,
-            after: seat.last.cloned(),
-            codes: seat.codes.clone(),
+            after: entry.last.cloned(),
+            codes: entry.codes.clone(),
         });
     }
 }

@@ -71,7 +71,7 @@ impl SessionRecorder {
     /// A frame for the client.
     pub fn said(&self, socket: SocketId, frame: &str, row: Option<usize>) {
         let row = row.map(|row| &self.tables.rows[row].id);
-        self.add(TraceEvent::Said { socket, frame, row });
+        self.add(TraceEvent::Sent { socket, frame, row });
     }
 
     /// The session ends because its server does, or cannot keep it: it has not said so itself.

@@ -61,13 +61,13 @@ pub struct SessionReplay {
     /// Open calls: the kind determines the type of the reply.
     open: HashMap<u64, CallKind>,
     /// Requests to others in a live replay.
-    wishes: Option<Vec<Effect>>,
+    requests_to_others: Option<Vec<Effect>>,
     used: Used,
 }
 
 struct Socket {
     profile: usize,
-    ear: Decoder,
+    decoder: Decoder,
     encoder: Arc<dyn Encoder>,
     /// Frames after a login in the same text, until it is admitted.
     frames: VecDeque<ClientFrame>,
@@ -113,7 +113,7 @@ impl SessionReplay {
             sockets: HashMap::new(),
             timers: HashMap::new(),
             open: HashMap::new(),
-            wishes: None,
+            requests_to_others: None,
             used: Used::default(),
         })
     }
@@ -184,7 +184,7 @@ impl SessionReplay {
             .and_then(Value::as_text)
             .ok_or("a frame must be a string".to_owned())?;
         let known = self.socket(socket);
-        let heard = known.ear.decode(text);
+        let heard = known.decoder.decode(text);
         let heard = heard.ok_or_else(|| format!("{text} is not a frame of this transport"))?;
         known.frames = heard.frames.into();
         say(socket, heard.answer, None, out);
@@ -194,11 +194,11 @@ impl SessionReplay {
 
     fn socket(&mut self, socket: SocketId) -> &mut Socket {
         self.sockets.entry(socket).or_insert_with(|| {
-            let ear = Decoder::new(self.tables.profiles[self.profile].transport, &self.tables);
+            let decoder = Decoder::new(self.tables.profiles[self.profile].transport, &self.tables);
             Socket {
                 profile: self.profile,
-                encoder: ear.encoder().unwrap_or_else(|| self.encoders[self.profile].clone()),
-                ear,
+                encoder: decoder.encoder().unwrap_or_else(|| self.encoders[self.profile].clone()),
+                decoder,
                 frames: VecDeque::new(),
                 login: Value::Null,
                 line: None,
@@ -353,8 +353,8 @@ impl SessionReplay {
             if let Some((socket, row, frames)) = self.frames(&effect, context) {
                 say(socket, frames, row.map(|row| self.tables.rows[row].id.clone()), out);
             }
-            if let Some(wishes) = &mut self.wishes {
-                wishes.push(effect);
+            if let Some(requests_to_others) = &mut self.requests_to_others {
+                requests_to_others.push(effect);
             }
         }
     }

@@ -12,10 +12,9 @@ use tokio::sync::oneshot;
 use tracing::{error, warn};
 
 use crate::output::{BUFFER, Opening, Output, Place};
-use crate::queue::{Spool, Work};
+use crate::queue::{Queue, Work};
 
-/// Coalescing interval when idle; far below the queue's capacity. Without it, each record would wake the thread, at
-/// the
+/// Coalescing interval when idle; far below the queue's capacity. Without it, each record would wake the thread, at the
 /// sessions' expense.
 const GATHER: Duration = Duration::from_millis(50);
 
@@ -32,10 +31,10 @@ pub struct Health {
 ///
 /// # Errors
 /// An I/O error.
-pub fn start(spool: Arc<Spool>, health: Health) -> io::Result<oneshot::Receiver<()>> {
+pub fn start(queue: Arc<Queue>, health: Health) -> io::Result<oneshot::Receiver<()>> {
     let (ends, ended) = oneshot::channel();
     let writer = Writer {
-        spool,
+        queue,
         health,
         files: BTreeMap::new(),
         lines: String::with_capacity(BUFFER),
@@ -49,7 +48,7 @@ pub fn start(spool: Arc<Spool>, health: Health) -> io::Result<oneshot::Receiver<
 }
 
 struct Writer {
-    spool: Arc<Spool>,
+    queue: Arc<Queue>,
     health: Health,
     files: BTreeMap<u64, (Output<File>, Place)>,
     lines: String,
@@ -57,9 +56,9 @@ struct Writer {
 
 impl Writer {
     fn run(mut self) {
-        while let Some(work) = self.spool.take() {
+        while let Some(work) = self.queue.take() {
             work.into_iter().for_each(|work| self.work(work));
-            self.spool.gather(GATHER);
+            self.queue.gather(GATHER);
         }
     }
 
@@ -78,12 +77,12 @@ impl Writer {
             Some((output, _)) => output.write(&mut batch, &mut self.lines),
             None => (0, Ok(())),
         };
-        self.spool.done(records, batch);
+        self.queue.done(records, batch);
         self.health.written.inc_by(written as u64);
         let is_short = written < records;
         if is_short {
             // The queue reports later records as lost.
-            let lost = records - written + self.spool.refuse(file);
+            let lost = records - written + self.queue.refuse(file);
             self.health.lost.inc_by(lost as u64);
         }
         if !(last || is_short) {
@@ -112,10 +111,10 @@ impl Writer {
                 self.files.insert(file, begun);
             }
             Ok(None) => {
-                self.spool.refuse(file);
+                self.queue.refuse(file);
             }
             Err(error) => {
-                self.health.lost.inc_by(self.spool.refuse(file) as u64);
+                self.health.lost.inc_by(self.queue.refuse(file) as u64);
                 error!(%error, hint = "free disk space and restart the recording", "recording stopped");
             }
         }

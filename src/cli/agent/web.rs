@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_unit_starts_what_it_is_told() {
+    fn the_unit_starts_the_launcher() {
         let unit = unit(
             &words(&["node", "/srv/a b/launch.mjs", "--port", "1"]),
             Path::new("/srv/a b"),

@@ -9,12 +9,11 @@ use crate::config::Discovery;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Name {
     /// Host name in lower case, optionally with a leading `*.`.
-    Host(String),
+    AgentServer(String),
     Ip(IpAddr),
 }
 
-/// Lookup hosts of the unmodified Web SDKs (signaling-wire 1.1), spelled out for clients without wildcard
-/// support.
+/// Lookup hosts of the unmodified Web SDKs (signaling-wire 1.1), spelled out for clients without wildcard support.
 const LOOK_UP: [&str; 11] = [
     "lbs-1-sig.agora.io",
     "lbs-2-sig.agora.io",
@@ -50,7 +49,7 @@ impl Name {
         let is_number = |label: &str| label.bytes().all(|b| b.is_ascii_digit());
         let last = host.rsplit('.').next().unwrap_or(host);
         if host.len() <= 253 && host.split('.').all(is_label) && !is_number(last) {
-            Ok(Self::Host(text.to_ascii_lowercase()))
+            Ok(Self::AgentServer(text.to_ascii_lowercase()))
         } else {
             Err("expected a host name such as \"bridge.example.com\", or an IP address")
         }
@@ -60,7 +59,7 @@ impl Name {
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Host(host) => f.write_str(host),
+            Self::AgentServer(host) => f.write_str(host),
             Self::Ip(ip) => write!(f, "{ip}"),
         }
     }
@@ -76,10 +75,10 @@ pub fn names(discovery: &Discovery, more: &[Name]) -> Vec<Name> {
     let ip = discovery.advertise_ip;
     let [a, b, c, d] = ip.octets();
     names.push(Name::Ip(ip.into()));
-    names.push(Name::Host(format!("{a}-{b}-{c}-{d}-sig-web.agora.io")));
-    names.push(Name::Host("localhost".into()));
+    names.push(Name::AgentServer(format!("{a}-{b}-{c}-{d}-sig-web.agora.io")));
+    names.push(Name::AgentServer("localhost".into()));
     names.push(Name::Ip(Ipv4Addr::LOCALHOST.into()));
-    names.extend(LOOK_UP.map(|host| Name::Host(host.into())));
+    names.extend(LOOK_UP.map(|host| Name::AgentServer(host.into())));
     let mut once: Vec<Name> = Vec::with_capacity(names.len());
     for name in names {
         if !once.contains(&name) {
@@ -145,7 +144,10 @@ mod tests {
             }),
             ..Discovery::default()
         };
-        let more = [Name::Host("laptop.local".into()), Name::Host("localhost".into())];
+        let more = [
+            Name::AgentServer("laptop.local".into()),
+            Name::AgentServer("localhost".into()),
+        ];
         assert_eq!(
             shown(&discovery, &more)[..6],
             [

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::exit::Error;
 use crate::cli::secret;
 use agent_link::connect::DialError;
-use agent_link::driver::{Driver, DriverConfig, LinkHealth, join_host};
+use agent_link::driver::{Driver, DriverConfig, LinkHealth, dial_server};
 use protocol::encoder::Encoder;
 use runtime::clock::Clock;
 use tables::Tables;
@@ -48,7 +48,7 @@ impl Live {
         runtime.spawn(driver.clone().run(shutdown.clone()));
         let joining = {
             let (driver, url) = (driver.clone(), url.to_owned());
-            runtime.spawn(async move { join_host(driver, &url, secret.as_ref(), shutdown, true).await })
+            runtime.spawn(async move { dial_server(driver, &url, secret.as_ref(), shutdown, true).await })
         };
         match runtime.block_on(joined(&driver, joining)) {
             Ok(()) => Ok(Self { runtime, driver }),

@@ -102,7 +102,7 @@ async fn a_call_waits_for_its_answer_and_events_wait_for_their_turn() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told() {
+async fn a_refusal_is_reported() {
     let refusal = r#"["login_ret",["TokenErrorExpired","{}"]]"#;
     let (connection, _server) = connect(vec![LOGIN[0], Says(refusal)]).await;
     let Err(ConnectionError::Refused(reason)) = connection else {
@@ -132,7 +132,7 @@ async fn an_end_is_an_end() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_said() {
+async fn an_unreachable_server_is_reported() {
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let tables = Arc::new(Tables::built_in().unwrap());
     let wire = tables.wire("web").unwrap().clone();

@@ -87,9 +87,9 @@ impl Reader {
         let lost = Counter::default();
         let lines = Lines::new(lost.clone());
         let recovered = Arc::new(Mutex::new(Vec::new()));
-        let told = recovered.clone();
+        let log_result = recovered.clone();
         let pipe = Pipe { began, goes_on };
-        let started = lines.write_to(pipe, || {}, move |lost| told.lock().push(lost));
+        let started = lines.write_to(pipe, || {}, move |lost| log_result.lock().push(lost));
         started.expect("a thread");
         Self {
             lines,
@@ -136,7 +136,7 @@ fn a_reader_that_does_not_read_costs_lines_and_nothing_else() {
 }
 
 #[test]
-fn a_write_that_fails_is_told_when_the_next_works() {
+fn a_failed_write_is_reported_after_recovery() {
     let reader = Reader::new();
     for text in ["one\ntwo\n", "three\n"] {
         reader.lines.put(text.as_bytes());

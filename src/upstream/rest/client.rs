@@ -1,8 +1,7 @@
 //! HTTP requests to the API.
 //!
 //! A repeated message would be delivered twice, so only a failed connection attempt is retried. A 408, a 500 or a
-//! broken
-//! connection is not, since RTM may have received the message.
+//! broken connection is not, since RTM may have received the message.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

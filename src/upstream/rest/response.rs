@@ -1,6 +1,5 @@
 //! Interpretation of responses. The status decides failures, since their bodies are undocumented. The codes of
-//! successes
-//! have changed over the years (upstreams 2), so any is accepted.
+//! successes have changed over the years (upstreams 2), so any is accepted.
 
 use hyper::StatusCode;
 

@@ -8,7 +8,7 @@ use trace::{
     Batch, Dir, Header, Leg, Policy, Record, Redaction, Redactor, Trace, TraceEvent, read, read_as_written, replay,
 };
 
-use super::story::tables;
+use super::scenario::tables;
 
 /// The text of a trace.
 fn written(header: &Header, records: impl IntoIterator<Item = Record>) -> String {
@@ -66,7 +66,7 @@ fn happened(record: &Record) -> TraceEvent<'_> {
     let socket = socket.and_then(|socket| u64::try_from(socket).ok()).map(SocketId);
     match (leg, dir, socket, data.get("frame").and_then(Value::as_text)) {
         (Leg::Legacy, Dir::In, Some(socket), Some(frame)) => TraceEvent::Decoded { socket, frame },
-        (Leg::Legacy, Dir::Out, Some(socket), Some(frame)) => TraceEvent::Said {
+        (Leg::Legacy, Dir::Out, Some(socket), Some(frame)) => TraceEvent::Sent {
             socket,
             frame,
             row: row.as_ref(),

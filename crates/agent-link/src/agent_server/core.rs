@@ -29,7 +29,7 @@ const OWN: u64 = 1 << 63;
 
 /// Settings of an agent server.
 #[derive(Clone, Debug)]
-pub struct HostConfig {
+pub struct AgentServerConfig {
     /// Name and version of the hosted SDK.
     pub sdk: (Text, Text),
     /// Rate limits in force.
@@ -37,10 +37,10 @@ pub struct HostConfig {
 }
 
 /// Agent server: the side of a link that holds RTM instances.
-pub struct Host {
+pub struct AgentServer {
     pub(super) name: Text,
-    config: HostConfig,
-    words: Arc<Vocabulary>,
+    config: AgentServerConfig,
+    vocabulary: Arc<Vocabulary>,
     pub(super) link: Arc<Link>,
     upstream: Arc<dyn Upstream>,
     instances: Mutex<HashMap<Text, Arc<Mutex<Instance>>>>,
@@ -48,51 +48,51 @@ pub struct Host {
     dropped: Arc<AtomicUsize>,
     pub(super) clock: Clock,
     /// Time since which no driver is connected.
-    alone: Mutex<Option<Time>>,
+    driver_lost_at: Mutex<Option<Time>>,
 }
 
-impl Host {
+impl AgentServer {
     /// Creates an agent server without instances.
     pub fn new(
         name: Text,
-        config: HostConfig,
-        words: Arc<Vocabulary>,
+        config: AgentServerConfig,
+        vocabulary: Arc<Vocabulary>,
         upstream: Arc<dyn Upstream>,
         clock: Clock,
     ) -> Arc<Self> {
         Arc::new(Self {
             name,
             config,
-            words,
+            vocabulary,
             link: Arc::new(Link::default()),
             upstream,
             instances: Mutex::default(),
             kept: Arc::default(),
             dropped: Arc::default(),
             clock,
-            alone: Mutex::new(None),
+            driver_lost_at: Mutex::new(None),
         })
     }
 
     /// Returns its part of the handshake.
     pub fn part(&self) -> HostPart {
-        let has = |kind: &&CallKind| self.words.has(**kind);
+        let has = |kind: &&CallKind| self.vocabulary.has(**kind);
         let capabilities = CallKind::ALL.iter().filter(has).map(|kind| kind.name().into());
         HostPart {
             protocol: PROTOCOL,
             agent: self.name.clone(),
             sdk: self.config.sdk.0.clone(),
             version: self.config.sdk.1.clone(),
-            platform: self.words.platform().clone(),
+            platform: self.vocabulary.platform().clone(),
             limits: self.config.limits,
             capabilities: Some(capabilities.collect()),
         }
     }
 
     /// Returns the logged-in instances.
-    pub fn held(&self) -> Vec<Held> {
+    pub fn instances_held(&self) -> Vec<Held> {
         let instances = self.instances.lock();
-        let held = instances.values().filter_map(|instance| {
+        let instances_held = instances.values().filter_map(|instance| {
             let instance = instance.lock();
             Some(Held {
                 session_id: instance.session.clone(),
@@ -100,16 +100,16 @@ impl Host {
                 user_id: instance.user.as_ref()?.text().clone(),
             })
         });
-        held.take(MAX_HELD).collect()
+        instances_held.take(MAX_HELD).collect()
     }
 
     /// Handles a connected driver; for a new one (`fresh`), the instances wait for adoption.
-    pub fn meet(&self, fresh: bool) {
-        *self.alone.lock() = None;
+    pub fn driver_connected(&self, fresh: bool) {
+        *self.driver_lost_at.lock() = None;
         if !fresh {
             return;
         }
-        let unheard = self.link.restart(WINDOW);
+        let unsent = self.link.restart(WINDOW);
         let instances = self.instances.lock();
         for instance in instances.values() {
             let mut instance = instance.lock();
@@ -118,7 +118,7 @@ impl Host {
                 instance.events = Events::Kept(VecDeque::new());
             }
         }
-        for text in &unheard {
+        for text in &unsent {
             let Ok(Frame {
                 body: Body::Notice { method, params },
                 ..
@@ -129,25 +129,25 @@ impl Host {
             let session = params.get("sessionId").and_then(Value::as_text);
             let instance = session.and_then(|session| instances.get(session));
             if let Some(instance) = instance
-                && let Some(Ok(event)) = self.words.read_event(&method, &params)
+                && let Some(Ok(event)) = self.vocabulary.read_event(&method, &params)
             {
                 keep(&mut instance.lock().events, event, &self.kept, &self.dropped);
             }
         }
         if !instances.is_empty() {
-            *self.alone.lock() = Some(self.clock.now());
+            *self.driver_lost_at.lock() = Some(self.clock.now());
         }
     }
 
     /// Handles the loss of the driver.
     pub fn lost(&self) {
-        self.alone.lock().get_or_insert_with(|| self.clock.now());
+        self.driver_lost_at.lock().get_or_insert_with(|| self.clock.now());
     }
 
     /// Closes instances that nobody adopted in time; returns true if none is left.
     pub fn sweep(&self, driver_is_there: bool) -> bool {
         let over = self
-            .alone
+            .driver_lost_at
             .lock()
             .is_some_and(|since| self.clock.now().since(since) >= KEEP);
         if over {
@@ -163,7 +163,7 @@ impl Host {
                 self.let_go(instance);
             }
             if driver_is_there {
-                *self.alone.lock() = None;
+                *self.driver_lost_at.lock() = None;
             } else {
                 self.link.restart(WINDOW);
             }
@@ -227,7 +227,7 @@ impl Host {
                 self.let_go(&gone);
             }
             _ => {
-                let call = self.words.read_call(method, params);
+                let call = self.vocabulary.read_call(method, params);
                 let call = call.ok_or_else(|| ErrorBody::new(NO_METHOD, format!("unknown method {method}")))?;
                 let call = call.map_err(|error| ErrorBody::new(BAD_PARAMS, error))?;
                 let instance = self.instances.lock().get(&session).cloned().ok_or_else(no_session)?;
@@ -276,8 +276,8 @@ impl Host {
         }));
         instances.insert(session, instance.clone());
         drop(instances);
-        let teller = self.teller(instance.clone());
-        let key = self.upstream.open(&app, Arc::new(teller));
+        let sender = self.sender(instance.clone());
+        let key = self.upstream.open(&app, Arc::new(sender));
         instance.lock().key = Some(key);
         Ok(())
     }
@@ -309,7 +309,7 @@ impl Host {
                 let result = Value::Map(Vec::new());
                 self.link.send(Body::Result { id, result });
                 for event in waited {
-                    let (method, params) = self.words.write_event(&instance.session, &event);
+                    let (method, params) = self.vocabulary.write_event(&instance.session, &event);
                     self.link.send(Body::Notice { method, params });
                 }
                 return;
@@ -323,12 +323,12 @@ impl Host {
         }
     }
 
-    fn teller(&self, instance: Arc<Mutex<Instance>>) -> impl Fn(UpstreamEvent) + Send + Sync + use<> {
-        let (words, link) = (self.words.clone(), self.link.clone());
+    fn sender(&self, instance: Arc<Mutex<Instance>>) -> impl Fn(UpstreamEvent) + Send + Sync + use<> {
+        let (vocabulary, link) = (self.vocabulary.clone(), self.link.clone());
         let (kept, dropped) = (self.kept.clone(), self.dropped.clone());
-        move |told| {
+        move |event| {
             let mut instance = instance.lock();
-            match told {
+            match event {
                 UpstreamEvent::Reply { request: id, result } => {
                     let Some(change) = instance.open.remove(&id) else {
                         return;
@@ -340,18 +340,18 @@ impl Host {
                             Body::Result { id, result }
                         }
                         Err(error) => {
-                            let error = words.write_error(error);
+                            let error = vocabulary.write_error(error);
                             Body::Error { id, error }
                         }
                     };
                     link.send(body);
                 }
                 UpstreamEvent::Event(event) => {
-                    instance.decode(&event);
+                    instance.apply_event(&event);
                     let session = instance.session.clone();
                     match &mut instance.events {
                         Events::UpstreamEvent if link.waiting() < MAX_WAITING => {
-                            let (method, params) = words.write_event(&session, &event);
+                            let (method, params) = vocabulary.write_event(&session, &event);
                             link.send(Body::Notice { method, params });
                         }
                         Events::UpstreamEvent => {

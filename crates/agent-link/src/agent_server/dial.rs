@@ -10,15 +10,20 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::connect::{DialError, dial, redial_delay};
-use crate::handshake::{AGENT_HELLO, AgentHello, Welcome, from_value, speaks_ours, to_value};
-use crate::io::pump;
+use crate::handshake::{AGENT_HELLO, AgentHello, Welcome, from_value, is_supported, to_value};
+use crate::io::run_socket;
 use rtm::value::Text;
 use runtime::log_limit::{Bound, Cause, admits};
 
-use crate::agent_server::core::Host;
+use crate::agent_server::core::AgentServer;
 
 /// Dials the driver at `url` (`ws://127.0.0.1:8010/agent`), with reconnects, until shutdown.
-pub async fn serve_driver(host: Arc<Host>, url: &str, secret: Option<&SecretString>, shutdown: CancellationToken) {
+pub async fn serve_driver(
+    host: Arc<AgentServer>,
+    url: &str,
+    secret: Option<&SecretString>,
+    shutdown: CancellationToken,
+) {
     let known: Mutex<Option<Text>> = Mutex::new(None);
     let mut attempt: u32 = 0;
     let mut sweep = interval(Duration::from_secs(1));
@@ -57,7 +62,7 @@ pub async fn serve_driver(host: Arc<Host>, url: &str, secret: Option<&SecretStri
 }
 
 async fn serve_once(
-    host: &Host,
+    host: &AgentServer,
     url: &str,
     secret: Option<&SecretString>,
     known: &Mutex<Option<Text>>,
@@ -66,21 +71,21 @@ async fn serve_once(
     let hello = to_value(&AgentHello {
         host: host.part(),
         received: if bridge.is_some() { host.link.received() } else { 0 },
-        instances: host.held(),
+        instances: host.instances_held(),
         bridge: bridge.clone(),
     });
     let (websocket, answer) = dial(url, secret, AGENT_HELLO, hello).await?;
     let welcome: Welcome = from_value(&answer).map_err(DialError::BadAnswer)?;
-    if !speaks_ours(welcome.protocol) {
+    if !is_supported(welcome.protocol) {
         return Err(DialError::BadAnswer(format!("protocol {}", welcome.protocol)));
     }
     let terms = welcome.terms;
     let went_on =
         terms.resumed && bridge.as_ref() == Some(&welcome.bridge) && host.link.resume(terms.received, terms.window);
-    host.meet(!went_on);
+    host.driver_connected(!went_on);
     info!(bridge = &*welcome.bridge, resumed = went_on, "linked");
     *known.lock() = Some(welcome.bridge);
-    let ended = pump(
+    let ended = run_socket(
         websocket,
         &host.link,
         Duration::from_millis(terms.heartbeat.max(100)),

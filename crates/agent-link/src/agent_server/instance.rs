@@ -76,7 +76,7 @@ impl Instance {
     }
 
     /// Handles an event that ends the login.
-    pub fn decode(&mut self, event: &RtmEvent) {
+    pub fn apply_event(&mut self, event: &RtmEvent) {
         if let RtmEvent::ConnectionStateChanged {
             state: ConnectionState::Aborted | ConnectionState::Disconnected,
             ..

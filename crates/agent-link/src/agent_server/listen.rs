@@ -16,15 +16,15 @@ use crate::HEARTBEAT;
 use crate::acceptor::{AccessPolicy, accept};
 use crate::connect::{DialError, answer, asked, first_frame};
 use crate::frame::{BAD_PARAMS, BAD_PROTOCOL, BUSY, ErrorBody, NO_METHOD};
-use crate::handshake::{Served, Terms, USER_HELLO, UserHello, from_value, random_name, speaks_ours, to_value};
-use crate::io::pump;
+use crate::handshake::{Served, Terms, USER_HELLO, UserHello, from_value, is_supported, random_name, to_value};
+use crate::io::run_socket;
 use crate::vocabulary::Vocabulary;
 use rtm::upstream::Upstream;
 use rtm::value::Text;
 use runtime::clock::Clock;
 use runtime::log_limit::{Bound, Cause, admits};
 
-use crate::agent_server::core::{Host, HostConfig};
+use crate::agent_server::core::{AgentServer, AgentServerConfig};
 
 const LOBBY: usize = 16;
 /// Maximum of client processes, connected or waiting for a reconnect.
@@ -32,14 +32,14 @@ const MAX_USERS: usize = 256;
 
 struct Users {
     upstream: Arc<dyn Upstream>,
-    words: Arc<Vocabulary>,
-    config: HostConfig,
+    vocabulary: Arc<Vocabulary>,
+    config: AgentServerConfig,
     clock: Clock,
     known: Mutex<HashMap<Text, User>>,
 }
 
 struct User {
-    host: Arc<Host>,
+    host: Arc<AgentServer>,
     /// Admits one socket at a time.
     turn: Arc<Semaphore>,
     current: CancellationToken,
@@ -48,21 +48,21 @@ struct User {
 /// Serves client processes at `listener` until shutdown.
 pub async fn serve_users(
     upstream: Arc<dyn Upstream>,
-    words: Arc<Vocabulary>,
-    config: HostConfig,
+    vocabulary: Arc<Vocabulary>,
+    config: AgentServerConfig,
     clock: Clock,
-    (listener, door): (TcpListener, AccessPolicy),
+    (listener, policy): (TcpListener, AccessPolicy),
     shutdown: CancellationToken,
 ) {
     let users = Arc::new(Users {
         upstream,
-        words,
+        vocabulary,
         config,
         clock,
         known: Mutex::default(),
     });
     let (sender, mut coming) = mpsc::channel(LOBBY);
-    tokio::spawn(accept(Arc::new(door), listener, sender, shutdown.clone()));
+    tokio::spawn(accept(Arc::new(policy), listener, sender, shutdown.clone()));
     let mut sweep = interval(Duration::from_secs(1));
     loop {
         let websocket = tokio::select! {
@@ -114,7 +114,7 @@ impl Users {
             Ok(hello) => hello,
             Err(error) => return answer(&mut websocket, id, refused(BAD_PARAMS, error)).await,
         };
-        if !speaks_ours(hello.protocol) {
+        if !is_supported(hello.protocol) {
             return answer(
                 &mut websocket,
                 id,
@@ -127,7 +127,7 @@ impl Users {
         };
         let _turn = turn.acquire().await.expect("nobody closes it");
         let went_on = hello.host.as_ref() == Some(&host.name) && host.link.resume(hello.received, crate::WINDOW);
-        host.meet(!went_on);
+        host.driver_connected(!went_on);
         let served = to_value(&Served {
             host: host.part(),
             terms: Terms::offer(host.link.received(), went_on),
@@ -135,14 +135,14 @@ impl Users {
         answer(&mut websocket, id, Ok(served)).await?;
         tokio::select! {
             () = mine.cancelled() => {}
-            ended = pump(websocket, &host.link, HEARTBEAT, |body| host.take(body)) => info!(%ended, "client link closed"),
+            ended = run_socket(websocket, &host.link, HEARTBEAT, |body| host.take(body)) => info!(%ended, "client link closed"),
         }
         host.lost();
         Ok(())
     }
 
     /// Returns the state of a process, which may have connected before; its previous socket is closed.
-    fn host(&self, user: &Text) -> Option<(Arc<Host>, Arc<Semaphore>, CancellationToken)> {
+    fn host(&self, user: &Text) -> Option<(Arc<AgentServer>, Arc<Semaphore>, CancellationToken)> {
         let mut known = self.known.lock();
         let mine = CancellationToken::new();
         if let Some(user) = known.get_mut(user) {
@@ -153,10 +153,10 @@ impl Users {
             return None;
         }
         let name = random_name().ok()?;
-        let host = Host::new(
+        let host = AgentServer::new(
             name,
             self.config.clone(),
-            self.words.clone(),
+            self.vocabulary.clone(),
             self.upstream.clone(),
             self.clock,
         );

@@ -8,6 +8,6 @@ mod dial;
 mod instance;
 mod listen;
 
-pub use core::{Host, HostConfig};
+pub use core::{AgentServer, AgentServerConfig};
 pub use dial::serve_driver;
 pub use listen::serve_users;

@@ -20,11 +20,11 @@ pub struct Client {
     /// Session name on the link.
     pub session: Text,
     /// State at the agent.
-    pub stage: Stage,
+    pub instance_state: InstanceState,
     /// Queued calls.
     pub queue: VecDeque<Queued>,
     /// State for a restore.
-    pub shadow: SessionReplica,
+    pub replica: SessionReplica,
     /// Remaining steps of a restore.
     pub plan: VecDeque<RtmCall>,
     /// State of the channels' member lists.
@@ -34,13 +34,13 @@ pub struct Client {
     /// Missing calls of the upstream, as reported to the session.
     pub lacks: Arc<[CallKind]>,
     /// Set after the session was notified of the loss.
-    pub told_down: bool,
-    tell: EventSink,
+    pub notified_down: bool,
+    notify: EventSink,
 }
 
 /// State of an instance at the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub enum InstanceState {
     /// Not created.
     New,
     /// Active.
@@ -59,7 +59,7 @@ pub enum Lists {
     /// Outdated: other instances are still being restored, so RTM's lists are incomplete.
     Old,
     /// Comparison in progress.
-    NamedCall,
+    Comparing,
 }
 
 /// Queued call.
@@ -72,25 +72,25 @@ pub struct Queued {
 }
 
 impl Client {
-    pub fn new(app: AppId, session: Text, lacks: Arc<[CallKind]>, tell: EventSink) -> Self {
+    pub fn new(app: AppId, session: Text, lacks: Arc<[CallKind]>, notify: EventSink) -> Self {
         Self {
             app,
             session,
-            stage: Stage::New,
+            instance_state: InstanceState::New,
             queue: VecDeque::new(),
-            shadow: SessionReplica::default(),
+            replica: SessionReplica::default(),
             plan: VecDeque::new(),
             lists: Lists::True,
             renew_at: None,
             lacks,
-            told_down: false,
-            tell,
+            notified_down: false,
+            notify,
         }
     }
 
     /// Sends an event to the session.
-    pub fn tell(&self, told: UpstreamEvent) {
-        (self.tell)(told);
+    pub fn notify(&self, event: UpstreamEvent) {
+        (self.notify)(event);
     }
 
     /// Queues a call; returns it if the queue is full.
@@ -106,18 +106,18 @@ impl Client {
     }
 
     /// Notifies the session of changed missing calls.
-    pub fn tell_lacks(&mut self, lacks: &Arc<[CallKind]>) {
+    pub fn notify_missing_calls(&mut self, lacks: &Arc<[CallKind]>) {
         if self.lacks != *lacks {
             self.lacks = lacks.clone();
-            self.tell(UpstreamEvent::Unsupported(lacks.clone()));
+            self.notify(UpstreamEvent::Unsupported(lacks.clone()));
         }
     }
 
     /// Notifies the session of a changed upstream state, once.
-    pub fn tell_up(&mut self, up: bool) {
-        if self.told_down == up {
-            self.told_down = !up;
-            self.tell(UpstreamEvent::Up(up));
+    pub fn notify_up(&mut self, up: bool) {
+        if self.notified_down == up {
+            self.notified_down = !up;
+            self.notify(UpstreamEvent::Up(up));
         }
     }
 }

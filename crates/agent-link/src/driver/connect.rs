@@ -18,7 +18,7 @@ use crate::driver::upstream::Driver;
 ///
 /// # Errors
 /// [`DialError`] of the first attempt.
-pub async fn join_host(
+pub async fn dial_server(
     driver: Arc<Driver>,
     url: &str,
     secret: Option<&SecretString>,
@@ -48,9 +48,9 @@ pub async fn join_host(
 
 async fn join(driver: &Driver, url: &str, secret: Option<&SecretString>) -> Result<(), DialError> {
     let (host, received) = {
-        let core = driver.core.lock();
+        let state = driver.state.lock();
         (
-            core.agent.as_ref().map(|agent| agent.id.clone()),
+            state.agent.as_ref().map(|agent| agent.id.clone()),
             driver.link.received(),
         )
     };
@@ -65,12 +65,14 @@ async fn join(driver: &Driver, url: &str, secret: Option<&SecretString>) -> Resu
     let (_turn, mine) = driver.take_turn().await;
     {
         let now = driver.clock.now();
-        let mut core = driver.core.lock();
-        let agent = core.meet(&served.host, &driver.platforms).map_err(DialError::Refused)?;
+        let mut state = driver.state.lock();
+        let agent = state
+            .identify(&served.host, &driver.platforms)
+            .map_err(DialError::Refused)?;
         let id = agent.id.clone();
-        let went_on = served.terms.resumed && core.resume(now, &id, served.terms.received).is_some();
+        let went_on = served.terms.resumed && state.resume(now, &id, served.terms.received).is_some();
         if !went_on {
-            core.begin(now, agent, Vec::new());
+            state.begin(now, agent, Vec::new());
         }
     }
     driver.serve(websocket, &mine).await;

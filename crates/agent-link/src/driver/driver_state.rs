@@ -17,13 +17,13 @@ use rtm::value::{Text, Value};
 use rtm::{CallKind, ConnectionState, RtmCall, RtmError, RtmEvent, RtmReply, UserId};
 use runtime::log_limit::{Bound, Cause, admits};
 
-use crate::driver::client::{Client, Lists, Queued, Stage};
+use crate::driver::client::{Client, InstanceState, Lists, Queued};
 use crate::driver::metrics::LinkHealth;
 use crate::driver::tokens::Tokens;
 use crate::driver::upstream::DriverConfig;
 
 /// Driver state machine.
-pub struct Core {
+pub struct DriverState {
     pub(super) link: Arc<Link>,
     /// Random per process.
     pub(super) name: Text,
@@ -54,7 +54,7 @@ pub struct Agent {
     /// Its version.
     pub version: Text,
     /// Its vocabulary.
-    pub words: Arc<Vocabulary>,
+    pub vocabulary: Arc<Vocabulary>,
     /// Missing calls, in order.
     pub lacks: Arc<[CallKind]>,
 }
@@ -87,7 +87,7 @@ pub enum Purpose {
     Renew,
 }
 
-impl Core {
+impl DriverState {
     /// Creates the state of a driver that has no server connection yet.
     pub fn new(
         link: Arc<Link>,
@@ -116,11 +116,11 @@ impl Core {
     }
 
     /// Registers a session. Its first call creates the instance at the agent.
-    pub fn open(&mut self, app: &AppId, tell: EventSink) -> u64 {
+    pub fn open(&mut self, app: &AppId, notify: EventSink) -> u64 {
         let number = self.next_client;
         self.next_client += 1;
         let session = format!("{}-{number}", &self.name[..8]).into();
-        let client = Client::new(app.clone(), session, self.lacks(), tell);
+        let client = Client::new(app.clone(), session, self.lacks(), notify);
         self.clients.insert(number, client);
         number
     }
@@ -131,7 +131,7 @@ impl Core {
             return;
         };
         self.calls.retain(|_, call| call.client != number);
-        if matches!(client.stage, Stage::Live | Stage::Rebuilding) {
+        if matches!(client.instance_state, InstanceState::Live | InstanceState::Rebuilding) {
             self.own_request("release", &client.session, Vec::new());
         }
     }
@@ -150,7 +150,9 @@ impl Core {
         let Some(client) = self.clients.get_mut(&number) else {
             return;
         };
-        let ready = self.link_up && matches!(client.stage, Stage::New | Stage::Live) && client.queue.is_empty();
+        let ready = self.link_up
+            && matches!(client.instance_state, InstanceState::New | InstanceState::Live)
+            && client.queue.is_empty();
         if ready {
             return self.send_call(now, number, Purpose::Session(request), call);
         }
@@ -179,8 +181,8 @@ impl Core {
 
     pub(super) fn send_call(&mut self, now: Time, number: u64, purpose: Purpose, call: RtmCall) {
         let kind = call.kind();
-        let words = match &self.agent {
-            Some(agent) if !agent.lacks.contains(&kind) => agent.words.clone(),
+        let vocabulary = match &self.agent {
+            Some(agent) if !agent.lacks.contains(&kind) => agent.vocabulary.clone(),
             _ => return self.not_sent(now, number, purpose, call, "the agent lacks a call"),
         };
         if self.link.waiting() >= MAX_WAITING {
@@ -205,7 +207,7 @@ impl Core {
             put(&mut params, "token", minted.token.expose_secret());
         }
         let id = self.next_id();
-        let method = words.call_name(kind).clone();
+        let method = vocabulary.call_name(kind).clone();
         self.link.send(Body::Request { id, method, params });
         let open = OpenCall {
             client: number,
@@ -221,11 +223,11 @@ impl Core {
         let Some(client) = self
             .clients
             .get_mut(&number)
-            .filter(|client| client.stage == Stage::New)
+            .filter(|client| client.instance_state == InstanceState::New)
         else {
             return;
         };
-        client.stage = Stage::Live;
+        client.instance_state = InstanceState::Live;
         let (app, session) = (client.app.clone(), client.session.clone());
         let orphan = user.and_then(|user| self.orphans.remove(&(app.clone(), user.clone())));
         let mut more = vec![("appId", Value::text(app.as_str()))];
@@ -262,7 +264,7 @@ impl Core {
         let kind = call.kind();
         match purpose {
             Purpose::Session(request) => self.fail(number, request, kind, Refusal::Abandoned),
-            Purpose::Rebuild => self.rebuilt(now, number, call, Err(refusal(kind, Refusal::Abandoned))),
+            Purpose::Rebuild => self.restore_step_done(now, number, call, Err(refusal(kind, Refusal::Abandoned))),
             Purpose::Renew => {}
         }
     }
@@ -270,7 +272,7 @@ impl Core {
     pub(super) fn fail(&mut self, number: u64, request: u64, kind: CallKind, why: Refusal) {
         if let Some(client) = self.clients.get(&number) {
             let result = Err(refusal(kind, why));
-            client.tell(UpstreamEvent::Reply { request, result });
+            client.notify(UpstreamEvent::Reply { request, result });
         }
     }
 
@@ -299,7 +301,7 @@ impl Core {
                     return;
                 };
                 let Some(agent) = &self.agent else { return };
-                let error = agent.words.read_error(open.call.kind(), &error);
+                let error = agent.vocabulary.read_error(open.call.kind(), &error);
                 self.answered(now, open, Err(error));
             }
             Body::Notice { method, params } => self.notice(now, &method, &params),
@@ -315,11 +317,11 @@ impl Core {
         match open.purpose {
             Purpose::Session(request) => {
                 if let Ok(reply) = &result {
-                    client.shadow.learn(open.call, reply);
+                    client.replica.learn(open.call, reply);
                 }
-                client.tell(UpstreamEvent::Reply { request, result });
+                client.notify(UpstreamEvent::Reply { request, result });
             }
-            Purpose::Rebuild => self.rebuilt(now, number, open.call, result),
+            Purpose::Rebuild => self.restore_step_done(now, number, open.call, result),
             Purpose::Renew => {
                 if let Err(error) = result {
                     if admits("rejected token renewals", Bound::EVENT, Cause::default()) {
@@ -341,7 +343,7 @@ impl Core {
             return;
         }
         let Some(agent) = &self.agent else { return };
-        let event = match agent.words.read_event(method, params) {
+        let event = match agent.vocabulary.read_event(method, params) {
             Some(Ok(event)) => event,
             Some(Err(error)) => {
                 if admits("invalid agent events", Bound::EVENT, Cause::from(method)) {
@@ -362,16 +364,16 @@ impl Core {
             return;
         };
         let known = matches!(&event, RtmEvent::MemberJoined { channel_id, member_id }
-            if client.shadow.knows(channel_id, member_id));
-        client.shadow.decode(&event);
+            if client.replica.knows(channel_id, member_id));
+        client.replica.apply_event(&event);
         match &event {
             RtmEvent::TokenExpired {} | RtmEvent::TokenPrivilegeWillExpire {} => self.renew(now, number),
             // The session has not seen that it was out.
             RtmEvent::ConnectionStateChanged { state, .. }
-                if client.stage == Stage::Rebuilding && *state != ConnectionState::Aborted => {}
+                if client.instance_state == InstanceState::Rebuilding && *state != ConnectionState::Aborted => {}
             // Who is built again as well was never gone for the session.
             RtmEvent::MemberJoined { .. } if client.lists != Lists::True && known => {}
-            _ => client.tell(UpstreamEvent::Event(event)),
+            _ => client.notify(UpstreamEvent::Event(event)),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tracing::{info, warn};
 
 use crate::frame::{BAD_PARAMS, BAD_PROTOCOL, ErrorBody};
-use crate::handshake::{Held, HostPart, Terms, speaks_ours};
+use crate::handshake::{Held, HostPart, Terms, is_supported};
 use crate::vocabulary::Vocabulary;
 use crate::{KEEP, PROTOCOL, WINDOW};
 use rtm::AppId;
@@ -14,21 +14,24 @@ use rtm::time::Time;
 use rtm::upstream::UpstreamEvent;
 use rtm::{CallKind, RtmCall, UserId};
 
-use crate::driver::client::{Queued, Stage};
-use crate::driver::driver_state::{Agent, Core, Orphan, Purpose};
+use crate::driver::client::{InstanceState, Queued};
+use crate::driver::driver_state::{Agent, DriverState, Orphan, Purpose};
 
-impl Core {
+impl DriverState {
     /// Reads a host's part of the handshake.
     ///
     /// # Errors
     /// The host is not usable.
-    pub fn meet(&self, host: &HostPart, platforms: &[Arc<Vocabulary>]) -> Result<Agent, ErrorBody> {
-        if !speaks_ours(host.protocol) {
+    pub fn identify(&self, host: &HostPart, platforms: &[Arc<Vocabulary>]) -> Result<Agent, ErrorBody> {
+        if !is_supported(host.protocol) {
             let text = format!("unsupported protocol {}; this side uses {PROTOCOL}", host.protocol);
             return Err(ErrorBody::new(BAD_PROTOCOL, text));
         }
-        let Some(words) = platforms.iter().find(|words| *words.platform() == host.platform) else {
-            let known: Vec<&str> = platforms.iter().map(|words| &**words.platform()).collect();
+        let Some(vocabulary) = platforms
+            .iter()
+            .find(|vocabulary| *vocabulary.platform() == host.platform)
+        else {
+            let known: Vec<&str> = platforms.iter().map(|vocabulary| &**vocabulary.platform()).collect();
             let text = format!(
                 "unknown platform {}; known platforms: {}",
                 host.platform,
@@ -40,7 +43,7 @@ impl Core {
             .iter()
             .copied()
             .filter(|&kind| {
-                !words.has(kind)
+                !vocabulary.has(kind)
                     || host
                         .capabilities
                         .as_ref()
@@ -51,7 +54,7 @@ impl Core {
             id: host.agent.clone(),
             sdk: host.sdk.clone(),
             version: host.version.clone(),
-            words: words.clone(),
+            vocabulary: vocabulary.clone(),
             lacks,
         })
     }
@@ -71,8 +74,8 @@ impl Core {
             let Some(client) = self.clients.get_mut(&number) else {
                 continue;
             };
-            if matches!(client.stage, Stage::New | Stage::Live) {
-                client.tell_up(true);
+            if matches!(client.instance_state, InstanceState::New | InstanceState::Live) {
+                client.notify_up(true);
                 self.flush(now, number);
             }
         }
@@ -85,11 +88,11 @@ impl Core {
             agent = &*agent.id,
             sdk = &*agent.sdk,
             version = &*agent.version,
-            platform = &**agent.words.platform(),
+            platform = &**agent.vocabulary.platform(),
             "agent connected"
         );
         for client in self.clients.values_mut() {
-            client.tell_lacks(&agent.lacks);
+            client.notify_missing_calls(&agent.lacks);
         }
         let first_missing = self.link.received() + 1;
         let before = self.agent.replace(agent);
@@ -112,7 +115,7 @@ impl Core {
             if self
                 .clients
                 .get(&number)
-                .is_some_and(|client| client.stage == Stage::New)
+                .is_some_and(|client| client.instance_state == InstanceState::New)
             {
                 self.flush(now, number);
             }
@@ -145,18 +148,18 @@ impl Core {
         self.rebuild.clear();
         let mut concerned = 0;
         for (&number, client) in &mut self.clients {
-            if client.stage == Stage::New {
+            if client.instance_state == InstanceState::New {
                 continue;
             }
             concerned += 1;
-            for event in client.shadow.lose_invitations() {
-                client.tell(UpstreamEvent::Event(event));
+            for event in client.replica.lose_invitations() {
+                client.notify(UpstreamEvent::Event(event));
             }
-            if client.shadow.user.is_some() {
-                client.stage = Stage::Lost;
+            if client.replica.user.is_some() {
+                client.instance_state = InstanceState::Lost;
                 self.rebuild.push_back((number, now));
             } else {
-                client.stage = Stage::New;
+                client.instance_state = InstanceState::New;
             }
         }
         concerned

@@ -25,9 +25,14 @@ const LOBBY: usize = 16;
 const BUSY_AFTER: Duration = Duration::from_secs(1);
 
 /// Serves agents at `listener` until shutdown.
-pub async fn serve_agents(driver: Arc<Driver>, listener: TcpListener, door: AccessPolicy, shutdown: CancellationToken) {
+pub async fn serve_agents(
+    driver: Arc<Driver>,
+    listener: TcpListener,
+    policy: AccessPolicy,
+    shutdown: CancellationToken,
+) {
     let (sender, mut coming) = mpsc::channel(LOBBY);
-    tokio::spawn(accept(Arc::new(door), listener, sender, shutdown.clone()));
+    tokio::spawn(accept(Arc::new(policy), listener, sender, shutdown.clone()));
     loop {
         let websocket = tokio::select! {
             () = shutdown.cancelled() => return,
@@ -74,7 +79,7 @@ async fn greet(driver: &Driver, mut websocket: HyperWebsocketStream) -> Result<(
             return answer(&mut websocket, id, Err(error)).await;
         }
     }
-    let agent = driver.core.lock().meet(&hello.host, &driver.platforms);
+    let agent = driver.state.lock().identify(&hello.host, &driver.platforms);
     let agent = match agent {
         Ok(agent) => agent,
         Err(error) => {
@@ -87,14 +92,14 @@ async fn greet(driver: &Driver, mut websocket: HyperWebsocketStream) -> Result<(
     let (_turn, mine) = driver.take_turn().await;
     let terms = {
         let now = driver.clock.now();
-        let mut core = driver.core.lock();
+        let mut state = driver.state.lock();
         let ours = hello.bridge.as_deref() == Some(&*driver.name);
         let resumed = if ours {
-            core.resume(now, &hello.host.agent, hello.received)
+            state.resume(now, &hello.host.agent, hello.received)
         } else {
             None
         };
-        resumed.unwrap_or_else(|| core.begin(now, agent, if ours { Vec::new() } else { hello.instances }))
+        resumed.unwrap_or_else(|| state.begin(now, agent, if ours { Vec::new() } else { hello.instances }))
     };
     let welcome: Value = to_value(&Welcome {
         protocol: PROTOCOL,
@@ -103,7 +108,7 @@ async fn greet(driver: &Driver, mut websocket: HyperWebsocketStream) -> Result<(
     });
     let answered = answer(&mut websocket, id, Ok(welcome)).await;
     if answered.is_err() {
-        driver.core.lock().lost(driver.clock.now());
+        driver.state.lock().lost(driver.clock.now());
     }
     answered?;
     driver.serve(websocket, &mine).await;
@@ -112,6 +117,6 @@ async fn greet(driver: &Driver, mut websocket: HyperWebsocketStream) -> Result<(
 
 /// Returns true if another agent is connected and responsive.
 fn is_served(driver: &Driver, hello: &AgentHello) -> bool {
-    let core = driver.core.lock();
-    core.link_up && core.agent.as_ref().is_some_and(|agent| agent.id != hello.host.agent)
+    let state = driver.state.lock();
+    state.link_up && state.agent.as_ref().is_some_and(|agent| agent.id != hello.host.agent)
 }

@@ -59,25 +59,25 @@ impl fmt::Debug for Watch {
 
 impl LinkHealth {
     /// Adds an observer, which must not block.
-    pub fn watched(mut self, tell: impl Fn(LinkNews) + Send + Sync + 'static) -> Self {
-        self.watch = Watch(Some(Arc::new(tell)));
+    pub fn watched(mut self, notify: impl Fn(LinkNews) + Send + Sync + 'static) -> Self {
+        self.watch = Watch(Some(Arc::new(notify)));
         self
     }
 
     pub(super) fn up(&self, up: bool) {
         if self.up.set(i64::from(up)) != i64::from(up) {
-            self.tell(if up { LinkNews::Up } else { LinkNews::Down });
+            self.notify(if up { LinkNews::Up } else { LinkNews::Down });
         }
     }
 
-    fn tell(&self, news: LinkNews) {
-        if let Watch(Some(tell)) = &self.watch {
-            tell(news);
+    fn notify(&self, news: LinkNews) {
+        if let Watch(Some(notify)) = &self.watch {
+            notify(news);
         }
     }
 
     pub(super) fn gap(&self, first_missing: u64, sessions: u64) {
-        self.tell(LinkNews::Gap {
+        self.notify(LinkNews::Gap {
             first_missing,
             sessions,
         });

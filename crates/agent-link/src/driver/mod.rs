@@ -6,17 +6,13 @@
 //! | upstream: sockets, clock
 //! `upstream`
 //! |
-//! state without sockets; connect and loss; timers
-//! `driver_state`, `lifecycle`, `timers`
+//! state without sockets; connect and loss; timers `driver_state`, `lifecycle`, `timers`
 //! |
-//! instance of a session
-//! `client`
+//! instance of a session `client`
 //! |
-//! restore after an agent loss
-//! `session_replica`, `restore`
+//! restore after an agent loss `session_replica`, `restore`
 //! |
-//! listener for agents; dialling an agent server
-//! `listen`, `connect`
+//! listener for agents; dialling an agent server `listen`, `connect`
 //! |
 //! RTM tokens
 //! `tokens` |
@@ -33,7 +29,7 @@ mod timers;
 mod tokens;
 mod upstream;
 
-pub use connect::join_host;
+pub use connect::dial_server;
 pub use listen::serve_agents;
 pub use metrics::{LinkHealth, LinkNews};
 pub use tokens::{Minted, Tokens};

@@ -10,16 +10,16 @@ use rtm::value::Value;
 use rtm::{JoinChannelErr, LoginErr, RtmCall, RtmError, RtmReply};
 use runtime::log_limit::{Bound, Cause, admits};
 
-use crate::driver::client::{Lists, Stage};
-use crate::driver::driver_state::{Core, Purpose};
+use crate::driver::client::{InstanceState, Lists};
+use crate::driver::driver_state::{DriverState, Purpose};
 
 /// Retry delay after a refused login; after too many logins, it is [`TOO_OFTEN`].
 const REFUSED: Duration = Duration::from_secs(5);
 const TOO_OFTEN: Duration = Duration::from_secs(1);
 
-impl Core {
+impl DriverState {
     /// Starts due restores, at most `[upstream] login_rate` per second.
-    pub(super) fn rebuild_due(&mut self, now: Time) {
+    pub(super) fn start_restores(&mut self, now: Time) {
         let pause = Duration::from_millis(1000 / u64::from(self.config.login_rate.max(1)));
         self.next_login = self.next_login.max(now);
         let mut looked_at = self.rebuild.len();
@@ -42,9 +42,9 @@ impl Core {
         let Some(client) = self.clients.get_mut(&number) else {
             return false;
         };
-        client.plan = client.shadow.plan();
-        if client.stage == Stage::Lost {
-            client.stage = Stage::Rebuilding;
+        client.plan = client.replica.plan();
+        if client.instance_state == InstanceState::Lost {
+            client.instance_state = InstanceState::Rebuilding;
             let (session, app) = (client.session.clone(), Value::text(client.app.as_str()));
             self.own_request("createInstance", &session, vec![("appId", app)]);
         }
@@ -59,37 +59,43 @@ impl Core {
         if let Some(call) = client.plan.pop_front() {
             return self.send_call(now, number, Purpose::Rebuild, call);
         }
-        if client.lists == Lists::NamedCall {
+        if client.lists == Lists::Comparing {
             client.lists = Lists::True;
             return;
         }
         debug!(session = &*client.session, "session restored");
-        client.stage = Stage::Live;
+        client.instance_state = InstanceState::Live;
         client.lists = Lists::Old;
-        client.tell_up(true);
+        client.notify_up(true);
         self.flush(now, number);
         self.compare_lists(now);
     }
 
     /// Compares the member lists after all sessions are restored, to report members who left.
     fn compare_lists(&mut self, now: Time) {
-        let building = |stage| matches!(stage, Stage::Lost | Stage::Rebuilding);
-        if self.clients.values().any(|client| building(client.stage)) {
+        let building = |instance_state| matches!(instance_state, InstanceState::Lost | InstanceState::Rebuilding);
+        if self.clients.values().any(|client| building(client.instance_state)) {
             return;
         }
         info!("all sessions restored");
         let old = self.clients.iter_mut().filter(|(_, client)| client.lists == Lists::Old);
         let mut asking = Vec::new();
         for (number, client) in old {
-            client.lists = Lists::NamedCall;
-            client.plan = client.shadow.listed();
+            client.lists = Lists::Comparing;
+            client.plan = client.replica.listed();
             asking.push(*number);
         }
         asking.into_iter().for_each(|number| self.next_step(now, number));
     }
 
     /// Handles the result of a restore step.
-    pub(super) fn rebuilt(&mut self, now: Time, number: u64, call: RtmCall, result: Result<RtmReply, RtmError>) {
+    pub(super) fn restore_step_done(
+        &mut self,
+        now: Time,
+        number: u64,
+        call: RtmCall,
+        result: Result<RtmReply, RtmError>,
+    ) {
         let Some(client) = self.clients.get_mut(&number) else {
             return;
         };
@@ -101,12 +107,12 @@ impl Core {
                     warn!(session = &*client.session, %error, "restore login failed; retrying");
                 }
                 client.plan.clear();
-                client.tell_up(often);
+                client.notify_up(often);
                 return self.rebuild.push_back((number, now + wait));
             }
             (RtmCall::GetMembers { channel_id }, Ok(RtmReply::UserIds(list))) => {
-                for event in client.shadow.compare(&channel_id, &list) {
-                    client.tell(UpstreamEvent::Event(event));
+                for event in client.replica.compare(&channel_id, &list) {
+                    client.notify(UpstreamEvent::Event(event));
                 }
             }
             (RtmCall::Join { .. }, Err(error)) if is_joined(error) => {}

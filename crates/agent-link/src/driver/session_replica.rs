@@ -68,7 +68,7 @@ impl SessionReplica {
     }
 
     /// Applies an event.
-    pub fn decode(&mut self, event: &RtmEvent) {
+    pub fn apply_event(&mut self, event: &RtmEvent) {
         match event {
             RtmEvent::ConnectionStateChanged {
                 state: ConnectionState::Aborted,

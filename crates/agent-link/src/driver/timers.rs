@@ -11,18 +11,18 @@ use rtm::RtmCall;
 use rtm::rejection::{Refusal, refusal};
 use rtm::time::Time;
 
-use crate::driver::driver_state::{Core, OpenCall, Purpose};
+use crate::driver::driver_state::{DriverState, OpenCall, Purpose};
 
 /// Retry delay of a failed token renewal.
 const RENEW_AGAIN: Duration = Duration::from_secs(60);
 
-impl Core {
+impl DriverState {
     /// Handles due timers. Call it every few hundred milliseconds, and every 20 ms during a restore.
     pub fn sweep(&mut self, now: Time) {
-        self.tell_down(now);
+        self.notify_down(now);
         self.give_up(now);
         self.orphans.retain(|_, orphan| orphan.until > now);
-        self.rebuild_due(now);
+        self.start_restores(now);
         let due: Vec<u64> = self
             .clients
             .iter()
@@ -33,20 +33,20 @@ impl Core {
     }
 
     /// Returns true while sessions wait for a restore.
-    pub fn is_rebuilding(&self) -> bool {
+    pub fn is_restoring(&self) -> bool {
         self.link_up && !self.rebuild.is_empty()
     }
 
     /// RTM's SDKs report RECONNECTING after 4 s without a link; so does this driver.
-    fn tell_down(&mut self, now: Time) {
+    fn notify_down(&mut self, now: Time) {
         if self
             .down_since
             .is_some_and(|since| now.since(since) >= self.config.lost_after)
         {
             self.down_since = None;
             warn!(sessions = self.clients.len(), "agent lost; RTM is unreachable");
-            for client in self.clients.values_mut().filter(|client| client.shadow.user.is_some()) {
-                client.tell_up(false);
+            for client in self.clients.values_mut().filter(|client| client.replica.user.is_some()) {
+                client.notify_up(false);
             }
         }
     }
@@ -77,11 +77,11 @@ impl Core {
         let Some((tokens, agent)) = self.tokens.clone().zip(self.agent.as_ref()) else {
             return;
         };
-        let (words, up) = (agent.words.clone(), self.link_up);
+        let (vocabulary, up) = (agent.vocabulary.clone(), self.link_up);
         let Some(client) = self.clients.get_mut(&number) else {
             return;
         };
-        let Some(user) = client.shadow.user.clone() else {
+        let Some(user) = client.replica.user.clone() else {
             client.renew_at = None;
             return;
         };
@@ -95,7 +95,7 @@ impl Core {
         };
         let params = Vocabulary::call_params(&client.session, &secret);
         let id = self.next_id();
-        let method = words.call_name(secret.kind()).clone();
+        let method = vocabulary.call_name(secret.kind()).clone();
         self.link.send(Body::Request { id, method, params });
         let open = OpenCall {
             client: number,

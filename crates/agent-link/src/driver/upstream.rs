@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::handshake::random_name;
-use crate::io::{Ended, pump};
+use crate::io::{Ended, run_socket};
 use crate::vocabulary::Vocabulary;
 use crate::{HEARTBEAT, Link};
 use rtm::AppId;
@@ -21,7 +21,7 @@ use rtm::{CallKind, RtmCall};
 use runtime::clock::Clock;
 use tables::Tables;
 
-use crate::driver::driver_state::Core;
+use crate::driver::driver_state::DriverState;
 use crate::driver::metrics::LinkHealth;
 use crate::driver::tokens::Tokens;
 
@@ -51,7 +51,7 @@ impl Default for DriverConfig {
 
 /// RTM over a link.
 pub struct Driver {
-    pub(super) core: Mutex<Core>,
+    pub(super) state: Mutex<DriverState>,
     pub(super) link: Arc<Link>,
     pub(super) name: Text,
     pub(super) platforms: Vec<Arc<Vocabulary>>,
@@ -89,7 +89,7 @@ impl Driver {
         let name = random_name()?;
         let link = Arc::new(Link::default());
         Ok(Arc::new(Self {
-            core: Mutex::new(Core::new(link.clone(), name.clone(), config, tokens, health)),
+            state: Mutex::new(DriverState::new(link.clone(), name.clone(), config, tokens, health)),
             link,
             name,
             platforms: tables
@@ -106,24 +106,24 @@ impl Driver {
     /// Runs the timers until shutdown.
     pub async fn run(self: Arc<Self>, shutdown: CancellationToken) {
         loop {
-            let pause = if self.core.lock().is_rebuilding() { 20 } else { 200 };
+            let pause = if self.state.lock().is_restoring() { 20 } else { 200 };
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(Duration::from_millis(pause)) => {}
             }
-            self.core.lock().sweep(self.clock.now());
+            self.state.lock().sweep(self.clock.now());
         }
     }
 
     /// Returns the link status.
     pub fn status(&self) -> DriverStatus {
-        let core = self.core.lock();
-        let agent = core.agent.as_ref();
+        let state = self.state.lock();
+        let agent = state.agent.as_ref();
         DriverStatus {
-            up: core.link_up,
+            up: state.link_up,
             sdk: agent.map(|agent| (agent.sdk.clone(), agent.version.clone())),
-            platform: agent.map(|agent| agent.words.platform().clone()),
-            sessions: core.clients.len(),
+            platform: agent.map(|agent| agent.vocabulary.platform().clone()),
+            sessions: state.clients.len(),
         }
     }
 
@@ -145,43 +145,43 @@ impl Driver {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let take = |body| self.core.lock().take(self.clock.now(), body);
+        let take = |body| self.state.lock().take(self.clock.now(), body);
         tokio::select! {
             () = mine.cancelled() => info!("link replaced by a new socket of the same agent"),
-            ended = pump(websocket, &self.link, HEARTBEAT, take) => match ended {
+            ended = run_socket(websocket, &self.link, HEARTBEAT, take) => match ended {
                 Ended::Closed => info!("agent link closed"),
                 ended => warn!(%ended, "agent link lost"),
             },
         }
-        self.core.lock().lost(self.clock.now());
+        self.state.lock().lost(self.clock.now());
     }
 }
 
 impl Upstream for Driver {
-    fn open(&self, app: &AppId, tell: EventSink) -> ClientKey {
+    fn open(&self, app: &AppId, notify: EventSink) -> ClientKey {
         ClientKey {
             app: app.clone(),
-            number: self.core.lock().open(app, tell),
+            number: self.state.lock().open(app, notify),
         }
     }
 
     fn call(&self, client: &ClientKey, request: u64, call: RtmCall) {
-        self.core.lock().call(self.clock.now(), client.number, request, call);
+        self.state.lock().call(self.clock.now(), client.number, request, call);
     }
 
     fn close(&self, client: &ClientKey) {
-        self.core.lock().close(client.number);
+        self.state.lock().close(client.number);
     }
 
     fn can(&self, _: &AppId, kind: CallKind) -> bool {
-        !self.core.lock().lacks().contains(&kind)
+        !self.state.lock().lacks().contains(&kind)
     }
 
     fn platform(&self, _: &AppId) -> Option<Text> {
-        self.core
+        self.state
             .lock()
             .agent
             .as_ref()
-            .map(|agent| agent.words.platform().clone())
+            .map(|agent| agent.vocabulary.platform().clone())
     }
 }

@@ -85,25 +85,26 @@ impl Shortages {
     }
 
     /// Returns the counter of a shortage.
-    pub fn counter(&self, lack: Shortage) -> Counter {
-        self.counters[lack as usize].clone()
+    pub fn counter(&self, shortage: Shortage) -> Counter {
+        self.counters[shortage as usize].clone()
     }
 
     /// Records a rejected connection; logs once per period of shortage.
-    pub fn note(&self, lack: Shortage) {
-        self.counters[lack as usize].inc();
+    pub fn note(&self, shortage: Shortage) {
+        self.counters[shortage as usize].inc();
         let now = self.clock.now().as_millis();
-        let before = self.last[lack as usize].swap(now, Ordering::Relaxed);
+        let before = self.last[shortage as usize].swap(now, Ordering::Relaxed);
         if !lately(before, now) {
-            warn!(hint = lack.hint(), "rejecting connections: {}", lack.name());
+            warn!(hint = shortage.hint(), "rejecting connections: {}", shortage.name());
         }
     }
 
     /// Returns a recent shortage, which makes the process not ready.
     pub fn lacks(&self) -> Option<Shortage> {
         let now = self.clock.now().as_millis();
-        let was =
-            |lack: &&Shortage| lack.is_for_clients() && lately(self.last[**lack as usize].load(Ordering::Relaxed), now);
+        let was = |shortage: &&Shortage| {
+            shortage.is_for_clients() && lately(self.last[**shortage as usize].load(Ordering::Relaxed), now)
+        };
         Shortage::ALL.iter().find(was).copied()
     }
 }

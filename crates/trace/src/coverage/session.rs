@@ -24,10 +24,10 @@ pub(super) struct Counted<'t> {
     tables: &'t Tables,
     wire: &'t Wire,
     /// `None` for JSON-RPC, which is counted by its method names.
-    ear: Option<Decoder>,
+    decoder: Option<Decoder>,
     open: BTreeMap<(i64, Text), Key>,
     /// Last mailbox version sent; polls repeat unacknowledged messages.
-    told: i64,
+    last_version: i64,
     /// Results of the last cause: refusals, and rows with limitations.
     refused: Vec<Key>,
     noted: Vec<RowId>,
@@ -42,13 +42,13 @@ impl<'t> Counted<'t> {
         Some(Self {
             tables,
             wire: tables.wire(&profile.family)?,
-            ear: match profile.transport {
+            decoder: match profile.transport {
                 Transport::WebSocket => Some(Decoder::WebSocket),
                 Transport::Tcp => Some(Decoder::Tcp),
                 Transport::Api => None,
             },
             open: BTreeMap::new(),
-            told: 0,
+            last_version: 0,
             refused: Vec::new(),
             noted: Vec::new(),
             ended: None,
@@ -62,10 +62,10 @@ impl<'t> Counted<'t> {
             (leg, Dir::In) => {
                 self.settle(coverage);
                 if leg == Leg::Legacy {
-                    self.heard(coverage, &record.data);
+                    self.input(coverage, &record.data);
                 }
             }
-            (Leg::Legacy, Dir::Out) => self.said(coverage, record),
+            (Leg::Legacy, Dir::Out) => self.output(coverage, record),
             (Leg::Env, Dir::Out) => self.note(coverage, &record.data),
             _ => {}
         }
@@ -82,19 +82,19 @@ impl<'t> Counted<'t> {
         self.ended = None;
     }
 
-    fn heard(&mut self, coverage: &mut Coverage, data: &Value) {
+    fn input(&mut self, coverage: &mut Coverage, data: &Value) {
         let Some(text) = data.get("frame").and_then(Value::as_text) else {
             return;
         };
         let socket = data.get("socket").and_then(Value::as_int).unwrap_or(0);
-        let Some(ear) = &self.ear else {
+        let Some(decoder) = &self.decoder else {
             return self.requests(coverage, socket, &opened(text));
         };
-        let Some(heard) = ear.decode(text) else {
+        let Some(input) = decoder.decode(text) else {
             coverage.unreadable += 1;
             return;
         };
-        for frame in heard.frames {
+        for frame in input.frames {
             match frame {
                 ClientFrame::Login(_) => self.called(coverage, &self.wire.login, (socket, LOGIN.into())),
                 ClientFrame::Call { function, id, args } => match self.wire.find(&function, &args) {
@@ -153,21 +153,23 @@ impl<'t> Counted<'t> {
         }
     }
 
-    fn said(&mut self, coverage: &mut Coverage, record: &Record) {
+    fn output(&mut self, coverage: &mut Coverage, record: &Record) {
         let Some(text) = record.data.get("frame").and_then(Value::as_text) else {
             return;
         };
         let socket = record.data.get("socket").and_then(Value::as_int).unwrap_or(0);
         let frame = opened(text);
         let row = record.row.as_ref().and_then(|row| self.tables.row_named(row));
-        if self.ear.is_none() {
+        if self.decoder.is_none() {
             let batch = frame.as_list().unwrap_or(std::slice::from_ref(&frame));
-            return batch.iter().for_each(|said| self.response(coverage, socket, row, said));
+            return batch
+                .iter()
+                .for_each(|output| self.response(coverage, socket, row, output));
         }
         if let Some((id, reply)) = answer(&frame) {
             if &*id == LOGIN {
                 // Mailbox versions restart.
-                self.told = 0;
+                self.last_version = 0;
             }
             if let Some(key) = self.open.remove(&(socket, id)) {
                 let failed = reply.get("result").and_then(Value::as_text).map(|text| &**text) == Some("failed");
@@ -175,8 +177,8 @@ impl<'t> Counted<'t> {
             }
         }
         lines(&frame, &mut |version, line| {
-            let again = version.is_some_and(|version| version <= self.told);
-            self.told = version.map_or(self.told, |version| self.told.max(version));
+            let again = version.is_some_and(|version| version <= self.last_version);
+            self.last_version = version.map_or(self.last_version, |version| self.last_version.max(version));
             let kind = line.get("type").and_then(Value::as_text);
             if let Some(sig) = kind.filter(|_| !again).and_then(|kind| self.line_event(row, kind)) {
                 self.event(coverage, sig, row);
@@ -192,16 +194,16 @@ impl<'t> Counted<'t> {
     }
 
     /// Reads a JSON-RPC response or notification.
-    fn response(&mut self, coverage: &mut Coverage, socket: i64, row: Option<RowId>, said: &Value) {
-        if let Some(method) = said.get("method").and_then(Value::as_text) {
+    fn response(&mut self, coverage: &mut Coverage, socket: i64, row: Option<RowId>, output: &Value) {
+        if let Some(method) = output.get("method").and_then(Value::as_text) {
             if let Some(sig) = self.tables.signature_named(method) {
                 self.event(coverage, sig, row);
             }
             return;
         }
-        let id = said.get("id").cloned().unwrap_or_default().into_text();
+        let id = output.get("id").cloned().unwrap_or_default().into_text();
         if let Some(key) = self.open.remove(&(socket, id)) {
-            self.answered(coverage, key, said.get("error").map(|error| error.get("message")));
+            self.answered(coverage, key, output.get("error").map(|error| error.get("message")));
         }
     }
 
@@ -235,11 +237,16 @@ impl<'t> Counted<'t> {
         let all = self.wire.events.iter().enumerate();
         let mut fitting = all.filter(|(_, form)| form.as_ref().is_some_and(|form| form.kind == *kind));
         let first = fitting.next()?.0;
-        let told = |sig: SigId| row.is_some_and(|row| tells(self.tables, row, sig));
-        if told(first) {
+        let last_version = |sig: SigId| row.is_some_and(|row| reports(self.tables, row, sig));
+        if last_version(first) {
             return Some(first);
         }
-        Some(fitting.map(|(sig, _)| sig).find(|&sig| told(sig)).unwrap_or(first))
+        Some(
+            fitting
+                .map(|(sig, _)| sig)
+                .find(|&sig| last_version(sig))
+                .unwrap_or(first),
+        )
     }
 
     fn control_event(&self, frame: &str) -> Option<SigId> {
@@ -254,18 +261,17 @@ impl<'t> Counted<'t> {
         })
     }
 
-    /// Returns the row of an event, since mailbox replies contain lines of several rows without naming them. Prefers
-    /// a row that
-    /// an RTM event enters: calls report their events in answers.
+    /// Returns the row of an event, since mailbox replies contain lines of several rows without naming them. Prefers a
+    /// row that an RTM event enters: calls report their events in answers.
     fn row_of(&self, sig: SigId) -> RowId {
         let rows = &self.tables.rows;
-        let mut telling = (0..rows.len()).filter(|&row| tells(self.tables, row, sig));
+        let mut reporting = (0..rows.len()).filter(|&row| reports(self.tables, row, sig));
         let pushed = |row: &RowId| matches!(rows[*row].kind, RowKind::Event(_));
-        telling.clone().find(pushed).or_else(|| telling.next()).unwrap_or(0)
+        reporting.clone().find(pushed).or_else(|| reporting.next()).unwrap_or(0)
     }
 }
 
-fn tells(tables: &Tables, row: RowId, sig: SigId) -> bool {
+fn reports(tables: &Tables, row: RowId, sig: SigId) -> bool {
     tables.rows[row].outcomes.iter().any(|outcome| {
         let failure = outcome.failure.as_ref().map(|failure| &failure.emission);
         let emissions = outcome.emission.iter().chain(failure);
@@ -274,8 +280,7 @@ fn tells(tables: &Tables, row: RowId, sig: SigId) -> bool {
 }
 
 /// Reads number and JSON of an answer: `["call2-ret",[id,err,json]]`, `["login_ret",[err,json]]`, `call_ret f id 0
-/// json`,
-/// `login_res … json` (signaling-wire 4, 10).
+/// json`, `login_res … json` (signaling-wire 4, 10).
 fn answer(frame: &Value) -> Option<(Text, &Value)> {
     let items = frame.as_list()?;
     Some(match (&**items.first()?.as_text()?, items) {

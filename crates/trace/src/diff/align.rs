@@ -17,8 +17,7 @@ pub(crate) enum Pair {
 const WINDOW: usize = 20_000;
 
 /// Aligns two sequences by keys, from finest to coarsest. With `moved`, items equal in a key other than the coarsest
-/// are
-/// paired out of order. The result follows the first sequence; items only in the second follow their predecessor
+/// are paired out of order. The result follows the first sequence; items only in the second follow their predecessor
 /// there.
 pub(crate) fn align<T>(a: &[T], b: &[T], levels: &[fn(&T) -> &str], moved: bool) -> Vec<Pair> {
     let mut work = Work {

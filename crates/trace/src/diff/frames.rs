@@ -1,8 +1,7 @@
 //! Comparison by socket of calls and answers, for traces with frames only.
 //!
 //! Pushed frames then have no cause. An archive has one session per socket, a recording one session per client, so
-//! sockets
-//! are compared. Ends of sockets are ignored, since an archive does not record them.
+//! sockets are compared. Ends of sockets are ignored, since an archive does not record them.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,13 +10,13 @@ use crate::record::{Dir, Leg, Record};
 use rtm::value::{Text, Value};
 
 use crate::diff::Place;
-use crate::diff::normalize::Plain;
-use crate::diff::timeline::{Cause, Said, Session, number};
+use crate::diff::normalize::Normalizer;
+use crate::diff::timeline::{Cause, Output, Session, number};
 
 /// Returns the sockets of both traces, in order of their beginning.
 pub(super) fn sockets(a: &Trace, b: &Trace) -> (Vec<Session>, Vec<Session>) {
     // An archive knows only its own account's number, and may stem from a server with other numbers.
-    let mut names = Plain::default();
+    let mut names = Normalizer::default();
     for (_, record) in a.records.iter().chain(&b.records) {
         if record.data.get("name").is_some() {
             names.learn(record, false);
@@ -29,13 +28,13 @@ pub(super) fn sockets(a: &Trace, b: &Trace) -> (Vec<Session>, Vec<Session>) {
 /// Socket during reading.
 struct Socket {
     session: Session,
-    plain: Plain,
+    plain: Normalizer,
     /// Causes of open calls, by call number.
     calls: HashMap<Text, usize>,
 }
 
-fn of(trace: &Trace, names: &Plain) -> Vec<Session> {
-    let mut plains: BTreeMap<u64, Plain> = BTreeMap::new();
+fn of(trace: &Trace, names: &Normalizer) -> Vec<Session> {
+    let mut plains: BTreeMap<u64, Normalizer> = BTreeMap::new();
     let mut accounts: BTreeMap<u64, Text> = BTreeMap::new();
     for (_, record) in trace.records.iter().filter(|(_, record)| record.leg == Leg::Env) {
         plains
@@ -97,7 +96,7 @@ impl Socket {
             return;
         }
         let cause = call.and_then(|call| self.calls.remove(call)).unwrap_or(0);
-        self.session.causes[cause].add(Said {
+        self.session.causes[cause].add(Output {
             place,
             kind,
             key,

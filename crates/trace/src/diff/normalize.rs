@@ -1,6 +1,5 @@
 //! Normalization of records before comparison: times, numbers of requests, calls and sockets, session lines, and
-//! account
-//! numbers of different programs.
+//! account numbers of different programs.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,7 +15,7 @@ const TIMES: [&str; 3] = ["at_ms", "serverReceivedTs", "lastUpdateTs"];
 
 /// Session-specific identifiers.
 #[derive(Clone, Default)]
-pub(crate) struct Plain {
+pub(crate) struct Normalizer {
     /// Sockets, in order of appearance.
     sockets: HashMap<i64, i64>,
     /// RTM calls by number.
@@ -31,7 +30,7 @@ pub(crate) struct Plain {
     call: Option<Text>,
 }
 
-impl Plain {
+impl Normalizer {
     /// Learns identifiers from a record; must see all records first.
     pub fn learn(&mut self, record: &Record, uids: bool) {
         if record.leg != Leg::Env || record.dir != Dir::In {

@@ -56,7 +56,7 @@ const CALL: &str = r#"legacy in {"socket":1,"frame":"[\"call2\",[\"f\",7,{\"line
 
 #[test]
 fn what_is_never_compared() {
-    let story = format!(
+    let trace_text = format!(
         r#"env in {{"admitted":{{"socket":1,"line":"LLL"}}}}
         legacy out {{"socket":1,"frame":"[\"login_ret\",[\"\",\"{{\\\"line\\\":\\\"LLL\\\"}}\"]]"}}
         timer out {{"set":"grace","at_ms":5}}
@@ -79,19 +79,19 @@ fn what_is_never_compared() {
         ("Ts\":9", "Ts\":10"),
         (" 100 hi", " 200 hi"),
     ];
-    let other = others.iter().fold(story.clone(), |text, (from, to)| {
+    let other = others.iter().fold(trace_text.clone(), |text, (from, to)| {
         assert!(text.contains(from), "{from}");
         text.replace(from, to)
     });
-    check(&story, &other, &[]);
+    check(&trace_text, &other, &[]);
     check(
-        &story,
-        &story.replace(" 100 hi", " 100 ho"),
+        &trace_text,
+        &trace_text.replace(" 100 hi", " 100 ho"),
         &["rtm event MessageFromPeer > legacy notify t .frame[1][2].json[1].line.content"],
     );
     check(
-        &story,
-        &story.replace("\"set\":\"grace\"", "\"set\":\"names\""),
+        &trace_text,
+        &trace_text.replace("\"set\":\"grace\"", "\"set\":\"names\""),
         &["env admitted > timer set grace -B", "env admitted > timer set names -A"],
     );
 }
@@ -124,21 +124,21 @@ fn causes_are_paired_whatever_their_order() {
 
 #[test]
 fn requests_of_json_rpc_are_causes_as_well() {
-    let said = |dir: &str, frame: &str| {
+    let output = |dir: &str, frame: &str| {
         let frame = serde_json::json!({"socket": 1, "frame": frame});
         format!("legacy {dir} {frame}\n")
     };
-    let story = |id: u32, result: &str| {
-        said("in", &format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"f"}}"#))
-            + &said("out", &format!(r#"{{"jsonrpc":"2.0","id":{id},"result":"{result}"}}"#))
-            + &said("in", &format!(r#"[{{"jsonrpc":"2.0","id":"x{id}","method":"g"}}]"#))
-            + &said("out", &format!(r#"[{{"jsonrpc":"2.0","id":"x{id}","result":null}}]"#))
-            + &said("out", r#"{"jsonrpc":"2.0","method":"onF","params":{}}"#)
+    let trace_text = |id: u32, result: &str| {
+        output("in", &format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"f"}}"#))
+            + &output("out", &format!(r#"{{"jsonrpc":"2.0","id":{id},"result":"{result}"}}"#))
+            + &output("in", &format!(r#"[{{"jsonrpc":"2.0","id":"x{id}","method":"g"}}]"#))
+            + &output("out", &format!(r#"[{{"jsonrpc":"2.0","id":"x{id}","result":null}}]"#))
+            + &output("out", r#"{"jsonrpc":"2.0","method":"onF","params":{}}"#)
     };
-    check(&story(1, "a"), &story(2, "a"), &[]);
+    check(&trace_text(1, "a"), &trace_text(2, "a"), &[]);
     check(
-        &story(1, "a"),
-        &story(2, "b"),
+        &trace_text(1, "a"),
+        &trace_text(2, "b"),
         &["legacy call f > legacy answer f .frame.result"],
     );
 }

@@ -7,7 +7,7 @@ use crate::record::{Dir, Leg};
 use rtm::value::{Text, Value};
 
 use crate::diff::Place;
-use crate::diff::normalize::Plain;
+use crate::diff::normalize::Normalizer;
 
 /// Session.
 pub(super) struct Session {
@@ -26,7 +26,7 @@ pub(super) struct Cause {
     pub key: String,
     /// Normalized data with outputs.
     pub full: String,
-    pub outs: Vec<Said>,
+    pub outs: Vec<Output>,
 }
 
 impl Cause {
@@ -41,16 +41,16 @@ impl Cause {
     }
 
     /// Adds an output.
-    pub(super) fn add(&mut self, said: Said) {
+    pub(super) fn add(&mut self, output: Output) {
         self.full.push('\n');
-        self.full.push_str(&said.key);
-        self.outs.push(said);
+        self.full.push_str(&output.key);
+        self.outs.push(output);
     }
 }
 
 /// Output.
 #[derive(Clone)]
-pub(super) struct Said {
+pub(super) struct Output {
     pub place: Place,
     pub kind: String,
     pub key: String,
@@ -60,7 +60,7 @@ pub(super) struct Said {
 
 /// Returns the sessions in order of beginning; `uids` selects comparison of account numbers.
 pub(super) fn sessions(trace: &Trace, uids: bool) -> Vec<Session> {
-    let mut plains: BTreeMap<u64, Plain> = BTreeMap::new();
+    let mut plains: BTreeMap<u64, Normalizer> = BTreeMap::new();
     for (_, record) in &trace.records {
         plains.entry(record.session).or_default().learn(record, uids);
     }
@@ -102,7 +102,7 @@ pub(super) fn sessions(trace: &Trace, uids: bool) -> Vec<Session> {
                 .push(Cause::new(None, "the beginning".into(), String::new()));
         }
         if let Some(cause) = session.causes.last_mut() {
-            cause.add(Said {
+            cause.add(Output {
                 place,
                 kind,
                 key,

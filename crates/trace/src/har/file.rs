@@ -1,8 +1,7 @@
 //! Parsed parts of a HAR file; other parts are skipped.
 //!
 //! A HAR contains sockets of other products, written by various tools. Their invalid fields must not fail the import,
-//! so
-//! each field is parsed when it is used.
+//! so each field is parsed when it is used.
 
 use std::borrow::Cow;
 

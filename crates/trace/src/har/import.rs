@@ -23,7 +23,7 @@ use crate::har::HarError;
 use crate::har::file;
 use crate::har::file::{Entry, Message};
 use crate::har::message;
-use crate::har::message::Said;
+use crate::har::message::AppFrame;
 
 /// Import result.
 #[derive(Debug)]
@@ -68,11 +68,11 @@ pub fn import(tables: &Arc<Tables>, bytes: &[u8]) -> Result<Imported, HarError> 
             Owner::Other => others += 1,
             Owner::App => {
                 let url = without_query(&entry.url);
-                let (before, said) = said(at, &url, &entry.messages)?;
-                (early, frames) = (early + before, frames + said.len());
+                let (before, app_frames) = app_frames(at, &url, &entry.messages)?;
+                (early, frames) = (early + before, frames + app_frames.len());
                 sessions.push((at, url));
                 let (number, socket) = (sessions.len() as u64, at as u64 + 1);
-                admitted += usize::from(session(tables, number, socket, said, &mut timeline));
+                admitted += usize::from(session(tables, number, socket, app_frames, &mut timeline));
             }
         }
     }
@@ -125,7 +125,7 @@ fn owner(entry: &Entry) -> Owner {
 }
 
 /// Reads the frames of an app's socket from its login on, and the number of earlier ones.
-fn said(entry: usize, url: &str, messages: &[Message]) -> Result<(usize, Vec<Said>), HarError> {
+fn app_frames(entry: usize, url: &str, messages: &[Message]) -> Result<(usize, Vec<AppFrame>), HarError> {
     let wrong = |message, what| HarError::Message {
         entry,
         url: url.to_owned(),
@@ -134,27 +134,39 @@ fn said(entry: usize, url: &str, messages: &[Message]) -> Result<(usize, Vec<Sai
     };
     let mut all = Vec::with_capacity(messages.len());
     for (position, message) in messages.iter().enumerate() {
-        let said = message::read(message).map_err(|what| wrong(position, what))?;
+        let app_frames = message::read(message).map_err(|what| wrong(position, what))?;
         // As in a recording: they carry no data.
-        all.extend(said.filter(|said| !is_ping(said)).map(|said| (position, said)));
+        all.extend(
+            app_frames
+                .filter(|app_frames| !is_ping(app_frames))
+                .map(|app_frames| (position, app_frames)),
+        );
     }
     if is_newest_first(&all) {
         all.reverse();
     }
     // A session begins with its login.
-    let is_in = |(_, said): &&(usize, Said)| said.dir == Dir::In;
-    let begins = all.iter().position(|said| is_in(&said) && is_login(&said.1.text));
+    let is_in = |(_, app_frames): &&(usize, AppFrame)| app_frames.dir == Dir::In;
+    let begins = all
+        .iter()
+        .position(|app_frames| is_in(&app_frames) && is_login(&app_frames.1.text));
     let session = all.split_off(begins.unwrap_or(all.len()));
-    let is_frame = |(_, said): &&(usize, Said)| Decoder::WebSocket.decode(&said.text).is_some();
-    if let Some((position, _)) = session.iter().filter(is_in).find(|said| !is_frame(said)) {
+    let is_frame = |(_, app_frames): &&(usize, AppFrame)| Decoder::WebSocket.decode(&app_frames.text).is_some();
+    if let Some((position, _)) = session.iter().filter(is_in).find(|app_frames| !is_frame(app_frames)) {
         return Err(wrong(*position, "not a frame of the Web wire"));
     }
-    Ok((all.len(), session.into_iter().map(|(_, said)| said).collect()))
+    Ok((
+        all.len(),
+        session.into_iter().map(|(_, app_frames)| app_frames).collect(),
+    ))
 }
 
 /// Returns true if the list is newest first, as some tools write it.
-fn is_newest_first(said: &[(usize, Said)]) -> bool {
-    let times: Vec<u64> = said.iter().filter_map(|(_, said)| said.at_us).collect();
+fn is_newest_first(app_frames: &[(usize, AppFrame)]) -> bool {
+    let times: Vec<u64> = app_frames
+        .iter()
+        .filter_map(|(_, app_frames)| app_frames.at_us)
+        .collect();
     times.is_sorted_by(|a, b| a >= b) && times.first() > times.last()
 }
 
@@ -208,8 +220,8 @@ fn played(tables: &Arc<Tables>, trace: &Trace, sessions: &[(usize, String)]) -> 
 fn ends_by_next_logins(timeline: &mut Vec<(u64, Record)>) {
     let mut logins: HashMap<(Text, Text), Vec<&(u64, Record)>> = HashMap::new();
     let mut last: HashMap<u64, (u64, Value)> = HashMap::new();
-    for said in timeline.iter() {
-        let (at_us, record) = said;
+    for app_frames in timeline.iter() {
+        let (at_us, record) = app_frames;
         let Some(frame) = record.data.get("frame").and_then(Value::as_text) else {
             continue;
         };
@@ -217,7 +229,10 @@ fn ends_by_next_logins(timeline: &mut Vec<(u64, Record)>) {
         last.insert(record.session, (*at_us, socket));
         if let Some(fields) = login_fields(frame).filter(|_| record.dir == Dir::In) {
             let field = |name| fields.get(name).cloned().unwrap_or_default().into_text();
-            logins.entry((field("vid"), field("account"))).or_default().push(said);
+            logins
+                .entry((field("vid"), field("account")))
+                .or_default()
+                .push(app_frames);
         }
     }
     let mut ends = Vec::new();
@@ -252,14 +267,14 @@ fn login_fields(text: &str) -> Option<Value> {
     })
 }
 
-fn is_ping(said: &Said) -> bool {
-    let name = match said.dir {
+fn is_ping(app_frames: &AppFrame) -> bool {
+    let name = match app_frames.dir {
         Dir::In => "ping",
         Dir::Out => "pong",
     };
     // A longer text is not a login.
-    said.text.len() < 64
-        && Value::from_json(&said.text).is_ok_and(|frame| {
+    app_frames.text.len() < 64
+        && Value::from_json(&app_frames.text).is_ok_and(|frame| {
             let first = frame.as_list().and_then(<[Value]>::first);
             first.and_then(Value::as_text).is_some_and(|first| &**first == name)
         })
@@ -274,18 +289,18 @@ fn session(
     tables: &Arc<Tables>,
     session: u64,
     socket: u64,
-    said: Vec<Said>,
+    app_frames: Vec<AppFrame>,
     timeline: &mut Vec<(u64, Record)>,
 ) -> bool {
-    let reply = said
+    let reply = app_frames
         .iter()
-        .filter(|said| said.dir == Dir::Out)
-        .find_map(|said| login_reply(&said.text));
+        .filter(|app_frames| app_frames.dir == Dir::Out)
+        .find_map(|app_frames| login_reply(&app_frames.text));
     let reply = reply.and_then(Result::ok);
     // Tools may record out of order; the list order is right.
-    let mut now = said.iter().find_map(|said| said.at_us).unwrap_or(0);
+    let mut now = app_frames.iter().find_map(|app_frames| app_frames.at_us).unwrap_or(0);
     let mut begun = false;
-    for Said { at_us, dir, text } in said {
+    for AppFrame { at_us, dir, text } in app_frames {
         now = at_us.unwrap_or(now).max(now);
         let mut push = |leg, dir, data| {
             let record = Record {

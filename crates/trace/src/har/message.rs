@@ -20,7 +20,7 @@ const MICROS: f64 = 1e14;
 
 /// Parsed message.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct AppFrame {
     /// Microseconds since the UNIX epoch; `None` if not recorded.
     pub at_us: Option<u64>,
     /// `In` if the app sent it.
@@ -32,14 +32,14 @@ pub struct Said {
 ///
 /// # Errors
 /// The reason as text.
-pub fn read(message: &Message) -> Result<Option<Said>, &'static str> {
+pub fn read(message: &Message) -> Result<Option<AppFrame>, &'static str> {
     let Some(dir) = dir(message)? else { return Ok(None) };
     let time = message.time.map_err(|Odd| "its time is not a number")?;
     let at_us = time
         .map(|time| micros(time).ok_or("its time is out of range"))
         .transpose()?;
     let text = text(message)?;
-    Ok(text.map(|text| Said { at_us, dir, text }))
+    Ok(text.map(|text| AppFrame { at_us, dir, text }))
 }
 
 /// Returns the direction; `None` for a tool's note.
@@ -111,8 +111,8 @@ mod tests {
 
     fn check(json: &str, expected: Result<Option<(u64, Dir, &str)>, &'static str>) {
         let got = read(&file::message(serde_json::from_str(json).unwrap()));
-        let expected = expected.map(|said| {
-            said.map(|(at_us, dir, text)| Said {
+        let expected = expected.map(|app_frames| {
+            app_frames.map(|(at_us, dir, text)| AppFrame {
                 at_us: Some(at_us),
                 dir,
                 text: text.into(),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_fields_are_told_apart() {
+    fn invalid_fields_have_distinct_errors() {
         let odd = |kind: &str, time: &str, opcode: &str, data: &str| {
             format!(r#"{{"type":{kind},"time":{time},"opcode":{opcode},"data":{data}}}"#)
         };
@@ -180,7 +180,7 @@ mod tests {
             read(&file::message(
                 serde_json::from_str(r#"{"type":"send","data":"x"}"#).unwrap()
             )),
-            Ok(Some(Said {
+            Ok(Some(AppFrame {
                 at_us: None,
                 dir: Dir::In,
                 text: "x".into()

@@ -1,9 +1,9 @@
 //! HAR 1.2, the archive format of browsers' developer tools, with WebSocket messages.
 //!
 //! [`import`] converts a Web app's frames to a trace of the legacy leg; [`export`] does the reverse. A HAR has no RTM
-//! data,
-//! so an imported trace has no leg `rtm`, and its header says so. <http://www.softwareishard.com/blog/har-12-spec/>;
-//! messages are Chromium's extension, adopted by Firefox and Playwright.
+//! data, so an imported trace has no leg `rtm`, and its header says so.
+//! <http://www.softwareishard.com/blog/har-12-spec/>; messages are Chromium's extension, adopted by Firefox and
+//! Playwright.
 
 mod error;
 mod export;

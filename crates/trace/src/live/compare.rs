@@ -1,15 +1,14 @@
 //! Comparison of recorded frames with those of a live replay.
 //!
-//! Frames are normalized first ([`Plain`]). The order of independent events is up to RTM, so outputs are paired out
-//! of order.
-//! Each output must occur by its recorded time, and not much earlier. Member lists have no order.
+//! Frames are normalized first ([`Normalizer`]). The order of independent events is up to RTM, so outputs are paired
+//! out of order. Each output must occur by its recorded time, and not much earlier. Member lists have no order.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::diff::Change;
 use crate::diff::align::{Pair, align};
 use crate::diff::changes::changes;
-use crate::diff::normalize::Plain;
+use crate::diff::normalize::Normalizer;
 use crate::event::number;
 use crate::frame;
 use crate::reader::Trace;
@@ -26,7 +25,7 @@ const EARLIER_US: u64 = 5_000_000;
 const END_US: u64 = 200_000;
 
 /// Output.
-struct Said<'r> {
+struct Output<'r> {
     line: usize,
     record: &'r Record,
     kind: String,
@@ -40,11 +39,11 @@ struct Said<'r> {
     plain: Value,
 }
 
-type Level<'r> = for<'s> fn(&'s Said<'r>) -> &'s str;
+type Level<'r> = for<'s> fn(&'s Output<'r>) -> &'s str;
 
 /// One side of a session.
 struct Side<'r> {
-    said: Vec<Said<'r>>,
+    said: Vec<Output<'r>>,
     /// All mailbox lines sent.
     lines: BTreeSet<(i64, String)>,
     /// Mailbox lines sent in answers.
@@ -55,7 +54,7 @@ struct Side<'r> {
 
 impl Side<'_> {
     /// Returns true if this side polled the lines that the other side pushed.
-    fn polls(&self, other: &Said<'_>) -> bool {
+    fn polls(&self, other: &Output<'_>) -> bool {
         !other.lines.is_empty() && other.lines.iter().all(|line| self.polled.contains(line))
     }
 }
@@ -108,7 +107,7 @@ fn code(record: &Record) -> Option<Text> {
 }
 
 fn side<'r>(records: impl Iterator<Item = (usize, &'r Record)>, all: &[(usize, &Record)], imported: bool) -> Side<'r> {
-    let mut plain = Plain::default();
+    let mut plain = Normalizer::default();
     all.iter().for_each(|(_, record)| plain.learn(record, true));
     let mut side = Side {
         said: Vec::new(),
@@ -142,7 +141,7 @@ fn side<'r>(records: impl Iterator<Item = (usize, &'r Record)>, all: &[(usize, &
         if kind.contains("answer") {
             side.polled.extend(versions.iter().cloned());
         }
-        side.said.push(Said {
+        side.said.push(Output {
             line,
             record,
             kind,
@@ -234,7 +233,7 @@ impl Judge<'_> {
     }
 
     /// Returns true for an output about users outside the trace, who are not replayed.
-    fn is_of_others(&self, said: &Said<'_>) -> bool {
+    fn is_of_others(&self, said: &Output<'_>) -> bool {
         let Some(text) = said.record.data.get("frame").and_then(Value::as_text) else {
             return false;
         };
@@ -248,13 +247,13 @@ impl Judge<'_> {
     }
 
     /// Returns true for an output in transit at the end of the socket or trace.
-    fn is_at_the_end(&self, said: &Said<'_>) -> bool {
+    fn is_at_the_end(&self, said: &Output<'_>) -> bool {
         let socket = said.record.data.get("socket").and_then(Value::as_int);
         let end = socket.and_then(|socket| self.ends.get(&socket).copied());
         said.record.t_us.saturating_add(END_US) >= end.unwrap_or(self.end_us)
     }
 
-    fn difference(&self, expected: Option<&Said<'_>>, got: Option<&Said<'_>>) -> Difference {
+    fn difference(&self, expected: Option<&Output<'_>>, got: Option<&Output<'_>>) -> Difference {
         let heard = &self.expected.heard;
         let after = match (expected, got) {
             (Some(expected), _) => heard.iter().rev().find(|(line, _)| *line < expected.line),
@@ -282,12 +281,12 @@ impl Judge<'_> {
 }
 
 /// Returns the differences of two outputs; equal outputs differ in time.
-fn places(expected: &Said<'_>, got: &Said<'_>) -> Vec<Change> {
+fn places(expected: &Output<'_>, got: &Output<'_>) -> Vec<Change> {
     let places = changes(&expected.plain, &got.plain);
     if !places.is_empty() {
         return places;
     }
-    let moment = |said: &Said<'_>| Some(number(said.record.t_us));
+    let moment = |said: &Output<'_>| Some(number(said.record.t_us));
     vec![Change {
         path: "t_us".into(),
         expected: moment(expected),

@@ -36,8 +36,8 @@ pub fn replay_embedded(
         rate_scale,
         ..RtmServiceConfig::default()
     };
-    let mut theatre = Replay {
-        stage: Harness::new(tables, encoders, started, names(trace), apps(tables, trace)),
+    let mut replay = Replay {
+        harness: Harness::new(tables, encoders, started, names(trace), apps(tables, trace)),
         worlds: Worlds::new(config),
     };
     let unfinished = before_rests(trace);
@@ -46,18 +46,18 @@ pub fn replay_embedded(
     for (line, record) in inputs {
         // Sessions may overlap by one step.
         now = now.max(Time::from_millis(started.saturating_add(record.t_us / 1000)));
-        theatre.run_until(now);
-        let taken = theatre.stage.take(now, record);
+        replay.run_until(now);
+        let taken = replay.harness.take(now, record);
         taken.map_err(|what| NoSense { line: *line, what })?;
         if !unfinished.contains(line) {
-            theatre.settle(now);
+            replay.settle(now);
         }
     }
-    Ok(compare(trace, &theatre.stage.played, LATER_US))
+    Ok(compare(trace, &replay.harness.played, LATER_US))
 }
 
 struct Replay<'s> {
-    stage: Harness<'s>,
+    harness: Harness<'s>,
     worlds: Worlds,
 }
 
@@ -65,13 +65,13 @@ impl Replay<'_> {
     /// Fires due timers up to a time, in order.
     fn run_until(&mut self, now: Time) {
         loop {
-            let due = self.worlds.deadline().into_iter().chain(self.stage.deadline()).min();
+            let due = self.worlds.deadline().into_iter().chain(self.harness.deadline()).min();
             let Some(due) = due.filter(|due| *due <= now) else {
                 return;
             };
-            self.worlds.tick(due, &mut self.stage);
+            self.worlds.tick(due, &mut self.harness);
             self.settle(due);
-            self.stage.fire(due);
+            self.harness.fire(due);
             self.settle(due);
         }
     }
@@ -79,10 +79,10 @@ impl Replay<'_> {
     /// Runs until no messages are left.
     fn settle(&mut self, now: Time) {
         loop {
-            for ask in self.stage.take_asks() {
-                self.worlds.ask(now, ask, &mut self.stage);
+            for ask in self.harness.take_asks() {
+                self.worlds.ask(now, ask, &mut self.harness);
             }
-            if !self.stage.work(now) {
+            if !self.harness.work(now) {
                 return;
             }
         }
@@ -114,17 +114,17 @@ impl Worlds {
         self.by_app.values().filter_map(|app| app.world.deadline()).min()
     }
 
-    fn tick(&mut self, now: Time, stage: &mut Harness<'_>) {
+    fn tick(&mut self, now: Time, harness: &mut Harness<'_>) {
         for app in self.by_app.values_mut() {
             let mut out = Vec::new();
             app.world.tick(now, &mut out);
-            app.tell(out, stage);
+            app.tell(out, harness);
         }
     }
 
-    fn ask(&mut self, now: Time, ask: Ask, stage: &mut Harness<'_>) {
+    fn ask(&mut self, now: Time, ask: Ask, harness: &mut Harness<'_>) {
         let (Ask::Call { session, .. } | Ask::Close { session }) = ask;
-        let app = self.by_app.entry(stage.app(session).cloned());
+        let app = self.by_app.entry(harness.app(session).cloned());
         let app = app.or_insert_with(|| App {
             world: RtmService::new(self.config),
             clients: HashMap::new(),
@@ -145,7 +145,7 @@ impl Worlds {
                 }
             }
         }
-        app.tell(out, stage);
+        app.tell(out, harness);
     }
 }
 
@@ -158,11 +158,11 @@ impl App {
         })
     }
 
-    fn tell(&self, outputs: Vec<Output>, stage: &mut Harness<'_>) {
+    fn tell(&self, outputs: Vec<Output>, harness: &mut Harness<'_>) {
         for output in outputs {
-            let (client, told) = output.into_event();
+            let (client, event) = output.into_event();
             if let Some(session) = self.sessions.get(&client) {
-                stage.deliver(*session, told);
+                harness.deliver(*session, event);
             }
         }
     }

@@ -42,7 +42,7 @@ enum Message {
 }
 
 struct ReplaySession {
-    player: SessionReplay,
+    session_replay: SessionReplay,
     key: Key,
     /// Channel of which other sessions know this one to be a member.
     member_of: Option<ChannelId>,
@@ -56,10 +56,10 @@ pub struct Harness<'s> {
     started: u64,
     names: Arc<ReadNames>,
     apps: HashMap<u64, AppId>,
-    seats: BTreeMap<u64, ReplaySession>,
+    session_entries: BTreeMap<u64, ReplaySession>,
     /// Current session of an account, and whether it had an earlier one.
     current: HashMap<Key, u64>,
-    kept: HashMap<Key, Lines>,
+    offline_lines: HashMap<Key, Lines>,
     members: HashMap<(Option<AppId>, ChannelId), Vec<u64>>,
     timers: BTreeMap<(Time, u64), (u64, TimerKey)>,
     next_timer: u64,
@@ -71,7 +71,7 @@ pub struct Harness<'s> {
     /// Replayed frames and notes, by session.
     pub played: BTreeMap<u64, Vec<Record>>,
     /// Number of outputs to clients, by session.
-    pub told: HashMap<u64, usize>,
+    pub event: HashMap<u64, usize>,
 }
 
 impl<'s> Harness<'s> {
@@ -89,9 +89,9 @@ impl<'s> Harness<'s> {
             started,
             names,
             apps,
-            seats: BTreeMap::new(),
+            session_entries: BTreeMap::new(),
             current: HashMap::new(),
-            kept: HashMap::new(),
+            offline_lines: HashMap::new(),
             members: HashMap::new(),
             timers: BTreeMap::new(),
             next_timer: 0,
@@ -100,7 +100,7 @@ impl<'s> Harness<'s> {
             inbox: VecDeque::new(),
             asks: Vec::new(),
             played: BTreeMap::new(),
-            told: HashMap::new(),
+            event: HashMap::new(),
         }
     }
 
@@ -110,8 +110,8 @@ impl<'s> Harness<'s> {
     }
 
     /// Delivers an RTM event to a session.
-    pub fn deliver(&mut self, session: u64, told: UpstreamEvent) {
-        self.inbox.push_back((session, Message::UpstreamEvent(told)));
+    pub fn deliver(&mut self, session: u64, event: UpstreamEvent) {
+        self.inbox.push_back((session, Message::UpstreamEvent(event)));
     }
 
     /// Returns the app of a session, if its login names one.
@@ -130,8 +130,10 @@ impl<'s> Harness<'s> {
                     self.deliver(asker, UpstreamEvent::Reply { request, result });
                 }
             }
-            Message::UpstreamEvent(told) => self.with(now, session, |player| player.told(now, told)),
-            Message::Kept(lines) => self.with(now, session, |player| player.kept(now, lines)),
+            Message::UpstreamEvent(event) => {
+                self.with(now, session, |session_replay| session_replay.rtm_event(now, event))
+            }
+            Message::Kept(lines) => self.with(now, session, |session_replay| session_replay.mailbox_lines(now, lines)),
         }
         true
     }
@@ -145,7 +147,7 @@ impl<'s> Harness<'s> {
     pub fn fire(&mut self, now: Time) {
         if let Some(first) = self.timers.first_entry().filter(|first| first.key().0 <= now) {
             let (session, key) = first.remove();
-            self.with(now, session, |player| player.due(now, key));
+            self.with(now, session, |session_replay| session_replay.due(now, key));
         }
     }
 
@@ -171,7 +173,7 @@ impl<'s> Harness<'s> {
                 if self.is_first_of_account(session) {
                     let lines =
                         session_context::read_lines(self.tables, data.get("kept").unwrap_or(&rtm::value::Value::Null))?;
-                    self.with(now, session, |player| player.kept(now, lines));
+                    self.with(now, session, |session_replay| session_replay.mailbox_lines(now, lines));
                 }
                 Ok(())
             }
@@ -183,7 +185,7 @@ impl<'s> Harness<'s> {
     }
 
     fn begin(&mut self, session: u64, begin: &Begin) -> Result<(), InvalidRecord> {
-        if self.seats.contains_key(&session) {
+        if self.session_entries.contains_key(&session) {
             return Err(format!("session {session} began already").into());
         }
         let app = self.apps.get(&session).cloned();
@@ -191,47 +193,47 @@ impl<'s> Harness<'s> {
             read: self.names.clone(),
             app: app.clone(),
         });
-        let player = SessionReplay::new(self.tables.clone(), self.encoders.clone(), begin, names)?.live();
-        let key = (app, player.account().clone());
+        let session_replay = SessionReplay::new(self.tables.clone(), self.encoders.clone(), begin, names)?.live();
+        let key = (app, session_replay.account().clone());
         self.current.insert(key.clone(), session);
-        let seat = ReplaySession {
-            player,
+        let entry = ReplaySession {
+            session_replay,
             key,
             member_of: None,
             over: false,
         };
-        self.seats.insert(session, seat);
+        self.session_entries.insert(session, entry);
         Ok(())
     }
 
     fn is_first_of_account(&self, session: u64) -> bool {
-        let key = self.seats.get(&session).map(|seat| &seat.key);
-        self.seats
+        let key = self.session_entries.get(&session).map(|entry| &entry.key);
+        self.session_entries
             .iter()
-            .all(|(other, seat)| *other == session || Some(&seat.key) != key)
+            .all(|(other, entry)| *other == session || Some(&entry.key) != key)
     }
 
     fn feed(&mut self, now: Time, record: &Record) -> Result<(), InvalidRecord> {
         let session = record.session;
-        let seat = self.seats.get_mut(&session);
-        let seat = seat.ok_or_else(|| format!("session {session} did not begin"))?;
+        let entry = self.session_entries.get_mut(&session);
+        let entry = entry.ok_or_else(|| format!("session {session} did not begin"))?;
         self.played.entry(session).or_default().push(record.clone());
-        if seat.over {
+        if entry.over {
             return Ok(());
         }
-        let outs = seat.player.feed(now, record)?;
+        let outs = entry.session_replay.feed(now, record)?;
         let is_login = record.leg == Leg::Env;
-        let kept = is_login.then(|| self.kept.remove(&seat.key)).flatten();
+        let offline_lines = is_login.then(|| self.offline_lines.remove(&entry.key)).flatten();
         self.done(now, session, outs);
-        if let Some(lines) = kept {
-            self.with(now, session, |player| player.kept(now, lines));
+        if let Some(lines) = offline_lines {
+            self.with(now, session, |session_replay| session_replay.mailbox_lines(now, lines));
         }
         Ok(())
     }
 
     fn with(&mut self, now: Time, session: u64, act: impl FnOnce(&mut SessionReplay) -> Vec<Out>) {
-        if let Some(seat) = self.seats.get_mut(&session).filter(|seat| !seat.over) {
-            let outs = act(&mut seat.player);
+        if let Some(entry) = self.session_entries.get_mut(&session).filter(|entry| !entry.over) {
+            let outs = act(&mut entry.session_replay);
             self.done(now, session, outs);
         }
     }
@@ -239,8 +241,8 @@ impl<'s> Harness<'s> {
     /// Handles the outputs of a step.
     fn done(&mut self, now: Time, session: u64, outs: Vec<Out>) {
         let t_us = now.as_millis().saturating_sub(self.started).saturating_mul(1000);
-        let told = outs.iter().filter(|out| out.leg == Leg::Legacy).count();
-        *self.told.entry(session).or_default() += told;
+        let event = outs.iter().filter(|out| out.leg == Leg::Legacy).count();
+        *self.event.entry(session).or_default() += event;
         let played = self.played.entry(session).or_default();
         let shown = outs.into_iter().filter(|out| matches!(out.leg, Leg::Legacy | Leg::Env));
         played.extend(shown.map(|out| Record {
@@ -252,25 +254,25 @@ impl<'s> Harness<'s> {
             data: out.data,
         }));
         self.note_membership(session);
-        let Some(seat) = self.seats.get_mut(&session) else {
+        let Some(entry) = self.session_entries.get_mut(&session) else {
             return;
         };
-        for wish in seat.player.take_wishes() {
-            self.grant(session, wish);
+        for request_to_others in entry.session_replay.take_requests() {
+            self.grant(session, request_to_others);
         }
     }
 
     /// Registers the session as a channel member for requests of others.
     fn note_membership(&mut self, session: u64) {
-        let Some(seat) = self.seats.get_mut(&session) else {
+        let Some(entry) = self.session_entries.get_mut(&session) else {
             return;
         };
-        let joined = seat.player.joined().filter(|_| !seat.over);
-        if joined == seat.member_of.as_ref() {
+        let joined = entry.session_replay.joined().filter(|_| !entry.over);
+        if joined == entry.member_of.as_ref() {
             return;
         }
-        let (app, joined) = (seat.key.0.clone(), joined.cloned());
-        if let Some(left) = std::mem::replace(&mut seat.member_of, joined.clone()) {
+        let (app, joined) = (entry.key.0.clone(), joined.cloned());
+        if let Some(left) = std::mem::replace(&mut entry.member_of, joined.clone()) {
             self.members
                 .entry((app.clone(), left))
                 .or_default()
@@ -281,11 +283,11 @@ impl<'s> Harness<'s> {
         }
     }
 
-    fn grant(&mut self, session: u64, wish: Effect) {
-        match wish {
+    fn grant(&mut self, session: u64, request_to_others: Effect) {
+        match request_to_others {
             Effect::Rtm { request, call } => self.asks.push(Ask::Call { session, request, call }),
             Effect::RtmVia { request, channel, call } => {
-                let app = self.seats.get(&session).and_then(|seat| seat.key.0.clone());
+                let app = self.session_entries.get(&session).and_then(|entry| entry.key.0.clone());
                 let member = self.members.get(&(app, channel)).and_then(|members| members.last());
                 let Some(&member) = member else {
                     let result = Err(RtmError::from(GetMembersErr::NotInChannel));
@@ -304,10 +306,12 @@ impl<'s> Harness<'s> {
                 self.timers.insert((at, self.next_timer), (session, key));
             }
             Effect::StoreLines(lines) => {
-                let Some(seat) = self.seats.get(&session) else { return };
-                match self.current.get(&seat.key) {
+                let Some(entry) = self.session_entries.get(&session) else {
+                    return;
+                };
+                match self.current.get(&entry.key) {
                     Some(next) if *next != session => self.inbox.push_back((*next, Message::Kept(lines))),
-                    _ => self.kept.entry(seat.key.clone()).or_default().extend(lines),
+                    _ => self.offline_lines.entry(entry.key.clone()).or_default().extend(lines),
                 }
             }
             Effect::End => self.finish(session),
@@ -316,14 +320,14 @@ impl<'s> Harness<'s> {
     }
 
     fn finish(&mut self, session: u64) {
-        let Some(seat) = self.seats.get_mut(&session) else {
+        let Some(entry) = self.session_entries.get_mut(&session) else {
             return;
         };
-        if std::mem::replace(&mut seat.over, true) {
+        if std::mem::replace(&mut entry.over, true) {
             return;
         }
-        if self.current.get(&seat.key) == Some(&session) {
-            self.current.remove(&seat.key);
+        if self.current.get(&entry.key) == Some(&session) {
+            self.current.remove(&entry.key);
         }
         self.note_membership(session);
         self.asks.push(Ask::Close { session });

@@ -1,8 +1,7 @@
 //! Live replay: client frames of a trace are replayed to sessions with a live RTM.
 //!
-//! The legs `rtm` and `timer` are not replayed, so traces without them work. All sessions of a trace share one RTM
-//! per app.
-//! Outputs to clients are compared with the recording ([`compare`]).
+//! The legs `rtm` and `timer` are not replayed, so traces without them work. All sessions of a trace share one RTM per
+//! app. Outputs to clients are compared with the recording ([`compare`]).
 //!
 //! | concern
 //! module
@@ -10,17 +9,13 @@
 //! | sessions, timers, requests to RTM
 //! `harness`
 //! |
-//! embedded RTM on the trace's clock
-//! `embedded`
+//! embedded RTM on the trace's clock `embedded`
 //! |
-//! any upstream, in real time
-//! `upstream`
+//! any upstream, in real time `upstream`
 //! |
-//! data known in advance
-//! `script`
+//! data known in advance `script`
 //! |
-//! names missing in the trace
-//! `names`
+//! names missing in the trace `names`
 //! |
 //! tolerated differences
 //! `compare`, `unordered` |

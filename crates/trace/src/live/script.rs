@@ -30,13 +30,13 @@ pub fn apps(tables: &Arc<Tables>, trace: &Trace) -> HashMap<u64, AppId> {
     let mut apps = HashMap::new();
     let mut ears: HashMap<u64, (Decoder, Arc<Wire>)> = HashMap::new();
     for (_, record) in trace.records.iter().filter(|(_, record)| record.dir == Dir::In) {
-        if let Some(ear) = ear(tables, record) {
-            ears.insert(record.session, ear);
+        if let Some(decoder) = decoder(tables, record) {
+            ears.insert(record.session, decoder);
         }
-        let Some((ear, wire)) = ears.get(&record.session) else {
+        let Some((decoder, wire)) = ears.get(&record.session) else {
             continue;
         };
-        if let Some(fields) = login_of(ear, record) {
+        if let Some(fields) = login_of(decoder, record) {
             if let Target::Row(row) = &wire.login.target
                 && let Ok(app) = AppId::new(login_field(row, &fields, "appId").into_text())
             {
@@ -48,16 +48,16 @@ pub fn apps(tables: &Arc<Tables>, trace: &Trace) -> HashMap<u64, AppId> {
     apps
 }
 
-fn ear(tables: &Arc<Tables>, record: &Record) -> Option<(Decoder, Arc<Wire>)> {
+fn decoder(tables: &Arc<Tables>, record: &Record) -> Option<(Decoder, Arc<Wire>)> {
     let begin = Begin::read(record.data.get("begin")?).ok()?;
     let profile = tables.profiles.iter().find(|profile| profile.name == begin.profile)?;
     let wire = tables.wire(&profile.family)?;
     Some((Decoder::new(profile.transport, tables), wire.clone()))
 }
 
-fn login_of(ear: &Decoder, record: &Record) -> Option<Value> {
+fn login_of(decoder: &Decoder, record: &Record) -> Option<Value> {
     let frame = record.data.get("frame").and_then(Value::as_text)?;
-    let frames = ear.decode(frame)?.frames;
+    let frames = decoder.decode(frame)?.frames;
     frames.into_iter().find_map(|frame| match frame {
         ClientFrame::Login(fields) => Some(fields),
         _ => None,

@@ -1,8 +1,7 @@
 //! Normalization of lists without order: channel members.
 //!
-//! They are recognized by form: a list of pairs that begin with a name, or parallel lists of equal length, the
-//! columns of a
-//! table (`accounts` and `uids`).
+//! They are recognized by form: a list of pairs that begin with a name, or parallel lists of equal length, the columns
+//! of a table (`accounts` and `uids`).
 
 use rtm::value::{Text, Value};
 

@@ -49,68 +49,68 @@ pub async fn replay_upstream(
     let mut inputs = trace.records.iter().filter(|(_, record)| is_input(record));
     let first = inputs.next().map_or(0, |(_, record)| record.t_us);
     let clock = Clock::start();
-    let (teller, inbox) = mpsc::channel(INBOX);
-    let mut theatre = Replay {
-        stage: Harness::new(tables, encoders, started, names(trace), apps(tables, trace)),
+    let (sender, inbox) = mpsc::channel(INBOX);
+    let mut replay = Replay {
+        harness: Harness::new(tables, encoders, started, names(trace), apps(tables, trace)),
         upstream,
         clients: HashMap::new(),
-        teller,
+        sender,
         inbox,
-        begun: (clock.now(), moment(first)),
+        origin: (clock.now(), moment(first)),
         clock,
     };
     let unfinished = before_rests(trace);
     let mut in_one_go = false;
-    let mut told_then: HashMap<u64, usize> = HashMap::new();
+    let mut outputs_then: HashMap<u64, usize> = HashMap::new();
     let mut sense = Ok(());
     for (at, (line, record)) in trace.records.iter().enumerate() {
         if !is_input(record) {
             if record.leg == Leg::Legacy && record.dir == Dir::Out {
-                *told_then.entry(record.session).or_default() += 1;
+                *outputs_then.entry(record.session).or_default() += 1;
             }
             continue;
         }
         if !in_one_go {
-            theatre.run_until(moment(record.t_us)).await;
+            replay.run_until(moment(record.t_us)).await;
             if matches!(record.leg, Leg::Legacy | Leg::Env) {
-                theatre.hold(moment(record.t_us) + HOLD, &mut told_then).await;
+                replay.hold(moment(record.t_us) + HOLD, &mut outputs_then).await;
             }
         }
-        let now = theatre.now();
-        if let Err(what) = theatre.stage.take(now, record) {
+        let now = replay.now();
+        if let Err(what) = replay.harness.take(now, record) {
             sense = Err(NoSense { line: *line, what });
             break;
         }
         in_one_go = unfinished.contains(line);
         if !in_one_go {
-            theatre.settle(now);
+            replay.settle(now);
         }
         (watch.progress)(at + 1);
     }
     if sense.is_ok() {
         let end = trace.records.last().map_or(0, |(_, record)| record.t_us);
-        theatre.run_until(moment(end) + TAIL).await;
+        replay.run_until(moment(end) + TAIL).await;
     }
     // Free the accounts in any case.
-    theatre.clients.values().for_each(|key| theatre.upstream.close(key));
-    sense.map(|()| compare(trace, &theatre.stage.played, LATER_US))
+    replay.clients.values().for_each(|key| replay.upstream.close(key));
+    sense.map(|()| compare(trace, &replay.harness.played, LATER_US))
 }
 
 struct Replay<'s> {
-    stage: Harness<'s>,
+    harness: Harness<'s>,
     upstream: Arc<dyn Upstream>,
     clients: HashMap<u64, ClientKey>,
-    teller: mpsc::Sender<(u64, UpstreamEvent)>,
+    sender: mpsc::Sender<(u64, UpstreamEvent)>,
     inbox: mpsc::Receiver<(u64, UpstreamEvent)>,
     clock: Clock,
     /// A local time and the corresponding trace time.
-    begun: (Time, Time),
+    origin: (Time, Time),
 }
 
 impl Replay<'_> {
     /// Returns the current trace time.
     fn now(&self) -> Time {
-        self.begun.1 + self.clock.now().since(self.begun.0)
+        self.origin.1 + self.clock.now().since(self.origin.0)
     }
 
     async fn run_until(&mut self, until: Time) {
@@ -125,18 +125,18 @@ impl Replay<'_> {
     }
 
     /// Holds an input back until all earlier outputs occurred, up to a limit. A missing output delays only once.
-    async fn hold(&mut self, until: Time, told_then: &mut HashMap<u64, usize>) {
+    async fn hold(&mut self, until: Time, outputs_then: &mut HashMap<u64, usize>) {
         loop {
             self.turn();
-            let told = |session: &u64| self.stage.told.get(session).copied().unwrap_or(0);
-            if told_then.iter().all(|(session, then)| told(session) >= *then) {
+            let event = |session: &u64| self.harness.event.get(session).copied().unwrap_or(0);
+            if outputs_then.iter().all(|(session, then)| event(session) >= *then) {
                 return;
             }
             let now = self.now();
             if now >= until {
-                told_then
+                outputs_then
                     .iter_mut()
-                    .for_each(|(session, then)| *then = (*then).min(told(session)));
+                    .for_each(|(session, then)| *then = (*then).min(event(session)));
                 return;
             }
             self.wait(now, until).await;
@@ -145,32 +145,32 @@ impl Replay<'_> {
 
     /// Waits for an RTM event, a timer or the deadline.
     async fn wait(&mut self, now: Time, until: Time) {
-        let next = self.stage.deadline().map_or(until, |due| due.min(until));
+        let next = self.harness.deadline().map_or(until, |due| due.min(until));
         tokio::select! {
-            Some((session, told)) = self.inbox.recv() => self.stage.deliver(session, told),
+            Some((session, event)) = self.inbox.recv() => self.harness.deliver(session, event),
             () = sleep(next.since(now)) => {}
         }
     }
 
     /// Processes all pending work.
     fn turn(&mut self) {
-        while let Ok((session, told)) = self.inbox.try_recv() {
-            self.stage.deliver(session, told);
+        while let Ok((session, event)) = self.inbox.try_recv() {
+            self.harness.deliver(session, event);
         }
         let now = self.now();
         self.settle(now);
-        while self.stage.deadline().is_some_and(|due| due <= now) {
-            self.stage.fire(now);
+        while self.harness.deadline().is_some_and(|due| due <= now) {
+            self.harness.fire(now);
             self.settle(now);
         }
     }
 
     fn settle(&mut self, now: Time) {
         loop {
-            for ask in self.stage.take_asks() {
+            for ask in self.harness.take_asks() {
                 self.ask(ask);
             }
-            if !self.stage.work(now) {
+            if !self.harness.work(now) {
                 return;
             }
         }
@@ -195,11 +195,11 @@ impl Replay<'_> {
         if let Some(key) = self.clients.get(&session) {
             return Some(key.clone());
         }
-        let app = self.stage.app(session).cloned();
+        let app = self.harness.app(session).cloned();
         let app = app.or_else(|| AppId::new(NO_APP).ok())?;
-        let teller = self.teller.clone();
-        let tell: EventSink = Arc::new(move |told| {
-            if teller.try_send((session, told)).is_err() {
+        let sender = self.sender.clone();
+        let tell: EventSink = Arc::new(move |event| {
+            if sender.try_send((session, event)).is_err() {
                 warn!(session, "too many RTM events; the replay drops some");
             }
         });

@@ -54,7 +54,7 @@ const OF_THE_PROGRAM: &[&str] = &[
 
 /// Allowed words, and keys with special values.
 #[derive(Debug, Default)]
-pub struct Words {
+pub struct Allowlist {
     words: HashSet<Text>,
     /// Length of the longest word in bytes.
     longest: usize,
@@ -66,7 +66,7 @@ pub struct Words {
     parts: HashSet<Text>,
 }
 
-impl Words {
+impl Allowlist {
     /// Builds the allowlist of tables.
     pub fn of(tables: &Tables) -> Self {
         let mut all = Self::default();
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn words_of_the_built_in_tables() {
-        let words = Words::of(&Tables::built_in().expect("the built-in tables"));
+        let words = Allowlist::of(&Tables::built_in().expect("the built-in tables"));
         for word in [
             "peer is not online",
             "websdk",

@@ -19,7 +19,7 @@ use crate::redact::json::{quoted, unquoted};
 const DEEP: usize = 200;
 
 impl Redactor {
-    pub(super) fn heard_rpc(&mut self, wire: &Wire, text: &str) -> Option<String> {
+    pub(super) fn input_rpc(&mut self, wire: &Wire, text: &str) -> Option<String> {
         let paired = json::paired(text);
         let Ok(whole) = serde_json::from_str::<&RawValue>(&paired) else {
             return self.replace(text, Class::Text);

@@ -55,22 +55,22 @@ impl Plan {
     fn of<'w>(functions: impl Iterator<Item = &'w Function> + Clone) -> Self {
         let mut plan = Self::default();
         for key in functions.clone().flat_map(keys) {
-            let mut fates = functions.clone().map(|function| fate(function, key));
-            let first = fates.next().unwrap_or(ArgPolicy::Other);
-            let fate = if fates.all(|fate| fate == first) {
+            let mut policies = functions.clone().map(|function| policy(function, key));
+            let first = policies.next().unwrap_or(ArgPolicy::Other);
+            let policy = if policies.all(|policy| policy == first) {
                 first
             } else {
                 ArgPolicy::Other
             };
-            plan.0.push((key.clone(), fate));
+            plan.0.push((key.clone(), policy));
         }
         plan
     }
 
     /// Returns the policy of an argument.
-    pub fn fate(&self, key: &str) -> &ArgPolicy {
+    pub fn policy(&self, key: &str) -> &ArgPolicy {
         match self.0.iter().find(|(name, _)| &**name == key) {
-            Some((_, fate)) => fate,
+            Some((_, policy)) => policy,
             None if key == "line" => &ArgPolicy::Secret(Class::Line),
             None if is_token(key) => &ArgPolicy::Other,
             None => &ArgPolicy::Unknown,
@@ -89,7 +89,7 @@ fn keys(function: &Function) -> impl Iterator<Item = &Text> {
 }
 
 /// Derives the policy from [`Redactor::call`](crate::redact::Redactor).
-fn fate(function: &Function, key: &str) -> ArgPolicy {
+fn policy(function: &Function, key: &str) -> ArgPolicy {
     let row = match &function.target {
         Target::Row(row) => Some(row),
         Target::Local(_) | Target::Invoke(_) => None,

@@ -1,8 +1,7 @@
 //! Streaming redaction of frequent records, without value trees and intermediate texts.
 //!
 //! It handles fewer forms than [`crate::redact::frames`] and [`crate::redact::texts`], and returns `None` for any
-//! unusual
-//! form. Its output and its new pseudonyms equal those of the full algorithm.
+//! unusual form. Its output and its new pseudonyms equal those of the full algorithm.
 
 use crate::placeholder::{Class, Placeholder};
 use crate::policy::{Policy, Redaction};
@@ -33,7 +32,7 @@ impl<'r> FastRedactor<'r> {
     }
 
     /// Redacts `["call2",["function",id,{…}]]`.
-    pub fn heard_json(&mut self, plans: &Plans, frame: &str, out: &mut String) -> Option<()> {
+    pub fn input_json(&mut self, plans: &Plans, frame: &str, out: &mut String) -> Option<()> {
         let mut scan = Scan(frame);
         scan.pass("[\"call2\",[\"")?;
         let function = scan.quoted()?;
@@ -52,7 +51,7 @@ impl<'r> FastRedactor<'r> {
     }
 
     /// Redacts `call function id … {…}`.
-    pub fn heard_line(&mut self, plans: &Plans, frame: &str, out: &mut String) -> Option<()> {
+    pub fn input_line(&mut self, plans: &Plans, frame: &str, out: &mut String) -> Option<()> {
         let rest = frame.strip_prefix("call ")?;
         let at = rest.bytes().position(|b| b == b'{')?;
         let (head, json) = rest.split_at(at);
@@ -83,7 +82,7 @@ impl<'r> FastRedactor<'r> {
             out.push_str("\\\"");
             out.push_str(key);
             out.push_str("\\\":");
-            self.arg(plan.fate(key), scan, out)?;
+            self.arg(plan.policy(key), scan, out)?;
             if scan.pass(",").is_some() {
                 out.push(',');
                 continue;
@@ -94,11 +93,11 @@ impl<'r> FastRedactor<'r> {
         }
     }
 
-    fn arg(&mut self, fate: &ArgPolicy, scan: &mut Scan<'_>, out: &mut String) -> Option<()> {
+    fn arg(&mut self, policy: &ArgPolicy, scan: &mut Scan<'_>, out: &mut String) -> Option<()> {
         if scan.pass("\"").is_none() {
             let number = scan.number()?;
             let is_small = number.trim_start_matches('-').len() <= 4;
-            let stays = match fate {
+            let stays = match policy {
                 ArgPolicy::Number | ArgPolicy::Constant => true,
                 ArgPolicy::Unknown => is_small,
                 ArgPolicy::Secret(_) | ArgPolicy::After(_) | ArgPolicy::Other => false,
@@ -107,7 +106,7 @@ impl<'r> FastRedactor<'r> {
         }
         let text = scan.quoted()?;
         push_quote(FRAME, out)?;
-        match fate {
+        match policy {
             ArgPolicy::Secret(class) => self.quoted(text, *class, out),
             ArgPolicy::Unknown => self.quoted(text, Class::Text, out),
             ArgPolicy::Number => {
@@ -211,12 +210,12 @@ mod tests {
     fn check(profile: &str, dir: Dir, frame: &str, expected: Option<&str>) {
         let mut redactor = redactor(profile);
         let mut out = String::new();
-        let mut swift = FastRedactor::new(&mut redactor.dictionary, &redactor.redaction, &mut redactor.last_json);
-        let speaks = &redactor.speak[&1];
+        let mut fast = FastRedactor::new(&mut redactor.dictionary, &redactor.redaction, &mut redactor.last_json);
+        let client_wire = &redactor.client_wires[&1];
         let written = match dir {
-            Dir::Out => swift.said(frame, &mut out),
-            Dir::In if profile == "native" => swift.heard_line(&speaks.plans, frame, &mut out),
-            Dir::In => swift.heard_json(&speaks.plans, frame, &mut out),
+            Dir::Out => fast.output(frame, &mut out),
+            Dir::In if profile == "native" => fast.input_line(&client_wire.plans, frame, &mut out),
+            Dir::In => fast.input_json(&client_wire.plans, frame, &mut out),
         };
         let read = || serde_json::from_str::<String>(&format!("\"{out}\"")).expect("the inside of a text");
         assert_eq!(written.map(|()| read()).as_deref(), expected, "{frame}");
@@ -263,28 +262,28 @@ mod tests {
 
     #[test]
     fn frames_for_clients() {
-        let said = |frame, expected| check("web", Dir::Out, frame, expected);
+        let output = |frame, expected| check("web", Dir::Out, frame, expected);
         let stays = |frame| check("web", Dir::Out, frame, Some(frame));
         stays(r#"["call2-ret",[96,"","{\"result\":\"ok\"}"]]"#);
         stays(r#"["kick",""]"#);
-        said(
+        output(
             r#"["notify",["channel2",1,2,"msg-v2 bobolink bobolink v1:E:3600 instant 3 bobolink"]]"#,
             Some(
                 r#"["notify",["channel2",1,2,"msg-v2 <account:1 len=8> <account:1 len=8> v1:E:3600 instant 3 <account:1 len=8>"]]"#,
             ),
         );
-        said(
+        output(
             r#"["notify","notify recvmsg [95,\"msg-v2 bobolink bobolink v1:E:3600 instant 1795269875558 bobolink\"]"]"#,
             Some(
                 r#"["notify","notify recvmsg [95,\"msg-v2 <account:1 len=8> <account:1 len=8> v1:E:3600 instant 1795269875558 <account:1 len=8>\"]"]"#,
             ),
         );
         // Unknown names.
-        said(r#"["notify","quince"]"#, None);
-        said(
+        output(r#"["notify","quince"]"#, None);
+        output(
             r#"["notify","notify recvmsg [95,\"msg-v2 bobolink quince v1:E:3600 instant 1 hi\"]"]"#,
             None,
         );
-        said(r#"["call2-ret",[96,"","{\"name\":\"bobolink\"}"]]"#, None);
+        output(r#"["call2-ret",[96,"","{\"name\":\"bobolink\"}"]]"#, None);
     }
 }

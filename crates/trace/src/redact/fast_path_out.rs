@@ -11,7 +11,7 @@ const SHORT: usize = 64;
 
 impl FastRedactor<'_> {
     /// Redacts a frame to a client.
-    pub fn said(&mut self, frame: &str, out: &mut String) -> Option<()> {
+    pub fn output(&mut self, frame: &str, out: &mut String) -> Option<()> {
         if frame.starts_with(['[', '{']) {
             return self.json(frame, Json::Own, 0, out);
         }
@@ -75,7 +75,7 @@ impl FastRedactor<'_> {
 
     /// Redacts a repeated input, or a text composed of such.
     fn echo(&mut self, text: &str, depth: usize, out: &mut String) -> Option<()> {
-        if !self.dictionary.is_own(text) {
+        if !self.dictionary.is_composed(text) {
             if let Some(entry) = self.known(text) {
                 return self.put(entry, text, depth, out);
             }

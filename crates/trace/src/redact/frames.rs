@@ -14,18 +14,18 @@ use crate::redact::texts::{Json, word};
 
 impl Redactor {
     /// Redacts a frame from a client.
-    pub(super) fn heard(&mut self, session: u64, frame: &str) -> Option<String> {
-        let Some(speaks) = self.speak.get(&session).cloned() else {
-            return self.heard_json(&Wire::nothing(), frame);
+    pub(super) fn input(&mut self, session: u64, frame: &str) -> Option<String> {
+        let Some(client_wire) = self.client_wires.get(&session).cloned() else {
+            return self.input_json(&Wire::nothing(), frame);
         };
-        match speaks.transport {
-            Transport::Tcp => self.heard_line(&speaks.wire, frame),
-            Transport::WebSocket => self.heard_json(&speaks.wire, frame),
-            Transport::Api => self.heard_rpc(&speaks.wire, frame),
+        match client_wire.transport {
+            Transport::Tcp => self.input_line(&client_wire.wire, frame),
+            Transport::WebSocket => self.input_json(&client_wire.wire, frame),
+            Transport::Api => self.input_rpc(&client_wire.wire, frame),
         }
     }
 
-    fn heard_json(&mut self, wire: &Wire, frame: &str) -> Option<String> {
+    fn input_json(&mut self, wire: &Wire, frame: &str) -> Option<String> {
         let Ok(Value::List(mut items)) = Value::from_json(frame) else {
             return self.replace(frame, Class::Text);
         };
@@ -48,7 +48,7 @@ impl Redactor {
         Some(Value::List(items).to_json())
     }
 
-    fn heard_line(&mut self, wire: &Wire, frame: &str) -> Option<String> {
+    fn input_line(&mut self, wire: &Wire, frame: &str) -> Option<String> {
         let (name, rest) = frame.split_once(' ').unwrap_or((frame, ""));
         let words = if name == "call" { 3 } else { 0 };
         match name {
@@ -83,7 +83,7 @@ impl Redactor {
     }
 
     /// Redacts a frame to a client.
-    pub(super) fn said(&mut self, frame: &str) -> Option<String> {
+    pub(super) fn output(&mut self, frame: &str) -> Option<String> {
         if frame.starts_with(['[', '{']) {
             return Some(self.json(frame, Json::Own, 0));
         }

@@ -1,13 +1,12 @@
 //! Trace lines written directly from the buffer.
 //!
 //! Frequent records use the streaming algorithm ([`crate::redact::fast_path`]); others use the full one. Both produce
-//! the same
-//! bytes.
+//! the same bytes.
 
 use rtm::{FieldSpec, Message, Part};
 use tables::profile::Transport;
 
-use crate::buffer::{Parts, Plain, Waiting};
+use crate::buffer::{Parts, PlainResult, Waiting};
 use crate::placeholder::Class;
 use crate::record::Record;
 use crate::redact::fast_path::FastRedactor;
@@ -36,10 +35,10 @@ impl Redactor {
                 begin(",\"leg\":\"legacy\",\"dir\":\"in\",\"data\":{\"socket\":", out);
                 out.push_str(digits.format(socket.0));
                 out.push_str(",\"frame\":\"");
-                self.write_heard(session, frame, out);
+                self.write_input(session, frame, out);
                 out.push_str("\"}}\n");
             }
-            Waiting::Said(socket, frame, row) => {
+            Waiting::Sent(socket, frame, row) => {
                 begin(",\"leg\":\"legacy\",\"dir\":\"out\"", out);
                 if !row.is_empty() {
                     out.push_str(",\"row\":");
@@ -48,7 +47,7 @@ impl Redactor {
                 out.push_str(",\"data\":{\"socket\":");
                 out.push_str(digits.format(socket.0));
                 out.push_str(",\"frame\":\"");
-                self.write_said(frame, out);
+                self.write_output(frame, out);
                 out.push_str("\"}}\n");
             }
             Waiting::Call(request, kind, parts) => {
@@ -62,8 +61,8 @@ impl Redactor {
                 begin(",\"leg\":\"rtm\",\"dir\":\"in\",\"data\":{\"request\":", out);
                 out.push_str(digits.format(request));
                 match result {
-                    Ok(Plain::Void) => out.push_str(",\"reply\":{}"),
-                    Ok(Plain::Bool(truth)) => {
+                    Ok(PlainResult::Void) => out.push_str(",\"reply\":{}"),
+                    Ok(PlainResult::Bool(truth)) => {
                         out.push_str(",\"reply\":");
                         push_truth(truth, out);
                     }
@@ -86,18 +85,18 @@ impl Redactor {
         }
     }
 
-    fn write_heard(&mut self, session: u64, frame: &str, out: &mut String) {
-        let speaks = self.speak.get(&session);
+    fn write_input(&mut self, session: u64, frame: &str, out: &mut String) {
+        let client_wire = self.client_wires.get(&session);
         if self.redaction.replaces()
-            && let Some(speaks) = speaks
+            && let Some(client_wire) = client_wire
         {
-            let (before, mut swift) = (
+            let (before, mut fast) = (
                 out.len(),
                 FastRedactor::new(&mut self.dictionary, &self.redaction, &mut self.last_json),
             );
-            let written = match speaks.transport {
-                Transport::WebSocket => swift.heard_json(&speaks.plans, frame, out),
-                Transport::Tcp => swift.heard_line(&speaks.plans, frame, out),
+            let written = match client_wire.transport {
+                Transport::WebSocket => fast.input_json(&client_wire.plans, frame, out),
+                Transport::Tcp => fast.input_line(&client_wire.plans, frame, out),
                 Transport::Api => None,
             };
             if written.is_some() {
@@ -106,24 +105,24 @@ impl Redactor {
             out.truncate(before);
         }
         let new = if self.redaction.replaces() || may_hold_token(frame) {
-            self.heard(session, frame)
+            self.input(session, frame)
         } else {
             None
         };
         push_inside(new.as_deref().unwrap_or(frame), out);
     }
 
-    fn write_said(&mut self, frame: &str, out: &mut String) {
+    fn write_output(&mut self, frame: &str, out: &mut String) {
         if !self.redaction.replaces() {
             return push_inside(frame, out);
         }
         let before = out.len();
         if FastRedactor::new(&mut self.dictionary, &self.redaction, &mut self.last_json)
-            .said(frame, out)
+            .output(frame, out)
             .is_none()
         {
             out.truncate(before);
-            let new = self.said(frame);
+            let new = self.output(frame);
             push_inside(new.as_deref().unwrap_or(frame), out);
         }
     }
@@ -171,8 +170,8 @@ impl Redactor {
         }
         let before = out.len();
         out.push('"');
-        let mut swift = FastRedactor::new(&mut self.dictionary, &self.redaction, &mut self.last_json);
-        if swift.secret(text, &class, 0, out).is_some() {
+        let mut fast = FastRedactor::new(&mut self.dictionary, &self.redaction, &mut self.last_json);
+        if fast.secret(text, &class, 0, out).is_some() {
             return out.push('"');
         }
         out.truncate(before);

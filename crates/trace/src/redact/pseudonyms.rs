@@ -12,7 +12,7 @@ use identity::is_lossless;
 
 use crate::placeholder::{Class, Label, Placeholder, Shape};
 use crate::policy::{Policy, Redaction};
-use crate::redact::allowlist::Words;
+use crate::redact::allowlist::Allowlist;
 
 /// Session lines, and notifications that contain one, are long.
 fn looks_own(text: &str) -> bool {
@@ -74,7 +74,7 @@ impl Dictionary {
     }
 
     /// Returns true for a text that only the program composes: it is decomposed instead of looked up.
-    pub fn is_own(&self, text: &str) -> bool {
+    pub fn is_composed(&self, text: &str) -> bool {
         !self.odd && looks_own(text)
     }
 
@@ -122,7 +122,7 @@ impl Dictionary {
     }
 
     /// Registers a text at its first use.
-    pub fn assign(&mut self, text: &str, class: Class, len: usize, redaction: &Redaction, words: &Words) -> Entry {
+    pub fn assign(&mut self, text: &str, class: Class, len: usize, redaction: &Redaction, words: &Allowlist) -> Entry {
         let policy = if class.is_name() {
             redaction.names
         } else {
@@ -145,7 +145,7 @@ impl Dictionary {
         len: usize,
         policy: Policy,
         redaction: &Redaction,
-        words: &Words,
+        words: &Allowlist,
     ) -> Placeholder {
         let shape = match class {
             Class::Bytes => Shape::Plain,

@@ -73,7 +73,7 @@ impl Redactor {
     }
 
     fn echo_at(&mut self, text: &str, depth: usize) -> Option<String> {
-        if !self.dictionary.is_own(text) {
+        if !self.dictionary.is_composed(text) {
             if let Some(known) = self.known(text, depth) {
                 return known;
             }

@@ -12,18 +12,18 @@ use crate::session_replay::{Out, SessionReplay};
 impl SessionReplay {
     /// Switches to a live replay, which collects requests to others.
     pub(crate) fn live(mut self) -> Self {
-        self.wishes = Some(Vec::new());
+        self.requests_to_others = Some(Vec::new());
         self
     }
 
     /// Takes the collected requests, in order.
-    pub(crate) fn take_wishes(&mut self) -> Vec<Effect> {
-        self.wishes.as_mut().map(std::mem::take).unwrap_or_default()
+    pub(crate) fn take_requests(&mut self) -> Vec<Effect> {
+        self.requests_to_others.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Feeds an RTM event.
-    pub(crate) fn told(&mut self, now: Time, told: UpstreamEvent) -> Vec<Out> {
-        let input = match told {
+    pub(crate) fn rtm_event(&mut self, now: Time, rtm_event: UpstreamEvent) -> Vec<Out> {
+        let input = match rtm_event {
             UpstreamEvent::Reply { request, result } => {
                 self.open.remove(&request);
                 Input::RtmReply { request, result }
@@ -36,7 +36,7 @@ impl SessionReplay {
     }
 
     /// Feeds mailbox lines of an earlier session of the account.
-    pub(crate) fn kept(&mut self, now: Time, lines: Vec<(Event, Time)>) -> Vec<Out> {
+    pub(crate) fn mailbox_lines(&mut self, now: Time, lines: Vec<(Event, Time)>) -> Vec<Out> {
         self.live_step(now, Input::OfflineLines(lines))
     }
 

@@ -35,7 +35,7 @@ pub fn tables() -> &'static Spoken {
 }
 
 /// A session that is played as it is written.
-pub struct Story {
+pub struct SessionScenario {
     pub records: Vec<Record>,
     player: SessionReplay,
     native: bool,
@@ -48,8 +48,8 @@ pub struct Story {
     pub replies: Vec<(&'static str, Json)>,
 }
 
-impl Story {
-    /// A client of a profile with a login; `accounts` and `channels` are all names that it receives.
+impl SessionScenario {
+    /// A client of a profile that logs in; `accounts` and `channels` are all that it hears of.
     pub fn begin(profile: &str, account: &str, accounts: &[&str], channels: &[&str]) -> Self {
         let (tables, encoders) = tables();
         let begin = Begin {
@@ -87,7 +87,7 @@ impl Story {
             told("channel", &id, json!(&*lossy_codec::channel(&id)));
         }
         let player = SessionReplay::new(tables.clone(), encoders.clone(), &begin, Arc::new(names)).expect("a profile");
-        let mut story = Self {
+        let mut scenario = Self {
             records,
             player,
             native: profile == "native",
@@ -97,8 +97,8 @@ impl Story {
             asked: VecDeque::new(),
             replies: Vec::new(),
         };
-        story.login(account);
-        story
+        scenario.login(account);
+        scenario
     }
 
     fn login(&mut self, account: &str) {
