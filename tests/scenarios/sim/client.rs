@@ -1,5 +1,5 @@
 //! A legacy client: the frame handling of an unmodified SDK, recorded by documented names. The Web
-//! client is one of the 1.4 line. Native clients use lines instead (`native_lines.rs`); Java's and
+//! client is one of the 1.4 line. Native clients use lines instead (`native_native_lines.rs`); Java's and
 //! Python's are as strict as Python is.
 //!
 //! It uses the tables in reverse: a call becomes the frame of its function, a frame becomes the
