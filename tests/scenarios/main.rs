@@ -1,6 +1,9 @@
 //! Scenarios: what people see of each other through the bridge, as text files (`README.md` says how they are written).
 
 mod frames;
+#[path = "../support/invent.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod invent;
 mod kept;
 mod lines;
 mod matrix;
