@@ -68,12 +68,21 @@ struct Socket {
     profile: usize,
     ear: Hearing,
     speech: Arc<dyn Speech>,
-    /// Frames of the last text that wait for its login to be admitted.
-    frames: VecDeque<ClientFrame>,
+    /// What is left of its last text: what follows a login waits until that is admitted.
+    rest: VecDeque<Read>,
     /// The fields of its login, until it is admitted.
     login: Value,
     /// The line of its login.
     line: Option<Text>,
+}
+
+/// A frame that was read.
+enum Read {
+    Login(Value),
+    Flagged,
+    Input(Input),
+    /// It is answered without the session.
+    Answered(Vec<String>),
 }
 
 impl Player {
@@ -176,7 +185,7 @@ impl Player {
             return Ok(());
         }
         if let Some(rest) = data.get("rest") {
-            self.frames_of(now, socket_id(Some(rest))?, out);
+            self.go_on(now, socket_id(Some(rest))?, out);
             return Ok(());
         }
         let socket = socket_id(data.get("socket"))?;
@@ -187,9 +196,10 @@ impl Player {
         let known = self.socket(socket);
         let heard = known.ear.hear(text);
         let heard = heard.ok_or_else(|| format!("{text} is no frame of this transport"))?;
-        known.frames = heard.frames.into();
+        let rest = self.read(now, socket, heard.frames);
+        self.socket(socket).rest = rest;
         say(socket, heard.answer, None, out);
-        self.frames_of(now, socket, out);
+        self.go_on(now, socket, out);
         Ok(())
     }
 
@@ -200,27 +210,67 @@ impl Player {
                 profile: self.profile,
                 speech: ear.speech().unwrap_or_else(|| self.speeches[self.profile].clone()),
                 ear,
-                frames: VecDeque::new(),
+                rest: VecDeque::new(),
                 login: Value::Null,
                 line: None,
             }
         })
     }
 
-    /// Takes the frames of a socket's text, up to its login.
-    fn frames_of(&mut self, now: Time, socket: SocketId, out: &mut Vec<Out>) {
-        while let Some(frame) = self.socket(socket).frames.pop_front() {
-            match frame {
+    /// Reads the frames of a socket's text, all before any is served: what is answered at once may be the last response that
+    /// others of its batch wait for.
+    fn read(&mut self, now: Time, socket: SocketId, frames: Vec<ClientFrame>) -> VecDeque<Read> {
+        let known = self.socket(socket);
+        let (speech, line) = (known.speech.clone(), known.line.clone());
+        let knows = |other: &str| line.as_deref() == Some(other);
+        let mut logged_in = line.is_some();
+        let mut all = VecDeque::new();
+        for frame in frames {
+            all.push_back(match frame {
                 ClientFrame::Login(fields) => {
+                    logged_in = true;
+                    Read::Login(fields)
+                }
+                ClientFrame::SetFlag => Read::Flagged,
+                ClientFrame::Subscribe { cid, msgid } => Read::Input(Input::Subscribed { socket, cid, msgid }),
+                ClientFrame::Call { function, id, args } => {
+                    let caller = Caller {
+                        wire: &self.wire,
+                        speech: &*speech,
+                        socket,
+                        now,
+                        knows: logged_in.then_some(&knows),
+                    };
+                    match caller.read(&function, id, &args).meaning {
+                        Meaning::Input(input) => Read::Input(input),
+                        Meaning::Frames(frames) => Read::Answered(frames),
+                        Meaning::Nobody(input) => {
+                            let effects = nobody(self.context.clone(), now, input).into_iter();
+                            let answers = effects.filter_map(|effect| match effect {
+                                Effect::Answer { call, answer, .. } => Some(speech.answer(call, &answer)),
+                                _ => None,
+                            });
+                            Read::Answered(answers.flatten().collect())
+                        }
+                    }
+                }
+                ClientFrame::LineLogin(_) | ClientFrame::Ping(_) | ClientFrame::Unknown => continue,
+            });
+        }
+        all
+    }
+
+    /// Serves what was read of a socket's text, up to its login.
+    fn go_on(&mut self, now: Time, socket: SocketId, out: &mut Vec<Out>) {
+        while let Some(read) = self.socket(socket).rest.pop_front() {
+            match read {
+                Read::Login(fields) => {
                     self.socket(socket).login = fields;
                     return;
                 }
-                ClientFrame::SetFlag => self.flagged(socket),
-                ClientFrame::Subscribe { cid, msgid } => {
-                    self.step(now, Input::Subscribed { socket, cid, msgid }, out);
-                }
-                ClientFrame::Call { function, id, args } => self.call(now, socket, (&function, id, &args), out),
-                ClientFrame::LineLogin(_) | ClientFrame::Ping(_) | ClientFrame::Unknown => {}
+                Read::Flagged => self.flagged(socket),
+                Read::Input(input) => self.step(now, input, out),
+                Read::Answered(frames) => say(socket, frames, None, out),
             }
         }
     }
@@ -231,30 +281,6 @@ impl Player {
             let speech = self.speeches[profile].clone();
             let known = self.socket(socket);
             (known.profile, known.speech) = (profile, speech);
-        }
-    }
-
-    fn call(&mut self, now: Time, socket: SocketId, (function, id, args): (&str, i64, &Value), out: &mut Vec<Out>) {
-        let known = self.socket(socket);
-        let (speech, line) = (known.speech.clone(), known.line.clone());
-        let knows = |other: &str| line.as_deref() == Some(other);
-        let caller = Caller {
-            wire: &self.wire,
-            speech: &*speech,
-            socket,
-            now,
-            knows: line.is_some().then_some(&knows),
-        };
-        match caller.read(function, id, args).meaning {
-            Meaning::Input(input) => self.step(now, input, out),
-            Meaning::Frames(frames) => say(socket, frames, None, out),
-            Meaning::Nobody(input) => {
-                for effect in nobody(self.context.clone(), now, input) {
-                    if let Effect::Answer { call, answer, .. } = effect {
-                        say(socket, speech.answer(call, &answer), None, out);
-                    }
-                }
-            }
         }
     }
 

@@ -17,7 +17,7 @@ use crate::mapping::wire::{Invoke, Target};
 use crate::shell::{Holder, Server, Speech};
 use crate::value::{Text, Value};
 
-use super::open::{Address, Entry, LOGIN_CALL};
+use super::open::{Address, Entry, LOGIN_CALL, Place};
 use super::rpc::{self, Fault, Parsed, Refused, Request};
 use super::speech::ApiSpeech;
 
@@ -84,9 +84,10 @@ impl ApiEar {
             Parsed::One(request) => heard.answer = self.take(request, None, &mut heard.frames, &mut heard.bad),
             Parsed::Batch(requests) => {
                 let batch = self.speech.open.lock().begin_batch();
-                for request in requests {
-                    if let Some(text) = self.take(request, Some(batch), &mut heard.frames, &mut heard.bad) {
-                        self.speech.open.lock().refused(batch, text);
+                for (at, request) in requests.into_iter().enumerate() {
+                    let place = Place { batch, at };
+                    if let Some(text) = self.take(request, Some(place), &mut heard.frames, &mut heard.bad) {
+                        self.speech.open.lock().refused(place, text);
                     }
                 }
                 // Before any frame is served: the last of their answers is to find the batch closed.
@@ -100,11 +101,11 @@ impl ApiEar {
     fn take(
         &self,
         request: Result<Request, Refused>,
-        batch: Option<u64>,
+        place: Option<Place>,
         frames: &mut Vec<ClientFrame>,
         bad: &mut Vec<&'static str>,
     ) -> Option<String> {
-        match request.and_then(|request| self.speech.frame(request, batch)) {
+        match request.and_then(|request| self.speech.frame(request, place)) {
             Ok(frame) => {
                 frames.push(frame);
                 None
@@ -130,18 +131,18 @@ fn counted(fault: &Fault) -> &'static str {
 
 impl ApiSpeech {
     /// The frame that a request means; its answer will find it.
-    fn frame(&self, request: Request, batch: Option<u64>) -> Result<ClientFrame, Refused> {
+    fn frame(&self, request: Request, place: Option<Place>) -> Result<ClientFrame, Refused> {
         let Request { id, method, params } = request;
         match self.call(&method, params) {
-            Ok(call) => self.open_call(call, id, batch),
+            Ok(call) => self.open_call(call, id, place),
             Err(fault) => Err(Refused { id, fault }),
         }
     }
 
-    fn open_call(&self, call: Call, id: Option<Box<RawValue>>, batch: Option<u64>) -> Result<ClientFrame, Refused> {
+    fn open_call(&self, call: Call, id: Option<Box<RawValue>>, place: Option<Place>) -> Result<ClientFrame, Refused> {
         let mut open = self.open.lock();
         let invoked = call.invoked;
-        let to = id.map(|id| Address { id, batch });
+        let to = id.map(|id| Address { id, place });
         let entry = Entry { to, invoked };
         if open.is_full(&entry) {
             let id = entry.to.map(|to| to.id);

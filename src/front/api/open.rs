@@ -1,6 +1,6 @@
 //! Requests that are not answered yet.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::value::RawValue;
 
@@ -33,8 +33,17 @@ pub struct Entry {
 pub struct Address {
     /// The request's id.
     pub id: Box<RawValue>,
-    /// The batch that it came in.
-    pub batch: Option<u64>,
+    /// Where it was in the batch that it came in.
+    pub place: Option<Place>,
+}
+
+/// The place of a request in a batch; its response has the same, whichever is known first.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// The batch.
+    pub batch: u64,
+    /// How many requests come before it.
+    pub at: usize,
 }
 
 impl Entry {
@@ -61,7 +70,8 @@ pub struct Open {
 #[derive(Debug, Default)]
 struct Batch {
     waiting: usize,
-    done: Vec<String>,
+    /// By their places.
+    done: BTreeMap<usize, String>,
     /// Its last request has been read.
     closed: bool,
 }
@@ -110,8 +120,8 @@ impl Open {
 
     /// Notes who waits for the answer to a number.
     pub fn wait(&mut self, number: i64, entry: Entry) {
-        if let Some(batch) = entry.to.as_ref().and_then(|to| to.batch)
-            && let Some(batch) = self.batches.get_mut(&batch)
+        if let Some(place) = entry.to.as_ref().and_then(|to| to.place)
+            && let Some(batch) = self.batches.get_mut(&place.batch)
         {
             batch.waiting += 1;
         }
@@ -144,21 +154,19 @@ impl Open {
     }
 
     /// A response is there; what is to be sent now.
-    pub fn answered(&mut self, batch: Option<u64>, text: String) -> Option<String> {
-        let Some(number) = batch else { return Some(text) };
-        let batch = self.batches.get_mut(&number)?;
+    pub fn answered(&mut self, place: Option<Place>, text: String) -> Option<String> {
+        let Some(place) = place else { return Some(text) };
+        let batch = self.batches.get_mut(&place.batch)?;
         batch.waiting = batch.waiting.saturating_sub(1);
-        let bytes = text.len();
-        batch.done.push(text);
-        self.takes(bytes);
-        self.finished(number)
+        self.refused(place, text);
+        self.finished(place.batch)
     }
 
     /// A response to a request of a batch that never waited.
-    pub fn refused(&mut self, batch: u64, text: String) {
-        if let Some(batch) = self.batches.get_mut(&batch) {
+    pub fn refused(&mut self, place: Place, text: String) {
+        if let Some(batch) = self.batches.get_mut(&place.batch) {
             let bytes = text.len();
-            batch.done.push(text);
+            batch.done.insert(place.at, text);
             self.takes(bytes);
         }
     }
@@ -168,7 +176,7 @@ impl Open {
         if !batch.closed || batch.waiting > 0 {
             return None;
         }
-        let done = self.batches.remove(&number)?.done;
+        let done: Vec<String> = self.batches.remove(&number)?.done.into_values().collect();
         self.lets_go(done.iter().map(String::len).sum());
         (!done.is_empty()).then(|| format!("[{}]", done.join(",")))
     }
@@ -179,10 +187,10 @@ mod tests {
     use super::*;
     use crate::shell::{Holder, Memory};
 
-    fn entry(bytes: usize, batch: Option<u64>) -> Entry {
+    fn entry(bytes: usize, place: Option<Place>) -> Entry {
         let id = RawValue::from_string(format!("\"{}\"", "x".repeat(bytes))).unwrap();
         Entry {
-            to: Some(Address { id, batch }),
+            to: Some(Address { id, place }),
             invoked: None,
         }
     }
@@ -216,16 +224,32 @@ mod tests {
     fn responses_that_wait_for_their_batch_count() {
         let mut open = Open::default();
         let batch = open.begin_batch();
-        for number in [1, 2] {
-            open.wait(number, entry(10, Some(batch)));
+        let place = |at| Place { batch, at };
+        for at in [0, 1] {
+            open.wait(at as i64, entry(10, Some(place(at))));
         }
         assert_eq!(open.end_batch(batch), None);
         open.take(1);
         let before = open.bytes;
-        assert_eq!(open.answered(Some(batch), "x".repeat(1000)), None);
+        assert_eq!(open.answered(Some(place(1)), "x".repeat(1000)), None);
         assert_eq!(open.bytes, before + 1000);
-        open.take(2);
-        assert!(open.answered(Some(batch), "y".into()).is_some());
+        open.take(0);
+        assert!(open.answered(Some(place(0)), "y".into()).is_some());
         assert_eq!(open.bytes, 0);
+    }
+
+    #[test]
+    fn responses_have_the_order_of_their_requests() {
+        let mut open = Open::default();
+        let batch = open.begin_batch();
+        let place = |at| Place { batch, at };
+        for at in [0, 1, 3] {
+            open.wait(at as i64, entry(1, Some(place(at))));
+        }
+        open.refused(place(2), "c".into());
+        assert_eq!(open.end_batch(batch), None);
+        assert_eq!(open.answered(Some(place(3)), "d".into()), None);
+        assert_eq!(open.answered(Some(place(1)), "b".into()), None);
+        assert_eq!(open.answered(Some(place(0)), "a".into()).as_deref(), Some("[a,b,c,d]"));
     }
 }

@@ -46,7 +46,7 @@ impl ApiSpeech {
         };
         let response = to.and_then(|to| {
             let text = rpc::response(&to.id, &answer);
-            self.open.lock().answered(to.batch, text)
+            self.open.lock().answered(to.place, text)
         });
         let told = invoked.map(|(sig, number)| {
             let Reply { err, json } = reply();

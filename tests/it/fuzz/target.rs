@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::process::Command;
 
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 use serde_json::{Value, json};
@@ -58,7 +59,7 @@ impl Target {
         let config = format!(
             "[listen]\nhttp = '{http}'\ntcp = '{tcp}'\nudp = ['{udp}']\n[admin]\nlisten = '{}'\n\
              [limits]\nmessages_per_second = 1000000\nchannel_messages_per_second = 0\ninvitations_per_second = 1000000\n\
-             [session]\nlogin_timeout = '2s'\ngrace = '1s'\n[record]\nfolder = 'traces'\n\
+             [session]\nlogin_timeout = '2s'\ngrace = '1s'\n[record]\nfolder = 'traces'\nnames = 'keep'\nbodies = 'keep'\n\
              [upstream.agent]\nlisten = '{}'\nsecret_file = 'link.secret'\n\
              [embedded]\nrate_scale = 1000000\nlisten = '{}'\nsecret_file = 'link.secret'\n\
              [[app]]\nid = 'app'\nupstream = 'embedded'\n[[app]]\nid = 'far'\nupstream = 'agent'\n{more}",
@@ -156,6 +157,12 @@ impl Target {
         #[cfg(target_os = "linux")]
         assert!(self.program.memory() < MOST_MEMORY, "{} MiB", self.program.memory());
         assert_eq!(self.runtime.block_on(self.program.stop()), Some(0));
+        // What was recorded on the way is played the same.
+        let mut replay = Command::new(env!("CARGO_BIN_EXE_sigbridge"));
+        let replayed = replay.args(["replay", "traces"]).current_dir(self.folder()).output();
+        let replayed = replayed.expect("the program starts");
+        let told = String::from_utf8_lossy(&replayed.stdout);
+        assert!(replayed.status.success(), "{told:.8000}");
         let log = self.program.text("log");
         assert!(
             log.len() < MOST_LOG,
