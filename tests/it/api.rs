@@ -587,7 +587,7 @@ async fn batches_are_answered_together() {
         .send(&json!([request(1, "getStatus"), 7, request(2, "nothing"), silent]).to_string())
         .await;
     alice
-        .expect(&["#null error -32600 a request is an object; #2 error -32601 there is no method `nothing`; #1 2"])
+        .expect(&["#1 2; #null error -32600 a request is an object; #2 error -32601 there is no method `nothing`"])
         .await;
     alice.event("onUserAttrAllResult").await;
     alice.send(&json!([7]).to_string()).await;

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use crate::support::{Client, RawNative, config, counter, deflated, eventually, packet, serve, with_header};
 use cases::{AFTER_LOGIN, BEFORE_LOGIN, Case, Gets};
-use proptest::prelude::*;
 use serde_json::{Value, json};
 use sigbridge::config::Config;
 use sigbridge::startup::Running;
@@ -187,67 +186,6 @@ async fn a_blocked_client_does_not_delay_others() {
     }
     eventually("its socket is gone", || hall.running.server.metrics.sockets.get() == 2).await;
     hall.nothing_moved("a slow client").await;
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
-
-    /// Whatever comes, plain or deflated or no packet at all, before the login or behind it.
-    #[test]
-    fn garbage_has_no_effect(
-        parts in proptest::collection::vec(part(), 1..6),
-        logged_in in any::<bool>(),
-    ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async {
-            let mut hall = Hall::open().await;
-            let mut client = RawNative::connect(hall.addr).await;
-            if logged_in {
-                client.log_in("mallory", "").await;
-            }
-            client.send(&parts.concat()).await;
-            client.finish().await;
-            while client.next().await.is_some() {}
-            hall.nothing_moved("garbage").await;
-        });
-    }
-}
-
-/// Bytes, packets of bytes, packets of lines with a taste for real ones.
-fn part() -> impl Strategy<Value = Vec<u8>> {
-    let bytes = proptest::collection::vec(any::<u8>(), 0..40);
-    let words = proptest::sample::select(
-        &[
-            "login",
-            "line_login2",
-            "line_ping:1",
-            "channel_sub",
-            "call",
-            "user_sendmsg",
-            "1",
-            "0",
-            "{}",
-            "x",
-            "",
-        ][..],
-    );
-    let json = proptest::sample::select(
-        &[
-            r#"{"vid":"app","account":"m"}"#,
-            r#"{"cid":1,"cname":"r"}"#,
-            "[]",
-            "{",
-            "null",
-            r#"{"line":""}"#,
-        ][..],
-    );
-    let line = (proptest::collection::vec(words, 0..5), json)
-        .prop_map(|(words, json)| format!("{} {json}", words.join(" ")).into_bytes());
-    prop_oneof![
-        bytes.clone(),
-        (bytes, any::<bool>()).prop_map(|(body, zlib)| packet(&body, zlib)),
-        (line, any::<bool>()).prop_map(|(body, zlib)| packet(&body, zlib)),
-    ]
 }
 
 fn unlimited() -> Config {

@@ -308,6 +308,25 @@ async fn a_silent_api_client_is_kept_while_it_answers_pings() {
     }
 }
 
+/// Each waits for RTM's rate, with a number of the app's that is as long as a frame may be.
+#[tokio::test]
+async fn requests_that_wait_are_bounded() {
+    let running = serve_as_told(config()).await;
+    let mut client = ApiClient::login(running.http, "alice").await;
+    let number = "n".repeat(60_000);
+    let mut requests = Vec::new();
+    for n in 0..200 {
+        let params = json!(["io.agora.signal.channel_query_num", {"name": format!("r{n}")}, number]);
+        requests.push(client.start("invoke", params).await);
+    }
+    let busy = || counter(&running, "sigbridge_bad_frames_total{reason=\"too many open calls\"}");
+    eventually("most are refused", || busy() > 150).await;
+    let held = running.server.memory.of(MemoryUser::Requests);
+    assert!((100_000..300_000).contains(&held), "{held} bytes");
+    let answer = client.answer(requests[199]).await;
+    assert!(answer.starts_with("error -32000 too many requests wait"), "{answer}");
+}
+
 #[tokio::test]
 async fn sessions_that_wait_for_their_clients_are_bounded() {
     let mut config = quick();

@@ -24,6 +24,7 @@ mod docs;
 mod doctor;
 mod documents;
 mod fixtures;
+mod fuzz;
 mod guide;
 mod har;
 mod http;

@@ -5,6 +5,9 @@ use std::time::Duration;
 use crate::support::{
     Client, Got, PATIENCE, QUIET, config, counter, eventually, notified, serve, serve_as_told, tell, text,
 };
+use identity::{Account, token};
+use rtm::AppId;
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use sigbridge::startup::Running;
 use tokio_tungstenite::tungstenite::Message;
@@ -340,4 +343,25 @@ async fn a_silent_socket_is_closed() {
     // The login was a little before the clock stood still.
     assert_eq!(start.elapsed().as_secs_f64().round(), 120.0);
     assert_eq!(alice.next().await, Got::Closed(Some(1001)));
+}
+
+/// A clock that is set after the start moves no timer, and decides what has expired. Here the timers' clock runs ahead.
+#[tokio::test]
+async fn tokens_expire_by_the_wall_clock() {
+    let (app, account) = (
+        AppId::new("app").expect("an app id"),
+        Account::new("alice").expect("an account"),
+    );
+    let certificate = SecretString::from("secret");
+    let mut config = config();
+    (config.auth.app_id, config.auth.certificate) = (Some(app.clone()), Some(certificate.clone()));
+    let running = serve_as_told(config).await;
+    let expires = running.server.clock.wall().as_secs() + 1_800;
+    let valid = token::mint(&account, &app, &certificate, expires);
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(3_600)).await;
+    tokio::time::resume();
+    let mut alice = Client::connect(running.http).await;
+    alice.send_login("alice", &valid).await;
+    assert_eq!(alice.login_ret().await.err, "");
 }

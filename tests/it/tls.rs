@@ -28,7 +28,7 @@ fn folder(name: &str) -> PathBuf {
 }
 
 /// `sigbridge dev-cert` in a folder, with `certs` as the place of its files.
-fn dev_cert(folder: &Path, args: &[&str]) {
+pub(crate) fn dev_cert(folder: &Path, args: &[&str]) {
     let output = Command::new(env!("CARGO_BIN_EXE_sigbridge"))
         .arg("dev-cert")
         .args(args)
@@ -70,7 +70,7 @@ async fn connect(ca: &Path, addr: SocketAddr, name: &str) -> std::io::Result<Tls
     trusting(ca).connect(name, stream).await
 }
 
-async fn connected(folder: &Path, addr: SocketAddr) -> TlsStream<TcpStream> {
+pub(crate) async fn connected(folder: &Path, addr: SocketAddr) -> TlsStream<TcpStream> {
     let stream = connect(&folder.join("certs/ca.pem"), addr, "localhost").await;
     stream.expect("the certificate is accepted")
 }

@@ -107,6 +107,17 @@ async fn sessions_of_the_documented_api_are_played_the_same() {
         .send(r#"[{"jsonrpc":"2.0","id":5,"method":"channelJoin","params":["room"]},{"jsonrpc":"2.0","method":"messageInstantSend","params":["alice",0,"hi","m"]}]"#)
         .await;
     alice.event("onMessageInstantReceive").await;
+    // The second is answered at once, so the first one's answer, which has an event behind it, ends the batch.
+    carol
+        .send(r#"[{"jsonrpc":"2.0","id":6,"method":"channelInviteRefuse"},{"jsonrpc":"2.0","id":7,"method":"invoke","params":["nonsense",{},1]}]"#)
+        .await;
+    carol.event("onError").await;
+    // Nobody of this sidecar is in the channel, which the session is told behind all of the batch.
+    carol
+        .send(r#"[{"jsonrpc":"2.0","id":12,"method":"channelQueryUserIsIn","params":["empty","bob"]},{"jsonrpc":"2.0","id":13,"method":"channelInviteRefuse"}]"#)
+        .await;
+    carol.event("onError").await;
+    carol.event("onError").await;
     carol
         .send(r#"[{"jsonrpc":"2.0","id":8,"method":"logout"},{"jsonrpc":"2.0","id":9,"method":"channelJoin","params":["x"]}]"#)
         .await;

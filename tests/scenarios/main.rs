@@ -2,6 +2,9 @@
 //! `README.md`).
 
 mod frames;
+#[path = "../support/invent.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod invent;
 mod matrix;
 mod offline_lines;
 mod row_coverage;

@@ -6,6 +6,7 @@ mod agent;
 mod api;
 mod client;
 mod http;
+pub mod invent;
 pub mod lane;
 mod native;
 mod program;

@@ -69,12 +69,21 @@ struct Socket {
     profile: usize,
     decoder: Decoder,
     encoder: Arc<dyn Encoder>,
-    /// Frames after a login in the same text, until it is admitted.
-    frames: VecDeque<ClientFrame>,
+    /// The rest of its last text: frames after a login wait until it is admitted.
+    rest: VecDeque<DecodedFrame>,
     /// Fields of the login until it is admitted.
     login: Value,
     /// Session line of its login.
     line: Option<Text>,
+}
+
+/// A decoded frame.
+enum DecodedFrame {
+    Login(Value),
+    Flagged,
+    Input(Input),
+    /// It is answered without the session.
+    Answered(Vec<String>),
 }
 
 impl SessionReplay {
@@ -175,7 +184,7 @@ impl SessionReplay {
             return Ok(());
         }
         if let Some(rest) = data.get("rest") {
-            self.frames_of(now, socket_id(Some(rest))?, out);
+            self.serve(now, socket_id(Some(rest))?, out);
             return Ok(());
         }
         let socket = socket_id(data.get("socket"))?;
@@ -184,11 +193,12 @@ impl SessionReplay {
             .and_then(Value::as_text)
             .ok_or("a frame must be a string".to_owned())?;
         let known = self.socket(socket);
-        let heard = known.decoder.decode(text);
-        let heard = heard.ok_or_else(|| format!("{text} is not a frame of this transport"))?;
-        known.frames = heard.frames.into();
-        say(socket, heard.answer, None, out);
-        self.frames_of(now, socket, out);
+        let decoded = known.decoder.decode(text);
+        let decoded = decoded.ok_or_else(|| format!("{text} is not a frame of this transport"))?;
+        let rest = self.read(now, socket, decoded.frames);
+        self.socket(socket).rest = rest;
+        say(socket, decoded.answer, None, out);
+        self.serve(now, socket, out);
         Ok(())
     }
 
@@ -199,27 +209,67 @@ impl SessionReplay {
                 profile: self.profile,
                 encoder: decoder.encoder().unwrap_or_else(|| self.encoders[self.profile].clone()),
                 decoder,
-                frames: VecDeque::new(),
+                rest: VecDeque::new(),
                 login: Value::Null,
                 line: None,
             }
         })
     }
 
-    /// Decodes the frames of a text up to its login.
-    fn frames_of(&mut self, now: Time, socket: SocketId, out: &mut Vec<Out>) {
-        while let Some(frame) = self.socket(socket).frames.pop_front() {
-            match frame {
+    /// Decodes the frames of a text, all before the first is served: an immediate answer may be the last response that its
+    /// batch waits for.
+    fn read(&mut self, now: Time, socket: SocketId, frames: Vec<ClientFrame>) -> VecDeque<DecodedFrame> {
+        let known = self.socket(socket);
+        let (encoder, line) = (known.encoder.clone(), known.line.clone());
+        let knows = |other: &str| line.as_deref() == Some(other);
+        let mut logged_in = line.is_some();
+        let mut all = VecDeque::new();
+        for frame in frames {
+            all.push_back(match frame {
                 ClientFrame::Login(fields) => {
+                    logged_in = true;
+                    DecodedFrame::Login(fields)
+                }
+                ClientFrame::SetFlag => DecodedFrame::Flagged,
+                ClientFrame::Subscribe { cid, msgid } => DecodedFrame::Input(Input::Subscribed { socket, cid, msgid }),
+                ClientFrame::Call { function, id, args } => {
+                    let caller = Caller {
+                        wire: &self.wire,
+                        encoder: &*encoder,
+                        socket,
+                        now,
+                        is_own_line: logged_in.then_some(&knows),
+                    };
+                    match caller.read(&function, id, &args).action {
+                        Dispatch::Input(input) => DecodedFrame::Input(input),
+                        Dispatch::Frames(frames) => DecodedFrame::Answered(frames),
+                        Dispatch::BeforeLogin(input) => {
+                            let effects = answer_before_login(self.context.clone(), now, input).into_iter();
+                            let answers = effects.filter_map(|effect| match effect {
+                                Effect::Answer { call, answer, .. } => Some(encoder.answer(call, &answer)),
+                                _ => None,
+                            });
+                            DecodedFrame::Answered(answers.flatten().collect())
+                        }
+                    }
+                }
+                ClientFrame::LineLogin(_) | ClientFrame::Ping(_) | ClientFrame::Unknown => continue,
+            });
+        }
+        all
+    }
+
+    /// Serves the decoded frames of a text up to its login.
+    fn serve(&mut self, now: Time, socket: SocketId, out: &mut Vec<Out>) {
+        while let Some(read) = self.socket(socket).rest.pop_front() {
+            match read {
+                DecodedFrame::Login(fields) => {
                     self.socket(socket).login = fields;
                     return;
                 }
-                ClientFrame::SetFlag => self.flagged(socket),
-                ClientFrame::Subscribe { cid, msgid } => {
-                    self.step(now, Input::Subscribed { socket, cid, msgid }, out);
-                }
-                ClientFrame::Call { function, id, args } => self.call(now, socket, (&function, id, &args), out),
-                ClientFrame::LineLogin(_) | ClientFrame::Ping(_) | ClientFrame::Unknown => {}
+                DecodedFrame::Flagged => self.flagged(socket),
+                DecodedFrame::Input(input) => self.step(now, input, out),
+                DecodedFrame::Answered(frames) => say(socket, frames, None, out),
             }
         }
     }
@@ -230,30 +280,6 @@ impl SessionReplay {
             let encoder = self.encoders[profile].clone();
             let known = self.socket(socket);
             (known.profile, known.encoder) = (profile, encoder);
-        }
-    }
-
-    fn call(&mut self, now: Time, socket: SocketId, (function, id, args): (&str, i64, &Value), out: &mut Vec<Out>) {
-        let known = self.socket(socket);
-        let (encoder, line) = (known.encoder.clone(), known.line.clone());
-        let knows = |other: &str| line.as_deref() == Some(other);
-        let caller = Caller {
-            wire: &self.wire,
-            encoder: &*encoder,
-            socket,
-            now,
-            is_own_line: line.is_some().then_some(&knows),
-        };
-        match caller.read(function, id, args).action {
-            Dispatch::Input(input) => self.step(now, input, out),
-            Dispatch::Frames(frames) => say(socket, frames, None, out),
-            Dispatch::BeforeLogin(input) => {
-                for effect in answer_before_login(self.context.clone(), now, input) {
-                    if let Effect::Answer { call, answer, .. } = effect {
-                        say(socket, encoder.answer(call, &answer), None, out);
-                    }
-                }
-            }
         }
     }
 

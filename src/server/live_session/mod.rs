@@ -227,6 +227,7 @@ impl LiveSession {
             }
         }
         self.moment = None;
+        self.take_later();
     }
 
     fn told(&mut self, told: UpstreamEvent) {
@@ -316,6 +317,13 @@ impl LiveSession {
         for effect in effects {
             self.apply(effect);
         }
+        // What a text leads to comes behind all of it, as it does when it is played again.
+        if self.moment.is_none() {
+            self.take_later();
+        }
+    }
+
+    fn take_later(&mut self) {
         while let Some(told) = self.later.pop_front() {
             self.told(told);
         }

@@ -12,7 +12,7 @@ use tables::wire::{Invoke, Target};
 
 use crate::ClientFrame;
 use crate::api::encode::ApiEncoder;
-use crate::api::pending::{Address, Entry, LOGIN_CALL};
+use crate::api::pending::{Address, Entry, LOGIN_CALL, Place};
 use crate::api::rpc;
 use crate::api::rpc::{Fault, Parsed, Refused, Request};
 use crate::decoder::{Decoded, UNKNOWN_FUNCTION};
@@ -54,9 +54,10 @@ impl ApiDecoder {
             Parsed::One(request) => decoded.answer = self.take(request, None, &mut decoded.frames, &mut decoded.bad),
             Parsed::Batch(requests) => {
                 let batch = self.encoder.pending.lock().begin_batch();
-                for request in requests {
-                    if let Some(text) = self.take(request, Some(batch), &mut decoded.frames, &mut decoded.bad) {
-                        self.encoder.pending.lock().refused(batch, text);
+                for (at, request) in requests.into_iter().enumerate() {
+                    let place = Place { batch, at };
+                    if let Some(text) = self.take(request, Some(place), &mut decoded.frames, &mut decoded.bad) {
+                        self.encoder.pending.lock().refused(place, text);
                     }
                 }
                 // Before any frame is served: the last answer must find the batch closed.
@@ -71,11 +72,11 @@ impl ApiDecoder {
     fn take(
         &self,
         request: Result<Request, Refused>,
-        batch: Option<u64>,
+        place: Option<Place>,
         frames: &mut Vec<ClientFrame>,
         bad: &mut Vec<&'static str>,
     ) -> Option<String> {
-        match request.and_then(|request| self.encoder.frame(request, batch)) {
+        match request.and_then(|request| self.encoder.frame(request, place)) {
             Ok(frame) => {
                 frames.push(frame);
                 None
@@ -101,18 +102,18 @@ fn counted(fault: &Fault) -> &'static str {
 
 impl ApiEncoder {
     /// Converts a request to a frame and registers it as pending.
-    fn frame(&self, request: Request, batch: Option<u64>) -> Result<ClientFrame, Refused> {
+    fn frame(&self, request: Request, place: Option<Place>) -> Result<ClientFrame, Refused> {
         let Request { id, method, params } = request;
         match self.call(&method, params) {
-            Ok(call) => self.register(call, id, batch),
+            Ok(call) => self.register(call, id, place),
             Err(fault) => Err(Refused { id, fault }),
         }
     }
 
-    fn register(&self, call: Call, id: Option<Box<RawValue>>, batch: Option<u64>) -> Result<ClientFrame, Refused> {
+    fn register(&self, call: Call, id: Option<Box<RawValue>>, place: Option<Place>) -> Result<ClientFrame, Refused> {
         let mut pending = self.pending.lock();
         let invoked = call.invoked;
-        let to = id.map(|id| Address { id, batch });
+        let to = id.map(|id| Address { id, place });
         let entry = Entry { to, invoked };
         if pending.is_full(&entry) {
             let id = entry.to.map(|to| to.id);

@@ -47,7 +47,7 @@ impl ApiEncoder {
         };
         let response = to.and_then(|to| {
             let text = rpc::response(&to.id, &answer);
-            self.pending.lock().answered(to.batch, text)
+            self.pending.lock().answered(to.place, text)
         });
         let told = invoked.map(|(sig, number)| {
             let Reply { err, json } = reply();

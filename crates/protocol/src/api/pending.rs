@@ -1,6 +1,6 @@
 //! Pending requests.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::value::RawValue;
 
@@ -33,8 +33,16 @@ pub struct Entry {
 #[derive(Debug)]
 pub struct Address {
     pub id: Box<RawValue>,
-    /// The request's batch.
-    pub batch: Option<u64>,
+    /// The request's place in its batch.
+    pub place: Option<Place>,
+}
+
+/// The place of a request in a batch, which is also that of its response.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    pub batch: u64,
+    /// Number of requests before it.
+    pub at: usize,
 }
 
 impl Entry {
@@ -61,7 +69,8 @@ pub struct PendingRequests {
 #[derive(Debug, Default)]
 struct Batch {
     waiting: usize,
-    done: Vec<String>,
+    /// Responses by their places.
+    done: BTreeMap<usize, String>,
     /// All requests of the batch have been read.
     closed: bool,
 }
@@ -110,8 +119,8 @@ impl PendingRequests {
 
     /// Registers a pending request.
     pub fn wait(&mut self, number: i64, entry: Entry) {
-        if let Some(batch) = entry.to.as_ref().and_then(|to| to.batch)
-            && let Some(batch) = self.batches.get_mut(&batch)
+        if let Some(place) = entry.to.as_ref().and_then(|to| to.place)
+            && let Some(batch) = self.batches.get_mut(&place.batch)
         {
             batch.waiting += 1;
         }
@@ -144,21 +153,19 @@ impl PendingRequests {
     }
 
     /// Adds a response; returns the text to send now.
-    pub fn answered(&mut self, batch: Option<u64>, text: String) -> Option<String> {
-        let Some(number) = batch else { return Some(text) };
-        let batch = self.batches.get_mut(&number)?;
+    pub fn answered(&mut self, place: Option<Place>, text: String) -> Option<String> {
+        let Some(place) = place else { return Some(text) };
+        let batch = self.batches.get_mut(&place.batch)?;
         batch.waiting = batch.waiting.saturating_sub(1);
-        let bytes = text.len();
-        batch.done.push(text);
-        self.reserve(bytes);
-        self.finished(number)
+        self.refused(place, text);
+        self.finished(place.batch)
     }
 
     /// Adds the response to a request that was refused at once.
-    pub fn refused(&mut self, batch: u64, text: String) {
-        if let Some(batch) = self.batches.get_mut(&batch) {
+    pub fn refused(&mut self, place: Place, text: String) {
+        if let Some(batch) = self.batches.get_mut(&place.batch) {
             let bytes = text.len();
-            batch.done.push(text);
+            batch.done.insert(place.at, text);
             self.reserve(bytes);
         }
     }
@@ -168,7 +175,7 @@ impl PendingRequests {
         if !batch.closed || batch.waiting > 0 {
             return None;
         }
-        let done = self.batches.remove(&number)?.done;
+        let done: Vec<String> = self.batches.remove(&number)?.done.into_values().collect();
         self.release(done.iter().map(String::len).sum());
         (!done.is_empty()).then(|| format!("[{}]", done.join(",")))
     }
@@ -179,10 +186,10 @@ mod tests {
     use super::*;
     use crate::memory_budget::{Memory, MemoryUser};
 
-    fn entry(bytes: usize, batch: Option<u64>) -> Entry {
+    fn entry(bytes: usize, place: Option<Place>) -> Entry {
         let id = RawValue::from_string(format!("\"{}\"", "x".repeat(bytes))).unwrap();
         Entry {
-            to: Some(Address { id, batch }),
+            to: Some(Address { id, place }),
             invoked: None,
         }
     }
@@ -216,16 +223,32 @@ mod tests {
     fn waiting_batch_responses_are_counted() {
         let mut pending = PendingRequests::default();
         let batch = pending.begin_batch();
-        for number in [1, 2] {
-            pending.wait(number, entry(10, Some(batch)));
+        let place = |at| Place { batch, at };
+        for at in [0, 1] {
+            pending.wait(at as i64, entry(10, Some(place(at))));
         }
         assert_eq!(pending.end_batch(batch), None);
         pending.take(1);
         let before = pending.bytes;
-        assert_eq!(pending.answered(Some(batch), "x".repeat(1000)), None);
+        assert_eq!(pending.answered(Some(place(1)), "x".repeat(1000)), None);
         assert_eq!(pending.bytes, before + 1000);
-        pending.take(2);
-        assert!(pending.answered(Some(batch), "y".into()).is_some());
+        pending.take(0);
+        assert!(pending.answered(Some(place(0)), "y".into()).is_some());
         assert_eq!(pending.bytes, 0);
+    }
+
+    #[test]
+    fn responses_have_the_order_of_their_requests() {
+        let mut open = PendingRequests::default();
+        let batch = open.begin_batch();
+        let place = |at| Place { batch, at };
+        for at in [0, 1, 3] {
+            open.wait(at as i64, entry(1, Some(place(at))));
+        }
+        open.refused(place(2), "c".into());
+        assert_eq!(open.end_batch(batch), None);
+        assert_eq!(open.answered(Some(place(3)), "d".into()), None);
+        assert_eq!(open.answered(Some(place(1)), "b".into()), None);
+        assert_eq!(open.answered(Some(place(0)), "a".into()).as_deref(), Some("[a,b,c,d]"));
     }
 }
