@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sigbridge::startup::Running;
 
-use crate::support::{behind_a_link, config, serve, serve_as_told};
+use crate::support::{behind_a_link, config, counter, eventually, serve, serve_as_told};
 use rtm::AppId;
 
 /// The program, as a family's client that is about to log in.
@@ -69,9 +69,9 @@ async fn the_servers_close_has_a_code() {
     ] {
         let running = serve(config()).await;
         let child = start(&running, family, more);
-        while running.server.registry.is_empty() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        // A session that has begun may not have answered the login yet.
+        let answered = || counter(&running, "sigbridge_logins_total{result=\"new\",reason=\"\"}") == 1;
+        eventually("it has logged in", answered).await;
         let said = tokio::spawn(said(child, "wait 60\n".into()));
         running.server.stop(Duration::from_secs(5)).await;
         let (code, stdout, stderr) = said.await.expect("no panic");
