@@ -85,7 +85,7 @@ fn files_that_are_no_traces() {
     let other = r#"{"sigbridge_trace":2,"begun":"today"}"#.to_owned() + "\n";
     check(
         &other,
-        "line 1: unsupported trace version 2, this program reads version 1",
+        "line 1: unsupported trace version 2; this program reads version 1",
     );
     check(&format!("{HEADER}\n"), "");
 }

@@ -120,7 +120,7 @@ fn commands_read_it_where_it_is_named() {
         &["replay", &part],
         0,
         "1 equal, 0 different, 0 unreadable, 1 truncated",
-        &[is_not, names, "2 of 2 sessions break off"],
+        &[is_not, names, "2 of 2 sessions are truncated"],
     );
     check(&["replay", "--json", &part], 0, r#""cut":[1,2]"#, &[]);
     check(&["replay", "--against", "embedded", &part], 0, "1 equal", &[names]);

@@ -36,6 +36,11 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// Returns the name of a scenario: the stem of its file.
+fn name(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
 fn read(path: &Path) -> Result<Scenario, (usize, String)> {
     Scenario::read(&std::fs::read_to_string(path).expect("readable"))
 }
