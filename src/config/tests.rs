@@ -459,7 +459,7 @@ fn secrets_have_their_own_errors() {
     );
     check_error(
         "[[app]]\nid = 'a'\ncertificate = 'c'",
-        "3:15 `app.certificate`: secrets must not be in the config",
+        "3:15 `app[0].certificate`: secrets must not be in the config",
     );
     check_error(
         "[auth]\ncertificate_file = 'certificate.txt'",

@@ -290,7 +290,7 @@ fn errors_say_what_was_expected() {
     );
     check_error(
         r#"["ping",1]"#,
-        "the frame `ping` enters no row; `login` and `call2` do",
+        "no row handles the frame `ping`; only `login` and `call2` enter rows",
         example,
     );
     check_error(

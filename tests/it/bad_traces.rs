@@ -73,25 +73,19 @@ fn check_recorded(text: &str, expected: &str) {
 fn files_that_are_no_traces() {
     check("", "line 1: missing header: the file is empty");
     check("\n", "line 1: missing header: the file is empty");
-    check("hello\n", "line 1: invalid trace header of a trace: expected value");
-    check(
-        "{}\n",
-        "line 1: invalid trace header of a trace: missing field `sigbridge_trace`",
-    );
-    check(&line(0, "env", "in", BEGIN), "line 1: the trace is cut off");
+    check("hello\n", "line 1: invalid trace header: expected value");
+    check("{}\n", "line 1: invalid trace header: missing field `sigbridge_trace`");
+    check(&line(0, "env", "in", BEGIN), "line 1: truncated trace");
     check(
         &(line(0, "env", "in", BEGIN) + "\n"),
-        "line 1: invalid trace header of a trace: missing field",
+        "line 1: invalid trace header: missing field",
     );
-    check(
-        "{\"log\":{\"entries\":[]}}\n",
-        "line 1: invalid trace header of a trace",
-    );
-    check("\u{feff}{}\n", "line 1: invalid trace header of a trace");
+    check("{\"log\":{\"entries\":[]}}\n", "line 1: invalid trace header");
+    check("\u{feff}{}\n", "line 1: invalid trace header");
     let other = r#"{"sigbridge_trace":2,"begun":"today"}"#.to_owned() + "\n";
     check(
         &other,
-        "line 1: unsupported trace version 2, this program reads version 1",
+        "line 1: unsupported trace version 2; this program reads version 1",
     );
     check(&format!("{HEADER}\n"), "");
 }
@@ -102,81 +96,78 @@ fn lines_that_are_no_records() {
     let whole = begun(&[]);
     check(
         &whole[..whole.len() - 1],
-        "line 6: the trace is cut off: the line has no end",
+        "line 6: truncated trace: the line has no end",
     );
     check(
         &whole[..whole.len() - 9],
-        "line 6: the trace is cut off: the line has no end",
+        "line 6: truncated trace: the line has no end",
     );
     check(&begun(&["".into()]), "");
-    check(&begun(&["".into(), "{}".into()]), "line 8: no record: missing field");
-    check(&begun(&["{}".into()]), "line 7: no record: missing field");
+    check(
+        &begun(&["".into(), "{}".into()]),
+        "line 8: invalid record: missing field",
+    );
+    check(&begun(&["{}".into()]), "line 7: invalid record: missing field");
     check(
         &begun(&[line(1, "sky", "in", "{}")]),
-        "line 7: no record: unknown variant `sky`",
+        "line 7: invalid record: unknown variant `sky`",
     );
     check(
         &begun(&[line(1, "env", "up", "{}")]),
-        "line 7: no record: unknown variant `up`",
+        "line 7: invalid record: unknown variant `up`",
     );
-    check(&begun(&[line(1, "env", "in", "{")]), "line 7: no record: ");
+    check(&begun(&[line(1, "env", "in", "{")]), "line 7: invalid record: ");
     let more = line(1, "env", "in", "{}").replace("\"data\"", "\"date\"");
-    check(&begun(&[more]), "line 7: no record: unknown field `date`");
+    check(&begun(&[more]), "line 7: invalid record: unknown field `date`");
     let negative = line(1, "env", "in", "{}").replace("\"t_us\":1", "\"t_us\":-1");
-    check(&begun(&[negative]), "line 7: no record: ");
-    check(
-        &begun(&["x".repeat(5 << 20)]),
-        "line 7: the line is longer than 4194304 bytes",
-    );
+    check(&begun(&[negative]), "line 7: invalid record: ");
+    check(&begun(&["x".repeat(5 << 20)]), "line 7: line longer than 4194304 bytes");
     check(
         &begun(&[line(1, "env", "in", &"[".repeat(1 << 20))]),
-        "line 7: no record: ",
+        "line 7: invalid record: ",
     );
-    check(&begun(&["{\"t_us\":\0}".into()]), "line 7: no record: ");
+    check(&begun(&["{\"t_us\":\0}".into()]), "line 7: invalid record: ");
     let bytes = [begun(&[]).as_bytes(), b"\xff\n"].concat();
     let error = read(&*bytes).expect_err("it is not UTF-8").to_string();
-    assert_eq!(error, "line 7: no record: it is not UTF-8");
+    assert_eq!(error, "line 7: invalid record: it is not UTF-8");
 }
 
 #[test]
 fn what_cannot_have_happened() {
     check(
         &begun(&[line(999, "env", "in", r#"{"cut":true}"#)]),
-        "line 7: t_us goes back",
+        "line 7: t_us decreases",
     );
     let of_another = |data: &str| line(1000, "env", "in", data).replace("\"session\":1", "\"session\":2");
     check(
         &begun(&[of_another(r#"{"admitted":{"socket":1,"line":"l"}}"#)]),
-        "line 7: session 2 has not begun",
+        "line 7: session 2 did not begin",
     );
     check_recorded(
         &begun(&[of_another(r#"{"end":true}"#).replace("\"in\"", "\"out\"")]),
-        "line 7: session 2 has not begun",
+        "line 7: session 2 did not begin",
     );
     check(
         &begun(&[line(1000, "env", "in", BEGIN)]),
-        "line 7: session 1 has begun already",
+        "line 7: session 1 began already",
     );
     let unknown = BEGIN.replace("\"web\"", "\"bew\"");
-    check(
-        &begun(&[of_another(&unknown)]),
-        "line 7: the tables have no profile `bew`",
-    );
+    check(&begun(&[of_another(&unknown)]), "line 7: unknown profile `bew`");
     check(
         &begun(&[of_another(r#"{"begin":{}}"#)]),
-        "line 7: begin needs the text `profile`",
+        "line 7: begin lacks the string `profile`",
     );
     check(
         &begun(&[of_another(&BEGIN.replace("\"grace\":30000", "\"grace\":\"x\""))]),
-        "line 7: limits need `grace`",
+        "line 7: limits lack `grace`",
     );
     check(
         &begun(&[line(1000, "env", "in", r#"{"admitted":{"socket":2,"line":"l"}}"#)]),
-        "line 7: the socket 2 has sent no login",
+        "line 7: the socket 2 sent no login",
     );
     check(
         &begun(&[line(1000, "env", "in", r#"{"alive":1}"#)]),
-        r#"line 7: {"alive":1} is nothing that comes in"#,
+        r#"line 7: {"alive":1} is not an input"#,
     );
     check(
         &begun(&[line(1000, "env", "in", r#"{"attached":{"socket":1,"how":"so"}}"#)]),
@@ -192,12 +183,12 @@ fn what_cannot_have_happened() {
     );
     check(
         &begun(&[line(1000, "legacy", "in", r#"{"socket":1,"frame":"x"}"#)]),
-        "line 7: x is no frame",
+        "line 7: x is not a frame",
     );
     let rtm = |data: &str| begun(&[line(1000, "rtm", "in", data)]);
     check_recorded(
         &rtm(r#"{"request":7,"reply":{}}"#),
-        "line 7: a reply to the call 7, which was not made",
+        "line 7: a reply to the unknown call 7",
     );
     check_recorded(&rtm(r#"{"request":1,"reply":7}"#), "line 7: an empty result");
     check_recorded(
@@ -205,7 +196,7 @@ fn what_cannot_have_happened() {
         "line 7: a member of an RTM error enum",
     );
     check_recorded(&rtm(r#"{"event":{"Dance":{}}}"#), "line 7: an RTM event, not Dance");
-    check_recorded(&rtm("{}"), "line 7: {} is neither a reply nor an event");
+    check_recorded(&rtm("{}"), "line 7: {} is not a reply or an event");
     let due = |t_us, data: &str| begun(&[line(t_us, "timer", "in", data)]);
     check_recorded(&due(1000, r#"{"due":"grace"}"#), "line 7: the timer grace is not set");
     check_recorded(
@@ -214,7 +205,7 @@ fn what_cannot_have_happened() {
     );
     check_recorded(
         &due(1000, r#"{"due":"sleep"}"#),
-        r#"line 7: {"due":"sleep"} is no timer"#,
+        r#"line 7: {"due":"sleep"} is not a fired timer"#,
     );
 }
 
@@ -232,7 +223,7 @@ fn the_commands_say_so_and_write_nothing() {
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{args:?}: {text}");
         assert!(
-            text.contains("bad.jsonl") && text.contains("line 7: no record"),
+            text.contains("bad.jsonl") && text.contains("line 7: invalid record"),
             "{args:?}: {text}"
         );
     };

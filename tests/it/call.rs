@@ -90,10 +90,7 @@ async fn a_line_over_the_limit_is_refused_as_a_whole() {
     let (code, stdout, stderr) = said(start(&running, "web", &[]), input).await;
     assert_eq!(
         (code, &*stderr),
-        (
-            0,
-            "error: line 2 of the input is not run: the line is longer than 65536 bytes\n"
-        )
+        (0, "error: input line 2 skipped: the line is longer than 65536 bytes\n")
     );
     let expected = "onLoginSuccess uid=UID fd=0
 ok {\"result\":\"ok\"}
@@ -117,10 +114,7 @@ onLogout ecode=101
 async fn refused(running: &Running, more: &[&str], reason: &str, hint: &str) {
     let (code, _, stderr) = said(start(running, "web", more), String::new()).await;
     assert_eq!(code, 1, "{stderr}");
-    assert!(
-        stderr.contains(&format!("the login was refused: {reason}\n")),
-        "{stderr}"
-    );
+    assert!(stderr.contains(&format!("login refused: {reason}\n")), "{stderr}");
     assert!(stderr.contains(hint), "{stderr}");
 }
 
@@ -130,7 +124,7 @@ async fn a_refused_login_says_what_to_do() {
     config.auth.app_id = AppId::new("app").ok();
     config.auth.certificate = Some("5CFd2fd1755d40ecb72977518be15d3b".into());
     let running = serve_as_told(config).await;
-    let of_app = "give the app id with --vid";
+    let of_app = "set --vid to the server";
     refused(&running, &[], "TokenErrorVendor", of_app).await;
     refused(&running, &["--vid", "other"], "TokenErrorVendor", of_app).await;
     refused(&running, &["--vid", "app"], "TokenErrorNotAllowed", "with --token-file").await;

@@ -80,7 +80,7 @@ fn a_lost_session_is_compared_up_to_there() {
     let error = replay(&tables, &encoders, &read(nobody.as_bytes()).expect("a trace"));
     assert_eq!(
         error.expect_err("nobody is lost").to_string(),
-        "line 2: session 1 has not begun"
+        "line 2: session 1 did not begin"
     );
 }
 
@@ -115,12 +115,12 @@ fn commands_read_it_where_it_is_named() {
     let (folder, part) = unfinished("named");
     let whole = Path::new(env!("CARGO_MANIFEST_DIR")).join(TRACE).display().to_string();
     let is_not = "note: ";
-    let names = "1-0001.jsonl.part is not finished";
+    let names = "1-0001.jsonl.part is unfinished";
     check(
         &["replay", &part],
         0,
-        "1 equal, 0 different, 0 unreadable, 1 cut off",
-        &[is_not, names, "2 of 2 sessions break off"],
+        "1 equal, 0 different, 0 unreadable, 1 truncated",
+        &[is_not, names, "2 of 2 sessions are truncated"],
     );
     check(&["replay", "--json", &part], 0, r#""cut":[1,2]"#, &[]);
     check(&["replay", "--against", "embedded", &part], 0, "1 equal", &[names]);
@@ -131,7 +131,7 @@ fn commands_read_it_where_it_is_named() {
         &["replay", "--update", &part],
         64,
         "",
-        &["is not finished, and is not updated", "hint: "],
+        &["is unfinished and cannot be updated", "hint: "],
     );
 
     // A folder has what is finished.
@@ -141,7 +141,7 @@ fn commands_read_it_where_it_is_named() {
             &[command, &folder],
             2,
             "",
-            &["there are no finished traces, and 1 that are not", &part],
+            &["no finished traces found, and 1 unfinished ones", &part],
         );
     }
     fs::write(Path::new(&folder).join("0-0001.jsonl"), text()).expect("a file");
@@ -149,7 +149,7 @@ fn commands_read_it_where_it_is_named() {
         &["replay", &folder],
         0,
         "1 traces,",
-        &["note: left out 1 that are not finished (.jsonl.part)"],
+        &["note: skipped 1 unfinished traces (.jsonl.part)"],
     );
     fs::remove_dir_all(&folder).expect("it can be removed");
 }

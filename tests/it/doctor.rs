@@ -98,14 +98,14 @@ async fn the_command_shows_the_steps() {
     };
     let (code, text) = doctor(file.clone()).await;
     assert_eq!(code, Some(1), "{text}");
-    assert!(text.starts_with("FAIL  link     no agent has come in"), "{text}");
-    assert!(text.contains("\n      hint: start one"), "{text}");
+    assert!(text.starts_with("FAIL  link     no agent is connected"), "{text}");
+    assert!(text.contains("\n      hint: start an agent"), "{text}");
     agent("web", rtm, running.agents.expect("an agent upstream"));
     linked(&running).await;
     let (code, text) = doctor(file.clone()).await;
     assert_eq!(code, Some(0), "{text}");
     assert!(
-        text.contains("ok    sdk      it answers: LOGOUT.USER_NOT_LOGGED_IN (102)"),
+        text.contains("ok    sdk      answered: LOGOUT.USER_NOT_LOGGED_IN (102)"),
         "{text}"
     );
     assert_eq!(text.lines().count(), WELL.len(), "{text}");

@@ -68,10 +68,10 @@ fn the_list_of_open_pairs_only_shrinks() {
     };
     for (id, platform, why, complaint) in [
         ("peer.send", "web", "why", "exercises it"),
-        ("peer.create-message", "web", "why", "crosses no wire"),
-        ("peer.nonsense", "web", "why", "is no pair"),
-        ("peer.send", "nowhere", "why", "is no pair"),
-        ("channel-attr.updated", "linux-cpp", " ", "a reason"),
+        ("peer.create-message", "web", "why", "does not reach the wire"),
+        ("peer.nonsense", "web", "why", "is not a pair"),
+        ("peer.send", "nowhere", "why", "is not a pair"),
+        ("channel-attr.updated", "linux-cpp", " ", "a one-line reason"),
     ] {
         let open_list_errors = list(id, platform, why);
         assert!(

@@ -226,24 +226,24 @@ fn what_cannot_be_imported_is_refused_at_its_place() {
         assert!(!error.hint().is_empty());
     };
     let check_har = |har: Json, expected: &str| check(har.to_string().as_bytes(), expected);
-    check(b"", "line 1, column 0: it is not JSON");
-    check(b"{\"log\":\n{", "line 2, column 1: it is not JSON");
-    check(b"\xef\xbb\xbf[]", "it is no HAR");
-    check(b"\xff\xfe", "line 1, column 1: it is not JSON");
-    check_har(json!({ "log": {} }), "it is no HAR: missing field `entries`");
-    check_har(json!({ "log": { "entries": 7 } }), "it is no HAR");
-    check_har(json!({ "log": { "entries": [] } }), "none of its 0 entries");
-    check_har(json!({ "log": { "entries": [{}] } }), "none of its 1 entries");
-    check_har(har(&[&[], &[]]), "none of its 2 entries has WebSocket messages");
+    check(b"", "line 1, column 0: invalid or truncated JSON");
+    check(b"{\"log\":\n{", "line 2, column 1: invalid or truncated JSON");
+    check(b"\xef\xbb\xbf[]", "not a HAR file");
+    check(b"\xff\xfe", "line 1, column 1: invalid or truncated JSON");
+    check_har(json!({ "log": {} }), "not a HAR file: missing field `entries`");
+    check_har(json!({ "log": { "entries": 7 } }), "not a HAR file");
+    check_har(json!({ "log": { "entries": [] } }), "none of 0 entries");
+    check_har(json!({ "log": { "entries": [{}] } }), "none of 1 entries");
+    check_har(har(&[&[], &[]]), "none of 2 entries has WebSocket messages");
     check_har(
         har(&[&[said("send", 1.0, "x")], &[said("receive", 1.0, r#"["login",{}]"#)]]),
-        "none of its 2 WebSockets has sent a login",
+        "none of 2 WebSockets sent a legacy Web login",
     );
     let mut binary = said("receive", 2.0, "AAAA");
     binary["opcode"] = json!(2);
     check_har(
         har(&[&[], &[login(1.0, "websdk"), binary]]),
-        "entry 1 (wss://sig.example.com/), message 1: it is binary",
+        "entry 1 (wss://sig.example.com/), message 1: its binary data",
     );
     check_har(
         har(&[&[login(-1.0, "websdk")]]),
@@ -262,7 +262,7 @@ fn what_cannot_be_imported_is_refused_at_its_place() {
     // More than a line of a trace holds, once it is escaped.
     check_har(
         har(&[&[login(1.0, "websdk"), said("receive", 2.0, "\u{1}".repeat(1_000_000))]]),
-        "entry 0 (wss://sig.example.com/): line 4: the line is longer",
+        "entry 0 (wss://sig.example.com/): line 4: line longer",
     );
 }
 

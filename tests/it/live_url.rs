@@ -68,7 +68,7 @@ async fn a_rejected_connection_gets_the_reason() {
         &["cannot connect", "[embedded] listen"],
     )
     .await;
-    check(&format!("{url}s"), std::slice::from_ref(&trace), 1, &["404", "/agent?"]).await;
+    check(&format!("{url}s"), std::slice::from_ref(&trace), 1, &["404", "/agent"]).await;
     let scaled = ["--rate-scale".into(), "0".into(), trace];
     check(&url, &scaled, 64, &["--rate-scale"]).await;
 }

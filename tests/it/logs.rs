@@ -192,7 +192,7 @@ async fn a_failed_start_is_one_json_line() {
     assert!(
         wrong["hint"]
             .as_str()
-            .is_some_and(|hint| hint.starts_with("a folder of tables")),
+            .is_some_and(|hint| hint.starts_with("a tables directory")),
         "{wrong}"
     );
     let wrong = fails(&folder, &["serve", "--listen", "192.0.2.1:1", "--log-json"], 1).await;
@@ -203,7 +203,7 @@ async fn a_failed_start_is_one_json_line() {
         "{wrong}"
     );
     let wrong = fails(&folder, &["agent", "embedded", "--limits", "none", "--log-json"], 1).await;
-    assert_eq!(wrong["message"], "--limits is web or linux, not `none`");
+    assert_eq!(wrong["message"], "invalid --limits `none`; expected web or linux");
 }
 
 const APP: &str = "970CA35de60c44645bbae8a215061b33";

@@ -95,9 +95,9 @@ async fn a_changed_code_is_reported_with_its_row() {
     check(
         &["--mappings", &mappings, "--junit", &trace, &trace],
         64,
-        &["is an input, and would be replaced"],
+        &["is an input and would be overwritten"],
     );
-    let wrote = format!("wrote {trace}: ");
+    let wrote = format!("updated {trace}: ");
     let update = ["--mappings", &mappings, "--update", &trace];
     check(&update, 0, &["error.code: 703 / 704", &wrote, "1 different"]);
     check(&update, 0, &["1 equal, 0 different"]);
@@ -126,11 +126,7 @@ fn an_update_changes_only_the_records_that_differ() {
 
 #[test]
 fn what_it_cannot_play_against_is_refused() {
-    check(
-        &["--against", "nobody", "x.jsonl"],
-        64,
-        &["an RTM to play against is `embedded`"],
-    );
+    check(&["--against", "nobody", "x.jsonl"], 64, &["expected `embedded`"]);
     check(
         &["--against", "embedded", "--update", "x.jsonl"],
         64,

@@ -108,28 +108,16 @@ fn a_secret_of_two_lines_is_refused() {
     write(&folder, "sigbridge.toml", config);
     insta::assert_snapshot!(run(&folder, &["check", "--config", "sigbridge.toml"], "").2, @r"
         error: `auth`: the certificate has 2 lines
-         --> sigbridge.toml:3:20
-          |
-        3 | certificate_file = 'certificate.txt'
-          |                    ^^^^^^^^^^^^^^^^^
-          |
-          = help: the file must contain only the App Certificate: one line of 32 hexadecimal digits
+        --> sigbridge.toml:3:20
+         = help: the file must contain only the App Certificate: one line of 32 hexadecimal digits
 
         error: `upstream.agent.secret_file`: `certificate.txt` has 2 lines
-         --> sigbridge.toml:5:15
-          |
-        5 | secret_file = 'certificate.txt'
-          |               ^^^^^^^^^^^^^^^^^
-          |
-          = help: the file must contain only the secret, on one line
+        --> sigbridge.toml:5:15
+         = help: the file must contain only the secret, on one line
 
         error: `webhook.secret_file`: `certificate.txt` has 2 lines
-         --> sigbridge.toml:8:15
-          |
-        8 | secret_file = 'certificate.txt'
-          |               ^^^^^^^^^^^^^^^^^
-          |
-          = help: the file must contain only the secret, on one line
+        --> sigbridge.toml:8:15
+         = help: the file must contain only the secret, on one line
 
         error: 3 errors found
         ");

@@ -343,7 +343,9 @@ async fn a_new_certificate_is_for_new_connections() {
     fs::copy(other.join("certs/cert.pem"), &certificate).expect("a copy");
     let error = tls.reload().expect_err("the key is the old one");
     assert!(
-        error.to_string().contains("key.pem` has the private key of another"),
+        error
+            .to_string()
+            .contains("key.pem` contains the private key of another"),
         "{error}"
     );
     assert_eq!(shown(&connected(&folder, running.http).await), new);

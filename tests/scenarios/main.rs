@@ -40,7 +40,7 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Returns the name of a scenario: its file's.
+/// Returns the name of a scenario: the stem of its file.
 fn name(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
