@@ -50,6 +50,7 @@ const ALL: &[(&str, &str, How)] = &[
         Test("the_first_session"),
     ),
     ("docs/guide/get-started.md", "cargo run -q -- explain", Shell(&[], &[])),
+    ("docs/guide/get-started.md", "cargo run -q -- check", Shell(&[], &[])),
     (
         "docs/guide/get-started.md",
         "cp -r mappings my-tables",
