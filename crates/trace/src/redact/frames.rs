@@ -258,9 +258,11 @@ impl Redactor {
     }
 
     fn text(&mut self, value: &mut Value, class: Class) {
-        let text = std::mem::take(value).into_text();
-        let new = self.replace(&text, class);
-        *value = Value::Text(new.map_or(text, Text::from));
+        let text = value.clone().into_text();
+        // A kept number stays a number.
+        if let Some(new) = self.replace(&text, class) {
+            *value = Value::Text(new.into());
+        }
     }
 
     /// Redacts an argument unknown to the tables.
