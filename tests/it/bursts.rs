@@ -324,7 +324,10 @@ async fn requests_that_wait_are_bounded() {
     let held = running.server.memory.of(MemoryUser::Requests);
     assert!((100_000..300_000).contains(&held), "{held} bytes");
     let answer = client.answer(requests[199]).await;
-    assert!(answer.starts_with("error -32000 too many requests are pending"), "{answer}");
+    assert!(
+        answer.starts_with("error -32000 too many requests are pending"),
+        "{answer}"
+    );
 }
 
 #[tokio::test]

@@ -242,14 +242,17 @@ impl Listener for WebListener {
         let Some(text) = text(&mut self.0).await else {
             return Told::Closed;
         };
-        let frame: Value = serde_json::from_str(&text).expect("the server writes JSON");
-        match frame[0].as_str() {
-            Some("call2-ret") => {
-                let body = frame[1][2].as_str().expect("a text");
-                serde_json::from_str::<Value>(body).expect("JSON");
-                Told::Answers(vec![frame[1][0].to_string()])
+        // Numbers of any size are echoed.
+        let frame: Vec<Box<RawValue>> = serde_json::from_str(&text).expect("the server writes JSON");
+        let name: String = serde_json::from_str(frame[0].get()).expect("a name");
+        match name.as_str() {
+            "call2-ret" => {
+                let (id, _, body): (Box<RawValue>, Box<RawValue>, String) =
+                    serde_json::from_str(frame[1].get()).expect("an answer");
+                serde_json::from_str::<Box<RawValue>>(&body).expect("JSON");
+                Told::Answers(vec![id.get().to_owned()])
             }
-            Some("pong") if frame[1] == LAST => Told::Last,
+            "pong" if frame[1].get() == LAST.to_string() => Told::Last,
             _ => Told::Other,
         }
     }
