@@ -32,7 +32,7 @@ impl RtmService {
                 self.perform(step, ask, call)
             }
             (Phase::In(session), needs) => {
-                checks::with_login(session, &call)?;
+                checks::with_login(&**session, &call)?;
                 client.rates.admit(step.now, &call, &self.config)?;
                 if session.is_reachable() || needs == Needs::Login {
                     self.perform(step, ask, call)
@@ -153,7 +153,7 @@ impl RtmService {
 
 /// What a call needs before it can be done.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Needs {
+pub enum Needs {
     /// Decides by itself.
     Nothing,
     /// A login, but no link at this moment.
@@ -164,7 +164,8 @@ enum Needs {
     Link,
 }
 
-const fn needs(kind: CallKind) -> Needs {
+/// Returns what a call needs.
+pub const fn needs(kind: CallKind) -> Needs {
     match kind {
         CallKind::Login | CallKind::Logout | CallKind::LocalInvitationSend | CallKind::RestChannelMessage => {
             Needs::Nothing

@@ -30,7 +30,7 @@ pub struct RtmService {
     pub(super) followers: Followers,
     pub(super) invitations: Invitations,
     pub(super) offline: OfflineStore,
-    pub(super) timers: Timers,
+    pub(super) timers: Timers<Timer>,
     pub(super) random: Random,
     /// What was sent by the RESTful API lately.
     pub(super) rest: Window,

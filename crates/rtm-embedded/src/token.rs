@@ -13,12 +13,15 @@ use crate::timers::Timer;
 const PREFIX: &str = "expires:";
 
 /// When a login ends; never without a token that says so.
-pub(super) type Expiry = Option<Time>;
+pub type Expiry = Option<Time>;
 
 /// Why a token is no good.
-pub(super) enum BadToken {
+pub enum BadToken {
+    /// No text.
     Empty,
+    /// Its time is no number.
     Invalid,
+    /// Its time is over.
     Expired,
 }
 
@@ -43,7 +46,10 @@ impl From<BadToken> for RenewTokenErr {
 }
 
 /// Reads a token.
-pub(super) fn expiry(token: &str, now: Time) -> Result<Expiry, BadToken> {
+///
+/// # Errors
+/// [`BadToken`].
+pub fn expiry(token: &str, now: Time) -> Result<Expiry, BadToken> {
     if token.is_empty() {
         return Err(BadToken::Empty);
     }

@@ -22,7 +22,7 @@ use crate::context::ClientId;
 use crate::service::RtmService;
 use crate::timers::TimerId;
 
-pub(super) use handles::Handles;
+pub use handles::{Handles, Side};
 
 /// An invitation in the whole world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,8 +104,10 @@ impl Invitation {
 
 /// How an object ended, as far as later misuse is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+pub enum End {
+    /// By an accept on both sides.
     Accepted,
+    /// In any other way.
     Other,
 }
 

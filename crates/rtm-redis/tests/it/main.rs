@@ -1,0 +1,5 @@
+//! The service against a real Redis.
+
+mod cluster;
+mod model;
+mod server;
