@@ -1,5 +1,7 @@
 //! Counters. Label sets are closed: reasons and codes come from the tables and the source, never from clients.
 
+use std::sync::Arc;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -31,6 +33,7 @@ pub struct Metrics {
     webhook_notices: Family<Result, Counter>,
     rest_requests: Family<Result, Counter>,
     link: LinkHealth,
+    redis: Arc<rtm_redis::Health>,
     registry: Registry,
 }
 
@@ -83,6 +86,7 @@ impl Metrics {
             webhook_notices: Family::default(),
             rest_requests: Family::default(),
             link: LinkHealth::default(),
+            redis: Arc::default(),
             registry: Registry::with_prefix("sigbridge"),
         };
         let registry = &mut metrics.registry;
@@ -165,6 +169,7 @@ impl Metrics {
             "Calls that came to nothing between here and the agent",
             link.failed.clone(),
         );
+        metrics.redis.register(&mut metrics.registry);
         for (_, holder) in MemoryUser::ALL {
             metrics.holds(holder, 0);
         }
@@ -223,6 +228,11 @@ impl Metrics {
     /// How the link to agents goes.
     pub fn link(&self) -> LinkHealth {
         self.link.clone()
+    }
+
+    /// How the service on Redis goes.
+    pub fn redis(&self) -> Arc<rtm_redis::Health> {
+        self.redis.clone()
     }
 
     /// A login came to a session, was refused for a reason of the tables, or was abandoned.

@@ -24,6 +24,7 @@ mod mask;
 #[cfg(test)]
 mod outbound_tests;
 mod read;
+mod redis;
 mod rest;
 mod size;
 #[cfg(test)]
@@ -36,6 +37,7 @@ mod webhook;
 pub use duration::{BadDuration, parse_duration};
 pub use files::{DiskFiles, Files};
 pub use log::{Accounts, Log};
+pub use redis::Redis;
 pub use rest::Rest;
 pub use tls::{BadIdentity, Identity, Tls};
 pub use upstream::{Agent, App, Embedded, RtmToken, Upstream, UpstreamKind};
@@ -74,6 +76,8 @@ pub struct Config {
     pub upstream: Upstream,
     /// `[upstream.rest]`. Default: none.
     pub rest: Option<Rest>,
+    /// `[redis]`
+    pub redis: Redis,
     /// `[embedded]`
     pub embedded: Embedded,
     /// `[webhook]`

@@ -18,7 +18,11 @@ use crate::config::rest::{Rest, rest};
 use crate::config::values::{SECRET_HINT, address_at, certificate, duration, file_text, number, value};
 
 const MAX_WAIT: Duration = Duration::from_secs(60);
-const KINDS: &[(&str, UpstreamKind)] = &[("embedded", UpstreamKind::Embedded), ("agent", UpstreamKind::Agent)];
+const KINDS: &[(&str, UpstreamKind)] = &[
+    ("embedded", UpstreamKind::Embedded),
+    ("redis", UpstreamKind::Redis),
+    ("agent", UpstreamKind::Agent),
+];
 
 /// `[upstream]`: where RTM is.
 #[derive(Clone, Debug)]
@@ -39,6 +43,8 @@ pub enum UpstreamKind {
     /// `"embedded"`: an RTM service inside this process, for development and tests.
     #[default]
     Embedded,
+    /// `"redis"`: an RTM service of all sidecars that share a Redis (docs/guide/cluster.md).
+    Redis,
     /// `"agent"`: RTM's own SDK in a process that dials in (docs/agent-link.md).
     Agent,
 }
@@ -90,7 +96,7 @@ pub struct App {
     pub id: AppId,
     /// `certificate` or `certificate_file`, `allow_no_token`: as in `[auth]`.
     pub auth: TokenPolicy,
-    /// `upstream`: `"embedded"` or `"agent"`. Default: that of `[upstream]`.
+    /// `upstream`: `"embedded"`, `"redis"` or `"agent"`. Default: that of `[upstream]`.
     pub upstream: UpstreamKind,
     /// `allowed_origins`: pages whose browsers may log in to it. Programs always may. Default: pages of any origin.
     pub allowed_origins: Option<Vec<String>>,

@@ -23,6 +23,7 @@ use rtm::AppId;
 use rtm::CallKind;
 use rtm::time::Time;
 use rtm::upstream::Upstream;
+use rtm_redis::RedisUpstream;
 use runtime::log_limit::{Bound, Cause, admits};
 use runtime::net::{Shortage, Shortages};
 use tables::Tables;
@@ -65,6 +66,8 @@ pub struct Server {
     pub upstream: Arc<dyn Upstream>,
     /// The link to agents, when an app has its RTM there.
     pub driver: Option<Arc<Driver>>,
+    /// The service on Redis, where any app has its RTM there.
+    pub redis: Option<Arc<RedisUpstream>>,
     /// Sessions.
     pub registry: SessionRegistry,
     /// Sessions by channel.
@@ -130,7 +133,7 @@ impl Server {
         config: Config,
         tables: Arc<Tables>,
         speeches: Vec<Arc<dyn Encoder>>,
-        (upstream, driver): (Arc<dyn Upstream>, Option<Arc<Driver>>),
+        (upstream, driver, redis): (Arc<dyn Upstream>, Option<Arc<Driver>>, Option<Arc<RedisUpstream>>),
         clock: Clock,
         (metrics, webhooks, strain): (Arc<Metrics>, Arc<Webhooks>, Arc<Shortages>),
         (tasks, shutdown): (TaskTracker, CancellationToken),
@@ -154,6 +157,7 @@ impl Server {
             speeches,
             upstream,
             driver,
+            redis,
             registry: SessionRegistry::default(),
             members: Members::default(),
             logins: Arc::default(),
@@ -379,7 +383,11 @@ impl Server {
                 vid: vid.clone(),
                 numbers: config.uid.clone(),
             }),
-            offline_messages: config.embedded.offline_messages && config.upstream_of(vid) == UpstreamKind::Embedded,
+            offline_messages: match config.upstream_of(vid) {
+                UpstreamKind::Embedded => config.embedded.offline_messages,
+                UpstreamKind::Redis => config.redis.offline_messages,
+                UpstreamKind::Agent => false,
+            },
             can: Arc::new(move |kind| !lacks.contains(&kind)),
             limits: SessionLimits {
                 login: config.session.rtm_login_timeout,

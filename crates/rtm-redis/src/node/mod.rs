@@ -89,6 +89,8 @@ pub struct Request {
     pub args: Vec<Vec<u8>>,
     /// Whether it may be done although memory is full.
     pub frees: bool,
+    /// How many operations it has.
+    pub operations: usize,
 }
 
 /// Numbers of a node, for metrics.
@@ -151,6 +153,7 @@ pub struct Node {
     written: HashMap<Text, (u64, u64)>,
     check: Time,
     up: bool,
+    epoch: u64,
     status: NodeStatus,
     ended: bool,
 }
@@ -182,6 +185,7 @@ impl Node {
             written: HashMap::new(),
             check: now,
             up: true,
+            epoch: 0,
             status: NodeStatus::default(),
             ended: false,
         }
@@ -198,6 +202,11 @@ impl Node {
             self.push_logout(user, &login, sent, None);
         }
         self.clients.remove(&client);
+    }
+
+    /// How often Redis has lost what it had been told: entries are read from the beginning then.
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// Whether no instance is left.
@@ -276,7 +285,12 @@ impl Node {
             Stage::New => {
                 let mut args = self.head(now, "hello".into());
                 args.push(self.seq.to_string().into());
-                (None, Request { args, frees: false })
+                let request = Request {
+                    args,
+                    frees: false,
+                    operations: 0,
+                };
+                (None, request)
             }
             Stage::Live if self.queue.is_empty() => return None,
             Stage::Live => {
@@ -490,7 +504,11 @@ impl Node {
             args.push((op.words.len() - 1).to_string().into());
             args.extend_from_slice(&op.words[1..]);
         }
-        Request { args, frees }
+        Request {
+            args,
+            frees,
+            operations: ops.len(),
+        }
     }
 
     fn head(&mut self, now: Time, seq: String) -> Vec<Vec<u8>> {

@@ -15,6 +15,7 @@ impl Node {
     /// Redis has lost what this node had told it. What it did not do is done after the repair.
     pub(super) fn lost(&mut self) {
         self.stage = Stage::New;
+        self.epoch += 1;
         if let Some(ops) = self.outstanding.take().and_then(|outstanding| outstanding.ops) {
             for op in ops.into_iter().rev() {
                 self.queue_bytes += op.bytes();
