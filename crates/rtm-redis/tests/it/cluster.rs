@@ -65,13 +65,19 @@ impl Cluster {
         self.nodes[at].as_mut().expect("a node that runs")
     }
 
-    pub fn is_running(&self, at: usize) -> bool {
-        self.nodes[at].is_some()
-    }
-
     /// A node is gone at once.
     pub fn kill(&mut self, at: usize) {
         self.nodes[at] = None;
+    }
+
+    /// A node does nothing for a while.
+    pub fn freeze(&mut self, at: usize) -> Node {
+        self.nodes[at].take().expect("a node that runs")
+    }
+
+    /// It goes on.
+    pub fn thaw(&mut self, at: usize, node: Node) {
+        self.nodes[at] = Some(node);
     }
 
     pub fn open(&mut self, at: usize, client: u64) {

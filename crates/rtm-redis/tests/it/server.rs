@@ -1,5 +1,7 @@
 //! A Redis of the test's own.
 
+#![allow(dead_code, reason = "each test program uses its own part of this")]
+
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -9,6 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A `redis-server` that ends with the value; it listens at a socket in a folder of its own.
 pub struct RedisServer {
+    /// A shell that kills it when its input ends, so that it does not outlive this process.
     child: Option<Child>,
     folder: PathBuf,
     args: Vec<String>,
@@ -54,11 +57,26 @@ impl RedisServer {
     pub fn restart(&mut self) {
         let folder = self.folder.to_str().expect("a path of UTF-8");
         let socket = self.socket();
-        let child = Command::new("redis-server")
-            .args(["--port", "0", "--unixsocket", &socket, "--dir", folder, "--save", ""])
+        let guarded = r#"redis-server "$@" & pid=$!; cat; kill -9 $pid; wait $pid 2>/dev/null"#;
+        let child = Command::new("sh")
+            .args([
+                "-c",
+                guarded,
+                "sh",
+                "--port",
+                "0",
+                "--unixsocket",
+                &socket,
+                "--dir",
+                folder,
+                "--save",
+                "",
+            ])
             .args(["--maxmemory", "128mb", "--maxmemory-policy", "noeviction"])
             .args(&self.args)
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .spawn();
         self.child = Some(child.expect("redis-server starts"));
         let until = Instant::now() + PATIENCE;
@@ -83,14 +101,27 @@ impl RedisServer {
     /// Ends it at once, as a power failure would.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
-            drop(child.kill());
+            drop(child.stdin.take());
             drop(child.wait());
         }
     }
 
-    /// Its process.
-    pub fn pid(&self) -> u32 {
-        self.child.as_ref().map_or(0, Child::id)
+    /// Stops it for that time, as a machine that is overloaded.
+    pub fn freeze(&self, time: Duration) {
+        let Some(mut connection) = self.connect() else { return };
+        let info: String = redis::cmd("INFO")
+            .arg("server")
+            .query(&mut connection)
+            .expect("it answers");
+        let pid = info
+            .lines()
+            .find_map(|line| line.strip_prefix("process_id:"))
+            .expect("its process")
+            .trim();
+        let signal = |name: &str| Command::new("kill").args([name, pid]).status().expect("kill runs");
+        signal("-STOP");
+        std::thread::sleep(time);
+        signal("-CONT");
     }
 
     fn socket(&self) -> String {
