@@ -34,6 +34,7 @@ mod live_url;
 mod logs;
 mod mutations;
 mod native;
+mod on_redis;
 mod record_fixtures;
 mod redaction;
 mod replay;

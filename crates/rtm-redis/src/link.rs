@@ -8,7 +8,8 @@ use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, IntoConnectionInfo, RedisError, TlsCertificates, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError, RedisResult,
+    ServerErrorKind, TlsCertificates, Value,
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
@@ -117,7 +118,7 @@ impl From<RedisError> for Trouble {
                 Self::Unreachable(error.to_string())
             }
             Some(_) => Self::Other(error.to_string()),
-            None if error.kind() == redis::ErrorKind::AuthenticationFailed => Self::Refused(error.to_string()),
+            None if error.kind() == ErrorKind::AuthenticationFailed => Self::Refused(error.to_string()),
             None => Self::Unreachable(error.to_string()),
         }
     }
@@ -174,6 +175,10 @@ impl Link {
     /// # Errors
     /// [`Trouble`].
     pub async fn run(&mut self, command: &Cmd) -> Result<Value, Trouble> {
+        Ok(self.raw(command).await?)
+    }
+
+    async fn raw(&mut self, command: &Cmd) -> RedisResult<Value> {
         let value = match self {
             Self::Single(connection) => connection.req_packed_command(command).await?,
             Self::Cluster(connection) => connection.req_packed_command(command).await?,
@@ -189,13 +194,13 @@ impl Link {
         let script = if request.frees { &SCRIPT_THAT_FREES } else { &SCRIPT };
         let mut command = redis::cmd("EVALSHA");
         command.arg(script.get_hash());
-        match self.run(&with(command, prefix, request)).await {
-            Err(Trouble::Other(error)) if error.contains("NOSCRIPT") => {
+        match self.raw(&with(command, prefix, request)).await {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                 let mut command = redis::cmd("EVAL");
                 command.arg(text_of(request.frees));
                 self.run(&with(command, prefix, request)).await
             }
-            other => other,
+            other => Ok(other?),
         }
     }
 }

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use redis::Value;
 use rtm::upstream::{ClientKey, Tell, Upstream};
 use rtm::{AppId, CallKind, RtmCall};
 use rtm_embedded::RtmServiceConfig;
@@ -103,6 +102,43 @@ impl RedisUpstream {
         }))
     }
 
+    /// A second sidecar of this process with the same Redis, for a message between both; it ends with the token.
+    ///
+    /// # Errors
+    /// The system has no randomness for its name.
+    pub fn sibling(&self) -> Result<(Arc<Self>, CancellationToken), getrandom::Error> {
+        let end = CancellationToken::new();
+        let made = Self::new(self.config.clone(), Arc::default(), self.clock, &self.tasks, &end)?;
+        self.tasks.spawn(made.clone().run());
+        Ok((made, end))
+    }
+
+    /// The state of a Redis Cluster; none where it is one server.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn cluster(&self) -> Result<Option<String>, Trouble> {
+        if !self.config.address.cluster {
+            return Ok(None);
+        }
+        let value = self.shared.run(redis::cmd("CLUSTER").arg("INFO")).await?;
+        let text: String = redis::from_redis_value(value).map_err(|e| Trouble::Other(e.to_string()))?;
+        let line = |key: &str| {
+            text.lines()
+                .find_map(|line| line.strip_prefix(key))
+                .unwrap_or_default()
+                .trim()
+                .to_owned()
+        };
+        let (state, slots) = (line("cluster_state:"), line("cluster_slots_ok:"));
+        if state != "ok" {
+            return Err(Trouble::Unreachable(format!(
+                "the state of the cluster is `{state}`, with {slots} slots"
+            )));
+        }
+        Ok(Some(format!("its state is ok, with {slots} slots")))
+    }
+
     /// Counters and trouble.
     pub const fn health(&self) -> &Arc<Health> {
         &self.health
@@ -136,14 +172,6 @@ impl RedisUpstream {
     /// [`Trouble`].
     pub async fn server(&self) -> Result<ServerInfo, Trouble> {
         self.shared.info().await
-    }
-
-    /// Runs a command, for those who look into the service.
-    ///
-    /// # Errors
-    /// [`Trouble`].
-    pub async fn command(&self, command: &redis::Cmd) -> Result<Value, Trouble> {
-        self.shared.run(command).await
     }
 
     /// The sidecars of an app.
