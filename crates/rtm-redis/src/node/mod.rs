@@ -42,7 +42,7 @@ const QUEUE: usize = 20_000;
 /// Bytes of operations that wait for Redis. More are refused.
 const QUEUE_BYTES: usize = 64 << 20;
 /// How long entries may be processed before Redis is told, so that they are not given to others when this node dies.
-const ACK_AFTER: Duration = Duration::from_millis(50);
+const ACK_AFTER: Duration = Duration::from_millis(5);
 /// How often calls that have waited too long are looked for.
 const CHECK: Duration = Duration::from_millis(100);
 

@@ -68,6 +68,8 @@ pub struct Instance {
     upstream: Arc<RedisUpstream>,
     pub key: ClientKey,
     told: Arc<(Mutex<Vec<UpstreamEvent>>, Notify)>,
+    /// When each of them was told.
+    times: Arc<Mutex<Vec<Instant>>>,
     calls: u64,
 }
 
@@ -75,11 +77,14 @@ impl Instance {
     pub fn open(sidecar: &Sidecar) -> Self {
         let told = Arc::new((Mutex::new(Vec::new()), Notify::new()));
         let tell = told.clone();
+        let times = Arc::new(Mutex::new(Vec::new()));
+        let noted = times.clone();
         let app = AppId::new("app").expect("an app id");
         let upstream = sidecar.upstream.clone();
         let key = upstream.open(
             &app,
             Arc::new(move |event| {
+                noted.lock().push(Instant::now());
                 tell.0.lock().push(event);
                 tell.1.notify_one();
             }),
@@ -89,6 +94,7 @@ impl Instance {
             upstream,
             key,
             told,
+            times,
             calls,
         }
     }
@@ -158,17 +164,35 @@ impl Instance {
         told.iter().filter_map(text).collect()
     }
 
-    /// The numbers of calls that were answered, with whether the message was received.
-    pub fn received(&self) -> Vec<u64> {
+    /// The numbers of messages that were received, or are kept for a user that is away.
+    pub fn stored(&self) -> Vec<u64> {
         let told = self.told.0.lock();
         let number = |event: &UpstreamEvent| match event {
             UpstreamEvent::Reply {
                 request,
-                result: Ok(RtmReply::HasPeerReceived(true)),
+                result: Ok(RtmReply::HasPeerReceived(_)),
             } => Some(*request),
             _ => None,
         };
         told.iter().filter_map(number).collect()
+    }
+
+    /// When messages came.
+    pub fn arrivals(&self) -> Vec<Instant> {
+        let (told, times) = (self.told.0.lock(), self.times.lock());
+        let is_message =
+            |event: &UpstreamEvent| matches!(event, UpstreamEvent::Event(RtmEvent::MessageFromPeer { .. }));
+        let both = told.iter().zip(times.iter());
+        both.filter(|(event, _)| is_message(event)).map(|(_, at)| *at).collect()
+    }
+
+    pub fn count(&self, wanted: impl Fn(&UpstreamEvent) -> bool) -> usize {
+        self.told.0.lock().iter().filter(|event| wanted(event)).count()
+    }
+
+    /// How many calls were made, and how many were answered.
+    pub const fn begun(&self) -> usize {
+        self.calls as usize
     }
 
     pub fn answered(&self) -> usize {
@@ -279,6 +303,15 @@ async fn peer_messages_across_two_sidecars() {
     assert_eq!(bob.texts(), expected, "in order, each once");
     let after = stats();
     let commands = (after.0 - before.0 + after.1 - before.1) as f64 / MESSAGES as f64;
+    let mut took: Vec<Duration> = bob
+        .arrivals()
+        .into_iter()
+        .zip(&times)
+        .map(|(at, sent)| at - *sent)
+        .collect();
+    took.sort_unstable();
+    let [half, most] = [took[took.len() / 2], took[took.len() * 99 / 100]];
+    println!("p50 {half:?}, p99 {most:?} from call to event");
     println!("{MESSAGES} messages in {sent:?}, {commands:.2} commands of Redis for each");
     assert!(commands <= 3.0);
     one.shutdown.cancel();
