@@ -124,6 +124,9 @@ pub struct AdminTasks {
     pub closed: CancellationToken,
 }
 
+/// What sessions use, and of it the parts that the operator is shown.
+type RtmOf = (Arc<dyn Upstream>, Option<Arc<Driver>>, Option<Arc<RedisUpstream>>);
+
 impl Server {
     /// A server that is not listening yet.
     ///
@@ -133,7 +136,7 @@ impl Server {
         config: Config,
         tables: Arc<Tables>,
         speeches: Vec<Arc<dyn Encoder>>,
-        (upstream, driver, redis): (Arc<dyn Upstream>, Option<Arc<Driver>>, Option<Arc<RedisUpstream>>),
+        (upstream, driver, redis): RtmOf,
         clock: Clock,
         (metrics, webhooks, strain): (Arc<Metrics>, Arc<Webhooks>, Arc<Shortages>),
         (tasks, shutdown): (TaskTracker, CancellationToken),

@@ -114,10 +114,7 @@ pub async fn start_upstreams(
     }
     let redis = config.uses(UpstreamKind::Redis).then(|| {
         let made = RedisUpstream::new(on_redis(config), metrics.redis(), clock, tasks, shutdown);
-        made.map(|made| {
-            tasks.spawn(made.clone().run());
-            made
-        })
+        made.inspect(|made| drop(tasks.spawn(made.clone().run())))
     });
     let redis = redis.transpose()?;
     let mut upstream = by_app(config, local, redis.clone(), driver.clone());

@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use redis::streams::StreamReadOptions;
 use redis::{Cmd, Value};
-use rtm::rejection::{Refusal, refusal};
+use rtm::RtmCall;
 use rtm::time::Time;
-use rtm::upstream::{Tell, UpstreamEvent};
-use rtm::{CallKind, RtmCall};
+use rtm::upstream::Tell;
 use rtm_embedded::limits::INTERRUPTED_AFTER;
 use runtime::clock::Clock;
 use tokio::sync::mpsc;
@@ -48,8 +47,6 @@ pub enum Command {
     Open(u64, Tell),
     /// A call.
     Call(u64, u64, RtmCall),
-    /// A call for which there is no room.
-    Refuse(u64, u64, CallKind),
     /// An instance is no longer needed.
     Close(u64),
 }
@@ -130,10 +127,6 @@ impl App {
                 self.waiting.fetch_sub(1, Ordering::Relaxed);
                 state.node.call(self.clock.now(), client, request, call, &mut state.out);
             }
-            Command::Refuse(client, request, kind) => {
-                let result = Err(refusal(kind, Refusal::TooOften));
-                state.out.push((client, UpstreamEvent::Reply { request, result }));
-            }
             Command::Close(client) => {
                 self.tell(state);
                 state.node.close(client);
@@ -200,7 +193,7 @@ impl App {
                 }
                 Err(trouble) => {
                     if !matches!(trouble, Trouble::Memory) {
-                        shared.broken(number).await;
+                        shared.broken(number);
                     }
                     Err(trouble)
                 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
@@ -12,7 +13,6 @@ use redis::{
     ServerErrorKind, TlsCertificates, Value,
 };
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Mutex;
 
 use crate::node::Request;
 use crate::script::{SCRIPT, SCRIPT_THAT_FREES, text_of};
@@ -183,7 +183,7 @@ impl Link {
             Self::Single(connection) => connection.req_packed_command(command).await?,
             Self::Cluster(connection) => connection.req_packed_command(command).await?,
         };
-        Ok(value.extract_error()?)
+        value.extract_error()
     }
 
     /// Runs a request, and gives Redis the script when it does not have it.
@@ -310,20 +310,29 @@ impl Shared {
     /// # Errors
     /// [`Trouble`].
     pub async fn link(&self) -> Result<(u64, Link), Trouble> {
-        let mut kept = self.link.lock().await;
-        if let (number, Some(link)) = &*kept {
-            return Ok((*number, link.clone()));
+        if let Some(link) = self.kept() {
+            return Ok(link);
         }
         let mut link = Link::connect(&self.address, self.address.answer).await?;
         info(&mut link).await?;
+        // Somebody else may have been faster: one is enough.
+        if let Some(link) = self.kept() {
+            return Ok(link);
+        }
+        let mut kept = self.link.lock();
         kept.0 += 1;
         kept.1 = Some(link.clone());
         Ok((kept.0, link))
     }
 
+    fn kept(&self) -> Option<(u64, Link)> {
+        let kept = self.link.lock();
+        Some((kept.0, kept.1.clone()?))
+    }
+
     /// The connection of that number is no good.
-    pub async fn broken(&self, number: u64) {
-        let mut kept = self.link.lock().await;
+    pub fn broken(&self, number: u64) {
+        let mut kept = self.link.lock();
         if kept.0 == number {
             kept.1 = None;
         }
@@ -337,7 +346,7 @@ impl Shared {
         let (number, mut link) = self.link().await?;
         let result = link.run(command).await;
         if matches!(result, Err(Trouble::Unreachable(_))) {
-            self.broken(number).await;
+            self.broken(number);
         }
         result
     }

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use rtm::upstream::{ClientKey, Tell, Upstream};
+use rtm::rejection::{Refusal, refusal};
+use rtm::upstream::{ClientKey, Tell, Upstream, UpstreamEvent};
 use rtm::{AppId, CallKind, RtmCall};
 use rtm_embedded::RtmServiceConfig;
 use runtime::clock::Clock;
@@ -60,7 +61,7 @@ pub struct RedisUpstream {
 struct Handle {
     commands: mpsc::UnboundedSender<Command>,
     waiting: Arc<AtomicUsize>,
-    clients: usize,
+    clients: HashMap<u64, Tell>,
     end: CancellationToken,
     /// How often it was found without instances.
     idle: u32,
@@ -207,7 +208,7 @@ impl RedisUpstream {
 
     fn end_idle(&self) {
         self.apps.lock().retain(|_, handle| {
-            handle.idle = if handle.clients == 0 { handle.idle + 1 } else { 0 };
+            handle.idle = if handle.clients.is_empty() { handle.idle + 1 } else { 0 };
             let is_idle = WATCH * handle.idle >= IDLE;
             if is_idle {
                 handle.end.cancel();
@@ -223,6 +224,10 @@ impl RedisUpstream {
     }
 
     fn start(&self, app: &AppId) -> Handle {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "calls in it are counted and bounded; the rest is twice as many as there are sessions"
+        )]
         let (commands, receiver) = mpsc::unbounded_channel();
         let waiting = Arc::new(AtomicUsize::new(0));
         let end = CancellationToken::new();
@@ -253,7 +258,7 @@ impl RedisUpstream {
         Handle {
             commands,
             waiting,
-            clients: 0,
+            clients: HashMap::new(),
             end,
             idle: 0,
         }
@@ -265,7 +270,7 @@ impl Upstream for RedisUpstream {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let mut apps = self.apps.lock();
         let handle = apps.entry(app.clone()).or_insert_with(|| self.start(app));
-        handle.clients += 1;
+        handle.clients.insert(number, tell.clone());
         drop(handle.commands.send(Command::Open(number, tell)));
         let app = app.clone();
         ClientKey { app, number }
@@ -274,19 +279,19 @@ impl Upstream for RedisUpstream {
     fn call(&self, client: &ClientKey, request: u64, call: RtmCall) {
         let apps = self.apps.lock();
         let Some(handle) = apps.get(&client.app) else { return };
-        let command = if handle.waiting.load(Ordering::Relaxed) < WAITING {
+        if handle.waiting.load(Ordering::Relaxed) < WAITING {
             handle.waiting.fetch_add(1, Ordering::Relaxed);
-            Command::Call(client.number, request, call)
-        } else {
-            Command::Refuse(client.number, request, call.kind())
-        };
-        drop(handle.commands.send(command));
+            drop(handle.commands.send(Command::Call(client.number, request, call)));
+        } else if let Some(tell) = handle.clients.get(&client.number) {
+            let result = Err(refusal(call.kind(), Refusal::TooOften));
+            tell(UpstreamEvent::Reply { request, result });
+        }
     }
 
     fn close(&self, client: &ClientKey) {
         let mut apps = self.apps.lock();
         if let Some(handle) = apps.get_mut(&client.app) {
-            handle.clients = handle.clients.saturating_sub(1);
+            handle.clients.remove(&client.number);
             drop(handle.commands.send(Command::Close(client.number)));
         }
     }

@@ -137,10 +137,11 @@ impl Cluster {
                 Some(answer) => node.answered(now, answer, out),
                 None => node.out_of_memory(now, out),
             }
-            if let Some(request) = node.same_request() {
-                if let Some(answer) = run(&mut self.connection, &self.prefix, &request) {
-                    node.answered(now, answer, out);
-                }
+            // What is left of it where memory was full.
+            if let Some(request) = node.same_request()
+                && let Some(answer) = run(&mut self.connection, &self.prefix, &request)
+            {
+                node.answered(now, answer, out);
             }
         }
         let key = format!("{}:s:{}", self.prefix, self.names[at]);

@@ -2,6 +2,9 @@
 //!
 //! `SIGBRIDGE_KILLS` says how often; the default is a few, for every run of the tests.
 
+#![expect(clippy::disallowed_methods, reason = "blows are struck by threads of their own")]
+#![expect(clippy::print_stdout, reason = "figures")]
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;

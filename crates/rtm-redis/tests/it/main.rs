@@ -2,6 +2,7 @@
 
 mod cluster;
 mod deaths;
+mod figures;
 mod kills;
 mod model;
 mod server;

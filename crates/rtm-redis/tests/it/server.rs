@@ -1,6 +1,8 @@
 //! A Redis of the test's own.
 
 #![allow(dead_code, reason = "each test program uses its own part of this")]
+#![expect(clippy::disallowed_methods, reason = "it is used without a runtime, too")]
+#![expect(clippy::print_stderr, reason = "who skips a test says so")]
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
