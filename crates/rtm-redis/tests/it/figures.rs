@@ -51,7 +51,7 @@ async fn many_users() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     println!(
         "{} bytes of Redis for a user",
-        (memory(&server) - before) / users as u64
+        memory(&server).saturating_sub(before) / users as u64
     );
     let messages: u64 = 8000;
     let (cpu_before, begun) = (cpu(), Instant::now());
