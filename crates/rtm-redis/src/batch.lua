@@ -116,7 +116,7 @@ local function presence(user, state)
   for _, to in ipairs(call('SMEMBERS', P .. ':f:' .. user)) do emit(to, 'presence', user, state) end
 end
 
-local function members(channel) return call('SCARD', P .. ':c:' .. channel) end
+local function members(channel) return call('ZCARD', P .. ':c:' .. channel) end
 
 -- In how many ms the members may be told the count: at most once a second, or in 3 s in a large channel.
 local function count_due(channel, count)
@@ -133,7 +133,7 @@ local function count_due(channel, count)
 end
 
 local function enter(user, channel, again)
-  if call('SADD', P .. ':c:' .. channel, user) == 0 then return members(channel) end
+  if call('ZADD', P .. ':c:' .. channel, 'NX', stamp, user) == 0 then return members(channel) end
   call('RPUSH', P .. ':j:' .. user, channel)
   call('HINCRBY', P .. ':d:' .. channel, node, 1)
   call('PERSIST', P .. ':a:' .. channel)
@@ -156,7 +156,7 @@ local function entered(user, channel, count)
 end
 
 local function exit(user, channel, at)
-  if call('SREM', P .. ':c:' .. channel, user) == 0 then return end
+  if call('ZREM', P .. ':c:' .. channel, user) == 0 then return end
   local nodes = P .. ':d:' .. channel
   if call('HINCRBY', nodes, at, -1) <= 0 then call('HDEL', nodes, at) end
   local count = members(channel)
@@ -403,10 +403,10 @@ end
 
 function ops.members(channel)
   local key = P .. ':c:' .. channel
-  if call('SCARD', key) <= CUT_OFF then
-    reply('ok', unpack(call('SMEMBERS', key)))
+  if call('ZCARD', key) <= CUT_OFF then
+    reply('ok', unpack(call('ZRANGE', key, 0, -1)))
   else
-    reply('ok', unpack(call('SRANDMEMBER', key, CUT_OFF)))
+    reply('ok', unpack(call('ZRANDMEMBER', key, CUT_OFF)))
   end
 end
 
