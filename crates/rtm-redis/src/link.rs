@@ -147,8 +147,11 @@ impl Link {
         let link = if address.cluster {
             let mut builder = ClusterClientBuilder::new([info.clone()])
                 .connection_timeout(CONNECT)
-                .response_timeout(answer)
-                .certs(certificates);
+                .response_timeout(answer);
+            // With certificates it would speak TLS whatever the URL says.
+            if address.ca.is_some() {
+                builder = builder.certs(certificates);
+            }
             if let Some(user) = info.redis_settings().username() {
                 builder = builder.username(user);
             }
