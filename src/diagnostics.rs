@@ -17,6 +17,7 @@ use rtm::{LoginErr, LogoutErr, Message, RtmCall, RtmError, RtmEvent, RtmReply, U
 
 use crate::server::Server;
 use crate::upstream::rtm_tokens::tokens;
+use rtm_redis::{RedisUpstream, Trouble};
 
 /// Longer than any of RTM's time limits: a login fails after 12 s (rtm-api 9).
 const PATIENCE: Duration = Duration::from_secs(16);
@@ -67,10 +68,26 @@ pub async fn examine(server: &Arc<Server>, app: &AppId) -> Vec<Finding> {
         let (sdk, version) = status.sdk.unwrap_or_default();
         let platform = status.platform.unwrap_or_default();
         note("hello", Ok(format!("{sdk} {version}, platform {platform}")));
+    } else if let (UpstreamKind::Redis, Some(redis)) = (config.upstream_of(app), &server.redis) {
+        for (step, result) in redis_steps(redis, app).await {
+            if !note(step, result) {
+                return findings;
+            }
+        }
     } else {
         note("link", Ok("not needed: the embedded RTM runs in this process".into()));
     }
     let mut one = Probe::new(&server.upstream, app);
+    // With Redis the second user is at a second sidecar, so that the message crosses.
+    let sibling = server
+        .redis
+        .as_ref()
+        .filter(|_| config.upstream_of(app) == UpstreamKind::Redis);
+    let sibling = sibling.and_then(|redis| redis.sibling().ok());
+    let (far, _end) = match sibling {
+        Some((far, end)) => (far as Arc<dyn Upstream>, Some(end.drop_guard())),
+        None => (server.upstream.clone(), None),
+    };
     // Every SDK reports by itself that no user is logged in, so the reply proves that it runs.
     let loaded = match one.call(RtmCall::Logout {}).await {
         Some(Err(error)) if error == LogoutErr::UserNotLoggedIn.into() => Ok(format!("answered: {error}")),
@@ -84,7 +101,7 @@ pub async fn examine(server: &Arc<Server>, app: &AppId) -> Vec<Finding> {
     let Some(names) = names() else { return findings };
     note("token", Ok(token(server, app, &names[0])));
     let mut users = Vec::new();
-    for (name, mut probe) in names.iter().zip([one, Probe::new(&server.upstream, app)]) {
+    for (name, mut probe) in names.iter().zip([one, Probe::new(&far, app)]) {
         let uid = name.clone();
         let login = probe.call(RtmCall::Login { uid, token: None }).await;
         if !note(
@@ -116,6 +133,32 @@ pub async fn examine(server: &Arc<Server>, app: &AppId) -> Vec<Finding> {
     findings
 }
 
+/// A step's name, and what was found, or what is wrong with a hint.
+type Step = (&'static str, Result<String, (String, &'static str)>);
+
+/// What can be known of Redis before anybody logs in.
+async fn redis_steps(redis: &RedisUpstream, app: &AppId) -> Vec<Step> {
+    let wrong = |trouble: Trouble| (trouble.to_string(), trouble.hint());
+    let server = redis.server().await.map(|info| {
+        let policy = info.policy.unwrap_or_else(|| "unknown: its user may not ask".into());
+        format!(
+            "{}, {} MB in use, eviction policy {policy}",
+            info.version,
+            info.used / 1_000_000
+        )
+    });
+    let mut steps = vec![("redis", server.map_err(wrong))];
+    if let Some(cluster) = redis.cluster().await.map_err(wrong).transpose() {
+        steps.push(("cluster", cluster));
+    }
+    let nodes = redis.nodes(app).await.map(|nodes| {
+        let alive = nodes.iter().filter(|node| node.lease > 0).count();
+        format!("{alive} sidecars serve this app")
+    });
+    steps.push(("nodes", nodes.map_err(wrong)));
+    steps
+}
+
 fn names() -> Option<[UserId; 2]> {
     let [one, two] = USERS;
     Some([codec::reserved_user(one)?, codec::reserved_user(two)?])
@@ -130,7 +173,7 @@ fn token(server: &Server, app: &AppId, user: &UserId) -> String {
             let kind: String = minted.token.expose_secret().chars().take(3).collect();
             format!("{kind}, created per user from the App Certificate")
         }
-        None if server.config.upstream_of(app) == UpstreamKind::Embedded => "not needed".into(),
+        None if server.config.upstream_of(app) != UpstreamKind::Agent => "not needed".into(),
         None => "none: the app has no certificate in the config, or `rtm_token` is \"none\"".into(),
     }
 }

@@ -130,7 +130,7 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
     let told = (&metrics, &webhooks, &strain);
     let upstreams = start_upstreams(&config, &tables, told, clock, &tasks, &shutdown).await?;
     let guard = shutdown.clone().drop_guard();
-    let upstream = (upstreams.upstream, upstreams.driver.clone());
+    let upstream = (upstreams.upstream, upstreams.driver.clone(), upstreams.redis);
     let server = Server::new(
         config,
         tables,

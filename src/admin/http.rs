@@ -1,26 +1,15 @@
 //! The admin address. It rejects requests of other sites. With `[admin] token_file`, all paths except the first two
 //! require its token.
 //!
-//! | path
-//! answer
-//! | |---|---|
-//! | `GET /livez` (and `/healthz`)
-//! 200 while the process runs
-//! |
-//! `GET /readyz`
-//! 200 if new clients may connect, else 503; the reasons as JSON
-//! |
-//! `GET /metrics`
-//! counters in OpenMetrics format
-//! |
-//! `GET /coverage`
-//! calls and events in use
-//! |
-//! `POST /doctor`
-//! diagnosis of the connectivity to RTM
-//! |
-//! `POST /record/start`, `/record/stop`
-//! switches recording |
+//! | path | answer |
+//! |---|---|
+//! | `GET /livez` (and `/healthz`) | 200 while the process runs |
+//! | `GET /readyz` | 200 if new clients may connect, else 503; the reasons as JSON |
+//! | `GET /metrics` | counters in OpenMetrics format |
+//! | `GET /nodes` | the sidecars that share a Redis, as JSON |
+//! | `GET /coverage` | calls and events in use |
+//! | `POST /doctor` | diagnosis of the connectivity to RTM |
+//! | `POST /record/start`, `/record/stop` | switches recording |
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -95,6 +84,7 @@ async fn respond(
         (Err((status, text)), ..) => (status, "text/plain", text.to_owned()),
         (_, &Method::POST, "/doctor") => doctor(server, request.uri().query()).await,
         (_, &Method::POST, path) => switch(server, path).await,
+        (_, _, "/nodes") => nodes(server).await,
         (_, _, "/coverage") => coverage(server, request.headers()),
         (_, _, path) => answer(server, path),
     };
@@ -124,6 +114,31 @@ async fn doctor(server: &Arc<Server>, query: Option<&str>) -> (StatusCode, &'sta
         Ok(json) => (StatusCode::OK, "application/json", json + "\n"),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, "text/plain", format!("{error}\n")),
     }
+}
+
+/// Lists the sidecars that share a Redis with this one, by app.
+async fn nodes(server: &Server) -> (StatusCode, &'static str, String) {
+    let Some(redis) = &server.redis else {
+        return (
+            StatusCode::NOT_FOUND,
+            "text/plain",
+            "no app has its RTM on Redis\n".into(),
+        );
+    };
+    let mut apps = serde_json::Map::new();
+    for app in redis.apps() {
+        match redis.nodes(&app).await {
+            Ok(nodes) => {
+                let nodes = nodes
+                    .iter()
+                    .map(|node| json!({ "node": node.name, "lease_ms": node.lease }));
+                apps.insert(app.as_str().to_owned(), nodes.collect());
+            }
+            Err(trouble) => return (StatusCode::SERVICE_UNAVAILABLE, "text/plain", format!("{trouble}\n")),
+        }
+    }
+    let body = json!({ "apps": apps });
+    (StatusCode::OK, "application/json", format!("{body}\n"))
 }
 
 /// Handles the POST requests that change the server's state.
@@ -180,7 +195,7 @@ fn answer(server: &Server, path: &str) -> (StatusCode, &'static str, String) {
         _ => (
             StatusCode::NOT_FOUND,
             "text/plain",
-            "unknown path; GET paths: /metrics, /livez, /readyz, /coverage\n".into(),
+            "unknown path; GET paths: /metrics, /livez, /readyz, /nodes, /coverage\n".into(),
         ),
     }
 }

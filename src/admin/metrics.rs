@@ -1,5 +1,7 @@
 //! Metrics. Label sets are closed: reasons and codes come from the tables and the source, never from clients.
 
+use std::sync::Arc;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -30,6 +32,7 @@ pub struct Metrics {
     webhook_notices: Family<Result, Counter>,
     rest_requests: Family<Result, Counter>,
     link: LinkHealth,
+    redis: Arc<rtm_redis::Health>,
     registry: Registry,
 }
 
@@ -81,6 +84,7 @@ impl Metrics {
             webhook_notices: Family::default(),
             rest_requests: Family::default(),
             link: LinkHealth::default(),
+            redis: Arc::default(),
             registry: Registry::with_prefix("sigbridge"),
         };
         let registry = &mut metrics.registry;
@@ -151,6 +155,7 @@ impl Metrics {
             "Calls lost between this process and the agent, by reason",
             link.failed.clone(),
         );
+        metrics.redis.register(&mut metrics.registry);
         for (_, holder) in MemoryUser::ALL {
             metrics.holds(holder, 0);
         }
@@ -209,6 +214,11 @@ impl Metrics {
     /// Returns the metrics of the agent link.
     pub fn link(&self) -> LinkHealth {
         self.link.clone()
+    }
+
+    /// Returns the metrics of the service on Redis.
+    pub fn redis(&self) -> Arc<rtm_redis::Health> {
+        self.redis.clone()
     }
 
     /// Counts a login: accepted, refused for a reason of the tables, or abandoned.

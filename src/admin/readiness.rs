@@ -33,6 +33,11 @@ pub enum NotReady {
         /// App IDs; empty if any app is served.
         apps: Vec<String>,
     },
+    /// Redis does not answer, or is not usable: logins of its apps wait and time out.
+    RedisMissing {
+        /// The trouble.
+        trouble: &'static str,
+    },
     /// Connections were rejected recently because a resource was exhausted.
     Lacking {
         /// Exhausted resource.
@@ -51,6 +56,10 @@ pub fn not_ready(server: &Server) -> Vec<NotReady> {
     if server.driver.as_ref().is_some_and(|driver| !driver.status().up) {
         let apps = apps_at_agents(&server.config);
         reasons.push(NotReady::AgentMissing { apps });
+    }
+    if let Some(trouble) = server.redis.as_ref().and_then(|redis| redis.health().trouble()) {
+        let trouble = trouble.name();
+        reasons.push(NotReady::RedisMissing { trouble });
     }
     if let Some(lack) = server.strain.lacks() {
         reasons.push(NotReady::Lacking { what: lack.name() });

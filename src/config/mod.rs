@@ -22,6 +22,7 @@ mod log;
 #[cfg(test)]
 mod outbound_tests;
 mod read;
+mod redis;
 mod rest;
 mod size;
 #[cfg(test)]
@@ -33,6 +34,7 @@ mod webhook;
 
 pub use files::{DiskFiles, Files};
 pub use log::{Accounts, Log};
+pub use redis::Redis;
 pub use rest::Rest;
 pub use tls::{BadIdentity, Identity, Tls};
 pub use upstream::{Agent, App, Embedded, RtmToken, Upstream, UpstreamKind};
@@ -71,6 +73,8 @@ pub struct Config {
     pub upstream: Upstream,
     /// `[upstream.rest]`. Default: none.
     pub rest: Option<Rest>,
+    /// `[redis]`
+    pub redis: Redis,
     /// `[embedded]`
     pub embedded: Embedded,
     /// `[webhook]`

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::log::log;
+use crate::config::redis::redis;
 use crate::config::tls::tls;
 use crate::config::upstream::{app_certificate, apps, embedded, local_secret, origins, upstream};
 use crate::config::values::{
@@ -110,6 +111,7 @@ pub(super) fn config(mut root: Table<'_>, files: &dyn Files) -> Config {
         apps: apps(root.take_tables("app"), files, upstream.kind),
         upstream,
         rest,
+        redis: section(&mut root, "redis", |table| redis(table, files)),
         embedded: section(&mut root, "embedded", |table| embedded(table, files)),
         webhook: section(&mut root, "webhook", |table| webhook(table, files)),
         log: section(&mut root, "log", log),

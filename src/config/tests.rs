@@ -410,7 +410,7 @@ fn wrong_values_are_reported_at_their_place() {
     );
     check_error(
         "[upstream]\nkind = 'rest'",
-        "2:8 `upstream.kind`: expected `embedded` or `agent`, got `rest`",
+        "2:8 `upstream.kind`: expected `embedded`, `redis` or `agent`, got `rest`",
     );
     check_error("[auth]\napp_id = ''", "2:10 `auth.app_id`: a name must not be empty");
     check_error("listen = 1", "1:10 `listen`: expected a table, got an integer");

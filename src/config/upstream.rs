@@ -19,7 +19,11 @@ use crate::config::values::{
 };
 
 const MAX_WAIT: Duration = Duration::from_secs(60);
-const KINDS: &[(&str, UpstreamKind)] = &[("embedded", UpstreamKind::Embedded), ("agent", UpstreamKind::Agent)];
+const KINDS: &[(&str, UpstreamKind)] = &[
+    ("embedded", UpstreamKind::Embedded),
+    ("redis", UpstreamKind::Redis),
+    ("agent", UpstreamKind::Agent),
+];
 
 /// `[upstream]`: RTM backend.
 #[derive(Clone, Debug)]
@@ -40,6 +44,8 @@ pub enum UpstreamKind {
     /// `"embedded"`: in-memory RTM in this process, for development and tests.
     #[default]
     Embedded,
+    /// `"redis"`: an RTM service of all sidecars that share a Redis (docs/guide/cluster.md).
+    Redis,
     /// `"agent"`: RTM's SDK in a process that connects to this one (docs/agent-link.md).
     Agent,
 }
@@ -92,7 +98,7 @@ pub struct App {
     pub id: AppId,
     /// `certificate_file`, `allow_no_token`: as in `[auth]`.
     pub auth: TokenPolicy,
-    /// `upstream`: `"embedded"` or `"agent"`. Default: that of `[upstream]`.
+    /// `upstream`: `"embedded"`, `"redis"` or `"agent"`. Default: that of `[upstream]`.
     pub upstream: UpstreamKind,
     /// `allowed_origins`: origins of pages that may log in. Programs are always allowed. Default: any origin.
     pub allowed_origins: Option<Vec<String>>,

@@ -25,6 +25,7 @@ use rtm::AppId;
 use rtm::CallKind;
 use rtm::time::Time;
 use rtm::upstream::Upstream;
+use rtm_redis::RedisUpstream;
 use runtime::log_limit::{Bound, Cause, admits};
 use runtime::net::{Shortage, Shortages};
 use tables::Tables;
@@ -69,6 +70,8 @@ pub struct Server {
     pub upstream: Arc<dyn Upstream>,
     /// The link to agents, when an app has its RTM there.
     pub driver: Option<Arc<Driver>>,
+    /// The service on Redis, where any app has its RTM there.
+    pub redis: Option<Arc<RedisUpstream>>,
     /// Sessions.
     pub registry: SessionRegistry,
     /// Sessions by channel.
@@ -133,6 +136,9 @@ pub struct AdminTasks {
     pub closed: CancellationToken,
 }
 
+/// What sessions use, and of it the parts that the operator is shown.
+type RtmOf = (Arc<dyn Upstream>, Option<Arc<Driver>>, Option<Arc<RedisUpstream>>);
+
 impl Server {
     /// A server that is not listening yet.
     ///
@@ -142,7 +148,7 @@ impl Server {
         config: Config,
         tables: Arc<Tables>,
         encoders: Vec<Arc<dyn Encoder>>,
-        (upstream, driver): (Arc<dyn Upstream>, Option<Arc<Driver>>),
+        (upstream, driver, redis): RtmOf,
         clock: Clock,
         (metrics, webhooks, strain): (Arc<Metrics>, Arc<Webhooks>, Arc<Shortages>),
         (tasks, shutdown): (TaskTracker, CancellationToken),
@@ -170,6 +176,7 @@ impl Server {
             encoders,
             upstream,
             driver,
+            redis,
             registry: SessionRegistry::default(),
             members: Members::default(),
             logins: Arc::default(),
@@ -404,7 +411,11 @@ impl Server {
                 vid: vid.clone(),
                 numbers: config.uid.clone(),
             }),
-            offline_messages: config.embedded.offline_messages && config.upstream_of(vid) == UpstreamKind::Embedded,
+            offline_messages: match config.upstream_of(vid) {
+                UpstreamKind::Embedded => config.embedded.offline_messages,
+                UpstreamKind::Redis => config.redis.offline_messages,
+                UpstreamKind::Agent => false,
+            },
             can: Arc::new(move |kind| !lacks.contains(&kind)),
             limits: SessionLimits {
                 login: config.session.rtm_login_timeout,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,6 +23,7 @@ use rtm::upstream::{ClientKey, EventSink, Upstream};
 use rtm::value::Text;
 use rtm::{CallKind, RtmCall};
 use rtm_embedded::RtmServiceConfig;
+use rtm_redis::{Address, RedisConfig, RedisUpstream};
 use runtime::clock::Clock;
 use runtime::net::Shortages;
 use tables::Tables;
@@ -32,6 +34,9 @@ use crate::upstream::rtm_tokens::tokens;
 /// SDK platform of the embedded RTM's clients.
 const USERS_PLATFORM: &str = "flutter";
 
+/// Time limit of an answer of Redis, after which the request is made again.
+const REDIS_ANSWER: Duration = Duration::from_secs(2);
+
 /// Bound upstreams, not yet served.
 pub struct Upstreams {
     /// Upstream of all sessions.
@@ -40,6 +45,8 @@ pub struct Upstreams {
     pub driver: Option<Arc<Driver>>,
     /// Listen address for agents.
     pub agents: Option<SocketAddr>,
+    /// The service on Redis, if an app uses it.
+    pub redis: Option<Arc<RedisUpstream>>,
     /// Listen address for clients of the embedded RTM.
     pub users: Option<SocketAddr>,
 }
@@ -105,13 +112,19 @@ pub async fn start_upstreams(
         tasks.spawn(serve_agents(made.clone(), listener, policy, shutdown.clone()));
         driver = Some(made);
     }
-    let mut upstream = by_app(config, local, driver.clone());
+    let redis = config.uses(UpstreamKind::Redis).then(|| {
+        let made = RedisUpstream::new(on_redis(config), metrics.redis(), clock, tasks, shutdown);
+        made.inspect(|made| drop(tasks.spawn(made.clone().run())))
+    });
+    let redis = redis.transpose()?;
+    let mut upstream = by_app(config, local, redis.clone(), driver.clone());
     if let Some(rest) = &config.rest {
         upstream = Arc::new(WithRest::new(upstream, rest, clock, metrics.clone())?);
     }
     Ok(Upstreams {
         upstream,
         driver,
+        redis,
         agents,
         users,
     })
@@ -148,10 +161,38 @@ fn world(config: &Config) -> RtmServiceConfig {
     }
 }
 
-fn by_app(config: &Config, local: Arc<EmbeddedUpstream>, driver: Option<Arc<Driver>>) -> Arc<dyn Upstream> {
+fn on_redis(config: &Config) -> RedisConfig {
+    let redis = &config.redis;
+    RedisConfig {
+        address: Address {
+            url: redis.url.to_string(),
+            cluster: redis.cluster,
+            user: redis.user.as_ref().map(ToString::to_string),
+            password: redis.password.clone(),
+            ca: redis.ca.as_ref().map(|ca| ca.as_bytes().to_vec()),
+            answer: REDIS_ANSWER,
+        },
+        service: RtmServiceConfig {
+            rate_scale: redis.rate_scale,
+            offline_messages: redis.offline_messages,
+            ..RtmServiceConfig::default()
+        },
+        call_wait: redis.call_wait,
+        heartbeat: redis.heartbeat,
+        stream: redis.stream as usize,
+    }
+}
+
+fn by_app(
+    config: &Config,
+    local: Arc<EmbeddedUpstream>,
+    redis: Option<Arc<RedisUpstream>>,
+    driver: Option<Arc<Driver>>,
+) -> Arc<dyn Upstream> {
     let of = |kind| -> Arc<dyn Upstream> {
-        match (kind, &driver) {
-            (UpstreamKind::Agent, Some(driver)) => driver.clone(),
+        match (kind, &driver, &redis) {
+            (UpstreamKind::Agent, Some(driver), _) => driver.clone(),
+            (UpstreamKind::Redis, _, Some(redis)) => redis.clone(),
             _ => local.clone(),
         }
     };

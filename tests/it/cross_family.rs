@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::support::{Stage, config, serve};
+use crate::support::{Stage, config, database, is_installed, on_redis, reached, serve, serve_as_told};
 
 /// A family, and the events of its clients for a call to an offline user.
 struct Family {
@@ -41,7 +41,31 @@ async fn stage() -> Stage {
 
 #[tokio::test]
 async fn every_pair_both_ways() {
-    let mut stage = stage().await;
+    every_pair(stage().await).await;
+}
+
+/// The same with three sidecars on one Redis: each newcomer is at the next one.
+#[tokio::test]
+async fn every_pair_at_three_sidecars() {
+    if is_installed() {
+        let url = database();
+        let mut servers = Vec::new();
+        for _ in 0..3 {
+            let mut config = on_redis(config(), &url);
+            // RTM's rates are not what this is about.
+            config.redis.rate_scale = 1000;
+            config.limits.messages_per_second = 0;
+            config.limits.channel_messages_per_second = 0;
+            let running = serve_as_told(config).await;
+            reached(&running).await;
+            servers.push(running);
+        }
+        let first = servers.remove(0);
+        every_pair(Stage::new(first, true).among(servers)).await;
+    }
+}
+
+async fn every_pair(mut stage: Stage) {
     for a in FAMILIES {
         for b in FAMILIES {
             let pair = format!("{}-and-{}", a.name, b.name);

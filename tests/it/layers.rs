@@ -18,6 +18,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("text-files", &[]),
     ("identity", &["rtm"]),
     ("rtm-embedded", &["rtm"]),
+    ("rtm-redis", &["rtm", "rtm-embedded", "runtime"]),
     ("runtime", &["rtm"]),
     ("tables", &["identity", "rtm", "text-files"]),
     ("protocol", &["identity", "rtm", "tables"]),

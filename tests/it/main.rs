@@ -35,6 +35,7 @@ mod live_url;
 #[cfg(unix)]
 mod logs;
 mod native;
+mod on_redis;
 mod record_fixtures;
 mod redaction;
 mod replay;

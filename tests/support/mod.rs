@@ -12,6 +12,7 @@ mod native;
 mod program;
 mod receiver;
 mod recorded;
+mod redis;
 mod sdk;
 mod stage;
 mod traces;
@@ -30,6 +31,7 @@ pub use native::*;
 pub use program::*;
 pub use receiver::{Receiver, Request1, Said};
 pub use recorded::*;
+pub use redis::*;
 pub use sdk::*;
 pub use stage::*;
 pub use traces::*;
@@ -51,6 +53,11 @@ pub fn config() -> Config {
 /// Starts a server with the built-in tables; it stops with the test's runtime.
 pub async fn serve(config: Config) -> Running {
     match std::env::var(UPSTREAM) {
+        Ok(kind) if kind == ON_REDIS && config.upstream.kind == UpstreamKind::Embedded => {
+            let running = serve_as_told(on_redis(config, &database())).await;
+            reached(&running).await;
+            running
+        }
         Ok(platform) if config.upstream.kind == UpstreamKind::Embedded => {
             let rtm = embedded(&config);
             let running = serve_as_told(behind_a_link(config)).await;

@@ -43,6 +43,9 @@ const VID: &str = "app";
 /// Everybody.
 pub struct Stage {
     running: Running,
+    /// Other sidecars with the same RTM: each newcomer is at the next one.
+    others: Vec<Running>,
+    logins: usize,
     tables: Arc<Tables>,
     people: BTreeMap<String, Person>,
     zlib: bool,
@@ -69,6 +72,8 @@ impl Stage {
     pub fn new(running: Running, zlib: bool) -> Self {
         Self {
             running,
+            others: Vec::new(),
+            logins: 0,
             tables: Arc::new(Tables::built_in().expect("the built-in tables")),
             people: BTreeMap::new(),
             zlib,
@@ -76,6 +81,12 @@ impl Stage {
             called: BTreeSet::new(),
             seen: BTreeSet::new(),
         }
+    }
+
+    /// The same, with the people at several sidecars.
+    pub fn among(mut self, others: Vec<Running>) -> Self {
+        self.others = others;
+        self
     }
 
     /// The same, where the server's RTM is behind an agent.
@@ -162,12 +173,15 @@ impl Stage {
             .tables
             .wire(family)
             .unwrap_or_else(|| panic!("{at}: no such family"));
+        let turn = self.logins % (self.others.len() + 1);
+        self.logins += 1;
+        let running = self.others.get(turn).unwrap_or(&self.running);
         let url = match transport(&self.tables, wire) {
-            Transport::Tcp => format!("tcp://{}", self.running.tcp.expect("a port for native clients")),
-            Transport::WebSocket | Transport::Api => format!("ws://{}/", self.running.http),
+            Transport::Tcp => format!("tcp://{}", running.tcp.expect("a port for native clients")),
+            Transport::WebSocket | Transport::Api => format!("ws://{}/", running.http),
         };
         if wire.documented {
-            let mut client = ApiClient::connect(self.running.http).await;
+            let mut client = ApiClient::connect(running.http).await;
             assert_eq!(client.log_in(who).await, "null", "{at}");
             let catalog = Catalog::new(self.tables.clone(), wire.clone());
             let link = Link::Api(Box::new(client), catalog);

@@ -45,7 +45,7 @@ pub(super) fn check_total<'a>(
 }
 
 /// Adds or replaces an attribute; of repeated keys the last is used.
-pub(super) fn upsert<V>(all: &mut Vec<(Text, V)>, key: Text, value: V) {
+pub fn upsert<V>(all: &mut Vec<(Text, V)>, key: Text, value: V) {
     match all.iter_mut().find(|(k, _)| *k == key) {
         Some((_, old)) => *old = value,
         None => all.push((key, value)),
@@ -53,7 +53,7 @@ pub(super) fn upsert<V>(all: &mut Vec<(Text, V)>, key: Text, value: V) {
 }
 
 /// Returns the attributes of those keys, or all of them.
-pub(super) fn select<V: Clone>(all: &[(Text, V)], keys: Option<&[Text]>) -> Vec<(Text, V)> {
+pub fn select<V: Clone>(all: &[(Text, V)], keys: Option<&[Text]>) -> Vec<(Text, V)> {
     let wanted = |key: &Text| keys.is_none_or(|keys| keys.contains(key));
     all.iter().filter(|(key, _)| wanted(key)).cloned().collect()
 }

@@ -2,12 +2,13 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use rtm::limits::{MAX_MESSAGE_BYTES, MEMBERS_CUT_OFF};
+use rtm::limits::MEMBERS_CUT_OFF;
 use rtm::time::Time;
 use rtm::value::Text;
-use rtm::{ChannelId, ChannelMessageErr, Message, RtmError, RtmEvent, RtmReply, UserId};
+use rtm::{ChannelId, Message, RtmError, RtmEvent, RtmReply, UserId};
 
 use crate::channel_attributes::ChannelAttributes;
+use crate::checks;
 use crate::client::Joined;
 use crate::context::{ClientId, Ctx, ReplyTo};
 use crate::counts::CountClock;
@@ -130,9 +131,7 @@ impl RtmService {
         id: ChannelId,
         payload: Text,
     ) -> Result<(), RtmError> {
-        if payload.len() > MAX_MESSAGE_BYTES {
-            return Err(ChannelMessageErr::InvalidMessage.into());
-        }
+        checks::rest_message(&payload)?;
         admit_rest(&mut self.rest, ctx.now, &self.config)?;
         ctx.reply(reply_to, RtmReply::Void);
         let sender = self.users.get(&user).copied();

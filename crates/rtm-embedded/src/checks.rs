@@ -4,18 +4,56 @@ use std::collections::HashSet;
 
 use rtm::limits::{
     MAX_COUNT_CHANNELS, MAX_ID_BYTES, MAX_INVITATION_BYTES, MAX_JOINED_CHANNELS, MAX_MESSAGE_BYTES, MAX_QUERY_PEERS,
-    MAX_SUBSCRIPTIONS,
+    MAX_SUBSCRIPTIONS, MAX_USER_ATTRIBUTES_BYTES,
 };
 use rtm::{
-    ChannelMessageErr, GetChannelMemberCountErr, GetMembersErr, InvitationApiCall, JoinChannelErr, LeaveChannelErr,
-    PeerMessageErr, PeerSubscriptionStatusErr, QueryPeersOnlineStatusErr, RtmCall, RtmError, UserId,
+    AttributeOperation, ChannelId, ChannelMessageErr, GetChannelMemberCountErr, GetMembersErr, InvitationApiCall,
+    JoinChannelErr, LeaveChannelErr, PeerMessageErr, PeerSubscriptionStatusErr, QueryPeersOnlineStatusErr, RtmCall,
+    RtmError, UserId,
 };
 
-use crate::attributes::{check_channel_pairs, check_keys, check_user_pairs};
+use crate::attributes::{check_channel_pairs, check_keys, check_total, check_user_pairs};
 use crate::client::Session;
+use rtm::value::Text;
+
+/// What the checks look at in a login.
+pub trait LoginState {
+    /// Whether the instance is in a channel.
+    fn has_joined(&self, channel: &ChannelId) -> bool;
+
+    /// How many channels it is in.
+    fn joined_count(&self) -> usize;
+
+    /// Whether it follows a user.
+    fn follows(&self, user: &UserId) -> bool;
+
+    /// How many users it follows.
+    fn followed_count(&self) -> usize;
+}
+
+impl LoginState for Session {
+    fn has_joined(&self, channel: &ChannelId) -> bool {
+        self.joined(channel).is_some()
+    }
+
+    fn joined_count(&self) -> usize {
+        self.joined.len()
+    }
+
+    fn follows(&self, user: &UserId) -> bool {
+        self.following.contains(user)
+    }
+
+    fn followed_count(&self) -> usize {
+        self.following.len()
+    }
+}
 
 /// Checks that precede the login check: form and size of attributes and invitations.
-pub(super) fn without_login(call: &RtmCall) -> Result<(), RtmError> {
+///
+/// # Errors
+/// The member of the call's enum.
+pub fn without_login(call: &RtmCall) -> Result<(), RtmError> {
     use RtmCall as C;
     match call {
         C::SetLocalUserAttributes { attributes } | C::AddOrUpdateLocalUserAttributes { attributes } => {
@@ -48,8 +86,27 @@ pub(super) fn without_login(call: &RtmCall) -> Result<(), RtmError> {
     Ok(())
 }
 
+/// Checks the total size of a user's attributes after a write.
+///
+/// # Errors
+/// `SIZE_OVERFLOW`.
+pub fn user_attributes(all: &[(Text, Text)]) -> Result<(), AttributeOperation> {
+    check_total(all.iter().map(|(key, value)| (key, value)), MAX_USER_ATTRIBUTES_BYTES)
+}
+
+/// Checks a message of the RESTful API.
+///
+/// # Errors
+/// `INVALID_MESSAGE`.
+pub fn rest_message(payload: &str) -> Result<(), RtmError> {
+    refuse_if(payload.len() > MAX_MESSAGE_BYTES, ChannelMessageErr::InvalidMessage)
+}
+
 /// Checks that follow the login check.
-pub(super) fn with_login(session: &Session, call: &RtmCall) -> Result<(), RtmError> {
+///
+/// # Errors
+/// The member of the call's enum.
+pub fn with_login(session: &impl LoginState, call: &RtmCall) -> Result<(), RtmError> {
     use RtmCall as C;
     match call {
         C::SendMessageToPeer { message, .. } => {
@@ -71,17 +128,20 @@ pub(super) fn with_login(session: &Session, call: &RtmCall) -> Result<(), RtmErr
         }
         C::Join { channel_id } => {
             refuse_if(
-                session.joined(channel_id).is_some(),
+                session.has_joined(channel_id),
                 JoinChannelErr::AlreadyJoinedChannelOfSameId,
             )?;
-            refuse_if(session.joined.len() >= MAX_JOINED_CHANNELS, JoinChannelErr::ExceedLimit)
+            refuse_if(
+                session.joined_count() >= MAX_JOINED_CHANNELS,
+                JoinChannelErr::ExceedLimit,
+            )
         }
-        C::Leave { channel_id } => refuse_if(session.joined(channel_id).is_none(), LeaveChannelErr::NotInChannel),
+        C::Leave { channel_id } => refuse_if(!session.has_joined(channel_id), LeaveChannelErr::NotInChannel),
         C::SendMessage { channel_id, message } => {
-            refuse_if(session.joined(channel_id).is_none(), ChannelMessageErr::NotInChannel)?;
+            refuse_if(!session.has_joined(channel_id), ChannelMessageErr::NotInChannel)?;
             refuse_if(message.size() > MAX_MESSAGE_BYTES, ChannelMessageErr::InvalidMessage)
         }
-        C::GetMembers { channel_id } => refuse_if(session.joined(channel_id).is_none(), GetMembersErr::NotInChannel),
+        C::GetMembers { channel_id } => refuse_if(!session.has_joined(channel_id), GetMembersErr::NotInChannel),
         C::GetChannelMemberCount { channel_ids } => {
             refuse_if(channel_ids.is_empty(), GetChannelMemberCountErr::InvalidArgument)?;
             refuse_if(
@@ -93,9 +153,9 @@ pub(super) fn with_login(session: &Session, call: &RtmCall) -> Result<(), RtmErr
     }
 }
 
-fn would_follow(session: &Session, peers: &[UserId]) -> usize {
-    let new: HashSet<_> = peers.iter().filter(|&peer| !session.following.contains(peer)).collect();
-    session.following.len() + new.len()
+fn would_follow(session: &impl LoginState, peers: &[UserId]) -> usize {
+    let new: HashSet<_> = peers.iter().filter(|&peer| !session.follows(peer)).collect();
+    session.followed_count() + new.len()
 }
 
 fn refuse_if(refused: bool, error: impl Into<RtmError>) -> Result<(), RtmError> {

@@ -7,7 +7,7 @@ use rtm::value::Text;
 use rtm::{ChannelId, OnlineState, RtmCall, RtmEvent, UserId};
 
 use crate::context::{ClientId, ReplyTo};
-use crate::invitations::Handles;
+use crate::invitations::{Handles, InvitationKey};
 use crate::rates::Rates;
 use crate::timers::TimerId;
 use crate::token::Expiry;
@@ -66,7 +66,7 @@ pub(super) struct Client {
     pub(super) link_up: bool,
     pub(super) phase: Phase,
     pub(super) rates: Rates,
-    pub(super) handles: Handles,
+    pub(super) handles: Handles<InvitationKey>,
 }
 
 impl Client {

@@ -32,7 +32,7 @@ impl RtmService {
                 self.perform(ctx, reply_to, call)
             }
             (Phase::In(session), needs) => {
-                checks::with_login(session, &call)?;
+                checks::with_login(&**session, &call)?;
                 client.rates.admit(ctx.now, &call, &self.config)?;
                 if session.is_reachable() || needs == Needs::Login {
                     self.perform(ctx, reply_to, call)
@@ -164,7 +164,7 @@ impl RtmService {
 
 /// The requirements of a call.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Needs {
+pub enum Needs {
     /// None.
     Nothing,
     /// A login, with or without a link.
@@ -175,7 +175,8 @@ enum Needs {
     Link,
 }
 
-const fn needs(kind: CallKind) -> Needs {
+/// Returns what a call needs.
+pub const fn needs(kind: CallKind) -> Needs {
     match kind {
         CallKind::Login | CallKind::Logout | CallKind::LocalInvitationSend | CallKind::RestChannelMessage => {
             Needs::Nothing

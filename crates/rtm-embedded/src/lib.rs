@@ -21,14 +21,14 @@
 mod attributes;
 mod channel_attributes;
 mod channels;
-mod checks;
+pub mod checks;
 mod client;
 mod config;
 mod context;
 mod counts;
 mod dispatch;
 mod invitations;
-mod limits;
+pub mod limits;
 mod link;
 mod members;
 mod offline;
@@ -46,7 +46,13 @@ mod user_attributes;
 #[cfg(test)]
 mod tests;
 
+pub use attributes::{select, upsert};
 pub use config::RtmServiceConfig;
 pub use context::{ClientId, Output};
-pub use rates::{Rate, RateTable};
+pub use dispatch::{Needs, needs};
+pub use invitations::{End, Handles, Side};
+pub use rates::{Rate, RateTable, Rates};
 pub use service::RtmService;
+pub use session::state_changed;
+pub use timers::{TimerId, Timers};
+pub use token::{BadToken, Expiry, expiry};

@@ -114,7 +114,7 @@ const SAME_CHANNEL_PRUNE: usize = 64;
 
 /// Recent calls of one instance.
 #[derive(Debug, Default)]
-pub(super) struct Rates {
+pub struct Rates {
     families: [Window; FAMILIES],
     same_channel: HashMap<ChannelId, Window>,
 }
@@ -124,7 +124,7 @@ impl Rates {
     ///
     /// # Errors
     /// The call's own "too often"; it is then not counted.
-    pub(super) fn admit(&mut self, now: Time, call: &RtmCall, config: &RtmServiceConfig) -> Result<(), RtmError> {
+    pub fn admit(&mut self, now: Time, call: &RtmCall, config: &RtmServiceConfig) -> Result<(), RtmError> {
         let (kind, scale) = (call.kind(), config.rate_scale);
         let Some(family) = family(kind).filter(|_| scale > 0) else {
             return Ok(());

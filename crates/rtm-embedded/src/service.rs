@@ -31,7 +31,7 @@ pub struct RtmService {
     pub(super) followers: Followers,
     pub(super) invitations: Invitations,
     pub(super) offline: OfflineStore,
-    pub(super) timers: Timers,
+    pub(super) timers: Timers<Timer>,
     pub(super) random: Random,
     /// Recent calls by the RESTful API.
     pub(super) rest: Window,

@@ -22,7 +22,8 @@ enum LoginEnd {
     Close,
 }
 
-pub(super) fn state_changed(state: ConnectionState, reason: ConnectionReason) -> RtmEvent {
+/// The event of a connection state.
+pub fn state_changed(state: ConnectionState, reason: ConnectionReason) -> RtmEvent {
     RtmEvent::ConnectionStateChanged { state, reason }
 }
 

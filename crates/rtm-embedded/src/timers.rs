@@ -35,18 +35,27 @@ pub(super) enum Timer {
 
 /// A timer that can be cancelled: its time, and a number because times repeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct TimerId(Time, u64);
+pub struct TimerId(Time, u64);
 
 /// The timers of a service.
-#[derive(Debug, Default)]
-pub(super) struct Timers {
-    due: BTreeMap<TimerId, Timer>,
+#[derive(Debug)]
+pub struct Timers<T> {
+    due: BTreeMap<TimerId, T>,
     next: u64,
 }
 
-impl Timers {
+impl<T> Default for Timers<T> {
+    fn default() -> Self {
+        Self {
+            due: BTreeMap::new(),
+            next: 0,
+        }
+    }
+}
+
+impl<T> Timers<T> {
     /// Sets a timer. Timers of the same time fire in the order in which they were set.
-    pub(super) fn set(&mut self, at: Time, timer: Timer) -> TimerId {
+    pub fn set(&mut self, at: Time, timer: T) -> TimerId {
         let id = TimerId(at, self.next);
         self.next += 1;
         self.due.insert(id, timer);
@@ -54,12 +63,12 @@ impl Timers {
     }
 
     /// Cancels and returns the timer, unless it has fired.
-    pub(super) fn cancel(&mut self, id: TimerId) -> Option<Timer> {
+    pub fn cancel(&mut self, id: TimerId) -> Option<T> {
         self.due.remove(&id)
     }
 
     /// Removes and returns the first timer up to `now`.
-    pub(super) fn pop(&mut self, now: Time) -> Option<(Time, Timer)> {
+    pub fn pop(&mut self, now: Time) -> Option<(Time, T)> {
         let first = self.due.first_entry()?;
         if first.key().0 > now {
             return None;
@@ -69,7 +78,7 @@ impl Timers {
     }
 
     /// Returns the time of the first timer.
-    pub(super) fn deadline(&self) -> Option<Time> {
+    pub fn deadline(&self) -> Option<Time> {
         self.due.first_key_value().map(|(id, _)| id.0)
     }
 }

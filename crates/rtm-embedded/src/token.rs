@@ -13,12 +13,14 @@ use crate::timers::Timer;
 const PREFIX: &str = "expires:";
 
 /// The end of a login; `None` without an expiring token.
-pub(super) type Expiry = Option<Time>;
+pub type Expiry = Option<Time>;
 
 /// The reason why a token is invalid.
-pub(super) enum BadToken {
+pub enum BadToken {
     Empty,
+    /// Its time is no number.
     Invalid,
+    /// Its time is over.
     Expired,
 }
 
@@ -43,7 +45,7 @@ impl From<BadToken> for RenewTokenErr {
 }
 
 /// Reads the expiry of a token.
-pub(super) fn expiry(token: &str, now: Time) -> Result<Expiry, BadToken> {
+pub fn expiry(token: &str, now: Time) -> Result<Expiry, BadToken> {
     if token.is_empty() {
         return Err(BadToken::Empty);
     }

@@ -1,10 +1,10 @@
 //! User attributes (rtm-api 3.4): written by their owner, deleted at logout, without change events.
 
-use rtm::limits::MAX_USER_ATTRIBUTES_BYTES;
 use rtm::value::Text;
 use rtm::{AttributeOperation, RtmError, RtmReply, UserId};
 
-use crate::attributes::{check_total, select, upsert};
+use crate::attributes::{select, upsert};
+use crate::checks;
 use crate::context::{Ctx, ReplyTo};
 use crate::service::RtmService;
 
@@ -33,7 +33,7 @@ impl RtmService {
         for (key, value) in pairs {
             upsert(&mut merged, key, value);
         }
-        check_total(merged.iter().map(|(k, v)| (k, v)), MAX_USER_ATTRIBUTES_BYTES)?;
+        checks::user_attributes(&merged)?;
         session.attributes = merged;
         ctx.reply(reply_to, RtmReply::Void);
         Ok(())

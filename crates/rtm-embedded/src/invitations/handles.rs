@@ -4,22 +4,32 @@ use std::collections::{BTreeMap, VecDeque};
 
 use rtm::{InvitationApiCall, InvitationId};
 
-use crate::invitations::{End, InvitationKey};
+use crate::invitations::End;
 use crate::limits::ENDED_INVITATIONS;
 
 /// The invitations of an instance; after a login only their numbers remain.
-#[derive(Debug, Default)]
-pub(crate) struct Handles {
+#[derive(Debug)]
+pub struct Handles<K> {
     /// Numbered by the app.
-    pub(super) local: Side,
+    pub local: Side<K>,
     /// Numbered by the service, from 1.
-    pub(super) remote: Side,
+    pub remote: Side<K>,
     received: u64,
 }
 
-impl Handles {
+impl<K> Default for Handles<K> {
+    fn default() -> Self {
+        Self {
+            local: Side::default(),
+            remote: Side::default(),
+            received: 0,
+        }
+    }
+}
+
+impl<K> Handles<K> {
     /// Returns the next number of an incoming invitation.
-    pub(super) fn receive(&mut self, key: InvitationKey) -> InvitationId {
+    pub fn receive(&mut self, key: K) -> InvitationId {
         self.received += 1;
         let number = InvitationId(self.received);
         self.remote.pending.insert(number, key);
@@ -28,16 +38,29 @@ impl Handles {
 }
 
 /// The invitations of one direction.
-#[derive(Debug, Default)]
-pub(super) struct Side {
-    pub(super) pending: BTreeMap<InvitationId, InvitationKey>,
+#[derive(Debug)]
+pub struct Side<K> {
+    /// By number.
+    pub pending: BTreeMap<InvitationId, K>,
     /// The last ended ones, oldest first.
     ended: VecDeque<(InvitationId, End)>,
 }
 
-impl Side {
+impl<K> Default for Side<K> {
+    fn default() -> Self {
+        Self {
+            pending: BTreeMap::new(),
+            ended: VecDeque::new(),
+        }
+    }
+}
+
+impl<K: Clone> Side<K> {
     /// Refuses a number that has been used.
-    pub(super) fn check_unused(&self, number: InvitationId) -> Result<(), InvitationApiCall> {
+    ///
+    /// # Errors
+    /// `ALREADY_SENT` or `ALREADY_END`.
+    pub fn check_unused(&self, number: InvitationId) -> Result<(), InvitationApiCall> {
         if self.pending.contains_key(&number) {
             Err(InvitationApiCall::AlreadySent)
         } else if self.ended_as(number).is_some() {
@@ -48,23 +71,30 @@ impl Side {
     }
 
     /// Returns the pending invitation of that number.
-    pub(super) fn find(&self, number: InvitationId) -> Result<InvitationKey, InvitationApiCall> {
+    ///
+    /// # Errors
+    /// `ALREADY_END` or `NOT_STARTED`.
+    pub fn find(&self, number: InvitationId) -> Result<K, InvitationApiCall> {
         match (self.pending.get(&number), self.ended_as(number)) {
-            (Some(&key), _) => Ok(key),
+            (Some(key), _) => Ok(key.clone()),
             (None, Some(_)) => Err(InvitationApiCall::AlreadyEnd),
             (None, None) => Err(InvitationApiCall::NotStarted),
         }
     }
 
     /// Returns the same for an accept, whose error for a second accept differs.
-    pub(super) fn find_to_accept(&self, number: InvitationId) -> Result<InvitationKey, InvitationApiCall> {
+    ///
+    /// # Errors
+    /// `ALREADY_ACCEPT`, and those of [`find`](Self::find).
+    pub fn find_to_accept(&self, number: InvitationId) -> Result<K, InvitationApiCall> {
         match self.ended_as(number) {
             Some(End::Accepted) => Err(InvitationApiCall::AlreadyAccept),
             _ => self.find(number),
         }
     }
 
-    pub(super) fn end(&mut self, number: InvitationId, end: End) {
+    /// Ends an invitation.
+    pub fn end(&mut self, number: InvitationId, end: End) {
         self.pending.remove(&number);
         if self.ended.len() >= ENDED_INVITATIONS {
             self.ended.pop_front();

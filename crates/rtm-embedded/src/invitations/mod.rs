@@ -23,7 +23,7 @@ use crate::context::ClientId;
 use crate::service::RtmService;
 use crate::timers::TimerId;
 
-pub(super) use handles::Handles;
+pub use handles::{Handles, Side};
 
 /// The key of an invitation in the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -105,8 +105,10 @@ impl Invitation {
 
 /// The end of an invitation, which determines the error of later calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+pub enum End {
+    /// By an accept on both sides.
     Accepted,
+    /// In any other way.
     Other,
 }
 

@@ -1,0 +1,594 @@
+-- A batch of operations of one node on one app, all or nothing. The keys and the entries are described in docs/spec/redis.md.
+--
+-- KEYS[1]  the app's prefix, with its hash tag
+-- ARGV[1]  the node        ARGV[2]  the number of the batch, or `hello`
+-- ARGV[3]  the time in ms, empty for that of Redis (tests give one)
+-- ARGV[4]  length of a lease in ms      ARGV[5]  most entries in a stream
+-- ARGV[6]  whether messages to offline users are kept: 1 or 0
+-- ARGV[7]  the last entry of the node's stream that it has processed, or empty
+-- then for each operation: name, number of arguments, arguments
+--
+-- Returns {'ok', last entry of the node's stream before the batch, time, items}; an item {'=', ...} is the reply to the
+-- next operation, another is an entry for the node itself. Else {'lost', number}, {'stale'}, {'newer', version}.
+
+local SCHEMA = 1
+local CUT_OFF = 512
+local LINGER = 300000
+local WEEK = 7 * 24 * 3600 * 1000
+local MONTH = 30 * 24 * 3600 * 1000
+
+local P, node = KEYS[1], ARGV[1]
+local lease, limit, keeps, done = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6] == '1', ARGV[7]
+local call = redis.call
+local N, U, S, M, L = P .. ':n:' .. node, P .. ':u', P .. ':s:', P .. ':m', P .. ':l'
+
+local function int(n) return string.format('%.0f', n) end
+
+local now
+if ARGV[3] == '' then
+  local t = call('TIME')
+  now = t[1] * 1000 + math.floor(t[2] / 1000)
+else
+  now = tonumber(ARGV[3])
+end
+local stamp = int(now)
+
+-- Lists as one text: `5:alice3:bob`.
+local function pack(list)
+  local parts = {}
+  for i = 1, #list do
+    parts[#parts + 1] = #list[i] .. ':'
+    parts[#parts + 1] = list[i]
+  end
+  return table.concat(parts)
+end
+
+local function unpacked(text)
+  local list, at = {}, 1
+  while at <= #text do
+    local colon = string.find(text, ':', at, true)
+    local size = tonumber(string.sub(text, at, colon - 1))
+    list[#list + 1] = string.sub(text, colon + 1, colon + size)
+    at = colon + size + 1
+  end
+  return list
+end
+
+if ARGV[2] == 'hello' then
+  local schema = tonumber(call('HGET', M, 'schema') or SCHEMA)
+  if schema > SCHEMA then return {'newer', int(schema)} end
+  call('HSET', M, 'schema', SCHEMA)
+  call('PEXPIRE', M, MONTH)
+  call('HSET', N, 'seq', ARGV[8], 'reply', '')
+  call('HDEL', N, 'dropped')
+  call('HSET', L, node, int(now + lease) .. ' 0')
+  for _, user in ipairs(call('SMEMBERS', N .. ':f')) do call('SREM', P .. ':f:' .. user, node) end
+  call('DEL', N .. ':f')
+  return {'ok', '', stamp, call('SMEMBERS', N .. ':u'), 'hello'}
+end
+
+local seq = tonumber(ARGV[2])
+local known = call('HMGET', N, 'seq', 'reply')
+local last = tonumber(known[1] or -1)
+if last == seq and known[2] ~= '' then return cmsgpack.unpack(known[2]) end
+if last >= seq then return {'stale'} end
+if last ~= seq - 1 then return {'lost', int(last)} end
+
+local newest = call('XREVRANGE', S .. node, '+', '-', 'COUNT', 1)
+local before = newest[1] and newest[1][1] or ''
+if done ~= '' then call('XTRIM', S .. node, 'MINID', done) end
+
+local items, index = {}, 0
+local lengths = {}
+
+local function reply(...) items[#items + 1] = {'=', ...} end
+
+-- Whether a node's stream takes no message any more.
+local function full(to, most)
+  if to == node then return false end
+  if not lengths[to] then lengths[to] = call('XLEN', S .. to) end
+  return lengths[to] >= most
+end
+
+-- Something for a node. What does not fit is counted, and the node repairs its state when it reads the count.
+local function emit(to, ...)
+  if to == node then
+    items[#items + 1] = {...}
+  elseif full(to, 2 * limit) then
+    call('HINCRBY', P .. ':n:' .. to, 'dropped', 1)
+  else
+    index = index + 1
+    lengths[to] = lengths[to] + 1
+    call('XADD', S .. to, '*', 'e', pack({node, ARGV[2], tostring(index), ...}))
+  end
+end
+
+local function home(user)
+  local found = call('HGET', U, user)
+  if not found then return nil end
+  local at = string.find(found, ' ', 1, true)
+  return string.sub(found, 1, at - 1), string.sub(found, at + 1)
+end
+
+local function is_login(user, at, login) return call('HGET', U, user) == at .. ' ' .. login end
+
+local function presence(user, state)
+  for _, to in ipairs(call('SMEMBERS', P .. ':f:' .. user)) do emit(to, 'presence', user, state) end
+end
+
+local function members(channel) return call('ZCARD', P .. ':c:' .. channel) end
+
+-- In how many ms the members may be told the count: at most once a second, or in 3 s in a large channel.
+local function count_due(channel, count)
+  local key = P .. ':k:' .. channel
+  local told = tonumber(call('GET', key) or '')
+  local due = now
+  if told then
+    local span = count > CUT_OFF and 3000 or 1000
+    if now < told then return int(told - now) end
+    if now < told + span then due = told + span end
+  end
+  call('SET', key, int(due), 'PX', 10000)
+  return int(due - now)
+end
+
+local function enter(user, channel, again)
+  if call('ZADD', P .. ':c:' .. channel, 'NX', stamp, user) == 0 then return members(channel) end
+  call('RPUSH', P .. ':j:' .. user, channel)
+  call('HINCRBY', P .. ':d:' .. channel, node, 1)
+  call('PERSIST', P .. ':a:' .. channel)
+  local count = members(channel)
+  if again then
+    local due = count_due(channel, count)
+    for _, to in ipairs(call('HKEYS', P .. ':d:' .. channel)) do
+      local what = to == node and 'count' or 'join'
+      emit(to, what, channel, user, int(count), count <= CUT_OFF and '1' or '0', due)
+    end
+  end
+  return count
+end
+
+local function entered(user, channel, count)
+  local due = count_due(channel, count)
+  for _, to in ipairs(call('HKEYS', P .. ':d:' .. channel)) do
+    emit(to, 'join', channel, user, int(count), count <= CUT_OFF and '1' or '0', due)
+  end
+end
+
+local function exit(user, channel, at)
+  if call('ZREM', P .. ':c:' .. channel, user) == 0 then return end
+  local nodes = P .. ':d:' .. channel
+  if call('HINCRBY', nodes, at, -1) <= 0 then call('HDEL', nodes, at) end
+  local count = members(channel)
+  if count == 0 then
+    call('DEL', nodes)
+    if call('PEXPIRE', P .. ':a:' .. channel, LINGER) == 0 then call('DEL', P .. ':k:' .. channel) end
+    return
+  end
+  local due = count_due(channel, count)
+  for _, to in ipairs(call('HKEYS', nodes)) do
+    emit(to, 'leave', channel, user, int(count), count < CUT_OFF and '1' or '0', due)
+  end
+end
+
+-- Takes everything of a login away but its presence.
+local function forget(user, at)
+  for _, channel in ipairs(call('LRANGE', P .. ':j:' .. user, 0, -1)) do exit(user, channel, at) end
+  call('DEL', P .. ':j:' .. user, P .. ':t:' .. user)
+end
+
+local function offline(user, at)
+  call('HDEL', U, user)
+  call('SREM', P .. ':n:' .. at .. ':u', user)
+  forget(user, at)
+  presence(user, '2')
+end
+
+local function replace(user, at, login)
+  emit(at, 'kick', user, login)
+  call('SREM', P .. ':n:' .. at .. ':u', user)
+  forget(user, at)
+end
+
+local function store(to, from, time, body)
+  if not keeps then return end
+  local key = P .. ':o:' .. to
+  call('RPUSH', key, pack({time, from, body}))
+  call('LTRIM', key, -200, -1)
+  call('PEXPIRE', key, WEEK)
+end
+
+-- Invitations ------------------------------------------------------------------------------------------------------
+
+local function invitation(id)
+  local key = P .. ':i:' .. id
+  local f = call('HMGET', key, 'caller', 'at', 'login', 'callee', 'channel', 'content', 'sent', 'callee_at', 'callee_login', 'open')
+  if not f[1] then return nil end
+  return {
+    id = id, key = key, caller = f[1], at = f[2], login = f[3], callee = f[4], channel = f[5], content = f[6],
+    sent = tonumber(f[7]), callee_at = f[8], callee_login = f[9], open = f[10] == '1',
+  }
+end
+
+local function over(i)
+  call('DEL', i.key)
+  call('ZREM', P .. ':it', i.id)
+  call('ZREM', P .. ':iu:' .. i.callee, i.id)
+end
+
+local function caller_is_there(i) return is_login(i.caller, i.at, i.login) end
+
+local function callee_is_there(i) return i.open and is_login(i.callee, i.callee_at, i.callee_login) end
+
+local function ring(id)
+  local i = invitation(id)
+  if not i or not caller_is_there(i) then
+    if i then over(i) end
+    return
+  end
+  local at, login = home(i.callee)
+  if not at or i.callee_at then return end
+  call('HSET', i.key, 'callee_at', at, 'callee_login', login, 'open', '1')
+  call('ZREM', P .. ':iu:' .. i.callee, id)
+  call('ZADD', P .. ':it', int(i.sent + 60000), id)
+  emit(at, 'ring', i.callee, login, id, i.caller, i.channel, i.content)
+  emit(i.at, 'rang', i.caller, i.login, id, int(i.sent + 60000 - now))
+end
+
+local function withdraw(i, content)
+  if callee_is_there(i) then emit(i.callee_at, 'cancel', i.callee, i.callee_login, i.id, content or i.content) end
+  over(i)
+end
+
+local function expire(i)
+  if caller_is_there(i) then
+    local why = i.callee_at and 'expired' or call('HEXISTS', U, i.callee) == 1 and 'silent' or 'offline'
+    emit(i.at, 'failed', i.caller, i.login, i.id, why)
+  end
+  if callee_is_there(i) then emit(i.callee_at, 'missed', i.callee, i.callee_login, i.id) end
+  over(i)
+end
+
+-- Dead nodes -------------------------------------------------------------------------------------------------------
+
+-- Takes up to 200 users of a node offline, or gives up to 200 of its unread messages to where their receivers are now.
+local function reap(dead)
+  local D = P .. ':n:' .. dead
+  local users = call('SRANDMEMBER', D .. ':u', 200)
+  for _, user in ipairs(users) do
+    if home(user) == dead then offline(user, dead) end
+    call('SREM', D .. ':u', user)
+  end
+  if #users > 0 then return true end
+  local unread = call('XRANGE', S .. dead, '-', '+', 'COUNT', 200)
+  for _, entry in ipairs(unread) do
+    local e = unpacked(entry[2][2])
+    if e[4] == 'peer' then
+      local at, login = home(e[5])
+      if at then emit(at, 'peer', e[5], login, e[7], e[8], e[9]) else store(e[5], e[7], e[8], e[9]) end
+    end
+    call('XDEL', S .. dead, entry[1])
+  end
+  if #unread > 0 then return true end
+  for _, user in ipairs(call('SMEMBERS', D .. ':f')) do call('SREM', P .. ':f:' .. user, dead) end
+  call('DEL', D, D .. ':u', D .. ':f', S .. dead)
+  call('HDEL', L, dead)
+  return false
+end
+
+-- Operations -------------------------------------------------------------------------------------------------------
+
+local ops = {}
+
+function ops.login(user, number)
+  local login = stamp .. '-' .. number
+  local at, older = home(user)
+  call('HSET', U, user, node .. ' ' .. login)
+  if at then replace(user, at, older) else presence(user, '0') end
+  call('SADD', N .. ':u', user)
+  reply('ok', login)
+  local kept = call('LRANGE', P .. ':o:' .. user, 0, -1)
+  for _, text in ipairs(kept) do
+    local m = unpacked(text)
+    if now - tonumber(m[1]) < WEEK then emit(node, 'stored', user, login, m[2], m[1], m[3]) end
+  end
+  if #kept > 0 then emit(node, 'taken', user, tostring(#kept)) end
+  for _, id in ipairs(call('ZRANGE', P .. ':iu:' .. user, 0, -1)) do ring(id) end
+end
+
+-- Offline messages that a login was given.
+function ops.taken(user, count)
+  call('LTRIM', P .. ':o:' .. user, count, -1)
+  reply('ok')
+end
+
+function ops.logout(user, login, ...)
+  if not is_login(user, node, login) then return reply('gone') end
+  reply('ok')
+  for _, id in ipairs({...}) do
+    local i = invitation(id)
+    if i then withdraw(i) end
+  end
+  offline(user, node)
+end
+
+-- A user that the node does not know.
+function ops.drop(user)
+  if home(user) == node then offline(user, node) else call('SREM', N .. ':u', user) end
+  reply('ok')
+end
+
+-- A login that is there again after Redis had lost it: attributes, number of channels, channels.
+function ops.back(user, login, attributes, ...)
+  local channels = {...}
+  local at, other = home(user)
+  if at and (at ~= node or other ~= login) then
+    if tonumber(string.match(other, '^%d+')) > tonumber(string.match(login, '^%d+')) then return reply('kicked') end
+    replace(user, at, other)
+  end
+  call('HSET', U, user, node .. ' ' .. login)
+  call('SADD', N .. ':u', user)
+  if not at then presence(user, '0') end
+  if attributes == '' then call('DEL', P .. ':t:' .. user) else call('SET', P .. ':t:' .. user, attributes) end
+  local wanted = {}
+  for _, channel in ipairs(channels) do wanted[channel] = true end
+  for _, channel in ipairs(call('LRANGE', P .. ':j:' .. user, 0, -1)) do
+    if not wanted[channel] then
+      call('LREM', P .. ':j:' .. user, 0, channel)
+      exit(user, channel, node)
+    end
+  end
+  local counts = {}
+  for i, channel in ipairs(channels) do counts[i] = int(enter(user, channel, true)) end
+  reply('ok', unpack(counts))
+end
+
+function ops.peer(from, to, body)
+  local at, login = home(to)
+  if not at then
+    store(to, from, stamp, body)
+    return reply('0')
+  end
+  if full(at, limit) then return reply('full') end
+  reply('1')
+  emit(at, 'peer', to, login, from, stamp, body)
+end
+
+-- A message that reached a node after its receiver had been replaced.
+function ops.forward(to, from, time, body)
+  local at, login = home(to)
+  reply('ok')
+  if at then emit(at, 'peer', to, login, from, time, body) else store(to, from, time, body) end
+end
+
+local function publish(channel, user, body)
+  local nodes = call('HKEYS', P .. ':d:' .. channel)
+  for _, to in ipairs(nodes) do
+    if full(to, limit) then return reply('full') end
+  end
+  reply('ok')
+  for _, to in ipairs(nodes) do emit(to, 'channel', channel, user, stamp, body) end
+end
+
+function ops.channel(user, channel, body) publish(channel, user, body) end
+
+-- From outside, counted for the whole app: at most `calls` in `per` ms; 0 for no limit.
+function ops.rest(user, channel, body, calls, per)
+  calls, per = tonumber(calls), tonumber(per)
+  if calls > 0 then
+    local key = P .. ':r'
+    local oldest = call('LINDEX', key, calls - 1)
+    if oldest and now - tonumber(oldest) < per then return reply('often') end
+    call('LPUSH', key, stamp)
+    call('LTRIM', key, 0, calls - 1)
+    call('PEXPIRE', key, per * 2)
+  end
+  publish(channel, user, body)
+end
+
+function ops.join(user, login, channel)
+  if not is_login(user, node, login) then return reply('gone') end
+  local before_it = members(channel)
+  local count = enter(user, channel, false)
+  reply('ok', int(count))
+  if count > before_it then entered(user, channel, count) end
+end
+
+function ops.leave(user, login, channel)
+  if not is_login(user, node, login) then return reply('gone') end
+  reply('ok')
+  call('LREM', P .. ':j:' .. user, 0, channel)
+  exit(user, channel, node)
+end
+
+function ops.members(channel)
+  local key = P .. ':c:' .. channel
+  if call('ZCARD', key) <= CUT_OFF then
+    reply('ok', unpack(call('ZRANGE', key, 0, -1)))
+  else
+    reply('ok', unpack(call('ZRANDMEMBER', key, CUT_OFF)))
+  end
+end
+
+function ops.counts(...)
+  local counts = {}
+  for i, channel in ipairs({...}) do counts[i] = int(members(channel)) end
+  reply('ok', unpack(counts))
+end
+
+function ops.online(...)
+  local found = {}
+  for i, at in ipairs(call('HMGET', U, ...)) do found[i] = at and '1' or '0' end
+  reply('ok', table.concat(found))
+end
+
+-- The number of users to watch, those, and all whose presence is asked for.
+function ops.follow(count, ...)
+  local users = {...}
+  count = tonumber(count)
+  local found = {}
+  for i, user in ipairs(users) do
+    if i <= count then
+      call('SADD', P .. ':f:' .. user, node)
+      call('SADD', N .. ':f', user)
+    else
+      found[#found + 1] = call('HEXISTS', U, user) == 1 and '0' or '2'
+    end
+  end
+  reply('ok', table.concat(found))
+end
+
+function ops.unfollow(...)
+  for _, user in ipairs({...}) do
+    call('SREM', P .. ':f:' .. user, node)
+    call('SREM', N .. ':f', user)
+  end
+  reply('ok')
+end
+
+function ops.attributes(user, login, text)
+  if not is_login(user, node, login) then return reply('gone') end
+  if text == '' then call('DEL', P .. ':t:' .. user) else call('SET', P .. ':t:' .. user, text) end
+  reply('ok')
+end
+
+function ops.attributes_of(user)
+  if call('HEXISTS', U, user) == 0 then return reply('none') end
+  reply('ok', call('GET', P .. ':t:' .. user) or '')
+end
+
+local function channel_attributes(channel)
+  local text = call('GET', P .. ':a:' .. channel)
+  return text and unpacked(text) or {}
+end
+
+-- Attributes are four texts each: key, value, user, time.
+function ops.channel_write(how, user, channel, notify, ...)
+  local key = P .. ':a:' .. channel
+  local list, given = {}, {...}
+  if how == 'update' or how == 'delete' then list = channel_attributes(channel) end
+  if how == 'delete' then
+    local left, gone = {}, {}
+    for _, name in ipairs(given) do gone[name] = true end
+    for i = 1, #list, 4 do
+      if not gone[list[i]] then
+        for k = 0, 3 do left[#left + 1] = list[i + k] end
+      end
+    end
+    list = left
+  else
+    for g = 1, #given, 2 do
+      local place = #list + 1
+      for i = 1, #list, 4 do
+        if list[i] == given[g] then place = i end
+      end
+      list[place], list[place + 1], list[place + 2], list[place + 3] = given[g], given[g + 1], user, stamp
+    end
+    local bytes = 0
+    for i = 1, #list, 4 do bytes = bytes + #list[i] + #list[i + 1] end
+    if how == 'update' and (#list > 4 * 32 or bytes > 32768) then return reply('over') end
+  end
+  local text = pack(list)
+  if text == '' then call('DEL', key) else call('SET', key, text) end
+  if members(channel) == 0 and call('PEXPIRE', key, LINGER) == 0 then call('DEL', P .. ':k:' .. channel) end
+  reply('ok')
+  if notify == '1' then
+    for _, to in ipairs(call('HKEYS', P .. ':d:' .. channel)) do emit(to, 'attributes', channel, text) end
+  end
+end
+
+function ops.channel_read(channel) reply('ok', call('GET', P .. ':a:' .. channel) or '') end
+
+-- `channel` is `=` and its name, or empty.
+function ops.invite(user, login, callee, channel, content)
+  if not is_login(user, node, login) then return reply('gone') end
+  local id = tostring(call('HINCRBY', M, 'invitation', 1))
+  local key, waiting = P .. ':i:' .. id, P .. ':iu:' .. callee
+  call('HSET', key, 'caller', user, 'at', node, 'login', login, 'callee', callee, 'channel', channel, 'content', content, 'sent', stamp)
+  call('PEXPIRE', key, 150000)
+  call('ZADD', P .. ':it', int(now + 30000), id)
+  call('ZADD', waiting, id, id)
+  call('PEXPIRE', waiting, 150000)
+  reply('ok', id, '30000')
+  ring(id)
+end
+
+-- `content` is `=` and a text, or empty for that of the invitation.
+function ops.cancel(id, content)
+  local i = invitation(id)
+  if not i then return reply('over') end
+  reply('ok')
+  withdraw(i, content ~= '' and string.sub(content, 2) or nil)
+end
+
+function ops.accept(user, login, id, response)
+  local i = invitation(id)
+  if not i or not i.open then return reply('over') end
+  over(i)
+  if not caller_is_there(i) then return reply('alone') end
+  reply('ok')
+  emit(i.at, 'accepted', i.caller, i.login, id, response)
+  emit(node, 'agreed', user, login, id)
+end
+
+function ops.refuse(id, response)
+  local i = invitation(id)
+  if not i or not i.open then return reply('over') end
+  over(i)
+  reply('ok')
+  if caller_is_there(i) then emit(i.at, 'refused', i.caller, i.login, id, response) end
+end
+
+function ops.due(id)
+  local i = invitation(id)
+  if not i then return reply('none') end
+  local due = tonumber(call('ZSCORE', P .. ':it', id) or 0)
+  if now < due then return reply('later', int(due - now)) end
+  reply('ok')
+  expire(i)
+end
+
+-- The lease, and what nobody else does: invitations of dead nodes, and dead nodes themselves. `grace` is how long a node must
+-- have been without a lease in somebody's eyes: all leases are over when Redis itself has stood still.
+function ops.beat(grace)
+  call('HSET', L, node, int(now + lease) .. ' 0')
+  call('PEXPIRE', M, MONTH)
+  local more, nodes = false, 0
+  local leases = call('HGETALL', L)
+  for i = 1, #leases, 2 do
+    local other, until_, since = leases[i], string.match(leases[i + 1], '^(%d+) (%d+)$')
+    until_, since = tonumber(until_), tonumber(since)
+    if until_ >= now then
+      nodes = nodes + 1
+      if since > 0 then call('HSET', L, other, int(until_) .. ' 0') end
+    elseif since == 0 then
+      call('HSET', L, other, int(until_) .. ' ' .. stamp)
+    elseif now - since >= tonumber(grace) then
+      more = reap(other) or more
+    end
+  end
+  for _, id in ipairs(call('ZRANGEBYSCORE', P .. ':it', '-inf', int(now - 2000), 'LIMIT', 0, 100)) do
+    local i = invitation(id)
+    if i then expire(i) else call('ZREM', P .. ':it', id) end
+  end
+  reply('ok', more and '1' or '0', tostring(nodes), call('HGET', N, 'dropped') or '0')
+end
+
+-- The node ends.
+function ops.bye()
+  reply('ok', reap(node) and '1' or '0')
+end
+
+-- Nothing, for its place in the order.
+function ops.nothing() reply('ok') end
+
+local at = 8
+while ARGV[at] do
+  local count = tonumber(ARGV[at + 1])
+  ops[ARGV[at]](unpack(ARGV, at + 2, at + 1 + count))
+  at = at + 2 + count
+end
+
+local result = {'ok', before, stamp, items}
+if call('EXISTS', N) == 1 then call('HSET', N, 'seq', ARGV[2], 'reply', cmsgpack.pack(result)) end
+return result

@@ -1,0 +1,140 @@
+//! How the service does, for counters and readiness.
+
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+use crate::link::Trouble;
+use crate::node::NodeStatus;
+
+/// Why a request came to nothing.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Why {
+    reason: &'static str,
+}
+
+/// Counters, and the trouble that there is.
+#[derive(Debug)]
+pub struct Health {
+    up: Gauge,
+    round_trip: Histogram,
+    batch: Histogram,
+    failures: Family<Why, Counter>,
+    queue: Gauge,
+    users: Gauge,
+    nodes: Gauge,
+    lag: Gauge,
+    lost_batches: Counter,
+    repairs: Counter,
+    dropped: Counter,
+    trouble: Mutex<Option<Trouble>>,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self {
+            up: Gauge::default(),
+            round_trip: Histogram::new(exponential_buckets(0.0001, 2.0, 16)),
+            batch: Histogram::new(exponential_buckets(1.0, 2.0, 8)),
+            failures: Family::default(),
+            queue: Gauge::default(),
+            users: Gauge::default(),
+            nodes: Gauge::default(),
+            lag: Gauge::default(),
+            lost_batches: Counter::default(),
+            repairs: Counter::default(),
+            dropped: Counter::default(),
+            trouble: Mutex::new(Some(Trouble::Unreachable("not asked yet".into()))),
+        }
+    }
+}
+
+impl Health {
+    /// Registers all counters.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register("redis_up", "1 while Redis answers", self.up.clone());
+        registry.register(
+            "redis_round_trip_seconds",
+            "Time from a request to Redis to its answer",
+            self.round_trip.clone(),
+        );
+        registry.register("redis_batch", "Operations in a request to Redis", self.batch.clone());
+        registry.register(
+            "redis_failures",
+            "Requests to Redis that came to nothing, and were made again",
+            self.failures.clone(),
+        );
+        registry.register("redis_queue", "Operations that wait for Redis", self.queue.clone());
+        registry.register("redis_users", "Users that are logged in here", self.users.clone());
+        registry.register(
+            "redis_nodes",
+            "Sidecars that have a lease, in the app with most of them",
+            self.nodes.clone(),
+        );
+        registry.register(
+            "redis_lag_milliseconds",
+            "Age of the last entry of this sidecar's stream when it was read",
+            self.lag.clone(),
+        );
+        registry.register(
+            "redis_lost_batches",
+            "Requests that Redis did and then lost, as by a failover",
+            self.lost_batches.clone(),
+        );
+        registry.register(
+            "redis_repairs",
+            "Logins that were put back into Redis",
+            self.repairs.clone(),
+        );
+        registry.register(
+            "redis_dropped",
+            "Entries that this sidecar's stream had no room for",
+            self.dropped.clone(),
+        );
+    }
+
+    /// What keeps it from serving, if anything does.
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.trouble.lock().clone()
+    }
+
+    /// Notes whether Redis answers. Returns whether that is new.
+    pub(crate) fn note(&self, trouble: Option<Trouble>) -> bool {
+        let up = i64::from(trouble.is_none());
+        *self.trouble.lock() = trouble;
+        self.up.set(up) != up
+    }
+
+    pub(crate) fn answered(&self, took: Duration, operations: usize) {
+        self.round_trip.observe(took.as_secs_f64());
+        self.batch.observe(operations as f64);
+    }
+
+    pub(crate) fn failed(&self, trouble: &Trouble) {
+        let reason = trouble.name();
+        self.failures.get_or_create(&Why { reason }).inc();
+    }
+
+    pub(crate) fn lag(&self, milliseconds: u64) {
+        self.lag.set(i64::try_from(milliseconds).unwrap_or(i64::MAX));
+    }
+
+    /// Adds what has changed at one node.
+    pub(crate) fn changed(&self, before: NodeStatus, now: NodeStatus) {
+        let delta = |before: usize, now: usize| now as i64 - before as i64;
+        self.queue.inc_by(delta(before.queue, now.queue));
+        self.users.inc_by(delta(before.users, now.users));
+        if before.nodes != now.nodes {
+            self.nodes.set(i64::try_from(now.nodes).unwrap_or(i64::MAX));
+        }
+        self.lost_batches.inc_by(now.lost_batches - before.lost_batches);
+        self.repairs.inc_by(now.repairs - before.repairs);
+        self.dropped.inc_by(now.dropped - before.dropped);
+    }
+}

@@ -1,0 +1,396 @@
+//! Connections to Redis: one server or a cluster, checked when they are made.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::cluster::ClusterClientBuilder;
+use redis::cluster_async::ClusterConnection;
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError, RedisResult,
+    ServerErrorKind, TlsCertificates, Value,
+};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::node::Request;
+use crate::script::{SCRIPT, SCRIPT_THAT_FREES, text_of};
+
+/// How long a connection may take.
+const CONNECT: Duration = Duration::from_secs(3);
+/// The first version that has what the script needs.
+const OLDEST: (u32, u32) = (7, 0);
+
+/// Where Redis is.
+#[derive(Clone)]
+pub struct Address {
+    /// `redis://host:port/db`, `rediss://` with TLS, `redis+unix://` with a path.
+    pub url: String,
+    /// Whether it is a cluster.
+    pub cluster: bool,
+    /// The user of its access control list.
+    pub user: Option<String>,
+    /// The password.
+    pub password: Option<SecretString>,
+    /// Certificates (PEM) to trust instead of the usual ones.
+    pub ca: Option<Vec<u8>>,
+    /// How long an answer may take.
+    pub answer: Duration,
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The URL may hold a password.
+        f.debug_struct("Address")
+            .field("cluster", &self.cluster)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why Redis does not do what it should.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Trouble {
+    /// It has no memory.
+    #[error("Redis has no memory left")]
+    Memory,
+    /// It cannot be reached, or not any more.
+    #[error("Redis cannot be reached: {0}")]
+    Unreachable(String),
+    /// It refuses the login or a command.
+    #[error("Redis refuses: {0}")]
+    Refused(String),
+    /// It removes keys when it is full.
+    #[error("the eviction policy of Redis is `{0}`")]
+    Evicts(String),
+    /// It is too old.
+    #[error("Redis is of version {0}")]
+    Old(String),
+    /// Its data is of a later version of this program.
+    #[error("the data in Redis is of schema {0}, which this version does not know")]
+    Newer(u64),
+    /// It says what this program does not understand.
+    #[error("Redis answers something else: {0}")]
+    Other(String),
+}
+
+impl Trouble {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Memory => "raise `maxmemory` of Redis, or give it a machine with more memory",
+            Self::Unreachable(_) => "is [redis] url right, and does Redis run there?",
+            Self::Refused(_) => {
+                "look at [redis] user and password, and at the rights of that user (docs/guide/cluster.md)"
+            }
+            Self::Evicts(_) => {
+                "set `maxmemory-policy noeviction` in redis.conf: what Redis removes by itself is lost for clients"
+            }
+            Self::Old(_) => "Redis 7.0 or later is needed, or Valkey",
+            Self::Newer(_) => {
+                "run the version of sigbridge that the other sidecars run, or give this one a database of its own"
+            }
+            Self::Other(_) => "the log of Redis may say more",
+        }
+    }
+
+    /// The name for counters.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Unreachable(_) => "unreachable",
+            Self::Refused(_) => "refused",
+            Self::Evicts(_) => "eviction",
+            Self::Old(_) => "version",
+            Self::Newer(_) => "schema",
+            Self::Other(_) => "other",
+        }
+    }
+}
+
+impl From<RedisError> for Trouble {
+    fn from(error: RedisError) -> Self {
+        match error.code() {
+            Some("OOM") => Self::Memory,
+            Some("NOAUTH" | "WRONGPASS" | "NOPERM") => Self::Refused(error.to_string()),
+            // They pass by themselves, with another connection.
+            Some("LOADING" | "READONLY" | "CLUSTERDOWN" | "MASTERDOWN" | "BUSY" | "TRYAGAIN") => {
+                Self::Unreachable(error.to_string())
+            }
+            Some(_) => Self::Other(error.to_string()),
+            None if error.kind() == ErrorKind::AuthenticationFailed => Self::Refused(error.to_string()),
+            None => Self::Unreachable(error.to_string()),
+        }
+    }
+}
+
+/// A connection.
+#[derive(Clone)]
+pub enum Link {
+    /// To one server.
+    Single(MultiplexedConnection),
+    /// To a cluster.
+    Cluster(ClusterConnection),
+}
+
+impl Link {
+    /// Connects; `answer` is how long an answer may take.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn connect(address: &Address, answer: Duration) -> Result<Self, Trouble> {
+        let info = connection_info(address)?;
+        let certificates = TlsCertificates {
+            client_tls: None,
+            root_cert: address.ca.clone(),
+        };
+        let link = if address.cluster {
+            let mut builder = ClusterClientBuilder::new([info.clone()])
+                .connection_timeout(CONNECT)
+                .response_timeout(answer);
+            // With certificates it would speak TLS whatever the URL says.
+            if address.ca.is_some() {
+                builder = builder.certs(certificates);
+            }
+            if let Some(user) = info.redis_settings().username() {
+                builder = builder.username(user);
+            }
+            if let Some(password) = info.redis_settings().password() {
+                builder = builder.password(password);
+            }
+            Self::Cluster(builder.build()?.get_async_connection().await?)
+        } else {
+            let client = if address.ca.is_some() {
+                Client::build_with_tls(info, certificates)?
+            } else {
+                Client::open(info)?
+            };
+            let config = AsyncConnectionConfig::new()
+                .set_connection_timeout(Some(CONNECT))
+                .set_response_timeout(Some(answer));
+            Self::Single(client.get_multiplexed_async_connection_with_config(&config).await?)
+        };
+        Ok(link)
+    }
+
+    /// Runs a command.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn run(&mut self, command: &Cmd) -> Result<Value, Trouble> {
+        Ok(self.raw(command).await?)
+    }
+
+    async fn raw(&mut self, command: &Cmd) -> RedisResult<Value> {
+        let value = match self {
+            Self::Single(connection) => connection.req_packed_command(command).await?,
+            Self::Cluster(connection) => connection.req_packed_command(command).await?,
+        };
+        value.extract_error()
+    }
+
+    /// Runs a request, and gives Redis the script when it does not have it.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn request(&mut self, prefix: &str, request: &Request) -> Result<Value, Trouble> {
+        let script = if request.frees { &SCRIPT_THAT_FREES } else { &SCRIPT };
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(script.get_hash());
+        match self.raw(&with(command, prefix, request)).await {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                let mut command = redis::cmd("EVAL");
+                command.arg(text_of(request.frees));
+                self.run(&with(command, prefix, request)).await
+            }
+            other => Ok(other?),
+        }
+    }
+}
+
+fn with(mut command: Cmd, prefix: &str, request: &Request) -> Cmd {
+    command.arg(1).arg(prefix).arg(&request.args);
+    command
+}
+
+/// The address with the login of the config.
+fn connection_info(address: &Address) -> Result<ConnectionInfo, Trouble> {
+    let info = address.url.as_str().into_connection_info()?;
+    let mut settings = info.redis_settings().clone();
+    if let Some(user) = &address.user {
+        settings = settings.set_username(user);
+    }
+    if let Some(password) = &address.password {
+        settings = settings.set_password(password.expose_secret());
+    }
+    Ok(info.set_redis_settings(settings))
+}
+
+/// What a server says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerInfo {
+    /// Such as `Redis 7.0.15`.
+    pub version: String,
+    /// The eviction policy, where it says so.
+    pub policy: Option<String>,
+    /// Bytes in use.
+    pub used: u64,
+    /// Most bytes; 0 for no limit.
+    pub most: u64,
+}
+
+/// Reads `INFO`, of one server or several, and refuses what would lose data.
+///
+/// # Errors
+/// [`Trouble::Evicts`], [`Trouble::Old`].
+pub fn server_info(text: &str) -> Result<ServerInfo, Trouble> {
+    let mut info = ServerInfo::default();
+    let mut valkey = None;
+    for line in text.lines() {
+        let Some((key, value)) = line.trim().split_once(':') else {
+            continue;
+        };
+        match key {
+            "redis_version" => info.version = format!("Redis {value}"),
+            "valkey_version" => valkey = Some(value),
+            "maxmemory_policy" => {
+                if value != "noeviction" {
+                    return Err(Trouble::Evicts(value.to_owned()));
+                }
+                info.policy = Some(value.to_owned());
+            }
+            "used_memory" => info.used = value.parse().unwrap_or_default(),
+            "maxmemory" => info.most = value.parse().unwrap_or_default(),
+            _ => {}
+        }
+    }
+    let number = info.version.trim_start_matches("Redis ");
+    let mut parts = number.split('.').map(|part| part.parse().unwrap_or_default());
+    let version = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    if !number.is_empty() && version < OLDEST {
+        return Err(Trouble::Old(number.to_owned()));
+    }
+    if let Some(valkey) = valkey {
+        info.version = format!("Valkey {valkey}");
+    }
+    Ok(info)
+}
+
+/// All texts of a value, a line each.
+fn texts(value: &Value, out: &mut String) {
+    match value {
+        Value::BulkString(bytes) => out.push_str(&String::from_utf8_lossy(bytes)),
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => out.push_str(text),
+        Value::Array(list) | Value::Set(list) => list.iter().for_each(|value| texts(value, out)),
+        Value::Map(pairs) => pairs.iter().for_each(|(_, value)| texts(value, out)),
+        _ => {}
+    }
+    out.push('\n');
+}
+
+/// The connection that all apps share for their batches, made anew when it breaks.
+pub struct Shared {
+    address: Address,
+    link: Mutex<(u64, Option<Link>)>,
+}
+
+impl Shared {
+    /// No connection yet.
+    pub fn new(address: Address) -> Arc<Self> {
+        Arc::new(Self {
+            address,
+            link: Mutex::new((0, None)),
+        })
+    }
+
+    /// Where it goes.
+    pub const fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// The connection and its number, made and checked if there is none.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn link(&self) -> Result<(u64, Link), Trouble> {
+        if let Some(link) = self.kept() {
+            return Ok(link);
+        }
+        let mut link = Link::connect(&self.address, self.address.answer).await?;
+        info(&mut link).await?;
+        // Somebody else may have been faster: one is enough.
+        if let Some(link) = self.kept() {
+            return Ok(link);
+        }
+        let mut kept = self.link.lock();
+        kept.0 += 1;
+        kept.1 = Some(link.clone());
+        Ok((kept.0, link))
+    }
+
+    fn kept(&self) -> Option<(u64, Link)> {
+        let kept = self.link.lock();
+        Some((kept.0, kept.1.clone()?))
+    }
+
+    /// The connection of that number is no good.
+    pub fn broken(&self, number: u64) {
+        let mut kept = self.link.lock();
+        if kept.0 == number {
+            kept.1 = None;
+        }
+    }
+
+    /// Runs a command on it.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn run(&self, command: &Cmd) -> Result<Value, Trouble> {
+        let (number, mut link) = self.link().await?;
+        let result = link.run(command).await;
+        if matches!(result, Err(Trouble::Unreachable(_))) {
+            self.broken(number);
+        }
+        result
+    }
+
+    /// What the server says of itself.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn info(&self) -> Result<ServerInfo, Trouble> {
+        let (_, mut link) = self.link().await?;
+        info(&mut link).await
+    }
+}
+
+async fn info(link: &mut Link) -> Result<ServerInfo, Trouble> {
+    let mut text = String::new();
+    for section in ["server", "memory"] {
+        match link.run(redis::cmd("INFO").arg(section)).await {
+            Ok(value) => texts(&value, &mut text),
+            // A user without that right can be served all the same.
+            Err(Trouble::Refused(error)) if error.contains("NOPERM") => {}
+            Err(trouble) => return Err(trouble),
+        }
+    }
+    server_info(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_lose_data_is_refused() {
+        let info = |policy: &str, version: &str| {
+            server_info(&format!("redis_version:{version}\r\nmaxmemory_policy:{policy}\r\n"))
+        };
+        assert_eq!(info("noeviction", "7.0.15").expect("taken").version, "Redis 7.0.15");
+        assert!(matches!(info("allkeys-lru", "7.0.15"), Err(Trouble::Evicts(_))));
+        assert!(matches!(info("noeviction", "6.2.14"), Err(Trouble::Old(_))));
+        assert_eq!(server_info("").expect("a user may not ask"), ServerInfo::default());
+        let valkey = server_info("redis_version:7.2.4\nvalkey_version:8.0.1\n").expect("taken");
+        assert_eq!(valkey.version, "Valkey 8.0.1");
+    }
+}

@@ -1,0 +1,159 @@
+//! The members that are here, by channel: who is told what, and when a count may be told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rtm::time::Time;
+use rtm::{ChannelId, RtmEvent, UserId};
+use rtm_embedded::TimerId;
+
+use crate::node::{Node, Out, Seen as _, Timer};
+use crate::wire::{channel_attributes_in, int, message_in, user};
+
+/// A channel that has members here.
+#[derive(Debug, Default)]
+pub struct LocalChannel {
+    members: Vec<Member>,
+    /// All members, wherever they are.
+    count: u64,
+    due: Option<TimerId>,
+}
+
+#[derive(Debug)]
+struct Member {
+    client: u64,
+    user: UserId,
+    /// The count that it was told last.
+    told: u64,
+}
+
+impl Node {
+    /// The instance is a member: it is told the count.
+    pub(super) fn join_here(&mut self, client: u64, user: UserId, id: &ChannelId, count: u64, out: &mut Out) {
+        let channel = self.channels.entry(id.clone()).or_default();
+        channel.count = count;
+        channel.members.retain(|member| member.client != client);
+        let told = count;
+        channel.members.push(Member { client, user, told });
+        out.push(counted(id, count).of(client));
+    }
+
+    pub(super) fn leave_here(&mut self, client: u64, id: &ChannelId) {
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
+        if let Some(at) = channel.members.iter().position(|member| member.client == client) {
+            channel.members.swap_remove(at);
+        }
+        if channel.members.is_empty()
+            && let Some(channel) = self.channels.remove(id)
+            && let Some(timer) = channel.due
+        {
+            self.timers.cancel(timer);
+        }
+    }
+
+    /// The instance was put back into a channel: it is told a count that it does not know.
+    pub(super) fn back_here(&mut self, client: u64, id: &ChannelId, count: u64, out: &mut Out) {
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
+        channel.count = count;
+        let member = channel.members.iter_mut().find(|member| member.client == client);
+        if let Some(member) = member.filter(|member| member.told != count) {
+            member.told = count;
+            out.push(counted(id, count).of(client));
+        }
+    }
+
+    /// Somebody joined, left, or was put back: `channel`, user, count, whether members are told who, and the ms until they may
+    /// be told the count.
+    pub(super) fn membership(&mut self, now: Time, what: &[u8], id: &ChannelId, words: &[Vec<u8>], out: &mut Out) {
+        let [who, count, visible, due] = words else { return };
+        let (Some(who), Some(count), Some(due)) = (user(who), int(count), int(due)) else {
+            return;
+        };
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
+        channel.count = count;
+        for member in &channel.members {
+            if visible != b"1" || member.user == who {
+                continue;
+            }
+            let (channel_id, member_id) = (id.clone(), who.clone());
+            match what {
+                b"join" => out.push(RtmEvent::MemberJoined { channel_id, member_id }.of(member.client)),
+                b"leave" => out.push(RtmEvent::MemberLeft { channel_id, member_id }.of(member.client)),
+                _ => {}
+            }
+        }
+        if due == 0 {
+            self.tell_count(id, out);
+        } else if channel.due.is_none() {
+            let at = now + Duration::from_millis(due);
+            channel.due = Some(self.timers.set(at, Timer::Count(id.clone())));
+        }
+    }
+
+    pub(super) fn count_due(&mut self, id: &ChannelId, out: &mut Out) {
+        if let Some(channel) = self.channels.get_mut(id) {
+            channel.due = None;
+            self.tell_count(id, out);
+        }
+    }
+
+    /// Tells everybody here who does not know it yet.
+    fn tell_count(&mut self, id: &ChannelId, out: &mut Out) {
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
+        let count = channel.count;
+        for member in channel.members.iter_mut().filter(|member| member.told != count) {
+            member.told = count;
+            out.push(counted(id, count).of(member.client));
+        }
+    }
+
+    /// A message to a channel: sender, time, message.
+    pub(super) fn channel_message(&mut self, id: &ChannelId, words: &[Vec<u8>], out: &mut Out) {
+        let [from, at, body] = words else { return };
+        let (Some(from), Some(at), Some(message)) = (user(from), int(at), message_in(body)) else {
+            return;
+        };
+        let Some(channel) = self.channels.get(id) else { return };
+        out.reserve(channel.members.len());
+        for member in channel.members.iter().filter(|member| member.user != from) {
+            let event = RtmEvent::ChannelMessage {
+                channel_id: id.clone(),
+                member_id: from.clone(),
+                message: message.clone(),
+                server_received_ts: at,
+            };
+            out.push(event.of(member.client));
+        }
+    }
+
+    /// All attributes of a channel after a write.
+    pub(super) fn channel_attributes(&mut self, id: &ChannelId, words: &[Vec<u8>], out: &mut Out) {
+        let attributes = words.first().and_then(|text| channel_attributes_in(text));
+        let (Some(attributes), Some(channel)) = (attributes, self.channels.get(id)) else {
+            return;
+        };
+        let attributes = Arc::new(attributes);
+        for member in &channel.members {
+            let event = RtmEvent::AttributesUpdated {
+                channel_id: id.clone(),
+                attributes: attributes.clone(),
+            };
+            out.push(event.of(member.client));
+        }
+    }
+}
+
+fn counted(channel: &ChannelId, count: u64) -> RtmEvent {
+    RtmEvent::MemberCountUpdated {
+        channel_id: channel.clone(),
+        member_count: count,
+    }
+}

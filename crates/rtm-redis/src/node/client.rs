@@ -1,0 +1,91 @@
+//! What a node knows of one RTM instance: what its SDK would keep.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use rtm::time::Time;
+use rtm::value::Text;
+use rtm::{ChannelId, OnlineState, RtmCall, UserId};
+use rtm_embedded::checks::LoginState;
+use rtm_embedded::{Expiry, Handles, Rates, TimerId};
+
+/// One RTM instance, from `open` to `close`.
+#[derive(Debug, Default)]
+pub struct Client {
+    pub phase: Phase,
+    pub rates: Rates,
+    pub handles: Handles<u64>,
+    /// A call that changes what later calls are checked against is at Redis.
+    pub busy: bool,
+    /// Calls that wait for it, oldest first.
+    pub waiting: VecDeque<Waiting>,
+}
+
+/// A call that waits for another one.
+#[derive(Debug)]
+pub struct Waiting {
+    pub request: u64,
+    pub call: RtmCall,
+    pub until: Time,
+}
+
+/// Where the instance is between two logins.
+#[derive(Debug, Default)]
+pub enum Phase {
+    /// DISCONNECTED.
+    #[default]
+    Out,
+    /// CONNECTED.
+    In(Box<Session>),
+    /// ABORTED: nothing but `logout` leads out.
+    Aborted,
+}
+
+/// A login.
+#[derive(Debug)]
+pub struct Session {
+    pub user: UserId,
+    /// What Redis knows the login by.
+    pub login: Text,
+    pub expiry: Expiry,
+    pub token_timer: Option<TimerId>,
+    /// In the order of joining.
+    pub joined: Vec<ChannelId>,
+    /// A copy, for when Redis has lost them.
+    pub attributes: Vec<(Text, Text)>,
+    /// With the presence that was told last.
+    pub following: BTreeMap<UserId, OnlineState>,
+}
+
+impl LoginState for Session {
+    fn has_joined(&self, channel: &ChannelId) -> bool {
+        self.joined.contains(channel)
+    }
+
+    fn joined_count(&self) -> usize {
+        self.joined.len()
+    }
+
+    fn follows(&self, user: &UserId) -> bool {
+        self.following.contains_key(user)
+    }
+
+    fn followed_count(&self) -> usize {
+        self.following.len()
+    }
+}
+
+impl Client {
+    pub fn session(&self) -> Option<&Session> {
+        match &self.phase {
+            Phase::In(session) => Some(session),
+            _ => None,
+        }
+    }
+
+    pub fn session_mut(&mut self) -> Option<&mut Session> {
+        match &mut self.phase {
+            Phase::In(session) => Some(session),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! Call invitations: the objects of instances here, and what Redis tells of them.
+//!
+//! Redis has the invitation; a node has its objects, one on each side, with the numbers that apps know them by.
+
+use std::time::Duration;
+
+use rtm::time::Time;
+use rtm::value::Text;
+use rtm::{
+    InvitationApiCall, InvitationId, LocalInvitation, LocalInvitationErr, RemoteInvitation, RemoteInvitationErr,
+    RtmError, RtmEvent, RtmReply, UserId,
+};
+use rtm_embedded::{End, TimerId, limits};
+
+use crate::node::op::{Call, Op, Then, words};
+use crate::node::{Node, Out, Seen as _, Timer, failed};
+use crate::wire::{int, text, user};
+
+/// An invitation with an object here.
+#[derive(Debug, Default)]
+pub struct Invitation {
+    local: Option<(u64, LocalInvitation)>,
+    remote: Option<(u64, RemoteInvitation)>,
+    timer: Option<TimerId>,
+}
+
+impl Node {
+    /// Sends an invitation. Without a login it fails by event, not by error (rtm-api 3.7).
+    pub(super) fn invite(
+        &mut self,
+        call: Call,
+        number: InvitationId,
+        callee_id: UserId,
+        channel_id: Option<Text>,
+        content: Text,
+        out: &mut Out,
+    ) -> Result<(), RtmError> {
+        let Some(client) = self.clients.get_mut(&call.client) else {
+            return Ok(());
+        };
+        client.handles.local.check_unused(number)?;
+        let has_room = client.handles.local.pending.len() < limits::PENDING_INVITATIONS;
+        let login = client
+            .session()
+            .map(|session| (session.user.clone(), session.login.clone()));
+        let invitation = LocalInvitation {
+            invitation: number,
+            callee_id: callee_id.clone(),
+            channel_id: channel_id.clone(),
+            content: content.clone(),
+            response: "".into(),
+        };
+        let reason = match login {
+            Some((user, login)) if has_room => {
+                let channel = channel_id.map_or(String::new(), |channel| format!("={channel}"));
+                let words = words![
+                    "invite",
+                    user.as_str(),
+                    login.as_bytes(),
+                    callee_id.as_str(),
+                    channel,
+                    content.as_bytes()
+                ];
+                self.ask_first(call, words, Then::Invite(invitation));
+                return Ok(());
+            }
+            Some(_) => LocalInvitationErr::Unknown,
+            None => LocalInvitationErr::NotLoggedIn,
+        };
+        client.handles.local.end(number, End::Other);
+        self.answer_now(call, RtmReply::Void, out);
+        out.push(RtmEvent::LocalInvitationFailure { invitation, reason }.of(call.client));
+        Ok(())
+    }
+
+    /// Redis has the invitation, or the login is over.
+    pub(super) fn invited(&mut self, now: Time, call: Call, local: LocalInvitation, words: &[Vec<u8>], out: &mut Out) {
+        let client = call.client;
+        let id = words.get(1).and_then(|id| int(id));
+        let due = words.get(2).and_then(|due| int(due));
+        let (Some(id), Some(due)) = (id, due) else {
+            self.answer_now(call, RtmReply::Void, out);
+            if let Some(found) = self.clients.get_mut(&client) {
+                found.handles.local.end(local.invitation, End::Other);
+            }
+            let reason = LocalInvitationErr::NotLoggedIn;
+            let invitation = local;
+            return out.push(RtmEvent::LocalInvitationFailure { invitation, reason }.of(client));
+        };
+        // The caller has been told that it failed.
+        let Some(found) = self.clients.get_mut(&client).filter(|_| call.request.is_some()) else {
+            return self.push(Op {
+                words: words!["cancel", id.to_string(), ""],
+                call: None,
+                then: Then::Nothing,
+            });
+        };
+        found.handles.local.pending.insert(local.invitation, id);
+        self.invitations.entry(id).or_default().local = Some((client, local));
+        self.set_invitation(id, now + Duration::from_millis(due));
+        self.answer_now(call, RtmReply::Void, out);
+    }
+
+    pub(super) fn cancel(&mut self, call: Call, number: InvitationId, content: Option<Text>) -> Result<(), RtmError> {
+        let Some(client) = self.clients.get(&call.client) else {
+            return Ok(());
+        };
+        let id = client.handles.local.find(number)?;
+        let content = content.map_or(String::new(), |content| format!("={content}"));
+        let words = words!["cancel", id.to_string(), content.as_bytes()];
+        self.ask_first(call, words, Then::Cancel(number, id));
+        Ok(())
+    }
+
+    pub(super) fn accept(&mut self, call: Call, number: InvitationId, response: Option<Text>) -> Result<(), RtmError> {
+        let Some(client) = self.clients.get(&call.client) else {
+            return Ok(());
+        };
+        let id = client.handles.remote.find_to_accept(number)?;
+        let Some(session) = client.session() else { return Ok(()) };
+        let response = response.unwrap_or_default();
+        let words = words![
+            "accept",
+            session.user.as_str(),
+            session.login.as_bytes(),
+            id.to_string(),
+            response.as_bytes()
+        ];
+        self.ask_first(call, words, Then::Accept(number, id, response));
+        Ok(())
+    }
+
+    pub(super) fn refuse_invitation(
+        &mut self,
+        call: Call,
+        number: InvitationId,
+        response: Option<Text>,
+    ) -> Result<(), RtmError> {
+        let Some(client) = self.clients.get(&call.client) else {
+            return Ok(());
+        };
+        let id = client.handles.remote.find(number)?;
+        let response = response.unwrap_or_default();
+        let words = words!["refuse", id.to_string(), response.as_bytes()];
+        self.ask_first(call, words, Then::Refuse(number, id, response));
+        Ok(())
+    }
+
+    /// The reply to a cancel, an accept or a refusal.
+    pub(super) fn handled(&mut self, call: Call, then: &Then, word: &[u8], out: &mut Out) {
+        if word == b"over" {
+            if let Some(request) = call.request {
+                out.push(failed(request, InvitationApiCall::AlreadyEnd).of(call.client));
+            }
+            return;
+        }
+        self.answer_now(call, RtmReply::Void, out);
+        match then {
+            Then::Cancel(_, id) => {
+                if let Some(invitation) = self.local(*id) {
+                    out.push(RtmEvent::LocalInvitationCanceled { invitation }.of(call.client));
+                }
+                self.end_local(*id, End::Other);
+            }
+            Then::Accept(_, id, response) => {
+                self.respond(*id, response);
+                if word == b"alone" {
+                    if let Some(invitation) = self.remote(*id) {
+                        let reason = RemoteInvitationErr::PeerOffline;
+                        out.push(RtmEvent::RemoteInvitationFailure { invitation, reason }.of(call.client));
+                    }
+                    self.end_remote(*id, End::Other);
+                }
+            }
+            Then::Refuse(_, id, response) => {
+                self.respond(*id, response);
+                if let Some(invitation) = self.remote(*id) {
+                    out.push(RtmEvent::RemoteInvitationRefused { invitation }.of(call.client));
+                }
+                self.end_remote(*id, End::Other);
+            }
+            _ => {}
+        }
+    }
+
+    /// What Redis tells of an invitation to a login that is here.
+    pub(super) fn invitation_entry(&mut self, now: Time, what: &[u8], client: u64, words: &[Vec<u8>], out: &mut Out) {
+        let Some(id) = words.first().and_then(|id| int(id)) else {
+            return;
+        };
+        let word = |at: usize| words.get(at).and_then(|word| text(word));
+        match what {
+            b"ring" => {
+                let caller = words.get(1).and_then(|caller| user(caller));
+                let (Some(caller_id), Some(channel), Some(content)) = (caller, word(2), word(3)) else {
+                    return;
+                };
+                let Some(found) = self.clients.get_mut(&client) else {
+                    return;
+                };
+                let invitation = RemoteInvitation {
+                    invitation: found.handles.receive(id),
+                    caller_id,
+                    channel_id: channel.strip_prefix('=').map(Into::into),
+                    content,
+                    response: "".into(),
+                };
+                self.invitations.entry(id).or_default().remote = Some((client, invitation.clone()));
+                out.push(RtmEvent::RemoteInvitationReceived { invitation }.of(client));
+            }
+            b"rang" => {
+                if let (Some(invitation), Some(due)) = (self.local(id), words.get(1).and_then(|due| int(due))) {
+                    self.set_invitation(id, now + Duration::from_millis(due));
+                    out.push(RtmEvent::LocalInvitationReceivedByPeer { invitation }.of(client));
+                }
+            }
+            b"failed" => {
+                let reason = match words.get(1).map(Vec::as_slice) {
+                    Some(b"expired") => LocalInvitationErr::InvitationExpire,
+                    Some(b"silent") => LocalInvitationErr::PeerNoResponse,
+                    _ => LocalInvitationErr::PeerOffline,
+                };
+                self.local_failed(id, reason, out);
+            }
+            b"missed" => {
+                if let Some(invitation) = self.remote(id) {
+                    let reason = RemoteInvitationErr::InvitationExpire;
+                    out.push(RtmEvent::RemoteInvitationFailure { invitation, reason }.of(client));
+                }
+                self.end_remote(id, End::Other);
+            }
+            b"cancel" => {
+                if let (Some(invitation), Some(content)) = (self.remote(id), word(1)) {
+                    out.push(RtmEvent::RemoteInvitationCanceled { invitation, content }.of(client));
+                }
+                self.end_remote(id, End::Other);
+            }
+            b"accepted" | b"refused" => {
+                let Some(response) = word(1) else { return };
+                if let Some((_, local)) = self.invitations.get_mut(&id).and_then(|i| i.local.as_mut()) {
+                    local.response = response.clone();
+                }
+                let Some(invitation) = self.local(id) else { return };
+                if what == b"accepted" {
+                    out.push(RtmEvent::LocalInvitationAccepted { invitation, response }.of(client));
+                    self.end_local(id, End::Accepted);
+                } else {
+                    out.push(RtmEvent::LocalInvitationRefused { invitation, response }.of(client));
+                    self.end_local(id, End::Other);
+                }
+            }
+            b"agreed" => {
+                if let Some(invitation) = self.remote(id) {
+                    out.push(RtmEvent::RemoteInvitationAccepted { invitation }.of(client));
+                }
+                self.end_remote(id, End::Accepted);
+            }
+            _ => {}
+        }
+    }
+
+    /// An invitation is due: Redis decides what happens, since it may have been delivered meanwhile.
+    pub(super) fn invitation_due(&mut self, id: u64) {
+        if let Some(invitation) = self.invitations.get_mut(&id) {
+            invitation.timer = None;
+            self.push(Op {
+                words: words!["due", id.to_string()],
+                call: None,
+                then: Then::Due(id),
+            });
+        }
+    }
+
+    pub(super) fn due_answered(&mut self, now: Time, id: u64, words: &[Vec<u8>], out: &mut Out) {
+        match words.first().map(Vec::as_slice) {
+            Some(b"later") => {
+                let wait = words.get(1).and_then(|wait| int(wait)).unwrap_or(1000);
+                self.set_invitation(id, now + Duration::from_millis(wait.max(1)));
+            }
+            // It is over, or Redis has lost it.
+            Some(b"none") => {
+                self.local_failed(id, LocalInvitationErr::InvitationExpire, out);
+                self.forget_invitation(id);
+            }
+            _ => self.forget_invitation(id),
+        }
+    }
+
+    /// A login ended: its objects are over, without an event.
+    pub(super) fn end_invitations(&mut self, client: u64) {
+        let Some(found) = self.clients.get(&client) else { return };
+        let sent: Vec<u64> = found.handles.local.pending.values().copied().collect();
+        let received: Vec<u64> = found.handles.remote.pending.values().copied().collect();
+        for id in sent {
+            self.end_local_quietly(id, End::Other);
+        }
+        for id in received {
+            self.end_remote(id, End::Other);
+        }
+    }
+
+    fn local_failed(&mut self, id: u64, reason: LocalInvitationErr, out: &mut Out) {
+        if let Some((client, invitation)) = self.invitations.get(&id).and_then(|i| i.local.clone()) {
+            out.push(RtmEvent::LocalInvitationFailure { invitation, reason }.of(client));
+        }
+        self.end_local(id, End::Other);
+    }
+
+    fn local(&self, id: u64) -> Option<LocalInvitation> {
+        let (_, invitation) = self.invitations.get(&id)?.local.as_ref()?;
+        Some(invitation.clone())
+    }
+
+    fn remote(&self, id: u64) -> Option<RemoteInvitation> {
+        let (_, invitation) = self.invitations.get(&id)?.remote.as_ref()?;
+        Some(invitation.clone())
+    }
+
+    fn respond(&mut self, id: u64, response: &Text) {
+        if let Some((_, remote)) = self.invitations.get_mut(&id).and_then(|i| i.remote.as_mut()) {
+            remote.response = response.clone();
+        }
+    }
+
+    fn set_invitation(&mut self, id: u64, at: Time) {
+        let Some(invitation) = self.invitations.get_mut(&id) else {
+            return;
+        };
+        if let Some(timer) = invitation.timer.take() {
+            self.timers.cancel(timer);
+        }
+        invitation.timer = Some(self.timers.set(at, Timer::Invitation(id)));
+    }
+
+    fn end_local(&mut self, id: u64, end: End) {
+        self.end_local_quietly(id, end);
+        self.forget_invitation(id);
+    }
+
+    /// Ends the caller's object and keeps the timer, by which the callee's object ends when nobody else ends it.
+    fn end_local_quietly(&mut self, id: u64, end: End) {
+        let local = self
+            .invitations
+            .get_mut(&id)
+            .and_then(|invitation| invitation.local.take());
+        if let Some((client, local)) = local
+            && let Some(found) = self.clients.get_mut(&client)
+        {
+            found.handles.local.end(local.invitation, end);
+        }
+    }
+
+    fn end_remote(&mut self, id: u64, end: End) {
+        let remote = self
+            .invitations
+            .get_mut(&id)
+            .and_then(|invitation| invitation.remote.take());
+        if let Some((client, remote)) = remote
+            && let Some(found) = self.clients.get_mut(&client)
+        {
+            found.handles.remote.end(remote.invitation, end);
+        }
+        if self.invitations.get(&id).is_some_and(|i| i.timer.is_none()) {
+            self.forget_invitation(id);
+        }
+    }
+
+    fn forget_invitation(&mut self, id: u64) {
+        let Some(invitation) = self.invitations.get_mut(&id) else {
+            return;
+        };
+        if let Some(timer) = invitation.timer.take() {
+            self.timers.cancel(timer);
+        }
+        if invitation.local.is_none() && invitation.remote.is_none() {
+            self.invitations.remove(&id);
+        }
+    }
+}

@@ -1,0 +1,539 @@
+//! One app at one sidecar: the instances here, and what the app's other nodes have told. No I/O, no clock.
+//!
+//! Calls become operations, which go to Redis in batches, one batch at a time. What comes back is put into one order, that in which
+//! Redis did it: an answer says which entry of the node's stream was the last one before its batch. So an instance sees what it
+//! would see at one RTM.
+
+mod calls;
+mod channels;
+pub mod client;
+mod entries;
+mod invitations;
+pub mod op;
+mod presence;
+mod repair;
+mod replies;
+mod trouble;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::time::Duration;
+
+use rtm::rejection::{Refusal, refusal};
+use rtm::time::Time;
+use rtm::upstream::UpstreamEvent;
+use rtm::value::Text;
+use rtm::{ChannelId, RtmCall, RtmError, RtmEvent, RtmReply, UserId};
+use rtm_embedded::{RtmServiceConfig, TimerId, Timers, limits};
+
+use crate::node::channels::LocalChannel;
+use crate::node::client::{Client, Waiting};
+use crate::node::invitations::Invitation;
+use crate::node::op::{Call, Op, Then, words};
+use crate::wire::{Answer, Entry, EntryId};
+
+/// What instances see, by their numbers.
+pub type Out = Vec<(u64, UpstreamEvent)>;
+
+/// Operations in one batch: Redis does nothing else meanwhile.
+const BATCH: usize = 128;
+/// Bytes in one batch, about.
+const BATCH_BYTES: usize = 512 * 1024;
+/// Operations that wait for Redis. More are refused.
+const QUEUE: usize = 20_000;
+/// Bytes of operations that wait for Redis. More are refused.
+const QUEUE_BYTES: usize = 64 << 20;
+/// How long entries may be processed before Redis is told, so that they are not given to others when this node dies.
+const ACK_AFTER: Duration = Duration::from_millis(5);
+/// How often calls that have waited too long are looked for.
+const CHECK: Duration = Duration::from_millis(100);
+
+/// What differs between nodes.
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// The node's name, unique.
+    pub name: Text,
+    /// Rates and offline messages.
+    pub service: RtmServiceConfig,
+    /// How long calls wait for Redis.
+    pub call_wait: Duration,
+    /// How long a node is alive after its last heartbeat.
+    pub lease: Duration,
+    /// The time between heartbeats.
+    pub heartbeat: Duration,
+    /// How long a node must be seen without a lease before its users are taken offline.
+    pub grace: Duration,
+    /// Entries in a node's stream, above which messages to it are refused.
+    pub stream: usize,
+    /// Whether Redis is given the node's time, as tests do.
+    pub own_time: bool,
+}
+
+/// What is due at a node.
+#[derive(Debug)]
+enum Timer {
+    /// Entries are to be acknowledged.
+    Ack,
+    /// The heartbeat.
+    Beat,
+    /// A member count may be told.
+    Count(ChannelId),
+    /// An invitation.
+    Invitation(u64),
+    /// A token's warning or end.
+    Token(u64),
+}
+
+/// What is to be sent to Redis: the arguments of the script after the prefix.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The arguments.
+    pub args: Vec<Vec<u8>>,
+    /// Whether it may be done although memory is full.
+    pub frees: bool,
+    /// How many operations it has.
+    pub operations: usize,
+}
+
+/// Numbers of a node, for metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeStatus {
+    /// Instances that are logged in.
+    pub users: usize,
+    /// Operations that wait.
+    pub queue: usize,
+    /// Nodes that have a lease.
+    pub nodes: u64,
+    /// Users that this node has taken offline because Redis has them at another.
+    pub repairs: u64,
+    /// Batches that Redis has lost.
+    pub lost_batches: u64,
+    /// Entries that did not fit into the stream.
+    pub dropped: u64,
+}
+
+/// How far the node is with Redis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Redis does not know it.
+    New,
+    /// Redis knows it.
+    Live,
+}
+
+struct Outstanding {
+    /// None is `hello`.
+    ops: Option<Vec<Op>>,
+    since: Time,
+    request: Request,
+}
+
+/// One app at one sidecar.
+pub struct Node {
+    config: NodeConfig,
+    clients: HashMap<u64, Client>,
+    /// Who is logged in here, by which instance.
+    users: HashMap<UserId, u64>,
+    channels: HashMap<ChannelId, LocalChannel>,
+    followers: HashMap<UserId, BTreeSet<u64>>,
+    invitations: HashMap<u64, Invitation>,
+    timers: Timers<Timer>,
+    queue: VecDeque<Op>,
+    queue_bytes: usize,
+    stage: Stage,
+    seq: u64,
+    outstanding: Option<Outstanding>,
+    /// The answer to what is outstanding, which waits for the entries before it.
+    answer: Option<(EntryId, Vec<crate::wire::Words>)>,
+    inbound: VecDeque<Entry>,
+    /// The last entry that was processed, and the last one that Redis was told of.
+    seen: EntryId,
+    acked: EntryId,
+    ack_timer: Option<TimerId>,
+    beat_queued: bool,
+    /// The last entry of each node, by the numbers of its writer.
+    written: HashMap<Text, (u64, u64)>,
+    check: Time,
+    up: bool,
+    epoch: u64,
+    status: NodeStatus,
+    ended: bool,
+}
+
+impl Node {
+    /// A node that Redis does not know yet.
+    pub fn new(config: NodeConfig, now: Time) -> Self {
+        let mut timers = Timers::default();
+        timers.set(now + config.heartbeat, Timer::Beat);
+        Self {
+            config,
+            clients: HashMap::new(),
+            users: HashMap::new(),
+            channels: HashMap::new(),
+            followers: HashMap::new(),
+            invitations: HashMap::new(),
+            timers,
+            queue: VecDeque::new(),
+            queue_bytes: 0,
+            stage: Stage::New,
+            seq: 0,
+            outstanding: None,
+            answer: None,
+            inbound: VecDeque::new(),
+            seen: EntryId::default(),
+            acked: EntryId::default(),
+            ack_timer: None,
+            beat_queued: false,
+            written: HashMap::new(),
+            check: now,
+            up: true,
+            epoch: 0,
+            status: NodeStatus::default(),
+            ended: false,
+        }
+    }
+
+    /// A new instance, not logged in.
+    pub fn open(&mut self, client: u64) {
+        self.clients.insert(client, Client::default());
+    }
+
+    /// The instance is no longer needed: it is logged out.
+    pub fn close(&mut self, client: u64) {
+        if let Some((user, login, sent)) = self.end_session(client) {
+            self.push_logout(user, &login, sent, None);
+        }
+        self.clients.remove(&client);
+    }
+
+    /// How often Redis has lost what it had been told: entries are read from the beginning then.
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Whether no instance is left.
+    pub fn is_empty(&self) -> bool {
+        self.clients.is_empty()
+    }
+
+    /// Numbers for metrics.
+    pub fn status(&self) -> NodeStatus {
+        NodeStatus {
+            users: self.users.len(),
+            queue: self.queue.len(),
+            ..self.status
+        }
+    }
+
+    /// The last entry that was processed: reading goes on after it.
+    pub fn seen(&self) -> EntryId {
+        self.inbound.back().map_or(self.seen, |entry| entry.id)
+    }
+
+    /// One call of an instance.
+    pub fn call(&mut self, now: Time, client: u64, request: u64, call: RtmCall, out: &mut Out) {
+        let until = now + self.config.call_wait;
+        let Some(found) = self.clients.get_mut(&client) else {
+            return;
+        };
+        if !found.busy {
+            return self.admit(now, client, Waiting { request, call, until }, out);
+        }
+        if found.waiting.len() >= limits::WAITING {
+            return out.push(failed(request, refusal(call.kind(), Refusal::TooOften)).of(client));
+        }
+        found.waiting.push_back(Waiting { request, call, until });
+    }
+
+    /// Fires what is due.
+    pub fn tick(&mut self, now: Time, out: &mut Out) {
+        while let Some((at, timer)) = self.timers.pop(now) {
+            match timer {
+                Timer::Ack => {
+                    self.ack_timer = None;
+                    if self.seen > self.acked && self.queue.is_empty() {
+                        self.push(Op {
+                            words: words!["nothing"],
+                            call: None,
+                            then: Then::Nothing,
+                        });
+                    }
+                }
+                Timer::Beat => {
+                    self.timers.set(now + self.config.heartbeat, Timer::Beat);
+                    self.beat();
+                }
+                Timer::Count(channel) => self.count_due(&channel, out),
+                Timer::Invitation(id) => self.invitation_due(id),
+                Timer::Token(client) => self.token_due(at, client, out),
+            }
+        }
+        self.give_up_calls(now, out);
+    }
+
+    /// When [`tick`](Self::tick) is next needed.
+    pub fn deadline(&self) -> Option<Time> {
+        let check = self.outstanding.as_ref();
+        let check = check.map(|outstanding| self.check.max(outstanding.since + self.config.call_wait));
+        self.timers.deadline().into_iter().chain(check).min()
+    }
+
+    /// What is to be sent to Redis next; nothing while an answer is missing.
+    pub fn next_request(&mut self, now: Time) -> Option<Request> {
+        if self.outstanding.is_some() {
+            return None;
+        }
+        let (ops, request) = match self.stage {
+            Stage::New => {
+                let mut args = self.head(now, "hello".into());
+                args.push(self.seq.to_string().into());
+                let request = Request {
+                    args,
+                    frees: false,
+                    operations: 0,
+                };
+                (None, request)
+            }
+            Stage::Live if self.queue.is_empty() => return None,
+            Stage::Live => {
+                let ops = self.take_batch();
+                let request = self.batch(now, &ops, false);
+                (Some(ops), request)
+            }
+        };
+        self.outstanding = Some(Outstanding {
+            ops,
+            since: now,
+            request: request.clone(),
+        });
+        Some(request)
+    }
+
+    /// What is outstanding, for another attempt.
+    pub fn same_request(&self) -> Option<Request> {
+        self.outstanding.as_ref().map(|outstanding| outstanding.request.clone())
+    }
+
+    /// Takes an answer.
+    pub fn answered(&mut self, now: Time, answer: Answer, out: &mut Out) {
+        self.reachable(true, out);
+        match answer {
+            Answer::Done { before, items, .. } => {
+                self.answer = Some((before, items));
+                self.settle(now, out);
+            }
+            Answer::Hello { users, .. } => {
+                self.outstanding = None;
+                self.greeted(now, users, out);
+            }
+            Answer::Lost { last } => {
+                self.status.lost_batches += last.map_or(0, |last| self.seq.saturating_sub(last + 1));
+                self.lost();
+            }
+            Answer::Stale => self.lost(),
+            // Nothing that this version could do: calls time out.
+            Answer::Newer(_) => {}
+        }
+    }
+
+    /// Takes entries of the node's stream.
+    pub fn entries(&mut self, now: Time, entries: Vec<Entry>, out: &mut Out) {
+        self.inbound.extend(entries);
+        self.settle(now, out);
+    }
+
+    /// Redis has been out of reach for long, or is back.
+    pub fn reachable(&mut self, up: bool, out: &mut Out) {
+        if self.up != up {
+            self.up = up;
+            out.extend(self.clients.keys().map(|&client| (client, UpstreamEvent::Up(up))));
+        }
+    }
+
+    /// The node ends: what is left of it is removed.
+    pub fn end(&mut self) {
+        let clients: Vec<_> = self.clients.keys().copied().collect();
+        for client in clients {
+            self.close(client);
+        }
+        self.ended = true;
+        self.push_bye();
+    }
+
+    /// Whether nothing is left to be said to Redis.
+    pub fn is_quiet(&self) -> bool {
+        self.queue.is_empty() && self.outstanding.is_none()
+    }
+
+    /// Puts answers and entries into the order of Redis.
+    fn settle(&mut self, now: Time, out: &mut Out) {
+        match self.answer.take() {
+            Some((before, items)) => {
+                while self.inbound.front().is_some_and(|entry| entry.id <= before) {
+                    self.next_entry(now, out);
+                }
+                if self.seen < before {
+                    self.answer = Some((before, items));
+                    return;
+                }
+                let outstanding = self.outstanding.take();
+                self.items(now, outstanding.and_then(|o| o.ops).unwrap_or_default(), items, out);
+                // An operation may have been queued by what was done; entries after the batch go on at once.
+                self.settle(now, out);
+            }
+            None if self.outstanding.is_none() => {
+                while !self.inbound.is_empty() {
+                    self.next_entry(now, out);
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn next_entry(&mut self, now: Time, out: &mut Out) {
+        let Some(entry) = self.inbound.pop_front() else { return };
+        self.seen = self.seen.max(entry.id);
+        if self.ack_timer.is_none() {
+            self.ack_timer = Some(self.timers.set(now + ACK_AFTER, Timer::Ack));
+        }
+        let last = self.written.entry(entry.from).or_default();
+        // Read again after Redis had lost what it was told.
+        if entry.number <= *last {
+            return;
+        }
+        *last = entry.number;
+        self.entry(now, &entry.words, out);
+    }
+
+    fn items(&mut self, now: Time, ops: Vec<Op>, items: Vec<crate::wire::Words>, out: &mut Out) {
+        let mut ops = ops.into_iter();
+        for item in items {
+            if item.first().is_some_and(|tag| tag == b"=") {
+                if let Some(op) = ops.next() {
+                    self.reply(now, op, &item[1..], out);
+                }
+            } else {
+                self.entry(now, &item, out);
+            }
+        }
+    }
+
+    fn push(&mut self, op: Op) {
+        self.queue_bytes += op.bytes();
+        self.queue.push_back(op);
+    }
+
+    fn push_logout(&mut self, user: UserId, login: &str, sent: Vec<u64>, call: Option<Call>) {
+        let mut words = words!["logout", user.as_str(), login];
+        words.extend(sent.iter().map(|id| id.to_string().into_bytes()));
+        self.push(Op {
+            words,
+            call,
+            then: Then::Logout,
+        });
+    }
+
+    fn push_bye(&mut self) {
+        self.push(Op {
+            words: words!["bye"],
+            call: None,
+            then: Then::Bye,
+        });
+    }
+
+    fn beat(&mut self) {
+        if !self.beat_queued && self.stage == Stage::Live && !self.ended {
+            self.beat_queued = true;
+            let grace = self.config.grace.as_millis().to_string();
+            self.push(Op {
+                words: words!["beat", grace],
+                call: None,
+                then: Then::Beat,
+            });
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.queue.len() >= QUEUE || self.queue_bytes >= QUEUE_BYTES
+    }
+
+    fn take_batch(&mut self) -> Vec<Op> {
+        let (mut ops, mut bytes) = (Vec::new(), 0);
+        while ops.len() < BATCH && bytes < BATCH_BYTES {
+            let Some(op) = self.queue.pop_front() else { break };
+            bytes += op.bytes();
+            ops.push(op);
+        }
+        self.queue_bytes = self.queue_bytes.saturating_sub(bytes);
+        self.seq += 1;
+        ops
+    }
+
+    fn batch(&mut self, now: Time, ops: &[Op], frees: bool) -> Request {
+        let mut args = self.head(now, self.seq.to_string());
+        for op in ops {
+            args.push(op.words[0].clone());
+            args.push((op.words.len() - 1).to_string().into());
+            args.extend_from_slice(&op.words[1..]);
+        }
+        Request {
+            args,
+            frees,
+            operations: ops.len(),
+        }
+    }
+
+    fn head(&mut self, now: Time, seq: String) -> Vec<Vec<u8>> {
+        let time = if self.config.own_time {
+            now.as_millis().to_string()
+        } else {
+            String::new()
+        };
+        let mut done = String::new();
+        if self.seen > self.acked && self.stage == Stage::Live {
+            self.acked = self.seen;
+            done = self.seen.next().to_string();
+        }
+        let offline = if self.config.service.offline_messages { "1" } else { "0" };
+        let lease = self.config.lease.as_millis().to_string();
+        words![
+            self.config.name.as_bytes(),
+            seq,
+            time,
+            lease,
+            self.config.stream.to_string(),
+            offline,
+            done
+        ]
+    }
+}
+
+/// Something that an instance sees.
+trait Seen {
+    fn of(self, client: u64) -> (u64, UpstreamEvent);
+}
+
+impl Seen for UpstreamEvent {
+    fn of(self, client: u64) -> (u64, UpstreamEvent) {
+        (client, self)
+    }
+}
+
+impl Seen for RtmEvent {
+    fn of(self, client: u64) -> (u64, UpstreamEvent) {
+        (client, UpstreamEvent::Event(self))
+    }
+}
+
+fn replied(request: u64, reply: RtmReply) -> UpstreamEvent {
+    UpstreamEvent::Reply {
+        request,
+        result: Ok(reply),
+    }
+}
+
+fn failed(request: u64, error: impl Into<RtmError>) -> UpstreamEvent {
+    UpstreamEvent::Reply {
+        request,
+        result: Err(error.into()),
+    }
+}

@@ -1,0 +1,162 @@
+//! Who here follows whom, and what they have been told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rtm::{OnlineState, RtmEvent, UserId};
+
+use crate::node::op::{Call, Op, Then, words};
+use crate::node::{Node, Out, Seen as _};
+
+impl Node {
+    /// Follows users: the operation names those that nobody here follows yet, then all that the instance follows.
+    pub(super) fn follow(&mut self, call: Call, peers: Vec<UserId>) {
+        let session = self.clients.get(&call.client).and_then(|client| client.session());
+        let Some(session) = session else { return };
+        let all: BTreeSet<UserId> = session.following.keys().cloned().chain(peers).collect();
+        let mut fresh = Vec::new();
+        for user in &all {
+            let followers = self.followers.entry(user.clone()).or_default();
+            if followers.is_empty() {
+                fresh.push(user.as_str().as_bytes().to_vec());
+            }
+            followers.insert(call.client);
+        }
+        let mut words = words!["follow", fresh.len().to_string()];
+        words.extend(fresh);
+        words.extend(all.iter().map(|user| user.as_str().as_bytes().to_vec()));
+        self.ask_first(call, words, Then::Follow(all.into_iter().collect()));
+    }
+
+    pub(super) fn unfollow(&mut self, call: Call, peers: &[UserId]) {
+        let session = self
+            .clients
+            .get_mut(&call.client)
+            .and_then(|client| client.session_mut());
+        if let Some(session) = session {
+            session.following.retain(|user, _| !peers.contains(user));
+        }
+        let words = self.unwatched(call.client, peers.iter());
+        self.push(Op {
+            words,
+            call: Some(call),
+            then: Then::Void,
+        });
+    }
+
+    /// The instance follows nobody of those any more.
+    pub(super) fn forget_followed<'u>(&mut self, client: u64, users: impl Iterator<Item = &'u UserId>) {
+        let words = self.unwatched(client, users);
+        if words.len() > 1 {
+            self.push(Op {
+                words,
+                call: None,
+                then: Then::Nothing,
+            });
+        }
+    }
+
+    /// Removes a follower of users; the operation for those that nobody here follows any more.
+    fn unwatched<'u>(&mut self, client: u64, users: impl Iterator<Item = &'u UserId>) -> Vec<Vec<u8>> {
+        let mut words = words!["unfollow"];
+        for user in users {
+            if let Some(followers) = self.followers.get_mut(user) {
+                followers.remove(&client);
+                if followers.is_empty() {
+                    self.followers.remove(user);
+                    words.push(user.as_str().as_bytes().to_vec());
+                }
+            }
+        }
+        words
+    }
+
+    /// A subscription that was not done: those who rely on it are watched anew.
+    pub(super) fn follow_failed(&mut self, client: u64, all: &[UserId]) {
+        let session = self.clients.get(&client).and_then(|client| client.session());
+        let known: BTreeSet<UserId> = session
+            .map(|s| s.following.keys().cloned().collect())
+            .unwrap_or_default();
+        let lost: Vec<UserId> = all.iter().filter(|user| !known.contains(*user)).cloned().collect();
+        for user in &lost {
+            if let Some(followers) = self.followers.get_mut(user) {
+                followers.remove(&client);
+                if followers.is_empty() {
+                    self.followers.remove(user);
+                }
+            }
+        }
+        let still: Vec<UserId> = lost
+            .into_iter()
+            .filter(|user| self.followers.contains_key(user))
+            .collect();
+        if !still.is_empty() {
+            self.watch(still);
+        }
+    }
+
+    /// Watches users for followers that are here.
+    pub(super) fn watch(&mut self, users: Vec<UserId>) {
+        let mut words = words!["follow", users.len().to_string()];
+        for _ in 0..2 {
+            words.extend(users.iter().map(|user| user.as_str().as_bytes().to_vec()));
+        }
+        self.push(Op {
+            words,
+            call: None,
+            then: Then::Watch(users),
+        });
+    }
+
+    /// The reply to a subscription: the presence of everybody who is followed.
+    pub(super) fn followed(&mut self, client: u64, all: Vec<UserId>, states: &[u8], out: &mut Out) {
+        let session = self.clients.get_mut(&client).and_then(|client| client.session_mut());
+        let Some(session) = session else { return };
+        session.following = all.into_iter().zip(states.iter().map(|&state| online(state))).collect();
+        let status = session
+            .following
+            .iter()
+            .map(|(user, state)| (user.clone(), *state))
+            .collect();
+        out.push(RtmEvent::PeersOnlineStatusChanged { status }.of(client));
+    }
+
+    /// Presence that is watched again: followers are told what they do not know.
+    pub(super) fn watched(&mut self, users: Vec<UserId>, states: &[u8], out: &mut Out) {
+        let mut changes: BTreeMap<u64, Vec<(UserId, OnlineState)>> = BTreeMap::new();
+        for (user, state) in users.into_iter().zip(states.iter().map(|&state| online(state))) {
+            for &client in self.followers.get(&user).into_iter().flatten() {
+                let session = self.clients.get_mut(&client).and_then(|client| client.session_mut());
+                let told = session.and_then(|session| session.following.get_mut(&user));
+                if let Some(told) = told.filter(|told| **told != state) {
+                    *told = state;
+                    changes.entry(client).or_default().push((user.clone(), state));
+                }
+            }
+        }
+        for (client, status) in changes {
+            out.push(RtmEvent::PeersOnlineStatusChanged { status }.of(client));
+        }
+    }
+
+    /// Somebody's presence changed.
+    pub(super) fn presence_changed(&mut self, user: &UserId, state: &[u8], out: &mut Out) {
+        let state = online(state.first().copied().unwrap_or_default());
+        for &client in self.followers.get(user).into_iter().flatten() {
+            let session = self.clients.get_mut(&client).and_then(|client| client.session_mut());
+            let told = session.and_then(|session| session.following.get_mut(user));
+            if let Some(told) = told.filter(|told| **told != state) {
+                *told = state;
+                let status = vec![(user.clone(), state)];
+                out.push(RtmEvent::PeersOnlineStatusChanged { status }.of(client));
+            }
+        }
+    }
+}
+
+fn online(state: u8) -> OnlineState {
+    if state == b'0' {
+        OnlineState::Online
+    } else {
+        OnlineState::Offline
+    }
+}

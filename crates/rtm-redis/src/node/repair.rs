@@ -1,0 +1,99 @@
+//! What is done when Redis does not know this node, or has lost what it was told last: the logins of this node are put back.
+
+use rtm::time::Time;
+use rtm::value::Text;
+use rtm::{ConnectionReason, UserId};
+
+use crate::node::op::{Op, Then, words};
+use crate::node::{Node, Out, Stage};
+use crate::wire::{EntryId, attributes_out, int};
+
+/// Users that are watched again in one operation.
+const WATCHED: usize = 400;
+
+impl Node {
+    /// Redis has lost what this node had told it. What it did not do is done after the repair.
+    pub(super) fn lost(&mut self) {
+        self.stage = Stage::New;
+        self.epoch += 1;
+        if let Some(ops) = self.outstanding.take().and_then(|outstanding| outstanding.ops) {
+            for op in ops.into_iter().rev() {
+                self.queue_bytes += op.bytes();
+                self.queue.push_front(op);
+            }
+        }
+        // Entries of the stream may be there a second time; their writers' numbers tell.
+        self.inbound.clear();
+        self.seen = EntryId::default();
+        self.acked = EntryId::default();
+    }
+
+    /// Redis knows the node: its logins are put back, and users that it does not have are taken offline.
+    pub(super) fn greeted(&mut self, now: Time, users: Vec<Text>, out: &mut Out) {
+        self.stage = Stage::Live;
+        self.answer = None;
+        let waiting = std::mem::take(&mut self.queue);
+        self.beat_queued = false;
+        self.beat();
+        let known: Vec<UserId> = users.into_iter().filter_map(|user| UserId::new(user).ok()).collect();
+        let unknown: Vec<_> = known
+            .into_iter()
+            .filter(|user| !self.users.contains_key(user))
+            .collect();
+        for user in unknown {
+            self.push(Op {
+                words: words!["drop", user.as_str()],
+                call: None,
+                then: Then::Nothing,
+            });
+        }
+        let mut clients: Vec<u64> = self.users.values().copied().collect();
+        clients.sort_unstable();
+        self.status.repairs += clients.len() as u64;
+        for client in clients {
+            let session = self.clients.get(&client).and_then(|found| found.session());
+            let Some(session) = session else { continue };
+            let mut words = words![
+                "back",
+                session.user.as_str(),
+                session.login.as_bytes(),
+                attributes_out(&session.attributes)
+            ];
+            words.extend(
+                session
+                    .joined
+                    .iter()
+                    .map(|channel| channel.as_str().as_bytes().to_vec()),
+            );
+            self.push(Op {
+                words,
+                call: None,
+                then: Then::Back(client),
+            });
+        }
+        let watched: Vec<UserId> = self.followers.keys().cloned().collect();
+        for users in watched.chunks(WATCHED) {
+            self.watch(users.to_vec());
+        }
+        for op in waiting {
+            if !matches!(op.then, Then::Beat | Then::Back(_) | Then::Watch(_)) {
+                self.queue.push_back(op);
+            }
+        }
+        self.settle(now, out);
+    }
+
+    /// A login was put back, or is another one's by now.
+    pub(super) fn put_back(&mut self, client: u64, words: &[Vec<u8>], out: &mut Out) {
+        if words.first().is_some_and(|word| word == b"kicked") {
+            return self.abort(client, ConnectionReason::RemoteLogin, out);
+        }
+        let session = self.clients.get(&client).and_then(|found| found.session());
+        let joined = session.map(|session| session.joined.clone()).unwrap_or_default();
+        for (channel, count) in joined.iter().zip(&words[1..]) {
+            if let Some(count) = int(count) {
+                self.back_here(client, channel, count, out);
+            }
+        }
+    }
+}

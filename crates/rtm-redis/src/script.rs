@@ -1,0 +1,33 @@
+//! The script that does a batch, in its two forms.
+
+use std::sync::LazyLock;
+
+use redis::Script;
+
+const BODY: &str = include_str!("batch.lua");
+
+/// The script. Redis refuses it as a whole when its memory is full.
+pub static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(&text_of(false)));
+
+/// The same, for batches that only free memory.
+pub static SCRIPT_THAT_FREES: LazyLock<Script> = LazyLock::new(|| Script::new(&text_of(true)));
+
+/// The text of the script, or of the one that only frees memory.
+pub fn text_of(frees: bool) -> String {
+    let flags = if frees { " flags=allow-oom" } else { "" };
+    format!("#!lua{flags}\n{BODY}")
+}
+
+/// What the keys of an app begin with. Its hash tag has an app in one slot of a cluster.
+pub fn prefix(app: &str) -> String {
+    let mut out = String::from("{sb:");
+    for c in app.chars() {
+        match c {
+            // They would end the tag, or make one app's keys look like another's.
+            '{' | '}' | '%' => out.push_str(&format!("%{:02x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('}');
+    out
+}

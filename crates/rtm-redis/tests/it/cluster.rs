@@ -1,0 +1,192 @@
+//! Several nodes on one Redis, driven step by step with a time of their own.
+
+use std::time::Duration;
+
+use redis::{Connection, Value};
+use rtm::RtmCall;
+use rtm::time::Time;
+use rtm_embedded::RtmServiceConfig;
+use rtm_redis::node::{Node, NodeConfig, Out, Request};
+use rtm_redis::wire::{Answer, answer, entries};
+use rtm_redis::{SCRIPT, SCRIPT_THAT_FREES, prefix};
+
+/// Nodes of one app.
+pub struct Cluster {
+    connection: Connection,
+    prefix: String,
+    nodes: Vec<Option<Node>>,
+    names: Vec<String>,
+    pub now: Time,
+    /// Scripts that Redis ran.
+    pub scripts: u64,
+}
+
+/// How a node of a test behaves.
+pub fn config(name: &str, service: RtmServiceConfig, heartbeat: Duration) -> NodeConfig {
+    NodeConfig {
+        name: name.into(),
+        service,
+        call_wait: Duration::from_secs(4),
+        lease: heartbeat * 5,
+        heartbeat,
+        grace: heartbeat * 2,
+        stream: 10_000,
+        own_time: true,
+    }
+}
+
+impl Cluster {
+    pub fn new(
+        connection: Connection,
+        app: &str,
+        nodes: usize,
+        service: RtmServiceConfig,
+        heartbeat: Duration,
+    ) -> Self {
+        let now = Time::from_millis(1_000_000_000);
+        let names: Vec<String> = (0..nodes).map(|n| format!("n{n}")).collect();
+        let nodes = names
+            .iter()
+            .map(|name| Some(Node::new(config(name, service, heartbeat), now)));
+        let mut cluster = Self {
+            connection,
+            prefix: prefix(app),
+            nodes: nodes.collect(),
+            names,
+            now,
+            scripts: 0,
+        };
+        let mut out = Vec::new();
+        cluster.pump(&mut out);
+        cluster
+    }
+
+    pub fn node(&mut self, at: usize) -> &mut Node {
+        self.nodes[at].as_mut().expect("a node that runs")
+    }
+
+    /// A node is gone at once.
+    pub fn kill(&mut self, at: usize) {
+        self.nodes[at] = None;
+    }
+
+    /// A node does nothing for a while.
+    pub fn freeze(&mut self, at: usize) -> Node {
+        self.nodes[at].take().expect("a node that runs")
+    }
+
+    /// It goes on.
+    pub fn thaw(&mut self, at: usize, node: Node) {
+        self.nodes[at] = Some(node);
+    }
+
+    pub fn open(&mut self, at: usize, client: u64) {
+        self.node(at).open(client);
+    }
+
+    pub fn call(&mut self, at: usize, client: u64, request: u64, call: RtmCall, out: &mut Out) {
+        let now = self.now;
+        self.node(at).call(now, client, request, call, out);
+    }
+
+    pub fn deadline(&self) -> Option<Time> {
+        self.nodes.iter().flatten().filter_map(Node::deadline).min()
+    }
+
+    pub fn tick(&mut self, out: &mut Out) {
+        let now = self.now;
+        for node in self.nodes.iter_mut().flatten() {
+            node.tick(now, out);
+        }
+    }
+
+    /// Time passes at the nodes.
+    pub fn pass(&mut self, time: Duration, out: &mut Out) {
+        let end = self.now + time;
+        while let Some(due) = self.deadline().filter(|due| *due <= end) {
+            self.now = due.max(self.now);
+            self.tick(out);
+            self.pump(out);
+        }
+        self.now = end;
+    }
+
+    /// Runs what the nodes want of Redis until they want nothing.
+    pub fn pump(&mut self, out: &mut Out) {
+        loop {
+            let mut active = false;
+            for at in 0..self.nodes.len() {
+                active |= self.pump_one(at, out);
+            }
+            if !active {
+                return;
+            }
+        }
+    }
+
+    fn pump_one(&mut self, at: usize, out: &mut Out) -> bool {
+        let now = self.now;
+        let Some(node) = self.nodes[at].as_mut() else {
+            return false;
+        };
+        let mut active = false;
+        if let Some(request) = node.next_request(now) {
+            active = true;
+            self.scripts += 1;
+            match run(&mut self.connection, &self.prefix, &request) {
+                Some(answer) => node.answered(now, answer, out),
+                None => node.out_of_memory(now, out),
+            }
+            // What is left of it where memory was full.
+            if let Some(request) = node.same_request()
+                && let Some(answer) = run(&mut self.connection, &self.prefix, &request)
+            {
+                node.answered(now, answer, out);
+            }
+        }
+        let key = format!("{}:s:{}", self.prefix, self.names[at]);
+        let from = format!("({}", node.seen());
+        let read = redis::cmd("XRANGE")
+            .arg(key)
+            .arg(from)
+            .arg("+")
+            .query::<Value>(&mut self.connection);
+        let read = entries(&read.expect("a stream")).expect("entries");
+        active |= !read.is_empty();
+        if !read.is_empty() {
+            node.entries(now, read, out);
+        }
+        active
+    }
+
+    pub fn command(&mut self, words: &[&str]) -> Value {
+        let mut command = redis::cmd(words[0]);
+        for word in &words[1..] {
+            command.arg(word);
+        }
+        command.query(&mut self.connection).expect("a reply")
+    }
+
+    /// The keys of the app.
+    pub fn keys(&mut self) -> Vec<String> {
+        let pattern = format!("{}:*", self.prefix);
+        redis::cmd("KEYS")
+            .arg(pattern)
+            .query(&mut self.connection)
+            .expect("keys")
+    }
+}
+
+/// Runs a request; none when memory is full.
+fn run(connection: &mut Connection, prefix: &str, request: &Request) -> Option<Answer> {
+    let script = if request.frees { &SCRIPT_THAT_FREES } else { &SCRIPT };
+    let mut invocation = script.key(prefix);
+    for arg in &request.args {
+        invocation.arg(arg);
+    }
+    match invocation.invoke::<Value>(connection) {
+        Ok(value) => Some(answer(&value).unwrap_or_else(|| panic!("no answer: {value:?}"))),
+        Err(error) if error.code() == Some("OOM") => None,
+        Err(error) => panic!("{error}"),
+    }
+}
