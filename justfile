@@ -1,4 +1,4 @@
-# Everyday commands. `cargo test` is the test command; `.ci/run` runs all checks of a commit.
+# Everyday commands. `cargo test --workspace` is the test command; `.ci/run` runs all checks of a commit.
 
 # Print this list.
 default:
@@ -23,7 +23,7 @@ explain frame:
 # Format, and run the linter with warnings as errors.
 lint:
     cargo fmt
-    cargo clippy --all-targets -- -D warnings
+    cargo clippy --workspace --all-targets -- -D warnings
 
 # Update generated documents and documented output.
 docs:

@@ -24,7 +24,7 @@ async def start_bridge(program):
 class Bridge(protocol.ProcessProtocol):
     """A running bridge."""
 
-    ADDRESS = re.compile(r"ws://127\.0\.0\.1:(\d+)/")
+    ADDRESS = re.compile(r"WebSocket clients addr=127\.0\.0\.1:(\d+)")
 
     def __init__(self):
         self.port = 0
