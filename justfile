@@ -10,7 +10,7 @@ serve *args:
 
 # Run all tests.
 test *args:
-    cargo test {{args}}
+    cargo test --workspace {{args}}
 
 # Run the examples of the tables.
 check *args:

@@ -1,11 +1,34 @@
 //! sigbridge: a bridge between legacy Signaling clients and RTM 1.x.
 //!
-//! The `protocol` crate decodes a client's bytes into calls. A row of the `tables` defines a call's translation to RTM
-//! and the handling of RTM events. The I/O-free `engine` runs rows. An RTM backend ([`upstream`]) executes RTM calls,
-//! whose vocabulary is the crate `rtm`. The [`server`] owns sockets, tasks and timers.
+//! Modules of this package:
 //!
-//! [`check`], [`explain`] and [`client`] are tools on the tables. ARCHITECTURE.md describes the modules, the path of a
-//! message and the invariants; docs/tables.md the table format.
+//! | module | content |
+//! |---|---|
+//! | [`server`] | sockets, sessions, tasks, timers |
+//! | [`admin`] | the admin address: metrics, readiness, usage |
+//! | [`upstream`] | selection of each app's RTM |
+//! | [`webhook`] | notices to the operator's services |
+//! | [`cli`], [`config`] | command line, configuration file |
+//! | [`startup`], [`log`] | start of the server, logging |
+//! | [`check`], [`explain`] | tools on the tables |
+//! | [`client`] | terminal client |
+//!
+//! Crates below it:
+//!
+//! | crate | content |
+//! |---|---|
+//! | `rtm` | RTM vocabulary: calls, replies, events |
+//! | `identity` | names, uids, session lines, tokens |
+//! | `tables` | mapping tables and their compiler |
+//! | `protocol` | codecs of the legacy wires |
+//! | `engine` | the I/O-free session, which runs the rows of the tables |
+//! | `rtm-embedded`, `rtm-redis` | RTM services in memory and on Redis |
+//! | `agent-link` | link to agent servers |
+//! | `trace` | recording and replay of sessions |
+//! | `runtime` | clock, back-off, log limits, network |
+//! | `text-files` | readers of hand-edited files |
+//!
+//! ARCHITECTURE.md describes the path of a message and the invariants. docs/tables.md describes the table format.
 //!
 //! The library exists for the program and its tests; it has no stable interface.
 

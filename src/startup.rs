@@ -1,4 +1,4 @@
-//! The start of a server: bind, join the parts, set the tasks going.
+//! Start of a server: addresses, shared state, tasks.
 
 use std::io;
 use std::net::SocketAddr;
@@ -28,75 +28,73 @@ use crate::server::Server;
 use crate::upstream::start_upstreams;
 use runtime::clock::Clock;
 
-/// A server that serves.
+/// Running server.
 pub struct Running {
-    /// What its sessions and sockets share; [`Server::stop`] ends it.
+    /// Shared state; [`Server::stop`] stops the server.
     pub server: Arc<Server>,
-    /// The address that legacy clients come in at.
+    /// HTTP address of legacy clients.
     pub http: SocketAddr,
-    /// The address that native clients come in at, when the config has one.
+    /// TCP address of native clients, if configured.
     pub tcp: Option<SocketAddr>,
-    /// The addresses that native clients ask at, in the order of the config.
+    /// UDP addresses for lookups of native clients, in the order of the config.
     pub udp: Vec<SocketAddr>,
-    /// The address at which native clients' login reports vanish, when the config has one.
+    /// UDP address that discards login reports of native clients, if configured.
     pub reports: Option<SocketAddr>,
-    /// The second address of the same service, when the config has one.
+    /// Second HTTP address, if configured.
     pub wss: Option<SocketAddr>,
-    /// The certificate of both, when the config has one.
+    /// Certificate of both HTTP addresses, if configured.
     pub tls: Option<Arc<Tls>>,
-    /// The admin address, when the config has one.
+    /// Admin address, if configured.
     pub admin: Option<SocketAddr>,
-    /// The address that agents come in at, when an app has its RTM there.
+    /// Address for agent servers, if an app uses them.
     pub agents: Option<SocketAddr>,
-    /// The address that users of the embedded RTM come in at, when the config has one.
+    /// Address for users of the embedded RTM, if configured.
     pub users: Option<SocketAddr>,
-    /// The link to agents, when an app has its RTM there.
+    /// Driver of agent links, if an app uses them.
     pub driver: Option<Arc<Driver>>,
 }
 
-/// Why a server does not start.
+/// Error at the start of a server.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The address is taken, not this machine's, or not for this user.
+    /// The address is in use, not local, or not permitted.
     #[error("cannot listen on {addr}")]
     Bind {
-        /// The address.
         addr: SocketAddr,
-        /// What the system says.
+        /// Error of the system.
         source: io::Error,
     },
-    /// Somebody took the wire out of the tables.
+    /// The tables have no wire for a profile.
     #[error("the tables have no wire for a profile")]
     NoWire,
-    /// The file with what an earlier process has left is there, but cannot be read and removed.
+    /// The mailbox file of an earlier process cannot be read or removed.
     #[error("cannot take up the messages of [mailbox] file")]
     Mailbox(#[source] io::Error),
-    /// The folder of traces cannot be made or written.
+    /// The folder of traces cannot be created or written.
     #[error("cannot record to [record] folder")]
     Record(#[source] io::Error),
     /// The system has no randomness for the key of session lines.
     #[error("cannot make a key for session lines")]
     Random(#[from] getrandom::Error),
-    /// The RESTful API cannot be asked.
+    /// The RESTful API cannot be used.
     #[error("cannot use [upstream.rest]")]
     Rest(#[from] RestError),
-    /// RTM would take no token of an app.
+    /// The project of an app is invalid for RTM tokens.
     #[error("cannot make tokens of RTM for the app {app}")]
     Token {
-        /// The app.
         app: AppId,
-        /// Why.
+        /// The reason.
         source: BadProject,
     },
-    /// The library takes no certificate at all.
+    /// The TLS library cannot be set up.
     #[error("cannot set TLS up")]
     Tls(#[from] rustls::Error),
 }
 
-/// Starts a server; in a tokio runtime.
+/// Starts a server in the current tokio runtime.
 ///
 /// # Errors
-/// [`StartError`]; nothing is left listening then.
+/// [`StartError`]; then all addresses are closed.
 pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError> {
     let (http, http_addr) = bind(config.listen.http)?;
     let tcp = match config.listen.tcp {
@@ -121,13 +119,13 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
     let tables = Arc::new(tables);
     let encoders = encoders(&tables).ok_or(StartError::NoWire)?;
     let clock = Clock::start();
-    let strain = Arc::new(Shortages::new(clock));
+    let shortages = Arc::new(Shortages::new(clock));
     let mut metrics = Metrics::new();
-    metrics.lacks(&strain);
+    metrics.lacks(&shortages);
     let metrics = Arc::new(metrics);
     let webhooks = Arc::new(Webhooks::start(&config.webhook, clock, metrics.clone())?);
     let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
-    let told = (&metrics, &webhooks, &strain);
+    let told = (&metrics, &webhooks, &shortages);
     let upstreams = start_upstreams(&config, &tables, told, clock, &tasks, &shutdown).await?;
     let guard = shutdown.clone().drop_guard();
     let upstream = (upstreams.upstream, upstreams.driver.clone(), upstreams.redis);
@@ -137,7 +135,7 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
         encoders,
         upstream,
         clock,
-        (metrics, webhooks, strain),
+        (metrics, webhooks, shortages),
         (tasks, shutdown),
     )?;
     // First, so that `/readyz` reports the start.
@@ -149,7 +147,7 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
     if server.config.record.folder.is_some() {
         server.record().await.map_err(StartError::Record)?;
     }
-    // These work until no session is left, so they are not waited for.
+    // These tasks end after the last session, so the shutdown does not wait for them.
     tokio::spawn(server.runs.clone().work(server.ended.clone()));
     tokio::spawn(server.timers.clone().work(server.clock, server.ended.clone()));
     let tasks = &server.tasks;
@@ -185,7 +183,7 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
     })
 }
 
-/// Binds an address; the real one comes with it.
+/// Binds an address. Returns the listener and its actual address.
 pub(super) fn bind(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     net::bind(addr).map_err(|source| StartError::Bind { addr, source })
 }

@@ -43,7 +43,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Serves the admin address until shutdown, after the drain.
 pub async fn serve_admin(server: Arc<Server>, listener: TcpListener) {
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let mut acceptor = Acceptor::new(listener, "admin", server.strain.clone());
+    let mut acceptor = Acceptor::new(listener, "admin", server.shortages.clone());
     while let Some((stream, _)) = acceptor.next(&server.admin.closed).await {
         let Ok(permit) = room.clone().try_acquire_owned() else {
             server.metrics.dropped("admin connections over the limit");

@@ -195,10 +195,10 @@ impl Metrics {
     }
 
     /// Registers the counters of rejected connections.
-    pub fn lacks(&mut self, strain: &Shortages) {
+    pub fn lacks(&mut self, shortages: &Shortages) {
         for lack in Shortage::ALL {
             let (name, help) = lack.counted();
-            self.registry.register(name, help, strain.counter(*lack));
+            self.registry.register(name, help, shortages.counter(*lack));
         }
     }
 

@@ -61,7 +61,7 @@ pub fn not_ready(server: &Server) -> Vec<NotReady> {
         let trouble = trouble.name();
         reasons.push(NotReady::RedisMissing { trouble });
     }
-    if let Some(lack) = server.strain.lacks() {
+    if let Some(lack) = server.shortages.current() {
         reasons.push(NotReady::Lacking { what: lack.name() });
     }
     if server.shutdown.is_cancelled() {

@@ -1,4 +1,4 @@
-//! Messages of the documented API as frames.
+//! Reader of the documented API: client messages as frames.
 
 use std::sync::Arc;
 
@@ -12,14 +12,14 @@ use crate::server::Server;
 use crate::server::transport::Incoming;
 use crate::server::websocket::Reader;
 
-/// Reads the messages of a connection.
+/// Reader of a connection's messages.
 pub struct ApiReader {
     server: Arc<Server>,
     decoder: ApiDecoder,
 }
 
 impl ApiReader {
-    /// The reader of a new connection.
+    /// Creates the reader of a new connection.
     pub fn new(server: Arc<Server>) -> Self {
         let decoder = ApiDecoder::new(&server.tables);
         decoder.count_in(server.memory.holds(MemoryUser::Requests));

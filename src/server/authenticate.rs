@@ -1,4 +1,4 @@
-//! Authenticates a login, before any session is touched.
+//! Authentication of logins, before any change of a session.
 
 use crate::config::Config;
 use identity::{Account, codec, is_lossless};
@@ -6,26 +6,25 @@ use rtm::AppId;
 use rtm::time::Time;
 use rtm::value::{Text, Value};
 
-/// A login that may go on.
+/// Authenticated login.
 #[derive(Clone, Debug)]
 pub struct AuthenticatedLogin {
-    /// The app that the account belongs to.
+    /// App id of the account.
     pub vid: AppId,
-    /// The account.
     pub account: Account,
 }
 
-/// Judges a login by its fields and the origin of its page; `now` is the wall clock's, since tokens expire by it.
+/// Authenticates a login by its fields and the origin of its page. `now` is the wall clock time, for token expiry.
 ///
 /// # Errors
-/// The reason for the refusal, as the wire carries it.
+/// The reason for the refusal, in the form of the wire.
 pub fn authenticate(
     config: &Config,
     (vid, account, token): (&Value, &Value, &str),
     origin: Option<&str>,
     now: Time,
 ) -> Result<AuthenticatedLogin, Text> {
-    // The same reading as that of the arguments of calls: numbers are names, objects are none.
+    // Same rule as for arguments of calls: numbers are names, objects are not.
     let text = |value: &Value| match value {
         Value::Null | Value::List(_) | Value::Map(_) => "".into(),
         name => name.clone().into_text(),

@@ -1,4 +1,4 @@
-//! Who of this sidecar is in which channel: RTM answers some questions to members only (decisions H8).
+//! Sessions of this sidecar by channel: RTM allows some calls to members only (decisions H8).
 
 use std::collections::{HashMap, VecDeque};
 
@@ -9,14 +9,14 @@ use rtm::ChannelId;
 
 use crate::server::registry::SessionHandle;
 
-/// Sessions by the channel that they have joined.
+/// Sessions by joined channel.
 #[derive(Debug, Default)]
 pub struct Members {
     channels: Mutex<HashMap<(AppId, ChannelId), VecDeque<SessionHandle>>>,
 }
 
 impl Members {
-    /// A session has joined.
+    /// Adds a session to a channel.
     pub fn joined(&self, app: &AppId, channel: &ChannelId, session: SessionHandle) {
         self.channels
             .lock()
@@ -25,7 +25,7 @@ impl Members {
             .push_back(session);
     }
 
-    /// A session has left.
+    /// Removes a session from a channel.
     pub fn left(&self, app: &AppId, channel: &ChannelId, session: u64) {
         let mut channels = self.channels.lock();
         let key = (app.clone(), channel.clone());
@@ -39,7 +39,7 @@ impl Members {
         }
     }
 
-    /// A session that is in the channel: each in its turn, since RTM allows each only so many questions.
+    /// Returns a session in the channel, in rotation, since RTM limits the calls of each session.
     pub fn any(&self, app: &AppId, channel: &ChannelId) -> Option<SessionHandle> {
         let mut channels = self.channels.lock();
         let sessions = channels.get_mut(&(app.clone(), channel.clone()))?;

@@ -1,6 +1,6 @@
-//! The legacy bound of a channel: 200 messages a second from all its clients together (signaling-api 5.1).
+//! The legacy rate limit of a channel: 200 messages a second from all its clients together (signaling-api 5.1).
 //!
-//! It is for the clients of this sidecar; what others send to the channel in RTM is not counted.
+//! Only messages from clients of this sidecar are counted.
 
 use std::collections::HashMap;
 
@@ -11,10 +11,10 @@ use rtm::AppId;
 use rtm::time::Time;
 use rtm::value::Text;
 
-/// Channels that are counted; those that are quiet make room.
+/// Number of channels above which idle channels are removed.
 const SWEEP_AT: usize = 1_024;
 
-/// Messages to channels, of each as many as it may have in a second.
+/// Message rates of channels.
 #[derive(Debug)]
 pub struct ChannelRates {
     per_second: u32,
@@ -28,7 +28,7 @@ struct Inner {
 }
 
 impl ChannelRates {
-    /// None was sent yet; 0 is no bound.
+    /// Creates the rates without messages; 0 means no limit.
     pub fn new(per_second: u32) -> Self {
         Self {
             per_second,
@@ -36,7 +36,7 @@ impl ChannelRates {
         }
     }
 
-    /// Counts a message to a channel; false when it is over the rate.
+    /// Counts a message to a channel. Returns false above the rate.
     pub fn take(&self, app: &AppId, channel: &Text, now: Time) -> bool {
         if self.per_second == 0 {
             return true;

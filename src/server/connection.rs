@@ -40,7 +40,7 @@ pub struct Connection {
     /// What it has taken of what was written to it.
     pub taken: Taken,
     /// Its place.
-    pub ticket: Arc<ConnectionPermit>,
+    pub permit: Arc<ConnectionPermit>,
 }
 
 /// Serves a connection until it is closed.
@@ -79,8 +79,8 @@ pub async fn run_socket(
             pongs: VecDeque::new(),
             login_deadline: now + server.config.session.login_timeout,
             refused: false,
-            heard: now,
-            pinged: now,
+            last_input: now,
+            pinged_at: now,
             turn: TimeSlice::begin(),
         };
         socket.run(&server).await;
@@ -98,9 +98,9 @@ struct Socket {
     /// The login is refused, and the client has to close the socket.
     refused: bool,
     /// When it was last heard of.
-    heard: Instant,
+    last_input: Instant,
     /// When it was last sent a ping of the transport's own.
-    pinged: Instant,
+    pinged_at: Instant,
     turn: TimeSlice,
 }
 
@@ -164,7 +164,7 @@ impl Socket {
         let Self {
             transport, out, client, ..
         } = self;
-        let ticket = &self.connection.ticket;
+        let permit = &self.connection.permit;
         let before_login = !client.has_logged_in();
         // Pinned here: it is large, and would be copied on its way.
         let happens = pin!(async {
@@ -174,7 +174,7 @@ impl Socket {
                 // A client is read no faster than its session takes what it says.
                 incoming = async { client.room().await; read(transport).await } => Wakeup::Read(incoming),
                 () = at(due) => Wakeup::Due,
-                () = ticket.away.cancelled(), if before_login => Wakeup::NoRoom,
+                () = permit.away.cancelled(), if before_login => Wakeup::NoRoom,
                 () = server.shutdown.cancelled() => Wakeup::Shutdown,
             }
         });
@@ -193,13 +193,13 @@ impl Socket {
 
     /// When it has said nothing for too long.
     fn silent_at(&self) -> Option<Instant> {
-        self.client.profile().idle.map(|idle| self.heard + idle)
+        self.client.profile().idle.map(|idle| self.last_input + idle)
     }
 
     /// When it is to be asked whether it is there.
     fn ping_at(&self) -> Option<Instant> {
         let ping = self.client.profile().ping;
-        ping.map(|ping| self.heard.max(self.pinged) + ping)
+        ping.map(|ping| self.last_input.max(self.pinged_at) + ping)
     }
 
     async fn turn(&mut self, server: &Server) -> Next {
@@ -228,7 +228,7 @@ impl Socket {
             return Self::refuse(server, End::IDLE);
         }
         if self.ping_at().is_some_and(|at| at <= now) {
-            self.pinged = now;
+            self.pinged_at = now;
             self.transport.lock().start_ping();
             return self.write(server).await;
         }
@@ -315,7 +315,7 @@ impl Socket {
     }
 
     async fn take(&mut self, server: &Server, incoming: Incoming) -> Next {
-        self.heard = Instant::now();
+        self.last_input = Instant::now();
         match incoming {
             Incoming::Text(frame, text) => {
                 let _run = enter();
@@ -374,7 +374,7 @@ impl Socket {
         }
         if self.client.has_logged_in() && !had_logged_in {
             self.transport.lock().logged_in();
-            self.connection.ticket.logs_in();
+            self.connection.permit.logs_in();
         }
     }
 }

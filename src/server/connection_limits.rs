@@ -1,7 +1,7 @@
-//! Room for connections: how many there may be, and which go first when it runs out.
+//! Limits on connections, and selection of connections to close at a limit.
 //!
-//! A connection that has not logged in costs its opener nothing. So no address may have more of them than three times what is
-//! left for all, and beyond that the oldest that has waited for a while makes room: of the address that has the most.
+//! A connection before login costs the client nothing. So an address may have at most `SHARE` times the free places.
+//! At a limit, a connection of the address with the most connections is closed: its oldest, after `HEAD_START`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
@@ -12,22 +12,22 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// A connection has this long to log in before it may have to make room for another.
+/// Minimum time for a login before a connection may be closed for another.
 const HEAD_START: Duration = Duration::from_secs(2);
-/// What one address may have before login, in multiples of what is left.
+/// Maximum of connections before login of one address, as a multiple of the free places.
 const SHARE: usize = 3;
 
-/// The connections that there are.
+/// Limits on all connections.
 #[derive(Debug)]
 pub struct ConnectionLimits(Mutex<Rooms>);
 
-/// A connection's place; dropped, it is free.
+/// Place of a connection, freed on drop.
 #[derive(Debug)]
 pub struct ConnectionPermit {
-    entrance: Arc<ConnectionLimits>,
+    connection_limits: Arc<ConnectionLimits>,
     number: u64,
     origin: IpAddr,
-    /// Cancelled when it must make room.
+    /// Cancelled to close the connection for another.
     pub away: CancellationToken,
 }
 
@@ -36,7 +36,7 @@ struct Rooms {
     most: usize,
     open: usize,
     last: u64,
-    /// Connections before their login, by origin, the oldest first.
+    /// Connections before login by origin, oldest first.
     before_login: HashMap<IpAddr, BTreeMap<u64, Waiting>>,
 }
 
@@ -47,7 +47,7 @@ struct Waiting {
 }
 
 impl ConnectionLimits {
-    /// Room for `most` connections.
+    /// Creates limits for `most` connections.
     pub fn new(most: usize) -> Arc<Self> {
         Arc::new(Self(Mutex::new(Rooms {
             most,
@@ -57,12 +57,12 @@ impl ConnectionLimits {
         })))
     }
 
-    /// A connection comes from `peer`; none when there is no room for it.
+    /// Returns a permit for a connection from `peer`, or `None` at the limit.
     pub fn enter(self: &Arc<Self>, peer: IpAddr, now: Instant) -> Option<Arc<ConnectionPermit>> {
         let origin = origin(peer);
         let (number, away) = self.0.lock().enter(origin, now)?;
         Some(Arc::new(ConnectionPermit {
-            entrance: self.clone(),
+            connection_limits: self.clone(),
             number,
             origin,
             away,
@@ -71,15 +71,15 @@ impl ConnectionLimits {
 }
 
 impl ConnectionPermit {
-    /// Its client logs in: the connection need not make room for another any more.
+    /// Marks the connection as logged in, so that it is not closed for another.
     pub fn logs_in(&self) {
-        self.entrance.0.lock().logs_in(self.origin, self.number);
+        self.connection_limits.0.lock().logs_in(self.origin, self.number);
     }
 }
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let mut rooms = self.entrance.0.lock();
+        let mut rooms = self.connection_limits.0.lock();
         rooms.logs_in(self.origin, self.number);
         rooms.open -= 1;
     }
@@ -90,7 +90,7 @@ impl Rooms {
         let left = self.most.saturating_sub(self.open);
         let own = self.before_login.get(&origin).map_or(0, BTreeMap::len);
         if left == 0 || own >= SHARE * left {
-            // It is on its way out, and the newcomer in its place.
+            // The new connection gets the place of the closing one.
             self.make_room(now)?;
         }
         self.open += 1;
@@ -129,7 +129,7 @@ impl Rooms {
     }
 }
 
-/// Who has one IPv6 address has 2⁶⁴ of them.
+/// Returns the origin of an address. An IPv6 origin is a /64 network, since one client has 2⁶⁴ addresses.
 fn origin(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(ip) => {
@@ -149,35 +149,38 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_address_leaves_room_for_others() {
-        let entrance = ConnectionLimits::new(400);
+        let connection_limits = ConnectionLimits::new(400);
         let now = Instant::now();
-        let held: Vec<_> = std::iter::from_fn(|| entrance.enter(HERE, now)).collect();
+        let held: Vec<_> = std::iter::from_fn(|| connection_limits.enter(HERE, now)).collect();
         assert_eq!(held.len(), 300);
-        // Its own next one takes the place of its oldest, once that has had its time.
-        assert!(entrance.enter(HERE, now + HEAD_START / 2).is_none());
-        let next = entrance.enter(HERE, now + HEAD_START).unwrap();
+        // The next connection replaces the oldest one after its minimum time.
+        assert!(connection_limits.enter(HERE, now + HEAD_START / 2).is_none());
+        let next = connection_limits.enter(HERE, now + HEAD_START).unwrap();
         assert!(held[0].away.is_cancelled() && !held[1].away.is_cancelled());
-        let others: Vec<_> = (0..60).filter_map(|_| entrance.enter(THERE, now)).collect();
+        let others: Vec<_> = (0..60).filter_map(|_| connection_limits.enter(THERE, now)).collect();
         assert_eq!(others.len(), 60);
         drop((held, next, others));
-        assert_eq!(entrance.0.lock().open, 0);
-        assert!(entrance.0.lock().before_login.is_empty());
+        assert_eq!(connection_limits.0.lock().open, 0);
+        assert!(connection_limits.0.lock().before_login.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_has_logged_in_stays() {
-        let entrance = ConnectionLimits::new(4);
+        let connection_limits = ConnectionLimits::new(4);
         let now = Instant::now();
-        let held: Vec<_> = (0..3).filter_map(|_| entrance.enter(HERE, now)).collect();
-        held.iter().for_each(|ticket| ticket.logs_in());
-        let last = entrance.enter(THERE, now).unwrap();
+        let held: Vec<_> = (0..3).filter_map(|_| connection_limits.enter(HERE, now)).collect();
+        held.iter().for_each(|permit| permit.logs_in());
+        let last = connection_limits.enter(THERE, now).unwrap();
         let later = now + HEAD_START;
-        let next = entrance.enter(HERE, later).unwrap();
-        assert!(last.away.is_cancelled(), "the one before login makes room");
-        assert!(entrance.enter(HERE, later).is_none());
-        assert!(held.iter().all(|ticket| !ticket.away.is_cancelled()));
+        let next = connection_limits.enter(HERE, later).unwrap();
+        assert!(last.away.is_cancelled(), "the connection before login is closed");
+        assert!(connection_limits.enter(HERE, later).is_none());
+        assert!(held.iter().all(|permit| !permit.away.is_cancelled()));
         next.logs_in();
-        assert!(entrance.enter(HERE, later + HEAD_START).is_none(), "there is none left");
+        assert!(
+            connection_limits.enter(HERE, later + HEAD_START).is_none(),
+            "no connection before login is left"
+        );
     }
 
     #[test]

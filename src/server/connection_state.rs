@@ -63,14 +63,14 @@ pub struct Client {
     /// The language of this connection alone, when its transport has such.
     own: Option<Arc<dyn Encoder>>,
     /// The text that is being served, where it may be recorded.
-    heard: Option<Serving>,
+    current_text: Option<CurrentText>,
 }
 
 /// A text that is being served.
-struct Serving {
+struct CurrentText {
     text: Utf8Bytes,
     /// What it has meant to the session so far.
-    meanings: Vec<RecordedItem>,
+    items: Vec<RecordedItem>,
 }
 
 impl Client {
@@ -101,7 +101,7 @@ impl Client {
             settled: false,
             grace: None,
             own,
-            heard: None,
+            current_text: None,
         })
     }
 
@@ -159,9 +159,9 @@ impl Client {
     pub fn begins(&mut self, text: Utf8Bytes, answer: Option<&str>) {
         // Its login may be in it, to a session that is recorded.
         let may_be_recorded = !self.logged_in || self.is_recorded();
-        self.heard = may_be_recorded.then(|| Serving {
+        self.current_text = may_be_recorded.then(|| CurrentText {
             text,
-            meanings: answer
+            items: answer
                 .map(|answer| RecordedItem::Answered(vec![answer.into()]))
                 .into_iter()
                 .collect(),
@@ -171,10 +171,10 @@ impl Client {
     /// All frames of the text are served. A session that is recorded takes them in one go: what is played again is the
     /// whole text.
     pub fn ends(&mut self) {
-        let (Some(Serving { text, meanings }), true) = (self.heard.take(), self.is_recorded()) else {
+        let (Some(CurrentText { text, items }), true) = (self.current_text.take(), self.is_recorded()) else {
             return;
         };
-        let Some((_, session)) = self.session.as_ref().filter(|_| !meanings.is_empty()) else {
+        let Some((_, session)) = self.session.as_ref().filter(|_| !items.is_empty()) else {
             return;
         };
         let frame = match self.transport {
@@ -182,12 +182,8 @@ impl Client {
             Transport::Tcp | Transport::WebSocket => text,
         };
         let socket = self.socket;
-        let said = Message::RecordedItem {
-            socket,
-            frame,
-            meanings,
-        };
-        if session.inbox.send(said).is_err() {
+        let message = Message::RecordedItem { socket, frame, items };
+        if session.inbox.send(message).is_err() {
             self.handle.out.close(Closing::Over);
         }
     }
@@ -200,7 +196,7 @@ impl Client {
             ClientFrame::Subscribe { cid, msgid } => self.subscribe(cid, msgid),
             ClientFrame::Call { function, id, args } => self.call(&function, id, &args),
             ClientFrame::Ping(value) => {
-                self.heard = None;
+                self.current_text = None;
                 return Some(value);
             }
             ClientFrame::SetFlag => self.flagged(),
@@ -281,10 +277,10 @@ impl Client {
 
     /// A recording has no tokens in it, whatever else it is to hold.
     fn forget_token(&mut self, row: &RowCall, fields: &Value) {
-        if let Some(heard) = self.heard.as_mut()
+        if let Some(current) = self.current_text.as_mut()
             && self.transport != Transport::Api
         {
-            heard.text = login_text(self.transport, &without_token(row, fields)).into();
+            current.text = login_text(self.transport, &without_token(row, fields)).into();
         }
     }
 
@@ -349,7 +345,7 @@ impl Client {
         if let Some(profile) = self.profile().flagged {
             self.profile = profile;
             self.handle.encoder = self.server.encoders[profile].clone();
-            self.tell(Message::Speaks(self.socket, self.handle.encoder.clone()));
+            self.send_to_session(Message::EncoderChanged(self.socket, self.handle.encoder.clone()));
         }
         self.settle();
     }
@@ -369,7 +365,7 @@ impl Client {
             self.server.metrics.bad_frame("call before login");
         }
         let socket = self.socket;
-        self.tell(Message::Input(Box::new(Input::Subscribed { socket, cid, msgid })));
+        self.send_to_session(Message::Input(Box::new(Input::Subscribed { socket, cid, msgid })));
     }
 
     fn begin_login(&self) -> PendingLogin {
@@ -386,7 +382,7 @@ impl Client {
     }
 
     fn enter(&mut self, login: Login) {
-        self.tell(Message::Login(Box::new(login)));
+        self.send_to_session(Message::Login(Box::new(login)));
     }
 
     /// A refusal is the answer of a session that never begins, so it has the form that every login's answer has.
@@ -416,10 +412,10 @@ impl Client {
 
     /// Answers without the session, which may be recorded nevertheless.
     fn answer(&mut self, frames: Vec<String>) {
-        if let Some(heard) = self.heard.as_mut()
+        if let Some(current) = self.current_text.as_mut()
             && !frames.is_empty()
         {
-            heard.meanings.push(RecordedItem::Answered(frames.clone()));
+            current.items.push(RecordedItem::Answered(frames.clone()));
         }
         self.send(frames);
     }
@@ -437,7 +433,7 @@ impl Client {
             self.server.usage.unknown();
         }
         match action {
-            Dispatch::Input(input) => self.tell(Message::Input(Box::new(input))),
+            Dispatch::Input(input) => self.send_to_session(Message::Input(Box::new(input))),
             Dispatch::Frames(frames) => self.answer(frames),
             Dispatch::BeforeLogin(input) => self.answer_before_login_call(input, Closing::Finished),
         }
@@ -462,11 +458,11 @@ impl Client {
         }
     }
 
-    fn tell(&mut self, message: Message) {
+    fn send_to_session(&mut self, message: Message) {
         if self.is_recorded()
-            && let Some(heard) = self.heard.as_mut()
+            && let Some(current) = self.current_text.as_mut()
         {
-            return heard.meanings.push(RecordedItem::Message(message));
+            return current.items.push(RecordedItem::Message(message));
         }
         if let Some((_, session)) = &self.session
             && session.inbox.send(message).is_err()

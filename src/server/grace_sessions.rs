@@ -1,4 +1,4 @@
-//! Sessions without a client, which wait for it to come back: bounded, the oldest give up first.
+//! Sessions without a client, during their grace time. Their number is limited: the oldest end first.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use parking_lot::Mutex;
 use crate::server::session_inbox::WeakInbox;
 use protocol::memory_budget::{Memory, MemoryUse, MemoryUser};
 
-/// What a session takes that holds nothing for its client.
+/// Memory of a session without queued data.
 const SESSION_BYTES: usize = 16 * 1024;
 
-/// Sessions without a client, in the order in which they lost it.
+/// Sessions without a client, in the order of its loss.
 #[derive(Debug)]
 pub struct GraceSessions {
     most: usize,
@@ -27,7 +27,7 @@ struct Inner {
 }
 
 impl GraceSessions {
-    /// None yet, of at most `most`.
+    /// Creates an empty set of at most `most` sessions.
     pub fn new(most: usize, memory: &Arc<Memory>) -> Self {
         let held = memory.holds(MemoryUser::Grace);
         Self {
@@ -41,7 +41,7 @@ impl GraceSessions {
         }
     }
 
-    /// A session has lost its client; the one that must give up for it, if there are too many.
+    /// Adds a session that lost its client. Above the limit, removes and returns the oldest session.
     pub fn begin(&self, session: u64, inbox: WeakInbox) -> Option<WeakInbox> {
         let mut inner = self.inner.lock();
         if inner.numbers.contains_key(&session) {
@@ -60,7 +60,7 @@ impl GraceSessions {
         oldest
     }
 
-    /// A session has a client again, or is over.
+    /// Removes a session that has a client again or is over.
     pub fn end(&self, session: u64) {
         let mut inner = self.inner.lock();
         if let Some(number) = inner.numbers.remove(&session) {
@@ -69,7 +69,7 @@ impl GraceSessions {
         }
     }
 
-    /// The session that has waited longest, which is then no longer among them.
+    /// Removes and returns the oldest session.
     pub fn oldest(&self) -> Option<WeakInbox> {
         let mut inner = self.inner.lock();
         let oldest = inner.pop();
@@ -98,18 +98,18 @@ mod tests {
     #[test]
     fn the_oldest_give_up_first() {
         let memory = Memory::new(1 << 20);
-        let graces = GraceSessions::new(2, &memory);
+        let grace_sessions = GraceSessions::new(2, &memory);
         let inbox = inbox(&Arc::default(), &Arc::default()).downgrade();
-        let begin = |id| graces.begin(id, inbox.clone()).is_some();
-        let waits = |id| graces.inner.lock().numbers.contains_key(&id);
+        let begin = |id| grace_sessions.begin(id, inbox.clone()).is_some();
+        let waits = |id| grace_sessions.inner.lock().numbers.contains_key(&id);
         assert!(!begin(1) && !begin(2) && !begin(1));
         assert!(begin(3) && !waits(1) && waits(2));
-        graces.end(2);
+        grace_sessions.end(2);
         assert!(!begin(4) && begin(5) && !waits(3));
         assert_eq!(memory.of(MemoryUser::Grace), 2 * SESSION_BYTES);
-        assert!(graces.oldest().is_some() && !waits(4));
-        graces.end(5);
-        assert!(graces.oldest().is_none());
+        assert!(grace_sessions.oldest().is_some() && !waits(4));
+        grace_sessions.end(5);
+        assert!(grace_sessions.oldest().is_none());
         assert_eq!(memory.of(MemoryUser::Grace), 0);
     }
 }

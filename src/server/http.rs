@@ -58,9 +58,9 @@ impl Front {
 /// Accepts clients at one address until the shutdown.
 pub async fn serve_http(front: Arc<Front>, listener: TcpListener) {
     let server = &front.server;
-    let mut acceptor = Acceptor::new(listener, "http", server.strain.clone());
+    let mut acceptor = Acceptor::new(listener, "http", server.shortages.clone());
     while let Some((stream, peer)) = acceptor.next(&server.shutdown).await {
-        let Some(ticket) = server.enter(peer.ip()) else {
+        let Some(permit) = server.enter(peer.ip()) else {
             continue;
         };
         let accepted = Accepted {
@@ -68,12 +68,12 @@ pub async fn serve_http(front: Arc<Front>, listener: TcpListener) {
             at: server.clock.now(),
             origin: None,
         };
-        server.tasks.spawn(connection(front.clone(), stream, accepted, ticket));
+        server.tasks.spawn(connection(front.clone(), stream, accepted, permit));
     }
 }
 
-async fn connection(front: Arc<Front>, stream: TcpStream, accepted: Accepted, ticket: Arc<ConnectionPermit>) {
-    let away = ticket.away.clone();
+async fn connection(front: Arc<Front>, stream: TcpStream, accepted: Accepted, permit: Arc<ConnectionPermit>) {
+    let away = permit.away.clone();
     let served = async {
         let deadline = Instant::now() + HEAD_TIMEOUT;
         let mut first = [0];
@@ -83,7 +83,7 @@ async fn connection(front: Arc<Front>, stream: TcpStream, accepted: Accepted, ti
         let connection = Connection {
             accepted,
             taken,
-            ticket,
+            permit,
         };
         match peeked {
             Ok(Ok(1)) if first == [tls::HANDSHAKE] => {

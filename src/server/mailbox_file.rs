@@ -1,8 +1,8 @@
-//! The file that lines wait in while no process runs (decisions H2): a line of JSON for each.
+//! Mailbox file: lines of offline accounts between two processes (decisions H2), as JSON Lines.
 //!
-//! It holds messages of users, so only its owner may read it. Reading does not remove it: after a kill the next process
-//! reads it again. When an account has acknowledged its lines, a record of that is appended; the file is removed when all
-//! accounts have. So a kill may cause a line to be delivered twice, and loses none.
+//! It contains messages of users, so only its owner may read it. Reading does not remove it: after a kill the next
+//! process reads it again. A record is appended when an account has acknowledged its lines. The file is removed after
+//! the last account. So a kill may cause a second delivery of a line, but no loss.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -21,19 +21,19 @@ use rtm::value::{Text, Value};
 use tables::Tables;
 use text_files::Lines;
 
-/// An account.
+/// App id and account.
 pub type Key = (AppId, Account);
-/// An account and the lines that wait for it, with when they came.
+/// An account and its stored lines, with their times.
 pub type Waiting = (Key, Vec<(Event, Time)>);
 
-/// Longest line that is read, bytes: a message of 8 KB in JSON, and room.
+/// Maximum length of a line in bytes: a message of 8 KB in JSON, with a margin.
 const MAX_LINE: usize = 1024 * 1024;
 
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Record {
     Line(Line),
-    /// The account has all lines before this one.
+    /// The account has acknowledged all lines before this record.
     Settled {
         settled: Who,
     },
@@ -55,36 +55,35 @@ struct Who {
     account: Text,
 }
 
-/// The file of a process that runs.
+/// Mailbox file of a running process.
 #[derive(Debug)]
-pub struct Spool {
+pub struct MailboxFile {
     path: PathBuf,
-    /// Accounts with lines in the file that are not acknowledged.
+    /// Accounts with unacknowledged lines in the file.
     open: Mutex<HashSet<Key>>,
-    /// MemoryUse while the file is changed; whether it may be.
+    /// True until the final save. Locked during changes of the file.
     writable: Mutex<bool>,
 }
 
-/// What was in the file.
+/// Content of a mailbox file.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The file, which is still there when lines were in it.
-    pub spool: Spool,
-    /// The lines, by account.
+    /// The file, which still exists if it contained lines.
+    pub mailbox_file: MailboxFile,
+    /// Lines by account.
     pub waiting: Vec<Waiting>,
-    /// Lines that could not be read, for example because the tables have changed. A copy of the file with them is beside
-    /// it.
+    /// Number of unreadable lines, for example after a change of the tables. A copy of the file contains them.
     pub unread: usize,
 }
 
-impl Spool {
-    /// Reads the file, where there is one; lines that are not `fresh` any more are passed over.
+impl MailboxFile {
+    /// Reads the file, if it exists. Skips lines that are not `fresh`.
     ///
     /// # Errors
-    /// The file system's.
+    /// Errors of the file system.
     pub fn load(path: &Path, tables: &Tables, fresh: impl Fn(Time) -> bool) -> io::Result<Loaded> {
         let mut loaded = Loaded {
-            spool: Self {
+            mailbox_file: Self {
                 path: path.to_owned(),
                 open: Mutex::default(),
                 writable: Mutex::new(true),
@@ -109,7 +108,7 @@ impl Spool {
         if loaded.unread > 0 {
             fs::copy(path, beside(path, ".unread"))?;
         }
-        *loaded.spool.open.lock() = loaded.waiting.iter().map(|(key, _)| key.clone()).collect();
+        *loaded.mailbox_file.open.lock() = loaded.waiting.iter().map(|(key, _)| key.clone()).collect();
         if loaded.waiting.is_empty() {
             fs::remove_file(path)?;
         } else if !whole {
@@ -118,15 +117,15 @@ impl Spool {
         Ok(loaded)
     }
 
-    /// Whether the file has lines of that account that are not acknowledged.
+    /// Returns true if the file has unacknowledged lines of an account.
     pub fn holds(&self, key: &Key) -> bool {
         self.open.lock().contains(key)
     }
 
-    /// Marks the lines of an account as acknowledged or too old. Blocks for the disk.
+    /// Marks the lines of an account as acknowledged or expired. Blocks on the disk.
     ///
     /// # Errors
-    /// The file system's: the next process may deliver the lines again.
+    /// Errors of the file system: the next process may deliver the lines again.
     pub fn settle(&self, key: &Key) -> io::Result<()> {
         let writable = self.writable.lock();
         let (held, more) = {
@@ -148,10 +147,10 @@ impl Spool {
         append(&self.path, &line)
     }
 
-    /// Writes the file anew, at the end of the process; without lines there is none.
+    /// Replaces the file at the end of the process. Without lines, removes it.
     ///
     /// # Errors
-    /// The file system's; what was there before is there still.
+    /// Errors of the file system; the old file is unchanged.
     pub fn save(&self, waiting: &[Waiting], tables: &Tables) -> io::Result<()> {
         let mut writable = self.writable.lock();
         *writable = false;
@@ -187,7 +186,7 @@ impl Spool {
 }
 
 impl Loaded {
-    /// Takes a record; `None` when it means nothing.
+    /// Applies a record. Returns `None` if it is invalid.
     fn take(&mut self, record: Record, tables: &Tables, fresh: impl Fn(Time) -> bool) -> Option<()> {
         let line = match record {
             Record::Line(line) => line,
@@ -237,7 +236,7 @@ mod tests {
     use super::*;
 
     fn file(name: &str) -> PathBuf {
-        let folder = std::env::temp_dir().join(format!("sigbridge-spool-{name}-{}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("sigbridge-mailbox_file-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         folder.join("mailbox.jsonl")
@@ -252,12 +251,12 @@ mod tests {
     }
 
     fn load(path: &Path, tables: &Tables) -> Loaded {
-        Spool::load(path, tables, |_| true).unwrap()
+        MailboxFile::load(path, tables, |_| true).unwrap()
     }
 
-    /// What an earlier process has left.
+    /// Writes the file of an earlier process.
     fn left(path: &Path, lines: &[Waiting], tables: &Tables) {
-        load(path, tables).spool.save(lines, tables).unwrap();
+        load(path, tables).mailbox_file.save(lines, tables).unwrap();
     }
 
     #[test]
@@ -266,19 +265,19 @@ mod tests {
         let path = file("settled");
         let lines = vec![waiting(&tables, "alice", "hi\n\"you\""), waiting(&tables, "bob", "")];
         left(&path, &lines, &tables);
-        // A process that is killed has read them in vain.
+        // A killed process has not acknowledged the lines.
         for _ in 0..2 {
             let loaded = load(&path, &tables);
             assert_eq!((loaded.waiting, loaded.unread), (lines.clone(), 0));
         }
-        let spool = load(&path, &tables).spool;
-        assert!(spool.holds(&lines[0].0));
-        spool.settle(&lines[0].0).unwrap();
-        spool.settle(&lines[0].0).unwrap();
-        assert!(!spool.holds(&lines[0].0));
+        let mailbox_file = load(&path, &tables).mailbox_file;
+        assert!(mailbox_file.holds(&lines[0].0));
+        mailbox_file.settle(&lines[0].0).unwrap();
+        mailbox_file.settle(&lines[0].0).unwrap();
+        assert!(!mailbox_file.holds(&lines[0].0));
         let loaded = load(&path, &tables);
         assert_eq!((loaded.waiting, loaded.unread), (lines[1..].to_vec(), 0));
-        loaded.spool.settle(&lines[1].0).unwrap();
+        loaded.mailbox_file.settle(&lines[1].0).unwrap();
         assert!(!path.exists());
         assert_eq!(load(&path, &tables).waiting, []);
     }
@@ -289,10 +288,10 @@ mod tests {
         let path = file("end");
         let lines = vec![waiting(&tables, "alice", "hi"), waiting(&tables, "bob", "hi")];
         left(&path, &lines, &tables);
-        let spool = load(&path, &tables).spool;
-        spool.save(&lines[..1], &tables).unwrap();
-        spool.settle(&lines[0].0).unwrap();
-        spool.settle(&lines[1].0).unwrap();
+        let mailbox_file = load(&path, &tables).mailbox_file;
+        mailbox_file.save(&lines[..1], &tables).unwrap();
+        mailbox_file.settle(&lines[0].0).unwrap();
+        mailbox_file.settle(&lines[1].0).unwrap();
         assert_eq!(load(&path, &tables).waiting, lines[..1]);
         left(&path, &[], &tables);
         assert!(!path.exists());
@@ -319,8 +318,8 @@ mod tests {
         let loaded = load(&path, &tables);
         assert_eq!((&loaded.waiting, loaded.unread), (&lines, 6));
         assert_eq!(fs::read(beside(&path, ".unread")).unwrap(), all);
-        // What is noted behind a line without an end is a line of its own.
-        loaded.spool.settle(&lines[0].0).unwrap();
+        // A record after an unterminated line is on a new line.
+        loaded.mailbox_file.settle(&lines[0].0).unwrap();
         assert_eq!(load(&path, &tables).waiting, lines[1..]);
         for none in [&b""[..], b"\xff", b"\0\0"] {
             fs::write(&path, none).unwrap();
@@ -337,9 +336,9 @@ mod tests {
         let young = (lines.1[0].0.clone(), Time::from_millis(8));
         lines.1.push(young.clone());
         left(&path, &[lines.clone(), waiting(&tables, "bob", "old")], &tables);
-        let loaded = Spool::load(&path, &tables, |at| at > Time::from_millis(7)).unwrap();
+        let loaded = MailboxFile::load(&path, &tables, |at| at > Time::from_millis(7)).unwrap();
         assert_eq!(loaded.waiting, [(lines.0, vec![young])]);
-        let loaded = Spool::load(&path, &tables, |at| at > Time::from_millis(8)).unwrap();
+        let loaded = MailboxFile::load(&path, &tables, |at| at > Time::from_millis(8)).unwrap();
         assert_eq!((loaded.waiting, path.exists()), (Vec::new(), false));
     }
 

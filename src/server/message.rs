@@ -1,4 +1,4 @@
-//! What goes between tasks.
+//! Messages to sessions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,100 +16,98 @@ use crate::server::send_queue::Outbound;
 use crate::server::session_inbox::Inbox;
 use protocol::encoder::Encoder;
 
-/// To a session. Large parts are boxed: every session's inbox has room for some.
+/// Message to a session. Large parts are boxed, to keep inboxes small.
 #[derive(Debug)]
 pub enum Message {
-    /// A socket has logged in.
+    /// A login.
     Login(Box<Login>),
-    /// A call, or whatever else goes to the engine as it is.
+    /// An input for the engine, for example a call.
     Input(Box<Input>),
-    /// A client has shown what build it is of: it is spoken to in this language from now on.
-    Speaks(SocketId, Arc<dyn Encoder>),
-    /// A socket is gone; with the most time that the session is kept, where its client does not reconnect.
+    /// The encoder for a socket, after its client's build is known.
+    EncoderChanged(SocketId, Arc<dyn Encoder>),
+    /// A closed socket, with the maximum grace time if its client does not reconnect.
     Closed(SocketId, Option<Duration>),
-    /// Another session asks for a call that RTM answers to members only.
+    /// A call for another session, which RTM allows to channel members only.
     Ask {
         /// The call.
         call: RtmCall,
-        /// The number that the other session answers by.
+        /// Request number in the other session.
         request: u64,
-        /// The other session.
+        /// Inbox of the other session.
         asker: Inbox,
     },
-    /// RTM's replies and events.
+    /// A reply or event of RTM.
     UpstreamEvent(Box<UpstreamEvent>),
-    /// Too many sessions wait for their clients: the grace time of this one is over.
+    /// The early end of the grace time, because too many sessions have no client.
     GiveUp,
-    /// The same, and the text that said so: for a session that is recorded.
+    /// A frame and its items, for a recorded session.
     RecordedItem {
-        /// The socket.
         socket: SocketId,
-        /// The text.
+        /// Text of the frame.
         frame: Utf8Bytes,
-        /// What it means, in order.
-        meanings: Vec<RecordedItem>,
+        /// Items of the frame, in order.
+        items: Vec<RecordedItem>,
     },
 }
 
-/// What a text, or a part of it, means to a session that is recorded.
+/// Item of a frame of a recorded session.
 #[derive(Debug)]
 pub enum RecordedItem {
-    /// A message for it.
+    /// A message for the session.
     Message(Message),
-    /// Its answer, which has been sent.
+    /// Frames of an answer that is already sent.
     Answered(Vec<String>),
 }
 
-/// A socket that logs in.
+/// Login of a socket.
 #[derive(Debug)]
 pub struct Login {
-    /// Where to answer.
+    /// The login call.
     pub call: CallRef,
-    /// The line that its calls carry.
+    /// Session line for the calls of this socket.
     pub line: Text,
-    /// The way to the socket.
     pub socket: SocketHandle,
-    /// The login's arguments, in the row's order.
+    /// Arguments of the login, in the row's order.
     pub args: Vec<Value>,
-    /// How the socket comes to a session that exists.
+    /// Kind of attachment to an existing session.
     pub attached: Option<Attach>,
-    /// Dropped when it is answered.
+    /// Registration of the pending login, dropped after the answer.
     pub pending: PendingLogin,
 }
 
-/// The way to a socket.
+/// Handle of a socket.
 #[derive(Clone, Debug)]
 pub struct SocketHandle {
-    /// What it is to be sent.
+    /// Send queue.
     pub out: Arc<Outbound>,
-    /// Its language.
+    /// Encoder for the client.
     pub encoder: Arc<dyn Encoder>,
 }
 
-/// What a message takes beside its texts.
+/// Memory of a message without its texts.
 const MESSAGE_BYTES: usize = 128;
 
 impl Message {
-    /// About how much memory it takes.
+    /// Returns the approximate memory of the message.
     pub fn bytes(&self) -> usize {
         let payload = match self {
             Self::Input(input) => input.bytes(),
             Self::UpstreamEvent(told) => told.bytes(),
-            Self::RecordedItem { frame, meanings, .. } => {
-                let meaning = |meaning: &RecordedItem| match meaning {
+            Self::RecordedItem { frame, items, .. } => {
+                let item = |item: &RecordedItem| match item {
                     RecordedItem::Message(message) => message.bytes(),
                     RecordedItem::Answered(frames) => frames.iter().map(String::len).sum(),
                 };
-                frame.len() + meanings.iter().map(meaning).sum::<usize>()
+                frame.len() + items.iter().map(item).sum::<usize>()
             }
             Self::Login(login) => login.args.iter().map(Value::bytes).sum(),
-            Self::Speaks(..) | Self::Closed(..) | Self::Ask { .. } | Self::GiveUp => 0,
+            Self::EncoderChanged(..) | Self::Closed(..) | Self::Ask { .. } | Self::GiveUp => 0,
         };
         MESSAGE_BYTES + payload
     }
 
-    /// Whether a client has said it.
-    pub fn is_said(&self) -> bool {
+    /// Returns true for a message from a client.
+    pub fn is_from_client(&self) -> bool {
         matches!(self, Self::Input(_) | Self::RecordedItem { .. })
     }
 }

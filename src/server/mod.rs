@@ -1,7 +1,7 @@
-//! The shell around the engine: tasks, timers, sockets' ends, the register of sessions.
+//! The server around the engine: tasks, timers, sockets, the registry of sessions.
 //!
-//! A session is one task with one inbox: calls of its sockets, RTM's replies and events, timers. It feeds them to the
-//! pure [`Session`](engine::Session) one at a time and does what comes out.
+//! A session has one inbox for calls of its sockets, replies and events of RTM, and timers. It passes them one at a
+//! time to the pure [`Session`](engine::Session) and executes the effects.
 
 mod api_transport;
 mod authenticate;

@@ -1,4 +1,4 @@
-//! Names of one app id, by the codecs of [`identity`].
+//! Names of one app id, mapped by the codecs of [`identity`].
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use identity::{Account, lossy_codec};
 use rtm::AppId;
 use rtm::value::Text;
 
-/// The names of an app id.
+/// Name mapper of an app id.
 #[derive(Clone, Debug)]
 pub struct AppNames {
-    /// The app id, which uids depend on.
+    /// App id, an input of derived uids.
     pub vid: AppId,
-    /// Numbers that are not derived.
+    /// Configured uids, by account.
     pub numbers: Arc<HashMap<Text, u32>>,
 }
 

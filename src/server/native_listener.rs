@@ -14,9 +14,9 @@ use crate::server::native_transport::NativeTransport;
 
 /// Accepts native clients until the shutdown.
 pub async fn serve_tcp(server: Arc<Server>, listener: TcpListener) {
-    let mut acceptor = Acceptor::new(listener, "tcp", server.strain.clone());
+    let mut acceptor = Acceptor::new(listener, "tcp", server.shortages.clone());
     while let Some((stream, peer)) = acceptor.next(&server.shutdown).await {
-        let Some(ticket) = server.enter(peer.ip()) else {
+        let Some(permit) = server.enter(peer.ip()) else {
             continue;
         };
         let taken = Taken::default();
@@ -29,7 +29,7 @@ pub async fn serve_tcp(server: Arc<Server>, listener: TcpListener) {
         let connection = Connection {
             accepted,
             taken,
-            ticket,
+            permit,
         };
         server
             .tasks

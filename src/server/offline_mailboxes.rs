@@ -1,7 +1,7 @@
-//! Lines that wait for accounts which are away, on this sidecar (decisions H3).
+//! Lines of offline accounts on this sidecar (decisions H3).
 //!
-//! RTM has delivered them and keeps nothing; a login elsewhere does not find them (`MAILBOX-VOLATILE`). They are bounded for
-//! each account, and all of them by [`Memory`]: the oldest go first, and all when their time is over.
+//! RTM has delivered these lines and does not store them. A login elsewhere does not get them (`MAILBOX-VOLATILE`).
+//! Each account has a limit, and [`Memory`] limits the sum. The oldest lines are dropped first. Lines expire.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -17,14 +17,14 @@ use protocol::memory_budget::{Memory, MemoryUse, MemoryUser};
 
 type Lines = Vec<(Event, Time)>;
 
-/// What an account takes beside its lines.
+/// Memory of an account without its lines.
 const ACCOUNT_BYTES: usize = 256;
 
-/// Lines by account.
+/// Lines of offline accounts.
 #[derive(Debug)]
 pub struct OfflineMailboxes {
     memory: Arc<Memory>,
-    /// For one account: lines, bytes.
+    /// Limits of one account: lines, bytes.
     limits: (usize, usize),
     inner: Mutex<Inner>,
 }
@@ -32,7 +32,7 @@ pub struct OfflineMailboxes {
 #[derive(Debug)]
 struct Inner {
     accounts: HashMap<Key, Waiting>,
-    /// The accounts by their oldest line.
+    /// Accounts, ordered by their oldest line.
     order: BTreeSet<(Time, u64)>,
     numbers: HashMap<u64, Key>,
     last: u64,
@@ -47,17 +47,17 @@ struct Waiting {
     bytes: usize,
 }
 
-/// OfflineMailboxes lines that were dropped.
+/// Dropped lines.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Dropped {
-    /// How many.
+    /// Number of dropped lines.
     pub lines: usize,
-    /// Accounts that have none left.
+    /// Accounts without remaining lines.
     pub accounts: Vec<Key>,
 }
 
 impl OfflineMailboxes {
-    /// Nothing is kept yet; `limits` are those of one account, in lines and bytes.
+    /// Creates an empty store. `limits` are the limits of one account, in lines and bytes.
     pub fn new(memory: &Arc<Memory>, limits: (usize, usize)) -> Self {
         Self {
             limits,
@@ -73,8 +73,7 @@ impl OfflineMailboxes {
         }
     }
 
-    /// Keeps the lines of an account that is away. Returns how many of them there was no room for, and what was dropped in
-    /// their favour.
+    /// Stores the lines of an offline account. Returns the number of rejected lines, and the lines dropped for them.
     pub fn keep(&self, key: Key, lines: Lines) -> (usize, Dropped) {
         let inner = &mut *self.inner.lock();
         let mut waiting = inner.remove(&key).unwrap_or_default();
@@ -94,12 +93,12 @@ impl OfflineMailboxes {
         (before - taken, inner.relieve(&self.memory))
     }
 
-    /// Drops the lines of accounts while the memory is full, those with the oldest lines first.
+    /// Drops the lines of accounts while the memory is full, in the order of their oldest lines.
     pub fn relieve(&self) -> Dropped {
         self.inner.lock().relieve(&self.memory)
     }
 
-    /// Drops lines that have waited for `ttl`.
+    /// Drops lines older than `ttl`.
     pub fn expire(&self, now: Time, ttl: Duration) -> Dropped {
         let inner = &mut *self.inner.lock();
         let mut expired = Dropped::default();
@@ -121,13 +120,13 @@ impl OfflineMailboxes {
         expired
     }
 
-    /// Returns all lines, by account, those with the oldest first; none are left.
+    /// Removes and returns all lines by account, in the order of their oldest lines.
     pub fn take_all(&self) -> Vec<(Key, Lines)> {
         let inner = &mut *self.inner.lock();
         std::iter::from_fn(|| inner.pop_oldest()).collect()
     }
 
-    /// The lines of an account that is back.
+    /// Removes and returns the lines of an account.
     pub fn take(&self, key: &Key) -> Lines {
         self.inner.lock().remove(key).unwrap_or_default().lines
     }

@@ -1,7 +1,7 @@
-//! Logins that are on their way, by where they come from.
+//! Unanswered logins, by client address.
 //!
-//! A client that races with two sockets closes the one that lost while the other logs in. Some builds take an early
-//! answer to that close for the loss of the login (signaling-wire 1.4), so the answer waits for the login's.
+//! A client with two racing sockets closes one of them during the login on the other. Some builds treat an early
+//! answer to that close as a lost login (signaling-wire 1.4). So this answer follows the answer to the login.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -12,24 +12,24 @@ use tokio::sync::Notify;
 
 use crate::log::clients::Attempt;
 
-/// Logins on their way.
+/// Unanswered logins.
 #[derive(Debug, Default)]
 pub struct PendingLogins {
     counts: Mutex<HashMap<IpAddr, usize>>,
     changed: Notify,
 }
 
-/// One login on its way; it is over when this is dropped.
+/// Registration of one unanswered login, removed on drop.
 #[derive(Debug)]
 pub struct PendingLogin {
     logins: Arc<PendingLogins>,
     peer: IpAddr,
-    /// What the log and the counters are told of it.
+    /// Data of the login for the log and the counters.
     pub attempt: Attempt,
 }
 
 impl PendingLogins {
-    /// A login begins.
+    /// Registers a login.
     pub fn begin(self: &Arc<Self>, peer: IpAddr, attempt: Attempt) -> PendingLogin {
         *self.counts.lock().entry(peer).or_insert(0) += 1;
         PendingLogin {
@@ -39,7 +39,7 @@ impl PendingLogins {
         }
     }
 
-    /// Waits until no login of `peer` is on its way.
+    /// Waits until all logins of `peer` are answered.
     pub async fn settled(&self, peer: IpAddr) {
         loop {
             let changed = self.changed.notified();

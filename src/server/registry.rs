@@ -1,4 +1,4 @@
-//! The register of sessions: who is here, and what a new login means for them.
+//! Registry of sessions by account, and admission of logins.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -26,50 +26,48 @@ pub struct SessionRegistry {
     entries: Mutex<Entries>,
 }
 
-/// The way to a session.
+/// Handle of a session.
 #[derive(Clone, Debug)]
 pub struct SessionHandle {
-    /// Its number.
+    /// Session number.
     pub id: u64,
-    /// Its inbox.
     pub inbox: Inbox,
-    /// It is recorded, so its messages come with their frames.
+    /// True for a recorded session: its messages contain their frames.
     pub recorded: bool,
 }
 
-/// A socket that logs in.
+/// Login attempt of a socket.
 #[derive(Debug)]
 pub struct LoginAttempt {
-    /// Its number.
+    /// Socket number.
     pub socket: SocketId,
-    /// Where it comes from.
+    /// Address of the client.
     pub peer: IpAddr,
-    /// When it was accepted.
+    /// Time of the accept.
     pub accepted: Time,
-    /// Its family.
+    /// Family of the client.
     pub family: Text,
-    /// Its token.
+    /// Login token.
     pub token: SecretString,
-    /// It loses its calls at the next login.
+    /// True if the client loses its calls at the next login.
     pub loses_calls: bool,
 }
 
-/// Why a client cannot come back by its line.
+/// Reason for a rejected session line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoSession {
-    /// Another client has logged in.
+    /// Another client is logged in.
     Replaced,
-    /// The line is of a session that is over, or of nobody.
+    /// The session is over or unknown.
     Unknown,
 }
 
 #[derive(Debug)]
 struct Entry {
     session: SessionHandle,
-    /// The session that it has replaced, reachable until RTM has ended it: with no client left, nobody else holds its
-    /// inbox, and what waits in it for its account would be lost.
+    /// The replaced session, until RTM has ended it. Without this handle, the messages in its inbox would be lost.
     before: Option<SessionHandle>,
-    /// The number that the line of its latest login carries.
+    /// Number in the session line of the latest login.
     line: u64,
     live: Option<SocketId>,
     peer: IpAddr,
@@ -89,11 +87,10 @@ struct Entries {
 }
 
 impl SessionRegistry {
-    /// Decides what a login means and notes it: that, the session, and the number for its line. `create` makes the
-    /// session of a new one.
+    /// Admits a login and registers it. Returns the admission, the session, and the number for its session line.
     ///
-    /// A client that logs in where another was lost gets a line of its own. Else the lost one, back by its line, would
-    /// take the session from it, and the two would take it from each other for ever.
+    /// `create` creates a new session. A client that resumes another client's session gets a new line. Otherwise the
+    /// two clients would take the session from each other forever.
     pub fn admit(
         &self,
         key: Key,
@@ -158,10 +155,10 @@ impl SessionRegistry {
         (admission, session, line)
     }
 
-    /// A client comes back by the line of a session, whether or not the loss of its socket was noticed here.
+    /// Returns the session of a session line and registers its new socket. The old socket may still be open here.
     ///
     /// # Errors
-    /// [`NoSession`]: why it cannot.
+    /// [`NoSession`]: the line is invalid.
     pub fn by_line(
         &self,
         line: u64,
@@ -182,8 +179,8 @@ impl SessionRegistry {
         Ok((key.clone(), entry.session.clone()))
     }
 
-    /// Notes that the client of a session is no racing socket: it has sent `set_flag` or a call other than a poll. Another
-    /// login is then no twin.
+    /// Marks a session as settled: its client has sent `set_flag` or a call other than a poll. Then another login is no
+    /// twin.
     pub fn settled(&self, key: &Key, session: u64, loses_calls: bool) {
         let mut entries = self.entries.lock();
         if let Some(entry) = entries.by_key.get_mut(key).filter(|e| e.session.id == session) {
@@ -191,12 +188,12 @@ impl SessionRegistry {
         }
     }
 
-    /// The session that an account has.
+    /// Returns the session of an account.
     pub fn session(&self, key: &Key) -> Option<SessionHandle> {
         self.entries.lock().by_key.get(key).map(|entry| entry.session.clone())
     }
 
-    /// A socket is gone; its session may have another by now.
+    /// Unregisters a socket, unless its session has a newer one.
     pub fn socket_closed(&self, key: &Key, socket: SocketId) {
         if let Some(entry) = self
             .entries
@@ -209,7 +206,7 @@ impl SessionRegistry {
         }
     }
 
-    /// A session is over; the account may have another by now. `kicked`: the user has logged in elsewhere.
+    /// Unregisters a session; the account may have a newer one. `kicked` means a login elsewhere.
     pub fn remove(&self, key: &Key, session: u64, kicked: bool, now: Time) {
         let mut entries = self.entries.lock();
         if entries.by_key.get(key).is_some_and(|entry| entry.session.id == session)
@@ -224,12 +221,12 @@ impl SessionRegistry {
         }
     }
 
-    /// How many sessions there are.
+    /// Returns the number of sessions.
     pub fn len(&self) -> usize {
         self.entries.lock().by_key.len()
     }
 
-    /// True when there are none.
+    /// Returns true if there are no sessions.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -281,7 +278,7 @@ mod tests {
         let registry = SessionRegistry::default();
         let (admission, session, first) = login(&registry, 1, Duration::ZERO);
         assert_eq!((admission, known(&registry, first)), (Admission::New, Ok(session)));
-        // A twin is the same client, and its session has one line.
+        // A twin is the same client: its session has one line.
         let twin = login(&registry, 2, Duration::from_secs(1));
         assert_eq!(twin, (Admission::Twin, session, first));
         let key = (AppId::new("app").unwrap(), Account::new("dora").unwrap());
@@ -295,7 +292,7 @@ mod tests {
         let (admission, replaced, third) = login(&registry, 4, Duration::ZERO);
         let gone = Err(NoSession::Replaced);
         assert_eq!((admission, known(&registry, second)), (Admission::Replace, gone));
-        // The one that was replaced can still be told of its end.
+        // The replaced session is still reachable.
         let before = || {
             registry.entries.lock().by_key[&key]
                 .before
@@ -303,13 +300,13 @@ mod tests {
                 .map(|before| before.id)
         };
         assert_eq!(before(), Some(session));
-        // The end of the one that was replaced is not that of the one in its place.
+        // The end of the replaced session does not end the new session.
         registry.remove(&key, session, true, NOW);
         assert_eq!((known(&registry, third), before()), (Ok(replaced), None));
         registry.remove(&key, replaced, false, NOW);
         assert_eq!((known(&registry, third), registry.len()), (Err(NoSession::Unknown), 0));
-        assert_eq!(known(&registry, second), gone, "still");
-        // By another sidecar's login, or by that of an RTM-native user.
+        assert_eq!(known(&registry, second), gone, "still replaced");
+        // A login at another sidecar or of an RTM-native user.
         let (_, session, line) = login(&registry, 5, Duration::ZERO);
         registry.remove(&key, session, true, NOW);
         assert_eq!(known(&registry, line), gone);
@@ -324,7 +321,7 @@ mod tests {
         let (_, session, _) = login(&registry, 1, window);
         assert_eq!(login(&registry, 2, window).0, Admission::Twin);
         registry.settled(&key, session + 1, false);
-        assert_eq!(login(&registry, 3, window).0, Admission::Twin, "that was another's");
+        assert_eq!(login(&registry, 3, window).0, Admission::Twin, "another session");
         registry.settled(&key, session, false);
         assert_eq!(login(&registry, 4, window).0, Admission::Replace);
     }

@@ -1,28 +1,28 @@
-//! Lines of clients that another login has replaced.
+//! Session lines of clients that another login has replaced.
 //!
-//! A native SDK reports `kick` as 103, "logged in elsewhere", and its app stops. Any other word is 102, and the app logs in
-//! again. So `kick` is only the answer to a line that is known here (signaling-wire 13).
+//! A native SDK reports `kick` as 103, "logged in elsewhere", and its app stops. It reports any other text as 102, and
+//! the app logs in again. So `kick` answers only a line in this list (signaling-wire 13).
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use rtm::time::Time;
 
-/// The most lines that are kept; the oldest are dropped first.
+/// Maximum of lines; the oldest are dropped first.
 const MOST: usize = 10_000;
-/// How long they are kept: a phone may sleep for hours.
+/// Lifetime of a line, longer than the sleep of a phone.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The numbers of such lines.
+/// Numbers of replaced lines.
 #[derive(Debug, Default)]
 pub struct ReplacedLines {
     since: HashMap<u64, Time>,
-    /// In the order in which they were replaced.
+    /// Lines in the order of their replacement.
     order: VecDeque<u64>,
 }
 
 impl ReplacedLines {
-    /// Adds the line of a client that is replaced.
+    /// Adds the line of a replaced client.
     pub fn add(&mut self, line: u64, now: Time) {
         if self.since.insert(line, now).is_none() {
             self.order.push_back(line);
@@ -34,7 +34,7 @@ impl ReplacedLines {
         }
     }
 
-    /// Returns whether the client of a line was replaced.
+    /// Returns true if the client of a line was replaced.
     pub fn has(&self, line: u64, now: Time) -> bool {
         self.since.get(&line).is_some_and(|since| now.since(*since) < KEPT)
     }

@@ -163,7 +163,7 @@ impl Inbox {
     /// # Errors
     /// [`Over`].
     pub fn send(&self, message: Message) -> Result<(), Over> {
-        let (bytes, said) = (message.bytes(), message.is_said());
+        let (bytes, said) = (message.bytes(), message.is_from_client());
         let mut queue = self.0.queue.lock();
         if queue.closed {
             return Err(Over);
@@ -254,7 +254,7 @@ impl Cell {
 
     fn taken(&self, message: &Message, bytes: usize) {
         self.load.remove(bytes);
-        if message.is_said() && self.load.said.fetch_sub(bytes, Ordering::AcqRel) >= SAID_BYTES {
+        if message.is_from_client() && self.load.said.fetch_sub(bytes, Ordering::AcqRel) >= SAID_BYTES {
             self.load.taken.notify_waiters();
         }
     }

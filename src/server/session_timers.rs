@@ -1,4 +1,4 @@
-//! The timers of all sessions, in one task: the next one of each session.
+//! Timers of all sessions in one task: the next timer of each session.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,12 +18,12 @@ use crate::server::session_inbox::WeakInbox;
 #[derive(Default)]
 pub struct SessionTimers {
     waiting: Mutex<BTreeMap<(Time, u64), WeakInbox>>,
-    /// There is an earlier one than before.
+    /// Signals an earlier first timer.
     changed: Notify,
 }
 
 impl SessionTimers {
-    /// Sets the next timer of a session, in place of the one before.
+    /// Replaces the next timer of a session.
     pub fn set(&self, session: u64, before: Option<Time>, at: Option<Time>, inbox: &WeakInbox) {
         let mut waiting = self.waiting.lock();
         if let Some(before) = before {
@@ -40,7 +40,7 @@ impl SessionTimers {
         }
     }
 
-    /// Fires timers until the end.
+    /// Fires timers until `end`.
     pub async fn work(self: Arc<Self>, clock: Clock, end: CancellationToken) {
         loop {
             let next = self.waiting.lock().first_key_value().map(|((at, _), _)| *at);

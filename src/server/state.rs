@@ -1,4 +1,4 @@
-//! What all sessions and sockets share.
+//! Shared state of all sessions and sockets.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -38,7 +38,7 @@ use crate::server::channel_rates::ChannelRates;
 use crate::server::connection_limits::{ConnectionLimits, ConnectionPermit};
 use crate::server::grace_sessions::GraceSessions;
 use crate::server::live_session::LiveSession;
-use crate::server::mailbox_file::{Key, Spool};
+use crate::server::mailbox_file::{Key, MailboxFile};
 use crate::server::message::Message;
 use crate::server::name_mapper::AppNames;
 use crate::server::offline_mailboxes::{Dropped, OfflineMailboxes};
@@ -51,96 +51,90 @@ use protocol::encoder::Encoder;
 use protocol::memory_budget::{Memory, MemoryUser};
 use runtime::clock::Clock;
 
-/// How often what waits is looked after.
+/// Interval of [`Server::sweep`].
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
-/// Sessions that give up at once when the memory is full: what that frees is seen a moment later.
+/// Maximum of sessions that one sweep ends while the memory is full. Their memory is freed with a delay.
 const GIVE_UP_AT_ONCE: usize = 64;
-/// What receivers of webhooks have at the end, at least.
+/// Minimum time for the last webhooks at the shutdown.
 const LAST_NOTICES: Duration = Duration::from_secs(1);
 
-/// What all sessions and sockets share.
+/// Shared state of all sessions and sockets.
 pub struct Server {
-    /// The config.
     pub config: Config,
-    /// The tables.
     pub tables: Arc<Tables>,
-    /// The languages of the tables' profiles, in their order.
+    /// Encoders of the profiles, in the order of the tables.
     pub encoders: Vec<Arc<dyn Encoder>>,
-    /// RTM.
     pub upstream: Arc<dyn Upstream>,
-    /// The link to agents, when an app has its RTM there.
+    /// Driver of agent links, if an app uses them.
     pub driver: Option<Arc<Driver>>,
-    /// The service on Redis, where any app has its RTM there.
+    /// RTM service on Redis, if an app uses it.
     pub redis: Option<Arc<RedisUpstream>>,
-    /// Sessions.
     pub registry: SessionRegistry,
     /// Sessions by channel.
     pub members: Members,
-    /// Lines of accounts that are away.
+    /// Lines of offline accounts.
     pub kept: OfflineMailboxes,
-    /// The file of such lines, when the config has one.
-    spool: OnceLock<Arc<Spool>>,
+    /// File of these lines, if configured.
+    mailbox_file: OnceLock<Arc<MailboxFile>>,
     /// Sessions without a client.
-    pub graces: GraceSessions,
-    /// Logins on their way.
+    pub grace_sessions: GraceSessions,
+    /// Unanswered logins.
     pub logins: Arc<PendingLogins>,
-    /// What the log says of logins.
+    /// Log of logins.
     pub log: Arc<Logins>,
-    /// Messages that were sent to channels lately.
+    /// Message rates of channels.
     pub channel_rates: ChannelRates,
-    /// Room for connections of every front.
-    pub entrance: Arc<ConnectionLimits>,
-    /// Bytes that wait for clients.
+    /// Limits on connections of all transports.
+    pub connection_limits: Arc<ConnectionLimits>,
+    /// Memory of queued client data.
     pub memory: Arc<Memory>,
-    /// Inboxes that hold too much.
-    pub crowd: Arc<InboxPressure>,
-    /// Sessions that are to be run.
+    /// Inboxes above their limit.
+    pub pressure: Arc<InboxPressure>,
+    /// Queue of runnable sessions.
     pub runs: Arc<RunQueue>,
-    /// The timers of sessions.
+    /// Timers of sessions.
     pub timers: Arc<SessionTimers>,
-    /// All sessions by their numbers.
+    /// Inboxes by session number.
     pub live: Mutex<HashMap<u64, WeakInbox>>,
-    /// Cancelled when no session is left.
+    /// Cancelled after the end of all sessions.
     pub ended: CancellationToken,
-    /// What this process has run out of lately.
-    pub strain: Arc<Shortages>,
-    /// What is recorded.
+    /// Recent resource shortages of this process.
+    pub shortages: Arc<Shortages>,
+    /// Recorder of traces.
     pub recorder: Recorder,
-    /// The clock.
     pub clock: Clock,
-    /// Counters.
     pub metrics: Arc<Metrics>,
-    /// Who is told what happens.
+    /// Webhooks and their receivers.
     pub webhooks: Arc<Webhooks>,
-    /// Which calls and events are used.
+    /// Usage counts of calls and events.
     pub usage: Usage,
-    /// The key of session lines.
+    /// Key of session lines.
     pub line_key: SessionLineKey,
-    /// All tasks, to wait for at the end.
+    /// Tasks that the shutdown waits for.
     pub tasks: TaskTracker,
-    /// Cancelled when the process is to end.
+    /// Cancelled at the start of the shutdown.
     pub shutdown: CancellationToken,
-    /// Whether all addresses are served.
+    /// Set when all addresses are served.
     pub started: Started,
-    /// The admin address, which outlives the shutdown.
+    /// Tasks of the admin address, which are closed last.
     pub admin: AdminTasks,
     next_socket: AtomicU64,
 }
 
-/// What serves the admin address.
+/// Tasks of the admin address.
 #[derive(Debug, Default)]
 pub struct AdminTasks {
-    /// Its listener and connections.
+    /// Listener and connections.
     pub tasks: TaskTracker,
-    /// Cancelled when everything else is over.
+    /// Cancelled after the end of all other tasks.
     pub closed: CancellationToken,
 }
 
-/// What sessions use, and of it the parts that the operator is shown.
+/// Upstream of the sessions, with its driver and its Redis service.
 type RtmOf = (Arc<dyn Upstream>, Option<Arc<Driver>>, Option<Arc<RedisUpstream>>);
 
 impl Server {
-    /// A server that is not listening yet.
+    /// Creates a server without listeners.
     ///
     /// # Errors
     /// The system has no randomness for the key of session lines.
@@ -150,7 +144,7 @@ impl Server {
         encoders: Vec<Arc<dyn Encoder>>,
         (upstream, driver, redis): RtmOf,
         clock: Clock,
-        (metrics, webhooks, strain): (Arc<Metrics>, Arc<Webhooks>, Arc<Shortages>),
+        (metrics, webhooks, shortages): (Arc<Metrics>, Arc<Webhooks>, Arc<Shortages>),
         (tasks, shutdown): (TaskTracker, CancellationToken),
     ) -> Result<Arc<Self>, getrandom::Error> {
         let line_key = match &config.session.line_key {
@@ -161,17 +155,17 @@ impl Server {
         Ok(Arc::new(Self {
             usage: Usage::new(&tables),
             kept: OfflineMailboxes::new(&memory, (config.mailbox.limit, config.mailbox.bytes)),
-            spool: OnceLock::new(),
-            graces: GraceSessions::new(config.limits.sockets, &memory),
+            mailbox_file: OnceLock::new(),
+            grace_sessions: GraceSessions::new(config.limits.sockets, &memory),
             channel_rates: ChannelRates::new(config.limits.channel_messages_per_second),
-            entrance: ConnectionLimits::new(config.limits.sockets),
+            connection_limits: ConnectionLimits::new(config.limits.sockets),
             memory,
-            crowd: Arc::default(),
+            pressure: Arc::default(),
             runs: Arc::default(),
             timers: Arc::default(),
             live: Mutex::default(),
             ended: CancellationToken::new(),
-            strain,
+            shortages,
             tables,
             encoders,
             upstream,
@@ -199,24 +193,25 @@ impl Server {
         }))
     }
 
-    /// A connection comes from `peer`; none when there is no room for it.
+    /// Returns a permit for a connection from `peer`, or `None` at the limit.
     pub fn enter(&self, peer: IpAddr) -> Option<Arc<ConnectionPermit>> {
-        let ticket = self.entrance.enter(peer, Instant::now());
-        if ticket.is_none() {
-            self.strain.note(Shortage::Sockets);
+        let permit = self.connection_limits.enter(peer, Instant::now());
+        if permit.is_none() {
+            self.shortages.note(Shortage::Sockets);
         }
-        ticket
+        permit
     }
 
-    /// Stops accepting, closes the clients in the way that each of them understands, and waits at most `drain`; then, for
-    /// receivers of webhooks, as long as is left of it, but at least [`LAST_NOTICES`]. The admin address is closed last:
-    /// until then `/readyz` reports the drain.
+    /// Stops the listeners, closes the clients' connections in the form of each profile, and waits at most `drain`.
+    ///
+    /// Webhooks have the rest of `drain`, but at least [`LAST_NOTICES`]. The admin address is closed last: until then
+    /// `/readyz` reports the drain.
     pub async fn stop(&self, drain: Duration) {
         self.shutdown.cancel();
         self.tasks.close();
         self.wake_sessions();
         let begun = Instant::now();
-        // What is still open after that is cut off by the end of the process.
+        // The end of the process closes the remaining connections.
         let _ = tokio::time::timeout(drain, self.tasks.wait()).await;
         self.ended.cancel();
         self.save_lines();
@@ -228,19 +223,23 @@ impl Server {
         self.admin.tasks.wait().await;
     }
 
-    /// Sessions look whether they are to end.
+    /// Runs all sessions, so that sessions without a client end.
     fn wake_sessions(&self) {
         let all: Vec<_> = self.live.lock().values().filter_map(WeakInbox::upgrade).collect();
         let _run = enter();
         all.iter().for_each(Inbox::fire_timers);
     }
 
-    /// What waits for accounts that are away waits in a file, if there is one.
+    /// Writes the lines of offline accounts to the mailbox file, if configured.
     fn save_lines(&self) {
         self.expire_lines();
         let waiting = self.kept.take_all();
         let lines: usize = waiting.iter().map(|(_, lines)| lines.len()).sum();
-        match self.spool.get().map(|spool| spool.save(&waiting, &self.tables)) {
+        match self
+            .mailbox_file
+            .get()
+            .map(|mailbox_file| mailbox_file.save(&waiting, &self.tables))
+        {
             None | Some(Ok(())) if lines == 0 => {}
             Some(Ok(())) => info!(lines, "messages wait in the mailbox file"),
             Some(Err(error)) => {
@@ -254,10 +253,10 @@ impl Server {
         }
     }
 
-    /// Records sessions that begin from now on; false when the config names no folder.
+    /// Starts recording of new sessions. Returns false if no folder is configured.
     ///
     /// # Errors
-    /// The file system's.
+    /// Errors of the file system.
     pub async fn record(&self) -> std::io::Result<bool> {
         let config = &self.config.record;
         let Some(folder) = config.folder.clone() else {
@@ -273,15 +272,15 @@ impl Server {
         Ok(true)
     }
 
-    /// Takes up what an earlier process has left.
+    /// Loads the mailbox file of an earlier process.
     ///
     /// # Errors
-    /// The file system's.
+    /// Errors of the file system.
     pub fn load_lines(&self) -> std::io::Result<()> {
         let Some(path) = &self.config.mailbox.file else {
             return Ok(());
         };
-        let loaded = Spool::load(path, &self.tables, self.is_fresh())?;
+        let loaded = MailboxFile::load(path, &self.tables, self.is_fresh())?;
         for (key, lines) in loaded.waiting {
             self.keep(key, lines);
         }
@@ -293,17 +292,17 @@ impl Server {
             );
             self.metrics.dropped("messages in the mailbox file");
         }
-        let _ = self.spool.set(Arc::new(loaded.spool));
+        let _ = self.mailbox_file.set(Arc::new(loaded.mailbox_file));
         Ok(())
     }
 
-    /// Returns a predicate: whether a line is younger than `[mailbox] ttl`.
+    /// Returns a predicate for lines younger than `[mailbox] ttl`.
     fn is_fresh(&self) -> impl Fn(Time) -> bool + use<> {
         let (now, ttl) = (self.clock.now(), self.config.mailbox.ttl);
         move |at| now.since(at) < ttl
     }
 
-    /// Keeps the lines of an account that is away. Returns how many there was no room for.
+    /// Stores the lines of an offline account. Returns the number of rejected lines.
     pub fn keep(&self, key: Key, lines: Vec<(Event, Time)>) -> usize {
         let (refused, oldest) = self.kept.keep(key, lines);
         self.note_unkept("kept lines", refused);
@@ -318,7 +317,7 @@ impl Server {
 
     fn drop_kept(&self, what: &'static str, dropped: Dropped) {
         self.note_unkept(what, dropped.lines);
-        self.settle_spooled(dropped.accounts);
+        self.settle_mailbox_file(dropped.accounts);
     }
 
     fn note_unkept(&self, what: &'static str, lines: usize) {
@@ -330,7 +329,8 @@ impl Server {
         }
     }
 
-    /// Looks after what waits, until the shutdown: drops what is too old, and while the memory is full, the oldest.
+    /// Drops expired lines periodically until the shutdown. While the memory is full, drops the oldest lines and ends
+    /// the oldest sessions without a client.
     pub async fn sweep(self: Arc<Self>) {
         let mut every = interval(SWEEP_EVERY);
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -345,7 +345,9 @@ impl Server {
                 if !self.memory.is_full() {
                     break;
                 }
-                let Some(oldest) = self.graces.oldest() else { break };
+                let Some(oldest) = self.grace_sessions.oldest() else {
+                    break;
+                };
                 self.give_up(&oldest);
             }
             for (holder, name) in MemoryUser::ALL {
@@ -354,7 +356,7 @@ impl Server {
         }
     }
 
-    /// Ends a session without a client before its grace time is over: there is no room for all that wait.
+    /// Ends a session without a client before its grace time is over, to free resources.
     pub fn give_up(&self, session: &WeakInbox) {
         self.metrics.dropped("sessions without a client");
         if admits("sessions without a client", Bound::EVENT, Cause::default()) {
@@ -365,26 +367,30 @@ impl Server {
             );
         }
         if let Some(inbox) = session.upgrade() {
-            // One that is over needs no news.
+            // The session may be over.
             let _ = inbox.send(Message::GiveUp);
         }
     }
 
-    /// Whether the mailbox file has lines of an account.
-    pub fn has_spooled(&self, key: &Key) -> bool {
-        self.spool.get().is_some_and(|spool| spool.holds(key))
+    /// Returns true if the mailbox file has lines of an account.
+    pub fn has_in_mailbox_file(&self, key: &Key) -> bool {
+        self.mailbox_file
+            .get()
+            .is_some_and(|mailbox_file| mailbox_file.holds(key))
     }
 
-    /// Marks accounts in the mailbox file whose lines are acknowledged or dropped.
-    pub fn settle_spooled(&self, mut keys: Vec<Key>) {
-        let Some(spool) = self.spool.get().cloned() else { return };
-        keys.retain(|key| spool.holds(key));
+    /// Marks the lines of accounts in the mailbox file as acknowledged or dropped.
+    pub fn settle_mailbox_file(&self, mut keys: Vec<Key>) {
+        let Some(mailbox_file) = self.mailbox_file.get().cloned() else {
+            return;
+        };
+        keys.retain(|key| mailbox_file.holds(key));
         if keys.is_empty() {
             return;
         }
         self.tasks.spawn_blocking(move || {
             for key in keys {
-                if let Err(error) = spool.settle(&key)
+                if let Err(error) = mailbox_file.settle(&key)
                     && admits("the mailbox file cannot be written", Bound::EVENT, Cause::default())
                 {
                     let hint = "the next process may deliver these messages again";
@@ -394,12 +400,12 @@ impl Server {
         });
     }
 
-    /// A number for a socket.
+    /// Returns a new socket number.
     pub fn new_socket(&self) -> SocketId {
         SocketId(self.next_socket.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// What a session of an app id is given; `wire` is that of its client's family.
+    /// Returns the context of a session; `wire` is the wire of the client's family.
     pub fn context(&self, vid: &AppId, wire: Arc<Wire>) -> SessionContext {
         let config = &self.config;
         let all = CallKind::ALL.iter().copied();
@@ -435,7 +441,7 @@ impl Server {
         }
     }
 
-    /// Begins a session: its task, its RTM client.
+    /// Starts a session and its RTM client.
     pub fn new_session(
         self: &Arc<Self>,
         vid: AppId,
@@ -445,15 +451,15 @@ impl Server {
     ) -> SessionHandle {
         let mut context = self.context(&vid, wire);
         let now = self.clock.now();
-        let tape = self.recorder.tape(&self.tables, now);
-        if let Some(tape) = &tape {
-            tape.at(now);
+        let recorder = self.recorder.session_recorder(&self.tables, now);
+        if let Some(recorder) = &recorder {
+            recorder.at(now);
             let platform = self.upstream.platform(&vid);
-            tape.begin(&Begin::of(&profile.name, account.text(), platform, &context));
-            context.names = Arc::new(RecordedNames::new(context.names, tape.clone()));
+            recorder.begin(&Begin::of(&profile.name, account.text(), platform, &context));
+            context.names = Arc::new(RecordedNames::new(context.names, recorder.clone()));
         }
-        let recorded = tape.is_some();
-        let inbox = inbox(&self.crowd, &self.runs);
+        let recorded = recorder.is_some();
+        let inbox = inbox(&self.pressure, &self.runs);
         let (to_session, metrics) = (inbox.downgrade(), self.metrics.clone());
         let client = self.upstream.open(
             &vid,
@@ -465,11 +471,11 @@ impl Server {
                 }
             }),
         );
-        // Random over all bits: a line of one sidecar is known on every other that shares the key.
+        // Random in all bits: session lines are valid at all sidecars with the same key.
         let id = getrandom::u64().unwrap_or_else(|_| self.new_socket().0);
         self.live.lock().insert(id, inbox.downgrade());
         let session = LiveSession::new(self.clone(), (vid, account), context, id, client, inbox.downgrade());
-        inbox.start(Box::new(session.on(tape).begin()));
+        inbox.start(Box::new(session.recorded_by(recorder).begin()));
         SessionHandle { id, inbox, recorded }
     }
 }

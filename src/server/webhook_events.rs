@@ -1,4 +1,4 @@
-//! What webhooks are told about a session, each thing once.
+//! Webhook events of a session, without duplicates.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use rtm::value::Text;
 
 use crate::server::Server;
 
-/// Tells of one session.
+/// Webhook events of one session.
 pub struct WebhookEvents {
     server: Arc<Server>,
     user: User,
@@ -17,7 +17,7 @@ pub struct WebhookEvents {
 }
 
 impl WebhookEvents {
-    /// Of a session that has not logged in.
+    /// Creates the webhook events of a session before its login.
     pub fn new(server: Arc<Server>, user: User) -> Self {
         Self {
             server,
@@ -27,7 +27,7 @@ impl WebhookEvents {
         }
     }
 
-    /// A login was answered; a second socket of the same client, or its return, is no other.
+    /// Reports the login, once per session. Later sockets of the same client are not reported.
     pub fn logged_in(&mut self) {
         if !self.logged_in {
             self.logged_in = true;
@@ -35,7 +35,7 @@ impl WebhookEvents {
         }
     }
 
-    /// The session is in that channel now.
+    /// Reports the session's channel.
     pub fn moved(&mut self, channel: Option<Text>) {
         let before = std::mem::replace(&mut self.channel, channel.clone());
         if let Some(channel) = before {
@@ -46,13 +46,13 @@ impl WebhookEvents {
         }
     }
 
-    /// A message reaches nobody.
+    /// Reports an undeliverable message.
     pub fn undelivered(&self, about: Option<Text>, reason: impl Into<Text>) {
         let reason = reason.into();
         self.tell(|user| TraceEvent::Undeliverable { user, about, reason });
     }
 
-    /// The session is over; a login that was refused was none.
+    /// Reports the end of the session, unless its login was refused.
     pub fn ended(&mut self, how: Option<EndReason>) {
         if !self.logged_in {
             return;
@@ -63,7 +63,7 @@ impl WebhookEvents {
             Some(EndReason::Kicked) => TraceEvent::Kicked { user, banned: false },
             Some(EndReason::Banned) => TraceEvent::Kicked { user, banned: true },
             Some(EndReason::Lost | EndReason::Refused) => TraceEvent::Lost { user, reason: "away" },
-            // Cut off: by the end of the process, or since it could not keep up.
+            // Cut off by the end of the process or by a full inbox.
             None => TraceEvent::Lost { user, reason: "ended" },
         });
     }

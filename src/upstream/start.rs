@@ -58,7 +58,7 @@ pub struct Upstreams {
 pub async fn start_upstreams(
     config: &Config,
     tables: &Arc<Tables>,
-    (metrics, webhooks, strain): (&Arc<Metrics>, &Arc<Webhooks>, &Arc<Shortages>),
+    (metrics, webhooks, shortages): (&Arc<Metrics>, &Arc<Webhooks>, &Arc<Shortages>),
     clock: Clock,
     tasks: &TaskTracker,
     shutdown: &CancellationToken,
@@ -81,7 +81,7 @@ pub async fn start_upstreams(
         let policy = AccessPolicy {
             secret: config.embedded.secret.clone(),
             origins: config.embedded.origins.clone(),
-            strain: strain.clone(),
+            shortages: shortages.clone(),
         };
         tasks.spawn(serve_users(
             local.clone(),
@@ -107,7 +107,7 @@ pub async fn start_upstreams(
         let policy = AccessPolicy {
             secret: agent.secret.clone(),
             origins: agent.origins.clone(),
-            strain: strain.clone(),
+            shortages: shortages.clone(),
         };
         tasks.spawn(serve_agents(made.clone(), listener, policy, shutdown.clone()));
         driver = Some(made);

@@ -140,7 +140,7 @@ async fn one_address_leaves_room_for_others() {
     // The last of them are closed at once.
     let end = timeout(PATIENCE, held[9].read(&mut [0])).await.expect("it is closed");
     assert!(matches!(end, Ok(0) | Err(_)));
-    assert_eq!(running.server.strain.lacks(), Some(Shortage::Sockets));
+    assert_eq!(running.server.shortages.current(), Some(Shortage::Sockets));
     assert_eq!(counter(&running, "sigbridge_connections_without_room_total"), 4);
     let alice = Client::login(running.http, "alice").await;
     // Idle connections are closed in favour of new ones of any address.
@@ -173,5 +173,9 @@ async fn an_agent_is_let_in_among_strangers() {
     linked(&running).await;
     let made_room = || counter(&running, "sigbridge_connections_without_secret_total");
     eventually("the oldest have made room", || made_room() >= 36).await;
-    assert_eq!(running.server.strain.lacks(), None, "clients find room all the same");
+    assert_eq!(
+        running.server.shortages.current(),
+        None,
+        "clients find room all the same"
+    );
 }

@@ -118,7 +118,7 @@ pub async fn driver(listener: TcpListener) -> (Arc<Driver>, CancellationToken) {
     let door = AccessPolicy {
         secret: None,
         origins: Vec::new(),
-        strain: Arc::new(Shortages::new(Clock::start())),
+        shortages: Arc::new(Shortages::new(Clock::start())),
     };
     tokio::spawn(serve_agents(driver.clone(), listener, door, end.clone()));
     (driver, end)

@@ -49,7 +49,7 @@ pub struct AccessPolicy {
     /// Allowed origins of pages. Processes send no origin.
     pub origins: Vec<String>,
     /// Recorder of too many unauthenticated connections.
-    pub strain: Arc<Shortages>,
+    pub shortages: Arc<Shortages>,
 }
 
 /// Unauthenticated connections, oldest first.
@@ -82,12 +82,12 @@ pub async fn accept(
     shutdown: CancellationToken,
 ) {
     let unauthenticated = Unauthenticated::default();
-    let mut acceptor = Acceptor::new(listener, "agent link", policy.strain.clone());
+    let mut acceptor = Acceptor::new(listener, "agent link", policy.shortages.clone());
     while let Some((stream, peer)) = acceptor.next(&shutdown).await {
         // A child token: the shutdown cancels it as well.
         let away = shutdown.child_token();
         if unauthenticated.add(away.clone()) {
-            policy.strain.note(Shortage::Strangers);
+            policy.shortages.note(Shortage::Strangers);
         }
         let (policy, out) = (policy.clone(), out.clone());
         tokio::spawn(async move {
@@ -224,7 +224,7 @@ mod tests {
         let policy = AccessPolicy {
             secret: Some("0123456789abcdef".into()),
             origins: vec!["http://127.0.0.1:8011".into()],
-            strain: Arc::new(Shortages::new(Clock::start())),
+            shortages: Arc::new(Shortages::new(Clock::start())),
         };
         let mut map = HeaderMap::new();
         for (name, value) in headers {

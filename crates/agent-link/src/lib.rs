@@ -1,26 +1,18 @@
 //! Link between agent servers, which hold RTM instances, and drivers, which use them (docs/agent-link.md): JSON-RPC
 //! over a WebSocket with reconnects.
 //!
-//! | concern
-//! module
-//! | |---|---|
-//! | objects
-//! `frame`
-//! |
-//! methods of an agent server, as a document `openrpc`
-//! |
-//! sequence numbers, acks, window `reliable_queue`
-//! |
-//! handshake `handshake`
-//! |
-//! names of an SDK `vocabulary`
-//! |
-//! socket I/O `io`
-//! |
-//! accepting: secret, origin `acceptor`
-//! |
-//! dialling, with back-off
-//! `connect` |
+//! | concern | module |
+//! |---|---|
+//! | JSON-RPC objects | [`frame`] |
+//! | methods of an agent server, as a document | [`openrpc`] |
+//! | sequence numbers, acks, window | `reliable_queue` |
+//! | handshake | [`handshake`] |
+//! | names of an SDK | [`vocabulary`] |
+//! | socket I/O | [`io`] |
+//! | accepting: secret, origin | [`acceptor`] |
+//! | dialling, with back-off | [`connect`] |
+//! | agent server | [`agent_server`] |
+//! | driver | [`driver`] |
 
 pub mod acceptor;
 pub mod agent_server;
@@ -55,21 +47,21 @@ pub const WINDOW: u64 = 1024;
 pub const MAX_WAITING: usize = 10_000;
 /// Heartbeat interval.
 pub const HEARTBEAT: Duration = Duration::from_secs(10);
-/// How long events for a lost driver are kept.
+/// Retention time of events for a lost driver.
 pub const KEEP: Duration = Duration::from_secs(60);
 /// Handshake timeout.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Link across its sockets: queues of both directions.
+/// State of a link across its sockets: queues of both directions.
 #[derive(Debug, Default)]
 pub struct Link {
     queue: Mutex<ReliableQueue>,
-    /// Signals that there is something to write.
+    /// Signals data to write.
     changed: Notify,
 }
 
 impl Link {
-    /// Appends an object. Objects arrive once, in the order of these calls.
+    /// Appends an object. Each object is delivered once, in the order of these calls.
     pub fn send(&self, body: Body) {
         self.queue.lock().push(|seq| {
             let seq = Some(seq);
@@ -78,7 +70,7 @@ impl Link {
         self.changed.notify_one();
     }
 
-    /// Returns the number of queued objects. Senders must check it: the queue itself has no bound.
+    /// Returns the number of queued objects. Senders must check it: the queue itself has no limit.
     pub fn waiting(&self) -> usize {
         self.queue.lock().waiting()
     }
@@ -88,13 +80,13 @@ impl Link {
         self.queue.lock().received()
     }
 
-    /// Resumes on a new socket; the peer has processed all up to `received`. Returns false if that is invalid: then it
-    /// is another peer.
+    /// Resumes on a new socket; the peer has processed all objects up to `received`. Returns false if this number is
+    /// invalid: then it is another peer.
     pub fn resume(&self, received: u64, window: u64) -> bool {
         self.queue.lock().resume(received, window)
     }
 
-    /// Restarts with another peer; returns the unacknowledged objects.
+    /// Restarts with another peer. Returns the unacknowledged objects.
     pub fn restart(&self, window: u64) -> VecDeque<Utf8Bytes> {
         self.queue.lock().restart(window)
     }

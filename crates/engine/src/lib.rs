@@ -2,7 +2,7 @@
 //!
 //! A [`Session`] runs the rows of the tables for one legacy client. It does no I/O, reads no clock
 //! and uses no randomness; the server provides these. It parses JSON only through the values of the
-//! tables. Features that RTM lacks are emulated in [`emulate`], a file each.
+//! tables. [`emulate`] contains the emulations of features that RTM lacks, one file each.
 
 #![warn(missing_docs)]
 

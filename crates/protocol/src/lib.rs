@@ -1,4 +1,7 @@
-//! Codecs of the legacy wires: bytes on one side, calls and events on the other.
+//! Codecs of the legacy wires, between bytes and calls or events.
+//!
+//! The wires are [`web`], [`native`] and [`api`]. [`decoder`] and [`encoder`] are their common interfaces, and
+//! [`client`] is the client side.
 
 pub mod api;
 pub mod args;

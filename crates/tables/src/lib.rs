@@ -1,10 +1,10 @@
-//! The mapping tables: the only place where a Signaling name meets an RTM name.
+//! Mapping tables: the only translation between Signaling names and RTM names.
 //!
 //! `mappings/*.toml` contain rows (the translation of a Signaling call or an RTM event),
 //! `mappings/wire/` the functions and notifications of a client family, `mappings/platforms/` the
-//! names of the RTM SDKs. They are parsed with source positions ([`ast`]), compiled once
-//! ([`compile`]), and executed by `engine`. The Signaling side is data: names, typed arguments,
-//! numbers. The RTM side is the closed types of [`rtm`].
+//! names of the RTM SDKs. They are parsed with source positions ([`ast`]) and compiled once
+//! ([`compile`]). The crate `engine` executes the rows. The Signaling side is data: names, typed
+//! arguments, numbers. The RTM side is the closed types of [`rtm`].
 
 #![warn(missing_docs)]
 
@@ -57,7 +57,7 @@ pub struct Tables {
     pub signatures: Vec<Signature>,
     /// Rows.
     pub rows: Vec<Row>,
-    /// The row of each RTM event, by the event's number.
+    /// Row of each RTM event, by the event's number.
     pub by_event: Vec<Option<RowId>>,
     /// Failure classes.
     pub fails: Vec<FailClass>,
@@ -65,30 +65,30 @@ pub struct Tables {
     pub codes: Vec<LimitCode>,
     /// Wires by family.
     pub wires: Vec<Arc<Wire>>,
-    /// Client profiles; the first that matches a login is the client's.
+    /// Client profiles; the first match with a login applies.
     pub profiles: Vec<Arc<Profile>>,
     /// Platform vocabularies.
     pub platforms: Vec<Platform>,
-    /// The rows' examples, for `check`.
+    /// Examples of the rows, for `check`.
     pub examples: Vec<Example>,
 }
 
 /// An example of a row.
 #[derive(Clone, Debug)]
 pub struct Example {
-    /// The row of its calls.
+    /// Row of its calls.
     pub row: RowId,
-    /// The row that contains it.
+    /// Row that contains the example.
     pub of: RowId,
-    /// Its syntax.
+    /// Syntax of the example.
     pub raw: Arc<RawExample>,
 }
 
 impl Tables {
-    /// Returns the tables that are built into the program.
+    /// Returns the built-in tables.
     ///
     /// # Errors
-    /// The errors in them; a test checks that there are none.
+    /// Errors in the tables; a test checks that there are none.
     pub fn built_in() -> Result<Self, Diags> {
         let (tables, diags) = compile(&embedded());
         diags.or_ok(tables)
@@ -99,12 +99,12 @@ impl Tables {
         self.by_event.get(event as usize).copied().flatten()
     }
 
-    /// Returns the row of that id.
+    /// Returns the row with an id.
     pub fn row_named(&self, id: &str) -> Option<RowId> {
         self.rows.iter().position(|row| &*row.id == id)
     }
 
-    /// Returns the signature of that name.
+    /// Returns the signature with a name.
     pub fn signature_named(&self, name: &str) -> Option<SigId> {
         self.signatures.iter().position(|sig| &*sig.name == name)
     }
@@ -114,7 +114,7 @@ impl Tables {
         self.wires.iter().find(|wire| &*wire.family == family)
     }
 
-    /// Returns the wire of the documented API, which examples use; compiled tables always have it.
+    /// Returns the wire of the documented API, used by examples. Compiled tables always have it.
     pub fn documented(&self) -> Arc<Wire> {
         let found = self.wires.iter().find(|wire| wire.documented);
         found.cloned().unwrap_or_else(|| Arc::new(Wire::nothing()))

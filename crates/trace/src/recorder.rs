@@ -116,7 +116,7 @@ impl Recorder {
     }
 
     /// Returns the recorder of a new session.
-    pub fn tape(&self, tables: &Arc<Tables>, now: Time) -> Option<SessionRecorder> {
+    pub fn session_recorder(&self, tables: &Arc<Tables>, now: Time) -> Option<SessionRecorder> {
         let mut recording = self.now.lock();
         let current = recording.as_mut()?;
         if current.file.progress.has_failed() {
@@ -265,15 +265,15 @@ mod tests {
         let (hour, now) = (Duration::from_secs(3600), Time::from_millis);
         let started = recorder.start(folder.join("of/several"), bounds(hour), redaction, now(5));
         started.await.expect("the folder can be made");
-        let tape = |at| recorder.tape(&tables, now(at)).expect("it records");
+        let tape = |at| recorder.session_recorder(&tables, now(at)).expect("it records");
         let (stays, ends, later) = (tape(6), tape(6), tape(5 + 3_600_000));
         for (tape, account) in [(&stays, "alice"), (&ends, "bob"), (&later, "carol")] {
             begin(tape, account);
         }
         ends.cut(now(7));
         recorder.finish(Duration::from_secs(10)).await;
-        assert!(recorder.tape(&tables, now(8)).is_none());
-        stays.heard(SocketId(1), "too late");
+        assert!(recorder.session_recorder(&tables, now(8)).is_none());
+        stays.frame_in(SocketId(1), "too late");
 
         let mut texts: Vec<(String, String)> = fs::read_dir(folder.join("of/several"))
             .expect("the folder is there")
@@ -325,9 +325,12 @@ mod tests {
         let (_hangs, ended) = oneshot::channel();
         *recorder.thread.lock() = Some(ended);
         let now = Time::from_millis;
-        begin(&recorder.tape(&tables, now(0)).expect("it waits in memory"), "alice");
+        begin(
+            &recorder.session_recorder(&tables, now(0)).expect("it waits in memory"),
+            "alice",
+        );
         // Needs another file, and the first one is not open yet.
-        assert!(recorder.tape(&tables, now(1000)).is_none());
+        assert!(recorder.session_recorder(&tables, now(1000)).is_none());
         assert!(recorder.is_on());
         assert_eq!(recorder.health.lost.get(), 1);
         recorder.finish(Duration::from_secs(5)).await;

@@ -59,7 +59,7 @@ impl SessionRecorder {
     }
 
     /// A frame of the client.
-    pub fn heard(&self, socket: SocketId, frame: &str) {
+    pub fn frame_in(&self, socket: SocketId, frame: &str) {
         self.add(TraceEvent::Decoded { socket, frame });
     }
 
@@ -69,7 +69,7 @@ impl SessionRecorder {
     }
 
     /// A frame for the client.
-    pub fn said(&self, socket: SocketId, frame: &str, row: Option<usize>) {
+    pub fn frame_out(&self, socket: SocketId, frame: &str, row: Option<usize>) {
         let row = row.map(|row| &self.tables.rows[row].id);
         self.add(TraceEvent::Sent { socket, frame, row });
     }

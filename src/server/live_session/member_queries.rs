@@ -1,4 +1,4 @@
-//! Calls between sessions of this sidecar: a member of a channel makes a call for a session that is outside of it.
+//! Calls between sessions of this sidecar: a channel member makes a call for a session outside the channel.
 
 use crate::server::message::Message;
 use crate::server::registry::SessionHandle;
@@ -8,13 +8,13 @@ use rtm::{ChannelId, GetMembersErr, RtmCall};
 
 use crate::server::live_session::LiveSession;
 
-/// Numbers of calls that are made for others begin here, far from the session's own.
+/// First request number of calls for other sessions, above the session's own numbers.
 pub(super) const FOR_OTHERS: u64 = 1 << 63;
-/// Calls for others that may be out at once.
+/// Maximum of unanswered calls for other sessions.
 const MAX_FOR_OTHERS: usize = 64;
 
 impl LiveSession {
-    /// Others of this sidecar may ask this session about its channel.
+    /// Updates the session's channel in the index of members.
     pub(super) fn note_membership(&mut self) {
         let now = self.session.joined_channel();
         if now == self.member_of.as_ref() {
@@ -36,11 +36,11 @@ impl LiveSession {
                 },
             );
         }
-        self.teller.moved(now.as_ref().and(self.channel.clone()));
+        self.webhook_events.moved(now.as_ref().and(self.channel.clone()));
         self.member_of = now;
     }
 
-    /// Has a member of the channel make a call; where there is none, the answer follows at once.
+    /// Sends a call to a member of the channel. Without a member, the reply is an immediate error.
     pub(super) fn ask_member(&mut self, request: u64, channel: &ChannelId, call: RtmCall) {
         let member = self.server.members.any(&self.key.0, channel);
         let asked = member

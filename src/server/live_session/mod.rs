@@ -1,4 +1,4 @@
-//! The task of a session: inbox in, effects out.
+//! A running session: it takes messages from its inbox and executes effects.
 
 mod member_queries;
 
@@ -34,7 +34,7 @@ use protocol::memory_budget::{MemoryUse, MemoryUser};
 
 use member_queries::FOR_OTHERS;
 
-/// A session and the ends of what it works on.
+/// A session of the engine with its sockets, timers and RTM client.
 pub struct LiveSession {
     server: Arc<Server>,
     tables: Arc<Tables>,
@@ -44,45 +44,45 @@ pub struct LiveSession {
     session: Session,
     client: ClientKey,
     sockets: HashMap<SocketId, SocketHandle>,
-    /// Logins that are not answered yet.
+    /// Unanswered logins.
     pending: HashMap<SocketId, PendingLogin>,
     timers: HashMap<TimerKey, Time>,
     timers_changed: bool,
-    /// The timer that is set for its inbox.
+    /// Time of the timer that is set for the inbox.
     armed: Option<Time>,
-    /// The channel that others know this session to be in.
+    /// Channel of this session in the index of members.
     member_of: Option<ChannelId>,
-    /// Calls for others: who waits, and by which number.
+    /// Calls for other sessions: the asker's inbox and its request number.
     for_others: HashMap<u64, (Inbox, u64)>,
     next_for_others: u64,
-    /// What the session has told itself.
+    /// Replies from the session to itself.
     later: VecDeque<UpstreamEvent>,
     own_inbox: WeakInbox,
-    /// A connection that must take something before more is done for it.
+    /// A full send queue. The session continues after it has room.
     full: Option<Arc<Outbound>>,
     held: MemoryUse,
-    /// It was told that the memory is full.
+    /// True if the engine has the input that the memory is full.
     pressed: bool,
     channel: Option<Text>,
-    teller: WebhookEvents,
+    webhook_events: WebhookEvents,
     log: SessionLog,
-    /// The moment of the step that is being done.
+    /// Time of the current step.
     now: Time,
-    /// The one moment of a text that is recorded.
+    /// Time of all steps of the current recorded frame.
     moment: Option<Time>,
-    /// Where it is recorded.
-    tape: Option<SessionRecorder>,
-    /// Whether lines of the mailbox file are among the unacknowledged ones.
-    spooled: bool,
+    /// Recorder of a recorded session.
+    recorder: Option<SessionRecorder>,
+    /// True if unacknowledged lines are in the mailbox file.
+    in_mailbox_file: bool,
     over: bool,
-    /// It has waited for its client for long enough: there are too many that wait.
+    /// True after an early end of the grace time, because too many sessions have no client.
     gave_up: bool,
-    /// The end of the server waits for it.
+    /// The shutdown waits for the drop of this token.
     _tracked: TaskTrackerToken,
 }
 
 impl LiveSession {
-    /// A session that has not begun.
+    /// Creates a session that is not started.
     pub fn new(
         server: Arc<Server>,
         key: (AppId, Account),
@@ -99,7 +99,7 @@ impl LiveSession {
             session: id,
         };
         Self {
-            teller: WebhookEvents::new(server.clone(), user),
+            webhook_events: WebhookEvents::new(server.clone(), user),
             log: SessionLog::new(id, &server.log.accounts, key.0.as_str(), key.1.as_str()),
             held: server.memory.holds(MemoryUser::Sessions),
             full: None,
@@ -124,21 +124,21 @@ impl LiveSession {
             channel: None,
             now: Time::default(),
             moment: None,
-            tape: None,
-            spooled: false,
+            recorder: None,
+            in_mailbox_file: false,
             over: false,
             gave_up: false,
             _tracked: tracked,
         }
     }
 
-    /// The same, recorded.
-    pub fn on(mut self, tape: Option<SessionRecorder>) -> Self {
-        self.tape = tape;
+    /// Sets the recorder.
+    pub fn recorded_by(mut self, recorder: Option<SessionRecorder>) -> Self {
+        self.recorder = recorder;
         self
     }
 
-    /// Counts it as a session that lives.
+    /// Counts the session as running.
     pub fn begin(self) -> Self {
         self.server.metrics.sessions.inc();
         self.server.usage.session();
@@ -150,7 +150,7 @@ impl LiveSession {
         self.over || self.gave_up || self.sockets.is_empty() && self.server.shutdown.is_cancelled()
     }
 
-    /// Sets the timer of the inbox. One that comes too early finds nothing due, and is set anew then.
+    /// Sets the timer of the inbox. If it fires too early, no timer is due, and it is set again.
     fn arm(&mut self) {
         if !std::mem::take(&mut self.timers_changed) {
             return;
@@ -171,7 +171,7 @@ impl LiveSession {
                 self.pace(&input);
                 self.step(*input);
             }
-            Message::Speaks(socket, encoder) => {
+            Message::EncoderChanged(socket, encoder) => {
                 if let Some(handle) = self.sockets.get_mut(&socket) {
                     handle.encoder = encoder;
                 }
@@ -186,39 +186,37 @@ impl LiveSession {
                 self.wait_for_client();
             }
             Message::Ask { call, request, asker } => self.ask_for(call, request, asker),
-            Message::UpstreamEvent(told) => self.told(*told),
+            Message::UpstreamEvent(event) => self.handle_upstream_event(*event),
             Message::GiveUp if self.sockets.is_empty() => self.give_up(),
             Message::GiveUp => {}
-            Message::RecordedItem {
-                socket,
-                frame,
-                meanings,
-            } => self.said(socket, frame.as_str(), meanings),
+            Message::RecordedItem { socket, frame, items } => self.take_recorded(socket, frame.as_str(), items),
         }
     }
 
-    /// A text is played again as a whole and at one moment, so it is taken so.
-    fn said(&mut self, socket: SocketId, text: &str, meanings: Vec<RecordedItem>) {
-        let Some(tape) = &self.tape else { return };
+    /// Processes a recorded frame as a whole at one time, since a replay does the same.
+    fn take_recorded(&mut self, socket: SocketId, text: &str, items: Vec<RecordedItem>) {
+        let Some(recorder) = &self.recorder else { return };
         let now = self.server.clock.now();
         self.moment = Some(now);
-        tape.at(now);
-        // What the calls in it must wait for is known before it is.
-        for meaning in &meanings {
-            if let RecordedItem::Message(Message::Input(input)) = meaning {
+        recorder.at(now);
+        // Channel rates apply before the calls of the frame.
+        for item in &items {
+            if let RecordedItem::Message(Message::Input(input)) = item {
                 self.pace(input);
             }
         }
-        let Some(tape) = &self.tape else { return };
-        tape.heard(socket, text);
+        let Some(recorder) = &self.recorder else { return };
+        recorder.frame_in(socket, text);
         let mut behind_login = false;
-        for meaning in meanings {
-            let Some(tape) = &self.tape else { return };
+        for item in items {
+            let Some(recorder) = &self.recorder else { return };
             if std::mem::take(&mut behind_login) {
-                tape.rest(socket);
+                recorder.rest(socket);
             }
-            match meaning {
-                RecordedItem::Answered(frames) => frames.iter().for_each(|frame| tape.said(socket, frame, None)),
+            match item {
+                RecordedItem::Answered(frames) => {
+                    frames.iter().for_each(|frame| recorder.frame_out(socket, frame, None))
+                }
                 RecordedItem::Message(Message::Input(input)) => self.step(*input),
                 RecordedItem::Message(message) => {
                     behind_login = matches!(message, Message::Login(_));
@@ -230,8 +228,8 @@ impl LiveSession {
         self.take_later();
     }
 
-    fn told(&mut self, told: UpstreamEvent) {
-        match told {
+    fn handle_upstream_event(&mut self, event: UpstreamEvent) {
+        match event {
             UpstreamEvent::Reply { request, result } if request >= FOR_OTHERS => {
                 if let Some((asker, request)) = self.for_others.remove(&request) {
                     asker.tell(UpstreamEvent::Reply { request, result });
@@ -253,7 +251,7 @@ impl LiveSession {
             attached,
             pending,
         } = login;
-        self.server.graces.end(self.id);
+        self.server.grace_sessions.end(self.id);
         self.sockets.insert(call.socket, socket);
         self.log.comes(pending.attempt.client());
         self.pending.insert(call.socket, pending);
@@ -280,10 +278,10 @@ impl LiveSession {
             .filter(|(_, at)| **at <= now)
             .map(|(key, at)| (*at, *key))
             .collect();
-        // Of one moment, too: what is tried again keeps its order.
+        // Sorted also at equal times: retries keep their order.
         due.sort();
         for (_, key) in due {
-            // The timer before may have set this one anew.
+            // An earlier timer may have set this one again.
             if self.timers.get(&key).is_some_and(|at| *at <= now) {
                 self.timers.remove(&key);
                 self.timers_changed = true;
@@ -298,17 +296,17 @@ impl LiveSession {
         }
         let mut effects = Vec::new();
         self.now = self.moment.unwrap_or_else(|| self.server.clock.now());
-        if let Some(tape) = &self.tape {
-            tape.at(self.now);
-            tape.input(&input);
+        if let Some(recorder) = &self.recorder {
+            recorder.at(self.now);
+            recorder.input(&input);
         }
         if matches!(input, Input::OfflineLines(_)) {
-            self.spooled = self.server.has_spooled(&self.key);
+            self.in_mailbox_file = self.server.has_in_mailbox_file(&self.key);
         }
         self.session.step(self.now, input, &mut effects);
-        if self.spooled && !self.session.has_lines() {
-            self.spooled = false;
-            self.server.settle_spooled(vec![self.key.clone()]);
+        if self.in_mailbox_file && !self.session.has_lines() {
+            self.in_mailbox_file = false;
+            self.server.settle_mailbox_file(vec![self.key.clone()]);
         }
         self.held.set(self.session.bytes());
         self.channel = self.session.channel_name();
@@ -317,19 +315,19 @@ impl LiveSession {
         for effect in effects {
             self.apply(effect);
         }
-        // What a text leads to comes behind all of it, as it does when it is played again.
+        // Replies to a recorded frame follow the whole frame, as in a replay.
         if self.moment.is_none() {
             self.take_later();
         }
     }
 
     fn take_later(&mut self) {
-        while let Some(told) = self.later.pop_front() {
-            self.told(told);
+        while let Some(event) = self.later.pop_front() {
+            self.handle_upstream_event(event);
         }
     }
 
-    /// A call that is one too many for its channel is told so before it is made.
+    /// Passes the excess over a channel's rate to the engine, before the call.
     fn pace(&mut self, input: &Input) {
         let Input::Call { call, row, args, .. } = input else {
             return;
@@ -348,7 +346,7 @@ impl LiveSession {
         }
     }
 
-    /// The session keeps less while the memory is full, and is told so before anything else.
+    /// Passes a change of memory pressure to the engine. The session stores less while the memory is full.
     fn press(&mut self) {
         let pressed = self.server.memory.is_full();
         if pressed != self.pressed {
@@ -357,17 +355,17 @@ impl LiveSession {
         }
     }
 
-    /// Without a client the session is one of those that wait: there is room for so many.
+    /// Adds a session without a client to the grace sessions, whose number is limited.
     fn wait_for_client(&self) {
         if self.sockets.is_empty()
             && !self.over
-            && let Some(oldest) = self.server.graces.begin(self.id, self.own_inbox.clone())
+            && let Some(oldest) = self.server.grace_sessions.begin(self.id, self.own_inbox.clone())
         {
             self.server.give_up(&oldest);
         }
     }
 
-    /// There is no room for all sessions that wait for their clients: this one's grace time is over.
+    /// Ends the grace time early, because too many sessions have no client.
     fn give_up(&mut self) {
         let lines = self.session.leave_lines();
         if !lines.is_empty() {
@@ -377,28 +375,28 @@ impl LiveSession {
     }
 
     fn apply(&mut self, effect: Effect) {
-        if let Some(tape) = &self.tape {
-            tape.effect(&effect);
+        if let Some(recorder) = &self.recorder {
+            recorder.effect(&effect);
         }
         match effect {
             Effect::Rtm { request, call } => self.server.upstream.call(&self.client, request, call),
             Effect::RtmVia { request, channel, call } => self.ask_member(request, &channel, call),
             Effect::Answer { call, row, answer } => {
                 self.log_answer(call, answer.failure.as_ref().map(|failure| &*failure.reason));
-                self.say(call.socket, Some(row), |encoder| encoder.answer(call, &answer));
+                self.send(call.socket, Some(row), |encoder| encoder.answer(call, &answer));
                 if call.function == LOGIN {
                     self.pending.remove(&call.socket);
                     if answer.failure.is_none() {
-                        self.teller.logged_in();
+                        self.webhook_events.logged_in();
                     }
                 }
             }
             Effect::Mailbox { call, ver_clear, lines } => self.send_lines(call, ver_clear, &lines),
             Effect::Notify { socket, form, event } => self.notify(socket, form, &event),
-            Effect::Hint { socket, version } => self.say(socket, None, |encoder| encoder.hint(version)),
+            Effect::Hint { socket, version } => self.send(socket, None, |encoder| encoder.hint(version)),
             Effect::Resumed(call) => {
                 self.log_answer(call, None);
-                self.say(call.socket, None, |encoder| encoder.resumed(Resumed::Welcome));
+                self.send(call.socket, None, |encoder| encoder.resumed(Resumed::Welcome));
                 self.pending.remove(&call.socket);
             }
             Effect::SetTimer { key, at } => {
@@ -407,7 +405,8 @@ impl LiveSession {
             }
             Effect::Note { row, code, about } => {
                 if self.tables.codes[code].undelivered {
-                    self.teller.undelivered(about, self.tables.code_name(code).clone());
+                    self.webhook_events
+                        .undelivered(about, self.tables.code_name(code).clone());
                 }
                 let (row, code) = (&self.tables.rows[row].id, self.tables.code_name(code));
                 debug!(
@@ -422,7 +421,7 @@ impl LiveSession {
                 let what = reason.name();
                 self.log.dropped(what, 1);
                 self.server.metrics.dropped(what);
-                self.teller.undelivered(None, what);
+                self.webhook_events.undelivered(None, what);
             }
             Effect::StoreLines(lines) => {
                 if let Some(next) = self
@@ -440,7 +439,7 @@ impl LiveSession {
                 let lost = self.server.keep(self.key.clone(), lines);
                 if lost > 0 {
                     self.log.dropped("kept lines", lost);
-                    self.teller.undelivered(None, "kept lines");
+                    self.webhook_events.undelivered(None, "kept lines");
                 }
             }
             Effect::Close(socket) => {
@@ -468,7 +467,7 @@ impl LiveSession {
             function: &wire.function(call.function).name,
             id: call.id,
         };
-        self.say(call.socket, None, |encoder| {
+        self.send(call.socket, None, |encoder| {
             encoder.mailbox(named, ver_clear, lines, context)
         });
     }
@@ -481,15 +480,15 @@ impl LiveSession {
             channel: channel.as_ref(),
             now: self.now,
         };
-        self.say(socket, Some(event.row), |encoder| encoder.notify(form, event, context));
+        self.send(socket, Some(event.row), |encoder| encoder.notify(form, event, context));
     }
 
-    /// What does not fit waits for its connection before the session goes on: whether its client is slow is judged there.
-    fn say(&mut self, id: SocketId, row: Option<RowId>, what: impl FnOnce(&dyn Encoder) -> Vec<String>) {
+    /// Sends frames to a socket. If its queue is full, the session waits; the connection detects slow clients.
+    fn send(&mut self, id: SocketId, row: Option<RowId>, what: impl FnOnce(&dyn Encoder) -> Vec<String>) {
         let Some(socket) = self.sockets.get(&id) else { return };
         for text in what(&*socket.encoder) {
-            if let Some(tape) = &self.tape {
-                tape.said(id, &text, row);
+            if let Some(recorder) = &self.recorder {
+                recorder.frame_out(id, &text, row);
             }
             if !socket.out.push(text.into()) {
                 self.full = Some(socket.out.clone());
@@ -497,7 +496,7 @@ impl LiveSession {
         }
     }
 
-    /// Logins and limits are told in the log.
+    /// Logs logins and limits.
     fn log_answer(&mut self, call: CallRef, refusal: Option<&str>) {
         if call.function != LOGIN {
             return self.log.call_answered(refusal);
@@ -507,34 +506,34 @@ impl LiveSession {
     }
 
     fn end(&mut self, left: VecDeque<Message>) {
-        // A session that is over has said itself what it left; one that is cut off by the shutdown has not.
+        // A session that is over has stored its lines itself; a session cut off by the shutdown has not.
         if !self.over && self.server.config.mailbox.file.is_some() {
             let lines = self.session.leave_lines();
             if !lines.is_empty() {
                 self.apply(Effect::StoreLines(lines));
             }
         }
-        if let Some(tape) = self.tape.as_ref().filter(|_| !self.over) {
-            tape.cut(self.server.clock.now());
+        if let Some(recorder) = self.recorder.as_ref().filter(|_| !self.over) {
+            recorder.cut(self.server.clock.now());
         }
         let unfinished = self.session.unfinished();
         if !self.over && unfinished > 0 {
             let what = "messages of a session that was cut off";
             self.log.dropped(what, unfinished);
             self.server.metrics.dropped(what);
-            self.teller.undelivered(None, what);
+            self.webhook_events.undelivered(None, what);
         }
         if !self.over {
-            // Nobody would end the ringing where RTM does not do so at a logout.
+            // RTM may not end invitations at a logout.
             for call in self.session.leave_calls() {
                 self.server.upstream.call(&self.client, 0, call);
             }
         }
         let (now, ending) = (self.server.clock.now(), self.session.end_reason());
         self.log.ends(now, ending, self.gave_up);
-        self.teller.ended(ending);
+        self.webhook_events.ended(ending);
         let kicked = ending == Some(EndReason::Kicked);
-        self.server.graces.end(self.id);
+        self.server.grace_sessions.end(self.id);
         self.server.live.lock().remove(&self.id);
         self.server
             .timers
@@ -547,7 +546,7 @@ impl LiveSession {
         for socket in self.sockets.values() {
             socket.out.close(Closing::Over);
         }
-        // A login that came too late finds a closed socket, and its client tries again.
+        // A late login gets a closed socket; its client retries.
         for message in left {
             match message {
                 Message::Login(login) => login.socket.out.close(Closing::Finished),

@@ -36,7 +36,7 @@ impl SimSession {
                 | Input::Subscribed { .. }
         );
         if let Some((socket, frame)) = current_frame.take_if(|_| from_client) {
-            self.recorder.heard(socket, &frame);
+            self.recorder.frame_in(socket, &frame);
         }
         self.recorder.input(input);
     }
@@ -44,7 +44,9 @@ impl SimSession {
     /// Records the frames to the session's own sockets.
     pub(super) fn record_frames(&self, socket: SocketId, frames: &[String]) {
         if self.sockets.contains(&socket) {
-            frames.iter().for_each(|frame| self.recorder.said(socket, frame, None));
+            frames
+                .iter()
+                .for_each(|frame| self.recorder.frame_out(socket, frame, None));
         }
     }
 }

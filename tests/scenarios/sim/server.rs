@@ -121,7 +121,7 @@ impl Bridge {
                 let sim_session = session.and_then(|(id, _)| self.running.get(&id));
                 if let Some((sim_session, (socket, frame))) = sim_session.zip(self.current_frame.take()) {
                     sim_session.recorder.at(now);
-                    sim_session.recorder.heard(socket, &frame);
+                    sim_session.recorder.frame_in(socket, &frame);
                     sim_session.record_frames(socket, &frames);
                 }
                 self.say(socket, frames);

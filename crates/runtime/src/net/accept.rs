@@ -58,18 +58,18 @@ pub struct Acceptor<L> {
     /// Name in log lines.
     name: &'static str,
     /// Records a shortage of file descriptors.
-    strain: Arc<Shortages>,
+    shortages: Arc<Shortages>,
     /// Failures since the last connection.
     failures: u32,
 }
 
 impl<L: Listen> Acceptor<L> {
     /// Creates an acceptor; `name` appears in log lines.
-    pub fn new(listener: L, name: &'static str, strain: Arc<Shortages>) -> Self {
+    pub fn new(listener: L, name: &'static str, shortages: Arc<Shortages>) -> Self {
         Self {
             listener,
             name,
-            strain,
+            shortages,
             failures: 0,
         }
     }
@@ -103,7 +103,7 @@ impl<L: Listen> Acceptor<L> {
 
     fn note(&self, error: &io::Error) {
         if is_out_of_descriptors(error) {
-            return self.strain.note(Shortage::Descriptors);
+            return self.shortages.note(Shortage::Descriptors);
         }
         let cause = Cause::from(self.name);
         if admits("failed accepts", Bound::EVENT, cause) {
@@ -167,7 +167,7 @@ mod tests {
         assert_eq!(start.elapsed(), Duration::from_millis(1630));
         assert!(matches!(acceptor.next(&stop).await, Some((2, _))));
         assert_eq!(start.elapsed(), Duration::from_millis(1640));
-        assert_eq!(acceptor.strain.counter(Shortage::Descriptors).get(), 9);
+        assert_eq!(acceptor.shortages.counter(Shortage::Descriptors).get(), 9);
     }
 
     #[tokio::test(start_paused = true)]

@@ -100,7 +100,7 @@ impl Shortages {
     }
 
     /// Returns a recent shortage, which makes the process not ready.
-    pub fn lacks(&self) -> Option<Shortage> {
+    pub fn current(&self) -> Option<Shortage> {
         let now = self.clock.now().as_millis();
         let was = |shortage: &&Shortage| {
             shortage.is_for_clients() && lately(self.last[**shortage as usize].load(Ordering::Relaxed), now)
@@ -119,15 +119,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_was_lacking_lately_is_known_and_counted() {
-        let strain = Shortages::new(Clock::start());
-        assert_eq!(strain.lacks(), None);
-        strain.note(Shortage::Descriptors);
-        strain.note(Shortage::Descriptors);
-        assert_eq!(strain.lacks(), Some(Shortage::Descriptors));
-        strain.note(Shortage::Sockets);
-        assert_eq!(strain.lacks(), Some(Shortage::Sockets));
+        let shortages = Shortages::new(Clock::start());
+        assert_eq!(shortages.current(), None);
+        shortages.note(Shortage::Descriptors);
+        shortages.note(Shortage::Descriptors);
+        assert_eq!(shortages.current(), Some(Shortage::Descriptors));
+        shortages.note(Shortage::Sockets);
+        assert_eq!(shortages.current(), Some(Shortage::Sockets));
         tokio::time::advance(LATELY).await;
-        assert_eq!(strain.lacks(), None);
-        assert_eq!(strain.counter(Shortage::Descriptors).get(), 2);
+        assert_eq!(shortages.current(), None);
+        assert_eq!(shortages.counter(Shortage::Descriptors).get(), 2);
     }
 }

@@ -252,9 +252,9 @@ impl Sink for Records {
 fn all() -> Vec<Record> {
     let tables = Arc::new(Tables::built_in().expect("the built-in tables"));
     let records = Arc::new(Records::default());
-    let tape = SessionRecorder::new(records.clone(), tables, Time::default(), 1);
+    let recorder = SessionRecorder::new(records.clone(), tables, Time::default(), 1);
     for platform in [None, Some("web".into())] {
-        tape.begin(&Begin {
+        recorder.begin(&Begin {
             profile: "web".into(),
             account: "alice".into(),
             platform,
@@ -263,7 +263,7 @@ fn all() -> Vec<Record> {
             limits: SessionLimits::default(),
         });
     }
-    let names = crate::RecordedNames::new(Arc::new(crate::ReadNames::default()), tape.clone());
+    let names = crate::RecordedNames::new(Arc::new(crate::ReadNames::default()), recorder.clone());
     use engine::Names as _;
     let name = Text::from("a");
     names.user_id(&name);
@@ -271,43 +271,43 @@ fn all() -> Vec<Record> {
     names.channel_id(&name);
     names.channel(&name);
     names.uid(&name);
-    tape.heard(SOCKET, "[]");
-    tape.rest(SOCKET);
-    tape.said(SOCKET, "[]", None);
-    tape.said(SOCKET, "[]", Some(0));
-    inputs().for_each(|input| tape.input(&input));
+    recorder.frame_in(SOCKET, "[]");
+    recorder.rest(SOCKET);
+    recorder.frame_out(SOCKET, "[]", None);
+    recorder.frame_out(SOCKET, "[]", Some(0));
+    inputs().for_each(|input| recorder.input(&input));
     for how in attaches() {
         let (call, line) = (CALL, "l".into());
-        tape.input(&Input::Attached { call, how, line });
+        recorder.input(&Input::Attached { call, how, line });
     }
     for event in events() {
-        tape.input(&Input::RtmEvent(event));
+        recorder.input(&Input::RtmEvent(event));
     }
     for kind in CallKind::ALL {
         let reply = FieldSpec::new("reply", kind.reply().field_type());
         for value in values(&reply, None) {
             let (request, result) = (1, Ok(kind.reply().read(&value).expect("a value of its type")));
-            tape.input(&Input::RtmReply { request, result });
+            recorder.input(&Input::RtmReply { request, result });
         }
         for error in kind.errors().iter().flat_map(|of| of.members()) {
             let (request, result) = (1, Err(error));
-            tape.input(&Input::RtmReply { request, result });
+            recorder.input(&Input::RtmReply { request, result });
         }
     }
-    effects().for_each(|effect| tape.effect(&effect));
+    effects().for_each(|effect| recorder.effect(&effect));
     for call in calls() {
-        tape.effect(&Effect::Rtm { request: 1, call });
+        recorder.effect(&Effect::Rtm { request: 1, call });
     }
     for key in timers() {
-        tape.input(&Input::Timer(key));
-        tape.effect(&Effect::SetTimer {
+        recorder.input(&Input::Timer(key));
+        recorder.effect(&Effect::SetTimer {
             key,
             at: Time::from_millis(7),
         });
     }
-    tape.cut(Time::default());
+    recorder.cut(Time::default());
     // Written by the writer of the file.
-    tape.push(Leg::Env, Dir::In, one("lost", true.into()));
+    recorder.push(Leg::Env, Dir::In, one("lost", true.into()));
     std::mem::take(&mut *records.0.lock())
 }
 
