@@ -1,4 +1,4 @@
-//! The task of a socket, whatever its transport: frames in, frames out, its own clock for pings and the login.
+//! Task of a socket, for every transport: frames in, frames out, timers for pings and the login.
 
 use std::collections::VecDeque;
 use std::future::{Future as _, poll_fn};
@@ -23,23 +23,23 @@ use crate::server::run_queue::enter;
 use protocol::ClientFrame;
 use protocol::decoder::Decoded;
 
-/// Pings that wait for their pongs; more are not answered.
+/// Limit of pings that wait for their pongs; further pings are not answered.
 const MAX_PONGS: usize = 32;
-/// A socket that lost its client's race closes by itself, maybe before the winner's login was read.
+/// Delay before a losing racing socket is closed, because the winner's login may not be read yet.
 const LOSER_CLOSE_DELAY: Duration = Duration::from_millis(50);
-/// Codes of a close by the client: done, page closed, no code. A lost network has no close frame.
+/// Close codes of a client's own close: done, page closed, no code. A lost network sends no close frame.
 const CLOSED_BY_CLIENT: [u16; 3] = [1000, 1001, 1005];
-/// A client has this long to take the last frames and to answer a close.
+/// Time limit for the last frames and the answer to a close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What a front knows of a connection when it has been accepted.
+/// Data of an accepted connection.
 #[derive(Clone)]
 pub struct Connection {
-    /// Where and when it came in.
+    /// Address and time of the connection.
     pub accepted: Accepted,
-    /// What it has taken of what was written to it.
+    /// Count of the bytes that the connection has taken.
     pub taken: Taken,
-    /// Its place.
+    /// Permit that the connection holds.
     pub permit: Arc<ConnectionPermit>,
 }
 
@@ -95,31 +95,31 @@ struct Socket {
     client: Client,
     pongs: VecDeque<(Instant, Value)>,
     login_deadline: Instant,
-    /// The login is refused, and the client has to close the socket.
+    /// Set when the login is refused and the client has to close the socket.
     refused: bool,
-    /// When it was last heard of.
+    /// Time of the last input.
     last_input: Instant,
-    /// When it was last sent a ping of the transport's own.
+    /// Time of the last ping of the transport's own.
     pinged_at: Instant,
     turn: TimeSlice,
 }
 
-/// What happens to a socket.
+/// Event of a socket.
 enum Wakeup {
     Out,
     Read(Incoming),
-    /// A time has come.
+    /// A timer is due.
     Due,
     NoRoom,
     Shutdown,
 }
 
-/// What a socket does next.
+/// Next step of a socket.
 enum Next {
     Go,
-    /// Close, with what the client's build understands; the session is told.
+    /// Close with the client build's own frames and notify the session.
     Close(End),
-    /// Close: the client was told already.
+    /// Close without further frames: the client has its last frame already.
     Finished,
     /// The socket is closed already.
     Gone,
@@ -133,7 +133,7 @@ impl Socket {
                 break next;
             }
         };
-        // Before the last words: the session is not to wait for a client that takes none.
+        // Before the last frames: the session must not wait for a client that takes none.
         self.leave();
         self.out.close(Closing::Over);
         let (end, told) = match end {
@@ -147,7 +147,7 @@ impl Socket {
             reason = end.reason,
             "closing"
         );
-        // A client that does not answer is not waited for.
+        // The close does not wait longer for a client that does not answer.
         let _ = timeout(CLOSE_TIMEOUT, self.close(end, told)).await;
     }
 
@@ -166,12 +166,12 @@ impl Socket {
         } = self;
         let permit = &self.connection.permit;
         let before_login = !client.has_logged_in();
-        // Pinned here: it is large, and would be copied on its way.
+        // Pinned here because the future is large and would be copied otherwise.
         let happens = pin!(async {
             tokio::select! {
                 biased;
                 () = out.work() => Wakeup::Out,
-                // A client is read no faster than its session takes what it says.
+                // A client is read no faster than its session takes the messages.
                 incoming = async { client.room().await; read(transport).await } => Wakeup::Read(incoming),
                 () = at(due) => Wakeup::Due,
                 () = permit.away.cancelled(), if before_login => Wakeup::NoRoom,
@@ -181,7 +181,7 @@ impl Socket {
         self.turn.next(happens).await
     }
 
-    /// What is due first.
+    /// Returns the time of the earliest timer.
     fn due(&self) -> Option<Instant> {
         let pong = self.pongs.front().map(|(at, _)| *at);
         let login = (self.refused || !self.client.has_logged_in()).then_some(self.login_deadline);
@@ -191,12 +191,12 @@ impl Socket {
             .min()
     }
 
-    /// When it has said nothing for too long.
+    /// Returns the time of the idle timeout.
     fn silent_at(&self) -> Option<Instant> {
         self.client.profile().idle.map(|idle| self.last_input + idle)
     }
 
-    /// When it is to be asked whether it is there.
+    /// Returns the time of the next ping of the transport's own.
     fn ping_at(&self) -> Option<Instant> {
         let ping = self.client.profile().ping;
         ping.map(|ping| self.last_input.max(self.pinged_at) + ping)
@@ -246,7 +246,7 @@ impl Socket {
         }
     }
 
-    /// Writes what waits. A connection that takes nothing is watched meanwhile for all that the socket's turn looks at.
+    /// Writes the queued frames. If the connection is blocked, also watches for a slow client and the shutdown.
     async fn write(&mut self, server: &Server) -> Next {
         let written = {
             let Self { transport, out, .. } = self;
@@ -259,7 +259,7 @@ impl Socket {
                     written = &mut writing => written,
                     closing = out.blocked(|| self.connection.taken.get()) => Written::Close(closing),
                     () = server.shutdown.cancelled() => {
-                        // The session does not wait for what is maybe never taken.
+                        // The session does not wait for frames that the client may never take.
                         {
                             let _run = enter();
                             self.client.leave();
@@ -297,7 +297,8 @@ impl Socket {
         }
     }
 
-    /// The last words. Clients that reconnect by themselves are just closed; others have to be told (signaling-wire 3.1).
+    /// Sends the last frames and closes. Clients that do not reconnect by themselves get a frame first (signaling-wire
+    /// 3.1).
     async fn close(self, end: End, told: bool) {
         if self.client.has_logged_in() && !told {
             let encoder = self.client.encoder();
@@ -356,7 +357,7 @@ impl Socket {
                         () = server.shutdown.cancelled() => {}
                     }
                 }
-                // The answer goes out with the next read.
+                // The next read sends the answer.
                 let _ = timeout(CLOSE_TIMEOUT, read(&self.transport)).await;
                 Next::Gone
             }
@@ -383,7 +384,7 @@ async fn read(transport: &SharedTransport) -> Incoming {
     poll_fn(|context| transport.lock().poll_read(context)).await
 }
 
-/// Sleeps until then, or for ever.
+/// Sleeps until the time, or forever without one.
 async fn at(time: Option<Instant>) {
     match time {
         Some(at) => sleep_until(at).await,

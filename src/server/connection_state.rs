@@ -1,4 +1,4 @@
-//! What a client says, frame by frame: its login, its calls, its pings; the same for every transport.
+//! Frames of a client for every transport: login, calls and pings.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -30,51 +30,51 @@ use protocol::args::read_args;
 use protocol::decoder::UNKNOWN_FUNCTION;
 use protocol::{ClientFrame, login_field, login_text, without_token};
 
-/// Where and when a connection came in.
+/// Address, time and origin of an accepted connection.
 #[derive(Clone, Debug)]
 pub struct Accepted {
-    /// From where.
+    /// Address of the client.
     pub peer: IpAddr,
-    /// When.
+    /// Time of the accept.
     pub at: Time,
-    /// The origin of the page whose browser has opened it; programs have none.
+    /// Origin of the page that opened the connection; programs have none.
     pub origin: Option<Text>,
 }
 
-/// The client behind a socket.
+/// Client of a socket.
 pub struct Client {
     server: Arc<Server>,
     transport: Transport,
     socket: SocketId,
     handle: SocketHandle,
     accepted: Accepted,
-    /// Its profile, by position: a guess until it logs in.
+    /// Index of the client profile: an estimate before the login.
     profile: usize,
     wire: Arc<Wire>,
     session: Option<((AppId, Account), SessionHandle)>,
-    /// The number that its line carries.
+    /// Number in the line of the client.
     line: u64,
-    /// It has sent a login frame.
+    /// Set after a login frame.
     logged_in: bool,
-    /// It is noted that it is no racing socket.
+    /// Set when the client is known not to be a racing socket.
     settled: bool,
-    /// The most time that its session is kept, once it has closed its socket and does not reconnect.
+    /// Time limit for a reconnect after the client has closed its socket.
     grace: Option<Duration>,
-    /// The language of this connection alone, when its transport has such.
+    /// Encoder of this connection, for transports that have one per connection.
     own: Option<Arc<dyn Encoder>>,
-    /// The text that is being served, where it may be recorded.
+    /// Current text, if it may be recorded.
     current_text: Option<CurrentText>,
 }
 
-/// A text that is being served.
+/// Text in process.
 struct CurrentText {
     text: Utf8Bytes,
-    /// What it has meant to the session so far.
+    /// Items that the text has produced for the session.
     items: Vec<RecordedItem>,
 }
 
 impl Client {
-    /// A client that has said nothing yet; none when the tables have no profile for its transport.
+    /// Creates a client before its first frame. Returns `None` if the tables have no profile for the transport.
     pub fn new(
         server: Arc<Server>,
         transport: Transport,
@@ -105,59 +105,59 @@ impl Client {
         })
     }
 
-    /// Its socket.
+    /// Returns the socket ID.
     pub fn id(&self) -> SocketId {
         self.socket
     }
 
-    /// Where it comes from.
+    /// Returns the address of the client.
     pub fn peer(&self) -> IpAddr {
         self.accepted.peer
     }
 
-    /// It has sent a login frame.
+    /// Reports a received login frame.
     pub fn has_logged_in(&self) -> bool {
         self.logged_in
     }
 
-    /// The number of its session, once it has one.
+    /// Returns the number of the session, if there is one.
     pub fn session(&self) -> Option<u64> {
         self.session.as_ref().map(|(_, session)| session.id)
     }
 
-    /// How it is treated.
+    /// Returns the client profile.
     pub fn profile(&self) -> &Profile {
         &self.server.tables.profiles[self.profile]
     }
 
-    /// Its language.
+    /// Returns the encoder of the client.
     pub fn encoder(&self) -> &dyn Encoder {
         self.own.as_deref().unwrap_or(&*self.server.encoders[self.profile])
     }
 
-    /// Its socket is closed: its session is told.
+    /// Notifies the session of the closed socket.
     pub fn leave(&mut self) {
         if let Some((key, session)) = self.session.take() {
             self.server.registry.socket_closed(&key, self.socket);
-            // A session that is over needs no news.
+            // An ended session needs no notification.
             let _ = session.inbox.send(Message::Closed(self.socket, self.grace));
         }
     }
 
-    /// Notes that the client itself has closed the socket.
+    /// Records a close by the client.
     pub fn closed_by_client(&mut self) {
         self.grace = self.profile().grace;
     }
 
-    /// Ends a refused login. Returns whether the socket stays open, as some builds need it.
+    /// Ends a refused login. Returns true if the socket stays open, as some builds require.
     pub fn refused(&mut self) -> bool {
         self.session = None;
         self.profile().refused_stays
     }
 
-    /// The frames that follow are those of a text, to which the transport has an answer of its own.
+    /// Begins the frames of one text. `answer` is the transport's own answer.
     pub fn begins(&mut self, text: Utf8Bytes, answer: Option<&str>) {
-        // Its login may be in it, to a session that is recorded.
+        // The text may contain the login to a recorded session.
         let may_be_recorded = !self.logged_in || self.is_recorded();
         self.current_text = may_be_recorded.then(|| CurrentText {
             text,
@@ -168,8 +168,7 @@ impl Client {
         });
     }
 
-    /// All frames of the text are served. A session that is recorded takes them in one go: what is played again is the
-    /// whole text.
+    /// Ends the frames of the text. A recorded session takes them at once, because a replay uses whole texts.
     pub fn ends(&mut self) {
         let (Some(CurrentText { text, items }), true) = (self.current_text.take(), self.is_recorded()) else {
             return;
@@ -188,7 +187,7 @@ impl Client {
         }
     }
 
-    /// Takes a frame; a ping gives the value of its pong.
+    /// Processes a frame. Returns the value of the pong for a ping.
     pub fn frame(&mut self, frame: ClientFrame) -> Option<Value> {
         match frame {
             ClientFrame::Login(fields) => self.login(&fields),
@@ -207,7 +206,7 @@ impl Client {
 
     fn login(&mut self, fields: &Value) {
         if self.logged_in {
-            // A login while logged in is passed over (signaling-api 4.3).
+            // A login while logged in is ignored (signaling-api 4.3).
             self.server.metrics.bad_frame("second login");
             return;
         }
@@ -275,7 +274,7 @@ impl Client {
         });
     }
 
-    /// A recording has no tokens in it, whatever else it is to hold.
+    /// A recording never contains tokens.
     fn forget_token(&mut self, row: &RowCall, fields: &Value) {
         if let Some(current) = self.current_text.as_mut()
             && self.transport != Transport::Api
@@ -284,7 +283,7 @@ impl Client {
         }
     }
 
-    /// Its login gives its build away.
+    /// Recognises the build by the login.
     fn recognise(&mut self, login: &Value) {
         let tables = &self.server.tables;
         let found = tables.profile(self.transport, login);
@@ -340,7 +339,7 @@ impl Client {
         });
     }
 
-    /// Only some builds say so.
+    /// Selects the flagged profile, if the profile has one.
     fn flagged(&mut self) {
         if let Some(profile) = self.profile().flagged {
             self.profile = profile;
@@ -350,7 +349,7 @@ impl Client {
         self.settle();
     }
 
-    /// Notes that the client is no racing socket, with the profile that it has by now.
+    /// Records that the client is no racing socket, with its current profile.
     fn settle(&mut self) {
         if let Some((key, session)) = &self.session {
             self.settled = true;
@@ -385,7 +384,7 @@ impl Client {
         self.send_to_session(Message::Login(Box::new(login)));
     }
 
-    /// A refusal is the answer of a session that never begins, so it has the form that every login's answer has.
+    /// Refuses the login. The refusal has the form of every login answer.
     fn refuse_login(&mut self, call: CallRef, reason: Text) {
         let input = Input::Admitted {
             call,
@@ -410,7 +409,7 @@ impl Client {
         }
     }
 
-    /// Answers without the session, which may be recorded nevertheless.
+    /// Answers without the session. A recorded session still records the answer.
     fn answer(&mut self, frames: Vec<String>) {
         if let Some(current) = self.current_text.as_mut()
             && !frames.is_empty()
@@ -451,7 +450,7 @@ impl Client {
         caller.read(name, id, args)
     }
 
-    /// Waits while the session's inbox is full: a client is read no faster than it can be served.
+    /// Waits while the session's inbox is full. A client is read no faster than it can be served.
     pub async fn room(&self) {
         if let Some((_, session)) = &self.session {
             session.inbox.room().await;
@@ -476,7 +475,7 @@ impl Client {
     }
 
     fn send(&self, frames: Vec<String>) {
-        // Full or not: no more is read before this is written.
+        // A full queue needs no check: the next read is after the write.
         for text in frames {
             self.handle.out.push(text.into());
         }

@@ -1,4 +1,4 @@
-//! The HTTP addresses: `GET /getaddr`, and WebSocket on any path; each of them plain and by TLS.
+//! HTTP addresses: `GET /getaddr`, and WebSocket on any path, both plain and by TLS.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -32,24 +32,24 @@ use rtm::value::Text;
 use runtime::net::{Acceptor, Metered, Taken};
 use tables::profile::Transport;
 
-/// Buffers of a socket, bytes: idle clients are many, and their frames are small.
+/// Size of a socket buffer in bytes: idle clients are many, and their frames are small.
 const BUFFER_BYTES: usize = 4 * 1024;
-/// A client has this long to begin and to finish the handshake of TLS, and then for the head of a request.
+/// Time limit for the TLS handshake, and again for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What is counted of a page that may not connect.
+/// Counter label of a page with a forbidden origin.
 const FOREIGN_PAGE: &str = "origin not allowed";
 
-/// What the HTTP addresses of a server share.
+/// Shared data of the HTTP addresses of a server.
 pub struct Front {
     server: Arc<Server>,
     tls: Option<Arc<Tls>>,
-    /// The port that `GET /getaddr` tells, at whichever address it is asked.
+    /// Port in the answer of `GET /getaddr`, the same for every address.
     port: u16,
 }
 
 impl Front {
-    /// `port` is that of `[listen] http`; without `tls` all is plain text.
+    /// Creates the shared data. `port` is that of `[listen] http`; without `tls` all connections are plain text.
     pub fn new(server: Arc<Server>, tls: Option<Arc<Tls>>, port: u16) -> Arc<Self> {
         Arc::new(Self { server, tls, port })
     }
@@ -92,10 +92,10 @@ async fn connection(front: Arc<Front>, stream: TcpStream, accepted: Accepted, pe
                 }
             }
             Ok(Ok(1)) => requests(&front, stream, connection).await,
-            _ => debug!("closed without a byte"),
+            _ => debug!("connection closed before the first byte"),
         }
     };
-    // What has become a WebSocket by then goes on: it looks at both by itself.
+    // A WebSocket continues after this: it watches both signals itself.
     tokio::select! {
         () = served => {}
         () = away.cancelled() => {}
@@ -110,7 +110,7 @@ async fn handshake(
 ) -> Option<TlsStream<Metered<TcpStream>>> {
     let metrics = &front.server.metrics;
     let Some(tls) = &front.tls else {
-        debug!("a client speaks TLS, and [tls] has no certificate");
+        debug!("TLS connection without a certificate in [tls]");
         metrics.tls_failed("no certificate");
         return None;
     };
@@ -208,14 +208,14 @@ fn respond(
         response
             .headers_mut()
             .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        // Clients look up at every login; a cached answer would outlive a move.
+        // Clients look up at every login; a cached answer would be wrong after a move.
         response
             .headers_mut()
             .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         return response;
     }
     match *request.method() {
-        // Login reports carry the token: they are answered, and neither read nor logged (signaling-wire 1.5).
+        // Login reports contain the token: they are answered, but not read or logged (signaling-wire 1.5).
         Method::POST | Method::OPTIONS => cross_origin(StatusCode::OK, Bytes::new()),
         _ => plain(
             StatusCode::NOT_FOUND,
@@ -224,7 +224,7 @@ fn respond(
     }
 }
 
-/// The origin of a page; what is no text is nobody's.
+/// Returns the origin of a page; a value that is not text matches no origin.
 fn origin(value: &HeaderValue) -> Text {
     value.to_str().unwrap_or("null").into()
 }
@@ -237,7 +237,7 @@ fn plain(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
     response
 }
 
-/// Pages of any origin may read the answer (signaling-wire 1.1).
+/// Builds an answer that pages of any origin may read (signaling-wire 1.1).
 fn cross_origin(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;

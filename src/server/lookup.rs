@@ -1,23 +1,22 @@
-//! The answer of `GET /getaddr`: where clients connect to.
+//! Answer of `GET /getaddr`: the address for clients.
 //!
-//! One list has to serve two kinds of clients. Java and Python connect to the entry as it is, without TLS. The Web SDKs
-//! paste it into a URL, with TLS and the port above; a crafted entry therefore sends them to any host name
-//! (signaling-wire 1.3 and 1.6). Browsers give themselves away by the `Origin` header; so the request decides
-//! (decisions D4).
+//! One list has to serve two kinds of clients. Java and Python connect to the plain entry, without TLS. The Web SDKs
+//! paste it into a URL, with TLS and the next higher port. So a crafted entry directs them to any host name
+//! (signaling-wire 1.3 and 1.6). Browsers send the `Origin` header, so the request decides the list (decisions D4).
 
 use serde_json::{Value as Json, json};
 
 use crate::config::{Discovery, HostPort};
 
-/// How often a list repeats its entry. Web SDKs up to 1.2.0.2 open sockets to the first two entries, go on to the next after
-/// a failed connection, and do not wrap (signaling-wire 13).
+/// Number of copies of the entry in a list. Web SDKs up to 1.2.0.2 open sockets to the first two entries. After a
+/// failed connection they continue with the next entry, and do not wrap (signaling-wire 13).
 pub const COPIES: usize = 6;
 
-/// The JSON body: `web` and `web2` (the same list, ports are integers) and `wx_web` (the mini-program's host names, of
-/// which it reads the first).
+/// Returns the JSON body: `web` and `web2` are the same list, with integer ports. `wx_web` has the mini-program's host
+/// names, of which it reads the first.
 ///
-/// `has_origin` tells whether the request carries an `Origin` header; `bound_port` is the port that is really listened
-/// on, for a config that advertises no other.
+/// `has_origin` is true for a request with an `Origin` header. `bound_port` is the bound port, for a config that
+/// advertises no other.
 pub fn getaddr(has_origin: bool, discovery: &Discovery, bound_port: u16) -> Vec<u8> {
     let port = discovery.advertise_port.unwrap_or(bound_port);
     let ip = discovery.advertise_ip.to_string();
@@ -27,17 +26,17 @@ pub fn getaddr(has_origin: bool, discovery: &Discovery, bound_port: u16) -> Vec<
     };
     let wx_host = match &discovery.advertise_host {
         Some(host) => host.to_string(),
-        // The mini-program's sockets are TLS too, so they come in where those of the other Web SDKs do.
+        // The mini-program's sockets use TLS too, so they share the port of the other Web SDKs.
         None => format!("{ip}:{}", u32::from(port) + 1),
     };
     let body = json!({ "web": list, "web2": list, "wx_web": [wx_host] });
     body.to_string().into_bytes()
 }
 
-/// The JSON body for a Web SDK 1.4 outside a browser: entries that are whole addresses.
+/// Returns the JSON body for a Web SDK 1.4 outside a browser: entries that are whole addresses.
 ///
-/// 1.4 takes an entry that is no IPv4 address as the address itself; Node's WebSocket then refuses the form without a
-/// scheme that browsers take from [`getaddr`] (signaling-wire 1.6).
+/// 1.4 uses an entry that is no IPv4 address as the address itself. Browsers accept the form of [`getaddr`] without a
+/// scheme, but Node's WebSocket refuses it (signaling-wire 1.6).
 pub fn getaddr_1_4(discovery: &Discovery, bound_port: u16) -> Vec<u8> {
     let url = match &discovery.advertise_host {
         Some(host) => format!("wss://{host}/"),
@@ -55,10 +54,10 @@ fn copies(entry: Json) -> Json {
     vec![entry; COPIES].into()
 }
 
-/// An entry that every Web SDK in a browser makes `wss://host:port/…` of (signaling-wire 1.6).
+/// Returns an entry that every Web SDK in a browser expands to `wss://host:port/…` (signaling-wire 1.6).
 ///
-/// Literal dots would become hyphens and `%2E` does not; the `?` turns what SDKs append into a query; the two slashes
-/// make 1.4, which takes the entry itself as the URL, use the page's scheme.
+/// The SDKs replace literal dots by hyphens, but not `%2E`. The `?` makes the SDKs' suffix a query. The two slashes
+/// select the page's scheme in 1.4, which uses the entry itself as the URL.
 fn web_entry(host: &HostPort) -> String {
     format!("//{}:{}/?", host.host.replace('.', "%2E"), host.port)
 }
@@ -70,7 +69,7 @@ mod tests {
     const WEB: bool = true;
     const JAVA: bool = false;
 
-    /// `ENTRY` is in both lists, and `wx` is the mini-program's host.
+    /// Checks that `entry` is in both lists, and that `wx` is the mini-program's host.
     fn check(has_origin: bool, discovery: Discovery, bound_port: u16, entry: &str, wx: &str) {
         let body = getaddr(has_origin, &discovery, bound_port);
         let list = six(entry);
@@ -122,7 +121,7 @@ mod tests {
         check(JAVA, discovery, 8001, r#"["127.0.0.1",8001]"#, wx);
     }
 
-    /// What a Web SDK up to 1.3.3 makes of the first entry.
+    /// Checks the URL that a Web SDK up to 1.3.3 makes of the first entry.
     fn check_sdk_url(discovery: Discovery, expected: &str) {
         let body: serde_json::Value = serde_json::from_slice(&getaddr(WEB, &discovery, 8001)).unwrap();
         let host = body["web"][0][0].as_str().expect("a string").replace('.', "-");
@@ -133,7 +132,7 @@ mod tests {
     #[test]
     fn sdks_make_the_urls_that_are_meant() {
         check_sdk_url(Discovery::default(), "wss://127-0-0-1-sig-web.agora.io:8002/");
-        // URL parsers take any number of slashes after the scheme of `wss`, and decode the host.
+        // URL parsers accept any number of slashes after the scheme of `wss`, and decode the host.
         check_sdk_url(
             with_host("bridge.example.com", 8443),
             "wss:////bridge%2Eexample%2Ecom:8443/?-sig-web.agora.io:1/",

@@ -1,4 +1,4 @@
-//! The port of the native clients.
+//! Listener of the native clients.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
-//! Questions and answers of the native SDKs' discovery: where to connect to (signaling-wire 10).
+//! Discovery of the native SDKs: questions for the server address, and answers (signaling-wire 10).
 //!
-//! A question is the zlib stream of `getaddr {"appid":"…"}`; 1.4 adds `ip`. The answer is one of
-//! `ok {"http":[],"tcp":[["host",port],…]}`, in which both keys must be there.
+//! A question is the zlib stream of `getaddr {"appid":"…"}`; 1.4 adds `ip`. The answer is one of `ok
+//! {"http":[],"tcp":[["host",port],…]}`, and both keys are required.
 
 use std::io::Write;
 
@@ -13,29 +13,28 @@ use crate::server::lookup::COPIES;
 use protocol::native::zlib::{ZlibError, inflate};
 use rtm::value::Value;
 
-/// Largest question, deflated or not, bytes.
+/// Largest question in bytes, deflated or not.
 pub const MAX_QUESTION_BYTES: usize = 2 * 1024;
-/// An answer is at most so many times as long as its question: whoever sends questions in somebody else's name gains
-/// little by it.
+/// Largest ratio of the answer length to the question length. It limits amplification with forged source addresses.
 const MAX_AMPLIFICATION: usize = 3;
-/// The question of 1.3, which has no `ip`, deflated: of 300 000 App IDs of 32 random digits none made a shorter one.
+/// Length of the shortest deflated question of 1.3, which has no `ip`, among 300 000 random App IDs of 32 digits.
 const SHORTEST_QUESTION_BYTES: usize = 55;
 
-/// Why a datagram gets no answer.
+/// Reason for a datagram without an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoAnswer {
-    /// It is not one whole zlib stream, or is larger than a datagram may be.
+    /// The datagram is not one whole zlib stream, or is too large.
     BadZlib,
-    /// More comes out of it than a question may have.
+    /// The inflated question is too long.
     Bomb,
-    /// It is no question.
+    /// The text is not a question.
     NoQuestion,
-    /// The answer would be too long for it.
+    /// The question is too short for the answer.
     TooShort,
 }
 
 impl NoAnswer {
-    /// The reason that it is counted by.
+    /// Returns the counter label of the reason.
     pub fn label(self) -> &'static str {
         match self {
             Self::BadZlib => "UDP bad zlib",
@@ -46,13 +45,13 @@ impl NoAnswer {
     }
 }
 
-/// The one answer that there is, deflated once.
+/// Answer to every question, deflated once.
 #[derive(Clone, Debug)]
 pub struct Answer(Vec<u8>);
 
 impl Answer {
-    /// Tells clients to connect to one of `places`; they are repeated as in the other look-up where that is not too long.
-    /// Two are many: an answer may not be long.
+    /// Builds the answer with `places`. They are repeated as in the other look-up, if the answer is short enough. More
+    /// than two places make the answer too long.
     pub fn new(places: &[HostPort]) -> Self {
         let repeated = Self::of(&[places; COPIES].concat());
         if repeated.fits() { repeated } else { Self::of(places) }
@@ -62,20 +61,20 @@ impl Answer {
         let tcp: Vec<_> = places.iter().map(|place| (&*place.host, place.port)).collect();
         let text = format!("ok {}", serde_json::json!({ "http": [], "tcp": tcp }));
         let mut deflated = ZlibEncoder::new(Vec::new(), Compression::best());
-        // A Vec takes whatever is written.
+        // Writing to a Vec cannot fail.
         let _ = deflated.write_all(text.as_bytes());
         Self(deflated.finish().unwrap_or_default())
     }
 
-    /// Whether every question of an SDK is long enough for it.
+    /// Returns true if every question of an SDK is long enough for the answer.
     pub fn fits(&self) -> bool {
         self.0.len() <= MAX_AMPLIFICATION * SHORTEST_QUESTION_BYTES
     }
 }
 
-/// What the config says that native clients connect to; nothing when they are not served.
+/// Returns the advertised address for native clients; `None` if they are not served.
 ///
-/// `bound_port` is the TCP port that is really listened on, for a config that advertises no other.
+/// `bound_port` is the bound TCP port, for a config that advertises no other.
 pub fn advertised(config: &Config, bound_port: Option<u16>) -> Option<HostPort> {
     let discovery = &config.discovery;
     let own = || {
@@ -87,10 +86,10 @@ pub fn advertised(config: &Config, bound_port: Option<u16>) -> Option<HostPort> 
     discovery.advertise_tcp.clone().or_else(own)
 }
 
-/// The datagram that answers a datagram.
+/// Returns the answer to a datagram.
 ///
 /// # Errors
-/// [`NoAnswer`]: why there is none.
+/// Returns [`NoAnswer`] for a datagram without an answer.
 pub fn answer<'a>(datagram: &[u8], answer: &'a Answer) -> Result<&'a [u8], NoAnswer> {
     let text = inflate(datagram, MAX_QUESTION_BYTES).map_err(|error| match error {
         ZlibError::Bad | ZlibError::Trailing => NoAnswer::BadZlib,
@@ -100,7 +99,7 @@ pub fn answer<'a>(datagram: &[u8], answer: &'a Answer) -> Result<&'a [u8], NoAns
     let question = std::str::from_utf8(json)
         .ok()
         .and_then(|json| Value::from_json(json).ok());
-    // Whose it is does not matter here: the login decides.
+    // The App ID is not checked here: the login checks it.
     if question.as_ref().and_then(|of| of.get("appid")?.as_text()).is_none() {
         return Err(NoAnswer::NoQuestion);
     }
@@ -152,7 +151,7 @@ mod tests {
         ] {
             check(&zlib(question.as_bytes()), &local, Ok(told));
         }
-        // As the C library writes it, whose streams the SDKs send.
+        // Stream of the C library, which the SDKs use.
         let foreign =
             b"\x78\x9c\x0d\xca\x3b\x0e\x80\x20\x0c\x00\xd0\xab\x98\xce\x86\xd0\xf2\xf7\x36\x85\x16\xc3\xd6\x18\
             \x37\xe3\xdd\xf5\xcd\xef\xd4\x9b\x45\xae\xed\x01\x36\x5b\x02\x07\xcc\xd0\x71\xf8\xc6\x45\x93\xc4\
@@ -190,7 +189,7 @@ mod tests {
                 zlib(format!("getaddr {}", "[".repeat(2_000)).as_bytes()),
                 NoAnswer::NoQuestion,
             ),
-            // An answer, which must not be answered: two servers would go on for ever.
+            // An answer must not be answered: two servers would loop forever.
             (Answer::new(&local).0, NoAnswer::NoQuestion),
         ] {
             check(&datagram, &local, Err(error));
@@ -199,7 +198,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_at_most_three_times_its_question() {
-        // 64 hosts of 16 digits that do not repeat are some 700 bytes of zlib.
+        // 64 hosts of 16 distinct digits take some 700 bytes of zlib.
         let many: Vec<HostPort> = (1..=64_u64)
             .map(|n| place(&format!("{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15)), 1))
             .collect();

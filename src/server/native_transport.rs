@@ -1,4 +1,4 @@
-//! Packets over TCP as frames.
+//! Transport of packets over TCP.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -15,15 +15,15 @@ use runtime::net::Metered;
 use protocol::native::codec::{PacketCodec, PacketError, framed};
 use protocol::native::decode::decode;
 
-/// A native client's connection.
+/// Connection of a native client.
 pub struct NativeTransport {
     packets: Framed<Metered<TcpStream>, PacketCodec>,
-    /// No more is written.
+    /// Set after the end of writing.
     is_shut: bool,
 }
 
 impl NativeTransport {
-    /// A connection that has just been accepted.
+    /// Creates the transport of an accepted connection.
     pub fn new(stream: Metered<TcpStream>) -> Self {
         Self {
             packets: framed(stream),
@@ -33,7 +33,7 @@ impl NativeTransport {
 }
 
 fn bad(reason: &'static str) -> Incoming {
-    // There are no close codes in TCP.
+    // TCP has no close codes.
     Incoming::Bad(End { code: 1007, reason })
 }
 
@@ -73,7 +73,7 @@ impl FrameTransport for NativeTransport {
             let _ = ready!(Pin::new(self.packets.get_mut()).poll_shutdown(context));
             self.is_shut = true;
         }
-        // What the client still sends is read, so that the system does not throw away what it was sent.
+        // Reads the remaining input, so that the system does not discard the sent data.
         let mut rest = [0; 512];
         loop {
             let mut buffer = ReadBuf::new(&mut rest);

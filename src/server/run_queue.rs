@@ -1,8 +1,8 @@
-//! Runs sessions where their messages come from, to completion, without waking a task for each.
+//! Run queue: runs sessions in their senders' threads, to completion, without a task wake-up for each.
 //!
-//! Whoever [`enter`]s a run collects the sessions that get messages meanwhile, and runs them once it holds no lock: those
-//! that they send messages to as well. A run is bounded in time. What is left of it, and sessions that get messages
-//! outside of any run, are run by one task, which lets others work between its slices.
+//! A run, begun by [`enter`], collects the sessions that get messages. Its end runs them without locks, with the
+//! sessions that they send messages to. A run is bounded in time. One task runs the rest of it, and the sessions that
+//! get messages outside of any run. The task yields between its slices.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -16,21 +16,21 @@ use tokio_util::sync::CancellationToken;
 
 use super::send_queue::Outbound;
 
-/// How long a run may take before what is left of it is handed over.
+/// Time limit of a run; the rest is handed over.
 const SLICE: Duration = Duration::from_millis(2);
-/// The time is looked at once for so many sessions.
+/// Number of sessions between two checks of the time.
 const LOOK_EVERY: usize = 8;
 
-/// A session, or what else has messages to take.
+/// Recipient of messages, such as a session.
 pub trait Runnable: Send + Sync {
-    /// Takes the messages that wait. It may be scheduled again meanwhile.
+    /// Processes the queued messages. It may be scheduled again meanwhile.
     fn run(self: Arc<Self>);
 
-    /// The queue for runs that are handed over.
+    /// Returns the queue for runs that are handed over.
     fn run_queue(&self) -> &Arc<RunQueue>;
 }
 
-/// Sessions that wait for the task that runs them.
+/// Queue of sessions for the task that runs them.
 #[derive(Default)]
 pub struct RunQueue {
     waiting: Mutex<VecDeque<Arc<dyn Runnable>>>,
@@ -38,21 +38,21 @@ pub struct RunQueue {
 }
 
 thread_local! {
-    /// The sessions of the run of this thread; none outside of a run.
+    /// Sessions of this thread's run; `None` outside of a run.
     static READY: RefCell<Option<VecDeque<Arc<dyn Runnable>>>> = const { RefCell::new(None) };
-    /// The connections that the run has frames for.
+    /// Connections with frames of the run.
     static FILLED: RefCell<Vec<Arc<Outbound>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A run of this thread; sessions are run when it is dropped. Locks are released before.
+/// Run of this thread; its drop runs the sessions. Locks must be released before.
 #[must_use = "sessions run when it is dropped"]
 pub struct Run {
     is_outermost: bool,
-    /// It belongs to its thread.
+    /// Marker that keeps the run on its thread.
     _thread: std::marker::PhantomData<*const ()>,
 }
 
-/// Begins a run, or joins that of this thread.
+/// Begins a run, or joins the current run of this thread.
 pub fn enter() -> Run {
     let is_outermost = READY.with_borrow_mut(|ready| match ready {
         Some(_) => false,
@@ -67,7 +67,7 @@ pub fn enter() -> Run {
     }
 }
 
-/// Has a session run: within the run of this thread, or else by the task of its queue.
+/// Schedules a session, in the run of this thread or else in the task of its queue.
 pub fn schedule(session: Arc<dyn Runnable>) {
     let outside = READY.with_borrow_mut(|ready| match ready {
         Some(ready) => {
@@ -81,7 +81,7 @@ pub fn schedule(session: Arc<dyn Runnable>) {
     }
 }
 
-/// Has the run of this thread write to a connection at its end; false outside of a run.
+/// Schedules a write to a connection at the end of this thread's run. Returns false outside of a run.
 pub fn write_later(out: &Arc<Outbound>) -> bool {
     let in_run = READY.with_borrow(Option::is_some);
     if in_run {
@@ -119,13 +119,13 @@ fn next() -> Option<Arc<dyn Runnable>> {
 }
 
 impl RunQueue {
-    /// Has a session run by the task.
+    /// Schedules a session in the task.
     pub fn hand_over(&self, session: Arc<dyn Runnable>) {
         self.waiting.lock().push_back(session);
         self.filled.notify_one();
     }
 
-    /// Runs what is handed over, until the end.
+    /// Runs the sessions of the queue until the end.
     pub async fn work(self: Arc<Self>, end: CancellationToken) {
         loop {
             tokio::select! {
@@ -151,7 +151,7 @@ impl RunQueue {
 mod tests {
     use super::*;
 
-    /// Takes a time, and then has others run.
+    /// Session that works for some time and then schedules others.
     struct Worker {
         name: u8,
         takes: Duration,
@@ -210,7 +210,7 @@ mod tests {
             {
                 let _joined = enter();
             }
-            assert!(bench.log.lock().is_empty(), "not while the caller may hold locks");
+            assert!(bench.log.lock().is_empty(), "the caller may hold locks");
         }
         assert_eq!(*bench.log.lock(), [1, 2, 3, 4]);
         assert!(bench.queue.waiting.lock().is_empty());

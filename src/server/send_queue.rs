@@ -1,8 +1,8 @@
-//! Frames on their way to one connection, and whether its client is slow.
+//! Queue of the frames for one connection, with detection of slow clients.
 //!
-//! How many frames wait says nothing of a client: a burst fills any queue before the task that writes has run once. What
-//! counts is what the connection does not take (`[limits] outbound_bytes`, `write_stall`). So whoever fills the queue
-//! waits for the writer once it holds `outbound_bytes`, and the writer, when its connection takes nothing, judges.
+//! The number of queued frames does not identify a slow client: any burst fills a queue before the first write. The
+//! criterion is the data that the connection does not take (`[limits] outbound_bytes`, `write_stall`). So a filler
+//! waits for the writer above `outbound_bytes`, and the writer applies the criterion when the connection is blocked.
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -21,41 +21,41 @@ use protocol::memory_budget::{Memory, MemoryUse, MemoryUser};
 use super::run_queue;
 use super::transport::{FrameTransport, SharedTransport};
 
-/// What a frame takes beside its text.
+/// Bytes of a frame beside its text.
 const FRAME_BYTES: usize = 32;
-/// What may wait for one connection while [`Memory`] is full.
+/// Bytes that may wait for one connection while [`Memory`] is full.
 const SMALL_SHARE: usize = 64 * 1024;
 
-/// What a connection may leave untaken.
+/// Limits for a blocked connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// How long it may take nothing.
+    /// Longest time without progress.
     pub stall: Duration,
-    /// How many bytes may wait while it takes nothing.
+    /// Largest number of bytes that wait without progress.
     pub bytes: usize,
 }
 
-/// Why a connection is closed from within.
+/// Reason of a close by the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closing {
-    /// Its session has told its client all that there is to tell; what waits is written before.
+    /// The session has queued its last frames; they are written before the close.
     Finished,
-    /// Its login was refused, and it has been told so. Clients of some builds close by themselves.
+    /// The login was refused and the refusal is queued. Clients of some builds close by themselves.
     Refused,
-    /// Its session is over, or another has its place.
+    /// The session has ended, or has another connection.
     Over,
-    /// It takes nothing, or too little.
+    /// The connection takes nothing, or too little.
     Slow,
 }
 
 impl Closing {
-    /// Whether frames that wait are written before.
+    /// Returns true if queued frames are written before the close.
     fn is_orderly(self) -> bool {
         matches!(self, Self::Finished | Self::Refused)
     }
 }
 
-/// Judges how a connection takes what is written to it: by bytes and time.
+/// Check of the progress of a connection, by bytes and time.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     taken: u64,
@@ -63,15 +63,15 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// A connection that has taken `taken` bytes so far, and at the moment takes no more.
+    /// Starts the check of a connection that is blocked after `taken` bytes.
     pub fn new(now: Instant, taken: u64) -> Self {
         Self { taken, since: now }
     }
 
-    /// Judges it again, with `waiting` bytes to come: when to look next.
+    /// Checks the progress with `waiting` queued bytes. Returns the time of the next check.
     ///
     /// # Errors
-    /// [`Closing::Slow`].
+    /// Returns [`Closing::Slow`] for a slow client.
     pub fn judge(&mut self, now: Instant, taken: u64, waiting: usize, patience: Patience) -> Result<Instant, Closing> {
         if taken != self.taken {
             *self = Self::new(now, taken);
@@ -85,19 +85,19 @@ impl Pace {
     }
 }
 
-/// The frames for one connection, between who fills them in and who writes them.
+/// Queue of frames between the fillers and the writer of one connection.
 ///
-/// Within a [run](super::run_queue) whoever has filled in frames writes them, as far as the connection takes them. What it
-/// does not take is written by the connection's task.
+/// Within a [run](super::run_queue) the filler writes its frames, as far as the connection takes them. The connection's
+/// task writes the rest.
 pub struct Outbound {
     patience: Patience,
     memory: Arc<Memory>,
     queue: Mutex<Queue>,
-    /// Where frames are written; none before the connection is served, and after its end.
+    /// Transport for the frames; `None` before the connection is served and after its end.
     transport: OnceLock<Weak<Mutex<dyn FrameTransport>>>,
-    /// The writer, which waits for something.
+    /// Waker of the writer.
     writer: AtomicWaker,
-    /// The session, which waits for room.
+    /// Waker of the session that waits for room.
     filler: AtomicWaker,
 }
 
@@ -106,28 +106,28 @@ struct Queue {
     frames: VecDeque<Utf8Bytes>,
     bytes: usize,
     held: MemoryUse,
-    /// The connection's task waits until the connection takes more.
+    /// Set while the connection's task waits for progress.
     blocked: bool,
-    /// The transport's buffer holds what the connection has not taken.
+    /// Set while the transport's buffer holds unsent bytes.
     unflushed: bool,
-    /// The run of some thread writes what waits.
+    /// Set while the run of a thread has to write the queue.
     in_run: bool,
     closing: Option<Closing>,
 }
 
-/// What comes of writing.
+/// Result of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
-    /// All that waited was taken.
+    /// All queued frames were taken.
     All,
-    /// All that waited was taken, and the connection is to be closed.
+    /// All queued frames were taken, and the connection has to be closed.
     Close(Closing),
     /// The connection is lost.
     Lost,
 }
 
 impl Outbound {
-    /// Nothing waits yet.
+    /// Creates an empty queue.
     pub fn new(patience: Patience, memory: Arc<Memory>) -> Arc<Self> {
         let held = memory.holds(MemoryUser::Connections);
         Arc::new(Self {
@@ -148,7 +148,7 @@ impl Outbound {
         })
     }
 
-    /// What the connection may leave untaken now.
+    /// Returns the current limit of queued bytes.
     pub fn patience(&self) -> Patience {
         let bytes = self.patience.bytes;
         Patience {
@@ -161,12 +161,12 @@ impl Outbound {
         }
     }
 
-    /// Frames are written to this transport from now on.
+    /// Sets the transport for the frames.
     pub fn serve(&self, transport: &SharedTransport) {
         let _ = self.transport.set(Arc::downgrade(transport));
     }
 
-    /// Adds a frame; false when so much waits that the writer must come first: see [`room`](Self::room).
+    /// Adds a frame. Returns false if the caller must wait for [`room`](Self::room).
     pub fn push(self: &Arc<Self>, text: Utf8Bytes) -> bool {
         let mut queue = self.queue.lock();
         if queue.closing.is_some() {
@@ -187,13 +187,13 @@ impl Outbound {
         queue.bytes <= self.patience.bytes
     }
 
-    /// Writes what waits, at the end of a run.
+    /// Writes the queued frames at the end of a run.
     pub fn write(&self) {
         {
             let mut queue = self.queue.lock();
             queue.in_run = false;
             if queue.blocked || queue.unflushed || queue.closing.is_some() {
-                // The connection's task is about it.
+                // The connection's task writes already.
                 return self.writer.wake();
             }
         }
@@ -209,7 +209,7 @@ impl Outbound {
         }
     }
 
-    /// Writes what waits, as far as the connection takes it.
+    /// Writes the queued frames, as far as the connection takes them.
     pub fn poll_write(&self, transport: &mut dyn FrameTransport, context: &mut Context<'_>) -> Poll<Written> {
         loop {
             if !ready!(transport.poll_ready(context)) {
@@ -231,7 +231,7 @@ impl Outbound {
         })
     }
 
-    /// Closes the connection: at once, or after what waits when its client was told.
+    /// Closes the connection, either at once or after the queued frames.
     pub fn close(&self, closing: Closing) {
         let mut queue = self.queue.lock();
         if !closing.is_orderly() {
@@ -252,7 +252,7 @@ impl Outbound {
             .take_if(|closing| *closing == Closing::Refused);
     }
 
-    /// Waits until what waits is within the bound, or the connection is being closed.
+    /// Waits until the queue is within its limit, or the connection is being closed.
     pub async fn room(&self) {
         poll_fn(|context| {
             self.filler.register(context.waker());
@@ -266,7 +266,7 @@ impl Outbound {
         .await;
     }
 
-    /// Waits until the connection's task has something to write, or is to close.
+    /// Waits until the connection's task has frames to write or has to close.
     pub async fn work(&self) {
         poll_fn(|context| {
             self.writer.register(context.waker());
@@ -292,8 +292,8 @@ impl Outbound {
         Some(frame)
     }
 
-    /// The connection takes nothing at the moment: waits until its client must be called slow, or is closed for another
-    /// reason. `taken` tells how many bytes the connection has taken.
+    /// Waits, while the connection is blocked, until its client is slow or another reason closes it. `taken` returns
+    /// the number of bytes that the connection has taken.
     pub async fn blocked(&self, taken: impl Fn() -> u64) -> Closing {
         let _blocked = Blocked::begin(&self.queue);
         let mut pace = Pace::new(Instant::now(), taken());
@@ -305,7 +305,7 @@ impl Outbound {
                     let queue = self.queue.lock();
                     (queue.bytes, queue.closing)
                 };
-                // What its session has told it is still to be written.
+                // The last frames of the session still have to be written.
                 if let Some(closing) = closing.filter(|closing| !closing.is_orderly()) {
                     return Poll::Ready(closing);
                 }
@@ -339,7 +339,7 @@ impl Queue {
     }
 }
 
-/// The mark that the writer waits.
+/// Guard that marks a blocked writer.
 struct Blocked<'o>(&'o Mutex<Queue>);
 
 impl<'o> Blocked<'o> {
@@ -378,7 +378,7 @@ mod tests {
         "x".repeat(bytes - FRAME_BYTES).into()
     }
 
-    /// Judges after each of `steps`: seconds, bytes taken, bytes that wait.
+    /// Checks the progress after each of `steps`: seconds, bytes taken, bytes queued.
     fn check(steps: &[(u64, u64, usize)], expected: Result<u64, Closing>) {
         let start = Instant::now();
         let mut pace = Pace::new(start, 0);
@@ -434,7 +434,7 @@ mod tests {
     async fn what_waits_is_judged_only_while_the_connection_takes_nothing() {
         let outbound = outbound();
         assert!(outbound.push(frame(1_000)));
-        assert!(!outbound.push(frame(1_000)), "the writer comes first");
+        assert!(!outbound.push(frame(1_000)), "the queue is over its limit");
         assert!(outbound.next_frame().is_some());
         outbound.room().await;
         let blocked = tokio::spawn({
@@ -453,7 +453,7 @@ mod tests {
         let start = Instant::now();
         assert_eq!(outbound.blocked(|| 0).await, Closing::Slow);
         assert_eq!(start.elapsed(), PATIENCE.stall);
-        // A connection that takes a byte now and then is waited for, until it is closed for another reason.
+        // A connection that takes single bytes stays open until another reason closes it.
         let blocked = tokio::spawn({
             let (outbound, start) = (outbound.clone(), Instant::now());
             async move { outbound.blocked(|| start.elapsed().as_secs() / 9).await }
@@ -461,7 +461,7 @@ mod tests {
         tokio::time::sleep(PATIENCE.stall * 9).await;
         outbound.close(Closing::Finished);
         tokio::time::sleep(PATIENCE.stall).await;
-        assert!(!blocked.is_finished(), "what was told is still to be written");
+        assert!(!blocked.is_finished(), "the last frames still have to be written");
         outbound.close(Closing::Over);
         assert_eq!(blocked.await.unwrap(), Closing::Over);
     }

@@ -1,9 +1,9 @@
-//! A session's inbox: bounded in bytes, and no fullness of it ends the session.
+//! Inbox of a session, bounded in bytes. A full inbox never ends the session.
 //!
-//! A client is read no faster than its session takes its messages. Events of RTM cannot be held up, since one event goes to
-//! many; so while any inbox holds too much, no client is read ([`InboxPressure`]), and all that is left to do is to empty it.
+//! A client is read no faster than its session takes its messages. Events of RTM cannot be delayed, since one event
+//! goes to many sessions. So no client is read while any inbox is over its limit ([`InboxPressure`]).
 //!
-//! A session has no task: it takes its messages in the run of whoever sent them ([`run_queue`](super::run_queue)).
+//! A session has no task: it takes its messages in the sender's run ([`run_queue`](super::run_queue)).
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,56 +21,57 @@ use crate::server::message::Message;
 use crate::server::run_queue::{RunQueue, Runnable, schedule};
 use crate::server::send_queue::Outbound;
 
-/// What one client may have sent that its session has not taken.
+/// Bytes of one client that its session may not have taken yet.
 const SAID_BYTES: usize = 256 * 1024;
-/// What may wait for one session before no client is read.
+/// Bytes that may wait for one session before the server reads no client.
 const CROWDED_BYTES: usize = 4 * 1024 * 1024;
-/// What may wait for one session before messages for it are dropped: whoever sends them is no client of this sidecar.
+/// Bytes that may wait for one session before its messages are dropped. Such an excess does not come from clients of
+/// this sidecar.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
-/// Messages that a session takes before others take theirs.
+/// Number of messages that a session takes in one turn.
 const AT_ONCE: usize = 64;
 
-/// What takes the messages of an inbox.
+/// Recipient of the messages of an inbox.
 pub trait Recipient: Send {
-    /// Takes a message.
+    /// Processes a message.
     fn take(&mut self, message: Message);
 
     /// Fires the timers that are due.
     fn fire_timers(&mut self);
 
-    /// After messages or timers: what it waits for before it takes more.
+    /// Returns the next condition to wait for, after messages or timers.
     fn rest(&mut self) -> Rest;
 
-    /// Its end, once, with the messages that it has not taken.
+    /// Ends the recipient, once, with the messages that it has not taken.
     fn finish(&mut self, left: VecDeque<Message>);
 }
 
-/// What a recipient waits for.
+/// Condition that a recipient waits for.
 pub enum Rest {
     /// Messages and timers.
     Ready,
-    /// A connection that must take something first.
+    /// Room in the queue of a connection.
     Full(Arc<Outbound>),
-    /// Nothing: it is over.
+    /// No condition: the recipient has ended.
     Over,
 }
 
-/// How many inboxes hold too much.
+/// Counter of the inboxes over their limit.
 #[derive(Debug, Default)]
 pub struct InboxPressure {
     inboxes: AtomicUsize,
     relieved: Notify,
 }
 
-/// The way into a session's inbox.
+/// Sender side of a session's inbox.
 #[derive(Clone)]
 pub struct Inbox(Arc<Cell>);
 
-/// The same, without keeping the session.
+/// Weak reference to an [`Inbox`].
 #[derive(Clone)]
 pub struct WeakInbox(Weak<Cell>);
 
-/// The session is over.
+/// Error of an ended session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Over;
 
@@ -84,7 +85,7 @@ struct Cell {
 #[derive(Default)]
 struct Queue {
     messages: VecDeque<(Message, usize)>,
-    /// It runs, or waits to be run.
+    /// Set while the session runs or is scheduled.
     scheduled: bool,
     timers_are_due: bool,
     has_recipient: bool,
@@ -95,7 +96,7 @@ struct Load {
     pressure: Arc<InboxPressure>,
     all: AtomicUsize,
     said: AtomicUsize,
-    /// A client's messages were taken.
+    /// Notification that a client's messages were taken.
     taken: Notify,
 }
 
@@ -130,7 +131,7 @@ impl Load {
     }
 }
 
-/// An inbox without a recipient.
+/// Creates an inbox without a recipient.
 pub fn inbox(pressure: &Arc<InboxPressure>, runs: &Arc<RunQueue>) -> Inbox {
     Inbox(Arc::new(Cell {
         queue: Mutex::default(),
@@ -146,7 +147,7 @@ pub fn inbox(pressure: &Arc<InboxPressure>, runs: &Arc<RunQueue>) -> Inbox {
 }
 
 impl Inbox {
-    /// Gives it its recipient, which takes what waits already.
+    /// Sets the recipient, which takes the queued messages.
     pub fn start(&self, recipient: Box<dyn Recipient>) {
         *self.0.recipient.lock() = Some(recipient);
         let mut queue = self.0.queue.lock();
@@ -158,10 +159,10 @@ impl Inbox {
         }
     }
 
-    /// Puts a message in.
+    /// Queues a message.
     ///
     /// # Errors
-    /// [`Over`].
+    /// Returns [`Over`] after the end of the session.
     pub fn send(&self, message: Message) -> Result<(), Over> {
         let (bytes, said) = (message.bytes(), message.is_from_client());
         let mut queue = self.0.queue.lock();
@@ -177,7 +178,7 @@ impl Inbox {
         Ok(())
     }
 
-    /// Puts in an event of RTM; false when there is no room for it.
+    /// Queues an event of RTM. Returns false if the inbox has no room for it.
     pub fn tell(&self, event: UpstreamEvent) -> bool {
         let is_message = matches!(
             event,
@@ -186,12 +187,12 @@ impl Inbox {
         if is_message && self.0.load.all.load(Ordering::Relaxed) > MOST_BYTES {
             return false;
         }
-        // A session that is over needs no events.
+        // An ended session needs no events.
         let _ = self.send(Message::UpstreamEvent(Box::new(event)));
         true
     }
 
-    /// Has the session fire its timers.
+    /// Schedules the timers of the session.
     pub fn fire_timers(&self) {
         let mut queue = self.0.queue.lock();
         queue.timers_are_due = true;
@@ -213,12 +214,12 @@ impl Inbox {
         }
     }
 
-    /// Whether the session is over.
+    /// Reports the end of the session.
     pub fn is_closed(&self) -> bool {
         self.0.queue.lock().closed
     }
 
-    /// The same way in, without keeping the session.
+    /// Returns a weak reference to the inbox.
     pub fn downgrade(&self) -> WeakInbox {
         WeakInbox(Arc::downgrade(&self.0))
     }
@@ -237,7 +238,7 @@ impl std::fmt::Debug for WeakInbox {
 }
 
 impl WeakInbox {
-    /// The way in, while the session is kept.
+    /// Returns the inbox if the session still exists.
     pub fn upgrade(&self) -> Option<Inbox> {
         self.0.upgrade().map(Inbox)
     }
@@ -259,7 +260,7 @@ impl Cell {
         }
     }
 
-    /// Takes messages; returns whether there may be more.
+    /// Processes messages. Returns true if messages may be left.
     fn take_some(self: &Arc<Self>, recipient: &mut dyn Recipient) -> Next {
         for _ in 0..AT_ONCE {
             let (message, timers) = {
@@ -315,7 +316,7 @@ impl Runnable for Cell {
     fn run(self: Arc<Self>) {
         let mut holder = self.recipient.lock();
         let Some(recipient) = holder.as_deref_mut() else { return };
-        // A fault in one session is not one of those whose run this is.
+        // A panic in one session must not affect the other sessions of this run.
         let next = catch_unwind(AssertUnwindSafe(|| {
             let next = self.take_some(recipient);
             if let Next::Finish = next {
@@ -339,7 +340,7 @@ impl Runnable for Cell {
             }
             Ok(Next::Finish) => *holder = None,
             Err(_) => {
-                error!("a session has ended by a fault of this program");
+                error!("a session has ended because of a defect in this program");
                 let left = self.close();
                 if let Some(mut recipient) = holder.take() {
                     let _ = catch_unwind(AssertUnwindSafe(|| recipient.finish(left)));
@@ -353,7 +354,7 @@ impl Runnable for Cell {
     }
 }
 
-/// A session that nobody can reach any more is over. It ends in a run of its own: whoever drops it may hold locks.
+/// Ends an unreachable session. The end has its own run, because the caller of the drop may hold locks.
 impl Drop for Cell {
     fn drop(&mut self) {
         let Some(recipient) = self.recipient.get_mut().take() else {
@@ -368,7 +369,7 @@ impl Drop for Cell {
     }
 }
 
-/// A recipient and the messages that it has not taken.
+/// Recipient with the messages that it has not taken.
 type Ending = (Box<dyn Recipient>, VecDeque<Message>);
 
 struct Abandoned {
@@ -429,7 +430,7 @@ mod tests {
         }
     }
 
-    /// Counts; it is over after so many messages, or fails at one.
+    /// Recipient that counts its messages. It ends after `over_after` messages and panics at message `fails_at`.
     struct Counter {
         counts: Arc<Mutex<(usize, usize)>>,
         over_after: usize,
@@ -440,7 +441,7 @@ mod tests {
         fn take(&mut self, _: Message) {
             let mut counts = self.counts.lock();
             counts.0 += 1;
-            assert!(counts.0 != self.fails_at, "it fails here");
+            assert!(counts.0 != self.fails_at, "expected failure");
         }
 
         fn fire_timers(&mut self) {}
@@ -488,8 +489,8 @@ mod tests {
             inbox.send(said(SAID_BYTES)).unwrap();
             inbox.send(said(1)).unwrap();
         }
-        assert_eq!(*counts.lock(), (5, 2), "over, with one message left");
-        assert!(has_room(&inbox).await, "a client learns that its session is over");
+        assert_eq!(*counts.lock(), (5, 2), "ended, with one message left");
+        assert!(has_room(&inbox).await, "an ended session does not block its client");
         assert_eq!(inbox.send(said(1)), Err(Over));
     }
 
@@ -502,13 +503,13 @@ mod tests {
         assert!(crowded.tell(told(CROWDED_BYTES / 2)));
         assert!(!has_room(&other).await);
         assert!(crowded.tell(told(MOST_BYTES)));
-        assert!(!crowded.tell(told(1)), "messages are dropped before memory is");
-        assert!(crowded.tell(UpstreamEvent::Up(true)), "what a session must know is not");
+        assert!(!crowded.tell(told(1)), "messages over the limit are dropped");
+        assert!(crowded.tell(UpstreamEvent::Up(true)), "state changes are not dropped");
         {
             let _run = enter();
             crowded.start(counter(2, 0).0);
         }
-        assert!(has_room(&other).await, "a session that is over crowds nobody");
+        assert!(has_room(&other).await, "an ended session does not block other clients");
         crowded.tell(told(2 * CROWDED_BYTES));
         assert!(has_room(&other).await);
     }
@@ -538,7 +539,7 @@ mod tests {
         let (recipient, counts) = counter(9, 0);
         inbox.start(recipient);
         drop(inbox);
-        assert_eq!(*counts.lock(), (0, 0), "whoever drops it may hold locks");
+        assert_eq!(*counts.lock(), (0, 0), "the caller of the drop may hold locks");
         let end = tokio_util::sync::CancellationToken::new();
         let work = tokio::spawn(runs.work(end.clone()));
         while counts.lock().1 == 0 {

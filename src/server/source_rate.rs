@@ -1,4 +1,4 @@
-//! How often one source is answered.
+//! Rate limit of the answers to one source.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use rtm::time::Time;
 
-/// Answers to one source within [`WINDOW`].
+/// Largest number of answers to one source within [`WINDOW`].
 pub const MAX_ANSWERS: usize = 20;
 const WINDOW: Duration = Duration::from_secs(1);
-/// Sources that are remembered at a time.
+/// Largest number of remembered sources.
 const MAX_SOURCES: usize = 4096;
 
-/// The answers of the last second, by source.
+/// Answers of the last second, by source.
 ///
-/// The addresses of datagrams are easily invented, and the rate protects those whose address it is. So when there are
-/// too many sources at a time, new ones get nothing until others are forgotten: forgetting one early, as a map of the
-/// most recent sources would, lets an attacker forget his victim. For the same reason the times are kept, and not only
-/// a count: no second has more than [`MAX_ANSWERS`], wherever it begins.
+/// The source addresses of datagrams are easily forged, and the rate protects their owners. So with too many sources,
+/// new ones get no answer until others expire. A map of the most recent sources would let an attacker evict his victim.
+/// For the same reason it keeps the times and not only a count: no second has more than [`MAX_ANSWERS`], wherever it
+/// begins.
 #[derive(Debug, Default)]
 pub struct Rates {
     sources: HashMap<IpAddr, VecDeque<Time>>,
@@ -25,7 +25,7 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// Whether `source` may be answered at `now`; if so, that counts.
+    /// Returns true and counts an answer if `source` may be answered at `now`.
     pub fn allow(&mut self, source: IpAddr, now: Time) -> bool {
         self.sweep(now);
         let source = source.to_canonical();
@@ -43,7 +43,7 @@ impl Rates {
         true
     }
 
-    /// Forgets those that nothing was sent to lately. Once in a while: a flood must not make every datagram cost that.
+    /// Removes the sources without recent answers. It runs rarely, because a flood would make it expensive.
     fn sweep(&mut self, now: Time) {
         if now.since(self.swept) >= WINDOW {
             self.swept = now;
@@ -62,7 +62,7 @@ mod tests {
         Time::from_millis(1_000_000 + ms)
     }
 
-    /// How many of `count` questions at one time are answered.
+    /// Returns the number of answers to `count` questions at one time.
     fn answered(rates: &mut Rates, source: [u8; 4], ms: u64, count: usize) -> usize {
         (0..count).filter(|_| rates.allow(source.into(), at(ms))).count()
     }
@@ -72,12 +72,12 @@ mod tests {
         let mut rates = Rates::default();
         assert_eq!(answered(&mut rates, [10, 0, 0, 1], 0, 5), 5);
         assert_eq!(answered(&mut rates, [10, 0, 0, 1], 900, 30), 15);
-        assert_eq!(answered(&mut rates, [10, 0, 0, 2], 900, 30), 20, "another has its own");
+        assert_eq!(answered(&mut rates, [10, 0, 0, 2], 900, 30), 20, "separate sources");
         assert_eq!(answered(&mut rates, [10, 0, 0, 1], 999, 30), 0);
         assert_eq!(answered(&mut rates, [10, 0, 0, 1], 1_000, 30), 5);
         assert_eq!(answered(&mut rates, [10, 0, 0, 1], 1_900, 30), 15);
         let mapped = "::ffff:10.0.0.1".parse().expect("an address");
-        assert!(!rates.allow(mapped, at(1_900)), "the same source by a socket of IPv6");
+        assert!(!rates.allow(mapped, at(1_900)), "same source on an IPv6 socket");
     }
 
     #[test]
@@ -87,14 +87,14 @@ mod tests {
         for n in 0..MAX_SOURCES {
             assert!(rates.allow(source(n), at(0)));
         }
-        assert!(!rates.allow(source(MAX_SOURCES), at(0)), "a new one");
-        assert!(rates.allow(source(0), at(0)), "one that is known");
+        assert!(!rates.allow(source(MAX_SOURCES), at(0)), "new source");
+        assert!(rates.allow(source(0), at(0)), "known source");
         assert_eq!(rates.sources.len(), MAX_SOURCES);
         assert!(rates.allow(source(0), at(500)));
         assert!(!rates.allow(source(MAX_SOURCES), at(999)));
         assert!(
             rates.allow(source(MAX_SOURCES), at(1_000)),
-            "the old ones are forgotten"
+            "expired sources are removed"
         );
         assert_eq!(rates.sources.len(), 2);
     }

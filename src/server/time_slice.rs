@@ -1,4 +1,4 @@
-//! A task's turn: bounded by the time that it works, so that no amount of work in one task delays the others.
+//! Turn of a task, bounded in time so that one task does not delay the others.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -6,23 +6,23 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long a task works before it lets others work: a round of a thousand busy tasks takes some 15 ms on two cores.
+/// Duration of a turn: a round of a thousand busy tasks takes some 15 ms on two cores.
 const TURN: Duration = Duration::from_micros(30);
 
-/// The turn of a task.
+/// Turn of a task.
 #[derive(Debug)]
 pub struct TimeSlice {
     began: Instant,
 }
 
 impl TimeSlice {
-    /// A turn that begins now.
+    /// Begins a turn.
     pub fn begin() -> Self {
         Self { began: Instant::now() }
     }
 
-    /// Awaits what the task does next. When that has to wait, others work meanwhile; when it is there already and the turn
-    /// is over, others work before it.
+    /// Awaits the next step of the task. Other tasks run while the step is pending. They also run before a ready step
+    /// when the turn is used up.
     pub async fn next<F: Future>(&mut self, next: F) -> F::Output {
         let mut next = pin!(next);
         let mut waited = false;
@@ -42,7 +42,7 @@ impl TimeSlice {
         output
     }
 
-    /// Whether the turn is used up.
+    /// Returns true if the turn is used up.
     pub fn is_over(&self) -> bool {
         self.began.elapsed() >= TURN
     }
@@ -59,14 +59,14 @@ mod tests {
         let work = async {
             let mut turn = TimeSlice::begin();
             assert_eq!(turn.next(async { 7 }).await, 7);
-            assert_eq!(others.get(), 0, "there is time left");
+            assert_eq!(others.get(), 0, "the turn is not used up");
             tokio::time::advance(TURN).await;
             assert!(turn.is_over());
             let before = others.get();
             assert_eq!(turn.next(async { 8 }).await, 8);
             assert!(others.get() > before && !turn.is_over());
             turn.next(tokio::time::sleep(2 * TURN)).await;
-            assert!(!turn.is_over(), "others have worked meanwhile");
+            assert!(!turn.is_over(), "other tasks have run meanwhile");
         };
         let count = async {
             for _ in 0..10 {

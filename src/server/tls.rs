@@ -1,4 +1,4 @@
-//! TLS: how it begins, and how its certificate is replaced while clients are connected.
+//! TLS acceptor, with replacement of the certificate while clients are connected.
 
 use std::fs;
 use std::io;
@@ -20,12 +20,12 @@ use crate::config::{BadIdentity, Identity};
 use crate::server::Server;
 use text_files::read_text;
 
-/// The first byte of a TLS connection: a record of the handshake. No HTTP request begins with it.
+/// First byte of a TLS connection: a handshake record. No HTTP request begins with it.
 pub const HANDSHAKE: u8 = 0x16;
-/// How often the files are looked at.
+/// Interval of the file checks.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
-/// The certificate in use, and where the next one comes from.
+/// Certificate in use, with the files of the next one.
 #[derive(Debug)]
 pub struct Tls {
     certificate: PathBuf,
@@ -34,29 +34,29 @@ pub struct Tls {
     seen: Mutex<Stamp>,
 }
 
-/// When both files were changed, and their lengths; `None` for one that is not there.
+/// Modification times and lengths of both files; `None` for a missing file.
 type Stamp = [Option<(SystemTime, u64)>; 2];
 
-/// Why the files give no certificate.
+/// Error of a certificate reload.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
-    /// One cannot be read.
+    /// A file cannot be read.
     #[error("cannot read `{path}`")]
     Read {
-        /// Which one.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system says.
+        /// System error.
         source: io::Error,
     },
-    /// They are not what they should be.
+    /// A file is invalid.
     #[error("`{path}` {bad}")]
     Bad {
-        /// The one at fault.
+        /// Path of the invalid file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Defect of the file.
         bad: BadIdentity,
     },
-    /// The library does not take it.
+    /// The library rejects the certificate.
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] Error),
 }
@@ -71,10 +71,10 @@ impl ReloadError {
 }
 
 impl Tls {
-    /// With the certificate that the config was read with.
+    /// Creates the acceptor with the config's certificate.
     ///
     /// # Errors
-    /// The library's, which are not expected.
+    /// Returns errors of the library, which are not expected.
     pub fn new(tls: &config::Tls) -> Result<Self, Error> {
         let new = Self {
             certificate: tls.certificate.clone(),
@@ -86,31 +86,31 @@ impl Tls {
         Ok(new)
     }
 
-    /// What begins TLS on a connection, with the certificate of this moment.
+    /// Returns an acceptor with the current certificate.
     pub fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.current.read().clone())
     }
 
-    /// Reads both files again. Connections that are open stay as they are; no session of the old certificate is resumed.
+    /// Reloads both files. Open connections keep their certificate; no session of the old certificate is resumed.
     ///
     /// # Errors
-    /// [`ReloadError`]; the old certificate stays in use.
+    /// Returns [`ReloadError`]; the old certificate stays in use.
     pub fn reload(&self) -> Result<(), ReloadError> {
         let mut seen = self.seen.lock();
         self.reload_as(&mut seen)
     }
 
-    /// The same, unless the files are as they were at the last attempt.
+    /// Reloads both files if they have changed since the last attempt.
     ///
     /// # Errors
-    /// [`ReloadError`].
+    /// Returns [`ReloadError`]; the old certificate stays in use.
     pub fn reload_if_changed(&self) -> Option<Result<(), ReloadError>> {
         let mut seen = self.seen.lock();
         (self.stamp() != *seen).then(|| self.reload_as(&mut seen))
     }
 
     fn reload_as(&self, seen: &mut Stamp) -> Result<(), ReloadError> {
-        // Before the reading: a file that changes meanwhile is read once more.
+        // Before the read: a file that changes meanwhile is read once more.
         *seen = self.stamp();
         let text = |path: &PathBuf| {
             read_text(path).map_err(|source| ReloadError::Read {
@@ -141,23 +141,23 @@ impl Tls {
     }
 }
 
-/// No ALPN: a client speaks HTTP/1.1 then whatever it has offered, and with ALPN some offers would be refused.
+/// Builds the config without ALPN. A client then uses HTTP/1.1 for any offer; with ALPN some offers would be refused.
 fn server_config(identity: &Identity) -> Result<Arc<ServerConfig>, Error> {
     let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-        // Both versions: the web views of old phones have no TLS 1.3.
+        // Both versions: the web views of old phones do not support TLS 1.3.
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(identity.0.clone())));
     Ok(Arc::new(config))
 }
 
-/// Reads the files again, off the runtime's threads; logged and counted.
+/// Reloads the files outside the runtime's threads; logs and counts the result.
 pub async fn reload(server: &Server, tls: &Arc<Tls>) {
     let tls = tls.clone();
     tell(server, spawn_blocking(move || Some(tls.reload())).await.ok().flatten());
 }
 
-/// Looks after the files until the shutdown, for systems and containers where nobody sends signals.
+/// Watches the files until the shutdown, for systems and containers without signals.
 pub async fn watch_files(server: Arc<Server>, tls: Arc<Tls>) {
     let mut look = interval(LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -179,26 +179,26 @@ fn tell(server: &Server, reloaded: Option<Result<(), ReloadError>>) {
         None => {}
         Some(Ok(())) => {
             server.metrics.certificate_loaded("ok");
-            info!("new connections get the certificate that was read just now");
+            info!("new connections use the reloaded certificate");
         }
         Some(Err(error)) => {
             server.metrics.certificate_loaded("failed");
             let hint = error.hint();
-            // The system's answer is the source of it.
+            // The system error is the source of the error.
             let error = anyhow::Error::from(error);
             error!(hint, "the old certificate stays in use: {error:#}");
         }
     }
 }
 
-/// Why a handshake failed: what the counter is told.
+/// Returns the counter label of a failed handshake.
 pub fn failure(error: &io::Error) -> &'static str {
     use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
     if matches!(error.kind(), UnexpectedEof | ConnectionReset | BrokenPipe) {
         return "closed by the client";
     }
     match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
-        // Mostly a client that does not trust the CA.
+        // Usually a client that does not trust the CA.
         Some(Error::AlertReceived(_)) => "refused by the client",
         Some(Error::PeerIncompatible(_)) => "nothing in common",
         Some(

@@ -1,4 +1,4 @@
-//! The UDP sockets of the native SDKs: discovery, and the reports that nobody reads.
+//! UDP sockets of the native SDKs: discovery and login reports.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,10 +14,10 @@ use crate::server::Server;
 use crate::server::native_lookup::{Answer, MAX_QUESTION_BYTES, advertised, answer};
 use crate::server::source_rate::Rates;
 
-/// How long a socket that fails is left alone.
+/// Pause after a socket error.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The sockets that a config asks for.
+/// Sockets of a config.
 #[derive(Debug)]
 pub struct UdpSockets {
     discovery: Arc<Discovery>,
@@ -25,7 +25,7 @@ pub struct UdpSockets {
     reports: Option<(UdpSocket, SocketAddr)>,
 }
 
-/// What all discovery sockets share: the answer, and who has got it.
+/// Shared data of the discovery sockets: the answer and the source rates.
 #[derive(Debug)]
 struct Discovery {
     answer: Answer,
@@ -33,11 +33,11 @@ struct Discovery {
 }
 
 impl UdpSockets {
-    /// Binds them. `tcp_port` is the port of native clients that is really bound; where there is none, and the config
-    /// advertises no other place, questions have no answer and no socket.
+    /// Binds the sockets. `tcp_port` is the bound port of native clients. Without it, and without another advertised
+    /// place, discovery has no answer and no socket.
     ///
     /// # Errors
-    /// The address that cannot be bound, and what the system says.
+    /// Returns the address that cannot be bound, with the system error.
     pub async fn bind(config: &Config, tcp_port: Option<u16>) -> Result<Self, (SocketAddr, io::Error)> {
         let place = advertised(config, tcp_port);
         let mut questions = Vec::new();
@@ -65,7 +65,7 @@ impl UdpSockets {
         })
     }
 
-    /// Serves them until the shutdown; the addresses of discovery, and that of reports.
+    /// Serves the sockets until the shutdown. Returns the addresses of discovery and that of reports.
     pub fn serve(self, server: &Arc<Server>) -> (Vec<SocketAddr>, Option<SocketAddr>) {
         let questions = self.questions.into_iter().map(|(socket, addr)| {
             let task = serve_udp(server.clone(), socket, self.discovery.clone());
@@ -89,9 +89,9 @@ async fn bind(addr: SocketAddr) -> Result<(UdpSocket, SocketAddr), (SocketAddr, 
 
 /// Answers questions until the shutdown.
 ///
-/// Whatever is no question gets no answer, and is counted; so are questions over the rate of their source.
+/// Other datagrams, and questions over the rate of their source, are counted and not answered.
 async fn serve_udp(server: Arc<Server>, socket: UdpSocket, discovery: Arc<Discovery>) {
-    // What is longer than a question is cut off, and is no zlib stream then.
+    // A longer datagram is cut off, and is then no zlib stream.
     let mut datagram = [0; MAX_QUESTION_BYTES];
     while let Some((length, source)) = receive(&server, &socket, &mut datagram).await {
         match answer(&datagram[..length], &discovery.answer) {
@@ -109,14 +109,14 @@ async fn serve_udp(server: Arc<Server>, socket: UdpSocket, discovery: Arc<Discov
     }
 }
 
-/// Takes login reports until the shutdown. They carry tokens, so they are not even read: a byte of each is
+/// Receives and discards login reports until the shutdown. They contain tokens, so it reads only one byte of each
 /// (signaling-wire 1.5 and 10).
 async fn swallow_reports(server: Arc<Server>, socket: UdpSocket) {
     let mut byte = [0];
     while receive(&server, &socket, &mut byte).await.is_some() {}
 }
 
-/// The next datagram, or nothing at the shutdown.
+/// Returns the next datagram, or `None` at the shutdown.
 async fn receive(server: &Server, socket: &UdpSocket, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
     loop {
         let received: io::Result<_> = tokio::select! {

@@ -12,31 +12,31 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes, error::Ca
 use crate::server::transport::{End, FrameTransport, Incoming};
 use protocol::encoder::Encoder;
 
-/// Reads text messages.
+/// Reader of text messages.
 pub trait Reader: Send {
-    /// What a message means.
+    /// Decodes a message.
     fn read(&self, text: Utf8Bytes) -> Incoming;
 
-    /// The language to answer in, when it is this connection's alone.
+    /// Returns the encoder for answers, if this connection has its own.
     fn encoder(&self) -> Option<Arc<dyn Encoder>> {
         None
     }
 }
 
-/// A WebSocket.
+/// WebSocket transport.
 pub struct WebSocketTransport<R> {
     websocket: HyperWebsocketStream,
     reader: R,
 }
 
 impl<R: Reader> WebSocketTransport<R> {
-    /// A WebSocket with the reader of its messages.
+    /// Creates a transport with the reader of its messages.
     pub fn new(websocket: HyperWebsocketStream, reader: R) -> Self {
         Self { websocket, reader }
     }
 }
 
-/// Reads the frames of the SDKs (decisions D10).
+/// Reader of the frames of the SDKs (decisions D10).
 pub struct Sdk;
 
 impl Reader for Sdk {
@@ -92,7 +92,7 @@ impl<R: Reader> FrameTransport for WebSocketTransport<R> {
             code: end.code.into(),
             reason: end.reason.into(),
         };
-        // A connection that is lost needs no close.
+        // A lost connection needs no close.
         let _ = self.websocket.start_send_unpin(Message::Close(Some(frame)));
     }
 

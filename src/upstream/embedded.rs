@@ -1,7 +1,6 @@
-//! The embedded RTM as an upstream: worlds by app id behind a lock, and a task for their timers.
+//! Embedded RTM as an upstream: worlds by app ID behind a lock, and a task for their timers.
 //!
-//! A call is answered inside the lock: replies and events reach the sessions' inboxes in the order in which they
-//! happened.
+//! A call is answered inside the lock, so replies and events reach the sessions' inboxes in their order.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,12 +19,12 @@ use runtime::clock::Clock;
 use rtm::upstream::{ClientKey, EventSink, Upstream};
 use rtm_embedded::{ClientId, Output, RtmService, RtmServiceConfig};
 
-/// The embedded RTM.
+/// Embedded RTM.
 pub struct EmbeddedUpstream {
     apps: Mutex<HashMap<AppId, App>>,
     config: RtmServiceConfig,
     clock: Clock,
-    /// A deadline may have come nearer.
+    /// Notification of a possibly earlier deadline.
     changed: Notify,
 }
 
@@ -37,7 +36,7 @@ struct App {
 }
 
 impl EmbeddedUpstream {
-    /// Worlds that nobody uses yet.
+    /// Creates the upstream without worlds in use.
     pub fn new(config: RtmServiceConfig, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
             apps: Mutex::default(),
@@ -71,7 +70,7 @@ impl EmbeddedUpstream {
 
     fn tick(&self) {
         let now = self.clock.now();
-        // Sessions run when the lock is released.
+        // Sessions run after the release of the lock.
         let _run = enter();
         let mut apps = self.apps.lock();
         for app in apps.values_mut() {
@@ -124,7 +123,7 @@ impl Upstream for EmbeddedUpstream {
                 return;
             };
             app.numbers.remove(&id);
-            // A logout withdraws the client's invitations, which a mere close cannot.
+            // A logout withdraws the client's invitations; a close does not.
             app.world.call(now, id, 0, RtmCall::Logout {}, out);
             app.world.close(now, id, out);
         });
