@@ -375,7 +375,16 @@ fn program(folder: &Path) -> (Program, SocketAddr, impl Iterator<Item = String> 
         .expect("the program starts");
     let stderr = child.stderr.take().expect("it was asked for");
     let child = Program(child);
-    let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
+    let (sender, receiver) = std::sync::mpsc::sync_channel(100);
+    std::thread::spawn(move || {
+        let lines = BufReader::new(stderr).lines().map_while(Result::ok);
+        lines
+            .map(|line| sender.send(line))
+            .take_while(Result::is_ok)
+            .for_each(drop);
+    });
+    // A missing line fails the test instead of blocking it.
+    let mut lines = std::iter::from_fn(move || receiver.recv_timeout(PATIENCE).ok());
     let addr = lines.find_map(|line| {
         let line: serde_json::Value = serde_json::from_str(&line).ok()?;
         line["fields"]["addr"].as_str()?.parse().ok()
@@ -398,7 +407,7 @@ async fn a_hangup_reads_the_files_again() {
     };
     let old = shown(&connected(&folder, addr).await);
     dev_cert(&folder, &[]);
-    hang_up_until("new connections get the certificate");
+    hang_up_until("new connections use the reloaded certificate");
     let new = shown(&connected(&folder, addr).await);
     assert_ne!(new, old);
     fs::write(folder.join("certs/key.pem"), "").expect("the folder can be written");
