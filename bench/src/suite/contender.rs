@@ -314,7 +314,7 @@ fn sigbridge(contender: Contender, port: u16, admin: u16, link: u16, traces: &Pa
         "[listen]\nhttp = \"{HOST}:{port}\"\ntcp = \"off\"\nudp = []\n\
          [admin]\nlisten = \"{HOST}:{admin}\"\n\
          [session]\ngrace = \"1s\"\n\
-         [limits]\nmessages_per_second = 1000000\n\
+         [limits]\nmessages_per_second = 1000000\nchannel_messages_per_second = 0\n\
          [embedded]\nrate_scale = 1000\n{upstream}{record}"
     )
 }
