@@ -18,7 +18,7 @@ use crate::emulate::invitations::Calls;
 use crate::emulate::mailbox::Mailbox;
 use crate::emulate::name_directory::Directory;
 use crate::emulate::outbox::Outbox;
-use crate::emulate::token_bucket::Bucket;
+use crate::emulate::rate_limits::RateLimits;
 use crate::emulate::transient_join::TransientJoins;
 use crate::invocation::{Run, RunId};
 use crate::rtm_requests::Requests;
@@ -45,10 +45,7 @@ pub struct Session {
     pub(super) cids: i64,
     pub(super) calls: Calls,
     pub(super) mailbox: Mailbox,
-    pub(super) rate: Bucket,
-    pub(super) invitations: Bucket,
-    /// Announced calls that exceed their channel's rate.
-    over_rate: Vec<(SocketId, i64)>,
+    pub(super) rate_limits: RateLimits,
     /// The memory budget is exhausted.
     pub(super) pressed: bool,
     pub(super) outbox: Outbox,
@@ -88,9 +85,7 @@ impl Session {
             cids: 0,
             calls: Calls::default(),
             mailbox: Mailbox::default(),
-            rate: Bucket::default(),
-            invitations: Bucket::default(),
-            over_rate: Vec::new(),
+            rate_limits: RateLimits::default(),
             pressed: false,
             outbox: Outbox::default(),
             directory: Directory::default(),
@@ -140,8 +135,7 @@ impl Session {
                 let run = self.run_for(call, row, args);
                 self.refuse(run, &reason, ctx);
             }
-            Input::OverRate { socket, id } if self.over_rate.len() < MAX_WAITING => self.over_rate.push((socket, id)),
-            Input::OverRate { .. } => {}
+            Input::OverRate { socket, id } => self.rate_limits.announce(socket, id),
             Input::Pressed(pressed) => self.pressed = pressed,
             Input::Poll { call, ver_clear, max } => self.polled(call, ver_clear, max, ctx),
             Input::RtmReply { request, result } => self.replied(request, result, ctx),
@@ -323,9 +317,7 @@ impl Session {
 
     fn called(&mut self, call: CallRef, row: usize, args: Vec<Value>, ctx: &mut Ctx<'_>) {
         let mut run = self.run_for(call, row, args);
-        let marked = self.over_rate.len();
-        self.over_rate.retain(|other| *other != (call.socket, call.id));
-        let over_rate = self.over_rate.len() < marked;
+        let over_channel_rate = self.rate_limits.take_announced(call);
         if self.context.tables.rows[row].status == Status::ClientSide {
             return self.start(run, ctx);
         }
@@ -349,16 +341,9 @@ impl Session {
         if !self.within_channel_limits(&run, ctx) {
             return self.refuse(run, "too often", ctx);
         }
-        let limits = self.context.limits;
+        let limits = &self.context.limits;
         let limit = self.context.tables.rows[row].limit;
-        let within = match limit {
-            None => true,
-            Some(Limit::Messages | Limit::ChannelMessages) => {
-                !over_rate && self.rate.take(ctx.now, limits.messages_per_second)
-            }
-            Some(Limit::Invitations) => self.invitations.take(ctx.now, limits.invitations_per_second),
-        };
-        if !within {
+        if !self.rate_limits.admits(limit, over_channel_rate, ctx.now, limits) {
             if limits.discard_over_rate && limit != Some(Limit::Invitations) {
                 // Legacy servers discarded messages over the rate silently.
                 ctx.out.push(Effect::Dropped(DropReason::MessagesOverRate));

@@ -51,7 +51,7 @@ pub use config::RtmServiceConfig;
 pub use context::{ClientId, Output};
 pub use dispatch::{Needs, needs};
 pub use invitations::{End, Handles, Side};
-pub use rates::{Rate, RateTable, Rates};
+pub use rates::{RateTable, Rates};
 pub use service::RtmService;
 pub use session::state_changed;
 pub use timers::{TimerId, Timers};

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use rtm::rate::SlidingWindow;
 use rtm::time::Time;
 use rtm::{ChannelId, ConnectionReason, OnlineState, RtmCall, UserId};
 
@@ -13,7 +14,6 @@ use crate::invitations::Invitations;
 use crate::offline::OfflineStore;
 use crate::presence::Followers;
 use crate::random::Random;
-use crate::rates::Window;
 use crate::timers::{Timer, Timers};
 
 /// The RTM service of one app id.
@@ -34,7 +34,7 @@ pub struct RtmService {
     pub(super) timers: Timers<Timer>,
     pub(super) random: Random,
     /// Recent calls by the RESTful API.
-    pub(super) rest: Window,
+    pub(super) rest: SlidingWindow,
     now: Time,
     next_client: u64,
 }
@@ -52,7 +52,7 @@ impl RtmService {
             offline: OfflineStore::default(),
             timers: Timers::default(),
             random: Random::new(config.seed),
-            rest: Window::default(),
+            rest: SlidingWindow::default(),
             now: Time::default(),
             next_client: 1,
         }

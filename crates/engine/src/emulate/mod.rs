@@ -10,9 +10,9 @@ pub mod mailbox;
 pub mod mailbox_share;
 pub mod name_directory;
 pub mod outbox;
+pub mod rate_limits;
 pub mod resume;
 pub mod system_attributes;
-pub mod token_bucket;
 pub mod transient_join;
 
 use invitations::Call;

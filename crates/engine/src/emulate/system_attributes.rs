@@ -9,12 +9,12 @@
 use std::time::Duration;
 use tables::condition::EmulationOutcome;
 
+use rtm::rate::TokenBucket;
 use rtm::value::{Text, Value};
 use rtm::{ChannelAttribute, EventKind};
 use tables::row::Limit;
 
 use crate::api::{Effect, TimerKey};
-use crate::emulate::token_bucket::Bucket;
 use crate::invocation::Run;
 use crate::session::{Ctx, Session};
 
@@ -46,8 +46,8 @@ pub struct SystemAttributes {
     /// The last published `_member_num`.
     told: Option<u64>,
     armed: bool,
-    sent: Bucket,
-    set: Vec<(Text, Bucket)>,
+    sent: TokenBucket,
+    set: Vec<(Text, TokenBucket)>,
 }
 
 impl SystemAttributes {
@@ -163,7 +163,7 @@ impl Session {
             .position(|(known, _)| *known == attribute)
             .unwrap_or_else(|| {
                 system_attributes.set.truncate(MAX_COUNTED);
-                system_attributes.set.push((attribute, Bucket::default()));
+                system_attributes.set.push((attribute, TokenBucket::default()));
                 system_attributes.set.len() - 1
             });
         system_attributes.set[at].1.take(ctx.now, limit)
