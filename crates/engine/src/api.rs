@@ -15,19 +15,7 @@ use tables::Tables;
 use tables::row::{CodeId, RowId};
 use tables::wire::Wire;
 
-/// The mapping of names in both directions; a pure function of the names, recorded in traces.
-pub trait Names: Send + Sync {
-    /// Returns the RTM user id of a legacy account.
-    fn user_id(&self, account: &Text) -> Text;
-    /// Returns the legacy account of an RTM user id.
-    fn account(&self, user_id: &Text) -> Text;
-    /// Returns the RTM channel id of a legacy channel name.
-    fn channel_id(&self, channel: &Text) -> Text;
-    /// Returns the legacy channel name of an RTM channel id.
-    fn channel(&self, channel_id: &Text) -> Text;
-    /// Returns the legacy number of an account.
-    fn uid(&self, account: &Text) -> i64;
-}
+use crate::names::Names;
 
 /// Immutable context of a session.
 #[derive(Clone)]

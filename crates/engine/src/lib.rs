@@ -15,6 +15,7 @@ pub mod emulate;
 mod eval_context;
 mod invocation;
 mod lanes;
+mod names;
 mod outcome;
 pub mod pre_login;
 mod rtm_requests;
@@ -24,8 +25,8 @@ mod test_fixtures;
 mod tests;
 
 pub use admission::{Admission, Existing, LoginAttempt, admit};
-pub use api::{Attach, DropReason, Effect, EndReason, Input, Names, SessionContext, SessionLimits, TimerKey};
+pub use api::{Attach, DropReason, Effect, EndReason, Input, SessionContext, SessionLimits, TimerKey};
 pub use emulate::CODES;
-pub use emulate::token_bucket::Bucket;
+pub use names::{AppNames, Names, derived_uid};
 pub use protocol::event::{Answer, CallRef, Event, Form, LOGIN, Refusal, SocketId};
 pub use session::Session;
