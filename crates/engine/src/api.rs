@@ -12,6 +12,7 @@ use rtm::time::Time;
 use rtm::value::{Text, Value};
 use rtm::{CallKind, ChannelId, InvitationId, RtmCall, RtmError, RtmEvent, RtmReply};
 use tables::Tables;
+use tables::reason::Reason;
 use tables::row::{CodeId, RowId};
 use tables::wire::Wire;
 
@@ -94,7 +95,7 @@ pub enum Input {
         /// The login call.
         call: CallRef,
         /// `Err` with the reason for a refusal.
-        verdict: Result<(), Text>,
+        verdict: Result<(), Reason>,
         /// The new session line.
         line: Text,
         /// The login call's arguments, in the row's order.
@@ -138,7 +139,7 @@ pub enum Input {
         /// The valid arguments.
         args: Vec<Value>,
         /// The reason for the refusal.
-        reason: Text,
+        reason: Reason,
     },
     /// The announcement of a call that exceeds its channel's rate.
     OverRate {

@@ -6,6 +6,7 @@
 
 use protocol::event::{Event, Form};
 use rtm::value::Text;
+use tables::errors::EngineCode;
 use tables::ty::SigType;
 use tables::wire::{ResumeMode, Via};
 
@@ -106,7 +107,7 @@ impl Session {
             Ok(None) => {}
             Err(Full) => {
                 ctx.out.push(Effect::Dropped(DropReason::MailboxLines));
-                self.note_own("MAILBOX-FULL", Some(row), Some(sender), ctx);
+                self.note_own(EngineCode::MailboxFull, Some(row), Some(sender), ctx);
             }
         }
     }

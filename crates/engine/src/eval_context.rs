@@ -65,9 +65,8 @@ impl Scope for RunScope<'_> {
     }
 
     fn member_reason(&self, row: usize) -> Text {
-        let members = &self.session.context.tables.rows[row].members;
-        let hit = members.iter().find(|(error, _)| Some(*error) == self.run.error);
-        hit.map_or_else(|| "failed".into(), |(_, reason)| reason.clone())
+        let tables = &self.session.context.tables;
+        tables.reason(tables.rows[row].reason_of(self.run.error))
     }
 
     fn error(&self) -> Option<RtmError> {

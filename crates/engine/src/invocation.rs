@@ -2,9 +2,10 @@
 
 use protocol::event::{Answer, CallRef, Event, Refusal};
 use rtm::time::Time;
-use rtm::value::{Text, Value};
+use rtm::value::Value;
 use rtm::{InvitationId, RtmError};
 use tables::expr::Expr;
+use tables::reason::Reason;
 use tables::row::{AnswerAt, Lane, RowId, StepKind};
 
 use crate::api::Effect;
@@ -104,7 +105,7 @@ impl Session {
     /// Starts a run, at once or when its lane is free.
     pub(super) fn start(&mut self, run: Run, ctx: &mut Ctx<'_>) {
         if self.runs.len() >= MAX_RUNS {
-            self.refuse(run, "too often", ctx);
+            self.refuse(run, Reason::TooOften, ctx);
             return;
         }
         if self.must_wait(&run) {
@@ -213,9 +214,9 @@ impl Session {
     }
 
     /// Refuses a call before its run has started.
-    pub(super) fn refuse(&mut self, mut run: Run, reason: &str, ctx: &mut Ctx<'_>) {
+    pub(super) fn refuse(&mut self, mut run: Run, reason: Reason, ctx: &mut Ctx<'_>) {
         if let Some(failure) = &self.context.tables.clone().rows[run.row].fail {
-            self.fail(&mut run, failure, Some(reason.into()), ctx);
+            self.fail(&mut run, failure, Some(reason), ctx);
         }
         if run.parent.is_none() {
             self.send_answer(&mut run, ctx);
@@ -291,14 +292,6 @@ impl Session {
         match &self.context.wire.function(call.function).target {
             Target::Row(row) => row.made_by_client.contains(&event),
             Target::Local(_) | Target::Invoke(_) => false,
-        }
-    }
-
-    /// Returns the reason of a refusal as text.
-    pub(super) fn reason_text(value: Value) -> Text {
-        match value {
-            Value::Null => "failed".into(),
-            value => value.into_text(),
         }
     }
 }

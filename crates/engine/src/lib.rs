@@ -26,7 +26,6 @@ mod tests;
 
 pub use admission::{Admission, Existing, LoginAttempt, admit};
 pub use api::{Attach, DropReason, Effect, EndReason, Input, SessionContext, SessionLimits, TimerKey};
-pub use emulate::CODES;
 pub use names::{AppNames, Names, derived_uid};
 pub use protocol::event::{Answer, CallRef, Event, Form, LOGIN, Refusal, SocketId};
 pub use session::Session;

@@ -4,6 +4,7 @@ use protocol::event::{Event, Refusal};
 use rtm::FieldType;
 use rtm::value::{Text, Value};
 use tables::condition::EmulationOutcome;
+use tables::reason::{Reason, ReasonSource};
 use tables::row::{CallTemplate, Emission, Failure};
 use tables::ty::Ty;
 
@@ -54,12 +55,15 @@ impl Session {
     }
 
     /// Reports a failure: as the answer if the call is unanswered, otherwise as its event.
-    pub(super) fn fail(&mut self, run: &mut Run, failure: &Failure, reason: Option<Text>, ctx: &mut Ctx<'_>) {
-        let reason =
-            reason.unwrap_or_else(|| Self::reason_text(self.eval_with(&failure.reason, run, &Ambients::default())));
-        let tables = self.context.tables.clone();
-        let class = &tables.fails[failure.class];
-        let ecode = class.ecode(self.family(), &reason);
+    pub(super) fn fail(&mut self, run: &mut Run, failure: &Failure, given: Option<Reason>, ctx: &mut Ctx<'_>) {
+        let reason = match (given, failure.reason) {
+            (Some(reason), _) => reason.id(),
+            (None, ReasonSource::Fixed(reason)) => reason,
+            (None, ReasonSource::Member(row)) => self.context.tables.rows[row].reason_of(run.error),
+            (None, ReasonSource::Given | ReasonSource::Parameter) => Reason::Failed.id(),
+        };
+        let ecode = self.context.wire.ecode(failure.class, reason);
+        let reason = self.context.tables.reason(reason);
         let ambients = Ambients {
             reason: Some(reason.clone()),
             ecode,

@@ -9,6 +9,7 @@ use rtm::time::Time;
 use rtm::value::{Text, Value};
 use rtm::{ChannelId, EventKind, RtmCall};
 use tables::condition::EmulationOutcome;
+use tables::reason::Reason;
 use tables::row::{Limit, Status};
 use tables::wire::{ResumeMode, Target};
 
@@ -133,7 +134,7 @@ impl Session {
                 reason,
             } => {
                 let run = self.run_for(call, row, args);
-                self.refuse(run, &reason, ctx);
+                self.refuse(run, reason, ctx);
             }
             Input::OverRate { socket, id } => self.rate_limits.announce(socket, id),
             Input::Pressed(pressed) => self.pressed = pressed,
@@ -202,19 +203,21 @@ impl Session {
         self.socket.is_some()
     }
 
-    /// Returns the name of the client's family, which selects the numbers of failures.
-    pub(super) fn family(&self) -> &str {
-        &self.context.wire.family
-    }
-
-    fn admitted(&mut self, call: CallRef, verdict: Result<(), Text>, line: Text, args: Vec<Value>, ctx: &mut Ctx<'_>) {
+    fn admitted(
+        &mut self,
+        call: CallRef,
+        verdict: Result<(), Reason>,
+        line: Text,
+        args: Vec<Value>,
+        ctx: &mut Ctx<'_>,
+    ) {
         self.line = line;
         self.socket = Some(call.socket);
         let Some(row) = self.login_row() else { return };
         let run = self.run_for(call, row, args);
         match verdict {
             Err(reason) => {
-                self.refuse(run, &reason, ctx);
+                self.refuse(run, reason, ctx);
                 self.end(EndReason::Refused, ctx);
             }
             Ok(()) => {
@@ -322,7 +325,7 @@ impl Session {
             return self.start(run, ctx);
         }
         if !self.logged_in {
-            return self.refuse(run, "not login", ctx);
+            return self.refuse(run, Reason::NotLogin, ctx);
         }
         if self.ends(call) && !self.upstream {
             // Answer logout locally while RTM is disconnected.
@@ -333,13 +336,13 @@ impl Session {
             self.withdraw_calls(ctx);
         }
         if !self.upstream {
-            return self.refuse(run, "failed", ctx);
+            return self.refuse(run, Reason::Failed, ctx);
         }
         if self.lane.len() >= MAX_WAITING {
-            return self.refuse(run, "too often", ctx);
+            return self.refuse(run, Reason::TooOften, ctx);
         }
         if !self.within_channel_limits(&run, ctx) {
-            return self.refuse(run, "too often", ctx);
+            return self.refuse(run, Reason::TooOften, ctx);
         }
         let limits = &self.context.limits;
         let limit = self.context.tables.rows[row].limit;
@@ -354,7 +357,7 @@ impl Session {
                 });
                 return;
             }
-            return self.refuse(run, "too often", ctx);
+            return self.refuse(run, Reason::TooOften, ctx);
         }
         self.start(run, ctx);
     }
@@ -448,7 +451,7 @@ impl Session {
                     .map(|run| run.id);
                 if let Some(run) = login.and_then(|id| self.runs.remove(&id)) {
                     self.forget_requests(run.id);
-                    self.refuse(run, "timeout", ctx);
+                    self.refuse(run, Reason::Timeout, ctx);
                 }
                 self.end(EndReason::Refused, ctx);
             }

@@ -6,6 +6,8 @@ use rtm::limits::MEMBERS_CUT_OFF;
 use rtm::value::{Text, Value};
 use rtm::{ChannelId, Field, JoinChannelErr, RtmError, RtmEvent, RtmReply, UserId};
 
+use tables::condition::EmulationInput;
+
 use crate::api::DropReason;
 use crate::emulate::attributes::{Attrs, listed};
 use crate::emulate::resume::Ring;
@@ -124,9 +126,9 @@ impl Session {
 
     /// Applies the joins and leaves since the list was fetched.
     pub(crate) fn settle_list(&mut self, run: &mut Run) {
-        let row = &self.context.tables.rows[run.row];
-        let slot = |name: &str| row.slots.iter().position(|(slot, _)| &**slot == name);
-        let (members, attrs) = (slot("members"), slot("attrs"));
+        let inputs = &self.context.tables.rows[run.row].emulation_inputs;
+        let slot = |input: EmulationInput| inputs[input as usize];
+        let (members, attrs) = (slot(EmulationInput::Members), slot(EmulationInput::Attributes));
         let own = UserId::new(self.context.names.user_id(&self.account)).ok();
         let Some(channel) = &mut self.channel else { return };
         let (mut list, complete) = match members.map(|at| Vec::<UserId>::from_value(&run.slots[at])) {

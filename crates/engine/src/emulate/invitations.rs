@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rtm::value::{Text, Value};
 use rtm::{InvitationApiCall, InvitationId, RtmCall, RtmError, RtmReply};
-use tables::condition::{Emulation, EmulationOutcome, EmulationValue};
+use tables::condition::{Emulation, EmulationInput, EmulationOutcome, EmulationValue};
 use tables::row::RowId;
 
 use crate::api::{DropReason, Effect, TimerKey};
@@ -222,7 +222,7 @@ impl Session {
 
     /// Returns the row's value `timeout`, if it has one.
     fn ring_time(&self, run: &Run) -> Option<Duration> {
-        let seconds = self.named_slot(run, "timeout")?.as_int()?;
+        let seconds = self.input(run, EmulationInput::Timeout)?.as_int()?;
         u64::try_from(seconds).ok().map(Duration::from_secs)
     }
 

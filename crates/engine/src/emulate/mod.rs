@@ -20,20 +20,17 @@ use invitations::Call;
 use rtm::value::Text;
 use rtm::{RtmCall, RtmError, RtmReply};
 use tables::condition::Emulation;
+use tables::errors::EngineCode;
 use tables::row::RowId;
 
 use crate::api::Effect;
 use crate::invocation::Run;
 use crate::session::{Ctx, Session};
 
-/// Limitation codes that the engine notes itself, without an outcome of a row.
-pub const CODES: &[&str] = &["ID-HASH", "MAILBOX-FULL"];
-
 impl Session {
-    /// Notes one of [`CODES`] for a row.
-    pub(super) fn note_own(&self, code: &str, row: Option<RowId>, about: Option<Text>, ctx: &mut Ctx<'_>) {
-        let code = self.context.tables.codes.iter().position(|known| &*known.name == code);
-        if let Some((row, code)) = row.zip(code) {
+    /// Notes a code of the engine's own for a row.
+    pub(super) fn note_own(&self, code: EngineCode, row: Option<RowId>, about: Option<Text>, ctx: &mut Ctx<'_>) {
+        if let Some((row, code)) = row.zip(self.context.tables.engine_code(code)) {
             ctx.out.push(Effect::Note { row, code, about });
         }
     }

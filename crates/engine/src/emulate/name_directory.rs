@@ -9,6 +9,8 @@ use std::time::Duration;
 use rtm::value::Text;
 use rtm::{RtmCall, RtmEvent, RtmReply, UserId};
 
+use tables::errors::EngineCode;
+
 use crate::api::{Effect, TimerKey};
 use crate::session::{Ctx, Session};
 
@@ -115,7 +117,7 @@ impl Session {
 
     fn note_hashed(&self, event: &RtmEvent, ctx: &mut Ctx<'_>) {
         let row = self.context.tables.row_on(event.kind());
-        self.note_own("ID-HASH", row, None, ctx);
+        self.note_own(EngineCode::IdHash, row, None, ctx);
     }
 }
 

@@ -8,9 +8,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use rtm::time::Time;
-use rtm::value::{Text, Value};
+use rtm::value::Value;
 use rtm::{CallKind, OnlineState, RtmCall, UserId};
-use tables::condition::{Condition, EmulationOutcome};
+use tables::condition::{Condition, EmulationInput, EmulationOutcome};
 use tables::expr::parse_end_call;
 use tables::row::RowId;
 
@@ -112,7 +112,7 @@ impl Session {
     /// Notes a message that its receiver interprets as the end of a call: RTM has no other form for
     /// that (rtm-api 11).
     pub(crate) fn sending_to_peer(&mut self, run: &mut Run, ctx: &mut Ctx<'_>) {
-        let text = self.named_slot(run, "msg").and_then(Value::as_text);
+        let text = self.input(run, EmulationInput::Message).and_then(Value::as_text);
         let is_end = text.is_some_and(|text| parse_end_call(text).is_some());
         // A stored message is sent for the second time.
         if is_end && run.until.is_none() && !self.condition(Condition::OneSelf, run) {
@@ -174,16 +174,15 @@ impl Session {
 
     fn ttl_of(&self, run: &Run) -> Duration {
         let seconds: Option<u64> = self
-            .named_slot(run, "keep")
+            .input(run, EmulationInput::Keep)
             .and_then(Value::as_int)
             .and_then(|n| u64::try_from(n).ok());
         seconds.map_or(DEFAULT_TTL, Duration::from_secs)
     }
 
-    /// Returns a value of a run by its name in the row, as input of an emulation.
-    pub(crate) fn named_slot<'r>(&self, run: &'r Run, name: &str) -> Option<&'r Value> {
-        let slots: &[(Text, _)] = &self.context.tables.rows[run.row].slots;
-        let slot = slots.iter().position(|(slot, _)| &**slot == name)?;
-        run.slots.get(slot)
+    /// Returns a value of a run that its emulation reads.
+    pub(crate) fn input<'r>(&self, run: &'r Run, input: EmulationInput) -> Option<&'r Value> {
+        run.slots
+            .get(self.context.tables.rows[run.row].emulation_inputs[input as usize]?)
     }
 }

@@ -7,7 +7,7 @@
 //! this session (`LIMIT-LOCAL`).
 
 use std::time::Duration;
-use tables::condition::EmulationOutcome;
+use tables::condition::{EmulationInput, EmulationOutcome};
 
 use rtm::rate::TokenBucket;
 use rtm::value::{Text, Value};
@@ -79,13 +79,13 @@ impl SystemAttributes {
 impl Session {
     /// Returns true for an attribute that only the system may write.
     pub(crate) fn writes_reserved(&self, run: &Run) -> bool {
-        let name = self.named_slot(run, "name").and_then(Value::as_text);
+        let name = self.input(run, EmulationInput::Name).and_then(Value::as_text);
         name.is_some_and(|name| [MEMBER_NUM, TOTAL_MEMBER_NUM].contains(&&**name))
     }
 
     /// Notes a write of a system attribute whose effect is only partly emulated.
     pub(crate) fn writing_system_attribute(&mut self, run: &mut Run, ctx: &mut Ctx<'_>) {
-        let name = self.named_slot(run, "name").and_then(Value::as_text).cloned();
+        let name = self.input(run, EmulationInput::Name).and_then(Value::as_text).cloned();
         match name.as_deref() {
             Some(CHANNEL_TTL) => self.fire_named(run, EmulationOutcome::ChannelTtl, ctx),
             Some(SENDMSG_LIMIT | SETATTR_LIMIT) => self.fire_named(run, EmulationOutcome::LocalLimit, ctx),
@@ -173,6 +173,9 @@ impl Session {
         use tables::condition::Emulation;
         let emulation = self.context.tables.rows[run.row].emulation;
         let writes = matches!(emulation, Some(Emulation::AttrWrite | Emulation::SystemAttributeWrite));
-        self.named_slot(run, "name").filter(|_| writes)?.as_text().cloned()
+        self.input(run, EmulationInput::Name)
+            .filter(|_| writes)?
+            .as_text()
+            .cloned()
     }
 }
