@@ -8,19 +8,16 @@
 
 mod admission;
 mod api;
-mod conditions;
-mod delivery;
+mod client;
+mod context;
 pub mod dispatch;
 pub mod emulate;
-mod eval_context;
-mod invocation;
 mod lanes;
 mod names;
-mod outcome;
 pub mod pre_login;
-mod rtm_requests;
+mod requests;
+mod run;
 mod session;
-mod test_fixtures;
 #[cfg(test)]
 mod tests;
 
