@@ -7,8 +7,6 @@ use rtm::rejection::{Refusal, refusal};
 use rtm::time::Time;
 use rtm::{CallKind, ChannelId, ChannelMessageErr, JoinChannelErr, RtmCall, RtmError};
 
-use crate::config::RtmServiceConfig;
-
 /// The documented rates of one kind of host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateTable {
@@ -104,19 +102,19 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// Counts the call.
+    /// Counts the call. `scale` multiplies every rate; 0 means no limits.
     ///
     /// # Errors
     /// The call's own "too often"; it is then not counted.
-    pub fn admit(&mut self, now: Time, call: &RtmCall, config: &RtmServiceConfig) -> Result<(), RtmError> {
-        let (kind, scale) = (call.kind(), config.rate_scale);
+    pub fn admit(&mut self, now: Time, call: &RtmCall, table: &RateTable, scale: u32) -> Result<(), RtmError> {
+        let kind = call.kind();
         let Some(family) = family(kind).filter(|_| scale > 0) else {
             return Ok(());
         };
         let window = &mut self.families[family as usize];
-        let rate = rate(&config.rates, family).times(scale);
+        let rate = rate(table, family).times(scale);
         if let RtmCall::Join { channel_id } = call {
-            let join_same = config.rates.join_same.times(scale);
+            let join_same = table.join_same.times(scale);
             if self.same_channel.len() > SAME_CHANNEL_PRUNE {
                 self.same_channel.retain(|_, window| window.is_busy(now, join_same));
             }
@@ -140,8 +138,8 @@ impl Rates {
 ///
 /// # Errors
 /// [`ChannelMessageErr::TooOften`]; it is then not counted.
-pub(super) fn admit_rest(window: &mut SlidingWindow, now: Time, config: &RtmServiceConfig) -> Result<(), RtmError> {
-    if config.rate_scale == 0 || window.take(now, config.rates.rest.times(config.rate_scale)) {
+pub(super) fn admit_rest(window: &mut SlidingWindow, now: Time, table: &RateTable, scale: u32) -> Result<(), RtmError> {
+    if scale == 0 || window.take(now, table.rest.times(scale)) {
         Ok(())
     } else {
         Err(ChannelMessageErr::TooOften.into())
