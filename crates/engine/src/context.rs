@@ -98,3 +98,46 @@ impl<'c> Ctx<'c> {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    struct OneNumber;
+
+    impl Names for OneNumber {
+        fn uid(&self, _: &Text) -> i64 {
+            7
+        }
+    }
+
+    /// Returns the environment of an account, with the built-in tables.
+    pub(crate) fn env(account: &str) -> Env {
+        let tables = Arc::new(Tables::built_in().expect("the built-in tables compile"));
+        let context = SessionContext {
+            wire: tables.documented(),
+            tables,
+            names: Arc::new(OneNumber),
+            offline_messages: false,
+            can: Arc::new(|_| true),
+            limits: SessionLimits::default(),
+        };
+        Env::new(context, account.into())
+    }
+
+    /// Runs `act` at a time; returns its result and its effects.
+    pub(crate) fn run<T>(env: &Env, secs: u64, act: impl FnOnce(&mut Ctx<'_>) -> T) -> (T, Vec<Effect>) {
+        let mut out = Vec::new();
+        let result = act(&mut Ctx::new(Time::from_millis(secs * 1_000), env, &mut out));
+        (result, out)
+    }
+
+    /// Returns the names of the RTM calls among effects.
+    pub(crate) fn calls(effects: &[Effect]) -> Vec<&'static str> {
+        let call = |effect: &Effect| match effect {
+            Effect::Rtm { call, .. } | Effect::RtmVia { call, .. } => Some(call.kind().name()),
+            _ => None,
+        };
+        effects.iter().filter_map(call).collect()
+    }
+}

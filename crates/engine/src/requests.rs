@@ -265,3 +265,99 @@ impl Requests {
         out.insert(number, first);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Effect;
+    use crate::context::tests::{env, run};
+    use tables::expr::Expr;
+
+    fn write(name: &str) -> RtmCall {
+        RtmCall::AddOrUpdateLocalUserAttributes {
+            attributes: vec![(name.into(), "1".into())],
+        }
+    }
+
+    fn in_lane(run: RunId, name: &str) -> Request {
+        let mut request = Request::of(vec![Asker::new(run, 0, None)], write(name));
+        request.lane = Some("a".into());
+        request
+    }
+
+    #[test]
+    fn a_retried_write_takes_its_neighbours_and_they_are_split_again() {
+        let env = env("alice");
+        let mut requests = Requests::default();
+        let mut add = |n| run(&env, 1, |ctx| requests.add(in_lane(n, &format!("k{n}")), ctx)).0;
+        assert_eq!([add(1), add(2), add(3)], [Added::Now(1), Added::Later, Added::Later]);
+        let request = requests.take(1).unwrap();
+        assert!(request.has_tries());
+        let wait = Duration::from_secs(2);
+        let ((), effects) = run(&env, 1, |ctx| requests.retry(1, request, wait, ctx));
+        let timer = Effect::SetTimer {
+            key: TimerKey::Retry(1),
+            at: Time::from_millis(3_000),
+        };
+        assert_eq!(effects, [timer]);
+        let ((), effects) = run(&env, 3, |ctx| {
+            requests.go_out(1, ctx);
+        });
+        let merged = RtmCall::AddOrUpdateLocalUserAttributes {
+            attributes: ["k1", "k2", "k3"].map(|name| (name.into(), "1".into())).into(),
+        };
+        assert_eq!(
+            effects,
+            [Effect::Rtm {
+                request: 1,
+                call: merged
+            }]
+        );
+        let request = requests.take(1).unwrap();
+        assert_eq!(request.asked_by.len(), 3);
+        let next = requests.split(1, request);
+        assert_eq!(next, [4]);
+        let (call, _) = run(&env, 4, |ctx| requests.go_out(4, ctx).cloned());
+        assert_eq!(call, Some(write("k1")));
+        let first = requests.take(4).unwrap();
+        assert_eq!(requests.done(4, &first), [5], "the parts keep their order");
+    }
+
+    #[test]
+    fn gathered_items_are_sent_together_and_once() {
+        let env = env("alice");
+        let mut requests = Requests::default();
+        let kind = CallKind::QueryPeersOnlineStatus;
+        let gather = Gather {
+            arg: 0,
+            item: Expr::Const(Value::Null),
+            max: 2,
+            every: Duration::from_secs(5),
+        };
+        for (id, item) in [(1, "bob"), (2, "bob"), (3, "carol")] {
+            requests.gather(kind, Asker::new(id, 0, Some(Value::text(item))));
+        }
+        let (request, effects) = run(&env, 1, |ctx| requests.gathered(kind, &gather, ctx));
+        let request = request.unwrap();
+        assert_eq!(
+            (request.asked_by.len(), effects.len()),
+            (2, 1),
+            "and the timer of the next"
+        );
+        assert_eq!(
+            request
+                .call
+                .args()
+                .get("peerIds")
+                .and_then(Value::as_list)
+                .map(<[_]>::len),
+            Some(1)
+        );
+        let (request, effects) = run(&env, 2, |ctx| requests.gathered(kind, &gather, ctx));
+        assert!(
+            request.is_none() && effects.is_empty(),
+            "it is not time, and the timer is set"
+        );
+        assert_eq!(requests.gather_due(kind, |_| None), None, "the run has ended");
+    }
+}

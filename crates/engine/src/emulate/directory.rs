@@ -123,3 +123,57 @@ fn user_of(event: &RtmEvent) -> Option<&UserId> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::tests::{calls, env, run};
+    use rtm::{ChannelId, RtmReply};
+
+    const LONG: &str = "an-account-that-is-longer-than-an-id-of-rtm-may-be-so-it-is-hashed-there";
+
+    fn joins(user: &UserId) -> RtmEvent {
+        RtmEvent::MemberJoined {
+            channel_id: ChannelId::new("r").unwrap(),
+            member_id: user.clone(),
+        }
+    }
+
+    #[test]
+    fn an_event_waits_for_the_name_of_its_user() {
+        let env = env("alice");
+        let user = UserId::new(env.names.user_id(&LONG.into())).unwrap();
+        let (mut directory, mut requests) = (Directory::default(), Requests::default());
+        let mut holds = |user: &UserId| run(&env, 1, |ctx| directory.holds_back(&joins(user), &mut requests, ctx));
+        assert!(!holds(&UserId::new("bob").unwrap()).0, "its id is its name");
+        assert_eq!(calls(&holds(&user).1), ["getUserAttributesByKeys"]);
+        assert_eq!(calls(&holds(&user).1), [] as [&str; 0], "the name is requested once");
+        let attributes = |name: &str| RtmReply::Attributes(vec![(NAME.into(), name.into())]);
+        let resolved = directory.replied(&user, Some(&attributes(LONG)), &env).unwrap();
+        assert!(resolved.is_known && resolved.events == [joins(&user), joins(&user)]);
+        assert_eq!(directory.account(user.text()), Some(&LONG.into()));
+        assert!(directory.replied(&user, None, &env).is_none(), "nobody asked");
+    }
+
+    #[test]
+    fn a_name_with_another_hash_is_not_accepted() {
+        let env = env("alice");
+        let user = UserId::new(env.names.user_id(&LONG.into())).unwrap();
+        let (mut directory, mut requests) = (Directory::default(), Requests::default());
+        run(&env, 1, |ctx| directory.holds_back(&joins(&user), &mut requests, ctx));
+        let reply = RtmReply::Attributes(vec![(NAME.into(), "bob".into())]);
+        let resolved = directory.replied(&user, Some(&reply), &env).unwrap();
+        assert!(!resolved.is_known && resolved.events == [joins(&user)]);
+        assert_eq!(directory.account(user.text()), None);
+    }
+
+    #[test]
+    fn only_a_hashed_name_is_written() {
+        for (account, expected) in [("alice", 0), (LONG, 1)] {
+            let env = env(account);
+            let (mut directory, mut requests) = (Directory::default(), Requests::default());
+            let ((), effects) = run(&env, 1, |ctx| directory.write_own(&mut requests, ctx));
+            assert_eq!(calls(&effects).len(), expected, "{account}");
+        }
+    }
+}

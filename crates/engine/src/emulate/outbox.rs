@@ -141,3 +141,57 @@ impl Outbox {
         taken
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Effect;
+    use crate::context::tests::{calls, env, run};
+
+    fn message(peer: &str, until_secs: u64) -> Message {
+        Message {
+            peer: UserId::new(peer).unwrap(),
+            row: 0,
+            slots: Vec::new(),
+            until: Time::from_millis(until_secs * 1_000),
+            bytes: 100,
+        }
+    }
+
+    #[test]
+    fn a_peer_is_followed_while_a_message_waits_for_it() {
+        let env = env("alice");
+        let (mut outbox, mut requests) = (Outbox::default(), Requests::default());
+        let mut store = |message| run(&env, 1, |ctx| outbox.store(message, 250, &mut requests, ctx));
+        let (stored, effects) = store(message("bob", 9));
+        assert!(stored && calls(&effects) == ["subscribePeersOnlineStatus"]);
+        let (stored, effects) = store(message("bob", 5));
+        assert!(stored && calls(&effects).is_empty());
+        let timer = Effect::SetTimer {
+            key: TimerKey::Outbox,
+            at: Time::from_millis(5_000),
+        };
+        assert_eq!(effects, [timer]);
+        assert!(!store(message("carol", 9)).0, "no room");
+        let bob = UserId::new("bob").unwrap();
+        let expired = outbox.take_expired(Time::from_millis(5_000));
+        assert_eq!((expired.len(), outbox.len(), outbox.bytes()), (1, 1, 100));
+        let ((), effects) = run(&env, 5, |ctx| outbox.unfollow(&bob, &mut requests, ctx));
+        assert_eq!(effects, [], "another message waits");
+        let (messages, effects) = run(&env, 6, |ctx| outbox.peer_online(&bob, &mut requests, ctx));
+        assert_eq!(
+            (messages.len(), calls(&effects)),
+            (1, vec!["unsubscribePeersOnlineStatus"])
+        );
+        let (messages, effects) = run(&env, 6, |ctx| outbox.peer_online(&bob, &mut requests, ctx));
+        assert!(messages.is_empty() && effects.is_empty() && outbox.is_empty());
+    }
+
+    #[test]
+    fn a_message_over_its_lifetime_is_not_stored() {
+        let env = env("alice");
+        let (mut outbox, mut requests) = (Outbox::default(), Requests::default());
+        let (stored, effects) = run(&env, 9, |ctx| outbox.store(message("bob", 9), 250, &mut requests, ctx));
+        assert!(!stored && effects.is_empty());
+    }
+}

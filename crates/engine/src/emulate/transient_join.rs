@@ -150,3 +150,65 @@ fn leave(joins: Vec<TransientJoin>, requests: &mut Requests, ctx: &mut Ctx<'_>) 
         requests.send_aside(RtmCall::Leave { channel_id: join.id }, ctx);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Effect;
+    use crate::context::tests::{calls, env, run};
+
+    fn id(name: &str) -> ChannelId {
+        ChannelId::new(name).unwrap()
+    }
+
+    #[test]
+    fn an_idle_join_ends_after_its_time() {
+        let env = env("alice");
+        let (mut joins, mut requests) = (TransientJoins::default(), Requests::default());
+        run(&env, 1, |ctx| joins.start(&"room".into(), &id("r"), &mut requests, ctx));
+        assert!(!joins.has_joined(Some(&"room".into())), "RTM has not replied");
+        joins.sending(&id("r"));
+        let (is_transient, effects) = run(&env, 1, |ctx| joins.join_replied(&id("r"), &Ok(RtmReply::Void), ctx));
+        assert!(is_transient && effects.is_empty(), "a message is pending");
+        let ((), effects) = run(&env, 3, |ctx| joins.sent(&id("r"), &Ok(RtmReply::Void), ctx));
+        let timer = Effect::SetTimer {
+            key: TimerKey::TransientJoins,
+            at: Time::from_millis(8_000),
+        };
+        assert_eq!(effects, [timer]);
+        let ((), effects) = run(&env, 7, |ctx| joins.timer(&mut requests, ctx));
+        assert!(calls(&effects).is_empty() && joins.has_joined(Some(&"room".into())));
+        let ((), effects) = run(&env, 8, |ctx| joins.timer(&mut requests, ctx));
+        assert_eq!(calls(&effects), ["leave"]);
+        assert!(!joins.has_joined(Some(&"room".into())));
+    }
+
+    #[test]
+    fn a_join_that_rtm_has_lost_is_forgotten() {
+        let env = env("alice");
+        let (mut joins, mut requests) = (TransientJoins::default(), Requests::default());
+        run(&env, 1, |ctx| joins.start(&"room".into(), &id("r"), &mut requests, ctx));
+        run(&env, 1, |ctx| joins.join_replied(&id("r"), &Ok(RtmReply::Void), ctx));
+        let lost = Err(ChannelMessageErr::NotInChannel.into());
+        run(&env, 2, |ctx| joins.sent(&id("r"), &lost, ctx));
+        assert!(!joins.has_joined(Some(&"room".into())));
+        let (is_transient, _) = run(&env, 2, |ctx| joins.join_replied(&id("r"), &lost, ctx));
+        assert!(!is_transient);
+    }
+
+    #[test]
+    fn the_oldest_join_ends_for_a_new_one() {
+        let env = env("alice");
+        let (mut joins, mut requests) = (TransientJoins::default(), Requests::default());
+        for n in 0..MAX_TRANSIENT_JOINS {
+            let (name, id) = (Text::from(format!("room{n}")), id(&format!("r{n}")));
+            run(&env, n as u64, |ctx| joins.start(&name, &id, &mut requests, ctx));
+            run(&env, n as u64, |ctx| joins.join_replied(&id, &Ok(RtmReply::Void), ctx));
+        }
+        let ((), effects) = run(&env, 99, |ctx| {
+            joins.start(&"new".into(), &id("new"), &mut requests, ctx)
+        });
+        assert_eq!(calls(&effects), ["leave"]);
+        assert!(!joins.has_joined(Some(&"room0".into())) && joins.has_joined(Some(&"room1".into())));
+    }
+}
