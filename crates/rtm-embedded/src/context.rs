@@ -6,7 +6,7 @@ use rtm::{RtmError, RtmEvent, RtmReply};
 
 /// One RTM instance in a [`RtmService`](crate::RtmService).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClientId(pub(super) u64);
+pub struct ClientId(pub u64);
 
 /// An output for an instance.
 #[derive(Clone, Debug, PartialEq)]
