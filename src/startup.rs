@@ -86,6 +86,9 @@ pub enum StartError {
         /// The reason.
         source: BadProject,
     },
+    /// The handlers of signals cannot be installed.
+    #[error("cannot handle signals")]
+    Signals(#[source] io::Error),
     /// The TLS library cannot be set up.
     #[error("cannot set TLS up")]
     Tls(#[from] rustls::Error),

@@ -4,11 +4,12 @@
 //! | path | answer |
 //! |---|---|
 //! | `GET /livez` (and `/healthz`) | 200 while the process runs |
-//! | `GET /readyz` | 200 if new clients may connect, else 503; the reasons as JSON |
+//! | `GET /readyz`, `GET /readyz?app=ID` | 200 if new clients may connect, else 503; the reasons as JSON |
 //! | `GET /metrics` | counters in OpenMetrics format |
 //! | `GET /nodes` | the sidecars that share a Redis, as JSON |
 //! | `GET /coverage` | calls and events in use |
 //! | `POST /doctor` | diagnosis of the connectivity to RTM |
+//! | `POST /drain` | begins the drain, after which the process ends |
 //! | `POST /record/start`, `/record/stop` | switches recording |
 
 use std::convert::Infallible;
@@ -29,7 +30,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::admin::guard::admit;
-use crate::admin::readiness::not_ready;
+use crate::admin::readiness::{NotReady, not_ready};
 use crate::diagnostics::examine;
 use crate::server::Server;
 use rtm::AppId;
@@ -83,8 +84,10 @@ async fn respond(
     let (status, kind, body) = match (admitted, request.method(), request.uri().path()) {
         (Err((status, text)), ..) => (status, "text/plain", text.to_owned()),
         (_, &Method::POST, "/doctor") => doctor(server, request.uri().query()).await,
+        (_, &Method::POST, "/drain") => drain(server),
         (_, &Method::POST, path) => switch(server, path).await,
         (_, _, "/nodes") => nodes(server).await,
+        (_, _, "/readyz") => ready(server, request.uri().query()),
         (_, _, "/coverage") => coverage(server, request.headers()),
         (_, _, path) => answer(server, path),
     };
@@ -98,11 +101,38 @@ async fn respond(
     response
 }
 
+/// Returns the app that a query names.
+fn named_app(query: Option<&str>) -> Option<String> {
+    let named = query.and_then(|query| query.strip_prefix("app="));
+    named.map(|app| percent_decode_str(app).decode_utf8_lossy().into_owned())
+}
+
+/// Reports the readiness, in all or for the app of the query.
+fn ready(server: &Server, query: Option<&str>) -> (StatusCode, &'static str, String) {
+    let reasons = match named_app(query).map(AppId::new) {
+        None => not_ready(server, None),
+        Some(Ok(app)) => not_ready(server, Some(&app)),
+        Some(Err(_)) => vec![NotReady::UnknownApp],
+    };
+    let status = match &reasons[..] {
+        [] => StatusCode::OK,
+        reasons if reasons.contains(&NotReady::UnknownApp) => StatusCode::NOT_FOUND,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let body = json!({ "ready": reasons.is_empty(), "reasons": reasons });
+    (status, "application/json", format!("{body}\n"))
+}
+
+/// Begins the drain. The process ends after it.
+fn drain(server: &Server) -> (StatusCode, &'static str, String) {
+    server.drain.begin();
+    let text = format!("draining {} connections\n", server.drain.connections());
+    (StatusCode::ACCEPTED, "text/plain", text)
+}
+
 /// Runs the diagnostics for the app of the query or of the config.
 async fn doctor(server: &Arc<Server>, query: Option<&str>) -> (StatusCode, &'static str, String) {
-    let named = query.and_then(|query| query.strip_prefix("app="));
-    let named = named.map(|app| percent_decode_str(app).decode_utf8_lossy().into_owned());
-    let app = match named {
+    let app = match named_app(query) {
         Some(named) => AppId::new(named).ok(),
         None => server.config.only_app(),
     };
@@ -156,7 +186,7 @@ async fn switch(server: &Server, path: &str) -> (StatusCode, &'static str, Strin
         },
         _ => (
             StatusCode::NOT_FOUND,
-            "unknown path; POST paths: /record/start, /record/stop, /doctor\n".into(),
+            "unknown path; POST paths: /drain, /record/start, /record/stop, /doctor\n".into(),
         ),
     };
     (status, "text/plain", body)
@@ -183,15 +213,6 @@ fn answer(server: &Server, path: &str) -> (StatusCode, &'static str, String) {
             server.metrics.text(),
         ),
         "/livez" | "/healthz" => (StatusCode::OK, "text/plain", "ok\n".into()),
-        "/readyz" => {
-            let reasons = not_ready(server);
-            let status = match reasons.is_empty() {
-                true => StatusCode::OK,
-                false => StatusCode::SERVICE_UNAVAILABLE,
-            };
-            let body = json!({ "ready": reasons.is_empty(), "reasons": reasons });
-            (status, "application/json", format!("{body}\n"))
-        }
         _ => (
             StatusCode::NOT_FOUND,
             "text/plain",

@@ -1,7 +1,9 @@
 //! Metrics. Label sets are closed: reasons and codes come from the tables and the source, never from clients.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -24,6 +26,8 @@ pub struct Metrics {
     bad_frames: Family<Reason, Counter>,
     notes: Family<Limitation, Counter>,
     dropped: Family<What, Counter>,
+    /// The same counts, which a family cannot list.
+    dropped_by_reason: Mutex<BTreeMap<&'static str, u64>>,
     held: Family<HolderName, Gauge>,
     logins: Family<Login, Counter>,
     tls_failures: Family<Reason, Counter>,
@@ -76,6 +80,7 @@ impl Metrics {
             bad_frames: Family::default(),
             notes: Family::default(),
             dropped: Family::default(),
+            dropped_by_reason: Mutex::default(),
             held: Family::default(),
             logins: Family::default(),
             tls_failures: Family::default(),
@@ -179,13 +184,21 @@ impl Metrics {
 
     /// Counts a dropped item.
     pub fn dropped(&self, what: &'static str) {
-        self.dropped.get_or_create(&What { what }).inc();
+        self.dropped_many(what, 1);
     }
 
     /// Counts dropped items.
     pub fn dropped_many(&self, what: &'static str, how_many: usize) {
         let many = u64::try_from(how_many).unwrap_or(u64::MAX);
         self.dropped.get_or_create(&What { what }).inc_by(many);
+        *self.dropped_by_reason.lock().entry(what).or_default() += many;
+    }
+
+    /// Returns all drops as `reason count`, separated by commas.
+    pub fn all_dropped(&self) -> String {
+        let dropped = self.dropped_by_reason.lock();
+        let dropped = dropped.iter().map(|(what, count)| format!("{what} {count}"));
+        dropped.collect::<Vec<_>>().join(", ")
     }
 
     /// Sets the bytes that a kind of queue holds for clients.

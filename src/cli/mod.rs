@@ -1,5 +1,6 @@
 //! The command line. Data goes to stdout, everything else to stderr.
 
+mod admin_client;
 mod agent;
 mod call;
 mod check;
@@ -19,8 +20,10 @@ mod process;
 mod replay;
 mod secret;
 mod serve;
+mod service_manager;
 mod token;
 mod trace;
+mod wait;
 mod webhook;
 
 use std::process::ExitCode;
@@ -57,6 +60,8 @@ struct Cli {
 enum Command {
     /// Serve legacy clients
     Serve(serve::ServeArgs),
+    /// Wait until a server is ready for clients
+    Wait(wait::WaitArgs),
     /// Run an RTM agent for a sigbridge server
     Agent(agent::AgentArgs),
     /// Interactive legacy Signaling client
@@ -102,6 +107,7 @@ pub fn main() -> ExitCode {
     };
     match cli.command {
         Command::Serve(args) => serve::run(&args).into(),
+        Command::Wait(args) => wait::run(&args).into(),
         Command::Agent(args) => agent::run(&args).into(),
         Command::Call(args) => call::run(&args).into(),
         Command::Explain(args) => explain::run(&args).into(),

@@ -14,7 +14,8 @@ use crate::log::Log;
 use crate::server::Server;
 use crate::server::tls::Tls;
 use crate::startup::{Running, StartError, start};
-use runtime::net::raise_descriptors;
+use rtm::time::Time;
+use runtime::net::{inherit, raise_descriptors, unclaimed};
 use tables::Tables;
 
 use crate::cli::Exit;
@@ -22,7 +23,8 @@ use crate::cli::check::read_tables;
 use crate::cli::config::load;
 use crate::cli::exit::{Error, HELP};
 use crate::cli::output::stderr_is_terminal;
-use crate::cli::process::{Hangups, begin, failed, log_error, log_format, shutdown_signal};
+use crate::cli::process::{Hangups, Stop, Stops, begin, failed, log_error, log_format};
+use crate::cli::service_manager::ServiceManager;
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
@@ -49,9 +51,13 @@ pub struct ServeArgs {
 const NO_CONFIG: &str = "start from config.example.toml, or omit --config to use the defaults";
 
 /// Time limit for closing sockets at shutdown.
-const DRAIN: Duration = Duration::from_secs(5);
+const STOP: Duration = Duration::from_secs(5);
+/// The same after a second signal.
+const STOP_AT_ONCE: Duration = Duration::from_millis(500);
 
 pub fn run(args: &ServeArgs) -> Exit {
+    // Before the first thread, because it changes the environment.
+    let inherited = inherit();
     let begun = begin();
     let config = read_config(args);
     let log_config = config
@@ -61,7 +67,7 @@ pub fn run(args: &ServeArgs) -> Exit {
     let run = || {
         let (runtime, hangups) = begun?;
         let (config, tables) = (config?, read_tables(args.mappings.as_ref())?);
-        let served = runtime.block_on(serve(config, tables, hangups, &log));
+        let served = runtime.block_on(serve(config, tables, hangups, (inherited, &log)));
         served.map_err(|error| failed(error.into()))
     };
     match run() {
@@ -88,18 +94,79 @@ fn read_config(args: &ServeArgs) -> Result<Config, Error> {
     Ok(config)
 }
 
-async fn serve(mut config: Config, tables: Tables, mut hangups: Hangups, log: &Log) -> Result<(), StartError> {
+async fn serve(
+    mut config: Config,
+    tables: Tables,
+    mut hangups: Hangups,
+    (inherited, log): (usize, &Log),
+) -> Result<(), StartError> {
     fit_sockets(&mut config, raise_descriptors());
+    let mut stops = Stops::new().map_err(StartError::Signals)?;
     let running = start(config, tables).await?;
     announce(&running, log);
+    note_inherited(inherited);
     let server = running.server;
-    tokio::select! {
-        () = shutdown_signal() => {}
-        () = hangups.each(|| reload(&server, running.tls.as_ref())) => {}
-    }
+    let began = server.clock.now();
+    let manager = ServiceManager::start();
+    manager.ready();
+    tokio::spawn(manager.clone().watch());
+    let stop = tokio::select! {
+        stop = stops.next() => stop,
+        () = server.drain.begun() => Stop::Terminate,
+        () = hangups.each(|| reload(&server, running.tls.as_ref())) => Stop::Terminate,
+    };
+    manager.stopping();
     info!(sessions = server.registry.len(), "stopping");
-    server.stop(DRAIN).await;
+    let end = async {
+        if stop == Stop::Terminate {
+            server.drain().await;
+        }
+        server.stop(STOP).await;
+    };
+    tokio::select! {
+        () = end => {}
+        _ = stops.next() => {
+            warn!(connections = server.drain.connections(), "second signal: ending at once");
+            tokio::select! {
+                () = server.stop(STOP_AT_ONCE) => {}
+                // A third one does not wait for the disk either.
+                _ = stops.next() => {}
+            }
+        }
+    }
+    report_exit(&server, began);
     Ok(())
+}
+
+/// Logs the sockets of the service manager.
+fn note_inherited(count: usize) {
+    let unclaimed = unclaimed();
+    if count > unclaimed.len() {
+        info!(
+            sockets = count - unclaimed.len(),
+            "using sockets of the service manager"
+        );
+    }
+    for addr in unclaimed {
+        let hint = "set the same address in [listen], or remove it from the socket unit";
+        warn!(%addr, hint, "a socket of the service manager has no address in the config; closed");
+    }
+}
+
+/// Logs what the process has done in all.
+fn report_exit(server: &Server, began: Time) {
+    let totals = server.usage.totals(&server.tables);
+    let dropped = server.metrics.all_dropped();
+    info!(
+        seconds = server.clock.now().since(began).as_secs(),
+        sessions = totals.sessions,
+        calls = totals.calls,
+        messages = totals.messages,
+        events = totals.events,
+        inexact = totals.inexact,
+        dropped,
+        "exit report"
+    );
 }
 
 /// Handles SIGHUP: reloads the TLS certificate.

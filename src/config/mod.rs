@@ -56,6 +56,8 @@ pub struct Config {
     pub auth: TokenPolicy,
     /// `[session]`
     pub session: Session,
+    /// `[drain]`
+    pub drain: Drain,
     /// `[invite]`
     pub invite: Invite,
     /// `[mailbox]`
@@ -94,6 +96,14 @@ impl Config {
             return Some(&self.auth);
         }
         self.apps.iter().find(|known| known.id == *app).map(|known| &known.auth)
+    }
+
+    /// Returns true if clients of an app are served.
+    pub fn serves(&self, app: &AppId) -> bool {
+        match &self.auth_of(app) {
+            Some(policy) => policy.app_id.as_ref().is_none_or(|only| only == app),
+            None => false,
+        }
     }
 
     /// Returns true if a page of this origin may log in to an app.
@@ -248,6 +258,24 @@ impl Default for Session {
             grace: Duration::from_secs(30),
             twin_window: Duration::from_millis(500),
             line_key: None,
+        }
+    }
+}
+
+/// `[drain]`: end of the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drain {
+    /// `delay`: how long clients are still accepted after `/readyz` reports the drain. Default `"0s"`.
+    pub delay: Duration,
+    /// `spread`: time over which clients are closed. Default `"5s"`.
+    pub spread: Duration,
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self {
+            delay: Duration::ZERO,
+            spread: Duration::from_secs(5),
         }
     }
 }

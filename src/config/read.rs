@@ -16,8 +16,8 @@ use crate::config::values::{
 };
 use crate::config::webhook::webhook;
 use crate::config::{
-    Admin, Config, Discovery, DiskFiles, Files, Invite, Limits, Listen, Mailbox, MissingAttribute, OverRate, Policy,
-    RecordConfig, RepeatedInvite, Session,
+    Admin, Config, Discovery, DiskFiles, Drain, Files, Invite, Limits, Listen, Mailbox, MissingAttribute, OverRate,
+    Policy, RecordConfig, RepeatedInvite, Session,
 };
 use identity::TokenPolicy;
 use rtm::AppId;
@@ -102,6 +102,7 @@ pub(super) fn config(mut root: Table<'_>, files: &dyn Files) -> Config {
         discovery: section(&mut root, "discovery", discovery),
         auth: section(&mut root, "auth", |table| auth(table, files)),
         session: section(&mut root, "session", |table| session(table, files)),
+        drain: section(&mut root, "drain", drain),
         invite: section(&mut root, "invite", invite),
         record: section(&mut root, "record", |table| record(table, files)),
         mailbox: section(&mut root, "mailbox", |table| mailbox(table, files)),
@@ -201,6 +202,14 @@ fn session(table: &mut Table<'_>, files: &dyn Files) -> Session {
         grace: duration(table, "grace", Duration::ZERO..=24 * HOUR).unwrap_or(default.grace),
         twin_window: duration(table, "twin_window", Duration::ZERO..=HOUR).unwrap_or(default.twin_window),
         line_key: line_key(table, files),
+    }
+}
+
+fn drain(table: &mut Table<'_>) -> Drain {
+    let default = Drain::default();
+    Drain {
+        delay: duration(table, "delay", Duration::ZERO..=HOUR).unwrap_or(default.delay),
+        spread: duration(table, "spread", Duration::ZERO..=HOUR).unwrap_or(default.spread),
     }
 }
 

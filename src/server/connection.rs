@@ -51,6 +51,7 @@ pub async fn run_socket(
     connection: Connection,
 ) {
     server.metrics.sockets.inc();
+    let _open = server.drain.enter();
     let limits = &server.config.limits;
     let patience = Patience {
         stall: limits.write_stall,
@@ -81,6 +82,7 @@ pub async fn run_socket(
             refused: false,
             last_input: now,
             pinged_at: now,
+            close_at: None,
             turn: TimeSlice::begin(),
         };
         socket.run(&server).await;
@@ -101,6 +103,8 @@ struct Socket {
     last_input: Instant,
     /// Time of the last ping of the transport's own.
     pinged_at: Instant,
+    /// Time of the close by the drain.
+    close_at: Option<Instant>,
     turn: TimeSlice,
 }
 
@@ -111,7 +115,8 @@ enum Wakeup {
     /// A timer is due.
     Due,
     NoRoom,
-    Shutdown,
+    /// The drain closes clients, or the process stops.
+    Stop,
 }
 
 /// Next step of a socket.
@@ -161,6 +166,10 @@ impl Socket {
             return Wakeup::Due;
         }
         let due = self.due();
+        let stop = match self.close_at {
+            None => server.drain.closing_token(),
+            Some(_) => &server.shutdown,
+        };
         let Self {
             transport, out, client, ..
         } = self;
@@ -175,7 +184,7 @@ impl Socket {
                 incoming = async { client.room().await; read(transport).await } => Wakeup::Read(incoming),
                 () = at(due) => Wakeup::Due,
                 () = permit.away.cancelled(), if before_login => Wakeup::NoRoom,
-                () = server.shutdown.cancelled() => Wakeup::Shutdown,
+                () = stop.cancelled() => Wakeup::Stop,
             }
         });
         self.turn.next(happens).await
@@ -185,7 +194,7 @@ impl Socket {
     fn due(&self) -> Option<Instant> {
         let pong = self.pongs.front().map(|(at, _)| *at);
         let login = (self.refused || !self.client.has_logged_in()).then_some(self.login_deadline);
-        [pong, login, self.silent_at(), self.ping_at()]
+        [pong, login, self.silent_at(), self.ping_at(), self.close_at]
             .into_iter()
             .flatten()
             .min()
@@ -208,7 +217,11 @@ impl Socket {
             Wakeup::Read(incoming) => self.take(server, incoming).await,
             Wakeup::Due => self.take_due(server).await,
             Wakeup::NoRoom => Self::refuse(server, End::NO_ROOM),
-            Wakeup::Shutdown => Next::Close(End::RESTART),
+            Wakeup::Stop if server.shutdown.is_cancelled() => Next::Close(End::RESTART),
+            Wakeup::Stop => {
+                self.close_at = Some(server.drain.close_at());
+                Next::Go
+            }
         }
     }
 
@@ -217,6 +230,9 @@ impl Socket {
         if let Some((_, value)) = self.pongs.pop_front_if(|(at, _)| *at <= now) {
             self.push(self.client.encoder().pong(&value));
             return self.write(server).await;
+        }
+        if self.close_at.is_some_and(|at| at <= now) {
+            return Next::Close(End::RESTART);
         }
         if self.refused && self.login_deadline <= now {
             return Next::Finished;

@@ -55,11 +55,11 @@ impl Front {
     }
 }
 
-/// Accepts clients at one address until the shutdown.
+/// Accepts clients at one address until clients are closed.
 pub async fn serve_http(front: Arc<Front>, listener: TcpListener) {
     let server = &front.server;
     let mut acceptor = Acceptor::new(listener, "http", server.shortages.clone());
-    while let Some((stream, peer)) = acceptor.next(&server.shutdown).await {
+    while let Some((stream, peer)) = acceptor.next(server.drain.closing_token()).await {
         let Some(permit) = server.enter(peer.ip()) else {
             continue;
         };
@@ -99,7 +99,7 @@ async fn connection(front: Arc<Front>, stream: TcpStream, accepted: Accepted, pe
     tokio::select! {
         () = served => {}
         () = away.cancelled() => {}
-        () = front.server.shutdown.cancelled() => {}
+        () = front.server.drain.closing() => {}
     }
 }
 

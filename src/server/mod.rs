@@ -10,6 +10,7 @@ mod channel_rates;
 pub mod connection;
 mod connection_limits;
 pub mod connection_state;
+mod drain;
 mod grace_sessions;
 pub mod http;
 mod live_session;
@@ -39,6 +40,7 @@ pub mod websocket;
 
 pub use authenticate::{AuthenticatedLogin, authenticate};
 pub use connection_limits::{ConnectionLimits, ConnectionPermit};
+pub use drain::Drain;
 pub use message::{Login, Message, RecordedItem, SocketHandle};
 pub use pending_logins::{PendingLogin, PendingLogins};
 pub use registry::{LoginAttempt, NoSession, SessionHandle, SessionRegistry};

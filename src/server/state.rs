@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -36,6 +36,7 @@ use trace::{Begin, Bounds, RecordedNames, Recorder, Redaction};
 use crate::server::channel_index::Members;
 use crate::server::channel_rates::ChannelRates;
 use crate::server::connection_limits::{ConnectionLimits, ConnectionPermit};
+use crate::server::drain::Drain;
 use crate::server::grace_sessions::GraceSessions;
 use crate::server::live_session::LiveSession;
 use crate::server::mailbox_file::{Key, MailboxFile};
@@ -55,6 +56,8 @@ use runtime::clock::Clock;
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Maximum of sessions that one sweep ends while the memory is full. Their memory is freed with a delay.
 const GIVE_UP_AT_ONCE: usize = 64;
+/// Time limit for closing the last connections of a drain.
+const LAST_CLOSES: Duration = Duration::from_secs(5);
 /// Minimum time for the last webhooks at the shutdown.
 const LAST_NOTICES: Duration = Duration::from_secs(1);
 
@@ -112,12 +115,16 @@ pub struct Server {
     pub line_key: SessionLineKey,
     /// Tasks that the shutdown waits for.
     pub tasks: TaskTracker,
+    /// Drain before the shutdown.
+    pub drain: Drain,
     /// Cancelled at the start of the shutdown.
     pub shutdown: CancellationToken,
     /// Set when all addresses are served.
     pub started: Started,
     /// Tasks of the admin address, which are closed last.
     pub admin: AdminTasks,
+    /// Set when the lines of offline accounts have been saved.
+    saved: AtomicBool,
     next_socket: AtomicU64,
 }
 
@@ -186,7 +193,9 @@ impl Server {
             line_key,
             config,
             tasks,
+            drain: Drain::new(&shutdown),
             shutdown,
+            saved: AtomicBool::new(false),
             started: Started::default(),
             admin: AdminTasks::default(),
             next_socket: AtomicU64::new(1),
@@ -202,7 +211,14 @@ impl Server {
         permit
     }
 
+    /// Closes clients one after another, as `[drain]` says. [`stop`](Self::stop) follows.
+    pub async fn drain(&self) {
+        let config = &self.config.drain;
+        self.drain.run(config.delay, config.spread, LAST_CLOSES).await;
+    }
+
     /// Stops the listeners, closes the clients' connections in the form of each profile, and waits at most `drain`.
+    /// A second call continues a cancelled first one.
     ///
     /// Webhooks have the rest of `drain`, but at least [`LAST_NOTICES`]. The admin address is closed last: until then
     /// `/readyz` reports the drain.
@@ -232,6 +248,9 @@ impl Server {
 
     /// Writes the lines of offline accounts to the mailbox file, if configured.
     fn save_lines(&self) {
+        if self.saved.swap(true, Ordering::AcqRel) {
+            return;
+        }
         self.expire_lines();
         let waiting = self.kept.take_all();
         let lines: usize = waiting.iter().map(|(_, lines)| lines.len()).sum();

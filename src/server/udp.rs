@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::server::Server;
 use crate::server::native_lookup::{Answer, MAX_QUESTION_BYTES, advertised, answer};
 use crate::server::source_rate::Rates;
+use runtime::net;
 
 /// Pause after a socket error.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -65,7 +66,7 @@ impl UdpSockets {
         })
     }
 
-    /// Serves the sockets until the shutdown. Returns the addresses of discovery and that of reports.
+    /// Serves the sockets until clients are closed. Returns the addresses of discovery and that of reports.
     pub fn serve(self, server: &Arc<Server>) -> (Vec<SocketAddr>, Option<SocketAddr>) {
         let questions = self.questions.into_iter().map(|(socket, addr)| {
             let task = serve_udp(server.clone(), socket, self.discovery.clone());
@@ -81,13 +82,10 @@ impl UdpSockets {
 }
 
 async fn bind(addr: SocketAddr) -> Result<(UdpSocket, SocketAddr), (SocketAddr, io::Error)> {
-    let failed = |source| (addr, source);
-    let socket = UdpSocket::bind(addr).await.map_err(failed)?;
-    let bound = socket.local_addr().map_err(failed)?;
-    Ok((socket, bound))
+    net::bind_udp(addr).await.map_err(|source| (addr, source))
 }
 
-/// Answers questions until the shutdown.
+/// Answers questions until clients are closed.
 ///
 /// Other datagrams, and questions over the rate of their source, are counted and not answered.
 async fn serve_udp(server: Arc<Server>, socket: UdpSocket, discovery: Arc<Discovery>) {
@@ -109,18 +107,18 @@ async fn serve_udp(server: Arc<Server>, socket: UdpSocket, discovery: Arc<Discov
     }
 }
 
-/// Receives and discards login reports until the shutdown. They contain tokens, so it reads only one byte of each
+/// Receives and discards login reports until clients are closed. They contain tokens, so it reads only one byte of each
 /// (signaling-wire 1.5 and 10).
 async fn swallow_reports(server: Arc<Server>, socket: UdpSocket) {
     let mut byte = [0];
     while receive(&server, &socket, &mut byte).await.is_some() {}
 }
 
-/// Returns the next datagram, or `None` at the shutdown.
+/// Returns the next datagram, or `None` when clients are closed.
 async fn receive(server: &Server, socket: &UdpSocket, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
     loop {
         let received: io::Result<_> = tokio::select! {
-            () = server.shutdown.cancelled() => return None,
+            () = server.drain.closing() => return None,
             received = socket.recv_from(buffer) => received,
         };
         match received {

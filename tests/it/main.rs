@@ -23,6 +23,7 @@ mod deny;
 mod docs;
 mod doctor;
 mod documents;
+mod drain;
 mod fixtures;
 mod fuzz;
 mod guide;
