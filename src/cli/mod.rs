@@ -5,6 +5,7 @@ mod agent;
 mod call;
 mod check;
 mod config;
+mod config_command;
 mod conformance;
 mod coverage;
 mod dev_cert;
@@ -72,6 +73,8 @@ enum Command {
     Mappings(mappings::MappingsArgs),
     /// Check a config file and the mapping tables, with all examples
     Check(check::CheckArgs),
+    /// Print and check the config
+    Config(config_command::ConfigArgs),
     /// Replay traces and compare every output
     Replay(replay::ReplayArgs),
     /// Compare two traces by session and cause
@@ -113,6 +116,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args).into(),
         Command::Mappings(args) => mappings::run(&args).into(),
         Command::Check(args) => check::run(&args).into(),
+        Command::Config(args) => config_command::run(&args).into(),
         Command::Replay(args) => replay::run(&args).into(),
         Command::Diff(args) => diff::run(&args).into(),
         Command::Coverage(args) => coverage::run(&args).into(),

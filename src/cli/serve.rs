@@ -20,7 +20,7 @@ use tables::Tables;
 
 use crate::cli::Exit;
 use crate::cli::check::read_tables;
-use crate::cli::config::load;
+use crate::cli::config::load_or_default;
 use crate::cli::exit::{Error, HELP};
 use crate::cli::output::stderr_is_terminal;
 use crate::cli::process::{Hangups, Stop, Stops, begin, failed, log_error, log_format};
@@ -46,9 +46,6 @@ pub struct ServeArgs {
     #[arg(long)]
     log_json: bool,
 }
-
-/// Hint for a missing config file.
-const NO_CONFIG: &str = "start from config.example.toml, or omit --config to use the defaults";
 
 /// Time limit for closing sockets at shutdown.
 const STOP: Duration = Duration::from_secs(5);
@@ -77,10 +74,7 @@ pub fn run(args: &ServeArgs) -> Exit {
 }
 
 fn read_config(args: &ServeArgs) -> Result<Config, Error> {
-    let mut config = match &args.config {
-        None => Config::default(),
-        Some(path) => load(path, Config::load, NO_CONFIG)?,
-    };
+    let mut config = load_or_default(args.config.as_deref())?;
     if let Some(listen) = args.listen {
         config.listen.http = listen;
         if args.config.is_none() {

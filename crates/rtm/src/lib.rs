@@ -16,6 +16,7 @@ pub mod limits;
 mod name;
 pub mod rejection;
 mod reply;
+pub mod schema;
 mod state;
 mod text_type;
 pub mod time;
