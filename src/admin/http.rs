@@ -10,6 +10,7 @@
 //! | `GET /coverage` | calls and events in use |
 //! | `POST /doctor` | diagnosis of the connectivity to RTM |
 //! | `POST /drain` | begins the drain, after which the process ends |
+//! | `POST /reload` | reads config, tables, certificates and secrets again |
 //! | `POST /record/start`, `/record/stop` | switches recording |
 
 use std::convert::Infallible;
@@ -80,11 +81,12 @@ async fn respond(
     local: SocketAddr,
     request: &Request<hyper::body::Incoming>,
 ) -> Response<Full<Bytes>> {
-    let admitted = admit(&server.config.admin, local, request.uri(), request.headers());
+    let admitted = admit(&server.config().admin, local, request.uri(), request.headers());
     let (status, kind, body) = match (admitted, request.method(), request.uri().path()) {
         (Err((status, text)), ..) => (status, "text/plain", text.to_owned()),
         (_, &Method::POST, "/doctor") => doctor(server, request.uri().query()).await,
         (_, &Method::POST, "/drain") => drain(server),
+        (_, &Method::POST, "/reload") => reload(server).await,
         (_, &Method::POST, path) => switch(server, path).await,
         (_, _, "/nodes") => nodes(server).await,
         (_, _, "/readyz") => ready(server, request.uri().query()),
@@ -130,11 +132,21 @@ fn drain(server: &Server) -> (StatusCode, &'static str, String) {
     (StatusCode::ACCEPTED, "text/plain", text)
 }
 
+/// Reloads the config and the tables, and waits for the result.
+async fn reload(server: &Server) -> (StatusCode, &'static str, String) {
+    let (status, body) = match server.reloads.request().await {
+        Some(Ok(changed)) => (StatusCode::OK, changed),
+        Some(Err(errors)) => (StatusCode::UNPROCESSABLE_ENTITY, errors),
+        None => (StatusCode::CONFLICT, "a reload is in progress\n".into()),
+    };
+    (status, "text/plain; charset=utf-8", body)
+}
+
 /// Runs the diagnostics for the app of the query or of the config.
 async fn doctor(server: &Arc<Server>, query: Option<&str>) -> (StatusCode, &'static str, String) {
     let app = match named_app(query) {
         Some(named) => AppId::new(named).ok(),
-        None => server.config.only_app(),
+        None => server.config().only_app(),
     };
     let Some(app) = app else {
         let text = "several apps are configured; use POST /doctor?app=ID\n".to_owned();
@@ -186,7 +198,7 @@ async fn switch(server: &Server, path: &str) -> (StatusCode, &'static str, Strin
         },
         _ => (
             StatusCode::NOT_FOUND,
-            "unknown path; POST paths: /drain, /record/start, /record/stop, /doctor\n".into(),
+            "unknown path; POST paths: /drain, /reload, /record/start, /record/stop, /doctor\n".into(),
         ),
     };
     (status, "text/plain", body)
@@ -194,7 +206,8 @@ async fn switch(server: &Server, path: &str) -> (StatusCode, &'static str, Strin
 
 /// Returns the coverage report as Markdown, or as JSON if the client accepts it.
 fn coverage(server: &Server, headers: &HeaderMap) -> (StatusCode, &'static str, String) {
-    let report = server.usage.coverage().report(&server.tables);
+    let (set, coverage) = server.sets.coverage();
+    let report = coverage.report(&set.tables);
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
     if !accept.is_some_and(|accept| accept.contains("application/json")) {
         return (StatusCode::OK, "text/markdown; charset=utf-8", report.to_string());

@@ -32,6 +32,7 @@ pub struct Metrics {
     logins: Family<Login, Counter>,
     tls_failures: Family<Reason, Counter>,
     certificate_loads: Family<Result, Counter>,
+    reloads: Family<Result, Counter>,
     trace_records: Family<Result, Counter>,
     webhook_notices: Family<Result, Counter>,
     rest_requests: Family<Result, Counter>,
@@ -85,6 +86,7 @@ impl Metrics {
             logins: Family::default(),
             tls_failures: Family::default(),
             certificate_loads: Family::default(),
+            reloads: Family::default(),
             trace_records: Family::default(),
             webhook_notices: Family::default(),
             rest_requests: Family::default(),
@@ -126,6 +128,11 @@ impl Metrics {
             "certificate_loads",
             "Certificate reloads, by result",
             metrics.certificate_loads.clone(),
+        );
+        registry.register(
+            "reloads",
+            "Reloads of config and tables, by result",
+            metrics.reloads.clone(),
         );
         registry.register(
             "trace_records",
@@ -248,6 +255,11 @@ impl Metrics {
     /// Counts a certificate reload.
     pub fn certificate_loaded(&self, result: &'static str) {
         self.certificate_loads.get_or_create(&Result { result }).inc();
+    }
+
+    /// Counts a reload of config and tables.
+    pub fn reloaded(&self, result: &'static str) {
+        self.reloads.get_or_create(&Result { result }).inc();
     }
 
     /// Counts a webhook notification: delivered, retried, given up or dropped.

@@ -53,18 +53,18 @@ pub enum NotReady {
 /// Returns the current reasons, for clients of an app or of any; empty if the server is ready.
 pub fn not_ready(server: &Server, app: Option<&AppId>) -> Vec<NotReady> {
     let mut reasons = Vec::new();
-    if app.is_some_and(|app| !server.config.serves(app)) {
+    if app.is_some_and(|app| !server.config().serves(app)) {
         reasons.push(NotReady::UnknownApp);
     }
     if !server.started.get() {
         reasons.push(NotReady::Starting);
     }
-    let uses = |kind| app.is_none_or(|app| server.config.upstream_of(app) == kind);
+    let uses = |kind| app.is_none_or(|app| server.config().upstream_of(app) == kind);
     let agent_is_missing = || server.driver.as_ref().is_some_and(|driver| !driver.status().up);
     if uses(UpstreamKind::Agent) && agent_is_missing() {
         let apps = match app {
             Some(app) => vec![app.as_str().to_owned()],
-            None => apps_at_agents(&server.config),
+            None => apps_at_agents(&server.config()),
         };
         reasons.push(NotReady::AgentMissing { apps });
     }

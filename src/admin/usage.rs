@@ -100,9 +100,8 @@ impl Usage {
         coverage
     }
 
-    /// Returns the sums for the report at the end of the process.
-    pub fn totals(&self, tables: &Tables) -> Totals {
-        let coverage = self.coverage();
+    /// Returns the sums of all counts, for the report at the end of the process.
+    pub fn totals(coverage: &Coverage, tables: &Tables) -> Totals {
         let calls = coverage.calls.iter().map(|((_, row), calls)| (*row, calls.count));
         let is_message = |row: RowId| matches!(tables.rows[row].limit, Some(Limit::Messages | Limit::ChannelMessages));
         let messages = calls.clone().filter(|(row, _)| is_message(*row));

@@ -87,6 +87,15 @@ impl Hangups {
         Ok(Self {})
     }
 
+    /// Waits for the next SIGHUP.
+    pub async fn next(&mut self) {
+        #[cfg(unix)]
+        if self.signals.recv().await.is_some() {
+            return;
+        }
+        std::future::pending().await
+    }
+
     /// Runs `handle` on each SIGHUP, forever.
     pub async fn each<F: Future<Output = ()>>(&mut self, mut handle: impl FnMut() -> F) {
         #[cfg(unix)]

@@ -1,32 +1,36 @@
-//! `sigbridge serve`: start, serve, drain, stop.
+//! `sigbridge serve`: start, serve, reload, drain, stop.
+
+mod reload;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use tokio::sync::mpsc::Receiver;
 use tracing::{info, warn};
 
+use crate::admin::Usage;
 use crate::config;
 use crate::config::{Config, Discovery, UpstreamKind};
 use crate::log::Log;
-use crate::server::Server;
-use crate::server::tls::Tls;
+use crate::reload::Reloader;
+use crate::server::{ReloadRequest, Server};
 use crate::startup::{Running, StartError, start};
 use rtm::time::Time;
 use runtime::net::{inherit, raise_descriptors, unclaimed};
 use tables::Tables;
 
 use crate::cli::Exit;
-use crate::cli::check::read_tables;
+use crate::cli::check::{compile_tables, read_sources};
 use crate::cli::config::load_or_default;
 use crate::cli::exit::{Error, HELP};
 use crate::cli::output::stderr_is_terminal;
 use crate::cli::process::{Hangups, Stop, Stops, begin, failed, log_error, log_format};
 use crate::cli::service_manager::ServiceManager;
+use reload::ReloadFiles;
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(after_help = HELP)]
 pub struct ServeArgs {
     /// Config file [default: the defaults of config.example.toml]
@@ -63,8 +67,10 @@ pub fn run(args: &ServeArgs) -> Exit {
     let log = Log::start(log_format(args.log_json), &log_config);
     let run = || {
         let (runtime, hangups) = begun?;
-        let (config, tables) = (config?, read_tables(args.mappings.as_ref())?);
-        let served = runtime.block_on(serve(config, tables, hangups, (inherited, &log)));
+        let (config, texts) = (config?, read_sources(args.mappings.as_ref())?);
+        let tables = compile_tables(&texts)?;
+        let files = ReloadFiles::new(args.clone(), texts, raise_descriptors());
+        let served = runtime.block_on(serve(config, tables, (files, hangups), (inherited, &log)));
         served.map_err(|error| failed(error.into()))
     };
     match run() {
@@ -91,23 +97,35 @@ fn read_config(args: &ServeArgs) -> Result<Config, Error> {
 async fn serve(
     mut config: Config,
     tables: Tables,
-    mut hangups: Hangups,
+    (mut files, mut hangups): (ReloadFiles, Hangups),
     (inherited, log): (usize, &Log),
 ) -> Result<(), StartError> {
-    fit_sockets(&mut config, raise_descriptors());
+    fit_sockets(&mut config, files.descriptors());
     let mut stops = Stops::new().map_err(StartError::Signals)?;
     let running = start(config, tables).await?;
     announce(&running, log);
     note_inherited(inherited);
+    let reloader = Reloader::new(&running);
     let server = running.server;
     let began = server.clock.now();
     let manager = ServiceManager::start();
     manager.ready();
     tokio::spawn(manager.clone().watch());
-    let stop = tokio::select! {
-        stop = stops.next() => stop,
-        () = server.drain.begun() => Stop::Terminate,
-        () = hangups.each(|| reload(&server, running.tls.as_ref())) => Stop::Terminate,
+    let mut requests = server.reloads.requests();
+    let stop = loop {
+        let request = tokio::select! {
+            stop = stops.next() => break stop,
+            () = server.drain.begun() => break Stop::Terminate,
+            () = hangups.next() => None,
+            request = next(&mut requests) => Some(request),
+        };
+        manager.reloading();
+        let outcome = files.reload(&server, &reloader, log).await;
+        manager.ready();
+        if let Some(request) = request {
+            // Nobody may wait for it any more.
+            let _ = request.send(outcome);
+        }
     };
     manager.stopping();
     info!(sessions = server.registry.len(), "stopping");
@@ -149,7 +167,8 @@ fn note_inherited(count: usize) {
 
 /// Logs what the process has done in all.
 fn report_exit(server: &Server, began: Time) {
-    let totals = server.usage.totals(&server.tables);
+    let (set, coverage) = server.sets.coverage();
+    let totals = Usage::totals(&coverage, &set.tables);
     let dropped = server.metrics.all_dropped();
     info!(
         seconds = server.clock.now().since(began).as_secs(),
@@ -163,15 +182,14 @@ fn report_exit(server: &Server, began: Time) {
     );
 }
 
-/// Handles SIGHUP: reloads the TLS certificate.
-async fn reload(server: &Server, tls: Option<&Arc<Tls>>) {
-    let hint = "restart to reload the config and the tables";
-    match tls {
-        Some(tls) => {
-            info!(hint, "SIGHUP: reloading the TLS certificate");
-            crate::server::tls::reload(server, tls).await;
-        }
-        None => info!(hint, "SIGHUP ignored: [tls] is not configured"),
+/// Waits for the next request of a reload.
+async fn next(requests: &mut Option<Receiver<ReloadRequest>>) -> ReloadRequest {
+    match requests.as_mut() {
+        Some(requests) => match requests.recv().await {
+            Some(request) => request,
+            None => std::future::pending().await,
+        },
+        None => std::future::pending().await,
     }
 }
 
@@ -209,10 +227,10 @@ fn announce(running: &Running, log: &Log) {
     if let Some(addr) = running.wss {
         info!(%addr, "listening for HTTP lookup and WebSocket clients on the second address");
     }
-    if running.tls.is_some() {
+    if running.tls.acceptor().is_some() {
         info!("TLS enabled on the HTTP addresses, in addition to plain text");
         let ports = [Some(running.http.port()), running.wss.map(|addr| addr.port())];
-        if let Some(port) = unserved_port(&running.server.config.discovery, running.http.port(), ports) {
+        if let Some(port) = unserved_port(&running.server.config().discovery, running.http.port(), ports) {
             warn!(
                 port,
                 hint = "set [listen] wss to this port, set [discovery] advertise_host, or run a TLS proxy on this port",
@@ -235,7 +253,7 @@ fn announce(running: &Running, log: &Log) {
 }
 
 fn announce_upstreams(running: &Running) {
-    let config = &running.server.config;
+    let config = running.server.config();
     if config.apps.is_empty() && config.auth.certificate.is_none() {
         warn!("token verification is disabled: auth.certificate is not set");
     }

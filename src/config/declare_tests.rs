@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use crate::config::read::config;
 use crate::config::tests::{EXAMPLE, FILES, parse};
-use crate::config::{Config, Files, example};
+use crate::config::{Change, Changed, Config, Files, UpstreamKind, example};
+use rtm::AppId;
 use tables::spanned_toml::requested_keys;
 
 /// `UPDATE_DOCS=1` writes it.
@@ -141,4 +142,106 @@ fn a_reload_knows_what_has_changed() {
         ["admin.token_file (set) (set) reload"]
     );
     assert_eq!(changed("uid.a = '1'", "uid.a = '2'"), ["uid.a \"1\" \"2\" reload"]);
+}
+
+/// A config in which each key has another value than the default.
+fn all_changed() -> String {
+    let mut text = String::new();
+    for section in Config::sections().iter().filter(|section| !section.keys.is_empty()) {
+        // [auth] and [[app]] exclude each other, and TLS needs real files.
+        if section.repeated || section.name == "tls" {
+            continue;
+        }
+        text += &format!("[{}]\n", section.name);
+        for key in &section.keys {
+            let schema = key.schema.to_json();
+            let default = key.default.as_deref();
+            let value = match default {
+                _ if key.is_secret && key.name == "ca_file" => "\"ca.pem\"".to_owned(),
+                _ if key.is_secret && key.name == "certificate_file" => "\"certificate.txt\"".to_owned(),
+                _ if key.is_secret => "\"admin.token\"".to_owned(),
+                None => key.example.expect("an example").to_owned(),
+                Some("true") => "false".to_owned(),
+                Some("false") => "true".to_owned(),
+                Some(default) if schema.contains("\"integer\"") => {
+                    let other: i64 = default.parse::<i64>().expect("a number") + 1;
+                    other.to_string()
+                }
+                Some(default) if schema.contains("KiB") => {
+                    if default == "\"2MiB\"" { "\"3MiB\"" } else { "\"2MiB\"" }.to_owned()
+                }
+                Some(default) if schema.contains("|ms)") => {
+                    if default == "\"2s\"" { "\"3s\"" } else { "\"2s\"" }.to_owned()
+                }
+                Some(default) if schema.contains("enum") && !default.starts_with('[') => {
+                    let names = key.range.as_deref().expect("the names").split(", ");
+                    names
+                        .into_iter()
+                        .find(|name| *name != default)
+                        .expect("another")
+                        .to_owned()
+                }
+                Some(_) if key.name == "events" => "[\"session\"]".to_owned(),
+                Some(_) if key.name == "url" && section.name == "redis" => "\"redis://127.0.0.1:1\"".to_owned(),
+                Some(_) if key.name == "url" => "\"https://example.com\"".to_owned(),
+                Some(_) if key.name == "advertise_ip" => "\"192.0.2.1\"".to_owned(),
+                Some(_) if key.name == "origins" => "[\"http://127.0.0.1:1\"]".to_owned(),
+                Some(default) if default.starts_with('[') => "[\"127.0.0.1:1\"]".to_owned(),
+                Some(_) => "\"127.0.0.1:1\"".to_owned(),
+            };
+            text += &format!("{} = {value}\n", key.name);
+        }
+    }
+    // Only so that listen.wss is legal.
+    text.replace("wss = ", "# wss = ")
+}
+
+/// The declarations say which keys a reload uses, and it uses just these.
+#[test]
+fn a_reload_uses_what_the_declarations_say() {
+    let (old, new) = (Config::default(), parse(&all_changed()).expect("legal"));
+    let all = old.changes(&new);
+    let declared: usize = Config::sections()
+        .iter()
+        .filter(|section| !section.repeated && section.name != "tls")
+        .map(|section| section.keys.len())
+        .sum();
+    // Without listen.wss.
+    assert_eq!(
+        all.len(),
+        declared - 1,
+        "{:?}",
+        all.iter().map(|changed| &changed.name).collect::<Vec<_>>()
+    );
+    let used = old.reloaded(&new, |_| old.upstream.kind);
+    let names =
+        |changes: Vec<Changed>| -> BTreeSet<String> { changes.into_iter().map(|changed| changed.name).collect() };
+    let of = |change| {
+        all.iter()
+            .filter(move |changed| changed.change == change)
+            .map(|changed| changed.name.clone())
+    };
+    assert_eq!(names(old.changes(&used)), of(Change::Reload).collect());
+    assert_eq!(names(used.changes(&new)), of(Change::Restart).collect());
+}
+
+#[test]
+fn a_new_app_waits_for_its_backend() {
+    let of = |text: &str| parse(text).expect(text);
+    let old = of("[[app]]\nid = 'a'\nupstream = 'agent'\n");
+    let new =
+        of("[[app]]\nid = 'a'\nallow_no_token = true\n[[app]]\nid = 'b'\n[[app]]\nid = 'c'\nupstream = 'agent'\n");
+    let routed = |app: &AppId| old.upstream_of(app);
+    let used = old.reloaded(&new, routed);
+    let apps: Vec<_> = used
+        .apps
+        .iter()
+        .map(|app| (app.id.as_str(), app.upstream, app.auth.allow_no_token))
+        .collect();
+    assert_eq!(
+        apps,
+        [("a", UpstreamKind::Agent, true), ("b", UpstreamKind::Embedded, false)]
+    );
+    let waiting: Vec<_> = old.apps_for_restart(&new, routed).map(AppId::as_str).collect();
+    assert_eq!(waiting, ["c"]);
 }

@@ -24,6 +24,7 @@ mod outbound_tests;
 mod read;
 mod redis;
 mod rest;
+mod restart;
 mod sections;
 mod size;
 #[cfg(test)]

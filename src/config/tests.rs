@@ -33,6 +33,7 @@ pub(super) const FILES: Fake = Fake(&[
     ("short.key", "0123456789abcde\n"),
     ("admin.token", "0123456789abcdef\n"),
     ("other.token", "fedcba9876543210\n"),
+    ("ca.pem", "-----BEGIN CERTIFICATE-----\n"),
 ]);
 
 pub(super) fn parse(text: &str) -> Result<Config, Diags> {

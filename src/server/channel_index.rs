@@ -52,17 +52,28 @@ impl Members {
 mod tests {
     use super::*;
     use crate::server::session_inbox::inbox;
+    use crate::server::table_set::TableSet;
     use std::sync::Arc;
 
     #[test]
     fn members_are_asked_in_turn() {
+        let set = TableSet::new(Arc::new(tables::Tables::default())).expect("no profiles, no wires");
         let members = Members::default();
         let (app, channel) = (AppId::new("app").unwrap(), ChannelId::new("room").unwrap());
         assert!(members.any(&app, &channel).is_none());
         for id in 1..=3 {
             let inbox = inbox(&Arc::default(), &Arc::default());
             let recorded = false;
-            members.joined(&app, &channel, SessionHandle { id, inbox, recorded });
+            members.joined(
+                &app,
+                &channel,
+                SessionHandle {
+                    id,
+                    inbox,
+                    recorded,
+                    set: set.clone(),
+                },
+            );
         }
         let asked = |n| -> Vec<u64> {
             (0..n)

@@ -3,6 +3,7 @@
 //! Only messages from clients of this sidecar are counted.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::Mutex;
 
@@ -17,7 +18,7 @@ const SWEEP_AT: usize = 1_024;
 /// Message rates of channels.
 #[derive(Debug)]
 pub struct ChannelRates {
-    per_second: u32,
+    per_second: AtomicU32,
     inner: Mutex<Inner>,
 }
 
@@ -31,23 +32,29 @@ impl ChannelRates {
     /// Creates the rates without messages; 0 means no limit.
     pub fn new(per_second: u32) -> Self {
         Self {
-            per_second,
+            per_second: AtomicU32::new(per_second),
             inner: Mutex::default(),
         }
     }
 
+    /// Changes the rate.
+    pub fn limit(&self, per_second: u32) {
+        self.per_second.store(per_second, Ordering::Relaxed);
+    }
+
     /// Counts a message to a channel. Returns false above the rate.
     pub fn take(&self, app: &AppId, channel: &Text, now: Time) -> bool {
-        if self.per_second == 0 {
+        let per_second = self.per_second.load(Ordering::Relaxed);
+        if per_second == 0 {
             return true;
         }
         let inner = &mut *self.inner.lock();
         if inner.buckets.len() >= inner.sweep_at.max(SWEEP_AT) {
-            inner.buckets.retain(|_, bucket| !bucket.is_full(now, self.per_second));
+            inner.buckets.retain(|_, bucket| !bucket.is_full(now, per_second));
             inner.sweep_at = 2 * inner.buckets.len();
         }
         let bucket = inner.buckets.entry((app.clone(), channel.clone())).or_default();
-        bucket.take(now, self.per_second)
+        bucket.take(now, per_second)
     }
 }
 

@@ -52,10 +52,13 @@ pub async fn run_socket(
 ) {
     server.metrics.sockets.inc();
     let _open = server.drain.enter();
-    let limits = &server.config.limits;
-    let patience = Patience {
-        stall: limits.write_stall,
-        bytes: limits.outbound_bytes,
+    let (patience, login_timeout) = {
+        let config = server.config();
+        let patience = Patience {
+            stall: config.limits.write_stall,
+            bytes: config.limits.outbound_bytes,
+        };
+        (patience, config.session.login_timeout)
     };
     let out = Outbound::new(patience, server.memory.clone());
     let handle = |encoder| SocketHandle {
@@ -63,13 +66,9 @@ pub async fn run_socket(
         encoder,
     };
     let now = Instant::now();
-    if let Some(client) = Client::new(
-        server.clone(),
-        kind,
-        transport.encoder(),
-        handle,
-        connection.accepted.clone(),
-    ) {
+    let (own, set) = transport.encoder().unzip();
+    let set = set.unwrap_or_else(|| server.sets.current());
+    if let Some(client) = Client::new((server.clone(), set), kind, own, handle, connection.accepted.clone()) {
         let transport: SharedTransport = Arc::new(Mutex::new(transport));
         out.serve(&transport);
         let socket = Socket {
@@ -78,7 +77,7 @@ pub async fn run_socket(
             connection,
             client,
             pongs: VecDeque::new(),
-            login_deadline: now + server.config.session.login_timeout,
+            login_deadline: now + login_timeout,
             refused: false,
             last_input: now,
             pinged_at: now,

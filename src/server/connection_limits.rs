@@ -57,6 +57,11 @@ impl ConnectionLimits {
         })))
     }
 
+    /// Changes the limit, for further connections.
+    pub fn limit(&self, most: usize) {
+        self.0.lock().most = most;
+    }
+
     /// Returns a permit for a connection from `peer`, or `None` at the limit.
     pub fn enter(self: &Arc<Self>, peer: IpAddr, now: Instant) -> Option<Arc<ConnectionPermit>> {
         let origin = origin(peer);

@@ -1,7 +1,9 @@
 //! Registry of sessions by account, and admission of logins.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -17,6 +19,7 @@ use rtm::value::Text;
 
 use crate::server::replaced_lines::ReplacedLines;
 use crate::server::session_inbox::Inbox;
+use crate::server::table_set::TableSet;
 
 type Key = (AppId, Account);
 
@@ -27,17 +30,24 @@ pub struct SessionRegistry {
 }
 
 /// Handle of a session.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SessionHandle {
     /// Session number.
     pub id: u64,
     pub inbox: Inbox,
     /// True for a recorded session: its messages contain their frames.
     pub recorded: bool,
+    /// Tables of the session. Its clients decode frames by them.
+    pub set: Arc<TableSet>,
+}
+
+impl fmt::Debug for SessionHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionHandle({})", self.id)
+    }
 }
 
 /// Login attempt of a socket.
-#[derive(Debug)]
 pub struct LoginAttempt {
     /// Socket number.
     pub socket: SocketId,
@@ -51,6 +61,8 @@ pub struct LoginAttempt {
     pub token: SecretString,
     /// True if the client loses its calls at the next login.
     pub loses_calls: bool,
+    /// Tables that the client cannot exchange for those of an existing session.
+    pub only: Option<Arc<TableSet>>,
 }
 
 /// Reason for a rejected session line.
@@ -116,7 +128,10 @@ impl SessionRegistry {
             peer: login.peer,
             accepted: login.accepted,
         };
-        let admission = admit(known.as_ref(), &newcomer, twin_window);
+        let admission = match (&login.only, existing) {
+            (Some(only), Some(entry)) if !Arc::ptr_eq(only, &entry.session.set) => Admission::Replace,
+            _ => admit(known.as_ref(), &newcomer, twin_window),
+        };
         let (session, line) = match (admission, existing) {
             (Admission::Twin, Some(entry)) => (entry.session.clone(), entry.line),
             (Admission::Resume | Admission::Reset, Some(entry)) => {
@@ -240,9 +255,13 @@ fn same(a: &SecretString, b: &SecretString) -> bool {
 mod tests {
     use super::*;
     use crate::server::session_inbox::inbox;
-    use std::sync::Arc;
+    use tables::Tables;
 
     const NATIVE: &str = "native";
+
+    fn set() -> Arc<TableSet> {
+        TableSet::new(Arc::new(Tables::default())).expect("no profiles, no wires")
+    }
 
     fn login(registry: &SessionRegistry, socket: u64, window: Duration) -> (Admission, u64, u64) {
         let key = (AppId::new("app").unwrap(), Account::new("dora").unwrap());
@@ -253,6 +272,7 @@ mod tests {
             family: NATIVE.into(),
             token: SecretString::from("t"),
             loses_calls: false,
+            only: None,
         };
         let create = || {
             let inbox = inbox(&Arc::default(), &Arc::default());
@@ -260,6 +280,7 @@ mod tests {
                 id: 100 + socket,
                 inbox,
                 recorded: false,
+                set: set(),
             }
         };
         let (admission, session, line) = registry.admit(key, newcomer, window, create);

@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::net::UdpSocket;
 use tracing::{debug, warn};
 
+use crate::config;
 use crate::config::Config;
 use crate::server::Server;
 use crate::server::native_lookup::{Answer, MAX_QUESTION_BYTES, advertised, answer};
@@ -29,7 +31,9 @@ pub struct UdpSockets {
 /// Shared data of the discovery sockets: the answer and the source rates.
 #[derive(Debug)]
 struct Discovery {
-    answer: Answer,
+    tcp_port: Option<u16>,
+    /// Answer, with the config that it is made from.
+    answer: ArcSwap<(config::Discovery, Answer)>,
     rates: Mutex<Rates>,
 }
 
@@ -51,12 +55,9 @@ impl UdpSockets {
             Some(addr) => Some(bind(addr).await?),
             None => None,
         };
-        let answer = Answer::new(place.as_slice());
-        if !answer.fits() {
-            warn!("the host of advertise_tcp is too long: an answer by UDP may have three times its question's length");
-        }
         let discovery = Arc::new(Discovery {
-            answer,
+            tcp_port,
+            answer: ArcSwap::from_pointee((config.discovery.clone(), answer_of(config, tcp_port))),
             rates: Mutex::default(),
         });
         Ok(Self {
@@ -81,6 +82,27 @@ impl UdpSockets {
     }
 }
 
+impl Discovery {
+    /// Returns the answer. A reload may have changed it.
+    fn current(&self, config: &Config) -> Arc<(config::Discovery, Answer)> {
+        let current = self.answer.load_full();
+        if current.0 == config.discovery {
+            return current;
+        }
+        let new = Arc::new((config.discovery.clone(), answer_of(config, self.tcp_port)));
+        self.answer.store(new.clone());
+        new
+    }
+}
+
+fn answer_of(config: &Config, tcp_port: Option<u16>) -> Answer {
+    let answer = Answer::new(advertised(config, tcp_port).as_slice());
+    if !answer.fits() {
+        warn!("the host of advertise_tcp is too long: an answer by UDP may have three times its question's length");
+    }
+    answer
+}
+
 async fn bind(addr: SocketAddr) -> Result<(UdpSocket, SocketAddr), (SocketAddr, io::Error)> {
     net::bind_udp(addr).await.map_err(|source| (addr, source))
 }
@@ -92,7 +114,8 @@ async fn serve_udp(server: Arc<Server>, socket: UdpSocket, discovery: Arc<Discov
     // A longer datagram is cut off, and is then no zlib stream.
     let mut datagram = [0; MAX_QUESTION_BYTES];
     while let Some((length, source)) = receive(&server, &socket, &mut datagram).await {
-        match answer(&datagram[..length], &discovery.answer) {
+        let current = discovery.current(&server.config());
+        match answer(&datagram[..length], &current.1) {
             Err(reason) => server.metrics.bad_frame(reason.label()),
             Ok(_) if !discovery.rates.lock().allow(source.ip(), server.clock.now()) => {
                 server.metrics.dropped("UDP questions over the rate");

@@ -1,6 +1,5 @@
 //! WebSocket messages as frames.
 
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -9,8 +8,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes, error::CapacityError};
 
-use crate::server::transport::{End, FrameTransport, Incoming};
-use protocol::encoder::Encoder;
+use crate::server::transport::{End, FrameTransport, Incoming, OwnEncoder};
 
 /// Reader of text messages.
 pub trait Reader: Send {
@@ -18,7 +16,7 @@ pub trait Reader: Send {
     fn read(&self, text: Utf8Bytes) -> Incoming;
 
     /// Returns the encoder for answers, if this connection has its own.
-    fn encoder(&self) -> Option<Arc<dyn Encoder>> {
+    fn encoder(&self) -> Option<OwnEncoder> {
         None
     }
 }
@@ -102,7 +100,7 @@ impl<R: Reader> FrameTransport for WebSocketTransport<R> {
         Poll::Ready(())
     }
 
-    fn encoder(&self) -> Option<Arc<dyn Encoder>> {
+    fn encoder(&self) -> Option<OwnEncoder> {
         self.reader.encoder()
     }
 }

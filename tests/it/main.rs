@@ -39,6 +39,7 @@ mod native;
 mod on_redis;
 mod record_fixtures;
 mod redaction;
+mod reload;
 mod replay;
 mod rest;
 mod secrets;

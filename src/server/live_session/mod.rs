@@ -25,9 +25,11 @@ use trace::SessionRecorder;
 
 use crate::server::Server;
 use crate::server::message::{Login, Message, RecordedItem, SocketHandle};
+use crate::server::offline_mailboxes::lines_between;
 use crate::server::pending_logins::PendingLogin;
 use crate::server::send_queue::{Closing, Outbound};
 use crate::server::session_inbox::{Inbox, Recipient, Rest, WeakInbox};
+use crate::server::table_set::TableSet;
 use crate::server::webhook_events::WebhookEvents;
 use protocol::encoder::{Encoder, LineContext, NamedCall, Resumed};
 use protocol::memory_budget::{MemoryUse, MemoryUser};
@@ -38,6 +40,7 @@ use member_queries::FOR_OTHERS;
 pub struct LiveSession {
     server: Arc<Server>,
     tables: Arc<Tables>,
+    set: Arc<TableSet>,
     wire: Arc<Wire>,
     key: (AppId, Account),
     id: u64,
@@ -86,7 +89,7 @@ impl LiveSession {
     pub fn new(
         server: Arc<Server>,
         key: (AppId, Account),
-        context: SessionContext,
+        (context, set): (SessionContext, Arc<TableSet>),
         id: u64,
         client: ClientKey,
         own_inbox: WeakInbox,
@@ -104,7 +107,8 @@ impl LiveSession {
             held: server.memory.holds(MemoryUser::Sessions),
             full: None,
             pressed: false,
-            tables: server.tables.clone(),
+            tables: set.tables.clone(),
+            set,
             wire,
             session: Session::new(context, key.1.text().clone()),
             server,
@@ -141,7 +145,7 @@ impl LiveSession {
     /// Counts the session as running.
     pub fn begin(self) -> Self {
         self.server.metrics.sessions.inc();
-        self.server.usage.session();
+        self.set.usage.session();
         self
     }
 
@@ -264,7 +268,7 @@ impl LiveSession {
             },
             Some(how) => Input::Attached { call, how, line },
         });
-        let kept = self.server.kept.take(&self.key);
+        let kept = self.server.kept.take(&self.key, &self.set);
         if !kept.is_empty() {
             self.step(Input::OfflineLines(kept));
         }
@@ -311,7 +315,7 @@ impl LiveSession {
         self.held.set(self.session.bytes());
         self.channel = self.session.channel_name();
         self.note_membership();
-        self.server.usage.count(&self.wire, &effects);
+        self.set.usage.count(&self.wire, &effects);
         for effect in effects {
             self.apply(effect);
         }
@@ -431,12 +435,16 @@ impl LiveSession {
                     .filter(|next| next.id != self.id)
                     && next
                         .inbox
-                        .send(Message::Input(Box::new(Input::OfflineLines(lines.clone()))))
+                        .send(Message::Input(Box::new(Input::OfflineLines(lines_between(
+                            lines.clone(),
+                            &self.set,
+                            &next.set,
+                        )))))
                         .is_ok()
                 {
                     return;
                 }
-                let lost = self.server.keep(self.key.clone(), lines);
+                let lost = self.server.keep(self.key.clone(), lines, &self.set);
                 if lost > 0 {
                     self.log.dropped("kept lines", lost);
                     self.webhook_events.undelivered(None, "kept lines");
@@ -507,7 +515,7 @@ impl LiveSession {
 
     fn end(&mut self, left: VecDeque<Message>) {
         // A session that is over has stored its lines itself; a session cut off by the shutdown has not.
-        if !self.over && self.server.config.mailbox.file.is_some() {
+        if !self.over && self.server.config().mailbox.file.is_some() {
             let lines = self.session.leave_lines();
             if !lines.is_empty() {
                 self.apply(Effect::StoreLines(lines));
