@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tracing::{info, warn};
 
-use crate::config::{Change, Changed, Config, UpstreamKind};
+use crate::config::{Change, Changed, Config, UpstreamKind, unreachable_profiles};
 use crate::server::tls::Tls;
 use crate::server::{Server, TableSet, TooManyTables};
 use crate::startup::{Running, StartError};
@@ -91,6 +91,7 @@ impl Reloader {
                 hint, "new app is not served yet: its upstream is not running"
             );
         }
+        note_unreachable(&config, &self.server.tables());
         self.server.replace_config(config);
         if reloaded.changed.iter().any(|changed| changed.name.starts_with("tls.")) {
             self.server.metrics.certificate_loaded("ok");
@@ -103,6 +104,17 @@ impl Reloader {
     /// Returns the RTM backend that calls of an app go to: upstreams are not replaced at a reload.
     fn routed(&self, app: &AppId) -> UpstreamKind {
         self.start.upstream_of(app)
+    }
+}
+
+/// Logs profiles of `[[sunset]]` that no login has.
+pub fn note_unreachable(config: &Config, tables: &Tables) {
+    for profile in unreachable_profiles(config, tables) {
+        let hint = "use a profile of mappings/wire/profiles.toml that a client has at its login, such as \"web\"";
+        warn!(
+            profile = &*profile,
+            hint, "[[sunset]] names a profile that no login has"
+        );
     }
 }
 

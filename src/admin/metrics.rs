@@ -12,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::log::lost_lines;
+use crate::server::rates::Limit;
 use agent_link::driver::LinkHealth;
 use protocol::memory_budget::MemoryUser;
 use runtime::net::{Shortage, Shortages};
@@ -29,6 +30,7 @@ pub struct Metrics {
     /// The same counts, which a family cannot list.
     dropped_by_reason: Mutex<BTreeMap<&'static str, u64>>,
     held: Family<HolderName, Gauge>,
+    limits: Family<LimitName, Counter>,
     logins: Family<Login, Counter>,
     tls_failures: Family<Reason, Counter>,
     certificate_loads: Family<Result, Counter>,
@@ -54,6 +56,11 @@ struct What {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct HolderName {
     holder: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct LimitName {
+    limit: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -83,6 +90,7 @@ impl Metrics {
             dropped: Family::default(),
             dropped_by_reason: Mutex::default(),
             held: Family::default(),
+            limits: Family::default(),
             logins: Family::default(),
             tls_failures: Family::default(),
             certificate_loads: Family::default(),
@@ -112,6 +120,11 @@ impl Metrics {
             "held_bytes",
             "Bytes queued for clients, by kind of queue",
             metrics.held.clone(),
+        );
+        registry.register(
+            "limits_reached",
+            "Connections, logins, joins and messages over a limit, by key of [limits]",
+            metrics.limits.clone(),
         );
         registry.register(
             "logins",
@@ -170,6 +183,9 @@ impl Metrics {
         metrics.redis.register(&mut metrics.registry);
         for (_, holder) in MemoryUser::ALL {
             metrics.holds(holder, 0);
+        }
+        for limit in Limit::ALL {
+            drop(metrics.limits.get_or_create(&LimitName { limit: limit.key() }));
         }
         metrics
     }
@@ -255,6 +271,11 @@ impl Metrics {
     /// Counts a certificate reload.
     pub fn certificate_loaded(&self, result: &'static str) {
         self.certificate_loads.get_or_create(&Result { result }).inc();
+    }
+
+    /// Counts what a limit has refused.
+    pub fn limit_reached(&self, limit: Limit) {
+        self.limits.get_or_create(&LimitName { limit: limit.key() }).inc();
     }
 
     /// Counts a reload of config and tables.

@@ -101,7 +101,12 @@ fn show(args: &ShowArgs) -> Result<Exit, Error> {
 /// Returns the file with the line of a key, its environment variable, or `default`.
 fn origin(config: &Config, entry: &Entry) -> String {
     match config.given.place(&entry.name) {
-        None if entry.name.starts_with("app.") || entry.name.starts_with("uid.") => "file".to_owned(),
+        None if ["app.", "uid.", "sunset."]
+            .iter()
+            .any(|section| entry.name.starts_with(section)) =>
+        {
+            "file".to_owned()
+        }
         None => "default".to_owned(),
         Some(place) => {
             let name = &place.source().name;

@@ -14,7 +14,7 @@ use crate::admin::Usage;
 use crate::config;
 use crate::config::{Config, Discovery, UpstreamKind};
 use crate::log::Log;
-use crate::reload::Reloader;
+use crate::reload::{Reloader, note_unreachable};
 use crate::server::{ReloadRequest, Server};
 use crate::startup::{Running, StartError, start};
 use rtm::time::Time;
@@ -242,6 +242,7 @@ fn announce(running: &Running, log: &Log) {
         info!(%addr, "listening for admin requests (/metrics, /livez, /readyz)");
     }
     announce_upstreams(running);
+    note_unreachable(&running.server.config(), &running.server.tables());
     // Only for a terminal, not for log files.
     if stderr_is_terminal() {
         log.text(&format!(

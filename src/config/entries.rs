@@ -6,6 +6,7 @@ use std::fmt;
 use crate::config::Config;
 use crate::config::declare::{Change, Section, SectionSpec, Shown};
 use crate::config::rest::RestKeys;
+use crate::config::sunset::SunsetKeys;
 use crate::config::tls::TlsKeys;
 use crate::config::upstream::{Agent, AppKeys, AuthKeys, Embedded, Upstream};
 use crate::config::{
@@ -71,10 +72,7 @@ impl Config {
             repeated: false,
             keys: Vec::new(),
         };
-        let app = SectionSpec {
-            repeated: true,
-            ..AppKeys::spec()
-        };
+        let repeated = |spec| SectionSpec { repeated: true, ..spec };
         vec![
             Listen::spec(),
             TlsKeys::spec(),
@@ -92,7 +90,8 @@ impl Config {
             RestKeys::spec(),
             Redis::spec(),
             Embedded::spec(),
-            app,
+            repeated(AppKeys::spec()),
+            repeated(SunsetKeys::spec()),
             RecordConfig::spec(),
             Webhook::spec(),
             Log::spec(),
@@ -145,6 +144,9 @@ impl Config {
         add(&mut entries, &self.embedded);
         for app in &self.apps {
             add_named(&mut entries, &format!("app.{}", app.id.as_str()), &AppKeys::from(app));
+        }
+        for (at, sunset) in self.sunsets.iter().enumerate() {
+            add_named(&mut entries, &format!("sunset.{}", at + 1), &SunsetKeys::from(sunset));
         }
         add(&mut entries, &self.record);
         add(&mut entries, &self.webhook);

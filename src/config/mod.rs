@@ -27,6 +27,7 @@ mod rest;
 mod restart;
 mod sections;
 mod size;
+mod sunset;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -42,8 +43,9 @@ pub use log::{Accounts, Log};
 pub use redis::Redis;
 pub use rest::Rest;
 pub use sections::{Admin, Discovery, Drain, Invite, Limits, Listen, Mailbox, Policy, RecordConfig, Session};
+pub use sunset::{Sunset, unreachable_profiles};
 pub use tls::{BadIdentity, Identity, Tls};
-pub use upstream::{Agent, App, Embedded, RtmToken, Upstream, UpstreamKind};
+pub use upstream::{Agent, App, Embedded, OwnLimits, RtmToken, Upstream, UpstreamKind};
 pub use values::{CERTIFICATE_ENV, CERTIFICATE_HINT, SECRET_HINT, reachable};
 pub use webhook::Webhook;
 
@@ -93,6 +95,8 @@ pub struct Config {
     pub admin: Admin,
     /// `[[app]]`: apps, if there are several. Default: the app of `[auth]`.
     pub apps: Vec<App>,
+    /// `[[sunset]]`: times at which logins are refused.
+    pub sunsets: Vec<Sunset>,
     /// Places of the keys that are set.
     pub given: Given,
 }
@@ -120,6 +124,19 @@ impl Config {
         allows(app.and_then(|app| app.allowed_origins.as_ref()), origin)
     }
 
+    /// Returns the limits of an app: its own, or those of `[limits]`. 0 means no limit.
+    pub fn app_limits(&self, app: &AppId) -> AppLimits {
+        let known = self.apps.iter().find(|known| known.id == *app);
+        let own = known.map(|app| app.limits).unwrap_or_default();
+        let limits = &self.limits;
+        AppLimits {
+            messages_per_second: own.messages_per_second.unwrap_or(limits.app_messages_per_second),
+            logins_per_second: own.logins_per_second.unwrap_or(limits.app_logins_per_second),
+            sessions: own.sessions.unwrap_or(limits.app_sessions),
+            channels: own.channels.unwrap_or(limits.app_channels),
+        }
+    }
+
     /// Returns the RTM backend of an app.
     pub fn upstream_of(&self, app: &AppId) -> UpstreamKind {
         let known = self.apps.iter().find(|known| known.id == *app);
@@ -143,6 +160,15 @@ impl Config {
         }
         self.apps.iter().any(|app| app.upstream == kind)
     }
+}
+
+/// Limits of an app; 0 means no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppLimits {
+    pub messages_per_second: u32,
+    pub logins_per_second: u32,
+    pub sessions: u32,
+    pub channels: u32,
 }
 
 impl Listen {

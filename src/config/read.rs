@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::config::declare::{Reader, Section};
 use crate::config::redis::redis;
 use crate::config::rest::rest;
+use crate::config::sunset::sunsets;
 use crate::config::tls::tls;
 use crate::config::upstream::{agent, apps, auth, embedded, needs_secret};
 use crate::config::webhook::webhook;
@@ -118,6 +119,7 @@ pub(super) fn config(mut root: Table<'_>, files: &dyn Files) -> Config {
         policy: sections.read(&mut root, "policy", Policy::read),
         uid: root.take_table("uid").map(uids).unwrap_or_default(),
         apps: apps(root.take_tables("app"), files, upstream.kind),
+        sunsets: sunsets(root.take_tables("sunset"), files),
         upstream,
         rest,
         redis: sections.read(&mut root, "redis", |reader| redis(reader, files)),

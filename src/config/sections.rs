@@ -135,6 +135,25 @@ section! {
         channel_messages_per_second: u32 = 200 => Int::new(0..=1_000_000), Reload;
         /// Calls and call signals per second of one session.
         invitations_per_second: u32 = 60 => Int::new(1..=1_000_000), Reload;
+        /// Messages per second of one app from all clients of this sidecar; 0 for no limit.
+        app_messages_per_second: u32 = 0 => Int::new(0..=1_000_000), Reload;
+        /// Messages per second from all clients of this sidecar; 0 for no limit.
+        total_messages_per_second: u32 = 0 => Int::new(0..=1_000_000), Reload;
+        /// Logins per second from one address, or one IPv6 network (/64); 0 for no limit. Further logins are refused as "too
+        /// often".
+        address_logins_per_second: u32 = 0 => Int::new(0..=1_000_000), Reload;
+        /// Logins per second of one account; 0 for no limit.
+        account_logins_per_second: u32 = 0 => Int::new(0..=1_000_000), Reload;
+        /// Logins per second of one app; 0 for no limit.
+        app_logins_per_second: u32 = 0 => Int::new(0..=1_000_000), Reload;
+        /// Logins per second of all clients; 0 for no limit.
+        total_logins_per_second: u32 = 0 => Int::new(0..=1_000_000), Reload;
+        /// Sessions of one app, with a connection or without; 0 for no limit. Further logins of other accounts are refused.
+        app_sessions: u32 = 0 => Int::new(0..=10_000_000), Reload;
+        /// Channels of one app with members at this sidecar; 0 for no limit. Further ones cannot be joined (300).
+        app_channels: u32 = 0 => Int::new(0..=10_000_000), Reload;
+        /// Open sockets of one address, or one IPv6 network (/64); 0 for no limit. Further ones are closed at once.
+        address_connections: u32 = 0 => Int::new(0..=10_000_000), Reload;
         /// Open sockets, and also sessions without a connection. Each socket needs a file descriptor. At start the soft
         /// limit of the process is raised, and a warning is logged when the hard limit is too low.
         sockets: usize = 10_000 => Int::new(1..=10_000_000), Reload;

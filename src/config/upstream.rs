@@ -93,6 +93,14 @@ section! {
         upstream: Option<UpstreamKind> = None, example "\"agent\"" => Maybe(Choice(UpstreamKind::NAMES)), Restart;
         /// Origins of pages that may log in to this app. Default: any page.
         allowed_origins: Option<Vec<String>> = None, example "[\"https://app.example.com\"]" => Maybe(Origins), Reload;
+        /// Messages per second of this app. Default: limits.app_messages_per_second.
+        messages_per_second: Option<u32> = None, example "1000" => Maybe(Int::new(0..=1_000_000)), Reload;
+        /// Logins per second of this app. Default: limits.app_logins_per_second.
+        logins_per_second: Option<u32> = None, example "50" => Maybe(Int::new(0..=1_000_000)), Reload;
+        /// Sessions of this app. Default: limits.app_sessions.
+        sessions: Option<u32> = None, example "5000" => Maybe(Int::new(0..=10_000_000)), Reload;
+        /// Channels of this app. Default: limits.app_channels.
+        channels: Option<u32> = None, example "1000" => Maybe(Int::new(0..=10_000_000)), Reload;
     }
 }
 
@@ -107,6 +115,17 @@ pub struct App {
     pub upstream: UpstreamKind,
     /// Origins of pages that may log in. Programs are always allowed. Default: any origin.
     pub allowed_origins: Option<Vec<String>>,
+    /// Limits of its own.
+    pub limits: OwnLimits,
+}
+
+/// Limits that an app sets itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OwnLimits {
+    pub messages_per_second: Option<u32>,
+    pub logins_per_second: Option<u32>,
+    pub sessions: Option<u32>,
+    pub channels: Option<u32>,
 }
 
 impl From<&App> for AppKeys {
@@ -117,6 +136,10 @@ impl From<&App> for AppKeys {
             allow_no_token: app.auth.allow_no_token,
             upstream: Some(app.upstream),
             allowed_origins: app.allowed_origins.clone(),
+            messages_per_second: app.limits.messages_per_second,
+            logins_per_second: app.limits.logins_per_second,
+            sessions: app.limits.sessions,
+            channels: app.limits.channels,
         }
     }
 }
@@ -169,7 +192,7 @@ impl RtmToken {
     pub const NAMES: &[(&str, Self)] = &[("006", Self::V006), ("007", Self::V007), ("none", Self::None)];
 }
 
-fn app_id(text: &str) -> Result<AppId, BadName> {
+pub(super) fn app_id(text: &str) -> Result<AppId, BadName> {
     AppId::new(text)
 }
 
@@ -283,6 +306,12 @@ pub(super) fn apps(tables: Vec<Table<'_>>, files: &dyn Files, default: UpstreamK
                 id,
                 upstream: keys.upstream.unwrap_or(default),
                 allowed_origins: keys.allowed_origins,
+                limits: OwnLimits {
+                    messages_per_second: keys.messages_per_second,
+                    logins_per_second: keys.logins_per_second,
+                    sessions: keys.sessions,
+                    channels: keys.channels,
+                },
             });
         }
         table.finish();

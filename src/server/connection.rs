@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{debug, info};
 
+use crate::server::rates::Limit;
 use crate::server::send_queue::Written;
 use crate::server::transport::{End, FrameTransport, Incoming, SharedTransport};
 use crate::server::{Closing, ConnectionPermit, Outbound, Patience, Server, SocketHandle, TimeSlice};
@@ -301,6 +302,7 @@ impl Socket {
             Closing::Finished | Closing::Refused => Next::Finished,
             Closing::Over => Next::Close(End::OVER),
             Closing::Slow => {
+                server.metrics.limit_reached(Limit::OutboundBytes);
                 server.metrics.dropped("frames of a slow client");
                 info!(
                     session = self.client.session(),

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tracing::warn;
 
 use crate::log::clients::How;
+use crate::server::rates::Limit;
 use crate::server::table_set::TableSet;
 use crate::server::{
-    Closing, Login, LoginAttempt, Message, NoSession, PendingLogin, RecordedItem, Server, SessionHandle, SocketHandle,
-    authenticate,
+    AuthenticatedLogin, Closing, Login, LoginAttempt, Message, NoSession, PendingLogin, RecordedItem, Server,
+    SessionHandle, SocketHandle, authenticate,
 };
 use engine::{Admission, Attach, Effect, Input};
 use identity::Account;
@@ -21,6 +23,7 @@ use protocol::event::{CallRef, LOGIN, SocketId};
 use rtm::AppId;
 use rtm::time::Time;
 use rtm::value::{Text, Value};
+use runtime::log_limit::{Bound, Cause, admits};
 use tables::Tables;
 use tables::profile::{Profile, Transport};
 use tables::wire::{RowCall, Target, Wire};
@@ -232,14 +235,8 @@ impl Client {
         let (app, account) = (login_field(row, fields, "appId"), login_field(row, fields, "account"));
         let (shown_app, shown_account) = (app.clone().into_text(), account.clone().into_text());
         pending.attempt.by(&self.profile().name, &shown_app, &shown_account);
-        let judged = authenticate(
-            &self.server.config(),
-            (&app, &account, &token),
-            self.accepted.origin.as_deref(),
-            self.server.clock.wall(),
-        );
         let call = self.login_call();
-        let verdict = match judged {
+        let verdict = match self.admit((&app, &account, &token)) {
             Ok(verdict) => verdict,
             Err(reason) => {
                 pending.attempt.refused(&reason);
@@ -292,6 +289,42 @@ impl Client {
         });
     }
 
+    /// Verifies a login, and holds it against the limits of this sidecar.
+    ///
+    /// # Errors
+    /// The reason of the refusal.
+    fn admit(&self, (app, account, token): (&Value, &Value, &str)) -> Result<AuthenticatedLogin, Text> {
+        let server = &self.server;
+        let (config, now) = (server.config(), server.clock.now());
+        let over = |limit: Limit| {
+            server.metrics.limit_reached(limit);
+            let peer = self.accepted.peer;
+            if admits("logins over a limit", Bound::EVENT, Cause::from(&peer)) {
+                warn!(%peer, limit = limit.key(), "login refused: a limit is reached");
+            }
+            Text::from("too often")
+        };
+        server
+            .rates
+            .login_from(&config, self.accepted.peer, now)
+            .map_err(over)?;
+        let verdict = authenticate(
+            &config,
+            (app, account, token),
+            self.accepted.origin.as_deref(),
+            server.clock.wall(),
+        )?;
+        if config.is_sunset(&verdict.vid, &self.profile().name, server.clock.wall()) {
+            return Err("sunset".into());
+        }
+        let key = (verdict.vid.clone(), verdict.account.clone());
+        server.rates.login_of(&config, &key, now).map_err(over)?;
+        if !server.registry.has_room(&key, config.app_limits(&key.0).sessions) {
+            return Err(over(Limit::AppSessions));
+        }
+        Ok(verdict)
+    }
+
     /// A recording never contains tokens.
     fn forget_token(&mut self, row: &RowCall, fields: &Value) {
         if let Some(current) = self.current_text.as_mut()
@@ -337,7 +370,10 @@ impl Client {
         let found = number.and_then(|number| {
             let (registry, now) = (&self.server.registry, self.server.clock.now());
             let (key, session) = registry.by_line(number, &self.wire.family, (self.socket, self.accepted.peer), now)?;
-            Ok((key, session, number))
+            // The client then logs in anew, and gets the reason.
+            let (config, wall) = (self.server.config(), self.server.clock.wall());
+            let is_sunset = config.is_sunset(&key.0, &self.profile().name, wall);
+            (!is_sunset).then_some((key, session, number)).ok_or(NoSession::Unknown)
         });
         let (key, session, number) = match found {
             Ok(found) => found,

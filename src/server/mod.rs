@@ -6,7 +6,6 @@
 mod api_transport;
 mod authenticate;
 mod channel_index;
-mod channel_rates;
 pub mod connection;
 mod connection_limits;
 pub mod connection_state;
@@ -23,6 +22,7 @@ pub mod native_lookup;
 pub mod native_transport;
 mod offline_mailboxes;
 mod pending_logins;
+pub mod rates;
 mod registry;
 mod reloads;
 mod replaced_lines;

@@ -95,6 +95,8 @@ struct Entry {
 struct Entries {
     by_key: HashMap<Key, Entry>,
     by_line: HashMap<u64, Key>,
+    /// Number of accounts with a session, by app.
+    of_app: HashMap<AppId, usize>,
     replaced: ReplacedLines,
 }
 
@@ -160,7 +162,11 @@ impl SessionRegistry {
             settled: false,
             loses_calls: login.loses_calls,
         };
-        if let Some(before) = entries.by_key.insert(key.clone(), entry) {
+        let before = entries.by_key.insert(key.clone(), entry);
+        if before.is_none() {
+            *entries.of_app.entry(key.0.clone()).or_default() += 1;
+        }
+        if let Some(before) = before {
             entries.by_line.remove(&before.line);
             if before.line != line {
                 entries.replaced.add(before.line, login.accepted);
@@ -203,6 +209,13 @@ impl SessionRegistry {
         }
     }
 
+    /// Returns true if the account has a session, or its app has fewer than `most` (0 for no limit).
+    pub fn has_room(&self, key: &Key, most: u32) -> bool {
+        let entries = self.entries.lock();
+        let count = entries.of_app.get(&key.0).copied().unwrap_or(0);
+        most == 0 || count < most as usize || entries.by_key.contains_key(key)
+    }
+
     /// Returns the session of an account.
     pub fn session(&self, key: &Key) -> Option<SessionHandle> {
         self.entries.lock().by_key.get(key).map(|entry| entry.session.clone())
@@ -228,6 +241,12 @@ impl SessionRegistry {
             && let Some(entry) = entries.by_key.remove(key)
         {
             entries.by_line.remove(&entry.line);
+            if let Some(count) = entries.of_app.get_mut(&key.0) {
+                *count -= 1;
+                if *count == 0 {
+                    entries.of_app.remove(&key.0);
+                }
+            }
             if kicked {
                 entries.replaced.add(entry.line, now);
             }

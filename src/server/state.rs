@@ -35,7 +35,6 @@ use tables::wire::Wire;
 use trace::{Begin, Bounds, RecordedNames, Recorder, Redaction};
 
 use crate::server::channel_index::Members;
-use crate::server::channel_rates::ChannelRates;
 use crate::server::connection_limits::{ConnectionLimits, ConnectionPermit};
 use crate::server::drain::Drain;
 use crate::server::grace_sessions::GraceSessions;
@@ -45,6 +44,7 @@ use crate::server::message::Message;
 use crate::server::name_mapper::AppNames;
 use crate::server::offline_mailboxes::{Dropped, OfflineMailboxes};
 use crate::server::pending_logins::PendingLogins;
+use crate::server::rates::{Limit, SidecarRates};
 use crate::server::registry::{SessionHandle, SessionRegistry};
 use crate::server::reloads::Reloads;
 use crate::server::run_queue::{RunQueue, enter};
@@ -86,8 +86,8 @@ pub struct Server {
     pub logins: Arc<PendingLogins>,
     /// Log of logins.
     pub log: Arc<Logins>,
-    /// Message rates of channels.
-    pub channel_rates: ChannelRates,
+    /// Rates of logins and messages.
+    pub rates: SidecarRates,
     /// Limits on connections of all transports.
     pub connection_limits: Arc<ConnectionLimits>,
     /// Memory of queued client data.
@@ -165,8 +165,12 @@ impl Server {
             kept: OfflineMailboxes::new(&memory, (config.mailbox.limit, config.mailbox.bytes), set.clone()),
             mailbox_file: OnceLock::new(),
             grace_sessions: GraceSessions::new(config.limits.sockets, &memory),
-            channel_rates: ChannelRates::new(config.limits.channel_messages_per_second),
-            connection_limits: ConnectionLimits::new(config.limits.sockets),
+            rates: SidecarRates::default(),
+            connection_limits: {
+                let limits = ConnectionLimits::new(config.limits.sockets);
+                limits.limit(config.limits.sockets, config.limits.address_connections);
+                limits
+            },
             memory,
             pressure: Arc::default(),
             runs: Arc::default(),
@@ -213,8 +217,8 @@ impl Server {
     pub fn replace_config(&self, config: Config) {
         self.kept.limit((config.mailbox.limit, config.mailbox.bytes));
         self.grace_sessions.limit(config.limits.sockets);
-        self.channel_rates.limit(config.limits.channel_messages_per_second);
-        self.connection_limits.limit(config.limits.sockets);
+        self.connection_limits
+            .limit(config.limits.sockets, config.limits.address_connections);
         self.memory.limit(config.limits.memory);
         self.config.store(Arc::new(config));
     }
@@ -243,11 +247,18 @@ impl Server {
 
     /// Returns a permit for a connection from `peer`, or `None` at the limit.
     pub fn enter(&self, peer: IpAddr) -> Option<Arc<ConnectionPermit>> {
-        let permit = self.connection_limits.enter(peer, Instant::now());
-        if permit.is_none() {
-            self.shortages.note(Shortage::Sockets);
+        match self.connection_limits.enter(peer, Instant::now()) {
+            Ok(permit) => Some(permit),
+            Err(limit) => {
+                self.metrics.limit_reached(limit);
+                if limit == Limit::Sockets {
+                    self.shortages.note(Shortage::Sockets);
+                } else if admits("connections over a limit", Bound::EVENT, Cause::from(&peer)) {
+                    warn!(%peer, limit = limit.key(), "connection refused: a limit is reached");
+                }
+                None
+            }
         }
-        permit
     }
 
     /// Closes clients one after another, as `[drain]` says. [`stop`](Self::stop) follows.

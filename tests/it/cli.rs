@@ -764,6 +764,10 @@ fn the_config_is_shown_with_the_source_of_each_value() {
         app.a.allow_no_token = false  # file
         app.a.upstream = "embedded"  # file
         app.a.allowed_origins = -  # file
+        app.a.messages_per_second = -  # file
+        app.a.logins_per_second = -  # file
+        app.a.sessions = -  # file
+        app.a.channels = -  # file
         "#);
     let wrong = run(&folder, &["config", "check", "--config", "missing.toml"]);
     assert!(wrong.starts_with("exit 64\n"), "{wrong}");

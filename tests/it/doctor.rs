@@ -142,6 +142,7 @@ async fn each_app_has_its_own_way() {
         auth: TokenPolicy::default(),
         allowed_origins: None,
         upstream,
+        limits: Default::default(),
     };
     let mut config = behind_a_link(config());
     config.apps = vec![app("app", UpstreamKind::Embedded), app("far", UpstreamKind::Agent)];

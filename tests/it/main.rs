@@ -30,6 +30,7 @@ mod guide;
 mod har;
 mod http;
 mod layers;
+mod limits;
 mod link;
 mod live;
 mod live_url;
@@ -46,6 +47,7 @@ mod secrets;
 mod sessions;
 #[cfg(target_os = "linux")]
 mod streams;
+mod sunset;
 mod text_files;
 mod tls;
 mod trace_schema;

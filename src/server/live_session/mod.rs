@@ -1,5 +1,6 @@
 //! A running session: it takes messages from its inbox and executes effects.
 
+mod limits;
 mod member_queries;
 
 use std::collections::{HashMap, VecDeque};
@@ -17,9 +18,9 @@ use rtm::AppId;
 use rtm::time::Time;
 use rtm::upstream::{ClientKey, UpstreamEvent};
 use rtm::value::Text;
-use rtm::{ChannelId, GetMembersErr};
+use rtm::{ChannelId, GetMembersErr, JoinChannelErr};
 use tables::Tables;
-use tables::row::{Limit, RowId};
+use tables::row::RowId;
 use tables::wire::Wire;
 use trace::SessionRecorder;
 
@@ -27,6 +28,7 @@ use crate::server::Server;
 use crate::server::message::{Login, Message, RecordedItem, SocketHandle};
 use crate::server::offline_mailboxes::lines_between;
 use crate::server::pending_logins::PendingLogin;
+use crate::server::rates::MessageLimits;
 use crate::server::send_queue::{Closing, Outbound};
 use crate::server::session_inbox::{Inbox, Recipient, Rest, WeakInbox};
 use crate::server::table_set::TableSet;
@@ -73,6 +75,8 @@ pub struct LiveSession {
     now: Time,
     /// Time of all steps of the current recorded frame.
     moment: Option<Time>,
+    /// Rates of messages at the start of the session.
+    message_limits: MessageLimits,
     /// Recorder of a recorded session.
     recorder: Option<SessionRecorder>,
     /// True if unacknowledged lines are in the mailbox file.
@@ -109,6 +113,7 @@ impl LiveSession {
             pressed: false,
             tables: set.tables.clone(),
             set,
+            message_limits: MessageLimits::of(&server.config(), &key.0),
             wire,
             session: Session::new(context, key.1.text().clone()),
             server,
@@ -331,25 +336,6 @@ impl LiveSession {
         }
     }
 
-    /// Passes the excess over a channel's rate to the engine, before the call.
-    fn pace(&mut self, input: &Input) {
-        let Input::Call { call, row, args, .. } = input else {
-            return;
-        };
-        let row = &self.tables.rows[*row];
-        if row.limit == Some(Limit::ChannelMessages)
-            && let Some(channel) = row.channel.and_then(|at| args.get(at)?.as_text())
-            && !self
-                .server
-                .channel_rates
-                .take(&self.key.0, channel, self.server.clock.now())
-        {
-            self.server.metrics.dropped("messages over a channel's rate");
-            let (socket, id) = (call.socket, call.id);
-            self.step(Input::OverRate { socket, id });
-        }
-    }
-
     /// Passes a change of memory pressure to the engine. The session stores less while the memory is full.
     fn press(&mut self) {
         let pressed = self.server.memory.is_full();
@@ -383,7 +369,14 @@ impl LiveSession {
             recorder.effect(&effect);
         }
         match effect {
-            Effect::Rtm { request, call } => self.server.upstream.call(&self.client, request, call),
+            Effect::Rtm { request, call } => match self.over_channels(&call) {
+                // As RTM refuses a join above its own limits.
+                true => self.later.push_back(UpstreamEvent::Reply {
+                    request,
+                    result: Err(JoinChannelErr::ExceedLimit.into()),
+                }),
+                false => self.server.upstream.call(&self.client, request, call),
+            },
             Effect::RtmVia { request, channel, call } => self.ask_member(request, &channel, call),
             Effect::Answer { call, row, answer } => {
                 self.log_answer(call, answer.failure.as_ref().map(|failure| &*failure.reason));

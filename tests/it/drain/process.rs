@@ -182,3 +182,21 @@ async fn the_sockets_of_a_service_manager_refuse_nobody_during_a_restart() {
     let log = fs::read_to_string(folder.join("second")).expect("a log");
     assert!(log.contains("using sockets of the service manager"), "{log}");
 }
+
+/// The unit's sandbox, as systemd rates it: 4.0 at most.
+#[test]
+fn the_unit_has_a_sandbox() {
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("ops/sigbridge.service");
+    let analysed = Command::new("systemd-analyze")
+        .args(["security", "--no-pager", "--offline=yes", "--threshold=40"])
+        .arg(unit)
+        .output();
+    match analysed {
+        Ok(analysed) => assert!(
+            analysed.status.success(),
+            "{}",
+            String::from_utf8_lossy(&analysed.stdout)
+        ),
+        Err(_) => println!("skipped: there is no systemd-analyze"),
+    }
+}
