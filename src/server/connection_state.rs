@@ -302,7 +302,7 @@ impl Client {
         let over = |limit: Limit| {
             server.metrics.limit_reached(limit);
             let peer = self.accepted.peer;
-            if admits("logins over a limit", Bound::EVENT, Cause::from(&peer)) {
+            if admits("logins over a limit", Bound::EVENT, Cause::from(peer)) {
                 warn!(%peer, limit = limit.key(), "login refused: a limit is reached");
             }
             Reason::TooOften

@@ -10,9 +10,9 @@ use parking_lot::Mutex;
 
 use crate::config::Config;
 use crate::server::connection_limits::origin;
-use rtm::rate::TokenBucket;
 use identity::Account;
 use rtm::AppId;
+use rtm::rate::TokenBucket;
 use rtm::time::Time;
 use rtm::value::Text;
 

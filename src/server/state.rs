@@ -252,7 +252,7 @@ impl Server {
                 self.metrics.limit_reached(limit);
                 if limit == Limit::Sockets {
                     self.shortages.note(Shortage::Sockets);
-                } else if admits("connections over a limit", Bound::EVENT, Cause::from(&peer)) {
+                } else if admits("connections over a limit", Bound::EVENT, Cause::from(peer)) {
                     warn!(%peer, limit = limit.key(), "connection refused: a limit is reached");
                 }
                 None
