@@ -97,7 +97,7 @@ async fn an_app_has_so_many_sessions_and_channels() {
     ];
     let running = serve_as_told(config).await;
     let mut first = Client::login(running.http, "first").await;
-    let mut second = Client::login(running.http, "second").await;
+    let _second = Client::login(running.http, "second").await;
     let mut third = Client::connect(running.http).await;
     assert_eq!(third.log_in("third").await.err, "too often");
     assert_eq!(reached(&running, "app_sessions"), 1);
