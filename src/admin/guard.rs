@@ -9,7 +9,7 @@ use crate::config::Admin;
 use runtime::net::{bearer, is_secret};
 
 /// Paths without a token: load balancers request them, and their content is not confidential.
-const OPEN: [&str; 3] = ["/livez", "/readyz", "/healthz"];
+pub const OPEN: [&str; 3] = ["/livez", "/readyz", "/healthz"];
 
 /// Accepted values of `Sec-Fetch-Site`; browsers send `none` for a typed address.
 const OWN_SITES: [&[u8]; 2] = [b"same-origin", b"none"];

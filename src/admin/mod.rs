@@ -1,12 +1,18 @@
 //! Admin interface: metrics, readiness, diagnostics.
 
 mod guard;
+mod handlers;
 mod http;
 mod metrics;
+mod query;
 mod readiness;
+mod reply;
+mod routes;
 mod usage;
 
+pub use guard::OPEN;
 pub use http::serve_admin;
 pub use metrics::Metrics;
 pub use readiness::{NotReady, Started, not_ready};
+pub use routes::PATHS;
 pub use usage::Usage;

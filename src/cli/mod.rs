@@ -1,5 +1,6 @@
 //! The command line. Data goes to stdout, everything else to stderr.
 
+mod admin_client;
 mod agent;
 mod call;
 mod check;
@@ -19,6 +20,7 @@ mod process;
 mod replay;
 mod secret;
 mod serve;
+mod sessions;
 mod token;
 mod trace;
 mod webhook;
@@ -75,6 +77,12 @@ enum Command {
     Coverage(coverage::CoverageArgs),
     /// Diagnose connectivity to RTM
     Doctor(doctor::DoctorArgs),
+    /// List the sessions of a running sidecar
+    Sessions(sessions::SessionsArgs),
+    /// End sessions of a running sidecar
+    Close(sessions::CloseArgs),
+    /// Print or replace the log filter of a running sidecar
+    LogLevel(sessions::LogLevelArgs),
     /// Print the conformance report and its trace evidence
     Conformance(conformance::ConformanceArgs),
     /// Create a private CA and a server certificate for development
@@ -111,6 +119,9 @@ pub fn main() -> ExitCode {
         Command::Diff(args) => diff::run(&args).into(),
         Command::Coverage(args) => coverage::run(&args).into(),
         Command::Doctor(args) => doctor::run(&args).into(),
+        Command::Sessions(args) => sessions::run(&args).into(),
+        Command::Close(args) => sessions::close(&args).into(),
+        Command::LogLevel(args) => sessions::log_level(&args).into(),
         Command::Conformance(args) => conformance::run(&args).into(),
         Command::DevCert(args) => dev_cert::run(&args).into(),
         Command::Token(args) => token::run(&args).into(),

@@ -14,6 +14,7 @@ use rtm::time::Time;
 use runtime::clock::Clock;
 
 use crate::log::accounts::{Accounts, app as shown_app};
+use crate::log::refusals::{Refusal, Refusals};
 use runtime::log_limit::{Bound, Cause, admits};
 
 /// Target of login and session lines: `RUST_LOG=info,sigbridge::session=warn` disables them.
@@ -66,6 +67,8 @@ pub struct Logins {
     pub accounts: Accounts,
     pub metrics: Arc<Metrics>,
     pub clock: Clock,
+    /// The latest refusals.
+    pub refusals: Refusals,
 }
 
 /// Login attempt, logged exactly once: with its result, or as abandoned when dropped.
@@ -141,7 +144,20 @@ impl Attempt {
     pub fn refused(&mut self, reason: &str) {
         if self.take_unlogged() {
             self.logins.metrics.login("refused", reason);
+            self.logins.refusals.add(self.refusal(reason));
             self.log_result("login refused", reason);
+        }
+    }
+
+    fn refusal(&self, reason: &str) -> Refusal {
+        let client = &self.client;
+        Refusal {
+            at: self.logins.clock.now(),
+            reason: reason.into(),
+            account: client.account.clone(),
+            app: client.app.clone(),
+            profile: client.profile.clone(),
+            peer: client.peer.to_canonical().to_string(),
         }
     }
 
@@ -178,6 +194,15 @@ impl Drop for Attempt {
             self.log_result("login abandoned", "connection closed");
         }
     }
+}
+
+/// Reason of an end that the engine does not know of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CutOff {
+    /// Too many sessions have no client.
+    NoRoom,
+    /// An operator has closed the session.
+    ByOperator,
 }
 
 /// Log lines of one session.
@@ -227,9 +252,9 @@ impl SessionLog {
         }
     }
 
-    /// Logs the end of a session with an accepted login. Without `ending`, it ended because its client was too slow or
+    /// Logs the end of a session with an accepted login. Without `ending`, it was cut off or
     /// the process stops.
-    pub fn ends(&self, now: Time, ending: Option<EndReason>, is_too_slow: bool) {
+    pub fn ends(&self, now: Time, ending: Option<EndReason>, cut_off: Option<CutOff>) {
         let Some(since) = self.since else { return };
         let Client {
             account,
@@ -239,7 +264,7 @@ impl SessionLog {
         } = &self.client;
         info!(
             target: TARGET,
-            account, app, profile, %peer, session = %self.id, how = name(ending, is_too_slow),
+            account, app, profile, %peer, session = %self.id, how = name(ending, cut_off),
             duration_ms = millis(now.since(since)),
             "session ended"
         );
@@ -280,14 +305,17 @@ impl SessionLog {
     }
 }
 
-fn name(ending: Option<EndReason>, is_too_slow: bool) -> &'static str {
+fn name(ending: Option<EndReason>, cut_off: Option<CutOff>) -> &'static str {
     match ending {
         Some(EndReason::LoggedOut) => "logged out",
         Some(EndReason::Kicked) => "logged in elsewhere",
         Some(EndReason::Banned) => "banned",
         Some(EndReason::Lost | EndReason::Refused) => "away for too long",
-        None if is_too_slow => "too slow",
-        None => "the process ends",
+        None => match cut_off {
+            Some(CutOff::NoRoom) => "too slow",
+            Some(CutOff::ByOperator) => "closed by an operator",
+            None => "the process ends",
+        },
     }
 }
 

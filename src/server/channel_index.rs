@@ -51,6 +51,7 @@ impl Members {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::session_directory::SessionView;
     use crate::server::session_inbox::inbox;
     use std::sync::Arc;
 
@@ -61,8 +62,8 @@ mod tests {
         assert!(members.any(&app, &channel).is_none());
         for id in 1..=3 {
             let inbox = inbox(&Arc::default(), &Arc::default());
-            let recorded = false;
-            members.joined(&app, &channel, SessionHandle { id, inbox, recorded });
+            let view = SessionView::for_test(id);
+            members.joined(&app, &channel, SessionHandle { id, inbox, view });
         }
         let asked = |n| -> Vec<u64> {
             (0..n)

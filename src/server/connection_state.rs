@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::log::clients::How;
 use crate::server::{
-    Closing, Login, LoginAttempt, Message, NoSession, PendingLogin, RecordedItem, Server, SessionHandle, SocketHandle,
+    ClientView, Closing, Login, LoginAttempt, Message, NoSession, PendingLogin, RecordedItem, Server, SessionHandle, SocketHandle,
     authenticate,
 };
 use engine::{Admission, Attach, Effect, Input};
@@ -64,6 +64,8 @@ pub struct Client {
     own: Option<Arc<dyn Encoder>>,
     /// Current text, if it may be recorded.
     current_text: Option<CurrentText>,
+    /// True if the session takes the frames of the current text. A viewer may come and leave between two texts only.
+    takes_frames: bool,
 }
 
 /// Text in process.
@@ -102,6 +104,7 @@ impl Client {
             grace: None,
             own,
             current_text: None,
+            takes_frames: false,
         })
     }
 
@@ -158,7 +161,8 @@ impl Client {
     /// Begins the frames of one text. `answer` is the transport's own answer.
     pub fn begins(&mut self, text: Utf8Bytes, answer: Option<&str>) {
         // The text may contain the login to a recorded session.
-        let may_be_recorded = !self.logged_in || self.is_recorded();
+        self.takes_frames = self.session.as_ref().is_some_and(|(_, session)| session.view.wants_frames());
+        let may_be_recorded = !self.logged_in || self.takes_frames;
         self.current_text = may_be_recorded.then(|| CurrentText {
             text,
             items: answer
@@ -243,6 +247,7 @@ impl Client {
             token: SecretString::from(&*token),
             loses_calls: self.profile().loses_calls,
         };
+        let version = self.version(fields);
         let twin_window = if self.profile().twins {
             self.server.config.session.twin_window
         } else {
@@ -250,7 +255,9 @@ impl Client {
         };
         let create = || {
             let (vid, account) = key.clone();
-            self.server.new_session(vid, account, wire.clone(), self.profile())
+            let shown = self.shown(version.clone());
+            self.server
+                .new_session(vid, account, wire.clone(), self.profile(), shown)
         };
         let (admission, session, line) = self.server.registry.admit(key.clone(), newcomer, twin_window, create);
         let (attached, how) = match admission {
@@ -261,17 +268,40 @@ impl Client {
             Admission::Reset => (Some(Attach::Reset), How::Resume),
         };
         pending.attempt.to(session.id, how);
-        self.session = Some((key, session));
+        self.enters(key, session);
         self.line = line;
         self.forget_token(row, fields);
         self.enter(Login {
             call,
             line: self.server.line_key.issue(line).as_str().into(),
             socket: self.handle.clone(),
+            client: self.shown(version),
             args,
             attached,
             pending,
         });
+    }
+
+    fn enters(&mut self, key: (AppId, Account), session: SessionHandle) {
+        self.takes_frames = session.view.wants_frames();
+        self.session = Some((key, session));
+    }
+
+    /// Returns what is shown of the client.
+    fn shown(&self, version: Option<Text>) -> ClientView {
+        ClientView {
+            profile: self.profile().name.clone(),
+            version,
+            peer: self.accepted.peer,
+            login: self.server.clock.now(),
+            channel: None,
+        }
+    }
+
+    /// Returns the version of the SDK, if the login has one.
+    fn version(&self, login: &Value) -> Option<Text> {
+        let version = login.get(self.profile().version.as_deref()?)?.as_int()?;
+        Some(version.to_string().into())
     }
 
     /// A recording never contains tokens.
@@ -327,12 +357,13 @@ impl Client {
         };
         pending.attempt.by(&self.profile().name, key.0.as_str(), key.1.as_str());
         pending.attempt.to(session.id, How::Line);
-        self.session = Some((key, session));
+        self.enters(key, session);
         self.line = number;
         self.enter(Login {
             call: self.login_call(),
             line: line.into(),
             socket: self.handle.clone(),
+            client: self.shown(None),
             args: Vec::new(),
             attached: Some(Attach::BySessionLine),
             pending,
@@ -344,7 +375,8 @@ impl Client {
         if let Some(profile) = self.profile().flagged {
             self.profile = profile;
             self.handle.encoder = self.server.encoders[profile].clone();
-            self.send_to_session(Message::EncoderChanged(self.socket, self.handle.encoder.clone()));
+            let name = self.profile().name.clone();
+            self.send_to_session(Message::EncoderChanged(self.socket, self.handle.encoder.clone(), name));
         }
         self.settle();
     }
@@ -471,7 +503,7 @@ impl Client {
     }
 
     fn is_recorded(&self) -> bool {
-        self.session.as_ref().is_some_and(|(_, session)| session.recorded)
+        self.takes_frames && self.session.is_some()
     }
 
     fn send(&self, frames: Vec<String>) {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -16,6 +17,7 @@ use rtm::time::Time;
 use rtm::value::Text;
 
 use crate::server::replaced_lines::ReplacedLines;
+use crate::server::session_directory::SessionView;
 use crate::server::session_inbox::Inbox;
 
 type Key = (AppId, Account);
@@ -32,8 +34,8 @@ pub struct SessionHandle {
     /// Session number.
     pub id: u64,
     pub inbox: Inbox,
-    /// True for a recorded session: its messages contain their frames.
-    pub recorded: bool,
+    /// What is shown of it. It says whether messages must contain their frames.
+    pub view: Arc<SessionView>,
 }
 
 /// Login attempt of a socket.
@@ -240,7 +242,6 @@ fn same(a: &SecretString, b: &SecretString) -> bool {
 mod tests {
     use super::*;
     use crate::server::session_inbox::inbox;
-    use std::sync::Arc;
 
     const NATIVE: &str = "native";
 
@@ -259,7 +260,7 @@ mod tests {
             SessionHandle {
                 id: 100 + socket,
                 inbox,
-                recorded: false,
+                view: SessionView::for_test(100 + socket),
             }
         };
         let (admission, session, line) = registry.admit(key, newcomer, window, create);

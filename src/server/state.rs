@@ -1,12 +1,10 @@
 //! Shared state of all sessions and sockets.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -16,6 +14,7 @@ use crate::admin::{Metrics, Started, Usage};
 use crate::config::{Config, MissingAttribute, OverRate, RepeatedInvite, UpstreamKind};
 use crate::log::accounts::Accounts;
 use crate::log::clients::Logins;
+use crate::log::refusals::Refusals;
 use crate::webhook::Webhooks;
 use agent_link::driver::Driver;
 use engine::{SessionContext, SessionLimits};
@@ -45,6 +44,7 @@ use crate::server::offline_mailboxes::{Dropped, OfflineMailboxes};
 use crate::server::pending_logins::PendingLogins;
 use crate::server::registry::{SessionHandle, SessionRegistry};
 use crate::server::run_queue::{RunQueue, enter};
+use crate::server::session_directory::{ClientView, SessionDirectory, SessionView};
 use crate::server::session_inbox::{Inbox, InboxPressure, WeakInbox, inbox};
 use crate::server::session_timers::SessionTimers;
 use protocol::encoder::Encoder;
@@ -94,8 +94,8 @@ pub struct Server {
     pub runs: Arc<RunQueue>,
     /// Timers of sessions.
     pub timers: Arc<SessionTimers>,
-    /// Inboxes by session number.
-    pub live: Mutex<HashMap<u64, WeakInbox>>,
+    /// Live sessions.
+    pub sessions: SessionDirectory,
     /// Cancelled after the end of all sessions.
     pub ended: CancellationToken,
     /// Recent resource shortages of this process.
@@ -163,7 +163,7 @@ impl Server {
             pressure: Arc::default(),
             runs: Arc::default(),
             timers: Arc::default(),
-            live: Mutex::default(),
+            sessions: SessionDirectory::default(),
             ended: CancellationToken::new(),
             shortages,
             tables,
@@ -178,6 +178,7 @@ impl Server {
                 accounts: Accounts::new(config.log.accounts, &line_key),
                 metrics: metrics.clone(),
                 clock,
+                refusals: Refusals::default(),
             }),
             recorder: Recorder::new(metrics.health()),
             clock,
@@ -225,7 +226,7 @@ impl Server {
 
     /// Runs all sessions, so that sessions without a client end.
     fn wake_sessions(&self) {
-        let all: Vec<_> = self.live.lock().values().filter_map(WeakInbox::upgrade).collect();
+        let all = self.sessions.inboxes();
         let _run = enter();
         all.iter().for_each(Inbox::fire_timers);
     }
@@ -448,6 +449,7 @@ impl Server {
         account: Account,
         wire: Arc<Wire>,
         profile: &Profile,
+        shown: ClientView,
     ) -> SessionHandle {
         let mut context = self.context(&vid, wire);
         let now = self.clock.now();
@@ -458,7 +460,6 @@ impl Server {
             recorder.begin(&Begin::of(&profile.name, account.text(), platform, &context));
             context.names = Arc::new(RecordedNames::new(context.names, recorder.clone()));
         }
-        let recorded = recorder.is_some();
         let inbox = inbox(&self.pressure, &self.runs);
         let (to_session, metrics) = (inbox.downgrade(), self.metrics.clone());
         let client = self.upstream.open(
@@ -473,9 +474,12 @@ impl Server {
         );
         // Random in all bits: session lines are valid at all sidecars with the same key.
         let id = getrandom::u64().unwrap_or_else(|_| self.new_socket().0);
-        self.live.lock().insert(id, inbox.downgrade());
-        let session = LiveSession::new(self.clone(), (vid, account), context, id, client, inbox.downgrade());
+        let shown_account = self.log.accounts.name(vid.as_str(), account.as_str());
+        let named = (vid.clone(), account.text().clone(), shown_account);
+        let view = SessionView::new(id, named, now, shown);
+        self.sessions.add(view.clone(), inbox.downgrade());
+        let session = LiveSession::new(self.clone(), (vid, account), context, view.clone(), client, inbox.downgrade());
         inbox.start(Box::new(session.recorded_by(recorder).begin()));
-        SessionHandle { id, inbox, recorded }
+        SessionHandle { id, inbox, view }
     }
 }

@@ -36,6 +36,7 @@ mod live_url;
 mod logs;
 mod native;
 mod on_redis;
+mod operate;
 mod record_fixtures;
 mod redaction;
 mod replay;

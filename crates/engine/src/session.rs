@@ -173,6 +173,11 @@ impl Session {
         self.mailbox.len() + self.outbox.len()
     }
 
+    /// Returns the number of unacknowledged lines.
+    pub fn lines(&self) -> usize {
+        self.mailbox.len()
+    }
+
     /// Returns true if the mailbox has unacknowledged lines.
     pub fn has_lines(&self) -> bool {
         !self.mailbox.is_empty()

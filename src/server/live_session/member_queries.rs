@@ -32,7 +32,7 @@ impl LiveSession {
                 SessionHandle {
                     id: self.id,
                     inbox,
-                    recorded: false,
+                    view: self.view.clone(),
                 },
             );
         }

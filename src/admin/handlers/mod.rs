@@ -1,0 +1,10 @@
+//! Answers of the admin address, one file for each subject.
+
+pub mod coverage;
+pub mod doctor;
+pub mod log_level;
+pub mod logins;
+pub mod nodes;
+pub mod probes;
+pub mod record;
+pub mod sessions;

@@ -1,0 +1,30 @@
+//! What the admin address shows of the session.
+
+use crate::server::live_session::LiveSession;
+use crate::server::session_directory::ClientView;
+
+impl LiveSession {
+    /// Shows the client of a login. A resumed session keeps its channel, and its version if the login has none.
+    pub(super) fn show(&self, login: ClientView) {
+        self.view.set_connections(self.sockets.len());
+        self.view.change(|client| {
+            let channel = client.channel.take();
+            let version = login.version.clone().or_else(|| client.version.take());
+            *client = ClientView {
+                channel,
+                version,
+                ..login
+            };
+        });
+    }
+
+    /// Shows the state after a step. It costs a lock only when the channel has changed.
+    pub(super) fn show_step(&mut self) {
+        self.view.set_mailbox(self.session.lines());
+        let channel = self.session.channel_name();
+        if channel != self.channel {
+            self.view.change(|client| client.channel.clone_from(&channel));
+            self.channel = channel;
+        }
+    }
+}
