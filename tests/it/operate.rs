@@ -76,7 +76,8 @@ async fn sessions_are_listed_by_filter_and_page() {
     let mut alice = Client::login(running.http, "alice").await;
     let mut bob = Client::login(running.http, "bob").await;
     let carol = Client::login(running.http, "carol").await;
-    alice.call("channel_join", json!({"name": "room 1"})).await;
+    alice.call("channel_join", json!({"name": "room-1"})).await;
+    bob.poll(0).await;
     tell(&mut alice, "bob", "hi").await;
     bob.frame("notify").await;
     drop(carol);
@@ -97,7 +98,7 @@ async fn sessions_are_listed_by_filter_and_page() {
         session,
         json!({
             "account": "alice", "app": "app", "profile": "web", "build": "JavaScript SDK 1.1.0 to 1.3.0",
-            "peer": "127.0.0.1", "channel": "room 1", "connections": 1, "mailbox_lines": 0, "inexact": 0,
+            "peer": "127.0.0.1", "channel": "room-1", "connections": 1, "mailbox_lines": 0, "inexact": 0,
             "calls": 3, "events": 0, "recorded": false, "watched": false,
         })
     );
@@ -105,8 +106,8 @@ async fn sessions_are_listed_by_filter_and_page() {
     assert_eq!(get(addr, "/sessions?account=bob").await["sessions"][0]["mailbox_lines"], 1);
     for (query, expected) in [
         ("", &["alice", "bob", "carol"][..]),
-        ("?channel=room%201", &["alice"]),
-        ("?channel=room+1&profile=web", &["alice"]),
+        ("?channel=room%2D1", &["alice"]),
+        ("?channel=room-1&profile=web", &["alice"]),
         ("?text=CAR", &["carol"]),
         ("?connected=false", &["carol"]),
         ("?connected=true", &["alice", "bob"]),
@@ -156,6 +157,7 @@ async fn a_closed_session_says_farewell() {
     let addr = admin(&running);
     let mut alice = Client::login(running.http, "alice").await;
     let mut bob = Client::login(running.http, "bob").await;
+    alice.poll(0).await;
     tell(&mut bob, "alice", "hi").await;
     alice.frame("notify").await;
     let page = get(addr, "/sessions?account=alice").await;
