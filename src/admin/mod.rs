@@ -12,7 +12,7 @@ mod usage;
 
 pub use guard::OPEN;
 pub use http::serve_admin;
-pub use metrics::Metrics;
+pub use metrics::{Clients, LoginResult, Metrics, OTHER};
 pub use readiness::{NotReady, Started, not_ready};
 pub use routes::PATHS;
 pub use usage::Usage;

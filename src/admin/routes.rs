@@ -15,12 +15,20 @@ use crate::server::Server;
 pub const PATHS: &[(&str, &str, &str)] = &[
     ("GET", "/livez", "200 while the process runs"),
     ("GET", "/healthz", "the same"),
-    ("GET", "/readyz", "200 if new clients may connect, else 503 with the reasons"),
+    (
+        "GET",
+        "/readyz",
+        "200 if new clients may connect, else 503 with the reasons",
+    ),
     ("GET", "/metrics", "metrics in the OpenMetrics format"),
     ("GET", "/sessions", "live sessions, by filter and page"),
     ("GET", "/sessions/{id}", "one session"),
     ("POST", "/sessions/{id}/close", "ends a session"),
-    ("GET", "/logins", "refused logins: counts by reason, and the latest ones"),
+    (
+        "GET",
+        "/logins",
+        "refused logins: counts by reason, and the latest ones",
+    ),
     ("GET", "/log-level", "the log filter"),
     ("PUT", "/log-level", "replaces the log filter"),
     ("GET", "/nodes", "the sidecars that share a Redis"),
@@ -70,7 +78,10 @@ fn unknown(path: &str) -> Reply {
         .map(|(method, ..)| *method)
         .collect();
     if methods.is_empty() {
-        let all: Vec<String> = PATHS.iter().map(|(method, path, _)| format!("{method} {path}")).collect();
+        let all: Vec<String> = PATHS
+            .iter()
+            .map(|(method, path, _)| format!("{method} {path}"))
+            .collect();
         return text(
             StatusCode::NOT_FOUND,
             format!("unknown path; paths: {}\n", all.join(", ")),

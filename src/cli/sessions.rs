@@ -118,7 +118,10 @@ fn list(args: &SessionsArgs) -> Result<Exit, Error> {
     let end = data(&table(&HEAD, &shown), Exit::Ok);
     let number = |name: &str| page[name].as_u64().unwrap_or(0);
     let (matched, total) = (number("matched"), number("total"));
-    note(format_args!("{} of {matched} matching sessions, {total} in all", rows.len()));
+    note(format_args!(
+        "{} of {matched} matching sessions, {total} in all",
+        rows.len()
+    ));
     Ok(end)
 }
 
@@ -135,7 +138,15 @@ fn cells(session: &Value, now: u64) -> Vec<String> {
     };
     let since = session["since_ms"].as_u64().unwrap_or(now);
     let mut cells: Vec<String> = [
-        "id", "account", "app", "profile", "build", "peer", "channel", "mailbox_lines", "inexact",
+        "id",
+        "account",
+        "app",
+        "profile",
+        "build",
+        "peer",
+        "channel",
+        "mailbox_lines",
+        "inexact",
     ]
     .iter()
     .map(|name| text(name))
@@ -146,7 +157,9 @@ fn cells(session: &Value, now: u64) -> Vec<String> {
 
 /// Replaces control characters: clients choose accounts and channels, and a terminal would execute them.
 fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
 }
 
 fn age(seconds: u64) -> String {

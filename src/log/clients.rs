@@ -8,7 +8,7 @@ use std::time::Duration;
 use tracing::field::display;
 use tracing::{info, warn};
 
-use crate::admin::Metrics;
+use crate::admin::{LoginResult, Metrics};
 use engine::EndReason;
 use rtm::time::Time;
 use runtime::clock::Clock;
@@ -126,6 +126,7 @@ impl Attempt {
             return;
         };
         self.logins.metrics.login(how.name(), "");
+        self.timed(LoginResult::Accepted);
         let Client {
             account,
             app,
@@ -144,6 +145,7 @@ impl Attempt {
     pub fn refused(&mut self, reason: &str) {
         if self.take_unlogged() {
             self.logins.metrics.login("refused", reason);
+            self.timed(LoginResult::Refused);
             self.logins.refusals.add(self.refusal(reason));
             self.log_result("login refused", reason);
         }
@@ -166,7 +168,15 @@ impl Attempt {
     }
 
     fn took(&self) -> u64 {
-        millis(self.logins.clock.now().since(self.began))
+        millis(self.elapsed())
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.logins.clock.now().since(self.began)
+    }
+
+    fn timed(&self, result: LoginResult) {
+        self.logins.metrics.times.login(result, self.elapsed());
     }
 
     fn log_result(&self, what: &'static str, reason: &str) {
@@ -191,6 +201,7 @@ impl Drop for Attempt {
     fn drop(&mut self) {
         if self.take_unlogged() {
             self.logins.metrics.login("abandoned", "");
+            self.timed(LoginResult::Abandoned);
             self.log_result("login abandoned", "connection closed");
         }
     }

@@ -39,6 +39,12 @@ impl Members {
         }
     }
 
+    /// Returns the number of sessions in the channel.
+    pub fn count(&self, app: &AppId, channel: &ChannelId) -> usize {
+        let channels = self.channels.lock();
+        channels.get(&(app.clone(), channel.clone())).map_or(0, VecDeque::len)
+    }
+
     /// Returns a session in the channel, in rotation, since RTM limits the calls of each session.
     pub fn any(&self, app: &AppId, channel: &ChannelId) -> Option<SessionHandle> {
         let mut channels = self.channels.lock();

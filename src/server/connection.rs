@@ -56,7 +56,7 @@ pub async fn run_socket(
         stall: limits.write_stall,
         bytes: limits.outbound_bytes,
     };
-    let out = Outbound::new(patience, server.memory.clone());
+    let out = Outbound::new(patience, server.memory.clone(), server.metrics.times.outbound.clone());
     let handle = |encoder| SocketHandle {
         out: out.clone(),
         encoder,

@@ -9,8 +9,8 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::log::clients::How;
 use crate::server::{
-    ClientView, Closing, Login, LoginAttempt, Message, NoSession, PendingLogin, RecordedItem, Server, SessionHandle, SocketHandle,
-    authenticate,
+    ClientView, Closing, Login, LoginAttempt, Message, NoSession, PendingLogin, RecordedItem, Server, SessionHandle,
+    SocketHandle, authenticate,
 };
 use engine::{Admission, Attach, Effect, Input};
 use identity::Account;
@@ -161,7 +161,10 @@ impl Client {
     /// Begins the frames of one text. `answer` is the transport's own answer.
     pub fn begins(&mut self, text: Utf8Bytes, answer: Option<&str>) {
         // The text may contain the login to a recorded session.
-        self.takes_frames = self.session.as_ref().is_some_and(|(_, session)| session.view.wants_frames());
+        self.takes_frames = self
+            .session
+            .as_ref()
+            .is_some_and(|(_, session)| session.view.wants_frames());
         let may_be_recorded = !self.logged_in || self.takes_frames;
         self.current_text = may_be_recorded.then(|| CurrentText {
             text,

@@ -69,7 +69,9 @@ pub struct Viewer {
 
 impl std::fmt::Debug for Viewer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Viewer").field("number", &self.number).finish_non_exhaustive()
+        f.debug_struct("Viewer")
+            .field("number", &self.number)
+            .finish_non_exhaustive()
     }
 }
 

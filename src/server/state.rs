@@ -478,7 +478,14 @@ impl Server {
         let named = (vid.clone(), account.text().clone(), shown_account);
         let view = SessionView::new(id, named, now, shown);
         self.sessions.add(view.clone(), inbox.downgrade());
-        let session = LiveSession::new(self.clone(), (vid, account), context, view.clone(), client, inbox.downgrade());
+        let session = LiveSession::new(
+            self.clone(),
+            (vid, account),
+            context,
+            view.clone(),
+            client,
+            inbox.downgrade(),
+        );
         inbox.start(Box::new(session.recorded_by(recorder).begin()));
         SessionHandle { id, inbox, view }
     }

@@ -34,6 +34,7 @@ mod live;
 mod live_url;
 #[cfg(unix)]
 mod logs;
+mod metrics;
 mod native;
 mod on_redis;
 mod operate;

@@ -57,7 +57,10 @@ async fn every_path_is_guarded() {
         assert_eq!(answer.status == 401, !open, "{request}: {}", answer.status);
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{request}");
         let policy = answer.header("content-security-policy").unwrap_or_default();
-        assert!(policy.starts_with("default-src 'self'; frame-ancestors 'none'"), "{request}: {policy}");
+        assert!(
+            policy.starts_with("default-src 'self'; frame-ancestors 'none'"),
+            "{request}: {policy}"
+        );
     }
 }
 
@@ -65,7 +68,10 @@ async fn every_path_is_guarded() {
 fn every_path_is_documented() {
     let page = include_str!("../../docs/admin.md");
     for (method, path, _) in PATHS {
-        assert!(page.contains(&format!("`{method} {path}`")), "docs/admin.md lacks {method} {path}");
+        assert!(
+            page.contains(&format!("`{method} {path}`")),
+            "docs/admin.md lacks {method} {path}"
+        );
     }
 }
 
@@ -82,7 +88,12 @@ async fn sessions_are_listed_by_filter_and_page() {
     bob.frame("notify").await;
     drop(carol);
     eventually("carol's connection is closed", || {
-        running.server.sessions.views().iter().any(|view| view.numbers().connections == 0)
+        running
+            .server
+            .sessions
+            .views()
+            .iter()
+            .any(|view| view.numbers().connections == 0)
     })
     .await;
     let page = get(addr, "/sessions?account=alice").await;
@@ -103,7 +114,10 @@ async fn sessions_are_listed_by_filter_and_page() {
         })
     );
     assert_eq!(get(addr, &format!("/sessions/{id}")).await["account"], "alice");
-    assert_eq!(get(addr, "/sessions?account=bob").await["sessions"][0]["mailbox_lines"], 1);
+    assert_eq!(
+        get(addr, "/sessions?account=bob").await["sessions"][0]["mailbox_lines"],
+        1
+    );
     for (query, expected) in [
         ("", &["alice", "bob", "carol"][..]),
         ("?channel=room%2D1", &["alice"]),
@@ -134,7 +148,11 @@ async fn sessions_are_listed_by_filter_and_page() {
         ("/sessions/alice", 404),
         ("/sessions/", 404),
     ] {
-        assert_eq!(http(addr, &format!("GET {path}"), &[], "").await.status, status, "{path}");
+        assert_eq!(
+            http(addr, &format!("GET {path}"), &[], "").await.status,
+            status,
+            "{path}"
+        );
     }
 }
 
@@ -147,7 +165,10 @@ async fn accounts_are_shown_as_the_log_shows_them() {
     let shown = accounts(admin(&running), "?account=alice").await;
     assert_eq!(shown.len(), 1, "the account itself is found");
     assert!(shown[0].len() == 12 && shown[0] != "alice", "{shown:?}");
-    assert_eq!(accounts(admin(&running), &format!("?account={}", shown[0])).await, shown);
+    assert_eq!(
+        accounts(admin(&running), &format!("?account={}", shown[0])).await,
+        shown
+    );
 }
 
 /// A client gets the last frames of its profile, and its messages wait for the next login.
@@ -166,7 +187,10 @@ async fn a_closed_session_says_farewell() {
     let refused = http(addr, &close, &["origin: https://evil.example"], "").await;
     assert_eq!(refused.status, 403);
     let answer = http(addr, &close, &[], "").await;
-    assert_eq!((answer.status, &*answer.body), (200, &*format!("{{\"closed\":\"{id}\"}}\n")));
+    assert_eq!(
+        (answer.status, &*answer.body),
+        (200, &*format!("{{\"closed\":\"{id}\"}}\n"))
+    );
     assert_eq!(alice.next().await, Got::Frame(json!(["close", ""])));
     assert!(matches!(alice.next().await, Got::Closed(_)));
     eventually("the session is over", || running.server.sessions.views().len() == 1).await;
@@ -214,7 +238,10 @@ async fn the_commands_list_close_and_set_the_log() {
     let (mut program, front) = Program::serve(&folder, (&config, &["--log-json"]), to_file(&folder, "log")).await;
     let mut alice = Client::login(front, "alice").await;
     let run = async |args: &[&str]| {
-        let (folder, args) = (folder.clone(), args.iter().map(|arg| (*arg).to_owned()).collect::<Vec<_>>());
+        let (folder, args) = (
+            folder.clone(),
+            args.iter().map(|arg| (*arg).to_owned()).collect::<Vec<_>>(),
+        );
         let run = move || command(&folder, &args.iter().map(String::as_str).collect::<Vec<_>>());
         tokio::task::spawn_blocking(run).await.expect("it runs")
     };
@@ -222,9 +249,17 @@ async fn the_commands_list_close_and_set_the_log() {
     assert_eq!((code, &*notes), (Some(0), "note: 1 of 1 matching sessions, 1 in all\n"));
     let mut lines = shown.lines();
     let head = "account  app  profile  build                          peer       channel  mailbox  inexact  age";
-    assert!(lines.next().is_some_and(|line| line.starts_with("id ") && line.ends_with(head)), "{shown}");
+    assert!(
+        lines
+            .next()
+            .is_some_and(|line| line.starts_with("id ") && line.ends_with(head)),
+        "{shown}"
+    );
     let line = lines.next().expect("a session");
-    assert!(line.contains("alice    app  web      JavaScript SDK 1.1.0 to 1.3.0  127.0.0.1  -"), "{shown}");
+    assert!(
+        line.contains("alice    app  web      JavaScript SDK 1.1.0 to 1.3.0  127.0.0.1  -"),
+        "{shown}"
+    );
     let id = line.split(' ').next().expect("an id").to_owned();
     let (_, details, _) = run(&["sessions", &id]).await;
     assert!(details.contains("\"account\": \"alice\""), "{details}");
@@ -237,11 +272,18 @@ async fn the_commands_list_close_and_set_the_log() {
     assert_eq!(run(&["close", &id]).await.1, format!("closed {id}\n"));
     assert_eq!(alice.next().await, Got::Frame(json!(["close", ""])));
     let (code, _, error) = run(&["close", "7"]).await;
-    assert_eq!((code, &*error), (Some(1), "error: no such session; GET /sessions lists them\n"));
+    assert_eq!(
+        (code, &*error),
+        (Some(1), "error: no such session; GET /sessions lists them\n")
+    );
     assert_eq!(program.stop().await, Some(0));
     let log = program.text("log");
     assert!(log.contains("\"level\":\"DEBUG\""), "debug lines after the change");
-    for text in ["log filter changed", "session closed by an operator", "\"how\":\"closed by an operator\""] {
+    for text in [
+        "log filter changed",
+        "session closed by an operator",
+        "\"how\":\"closed by an operator\"",
+    ] {
         assert!(log.contains(text), "{text}:\n{log}");
     }
     assert!(!log.contains("0123456789abcdef"));

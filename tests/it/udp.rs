@@ -100,7 +100,7 @@ async fn a_source_is_answered_twenty_times_a_second() {
         asker.send(running.udp[i % 2], &question).await;
     }
     let over = || {
-        let name = "sigbridge_dropped_total{what=\"UDP questions over the rate\"}";
+        let name = "sigbridge_dropped_total{what=\"UDP questions over the rate\",intentional=\"true\"}";
         counter(&running, name)
     };
     eventually("ten are dropped", || over() == 10).await;

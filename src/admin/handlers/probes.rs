@@ -1,10 +1,13 @@
 //! Probes and metrics.
 
+use std::collections::BTreeMap;
+
 use hyper::StatusCode;
 use serde_json::json;
 
 use crate::admin::readiness::not_ready;
 use crate::admin::reply::{Reply, json, reply, text};
+use crate::admin::{Clients, OTHER};
 use crate::server::Server;
 
 /// Answers while the process runs.
@@ -24,9 +27,37 @@ pub fn ready(server: &Server) -> Reply {
 
 /// Returns the metrics.
 pub fn metrics(server: &Server) -> Reply {
+    show_clients(server);
     reply(
         StatusCode::OK,
         "application/openmetrics-text; version=1.0.0; charset=utf-8",
         server.metrics.text(),
     )
+}
+
+/// Counts the sessions of each kind of client. It reads the directory, so sessions pay nothing for it.
+fn show_clients(server: &Server) {
+    let mut clients: BTreeMap<Clients, i64> = BTreeMap::new();
+    let config = &server.config;
+    let mut add = |app: &str, profile: &str, state, sessions| {
+        let (app, profile) = (app.to_owned(), profile.to_owned());
+        *clients.entry(Clients { app, profile, state }).or_default() += sessions;
+    };
+    // Kinds without a session are 0.
+    for app in config.app_ids().chain([OTHER]) {
+        for profile in &server.tables.profiles {
+            add(app, &profile.name, "connected", 0);
+            add(app, &profile.name, "grace", 0);
+        }
+    }
+    for view in server.sessions.views() {
+        let known = config.app_ids().find(|app| *app == view.app.as_str());
+        let state = if view.numbers().connections > 0 {
+            "connected"
+        } else {
+            "grace"
+        };
+        view.with_client(|client| add(known.unwrap_or(OTHER), &client.profile, state, 1));
+    }
+    server.metrics.show_clients(clients);
 }

@@ -13,10 +13,7 @@ pub async fn start(server: &Server) -> Reply {
     match server.record().await {
         Ok(true) => text(StatusCode::OK, "recording new sessions\n"),
         Ok(false) => text(StatusCode::CONFLICT, "set [record] folder\n"),
-        Err(error) => text(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            format!("cannot record: {error}\n"),
-        ),
+        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("cannot record: {error}\n")),
     }
 }
 

@@ -20,7 +20,17 @@ const PAGE: u64 = 100;
 const MOST: u64 = 10_000;
 /// Parameters of a list.
 const PARAMETERS: &[&str] = &[
-    "account", "app", "profile", "build", "peer", "channel", "inexact", "connected", "text", "limit", "offset",
+    "account",
+    "app",
+    "profile",
+    "build",
+    "peer",
+    "channel",
+    "inexact",
+    "connected",
+    "text",
+    "limit",
+    "offset",
 ];
 
 /// Session, as shown.
@@ -117,7 +127,12 @@ pub fn close(server: &Server, id: &str) -> Reply {
         return none();
     }
     let session = view.id;
-    info!(session, account = view.shown_account, app = view.app.as_str(), "session closed by an operator");
+    info!(
+        session,
+        account = view.shown_account,
+        app = view.app.as_str(),
+        "session closed by an operator"
+    );
     json(StatusCode::OK, &json!({ "closed": session.to_string() }))
 }
 
@@ -181,13 +196,16 @@ fn page(server: &Server, filter: &Filter, offset: usize, limit: usize) -> Page {
 fn fits(server: &Server, filter: &Filter, view: &SessionView) -> bool {
     let is = |wanted: &Option<String>, value: &str| wanted.as_ref().is_none_or(|wanted| wanted == value);
     let shown_account = view.shown_account.as_deref().unwrap_or_default();
-    if !is(&filter.app, view.app.as_str()) || !(is(&filter.account, &view.account) || is(&filter.account, shown_account))
+    if !is(&filter.app, view.app.as_str())
+        || !(is(&filter.account, &view.account) || is(&filter.account, shown_account))
     {
         return false;
     }
     let numbers = view.numbers();
     if numbers.inexact < filter.inexact
-        || filter.connected.is_some_and(|wanted| wanted != (numbers.connections > 0))
+        || filter
+            .connected
+            .is_some_and(|wanted| wanted != (numbers.connections > 0))
     {
         return false;
     }

@@ -1,5 +1,6 @@
 //! A running session: it takes messages from its inbox and executes effects.
 
+mod measures;
 mod member_queries;
 mod shown;
 mod taps;
@@ -34,6 +35,7 @@ use crate::server::webhook_events::WebhookEvents;
 use protocol::encoder::{Encoder, LineContext, NamedCall, Resumed};
 use protocol::memory_budget::{MemoryUse, MemoryUser};
 
+use measures::Measures;
 use member_queries::FOR_OTHERS;
 use taps::Taps;
 
@@ -74,6 +76,7 @@ pub struct LiveSession {
     now: Time,
     /// Time of all steps of the current recorded frame.
     moment: Option<Time>,
+    measures: Measures,
     /// Recorders of the recording and of viewers.
     taps: Taps,
     /// True if unacknowledged lines are in the mailbox file.
@@ -129,6 +132,7 @@ impl LiveSession {
             channel: None,
             now: Time::default(),
             moment: None,
+            measures: Measures::default(),
             taps: Taps::default(),
             in_mailbox_file: false,
             over: false,
@@ -271,7 +275,10 @@ impl LiveSession {
         if matches!(input, Input::OfflineLines(_)) {
             self.in_mailbox_file = self.server.has_in_mailbox_file(&self.key);
         }
+        self.replied(&input);
+        let begun = self.measures.begin();
         self.session.step(self.now, input, &mut effects);
+        self.translated(begun);
         if self.in_mailbox_file && !self.session.has_lines() {
             self.in_mailbox_file = false;
             self.server.settle_mailbox_file(vec![self.key.clone()]);
@@ -345,7 +352,10 @@ impl LiveSession {
     fn apply(&mut self, effect: Effect) {
         self.taps.effect(&effect);
         match effect {
-            Effect::Rtm { request, call } => self.server.upstream.call(&self.client, request, call),
+            Effect::Rtm { request, call } => {
+                self.called(request, &call);
+                self.server.upstream.call(&self.client, request, call);
+            }
             Effect::RtmVia { request, channel, call } => self.ask_member(request, &channel, call),
             Effect::Answer { call, row, answer } => {
                 self.log_answer(call, answer.failure.as_ref().map(|failure| &*failure.reason));
