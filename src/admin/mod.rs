@@ -3,6 +3,7 @@
 mod guard;
 mod handlers;
 mod http;
+mod live;
 mod metrics;
 mod query;
 mod readiness;
@@ -12,7 +13,8 @@ mod usage;
 
 pub use guard::OPEN;
 pub use http::serve_admin;
+pub use live::Viewers;
 pub use metrics::{Clients, LoginResult, Metrics, OTHER};
 pub use readiness::{NotReady, Started, not_ready};
 pub use routes::PATHS;
-pub use usage::Usage;
+pub use usage::{Group, Usage};

@@ -6,7 +6,7 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::StatusCode;
 use percent_encoding::percent_decode_str;
 
-use crate::admin::reply::{Reply, text};
+use crate::admin::reply::Wrong;
 
 /// Longest body.
 const BODY_BYTES: usize = 64 * 1024;
@@ -42,9 +42,9 @@ impl Query {
     ///
     /// # Errors
     /// The response to a parameter that is none.
-    pub fn number(&self, name: &str) -> Result<Option<u64>, Reply> {
+    pub fn number(&self, name: &str) -> Result<Option<u64>, Wrong> {
         let read = |text: &str| {
-            let wrong = |_| text_of(format!("`{name}` must be a number\n"));
+            let wrong = |_| Wrong::request(format!("`{name}` must be a number\n"));
             text.parse().map_err(wrong)
         };
         self.text(name).map(read).transpose()
@@ -54,34 +54,36 @@ impl Query {
     ///
     /// # Errors
     /// The response that names them.
-    pub fn only(&self, known: &[&str]) -> Result<(), Reply> {
+    pub fn only(&self, known: &[&str]) -> Result<(), Wrong> {
         match self.0.iter().find(|(name, _)| !known.contains(&&**name)) {
             None => Ok(()),
-            Some(_) => Err(text_of(format!("unknown parameter; known: {}\n", known.join(", ")))),
+            Some(_) => Err(Wrong::request(format!(
+                "unknown parameter; known: {}\n",
+                known.join(", ")
+            ))),
         }
     }
-}
-
-fn text_of(message: String) -> Reply {
-    text(StatusCode::BAD_REQUEST, message)
 }
 
 /// Reads a body of text.
 ///
 /// # Errors
 /// The response to a body that is too long, too slow or no UTF-8.
-pub async fn body(body: hyper::body::Incoming) -> Result<String, Reply> {
+pub async fn body(body: hyper::body::Incoming) -> Result<String, Wrong> {
     let read = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_BYTES).collect()).await;
     let Ok(read) = read else {
-        return Err(text(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time\n"));
+        return Err(Wrong(
+            StatusCode::REQUEST_TIMEOUT,
+            "the body did not arrive in time\n".into(),
+        ));
     };
     let Ok(read) = read else {
-        return Err(text(
+        return Err(Wrong(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!("the body is incomplete, or longer than {BODY_BYTES} bytes\n"),
         ));
     };
-    String::from_utf8(read.to_bytes().into()).map_err(|_| text_of("the body must be UTF-8\n".into()))
+    String::from_utf8(read.to_bytes().into()).map_err(|_| Wrong::request("the body must be UTF-8\n"))
 }
 
 #[cfg(test)]

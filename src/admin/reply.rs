@@ -62,3 +62,20 @@ fn encoded(status: StatusCode, json: serde_json::Result<String>) -> Reply {
         Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
     }
 }
+
+/// Refusal of a request, as status and text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong(pub StatusCode, pub String);
+
+impl Wrong {
+    /// Creates a refusal of a parameter or a body.
+    pub fn request(text: impl Into<String>) -> Self {
+        Self(StatusCode::BAD_REQUEST, text.into())
+    }
+}
+
+impl From<Wrong> for Reply {
+    fn from(wrong: Wrong) -> Self {
+        text(wrong.0, wrong.1)
+    }
+}

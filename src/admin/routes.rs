@@ -6,7 +6,9 @@ use hyper::body::Incoming;
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 
-use crate::admin::handlers::{coverage, doctor, log_level, logins, nodes, probes, record, sessions};
+use crate::admin::handlers::{
+    console, coverage, doctor, live, log_level, logins, nodes, probes, record, recordings, sessions, tables, usage,
+};
 use crate::admin::query::{Query, body};
 use crate::admin::reply::{Reply, text};
 use crate::server::Server;
@@ -20,6 +22,7 @@ pub const PATHS: &[(&str, &str, &str)] = &[
         "/readyz",
         "200 if new clients may connect, else 503 with the reasons",
     ),
+    ("GET", "/status", "version, readiness and numbers"),
     ("GET", "/metrics", "metrics in the OpenMetrics format"),
     ("GET", "/sessions", "live sessions, by filter and page"),
     ("GET", "/sessions/{id}", "one session"),
@@ -31,6 +34,19 @@ pub const PATHS: &[(&str, &str, &str)] = &[
     ),
     ("GET", "/log-level", "the log filter"),
     ("PUT", "/log-level", "replaces the log filter"),
+    ("GET", "/", "the console"),
+    ("GET", "/app.js", "its program"),
+    ("GET", "/style.css", "its style"),
+    (
+        "GET",
+        "/sessions/{id}/live",
+        "what happens in a session, as server-sent events",
+    ),
+    ("GET", "/usage", "usage and limitations by kind of client"),
+    ("GET", "/tables", "rows, the conformance matrix, limitation codes"),
+    ("POST", "/explain", "translation of a frame"),
+    ("GET", "/recordings", "state and files of the recording"),
+    ("GET", "/recordings/{id}", "a recorded file"),
     ("GET", "/nodes", "the sidecars that share a Redis"),
     ("GET", "/coverage", "calls and events in use"),
     ("POST", "/doctor", "diagnosis of the connectivity to RTM"),
@@ -51,21 +67,34 @@ pub async fn route(server: &Arc<Server>, request: Request<Incoming>) -> Reply {
     match (method.as_str(), &segments[..]) {
         ("GET", ["livez" | "healthz"]) => probes::live(),
         ("GET", ["readyz"]) => probes::ready(server),
+        ("GET", ["status"]) => probes::status(server),
         ("GET", ["metrics"]) => probes::metrics(server),
         ("GET", ["sessions"]) => sessions::list(server, &query).await,
         ("GET", ["sessions", id]) => sessions::one(server, id),
+        ("GET", ["sessions", id, "live"]) => live::live(server, id),
+        ("GET", ["usage"]) => usage::usage(server),
+        ("GET", ["tables"]) => tables::tables(server),
+        ("POST", ["explain"]) => match body(incoming).await {
+            Ok(frame) => tables::explained(server, &query, &frame),
+            Err(wrong) => wrong.into(),
+        },
+        ("GET", ["recordings"]) => recordings::list(server).await,
+        ("GET", ["recordings", name]) => recordings::download(server, name).await,
         ("POST", ["sessions", id, "close"]) => sessions::close(server, id),
         ("GET", ["logins"]) => logins::logins(server),
         ("GET", ["log-level"]) => log_level::get(),
         ("PUT", ["log-level"]) => match body(incoming).await {
             Ok(body) => log_level::put(server, &body),
-            Err(wrong) => wrong,
+            Err(wrong) => wrong.into(),
         },
         ("GET", ["nodes"]) => nodes::nodes(server).await,
         ("GET", ["coverage"]) => coverage::coverage(server, &head.headers),
         ("POST", ["doctor"]) => doctor::doctor(server, &query).await,
-        ("POST", ["record", "start"]) => record::start(server).await,
+        ("POST", ["record", "start"]) => record::start(server, &query).await,
         ("POST", ["record", "stop"]) => record::stop(server),
+        // Browsers ask for it unasked, and would report its absence.
+        ("GET", ["favicon.ico"]) => text(StatusCode::NO_CONTENT, ""),
+        ("GET", [file]) => console::file(file).unwrap_or_else(|| unknown(path)),
         _ => unknown(path),
     }
 }

@@ -434,7 +434,7 @@ impl Client {
         let Ok(vid) = AppId::new("nobody") else { return };
         let context = self.server.context(&vid, self.wire.clone());
         let effects = answer_before_login(context, self.server.clock.now(), input);
-        self.server.usage.count(&self.wire, &effects);
+        self.server.usage.count(&self.wire, &effects, None);
         for effect in effects {
             match effect {
                 Effect::Answer { call, answer, .. } => self.answer(self.encoder().answer(call, &answer)),

@@ -40,12 +40,12 @@ pub mod websocket;
 
 pub use authenticate::{AuthenticatedLogin, authenticate};
 pub use connection_limits::{ConnectionLimits, ConnectionPermit};
-pub use message::{Login, Message, RecordedItem, SocketHandle};
+pub use message::{Login, Message, RecordedItem, SocketHandle, Viewer};
 pub use pending_logins::{PendingLogin, PendingLogins};
 pub use registry::{LoginAttempt, NoSession, SessionHandle, SessionRegistry};
 pub use replaced_lines::ReplacedLines;
 pub use send_queue::{Closing, Outbound, Patience};
 pub use session_directory::{ClientView, SessionDirectory, SessionView};
 pub use session_inbox::{Inbox, inbox};
-pub use state::Server;
+pub use state::{RecordFilter, Server};
 pub use time_slice::TimeSlice;

@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
-use crate::admin::{Metrics, Started, Usage};
+use crate::admin::{Metrics, Started, Usage, Viewers};
 use crate::config::{Config, MissingAttribute, OverRate, RepeatedInvite, UpstreamKind};
 use crate::log::accounts::Accounts;
 use crate::log::clients::Logins;
@@ -102,6 +103,8 @@ pub struct Server {
     pub shortages: Arc<Shortages>,
     /// Recorder of traces.
     pub recorder: Recorder,
+    /// Selection of recorded sessions.
+    pub record_filter: Mutex<RecordFilter>,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
     /// Webhooks and their receivers.
@@ -128,6 +131,22 @@ pub struct AdminTasks {
     pub tasks: TaskTracker,
     /// Cancelled after the end of all other tasks.
     pub closed: CancellationToken,
+    /// Viewers of sessions.
+    pub viewers: Viewers,
+}
+
+/// Selection of recorded sessions: those of an account, an app, or all.
+#[derive(Clone, Debug, Default)]
+pub struct RecordFilter {
+    pub account: Option<String>,
+    pub app: Option<String>,
+}
+
+impl RecordFilter {
+    fn fits(&self, app: &AppId, account: &Account) -> bool {
+        self.account.as_ref().is_none_or(|wanted| wanted == account.as_str())
+            && self.app.as_ref().is_none_or(|wanted| wanted == app.as_str())
+    }
 }
 
 /// Upstream of the sessions, with its driver and its Redis service.
@@ -181,6 +200,7 @@ impl Server {
                 refusals: Refusals::default(),
             }),
             recorder: Recorder::new(metrics.health()),
+            record_filter: Mutex::default(),
             clock,
             metrics,
             webhooks,
@@ -453,7 +473,9 @@ impl Server {
     ) -> SessionHandle {
         let mut context = self.context(&vid, wire);
         let now = self.clock.now();
-        let recorder = self.recorder.session_recorder(&self.tables, now);
+        let is_selected = self.record_filter.lock().fits(&vid, &account);
+        let recorder = is_selected.then(|| self.recorder.session_recorder(&self.tables, now));
+        let recorder = recorder.flatten();
         if let Some(recorder) = &recorder {
             recorder.at(now);
             let platform = self.upstream.platform(&vid);

@@ -4,13 +4,15 @@ use std::net::SocketAddr;
 use std::process::Command;
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{
-    Client, Got, Program, config, empty_folder, eventually, free_address, http, serve_as_told, tell, to_file,
+    Client, Got, PATIENCE, Program, config, empty_folder, eventually, free_address, http, serve_as_told, tell, to_file,
 };
 use sigbridge::admin::PATHS;
 use sigbridge::config::{Accounts, Config};
 use sigbridge::startup::Running;
+use trace::Policy;
 
 fn with_admin() -> Config {
     let mut config = config();
@@ -215,6 +217,102 @@ async fn refused_logins_are_counted_by_reason() {
 async fn the_log_of_another_program_is_left_alone() {
     let running = serve_as_told(with_admin()).await;
     assert_eq!(http(admin(&running), "PUT /log-level", &[], "debug").await.status, 409);
+}
+
+/// Opens the live view of an account's session on a connection that is not read.
+async fn follow(running: &Running, account: &str) -> tokio::net::TcpStream {
+    let addr = admin(running);
+    let page = get(addr, &format!("/sessions?account={account}")).await;
+    let id = page["sessions"][0]["id"].as_str().expect("a text").to_owned();
+    let mut stream = tokio::net::TcpStream::connect(addr).await.expect("it listens");
+    let request = format!("GET /sessions/{id}/live HTTP/1.1\r\nhost: {addr}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("it reads");
+    eventually("the session is watched", || {
+        running.server.sessions.views().iter().any(|view| view.is_watched())
+    })
+    .await;
+    stream
+}
+
+/// Reads until a text.
+async fn read_until(stream: &mut tokio::net::TcpStream, text: &str) -> String {
+    let mut read = String::new();
+    let mut chunk = [0; 65_536];
+    while !read.contains(text) {
+        let length = tokio::time::timeout(PATIENCE, stream.read(&mut chunk)).await;
+        let length = length
+            .unwrap_or_else(|_| panic!("no {text} in {read}"))
+            .expect("no error");
+        assert!(length > 0, "no {text} in {read}");
+        read += &String::from_utf8_lossy(&chunk[..length]);
+    }
+    read
+}
+
+#[tokio::test]
+async fn a_viewer_sees_frames_rows_and_calls() {
+    let running = serve_as_told(with_admin()).await;
+    let mut alice = Client::login(running.http, "alice").await;
+    let mut bob = Client::login(running.http, "bob").await;
+    bob.poll(0).await;
+    let mut viewer = follow(&running, "alice").await;
+    tell(&mut alice, "bob", "a secret").await;
+    let seen = read_until(&mut viewer, "\"kind\":\"reply\"").await;
+    for part in [
+        "\"kind\":\"begin\"",
+        "\"kind\":\"frame-in\",\"place\":\"mappings/peer.toml:",
+        "\"row\":\"peer.send\"",
+        "\"kind\":\"call\"",
+        "sendMessageToPeer",
+        "\"kind\":\"frame-out\"",
+    ] {
+        assert!(seen.contains(part), "{part}:\n{seen}");
+    }
+    assert!(
+        !seen.contains("a secret") && !seen.contains("bob"),
+        "[record] replaces names and messages:\n{seen}"
+    );
+    drop(viewer);
+    // The end of the connection is noticed at the next record.
+    for _ in 0..3 {
+        tell(&mut alice, "bob", "more").await;
+    }
+    eventually("the viewer is removed", || {
+        running.server.sessions.views().iter().all(|view| !view.is_watched())
+    })
+    .await;
+    tell(&mut alice, "bob", "as before").await;
+    assert_eq!(bob.poll(0).await.1.len(), 5);
+}
+
+#[tokio::test]
+async fn a_slow_viewer_loses_the_stream_and_nobody_else() {
+    let mut config = with_admin();
+    config.limits.messages_per_second = 1_000_000;
+    config.embedded.rate_scale = 1_000_000;
+    config.record.bodies = Policy::Keep;
+    let running = serve_as_told(config).await;
+    let mut alice = Client::login(running.http, "alice").await;
+    let bob = Client::login(running.http, "bob").await;
+    let mut viewer = follow(&running, "alice").await;
+    let lost = "sigbridge_dropped_total{what=\"console events of a slow viewer\",intentional=\"true\"} 1\n";
+    let text = "x".repeat(8000);
+    let mut sent = 0;
+    while !running.server.metrics.text().contains(lost) {
+        for _ in 0..50 {
+            tell(&mut alice, "bob", &text).await;
+        }
+        sent += 50;
+        assert!(sent < 5000, "what waits is bounded");
+        // The stream notices it when it is read again.
+        if sent >= 2000 {
+            let end = read_until(&mut viewer, "event: end").await;
+            assert!(end.contains("too slow"));
+        }
+    }
+    drop(bob);
+    let page = get(admin(&running), "/sessions?account=alice").await;
+    assert_eq!(page["sessions"][0]["calls"], sent + 1, "the session has not waited");
 }
 
 fn command(folder: &std::path::Path, args: &[&str]) -> (Option<i32>, String, String) {

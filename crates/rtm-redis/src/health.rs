@@ -103,6 +103,16 @@ impl Health {
         );
     }
 
+    /// Users that are logged in here.
+    pub fn users(&self) -> i64 {
+        self.users.get()
+    }
+
+    /// Age of the last entry of this sidecar's stream when it was read, in seconds.
+    pub fn lag_seconds(&self) -> f64 {
+        self.lag.get()
+    }
+
     /// What keeps it from serving, if anything does.
     pub fn trouble(&self) -> Option<Trouble> {
         self.trouble.lock().clone()

@@ -25,6 +25,21 @@ pub fn ready(server: &Server) -> Reply {
     json(status, &json!({ "ready": reasons.is_empty(), "reasons": reasons }))
 }
 
+/// Returns the state of the sidecar for the console. It is 200 also while the sidecar is not ready.
+pub fn status(server: &Server) -> Reply {
+    let reasons = not_ready(server);
+    let redis = server.redis.as_ref().map(|redis| {
+        let health = redis.health();
+        json!({ "users": health.users(), "lag_seconds": health.lag_seconds() })
+    });
+    let status = json!({
+        "version": env!("CARGO_PKG_VERSION"), "commit": env!("SIGBRIDGE_COMMIT"), "ready": reasons.is_empty(),
+        "reasons": reasons, "sessions": server.metrics.sessions.get(), "sockets": server.metrics.sockets.get(),
+        "redis": redis,
+    });
+    json(StatusCode::OK, &status)
+}
+
 /// Returns the metrics.
 pub fn metrics(server: &Server) -> Reply {
     show_clients(server);

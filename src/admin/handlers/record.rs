@@ -2,11 +2,21 @@
 
 use hyper::StatusCode;
 
+use crate::admin::query::Query;
 use crate::admin::reply::{Reply, text};
-use crate::server::Server;
+use crate::server::{RecordFilter, Server};
 
-/// Starts the recording of new sessions.
-pub async fn start(server: &Server) -> Reply {
+/// Starts the recording of new sessions: all, or those of an account or an app. A recording that is on changes its
+/// selection.
+pub async fn start(server: &Server, query: &Query) -> Reply {
+    if let Err(wrong) = query.only(&["account", "app"]) {
+        return wrong.into();
+    }
+    let text_of = |name: &str| query.text(name).map(str::to_owned);
+    *server.record_filter.lock() = RecordFilter {
+        account: text_of("account"),
+        app: text_of("app"),
+    };
     if server.recorder.is_on() {
         return text(StatusCode::OK, "recording is already on\n");
     }

@@ -9,8 +9,8 @@ use serde_json::json;
 use tracing::info;
 
 use crate::admin::query::Query;
-use crate::admin::reply::{Reply, json, text};
-use crate::server::{Message, Server, SessionView};
+use crate::admin::reply::{Reply, Wrong, json, text};
+use crate::server::{Inbox, Message, Server, SessionView};
 use rtm::time::Time;
 use rtm::value::Text;
 
@@ -99,7 +99,7 @@ pub async fn list(server: &Arc<Server>, query: &Query) -> Reply {
     let server = server.clone();
     let (filter, offset, limit) = match read(query) {
         Ok(read) => read,
-        Err(wrong) => return wrong,
+        Err(wrong) => return wrong.into(),
     };
     // Thousands of sessions take milliseconds, which others would wait for.
     let listed = tokio::task::spawn_blocking(move || page(&server, &filter, offset, limit));
@@ -113,7 +113,7 @@ pub async fn list(server: &Arc<Server>, query: &Query) -> Reply {
 pub fn one(server: &Server, id: &str) -> Reply {
     match find(server, id) {
         Ok((view, _)) => json(StatusCode::OK, &shown(server, &view)),
-        Err(wrong) => wrong,
+        Err(wrong) => wrong.into(),
     }
 }
 
@@ -121,10 +121,10 @@ pub fn one(server: &Server, id: &str) -> Reply {
 pub fn close(server: &Server, id: &str) -> Reply {
     let (view, inbox) = match find(server, id) {
         Ok(found) => found,
-        Err(wrong) => return wrong,
+        Err(wrong) => return wrong.into(),
     };
     if inbox.send(Message::Close).is_err() {
-        return none();
+        return none().into();
     }
     let session = view.id;
     info!(
@@ -140,23 +140,31 @@ pub fn close(server: &Server, id: &str) -> Reply {
 ///
 /// # Errors
 /// The response to an unknown number.
-pub fn find(server: &Server, id: &str) -> Result<(Arc<SessionView>, crate::server::Inbox), Reply> {
+pub fn find(server: &Server, id: &str) -> Result<(Arc<SessionView>, Inbox), Wrong> {
     let id: u64 = id.parse().map_err(|_| none())?;
     server.sessions.get(id).ok_or_else(none)
 }
 
-fn none() -> Reply {
-    text(StatusCode::NOT_FOUND, "no such session; GET /sessions lists them\n")
+fn none() -> Wrong {
+    Wrong(
+        StatusCode::NOT_FOUND,
+        "no such session; GET /sessions lists them\n".into(),
+    )
 }
 
-fn read(query: &Query) -> Result<(Filter, usize, usize), Reply> {
+fn read(query: &Query) -> Result<(Filter, usize, usize), Wrong> {
     query.only(PARAMETERS)?;
     let text_of = |name: &str| query.text(name).map(str::to_owned);
     let connected = match query.text("connected") {
         None => None,
         Some("true" | "1") => Some(true),
         Some("false" | "0") => Some(false),
-        Some(_) => return Err(text(StatusCode::BAD_REQUEST, "`connected` is true or false\n")),
+        Some(_) => {
+            return Err(Wrong::request(
+                "`connected` is true or false
+",
+            ));
+        }
     };
     let filter = Filter {
         account: text_of("account"),

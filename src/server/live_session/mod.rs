@@ -11,6 +11,7 @@ use std::sync::Arc;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::debug;
 
+use crate::admin::Group;
 use crate::log::clients::{CutOff, SessionLog};
 use crate::webhook::User;
 use engine::{Effect, EndReason, Input, Session, SessionContext, TimerKey};
@@ -77,6 +78,8 @@ pub struct LiveSession {
     /// Time of all steps of the current recorded frame.
     moment: Option<Time>,
     measures: Measures,
+    /// Counters of its kind of client.
+    group: Option<Arc<Group>>,
     /// Recorders of the recording and of viewers.
     taps: Taps,
     /// True if unacknowledged lines are in the mailbox file.
@@ -133,6 +136,7 @@ impl LiveSession {
             now: Time::default(),
             moment: None,
             measures: Measures::default(),
+            group: None,
             taps: Taps::default(),
             in_mailbox_file: false,
             over: false,
@@ -178,6 +182,7 @@ impl LiveSession {
                 if let Some(handle) = self.sockets.get_mut(&socket) {
                     handle.encoder = encoder;
                     self.view.change(|client| client.profile = profile);
+                    self.group();
                 }
             }
             Message::Closed(socket, grace) => {
@@ -286,7 +291,7 @@ impl LiveSession {
         self.held.set(self.session.bytes());
         self.show_step();
         self.note_membership();
-        self.server.usage.count(&self.wire, &effects);
+        self.server.usage.count(&self.wire, &effects, self.group.as_deref());
         for effect in effects {
             self.apply(effect);
         }

@@ -2,10 +2,11 @@
 
 use crate::server::live_session::LiveSession;
 use crate::server::session_directory::ClientView;
+use rtm::value::Text;
 
 impl LiveSession {
     /// Shows the client of a login. A resumed session keeps its channel, and its version if the login has none.
-    pub(super) fn show(&self, login: ClientView) {
+    pub(super) fn show(&mut self, login: ClientView) {
         self.view.set_connections(self.sockets.len());
         self.view.change(|client| {
             let channel = client.channel.take();
@@ -16,6 +17,18 @@ impl LiveSession {
                 ..login
             };
         });
+        self.group();
+    }
+
+    /// Counts the session's usage with its kind of client from now on.
+    pub(super) fn group(&mut self) {
+        let client = self.view.client();
+        let kind = [
+            Text::from(self.key.0.as_str()),
+            client.profile,
+            client.version.unwrap_or_default(),
+        ];
+        self.group = Some(self.server.usage.login(kind, client.login));
     }
 
     /// Shows the state after a step. It costs a lock only when the channel has changed.
