@@ -11,6 +11,7 @@
 //! | [`cli`], [`config`] | command line, configuration file |
 //! | [`startup`], [`log`] | start of the server, logging |
 //! | [`check`], [`explain`] | tools on the tables |
+//! | [`report`] | usage across restarts, and the migration report |
 //! | [`client`] | terminal client |
 //!
 //! Crates below it:
@@ -42,6 +43,7 @@ pub mod diagnostics;
 pub mod explain;
 pub mod log;
 pub mod openrpc;
+pub mod report;
 pub mod server;
 pub mod startup;
 pub mod upstream;

@@ -145,6 +145,7 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
         addr
     });
     server.load_lines().map_err(StartError::Mailbox)?;
+    server.usage_keeper.load();
     if server.config.record.folder.is_some() {
         server.record().await.map_err(StartError::Record)?;
     }

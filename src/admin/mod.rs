@@ -10,6 +10,7 @@ mod readiness;
 mod reply;
 mod routes;
 mod usage;
+mod usage_keeper;
 
 pub use guard::OPEN;
 pub use http::serve_admin;
@@ -18,3 +19,4 @@ pub use metrics::{Clients, LoginResult, Metrics, OTHER};
 pub use readiness::{NotReady, Started, not_ready};
 pub use routes::PATHS;
 pub use usage::{Group, Usage};
+pub use usage_keeper::UsageKeeper;

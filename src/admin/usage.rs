@@ -15,12 +15,10 @@ use tables::Tables;
 use tables::row::{CodeId, RowId, RowKind, SigId};
 use tables::wire::{Target, Wire};
 use trace::Coverage;
-use trace::coverage::Key;
+use trace::coverage::{Calls, Key};
 
 /// Maximum of kinds of clients; further ones are counted together.
 const MAX_GROUPS: usize = 64;
-/// Maximum of refusals that are kept for a row and a kind of client.
-const MAX_REFUSALS: usize = 1000;
 /// Name of the parts of further kinds.
 const OTHERS: &str = "(others)";
 
@@ -53,7 +51,7 @@ pub struct Group {
 
 #[derive(Debug, Default)]
 struct Rare {
-    refused: BTreeMap<RowId, Vec<(Text, bool)>>,
+    refused: BTreeMap<RowId, Calls>,
     notes: BTreeMap<(RowId, CodeId), u64>,
 }
 
@@ -190,10 +188,7 @@ impl Group {
                         .iter()
                         .any(|effect| matches!(effect, Effect::Note { row: noted, .. } if noted == row));
                     let mut rare = self.rare.lock();
-                    let refused = rare.refused.entry(*row).or_default();
-                    if refused.len() < MAX_REFUSALS {
-                        refused.push((failure.reason.clone(), noted));
-                    }
+                    rare.refused.entry(*row).or_default().fail(&failure.reason, noted);
                 }
             }
             Effect::Notify { .. } => {
@@ -230,11 +225,8 @@ impl Group {
             let Some(sig) = names.first().filter(|_| count > 0) else {
                 continue;
             };
-            let calls = coverage.calls.entry((*sig, row)).or_default();
-            calls.count = count;
-            for (reason, noted) in rare.refused.get(&row).into_iter().flatten() {
-                calls.fail(reason, *noted);
-            }
+            let refused = rare.refused.get(&row).cloned().unwrap_or_default();
+            coverage.calls.insert((*sig, row), Calls { count, ..refused });
         }
         coverage
     }

@@ -18,6 +18,7 @@ mod mappings;
 mod output;
 mod process;
 mod replay;
+mod report;
 mod secret;
 mod serve;
 mod sessions;
@@ -75,6 +76,8 @@ enum Command {
     Diff(diff::DiffArgs),
     /// Report the calls and events that traces use, and how exact their translation is
     Coverage(coverage::CoverageArgs),
+    /// Report who still comes in, with which builds and calls, and what is inexact for them
+    Report(report::ReportArgs),
     /// Diagnose connectivity to RTM
     Doctor(doctor::DoctorArgs),
     /// List the sessions of a running sidecar
@@ -118,6 +121,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args).into(),
         Command::Diff(args) => diff::run(&args).into(),
         Command::Coverage(args) => coverage::run(&args).into(),
+        Command::Report(args) => report::run(&args).into(),
         Command::Doctor(args) => doctor::run(&args).into(),
         Command::Sessions(args) => sessions::run(&args).into(),
         Command::Close(args) => sessions::close(&args).into(),

@@ -426,4 +426,6 @@ pub struct Admin {
     pub token: Option<SecretString>,
     /// `allowed_hosts`: accepted `Host` names of this machine. Default: `localhost` only.
     pub allowed_hosts: Vec<Text>,
+    /// `usage_file`: file for usage by day, relative to the config file. Default: none.
+    pub usage_file: Option<PathBuf>,
 }

@@ -268,5 +268,8 @@ fn admin(table: &mut Table<'_>, files: &dyn Files) -> Admin {
         listen: value(listen),
         token,
         allowed_hosts: hosts.filter_map(|item| value(item.into_parsed(host_name))).collect(),
+        usage_file: table
+            .take_str("usage_file")
+            .map(|path| files.path(Path::new(&*path.value))),
     }
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
-use crate::admin::{Metrics, Started, Usage, Viewers};
+use crate::admin::{Metrics, Started, Usage, UsageKeeper, Viewers};
 use crate::config::{Config, MissingAttribute, OverRate, RepeatedInvite, UpstreamKind};
 use crate::log::accounts::Accounts;
 use crate::log::clients::Logins;
@@ -54,6 +54,8 @@ use runtime::clock::Clock;
 
 /// Interval of [`Server::sweep`].
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// Sweeps between two writes of the usage file.
+const SAVE_USAGE_EVERY: u64 = 60;
 /// Maximum of sessions that one sweep ends while the memory is full. Their memory is freed with a delay.
 const GIVE_UP_AT_ONCE: usize = 64;
 /// Minimum time for the last webhooks at the shutdown.
@@ -111,6 +113,8 @@ pub struct Server {
     pub webhooks: Arc<Webhooks>,
     /// Usage counts of calls and events.
     pub usage: Usage,
+    /// Usage across restarts.
+    pub usage_keeper: UsageKeeper,
     /// Key of session lines.
     pub line_key: SessionLineKey,
     /// Tasks that the shutdown waits for.
@@ -173,6 +177,7 @@ impl Server {
         let memory = Memory::new(config.limits.memory);
         Ok(Arc::new(Self {
             usage: Usage::new(&tables),
+            usage_keeper: UsageKeeper::new(config.admin.usage_file.clone(), &line_key),
             kept: OfflineMailboxes::new(&memory, (config.mailbox.limit, config.mailbox.bytes)),
             mailbox_file: OnceLock::new(),
             grace_sessions: GraceSessions::new(config.limits.sockets, &memory),
@@ -236,12 +241,18 @@ impl Server {
         let _ = tokio::time::timeout(drain, self.tasks.wait()).await;
         self.ended.cancel();
         self.save_lines();
+        self.save_usage();
         let left = drain.saturating_sub(begun.elapsed());
         let notices = self.webhooks.finish(left.max(LAST_NOTICES));
         tokio::join!(self.recorder.finish(drain), notices);
         self.admin.closed.cancel();
         self.admin.tasks.close();
         self.admin.tasks.wait().await;
+    }
+
+    /// Writes the usage file, if configured.
+    fn save_usage(&self) {
+        self.usage_keeper.save(&self.usage, &self.tables, self.clock.now());
     }
 
     /// Runs all sessions, so that sessions without a client end.
@@ -354,11 +365,17 @@ impl Server {
     /// the oldest sessions without a client.
     pub async fn sweep(self: Arc<Self>) {
         let mut every = interval(SWEEP_EVERY);
+        let mut seconds = 0_u64;
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = self.shutdown.cancelled() => return,
                 _ = every.tick() => {}
+            }
+            seconds += 1;
+            if seconds % SAVE_USAGE_EVERY == 0 {
+                let server = self.clone();
+                tokio::task::spawn_blocking(move || server.save_usage());
             }
             self.expire_lines();
             self.drop_kept("oldest kept lines", self.kept.relieve());

@@ -41,6 +41,7 @@ mod operate;
 mod record_fixtures;
 mod redaction;
 mod replay;
+mod report;
 mod rest;
 mod secrets;
 mod sessions;

@@ -1,5 +1,6 @@
 //! What the admin address shows of the session.
 
+use crate::report::Kind;
 use crate::server::live_session::LiveSession;
 use crate::server::session_directory::ClientView;
 use rtm::value::Text;
@@ -28,6 +29,13 @@ impl LiveSession {
             client.profile,
             client.version.unwrap_or_default(),
         ];
+        let shown = Kind {
+            app: kind[0].to_string(),
+            profile: kind[1].to_string(),
+            build: kind[2].to_string(),
+        };
+        let named = (self.key.0.as_str(), self.key.1.as_str());
+        self.server.usage_keeper.see(named, shown, client.login);
         self.group = Some(self.server.usage.login(kind, client.login));
     }
 
