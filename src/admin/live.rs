@@ -199,7 +199,7 @@ impl View {
                 self.server.metrics.dropped("console events of a slow viewer");
                 Some("the viewer was too slow, and events were lost")
             } else if ended {
-                Some("the session has ended")
+                Some("the session has ended, or has four viewers already")
             } else if self.sent >= MOST {
                 Some("the view has reached its length")
             } else {

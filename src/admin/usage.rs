@@ -199,6 +199,11 @@ impl Group {
         }
     }
 
+    /// Removes a login that another kind of client counts.
+    pub fn forget_login(&self) {
+        self.logins.fetch_sub(1, Ordering::Relaxed);
+    }
+
     /// Returns the time of the latest login in milliseconds of UNIX time.
     pub fn last_login(&self) -> u64 {
         self.last_login.load(Ordering::Relaxed)

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -11,6 +12,7 @@ use crate::support::{
 };
 use sigbridge::admin::PATHS;
 use sigbridge::config::{Accounts, Config};
+use sigbridge::server::{ClientView, SessionView};
 use sigbridge::startup::Running;
 use trace::Policy;
 
@@ -217,6 +219,35 @@ async fn refused_logins_are_counted_by_reason() {
 async fn the_log_of_another_program_is_left_alone() {
     let running = serve_as_told(with_admin()).await;
     assert_eq!(http(admin(&running), "PUT /log-level", &[], "debug").await.status, 409);
+}
+
+/// The list neither waits for sessions nor holds them up: it copies references, and reads them outside of the runtime.
+#[tokio::test]
+async fn ten_thousand_sessions_are_listed_at_once() {
+    let running = serve_as_told(with_admin()).await;
+    let server = &running.server;
+    let app = rtm::AppId::new("app").expect("an app id");
+    let inbox = sigbridge::server::inbox(&server.pressure, &server.runs);
+    for id in 0..10_000 {
+        let account = format!("user-{id}");
+        let client = ClientView {
+            profile: "web".into(),
+            version: None,
+            peer: [203, 0, 113, 7].into(),
+            login: server.clock.now(),
+            channel: Some("room".into()),
+        };
+        let named = (app.clone(), account.as_str().into(), Some(account.as_str().into()));
+        let view = SessionView::new(id, named, server.clock.now(), client);
+        server.sessions.add(view, inbox.downgrade());
+    }
+    let begun = tokio::time::Instant::now();
+    let page = get(admin(&running), "/sessions?limit=10000").await;
+    assert_eq!(page["sessions"].as_array().map(Vec::len), Some(10_000));
+    let found = get(admin(&running), "/sessions?text=user-77&limit=3").await;
+    assert_eq!((&found["total"], &found["matched"]), (&json!(10_000), &json!(111)));
+    // An unoptimised build, and the reading of JSON, take most of it.
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 
 /// Opens the live view of an account's session on a connection that is not read.

@@ -36,21 +36,35 @@ async fn usage_is_kept_across_restarts() {
         tell(&mut alice, "bob", "hi").await;
         running.server.stop(Duration::from_secs(5)).await;
         let text = fs::read_to_string(&path).expect("the file is written");
-        assert!(!text.contains("alice") && !text.contains("bob"), "accounts are hashes: {text}");
+        assert!(
+            !text.contains("alice") && !text.contains("bob"),
+            "accounts are hashes: {text}"
+        );
         let file = UsageFile::read(&text).expect("it is read");
         assert_eq!(file.accounts.len(), 2);
         let logins: u64 = file.days.values().flatten().map(|(_, usage)| usage.logins).sum();
-        let sent: u64 = file.days.values().flatten().filter_map(|(_, usage)| usage.rows.get("peer.send")).sum();
+        let sent: u64 = file
+            .days
+            .values()
+            .flatten()
+            .filter_map(|(_, usage)| usage.rows.get("peer.send"))
+            .sum();
         assert_eq!((logins, sent), (2 * round, round));
     }
     let (code, text, _) = run(&["report", path.to_str().expect("UTF-8")]);
     assert_eq!(code, Some(0));
     assert!(text.contains(" 4 logins, "), "{text}");
     assert!(text.contains("| app | web | – | "), "{text}");
-    assert!(text.contains("| `peer.send` | messageInstantSend | emulated | 2 |"), "{text}");
+    assert!(
+        text.contains("| `peer.send` | messageInstantSend | emulated | 2 |"),
+        "{text}"
+    );
     let (_, json, _) = run(&["report", "--json", path.to_str().expect("UTF-8")]);
     let report: Value = serde_json::from_str(&json).expect("JSON");
-    assert_eq!(report["accounts"], json!({"all": 2, "last_7_days": 2, "last_30_days": 2}));
+    assert_eq!(
+        report["accounts"],
+        json!({"all": 2, "last_7_days": 2, "last_30_days": 2})
+    );
     assert_eq!(report["kinds"][0]["days_since"], 0);
     // An unreadable file is put aside, and the server starts.
     fs::write(&path, "{").expect("a file");
@@ -96,11 +110,18 @@ fn coverage_fails_when_it_is_worse_than_agreed() {
     assert_eq!(run(&["coverage", trace]).0, Some(0));
     let (code, report, error) = run(&["coverage", "--max-inexact", "0", trace]);
     assert_eq!(code, Some(1));
-    assert!(error.contains("calls were inexact, more than 0") && !report.is_empty(), "{error}");
+    assert!(
+        error.contains("calls were inexact, more than 0") && !report.is_empty(),
+        "{error}"
+    );
     assert_eq!(run(&["coverage", "--max-inexact", "100000", trace]).0, Some(0));
     let refused = "fixtures/traces/channel-attr.set.limits.web.jsonl";
     let (_, json, _) = run(&["coverage", "--json", refused]);
     let summary: Value = serde_json::from_str(&json).expect("JSON");
-    let denied = summary["summary"]["refused"].as_u64().expect("a number") + summary["summary"]["unknown"].as_u64().expect("a number");
-    assert_eq!(run(&["coverage", "--deny", "refused", refused]).0, Some(i32::from(denied > 0)));
+    let denied = summary["summary"]["refused"].as_u64().expect("a number")
+        + summary["summary"]["unknown"].as_u64().expect("a number");
+    assert_eq!(
+        run(&["coverage", "--deny", "refused", refused]).0,
+        Some(i32::from(denied > 0))
+    );
 }

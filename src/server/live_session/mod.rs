@@ -182,6 +182,8 @@ impl LiveSession {
                 if let Some(handle) = self.sockets.get_mut(&socket) {
                     handle.encoder = encoder;
                     self.view.change(|client| client.profile = profile);
+                    // Its login was counted with another profile.
+                    self.group.as_deref().inspect(|group| group.forget_login());
                     self.group();
                 }
             }
