@@ -18,7 +18,7 @@ use crate::log::clients::Logins;
 use crate::log::refusals::Refusals;
 use crate::webhook::Webhooks;
 use agent_link::driver::Driver;
-use engine::{SessionContext, SessionLimits};
+use engine::{AppNames, SessionContext, SessionLimits};
 use identity::{Account, SessionLineKey};
 use protocol::event::{Event, SocketId};
 use rtm::AppId;
@@ -40,7 +40,6 @@ use crate::server::grace_sessions::GraceSessions;
 use crate::server::live_session::LiveSession;
 use crate::server::mailbox_file::{Key, MailboxFile};
 use crate::server::message::Message;
-use crate::server::name_mapper::AppNames;
 use crate::server::offline_mailboxes::{Dropped, OfflineMailboxes};
 use crate::server::pending_logins::PendingLogins;
 use crate::server::registry::{SessionHandle, SessionRegistry};
@@ -452,7 +451,7 @@ impl Server {
             tables: self.tables.clone(),
             wire,
             names: Arc::new(AppNames {
-                vid: vid.clone(),
+                app: vid.clone(),
                 numbers: config.uid.clone(),
             }),
             offline_messages: match config.upstream_of(vid) {
