@@ -51,11 +51,7 @@ pub fn html(report: &Report) -> String {
              <th class=\"n\">Days since</th><th class=\"n\">Accounts</th><th class=\"n\">Logins</th><th class=\"n\">Calls</th><th>Inexact</th>\
              <th class=\"n\">Refused</th></tr>";
     for used in &report.kinds {
-        let share = if used.calls == 0 {
-            0
-        } else {
-            100 * used.inexact / used.calls
-        };
+        let share = (100 * used.inexact).checked_div(used.calls).unwrap_or(0);
         let _ = write!(
             page,
             "<tr><td><code>{}</code></td><td>{}</td><td><code>{}</code></td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use engine::CODES;
 use tables::Tables;
-use tables::row::{CodeId, RowId, Status};
+use tables::row::{CodeId, Status};
+use trace::coverage::Noted;
 
 use crate::report::{Day, Kind, UsageFile, Use};
 
@@ -100,20 +100,9 @@ impl Kind {
     }
 }
 
-/// Returns the codes of a row that always apply.
-fn always(tables: &Tables, row: RowId) -> impl Iterator<Item = CodeId> {
-    let noted: BTreeSet<CodeId> = tables
-        .rows
-        .iter()
-        .flat_map(|row| &row.outcomes)
-        .filter_map(|outcome| outcome.code)
-        .collect();
-    let codes = tables.rows[row].codes.iter().copied();
-    codes.filter(move |code| !noted.contains(code) && !CODES.contains(&&*tables.codes[*code].name))
-}
-
 /// Creates the report as of a day.
 pub fn report(file: &UsageFile, tables: &Tables, today: Day) -> Report {
+    let noted = Noted::of(tables);
     let mut kinds: BTreeMap<&Kind, (Day, Day, Use)> = BTreeMap::new();
     for (day, uses) in &file.days {
         for (kind, usage) in uses {
@@ -133,7 +122,7 @@ pub fn report(file: &UsageFile, tables: &Tables, today: Day) -> Report {
             *rows.entry(row).or_default() += count;
             let Some(row) = tables.row_named(row) else { continue };
             let mut is_inexact = false;
-            for code in always(tables, row) {
+            for code in noted.always(tables, row) {
                 let (sum, always, whom) = codes.entry(code).or_default();
                 *sum += count;
                 *always = true;
@@ -180,7 +169,7 @@ pub fn report(file: &UsageFile, tables: &Tables, today: Day) -> Report {
             last_30_days: within(30),
         },
         trend: trend(file, last),
-        rows: used_rows(tables, &rows),
+        rows: used_rows(tables, &noted, &rows),
         inexact: limitations(tables, codes),
         kinds: shown,
     }
@@ -202,7 +191,7 @@ fn trend(file: &UsageFile, last: Day) -> Vec<DayLogins> {
         .collect()
 }
 
-fn used_rows(tables: &Tables, rows: &BTreeMap<&str, u64>) -> Vec<RowUse> {
+fn used_rows(tables: &Tables, noted: &Noted, rows: &BTreeMap<&str, u64>) -> Vec<RowUse> {
     let mut used: Vec<RowUse> = rows
         .iter()
         .map(|(id, calls)| {
@@ -215,7 +204,8 @@ fn used_rows(tables: &Tables, rows: &BTreeMap<&str, u64>) -> Vec<RowUse> {
                 calls: *calls,
                 codes: row
                     .into_iter()
-                    .flat_map(|row| always(tables, row).map(|code| tables.code_name(code).to_string()))
+                    .flat_map(|row| noted.always(tables, row))
+                    .map(|code| tables.code_name(code).to_string())
                     .collect(),
             }
         })

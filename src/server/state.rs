@@ -372,7 +372,7 @@ impl Server {
                 _ = every.tick() => {}
             }
             seconds += 1;
-            if seconds % SAVE_USAGE_EVERY == 0 {
+            if seconds.is_multiple_of(SAVE_USAGE_EVERY) {
                 let server = self.clone();
                 tokio::task::spawn_blocking(move || server.save_usage());
             }

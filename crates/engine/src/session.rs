@@ -153,7 +153,7 @@ impl Session {
 
     /// Returns the number of unacknowledged lines.
     pub fn lines(&self) -> usize {
-        self.mailbox.len()
+        self.client.mailbox.len()
     }
 
     /// Returns true if the mailbox has unacknowledged lines.

@@ -1,8 +1,8 @@
 //! Label values, known from the start: reasons and codes come from the tables and the source, never from clients.
 
-use engine::CODES;
 use tables::Tables;
 use tables::row::RowKind;
+use trace::coverage::Noted;
 
 /// Whether a drop is what a limit or the configuration asks for. Others are losses.
 pub type IsIntentional = bool;
@@ -116,12 +116,13 @@ pub const REST_REQUESTS: &[&str] = &["failed", "invalid", "sent", "timeout", "to
 
 /// Returns the rows and codes of inexact translations that are counted when they occur.
 pub fn limitations(tables: &Tables) -> impl Iterator<Item = (&str, &str)> {
+    let noted = Noted::of(tables);
     let rows = tables.rows.iter().filter(|row| !matches!(row.kind, RowKind::Result));
     rows.flat_map(move |row| {
         let of_outcomes = row.outcomes.iter().filter_map(|outcome| outcome.code);
-        let of_engine = row.codes.iter().copied();
-        let of_engine = of_engine.filter(|code| CODES.contains(&&*tables.codes[*code].name));
-        let codes = of_outcomes.chain(of_engine);
-        codes.map(move |code| (&*row.id, &**tables.code_name(code)))
+        let own = row.codes.iter().copied().filter(|code| noted.contains(*code));
+        let codes: Vec<_> = of_outcomes.chain(own).collect();
+        let named = codes.into_iter().map(|code| (&*row.id, &**tables.code_name(code)));
+        named.collect::<Vec<_>>()
     })
 }
