@@ -13,7 +13,7 @@ use crate::server::{
     SocketHandle, authenticate,
 };
 use engine::{Admission, Attach, Effect, Input};
-use identity::Account;
+use identity::{Account, SessionLine};
 use protocol::encoder::Encoder;
 use protocol::encoder::Resumed;
 use protocol::event::{CallRef, LOGIN, SocketId};
@@ -53,8 +53,8 @@ pub struct Client {
     profile: usize,
     wire: Arc<Wire>,
     session: Option<((AppId, Account), SessionHandle)>,
-    /// Number in the line of the client.
-    line: u64,
+    /// Session line of the login.
+    line: Option<SessionLine>,
     /// Set after a login frame.
     logged_in: bool,
     /// Set when the client is known not to be a racing socket.
@@ -99,7 +99,7 @@ impl Client {
             profile,
             wire,
             session: None,
-            line: 0,
+            line: None,
             logged_in: false,
             settled: false,
             grace: None,
@@ -273,11 +273,13 @@ impl Client {
         };
         pending.attempt.to(session.id, how);
         self.enters(key, session);
-        self.line = line;
+        let line = self.server.line_key.issue(line);
+        let text = line.as_str().into();
+        self.line = Some(line);
         self.forget_token(row, fields);
         self.enter(Login {
             call,
-            line: self.server.line_key.issue(line).as_str().into(),
+            line: text,
             socket: self.handle.clone(),
             client: self.shown(version),
             args,
@@ -362,7 +364,7 @@ impl Client {
         pending.attempt.by(&self.profile().name, key.0.as_str(), key.1.as_str());
         pending.attempt.to(session.id, How::Line);
         self.enters(key, session);
-        self.line = number;
+        self.line = Some(self.server.line_key.issue(number));
         self.enter(Login {
             call: self.login_call(),
             line: line.into(),
@@ -475,7 +477,7 @@ impl Client {
     }
 
     fn read(&self, name: &str, id: i64, args: &Value) -> DispatchResult {
-        let knows = |line: &str| self.server.line_key.verify(line).ok() == Some(self.line);
+        let knows = |text: &str| self.line.as_ref().is_some_and(|line| line.is(text));
         let caller = Caller {
             wire: &self.wire,
             encoder: self.encoder(),
