@@ -9,7 +9,7 @@
 //! | [`upstream`] | selection of each app's RTM |
 //! | [`webhook`] | notices to the operator's services |
 //! | [`cli`], [`config`] | command line, configuration file |
-//! | [`startup`], [`log`] | start of the server, logging |
+//! | [`startup`], [`reload`], [`log`] | start of the server, reload, logging |
 //! | [`check`], [`explain`] | tools on the tables |
 //! | [`report`] | usage across restarts, and the migration report |
 //! | [`client`] | terminal client |
@@ -43,6 +43,7 @@ pub mod diagnostics;
 pub mod explain;
 pub mod log;
 pub mod openrpc;
+pub mod reload;
 pub mod report;
 pub mod server;
 pub mod startup;

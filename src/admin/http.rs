@@ -60,7 +60,7 @@ async fn connection(server: Arc<Server>, stream: TcpStream) {
 }
 
 async fn respond(server: &Arc<Server>, local: SocketAddr, request: Request<Incoming>) -> Reply {
-    match admit(&server.config.admin, local, request.uri(), request.headers()) {
+    match admit(&server.config().admin, local, request.uri(), request.headers()) {
         Ok(()) => route(server, request).await,
         Err((status, why)) => text(status, why),
     }

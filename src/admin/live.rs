@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use crate::admin::reply::Body;
 use crate::explain::explain;
-use crate::server::{Inbox, Message, Server, SessionView, Viewer};
+use crate::server::{Inbox, Message, Server, SessionView, TableSet, Viewer};
 use rtm::time::Time;
 use rtm::value::Value;
 use tables::wire::Wire;
@@ -122,6 +122,8 @@ fn bytes_of(what: &TraceEvent<'_>) -> usize {
 /// The viewer's end of a ring; its drop removes the viewer from the session.
 struct View {
     server: Arc<Server>,
+    /// Tables at the beginning of the view.
+    set: Arc<TableSet>,
     ring: Arc<Ring>,
     redactor: Redactor,
     wire: Option<Arc<Wire>>,
@@ -148,20 +150,23 @@ pub fn view(server: &Arc<Server>, session: &SessionView, inbox: Inbox) -> Result
     let viewers = &server.admin.viewers;
     let permit = viewers.room.clone().try_acquire_owned().map_err(|_| NoView::Full)?;
     let number = viewers.last.fetch_add(1, Ordering::Relaxed);
-    let record = &server.config.record;
-    let redaction = Redaction::new(&server.tables, record.names, record.bodies).map_err(|_| NoView::NoKey)?;
+    let config = server.config();
+    let (record, set) = (&config.record, server.sets.current());
+    let redaction = Redaction::new(&set.tables, record.names, record.bodies).map_err(|_| NoView::NoKey)?;
     let (ring, started) = (Arc::new(Ring::default()), server.clock.now());
     let feed = Arc::new(Feed(ring.clone()));
-    let recorder = SessionRecorder::new(feed, server.tables.clone(), started, 1);
+    let recorder = SessionRecorder::new(feed, set.tables.clone(), started, 1);
     let viewer = Viewer { number, recorder };
     inbox.send(Message::Watch(Box::new(viewer))).map_err(|_| NoView::Over)?;
     let profile = session.client().profile;
-    let profile = server.tables.profiles.iter().find(|known| known.name == profile);
+    let profile = set.tables.profiles.iter().find(|known| known.name == profile);
+    let wire = profile.and_then(|profile| set.tables.wire(&profile.family)).cloned();
     let view = View {
         server: server.clone(),
+        set,
         ring,
         redactor: Redactor::new(redaction),
-        wire: profile.and_then(|profile| server.tables.wire(&profile.family)).cloned(),
+        wire,
         inbox,
         number,
         started,
@@ -221,8 +226,8 @@ impl View {
     fn write(&mut self, record: Record, text: &mut String) {
         let (leg, dir) = (record.leg, record.dir);
         let row = record.row.clone().or_else(|| self.row_of(&record));
-        let place = row.as_ref().and_then(|id| self.server.tables.row_named(id));
-        let place = place.map(|row| self.server.tables.rows[row].place.clone());
+        let place = row.as_ref().and_then(|id| self.set.tables.row_named(id));
+        let place = place.map(|row| self.set.tables.rows[row].place.clone());
         let at = self.started.as_millis() + record.t_us / 1000;
         let record = self.redactor.redact(record);
         let Some((kind, what)) = shown(leg, dir, &record.data) else {
@@ -238,7 +243,7 @@ impl View {
             return note.get("row").and_then(Value::as_text).cloned();
         }
         let frame = record.data.get("frame").and_then(Value::as_text)?;
-        let explained = explain(&self.server.tables, self.wire.as_ref()?, frame, None).ok()?;
+        let explained = explain(&self.set.tables, self.wire.as_ref()?, frame, None).ok()?;
         explained.row.map(|row| row.id)
     }
 }

@@ -18,5 +18,5 @@ pub use live::Viewers;
 pub use metrics::{Clients, LoginResult, Metrics, OTHER};
 pub use readiness::{NotReady, Started, not_ready};
 pub use routes::PATHS;
-pub use usage::{Group, Usage};
+pub use usage::{Group, Totals, Usage};
 pub use usage_keeper::UsageKeeper;

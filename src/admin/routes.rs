@@ -7,7 +7,8 @@ use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 
 use crate::admin::handlers::{
-    console, coverage, doctor, live, log_level, logins, nodes, probes, record, recordings, sessions, tables, usage,
+    console, coverage, doctor, lifecycle, live, log_level, logins, nodes, probes, record, recordings, sessions, tables,
+    usage,
 };
 use crate::admin::query::{Query, body};
 use crate::admin::reply::{Reply, text};
@@ -50,6 +51,12 @@ pub const PATHS: &[(&str, &str, &str)] = &[
     ("GET", "/nodes", "the sidecars that share a Redis"),
     ("GET", "/coverage", "calls and events in use"),
     ("POST", "/doctor", "diagnosis of the connectivity to RTM"),
+    ("POST", "/drain", "begins the drain"),
+    (
+        "POST",
+        "/reload",
+        "reads config, tables, certificates and secrets again",
+    ),
     ("POST", "/record/start", "starts the recording"),
     ("POST", "/record/stop", "stops the recording"),
 ];
@@ -66,7 +73,7 @@ pub async fn route(server: &Arc<Server>, request: Request<Incoming>) -> Reply {
     let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     match (method.as_str(), &segments[..]) {
         ("GET", ["livez" | "healthz"]) => probes::live(),
-        ("GET", ["readyz"]) => probes::ready(server),
+        ("GET", ["readyz"]) => probes::ready(server, &query),
         ("GET", ["status"]) => probes::status(server),
         ("GET", ["metrics"]) => probes::metrics(server),
         ("GET", ["sessions"]) => sessions::list(server, &query).await,
@@ -90,6 +97,8 @@ pub async fn route(server: &Arc<Server>, request: Request<Incoming>) -> Reply {
         ("GET", ["nodes"]) => nodes::nodes(server).await,
         ("GET", ["coverage"]) => coverage::coverage(server, &head.headers),
         ("POST", ["doctor"]) => doctor::doctor(server, &query).await,
+        ("POST", ["drain"]) => lifecycle::drain(server),
+        ("POST", ["reload"]) => lifecycle::reload(server).await,
         ("POST", ["record", "start"]) => record::start(server, &query).await,
         ("POST", ["record", "stop"]) => record::stop(server),
         // Browsers ask for it unasked, and would report its absence.

@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tracing::{error, warn};
 
-use crate::admin::Usage;
 use crate::config;
 use crate::log::accounts::Accounts;
 use crate::report::{Day, Kind, UsageFile, Use, usage_of};
+use crate::server::TableSet;
 use identity::SessionLineKey;
 use rtm::time::Time;
 use runtime::log_limit::{Bound, Cause, admits};
-use tables::Tables;
 use text_files::text_from;
 
 /// Longest file.
@@ -34,8 +34,8 @@ pub struct UsageKeeper {
 #[derive(Debug, Default)]
 struct State {
     file: UsageFile,
-    /// Counters of this process that are in the file already.
-    counted: BTreeMap<Kind, Use>,
+    /// Counters of this process that are in the file already, by tables and kind of client.
+    counted: BTreeMap<(usize, Kind), Use>,
 }
 
 impl UsageKeeper {
@@ -77,12 +77,17 @@ impl UsageKeeper {
     }
 
     /// Adds the counters since the last time, and writes the file.
-    pub fn save(&self, usage: &Usage, tables: &Tables, now: Time) {
+    pub fn save(&self, sets: &[Arc<TableSet>], now: Time) {
         let Some(path) = &self.path else { return };
         let _writing = self.writing.lock();
         let text = {
             let mut state = self.state.lock();
-            for group in usage.groups() {
+            let groups = sets.iter().enumerate().flat_map(|(at, set)| {
+                let groups = set.usage.groups().into_iter();
+                groups.map(move |group| (at, group))
+            });
+            for (at, group) in groups {
+                let set = &sets[at];
                 let kind = Kind {
                     app: group.app.to_string(),
                     profile: group.profile.to_string(),
@@ -90,9 +95,10 @@ impl UsageKeeper {
                 };
                 let all = Use {
                     events: group.events(),
-                    ..usage_of(tables, &group.coverage(tables))
+                    ..usage_of(&set.tables, &group.coverage(&set.tables))
                 };
-                let before = state.counted.insert(kind.clone(), all.clone()).unwrap_or_default();
+                let counted = (Arc::as_ptr(set) as usize, kind.clone());
+                let before = state.counted.insert(counted, all.clone()).unwrap_or_default();
                 let more = all.since(&before);
                 if !more.is_empty() {
                     state.file.add(Day::of(now), kind, &more);

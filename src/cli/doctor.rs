@@ -1,16 +1,17 @@
 //! `sigbridge doctor`: the way to RTM of a sidecar that serves, step by step.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::{Context, bail};
 use clap::Args;
-use hyper::Method;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use hyper::{Method, StatusCode};
 
 use crate::diagnostics::Finding;
 
 use crate::cli::Exit;
-use crate::cli::admin_client::Sidecar;
-use crate::cli::exit::{Error, HELP, exit_of};
+use crate::cli::admin_client::{self, AdminClient, with_app};
+use crate::cli::exit::{HELP, print_error};
 use crate::cli::output::data;
 
 /// Longer than two login timeouts.
@@ -19,8 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct DoctorArgs {
-    #[command(flatten)]
-    sidecar: Sidecar,
+    /// Config file of the running sidecar; requires `[admin] listen`
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
     /// App ID, if the config has several apps
     #[arg(long, value_name = "ID")]
     app: Option<String>,
@@ -31,19 +33,39 @@ pub struct DoctorArgs {
 
 /// Runs the diagnostics and prints each step's result.
 pub fn run(args: &DoctorArgs) -> Exit {
-    exit_of(examine(args))
+    let admin = match AdminClient::of(&args.config) {
+        Ok(admin) => admin,
+        Err(error) => return error.print(),
+    };
+    let runtime = match admin_client::runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => return error.print(),
+    };
+    match runtime.block_on(ask(&admin, args.app.as_deref())) {
+        Ok(findings) => {
+            let all_ok = findings.iter().all(|finding| finding.ok);
+            data(
+                &shown(&findings, args.json),
+                if all_ok { Exit::Ok } else { Exit::Failed },
+            )
+        }
+        Err(error) => {
+            let hint = format!(
+                "check that `sigbridge serve --config {}` is running",
+                args.config.display()
+            );
+            print_error(format_args!("{error:#}"), Some(&hint));
+            Exit::Failed
+        }
+    }
 }
 
-fn examine(args: &DoctorArgs) -> Result<Exit, Error> {
-    let app = args.app.as_ref();
-    let query = app.map(|app| format!("?app={}", utf8_percent_encode(app, NON_ALPHANUMERIC)));
-    let path = format!("/doctor{}", query.unwrap_or_default());
-    let findings: Vec<Finding> = args.sidecar.client()?.json(Method::POST, &path, "", PATIENCE)?;
-    let all_ok = findings.iter().all(|finding| finding.ok);
-    Ok(data(
-        &shown(&findings, args.json),
-        if all_ok { Exit::Ok } else { Exit::Failed },
-    ))
+async fn ask(admin: &AdminClient, app: Option<&str>) -> anyhow::Result<Vec<Finding>> {
+    let answer = admin.send(Method::POST, &with_app("/doctor", app), PATIENCE).await?;
+    if answer.status != StatusCode::OK {
+        bail!("{}", answer.text().trim());
+    }
+    serde_json::from_slice(&answer.body).context("unexpected response; the sidecar may have another version")
 }
 
 fn shown(findings: &[Finding], json: bool) -> String {

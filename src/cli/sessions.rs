@@ -1,19 +1,62 @@
 //! `sigbridge sessions`, `close` and `log-level`: the sessions and the log of a sidecar that serves.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use hyper::Method;
+use hyper::{Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use crate::cli::Exit;
-use crate::cli::admin_client::Sidecar;
+use crate::cli::admin_client::{AdminClient, runtime};
 use crate::cli::exit::{Error, HELP, exit_of, note};
 use crate::cli::output::{Data, data};
 
 /// Time limit of an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Selection of a running sidecar.
+#[derive(Debug, Args)]
+struct Sidecar {
+    /// Config file of the running sidecar; requires `[admin] listen`
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+impl Sidecar {
+    fn client(&self) -> Result<Client, Error> {
+        let admin = AdminClient::of(&self.config)?;
+        Ok(Client {
+            admin,
+            config: self.config.clone(),
+        })
+    }
+}
+
+/// Client that reads JSON.
+struct Client {
+    admin: AdminClient,
+    config: PathBuf,
+}
+
+impl Client {
+    fn json(&self, method: Method, path: &str, body: &str, patience: Duration) -> Result<Value, Error> {
+        let sent = runtime()?.block_on(self.admin.send_body(method, path, body, patience));
+        let answer = sent.map_err(|error| {
+            let serving = format!(
+                "check that `sigbridge serve --config {}` is running",
+                self.config.display()
+            );
+            Error::failed(format_args!("{error:#}")).hint(serving)
+        })?;
+        if answer.status != StatusCode::OK {
+            return Err(Error::failed(answer.text().trim()));
+        }
+        let other = |_| Error::failed("unexpected response; the sidecar may have another version");
+        serde_json::from_slice(&answer.body).map_err(other)
+    }
+}
 
 /// List the sessions of a running sidecar
 #[derive(Debug, Args)]
@@ -205,7 +248,7 @@ fn close_all(args: &CloseArgs) -> Result<Exit, Error> {
     let mut out = Data::new();
     let mut exit = Exit::Ok;
     for id in &args.ids {
-        match client.json::<Value>(Method::POST, &format!("/sessions/{id}/close"), "", PATIENCE) {
+        match client.json(Method::POST, &format!("/sessions/{id}/close"), "", PATIENCE) {
             Ok(_) => out.line(format_args!("closed {id}")),
             Err(error) => exit = error.print(),
         }

@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tracing::warn;
 
 use crate::log::clients::How;
+use crate::server::rates::Limit;
+use crate::server::table_set::TableSet;
 use crate::server::{
-    ClientView, Closing, Login, LoginAttempt, Message, NoSession, PendingLogin, RecordedItem, Server, SessionHandle,
-    SocketHandle, authenticate,
+    AuthenticatedLogin, ClientView, Closing, Login, LoginAttempt, Message, NoSession, PendingLogin, RecordedItem,
+    Server, SessionHandle, SocketHandle, authenticate,
 };
 use engine::{Admission, Attach, Effect, Input};
 use identity::{Account, SessionLine};
@@ -20,6 +23,8 @@ use protocol::event::{CallRef, LOGIN, SocketId};
 use rtm::AppId;
 use rtm::time::Time;
 use rtm::value::{Text, Value};
+use runtime::log_limit::{Bound, Cause, admits};
+use tables::Tables;
 use tables::profile::{Profile, Transport};
 use tables::reason::Reason;
 use tables::wire::{RowCall, Target, Wire};
@@ -45,6 +50,8 @@ pub struct Accepted {
 /// Client of a socket.
 pub struct Client {
     server: Arc<Server>,
+    /// Tables for its frames: those of its session.
+    set: Arc<TableSet>,
     transport: Transport,
     socket: SocketId,
     handle: SocketHandle,
@@ -69,6 +76,14 @@ pub struct Client {
     takes_frames: bool,
 }
 
+/// Returns the profile and the wire of clients of a transport before their login.
+fn unrecognised(tables: &Tables, transport: Transport) -> Option<(usize, Arc<Wire>)> {
+    let fallback = |p: &Arc<Profile>| p.transport == transport && p.identifying_fields.is_empty();
+    let profile = tables.profiles.iter().position(fallback)?;
+    let wire = tables.wire(&tables.profiles[profile].family)?.clone();
+    Some((profile, wire))
+}
+
 /// Text in process.
 struct CurrentText {
     text: Utf8Bytes,
@@ -79,20 +94,18 @@ struct CurrentText {
 impl Client {
     /// Creates a client before its first frame. Returns `None` if the tables have no profile for the transport.
     pub fn new(
-        server: Arc<Server>,
+        (server, set): (Arc<Server>, Arc<TableSet>),
         transport: Transport,
         own: Option<Arc<dyn Encoder>>,
         handle: impl FnOnce(Arc<dyn Encoder>) -> SocketHandle,
         accepted: Accepted,
     ) -> Option<Self> {
-        let profiles = &server.tables.profiles;
-        let fallback = |p: &Arc<Profile>| p.transport == transport && p.identifying_fields.is_empty();
-        let profile = profiles.iter().position(fallback)?;
-        let wire = server.tables.wire(&profiles[profile].family)?.clone();
-        let handle = handle(own.clone().unwrap_or_else(|| server.encoders[profile].clone()));
+        let (profile, wire) = unrecognised(&set.tables, transport)?;
+        let handle = handle(own.clone().unwrap_or_else(|| set.encoders[profile].clone()));
         Some(Self {
             socket: server.new_socket(),
             server,
+            set,
             transport,
             handle,
             accepted,
@@ -131,12 +144,12 @@ impl Client {
 
     /// Returns the client profile.
     pub fn profile(&self) -> &Profile {
-        &self.server.tables.profiles[self.profile]
+        &self.set.tables.profiles[self.profile]
     }
 
     /// Returns the encoder of the client.
     pub fn encoder(&self) -> &dyn Encoder {
-        self.own.as_deref().unwrap_or(&*self.server.encoders[self.profile])
+        self.own.as_deref().unwrap_or(&*self.set.encoders[self.profile])
     }
 
     /// Notifies the session of the closed socket.
@@ -185,7 +198,7 @@ impl Client {
             return;
         };
         let frame = match self.transport {
-            Transport::Api => without_tokens(&self.server.tables, &self.wire, text.as_str()).into(),
+            Transport::Api => without_tokens(&self.set.tables, &self.wire, text.as_str()).into(),
             Transport::Tcp | Transport::WebSocket => text,
         };
         let socket = self.socket;
@@ -219,6 +232,9 @@ impl Client {
             return;
         }
         self.logged_in = true;
+        if self.own.is_none() {
+            self.adopt(self.server.sets.current());
+        }
         self.recognise(fields);
         let mut pending = self.begin_login();
         let wire = self.wire.clone();
@@ -227,14 +243,8 @@ impl Client {
         let (app, account) = (login_field(row, fields, "appId"), login_field(row, fields, "account"));
         let (shown_app, shown_account) = (app.clone().into_text(), account.clone().into_text());
         pending.attempt.by(&self.profile().name, &shown_app, &shown_account);
-        let judged = authenticate(
-            &self.server.config,
-            (&app, &account, &token),
-            self.accepted.origin.as_deref(),
-            self.server.clock.wall(),
-        );
         let call = self.login_call();
-        let verdict = match judged {
+        let verdict = match self.admit((&app, &account, &token)) {
             Ok(verdict) => verdict,
             Err(reason) => {
                 pending.attempt.refused(reason.name());
@@ -250,10 +260,11 @@ impl Client {
             family: wire.family.clone(),
             token: SecretString::from(&*token),
             loses_calls: self.profile().loses_calls,
+            only: self.own.is_some().then(|| self.set.clone()),
         };
         let version = self.version(fields);
         let twin_window = if self.profile().twins {
-            self.server.config.session.twin_window
+            self.server.config().session.twin_window
         } else {
             Duration::ZERO
         };
@@ -261,7 +272,7 @@ impl Client {
             let (vid, account) = key.clone();
             let shown = self.shown(version.clone());
             self.server
-                .new_session(vid, account, wire.clone(), self.profile(), shown)
+                .new_session(vid, account, &self.set, wire.clone(), self.profile(), shown)
         };
         let (admission, session, line) = self.server.registry.admit(key.clone(), newcomer, twin_window, create);
         let (attached, how) = match admission {
@@ -272,6 +283,9 @@ impl Client {
             Admission::Reset => (Some(Attach::Reset), How::Resume),
         };
         pending.attempt.to(session.id, how);
+        if self.adopt(session.set.clone()) {
+            self.recognise(fields);
+        }
         self.enters(key, session);
         let line = self.server.line_key.issue(line);
         let text = line.as_str().into();
@@ -310,6 +324,42 @@ impl Client {
         Some(version.to_string().into())
     }
 
+    /// Verifies a login, and holds it against the limits of this sidecar.
+    ///
+    /// # Errors
+    /// The reason of the refusal.
+    fn admit(&self, (app, account, token): (&Value, &Value, &str)) -> Result<AuthenticatedLogin, Reason> {
+        let server = &self.server;
+        let (config, now) = (server.config(), server.clock.now());
+        let over = |limit: Limit| {
+            server.metrics.limit_reached(limit);
+            let peer = self.accepted.peer;
+            if admits("logins over a limit", Bound::EVENT, Cause::from(peer)) {
+                warn!(%peer, limit = limit.key(), "login refused: a limit is reached");
+            }
+            Reason::TooOften
+        };
+        server
+            .rates
+            .login_from(&config, self.accepted.peer, now)
+            .map_err(over)?;
+        let verdict = authenticate(
+            &config,
+            (app, account, token),
+            self.accepted.origin.as_deref(),
+            server.clock.wall(),
+        )?;
+        if config.is_sunset(&verdict.vid, &self.profile().name, server.clock.wall()) {
+            return Err(Reason::Sunset);
+        }
+        let key = (verdict.vid.clone(), verdict.account.clone());
+        server.rates.login_of(&config, &key, now).map_err(over)?;
+        if !server.registry.has_room(&key, config.app_limits(&key.0).sessions) {
+            return Err(over(Limit::AppSessions));
+        }
+        Ok(verdict)
+    }
+
     /// A recording never contains tokens.
     fn forget_token(&mut self, row: &RowCall, fields: &Value) {
         if let Some(current) = self.current_text.as_mut()
@@ -319,18 +369,28 @@ impl Client {
         }
     }
 
+    /// Uses other tables, before the build is recognised. Returns false if they are in use, or do not have this transport.
+    fn adopt(&mut self, set: Arc<TableSet>) -> bool {
+        if Arc::ptr_eq(&self.set, &set) {
+            return false;
+        }
+        let Some((profile, wire)) = unrecognised(&set.tables, self.transport) else {
+            return false;
+        };
+        self.handle.encoder = self.own.clone().unwrap_or_else(|| set.encoders[profile].clone());
+        (self.set, self.profile, self.wire) = (set, profile, wire);
+        true
+    }
+
     /// Recognises the build by the login.
     fn recognise(&mut self, login: &Value) {
-        let tables = &self.server.tables;
+        let tables = &self.set.tables;
         let found = tables.profile(self.transport, login);
         let wire = found.and_then(|at| tables.wire(&tables.profiles[at].family));
         if let Some((profile, wire)) = found.zip(wire.cloned()) {
             self.profile = profile;
             self.wire = wire;
-            self.handle.encoder = self
-                .own
-                .clone()
-                .unwrap_or_else(|| self.server.encoders[profile].clone());
+            self.handle.encoder = self.own.clone().unwrap_or_else(|| self.set.encoders[profile].clone());
         }
     }
 
@@ -345,7 +405,10 @@ impl Client {
         let found = number.and_then(|number| {
             let (registry, now) = (&self.server.registry, self.server.clock.now());
             let (key, session) = registry.by_line(number, &self.wire.family, (self.socket, self.accepted.peer), now)?;
-            Ok((key, session, number))
+            // The client then logs in anew, and gets the reason.
+            let (config, wall) = (self.server.config(), self.server.clock.wall());
+            let is_sunset = config.is_sunset(&key.0, &self.profile().name, wall);
+            (!is_sunset).then_some((key, session, number)).ok_or(NoSession::Unknown)
         });
         let (key, session, number) = match found {
             Ok(found) => found,
@@ -363,6 +426,7 @@ impl Client {
         };
         pending.attempt.by(&self.profile().name, key.0.as_str(), key.1.as_str());
         pending.attempt.to(session.id, How::Line);
+        self.adopt(session.set.clone());
         self.enters(key, session);
         self.line = Some(self.server.line_key.issue(number));
         self.enter(Login {
@@ -380,7 +444,7 @@ impl Client {
     fn flagged(&mut self) {
         if let Some(profile) = self.profile().flagged {
             self.profile = profile;
-            self.handle.encoder = self.server.encoders[profile].clone();
+            self.handle.encoder = self.set.encoders[profile].clone();
             let name = self.profile().name.clone();
             self.send_to_session(Message::EncoderChanged(self.socket, self.handle.encoder.clone(), name));
         }
@@ -435,9 +499,9 @@ impl Client {
 
     fn answer_before_login_call(&mut self, input: Input, end: Closing) {
         let Ok(vid) = AppId::new("nobody") else { return };
-        let context = self.server.context(&vid, self.wire.clone());
+        let context = self.server.context(&vid, &self.set, self.wire.clone());
         let effects = answer_before_login(context, self.server.clock.now(), input);
-        self.server.usage.count(&self.wire, &effects, None);
+        self.set.usage.count(&self.wire, &effects, None);
         for effect in effects {
             match effect {
                 Effect::Answer { call, answer, .. } => self.answer(self.encoder().answer(call, &answer)),
@@ -467,7 +531,7 @@ impl Client {
             self.server.metrics.bad_frame(bad);
         }
         if bad == Some(UNKNOWN_FUNCTION) {
-            self.server.usage.unknown();
+            self.set.usage.unknown();
         }
         match action {
             Dispatch::Input(input) => self.send_to_session(Message::Input(Box::new(input))),

@@ -1,17 +1,18 @@
 //! Shared state of all sessions and sockets.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
-use crate::admin::{Metrics, Started, Usage, UsageKeeper, Viewers};
+use crate::admin::{Metrics, Started, UsageKeeper, Viewers};
 use crate::config::{Config, MissingAttribute, OverRate, RepeatedInvite, UpstreamKind};
 use crate::log::accounts::Accounts;
 use crate::log::clients::Logins;
@@ -19,7 +20,7 @@ use crate::log::refusals::Refusals;
 use crate::webhook::Webhooks;
 use agent_link::driver::Driver;
 use engine::{AppNames, SessionContext, SessionLimits};
-use identity::{Account, SessionLineKey};
+use identity::SessionLineKey;
 use protocol::event::{Event, SocketId};
 use rtm::AppId;
 use rtm::CallKind;
@@ -29,25 +30,26 @@ use rtm_redis::RedisUpstream;
 use runtime::log_limit::{Bound, Cause, admits};
 use runtime::net::{Shortage, Shortages};
 use tables::Tables;
-use tables::profile::Profile;
 use tables::wire::Wire;
-use trace::{Begin, Bounds, RecordedNames, Recorder, Redaction};
+use trace::{Bounds, Recorder, Redaction};
 
 use crate::server::channel_index::Members;
-use crate::server::channel_rates::ChannelRates;
 use crate::server::connection_limits::{ConnectionLimits, ConnectionPermit};
+use crate::server::drain::Drain;
 use crate::server::grace_sessions::GraceSessions;
-use crate::server::live_session::LiveSession;
 use crate::server::mailbox_file::{Key, MailboxFile};
 use crate::server::message::Message;
 use crate::server::offline_mailboxes::{Dropped, OfflineMailboxes};
 use crate::server::pending_logins::PendingLogins;
-use crate::server::registry::{SessionHandle, SessionRegistry};
+use crate::server::rates::{Limit, SidecarRates};
+use crate::server::registry::SessionRegistry;
+use crate::server::reloads::Reloads;
 use crate::server::run_queue::{RunQueue, enter};
-use crate::server::session_directory::{ClientView, SessionDirectory, SessionView};
-use crate::server::session_inbox::{Inbox, InboxPressure, WeakInbox, inbox};
+use crate::server::session_directory::SessionDirectory;
+use crate::server::session_inbox::{Inbox, InboxPressure, WeakInbox};
+use crate::server::session_start::RecordFilter;
 use crate::server::session_timers::SessionTimers;
-use protocol::encoder::Encoder;
+use crate::server::table_set::{TableSet, TableSets, TooManyTables};
 use protocol::memory_budget::{Memory, MemoryUser};
 use runtime::clock::Clock;
 
@@ -57,15 +59,16 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 const SAVE_USAGE_EVERY: u64 = 60;
 /// Maximum of sessions that one sweep ends while the memory is full. Their memory is freed with a delay.
 const GIVE_UP_AT_ONCE: usize = 64;
+/// Time limit for closing the last connections of a drain.
+const LAST_CLOSES: Duration = Duration::from_secs(5);
 /// Minimum time for the last webhooks at the shutdown.
 const LAST_NOTICES: Duration = Duration::from_secs(1);
 
 /// Shared state of all sessions and sockets.
 pub struct Server {
-    pub config: Config,
-    pub tables: Arc<Tables>,
-    /// Encoders of the profiles, in the order of the tables.
-    pub encoders: Vec<Arc<dyn Encoder>>,
+    config: ArcSwap<Config>,
+    /// Mapping tables.
+    pub sets: TableSets,
     pub upstream: Arc<dyn Upstream>,
     /// Driver of agent links, if an app uses them.
     pub driver: Option<Arc<Driver>>,
@@ -84,8 +87,8 @@ pub struct Server {
     pub logins: Arc<PendingLogins>,
     /// Log of logins.
     pub log: Arc<Logins>,
-    /// Message rates of channels.
-    pub channel_rates: ChannelRates,
+    /// Rates of logins and messages.
+    pub rates: SidecarRates,
     /// Limits on connections of all transports.
     pub connection_limits: Arc<ConnectionLimits>,
     /// Memory of queued client data.
@@ -106,24 +109,30 @@ pub struct Server {
     pub recorder: Recorder,
     /// Selection of recorded sessions.
     pub record_filter: Mutex<RecordFilter>,
+    /// Tables of the recorded sessions: the redaction is made for them.
+    pub(super) recorded: Mutex<Option<Arc<TableSet>>>,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
     /// Webhooks and their receivers.
     pub webhooks: Arc<Webhooks>,
-    /// Usage counts of calls and events.
-    pub usage: Usage,
     /// Usage across restarts.
     pub usage_keeper: UsageKeeper,
     /// Key of session lines.
     pub line_key: SessionLineKey,
     /// Tasks that the shutdown waits for.
     pub tasks: TaskTracker,
+    /// Requests of reloads.
+    pub reloads: Reloads,
+    /// Drain before the shutdown.
+    pub drain: Drain,
     /// Cancelled at the start of the shutdown.
     pub shutdown: CancellationToken,
     /// Set when all addresses are served.
     pub started: Started,
     /// Tasks of the admin address, which are closed last.
     pub admin: AdminTasks,
+    /// Set when the lines of offline accounts have been saved.
+    saved: AtomicBool,
     next_socket: AtomicU64,
 }
 
@@ -138,20 +147,6 @@ pub struct AdminTasks {
     pub viewers: Viewers,
 }
 
-/// Selection of recorded sessions: those of an account, an app, or all.
-#[derive(Clone, Debug, Default)]
-pub struct RecordFilter {
-    pub account: Option<String>,
-    pub app: Option<String>,
-}
-
-impl RecordFilter {
-    fn fits(&self, app: &AppId, account: &Account) -> bool {
-        self.account.as_ref().is_none_or(|wanted| wanted == account.as_str())
-            && self.app.as_ref().is_none_or(|wanted| wanted == app.as_str())
-    }
-}
-
 /// Upstream of the sessions, with its driver and its Redis service.
 type RtmOf = (Arc<dyn Upstream>, Option<Arc<Driver>>, Option<Arc<RedisUpstream>>);
 
@@ -162,8 +157,7 @@ impl Server {
     /// The system has no randomness for the key of session lines.
     pub fn new(
         config: Config,
-        tables: Arc<Tables>,
-        encoders: Vec<Arc<dyn Encoder>>,
+        set: Arc<TableSet>,
         (upstream, driver, redis): RtmOf,
         clock: Clock,
         (metrics, webhooks, shortages): (Arc<Metrics>, Arc<Webhooks>, Arc<Shortages>),
@@ -175,13 +169,16 @@ impl Server {
         };
         let memory = Memory::new(config.limits.memory);
         Ok(Arc::new(Self {
-            usage: Usage::new(&tables),
             usage_keeper: UsageKeeper::new(config.admin.usage_file.clone(), &line_key),
-            kept: OfflineMailboxes::new(&memory, (config.mailbox.limit, config.mailbox.bytes)),
+            kept: OfflineMailboxes::new(&memory, (config.mailbox.limit, config.mailbox.bytes), set.clone()),
             mailbox_file: OnceLock::new(),
             grace_sessions: GraceSessions::new(config.limits.sockets, &memory),
-            channel_rates: ChannelRates::new(config.limits.channel_messages_per_second),
-            connection_limits: ConnectionLimits::new(config.limits.sockets),
+            rates: SidecarRates::default(),
+            connection_limits: {
+                let limits = ConnectionLimits::new(config.limits.sockets);
+                limits.limit(config.limits.sockets, config.limits.address_connections);
+                limits
+            },
             memory,
             pressure: Arc::default(),
             runs: Arc::default(),
@@ -189,8 +186,8 @@ impl Server {
             sessions: SessionDirectory::default(),
             ended: CancellationToken::new(),
             shortages,
-            tables,
-            encoders,
+            sets: TableSets::new(set),
+            recorded: Mutex::new(None),
             upstream,
             driver,
             redis,
@@ -209,25 +206,81 @@ impl Server {
             metrics,
             webhooks,
             line_key,
-            config,
+            config: ArcSwap::from_pointee(config),
             tasks,
+            reloads: Reloads::default(),
+            drain: Drain::new(&shutdown),
             shutdown,
+            saved: AtomicBool::new(false),
             started: Started::default(),
             admin: AdminTasks::default(),
             next_socket: AtomicU64::new(1),
         }))
     }
 
+    /// Returns the config in use. A reload replaces it.
+    pub fn config(&self) -> Arc<Config> {
+        self.config.load_full()
+    }
+
+    /// Uses another config for new connections and sessions.
+    pub fn replace_config(&self, config: Config) {
+        self.kept.limit((config.mailbox.limit, config.mailbox.bytes));
+        self.grace_sessions.limit(config.limits.sockets);
+        self.connection_limits
+            .limit(config.limits.sockets, config.limits.address_connections);
+        self.memory.limit(config.limits.memory);
+        self.config.store(Arc::new(config));
+    }
+
+    /// Uses other tables for new sessions. A recording begins anew, because its redaction follows the tables.
+    ///
+    /// # Errors
+    /// [`TooManyTables`]; then nothing changes.
+    pub async fn replace_tables(&self, set: Arc<TableSet>) -> Result<(), TooManyTables> {
+        self.sets.replace(set, |_, new| {
+            let lost = self.kept.convert(new);
+            self.note_unkept("kept lines without a row in the new tables", lost);
+        })?;
+        if self.recorder.stop()
+            && let Err(error) = self.record().await
+        {
+            error!(%error, "recording stopped: it cannot begin anew with the new tables");
+        }
+        Ok(())
+    }
+
+    /// Returns the tables for new sessions. A reload replaces them.
+    pub fn tables(&self) -> Arc<Tables> {
+        self.sets.current().tables.clone()
+    }
+
     /// Returns a permit for a connection from `peer`, or `None` at the limit.
     pub fn enter(&self, peer: IpAddr) -> Option<Arc<ConnectionPermit>> {
-        let permit = self.connection_limits.enter(peer, Instant::now());
-        if permit.is_none() {
-            self.shortages.note(Shortage::Sockets);
+        match self.connection_limits.enter(peer, Instant::now()) {
+            Ok(permit) => Some(permit),
+            Err(limit) => {
+                self.metrics.limit_reached(limit);
+                if limit == Limit::Sockets {
+                    self.shortages.note(Shortage::Sockets);
+                } else if admits("connections over a limit", Bound::EVENT, Cause::from(peer)) {
+                    warn!(%peer, limit = limit.key(), "connection refused: a limit is reached");
+                }
+                None
+            }
         }
-        permit
+    }
+
+    /// Closes clients one after another, as `[drain]` says. [`stop`](Self::stop) follows.
+    pub async fn drain(&self) {
+        let config = self.config();
+        self.drain
+            .run(config.drain.delay, config.drain.spread, LAST_CLOSES)
+            .await;
     }
 
     /// Stops the listeners, closes the clients' connections in the form of each profile, and waits at most `drain`.
+    /// A second call continues a cancelled first one.
     ///
     /// Webhooks have the rest of `drain`, but at least [`LAST_NOTICES`]. The admin address is closed last: until then
     /// `/readyz` reports the drain.
@@ -251,7 +304,7 @@ impl Server {
 
     /// Writes the usage file, if configured.
     fn save_usage(&self) {
-        self.usage_keeper.save(&self.usage, &self.tables, self.clock.now());
+        self.usage_keeper.save(&self.sets.all(), self.clock.now());
     }
 
     /// Runs all sessions, so that sessions without a client end.
@@ -263,13 +316,16 @@ impl Server {
 
     /// Writes the lines of offline accounts to the mailbox file, if configured.
     fn save_lines(&self) {
+        if self.saved.swap(true, Ordering::AcqRel) {
+            return;
+        }
         self.expire_lines();
-        let waiting = self.kept.take_all();
+        let (waiting, set) = self.kept.take_all();
         let lines: usize = waiting.iter().map(|(_, lines)| lines.len()).sum();
         match self
             .mailbox_file
             .get()
-            .map(|mailbox_file| mailbox_file.save(&waiting, &self.tables))
+            .map(|mailbox_file| mailbox_file.save(&waiting, &set.tables))
         {
             None | Some(Ok(())) if lines == 0 => {}
             Some(Ok(())) => info!(lines, "messages wait in the mailbox file"),
@@ -289,7 +345,8 @@ impl Server {
     /// # Errors
     /// Errors of the file system.
     pub async fn record(&self) -> std::io::Result<bool> {
-        let config = &self.config.record;
+        let config = self.config();
+        let config = &config.record;
         let Some(folder) = config.folder.clone() else {
             return Ok(false);
         };
@@ -298,7 +355,9 @@ impl Server {
             file_time: config.file_time,
             files: config.files,
         };
-        let redaction = Redaction::new(&self.tables, config.names, config.bodies)?;
+        let set = self.sets.current();
+        let redaction = Redaction::new(&set.tables, config.names, config.bodies)?;
+        *self.recorded.lock() = Some(set);
         self.recorder.start(folder, bounds, redaction, self.clock.now()).await?;
         Ok(true)
     }
@@ -308,12 +367,14 @@ impl Server {
     /// # Errors
     /// Errors of the file system.
     pub fn load_lines(&self) -> std::io::Result<()> {
-        let Some(path) = &self.config.mailbox.file else {
+        let config = self.config();
+        let Some(path) = &config.mailbox.file else {
             return Ok(());
         };
-        let loaded = MailboxFile::load(path, &self.tables, self.is_fresh())?;
+        let set = self.sets.current();
+        let loaded = MailboxFile::load(path, &set.tables, self.is_fresh())?;
         for (key, lines) in loaded.waiting {
-            self.keep(key, lines);
+            self.keep(key, lines, &set);
         }
         if loaded.unread > 0 {
             warn!(
@@ -329,20 +390,21 @@ impl Server {
 
     /// Returns a predicate for lines younger than `[mailbox] ttl`.
     fn is_fresh(&self) -> impl Fn(Time) -> bool + use<> {
-        let (now, ttl) = (self.clock.now(), self.config.mailbox.ttl);
+        let (now, ttl) = (self.clock.now(), self.config().mailbox.ttl);
         move |at| now.since(at) < ttl
     }
 
-    /// Stores the lines of an offline account. Returns the number of rejected lines.
-    pub fn keep(&self, key: Key, lines: Vec<(Event, Time)>) -> usize {
-        let (refused, oldest) = self.kept.keep(key, lines);
+    /// Stores the lines of an offline account, from a session with the tables `set`. Returns the number of rejected
+    /// lines.
+    pub fn keep(&self, key: Key, lines: Vec<(Event, Time)>, set: &Arc<TableSet>) -> usize {
+        let (refused, oldest) = self.kept.keep(key, lines, set);
         self.note_unkept("kept lines", refused);
         self.drop_kept("oldest kept lines", oldest);
         refused
     }
 
     fn expire_lines(&self) {
-        let expired = self.kept.expire(self.clock.now(), self.config.mailbox.ttl);
+        let expired = self.kept.expire(self.clock.now(), self.config().mailbox.ttl);
         self.drop_kept("kept lines over their time", expired);
     }
 
@@ -442,13 +504,13 @@ impl Server {
         SocketId(self.next_socket.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Returns the context of a session; `wire` is the wire of the client's family.
-    pub fn context(&self, vid: &AppId, wire: Arc<Wire>) -> SessionContext {
-        let config = &self.config;
+    /// Returns the context of a session with the tables `set`; `wire` is the wire of the client's family.
+    pub fn context(&self, vid: &AppId, set: &TableSet, wire: Arc<Wire>) -> SessionContext {
+        let config = self.config();
         let all = CallKind::ALL.iter().copied();
         let lacks: Vec<CallKind> = all.filter(|kind| !self.upstream.can(vid, *kind)).collect();
         SessionContext {
-            tables: self.tables.clone(),
+            tables: set.tables.clone(),
             wire,
             names: Arc::new(AppNames {
                 app: vid.clone(),
@@ -476,55 +538,5 @@ impl Server {
                 ..SessionLimits::default()
             },
         }
-    }
-
-    /// Starts a session and its RTM client.
-    pub fn new_session(
-        self: &Arc<Self>,
-        vid: AppId,
-        account: Account,
-        wire: Arc<Wire>,
-        profile: &Profile,
-        shown: ClientView,
-    ) -> SessionHandle {
-        let mut context = self.context(&vid, wire);
-        let now = self.clock.now();
-        let is_selected = self.record_filter.lock().fits(&vid, &account);
-        let recorder = is_selected.then(|| self.recorder.session_recorder(&self.tables, now));
-        let recorder = recorder.flatten();
-        if let Some(recorder) = &recorder {
-            recorder.at(now);
-            let platform = self.upstream.platform(&vid);
-            recorder.begin(&Begin::of(&profile.name, account.text(), platform, &context));
-            context.names = Arc::new(RecordedNames::new(context.names, recorder.clone()));
-        }
-        let inbox = inbox(&self.pressure, &self.runs);
-        let (to_session, metrics) = (inbox.downgrade(), self.metrics.clone());
-        let client = self.upstream.open(
-            &vid,
-            Arc::new(move |event| {
-                if let Some(inbox) = to_session.upgrade()
-                    && !inbox.tell(event)
-                {
-                    metrics.dropped("messages for a session that cannot keep up");
-                }
-            }),
-        );
-        // Random in all bits: session lines are valid at all sidecars with the same key.
-        let id = getrandom::u64().unwrap_or_else(|_| self.new_socket().0);
-        let shown_account = self.log.accounts.name(vid.as_str(), account.as_str());
-        let named = (vid.clone(), account.text().clone(), shown_account);
-        let view = SessionView::new(id, named, now, shown);
-        self.sessions.add(view.clone(), inbox.downgrade());
-        let session = LiveSession::new(
-            self.clone(),
-            (vid, account),
-            context,
-            view.clone(),
-            client,
-            inbox.downgrade(),
-        );
-        inbox.start(Box::new(session.recorded_by(recorder).begin()));
-        SessionHandle { id, inbox, view }
     }
 }

@@ -8,7 +8,8 @@ use crate::server::Server;
 
 /// Returns the coverage report as Markdown, or as JSON if the client accepts it.
 pub fn coverage(server: &Server, headers: &HeaderMap) -> Reply {
-    let report = server.usage.coverage().report(&server.tables);
+    let (set, coverage) = server.sets.coverage();
+    let report = coverage.report(&set.tables);
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
     if accept.is_some_and(|accept| accept.contains("application/json")) {
         return pretty_json(StatusCode::OK, &report);

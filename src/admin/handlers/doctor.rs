@@ -14,7 +14,7 @@ use rtm::AppId;
 pub async fn doctor(server: &Arc<Server>, query: &Query) -> Reply {
     let app = match query.text("app") {
         Some(named) => AppId::new(named).ok(),
-        None => server.config.only_app(),
+        None => server.config().only_app(),
     };
     match app {
         Some(app) => pretty_json(StatusCode::OK, &examine(server, &app).await),

@@ -17,7 +17,7 @@ pub fn get() -> Reply {
 
 /// Replaces the filter until the end of the process. The body has the form of `RUST_LOG`.
 pub fn put(server: &Server, body: &str) -> Reply {
-    match set_filter(body.trim(), server.config.log.unsafe_dependencies) {
+    match set_filter(body.trim(), server.config().log.unsafe_dependencies) {
         SetFilter::Done { filter, limited } => json(StatusCode::OK, &json!({ "filter": filter, "limited": limited })),
         SetFilter::Misread => text(
             StatusCode::BAD_REQUEST,

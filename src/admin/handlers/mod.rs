@@ -3,6 +3,7 @@
 pub mod console;
 pub mod coverage;
 pub mod doctor;
+pub mod lifecycle;
 pub mod live;
 pub mod log_level;
 pub mod logins;

@@ -34,7 +34,7 @@ struct Recorded {
 
 /// Returns the state of the recording and its files, newest first.
 pub async fn list(server: &Server) -> Reply {
-    let config = &server.config.record;
+    let config = &server.config().record;
     let files = match config.folder.clone() {
         None => Vec::new(),
         Some(folder) => spawn_blocking(move || files(&folder)).await.unwrap_or_default(),
@@ -55,7 +55,7 @@ pub async fn list(server: &Server) -> Reply {
 /// Sends a file of the folder.
 pub async fn download(server: &Server, name: &str) -> Reply {
     let unknown = || text(StatusCode::NOT_FOUND, "no such recording; GET /recordings lists them\n");
-    let Some(folder) = server.config.record.folder.clone().filter(|_| is_recording(name)) else {
+    let Some(folder) = server.config().record.folder.clone().filter(|_| is_recording(name)) else {
         return unknown();
     };
     let path = folder.join(name);

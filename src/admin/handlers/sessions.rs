@@ -238,7 +238,8 @@ fn fits(server: &Server, filter: &Filter, view: &SessionView) -> bool {
 /// Returns the version of a login, or the builds of the profile.
 fn build(server: &Server, profile: &str, version: Option<&Text>) -> Text {
     version.cloned().unwrap_or_else(|| {
-        let known = server.tables.profiles.iter().find(|known| &*known.name == profile);
+        let set = server.sets.current();
+        let known = set.tables.profiles.iter().find(|known| &*known.name == profile);
         known.map_or_else(|| "".into(), |profile| profile.builds.clone())
     })
 }

@@ -11,7 +11,8 @@ use crate::server::Server;
 
 /// Returns the comparison pages' entries with their status on each platform, the rows and the limitation codes.
 pub fn tables(server: &Server) -> Reply {
-    let tables = &server.tables;
+    let set = server.sets.current();
+    let tables = &set.tables;
     let report = Report::of(tables, &Exercised::default(), &Open::default());
     let codes_of = |codes: &mut dyn Iterator<Item = usize>| -> Vec<Json> {
         codes.map(|code| json!(tables.code_name(code))).collect()
@@ -54,7 +55,8 @@ pub fn tables(server: &Server) -> Reply {
 
 /// Explains a frame of a profile's family.
 pub fn explained(server: &Server, query: &Query, frame: &str) -> Reply {
-    let tables = &server.tables;
+    let set = server.sets.current();
+    let tables = &set.tables;
     let profile = query.text("profile").unwrap_or("web");
     let profile = tables.profiles.iter().find(|known| &*known.name == profile);
     let Some(wire) = profile.and_then(|profile| tables.wire(&profile.family)) else {

@@ -8,12 +8,13 @@ use crate::server::Server;
 
 /// Returns what each kind of client uses, and what is inexact for it.
 pub fn usage(server: &Server) -> Reply {
-    let groups: Vec<Json> = server
+    let set = server.sets.current();
+    let groups: Vec<Json> = set
         .usage
         .groups()
         .iter()
         .map(|group| {
-            let report = group.coverage(&server.tables).report(&server.tables);
+            let report = group.coverage(&set.tables).report(&set.tables);
             json!({
                 "app": group.app, "profile": group.profile, "build": group.build,
                 "last_login_ms": group.last_login(), "events": group.events(),

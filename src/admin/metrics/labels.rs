@@ -82,6 +82,8 @@ pub const REFUSALS: &[&str] = &[
     "TokenErrorOrigin",
     "TokenErrorVendor",
     "replaced line",
+    "sunset",
+    "too often",
     "unknown line",
     "wrong account",
 ];
@@ -109,6 +111,7 @@ pub const AGENT_FAILURES: &[&str] = &[
     "wrong results",
 ];
 
+pub const RELOADS: &[&str] = &["failed", "ok"];
 pub const CERTIFICATE_LOADS: &[&str] = &["failed", "ok"];
 pub const TRACE_RECORDS: &[&str] = &["lost", "written"];
 pub const WEBHOOK_NOTICES: &[&str] = &["delivered", "failed", "overflow", "retried"];

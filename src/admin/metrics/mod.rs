@@ -8,6 +8,7 @@ mod times;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
@@ -17,6 +18,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::log::lost_lines;
+use crate::server::rates::Limit;
 use agent_link::driver::LinkHealth;
 use protocol::memory_budget::MemoryUser;
 use runtime::net::{Shortage, Shortages};
@@ -35,10 +37,14 @@ pub struct Metrics {
     bad_frames: Family<Reason, Counter>,
     notes: Family<Limitation, Counter>,
     dropped: Family<What, Counter>,
+    /// The same counts, which a family cannot list.
+    dropped_by_reason: Mutex<BTreeMap<&'static str, u64>>,
     held: Family<HolderName, Gauge>,
+    limits: Family<LimitName, Counter>,
     logins: Family<Login, Counter>,
     tls_failures: Family<Reason, Counter>,
     certificate_loads: Family<Result, Counter>,
+    reloads: Family<Result, Counter>,
     trace_records: Family<Result, Counter>,
     webhook_notices: Family<Result, Counter>,
     rest_requests: Family<Result, Counter>,
@@ -80,6 +86,11 @@ struct HolderName {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct LimitName {
+    limit: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Result {
     result: &'static str,
 }
@@ -108,10 +119,13 @@ impl Metrics {
             bad_frames: Family::default(),
             notes: Family::default(),
             dropped: Family::default(),
+            dropped_by_reason: Mutex::default(),
             held: Family::default(),
+            limits: Family::default(),
             logins: Family::default(),
             tls_failures: Family::default(),
             certificate_loads: Family::default(),
+            reloads: Family::default(),
             trace_records: Family::default(),
             webhook_notices: Family::default(),
             rest_requests: Family::default(),
@@ -139,6 +153,11 @@ impl Metrics {
             metrics.held.clone(),
         );
         registry.register(
+            "limits_reached",
+            "Connections, logins, joins and messages over a limit, by key of [limits]",
+            metrics.limits.clone(),
+        );
+        registry.register(
             "logins",
             "Logins, by result and reason of refusal",
             metrics.logins.clone(),
@@ -153,6 +172,11 @@ impl Metrics {
             "certificate_loads",
             "Certificate reloads, by result",
             metrics.certificate_loads.clone(),
+        );
+        registry.register(
+            "reloads",
+            "Reloads of config and tables, by result",
+            metrics.reloads.clone(),
         );
         registry.register(
             "trace_records",
@@ -202,6 +226,9 @@ impl Metrics {
         registry.register("build", "The build of this program", build());
         registry.register_collector(Box::new(process::Runtime));
         metrics.process.register_collector(Box::new(process::Process));
+        for limit in Limit::ALL {
+            drop(metrics.limits.get_or_create(&LimitName { limit: limit.key() }));
+        }
         metrics.begin();
         metrics
     }
@@ -221,6 +248,7 @@ impl Metrics {
             let _ = self.tls_failures.get_or_create(&Reason { reason });
         }
         for (family, results) in [
+            (&self.reloads, labels::RELOADS),
             (&self.certificate_loads, labels::CERTIFICATE_LOADS),
             (&self.trace_records, labels::TRACE_RECORDS),
             (&self.webhook_notices, labels::WEBHOOK_NOTICES),
@@ -286,6 +314,16 @@ impl Metrics {
             _ => "false",
         };
         self.dropped.get_or_create(&What { what, intentional }).inc_by(many);
+        if many > 0 {
+            *self.dropped_by_reason.lock().entry(what).or_default() += many;
+        }
+    }
+
+    /// Returns all drops as `reason count`, separated by commas.
+    pub fn all_dropped(&self) -> String {
+        let dropped = self.dropped_by_reason.lock();
+        let dropped = dropped.iter().map(|(what, count)| format!("{what} {count}"));
+        dropped.collect::<Vec<_>>().join(", ")
     }
 
     /// Sets the bytes that a kind of queue holds for clients.
@@ -335,6 +373,16 @@ impl Metrics {
     /// Counts a certificate reload.
     pub fn certificate_loaded(&self, result: &'static str) {
         self.certificate_loads.get_or_create(&Result { result }).inc();
+    }
+
+    /// Counts what a limit has refused.
+    pub fn limit_reached(&self, limit: Limit) {
+        self.limits.get_or_create(&LimitName { limit: limit.key() }).inc();
+    }
+
+    /// Counts a reload of config and tables.
+    pub fn reloaded(&self, result: &'static str) {
+        self.reloads.get_or_create(&Result { result }).inc();
     }
 
     /// Counts a webhook notification: delivered, retried, given up or dropped.

@@ -36,7 +36,7 @@ impl LiveSession {
         };
         let named = (self.key.0.as_str(), self.key.1.as_str());
         self.server.usage_keeper.see(named, shown, client.login);
-        self.group = Some(self.server.usage.login(kind, client.login));
+        self.group = Some(self.set.usage.login(kind, client.login));
     }
 
     /// Shows the state after a step. It costs a lock only when the channel has changed.

@@ -68,7 +68,7 @@ impl LiveSession {
         let now = self.server.clock.now();
         viewer.recorder.at(now);
         let profile = self.view.with_client(|client| client.profile.clone());
-        let context = self.server.context(&self.key.0, self.wire.clone());
+        let context = self.server.context(&self.key.0, &self.set, self.wire.clone());
         let platform = self.server.upstream.platform(&self.key.0);
         let account = self.key.1.text();
         viewer.recorder.begin(&Begin::of(&profile, account, platform, &context));
