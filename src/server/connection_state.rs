@@ -16,7 +16,7 @@ use crate::server::{
     SessionHandle, SocketHandle, authenticate,
 };
 use engine::{Admission, Attach, Effect, Input};
-use identity::Account;
+use identity::{Account, SessionLine};
 use protocol::encoder::Encoder;
 use protocol::encoder::Resumed;
 use protocol::event::{CallRef, LOGIN, SocketId};
@@ -26,6 +26,7 @@ use rtm::value::{Text, Value};
 use runtime::log_limit::{Bound, Cause, admits};
 use tables::Tables;
 use tables::profile::{Profile, Transport};
+use tables::reason::Reason;
 use tables::wire::{RowCall, Target, Wire};
 
 use engine::dispatch::{Caller, Dispatch, DispatchResult};
@@ -59,8 +60,8 @@ pub struct Client {
     profile: usize,
     wire: Arc<Wire>,
     session: Option<((AppId, Account), SessionHandle)>,
-    /// Number in the line of the client.
-    line: u64,
+    /// Session line of the login.
+    line: Option<SessionLine>,
     /// Set after a login frame.
     logged_in: bool,
     /// Set when the client is known not to be a racing socket.
@@ -109,7 +110,7 @@ impl Client {
             profile,
             wire,
             session: None,
-            line: 0,
+            line: None,
             logged_in: false,
             settled: false,
             grace: None,
@@ -239,7 +240,7 @@ impl Client {
         let verdict = match self.admit((&app, &account, &token)) {
             Ok(verdict) => verdict,
             Err(reason) => {
-                pending.attempt.refused(&reason);
+                pending.attempt.refused(reason.name());
                 return self.refuse_login(call, reason);
             }
         };
@@ -277,11 +278,13 @@ impl Client {
             self.recognise(fields);
         }
         self.session = Some((key, session));
-        self.line = line;
+        let line = self.server.line_key.issue(line);
+        let text = line.as_str().into();
+        self.line = Some(line);
         self.forget_token(row, fields);
         self.enter(Login {
             call,
-            line: self.server.line_key.issue(line).as_str().into(),
+            line: text,
             socket: self.handle.clone(),
             args,
             attached,
@@ -293,16 +296,16 @@ impl Client {
     ///
     /// # Errors
     /// The reason of the refusal.
-    fn admit(&self, (app, account, token): (&Value, &Value, &str)) -> Result<AuthenticatedLogin, Text> {
+    fn admit(&self, (app, account, token): (&Value, &Value, &str)) -> Result<AuthenticatedLogin, Reason> {
         let server = &self.server;
         let (config, now) = (server.config(), server.clock.now());
         let over = |limit: Limit| {
             server.metrics.limit_reached(limit);
             let peer = self.accepted.peer;
-            if admits("logins over a limit", Bound::EVENT, Cause::from(&peer)) {
+            if admits("logins over a limit", Bound::EVENT, Cause::from(peer)) {
                 warn!(%peer, limit = limit.key(), "login refused: a limit is reached");
             }
-            Text::from("too often")
+            Reason::TooOften
         };
         server
             .rates
@@ -315,7 +318,7 @@ impl Client {
             server.clock.wall(),
         )?;
         if config.is_sunset(&verdict.vid, &self.profile().name, server.clock.wall()) {
-            return Err("sunset".into());
+            return Err(Reason::Sunset);
         }
         let key = (verdict.vid.clone(), verdict.account.clone());
         server.rates.login_of(&config, &key, now).map_err(over)?;
@@ -393,7 +396,7 @@ impl Client {
         pending.attempt.to(session.id, How::Line);
         self.adopt(session.set.clone());
         self.session = Some((key, session));
-        self.line = number;
+        self.line = Some(self.server.line_key.issue(number));
         self.enter(Login {
             call: self.login_call(),
             line: line.into(),
@@ -450,7 +453,7 @@ impl Client {
     }
 
     /// Refuses the login. The refusal has the form of every login answer.
-    fn refuse_login(&mut self, call: CallRef, reason: Text) {
+    fn refuse_login(&mut self, call: CallRef, reason: Reason) {
         let input = Input::Admitted {
             call,
             verdict: Err(reason),
@@ -504,7 +507,7 @@ impl Client {
     }
 
     fn read(&self, name: &str, id: i64, args: &Value) -> DispatchResult {
-        let knows = |line: &str| self.server.line_key.verify(line).ok() == Some(self.line);
+        let knows = |text: &str| self.line.as_ref().is_some_and(|line| line.is(text));
         let caller = Caller {
             wire: &self.wire,
             encoder: self.encoder(),

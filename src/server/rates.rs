@@ -10,9 +10,9 @@ use parking_lot::Mutex;
 
 use crate::config::Config;
 use crate::server::connection_limits::origin;
-use engine::Bucket;
 use identity::Account;
 use rtm::AppId;
+use rtm::rate::TokenBucket;
 use rtm::time::Time;
 use rtm::value::Text;
 
@@ -77,7 +77,7 @@ struct Rates<K>(Mutex<Buckets<K>>);
 
 #[derive(Debug)]
 struct Buckets<K> {
-    buckets: HashMap<K, Bucket>,
+    buckets: HashMap<K, TokenBucket>,
     sweep_at: usize,
 }
 

@@ -19,7 +19,7 @@ use crate::log::accounts::Accounts;
 use crate::log::clients::Logins;
 use crate::webhook::Webhooks;
 use agent_link::driver::Driver;
-use engine::{SessionContext, SessionLimits};
+use engine::{AppNames, SessionContext, SessionLimits};
 use identity::{Account, SessionLineKey};
 use protocol::event::{Event, SocketId};
 use rtm::AppId;
@@ -41,7 +41,6 @@ use crate::server::grace_sessions::GraceSessions;
 use crate::server::live_session::LiveSession;
 use crate::server::mailbox_file::{Key, MailboxFile};
 use crate::server::message::Message;
-use crate::server::name_mapper::AppNames;
 use crate::server::offline_mailboxes::{Dropped, OfflineMailboxes};
 use crate::server::pending_logins::PendingLogins;
 use crate::server::rates::{Limit, SidecarRates};
@@ -253,7 +252,7 @@ impl Server {
                 self.metrics.limit_reached(limit);
                 if limit == Limit::Sockets {
                     self.shortages.note(Shortage::Sockets);
-                } else if admits("connections over a limit", Bound::EVENT, Cause::from(&peer)) {
+                } else if admits("connections over a limit", Bound::EVENT, Cause::from(peer)) {
                     warn!(%peer, limit = limit.key(), "connection refused: a limit is reached");
                 }
                 None
@@ -491,7 +490,7 @@ impl Server {
             tables: set.tables.clone(),
             wire,
             names: Arc::new(AppNames {
-                vid: vid.clone(),
+                app: vid.clone(),
                 numbers: config.uid.clone(),
             }),
             offline_messages: match config.upstream_of(vid) {
