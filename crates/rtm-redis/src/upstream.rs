@@ -17,10 +17,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::app::{App, Command};
+use crate::app::{App, Command, RecordSink};
 use crate::health::Health;
 use crate::link::{Address, ServerInfo, Shared, Trouble};
 use crate::node::NodeConfig;
+use crate::node::records::{Changes, Owner};
 use crate::script::prefix;
 
 /// Calls of an app that wait for its task. More are refused.
@@ -62,6 +63,8 @@ struct Handle {
     commands: mpsc::UnboundedSender<Command>,
     waiting: Arc<AtomicUsize>,
     clients: HashMap<u64, EventSink>,
+    /// Sessions that have records.
+    records: usize,
     end: CancellationToken,
     /// How often it was found without instances.
     idle: u32,
@@ -208,7 +211,7 @@ impl RedisUpstream {
 
     fn end_idle(&self) {
         self.apps.lock().retain(|_, handle| {
-            handle.idle = if handle.clients.is_empty() { handle.idle + 1 } else { 0 };
+            handle.idle = if handle.clients.is_empty() && handle.records == 0 { handle.idle + 1 } else { 0 };
             let is_idle = WATCH * handle.idle >= IDLE;
             if is_idle {
                 handle.end.cancel();
@@ -259,8 +262,59 @@ impl RedisUpstream {
             commands,
             waiting,
             clients: HashMap::new(),
+            records: 0,
             end,
             idle: 0,
+        }
+    }
+}
+
+/// The record of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordKey {
+    app: AppId,
+    number: u64,
+}
+
+impl RedisUpstream {
+    /// Makes a session the owner of its account's record; an earlier owner can no longer change it. `sink` gets its news.
+    pub fn take_record(&self, app: &AppId, owner: Owner, sink: RecordSink) -> RecordKey {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut apps = self.apps.lock();
+        let handle = apps.entry(app.clone()).or_insert_with(|| self.start(app));
+        handle.records += 1;
+        drop(handle.commands.send(Command::Take(number, owner, sink)));
+        let app = app.clone();
+        RecordKey { app, number }
+    }
+
+    /// Saves changes of a record. At most one call may be unanswered. `processed` messages of an RTM client are acknowledged with it.
+    pub fn save_record(&self, record: &RecordKey, changes: Changes, processed: Option<(&ClientKey, usize)>) {
+        let processed = processed.map(|(client, count)| (client.number, count));
+        self.command(&record.app, Command::Save(record.number, changes, processed));
+    }
+
+    /// Leaves a record to the account's next session.
+    pub fn leave_record(&self, record: &RecordKey) {
+        if let Some(handle) = self.apps.lock().get_mut(&record.app) {
+            handle.records = handle.records.saturating_sub(1);
+            drop(handle.commands.send(Command::Leave(record.number)));
+        }
+    }
+
+    /// Has the peer messages of an RTM client acknowledged by its session, with [`processed`](Self::processed) or with changes.
+    pub fn keep(&self, client: &ClientKey) {
+        self.command(&client.app, Command::Keep(client.number));
+    }
+
+    /// Acknowledges peer messages of an RTM client.
+    pub fn processed(&self, client: &ClientKey, count: usize) {
+        self.command(&client.app, Command::Processed(client.number, count));
+    }
+
+    fn command(&self, app: &AppId, command: Command) {
+        if let Some(handle) = self.apps.lock().get(app) {
+            drop(handle.commands.send(command));
         }
     }
 }
