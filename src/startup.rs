@@ -152,6 +152,7 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
     tokio::spawn(server.timers.clone().work(server.clock, server.ended.clone()));
     let tasks = &server.tasks;
     tasks.spawn(server.clone().sweep());
+    tasks.spawn(server.clone().share_line_key());
     let tcp = tcp.map(|(listener, addr)| {
         tasks.spawn(serve_tcp(server.clone(), listener));
         addr

@@ -19,6 +19,8 @@ const PASSWORD: &str = "SIGBRIDGE_REDIS_PASSWORD";
 pub struct Redis {
     /// `url`: `redis://host:port/number`, `rediss://` for TLS, or `redis+unix:///path`. Default `"redis://127.0.0.1:6379"`.
     pub url: Text,
+    /// Whether `url` is set: then sessions of agents are kept there, too.
+    pub is_set: bool,
     /// `cluster`: whether it is a Redis Cluster, of which `url` is any member. Default `false`.
     pub cluster: bool,
     /// `ca_file`: certificates (PEM) to trust instead of those of public CAs. Default: none.
@@ -43,6 +45,7 @@ impl Default for Redis {
     fn default() -> Self {
         Self {
             url: "redis://127.0.0.1:6379".into(),
+            is_set: false,
             cluster: false,
             ca: None,
             user: None,
@@ -86,8 +89,10 @@ pub(super) fn redis(table: &mut Table<'_>, files: &dyn Files) -> Redis {
         }
         Some(text)
     });
+    let given: Option<Text> = value(table.take_parsed("url", url));
     Redis {
-        url: value(table.take_parsed("url", url)).unwrap_or(default.url),
+        is_set: given.is_some(),
+        url: given.unwrap_or(default.url),
         cluster: value(table.take_bool("cluster")).unwrap_or(default.cluster),
         ca,
         user: value(table.take_str("user")),

@@ -8,6 +8,8 @@ use secrecy::SecretString;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::log::clients::How;
+use crate::server::line_search::LineSearch;
+use crate::server::run_queue::enter;
 use crate::server::{
     Closing, Login, LoginAttempt, Message, NoSession, PendingLogin, RecordedItem, Server, SessionHandle, SocketHandle,
     authenticate,
@@ -20,8 +22,9 @@ use protocol::event::{CallRef, LOGIN, SocketId};
 use rtm::AppId;
 use rtm::time::Time;
 use rtm::value::{Text, Value};
+use rtm_redis::FoundLine;
 use tables::profile::{Profile, Transport};
-use tables::wire::{RowCall, Target, Wire};
+use tables::wire::{ResumeMode, RowCall, Target, Wire};
 
 use engine::dispatch::{Caller, Dispatch, DispatchResult};
 use engine::pre_login::answer_before_login;
@@ -64,6 +67,8 @@ pub struct Client {
     own: Option<Arc<dyn Encoder>>,
     /// Current text, if it may be recorded.
     current_text: Option<CurrentText>,
+    /// Search for the session of the client's line.
+    search: Option<LineSearch>,
 }
 
 /// Text in process.
@@ -102,6 +107,7 @@ impl Client {
             grace: None,
             own,
             current_text: None,
+            search: None,
         })
     }
 
@@ -189,6 +195,10 @@ impl Client {
 
     /// Processes a frame. Returns the value of the pong for a ping.
     pub fn frame(&mut self, frame: ClientFrame) -> Option<Value> {
+        if let Some(search) = self.search.as_mut().filter(|_| !matches!(frame, ClientFrame::Ping(_))) {
+            search.later(frame);
+            return None;
+        }
         match frame {
             ClientFrame::Login(fields) => self.login(&fields),
             ClientFrame::LineLogin(line) => self.line_login(&line),
@@ -253,6 +263,9 @@ impl Client {
             self.server.new_session(vid, account, wire.clone(), self.profile())
         };
         let (admission, session, line) = self.server.registry.admit(key.clone(), newcomer, twin_window, create);
+        if wire.resume_mode == ResumeMode::BySessionLine {
+            self.server.remember_line(line, &key);
+        }
         let (attached, how) = match admission {
             Admission::New => (None, How::New),
             Admission::Replace => (None, How::Replace),
@@ -261,16 +274,18 @@ impl Client {
             Admission::Reset => (Some(Attach::Reset), How::Resume),
         };
         pending.attempt.to(session.id, how);
+        let loses_calls = self.profile().loses_calls;
         self.session = Some((key, session));
         self.line = line;
         self.forget_token(row, fields);
         self.enter(Login {
             call,
-            line: self.server.line_key.issue(line).as_str().into(),
+            line: self.server.line_keys.issue(line).as_str().into(),
             socket: self.handle.clone(),
             args,
             attached,
             pending,
+            loses_calls,
         });
     }
 
@@ -304,27 +319,70 @@ impl Client {
             return;
         }
         self.logged_in = true;
-        let mut pending = self.begin_login();
-        let number = self.server.line_key.verify(line).map_err(|_| NoSession::Unknown);
+        let pending = self.begin_login();
+        let number = self.server.line_keys.verify(line).map_err(|_| NoSession::Unknown);
         let found = number.and_then(|number| {
             let (registry, now) = (&self.server.registry, self.server.clock.now());
             let (key, session) = registry.by_line(number, &self.wire.family, (self.socket, self.accepted.peer), now)?;
             Ok((key, session, number))
         });
-        let (key, session, number) = match found {
-            Ok(found) => found,
-            Err(why) => {
-                pending.attempt.by(&self.profile().name, "", "");
-                let (reason, resumed) = match why {
-                    NoSession::Replaced => ("replaced line", Resumed::Replaced),
-                    NoSession::Unknown => ("unknown line", Resumed::Unknown),
-                };
-                pending.attempt.refused(reason);
-                self.send(self.encoder().resumed(resumed));
-                self.handle.out.close(Closing::Finished);
-                return;
-            }
+        match found {
+            Ok((key, session, number)) => self.line_found(line, number, (key, session), pending),
+            Err(NoSession::Unknown) => match (number, &self.server.redis) {
+                (Ok(number), Some(redis)) => self.search = Some(LineSearch::begin(redis, line, number, pending)),
+                _ => self.no_line(NoSession::Unknown, pending),
+            },
+            Err(NoSession::Replaced) => self.no_line(NoSession::Replaced, pending),
+        }
+    }
+
+    /// Handles the result of a search for a line in Redis.
+    fn line_searched(&mut self, search: LineSearch, found: FoundLine) {
+        let LineSearch {
+            line, number, pending, ..
+        } = search;
+        let key = match found {
+            FoundLine::Of(app, account) => AppId::new(app.as_str()).ok().zip(Account::new(account.as_str()).ok()),
+            FoundLine::Replaced => return self.no_line(NoSession::Replaced, pending),
+            FoundLine::Unknown => None,
         };
+        let Some(key) = key.filter(|(app, _)| self.server.config.is_durable(app)) else {
+            return self.no_line(NoSession::Unknown, pending);
+        };
+        let newcomer = LoginAttempt {
+            socket: self.socket,
+            peer: self.accepted.peer,
+            accepted: self.accepted.at,
+            family: self.wire.family.clone(),
+            token: SecretString::from(""),
+            loses_calls: self.profile().loses_calls,
+        };
+        let create = || {
+            let (app, account) = key.clone();
+            self.server.new_session(app, account, self.wire.clone(), self.profile())
+        };
+        let session = self.server.registry.adopt(key.clone(), number, newcomer, create);
+        self.line_found(&line, number, (key, session), pending);
+    }
+
+    fn no_line(&self, why: NoSession, mut pending: PendingLogin) {
+        pending.attempt.by(&self.profile().name, "", "");
+        let (reason, resumed) = match why {
+            NoSession::Replaced => ("replaced line", Resumed::Replaced),
+            NoSession::Unknown => ("unknown line", Resumed::Unknown),
+        };
+        pending.attempt.refused(reason);
+        self.send(self.encoder().resumed(resumed));
+        self.handle.out.close(Closing::Finished);
+    }
+
+    fn line_found(
+        &mut self,
+        line: &str,
+        number: u64,
+        (key, session): ((AppId, Account), SessionHandle),
+        mut pending: PendingLogin,
+    ) {
         pending.attempt.by(&self.profile().name, key.0.as_str(), key.1.as_str());
         pending.attempt.to(session.id, How::Line);
         self.session = Some((key, session));
@@ -336,6 +394,7 @@ impl Client {
             args: Vec::new(),
             attached: Some(Attach::BySessionLine),
             pending,
+            loses_calls: self.profile().loses_calls,
         });
     }
 
@@ -439,7 +498,7 @@ impl Client {
     }
 
     fn read(&self, name: &str, id: i64, args: &Value) -> DispatchResult {
-        let knows = |line: &str| self.server.line_key.verify(line).ok() == Some(self.line);
+        let knows = |line: &str| self.server.line_keys.verify(line).ok() == Some(self.line);
         let caller = Caller {
             wire: &self.wire,
             encoder: self.encoder(),
@@ -451,7 +510,18 @@ impl Client {
     }
 
     /// Waits while the session's inbox is full. A client is read no faster than it can be served.
-    pub async fn room(&self) {
+    pub async fn room(&mut self) {
+        if let Some(search) = &mut self.search {
+            let found = search.found().await;
+            if let Some(mut search) = self.search.take() {
+                let _run = enter();
+                let later = std::mem::take(&mut search.later);
+                self.line_searched(search, found);
+                for frame in later {
+                    self.frame(frame);
+                }
+            }
+        }
         if let Some((_, session)) = &self.session {
             session.inbox.room().await;
         }

@@ -10,6 +10,7 @@ use protocol::event::{CallRef, SocketId};
 use rtm::RtmCall;
 use rtm::upstream::UpstreamEvent;
 use rtm::value::{Text, Value};
+use rtm_redis::records::RecordNews;
 
 use crate::server::pending_logins::PendingLogin;
 use crate::server::send_queue::Outbound;
@@ -38,6 +39,8 @@ pub enum Message {
     },
     /// A reply or event of RTM.
     UpstreamEvent(Box<UpstreamEvent>),
+    /// News of the session's record in Redis.
+    Record(Box<RecordNews>),
     /// The early end of the grace time, because too many sessions have no client.
     GiveUp,
     /// A frame and its items, for a recorded session.
@@ -71,6 +74,8 @@ pub struct Login {
     pub args: Vec<Value>,
     /// Kind of attachment to an existing session.
     pub attached: Option<Attach>,
+    /// True if the client loses its calls at a login.
+    pub loses_calls: bool,
     /// Registration of the pending login, dropped after the answer.
     pub pending: PendingLogin,
 }
@@ -101,6 +106,7 @@ impl Message {
                 frame.len() + items.iter().map(item).sum::<usize>()
             }
             Self::Login(login) => login.args.iter().map(Value::bytes).sum(),
+            Self::Record(news) => news.bytes(),
             Self::EncoderChanged(..) | Self::Closed(..) | Self::Ask { .. } | Self::GiveUp => 0,
         };
         MESSAGE_BYTES + payload

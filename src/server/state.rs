@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use secrecy::ExposeSecret;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -23,8 +24,9 @@ use identity::{Account, SessionLineKey};
 use protocol::event::{Event, SocketId};
 use rtm::AppId;
 use rtm::CallKind;
+use rtm::RtmEvent;
 use rtm::time::Time;
-use rtm::upstream::Upstream;
+use rtm::upstream::{Upstream, UpstreamEvent};
 use rtm_redis::RedisUpstream;
 use runtime::log_limit::{Bound, Cause, admits};
 use runtime::net::{Shortage, Shortages};
@@ -37,7 +39,9 @@ use crate::server::channel_index::Members;
 use crate::server::channel_rates::ChannelRates;
 use crate::server::connection_limits::{ConnectionLimits, ConnectionPermit};
 use crate::server::grace_sessions::GraceSessions;
+use crate::server::line_keys::LineKeys;
 use crate::server::live_session::LiveSession;
+use crate::server::live_session::kept::Kept;
 use crate::server::mailbox_file::{Key, MailboxFile};
 use crate::server::message::Message;
 use crate::server::name_mapper::AppNames;
@@ -53,6 +57,8 @@ use runtime::clock::Clock;
 
 /// Interval of [`Server::sweep`].
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// Lifetime of a session line in Redis.
+const LINE_TTL: Duration = Duration::from_secs(24 * 3600);
 /// Maximum of sessions that one sweep ends while the memory is full. Their memory is freed with a delay.
 const GIVE_UP_AT_ONCE: usize = 64;
 /// Minimum time for the last webhooks at the shutdown.
@@ -108,8 +114,8 @@ pub struct Server {
     pub webhooks: Arc<Webhooks>,
     /// Usage counts of calls and events.
     pub usage: Usage,
-    /// Key of session lines.
-    pub line_key: SessionLineKey,
+    /// Keys of session lines.
+    pub line_keys: LineKeys,
     /// Tasks that the shutdown waits for.
     pub tasks: TaskTracker,
     /// Cancelled at the start of the shutdown.
@@ -183,7 +189,7 @@ impl Server {
             clock,
             metrics,
             webhooks,
-            line_key,
+            line_keys: LineKeys::new(line_key),
             config,
             tasks,
             shutdown,
@@ -422,6 +428,7 @@ impl Server {
                 UpstreamKind::Redis => config.redis.offline_messages,
                 UpstreamKind::Agent => false,
             },
+            durable: config.is_durable(vid),
             can: Arc::new(move |kind| !lacks.contains(&kind)),
             limits: SessionLimits {
                 login: config.session.rtm_login_timeout,
@@ -438,6 +445,41 @@ impl Server {
                 discard_over_rate: config.policy.over_rate == OverRate::Discard,
                 ..SessionLimits::default()
             },
+        }
+    }
+
+    /// Has other sidecars find a session by its line.
+    pub fn remember_line(&self, line: u64, (app, account): &Key) {
+        let Some(redis) = self.redis.clone().filter(|_| self.config.is_durable(app)) else {
+            return;
+        };
+        let (app, account) = (app.clone(), account.clone());
+        tokio::spawn(async move {
+            if let Err(trouble) = redis.set_line(line, &app, account.as_str(), LINE_TTL).await
+                && admits("session lines are not kept", Bound::EVENT, Cause::default())
+            {
+                let hint = trouble.hint();
+                warn!(%trouble, hint, "a session line is not in Redis: it is known to this sidecar only");
+            }
+        });
+    }
+
+    /// Takes the key of session lines that all sidecars have, as soon as Redis gives it.
+    pub async fn share_line_key(self: Arc<Self>) {
+        let Some(redis) = self.redis.clone().filter(|_| self.config.session.line_key.is_none()) else {
+            return;
+        };
+        let mut every = interval(SWEEP_EVERY);
+        loop {
+            tokio::select! {
+                () = self.shutdown.cancelled() => return,
+                _ = every.tick() => {}
+            }
+            if let Ok(secret) = redis.secret().await
+                && let Some(key) = SessionLineKey::new(secret.expose_secret().as_bytes())
+            {
+                return self.line_keys.share(key);
+            }
         }
     }
 
@@ -461,21 +503,39 @@ impl Server {
         let recorded = recorder.is_some();
         let inbox = inbox(&self.pressure, &self.runs);
         let (to_session, metrics) = (inbox.downgrade(), self.metrics.clone());
+        let redis = self.redis.as_ref().filter(|_| context.durable);
+        // RTM on Redis keeps a peer message until it is processed, or dropped.
+        let keeper = redis.filter(|_| self.config.upstream_of(&vid) == UpstreamKind::Redis);
+        let dropped = keeper.map(|redis| (redis.clone(), Arc::new(OnceLock::new())));
+        let own = dropped.as_ref().map(|(_, client)| client.clone());
         let client = self.upstream.open(
             &vid,
             Arc::new(move |event| {
+                let is_peers = matches!(event, UpstreamEvent::Event(RtmEvent::MessageFromPeer { .. }));
                 if let Some(inbox) = to_session.upgrade()
                     && !inbox.tell(event)
                 {
                     metrics.dropped("messages for a session that cannot keep up");
+                    if let Some((redis, client)) = dropped.as_ref().filter(|_| is_peers)
+                        && let Some(client) = client.get()
+                    {
+                        redis.processed(client, 1);
+                    }
                 }
             }),
         );
+        if let Some(own) = own {
+            let _ = own.set(client.clone());
+        }
         // Random in all bits: session lines are valid at all sidecars with the same key.
         let id = getrandom::u64().unwrap_or_else(|_| self.new_socket().0);
         self.live.lock().insert(id, inbox.downgrade());
+        let kept = redis.map(|redis| {
+            let client = keeper.is_some().then_some(&client);
+            Kept::new(self, redis, (&vid, &account), id, inbox.downgrade(), client)
+        });
         let session = LiveSession::new(self.clone(), (vid, account), context, id, client, inbox.downgrade());
-        inbox.start(Box::new(session.recorded_by(recorder).begin()));
+        inbox.start(Box::new(session.kept_by(kept).recorded_by(recorder).begin()));
         SessionHandle { id, inbox, recorded }
     }
 }

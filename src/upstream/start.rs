@@ -112,7 +112,7 @@ pub async fn start_upstreams(
         tasks.spawn(serve_agents(made.clone(), listener, policy, shutdown.clone()));
         driver = Some(made);
     }
-    let redis = config.uses(UpstreamKind::Redis).then(|| {
+    let redis = config.uses_redis().then(|| {
         let made = RedisUpstream::new(on_redis(config), metrics.redis(), clock, tasks, shutdown);
         made.inspect(|made| drop(tasks.spawn(made.clone().run())))
     });

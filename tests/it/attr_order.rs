@@ -105,6 +105,7 @@ impl Stage {
             wire: tables.documented(),
             names: Arc::new(Same),
             offline_messages: false,
+            durable: false,
             can: Arc::new(|_| true),
             limits: SessionLimits::default(),
             tables: tables.clone(),

@@ -128,7 +128,8 @@ impl Session {
         }
         run.started = true;
         self.emulate_start(&mut run, ctx);
-        if row.answer.at == AnswerAt::Accepted && run.parent.is_none() && !run.answered {
+        let is_early = row.answer.at == AnswerAt::Accepted && !self.answers_late(&run);
+        if is_early && run.parent.is_none() && !run.answered {
             self.answer(&mut run, ctx);
         }
         self.advance(run, ctx);
@@ -203,6 +204,12 @@ impl Session {
     /// Ends a run with an outcome, or only with an answer.
     pub(super) fn conclude(&mut self, mut run: Run, outcome: Option<usize>, ctx: &mut Ctx<'_>) {
         self.forget_requests(run.id);
+        if !run.answered && run.parent.is_none() && self.answers_late(&run) {
+            if let Some(reason) = self.late_failure(&run, outcome) {
+                return self.refuse(run, reason, ctx);
+            }
+            self.answer(&mut run, ctx);
+        }
         if let (Some(outcome), None) = (outcome, run.parent) {
             self.fire(&mut run, outcome, ctx);
         }

@@ -11,6 +11,7 @@ mod api;
 mod conditions;
 mod delivery;
 pub mod dispatch;
+pub mod durable;
 pub mod emulate;
 mod eval_context;
 mod invocation;

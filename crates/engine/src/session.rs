@@ -13,6 +13,7 @@ use tables::row::{Limit, Status};
 use tables::wire::{ResumeMode, Target};
 
 use crate::api::{Attach, DropReason, Effect, EndReason, Input, SessionContext, TimerKey};
+use crate::durable::Saved;
 use crate::emulate::channel::Channel;
 use crate::emulate::invitations::Calls;
 use crate::emulate::mailbox::Mailbox;
@@ -53,6 +54,8 @@ pub struct Session {
     pub(super) pressed: bool,
     pub(super) outbox: Outbox,
     pub(super) directory: Directory,
+    /// What a store has of the session, if it is stored.
+    pub(super) saved: Option<Box<Saved>>,
     pub(super) transient_joins: TransientJoins,
     pub(super) logged_in: bool,
     /// The client has lost the calls before its latest login, and gets no events of them.
@@ -75,6 +78,7 @@ impl Session {
     /// Creates a session for an account, before its login.
     pub fn new(context: SessionContext, account: Text) -> Self {
         Self {
+            saved: context.durable.then(Box::default),
             context,
             account,
             line: "".into(),
@@ -203,6 +207,11 @@ impl Session {
         self.end_reason
     }
 
+    /// Returns true after the login.
+    pub fn is_logged_in(&self) -> bool {
+        self.logged_in
+    }
+
     /// Returns true if a client is connected.
     pub fn is_live(&self) -> bool {
         self.socket.is_some()
@@ -243,6 +252,7 @@ impl Session {
             if !self.logged_in {
                 self.logged_in = true;
                 self.write_name(ctx);
+                self.continue_restored(ctx);
             }
             if !refused {
                 self.announce(ctx);
@@ -261,6 +271,7 @@ impl Session {
         let before = self.socket.replace(call.socket);
         self.line = line;
         match how {
+            Attach::BySessionLine if !self.logged_in => return self.resume_elsewhere(call, ctx),
             Attach::BySessionLine => return self.resumed(call, before, ctx),
             Attach::Resume => {
                 let forgets_calls = matches!(self.resume_mode(), ResumeMode::BySessionLine | ResumeMode::Never);
@@ -282,7 +293,7 @@ impl Session {
     }
 
     /// Starts a new login of the session.
-    fn begin_again(&mut self, forgets_calls: bool, ctx: &mut Ctx<'_>) {
+    pub(super) fn begin_again(&mut self, forgets_calls: bool, ctx: &mut Ctx<'_>) {
         if self.resume_mode() != ResumeMode::ToSession {
             let dropped = self.mailbox.restart(ctx.now, self.context.limits.mailbox_ttl);
             if dropped > 0 {
@@ -441,6 +452,10 @@ impl Session {
 
     /// Passes the unacknowledged lines on to the account's next session on this sidecar.
     pub(super) fn store_lines(&mut self, ctx: &mut Ctx<'_>) {
+        if self.saved.is_some() {
+            self.mailbox.restart(ctx.now, self.context.limits.mailbox_ttl);
+            return;
+        }
         let lines = self.leave_lines();
         if !lines.is_empty() {
             ctx.out.push(Effect::StoreLines(lines));
@@ -456,6 +471,7 @@ impl Session {
     fn timer(&mut self, key: TimerKey, ctx: &mut Ctx<'_>) {
         match key {
             TimerKey::Login if !self.logged_in => {
+                self.resume_refused();
                 let login = self
                     .runs
                     .values()

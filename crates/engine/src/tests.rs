@@ -50,6 +50,7 @@ impl Bench {
             tables: tables.clone(),
             names: Arc::new(SameNames),
             offline_messages: false,
+            durable: false,
             can: Arc::new(|_| true),
             limits,
         };

@@ -172,6 +172,7 @@ fn begin() -> Json {
         account: "alice".into(),
         platform: None,
         offline_messages: false,
+        durable: false,
         lacks: Vec::new(),
         limits: SessionLimits::default(),
     };
@@ -180,6 +181,8 @@ fn begin() -> Json {
     };
     let mut schema = like(&entries);
     schema["properties"]["lacks"] = reference("rtm-calls");
+    // Missing unless the session is stored.
+    schema["properties"]["durable"] = json!({ "type": "boolean" });
     // Missing if the upstream is not an SDK.
     schema["properties"]["platform"] = text();
     // Older traces may lack newer limits.

@@ -1,5 +1,6 @@
 //! A running session: it takes messages from its inbox and executes effects.
 
+pub mod kept;
 mod member_queries;
 
 use std::collections::{HashMap, VecDeque};
@@ -32,6 +33,7 @@ use crate::server::webhook_events::WebhookEvents;
 use protocol::encoder::{Encoder, LineContext, NamedCall, Resumed};
 use protocol::memory_budget::{MemoryUse, MemoryUser};
 
+use kept::Kept;
 use member_queries::FOR_OTHERS;
 
 /// A session of the engine with its sockets, timers and RTM client.
@@ -70,6 +72,10 @@ pub struct LiveSession {
     now: Time,
     /// Time of all steps of the current recorded frame.
     moment: Option<Time>,
+    /// Its record in Redis, if it has one.
+    kept: Option<Box<Kept>>,
+    /// What must be in Redis before the client gets the effects of this step.
+    after: Option<u64>,
     /// Recorder of a recorded session.
     recorder: Option<SessionRecorder>,
     /// True if unacknowledged lines are in the mailbox file.
@@ -124,6 +130,8 @@ impl LiveSession {
             channel: None,
             now: Time::default(),
             moment: None,
+            kept: None,
+            after: None,
             recorder: None,
             in_mailbox_file: false,
             over: false,
@@ -135,6 +143,12 @@ impl LiveSession {
     /// Sets the recorder.
     pub fn recorded_by(mut self, recorder: Option<SessionRecorder>) -> Self {
         self.recorder = recorder;
+        self
+    }
+
+    /// Sets the record.
+    pub fn kept_by(mut self, kept: Option<Kept>) -> Self {
+        self.kept = kept.map(Box::new);
         self
     }
 
@@ -186,7 +200,13 @@ impl LiveSession {
                 self.wait_for_client();
             }
             Message::Ask { call, request, asker } => self.ask_for(call, request, asker),
-            Message::UpstreamEvent(event) => self.handle_upstream_event(*event),
+            Message::UpstreamEvent(event) => {
+                if let Some(kept) = &mut self.kept {
+                    kept.count(&event);
+                }
+                self.handle_upstream_event(*event);
+            }
+            Message::Record(news) => self.record_news(*news),
             Message::GiveUp if self.sockets.is_empty() => self.give_up(),
             Message::GiveUp => {}
             Message::RecordedItem { socket, frame, items } => self.take_recorded(socket, frame.as_str(), items),
@@ -195,27 +215,32 @@ impl LiveSession {
 
     /// Processes a recorded frame as a whole at one time, since a replay does the same.
     fn take_recorded(&mut self, socket: SocketId, text: &str, items: Vec<RecordedItem>) {
-        let Some(recorder) = &self.recorder else { return };
         let now = self.server.clock.now();
         self.moment = Some(now);
-        recorder.at(now);
+        if let Some(recorder) = &self.recorder {
+            recorder.at(now);
+        }
         // Channel rates apply before the calls of the frame.
         for item in &items {
             if let RecordedItem::Message(Message::Input(input)) = item {
                 self.pace(input);
             }
         }
-        let Some(recorder) = &self.recorder else { return };
-        recorder.frame_in(socket, text);
+        if let Some(recorder) = &self.recorder {
+            recorder.frame_in(socket, text);
+        }
         let mut behind_login = false;
         for item in items {
-            let Some(recorder) = &self.recorder else { return };
-            if std::mem::take(&mut behind_login) {
+            if std::mem::take(&mut behind_login)
+                && let Some(recorder) = &self.recorder
+            {
                 recorder.rest(socket);
             }
             match item {
                 RecordedItem::Answered(frames) => {
-                    frames.iter().for_each(|frame| recorder.frame_out(socket, frame, None))
+                    if let Some(recorder) = &self.recorder {
+                        frames.iter().for_each(|frame| recorder.frame_out(socket, frame, None));
+                    }
                 }
                 RecordedItem::Message(Message::Input(input)) => self.step(*input),
                 RecordedItem::Message(message) => {
@@ -243,6 +268,11 @@ impl LiveSession {
     }
 
     fn login(&mut self, login: Login) {
+        let login = match self.kept {
+            Some(_) => self.restore(login),
+            None => Some(login),
+        };
+        let Some(login) = login else { return };
         let Login {
             call,
             line,
@@ -250,6 +280,7 @@ impl LiveSession {
             args,
             attached,
             pending,
+            loses_calls: _,
         } = login;
         self.server.grace_sessions.end(self.id);
         self.sockets.insert(call.socket, socket);
@@ -264,6 +295,9 @@ impl LiveSession {
             },
             Some(how) => Input::Attached { call, how, line },
         });
+        if self.kept.is_some() {
+            return;
+        }
         let kept = self.server.kept.take(&self.key);
         if !kept.is_empty() {
             self.step(Input::OfflineLines(kept));
@@ -303,7 +337,12 @@ impl LiveSession {
         if matches!(input, Input::OfflineLines(_)) {
             self.in_mailbox_file = self.server.has_in_mailbox_file(&self.key);
         }
+        let before = self.session.to_store();
         self.session.step(self.now, input, &mut effects);
+        if self.kept.is_some() {
+            let to_store = self.session.to_store();
+            self.after = (to_store > before).then_some(to_store);
+        }
         if self.in_mailbox_file && !self.session.has_lines() {
             self.in_mailbox_file = false;
             self.server.settle_mailbox_file(vec![self.key.clone()]);
@@ -315,6 +354,7 @@ impl LiveSession {
         for effect in effects {
             self.apply(effect);
         }
+        self.after = None;
         // Replies to a recorded frame follow the whole frame, as in a replay.
         if self.moment.is_none() {
             self.take_later();
@@ -367,9 +407,11 @@ impl LiveSession {
 
     /// Ends the grace time early, because too many sessions have no client.
     fn give_up(&mut self) {
-        let lines = self.session.leave_lines();
-        if !lines.is_empty() {
-            self.apply(Effect::StoreLines(lines));
+        if self.kept.is_none() {
+            let lines = self.session.leave_lines();
+            if !lines.is_empty() {
+                self.apply(Effect::StoreLines(lines));
+            }
         }
         self.gave_up = true;
     }
@@ -383,7 +425,9 @@ impl LiveSession {
             Effect::RtmVia { request, channel, call } => self.ask_member(request, &channel, call),
             Effect::Answer { call, row, answer } => {
                 self.log_answer(call, answer.failure.as_ref().map(|failure| &*failure.reason));
-                self.send(call.socket, Some(row), |encoder| encoder.answer(call, &answer));
+                self.send_as(call.socket, Some(row), Some(call), |encoder| {
+                    encoder.answer(call, &answer)
+                });
                 if call.function == LOGIN {
                     self.pending.remove(&call.socket);
                     if answer.failure.is_none() {
@@ -448,7 +492,10 @@ impl LiveSession {
                     _ => Closing::Finished,
                 };
                 if let Some(socket) = self.sockets.remove(&socket) {
-                    socket.out.close(closing);
+                    let kept = self.kept.as_mut();
+                    if !kept.is_some_and(|kept| kept.hold_close(&socket.out, closing)) {
+                        socket.out.close(closing);
+                    }
                 }
             }
             Effect::End => self.over = true,
@@ -485,12 +532,28 @@ impl LiveSession {
 
     /// Sends frames to a socket. If its queue is full, the session waits; the connection detects slow clients.
     fn send(&mut self, id: SocketId, row: Option<RowId>, what: impl FnOnce(&dyn Encoder) -> Vec<String>) {
+        self.send_as(id, row, None, what);
+    }
+
+    fn send_as(
+        &mut self,
+        id: SocketId,
+        row: Option<RowId>,
+        answers: Option<CallRef>,
+        what: impl FnOnce(&dyn Encoder) -> Vec<String>,
+    ) {
         let Some(socket) = self.sockets.get(&id) else { return };
         for text in what(&*socket.encoder) {
             if let Some(recorder) = &self.recorder {
                 recorder.frame_out(id, &text, row);
             }
-            if !socket.out.push(text.into()) {
+            let text = match &mut self.kept {
+                Some(kept) => kept.hold(self.after, &socket.out, text.into(), answers.zip(row)),
+                None => Some(text.into()),
+            };
+            if let Some(text) = text
+                && !socket.out.push(text)
+            {
                 self.full = Some(socket.out.clone());
             }
         }
@@ -506,8 +569,9 @@ impl LiveSession {
     }
 
     fn end(&mut self, left: VecDeque<Message>) {
+        let is_kept = self.kept.is_some();
         // A session that is over has stored its lines itself; a session cut off by the shutdown has not.
-        if !self.over && self.server.config.mailbox.file.is_some() {
+        if !self.over && !is_kept && self.server.config.mailbox.file.is_some() {
             let lines = self.session.leave_lines();
             if !lines.is_empty() {
                 self.apply(Effect::StoreLines(lines));
@@ -517,7 +581,7 @@ impl LiveSession {
             recorder.cut(self.server.clock.now());
         }
         let unfinished = self.session.unfinished();
-        if !self.over && unfinished > 0 {
+        if !self.over && !is_kept && unfinished > 0 {
             let what = "messages of a session that was cut off";
             self.log.dropped(what, unfinished);
             self.server.metrics.dropped(what);
@@ -532,7 +596,9 @@ impl LiveSession {
         let (now, ending) = (self.server.clock.now(), self.session.end_reason());
         self.log.ends(now, ending, self.gave_up);
         self.webhook_events.ended(ending);
-        let kicked = ending == Some(EndReason::Kicked);
+        self.leave_record();
+        // A client whose session continues elsewhere has the same line; the record knows which line is valid.
+        let kicked = ending == Some(EndReason::Kicked) && !is_kept;
         self.server.grace_sessions.end(self.id);
         self.server.live.lock().remove(&self.id);
         self.server
@@ -563,14 +629,21 @@ impl LiveSession {
 
 impl Recipient for LiveSession {
     fn take(&mut self, message: Message) {
+        let message = match &mut self.kept {
+            Some(kept) => kept.wait(message),
+            None => Some(message),
+        };
+        let Some(message) = message else { return };
         self.press();
         self.serve(message);
+        self.save();
     }
 
     fn fire_timers(&mut self) {
         self.armed = None;
         self.timers_changed = true;
         self.fire_due();
+        self.save();
     }
 
     fn rest(&mut self) -> Rest {

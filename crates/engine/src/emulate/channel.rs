@@ -29,6 +29,8 @@ pub struct Channel {
     pub muted: bool,
     /// The client has resumed by its line and has not sent its last line number.
     pub away: bool,
+    /// The session continues in another sidecar, which does not know the number of the client's last line.
+    pub restored: bool,
     /// The last lines, for a client that resumes by its session line.
     pub ring: Ring,
     /// The members, including the session's own user.
@@ -57,6 +59,7 @@ impl Channel {
             joined: false,
             muted: false,
             away: false,
+            restored: false,
             ring: Ring::default(),
             members: HashSet::new(),
             counted: None,

@@ -6,7 +6,7 @@ use tables::condition::{Emulation, EmulationOutcome, EmulationValue};
 use tables::expr::{parse_end_call, parse_signal};
 use tables::wire::ResumeMode;
 
-use crate::api::{DropReason, Effect, EndReason};
+use crate::api::{Effect, EndReason};
 use crate::emulate::attributes::{Change, shown};
 use crate::emulate::invitations::{CallState, Role};
 use crate::invocation::Run;
@@ -313,9 +313,7 @@ impl Session {
         }
         self.over = true;
         self.end_reason = Some(how);
-        if !self.outbox.is_empty() {
-            ctx.out.push(Effect::Dropped(DropReason::OfflineMessages));
-        }
+        self.drop_messages(ctx);
         if let Some(socket) = self.socket.take() {
             ctx.out.push(Effect::Close(socket));
         }

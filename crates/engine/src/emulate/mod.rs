@@ -89,9 +89,12 @@ impl Session {
     /// Runs after the result of an RTM call.
     pub(super) fn after_call(&mut self, call: &RtmCall, result: &Result<RtmReply, RtmError>, ctx: &mut Ctx<'_>) {
         match (call, result) {
+            (RtmCall::Login { .. }, result) => self.resumed_login(result.is_ok(), ctx),
             (RtmCall::GetUserAttributesByKeys { user_id, .. }, result) => {
                 self.name_resolved(user_id, result.as_ref().ok(), ctx);
             }
+            (RtmCall::GetMembers { channel_id }, Ok(RtmReply::UserIds(list)))
+                if self.lists_silently(channel_id, list) => {}
             (RtmCall::GetMembers { channel_id }, result) => self.recounted(channel_id, result.as_ref().ok(), ctx),
             (RtmCall::Join { channel_id }, result) => self.joined(channel_id, result, ctx),
             (RtmCall::SendMessage { channel_id, .. }, result) => self.sent_to(channel_id, result, ctx),

@@ -36,6 +36,11 @@ impl Directory {
     pub fn account(&self, id: &Text) -> Option<&Text> {
         self.names.get(id)?.as_ref()
     }
+
+    /// Returns true if events wait for a name.
+    pub fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
 }
 
 impl Session {

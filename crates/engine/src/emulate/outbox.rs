@@ -15,6 +15,7 @@ use tables::expr::parse_end_call;
 use tables::row::RowId;
 
 use crate::api::{Effect, TimerKey};
+use crate::durable::{SavedMessage, Stored};
 use crate::invocation::Run;
 use crate::session::{Ctx, Session};
 
@@ -31,15 +32,22 @@ pub struct Outbox {
     waiting: VecDeque<Waiting>,
     /// Size of the messages in bytes.
     bytes: usize,
+    /// What a store has of the messages.
+    pub(crate) stored: Stored,
 }
 
 #[derive(Clone, Debug)]
 struct Waiting {
+    number: u64,
     peer: UserId,
     row: RowId,
     slots: Vec<Value>,
     bytes: usize,
     until: Time,
+}
+
+fn bytes_of(slots: &[Value]) -> usize {
+    slots.iter().map(Value::bytes).sum::<usize>() + MESSAGE_BYTES
 }
 
 impl Outbox {
@@ -68,7 +76,55 @@ impl Outbox {
             .partition(|waiting| fits(waiting));
         self.waiting = offline_lines;
         self.bytes = self.waiting.iter().map(|waiting| waiting.bytes).sum();
-        Vec::from_iter::<VecDeque<Waiting>>(taken)
+        let taken = Vec::from_iter::<VecDeque<Waiting>>(taken);
+        taken.iter().for_each(|waiting| self.stored.removes(waiting.number));
+        taken
+    }
+
+    /// Returns the messages that the store does not have, with their numbers.
+    pub fn unstored(&self) -> impl Iterator<Item = (u64, SavedMessage)> {
+        let new = self
+            .waiting
+            .iter()
+            .filter(|waiting| waiting.number >= self.stored.below);
+        new.map(|waiting| {
+            let saved = SavedMessage {
+                peer: waiting.peer.clone(),
+                row: waiting.row,
+                slots: waiting.slots.clone(),
+                until: waiting.until,
+            };
+            (waiting.number, saved)
+        })
+    }
+
+    /// Takes messages from a store.
+    pub fn restore(&mut self, messages: Vec<(u64, SavedMessage)>) {
+        for (number, message) in messages {
+            let bytes = bytes_of(&message.slots);
+            self.bytes += bytes;
+            self.waiting.push_back(Waiting {
+                number,
+                peer: message.peer,
+                row: message.row,
+                slots: message.slots,
+                bytes,
+                until: message.until,
+            });
+        }
+    }
+
+    /// Returns the peers that messages wait for.
+    pub fn peers(&self) -> Vec<UserId> {
+        let mut peers: Vec<UserId> = self.waiting.iter().map(|waiting| waiting.peer.clone()).collect();
+        peers.sort();
+        peers.dedup();
+        peers
+    }
+
+    /// Returns the last expiry of a message.
+    pub fn until(&self) -> Option<Time> {
+        self.waiting.iter().map(|waiting| waiting.until).max()
     }
 }
 
@@ -84,7 +140,7 @@ impl Session {
         };
         let until = run.until.unwrap_or_else(|| ctx.now + self.ttl_of(run));
         let can_follow = (self.context.can)(CallKind::SubscribePeersOnlineStatus);
-        let bytes = run.slots.iter().map(Value::bytes).sum::<usize>() + MESSAGE_BYTES;
+        let bytes = bytes_of(&run.slots);
         let has_room = self.outbox.len() < MAX_MESSAGES && self.outbox.bytes + bytes <= self.most_bytes();
         if !can_follow || until <= ctx.now || !has_room {
             return false;
@@ -98,7 +154,10 @@ impl Session {
             );
         }
         self.outbox.bytes += bytes;
+        let number = self.outbox.stored.next();
+        self.outbox.stored.added += 1;
         self.outbox.waiting.push_back(Waiting {
+            number,
             peer,
             row: run.row,
             slots: run.slots.clone(),
@@ -163,7 +222,7 @@ impl Session {
         self.arm_outbox(ctx);
     }
 
-    fn arm_outbox(&self, ctx: &mut Ctx<'_>) {
+    pub(crate) fn arm_outbox(&self, ctx: &mut Ctx<'_>) {
         if let Some(at) = self.outbox.waiting.iter().map(|waiting| waiting.until).min() {
             ctx.out.push(Effect::SetTimer {
                 key: TimerKey::Outbox,

@@ -41,6 +41,15 @@ impl Ring {
         self.bytes
     }
 
+    /// Gives the lines new numbers after `msgid`; returns the last one.
+    pub fn number_from(&mut self, msgid: u64) -> u64 {
+        for ((number, _), next) in self.lines.iter_mut().zip(msgid.saturating_add(1)..) {
+            *number = next;
+        }
+        self.removed = self.removed.min(msgid);
+        msgid.saturating_add(self.lines.len() as u64)
+    }
+
     /// Returns the lines after a number, and true if some of them were removed.
     pub fn after(&self, msgid: u64) -> (Vec<(u64, Event)>, bool) {
         let missed = self.lines.iter().filter(|(id, _)| *id > msgid).cloned().collect();
@@ -134,6 +143,9 @@ impl Session {
             return;
         }
         channel.away = false;
+        if std::mem::take(&mut channel.restored) {
+            channel.msgid = channel.ring.number_from(msgid);
+        }
         let (missed, gap) = channel.ring.after(msgid);
         if gap {
             ctx.out.push(Effect::Dropped(DropReason::ChannelLines));

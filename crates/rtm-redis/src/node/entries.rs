@@ -3,9 +3,9 @@
 use rtm::time::Time;
 use rtm::{ConnectionReason, RtmEvent, UserId};
 
+use crate::node::client::Unprocessed;
 use crate::node::op::{Op, Then, words};
 use crate::node::{Node, Out, Seen as _};
-use crate::node::client::Unprocessed;
 use crate::wire::{EntryId, Words, channel, int, message_in, user};
 
 impl Node {
@@ -56,7 +56,9 @@ impl Node {
 
     /// A message to a login that is over goes to where the user is now.
     pub(super) fn forward(&mut self, id: Option<EntryId>, to: &UserId, rest: &[Vec<u8>]) {
-        let (Some(id), [from, at, body, ..]) = (id, rest) else { return };
+        let (Some(id), [from, at, body, ..]) = (id, rest) else {
+            return;
+        };
         let words = words!["forward", id.to_string(), to.as_str(), from, at, body];
         self.push(Op {
             words,

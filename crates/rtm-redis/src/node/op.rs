@@ -75,9 +75,9 @@ pub enum Then {
     Back(u64),
     /// Presence that is watched again.
     Watch(Vec<UserId>),
-    /// A record that was taken, by its session.
-    Take(u64),
-    /// Changes of a record, by its session; until when they should be there, if that is not over.
+    /// A record that is taken, by its session; until when it should be there, if that is not over.
+    Take(u64, Option<Time>),
+    /// Changes of a record, the same.
     Save(u64, Option<Time>),
     /// The end of the node.
     Bye,

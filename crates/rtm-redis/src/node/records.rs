@@ -8,9 +8,9 @@ use std::time::Duration;
 use rtm::time::Time;
 use rtm::value::Text;
 
+use crate::node::Node;
 use crate::node::client::Unprocessed;
 use crate::node::op::{Op, Then, words};
-use crate::node::Node;
 use crate::wire::{EntryId, Words, unpacked};
 
 /// Time between two looks for records and keys whose expiry has to be renewed.
@@ -42,6 +42,18 @@ pub struct Changes {
     pub removed: Vec<Vec<u8>>,
     /// Fields with their new values.
     pub set: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The lifetime of the record, if it is longer than its owner's.
+    pub ttl: Option<Duration>,
+}
+
+impl Changes {
+    /// Sets a field, or removes it.
+    pub fn put(&mut self, field: &[u8], value: Option<Vec<u8>>) {
+        match value {
+            Some(value) => self.set.push((field.to_vec(), value)),
+            None => self.removed.push(field.to_vec()),
+        }
+    }
 }
 
 /// What changes do to fields that they do not name.
@@ -63,12 +75,24 @@ pub enum RecordNews {
     Taken(Vec<(Vec<u8>, Vec<u8>)>),
     /// The changes are in Redis.
     Saved,
-    /// The changes are not in Redis within the time for calls. They are still tried.
+    /// The record or the changes are not in Redis within the time for calls. It is still tried.
     Late,
-    /// Redis has no record, or may have lost changes: everything has to be saved again.
+    /// The changes are in Redis, which had no record before: everything has to be saved again.
     Missing,
+    /// Redis may have lost changes: everything has to be saved again.
+    Lost,
     /// Another session owns the record.
     Replaced,
+}
+
+impl RecordNews {
+    /// Returns the size of its fields.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Taken(fields) => fields.iter().map(|(field, value)| field.len() + value.len()).sum(),
+            _ => 0,
+        }
+    }
 }
 
 /// The records of a node's sessions.
@@ -98,12 +122,17 @@ impl Records {
 impl Node {
     /// Makes a session the owner of its account's record.
     pub fn take_record(&mut self, now: Time, session: u64, owner: Owner) {
-        let words = words!["take", owner.account.as_bytes(), owner.token.as_bytes(), millis(owner.ttl)];
+        let words = words![
+            "take",
+            owner.account.as_bytes(),
+            owner.token.as_bytes(),
+            millis(owner.ttl)
+        ];
         self.records.owners.insert(session, (owner, now));
         self.push(Op {
             words,
             call: None,
-            then: Then::Take(session),
+            then: Then::Take(session, Some(now + self.config.call_wait)),
         });
     }
 
@@ -114,6 +143,7 @@ impl Node {
             return;
         };
         *touched = now;
+        let ttl = changes.ttl.map_or(owner.ttl, |ttl| ttl.max(owner.ttl));
         let scope = match changes.scope {
             Scope::Some => "",
             Scope::All => "all",
@@ -123,7 +153,7 @@ impl Node {
             "save",
             owner.account.as_bytes(),
             owner.token.as_bytes(),
-            millis(owner.ttl),
+            millis(ttl),
             scope
         ];
         let (entries, offline) = processed.map_or_else(Default::default, |(client, count)| self.pop(client, count));
@@ -194,7 +224,11 @@ impl Node {
         while let Some((_, id)) = self.processed.pop_front_if(|(after, _)| *after <= self.sent) {
             self.unprocessed.remove(&id);
         }
-        let all = if self.seen == EntryId::default() { self.seen } else { self.seen.next() };
+        let all = if self.seen == EntryId::default() {
+            self.seen
+        } else {
+            self.seen.next()
+        };
         self.unprocessed.first().copied().unwrap_or(all)
     }
 
@@ -208,7 +242,9 @@ impl Node {
 
     /// Messages that a closed instance's session has not processed go to where their receiver is now.
     pub(super) fn give_back(&mut self, client: u64) {
-        let Some(client) = self.clients.get_mut(&client) else { return };
+        let Some(client) = self.clients.get_mut(&client) else {
+            return;
+        };
         for message in std::mem::take(&mut client.unprocessed) {
             if let Unprocessed::Entry(id, words) = message {
                 if let Some(to) = crate::wire::user(&words[0]) {
@@ -243,15 +279,18 @@ impl Node {
         let sessions = self.records.owners.keys().copied();
         let mut sessions: Vec<u64> = sessions.collect();
         sessions.sort_unstable();
-        let news = sessions.into_iter().map(|session| (session, RecordNews::Missing));
+        let news = sessions.into_iter().map(|session| (session, RecordNews::Lost));
         self.records.news.extend(news);
     }
 
     /// Reports changes that have waited too long.
     pub(super) fn records_late(&mut self, now: Time) {
-        let outstanding = self.outstanding.iter_mut().filter_map(|outstanding| outstanding.ops.as_mut());
+        let outstanding = self
+            .outstanding
+            .iter_mut()
+            .filter_map(|outstanding| outstanding.ops.as_mut());
         for op in outstanding.flatten().chain(&mut self.queue) {
-            if let Then::Save(session, until) = &mut op.then
+            if let Then::Save(session, until) | Then::Take(session, until) = &mut op.then
                 && until.take_if(|until| *until <= now).is_some()
             {
                 self.records.news.push((*session, RecordNews::Late));
@@ -291,7 +330,11 @@ impl Node {
             let channel = channel.as_str();
             names.extend(["c", "d", "a"].map(|kind| format!(":{kind}:{channel}").into_bytes()));
         }
-        names.extend(self.followers.keys().map(|user| format!(":f:{}", user.as_str()).into_bytes()));
+        names.extend(
+            self.followers
+                .keys()
+                .map(|user| format!(":f:{}", user.as_str()).into_bytes()),
+        );
         names.sort_unstable();
         for names in names.chunks(KEYS) {
             let mut words = words!["keep"];
