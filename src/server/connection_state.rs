@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::log::clients::How;
-use crate::server::line_search::LineSearch;
+use crate::server::line_search::{Found, LineSearch};
 use crate::server::run_queue::enter;
 use crate::server::{
     Closing, Login, LoginAttempt, Message, NoSession, PendingLogin, RecordedItem, Server, SessionHandle, SocketHandle,
@@ -328,19 +328,17 @@ impl Client {
         });
         match found {
             Ok((key, session, number)) => self.line_found(line, number, (key, session), pending),
-            Err(NoSession::Unknown) => match (number, &self.server.redis) {
-                (Ok(number), Some(redis)) => self.search = Some(LineSearch::begin(redis, line, number, pending)),
-                _ => self.no_line(NoSession::Unknown, pending),
+            Err(NoSession::Unknown) => match &self.server.redis {
+                Some(redis) => self.search = Some(LineSearch::begin(&self.server, redis, line, pending)),
+                None => self.no_line(NoSession::Unknown, pending),
             },
             Err(NoSession::Replaced) => self.no_line(NoSession::Replaced, pending),
         }
     }
 
     /// Handles the result of a search for a line in Redis.
-    fn line_searched(&mut self, search: LineSearch, found: FoundLine) {
-        let LineSearch {
-            line, number, pending, ..
-        } = search;
+    fn line_searched(&mut self, search: LineSearch, (number, found): Found) {
+        let LineSearch { line, pending, .. } = search;
         let key = match found {
             FoundLine::Of(app, account) => AppId::new(app.as_str()).ok().zip(Account::new(account.as_str()).ok()),
             FoundLine::Replaced => return self.no_line(NoSession::Replaced, pending),

@@ -2,12 +2,15 @@
 
 use std::sync::OnceLock;
 
+use tokio::sync::Notify;
+
 use identity::{BadSessionLine, SessionLine, SessionLineKey};
 
 /// Keys of session lines.
 pub struct LineKeys {
     own: SessionLineKey,
     shared: OnceLock<SessionLineKey>,
+    is_shared: Notify,
 }
 
 impl LineKeys {
@@ -16,12 +19,25 @@ impl LineKeys {
         Self {
             own,
             shared: OnceLock::new(),
+            is_shared: Notify::new(),
         }
     }
 
     /// Sets the key of all sidecars, which signs all later lines. Lines of the other key remain valid here.
     pub fn share(&self, key: SessionLineKey) {
         let _ = self.shared.set(key);
+        self.is_shared.notify_waiters();
+    }
+
+    /// Waits for the key of all sidecars.
+    pub async fn shared(&self) {
+        loop {
+            let is_shared = self.is_shared.notified();
+            if self.shared.get().is_some() {
+                return;
+            }
+            is_shared.await;
+        }
     }
 
     /// Issues the line of a session.

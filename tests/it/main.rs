@@ -23,6 +23,7 @@ mod deny;
 mod docs;
 mod doctor;
 mod documents;
+mod durable;
 mod fixtures;
 mod fuzz;
 mod guide;

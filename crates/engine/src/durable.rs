@@ -3,7 +3,7 @@
 //! A session has no effect for its store: after a step, the server asks for what has changed since it asked before
 //! ([`Session::changes`]). So changes of several steps are stored at once.
 
-use protocol::event::{CallRef, Event};
+use protocol::event::{CallRef, Event, SocketId};
 use rtm::time::Time;
 use rtm::value::{Text, Value};
 use rtm::{ChannelId, PeerMessageErr, RtmCall, RtmError, UserId};
@@ -149,6 +149,8 @@ pub(super) struct Saved {
     unknown: bool,
     /// A resume by line whose RTM login is pending.
     resuming: Option<CallRef>,
+    /// The channel state that its client has sent meanwhile: number of the channel, number of the last line.
+    subscribed: Option<(SocketId, u64, u64)>,
     /// The channel to join again.
     channel: Option<Text>,
     /// The channel whose members are fetched.
@@ -337,7 +339,18 @@ impl Session {
             self.send_aside(RtmCall::GetMembers { channel_id: id }, ctx);
         }
         self.resumed(call, None, ctx);
+        if let Some((socket, cid, msgid)) = self.saved.as_mut().and_then(|saved| saved.subscribed.take()) {
+            self.subscribed(socket, cid, msgid, ctx);
+        }
         self.continue_restored(ctx);
+    }
+
+    /// Keeps the channel state of a client whose resume is pending; returns true if it is.
+    pub(super) fn subscribed_early(&mut self, socket: SocketId, cid: u64, msgid: u64) -> bool {
+        let saved = self.saved.as_mut().filter(|saved| saved.resuming.is_some());
+        saved
+            .map(|saved| saved.subscribed = Some((socket, cid, msgid)))
+            .is_some()
     }
 
     /// Handles the timeout of a resume.

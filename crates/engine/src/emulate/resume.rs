@@ -135,6 +135,9 @@ impl Session {
 
     /// Handles the client's acknowledgement of the resumed channel subscription.
     pub(crate) fn subscribed(&mut self, socket: SocketId, cid: u64, msgid: u64, ctx: &mut Ctx<'_>) {
+        if self.subscribed_early(socket, cid, msgid) {
+            return;
+        }
         let current = self.cids.unsigned_abs();
         let Some(channel) = self.channel.as_mut().filter(|c| c.away) else {
             return;
