@@ -295,7 +295,7 @@ impl Session {
                 self.begin_again(true, ctx);
             }
             None => {
-                self.mailbox.restart(now, self.context.limits.mailbox_ttl);
+                self.end_lines(now);
                 self.mailbox.forget_versions();
                 self.forget_calls(ctx);
             }

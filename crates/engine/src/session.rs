@@ -10,7 +10,7 @@ use rtm::value::{Text, Value};
 use rtm::{ChannelId, EventKind, RtmCall};
 use tables::condition::EmulationOutcome;
 use tables::row::{Limit, Status};
-use tables::wire::{ResumeMode, Target};
+use tables::wire::{ResumeMode, Target, Wire};
 
 use crate::api::{Attach, DropReason, Effect, EndReason, Input, SessionContext, TimerKey};
 use crate::durable::Saved;
@@ -453,8 +453,7 @@ impl Session {
     /// Passes the unacknowledged lines on to the account's next session on this sidecar.
     pub(super) fn store_lines(&mut self, ctx: &mut Ctx<'_>) {
         if self.saved.is_some() {
-            self.mailbox.restart(ctx.now, self.context.limits.mailbox_ttl);
-            return;
+            return self.end_lines(ctx.now);
         }
         let lines = self.leave_lines();
         if !lines.is_empty() {
@@ -462,10 +461,15 @@ impl Session {
         }
     }
 
+    /// Removes the lines that are not for a later login, where a store keeps the others.
+    pub(super) fn end_lines(&mut self, now: Time) {
+        let (wire, ttl) = (self.context.wire.clone(), self.context.limits.mailbox_ttl);
+        self.mailbox.end(now, ttl, |event| is_volatile(&wire, event));
+    }
+
     /// Returns true for an event of the current login only.
     fn is_volatile(&self, event: &Event) -> bool {
-        let form = self.context.wire.events.get(event.sig).and_then(Option::as_ref);
-        form.is_none_or(|form| form.volatile)
+        is_volatile(&self.context.wire, event)
     }
 
     fn timer(&mut self, key: TimerKey, ctx: &mut Ctx<'_>) {
@@ -519,4 +523,9 @@ impl Session {
             at: ctx.now + grace,
         });
     }
+}
+
+fn is_volatile(wire: &Wire, event: &Event) -> bool {
+    let form = wire.events.get(event.sig).and_then(Option::as_ref);
+    form.is_none_or(|form| form.volatile)
 }

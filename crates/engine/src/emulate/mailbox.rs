@@ -184,16 +184,26 @@ impl Mailbox {
         self.acknowledged = None;
         self.assumed = false;
         let before = self.lines.len();
+        self.retain(|line| !line.volatile && now.since(line.at) < ttl);
+        before - self.lines.len()
+    }
+
+    /// Removes the lines of an ended login that are not for a later one, and expired ones.
+    pub fn end(&mut self, now: Time, ttl: Duration, is_volatile: impl Fn(&Event) -> bool) {
+        self.restart(now, ttl);
+        self.retain(|line| !is_volatile(&line.event));
+    }
+
+    fn retain(&mut self, stays: impl Fn(&Line) -> bool) {
         let stored = &mut self.stored;
         self.lines.retain(|line| {
-            let stays = !line.volatile && now.since(line.at) < ttl;
+            let stays = stays(line);
             if !stays {
                 stored.removes(line.number);
             }
             stays
         });
         self.bytes = self.lines.iter().map(|line| line.bytes).sum();
-        before - self.lines.len()
     }
 
     /// Takes all unacknowledged lines, with their times.
