@@ -57,6 +57,8 @@ use runtime::clock::Clock;
 
 /// Interval of [`Server::sweep`].
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// Interval of attempts to read the key of session lines from Redis.
+const LINE_KEY_EVERY: Duration = Duration::from_millis(100);
 /// Lifetime of a session line in Redis.
 const LINE_TTL: Duration = Duration::from_secs(24 * 3600);
 /// Maximum of sessions that one sweep ends while the memory is full. Their memory is freed with a delay.
@@ -469,7 +471,7 @@ impl Server {
         let Some(redis) = self.redis.clone().filter(|_| self.config.session.line_key.is_none()) else {
             return;
         };
-        let mut every = interval(SWEEP_EVERY);
+        let mut every = interval(LINE_KEY_EVERY);
         loop {
             tokio::select! {
                 () = self.shutdown.cancelled() => return,

@@ -19,6 +19,7 @@ const COMMON: &str = "[limits]\nmessages_per_second = 100000\nchannel_messages_p
 pub struct Sidecar {
     program: Option<Program>,
     folder: PathBuf,
+    starts: usize,
     pub http: SocketAddr,
     pub tcp: SocketAddr,
 }
@@ -38,6 +39,7 @@ impl Sidecar {
         let mut sidecar = Self {
             program: None,
             folder,
+            starts: 0,
             http,
             tcp,
         };
@@ -47,7 +49,8 @@ impl Sidecar {
 
     /// Starts it again at its addresses.
     pub async fn restart(&mut self) {
-        let stderr = to_file(&self.folder, "stderr");
+        self.starts += 1;
+        let stderr = to_file(&self.folder, &format!("stderr-{}", self.starts));
         let args = ["serve", "--config", "sigbridge.toml"];
         self.program = Some(Program::start(&self.folder, &args, None, stderr));
         let http = self.http;
@@ -57,10 +60,6 @@ impl Sidecar {
     /// Ends it at once, as a power failure would.
     pub fn kill(&mut self) {
         self.program = None;
-    }
-
-    pub fn program(&self) -> &Program {
-        self.program.as_ref().expect("it runs")
     }
 }
 

@@ -25,6 +25,7 @@ mod doctor;
 mod documents;
 mod durable;
 mod fixtures;
+mod fleet;
 mod fuzz;
 mod guide;
 mod har;

@@ -651,10 +651,11 @@ function ops.save(account, owner, ttl, how, entries, ...)
       local entry = call('XRANGE', S .. node, words[i], words[i])[1]
       local e = entry and unpacked(entry[2][2])
       if e and e[4] == 'peer' then store(e[5], e[7], e[8], e[9], true) end
-      call('XDEL', S .. node, words[i])
     end
-    return reply('gone')
   end
+  -- Entries before them may be unprocessed, so the end of the batch may not remove them.
+  if entries > 0 then call('XDEL', S .. node, unpack(words, 1, entries)) end
+  if at and at ~= owner then return reply('gone') end
   if how == 'all' then call('DEL', key) end
   local count = tonumber(words[entries + 1])
   local first = entries + 2
