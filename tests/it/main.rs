@@ -40,6 +40,8 @@ mod native;
 mod on_redis;
 mod record_fixtures;
 mod redaction;
+#[cfg(unix)]
+mod redis_kinds;
 mod replay;
 mod rest;
 mod secrets;
