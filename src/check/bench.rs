@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{Effect, Input, Names, Session, SessionContext, SessionLimits, TimerKey};
-use identity::lossy_codec;
 use protocol::event::{LOGIN, SocketId};
 use rtm::time::Time;
 use rtm::value::Text;
@@ -156,28 +155,12 @@ pub(super) const NO_FUNCTION: usize = LOGIN - 1;
 /// Socket of examples.
 pub(super) const SOCKET: SocketId = SocketId(1);
 
-/// Names with the real codecs, and with simple numbers for readers of examples.
+/// Names with simple numbers, for readers of examples.
 struct ExampleNames {
     own: Text,
 }
 
 impl Names for ExampleNames {
-    fn user_id(&self, account: &Text) -> Text {
-        lossy_codec::user_id(account)
-    }
-
-    fn account(&self, user_id: &Text) -> Text {
-        lossy_codec::account(user_id)
-    }
-
-    fn channel_id(&self, channel: &Text) -> Text {
-        lossy_codec::channel_id(channel)
-    }
-
-    fn channel(&self, channel_id: &Text) -> Text {
-        lossy_codec::channel(channel_id)
-    }
-
     fn uid(&self, account: &Text) -> i64 {
         match &**account {
             own if own == &*self.own => 1001,

@@ -6,6 +6,7 @@ use rtm::value::Value;
 use rtm::{CallKind, EventKind, RtmError};
 use tables::diagnostics::Diag;
 use tables::duration::parse_duration;
+use tables::reason::Reason;
 use tables::row::RowKind;
 use tables::spanned_value::{Node, NodeKind};
 
@@ -177,6 +178,11 @@ impl Bench {
         let text = reason
             .as_text()
             .ok_or_else(|| Diag::new(&reason.span, "expected a reason"))?;
+        let known = Reason::parse(text).ok_or_else(|| {
+            let names = Reason::ALL.iter().map(|reason| reason.name());
+            let title = format!("the bridge refuses no call for the reason `{text}`");
+            Diag::new(&reason.span, title).did_you_mean(text, names)
+        })?;
         self.next_call += 1;
         let call = CallRef {
             socket: SOCKET,
@@ -187,7 +193,7 @@ impl Bench {
             call,
             row: self.row,
             args: Vec::new(),
-            reason: text.clone(),
+            reason: known,
         });
         Ok(())
     }

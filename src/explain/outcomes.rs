@@ -2,7 +2,8 @@
 
 use rtm::value::{Text, Value};
 use tables::errors::FailClass;
-use tables::expr::{Ambient, Expr};
+use tables::expr::Ambient;
+use tables::reason::ReasonSource;
 use tables::row::{Emission, Failure, Outcome, Row};
 use tables::wire::{Via, WireEvent};
 
@@ -32,16 +33,16 @@ pub(super) fn explain(context: &Context<'_>, row: &Row, known: &Known) -> Vec<Ou
 /// Explains a refusal.
 pub(super) fn failure(context: &Context<'_>, row: &Row, failure: &Failure, known: &Known) -> FailureView {
     let class = &context.tables.fails[failure.class];
-    let reasons: Vec<(Option<String>, Text)> = match (&failure.reason, known.value(&failure.reason)) {
-        (Expr::MemberReason(of), _) => {
-            let members = &context.tables.rows[*of].members;
+    let reasons: Vec<(Option<String>, Text)> = match failure.reason {
+        ReasonSource::Fixed(reason) => vec![(None, context.tables.reason(reason))],
+        ReasonSource::Member(of) => {
+            let members = &context.tables.rows[of].members;
             members
                 .iter()
-                .map(|(error, text)| (Some(error.name().into()), text.clone()))
+                .map(|(error, reason)| (Some(error.name().into()), context.tables.reason(*reason)))
                 .collect()
         }
-        (_, Some(value)) => vec![(None, value.into_text())],
-        (_, None) => declared(class).into_iter().map(|text| (None, text)).collect(),
+        ReasonSource::Given | ReasonSource::Parameter => declared(class).into_iter().map(|text| (None, text)).collect(),
     };
     // With a single text, everything but the family's number is known.
     let known = match &reasons[..] {

@@ -85,7 +85,7 @@ fn signature(tables: &Tables, call: &RowCall) -> String {
 fn known(row: &Row, call: &RowCall, frame: &Frame<'_>, vid: Option<AppId>) -> (Known, Option<&'static str>) {
     let (values, refused) = match read_args(call, &frame.args) {
         Ok(values) => (values, None),
-        Err(reason) => (Vec::new(), Some(reason)),
+        Err(reason) => (Vec::new(), Some(reason.name())),
     };
     let mut slots: Vec<Option<Value>> = values.into_iter().map(Some).collect();
     slots.resize(row.slots.len(), None);

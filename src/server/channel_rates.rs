@@ -6,8 +6,8 @@ use std::collections::HashMap;
 
 use parking_lot::Mutex;
 
-use engine::Bucket;
 use rtm::AppId;
+use rtm::rate::TokenBucket;
 use rtm::time::Time;
 use rtm::value::Text;
 
@@ -23,7 +23,7 @@ pub struct ChannelRates {
 
 #[derive(Debug, Default)]
 struct Inner {
-    buckets: HashMap<(AppId, Text), Bucket>,
+    buckets: HashMap<(AppId, Text), TokenBucket>,
     sweep_at: usize,
 }
 

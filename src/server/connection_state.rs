@@ -24,6 +24,7 @@ use rtm::time::Time;
 use rtm::value::{Text, Value};
 use rtm_redis::FoundLine;
 use tables::profile::{Profile, Transport};
+use tables::reason::Reason;
 use tables::wire::{ResumeMode, RowCall, Target, Wire};
 
 use engine::dispatch::{Caller, Dispatch, DispatchResult};
@@ -239,7 +240,7 @@ impl Client {
         let verdict = match judged {
             Ok(verdict) => verdict,
             Err(reason) => {
-                pending.attempt.refused(&reason);
+                pending.attempt.refused(reason.name());
                 return self.refuse_login(call, reason);
             }
         };
@@ -442,7 +443,7 @@ impl Client {
     }
 
     /// Refuses the login. The refusal has the form of every login answer.
-    fn refuse_login(&mut self, call: CallRef, reason: Text) {
+    fn refuse_login(&mut self, call: CallRef, reason: Reason) {
         let input = Input::Admitted {
             call,
             verdict: Err(reason),

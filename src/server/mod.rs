@@ -18,7 +18,6 @@ mod live_session;
 pub mod lookup;
 mod mailbox_file;
 mod message;
-mod name_mapper;
 pub mod native_listener;
 pub mod native_lookup;
 pub mod native_transport;

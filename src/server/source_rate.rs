@@ -1,14 +1,14 @@
 //! Rate limit of the answers to one source.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::time::Duration;
 
+use rtm::rate::{Rate, SlidingWindow};
 use rtm::time::Time;
 
-/// Largest number of answers to one source within [`WINDOW`].
+/// Largest number of answers to one source within a second.
 pub const MAX_ANSWERS: usize = 20;
-const WINDOW: Duration = Duration::from_secs(1);
+const RATE: Rate = Rate::new(MAX_ANSWERS as u32, 1);
 /// Largest number of remembered sources.
 const MAX_SOURCES: usize = 4096;
 
@@ -20,7 +20,7 @@ const MAX_SOURCES: usize = 4096;
 /// begins.
 #[derive(Debug, Default)]
 pub struct Rates {
-    sources: HashMap<IpAddr, VecDeque<Time>>,
+    sources: HashMap<IpAddr, SlidingWindow>,
     swept: Time,
 }
 
@@ -32,23 +32,14 @@ impl Rates {
         if self.sources.len() >= MAX_SOURCES && !self.sources.contains_key(&source) {
             return false;
         }
-        let answers = self.sources.entry(source).or_default();
-        if answers.len() == MAX_ANSWERS {
-            if answers.front().is_some_and(|first| now.since(*first) < WINDOW) {
-                return false;
-            }
-            answers.pop_front();
-        }
-        answers.push_back(now);
-        true
+        self.sources.entry(source).or_default().take(now, RATE)
     }
 
     /// Removes the sources without recent answers. It runs rarely, because a flood would make it expensive.
     fn sweep(&mut self, now: Time) {
-        if now.since(self.swept) >= WINDOW {
+        if now.since(self.swept) >= RATE.per {
             self.swept = now;
-            self.sources
-                .retain(|_, answers| answers.back().is_some_and(|last| now.since(*last) < WINDOW));
+            self.sources.retain(|_, answers| answers.is_busy(now, RATE));
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::log::accounts::Accounts;
 use crate::log::clients::Logins;
 use crate::webhook::Webhooks;
 use agent_link::driver::Driver;
-use engine::{SessionContext, SessionLimits};
+use engine::{AppNames, SessionContext, SessionLimits};
 use identity::{Account, SessionLineKey};
 use protocol::event::{Event, SocketId};
 use rtm::AppId;
@@ -44,7 +44,6 @@ use crate::server::live_session::LiveSession;
 use crate::server::live_session::kept::Kept;
 use crate::server::mailbox_file::{Key, MailboxFile};
 use crate::server::message::Message;
-use crate::server::name_mapper::AppNames;
 use crate::server::offline_mailboxes::{Dropped, OfflineMailboxes};
 use crate::server::pending_logins::PendingLogins;
 use crate::server::registry::{SessionHandle, SessionRegistry};
@@ -422,7 +421,7 @@ impl Server {
             tables: self.tables.clone(),
             wire,
             names: Arc::new(AppNames {
-                vid: vid.clone(),
+                app: vid.clone(),
                 numbers: config.uid.clone(),
             }),
             offline_messages: match config.upstream_of(vid) {

@@ -46,6 +46,10 @@ const MISTAKES: &[&[Edit]] = &[
     // A reason that is not declared, for which no number can be.
     &[("channel-msg.toml#channel-msg.send", "{ row = \"channel-msg.send-failed\", with = { reason = \"timeout\" } }",
        "{ fail = \"send\", reason = ▲\"time-out\" }", "the reason `time-out` is not declared")],
+    // A reason that is computed, and one that code gives.
+    &[("channel-msg.toml#channel-msg.send", "\nfailed     = { row = \"channel-msg.send-failed\", with = { reason = \"failed\" }", "\nfailed     = ▲{ row = \"channel-msg.send-failed\", with = { reason = \"$msg\" }", "the reason of `failed` is not a declared one")],
+    &[("errors.toml", "\"already login\"      =", "▲\"already login\"      =", "the reason `wrong line`, which the bridge gives itself, is not declared"),
+      ("errors.toml", "\"wrong line\" ", "\"wrong lane\" ", "")],
     // An outcome that would happen for ever.
     &[("invite.toml#invite.accept", "otherwise = \"own\"", "otherwise = ▲\"lost\"", "`lost` replaces itself, directly or indirectly")],
     // A lane of calls that have none, and one that has no name.

@@ -525,7 +525,10 @@ impl Crowd {
 async fn sidecars(name: &str, url: &str) -> (Vec<Sidecar>, Arc<Places>) {
     let mut sidecars = Vec::new();
     for n in 1..=3 {
-        sidecars.push(Sidecar::on_redis(&format!("fleet-{name}-{n}"), url).await);
+        let redis = format!("url = \"{url}\"\nrate_scale = 100000\n");
+        // Without the bound of a mailbox, at which lines are dropped and counted.
+        let config = format!("[mailbox]\nlimit = 100000\n[upstream]\nkind = \"redis\"\n[redis]\n{redis}");
+        sidecars.push(Sidecar::start(&format!("fleet-{name}-{n}"), &config).await);
     }
     let places = Arc::new(Places::default());
     *places.0.lock() = sidecars

@@ -12,22 +12,11 @@ use rtm::time::Time;
 use rtm::value::{Text, Value};
 use rtm::{CallKind, ChannelId, InvitationId, RtmCall, RtmError, RtmEvent, RtmReply};
 use tables::Tables;
+use tables::reason::Reason;
 use tables::row::{CodeId, RowId};
 use tables::wire::Wire;
 
-/// The mapping of names in both directions; a pure function of the names, recorded in traces.
-pub trait Names: Send + Sync {
-    /// Returns the RTM user id of a legacy account.
-    fn user_id(&self, account: &Text) -> Text;
-    /// Returns the legacy account of an RTM user id.
-    fn account(&self, user_id: &Text) -> Text;
-    /// Returns the RTM channel id of a legacy channel name.
-    fn channel_id(&self, channel: &Text) -> Text;
-    /// Returns the legacy channel name of an RTM channel id.
-    fn channel(&self, channel_id: &Text) -> Text;
-    /// Returns the legacy number of an account.
-    fn uid(&self, account: &Text) -> i64;
-}
+use crate::names::Names;
 
 /// Immutable context of a session.
 #[derive(Clone)]
@@ -108,7 +97,7 @@ pub enum Input {
         /// The login call.
         call: CallRef,
         /// `Err` with the reason for a refusal.
-        verdict: Result<(), Text>,
+        verdict: Result<(), Reason>,
         /// The new session line.
         line: Text,
         /// The login call's arguments, in the row's order.
@@ -152,7 +141,7 @@ pub enum Input {
         /// The valid arguments.
         args: Vec<Value>,
         /// The reason for the refusal.
-        reason: Text,
+        reason: Reason,
     },
     /// The announcement of a call that exceeds its channel's rate.
     OverRate {

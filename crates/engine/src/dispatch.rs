@@ -5,6 +5,7 @@ use protocol::encoder::{Encoder, LineContext, NamedCall};
 use protocol::event::{CallRef, SocketId};
 use rtm::time::Time;
 use rtm::value::Value;
+use tables::reason::Reason;
 use tables::wire::{FailureForm, Function, Local, Target, Wire};
 
 use crate::Input;
@@ -57,7 +58,9 @@ impl Caller<'_> {
             return self.read_documented(named, args);
         }
         let Some(is_own_line) = self.is_own_line else {
-            let frames = self.encoder.plain(named, FailureForm::Own, Err("not login"));
+            let frames = self
+                .encoder
+                .plain(named, FailureForm::Own, Err(Reason::NotLogin.name()));
             return frames_because("call before login", frames);
         };
         let Some((position, function)) = self.wire.find(name, args) else {
@@ -70,7 +73,7 @@ impl Caller<'_> {
             .and_then(Value::as_text)
             .is_some_and(|line| is_own_line(line))
         {
-            return self.refused(call, named, function, args, "wrong line");
+            return self.refused(call, named, function, args, Reason::WrongLine);
         }
         match &function.target {
             Target::Row(row) => match read_args(row, args) {
@@ -111,11 +114,11 @@ impl Caller<'_> {
         let call = self.call(named, position);
         let again = matches!(&self.wire.login.target, Target::Row(login) if login.row == row.row);
         let read = if again {
-            Err("already login")
+            Err(Reason::AlreadyLogin)
         } else {
             read_args(row, args)
         };
-        let bad = read.as_ref().err().copied();
+        let bad = read.as_ref().err().map(|reason| reason.name());
         let bad = bad.or_else(|| self.is_own_line.is_none().then_some("call before login"));
         let input = match read {
             Ok(args) => Input::Call {
@@ -128,7 +131,7 @@ impl Caller<'_> {
                 call,
                 row: row.row,
                 args: readable_args(row, args),
-                reason: reason.into(),
+                reason,
             },
         };
         let action = if self.is_own_line.is_some() {
@@ -158,22 +161,22 @@ impl Caller<'_> {
         named: NamedCall<'_>,
         function: &Function,
         args: &Value,
-        reason: &'static str,
+        reason: Reason,
     ) -> DispatchResult {
         let action = match &function.target {
             Target::Row(row) => Dispatch::Input(Input::Refused {
                 call,
                 row: row.row,
                 args: readable_args(row, args),
-                reason: reason.into(),
+                reason,
             }),
             Target::Local(_) | Target::Invoke(_) => {
-                Dispatch::Frames(self.encoder.plain(named, function.failure, Err(reason)))
+                Dispatch::Frames(self.encoder.plain(named, function.failure, Err(reason.name())))
             }
         };
         DispatchResult {
             action,
-            bad: Some(reason),
+            bad: Some(reason.name()),
         }
     }
 }

@@ -9,8 +9,6 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use rtm::value::Text;
 use rtm::{AttributeOperation, CallKind, RtmCall, RtmError};
 
-use crate::rtm_requests::Request;
-
 /// Maximum number of requests that wait in one lane, or behind others of their call.
 const MAX_BEHIND: usize = 200;
 /// Number of waiting requests from which on they are merged, even before RTM limits the rate.
@@ -18,7 +16,7 @@ const BACKLOG: usize = 16;
 
 /// The action for a new request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(crate) enum Turn {
     /// Send it.
     Now,
     /// Wait.
@@ -29,7 +27,7 @@ pub(super) enum Turn {
 
 /// The order of requests, by their numbers.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Lanes {
+pub(crate) struct Lanes {
     /// The first request of each lane is pending, waits for its retry, or waits for others of its
     /// call.
     named: HashMap<Text, VecDeque<u64>>,
@@ -45,9 +43,8 @@ struct Behind {
 
 impl Lanes {
     /// Adds a request.
-    pub fn enter(&mut self, number: u64, request: &Request) -> Turn {
-        let kind = request.call.kind();
-        let Some(lane) = &request.lane else {
+    pub fn enter(&mut self, number: u64, lane: Option<&Text>, kind: CallKind) -> Turn {
+        let Some(lane) = lane else {
             let waiting = self.calls.get(&kind).map_or(0, |behind| behind.waiting.len());
             return match waiting {
                 MAX_BEHIND.. => Turn::Full,
@@ -81,11 +78,17 @@ impl Lanes {
         self.calls.entry(kind).or_default().trying.insert(number);
     }
 
-    /// Removes a completed request; returns the requests to send. `kind_of` returns the call of
-    /// another request.
-    pub fn done(&mut self, number: u64, request: &Request, kind_of: impl Fn(u64) -> Option<CallKind>) -> Vec<u64> {
-        let mut next = self.taken(number, request.call.kind());
-        next.extend(self.next_of_lane(request).filter(|next| {
+    /// Removes a completed request of a lane; returns the requests to send. `kind_of` returns the
+    /// call of another request.
+    pub fn done(
+        &mut self,
+        number: u64,
+        lane: Option<&Text>,
+        kind: CallKind,
+        kind_of: impl Fn(u64) -> Option<CallKind>,
+    ) -> Vec<u64> {
+        let mut next = self.taken(number, kind);
+        next.extend(self.next_of_lane(lane).filter(|next| {
             let kind = kind_of(*next);
             kind.is_none_or(|kind| self.pass(*next, kind) == Turn::Now)
         }));
@@ -103,8 +106,8 @@ impl Lanes {
         Vec::new()
     }
 
-    fn next_of_lane(&mut self, request: &Request) -> Option<u64> {
-        let lane = request.lane.as_ref()?;
+    fn next_of_lane(&mut self, lane: Option<&Text>) -> Option<u64> {
+        let lane = lane?;
         let queue = self.named.get_mut(lane)?;
         queue.pop_front();
         let next = queue.front().copied();
@@ -116,12 +119,12 @@ impl Lanes {
 
     /// Replaces the first request of a lane by its parts, each with a number of its own; returns
     /// the requests to send.
-    pub fn split(&mut self, number: u64, request: &Request, parts: &[u64]) -> Vec<u64> {
-        if let Some(queue) = request.lane.as_ref().and_then(|lane| self.named.get_mut(lane)) {
+    pub fn split(&mut self, number: u64, lane: Option<&Text>, kind: CallKind, parts: &[u64]) -> Vec<u64> {
+        if let Some(queue) = lane.and_then(|lane| self.named.get_mut(lane)) {
             queue.pop_front();
             parts.iter().rev().for_each(|number| queue.push_front(*number));
         }
-        let mut next = self.taken(number, request.call.kind());
+        let mut next = self.taken(number, kind);
         next.extend(parts.first());
         next
     }
@@ -141,7 +144,7 @@ impl Lanes {
 
 /// Merges a later attribute write into an earlier one of the same target, with the last value of
 /// each name. Returns false if they are not such writes.
-pub(super) fn merge(into: &mut RtmCall, later: &RtmCall) -> bool {
+pub(crate) fn merge(into: &mut RtmCall, later: &RtmCall) -> bool {
     let (into, later) = match (into, later) {
         (
             RtmCall::AddOrUpdateChannelAttributes {
@@ -169,7 +172,7 @@ pub(super) fn merge(into: &mut RtmCall, later: &RtmCall) -> bool {
 }
 
 /// Returns true for an error that one of several merged writes may have caused.
-pub(super) fn may_be_of_one(error: RtmError) -> bool {
+pub(crate) fn may_be_of_one(error: RtmError) -> bool {
     matches!(
         error,
         RtmError::AttributeOperation(AttributeOperation::SizeOverflow | AttributeOperation::InvalidArgument)
@@ -179,92 +182,90 @@ pub(super) fn may_be_of_one(error: RtmError) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rtm::ChannelId;
 
     const NONE: [u64; 0] = [];
 
-    fn request(lane: Option<&str>) -> Request {
-        let channel_id = ChannelId::new("room").unwrap();
-        Request {
-            asked_by: Vec::new(),
-            call: RtmCall::Leave { channel_id },
-            tries: 0,
-            via: None,
-            lane: lane.map(Text::from),
-            is_part: false,
-        }
+    fn enter(lanes: &mut Lanes, number: u64, lane: Option<&Text>) -> Turn {
+        lanes.enter(number, lane, CallKind::Leave)
     }
 
-    fn done(lanes: &mut Lanes, number: u64, request: &Request) -> Vec<u64> {
-        lanes.done(number, request, |_| Some(CallKind::Leave))
+    fn done(lanes: &mut Lanes, number: u64, lane: Option<&Text>) -> Vec<u64> {
+        lanes.done(number, lane, CallKind::Leave, |_| Some(CallKind::Leave))
+    }
+
+    fn names() -> (Text, Text) {
+        ("a".into(), "b".into())
     }
 
     #[test]
     fn a_lane_has_one_pending_request_in_order() {
         let mut lanes = Lanes::default();
-        let (a, b) = (request(Some("a")), request(Some("b")));
-        assert_eq!(lanes.enter(1, &a), Turn::Now);
-        assert_eq!(lanes.enter(2, &a), Turn::Later);
-        assert_eq!(lanes.enter(3, &a), Turn::Later);
-        assert_eq!(lanes.enter(4, &b), Turn::Now);
-        assert_eq!(done(&mut lanes, 1, &a), [2]);
+        let (a, b) = names();
+        let (a, b) = (Some(&a), Some(&b));
+        assert_eq!(enter(&mut lanes, 1, a), Turn::Now);
+        assert_eq!(enter(&mut lanes, 2, a), Turn::Later);
+        assert_eq!(enter(&mut lanes, 3, a), Turn::Later);
+        assert_eq!(enter(&mut lanes, 4, b), Turn::Now);
+        assert_eq!(done(&mut lanes, 1, a), [2]);
         lanes.refused(2, CallKind::Leave);
-        assert_eq!(lanes.enter(5, &a), Turn::Later);
-        assert_eq!(done(&mut lanes, 4, &b), NONE);
-        assert_eq!(lanes.enter(6, &b), Turn::Later, "RTM has rate-limited this call");
-        assert_eq!(done(&mut lanes, 2, &a), [6, 3]);
-        assert_eq!(done(&mut lanes, 3, &a), [5]);
-        assert_eq!(done(&mut lanes, 5, &a), NONE);
-        assert_eq!(done(&mut lanes, 6, &b), NONE);
+        assert_eq!(enter(&mut lanes, 5, a), Turn::Later);
+        assert_eq!(done(&mut lanes, 4, b), NONE);
+        assert_eq!(enter(&mut lanes, 6, b), Turn::Later, "RTM has rate-limited this call");
+        assert_eq!(done(&mut lanes, 2, a), [6, 3]);
+        assert_eq!(done(&mut lanes, 3, a), [5]);
+        assert_eq!(done(&mut lanes, 5, a), NONE);
+        assert_eq!(done(&mut lanes, 6, b), NONE);
         assert!(lanes.named.is_empty() && lanes.calls.is_empty());
     }
 
     #[test]
     fn a_lane_waits_for_rate_limited_calls() {
         let mut lanes = Lanes::default();
-        let (a, b) = (request(Some("a")), request(Some("b")));
-        assert_eq!(lanes.enter(1, &a), Turn::Now);
-        assert_eq!(lanes.enter(2, &a), Turn::Later);
-        assert_eq!(lanes.enter(3, &b), Turn::Now);
+        let (a, b) = names();
+        let (a, b) = (Some(&a), Some(&b));
+        assert_eq!(enter(&mut lanes, 1, a), Turn::Now);
+        assert_eq!(enter(&mut lanes, 2, a), Turn::Later);
+        assert_eq!(enter(&mut lanes, 3, b), Turn::Now);
         lanes.refused(3, CallKind::Leave);
-        assert_eq!(done(&mut lanes, 1, &a), NONE);
-        assert_eq!(done(&mut lanes, 3, &b), [2]);
+        assert_eq!(done(&mut lanes, 1, a), NONE);
+        assert_eq!(done(&mut lanes, 3, b), [2]);
     }
 
     #[test]
     fn a_lane_is_bounded() {
         let mut lanes = Lanes::default();
-        let lane = request(Some("a"));
+        let name = Text::from("a");
+        let lane = Some(&name);
         for number in 0..=MAX_BEHIND as u64 {
-            assert_ne!(lanes.enter(number, &lane), Turn::Full);
+            assert_ne!(enter(&mut lanes, number, lane), Turn::Full);
         }
-        assert_eq!(lanes.enter(999, &lane), Turn::Full);
+        assert_eq!(enter(&mut lanes, 999, lane), Turn::Full);
     }
 
     #[test]
     fn retried_requests_are_not_overtaken() {
         let mut lanes = Lanes::default();
-        let free = request(None);
+        let free = None;
         for number in 1..=3 {
-            assert_eq!(lanes.enter(number, &free), Turn::Now);
+            assert_eq!(enter(&mut lanes, number, free), Turn::Now);
         }
         lanes.refused(1, CallKind::Leave);
         lanes.refused(2, CallKind::Leave);
-        assert_eq!(lanes.enter(4, &free), Turn::Later);
-        assert_eq!(done(&mut lanes, 3, &free), NONE);
-        assert_eq!(done(&mut lanes, 1, &free), NONE, "the second is still being retried");
-        assert_eq!(lanes.enter(5, &free), Turn::Later);
-        assert_eq!(done(&mut lanes, 2, &free), [4, 5]);
-        assert_eq!(lanes.enter(6, &free), Turn::Now);
+        assert_eq!(enter(&mut lanes, 4, free), Turn::Later);
+        assert_eq!(done(&mut lanes, 3, free), NONE);
+        assert_eq!(done(&mut lanes, 1, free), NONE, "the second is still being retried");
+        assert_eq!(enter(&mut lanes, 5, free), Turn::Later);
+        assert_eq!(done(&mut lanes, 2, free), [4, 5]);
+        assert_eq!(enter(&mut lanes, 6, free), Turn::Now);
     }
 
     #[test]
     fn only_neighbours_are_merged() {
         let mut lanes = Lanes::default();
-        let lane = request(Some("a"));
         let name = Text::from("a");
+        let lane = Some(&name);
         for number in 1..=6 {
-            lanes.enter(number, &lane);
+            enter(&mut lanes, number, lane);
         }
         let mut joined = Vec::new();
         let mut join = |lanes: &mut Lanes, tried| {
@@ -277,11 +278,11 @@ mod tests {
         join(&mut lanes, false);
         join(&mut lanes, true);
         assert_eq!(joined, [2, 3]);
-        assert_eq!(done(&mut lanes, 1, &lane), [4]);
+        assert_eq!(done(&mut lanes, 1, lane), [4]);
         lanes.refused(4, CallKind::Leave);
-        assert_eq!(lanes.enter(9, &request(None)), Turn::Later);
-        assert_eq!(lanes.split(4, &lane, &[7, 8]), [9, 7]);
-        assert_eq!(done(&mut lanes, 7, &lane), [8]);
-        assert_eq!(done(&mut lanes, 8, &lane), [5]);
+        assert_eq!(enter(&mut lanes, 9, None), Turn::Later);
+        assert_eq!(lanes.split(4, lane, CallKind::Leave, &[7, 8]), [9, 7]);
+        assert_eq!(done(&mut lanes, 7, lane), [8]);
+        assert_eq!(done(&mut lanes, 8, lane), [5]);
     }
 }

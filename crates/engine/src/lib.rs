@@ -8,25 +8,22 @@
 
 mod admission;
 mod api;
-mod conditions;
-mod delivery;
+mod client;
+mod context;
 pub mod dispatch;
 pub mod durable;
 pub mod emulate;
-mod eval_context;
-mod invocation;
 mod lanes;
-mod outcome;
+mod names;
 pub mod pre_login;
-mod rtm_requests;
+mod requests;
+mod run;
 mod session;
-mod test_fixtures;
 #[cfg(test)]
 mod tests;
 
 pub use admission::{Admission, Existing, LoginAttempt, admit};
-pub use api::{Attach, DropReason, Effect, EndReason, Input, Names, SessionContext, SessionLimits, TimerKey};
-pub use emulate::CODES;
-pub use emulate::token_bucket::Bucket;
+pub use api::{Attach, DropReason, Effect, EndReason, Input, SessionContext, SessionLimits, TimerKey};
+pub use names::{AppNames, Names, derived_uid};
 pub use protocol::event::{Answer, CallRef, Event, Form, LOGIN, Refusal, SocketId};
 pub use session::Session;

@@ -13,25 +13,9 @@ use crate::{Effect, Input, Names, Session, SessionContext, SessionLimits};
 
 const SOCKET: SocketId = SocketId(1);
 
-struct SameNames;
+struct SameUid;
 
-impl Names for SameNames {
-    fn user_id(&self, account: &Text) -> Text {
-        account.clone()
-    }
-
-    fn account(&self, user_id: &Text) -> Text {
-        user_id.clone()
-    }
-
-    fn channel_id(&self, channel: &Text) -> Text {
-        channel.clone()
-    }
-
-    fn channel(&self, channel_id: &Text) -> Text {
-        channel_id.clone()
-    }
-
+impl Names for SameUid {
     fn uid(&self, _: &Text) -> i64 {
         7
     }
@@ -48,7 +32,7 @@ impl Bench {
         let context = SessionContext {
             wire: tables.wire("web").unwrap().clone(),
             tables: tables.clone(),
-            names: Arc::new(SameNames),
+            names: Arc::new(SameUid),
             offline_messages: false,
             durable: false,
             can: Arc::new(|_| true),

@@ -3,6 +3,7 @@
 use identity::{Account, ChannelName, is_lossless};
 use rtm::value::{Text, Value};
 use tables::coerce::typed;
+use tables::reason::Reason;
 use tables::ty::SigType;
 use tables::wire::{RowCall, WireArg, WirePart};
 
@@ -13,11 +14,6 @@ pub const MAX_KEY_BYTES: usize = 128;
 /// Largest attribute value, bytes.
 pub const MAX_VALUE_BYTES: usize = 8_096;
 
-/// The refusal of an argument that is missing, has the wrong type, or is not a legal name.
-pub const WRONG_PARAM: &str = "wrong param";
-/// The refusal of an argument over its limit.
-pub const LARGE_PARAM: &str = "large param";
-
 /// Reads the arguments of a call, in the order of the row.
 ///
 /// Clients send other JSON where text is documented (signaling-wire 14): numbers as accounts,
@@ -25,9 +21,9 @@ pub const LARGE_PARAM: &str = "large param";
 ///
 /// # Errors
 /// The reason for the refusal.
-pub fn read_args(call: &RowCall, args: &Value) -> Result<Vec<Value>, &'static str> {
+pub fn read_args(call: &RowCall, args: &Value) -> Result<Vec<Value>, Reason> {
     if args.as_map().is_none() {
-        return Err(WRONG_PARAM);
+        return Err(Reason::WrongParam);
     }
     let mut values = Vec::with_capacity(call.args.len());
     for arg in &call.args {
@@ -67,7 +63,7 @@ fn part(part: &WirePart, value: Value) -> Value {
     }
 }
 
-fn read(ty: SigType, value: Value) -> Result<Value, &'static str> {
+fn read(ty: SigType, value: Value) -> Result<Value, Reason> {
     match ty {
         SigType::Account => name(value, |text| is_lossless(&text) && Account::new(text).is_ok()),
         SigType::Channel => name(value, |text| ChannelName::new(text).is_ok()),
@@ -78,28 +74,28 @@ fn read(ty: SigType, value: Value) -> Result<Value, &'static str> {
         }),
         SigType::Value => text(value, MAX_VALUE_BYTES),
         SigType::Int | SigType::Seconds | SigType::Flag if value.is_null() => Ok(Value::Null),
-        _ => typed(value, ty).ok_or(WRONG_PARAM),
+        _ => typed(value, ty).ok_or(Reason::WrongParam),
     }
 }
 
 /// Reads a name: text, or an unquoted number or boolean.
-fn name(value: Value, legal: impl Fn(Text) -> bool) -> Result<Value, &'static str> {
+fn name(value: Value, legal: impl Fn(Text) -> bool) -> Result<Value, Reason> {
     let text = match value {
         Value::Text(text) => text,
         Value::Int(_) | Value::Number(_) | Value::Bool(_) => value.into_text(),
-        Value::Null | Value::List(_) | Value::Map(_) => return Err(WRONG_PARAM),
+        Value::Null | Value::List(_) | Value::Map(_) => return Err(Reason::WrongParam),
     };
     if legal(text.clone()) {
         Ok(Value::Text(text))
     } else {
-        Err(WRONG_PARAM)
+        Err(Reason::WrongParam)
     }
 }
 
-fn text(value: Value, max: usize) -> Result<Value, &'static str> {
+fn text(value: Value, max: usize) -> Result<Value, Reason> {
     let text = if value.is_null() { "".into() } else { value.into_text() };
     if text.len() > max {
-        Err(LARGE_PARAM)
+        Err(Reason::LargeParam)
     } else {
         Ok(Value::Text(text))
     }
@@ -109,7 +105,7 @@ fn text(value: Value, max: usize) -> Result<Value, &'static str> {
 mod tests {
     use super::*;
 
-    fn check(ty: SigType, json: &str, expected: Result<&str, &'static str>) {
+    fn check(ty: SigType, json: &str, expected: Result<&str, Reason>) {
         let value = Value::from_json(json).unwrap();
         let got = read(ty, value).map(|v| v.to_json());
         assert_eq!(got, expected.map(str::to_owned), "{ty:?} {json}");
@@ -119,19 +115,31 @@ mod tests {
     fn arguments_are_converted_to_the_rows_types() {
         check(SigType::Account, r#""bob""#, Ok(r#""bob""#));
         check(SigType::Account, "42", Ok(r#""42""#));
-        check(SigType::Account, "null", Err(WRONG_PARAM));
-        check(SigType::Account, r#""""#, Err(WRONG_PARAM));
-        check(SigType::Account, r#""a b""#, Err(WRONG_PARAM));
-        check(SigType::Account, "{}", Err(WRONG_PARAM));
-        check(SigType::Account, &format!("\"{}\"", "x".repeat(129)), Err(WRONG_PARAM));
-        check(SigType::Channel, r#""a room""#, Err(WRONG_PARAM));
+        check(SigType::Account, "null", Err(Reason::WrongParam));
+        check(SigType::Account, r#""""#, Err(Reason::WrongParam));
+        check(SigType::Account, r#""a b""#, Err(Reason::WrongParam));
+        check(SigType::Account, "{}", Err(Reason::WrongParam));
+        check(
+            SigType::Account,
+            &format!("\"{}\"", "x".repeat(129)),
+            Err(Reason::WrongParam),
+        );
+        check(SigType::Channel, r#""a room""#, Err(Reason::WrongParam));
         check(SigType::Text, r#"{"type":1}"#, Ok(r#""{\"type\":1}""#));
         check(SigType::Text, "null", Ok(r#""""#));
-        check(SigType::Text, &format!("\"{}\"", "x".repeat(8_193)), Err(LARGE_PARAM));
-        check(SigType::Key, r#""""#, Err(WRONG_PARAM));
+        check(
+            SigType::Text,
+            &format!("\"{}\"", "x".repeat(8_193)),
+            Err(Reason::LargeParam),
+        );
+        check(SigType::Key, r#""""#, Err(Reason::WrongParam));
         check(SigType::Value, "7", Ok(r#""7""#));
-        check(SigType::Value, &format!("\"{}\"", "x".repeat(8_097)), Err(LARGE_PARAM));
-        check(SigType::Int, r#""x""#, Err(WRONG_PARAM));
+        check(
+            SigType::Value,
+            &format!("\"{}\"", "x".repeat(8_097)),
+            Err(Reason::LargeParam),
+        );
+        check(SigType::Int, r#""x""#, Err(Reason::WrongParam));
         check(SigType::Int, "null", Ok("null"));
         check(SigType::Flag, "1", Ok("true"));
     }

@@ -6,136 +6,69 @@
 
 use std::sync::Arc;
 
-use rtm::limits::{CHANNEL_ATTRIBUTES_LINGER, MAX_CHANNEL_ATTRIBUTES_BYTES};
+use rtm::limits::MAX_CHANNEL_ATTRIBUTES_BYTES;
+use rtm::time::Time;
 use rtm::value::Text;
-use rtm::{ChannelAttribute, ChannelId, RtmError, RtmEvent, RtmReply};
+use rtm::{AttributeOperation, ChannelAttribute, UserId};
 
 use crate::attributes::{check_total, select, upsert};
-use crate::context::{Ctx, ReplyTo};
-use crate::service::RtmService;
-use crate::timers::Timer;
+
+type Pair = (Text, Text);
 
 /// A channel's attributes; shared, because all members receive the same snapshot.
-pub(super) type ChannelAttributes = Arc<Vec<(Text, ChannelAttribute)>>;
+#[derive(Clone, Debug, Default)]
+pub(super) struct ChannelAttributes(Arc<Vec<(Text, ChannelAttribute)>>);
 
-impl RtmService {
-    pub(super) fn set_channel_attributes(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        reply_to: ReplyTo,
-        id: ChannelId,
-        pairs: Vec<(Text, Text)>,
-        notify: bool,
-    ) {
-        let mut attributes = Vec::with_capacity(pairs.len());
-        self.write(&mut attributes, ctx, reply_to, pairs);
-        self.put(ctx, reply_to, id, attributes, notify);
+impl ChannelAttributes {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
-    pub(super) fn update_channel_attributes(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        reply_to: ReplyTo,
-        id: ChannelId,
-        pairs: Vec<(Text, Text)>,
-        notify: bool,
-    ) -> Result<(), RtmError> {
-        let mut attributes = self.channel_attributes(&id);
-        self.write(&mut attributes, ctx, reply_to, pairs);
+    /// Returns the snapshot for an event.
+    pub(super) fn snapshot(&self) -> Arc<Vec<(Text, ChannelAttribute)>> {
+        self.0.clone()
+    }
+
+    /// Returns attributes with only these pairs, written by a user.
+    pub(super) fn of(pairs: Vec<Pair>, user: &UserId, now: Time) -> Self {
+        let mut all = Vec::with_capacity(pairs.len());
+        write(&mut all, pairs, user, now);
+        Self(Arc::new(all))
+    }
+
+    /// Returns the attributes after a write.
+    ///
+    /// # Errors
+    /// `SIZE_OVERFLOW`.
+    pub(super) fn with(&self, pairs: Vec<Pair>, user: &UserId, now: Time) -> Result<Self, AttributeOperation> {
+        let mut all = self.0.to_vec();
+        write(&mut all, pairs, user, now);
         check_total(
-            attributes.iter().map(|(key, attribute)| (key, &attribute.value)),
+            all.iter().map(|(key, attribute)| (key, &attribute.value)),
             MAX_CHANNEL_ATTRIBUTES_BYTES,
         )?;
-        self.put(ctx, reply_to, id, attributes, notify);
-        Ok(())
+        Ok(Self(Arc::new(all)))
     }
 
-    /// Deletes those keys, or all.
-    pub(super) fn delete_channel_attributes(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        reply_to: ReplyTo,
-        id: ChannelId,
-        keys: Option<&[Text]>,
-        notify: bool,
-    ) {
-        let mut attributes = self.channel_attributes(&id);
-        attributes.retain(|(key, _)| keys.is_some_and(|keys| !keys.contains(key)));
-        self.put(ctx, reply_to, id, attributes, notify);
+    /// Returns the attributes without those keys.
+    pub(super) fn without(&self, keys: &[Text]) -> Self {
+        let rest = self.0.iter().filter(|(key, _)| !keys.contains(key)).cloned();
+        Self(Arc::new(rest.collect()))
     }
 
     /// Returns the attributes of the keys that exist, or all.
-    pub(super) fn get_channel_attributes(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        reply_to: ReplyTo,
-        id: &ChannelId,
-        keys: Option<&[Text]>,
-    ) {
-        let channel = self.channels.get(id);
-        let attributes = channel.map(|c| select(&c.attributes, keys)).unwrap_or_default();
-        ctx.reply(reply_to, RtmReply::ChannelAttributes(attributes));
+    pub(super) fn select(&self, keys: Option<&[Text]>) -> Vec<(Text, ChannelAttribute)> {
+        select(&self.0, keys)
     }
+}
 
-    /// Handles the expiry of an empty channel's attributes.
-    pub(super) fn linger_timer(&mut self, id: &ChannelId) {
-        if let Some(channel) = self.channels.get_mut(id) {
-            channel.linger = None;
-            channel.attributes = ChannelAttributes::default();
-            self.tidy(id);
-        }
-    }
-
-    fn channel_attributes(&self, id: &ChannelId) -> Vec<(Text, ChannelAttribute)> {
-        let channel = self.channels.get(id);
-        channel.map(|c| c.attributes.to_vec()).unwrap_or_default()
-    }
-
-    fn write(
-        &self,
-        into: &mut Vec<(Text, ChannelAttribute)>,
-        ctx: &Ctx<'_>,
-        reply_to: ReplyTo,
-        pairs: Vec<(Text, Text)>,
-    ) {
-        let Some(session) = self.clients.session(reply_to.client) else {
-            return;
+fn write(into: &mut Vec<(Text, ChannelAttribute)>, pairs: Vec<Pair>, user: &UserId, now: Time) {
+    for (key, value) in pairs {
+        let attribute = ChannelAttribute {
+            value,
+            last_update_user_id: user.clone(),
+            last_update_ts: now.as_millis(),
         };
-        for (key, value) in pairs {
-            let attribute = ChannelAttribute {
-                value,
-                last_update_user_id: session.user.clone(),
-                last_update_ts: ctx.now.as_millis(),
-            };
-            upsert(into, key, attribute);
-        }
-    }
-
-    fn put(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        reply_to: ReplyTo,
-        id: ChannelId,
-        attributes: Vec<(Text, ChannelAttribute)>,
-        notify: bool,
-    ) {
-        let channel = self.channels.entry(id.clone()).or_default();
-        channel.attributes = Arc::new(attributes);
-        if channel.members.is_empty() {
-            if let Some(timer) = channel.linger.take() {
-                self.timers.cancel(timer);
-            }
-            let timer = Timer::Linger(id.clone());
-            channel.linger = Some(self.timers.set(ctx.now + CHANNEL_ATTRIBUTES_LINGER, timer));
-        }
-        ctx.reply(reply_to, RtmReply::Void);
-        for member in channel.members.iter().filter(|m| notify && m.reachable) {
-            let event = RtmEvent::AttributesUpdated {
-                channel_id: id.clone(),
-                attributes: channel.attributes.clone(),
-            };
-            ctx.event(member.client, event);
-        }
-        self.tidy(&id);
+        upsert(into, key, attribute);
     }
 }

@@ -1,107 +1,74 @@
-//! Channels: join, leave, messages, member lists (rtm-api 3.5).
+//! All channels, and which instance is in which (rtm-api 3.5, 3.6, 4).
+//!
+//! Attributes: any user may write them; members are notified if the writer requests it. They are
+//! deleted some minutes after the last member has left, or after the last write to an empty channel.
+//!
+//! Decided here: a writer that is a member is notified too, after its reply.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashMap;
 
-use rtm::limits::MEMBERS_CUT_OFF;
-use rtm::time::Time;
+use rtm::limits::CHANNEL_ATTRIBUTES_LINGER;
+use rtm::rate::SlidingWindow;
 use rtm::value::Text;
-use rtm::{ChannelId, Message, RtmError, RtmEvent, RtmReply, UserId};
+use rtm::{ChannelId, Message, RtmError, RtmReply, UserId};
 
+use crate::channel::Channel;
 use crate::channel_attributes::ChannelAttributes;
 use crate::checks;
-use crate::client::Joined;
-use crate::context::{ClientId, Ctx, ReplyTo};
-use crate::counts::CountClock;
-use crate::limits::{MISSED_AGE, MISSED_MESSAGES};
+use crate::client::{Clients, Joined};
+use crate::context::Ctx;
+use crate::ids::{ClientId, ReplyTo};
+use crate::random::Random;
 use crate::rates::admit_rest;
-use crate::service::RtmService;
-use crate::timers::TimerId;
+use crate::timers::Timer;
 
-/// A channel with members, attributes, or disconnected instances that may recover.
-#[derive(Debug, Default)]
-pub(super) struct Channel {
-    /// Unordered: the last one replaces one that leaves.
-    pub(super) members: Vec<Member>,
-    pub(super) counts: CountClock,
-    pub(super) attributes: ChannelAttributes,
-    /// The timer that deletes the attributes of an empty channel.
-    pub(super) linger: Option<TimerId>,
-    pub(super) missed: Missed,
-}
-
-/// A member.
+/// The channels of a service.
 #[derive(Debug)]
-pub(super) struct Member {
-    pub(super) client: ClientId,
-    pub(super) user: UserId,
-    /// Copied here so that a fan-out needs no look-up.
-    pub(super) reachable: bool,
-    /// The last member count that was sent to it.
-    pub(super) last_count: u64,
+pub(super) struct Channels {
+    all: HashMap<ChannelId, Channel>,
+    random: Random,
+    /// Recent calls by the RESTful API.
+    rest: SlidingWindow,
 }
 
-/// The last messages, stored only while there are disconnected instances that may recover.
-#[derive(Debug, Default)]
-pub(super) struct Missed {
-    pub(super) away: usize,
-    pub(super) next: u64,
-    messages: VecDeque<MissedMessage>,
-}
+impl Channels {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            all: HashMap::new(),
+            random: Random::new(seed),
+            rest: SlidingWindow::default(),
+        }
+    }
 
-#[derive(Debug)]
-struct MissedMessage {
-    number: u64,
-    at: Time,
-    from: UserId,
-    message: Message,
-}
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
 
-impl Missed {
-    fn keep(&mut self, at: Time, from: UserId, message: Message) {
-        if self.away == 0 {
+    #[cfg(test)]
+    pub(super) fn get(&self, id: &ChannelId) -> Option<&Channel> {
+        self.all.get(id)
+    }
+
+    #[cfg(test)]
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Channel> {
+        self.all.values()
+    }
+
+    pub(super) fn join(&mut self, clients: &mut Clients, ctx: &mut Ctx<'_>, reply_to: ReplyTo, id: ChannelId) {
+        let Some(session) = clients.session_mut(reply_to.client) else {
             return;
-        }
-        if self.messages.len() >= MISSED_MESSAGES {
-            self.messages.pop_front();
-        }
-        let number = self.next;
-        self.next += 1;
-        self.messages.push_back(MissedMessage {
-            number,
-            at,
-            from,
-            message,
+        };
+        ctx.reply(reply_to, RtmReply::Void);
+        let place = self.enter(ctx, &id, reply_to.client, session.user.clone());
+        session.joined.push(Joined {
+            channel: id,
+            place: Some(place),
+            missed: None,
         });
     }
 
-    /// Handles an instance that has recovered, or will not.
-    pub(super) fn remove_absent(&mut self) {
-        self.away -= 1;
-        if self.away == 0 {
-            self.messages.clear();
-        }
-    }
-}
-
-impl RtmService {
-    pub(super) fn join(&mut self, ctx: &mut Ctx<'_>, reply_to: ReplyTo, id: ChannelId) {
-        let Some(session) = self.clients.session(reply_to.client) else {
-            return;
-        };
-        let user = session.user.clone();
-        ctx.reply(reply_to, RtmReply::Void);
-        let place = self.enter(ctx, reply_to.client, user, &id);
-        if let Some(session) = self.clients.session_mut(reply_to.client) {
-            session.joined.push(Joined {
-                channel: id,
-                place: Some(place),
-                missed: None,
-            });
-        }
-    }
-
-    pub(super) fn leave(&mut self, ctx: &mut Ctx<'_>, reply_to: ReplyTo, id: &ChannelId) {
-        let Some(session) = self.clients.session_mut(reply_to.client) else {
+    pub(super) fn leave(&mut self, clients: &mut Clients, ctx: &mut Ctx<'_>, reply_to: ReplyTo, id: &ChannelId) {
+        let Some(session) = clients.session_mut(reply_to.client) else {
             return;
         };
         let Some(at) = session.joined.iter().position(|j| j.channel == *id) else {
@@ -109,95 +76,215 @@ impl RtmService {
         };
         let joined = session.joined.remove(at);
         ctx.reply(reply_to, RtmReply::Void);
-        self.forget_channel(ctx, joined);
+        self.forget(clients, ctx, &joined);
     }
 
-    pub(super) fn send_to_channel(&mut self, ctx: &mut Ctx<'_>, reply_to: ReplyTo, id: ChannelId, message: Message) {
-        let Some(session) = self.clients.session(reply_to.client) else {
+    pub(super) fn send(
+        &mut self,
+        clients: &Clients,
+        ctx: &mut Ctx<'_>,
+        reply_to: ReplyTo,
+        id: &ChannelId,
+        message: Message,
+    ) {
+        let Some(session) = clients.session(reply_to.client) else {
             return;
         };
-        let user = session.user.clone();
         ctx.reply(reply_to, RtmReply::Void);
-        self.publish(ctx, id, Some(reply_to.client), user, message);
+        if let Some(channel) = self.all.get_mut(id) {
+            channel.publish(ctx, id, Some(reply_to.client), session.user.clone(), message);
+        }
     }
 
     /// Sends like the RESTful API (decisions H10): the sender need not be logged in, and need not
     /// be a member.
     pub(super) fn send_by_rest(
         &mut self,
+        clients: &Clients,
         ctx: &mut Ctx<'_>,
         reply_to: ReplyTo,
-        user: UserId,
-        id: ChannelId,
+        (user, id): (UserId, &ChannelId),
         payload: Text,
     ) -> Result<(), RtmError> {
         checks::rest_message(&payload)?;
-        admit_rest(&mut self.rest, ctx.now, &self.config)?;
+        admit_rest(&mut self.rest, ctx.now, &ctx.config.rates, ctx.config.rate_scale)?;
         ctx.reply(reply_to, RtmReply::Void);
-        let sender = self.users.get(&user).copied();
-        self.publish(ctx, id, sender, user, Message::Text(payload));
+        let sender = clients.of_user(&user);
+        if let Some(channel) = self.all.get_mut(id) {
+            channel.publish(ctx, id, sender, user, Message::Text(payload));
+        }
         Ok(())
     }
 
-    /// Lists at most 512 members; of a larger channel, an unordered sample.
-    pub(super) fn get_members(&mut self, ctx: &mut Ctx<'_>, reply_to: ReplyTo, id: &ChannelId) {
-        let members = self.channels.get(id).map_or(&[][..], |c| &c.members);
-        let ids = if members.len() <= MEMBERS_CUT_OFF {
-            members.iter().map(|m| m.user.clone()).collect()
-        } else {
-            // Floyd's algorithm: all subsets are equally likely, in as many steps as the sample has
-            // members.
-            let mut seen = HashSet::with_capacity(MEMBERS_CUT_OFF);
-            let pick = |last: usize| {
-                let any = self.random.below(last + 1);
-                let picked = if seen.insert(any) { any } else { last };
-                seen.insert(picked);
-                members[picked].user.clone()
-            };
-            (members.len() - MEMBERS_CUT_OFF..members.len()).map(pick).collect()
-        };
-        ctx.reply(reply_to, RtmReply::UserIds(ids));
+    /// Returns at most 512 members; of a larger channel, an unordered sample.
+    pub(super) fn members(&mut self, id: &ChannelId) -> RtmReply {
+        let channel = self.all.get(id);
+        RtmReply::UserIds(channel.map_or(Vec::new(), |channel| channel.sample(&mut self.random)))
     }
 
-    /// Sends the missed messages to a recovered instance, unless they are too old.
-    pub(super) fn deliver_missed(&mut self, ctx: &mut Ctx<'_>, client: ClientId) {
-        let Some(session) = self.clients.session_mut(client) else {
+    /// Returns counts of channels, joined or not, without duplicates.
+    pub(super) fn counts(&self, ids: Vec<ChannelId>) -> RtmReply {
+        let mut counts: Vec<(ChannelId, u64)> = Vec::with_capacity(ids.len());
+        for id in ids {
+            if counts.iter().all(|(known, _)| *known != id) {
+                let count = self.all.get(&id).map_or(0, |c| c.members.len() as u64);
+                counts.push((id, count));
+            }
+        }
+        RtmReply::Counts(counts)
+    }
+
+    /// Returns the attributes of a channel.
+    pub(super) fn attributes(&self, id: &ChannelId) -> ChannelAttributes {
+        self.all.get(id).map(|c| c.attributes.clone()).unwrap_or_default()
+    }
+
+    /// Replaces the attributes of a channel.
+    pub(super) fn set_attributes(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        reply_to: ReplyTo,
+        id: &ChannelId,
+        attributes: ChannelAttributes,
+        notify: bool,
+    ) {
+        let channel = self.all.entry(id.clone()).or_default();
+        channel.attributes = attributes;
+        if channel.members.is_empty() {
+            if let Some(timer) = channel.linger.take() {
+                ctx.cancel(timer);
+            }
+            let timer = Timer::Linger(id.clone());
+            channel.linger = Some(ctx.set_timer_in(CHANNEL_ATTRIBUTES_LINGER, timer));
+        }
+        ctx.reply(reply_to, RtmReply::Void);
+        if notify {
+            channel.send_attributes(ctx, id);
+        }
+        self.tidy(ctx, id);
+    }
+
+    /// Handles the expiry of an empty channel's attributes.
+    pub(super) fn linger_timer(&mut self, ctx: &mut Ctx<'_>, id: &ChannelId) {
+        if let Some(channel) = self.all.get_mut(id) {
+            channel.linger = None;
+            channel.attributes = ChannelAttributes::default();
+            self.tidy(ctx, id);
+        }
+    }
+
+    /// Handles the timer of a member count.
+    pub(super) fn count_timer(&mut self, ctx: &mut Ctx<'_>, id: &ChannelId) {
+        if let Some(channel) = self.all.get_mut(id) {
+            channel.count_timer(ctx, id);
+        }
+    }
+
+    /// Sends the missed messages to a recovered instance.
+    pub(super) fn deliver_missed(&mut self, clients: &mut Clients, ctx: &mut Ctx<'_>, client: ClientId) {
+        let Some(session) = clients.session_mut(client) else {
             return;
         };
         for joined in &mut session.joined {
-            let channel = self.channels.get_mut(&joined.channel);
-            let Some((first, channel)) = joined.missed.take().zip(channel) else {
-                continue;
-            };
-            let recent = |m: &&MissedMessage| m.number >= first && ctx.now.since(m.at) <= MISSED_AGE;
-            let theirs = |m: &&MissedMessage| m.from != session.user;
-            let missed: Vec<_> = channel.missed.messages.iter().filter(recent).filter(theirs).collect();
-            for m in missed {
-                ctx.event(client, message_event(&joined.channel, &m.from, &m.message, m.at));
+            let channel = self.all.get_mut(&joined.channel);
+            if let Some((first, channel)) = joined.missed.take().zip(channel) {
+                channel.deliver_missed(ctx, &joined.channel, (client, &session.user), first);
             }
+        }
+    }
+
+    /// Handles the end of an instance's membership.
+    pub(super) fn forget(&mut self, clients: &mut Clients, ctx: &mut Ctx<'_>, joined: &Joined) {
+        if let Some(place) = joined.place {
+            self.exit(clients, ctx, &joined.channel, place);
+        }
+        if joined.missed.is_some()
+            && let Some(channel) = self.all.get_mut(&joined.channel)
+        {
             channel.missed.remove_absent();
         }
+        self.tidy_later(ctx, &joined.channel);
     }
 
-    fn publish(&mut self, ctx: &mut Ctx<'_>, id: ChannelId, sender: Option<ClientId>, user: UserId, message: Message) {
-        let Some(channel) = self.channels.get_mut(&id) else {
+    /// Removes a silent user from its channels; the instance still considers itself joined.
+    pub(super) fn vacate(&mut self, clients: &mut Clients, ctx: &mut Ctx<'_>, client: ClientId) {
+        let Some(session) = clients.session_mut(client) else {
             return;
         };
-        ctx.out.reserve(channel.members.len());
-        for member in &channel.members {
-            if member.reachable && Some(member.client) != sender {
-                ctx.event(member.client, message_event(&id, &user, &message, ctx.now));
+        let mut all = std::mem::take(&mut session.joined);
+        for joined in &mut all {
+            if let Some(place) = joined.place.take() {
+                self.exit(clients, ctx, &joined.channel, place);
+                self.tidy_later(ctx, &joined.channel);
             }
         }
-        channel.missed.keep(ctx.now, user, message);
+        if let Some(session) = clients.session_mut(client) {
+            session.joined = all;
+        }
     }
-}
 
-fn message_event(channel: &ChannelId, from: &UserId, message: &Message, at: Time) -> RtmEvent {
-    RtmEvent::ChannelMessage {
-        channel_id: channel.clone(),
-        member_id: from.clone(),
-        message: message.clone(),
-        server_received_ts: at.as_millis(),
+    /// Marks the instance unreachable in its channels.
+    pub(super) fn mark_unreachable(&mut self, clients: &mut Clients, client: ClientId) {
+        let Some(session) = clients.session_mut(client) else {
+            return;
+        };
+        for joined in &mut session.joined {
+            let channel = self.all.get_mut(&joined.channel);
+            if let Some((place, channel)) = joined.place.zip(channel) {
+                joined.missed = Some(channel.lose(place));
+            }
+        }
+    }
+
+    /// Marks the instance reachable in its channels, or joins them again.
+    pub(super) fn rejoin(&mut self, clients: &mut Clients, ctx: &mut Ctx<'_>, client: ClientId) {
+        let Some(session) = clients.session_mut(client) else {
+            return;
+        };
+        for joined in &mut session.joined {
+            match (joined.place, self.all.get_mut(&joined.channel)) {
+                (Some(place), Some(channel)) => channel.recover(ctx, &joined.channel, place),
+                _ => joined.place = Some(self.enter(ctx, &joined.channel, client, session.user.clone())),
+            }
+        }
+    }
+
+    fn enter(&mut self, ctx: &mut Ctx<'_>, id: &ChannelId, client: ClientId, user: UserId) -> usize {
+        let channel = self.all.entry(id.clone()).or_default();
+        channel.enter(ctx, id, client, user)
+    }
+
+    fn exit(&mut self, clients: &mut Clients, ctx: &mut Ctx<'_>, id: &ChannelId, place: usize) {
+        let Some(channel) = self.all.get_mut(id) else {
+            return;
+        };
+        let moved = channel.exit(ctx, id, place);
+        let session = moved.and_then(|client| clients.session_mut(client));
+        let joined = session.and_then(|s| s.joined.iter_mut().find(|j| j.channel == *id));
+        if let Some(joined) = joined {
+            joined.place = Some(place);
+        }
+    }
+
+    /// Removes an unused channel.
+    fn tidy(&mut self, ctx: &mut Ctx<'_>, id: &ChannelId) {
+        if self.all.get(id).is_some_and(Channel::is_unused)
+            && let Some(channel) = self.all.remove(id)
+        {
+            channel.cancel_timers(ctx);
+        }
+    }
+
+    /// Removes an empty channel, at once or after the lifetime of its attributes.
+    fn tidy_later(&mut self, ctx: &mut Ctx<'_>, id: &ChannelId) {
+        if let Some(channel) = self.all.get_mut(id)
+            && channel.members.is_empty()
+            && !channel.attributes.is_empty()
+            && channel.linger.is_none()
+        {
+            let timer = Timer::Linger(id.clone());
+            channel.linger = Some(ctx.set_timer_in(CHANNEL_ATTRIBUTES_LINGER, timer));
+        }
+        self.tidy(ctx, id);
     }
 }

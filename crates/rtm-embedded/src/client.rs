@@ -1,45 +1,122 @@
 //! State of one RTM instance: its SDK's state, and the service's state of its login.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 
 use rtm::time::Time;
 use rtm::value::Text;
-use rtm::{ChannelId, OnlineState, RtmCall, RtmEvent, UserId};
+use rtm::{ChannelId, OnlineState, RtmEvent, RtmReply, UserId};
 
-use crate::context::{ClientId, ReplyTo};
-use crate::invitations::{Handles, InvitationKey};
+use crate::context::Ctx;
+use crate::handles::Handles;
+use crate::ids::{ClientId, InvitationKey, ReplyTo};
+use crate::limits::TOKEN_WARNING;
+use crate::outage::{Held, Outage, Stage};
 use crate::rates::Rates;
-use crate::timers::TimerId;
+use crate::timers::{Timer, TimerId};
 use crate::token::Expiry;
+use crate::user_attributes::UserAttributes;
 
-/// The instances. A separate type, so that a session can be borrowed while timers are set.
+/// The instances, and the users that are logged in at one.
 #[derive(Debug, Default)]
-pub(super) struct Clients(HashMap<ClientId, Client>);
+pub(super) struct Clients {
+    all: HashMap<ClientId, Client>,
+    users: HashMap<UserId, ClientId>,
+}
 
 impl Clients {
     pub(super) fn insert(&mut self, id: ClientId, client: Client) {
-        self.0.insert(id, client);
+        self.all.insert(id, client);
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     pub(super) fn get(&self, client: ClientId) -> Option<&Client> {
-        self.0.get(&client)
+        self.all.get(&client)
     }
 
     pub(super) fn get_mut(&mut self, client: ClientId) -> Option<&mut Client> {
-        self.0.get_mut(&client)
+        self.all.get_mut(&client)
     }
 
     pub(super) fn remove(&mut self, client: ClientId) -> Option<Client> {
-        self.0.remove(&client)
+        self.all.remove(&client)
     }
 
     #[cfg(test)]
     pub(super) fn iter(&self) -> impl Iterator<Item = (&ClientId, &Client)> {
-        self.0.iter()
+        self.all.iter()
+    }
+
+    /// Returns the instance at which the user is logged in.
+    pub(super) fn of_user(&self, user: &UserId) -> Option<ClientId> {
+        self.users.get(user).copied()
+    }
+
+    /// Registers a user's login at an instance; returns the earlier instance.
+    pub(super) fn set_user(&mut self, user: UserId, client: ClientId) -> Option<ClientId> {
+        self.users.insert(user, client)
+    }
+
+    /// Removes a user's login at an instance.
+    pub(super) fn remove_user(&mut self, user: &UserId, client: ClientId) {
+        if self.of_user(user) == Some(client) {
+            self.users.remove(user);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_users(&self) -> bool {
+        !self.users.is_empty()
+    }
+
+    /// Returns the login of a user.
+    pub(super) fn session_of(&self, user: &UserId) -> Option<&Session> {
+        self.session(self.of_user(user)?)
+    }
+
+    /// Returns a user's presence for subscribers.
+    pub(super) fn online_state(&self, user: &UserId) -> OnlineState {
+        let session = self.session_of(user);
+        session.map_or(OnlineState::Offline, Session::online_state)
+    }
+
+    /// Sends the instance an event that is transported as a peer message: at once, or after the
+    /// recovery of its link.
+    pub(super) fn signal(&mut self, ctx: &mut Ctx<'_>, client: ClientId, event: RtmEvent) {
+        let Some(session) = self.session_mut(client) else {
+            return;
+        };
+        match &mut session.outage {
+            None => ctx.event(client, event),
+            Some(outage) => {
+                outage.hold(Held { event, sender: None });
+            }
+        }
+    }
+
+    /// Answers the sender of a held message, unless its call has timed out.
+    pub(super) fn acknowledge(&self, ctx: &mut Ctx<'_>, sender: Option<TimerId>, received: bool) {
+        if let Some(Timer::PeerTimeout(reply_to)) = sender.and_then(|timer| ctx.cancel(timer))
+            && self.get(reply_to.client).is_some()
+        {
+            ctx.reply(reply_to, RtmReply::HasPeerReceived(received));
+        }
+    }
+
+    /// Sets the timer of the token's warning, or of its expiry after the warning.
+    pub(super) fn watch_token(&mut self, ctx: &mut Ctx<'_>, client: ClientId) {
+        let Some(session) = self.session_mut(client) else {
+            return;
+        };
+        if let Some(timer) = session.token_timer.take() {
+            ctx.cancel(timer);
+        }
+        session.token_timer = session.expiry.map(|end| {
+            let warning = Time::from_millis(end.as_millis().saturating_sub(TOKEN_WARNING.as_millis() as u64));
+            ctx.set_timer(warning.max(ctx.now), Timer::Token(client))
+        });
     }
 
     /// Returns the instance's login, if there is one.
@@ -113,7 +190,7 @@ pub(super) struct Session {
     pub(super) token_timer: Option<TimerId>,
     /// At most 20, in the order of joining.
     pub(super) joined: Vec<Joined>,
-    pub(super) attributes: Vec<(Text, Text)>,
+    pub(super) attributes: UserAttributes,
     pub(super) following: BTreeSet<UserId>,
     /// Set while the link is lost.
     pub(super) outage: Option<Box<Outage>>,
@@ -127,7 +204,7 @@ impl Session {
             expiry,
             token_timer: None,
             joined: Vec::new(),
-            attributes: Vec::new(),
+            attributes: UserAttributes::default(),
             following: BTreeSet::new(),
             outage: None,
         }
@@ -160,50 +237,4 @@ pub(super) struct Joined {
     pub(super) place: Option<usize>,
     /// The first message that the instance missed during its outage.
     pub(super) missed: Option<u64>,
-}
-
-/// A lost link (rtm-api 4).
-#[derive(Debug)]
-pub(super) struct Outage {
-    pub(super) since: Time,
-    pub(super) stage: Stage,
-    /// The timer of the next stage; `None` after the last.
-    pub(super) timer: Option<TimerId>,
-    /// The token has expired during the outage: only `renewToken` lets the instance recover.
-    pub(super) token_expired: bool,
-    /// Peer messages and invitation signals, oldest first.
-    pub(super) held: VecDeque<Held>,
-    /// Calls of the instance, oldest first.
-    pub(super) waiting: VecDeque<Waiting>,
-    /// Changes in the presence of subscribed users.
-    pub(super) presence: BTreeMap<UserId, OnlineState>,
-}
-
-/// The stage of an outage, by its duration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stage {
-    /// Up to 4 s: not detected.
-    Unnoticed,
-    /// The instance is RECONNECTING.
-    Interrupted,
-    /// Over 6 s: subscribers see UNREACHABLE.
-    Unreachable,
-    /// Over 30 s: the service has logged the user out.
-    Abandoned,
-}
-
-/// An event for an instance whose link is lost.
-#[derive(Debug)]
-pub(super) struct Held {
-    pub(super) event: RtmEvent,
-    /// The timer of the sender's call, if the delivery of the message completes one.
-    pub(super) sender: Option<TimerId>,
-}
-
-/// A call of an instance whose link is lost.
-#[derive(Debug)]
-pub(super) struct Waiting {
-    pub(super) reply_to: ReplyTo,
-    pub(super) call: RtmCall,
-    pub(super) timer: TimerId,
 }

@@ -1,12 +1,14 @@
 //! Outputs of the service, and the context of an input.
 
+use std::time::Duration;
+
 use rtm::time::Time;
 use rtm::upstream::UpstreamEvent;
 use rtm::{RtmError, RtmEvent, RtmReply};
 
-/// One RTM instance in a [`RtmService`](crate::RtmService).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClientId(pub(super) u64);
+use crate::config::RtmServiceConfig;
+use crate::ids::{ClientId, ReplyTo};
+use crate::timers::{Timer, TimerId, Timers};
 
 /// An output for an instance.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,21 +45,30 @@ impl Output {
     }
 }
 
-/// A call that is not answered yet.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ReplyTo {
-    pub(super) client: ClientId,
-    pub(super) request: u64,
-}
-
-/// The context of an input or a timer: its time and its outputs.
+/// The context of an input or a timer. The state machines of a service set their timers in it, and
+/// append their outputs.
 #[derive(Debug)]
 pub(super) struct Ctx<'a> {
     pub(super) now: Time,
+    pub(super) config: &'a RtmServiceConfig,
+    pub(super) timers: &'a mut Timers<Timer>,
     pub(super) out: &'a mut Vec<Output>,
 }
 
 impl Ctx<'_> {
+    pub(super) fn set_timer(&mut self, at: Time, timer: Timer) -> TimerId {
+        self.timers.set(at, timer)
+    }
+
+    /// Sets a timer `after` from now.
+    pub(super) fn set_timer_in(&mut self, after: Duration, timer: Timer) -> TimerId {
+        self.set_timer(self.now + after, timer)
+    }
+
+    pub(super) fn cancel(&mut self, timer: TimerId) -> Option<Timer> {
+        self.timers.cancel(timer)
+    }
+
     pub(super) fn reply(&mut self, reply_to: ReplyTo, reply: RtmReply) {
         self.answer(reply_to, Ok(reply));
     }

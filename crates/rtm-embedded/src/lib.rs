@@ -6,19 +6,23 @@
 //!
 //! | concern | module |
 //! |---|---|
-//! | inputs, timers | `service`, `timers` |
-//! | checks before execution | `dispatch`, `checks`, `rates`, `rtm::rejection` |
-//! | login, logout, kicks, tokens | `session`, `token` |
-//! | a lost link: 4, 6 and 30 s | `link`, `outage` |
+//! | inputs, timers, coordination of the modules below | `service` |
+//! | login, logout, kicks, tokens | `service/login`, `token` |
+//! | a lost link: 4, 6 and 30 s | `service/link`, `outage` |
+//! | checks before execution | `service/dispatch`, `needs`, `checks`, `rates`, `rtm::rejection` |
+//! | instances and their logins | `client` |
 //! | peer messages, offline store | `peers`, `offline` |
 //! | presence | `presence` |
 //! | attributes | `attributes`, `user_attributes`, `channel_attributes` |
-//! | channels | `channels`, `members`, `counts` |
-//! | call invitations | `invitations` |
+//! | channels | `channels`, `channel`, `counts` |
+//! | call invitations | `invitations`, `handles` |
+//!
+//! Each state machine is a struct of its own. Where it needs another one, it gets it as an argument.
 //!
 //! Where the documents are silent, the module documents its decision.
 
 mod attributes;
+mod channel;
 mod channel_attributes;
 mod channels;
 pub mod checks;
@@ -26,11 +30,12 @@ mod client;
 mod config;
 mod context;
 mod counts;
-mod dispatch;
+mod events;
+mod handles;
+mod ids;
 mod invitations;
 pub mod limits;
-mod link;
-mod members;
+mod needs;
 mod offline;
 mod outage;
 mod peers;
@@ -38,7 +43,6 @@ mod presence;
 mod random;
 mod rates;
 mod service;
-mod session;
 mod timers;
 mod token;
 mod user_attributes;
@@ -48,11 +52,12 @@ mod tests;
 
 pub use attributes::{select, upsert};
 pub use config::RtmServiceConfig;
-pub use context::{ClientId, Output};
-pub use dispatch::{Needs, needs};
-pub use invitations::{End, Handles, Side};
-pub use rates::{Rate, RateTable, Rates};
+pub use context::Output;
+pub use events::state_changed;
+pub use handles::{End, Handles, Side};
+pub use ids::ClientId;
+pub use needs::{Needs, needs};
+pub use rates::{RateTable, Rates};
 pub use service::RtmService;
-pub use session::state_changed;
 pub use timers::{TimerId, Timers};
 pub use token::{BadToken, Expiry, expiry};

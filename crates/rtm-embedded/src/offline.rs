@@ -6,9 +6,9 @@ use std::collections::{HashMap, VecDeque};
 use rtm::time::Time;
 use rtm::{Message, RtmEvent, UserId};
 
-use crate::context::{ClientId, Ctx};
+use crate::context::Ctx;
+use crate::ids::ClientId;
 use crate::limits::{OFFLINE_AGE, OFFLINE_MESSAGES, OFFLINE_RECEIVERS};
-use crate::service::RtmService;
 use crate::timers::{Timer, TimerId};
 
 /// Messages by receiver.
@@ -18,6 +18,65 @@ pub(super) struct OfflineStore(HashMap<UserId, Mailbox>);
 impl OfflineStore {
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Stores a message, if the service stores any.
+    pub(super) fn store(&mut self, ctx: &mut Ctx<'_>, to: UserId, from: UserId, message: Message) {
+        let store = &mut self.0;
+        if !ctx.config.offline_messages || (store.len() >= OFFLINE_RECEIVERS && !store.contains_key(&to)) {
+            return;
+        }
+        let at = ctx.now;
+        let stored = Stored { at, from, message };
+        match store.get_mut(&to) {
+            Some(mailbox) => {
+                if mailbox.messages.len() >= OFFLINE_MESSAGES {
+                    mailbox.messages.pop_front();
+                }
+                mailbox.messages.push_back(stored);
+            }
+            None => {
+                let timer = ctx.set_timer_in(OFFLINE_AGE, Timer::OfflineStore(to.clone()));
+                let messages = VecDeque::from([stored]);
+                store.insert(to, Mailbox { messages, timer });
+            }
+        }
+    }
+
+    /// Sends the stored messages to a user that has logged in.
+    pub(super) fn deliver(&mut self, ctx: &mut Ctx<'_>, user: &UserId, client: ClientId) {
+        let Some(mailbox) = self.0.remove(user) else {
+            return;
+        };
+        ctx.cancel(mailbox.timer);
+        for Stored { at, from, message } in mailbox.messages {
+            let event = RtmEvent::MessageFromPeer {
+                peer_id: from,
+                message,
+                server_received_ts: at.as_millis(),
+                is_offline_message: true,
+            };
+            ctx.event(client, event);
+        }
+    }
+
+    /// Drops expired messages.
+    pub(super) fn timer(&mut self, ctx: &mut Ctx<'_>, user: &UserId) {
+        let Some(mailbox) = self.0.get_mut(user) else {
+            return;
+        };
+        let is_over = |m: &Stored| ctx.now.since(m.at) >= OFFLINE_AGE;
+        while mailbox.messages.front().is_some_and(is_over) {
+            mailbox.messages.pop_front();
+        }
+        match mailbox.messages.front() {
+            Some(oldest) => {
+                mailbox.timer = ctx.set_timer(oldest.at + OFFLINE_AGE, Timer::OfflineStore(user.clone()));
+            }
+            None => {
+                self.0.remove(user);
+            }
+        }
     }
 }
 
@@ -34,67 +93,4 @@ struct Stored {
     at: Time,
     from: UserId,
     message: Message,
-}
-
-impl RtmService {
-    pub(super) fn store_offline(&mut self, now: Time, to: UserId, from: UserId, message: Message) {
-        let store = &mut self.offline.0;
-        if !self.config.offline_messages || (store.len() >= OFFLINE_RECEIVERS && !store.contains_key(&to)) {
-            return;
-        }
-        let stored = Stored { at: now, from, message };
-        match store.get_mut(&to) {
-            Some(mailbox) => {
-                if mailbox.messages.len() >= OFFLINE_MESSAGES {
-                    mailbox.messages.pop_front();
-                }
-                mailbox.messages.push_back(stored);
-            }
-            None => {
-                let timer = self.timers.set(now + OFFLINE_AGE, Timer::OfflineStore(to.clone()));
-                let messages = VecDeque::from([stored]);
-                store.insert(to, Mailbox { messages, timer });
-            }
-        }
-    }
-
-    /// Sends the stored messages to a user that has logged in.
-    pub(super) fn deliver_offline(&mut self, ctx: &mut Ctx<'_>, client: ClientId) {
-        let Some(session) = self.clients.session(client) else {
-            return;
-        };
-        let Some(mailbox) = self.offline.0.remove(&session.user) else {
-            return;
-        };
-        self.timers.cancel(mailbox.timer);
-        for Stored { at, from, message } in mailbox.messages {
-            let event = RtmEvent::MessageFromPeer {
-                peer_id: from,
-                message,
-                server_received_ts: at.as_millis(),
-                is_offline_message: true,
-            };
-            ctx.event(client, event);
-        }
-    }
-
-    /// Drops expired messages.
-    pub(super) fn offline_timer(&mut self, now: Time, user: &UserId) {
-        let Some(mailbox) = self.offline.0.get_mut(user) else {
-            return;
-        };
-        while mailbox.messages.front().is_some_and(|m| now.since(m.at) >= OFFLINE_AGE) {
-            mailbox.messages.pop_front();
-        }
-        match mailbox.messages.front() {
-            Some(oldest) => {
-                mailbox.timer = self
-                    .timers
-                    .set(oldest.at + OFFLINE_AGE, Timer::OfflineStore(user.clone()))
-            }
-            None => {
-                self.offline.0.remove(user);
-            }
-        }
-    }
 }

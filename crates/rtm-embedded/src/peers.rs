@@ -6,21 +6,37 @@
 
 use rtm::{Message, PeerMessageErr, RtmEvent, RtmReply, UserId};
 
-use crate::client::Held;
-use crate::context::{ClientId, Ctx, ReplyTo};
+use crate::client::Clients;
+use crate::context::Ctx;
+use crate::ids::ReplyTo;
 use crate::limits::MESSAGE_TIMEOUT;
-use crate::service::RtmService;
-use crate::timers::{Timer, TimerId};
+use crate::offline::OfflineStore;
+use crate::outage::Held;
+use crate::timers::Timer;
 
-impl RtmService {
-    pub(super) fn send_to_peer(&mut self, ctx: &mut Ctx<'_>, reply_to: ReplyTo, peer: UserId, message: Message) {
-        let Some(session) = self.clients.session(reply_to.client) else {
+/// Messages between peers.
+#[derive(Debug, Default)]
+pub(super) struct Peers {
+    /// Messages to users that are not logged in.
+    pub(super) offline: OfflineStore,
+}
+
+impl Peers {
+    pub(super) fn send(
+        &mut self,
+        clients: &mut Clients,
+        ctx: &mut Ctx<'_>,
+        reply_to: ReplyTo,
+        peer: UserId,
+        message: Message,
+    ) {
+        let Some(session) = clients.session(reply_to.client) else {
             return;
         };
         let from = session.user.clone();
-        let to = self.users.get(&peer).copied();
-        let Some((to, receiver)) = to.and_then(|to| Some((to, self.clients.session_mut(to)?))) else {
-            self.store_offline(ctx.now, peer, from, message);
+        let to = clients.of_user(&peer);
+        let Some((to, receiver)) = to.and_then(|to| Some((to, clients.session_mut(to)?))) else {
+            self.offline.store(ctx, peer, from, message);
             return ctx.reply(reply_to, RtmReply::HasPeerReceived(false));
         };
         let event = RtmEvent::MessageFromPeer {
@@ -33,39 +49,17 @@ impl RtmService {
             ctx.reply(reply_to, RtmReply::HasPeerReceived(true));
             return ctx.event(to, event);
         };
-        let timer = self.timers.set(ctx.now + MESSAGE_TIMEOUT, Timer::PeerTimeout(reply_to));
+        let timer = ctx.set_timer_in(MESSAGE_TIMEOUT, Timer::PeerTimeout(reply_to));
         outage.hold(Held {
             event,
             sender: Some(timer),
         });
     }
 
-    pub(super) fn peer_timed_out(&mut self, ctx: &mut Ctx<'_>, reply_to: ReplyTo) {
-        if self.clients.get(reply_to.client).is_some() {
+    /// Handles the timeout of the peer's acknowledgement.
+    pub(super) fn timed_out(clients: &Clients, ctx: &mut Ctx<'_>, reply_to: ReplyTo) {
+        if clients.get(reply_to.client).is_some() {
             ctx.fail(reply_to, PeerMessageErr::Timeout);
-        }
-    }
-
-    /// Answers the sender of a held message, unless its call has timed out.
-    pub(super) fn acknowledge(&mut self, ctx: &mut Ctx<'_>, sender: Option<TimerId>, received: bool) {
-        if let Some(Timer::PeerTimeout(reply_to)) = sender.and_then(|timer| self.timers.cancel(timer))
-            && self.clients.get(reply_to.client).is_some()
-        {
-            ctx.reply(reply_to, RtmReply::HasPeerReceived(received));
-        }
-    }
-
-    /// Sends the instance an event that is transported as a peer message: at once, or after the
-    /// recovery of its link.
-    pub(super) fn signal(&mut self, ctx: &mut Ctx<'_>, client: ClientId, event: RtmEvent) {
-        let Some(session) = self.clients.session_mut(client) else {
-            return;
-        };
-        match &mut session.outage {
-            None => ctx.event(client, event),
-            Some(outage) => {
-                outage.hold(Held { event, sender: None });
-            }
         }
     }
 }

@@ -1,29 +1,11 @@
 //! Rate limits of calls (rtm-api 8).
 
-use std::collections::{HashMap, VecDeque};
-use std::time::Duration;
+use std::collections::HashMap;
 
+use rtm::rate::{Rate, SlidingWindow};
 use rtm::rejection::{Refusal, refusal};
 use rtm::time::Time;
 use rtm::{CallKind, ChannelId, ChannelMessageErr, JoinChannelErr, RtmCall, RtmError};
-
-use crate::config::RtmServiceConfig;
-
-/// At most `calls` in any span of `per`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    /// Maximum number of calls.
-    pub calls: u32,
-    /// The time span.
-    pub per: Duration,
-}
-
-impl Rate {
-    const fn new(calls: u32, secs: u64) -> Self {
-        let per = Duration::from_secs(secs);
-        Self { calls, per }
-    }
-}
 
 /// The documented rates of one kind of host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,36 +97,36 @@ const SAME_CHANNEL_PRUNE: usize = 64;
 /// Recent calls of one instance.
 #[derive(Debug, Default)]
 pub struct Rates {
-    families: [Window; FAMILIES],
-    same_channel: HashMap<ChannelId, Window>,
+    families: [SlidingWindow; FAMILIES],
+    same_channel: HashMap<ChannelId, SlidingWindow>,
 }
 
 impl Rates {
-    /// Counts the call.
+    /// Counts the call. `scale` multiplies every rate; 0 means no limits.
     ///
     /// # Errors
     /// The call's own "too often"; it is then not counted.
-    pub fn admit(&mut self, now: Time, call: &RtmCall, config: &RtmServiceConfig) -> Result<(), RtmError> {
-        let (kind, scale) = (call.kind(), config.rate_scale);
+    pub fn admit(&mut self, now: Time, call: &RtmCall, table: &RateTable, scale: u32) -> Result<(), RtmError> {
+        let kind = call.kind();
         let Some(family) = family(kind).filter(|_| scale > 0) else {
             return Ok(());
         };
         let window = &mut self.families[family as usize];
-        let rate = rate(&config.rates, family);
+        let rate = rate(table, family).times(scale);
         if let RtmCall::Join { channel_id } = call {
-            let rate = config.rates.join_same;
+            let join_same = table.join_same.times(scale);
             if self.same_channel.len() > SAME_CHANNEL_PRUNE {
-                self.same_channel.retain(|_, window| window.is_busy(now, rate));
+                self.same_channel.retain(|_, window| window.is_busy(now, join_same));
             }
             let same = self.same_channel.entry(channel_id.clone()).or_default();
-            if !same.is_free(now, rate, scale) {
+            if !same.has_room(now, join_same) {
                 return Err(JoinChannelErr::JoinSameChannelTooOften.into());
             }
-            if window.is_free(now, config.rates.join, scale) {
+            if window.has_room(now, rate) {
                 same.count(now);
             }
         }
-        if window.admit(now, rate, scale) {
+        if window.take(now, rate) {
             Ok(())
         } else {
             Err(refusal(kind, Refusal::TooOften))
@@ -156,40 +138,11 @@ impl Rates {
 ///
 /// # Errors
 /// [`ChannelMessageErr::TooOften`]; it is then not counted.
-pub(super) fn admit_rest(window: &mut Window, now: Time, config: &RtmServiceConfig) -> Result<(), RtmError> {
-    if config.rate_scale == 0 || window.admit(now, config.rates.rest, config.rate_scale) {
+pub(super) fn admit_rest(window: &mut SlidingWindow, now: Time, table: &RateTable, scale: u32) -> Result<(), RtmError> {
+    if scale == 0 || window.take(now, table.rest.times(scale)) {
         Ok(())
     } else {
         Err(ChannelMessageErr::TooOften.into())
-    }
-}
-
-/// A sliding window: the times of the calls that still count.
-#[derive(Debug, Default)]
-pub(super) struct Window(VecDeque<Time>);
-
-impl Window {
-    fn admit(&mut self, now: Time, rate: Rate, scale: u32) -> bool {
-        let free = self.is_free(now, rate, scale);
-        if free {
-            self.count(now);
-        }
-        free
-    }
-
-    fn is_free(&mut self, now: Time, rate: Rate, scale: u32) -> bool {
-        while self.0.front().is_some_and(|&at| now.since(at) >= rate.per) {
-            self.0.pop_front();
-        }
-        (self.0.len() as u64) < u64::from(rate.calls) * u64::from(scale)
-    }
-
-    fn count(&mut self, now: Time) {
-        self.0.push_back(now);
-    }
-
-    fn is_busy(&self, now: Time, rate: Rate) -> bool {
-        self.0.back().is_some_and(|&at| now.since(at) < rate.per)
     }
 }
 

@@ -1,19 +1,20 @@
-//! The RTM service of one app id: its state and its inputs.
+//! The RTM service of one app id: its inputs and timers.
 
-use std::collections::HashMap;
+mod dispatch;
+mod link;
+mod login;
 
 use rtm::time::Time;
-use rtm::{ChannelId, ConnectionReason, OnlineState, RtmCall, UserId};
+use rtm::{ConnectionReason, RtmCall};
 
-use crate::channels::Channel;
-use crate::client::{Client, Clients, Session};
+use crate::channels::Channels;
+use crate::client::{Client, Clients};
 use crate::config::RtmServiceConfig;
-use crate::context::{ClientId, Ctx, Output, ReplyTo};
+use crate::context::{Ctx, Output};
+use crate::ids::{ClientId, ReplyTo};
 use crate::invitations::Invitations;
-use crate::offline::OfflineStore;
-use crate::presence::Followers;
-use crate::random::Random;
-use crate::rates::Window;
+use crate::peers::Peers;
+use crate::presence::Presence;
 use crate::timers::{Timer, Timers};
 
 /// The RTM service of one app id.
@@ -23,36 +24,38 @@ use crate::timers::{Timer, Timers};
 /// one given.
 #[derive(Debug)]
 pub struct RtmService {
-    pub(super) config: RtmServiceConfig,
-    pub(super) clients: Clients,
-    /// The logged-in users and their instances.
-    pub(super) users: HashMap<UserId, ClientId>,
-    pub(super) channels: HashMap<ChannelId, Channel>,
-    pub(super) followers: Followers,
-    pub(super) invitations: Invitations,
-    pub(super) offline: OfflineStore,
-    pub(super) timers: Timers<Timer>,
-    pub(super) random: Random,
-    /// Recent calls by the RESTful API.
-    pub(super) rest: Window,
+    config: RtmServiceConfig,
+    pub(super) state: Coordinator,
+    timers: Timers<Timer>,
     now: Time,
     next_client: u64,
+}
+
+/// The state machines of a service. They know each other only as arguments; what concerns several
+/// of them is coordinated here.
+#[derive(Debug)]
+pub(super) struct Coordinator {
+    pub(super) clients: Clients,
+    pub(super) presence: Presence,
+    pub(super) peers: Peers,
+    pub(super) channels: Channels,
+    pub(super) invitations: Invitations,
 }
 
 impl RtmService {
     /// Creates an unused service.
     pub fn new(config: RtmServiceConfig) -> Self {
+        let state = Coordinator {
+            clients: Clients::default(),
+            presence: Presence::default(),
+            peers: Peers::default(),
+            channels: Channels::new(config.seed),
+            invitations: Invitations::default(),
+        };
         Self {
             config,
-            clients: Clients::default(),
-            users: HashMap::new(),
-            channels: HashMap::new(),
-            followers: Followers::default(),
-            invitations: Invitations::default(),
-            offline: OfflineStore::default(),
+            state,
             timers: Timers::default(),
-            random: Random::new(config.seed),
-            rest: Window::default(),
             now: Time::default(),
             next_client: 1,
         }
@@ -62,7 +65,7 @@ impl RtmService {
     pub fn open(&mut self) -> ClientId {
         let client = ClientId(self.next_client);
         self.next_client += 1;
-        self.clients.insert(client, Client::new());
+        self.state.clients.insert(client, Client::new());
         client
     }
 
@@ -71,8 +74,8 @@ impl RtmService {
     /// Unlike a logout it does not withdraw the instance's invitations: for callees an accept fails
     /// (`PEER_OFFLINE`), or the invitation expires.
     pub fn close(&mut self, now: Time, client: ClientId, out: &mut Vec<Output>) {
-        let mut ctx = self.begin(now, out);
-        self.remove(&mut ctx, client);
+        let (state, mut ctx) = self.begin(now, out);
+        state.remove(&mut ctx, client);
     }
 
     /// Executes a call of an instance; a call of a closed instance has no reply.
@@ -80,8 +83,8 @@ impl RtmService {
     /// `request` is the caller's own number, which [`Output::Reply`] returns. The reply is in
     /// `out`, or in that of a later input if the call waits for a lost link.
     pub fn call(&mut self, now: Time, client: ClientId, request: u64, call: RtmCall, out: &mut Vec<Output>) {
-        let mut ctx = self.begin(now, out);
-        self.dispatch(&mut ctx, ReplyTo { client, request }, call);
+        let (state, mut ctx) = self.begin(now, out);
+        state.dispatch(&mut ctx, ReplyTo { client, request }, call);
     }
 
     /// Runs all timers up to `now`, in the order of time.
@@ -99,54 +102,56 @@ impl RtmService {
     /// An instance in this process cannot lose its link, so the 4, 6 and 30 s of rtm-api 4 are only
     /// reachable by this function.
     pub fn link(&mut self, now: Time, client: ClientId, up: bool, out: &mut Vec<Output>) {
-        let mut ctx = self.begin(now, out);
-        self.set_link(&mut ctx, client, up);
+        let (state, mut ctx) = self.begin(now, out);
+        state.set_link(&mut ctx, client, up);
     }
 
     /// Bans the instance's user, for tests. The vendor's console can do that.
     pub fn ban(&mut self, now: Time, client: ClientId, out: &mut Vec<Output>) {
-        let mut ctx = self.begin(now, out);
-        if self.clients.session(client).is_some() {
-            self.abort(&mut ctx, client, ConnectionReason::BannedByServer);
+        let (state, mut ctx) = self.begin(now, out);
+        if state.clients.session(client).is_some() {
+            state.abort(&mut ctx, client, ConnectionReason::BannedByServer);
         }
     }
 
     /// Returns true if no state is left: no instance, no channel with attributes, no offline
     /// message.
     pub fn is_empty(&self) -> bool {
-        self.clients.is_empty() && self.channels.is_empty() && self.offline.is_empty()
+        self.state.clients.is_empty() && self.state.channels.is_empty() && self.state.peers.offline.is_empty()
     }
 
     /// Runs the expired timers, and starts an input.
-    fn begin<'a>(&mut self, now: Time, out: &'a mut Vec<Output>) -> Ctx<'a> {
+    fn begin<'a>(&'a mut self, now: Time, out: &'a mut Vec<Output>) -> (&'a mut Coordinator, Ctx<'a>) {
         self.now = self.now.max(now);
-        let mut ctx = Ctx { now: self.now, out };
-        while let Some((at, timer)) = self.timers.pop(self.now) {
+        let mut ctx = Ctx {
+            now: self.now,
+            config: &self.config,
+            timers: &mut self.timers,
+            out,
+        };
+        while let Some((at, timer)) = ctx.timers.pop(self.now) {
             ctx.now = at;
-            self.fire(&mut ctx, timer);
+            self.state.timer(&mut ctx, timer);
         }
         ctx.now = self.now;
-        ctx
+        (&mut self.state, ctx)
     }
+}
 
-    fn fire(&mut self, ctx: &mut Ctx<'_>, timer: Timer) {
+impl Coordinator {
+    fn timer(&mut self, ctx: &mut Ctx<'_>, timer: Timer) {
+        let clients = &mut self.clients;
         match timer {
-            Timer::AcceptUnanswered(key) => self.accept_unanswered(ctx, key),
+            Timer::AcceptUnanswered(key) => self.invitations.accept_unanswered(clients, ctx, key),
             Timer::CallTimeout(reply_to, kind) => self.call_timed_out(ctx, reply_to, kind),
-            Timer::Count(channel) => self.count_timer(ctx, &channel),
-            Timer::Invitation(key) => self.invitation_timer(ctx, key),
-            Timer::Linger(channel) => self.linger_timer(&channel),
+            Timer::Count(channel) => self.channels.count_timer(ctx, &channel),
+            Timer::Invitation(key) => self.invitations.timer(clients, ctx, key),
+            Timer::Linger(channel) => self.channels.linger_timer(ctx, &channel),
             Timer::Link(client) => self.outage_timer(ctx, client),
             Timer::LoginTimeout(client) => self.login_timed_out(ctx, client),
-            Timer::OfflineStore(user) => self.offline_timer(ctx.now, &user),
-            Timer::PeerTimeout(reply_to) => self.peer_timed_out(ctx, reply_to),
+            Timer::OfflineStore(user) => self.peers.offline.timer(ctx, &user),
+            Timer::PeerTimeout(reply_to) => Peers::timed_out(clients, ctx, reply_to),
             Timer::Token(client) => self.token_timer(ctx, client),
         }
-    }
-
-    /// Returns a user's presence for subscribers.
-    pub(super) fn online_state(&self, user: &UserId) -> OnlineState {
-        let session = self.users.get(user).and_then(|&client| self.clients.session(client));
-        session.map_or(OnlineState::Offline, Session::online_state)
     }
 }

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use rtm::time::Time;
 use rtm::{CallKind, ChannelId, UserId};
 
-use crate::context::{ClientId, ReplyTo};
-use crate::invitations::InvitationKey;
+use crate::ids::{ClientId, InvitationKey, ReplyTo};
 
 /// The action of a timer.
 #[derive(Clone, Debug)]

@@ -1,63 +1,49 @@
 //! User attributes (rtm-api 3.4): written by their owner, deleted at logout, without change events.
 
+use rtm::AttributeOperation;
+use rtm::limits::MAX_USER_ATTRIBUTES_BYTES;
 use rtm::value::Text;
-use rtm::{AttributeOperation, RtmError, RtmReply, UserId};
 
-use crate::attributes::{select, upsert};
-use crate::checks;
-use crate::context::{Ctx, ReplyTo};
-use crate::service::RtmService;
+use crate::attributes::{check_total, select, upsert};
 
-impl RtmService {
-    pub(super) fn set_user_attributes(&mut self, ctx: &mut Ctx<'_>, reply_to: ReplyTo, pairs: Vec<(Text, Text)>) {
-        let Some(session) = self.clients.session_mut(reply_to.client) else {
-            return;
-        };
-        session.attributes.clear();
+type Pair = (Text, Text);
+
+/// The attributes of a user, in the order of the first write.
+#[derive(Debug, Default)]
+pub(super) struct UserAttributes(Vec<Pair>);
+
+impl UserAttributes {
+    /// Replaces all attributes; of repeated keys the last is used.
+    pub(super) fn set(&mut self, pairs: Vec<Pair>) {
+        self.0.clear();
         for (key, value) in pairs {
-            upsert(&mut session.attributes, key, value);
+            upsert(&mut self.0, key, value);
         }
-        ctx.reply(reply_to, RtmReply::Void);
     }
 
-    pub(super) fn update_user_attributes(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        reply_to: ReplyTo,
-        pairs: Vec<(Text, Text)>,
-    ) -> Result<(), RtmError> {
-        let Some(session) = self.clients.session_mut(reply_to.client) else {
-            return Ok(());
-        };
-        let mut merged = session.attributes.clone();
+    /// Adds or replaces attributes.
+    ///
+    /// # Errors
+    /// `SIZE_OVERFLOW`; nothing is then changed.
+    pub(super) fn update(&mut self, pairs: Vec<Pair>) -> Result<(), AttributeOperation> {
+        let mut merged = self.0.clone();
         for (key, value) in pairs {
             upsert(&mut merged, key, value);
         }
-        checks::user_attributes(&merged)?;
-        session.attributes = merged;
-        ctx.reply(reply_to, RtmReply::Void);
+        check_total(
+            merged.iter().map(|(key, value)| (key, value)),
+            MAX_USER_ATTRIBUTES_BYTES,
+        )?;
+        self.0 = merged;
         Ok(())
     }
 
-    pub(super) fn delete_user_attributes(&mut self, ctx: &mut Ctx<'_>, reply_to: ReplyTo, keys: &[Text]) {
-        let Some(session) = self.clients.session_mut(reply_to.client) else {
-            return;
-        };
-        session.attributes.retain(|(key, _)| !keys.contains(key));
-        ctx.reply(reply_to, RtmReply::Void);
+    pub(super) fn delete(&mut self, keys: &[Text]) {
+        self.0.retain(|(key, _)| !keys.contains(key));
     }
 
     /// Returns the attributes of the keys that exist, or all.
-    pub(super) fn get_user_attributes(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        reply_to: ReplyTo,
-        user: &UserId,
-        keys: Option<&[Text]>,
-    ) -> Result<(), RtmError> {
-        let owner = self.users.get(user).and_then(|&client| self.clients.session(client));
-        let owner = owner.ok_or(AttributeOperation::UserNotFound)?;
-        ctx.reply(reply_to, RtmReply::Attributes(select(&owner.attributes, keys)));
-        Ok(())
+    pub(super) fn select(&self, keys: Option<&[Text]>) -> Vec<Pair> {
+        select(&self.0, keys)
     }
 }

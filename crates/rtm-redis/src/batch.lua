@@ -265,6 +265,21 @@ local function expire(i)
   over(i)
 end
 
+-- Messages that a user's node has not processed, which move to the user's new login in order.
+local function unread(user, at)
+  local list, id = {}, call('HGET', P .. ':p', user)
+  while id and id ~= '' do
+    local entry = call('XRANGE', S .. at, id, id)[1]
+    local words = entry and unpacked(entry[2][2])
+    if not words or words[4] ~= 'peer' or words[5] ~= user then break end
+    list[#list + 1] = words
+    call('XDEL', S .. at, id)
+    id = words[10]
+  end
+  call('HDEL', P .. ':p', user)
+  return list
+end
+
 -- Dead nodes -------------------------------------------------------------------------------------------------------
 
 -- Takes up to 200 users of a node offline, or gives up to 200 of its unread messages to where their receivers are now.
@@ -272,7 +287,11 @@ local function reap(dead)
   local D = P .. ':n:' .. dead
   local users = call('SRANDMEMBER', D .. ':u', 200)
   for _, user in ipairs(users) do
-    if home(user) == dead then offline(user, dead) end
+    if home(user) == dead then
+      local list = unread(user, dead)
+      for i = #list, 1, -1 do store(user, list[i][7], list[i][8], list[i][9]) end
+      offline(user, dead)
+    end
     call('SREM', D .. ':u', user)
   end
   if #users > 0 then return true end
@@ -295,21 +314,6 @@ end
 -- Operations -------------------------------------------------------------------------------------------------------
 
 local ops = {}
-
--- Messages that a user's node has not processed, which move to the user's new login in order.
-local function unread(user, at)
-  local list, id = {}, call('HGET', P .. ':p', user)
-  while id and id ~= '' do
-    local entry = call('XRANGE', S .. at, id, id)[1]
-    local words = entry and unpacked(entry[2][2])
-    if not words or words[4] ~= 'peer' or words[5] ~= user then break end
-    list[#list + 1] = words
-    call('XDEL', S .. at, id)
-    id = words[10]
-  end
-  call('HDEL', P .. ':p', user)
-  return list
-end
 
 function ops.login(user, number, moves)
   local login = stamp .. '-' .. number
@@ -650,7 +654,14 @@ function ops.save(account, owner, ttl, how, entries, ...)
     for i = 1, entries do
       local entry = call('XRANGE', S .. node, words[i], words[i])[1]
       local e = entry and unpacked(entry[2][2])
-      if e and e[4] == 'peer' then store(e[5], e[7], e[8], e[9], true) end
+      if e and e[4] == 'peer' then
+        local place, login = home(e[5])
+        if place and login ~= e[6] then
+          message(place, e[5], login, e[7], e[8], e[9])
+        else
+          store(e[5], e[7], e[8], e[9], true)
+        end
+      end
     end
   end
   -- Entries before them may be unprocessed, so the end of the batch may not remove them.

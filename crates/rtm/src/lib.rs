@@ -14,6 +14,7 @@ mod ids;
 pub mod json;
 pub mod limits;
 mod name;
+pub mod rate;
 pub mod rejection;
 mod reply;
 mod state;

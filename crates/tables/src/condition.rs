@@ -336,6 +336,49 @@ impl EmulationOutcome {
     }
 }
 
+/// A value of a row that an emulation reads, if the row has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmulationInput {
+    /// `attrs`: the attributes of a joined channel.
+    Attributes,
+    /// `keep`: the lifetime of a message, in seconds.
+    Keep,
+    /// `members`: the members of a joined channel.
+    Members,
+    /// `msg`: the text of a message.
+    Message,
+    /// `name`: the name of an attribute.
+    Name,
+    /// `timeout`: the ring time of a call, in seconds.
+    Timeout,
+}
+
+impl EmulationInput {
+    /// Number of values.
+    pub const COUNT: usize = 6;
+    /// All values, in the order of the enum.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Attributes,
+        Self::Keep,
+        Self::Members,
+        Self::Message,
+        Self::Name,
+        Self::Timeout,
+    ];
+
+    /// Returns the name in rows.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Attributes => "attrs",
+            Self::Keep => "keep",
+            Self::Members => "members",
+            Self::Message => "msg",
+            Self::Name => "name",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
 /// A value that an emulation passes to its outcomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EmulationValue {

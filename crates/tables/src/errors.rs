@@ -54,6 +54,28 @@ impl FailClass {
     }
 }
 
+/// A limitation code that the engine notes itself, without an outcome of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EngineCode {
+    /// `ID-HASH`.
+    IdHash,
+    /// `MAILBOX-FULL`.
+    MailboxFull,
+}
+
+impl EngineCode {
+    /// All codes, in the order of the enum.
+    pub const ALL: &[Self] = &[Self::IdHash, Self::MailboxFull];
+
+    /// Returns the name in the tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::IdHash => "ID-HASH",
+            Self::MailboxFull => "MAILBOX-FULL",
+        }
+    }
+}
+
 /// A limitation code (docs/limits.md).
 #[derive(Clone, Debug)]
 pub struct LimitCode {

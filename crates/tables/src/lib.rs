@@ -25,6 +25,7 @@ pub mod func;
 mod parsed;
 pub mod platform;
 pub mod profile;
+pub mod reason;
 pub mod row;
 mod source;
 pub mod spanned_toml;
@@ -35,10 +36,11 @@ pub mod wire;
 use std::sync::Arc;
 
 use ast::RawExample;
-use errors::{FailClass, LimitCode};
+use errors::{EngineCode, FailClass, LimitCode};
 use platform::Platform;
 use profile::{Profile, Transport};
-use row::{Row, RowId, SigId, Signature};
+use reason::{Reason, ReasonId};
+use row::{CodeId, Row, RowId, SigId, Signature};
 use wire::Wire;
 
 use rtm::EventKind;
@@ -59,10 +61,14 @@ pub struct Tables {
     pub rows: Vec<Row>,
     /// Row of each RTM event, by the event's number.
     pub by_event: Vec<Option<RowId>>,
+    /// Reasons of refusals: those of [`Reason`], then those that only tables name.
+    pub reasons: Vec<Text>,
     /// Failure classes.
     pub fails: Vec<FailClass>,
     /// Limitation codes.
     pub codes: Vec<LimitCode>,
+    /// The codes that the engine notes itself, by [`EngineCode`].
+    pub engine_codes: Vec<Option<CodeId>>,
     /// Wires by family.
     pub wires: Vec<Arc<Wire>>,
     /// Client profiles; the first match with a login applies.
@@ -128,6 +134,17 @@ impl Tables {
     /// Parses an event in the notation of examples: its name, then the arguments in order.
     pub fn parse_event(&self, text: &str) -> Option<(SigId, Vec<Value>)> {
         parse_event(&self.signatures, text)
+    }
+
+    /// Returns the text of a reason.
+    pub fn reason(&self, reason: ReasonId) -> Text {
+        let known = self.reasons.get(reason);
+        known.cloned().unwrap_or_else(|| Reason::Failed.name().into())
+    }
+
+    /// Returns the number of a code that the engine notes itself.
+    pub fn engine_code(&self, code: EngineCode) -> Option<CodeId> {
+        self.engine_codes.get(code as usize).copied().flatten()
     }
 
     /// Returns the name of a limitation code.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use rtm::value::{Text, Value};
 use rtm::{CallKind, EventKind, RtmError};
 
-use crate::condition::{Cond, Emulation, EmulationValue};
+use crate::condition::{Cond, Emulation, EmulationInput, EmulationValue};
 use crate::expr::Expr;
+use crate::reason::{Reason, ReasonId, ReasonSource};
 use crate::ty::{SigType, Ty};
 
 /// Number of a row in its [`Tables`](crate::Tables).
@@ -152,8 +153,10 @@ pub struct Row {
     pub emulation_outcomes: Vec<Option<usize>>,
     /// The slots of values that the emulation passes, by [`EmulationValue`].
     pub emulation_slots: [Option<usize>; EmulationValue::COUNT],
-    /// The text for each member of the error enum that the row explains.
-    pub members: Vec<(RtmError, Text)>,
+    /// The slots of values that the emulation reads, by [`EmulationInput`].
+    pub emulation_inputs: [Option<usize>; EmulationInput::COUNT],
+    /// The reason for each member of the error enum that the row explains.
+    pub members: Vec<(RtmError, ReasonId)>,
     /// The source of the row's facts.
     pub source: Text,
 }
@@ -166,6 +169,12 @@ impl Expect {
 }
 
 impl Row {
+    /// Returns the reason that the row has for an error.
+    pub fn reason_of(&self, error: Option<RtmError>) -> ReasonId {
+        let member = self.members.iter().find(|(member, _)| Some(*member) == error);
+        member.map_or(Reason::Failed.id(), |(_, reason)| *reason)
+    }
+
     /// Returns the outcome of that name.
     pub fn outcome(&self, name: &str) -> Option<&Outcome> {
         self.outcomes.iter().find(|o| &*o.name == name)
@@ -366,8 +375,8 @@ pub struct Outcome {
 pub struct Failure {
     /// The class, which determines the number.
     pub class: FailId,
-    /// The text.
-    pub reason: Expr,
+    /// The source of its reason.
+    pub reason: ReasonSource,
     /// The failure event.
     pub emission: Emission,
 }

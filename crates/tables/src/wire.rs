@@ -6,7 +6,8 @@ use rtm::value::{Text, Value};
 
 use crate::coerce::flag;
 use crate::expr::Expr;
-use crate::row::{CodeId, RowId, SigId};
+use crate::reason::ReasonId;
+use crate::row::{CodeId, FailId, RowId, SigId};
 use crate::ty::SigType;
 
 /// The wire of one family.
@@ -30,6 +31,8 @@ pub struct Wire {
     pub by_name: HashMap<Text, Vec<usize>>,
     /// Notifications by event.
     pub events: Vec<Option<WireEvent>>,
+    /// The numbers of failures in the family, by class and reason.
+    pub ecodes: Vec<Vec<i64>>,
 }
 
 impl Wire {
@@ -44,6 +47,7 @@ impl Wire {
             functions: Vec::new(),
             by_name: HashMap::new(),
             events: Vec::new(),
+            ecodes: Vec::new(),
         }
     }
 
@@ -69,6 +73,12 @@ impl Wire {
                 best
             }
         }))
+    }
+
+    /// Returns the number that an application of the family receives for a failure.
+    pub fn ecode(&self, class: FailId, reason: ReasonId) -> i64 {
+        let number = self.ecodes.get(class).and_then(|reasons| reasons.get(reason));
+        number.copied().unwrap_or(0)
     }
 
     /// Returns the function at a position; the login frame for any other number.

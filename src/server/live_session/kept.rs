@@ -15,6 +15,7 @@ use rtm::upstream::{ClientKey, UpstreamEvent};
 use rtm::{AppId, ConnectionReason, ConnectionState, RtmEvent};
 use rtm_redis::records::{Owner, RecordNews};
 use rtm_redis::{RecordKey, RedisUpstream};
+use tables::reason::Reason;
 use tables::row::RowId;
 
 use crate::server::Server;
@@ -274,7 +275,7 @@ impl LiveSession {
             _ => true,
         });
         for (call, row) in calls {
-            let (args, reason) = (Vec::new(), "timeout".into());
+            let (args, reason) = (Vec::new(), Reason::Timeout);
             self.step(Input::Refused {
                 call,
                 row,
@@ -344,7 +345,7 @@ impl LiveSession {
         }
         self.sockets.insert(call.socket, socket);
         self.pending.insert(call.socket, pending);
-        let verdict = Err(reason.into());
+        let verdict = Err(Reason::Timeout);
         self.step(Input::Admitted {
             call,
             verdict,

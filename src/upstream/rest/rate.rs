@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use parking_lot::Mutex;
 
 use rtm::AppId;
+use rtm::rate::SecondCounter;
 use rtm::time::Time;
 
 /// Maximum of App IDs counted at once; without `[auth]`, clients choose them.
@@ -13,7 +14,7 @@ const MAX_APPS: usize = 1024;
 /// Requests in the current second, by App ID.
 pub struct Rate {
     per_second: u32,
-    used: Mutex<HashMap<AppId, (u64, u32)>>,
+    used: Mutex<HashMap<AppId, SecondCounter>>,
 }
 
 impl Rate {
@@ -29,18 +30,12 @@ impl Rate {
     pub fn take(&self, app: &AppId, now: Time) -> bool {
         let mut used = self.used.lock();
         if used.len() >= MAX_APPS && !used.contains_key(app) {
-            used.retain(|_, (second, _)| *second == now.as_secs());
+            used.retain(|_, counter| counter.is_busy(now));
             if used.len() >= MAX_APPS {
                 return false;
             }
         }
-        let (second, count) = used.entry(app.clone()).or_default();
-        if *second != now.as_secs() {
-            (*second, *count) = (now.as_secs(), 0);
-        }
-        let has_room = *count < self.per_second;
-        *count += u32::from(has_room);
-        has_room
+        used.entry(app.clone()).or_default().take(now, self.per_second)
     }
 }
 

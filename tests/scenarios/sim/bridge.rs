@@ -18,6 +18,7 @@ use sigbridge::config::Config;
 use sigbridge::server::ReplacedLines;
 use tables::Tables;
 use tables::profile::Transport;
+use tables::reason::Reason;
 use tables::wire::Wire;
 use trace::{Begin, RecordedNames, SessionRecorder};
 
@@ -343,7 +344,7 @@ impl Bridge {
     }
 
     /// Refuses a login, with the answer of a session that never starts.
-    pub fn refuse_login(&mut self, now: Time, call: CallRef, reason: Text) {
+    pub fn refuse_login(&mut self, now: Time, call: CallRef, reason: Reason) {
         let wire = self.wire(call.socket);
         let mut session = Session::new(self.context_of(&wire), "nobody".into());
         let input = Input::Admitted {

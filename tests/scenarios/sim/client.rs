@@ -17,7 +17,7 @@ use tables::Tables;
 use tables::profile::Transport;
 use tables::wire::{Local, Polls, ResumeMode, Target, Wire};
 
-use super::names::VID;
+use super::VID;
 use super::observed::Observed;
 
 /// Delay of the acknowledgement after a delivery.

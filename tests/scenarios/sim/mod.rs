@@ -12,7 +12,6 @@ mod ends;
 mod frames;
 pub mod invert;
 mod link;
-mod names;
 mod native;
 mod native_lines;
 pub mod observed;
@@ -33,20 +32,30 @@ use observed::Observed;
 use queue::Item;
 
 use agent_link::vocabulary::Vocabulary;
-use engine::{Input, Names, SessionContext, SessionLimits};
+use engine::{AppNames, Input, Names, SessionContext, SessionLimits};
 use identity::TokenPolicy;
 use protocol::event::SocketId;
-use rtm::CallKind;
 use rtm::time::Time;
 use rtm::value::Value;
+use rtm::{AppId, CallKind};
 use rtm_embedded::{ClientId, RtmService, RtmServiceConfig};
 use tables::Tables;
 
 pub use bridge::Socket;
-pub use names::VID;
+
+/// The app id of every scenario.
+pub const VID: &str = "app";
 
 /// Start of every scenario: 2020-06-30 00:00:00 UTC.
 const START: Time = Time::from_millis(1_593_475_200_000);
+
+/// Returns the names of the app, as a sidecar maps them.
+fn names() -> AppNames {
+    AppNames {
+        app: AppId::new(VID).expect("a legal app id"),
+        numbers: Arc::default(),
+    }
+}
 
 /// The settings of a scenario.
 #[derive(Default)]
@@ -84,7 +93,7 @@ impl Sim {
         let context = SessionContext {
             tables: tables.clone(),
             wire: tables.wire("web").expect("a web wire").clone(),
-            names: Arc::new(names::SimNames),
+            names: Arc::new(names()),
             offline_messages: config.world.offline_messages,
             durable: false,
             can: Arc::new(move |kind| !lacks.contains(&kind)),
@@ -113,7 +122,7 @@ impl Sim {
 
     /// Returns the number of an account.
     pub fn uid(&self, account: &str) -> i64 {
-        names::SimNames.uid(&account.into())
+        names().uid(&account.into())
     }
 
     /// Returns the client of that name; creates a Web client at its first use.

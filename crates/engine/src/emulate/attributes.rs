@@ -12,14 +12,12 @@ use identity::attribute;
 use rtm::value::{Text, Value};
 use rtm::{ChannelAttribute, ChannelId, Field, RtmCall, UserId};
 
-use crate::session::Session;
-
 /// Maximum number of own writes that no list has shown; older ones count as shown.
 const MAX_OWN: usize = 64;
 
 /// The known attributes of the session's channel.
 #[derive(Clone, Debug, Default)]
-pub struct Attrs {
+pub struct Attributes {
     /// The last list of RTM.
     seen: Vec<Known>,
     /// Own writes since that list, in order.
@@ -43,11 +41,14 @@ struct Own {
     answered: bool,
 }
 
+/// A write to the attributes of a channel.
 #[derive(Clone, Debug, PartialEq)]
-enum Write {
+pub enum Write {
+    /// These attributes.
     Set(Vec<(Text, Text)>),
     /// A deletion, by the first of the keys of the attribute.
     Delete(Text),
+    /// A deletion of all attributes.
     Clear,
 }
 
@@ -75,7 +76,7 @@ pub enum Change {
     Nothing,
 }
 
-impl Attrs {
+impl Attributes {
     /// Creates the state of a list of RTM.
     pub fn known(list: &Value) -> Self {
         Self {
@@ -156,7 +157,8 @@ impl Attrs {
         distance
     }
 
-    fn writes(&mut self, write: Write) {
+    /// Registers an own write.
+    pub fn writes(&mut self, write: Write) {
         if self.own.len() >= MAX_OWN
             && let Some(oldest) = self.own.pop_front()
         {
@@ -166,14 +168,16 @@ impl Attrs {
         self.own.push_back(Own { write, answered });
     }
 
-    fn written(&mut self, write: &Write) {
+    /// Marks an own write as completed.
+    pub fn written(&mut self, write: &Write) {
         let open = self.own.iter_mut().find(|own| !own.answered && own.write == *write);
         if let Some(own) = open {
             own.answered = true;
         }
     }
 
-    fn failed(&mut self, write: &Write) {
+    /// Removes an own write that has failed or is retried.
+    pub fn failed(&mut self, write: &Write) {
         let open = self.own.iter().position(|own| !own.answered && own.write == *write);
         if let Some(at) = open {
             self.own.remove(at);
@@ -240,41 +244,21 @@ pub(crate) fn shown(list: &[(Text, ChannelAttribute)]) -> Vec<(Text, ChannelAttr
     )
 }
 
-impl Session {
-    /// Registers a call that may be an attribute write.
-    pub(crate) fn writing(&mut self, call: &RtmCall) {
-        self.with_write(call, |attrs, write| attrs.writes(write));
-    }
-
-    /// Marks a write as completed.
-    pub(crate) fn written(&mut self, call: &RtmCall) {
-        self.with_write(call, |attrs, write| attrs.written(&write));
-    }
-
-    /// Removes a write that has failed or is retried.
-    pub(crate) fn write_failed(&mut self, call: &RtmCall) {
-        self.with_write(call, |attrs, write| attrs.failed(&write));
-    }
-
-    fn with_write(&mut self, call: &RtmCall, act: impl Fn(&mut Attrs, Write)) {
-        let (id, write): (&ChannelId, Write) = match call {
-            RtmCall::AddOrUpdateChannelAttributes {
-                channel_id, attributes, ..
-            } => (
-                channel_id,
-                Write::Set(attribute::decode(attributes, Text::clone, |_, value| value)),
-            ),
-            RtmCall::DeleteChannelAttributesByKeys { channel_id, keys, .. } => match keys.first() {
-                Some(key) => (channel_id, Write::Delete(key.clone())),
-                None => return,
-            },
-            RtmCall::ClearChannelAttributes { channel_id, .. } => (channel_id, Write::Clear),
-            _ => return,
-        };
-        if let Some(channel) = self.channel.as_mut().filter(|c| c.id == *id) {
-            act(&mut channel.attrs, write);
+/// Returns the channel and the write of a call, if it writes attributes of a channel.
+pub(crate) fn write_of(call: &RtmCall) -> Option<(&ChannelId, Write)> {
+    Some(match call {
+        RtmCall::AddOrUpdateChannelAttributes {
+            channel_id, attributes, ..
+        } => (
+            channel_id,
+            Write::Set(attribute::decode(attributes, Text::clone, |_, value| value)),
+        ),
+        RtmCall::DeleteChannelAttributesByKeys { channel_id, keys, .. } => {
+            (channel_id, Write::Delete(keys.first()?.clone()))
         }
-    }
+        RtmCall::ClearChannelAttributes { channel_id, .. } => (channel_id, Write::Clear),
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -295,7 +279,7 @@ mod tests {
 
     /// A session's state: its writes, and the lists that it receives.
     #[derive(Default)]
-    struct View(Attrs);
+    struct View(Attributes);
 
     impl View {
         fn writes(&mut self, write: Write) -> &mut Self {

@@ -6,14 +6,16 @@
 use std::time::Duration;
 
 use rtm::value::{Text, Value};
-use rtm::{InvitationApiCall, InvitationId, RtmCall, RtmError, RtmReply};
-use tables::condition::{Emulation, EmulationOutcome, EmulationValue};
+use rtm::{InvitationApiCall, InvitationId, RtmCall, RtmError, RtmEvent, RtmReply};
+use tables::condition::{Emulation, EmulationInput, EmulationOutcome};
+use tables::expr::parse_end_call;
 use tables::row::RowId;
 
-use crate::api::{DropReason, Effect, TimerKey};
+use crate::api::{DropReason, TimerKey};
+use crate::context::{Ctx, Env};
 use crate::durable::SavedCall;
-use crate::invocation::{Run, RunId};
-use crate::session::{Ctx, Session};
+use crate::requests::Requests;
+use crate::run::{Run, RunId};
 
 /// RTM's error for a second accept of one invitation.
 const ALREADY_ACCEPTED: RtmError = RtmError::InvitationApiCall(InvitationApiCall::AlreadyAccept);
@@ -61,6 +63,38 @@ pub struct Call {
     origin: Option<(RowId, Vec<Value>)>,
 }
 
+/// The row that started a call, for a later outcome of it.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The row.
+    pub row: RowId,
+    /// The values of the row.
+    pub slots: Vec<Value>,
+    /// The invitation of the call.
+    pub invitation: InvitationId,
+}
+
+/// What an RTM event means for a call.
+#[derive(Clone, Debug)]
+pub enum CallEvent {
+    /// Nothing, or nothing that the client does not know.
+    Nothing,
+    /// The callee has accepted a call that the session has withdrawn. It must not remain in a call
+    /// without a caller.
+    AnsweredLate(Origin),
+    /// An outcome of the event's row.
+    Changed(InvitationId, EmulationOutcome),
+    /// The callee has ended the call, in the form of a refusal.
+    Ended {
+        /// The invitation.
+        invitation: InvitationId,
+        /// The RTM channel id of the call.
+        channel: Text,
+        /// The reason, as the callee gives it.
+        info: Text,
+    },
+}
+
 impl Call {
     /// Returns true for an unanswered outgoing call.
     pub fn is_calling(&self) -> bool {
@@ -77,6 +111,11 @@ impl Call {
         matches!(self.state, CallState::Accepted | CallState::Talking)
     }
 
+    /// Returns true for a call with that party about that channel, unless it is withdrawn.
+    fn is_between(&self, channel: &str, peer: &str) -> bool {
+        &*self.channel == channel && &*self.peer == peer && self.state != CallState::Withdrawn
+    }
+
     /// Returns true while this side ends the call.
     pub fn is_closing(&self) -> bool {
         self.closing.is_some()
@@ -85,16 +124,18 @@ impl Call {
 
 /// All calls of a session.
 #[derive(Clone, Debug, Default)]
-pub struct Calls {
+pub struct Invitations {
     entries: Vec<Call>,
     next: u64,
 }
 
-impl Calls {
+impl Invitations {
     /// Returns the calls with a party and channel that are not withdrawn, latest first.
-    pub fn between<'c>(&'c self, channel: &str, peer: &str) -> impl Iterator<Item = &'c Call> {
-        let fits = move |c: &&Call| &*c.channel == channel && &*c.peer == peer && c.state != CallState::Withdrawn;
-        self.entries.iter().rev().filter(fits)
+    pub fn between<'c>(&'c self, channel: &'c str, peer: &'c str) -> impl Iterator<Item = &'c Call> {
+        self.entries
+            .iter()
+            .rev()
+            .filter(move |call| call.is_between(channel, peer))
     }
 
     /// Returns the invitation of the latest such call that this side is not ending.
@@ -140,6 +181,14 @@ impl Calls {
         Some(self.entries.remove(at))
     }
 
+    /// Returns a number for an outgoing invitation.
+    pub fn new_invitation(&mut self) -> InvitationId {
+        self.next += 1;
+        InvitationId(self.next)
+    }
+}
+
+impl Invitations {
     /// Returns the calls for a store.
     pub fn saved(&self) -> Vec<SavedCall> {
         let open = self.entries.iter().filter(|call| call.state != CallState::Withdrawn);
@@ -159,8 +208,7 @@ impl Calls {
         let is = |(call, saved): (&Call, &SavedCall)| {
             call.role == saved.role
                 && call.is_talking() == saved.talking
-                && call.channel == saved.channel
-                && call.peer == saved.peer
+                && call.is_between(&saved.channel, &saved.peer)
         };
         open.clone().count() == saved.len() && open.zip(saved).all(is)
     }
@@ -184,72 +232,58 @@ impl Calls {
         unanswered
     }
 
-    /// Returns a number for an outgoing invitation.
-    pub fn new_invitation(&mut self) -> InvitationId {
-        self.next += 1;
-        InvitationId(self.next)
-    }
-}
-
-impl Session {
     /// Returns the latest matching call of the run. Calls that another run was already ending are
     /// excluded. For other runs a ringing call ends as soon as such a run starts.
-    pub(crate) fn call_of(&self, run: &Run, is: impl Fn(&Call) -> bool) -> Option<&Call> {
-        let (channel, peer) = self.channel_of(run).zip(self.account_of(run))?;
-        let ends = matches!(self.emulation(run), Some(Emulation::CloseCall | Emulation::RefuseCall));
-        let mut calls = self.calls.between(&channel, &peer);
-        calls.find(|call| match call.closing {
+    pub(crate) fn call_of<'c>(&'c self, run: &'c Run, env: &'c Env, is: impl Fn(&Call) -> bool) -> Option<&'c Call> {
+        let (channel, peer) = run.party(env)?;
+        let ends = matches!(run.emulation(env), Some(Emulation::CloseCall | Emulation::RefuseCall));
+        self.between(channel, peer).find(|call| match call.closing {
             Some(by) => is(call) && (by == run.id || !ends && call.is_talking()),
             None => is(call) && !ends,
         })
     }
 
     /// Returns true if the run has a call, even one that another run is ending.
-    pub(crate) fn has_call(&self, run: &Run) -> bool {
-        let pair = self.channel_of(run).zip(self.account_of(run));
-        pair.is_some_and(|(channel, peer)| self.calls.between(&channel, &peer).next().is_some())
+    pub(crate) fn has_call(&self, run: &Run, env: &Env) -> bool {
+        let party = run.party(env);
+        party.is_some_and(|(channel, peer)| self.between(channel, peer).next().is_some())
     }
 
     /// Registers an outgoing invitation and starts its timer. A ringing one of the same party and
     /// channel is withdrawn, because clients only handle the latest one.
-    pub(crate) fn calling(&mut self, run: &Run, invitation: InvitationId, ctx: &mut Ctx<'_>) {
-        let Some((channel, peer)) = self.channel_of(run).zip(self.account_of(run)) else {
+    pub(crate) fn sent(&mut self, run: &Run, invitation: InvitationId, requests: &mut Requests, ctx: &mut Ctx<'_>) {
+        let Some((channel, peer)) = run.party(ctx.env) else {
             return;
         };
-        if let Some(earlier) = self.calls.find(&channel, &peer, Call::is_calling) {
-            self.calls.remove(Role::Caller, earlier);
-            self.send_aside(cancel(earlier), ctx);
+        if let Some(earlier) = self.find(channel, peer, Call::is_calling) {
+            self.remove(Role::Caller, earlier);
+            requests.send_aside(cancel(earlier), ctx);
         }
-        self.add_call(run, (channel, peer), Role::Caller, invitation, ctx);
-        let after = self.ring_time(run).unwrap_or(self.context.limits.invite);
-        ctx.out.push(Effect::SetTimer {
-            key: TimerKey::Invite(invitation),
-            at: ctx.now + after,
-        });
+        let party = (channel.clone(), peer.clone());
+        self.add_of(run, party, Role::Caller, invitation, ctx);
+        let after = ring_time(run, ctx.env).unwrap_or(ctx.env.limits.invite);
+        ctx.set_timer_in(TimerKey::Invite(invitation), after);
     }
 
     /// Registers an incoming invitation, replacing an earlier one of the same caller and channel. A
     /// banned caller cannot withdraw it, so the ring time is also limited on this side.
-    pub(crate) fn called_by(
+    pub(crate) fn received(
         &mut self,
         run: &Run,
         (channel, peer): (Text, Text),
         invitation: InvitationId,
         ctx: &mut Ctx<'_>,
     ) {
-        if let Some(earlier) = self.calls.find(&channel, &peer, Call::is_ringing) {
-            self.calls.remove(Role::Callee, earlier);
+        if let Some(earlier) = self.find(&channel, &peer, Call::is_ringing) {
+            self.remove(Role::Callee, earlier);
         }
-        self.add_call(run, (channel, peer), Role::Callee, invitation, ctx);
-        if let Some(after) = self.ring_time(run) {
-            ctx.out.push(Effect::SetTimer {
-                key: TimerKey::Ring(invitation),
-                at: ctx.now + after,
-            });
+        self.add_of(run, (channel, peer), Role::Callee, invitation, ctx);
+        if let Some(after) = ring_time(run, ctx.env) {
+            ctx.set_timer_in(TimerKey::Ring(invitation), after);
         }
     }
 
-    fn add_call(
+    fn add_of(
         &mut self,
         run: &Run,
         (channel, peer): (Text, Text),
@@ -257,102 +291,127 @@ impl Session {
         invitation: InvitationId,
         ctx: &mut Ctx<'_>,
     ) {
-        if !self.calls.add(channel, peer, role, invitation) {
-            ctx.out.push(Effect::Dropped(DropReason::Calls));
+        if !self.add(channel, peer, role, invitation) {
+            ctx.dropped(DropReason::Calls);
         }
-        if let Some(call) = self.calls.by_invitation(role, invitation) {
+        if let Some(call) = self.by_invitation(role, invitation) {
             call.origin = Some((run.row, run.slots.clone()));
         }
     }
 
-    /// Returns the row's value `timeout`, if it has one.
-    fn ring_time(&self, run: &Run) -> Option<Duration> {
-        let seconds = self.named_slot(run, "timeout")?.as_int()?;
-        u64::try_from(seconds).ok().map(Duration::from_secs)
-    }
-
-    /// Handles the timeout of an outgoing call.
-    pub(crate) fn call_timed_out(&mut self, invitation: InvitationId, ctx: &mut Ctx<'_>) {
-        let call = self.calls.by_invitation(Role::Caller, invitation);
-        if let Some(call) = call.filter(|c| c.is_calling() && !c.is_closing()) {
-            call.state = CallState::Withdrawn;
-            self.fire_origin(Role::Caller, invitation, EmulationOutcome::TimedOut, ctx);
-        }
-    }
-
-    /// Handles the timeout of an incoming call without a cancel.
-    pub(crate) fn ring_timed_out(&mut self, invitation: InvitationId, ctx: &mut Ctx<'_>) {
-        let call = self.calls.by_invitation(Role::Callee, invitation);
-        if call.is_some_and(|c| c.is_ringing() && !c.is_closing()) {
-            self.fire_origin(Role::Callee, invitation, EmulationOutcome::TimedOut, ctx);
-            self.calls.remove(Role::Callee, invitation);
-        }
-    }
-
-    /// Runs an outcome of the row that started the call.
-    pub(crate) fn fire_origin(
-        &mut self,
-        role: Role,
-        invitation: InvitationId,
-        outcome: EmulationOutcome,
-        ctx: &mut Ctx<'_>,
-    ) {
-        let call = self.calls.by_invitation(role, invitation);
-        let Some((row, slots)) = call.and_then(|call| call.origin.clone()) else {
-            return;
+    /// Handles an event of an outgoing call, or of the end of an incoming one.
+    pub fn event(&mut self, event: &RtmEvent) -> CallEvent {
+        use RtmEvent as E;
+        let (role, invitation) = match event {
+            E::LocalInvitationReceivedByPeer { invitation }
+            | E::LocalInvitationAccepted { invitation, .. }
+            | E::LocalInvitationRefused { invitation, .. }
+            | E::LocalInvitationFailure { invitation, .. } => (Role::Caller, invitation.invitation),
+            E::RemoteInvitationCanceled { invitation, .. } | E::RemoteInvitationFailure { invitation, .. } => {
+                (Role::Callee, invitation.invitation)
+            }
+            _ => return CallEvent::Nothing,
         };
-        self.next_run += 1;
-        let mut run = Run::new(self.next_run, row, slots);
-        run.invitation = Some(invitation);
-        self.set_value(&mut run, EmulationValue::Info, "".into());
-        self.fire_named(&mut run, outcome, ctx);
+        let Some(call) = self.by_invitation(role, invitation) else {
+            return CallEvent::Nothing;
+        };
+        let is_accepted = matches!(event, E::LocalInvitationAccepted { .. });
+        if call.state == CallState::Withdrawn {
+            let origin = self.origin(role, invitation).filter(|_| is_accepted);
+            return origin.map_or(CallEvent::Nothing, CallEvent::AnsweredLate);
+        }
+        // A call confirmed by both sides cannot fail any more. A call accepted only by this side
+        // can, because its caller may have disconnected.
+        let is_settled = call.state == CallState::Talking;
+        if is_accepted {
+            call.state = CallState::Talking;
+        }
+        if call.is_closing() || is_settled {
+            return CallEvent::Nothing;
+        }
+        if !is_accepted && !matches!(event, E::LocalInvitationReceivedByPeer { .. }) {
+            self.remove(role, invitation);
+        }
+        let outcome = match event {
+            E::LocalInvitationRefused { response, .. } => match parse_end_call(response) {
+                Some((channel, info)) => {
+                    return CallEvent::Ended {
+                        invitation,
+                        channel,
+                        info,
+                    };
+                }
+                None => EmulationOutcome::Refused,
+            },
+            E::RemoteInvitationFailure { .. } => EmulationOutcome::Ringing,
+            _ => EmulationOutcome::Default,
+        };
+        CallEvent::Changed(invitation, outcome)
+    }
+
+    /// Returns the row that started a call.
+    pub fn origin(&mut self, role: Role, invitation: InvitationId) -> Option<Origin> {
+        let (row, slots) = self.by_invitation(role, invitation)?.origin.clone()?;
+        Some(Origin { row, slots, invitation })
+    }
+
+    /// Handles the timeout of an outgoing call: returns the row that started it, if it is unanswered.
+    pub fn time_out(&mut self, invitation: InvitationId) -> Option<Origin> {
+        let call = self.by_invitation(Role::Caller, invitation)?;
+        if !call.is_calling() || call.is_closing() {
+            return None;
+        }
+        call.state = CallState::Withdrawn;
+        self.origin(Role::Caller, invitation)
+    }
+
+    /// Returns true for an unanswered incoming call that this side is not ending.
+    pub fn is_ringing(&mut self, invitation: InvitationId) -> bool {
+        let call = self.by_invitation(Role::Callee, invitation);
+        call.is_some_and(|call| call.is_ringing() && !call.is_closing())
     }
 
     /// Withdraws all unanswered outgoing calls.
-    pub(crate) fn withdraw_calls(&mut self, ctx: &mut Ctx<'_>) {
+    pub(crate) fn withdraw(&mut self, requests: &mut Requests, ctx: &mut Ctx<'_>) {
         for invitation in self.outgoing() {
-            if let Some(call) = self.calls.by_invitation(Role::Caller, invitation) {
+            if let Some(call) = self.by_invitation(Role::Caller, invitation) {
                 call.state = CallState::Withdrawn;
             }
-            self.send_aside(cancel(invitation), ctx);
+            requests.send_aside(cancel(invitation), ctx);
         }
     }
 
     /// Handles the reply to a `cancel`: successful or not, the invitation has ended.
-    pub(crate) fn cancel_answered(&mut self, invitation: InvitationId) {
-        let call = self.calls.by_invitation(Role::Caller, invitation);
+    pub fn cancel_replied(&mut self, invitation: InvitationId) {
+        let call = self.by_invitation(Role::Caller, invitation);
         if call.is_some_and(|call| call.state == CallState::Withdrawn) {
-            self.calls.remove(Role::Caller, invitation);
+            self.remove(Role::Caller, invitation);
         }
     }
 
-    /// Removes all calls of a terminated session. Returns the RTM calls that withdraw the
-    /// unanswered ones.
-    pub fn leave_calls(&mut self) -> Vec<RtmCall> {
+    /// Returns the RTM calls that withdraw the unanswered outgoing calls.
+    pub fn withdrawals(&self) -> Vec<RtmCall> {
         self.outgoing().into_iter().map(cancel).collect()
     }
 
     /// Returns the unanswered outgoing calls that this side is not ending.
-    pub(crate) fn outgoing(&self) -> Vec<InvitationId> {
-        let calling = self.calls.entries.iter().filter(|c| c.is_calling() && !c.is_closing());
+    pub fn outgoing(&self) -> Vec<InvitationId> {
+        let calling = self.entries.iter().filter(|c| c.is_calling() && !c.is_closing());
         calling.map(|c| c.invitation).collect()
     }
 
     /// Handles a client that has lost its calls: outgoing ones are withdrawn, and events of the
     /// others are dropped.
-    pub(crate) fn forget_calls(&mut self, ctx: &mut Ctx<'_>) {
-        self.withdraw_calls(ctx);
-        self.calls.entries.retain(|call| call.state == CallState::Withdrawn);
+    pub(crate) fn forget(&mut self, requests: &mut Requests, ctx: &mut Ctx<'_>) {
+        self.withdraw(requests, ctx);
+        self.entries.retain(|call| call.state == CallState::Withdrawn);
     }
 
     /// Marks the matching calls with the run's party as ending.
-    pub(crate) fn closing_calls(&mut self, run: &Run, ends: impl Fn(&Call) -> bool) {
-        let Some((channel, peer)) = self.channel_of(run).zip(self.account_of(run)) else {
-            return;
-        };
-        for call in &mut self.calls.entries {
-            let is_between = call.channel == channel && call.peer == peer && call.state != CallState::Withdrawn;
-            if is_between && !call.is_closing() && ends(call) {
+    pub(crate) fn closing(&mut self, run: &Run, env: &Env, ends: impl Fn(&Call) -> bool) {
+        let Some((channel, peer)) = run.party(env) else { return };
+        for call in &mut self.entries {
+            if call.is_between(channel, peer) && !call.is_closing() && ends(call) {
                 call.closing = Some(run.id);
             }
         }
@@ -360,22 +419,21 @@ impl Session {
 
     /// Removes the calls that this side has ended. A refusal does not affect a call that was
     /// accepted before.
-    pub(crate) fn closed_calls(&mut self, run: &Run, is_over: impl Fn(&Call) -> bool) {
-        self.calls
-            .entries
+    pub(crate) fn closed(&mut self, run: &Run, is_over: impl Fn(&Call) -> bool) {
+        self.entries
             .retain(|call| call.closing != Some(run.id) || !is_over(call));
-        for call in self.calls.entries.iter_mut().filter(|c| c.closing == Some(run.id)) {
+        for call in self.entries.iter_mut().filter(|c| c.closing == Some(run.id)) {
             call.closing = None;
         }
     }
 
     /// Handles RTM's confirmation of an `accept`, now or before.
-    pub(crate) fn accepted(&mut self, invitation: InvitationId, result: &Result<RtmReply, RtmError>) {
+    pub fn accept_replied(&mut self, invitation: InvitationId, result: &Result<RtmReply, RtmError>) {
         let is_accepted = match result {
             Ok(_) => true,
             Err(error) => *error == ALREADY_ACCEPTED,
         };
-        let call = self.calls.by_invitation(Role::Callee, invitation);
+        let call = self.by_invitation(Role::Callee, invitation);
         if let Some(call) = call.filter(|call| is_accepted && call.state == CallState::Ringing) {
             call.state = CallState::Accepted;
         }
@@ -385,28 +443,32 @@ impl Session {
     pub(crate) fn accept_over(&mut self, run: &Run) {
         let is_over = run.error.is_some_and(|error| error != ALREADY_ACCEPTED);
         if let Some(invitation) = run.invitation.filter(|_| is_over) {
-            self.calls.remove(Role::Callee, invitation);
+            self.remove(Role::Callee, invitation);
         }
     }
 
     /// Handles RTM's confirmation that the caller has received the accept.
-    pub(crate) fn accept_confirmed(&mut self, invitation: InvitationId) {
-        if let Some(call) = self.calls.by_invitation(Role::Callee, invitation) {
+    pub fn accept_confirmed(&mut self, invitation: InvitationId) {
+        if let Some(call) = self.by_invitation(Role::Callee, invitation) {
             call.state = CallState::Talking;
         }
     }
 
     /// Ends the calls with a party about a channel, on the party's request: accepted ones,
     /// otherwise ringing ones. Returns false if there was none.
-    pub(crate) fn ended_by_peer(&mut self, channel: &Text, peer: &Text) -> bool {
-        let is_talking = self.calls.between(channel, peer).any(Call::is_talking);
-        let before = self.calls.entries.len();
-        self.calls.entries.retain(|call| {
-            let is_between = call.channel == *channel && call.peer == *peer && call.state != CallState::Withdrawn;
-            !is_between || call.is_talking() != is_talking
-        });
-        self.calls.entries.len() < before
+    pub fn ended_by_peer(&mut self, channel: &Text, peer: &Text) -> bool {
+        let is_talking = self.between(channel, peer).any(Call::is_talking);
+        let before = self.entries.len();
+        self.entries
+            .retain(|call| !call.is_between(channel, peer) || call.is_talking() != is_talking);
+        self.entries.len() < before
     }
+}
+
+/// Returns the row's value `timeout`, if it has one.
+fn ring_time(run: &Run, env: &Env) -> Option<Duration> {
+    let seconds = run.input(env, EmulationInput::Timeout)?.as_int()?;
+    u64::try_from(seconds).ok().map(Duration::from_secs)
 }
 
 fn cancel(invitation: InvitationId) -> RtmCall {
@@ -419,11 +481,12 @@ fn cancel(invitation: InvitationId) -> RtmCall {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rtm::{LocalInvitation, UserId};
 
     #[test]
     fn a_ringing_call_is_the_last_to_be_removed() {
-        let mut calls = Calls::default();
-        let fill = |calls: &mut Calls| {
+        let mut calls = Invitations::default();
+        let fill = |calls: &mut Invitations| {
             let invitation = calls.new_invitation();
             calls.add("r".into(), "bob".into(), Role::Caller, invitation)
         };
@@ -436,5 +499,47 @@ mod tests {
         assert!(calls.by_invitation(Role::Caller, InvitationId(1)).is_none());
         assert!(calls.by_invitation(Role::Caller, InvitationId(2)).is_some());
         assert_eq!(calls.entries.len(), MAX_CALLS);
+    }
+
+    #[test]
+    fn a_withdrawn_call_is_reported_only_if_it_is_answered() {
+        let mut calls = Invitations::default();
+        let number = calls.new_invitation();
+        calls.add("r".into(), "bob".into(), Role::Caller, number);
+        calls.by_invitation(Role::Caller, number).unwrap().origin = Some((3, Vec::new()));
+        assert_eq!(calls.time_out(number).map(|origin| origin.row), Some(3));
+        assert!(calls.time_out(number).is_none(), "once");
+        let invitation = LocalInvitation {
+            invitation: number,
+            callee_id: UserId::new("bob").unwrap(),
+            channel_id: None,
+            content: "".into(),
+            response: "".into(),
+        };
+        let received = RtmEvent::LocalInvitationReceivedByPeer {
+            invitation: invitation.clone(),
+        };
+        assert!(matches!(calls.event(&received), CallEvent::Nothing));
+        let accepted = RtmEvent::LocalInvitationAccepted {
+            invitation,
+            response: "".into(),
+        };
+        assert!(matches!(calls.event(&accepted), CallEvent::AnsweredLate(_)));
+        calls.cancel_replied(number);
+        assert!(matches!(calls.event(&accepted), CallEvent::Nothing));
+    }
+
+    #[test]
+    fn a_peer_ends_accepted_calls_before_ringing_ones() {
+        let mut calls = Invitations::default();
+        for role in [Role::Caller, Role::Callee] {
+            calls.add("r".into(), "bob".into(), role, InvitationId(1));
+        }
+        calls.accept_replied(InvitationId(1), &Err(ALREADY_ACCEPTED));
+        assert!(!calls.is_ringing(InvitationId(1)));
+        let (channel, peer) = ("r".into(), "bob".into());
+        assert!(calls.ended_by_peer(&channel, &peer));
+        assert_eq!(calls.outgoing(), [InvitationId(1)]);
+        assert!(calls.ended_by_peer(&channel, &peer) && !calls.ended_by_peer(&channel, &peer));
     }
 }

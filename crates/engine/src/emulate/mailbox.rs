@@ -65,7 +65,7 @@ impl Mailbox {
         bound: Amount,
     ) -> Result<Option<u64>, Full> {
         let line = Line {
-            number: self.stored.next(),
+            number: self.stored.added,
             bytes: event.bytes(),
             event,
             sender,
@@ -138,7 +138,7 @@ impl Mailbox {
     /// connection.
     pub fn fetched(&mut self, version: u64) {
         self.fetched = version;
-        self.stored.fetched += 1;
+        self.stored.settled += 1;
     }
 
     /// Removes the sent lines from those of the next login.
@@ -154,6 +154,7 @@ impl Mailbox {
         for line in removed {
             self.bytes -= line.bytes;
             self.stored.removes(line.number);
+            self.stored.settled += 1;
         }
     }
 
@@ -250,6 +251,7 @@ impl Mailbox {
 
     /// Takes lines and versions from a store. The client may have got all of the lines.
     pub fn restore(&mut self, versions: Versions, lines: Vec<(u64, SavedLine)>) {
+        self.stored.restore(lines.last().map(|(number, _)| *number));
         self.acknowledged = versions.acknowledged;
         self.assumed = versions.assumed;
         self.base = versions.base;

@@ -8,16 +8,16 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use rtm::time::Time;
-use rtm::value::{Text, Value};
-use rtm::{CallKind, OnlineState, RtmCall, UserId};
-use tables::condition::{Condition, EmulationOutcome};
-use tables::expr::parse_end_call;
+use rtm::value::Value;
+use rtm::{CallKind, RtmCall, UserId};
+use tables::condition::EmulationInput;
 use tables::row::RowId;
 
-use crate::api::{Effect, TimerKey};
+use crate::api::TimerKey;
+use crate::context::Ctx;
 use crate::durable::{SavedMessage, Stored};
-use crate::invocation::Run;
-use crate::session::{Ctx, Session};
+use crate::requests::Requests;
+use crate::run::Run;
 
 /// Maximum number of stored messages of one session.
 const MAX_MESSAGES: usize = 100;
@@ -29,21 +29,46 @@ const DEFAULT_TTL: Duration = Duration::from_secs(3600);
 /// Messages that wait for their peers.
 #[derive(Clone, Debug, Default)]
 pub struct Outbox {
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<Message>,
     /// Size of the messages in bytes.
     bytes: usize,
     /// What a store has of the messages.
     pub(crate) stored: Stored,
 }
 
+/// A message: the row that sends it, with its values.
 #[derive(Clone, Debug)]
-struct Waiting {
-    number: u64,
-    peer: UserId,
-    row: RowId,
-    slots: Vec<Value>,
+pub struct Message {
+    /// The receiver.
+    pub peer: UserId,
+    /// The row.
+    pub row: RowId,
+    /// The values of the row.
+    pub slots: Vec<Value>,
+    /// The expiry.
+    pub until: Time,
     bytes: usize,
-    until: Time,
+    /// The place among all messages of the session.
+    number: u64,
+}
+
+impl Message {
+    /// Returns the message of a run. `None` for a peer without an RTM id.
+    pub(crate) fn of(run: &Run, ctx: &Ctx<'_>) -> Option<Self> {
+        let env = ctx.env;
+        let peer = UserId::new(env.names.user_id(run.account(env)?)).ok()?;
+        let seconds = run.input(env, EmulationInput::Keep).and_then(Value::as_int);
+        let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
+        let ttl = seconds.map_or(DEFAULT_TTL, Duration::from_secs);
+        Some(Self {
+            peer,
+            row: run.row,
+            slots: run.slots.clone(),
+            until: run.until.unwrap_or(ctx.now + ttl),
+            bytes: bytes_of(&run.slots),
+            number: 0,
+        })
+    }
 }
 
 fn bytes_of(slots: &[Value]) -> usize {
@@ -66,18 +91,73 @@ impl Outbox {
         self.waiting.is_empty()
     }
 
-    fn waits_for(&self, peer: &UserId) -> bool {
-        self.waiting.iter().any(|waiting| waiting.peer == *peer)
+    /// Stores a message, at most `bound` bytes in all. Returns false if it cannot: the store is
+    /// full, the lifetime is over, or the peer's presence is not available.
+    pub(crate) fn store(
+        &mut self,
+        mut message: Message,
+        bound: usize,
+        requests: &mut Requests,
+        ctx: &mut Ctx<'_>,
+    ) -> bool {
+        let can_follow = ctx.env.can(CallKind::SubscribePeersOnlineStatus);
+        let has_room = self.len() < MAX_MESSAGES && self.bytes + message.bytes <= bound;
+        if !can_follow || message.until <= ctx.now || !has_room {
+            return false;
+        }
+        if !self.waits_for(&message.peer) {
+            let peer_ids = vec![message.peer.clone()];
+            requests.send_aside(RtmCall::SubscribePeersOnlineStatus { peer_ids }, ctx);
+        }
+        self.bytes += message.bytes;
+        message.number = self.stored.add();
+        self.waiting.push_back(message);
+        self.set_timer(ctx);
+        true
     }
 
-    fn take(&mut self, fits: impl Fn(&Waiting) -> bool) -> Vec<Waiting> {
-        let (taken, offline_lines) = std::mem::take(&mut self.waiting)
+    /// Takes the messages for a peer that is online.
+    pub(crate) fn peer_online(&mut self, peer: &UserId, requests: &mut Requests, ctx: &mut Ctx<'_>) -> Vec<Message> {
+        let messages = self.take(|message| message.peer == *peer);
+        if !messages.is_empty() {
+            self.unfollow(peer, requests, ctx);
+        }
+        messages
+    }
+
+    /// Takes the messages whose lifetime is over.
+    pub fn take_expired(&mut self, now: Time) -> Vec<Message> {
+        self.take(|message| message.until <= now)
+    }
+
+    /// Ends the subscription of a peer for whom no message waits.
+    pub(crate) fn unfollow(&self, peer: &UserId, requests: &mut Requests, ctx: &mut Ctx<'_>) {
+        if !self.waits_for(peer) {
+            let peer_ids = vec![peer.clone()];
+            requests.send_aside(RtmCall::UnsubscribePeersOnlineStatus { peer_ids }, ctx);
+        }
+    }
+
+    /// Sets the timer of the first expiry.
+    pub(crate) fn set_timer(&self, ctx: &mut Ctx<'_>) {
+        if let Some(at) = self.waiting.iter().map(|message| message.until).min() {
+            ctx.set_timer(TimerKey::Outbox, at);
+        }
+    }
+
+    fn waits_for(&self, peer: &UserId) -> bool {
+        self.waiting.iter().any(|message| message.peer == *peer)
+    }
+
+    fn take(&mut self, fits: impl Fn(&Message) -> bool) -> Vec<Message> {
+        let (taken, rest): (Vec<_>, _) = std::mem::take(&mut self.waiting)
             .into_iter()
-            .partition(|waiting| fits(waiting));
-        self.waiting = offline_lines;
-        self.bytes = self.waiting.iter().map(|waiting| waiting.bytes).sum();
-        let taken = Vec::from_iter::<VecDeque<Waiting>>(taken);
-        taken.iter().for_each(|waiting| self.stored.removes(waiting.number));
+            .partition(|message| fits(message));
+        self.waiting = VecDeque::from(rest);
+        self.bytes = self.waiting.iter().map(|message| message.bytes).sum();
+        for message in &taken {
+            self.stored.removes(message.number);
+        }
         taken
     }
 
@@ -86,37 +166,38 @@ impl Outbox {
         let new = self
             .waiting
             .iter()
-            .filter(|waiting| waiting.number >= self.stored.below);
-        new.map(|waiting| {
+            .filter(|message| message.number >= self.stored.below);
+        new.map(|message| {
             let saved = SavedMessage {
-                peer: waiting.peer.clone(),
-                row: waiting.row,
-                slots: waiting.slots.clone(),
-                until: waiting.until,
+                peer: message.peer.clone(),
+                row: message.row,
+                slots: message.slots.clone(),
+                until: message.until,
             };
-            (waiting.number, saved)
+            (message.number, saved)
         })
     }
 
     /// Takes messages from a store.
     pub fn restore(&mut self, messages: Vec<(u64, SavedMessage)>) {
+        self.stored.restore(messages.last().map(|(number, _)| *number));
         for (number, message) in messages {
             let bytes = bytes_of(&message.slots);
             self.bytes += bytes;
-            self.waiting.push_back(Waiting {
-                number,
+            self.waiting.push_back(Message {
                 peer: message.peer,
                 row: message.row,
                 slots: message.slots,
-                bytes,
                 until: message.until,
+                bytes,
+                number,
             });
         }
     }
 
     /// Returns the peers that messages wait for.
     pub fn peers(&self) -> Vec<UserId> {
-        let mut peers: Vec<UserId> = self.waiting.iter().map(|waiting| waiting.peer.clone()).collect();
+        let mut peers: Vec<UserId> = self.waiting.iter().map(|message| message.peer.clone()).collect();
         peers.sort();
         peers.dedup();
         peers
@@ -124,125 +205,61 @@ impl Outbox {
 
     /// Returns the last expiry of a message.
     pub fn until(&self) -> Option<Time> {
-        self.waiting.iter().map(|waiting| waiting.until).max()
+        self.waiting.iter().map(|message| message.until).max()
     }
 }
 
-impl Session {
-    /// Stores the message of a run. Returns false if it cannot: the store is full, the lifetime is
-    /// over, or the peer's presence is not available.
-    pub(crate) fn store_message(&mut self, run: &Run, ctx: &mut Ctx<'_>) -> bool {
-        let Some(account) = self.account_of(run) else {
-            return false;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Effect;
+    use crate::context::tests::{calls, env, run};
+
+    fn message(peer: &str, until_secs: u64) -> Message {
+        Message {
+            peer: UserId::new(peer).unwrap(),
+            row: 0,
+            slots: Vec::new(),
+            until: Time::from_millis(until_secs * 1_000),
+            bytes: 100,
+            number: 0,
+        }
+    }
+
+    #[test]
+    fn a_peer_is_followed_while_a_message_waits_for_it() {
+        let env = env("alice");
+        let (mut outbox, mut requests) = (Outbox::default(), Requests::default());
+        let mut store = |message| run(&env, 1, |ctx| outbox.store(message, 250, &mut requests, ctx));
+        let (stored, effects) = store(message("bob", 9));
+        assert!(stored && calls(&effects) == ["subscribePeersOnlineStatus"]);
+        let (stored, effects) = store(message("bob", 5));
+        assert!(stored && calls(&effects).is_empty());
+        let timer = Effect::SetTimer {
+            key: TimerKey::Outbox,
+            at: Time::from_millis(5_000),
         };
-        let Ok(peer) = UserId::new(self.context.names.user_id(&account)) else {
-            return false;
-        };
-        let until = run.until.unwrap_or_else(|| ctx.now + self.ttl_of(run));
-        let can_follow = (self.context.can)(CallKind::SubscribePeersOnlineStatus);
-        let bytes = bytes_of(&run.slots);
-        let has_room = self.outbox.len() < MAX_MESSAGES && self.outbox.bytes + bytes <= self.most_bytes();
-        if !can_follow || until <= ctx.now || !has_room {
-            return false;
-        }
-        if !self.outbox.waits_for(&peer) {
-            self.send_aside(
-                RtmCall::SubscribePeersOnlineStatus {
-                    peer_ids: vec![peer.clone()],
-                },
-                ctx,
-            );
-        }
-        self.outbox.bytes += bytes;
-        let number = self.outbox.stored.next();
-        self.outbox.stored.added += 1;
-        self.outbox.waiting.push_back(Waiting {
-            number,
-            peer,
-            row: run.row,
-            slots: run.slots.clone(),
-            bytes,
-            until,
-        });
-        self.arm_outbox(ctx);
-        true
+        assert_eq!(effects, [timer]);
+        assert!(!store(message("carol", 9)).0, "no room");
+        let bob = UserId::new("bob").unwrap();
+        let expired = outbox.take_expired(Time::from_millis(5_000));
+        assert_eq!((expired.len(), outbox.len(), outbox.bytes()), (1, 1, 100));
+        let ((), effects) = run(&env, 5, |ctx| outbox.unfollow(&bob, &mut requests, ctx));
+        assert_eq!(effects, [], "another message waits");
+        let (messages, effects) = run(&env, 6, |ctx| outbox.peer_online(&bob, &mut requests, ctx));
+        assert_eq!(
+            (messages.len(), calls(&effects)),
+            (1, vec!["unsubscribePeersOnlineStatus"])
+        );
+        let (messages, effects) = run(&env, 6, |ctx| outbox.peer_online(&bob, &mut requests, ctx));
+        assert!(messages.is_empty() && effects.is_empty() && outbox.is_empty());
     }
 
-    /// Notes a message that its receiver interprets as the end of a call: RTM has no other form for
-    /// that (rtm-api 11).
-    pub(crate) fn sending_to_peer(&mut self, run: &mut Run, ctx: &mut Ctx<'_>) {
-        let text = self.named_slot(run, "msg").and_then(Value::as_text);
-        let is_end = text.is_some_and(|text| parse_end_call(text).is_some());
-        // A stored message is sent for the second time.
-        if is_end && run.until.is_none() && !self.condition(Condition::OneSelf, run) {
-            self.fire_named(run, EmulationOutcome::EndText, ctx);
-        }
-    }
-
-    /// Handles a change of presence.
-    pub(crate) fn peers_turned(&mut self, states: &[(UserId, OnlineState)], ctx: &mut Ctx<'_>) {
-        for (peer, state) in states {
-            if *state != OnlineState::Online || !self.outbox.waits_for(peer) {
-                continue;
-            }
-            let messages = self.outbox.take(|waiting| waiting.peer == *peer);
-            self.send_aside(
-                RtmCall::UnsubscribePeersOnlineStatus {
-                    peer_ids: vec![peer.clone()],
-                },
-                ctx,
-            );
-            for message in messages {
-                self.next_run += 1;
-                let mut run = Run::new(self.next_run, message.row, message.slots);
-                run.answered = true;
-                run.until = Some(message.until);
-                self.start(run, ctx);
-            }
-        }
-    }
-
-    /// Handles the expiry of messages.
-    pub(crate) fn outbox_timer(&mut self, ctx: &mut Ctx<'_>) {
-        let now = ctx.now;
-        for message in self.outbox.take(|waiting| waiting.until <= now) {
-            if !self.outbox.waits_for(&message.peer) {
-                self.send_aside(
-                    RtmCall::UnsubscribePeersOnlineStatus {
-                        peer_ids: vec![message.peer],
-                    },
-                    ctx,
-                );
-            }
-            self.next_run += 1;
-            let mut run = Run::new(self.next_run, message.row, message.slots);
-            run.answered = true;
-            self.fire_named(&mut run, EmulationOutcome::Undelivered, ctx);
-        }
-        self.arm_outbox(ctx);
-    }
-
-    pub(crate) fn arm_outbox(&self, ctx: &mut Ctx<'_>) {
-        if let Some(at) = self.outbox.waiting.iter().map(|waiting| waiting.until).min() {
-            ctx.out.push(Effect::SetTimer {
-                key: TimerKey::Outbox,
-                at,
-            });
-        }
-    }
-
-    fn ttl_of(&self, run: &Run) -> Duration {
-        let seconds: Option<u64> = self
-            .named_slot(run, "keep")
-            .and_then(Value::as_int)
-            .and_then(|n| u64::try_from(n).ok());
-        seconds.map_or(DEFAULT_TTL, Duration::from_secs)
-    }
-
-    /// Returns a value of a run by its name in the row, as input of an emulation.
-    pub(crate) fn named_slot<'r>(&self, run: &'r Run, name: &str) -> Option<&'r Value> {
-        let slots: &[(Text, _)] = &self.context.tables.rows[run.row].slots;
-        let slot = slots.iter().position(|(slot, _)| &**slot == name)?;
-        run.slots.get(slot)
+    #[test]
+    fn a_message_over_its_lifetime_is_not_stored() {
+        let env = env("alice");
+        let (mut outbox, mut requests) = (Outbox::default(), Requests::default());
+        let (stored, effects) = run(&env, 9, |ctx| outbox.store(message("bob", 9), 250, &mut requests, ctx));
+        assert!(!stored && effects.is_empty());
     }
 }

@@ -7,16 +7,15 @@
 //! this session (`LIMIT-LOCAL`).
 
 use std::time::Duration;
+
+use rtm::ChannelAttribute;
+use rtm::rate::TokenBucket;
+use rtm::time::Time;
+use rtm::value::{Text, Value};
 use tables::condition::EmulationOutcome;
 
-use rtm::value::{Text, Value};
-use rtm::{ChannelAttribute, EventKind};
-use tables::row::Limit;
-
-use crate::api::{Effect, TimerKey};
-use crate::emulate::token_bucket::Bucket;
-use crate::invocation::Run;
-use crate::session::{Ctx, Session};
+use crate::api::TimerKey;
+use crate::context::Ctx;
 
 const USER_NOTIFICATION: &str = "_userNotification";
 const AUTO_UPDATE_NUM: &str = "_auto_update_num";
@@ -46,8 +45,8 @@ pub struct SystemAttributes {
     /// The last published `_member_num`.
     told: Option<u64>,
     armed: bool,
-    sent: Bucket,
-    set: Vec<(Text, Bucket)>,
+    sent: TokenBucket,
+    set: Vec<(Text, TokenBucket)>,
 }
 
 impl SystemAttributes {
@@ -64,6 +63,44 @@ impl SystemAttributes {
         self.text(USER_NOTIFICATION) != Some("0")
     }
 
+    /// Sets the timer to publish `_member_num`, if the attributes demand it and the count is new.
+    pub(crate) fn publish_later(&mut self, count: u64, ctx: &mut Ctx<'_>) {
+        let Some(every) = self.number(AUTO_UPDATE_NUM) else {
+            return;
+        };
+        if !self.armed && self.told != Some(count) {
+            self.armed = true;
+            ctx.set_timer_in(TimerKey::MemberNum, Duration::from_secs(u64::from(every)));
+        }
+    }
+
+    /// Handles that timer: returns the attribute with its value, if the count is still new.
+    pub fn publish(&mut self, count: u64) -> Option<(Text, Value)> {
+        self.armed = false;
+        self.number(AUTO_UPDATE_NUM)?;
+        let is_new = self.told.replace(count) != Some(count);
+        is_new.then(|| (MEMBER_NUM.into(), Value::text(count.to_string())))
+    }
+
+    /// Counts a message to the channel; returns false over `_sendmsg_limit`.
+    pub fn admits_message(&mut self, now: Time) -> bool {
+        let limit = self.number(SENDMSG_LIMIT).unwrap_or(0);
+        self.sent.take(now, limit)
+    }
+
+    /// Counts a write of an attribute; returns false over `_setattr_limit`.
+    pub fn admits_write(&mut self, name: &Text, now: Time) -> bool {
+        let Some(limit) = self.number(SETATTR_LIMIT) else {
+            return true;
+        };
+        let at = self.set.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
+            self.set.truncate(MAX_COUNTED);
+            self.set.push((name.clone(), TokenBucket::default()));
+            self.set.len() - 1
+        });
+        self.set[at].1.take(now, limit)
+    }
+
     fn text(&self, name: &str) -> Option<&str> {
         self.values
             .iter()
@@ -76,103 +113,57 @@ impl SystemAttributes {
     }
 }
 
-impl Session {
-    /// Returns true for an attribute that only the system may write.
-    pub(crate) fn writes_reserved(&self, run: &Run) -> bool {
-        let name = self.named_slot(run, "name").and_then(Value::as_text);
-        name.is_some_and(|name| [MEMBER_NUM, TOTAL_MEMBER_NUM].contains(&&**name))
+/// Returns true for an attribute that only the system may write.
+pub fn is_reserved(name: &str) -> bool {
+    [MEMBER_NUM, TOTAL_MEMBER_NUM].contains(&name)
+}
+
+/// Returns the outcome for a write of a system attribute whose effect is only partly emulated.
+pub fn limitation(name: &str) -> Option<EmulationOutcome> {
+    match name {
+        CHANNEL_TTL => Some(EmulationOutcome::ChannelTtl),
+        SENDMSG_LIMIT | SETATTR_LIMIT => Some(EmulationOutcome::LocalLimit),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rtm::UserId;
+
+    fn of(entries: &[(&str, &str)]) -> SystemAttributes {
+        let entry = |(name, value): &(&str, &str)| {
+            let attribute = ChannelAttribute {
+                value: (*value).into(),
+                last_update_user_id: UserId::new("bob").unwrap(),
+                last_update_ts: 1,
+            };
+            (Text::from(*name), attribute)
+        };
+        let mut attributes = SystemAttributes::default();
+        attributes.refresh(&entries.iter().map(entry).collect::<Vec<_>>());
+        attributes
     }
 
-    /// Notes a write of a system attribute whose effect is only partly emulated.
-    pub(crate) fn writing_system_attribute(&mut self, run: &mut Run, ctx: &mut Ctx<'_>) {
-        let name = self.named_slot(run, "name").and_then(Value::as_text).cloned();
-        match name.as_deref() {
-            Some(CHANNEL_TTL) => self.fire_named(run, EmulationOutcome::ChannelTtl, ctx),
-            Some(SENDMSG_LIMIT | SETATTR_LIMIT) => self.fire_named(run, EmulationOutcome::LocalLimit, ctx),
-            _ => {}
-        }
+    #[test]
+    fn a_count_is_published_once() {
+        let mut attributes = of(&[(AUTO_UPDATE_NUM, "5")]);
+        assert_eq!(attributes.publish(3), Some((MEMBER_NUM.into(), "3".into())));
+        assert_eq!(attributes.publish(3), None);
+        assert_eq!(of(&[(AUTO_UPDATE_NUM, "0")]).publish(3), None);
     }
 
-    /// Publishes `_member_num` if it is time; otherwise sets the timer.
-    pub(crate) fn publish_count(&mut self, ctx: &mut Ctx<'_>) {
-        let Some(channel) = self.channel.as_mut().filter(|c| c.joined) else {
-            return;
-        };
-        let Some(every) = channel.system_attributes.number(AUTO_UPDATE_NUM) else {
-            return;
-        };
-        if !channel.system_attributes.armed && channel.system_attributes.told != Some(channel.count()) {
-            channel.system_attributes.armed = true;
-            let at = ctx.now + Duration::from_secs(u64::from(every));
-            ctx.out.push(Effect::SetTimer {
-                key: TimerKey::MemberNum,
-                at,
-            });
-        }
-    }
-
-    /// Handles the timer for `_member_num`.
-    pub(crate) fn member_num_timer(&mut self, ctx: &mut Ctx<'_>) {
-        let Some(channel) = &mut self.channel else { return };
-        channel.system_attributes.armed = false;
-        let count = channel.count();
-        if channel.system_attributes.number(AUTO_UPDATE_NUM).is_none() || channel.system_attributes.told == Some(count)
-        {
-            return;
-        }
-        channel.system_attributes.told = Some(count);
-        let name = channel.name.clone();
-        let Some(row) = self.context.tables.row_on(EventKind::AttributesUpdated) else {
-            return;
-        };
-        let mut run = self.new_run(row, Vec::new());
-        self.report_attribute(
-            &mut run,
-            &name,
-            EmulationOutcome::Set,
-            MEMBER_NUM.into(),
-            Value::text(count.to_string()),
-            ctx,
-        );
-    }
-
-    /// Returns false if the channel's own limit is exceeded.
-    pub(crate) fn within_channel_limits(&mut self, run: &Run, ctx: &Ctx<'_>) -> bool {
-        let row = &self.context.tables.rows[run.row];
-        let is_message = row.limit == Some(Limit::ChannelMessages);
-        let (limited, attribute) = (is_message, self.written_attribute(run));
-        let name = self.channel_of(run);
-        let Some(channel) = self
-            .channel
-            .as_mut()
-            .filter(|c| c.joined && Some(&c.name) == name.as_ref())
-        else {
-            return true;
-        };
-        let system_attributes = &mut channel.system_attributes;
-        if limited {
-            let limit = system_attributes.number(SENDMSG_LIMIT).unwrap_or(0);
-            return system_attributes.sent.take(ctx.now, limit);
-        }
-        let Some((limit, attribute)) = system_attributes.number(SETATTR_LIMIT).zip(attribute) else {
-            return true;
-        };
-        let at = system_attributes
-            .set
-            .iter()
-            .position(|(known, _)| *known == attribute)
-            .unwrap_or_else(|| {
-                system_attributes.set.truncate(MAX_COUNTED);
-                system_attributes.set.push((attribute, Bucket::default()));
-                system_attributes.set.len() - 1
-            });
-        system_attributes.set[at].1.take(ctx.now, limit)
-    }
-
-    fn written_attribute(&self, run: &Run) -> Option<Text> {
-        use tables::condition::Emulation;
-        let emulation = self.context.tables.rows[run.row].emulation;
-        let writes = matches!(emulation, Some(Emulation::AttrWrite | Emulation::SystemAttributeWrite));
-        self.named_slot(run, "name").filter(|_| writes)?.as_text().cloned()
+    #[test]
+    fn attributes_limit_rates() {
+        let now = Time::from_millis(1_000);
+        let mut attributes = of(&[(SENDMSG_LIMIT, "1"), (SETATTR_LIMIT, "1"), ("k", "0")]);
+        assert!(attributes.admits_message(now) && !attributes.admits_message(now));
+        let name = |n: usize| Text::from(n.to_string());
+        assert!((0..=MAX_COUNTED).all(|n| attributes.admits_write(&name(n), now)));
+        assert!(!attributes.admits_write(&name(0), now), "each has its own rate");
+        let mut free = of(&[(USER_NOTIFICATION, "0")]);
+        assert!((0..9).all(|_| free.admits_message(now) && free.admits_write(&name(1), now)));
+        assert!(!free.reports_members() && attributes.reports_members());
     }
 }

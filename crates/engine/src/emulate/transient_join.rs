@@ -7,11 +7,10 @@ use std::time::Duration;
 use rtm::time::Time;
 use rtm::value::Text;
 use rtm::{ChannelId, ChannelMessageErr, JoinChannelErr, RtmCall, RtmError, RtmReply};
-use tables::condition::{Condition, Emulation};
 
-use crate::api::{Effect, TimerKey};
-use crate::invocation::Run;
-use crate::session::{Ctx, Session};
+use crate::api::TimerKey;
+use crate::context::Ctx;
+use crate::requests::Requests;
 
 /// Idle time after the last message. RTM limits repeated joins of one channel to two in 5 s, which
 /// this time respects.
@@ -35,57 +34,20 @@ struct TransientJoin {
 }
 
 impl TransientJoins {
-    fn of(&mut self, id: &ChannelId) -> Option<&mut TransientJoin> {
-        self.0.iter_mut().find(|join| join.id == *id)
+    /// Returns true if the channel is joined.
+    pub fn has_joined(&self, name: Option<&Text>) -> bool {
+        self.0.iter().any(|join| join.joined && Some(&join.name) == name)
     }
 
-    /// The client itself joins the channel: the transient join ends without a leave.
-    pub fn forget(&mut self, id: &ChannelId) {
-        self.0.retain(|join| join.id != *id);
-    }
-
-    /// Removes the idle transient joins and sets the timer for the next one.
-    fn take_over(&mut self, over: impl Fn(&TransientJoin) -> bool) -> Vec<TransientJoin> {
-        let is_over = |join: &TransientJoin| join.joined && join.sending == 0 && over(join);
-        let (taken, offline_lines) = std::mem::take(&mut self.0).into_iter().partition(|v| is_over(v));
-        self.0 = offline_lines;
-        taken
-    }
-}
-
-impl Session {
-    /// Returns true if the run's channel is transiently joined.
-    pub(crate) fn is_transiently_joined(&self, run: &Run) -> bool {
-        let name = self.channel_of(run);
-        let mut joins = self.transient_joins.0.iter();
-        joins.any(|join| join.joined && Some(&join.name) == name.as_ref())
-    }
-
-    /// Returns true if the run will start a transient join. It then holds the channel lane, so that
-    /// later messages find the channel joined.
-    pub(crate) fn starts_transient_join(&self, run: &Run) -> bool {
-        self.context.tables.rows[run.row].emulation == Some(Emulation::TransientJoin)
-            && self.context.limits.force_join
-            && !self.condition(Condition::Joined, run)
-            && !self.is_transiently_joined(run)
-    }
-
-    /// Registers the join of a transient join.
-    pub(crate) fn transient_joining(&mut self, run: &Run, id: &ChannelId, ctx: &mut Ctx<'_>) {
-        let Some(name) = self.channel_of(run) else { return };
-        if self.transient_joins.0.len() >= MAX_TRANSIENT_JOINS {
-            let first = self
-                .transient_joins
-                .0
-                .iter()
-                .filter(|v| v.joined && v.sending == 0)
-                .map(|v| v.until)
-                .min();
-            let over = self.transient_joins.take_over(|join| Some(join.until) == first);
-            self.leave_transient_joins(over, ctx);
+    /// Registers the start of a join.
+    pub(crate) fn start(&mut self, name: &Text, id: &ChannelId, requests: &mut Requests, ctx: &mut Ctx<'_>) {
+        if self.0.len() >= MAX_TRANSIENT_JOINS {
+            let first = self.idle().map(|join| join.until).min();
+            let over = self.take_over(|join| Some(join.until) == first);
+            leave(over, requests, ctx);
         }
-        self.transient_joins.0.push(TransientJoin {
-            name,
+        self.0.push(TransientJoin {
+            name: name.clone(),
             id: id.clone(),
             joined: false,
             sending: 0,
@@ -94,15 +56,13 @@ impl Session {
     }
 
     /// Handles the reply to a join; returns false if it was not transient.
-    pub(crate) fn transient_join_replied(
+    pub(crate) fn join_replied(
         &mut self,
         id: &ChannelId,
         result: &Result<RtmReply, RtmError>,
         ctx: &mut Ctx<'_>,
     ) -> bool {
-        let Some(join) = self.transient_joins.of(id) else {
-            return false;
-        };
+        let Some(join) = self.of(id) else { return false };
         let is_in = match result {
             Ok(_) => true,
             Err(RtmError::JoinChannel(error)) => matches!(
@@ -113,67 +73,142 @@ impl Session {
         };
         if is_in {
             join.joined = true;
-            self.extend_transient_join(id, ctx);
+            self.extend(id, ctx);
         } else {
-            self.transient_joins.forget(id);
+            self.forget(id);
         }
         true
     }
 
     /// Registers a message to a channel, which may be transiently joined.
-    pub(crate) fn sending_to(&mut self, id: &ChannelId) {
-        if let Some(join) = self.transient_joins.of(id) {
+    pub fn sending(&mut self, id: &ChannelId) {
+        if let Some(join) = self.of(id) {
             join.sending += 1;
         }
     }
 
     /// Handles the reply to such a message.
-    pub(crate) fn sent_to(&mut self, id: &ChannelId, result: &Result<RtmReply, RtmError>, ctx: &mut Ctx<'_>) {
-        let Some(join) = self.transient_joins.of(id) else {
-            return;
-        };
+    pub(crate) fn sent(&mut self, id: &ChannelId, result: &Result<RtmReply, RtmError>, ctx: &mut Ctx<'_>) {
+        let Some(join) = self.of(id) else { return };
         join.sending = join.sending.saturating_sub(1);
         if *result == Err(ChannelMessageErr::NotInChannel.into()) {
             // RTM has lost the join: the next message joins again.
-            self.transient_joins.forget(id);
+            self.forget(id);
         } else {
-            self.extend_transient_join(id, ctx);
+            self.extend(id, ctx);
         }
     }
 
-    /// Handles the idle timer of transient joins.
-    pub(crate) fn transient_joins_timer(&mut self, ctx: &mut Ctx<'_>) {
+    /// Handles the idle timer.
+    pub(crate) fn timer(&mut self, requests: &mut Requests, ctx: &mut Ctx<'_>) {
         let now = ctx.now;
-        let over = self.transient_joins.take_over(|join| join.until <= now);
-        self.leave_transient_joins(over, ctx);
-        self.arm_transient_joins(ctx);
+        let over = self.take_over(|join| join.until <= now);
+        leave(over, requests, ctx);
+        self.set_timer(ctx);
     }
 
-    fn extend_transient_join(&mut self, id: &ChannelId, ctx: &mut Ctx<'_>) {
+    fn extend(&mut self, id: &ChannelId, ctx: &mut Ctx<'_>) {
         let until = ctx.now + IDLE;
-        if let Some(join) = self.transient_joins.of(id) {
+        if let Some(join) = self.of(id) {
             join.until = until;
         }
-        self.arm_transient_joins(ctx);
+        self.set_timer(ctx);
     }
 
-    fn leave_transient_joins(&mut self, joins: Vec<TransientJoin>, ctx: &mut Ctx<'_>) {
-        for join in joins {
-            self.send_aside(RtmCall::Leave { channel_id: join.id }, ctx);
+    fn set_timer(&self, ctx: &mut Ctx<'_>) {
+        if let Some(at) = self.idle().map(|join| join.until).min() {
+            ctx.set_timer(TimerKey::TransientJoins, at);
         }
     }
 
-    fn arm_transient_joins(&self, ctx: &mut Ctx<'_>) {
-        let open = self
-            .transient_joins
-            .0
-            .iter()
-            .filter(|join| join.joined && join.sending == 0);
-        if let Some(at) = open.map(|join| join.until).min() {
-            ctx.out.push(Effect::SetTimer {
-                key: TimerKey::TransientJoins,
-                at,
-            });
+    fn idle(&self) -> impl Iterator<Item = &TransientJoin> {
+        self.0.iter().filter(|join| join.is_idle())
+    }
+
+    fn of(&mut self, id: &ChannelId) -> Option<&mut TransientJoin> {
+        self.0.iter_mut().find(|join| join.id == *id)
+    }
+
+    /// The client itself joins the channel: the transient join ends without a leave.
+    pub fn forget(&mut self, id: &ChannelId) {
+        self.0.retain(|join| join.id != *id);
+    }
+
+    fn take_over(&mut self, over: impl Fn(&TransientJoin) -> bool) -> Vec<TransientJoin> {
+        self.0.extract_if(.., |join| join.is_idle() && over(join)).collect()
+    }
+}
+
+impl TransientJoin {
+    fn is_idle(&self) -> bool {
+        self.joined && self.sending == 0
+    }
+}
+
+fn leave(joins: Vec<TransientJoin>, requests: &mut Requests, ctx: &mut Ctx<'_>) {
+    for join in joins {
+        requests.send_aside(RtmCall::Leave { channel_id: join.id }, ctx);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Effect;
+    use crate::context::tests::{calls, env, run};
+
+    fn id(name: &str) -> ChannelId {
+        ChannelId::new(name).unwrap()
+    }
+
+    #[test]
+    fn an_idle_join_ends_after_its_time() {
+        let env = env("alice");
+        let (mut joins, mut requests) = (TransientJoins::default(), Requests::default());
+        run(&env, 1, |ctx| joins.start(&"room".into(), &id("r"), &mut requests, ctx));
+        assert!(!joins.has_joined(Some(&"room".into())), "RTM has not replied");
+        joins.sending(&id("r"));
+        let (is_transient, effects) = run(&env, 1, |ctx| joins.join_replied(&id("r"), &Ok(RtmReply::Void), ctx));
+        assert!(is_transient && effects.is_empty(), "a message is pending");
+        let ((), effects) = run(&env, 3, |ctx| joins.sent(&id("r"), &Ok(RtmReply::Void), ctx));
+        let timer = Effect::SetTimer {
+            key: TimerKey::TransientJoins,
+            at: Time::from_millis(8_000),
+        };
+        assert_eq!(effects, [timer]);
+        let ((), effects) = run(&env, 7, |ctx| joins.timer(&mut requests, ctx));
+        assert!(calls(&effects).is_empty() && joins.has_joined(Some(&"room".into())));
+        let ((), effects) = run(&env, 8, |ctx| joins.timer(&mut requests, ctx));
+        assert_eq!(calls(&effects), ["leave"]);
+        assert!(!joins.has_joined(Some(&"room".into())));
+    }
+
+    #[test]
+    fn a_join_that_rtm_has_lost_is_forgotten() {
+        let env = env("alice");
+        let (mut joins, mut requests) = (TransientJoins::default(), Requests::default());
+        run(&env, 1, |ctx| joins.start(&"room".into(), &id("r"), &mut requests, ctx));
+        run(&env, 1, |ctx| joins.join_replied(&id("r"), &Ok(RtmReply::Void), ctx));
+        let lost = Err(ChannelMessageErr::NotInChannel.into());
+        run(&env, 2, |ctx| joins.sent(&id("r"), &lost, ctx));
+        assert!(!joins.has_joined(Some(&"room".into())));
+        let (is_transient, _) = run(&env, 2, |ctx| joins.join_replied(&id("r"), &lost, ctx));
+        assert!(!is_transient);
+    }
+
+    #[test]
+    fn the_oldest_join_ends_for_a_new_one() {
+        let env = env("alice");
+        let (mut joins, mut requests) = (TransientJoins::default(), Requests::default());
+        for n in 0..MAX_TRANSIENT_JOINS {
+            let (name, id) = (Text::from(format!("room{n}")), id(&format!("r{n}")));
+            run(&env, n as u64, |ctx| joins.start(&name, &id, &mut requests, ctx));
+            run(&env, n as u64, |ctx| joins.join_replied(&id, &Ok(RtmReply::Void), ctx));
         }
+        let ((), effects) = run(&env, 99, |ctx| {
+            joins.start(&"new".into(), &id("new"), &mut requests, ctx)
+        });
+        assert_eq!(calls(&effects), ["leave"]);
+        assert!(!joins.has_joined(Some(&"room0".into())) && joins.has_joined(Some(&"room1".into())));
     }
 }

@@ -4,26 +4,26 @@ use rtm::limits::{INVITATION_EXPIRE, INVITATION_NO_RESPONSE};
 use rtm::value::Text;
 use rtm::{InvitationId, LocalInvitation, LocalInvitationErr, RtmError, RtmEvent, RtmReply, UserId};
 
-use crate::client::Session;
-use crate::context::{Ctx, ReplyTo};
-use crate::invitations::{Callee, CalleeState, End, Invitation, InvitationKey};
+use crate::client::{Clients, Session};
+use crate::context::Ctx;
+use crate::handles::End;
+use crate::ids::{InvitationKey, ReplyTo};
+use crate::invitations::{Callee, CalleeState, Invitation, Invitations};
 use crate::limits::PENDING_INVITATIONS;
-use crate::service::RtmService;
 use crate::timers::Timer;
 
-impl RtmService {
+impl Invitations {
     /// Sends an invitation. Without a login it fails by event, not by error (rtm-api 3.7).
     pub(crate) fn invite(
         &mut self,
+        clients: &mut Clients,
         ctx: &mut Ctx<'_>,
         reply_to: ReplyTo,
         number: InvitationId,
-        callee_id: UserId,
-        channel_id: Option<Text>,
-        content: Text,
+        (callee_id, channel_id, content): (UserId, Option<Text>, Text),
     ) -> Result<(), RtmError> {
-        let user = self.clients.session(reply_to.client).map(|s| s.user.clone());
-        let Some(client) = self.clients.get_mut(reply_to.client) else {
+        let user = clients.session(reply_to.client).map(|s| s.user.clone());
+        let Some(client) = clients.get_mut(reply_to.client) else {
             return Ok(());
         };
         client.handles.local.check_unused(number)?;
@@ -45,10 +45,10 @@ impl RtmService {
             ctx.event(reply_to.client, RtmEvent::LocalInvitationFailure { invitation, reason });
             return Ok(());
         };
-        let key = InvitationKey(self.invitations.next);
-        self.invitations.next += 1;
+        let key = InvitationKey(self.next);
+        self.next += 1;
         client.handles.local.pending.insert(number, key);
-        let waiting = self.invitations.undelivered.entry(callee_id.clone());
+        let waiting = self.undelivered.entry(callee_id.clone());
         waiting.or_default().insert(key);
         let invitation = Invitation {
             caller: reply_to.client,
@@ -59,29 +59,27 @@ impl RtmService {
             content,
             response: "".into(),
             sent: ctx.now,
-            timer: self
-                .timers
-                .set(ctx.now + INVITATION_NO_RESPONSE, Timer::Invitation(key)),
+            timer: ctx.set_timer_in(INVITATION_NO_RESPONSE, Timer::Invitation(key)),
             caller_pending: true,
             callee: None,
         };
-        self.invitations.pending.insert(key, invitation);
-        self.deliver(ctx, key);
+        self.pending.insert(key, invitation);
+        self.deliver(clients, ctx, key);
         Ok(())
     }
 
     /// Delivers an invitation if both sides are reachable; otherwise it remains undelivered.
-    pub(super) fn deliver(&mut self, ctx: &mut Ctx<'_>, key: InvitationKey) {
-        let Some(invitation) = self.invitations.pending.get_mut(&key) else {
+    pub(super) fn deliver(&mut self, clients: &mut Clients, ctx: &mut Ctx<'_>, key: InvitationKey) {
+        let Some(invitation) = self.pending.get_mut(&key) else {
             return;
         };
-        let caller = self.clients.session(invitation.caller);
-        let Some(&callee) = self.users.get(&invitation.callee_id) else {
+        let caller = clients.session(invitation.caller);
+        let Some(callee) = clients.of_user(&invitation.callee_id) else {
             return;
         };
-        let are_reachable = caller.is_some_and(Session::is_reachable)
-            && self.clients.session(callee).is_some_and(Session::is_reachable);
-        let client = self.clients.get_mut(callee).filter(|_| are_reachable);
+        let are_reachable =
+            caller.is_some_and(Session::is_reachable) && clients.session(callee).is_some_and(Session::is_reachable);
+        let client = clients.get_mut(callee).filter(|_| are_reachable);
         let Some(client) = client.filter(|_| invitation.callee.is_none()) else {
             return;
         };
@@ -91,9 +89,9 @@ impl RtmService {
             number,
             state: CalleeState::Ringing,
         });
-        self.timers.cancel(invitation.timer);
+        ctx.cancel(invitation.timer);
         let expiry = Timer::Invitation(key);
-        invitation.timer = self.timers.set(invitation.sent + INVITATION_EXPIRE, expiry);
+        invitation.timer = ctx.set_timer(invitation.sent + INVITATION_EXPIRE, expiry);
         let received = RtmEvent::RemoteInvitationReceived {
             invitation: invitation.remote(number),
         };
@@ -103,35 +101,42 @@ impl RtmService {
         };
         ctx.event(invitation.caller, acknowledged);
         let callee_id = invitation.callee_id.clone();
-        self.invitations.delivered(&callee_id, key);
+        self.delivered(&callee_id, key);
     }
 
     /// Withdraws an invitation; without own content the callee receives the invitation's.
     pub(crate) fn cancel(
         &mut self,
+        clients: &mut Clients,
         ctx: &mut Ctx<'_>,
         reply_to: ReplyTo,
         number: InvitationId,
         content: Option<Text>,
     ) -> Result<(), RtmError> {
-        let Some(client) = self.clients.get(reply_to.client) else {
+        let Some(client) = clients.get(reply_to.client) else {
             return Ok(());
         };
         let key = client.handles.local.find(number)?;
         ctx.reply(reply_to, RtmReply::Void);
-        if let Some(invitation) = self.invitations.pending.get(&key) {
+        if let Some(invitation) = self.pending.get(&key) {
             let canceled = RtmEvent::LocalInvitationCanceled {
                 invitation: invitation.local(),
             };
             ctx.event(reply_to.client, canceled);
         }
-        self.withdraw(ctx, key, content);
+        self.withdraw(clients, ctx, key, content);
         Ok(())
     }
 
     /// Ends both sides, the callee's with `RemoteInvitationCanceled`.
-    pub(super) fn withdraw(&mut self, ctx: &mut Ctx<'_>, key: InvitationKey, content: Option<Text>) {
-        let Some(invitation) = self.invitations.pending.get(&key) else {
+    pub(super) fn withdraw(
+        &mut self,
+        clients: &mut Clients,
+        ctx: &mut Ctx<'_>,
+        key: InvitationKey,
+        content: Option<Text>,
+    ) {
+        let Some(invitation) = self.pending.get(&key) else {
             return;
         };
         let canceled = invitation.pending_callee().map(|callee| {
@@ -141,10 +146,10 @@ impl RtmService {
             };
             (callee.client, event)
         });
-        self.end_local(key, End::Other);
-        self.end_remote(key, End::Other);
+        self.end_local(clients, ctx, key, End::Other);
+        self.end_remote(clients, ctx, key, End::Other);
         if let Some((callee, event)) = canceled {
-            self.signal(ctx, callee, event);
+            clients.signal(ctx, callee, event);
         }
     }
 }

@@ -10,7 +10,6 @@
 
 mod callee;
 mod caller;
-mod handles;
 mod lifecycle;
 
 use std::collections::{BTreeSet, HashMap};
@@ -19,15 +18,11 @@ use rtm::time::Time;
 use rtm::value::Text;
 use rtm::{InvitationId, LocalInvitation, RemoteInvitation, UserId};
 
-use crate::context::ClientId;
-use crate::service::RtmService;
+use crate::client::Clients;
+use crate::context::Ctx;
+use crate::handles::End;
+use crate::ids::{ClientId, InvitationKey};
 use crate::timers::TimerId;
-
-pub use handles::{Handles, Side};
-
-/// The key of an invitation in the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct InvitationKey(u64);
 
 /// The invitations that are pending on either side.
 #[derive(Debug, Default)]
@@ -103,52 +98,43 @@ impl Invitation {
     }
 }
 
-/// The end of an invitation, which determines the error of later calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// By an accept on both sides.
-    Accepted,
-    /// In any other way.
-    Other,
-}
-
-impl RtmService {
+impl Invitations {
     /// Ends the caller's side.
-    fn end_local(&mut self, key: InvitationKey, end: End) {
-        let Some(invitation) = self.invitations.pending.get_mut(&key) else {
+    fn end_local(&mut self, clients: &mut Clients, ctx: &mut Ctx<'_>, key: InvitationKey, end: End) {
+        let Some(invitation) = self.pending.get_mut(&key) else {
             return;
         };
         invitation.caller_pending = false;
         let (caller, number) = (invitation.caller, invitation.number);
-        if let Some(client) = self.clients.get_mut(caller) {
+        if let Some(client) = clients.get_mut(caller) {
             client.handles.local.end(number, end);
         }
-        self.forget_if_over(key);
+        self.forget_if_over(ctx, key);
     }
 
     /// Ends the callee's side.
-    fn end_remote(&mut self, key: InvitationKey, end: End) {
-        let invitation = self.invitations.pending.get_mut(&key);
+    fn end_remote(&mut self, clients: &mut Clients, ctx: &mut Ctx<'_>, key: InvitationKey, end: End) {
+        let invitation = self.pending.get_mut(&key);
         let Some(callee) = invitation.and_then(|i| i.callee.as_mut()) else {
             return;
         };
         if let CalleeState::Accepting(timer) = std::mem::replace(&mut callee.state, CalleeState::Ended) {
-            self.timers.cancel(timer);
+            ctx.cancel(timer);
         }
-        if let Some(client) = self.clients.get_mut(callee.client) {
+        if let Some(client) = clients.get_mut(callee.client) {
             client.handles.remote.end(callee.number, end);
         }
-        self.forget_if_over(key);
+        self.forget_if_over(ctx, key);
     }
 
-    fn forget_if_over(&mut self, key: InvitationKey) {
+    fn forget_if_over(&mut self, ctx: &mut Ctx<'_>, key: InvitationKey) {
         let is_over = |i: &Invitation| !i.caller_pending && i.pending_callee().is_none();
-        if !self.invitations.pending.get(&key).is_some_and(is_over) {
+        if !self.pending.get(&key).is_some_and(is_over) {
             return;
         }
-        if let Some(invitation) = self.invitations.pending.remove(&key) {
-            self.timers.cancel(invitation.timer);
-            self.invitations.delivered(&invitation.callee_id, key);
+        if let Some(invitation) = self.pending.remove(&key) {
+            ctx.cancel(invitation.timer);
+            self.delivered(&invitation.callee_id, key);
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::RtmServiceConfig;
 use crate::client::{Client, Phase};
 use crate::random::Random;
-use crate::service::RtmService;
+use crate::service::Coordinator;
 use crate::tests::script::Harness;
 
 const STEPS: &[&str] = &[
@@ -65,7 +65,7 @@ fn calls_are_answered_once_and_state_is_removed() {
         let mut again = Harness::new(config);
         for step in &steps {
             assert_eq!(harness.step(step), again.step(step), "the same steps, the same outputs");
-            check_consistency(&harness.service);
+            check_consistency(&harness.service.state);
         }
         for i in 0..5 {
             harness.step(&format!("i{i} link up"));
@@ -78,9 +78,9 @@ fn calls_are_answered_once_and_state_is_removed() {
         }
         harness.step("+604800s");
         let service = &harness.service;
-        assert!(service.is_empty() && service.users.is_empty(), "seed {seed}");
+        assert!(service.is_empty() && !service.state.clients.has_users(), "seed {seed}");
         assert!(
-            service.followers.is_empty() && service.invitations.is_empty(),
+            service.state.presence.is_empty() && service.state.invitations.is_empty(),
             "seed {seed}"
         );
         assert_eq!(service.deadline(), None, "seed {seed}");
@@ -88,7 +88,7 @@ fn calls_are_answered_once_and_state_is_removed() {
 }
 
 /// Checks the consistency of redundant state.
-fn check_consistency(service: &RtmService) {
+fn check_consistency(service: &Coordinator) {
     let sessions = service.clients.iter().filter_map(|(&id, client)| match client {
         Client {
             phase: Phase::In(session),
@@ -98,9 +98,9 @@ fn check_consistency(service: &RtmService) {
     });
     let (mut members, mut away) = (0, 0);
     for (client, session) in sessions {
-        assert_eq!(session.present, service.users.get(&session.user) == Some(&client));
+        assert_eq!(session.present, service.clients.of_user(&session.user) == Some(client));
         for joined in &session.joined {
-            let channel = &service.channels[&joined.channel];
+            let channel = service.channels.get(&joined.channel).expect("it has a member");
             if let Some(place) = joined.place {
                 let member = &channel.members[place];
                 assert_eq!(member.client, client);
@@ -111,9 +111,6 @@ fn check_consistency(service: &RtmService) {
             away += usize::from(joined.missed.is_some());
         }
     }
-    assert_eq!(
-        members,
-        service.channels.values().map(|c| c.members.len()).sum::<usize>()
-    );
-    assert_eq!(away, service.channels.values().map(|c| c.missed.away).sum::<usize>());
+    assert_eq!(members, service.channels.iter().map(|c| c.members.len()).sum::<usize>());
+    assert_eq!(away, service.channels.iter().map(|c| c.missed.away).sum::<usize>());
 }

@@ -127,7 +127,7 @@ impl Harness {
 
     /// Returns the number of pending calls of existing instances.
     pub(super) fn unanswered(&self) -> usize {
-        let is_there = |client| self.service.clients.get(client).is_some();
+        let is_there = |client| self.service.state.clients.get(client).is_some();
         self.pending.keys().filter(|(client, _)| is_there(*client)).count()
     }
 

@@ -41,10 +41,16 @@ impl Node {
         };
         checks::without_login(call)?;
         match (&found.phase, needs(kind)) {
-            (_, Needs::Nothing) => found.rates.admit(now, call, &self.config.service)?,
+            (_, Needs::Nothing) => {
+                found
+                    .rates
+                    .admit(now, call, &self.config.service.rates, self.config.service.rate_scale)?
+            }
             (Phase::In(session), _) => {
                 checks::with_login(&**session, call)?;
-                found.rates.admit(now, call, &self.config.service)?;
+                found
+                    .rates
+                    .admit(now, call, &self.config.service.rates, self.config.service.rate_scale)?;
             }
             // Their handles know better than "not logged in": not started, or over.
             (_, Needs::Handle) => {}

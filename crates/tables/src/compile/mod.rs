@@ -20,9 +20,10 @@ use rtm::value::Text;
 
 use crate::ast::{RawFail, RawFile, RawRow, RawWire};
 use crate::diagnostics::{Diag, Diags, Source};
-use crate::errors::{FailClass, LimitCode};
+use crate::errors::{EngineCode, FailClass, LimitCode};
 use crate::parsed::ParsedTables;
 use crate::platform::Platform;
+use crate::reason::{Reason, ReasonId};
 use crate::row::{CodeId, FailId, RowId, SigId, Signature};
 use crate::spanned_toml::Spanned;
 use crate::{Example, Tables};
@@ -61,6 +62,7 @@ pub(super) struct Compiler<'c> {
     fail_ids: HashMap<Text, FailId>,
     code_ids: HashMap<Text, CodeId>,
     fails: Vec<FailClass>,
+    reasons: Vec<Text>,
 }
 
 impl<'c> Compiler<'c> {
@@ -74,6 +76,7 @@ impl<'c> Compiler<'c> {
             fail_ids: HashMap::new(),
             code_ids: HashMap::new(),
             fails: Vec::new(),
+            reasons: Vec::new(),
         };
         compiler.declare();
         compiler
@@ -90,6 +93,7 @@ impl<'c> Compiler<'c> {
         self.fail_ids = self.number("fail", raw.fails.iter().map(|f| &f.name));
         self.code_ids = self.number("code", raw.codes.iter().map(|c| &c.name));
         self.number("reason", raw.reasons.iter());
+        self.declare_reasons();
         let signature = |s: &crate::ast::RawSignature| Signature {
             name: s.name.value.clone(),
             args: s.args.clone(),
@@ -101,6 +105,35 @@ impl<'c> Compiler<'c> {
                 self.check_reason(reason);
             }
         }
+    }
+
+    /// Numbers the reasons: those that code gives by their variants, then the others.
+    fn declare_reasons(&mut self) {
+        let declared = &self.raw.reasons;
+        self.reasons = Reason::ALL.iter().map(|reason| reason.name().into()).collect();
+        for reason in Reason::ALL {
+            let is_declared = declared.iter().any(|known| &*known.value == reason.name());
+            if let (false, Some(first)) = (is_declared, declared.first()) {
+                let title = format!(
+                    "the reason `{}`, which the bridge gives itself, is not declared",
+                    reason.name()
+                );
+                self.diags
+                    .push(Diag::new(&first.span, title).help("declare it in [reason]"));
+            }
+        }
+        for reason in declared {
+            self.reason_id(&reason.value);
+        }
+    }
+
+    /// Returns the number of a reason. An undeclared one, which is an error, gets a number too.
+    pub(super) fn reason_id(&mut self, reason: &Text) -> ReasonId {
+        let known = self.reasons.iter().position(|known| known == reason);
+        known.unwrap_or_else(|| {
+            self.reasons.push(reason.clone());
+            self.reasons.len() - 1
+        })
     }
 
     fn number<'n>(&mut self, what: &str, names: impl Iterator<Item = &'n Spanned<Text>>) -> HashMap<Text, usize> {
@@ -148,7 +181,9 @@ impl<'c> Compiler<'c> {
             workaround: code.workaround.clone(),
             undelivered: code.undelivered,
         });
-        let codes = codes.collect();
+        let codes: Vec<LimitCode> = codes.collect();
+        let engine_code = |code: &EngineCode| codes.iter().position(|known| &*known.name == code.name());
+        let engine_codes = EngineCode::ALL.iter().map(engine_code).collect();
         let by_event = self.rows_by_event(&rows);
         let wires: Vec<_> = wires.iter().map(|wire| Arc::new(self.wire(wire, &rows))).collect();
         let profiles = self.profiles(&written.profiles, &wires);
@@ -158,8 +193,10 @@ impl<'c> Compiler<'c> {
             signatures: std::mem::take(&mut self.signatures),
             rows,
             by_event,
+            reasons: std::mem::take(&mut self.reasons),
             fails: std::mem::take(&mut self.fails),
             codes,
+            engine_codes,
             wires,
             profiles,
             platforms,

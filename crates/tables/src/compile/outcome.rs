@@ -1,7 +1,7 @@
 //! Compilation of outcomes. An outcome that names another row is compiled in place: at run time no
 //! row jumps into another.
 
-use rtm::value::Text;
+use rtm::value::{Text, Value};
 
 use crate::ast::{RawOutcome, RawRow};
 use crate::compile::Compiler;
@@ -9,10 +9,14 @@ use crate::compile::scope::{Scope, with_entry, with_failure};
 use crate::condition::Emulation;
 use crate::diagnostics::Diag;
 use crate::expr::{Ambient, Expr};
+use crate::reason::ReasonSource;
 use crate::row::{Emission, Failure, ListRule, Outcome, RowId, SigId};
 use crate::spanned_toml::Spanned;
 use crate::spanned_value::{Node, NodeKind};
 use crate::ty::{SigType, Ty};
+
+/// The help for a failure whose reason is computed.
+const REASON_HELP: &str = "use a text of [reason] in errors.toml, or the `$reason` of a row with `by`";
 
 type Slots = [(Text, Ty)];
 
@@ -62,6 +66,11 @@ impl Compiler<'_> {
             self.error(Diag::new(&raw.span, title).help("add last = n"));
         }
         let (emission, failure) = self.legacy_side(id, raw, scope, 0)?;
+        let is_entered = row.on.is_some() || !row.calls.is_empty();
+        if is_entered && failure.as_ref().is_some_and(|f| f.reason == ReasonSource::Parameter) {
+            let title = format!("the reason of `{}` is not a declared one", raw.name.value);
+            self.error(Diag::new(&raw.span, title).help(REASON_HELP));
+        }
         if !raw.hold && rtm.is_none() && code.is_none() && emission.is_none() && failure.is_none() {
             let title = format!("the outcome `{}` does nothing", raw.name.value);
             self.error(Diag::new(&raw.span, title).help("give it one of: event, fail, row, rtm, code"));
@@ -231,7 +240,13 @@ impl Compiler<'_> {
                 span: node.span.clone(),
             });
         }
-        self.expr(node, Ty::Sig(SigType::Text), scope)
+        let expr = self.expr(node, Ty::Sig(SigType::Text), scope)?;
+        if reason_source(&expr).is_none() && !matches!(expr, Expr::Const(_)) {
+            let title = format!("the reason `{}` is not a declared one", shown(node));
+            self.error(Diag::new(&node.span, title).help(REASON_HELP));
+            return Some(Expr::Ambient(Ambient::Reason));
+        }
+        Some(expr)
     }
 
     /// Compiles a failure of a class, with its event.
@@ -250,9 +265,21 @@ impl Compiler<'_> {
         };
         Some(Failure {
             class: fail,
-            reason,
+            reason: self.reason_source(&reason, class)?,
             emission,
         })
+    }
+
+    fn reason_source(&mut self, reason: &Expr, class: &Spanned<Text>) -> Option<ReasonSource> {
+        if let Expr::Const(Value::Text(text)) = reason {
+            return Some(ReasonSource::Fixed(self.reason_id(text)));
+        }
+        let source = reason_source(reason);
+        if source.is_none() {
+            let title = format!("the reason of `{}` is not a declared one", class.value);
+            self.error(Diag::new(&class.span, title).help(REASON_HELP));
+        }
+        source
     }
 
     fn emission(
@@ -339,4 +366,20 @@ impl Compiler<'_> {
             last: usize::try_from(last.value).unwrap_or(usize::MAX),
         })
     }
+}
+
+/// Returns the source of a reason that is not a text.
+fn reason_source(reason: &Expr) -> Option<ReasonSource> {
+    match reason {
+        Expr::MemberReason(row) => Some(ReasonSource::Member(*row)),
+        Expr::Ambient(Ambient::Reason) => Some(ReasonSource::Given),
+        Expr::Slot(_) => Some(ReasonSource::Parameter),
+        _ => None,
+    }
+}
+
+fn shown(node: &Node) -> Text {
+    node.as_text()
+        .cloned()
+        .unwrap_or_else(|| node.to_value().to_json().into())
 }

@@ -6,9 +6,10 @@ use rtm::{ErrorEnum, EventKind, FieldType, RtmError};
 use crate::ast::{RawLet, RawRow};
 use crate::compile::Compiler;
 use crate::compile::scope::Scope;
-use crate::condition::{Emulation, EmulationOutcome, EmulationValue};
+use crate::condition::{Emulation, EmulationInput, EmulationOutcome, EmulationValue};
 use crate::diagnostics::Diag;
 use crate::expr::{Ambient, Expr};
+use crate::reason::ReasonId;
 use crate::row::{Answer, Failure, Lane, Let, LetDefault, Outcome, Page, Row, RowId, RowKind, SigId, Status};
 use crate::spanned_toml::Spanned;
 use crate::spanned_value::{Node, NodeKind};
@@ -48,6 +49,7 @@ impl Compiler<'_> {
             emulation,
             emulation_outcomes: emulation_outcomes(&outcomes),
             emulation_slots: emulation_slots(emulation, &slots),
+            emulation_inputs: emulation_inputs(&slots),
             fail: self.row_failure(id, raw, &kind, &scope),
             lane: self.lane(raw),
             limit: raw.limit,
@@ -293,7 +295,7 @@ impl Compiler<'_> {
         Lane::Free
     }
 
-    fn members(&mut self, raw: &RawRow) -> Vec<(RtmError, Text)> {
+    fn members(&mut self, raw: &RawRow) -> Vec<(RtmError, ReasonId)> {
         let Some(by) = &raw.by else {
             if let Some((name, _)) = raw.members.first() {
                 self.error(Diag::new(&name.span, "the members need an enum").help("add by = \"…\" to the row"));
@@ -309,8 +311,8 @@ impl Compiler<'_> {
         let mut members = Vec::new();
         for (name, reason) in &raw.members {
             self.check_reason(reason);
-            let error = self.error_member(&[of], name);
-            members.extend(error.map(|e| (e, reason.value.clone())));
+            let id = self.reason_id(&reason.value);
+            members.extend(self.error_member(&[of], name).map(|error| (error, id)));
         }
         let missing: Vec<_> = of
             .members()
@@ -415,6 +417,10 @@ fn place(id: &Spanned<Text>) -> Text {
 fn emulation_outcomes(outcomes: &[Outcome]) -> Vec<Option<usize>> {
     let position = |known: &EmulationOutcome| outcomes.iter().position(|outcome| *outcome.name == *known.name());
     EmulationOutcome::ALL.iter().map(position).collect()
+}
+
+fn emulation_inputs(slots: &[(Text, Ty)]) -> [Option<usize>; EmulationInput::COUNT] {
+    EmulationInput::ALL.map(|input| slots.iter().position(|(slot, _)| **slot == *input.name()))
 }
 
 fn emulation_slots(emulation: Option<Emulation>, slots: &[(Text, Ty)]) -> [Option<usize>; EmulationValue::COUNT] {

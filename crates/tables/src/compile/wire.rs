@@ -8,6 +8,7 @@ use crate::ast::{RawEvent, RawFunction, RawWire};
 use crate::compile::Compiler;
 use crate::compile::scope::Scope;
 use crate::diagnostics::Diag;
+use crate::errors::FailClass;
 use crate::expr::Expr;
 use crate::row::{Outcome, Row, RowKind, SigId};
 use crate::spanned_toml::Spanned;
@@ -34,7 +35,11 @@ impl Compiler<'_> {
         if raw.like.is_none() {
             self.check_complete(raw, rows, &events);
         }
+        let family = &raw.family.value;
+        let numbers = |class: &FailClass| self.reasons.iter().map(|reason| class.ecode(family, reason)).collect();
+        let ecodes = self.fails.iter().map(numbers).collect();
         Wire {
+            ecodes,
             family: raw.family.value.clone(),
             documented: raw.documented,
             polls: raw.polls,

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use engine::CODES;
 use tables::Tables;
 use tables::row::{CodeId, RowId, Status};
 
@@ -54,7 +53,7 @@ pub struct Noted(BTreeSet<CodeId>);
 impl Noted {
     pub fn of(tables: &Tables) -> Self {
         let outcomes = tables.rows.iter().flat_map(|row| &row.outcomes);
-        let engine = (0..tables.codes.len()).filter(|at| CODES.contains(&&*tables.codes[*at].name));
+        let engine = tables.engine_codes.iter().flatten().copied();
         Self(outcomes.filter_map(|outcome| outcome.code).chain(engine).collect())
     }
 

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use crate::names::ReadNames;
-use engine::Names;
-use identity::uid::uid;
-use identity::{Account, lossy_codec};
+use engine::{Names, derived_uid};
+use identity::lossy_codec;
 use rtm::AppId;
 use rtm::value::Text;
 
@@ -40,10 +39,7 @@ impl Names for LiveNames {
     }
 
     fn uid(&self, account: &Text) -> i64 {
-        let derived = || {
-            let account = Account::new(account.clone()).ok()?;
-            Some(i64::from(uid(self.app.as_ref()?, &account)))
-        };
+        let derived = || Some(derived_uid(self.app.as_ref()?, account));
         self.read.known_uid(account).or_else(derived).unwrap_or(0)
     }
 }

@@ -9,6 +9,7 @@ use rtm::value::{Text, Value};
 use rtm::{ConnectionReason, ConnectionState, LocalInvitationErr, OnlineState, RemoteInvitationErr};
 use tables::Tables;
 use tables::expr::{Expr, Part};
+use tables::reason::ReasonSource;
 use tables::row::{CallTemplate, Emission, Failure, LetDefault, StepKind};
 use tables::ty::SigType;
 use tables::wire::{Body, Target, Wire, WirePart};
@@ -174,7 +175,8 @@ impl Allowlist {
 
     fn rows(&mut self, tables: &Tables) {
         for row in &tables.rows {
-            self.words.extend(row.members.iter().map(|(_, text)| text.clone()));
+            self.words
+                .extend(row.members.iter().map(|(_, reason)| tables.reason(*reason)));
             for computed in &row.let_values {
                 self.expr(&computed.from);
                 if let LetDefault::Value(value) = &computed.otherwise {
@@ -206,10 +208,10 @@ impl Allowlist {
                 }
             }
             row.answer.fields.iter().for_each(|(_, of)| self.expr(of));
-            row.fail.iter().for_each(|failure| self.failure(failure));
+            row.fail.iter().for_each(|failure| self.failure(tables, failure));
             for outcome in &row.outcomes {
                 outcome.rtm.iter().for_each(|call| self.call(call));
-                outcome.failure.iter().for_each(|failure| self.failure(failure));
+                outcome.failure.iter().for_each(|failure| self.failure(tables, failure));
                 outcome.emission.iter().for_each(|emission| self.emission(emission));
             }
         }
@@ -219,8 +221,10 @@ impl Allowlist {
         call.args.iter().flatten().for_each(|of| self.expr(of));
     }
 
-    fn failure(&mut self, failure: &Failure) {
-        self.expr(&failure.reason);
+    fn failure(&mut self, tables: &Tables, failure: &Failure) {
+        if let ReasonSource::Fixed(reason) = failure.reason {
+            self.words.insert(tables.reason(reason));
+        }
         self.emission(&failure.emission);
     }
 

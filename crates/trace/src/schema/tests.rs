@@ -20,6 +20,7 @@ use protocol::event::{Answer, CallRef, Event, Form, LOGIN, SocketId};
 use rtm::time::Time;
 use rtm::{CallKind, ChannelId, EventKind, FieldSpec, FieldType, InvitationId, RtmCall, RtmEvent};
 use tables::Tables;
+use tables::reason::Reason;
 
 const SOCKET: SocketId = SocketId(1);
 const CALL: CallRef = CallRef {
@@ -161,7 +162,7 @@ fn inputs() -> impl Iterator<Item = Input> {
                 call: CALL,
                 row: 0,
                 args: Vec::new(),
-                reason: "r".into(),
+                reason: Reason::WrongParam,
             },
             Input::Refused { .. } => Input::Poll {
                 call: CALL,

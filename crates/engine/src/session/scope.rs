@@ -1,15 +1,15 @@
-//! Evaluation context of a run's expressions.
+//! What the expressions of a run read.
 
 use rtm::RtmError;
 use rtm::value::{Text, Value};
 use tables::expr::{Ambient, Scope, StateField};
 use tables::ty::Conv;
 
-use crate::invocation::Run;
+use crate::run::Run;
 use crate::session::Session;
 
 /// Values that exist only while an outcome is built.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Ambients {
     pub reason: Option<Text>,
     pub ecode: i64,
@@ -17,7 +17,17 @@ pub(super) struct Ambients {
     pub value: Option<Value>,
 }
 
+impl Ambients {
+    pub const NONE: &Self = &Self {
+        reason: None,
+        ecode: 0,
+        key: Value::Null,
+        value: None,
+    };
+}
+
 /// The evaluation scope of a run in its session.
+#[derive(Clone, Copy)]
 pub(super) struct RunScope<'s> {
     pub session: &'s Session,
     pub run: &'s Run,
@@ -26,7 +36,7 @@ pub(super) struct RunScope<'s> {
 
 impl Scope for RunScope<'_> {
     fn convert(&self, conv: Conv, text: &Text) -> Text {
-        let names = &self.session.context.names;
+        let names = &self.session.env.names;
         match conv {
             Conv::Same => text.clone(),
             Conv::AccountToUser => names.user_id(text),
@@ -35,20 +45,30 @@ impl Scope for RunScope<'_> {
                 None => names.account(text),
             },
             Conv::ChannelToRtm => names.channel_id(text),
-            Conv::RtmToChannel => match &self.session.channel {
-                // The id of a long name is a hash; the session has the name of its own channel.
-                Some(channel) if channel.id.text() == text => channel.name.clone(),
-                _ => names.channel(text),
+            // The id of a long name is a hash; the session has the name of its own channel.
+            Conv::RtmToChannel => match self.session.channel.name_of(text) {
+                Some(name) => name.clone(),
+                None => names.channel(text),
             },
         }
     }
 
     fn uid(&self, account: &Text) -> i64 {
-        self.session.context.names.uid(account)
+        self.session.env.names.uid(account)
     }
 
     fn state(&self, field: StateField) -> Value {
-        self.session.state(field)
+        let session = self.session;
+        let status = || session.status.number(session.client.is_connected());
+        match field {
+            StateField::Account => session.env.account.clone().into(),
+            StateField::Line => session.client.line.clone().into(),
+            StateField::Channel => session.channel.name().map_or(Value::Null, |name| name.clone().into()),
+            StateField::Cid => Value::Int(session.channel.joins()),
+            StateField::Status => Value::Int(status().into()),
+            StateField::Online => Value::Int(status().is_online().into()),
+            StateField::MemberCount => Value::Int(i64::try_from(session.channel.count()).unwrap_or(i64::MAX)),
+        }
     }
 
     fn ambient(&self, ambient: Ambient) -> Value {
@@ -65,9 +85,8 @@ impl Scope for RunScope<'_> {
     }
 
     fn member_reason(&self, row: usize) -> Text {
-        let members = &self.session.context.tables.rows[row].members;
-        let hit = members.iter().find(|(error, _)| Some(*error) == self.run.error);
-        hit.map_or_else(|| "failed".into(), |(_, reason)| reason.clone())
+        let tables = &self.session.env.tables;
+        tables.reason(tables.rows[row].reason_of(self.run.error))
     }
 
     fn error(&self) -> Option<RtmError> {

@@ -2,12 +2,18 @@
 
 use rtm::rejection::{Refusal, refusal};
 use rtm::value::Text;
-use rtm::{ConnectionReason, ConnectionState, LoginErr, LogoutErr, OnlineState, RtmError, RtmEvent, RtmReply, UserId};
+use rtm::{
+    ConnectionReason, ConnectionState, LoginErr, LogoutErr, OnlineState, RenewTokenErr, RtmError, RtmEvent, RtmReply,
+    UserId,
+};
 
 use crate::client::{PendingLogin, Phase, Session};
-use crate::context::{ClientId, Ctx, ReplyTo};
+use crate::context::Ctx;
+use crate::events::state_changed;
+use crate::ids::{ClientId, ReplyTo};
 use crate::limits::LOGIN_TIMEOUT;
-use crate::service::RtmService;
+use crate::outage::Stage;
+use crate::service::Coordinator;
 use crate::timers::Timer;
 use crate::token;
 
@@ -22,12 +28,7 @@ enum LoginEnd {
     Close,
 }
 
-/// The event of a connection state.
-pub fn state_changed(state: ConnectionState, reason: ConnectionReason) -> RtmEvent {
-    RtmEvent::ConnectionStateChanged { state, reason }
-}
-
-impl RtmService {
+impl Coordinator {
     /// Logs in. An empty token is refused without a state change, as in the C++ SDK; a missing
     /// token is valid.
     pub(super) fn login(
@@ -53,9 +54,7 @@ impl RtmService {
         if client.link_up {
             self.log_in(ctx, reply_to, user, token.as_deref());
         } else {
-            let timer = self
-                .timers
-                .set(ctx.now + LOGIN_TIMEOUT, Timer::LoginTimeout(reply_to.client));
+            let timer = ctx.set_timer_in(LOGIN_TIMEOUT, Timer::LoginTimeout(reply_to.client));
             client.phase = Phase::Connecting(PendingLogin {
                 reply_to,
                 user,
@@ -72,12 +71,12 @@ impl RtmService {
             Ok(expiry) => expiry,
             Err(bad) => return self.login_failed(ctx, reply_to, ConnectionReason::LoginFailure, bad.into()),
         };
-        let before = self.online_state(&user);
+        let before = self.clients.online_state(&user);
         let Some(client) = self.clients.get_mut(reply_to.client) else {
             return;
         };
         client.phase = Phase::In(Box::new(Session::new(user.clone(), expiry)));
-        if let Some(older) = self.users.insert(user.clone(), reply_to.client) {
+        if let Some(older) = self.clients.set_user(user.clone(), reply_to.client) {
             self.supersede(ctx, older);
         }
         ctx.event(
@@ -85,10 +84,10 @@ impl RtmService {
             state_changed(ConnectionState::Connected, ConnectionReason::LoginSuccess),
         );
         ctx.reply(reply_to, RtmReply::Void);
-        self.watch_token(ctx.now, reply_to.client);
-        self.presence_changed(ctx, &user, before);
-        self.deliver_offline(ctx, reply_to.client);
-        self.resume_invitations(ctx, reply_to.client);
+        self.clients.watch_token(ctx, reply_to.client);
+        self.presence.changed(&mut self.clients, ctx, &user, before);
+        self.peers.offline.deliver(ctx, &user, reply_to.client);
+        self.invitations.resume(&mut self.clients, ctx, reply_to.client);
     }
 
     pub(super) fn login_timed_out(&mut self, ctx: &mut Ctx<'_>, client: ClientId) {
@@ -121,7 +120,7 @@ impl RtmService {
             }
             Phase::Connecting(pending) => {
                 let aborted = pending.reply_to;
-                self.timers.cancel(pending.timer);
+                ctx.cancel(pending.timer);
                 client.phase = Phase::Out;
                 ctx.event(reply_to.client, logged_out);
                 ctx.fail(aborted, LoginErr::Unknown);
@@ -145,7 +144,7 @@ impl RtmService {
     /// Removes an instance.
     pub(super) fn remove(&mut self, ctx: &mut Ctx<'_>, client: ClientId) {
         if let Some(Phase::Connecting(pending)) = self.clients.get(client).map(|c| &c.phase) {
-            self.timers.cancel(pending.timer);
+            ctx.cancel(pending.timer);
         }
         self.end_session(ctx, client, LoginEnd::Close);
         self.clients.remove(client);
@@ -157,7 +156,7 @@ impl RtmService {
         match self.clients.session_mut(older) {
             Some(session) if session.outage.is_some() => {
                 session.present = false;
-                self.vacate(ctx, older);
+                self.channels.vacate(&mut self.clients, ctx, older);
             }
             _ => self.abort(ctx, older, ConnectionReason::RemoteLogin),
         }
@@ -170,40 +169,43 @@ impl RtmService {
             return;
         };
         if let Some(timer) = session.token_timer {
-            self.timers.cancel(timer);
+            ctx.cancel(timer);
         }
         let was_reachable = session.is_reachable();
         if let Some(outage) = session.outage {
             if let Some(timer) = outage.timer {
-                self.timers.cancel(timer);
+                ctx.cancel(timer);
             }
             for waiting in outage.waiting {
-                self.timers.cancel(waiting.timer);
+                ctx.cancel(waiting.timer);
                 if login_end != LoginEnd::Close {
                     ctx.fail(waiting.reply_to, refusal(waiting.call.kind(), Refusal::Abandoned));
                 }
             }
             for held in outage.held {
-                self.acknowledge(ctx, held.sender, false);
+                self.clients.acknowledge(ctx, held.sender, false);
             }
         }
         for followed in &session.following {
-            self.followers.remove(followed, client);
+            self.presence.remove(followed, client);
         }
-        self.end_invitations(ctx, client, login_end == LoginEnd::Logout && was_reachable);
+        self.invitations.end_all(
+            &mut self.clients,
+            ctx,
+            client,
+            login_end == LoginEnd::Logout && was_reachable,
+        );
         for joined in session.joined {
-            self.forget_channel(ctx, joined);
+            self.channels.forget(&mut self.clients, ctx, &joined);
         }
-        if self.users.get(&session.user) == Some(&client) {
-            self.users.remove(&session.user);
-        }
-        self.presence_changed(ctx, &session.user, before);
+        self.clients.remove_user(&session.user, client);
+        self.presence.changed(&mut self.clients, ctx, &session.user, before);
     }
 
     /// Takes the login out of its instance; returns it with the user's earlier presence.
     fn take_session(&mut self, client: ClientId, login_end: LoginEnd) -> Option<(Box<Session>, OnlineState)> {
         let user = &self.clients.session(client)?.user;
-        let before = self.online_state(user);
+        let before = self.clients.online_state(user);
         let next = match login_end {
             LoginEnd::Abort => Phase::Aborted,
             LoginEnd::Logout | LoginEnd::Close => Phase::Out,
@@ -211,6 +213,43 @@ impl RtmService {
         match std::mem::replace(&mut self.clients.get_mut(client)?.phase, next) {
             Phase::In(session) => Some((session, before)),
             _ => None,
+        }
+    }
+
+    /// Replaces the token; takes effect at once, also while the link is lost, because recovery may
+    /// need it.
+    pub(super) fn renew_token(&mut self, ctx: &mut Ctx<'_>, reply_to: ReplyTo, token: &str) -> Result<(), RtmError> {
+        let expiry = token::expiry(token, ctx.now).map_err(RenewTokenErr::from)?;
+        let Some(session) = self.clients.session_mut(reply_to.client) else {
+            return Ok(());
+        };
+        session.expiry = expiry;
+        if let Some(outage) = &mut session.outage {
+            outage.token_expired = false;
+        }
+        ctx.reply(reply_to, RtmReply::Void);
+        self.clients.watch_token(ctx, reply_to.client);
+        self.recover_if_possible(ctx, reply_to.client);
+        Ok(())
+    }
+
+    /// Handles the timer of the token's warning or expiry.
+    pub(super) fn token_timer(&mut self, ctx: &mut Ctx<'_>, client: ClientId) {
+        let Some(session) = self.clients.session_mut(client) else {
+            return;
+        };
+        session.token_timer = None;
+        let Some(end) = session.expiry else { return };
+        if ctx.now < end {
+            session.token_timer = Some(ctx.set_timer(end, Timer::Token(client)));
+            ctx.event(client, RtmEvent::TokenPrivilegeWillExpire {});
+        } else if let Some(outage) = &mut session.outage {
+            outage.token_expired = true;
+            if outage.stage >= Stage::Interrupted {
+                ctx.event(client, RtmEvent::TokenExpired {});
+            }
+        } else {
+            self.abort(ctx, client, ConnectionReason::TokenExpired);
         }
     }
 }

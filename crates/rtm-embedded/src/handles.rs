@@ -4,8 +4,16 @@ use std::collections::{BTreeMap, VecDeque};
 
 use rtm::{InvitationApiCall, InvitationId};
 
-use crate::invitations::End;
 use crate::limits::ENDED_INVITATIONS;
+
+/// The end of an invitation, which determines the error of later calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// By an accept on both sides.
+    Accepted,
+    /// In any other way.
+    Other,
+}
 
 /// The invitations of an instance; after a login only their numbers remain.
 #[derive(Debug)]
