@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 use std::future::{Future as _, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
+use tokio_util::sync::WaitForCancellationFuture;
 use tracing::{debug, info};
 
 use crate::server::send_queue::Written;
@@ -104,11 +105,28 @@ struct Socket {
     turn: TimeSlice,
 }
 
+/// Futures that every wait of a socket polls. They live as long as the socket, because a registration in the timer wheel
+/// or with the shutdown token costs more than the rest of a wait.
+struct Waits<'w, 's> {
+    /// Timer, set for the earliest timer of the socket or before it.
+    timer: Pin<&'w mut Sleep>,
+    shutdown: Pin<&'w mut WaitForCancellationFuture<'s>>,
+}
+
+impl Waits<'_, '_> {
+    /// Sets the timer. It is not moved to a later time: most timers move on with each input.
+    fn arm(&mut self, due: Instant) {
+        if self.timer.is_elapsed() || due < self.timer.deadline() {
+            self.timer.as_mut().reset(due);
+        }
+    }
+}
+
 /// Event of a socket.
 enum Wakeup {
     Out,
     Read(Incoming),
-    /// A timer is due.
+    /// A timer may be due.
     Due,
     NoRoom,
     Shutdown,
@@ -127,8 +145,11 @@ enum Next {
 
 impl Socket {
     async fn run(mut self, server: &Server) {
+        let timer = pin!(sleep_until(self.login_deadline));
+        let shutdown = pin!(server.shutdown.cancelled());
+        let mut waits = Waits { timer, shutdown };
         let end = loop {
-            let next = self.turn(server).await;
+            let next = self.turn(server, &mut waits).await;
             if !matches!(next, Next::Go) {
                 break next;
             }
@@ -156,11 +177,14 @@ impl Socket {
         self.client.leave();
     }
 
-    async fn happens(&mut self, server: &Server) -> Wakeup {
+    async fn happens(&mut self, waits: &mut Waits<'_, '_>) -> Wakeup {
         if self.pongs.front().is_some_and(|(at, _)| *at <= Instant::now()) {
             return Wakeup::Due;
         }
         let due = self.due();
+        if let Some(due) = due {
+            waits.arm(due);
+        }
         let Self {
             transport, out, client, ..
         } = self;
@@ -173,9 +197,9 @@ impl Socket {
                 () = out.work() => Wakeup::Out,
                 // A client is read no faster than its session takes the messages.
                 incoming = async { client.room().await; read(transport).await } => Wakeup::Read(incoming),
-                () = at(due) => Wakeup::Due,
+                () = waits.timer.as_mut(), if due.is_some() => Wakeup::Due,
                 () = permit.away.cancelled(), if before_login => Wakeup::NoRoom,
-                () = server.shutdown.cancelled() => Wakeup::Shutdown,
+                () = waits.shutdown.as_mut() => Wakeup::Shutdown,
             }
         });
         self.turn.next(happens).await
@@ -202,8 +226,8 @@ impl Socket {
         ping.map(|ping| self.last_input.max(self.pinged_at) + ping)
     }
 
-    async fn turn(&mut self, server: &Server) -> Next {
-        match self.happens(server).await {
+    async fn turn(&mut self, server: &Server, waits: &mut Waits<'_, '_>) -> Next {
+        match self.happens(waits).await {
             Wakeup::Out => self.write(server).await,
             Wakeup::Read(incoming) => self.take(server, incoming).await,
             Wakeup::Due => self.take_due(server).await,
@@ -382,12 +406,4 @@ impl Socket {
 
 async fn read(transport: &SharedTransport) -> Incoming {
     poll_fn(|context| transport.lock().poll_read(context)).await
-}
-
-/// Sleeps until the time, or forever without one.
-async fn at(time: Option<Instant>) {
-    match time {
-        Some(at) => sleep_until(at).await,
-        None => std::future::pending().await,
-    }
 }

@@ -15,7 +15,7 @@ use crate::server::{
     authenticate,
 };
 use engine::{Admission, Attach, Effect, Input};
-use identity::Account;
+use identity::{Account, SessionLine};
 use protocol::encoder::Encoder;
 use protocol::encoder::Resumed;
 use protocol::event::{CallRef, LOGIN, SocketId};
@@ -56,8 +56,8 @@ pub struct Client {
     profile: usize,
     wire: Arc<Wire>,
     session: Option<((AppId, Account), SessionHandle)>,
-    /// Number in the line of the client.
-    line: u64,
+    /// Session line of the login.
+    line: Option<SessionLine>,
     /// Set after a login frame.
     logged_in: bool,
     /// Set when the client is known not to be a racing socket.
@@ -102,7 +102,7 @@ impl Client {
             profile,
             wire,
             session: None,
-            line: 0,
+            line: None,
             logged_in: false,
             settled: false,
             grace: None,
@@ -277,11 +277,13 @@ impl Client {
         pending.attempt.to(session.id, how);
         let loses_calls = self.profile().loses_calls;
         self.session = Some((key, session));
-        self.line = line;
+        let line = self.server.line_keys.issue(line);
+        let text = line.as_str().into();
+        self.line = Some(line);
         self.forget_token(row, fields);
         self.enter(Login {
             call,
-            line: self.server.line_keys.issue(line).as_str().into(),
+            line: text,
             socket: self.handle.clone(),
             args,
             attached,
@@ -385,7 +387,7 @@ impl Client {
         pending.attempt.by(&self.profile().name, key.0.as_str(), key.1.as_str());
         pending.attempt.to(session.id, How::Line);
         self.session = Some((key, session));
-        self.line = number;
+        self.line = Some(self.server.line_keys.known(line, number));
         self.enter(Login {
             call: self.login_call(),
             line: line.into(),
@@ -497,7 +499,7 @@ impl Client {
     }
 
     fn read(&self, name: &str, id: i64, args: &Value) -> DispatchResult {
-        let knows = |line: &str| self.server.line_keys.verify(line).ok() == Some(self.line);
+        let knows = |text: &str| self.line.as_ref().is_some_and(|line| line.is(text));
         let caller = Caller {
             wire: &self.wire,
             encoder: self.encoder(),

@@ -158,12 +158,8 @@ fn respond(
     mut from: Connection,
 ) -> Response<Full<Bytes>> {
     if hyper_tungstenite::is_upgrade_request(&request) {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(BUFFER_BYTES)
-            .write_buffer_size(BUFFER_BYTES)
-            .max_write_buffer_size(16 * MAX_FRAME_BYTES)
-            .max_message_size(Some(MAX_FRAME_BYTES))
-            .max_frame_size(Some(MAX_FRAME_BYTES));
+        // The stream of the library is only passed through: its buffers are not used.
+        let config = WebSocketConfig::default().read_buffer_size(0).write_buffer_size(0);
         let is_api = request.uri().path() == api::PATH;
         from.accepted.origin = request.headers().get(ORIGIN).map(origin);
         if !server.config.listen.allows(from.accepted.origin.as_deref(), is_api) {
@@ -174,19 +170,14 @@ fn respond(
             Ok((response, websocket)) => {
                 let server = server.clone();
                 server.clone().tasks.spawn(async move {
-                    if let Ok(websocket) = websocket.await {
-                        if is_api {
-                            let pipe = WebSocketTransport::new(websocket, ApiReader::new(server.clone()));
-                            run_socket(server, Transport::Api, pipe, from).await;
-                        } else {
-                            run_socket(
-                                server,
-                                Transport::WebSocket,
-                                WebSocketTransport::new(websocket, Sdk),
-                                from,
-                            )
-                            .await;
-                        }
+                    let Ok(websocket) = websocket.await else { return };
+                    let io = websocket.into_inner();
+                    if is_api {
+                        let transport = WebSocketTransport::new(io, MAX_FRAME_BYTES, ApiReader::new(server.clone()));
+                        run_socket(server, Transport::Api, transport, from).await;
+                    } else {
+                        let transport = WebSocketTransport::new(io, MAX_FRAME_BYTES, Sdk);
+                        run_socket(server, Transport::WebSocket, transport, from).await;
                     }
                 });
                 response.map(|_| Full::default())

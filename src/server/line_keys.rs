@@ -45,6 +45,12 @@ impl LineKeys {
         self.shared.get().unwrap_or(&self.own).issue(session)
     }
 
+    /// Returns a valid line as such.
+    pub fn known(&self, line: &str, session: u64) -> SessionLine {
+        let own = self.own.issue(session);
+        if own.is(line) { own } else { self.issue(session) }
+    }
+
     /// Returns the session of a line.
     ///
     /// # Errors
@@ -73,6 +79,7 @@ mod tests {
             (keys.verify(before.as_str()), keys.verify(after.as_str())),
             (Ok(7), Ok(7))
         );
+        assert!(keys.known(before.as_str(), 7).is(before.as_str()) && keys.known(after.as_str(), 7).is(after.as_str()));
         assert!(keys.verify(key("another secret..").issue(7).as_str()).is_err());
     }
 }

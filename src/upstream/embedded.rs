@@ -30,9 +30,7 @@ pub struct EmbeddedUpstream {
 
 struct App {
     world: RtmService,
-    clients: HashMap<u64, (ClientId, EventSink)>,
-    numbers: HashMap<ClientId, u64>,
-    next: u64,
+    clients: HashMap<ClientId, EventSink, foldhash::fast::RandomState>,
 }
 
 impl EmbeddedUpstream {
@@ -99,30 +97,28 @@ impl Upstream for EmbeddedUpstream {
         let mut apps = self.apps.lock();
         let entry = apps.entry(app.clone()).or_insert_with(|| App::new(self.config));
         let client = entry.world.open();
-        entry.next += 1;
-        let number = entry.next;
-        entry.clients.insert(number, (client, tell));
-        entry.numbers.insert(client, number);
+        entry.clients.insert(client, tell);
         ClientKey {
             app: app.clone(),
-            number,
+            number: client.0,
         }
     }
 
     fn call(&self, client: &ClientKey, request: u64, call: RtmCall) {
         self.with(&client.app, |app, now, out| {
-            if let Some((id, _)) = app.clients.get(&client.number) {
-                app.world.call(now, *id, request, call, out);
+            let id = ClientId(client.number);
+            if app.clients.contains_key(&id) {
+                app.world.call(now, id, request, call, out);
             }
         });
     }
 
     fn close(&self, client: &ClientKey) {
         self.with(&client.app, |app, now, out| {
-            let Some((id, _)) = app.clients.remove(&client.number) else {
+            let id = ClientId(client.number);
+            if app.clients.remove(&id).is_none() {
                 return;
-            };
-            app.numbers.remove(&id);
+            }
             // A logout withdraws the client's invitations; a close does not.
             app.world.call(now, id, 0, RtmCall::Logout {}, out);
             app.world.close(now, id, out);
@@ -138,17 +134,14 @@ impl App {
     fn new(config: RtmServiceConfig) -> Self {
         Self {
             world: RtmService::new(config),
-            clients: HashMap::new(),
-            numbers: HashMap::new(),
-            next: 0,
+            clients: HashMap::default(),
         }
     }
 
     fn tell(&self, outputs: Vec<Output>) {
         for output in outputs {
             let (client, told) = output.into_event();
-            let tell = self.numbers.get(&client).and_then(|number| self.clients.get(number));
-            if let Some((_, tell)) = tell {
+            if let Some(tell) = self.clients.get(&client) {
                 tell(told);
             }
         }

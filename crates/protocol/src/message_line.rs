@@ -1,7 +1,5 @@
 //! Message lines: `msg-v2 <src> <dst> <flag> <type> <time> <content>` (signaling-wire 5).
 
-use std::fmt::Write as _;
-
 use rtm::value::{Text, Value};
 use tables::expr::{Ambient, Expr, Scope, StateField};
 use tables::profile::Profile;
@@ -26,8 +24,11 @@ pub fn line(form: &WireEvent, profile: &Profile, event: &Event, context: LineCon
     };
     let time = context.now.as_millis();
     let mut line = String::with_capacity(content.len() + src.len() + dst.len() + form.kind.len() + 48);
-    // Writing to a String cannot fail.
-    let _ = write!(line, "msg-v2 {src} {dst} {FLAG} {} {time} {content}", form.kind);
+    line.push_str("msg-v2");
+    for word in [&*src, dst, FLAG, &form.kind, itoa::Buffer::new().format(time), &content] {
+        line.push(' ');
+        line.push_str(word);
+    }
     line
 }
 

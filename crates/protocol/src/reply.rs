@@ -1,7 +1,8 @@
 //! The content of an answer, independent of the transport: `err` and the JSON text (signaling-wire
 //! 4).
 
-use rtm::value::{Text, Value};
+use rtm::json::write;
+use rtm::value::Value;
 use tables::Tables;
 use tables::coerce::typed;
 use tables::ty::SigType;
@@ -13,9 +14,9 @@ use crate::event::{Answer, Event};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
     /// Empty for a success.
-    pub err: Text,
+    pub err: String,
     /// A JSON object.
-    pub json: Text,
+    pub json: String,
 }
 
 impl Reply {
@@ -27,72 +28,115 @@ impl Reply {
                 let at = tables.signatures[failure.event.sig].arg(arg)?;
                 failure.event.args.get(at).cloned().map(Value::into_text)
             });
-            return Self::refusal(function.failure, &failure.reason, shown);
+            return Self::refusal(function.failure, &failure.reason, shown.as_deref());
         }
-        let mut entries = vec![ok()];
+        let mut json = ObjectWriter::ok();
         if let Target::Row(call) = &function.target {
             if let Some(fold) = &call.whole {
-                return Self::success(folded(fold, answer).into_text());
+                return Self::success(folded(fold, answer).into_text().to_string());
             }
-            entries.extend(
-                call.reply
-                    .iter()
-                    .map(|(name, fold)| (name.clone(), folded(fold, answer))),
-            );
+            for (name, fold) in &call.reply {
+                json.member(name, &folded(fold, answer));
+            }
         }
-        Self::success(Value::Map(entries).to_json().into())
+        Self::success(json.finish())
     }
 
     /// Builds the reply to a call without a row.
     pub fn plain(form: FailureForm, result: Result<(), &str>) -> Self {
         match result {
-            Ok(()) => Self::success(Value::Map(vec![ok()]).to_json().into()),
+            Ok(()) => Self::success(ObjectWriter::ok().finish()),
             Err(reason) => Self::refusal(form, reason, None),
         }
     }
 
     /// Builds the reply to a poll: versions and lines.
     pub fn mailbox(ver_clear: u64, lines: impl Iterator<Item = (u64, String)>) -> Self {
-        let line = |(version, line): (u64, String)| Value::List(vec![number(version), Value::Text(line.into())]);
-        let entries = vec![
-            ok(),
-            ("ver_clear".into(), number(ver_clear)),
-            ("msgs".into(), Value::List(lines.map(line).collect())),
-        ];
-        Self::success(Value::Map(entries).to_json().into())
+        let mut json = ObjectWriter::ok();
+        json.member("ver_clear", &number(ver_clear));
+        let msgs = json.name("msgs");
+        msgs.push('[');
+        for (at, (version, line)) in lines.enumerate() {
+            if at > 0 {
+                msgs.push(',');
+            }
+            write_message(version, &line, msgs);
+        }
+        msgs.push(']');
+        Self::success(json.finish())
     }
 
-    fn success(json: Text) -> Self {
-        Self { err: "".into(), json }
+    fn success(json: String) -> Self {
+        Self {
+            err: String::new(),
+            json,
+        }
     }
 
-    fn refusal(form: FailureForm, reason: &str, shown: Option<Text>) -> Self {
-        let text = shown.unwrap_or_else(|| reason.into());
-        let mut entries = vec![
-            ("result".into(), "failed".into()),
-            ("reason".into(), Value::text(reason)),
-        ];
+    fn refusal(form: FailureForm, reason: &str, shown: Option<&str>) -> Self {
+        let text = shown.unwrap_or(reason);
+        let mut json = ObjectWriter::new("failed");
+        json.member("reason", &reason.into());
         let err = match form {
             FailureForm::Own => text,
             FailureForm::Invoked => {
-                entries.push(("data".into(), Value::Map(vec![("result".into(), text.into())])));
-                "".into()
+                json.name("data").push_str(&ObjectWriter::new(text).finish());
+                ""
             }
         };
         Self {
-            err,
-            json: Value::Map(entries).to_json().into(),
+            err: err.to_owned(),
+            json: json.finish(),
         }
     }
+}
+
+/// A JSON object with a `result` and further members, in order.
+struct ObjectWriter(String);
+
+impl ObjectWriter {
+    fn new(result: &str) -> Self {
+        let mut json = String::with_capacity(48);
+        json.push_str("{\"result\":");
+        write::quote(result, &mut json);
+        Self(json)
+    }
+
+    fn ok() -> Self {
+        Self::new("ok")
+    }
+
+    /// Appends a member's name. The caller appends its value.
+    fn name(&mut self, name: &str) -> &mut String {
+        self.0.push(',');
+        write::quote(name, &mut self.0);
+        self.0.push(':');
+        &mut self.0
+    }
+
+    fn member(&mut self, name: &str, value: &Value) {
+        write::value(value, self.name(name));
+    }
+
+    fn finish(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+}
+
+/// Appends a mailbox line with its version: `[version,line]`.
+pub fn write_message(version: u64, line: &str, out: &mut String) {
+    out.reserve(line.len() + line.len() / 8 + 32);
+    out.push('[');
+    write::value(&number(version), out);
+    out.push(',');
+    write::quote(line, out);
+    out.push(']');
 }
 
 /// Converts a count to JSON.
 pub fn number(n: u64) -> Value {
     Value::Int(i64::try_from(n).unwrap_or(i64::MAX))
-}
-
-fn ok() -> (Text, Value) {
-    ("result".into(), "ok".into())
 }
 
 /// Builds a member of a reply.

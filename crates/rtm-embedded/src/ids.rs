@@ -2,7 +2,7 @@
 
 /// One RTM instance in a [`RtmService`](crate::RtmService).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClientId(pub(super) u64);
+pub struct ClientId(pub u64);
 
 /// A call that is not answered yet.
 #[derive(Clone, Copy, Debug)]

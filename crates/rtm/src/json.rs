@@ -7,15 +7,19 @@
 //! - **Numbers of any size.** A message may be any JSON and is passed on as text:
 //!   `18446744073709551615` and `1e400` are unchanged.
 
+pub mod write;
+
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr2, memmem};
+use memchr::{memchr, memmem};
 use serde::de::DeserializeOwned;
 
 use crate::value::{Number, Text, Value};
 
 /// Maximum nesting depth of lists and objects, as in serde_json.
 const MAX_DEPTH: usize = 127;
+/// Number of members of an object that fit into its first allocation.
+const USUAL_ENTRIES: usize = 8;
 /// Length of `\u` and four digits.
 const CODE_BYTES: usize = 6;
 
@@ -200,10 +204,10 @@ impl<'t> Parser<'t> {
     }
 
     fn object(&mut self) -> Result<Value, ErrorKind> {
-        let mut entries = Vec::new();
         if self.ends(b'}') {
-            return Ok(Value::Map(entries));
+            return Ok(Value::Map(Vec::new()));
         }
+        let mut entries = Vec::with_capacity(USUAL_ENTRIES);
         loop {
             match self.peek() {
                 Some(b'"') => {}
@@ -247,9 +251,9 @@ impl<'t> Parser<'t> {
         loop {
             let start = self.at;
             let rest = &self.text.as_bytes()[start..];
-            let len = memchr2(b'"', b'\\', rest).ok_or(ErrorKind::Unfinished)?;
-            if let Some(control) = rest[..len].iter().position(|b| *b < 0x20) {
-                self.at += control;
+            let len = write::first_escaped(rest).ok_or(ErrorKind::Unfinished)?;
+            if rest[len] < b' ' {
+                self.at += len;
                 return Err(ErrorKind::Control);
             }
             let piece = &self.text[start..start + len];

@@ -114,7 +114,9 @@ impl Value {
 
     /// Returns compact JSON.
     pub fn to_json(&self) -> String {
-        serde_json::to_string(self).expect("a Value has only text keys and numbers of JSON")
+        let mut json = String::with_capacity(self.bytes() + 16);
+        json::write::value(self, &mut json);
+        json
     }
 
     /// Reads JSON text.
@@ -139,6 +141,11 @@ impl Number {
     /// Converts a float; `None` if it is not finite.
     pub fn of(x: f64) -> Option<Self> {
         serde_json::Number::from_f64(x).map(|number| Self(number.to_string().into()))
+    }
+
+    /// Returns the JSON text.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 
     /// Returns the nearest float; `None` if it is infinite.

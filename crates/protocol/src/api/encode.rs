@@ -51,7 +51,7 @@ impl ApiEncoder {
         });
         let told = invoked.map(|(sig, number)| {
             let Reply { err, json } = reply();
-            self.notification(sig, &[number, err.into(), json.into()])
+            self.notification(sig, &[number, Value::text(err), Value::text(json)])
         });
         response.into_iter().chain(told).collect()
     }

@@ -4,7 +4,7 @@ use rtm::value::Value;
 
 use crate::encoder::{NamedCall, Resumed};
 use crate::line_encoder::Frames;
-use crate::reply::{Reply, number};
+use crate::reply::{Reply, write_message};
 
 /// Words followed by JSON.
 #[derive(Debug)]
@@ -36,8 +36,9 @@ impl Frames for NativeLines {
     }
 
     fn message(&self, version: u64, line: String) -> String {
-        let pair = Value::List(vec![number(version), Value::Text(line.into())]);
-        format!("notify recvmsg {pair}")
+        let mut text = String::from("notify recvmsg ");
+        write_message(version, &line, &mut text);
+        text
     }
 
     /// The channel's own number is not sent, unlike on the Web.

@@ -1,10 +1,11 @@
 //! Encoding of frames for WebSocket clients. Always two elements, always text (signaling-wire 2).
 
-use rtm::value::{Text, Value};
+use rtm::json::write;
+use rtm::value::Value;
 
 use crate::encoder::{NamedCall, Resumed};
 use crate::line_encoder::Frames;
-use crate::reply::{Reply, number};
+use crate::reply::{Reply, number, write_message};
 
 /// `[name, arg]`.
 #[derive(Debug)]
@@ -12,7 +13,13 @@ pub struct WebFrames;
 
 impl Frames for WebFrames {
     fn login(&self, reply: Reply, _: bool) -> String {
-        frame("login_ret", &Value::List(vec![reply.err.into(), reply.json.into()]))
+        frame("login_ret", reply.json.len() + 64, |out| {
+            out.push('[');
+            write::quote(&reply.err, out);
+            out.push(',');
+            write::quote(&reply.json, out);
+            out.push(']');
+        })
     }
 
     /// These clients do not resume by line.
@@ -21,40 +28,62 @@ impl Frames for WebFrames {
     }
 
     fn reply(&self, call: NamedCall<'_>, Reply { err, json }: Reply) -> String {
-        frame("call2-ret", &Value::List(vec![call.id.into(), err.into(), json.into()]))
+        frame("call2-ret", err.len() + json.len() + json.len() / 4 + 32, |out| {
+            out.push('[');
+            write::number(call.id, out);
+            out.push(',');
+            write::quote(&err, out);
+            out.push(',');
+            write::quote(&json, out);
+            out.push(']');
+        })
     }
 
     /// The SDK delivers the string form at once; the array form would only cause a poll.
     fn message(&self, version: u64, line: String) -> String {
-        let pair = Value::List(vec![number(version), Value::Text(line.into())]);
-        frame("notify", &Value::Text(format!("notify recvmsg {pair}").into()))
+        let mut text = String::from("notify recvmsg ");
+        write_message(version, &line, &mut text);
+        frame("notify", text.len() + text.len() / 8 + 32, |out| {
+            write::quote(&text, out)
+        })
     }
 
     fn channel(&self, cid: u64, msgid: u64, line: String) -> String {
-        let line = Value::Text(line.into());
-        let items = vec!["channel2".into(), number(cid), number(msgid), line];
-        frame("notify", &Value::List(items))
+        frame("notify", line.len() + line.len() / 8 + 64, |out| {
+            out.push_str("[\"channel2\",");
+            write::value(&number(cid), out);
+            out.push(',');
+            write::value(&number(msgid), out);
+            out.push(',');
+            write::quote(&line, out);
+            out.push(']');
+        })
     }
 
     fn hint(&self, version: u64) -> String {
-        frame("notify", &Value::List(vec!["msg".into(), number(version)]))
+        frame("notify", 32, |out| {
+            out.push_str("[\"msg\",");
+            write::value(&number(version), out);
+            out.push(']');
+        })
     }
 
     fn pong(&self, value: &Value) -> String {
-        frame("pong", value)
+        frame("pong", value.bytes() + 16, |out| write::value(value, out))
     }
 
     fn control(&self, name: &str) -> String {
-        frame(name, &"".into())
+        frame(name, 2, |out| out.push_str("\"\""))
     }
 }
 
-/// Encodes a frame by name.
-fn frame(name: &str, arg: &Value) -> String {
-    let mut text = Value::Text(Text::from(name)).to_json();
-    text.insert(0, '[');
+/// Encodes a frame by name, with an argument of about that many bytes.
+fn frame(name: &str, bytes: usize, arg: impl FnOnce(&mut String)) -> String {
+    let mut text = String::with_capacity(name.len() + bytes + 5);
+    text.push('[');
+    write::quote(name, &mut text);
     text.push(',');
-    text.push_str(&arg.to_json());
+    arg(&mut text);
     text.push(']');
     text
 }
