@@ -1,6 +1,7 @@
 //! Clients that reconnect by themselves to any sidecar, under load, while sidecars and Redis are killed and frozen.
 //!
-//! `SIGBRIDGE_KILLS` is the number of kills; the default is a few, for every run of the tests.
+//! `SIGBRIDGE_KILLS` is the number of kills; the default is a few, for every run of the tests. Many need a release build of the
+//! sidecars: `SIGBRIDGE_TEST_PROGRAM` is its path.
 
 #![expect(clippy::print_stdout, reason = "figures")]
 
@@ -482,6 +483,14 @@ impl Crowd {
         Self { pairs, tasks, sending }
     }
 
+    /// Returns how many accepted messages have not arrived.
+    fn missing(&self) -> usize {
+        let pairs = self.pairs.iter();
+        pairs
+            .map(|(_, sender, receiver)| outcome(&sender.lock(), &receiver.lock()).lost)
+            .sum()
+    }
+
     /// Stops sending, waits for the last messages, and checks.
     async fn finish(self, what: &str) {
         self.sending.store(false, Ordering::Relaxed);
@@ -547,7 +556,10 @@ async fn random_sidecars_are_killed_under_load() {
     let (mut sidecars, places) = sidecars("kills", &redis.url()).await;
     let crowd = Crowd::start(&places).await;
     let mut dice = Dice::new(42);
-    for _ in 0..kills() {
+    for number in 0..kills() {
+        if number > 0 && number.is_multiple_of(10) {
+            println!("after {number} kills: {} lines are on their way", crowd.missing());
+        }
         sleep(Duration::from_millis(300 + dice.below(300) as u64)).await;
         let victim = dice.below(sidecars.len());
         sidecars[victim].kill();

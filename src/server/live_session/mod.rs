@@ -1,5 +1,6 @@
 //! A running session: it takes messages from its inbox and executes effects.
 
+mod frames;
 pub mod kept;
 mod member_queries;
 
@@ -13,14 +14,14 @@ use crate::log::clients::SessionLog;
 use crate::webhook::User;
 use engine::{Effect, EndReason, Input, Session, SessionContext, TimerKey};
 use identity::Account;
-use protocol::event::{CallRef, Event, Form, LOGIN, SocketId};
+use protocol::event::{LOGIN, SocketId};
 use rtm::AppId;
 use rtm::time::Time;
 use rtm::upstream::{ClientKey, UpstreamEvent};
 use rtm::value::Text;
 use rtm::{ChannelId, GetMembersErr};
 use tables::Tables;
-use tables::row::{Limit, RowId};
+use tables::row::Limit;
 use tables::wire::Wire;
 use trace::SessionRecorder;
 
@@ -30,7 +31,7 @@ use crate::server::pending_logins::PendingLogin;
 use crate::server::send_queue::{Closing, Outbound};
 use crate::server::session_inbox::{Inbox, Recipient, Rest, WeakInbox};
 use crate::server::webhook_events::WebhookEvents;
-use protocol::encoder::{Encoder, LineContext, NamedCall, Resumed};
+use protocol::encoder::Resumed;
 use protocol::memory_budget::{MemoryUse, MemoryUser};
 
 use kept::Kept;
@@ -500,72 +501,6 @@ impl LiveSession {
             }
             Effect::End => self.over = true,
         }
-    }
-
-    fn send_lines(&mut self, call: CallRef, ver_clear: u64, lines: &[(u64, Event)]) {
-        let wire = self.wire.clone();
-        let account = self.key.1.text().clone();
-        let context = LineContext {
-            account: &account,
-            channel: None,
-            now: self.now,
-        };
-        let named = NamedCall {
-            function: &wire.function(call.function).name,
-            id: call.id,
-        };
-        self.send(call.socket, None, |encoder| {
-            encoder.mailbox(named, ver_clear, lines, context)
-        });
-    }
-
-    fn notify(&mut self, socket: SocketId, form: Form, event: &Event) {
-        let account = self.key.1.text().clone();
-        let channel = self.channel.clone();
-        let context = LineContext {
-            account: &account,
-            channel: channel.as_ref(),
-            now: self.now,
-        };
-        self.send(socket, Some(event.row), |encoder| encoder.notify(form, event, context));
-    }
-
-    /// Sends frames to a socket. If its queue is full, the session waits; the connection detects slow clients.
-    fn send(&mut self, id: SocketId, row: Option<RowId>, what: impl FnOnce(&dyn Encoder) -> Vec<String>) {
-        self.send_as(id, row, None, what);
-    }
-
-    fn send_as(
-        &mut self,
-        id: SocketId,
-        row: Option<RowId>,
-        answers: Option<CallRef>,
-        what: impl FnOnce(&dyn Encoder) -> Vec<String>,
-    ) {
-        let Some(socket) = self.sockets.get(&id) else { return };
-        for text in what(&*socket.encoder) {
-            if let Some(recorder) = &self.recorder {
-                recorder.frame_out(id, &text, row);
-            }
-            let text = match &mut self.kept {
-                Some(kept) => kept.hold(self.after, &socket.out, text.into(), answers.zip(row)),
-                None => Some(text.into()),
-            };
-            if let Some(text) = text
-                && !socket.out.push(text)
-            {
-                self.full = Some(socket.out.clone());
-            }
-        }
-    }
-
-    /// Logs logins and limits.
-    fn log_answer(&mut self, call: CallRef, refusal: Option<&str>) {
-        if call.function != LOGIN {
-            return self.log.call_answered(refusal);
-        }
-        let attempt = self.pending.get_mut(&call.socket).map(|pending| &mut pending.attempt);
-        self.log.login_answered(self.server.clock.now(), attempt, refusal);
     }
 
     fn end(&mut self, left: VecDeque<Message>) {
