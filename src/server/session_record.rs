@@ -285,8 +285,8 @@ mod tests {
             };
             assert_eq!(loaded.record.head, expected);
             assert_eq!(loaded.record.lines, [(9, line.clone()), (10, line.clone())]);
-            assert_eq!(loaded.record.messages, [(2, message.clone())]);
-            assert_eq!(loaded.record.calls, [call.clone()]);
+            assert_eq!(loaded.record.messages, vec![(2, message.clone())]);
+            assert_eq!(loaded.record.calls, vec![call.clone()]);
             assert_eq!((loaded.line, loaded.unread), (Some(255), 1));
         }
         let later = vec![(b"h".to_vec(), b"2 web".to_vec())];

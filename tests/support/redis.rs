@@ -34,8 +34,13 @@ const SIDECARS: &str = "SIGBRIDGE_TEST_SIDECARS";
 
 /// Starts a server on Redis; with [`SIDECARS`] several, whose HTTP port gives each connection to the next one.
 pub async fn serve_on_redis(config: Config) -> Running {
-    let config = on_redis(config, &database());
+    let mut config = on_redis(config, &database());
     let count: usize = std::env::var(SIDECARS).ok().and_then(|n| n.parse().ok()).unwrap_or(1);
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let balanced = listener.local_addr().expect("it is bound");
+    if count > 1 && config.discovery.advertise_host.is_none() {
+        config.discovery.advertise_port = Some(balanced.port());
+    }
     let mut running = super::serve_as_told(config.clone()).await;
     reached(&running).await;
     if count < 2 {
@@ -47,8 +52,6 @@ pub async fn serve_on_redis(config: Config) -> Running {
         reached(&other).await;
         others.push(other);
     }
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let balanced = listener.local_addr().expect("it is bound");
     let places: Vec<_> = [running.http]
         .into_iter()
         .chain(others.iter().map(|other| other.http))
