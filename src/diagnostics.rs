@@ -17,6 +17,7 @@ use rtm::{LoginErr, LogoutErr, Message, RtmCall, RtmError, RtmEvent, RtmReply, U
 
 use crate::server::Server;
 use crate::upstream::rtm_tokens::tokens;
+use agent_link::driver::Tokens as _;
 use rtm_redis::{RedisUpstream, Trouble};
 
 /// Longer than any of RTM's time limits: a login fails after 12 s (rtm-api 9).
@@ -50,7 +51,7 @@ pub async fn examine(server: &Arc<Server>, app: &AppId) -> Vec<Finding> {
         findings.push(Finding { step, ok, found, hint });
         ok
     };
-    let config = &server.config;
+    let config = server.config();
     if config.auth_of(app).is_none() {
         let hint = "pass the ID of an [[app]] with --app";
         note("app", Err((format!("app {} is not configured", app.as_str()), hint)));
@@ -166,14 +167,14 @@ fn names() -> Option<[UserId; 2]> {
 
 /// Describes the token of a login.
 fn token(server: &Server, app: &AppId, user: &UserId) -> String {
-    let minted = tokens(&server.config, server.clock).ok().flatten();
+    let minted = tokens(&server.config(), server.clock).ok().flatten();
     let minted = minted.and_then(|tokens| tokens.mint(app, user, server.clock.now()));
     match minted {
         Some(minted) => {
             let kind: String = minted.token.expose_secret().chars().take(3).collect();
             format!("{kind}, created per user from the App Certificate")
         }
-        None if server.config.upstream_of(app) != UpstreamKind::Agent => "not needed".into(),
+        None if server.config().upstream_of(app) != UpstreamKind::Agent => "not needed".into(),
         None => "none: the app has no certificate in the config, or `rtm_token` is \"none\"".into(),
     }
 }

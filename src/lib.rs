@@ -9,7 +9,7 @@
 //! | [`upstream`] | selection of each app's RTM |
 //! | [`webhook`] | notices to the operator's services |
 //! | [`cli`], [`config`] | command line, configuration file |
-//! | [`startup`], [`log`] | start of the server, logging |
+//! | [`startup`], [`reload`], [`log`] | start of the server, reload, logging |
 //! | [`check`], [`explain`] | tools on the tables |
 //! | [`client`] | terminal client |
 //!
@@ -42,6 +42,7 @@ pub mod diagnostics;
 pub mod explain;
 pub mod log;
 pub mod openrpc;
+pub mod reload;
 pub mod server;
 pub mod startup;
 pub mod upstream;

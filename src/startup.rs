@@ -20,13 +20,13 @@ use crate::upstream::RestError;
 use crate::webhook::Webhooks;
 use agent_link::driver::Driver;
 use identity::access_token::BadProject;
-use protocol::encoders;
 use rtm::AppId;
 use runtime::net;
 use runtime::net::Shortages;
 use tables::Tables;
 
-use crate::server::Server;
+use crate::server::{Server, TableSet};
+use crate::upstream::rtm_tokens::AppTokens;
 use crate::upstream::start_upstreams;
 use runtime::clock::Clock;
 
@@ -44,10 +44,12 @@ pub struct Running {
     pub reports: Option<SocketAddr>,
     /// Second HTTP address, if configured.
     pub wss: Option<SocketAddr>,
-    /// Certificate of both HTTP addresses, if configured.
-    pub tls: Option<Arc<Tls>>,
+    /// Certificate of both HTTP addresses.
+    pub tls: Arc<Tls>,
     /// Admin address, if configured.
     pub admin: Option<SocketAddr>,
+    /// RTM tokens of agents, if an app uses them.
+    pub tokens: Option<Arc<AppTokens>>,
     /// Address for agent servers, if an app uses them.
     pub agents: Option<SocketAddr>,
     /// Address for users of the embedded RTM, if configured.
@@ -91,6 +93,9 @@ pub enum StartError {
         /// The reason.
         source: BadProject,
     },
+    /// The handlers of signals cannot be installed.
+    #[error("cannot handle signals")]
+    Signals(#[source] io::Error),
     /// The TLS library cannot be set up.
     #[error("cannot set TLS up")]
     Tls(#[from] rustls::Error),
@@ -113,16 +118,13 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
         Some(addr) => Some(bind(addr)?),
         None => None,
     };
-    let tls = match &config.tls {
-        Some(tls) => Some(Arc::new(Tls::new(tls)?)),
-        None => None,
-    };
+    let tls = Arc::new(Tls::new(config.tls.as_ref())?);
     let admin = match config.admin.listen {
         Some(addr) => Some(bind(addr)?),
         None => None,
     };
     let tables = Arc::new(tables);
-    let encoders = encoders(&tables).ok_or(StartError::NoWire)?;
+    let set = TableSet::new(tables.clone()).ok_or(StartError::NoWire)?;
     let clock = Clock::start();
     let shortages = Arc::new(Shortages::new(clock));
     let mut metrics = Metrics::new();
@@ -136,8 +138,7 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
     let upstream = (upstreams.upstream, upstreams.driver.clone(), upstreams.redis);
     let server = Server::new(
         config,
-        tables,
-        encoders,
+        set,
         upstream,
         clock,
         (metrics, webhooks, shortages),
@@ -149,7 +150,7 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
         addr
     });
     server.load_lines().map_err(StartError::Mailbox)?;
-    if server.config.record.folder.is_some() {
+    if server.config().record.folder.is_some() {
         server.record().await.map_err(StartError::Record)?;
     }
     // These tasks end after the last session, so the shutdown does not wait for them.
@@ -171,9 +172,7 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
         tasks.spawn(serve_http(front, listener));
         addr
     });
-    if let Some(tls) = &tls {
-        tasks.spawn(watch_files(server.clone(), tls.clone()));
-    }
+    tasks.spawn(watch_files(server.clone(), tls.clone()));
     server.started.set();
     guard.disarm();
     Ok(Running {
@@ -185,6 +184,7 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
         wss,
         tls,
         admin,
+        tokens: upstreams.tokens,
         agents: upstreams.agents,
         users: upstreams.users,
         driver: upstreams.driver,

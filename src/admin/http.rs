@@ -4,11 +4,13 @@
 //! | path | answer |
 //! |---|---|
 //! | `GET /livez` (and `/healthz`) | 200 while the process runs |
-//! | `GET /readyz` | 200 if new clients may connect, else 503; the reasons as JSON |
+//! | `GET /readyz`, `GET /readyz?app=ID` | 200 if new clients may connect, else 503; the reasons as JSON |
 //! | `GET /metrics` | counters in OpenMetrics format |
 //! | `GET /nodes` | the sidecars that share a Redis, as JSON |
 //! | `GET /coverage` | calls and events in use |
 //! | `POST /doctor` | diagnosis of the connectivity to RTM |
+//! | `POST /drain` | begins the drain, after which the process ends |
+//! | `POST /reload` | reads config, tables, certificates and secrets again |
 //! | `POST /record/start`, `/record/stop` | switches recording |
 
 use std::convert::Infallible;
@@ -29,7 +31,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::admin::guard::admit;
-use crate::admin::readiness::not_ready;
+use crate::admin::readiness::{NotReady, not_ready};
 use crate::diagnostics::examine;
 use crate::server::Server;
 use rtm::AppId;
@@ -79,12 +81,15 @@ async fn respond(
     local: SocketAddr,
     request: &Request<hyper::body::Incoming>,
 ) -> Response<Full<Bytes>> {
-    let admitted = admit(&server.config.admin, local, request.uri(), request.headers());
+    let admitted = admit(&server.config().admin, local, request.uri(), request.headers());
     let (status, kind, body) = match (admitted, request.method(), request.uri().path()) {
         (Err((status, text)), ..) => (status, "text/plain", text.to_owned()),
         (_, &Method::POST, "/doctor") => doctor(server, request.uri().query()).await,
+        (_, &Method::POST, "/drain") => drain(server),
+        (_, &Method::POST, "/reload") => reload(server).await,
         (_, &Method::POST, path) => switch(server, path).await,
         (_, _, "/nodes") => nodes(server).await,
+        (_, _, "/readyz") => ready(server, request.uri().query()),
         (_, _, "/coverage") => coverage(server, request.headers()),
         (_, _, path) => answer(server, path),
     };
@@ -98,13 +103,50 @@ async fn respond(
     response
 }
 
+/// Returns the app that a query names.
+fn named_app(query: Option<&str>) -> Option<String> {
+    let named = query.and_then(|query| query.strip_prefix("app="));
+    named.map(|app| percent_decode_str(app).decode_utf8_lossy().into_owned())
+}
+
+/// Reports the readiness, in all or for the app of the query.
+fn ready(server: &Server, query: Option<&str>) -> (StatusCode, &'static str, String) {
+    let reasons = match named_app(query).map(AppId::new) {
+        None => not_ready(server, None),
+        Some(Ok(app)) => not_ready(server, Some(&app)),
+        Some(Err(_)) => vec![NotReady::UnknownApp],
+    };
+    let status = match &reasons[..] {
+        [] => StatusCode::OK,
+        reasons if reasons.contains(&NotReady::UnknownApp) => StatusCode::NOT_FOUND,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let body = json!({ "ready": reasons.is_empty(), "reasons": reasons });
+    (status, "application/json", format!("{body}\n"))
+}
+
+/// Begins the drain. The process ends after it.
+fn drain(server: &Server) -> (StatusCode, &'static str, String) {
+    server.drain.begin();
+    let text = format!("draining {} connections\n", server.drain.connections());
+    (StatusCode::ACCEPTED, "text/plain", text)
+}
+
+/// Reloads the config and the tables, and waits for the result.
+async fn reload(server: &Server) -> (StatusCode, &'static str, String) {
+    let (status, body) = match server.reloads.request().await {
+        Some(Ok(changed)) => (StatusCode::OK, changed),
+        Some(Err(errors)) => (StatusCode::UNPROCESSABLE_ENTITY, errors),
+        None => (StatusCode::CONFLICT, "a reload is in progress\n".into()),
+    };
+    (status, "text/plain; charset=utf-8", body)
+}
+
 /// Runs the diagnostics for the app of the query or of the config.
 async fn doctor(server: &Arc<Server>, query: Option<&str>) -> (StatusCode, &'static str, String) {
-    let named = query.and_then(|query| query.strip_prefix("app="));
-    let named = named.map(|app| percent_decode_str(app).decode_utf8_lossy().into_owned());
-    let app = match named {
+    let app = match named_app(query) {
         Some(named) => AppId::new(named).ok(),
-        None => server.config.only_app(),
+        None => server.config().only_app(),
     };
     let Some(app) = app else {
         let text = "several apps are configured; use POST /doctor?app=ID\n".to_owned();
@@ -156,7 +198,7 @@ async fn switch(server: &Server, path: &str) -> (StatusCode, &'static str, Strin
         },
         _ => (
             StatusCode::NOT_FOUND,
-            "unknown path; POST paths: /record/start, /record/stop, /doctor\n".into(),
+            "unknown path; POST paths: /drain, /reload, /record/start, /record/stop, /doctor\n".into(),
         ),
     };
     (status, "text/plain", body)
@@ -164,7 +206,8 @@ async fn switch(server: &Server, path: &str) -> (StatusCode, &'static str, Strin
 
 /// Returns the coverage report as Markdown, or as JSON if the client accepts it.
 fn coverage(server: &Server, headers: &HeaderMap) -> (StatusCode, &'static str, String) {
-    let report = server.usage.coverage().report(&server.tables);
+    let (set, coverage) = server.sets.coverage();
+    let report = coverage.report(&set.tables);
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
     if !accept.is_some_and(|accept| accept.contains("application/json")) {
         return (StatusCode::OK, "text/markdown; charset=utf-8", report.to_string());
@@ -183,15 +226,6 @@ fn answer(server: &Server, path: &str) -> (StatusCode, &'static str, String) {
             server.metrics.text(),
         ),
         "/livez" | "/healthz" => (StatusCode::OK, "text/plain", "ok\n".into()),
-        "/readyz" => {
-            let reasons = not_ready(server);
-            let status = match reasons.is_empty() {
-                true => StatusCode::OK,
-                false => StatusCode::SERVICE_UNAVAILABLE,
-            };
-            let body = json!({ "ready": reasons.is_empty(), "reasons": reasons });
-            (status, "application/json", format!("{body}\n"))
-        }
         _ => (
             StatusCode::NOT_FOUND,
             "text/plain",

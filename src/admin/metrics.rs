@@ -1,7 +1,9 @@
 //! Metrics. Label sets are closed: reasons and codes come from the tables and the source, never from clients.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -10,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::log::lost_lines;
+use crate::server::rates::Limit;
 use agent_link::driver::LinkHealth;
 use protocol::memory_budget::MemoryUser;
 use runtime::net::{Shortage, Shortages};
@@ -24,10 +27,14 @@ pub struct Metrics {
     bad_frames: Family<Reason, Counter>,
     notes: Family<Limitation, Counter>,
     dropped: Family<What, Counter>,
+    /// The same counts, which a family cannot list.
+    dropped_by_reason: Mutex<BTreeMap<&'static str, u64>>,
     held: Family<HolderName, Gauge>,
+    limits: Family<LimitName, Counter>,
     logins: Family<Login, Counter>,
     tls_failures: Family<Reason, Counter>,
     certificate_loads: Family<Result, Counter>,
+    reloads: Family<Result, Counter>,
     trace_records: Family<Result, Counter>,
     webhook_notices: Family<Result, Counter>,
     rest_requests: Family<Result, Counter>,
@@ -49,6 +56,11 @@ struct What {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct HolderName {
     holder: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct LimitName {
+    limit: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -76,10 +88,13 @@ impl Metrics {
             bad_frames: Family::default(),
             notes: Family::default(),
             dropped: Family::default(),
+            dropped_by_reason: Mutex::default(),
             held: Family::default(),
+            limits: Family::default(),
             logins: Family::default(),
             tls_failures: Family::default(),
             certificate_loads: Family::default(),
+            reloads: Family::default(),
             trace_records: Family::default(),
             webhook_notices: Family::default(),
             rest_requests: Family::default(),
@@ -107,6 +122,11 @@ impl Metrics {
             metrics.held.clone(),
         );
         registry.register(
+            "limits_reached",
+            "Connections, logins, joins and messages over a limit, by key of [limits]",
+            metrics.limits.clone(),
+        );
+        registry.register(
             "logins",
             "Logins, by result and reason of refusal",
             metrics.logins.clone(),
@@ -121,6 +141,11 @@ impl Metrics {
             "certificate_loads",
             "Certificate reloads, by result",
             metrics.certificate_loads.clone(),
+        );
+        registry.register(
+            "reloads",
+            "Reloads of config and tables, by result",
+            metrics.reloads.clone(),
         );
         registry.register(
             "trace_records",
@@ -159,6 +184,9 @@ impl Metrics {
         for (_, holder) in MemoryUser::ALL {
             metrics.holds(holder, 0);
         }
+        for limit in Limit::ALL {
+            drop(metrics.limits.get_or_create(&LimitName { limit: limit.key() }));
+        }
         metrics
     }
 
@@ -179,13 +207,21 @@ impl Metrics {
 
     /// Counts a dropped item.
     pub fn dropped(&self, what: &'static str) {
-        self.dropped.get_or_create(&What { what }).inc();
+        self.dropped_many(what, 1);
     }
 
     /// Counts dropped items.
     pub fn dropped_many(&self, what: &'static str, how_many: usize) {
         let many = u64::try_from(how_many).unwrap_or(u64::MAX);
         self.dropped.get_or_create(&What { what }).inc_by(many);
+        *self.dropped_by_reason.lock().entry(what).or_default() += many;
+    }
+
+    /// Returns all drops as `reason count`, separated by commas.
+    pub fn all_dropped(&self) -> String {
+        let dropped = self.dropped_by_reason.lock();
+        let dropped = dropped.iter().map(|(what, count)| format!("{what} {count}"));
+        dropped.collect::<Vec<_>>().join(", ")
     }
 
     /// Sets the bytes that a kind of queue holds for clients.
@@ -235,6 +271,16 @@ impl Metrics {
     /// Counts a certificate reload.
     pub fn certificate_loaded(&self, result: &'static str) {
         self.certificate_loads.get_or_create(&Result { result }).inc();
+    }
+
+    /// Counts what a limit has refused.
+    pub fn limit_reached(&self, limit: Limit) {
+        self.limits.get_or_create(&LimitName { limit: limit.key() }).inc();
+    }
+
+    /// Counts a reload of config and tables.
+    pub fn reloaded(&self, result: &'static str) {
+        self.reloads.get_or_create(&Result { result }).inc();
     }
 
     /// Counts a webhook notification: delivered, retried, given up or dropped.

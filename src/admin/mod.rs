@@ -9,4 +9,4 @@ mod usage;
 pub use http::serve_admin;
 pub use metrics::Metrics;
 pub use readiness::{NotReady, Started, not_ready};
-pub use usage::Usage;
+pub use usage::{Totals, Usage};

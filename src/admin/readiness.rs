@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::config::{Config, UpstreamKind};
 use crate::server::Server;
+use rtm::AppId;
 
 /// Start-up state of a server.
 #[derive(Debug, Default)]
@@ -43,28 +44,41 @@ pub enum NotReady {
         /// Exhausted resource.
         what: &'static str,
     },
-    /// The process is shutting down.
+    /// The drain has begun, or the process stops.
     Draining,
+    /// No app of the config has this App ID.
+    UnknownApp,
 }
 
-/// Returns the current reasons; empty if the server is ready.
-pub fn not_ready(server: &Server) -> Vec<NotReady> {
+/// Returns the current reasons, for clients of an app or of any; empty if the server is ready.
+pub fn not_ready(server: &Server, app: Option<&AppId>) -> Vec<NotReady> {
     let mut reasons = Vec::new();
+    if app.is_some_and(|app| !server.config().serves(app)) {
+        reasons.push(NotReady::UnknownApp);
+    }
     if !server.started.get() {
         reasons.push(NotReady::Starting);
     }
-    if server.driver.as_ref().is_some_and(|driver| !driver.status().up) {
-        let apps = apps_at_agents(&server.config);
+    let uses = |kind| app.is_none_or(|app| server.config().upstream_of(app) == kind);
+    let agent_is_missing = || server.driver.as_ref().is_some_and(|driver| !driver.status().up);
+    if uses(UpstreamKind::Agent) && agent_is_missing() {
+        let apps = match app {
+            Some(app) => vec![app.as_str().to_owned()],
+            None => apps_at_agents(&server.config()),
+        };
         reasons.push(NotReady::AgentMissing { apps });
     }
-    if let Some(trouble) = server.redis.as_ref().and_then(|redis| redis.health().trouble()) {
+    let trouble = || server.redis.as_ref().and_then(|redis| redis.health().trouble());
+    if uses(UpstreamKind::Redis)
+        && let Some(trouble) = trouble()
+    {
         let trouble = trouble.name();
         reasons.push(NotReady::RedisMissing { trouble });
     }
     if let Some(lack) = server.shortages.current() {
         reasons.push(NotReady::Lacking { what: lack.name() });
     }
-    if server.shutdown.is_cancelled() {
+    if server.drain.has_begun() {
         reasons.push(NotReady::Draining);
     }
     reasons

@@ -8,10 +8,22 @@ use engine::Effect;
 use protocol::event::Event;
 use rtm::value::Text;
 use tables::Tables;
-use tables::row::{RowId, SigId};
+use tables::row::{Limit, RowId, SigId};
 use tables::wire::{Target, Wire};
 use trace::Coverage;
 use trace::coverage::Key;
+
+/// Sums of all calls and events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Totals {
+    pub sessions: u64,
+    pub calls: u64,
+    /// Calls that send a message.
+    pub messages: u64,
+    pub events: u64,
+    /// Inexact translations as `row code count`, separated by commas.
+    pub inexact: String,
+}
 
 /// Counters by signature and row. Frequent events use an atomic counter, rare ones a lock.
 #[derive(Debug)]
@@ -86,6 +98,24 @@ impl Usage {
             coverage.unknown.insert("(any)".into(), unknown);
         }
         coverage
+    }
+
+    /// Returns the sums of all counts, for the report at the end of the process.
+    pub fn totals(coverage: &Coverage, tables: &Tables) -> Totals {
+        let calls = coverage.calls.iter().map(|((_, row), calls)| (*row, calls.count));
+        let is_message = |row: RowId| matches!(tables.rows[row].limit, Some(Limit::Messages | Limit::ChannelMessages));
+        let messages = calls.clone().filter(|(row, _)| is_message(*row));
+        let inexact = coverage.notes.iter().map(|((row, code), count)| {
+            let (row, code) = (&tables.rows[*row].id, tables.code_name(*code));
+            format!("{row} {code} {count}")
+        });
+        Totals {
+            sessions: coverage.sessions,
+            messages: messages.map(|(_, count)| count).sum(),
+            calls: calls.map(|(_, count)| count).sum(),
+            events: coverage.events.values().sum(),
+            inexact: inexact.collect::<Vec<_>>().join(", "),
+        }
     }
 
     fn refused(&self, key: Key, reason: &Text, effects: &[Effect]) {

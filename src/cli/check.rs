@@ -1,6 +1,7 @@
 //! `sigbridge check`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
@@ -123,14 +124,29 @@ pub fn load_tables(mappings: Option<&PathBuf>) -> Result<Tables, Exit> {
 /// # Errors
 /// All errors of the tables.
 pub fn read_tables(mappings: Option<&PathBuf>) -> Result<Tables, Error> {
-    let sources = match mappings {
-        None => embedded(),
+    compile_tables(&read_sources(mappings)?)
+}
+
+/// Reads the files of the tables.
+///
+/// # Errors
+/// An unreadable file.
+pub fn read_sources(mappings: Option<&PathBuf>) -> Result<Vec<Arc<Source>>, Error> {
+    match mappings {
+        None => Ok(embedded()),
         Some(dir) => from_dir(dir).map_err(|unreadable| {
             let hint = tables_hint(&unreadable);
             Error::usage(&unreadable).maybe_hint(hint)
-        })?,
-    };
-    let (tables, diags) = compile(&sources);
+        }),
+    }
+}
+
+/// Compiles tables without printing errors.
+///
+/// # Errors
+/// All errors of the tables.
+pub fn compile_tables(sources: &[Arc<Source>]) -> Result<Tables, Error> {
+    let (tables, diags) = compile(sources);
     if diags.is_empty() {
         return Ok(tables);
     }

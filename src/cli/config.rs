@@ -7,6 +7,9 @@ use tables::diagnostics::Diags;
 
 use crate::cli::exit::Error;
 
+/// Hint for a missing config file.
+const NO_CONFIG: &str = "start from config.example.toml, or omit --config to use the defaults";
+
 /// Reads a config with `load`.
 ///
 /// # Errors
@@ -24,4 +27,15 @@ pub fn load(
             Error::usage(format_args!("config file not found: {}", path.display())).hint(missing)
         }
     })
+}
+
+/// Reads a config, or only the environment variables without one.
+///
+/// # Errors
+/// All errors of the file and of the variables.
+pub fn load_or_default(path: Option<&Path>) -> Result<Config, Error> {
+    match path {
+        Some(path) => load(path, Config::load, NO_CONFIG),
+        None => Config::of_environment().map_err(|diags| Error::usage("invalid config").with_diags(diags)),
+    }
 }

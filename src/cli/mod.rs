@@ -1,9 +1,11 @@
 //! The command line. Data goes to stdout, everything else to stderr.
 
+mod admin_client;
 mod agent;
 mod call;
 mod check;
 mod config;
+mod config_command;
 mod conformance;
 mod coverage;
 mod dev_cert;
@@ -19,8 +21,10 @@ mod process;
 mod replay;
 mod secret;
 mod serve;
+mod service_manager;
 mod token;
 mod trace;
+mod wait;
 mod webhook;
 
 use std::process::ExitCode;
@@ -57,6 +61,8 @@ struct Cli {
 enum Command {
     /// Serve legacy clients
     Serve(serve::ServeArgs),
+    /// Wait until a server is ready for clients
+    Wait(wait::WaitArgs),
     /// Run an RTM agent for a sigbridge server
     Agent(agent::AgentArgs),
     /// Interactive legacy Signaling client
@@ -67,6 +73,8 @@ enum Command {
     Mappings(mappings::MappingsArgs),
     /// Check a config file and the mapping tables, with all examples
     Check(check::CheckArgs),
+    /// Print and check the config
+    Config(config_command::ConfigArgs),
     /// Replay traces and compare every output
     Replay(replay::ReplayArgs),
     /// Compare two traces by session and cause
@@ -102,11 +110,13 @@ pub fn main() -> ExitCode {
     };
     match cli.command {
         Command::Serve(args) => serve::run(&args).into(),
+        Command::Wait(args) => wait::run(&args).into(),
         Command::Agent(args) => agent::run(&args).into(),
         Command::Call(args) => call::run(&args).into(),
         Command::Explain(args) => explain::run(&args).into(),
         Command::Mappings(args) => mappings::run(&args).into(),
         Command::Check(args) => check::run(&args).into(),
+        Command::Config(args) => config_command::run(&args).into(),
         Command::Replay(args) => replay::run(&args).into(),
         Command::Diff(args) => diff::run(&args).into(),
         Command::Coverage(args) => coverage::run(&args).into(),

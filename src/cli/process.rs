@@ -1,6 +1,7 @@
 //! Log and signals of the long-running commands.
 
 use std::ffi::OsString;
+use std::io;
 
 use anyhow::Context;
 use tokio::runtime::Runtime;
@@ -86,6 +87,15 @@ impl Hangups {
         Ok(Self {})
     }
 
+    /// Waits for the next SIGHUP.
+    pub async fn next(&mut self) {
+        #[cfg(unix)]
+        if self.signals.recv().await.is_some() {
+            return;
+        }
+        std::future::pending().await
+    }
+
     /// Runs `handle` on each SIGHUP, forever.
     pub async fn each<F: Future<Output = ()>>(&mut self, mut handle: impl FnMut() -> F) {
         #[cfg(unix)]
@@ -95,6 +105,57 @@ impl Hangups {
         #[cfg(not(unix))]
         let _ = &mut handle;
         std::future::pending().await
+    }
+}
+
+/// Signal that ends the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// SIGINT: an end without waiting.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+}
+
+/// Streams of SIGINT and SIGTERM.
+#[derive(Debug)]
+pub struct Stops {
+    #[cfg(unix)]
+    interrupts: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminations: tokio::signal::unix::Signal,
+}
+
+impl Stops {
+    /// Installs the handlers; requires a runtime.
+    ///
+    /// # Errors
+    /// An I/O error.
+    pub fn new() -> io::Result<Self> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            Ok(Self {
+                interrupts: signal(SignalKind::interrupt())?,
+                terminations: signal(SignalKind::terminate())?,
+            })
+        }
+        #[cfg(not(unix))]
+        Ok(Self {})
+    }
+
+    /// Waits for the next signal.
+    pub async fn next(&mut self) -> Stop {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.interrupts.recv() => Stop::Interrupt,
+            _ = self.terminations.recv() => Stop::Terminate,
+        }
+        #[cfg(not(unix))]
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => Stop::Interrupt,
+            Err(_) => std::future::pending().await,
+        }
     }
 }
 

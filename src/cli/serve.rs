@@ -1,30 +1,36 @@
-//! `sigbridge serve`: start, serve, drain, stop.
+//! `sigbridge serve`: start, serve, reload, drain, stop.
+
+mod reload;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use tokio::sync::mpsc::Receiver;
 use tracing::{info, warn};
 
+use crate::admin::Usage;
 use crate::config;
 use crate::config::{Config, Discovery, UpstreamKind};
 use crate::log::Log;
-use crate::server::Server;
-use crate::server::tls::Tls;
+use crate::reload::{Reloader, note_unreachable};
+use crate::server::{ReloadRequest, Server};
 use crate::startup::{Running, StartError, start};
-use runtime::net::raise_descriptors;
+use rtm::time::Time;
+use runtime::net::{inherit, raise_descriptors, unclaimed};
 use tables::Tables;
 
 use crate::cli::Exit;
-use crate::cli::check::read_tables;
-use crate::cli::config::load;
+use crate::cli::check::{compile_tables, read_sources};
+use crate::cli::config::load_or_default;
 use crate::cli::exit::{Error, HELP};
 use crate::cli::output::stderr_is_terminal;
-use crate::cli::process::{Hangups, begin, failed, log_error, log_format, shutdown_signal};
+use crate::cli::process::{Hangups, Stop, Stops, begin, failed, log_error, log_format};
+use crate::cli::service_manager::ServiceManager;
+use reload::ReloadFiles;
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(after_help = HELP)]
 pub struct ServeArgs {
     /// Config file [default: the defaults of config.example.toml]
@@ -45,13 +51,14 @@ pub struct ServeArgs {
     log_json: bool,
 }
 
-/// Hint for a missing config file.
-const NO_CONFIG: &str = "start from config.example.toml, or omit --config to use the defaults";
-
 /// Time limit for closing sockets at shutdown.
-const DRAIN: Duration = Duration::from_secs(5);
+const STOP: Duration = Duration::from_secs(5);
+/// The same after a second signal.
+const STOP_AT_ONCE: Duration = Duration::from_millis(500);
 
 pub fn run(args: &ServeArgs) -> Exit {
+    // Before the first thread, because it changes the environment.
+    let inherited = inherit();
     let begun = begin();
     let config = read_config(args);
     let log_config = config
@@ -60,8 +67,10 @@ pub fn run(args: &ServeArgs) -> Exit {
     let log = Log::start(log_format(args.log_json), &log_config);
     let run = || {
         let (runtime, hangups) = begun?;
-        let (config, tables) = (config?, read_tables(args.mappings.as_ref())?);
-        let served = runtime.block_on(serve(config, tables, hangups, &log));
+        let (config, texts) = (config?, read_sources(args.mappings.as_ref())?);
+        let tables = compile_tables(&texts)?;
+        let files = ReloadFiles::new(args.clone(), texts, raise_descriptors());
+        let served = runtime.block_on(serve(config, tables, (files, hangups), (inherited, &log)));
         served.map_err(|error| failed(error.into()))
     };
     match run() {
@@ -71,10 +80,7 @@ pub fn run(args: &ServeArgs) -> Exit {
 }
 
 fn read_config(args: &ServeArgs) -> Result<Config, Error> {
-    let mut config = match &args.config {
-        None => Config::default(),
-        Some(path) => load(path, Config::load, NO_CONFIG)?,
-    };
+    let mut config = load_or_default(args.config.as_deref())?;
     if let Some(listen) = args.listen {
         config.listen.http = listen;
         if args.config.is_none() {
@@ -88,29 +94,102 @@ fn read_config(args: &ServeArgs) -> Result<Config, Error> {
     Ok(config)
 }
 
-async fn serve(mut config: Config, tables: Tables, mut hangups: Hangups, log: &Log) -> Result<(), StartError> {
-    fit_sockets(&mut config, raise_descriptors());
+async fn serve(
+    mut config: Config,
+    tables: Tables,
+    (mut files, mut hangups): (ReloadFiles, Hangups),
+    (inherited, log): (usize, &Log),
+) -> Result<(), StartError> {
+    fit_sockets(&mut config, files.descriptors());
+    let mut stops = Stops::new().map_err(StartError::Signals)?;
     let running = start(config, tables).await?;
     announce(&running, log);
+    note_inherited(inherited);
+    let reloader = Reloader::new(&running);
     let server = running.server;
-    tokio::select! {
-        () = shutdown_signal() => {}
-        () = hangups.each(|| reload(&server, running.tls.as_ref())) => {}
-    }
+    let began = server.clock.now();
+    let manager = ServiceManager::start();
+    manager.ready();
+    tokio::spawn(manager.clone().watch());
+    let mut requests = server.reloads.requests();
+    let stop = loop {
+        let request = tokio::select! {
+            stop = stops.next() => break stop,
+            () = server.drain.begun() => break Stop::Terminate,
+            () = hangups.next() => None,
+            request = next(&mut requests) => Some(request),
+        };
+        manager.reloading();
+        let outcome = files.reload(&server, &reloader, log).await;
+        manager.ready();
+        if let Some(request) = request {
+            // Nobody may wait for it any more.
+            let _ = request.send(outcome);
+        }
+    };
+    manager.stopping();
     info!(sessions = server.registry.len(), "stopping");
-    server.stop(DRAIN).await;
+    let end = async {
+        if stop == Stop::Terminate {
+            server.drain().await;
+        }
+        server.stop(STOP).await;
+    };
+    tokio::select! {
+        () = end => {}
+        _ = stops.next() => {
+            warn!(connections = server.drain.connections(), "second signal: ending at once");
+            tokio::select! {
+                () = server.stop(STOP_AT_ONCE) => {}
+                // A third one does not wait for the disk either.
+                _ = stops.next() => {}
+            }
+        }
+    }
+    report_exit(&server, began);
     Ok(())
 }
 
-/// Handles SIGHUP: reloads the TLS certificate.
-async fn reload(server: &Server, tls: Option<&Arc<Tls>>) {
-    let hint = "restart to reload the config and the tables";
-    match tls {
-        Some(tls) => {
-            info!(hint, "SIGHUP: reloading the TLS certificate");
-            crate::server::tls::reload(server, tls).await;
-        }
-        None => info!(hint, "SIGHUP ignored: [tls] is not configured"),
+/// Logs the sockets of the service manager.
+fn note_inherited(count: usize) {
+    let unclaimed = unclaimed();
+    if count > unclaimed.len() {
+        info!(
+            sockets = count - unclaimed.len(),
+            "using sockets of the service manager"
+        );
+    }
+    for addr in unclaimed {
+        let hint = "set the same address in [listen], or remove it from the socket unit";
+        warn!(%addr, hint, "a socket of the service manager has no address in the config; closed");
+    }
+}
+
+/// Logs what the process has done in all.
+fn report_exit(server: &Server, began: Time) {
+    let (set, coverage) = server.sets.coverage();
+    let totals = Usage::totals(&coverage, &set.tables);
+    let dropped = server.metrics.all_dropped();
+    info!(
+        seconds = server.clock.now().since(began).as_secs(),
+        sessions = totals.sessions,
+        calls = totals.calls,
+        messages = totals.messages,
+        events = totals.events,
+        inexact = totals.inexact,
+        dropped,
+        "exit report"
+    );
+}
+
+/// Waits for the next request of a reload.
+async fn next(requests: &mut Option<Receiver<ReloadRequest>>) -> ReloadRequest {
+    match requests.as_mut() {
+        Some(requests) => match requests.recv().await {
+            Some(request) => request,
+            None => std::future::pending().await,
+        },
+        None => std::future::pending().await,
     }
 }
 
@@ -148,10 +227,10 @@ fn announce(running: &Running, log: &Log) {
     if let Some(addr) = running.wss {
         info!(%addr, "listening for HTTP lookup and WebSocket clients on the second address");
     }
-    if running.tls.is_some() {
+    if running.tls.acceptor().is_some() {
         info!("TLS enabled on the HTTP addresses, in addition to plain text");
         let ports = [Some(running.http.port()), running.wss.map(|addr| addr.port())];
-        if let Some(port) = unserved_port(&running.server.config.discovery, running.http.port(), ports) {
+        if let Some(port) = unserved_port(&running.server.config().discovery, running.http.port(), ports) {
             warn!(
                 port,
                 hint = "set [listen] wss to this port, set [discovery] advertise_host, or run a TLS proxy on this port",
@@ -163,6 +242,7 @@ fn announce(running: &Running, log: &Log) {
         info!(%addr, "listening for admin requests (/metrics, /livez, /readyz)");
     }
     announce_upstreams(running);
+    note_unreachable(&running.server.config(), &running.server.tables());
     // Only for a terminal, not for log files.
     if stderr_is_terminal() {
         log.text(&format!(
@@ -174,7 +254,7 @@ fn announce(running: &Running, log: &Log) {
 }
 
 fn announce_upstreams(running: &Running) {
-    let config = &running.server.config;
+    let config = running.server.config();
     if config.apps.is_empty() && config.auth.certificate.is_none() {
         warn!("token verification is disabled: auth.certificate is not set");
     }

@@ -1,16 +1,17 @@
 //! `[log]`.
 
-use crate::config::values::value;
-use tables::spanned_toml::Table;
+use crate::config::declare::section;
+use crate::config::kinds::{Bool, Choice};
 
-/// `[log]`: content of log lines.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Log {
-    /// `accounts`: form of accounts in log lines. Default `"keep"`.
-    pub accounts: Accounts,
-    /// `unsafe_dependencies`: whether `RUST_LOG` also enables debug and trace lines of libraries, which may contain
-    /// tokens, messages and link secrets. Default `false`.
-    pub unsafe_dependencies: bool,
+section! {
+    /// Log lines, which go to stderr. The environment variable RUST_LOG selects them ("info", "sigbridge=debug").
+    pub struct Log("log") derives(PartialEq, Eq) {
+        /// Accounts in log lines: "keep", "hash" (12 digits of an HMAC with a key derived from session.line_key_file), or
+        /// "off". Without line_key_file the hashes change at each start.
+        accounts: Accounts = Accounts::Keep => Choice(Accounts::NAMES), Restart;
+        /// Let RUST_LOG enable debug and trace lines of libraries. They may contain tokens, messages and secrets.
+        unsafe_dependencies: bool = false => Bool, Restart;
+    }
 }
 
 /// Form of accounts in log lines.
@@ -28,11 +29,4 @@ pub enum Accounts {
 impl Accounts {
     /// Names in the config.
     pub const NAMES: &[(&str, Self)] = &[("keep", Self::Keep), ("hash", Self::Hash), ("off", Self::Off)];
-}
-
-pub(super) fn log(table: &mut Table<'_>) -> Log {
-    Log {
-        accounts: value(table.take_choice("accounts", Accounts::NAMES)).unwrap_or_default(),
-        unsafe_dependencies: value(table.take_bool("unsafe_dependencies")).unwrap_or_default(),
-    }
 }

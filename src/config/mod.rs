@@ -5,26 +5,29 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use secrecy::SecretString;
-
-use identity::{SessionLineKey, TokenPolicy};
+use identity::TokenPolicy;
 use rtm::AppId;
 use rtm::value::Text;
-use trace::Policy as Replaced;
 
+mod declare;
+#[cfg(test)]
+mod declare_tests;
+mod document;
+mod entries;
 mod files;
+mod kinds;
 mod log;
 #[cfg(test)]
 mod outbound_tests;
 mod read;
 mod redis;
 mod rest;
+mod restart;
+mod sections;
 mod size;
+mod sunset;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -32,12 +35,17 @@ mod upstream;
 mod values;
 mod webhook;
 
+pub use declare::{Change, KeySpec, SectionSpec, Shown};
+pub use document::{example, json_schema, reference};
+pub use entries::{Changed, Entry, Given};
 pub use files::{DiskFiles, Files};
 pub use log::{Accounts, Log};
 pub use redis::Redis;
 pub use rest::Rest;
+pub use sections::{Admin, Discovery, Drain, Invite, Limits, Listen, Mailbox, Policy, RecordConfig, Session};
+pub use sunset::{Sunset, unreachable_profiles};
 pub use tls::{BadIdentity, Identity, Tls};
-pub use upstream::{Agent, App, Embedded, RtmToken, Upstream, UpstreamKind};
+pub use upstream::{Agent, App, Embedded, OwnLimits, RtmToken, Upstream, UpstreamKind};
 pub use values::{CERTIFICATE_ENV, CERTIFICATE_HINT, SECRET_HINT, reachable};
 pub use webhook::Webhook;
 
@@ -56,6 +64,8 @@ pub struct Config {
     pub auth: TokenPolicy,
     /// `[session]`
     pub session: Session,
+    /// `[drain]`
+    pub drain: Drain,
     /// `[invite]`
     pub invite: Invite,
     /// `[mailbox]`
@@ -85,6 +95,10 @@ pub struct Config {
     pub admin: Admin,
     /// `[[app]]`: apps, if there are several. Default: the app of `[auth]`.
     pub apps: Vec<App>,
+    /// `[[sunset]]`: times at which logins are refused.
+    pub sunsets: Vec<Sunset>,
+    /// Places of the keys that are set.
+    pub given: Given,
 }
 
 impl Config {
@@ -96,10 +110,31 @@ impl Config {
         self.apps.iter().find(|known| known.id == *app).map(|known| &known.auth)
     }
 
+    /// Returns true if clients of an app are served.
+    pub fn serves(&self, app: &AppId) -> bool {
+        match &self.auth_of(app) {
+            Some(policy) => policy.app_id.as_ref().is_none_or(|only| only == app),
+            None => false,
+        }
+    }
+
     /// Returns true if a page of this origin may log in to an app.
     pub fn allows(&self, app: &AppId, origin: Option<&str>) -> bool {
         let app = self.apps.iter().find(|known| known.id == *app);
         allows(app.and_then(|app| app.allowed_origins.as_ref()), origin)
+    }
+
+    /// Returns the limits of an app: its own, or those of `[limits]`. 0 means no limit.
+    pub fn app_limits(&self, app: &AppId) -> AppLimits {
+        let known = self.apps.iter().find(|known| known.id == *app);
+        let own = known.map(|app| app.limits).unwrap_or_default();
+        let limits = &self.limits;
+        AppLimits {
+            messages_per_second: own.messages_per_second.unwrap_or(limits.app_messages_per_second),
+            logins_per_second: own.logins_per_second.unwrap_or(limits.app_logins_per_second),
+            sessions: own.sessions.unwrap_or(limits.app_sessions),
+            channels: own.channels.unwrap_or(limits.app_channels),
+        }
     }
 
     /// Returns the RTM backend of an app.
@@ -141,36 +176,19 @@ impl Config {
     fn keeps_sessions(&self, kind: UpstreamKind) -> bool {
         match kind {
             UpstreamKind::Redis => true,
-            UpstreamKind::Agent => self.redis.is_set,
+            UpstreamKind::Agent => self.redis.url.is_some(),
             UpstreamKind::Embedded => false,
         }
     }
 }
 
-/// `[listen]`: listen addresses for legacy clients.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listen {
-    /// `http`: address and port of `GET /getaddr` and WebSockets. Default `"127.0.0.1:8001"`; port 0 selects a free
-    /// port.
-    pub http: SocketAddr,
-    /// `tcp`: address and port for native clients. Default `"127.0.0.1:8003"`; port 0 selects a free port, `"off"`
-    /// disables it.
-    pub tcp: Option<SocketAddr>,
-    /// `udp`: addresses and ports for lookups of native clients, which only use ports 8180 and 8181 (signaling-wire
-    /// 10).
-    /// Default: both on loopback; an empty list disables it.
-    pub udp: Vec<SocketAddr>,
-    /// `reports`: address and port for login reports of native clients (port 8000), which are discarded. Default:
-    /// disabled.
-    pub reports: Option<SocketAddr>,
-    /// `wss`: second address for Web SDKs, which connect with TLS to the port above the advertised one
-    /// (signaling-wire 1.3); requires `[tls]`. Default: none.
-    pub wss: Option<SocketAddr>,
-    /// `allowed_origins`: origins of pages that may open a WebSocket, except at `/api` (`"https://app.example.com"`).
-    /// Programs send no origin and are always allowed. Default: any origin.
-    pub allowed_origins: Option<Vec<String>>,
-    /// `api_allowed_origins`: allowed origins for `/api`. Default: the value of `allowed_origins`.
-    pub api_allowed_origins: Option<Vec<String>>,
+/// Limits of an app; 0 means no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppLimits {
+    pub messages_per_second: u32,
+    pub logins_per_second: u32,
+    pub sessions: u32,
+    pub channels: u32,
 }
 
 impl Listen {
@@ -184,48 +202,6 @@ impl Listen {
 /// Returns true if the list contains the origin, or if either is missing.
 fn allows(allowed: Option<&Vec<String>>, origin: Option<&str>) -> bool {
     allowed.is_none_or(|allowed| origin.is_none_or(|origin| allowed.iter().any(|known| known == origin)))
-}
-
-impl Default for Listen {
-    fn default() -> Self {
-        let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-        Self {
-            http: local(8001),
-            tcp: Some(local(8003)),
-            udp: vec![local(8180), local(8181)],
-            reports: None,
-            wss: None,
-            allowed_origins: None,
-            api_allowed_origins: None,
-        }
-    }
-}
-
-/// `[discovery]`: addresses advertised by `GET /getaddr` and by UDP lookups.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Discovery {
-    /// `advertise_ip`: advertised IPv4 address. Default `"127.0.0.1"`.
-    pub advertise_ip: Ipv4Addr,
-    /// `advertise_port`: advertised port, 1 to 65534; Java and Python connect to it, Web SDKs to the next port.
-    /// Default: the bound port.
-    pub advertise_port: Option<u16>,
-    /// `advertise_host`: `"host:port"` advertised to Web SDKs instead, with TLS (signaling-wire 1.6). Default: none.
-    pub advertise_host: Option<HostPort>,
-    /// `advertise_tcp`: `"host:port"` advertised to native clients; the host may be an IPv4 address. Default:
-    /// `advertise_ip`
-    /// and the bound port of `[listen] tcp`.
-    pub advertise_tcp: Option<HostPort>,
-}
-
-impl Default for Discovery {
-    fn default() -> Self {
-        Self {
-            advertise_ip: Ipv4Addr::LOCALHOST,
-            advertise_port: None,
-            advertise_host: None,
-            advertise_tcp: None,
-        }
-    }
 }
 
 /// Host name and port, e.g. `bridge.example.com:8443`.
@@ -243,131 +219,6 @@ impl fmt::Display for HostPort {
     }
 }
 
-/// `[session]`: sessions of clients.
-#[derive(Clone, Debug)]
-pub struct Session {
-    /// `login_timeout`: time limit for a login on a new socket. Default `"10s"`.
-    pub login_timeout: Duration,
-    /// `rtm_login_timeout`: time limit for a login to RTM; Java and Python give up after 5 s. Default `"4s"`.
-    pub rtm_login_timeout: Duration,
-    /// `grace`: how long a session outlives its socket; `"0s"` disables it. Default `"30s"`.
-    pub grace: Duration,
-    /// `twin_window`: two equal logins of one peer within this time are a race of one client (decisions H4); `"0s"`
-    /// disables it. Default `"500ms"`.
-    pub twin_window: Duration,
-    /// `line_key_file`: path of a file with the secret that signs session lines, at least 16 bytes, trimmed; equal
-    /// for all sidecars of a service. Default: a random key per start.
-    pub line_key: Option<SessionLineKey>,
-}
-
-impl Default for Session {
-    fn default() -> Self {
-        Self {
-            login_timeout: Duration::from_secs(10),
-            rtm_login_timeout: Duration::from_secs(4),
-            grace: Duration::from_secs(30),
-            twin_window: Duration::from_millis(500),
-            line_key: None,
-        }
-    }
-}
-
-/// `[invite]`: call invitations.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invite {
-    /// `timeout`: ringing time if the caller sets none; 1 s to 55 s, since RTM ends every invitation after 60 s
-    /// (decisions H9). Default `"20s"`.
-    pub timeout: Duration,
-}
-
-impl Default for Invite {
-    fn default() -> Self {
-        Self {
-            timeout: Duration::from_secs(20),
-        }
-    }
-}
-
-/// `[mailbox]`: messages that a client has not fetched yet (decisions H3).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mailbox {
-    /// `limit`: maximum of messages per session. A full mailbox drops new messages, since clients lose messages at a
-    /// gap. No sender and no kind of message may use all of it. Default `1000`.
-    pub limit: usize,
-    /// `bytes`: maximum size; messages to offline peers have a separate limit of the same size per session. Default
-    /// `"4MiB"`.
-    pub bytes: usize,
-    /// `ttl`: maximum age of a message at the client's login; older ones of absent accounts are dropped. Default
-    /// `"1h"`.
-    pub ttl: Duration,
-    /// `file`: path of a file that keeps messages while the sidecar is stopped, relative to the config file. Default:
-    /// none, they are lost.
-    pub file: Option<PathBuf>,
-}
-
-impl Default for Mailbox {
-    fn default() -> Self {
-        Self {
-            limit: 1000,
-            bytes: 4 << 20,
-            ttl: Duration::from_secs(3600),
-            file: None,
-        }
-    }
-}
-
-/// `[limits]`: limits per client and in total.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// `messages_per_second`: maximum of messages per session (signaling-wire 8). Default `60`.
-    pub messages_per_second: u32,
-    /// `channel_messages_per_second`: maximum of messages to one channel by all clients of this sidecar
-    /// (signaling-wire 8); 0 disables it. Default `200`.
-    pub channel_messages_per_second: u32,
-    /// `invitations_per_second`: maximum of calls and call signals per session. Default `60`.
-    pub invitations_per_second: u32,
-    /// `sockets`: maximum of open sockets; also of sessions that wait for a reconnect. Default `10000`.
-    pub sockets: usize,
-    /// `write_stall`: a client whose connection accepts no data for this time, with data waiting, is closed. Default
-    /// `"10s"`.
-    pub write_stall: Duration,
-    /// `outbound_bytes`: a client with more unsent data is closed. Default `"1MiB"`.
-    pub outbound_bytes: usize,
-    /// `memory`: maximum of data waiting for clients; beyond it, the oldest messages of absent accounts are dropped,
-    /// and no client gets more than a small share. Default `"256MiB"`.
-    pub memory: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            messages_per_second: 60,
-            channel_messages_per_second: 200,
-            invitations_per_second: 60,
-            sockets: 10_000,
-            write_stall: Duration::from_secs(10),
-            outbound_bytes: 1 << 20,
-            memory: 256 << 20,
-        }
-    }
-}
-
-/// `[policy]`: choices where the legacy behaviour is undocumented or surprising.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Policy {
-    /// `over_rate`: treatment of messages over the rate limit. Default `"fail"`.
-    pub over_rate: OverRate,
-    /// `missing_attribute`: result of reading an attribute that is missing, or whose user is offline. Default
-    /// `"fail"`.
-    pub missing_attribute: MissingAttribute,
-    /// `repeated_invite`: treatment of a second call to the same party about the same channel while the first is
-    /// open. Default `"replace"`.
-    pub repeated_invite: RepeatedInvite,
-    /// `force_join`: whether a message to a channel from outside is sent by joining it, if the upstream has no other
-    /// way; its members see the sender join and leave. Default `false`.
-    pub force_join: bool,
-}
-
 /// Result of reading a missing attribute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissingAttribute {
@@ -376,6 +227,11 @@ pub enum MissingAttribute {
     Fail,
     /// `"empty"`: an empty value; of all attributes, none.
     Empty,
+}
+
+impl MissingAttribute {
+    /// Names in the config.
+    pub const NAMES: &[(&str, Self)] = &[("fail", Self::Fail), ("empty", Self::Empty)];
 }
 
 /// Treatment of a second call to the same party about the same channel.
@@ -388,6 +244,11 @@ pub enum RepeatedInvite {
     Fail,
 }
 
+impl RepeatedInvite {
+    /// Names in the config.
+    pub const NAMES: &[(&str, Self)] = &[("replace", Self::Replace), ("fail", Self::Fail)];
+}
+
 /// Treatment of messages over [`Limits::messages_per_second`] or [`Limits::channel_messages_per_second`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OverRate {
@@ -398,46 +259,7 @@ pub enum OverRate {
     Discard,
 }
 
-/// `[record]`: traces of sessions (docs/trace.md).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordConfig {
-    /// `folder`: directory of traces, relative to the config file; if set, recording starts with the process.
-    /// Default: none.
-    pub folder: Option<PathBuf>,
-    /// `file_size`: size in megabytes after which new sessions use a new file. Default `64`.
-    pub file_size: u64,
-    /// `file_time`: age after which new sessions use a new file. Default `"1h"`.
-    pub file_time: Duration,
-    /// `files`: number of kept files; the oldest are removed. Default `100`.
-    pub files: usize,
-    /// `names`: redaction of accounts, channels and similar: `"keep"`, `"placeholder"`, `"hash"`. Default
-    /// `"placeholder"`.
-    pub names: Replaced,
-    /// `bodies`: redaction of messages and values. Default `"placeholder"`.
-    pub bodies: Replaced,
-}
-
-impl Default for RecordConfig {
-    fn default() -> Self {
-        Self {
-            folder: None,
-            file_size: 64,
-            file_time: Duration::from_secs(3600),
-            files: 100,
-            names: Replaced::default(),
-            bodies: Replaced::default(),
-        }
-    }
-}
-
-/// `[admin]`: admin address.
-#[derive(Clone, Debug, Default)]
-pub struct Admin {
-    /// `listen`: address and port of `/metrics`, `/livez`, `/readyz` and the rest. Default: none.
-    pub listen: Option<SocketAddr>,
-    /// `token_file`: path of a file with the token of requests, at least 16 bytes. Default: none, allowed for
-    /// loopback addresses only.
-    pub token: Option<SecretString>,
-    /// `allowed_hosts`: accepted `Host` names of this machine. Default: `localhost` only.
-    pub allowed_hosts: Vec<Text>,
+impl OverRate {
+    /// Names in the config.
+    pub const NAMES: &[(&str, Self)] = &[("fail", Self::Fail), ("discard", Self::Discard)];
 }

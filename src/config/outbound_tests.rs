@@ -23,7 +23,7 @@ impl Files for Fake {
     }
 
     fn env(&self, name: &str) -> Option<String> {
-        self.env.then(|| format!("from {name}"))
+        (self.env && name.starts_with("SIGBRIDGE_REST_")).then(|| format!("from {name}"))
     }
 }
 

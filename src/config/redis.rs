@@ -1,111 +1,144 @@
 //! `[redis]`: the Redis that sidecars share.
 
 use std::fmt;
+use std::ops::Deref;
 use std::time::Duration;
 
 use secrecy::SecretString;
 
 use crate::config::Files;
-use crate::config::values::{duration, file_text, number, secret_file, value};
-use rtm::value::Text;
+use crate::config::declare::{Kind, Reader, Section, quoted, section};
+use crate::config::kinds::{Bool, Int, Maybe, SecretFile, Time, Words};
+use crate::config::sections::{MS, SECOND, secret_of};
+use crate::config::values::{file_text, secret_file, value};
+use rtm::schema;
+use rtm::value::{Text, Value};
 use tables::diagnostics::Diag;
 use tables::spanned_toml::Table;
 
 /// The environment's name of the password.
 const PASSWORD: &str = "SIGBRIDGE_REDIS_PASSWORD";
 
-/// `[redis]`: the Redis that sidecars share. Used by apps whose upstream is `"redis"`.
-#[derive(Clone)]
-pub struct Redis {
-    /// `url`: `redis://host:port/number`, `rediss://` for TLS, or `redis+unix:///path`. Default `"redis://127.0.0.1:6379"`.
-    pub url: Text,
-    /// Whether `url` is set: then sessions of agents are kept there, too.
-    pub is_set: bool,
-    /// `cluster`: whether it is a Redis Cluster, of which `url` is any member. Default `false`.
-    pub cluster: bool,
-    /// `ca_file`: certificates (PEM) to trust instead of those of public CAs. Default: none.
-    pub ca: Option<String>,
-    /// `user`: the name in its access control list. Default: that of `url`, or its default user.
-    pub user: Option<Text>,
-    /// `password_file`: path of a file with the password; else the environment variable `SIGBRIDGE_REDIS_PASSWORD`.
-    pub password: Option<SecretString>,
-    /// `call_wait`: how long calls wait while it does not answer. Default `"4s"`.
-    pub call_wait: Duration,
-    /// `heartbeat`: the time between signs of life of a sidecar; without five of them its users go offline. Default `"1s"`.
-    pub heartbeat: Duration,
-    /// `stream`: entries that may wait for a sidecar, of one app; messages to it are refused then. Default `100000`.
-    pub stream: u32,
-    /// `rate_scale`: RTM's documented call rates are multiplied by it. Default `1`.
-    pub rate_scale: u32,
-    /// `offline_messages`: whether messages to offline users are kept for them, 200 for 7 days. Default `true`.
-    pub offline_messages: bool,
+/// The address without `url`.
+const DEFAULT: &str = "redis://127.0.0.1:6379";
+
+section! {
+    /// The Redis of apps whose upstream is "redis": version 7.0 or later, or Valkey, with `maxmemory-policy noeviction`.
+    pub struct Redis("redis") derives() {
+        /// redis://host:port/number, rediss:// for TLS, or redis+unix:///path. Where it is set, sessions of apps behind an
+        /// agent are kept there, too: a client continues at any sidecar. Default: redis://127.0.0.1:6379, for RTM only.
+        url: Option<RedisUrl> = None, example "\"redis://127.0.0.1:6379\"" => Maybe(UrlKind), Restart;
+        /// Redis Cluster; url is any of its members.
+        cluster: bool = false => Bool, Restart;
+        /// File with trusted CA certificates (PEM). Default: public CAs.
+        ca as "ca_file": Option<String> = None, example "\"redis-ca.pem\""
+            => Maybe(SecretFile { read: ca, content: String::clone }), Restart;
+        /// User of the access control list. Default: the default user.
+        user: Option<Text> = None, example "\"sigbridge\"" => Maybe(Words), Restart;
+        /// File with the password. Default: the environment variable SIGBRIDGE_REDIS_PASSWORD.
+        password as "password_file": Option<SecretString> = None, example "\"redis.password\""
+            => secret_of(secret_file), Restart;
+        /// How long calls wait while Redis does not answer.
+        call_wait: Duration = 4 * SECOND => Time(Duration::ZERO..=60 * SECOND), Restart;
+        /// Interval of a sidecar's heartbeats. After five missed ones, and two more, its users are offline.
+        heartbeat: Duration = SECOND => Time(100 * MS..=5 * SECOND), Restart;
+        /// Entries of one app that may wait for a sidecar; further messages to it are refused.
+        stream: u32 = 100_000 => Int::new(1000..=10_000_000), Restart;
+        /// Factor for RTM's documented call rates.
+        rate_scale: u32 = 1 => Int::new(1..=1_000_000), Restart;
+        /// Store messages to offline users: 200 for each user, for 7 days.
+        offline_messages: bool = true => Bool, Restart;
+    }
 }
 
-impl Default for Redis {
-    fn default() -> Self {
-        Self {
-            url: "redis://127.0.0.1:6379".into(),
-            is_set: false,
-            cluster: false,
-            ca: None,
-            user: None,
-            password: None,
-            call_wait: Duration::from_secs(4),
-            heartbeat: Duration::from_secs(1),
-            stream: 100_000,
-            rate_scale: 1,
-            offline_messages: true,
+impl Redis {
+    /// Returns the address, or the default one.
+    pub fn address(&self) -> &str {
+        self.url.as_deref().unwrap_or(DEFAULT)
+    }
+}
+
+pub(super) fn redis(reader: &mut Reader<'_, '_>, files: &dyn Files) -> Redis {
+    let mut redis = Redis::read(reader);
+    redis.password = redis.password.or_else(|| files.env(PASSWORD).map(Into::into));
+    redis
+}
+
+fn ca(table: &mut Table<'_>, files: &dyn Files, key: &str) -> Option<String> {
+    let path = table.take_str(key)?;
+    let text = file_text(table, files, &path)?;
+    if !text.contains("-----BEGIN CERTIFICATE-----") {
+        let title = format!("`redis.ca_file`: `{}` has no certificate (PEM)", path.value);
+        table.report(Diag::new(&path.span, title));
+    }
+    Some(text)
+}
+
+/// Address of a Redis, which may contain a password. It is shown without.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RedisUrl(Text);
+
+impl RedisUrl {
+    fn masked(&self) -> String {
+        match self.0.rsplit_once('@') {
+            None => self.0.to_string(),
+            Some((before, host)) => {
+                let scheme = before.split_once("://").map_or("", |(scheme, _)| scheme);
+                format!("{scheme}://***@{host}")
+            }
         }
     }
 }
 
-impl fmt::Debug for Redis {
+impl Deref for RedisUrl {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for RedisUrl {
+    fn from(url: &str) -> Self {
+        Self(url.into())
+    }
+}
+
+impl From<String> for RedisUrl {
+    fn from(url: String) -> Self {
+        Self(url.into())
+    }
+}
+
+impl fmt::Debug for RedisUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A URL may hold a password.
-        let url = self.url.rsplit_once('@').map_or(&*self.url, |(_, host)| host);
-        f.debug_struct("Redis")
-            .field("url", &url)
-            .field("cluster", &self.cluster)
-            .field("ca", &self.ca)
-            .field("user", &self.user)
-            .field("password", &self.password)
-            .field("call_wait", &self.call_wait)
-            .field("heartbeat", &self.heartbeat)
-            .field("stream", &self.stream)
-            .field("rate_scale", &self.rate_scale)
-            .field("offline_messages", &self.offline_messages)
-            .finish()
+        write!(f, "{:?}", self.masked())
     }
 }
 
-pub(super) fn redis(table: &mut Table<'_>, files: &dyn Files) -> Redis {
-    let default = Redis::default();
-    let (ms, second) = (Duration::from_millis(1), Duration::from_secs(1));
-    let ca = table.take_str("ca_file").and_then(|path| {
-        let text = file_text(table, files, &path)?;
-        if !text.contains("-----BEGIN CERTIFICATE-----") {
-            let title = format!("`redis.ca_file`: `{}` has no certificate (PEM)", path.value);
-            table.report(Diag::new(&path.span, title));
-        }
-        Some(text)
-    });
-    let given: Option<Text> = value(table.take_parsed("url", url));
-    Redis {
-        is_set: given.is_some(),
-        url: given.unwrap_or(default.url),
-        cluster: value(table.take_bool("cluster")).unwrap_or(default.cluster),
-        ca,
-        user: value(table.take_str("user")),
-        password: secret_file(table, files, "password_file").or_else(|| files.env(PASSWORD).map(Into::into)),
-        call_wait: duration(table, "call_wait", Duration::ZERO..=60 * second).unwrap_or(default.call_wait),
-        heartbeat: duration(table, "heartbeat", 100 * ms..=5 * second).unwrap_or(default.heartbeat),
-        stream: number(table, "stream", 1000..=10_000_000).unwrap_or(default.stream),
-        rate_scale: number(table, "rate_scale", 1..=1_000_000).unwrap_or(default.rate_scale),
-        offline_messages: value(table.take_bool("offline_messages")).unwrap_or(default.offline_messages),
+struct UrlKind;
+
+impl Kind for UrlKind {
+    type Value = RedisUrl;
+
+    fn read(&self, table: &mut Table<'_>, key: &str, _: &dyn Files) -> Option<RedisUrl> {
+        value(table.take_parsed(key, url))
+    }
+
+    fn show(&self, value: &RedisUrl) -> Option<String> {
+        Some(quoted(&value.masked()))
+    }
+
+    fn content(&self, value: &RedisUrl) -> String {
+        value.to_string()
+    }
+
+    fn schema(&self) -> Value {
+        schema::text()
     }
 }
 
-fn url(text: &str) -> Result<Text, &'static str> {
+fn url(text: &str) -> Result<RedisUrl, &'static str> {
     let schemes = ["redis://", "rediss://", "redis+unix://", "unix://"];
     let rest = schemes.iter().find_map(|scheme| text.strip_prefix(scheme));
     match rest {

@@ -6,9 +6,11 @@ use hyper::Uri;
 use secrecy::SecretString;
 
 use crate::config::Files;
-use crate::config::values::{duration, https, number, secret_file, value};
+use crate::config::declare::{Reader, Section, section};
+use crate::config::kinds::{Int, Parsed, Time};
+use crate::config::sections::{MS, SECOND, secret_of};
+use crate::config::values::{https, secret_file};
 use tables::diagnostics::Diag;
-use tables::spanned_toml::Table;
 
 /// Vendor's API URL (upstreams 2).
 const URL: &str = "https://api.agora.io/dev/v2/project";
@@ -16,67 +18,89 @@ const URL: &str = "https://api.agora.io/dev/v2/project";
 const KEY: &str = "SIGBRIDGE_REST_KEY";
 const SECRET: &str = "SIGBRIDGE_REST_SECRET";
 
-/// `[upstream.rest]`: RTM's RESTful API. Disabled without the section, or without a key and a secret.
+section! {
+    /// RTM's RESTful API, which can send to a channel from outside. Enabled by this section, a key and a secret.
+    pub struct RestKeys("upstream.rest") derives() {
+        /// File with the customer key of the vendor's console. Default: the environment variable SIGBRIDGE_REST_KEY.
+        key as "key_file": Option<SecretString> = None, example "\"rest.key\"" => secret_of(secret_file), Restart;
+        /// File with the customer secret. Default: the environment variable SIGBRIDGE_REST_SECRET.
+        secret as "secret_file": Option<SecretString> = None, example "\"rest.secret\""
+            => secret_of(secret_file), Restart;
+        /// Address without the App ID: https, or http on this machine.
+        url: Uri = Uri::from_static(URL) => Parsed(https), Restart;
+        /// Time limit of a request.
+        timeout: Duration = 10 * SECOND => Time(100 * MS..=60 * SECOND), Restart;
+        /// Requests per second of one App ID; RTM documents 500.
+        rate: u32 = 500 => Int::new(1..=100_000), Restart;
+        /// Concurrent requests. Further ones are refused as too often, and tried again after a second.
+        in_flight: usize = 64 => Int::new(1..=10_000), Restart;
+    }
+}
+
+/// `[upstream.rest]` with a key and a secret.
 #[derive(Clone, Debug)]
 pub struct Rest {
-    /// `url`: base URL without the App ID; `https`, or `http` on this machine. Default
-    /// `"https://api.agora.io/dev/v2/project"`.
+    /// Base URL without the App ID.
     pub url: Uri,
-    /// `key_file`: path of a file with the customer key; else the environment variable `SIGBRIDGE_REST_KEY`.
+    /// Customer key.
     pub key: SecretString,
-    /// `secret_file`: path of a file with the customer secret; else `SIGBRIDGE_REST_SECRET`.
+    /// Customer secret.
     pub secret: SecretString,
-    /// `timeout`: request timeout. Default `"10s"`.
+    /// Request timeout.
     pub timeout: Duration,
-    /// `rate`: requests per second and App ID; RTM documents 500 for peer and channel messages together. Default
-    /// `500`.
+    /// Requests per second and App ID.
     pub rate: u32,
-    /// `in_flight`: maximum of concurrent requests. Default `64`.
+    /// Maximum of concurrent requests.
     pub in_flight: usize,
 }
 
 impl Rest {
     pub fn new(key: SecretString, secret: SecretString) -> Self {
+        let keys = RestKeys::default();
         Self {
-            url: Uri::from_static(URL),
+            url: keys.url,
             key,
             secret,
-            timeout: Duration::from_secs(10),
-            rate: 500,
-            in_flight: 64,
+            timeout: keys.timeout,
+            rate: keys.rate,
+            in_flight: keys.in_flight,
+        }
+    }
+}
+
+impl From<&Rest> for RestKeys {
+    fn from(rest: &Rest) -> Self {
+        Self {
+            key: Some(rest.key.clone()),
+            secret: Some(rest.secret.clone()),
+            url: rest.url.clone(),
+            timeout: rest.timeout,
+            rate: rest.rate,
+            in_flight: rest.in_flight,
         }
     }
 }
 
 /// Returns `None` without a key and a secret; one without the other is an error.
-pub(super) fn rest(table: &mut Table<'_>, files: &dyn Files) -> Option<Rest> {
-    let place = table.span().clone();
-    let key = secret_file(table, files, "key_file").or_else(|| files.env(KEY).map(Into::into));
-    let secret = secret_file(table, files, "secret_file").or_else(|| files.env(SECRET).map(Into::into));
+pub(super) fn rest(reader: &mut Reader<'_, '_>, files: &dyn Files) -> Option<Rest> {
+    let keys = RestKeys::read(reader);
+    let key = keys.key.or_else(|| files.env(KEY).map(Into::into));
+    let secret = keys.secret.or_else(|| files.env(SECRET).map(Into::into));
     if key.is_some() != secret.is_some() {
         let half = Diag::new(
-            &place,
+            reader.section_place(),
             "`upstream.rest`: a customer key and a customer secret must both be set",
         );
-        table.report(half.help(format!(
+        reader.report(half.help(format!(
             "set `key_file` and `secret_file`, or the environment variables {KEY} and {SECRET}"
         )));
     }
-    let default = Rest::new(key.unwrap_or_default(), secret.unwrap_or_default());
-    let second = Duration::from_secs(1);
-    let is_used = !is_empty(&default.key) && !is_empty(&default.secret);
-    let rest = Rest {
-        url: value(table.take_parsed("url", https)).unwrap_or(default.url),
-        timeout: duration(table, "timeout", second / 10..=60 * second).unwrap_or(default.timeout),
-        rate: number(table, "rate", 1..=100_000).unwrap_or(default.rate),
-        in_flight: number(table, "in_flight", 1..=10_000).map_or(default.in_flight, |n| n as usize),
-        key: default.key,
-        secret: default.secret,
-    };
-    is_used.then_some(rest)
-}
-
-fn is_empty(secret: &SecretString) -> bool {
-    use secrecy::ExposeSecret;
-    secret.expose_secret().is_empty()
+    Some(Rest {
+        url: keys.url,
+        key: key?,
+        secret: secret?,
+        timeout: keys.timeout,
+        rate: keys.rate,
+        in_flight: keys.in_flight,
+    })
 }

@@ -1,20 +1,21 @@
-use std::collections::BTreeSet;
 use std::io;
+use std::net::Ipv4Addr;
 use std::path::Path;
+use std::time::Duration;
 use trace::Policy as Replaced;
 
 use secrecy::ExposeSecret;
 
-use crate::config::read::config;
+use identity::SessionLineKey;
+
 use crate::config::*;
 use tables::diagnostics::Diags;
-use tables::spanned_toml::requested_keys;
 
-const EXAMPLE: &str = include_str!("../../config.example.toml");
+pub(super) const EXAMPLE: &str = include_str!("../../config.example.toml");
 const CERTIFICATE: &str = "5CFd2fd1755d40ecb72977518be15d3b";
 
 /// Files by name.
-struct Fake(&'static [(&'static str, &'static str)]);
+pub(super) struct Fake(&'static [(&'static str, &'static str)]);
 
 impl Files for Fake {
     fn read(&self, path: &Path) -> io::Result<String> {
@@ -24,27 +25,19 @@ impl Files for Fake {
     }
 }
 
-const FILES: Fake = Fake(&[
+pub(super) const FILES: Fake = Fake(&[
     ("certificate.txt", "5CFd2fd1755d40ecb72977518be15d3b\n"),
     ("empty.txt", "\n"),
     ("two.txt", "a\nb\n"),
     ("line.key", "0123456789abcdef\n"),
     ("short.key", "0123456789abcde\n"),
     ("admin.token", "0123456789abcdef\n"),
+    ("other.token", "fedcba9876543210\n"),
+    ("ca.pem", "-----BEGIN CERTIFICATE-----\n"),
 ]);
 
-fn parse(text: &str) -> Result<Config, Diags> {
+pub(super) fn parse(text: &str) -> Result<Config, Diags> {
     Config::parse(&Config::source("sigbridge.toml", text), &FILES)
-}
-
-/// Returns the example with its optional keys enabled.
-fn whole_example() -> String {
-    let uncomment = |line: &str| match line.strip_prefix("# ") {
-        Some(rest) if rest.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')) => rest.to_owned(),
-        Some(header) if header.starts_with("[[") => header.to_owned(),
-        _ => line.to_owned(),
-    };
-    EXAMPLE.lines().map(|line| uncomment(line) + "\n").collect()
 }
 
 #[test]
@@ -55,29 +48,6 @@ fn the_example_is_the_defaults() {
         defaults
     );
     assert_eq!(format!("{:#?}", parse("").expect("an empty file is legal")), defaults);
-}
-
-#[test]
-fn the_example_shows_every_key() {
-    let mut shown = BTreeSet::new();
-    let mut section = String::new();
-    let text = whole_example();
-    for line in text.lines() {
-        if let Some(name) = line.strip_prefix("[[") {
-            let name = name.trim_end_matches(']');
-            section = format!("{name}[0]");
-            shown.insert(name.to_owned());
-        } else if let Some(name) = line.strip_prefix('[') {
-            section = name.trim_end_matches(']').to_owned();
-            shown.insert(section.clone());
-        } else if let Some((key, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) {
-            shown.insert(format!("{section}.{key}"));
-        }
-    }
-    let mut asked = requested_keys(&Config::source("example", text), |root| config(root, &FILES));
-    // Read only to be rejected.
-    asked.retain(|key| !key.ends_with(".certificate") || key == "tls.certificate");
-    assert_eq!(shown, asked);
 }
 
 /// Checks a key of a valid config.

@@ -10,7 +10,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
 
+use sha2::{Digest, Sha256};
+
 use crate::config::Files;
+use crate::config::declare::{Reader, Section, section};
+use crate::config::kinds::{Maybe, Words};
 use crate::config::values::file_text_or;
 use rtm::value::Text;
 use tables::diagnostics::Diag;
@@ -117,17 +121,53 @@ impl fmt::Debug for Identity {
 const NO_FILE: &str = "`sigbridge dev-cert --config FILE` makes a certificate and its key for development, in `certs` beside \
                        the config; relative paths start at the config file's directory";
 
+section! {
+    /// TLS on the HTTP addresses, beside plain text. The first byte of a connection decides. Set both keys or none. The PEM
+    /// files are read again at a reload and within a minute of a change.
+    pub struct TlsKeys("tls") derives() {
+        /// Certificate of the server, followed by the intermediate certificates. `sigbridge dev-cert` creates one for
+        /// development.
+        certificate: Option<Text> = None, example "\"cert.pem\"" => Maybe(Words), Reload;
+        /// Private key of the certificate.
+        key: Option<Text> = None, example "\"key.pem\"" => Maybe(Words), Reload;
+    }
+}
+
+impl From<&Tls> for TlsKeys {
+    fn from(tls: &Tls) -> Self {
+        let [certificate, key] = [&tls.certificate, &tls.key].map(|path| Some(path.display().to_string().into()));
+        Self { certificate, key }
+    }
+}
+
+impl Identity {
+    /// Returns a text that differs for different certificates.
+    pub(super) fn content(&self) -> String {
+        let chain = self
+            .0
+            .cert
+            .iter()
+            .map(|certificate| format!("{:?}", &Sha256::digest(certificate)[..]));
+        chain.collect::<Vec<_>>().join(" ")
+    }
+}
+
 /// Reads `[tls]`; also returns whether the section has keys, valid or not.
-pub(super) fn tls(table: &mut Table<'_>, files: &dyn Files) -> (Option<Tls>, bool) {
-    let given = [table.has("certificate"), table.has("key")];
-    let certificate = table.take_str("certificate");
-    let key = table.take_str("key");
+pub(super) fn tls(reader: &mut Reader<'_, '_>, files: &dyn Files) -> (Option<Tls>, bool) {
+    let keys = TlsKeys::read(reader);
+    let spanned = |key: &str, value: Option<Text>| {
+        let span = reader.place(key)?.clone();
+        value.map(|value| Spanned { value, span })
+    };
+    let given = ["certificate", "key"].map(|key| reader.place(key).is_some());
+    let certificate = spanned("certificate", keys.certificate);
+    let key = spanned("key", keys.key);
     let report_half = |has: &Spanned<Text>, lacks: &str| {
         let half = Diag::new(&has.span, format!("`tls`: the key `{lacks}` is missing"));
-        table.report(half.help("TLS requires both; `sigbridge dev-cert` creates them for development"));
+        reader.report(half.help("TLS requires both; `sigbridge dev-cert` creates them for development"));
     };
     let tls = match (&certificate, &key) {
-        (Some(certificate), Some(key)) => read(table, files, certificate, key),
+        (Some(certificate), Some(key)) => read(reader.table(), files, certificate, key),
         (Some(certificate), None) if !given[1] => {
             report_half(certificate, "key");
             None

@@ -4,26 +4,28 @@ use std::sync::Arc;
 
 use protocol::api::ApiDecoder;
 use protocol::decoder::UNKNOWN_FUNCTION;
-use protocol::encoder::Encoder;
 use protocol::memory_budget::MemoryUser;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::server::Server;
-use crate::server::transport::Incoming;
+use crate::server::table_set::TableSet;
+use crate::server::transport::{Incoming, OwnEncoder};
 use crate::server::websocket::Reader;
 
 /// Reader of a connection's messages.
 pub struct ApiReader {
     server: Arc<Server>,
     decoder: ApiDecoder,
+    set: Arc<TableSet>,
 }
 
 impl ApiReader {
     /// Creates the reader of a new connection.
     pub fn new(server: Arc<Server>) -> Self {
-        let decoder = ApiDecoder::new(&server.tables);
+        let set = server.sets.current();
+        let decoder = ApiDecoder::new(&set.tables);
         decoder.count_in(server.memory.holds(MemoryUser::Requests));
-        Self { server, decoder }
+        Self { server, decoder, set }
     }
 }
 
@@ -33,13 +35,13 @@ impl Reader for ApiReader {
         for bad in &decoded.bad {
             self.server.metrics.bad_frame(bad);
             if *bad == UNKNOWN_FUNCTION {
-                self.server.usage.unknown();
+                self.set.usage.unknown();
             }
         }
         Incoming::Decoded(decoded, text)
     }
 
-    fn encoder(&self) -> Option<Arc<dyn Encoder>> {
-        Some(self.decoder.encoder())
+    fn encoder(&self) -> Option<OwnEncoder> {
+        Some((self.decoder.encoder(), self.set.clone()))
     }
 }

@@ -12,37 +12,58 @@ use crate::server::registry::SessionHandle;
 /// Sessions by joined channel.
 #[derive(Debug, Default)]
 pub struct Members {
-    channels: Mutex<HashMap<(AppId, ChannelId), VecDeque<SessionHandle>>>,
+    inner: Mutex<Channels>,
+}
+
+#[derive(Debug, Default)]
+struct Channels {
+    channels: HashMap<(AppId, ChannelId), VecDeque<SessionHandle>>,
+    /// Number of channels of each app.
+    of_app: HashMap<AppId, usize>,
 }
 
 impl Members {
     /// Adds a session to a channel.
     pub fn joined(&self, app: &AppId, channel: &ChannelId, session: SessionHandle) {
-        self.channels
-            .lock()
-            .entry((app.clone(), channel.clone()))
-            .or_default()
-            .push_back(session);
+        let inner = &mut *self.inner.lock();
+        let sessions = inner.channels.entry((app.clone(), channel.clone())).or_default();
+        if sessions.is_empty() {
+            *inner.of_app.entry(app.clone()).or_default() += 1;
+        }
+        sessions.push_back(session);
+    }
+
+    /// Returns true if an app has at least `most` channels, and this is none of them.
+    pub fn is_full(&self, app: &AppId, channel: &ChannelId, most: usize) -> bool {
+        let inner = self.inner.lock();
+        let known = inner.of_app.get(app).copied().unwrap_or(0);
+        known >= most && !inner.channels.contains_key(&(app.clone(), channel.clone()))
     }
 
     /// Removes a session from a channel.
     pub fn left(&self, app: &AppId, channel: &ChannelId, session: u64) {
-        let mut channels = self.channels.lock();
+        let inner = &mut *self.inner.lock();
         let key = (app.clone(), channel.clone());
-        if let Some(sessions) = channels.get_mut(&key) {
+        if let Some(sessions) = inner.channels.get_mut(&key) {
             if let Some(at) = sessions.iter().position(|s| s.id == session) {
                 sessions.swap_remove_back(at);
             }
             if sessions.is_empty() {
-                channels.remove(&key);
+                inner.channels.remove(&key);
+                if let Some(count) = inner.of_app.get_mut(app) {
+                    *count -= 1;
+                    if *count == 0 {
+                        inner.of_app.remove(app);
+                    }
+                }
             }
         }
     }
 
     /// Returns a session in the channel, in rotation, since RTM limits the calls of each session.
     pub fn any(&self, app: &AppId, channel: &ChannelId) -> Option<SessionHandle> {
-        let mut channels = self.channels.lock();
-        let sessions = channels.get_mut(&(app.clone(), channel.clone()))?;
+        let mut inner = self.inner.lock();
+        let sessions = inner.channels.get_mut(&(app.clone(), channel.clone()))?;
         sessions.rotate_left(1);
         sessions.back().cloned()
     }
@@ -52,17 +73,28 @@ impl Members {
 mod tests {
     use super::*;
     use crate::server::session_inbox::inbox;
+    use crate::server::table_set::TableSet;
     use std::sync::Arc;
 
     #[test]
     fn members_are_asked_in_turn() {
+        let set = TableSet::new(Arc::new(tables::Tables::default())).expect("no profiles, no wires");
         let members = Members::default();
         let (app, channel) = (AppId::new("app").unwrap(), ChannelId::new("room").unwrap());
         assert!(members.any(&app, &channel).is_none());
         for id in 1..=3 {
             let inbox = inbox(&Arc::default(), &Arc::default());
             let recorded = false;
-            members.joined(&app, &channel, SessionHandle { id, inbox, recorded });
+            members.joined(
+                &app,
+                &channel,
+                SessionHandle {
+                    id,
+                    inbox,
+                    recorded,
+                    set: set.clone(),
+                },
+            );
         }
         let asked = |n| -> Vec<u64> {
             (0..n)

@@ -12,6 +12,7 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 use tokio_util::sync::WaitForCancellationFuture;
 use tracing::{debug, info};
 
+use crate::server::rates::Limit;
 use crate::server::send_queue::Written;
 use crate::server::transport::{End, FrameTransport, Incoming, SharedTransport};
 use crate::server::{Closing, ConnectionPermit, Outbound, Patience, Server, SocketHandle, TimeSlice};
@@ -52,10 +53,14 @@ pub async fn run_socket(
     connection: Connection,
 ) {
     server.metrics.sockets.inc();
-    let limits = &server.config.limits;
-    let patience = Patience {
-        stall: limits.write_stall,
-        bytes: limits.outbound_bytes,
+    let _open = server.drain.enter();
+    let (patience, login_timeout) = {
+        let config = server.config();
+        let patience = Patience {
+            stall: config.limits.write_stall,
+            bytes: config.limits.outbound_bytes,
+        };
+        (patience, config.session.login_timeout)
     };
     let out = Outbound::new(patience, server.memory.clone());
     let handle = |encoder| SocketHandle {
@@ -63,13 +68,9 @@ pub async fn run_socket(
         encoder,
     };
     let now = Instant::now();
-    if let Some(client) = Client::new(
-        server.clone(),
-        kind,
-        transport.encoder(),
-        handle,
-        connection.accepted.clone(),
-    ) {
+    let (own, set) = transport.encoder().unzip();
+    let set = set.unwrap_or_else(|| server.sets.current());
+    if let Some(client) = Client::new((server.clone(), set), kind, own, handle, connection.accepted.clone()) {
         let transport: SharedTransport = Arc::new(Mutex::new(transport));
         out.serve(&transport);
         let socket = Socket {
@@ -78,10 +79,11 @@ pub async fn run_socket(
             connection,
             client,
             pongs: VecDeque::new(),
-            login_deadline: now + server.config.session.login_timeout,
+            login_deadline: now + login_timeout,
             refused: false,
             last_input: now,
             pinged_at: now,
+            close_at: None,
             turn: TimeSlice::begin(),
         };
         socket.run(&server).await;
@@ -102,6 +104,8 @@ struct Socket {
     last_input: Instant,
     /// Time of the last ping of the transport's own.
     pinged_at: Instant,
+    /// Time of the close by the drain.
+    close_at: Option<Instant>,
     turn: TimeSlice,
 }
 
@@ -110,6 +114,8 @@ struct Socket {
 struct Waits<'w, 's> {
     /// Timer, set for the earliest timer of the socket or before it.
     timer: Pin<&'w mut Sleep>,
+    /// The drain closes clients.
+    closing: Pin<&'w mut WaitForCancellationFuture<'s>>,
     shutdown: Pin<&'w mut WaitForCancellationFuture<'s>>,
 }
 
@@ -129,7 +135,8 @@ enum Wakeup {
     /// A timer may be due.
     Due,
     NoRoom,
-    Shutdown,
+    /// The drain closes clients, or the process stops.
+    Stop,
 }
 
 /// Next step of a socket.
@@ -146,8 +153,11 @@ enum Next {
 impl Socket {
     async fn run(mut self, server: &Server) {
         let timer = pin!(sleep_until(self.login_deadline));
-        let shutdown = pin!(server.shutdown.cancelled());
-        let mut waits = Waits { timer, shutdown };
+        let mut waits = Waits {
+            timer,
+            closing: pin!(server.drain.closing_token().cancelled()),
+            shutdown: pin!(server.shutdown.cancelled()),
+        };
         let end = loop {
             let next = self.turn(server, &mut waits).await;
             if !matches!(next, Next::Go) {
@@ -185,6 +195,10 @@ impl Socket {
         if let Some(due) = due {
             waits.arm(due);
         }
+        let stop = match self.close_at {
+            None => waits.closing.as_mut(),
+            Some(_) => waits.shutdown.as_mut(),
+        };
         let Self {
             transport, out, client, ..
         } = self;
@@ -199,7 +213,7 @@ impl Socket {
                 incoming = async { client.room().await; read(transport).await } => Wakeup::Read(incoming),
                 () = waits.timer.as_mut(), if due.is_some() => Wakeup::Due,
                 () = permit.away.cancelled(), if before_login => Wakeup::NoRoom,
-                () = waits.shutdown.as_mut() => Wakeup::Shutdown,
+                () = stop => Wakeup::Stop,
             }
         });
         self.turn.next(happens).await
@@ -209,7 +223,7 @@ impl Socket {
     fn due(&self) -> Option<Instant> {
         let pong = self.pongs.front().map(|(at, _)| *at);
         let login = (self.refused || !self.client.has_logged_in()).then_some(self.login_deadline);
-        [pong, login, self.silent_at(), self.ping_at()]
+        [pong, login, self.silent_at(), self.ping_at(), self.close_at]
             .into_iter()
             .flatten()
             .min()
@@ -232,7 +246,11 @@ impl Socket {
             Wakeup::Read(incoming) => self.take(server, incoming).await,
             Wakeup::Due => self.take_due(server).await,
             Wakeup::NoRoom => Self::refuse(server, End::NO_ROOM),
-            Wakeup::Shutdown => Next::Close(End::RESTART),
+            Wakeup::Stop if server.shutdown.is_cancelled() => Next::Close(End::RESTART),
+            Wakeup::Stop => {
+                self.close_at = Some(server.drain.close_at());
+                Next::Go
+            }
         }
     }
 
@@ -241,6 +259,9 @@ impl Socket {
         if let Some((_, value)) = self.pongs.pop_front_if(|(at, _)| *at <= now) {
             self.push(self.client.encoder().pong(&value));
             return self.write(server).await;
+        }
+        if self.close_at.is_some_and(|at| at <= now) {
+            return Next::Close(End::RESTART);
         }
         if self.refused && self.login_deadline <= now {
             return Next::Finished;
@@ -310,6 +331,7 @@ impl Socket {
             Closing::Finished | Closing::Refused => Next::Finished,
             Closing::Over => Next::Close(End::OVER),
             Closing::Slow => {
+                server.metrics.limit_reached(Limit::OutboundBytes);
                 server.metrics.dropped("frames of a slow client");
                 info!(
                     session = self.client.session(),

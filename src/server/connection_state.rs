@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tracing::warn;
 
 use crate::log::clients::How;
 use crate::server::line_search::{Found, LineSearch};
 use crate::server::run_queue::enter;
+use crate::server::rates::Limit;
+use crate::server::table_set::TableSet;
 use crate::server::{
-    Closing, Login, LoginAttempt, Message, NoSession, PendingLogin, RecordedItem, Server, SessionHandle, SocketHandle,
-    authenticate,
+    AuthenticatedLogin, Closing, Login, LoginAttempt, Message, NoSession, PendingLogin, RecordedItem, Server,
+    SessionHandle, SocketHandle, authenticate,
 };
 use engine::{Admission, Attach, Effect, Input};
 use identity::{Account, SessionLine};
@@ -23,6 +26,8 @@ use rtm::AppId;
 use rtm::time::Time;
 use rtm::value::{Text, Value};
 use rtm_redis::FoundLine;
+use runtime::log_limit::{Bound, Cause, admits};
+use tables::Tables;
 use tables::profile::{Profile, Transport};
 use tables::reason::Reason;
 use tables::wire::{ResumeMode, RowCall, Target, Wire};
@@ -48,6 +53,8 @@ pub struct Accepted {
 /// Client of a socket.
 pub struct Client {
     server: Arc<Server>,
+    /// Tables for its frames: those of its session.
+    set: Arc<TableSet>,
     transport: Transport,
     socket: SocketId,
     handle: SocketHandle,
@@ -72,6 +79,14 @@ pub struct Client {
     search: Option<LineSearch>,
 }
 
+/// Returns the profile and the wire of clients of a transport before their login.
+fn unrecognised(tables: &Tables, transport: Transport) -> Option<(usize, Arc<Wire>)> {
+    let fallback = |p: &Arc<Profile>| p.transport == transport && p.identifying_fields.is_empty();
+    let profile = tables.profiles.iter().position(fallback)?;
+    let wire = tables.wire(&tables.profiles[profile].family)?.clone();
+    Some((profile, wire))
+}
+
 /// Text in process.
 struct CurrentText {
     text: Utf8Bytes,
@@ -82,20 +97,18 @@ struct CurrentText {
 impl Client {
     /// Creates a client before its first frame. Returns `None` if the tables have no profile for the transport.
     pub fn new(
-        server: Arc<Server>,
+        (server, set): (Arc<Server>, Arc<TableSet>),
         transport: Transport,
         own: Option<Arc<dyn Encoder>>,
         handle: impl FnOnce(Arc<dyn Encoder>) -> SocketHandle,
         accepted: Accepted,
     ) -> Option<Self> {
-        let profiles = &server.tables.profiles;
-        let fallback = |p: &Arc<Profile>| p.transport == transport && p.identifying_fields.is_empty();
-        let profile = profiles.iter().position(fallback)?;
-        let wire = server.tables.wire(&profiles[profile].family)?.clone();
-        let handle = handle(own.clone().unwrap_or_else(|| server.encoders[profile].clone()));
+        let (profile, wire) = unrecognised(&set.tables, transport)?;
+        let handle = handle(own.clone().unwrap_or_else(|| set.encoders[profile].clone()));
         Some(Self {
             socket: server.new_socket(),
             server,
+            set,
             transport,
             handle,
             accepted,
@@ -134,12 +147,12 @@ impl Client {
 
     /// Returns the client profile.
     pub fn profile(&self) -> &Profile {
-        &self.server.tables.profiles[self.profile]
+        &self.set.tables.profiles[self.profile]
     }
 
     /// Returns the encoder of the client.
     pub fn encoder(&self) -> &dyn Encoder {
-        self.own.as_deref().unwrap_or(&*self.server.encoders[self.profile])
+        self.own.as_deref().unwrap_or(&*self.set.encoders[self.profile])
     }
 
     /// Notifies the session of the closed socket.
@@ -184,7 +197,7 @@ impl Client {
             return;
         };
         let frame = match self.transport {
-            Transport::Api => without_tokens(&self.server.tables, &self.wire, text.as_str()).into(),
+            Transport::Api => without_tokens(&self.set.tables, &self.wire, text.as_str()).into(),
             Transport::Tcp | Transport::WebSocket => text,
         };
         let socket = self.socket;
@@ -222,6 +235,9 @@ impl Client {
             return;
         }
         self.logged_in = true;
+        if self.own.is_none() {
+            self.adopt(self.server.sets.current());
+        }
         self.recognise(fields);
         let mut pending = self.begin_login();
         let wire = self.wire.clone();
@@ -230,14 +246,8 @@ impl Client {
         let (app, account) = (login_field(row, fields, "appId"), login_field(row, fields, "account"));
         let (shown_app, shown_account) = (app.clone().into_text(), account.clone().into_text());
         pending.attempt.by(&self.profile().name, &shown_app, &shown_account);
-        let judged = authenticate(
-            &self.server.config,
-            (&app, &account, &token),
-            self.accepted.origin.as_deref(),
-            self.server.clock.wall(),
-        );
         let call = self.login_call();
-        let verdict = match judged {
+        let verdict = match self.admit((&app, &account, &token)) {
             Ok(verdict) => verdict,
             Err(reason) => {
                 pending.attempt.refused(reason.name());
@@ -253,15 +263,17 @@ impl Client {
             family: wire.family.clone(),
             token: SecretString::from(&*token),
             loses_calls: self.profile().loses_calls,
+            only: self.own.is_some().then(|| self.set.clone()),
         };
         let twin_window = if self.profile().twins {
-            self.server.config.session.twin_window
+            self.server.config().session.twin_window
         } else {
             Duration::ZERO
         };
         let create = || {
             let (vid, account) = key.clone();
-            self.server.new_session(vid, account, wire.clone(), self.profile())
+            self.server
+                .new_session(vid, account, &self.set, wire.clone(), self.profile())
         };
         let (admission, session, line) = self.server.registry.admit(key.clone(), newcomer, twin_window, create);
         if wire.resume_mode == ResumeMode::BySessionLine {
@@ -276,6 +288,9 @@ impl Client {
         };
         pending.attempt.to(session.id, how);
         let loses_calls = self.profile().loses_calls;
+        if self.adopt(session.set.clone()) {
+            self.recognise(fields);
+        }
         self.session = Some((key, session));
         let line = self.server.line_keys.issue(line);
         let text = line.as_str().into();
@@ -292,6 +307,42 @@ impl Client {
         });
     }
 
+    /// Verifies a login, and holds it against the limits of this sidecar.
+    ///
+    /// # Errors
+    /// The reason of the refusal.
+    fn admit(&self, (app, account, token): (&Value, &Value, &str)) -> Result<AuthenticatedLogin, Reason> {
+        let server = &self.server;
+        let (config, now) = (server.config(), server.clock.now());
+        let over = |limit: Limit| {
+            server.metrics.limit_reached(limit);
+            let peer = self.accepted.peer;
+            if admits("logins over a limit", Bound::EVENT, Cause::from(peer)) {
+                warn!(%peer, limit = limit.key(), "login refused: a limit is reached");
+            }
+            Reason::TooOften
+        };
+        server
+            .rates
+            .login_from(&config, self.accepted.peer, now)
+            .map_err(over)?;
+        let verdict = authenticate(
+            &config,
+            (app, account, token),
+            self.accepted.origin.as_deref(),
+            server.clock.wall(),
+        )?;
+        if config.is_sunset(&verdict.vid, &self.profile().name, server.clock.wall()) {
+            return Err(Reason::Sunset);
+        }
+        let key = (verdict.vid.clone(), verdict.account.clone());
+        server.rates.login_of(&config, &key, now).map_err(over)?;
+        if !server.registry.has_room(&key, config.app_limits(&key.0).sessions) {
+            return Err(over(Limit::AppSessions));
+        }
+        Ok(verdict)
+    }
+
     /// A recording never contains tokens.
     fn forget_token(&mut self, row: &RowCall, fields: &Value) {
         if let Some(current) = self.current_text.as_mut()
@@ -301,18 +352,28 @@ impl Client {
         }
     }
 
+    /// Uses other tables, before the build is recognised. Returns false if they are in use, or do not have this transport.
+    fn adopt(&mut self, set: Arc<TableSet>) -> bool {
+        if Arc::ptr_eq(&self.set, &set) {
+            return false;
+        }
+        let Some((profile, wire)) = unrecognised(&set.tables, self.transport) else {
+            return false;
+        };
+        self.handle.encoder = self.own.clone().unwrap_or_else(|| set.encoders[profile].clone());
+        (self.set, self.profile, self.wire) = (set, profile, wire);
+        true
+    }
+
     /// Recognises the build by the login.
     fn recognise(&mut self, login: &Value) {
-        let tables = &self.server.tables;
+        let tables = &self.set.tables;
         let found = tables.profile(self.transport, login);
         let wire = found.and_then(|at| tables.wire(&tables.profiles[at].family));
         if let Some((profile, wire)) = found.zip(wire.cloned()) {
             self.profile = profile;
             self.wire = wire;
-            self.handle.encoder = self
-                .own
-                .clone()
-                .unwrap_or_else(|| self.server.encoders[profile].clone());
+            self.handle.encoder = self.own.clone().unwrap_or_else(|| self.set.encoders[profile].clone());
         }
     }
 
@@ -327,7 +388,10 @@ impl Client {
         let found = number.and_then(|number| {
             let (registry, now) = (&self.server.registry, self.server.clock.now());
             let (key, session) = registry.by_line(number, &self.wire.family, (self.socket, self.accepted.peer), now)?;
-            Ok((key, session, number))
+            // The client then logs in anew, and gets the reason.
+            let (config, wall) = (self.server.config(), self.server.clock.wall());
+            let is_sunset = config.is_sunset(&key.0, &self.profile().name, wall);
+            (!is_sunset).then_some((key, session, number)).ok_or(NoSession::Unknown)
         });
         match found {
             Ok((key, session, number)) => self.line_found(line, number, (key, session), pending),
@@ -347,7 +411,7 @@ impl Client {
             FoundLine::Replaced => return self.no_line(NoSession::Replaced, pending),
             FoundLine::Unknown => None,
         };
-        let Some(key) = key.filter(|(app, _)| self.server.config.is_durable(app)) else {
+        let Some(key) = key.filter(|(app, _)| self.server.config().is_durable(app)) else {
             return self.no_line(NoSession::Unknown, pending);
         };
         let newcomer = LoginAttempt {
@@ -360,7 +424,8 @@ impl Client {
         };
         let create = || {
             let (app, account) = key.clone();
-            self.server.new_session(app, account, self.wire.clone(), self.profile())
+            self.server
+                .new_session(app, account, &self.set, self.wire.clone(), self.profile())
         };
         let session = self.server.registry.adopt(key.clone(), number, newcomer, create);
         self.line_found(&line, number, (key, session), pending);
@@ -386,6 +451,7 @@ impl Client {
     ) {
         pending.attempt.by(&self.profile().name, key.0.as_str(), key.1.as_str());
         pending.attempt.to(session.id, How::Line);
+        self.adopt(session.set.clone());
         self.session = Some((key, session));
         self.line = Some(self.server.line_keys.known(line, number));
         self.enter(Login {
@@ -403,7 +469,7 @@ impl Client {
     fn flagged(&mut self) {
         if let Some(profile) = self.profile().flagged {
             self.profile = profile;
-            self.handle.encoder = self.server.encoders[profile].clone();
+            self.handle.encoder = self.set.encoders[profile].clone();
             self.send_to_session(Message::EncoderChanged(self.socket, self.handle.encoder.clone()));
         }
         self.settle();
@@ -457,9 +523,9 @@ impl Client {
 
     fn answer_before_login_call(&mut self, input: Input, end: Closing) {
         let Ok(vid) = AppId::new("nobody") else { return };
-        let context = self.server.context(&vid, self.wire.clone());
+        let context = self.server.context(&vid, &self.set, self.wire.clone());
         let effects = answer_before_login(context, self.server.clock.now(), input);
-        self.server.usage.count(&self.wire, &effects);
+        self.set.usage.count(&self.wire, &effects);
         for effect in effects {
             match effect {
                 Effect::Answer { call, answer, .. } => self.answer(self.encoder().answer(call, &answer)),
@@ -489,7 +555,7 @@ impl Client {
             self.server.metrics.bad_frame(bad);
         }
         if bad == Some(UNKNOWN_FUNCTION) {
-            self.server.usage.unknown();
+            self.set.usage.unknown();
         }
         match action {
             Dispatch::Input(input) => self.send_to_session(Message::Input(Box::new(input))),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -14,7 +15,7 @@ const SESSION_BYTES: usize = 16 * 1024;
 /// Sessions without a client, in the order of its loss.
 #[derive(Debug)]
 pub struct GraceSessions {
-    most: usize,
+    most: AtomicUsize,
     inner: Mutex<Inner>,
 }
 
@@ -31,7 +32,7 @@ impl GraceSessions {
     pub fn new(most: usize, memory: &Arc<Memory>) -> Self {
         let held = memory.holds(MemoryUser::Grace);
         Self {
-            most,
+            most: AtomicUsize::new(most),
             inner: Mutex::new(Inner {
                 order: BTreeMap::new(),
                 numbers: HashMap::new(),
@@ -39,6 +40,11 @@ impl GraceSessions {
                 held,
             }),
         }
+    }
+
+    /// Changes the limit, for further sessions.
+    pub fn limit(&self, most: usize) {
+        self.most.store(most, Ordering::Relaxed);
     }
 
     /// Adds a session that lost its client. Above the limit, removes and returns the oldest session.
@@ -51,7 +57,7 @@ impl GraceSessions {
         let number = inner.last;
         inner.numbers.insert(session, number);
         inner.order.insert(number, (session, inbox));
-        let oldest = if inner.order.len() > self.most {
+        let oldest = if inner.order.len() > self.most.load(Ordering::Relaxed) {
             inner.pop()
         } else {
             None

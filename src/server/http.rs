@@ -43,23 +43,23 @@ const FOREIGN_PAGE: &str = "origin not allowed";
 /// Shared data of the HTTP addresses of a server.
 pub struct Front {
     server: Arc<Server>,
-    tls: Option<Arc<Tls>>,
+    tls: Arc<Tls>,
     /// Port in the answer of `GET /getaddr`, the same for every address.
     port: u16,
 }
 
 impl Front {
-    /// Creates the shared data. `port` is that of `[listen] http`; without `tls` all connections are plain text.
-    pub fn new(server: Arc<Server>, tls: Option<Arc<Tls>>, port: u16) -> Arc<Self> {
+    /// Creates the shared data. `port` is that of `[listen] http`; without a certificate all connections are plain text.
+    pub fn new(server: Arc<Server>, tls: Arc<Tls>, port: u16) -> Arc<Self> {
         Arc::new(Self { server, tls, port })
     }
 }
 
-/// Accepts clients at one address until the shutdown.
+/// Accepts clients at one address until clients are closed.
 pub async fn serve_http(front: Arc<Front>, listener: TcpListener) {
     let server = &front.server;
     let mut acceptor = Acceptor::new(listener, "http", server.shortages.clone());
-    while let Some((stream, peer)) = acceptor.next(&server.shutdown).await {
+    while let Some((stream, peer)) = acceptor.next(server.drain.closing_token()).await {
         let Some(permit) = server.enter(peer.ip()) else {
             continue;
         };
@@ -99,7 +99,7 @@ async fn connection(front: Arc<Front>, stream: TcpStream, accepted: Accepted, pe
     tokio::select! {
         () = served => {}
         () = away.cancelled() => {}
-        () = front.server.shutdown.cancelled() => {}
+        () = front.server.drain.closing() => {}
     }
 }
 
@@ -109,12 +109,12 @@ async fn handshake(
     deadline: Instant,
 ) -> Option<TlsStream<Metered<TcpStream>>> {
     let metrics = &front.server.metrics;
-    let Some(tls) = &front.tls else {
+    let Some(acceptor) = front.tls.acceptor() else {
         debug!("TLS connection without a certificate in [tls]");
         metrics.tls_failed("no certificate");
         return None;
     };
-    match timeout_at(deadline, tls.acceptor().accept(stream)).await {
+    match timeout_at(deadline, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => Some(stream),
         Ok(Err(error)) => {
             let reason = tls::failure(&error);
@@ -162,7 +162,7 @@ fn respond(
         let config = WebSocketConfig::default().read_buffer_size(0).write_buffer_size(0);
         let is_api = request.uri().path() == api::PATH;
         from.accepted.origin = request.headers().get(ORIGIN).map(origin);
-        if !server.config.listen.allows(from.accepted.origin.as_deref(), is_api) {
+        if !server.config().listen.allows(from.accepted.origin.as_deref(), is_api) {
             server.metrics.bad_frame(FOREIGN_PAGE);
             return plain(StatusCode::FORBIDDEN, "pages of this origin may not connect\n");
         }
@@ -188,7 +188,8 @@ fn respond(
             ),
         };
     }
-    let discovery = &server.config.discovery;
+    let config = server.config();
+    let discovery = &config.discovery;
     let answer = match request.uri().path() {
         "/getaddr" => Some(getaddr(request.headers().contains_key(ORIGIN), discovery, port)),
         "/1.4/getaddr" => Some(getaddr_1_4(discovery, port)),

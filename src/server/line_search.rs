@@ -34,7 +34,7 @@ impl LineSearch {
         let (sender, result) = oneshot::channel();
         let (server, redis, text) = (server.clone(), redis.clone(), line.to_owned());
         tokio::spawn(async move {
-            let wait = server.config.redis.call_wait;
+            let wait = server.config().redis.call_wait;
             let found = timeout(wait, search(&server, &redis, &text)).await;
             // The client may have left.
             let _ = sender.send(found.unwrap_or((0, FoundLine::Unknown)));
@@ -62,7 +62,7 @@ impl LineSearch {
 
 async fn search(server: &Server, redis: &RedisUpstream, line: &str) -> Found {
     // A process that has just started may not have the key of all sidecars.
-    if server.config.session.line_key.is_none() {
+    if server.config().session.line_key.is_none() {
         server.line_keys.shared().await;
     }
     let Ok(number) = server.line_keys.verify(line) else {

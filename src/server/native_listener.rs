@@ -12,10 +12,10 @@ use tables::profile::Transport;
 
 use crate::server::native_transport::NativeTransport;
 
-/// Accepts native clients until the shutdown.
+/// Accepts native clients until clients are closed.
 pub async fn serve_tcp(server: Arc<Server>, listener: TcpListener) {
     let mut acceptor = Acceptor::new(listener, "tcp", server.shortages.clone());
-    while let Some((stream, peer)) = acceptor.next(&server.shutdown).await {
+    while let Some((stream, peer)) = acceptor.next(server.drain.closing_token()).await {
         let Some(permit) = server.enter(peer.ip()) else {
             continue;
         };

@@ -13,6 +13,7 @@ use protocol::event::Event;
 use rtm::time::Time;
 
 use crate::server::mailbox_file::Key;
+use crate::server::table_set::{TableSet, event_between};
 use protocol::memory_budget::{Memory, MemoryUse, MemoryUser};
 
 type Lines = Vec<(Event, Time)>;
@@ -21,16 +22,16 @@ type Lines = Vec<(Event, Time)>;
 const ACCOUNT_BYTES: usize = 256;
 
 /// Lines of offline accounts.
-#[derive(Debug)]
 pub struct OfflineMailboxes {
     memory: Arc<Memory>,
-    /// Limits of one account: lines, bytes.
-    limits: (usize, usize),
     inner: Mutex<Inner>,
 }
 
-#[derive(Debug)]
 struct Inner {
+    /// Limits of one account: lines, bytes.
+    limits: (usize, usize),
+    /// Tables of all lines.
+    set: Arc<TableSet>,
     accounts: HashMap<Key, Waiting>,
     /// Accounts, ordered by their oldest line.
     order: BTreeSet<(Time, u64)>,
@@ -58,10 +59,11 @@ pub struct Dropped {
 
 impl OfflineMailboxes {
     /// Creates an empty store. `limits` are the limits of one account, in lines and bytes.
-    pub fn new(memory: &Arc<Memory>, limits: (usize, usize)) -> Self {
+    pub fn new(memory: &Arc<Memory>, limits: (usize, usize), set: Arc<TableSet>) -> Self {
         Self {
-            limits,
             inner: Mutex::new(Inner {
+                limits,
+                set,
                 accounts: HashMap::new(),
                 order: BTreeSet::new(),
                 numbers: HashMap::new(),
@@ -73,12 +75,14 @@ impl OfflineMailboxes {
         }
     }
 
-    /// Stores the lines of an offline account. Returns the number of rejected lines, and the lines dropped for them.
-    pub fn keep(&self, key: Key, lines: Lines) -> (usize, Dropped) {
+    /// Stores the lines of an offline account, whose events are those of `set`. Returns the number of rejected lines, and
+    /// the lines dropped for them.
+    pub fn keep(&self, key: Key, lines: Lines, set: &Arc<TableSet>) -> (usize, Dropped) {
         let inner = &mut *self.inner.lock();
         let mut waiting = inner.remove(&key).unwrap_or_default();
         let before = lines.len();
-        let (most, most_bytes) = self.limits;
+        let lines = lines_between(lines, set, &inner.set);
+        let (most, most_bytes) = inner.limits;
         let mut taken = 0;
         for (event, at) in lines {
             let bytes = event.bytes();
@@ -120,16 +124,51 @@ impl OfflineMailboxes {
         expired
     }
 
-    /// Removes and returns all lines by account, in the order of their oldest lines.
-    pub fn take_all(&self) -> Vec<(Key, Lines)> {
+    /// Removes and returns all lines by account, in the order of their oldest lines, with their tables.
+    pub fn take_all(&self) -> (Vec<(Key, Lines)>, Arc<TableSet>) {
         let inner = &mut *self.inner.lock();
-        std::iter::from_fn(|| inner.pop_oldest()).collect()
+        let set = inner.set.clone();
+        (std::iter::from_fn(|| inner.pop_oldest()).collect(), set)
     }
 
-    /// Removes and returns the lines of an account.
-    pub fn take(&self, key: &Key) -> Lines {
-        self.inner.lock().remove(key).unwrap_or_default().lines
+    /// Removes and returns the lines of an account, for a session with the tables `set`.
+    pub fn take(&self, key: &Key, set: &Arc<TableSet>) -> Lines {
+        let inner = &mut *self.inner.lock();
+        let lines = inner.remove(key).unwrap_or_default().lines;
+        lines_between(lines, &inner.set, set)
     }
+
+    /// Converts all lines to other tables. Returns the number of lines that these do not have.
+    pub fn convert(&self, set: &Arc<TableSet>) -> usize {
+        let inner = &mut *self.inner.lock();
+        let old = std::mem::replace(&mut inner.set, set.clone());
+        let keys: Vec<Key> = inner.accounts.keys().cloned().collect();
+        let mut lost = 0;
+        for key in keys {
+            let mut waiting = inner.remove(&key).unwrap_or_default();
+            let before = waiting.lines.len();
+            waiting.lines = lines_between(waiting.lines, &old, set);
+            lost += before - waiting.lines.len();
+            inner.insert(key, waiting);
+        }
+        lost
+    }
+
+    /// Sets the limits of one account, for further lines.
+    pub fn limit(&self, limits: (usize, usize)) {
+        self.inner.lock().limits = limits;
+    }
+}
+
+/// Converts lines between tables.
+pub fn lines_between(lines: Lines, from: &Arc<TableSet>, to: &Arc<TableSet>) -> Lines {
+    if Arc::ptr_eq(from, to) {
+        return lines;
+    }
+    let lines = lines.into_iter();
+    lines
+        .filter_map(|(event, at)| Some((event_between(event, &from.tables, &to.tables)?, at)))
+        .collect()
 }
 
 impl Default for Waiting {
@@ -195,6 +234,22 @@ mod tests {
     use super::*;
     use identity::Account;
     use rtm::AppId;
+    use std::sync::LazyLock;
+    use tables::Tables;
+
+    fn set() -> Arc<TableSet> {
+        static SET: LazyLock<Arc<TableSet>> =
+            LazyLock::new(|| TableSet::new(Arc::new(Tables::default())).expect("no profiles, no wires"));
+        SET.clone()
+    }
+
+    fn keep(kept: &OfflineMailboxes, key: Key, lines: Lines) -> (usize, Dropped) {
+        kept.keep(key, lines, &set())
+    }
+
+    fn take(kept: &OfflineMailboxes, key: &Key) -> Lines {
+        kept.take(key, &set())
+    }
 
     fn key(account: &str) -> Key {
         (AppId::new("app").unwrap(), Account::new(account).unwrap())
@@ -217,56 +272,56 @@ mod tests {
     #[test]
     fn lines_wait_in_order_and_are_bounded() {
         let memory = Memory::new(1 << 20);
-        let kept = OfflineMailboxes::new(&memory, (3, 10_000));
+        let kept = OfflineMailboxes::new(&memory, (3, 10_000), set());
         let alice = || key("alice");
         assert_eq!(
-            kept.keep(alice(), vec![line(1, 0, 1), line(2, 0, 1)]),
+            keep(&kept, alice(), vec![line(1, 0, 1), line(2, 0, 1)]),
             (0, dropped(0, &[]))
         );
         assert_eq!(
-            kept.keep(alice(), vec![line(3, 0, 1), line(4, 0, 1)]),
+            keep(&kept, alice(), vec![line(3, 0, 1), line(4, 0, 1)]),
             (1, dropped(0, &[]))
         );
-        assert_eq!(sigs(&kept.take(&alice())), [1, 2, 3]);
-        assert!(kept.take(&alice()).is_empty());
+        assert_eq!(sigs(&take(&kept, &alice())), [1, 2, 3]);
+        assert!(take(&kept, &alice()).is_empty());
         assert_eq!(
-            kept.keep(alice(), vec![line(1, 0, 9_000), line(2, 0, 9_000)]),
+            keep(&kept, alice(), vec![line(1, 0, 9_000), line(2, 0, 9_000)]),
             (1, dropped(0, &[]))
         );
-        kept.take(&alice());
+        take(&kept, &alice());
         assert_eq!(memory.of(MemoryUser::OfflineMailboxes), 0);
     }
 
     #[test]
     fn with_the_memory_full_the_oldest_go_first() {
         let memory = Memory::new(25_000);
-        let kept = OfflineMailboxes::new(&memory, (100, 100_000));
+        let kept = OfflineMailboxes::new(&memory, (100, 100_000), set());
         for (account, at) in [("new", 3), ("old", 1), ("middle", 2)] {
             let oldest = if account == "middle" {
                 dropped(1, &["old"])
             } else {
                 dropped(0, &[])
             };
-            assert_eq!(kept.keep(key(account), vec![line(1, at, 9_000)]), (0, oldest));
+            assert_eq!(keep(&kept, key(account), vec![line(1, at, 9_000)]), (0, oldest));
         }
-        assert!(kept.take(&key("old")).is_empty());
+        assert!(take(&kept, &key("old")).is_empty());
         let mut other = memory.holds(MemoryUser::Sessions);
         other.set(8_000);
         assert_eq!(kept.relieve(), dropped(1, &["middle"]));
-        assert_eq!(kept.take_all().len(), 1);
+        assert_eq!(kept.take_all().0.len(), 1);
     }
 
     #[test]
     fn lines_go_when_their_time_is_over() {
         let memory = Memory::new(1 << 20);
-        let kept = OfflineMailboxes::new(&memory, (100, 100_000));
-        kept.keep(key("alice"), vec![line(1, 0, 1), line(2, 600, 1)]);
-        kept.keep(key("bob"), vec![line(3, 100, 1)]);
-        kept.keep(key("carol"), vec![line(4, 900, 1)]);
+        let kept = OfflineMailboxes::new(&memory, (100, 100_000), set());
+        keep(&kept, key("alice"), vec![line(1, 0, 1), line(2, 600, 1)]);
+        keep(&kept, key("bob"), vec![line(3, 100, 1)]);
+        keep(&kept, key("carol"), vec![line(4, 900, 1)]);
         let second = Duration::from_secs(1);
         assert_eq!(kept.expire(Time::from_millis(999), second), dropped(0, &[]));
         assert_eq!(kept.expire(Time::from_millis(1_100), second), dropped(2, &["bob"]));
-        let left = kept.take_all();
+        let left = kept.take_all().0;
         let left: Vec<_> = left
             .iter()
             .map(|((_, who), lines)| (who.as_str(), sigs(lines)))

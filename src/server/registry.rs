@@ -1,7 +1,9 @@
 //! Registry of sessions by account, and admission of logins.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -17,6 +19,7 @@ use rtm::value::Text;
 
 use crate::server::replaced_lines::ReplacedLines;
 use crate::server::session_inbox::Inbox;
+use crate::server::table_set::TableSet;
 
 type Key = (AppId, Account);
 
@@ -27,17 +30,24 @@ pub struct SessionRegistry {
 }
 
 /// Handle of a session.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SessionHandle {
     /// Session number.
     pub id: u64,
     pub inbox: Inbox,
     /// True for a recorded session: its messages contain their frames.
     pub recorded: bool,
+    /// Tables of the session. Its clients decode frames by them.
+    pub set: Arc<TableSet>,
+}
+
+impl fmt::Debug for SessionHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionHandle({})", self.id)
+    }
 }
 
 /// Login attempt of a socket.
-#[derive(Debug)]
 pub struct LoginAttempt {
     /// Socket number.
     pub socket: SocketId,
@@ -51,6 +61,8 @@ pub struct LoginAttempt {
     pub token: SecretString,
     /// True if the client loses its calls at the next login.
     pub loses_calls: bool,
+    /// Tables that the client cannot exchange for those of an existing session.
+    pub only: Option<Arc<TableSet>>,
 }
 
 /// Reason for a rejected session line.
@@ -83,6 +95,8 @@ struct Entry {
 struct Entries {
     by_key: HashMap<Key, Entry>,
     by_line: HashMap<u64, Key>,
+    /// Number of accounts with a session, by app.
+    of_app: HashMap<AppId, usize>,
     replaced: ReplacedLines,
 }
 
@@ -116,7 +130,10 @@ impl SessionRegistry {
             peer: login.peer,
             accepted: login.accepted,
         };
-        let admission = admit(known.as_ref(), &newcomer, twin_window);
+        let admission = match (&login.only, existing) {
+            (Some(only), Some(entry)) if !Arc::ptr_eq(only, &entry.session.set) => Admission::Replace,
+            _ => admit(known.as_ref(), &newcomer, twin_window),
+        };
         let (session, line) = match (admission, existing) {
             (Admission::Twin, Some(entry)) => (entry.session.clone(), entry.line),
             (Admission::Resume | Admission::Reset, Some(entry)) => {
@@ -145,7 +162,11 @@ impl SessionRegistry {
             settled: false,
             loses_calls: login.loses_calls,
         };
-        if let Some(before) = entries.by_key.insert(key.clone(), entry) {
+        let before = entries.by_key.insert(key.clone(), entry);
+        if before.is_none() {
+            *entries.of_app.entry(key.0.clone()).or_default() += 1;
+        }
+        if let Some(before) = before {
             entries.by_line.remove(&before.line);
             if before.line != line {
                 entries.replaced.add(before.line, login.accepted);
@@ -227,6 +248,13 @@ impl SessionRegistry {
         }
     }
 
+    /// Returns true if the account has a session, or its app has fewer than `most` (0 for no limit).
+    pub fn has_room(&self, key: &Key, most: u32) -> bool {
+        let entries = self.entries.lock();
+        let count = entries.of_app.get(&key.0).copied().unwrap_or(0);
+        most == 0 || count < most as usize || entries.by_key.contains_key(key)
+    }
+
     /// Returns the session of an account.
     pub fn session(&self, key: &Key) -> Option<SessionHandle> {
         self.entries.lock().by_key.get(key).map(|entry| entry.session.clone())
@@ -252,6 +280,12 @@ impl SessionRegistry {
             && let Some(entry) = entries.by_key.remove(key)
         {
             entries.by_line.remove(&entry.line);
+            if let Some(count) = entries.of_app.get_mut(&key.0) {
+                *count -= 1;
+                if *count == 0 {
+                    entries.of_app.remove(&key.0);
+                }
+            }
             if kicked {
                 entries.replaced.add(entry.line, now);
             }
@@ -279,9 +313,13 @@ fn same(a: &SecretString, b: &SecretString) -> bool {
 mod tests {
     use super::*;
     use crate::server::session_inbox::inbox;
-    use std::sync::Arc;
+    use tables::Tables;
 
     const NATIVE: &str = "native";
+
+    fn set() -> Arc<TableSet> {
+        TableSet::new(Arc::new(Tables::default())).expect("no profiles, no wires")
+    }
 
     fn login(registry: &SessionRegistry, socket: u64, window: Duration) -> (Admission, u64, u64) {
         let key = (AppId::new("app").unwrap(), Account::new("dora").unwrap());
@@ -292,6 +330,7 @@ mod tests {
             family: NATIVE.into(),
             token: SecretString::from("t"),
             loses_calls: false,
+            only: None,
         };
         let create = || {
             let inbox = inbox(&Arc::default(), &Arc::default());
@@ -299,6 +338,7 @@ mod tests {
                 id: 100 + socket,
                 inbox,
                 recorded: false,
+                set: set(),
             }
         };
         let (admission, session, line) = registry.admit(key, newcomer, window, create);

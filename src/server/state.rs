@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use secrecy::ExposeSecret;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -13,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
-use crate::admin::{Metrics, Started, Usage};
+use crate::admin::{Metrics, Started};
 use crate::config::{Config, MissingAttribute, OverRate, RepeatedInvite, UpstreamKind};
 use crate::log::accounts::Accounts;
 use crate::log::clients::Logins;
@@ -36,8 +37,8 @@ use tables::wire::Wire;
 use trace::{Begin, Bounds, RecordedNames, Recorder, Redaction};
 
 use crate::server::channel_index::Members;
-use crate::server::channel_rates::ChannelRates;
 use crate::server::connection_limits::{ConnectionLimits, ConnectionPermit};
+use crate::server::drain::Drain;
 use crate::server::grace_sessions::GraceSessions;
 use crate::server::line_keys::LineKeys;
 use crate::server::live_session::LiveSession;
@@ -46,11 +47,13 @@ use crate::server::mailbox_file::{Key, MailboxFile};
 use crate::server::message::Message;
 use crate::server::offline_mailboxes::{Dropped, OfflineMailboxes};
 use crate::server::pending_logins::PendingLogins;
+use crate::server::rates::{Limit, SidecarRates};
 use crate::server::registry::{SessionHandle, SessionRegistry};
+use crate::server::reloads::Reloads;
 use crate::server::run_queue::{RunQueue, enter};
 use crate::server::session_inbox::{Inbox, InboxPressure, WeakInbox, inbox};
 use crate::server::session_timers::SessionTimers;
-use protocol::encoder::Encoder;
+use crate::server::table_set::{TableSet, TableSets, TooManyTables};
 use protocol::memory_budget::{Memory, MemoryUser};
 use runtime::clock::Clock;
 
@@ -62,15 +65,16 @@ const LINE_KEY_EVERY: Duration = Duration::from_millis(100);
 const LINE_TTL: Duration = Duration::from_secs(24 * 3600);
 /// Maximum of sessions that one sweep ends while the memory is full. Their memory is freed with a delay.
 const GIVE_UP_AT_ONCE: usize = 64;
+/// Time limit for closing the last connections of a drain.
+const LAST_CLOSES: Duration = Duration::from_secs(5);
 /// Minimum time for the last webhooks at the shutdown.
 const LAST_NOTICES: Duration = Duration::from_secs(1);
 
 /// Shared state of all sessions and sockets.
 pub struct Server {
-    pub config: Config,
-    pub tables: Arc<Tables>,
-    /// Encoders of the profiles, in the order of the tables.
-    pub encoders: Vec<Arc<dyn Encoder>>,
+    config: ArcSwap<Config>,
+    /// Mapping tables.
+    pub sets: TableSets,
     pub upstream: Arc<dyn Upstream>,
     /// Driver of agent links, if an app uses them.
     pub driver: Option<Arc<Driver>>,
@@ -89,8 +93,8 @@ pub struct Server {
     pub logins: Arc<PendingLogins>,
     /// Log of logins.
     pub log: Arc<Logins>,
-    /// Message rates of channels.
-    pub channel_rates: ChannelRates,
+    /// Rates of logins and messages.
+    pub rates: SidecarRates,
     /// Limits on connections of all transports.
     pub connection_limits: Arc<ConnectionLimits>,
     /// Memory of queued client data.
@@ -109,22 +113,28 @@ pub struct Server {
     pub shortages: Arc<Shortages>,
     /// Recorder of traces.
     pub recorder: Recorder,
+    /// Tables of the recorded sessions: the redaction is made for them.
+    recorded: Mutex<Option<Arc<TableSet>>>,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
     /// Webhooks and their receivers.
     pub webhooks: Arc<Webhooks>,
-    /// Usage counts of calls and events.
-    pub usage: Usage,
     /// Keys of session lines.
     pub line_keys: LineKeys,
     /// Tasks that the shutdown waits for.
     pub tasks: TaskTracker,
+    /// Requests of reloads.
+    pub reloads: Reloads,
+    /// Drain before the shutdown.
+    pub drain: Drain,
     /// Cancelled at the start of the shutdown.
     pub shutdown: CancellationToken,
     /// Set when all addresses are served.
     pub started: Started,
     /// Tasks of the admin address, which are closed last.
     pub admin: AdminTasks,
+    /// Set when the lines of offline accounts have been saved.
+    saved: AtomicBool,
     next_socket: AtomicU64,
 }
 
@@ -147,8 +157,7 @@ impl Server {
     /// The system has no randomness for the key of session lines.
     pub fn new(
         config: Config,
-        tables: Arc<Tables>,
-        encoders: Vec<Arc<dyn Encoder>>,
+        set: Arc<TableSet>,
         (upstream, driver, redis): RtmOf,
         clock: Clock,
         (metrics, webhooks, shortages): (Arc<Metrics>, Arc<Webhooks>, Arc<Shortages>),
@@ -160,12 +169,15 @@ impl Server {
         };
         let memory = Memory::new(config.limits.memory);
         Ok(Arc::new(Self {
-            usage: Usage::new(&tables),
-            kept: OfflineMailboxes::new(&memory, (config.mailbox.limit, config.mailbox.bytes)),
+            kept: OfflineMailboxes::new(&memory, (config.mailbox.limit, config.mailbox.bytes), set.clone()),
             mailbox_file: OnceLock::new(),
             grace_sessions: GraceSessions::new(config.limits.sockets, &memory),
-            channel_rates: ChannelRates::new(config.limits.channel_messages_per_second),
-            connection_limits: ConnectionLimits::new(config.limits.sockets),
+            rates: SidecarRates::default(),
+            connection_limits: {
+                let limits = ConnectionLimits::new(config.limits.sockets);
+                limits.limit(config.limits.sockets, config.limits.address_connections);
+                limits
+            },
             memory,
             pressure: Arc::default(),
             runs: Arc::default(),
@@ -173,8 +185,8 @@ impl Server {
             live: Mutex::default(),
             ended: CancellationToken::new(),
             shortages,
-            tables,
-            encoders,
+            sets: TableSets::new(set),
+            recorded: Mutex::new(None),
             upstream,
             driver,
             redis,
@@ -191,25 +203,81 @@ impl Server {
             metrics,
             webhooks,
             line_keys: LineKeys::new(line_key),
-            config,
+            config: ArcSwap::from_pointee(config),
             tasks,
+            reloads: Reloads::default(),
+            drain: Drain::new(&shutdown),
             shutdown,
+            saved: AtomicBool::new(false),
             started: Started::default(),
             admin: AdminTasks::default(),
             next_socket: AtomicU64::new(1),
         }))
     }
 
+    /// Returns the config in use. A reload replaces it.
+    pub fn config(&self) -> Arc<Config> {
+        self.config.load_full()
+    }
+
+    /// Uses another config for new connections and sessions.
+    pub fn replace_config(&self, config: Config) {
+        self.kept.limit((config.mailbox.limit, config.mailbox.bytes));
+        self.grace_sessions.limit(config.limits.sockets);
+        self.connection_limits
+            .limit(config.limits.sockets, config.limits.address_connections);
+        self.memory.limit(config.limits.memory);
+        self.config.store(Arc::new(config));
+    }
+
+    /// Uses other tables for new sessions. A recording begins anew, because its redaction follows the tables.
+    ///
+    /// # Errors
+    /// [`TooManyTables`]; then nothing changes.
+    pub async fn replace_tables(&self, set: Arc<TableSet>) -> Result<(), TooManyTables> {
+        self.sets.replace(set, |_, new| {
+            let lost = self.kept.convert(new);
+            self.note_unkept("kept lines without a row in the new tables", lost);
+        })?;
+        if self.recorder.stop()
+            && let Err(error) = self.record().await
+        {
+            error!(%error, "recording stopped: it cannot begin anew with the new tables");
+        }
+        Ok(())
+    }
+
+    /// Returns the tables for new sessions. A reload replaces them.
+    pub fn tables(&self) -> Arc<Tables> {
+        self.sets.current().tables.clone()
+    }
+
     /// Returns a permit for a connection from `peer`, or `None` at the limit.
     pub fn enter(&self, peer: IpAddr) -> Option<Arc<ConnectionPermit>> {
-        let permit = self.connection_limits.enter(peer, Instant::now());
-        if permit.is_none() {
-            self.shortages.note(Shortage::Sockets);
+        match self.connection_limits.enter(peer, Instant::now()) {
+            Ok(permit) => Some(permit),
+            Err(limit) => {
+                self.metrics.limit_reached(limit);
+                if limit == Limit::Sockets {
+                    self.shortages.note(Shortage::Sockets);
+                } else if admits("connections over a limit", Bound::EVENT, Cause::from(peer)) {
+                    warn!(%peer, limit = limit.key(), "connection refused: a limit is reached");
+                }
+                None
+            }
         }
-        permit
+    }
+
+    /// Closes clients one after another, as `[drain]` says. [`stop`](Self::stop) follows.
+    pub async fn drain(&self) {
+        let config = self.config();
+        self.drain
+            .run(config.drain.delay, config.drain.spread, LAST_CLOSES)
+            .await;
     }
 
     /// Stops the listeners, closes the clients' connections in the form of each profile, and waits at most `drain`.
+    /// A second call continues a cancelled first one.
     ///
     /// Webhooks have the rest of `drain`, but at least [`LAST_NOTICES`]. The admin address is closed last: until then
     /// `/readyz` reports the drain.
@@ -239,13 +307,16 @@ impl Server {
 
     /// Writes the lines of offline accounts to the mailbox file, if configured.
     fn save_lines(&self) {
+        if self.saved.swap(true, Ordering::AcqRel) {
+            return;
+        }
         self.expire_lines();
-        let waiting = self.kept.take_all();
+        let (waiting, set) = self.kept.take_all();
         let lines: usize = waiting.iter().map(|(_, lines)| lines.len()).sum();
         match self
             .mailbox_file
             .get()
-            .map(|mailbox_file| mailbox_file.save(&waiting, &self.tables))
+            .map(|mailbox_file| mailbox_file.save(&waiting, &set.tables))
         {
             None | Some(Ok(())) if lines == 0 => {}
             Some(Ok(())) => info!(lines, "messages wait in the mailbox file"),
@@ -265,7 +336,8 @@ impl Server {
     /// # Errors
     /// Errors of the file system.
     pub async fn record(&self) -> std::io::Result<bool> {
-        let config = &self.config.record;
+        let config = self.config();
+        let config = &config.record;
         let Some(folder) = config.folder.clone() else {
             return Ok(false);
         };
@@ -274,7 +346,9 @@ impl Server {
             file_time: config.file_time,
             files: config.files,
         };
-        let redaction = Redaction::new(&self.tables, config.names, config.bodies)?;
+        let set = self.sets.current();
+        let redaction = Redaction::new(&set.tables, config.names, config.bodies)?;
+        *self.recorded.lock() = Some(set);
         self.recorder.start(folder, bounds, redaction, self.clock.now()).await?;
         Ok(true)
     }
@@ -284,12 +358,14 @@ impl Server {
     /// # Errors
     /// Errors of the file system.
     pub fn load_lines(&self) -> std::io::Result<()> {
-        let Some(path) = &self.config.mailbox.file else {
+        let config = self.config();
+        let Some(path) = &config.mailbox.file else {
             return Ok(());
         };
-        let loaded = MailboxFile::load(path, &self.tables, self.is_fresh())?;
+        let set = self.sets.current();
+        let loaded = MailboxFile::load(path, &set.tables, self.is_fresh())?;
         for (key, lines) in loaded.waiting {
-            self.keep(key, lines);
+            self.keep(key, lines, &set);
         }
         if loaded.unread > 0 {
             warn!(
@@ -305,20 +381,21 @@ impl Server {
 
     /// Returns a predicate for lines younger than `[mailbox] ttl`.
     fn is_fresh(&self) -> impl Fn(Time) -> bool + use<> {
-        let (now, ttl) = (self.clock.now(), self.config.mailbox.ttl);
+        let (now, ttl) = (self.clock.now(), self.config().mailbox.ttl);
         move |at| now.since(at) < ttl
     }
 
-    /// Stores the lines of an offline account. Returns the number of rejected lines.
-    pub fn keep(&self, key: Key, lines: Vec<(Event, Time)>) -> usize {
-        let (refused, oldest) = self.kept.keep(key, lines);
+    /// Stores the lines of an offline account, from a session with the tables `set`. Returns the number of rejected
+    /// lines.
+    pub fn keep(&self, key: Key, lines: Vec<(Event, Time)>, set: &Arc<TableSet>) -> usize {
+        let (refused, oldest) = self.kept.keep(key, lines, set);
         self.note_unkept("kept lines", refused);
         self.drop_kept("oldest kept lines", oldest);
         refused
     }
 
     fn expire_lines(&self) {
-        let expired = self.kept.expire(self.clock.now(), self.config.mailbox.ttl);
+        let expired = self.kept.expire(self.clock.now(), self.config().mailbox.ttl);
         self.drop_kept("kept lines over their time", expired);
     }
 
@@ -412,13 +489,13 @@ impl Server {
         SocketId(self.next_socket.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Returns the context of a session; `wire` is the wire of the client's family.
-    pub fn context(&self, vid: &AppId, wire: Arc<Wire>) -> SessionContext {
-        let config = &self.config;
+    /// Returns the context of a session with the tables `set`; `wire` is the wire of the client's family.
+    pub fn context(&self, vid: &AppId, set: &TableSet, wire: Arc<Wire>) -> SessionContext {
+        let config = self.config();
         let all = CallKind::ALL.iter().copied();
         let lacks: Vec<CallKind> = all.filter(|kind| !self.upstream.can(vid, *kind)).collect();
         SessionContext {
-            tables: self.tables.clone(),
+            tables: set.tables.clone(),
             wire,
             names: Arc::new(AppNames {
                 app: vid.clone(),
@@ -451,7 +528,7 @@ impl Server {
 
     /// Has other sidecars find a session by its line.
     pub fn remember_line(&self, line: u64, (app, account): &Key) {
-        let Some(redis) = self.redis.clone().filter(|_| self.config.is_durable(app)) else {
+        let Some(redis) = self.redis.clone().filter(|_| self.config().is_durable(app)) else {
             return;
         };
         let (app, account) = (app.clone(), account.clone());
@@ -467,7 +544,7 @@ impl Server {
 
     /// Takes the key of session lines that all sidecars have, as soon as Redis gives it.
     pub async fn share_line_key(self: Arc<Self>) {
-        let Some(redis) = self.redis.clone().filter(|_| self.config.session.line_key.is_none()) else {
+        let Some(redis) = self.redis.clone().filter(|_| self.config().session.line_key.is_none()) else {
             return;
         };
         let mut every = interval(LINE_KEY_EVERY);
@@ -489,12 +566,20 @@ impl Server {
         self: &Arc<Self>,
         vid: AppId,
         account: Account,
+        set: &Arc<TableSet>,
         wire: Arc<Wire>,
         profile: &Profile,
     ) -> SessionHandle {
-        let mut context = self.context(&vid, wire);
+        let mut context = self.context(&vid, set, wire);
         let now = self.clock.now();
-        let recorder = self.recorder.session_recorder(&self.tables, now);
+        let may_be_recorded = self
+            .recorded
+            .lock()
+            .as_ref()
+            .is_some_and(|known| Arc::ptr_eq(known, set));
+        let recorder = may_be_recorded
+            .then(|| self.recorder.session_recorder(&set.tables, now))
+            .flatten();
         if let Some(recorder) = &recorder {
             recorder.at(now);
             let platform = self.upstream.platform(&vid);
@@ -506,7 +591,7 @@ impl Server {
         let (to_session, metrics) = (inbox.downgrade(), self.metrics.clone());
         let redis = self.redis.as_ref().filter(|_| context.durable);
         // RTM on Redis keeps a peer message until it is processed, or dropped.
-        let keeper = redis.filter(|_| self.config.upstream_of(&vid) == UpstreamKind::Redis);
+        let keeper = redis.filter(|_| self.config().upstream_of(&vid) == UpstreamKind::Redis);
         let dropped = keeper.map(|redis| (redis.clone(), Arc::new(OnceLock::new())));
         let own = dropped.as_ref().map(|(_, client)| client.clone());
         let client = self.upstream.open(
@@ -535,8 +620,14 @@ impl Server {
             let client = keeper.is_some().then_some(&client);
             Kept::new(self, redis, (&vid, &account), id, inbox.downgrade(), client)
         });
-        let session = LiveSession::new(self.clone(), (vid, account), context, id, client, inbox.downgrade());
+        let parts = (context, set.clone());
+        let session = LiveSession::new(self.clone(), (vid, account), parts, id, client, inbox.downgrade());
         inbox.start(Box::new(session.kept_by(kept).recorded_by(recorder).begin()));
-        SessionHandle { id, inbox, recorded }
+        SessionHandle {
+            id,
+            inbox,
+            recorded,
+            set: set.clone(),
+        }
     }
 }

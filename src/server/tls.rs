@@ -25,13 +25,18 @@ pub const HANDSHAKE: u8 = 0x16;
 /// Interval of the file checks.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
-/// Certificate in use, with the files of the next one.
+/// Certificate in use, if any, with the files of the next one.
 #[derive(Debug)]
 pub struct Tls {
+    current: RwLock<Option<Current>>,
+    seen: Mutex<Stamp>,
+}
+
+#[derive(Clone, Debug)]
+struct Current {
     certificate: PathBuf,
     key: PathBuf,
-    current: RwLock<Arc<ServerConfig>>,
-    seen: Mutex<Stamp>,
+    config: Arc<ServerConfig>,
 }
 
 /// Modification times and lengths of both files; `None` for a missing file.
@@ -71,47 +76,68 @@ impl ReloadError {
 }
 
 impl Tls {
-    /// Creates the acceptor with the config's certificate.
+    /// Creates the acceptor with the config's certificate, if there is one.
     ///
     /// # Errors
     /// Returns errors of the library, which are not expected.
-    pub fn new(tls: &config::Tls) -> Result<Self, Error> {
+    pub fn new(tls: Option<&config::Tls>) -> Result<Self, Error> {
         let new = Self {
-            certificate: tls.certificate.clone(),
-            key: tls.key.clone(),
-            current: RwLock::new(server_config(&tls.identity)?),
+            current: RwLock::default(),
             seen: Mutex::default(),
         };
-        *new.seen.lock() = new.stamp();
+        new.replace(tls)?;
         Ok(new)
     }
 
-    /// Returns an acceptor with the current certificate.
-    pub fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.current.read().clone())
-    }
-
-    /// Reloads both files. Open connections keep their certificate; no session of the old certificate is resumed.
+    /// Uses the certificate of a new config, for new connections.
     ///
     /// # Errors
-    /// Returns [`ReloadError`]; the old certificate stays in use.
-    pub fn reload(&self) -> Result<(), ReloadError> {
+    /// Returns errors of the library; the old certificate stays in use.
+    pub fn replace(&self, tls: Option<&config::Tls>) -> Result<(), Error> {
         let mut seen = self.seen.lock();
-        self.reload_as(&mut seen)
+        let current = tls.map(|tls| {
+            Ok::<_, Error>(Current {
+                certificate: tls.certificate.clone(),
+                key: tls.key.clone(),
+                config: server_config(&tls.identity)?,
+            })
+        });
+        let current = current.transpose()?;
+        *seen = current.as_ref().map(Current::stamp).unwrap_or_default();
+        *self.current.write() = current;
+        Ok(())
     }
 
-    /// Reloads both files if they have changed since the last attempt.
+    /// Returns an acceptor with the current certificate, if there is one.
+    pub fn acceptor(&self) -> Option<TlsAcceptor> {
+        let current = self.current.read();
+        current
+            .as_ref()
+            .map(|current| TlsAcceptor::from(current.config.clone()))
+    }
+
+    /// Reloads both files if they have changed since the last attempt. Open connections keep their certificate; no
+    /// session of the old certificate is resumed.
     ///
     /// # Errors
     /// Returns [`ReloadError`]; the old certificate stays in use.
     pub fn reload_if_changed(&self) -> Option<Result<(), ReloadError>> {
         let mut seen = self.seen.lock();
-        (self.stamp() != *seen).then(|| self.reload_as(&mut seen))
-    }
-
-    fn reload_as(&self, seen: &mut Stamp) -> Result<(), ReloadError> {
+        let current = self.current.read().clone()?;
         // Before the read: a file that changes meanwhile is read once more.
-        *seen = self.stamp();
+        let stamp = current.stamp();
+        if stamp == *seen {
+            return None;
+        }
+        *seen = stamp;
+        Some(current.read_again().map(|config| {
+            *self.current.write() = Some(Current { config, ..current });
+        }))
+    }
+}
+
+impl Current {
+    fn read_again(&self) -> Result<Arc<ServerConfig>, ReloadError> {
         let text = |path: &PathBuf| {
             read_text(path).map_err(|source| ReloadError::Read {
                 path: path.clone(),
@@ -129,8 +155,7 @@ impl Tls {
                 bad,
             }
         })?;
-        *self.current.write() = server_config(&identity)?;
-        Ok(())
+        Ok(server_config(&identity)?)
     }
 
     fn stamp(&self) -> Stamp {
@@ -149,12 +174,6 @@ fn server_config(identity: &Identity) -> Result<Arc<ServerConfig>, Error> {
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(identity.0.clone())));
     Ok(Arc::new(config))
-}
-
-/// Reloads the files outside the runtime's threads; logs and counts the result.
-pub async fn reload(server: &Server, tls: &Arc<Tls>) {
-    let tls = tls.clone();
-    tell(server, spawn_blocking(move || Some(tls.reload())).await.ok().flatten());
 }
 
 /// Watches the files until the shutdown, for systems and containers without signals.

@@ -6,12 +6,16 @@ use std::task::{Context, Poll};
 use parking_lot::Mutex;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use crate::server::table_set::TableSet;
 use protocol::ClientFrame;
 use protocol::decoder::Decoded;
 use protocol::encoder::Encoder;
 
 /// Transport of a connection. The connection's task reads it; any run writes to it under the lock.
 pub type SharedTransport = Arc<Mutex<dyn FrameTransport>>;
+
+/// Encoder of one connection, with its tables.
+pub type OwnEncoder = (Arc<dyn Encoder>, Arc<TableSet>);
 
 /// Connection that carries texts and frames.
 pub trait FrameTransport: Send {
@@ -42,7 +46,7 @@ pub trait FrameTransport: Send {
     fn logged_in(&mut self) {}
 
     /// Returns the encoder of this connection, if the transport has one per connection.
-    fn encoder(&self) -> Option<Arc<dyn Encoder>> {
+    fn encoder(&self) -> Option<OwnEncoder> {
         None
     }
 }

@@ -5,14 +5,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::net::UdpSocket;
 use tracing::{debug, warn};
 
+use crate::config;
 use crate::config::Config;
 use crate::server::Server;
 use crate::server::native_lookup::{Answer, MAX_QUESTION_BYTES, advertised, answer};
 use crate::server::source_rate::Rates;
+use runtime::net;
 
 /// Pause after a socket error.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -28,7 +31,9 @@ pub struct UdpSockets {
 /// Shared data of the discovery sockets: the answer and the source rates.
 #[derive(Debug)]
 struct Discovery {
-    answer: Answer,
+    tcp_port: Option<u16>,
+    /// Answer, with the config that it is made from.
+    answer: ArcSwap<(config::Discovery, Answer)>,
     rates: Mutex<Rates>,
 }
 
@@ -50,12 +55,9 @@ impl UdpSockets {
             Some(addr) => Some(bind(addr).await?),
             None => None,
         };
-        let answer = Answer::new(place.as_slice());
-        if !answer.fits() {
-            warn!("the host of advertise_tcp is too long: an answer by UDP may have three times its question's length");
-        }
         let discovery = Arc::new(Discovery {
-            answer,
+            tcp_port,
+            answer: ArcSwap::from_pointee((config.discovery.clone(), answer_of(config, tcp_port))),
             rates: Mutex::default(),
         });
         Ok(Self {
@@ -65,7 +67,7 @@ impl UdpSockets {
         })
     }
 
-    /// Serves the sockets until the shutdown. Returns the addresses of discovery and that of reports.
+    /// Serves the sockets until clients are closed. Returns the addresses of discovery and that of reports.
     pub fn serve(self, server: &Arc<Server>) -> (Vec<SocketAddr>, Option<SocketAddr>) {
         let questions = self.questions.into_iter().map(|(socket, addr)| {
             let task = serve_udp(server.clone(), socket, self.discovery.clone());
@@ -80,21 +82,40 @@ impl UdpSockets {
     }
 }
 
-async fn bind(addr: SocketAddr) -> Result<(UdpSocket, SocketAddr), (SocketAddr, io::Error)> {
-    let failed = |source| (addr, source);
-    let socket = UdpSocket::bind(addr).await.map_err(failed)?;
-    let bound = socket.local_addr().map_err(failed)?;
-    Ok((socket, bound))
+impl Discovery {
+    /// Returns the answer. A reload may have changed it.
+    fn current(&self, config: &Config) -> Arc<(config::Discovery, Answer)> {
+        let current = self.answer.load_full();
+        if current.0 == config.discovery {
+            return current;
+        }
+        let new = Arc::new((config.discovery.clone(), answer_of(config, self.tcp_port)));
+        self.answer.store(new.clone());
+        new
+    }
 }
 
-/// Answers questions until the shutdown.
+fn answer_of(config: &Config, tcp_port: Option<u16>) -> Answer {
+    let answer = Answer::new(advertised(config, tcp_port).as_slice());
+    if !answer.fits() {
+        warn!("the host of advertise_tcp is too long: an answer by UDP may have three times its question's length");
+    }
+    answer
+}
+
+async fn bind(addr: SocketAddr) -> Result<(UdpSocket, SocketAddr), (SocketAddr, io::Error)> {
+    net::bind_udp(addr).await.map_err(|source| (addr, source))
+}
+
+/// Answers questions until clients are closed.
 ///
 /// Other datagrams, and questions over the rate of their source, are counted and not answered.
 async fn serve_udp(server: Arc<Server>, socket: UdpSocket, discovery: Arc<Discovery>) {
     // A longer datagram is cut off, and is then no zlib stream.
     let mut datagram = [0; MAX_QUESTION_BYTES];
     while let Some((length, source)) = receive(&server, &socket, &mut datagram).await {
-        match answer(&datagram[..length], &discovery.answer) {
+        let current = discovery.current(&server.config());
+        match answer(&datagram[..length], &current.1) {
             Err(reason) => server.metrics.bad_frame(reason.label()),
             Ok(_) if !discovery.rates.lock().allow(source.ip(), server.clock.now()) => {
                 server.metrics.dropped("UDP questions over the rate");
@@ -109,18 +130,18 @@ async fn serve_udp(server: Arc<Server>, socket: UdpSocket, discovery: Arc<Discov
     }
 }
 
-/// Receives and discards login reports until the shutdown. They contain tokens, so it reads only one byte of each
+/// Receives and discards login reports until clients are closed. They contain tokens, so it reads only one byte of each
 /// (signaling-wire 1.5 and 10).
 async fn swallow_reports(server: Arc<Server>, socket: UdpSocket) {
     let mut byte = [0];
     while receive(&server, &socket, &mut byte).await.is_some() {}
 }
 
-/// Returns the next datagram, or `None` at the shutdown.
+/// Returns the next datagram, or `None` when clients are closed.
 async fn receive(server: &Server, socket: &UdpSocket, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
     loop {
         let received: io::Result<_> = tokio::select! {
-            () = server.shutdown.cancelled() => return None,
+            () = server.drain.closing() => return None,
             received = socket.recv_from(buffer) => received,
         };
         match received {

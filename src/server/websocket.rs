@@ -7,7 +7,6 @@
 use std::cell::RefCell;
 use std::io::{self, Read, Write};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use hyper::upgrade::Upgraded;
@@ -19,8 +18,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, FrameHeader};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 
-use crate::server::transport::{End, FrameTransport, Incoming};
-use protocol::encoder::Encoder;
+use crate::server::transport::{End, FrameTransport, Incoming, OwnEncoder};
 
 /// Bytes that are read at once.
 const READ_BYTES: usize = 16 * 1024;
@@ -41,7 +39,7 @@ pub trait Reader: Send {
     fn read(&self, text: Utf8Bytes) -> Incoming;
 
     /// Returns the encoder for answers, if this connection has its own.
-    fn encoder(&self) -> Option<Arc<dyn Encoder>> {
+    fn encoder(&self) -> Option<OwnEncoder> {
         None
     }
 }
@@ -253,7 +251,7 @@ impl<R: Reader> FrameTransport for WebSocketTransport<R> {
         Poll::Ready(())
     }
 
-    fn encoder(&self) -> Option<Arc<dyn Encoder>> {
+    fn encoder(&self) -> Option<OwnEncoder> {
         self.reader.encoder()
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use secrecy::SecretString;
 use tracing::error;
 
@@ -21,26 +22,54 @@ use crate::startup::StartError;
 const LIFETIME: u32 = 2 * 3600;
 
 /// Token issuers by app. Expiry follows the wall clock at issue; renewal follows a monotonic timer.
-struct AppTokens {
-    minters: HashMap<AppId, TokenMinter>,
+pub struct AppTokens {
+    minters: ArcSwap<HashMap<AppId, TokenMinter>>,
     clock: Clock,
+}
+
+impl AppTokens {
+    /// Creates the issuers for all apps with an agent and a certificate.
+    ///
+    /// # Errors
+    /// An App ID or certificate that RTM cannot have.
+    pub fn new(config: &Config, clock: Clock) -> Result<Self, StartError> {
+        Ok(Self {
+            minters: ArcSwap::from_pointee(minters(config)?),
+            clock,
+        })
+    }
+
+    /// Uses the certificates of another config.
+    ///
+    /// # Errors
+    /// As of [`new`](Self::new); then nothing changes.
+    pub fn replace(&self, config: &Config) -> Result<(), StartError> {
+        self.minters.store(Arc::new(minters(config)?));
+        Ok(())
+    }
 }
 
 /// Creates the issuers for all apps with an agent and a certificate; `None` if there are none.
 ///
 /// # Errors
 /// An App ID or certificate that RTM cannot have.
-pub fn tokens(config: &Config, clock: Clock) -> Result<Option<Arc<dyn Tokens>>, StartError> {
+pub fn tokens(config: &Config, clock: Clock) -> Result<Option<AppTokens>, StartError> {
+    let tokens = AppTokens::new(config, clock)?;
+    let is_empty = tokens.minters.load().is_empty();
+    Ok((!is_empty).then_some(tokens))
+}
+
+fn minters(config: &Config) -> Result<HashMap<AppId, TokenMinter>, StartError> {
+    let mut minters = HashMap::new();
     let kind = match config.upstream.rtm_token {
         RtmToken::V006 => Kind::V006,
         RtmToken::V007 => Kind::V007,
-        RtmToken::None => return Ok(None),
+        RtmToken::None => return Ok(minters),
     };
     let mut policies = vec![&config.auth];
     if !config.apps.is_empty() {
         policies = config.apps.iter().map(|app| &app.auth).collect();
     }
-    let mut minters = HashMap::new();
     for policy in policies {
         let (Some(app), Some(certificate)) = (&policy.app_id, &policy.certificate) else {
             continue;
@@ -49,7 +78,7 @@ pub fn tokens(config: &Config, clock: Clock) -> Result<Option<Arc<dyn Tokens>>, 
             minters.insert(app.clone(), minter(kind, app, certificate)?);
         }
     }
-    Ok((!minters.is_empty()).then(|| Arc::new(AppTokens { minters, clock }) as Arc<dyn Tokens>))
+    Ok(minters)
 }
 
 fn minter(kind: Kind, app: &AppId, certificate: &SecretString) -> Result<TokenMinter, StartError> {
@@ -62,7 +91,7 @@ fn minter(kind: Kind, app: &AppId, certificate: &SecretString) -> Result<TokenMi
 impl Tokens for AppTokens {
     fn mint(&self, app: &AppId, user: &UserId, now: Time) -> Option<Minted> {
         let wall = self.clock.wall().as_secs();
-        let minted = self.minters.get(app)?.mint(user, wall);
+        let minted = self.minters.load().get(app)?.mint(user, wall);
         let minted = minted.inspect_err(|error| error!(%error, "cannot create an RTM token"));
         let minted = minted.ok()?;
         Some(Minted {

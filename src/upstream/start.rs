@@ -15,7 +15,7 @@ use crate::upstream::rest::WithRest;
 use crate::webhook::{TraceEvent, Webhooks};
 use agent_link::acceptor::AccessPolicy;
 use agent_link::agent_server::{AgentServerConfig, serve_users};
-use agent_link::driver::{Driver, DriverConfig, LinkHealth, LinkNews, serve_agents};
+use agent_link::driver::{Driver, DriverConfig, LinkHealth, LinkNews, Tokens, serve_agents};
 use agent_link::handshake::Limits;
 use agent_link::vocabulary::Vocabulary;
 use rtm::AppId;
@@ -29,7 +29,7 @@ use runtime::net::Shortages;
 use tables::Tables;
 
 use crate::startup::{StartError, bind};
-use crate::upstream::rtm_tokens::tokens;
+use crate::upstream::rtm_tokens::AppTokens;
 
 /// SDK platform of the embedded RTM's clients.
 const USERS_PLATFORM: &str = "flutter";
@@ -41,6 +41,8 @@ const REDIS_ANSWER: Duration = Duration::from_secs(2);
 pub struct Upstreams {
     /// Upstream of all sessions.
     pub upstream: Arc<dyn Upstream>,
+    /// RTM tokens of agents, if any app uses one.
+    pub tokens: Option<Arc<AppTokens>>,
     /// Agent link, if any app uses an agent.
     pub driver: Option<Arc<Driver>>,
     /// Listen address for agents.
@@ -92,7 +94,7 @@ pub async fn start_upstreams(
             shutdown.clone(),
         ));
     }
-    let (mut driver, mut agents) = (None, None);
+    let (mut driver, mut agents, mut tokens) = (None, None, None);
     if config.uses(UpstreamKind::Agent) {
         let agent = &config.upstream.agent;
         let (listener, bound) = bind(agent.listen)?;
@@ -102,7 +104,10 @@ pub async fn start_upstreams(
             login_rate: config.upstream.login_rate,
             ..DriverConfig::default()
         };
-        let made = Driver::new(tables, times, tokens(config, clock)?, watched(metrics, webhooks), clock)?;
+        let made_tokens = Arc::new(AppTokens::new(config, clock)?);
+        let of_driver = Some(made_tokens.clone() as Arc<dyn Tokens>);
+        tokens = Some(made_tokens);
+        let made = Driver::new(tables, times, of_driver, watched(metrics, webhooks), clock)?;
         tasks.spawn(made.clone().run(shutdown.clone()));
         let policy = AccessPolicy {
             secret: agent.secret.clone(),
@@ -123,6 +128,7 @@ pub async fn start_upstreams(
     }
     Ok(Upstreams {
         upstream,
+        tokens,
         driver,
         redis,
         agents,
@@ -165,7 +171,7 @@ fn on_redis(config: &Config) -> RedisConfig {
     let redis = &config.redis;
     RedisConfig {
         address: Address {
-            url: redis.url.to_string(),
+            url: redis.address().to_owned(),
             cluster: redis.cluster,
             user: redis.user.as_ref().map(ToString::to_string),
             password: redis.password.clone(),

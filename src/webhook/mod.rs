@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -31,11 +32,16 @@ use sender::Sender;
 
 /// Webhook sender of a server.
 pub struct Webhooks {
-    queues: Vec<Queue>,
-    events: HashSet<EventClass>,
+    receivers: ArcSwap<Receivers>,
     clock: Clock,
     metrics: Arc<Metrics>,
     senders: TaskTracker,
+}
+
+/// Receivers of one config, each with its queue.
+struct Receivers {
+    queues: Vec<Queue>,
+    events: HashSet<EventClass>,
     closing: CancellationToken,
 }
 
@@ -52,33 +58,23 @@ impl Webhooks {
     /// The TLS library's.
     pub fn start(config: &Webhook, clock: Clock, metrics: Arc<Metrics>) -> Result<Self, rustls::Error> {
         let senders = TaskTracker::new();
-        let closing = CancellationToken::new();
-        let mut queues = Vec::new();
-        for url in &config.urls {
-            let (notices, inbox) = mpsc::channel(config.queue);
-            let sender = Sender {
-                client: http_client::client(config.timeout)?,
-                url: url.clone(),
-                config: config.clone(),
-                clock,
-                metrics: metrics.clone(),
-                closing: closing.clone(),
-            };
-            senders.spawn(sender.run(inbox));
-            queues.push(Queue {
-                notices,
-                full: AtomicBool::new(false),
-            });
-        }
-        senders.close();
+        let receivers = receivers(config, &senders, clock, &metrics)?;
         Ok(Self {
-            queues,
-            events: config.events.iter().copied().collect(),
+            receivers: ArcSwap::from_pointee(receivers),
             clock,
             metrics,
             senders,
-            closing,
         })
+    }
+
+    /// Uses the receivers of another config. The earlier ones get what waits for them, in one attempt for each.
+    ///
+    /// # Errors
+    /// The TLS library's; then nothing changes.
+    pub fn replace(&self, config: &Webhook) -> Result<(), rustls::Error> {
+        let new = receivers(config, &self.senders, self.clock, &self.metrics)?;
+        self.receivers.swap(Arc::new(new)).closing.cancel();
+        Ok(())
     }
 
     /// Reports an event that occurs now.
@@ -88,15 +84,16 @@ impl Webhooks {
 
     /// Reports an event; skips its construction if there is no receiver.
     pub fn tell_with(&self, event: impl FnOnce() -> TraceEvent) {
-        if self.queues.is_empty() {
+        let receivers = self.receivers.load();
+        if receivers.queues.is_empty() {
             return;
         }
         let event = event();
-        if !self.events.contains(&event.class()) {
+        if !receivers.events.contains(&event.class()) {
             return;
         }
         let notice = Notice::new(event, self.clock.now());
-        for queue in &self.queues {
+        for queue in &receivers.queues {
             if queue.notices.try_send(notice.clone()).is_ok() {
                 queue.full.store(false, Ordering::Relaxed);
                 continue;
@@ -114,10 +111,44 @@ impl Webhooks {
 
     /// Makes one last attempt per queued notification, for at most `patience`.
     pub async fn finish(&self, patience: Duration) {
-        self.closing.cancel();
+        self.receivers.load().closing.cancel();
+        self.senders.close();
         if tokio::time::timeout(patience, self.senders.wait()).await.is_err() {
             warn!("webhook notifications lost at shutdown; receivers are too slow");
             self.metrics.dropped("webhook notices at the end of the process");
         }
     }
+}
+
+/// Starts one sender task per receiver.
+fn receivers(
+    config: &Webhook,
+    senders: &TaskTracker,
+    clock: Clock,
+    metrics: &Arc<Metrics>,
+) -> Result<Receivers, rustls::Error> {
+    let closing = CancellationToken::new();
+    let clients = config.urls.iter().map(|_| http_client::client(config.timeout));
+    let clients = clients.collect::<Result<Vec<_>, _>>()?;
+    let queues = config.urls.iter().zip(clients).map(|(url, client)| {
+        let (notices, inbox) = mpsc::channel(config.queue);
+        let sender = Sender {
+            client,
+            url: url.clone(),
+            config: config.clone(),
+            clock,
+            metrics: metrics.clone(),
+            closing: closing.clone(),
+        };
+        senders.spawn(sender.run(inbox));
+        Queue {
+            notices,
+            full: AtomicBool::new(false),
+        }
+    });
+    Ok(Receivers {
+        queues: queues.collect(),
+        events: config.events.iter().copied().collect(),
+        closing,
+    })
 }

@@ -744,3 +744,81 @@ fn diff_shows_causes_whose_outputs_differ() {
         error: cut.jsonl: line 1: truncated trace: the line has no end
         "#);
 }
+
+#[test]
+fn the_config_is_shown_with_the_source_of_each_value() {
+    let folder = folder("config");
+    fs::write(folder.join("a.toml"), "[drain]\ndelay = \"2s\"\n[[app]]\nid = \"a\"\n").expect("a file");
+    let output = Command::new(env!("CARGO_BIN_EXE_sigbridge"))
+        .args(["config", "show", "--set", "--config", "a.toml"])
+        .env("SIGBRIDGE_LIMITS_SOCKETS", "7")
+        .current_dir(&folder)
+        .output()
+        .expect("the program starts");
+    let shown = String::from_utf8(output.stdout).expect("UTF-8");
+    insta::assert_snapshot!(shown, @r#"
+        drain.delay = "2s"  # a.toml:2
+        limits.sockets = 7  # SIGBRIDGE_LIMITS_SOCKETS
+        app.a.id = "a"  # file
+        app.a.certificate_file = -  # file
+        app.a.allow_no_token = false  # file
+        app.a.upstream = "embedded"  # file
+        app.a.allowed_origins = -  # file
+        app.a.messages_per_second = -  # file
+        app.a.logins_per_second = -  # file
+        app.a.sessions = -  # file
+        app.a.channels = -  # file
+        "#);
+    let wrong = run(&folder, &["config", "check", "--config", "missing.toml"]);
+    assert!(wrong.starts_with("exit 64\n"), "{wrong}");
+    assert_eq!(
+        run(&folder, &["config", "check", "--config", "a.toml"]),
+        "exit 0\n--- stdout\n--- stderr\n"
+    );
+    let example = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config.example.toml"));
+    let default = run(&folder, &["config", "default"]);
+    assert_eq!(
+        default,
+        format!("exit 0\n--- stdout\n{}--- stderr\n", example.expect("the example"))
+    );
+}
+
+/// Editors check a config by the schema: the example is valid, with all its keys, and a wrong one is not.
+#[test]
+fn the_config_schema_describes_the_example() {
+    let shown = run(&folder("config-schema"), &["config", "schema"]);
+    let text = shown
+        .strip_prefix("exit 0\n--- stdout\n")
+        .and_then(|text| text.strip_suffix("--- stderr\n"));
+    let schema: serde_json::Value = serde_json::from_str(text.expect("a document")).expect("JSON");
+    let validator = jsonschema::validator_for(&schema).expect("a JSON Schema");
+    let example = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config.example.toml"));
+    let uncommented = example
+        .expect("the example")
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(rest) if rest.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')) => rest.to_owned(),
+            Some(header) if header.starts_with("[[") => header.to_owned(),
+            _ => line.to_owned(),
+        })
+        .collect::<Vec<_>>()
+        .join("\n");
+    let json = |text: &str| {
+        let table: toml::Table = text.parse().expect("TOML");
+        serde_json::to_value(table).expect("JSON")
+    };
+    let errors: Vec<String> = validator
+        .iter_errors(&json(&uncommented))
+        .map(|error| error.to_string())
+        .collect();
+    assert_eq!(errors, [] as [String; 0]);
+    for wrong in [
+        "[limits]\nsockets = 0",
+        "[limts]",
+        "[policy]\nover_rate = 'x'",
+        "[drain]\ndelay = '5'",
+        "listen = 1",
+    ] {
+        assert!(!validator.is_valid(&json(wrong)), "{wrong}");
+    }
+}

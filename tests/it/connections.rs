@@ -103,6 +103,7 @@ async fn pages_log_in_to_their_own_app_only() {
         auth: Default::default(),
         upstream: Default::default(),
         allowed_origins,
+        limits: Default::default(),
     };
     config.apps = vec![app("one", pages(&[PAGE])), app("two", None)];
     let running = serve(config).await;

@@ -60,7 +60,7 @@ async fn failures_are_reported_with_a_hint() {
     let running = serve_as_told(behind_a_link(config())).await;
     let nobody = format!(
         "FAIL link: no agent is connected to {}",
-        running.server.config.upstream.agent.listen
+        running.server.config().upstream.agent.listen
     );
     assert_eq!(steps(&running, "app").await, [nobody]);
     let running = serve_as_told(config()).await;
@@ -142,6 +142,7 @@ async fn each_app_has_its_own_way() {
         auth: TokenPolicy::default(),
         allowed_origins: None,
         upstream,
+        limits: Default::default(),
     };
     let mut config = behind_a_link(config());
     config.apps = vec![app("app", UpstreamKind::Embedded), app("far", UpstreamKind::Agent)];

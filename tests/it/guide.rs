@@ -3,12 +3,11 @@
 //! `UPDATE_DOCS=1 cargo test --test it guide::` writes the configuration reference.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-/// Below this line the configuration reference is made from `config.example.toml`.
-const GENERATED: &str = "<!-- from config.example.toml; UPDATE_DOCS=1 cargo test --test it guide:: writes it -->\n";
+/// Below this line the configuration reference is made from the declarations of keys.
+const GENERATED: &str = "<!-- from the declarations; UPDATE_DOCS=1 cargo test --test it guide:: writes it -->\n";
 const REFERENCE: &str = "docs/guide/configuration.md";
 
 fn root() -> PathBuf {
@@ -101,49 +100,15 @@ fn normal(path: &Path) -> PathBuf {
 }
 
 #[test]
-fn the_configuration_reference_is_that_of_the_example() {
-    let example = fs::read_to_string(root().join("config.example.toml")).expect("config.example.toml");
+fn the_configuration_reference_is_that_of_the_declarations() {
     let page = fs::read_to_string(root().join(REFERENCE)).expect(REFERENCE);
     let (intro, generated) = page.split_once(GENERATED).expect("the mark of the generated part");
-    let expected = reference(&example);
+    let expected = sigbridge::config::reference();
     if generated != expected && std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(root().join(REFERENCE), format!("{intro}{GENERATED}{expected}")).expect("the page can be written");
         return;
     }
     assert_eq!(generated, expected, "UPDATE_DOCS=1 writes it");
-}
-
-/// The tables of the configuration reference, from the text of the example.
-fn reference(example: &str) -> String {
-    let mut page = String::new();
-    let mut comment: Vec<&str> = Vec::new();
-    for line in example.lines() {
-        let bare = line.strip_prefix("# ").unwrap_or(line);
-        let key = bare.split_once(" = ").filter(|(key, _)| !key.contains(' '));
-        if line.is_empty() {
-            comment.clear();
-        } else if bare.starts_with('[') && bare.ends_with(']') {
-            let name = bare.trim_matches(['[', ']']);
-            let _ = write!(page, "\n## {name}\n\n`{bare}`: {}\n", sentence(&comment));
-            comment.clear();
-        } else if let Some((key, value)) = key {
-            let after_heading = page.ends_with('\n') && !page.ends_with("|\n");
-            if after_heading {
-                page += "\n| key | value | meaning |\n|---|---|---|\n";
-            }
-            let sign = if line.starts_with('#') { "e.g. " } else { "" };
-            let _ = writeln!(page, "| `{key}` | {sign}`{value}` | {} |", sentence(&comment));
-            comment.clear();
-        } else if line.starts_with('#') {
-            comment.push(bare);
-        }
-    }
-    page
-}
-
-/// The lines of a comment as one line of a table.
-fn sentence(lines: &[&str]) -> String {
-    lines.join(" ").replace('|', "\\|")
 }
 
 /// Troubleshooting quotes log lines. Each is a text of the code.
@@ -169,14 +134,4 @@ fn quoted_log_lines_exist() {
         .filter(|line| !sources.contains(&format!("\"{line}")))
         .collect();
     assert!(missing.is_empty(), "no log line of the program: {missing:?}");
-}
-
-#[test]
-fn the_parts_of_a_reference() {
-    let example = "# The file.\n\n# A section.\n[a]\n# A key\n# of it.\nb = 1\n# Another.\n# c = \"x|y\"\n\n# One app.\n# [[app]]\n";
-    assert_eq!(
-        reference(example),
-        "\n## a\n\n`[a]`: A section.\n\n| key | value | meaning |\n|---|---|---|\n\
-         | `b` | `1` | A key of it. |\n| `c` | e.g. `\"x|y\"` | Another. |\n\n## app\n\n`[[app]]`: One app.\n"
-    );
 }

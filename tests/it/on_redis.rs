@@ -33,7 +33,7 @@ async fn without_redis_a_sidecar_waits_and_is_not_ready() {
             .is_some_and(|trouble| trouble.to_string().contains("cannot be reached"))
     })
     .await;
-    let reasons = serde_json::to_value(sigbridge::admin::not_ready(&server)).expect("JSON");
+    let reasons = serde_json::to_value(sigbridge::admin::not_ready(&server, None)).expect("JSON");
     let expected: Value = serde_json::json!([{"reason": "redis_missing", "trouble": "unreachable"}]);
     assert_eq!(reasons, expected);
 }

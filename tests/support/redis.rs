@@ -79,7 +79,7 @@ pub async fn serve_on_redis(config: Config) -> Running {
 /// The config with its RTM in that database.
 pub fn on_redis(mut config: Config, url: &str) -> Config {
     config.upstream.kind = UpstreamKind::Redis;
-    config.redis.url = url.into();
+    config.redis.url = Some(url.into());
     config.redis.rate_scale = config.embedded.rate_scale;
     config.redis.offline_messages = config.embedded.offline_messages;
     config

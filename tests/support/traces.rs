@@ -40,7 +40,7 @@ pub async fn record(running: &Running, folder: &Path, policy: Policy) {
         files: 100,
     };
     let server = &running.server;
-    let redaction = Redaction::new(&server.tables, policy, policy).expect("random bytes");
+    let redaction = Redaction::new(&server.tables(), policy, policy).expect("random bytes");
     let started = server
         .recorder
         .start(folder.to_path_buf(), BOUNDS, redaction, server.clock.now());

@@ -40,7 +40,7 @@ const STEP: usize = 4 * 1024;
 /// The memory budget and its use.
 #[derive(Debug)]
 pub struct Memory {
-    bound: usize,
+    bound: AtomicUsize,
     total: AtomicUsize,
     by_holder: [AtomicUsize; MemoryUser::ALL.len()],
 }
@@ -57,7 +57,7 @@ impl Memory {
     /// Creates an unused budget of `bound` bytes.
     pub fn new(bound: usize) -> Arc<Self> {
         Arc::new(Self {
-            bound,
+            bound: AtomicUsize::new(bound),
             total: AtomicUsize::new(0),
             by_holder: Default::default(),
         })
@@ -72,9 +72,14 @@ impl Memory {
         }
     }
 
+    /// Changes the bound.
+    pub fn limit(&self, bound: usize) {
+        self.bound.store(bound, Ordering::Relaxed);
+    }
+
     /// Returns true if the use exceeds the bound.
     pub fn is_full(&self) -> bool {
-        self.total.load(Ordering::Relaxed) > self.bound
+        self.total.load(Ordering::Relaxed) > self.bound.load(Ordering::Relaxed)
     }
 
     /// Returns the memory of all users of a kind, in bytes.

@@ -17,6 +17,7 @@ mod name;
 pub mod rate;
 pub mod rejection;
 mod reply;
+pub mod schema;
 mod state;
 mod text_type;
 pub mod time;

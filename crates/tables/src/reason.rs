@@ -21,6 +21,8 @@ pub enum Reason {
     LargeParam,
     /// `not login`.
     NotLogin,
+    /// `sunset`.
+    Sunset,
     /// `timeout`.
     Timeout,
     /// `TokenErrorDigest`.
@@ -52,6 +54,7 @@ impl Reason {
         Self::Failed,
         Self::LargeParam,
         Self::NotLogin,
+        Self::Sunset,
         Self::Timeout,
         Self::TokenDigest,
         Self::TokenExpired,
@@ -72,6 +75,7 @@ impl Reason {
             Self::Failed => "failed",
             Self::LargeParam => "large param",
             Self::NotLogin => "not login",
+            Self::Sunset => "sunset",
             Self::Timeout => "timeout",
             Self::TokenDigest => "TokenErrorDigest",
             Self::TokenExpired => "TokenErrorExpired",

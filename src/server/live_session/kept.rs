@@ -83,7 +83,7 @@ impl Kept {
         inbox: WeakInbox,
         client: Option<&ClientKey>,
     ) -> Self {
-        let config = &server.config;
+        let config = server.config();
         let owner = Owner {
             account: account.text().clone(),
             token: format!("{session:016x}").into(),

@@ -30,6 +30,7 @@ impl LiveSession {
                 &self.key.0,
                 channel,
                 SessionHandle {
+                    set: self.set.clone(),
                     id: self.id,
                     inbox,
                     recorded: false,

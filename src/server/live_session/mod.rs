@@ -2,6 +2,7 @@
 
 mod frames;
 pub mod kept;
+mod limits;
 mod member_queries;
 
 use std::collections::{HashMap, VecDeque};
@@ -19,17 +20,19 @@ use rtm::AppId;
 use rtm::time::Time;
 use rtm::upstream::{ClientKey, UpstreamEvent};
 use rtm::value::Text;
-use rtm::{ChannelId, GetMembersErr};
+use rtm::{ChannelId, GetMembersErr, JoinChannelErr};
 use tables::Tables;
-use tables::row::Limit;
 use tables::wire::Wire;
 use trace::SessionRecorder;
 
 use crate::server::Server;
 use crate::server::message::{Login, Message, RecordedItem, SocketHandle};
+use crate::server::offline_mailboxes::lines_between;
 use crate::server::pending_logins::PendingLogin;
+use crate::server::rates::MessageLimits;
 use crate::server::send_queue::{Closing, Outbound};
 use crate::server::session_inbox::{Inbox, Recipient, Rest, WeakInbox};
+use crate::server::table_set::TableSet;
 use crate::server::webhook_events::WebhookEvents;
 use protocol::encoder::Resumed;
 use protocol::memory_budget::{MemoryUse, MemoryUser};
@@ -41,6 +44,7 @@ use member_queries::FOR_OTHERS;
 pub struct LiveSession {
     server: Arc<Server>,
     tables: Arc<Tables>,
+    set: Arc<TableSet>,
     wire: Arc<Wire>,
     key: (AppId, Account),
     id: u64,
@@ -77,6 +81,8 @@ pub struct LiveSession {
     kept: Option<Box<Kept>>,
     /// What must be in Redis before the client gets the effects of this step.
     after: Option<u64>,
+    /// Rates of messages at the start of the session.
+    message_limits: MessageLimits,
     /// Recorder of a recorded session.
     recorder: Option<SessionRecorder>,
     /// True if unacknowledged lines are in the mailbox file.
@@ -93,7 +99,7 @@ impl LiveSession {
     pub fn new(
         server: Arc<Server>,
         key: (AppId, Account),
-        context: SessionContext,
+        (context, set): (SessionContext, Arc<TableSet>),
         id: u64,
         client: ClientKey,
         own_inbox: WeakInbox,
@@ -111,7 +117,9 @@ impl LiveSession {
             held: server.memory.holds(MemoryUser::Sessions),
             full: None,
             pressed: false,
-            tables: server.tables.clone(),
+            tables: set.tables.clone(),
+            set,
+            message_limits: MessageLimits::of(&server.config(), &key.0),
             wire,
             session: Session::new(context, key.1.text().clone()),
             server,
@@ -156,7 +164,7 @@ impl LiveSession {
     /// Counts the session as running.
     pub fn begin(self) -> Self {
         self.server.metrics.sessions.inc();
-        self.server.usage.session();
+        self.set.usage.session();
         self
     }
 
@@ -299,7 +307,7 @@ impl LiveSession {
         if self.kept.is_some() {
             return;
         }
-        let kept = self.server.kept.take(&self.key);
+        let kept = self.server.kept.take(&self.key, &self.set);
         if !kept.is_empty() {
             self.step(Input::OfflineLines(kept));
         }
@@ -351,7 +359,7 @@ impl LiveSession {
         self.held.set(self.session.bytes());
         self.channel = self.session.channel_name();
         self.note_membership();
-        self.server.usage.count(&self.wire, &effects);
+        self.set.usage.count(&self.wire, &effects);
         for effect in effects {
             self.apply(effect);
         }
@@ -365,25 +373,6 @@ impl LiveSession {
     fn take_later(&mut self) {
         while let Some(event) = self.later.pop_front() {
             self.handle_upstream_event(event);
-        }
-    }
-
-    /// Passes the excess over a channel's rate to the engine, before the call.
-    fn pace(&mut self, input: &Input) {
-        let Input::Call { call, row, args, .. } = input else {
-            return;
-        };
-        let row = &self.tables.rows[*row];
-        if row.limit == Some(Limit::ChannelMessages)
-            && let Some(channel) = row.channel.and_then(|at| args.get(at)?.as_text())
-            && !self
-                .server
-                .channel_rates
-                .take(&self.key.0, channel, self.server.clock.now())
-        {
-            self.server.metrics.dropped("messages over a channel's rate");
-            let (socket, id) = (call.socket, call.id);
-            self.step(Input::OverRate { socket, id });
         }
     }
 
@@ -422,7 +411,14 @@ impl LiveSession {
             recorder.effect(&effect);
         }
         match effect {
-            Effect::Rtm { request, call } => self.server.upstream.call(&self.client, request, call),
+            Effect::Rtm { request, call } => match self.over_channels(&call) {
+                // As RTM refuses a join above its own limits.
+                true => self.later.push_back(UpstreamEvent::Reply {
+                    request,
+                    result: Err(JoinChannelErr::ExceedLimit.into()),
+                }),
+                false => self.server.upstream.call(&self.client, request, call),
+            },
             Effect::RtmVia { request, channel, call } => self.ask_member(request, &channel, call),
             Effect::Answer { call, row, answer } => {
                 self.log_answer(call, answer.failure.as_ref().map(|failure| &*failure.reason));
@@ -476,12 +472,16 @@ impl LiveSession {
                     .filter(|next| next.id != self.id)
                     && next
                         .inbox
-                        .send(Message::Input(Box::new(Input::OfflineLines(lines.clone()))))
+                        .send(Message::Input(Box::new(Input::OfflineLines(lines_between(
+                            lines.clone(),
+                            &self.set,
+                            &next.set,
+                        )))))
                         .is_ok()
                 {
                     return;
                 }
-                let lost = self.server.keep(self.key.clone(), lines);
+                let lost = self.server.keep(self.key.clone(), lines, &self.set);
                 if lost > 0 {
                     self.log.dropped("kept lines", lost);
                     self.webhook_events.undelivered(None, "kept lines");
@@ -506,7 +506,7 @@ impl LiveSession {
     fn end(&mut self, left: VecDeque<Message>) {
         let is_kept = self.kept.is_some();
         // A session that is over has stored its lines itself; a session cut off by the shutdown has not.
-        if !self.over && !is_kept && self.server.config.mailbox.file.is_some() {
+        if !self.over && !is_kept && self.server.config().mailbox.file.is_some() {
             let lines = self.session.leave_lines();
             if !lines.is_empty() {
                 self.apply(Effect::StoreLines(lines));

@@ -3,16 +3,24 @@
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, UdpSocket};
+
+use crate::net::inherited;
 
 /// Accept backlog; the system reduces it to its maximum.
 const BACKLOG: u32 = 65_535;
 
-/// Binds an address; returns the listener and the bound address.
+/// Binds an address, or takes over its inherited listener; returns the listener and the bound address.
 ///
 /// # Errors
 /// An I/O error.
 pub fn bind(addr: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    if let Some(listener) = inherited::tcp(addr) {
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
+        let bound = listener.local_addr()?;
+        return Ok((listener, bound));
+    }
     let socket = if addr.is_ipv4() {
         TcpSocket::new_v4()?
     } else {
@@ -26,6 +34,22 @@ pub fn bind(addr: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     let listener = socket.listen(BACKLOG)?;
     let bound = listener.local_addr()?;
     Ok((listener, bound))
+}
+
+/// Binds a UDP address, or takes over its inherited socket; returns the socket and the bound address.
+///
+/// # Errors
+/// An I/O error.
+pub async fn bind_udp(addr: SocketAddr) -> io::Result<(UdpSocket, SocketAddr)> {
+    let socket = match inherited::udp(addr) {
+        Some(socket) => {
+            socket.set_nonblocking(true)?;
+            UdpSocket::from_std(socket)?
+        }
+        None => UdpSocket::bind(addr).await?,
+    };
+    let bound = socket.local_addr()?;
+    Ok((socket, bound))
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
-//! Sockets: listening, accepting, byte counters, resource shortages, comparison of secrets.
+//! Sockets: listening, accepting, socket activation, byte counters, resource shortages, comparison of secrets.
 
 mod accept;
 mod bearer;
 mod byte_counter;
 mod descriptors;
+mod inherited;
 mod listen;
 mod shortage;
 
@@ -11,5 +12,6 @@ pub use accept::{Acceptor, Listen};
 pub use bearer::{bearer, is_secret};
 pub use byte_counter::{Metered, Taken};
 pub use descriptors::raise_descriptors;
-pub use listen::bind;
+pub use inherited::{inherit, unclaimed};
+pub use listen::{bind, bind_udp};
 pub use shortage::{Shortage, Shortages};

@@ -51,6 +51,12 @@ impl<'r> Table<'r> {
         self.entries.contains_key(key)
     }
 
+    /// Returns the position of the value of a key that has not been taken.
+    pub fn span_of(&self, key: &str) -> Option<Span> {
+        let value = self.entries.get(key)?;
+        Some(self.sink.span(value.span()))
+    }
+
     /// Reports an error about the whole table; the title follows its name.
     pub fn error(&self, title: impl Display) {
         self.report(Diag::new(&self.span, self.named(title)));
@@ -140,6 +146,16 @@ impl<'r> Table<'r> {
     /// Takes an optional table.
     pub fn take_table(&mut self, key: &str) -> Option<Table<'r>> {
         self.take(key)?.into_table()
+    }
+
+    /// Takes an optional table; a missing one is empty, at the position of this table.
+    pub fn take_table_or_empty(&mut self, key: &str) -> Option<Table<'r>> {
+        if self.has(key) {
+            return self.take_table(key);
+        }
+        self.requested.push(key.into());
+        let path = join(&self.path, key);
+        Some(Table::new(self.sink, path, self.span.clone(), DeTable::default()))
     }
 
     /// Takes a required table.
