@@ -3,8 +3,10 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -55,6 +57,9 @@ pub struct Running {
     /// Driver of agent links, if an app uses them.
     pub driver: Option<Arc<Driver>>,
 }
+
+/// How long the start waits for the key of session lines that sidecars on one Redis share.
+const LINE_KEY_WAIT: Duration = Duration::from_secs(1);
 
 /// Error at the start of a server.
 #[derive(Debug, thiserror::Error)]
@@ -153,6 +158,9 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
     // These tasks end after the last session, so the shutdown does not wait for them.
     tokio::spawn(server.runs.clone().work(server.ended.clone()));
     tokio::spawn(server.timers.clone().work(server.clock, server.ended.clone()));
+    // Lines of the first logins should be valid at all sidecars.
+    let shares = tokio::spawn(server.clone().share_line_key());
+    let _ = timeout(LINE_KEY_WAIT, shares).await;
     let tasks = &server.tasks;
     tasks.spawn(server.clone().sweep());
     let tcp = tcp.map(|(listener, addr)| {

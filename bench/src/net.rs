@@ -40,7 +40,7 @@ pub struct Net {
     epoll: OwnedFd,
     ready: Vec<epoll::Event>,
     begun: Instant,
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     /// Whether the other end is an echo, without logins.
     pub echo: bool,
     clients: Vec<Client>,
@@ -61,18 +61,20 @@ impl Net {
     ///
     /// # Errors
     /// Addresses outside the loopback network, and those of epoll.
-    pub fn new(address: SocketAddr, echo: bool, writer: Writer) -> Result<Self> {
-        ensure!(
-            address.is_ipv4() && address.ip().is_loopback(),
-            "loads go to 127.0.0.0/8 only, not to {address}"
-        );
+    pub fn new(addresses: Vec<SocketAddr>, echo: bool, writer: Writer) -> Result<Self> {
+        for address in &addresses {
+            ensure!(
+                address.is_ipv4() && address.ip().is_loopback(),
+                "loads go to 127.0.0.0/8 only, not to {address}"
+            );
+        }
         // The default of 50 µs would be added to every pause.
         rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1))?;
         Ok(Self {
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             ready: Vec::with_capacity(256),
             begun: Instant::now(),
-            address,
+            addresses,
             echo,
             clients: Vec::new(),
             due: BinaryHeap::new(),
@@ -119,9 +121,10 @@ impl Net {
             socket.set_tcp_mss(1448)?;
             socket.set_recv_buffer_size(4096)?;
         }
-        match socket.connect(&self.address.into()) {
+        let address = self.addresses[index % self.addresses.len()];
+        match socket.connect(&address.into()) {
             Err(error) if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {
-                return Err(error).with_context(|| format!("cannot connect to {}", self.address));
+                return Err(error).with_context(|| format!("cannot connect to {address}"));
             }
             _ => {}
         }

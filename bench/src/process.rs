@@ -9,13 +9,15 @@ use anyhow::{Context, Result};
 pub struct Process(Vec<u32>);
 
 impl Process {
-    /// Finds a process and the children that it has now.
+    /// Finds processes and the children that they have now.
     ///
     /// # Errors
     /// A process that does not exist.
-    pub fn find(pid: u32) -> Result<Self> {
-        fs::metadata(format!("/proc/{pid}/stat")).with_context(|| format!("no process {pid}"))?;
-        let mut family = vec![pid];
+    pub fn find(pids: &[u32]) -> Result<Self> {
+        for pid in pids {
+            fs::metadata(format!("/proc/{pid}/stat")).with_context(|| format!("no process {pid}"))?;
+        }
+        let mut family = pids.to_vec();
         for entry in fs::read_dir("/proc")?.flatten() {
             let Some(other) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
                 continue;
@@ -25,7 +27,7 @@ impl Process {
             let parent = stat
                 .rsplit_once(") ")
                 .and_then(|(_, rest)| rest.split(' ').nth(1)?.parse().ok());
-            if parent == Some(pid) {
+            if parent.is_some_and(|parent| pids.contains(&parent)) {
                 family.push(other);
             }
         }
@@ -100,12 +102,12 @@ mod tests {
     #[test]
     fn a_process_is_counted_with_its_children() {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
-        let process = Process::find(std::process::id()).unwrap();
+        let process = Process::find(&[std::process::id()]).unwrap();
         let (cpu, resident) = (process.cpu().unwrap(), process.resident().unwrap());
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(process.0.contains(&child.id()), "{process:?}");
         assert!(cpu > 0 && resident > 100, "{cpu} ns, {resident} KiB");
-        assert!(Process::find(u32::MAX).is_err());
+        assert!(Process::find(&[u32::MAX]).is_err());
     }
 }

@@ -54,6 +54,7 @@ impl Bench {
             wire: tables.documented(),
             names: Arc::new(ExampleNames { own: account.clone() }),
             offline_messages: offers("offline-messages"),
+            durable: false,
             can: Arc::new(can),
             limits,
         };

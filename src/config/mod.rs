@@ -166,6 +166,26 @@ impl Config {
         }
         self.apps.iter().any(|app| app.upstream == kind)
     }
+
+    /// Returns true if the sessions of an app are kept in Redis.
+    pub fn is_durable(&self, app: &AppId) -> bool {
+        self.keeps_sessions(self.upstream_of(app))
+    }
+
+    /// Returns true if an app has a Redis, for RTM or for sessions.
+    pub fn uses_redis(&self) -> bool {
+        [UpstreamKind::Redis, UpstreamKind::Agent]
+            .into_iter()
+            .any(|kind| self.uses(kind) && self.keeps_sessions(kind))
+    }
+
+    fn keeps_sessions(&self, kind: UpstreamKind) -> bool {
+        match kind {
+            UpstreamKind::Redis => true,
+            UpstreamKind::Agent => self.redis.url.is_some(),
+            UpstreamKind::Embedded => false,
+        }
+    }
 }
 
 /// Limits of an app; 0 means no limit.

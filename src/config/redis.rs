@@ -19,11 +19,15 @@ use tables::spanned_toml::Table;
 /// The environment's name of the password.
 const PASSWORD: &str = "SIGBRIDGE_REDIS_PASSWORD";
 
+/// The address without `url`.
+const DEFAULT: &str = "redis://127.0.0.1:6379";
+
 section! {
     /// The Redis of apps whose upstream is "redis": version 7.0 or later, or Valkey, with `maxmemory-policy noeviction`.
     pub struct Redis("redis") derives() {
-        /// redis://host:port/number, rediss:// for TLS, or redis+unix:///path.
-        url: RedisUrl = "redis://127.0.0.1:6379".into() => UrlKind, Restart;
+        /// redis://host:port/number, rediss:// for TLS, or redis+unix:///path. Where it is set, sessions of apps behind an
+        /// agent are kept there, too: a client continues at any sidecar. Default: redis://127.0.0.1:6379, for RTM only.
+        url: Option<RedisUrl> = None, example "\"redis://127.0.0.1:6379\"" => Maybe(UrlKind), Restart;
         /// Redis Cluster; url is any of its members.
         cluster: bool = false => Bool, Restart;
         /// File with trusted CA certificates (PEM). Default: public CAs.
@@ -44,6 +48,13 @@ section! {
         rate_scale: u32 = 1 => Int::new(1..=1_000_000), Restart;
         /// Store messages to offline users: 200 for each user, for 7 days.
         offline_messages: bool = true => Bool, Restart;
+    }
+}
+
+impl Redis {
+    /// Returns the address, or the default one.
+    pub fn address(&self) -> &str {
+        self.url.as_deref().unwrap_or(DEFAULT)
     }
 }
 

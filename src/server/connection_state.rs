@@ -9,7 +9,9 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tracing::warn;
 
 use crate::log::clients::How;
+use crate::server::line_search::{Found, LineSearch};
 use crate::server::rates::Limit;
+use crate::server::run_queue::enter;
 use crate::server::table_set::TableSet;
 use crate::server::{
     AuthenticatedLogin, ClientView, Closing, Login, LoginAttempt, Message, NoSession, PendingLogin, RecordedItem,
@@ -23,11 +25,12 @@ use protocol::event::{CallRef, LOGIN, SocketId};
 use rtm::AppId;
 use rtm::time::Time;
 use rtm::value::{Text, Value};
+use rtm_redis::FoundLine;
 use runtime::log_limit::{Bound, Cause, admits};
 use tables::Tables;
 use tables::profile::{Profile, Transport};
 use tables::reason::Reason;
-use tables::wire::{RowCall, Target, Wire};
+use tables::wire::{ResumeMode, RowCall, Target, Wire};
 
 use engine::dispatch::{Caller, Dispatch, DispatchResult};
 use engine::pre_login::answer_before_login;
@@ -74,6 +77,8 @@ pub struct Client {
     current_text: Option<CurrentText>,
     /// True if the session takes the frames of the current text. A viewer may come and leave between two texts only.
     takes_frames: bool,
+    /// Search for the session of the client's line.
+    search: Option<LineSearch>,
 }
 
 /// Returns the profile and the wire of clients of a transport before their login.
@@ -119,6 +124,7 @@ impl Client {
             own,
             current_text: None,
             takes_frames: false,
+            search: None,
         })
     }
 
@@ -210,6 +216,10 @@ impl Client {
 
     /// Processes a frame. Returns the value of the pong for a ping.
     pub fn frame(&mut self, frame: ClientFrame) -> Option<Value> {
+        if let Some(search) = self.search.as_mut().filter(|_| !matches!(frame, ClientFrame::Ping(_))) {
+            search.later(frame);
+            return None;
+        }
         match frame {
             ClientFrame::Login(fields) => self.login(&fields),
             ClientFrame::LineLogin(line) => self.line_login(&line),
@@ -275,6 +285,9 @@ impl Client {
                 .new_session(vid, account, &self.set, wire.clone(), self.profile(), shown)
         };
         let (admission, session, line) = self.server.registry.admit(key.clone(), newcomer, twin_window, create);
+        if wire.resume_mode == ResumeMode::BySessionLine {
+            self.server.remember_line(line, &key);
+        }
         let (attached, how) = match admission {
             Admission::New => (None, How::New),
             Admission::Replace => (None, How::Replace),
@@ -283,11 +296,12 @@ impl Client {
             Admission::Reset => (Some(Attach::Reset), How::Resume),
         };
         pending.attempt.to(session.id, how);
+        let loses_calls = self.profile().loses_calls;
         if self.adopt(session.set.clone()) {
             self.recognise(fields);
         }
         self.enters(key, session);
-        let line = self.server.line_key.issue(line);
+        let line = self.server.line_keys.issue(line);
         let text = line.as_str().into();
         self.line = Some(line);
         self.forget_token(row, fields);
@@ -299,6 +313,7 @@ impl Client {
             args,
             attached,
             pending,
+            loses_calls,
         });
     }
 
@@ -400,8 +415,8 @@ impl Client {
             return;
         }
         self.logged_in = true;
-        let mut pending = self.begin_login();
-        let number = self.server.line_key.verify(line).map_err(|_| NoSession::Unknown);
+        let pending = self.begin_login();
+        let number = self.server.line_keys.verify(line).map_err(|_| NoSession::Unknown);
         let found = number.and_then(|number| {
             let (registry, now) = (&self.server.registry, self.server.clock.now());
             let (key, session) = registry.by_line(number, &self.wire.family, (self.socket, self.accepted.peer), now)?;
@@ -410,25 +425,74 @@ impl Client {
             let is_sunset = config.is_sunset(&key.0, &self.profile().name, wall);
             (!is_sunset).then_some((key, session, number)).ok_or(NoSession::Unknown)
         });
-        let (key, session, number) = match found {
-            Ok(found) => found,
-            Err(why) => {
-                pending.attempt.by(&self.profile().name, "", "");
-                let (reason, resumed) = match why {
-                    NoSession::Replaced => ("replaced line", Resumed::Replaced),
-                    NoSession::Unknown => ("unknown line", Resumed::Unknown),
-                };
-                pending.attempt.refused(reason);
-                self.send(self.encoder().resumed(resumed));
-                self.handle.out.close(Closing::Finished);
-                return;
-            }
+        match found {
+            Ok((key, session, number)) => self.line_found(line, number, (key, session), pending),
+            Err(NoSession::Unknown) => match &self.server.redis {
+                Some(redis) => self.search = Some(LineSearch::begin(&self.server, redis, line, pending)),
+                None => self.no_line(NoSession::Unknown, pending),
+            },
+            Err(NoSession::Replaced) => self.no_line(NoSession::Replaced, pending),
+        }
+    }
+
+    /// Handles the result of a search for a line in Redis.
+    fn line_searched(&mut self, search: LineSearch, (number, found): Found) {
+        let LineSearch { line, pending, .. } = search;
+        let key = match found {
+            FoundLine::Of(app, account) => AppId::new(app.as_str()).ok().zip(Account::new(account.as_str()).ok()),
+            FoundLine::Replaced => return self.no_line(NoSession::Replaced, pending),
+            FoundLine::Unknown => None,
         };
+        let Some(key) = key.filter(|(app, _)| self.server.config().is_durable(app)) else {
+            return self.no_line(NoSession::Unknown, pending);
+        };
+        let newcomer = LoginAttempt {
+            socket: self.socket,
+            peer: self.accepted.peer,
+            accepted: self.accepted.at,
+            family: self.wire.family.clone(),
+            token: SecretString::from(""),
+            loses_calls: self.profile().loses_calls,
+            only: None,
+        };
+        let create = || {
+            let (app, account) = key.clone();
+            self.server.new_session(
+                app,
+                account,
+                &self.set,
+                self.wire.clone(),
+                self.profile(),
+                self.shown(None),
+            )
+        };
+        let session = self.server.registry.adopt(key.clone(), number, newcomer, create);
+        self.line_found(&line, number, (key, session), pending);
+    }
+
+    fn no_line(&self, why: NoSession, mut pending: PendingLogin) {
+        pending.attempt.by(&self.profile().name, "", "");
+        let (reason, resumed) = match why {
+            NoSession::Replaced => ("replaced line", Resumed::Replaced),
+            NoSession::Unknown => ("unknown line", Resumed::Unknown),
+        };
+        pending.attempt.refused(reason);
+        self.send(self.encoder().resumed(resumed));
+        self.handle.out.close(Closing::Finished);
+    }
+
+    fn line_found(
+        &mut self,
+        line: &str,
+        number: u64,
+        (key, session): ((AppId, Account), SessionHandle),
+        mut pending: PendingLogin,
+    ) {
         pending.attempt.by(&self.profile().name, key.0.as_str(), key.1.as_str());
         pending.attempt.to(session.id, How::Line);
         self.adopt(session.set.clone());
         self.enters(key, session);
-        self.line = Some(self.server.line_key.issue(number));
+        self.line = Some(self.server.line_keys.known(line, number));
         self.enter(Login {
             call: self.login_call(),
             line: line.into(),
@@ -437,6 +501,7 @@ impl Client {
             args: Vec::new(),
             attached: Some(Attach::BySessionLine),
             pending,
+            loses_calls: self.profile().loses_calls,
         });
     }
 
@@ -553,7 +618,18 @@ impl Client {
     }
 
     /// Waits while the session's inbox is full. A client is read no faster than it can be served.
-    pub async fn room(&self) {
+    pub async fn room(&mut self) {
+        if let Some(search) = &mut self.search {
+            let found = search.found().await;
+            if let Some(mut search) = self.search.take() {
+                let _run = enter();
+                let later = std::mem::take(&mut search.later);
+                self.line_searched(search, found);
+                for frame in later {
+                    self.frame(frame);
+                }
+            }
+        }
         if let Some((_, session)) = &self.session {
             session.inbox.room().await;
         }

@@ -177,6 +177,45 @@ impl SessionRegistry {
         (admission, session, line)
     }
 
+    /// Registers a session that another sidecar had, by the line of its client. A session of the account that is here
+    /// is replaced, unless it has that line.
+    pub fn adopt(
+        &self,
+        key: Key,
+        line: u64,
+        login: LoginAttempt,
+        create: impl FnOnce() -> SessionHandle,
+    ) -> SessionHandle {
+        let mut entries = self.entries.lock();
+        let existing = entries.by_key.get_mut(&key);
+        let existing = existing.filter(|entry| !entry.session.inbox.is_closed());
+        if let Some(entry) = &existing
+            && entry.line == line
+            && entry.family == login.family
+        {
+            return entry.session.clone();
+        }
+        let before = existing.map(|entry| entry.session.clone());
+        let session = create();
+        let entry = Entry {
+            session: session.clone(),
+            before,
+            line,
+            live: Some(login.socket),
+            peer: login.peer,
+            accepted: login.accepted,
+            family: login.family,
+            token: login.token,
+            settled: true,
+            loses_calls: login.loses_calls,
+        };
+        if let Some(before) = entries.by_key.insert(key.clone(), entry) {
+            entries.by_line.remove(&before.line);
+        }
+        entries.by_line.insert(line, key);
+        session
+    }
+
     /// Returns the session of a session line and registers its new socket. The old socket may still be open here.
     ///
     /// # Errors

@@ -1,15 +1,18 @@
 //! Start of a session, and the selection of those that are recorded.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use identity::Account;
-use rtm::AppId;
+use rtm::upstream::UpstreamEvent;
+use rtm::{AppId, RtmEvent};
 use tables::profile::Profile;
 use tables::wire::Wire;
 use trace::{Begin, RecordedNames};
 
+use crate::config::UpstreamKind;
 use crate::server::Server;
 use crate::server::live_session::LiveSession;
+use crate::server::live_session::kept::Kept;
 use crate::server::registry::SessionHandle;
 use crate::server::session_directory::{ClientView, SessionView};
 use crate::server::session_inbox::inbox;
@@ -60,22 +63,40 @@ impl Server {
         }
         let inbox = inbox(&self.pressure, &self.runs);
         let (to_session, metrics) = (inbox.downgrade(), self.metrics.clone());
+        let redis = self.redis.as_ref().filter(|_| context.durable);
+        // RTM on Redis keeps a peer message until it is processed, or dropped.
+        let keeper = redis.filter(|_| self.config().upstream_of(&vid) == UpstreamKind::Redis);
+        let dropped = keeper.map(|redis| (redis.clone(), Arc::new(OnceLock::new())));
+        let own = dropped.as_ref().map(|(_, client)| client.clone());
         let client = self.upstream.open(
             &vid,
             Arc::new(move |event| {
+                let is_peers = matches!(event, UpstreamEvent::Event(RtmEvent::MessageFromPeer { .. }));
                 if let Some(inbox) = to_session.upgrade()
                     && !inbox.tell(event)
                 {
                     metrics.dropped("messages for a session that cannot keep up");
+                    if let Some((redis, client)) = dropped.as_ref().filter(|_| is_peers)
+                        && let Some(client) = client.get()
+                    {
+                        redis.processed(client, 1);
+                    }
                 }
             }),
         );
+        if let Some(own) = own {
+            let _ = own.set(client.clone());
+        }
         // Random in all bits: session lines are valid at all sidecars with the same key.
         let id = getrandom::u64().unwrap_or_else(|_| self.new_socket().0);
         let shown_account = self.log.accounts.name(vid.as_str(), account.as_str());
         let named = (vid.clone(), account.text().clone(), shown_account);
         let view = SessionView::new(id, named, now, shown);
         self.sessions.add(view.clone(), inbox.downgrade());
+        let kept = redis.map(|redis| {
+            let client = keeper.is_some().then_some(&client);
+            Kept::new(self, redis, (&vid, &account), id, inbox.downgrade(), client)
+        });
         let parts = (context, set.clone());
         let session = LiveSession::new(
             self.clone(),
@@ -85,7 +106,7 @@ impl Server {
             client,
             inbox.downgrade(),
         );
-        inbox.start(Box::new(session.recorded_by(recorder).begin()));
+        inbox.start(Box::new(session.kept_by(kept).recorded_by(recorder).begin()));
         SessionHandle {
             id,
             inbox,

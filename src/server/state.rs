@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
+use secrecy::ExposeSecret;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -37,6 +38,7 @@ use crate::server::channel_index::Members;
 use crate::server::connection_limits::{ConnectionLimits, ConnectionPermit};
 use crate::server::drain::Drain;
 use crate::server::grace_sessions::GraceSessions;
+use crate::server::line_keys::LineKeys;
 use crate::server::mailbox_file::{Key, MailboxFile};
 use crate::server::message::Message;
 use crate::server::offline_mailboxes::{Dropped, OfflineMailboxes};
@@ -57,6 +59,10 @@ use runtime::clock::Clock;
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Sweeps between two writes of the usage file.
 const SAVE_USAGE_EVERY: u64 = 60;
+/// Interval of attempts to read the key of session lines from Redis.
+const LINE_KEY_EVERY: Duration = Duration::from_millis(100);
+/// Lifetime of a session line in Redis.
+const LINE_TTL: Duration = Duration::from_secs(24 * 3600);
 /// Maximum of sessions that one sweep ends while the memory is full. Their memory is freed with a delay.
 const GIVE_UP_AT_ONCE: usize = 64;
 /// Time limit for closing the last connections of a drain.
@@ -117,8 +123,8 @@ pub struct Server {
     pub webhooks: Arc<Webhooks>,
     /// Usage across restarts.
     pub usage_keeper: UsageKeeper,
-    /// Key of session lines.
-    pub line_key: SessionLineKey,
+    /// Keys of session lines.
+    pub line_keys: LineKeys,
     /// Tasks that the shutdown waits for.
     pub tasks: TaskTracker,
     /// Requests of reloads.
@@ -205,7 +211,7 @@ impl Server {
             clock,
             metrics,
             webhooks,
-            line_key,
+            line_keys: LineKeys::new(line_key),
             config: ArcSwap::from_pointee(config),
             tasks,
             reloads: Reloads::default(),
@@ -521,6 +527,7 @@ impl Server {
                 UpstreamKind::Redis => config.redis.offline_messages,
                 UpstreamKind::Agent => false,
             },
+            durable: config.is_durable(vid),
             can: Arc::new(move |kind| !lacks.contains(&kind)),
             limits: SessionLimits {
                 login: config.session.rtm_login_timeout,
@@ -537,6 +544,41 @@ impl Server {
                 discard_over_rate: config.policy.over_rate == OverRate::Discard,
                 ..SessionLimits::default()
             },
+        }
+    }
+
+    /// Has other sidecars find a session by its line.
+    pub fn remember_line(&self, line: u64, (app, account): &Key) {
+        let Some(redis) = self.redis.clone().filter(|_| self.config().is_durable(app)) else {
+            return;
+        };
+        let (app, account) = (app.clone(), account.clone());
+        tokio::spawn(async move {
+            if let Err(trouble) = redis.set_line(line, &app, account.as_str(), LINE_TTL).await
+                && admits("session lines are not kept", Bound::EVENT, Cause::default())
+            {
+                let hint = trouble.hint();
+                warn!(%trouble, hint, "a session line is not in Redis: it is known to this sidecar only");
+            }
+        });
+    }
+
+    /// Takes the key of session lines that all sidecars have, as soon as Redis gives it.
+    pub async fn share_line_key(self: Arc<Self>) {
+        let Some(redis) = self.redis.clone().filter(|_| self.config().session.line_key.is_none()) else {
+            return;
+        };
+        let mut every = interval(LINE_KEY_EVERY);
+        loop {
+            tokio::select! {
+                () = self.shutdown.cancelled() => return,
+                _ = every.tick() => {}
+            }
+            if let Ok(secret) = redis.secret().await
+                && let Some(key) = SessionLineKey::new(secret.expose_secret().as_bytes())
+            {
+                return self.line_keys.share(key);
+            }
         }
     }
 }

@@ -117,7 +117,7 @@ pub async fn start_upstreams(
         tasks.spawn(serve_agents(made.clone(), listener, policy, shutdown.clone()));
         driver = Some(made);
     }
-    let redis = config.uses(UpstreamKind::Redis).then(|| {
+    let redis = config.uses_redis().then(|| {
         let made = RedisUpstream::new(on_redis(config), metrics.redis(), clock, tasks, shutdown);
         made.inspect(|made| drop(tasks.spawn(made.clone().run())))
     });
@@ -171,7 +171,7 @@ fn on_redis(config: &Config) -> RedisConfig {
     let redis = &config.redis;
     RedisConfig {
         address: Address {
-            url: redis.url.to_string(),
+            url: redis.address().to_owned(),
             cluster: redis.cluster,
             user: redis.user.as_ref().map(ToString::to_string),
             password: redis.password.clone(),

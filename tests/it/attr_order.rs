@@ -93,6 +93,7 @@ impl Stage {
             wire: tables.documented(),
             names: Arc::new(SameUid),
             offline_messages: false,
+            durable: false,
             can: Arc::new(|_| true),
             limits: SessionLimits::default(),
             tables: tables.clone(),

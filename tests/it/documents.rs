@@ -57,6 +57,16 @@ const ALL: &[(&str, &str, How)] = &[
         Shell(&[Given::Mappings], &["sed"]),
     ),
     (
+        "docs/guide/cluster.md",
+        "redis-server --save",
+        Elsewhere("it needs redis-server and fixed ports; durable.rs does the same in tests"),
+    ),
+    (
+        "docs/guide/cluster.md",
+        "sigbridge call --account bob",
+        Elsewhere("it needs redis-server and fixed ports; durable.rs does the same in tests"),
+    ),
+    (
         "docs/guide/point-a-client.md",
         "curl -s http://127.0.0.1:8001/getaddr",
         Test("the_lookup"),

@@ -24,7 +24,9 @@ mod docs;
 mod doctor;
 mod documents;
 mod drain;
+mod durable;
 mod fixtures;
+mod fleet;
 mod fuzz;
 mod guide;
 mod har;
@@ -42,6 +44,8 @@ mod on_redis;
 mod operate;
 mod record_fixtures;
 mod redaction;
+#[cfg(unix)]
+mod redis_kinds;
 mod reload;
 mod replay;
 mod report;

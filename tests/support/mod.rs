@@ -53,11 +53,7 @@ pub fn config() -> Config {
 /// Starts a server with the built-in tables; it stops with the test's runtime.
 pub async fn serve(config: Config) -> Running {
     match std::env::var(UPSTREAM) {
-        Ok(kind) if kind == ON_REDIS && config.upstream.kind == UpstreamKind::Embedded => {
-            let running = serve_as_told(on_redis(config, &database())).await;
-            reached(&running).await;
-            running
-        }
+        Ok(kind) if kind == ON_REDIS && config.upstream.kind == UpstreamKind::Embedded => serve_on_redis(config).await,
         Ok(platform) if config.upstream.kind == UpstreamKind::Embedded => {
             let rtm = embedded(&config);
             let running = serve_as_told(behind_a_link(config)).await;

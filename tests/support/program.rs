@@ -18,7 +18,9 @@ pub struct Program {
 impl Program {
     /// Starts a command in a directory.
     pub fn start(folder: &Path, args: &[&str], rust_log: Option<&str>, stderr: Stdio) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sigbridge"));
+        // Long runs under load need a release build.
+        let other = std::env::var_os("SIGBRIDGE_TEST_PROGRAM");
+        let mut command = Command::new(other.unwrap_or_else(|| env!("CARGO_BIN_EXE_sigbridge").into()));
         command.args(args).current_dir(folder).env("NO_COLOR", "1");
         match rust_log {
             Some(text) => command.env("RUST_LOG", text),

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use parking_lot::Mutex;
 use sigbridge::config::{Config, UpstreamKind};
 use sigbridge::startup::Running;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
 
 #[path = "../../crates/rtm-redis/tests/it/server.rs"]
 mod server;
@@ -27,10 +29,57 @@ pub fn database() -> String {
     format!("{}?db={}", SHARED.lock().url(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
+/// Environment variable with the number of sidecars behind each server of a test that uses Redis.
+const SIDECARS: &str = "SIGBRIDGE_TEST_SIDECARS";
+
+/// Starts a server on Redis; with [`SIDECARS`] several, whose HTTP port gives each connection to the next one.
+pub async fn serve_on_redis(config: Config) -> Running {
+    let mut config = on_redis(config, &database());
+    let count: usize = std::env::var(SIDECARS).ok().and_then(|n| n.parse().ok()).unwrap_or(1);
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let balanced = listener.local_addr().expect("it is bound");
+    if count > 1 && config.discovery.advertise_host.is_none() {
+        config.discovery.advertise_port = Some(balanced.port());
+    }
+    let mut running = super::serve_as_told(config.clone()).await;
+    reached(&running).await;
+    if count < 2 {
+        return running;
+    }
+    let mut others = Vec::new();
+    for _ in 1..count {
+        let other = super::serve_as_told(config.clone()).await;
+        reached(&other).await;
+        others.push(other);
+    }
+    let places: Vec<_> = [running.http]
+        .into_iter()
+        .chain(others.iter().map(|other| other.http))
+        .collect();
+    running.http = balanced;
+    tokio::spawn(async move {
+        let _others = others;
+        for place in places.iter().cycle() {
+            let Ok((mut near, _)) = listener.accept().await else {
+                return;
+            };
+            let place = *place;
+            tokio::spawn(async move {
+                if let Ok(mut far) = TcpStream::connect(place).await {
+                    let _ = near.set_nodelay(true);
+                    let _ = far.set_nodelay(true);
+                    let _ = copy_bidirectional(&mut near, &mut far).await;
+                }
+            });
+        }
+    });
+    running
+}
+
 /// The config with its RTM in that database.
 pub fn on_redis(mut config: Config, url: &str) -> Config {
     config.upstream.kind = UpstreamKind::Redis;
-    config.redis.url = url.into();
+    config.redis.url = Some(url.into());
     config.redis.rate_scale = config.embedded.rate_scale;
     config.redis.offline_messages = config.embedded.offline_messages;
     config

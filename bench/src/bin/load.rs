@@ -14,12 +14,12 @@ use sigbridge_bench::wire::{self, Writer};
 struct Args {
     #[command(subcommand)]
     load: Load,
-    /// Where the server is; loopback only
-    #[arg(long, global = true, default_value = "127.0.0.1:8001")]
-    address: SocketAddr,
-    /// The process whose CPU time and memory are measured, with its children
-    #[arg(long, global = true)]
-    pid: Option<u32>,
+    /// Where the server is, or several, which get clients in turn; loopback only
+    #[arg(long, global = true, value_delimiter = ',', default_value = "127.0.0.1:8001")]
+    address: Vec<SocketAddr>,
+    /// The processes whose CPU time and memory are measured, with their children
+    #[arg(long, global = true, value_delimiter = ',')]
+    pid: Vec<u32>,
     /// The core that the load runs on
     #[arg(long, global = true)]
     core: Option<usize>,
@@ -64,8 +64,8 @@ fn run(args: &Args) -> anyhow::Result<()> {
         process::pin(core)?;
     }
     let writer = Writer::new(args.bytes.into(), args.json);
-    let mut net = Net::new(args.address, args.echo, writer)?;
-    let process = args.pid.map(Process::find).transpose()?;
+    let mut net = Net::new(args.address.clone(), args.echo, writer)?;
+    let process = (!args.pid.is_empty()).then(|| Process::find(&args.pid)).transpose()?;
     let process = process.as_ref();
     let figures = match &args.load {
         Load::Peer(load) => peer::run(&mut net, process, load),

@@ -29,6 +29,8 @@ pub struct SessionContext {
     pub names: Arc<dyn Names>,
     /// RTM itself stores messages for offline users.
     pub offline_messages: bool,
+    /// The session's changes are stored, so that the account's next session continues with them.
+    pub durable: bool,
     /// Returns true for calls that the upstream supports.
     pub can: Arc<dyn Fn(CallKind) -> bool + Send + Sync>,
     /// Timeouts and bounds.

@@ -277,8 +277,18 @@ impl Client {
         lines
     }
 
+    /// Removes the lines of the current login only, and expired ones, where a store keeps the others.
+    pub fn end_lines(&mut self, ctx: &Ctx<'_>) {
+        let env = ctx.env;
+        self.mailbox
+            .end(ctx.now, env.limits.mailbox_ttl, |event| is_volatile(event, &env.wire));
+    }
+
     /// Passes the unacknowledged lines on to the account's next session on this sidecar.
     pub fn store_lines(&mut self, ctx: &mut Ctx<'_>) {
+        if ctx.env.durable {
+            return self.end_lines(ctx);
+        }
         let lines = self.leave_lines(ctx.env);
         if !lines.is_empty() {
             ctx.push(Effect::StoreLines(lines));

@@ -25,6 +25,8 @@ pub(crate) struct Env {
     pub account: Text,
     /// RTM itself stores messages for offline users.
     pub offline_messages: bool,
+    /// The session is stored.
+    pub durable: bool,
     can: Arc<dyn Fn(CallKind) -> bool + Send + Sync>,
 }
 
@@ -37,6 +39,7 @@ impl Env {
             limits: context.limits,
             account,
             offline_messages: context.offline_messages,
+            durable: context.durable,
             can: context.can,
         }
     }
@@ -119,6 +122,7 @@ pub(crate) mod tests {
             tables,
             names: Arc::new(OneNumber),
             offline_messages: false,
+            durable: false,
             can: Arc::new(|_| true),
             limits: SessionLimits::default(),
         };

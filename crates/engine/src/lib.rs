@@ -11,6 +11,7 @@ mod api;
 mod client;
 mod context;
 pub mod dispatch;
+pub mod durable;
 pub mod emulate;
 mod lanes;
 mod names;

@@ -6,6 +6,7 @@ mod outcome;
 mod rtm_events;
 mod rtm_requests;
 mod scope;
+mod stored;
 mod test_fixtures;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use tables::wire::{ResumeMode, Target};
 use crate::api::{Attach, DropReason, Effect, EndReason, Input, SessionContext, TimerKey};
 use crate::client::Client;
 use crate::context::{Ctx, Env};
+use crate::durable::Saved;
 use crate::emulate::channel::ChannelState;
 use crate::emulate::directory::Directory;
 use crate::emulate::invitations::Invitations;
@@ -49,6 +51,8 @@ pub struct Session {
     outbox: Outbox,
     directory: Directory,
     transient_joins: TransientJoins,
+    /// What a store has of the session, if it is stored.
+    saved: Option<Box<Saved>>,
     /// Sockets of the same client that arrived while the login was pending.
     twins: Vec<CallRef>,
     end_reason: Option<EndReason>,
@@ -58,6 +62,7 @@ impl Session {
     /// Creates a session for an account, before its login.
     pub fn new(context: SessionContext, account: Text) -> Self {
         Self {
+            saved: context.durable.then(Box::default),
             env: Arc::new(Env::new(context, account)),
             client: Client::new(),
             status: Status::default(),
@@ -90,7 +95,7 @@ impl Session {
             } => self.admitted(call, verdict, line, args, ctx),
             Input::Attached { call, how, line } => self.attached(call, how, line, ctx),
             Input::Subscribed { socket, cid, msgid } => {
-                if self.client.has_socket(socket) {
+                if !self.subscribed_early(socket, cid, msgid) && self.client.has_socket(socket) {
                     self.channel.resume_lines(socket, cid, msgid, ctx);
                 }
             }
@@ -186,6 +191,11 @@ impl Session {
         self.end_reason
     }
 
+    /// Returns true after the login.
+    pub fn is_logged_in(&self) -> bool {
+        self.status.logged_in
+    }
+
     /// Returns true if a client is connected.
     pub fn is_live(&self) -> bool {
         self.client.is_connected()
@@ -229,6 +239,7 @@ impl Session {
             if !self.status.logged_in {
                 self.status.logged_in = true;
                 self.directory.write_own(&mut self.requests, ctx);
+                self.continue_restored(ctx);
             }
             if !refused {
                 self.client.announce(ctx);
@@ -246,6 +257,7 @@ impl Session {
     fn attached(&mut self, call: CallRef, how: Attach, line: Text, ctx: &mut Ctx<'_>) {
         let before = self.client.connect(call.socket, line);
         match how {
+            Attach::BySessionLine if !self.status.logged_in => return self.resume_elsewhere(call, ctx),
             Attach::BySessionLine => return self.resumed(call, before, ctx),
             Attach::Resume => {
                 let mode = ctx.env.wire.resume_mode;
@@ -348,6 +360,7 @@ impl Session {
     fn timer(&mut self, key: TimerKey, ctx: &mut Ctx<'_>) {
         match key {
             TimerKey::Login if !self.status.logged_in => {
+                self.resume_refused();
                 if let Some(run) = login_row(ctx).and_then(|row| self.runs.take_of_row(row)) {
                     self.requests.forget(run.id);
                     self.refuse(run, Reason::Timeout, ctx);
@@ -393,7 +406,7 @@ impl Session {
             self.invitations.withdraw(&mut self.requests, ctx);
         }
         self.end_reason = Some(how);
-        if !self.outbox.is_empty() {
+        if !self.outbox.is_empty() && self.saved.is_none() {
             ctx.dropped(DropReason::OfflineMessages);
         }
         self.client.close(ctx);

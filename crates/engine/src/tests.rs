@@ -34,6 +34,7 @@ impl Bench {
             tables: tables.clone(),
             names: Arc::new(SameUid),
             offline_messages: false,
+            durable: false,
             can: Arc::new(|_| true),
             limits,
         };

@@ -21,6 +21,7 @@ use tracing::{error, info, warn};
 
 use crate::health::Health;
 use crate::link::{Link, Shared, Trouble};
+use crate::node::records::{Changes, Owner, RecordNews};
 use crate::node::{Node, NodeConfig, NodeStatus, Out, Request};
 use crate::wire::{Answer, Entry, EntryId, answer, entries};
 
@@ -49,7 +50,20 @@ pub enum Command {
     Call(u64, u64, RtmCall),
     /// An instance is no longer needed.
     Close(u64),
+    /// An instance's messages are acknowledged by its session.
+    Keep(u64),
+    /// An instance's session has processed so many messages.
+    Processed(u64, usize),
+    /// A session becomes the owner of a record.
+    Take(u64, Owner, RecordSink),
+    /// Changes of a session's record, with the messages of an instance that they come from.
+    Save(u64, Changes, Option<(u64, usize)>),
+    /// A session leaves its record.
+    Leave(u64),
 }
+
+/// The receiver of a session's news of its record. It must not block.
+pub type RecordSink = Arc<dyn Fn(RecordNews) + Send + Sync>;
 
 /// An app at this sidecar.
 pub struct App {
@@ -70,6 +84,7 @@ type Flight = Pin<Box<dyn Future<Output = Result<Answer, Trouble>> + Send>>;
 struct State {
     node: Node,
     tells: HashMap<u64, EventSink>,
+    records: HashMap<u64, RecordSink>,
     told: NodeStatus,
     out: Out,
     flight: Option<Flight>,
@@ -85,6 +100,7 @@ impl App {
         let mut state = State {
             node,
             tells: HashMap::new(),
+            records: HashMap::new(),
             told: NodeStatus::default(),
             out: Vec::new(),
             flight: None,
@@ -132,6 +148,19 @@ impl App {
                 state.node.close(client);
                 state.tells.remove(&client);
             }
+            Command::Keep(client) => state.node.keep(client),
+            Command::Processed(client, count) => state.node.processed(self.clock.now(), client, count),
+            Command::Take(session, owner, sink) => {
+                state.node.take_record(self.clock.now(), session, owner);
+                state.records.insert(session, sink);
+            }
+            Command::Save(session, changes, processed) => {
+                state.node.save_record(self.clock.now(), session, changes, processed);
+            }
+            Command::Leave(session) => {
+                state.node.leave_record(session);
+                state.records.remove(&session);
+            }
         }
     }
 
@@ -174,6 +203,11 @@ impl App {
         for (client, event) in state.out.drain(..) {
             if let Some(tell) = state.tells.get(&client) {
                 tell(event);
+            }
+        }
+        for (session, news) in state.node.record_news() {
+            if let Some(sink) = state.records.get(&session) {
+                sink(news);
             }
         }
     }

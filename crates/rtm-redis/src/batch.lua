@@ -22,6 +22,11 @@ local lease, limit, keeps, done = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6] 
 local call = redis.call
 local N, U, S, M, L = P .. ':n:' .. node, P .. ':u', P .. ':s:', P .. ':m', P .. ':l'
 
+-- Keys that their users' nodes renew once a day.
+local function renew(...)
+  for _, key in ipairs({...}) do call('PEXPIRE', key, MONTH) end
+end
+
 local function int(n) return string.format('%.0f', n) end
 
 local now
@@ -62,6 +67,7 @@ if ARGV[2] == 'hello' then
   call('HSET', N, 'seq', ARGV[8], 'reply', '')
   call('HDEL', N, 'dropped')
   call('HSET', L, node, int(now + lease) .. ' 0')
+  renew(L, N)
   for _, user in ipairs(call('SMEMBERS', N .. ':f')) do call('SREM', P .. ':f:' .. user, node) end
   call('DEL', N .. ':f')
   return {'ok', '', stamp, call('SMEMBERS', N .. ':u'), 'hello'}
@@ -76,7 +82,6 @@ if last ~= seq - 1 then return {'lost', int(last)} end
 
 local newest = call('XREVRANGE', S .. node, '+', '-', 'COUNT', 1)
 local before = newest[1] and newest[1][1] or ''
-if done ~= '' then call('XTRIM', S .. node, 'MINID', done) end
 
 local items, index = {}, 0
 local lengths = {}
@@ -85,7 +90,6 @@ local function reply(...) items[#items + 1] = {'=', ...} end
 
 -- Whether a node's stream takes no message any more.
 local function full(to, most)
-  if to == node then return false end
   if not lengths[to] then lengths[to] = call('XLEN', S .. to) end
   return lengths[to] >= most
 end
@@ -101,6 +105,16 @@ local function emit(to, ...)
     lengths[to] = lengths[to] + 1
     call('XADD', S .. to, '*', 'e', pack({node, ARGV[2], tostring(index), ...}))
   end
+end
+
+-- A peer message for a node's login, always by its stream: there it is safe until the node has processed it. `P:p` has the last such
+-- entry of each user, an entry has the one before.
+local function message(at, user, login, from, time, body)
+  local before = call('HGET', P .. ':p', user) or ''
+  index = index + 1
+  if lengths[at] then lengths[at] = lengths[at] + 1 end
+  local entry = pack({node, ARGV[2], tostring(index), 'peer', user, login, from, time, body, before})
+  call('HSET', P .. ':p', user, call('XADD', S .. at, '*', 'e', entry))
 end
 
 local function home(user)
@@ -136,7 +150,8 @@ local function enter(user, channel, again)
   if call('ZADD', P .. ':c:' .. channel, 'NX', stamp, user) == 0 then return members(channel) end
   call('RPUSH', P .. ':j:' .. user, channel)
   call('HINCRBY', P .. ':d:' .. channel, node, 1)
-  call('PERSIST', P .. ':a:' .. channel)
+  renew(P .. ':j:' .. user, P .. ':c:' .. channel, P .. ':d:' .. channel)
+  call('PEXPIRE', P .. ':a:' .. channel, MONTH)
   local count = members(channel)
   if again then
     local due = count_due(channel, count)
@@ -179,6 +194,7 @@ end
 
 local function offline(user, at)
   call('HDEL', U, user)
+  call('HDEL', P .. ':p', user)
   call('SREM', P .. ':n:' .. at .. ':u', user)
   forget(user, at)
   presence(user, '2')
@@ -190,8 +206,8 @@ local function replace(user, at, login)
   forget(user, at)
 end
 
-local function store(to, from, time, body)
-  if not keeps then return end
+local function store(to, from, time, body, always)
+  if not keeps and not always then return end
   local key = P .. ':o:' .. to
   call('RPUSH', key, pack({time, from, body}))
   call('LTRIM', key, -200, -1)
@@ -249,6 +265,21 @@ local function expire(i)
   over(i)
 end
 
+-- Messages that a user's node has not processed, which move to the user's new login in order.
+local function unread(user, at)
+  local list, id = {}, call('HGET', P .. ':p', user)
+  while id and id ~= '' do
+    local entry = call('XRANGE', S .. at, id, id)[1]
+    local words = entry and unpacked(entry[2][2])
+    if not words or words[4] ~= 'peer' or words[5] ~= user then break end
+    list[#list + 1] = words
+    call('XDEL', S .. at, id)
+    id = words[10]
+  end
+  call('HDEL', P .. ':p', user)
+  return list
+end
+
 -- Dead nodes -------------------------------------------------------------------------------------------------------
 
 -- Takes up to 200 users of a node offline, or gives up to 200 of its unread messages to where their receivers are now.
@@ -256,7 +287,11 @@ local function reap(dead)
   local D = P .. ':n:' .. dead
   local users = call('SRANDMEMBER', D .. ':u', 200)
   for _, user in ipairs(users) do
-    if home(user) == dead then offline(user, dead) end
+    if home(user) == dead then
+      local list = unread(user, dead)
+      for i = #list, 1, -1 do store(user, list[i][7], list[i][8], list[i][9]) end
+      offline(user, dead)
+    end
     call('SREM', D .. ':u', user)
   end
   if #users > 0 then return true end
@@ -265,7 +300,7 @@ local function reap(dead)
     local e = unpacked(entry[2][2])
     if e[4] == 'peer' then
       local at, login = home(e[5])
-      if at then emit(at, 'peer', e[5], login, e[7], e[8], e[9]) else store(e[5], e[7], e[8], e[9]) end
+      if at then message(at, e[5], login, e[7], e[8], e[9]) else store(e[5], e[7], e[8], e[9]) end
     end
     call('XDEL', S .. dead, entry[1])
   end
@@ -280,24 +315,33 @@ end
 
 local ops = {}
 
-function ops.login(user, number)
+function ops.login(user, number, moves)
   local login = stamp .. '-' .. number
   local at, older = home(user)
   call('HSET', U, user, node .. ' ' .. login)
-  if at then replace(user, at, older) else presence(user, '0') end
+  local list = {}
+  if at then
+    if moves == '1' then list = unread(user, at) end
+    replace(user, at, older)
+  else
+    presence(user, '0')
+  end
   call('SADD', N .. ':u', user)
+  renew(U, N .. ':u')
   reply('ok', login)
+  for i = #list, 1, -1 do message(node, user, login, list[i][7], list[i][8], list[i][9]) end
   local kept = call('LRANGE', P .. ':o:' .. user, 0, -1)
   for _, text in ipairs(kept) do
     local m = unpacked(text)
     if now - tonumber(m[1]) < WEEK then emit(node, 'stored', user, login, m[2], m[1], m[3]) end
   end
-  if #kept > 0 then emit(node, 'taken', user, tostring(#kept)) end
+  if #kept > 0 then emit(node, 'taken', user, login, tostring(#kept)) end
   for _, id in ipairs(call('ZRANGE', P .. ':iu:' .. user, 0, -1)) do ring(id) end
 end
 
 -- Offline messages that a login was given.
-function ops.taken(user, count)
+function ops.taken(user, login, count)
+  if not is_login(user, node, login) then return reply('gone') end
   call('LTRIM', P .. ':o:' .. user, count, -1)
   reply('ok')
 end
@@ -329,7 +373,8 @@ function ops.back(user, login, attributes, ...)
   call('HSET', U, user, node .. ' ' .. login)
   call('SADD', N .. ':u', user)
   if not at then presence(user, '0') end
-  if attributes == '' then call('DEL', P .. ':t:' .. user) else call('SET', P .. ':t:' .. user, attributes) end
+  renew(U, N .. ':u')
+  if attributes == '' then call('DEL', P .. ':t:' .. user) else call('SET', P .. ':t:' .. user, attributes, 'PX', MONTH) end
   local wanted = {}
   for _, channel in ipairs(channels) do wanted[channel] = true end
   for _, channel in ipairs(call('LRANGE', P .. ':j:' .. user, 0, -1)) do
@@ -351,14 +396,15 @@ function ops.peer(from, to, body)
   end
   if full(at, limit) then return reply('full') end
   reply('1')
-  emit(at, 'peer', to, login, from, stamp, body)
+  message(at, to, login, from, stamp, body)
 end
 
--- A message that reached a node after its receiver had been replaced.
-function ops.forward(to, from, time, body)
+-- A message whose login is over at this node, by its entry; it may be elsewhere already.
+function ops.forward(entry, to, from, time, body)
+  if call('XDEL', S .. node, entry) == 0 then return reply('gone') end
   local at, login = home(to)
   reply('ok')
-  if at then emit(at, 'peer', to, login, from, time, body) else store(to, from, time, body) end
+  if at then message(at, to, login, from, time, body) else store(to, from, time, body) end
 end
 
 local function publish(channel, user, body)
@@ -431,6 +477,7 @@ function ops.follow(count, ...)
     if i <= count then
       call('SADD', P .. ':f:' .. user, node)
       call('SADD', N .. ':f', user)
+      renew(P .. ':f:' .. user, N .. ':f')
     else
       found[#found + 1] = call('HEXISTS', U, user) == 1 and '0' or '2'
     end
@@ -448,7 +495,7 @@ end
 
 function ops.attributes(user, login, text)
   if not is_login(user, node, login) then return reply('gone') end
-  if text == '' then call('DEL', P .. ':t:' .. user) else call('SET', P .. ':t:' .. user, text) end
+  if text == '' then call('DEL', P .. ':t:' .. user) else call('SET', P .. ':t:' .. user, text, 'PX', MONTH) end
   reply('ok')
 end
 
@@ -489,7 +536,7 @@ function ops.channel_write(how, user, channel, notify, ...)
     if how == 'update' and (#list > 4 * 32 or bytes > 32768) then return reply('over') end
   end
   local text = pack(list)
-  if text == '' then call('DEL', key) else call('SET', key, text) end
+  if text == '' then call('DEL', key) else call('SET', key, text, 'PX', MONTH) end
   if members(channel) == 0 and call('PEXPIRE', key, LINGER) == 0 then call('DEL', P .. ':k:' .. channel) end
   reply('ok')
   if notify == '1' then
@@ -507,6 +554,7 @@ function ops.invite(user, login, callee, channel, content)
   call('HSET', key, 'caller', user, 'at', node, 'login', login, 'callee', callee, 'channel', channel, 'content', content, 'sent', stamp)
   call('PEXPIRE', key, 150000)
   call('ZADD', P .. ':it', int(now + 30000), id)
+  renew(P .. ':it')
   call('ZADD', waiting, id, id)
   call('PEXPIRE', waiting, 150000)
   reply('ok', id, '30000')
@@ -552,7 +600,7 @@ end
 -- have been without a lease in somebody's eyes: all leases are over when Redis itself has stood still.
 function ops.beat(grace)
   call('HSET', L, node, int(now + lease) .. ' 0')
-  call('PEXPIRE', M, MONTH)
+  renew(M, L, U, P .. ':p', P .. ':it', N, N .. ':u', N .. ':f', S .. node)
   local more, nodes = false, 0
   local leases = call('HGETALL', L)
   for i = 1, #leases, 2 do
@@ -579,6 +627,58 @@ function ops.bye()
   reply('ok', reap(node) and '1' or '0')
 end
 
+-- Renews the expiry of keys, by the ends of their names.
+function ops.keep(...)
+  for _, name in ipairs({...}) do renew(P .. name) end
+  reply('ok')
+end
+
+-- Sessions ---------------------------------------------------------------------------------------------------------
+
+-- A session's record gets a new owner, who is given what is in it.
+function ops.take(account, owner, ttl)
+  local key = P .. ':z:' .. account
+  reply('ok', pack(call('HGETALL', key)))
+  call('HSET', key, 'o', owner)
+  call('PEXPIRE', key, ttl)
+end
+
+-- Changes of a record. `how` is `all` where nothing else is to remain, `end` where the session is over and an empty record is not
+-- needed, else empty. Then the number of entries of the node's stream that the changes come from, those, the number of fields to
+-- remove, those, and fields with their values. What a session gets that owns its record no more is given to the account's next login.
+function ops.save(account, owner, ttl, how, entries, ...)
+  local key, words = P .. ':z:' .. account, {...}
+  local at = call('HGET', key, 'o')
+  entries = tonumber(entries)
+  if at and at ~= owner then
+    for i = 1, entries do
+      local entry = call('XRANGE', S .. node, words[i], words[i])[1]
+      local e = entry and unpacked(entry[2][2])
+      if e and e[4] == 'peer' then
+        local place, login = home(e[5])
+        if place and login ~= e[6] then
+          message(place, e[5], login, e[7], e[8], e[9])
+        else
+          store(e[5], e[7], e[8], e[9], true)
+        end
+      end
+    end
+  end
+  -- Entries before them may be unprocessed, so the end of the batch may not remove them.
+  if entries > 0 then call('XDEL', S .. node, unpack(words, 1, entries)) end
+  if at and at ~= owner then return reply('gone') end
+  if how == 'all' then call('DEL', key) end
+  local count = tonumber(words[entries + 1])
+  local first = entries + 2
+  for i = first, first + count - 1 do call('HDEL', key, words[i]) end
+  call('HSET', key, 'o', owner)
+  for i = first + count, #words, 2 do call('HSET', key, words[i], words[i + 1]) end
+  call('PEXPIRE', key, ttl)
+  if how == 'end' and call('HLEN', key) <= 2 then call('DEL', key) end
+  if not at and how == '' then return reply('none') end
+  reply('ok')
+end
+
 -- Nothing, for its place in the order.
 function ops.nothing() reply('ok') end
 
@@ -589,6 +689,8 @@ while ARGV[at] do
   at = at + 2 + count
 end
 
+-- Last, because changes of a record that are refused give their messages back.
+if done ~= '' then call('XTRIM', S .. node, 'MINID', done) end
 local result = {'ok', before, stamp, items}
 if call('EXISTS', N) == 1 then call('HSET', N, 'seq', ARGV[2], 'reply', cmsgpack.pack(result)) end
 return result

@@ -12,7 +12,10 @@ mod script;
 mod upstream;
 pub mod wire;
 
+pub use app::RecordSink;
 pub use health::Health;
 pub use link::{Address, ServerInfo, Trouble};
+pub use node::records;
 pub use script::{SCRIPT, SCRIPT_THAT_FREES, prefix};
-pub use upstream::{Peer, RedisConfig, RedisUpstream};
+
+pub use upstream::{FoundLine, Peer, RecordKey, RedisConfig, RedisUpstream};

@@ -11,16 +11,18 @@ use rtm::upstream::{ClientKey, EventSink, Upstream, UpstreamEvent};
 use rtm::{AppId, CallKind, RtmCall};
 use rtm_embedded::RtmServiceConfig;
 use runtime::clock::Clock;
+use secrecy::SecretString;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::app::{App, Command};
+use crate::app::{App, Command, RecordSink};
 use crate::health::Health;
 use crate::link::{Address, ServerInfo, Shared, Trouble};
 use crate::node::NodeConfig;
+use crate::node::records::{Changes, Owner};
 use crate::script::prefix;
 
 /// Calls of an app that wait for its task. More are refused.
@@ -62,6 +64,8 @@ struct Handle {
     commands: mpsc::UnboundedSender<Command>,
     waiting: Arc<AtomicUsize>,
     clients: HashMap<u64, EventSink>,
+    /// Sessions that have records.
+    records: usize,
     end: CancellationToken,
     /// How often it was found without instances.
     idle: u32,
@@ -208,7 +212,11 @@ impl RedisUpstream {
 
     fn end_idle(&self) {
         self.apps.lock().retain(|_, handle| {
-            handle.idle = if handle.clients.is_empty() { handle.idle + 1 } else { 0 };
+            handle.idle = if handle.clients.is_empty() && handle.records == 0 {
+                handle.idle + 1
+            } else {
+                0
+            };
             let is_idle = WATCH * handle.idle >= IDLE;
             if is_idle {
                 handle.end.cancel();
@@ -259,8 +267,129 @@ impl RedisUpstream {
             commands,
             waiting,
             clients: HashMap::new(),
+            records: 0,
             end,
             idle: 0,
+        }
+    }
+}
+
+/// The key of the secret of session lines.
+const SECRET: &str = "{sb:}:secret";
+
+fn line_key(line: u64) -> String {
+    format!("{{sb:{line:016x}}}:line")
+}
+
+/// Whose session a line is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FoundLine {
+    /// Of the account of an app.
+    Of(String, String),
+    /// The account has logged in again since.
+    Replaced,
+    /// Of none that Redis knows.
+    Unknown,
+}
+
+/// The record of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordKey {
+    app: AppId,
+    number: u64,
+}
+
+impl RedisUpstream {
+    /// Makes a session the owner of its account's record; an earlier owner can no longer change it. `sink` gets its news.
+    pub fn take_record(&self, app: &AppId, owner: Owner, sink: RecordSink) -> RecordKey {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut apps = self.apps.lock();
+        let handle = apps.entry(app.clone()).or_insert_with(|| self.start(app));
+        handle.records += 1;
+        drop(handle.commands.send(Command::Take(number, owner, sink)));
+        let app = app.clone();
+        RecordKey { app, number }
+    }
+
+    /// Saves changes of a record. At most one call may be unanswered. `processed` messages of an RTM client are acknowledged with it.
+    pub fn save_record(&self, record: &RecordKey, changes: Changes, processed: Option<(&ClientKey, usize)>) {
+        let processed = processed.map(|(client, count)| (client.number, count));
+        self.command(&record.app, Command::Save(record.number, changes, processed));
+    }
+
+    /// Remembers whose session a line is.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn set_line(&self, line: u64, app: &AppId, account: &str, ttl: Duration) -> Result<(), Trouble> {
+        let mut command = redis::cmd("SET");
+        command.arg(line_key(line)).arg(format!("{app} {account}"));
+        self.shared.run(command.arg("PX").arg(ttl.as_millis() as u64)).await?;
+        Ok(())
+    }
+
+    /// Returns whose session a line is; none if there is no such session, or if its client has another line by now.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn find_line(&self, line: u64) -> Result<FoundLine, Trouble> {
+        let read = |value: redis::Value| -> Result<Option<String>, Trouble> {
+            redis::from_redis_value(value).map_err(|error| Trouble::Other(error.to_string()))
+        };
+        let owner = read(self.shared.run(redis::cmd("GET").arg(line_key(line))).await?)?;
+        let Some((app, account)) = owner.as_deref().and_then(|owner| owner.split_once(' ')) else {
+            return Ok(FoundLine::Unknown);
+        };
+        let key = format!("{}:z:{account}", prefix(app));
+        let current = read(self.shared.run(redis::cmd("HGET").arg(key).arg("l")).await?)?;
+        Ok(match current {
+            None => FoundLine::Unknown,
+            Some(current) if current == format!("{line:016x}") => FoundLine::Of(app.into(), account.into()),
+            Some(_) => FoundLine::Replaced,
+        })
+    }
+
+    /// Returns the secret of all sidecars, which the first one has made.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn secret(&self) -> Result<SecretString, Trouble> {
+        let mut random = [0; 32];
+        getrandom::fill(&mut random).map_err(|error| Trouble::Other(error.to_string()))?;
+        let mut made = String::new();
+        for byte in random {
+            made.push_str(&format!("{byte:02x}"));
+        }
+        self.shared
+            .run(redis::cmd("SET").arg(SECRET).arg(made).arg("NX"))
+            .await?;
+        let secret = self.shared.run(redis::cmd("GET").arg(SECRET)).await?;
+        let secret: String = redis::from_redis_value(secret)
+            .map_err(|_| Trouble::Other("the secret of session lines is missing".into()))?;
+        Ok(secret.into())
+    }
+
+    /// Leaves a record to the account's next session.
+    pub fn leave_record(&self, record: &RecordKey) {
+        if let Some(handle) = self.apps.lock().get_mut(&record.app) {
+            handle.records = handle.records.saturating_sub(1);
+            drop(handle.commands.send(Command::Leave(record.number)));
+        }
+    }
+
+    /// Has the peer messages of an RTM client acknowledged by its session, with [`processed`](Self::processed) or with changes.
+    pub fn keep(&self, client: &ClientKey) {
+        self.command(&client.app, Command::Keep(client.number));
+    }
+
+    /// Acknowledges peer messages of an RTM client.
+    pub fn processed(&self, client: &ClientKey, count: usize) {
+        self.command(&client.app, Command::Processed(client.number, count));
+    }
+
+    fn command(&self, app: &AppId, command: Command) {
+        if let Some(handle) = self.apps.lock().get(app) {
+            drop(handle.commands.send(command));
         }
     }
 }

@@ -250,6 +250,7 @@ mod tests {
             profile: "web".into(),
             account: account.into(),
             offline_messages: false,
+            durable: false,
             lacks: Vec::new(),
             platform: None,
             limits: engine::SessionLimits::default(),

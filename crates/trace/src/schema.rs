@@ -174,6 +174,7 @@ fn begin() -> Value {
         account: "alice".into(),
         platform: None,
         offline_messages: false,
+        durable: false,
         lacks: Vec::new(),
         limits: SessionLimits::default(),
     };
@@ -189,8 +190,8 @@ fn begin() -> Value {
         };
         (&**name, schema)
     });
-    // Missing if the upstream is not an SDK.
-    let properties = properties.chain([("platform", text())]);
+    // Missing if the upstream is not an SDK, and unless the session is stored.
+    let properties = properties.chain([("platform", text()), ("durable", of("boolean"))]);
     schema::record(properties, entries.iter().map(|(name, _)| &**name), true)
 }
 

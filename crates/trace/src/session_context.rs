@@ -18,6 +18,8 @@ pub struct Begin {
     pub account: Text,
     /// Whether RTM stores messages for offline users.
     pub offline_messages: bool,
+    /// Whether the session is stored: then some calls are answered later.
+    pub durable: bool,
     /// Missing calls of the upstream.
     pub lacks: Vec<CallKind>,
     /// Comparison page of the upstream's SDK, for readers.
@@ -33,6 +35,7 @@ impl Begin {
             profile: profile.clone(),
             account: account.clone(),
             offline_messages: context.offline_messages,
+            durable: context.durable,
             lacks: CallKind::ALL
                 .iter()
                 .copied()
@@ -52,6 +55,9 @@ impl Begin {
             ("offlineMessages".into(), self.offline_messages.into()),
             ("lacks".into(), Value::List(lacks)),
         ];
+        if self.durable {
+            begin.push(("durable".into(), true.into()));
+        }
         if let Some(platform) = &self.platform {
             begin.push(("platform".into(), platform.clone().into()));
         }
@@ -72,6 +78,7 @@ impl Begin {
             profile: text("profile")?,
             account: text("account")?,
             offline_messages: data.get("offlineMessages") == Some(&Value::Bool(true)),
+            durable: data.get("durable") == Some(&Value::Bool(true)),
             lacks: data.get("lacks").map(read_kinds).transpose()?.unwrap_or_default(),
             platform: data.get("platform").and_then(Value::as_text).cloned(),
             limits: read_limits(data.get("limits").unwrap_or(&Value::Null))?,

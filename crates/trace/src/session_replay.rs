@@ -108,6 +108,7 @@ impl SessionReplay {
             wire: wire.clone(),
             names,
             offline_messages: begin.offline_messages,
+            durable: begin.durable,
             can: begin.can(),
             limits: begin.limits,
         };

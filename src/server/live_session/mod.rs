@@ -1,5 +1,7 @@
 //! A running session: it takes messages from its inbox and executes effects.
 
+mod frames;
+pub mod kept;
 mod limits;
 mod measures;
 mod member_queries;
@@ -17,14 +19,13 @@ use crate::log::clients::{CutOff, SessionLog};
 use crate::webhook::User;
 use engine::{Effect, EndReason, Input, Session, SessionContext, TimerKey};
 use identity::Account;
-use protocol::event::{CallRef, Event, Form, LOGIN, SocketId};
+use protocol::event::{LOGIN, SocketId};
 use rtm::AppId;
 use rtm::time::Time;
 use rtm::upstream::{ClientKey, UpstreamEvent};
 use rtm::value::Text;
 use rtm::{ChannelId, GetMembersErr, JoinChannelErr};
 use tables::Tables;
-use tables::row::RowId;
 use tables::wire::Wire;
 
 use crate::server::Server;
@@ -37,9 +38,10 @@ use crate::server::session_directory::SessionView;
 use crate::server::session_inbox::{Inbox, Recipient, Rest, WeakInbox};
 use crate::server::table_set::TableSet;
 use crate::server::webhook_events::WebhookEvents;
-use protocol::encoder::{Encoder, LineContext, NamedCall, Resumed};
+use protocol::encoder::Resumed;
 use protocol::memory_budget::{MemoryUse, MemoryUser};
 
+use kept::Kept;
 use measures::Measures;
 use member_queries::FOR_OTHERS;
 use taps::Taps;
@@ -85,6 +87,10 @@ pub struct LiveSession {
     measures: Measures,
     /// Counters of its kind of client.
     group: Option<Arc<Group>>,
+    /// Its record in Redis, if it has one.
+    kept: Option<Box<Kept>>,
+    /// What must be in Redis before the client gets the effects of this step.
+    after: Option<u64>,
     /// Rates of messages at the start of the session.
     message_limits: MessageLimits,
     /// Recorders of the recording and of viewers.
@@ -147,11 +153,19 @@ impl LiveSession {
             measures: Measures::default(),
             group: None,
             taps: Taps::default(),
+            kept: None,
+            after: None,
             in_mailbox_file: false,
             over: false,
             cut_off: None,
             _tracked: tracked,
         }
+    }
+
+    /// Sets the record.
+    pub fn kept_by(mut self, kept: Option<Kept>) -> Self {
+        self.kept = kept.map(Box::new);
+        self
     }
 
     /// Counts the session as running.
@@ -207,7 +221,13 @@ impl LiveSession {
                 self.wait_for_client();
             }
             Message::Ask { call, request, asker } => self.ask_for(call, request, asker),
-            Message::UpstreamEvent(event) => self.handle_upstream_event(*event),
+            Message::UpstreamEvent(event) => {
+                if let Some(kept) = &mut self.kept {
+                    kept.count(&event);
+                }
+                self.handle_upstream_event(*event);
+            }
+            Message::Record(news) => self.record_news(*news),
             Message::GiveUp if self.sockets.is_empty() => self.give_up(CutOff::NoRoom),
             Message::GiveUp => {}
             Message::Close => self.give_up(CutOff::ByOperator),
@@ -232,6 +252,11 @@ impl LiveSession {
     }
 
     fn login(&mut self, login: Login) {
+        let login = match self.kept {
+            Some(_) => self.restore(login),
+            None => Some(login),
+        };
+        let Some(login) = login else { return };
         let Login {
             call,
             line,
@@ -240,6 +265,7 @@ impl LiveSession {
             args,
             attached,
             pending,
+            loses_calls: _,
         } = login;
         self.server.grace_sessions.end(self.id);
         self.sockets.insert(call.socket, socket);
@@ -255,6 +281,9 @@ impl LiveSession {
             },
             Some(how) => Input::Attached { call, how, line },
         });
+        if self.kept.is_some() {
+            return;
+        }
         let kept = self.server.kept.take(&self.key, &self.set);
         if !kept.is_empty() {
             self.step(Input::OfflineLines(kept));
@@ -292,9 +321,14 @@ impl LiveSession {
             self.in_mailbox_file = self.server.has_in_mailbox_file(&self.key);
         }
         self.replied(&input);
+        let before = self.session.to_store();
         let begun = self.measures.begin();
         self.session.step(self.now, input, &mut effects);
         self.translated(begun);
+        if self.kept.is_some() {
+            let to_store = self.session.to_store();
+            self.after = (to_store > before).then_some(to_store);
+        }
         if self.in_mailbox_file && !self.session.has_lines() {
             self.in_mailbox_file = false;
             self.server.settle_mailbox_file(vec![self.key.clone()]);
@@ -306,6 +340,7 @@ impl LiveSession {
         for effect in effects {
             self.apply(effect);
         }
+        self.after = None;
         // Replies to a recorded frame follow the whole frame, as in a replay.
         if self.moment.is_none() {
             self.take_later();
@@ -339,9 +374,11 @@ impl LiveSession {
 
     /// Ends the session for a reason that the engine does not know of.
     fn give_up(&mut self, why: CutOff) {
-        let lines = self.session.leave_lines();
-        if !lines.is_empty() {
-            self.apply(Effect::StoreLines(lines));
+        if self.kept.is_none() {
+            let lines = self.session.leave_lines();
+            if !lines.is_empty() {
+                self.apply(Effect::StoreLines(lines));
+            }
         }
         self.cut_off = Some(why);
     }
@@ -364,7 +401,9 @@ impl LiveSession {
             Effect::Answer { call, row, answer } => {
                 self.log_answer(call, answer.failure.as_ref().map(|failure| &*failure.reason));
                 self.view.count_call();
-                self.send(call.socket, Some(row), |encoder| encoder.answer(call, &answer));
+                self.send_as(call.socket, Some(row), Some(call), |encoder| {
+                    encoder.answer(call, &answer)
+                });
                 if call.function == LOGIN {
                     self.pending.remove(&call.socket);
                     if answer.failure.is_none() {
@@ -438,64 +477,20 @@ impl LiveSession {
                 };
                 if let Some(socket) = self.sockets.remove(&socket) {
                     self.view.set_connections(self.sockets.len());
-                    socket.out.close(closing);
+                    let kept = self.kept.as_mut();
+                    if !kept.is_some_and(|kept| kept.hold_close(&socket.out, closing)) {
+                        socket.out.close(closing);
+                    }
                 }
             }
             Effect::End => self.over = true,
         }
     }
 
-    fn send_lines(&mut self, call: CallRef, ver_clear: u64, lines: &[(u64, Event)]) {
-        let wire = self.wire.clone();
-        let account = self.key.1.text().clone();
-        let context = LineContext {
-            account: &account,
-            channel: None,
-            now: self.now,
-        };
-        let named = NamedCall {
-            function: &wire.function(call.function).name,
-            id: call.id,
-        };
-        self.send(call.socket, None, |encoder| {
-            encoder.mailbox(named, ver_clear, lines, context)
-        });
-    }
-
-    fn notify(&mut self, socket: SocketId, form: Form, event: &Event) {
-        let account = self.key.1.text().clone();
-        let channel = self.channel.clone();
-        let context = LineContext {
-            account: &account,
-            channel: channel.as_ref(),
-            now: self.now,
-        };
-        self.send(socket, Some(event.row), |encoder| encoder.notify(form, event, context));
-    }
-
-    /// Sends frames to a socket. If its queue is full, the session waits; the connection detects slow clients.
-    fn send(&mut self, id: SocketId, row: Option<RowId>, what: impl FnOnce(&dyn Encoder) -> Vec<String>) {
-        let Some(socket) = self.sockets.get(&id) else { return };
-        for text in what(&*socket.encoder) {
-            self.taps.frame_out(id, &text, row);
-            if !socket.out.push(text.into()) {
-                self.full = Some(socket.out.clone());
-            }
-        }
-    }
-
-    /// Logs logins and limits.
-    fn log_answer(&mut self, call: CallRef, refusal: Option<&str>) {
-        if call.function != LOGIN {
-            return self.log.call_answered(refusal);
-        }
-        let attempt = self.pending.get_mut(&call.socket).map(|pending| &mut pending.attempt);
-        self.log.login_answered(self.server.clock.now(), attempt, refusal);
-    }
-
     fn end(&mut self, left: VecDeque<Message>) {
+        let is_kept = self.kept.is_some();
         // A session that is over has stored its lines itself; a session cut off by the shutdown has not.
-        if !self.over && self.server.config().mailbox.file.is_some() {
+        if !self.over && !is_kept && self.server.config().mailbox.file.is_some() {
             let lines = self.session.leave_lines();
             if !lines.is_empty() {
                 self.apply(Effect::StoreLines(lines));
@@ -505,7 +500,7 @@ impl LiveSession {
             self.taps.cut(self.server.clock.now());
         }
         let unfinished = self.session.unfinished();
-        if !self.over && unfinished > 0 {
+        if !self.over && !is_kept && unfinished > 0 {
             let what = "messages of a session that was cut off";
             self.log.dropped(what, unfinished);
             self.server.metrics.dropped(what);
@@ -520,7 +515,9 @@ impl LiveSession {
         let (now, ending) = (self.server.clock.now(), self.session.end_reason());
         self.log.ends(now, ending, self.cut_off);
         self.webhook_events.ended(ending);
-        let kicked = ending == Some(EndReason::Kicked);
+        self.leave_record();
+        // A client whose session continues elsewhere has the same line; the record knows which line is valid.
+        let kicked = ending == Some(EndReason::Kicked) && !is_kept;
         self.server.grace_sessions.end(self.id);
         self.server.sessions.remove(self.id);
         self.server
@@ -551,14 +548,21 @@ impl LiveSession {
 
 impl Recipient for LiveSession {
     fn take(&mut self, message: Message) {
+        let message = match &mut self.kept {
+            Some(kept) => kept.wait(message),
+            None => Some(message),
+        };
+        let Some(message) = message else { return };
         self.press();
         self.serve(message);
+        self.save();
     }
 
     fn fire_timers(&mut self) {
         self.armed = None;
         self.timers_changed = true;
         self.fire_due();
+        self.save();
     }
 
     fn rest(&mut self) -> Rest {

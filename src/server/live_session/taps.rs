@@ -44,6 +44,13 @@ impl Taps {
         self.each(|recorder| recorder.frame_out(socket, frame, row));
     }
 
+    /// Ends the recording, but no viewer.
+    pub(super) fn end_recording(&mut self, now: Time) {
+        if let Some(recording) = self.recording.take() {
+            recording.cut(now);
+        }
+    }
+
     pub(super) fn cut(&self, now: Time) {
         self.each(|recorder| recorder.cut(now));
     }

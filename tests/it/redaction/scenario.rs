@@ -56,6 +56,7 @@ impl SessionScenario {
             profile: profile.into(),
             account: account.into(),
             offline_messages: false,
+            durable: false,
             lacks: Vec::new(),
             platform: None,
             limits: SessionLimits::default(),

@@ -95,6 +95,7 @@ impl Sim {
             wire: tables.wire("web").expect("a web wire").clone(),
             names: Arc::new(names()),
             offline_messages: config.world.offline_messages,
+            durable: false,
             can: Arc::new(move |kind| !lacks.contains(&kind)),
             limits: config.limits,
         };

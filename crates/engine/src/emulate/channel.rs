@@ -125,6 +125,26 @@ impl ChannelState {
         });
     }
 
+    /// Handles the start of a join that continues a stored session: the client has the list.
+    pub fn join_again(&mut self, name: Text, id: ChannelId) {
+        let mut channel = Channel::new(name, id);
+        channel.lines.restored = true;
+        self.current = Some(channel);
+    }
+
+    /// Sets the number of joins of a stored session.
+    pub fn set_joins(&mut self, joins: i64) {
+        self.joins = joins;
+    }
+
+    /// Takes the members of a channel that was joined again, without events.
+    pub fn list_silently(&mut self, id: &ChannelId, list: &[UserId]) {
+        if let Some(channel) = self.by_id(id) {
+            let is_complete = list.len() < MEMBERS_CUT_OFF;
+            channel.members.replace(list.iter().cloned(), is_complete);
+        }
+    }
+
     /// Handles the reply to a join.
     pub fn join_replied(&mut self, id: &ChannelId, result: &Result<RtmReply, RtmError>) {
         let already = matches!(

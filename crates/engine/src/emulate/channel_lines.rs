@@ -16,6 +16,8 @@ pub struct ChannelLines {
     pub muted: bool,
     /// The client has resumed by its line and has not sent its last line number.
     pub away: bool,
+    /// The session continues in another sidecar, which does not know the number of the client's last line.
+    pub restored: bool,
     /// The last lines.
     ring: Ring,
     /// The number of the last line.
@@ -39,6 +41,9 @@ impl ChannelLines {
     /// `msgid`, and true if some of them were removed.
     pub fn resume(&mut self, msgid: u64) -> (Vec<(u64, Event)>, bool) {
         self.away = false;
+        if std::mem::take(&mut self.restored) {
+            self.msgid = self.ring.number_from(msgid);
+        }
         self.ring.after(msgid)
     }
 
@@ -75,6 +80,15 @@ impl Ring {
             self.removed = removed;
         }
         self.lines.push_back((msgid, event));
+    }
+
+    /// Gives the lines new numbers after `msgid`; returns the last one.
+    fn number_from(&mut self, msgid: u64) -> u64 {
+        for ((number, _), next) in self.lines.iter_mut().zip(msgid.saturating_add(1)..) {
+            *number = next;
+        }
+        self.removed = self.removed.min(msgid);
+        msgid.saturating_add(self.lines.len() as u64)
     }
 
     /// Returns the lines after a number, and true if some of them were removed.

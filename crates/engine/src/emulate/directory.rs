@@ -42,6 +42,11 @@ pub struct Resolved {
 }
 
 impl Directory {
+    /// Returns true if events wait for a name.
+    pub fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// Returns the account of a user id, if it is known.
     pub fn account(&self, id: &Text) -> Option<&Text> {
         self.names.get(id)?.as_ref()

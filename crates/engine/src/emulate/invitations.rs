@@ -13,6 +13,7 @@ use tables::row::RowId;
 
 use crate::api::{DropReason, TimerKey};
 use crate::context::{Ctx, Env};
+use crate::durable::SavedCall;
 use crate::requests::Requests;
 use crate::run::{Run, RunId};
 
@@ -188,6 +189,49 @@ impl Invitations {
 }
 
 impl Invitations {
+    /// Returns the calls for a store.
+    pub fn saved(&self) -> Vec<SavedCall> {
+        let open = self.entries.iter().filter(|call| call.state != CallState::Withdrawn);
+        open.map(|call| SavedCall {
+            channel: call.channel.clone(),
+            peer: call.peer.clone(),
+            role: call.role,
+            talking: call.is_talking(),
+            origin: call.origin.clone(),
+        })
+        .collect()
+    }
+
+    /// Returns true if `saved` are these calls.
+    pub fn are(&self, saved: &[SavedCall]) -> bool {
+        let open = self.entries.iter().filter(|call| call.state != CallState::Withdrawn);
+        let is = |(call, saved): (&Call, &SavedCall)| {
+            call.role == saved.role
+                && call.is_talking() == saved.talking
+                && call.is_between(&saved.channel, &saved.peer)
+        };
+        open.clone().count() == saved.len() && open.zip(saved).all(is)
+    }
+
+    /// Takes calls from a store. Their invitations ended with the RTM client that had them, so they get numbers that
+    /// no RTM client uses. Returns the unanswered ones.
+    pub fn restore(&mut self, saved: Vec<SavedCall>) -> Vec<(Role, InvitationId)> {
+        let mut unanswered = Vec::new();
+        for (call, number) in saved.into_iter().zip((0..=u64::MAX).rev()) {
+            let invitation = InvitationId(number);
+            self.add(call.channel, call.peer, call.role, invitation);
+            if let Some(entry) = self.by_invitation(call.role, invitation) {
+                entry.origin = call.origin;
+                if call.talking {
+                    entry.state = CallState::Talking;
+                } else {
+                    unanswered.push((call.role, invitation));
+                }
+            }
+        }
+        unanswered
+    }
+
     /// Returns the latest matching call of the run. Calls that another run was already ending are
     /// excluded. For other runs a ringing call ends as soon as such a run starts.
     pub(crate) fn call_of<'c>(&'c self, run: &'c Run, env: &'c Env, is: impl Fn(&Call) -> bool) -> Option<&'c Call> {

@@ -7,6 +7,7 @@ use protocol::event::Event;
 use rtm::time::Time;
 use rtm::value::Text;
 
+use crate::durable::{SavedLine, Stored, Versions};
 use crate::emulate::mailbox_share::{Amount, Portion, admits};
 
 /// Lines that the client has not acknowledged.
@@ -33,10 +34,13 @@ pub struct Mailbox {
     lines: VecDeque<Line>,
     /// Size of the lines in bytes.
     bytes: usize,
+    /// What a store has of the lines.
+    pub(crate) stored: Stored,
 }
 
 #[derive(Clone, Debug)]
 struct Line {
+    number: u64,
     event: Event,
     sender: Text,
     bytes: usize,
@@ -61,6 +65,7 @@ impl Mailbox {
         bound: Amount,
     ) -> Result<Option<u64>, Full> {
         let line = Line {
+            number: self.stored.added,
             bytes: event.bytes(),
             event,
             sender,
@@ -74,6 +79,7 @@ impl Mailbox {
         if !admits(self.lines.iter().map(Line::portion), total, line.portion(), bound) {
             return Err(Full);
         }
+        self.stored.added += 1;
         self.bytes += line.bytes;
         self.lines.push_back(line);
         Ok(self.acknowledged.map(|version| version + self.lines.len() as u64))
@@ -132,6 +138,7 @@ impl Mailbox {
     /// connection.
     pub fn fetched(&mut self, version: u64) {
         self.fetched = version;
+        self.stored.settled += 1;
     }
 
     /// Removes the sent lines from those of the next login.
@@ -144,7 +151,11 @@ impl Mailbox {
 
     fn forget(&mut self, lines: u64) {
         let removed = self.lines.drain(..usize::try_from(lines).unwrap_or(usize::MAX));
-        self.bytes -= removed.map(|line| line.bytes).sum::<usize>();
+        for line in removed {
+            self.bytes -= line.bytes;
+            self.stored.removes(line.number);
+            self.stored.settled += 1;
+        }
     }
 
     /// Assumes a counter of 0 until the first poll, for clients that poll only after a
@@ -174,20 +185,96 @@ impl Mailbox {
         self.acknowledged = None;
         self.assumed = false;
         let before = self.lines.len();
-        self.lines.retain(|line| !line.volatile && now.since(line.at) < ttl);
-        self.bytes = self.lines.iter().map(|line| line.bytes).sum();
+        self.retain(|line| !line.volatile && now.since(line.at) < ttl);
         before - self.lines.len()
+    }
+
+    /// Removes the lines of an ended login that are not for a later one, and expired ones.
+    pub fn end(&mut self, now: Time, ttl: Duration, is_volatile: impl Fn(&Event) -> bool) {
+        self.restart(now, ttl);
+        self.retain(|line| !is_volatile(&line.event));
+    }
+
+    fn retain(&mut self, stays: impl Fn(&Line) -> bool) {
+        let stored = &mut self.stored;
+        self.lines.retain(|line| {
+            let stays = stays(line);
+            if !stays {
+                stored.removes(line.number);
+            }
+            stays
+        });
+        self.bytes = self.lines.iter().map(|line| line.bytes).sum();
     }
 
     /// Takes all unacknowledged lines, with their times.
     pub fn leave(&mut self) -> Vec<(Event, Time)> {
         self.settle();
         self.bytes = 0;
+        let stored = &mut self.stored;
         self.lines
             .drain(..)
+            .inspect(|line| stored.removes(line.number))
             .filter(|line| !line.volatile)
             .map(|line| (line.event, line.at))
             .collect()
+    }
+
+    /// Returns the versions for a store.
+    pub fn versions(&self) -> Versions {
+        Versions {
+            acknowledged: self.acknowledged,
+            assumed: self.assumed,
+            base: self.base,
+            fetched: self.fetched,
+        }
+    }
+
+    /// Returns the lines that the store does not have, with their numbers.
+    pub fn unstored(&self) -> impl Iterator<Item = (u64, SavedLine)> {
+        let new = self
+            .lines
+            .iter()
+            .rev()
+            .take_while(|line| line.number >= self.stored.below);
+        let skipped = self.lines.len() - new.count();
+        self.lines.iter().skip(skipped).map(|line| {
+            let saved = SavedLine {
+                event: line.event.clone(),
+                sender: line.sender.clone(),
+                volatile: line.volatile,
+                at: line.at,
+            };
+            (line.number, saved)
+        })
+    }
+
+    /// Takes lines and versions from a store. The client may have got all of the lines.
+    pub fn restore(&mut self, versions: Versions, lines: Vec<(u64, SavedLine)>) {
+        self.stored.restore(lines.last().map(|(number, _)| *number));
+        self.acknowledged = versions.acknowledged;
+        self.assumed = versions.assumed;
+        self.base = versions.base;
+        self.fetched = versions.fetched;
+        self.handed = versions.acknowledged.unwrap_or(versions.base) + lines.len() as u64;
+        for (number, line) in lines {
+            let bytes = line.event.bytes();
+            self.bytes += bytes;
+            self.lines.push_back(Line {
+                number,
+                event: line.event,
+                sender: line.sender,
+                bytes,
+                volatile: line.volatile,
+                at: line.at,
+            });
+        }
+    }
+
+    /// Begins anew with the versions of the next client.
+    pub fn forget_versions(&mut self) {
+        (self.acknowledged, self.assumed) = (None, false);
+        (self.base, self.handed, self.fetched) = (0, 0, 0);
     }
 
     /// Returns the size of the lines in bytes.

@@ -15,6 +15,7 @@ use tables::row::RowId;
 
 use crate::api::TimerKey;
 use crate::context::Ctx;
+use crate::durable::{SavedMessage, Stored};
 use crate::requests::Requests;
 use crate::run::Run;
 
@@ -31,6 +32,8 @@ pub struct Outbox {
     waiting: VecDeque<Message>,
     /// Size of the messages in bytes.
     bytes: usize,
+    /// What a store has of the messages.
+    pub(crate) stored: Stored,
 }
 
 /// A message: the row that sends it, with its values.
@@ -45,6 +48,8 @@ pub struct Message {
     /// The expiry.
     pub until: Time,
     bytes: usize,
+    /// The place among all messages of the session.
+    number: u64,
 }
 
 impl Message {
@@ -60,9 +65,14 @@ impl Message {
             row: run.row,
             slots: run.slots.clone(),
             until: run.until.unwrap_or(ctx.now + ttl),
-            bytes: run.slots.iter().map(Value::bytes).sum::<usize>() + MESSAGE_BYTES,
+            bytes: bytes_of(&run.slots),
+            number: 0,
         })
     }
+}
+
+fn bytes_of(slots: &[Value]) -> usize {
+    slots.iter().map(Value::bytes).sum::<usize>() + MESSAGE_BYTES
 }
 
 impl Outbox {
@@ -83,7 +93,13 @@ impl Outbox {
 
     /// Stores a message, at most `bound` bytes in all. Returns false if it cannot: the store is
     /// full, the lifetime is over, or the peer's presence is not available.
-    pub(crate) fn store(&mut self, message: Message, bound: usize, requests: &mut Requests, ctx: &mut Ctx<'_>) -> bool {
+    pub(crate) fn store(
+        &mut self,
+        mut message: Message,
+        bound: usize,
+        requests: &mut Requests,
+        ctx: &mut Ctx<'_>,
+    ) -> bool {
         let can_follow = ctx.env.can(CallKind::SubscribePeersOnlineStatus);
         let has_room = self.len() < MAX_MESSAGES && self.bytes + message.bytes <= bound;
         if !can_follow || message.until <= ctx.now || !has_room {
@@ -94,6 +110,7 @@ impl Outbox {
             requests.send_aside(RtmCall::SubscribePeersOnlineStatus { peer_ids }, ctx);
         }
         self.bytes += message.bytes;
+        message.number = self.stored.add();
         self.waiting.push_back(message);
         self.set_timer(ctx);
         true
@@ -138,7 +155,57 @@ impl Outbox {
             .partition(|message| fits(message));
         self.waiting = VecDeque::from(rest);
         self.bytes = self.waiting.iter().map(|message| message.bytes).sum();
+        for message in &taken {
+            self.stored.removes(message.number);
+        }
         taken
+    }
+
+    /// Returns the messages that the store does not have, with their numbers.
+    pub fn unstored(&self) -> impl Iterator<Item = (u64, SavedMessage)> {
+        let new = self
+            .waiting
+            .iter()
+            .filter(|message| message.number >= self.stored.below);
+        new.map(|message| {
+            let saved = SavedMessage {
+                peer: message.peer.clone(),
+                row: message.row,
+                slots: message.slots.clone(),
+                until: message.until,
+            };
+            (message.number, saved)
+        })
+    }
+
+    /// Takes messages from a store.
+    pub fn restore(&mut self, messages: Vec<(u64, SavedMessage)>) {
+        self.stored.restore(messages.last().map(|(number, _)| *number));
+        for (number, message) in messages {
+            let bytes = bytes_of(&message.slots);
+            self.bytes += bytes;
+            self.waiting.push_back(Message {
+                peer: message.peer,
+                row: message.row,
+                slots: message.slots,
+                until: message.until,
+                bytes,
+                number,
+            });
+        }
+    }
+
+    /// Returns the peers that messages wait for.
+    pub fn peers(&self) -> Vec<UserId> {
+        let mut peers: Vec<UserId> = self.waiting.iter().map(|message| message.peer.clone()).collect();
+        peers.sort();
+        peers.dedup();
+        peers
+    }
+
+    /// Returns the last expiry of a message.
+    pub fn until(&self) -> Option<Time> {
+        self.waiting.iter().map(|message| message.until).max()
     }
 }
 
@@ -155,6 +222,7 @@ mod tests {
             slots: Vec::new(),
             until: Time::from_millis(until_secs * 1_000),
             bytes: 100,
+            number: 0,
         }
     }
 

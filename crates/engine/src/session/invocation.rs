@@ -15,6 +15,7 @@ use crate::emulate::system_attributes;
 use crate::run::Run;
 use crate::session::Session;
 use crate::session::scope::{Ambients, RunScope};
+use crate::session::stored::{answers_late, late_failure};
 
 impl Session {
     /// Creates a run of a row with these arguments; the other slots are empty, except for the `let`
@@ -65,7 +66,8 @@ impl Session {
         }
         run.started = true;
         self.emulate_start(&mut run, ctx);
-        if row.answer.at == AnswerAt::Accepted && run.parent.is_none() && !run.answered {
+        let is_early = row.answer.at == AnswerAt::Accepted && !answers_late(&run, ctx);
+        if is_early && run.parent.is_none() && !run.answered {
             self.answer(&mut run, ctx);
         }
         self.advance(run, ctx);
@@ -151,6 +153,12 @@ impl Session {
     /// Ends a run with an outcome, or only with an answer.
     pub(super) fn conclude(&mut self, mut run: Run, outcome: Option<usize>, ctx: &mut Ctx<'_>) {
         self.requests.forget(run.id);
+        if !run.answered && run.parent.is_none() && answers_late(&run, ctx) {
+            if let Some(reason) = late_failure(&run, outcome, ctx) {
+                return self.refuse(run, reason, ctx);
+            }
+            self.answer(&mut run, ctx);
+        }
         if let (Some(outcome), None) = (outcome, run.parent) {
             self.fire(&mut run, outcome, ctx);
         }

@@ -219,11 +219,13 @@ impl Session {
     fn after_call(&mut self, call: &RtmCall, result: &Result<RtmReply, RtmError>, ctx: &mut Ctx<'_>) {
         let reply = result.as_ref().ok();
         match call {
+            RtmCall::Login { .. } => self.resumed_login(result.is_ok(), ctx),
             RtmCall::GetUserAttributesByKeys { user_id, .. } => {
                 if let Some(resolved) = self.directory.replied(user_id, reply, ctx.env) {
                     self.release_named(resolved, ctx);
                 }
             }
+            RtmCall::GetMembers { channel_id } if self.lists_silently(channel_id, reply) => {}
             RtmCall::GetMembers { channel_id } => self.recounted(channel_id, reply, ctx),
             RtmCall::Join { channel_id } => {
                 let is_transient = self.transient_joins.join_replied(channel_id, result, ctx);

@@ -272,7 +272,9 @@ impl Node {
         out.push(connecting.of(call.client));
         match token.map_or(Ok(None), |token| rtm_embedded::expiry(token, now)) {
             Ok(expiry) => {
-                let words = words!["login", user.as_str(), call.client.to_string()];
+                let is_kept = self.clients.get(&call.client).is_some_and(|client| client.is_kept);
+                let moves = if is_kept { "1" } else { "0" };
+                let words = words!["login", user.as_str(), call.client.to_string(), moves];
                 self.ask_first(call, words, Then::Login(user, expiry));
                 Ok(())
             }

@@ -8,6 +8,8 @@ use rtm::{ChannelId, OnlineState, RtmCall, UserId};
 use rtm_embedded::checks::LoginState;
 use rtm_embedded::{Expiry, Handles, Rates, TimerId};
 
+use crate::wire::{EntryId, Words};
+
 /// One RTM instance, from `open` to `close`.
 #[derive(Debug, Default)]
 pub struct Client {
@@ -18,6 +20,19 @@ pub struct Client {
     pub busy: bool,
     /// Calls that wait for it, oldest first.
     pub waiting: VecDeque<Waiting>,
+    /// Its session is kept in Redis: messages are acknowledged once the session has processed them.
+    pub is_kept: bool,
+    /// Messages that its session has not processed, in their order.
+    pub unprocessed: VecDeque<Unprocessed>,
+}
+
+/// A message that an instance was given and its session has not processed.
+#[derive(Debug)]
+pub enum Unprocessed {
+    /// An entry of the stream, with its words behind `peer`.
+    Entry(EntryId, Words),
+    /// An offline message; the last one has the user, the login and their number.
+    Offline(Option<[Vec<u8>; 3]>),
 }
 
 /// A call that waits for another one.

@@ -3,12 +3,14 @@
 use rtm::time::Time;
 use rtm::{ConnectionReason, RtmEvent, UserId};
 
+use crate::node::client::Unprocessed;
 use crate::node::op::{Op, Then, words};
 use crate::node::{Node, Out, Seen as _};
-use crate::wire::{Words, channel, int, message_in, user};
+use crate::wire::{EntryId, Words, channel, int, message_in, user};
 
 impl Node {
-    pub(super) fn entry(&mut self, now: Time, words: &Words, out: &mut Out) {
+    /// Processes an entry of the stream, which has an id, or of an answer.
+    pub(super) fn entry(&mut self, now: Time, id: Option<EntryId>, words: &Words, out: &mut Out) {
         let Some((what, rest)) = words.split_first() else {
             return;
         };
@@ -36,8 +38,8 @@ impl Node {
                 let client = self.login_of(&to, login);
                 match (what, client) {
                     (b"kick", Some(client)) => self.abort(client, ConnectionReason::RemoteLogin, out),
-                    (b"peer" | b"stored", Some(client)) => peer_message(client, what == b"stored", rest, out),
-                    (b"peer", None) => self.forward(&to, rest),
+                    (b"peer" | b"stored", Some(client)) => self.peer_message(client, id, words, out),
+                    (b"peer", None) => self.forward(id, &to, rest),
                     (_, Some(client)) => self.invitation_entry(now, what, client, rest, out),
                     (_, None) => {}
                 }
@@ -53,9 +55,11 @@ impl Node {
     }
 
     /// A message to a login that is over goes to where the user is now.
-    fn forward(&mut self, to: &UserId, rest: &[Vec<u8>]) {
-        let mut words = words!["forward", to.as_str()];
-        words.extend_from_slice(rest);
+    pub(super) fn forward(&mut self, id: Option<EntryId>, to: &UserId, rest: &[Vec<u8>]) {
+        let (Some(id), [from, at, body, ..]) = (id, rest) else {
+            return;
+        };
+        let words = words!["forward", id.to_string(), to.as_str(), from, at, body];
         self.push(Op {
             words,
             call: None,
@@ -63,27 +67,48 @@ impl Node {
         });
     }
 
-    /// All stored messages were given to the login: Redis may forget them.
+    /// All stored messages were given to the login: Redis may forget them once they are processed.
     fn taken(&mut self, rest: &[Vec<u8>]) {
-        let [who, count] = rest else { return };
-        if user(who).is_some_and(|who| self.users.contains_key(&who)) {
-            self.push(Op {
-                words: words!["taken", who, count],
-                call: None,
-                then: Then::Nothing,
-            });
+        let [who, login, count] = rest else { return };
+        let Some(&client) = user(who).and_then(|who| self.users.get(&who)) else {
+            return;
+        };
+        let client = self.clients.get_mut(&client);
+        match client.and_then(|client| client.unprocessed.back_mut()) {
+            Some(Unprocessed::Offline(last)) => *last = Some([who, login, count].map(Clone::clone)),
+            _ => self.push_taken([who, login, count]),
         }
     }
-}
 
-fn peer_message(client: u64, is_offline_message: bool, rest: &[Vec<u8>], out: &mut Out) {
-    let [from, at, body] = rest else { return };
-    if let (Some(peer_id), Some(server_received_ts), Some(message)) = (user(from), int(at), message_in(body)) {
+    pub(super) fn push_taken(&mut self, [who, login, count]: [&Vec<u8>; 3]) {
+        self.push(Op {
+            words: words!["taken", who, login, count],
+            call: None,
+            then: Then::Nothing,
+        });
+    }
+
+    fn peer_message(&mut self, client: u64, id: Option<EntryId>, words: &Words, out: &mut Out) {
+        let [_, to, login, from, at, body, ..] = &words[..] else {
+            return;
+        };
+        let (Some(peer_id), Some(server_received_ts), Some(message)) = (user(from), int(at), message_in(body)) else {
+            return;
+        };
+        if let Some(client) = self.clients.get_mut(&client).filter(|client| client.is_kept) {
+            client.unprocessed.push_back(match id {
+                Some(id) => {
+                    self.unprocessed.insert(id);
+                    Unprocessed::Entry(id, [to, login, from, at, body].map(Clone::clone).into())
+                }
+                None => Unprocessed::Offline(None),
+            });
+        }
         let event = RtmEvent::MessageFromPeer {
             peer_id,
             message,
             server_received_ts,
-            is_offline_message,
+            is_offline_message: id.is_none(),
         };
         out.push(event.of(client));
     }

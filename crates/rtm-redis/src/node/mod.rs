@@ -11,6 +11,7 @@ mod entries;
 mod invitations;
 pub mod op;
 mod presence;
+pub mod records;
 mod repair;
 mod replies;
 mod trouble;
@@ -29,6 +30,7 @@ use crate::node::channels::LocalChannel;
 use crate::node::client::{Client, Waiting};
 use crate::node::invitations::Invitation;
 use crate::node::op::{Call, Op, Then, words};
+use crate::node::records::Records;
 use crate::wire::{Answer, Entry, EntryId};
 
 /// What instances see, by their numbers.
@@ -148,6 +150,14 @@ pub struct Node {
     /// The last entry that was processed, and the last one that Redis was told of.
     seen: EntryId,
     acked: EntryId,
+    /// Entries of the stream that sessions have not processed.
+    unprocessed: BTreeSet<EntryId>,
+    /// Entries that are processed once Redis has done so many operations.
+    processed: VecDeque<(u64, EntryId)>,
+    /// Operations that were queued, and that were sent.
+    queued: u64,
+    sent: u64,
+    records: Records,
     ack_timer: Option<TimerId>,
     beat_queued: bool,
     /// The last entry of each node, by the numbers of its writer.
@@ -181,6 +191,11 @@ impl Node {
             inbound: VecDeque::new(),
             seen: EntryId::default(),
             acked: EntryId::default(),
+            unprocessed: BTreeSet::new(),
+            processed: VecDeque::new(),
+            queued: 0,
+            sent: 0,
+            records: Records::new(now),
             ack_timer: None,
             beat_queued: false,
             written: HashMap::new(),
@@ -199,6 +214,7 @@ impl Node {
 
     /// The instance is no longer needed: it is logged out.
     pub fn close(&mut self, client: u64) {
+        self.give_back(client);
         if let Some((user, login, sent)) = self.end_session(client) {
             self.push_logout(user, &login, sent, None);
         }
@@ -212,7 +228,7 @@ impl Node {
 
     /// Whether no instance is left.
     pub fn is_empty(&self) -> bool {
-        self.clients.is_empty()
+        self.clients.is_empty() && self.records.is_empty()
     }
 
     /// Numbers for metrics.
@@ -250,7 +266,7 @@ impl Node {
             match timer {
                 Timer::Ack => {
                     self.ack_timer = None;
-                    if self.seen > self.acked && self.queue.is_empty() {
+                    if self.processed_to() > self.acked && self.queue.is_empty() {
                         self.push(Op {
                             words: words!["nothing"],
                             call: None,
@@ -261,6 +277,7 @@ impl Node {
                 Timer::Beat => {
                     self.timers.set(now + self.config.heartbeat, Timer::Beat);
                     self.beat();
+                    self.renew(now);
                 }
                 Timer::Count(channel) => self.count_due(&channel, out),
                 Timer::Invitation(id) => self.invitation_due(id),
@@ -392,16 +409,20 @@ impl Node {
     fn next_entry(&mut self, now: Time, out: &mut Out) {
         let Some(entry) = self.inbound.pop_front() else { return };
         self.seen = self.seen.max(entry.id);
-        if self.ack_timer.is_none() {
-            self.ack_timer = Some(self.timers.set(now + ACK_AFTER, Timer::Ack));
-        }
+        self.acknowledge_soon(now);
         let last = self.written.entry(entry.from).or_default();
         // Read again after Redis had lost what it was told.
         if entry.number <= *last {
             return;
         }
         *last = entry.number;
-        self.entry(now, &entry.words, out);
+        self.entry(now, Some(entry.id), &entry.words, out);
+    }
+
+    fn acknowledge_soon(&mut self, now: Time) {
+        if self.ack_timer.is_none() {
+            self.ack_timer = Some(self.timers.set(now + ACK_AFTER, Timer::Ack));
+        }
     }
 
     fn items(&mut self, now: Time, ops: Vec<Op>, items: Vec<crate::wire::Words>, out: &mut Out) {
@@ -412,13 +433,14 @@ impl Node {
                     self.reply(now, op, &item[1..], out);
                 }
             } else {
-                self.entry(now, &item, out);
+                self.entry(now, None, &item, out);
             }
         }
     }
 
     fn push(&mut self, op: Op) {
         self.queue_bytes += op.bytes();
+        self.queued += 1;
         self.queue.push_back(op);
     }
 
@@ -464,6 +486,7 @@ impl Node {
             ops.push(op);
         }
         self.queue_bytes = self.queue_bytes.saturating_sub(bytes);
+        self.sent = self.queued - self.queue.len() as u64;
         self.seq += 1;
         ops
     }
@@ -489,9 +512,10 @@ impl Node {
             String::new()
         };
         let mut done = String::new();
-        if self.seen > self.acked && self.stage == Stage::Live {
-            self.acked = self.seen;
-            done = self.seen.next().to_string();
+        let processed = self.processed_to();
+        if processed > self.acked && self.stage == Stage::Live {
+            self.acked = processed;
+            done = processed.to_string();
         }
         let offline = if self.config.service.offline_messages { "1" } else { "0" };
         let lease = self.config.lease.as_millis().to_string();

@@ -75,6 +75,10 @@ pub enum Then {
     Back(u64),
     /// Presence that is watched again.
     Watch(Vec<UserId>),
+    /// A record that is taken, by its session; until when it should be there, if that is not over.
+    Take(u64, Option<Time>),
+    /// Changes of a record, the same.
+    Save(u64, Option<Time>),
     /// The end of the node.
     Bye,
     /// Nothing.

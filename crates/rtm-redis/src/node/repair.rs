@@ -22,6 +22,8 @@ impl Node {
                 self.queue.push_front(op);
             }
         }
+        self.requeued();
+        self.records_lost();
         // Entries of the stream may be there a second time; their writers' numbers tell.
         self.inbound.clear();
         self.seen = EntryId::default();
@@ -80,6 +82,8 @@ impl Node {
                 self.queue.push_back(op);
             }
         }
+        self.queued = self.sent + self.queue.len() as u64;
+        self.requeued();
         self.settle(now, out);
     }
 

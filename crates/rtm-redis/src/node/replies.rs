@@ -83,6 +83,8 @@ impl Node {
             Then::Watch(users) => {
                 self.watched(users, words.get(1).map(Vec::as_slice).unwrap_or_default(), out);
             }
+            Then::Take(session, _) => self.taken_over(session, words),
+            Then::Save(session, _) => self.saved(session, words),
             Then::Bye if words.get(1).is_some_and(|more| more == b"1") => self.push_bye(),
             _ => {}
         }

@@ -70,6 +70,8 @@ impl Node {
                 self.queue.push_back(op);
             }
         }
+        self.requeued();
+        self.records_late(now);
         for (&client, found) in &mut self.clients {
             while found.waiting.front().is_some_and(|waiting| waiting.until <= now) {
                 let waiting = found.waiting.pop_front();

@@ -358,6 +358,7 @@ impl Login {
                 account: account.into_text(),
                 // Unknown properties of the recorded server.
                 offline_messages: false,
+                durable: false,
                 lacks: Vec::new(),
                 platform: None,
                 limits: SessionLimits::default(),

@@ -260,6 +260,7 @@ fn all() -> Vec<Record> {
             account: "alice".into(),
             platform,
             offline_messages: true,
+            durable: true,
             lacks: CallKind::ALL.to_vec(),
             limits: SessionLimits::default(),
         });

@@ -1,0 +1,353 @@
+//! Records of sessions: what a session's next owner needs, and entries of the stream that are acknowledged with it.
+//!
+//! An entry is acknowledged by the batch that saves what the session has made of it, so each message is in the stream or in a record.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use rtm::time::Time;
+use rtm::value::Text;
+
+use crate::node::Node;
+use crate::node::client::Unprocessed;
+use crate::node::op::{Op, Then, words};
+use crate::wire::{EntryId, Words, unpacked};
+
+/// Time between two looks for records and keys whose expiry has to be renewed.
+const LOOK: Duration = Duration::from_secs(30);
+/// Time after which a record's expiry is renewed, as a part of its lifetime.
+const RENEW_PART: u32 = 3;
+/// Time after which the expiry of the other keys is renewed.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// Keys in one operation.
+const KEYS: usize = 200;
+
+/// The owner of a record.
+#[derive(Clone, Debug)]
+pub struct Owner {
+    /// The account.
+    pub account: Text,
+    /// Differs for each session.
+    pub token: Text,
+    /// The lifetime of the record after its last change.
+    pub ttl: Duration,
+}
+
+/// Changes of a record.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// Which of the record's other fields remain.
+    pub scope: Scope,
+    /// Fields to remove.
+    pub removed: Vec<Vec<u8>>,
+    /// Fields with their new values.
+    pub set: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The lifetime of the record, if it is longer than its owner's.
+    pub ttl: Option<Duration>,
+}
+
+impl Changes {
+    /// Sets a field, or removes it.
+    pub fn put(&mut self, field: &[u8], value: Option<Vec<u8>>) {
+        match value {
+            Some(value) => self.set.push((field.to_vec(), value)),
+            None => self.removed.push(field.to_vec()),
+        }
+    }
+}
+
+/// What changes do to fields that they do not name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// They remain.
+    #[default]
+    Some,
+    /// They are removed.
+    All,
+    /// They remain, and the record is removed if it has no messages: its session is over.
+    End,
+}
+
+/// What a session is told of its record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordNews {
+    /// The session owns the record, which has these fields.
+    Taken(Vec<(Vec<u8>, Vec<u8>)>),
+    /// The changes are in Redis.
+    Saved,
+    /// The record or the changes are not in Redis within the time for calls. It is still tried.
+    Late,
+    /// The changes are in Redis, which had no record before: everything has to be saved again.
+    Missing,
+    /// Redis may have lost changes: everything has to be saved again.
+    Lost,
+    /// Another session owns the record.
+    Replaced,
+}
+
+impl RecordNews {
+    /// Returns the size of its fields.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Taken(fields) => fields.iter().map(|(field, value)| field.len() + value.len()).sum(),
+            _ => 0,
+        }
+    }
+}
+
+/// The records of a node's sessions.
+#[derive(Debug)]
+pub struct Records {
+    owners: HashMap<u64, (Owner, Time)>,
+    look: Time,
+    renewed: Time,
+    news: Vec<(u64, RecordNews)>,
+}
+
+impl Records {
+    pub(super) fn new(now: Time) -> Self {
+        Self {
+            owners: HashMap::new(),
+            look: now,
+            renewed: now,
+            news: Vec::new(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.owners.is_empty()
+    }
+}
+
+impl Node {
+    /// Makes a session the owner of its account's record.
+    pub fn take_record(&mut self, now: Time, session: u64, owner: Owner) {
+        let words = words![
+            "take",
+            owner.account.as_bytes(),
+            owner.token.as_bytes(),
+            millis(owner.ttl)
+        ];
+        self.records.owners.insert(session, (owner, now));
+        self.push(Op {
+            words,
+            call: None,
+            then: Then::Take(session, Some(now + self.config.call_wait)),
+        });
+    }
+
+    /// Saves changes; `processed` messages of an instance are acknowledged with them.
+    pub fn save_record(&mut self, now: Time, session: u64, changes: Changes, processed: Option<(u64, usize)>) {
+        let until = now + self.config.call_wait;
+        let Some((owner, touched)) = self.records.owners.get_mut(&session) else {
+            return;
+        };
+        *touched = now;
+        let ttl = changes.ttl.map_or(owner.ttl, |ttl| ttl.max(owner.ttl));
+        let scope = match changes.scope {
+            Scope::Some => "",
+            Scope::All => "all",
+            Scope::End => "end",
+        };
+        let mut words = words![
+            "save",
+            owner.account.as_bytes(),
+            owner.token.as_bytes(),
+            millis(ttl),
+            scope
+        ];
+        let (entries, offline) = processed.map_or_else(Default::default, |(client, count)| self.pop(client, count));
+        words.push(entries.len().to_string().into());
+        words.extend(entries.iter().map(|id| id.to_string().into_bytes()));
+        words.push(changes.removed.len().to_string().into());
+        words.extend(changes.removed);
+        words.extend(changes.set.into_iter().flat_map(|(field, value)| [field, value]));
+        self.push(Op {
+            words,
+            call: None,
+            then: Then::Save(session, Some(until)),
+        });
+        self.acknowledge(now, entries, &offline);
+    }
+
+    /// Acknowledges messages of an instance, in their order, that its session has processed.
+    pub fn processed(&mut self, now: Time, client: u64, count: usize) {
+        let (entries, offline) = self.pop(client, count);
+        self.acknowledge(now, entries, &offline);
+    }
+
+    fn pop(&mut self, client: u64, count: usize) -> (Vec<EntryId>, Option<[Vec<u8>; 3]>) {
+        let (mut entries, mut offline) = (Vec::new(), None);
+        let Some(client) = self.clients.get_mut(&client) else {
+            return (entries, offline);
+        };
+        let count = count.min(client.unprocessed.len());
+        for message in client.unprocessed.drain(..count) {
+            match message {
+                Unprocessed::Entry(id, _) => entries.push(id),
+                Unprocessed::Offline(Some(last)) => offline = Some(last),
+                Unprocessed::Offline(None) => {}
+            }
+        }
+        (entries, offline)
+    }
+
+    /// Has entries removed with all that is queued, and offline messages after it.
+    fn acknowledge(&mut self, now: Time, entries: Vec<EntryId>, offline: &Option<[Vec<u8>; 3]>) {
+        let queued = self.queued;
+        self.processed.extend(entries.into_iter().map(|id| (queued, id)));
+        if let Some([who, login, count]) = offline {
+            self.push_taken([who, login, count]);
+        }
+        self.acknowledge_soon(now);
+    }
+
+    /// Has an instance's messages acknowledged by its session.
+    pub fn keep(&mut self, client: u64) {
+        if let Some(client) = self.clients.get_mut(&client) {
+            client.is_kept = true;
+        }
+    }
+
+    /// Forgets a session, whose record remains.
+    pub fn leave_record(&mut self, session: u64) {
+        self.records.owners.remove(&session);
+    }
+
+    /// What sessions are to be told.
+    pub fn record_news(&mut self) -> Vec<(u64, RecordNews)> {
+        std::mem::take(&mut self.records.news)
+    }
+
+    /// The entry up to which all are processed; with it or before it Redis keeps entries.
+    pub(super) fn processed_to(&mut self) -> EntryId {
+        while let Some((_, id)) = self.processed.pop_front_if(|(after, _)| *after <= self.sent) {
+            self.unprocessed.remove(&id);
+        }
+        let all = if self.seen == EntryId::default() {
+            self.seen
+        } else {
+            self.seen.next()
+        };
+        self.unprocessed.first().copied().unwrap_or(all)
+    }
+
+    /// The queue was changed: what is acknowledged with an operation waits for all of them.
+    pub(super) fn requeued(&mut self) {
+        self.sent = self.queued.saturating_sub(self.queue.len() as u64);
+        for (after, _) in &mut self.processed {
+            *after = self.queued;
+        }
+    }
+
+    /// Messages that a closed instance's session has not processed go to where their receiver is now.
+    pub(super) fn give_back(&mut self, client: u64) {
+        let Some(client) = self.clients.get_mut(&client) else {
+            return;
+        };
+        for message in std::mem::take(&mut client.unprocessed) {
+            if let Unprocessed::Entry(id, words) = message {
+                if let Some(to) = crate::wire::user(&words[0]) {
+                    self.forward(Some(id), &to, &words[2..]);
+                }
+                self.processed.push_back((self.queued, id));
+            }
+        }
+    }
+
+    pub(super) fn taken_over(&mut self, session: u64, words: &[Vec<u8>]) {
+        let fields = words.get(1).and_then(|packed| unpacked(packed)).unwrap_or_default();
+        let mut fields = fields.into_iter();
+        let mut pairs = Vec::new();
+        while let (Some(field), Some(value)) = (fields.next(), fields.next()) {
+            pairs.push((field, value));
+        }
+        self.records.news.push((session, RecordNews::Taken(pairs)));
+    }
+
+    pub(super) fn saved(&mut self, session: u64, words: &[Vec<u8>]) {
+        let news = match words.first().map(Vec::as_slice) {
+            Some(b"ok") => RecordNews::Saved,
+            Some(b"gone") => RecordNews::Replaced,
+            _ => RecordNews::Missing,
+        };
+        self.records.news.push((session, news));
+    }
+
+    /// Redis may have lost changes.
+    pub(super) fn records_lost(&mut self) {
+        let sessions = self.records.owners.keys().copied();
+        let mut sessions: Vec<u64> = sessions.collect();
+        sessions.sort_unstable();
+        let news = sessions.into_iter().map(|session| (session, RecordNews::Lost));
+        self.records.news.extend(news);
+    }
+
+    /// Reports changes that have waited too long.
+    pub(super) fn records_late(&mut self, now: Time) {
+        let outstanding = self
+            .outstanding
+            .iter_mut()
+            .filter_map(|outstanding| outstanding.ops.as_mut());
+        for op in outstanding.flatten().chain(&mut self.queue) {
+            if let Then::Save(session, until) | Then::Take(session, until) = &mut op.then
+                && until.take_if(|until| *until <= now).is_some()
+            {
+                self.records.news.push((*session, RecordNews::Late));
+            }
+        }
+    }
+
+    /// Renews the expiry of records, and once a day of all keys of this node's users.
+    pub(super) fn renew(&mut self, now: Time) {
+        if now < self.records.look || self.is_full() {
+            return;
+        }
+        self.records.look = now + LOOK;
+        let mut old: Vec<(u64, Owner)> = Vec::new();
+        for (&session, (owner, touched)) in &mut self.records.owners {
+            if now.since(*touched) >= owner.ttl / RENEW_PART {
+                *touched = now;
+                old.push((session, owner.clone()));
+            }
+        }
+        old.sort_unstable_by_key(|(session, _)| *session);
+        for (session, _) in old {
+            self.save_record(now, session, Changes::default(), None);
+        }
+        if now.since(self.records.renewed) < DAY {
+            return;
+        }
+        self.records.renewed = now;
+        let mut names = Words::new();
+        for client in self.clients.values() {
+            let Some(session) = client.session() else { continue };
+            let user = session.user.as_str();
+            names.push(format!(":j:{user}").into());
+            names.push(format!(":t:{user}").into());
+        }
+        for channel in self.channels.keys() {
+            let channel = channel.as_str();
+            names.extend(["c", "d", "a"].map(|kind| format!(":{kind}:{channel}").into_bytes()));
+        }
+        names.extend(
+            self.followers
+                .keys()
+                .map(|user| format!(":f:{}", user.as_str()).into_bytes()),
+        );
+        names.sort_unstable();
+        for names in names.chunks(KEYS) {
+            let mut words = words!["keep"];
+            words.extend_from_slice(names);
+            self.push(Op {
+                words,
+                call: None,
+                then: Then::Nothing,
+            });
+        }
+    }
+}
+
+fn millis(time: Duration) -> String {
+    time.as_millis().to_string()
+}

@@ -1,0 +1,382 @@
+//! A session whose record is in Redis: what it has made of its inputs is there before its client gets it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tracing::error;
+
+use engine::{Attach, EndReason, Input, LOGIN};
+use identity::Account;
+use protocol::encoder::Resumed;
+use protocol::event::CallRef;
+use rtm::upstream::{ClientKey, UpstreamEvent};
+use rtm::{AppId, ConnectionReason, ConnectionState, RtmEvent};
+use rtm_redis::records::{Owner, RecordNews};
+use rtm_redis::{RecordKey, RedisUpstream};
+use tables::reason::Reason;
+use tables::row::RowId;
+
+use crate::server::Server;
+use crate::server::live_session::LiveSession;
+use crate::server::message::{Login, Message};
+use crate::server::send_queue::{Closing, Outbound};
+use crate::server::session_inbox::WeakInbox;
+use crate::server::session_record::{self, Loaded};
+
+/// Shortest lifetime of a record after its last change.
+const SHORTEST: Duration = Duration::from_secs(600);
+/// Maximum of messages that wait for the record.
+const MOST_WAITING: usize = 256;
+
+/// A session's record, and what waits for it.
+pub struct Kept {
+    redis: Arc<RedisUpstream>,
+    key: RecordKey,
+    stage: Stage,
+    /// Messages that wait until the record is loaded.
+    waiting: VecDeque<Message>,
+    /// Changes are on their way.
+    saving: bool,
+    /// What is in Redis with the changes that are on their way, and what is there (`Session::to_store`).
+    sent: u64,
+    saved: u64,
+    /// Peer messages that the session has processed, and that RTM has not been told of.
+    processed: usize,
+    /// The session's RTM client is in the same Redis, which keeps its messages until they are processed.
+    acknowledges: bool,
+    held: VecDeque<Held>,
+}
+
+enum Stage {
+    Loading,
+    /// The record is loaded, and no login has used it.
+    Loaded(Option<Box<Loaded>>),
+    /// Redis does not answer.
+    Failed,
+    /// Another session has the record.
+    Replaced,
+}
+
+struct Held {
+    /// What must be in Redis before.
+    after: u64,
+    out: Arc<Outbound>,
+    what: HeldWrite,
+}
+
+enum HeldWrite {
+    Frame(Utf8Bytes),
+    /// A frame of the answer to a call.
+    Answer(Utf8Bytes, CallRef, RowId),
+    Close(Closing),
+}
+
+impl Kept {
+    /// Makes a new session the owner of its account's record.
+    pub fn new(
+        server: &Server,
+        redis: &Arc<RedisUpstream>,
+        (app, account): (&AppId, &Account),
+        session: u64,
+        inbox: WeakInbox,
+        client: Option<&ClientKey>,
+    ) -> Self {
+        let config = server.config();
+        let owner = Owner {
+            account: account.text().clone(),
+            token: format!("{session:016x}").into(),
+            ttl: (config.mailbox.ttl + config.session.grace).max(SHORTEST),
+        };
+        let news = move |news| {
+            if let Some(inbox) = inbox.upgrade() {
+                // An ended session needs no news.
+                let _ = inbox.send(Message::Record(Box::new(news)));
+            }
+        };
+        if let Some(client) = client {
+            redis.keep(client);
+        }
+        Self {
+            redis: redis.clone(),
+            key: redis.take_record(app, owner, Arc::new(news)),
+            stage: Stage::Loading,
+            waiting: VecDeque::new(),
+            saving: false,
+            sent: 0,
+            saved: 0,
+            processed: 0,
+            acknowledges: client.is_some(),
+            held: VecDeque::new(),
+        }
+    }
+
+    /// Queues a message while the record is loaded; returns it if it does not have to wait.
+    pub fn wait(&mut self, message: Message) -> Option<Message> {
+        if !matches!(self.stage, Stage::Loading) || matches!(message, Message::Record(_)) {
+            return Some(message);
+        }
+        if self.waiting.len() < MOST_WAITING {
+            self.waiting.push_back(message);
+        }
+        None
+    }
+
+    /// Counts an event that RTM keeps until it is processed.
+    pub fn count(&mut self, event: &UpstreamEvent) {
+        let is_message = matches!(event, UpstreamEvent::Event(RtmEvent::MessageFromPeer { .. }));
+        if self.acknowledges && is_message {
+            self.processed += 1;
+        }
+    }
+
+    /// Holds a frame until Redis has what it is about. Returns the frame if it does not have to wait; only answers may
+    /// overtake held events.
+    pub fn hold(
+        &mut self,
+        after: Option<u64>,
+        out: &Arc<Outbound>,
+        text: Utf8Bytes,
+        answers: Option<(CallRef, RowId)>,
+    ) -> Option<Utf8Bytes> {
+        let last = self.held.back().map(|held| held.after).filter(|_| answers.is_none());
+        let Some(after) = after.max(last).filter(|after| *after > self.saved) else {
+            return Some(text);
+        };
+        let what = match answers {
+            Some((call, row)) => HeldWrite::Answer(text, call, row),
+            None => HeldWrite::Frame(text),
+        };
+        let out = out.clone();
+        self.held.push_back(Held { after, out, what });
+        None
+    }
+
+    /// Holds the close of a connection behind its frames. Returns false if there are none.
+    pub fn hold_close(&mut self, out: &Arc<Outbound>, closing: Closing) -> bool {
+        let Some(after) = self.held.back().map(|held| held.after) else {
+            return false;
+        };
+        let (out, what) = (out.clone(), HeldWrite::Close(closing));
+        self.held.push_back(Held { after, out, what });
+        true
+    }
+
+    /// Closes the connections whose close is held. Lines that were held are given to the next session.
+    fn close_held(&mut self) {
+        for held in self.held.drain(..) {
+            if let HeldWrite::Close(closing) = held.what {
+                held.out.close(closing);
+            }
+        }
+    }
+}
+
+impl LiveSession {
+    /// Handles news of the session's record.
+    pub(super) fn record_news(&mut self, news: RecordNews) {
+        let Some(kept) = &mut self.kept else { return };
+        match news {
+            RecordNews::Taken(pairs) => {
+                let loaded = session_record::read(pairs, &self.tables).map(Box::new);
+                kept.stage = Stage::Loaded(loaded);
+                self.serve_waiting();
+            }
+            RecordNews::Late if matches!(kept.stage, Stage::Loading) => {
+                kept.stage = Stage::Failed;
+                self.serve_waiting();
+            }
+            RecordNews::Late => self.refuse_held(),
+            RecordNews::Saved => {
+                kept.saving = false;
+                kept.saved = kept.saved.max(kept.sent);
+                self.release_held();
+            }
+            RecordNews::Missing => {
+                kept.saving = false;
+                self.session.store_again();
+            }
+            RecordNews::Lost => self.session.store_again(),
+            RecordNews::Replaced => {
+                kept.stage = Stage::Replaced;
+                let (state, reason) = (ConnectionState::Aborted, ConnectionReason::RemoteLogin);
+                self.step(Input::RtmEvent(RtmEvent::ConnectionStateChanged { state, reason }));
+            }
+        }
+    }
+
+    fn serve_waiting(&mut self) {
+        let waiting = self.kept.as_mut().map(|kept| std::mem::take(&mut kept.waiting));
+        for message in waiting.into_iter().flatten() {
+            self.serve(message);
+        }
+    }
+
+    /// Saves what has changed, unless changes are on their way.
+    pub(super) fn save(&mut self) {
+        let Some(kept) = &mut self.kept else { return };
+        if kept.saving || !matches!(kept.stage, Stage::Loaded(_)) || !self.session.is_logged_in() {
+            return;
+        }
+        let processed = if self.session.has_waiting_events() {
+            0
+        } else {
+            kept.processed
+        };
+        let Some(changes) = self.session.changes() else {
+            if processed > 0 {
+                kept.redis.processed(&self.client, processed);
+                kept.processed -= processed;
+            }
+            return;
+        };
+        let processed = if changes.more { 0 } else { processed };
+        if !changes.more {
+            kept.sent = self.session.to_store();
+        }
+        kept.saving = true;
+        kept.processed -= processed;
+        let ttl = changes.until.map(|until| until.since(self.server.clock.now()));
+        let mut fields = session_record::fields(changes, &self.tables);
+        fields.ttl = ttl;
+        let processed = (processed > 0).then_some((&self.client, processed));
+        kept.redis.save_record(&kept.key, fields, processed);
+    }
+
+    fn release_held(&mut self) {
+        let Some(kept) = &mut self.kept else { return };
+        let saved = kept.saved;
+        while let Some(held) = kept.held.pop_front_if(|held| held.after <= saved) {
+            let text = match held.what {
+                HeldWrite::Frame(text) | HeldWrite::Answer(text, ..) => text,
+                HeldWrite::Close(closing) => {
+                    held.out.close(closing);
+                    continue;
+                }
+            };
+            if !held.out.push(text) {
+                self.full = Some(held.out);
+            }
+        }
+    }
+
+    /// Refuses the calls whose answers wait for Redis for too long. Events go on waiting.
+    fn refuse_held(&mut self) {
+        let Some(kept) = &mut self.kept else { return };
+        let mut calls: Vec<(CallRef, RowId)> = Vec::new();
+        kept.held.retain(|held| match held.what {
+            HeldWrite::Answer(_, call, row) if call.function != LOGIN => {
+                if !calls.contains(&(call, row)) {
+                    calls.push((call, row));
+                }
+                false
+            }
+            _ => true,
+        });
+        for (call, row) in calls {
+            let (args, reason) = (Vec::new(), Reason::Timeout);
+            self.step(Input::Refused {
+                call,
+                row,
+                args,
+                reason,
+            });
+        }
+    }
+
+    /// Continues with the record at the first login. Returns the login if it may go on.
+    pub(super) fn restore(&mut self, login: Login) -> Option<Login> {
+        let kept = self.kept.as_mut()?;
+        let is_line = login.attached == Some(Attach::BySessionLine);
+        let loaded = match &mut kept.stage {
+            Stage::Loaded(loaded) => loaded.take(),
+            _ => return self.refuse_login(login, "timeout"),
+        };
+        let Some(loaded) = loaded else {
+            if is_line && !self.session.is_logged_in() {
+                return self.refuse_login(login, "unknown line");
+            }
+            return Some(login);
+        };
+        let Loaded { record, unread, .. } = *loaded;
+        if unread > 0 {
+            let what = "unreadable messages in Redis";
+            error!(unread, hint = "another version of sigbridge has written them", what);
+            self.log.dropped(what, unread);
+            self.server.metrics.dropped(what);
+        }
+        let how = match (record.head.ended, is_line, login.loses_calls) {
+            (true, ..) => None,
+            (false, true, _) => Some(Attach::BySessionLine),
+            (false, false, true) => Some(Attach::Reset),
+            (false, false, false) => Some(Attach::Resume),
+        };
+        // What happened before is not in the recording, so a replay could not repeat the session.
+        self.taps.end_recording(self.server.clock.now());
+        let mut effects = Vec::new();
+        self.now = self.server.clock.now();
+        self.session.restore(self.now, record, how, &mut effects);
+        for effect in effects {
+            self.apply(effect);
+        }
+        Some(login)
+    }
+
+    fn refuse_login(&mut self, login: Login, reason: &'static str) -> Option<Login> {
+        let Login {
+            call,
+            line,
+            args,
+            mut pending,
+            socket,
+            ..
+        } = login;
+        if login.attached == Some(Attach::BySessionLine) {
+            pending.attempt.refused(reason);
+            for text in socket.encoder.resumed(Resumed::Unknown) {
+                socket.out.push(text.into());
+            }
+            socket.out.close(Closing::Finished);
+            self.over = true;
+            return None;
+        }
+        self.sockets.insert(call.socket, socket);
+        self.pending.insert(call.socket, pending);
+        let verdict = Err(Reason::Timeout);
+        self.step(Input::Admitted {
+            call,
+            verdict,
+            line,
+            args,
+        });
+        None
+    }
+
+    /// Leaves the record to the account's next session.
+    pub(super) fn leave_record(&mut self) {
+        let Some(mut kept) = self.kept.take() else { return };
+        kept.close_held();
+        let is_owner = matches!(kept.stage, Stage::Loaded(_)) && self.session.is_logged_in();
+        let is_over = matches!(
+            self.session.end_reason(),
+            Some(EndReason::Kicked | EndReason::Banned | EndReason::Refused)
+        );
+        if is_owner && !is_over {
+            while let Some(changes) = self.session.changes() {
+                let processed = if changes.more {
+                    0
+                } else {
+                    std::mem::take(&mut kept.processed)
+                };
+                let processed = (processed > 0).then_some((&self.client, processed));
+                let fields = session_record::fields(changes, &self.tables);
+                kept.redis.save_record(&kept.key, fields, processed);
+            }
+            if kept.processed > 0 {
+                kept.redis.processed(&self.client, kept.processed);
+            }
+        }
+        kept.redis.leave_record(&kept.key);
+    }
+}
