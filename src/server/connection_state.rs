@@ -10,8 +10,8 @@ use tracing::warn;
 
 use crate::log::clients::How;
 use crate::server::line_search::{Found, LineSearch};
-use crate::server::run_queue::enter;
 use crate::server::rates::Limit;
+use crate::server::run_queue::enter;
 use crate::server::table_set::TableSet;
 use crate::server::{
     AuthenticatedLogin, Closing, Login, LoginAttempt, Message, NoSession, PendingLogin, RecordedItem, Server,
@@ -411,7 +411,9 @@ impl Client {
             FoundLine::Replaced => return self.no_line(NoSession::Replaced, pending),
             FoundLine::Unknown => None,
         };
-        let Some(key) = key.filter(|(app, _)| self.server.config().is_durable(app)) else {
+        let (config, wall) = (self.server.config(), self.server.clock.wall());
+        let is_served = |app: &AppId| config.is_durable(app) && !config.is_sunset(app, &self.profile().name, wall);
+        let Some(key) = key.filter(|(app, _)| is_served(app)) else {
             return self.no_line(NoSession::Unknown, pending);
         };
         let newcomer = LoginAttempt {
@@ -421,6 +423,7 @@ impl Client {
             family: self.wire.family.clone(),
             token: SecretString::from(""),
             loses_calls: self.profile().loses_calls,
+            only: None,
         };
         let create = || {
             let (app, account) = key.clone();
