@@ -443,7 +443,9 @@ impl Client {
             FoundLine::Replaced => return self.no_line(NoSession::Replaced, pending),
             FoundLine::Unknown => None,
         };
-        let Some(key) = key.filter(|(app, _)| self.server.config().is_durable(app)) else {
+        let (config, wall) = (self.server.config(), self.server.clock.wall());
+        let is_served = |app: &AppId| config.is_durable(app) && !config.is_sunset(app, &self.profile().name, wall);
+        let Some(key) = key.filter(|(app, _)| is_served(app)) else {
             return self.no_line(NoSession::Unknown, pending);
         };
         let newcomer = LoginAttempt {
