@@ -11,6 +11,7 @@
 //! | [`cli`], [`config`] | command line, configuration file |
 //! | [`startup`], [`reload`], [`log`] | start of the server, reload, logging |
 //! | [`check`], [`explain`] | tools on the tables |
+//! | [`report`] | usage across restarts, and the migration report |
 //! | [`client`] | terminal client |
 //!
 //! Crates below it:
@@ -43,6 +44,7 @@ pub mod explain;
 pub mod log;
 pub mod openrpc;
 pub mod reload;
+pub mod report;
 pub mod server;
 pub mod startup;
 pub mod upstream;

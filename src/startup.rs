@@ -124,6 +124,7 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
     let shortages = Arc::new(Shortages::new(clock));
     let mut metrics = Metrics::new();
     metrics.lacks(&shortages);
+    metrics.begin_tables(&tables);
     let metrics = Arc::new(metrics);
     let webhooks = Arc::new(Webhooks::start(&config.webhook, clock, metrics.clone())?);
     let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
@@ -145,6 +146,7 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
         addr
     });
     server.load_lines().map_err(StartError::Mailbox)?;
+    server.usage_keeper.load();
     if server.config().record.folder.is_some() {
         server.record().await.map_err(StartError::Record)?;
     }

@@ -41,7 +41,8 @@ export async function startBrowser(playwright, { program, ca, har, rules }) {
   };
 }
 
-function onPath(program) {
+/** The file of a program. */
+export function onPath(program) {
   if (program.includes('/')) return program;
   const candidates = process.env.PATH.split(':').map((folder) => path.join(folder, program));
   const found = candidates.find((candidate) => {

@@ -8,8 +8,9 @@ use hyper::{StatusCode, Uri};
 use crate::config::Admin;
 use runtime::net::{bearer, is_secret};
 
-/// Paths without a token: load balancers request them, and their content is not confidential.
-const OPEN: [&str; 3] = ["/livez", "/readyz", "/healthz"];
+/// Paths without a token: load balancers request the probes, and browsers the files of the console. Their content is
+/// not confidential.
+pub const OPEN: [&str; 6] = ["/livez", "/readyz", "/healthz", "/", "/app.js", "/style.css"];
 
 /// Accepted values of `Sec-Fetch-Site`; browsers send `none` for a typed address.
 const OWN_SITES: [&[u8]; 2] = [b"same-origin", b"none"];
@@ -210,7 +211,7 @@ mod tests {
             "/coverage",
             "/doctor?app=a",
             "/record/start",
-            "/",
+            "/sessions",
             "/livez/x",
         ] {
             check(path, None, 401);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::{Method, Request, StatusCode};
@@ -66,13 +66,27 @@ impl AdminClient {
     /// # Errors
     /// No connection, or no answer in time.
     pub async fn send(&self, method: Method, path: &str, patience: Duration) -> anyhow::Result<AdminAnswer> {
+        self.send_body(method, path, "", patience).await
+    }
+
+    /// Sends a request with a body; waits at most `patience` for the answer.
+    ///
+    /// # Errors
+    /// No connection, or no answer in time.
+    pub async fn send_body(
+        &self,
+        method: Method,
+        path: &str,
+        body: &str,
+        patience: Duration,
+    ) -> anyhow::Result<AdminAnswer> {
         let admin = self.address;
-        let answer = timeout(patience, self.exchange(method, path));
+        let answer = timeout(patience, self.exchange(method, path, body));
         let answer = answer.await.context("the sidecar did not answer");
         answer?.with_context(|| format!("cannot connect to the admin address {admin}"))
     }
 
-    async fn exchange(&self, method: Method, path: &str) -> anyhow::Result<AdminAnswer> {
+    async fn exchange(&self, method: Method, path: &str, body: &str) -> anyhow::Result<AdminAnswer> {
         let stream = TcpStream::connect(self.address).await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
@@ -83,7 +97,9 @@ impl AdminClient {
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {}", token.expose_secret()));
         }
-        let response = sender.send_request(request.body(Empty::<Bytes>::new())?).await?;
+        let response = sender
+            .send_request(request.body(Full::new(Bytes::copy_from_slice(body.as_bytes())))?)
+            .await?;
         Ok(AdminAnswer {
             status: response.status(),
             body: response.into_body().collect().await?.to_bytes(),

@@ -24,6 +24,18 @@ pub struct CoverageArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Fail if a call was refused because of a limitation, or is of an unknown function
+    #[arg(long, value_name = "CLASS")]
+    deny: Option<Denied>,
+    /// Fail if more calls than this were inexact
+    #[arg(long, value_name = "N")]
+    max_inexact: Option<u64>,
+}
+
+/// Class of calls that fails the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Denied {
+    Refused,
 }
 
 /// Prints one report on all traces. An unreadable trace is reported and skipped.
@@ -61,5 +73,23 @@ pub fn run(args: &CoverageArgs) -> Exit {
     } else {
         report.to_string()
     };
+    let summary = &report.summary;
+    let refused = summary.refused + summary.unknown;
+    let mut fails = false;
+    if args.deny == Some(Denied::Refused) && refused > 0 {
+        print_error(
+            format_args!("{refused} calls were refused because of a limitation, or unknown"),
+            Some("the report lists them under `look at first`"),
+        );
+        fails = true;
+    }
+    if let Some(most) = args.max_inexact.filter(|most| summary.inexact > *most) {
+        print_error(
+            format_args!("{} calls were inexact, more than {most}", summary.inexact),
+            Some("the report lists their limitations"),
+        );
+        fails = true;
+    }
+    let exit = if fails && exit == Exit::Ok { Exit::Failed } else { exit };
     data(&text, exit)
 }

@@ -19,9 +19,11 @@ mod mappings;
 mod output;
 mod process;
 mod replay;
+mod report;
 mod secret;
 mod serve;
 mod service_manager;
+mod sessions;
 mod token;
 mod trace;
 mod wait;
@@ -81,8 +83,16 @@ enum Command {
     Diff(diff::DiffArgs),
     /// Report the calls and events that traces use, and how exact their translation is
     Coverage(coverage::CoverageArgs),
+    /// Report who still comes in, with which builds and calls, and what is inexact for them
+    Report(report::ReportArgs),
     /// Diagnose connectivity to RTM
     Doctor(doctor::DoctorArgs),
+    /// List the sessions of a running sidecar
+    Sessions(sessions::SessionsArgs),
+    /// End sessions of a running sidecar
+    Close(sessions::CloseArgs),
+    /// Print or replace the log filter of a running sidecar
+    LogLevel(sessions::LogLevelArgs),
     /// Print the conformance report and its trace evidence
     Conformance(conformance::ConformanceArgs),
     /// Create a private CA and a server certificate for development
@@ -120,7 +130,11 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args).into(),
         Command::Diff(args) => diff::run(&args).into(),
         Command::Coverage(args) => coverage::run(&args).into(),
+        Command::Report(args) => report::run(&args).into(),
         Command::Doctor(args) => doctor::run(&args).into(),
+        Command::Sessions(args) => sessions::run(&args).into(),
+        Command::Close(args) => sessions::close(&args).into(),
+        Command::LogLevel(args) => sessions::log_level(&args).into(),
         Command::Conformance(args) => conformance::run(&args).into(),
         Command::DevCert(args) => dev_cert::run(&args).into(),
         Command::Token(args) => token::run(&args).into(),

@@ -143,6 +143,12 @@ impl Config {
         known.map_or(self.upstream.kind, |known| known.upstream)
     }
 
+    /// Returns the configured App IDs.
+    pub fn app_ids(&self) -> impl Iterator<Item = &str> {
+        let listed = self.apps.iter().map(|app| app.id.as_str());
+        listed.chain(self.auth.app_id.as_ref().map(AppId::as_str))
+    }
+
     /// Returns the only app: that of `[auth]`, a single `[[app]]`, or any.
     pub fn only_app(&self) -> Option<AppId> {
         match (&self.apps[..], &self.auth.app_id) {

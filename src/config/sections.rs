@@ -215,6 +215,9 @@ section! {
         /// Names of this host that requests may have in the Host header, beside localhost, loopback addresses and the
         /// address above. Requests with another name are refused. Default: none.
         allowed_hosts: Vec<Text> = Vec::new(), example "[\"bridge.example.com\"]" => ParsedList(host_name), Reload;
+        /// File for usage by day, app, profile and version of the SDK, and for hashes of accounts, for `sigbridge report`.
+        /// It is bounded: 400 days, 50 000 accounts. Hashes are stable with session.line_key_file only. Default: not set.
+        usage_file: Option<PathBuf> = None, example "\"usage.json\"" => Maybe(FilePath), Restart;
     }
 }
 

@@ -8,12 +8,13 @@ use std::time::Duration;
 use tracing::field::display;
 use tracing::{info, warn};
 
-use crate::admin::Metrics;
+use crate::admin::{LoginResult, Metrics};
 use engine::EndReason;
 use rtm::time::Time;
 use runtime::clock::Clock;
 
 use crate::log::accounts::{Accounts, app as shown_app};
+use crate::log::refusals::{Refusal, Refusals};
 use runtime::log_limit::{Bound, Cause, admits};
 
 /// Target of login and session lines: `RUST_LOG=info,sigbridge::session=warn` disables them.
@@ -66,6 +67,8 @@ pub struct Logins {
     pub accounts: Accounts,
     pub metrics: Arc<Metrics>,
     pub clock: Clock,
+    /// The latest refusals.
+    pub refusals: Refusals,
 }
 
 /// Login attempt, logged exactly once: with its result, or as abandoned when dropped.
@@ -123,6 +126,7 @@ impl Attempt {
             return;
         };
         self.logins.metrics.login(how.name(), "");
+        self.timed(LoginResult::Accepted);
         let Client {
             account,
             app,
@@ -141,7 +145,21 @@ impl Attempt {
     pub fn refused(&mut self, reason: &str) {
         if self.take_unlogged() {
             self.logins.metrics.login("refused", reason);
+            self.timed(LoginResult::Refused);
+            self.logins.refusals.add(self.refusal(reason));
             self.log_result("login refused", reason);
+        }
+    }
+
+    fn refusal(&self, reason: &str) -> Refusal {
+        let client = &self.client;
+        Refusal {
+            at: self.logins.clock.now(),
+            reason: reason.into(),
+            account: client.account.clone(),
+            app: client.app.clone(),
+            profile: client.profile.clone(),
+            peer: client.peer.to_canonical().to_string(),
         }
     }
 
@@ -150,7 +168,15 @@ impl Attempt {
     }
 
     fn took(&self) -> u64 {
-        millis(self.logins.clock.now().since(self.began))
+        millis(self.elapsed())
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.logins.clock.now().since(self.began)
+    }
+
+    fn timed(&self, result: LoginResult) {
+        self.logins.metrics.times.login(result, self.elapsed());
     }
 
     fn log_result(&self, what: &'static str, reason: &str) {
@@ -175,9 +201,19 @@ impl Drop for Attempt {
     fn drop(&mut self) {
         if self.take_unlogged() {
             self.logins.metrics.login("abandoned", "");
+            self.timed(LoginResult::Abandoned);
             self.log_result("login abandoned", "connection closed");
         }
     }
+}
+
+/// Reason of an end that the engine does not know of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CutOff {
+    /// Too many sessions have no client.
+    NoRoom,
+    /// An operator has closed the session.
+    ByOperator,
 }
 
 /// Log lines of one session.
@@ -227,9 +263,9 @@ impl SessionLog {
         }
     }
 
-    /// Logs the end of a session with an accepted login. Without `ending`, it ended because its client was too slow or
+    /// Logs the end of a session with an accepted login. Without `ending`, it was cut off or
     /// the process stops.
-    pub fn ends(&self, now: Time, ending: Option<EndReason>, is_too_slow: bool) {
+    pub fn ends(&self, now: Time, ending: Option<EndReason>, cut_off: Option<CutOff>) {
         let Some(since) = self.since else { return };
         let Client {
             account,
@@ -239,7 +275,7 @@ impl SessionLog {
         } = &self.client;
         info!(
             target: TARGET,
-            account, app, profile, %peer, session = %self.id, how = name(ending, is_too_slow),
+            account, app, profile, %peer, session = %self.id, how = name(ending, cut_off),
             duration_ms = millis(now.since(since)),
             "session ended"
         );
@@ -280,14 +316,17 @@ impl SessionLog {
     }
 }
 
-fn name(ending: Option<EndReason>, is_too_slow: bool) -> &'static str {
+fn name(ending: Option<EndReason>, cut_off: Option<CutOff>) -> &'static str {
     match ending {
         Some(EndReason::LoggedOut) => "logged out",
         Some(EndReason::Kicked) => "logged in elsewhere",
         Some(EndReason::Banned) => "banned",
         Some(EndReason::Lost | EndReason::Refused) => "away for too long",
-        None if is_too_slow => "too slow",
-        None => "the process ends",
+        None => match cut_off {
+            Some(CutOff::NoRoom) => "too slow",
+            Some(CutOff::ByOperator) => "closed by an operator",
+            None => "the process ends",
+        },
     }
 }
 

@@ -7,15 +7,20 @@
 pub mod accounts;
 pub mod clients;
 mod filter;
+pub mod refusals;
 mod writer;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use tracing::{error, info, warn};
+use tracing_subscriber::Registry;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config;
@@ -29,6 +34,57 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Process-wide, like the log.
 static LOST: LazyLock<Counter> = LazyLock::new(Counter::default);
+
+/// Process-wide, like the log: the filter in use.
+static FILTER: OnceLock<Filter> = OnceLock::new();
+
+/// Filter of the log, and its text.
+struct Filter {
+    handle: reload::Handle<Targets, Registry>,
+    text: Mutex<String>,
+}
+
+/// Result of [`set_filter`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SetFilter {
+    /// The filter is in use.
+    Done {
+        /// Its text.
+        filter: String,
+        /// True if the limit for libraries applies.
+        limited: bool,
+    },
+    /// The text has another form.
+    Misread,
+    /// This process has no log of its own.
+    NotOurs,
+}
+
+/// Replaces the filter of the log until the end of the process.
+pub fn set_filter(text: &str, unsafe_dependencies: bool) -> SetFilter {
+    let Some(filter) = FILTER.get() else {
+        return SetFilter::NotOurs;
+    };
+    let choice = Choice::new(Some(text), unsafe_dependencies);
+    if choice.misread || text.is_empty() {
+        return SetFilter::Misread;
+    }
+    let mut current = filter.text.lock();
+    if filter.handle.reload(choice.targets).is_err() {
+        return SetFilter::NotOurs;
+    }
+    text.clone_into(&mut current);
+    warn!(filter = text, "log filter changed");
+    SetFilter::Done {
+        filter: text.to_owned(),
+        limited: choice.limited,
+    }
+}
+
+/// Returns the text of the filter in use.
+pub fn filter_text() -> Option<String> {
+    FILTER.get().map(|filter| filter.text.lock().clone())
+}
 
 /// Returns the counter of lost lines.
 pub fn lost_lines() -> Counter {
@@ -60,12 +116,18 @@ impl Log {
         let layer = tracing_subscriber::fmt::layer()
             .with_writer(lines.clone())
             .log_internal_errors(false);
-        let registry = tracing_subscriber::registry().with(choice.targets);
+        let (targets, handle) = reload::Layer::new(choice.targets);
+        let registry = tracing_subscriber::registry().with(targets);
         // Fails only if the process started a log before.
-        let _ = match format {
+        let started = match format {
             Format::Json => registry.with(layer.with_ansi(false).json()).try_init(),
             Format::Text { color } => registry.with(layer.with_ansi(color).with_target(false)).try_init(),
         };
+        if started.is_ok() {
+            let text = wanted.filter(|text| !choice.misread && !text.trim().is_empty());
+            let text = Mutex::new(text.unwrap_or_else(|| "info".into()));
+            let _ = FILTER.set(Filter { handle, text });
+        }
         let recovered = |lost| warn!(target: TARGET, lost, "log lines lost to write errors");
         // Without a thread, lines are lost and counted once the queue is full.
         let _ = lines.write_to(stderr(), || runtime::log_limit::tell(false), recovered);

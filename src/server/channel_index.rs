@@ -60,6 +60,15 @@ impl Members {
         }
     }
 
+    /// Returns the number of sessions in the channel.
+    pub fn count(&self, app: &AppId, channel: &ChannelId) -> usize {
+        let inner = self.inner.lock();
+        inner
+            .channels
+            .get(&(app.clone(), channel.clone()))
+            .map_or(0, VecDeque::len)
+    }
+
     /// Returns a session in the channel, in rotation, since RTM limits the calls of each session.
     pub fn any(&self, app: &AppId, channel: &ChannelId) -> Option<SessionHandle> {
         let mut inner = self.inner.lock();
@@ -72,6 +81,7 @@ impl Members {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::session_directory::SessionView;
     use crate::server::session_inbox::inbox;
     use crate::server::table_set::TableSet;
     use std::sync::Arc;
@@ -84,14 +94,14 @@ mod tests {
         assert!(members.any(&app, &channel).is_none());
         for id in 1..=3 {
             let inbox = inbox(&Arc::default(), &Arc::default());
-            let recorded = false;
+            let view = SessionView::for_test(id);
             members.joined(
                 &app,
                 &channel,
                 SessionHandle {
                     id,
                     inbox,
-                    recorded,
+                    view,
                     set: set.clone(),
                 },
             );

@@ -62,7 +62,7 @@ pub async fn run_socket(
         };
         (patience, config.session.login_timeout)
     };
-    let out = Outbound::new(patience, server.memory.clone());
+    let out = Outbound::new(patience, server.memory.clone(), server.metrics.times.outbound.clone());
     let handle = |encoder| SocketHandle {
         out: out.clone(),
         encoder,

@@ -12,8 +12,8 @@ use crate::log::clients::How;
 use crate::server::rates::Limit;
 use crate::server::table_set::TableSet;
 use crate::server::{
-    AuthenticatedLogin, Closing, Login, LoginAttempt, Message, NoSession, PendingLogin, RecordedItem, Server,
-    SessionHandle, SocketHandle, authenticate,
+    AuthenticatedLogin, ClientView, Closing, Login, LoginAttempt, Message, NoSession, PendingLogin, RecordedItem,
+    Server, SessionHandle, SocketHandle, authenticate,
 };
 use engine::{Admission, Attach, Effect, Input};
 use identity::{Account, SessionLine};
@@ -72,6 +72,8 @@ pub struct Client {
     own: Option<Arc<dyn Encoder>>,
     /// Current text, if it may be recorded.
     current_text: Option<CurrentText>,
+    /// True if the session takes the frames of the current text. A viewer may come and leave between two texts only.
+    takes_frames: bool,
 }
 
 /// Returns the profile and the wire of clients of a transport before their login.
@@ -116,6 +118,7 @@ impl Client {
             grace: None,
             own,
             current_text: None,
+            takes_frames: false,
         })
     }
 
@@ -172,7 +175,11 @@ impl Client {
     /// Begins the frames of one text. `answer` is the transport's own answer.
     pub fn begins(&mut self, text: Utf8Bytes, answer: Option<&str>) {
         // The text may contain the login to a recorded session.
-        let may_be_recorded = !self.logged_in || self.is_recorded();
+        self.takes_frames = self
+            .session
+            .as_ref()
+            .is_some_and(|(_, session)| session.view.wants_frames());
+        let may_be_recorded = !self.logged_in || self.takes_frames;
         self.current_text = may_be_recorded.then(|| CurrentText {
             text,
             items: answer
@@ -255,6 +262,7 @@ impl Client {
             loses_calls: self.profile().loses_calls,
             only: self.own.is_some().then(|| self.set.clone()),
         };
+        let version = self.version(fields);
         let twin_window = if self.profile().twins {
             self.server.config().session.twin_window
         } else {
@@ -262,8 +270,9 @@ impl Client {
         };
         let create = || {
             let (vid, account) = key.clone();
+            let shown = self.shown(version.clone());
             self.server
-                .new_session(vid, account, &self.set, wire.clone(), self.profile())
+                .new_session(vid, account, &self.set, wire.clone(), self.profile(), shown)
         };
         let (admission, session, line) = self.server.registry.admit(key.clone(), newcomer, twin_window, create);
         let (attached, how) = match admission {
@@ -277,7 +286,7 @@ impl Client {
         if self.adopt(session.set.clone()) {
             self.recognise(fields);
         }
-        self.session = Some((key, session));
+        self.enters(key, session);
         let line = self.server.line_key.issue(line);
         let text = line.as_str().into();
         self.line = Some(line);
@@ -286,10 +295,33 @@ impl Client {
             call,
             line: text,
             socket: self.handle.clone(),
+            client: self.shown(version),
             args,
             attached,
             pending,
         });
+    }
+
+    fn enters(&mut self, key: (AppId, Account), session: SessionHandle) {
+        self.takes_frames = session.view.wants_frames();
+        self.session = Some((key, session));
+    }
+
+    /// Returns what is shown of the client.
+    fn shown(&self, version: Option<Text>) -> ClientView {
+        ClientView {
+            profile: self.profile().name.clone(),
+            version,
+            peer: self.accepted.peer,
+            login: self.server.clock.now(),
+            channel: None,
+        }
+    }
+
+    /// Returns the version of the SDK, if the login has one.
+    fn version(&self, login: &Value) -> Option<Text> {
+        let version = login.get(self.profile().version.as_deref()?)?.as_int()?;
+        Some(version.to_string().into())
     }
 
     /// Verifies a login, and holds it against the limits of this sidecar.
@@ -395,12 +427,13 @@ impl Client {
         pending.attempt.by(&self.profile().name, key.0.as_str(), key.1.as_str());
         pending.attempt.to(session.id, How::Line);
         self.adopt(session.set.clone());
-        self.session = Some((key, session));
+        self.enters(key, session);
         self.line = Some(self.server.line_key.issue(number));
         self.enter(Login {
             call: self.login_call(),
             line: line.into(),
             socket: self.handle.clone(),
+            client: self.shown(None),
             args: Vec::new(),
             attached: Some(Attach::BySessionLine),
             pending,
@@ -412,7 +445,8 @@ impl Client {
         if let Some(profile) = self.profile().flagged {
             self.profile = profile;
             self.handle.encoder = self.set.encoders[profile].clone();
-            self.send_to_session(Message::EncoderChanged(self.socket, self.handle.encoder.clone()));
+            let name = self.profile().name.clone();
+            self.send_to_session(Message::EncoderChanged(self.socket, self.handle.encoder.clone(), name));
         }
         self.settle();
     }
@@ -467,7 +501,7 @@ impl Client {
         let Ok(vid) = AppId::new("nobody") else { return };
         let context = self.server.context(&vid, &self.set, self.wire.clone());
         let effects = answer_before_login(context, self.server.clock.now(), input);
-        self.set.usage.count(&self.wire, &effects);
+        self.set.usage.count(&self.wire, &effects, None);
         for effect in effects {
             match effect {
                 Effect::Answer { call, answer, .. } => self.answer(self.encoder().answer(call, &answer)),
@@ -539,7 +573,7 @@ impl Client {
     }
 
     fn is_recorded(&self) -> bool {
-        self.session.as_ref().is_some_and(|(_, session)| session.recorded)
+        self.takes_frames && self.session.is_some()
     }
 
     fn send(&self, frames: Vec<String>) {

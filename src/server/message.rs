@@ -10,9 +10,11 @@ use protocol::event::{CallRef, SocketId};
 use rtm::RtmCall;
 use rtm::upstream::UpstreamEvent;
 use rtm::value::{Text, Value};
+use trace::SessionRecorder;
 
 use crate::server::pending_logins::PendingLogin;
 use crate::server::send_queue::Outbound;
+use crate::server::session_directory::ClientView;
 use crate::server::session_inbox::Inbox;
 use protocol::encoder::Encoder;
 
@@ -23,8 +25,8 @@ pub enum Message {
     Login(Box<Login>),
     /// An input for the engine, for example a call.
     Input(Box<Input>),
-    /// The encoder for a socket, after its client's build is known.
-    EncoderChanged(SocketId, Arc<dyn Encoder>),
+    /// The encoder for a socket and the name of its profile, after its client's build is known.
+    EncoderChanged(SocketId, Arc<dyn Encoder>, Text),
     /// A closed socket, with the maximum grace time if its client does not reconnect.
     Closed(SocketId, Option<Duration>),
     /// A call for another session, which RTM allows to channel members only.
@@ -40,6 +42,12 @@ pub enum Message {
     UpstreamEvent(Box<UpstreamEvent>),
     /// The early end of the grace time, because too many sessions have no client.
     GiveUp,
+    /// The end of the session by an operator.
+    Close,
+    /// A viewer that follows the session.
+    Watch(Box<Viewer>),
+    /// The end of a viewer, by its number.
+    Unwatch(u64),
     /// A frame and its items, for a recorded session.
     RecordedItem {
         socket: SocketId,
@@ -48,6 +56,23 @@ pub enum Message {
         /// Items of the frame, in order.
         items: Vec<RecordedItem>,
     },
+}
+
+/// Viewer of a session.
+#[derive(Clone)]
+pub struct Viewer {
+    /// Number of the viewer.
+    pub number: u64,
+    /// What records for it.
+    pub recorder: SessionRecorder,
+}
+
+impl std::fmt::Debug for Viewer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Viewer")
+            .field("number", &self.number)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Item of a frame of a recorded session.
@@ -67,6 +92,8 @@ pub struct Login {
     /// Session line for the calls of this socket.
     pub line: Text,
     pub socket: SocketHandle,
+    /// What is shown of the client.
+    pub client: ClientView,
     /// Arguments of the login, in the row's order.
     pub args: Vec<Value>,
     /// Kind of attachment to an existing session.
@@ -101,7 +128,8 @@ impl Message {
                 frame.len() + items.iter().map(item).sum::<usize>()
             }
             Self::Login(login) => login.args.iter().map(Value::bytes).sum(),
-            Self::EncoderChanged(..) | Self::Closed(..) | Self::Ask { .. } | Self::GiveUp => 0,
+            Self::EncoderChanged(..) | Self::Closed(..) | Self::Ask { .. } | Self::GiveUp | Self::Close => 0,
+            Self::Watch(_) | Self::Unwatch(_) => 0,
         };
         MESSAGE_BYTES + payload
     }

@@ -86,6 +86,7 @@ mod tests {
             ),
             metrics: Arc::new(Metrics::new()),
             clock: Clock::start(),
+            refusals: Default::default(),
         });
         let begin = |peer| logins.begin(peer, told.begin(peer));
         let (first, second, _other) = (begin(here), begin(here), begin(there));

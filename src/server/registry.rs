@@ -18,6 +18,7 @@ use rtm::time::Time;
 use rtm::value::Text;
 
 use crate::server::replaced_lines::ReplacedLines;
+use crate::server::session_directory::SessionView;
 use crate::server::session_inbox::Inbox;
 use crate::server::table_set::TableSet;
 
@@ -35,8 +36,8 @@ pub struct SessionHandle {
     /// Session number.
     pub id: u64,
     pub inbox: Inbox,
-    /// True for a recorded session: its messages contain their frames.
-    pub recorded: bool,
+    /// What is shown of it. It says whether messages must contain their frames.
+    pub view: Arc<SessionView>,
     /// Tables of the session. Its clients decode frames by them.
     pub set: Arc<TableSet>,
 }
@@ -298,7 +299,7 @@ mod tests {
             SessionHandle {
                 id: 100 + socket,
                 inbox,
-                recorded: false,
+                view: SessionView::for_test(100 + socket),
                 set: set(),
             }
         };

@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use protocol::memory_budget::{Memory, MemoryUse, MemoryUser};
+use runtime::histogram::Histogram;
 
 use super::run_queue;
 use super::transport::{FrameTransport, SharedTransport};
@@ -92,6 +93,8 @@ impl Pace {
 pub struct Outbound {
     patience: Patience,
     memory: Arc<Memory>,
+    /// Time of frames in the queue.
+    wait: Histogram,
     queue: Mutex<Queue>,
     /// Transport for the frames; `None` before the connection is served and after its end.
     transport: OnceLock<Weak<Mutex<dyn FrameTransport>>>,
@@ -113,6 +116,16 @@ struct Queue {
     /// Set while the run of a thread has to write the queue.
     in_run: bool,
     closing: Option<Closing>,
+    sample: Sample,
+}
+
+/// Measurement of one of some frames.
+#[derive(Debug, Default)]
+struct Sample {
+    pushed: u32,
+    popped: u32,
+    /// Number and time of the measured frame in the queue.
+    running: Option<(u32, Instant)>,
 }
 
 /// Result of a write.
@@ -128,11 +141,12 @@ pub enum Written {
 
 impl Outbound {
     /// Creates an empty queue.
-    pub fn new(patience: Patience, memory: Arc<Memory>) -> Arc<Self> {
+    pub fn new(patience: Patience, memory: Arc<Memory>, wait: Histogram) -> Arc<Self> {
         let held = memory.holds(MemoryUser::Connections);
         Arc::new(Self {
             patience,
             memory,
+            wait,
             queue: Mutex::new(Queue {
                 frames: VecDeque::new(),
                 bytes: 0,
@@ -141,6 +155,7 @@ impl Outbound {
                 unflushed: false,
                 in_run: false,
                 closing: None,
+                sample: Sample::default(),
             }),
             transport: OnceLock::new(),
             writer: AtomicWaker::new(),
@@ -174,6 +189,7 @@ impl Outbound {
         }
         queue.add(text.len() + FRAME_BYTES);
         queue.frames.push_back(text);
+        queue.sample.push();
         if queue.blocked {
             if queue.bytes > self.patience().bytes {
                 self.writer.wake();
@@ -284,6 +300,9 @@ impl Outbound {
     fn next_frame(&self) -> Option<Utf8Bytes> {
         let mut queue = self.queue.lock();
         let frame = queue.frames.pop_front()?;
+        if let Some(since) = queue.sample.pop() {
+            self.wait.took(since.elapsed());
+        }
         let was_full = queue.bytes > self.patience.bytes;
         queue.remove(frame.len() + FRAME_BYTES);
         if was_full && queue.bytes <= self.patience.bytes {
@@ -322,6 +341,26 @@ impl Outbound {
     }
 }
 
+impl Sample {
+    /// One of so many frames is measured.
+    const EVERY: u32 = 32;
+
+    fn push(&mut self) {
+        if self.running.is_none() && self.pushed.is_multiple_of(Self::EVERY) {
+            self.running = Some((self.pushed, Instant::now()));
+        }
+        self.pushed = self.pushed.wrapping_add(1);
+    }
+
+    /// Returns the time at which the frame was pushed, if it is measured.
+    fn pop(&mut self) -> Option<Instant> {
+        let number = self.popped;
+        self.popped = self.popped.wrapping_add(1);
+        let (_, since) = self.running.take_if(|(measured, _)| *measured == number)?;
+        Some(since)
+    }
+}
+
 impl Queue {
     fn add(&mut self, bytes: usize) {
         self.bytes += bytes;
@@ -335,6 +374,7 @@ impl Queue {
 
     fn clear(&mut self) {
         self.frames.clear();
+        self.sample = Sample::default();
         self.remove(self.bytes);
     }
 }
@@ -371,7 +411,7 @@ mod tests {
     };
 
     fn outbound() -> Arc<Outbound> {
-        Outbound::new(PATIENCE, Memory::new(1 << 20))
+        Outbound::new(PATIENCE, Memory::new(1 << 20), Histogram::short())
     }
 
     fn frame(bytes: usize) -> Utf8Bytes {
@@ -431,6 +471,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn one_of_some_frames_is_measured() {
+        let outbound = outbound();
+        for _ in 0..2 * Sample::EVERY {
+            outbound.push("x".into());
+            assert!(outbound.next_frame().is_some());
+        }
+        assert_eq!(outbound.wait.count(), 2);
+        outbound.push("x".into());
+        outbound.push("y".into());
+        outbound.close(Closing::Over);
+        assert_eq!(outbound.wait.count(), 2, "frames that are thrown away");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_waits_is_judged_only_while_the_connection_takes_nothing() {
         let outbound = outbound();
         assert!(outbound.push(frame(1_000)));
@@ -473,7 +527,7 @@ mod tests {
             bytes: 1 << 20,
             ..PATIENCE
         };
-        let outbound = Outbound::new(patience, memory.clone());
+        let outbound = Outbound::new(patience, memory.clone(), Histogram::short());
         let blocked = tokio::spawn({
             let outbound = outbound.clone();
             async move { outbound.blocked(|| 0).await }

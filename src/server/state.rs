@@ -1,6 +1,5 @@
 //! Shared state of all sessions and sockets.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -13,14 +12,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
-use crate::admin::{Metrics, Started};
+use crate::admin::{Metrics, Started, UsageKeeper, Viewers};
 use crate::config::{Config, MissingAttribute, OverRate, RepeatedInvite, UpstreamKind};
 use crate::log::accounts::Accounts;
 use crate::log::clients::Logins;
+use crate::log::refusals::Refusals;
 use crate::webhook::Webhooks;
 use agent_link::driver::Driver;
 use engine::{AppNames, SessionContext, SessionLimits};
-use identity::{Account, SessionLineKey};
+use identity::SessionLineKey;
 use protocol::event::{Event, SocketId};
 use rtm::AppId;
 use rtm::CallKind;
@@ -30,24 +30,24 @@ use rtm_redis::RedisUpstream;
 use runtime::log_limit::{Bound, Cause, admits};
 use runtime::net::{Shortage, Shortages};
 use tables::Tables;
-use tables::profile::Profile;
 use tables::wire::Wire;
-use trace::{Begin, Bounds, RecordedNames, Recorder, Redaction};
+use trace::{Bounds, Recorder, Redaction};
 
 use crate::server::channel_index::Members;
 use crate::server::connection_limits::{ConnectionLimits, ConnectionPermit};
 use crate::server::drain::Drain;
 use crate::server::grace_sessions::GraceSessions;
-use crate::server::live_session::LiveSession;
 use crate::server::mailbox_file::{Key, MailboxFile};
 use crate::server::message::Message;
 use crate::server::offline_mailboxes::{Dropped, OfflineMailboxes};
 use crate::server::pending_logins::PendingLogins;
 use crate::server::rates::{Limit, SidecarRates};
-use crate::server::registry::{SessionHandle, SessionRegistry};
+use crate::server::registry::SessionRegistry;
 use crate::server::reloads::Reloads;
 use crate::server::run_queue::{RunQueue, enter};
-use crate::server::session_inbox::{Inbox, InboxPressure, WeakInbox, inbox};
+use crate::server::session_directory::SessionDirectory;
+use crate::server::session_inbox::{Inbox, InboxPressure, WeakInbox};
+use crate::server::session_start::RecordFilter;
 use crate::server::session_timers::SessionTimers;
 use crate::server::table_set::{TableSet, TableSets, TooManyTables};
 use protocol::memory_budget::{Memory, MemoryUser};
@@ -55,6 +55,8 @@ use runtime::clock::Clock;
 
 /// Interval of [`Server::sweep`].
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// Sweeps between two writes of the usage file.
+const SAVE_USAGE_EVERY: u64 = 60;
 /// Maximum of sessions that one sweep ends while the memory is full. Their memory is freed with a delay.
 const GIVE_UP_AT_ONCE: usize = 64;
 /// Time limit for closing the last connections of a drain.
@@ -97,20 +99,24 @@ pub struct Server {
     pub runs: Arc<RunQueue>,
     /// Timers of sessions.
     pub timers: Arc<SessionTimers>,
-    /// Inboxes by session number.
-    pub live: Mutex<HashMap<u64, WeakInbox>>,
+    /// Live sessions.
+    pub sessions: SessionDirectory,
     /// Cancelled after the end of all sessions.
     pub ended: CancellationToken,
     /// Recent resource shortages of this process.
     pub shortages: Arc<Shortages>,
     /// Recorder of traces.
     pub recorder: Recorder,
+    /// Selection of recorded sessions.
+    pub record_filter: Mutex<RecordFilter>,
     /// Tables of the recorded sessions: the redaction is made for them.
-    recorded: Mutex<Option<Arc<TableSet>>>,
+    pub(super) recorded: Mutex<Option<Arc<TableSet>>>,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
     /// Webhooks and their receivers.
     pub webhooks: Arc<Webhooks>,
+    /// Usage across restarts.
+    pub usage_keeper: UsageKeeper,
     /// Key of session lines.
     pub line_key: SessionLineKey,
     /// Tasks that the shutdown waits for.
@@ -137,6 +143,8 @@ pub struct AdminTasks {
     pub tasks: TaskTracker,
     /// Cancelled after the end of all other tasks.
     pub closed: CancellationToken,
+    /// Viewers of sessions.
+    pub viewers: Viewers,
 }
 
 /// Upstream of the sessions, with its driver and its Redis service.
@@ -161,6 +169,7 @@ impl Server {
         };
         let memory = Memory::new(config.limits.memory);
         Ok(Arc::new(Self {
+            usage_keeper: UsageKeeper::new(config.admin.usage_file.clone(), &line_key),
             kept: OfflineMailboxes::new(&memory, (config.mailbox.limit, config.mailbox.bytes), set.clone()),
             mailbox_file: OnceLock::new(),
             grace_sessions: GraceSessions::new(config.limits.sockets, &memory),
@@ -174,7 +183,7 @@ impl Server {
             pressure: Arc::default(),
             runs: Arc::default(),
             timers: Arc::default(),
-            live: Mutex::default(),
+            sessions: SessionDirectory::default(),
             ended: CancellationToken::new(),
             shortages,
             sets: TableSets::new(set),
@@ -189,8 +198,10 @@ impl Server {
                 accounts: Accounts::new(config.log.accounts, &line_key),
                 metrics: metrics.clone(),
                 clock,
+                refusals: Refusals::default(),
             }),
             recorder: Recorder::new(metrics.health()),
+            record_filter: Mutex::default(),
             clock,
             metrics,
             webhooks,
@@ -282,6 +293,7 @@ impl Server {
         let _ = tokio::time::timeout(drain, self.tasks.wait()).await;
         self.ended.cancel();
         self.save_lines();
+        self.save_usage();
         let left = drain.saturating_sub(begun.elapsed());
         let notices = self.webhooks.finish(left.max(LAST_NOTICES));
         tokio::join!(self.recorder.finish(drain), notices);
@@ -290,9 +302,14 @@ impl Server {
         self.admin.tasks.wait().await;
     }
 
+    /// Writes the usage file, if configured.
+    fn save_usage(&self) {
+        self.usage_keeper.save(&self.sets.all(), self.clock.now());
+    }
+
     /// Runs all sessions, so that sessions without a client end.
     fn wake_sessions(&self) {
-        let all: Vec<_> = self.live.lock().values().filter_map(WeakInbox::upgrade).collect();
+        let all = self.sessions.inboxes();
         let _run = enter();
         all.iter().for_each(Inbox::fire_timers);
     }
@@ -409,11 +426,17 @@ impl Server {
     /// the oldest sessions without a client.
     pub async fn sweep(self: Arc<Self>) {
         let mut every = interval(SWEEP_EVERY);
+        let mut seconds = 0_u64;
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = self.shutdown.cancelled() => return,
                 _ = every.tick() => {}
+            }
+            seconds += 1;
+            if seconds.is_multiple_of(SAVE_USAGE_EVERY) {
+                let server = self.clone();
+                tokio::task::spawn_blocking(move || server.save_usage());
             }
             self.expire_lines();
             self.drop_kept("oldest kept lines", self.kept.relieve());
@@ -514,58 +537,6 @@ impl Server {
                 discard_over_rate: config.policy.over_rate == OverRate::Discard,
                 ..SessionLimits::default()
             },
-        }
-    }
-
-    /// Starts a session and its RTM client.
-    pub fn new_session(
-        self: &Arc<Self>,
-        vid: AppId,
-        account: Account,
-        set: &Arc<TableSet>,
-        wire: Arc<Wire>,
-        profile: &Profile,
-    ) -> SessionHandle {
-        let mut context = self.context(&vid, set, wire);
-        let now = self.clock.now();
-        let may_be_recorded = self
-            .recorded
-            .lock()
-            .as_ref()
-            .is_none_or(|known| Arc::ptr_eq(known, set));
-        let recorder = may_be_recorded
-            .then(|| self.recorder.session_recorder(&set.tables, now))
-            .flatten();
-        if let Some(recorder) = &recorder {
-            recorder.at(now);
-            let platform = self.upstream.platform(&vid);
-            recorder.begin(&Begin::of(&profile.name, account.text(), platform, &context));
-            context.names = Arc::new(RecordedNames::new(context.names, recorder.clone()));
-        }
-        let recorded = recorder.is_some();
-        let inbox = inbox(&self.pressure, &self.runs);
-        let (to_session, metrics) = (inbox.downgrade(), self.metrics.clone());
-        let client = self.upstream.open(
-            &vid,
-            Arc::new(move |event| {
-                if let Some(inbox) = to_session.upgrade()
-                    && !inbox.tell(event)
-                {
-                    metrics.dropped("messages for a session that cannot keep up");
-                }
-            }),
-        );
-        // Random in all bits: session lines are valid at all sidecars with the same key.
-        let id = getrandom::u64().unwrap_or_else(|_| self.new_socket().0);
-        self.live.lock().insert(id, inbox.downgrade());
-        let parts = (context, set.clone());
-        let session = LiveSession::new(self.clone(), (vid, account), parts, id, client, inbox.downgrade());
-        inbox.start(Box::new(session.recorded_by(recorder).begin()));
-        SessionHandle {
-            id,
-            inbox,
-            recorded,
-            set: set.clone(),
         }
     }
 }

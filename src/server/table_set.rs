@@ -69,6 +69,13 @@ impl TableSets {
         self.current.load_full()
     }
 
+    /// Returns the current tables and the earlier ones that sessions still use.
+    pub fn all(&self) -> Vec<Arc<TableSet>> {
+        let earlier = self.earlier.lock();
+        let current = self.current();
+        earlier.sets.iter().cloned().chain([current]).collect()
+    }
+
     /// Replaces the tables for new sessions. `convert` gets the old and the new ones.
     ///
     /// # Errors

@@ -131,7 +131,7 @@ async fn its_connections_are_bounded() {
     for _ in 0..64 {
         held.push(TcpStream::connect(addr).await.expect("it listens"));
     }
-    let over = "{what=\"admin connections over the limit\"} 1\n";
+    let over = "{what=\"admin connections over the limit\",intentional=\"true\"} 1\n";
     let _one_more = TcpStream::connect(addr).await.expect("the system accepts it");
     eventually("it is closed", || running.server.metrics.text().contains(over)).await;
     drop(held);

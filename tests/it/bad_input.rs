@@ -262,7 +262,10 @@ impl Hall {
     }
 
     fn dropped(&self, what: &str) -> u64 {
-        counter(&self.running, &format!("sigbridge_dropped_total{{what=\"{what}\"}}"))
+        counter(
+            &self.running,
+            &format!("sigbridge_dropped_total{{what=\"{what}\",intentional=\"true\"}}"),
+        )
     }
 }
 

@@ -167,7 +167,12 @@ async fn a_blocked_client_does_not_delay_others() {
             .wrapping_add(1_442_695_040_888_963_407);
         char::from(b'!' + (noise >> 33) as u8 % 90)
     };
-    let closed = |running: &Running| counter(running, "sigbridge_dropped_total{what=\"frames of a slow client\"}") > 0;
+    let closed = |running: &Running| {
+        counter(
+            running,
+            "sigbridge_dropped_total{what=\"frames of a slow client\",intentional=\"false\"}",
+        ) > 0
+    };
     let mut sent = 0;
     while !closed(&hall.running) {
         assert!(sent < 4_000, "the slow one is never closed");

@@ -12,7 +12,7 @@ use crate::support::{
     text,
 };
 
-const SLOW: &str = "sigbridge_dropped_total{what=\"frames of a slow client\"}";
+const SLOW: &str = "sigbridge_dropped_total{what=\"frames of a slow client\",intentional=\"false\"}";
 
 /// Without RTM's own rates, which are not what this is about.
 fn quick() -> Config {
@@ -85,7 +85,7 @@ async fn a_channel_has_a_rate_of_its_own() {
         let most = 20 + 20 * (begun.elapsed().as_millis() as usize + 1) / 1000 + 1;
         let over = counter(
             &running,
-            "sigbridge_dropped_total{what=\"messages over a channel's rate\"}",
+            "sigbridge_dropped_total{what=\"messages over a channel's rate\",intentional=\"true\"}",
         ) as usize;
         assert!((20..=most).contains(&(90 - over)), "{} of at most {most}", 90 - over);
         assert_eq!(accepted, if policy == OverRate::Fail { 90 - over } else { 90 });
@@ -376,7 +376,12 @@ async fn what_waits_is_bounded_for_all_together() {
         eventually("its lines are kept", || running.server.registry.len() == 1).await;
     }
     assert!(held() <= BOUND, "{} bytes", held());
-    assert!(counter(&running, "sigbridge_dropped_total{what=\"oldest kept lines\"}") > 0);
+    assert!(
+        counter(
+            &running,
+            "sigbridge_dropped_total{what=\"oldest kept lines\",intentional=\"false\"}"
+        ) > 0
+    );
     let mut newest = Client::login(running.http, "away5").await;
     assert!(!newest.poll(0).await.1.is_empty());
     let mut oldest = Client::login(running.http, "away0").await;

@@ -83,7 +83,12 @@ async fn the_operator_has_an_address_of_their_own() {
     assert!(answer.body.contains("sigbridge_sessions 1\n"), "{}", answer.body);
     assert!(answer.body.ends_with("# EOF\n"), "{}", answer.body);
     assert_eq!(http(admin, "GET /healthz", &[], "").await.body, "ok\n");
-    assert_eq!(http(admin, "GET /", &[], "").await.status, 404);
+    assert_eq!(http(admin, "GET /nowhere", &[], "").await.status, 404);
+    assert_eq!(
+        http(running.http, "GET /", &[], "").await.status,
+        404,
+        "the console is the operator's"
+    );
     let used = http(admin, "GET /coverage", &[], "").await;
     let rows = [
         "| 1 | login | login.login |",

@@ -36,12 +36,15 @@ mod live;
 mod live_url;
 #[cfg(unix)]
 mod logs;
+mod metrics;
 mod native;
 mod on_redis;
+mod operate;
 mod record_fixtures;
 mod redaction;
 mod reload;
 mod replay;
+mod report;
 mod rest;
 mod secrets;
 mod sessions;

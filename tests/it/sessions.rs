@@ -226,7 +226,12 @@ async fn a_blocked_client_does_not_delay_others() {
         client.call("channel_join", json!({"name": "room"})).await;
     }
     let big = "x".repeat(8_000);
-    let closed = || counter(&running, "sigbridge_dropped_total{what=\"frames of a slow client\"}") > 0;
+    let closed = || {
+        counter(
+            &running,
+            "sigbridge_dropped_total{what=\"frames of a slow client\",intentional=\"false\"}",
+        ) > 0
+    };
     let mut sent = 0;
     let mut heard = 0;
     let mut rest = 10;
@@ -303,7 +308,7 @@ async fn a_broken_mailbox_file_does_not_stop_the_start() {
             .server
             .metrics
             .text()
-            .contains("{what=\"messages in the mailbox file\"} 1\n")
+            .contains("{what=\"messages in the mailbox file\",intentional=\"false\"} 1\n")
     );
     assert!(!file.exists() && folder.join("mailbox.jsonl.unread").exists());
 }
@@ -322,7 +327,7 @@ async fn lines_past_their_time_are_gone() {
     let mut bob = Client::login(running.http, "bob").await;
     tell(&mut bob, "alice", "too late").await;
     drop(alice);
-    let gone = "{what=\"kept lines over their time\"} 1\n";
+    let gone = "{what=\"kept lines over their time\",intentional=\"true\"} 1\n";
     eventually("they are forgotten", || running.server.metrics.text().contains(gone)).await;
     running.server.stop(PATIENCE).await;
     assert!(!folder.join("mailbox.jsonl").exists());

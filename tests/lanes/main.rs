@@ -4,6 +4,7 @@
 mod support;
 
 mod agent_web;
+mod console;
 mod vendor_agent_web;
 mod vendor_chromium;
 mod vendor_python;

@@ -151,6 +151,11 @@ impl Session {
         self.client.mailbox.len() + self.outbox.len()
     }
 
+    /// Returns the number of unacknowledged lines.
+    pub fn lines(&self) -> usize {
+        self.client.mailbox.len()
+    }
+
     /// Returns true if the mailbox has unacknowledged lines.
     pub fn has_lines(&self) -> bool {
         !self.client.mailbox.is_empty()

@@ -1,5 +1,6 @@
 //! How the service does, for counters and readiness.
 
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -29,7 +30,7 @@ pub struct Health {
     queue: Gauge,
     users: Gauge,
     nodes: Gauge,
-    lag: Gauge,
+    lag: Gauge<f64, AtomicU64>,
     lost_batches: Counter,
     repairs: Counter,
     dropped: Counter,
@@ -58,6 +59,9 @@ impl Default for Health {
 impl Health {
     /// Registers all counters.
     pub fn register(&self, registry: &mut Registry) {
+        for reason in Trouble::NAMES {
+            let _ = self.failures.get_or_create(&Why { reason });
+        }
         registry.register("redis_up", "1 while Redis answers", self.up.clone());
         registry.register(
             "redis_round_trip_seconds",
@@ -78,7 +82,7 @@ impl Health {
             self.nodes.clone(),
         );
         registry.register(
-            "redis_lag_milliseconds",
+            "redis_lag_seconds",
             "Age of the last entry of this sidecar's stream when it was read",
             self.lag.clone(),
         );
@@ -97,6 +101,16 @@ impl Health {
             "Entries that this sidecar's stream had no room for",
             self.dropped.clone(),
         );
+    }
+
+    /// Users that are logged in here.
+    pub fn users(&self) -> i64 {
+        self.users.get()
+    }
+
+    /// Age of the last entry of this sidecar's stream when it was read, in seconds.
+    pub fn lag_seconds(&self) -> f64 {
+        self.lag.get()
     }
 
     /// What keeps it from serving, if anything does.
@@ -122,7 +136,7 @@ impl Health {
     }
 
     pub(crate) fn lag(&self, milliseconds: u64) {
-        self.lag.set(i64::try_from(milliseconds).unwrap_or(i64::MAX));
+        self.lag.set(milliseconds as f64 / 1000.0);
     }
 
     /// Adds what has changed at one node.

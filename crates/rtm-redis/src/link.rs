@@ -94,6 +94,17 @@ impl Trouble {
         }
     }
 
+    /// All names for counters.
+    pub const NAMES: [&'static str; 7] = [
+        "memory",
+        "unreachable",
+        "refused",
+        "eviction",
+        "version",
+        "schema",
+        "other",
+    ];
+
     /// The name for counters.
     pub const fn name(&self) -> &'static str {
         match self {

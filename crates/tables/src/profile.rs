@@ -49,6 +49,8 @@ pub struct Profile {
     pub builds: Text,
     /// Login fields that identify the build.
     pub identifying_fields: Vec<(Text, Value)>,
+    /// The login field with the version of the SDK.
+    pub version: Option<Text>,
     /// The profile of a client that has sent `set_flag`, by position.
     pub flagged: Option<usize>,
     /// Maximum lifetime of a session after its client has closed the socket. `None` for clients

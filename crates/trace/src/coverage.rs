@@ -7,7 +7,7 @@ mod session;
 mod tests;
 mod text;
 
-pub use class::Class;
+pub use class::{Class, Noted};
 pub use report::{Finding, Named, Report, Summary, Used};
 
 use std::collections::BTreeMap;

@@ -33,7 +33,7 @@ impl LiveSession {
                     set: self.set.clone(),
                     id: self.id,
                     inbox,
-                    recorded: false,
+                    view: self.view.clone(),
                 },
             );
         }

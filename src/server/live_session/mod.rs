@@ -1,7 +1,10 @@
 //! A running session: it takes messages from its inbox and executes effects.
 
 mod limits;
+mod measures;
 mod member_queries;
+mod shown;
+mod taps;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -9,7 +12,8 @@ use std::sync::Arc;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::debug;
 
-use crate::log::clients::SessionLog;
+use crate::admin::Group;
+use crate::log::clients::{CutOff, SessionLog};
 use crate::webhook::User;
 use engine::{Effect, EndReason, Input, Session, SessionContext, TimerKey};
 use identity::Account;
@@ -22,21 +26,23 @@ use rtm::{ChannelId, GetMembersErr, JoinChannelErr};
 use tables::Tables;
 use tables::row::RowId;
 use tables::wire::Wire;
-use trace::SessionRecorder;
 
 use crate::server::Server;
-use crate::server::message::{Login, Message, RecordedItem, SocketHandle};
+use crate::server::message::{Login, Message, SocketHandle};
 use crate::server::offline_mailboxes::lines_between;
 use crate::server::pending_logins::PendingLogin;
 use crate::server::rates::MessageLimits;
 use crate::server::send_queue::{Closing, Outbound};
+use crate::server::session_directory::SessionView;
 use crate::server::session_inbox::{Inbox, Recipient, Rest, WeakInbox};
 use crate::server::table_set::TableSet;
 use crate::server::webhook_events::WebhookEvents;
 use protocol::encoder::{Encoder, LineContext, NamedCall, Resumed};
 use protocol::memory_budget::{MemoryUse, MemoryUser};
 
+use measures::Measures;
 use member_queries::FOR_OTHERS;
+use taps::Taps;
 
 /// A session of the engine with its sockets, timers and RTM client.
 pub struct LiveSession {
@@ -55,6 +61,7 @@ pub struct LiveSession {
     timers_changed: bool,
     /// Time of the timer that is set for the inbox.
     armed: Option<Time>,
+    view: Arc<SessionView>,
     /// Channel of this session in the index of members.
     member_of: Option<ChannelId>,
     /// Calls for other sessions: the asker's inbox and its request number.
@@ -75,15 +82,18 @@ pub struct LiveSession {
     now: Time,
     /// Time of all steps of the current recorded frame.
     moment: Option<Time>,
+    measures: Measures,
+    /// Counters of its kind of client.
+    group: Option<Arc<Group>>,
     /// Rates of messages at the start of the session.
     message_limits: MessageLimits,
-    /// Recorder of a recorded session.
-    recorder: Option<SessionRecorder>,
+    /// Recorders of the recording and of viewers.
+    taps: Taps,
     /// True if unacknowledged lines are in the mailbox file.
     in_mailbox_file: bool,
     over: bool,
-    /// True after an early end of the grace time, because too many sessions have no client.
-    gave_up: bool,
+    /// Reason of an end that the engine does not know of.
+    cut_off: Option<CutOff>,
     /// The shutdown waits for the drop of this token.
     _tracked: TaskTrackerToken,
 }
@@ -94,11 +104,11 @@ impl LiveSession {
         server: Arc<Server>,
         key: (AppId, Account),
         (context, set): (SessionContext, Arc<TableSet>),
-        id: u64,
+        view: Arc<SessionView>,
         client: ClientKey,
         own_inbox: WeakInbox,
     ) -> Self {
-        let wire = context.wire.clone();
+        let (wire, id) = (context.wire.clone(), view.id);
         let tracked = server.tasks.token();
         let user = User {
             app: key.0.clone(),
@@ -115,6 +125,7 @@ impl LiveSession {
             set,
             message_limits: MessageLimits::of(&server.config(), &key.0),
             wire,
+            view,
             session: Session::new(context, key.1.text().clone()),
             server,
             key,
@@ -133,18 +144,14 @@ impl LiveSession {
             channel: None,
             now: Time::default(),
             moment: None,
-            recorder: None,
+            measures: Measures::default(),
+            group: None,
+            taps: Taps::default(),
             in_mailbox_file: false,
             over: false,
-            gave_up: false,
+            cut_off: None,
             _tracked: tracked,
         }
-    }
-
-    /// Sets the recorder.
-    pub fn recorded_by(mut self, recorder: Option<SessionRecorder>) -> Self {
-        self.recorder = recorder;
-        self
     }
 
     /// Counts the session as running.
@@ -156,7 +163,7 @@ impl LiveSession {
 
     fn is_done(&self) -> bool {
         // At the shutdown, sessions without a client end at once.
-        self.over || self.gave_up || self.sockets.is_empty() && self.server.shutdown.is_cancelled()
+        self.over || self.cut_off.is_some() || self.sockets.is_empty() && self.server.shutdown.is_cancelled()
     }
 
     /// Sets the timer of the inbox. If it fires too early, no timer is due, and it is set again.
@@ -180,13 +187,18 @@ impl LiveSession {
                 self.pace(&input);
                 self.step(*input);
             }
-            Message::EncoderChanged(socket, encoder) => {
+            Message::EncoderChanged(socket, encoder, profile) => {
                 if let Some(handle) = self.sockets.get_mut(&socket) {
                     handle.encoder = encoder;
+                    self.view.change(|client| client.profile = profile);
+                    // Its login was counted with another profile.
+                    self.group.as_deref().inspect(|group| group.forget_login());
+                    self.group();
                 }
             }
             Message::Closed(socket, grace) => {
                 self.sockets.remove(&socket);
+                self.view.set_connections(self.sockets.len());
                 self.pending.remove(&socket);
                 self.step(match grace {
                     Some(grace) => Input::FrontClosedByClient { socket, grace },
@@ -196,45 +208,13 @@ impl LiveSession {
             }
             Message::Ask { call, request, asker } => self.ask_for(call, request, asker),
             Message::UpstreamEvent(event) => self.handle_upstream_event(*event),
-            Message::GiveUp if self.sockets.is_empty() => self.give_up(),
+            Message::GiveUp if self.sockets.is_empty() => self.give_up(CutOff::NoRoom),
             Message::GiveUp => {}
+            Message::Close => self.give_up(CutOff::ByOperator),
+            Message::Watch(viewer) => self.watch(*viewer),
+            Message::Unwatch(viewer) => self.unwatch(viewer),
             Message::RecordedItem { socket, frame, items } => self.take_recorded(socket, frame.as_str(), items),
         }
-    }
-
-    /// Processes a recorded frame as a whole at one time, since a replay does the same.
-    fn take_recorded(&mut self, socket: SocketId, text: &str, items: Vec<RecordedItem>) {
-        let Some(recorder) = &self.recorder else { return };
-        let now = self.server.clock.now();
-        self.moment = Some(now);
-        recorder.at(now);
-        // Channel rates apply before the calls of the frame.
-        for item in &items {
-            if let RecordedItem::Message(Message::Input(input)) = item {
-                self.pace(input);
-            }
-        }
-        let Some(recorder) = &self.recorder else { return };
-        recorder.frame_in(socket, text);
-        let mut behind_login = false;
-        for item in items {
-            let Some(recorder) = &self.recorder else { return };
-            if std::mem::take(&mut behind_login) {
-                recorder.rest(socket);
-            }
-            match item {
-                RecordedItem::Answered(frames) => {
-                    frames.iter().for_each(|frame| recorder.frame_out(socket, frame, None))
-                }
-                RecordedItem::Message(Message::Input(input)) => self.step(*input),
-                RecordedItem::Message(message) => {
-                    behind_login = matches!(message, Message::Login(_));
-                    self.serve(message);
-                }
-            }
-        }
-        self.moment = None;
-        self.take_later();
     }
 
     fn handle_upstream_event(&mut self, event: UpstreamEvent) {
@@ -256,12 +236,14 @@ impl LiveSession {
             call,
             line,
             socket,
+            client,
             args,
             attached,
             pending,
         } = login;
         self.server.grace_sessions.end(self.id);
         self.sockets.insert(call.socket, socket);
+        self.show(client);
         self.log.comes(pending.attempt.client());
         self.pending.insert(call.socket, pending);
         self.step(match attached {
@@ -305,22 +287,22 @@ impl LiveSession {
         }
         let mut effects = Vec::new();
         self.now = self.moment.unwrap_or_else(|| self.server.clock.now());
-        if let Some(recorder) = &self.recorder {
-            recorder.at(self.now);
-            recorder.input(&input);
-        }
+        self.taps.input(self.now, &input);
         if matches!(input, Input::OfflineLines(_)) {
             self.in_mailbox_file = self.server.has_in_mailbox_file(&self.key);
         }
+        self.replied(&input);
+        let begun = self.measures.begin();
         self.session.step(self.now, input, &mut effects);
+        self.translated(begun);
         if self.in_mailbox_file && !self.session.has_lines() {
             self.in_mailbox_file = false;
             self.server.settle_mailbox_file(vec![self.key.clone()]);
         }
         self.held.set(self.session.bytes());
-        self.channel = self.session.channel_name();
+        self.show_step();
         self.note_membership();
-        self.set.usage.count(&self.wire, &effects);
+        self.set.usage.count(&self.wire, &effects, self.group.as_deref());
         for effect in effects {
             self.apply(effect);
         }
@@ -355,19 +337,17 @@ impl LiveSession {
         }
     }
 
-    /// Ends the grace time early, because too many sessions have no client.
-    fn give_up(&mut self) {
+    /// Ends the session for a reason that the engine does not know of.
+    fn give_up(&mut self, why: CutOff) {
         let lines = self.session.leave_lines();
         if !lines.is_empty() {
             self.apply(Effect::StoreLines(lines));
         }
-        self.gave_up = true;
+        self.cut_off = Some(why);
     }
 
     fn apply(&mut self, effect: Effect) {
-        if let Some(recorder) = &self.recorder {
-            recorder.effect(&effect);
-        }
+        self.taps.effect(&effect);
         match effect {
             Effect::Rtm { request, call } => match self.over_channels(&call) {
                 // As RTM refuses a join above its own limits.
@@ -375,11 +355,15 @@ impl LiveSession {
                     request,
                     result: Err(JoinChannelErr::ExceedLimit.into()),
                 }),
-                false => self.server.upstream.call(&self.client, request, call),
+                false => {
+                    self.called(request, &call);
+                    self.server.upstream.call(&self.client, request, call);
+                }
             },
             Effect::RtmVia { request, channel, call } => self.ask_member(request, &channel, call),
             Effect::Answer { call, row, answer } => {
                 self.log_answer(call, answer.failure.as_ref().map(|failure| &*failure.reason));
+                self.view.count_call();
                 self.send(call.socket, Some(row), |encoder| encoder.answer(call, &answer));
                 if call.function == LOGIN {
                     self.pending.remove(&call.socket);
@@ -389,7 +373,10 @@ impl LiveSession {
                 }
             }
             Effect::Mailbox { call, ver_clear, lines } => self.send_lines(call, ver_clear, &lines),
-            Effect::Notify { socket, form, event } => self.notify(socket, form, &event),
+            Effect::Notify { socket, form, event } => {
+                self.view.count_event();
+                self.notify(socket, form, &event);
+            }
             Effect::Hint { socket, version } => self.send(socket, None, |encoder| encoder.hint(version)),
             Effect::Resumed(call) => {
                 self.log_answer(call, None);
@@ -412,6 +399,7 @@ impl LiveSession {
                     code = &**code,
                     "not an exact translation"
                 );
+                self.view.count_inexact();
                 self.server.metrics.note(row, code);
             }
             Effect::Dropped(reason) => {
@@ -449,6 +437,7 @@ impl LiveSession {
                     _ => Closing::Finished,
                 };
                 if let Some(socket) = self.sockets.remove(&socket) {
+                    self.view.set_connections(self.sockets.len());
                     socket.out.close(closing);
                 }
             }
@@ -488,9 +477,7 @@ impl LiveSession {
     fn send(&mut self, id: SocketId, row: Option<RowId>, what: impl FnOnce(&dyn Encoder) -> Vec<String>) {
         let Some(socket) = self.sockets.get(&id) else { return };
         for text in what(&*socket.encoder) {
-            if let Some(recorder) = &self.recorder {
-                recorder.frame_out(id, &text, row);
-            }
+            self.taps.frame_out(id, &text, row);
             if !socket.out.push(text.into()) {
                 self.full = Some(socket.out.clone());
             }
@@ -514,8 +501,8 @@ impl LiveSession {
                 self.apply(Effect::StoreLines(lines));
             }
         }
-        if let Some(recorder) = self.recorder.as_ref().filter(|_| !self.over) {
-            recorder.cut(self.server.clock.now());
+        if !self.over {
+            self.taps.cut(self.server.clock.now());
         }
         let unfinished = self.session.unfinished();
         if !self.over && unfinished > 0 {
@@ -531,11 +518,11 @@ impl LiveSession {
             }
         }
         let (now, ending) = (self.server.clock.now(), self.session.end_reason());
-        self.log.ends(now, ending, self.gave_up);
+        self.log.ends(now, ending, self.cut_off);
         self.webhook_events.ended(ending);
         let kicked = ending == Some(EndReason::Kicked);
         self.server.grace_sessions.end(self.id);
-        self.server.live.lock().remove(&self.id);
+        self.server.sessions.remove(self.id);
         self.server
             .timers
             .set(self.id, self.armed.take(), None, &self.own_inbox);

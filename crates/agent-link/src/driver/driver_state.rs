@@ -76,6 +76,14 @@ pub struct OpenCall {
     pub(super) until: Time,
 }
 
+impl OpenCall {
+    /// Returns the time of the request.
+    fn begun(&self, config: &DriverConfig) -> Time {
+        let timeout = u64::try_from(config.call_timeout.as_millis()).unwrap_or(u64::MAX);
+        Time::from_millis(self.until.as_millis().saturating_sub(timeout))
+    }
+}
+
 /// Origin of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
@@ -281,6 +289,7 @@ impl DriverState {
         match body {
             Body::Result { id, result } => {
                 let Some(open) = self.calls.remove(&id) else { return };
+                self.health.answered(now.since(open.begun(&self.config)));
                 let kind = open.call.kind();
                 let result = read_result(kind, &result).map_err(|error| {
                     if admits("invalid agent results", Bound::EVENT, Cause::from(kind.name())) {
@@ -300,6 +309,7 @@ impl DriverState {
                     );
                     return;
                 };
+                self.health.answered(now.since(open.begun(&self.config)));
                 let Some(agent) = &self.agent else { return };
                 let error = agent.vocabulary.read_error(open.call.kind(), &error);
                 self.answered(now, open, Err(error));

@@ -2,11 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+
+use runtime::histogram::Histogram;
 
 /// Reason of a lost call.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -28,7 +31,26 @@ pub struct LinkHealth {
     pub events_lost: Counter,
     /// Lost calls, by reason.
     pub failed: Family<Why, Counter>,
+    /// Time from a request to its answer.
+    pub round_trip: RoundTrip,
     watch: Watch,
+}
+
+/// Histogram of round trips.
+#[derive(Clone, Debug)]
+pub struct RoundTrip(Histogram);
+
+impl Default for RoundTrip {
+    fn default() -> Self {
+        Self(Histogram::long())
+    }
+}
+
+impl RoundTrip {
+    /// Returns the histogram.
+    pub fn histogram(&self) -> Histogram {
+        self.0.clone()
+    }
 }
 
 /// Link event for observers.
@@ -87,6 +109,15 @@ impl LinkHealth {
 
     pub(super) fn lost(&self, events: u64) {
         self.events_lost.inc_by(events);
+    }
+
+    /// Creates the counter of a reason.
+    pub fn begin_failure(&self, reason: &'static str) {
+        let _ = self.failed.get_or_create(&Why { reason });
+    }
+
+    pub(super) fn answered(&self, took: Duration) {
+        self.round_trip.0.took(took);
     }
 
     pub(super) fn failed(&self, reason: &'static str) {

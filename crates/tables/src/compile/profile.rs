@@ -66,6 +66,7 @@ impl Compiler<'_> {
                 .iter()
                 .map(|(name, node)| (name.value.clone(), node.to_value()))
                 .collect(),
+            version: raw.version.clone(),
             flagged,
             grace: raw.grace,
             loses_calls: raw.loses_calls,

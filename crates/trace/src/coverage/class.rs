@@ -51,6 +51,12 @@ impl Class {
 pub struct Noted(BTreeSet<CodeId>);
 
 impl Noted {
+    /// Returns true for a code that is noted when it occurs.
+    pub fn contains(&self, code: CodeId) -> bool {
+        self.0.contains(&code)
+    }
+
+    /// Returns the codes of the tables.
     pub fn of(tables: &Tables) -> Self {
         let outcomes = tables.rows.iter().flat_map(|row| &row.outcomes);
         let engine = tables.engine_codes.iter().flatten().copied();

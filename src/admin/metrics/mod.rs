@@ -1,14 +1,20 @@
-//! Metrics. Label sets are closed: reasons and codes come from the tables and the source, never from clients.
+//! Metrics. Label sets are closed: reasons and codes come from the tables and the source, never from clients. All
+//! families have their values from the start, so that a rate has a beginning.
+
+mod labels;
+mod process;
+mod times;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::log::lost_lines;
@@ -16,6 +22,10 @@ use crate::server::rates::Limit;
 use agent_link::driver::LinkHealth;
 use protocol::memory_budget::MemoryUser;
 use runtime::net::{Shortage, Shortages};
+use tables::Tables;
+
+use labels::{DROPS, limitations};
+pub use times::{LoginResult, Times};
 use trace::Health;
 
 /// Metrics of a server.
@@ -40,7 +50,12 @@ pub struct Metrics {
     rest_requests: Family<Result, Counter>,
     link: LinkHealth,
     redis: Arc<rtm_redis::Health>,
+    /// Histograms of work and waits.
+    pub times: Times,
+    client_sessions: Family<Clients, Gauge>,
     registry: Registry,
+    /// Metrics without the prefix of this program.
+    process: Registry,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -51,6 +66,18 @@ struct Reason {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct What {
     what: &'static str,
+    /// Whether a limit or the configuration asks for the drop.
+    intentional: &'static str,
+}
+
+/// Clients that are counted together.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
+pub struct Clients {
+    /// A configured App ID; `other` for all others, which clients choose.
+    pub app: String,
+    pub profile: String,
+    /// `connected`, or `grace` without a connection.
+    pub state: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -82,7 +109,11 @@ struct Limitation {
 
 impl Metrics {
     pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("sigbridge");
         let mut metrics = Self {
+            times: Times::register(&mut registry),
+            client_sessions: Family::default(),
+            process: Registry::default(),
             sessions: Gauge::default(),
             sockets: Gauge::default(),
             bad_frames: Family::default(),
@@ -100,7 +131,7 @@ impl Metrics {
             rest_requests: Family::default(),
             link: LinkHealth::default(),
             redis: Arc::default(),
-            registry: Registry::with_prefix("sigbridge"),
+            registry,
         };
         let registry = &mut metrics.registry;
         registry.register(
@@ -180,14 +211,77 @@ impl Metrics {
             "Calls lost between this process and the agent, by reason",
             link.failed.clone(),
         );
+        registry.register(
+            "agent_call_seconds",
+            "Time from a request to the agent to its answer",
+            link.round_trip.histogram(),
+        );
         metrics.redis.register(&mut metrics.registry);
-        for (_, holder) in MemoryUser::ALL {
-            metrics.holds(holder, 0);
-        }
+        let registry = &mut metrics.registry;
+        registry.register(
+            "client_sessions",
+            "Sessions by configured app and profile, connected or in their grace time",
+            metrics.client_sessions.clone(),
+        );
+        registry.register("build", "The build of this program", build());
+        registry.register_collector(Box::new(process::Runtime));
+        metrics.process.register_collector(Box::new(process::Process));
         for limit in Limit::ALL {
             drop(metrics.limits.get_or_create(&LimitName { limit: limit.key() }));
         }
+        metrics.begin();
         metrics
+    }
+
+    /// Creates all values of closed label sets.
+    fn begin(&self) {
+        for (_, holder) in MemoryUser::ALL {
+            self.holds(holder, 0);
+        }
+        for (what, _) in DROPS {
+            self.dropped_many(what, 0);
+        }
+        for reason in labels::BAD_FRAMES {
+            let _ = self.bad_frames.get_or_create(&Reason { reason });
+        }
+        for reason in labels::TLS_FAILURES {
+            let _ = self.tls_failures.get_or_create(&Reason { reason });
+        }
+        for (family, results) in [
+            (&self.reloads, labels::RELOADS),
+            (&self.certificate_loads, labels::CERTIFICATE_LOADS),
+            (&self.trace_records, labels::TRACE_RECORDS),
+            (&self.webhook_notices, labels::WEBHOOK_NOTICES),
+            (&self.rest_requests, labels::REST_REQUESTS),
+        ] {
+            for result in results {
+                let _ = family.get_or_create(&Result { result });
+            }
+        }
+        let login = |result, reason: &str| {
+            let reason = reason.to_owned();
+            let _ = self.logins.get_or_create(&Login { result, reason });
+        };
+        labels::LOGINS.iter().for_each(|result| login(result, ""));
+        labels::REFUSALS.iter().for_each(|reason| login("refused", reason));
+        for reason in labels::AGENT_FAILURES {
+            self.link.begin_failure(reason);
+        }
+    }
+
+    /// Creates the values of the tables' codes.
+    pub fn begin_tables(&self, tables: &Tables) {
+        for (row, code) in limitations(tables) {
+            let (row, code) = (row.to_owned(), code.to_owned());
+            let _ = self.notes.get_or_create(&Limitation { row, code });
+        }
+    }
+
+    /// Sets the sessions of each kind of client.
+    pub fn show_clients(&self, now: BTreeMap<Clients, i64>) {
+        for (clients, sessions) in now {
+            self.client_sessions.get_or_create(&clients).set(sessions);
+        }
     }
 
     /// Counts an invalid frame.
@@ -213,8 +307,16 @@ impl Metrics {
     /// Counts dropped items.
     pub fn dropped_many(&self, what: &'static str, how_many: usize) {
         let many = u64::try_from(how_many).unwrap_or(u64::MAX);
-        self.dropped.get_or_create(&What { what }).inc_by(many);
-        *self.dropped_by_reason.lock().entry(what).or_default() += many;
+        let known = DROPS.iter().find(|(known, _)| *known == what);
+        debug_assert!(known.is_some(), "`{what}` is not in the list of drops");
+        let intentional = match known {
+            Some((_, true)) => "true",
+            _ => "false",
+        };
+        self.dropped.get_or_create(&What { what, intentional }).inc_by(many);
+        if many > 0 {
+            *self.dropped_by_reason.lock().entry(what).or_default() += many;
+        }
     }
 
     /// Returns all drops as `reason count`, separated by commas.
@@ -297,9 +399,22 @@ impl Metrics {
     pub fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.
-        let _ = encode(&mut text, &self.registry);
+        let _ = encode_registry(&mut text, &self.registry);
+        let _ = encode_registry(&mut text, &self.process);
+        let _ = encode_eof(&mut text);
         text
     }
+}
+
+/// Label of apps that are not configured.
+pub const OTHER: &str = "other";
+
+fn build() -> Info<Vec<(&'static str, &'static str)>> {
+    Info::new(vec![
+        ("version", env!("CARGO_PKG_VERSION")),
+        ("commit", env!("SIGBRIDGE_COMMIT")),
+        ("profile", env!("SIGBRIDGE_PROFILE")),
+    ])
 }
 
 impl Default for Metrics {
