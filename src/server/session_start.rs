@@ -51,7 +51,7 @@ impl Server {
                 .recorded
                 .lock()
                 .as_ref()
-                .is_some_and(|known| Arc::ptr_eq(known, set));
+                .is_none_or(|known| Arc::ptr_eq(known, set));
         let recorder = may_be_recorded
             .then(|| self.recorder.session_recorder(&set.tables, now))
             .flatten();

@@ -152,7 +152,7 @@ async fn a_json_log_has_nothing_else_in_it() {
     eventually("it is logged", || program.text("log").contains("reloading config")).await;
     assert_eq!(program.stop().await, Some(0));
     let log = program.text("log");
-    assert_eq!(lines(&log).last().expect("a line")["fields"]["message"], "stopping");
+    assert_eq!(lines(&log).last().expect("a line")["fields"]["message"], "exit report");
     // No note for users without a terminal.
     assert!(!log.contains("setup_debugging"), "{log}");
     assert!(log.ends_with('\n'), "{log}");
