@@ -24,7 +24,7 @@ impl LiveSession {
             self.server.metrics.limit_reached(limit);
             self.log.limited(limit.key());
             self.server.metrics.dropped(match limit {
-                SidecarLimit::ChannelMessages => "messages over the rates of this sidecar",
+                SidecarLimit::ChannelMessages => "messages over a channel's rate",
                 _ => "messages over the rate of an app or of all",
             });
             let (socket, id) = (call.socket, call.id);
