@@ -9,6 +9,8 @@ mod schemas;
 #[cfg(test)]
 mod tests;
 
+use rtm::schema;
+use rtm::schema::members as object;
 use rtm::value::{Text, Value};
 use tables::Tables;
 use tables::row::Signature;
@@ -97,11 +99,6 @@ fn params(signature: &Signature, required: impl Fn(usize) -> bool) -> Value {
     Value::List(args.map(param).collect())
 }
 
-fn object<const N: usize>(entries: [(&str, Value); N]) -> Value {
-    let entries = entries.into_iter();
-    Value::Map(entries.map(|(name, value)| (name.into(), value)).collect())
-}
-
 fn reference(kind: &str, name: &str) -> Value {
-    object([("$ref", Value::text(format!("#/components/{kind}/{name}")))])
+    schema::reference(&format!("#/components/{kind}"), name)
 }

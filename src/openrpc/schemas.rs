@@ -2,6 +2,7 @@
 
 use identity::MAX_NAME_BYTES;
 use protocol::args::{MAX_KEY_BYTES, MAX_TEXT_BYTES, MAX_VALUE_BYTES};
+use rtm::schema;
 use rtm::value::Value;
 use tables::ty::SigType;
 
@@ -39,7 +40,7 @@ fn schema(ty: SigType) -> Value {
         SigType::Digits => with_pattern(text("digits for DTMF", 1, MAX_KEY_BYTES), "^[0-9*#]+$"),
         SigType::Int => number("a whole number"),
         SigType::Seconds => number("whole seconds"),
-        SigType::Flag => object([("type", "boolean".into()), ("description", "a truth".into())]),
+        SigType::Flag => schema::described(schema::of("boolean"), "a truth"),
         SigType::Accounts => list(SigType::Account),
         SigType::Ints => list(SigType::Int),
     }
@@ -59,19 +60,13 @@ fn text(what: &str, min: i64, max: usize) -> Value {
 }
 
 fn with_pattern(schema: Value, pattern: &str) -> Value {
-    match schema {
-        Value::Map(mut entries) => {
-            entries.push(("pattern".into(), pattern.into()));
-            Value::Map(entries)
-        }
-        other => other,
-    }
+    schema::with(schema, "pattern", pattern)
 }
 
 fn number(what: &str) -> Value {
-    object([("type", "integer".into()), ("description", what.into())])
+    schema::described(schema::of("integer"), what)
 }
 
 fn list(of: SigType) -> Value {
-    object([("type", "array".into()), ("items", reference(of))])
+    schema::list(reference(of))
 }

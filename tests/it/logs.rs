@@ -149,7 +149,7 @@ async fn a_json_log_has_nothing_else_in_it() {
     let (mut program, addr) = serve("json", "").await;
     sessions(addr).await;
     program.signal("HUP");
-    eventually("it is logged", || program.text("log").contains("SIGHUP")).await;
+    eventually("it is logged", || program.text("log").contains("reloading config")).await;
     assert_eq!(program.stop().await, Some(0));
     let log = program.text("log");
     assert_eq!(lines(&log).last().expect("a line")["fields"]["message"], "stopping");

@@ -3,6 +3,7 @@
 //!
 //! Events are under `x-notifications`, since OpenRPC does not cover them.
 
+use rtm::schema::{self, Dialect, members as object};
 use rtm::value::{Text, Value};
 use rtm::{CallKind, ErrorEnum, EventKind, FieldSpec, FieldType, LocalInvitation, RemoteInvitation, ReplyKind};
 
@@ -61,7 +62,7 @@ fn own_method(name: &str, fields: &[Own]) -> Value {
             ("name", (*name).into()),
             ("description", (*what).into()),
             ("required", (*required).into()),
-            ("schema", schema(FieldType::Text)),
+            ("schema", DIALECT.field(FieldType::Text)),
         ])
     });
     object([
@@ -106,48 +107,34 @@ fn params(fields: &[FieldSpec]) -> Value {
         object([
             ("name", field.name.into()),
             ("required", (field.ty != FieldType::OptionalText).into()),
-            ("schema", schema(field.ty)),
+            ("schema", DIALECT.field(field.ty)),
         ])
     };
     Value::List(std::iter::once(&session).chain(fields).map(param).collect())
 }
 
 fn result(kind: ReplyKind) -> Value {
-    object([("name", "result".into()), ("schema", schema(kind.field_type()))])
+    object([("name", "result".into()), ("schema", DIALECT.field(kind.field_type()))])
 }
 
-fn schema(ty: FieldType) -> Value {
-    let of = |name: &str| object([("type", name.into())]);
-    let list = |name: &str| object([("type", "array".into()), ("items", of(name))]);
-    let map = |items: Value| object([("type", "object".into()), ("additionalProperties", items)]);
-    match ty {
-        FieldType::Bool => of("boolean"),
-        FieldType::Int | FieldType::Invitation => of("integer"),
-        FieldType::Text | FieldType::UserId | FieldType::ChannelId | FieldType::Name => of("string"),
-        FieldType::OptionalText => object([("type", Value::List(vec!["string".into(), "null".into()]))]),
-        FieldType::Texts | FieldType::UserIds | FieldType::ChannelIds => list("string"),
-        FieldType::Message => reference("schemas", "Message"),
-        FieldType::Attributes => map(of("string")),
-        FieldType::ChannelAttributes => map(reference("schemas", "ChannelAttribute")),
-        FieldType::Online => map(of("boolean")),
-        FieldType::OnlineStates => map(of("string")),
-        FieldType::Counts => map(of("integer")),
-        FieldType::LocalInvitation => reference("schemas", "LocalInvitation"),
-        FieldType::RemoteInvitation => reference("schemas", "RemoteInvitation"),
-        FieldType::Nothing => object([("type", Value::List(vec!["object".into(), "null".into()]))]),
-    }
-}
+const DIALECT: Dialect = Dialect {
+    count: || schema::of("integer"),
+    message: || reference("schemas", "Message"),
+    channel_attribute: || reference("schemas", "ChannelAttribute"),
+    local_invitation: || reference("schemas", "LocalInvitation"),
+    remote_invitation: || reference("schemas", "RemoteInvitation"),
+    nothing: || object([("type", Value::List(vec!["object".into(), "null".into()]))]),
+};
 
 fn schemas() -> Value {
     let record = |fields: &[FieldSpec], required: bool| {
-        let properties = fields.iter().map(|field| (field.name.into(), schema(field.ty)));
         let names = fields
             .iter()
             .filter(|field| required && field.ty != FieldType::OptionalText);
         let names = names.map(|field| field.name.into());
         object([
             ("type", "object".into()),
-            ("properties", Value::Map(properties.collect())),
+            ("properties", schema::named(DIALECT.fields(fields))),
             ("required", Value::List(names.collect())),
         ])
     };
@@ -202,13 +189,8 @@ fn errors() -> Value {
     Value::Map(link.chain(rtm).collect())
 }
 
-fn object<const N: usize>(entries: [(&str, Value); N]) -> Value {
-    let entries = entries.into_iter();
-    Value::Map(entries.map(|(name, value)| (name.into(), value)).collect())
-}
-
 fn reference(kind: &str, name: &str) -> Value {
-    object([("$ref", Value::text(format!("#/components/{kind}/{name}")))])
+    schema::reference(&format!("#/components/{kind}"), name)
 }
 
 #[cfg(test)]

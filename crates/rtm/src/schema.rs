@@ -1,6 +1,7 @@
 //! Parts of JSON Schema, for all documents that describe a format: the trace schema, OpenRPC documents, the schema of
 //! the config.
 
+use crate::field::{FieldSpec, FieldType};
 use crate::value::{Text, Value};
 
 /// Version of JSON Schema.
@@ -91,4 +92,59 @@ pub fn record<'n>(
     }
     entries.push(("properties".into(), named(properties)));
     Value::Map(entries)
+}
+
+/// Returns the schema of a value that fits any of several schemas.
+pub fn any_of(schemas: impl IntoIterator<Item = Value>) -> Value {
+    members([("anyOf", Value::List(schemas.into_iter().collect()))])
+}
+
+/// Returns the schema of an object with exactly these properties.
+pub fn closed<'n>(properties: impl IntoIterator<Item = (&'n str, Value)>) -> Value {
+    let properties: Vec<(&str, Value)> = properties.into_iter().collect();
+    let names: Vec<&str> = properties.iter().map(|(name, _)| *name).collect();
+    record(properties, names, true)
+}
+
+/// Schemas that documents give their own names or forms.
+#[derive(Clone, Copy, Debug)]
+pub struct Dialect {
+    /// Whole number.
+    pub count: fn() -> Value,
+    /// Message to a peer or a channel.
+    pub message: fn() -> Value,
+    /// Attribute of a channel.
+    pub channel_attribute: fn() -> Value,
+    /// Invitation of its caller.
+    pub local_invitation: fn() -> Value,
+    /// Invitation of its callee.
+    pub remote_invitation: fn() -> Value,
+    /// Reply without content.
+    pub nothing: fn() -> Value,
+}
+
+impl Dialect {
+    /// Returns the schema of a field of RTM's vocabulary.
+    pub fn field(&self, ty: FieldType) -> Value {
+        match ty {
+            FieldType::Bool => of("boolean"),
+            FieldType::Int | FieldType::Invitation => (self.count)(),
+            FieldType::Text | FieldType::UserId | FieldType::ChannelId | FieldType::Name => text(),
+            FieldType::OptionalText => members([("type", Value::List(vec!["string".into(), "null".into()]))]),
+            FieldType::Texts | FieldType::UserIds | FieldType::ChannelIds => list(text()),
+            FieldType::Message => (self.message)(),
+            FieldType::Attributes | FieldType::OnlineStates => map(text()),
+            FieldType::ChannelAttributes => map((self.channel_attribute)()),
+            FieldType::Online => map(of("boolean")),
+            FieldType::Counts => map((self.count)()),
+            FieldType::LocalInvitation => (self.local_invitation)(),
+            FieldType::RemoteInvitation => (self.remote_invitation)(),
+            FieldType::Nothing => (self.nothing)(),
+        }
+    }
+
+    /// Returns the schemas of fields, by name.
+    pub fn fields<'f>(&self, fields: &'f [FieldSpec]) -> impl Iterator<Item = (&'f str, Value)> {
+        fields.iter().map(|field| (field.name, self.field(field.ty)))
+    }
 }

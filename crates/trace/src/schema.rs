@@ -6,9 +6,10 @@ mod rtm_schema;
 #[cfg(test)]
 mod tests;
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::Value as Json;
 
 use engine::SessionLimits;
+use rtm::schema::{self, DRAFT, closed, constant, described, list, members, named, names, of, one_of, text, with};
 use rtm::value::{Text, Value};
 
 use crate::event::GRACE;
@@ -24,62 +25,66 @@ pub fn schema() -> String {
 }
 
 fn value() -> Json {
-    let mut definitions = Map::new();
-    let mut define = |name: &str, schema: Json| {
-        definitions.insert(name.into(), schema);
-    };
-    define("header", header());
-    define("record", record());
-    define("count", json!({ "type": "integer", "minimum": 0 }));
-    define("lines", lines());
-    define("begin", begin());
-    for (name, data) in data() {
-        define(&name, data);
-    }
-    for (name, schema) in rtm_schema::definitions() {
-        define(name, schema);
-    }
-    json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": "urn:sigbridge:trace:1",
-        "title": "a line of a sigbridge trace",
-        "description": "The first line is a header, every other one a record.",
-        "oneOf": [reference("header"), reference("record")],
-        "$defs": definitions,
-    })
+    let own = [
+        ("header", header()),
+        ("record", record()),
+        ("count", with(of("integer"), "minimum", 0)),
+        ("lines", lines()),
+        ("begin", begin()),
+    ];
+    let data = data();
+    let data = data.iter().map(|(name, schema)| (&**name, schema.clone()));
+    let definitions = own.into_iter().chain(data).chain(rtm_schema::definitions());
+    let document = members([
+        ("$schema", DRAFT.into()),
+        ("$id", "urn:sigbridge:trace:1".into()),
+        ("title", "a line of a sigbridge trace".into()),
+        (
+            "description",
+            "The first line is a header, every other one a record.".into(),
+        ),
+        ("oneOf", Value::List(vec![reference("header"), reference("record")])),
+        ("$defs", named(definitions)),
+    ]);
+    serde_json::to_value(document).expect("a Value has only text keys")
 }
 
-fn header() -> Json {
-    json!({
-        "type": "object",
-        "required": ["sigbridge_trace", "started_ms", "program"],
-        "additionalProperties": false,
-        "properties": {
-            "sigbridge_trace": { "const": VERSION },
-            "started_ms": described(count(), "when the trace began, milliseconds since the UNIX epoch"),
-            "program": described(text(), "the version that wrote it"),
-            "redaction": described(text(), "what was replaced when it was written"),
-            "source": described(text(), "where the lines come from, when it was no recording"),
-            "missing": { "type": "array", "items": leg(), "description": "legs of which the source knew nothing" },
-        },
-    })
+fn header() -> Value {
+    let properties = [
+        ("sigbridge_trace", constant(i64::from(VERSION))),
+        (
+            "started_ms",
+            described(count(), "when the trace began, milliseconds since the UNIX epoch"),
+        ),
+        ("program", described(text(), "the version that wrote it")),
+        ("redaction", described(text(), "what was replaced when it was written")),
+        (
+            "source",
+            described(text(), "where the lines come from, when it was no recording"),
+        ),
+        (
+            "missing",
+            described(list(leg()), "legs of which the source knew nothing"),
+        ),
+    ];
+    schema::record(properties, ["sigbridge_trace", "started_ms", "program"], true)
 }
 
-fn record() -> Json {
-    json!({
-        "type": "object",
-        "required": ["t_us", "session", "leg", "dir", "data"],
-        "additionalProperties": false,
-        "properties": {
-            "t_us": described(count(), "microseconds since the trace began"),
-            "session": described(count(), "the session, numbered within the trace; 0 is none"),
-            "leg": leg(),
-            "dir": { "enum": ["in", "out"] },
-            "row": described(text(), "the row that an output is from"),
-            "data": { "type": "object" },
-        },
-        "oneOf": SIDES.iter().map(|(leg, dir)| side(leg, dir)).collect::<Vec<_>>(),
-    })
+fn record() -> Value {
+    let properties = [
+        ("t_us", described(count(), "microseconds since the trace began")),
+        (
+            "session",
+            described(count(), "the session, numbered within the trace; 0 is none"),
+        ),
+        ("leg", leg()),
+        ("dir", names(["in", "out"])),
+        ("row", described(text(), "the row that an output is from")),
+        ("data", of("object")),
+    ];
+    let record = schema::record(properties, ["t_us", "session", "leg", "dir", "data"], true);
+    let sides = SIDES.iter().map(|(leg, dir)| side(leg, dir));
+    with(record, "oneOf", Value::List(sides.collect()))
 }
 
 /// Legs with their directions.
@@ -94,20 +99,21 @@ const SIDES: &[(&str, &str)] = &[
     ("env", "out"),
 ];
 
-fn side(leg: &str, dir: &str) -> Json {
-    json!({ "properties": {
-        "leg": { "const": leg },
-        "dir": { "const": dir },
-        "data": reference(&format!("{leg}-{dir}")),
-    } })
+fn side(leg: &str, dir: &str) -> Value {
+    let properties = [
+        ("leg", constant(leg)),
+        ("dir", constant(dir)),
+        ("data", reference(&format!("{leg}-{dir}"))),
+    ];
+    members([("properties", named(properties))])
 }
 
-fn leg() -> Json {
-    json!({ "enum": ["legacy", "rtm", "http", "timer", "env"] })
+fn leg() -> Value {
+    names(["legacy", "rtm", "http", "timer", "env"])
 }
 
 /// Returns the data schema of each leg and direction.
-fn data() -> Vec<(String, Json)> {
+fn data() -> Vec<(String, Value)> {
     let frame = || object(&[("socket", count()), ("frame", text())]);
     let login = || [("socket", count()), ("line", text())];
     let attached = [
@@ -116,8 +122,7 @@ fn data() -> Vec<(String, Json)> {
     ]
     .concat();
     let code = object(&[("row", text()), ("code", text())]);
-    let always = json!({ "const": true });
-    let one_of = |schemas: Vec<Json>| json!({ "oneOf": schemas });
+    let always = constant(true);
     let all = [
         (
             "legacy-in",
@@ -141,11 +146,8 @@ fn data() -> Vec<(String, Json)> {
                 object(&[("admitted", object(&login()))]),
                 object(&[("attached", object(&attached))]),
                 object(&[("kept", reference("lines"))]),
-                object(&[(
-                    "over_rate",
-                    object(&[("socket", count()), ("call", json!({ "type": "integer" }))]),
-                )]),
-                object(&[("pressed", json!({ "type": "boolean" }))]),
+                object(&[("over_rate", object(&[("socket", count()), ("call", of("integer"))]))]),
+                object(&[("pressed", of("boolean"))]),
                 object(&[("cut", always.clone())]),
                 object(&[("lost", always.clone())]),
             ],
@@ -166,7 +168,7 @@ fn data() -> Vec<(String, Json)> {
 }
 
 /// Returns the schema of a session's beginning with default limits.
-fn begin() -> Json {
+fn begin() -> Value {
     let example = Begin {
         profile: "web".into(),
         account: "alice".into(),
@@ -178,85 +180,73 @@ fn begin() -> Json {
     let Value::Map(entries) = example.to_value() else {
         return object(&[]);
     };
-    let mut schema = like(&entries);
-    schema["properties"]["lacks"] = reference("rtm-calls");
+    let properties = entries.iter().map(|(name, value)| {
+        let schema = match (&**name, value) {
+            ("lacks", _) => reference("rtm-calls"),
+            // Older traces may lack newer limits.
+            ("limits", Value::Map(limits)) => schema::record(like(limits), [], true),
+            (_, value) => like_value(value),
+        };
+        (&**name, schema)
+    });
     // Missing if the upstream is not an SDK.
-    schema["properties"]["platform"] = text();
-    // Older traces may lack newer limits.
-    schema["properties"]["limits"]["required"] = json!([]);
-    schema
+    let properties = properties.chain([("platform", text())]);
+    schema::record(properties, entries.iter().map(|(name, _)| &**name), true)
 }
 
-/// Builds an object schema from example values.
-fn like(entries: &[(Text, Value)]) -> Json {
-    let member = |(name, value): &(Text, Value)| {
-        let schema = match value {
-            Value::Map(entries) => like(entries),
-            Value::List(_) => json!({ "type": "array" }),
-            Value::Bool(_) => json!({ "type": "boolean" }),
-            Value::Int(_) | Value::Number(_) => count(),
-            Value::Text(_) | Value::Null => text(),
-        };
-        (name.to_string(), schema)
-    };
-    let members: Vec<(String, Json)> = entries.iter().map(member).collect();
-    let members: Vec<(&str, Json)> = members.iter().map(|(name, schema)| (&**name, schema.clone())).collect();
-    object(&members)
+/// Returns the schemas of example values, by name.
+fn like(entries: &[(Text, Value)]) -> impl Iterator<Item = (&str, Value)> {
+    entries.iter().map(|(name, value)| (&**name, like_value(value)))
+}
+
+fn like_value(value: &Value) -> Value {
+    match value {
+        Value::Map(entries) => closed(like(entries)),
+        Value::List(_) => of("array"),
+        Value::Bool(_) => of("boolean"),
+        Value::Int(_) | Value::Number(_) => count(),
+        Value::Text(_) | Value::Null => text(),
+    }
 }
 
 /// Returns the schema of a name translation.
-fn name() -> Json {
-    let pair = |answer: Json| {
-        let pair = json!([text(), answer]);
-        json!({ "type": "array", "prefixItems": pair, "items": false, "minItems": 2 })
+fn name() -> Value {
+    let pair = |answer: Value| {
+        members([
+            ("type", "array".into()),
+            ("prefixItems", Value::List(vec![text(), answer])),
+            ("items", false.into()),
+            ("minItems", 2.into()),
+        ])
     };
     let texts = ["userId", "account", "channelId", "channel"].map(|which| object(&[(which, pair(text()))]));
-    let uid = object(&[("uid", pair(json!({ "type": "integer" })))]);
-    json!({ "oneOf": texts.into_iter().chain([uid]).collect::<Vec<_>>() })
+    let uid = object(&[("uid", pair(of("integer")))]);
+    one_of(texts.into_iter().chain([uid]))
 }
 
 /// Returns the schema of mailbox lines with their times.
-fn lines() -> Json {
-    let line = object(&[
+fn lines() -> Value {
+    list(object(&[
         ("event", text()),
         ("row", text()),
-        ("args", json!({ "type": "array" })),
+        ("args", of("array")),
         ("at_ms", count()),
-    ]);
-    json!({ "type": "array", "items": line })
+    ]))
 }
 
-fn timer() -> Json {
-    json!({ "type": "string", "pattern": timer_name::PATTERN })
+fn timer() -> Value {
+    with(text(), "pattern", timer_name::PATTERN)
 }
 
 /// Returns the schema of an object with exactly these members.
-fn object(members: &[(&str, Json)]) -> Json {
-    let names: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
-    let properties: Map<String, Json> = members
-        .iter()
-        .map(|(name, schema)| ((*name).to_owned(), schema.clone()))
-        .collect();
-    json!({ "type": "object", "required": names, "additionalProperties": false, "properties": properties })
+fn object(members: &[(&str, Value)]) -> Value {
+    closed(members.iter().cloned())
 }
 
-fn names<'n>(names: impl Iterator<Item = &'n str>) -> Json {
-    json!({ "enum": names.collect::<Vec<_>>() })
-}
-
-fn text() -> Json {
-    json!({ "type": "string" })
-}
-
-fn count() -> Json {
+fn count() -> Value {
     reference("count")
 }
 
-fn described(mut schema: Json, what: &str) -> Json {
-    schema["description"] = what.into();
-    schema
-}
-
-fn reference(name: &str) -> Json {
-    json!({ "$ref": format!("#/$defs/{name}") })
+fn reference(name: &str) -> Value {
+    schema::reference("#/$defs", name)
 }
