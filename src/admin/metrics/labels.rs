@@ -26,6 +26,7 @@ pub const DROPS: &[(&str, IsIntentional)] = &[
     ("messages in the mailbox file", false),
     ("messages of a session that was cut off", false),
     ("messages over a channel's rate", true),
+    ("messages over the rate of an app or of all", true),
     ("messages over the rate", true),
     ("messages to offline peers", false),
     ("oldest kept lines", false),
