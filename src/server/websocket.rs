@@ -52,6 +52,8 @@ pub struct WebSocketTransport<R> {
     unread: Vec<u8>,
     /// Set while `unread` or the decoder may hold a complete message.
     may_be_decoded: bool,
+    /// Set after an error. The decoder must not be used again.
+    failed: bool,
     /// Bytes that have to be written, and how many of them are.
     unwritten: Vec<u8>,
     written: usize,
@@ -71,6 +73,7 @@ impl<R: Reader> WebSocketTransport<R> {
             context: WebSocketContext::new(Role::Server, Some(config)),
             unread: Vec::new(),
             may_be_decoded: false,
+            failed: false,
             unwritten: Vec::new(),
             written: 0,
             reader,
@@ -95,11 +98,15 @@ impl<R: Reader> WebSocketTransport<R> {
             self.unread.extend_from_slice(&new[new.len() - fresh..]);
         }
         self.may_be_decoded = message.is_some();
+        self.failed = matches!(message, Some(Err(_)));
         message
     }
 
     /// Reads the next message. A message may be left in the buffers after it.
     fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, Error>> {
+        if self.failed {
+            return Poll::Ready(Err(Error::ConnectionClosed));
+        }
         loop {
             let decoded = if self.may_be_decoded { self.decode(&[]) } else { None };
             if !self.unwritten.is_empty() {
