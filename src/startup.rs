@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin::{Metrics, serve_admin};
 use crate::config::Config;
-use crate::server::http::{Front, serve_http};
+use crate::server::http::{ListenerContext, serve_http};
 use crate::server::native_listener::serve_tcp;
 use crate::server::tls::{Tls, watch_files};
 use crate::server::udp::UdpSockets;
@@ -168,7 +168,7 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
         addr
     });
     let (udp, reports) = udp.serve(&server);
-    let front = Front::new(server.clone(), tls.clone(), http_addr.port());
+    let front = ListenerContext::new(server.clone(), tls.clone(), http_addr.port());
     tasks.spawn(serve_http(front.clone(), http));
     let wss = wss.map(|(listener, addr)| {
         tasks.spawn(serve_http(front, listener));

@@ -31,7 +31,7 @@ use crate::cli::Exit;
 use crate::cli::check::{load_tables, read_tables};
 use crate::cli::exit::{Error, HELP};
 use crate::cli::output::data;
-use crate::cli::process::{Hangups, begin, failed, log_error, log_format, shutdown_signal};
+use crate::cli::process::{SighupStream, begin, failed, log_error, log_format, shutdown_signal};
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
@@ -124,7 +124,7 @@ fn platform<'t>(tables: &'t Tables, name: &str) -> anyhow::Result<&'t Platform> 
     })
 }
 
-async fn embedded(args: &EmbeddedArgs, tables: &Tables, mut hangups: Hangups) -> anyhow::Result<()> {
+async fn embedded(args: &EmbeddedArgs, tables: &Tables, mut hangups: SighupStream) -> anyhow::Result<()> {
     let platform = platform(tables, &args.platform)?;
     let (limits, rates) = match args.limits.as_str() {
         "web" => (Limits::Web, RateTable::WEB),

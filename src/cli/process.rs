@@ -51,12 +51,12 @@ pub fn log_wrong_usage(log: &Log, error: &clap::Error) -> Exit {
 ///
 /// # Errors
 /// An I/O error.
-pub fn begin() -> Result<(Runtime, Hangups), Error> {
+pub fn begin() -> Result<(Runtime, SighupStream), Error> {
     let begin = || {
         let runtime = Runtime::new().context("cannot start the runtime")?;
         let hangups = {
             let _inside = runtime.enter();
-            Hangups::new()?
+            SighupStream::new()?
         };
         Ok((runtime, hangups))
     };
@@ -70,12 +70,12 @@ pub fn failed(error: anyhow::Error) -> Error {
 
 /// SIGHUP stream.
 #[derive(Debug)]
-pub struct Hangups {
+pub struct SighupStream {
     #[cfg(unix)]
     signals: tokio::signal::unix::Signal,
 }
 
-impl Hangups {
+impl SighupStream {
     fn new() -> anyhow::Result<Self> {
         #[cfg(unix)]
         {

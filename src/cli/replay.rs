@@ -39,7 +39,7 @@ pub struct ReplayArgs {
     /// on the trace's clock; a URL such as `ws://127.0.0.1:8012/agent` uses a served RTM (`[embedded] listen`) in real
     /// time
     #[arg(long, value_name = "embedded|URL", value_parser = against)]
-    against: Option<Against>,
+    against: Option<ReplayTarget>,
     /// Multiplier for the embedded RTM's rate limits, like `rate_scale` in the config; 0 disables them
     #[arg(long, value_name = "N", requires = "against")]
     rate_scale: Option<u32>,
@@ -59,17 +59,17 @@ pub struct ReplayArgs {
 
 /// Live RTM of a replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Against {
+enum ReplayTarget {
     /// Embedded RTM on the trace's clock.
     Embedded,
     /// RTM served at a URL.
     Url(String),
 }
 
-fn against(text: &str) -> Result<Against, String> {
+fn against(text: &str) -> Result<ReplayTarget, String> {
     match text {
-        "embedded" => Ok(Against::Embedded),
-        url if url.starts_with("ws://") => Ok(Against::Url(url.to_owned())),
+        "embedded" => Ok(ReplayTarget::Embedded),
+        url if url.starts_with("ws://") => Ok(ReplayTarget::Url(url.to_owned())),
         url if url.starts_with("wss://") => {
             Err("the agent link has no TLS; use ws://, through a tunnel if necessary".into())
         }
@@ -177,11 +177,11 @@ fn may_be_written(args: &ReplayArgs, paths: &[PathBuf]) -> Result<(), Error> {
 
 fn live_rtm(args: &ReplayArgs, tables: &Tables) -> Result<Option<Live>, Error> {
     match &args.against {
-        Some(Against::Url(_)) if args.rate_scale.is_some() => {
+        Some(ReplayTarget::Url(_)) if args.rate_scale.is_some() => {
             let error = Error::usage("--rate-scale requires --against embedded");
             Err(error.hint("the RTM at the URL sets its own rate limits"))
         }
-        Some(Against::Url(url)) => Live::connect(url, args.secret_file.as_deref(), tables).map(Some),
+        Some(ReplayTarget::Url(url)) => Live::connect(url, args.secret_file.as_deref(), tables).map(Some),
         _ if args.secret_file.is_some() => Err(Error::usage("--secret-file requires --against URL")),
         _ => Ok(None),
     }

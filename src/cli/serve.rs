@@ -26,7 +26,7 @@ use crate::cli::check::{compile_tables, read_sources};
 use crate::cli::config::load_or_default;
 use crate::cli::exit::{Error, HELP};
 use crate::cli::output::stderr_is_terminal;
-use crate::cli::process::{Hangups, Stop, Stops, begin, failed, log_error, log_format};
+use crate::cli::process::{SighupStream, Stop, Stops, begin, failed, log_error, log_format};
 use crate::cli::service_manager::ServiceManager;
 use reload::ReloadFiles;
 
@@ -97,7 +97,7 @@ fn read_config(args: &ServeArgs) -> Result<Config, Error> {
 async fn serve(
     mut config: Config,
     tables: Tables,
-    (mut files, mut hangups): (ReloadFiles, Hangups),
+    (mut files, mut hangups): (ReloadFiles, SighupStream),
     (inherited, log): (usize, &Log),
 ) -> Result<(), StartError> {
     fit_sockets(&mut config, files.descriptors());

@@ -11,7 +11,7 @@ use rtm::AppId;
 use rtm::BadName;
 use tables::diagnostics::Diag;
 use tables::spanned_toml::Table;
-use text_files::{NotOneLine, one_line};
+use text_files::{SingleLineError, one_line};
 
 use crate::config::Files;
 use crate::config::declare::{Reader, Section, section};
@@ -264,7 +264,7 @@ pub(super) fn local_secret(table: &mut Table<'_>, files: &dyn Files, key: &str) 
     let path = table.take_str(key)?;
     let text = file_text(table, files, &path)?;
     let text = match one_line(&text) {
-        Err(lines @ NotOneLine::Lines(_)) => {
+        Err(lines @ SingleLineError::Lines(_)) => {
             let title = format!("`{}.{key}`: `{}` {lines}", table.path(), path.value);
             table.report(Diag::new(&path.span, title).help(SECRET_HINT));
             return None;

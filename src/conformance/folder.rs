@@ -7,7 +7,7 @@ use std::sync::Arc;
 use protocol::encoders;
 use tables::Tables;
 use text_files::{Unreadable, files_in, has_extension};
-use trace::{NoSense, TraceError, read, replay};
+use trace::{InconsistentRecord, TraceError, read, replay};
 
 use crate::conformance::exercised::Exercised;
 
@@ -25,7 +25,7 @@ pub enum Unplayed {
     Unreadable { path: PathBuf, source: TraceError },
     /// A trace contains an impossible record.
     #[error("{path}: {source}")]
-    NoSense { path: PathBuf, source: NoSense },
+    InconsistentRecord { path: PathBuf, source: InconsistentRecord },
     /// A replayed trace differs from its recording.
     #[error("{path}:{line}: the replay differs from the recording")]
     Different {
@@ -48,7 +48,7 @@ pub fn play_folder(tables: &Arc<Tables>, folder: &Path) -> Result<Exercised, Unp
             path: path.clone(),
             source,
         })?;
-        let outcome = replay(tables, &encoders, &trace).map_err(|source| Unplayed::NoSense {
+        let outcome = replay(tables, &encoders, &trace).map_err(|source| Unplayed::InconsistentRecord {
             path: path.clone(),
             source,
         })?;

@@ -10,7 +10,7 @@ use tables::row::{CallTemplate, Expect, Handling, Row, RtmStep, Step, StepKind};
 
 use crate::explain::row::Context;
 use crate::explain::show;
-use crate::explain::view::{CallView, Does, RtmView, Shown, StepView};
+use crate::explain::view::{CallView, RtmView, Shown, StepEffect, StepView};
 use protocol::known_names::Known;
 
 /// Explains the steps, in order.
@@ -74,7 +74,7 @@ pub(super) fn call(template: &CallTemplate, row: &Row, known: &Known) -> CallVie
 
 fn explain_step(context: &Context<'_>, row: &Row, step: &Step, known: &Known) -> StepView {
     let does = match &step.kind {
-        StepKind::Rtm(rtm) => Does::Rtm(Box::new(explain_rtm(rtm, row, known))),
+        StepKind::Rtm(rtm) => StepEffect::Rtm(Box::new(explain_rtm(rtm, row, known))),
         StepKind::Row { row: inner, args } => {
             let target = &context.tables.rows[*inner];
             let values = args.iter().map(|arg| known.value(arg));
@@ -83,18 +83,18 @@ fn explain_step(context: &Context<'_>, row: &Row, step: &Step, known: &Known) ->
                 ..known.clone()
             };
             let names = target.slots.iter().map(|(name, _)| name.clone());
-            Does::Row {
+            StepEffect::Row {
                 id: target.id.clone(),
                 place: target.place.clone(),
                 args: names.zip(args.iter().map(|arg| shown(arg, row, known))).collect(),
                 steps: explain(context, target, &inside),
             }
         }
-        StepKind::Value { expr, expect } => Does::Value {
+        StepKind::Value { expr, expect } => StepEffect::Value {
             value: shown(expr, row, known),
             expect: expect.as_ref().map(|expect| expected(expect, row)),
         },
-        StepKind::Outcome(at) => Does::Outcome(outcome_name(row, *at)),
+        StepKind::Outcome(at) => StepEffect::Outcome(outcome_name(row, *at)),
     };
     StepView {
         conds: show::conds(&step.conds, row),

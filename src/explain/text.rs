@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use rtm::value::{Text, Value};
 
 use crate::explain::view::{
-    AnswerView, CallView, Does, EventView, Explanation, FailureView, OutcomeView, RowView, Shown, StepView,
+    AnswerView, CallView, EventView, Explanation, FailureView, OutcomeView, RowView, Shown, StepEffect, StepView,
 };
 
 impl Display for Explanation {
@@ -106,7 +106,7 @@ fn steps(f: &mut Formatter<'_>, list: &[StepView], indent: usize) -> fmt::Result
         }
         let inside = indent + 3;
         match &step.does {
-            Does::Rtm(rtm) => {
+            StepEffect::Rtm(rtm) => {
                 let via = if rtm.via_member {
                     " via a member of the channel"
                 } else {
@@ -138,7 +138,7 @@ fn steps(f: &mut Formatter<'_>, list: &[StepView], indent: usize) -> fmt::Result
                     writeln!(f, "{:inside$}error {error} -> {to}", "")?;
                 }
             }
-            Does::Row {
+            StepEffect::Row {
                 id,
                 place,
                 args,
@@ -149,7 +149,7 @@ fn steps(f: &mut Formatter<'_>, list: &[StepView], indent: usize) -> fmt::Result
                 shown_args(f, args, inside)?;
                 steps(f, inner, inside)?;
             }
-            Does::Value { value: shown, expect } => {
+            StepEffect::Value { value: shown, expect } => {
                 write!(f, "$value = {}", shown.path)?;
                 value(f, shown.value.as_ref())?;
                 notes(f, step)?;
@@ -157,7 +157,7 @@ fn steps(f: &mut Formatter<'_>, list: &[StepView], indent: usize) -> fmt::Result
                     writeln!(f, "{:inside$}expects that {expect}", "")?;
                 }
             }
-            Does::Outcome(name) => {
+            StepEffect::Outcome(name) => {
                 write!(f, "-> {name}")?;
                 notes(f, step)?;
             }

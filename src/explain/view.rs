@@ -120,13 +120,13 @@ pub struct StepView {
     pub passed_over: bool,
     /// Runs in parallel with adjacent steps.
     pub together: bool,
-    pub does: Does,
+    pub does: StepEffect,
 }
 
 /// Effect of a step.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Does {
+pub enum StepEffect {
     Rtm(Box<RtmView>),
     /// Runs another row's steps without an answer.
     Row {

@@ -15,7 +15,7 @@ use tracing::{debug, info};
 use crate::server::rates::Limit;
 use crate::server::send_queue::Written;
 use crate::server::transport::{End, FrameTransport, Incoming, SharedTransport};
-use crate::server::{Closing, ConnectionPermit, Outbound, Patience, Server, SocketHandle, TimeSlice};
+use crate::server::{Closing, ConnectionPermit, Outbound, Server, SlowClientLimits, SocketHandle, TimeSlice};
 use rtm::value::Value;
 use runtime::net::Taken;
 use tables::profile::Transport;
@@ -56,7 +56,7 @@ pub async fn run_socket(
     let _open = server.drain.enter();
     let (patience, login_timeout) = {
         let config = server.config();
-        let patience = Patience {
+        let patience = SlowClientLimits {
             stall: config.limits.write_stall,
             bytes: config.limits.outbound_bytes,
         };

@@ -21,7 +21,7 @@ const SHARE: usize = 3;
 
 /// Limits on all connections.
 #[derive(Debug)]
-pub struct ConnectionLimits(Mutex<Rooms>);
+pub struct ConnectionLimits(Mutex<ConnectionCounts>);
 
 /// Place of a connection, freed on drop.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub struct ConnectionPermit {
 }
 
 #[derive(Debug)]
-struct Rooms {
+struct ConnectionCounts {
     most: usize,
     /// Largest number of connections of one origin; 0 for no limit.
     most_of_origin: usize,
@@ -54,7 +54,7 @@ struct Waiting {
 impl ConnectionLimits {
     /// Creates limits for `most` connections.
     pub fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Rooms {
+        Arc::new(Self(Mutex::new(ConnectionCounts {
             most,
             most_of_origin: 0,
             open: 0,
@@ -107,7 +107,7 @@ impl Drop for ConnectionPermit {
     }
 }
 
-impl Rooms {
+impl ConnectionCounts {
     fn enter(&mut self, origin: IpAddr, now: Instant) -> Result<(u64, CancellationToken), Limit> {
         let open = self.open_by_origin.get(&origin).copied().unwrap_or(0);
         if self.most_of_origin > 0 && open >= self.most_of_origin {
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_has_logged_in_stays() {
+    async fn logged_in_connections_are_not_evicted() {
         let connection_limits = ConnectionLimits::new(4);
         let now = Instant::now();
         let held: Vec<_> = (0..3).filter_map(|_| connection_limits.enter(HERE, now).ok()).collect();

@@ -41,14 +41,14 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const FOREIGN_PAGE: &str = "origin not allowed";
 
 /// Shared data of the HTTP addresses of a server.
-pub struct Front {
+pub struct ListenerContext {
     server: Arc<Server>,
     tls: Arc<Tls>,
     /// Port in the answer of `GET /getaddr`, the same for every address.
     port: u16,
 }
 
-impl Front {
+impl ListenerContext {
     /// Creates the shared data. `port` is that of `[listen] http`; without a certificate all connections are plain text.
     pub fn new(server: Arc<Server>, tls: Arc<Tls>, port: u16) -> Arc<Self> {
         Arc::new(Self { server, tls, port })
@@ -56,7 +56,7 @@ impl Front {
 }
 
 /// Accepts clients at one address until clients are closed.
-pub async fn serve_http(front: Arc<Front>, listener: TcpListener) {
+pub async fn serve_http(front: Arc<ListenerContext>, listener: TcpListener) {
     let server = &front.server;
     let mut acceptor = Acceptor::new(listener, "http", server.shortages.clone());
     while let Some((stream, peer)) = acceptor.next(server.drain.closing_token()).await {
@@ -72,7 +72,7 @@ pub async fn serve_http(front: Arc<Front>, listener: TcpListener) {
     }
 }
 
-async fn connection(front: Arc<Front>, stream: TcpStream, accepted: Accepted, permit: Arc<ConnectionPermit>) {
+async fn connection(front: Arc<ListenerContext>, stream: TcpStream, accepted: Accepted, permit: Arc<ConnectionPermit>) {
     let away = permit.away.clone();
     let served = async {
         let deadline = Instant::now() + HEAD_TIMEOUT;
@@ -104,7 +104,7 @@ async fn connection(front: Arc<Front>, stream: TcpStream, accepted: Accepted, pe
 }
 
 async fn handshake(
-    front: &Front,
+    front: &ListenerContext,
     stream: Metered<TcpStream>,
     deadline: Instant,
 ) -> Option<TlsStream<Metered<TcpStream>>> {
@@ -130,7 +130,7 @@ async fn handshake(
     }
 }
 
-async fn requests<S>(front: &Front, stream: S, from: Connection)
+async fn requests<S>(front: &ListenerContext, stream: S, from: Connection)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

@@ -35,7 +35,7 @@ enum Record {
     Line(Line),
     /// The account has acknowledged all lines before this record.
     Settled {
-        settled: Who,
+        settled: AccountKey,
     },
 }
 
@@ -50,7 +50,7 @@ struct Line {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Who {
+struct AccountKey {
     app: Text,
     account: Text,
 }
@@ -138,7 +138,7 @@ impl MailboxFile {
         if !more {
             return fs::remove_file(&self.path);
         }
-        let settled = Who {
+        let settled = AccountKey {
             app: key.0.text().clone(),
             account: key.1.text().clone(),
         };
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_counted_and_harms_nothing_else() {
+    fn unreadable_records_are_counted_and_skipped() {
         let tables = Tables::built_in().unwrap();
         let path = file("bad");
         let lines = vec![waiting(&tables, "alice", "hi"), waiting(&tables, "bob", "hi")];
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_old_is_not_there() {
+    fn expired_lines_are_not_loaded() {
         let tables = Tables::built_in().unwrap();
         let path = file("old");
         let mut lines = waiting(&tables, "alice", "old");

@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_made_a_call_has_no_twin() {
+    fn a_settled_client_is_replaced() {
         let registry = SessionRegistry::default();
         let key = (AppId::new("app").unwrap(), Account::new("dora").unwrap());
         let window = Duration::from_secs(1);

@@ -29,7 +29,7 @@ const SMALL_SHARE: usize = 64 * 1024;
 
 /// Limits for a blocked connection.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct SlowClientLimits {
     /// Longest time without progress.
     pub stall: Duration,
     /// Largest number of bytes that wait without progress.
@@ -73,7 +73,13 @@ impl Pace {
     ///
     /// # Errors
     /// Returns [`Closing::Slow`] for a slow client.
-    pub fn judge(&mut self, now: Instant, taken: u64, waiting: usize, patience: Patience) -> Result<Instant, Closing> {
+    pub fn judge(
+        &mut self,
+        now: Instant,
+        taken: u64,
+        waiting: usize,
+        patience: SlowClientLimits,
+    ) -> Result<Instant, Closing> {
         if taken != self.taken {
             *self = Self::new(now, taken);
         }
@@ -91,7 +97,7 @@ impl Pace {
 /// Within a [run](super::run_queue) the filler writes its frames, as far as the connection takes them. The connection's
 /// task writes the rest.
 pub struct Outbound {
-    patience: Patience,
+    patience: SlowClientLimits,
     memory: Arc<Memory>,
     /// Time of frames in the queue.
     wait: Histogram,
@@ -141,7 +147,7 @@ pub enum Written {
 
 impl Outbound {
     /// Creates an empty queue.
-    pub fn new(patience: Patience, memory: Arc<Memory>, wait: Histogram) -> Arc<Self> {
+    pub fn new(patience: SlowClientLimits, memory: Arc<Memory>, wait: Histogram) -> Arc<Self> {
         let held = memory.holds(MemoryUser::Connections);
         Arc::new(Self {
             patience,
@@ -164,9 +170,9 @@ impl Outbound {
     }
 
     /// Returns the current limit of queued bytes.
-    pub fn patience(&self) -> Patience {
+    pub fn patience(&self) -> SlowClientLimits {
         let bytes = self.patience.bytes;
-        Patience {
+        SlowClientLimits {
             bytes: if self.memory.is_full() {
                 bytes.min(SMALL_SHARE)
             } else {
@@ -405,7 +411,7 @@ impl std::fmt::Debug for Outbound {
 mod tests {
     use super::*;
 
-    const PATIENCE: Patience = Patience {
+    const PATIENCE: SlowClientLimits = SlowClientLimits {
         stall: Duration::from_secs(10),
         bytes: 1_000,
     };
@@ -523,7 +529,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn with_the_memory_full_less_may_wait() {
         let memory = Memory::new(SMALL_SHARE);
-        let patience = Patience {
+        let patience = SlowClientLimits {
             bytes: 1 << 20,
             ..PATIENCE
         };
@@ -542,7 +548,7 @@ mod tests {
     }
 
     #[test]
-    fn what_its_session_has_told_comes_before_the_end_and_nothing_after() {
+    fn queued_frames_precede_the_close() {
         let outbound = outbound();
         outbound.push("bye".into());
         outbound.close(Closing::Finished);

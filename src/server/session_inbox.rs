@@ -370,10 +370,10 @@ impl Drop for Cell {
 }
 
 /// Recipient with the messages that it has not taken.
-type Ending = (Box<dyn Recipient>, VecDeque<Message>);
+type AbandonedRecipient = (Box<dyn Recipient>, VecDeque<Message>);
 
 struct Abandoned {
-    recipient: Mutex<Option<Ending>>,
+    recipient: Mutex<Option<AbandonedRecipient>>,
     runs: Arc<RunQueue>,
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-use crate::support::serve_as_told;
+use crate::support::serve_with_config;
 use crate::support::{Client, PATIENCE, agent, behind_a_link, config, embedded, eventually, http, http_over, linked};
 use sigbridge::config::Config;
 use sigbridge::startup::Running;
@@ -37,7 +37,7 @@ fn not_ready(reasons: Value) -> (u16, Value) {
 
 #[tokio::test]
 async fn pages_of_other_sites_are_refused() {
-    let running = serve_as_told(with_admin()).await;
+    let running = serve_with_config(with_admin()).await;
     let addr = admin(&running);
     for (request, headers) in [
         ("POST /record/stop", &["origin: https://evil.example"][..]),
@@ -66,7 +66,7 @@ async fn pages_of_other_sites_are_refused() {
 async fn a_token_is_asked_for() {
     let mut config = with_admin();
     config.admin.token = Some(TOKEN.into());
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     let addr = admin(&running);
     for request in ["GET /metrics", "POST /doctor", "POST /record/start", "GET /nowhere"] {
         let answer = http(addr, request, &[], "").await;
@@ -88,7 +88,7 @@ async fn it_says_when_the_agent_is_missing() {
     let mut config = behind_a_link(with_admin());
     config.auth.app_id = rtm::AppId::new("app").ok();
     let rtm = embedded(&config);
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     let addr = admin(&running);
     let missing = json!([{"reason": "agent_missing", "apps": ["app"]}]);
     assert_eq!(ready(addr).await, not_ready(missing));
@@ -100,7 +100,7 @@ async fn it_says_when_the_agent_is_missing() {
 
 #[tokio::test]
 async fn it_is_the_last_to_close() {
-    let running = serve_as_told(with_admin()).await;
+    let running = serve_with_config(with_admin()).await;
     let addr = admin(&running);
     assert_eq!(ready(addr).await.0, 200);
     let _alice = Client::login(running.http, "alice").await;
@@ -125,7 +125,7 @@ async fn it_is_the_last_to_close() {
 
 #[tokio::test]
 async fn its_connections_are_bounded() {
-    let running = serve_as_told(with_admin()).await;
+    let running = serve_with_config(with_admin()).await;
     let addr = admin(&running);
     let mut held = Vec::new();
     for _ in 0..64 {

@@ -133,7 +133,7 @@ async fn over_the_rate() {
         let mut client = Client::login(hall.running.http, "mallory").await;
         let mut calls = Vec::new();
         for content in ["1", "2", "3"] {
-            let args = json!({"peer": "witness", "content": content});
+            let args = json!({"peer": "bystander", "content": content});
             calls.push(client.send_call("user_sendmsg", args).await);
         }
         let mut replies = Vec::new();
@@ -153,7 +153,7 @@ async fn over_the_rate() {
 /// A server, and two sessions that have nothing to do with the bad input.
 struct Hall {
     running: Running,
-    witness: Client,
+    bystander: Client,
     speaker: Client,
 }
 
@@ -169,12 +169,12 @@ impl Hall {
         // RTM's own rates are not what this is about.
         config.embedded.rate_scale = 0;
         let running = serve(config).await;
-        let mut witness = Client::login(running.http, "witness").await;
+        let mut bystander = Client::login(running.http, "bystander").await;
         let speaker = Client::login(running.http, "speaker").await;
-        assert_eq!(witness.poll(0).await, (0, vec![]));
+        assert_eq!(bystander.poll(0).await, (0, vec![]));
         Self {
             running,
-            witness,
+            bystander,
             speaker,
         }
     }
@@ -223,19 +223,19 @@ impl Hall {
     async fn nothing_moved(&mut self, after: &str) {
         let sent = self
             .speaker
-            .call("user_sendmsg", json!({"peer": "witness", "content": after}))
+            .call("user_sendmsg", json!({"peer": "bystander", "content": after}))
             .await;
         assert_eq!(sent, ok(), "{after}");
         assert_eq!(self.heard().await, after);
         let args = json!({"channel": "hall", "name": "after", "value": after.len()});
-        assert_eq!(self.witness.call("channel_set_attr", args).await, ok(), "{after}");
+        assert_eq!(self.bystander.call("channel_set_attr", args).await, ok(), "{after}");
     }
 
     /// The text that the session that looks on is sent, acknowledged.
     async fn heard(&mut self) -> String {
-        let (kind, version, line) = notified(&self.witness.frame("notify").await);
+        let (kind, version, line) = notified(&self.bystander.frame("notify").await);
         assert_eq!(kind, "recvmsg");
-        assert_eq!(self.witness.poll(version).await.0, version);
+        assert_eq!(self.bystander.poll(version).await.0, version);
         text(&line).to_owned()
     }
 
@@ -245,7 +245,7 @@ impl Hall {
         forged.push(if last == Some('0') { '1' } else { '0' });
         let mut text = input
             .replace("$line", &client.line)
-            .replace("$other", &self.witness.line)
+            .replace("$other", &self.bystander.line)
             .replace("$forged", &forged);
         for length in [129, 8_097, 8_193, 65_000, 65_537] {
             text = text.replace(&format!("$x{length}"), &"x".repeat(length));

@@ -156,7 +156,7 @@ async fn a_blocked_client_does_not_delay_others() {
     let mut hall = Hall::open_with(config).await;
     let mut slow = RawNative::connect_with(hall.addr, Some(4 * 1024)).await;
     slow.log_in("slow", "").await;
-    for client in [&mut slow, &mut hall.witness] {
+    for client in [&mut slow, &mut hall.bystander] {
         client.call("channel_join", json!({"name": "room"})).await;
     }
     // What deflates badly, so that the system's buffers are full some day.
@@ -178,11 +178,11 @@ async fn a_blocked_client_does_not_delay_others() {
         assert!(sent < 4_000, "the slow one is never closed");
         let text: String = (0..7_000).map(|_| letters()).collect();
         let reply = hall
-            .witness
+            .bystander
             .call("channel_sendmsg", json!({"name": "room", "msg": text}))
             .await;
         assert_eq!(reply, json!({"result": "ok"}));
-        let echo = hall.witness.matching("notify channel2 ").await;
+        let echo = hall.bystander.matching("notify channel2 ").await;
         assert!(
             echo.contains(" channel_msg ") || echo.contains(" channel_user_join "),
             "{echo:.80}"
@@ -206,7 +206,7 @@ fn unlimited() -> Config {
 struct Hall {
     running: Running,
     addr: std::net::SocketAddr,
-    witness: RawNative,
+    bystander: RawNative,
     speaker: Client,
 }
 
@@ -219,7 +219,7 @@ impl Hall {
         let running = serve(config).await;
         let addr = running.tcp.expect("a port for native clients");
         Self {
-            witness: RawNative::login(addr, "witness").await,
+            bystander: RawNative::login(addr, "bystander").await,
             speaker: Client::login(running.http, "speaker").await,
             running,
             addr,
@@ -263,20 +263,20 @@ impl Hall {
     async fn nothing_moved(&mut self, after: &str) {
         let sent = self
             .speaker
-            .call("user_sendmsg", json!({"peer": "witness", "content": after}))
+            .call("user_sendmsg", json!({"peer": "bystander", "content": after}))
             .await;
         assert_eq!(sent.json, json!({"result": "ok"}), "{after}");
-        let told = self.witness.matching("notify recvmsg ").await;
+        let told = self.bystander.matching("notify recvmsg ").await;
         let pair: Value = serde_json::from_str(&told["notify recvmsg ".len()..]).expect("a version and a line");
         assert!(pair[1].as_str().is_some_and(|line| line.ends_with(after)), "{told}");
         let args = json!({"ver_clear": pair[0], "max": 30});
-        let cleared = self.witness.call("user_getmsg", args).await;
+        let cleared = self.bystander.call("user_getmsg", args).await;
         assert_eq!(
             (&cleared["ver_clear"], &cleared["msgs"]),
             (&pair[0], &json!([])),
             "{after}"
         );
-        assert_eq!(self.witness.within(Duration::ZERO).await, None, "{after}");
+        assert_eq!(self.bystander.within(Duration::ZERO).await, None, "{after}");
     }
 
     fn filled(&self, input: &str, client: &RawNative) -> String {
@@ -285,7 +285,7 @@ impl Hall {
         forged.push(if last == Some('0') { '1' } else { '0' });
         let mut text = input
             .replace("$line", &client.line)
-            .replace("$other", &self.witness.line)
+            .replace("$other", &self.bystander.line)
             .replace("$forged", &forged);
         for length in [129, 8_097, 8_193, 65_000, 65_533] {
             text = text.replace(&format!("$x{length}"), &"x".repeat(length));

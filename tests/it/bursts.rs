@@ -8,7 +8,7 @@ use sigbridge::config::{Config, OverRate};
 use sigbridge::startup::Running;
 
 use crate::support::{
-    ApiClient, Client, Got, PATIENCE, RawNative, config, counter, eventually, notified, serve, serve_as_told, tell,
+    ApiClient, Client, Got, PATIENCE, RawNative, config, counter, eventually, notified, serve, serve_with_config, tell,
     text,
 };
 
@@ -205,7 +205,7 @@ async fn who_does_not_read_loses_no_message_at_the_end() {
     let mut config = little();
     config.limits.outbound_bytes = 64 << 20;
     config.mailbox.file = Some(folder.join("mailbox.jsonl"));
-    let running = serve_as_told(config.clone()).await;
+    let running = serve_with_config(config.clone()).await;
     let mut speaker = members(&running, ["speaker".to_owned()].into_iter()).await.remove(0);
     let mut slow = Client::connect_with(running.http, Some(4 * 1024)).await;
     slow.log_in("slow").await;
@@ -225,7 +225,7 @@ async fn who_does_not_read_loses_no_message_at_the_end() {
     }
     running.server.stop(PATIENCE).await;
     assert!(running.server.registry.is_empty());
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     let mut slow = Client::login(running.http, "slow").await;
     let (_, lines) = slow.poll(0).await;
     assert_eq!(lines.iter().map(|(_, line)| text(line)).collect::<Vec<_>>(), ["unread"]);
@@ -294,7 +294,7 @@ async fn a_reader_loses_nothing_of_what_many_send_at_once() {
 /// A client of the documented API may only listen; a browser answers pings without its page.
 #[tokio::test]
 async fn a_silent_api_client_is_kept_while_it_answers_pings() {
-    let running = serve_as_told(config()).await;
+    let running = serve_with_config(config()).await;
     let mut listens = ApiClient::login(running.http, "listens").await;
     let _silent = ApiClient::login(running.http, "silent").await;
     tokio::time::pause();
@@ -311,7 +311,7 @@ async fn a_silent_api_client_is_kept_while_it_answers_pings() {
 /// Each waits for RTM's rate, with a number of the app's that is as long as a frame may be.
 #[tokio::test]
 async fn requests_that_wait_are_bounded() {
-    let running = serve_as_told(config()).await;
+    let running = serve_with_config(config()).await;
     let mut client = ApiClient::login(running.http, "alice").await;
     let number = "n".repeat(60_000);
     let mut requests = Vec::new();
@@ -334,7 +334,7 @@ async fn requests_that_wait_are_bounded() {
 async fn sessions_that_wait_for_their_clients_are_bounded() {
     let mut config = quick();
     config.limits.sockets = 4;
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     for n in 0..8 {
         drop(Client::login(running.http, &format!("c{n}")).await);
         eventually("its socket is gone", || running.server.metrics.sockets.get() == 0).await;
@@ -357,7 +357,7 @@ async fn what_waits_is_bounded_for_all_together() {
     config.limits.messages_per_second = 0;
     config.limits.memory = BOUND;
     config.session.grace = Duration::ZERO;
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     let mut speaker = Client::login(running.http, "speaker").await;
     let big = "x".repeat(8_000);
     let memory = &running.server.memory;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sigbridge::startup::Running;
 
-use crate::support::{behind_a_link, config, counter, eventually, serve, serve_as_told};
+use crate::support::{behind_a_link, config, counter, eventually, serve, serve_with_config};
 use rtm::AppId;
 
 /// The program, as a family's client that is about to log in.
@@ -123,7 +123,7 @@ async fn a_refused_login_says_what_to_do() {
     let mut config = config();
     config.auth.app_id = AppId::new("app").ok();
     config.auth.certificate = Some("5CFd2fd1755d40ecb72977518be15d3b".into());
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     let of_app = "set --vid to the server";
     refused(&running, &[], "TokenErrorVendor", of_app).await;
     refused(&running, &["--vid", "other"], "TokenErrorVendor", of_app).await;
@@ -142,7 +142,7 @@ async fn a_refused_login_says_what_to_do() {
 async fn a_login_without_an_agent_says_so() {
     let mut config = behind_a_link(config());
     config.session.rtm_login_timeout = Duration::from_millis(100);
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     refused(&running, &[], "timeout", "is an agent connected?").await;
 }
 

@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::support::{
-    Client, PATIENCE, agent, behind_a_link, config, counter, embedded, eventually, linked, serve, serve_as_told,
+    Client, PATIENCE, agent, behind_a_link, config, counter, embedded, eventually, linked, serve, serve_with_config,
 };
 
 const PAGE: &str = "https://app.example.com";
@@ -133,7 +133,7 @@ async fn idle(from: [u8; 4], to: SocketAddr) -> TcpStream {
 async fn one_address_leaves_room_for_others() {
     let mut config = config();
     config.limits.sockets = 8;
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     let mut held = Vec::new();
     for _ in 0..10 {
         held.push(idle([127, 0, 0, 2], running.http).await);
@@ -164,7 +164,7 @@ async fn one_address_leaves_room_for_others() {
 async fn an_agent_is_let_in_among_strangers() {
     let config = config();
     let rtm = embedded(&config);
-    let running = serve_as_told(behind_a_link(config)).await;
+    let running = serve_with_config(behind_a_link(config)).await;
     let addr = running.agents.expect("an agent upstream");
     let mut held = Vec::new();
     for _ in 0..100 {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::support::{Stage, config, database, is_installed, on_redis, reached, serve, serve_as_told};
+use crate::support::{Stage, config, database, is_installed, on_redis, reached, serve, serve_with_config};
 
 /// A family, and the events of its clients for a call to an offline user.
 struct Family {
@@ -56,7 +56,7 @@ async fn every_pair_at_three_sidecars() {
             config.redis.rate_scale = 1000;
             config.limits.messages_per_second = 0;
             config.limits.channel_messages_per_second = 0;
-            let running = serve_as_told(config).await;
+            let running = serve_with_config(config).await;
             reached(&running).await;
             servers.push(running);
         }

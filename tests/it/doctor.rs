@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::support::{Client, agent, behind_a_link, config, embedded, linked, serve_as_told, tell};
+use crate::support::{Client, agent, behind_a_link, config, embedded, linked, serve_with_config, tell};
 use identity::TokenPolicy;
 use identity::codec::{reserved_user, user_id_to_account};
 use rtm::AppId;
@@ -46,7 +46,7 @@ async fn all_is_well_with_an_agent() {
         config.auth.certificate = Some(SecretString::from(CERTIFICATE));
         config.upstream.rtm_token = RtmToken::V006;
         let rtm = embedded(&config);
-        let running = serve_as_told(config).await;
+        let running = serve_with_config(config).await;
         agent(platform, rtm, running.agents.expect("an agent upstream"));
         linked(&running).await;
         assert_eq!(steps(&running, APP).await, WELL, "{platform}");
@@ -57,13 +57,13 @@ async fn all_is_well_with_an_agent() {
 
 #[tokio::test]
 async fn failures_are_reported_with_a_hint() {
-    let running = serve_as_told(behind_a_link(config())).await;
+    let running = serve_with_config(behind_a_link(config())).await;
     let nobody = format!(
         "FAIL link: no agent is connected to {}",
         running.server.config().upstream.agent.listen
     );
     assert_eq!(steps(&running, "app").await, [nobody]);
-    let running = serve_as_told(config()).await;
+    let running = serve_with_config(config()).await;
     assert_eq!(
         steps(&running, "app").await.len(),
         WELL.len() - 1,
@@ -76,7 +76,7 @@ async fn the_command_shows_the_steps() {
     let mut config = behind_a_link(config());
     config.admin.listen = Some("127.0.0.1:0".parse().expect("an address"));
     let rtm = embedded(&config);
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     let admin = running.admin.expect("an admin address");
     let file: PathBuf = std::env::temp_dir().join(format!("sigbridge-doctor-{}.toml", std::process::id()));
     std::fs::write(&file, format!("[admin]\nlisten = '{admin}'\n")).expect("a file");
@@ -115,7 +115,7 @@ async fn the_command_shows_the_steps() {
 /// Its users are not legacy accounts, so a legacy user of any name stays logged in.
 #[tokio::test]
 async fn it_logs_out_no_user() {
-    let running = serve_as_told(config()).await;
+    let running = serve_with_config(config()).await;
     let mut users = Vec::new();
     for account in ["sigbridge-doctor-1", "sigbridge-doctor-2", "~r.sigbridge-doctor-1"] {
         users.push(Client::login(running.http, account).await);
@@ -147,7 +147,7 @@ async fn each_app_has_its_own_way() {
     let mut config = behind_a_link(config());
     config.apps = vec![app("app", UpstreamKind::Embedded), app("far", UpstreamKind::Agent)];
     let rtm = embedded(&config);
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     // The one needs no agent.
     let mut alice = Client::login(running.http, "alice").await;
     let mut bob = Client::login(running.http, "bob").await;

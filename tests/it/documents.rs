@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use sigbridge::config::{Config, RtmToken};
 use sigbridge::diagnostics::hint_of;
 
-use crate::support::{agent, behind_a_link, config, embedded, http, linked, serve_as_told};
+use crate::support::{agent, behind_a_link, config, embedded, http, linked, serve_with_config};
 use blocks::{Block, blocks};
 use shell::Given;
 
@@ -347,7 +347,7 @@ async fn troubleshooting(test: &str, config: &Config) {
         }
         let mut config = config.clone();
         config.admin.listen = Some(([127, 0, 0, 1], 0).into());
-        let running = serve_as_told(config).await;
+        let running = serve_with_config(config).await;
         let admin = running.admin.expect("an admin address");
         let ports = [(running.http.port(), "8001"), (admin.port(), "9001")];
         let found = documents.iter().find(|block| is_of(entry, block));
@@ -385,7 +385,7 @@ async fn troubleshooting(test: &str, config: &Config) {
 #[tokio::test]
 async fn the_lookup() {
     let block = block("docs/guide/point-a-client.md", "curl -s http://127.0.0.1:8001/getaddr");
-    let running = serve_as_told(config()).await;
+    let running = serve_with_config(config()).await;
     let answer = http(running.http, "GET /getaddr", &[], "").await;
     let port = running.http.port();
     let shown = answer
@@ -406,7 +406,7 @@ async fn the_doctor() {
     config.auth.certificate = Some(SecretString::from("5CFd2fd1755d40ecb72977518be15d3b"));
     config.upstream.rtm_token = RtmToken::V006;
     let rtm = embedded(&config);
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     agent("web", rtm, running.agents.expect("an agent upstream"));
     linked(&running).await;
     let folder = shell::folder("doctor");
@@ -455,7 +455,7 @@ async fn the_replay_to_a_url() {
     let mut config = config();
     config.embedded.listen = Some(([127, 0, 0, 1], 0).into());
     config.embedded.secret = Some(SECRET.into());
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     let users = running.users.expect("an address for users");
     let mut block = block("docs/trace.md", "sigbridge replay --against ws");
     block.steps[0].command = block.steps[0].command.replace("127.0.0.1:8012", &users.to_string());

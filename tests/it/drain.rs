@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use crate::support::{Client, Got, PATIENCE, RawNative, config, eventually, http, serve_as_told, tell, text};
+use crate::support::{Client, Got, PATIENCE, RawNative, config, eventually, http, serve_with_config, tell, text};
 use sigbridge::config::Config;
 
 fn with_drain(delay: Duration, spread: Duration) -> Config {
@@ -37,8 +37,8 @@ async fn clients_arrive_elsewhere_evenly() {
     const CLIENTS: usize = 60;
     const SPREAD: Duration = Duration::from_secs(3);
     const WINDOWS: u32 = 6;
-    let first = serve_as_told(with_drain(Duration::ZERO, SPREAD)).await;
-    let second = serve_as_told(config()).await;
+    let first = serve_with_config(with_drain(Duration::ZERO, SPREAD)).await;
+    let second = serve_with_config(config()).await;
     let mut clients = Vec::new();
     for n in 0..CLIENTS {
         clients.push(Client::login(first.http, &format!("c{n}")).await);
@@ -76,7 +76,7 @@ async fn closed_late(client: &mut Client) {
 
 #[tokio::test]
 async fn readiness_ends_first_and_each_client_gets_its_farewell() {
-    let running = serve_as_told(with_drain(Duration::from_secs(1), Duration::ZERO)).await;
+    let running = serve_with_config(with_drain(Duration::from_secs(1), Duration::ZERO)).await;
     let admin = running.admin.expect("an admin address");
     let mut web = Client::login(running.http, "web").await;
     let mut native = RawNative::connect(running.tcp.expect("native clients")).await;
@@ -115,7 +115,7 @@ async fn messages_of_the_drain_reach_the_next_process() {
     let folder = crate::support::empty_folder("drain-mailbox");
     let mut config = with_drain(Duration::ZERO, Duration::from_millis(400));
     config.mailbox.file = Some(folder.join("mailbox.jsonl"));
-    let running = serve_as_told(config.clone()).await;
+    let running = serve_with_config(config.clone()).await;
     let mut alice = Client::login(running.http, "alice").await;
     let mut bob = Client::login(running.http, "bob").await;
     let server = running.server.clone();
@@ -128,7 +128,7 @@ async fn messages_of_the_drain_reach_the_next_process() {
     tell(second, to, "meanwhile").await;
     draining.await.expect("no panic");
     running.server.stop(PATIENCE).await;
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     let mut first = Client::login(running.http, first).await;
     let (_, lines) = first.poll(0).await;
     assert_eq!(
@@ -147,7 +147,7 @@ async fn an_app_has_its_own_readiness() {
     .expect("a config")
     .apps;
     config.upstream.agent.listen.set_port(0);
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     let admin = running.admin.expect("an admin address");
     for (query, status, body) in [
         (

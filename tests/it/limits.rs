@@ -4,7 +4,7 @@ use serde_json::json;
 use sigbridge::config::{App, Config, OwnLimits};
 use sigbridge::startup::Running;
 
-use crate::support::{Client, config, counter, eventually, serve_as_told};
+use crate::support::{Client, config, counter, eventually, serve_with_config};
 
 fn reached(running: &Running, limit: &str) -> u64 {
     counter(running, &format!("sigbridge_limits_reached_total{{limit=\"{limit}\"}}"))
@@ -20,7 +20,7 @@ fn quick() -> Config {
 async fn one_address_has_so_many_connections() {
     let mut config = config();
     config.limits.address_connections = 2;
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     let held = [
         Client::login(running.http, "a").await,
         Client::login(running.http, "b").await,
@@ -49,7 +49,7 @@ async fn logins_above_a_rate_are_refused() {
         );
         let mut config = config();
         config.limits = parsed.expect("a config").limits;
-        let running = serve_as_told(config).await;
+        let running = serve_with_config(config).await;
         let begun = tokio::time::Instant::now();
         let mut refused = 0;
         for account in accounts.iter().cycle().take(12) {
@@ -92,7 +92,7 @@ async fn an_app_has_so_many_sessions_and_channels() {
         ),
         app("other", OwnLimits::default()),
     ];
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     let mut first = Client::login(running.http, "first").await;
     let _second = Client::login(running.http, "second").await;
     let mut third = Client::connect(running.http).await;
@@ -116,7 +116,7 @@ async fn messages_of_an_app_and_of_all_have_a_rate() {
             "app_messages_per_second" => config.limits.app_messages_per_second = 5,
             _ => config.limits.total_messages_per_second = 5,
         }
-        let running = serve_as_told(config).await;
+        let running = serve_with_config(config).await;
         let mut clients = [
             Client::login(running.http, "a").await,
             Client::login(running.http, "b").await,

@@ -7,7 +7,7 @@ use crate::support::{
     Client, PATIENCE, Wire, agent, behind_a_link, config, counter, driver, driver_alone, embedded, eventually, linked,
     notified,
 };
-use crate::support::{serve_as_told, tell, text};
+use crate::support::{serve_with_config, tell, text};
 use agent_link::driver::dial_server;
 use parking_lot::Mutex;
 use rtm::AppId;
@@ -33,7 +33,7 @@ async fn a_link_that_is_cut_loses_and_doubles_nothing() {
     let rtm = embedded(&fast());
     let mut config = behind_a_link(fast());
     config.limits.messages_per_second = 0;
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     let wire = Wire::to(running.agents.expect("an agent upstream")).await;
     agent("flutter", rtm, wire.addr);
     linked(&running).await;
@@ -76,7 +76,7 @@ async fn a_link_that_is_cut_loses_and_doubles_nothing() {
 #[tokio::test]
 async fn sessions_are_built_again_when_their_agent_dies() {
     let rtm = embedded(&fast());
-    let running = serve_as_told(behind_a_link(fast())).await;
+    let running = serve_with_config(behind_a_link(fast())).await;
     let to = running.agents.expect("an agent upstream");
     let first = agent("linux-java", rtm, to);
     linked(&running).await;
@@ -112,7 +112,7 @@ async fn an_agent_that_dies_under_load_loses_nothing_in_silence() {
     const MESSAGES: usize = 300;
     // RTM itself lives on.
     let rtm = embedded(&fast());
-    let running = serve_as_told(behind_a_link(fast())).await;
+    let running = serve_with_config(behind_a_link(fast())).await;
     let to = running.agents.expect("an agent upstream");
     let mut current = agent("flutter", rtm.clone(), to);
     linked(&running).await;
@@ -269,7 +269,7 @@ async fn another_bridge_finds_what_came_in_between() {
 async fn the_embedded_rtm_is_served_to_others() {
     let mut config = fast();
     config.embedded.listen = Some("127.0.0.1:0".parse().expect("an address"));
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     let mut alice = Client::login(running.http, "alice").await;
     alice.poll(0).await;
     let (users, end) = driver_alone();
@@ -294,7 +294,7 @@ async fn a_thousand_sessions_share_one_link() {
     const SESSIONS: usize = 1000;
     let mut config = fast();
     config.session.rtm_login_timeout = PATIENCE;
-    let running = serve_as_told(behind_a_link(config)).await;
+    let running = serve_with_config(behind_a_link(config)).await;
     let to = running.agents.expect("an agent upstream");
     let first = agent("linux-cpp", embedded(&fast()), to);
     linked(&running).await;
@@ -331,7 +331,7 @@ async fn round(clients: &mut [Client], text: &str) {
 /// Clients may reconnect before the agent does. Calls that its SDK lacks must not be sent then.
 #[tokio::test]
 async fn a_session_learns_late_what_the_agent_lacks() {
-    let running = serve_as_told(behind_a_link(fast())).await;
+    let running = serve_with_config(behind_a_link(fast())).await;
     let mut alice = Client::connect(running.http).await;
     alice.send_login("alice", "").await;
     eventually("her session has begun", || running.server.registry.len() == 1).await;

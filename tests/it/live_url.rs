@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{config, folder, serve_as_told};
+use crate::support::{config, folder, serve_with_config};
 use sigbridge::config::Config;
 
 fn fixture(name: &str) -> PathBuf {
@@ -15,7 +15,7 @@ async fn served(secret: Option<&str>) -> (sigbridge::startup::Running, String) {
     let mut config: Config = config();
     config.embedded.listen = Some("127.0.0.1:0".parse().expect("an address"));
     config.embedded.secret = secret.map(Into::into);
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     let url = format!("ws://{}/agent", running.users.expect("an address for users"));
     (running, url)
 }

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{Client, config, empty_folder, http, serve_as_told, tell};
+use crate::support::{Client, config, empty_folder, http, serve_with_config, tell};
 
 /// Below this line the document is made from the registry.
 const GENERATED: &str = "<!-- from the registry; UPDATE_DOCS=1 cargo test --test it metrics:: writes it -->\n";
@@ -33,7 +33,7 @@ fn root() -> PathBuf {
 async fn scrape(used: bool) -> String {
     let mut config = config();
     config.admin.listen = Some(([127, 0, 0, 1], 0).into());
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     let mut clients = Vec::new();
     if used {
         let mut alice = Client::login(running.http, "alice").await;

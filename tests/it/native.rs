@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::support::{
-    Client, Got, PATIENCE, QUIET, RawNative, Stage, config, counter, eventually, serve, serve_as_told,
+    Client, Got, PATIENCE, QUIET, RawNative, Stage, config, counter, eventually, serve, serve_with_config,
 };
 use identity::{Account, token};
 use rtm::AppId;
@@ -125,7 +125,7 @@ async fn a_pong_is_later_than_its_ping() {
 #[tokio::test]
 async fn what_waits_is_announced_behind_the_login() {
     // Behind a link the last messages may still be on their way when she logs in.
-    let running = serve_as_told(unlimited()).await;
+    let running = serve_with_config(unlimited()).await;
     let mut bob = RawNative::login(tcp(&running), "bob").await;
     let first = RawNative::login(tcp(&running), "dora").await;
     drop(first);

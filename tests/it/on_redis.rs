@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{config, counter, database, eventually, is_installed, on_redis, reached, serve_as_told};
+use crate::support::{config, counter, database, eventually, is_installed, on_redis, reached, serve_with_config};
 
 #[tokio::test]
 async fn a_user_of_one_sidecar_reaches_a_user_of_the_other() {
@@ -12,7 +12,7 @@ async fn a_user_of_one_sidecar_reaches_a_user_of_the_other() {
     let url = database();
     let mut servers = Vec::new();
     for _ in 0..2 {
-        let running = serve_as_told(on_redis(config(), &url)).await;
+        let running = serve_with_config(on_redis(config(), &url)).await;
         reached(&running).await;
         servers.push(running);
     }
@@ -23,7 +23,7 @@ async fn a_user_of_one_sidecar_reaches_a_user_of_the_other() {
 
 #[tokio::test]
 async fn without_redis_a_sidecar_waits_and_is_not_ready() {
-    let running = serve_as_told(on_redis(config(), "redis+unix:///nowhere/redis.sock")).await;
+    let running = serve_with_config(on_redis(config(), "redis+unix:///nowhere/redis.sock")).await;
     let server = running.server.clone();
     eventually("the reason is known", || {
         let redis = server.redis.clone().expect("a Redis upstream");

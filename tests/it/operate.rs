@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{
-    Client, Got, PATIENCE, Program, config, empty_folder, eventually, free_address, http, serve_as_told, tell, to_file,
+    Client, Got, PATIENCE, Program, config, empty_folder, eventually, free_address, http, serve_with_config, tell,
+    to_file,
 };
 use sigbridge::admin::PATHS;
 use sigbridge::config::{Accounts, Config};
@@ -48,7 +49,7 @@ async fn accounts(addr: SocketAddr, query: &str) -> Vec<String> {
 async fn every_path_is_guarded() {
     let mut config = with_admin();
     config.admin.token = Some("0123456789abcdef".into());
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     for (method, path, purpose) in PATHS {
         let request = format!("{method} {}", path.replace("{id}", "7"));
         assert!(!purpose.is_empty());
@@ -81,7 +82,7 @@ fn every_path_is_documented() {
 
 #[tokio::test]
 async fn sessions_are_listed_by_filter_and_page() {
-    let running = serve_as_told(with_admin()).await;
+    let running = serve_with_config(with_admin()).await;
     let addr = admin(&running);
     let mut alice = Client::login(running.http, "alice").await;
     let mut bob = Client::login(running.http, "bob").await;
@@ -164,7 +165,7 @@ async fn sessions_are_listed_by_filter_and_page() {
 async fn accounts_are_shown_as_the_log_shows_them() {
     let mut config = with_admin();
     config.log.accounts = Accounts::Hash;
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     let _alice = Client::login(running.http, "alice").await;
     let shown = accounts(admin(&running), "?account=alice").await;
     assert_eq!(shown.len(), 1, "the account itself is found");
@@ -178,7 +179,7 @@ async fn accounts_are_shown_as_the_log_shows_them() {
 /// A client gets the last frames of its profile, and its messages wait for the next login.
 #[tokio::test]
 async fn a_closed_session_says_farewell() {
-    let running = serve_as_told(with_admin()).await;
+    let running = serve_with_config(with_admin()).await;
     let addr = admin(&running);
     let mut alice = Client::login(running.http, "alice").await;
     let mut bob = Client::login(running.http, "bob").await;
@@ -206,7 +207,7 @@ async fn a_closed_session_says_farewell() {
 
 #[tokio::test]
 async fn refused_logins_are_counted_by_reason() {
-    let running = serve_as_told(with_admin()).await;
+    let running = serve_with_config(with_admin()).await;
     let mut refused = Client::connect(running.http).await;
     assert_eq!(refused.log_in("al ice").await.err, "wrong account");
     let logins = get(admin(&running), "/logins").await;
@@ -217,14 +218,14 @@ async fn refused_logins_are_counted_by_reason() {
 
 #[tokio::test]
 async fn the_log_of_another_program_is_left_alone() {
-    let running = serve_as_told(with_admin()).await;
+    let running = serve_with_config(with_admin()).await;
     assert_eq!(http(admin(&running), "PUT /log-level", &[], "debug").await.status, 409);
 }
 
 /// The list neither waits for sessions nor holds them up: it copies references, and reads them outside of the runtime.
 #[tokio::test]
 async fn ten_thousand_sessions_are_listed_at_once() {
-    let running = serve_as_told(with_admin()).await;
+    let running = serve_with_config(with_admin()).await;
     let server = &running.server;
     let app = rtm::AppId::new("app").expect("an app id");
     let inbox = sigbridge::server::inbox(&server.pressure, &server.runs);
@@ -282,7 +283,7 @@ async fn read_until(stream: &mut tokio::net::TcpStream, text: &str) -> String {
 
 #[tokio::test]
 async fn a_viewer_sees_frames_rows_and_calls() {
-    let running = serve_as_told(with_admin()).await;
+    let running = serve_with_config(with_admin()).await;
     let mut alice = Client::login(running.http, "alice").await;
     let mut bob = Client::login(running.http, "bob").await;
     bob.poll(0).await;
@@ -322,7 +323,7 @@ async fn a_slow_viewer_loses_the_stream_and_nobody_else() {
     config.limits.messages_per_second = 1_000_000;
     config.embedded.rate_scale = 1_000_000;
     config.record.bodies = Policy::Keep;
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     let mut alice = Client::login(running.http, "alice").await;
     let bob = Client::login(running.http, "bob").await;
     let mut viewer = follow(&running, "alice").await;

@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 use crate::support::{
     Client, PATIENCE, RedisServer, config, counter, database, empty_folder, eventually, is_installed, on_redis,
-    reached, serve_as_told, tell, text,
+    reached, serve_with_config, tell, text,
 };
 use crate::tls::dev_cert;
 
@@ -80,7 +80,7 @@ async fn free_port() -> u16 {
 async fn sidecars(count: usize, config: &Config) -> Vec<Running> {
     let mut servers = Vec::new();
     for _ in 0..count {
-        let running = serve_as_told(config.clone()).await;
+        let running = serve_with_config(config.clone()).await;
         reached(&running).await;
         servers.push(running);
     }
@@ -316,7 +316,7 @@ async fn tls_and_a_user_with_the_documented_rights() {
     let failures = |server: &Running| counter(server, "sigbridge_redis_failures_total{reason=\"refused\"}");
     assert_eq!(servers.iter().map(failures).sum::<u64>(), 0);
     config.redis.password = Some("another".to_owned().into());
-    let refused = serve_as_told(config).await;
+    let refused = serve_with_config(config).await;
     let redis = refused.server.redis.clone().expect("a Redis upstream");
     eventually("it is refused", || {
         redis

@@ -10,7 +10,7 @@ use sigbridge::config::Config;
 use sigbridge::reload::Reloader;
 use tables::Tables;
 
-use crate::support::{ApiClient, Client, RawNative, config, counter, serve_as_told, tell, text};
+use crate::support::{ApiClient, Client, RawNative, config, counter, serve_with_config, tell, text};
 
 /// Tables that translate alike, in which rows and signatures have other numbers.
 fn renumbered() -> Tables {
@@ -29,7 +29,7 @@ fn renumbered() -> Tables {
 
 #[tokio::test]
 async fn live_sessions_keep_their_limits_and_new_ones_get_others() {
-    let running = serve_as_told(config()).await;
+    let running = serve_with_config(config()).await;
     let reloader = Reloader::new(&running);
     let mut old = Client::login(running.http, "old").await;
     let mut new = config();
@@ -62,7 +62,7 @@ async fn live_sessions_keep_their_limits_and_new_ones_get_others() {
 /// Sessions of both tables meet, and a client resumes its session of the old ones.
 #[tokio::test]
 async fn sessions_of_old_and_new_tables_work_side_by_side() {
-    let running = serve_as_told(config()).await;
+    let running = serve_with_config(config()).await;
     let reloader = Reloader::new(&running);
     let mut alice = Client::login(running.http, "alice").await;
     let mut waiting = Client::connect(running.http).await;
@@ -112,7 +112,7 @@ async fn sessions_of_old_and_new_tables_work_side_by_side() {
 async fn waiting_messages_survive_new_tables() {
     let mut config = config();
     config.session.grace = Duration::ZERO;
-    let running = serve_as_told(config.clone()).await;
+    let running = serve_with_config(config.clone()).await;
     let reloader = Reloader::new(&running);
     let alice = Client::login(running.http, "alice").await;
     let mut bob = Client::login(running.http, "bob").await;
@@ -135,7 +135,7 @@ async fn unusable_values_change_nothing() {
     let mut config = crate::support::behind_a_link(config());
     config.auth.app_id = rtm::AppId::new("970CA35de60c44645bbae8a215061b33").ok();
     config.upstream.rtm_token = sigbridge::config::RtmToken::V006;
-    let running = serve_as_told(config.clone()).await;
+    let running = serve_with_config(config.clone()).await;
     let reloader = Reloader::new(&running);
     config.limits.sockets = 7;
     config.auth.app_id = rtm::AppId::new("short").ok();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, config, empty_folder, serve_as_told, tell};
+use crate::support::{Client, config, empty_folder, serve_with_config, tell};
 use sigbridge::report::UsageFile;
 
 /// Runs a command in the root of this project: exit code, stdout, stderr.
@@ -30,7 +30,7 @@ async fn usage_is_kept_across_restarts() {
         let mut config = config();
         config.admin.usage_file = Some(path.clone());
         config.session.line_key = Some(identity::SessionLineKey::new(b"0123456789abcdef").expect("long enough"));
-        let running = serve_as_told(config).await;
+        let running = serve_with_config(config).await;
         let mut alice = Client::login(running.http, "alice").await;
         let _bob = Client::login(running.http, "bob").await;
         tell(&mut alice, "bob", "hi").await;
@@ -70,7 +70,7 @@ async fn usage_is_kept_across_restarts() {
     fs::write(&path, "{").expect("a file");
     let mut config = config();
     config.admin.usage_file = Some(path.clone());
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     running.server.stop(Duration::from_secs(5)).await;
     assert!(folder.join("usage.unread").exists());
     UsageFile::read(&fs::read_to_string(&path).expect("a new one")).expect("it is read");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{
-    Client, Got, PATIENCE, QUIET, config, counter, eventually, notified, serve, serve_as_told, tell, text,
+    Client, Got, PATIENCE, QUIET, config, counter, eventually, notified, serve, serve_with_config, tell, text,
 };
 use identity::{Account, token};
 use rtm::AppId;
@@ -106,7 +106,7 @@ async fn a_client_that_comes_back_in_time_has_missed_nothing() {
 
 /// Seconds from the end of a socket to the end of its session, after these frames of the client.
 async fn seconds_of_grace(said: Vec<Value>, close: Option<Option<CloseCode>>) -> u64 {
-    let running = serve_as_told(config()).await;
+    let running = serve_with_config(config()).await;
     let mut alice = Client::login(running.http, "alice").await;
     for frame in said {
         alice.send(frame).await;
@@ -270,18 +270,18 @@ async fn messages_wait_in_a_file_while_no_process_runs() {
     std::fs::create_dir_all(&folder).expect("a folder");
     let mut config = config();
     config.mailbox.file = Some(folder.join("mailbox.jsonl"));
-    let running = serve_as_told(config.clone()).await;
+    let running = serve_with_config(config.clone()).await;
     let alice = Client::login(running.http, "alice").await;
     drop(alice);
     let mut bob = Client::login(running.http, "bob").await;
     tell(&mut bob, "alice", "before the restart").await;
     running.server.stop(PATIENCE).await;
     // Killed before and after its client has seen them: what is not acknowledged is there for the next.
-    let _killed = serve_as_told(config.clone()).await;
-    let killed = serve_as_told(config.clone()).await;
+    let _killed = serve_with_config(config.clone()).await;
+    let killed = serve_with_config(config.clone()).await;
     let mut alice = Client::login(killed.http, "alice").await;
     assert_eq!(alice.poll(0).await.1.len(), 1);
-    let running = serve_as_told(config.clone()).await;
+    let running = serve_with_config(config.clone()).await;
     let mut alice = Client::login(running.http, "alice").await;
     let (_, lines) = alice.poll(0).await;
     let texts: Vec<&str> = lines.iter().map(|line| text(&line.1)).collect();
@@ -302,7 +302,7 @@ async fn a_broken_mailbox_file_does_not_stop_the_start() {
     let file = folder.join("mailbox.jsonl");
     config.mailbox.file = Some(file.clone());
     std::fs::write(&file, b"{\"app\":\"a\"}\n\xff\xfe\n\0\0").expect("a file");
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     assert!(
         running
             .server
@@ -322,7 +322,7 @@ async fn lines_past_their_time_are_gone() {
     config.session.grace = Duration::ZERO;
     config.mailbox.ttl = Duration::from_secs(1);
     config.mailbox.file = Some(folder.join("mailbox.jsonl"));
-    let running = serve_as_told(config.clone()).await;
+    let running = serve_with_config(config.clone()).await;
     let alice = Client::login(running.http, "alice").await;
     let mut bob = Client::login(running.http, "bob").await;
     tell(&mut bob, "alice", "too late").await;
@@ -336,7 +336,7 @@ async fn lines_past_their_time_are_gone() {
 /// A phone that has lost its network closes nothing: without this its user would stay online for ever.
 #[tokio::test]
 async fn a_silent_socket_is_closed() {
-    let running = serve_as_told(config()).await;
+    let running = serve_with_config(config()).await;
     let mut alice = Client::login(running.http, "alice").await;
     tokio::time::pause();
     let start = tokio::time::Instant::now();
@@ -360,7 +360,7 @@ async fn tokens_expire_by_the_wall_clock() {
     let certificate = SecretString::from("secret");
     let mut config = config();
     (config.auth.app_id, config.auth.certificate) = (Some(app.clone()), Some(certificate.clone()));
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     let expires = running.server.clock.wall().as_secs() + 1_800;
     let valid = token::mint(&account, &app, &certificate, expires);
     tokio::time::pause();

@@ -3,7 +3,7 @@
 use sigbridge::config::{Config, DiskFiles};
 use sigbridge::reload::Reloader;
 
-use crate::support::{ApiClient, Client, RawNative, config, counter, serve_as_told};
+use crate::support::{ApiClient, Client, RawNative, config, counter, serve_with_config};
 
 /// Refuses logins of these profiles from a time long ago.
 fn refusing(profiles: &str) -> Config {
@@ -18,7 +18,7 @@ fn refusing(profiles: &str) -> Config {
 
 #[tokio::test]
 async fn logins_of_a_profile_are_refused_with_the_documented_code() {
-    let running = serve_as_told(refusing("'web', 'api'")).await;
+    let running = serve_with_config(refusing("'web', 'api'")).await;
     let mut web = Client::connect(running.http).await;
     assert_eq!(web.log_in("alice").await.err, "sunset");
     let mut api = ApiClient::connect(running.http).await;
@@ -33,7 +33,7 @@ async fn logins_of_a_profile_are_refused_with_the_documented_code() {
 /// A reload begins and ends it; sessions stay.
 #[tokio::test]
 async fn a_reload_begins_and_ends_it() {
-    let running = serve_as_told(config()).await;
+    let running = serve_with_config(config()).await;
     let reloader = Reloader::new(&running);
     let mut alice = Client::login(running.http, "alice").await;
     reloader.apply(&refusing("'web'"), None).await.expect("it can be used");

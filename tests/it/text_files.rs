@@ -12,7 +12,7 @@ const CERTIFICATE: &str = "5CFd2fd1755d40ecb72977518be15d3b";
 const SECRET: &str = "0123456789abcdef0123";
 
 /// A BOM, line ends of Windows, and a blank last line.
-fn dressed(text: &str) -> String {
+fn with_bom_and_crlf(text: &str) -> String {
     format!("\u{feff}{}\r\n\r\n", text.replace('\n', "\r\n"))
 }
 
@@ -62,7 +62,7 @@ fn dressed_tables(folder: &Path) {
             if path.is_file() {
                 let name = Path::new("tables").join(part).join(path.file_name().expect("a name"));
                 let text = fs::read_to_string(&path).expect("a table");
-                write(folder, name.to_str().expect("a name"), &dressed(&text));
+                write(folder, name.to_str().expect("a name"), &with_bom_and_crlf(&text));
             }
         }
     }
@@ -74,16 +74,20 @@ fn dressed_tables(folder: &Path) {
 fn a_config_and_the_files_that_it_names() {
     let folder = folder("config");
     let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-    write(&folder, "cert.pem", &dressed(&pair.cert.pem()));
-    write(&folder, "key.pem", &dressed(&pair.signing_key.serialize_pem()));
-    write(&folder, "certificate.txt", &dressed(CERTIFICATE));
-    write(&folder, "secret", &dressed(SECRET));
+    write(&folder, "cert.pem", &with_bom_and_crlf(&pair.cert.pem()));
+    write(
+        &folder,
+        "key.pem",
+        &with_bom_and_crlf(&pair.signing_key.serialize_pem()),
+    );
+    write(&folder, "certificate.txt", &with_bom_and_crlf(CERTIFICATE));
+    write(&folder, "secret", &with_bom_and_crlf(SECRET));
     let config = "[auth]\napp_id = 'app'\ncertificate_file = 'certificate.txt'\n\
                   [tls]\ncertificate = 'cert.pem'\nkey = 'key.pem'\n\
                   [session]\nline_key_file = 'secret'\n\
                   [upstream.agent]\nsecret_file = 'secret'\n\
                   [webhook]\nurls = ['http://127.0.0.1:1/']\nsecret_file = 'secret'\n";
-    write(&folder, "sigbridge.toml", &dressed(config));
+    write(&folder, "sigbridge.toml", &with_bom_and_crlf(config));
     let config = Config::load(&folder.join("sigbridge.toml")).unwrap_or_else(|diags| panic!("{diags}"));
     let auth = config
         .auth_of(&AppId::new("app").expect("an app id"))
@@ -185,7 +189,7 @@ fn traces() {
         });
     let original = original.expect("a trace");
     write(&folder, "traces/a.jsonl", &original);
-    write(&folder, "traces/b.jsonl", &dressed(&original));
+    write(&folder, "traces/b.jsonl", &with_bom_and_crlf(&original));
     write(&folder, "traces/._b.jsonl", "\0\u{5}\u{16}\u{7}");
     #[cfg(unix)]
     std::os::unix::fs::symlink(folder.join("traces"), folder.join("traces/again")).expect("a link");
@@ -214,10 +218,10 @@ fn what_comes_by_stdin() {
     let certificate = ["--certificate-file", "certificate.txt"];
     let token = runs(&folder, &[&mint[..], &certificate].concat(), "");
     let verify = [&["token", "verify", "--account", "alice"][..], &certificate].concat();
-    assert!(runs(&folder, &verify, &dressed(&token)).contains("verdict  valid"));
+    assert!(runs(&folder, &verify, &with_bom_and_crlf(&token)).contains("verdict  valid"));
     let frame = r#"["call2",["user_logout",1,{"line":"l"}]]"#;
     assert_eq!(
-        runs(&folder, &["explain", "-"], &dressed(frame)),
+        runs(&folder, &["explain", "-"], &with_bom_and_crlf(frame)),
         runs(&folder, &["explain", frame], "")
     );
     let long = run(&folder, &["explain", "-"], &format!("[{}]", "1,".repeat(40_000)));

@@ -5,7 +5,7 @@
 use std::process::Command;
 
 use crate::support::lane::{Report, lane, missing, missing_node, npm_installed, skipped};
-use crate::support::{config, empty_folder, serve_as_told};
+use crate::support::{config, empty_folder, serve_with_config};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_console_shows_and_closes_sessions() {
@@ -18,7 +18,7 @@ async fn the_console_shows_and_closes_sessions() {
     let mut config = config();
     config.admin.listen = Some(([127, 0, 0, 1], 0).into());
     config.record.folder = Some(folder);
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     let admin = running.admin.expect("it was asked for");
     let mut run = Command::new("node");
     run.arg(lane.join("run.mjs"))

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::support::lane::{Report, lane, missing, missing_node, npm_installed, skipped};
-use crate::support::{Client, Got, behind_a_link, config, serve_as_told};
+use crate::support::{Client, Got, behind_a_link, config, serve_with_config};
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -63,7 +63,7 @@ async fn a_sigbridge_drives_the_vendors_sdk() {
     // The time until the SDK's own timeout.
     config.session.login_timeout = LOGIN;
     config.session.rtm_login_timeout = LOGIN;
-    let running = serve_as_told(config).await;
+    let running = serve_with_config(config).await;
     let listen = running.agents.expect("an agent upstream");
     fs::write(folder.join("agent.secret"), SECRET).expect("the target folder can be written");
     let text = format!("[upstream.agent]\nlisten = '{listen}'\nsecret_file = 'agent.secret'\norigins = ['{origin}']\n");

@@ -56,17 +56,17 @@ pub async fn serve(config: Config) -> Running {
         Ok(kind) if kind == ON_REDIS && config.upstream.kind == UpstreamKind::Embedded => serve_on_redis(config).await,
         Ok(platform) if config.upstream.kind == UpstreamKind::Embedded => {
             let rtm = embedded(&config);
-            let running = serve_as_told(behind_a_link(config)).await;
+            let running = serve_with_config(behind_a_link(config)).await;
             agent(&platform, rtm, running.agents.expect("an agent upstream"));
             linked(&running).await;
             running
         }
-        _ => serve_as_told(config).await,
+        _ => serve_with_config(config).await,
     }
 }
 
 /// Starts a server with the RTM of the environment variable.
-pub async fn serve_as_told(config: Config) -> Running {
+pub async fn serve_with_config(config: Config) -> Running {
     let tables = Tables::built_in().expect("the built-in tables compile");
     start(config, tables).await.expect("any free port can be bound")
 }

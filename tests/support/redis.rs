@@ -41,14 +41,14 @@ pub async fn serve_on_redis(config: Config) -> Running {
     if count > 1 && config.discovery.advertise_host.is_none() {
         config.discovery.advertise_port = Some(balanced.port());
     }
-    let mut running = super::serve_as_told(config.clone()).await;
+    let mut running = super::serve_with_config(config.clone()).await;
     reached(&running).await;
     if count < 2 {
         return running;
     }
     let mut others = Vec::new();
     for _ in 1..count {
-        let other = super::serve_as_told(config.clone()).await;
+        let other = super::serve_with_config(config.clone()).await;
         reached(&other).await;
         others.push(other);
     }

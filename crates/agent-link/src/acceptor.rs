@@ -208,7 +208,7 @@ mod tests {
     use runtime::clock::Clock;
 
     #[test]
-    fn strangers_make_room_the_oldest_first() {
+    fn the_oldest_unauthenticated_connection_is_evicted() {
         let unauthenticated = Unauthenticated::default();
         let all: Vec<CancellationToken> = (0..=MAX_UNAUTHENTICATED).map(|_| CancellationToken::new()).collect();
         let made_room = all.iter().filter(|one| unauthenticated.add((*one).clone())).count();
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn who_knows_the_secret_comes_in() {
+    fn the_secret_is_accepted() {
         const GOOD: (&str, &str) = ("authorization", "Bearer 0123456789abcdef");
         check(&[], 401);
         check(&[GOOD], 101);

@@ -33,7 +33,7 @@ pub fn redial_delay(attempts: u32) -> Duration {
 }
 
 /// Dialled socket.
-pub type Dialled = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub type OutboundWebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Dial error.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +64,7 @@ pub async fn dial(
     secret: Option<&SecretString>,
     method: &'static str,
     params: Value,
-) -> Result<(Dialled, Value), DialError> {
+) -> Result<(OutboundWebSocket, Value), DialError> {
     let mut request = url.into_client_request().map_err(Box::new)?;
     if let Some(secret) = secret {
         let mut value =

@@ -69,18 +69,18 @@ pub struct Held {
 
 /// Result of `agent.hello`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Welcome {
+pub struct HelloResult {
     /// Protocol version.
     pub protocol: u64,
     /// Driver; random per process.
     pub bridge: Text,
     #[serde(flatten)]
-    pub terms: Terms,
+    pub terms: LinkParameters,
 }
 
 /// Agreed parameters of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Terms {
+pub struct LinkParameters {
     /// Last processed number.
     pub received: u64,
     /// Whether the previous connection is resumed.
@@ -91,7 +91,7 @@ pub struct Terms {
     pub heartbeat: u64,
 }
 
-impl Terms {
+impl LinkParameters {
     /// Creates this side's offer.
     pub fn offer(received: u64, resumed: bool) -> Self {
         Self {
@@ -124,7 +124,7 @@ pub struct Served {
     #[serde(flatten)]
     pub host: HostPart,
     #[serde(flatten)]
-    pub terms: Terms,
+    pub terms: LinkParameters,
 }
 
 /// Converts to the value of a frame.

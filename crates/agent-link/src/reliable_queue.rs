@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_is_noticed() {
+    fn invalid_sequence_numbers_are_rejected() {
         let mut queue = pushed(2);
         assert!(!queue.acknowledge(1), "not written yet");
         queue.next();
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_is_taken_once_and_in_order() {
+    fn objects_are_delivered_once_in_order() {
         let mut queue = ReliableQueue::default();
         let got: Vec<_> = [1, 1, 2, 4, 3].map(|seq| queue.receive(seq)).into();
         use Incoming::{Gap, Next, Seen};

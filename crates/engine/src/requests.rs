@@ -20,7 +20,7 @@ const MAX_TRIES: u32 = 20;
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     /// The runs and steps that wait for it; none if the result is ignored.
-    pub asked_by: Vec<Asker>,
+    pub waiting_runs: Vec<Asker>,
     pub call: RtmCall,
     /// The channel whose other session makes the call.
     pub via: Option<ChannelId>,
@@ -38,9 +38,9 @@ impl Request {
     }
 
     /// Creates a request for these runs.
-    pub fn of(asked_by: Vec<Asker>, call: RtmCall) -> Self {
+    pub fn of(waiting_runs: Vec<Asker>, call: RtmCall) -> Self {
         Self {
-            asked_by,
+            waiting_runs,
             call,
             via: None,
             lane: None,
@@ -169,7 +169,7 @@ impl Requests {
     /// the numbers of the requests that go out now.
     pub fn split(&mut self, number: u64, mut request: Request) -> Vec<u64> {
         let mut parts = Vec::new();
-        for asker in std::mem::take(&mut request.asked_by) {
+        for asker in std::mem::take(&mut request.waiting_runs) {
             self.next += 1;
             let call = asker.own.clone().unwrap_or_else(|| request.call.clone());
             let part = Request {
@@ -187,7 +187,7 @@ impl Requests {
     /// Discards the results of requests of an ended run.
     pub fn forget(&mut self, run: RunId) {
         for request in self.out.values_mut() {
-            request.asked_by.retain(|asker| asker.run != run);
+            request.waiting_runs.retain(|asker| asker.run != run);
         }
     }
 
@@ -212,20 +212,20 @@ impl Requests {
         }
         gathered.last = Some(ctx.now);
         let count = gathered.waiting.len().min(gather.max);
-        let asked_by: Vec<Asker> = gathered.waiting.drain(..count).collect();
+        let waiting_runs: Vec<Asker> = gathered.waiting.drain(..count).collect();
         if !gathered.waiting.is_empty() {
             gathered.armed = true;
             ctx.set_timer_in(TimerKey::Gather(kind), gather.every);
         }
         let mut items: Vec<Value> = Vec::new();
-        for item in asked_by.iter().filter_map(|asker| asker.item.clone()) {
+        for item in waiting_runs.iter().filter_map(|asker| asker.item.clone()) {
             if !items.contains(&item) {
                 items.push(item);
             }
         }
         let mut values = vec![Value::Null; kind.fields().len()];
         values[gather.arg] = Value::List(items);
-        Some(Request::of(asked_by, kind.build(&values).ok()?))
+        Some(Request::of(waiting_runs, kind.build(&values).ok()?))
     }
 
     /// Handles the timer of gathered calls: returns row and step of the first run that still waits.
@@ -248,7 +248,7 @@ impl Requests {
                 let Some(request) = out.get(&next).filter(|next| !next.is_part) else {
                     return false;
                 };
-                let alone = first.asked_by.iter_mut().filter(|asker| asker.own.is_none());
+                let alone = first.waiting_runs.iter_mut().filter(|asker| asker.own.is_none());
                 alone.for_each(|asker| asker.own = Some(first.call.clone()));
                 if !merge(&mut first.call, &request.call) {
                     return false;
@@ -258,7 +258,7 @@ impl Requests {
                     own: Some(request.call.clone()),
                     ..asker
                 };
-                first.asked_by.extend(request.asked_by.into_iter().map(own));
+                first.waiting_runs.extend(request.waiting_runs.into_iter().map(own));
                 true
             });
         }
@@ -314,7 +314,7 @@ mod tests {
             }]
         );
         let request = requests.take(1).unwrap();
-        assert_eq!(request.asked_by.len(), 3);
+        assert_eq!(request.waiting_runs.len(), 3);
         let next = requests.split(1, request);
         assert_eq!(next, [4]);
         let (call, _) = run(&env, 4, |ctx| requests.go_out(4, ctx).cloned());
@@ -340,7 +340,7 @@ mod tests {
         let (request, effects) = run(&env, 1, |ctx| requests.gathered(kind, &gather, ctx));
         let request = request.unwrap();
         assert_eq!(
-            (request.asked_by.len(), effects.len()),
+            (request.waiting_runs.len(), effects.len()),
             (2, 1),
             "and the timer of the next"
         );

@@ -393,7 +393,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_lose_data_is_refused() {
+    fn eviction_policies_are_rejected() {
         let info = |policy: &str, version: &str| {
             server_info(&format!("redis_version:{version}\r\nmaxmemory_policy:{policy}\r\n"))
         };

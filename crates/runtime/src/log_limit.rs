@@ -61,7 +61,7 @@ impl Cause {
 
 /// Suppressed log lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeftOut {
+pub struct SuppressedLines {
     /// Kind of line.
     pub kind: &'static str,
     /// Cause; `None` for several causes reported together.
@@ -118,7 +118,7 @@ impl Limiter {
     }
 
     /// Takes the suppressed counts of ended windows, or of all windows.
-    pub fn over(&mut self, now: Option<Instant>) -> Vec<LeftOut> {
+    pub fn over(&mut self, now: Option<Instant>) -> Vec<SuppressedLines> {
         let is_over = |kind: &Kind| now.is_none_or(|now| kind.until <= now);
         let mut over: Vec<(&'static str, Kind)> = self.kinds.extract_if(|_, kind| is_over(kind)).collect();
         over.sort_by_key(|(name, _)| *name);
@@ -127,7 +127,7 @@ impl Limiter {
 }
 
 impl Kind {
-    fn left_out(self, kind: &'static str) -> Vec<LeftOut> {
+    fn left_out(self, kind: &'static str) -> Vec<SuppressedLines> {
         let mut causes: Vec<(Cause, u64)> = self
             .causes
             .into_iter()
@@ -136,9 +136,9 @@ impl Kind {
             .collect();
         causes.sort_by(|(a, a_lines), (b, b_lines)| b_lines.cmp(a_lines).then_with(|| a.session.cmp(&b.session)));
         let rest = causes.split_off(causes.len().min(MAX_REPORTED));
-        let mut left_out: Vec<LeftOut> = causes
+        let mut left_out: Vec<SuppressedLines> = causes
             .into_iter()
-            .map(|(cause, lines)| LeftOut {
+            .map(|(cause, lines)| SuppressedLines {
                 kind,
                 cause: Some(cause),
                 causes: 1,
@@ -147,7 +147,7 @@ impl Kind {
             .collect();
         let lines = rest.iter().map(|(_, lines)| lines).sum::<u64>() + self.others;
         if lines > 0 {
-            left_out.push(LeftOut {
+            left_out.push(SuppressedLines {
                 kind,
                 cause: None,
                 // Causes beyond the table count as at least one.
@@ -170,7 +170,7 @@ pub fn admits(kind: &'static str, bound: Bound, cause: Cause) -> bool {
 /// Logs the suppressed counts of ended windows; at the end of the process, of all windows.
 pub fn tell(at_end: bool) {
     let over = LIMITER.lock().over((!at_end).then(Instant::now));
-    for LeftOut {
+    for SuppressedLines {
         kind,
         cause,
         causes,
@@ -201,8 +201,8 @@ mod tests {
         }
     }
 
-    fn left_out(session: Option<u64>, causes: usize, lines: u64) -> LeftOut {
-        LeftOut {
+    fn left_out(session: Option<u64>, causes: usize, lines: u64) -> SuppressedLines {
+        SuppressedLines {
             kind: KIND,
             cause: session.map(cause),
             causes,

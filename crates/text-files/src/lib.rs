@@ -8,5 +8,5 @@ mod text;
 mod walk;
 
 pub use lines::{BadLine, Line, Lines};
-pub use text::{NotOneLine, one_line, read_text, text_from};
+pub use text::{SingleLineError, one_line, read_text, text_from};
 pub use walk::{Unreadable, files_below, files_in, has_extension};

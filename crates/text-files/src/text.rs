@@ -52,7 +52,7 @@ fn invalid(what: String) -> io::Error {
 
 /// The reason why a text is not a single line. It contains nothing of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotOneLine {
+pub enum SingleLineError {
     /// Only white space.
     #[error("is empty")]
     Empty,
@@ -65,13 +65,13 @@ pub enum NotOneLine {
 /// secret.
 ///
 /// # Errors
-/// [`NotOneLine`]: the text is empty, or has several lines.
-pub fn one_line(text: &str) -> Result<&str, NotOneLine> {
+/// [`SingleLineError`]: the text is empty, or has several lines.
+pub fn one_line(text: &str) -> Result<&str, SingleLineError> {
     let text = text.trim();
     match text.lines().count() {
-        0 => Err(NotOneLine::Empty),
+        0 => Err(SingleLineError::Empty),
         1 => Ok(text),
-        lines => Err(NotOneLine::Lines(lines)),
+        lines => Err(SingleLineError::Lines(lines)),
     }
 }
 
@@ -106,8 +106,8 @@ mod tests {
     #[test]
     fn a_secret_is_one_line() {
         assert_eq!(one_line(" a b\t\n\n"), Ok("a b"));
-        assert_eq!(one_line("\n \n"), Err(NotOneLine::Empty));
-        assert_eq!(one_line("a\nb\n"), Err(NotOneLine::Lines(2)));
-        assert_eq!(one_line("a\n\nb"), Err(NotOneLine::Lines(3)));
+        assert_eq!(one_line("\n \n"), Err(SingleLineError::Empty));
+        assert_eq!(one_line("a\nb\n"), Err(SingleLineError::Lines(2)));
+        assert_eq!(one_line("a\n\nb"), Err(SingleLineError::Lines(3)));
     }
 }

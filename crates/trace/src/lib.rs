@@ -45,7 +45,7 @@ pub use reader::{Trace, TraceError, read, read_as_written, read_unfinished};
 pub use record::{Dir, Header, Leg, Record, VERSION};
 pub use recorder::Recorder;
 pub use redact::Redactor;
-pub use replay::{Difference, NoSense, Outcome, PlayedRecord, PlayedSession, Watch, replay, replay_watched};
+pub use replay::{Difference, InconsistentRecord, Outcome, PlayedRecord, PlayedSession, Watch, replay, replay_watched};
 pub use row_usage::Used;
 pub use schema::schema;
 pub use session_context::Begin;

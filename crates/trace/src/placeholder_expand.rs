@@ -28,10 +28,10 @@ pub(super) fn in_base64(text: &str) -> Option<&str> {
 
 /// The expansion exceeds the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooMuch;
+pub struct ExpansionLimitExceeded;
 
 /// Expands a text to at most `room` bytes; `None` without placeholders.
-pub fn text(text: &str, room: usize) -> Result<Cow<'_, str>, TooMuch> {
+pub fn text(text: &str, room: usize) -> Result<Cow<'_, str>, ExpansionLimitExceeded> {
     let mut out = String::new();
     let mut rest = text;
     let mut done = 0;
@@ -43,7 +43,7 @@ pub fn text(text: &str, room: usize) -> Result<Cow<'_, str>, TooMuch> {
         let here = text.len() - rest.len() + at;
         out.push_str(&text[done..here]);
         if out.len() + placeholder.len > room {
-            return Err(TooMuch);
+            return Err(ExpansionLimitExceeded);
         }
         out.push_str(&placeholder.stand_in());
         rest = after;
@@ -73,7 +73,7 @@ pub(super) fn excess(written: &str) -> isize {
 }
 
 /// Expands a value with at most `room` bytes of text.
-pub fn value(of: &mut Value, room: &mut usize) -> Result<(), TooMuch> {
+pub fn value(of: &mut Value, room: &mut usize) -> Result<(), ExpansionLimitExceeded> {
     match of {
         Value::Text(written) => expand(written, room)?,
         Value::List(items) => items.iter_mut().try_for_each(|item| value(item, room))?,
@@ -91,7 +91,7 @@ pub fn value(of: &mut Value, room: &mut usize) -> Result<(), TooMuch> {
     Ok(())
 }
 
-fn expand(written: &mut Text, room: &mut usize) -> Result<(), TooMuch> {
+fn expand(written: &mut Text, room: &mut usize) -> Result<(), ExpansionLimitExceeded> {
     if let Cow::Owned(expanded) = text(written, *room)? {
         *room = room.saturating_sub(expanded.len());
         *written = expanded.into();
@@ -99,7 +99,7 @@ fn expand(written: &mut Text, room: &mut usize) -> Result<(), TooMuch> {
     Ok(())
 }
 
-fn encode(written: &mut Text, room: &mut usize) -> Result<(), TooMuch> {
+fn encode(written: &mut Text, room: &mut usize) -> Result<(), ExpansionLimitExceeded> {
     let Some(inner) = in_base64(written) else {
         return Ok(());
     };
@@ -127,7 +127,7 @@ mod tests {
         check("<<account:1 len=3>> <x", "<a1.> <x");
         check(r#"{"a":"<text:2 len=4>"}"#, r#"{"a":"t2.."}"#);
         check("<text:1 len=2><text:2 len=2>é", "t1t2é");
-        assert_eq!(text("<text:1 len=101>", 100), Err(TooMuch));
+        assert_eq!(text("<text:1 len=101>", 100), Err(ExpansionLimitExceeded));
     }
 
     #[test]

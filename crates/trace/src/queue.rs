@@ -34,7 +34,7 @@ pub enum Added {
     /// Queued.
     Waits,
     /// First lost record of its file: the queue is full.
-    TooMuch,
+    ExpansionLimitExceeded,
     /// Lost, like earlier ones.
     Over,
 }
@@ -152,7 +152,7 @@ impl Queue {
         };
         if is_full {
             waiting.last = true;
-            return Added::TooMuch;
+            return Added::ExpansionLimitExceeded;
         }
         let before = waiting.batch.bytes();
         waiting.batch.add(t_us, session, what);
@@ -315,7 +315,7 @@ mod tests {
         taken(&queue);
         assert!((0..RECORDS).all(|_| add(&queue, file, "x") == Added::Waits));
         assert_eq!(queue.begin(opening()), Err(Behind), "there is no room for another");
-        assert_eq!(add(&queue, file, "x"), Added::TooMuch);
+        assert_eq!(add(&queue, file, "x"), Added::ExpansionLimitExceeded);
         assert!(queue.is_over(file));
         assert_eq!(add(&queue, file, "x"), Added::Over, "nothing follows a lost record");
         assert_eq!(taken(&queue), Some(vec![(file, false, RECORDS, true)]));
@@ -324,7 +324,11 @@ mod tests {
         taken(&queue);
         let second = queue.begin(opening()).expect("room");
         assert!((0..4).all(|at| add(&queue, [first, second][at % 2], &large) == Added::Waits));
-        assert_eq!(add(&queue, first, "x"), Added::TooMuch, "of all files together");
-        assert_eq!(add(&queue, second, "x"), Added::TooMuch);
+        assert_eq!(
+            add(&queue, first, "x"),
+            Added::ExpansionLimitExceeded,
+            "of all files together"
+        );
+        assert_eq!(add(&queue, second, "x"), Added::ExpansionLimitExceeded);
     }
 }

@@ -52,7 +52,7 @@ pub enum TraceError {
     },
     /// The placeholders expand to more than a line may hold.
     #[error("line {line}: placeholders expand to more than {MAX_LINE_BYTES} bytes")]
-    TooMuch {
+    ExpansionLimitExceeded {
         /// From 1.
         line: usize,
     },
@@ -73,7 +73,7 @@ impl TraceError {
             | Self::NoRecord { line, .. }
             | Self::Truncated { line }
             | Self::TooLong { line }
-            | Self::TooMuch { line }
+            | Self::ExpansionLimitExceeded { line }
             | Self::Order { line } => *line,
         }
     }
@@ -166,7 +166,9 @@ fn played(mut trace: Trace) -> Result<Trace, TraceError> {
         for (line, record) in &mut trace.records {
             let mut room = MAX_LINE_BYTES;
             let expanded = placeholder_expand::value(&mut record.data, &mut room);
-            expanded.map_err(|placeholder_expand::TooMuch| TraceError::TooMuch { line: *line })?;
+            expanded.map_err(
+                |placeholder_expand::ExpansionLimitExceeded| TraceError::ExpansionLimitExceeded { line: *line },
+            )?;
         }
     }
     Ok(trace)

@@ -206,7 +206,7 @@ impl Sink for TraceFile {
     fn take(&self, t_us: u64, session: u64, what: TraceEvent<'_>) {
         match self.queue.add(self.number, t_us, session, what) {
             Added::Waits => {}
-            Added::TooMuch => {
+            Added::ExpansionLimitExceeded => {
                 self.health.lost.inc();
                 warn!(hint = "the disk is too slow", "trace stopped: write queue full");
             }

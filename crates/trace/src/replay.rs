@@ -82,7 +82,7 @@ pub enum PlayedRecord {
 /// Impossible record.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("line {line}: {what}")]
-pub struct NoSense {
+pub struct InconsistentRecord {
     pub line: usize,
     pub what: InvalidRecord,
 }
@@ -105,7 +105,11 @@ const EVERY: usize = 4096;
 ///
 /// # Errors
 /// The first impossible record, or the header if a leg is missing.
-pub fn replay(tables: &Arc<Tables>, encoders: &Arc<Vec<Arc<dyn Encoder>>>, trace: &Trace) -> Result<Outcome, NoSense> {
+pub fn replay(
+    tables: &Arc<Tables>,
+    encoders: &Arc<Vec<Arc<dyn Encoder>>>,
+    trace: &Trace,
+) -> Result<Outcome, InconsistentRecord> {
     let watch = Watch {
         keeps: true,
         progress: &mut |_| {},
@@ -122,9 +126,9 @@ pub fn replay_watched(
     encoders: &Arc<Vec<Arc<dyn Encoder>>>,
     trace: &Trace,
     watch: Watch<'_>,
-) -> Result<Outcome, NoSense> {
+) -> Result<Outcome, InconsistentRecord> {
     if trace.header.missing.contains(&Leg::Rtm) {
-        return Err(NoSense {
+        return Err(InconsistentRecord {
             line: 1,
             what: NO_RTM.to_owned().into(),
         });
@@ -145,7 +149,7 @@ pub fn replay_watched(
     for (line, record) in &trace.records {
         state
             .take(*line, record)
-            .map_err(|what| NoSense { line: *line, what })?;
+            .map_err(|what| InconsistentRecord { line: *line, what })?;
         if state.outcome.records.is_multiple_of(EVERY) {
             (watch.progress)(state.outcome.records);
         }

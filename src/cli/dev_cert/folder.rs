@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use text_files::read_text;
 
 /// First line of files from this command. PEM readers skip text before the first block.
-const MARK: &str = "# Made by `sigbridge dev-cert`";
+const MARK: &str = "# ServerCertificate by `sigbridge dev-cert`";
 
 pub struct Folder {
     dir: PathBuf,

@@ -44,7 +44,7 @@ pub struct Ca {
 }
 
 /// Server certificate and key.
-pub struct Made {
+pub struct ServerCertificate {
     /// PEM.
     pub certificate: String,
     /// PEM.
@@ -97,7 +97,7 @@ impl Ca {
     ///
     /// # Errors
     /// A name that fails verification, or an error of the library.
-    pub fn sign(&self, names: &[Name], now: Time, days: u32) -> Result<Made> {
+    pub fn sign(&self, names: &[Name], now: Time, days: u32) -> Result<ServerCertificate> {
         let key = KeyPair::generate().context("cannot generate a key")?;
         let mut params = CertificateParams::default();
         params.subject_alt_names = names.iter().map(alt_name).collect::<Result<_>>()?;
@@ -112,7 +112,7 @@ impl Ca {
             let accepted = self.verify(certificate.der(), name, now);
             accepted.with_context(|| format!("clients would not accept the certificate for {name}"))?;
         }
-        Ok(Made {
+        Ok(ServerCertificate {
             certificate: certificate.pem(),
             key: key.serialize_pem(),
             until: params.not_after.date().to_string(),

@@ -18,7 +18,7 @@ use agent_link::driver::{Driver, DriverConfig, LinkHealth, dial_server};
 use protocol::encoder::Encoder;
 use runtime::clock::Clock;
 use tables::Tables;
-use trace::{NoSense, Outcome, Trace, Watch, replay_upstream};
+use trace::{InconsistentRecord, Outcome, Trace, Watch, replay_upstream};
 
 /// Polling interval.
 const LOOK: Duration = Duration::from_millis(5);
@@ -69,7 +69,7 @@ impl Live {
         encoders: &Arc<Vec<Arc<dyn Encoder>>>,
         trace: &Trace,
         watch: Watch<'_>,
-    ) -> Result<Outcome, NoSense> {
+    ) -> Result<Outcome, InconsistentRecord> {
         self.runtime.block_on(async {
             let outcome = replay_upstream(tables, encoders, trace, self.driver.clone(), watch).await;
             // The next trace may have the same accounts.

@@ -29,8 +29,8 @@ pub struct MintArgs {
     #[arg(long, value_name = "NAME")]
     account: String,
     /// Token format
-    #[arg(long, value_enum, default_value_t = Which::V006)]
-    kind: Which,
+    #[arg(long, value_enum, default_value_t = TokenVersion::V006)]
+    kind: TokenVersion,
     /// Validity, e.g. 90s, 24h or 7d
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = |text: &str| parse_duration(text))]
     expire: Duration,
@@ -45,7 +45,7 @@ pub struct MintArgs {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Which {
+enum TokenVersion {
     /// AccessToken 006, for any RTM 1.x
     #[value(name = "006")]
     V006,
@@ -95,9 +95,9 @@ fn minted(args: &MintArgs) -> Result<(SecretString, u64), Error> {
     let now = Clock::start().now().as_secs();
     let AppIdArg(app_id) = args.app_id.clone();
     let kind = match args.kind {
-        Which::V006 => Kind::V006,
-        Which::V007 => Kind::V007,
-        Which::Signaling => {
+        TokenVersion::V006 => Kind::V006,
+        TokenVersion::V007 => Kind::V007,
+        TokenVersion::Signaling => {
             let account = Account::new(args.account.as_str()).map_err(Error::usage)?;
             let expires = now.saturating_add(args.expire.as_secs());
             return Ok((token::mint(&account, &app_id, &certificate, expires).into(), expires));

@@ -24,7 +24,7 @@ pub struct Target {
     runtime: Runtime,
     program: Program,
     addr: Addresses,
-    witness: RawNative,
+    bystander: RawNative,
     speaker: Client,
     said: usize,
 }
@@ -69,13 +69,13 @@ impl Target {
         fs::write(folder.join("sigbridge.toml"), config).expect("the folder can be written");
         let args = ["serve", "--config", "sigbridge.toml"];
         let program = Program::start(&folder, &args, None, to_file(&folder, "log"));
-        let (witness, speaker) = runtime.block_on(async {
+        let (bystander, speaker) = runtime.block_on(async {
             eventually("it serves", || {
                 std::net::TcpStream::connect(http).is_ok() && std::net::TcpStream::connect(tcp).is_ok()
             })
             .await;
             (
-                RawNative::login(tcp, "witness").await,
+                RawNative::login(tcp, "bystander").await,
                 Client::login(http, "speaker").await,
             )
         });
@@ -83,7 +83,7 @@ impl Target {
             runtime,
             program,
             addr,
-            witness,
+            bystander,
             speaker,
             said: 0,
         }
@@ -124,16 +124,16 @@ impl Target {
         played?;
         self.said += 1;
         let text = format!("message {}", self.said);
-        let (witness, speaker) = (&mut self.witness, &mut self.speaker);
+        let (bystander, speaker) = (&mut self.bystander, &mut self.speaker);
         self.runtime.block_on(async {
             let sent = speaker
-                .call("user_sendmsg", json!({"peer": "witness", "content": text}))
+                .call("user_sendmsg", json!({"peer": "bystander", "content": text}))
                 .await;
             assert_eq!(sent.json, json!({"result": "ok"}));
-            let told = witness.matching("notify recvmsg ").await;
+            let told = bystander.matching("notify recvmsg ").await;
             let pair: Value = serde_json::from_str(&told["notify recvmsg ".len()..]).expect("a version and a line");
             assert!(pair[1].as_str().is_some_and(|line| line.ends_with(&text)), "{told}");
-            witness
+            bystander
                 .call("user_getmsg", json!({"ver_clear": pair[0], "max": 30}))
                 .await;
         });

@@ -160,7 +160,7 @@ impl AgentServer {
                 left
             });
             for instance in &gone {
-                self.let_go(instance);
+                self.close_instance(instance);
             }
             if driver_is_there {
                 *self.driver_lost_at.lock() = None;
@@ -183,10 +183,10 @@ impl AgentServer {
     /// Closes all instances.
     pub fn end(&self) {
         let gone: Vec<_> = self.instances.lock().drain().map(|(_, instance)| instance).collect();
-        gone.iter().for_each(|instance| self.let_go(instance));
+        gone.iter().for_each(|instance| self.close_instance(instance));
     }
 
-    fn let_go(&self, instance: &Mutex<Instance>) {
+    fn close_instance(&self, instance: &Mutex<Instance>) {
         let key = {
             let mut instance = instance.lock();
             if let Events::Kept(events) = &mut instance.events {
@@ -224,7 +224,7 @@ impl AgentServer {
             "release" => {
                 let gone = self.instances.lock().remove(&session);
                 let gone = gone.ok_or_else(no_session)?;
-                self.let_go(&gone);
+                self.close_instance(&gone);
             }
             _ => {
                 let call = self.vocabulary.read_call(method, params);

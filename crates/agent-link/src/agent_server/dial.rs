@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::connect::{DialError, dial, redial_delay};
-use crate::handshake::{AGENT_HELLO, AgentHello, Welcome, from_value, is_supported, to_value};
+use crate::handshake::{AGENT_HELLO, AgentHello, HelloResult, from_value, is_supported, to_value};
 use crate::io::run_socket;
 use rtm::value::Text;
 use runtime::log_limit::{Bound, Cause, admits};
@@ -75,7 +75,7 @@ async fn serve_once(
         bridge: bridge.clone(),
     });
     let (websocket, answer) = dial(url, secret, AGENT_HELLO, hello).await?;
-    let welcome: Welcome = from_value(&answer).map_err(DialError::BadAnswer)?;
+    let welcome: HelloResult = from_value(&answer).map_err(DialError::BadAnswer)?;
     if !is_supported(welcome.protocol) {
         return Err(DialError::BadAnswer(format!("protocol {}", welcome.protocol)));
     }

@@ -16,7 +16,9 @@ use crate::HEARTBEAT;
 use crate::acceptor::{AccessPolicy, accept};
 use crate::connect::{DialError, answer, asked, first_frame};
 use crate::frame::{BAD_PARAMS, BAD_PROTOCOL, BUSY, ErrorBody, NO_METHOD};
-use crate::handshake::{Served, Terms, USER_HELLO, UserHello, from_value, is_supported, random_name, to_value};
+use crate::handshake::{
+    LinkParameters, Served, USER_HELLO, UserHello, from_value, is_supported, random_name, to_value,
+};
 use crate::io::run_socket;
 use crate::vocabulary::Vocabulary;
 use rtm::upstream::Upstream;
@@ -130,7 +132,7 @@ impl Users {
         host.driver_connected(!went_on);
         let served = to_value(&Served {
             host: host.part(),
-            terms: Terms::offer(host.link.received(), went_on),
+            terms: LinkParameters::offer(host.link.received(), went_on),
         });
         answer(&mut websocket, id, Ok(served)).await?;
         tokio::select! {

@@ -39,7 +39,7 @@ pub struct DriverState {
     pub(super) calls: HashMap<u64, OpenCall>,
     next_call: u64,
     /// Instances of a previous driver at the agent.
-    pub(super) orphans: HashMap<(AppId, UserId), Orphan>,
+    pub(super) orphans: HashMap<(AppId, UserId), AbandonedInstance>,
     /// Sessions to restore, in order, with their earliest time.
     pub(super) rebuild: VecDeque<(u64, Time)>,
     pub(super) next_login: Time,
@@ -60,7 +60,7 @@ pub struct Agent {
 }
 
 /// Instance of a previous driver.
-pub struct Orphan {
+pub struct AbandonedInstance {
     /// Session name on the link.
     pub session: Text,
     /// Time at which the agent closes it.

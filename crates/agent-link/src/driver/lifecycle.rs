@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tracing::{info, warn};
 
 use crate::frame::{BAD_PARAMS, BAD_PROTOCOL, ErrorBody};
-use crate::handshake::{Held, HostPart, Terms, is_supported};
+use crate::handshake::{Held, HostPart, LinkParameters, is_supported};
 use crate::vocabulary::Vocabulary;
 use crate::{KEEP, PROTOCOL, WINDOW};
 use rtm::AppId;
@@ -15,7 +15,7 @@ use rtm::upstream::UpstreamEvent;
 use rtm::{CallKind, RtmCall, UserId};
 
 use crate::driver::client::{InstanceState, Queued};
-use crate::driver::driver_state::{Agent, DriverState, Orphan, Purpose};
+use crate::driver::driver_state::{AbandonedInstance, Agent, DriverState, Purpose};
 
 impl DriverState {
     /// Reads a host's part of the handshake.
@@ -60,7 +60,7 @@ impl DriverState {
     }
 
     /// Resumes with the same host, which has all objects up to `received`. Returns `None` if that is impossible.
-    pub fn resume(&mut self, now: Time, host: &str, received: u64) -> Option<Terms> {
+    pub fn resume(&mut self, now: Time, host: &str, received: u64) -> Option<LinkParameters> {
         let known = self.agent.as_ref().is_some_and(|agent| &*agent.id == host);
         if !known || !self.link.resume(received, WINDOW) {
             return None;
@@ -79,11 +79,11 @@ impl DriverState {
                 self.flush(now, number);
             }
         }
-        Some(Terms::offer(self.link.received(), true))
+        Some(LinkParameters::offer(self.link.received(), true))
     }
 
     /// Starts with another host: the instances of the previous one are lost and are restored.
-    pub fn begin(&mut self, now: Time, agent: Agent, instances: Vec<Held>) -> Terms {
+    pub fn begin(&mut self, now: Time, agent: Agent, instances: Vec<Held>) -> LinkParameters {
         info!(
             agent = &*agent.id,
             sdk = &*agent.sdk,
@@ -120,7 +120,7 @@ impl DriverState {
                 self.flush(now, number);
             }
         }
-        Terms::offer(0, false)
+        LinkParameters::offer(0, false)
     }
 
     /// Discards all state at the agent; returns the number of affected sessions.
@@ -178,10 +178,10 @@ impl DriverState {
 }
 
 /// Parses a held instance. An invalid one is not adopted; the agent closes it later.
-fn orphan(held: Held, now: Time) -> Option<((AppId, UserId), Orphan)> {
+fn orphan(held: Held, now: Time) -> Option<((AppId, UserId), AbandonedInstance)> {
     let app = AppId::new(held.app_id).ok()?;
     let user = UserId::new(held.user_id).ok()?;
     let session = held.session_id;
     let until = now + KEEP;
-    Some(((app, user), Orphan { session, until }))
+    Some(((app, user), AbandonedInstance { session, until }))
 }

@@ -13,7 +13,7 @@ use crate::PROTOCOL;
 use crate::acceptor::{AccessPolicy, accept};
 use crate::connect::{DialError, answer, asked, first_frame};
 use crate::frame::{BUSY, ErrorBody, NO_METHOD};
-use crate::handshake::{AGENT_HELLO, AgentHello, Welcome, from_value, to_value};
+use crate::handshake::{AGENT_HELLO, AgentHello, HelloResult, from_value, to_value};
 use rtm::value::Value;
 use runtime::log_limit::{Bound, Cause, admits};
 
@@ -101,7 +101,7 @@ async fn greet(driver: &Driver, mut websocket: HyperWebsocketStream) -> Result<(
         };
         resumed.unwrap_or_else(|| state.begin(now, agent, if ours { Vec::new() } else { hello.instances }))
     };
-    let welcome: Value = to_value(&Welcome {
+    let welcome: Value = to_value(&HelloResult {
         protocol: PROTOCOL,
         bridge: driver.name.clone(),
         terms,

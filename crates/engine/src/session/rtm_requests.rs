@@ -93,13 +93,13 @@ impl Session {
             return self.requests.retry(number, request, wait, ctx);
         }
         self.after_call(&request.call, &result, ctx);
-        if matches!(result, Err(error) if may_be_of_one(error)) && request.asked_by.len() > 1 {
+        if matches!(result, Err(error) if may_be_of_one(error)) && request.waiting_runs.len() > 1 {
             for next in self.requests.split(number, request) {
                 self.go_out(next, ctx);
             }
             return;
         }
-        for asker in std::mem::take(&mut request.asked_by) {
+        for asker in std::mem::take(&mut request.waiting_runs) {
             self.deal(&asker, result.clone(), ctx);
         }
         for next in self.requests.done(number, &request) {
@@ -108,7 +108,7 @@ impl Session {
     }
 
     fn wait_for(&self, request: &Request, error: RtmError, ctx: &Ctx<'_>) -> Option<Duration> {
-        let asker = request.asked_by.first()?;
+        let asker = request.waiting_runs.first()?;
         let row = self.runs.row_of(asker.run)?;
         let StepKind::Rtm(rtm) = &ctx.env.row(row).steps[asker.step].kind else {
             return None;

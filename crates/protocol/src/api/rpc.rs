@@ -93,15 +93,15 @@ pub enum Parsed {
 pub fn parse(text: &str) -> Parsed {
     let text = json::paired(text);
     let Ok(whole) = serde_json::from_str::<&RawValue>(&text) else {
-        return Parsed::One(Err(nobodys(Fault::PARSE)));
+        return Parsed::One(Err(without_id(Fault::PARSE)));
     };
     if !whole.get().starts_with('[') {
         return Parsed::One(request(whole));
     }
     match serde_json::from_str::<Vec<&RawValue>>(whole.get()) {
-        Ok(items) if items.is_empty() => Parsed::One(Err(nobodys(Fault::EMPTY))),
+        Ok(items) if items.is_empty() => Parsed::One(Err(without_id(Fault::EMPTY))),
         Ok(items) if items.len() <= MAX_BATCH => Parsed::Batch(items.into_iter().map(request).collect()),
-        _ => Parsed::One(Err(nobodys(Fault::BATCH))),
+        _ => Parsed::One(Err(without_id(Fault::BATCH))),
     }
 }
 
@@ -110,7 +110,7 @@ fn null() -> Box<RawValue> {
     RawValue::NULL.to_owned()
 }
 
-fn nobodys(fault: Fault) -> Refused {
+fn without_id(fault: Fault) -> Refused {
     Refused {
         id: Some(null()),
         fault,
@@ -118,7 +118,7 @@ fn nobodys(fault: Fault) -> Refused {
 }
 
 fn request(raw: &RawValue) -> Result<Request, Refused> {
-    let invalid = |why| nobodys(Fault::invalid(why));
+    let invalid = |why| without_id(Fault::invalid(why));
     let members: HashMap<Cow<'_, str>, &RawValue> =
         serde_json::from_str(raw.get()).map_err(|_| invalid("a request is an object"))?;
     let text = |name: &str| {

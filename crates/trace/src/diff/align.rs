@@ -119,7 +119,7 @@ impl Work {
     fn pairs(&self) -> Vec<Pair> {
         let mut pairs = Vec::with_capacity(self.left.len().max(self.right.len()));
         let mut next = 0;
-        let mut lonely = |upto: usize, pairs: &mut Vec<Pair>| {
+        let mut unmatched = |upto: usize, pairs: &mut Vec<Pair>| {
             while next < upto {
                 if self.right[next].is_none() {
                     pairs.push(Pair::Right(next));
@@ -130,13 +130,13 @@ impl Work {
         for (i, partner) in self.left.iter().enumerate() {
             match *partner {
                 Some(j) => {
-                    lonely(j, &mut pairs);
+                    unmatched(j, &mut pairs);
                     pairs.push(Pair::Both(i, j));
                 }
                 None => pairs.push(Pair::Left(i)),
             }
         }
-        lonely(self.right.len(), &mut pairs);
+        unmatched(self.right.len(), &mut pairs);
         pairs
     }
 }

@@ -12,7 +12,7 @@ pub struct Noise {
     /// Paths in outputs, with the kinds of cause and output.
     paths: HashSet<(String, String, String)>,
     /// Outputs in only one recording, with account and kind of cause.
-    lonely: HashSet<(Text, String, String)>,
+    unmatched: HashSet<(Text, String, String)>,
 }
 
 impl Noise {
@@ -27,7 +27,7 @@ impl Noise {
                             .paths
                             .extend(output.changes.iter().map(|change| path(cause, output, &change.path)));
                     } else {
-                        noise.lonely.insert(lonely(&session.account, cause, output));
+                        noise.unmatched.insert(unmatched(&session.account, cause, output));
                     }
                 }
             }
@@ -44,7 +44,7 @@ impl Noise {
                 let mut outputs = std::mem::take(&mut cause.outputs);
                 outputs.retain_mut(|output| {
                     if output.expected.is_none() || output.got.is_none() {
-                        let is_noise = self.lonely.contains(&lonely(&account, cause, output));
+                        let is_noise = self.unmatched.contains(&unmatched(&account, cause, output));
                         removed += usize::from(is_noise);
                         return !is_noise;
                     }
@@ -68,6 +68,6 @@ fn path(cause: &CauseDiff, output: &OutputDiff, path: &str) -> (String, String, 
     (cause.kind.clone(), output.kind.clone(), path.into())
 }
 
-fn lonely(account: &Text, cause: &CauseDiff, output: &OutputDiff) -> (Text, String, String) {
+fn unmatched(account: &Text, cause: &CauseDiff, output: &OutputDiff) -> (Text, String, String) {
     (account.clone(), cause.kind.clone(), output.key.clone())
 }

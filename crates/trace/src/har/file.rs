@@ -71,11 +71,11 @@ pub struct Entry {
 }
 
 /// Field value; `None` if missing.
-pub type Field<T> = Result<Option<T>, Odd>;
+pub type Field<T> = Result<Option<T>, InvalidField>;
 
 /// Invalid field value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Odd;
+pub struct InvalidField;
 
 /// WebSocket message.
 #[derive(Debug)]
@@ -90,11 +90,11 @@ pub struct Message {
     pub data: Field<String>,
 }
 
-/// Reads the entries of a HAR; invalid entries are [`Odd`].
+/// Reads the entries of a HAR; invalid entries are [`InvalidField`].
 ///
 /// # Errors
 /// Invalid JSON, or not a HAR.
-pub fn read(bytes: &[u8]) -> Result<Vec<Result<Entry, Odd>>, HarError> {
+pub fn read(bytes: &[u8]) -> Result<Vec<Result<Entry, InvalidField>>, HarError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = String::from_utf8_lossy(bytes);
     let text = json::paired(&text);
@@ -105,7 +105,12 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Result<Entry, Odd>>, HarError> {
             column: error.column(),
         },
     })?;
-    Ok(har.log.entries.into_iter().map(|raw| entry(raw).ok_or(Odd)).collect())
+    Ok(har
+        .log
+        .entries
+        .into_iter()
+        .map(|raw| entry(raw).ok_or(InvalidField))
+        .collect())
 }
 
 fn entry(raw: &RawValue) -> Option<Entry> {
@@ -133,16 +138,16 @@ pub(super) fn message(raw: &RawValue) -> Message {
             data: field(message.data),
         },
         None => Message {
-            kind: Err(Odd),
-            time: Err(Odd),
-            opcode: Err(Odd),
-            data: Err(Odd),
+            kind: Err(InvalidField),
+            time: Err(InvalidField),
+            opcode: Err(InvalidField),
+            data: Err(InvalidField),
         },
     }
 }
 
 fn field<'h, T: Deserialize<'h>>(raw: Raw<'h>) -> Field<T> {
-    raw.map(|raw| parse(raw).ok_or(Odd)).transpose()
+    raw.map(|raw| parse(raw).ok_or(InvalidField)).transpose()
 }
 
 /// Parses an object; rejects an array, which serde would accept.

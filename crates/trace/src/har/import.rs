@@ -7,7 +7,7 @@ use crate::event::{number, one};
 use crate::live::replay_embedded;
 use crate::reader::{Trace, read};
 use crate::record::{Dir, Header, Leg, Record, VERSION};
-use crate::replay::NoSense;
+use crate::replay::InconsistentRecord;
 use crate::session_context::Begin;
 use engine::SessionLimits;
 use protocol::client::login_reply;
@@ -212,7 +212,7 @@ fn played(tables: &Arc<Tables>, trace: &Trace, sessions: &[(usize, String)]) -> 
     let encoders = encoders.ok_or_else(|| wrong(0, "a profile of the tables has no wire".into()))?;
     match replay_embedded(tables, &encoders, &read, 1) {
         Ok(_) => Ok(()),
-        Err(NoSense { line, what }) => Err(wrong(line, what.to_string())),
+        Err(InconsistentRecord { line, what }) => Err(wrong(line, what.to_string())),
     }
 }
 

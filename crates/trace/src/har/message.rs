@@ -9,7 +9,7 @@ use flate2::read::ZlibDecoder;
 
 use crate::Dir;
 
-use crate::har::file::{Message, Odd};
+use crate::har::file::{InvalidField, Message};
 
 /// Longest accepted message in bytes; servers may send longer ones than clients.
 const MAX_TEXT_BYTES: usize = 1024 * 1024;
@@ -34,7 +34,7 @@ pub struct AppFrame {
 /// The reason as text.
 pub fn read(message: &Message) -> Result<Option<AppFrame>, &'static str> {
     let Some(dir) = dir(message)? else { return Ok(None) };
-    let time = message.time.map_err(|Odd| "its time is not a number")?;
+    let time = message.time.map_err(|InvalidField| "its time is not a number")?;
     let at_us = time
         .map(|time| micros(time).ok_or("its time is out of range"))
         .transpose()?;
@@ -49,7 +49,10 @@ pub fn read(message: &Message) -> Result<Option<AppFrame>, &'static str> {
 pub fn dir(message: &Message) -> Result<Option<Dir>, &'static str> {
     const SENT: [&str; 3] = ["send", "sent", "outgoing"];
     const RECEIVED: [&str; 3] = ["receive", "received", "incoming"];
-    let kind = message.kind.as_ref().map_err(|Odd| "its type is not a string")?;
+    let kind = message
+        .kind
+        .as_ref()
+        .map_err(|InvalidField| "its type is not a string")?;
     let kind = kind.as_ref().ok_or("it has no type, so its direction is unknown")?;
     let is = |names: [&str; 3]| names.iter().any(|name| kind.eq_ignore_ascii_case(name));
     Ok(match (is(SENT), is(RECEIVED)) {
@@ -64,8 +67,11 @@ pub fn dir(message: &Message) -> Result<Option<Dir>, &'static str> {
 /// # Errors
 /// The reason as text.
 pub fn text(message: &Message) -> Result<Option<String>, &'static str> {
-    let opcode = message.opcode.map_err(|Odd| "its opcode is not a number")?;
-    let data = message.data.as_ref().map_err(|Odd| "its data is not a string")?;
+    let opcode = message.opcode.map_err(|InvalidField| "its opcode is not a number")?;
+    let data = message
+        .data
+        .as_ref()
+        .map_err(|InvalidField| "its data is not a string")?;
     let data = data.as_ref().ok_or("it has no data");
     let text: Cow<'_, str> = match opcode {
         // Continuation: some tools mark whole messages so.

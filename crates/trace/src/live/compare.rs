@@ -83,7 +83,7 @@ pub fn compare(trace: &Trace, played: &BTreeMap<u64, Vec<Record>>, later_us: u64
         let got = side(now.iter().map(|record| (0, record)), records, imported);
         outcome.sessions += 1;
         outcome.records += expected.heard.len() + expected.said.len();
-        let judge = Judge {
+        let judge = SessionComparison {
             expected,
             got,
             accounts: &accounts,
@@ -184,7 +184,7 @@ fn ends(records: &[(usize, &Record)], imported: bool) -> HashMap<i64, u64> {
     ends
 }
 
-struct Judge<'r> {
+struct SessionComparison<'r> {
     session: u64,
     expected: Side<'r>,
     got: Side<'r>,
@@ -195,7 +195,7 @@ struct Judge<'r> {
     codes: Vec<Text>,
 }
 
-impl Judge<'_> {
+impl SessionComparison<'_> {
     /// Finds the first difference; returns the number of tolerated one-sided outputs.
     fn judge(&self, differences: &mut Vec<Difference>) -> usize {
         let (a, b) = (&self.expected.said, &self.got.said);

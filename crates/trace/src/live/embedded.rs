@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::reader::Trace;
-use crate::replay::{NoSense, Outcome};
+use crate::replay::{InconsistentRecord, Outcome};
 use protocol::encoder::Encoder;
 use rtm::AppId;
 use rtm::RtmCall;
@@ -14,7 +14,7 @@ use rtm_embedded::{ClientId, Output, RtmService, RtmServiceConfig};
 use tables::Tables;
 
 use crate::live::compare::compare;
-use crate::live::harness::{Ask, Harness};
+use crate::live::harness::{Harness, RtmRequest};
 use crate::live::script::{apps, before_rests, is_input, names};
 
 /// Maximum delay of an output in µs: recorded times are rounded to milliseconds.
@@ -29,7 +29,7 @@ pub fn replay_embedded(
     encoders: &Arc<Vec<Arc<dyn Encoder>>>,
     trace: &Trace,
     rate_scale: u32,
-) -> Result<Outcome, NoSense> {
+) -> Result<Outcome, InconsistentRecord> {
     let started = trace.header.started_ms;
     let config = RtmServiceConfig {
         offline_messages: offline_messages(trace),
@@ -38,7 +38,7 @@ pub fn replay_embedded(
     };
     let mut replay = Replay {
         harness: Harness::new(tables, encoders, started, names(trace), apps(tables, trace)),
-        worlds: Worlds::new(config),
+        worlds: EmbeddedServices::new(config),
     };
     let unfinished = before_rests(trace);
     let mut now = Time::from_millis(started);
@@ -48,7 +48,7 @@ pub fn replay_embedded(
         now = now.max(Time::from_millis(started.saturating_add(record.t_us / 1000)));
         replay.run_until(now);
         let taken = replay.harness.take(now, record);
-        taken.map_err(|what| NoSense { line: *line, what })?;
+        taken.map_err(|what| InconsistentRecord { line: *line, what })?;
         if !unfinished.contains(line) {
             replay.settle(now);
         }
@@ -58,7 +58,7 @@ pub fn replay_embedded(
 
 struct Replay<'s> {
     harness: Harness<'s>,
-    worlds: Worlds,
+    worlds: EmbeddedServices,
 }
 
 impl Replay<'_> {
@@ -90,7 +90,7 @@ impl Replay<'_> {
 }
 
 /// RTM per app.
-struct Worlds {
+struct EmbeddedServices {
     config: RtmServiceConfig,
     /// Sessions whose logins name no app, as in redacted traces, share one.
     by_app: BTreeMap<Option<AppId>, App>,
@@ -102,7 +102,7 @@ struct App {
     sessions: HashMap<ClientId, u64>,
 }
 
-impl Worlds {
+impl EmbeddedServices {
     fn new(config: RtmServiceConfig) -> Self {
         Self {
             config,
@@ -122,8 +122,8 @@ impl Worlds {
         }
     }
 
-    fn ask(&mut self, now: Time, ask: Ask, harness: &mut Harness<'_>) {
-        let (Ask::Call { session, .. } | Ask::Close { session }) = ask;
+    fn ask(&mut self, now: Time, ask: RtmRequest, harness: &mut Harness<'_>) {
+        let (RtmRequest::Call { session, .. } | RtmRequest::Close { session }) = ask;
         let app = self.by_app.entry(harness.app(session).cloned());
         let app = app.or_insert_with(|| App {
             world: RtmService::new(self.config),
@@ -132,11 +132,11 @@ impl Worlds {
         });
         let mut out = Vec::new();
         match ask {
-            Ask::Call { request, call, .. } => {
+            RtmRequest::Call { request, call, .. } => {
                 let client = app.client(session);
                 app.world.call(now, client, request, call, &mut out);
             }
-            Ask::Close { .. } => {
+            RtmRequest::Close { .. } => {
                 if let Some(client) = app.clients.remove(&session) {
                     app.sessions.remove(&client);
                     // A logout withdraws the client's invitations; closing does not.

@@ -25,7 +25,7 @@ const FOR_OTHERS: u64 = 1 << 63;
 
 /// Request to RTM.
 #[derive(Debug)]
-pub enum Ask {
+pub enum RtmRequest {
     /// Call of a session's RTM client, which the first call creates.
     Call { session: u64, request: u64, call: RtmCall },
     /// End of a session and its client.
@@ -67,7 +67,7 @@ pub struct Harness<'s> {
     for_others: HashMap<u64, (u64, u64)>,
     next_for_others: u64,
     inbox: VecDeque<(u64, Message)>,
-    asks: Vec<Ask>,
+    asks: Vec<RtmRequest>,
     /// Replayed frames and notes, by session.
     pub played: BTreeMap<u64, Vec<Record>>,
     /// Number of outputs to clients, by session.
@@ -105,7 +105,7 @@ impl<'s> Harness<'s> {
     }
 
     /// Takes the pending requests to RTM.
-    pub fn take_asks(&mut self) -> Vec<Ask> {
+    pub fn take_asks(&mut self) -> Vec<RtmRequest> {
         std::mem::take(&mut self.asks)
     }
 
@@ -285,7 +285,7 @@ impl<'s> Harness<'s> {
 
     fn grant(&mut self, session: u64, request_to_others: Effect) {
         match request_to_others {
-            Effect::Rtm { request, call } => self.asks.push(Ask::Call { session, request, call }),
+            Effect::Rtm { request, call } => self.asks.push(RtmRequest::Call { session, request, call }),
             Effect::RtmVia { request, channel, call } => {
                 let app = self.session_entries.get(&session).and_then(|entry| entry.key.0.clone());
                 let member = self.members.get(&(app, channel)).and_then(|members| members.last());
@@ -295,7 +295,7 @@ impl<'s> Harness<'s> {
                 };
                 self.next_for_others += 1;
                 self.for_others.insert(self.next_for_others, (session, request));
-                self.asks.push(Ask::Call {
+                self.asks.push(RtmRequest::Call {
                     session: member,
                     request: self.next_for_others,
                     call,
@@ -330,6 +330,6 @@ impl<'s> Harness<'s> {
             self.current.remove(&entry.key);
         }
         self.note_membership(session);
-        self.asks.push(Ask::Close { session });
+        self.asks.push(RtmRequest::Close { session });
     }
 }

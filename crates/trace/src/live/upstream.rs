@@ -10,7 +10,7 @@ use tracing::warn;
 
 use crate::reader::Trace;
 use crate::record::{Dir, Leg};
-use crate::replay::{NoSense, Outcome, Watch};
+use crate::replay::{InconsistentRecord, Outcome, Watch};
 use protocol::encoder::Encoder;
 use rtm::AppId;
 use rtm::time::Time;
@@ -19,7 +19,7 @@ use runtime::clock::Clock;
 use tables::Tables;
 
 use crate::live::compare::compare;
-use crate::live::harness::{Ask, Harness};
+use crate::live::harness::{Harness, RtmRequest};
 use crate::live::script::{apps, before_rests, is_input, names};
 
 /// Maximum delay of an output in µs: network latency, and inputs may be held back.
@@ -43,7 +43,7 @@ pub async fn replay_upstream(
     trace: &Trace,
     upstream: Arc<dyn Upstream>,
     watch: Watch<'_>,
-) -> Result<Outcome, NoSense> {
+) -> Result<Outcome, InconsistentRecord> {
     let started = trace.header.started_ms;
     let moment = |t_us: u64| Time::from_millis(started.saturating_add(t_us / 1000));
     let mut inputs = trace.records.iter().filter(|(_, record)| is_input(record));
@@ -78,7 +78,7 @@ pub async fn replay_upstream(
         }
         let now = replay.now();
         if let Err(what) = replay.harness.take(now, record) {
-            sense = Err(NoSense { line: *line, what });
+            sense = Err(InconsistentRecord { line: *line, what });
             break;
         }
         in_one_go = unfinished.contains(line);
@@ -176,14 +176,14 @@ impl Replay<'_> {
         }
     }
 
-    fn ask(&mut self, ask: Ask) {
+    fn ask(&mut self, ask: RtmRequest) {
         match ask {
-            Ask::Call { session, request, call } => {
+            RtmRequest::Call { session, request, call } => {
                 if let Some(key) = self.client(session) {
                     self.upstream.call(&key, request, call);
                 }
             }
-            Ask::Close { session } => {
+            RtmRequest::Close { session } => {
                 if let Some(key) = self.clients.remove(&session) {
                     self.upstream.close(&key);
                 }

@@ -98,7 +98,7 @@ fn policy(function: &Function, key: &str) -> ArgPolicy {
         return ArgPolicy::Secret(Class::Line);
     }
     if let Some(arg) = row.and_then(|row| arg_of(row, key)) {
-        return fate_of_arg(arg);
+        return policy_of_arg(arg);
     }
     let fixed = function.constants.iter().chain(&function.when);
     let mut of_key = fixed.filter(|(name, _)| &**name == key).map(|(_, value)| value);
@@ -110,7 +110,7 @@ fn policy(function: &Function, key: &str) -> ArgPolicy {
     }
 }
 
-fn fate_of_arg(arg: &WireArg) -> ArgPolicy {
+fn policy_of_arg(arg: &WireArg) -> ArgPolicy {
     match (&arg.part, arg.ty) {
         (WirePart::After(prefix), _) => ArgPolicy::After(prefix.clone()),
         (WirePart::Json(_), _) | (WirePart::Complete, SigType::Text | SigType::Json | SigType::Digits) => {

@@ -64,7 +64,7 @@ impl Redactor {
                     Ok(PlainResult::Void) => out.push_str(",\"reply\":{}"),
                     Ok(PlainResult::Bool(truth)) => {
                         out.push_str(",\"reply\":");
-                        push_truth(truth, out);
+                        push_bool(truth, out);
                     }
                     Err(error) => {
                         out.push_str(",\"error\":\"");
@@ -143,7 +143,7 @@ impl Redactor {
 
     fn write_part(&mut self, name: &str, part: Part<'_>, out: &mut String) {
         match part {
-            Part::Bool(truth) => push_truth(truth, out),
+            Part::Bool(truth) => push_bool(truth, out),
             // In the same form as a value.
             Part::Int(n) => out.push_str(itoa::Buffer::new().format(i64::try_from(n).unwrap_or(i64::MAX))),
             Part::Absent | Part::Other => out.push_str("null"),
@@ -182,7 +182,7 @@ impl Redactor {
     }
 }
 
-fn push_truth(truth: bool, out: &mut String) {
+fn push_bool(truth: bool, out: &mut String) {
     out.push_str(if truth { "true" } else { "false" });
 }
 
