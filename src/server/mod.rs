@@ -32,6 +32,7 @@ pub mod send_queue;
 mod session_inbox;
 mod session_record;
 mod session_timers;
+mod shared_lines;
 pub mod source_rate;
 mod state;
 mod table_set;

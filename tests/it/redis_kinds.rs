@@ -234,6 +234,7 @@ async fn apps_are_spread_over_a_cluster() {
             auth: config.auth.clone(),
             upstream: UpstreamKind::Redis,
             allowed_origins: None,
+            limits: Default::default(),
         })
         .collect();
     let servers = sidecars(2, &config).await;
