@@ -1,5 +1,7 @@
 //! Frames of a client for every transport: login, calls and pings.
 
+mod lines;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +11,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tracing::warn;
 
 use crate::log::clients::How;
-use crate::server::line_search::{Found, LineSearch};
+use crate::server::line_search::LineSearch;
 use crate::server::rates::Limit;
 use crate::server::run_queue::enter;
 use crate::server::table_set::TableSet;
@@ -20,12 +22,10 @@ use crate::server::{
 use engine::{Admission, Attach, Effect, Input};
 use identity::{Account, SessionLine};
 use protocol::encoder::Encoder;
-use protocol::encoder::Resumed;
 use protocol::event::{CallRef, LOGIN, SocketId};
 use rtm::AppId;
 use rtm::time::Time;
 use rtm::value::{Text, Value};
-use rtm_redis::FoundLine;
 use runtime::log_limit::{Bound, Cause, admits};
 use tables::Tables;
 use tables::profile::{Profile, Transport};
@@ -433,78 +433,6 @@ impl Client {
             },
             Err(NoSession::Replaced) => self.no_line(NoSession::Replaced, pending),
         }
-    }
-
-    /// Handles the result of a search for a line in Redis.
-    fn line_searched(&mut self, search: LineSearch, (number, found): Found) {
-        let LineSearch { line, pending, .. } = search;
-        let key = match found {
-            FoundLine::Of(app, account) => AppId::new(app.as_str()).ok().zip(Account::new(account.as_str()).ok()),
-            FoundLine::Replaced => return self.no_line(NoSession::Replaced, pending),
-            FoundLine::Unknown => None,
-        };
-        let (config, wall) = (self.server.config(), self.server.clock.wall());
-        let is_served = |app: &AppId| config.is_durable(app) && !config.is_sunset(app, &self.profile().name, wall);
-        let Some(key) = key.filter(|(app, _)| is_served(app)) else {
-            return self.no_line(NoSession::Unknown, pending);
-        };
-        let newcomer = LoginAttempt {
-            socket: self.socket,
-            peer: self.accepted.peer,
-            accepted: self.accepted.at,
-            family: self.wire.family.clone(),
-            token: SecretString::from(""),
-            loses_calls: self.profile().loses_calls,
-            only: None,
-        };
-        let create = || {
-            let (app, account) = key.clone();
-            self.server.new_session(
-                app,
-                account,
-                &self.set,
-                self.wire.clone(),
-                self.profile(),
-                self.shown(None),
-            )
-        };
-        let session = self.server.registry.adopt(key.clone(), number, newcomer, create);
-        self.line_found(&line, number, (key, session), pending);
-    }
-
-    fn no_line(&self, why: NoSession, mut pending: PendingLogin) {
-        pending.attempt.by(&self.profile().name, "", "");
-        let (reason, resumed) = match why {
-            NoSession::Replaced => ("replaced line", Resumed::Replaced),
-            NoSession::Unknown => ("unknown line", Resumed::Unknown),
-        };
-        pending.attempt.refused(reason);
-        self.send(self.encoder().resumed(resumed));
-        self.handle.out.close(Closing::Finished);
-    }
-
-    fn line_found(
-        &mut self,
-        line: &str,
-        number: u64,
-        (key, session): ((AppId, Account), SessionHandle),
-        mut pending: PendingLogin,
-    ) {
-        pending.attempt.by(&self.profile().name, key.0.as_str(), key.1.as_str());
-        pending.attempt.to(session.id, How::Line);
-        self.adopt(session.set.clone());
-        self.enters(key, session);
-        self.line = Some(self.server.line_keys.known(line, number));
-        self.enter(Login {
-            call: self.login_call(),
-            line: line.into(),
-            socket: self.handle.clone(),
-            client: self.shown(None),
-            args: Vec::new(),
-            attached: Some(Attach::BySessionLine),
-            pending,
-            loses_calls: self.profile().loses_calls,
-        });
     }
 
     /// Selects the flagged profile, if the profile has one.

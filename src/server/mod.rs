@@ -34,6 +34,7 @@ mod session_inbox;
 mod session_record;
 mod session_start;
 mod session_timers;
+mod shared_lines;
 pub mod source_rate;
 mod state;
 mod table_set;

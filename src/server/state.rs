@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use secrecy::ExposeSecret;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -59,10 +58,6 @@ use runtime::clock::Clock;
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Sweeps between two writes of the usage file.
 const SAVE_USAGE_EVERY: u64 = 60;
-/// Interval of attempts to read the key of session lines from Redis.
-const LINE_KEY_EVERY: Duration = Duration::from_millis(100);
-/// Lifetime of a session line in Redis.
-const LINE_TTL: Duration = Duration::from_secs(24 * 3600);
 /// Maximum of sessions that one sweep ends while the memory is full. Their memory is freed with a delay.
 const GIVE_UP_AT_ONCE: usize = 64;
 /// Time limit for closing the last connections of a drain.
@@ -544,41 +539,6 @@ impl Server {
                 discard_over_rate: config.policy.over_rate == OverRate::Discard,
                 ..SessionLimits::default()
             },
-        }
-    }
-
-    /// Has other sidecars find a session by its line.
-    pub fn remember_line(&self, line: u64, (app, account): &Key) {
-        let Some(redis) = self.redis.clone().filter(|_| self.config().is_durable(app)) else {
-            return;
-        };
-        let (app, account) = (app.clone(), account.clone());
-        tokio::spawn(async move {
-            if let Err(trouble) = redis.set_line(line, &app, account.as_str(), LINE_TTL).await
-                && admits("session lines are not kept", Bound::EVENT, Cause::default())
-            {
-                let hint = trouble.hint();
-                warn!(%trouble, hint, "a session line is not in Redis: it is known to this sidecar only");
-            }
-        });
-    }
-
-    /// Takes the key of session lines that all sidecars have, as soon as Redis gives it.
-    pub async fn share_line_key(self: Arc<Self>) {
-        let Some(redis) = self.redis.clone().filter(|_| self.config().session.line_key.is_none()) else {
-            return;
-        };
-        let mut every = interval(LINE_KEY_EVERY);
-        loop {
-            tokio::select! {
-                () = self.shutdown.cancelled() => return,
-                _ = every.tick() => {}
-            }
-            if let Ok(secret) = redis.secret().await
-                && let Some(key) = SessionLineKey::new(secret.expose_secret().as_bytes())
-            {
-                return self.line_keys.share(key);
-            }
         }
     }
 }
