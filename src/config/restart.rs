@@ -22,6 +22,7 @@ impl Config {
         config.embedded = old.embedded;
         config.log = old.log;
         config.admin.listen = old.admin.listen;
+        config.admin.usage_file = old.admin.usage_file;
         // A new app is served only if its backend is the one that it gets.
         let known = |app: &App| self.apps.iter().any(|old| old.id == app.id);
         config.apps.retain(|app| known(app) || app.upstream == routed(&app.id));
