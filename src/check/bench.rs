@@ -39,7 +39,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Creates a bench for an example; `can` tells which calls the upstream has.
+    /// Creates a bench for an example; `can` returns true for the calls of the upstream.
     pub fn new(tables: Arc<Tables>, example: &Example, can: impl Fn(CallKind) -> bool + Send + Sync + 'static) -> Self {
         let account: Text = example.raw.account.clone().unwrap_or_else(|| SELF.into());
         let offers = |what: &str| example.raw.offers.iter().any(|offer| &*offer.value == what);

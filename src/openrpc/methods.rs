@@ -80,7 +80,7 @@ fn is_needed(ty: SigType) -> bool {
     matches!(ty, SigType::Account | SigType::Channel | SigType::Key | SigType::Digits)
 }
 
-/// The events that an answer consists of, and those that tell a failure.
+/// The events that an answer consists of, and those of failures.
 fn told_by(tables: &Tables, row: &Row) -> String {
     let answer = row.answer.emit.iter().filter_map(|&at| row.outcomes.get(at));
     let answer = answer.filter_map(|outcome| Some(outcome.emission.as_ref()?.event));

@@ -62,7 +62,7 @@ fn server() -> Value {
     ])
 }
 
-/// Every event that the api wire tells, with its arguments in order.
+/// Every event of the api wire, with its arguments in order.
 fn notifications(tables: &Tables) -> Vec<Value> {
     let wire = tables.documented();
     let mut told: Vec<usize> = (0..tables.signatures.len())

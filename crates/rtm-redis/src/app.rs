@@ -1,4 +1,4 @@
-//! An app's task: it carries calls to the node, its requests to Redis, and what comes back to the instances.
+//! Task of an app: calls to the node, requests to Redis, events to instances.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -25,11 +25,11 @@ use crate::node::records::{Changes, Owner, RecordNews};
 use crate::node::{Node, NodeConfig, NodeStatus, Out, Request};
 use crate::wire::{Answer, Entry, EntryId, answer, entries};
 
-/// Commands that are taken at once.
+/// Maximum of commands in one turn.
 const AT_ONCE: usize = 256;
-/// Entries that are read at once.
+/// Maximum of entries in one read.
 const ENTRIES: usize = 512;
-/// How long a read waits for entries.
+/// Maximum wait of a read.
 const BLOCK: Duration = Duration::from_secs(2);
 /// Time between attempts while Redis is out of reach.
 const BACK_OFF: [Duration; 5] = [
@@ -39,16 +39,16 @@ const BACK_OFF: [Duration; 5] = [
     Duration::from_millis(250),
     Duration::from_millis(500),
 ];
-/// How long the end of a node may take.
+/// Time limit for the end of a node.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// What an app's task is told.
+/// Command for the task of an app.
 pub enum Command {
     /// A new instance.
     Open(u64, EventSink),
     /// A call.
     Call(u64, u64, RtmCall),
-    /// An instance is no longer needed.
+    /// The end of an instance.
     Close(u64),
     /// An instance's messages are acknowledged by its session.
     Keep(u64),
@@ -88,13 +88,13 @@ struct State {
     told: NodeStatus,
     out: Out,
     flight: Option<Flight>,
-    /// Since when requests have failed, and how often.
+    /// Time of the first failure, and the number of failures.
     failing: Option<(Instant, usize)>,
     reader: Option<(AbortHandle, mpsc::Receiver<Vec<Entry>>)>,
 }
 
 impl App {
-    /// Serves the app until it is told to end and nobody is left.
+    /// Serves the app until its end without instances.
     pub async fn run(mut self) {
         let node = Node::new(self.node.clone(), self.clock.now());
         let mut state = State {
@@ -164,7 +164,7 @@ impl App {
         }
     }
 
-    /// Tells instances what has happened, and sends the next request.
+    /// Emits the events of instances, and sends the next request.
     fn go_on(&self, state: &mut State) {
         self.tell(state);
         let now = self.clock.now();
@@ -284,7 +284,7 @@ impl App {
         (task.abort_handle(), receiver)
     }
 
-    /// Takes what is left of the node out of Redis; others would do it when the lease is over.
+    /// Removes the node from Redis. Otherwise other nodes do it after the lease.
     async fn goodbye(self, mut state: State) {
         state.node.end();
         let ended = timeout(GOODBYE, async {
@@ -351,7 +351,7 @@ async fn until(clock: Clock, deadline: Option<Time>) {
     }
 }
 
-/// Reads a stream on a connection of its own, and begins anew where that breaks.
+/// Reads a stream on its own connection, and reconnects after a failure.
 async fn read_stream(shared: &Shared, key: String, mut after: EntryId, sender: mpsc::Sender<Vec<Entry>>) {
     let mut times = 0;
     while !sender.is_closed() {

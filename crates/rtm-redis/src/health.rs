@@ -1,4 +1,4 @@
-//! How the service does, for counters and readiness.
+//! Counters and readiness of the service.
 
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use prometheus_client::registry::Registry;
 use crate::link::Trouble;
 use crate::node::NodeStatus;
 
-/// Why a request came to nothing.
+/// Reason of a failed request.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Why {
     reason: &'static str,
 }
 
-/// Counters, and the trouble that there is.
+/// Counters, and the current failure.
 #[derive(Debug)]
 pub struct Health {
     up: Gauge,
@@ -113,12 +113,12 @@ impl Health {
         self.lag.get()
     }
 
-    /// What keeps it from serving, if anything does.
+    /// Returns the failure that prevents service.
     pub fn trouble(&self) -> Option<Trouble> {
         self.trouble.lock().clone()
     }
 
-    /// Notes whether Redis answers. Returns whether that is new.
+    /// Stores the state of Redis. Returns true for a change.
     pub(crate) fn note(&self, trouble: Option<Trouble>) -> bool {
         let up = i64::from(trouble.is_none());
         *self.trouble.lock() = trouble;
@@ -139,7 +139,7 @@ impl Health {
         self.lag.set(milliseconds as f64 / 1000.0);
     }
 
-    /// Adds what has changed at one node.
+    /// Adds the changes of one node.
     pub(crate) fn changed(&self, before: NodeStatus, now: NodeStatus) {
         let delta = |before: usize, now: usize| now as i64 - before as i64;
         self.queue.inc_by(delta(before.queue, now.queue));

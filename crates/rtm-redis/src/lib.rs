@@ -1,7 +1,7 @@
-//! An RTM service on Redis: what the embedded RTM does in one process, for any number of them.
+//! An RTM service on Redis, for any number of sidecars.
 //!
-//! A [`Node`](node::Node) is one app at one sidecar, without I/O: it takes calls, gives requests for Redis, takes their answers and the
-//! entries of its stream, and gives replies and events. `batch.lua` is the other half: every operation of a request, done at once.
+//! A [`Node`](node::Node) is one app at one sidecar, without I/O. Its inputs are calls, answers and entries of its stream;
+//! its outputs are requests for Redis, replies and events. `batch.lua` executes all operations of a request in one step.
 //! docs/spec/redis.md describes keys and entries.
 
 mod app;

@@ -17,17 +17,17 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::node::Request;
 use crate::script::{SCRIPT, SCRIPT_THAT_FREES, text_of};
 
-/// How long a connection may take.
+/// Time limit of a connect.
 const CONNECT: Duration = Duration::from_secs(3);
 /// The first version that has what the script needs.
 const OLDEST: (u32, u32) = (7, 0);
 
-/// Where Redis is.
+/// Address and credentials of Redis.
 #[derive(Clone)]
 pub struct Address {
     /// `redis://host:port/db`, `rediss://` with TLS, `redis+unix://` with a path.
     pub url: String,
-    /// Whether it is a cluster.
+    /// True for a cluster.
     pub cluster: bool,
     /// The user of its access control list.
     pub user: Option<String>,
@@ -35,7 +35,7 @@ pub struct Address {
     pub password: Option<SecretString>,
     /// Certificates (PEM) to trust instead of the usual ones.
     pub ca: Option<Vec<u8>>,
-    /// How long an answer may take.
+    /// Time limit of an answer.
     pub answer: Duration,
 }
 
@@ -48,13 +48,13 @@ impl fmt::Debug for Address {
     }
 }
 
-/// Why Redis does not do what it should.
+/// Failure of Redis.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Trouble {
     /// It has no memory.
     #[error("Redis has no memory left")]
     Memory,
-    /// It cannot be reached, or not any more.
+    /// It cannot be reached.
     #[error("Redis cannot be reached: {0}")]
     Unreachable(String),
     /// It refuses the login or a command.
@@ -69,13 +69,13 @@ pub enum Trouble {
     /// Its data is of a later version of this program.
     #[error("the data in Redis is of schema {0}, which this version does not know")]
     Newer(u64),
-    /// It says what this program does not understand.
+    /// Its answer is not understood.
     #[error("Redis answers something else: {0}")]
     Other(String),
 }
 
 impl Trouble {
-    /// What to do about it.
+    /// Returns a hint.
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Memory => "raise `maxmemory` of Redis, or give it a machine with more memory",
@@ -124,7 +124,7 @@ impl From<RedisError> for Trouble {
         match error.code() {
             Some("OOM") => Self::Memory,
             Some("NOAUTH" | "WRONGPASS" | "NOPERM") => Self::Refused(error.to_string()),
-            // They pass by themselves, with another connection.
+            // Another connection succeeds.
             Some("LOADING" | "READONLY" | "CLUSTERDOWN" | "MASTERDOWN" | "BUSY" | "TRYAGAIN") => {
                 Self::Unreachable(error.to_string())
             }
@@ -145,7 +145,7 @@ pub enum Link {
 }
 
 impl Link {
-    /// Connects; `answer` is how long an answer may take.
+    /// Connects; `answer` is the time limit of an answer.
     ///
     /// # Errors
     /// [`Trouble`].
@@ -159,7 +159,7 @@ impl Link {
             let mut builder = ClusterClientBuilder::new([info.clone()])
                 .connection_timeout(CONNECT)
                 .response_timeout(answer);
-            // With certificates it would speak TLS whatever the URL says.
+            // With certificates it would use TLS for any URL.
             if address.ca.is_some() {
                 builder = builder.certs(certificates);
             }
@@ -200,7 +200,7 @@ impl Link {
         value.extract_error()
     }
 
-    /// Runs a request, and gives Redis the script when it does not have it.
+    /// Runs a request. Sends the script if Redis does not have it.
     ///
     /// # Errors
     /// [`Trouble`].
@@ -237,12 +237,12 @@ fn connection_info(address: &Address) -> Result<ConnectionInfo, Trouble> {
     Ok(info.set_redis_settings(settings))
 }
 
-/// What a server says of itself.
+/// Description of a server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerInfo {
     /// Such as `Redis 7.0.15`.
     pub version: String,
-    /// The eviction policy, where it says so.
+    /// The eviction policy, if it is reported.
     pub policy: Option<String>,
     /// Bytes in use.
     pub used: u64,
@@ -250,7 +250,7 @@ pub struct ServerInfo {
     pub most: u64,
 }
 
-/// Reads `INFO`, of one server or several, and refuses what would lose data.
+/// Reads `INFO` of all servers, and refuses settings that would lose data.
 ///
 /// # Errors
 /// [`Trouble::Evicts`], [`Trouble::Old`].
@@ -314,7 +314,7 @@ impl Shared {
         })
     }
 
-    /// Where it goes.
+    /// Its address.
     pub const fn address(&self) -> &Address {
         &self.address
     }
@@ -329,7 +329,7 @@ impl Shared {
         }
         let mut link = Link::connect(&self.address, self.address.answer).await?;
         info(&mut link).await?;
-        // Somebody else may have been faster: one is enough.
+        // Another task may have connected meanwhile.
         if let Some(link) = self.kept() {
             return Ok(link);
         }
@@ -344,7 +344,7 @@ impl Shared {
         Some((kept.0, kept.1.clone()?))
     }
 
-    /// The connection of that number is no good.
+    /// Discards the connection of that number.
     pub fn broken(&self, number: u64) {
         let mut kept = self.link.lock();
         if kept.0 == number {
@@ -365,7 +365,7 @@ impl Shared {
         result
     }
 
-    /// What the server says of itself.
+    /// Returns the description of the server.
     ///
     /// # Errors
     /// [`Trouble`].
@@ -380,7 +380,7 @@ async fn info(link: &mut Link) -> Result<ServerInfo, Trouble> {
     for section in ["server", "memory"] {
         match link.run(redis::cmd("INFO").arg(section)).await {
             Ok(value) => texts(&value, &mut text),
-            // A user without that right can be served all the same.
+            // A user without that right is served, too.
             Err(Trouble::Refused(error)) if error.contains("NOPERM") => {}
             Err(trouble) => return Err(trouble),
         }

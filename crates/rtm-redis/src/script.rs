@@ -1,4 +1,4 @@
-//! The script that does a batch, in its two forms.
+//! The script of a batch, in its two forms.
 
 use std::sync::LazyLock;
 
@@ -18,7 +18,7 @@ pub fn text_of(frees: bool) -> String {
     format!("#!lua{flags}\n{BODY}")
 }
 
-/// What the keys of an app begin with. Its hash tag has an app in one slot of a cluster.
+/// Prefix of the keys of an app. Its hash tag keeps an app in one slot of a cluster.
 pub fn prefix(app: &str) -> String {
     let mut out = String::from("{sb:");
     for c in app.chars() {

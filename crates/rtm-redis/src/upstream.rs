@@ -27,19 +27,19 @@ use crate::script::prefix;
 
 /// Calls of an app that wait for its task. More are refused.
 const WAITING: usize = 100_000;
-/// Time between two looks at Redis.
+/// Interval of checks of Redis.
 const WATCH: Duration = Duration::from_secs(1);
-/// How long an app without instances is kept.
+/// Lifetime of an app without instances.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// How the service behaves.
+/// Config of the service.
 #[derive(Clone, Debug)]
 pub struct RedisConfig {
-    /// Where Redis is.
+    /// Address and credentials of Redis.
     pub address: Address,
     /// Rates and offline messages.
     pub service: RtmServiceConfig,
-    /// How long calls wait for Redis.
+    /// Maximum wait of calls for Redis.
     pub call_wait: Duration,
     /// The time between heartbeats.
     pub heartbeat: Duration,
@@ -67,7 +67,7 @@ struct Handle {
     /// Sessions that have records.
     records: usize,
     end: CancellationToken,
-    /// How often it was found without instances.
+    /// Number of checks without instances.
     idle: u32,
 }
 
@@ -81,7 +81,7 @@ pub struct Peer {
 }
 
 impl RedisUpstream {
-    /// A service that nobody uses yet; its tasks belong to `tasks` and end with `shutdown`.
+    /// Creates a service. Its tasks belong to `tasks` and end with `shutdown`.
     ///
     /// # Errors
     /// The system has no randomness for the name of this sidecar.
@@ -144,12 +144,12 @@ impl RedisUpstream {
         Ok(Some(format!("its state is ok, with {slots} slots")))
     }
 
-    /// Counters and trouble.
+    /// Returns counters and the failure.
     pub const fn health(&self) -> &Arc<Health> {
         &self.health
     }
 
-    /// Watches Redis, and ends apps that nobody uses, until the end.
+    /// Checks Redis and ends unused apps, until the shutdown.
     pub async fn run(self: Arc<Self>) {
         let mut begun = false;
         loop {
@@ -171,7 +171,7 @@ impl RedisUpstream {
         }
     }
 
-    /// What the server says of itself.
+    /// Returns the description of the server.
     ///
     /// # Errors
     /// [`Trouble`].
@@ -205,7 +205,7 @@ impl RedisUpstream {
         Ok(peers)
     }
 
-    /// The apps that are served here.
+    /// Returns the apps of this sidecar.
     pub fn apps(&self) -> Vec<AppId> {
         self.apps.lock().keys().cloned().collect()
     }
@@ -281,7 +281,7 @@ fn line_key(line: u64) -> String {
     format!("{{sb:{line:016x}}}:line")
 }
 
-/// Whose session a line is.
+/// Session of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FoundLine {
     /// Of the account of an app.
@@ -317,7 +317,7 @@ impl RedisUpstream {
         self.command(&record.app, Command::Save(record.number, changes, processed));
     }
 
-    /// Remembers whose session a line is.
+    /// Stores the session of a line.
     ///
     /// # Errors
     /// [`Trouble`].
@@ -328,7 +328,7 @@ impl RedisUpstream {
         Ok(())
     }
 
-    /// Returns whose session a line is; none if there is no such session, or if its client has another line by now.
+    /// Returns the session of a line.
     ///
     /// # Errors
     /// [`Trouble`].
@@ -349,7 +349,7 @@ impl RedisUpstream {
         })
     }
 
-    /// Returns the secret of all sidecars, which the first one has made.
+    /// Returns the common secret, which the first sidecar creates.
     ///
     /// # Errors
     /// [`Trouble`].
@@ -377,7 +377,7 @@ impl RedisUpstream {
         }
     }
 
-    /// Has the peer messages of an RTM client acknowledged by its session, with [`processed`](Self::processed) or with changes.
+    /// Leaves the acknowledgement of peer messages to the session: by [`processed`](Self::processed) or with changes.
     pub fn keep(&self, client: &ClientKey) {
         self.command(&client.app, Command::Keep(client.number));
     }

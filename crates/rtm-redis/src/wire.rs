@@ -1,4 +1,4 @@
-//! What goes between nodes and Redis: operations out, replies and stream entries in.
+//! Encoding of operations, and decoding of replies and stream entries.
 
 use redis::Value;
 use rtm::value::Text;
@@ -18,7 +18,7 @@ impl EntryId {
         Some(Self(ms.parse().ok()?, number.parse().ok()?))
     }
 
-    /// The number after this one, for what is trimmed up to and with this one.
+    /// Returns the next number, for a trim up to this one.
     pub fn next(self) -> Self {
         Self(self.0, self.1.saturating_add(1))
     }
@@ -35,18 +35,18 @@ impl std::fmt::Display for EntryId {
 pub struct Entry {
     /// Its place in the stream.
     pub id: EntryId,
-    /// Which node wrote it.
+    /// Its writer.
     pub from: Text,
     /// The number of the writer's batch, and the place in it; they grow with every entry of that writer.
     pub number: (u64, u64),
-    /// What it says.
+    /// Its content.
     pub words: Words,
 }
 
-/// What a batch came to.
+/// Result of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It was done.
+    /// It was executed.
     Done {
         /// The last entry of the node's stream before it.
         before: EntryId,
@@ -55,16 +55,16 @@ pub enum Answer {
         /// Replies, which begin with `=`, and entries for the node itself, in order.
         items: Vec<Words>,
     },
-    /// Redis knows none of the node's state, or has lost the last of it.
+    /// Redis has no state of the node, or has lost the last changes.
     Lost {
         /// The last batch that Redis knows.
         last: Option<u64>,
     },
-    /// An earlier attempt of a batch that was done by a later attempt.
+    /// An earlier attempt of an executed batch.
     Stale,
     /// The data is of a later schema.
     Newer(u64),
-    /// `hello` was done.
+    /// `hello` was executed.
     Hello {
         /// The time of Redis.
         now: u64,
@@ -227,7 +227,7 @@ pub fn attributes_in(bytes: &[u8]) -> Option<Vec<(Text, Text)>> {
     pairs.map(|pair| Some((text(&pair[0])?, text(&pair[1])?))).collect()
 }
 
-/// The attributes of a channel: key, value, who wrote it, when.
+/// The attributes of a channel: key, value, writer, time.
 pub fn channel_attributes_in(bytes: &[u8]) -> Option<Vec<(Text, ChannelAttribute)>> {
     let words = unpacked(bytes)?;
     let attribute = |words: &[Vec<u8>]| {

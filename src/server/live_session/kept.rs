@@ -42,7 +42,7 @@ pub struct Kept {
     /// What is in Redis with the changes that are on their way, and what is there (`Session::to_store`).
     sent: u64,
     saved: u64,
-    /// Peer messages that the session has processed, and that RTM has not been told of.
+    /// Processed peer messages that are not acknowledged to RTM.
     processed: usize,
     /// The session's RTM client is in the same Redis, which keeps its messages until they are processed.
     acknowledges: bool,

@@ -381,7 +381,7 @@ impl DriverState {
             // The session has not seen that it was out.
             RtmEvent::ConnectionStateChanged { state, .. }
                 if client.instance_state == InstanceState::Rebuilding && *state != ConnectionState::Aborted => {}
-            // Who is built again as well was never gone for the session.
+            // The session has no leave of a restored member.
             RtmEvent::MemberJoined { .. } if client.lists != Lists::True && known => {}
             _ => client.notify(UpstreamEvent::Event(event)),
         }

@@ -1,4 +1,4 @@
-//! The way of a call: what is refused at once, what waits for another call, what becomes an operation.
+//! Calls: immediate refusals, calls behind a pending one, operations.
 
 use rtm::rejection::{Refusal, refusal};
 use rtm::time::Time;
@@ -56,7 +56,7 @@ impl Node {
             (_, Needs::Handle) => {}
             (_, Needs::Login | Needs::Link) => return Err(refusal(kind, Refusal::NotLoggedIn)),
         }
-        // The end of a login always finds a place.
+        // A logout is never refused.
         if self.is_full() && kind != CallKind::Logout {
             return Err(refusal(kind, Refusal::TooOften));
         }
@@ -76,7 +76,7 @@ impl Node {
         }
     }
 
-    /// Sends an operation for a call, and has the instance's later calls wait for it.
+    /// Sends an operation for a call. Later calls of the instance wait for it.
     pub(super) fn ask_first(&mut self, call: Call, words: Vec<Vec<u8>>, then: Then) {
         if let Some(found) = self.clients.get_mut(&call.client) {
             found.busy = true;
@@ -335,7 +335,7 @@ impl Node {
         });
     }
 
-    /// The token's warning is due, or its end.
+    /// Handles the timer of the token's warning or end.
     pub(super) fn token_due(&mut self, now: Time, client: u64, out: &mut Out) {
         let session = self.clients.get_mut(&client).and_then(|client| client.session_mut());
         let Some(session) = session else { return };
@@ -349,7 +349,7 @@ impl Node {
         }
     }
 
-    /// Ends a login that nobody asked to end: ABORTED until the app logs out.
+    /// Ends a login without a logout: ABORTED until the app logs out.
     pub(super) fn abort(&mut self, client: u64, reason: ConnectionReason, out: &mut Out) {
         out.push(state_changed(ConnectionState::Aborted, reason).of(client));
         if let Some((user, login, _)) = self.end_session(client)
@@ -362,7 +362,7 @@ impl Node {
         }
     }
 
-    /// Takes everything of a login away that is kept here. Returns its user, its name and what it has sent.
+    /// Removes the state of a login. Returns its user, its name and its invitations.
     pub(super) fn end_session(&mut self, client: u64) -> Option<(UserId, Text, Vec<u64>)> {
         let found = self.clients.get_mut(&client)?;
         let Phase::In(session) = std::mem::take(&mut found.phase) else {
@@ -431,7 +431,7 @@ impl Node {
         }
     }
 
-    /// An operation that is not done.
+    /// Handles an operation that was not executed.
     pub(super) fn refuse(&mut self, now: Time, op: Op, why: Refusal, out: &mut Out) {
         if let Then::Follow(all) = &op.then
             && let Some(call) = op.call
@@ -457,7 +457,7 @@ impl Node {
         self.release_if_first(now, &op, out);
     }
 
-    /// Lets later calls go on after one that they waited for.
+    /// Continues the calls behind an answered one.
     pub(super) fn release_if_first(&mut self, now: Time, op: &Op, out: &mut Out) {
         let first = matches!(
             op.then,

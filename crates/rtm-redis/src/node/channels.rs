@@ -1,4 +1,4 @@
-//! The members that are here, by channel: who is told what, and when a count may be told.
+//! Local members by channel: their events, and the timers of member counts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use rtm_embedded::TimerId;
 use crate::node::{Node, Out, Seen as _, Timer};
 use crate::wire::{channel_attributes_in, int, message_in, user};
 
-/// A channel that has members here.
+/// A channel with local members.
 #[derive(Debug, Default)]
 pub struct LocalChannel {
     members: Vec<Member>,
-    /// All members, wherever they are.
+    /// All members at all nodes.
     count: u64,
     due: Option<TimerId>,
 }
@@ -23,12 +23,12 @@ pub struct LocalChannel {
 struct Member {
     client: u64,
     user: UserId,
-    /// The count that it was told last.
+    /// The last count of an event.
     told: u64,
 }
 
 impl Node {
-    /// The instance is a member: it is told the count.
+    /// Handles a join of the instance, which gets the count.
     pub(super) fn join_here(&mut self, client: u64, user: UserId, id: &ChannelId, count: u64, out: &mut Out) {
         let channel = self.channels.entry(id.clone()).or_default();
         channel.count = count;
@@ -53,7 +53,7 @@ impl Node {
         }
     }
 
-    /// The instance was put back into a channel: it is told a count that it does not know.
+    /// Handles a restored membership. The instance gets a count that differs from the last one.
     pub(super) fn back_here(&mut self, client: u64, id: &ChannelId, count: u64, out: &mut Out) {
         let Some(channel) = self.channels.get_mut(id) else {
             return;
@@ -103,7 +103,7 @@ impl Node {
         }
     }
 
-    /// Tells everybody here who does not know it yet.
+    /// Sends the count to local members whose last count differs.
     fn tell_count(&mut self, id: &ChannelId, out: &mut Out) {
         let Some(channel) = self.channels.get_mut(id) else {
             return;
@@ -115,7 +115,7 @@ impl Node {
         }
     }
 
-    /// A message to a channel: sender, time, message.
+    /// Handles a channel message: sender, time, message.
     pub(super) fn channel_message(&mut self, id: &ChannelId, words: &[Vec<u8>], out: &mut Out) {
         let [from, at, body] = words else { return };
         let (Some(from), Some(at), Some(message)) = (user(from), int(at), message_in(body)) else {
@@ -134,7 +134,7 @@ impl Node {
         }
     }
 
-    /// All attributes of a channel after a write.
+    /// Handles all attributes of a channel after a write.
     pub(super) fn channel_attributes(&mut self, id: &ChannelId, words: &[Vec<u8>], out: &mut Out) {
         let attributes = words.first().and_then(|text| channel_attributes_in(text));
         let (Some(attributes), Some(channel)) = (attributes, self.channels.get(id)) else {

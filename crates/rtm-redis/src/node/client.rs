@@ -1,4 +1,4 @@
-//! What a node knows of one RTM instance: what its SDK would keep.
+//! State of one RTM instance, as its SDK would keep it.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -16,11 +16,11 @@ pub struct Client {
     pub phase: Phase,
     pub rates: Rates,
     pub handles: Handles<u64>,
-    /// A call that changes what later calls are checked against is at Redis.
+    /// A pending call that later calls depend on.
     pub busy: bool,
-    /// Calls that wait for it, oldest first.
+    /// Calls behind it, oldest first.
     pub waiting: VecDeque<Waiting>,
-    /// Its session is kept in Redis: messages are acknowledged once the session has processed them.
+    /// Its session has a record in Redis and acknowledges messages.
     pub is_kept: bool,
     /// Messages that its session has not processed, in their order.
     pub unprocessed: VecDeque<Unprocessed>,
@@ -43,7 +43,7 @@ pub struct Waiting {
     pub until: Time,
 }
 
-/// Where the instance is between two logins.
+/// State of the instance.
 #[derive(Debug, Default)]
 pub enum Phase {
     /// DISCONNECTED.
@@ -51,7 +51,7 @@ pub enum Phase {
     Out,
     /// CONNECTED.
     In(Box<Session>),
-    /// ABORTED: nothing but `logout` leads out.
+    /// ABORTED: only `logout` ends it.
     Aborted,
 }
 
@@ -59,15 +59,15 @@ pub enum Phase {
 #[derive(Debug)]
 pub struct Session {
     pub user: UserId,
-    /// What Redis knows the login by.
+    /// Name of the login in Redis.
     pub login: Text,
     pub expiry: Expiry,
     pub token_timer: Option<TimerId>,
     /// In the order of joining.
     pub joined: Vec<ChannelId>,
-    /// A copy, for when Redis has lost them.
+    /// A copy for a repair.
     pub attributes: Vec<(Text, Text)>,
-    /// With the presence that was told last.
+    /// With the presence of the last event.
     pub following: BTreeMap<UserId, OnlineState>,
 }
 

@@ -1,4 +1,4 @@
-//! What other logins have done to logins that are here.
+//! Entries of other logins for local logins.
 
 use rtm::time::Time;
 use rtm::{ConnectionReason, RtmEvent, UserId};
@@ -47,14 +47,14 @@ impl Node {
         }
     }
 
-    /// The instance of a login that is here.
+    /// Returns the instance of a local login.
     fn login_of(&self, user: &UserId, login: &[u8]) -> Option<u64> {
         let client = *self.users.get(user)?;
         let session = self.clients.get(&client)?.session()?;
         (session.login.as_bytes() == login).then_some(client)
     }
 
-    /// A message to a login that is over goes to where the user is now.
+    /// Forwards a message to an ended login to the current login of the user.
     pub(super) fn forward(&mut self, id: Option<EntryId>, to: &UserId, rest: &[Vec<u8>]) {
         let (Some(id), [from, at, body, ..]) = (id, rest) else {
             return;
@@ -67,7 +67,7 @@ impl Node {
         });
     }
 
-    /// All stored messages were given to the login: Redis may forget them once they are processed.
+    /// Handles the end of the stored messages. Redis removes them after their processing.
     fn taken(&mut self, rest: &[Vec<u8>]) {
         let [who, login, count] = rest else { return };
         let Some(&client) = user(who).and_then(|who| self.users.get(&who)) else {

@@ -1,4 +1,4 @@
-//! Call invitations: the objects of instances here, and what Redis tells of them.
+//! Call invitations: the objects of local instances, and their entries.
 //!
 //! Redis has the invitation; a node has its objects, one on each side, with the numbers that apps know them by.
 
@@ -16,7 +16,7 @@ use crate::node::op::{Call, Op, Then, words};
 use crate::node::{Node, Out, Seen as _, Timer, failed};
 use crate::wire::{int, text, user};
 
-/// An invitation with an object here.
+/// An invitation with a local object.
 #[derive(Debug, Default)]
 pub struct Invitation {
     local: Option<(u64, LocalInvitation)>,
@@ -73,7 +73,7 @@ impl Node {
         Ok(())
     }
 
-    /// Redis has the invitation, or the login is over.
+    /// Handles the reply to a sent invitation.
     pub(super) fn invited(&mut self, now: Time, call: Call, local: LocalInvitation, words: &[Vec<u8>], out: &mut Out) {
         let client = call.client;
         let id = words.get(1).and_then(|id| int(id));
@@ -87,7 +87,7 @@ impl Node {
             let invitation = local;
             return out.push(RtmEvent::LocalInvitationFailure { invitation, reason }.of(client));
         };
-        // The caller has been told that it failed.
+        // The caller already has the failure.
         let Some(found) = self.clients.get_mut(&client).filter(|_| call.request.is_some()) else {
             return self.push(Op {
                 words: words!["cancel", id.to_string(), ""],
@@ -146,7 +146,7 @@ impl Node {
         Ok(())
     }
 
-    /// The reply to a cancel, an accept or a refusal.
+    /// Handles the reply to a cancel, an accept or a refusal.
     pub(super) fn handled(&mut self, call: Call, then: &Then, word: &[u8], out: &mut Out) {
         if word == b"over" {
             if let Some(request) = call.request {
@@ -183,7 +183,7 @@ impl Node {
         }
     }
 
-    /// What Redis tells of an invitation to a login that is here.
+    /// Handles an entry about an invitation of a local login.
     pub(super) fn invitation_entry(&mut self, now: Time, what: &[u8], client: u64, words: &[Vec<u8>], out: &mut Out) {
         let Some(id) = words.first().and_then(|id| int(id)) else {
             return;
@@ -259,7 +259,7 @@ impl Node {
         }
     }
 
-    /// An invitation is due: Redis decides what happens, since it may have been delivered meanwhile.
+    /// Handles the timer of an invitation. Redis decides, because the invitation may be answered meanwhile.
     pub(super) fn invitation_due(&mut self, id: u64) {
         if let Some(invitation) = self.invitations.get_mut(&id) {
             invitation.timer = None;
@@ -277,7 +277,7 @@ impl Node {
                 let wait = words.get(1).and_then(|wait| int(wait)).unwrap_or(1000);
                 self.set_invitation(id, now + Duration::from_millis(wait.max(1)));
             }
-            // It is over, or Redis has lost it.
+            // It has ended, or Redis has lost it.
             Some(b"none") => {
                 self.local_failed(id, LocalInvitationErr::InvitationExpire, out);
                 self.forget_invitation(id);
@@ -286,7 +286,7 @@ impl Node {
         }
     }
 
-    /// A login ended: its objects are over, without an event.
+    /// Removes the objects of an ended login, without events.
     pub(super) fn end_invitations(&mut self, client: u64) {
         let Some(found) = self.clients.get(&client) else { return };
         let sent: Vec<u64> = found.handles.local.pending.values().copied().collect();
@@ -337,7 +337,7 @@ impl Node {
         self.forget_invitation(id);
     }
 
-    /// Ends the caller's object and keeps the timer, by which the callee's object ends when nobody else ends it.
+    /// Ends the caller's object. The timer remains and ends the callee's object.
     fn end_local_quietly(&mut self, id: u64, end: End) {
         let local = self
             .invitations

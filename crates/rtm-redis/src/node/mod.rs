@@ -1,4 +1,4 @@
-//! One app at one sidecar: the instances here, and what the app's other nodes have told. No I/O, no clock.
+//! One app at one sidecar: its instances, and the entries of other nodes. No I/O, no clock.
 //!
 //! Calls become operations, which go to Redis in batches, one batch at a time. What comes back is put into one order, that in which
 //! Redis did it: an answer says which entry of the node's stream was the last one before its batch. So an instance sees what it
@@ -10,11 +10,11 @@ pub mod client;
 mod entries;
 mod invitations;
 pub mod op;
+mod outage;
 mod presence;
 pub mod records;
 mod repair;
 mod replies;
-mod trouble;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
@@ -33,51 +33,51 @@ use crate::node::op::{Call, Op, Then, words};
 use crate::node::records::Records;
 use crate::wire::{Answer, Entry, EntryId};
 
-/// What instances see, by their numbers.
+/// Events of instances, by their numbers.
 pub type Out = Vec<(u64, UpstreamEvent)>;
 
-/// Operations in one batch: Redis does nothing else meanwhile.
+/// Maximum of operations in one batch, because Redis does nothing else meanwhile.
 const BATCH: usize = 128;
-/// Bytes in one batch, about.
+/// Approximate maximum of bytes in one batch.
 const BATCH_BYTES: usize = 512 * 1024;
 /// Operations that wait for Redis. More are refused.
 const QUEUE: usize = 20_000;
 /// Bytes of operations that wait for Redis. More are refused.
 const QUEUE_BYTES: usize = 64 << 20;
-/// How long entries may be processed before Redis is told, so that they are not given to others when this node dies.
+/// Maximum delay of acknowledgements. Unacknowledged entries are forwarded after the end of this node.
 const ACK_AFTER: Duration = Duration::from_millis(5);
-/// How often calls that have waited too long are looked for.
+/// Interval of checks for calls that have waited too long.
 const CHECK: Duration = Duration::from_millis(100);
 
-/// What differs between nodes.
+/// Config of a node.
 #[derive(Clone, Debug)]
 pub struct NodeConfig {
     /// The node's name, unique.
     pub name: Text,
     /// Rates and offline messages.
     pub service: RtmServiceConfig,
-    /// How long calls wait for Redis.
+    /// Maximum wait of calls for Redis.
     pub call_wait: Duration,
-    /// How long a node is alive after its last heartbeat.
+    /// Lease after a heartbeat.
     pub lease: Duration,
     /// The time between heartbeats.
     pub heartbeat: Duration,
-    /// How long a node must be seen without a lease before its users are taken offline.
+    /// Time without a lease before the users of a node are removed.
     pub grace: Duration,
     /// Entries in a node's stream, above which messages to it are refused.
     pub stream: usize,
-    /// Whether Redis is given the node's time, as tests do.
+    /// True if Redis gets the node's time, as in tests.
     pub own_time: bool,
 }
 
-/// What is due at a node.
+/// Timer of a node.
 #[derive(Debug)]
 enum Timer {
-    /// Entries are to be acknowledged.
+    /// Acknowledgement of entries.
     Ack,
     /// The heartbeat.
     Beat,
-    /// A member count may be told.
+    /// Event of a member count.
     Count(ChannelId),
     /// An invitation.
     Invitation(u64),
@@ -85,14 +85,14 @@ enum Timer {
     Token(u64),
 }
 
-/// What is to be sent to Redis: the arguments of the script after the prefix.
+/// Request to Redis: the arguments of the script after the prefix.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The arguments.
     pub args: Vec<Vec<u8>>,
-    /// Whether it may be done although memory is full.
+    /// True if it may run without memory.
     pub frees: bool,
-    /// How many operations it has.
+    /// Number of its operations.
     pub operations: usize,
 }
 
@@ -105,7 +105,7 @@ pub struct NodeStatus {
     pub queue: usize,
     /// Nodes that have a lease.
     pub nodes: u64,
-    /// Users that this node has taken offline because Redis has them at another.
+    /// Users that this node has removed because Redis has them at another node.
     pub repairs: u64,
     /// Batches that Redis has lost.
     pub lost_batches: u64,
@@ -113,7 +113,7 @@ pub struct NodeStatus {
     pub dropped: u64,
 }
 
-/// How far the node is with Redis.
+/// State of the node in Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     /// Redis does not know it.
@@ -133,7 +133,7 @@ struct Outstanding {
 pub struct Node {
     config: NodeConfig,
     clients: HashMap<u64, Client>,
-    /// Who is logged in here, by which instance.
+    /// Local logins: user and instance.
     users: HashMap<UserId, u64>,
     channels: HashMap<ChannelId, LocalChannel>,
     followers: HashMap<UserId, BTreeSet<u64>>,
@@ -144,15 +144,15 @@ pub struct Node {
     stage: Stage,
     seq: u64,
     outstanding: Option<Outstanding>,
-    /// The answer to what is outstanding, which waits for the entries before it.
+    /// The answer to the pending request, which waits for the entries before it.
     answer: Option<(EntryId, Vec<crate::wire::Words>)>,
     inbound: VecDeque<Entry>,
-    /// The last entry that was processed, and the last one that Redis was told of.
+    /// The last processed entry, and the last acknowledged one.
     seen: EntryId,
     acked: EntryId,
     /// Entries of the stream that sessions have not processed.
     unprocessed: BTreeSet<EntryId>,
-    /// Entries that are processed once Redis has done so many operations.
+    /// Entries that are processed after so many operations.
     processed: VecDeque<(u64, EntryId)>,
     /// Operations that were queued, and that were sent.
     queued: u64,
@@ -170,7 +170,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// A node that Redis does not know yet.
+    /// Creates a node before its `hello`.
     pub fn new(config: NodeConfig, now: Time) -> Self {
         let mut timers = Timers::default();
         timers.set(now + config.heartbeat, Timer::Beat);
@@ -207,12 +207,12 @@ impl Node {
         }
     }
 
-    /// A new instance, not logged in.
+    /// Adds an instance.
     pub fn open(&mut self, client: u64) {
         self.clients.insert(client, Client::default());
     }
 
-    /// The instance is no longer needed: it is logged out.
+    /// Removes an instance, after its logout.
     pub fn close(&mut self, client: u64) {
         self.give_back(client);
         if let Some((user, login, sent)) = self.end_session(client) {
@@ -221,12 +221,12 @@ impl Node {
         self.clients.remove(&client);
     }
 
-    /// How often Redis has lost what it had been told: entries are read from the beginning then.
+    /// Number of losses of Redis. Entries are then read from the beginning.
     pub const fn epoch(&self) -> u64 {
         self.epoch
     }
 
-    /// Whether no instance is left.
+    /// Returns true without instances.
     pub fn is_empty(&self) -> bool {
         self.clients.is_empty() && self.records.is_empty()
     }
@@ -240,12 +240,12 @@ impl Node {
         }
     }
 
-    /// The last entry that was processed: reading goes on after it.
+    /// Returns the last processed entry. Reads continue after it.
     pub fn seen(&self) -> EntryId {
         self.inbound.back().map_or(self.seen, |entry| entry.id)
     }
 
-    /// One call of an instance.
+    /// Processes a call of an instance.
     pub fn call(&mut self, now: Time, client: u64, request: u64, call: RtmCall, out: &mut Out) {
         let until = now + self.config.call_wait;
         let Some(found) = self.clients.get_mut(&client) else {
@@ -260,7 +260,7 @@ impl Node {
         found.waiting.push_back(Waiting { request, call, until });
     }
 
-    /// Fires what is due.
+    /// Fires the timers that are due.
     pub fn tick(&mut self, now: Time, out: &mut Out) {
         while let Some((at, timer)) = self.timers.pop(now) {
             match timer {
@@ -287,14 +287,14 @@ impl Node {
         self.give_up_calls(now, out);
     }
 
-    /// When [`tick`](Self::tick) is next needed.
+    /// Returns the time of the next [`tick`](Self::tick).
     pub fn deadline(&self) -> Option<Time> {
         let check = self.outstanding.as_ref();
         let check = check.map(|outstanding| self.check.max(outstanding.since + self.config.call_wait));
         self.timers.deadline().into_iter().chain(check).min()
     }
 
-    /// What is to be sent to Redis next; nothing while an answer is missing.
+    /// Returns the next request; `None` while an answer is pending.
     pub fn next_request(&mut self, now: Time) -> Option<Request> {
         if self.outstanding.is_some() {
             return None;
@@ -325,12 +325,12 @@ impl Node {
         Some(request)
     }
 
-    /// What is outstanding, for another attempt.
+    /// Returns the pending request, for another attempt.
     pub fn same_request(&self) -> Option<Request> {
         self.outstanding.as_ref().map(|outstanding| outstanding.request.clone())
     }
 
-    /// Takes an answer.
+    /// Processes an answer.
     pub fn answered(&mut self, now: Time, answer: Answer, out: &mut Out) {
         self.reachable(true, out);
         match answer {
@@ -347,18 +347,18 @@ impl Node {
                 self.lost();
             }
             Answer::Stale => self.lost(),
-            // Nothing that this version could do: calls time out.
+            // This version cannot serve the data: calls time out.
             Answer::Newer(_) => {}
         }
     }
 
-    /// Takes entries of the node's stream.
+    /// Processes entries of the node's stream.
     pub fn entries(&mut self, now: Time, entries: Vec<Entry>, out: &mut Out) {
         self.inbound.extend(entries);
         self.settle(now, out);
     }
 
-    /// Redis has been out of reach for long, or is back.
+    /// Handles a long outage of Redis, and its end.
     pub fn reachable(&mut self, up: bool, out: &mut Out) {
         if self.up != up {
             self.up = up;
@@ -366,7 +366,7 @@ impl Node {
         }
     }
 
-    /// The node ends: what is left of it is removed.
+    /// Ends the node and removes its state.
     pub fn end(&mut self) {
         let clients: Vec<_> = self.clients.keys().copied().collect();
         for client in clients {
@@ -376,7 +376,7 @@ impl Node {
         self.push_bye();
     }
 
-    /// Whether nothing is left to be said to Redis.
+    /// Returns true without operations for Redis.
     pub fn is_quiet(&self) -> bool {
         self.queue.is_empty() && self.outstanding.is_none()
     }
@@ -411,7 +411,7 @@ impl Node {
         self.seen = self.seen.max(entry.id);
         self.acknowledge_soon(now);
         let last = self.written.entry(entry.from).or_default();
-        // Read again after Redis had lost what it was told.
+        // Read again after a loss of Redis.
         if entry.number <= *last {
             return;
         }
@@ -531,7 +531,7 @@ impl Node {
     }
 }
 
-/// Something that an instance sees.
+/// Adds an event for an instance.
 trait Seen {
     fn of(self, client: u64) -> (u64, UpstreamEvent);
 }

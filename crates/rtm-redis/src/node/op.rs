@@ -1,4 +1,4 @@
-//! Operations for Redis, and what is to be done with their replies.
+//! Operations for Redis, and the handlers of their replies.
 
 use rtm::time::Time;
 use rtm::value::Text;
@@ -11,9 +11,9 @@ use crate::wire::Words;
 pub struct Op {
     /// Its name and arguments.
     pub words: Words,
-    /// Whose call it is.
+    /// The call, if it is one.
     pub call: Option<Call>,
-    /// What its reply is for.
+    /// The handler of its reply.
     pub then: Then,
 }
 
@@ -22,15 +22,15 @@ pub struct Op {
 pub struct Call {
     /// The instance.
     pub client: u64,
-    /// The number of the call; none once it has been answered without Redis.
+    /// The number of the call; `None` after an answer without Redis.
     pub request: Option<u64>,
-    /// Which call.
+    /// The kind of the call.
     pub kind: CallKind,
-    /// How long it may wait.
+    /// The end of its wait.
     pub until: Time,
 }
 
-/// What the reply to an operation is for.
+/// Handler of the reply to an operation.
 #[derive(Debug)]
 pub enum Then {
     /// `login` of a user until the token expires.
@@ -41,11 +41,11 @@ pub enum Then {
     Peer,
     /// A query of presence.
     Online(Vec<UserId>),
-    /// A subscription, of all that is followed then.
+    /// A subscription, with all users of it.
     Follow(Vec<UserId>),
     /// Own attributes.
     Attributes(Vec<(Text, Text)>),
-    /// Somebody's attributes, all or of those keys.
+    /// Attributes of a user, all or those of keys.
     AttributesOf(Option<Vec<Text>>),
     /// A join.
     Join(ChannelId),
@@ -59,7 +59,7 @@ pub enum Then {
     ChannelRead(Option<Vec<Text>>),
     /// An invitation.
     Invite(LocalInvitation),
-    /// The withdrawal of an invitation.
+    /// A cancel of an invitation.
     Cancel(InvitationId, u64),
     /// An accept, with its response.
     Accept(InvitationId, u64, Text),
@@ -69,11 +69,11 @@ pub enum Then {
     Void,
     /// The heartbeat.
     Beat,
-    /// An invitation that is due.
+    /// The timer of an invitation.
     Due(u64),
-    /// A login that is put back, by its instance.
+    /// A restored login, by its instance.
     Back(u64),
-    /// Presence that is watched again.
+    /// Presence after a repair.
     Watch(Vec<UserId>),
     /// A record that is taken, by its session; until when it should be there, if that is not over.
     Take(u64, Option<Time>),
@@ -86,7 +86,7 @@ pub enum Then {
 }
 
 impl Op {
-    /// Whether it may take memory, so that a full Redis refuses it.
+    /// Returns true if it may take memory. A full Redis refuses it.
     pub fn grows(&self) -> bool {
         let name = self.words.first().map(Vec::as_slice).unwrap_or_default();
         const GROWS: [&[u8]; 12] = [
@@ -106,18 +106,18 @@ impl Op {
         GROWS.contains(&name)
     }
 
-    /// Whether it is done although its caller no longer waits.
+    /// Returns true if it is executed although its caller no longer waits.
     pub fn is_needed(&self) -> bool {
         self.call.is_none() || matches!(self.then, Then::Logout)
     }
 
-    /// Its size on the wire, about.
+    /// Returns its approximate size on the wire.
     pub fn bytes(&self) -> usize {
         self.words.iter().map(|word| word.len() + 16).sum()
     }
 }
 
-/// The words of an operation.
+/// Returns the arguments of an operation.
 macro_rules! words {
     ($($word:expr),+ $(,)?) => { vec![$( Vec::from(AsRef::<[u8]>::as_ref(&$word)) ),+] };
 }

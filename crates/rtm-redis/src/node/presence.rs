@@ -1,4 +1,4 @@
-//! Who here follows whom, and what they have been told.
+//! Subscriptions to presence of local instances.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use crate::node::op::{Call, Op, Then, words};
 use crate::node::{Node, Out, Seen as _};
 
 impl Node {
-    /// Follows users: the operation names those that nobody here follows yet, then all that the instance follows.
+    /// Subscribes to users. The operation names those without a local subscription, then all of the instance.
     pub(super) fn follow(&mut self, call: Call, peers: Vec<UserId>) {
         let session = self.clients.get(&call.client).and_then(|client| client.session());
         let Some(session) = session else { return };
@@ -43,7 +43,7 @@ impl Node {
         });
     }
 
-    /// The instance follows nobody of those any more.
+    /// Removes subscriptions of the instance.
     pub(super) fn forget_followed<'u>(&mut self, client: u64, users: impl Iterator<Item = &'u UserId>) {
         let words = self.unwatched(client, users);
         if words.len() > 1 {
@@ -55,7 +55,7 @@ impl Node {
         }
     }
 
-    /// Removes a follower of users; the operation for those that nobody here follows any more.
+    /// Removes a subscriber of users. Returns the operation for those without a local subscription.
     fn unwatched<'u>(&mut self, client: u64, users: impl Iterator<Item = &'u UserId>) -> Vec<Vec<u8>> {
         let mut words = words!["unfollow"];
         for user in users {
@@ -70,7 +70,7 @@ impl Node {
         words
     }
 
-    /// A subscription that was not done: those who rely on it are watched anew.
+    /// Handles a failed subscription. Users that others have subscribed to are watched again.
     pub(super) fn follow_failed(&mut self, client: u64, all: &[UserId]) {
         let session = self.clients.get(&client).and_then(|client| client.session());
         let known: BTreeSet<UserId> = session
@@ -94,7 +94,7 @@ impl Node {
         }
     }
 
-    /// Watches users for followers that are here.
+    /// Watches users for local subscribers.
     pub(super) fn watch(&mut self, users: Vec<UserId>) {
         let mut words = words!["follow", users.len().to_string()];
         for _ in 0..2 {
@@ -107,7 +107,7 @@ impl Node {
         });
     }
 
-    /// The reply to a subscription: the presence of everybody who is followed.
+    /// Handles the reply to a subscription: the presence of all its users.
     pub(super) fn followed(&mut self, client: u64, all: Vec<UserId>, states: &[u8], out: &mut Out) {
         let session = self.clients.get_mut(&client).and_then(|client| client.session_mut());
         let Some(session) = session else { return };
@@ -120,7 +120,7 @@ impl Node {
         out.push(RtmEvent::PeersOnlineStatusChanged { status }.of(client));
     }
 
-    /// Presence that is watched again: followers are told what they do not know.
+    /// Handles presence after a repair. Subscribers get the differences.
     pub(super) fn watched(&mut self, users: Vec<UserId>, states: &[u8], out: &mut Out) {
         let mut changes: BTreeMap<u64, Vec<(UserId, OnlineState)>> = BTreeMap::new();
         for (user, state) in users.into_iter().zip(states.iter().map(|&state| online(state))) {
@@ -138,7 +138,7 @@ impl Node {
         }
     }
 
-    /// Somebody's presence changed.
+    /// Handles a change of presence.
     pub(super) fn presence_changed(&mut self, user: &UserId, state: &[u8], out: &mut Out) {
         let state = online(state.first().copied().unwrap_or_default());
         for &client in self.followers.get(user).into_iter().flatten() {

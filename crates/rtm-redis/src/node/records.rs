@@ -1,6 +1,6 @@
-//! Records of sessions: what a session's next owner needs, and entries of the stream that are acknowledged with it.
+//! Records of sessions, and acknowledgement of stream entries with them.
 //!
-//! An entry is acknowledged by the batch that saves what the session has made of it, so each message is in the stream or in a record.
+//! An entry is acknowledged by the batch that saves the session's changes. So each message is in the stream or in a record.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::node::client::Unprocessed;
 use crate::node::op::{Op, Then, words};
 use crate::wire::{EntryId, Words, unpacked};
 
-/// Time between two looks for records and keys whose expiry has to be renewed.
+/// Interval of checks for records and keys whose expiry is renewed.
 const LOOK: Duration = Duration::from_secs(30);
 /// Time after which a record's expiry is renewed, as a part of its lifetime.
 const RENEW_PART: u32 = 3;
@@ -27,7 +27,7 @@ const KEYS: usize = 200;
 pub struct Owner {
     /// The account.
     pub account: Text,
-    /// Differs for each session.
+    /// Unique token of the session.
     pub token: Text,
     /// The lifetime of the record after its last change.
     pub ttl: Duration,
@@ -36,7 +36,7 @@ pub struct Owner {
 /// Changes of a record.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
-    /// Which of the record's other fields remain.
+    /// Treatment of the other fields.
     pub scope: Scope,
     /// Fields to remove.
     pub removed: Vec<Vec<u8>>,
@@ -56,7 +56,7 @@ impl Changes {
     }
 }
 
-/// What changes do to fields that they do not name.
+/// Treatment of fields that changes do not name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
     /// They remain.
@@ -64,22 +64,22 @@ pub enum Scope {
     Some,
     /// They are removed.
     All,
-    /// They remain, and the record is removed if it has no messages: its session is over.
+    /// They remain. A record without messages is removed, because its session has ended.
     End,
 }
 
-/// What a session is told of its record.
+/// Event of a record for its session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordNews {
     /// The session owns the record, which has these fields.
     Taken(Vec<(Vec<u8>, Vec<u8>)>),
     /// The changes are in Redis.
     Saved,
-    /// The record or the changes are not in Redis within the time for calls. It is still tried.
+    /// The record or the changes are not in Redis within `call_wait`. Attempts continue.
     Late,
-    /// The changes are in Redis, which had no record before: everything has to be saved again.
+    /// The changes are in Redis, which had no record before. The session saves all again.
     Missing,
-    /// Redis may have lost changes: everything has to be saved again.
+    /// Redis may have lost changes. The session saves all again.
     Lost,
     /// Another session owns the record.
     Replaced,
@@ -192,7 +192,7 @@ impl Node {
         (entries, offline)
     }
 
-    /// Has entries removed with all that is queued, and offline messages after it.
+    /// Removes entries with all queued operations, and offline messages after them.
     fn acknowledge(&mut self, now: Time, entries: Vec<EntryId>, offline: &Option<[Vec<u8>; 3]>) {
         let queued = self.queued;
         self.processed.extend(entries.into_iter().map(|id| (queued, id)));
@@ -202,7 +202,7 @@ impl Node {
         self.acknowledge_soon(now);
     }
 
-    /// Has an instance's messages acknowledged by its session.
+    /// Leaves the acknowledgement of an instance's messages to its session.
     pub fn keep(&mut self, client: u64) {
         if let Some(client) = self.clients.get_mut(&client) {
             client.is_kept = true;
@@ -214,12 +214,12 @@ impl Node {
         self.records.owners.remove(&session);
     }
 
-    /// What sessions are to be told.
+    /// Takes the events for sessions.
     pub fn record_news(&mut self) -> Vec<(u64, RecordNews)> {
         std::mem::take(&mut self.records.news)
     }
 
-    /// The entry up to which all are processed; with it or before it Redis keeps entries.
+    /// Returns the last entry before which all are processed.
     pub(super) fn processed_to(&mut self) -> EntryId {
         while let Some((_, id)) = self.processed.pop_front_if(|(after, _)| *after <= self.sent) {
             self.unprocessed.remove(&id);
@@ -232,7 +232,7 @@ impl Node {
         self.unprocessed.first().copied().unwrap_or(all)
     }
 
-    /// The queue was changed: what is acknowledged with an operation waits for all of them.
+    /// Handles a changed queue. Acknowledgements with an operation wait for all queued ones.
     pub(super) fn requeued(&mut self) {
         self.sent = self.queued.saturating_sub(self.queue.len() as u64);
         for (after, _) in &mut self.processed {
@@ -240,7 +240,7 @@ impl Node {
         }
     }
 
-    /// Messages that a closed instance's session has not processed go to where their receiver is now.
+    /// Forwards the messages that the session of a closed instance has not processed.
     pub(super) fn give_back(&mut self, client: u64) {
         let Some(client) = self.clients.get_mut(&client) else {
             return;
@@ -274,7 +274,7 @@ impl Node {
         self.records.news.push((session, news));
     }
 
-    /// Redis may have lost changes.
+    /// Handles possibly lost changes.
     pub(super) fn records_lost(&mut self) {
         let sessions = self.records.owners.keys().copied();
         let mut sessions: Vec<u64> = sessions.collect();

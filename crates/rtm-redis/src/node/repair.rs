@@ -1,4 +1,4 @@
-//! What is done when Redis does not know this node, or has lost what it was told last: the logins of this node are put back.
+//! Repair of a node that is missing in Redis, or whose last batches are: its logins are restored.
 
 use rtm::time::Time;
 use rtm::value::Text;
@@ -8,11 +8,11 @@ use crate::node::op::{Op, Then, words};
 use crate::node::{Node, Out, Stage};
 use crate::wire::{EntryId, attributes_out, int};
 
-/// Users that are watched again in one operation.
+/// Maximum of users in one operation that watches them again.
 const WATCHED: usize = 400;
 
 impl Node {
-    /// Redis has lost what this node had told it. What it did not do is done after the repair.
+    /// Handles lost batches. Operations that were not executed follow after the repair.
     pub(super) fn lost(&mut self) {
         self.stage = Stage::New;
         self.epoch += 1;
@@ -24,13 +24,13 @@ impl Node {
         }
         self.requeued();
         self.records_lost();
-        // Entries of the stream may be there a second time; their writers' numbers tell.
+        // Entries of the stream may be repeated. Their writers' numbers show it.
         self.inbound.clear();
         self.seen = EntryId::default();
         self.acked = EntryId::default();
     }
 
-    /// Redis knows the node: its logins are put back, and users that it does not have are taken offline.
+    /// Handles `hello`: restores the logins of this node and removes unknown users.
     pub(super) fn greeted(&mut self, now: Time, users: Vec<Text>, out: &mut Out) {
         self.stage = Stage::Live;
         self.answer = None;
@@ -87,7 +87,7 @@ impl Node {
         self.settle(now, out);
     }
 
-    /// A login was put back, or is another one's by now.
+    /// Handles the reply to a restored login. A newer login may have replaced it.
     pub(super) fn put_back(&mut self, client: u64, words: &[Vec<u8>], out: &mut Out) {
         if words.first().is_some_and(|word| word == b"kicked") {
             return self.abort(client, ConnectionReason::RemoteLogin, out);

@@ -1,4 +1,4 @@
-//! What Redis has replied to operations, as replies to calls.
+//! Replies of Redis as replies to calls.
 
 use rtm::rejection::{Refusal, refusal};
 use rtm::time::Time;
@@ -15,7 +15,7 @@ use crate::node::{Node, Out, Seen as _, Stage, failed, replied};
 use crate::wire::{attributes_in, channel_attributes_in, int, text, user};
 
 impl Node {
-    /// The reply to an operation.
+    /// Handles the reply to an operation.
     pub(super) fn reply(&mut self, now: Time, op: Op, words: &[Vec<u8>], out: &mut Out) {
         let word = words.first().map(Vec::as_slice).unwrap_or_default();
         let Some(call) = op.call else {
@@ -102,7 +102,7 @@ impl Node {
 
     fn logged_in(&mut self, now: Time, call: Call, user: UserId, login: Text, expiry: Option<Time>, out: &mut Out) {
         let client = self.clients.get_mut(&call.client);
-        // Nobody waits for it any more.
+        // No call waits for it.
         let Some(client) = client.filter(|_| call.request.is_some()) else {
             return self.push_logout(user, &login, Vec::new(), None);
         };
@@ -141,7 +141,7 @@ impl Node {
             return self.finish(call, Err(refusal(call.kind, Refusal::Abandoned)), out);
         };
         let user = session.user.clone();
-        // The app has been told that it failed.
+        // The app already has the failure.
         if call.request.is_none() {
             let words = words!["leave", user.as_str(), session.login.as_bytes(), id.as_str()];
             return self.push(Op {
@@ -194,7 +194,7 @@ fn result(kind: CallKind, then: &Then, words: &[Vec<u8>]) -> Result<RtmReply, Rt
     }
 }
 
-/// The result of a call that has none but whether it was done.
+/// Returns the result of a call with a status only.
 fn void(kind: CallKind, word: &[u8]) -> Result<RtmReply, RtmError> {
     match word {
         b"ok" => Ok(RtmReply::Void),

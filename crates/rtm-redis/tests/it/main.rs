@@ -1,7 +1,7 @@
 //! The service against a real Redis.
 
 mod cluster;
-mod deaths;
+mod failures;
 mod figures;
 mod kills;
 mod model;

@@ -1,4 +1,4 @@
-//! Nodes that die, a Redis that loses what it had done, a Redis without memory: step by step.
+//! Failed nodes, lost batches and a Redis without memory, step by step.
 
 use std::time::Duration;
 

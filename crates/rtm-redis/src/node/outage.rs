@@ -1,4 +1,4 @@
-//! Calls while Redis does not answer, or has no memory.
+//! Calls during an outage of Redis, or without memory.
 
 use rtm::rejection::{Refusal, refusal};
 use rtm::time::Time;
@@ -10,7 +10,7 @@ use crate::node::op::{Op, Then, words};
 use crate::node::{CHECK, Node, Out, Outstanding, Seen as _, Stage, failed, replied};
 
 impl Node {
-    /// Redis has no memory: what takes some fails, the rest is done.
+    /// Handles a full Redis. Operations that take memory fail; the others are executed.
     pub fn out_of_memory(&mut self, now: Time, out: &mut Out) {
         let Some(outstanding) = self.outstanding.take() else {
             return;
@@ -20,7 +20,7 @@ impl Node {
         let mut retry = kept;
         for op in refused {
             match op.then {
-                // They are tried again by the next repair.
+                // The next repair repeats them.
                 Then::Back(_) | Then::Watch(_) => self.stage = Stage::New,
                 _ => self.refuse(now, op, Refusal::Abandoned, out),
             }
@@ -40,7 +40,7 @@ impl Node {
         });
     }
 
-    /// Answers calls that have waited too long, and forgets those that Redis has not been given.
+    /// Answers calls that have waited too long, and removes those that were not sent.
     pub(super) fn give_up_calls(&mut self, now: Time, out: &mut Out) {
         let Some(outstanding) = &mut self.outstanding else {
             return;
@@ -92,7 +92,7 @@ impl Node {
                 let event = state_changed(ConnectionState::Disconnected, ConnectionReason::LoginTimeout);
                 out.push(event.of(client));
             }
-            // It is done as soon as Redis is back, and nobody has to wait for it.
+            // It is executed after the outage. No call waits for it.
             CallKind::Logout => {
                 if self
                     .clients
