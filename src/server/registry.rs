@@ -101,6 +101,57 @@ struct Entries {
     replaced: ReplacedLines,
 }
 
+impl Entry {
+    fn new(
+        login: LoginAttempt,
+        session: SessionHandle,
+        before: Option<SessionHandle>,
+        line: u64,
+        settled: bool,
+    ) -> Self {
+        Self {
+            session,
+            before,
+            line,
+            live: Some(login.socket),
+            peer: login.peer,
+            accepted: login.accepted,
+            family: login.family,
+            token: login.token,
+            settled,
+            loses_calls: login.loses_calls,
+        }
+    }
+}
+
+impl Entries {
+    /// Adds the entry of an account. Returns the replaced one.
+    fn insert(&mut self, key: Key, entry: Entry) -> Option<Entry> {
+        let line = entry.line;
+        let before = self.by_key.insert(key.clone(), entry);
+        match &before {
+            Some(before) => {
+                self.by_line.remove(&before.line);
+            }
+            None => *self.of_app.entry(key.0.clone()).or_default() += 1,
+        }
+        self.by_line.insert(line, key);
+        before
+    }
+
+    fn remove(&mut self, key: &Key) -> Option<Entry> {
+        let entry = self.by_key.remove(key)?;
+        self.by_line.remove(&entry.line);
+        if let Some(count) = self.of_app.get_mut(&key.0) {
+            *count -= 1;
+            if *count == 0 {
+                self.of_app.remove(&key.0);
+            }
+        }
+        Some(entry)
+    }
+}
+
 impl SessionRegistry {
     /// Admits a login and registers it. Returns the admission, the session, and the number for its session line.
     ///
@@ -151,29 +202,13 @@ impl SessionRegistry {
             Admission::Twin | Admission::Resume | Admission::Reset => existing.and_then(|entry| entry.before.clone()),
             Admission::New | Admission::Replace => existing.map(|entry| entry.session.clone()),
         };
-        let entry = Entry {
-            session: session.clone(),
-            before,
-            line,
-            live: Some(login.socket),
-            peer: login.peer,
-            accepted: login.accepted,
-            family: login.family,
-            token: login.token,
-            settled: false,
-            loses_calls: login.loses_calls,
-        };
-        let before = entries.by_key.insert(key.clone(), entry);
-        if before.is_none() {
-            *entries.of_app.entry(key.0.clone()).or_default() += 1;
+        let accepted = login.accepted;
+        let entry = Entry::new(login, session.clone(), before, line, false);
+        if let Some(before) = entries.insert(key, entry)
+            && before.line != line
+        {
+            entries.replaced.add(before.line, accepted);
         }
-        if let Some(before) = before {
-            entries.by_line.remove(&before.line);
-            if before.line != line {
-                entries.replaced.add(before.line, login.accepted);
-            }
-        }
-        entries.by_line.insert(line, key);
         (admission, session, line)
     }
 
@@ -197,22 +232,8 @@ impl SessionRegistry {
         }
         let before = existing.map(|entry| entry.session.clone());
         let session = create();
-        let entry = Entry {
-            session: session.clone(),
-            before,
-            line,
-            live: Some(login.socket),
-            peer: login.peer,
-            accepted: login.accepted,
-            family: login.family,
-            token: login.token,
-            settled: true,
-            loses_calls: login.loses_calls,
-        };
-        if let Some(before) = entries.by_key.insert(key.clone(), entry) {
-            entries.by_line.remove(&before.line);
-        }
-        entries.by_line.insert(line, key);
+        let entry = Entry::new(login, session.clone(), before, line, true);
+        entries.insert(key, entry);
         session
     }
 
@@ -278,15 +299,8 @@ impl SessionRegistry {
     pub fn remove(&self, key: &Key, session: u64, kicked: bool, now: Time) {
         let mut entries = self.entries.lock();
         if entries.by_key.get(key).is_some_and(|entry| entry.session.id == session)
-            && let Some(entry) = entries.by_key.remove(key)
+            && let Some(entry) = entries.remove(key)
         {
-            entries.by_line.remove(&entry.line);
-            if let Some(count) = entries.of_app.get_mut(&key.0) {
-                *count -= 1;
-                if *count == 0 {
-                    entries.of_app.remove(&key.0);
-                }
-            }
             if kicked {
                 entries.replaced.add(entry.line, now);
             }
@@ -322,9 +336,12 @@ mod tests {
         TableSet::new(Arc::new(Tables::default())).expect("no profiles, no wires")
     }
 
-    fn login(registry: &SessionRegistry, socket: u64, window: Duration) -> (Admission, u64, u64) {
-        let key = (AppId::new("app").unwrap(), Account::new("dora").unwrap());
-        let newcomer = LoginAttempt {
+    fn key(account: &str) -> Key {
+        (AppId::new("app").unwrap(), Account::new(account).unwrap())
+    }
+
+    fn attempt(socket: u64) -> LoginAttempt {
+        LoginAttempt {
             socket: SocketId(socket),
             peer: [127, 0, 0, 1].into(),
             accepted: Time::from_millis(1_000),
@@ -332,17 +349,20 @@ mod tests {
             token: SecretString::from("t"),
             loses_calls: false,
             only: None,
-        };
-        let create = || {
-            let inbox = inbox(&Arc::default(), &Arc::default());
-            SessionHandle {
-                id: 100 + socket,
-                inbox,
-                view: SessionView::for_test(100 + socket),
-                set: set(),
-            }
-        };
-        let (admission, session, line) = registry.admit(key, newcomer, window, create);
+        }
+    }
+
+    fn session(socket: u64) -> SessionHandle {
+        SessionHandle {
+            id: 100 + socket,
+            inbox: inbox(&Arc::default(), &Arc::default()),
+            view: SessionView::for_test(100 + socket),
+            set: set(),
+        }
+    }
+
+    fn login(registry: &SessionRegistry, socket: u64, window: Duration) -> (Admission, u64, u64) {
+        let (admission, session, line) = registry.admit(key("dora"), attempt(socket), window, || session(socket));
         (admission, session.id, line)
     }
 
@@ -361,7 +381,7 @@ mod tests {
         // A twin is the same client: its session has one line.
         let twin = login(&registry, 2, Duration::from_secs(1));
         assert_eq!(twin, (Admission::Twin, session, first));
-        let key = (AppId::new("app").unwrap(), Account::new("dora").unwrap());
+        let key = key("dora");
         registry.socket_closed(&key, SocketId(2));
         let (admission, resumed, second) = login(&registry, 3, Duration::ZERO);
         assert_eq!((admission, resumed), (Admission::Resume, session));
@@ -396,7 +416,7 @@ mod tests {
     #[test]
     fn a_settled_client_is_replaced() {
         let registry = SessionRegistry::default();
-        let key = (AppId::new("app").unwrap(), Account::new("dora").unwrap());
+        let key = key("dora");
         let window = Duration::from_secs(1);
         let (_, session, _) = login(&registry, 1, window);
         assert_eq!(login(&registry, 2, window).0, Admission::Twin);
@@ -404,5 +424,20 @@ mod tests {
         assert_eq!(login(&registry, 3, window).0, Admission::Twin, "another session");
         registry.settled(&key, session, false);
         assert_eq!(login(&registry, 4, window).0, Admission::Replace);
+    }
+
+    #[test]
+    fn every_session_counts_against_its_app() {
+        let registry = SessionRegistry::default();
+        login(&registry, 1, Duration::ZERO);
+        // Another sidecar had this session.
+        let adopted = registry.adopt(key("erin"), 7, attempt(2), || session(2));
+        let again = registry.adopt(key("erin"), 8, attempt(3), || session(3));
+        let has_room = || registry.has_room(&key("finn"), 2);
+        assert!(!has_room());
+        registry.remove(&key("erin"), adopted.id, false, NOW);
+        assert!(!has_room(), "the account has a newer session");
+        registry.remove(&key("erin"), again.id, false, NOW);
+        assert!(has_room() && !registry.has_room(&key("finn"), 1));
     }
 }

@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use crate::log::clients::How;
 use crate::server::connection_state::Client;
 use crate::server::line_search::{Found, LineSearch};
+use crate::server::rates::Limit;
 use crate::server::{Closing, Login, LoginAttempt, NoSession, PendingLogin, SessionHandle};
 
 impl Client {
@@ -26,6 +27,11 @@ impl Client {
         let Some(key) = key.filter(|(app, _)| is_served(app)) else {
             return self.no_line(NoSession::Unknown, pending);
         };
+        // The client then logs in, and gets the reason.
+        if !self.server.registry.has_room(&key, config.app_limits(&key.0).sessions) {
+            self.server.metrics.limit_reached(Limit::AppSessions);
+            return self.no_line(NoSession::Unknown, pending);
+        }
         let login_attempt = LoginAttempt {
             socket: self.socket,
             peer: self.accepted.peer,
