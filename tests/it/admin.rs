@@ -8,22 +8,12 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-use crate::support::serve_with_config;
-use crate::support::{Client, PATIENCE, agent, behind_a_link, config, embedded, eventually, http, http_over, linked};
-use sigbridge::config::Config;
-use sigbridge::startup::Running;
+use crate::support::{
+    Client, PATIENCE, admin, agent, behind_a_link, embedded, eventually, http, http_over, linked, serve_with_config,
+    with_admin,
+};
 
 const TOKEN: &str = "0123456789abcdef";
-
-fn with_admin() -> Config {
-    let mut config = config();
-    config.admin.listen = Some(([127, 0, 0, 1], 0).into());
-    config
-}
-
-fn admin(running: &Running) -> SocketAddr {
-    running.admin.expect("it was asked for")
-}
 
 async fn ready(addr: SocketAddr) -> (u16, Value) {
     let answer = http(addr, "GET /readyz", &[], "").await;

@@ -8,24 +8,14 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{
-    Client, Got, PATIENCE, Program, config, empty_folder, eventually, free_address, http, serve_with_config, tell,
-    to_file,
+    Client, Got, PATIENCE, Program, admin, empty_folder, eventually, free_address, http, serve_with_config, tell,
+    to_file, with_admin,
 };
 use sigbridge::admin::PATHS;
-use sigbridge::config::{Accounts, Config};
+use sigbridge::config::Accounts;
 use sigbridge::server::{ClientView, SessionView};
 use sigbridge::startup::Running;
 use trace::Policy;
-
-fn with_admin() -> Config {
-    let mut config = config();
-    config.admin.listen = Some(([127, 0, 0, 1], 0).into());
-    config
-}
-
-fn admin(running: &Running) -> SocketAddr {
-    running.admin.expect("it was asked for")
-}
 
 async fn get(addr: SocketAddr, path: &str) -> Value {
     let answer = http(addr, &format!("GET {path}"), &[], "").await;

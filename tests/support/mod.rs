@@ -17,6 +17,7 @@ mod sdk;
 mod stage;
 mod traces;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use sigbridge::config::{Config, UpstreamKind};
@@ -48,6 +49,18 @@ pub fn config() -> Config {
     let all = listen.udp.iter_mut().chain(&mut listen.tcp).chain([&mut listen.http]);
     all.for_each(|addr| addr.set_port(0));
     config
+}
+
+/// Default config with an admin address on a free port.
+pub fn with_admin() -> Config {
+    let mut config = config();
+    config.admin.listen = Some(([127, 0, 0, 1], 0).into());
+    config
+}
+
+/// Returns the admin address of a server that has one.
+pub fn admin(running: &Running) -> SocketAddr {
+    running.admin.expect("an admin address is configured")
 }
 
 /// Starts a server with the built-in tables; it stops with the test's runtime.
