@@ -18,7 +18,7 @@ use rtm::{LoginErr, LogoutErr, Message, RtmCall, RtmError, RtmEvent, RtmReply, U
 use crate::server::Server;
 use crate::upstream::rtm_tokens::tokens;
 use agent_link::driver::Tokens as _;
-use rtm_redis::{RedisUpstream, Trouble};
+use rtm_redis::{RedisFailure, RedisUpstream};
 
 /// Longer than any of RTM's time limits: a login fails after 12 s (rtm-api 9).
 const PATIENCE: Duration = Duration::from_secs(16);
@@ -80,12 +80,12 @@ pub async fn examine(server: &Arc<Server>, app: &AppId) -> Vec<Finding> {
     }
     let mut one = Probe::new(&server.upstream, app);
     // With Redis the second user is at a second sidecar, so that the message crosses.
-    let sibling = server
+    let second = server
         .redis
         .as_ref()
         .filter(|_| config.upstream_of(app) == UpstreamKind::Redis);
-    let sibling = sibling.and_then(|redis| redis.sibling().ok());
-    let (far, _end) = match sibling {
+    let second = second.and_then(|redis| redis.second_sidecar().ok());
+    let (far, _end) = match second {
         Some((far, end)) => (far as Arc<dyn Upstream>, Some(end.drop_guard())),
         None => (server.upstream.clone(), None),
     };
@@ -139,13 +139,13 @@ type Step = (&'static str, Result<String, (String, &'static str)>);
 
 /// What can be known of Redis before anybody logs in.
 async fn redis_steps(redis: &RedisUpstream, app: &AppId) -> Vec<Step> {
-    let wrong = |trouble: Trouble| (trouble.to_string(), trouble.hint());
+    let wrong = |failure: RedisFailure| (failure.to_string(), failure.hint());
     let server = redis.server().await.map(|info| {
         let policy = info.policy.unwrap_or_else(|| "unknown: its user may not ask".into());
         format!(
             "{}, {} MB in use, eviction policy {policy}",
             info.version,
-            info.used / 1_000_000
+            info.used_memory / 1_000_000
         )
     });
     let mut steps = vec![("redis", server.map_err(wrong))];

@@ -36,8 +36,8 @@ pub enum NotReady {
     },
     /// Redis does not answer, or is not usable: logins of its apps wait and time out.
     RedisMissing {
-        /// The trouble.
-        trouble: &'static str,
+        /// The failure of Redis.
+        failure: &'static str,
     },
     /// Connections were rejected recently because a resource was exhausted.
     Lacking {
@@ -68,12 +68,12 @@ pub fn not_ready(server: &Server, app: Option<&AppId>) -> Vec<NotReady> {
         };
         reasons.push(NotReady::AgentMissing { apps });
     }
-    let trouble = || server.redis.as_ref().and_then(|redis| redis.health().trouble());
+    let failure = || server.redis.as_ref().and_then(|redis| redis.health().failure());
     if uses(UpstreamKind::Redis)
-        && let Some(trouble) = trouble()
+        && let Some(failure) = failure()
     {
-        let trouble = trouble.name();
-        reasons.push(NotReady::RedisMissing { trouble });
+        let failure = failure.name();
+        reasons.push(NotReady::RedisMissing { failure });
     }
     if let Some(lack) = server.shortages.current() {
         reasons.push(NotReady::Lacking { what: lack.name() });

@@ -68,9 +68,9 @@ async fn search(server: &Server, redis: &RedisUpstream, line: &str) -> Found {
     let Ok(number) = server.line_keys.verify(line) else {
         return (0, FoundLine::Unknown);
     };
-    let found = redis.find_line(number).await.unwrap_or_else(|trouble| {
+    let found = redis.find_line(number).await.unwrap_or_else(|failure| {
         if admits("no search for session lines", Bound::EVENT, Cause::default()) {
-            warn!(%trouble, hint = trouble.hint(), "cannot look for a session line in Redis");
+            warn!(%failure, hint = failure.hint(), "cannot look for a session line in Redis");
         }
         FoundLine::Unknown
     });

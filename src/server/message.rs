@@ -10,7 +10,7 @@ use protocol::event::{CallRef, SocketId};
 use rtm::RtmCall;
 use rtm::upstream::UpstreamEvent;
 use rtm::value::{Text, Value};
-use rtm_redis::records::RecordNews;
+use rtm_redis::records::RecordEvent;
 use trace::SessionRecorder;
 
 use crate::server::pending_logins::PendingLogin;
@@ -41,8 +41,8 @@ pub enum Message {
     },
     /// A reply or event of RTM.
     UpstreamEvent(Box<UpstreamEvent>),
-    /// News of the session's record in Redis.
-    Record(Box<RecordNews>),
+    /// Event of the session's record in Redis.
+    Record(Box<RecordEvent>),
     /// The early end of the grace time, because too many sessions have no client.
     GiveUp,
     /// The end of the session by an operator.
@@ -133,7 +133,7 @@ impl Message {
                 frame.len() + items.iter().map(item).sum::<usize>()
             }
             Self::Login(login) => login.args.iter().map(Value::bytes).sum(),
-            Self::Record(news) => news.bytes(),
+            Self::Record(event) => event.bytes(),
             Self::EncoderChanged(..) | Self::Closed(..) | Self::Ask { .. } | Self::GiveUp | Self::Close => 0,
             Self::Watch(_) | Self::Unwatch(_) => 0,
         };

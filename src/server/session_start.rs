@@ -12,7 +12,7 @@ use trace::{Begin, RecordedNames};
 use crate::config::UpstreamKind;
 use crate::server::Server;
 use crate::server::live_session::LiveSession;
-use crate::server::live_session::kept::Kept;
+use crate::server::live_session::record::RecordSync;
 use crate::server::registry::SessionHandle;
 use crate::server::session_directory::{ClientView, SessionView};
 use crate::server::session_inbox::inbox;
@@ -93,9 +93,9 @@ impl Server {
         let named = (vid.clone(), account.text().clone(), shown_account);
         let view = SessionView::new(id, named, now, shown);
         self.sessions.add(view.clone(), inbox.downgrade());
-        let kept = redis.map(|redis| {
+        let record = redis.map(|redis| {
             let client = keeper.is_some().then_some(&client);
-            Kept::new(self, redis, (&vid, &account), id, inbox.downgrade(), client)
+            RecordSync::new(self, redis, (&vid, &account), id, inbox.downgrade(), client)
         });
         let parts = (context, set.clone());
         let session = LiveSession::new(
@@ -106,7 +106,7 @@ impl Server {
             client,
             inbox.downgrade(),
         );
-        inbox.start(Box::new(session.kept_by(kept).recorded_by(recorder).begin()));
+        inbox.start(Box::new(session.with_record(record).recorded_by(recorder).begin()));
         SessionHandle {
             id,
             inbox,

@@ -26,11 +26,11 @@ impl Server {
         };
         let (app, account) = (app.clone(), account.clone());
         tokio::spawn(async move {
-            if let Err(trouble) = redis.set_line(line, &app, account.as_str(), LINE_TTL).await
+            if let Err(failure) = redis.set_line(line, &app, account.as_str(), LINE_TTL).await
                 && admits("session lines are not kept", Bound::EVENT, Cause::default())
             {
-                let hint = trouble.hint();
-                warn!(%trouble, hint, "a session line is not in Redis: it is known to this sidecar only");
+                let hint = failure.hint();
+                warn!(%failure, hint, "a session line is not in Redis: it is known to this sidecar only");
             }
         });
     }

@@ -1,7 +1,7 @@
 //! Clients that reconnect by themselves to any sidecar, under load, while sidecars and Redis are killed and frozen.
 //!
-//! `SIGBRIDGE_KILLS` is the number of kills; the default is a few, for every run of the tests. Many need a release build of the
-//! sidecars: `SIGBRIDGE_TEST_PROGRAM` is its path.
+//! `SIGBRIDGE_KILLS` is the number of kills and freezes, `SIGBRIDGE_FREEZE` the length of a freeze in seconds; the defaults are
+//! small. Many kills need a release build of the sidecars: `SIGBRIDGE_TEST_PROGRAM` is its path.
 
 #![expect(clippy::print_stdout, reason = "figures")]
 
@@ -39,9 +39,12 @@ const ACKNOWLEDGE: Duration = Duration::from_millis(200);
 const LOGIN: Duration = Duration::from_secs(6);
 const LAST: Duration = Duration::from_secs(30);
 
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
 pub fn kills() -> usize {
-    let given = std::env::var("SIGBRIDGE_KILLS").ok().and_then(|n| n.parse().ok());
-    given.unwrap_or(3)
+    number("SIGBRIDGE_KILLS").map_or(3, |kills| kills as usize)
 }
 
 /// A small generator of numbers, the same in each run.
@@ -515,32 +518,33 @@ async fn random_sidecars_are_killed_under_load() {
     crowd.finish(&format!("{} sidecars killed", kills())).await;
 }
 
-async fn blows(
-    what: &str,
+/// Interrupts Redis under load.
+async fn interrupt(
+    title: &str,
     times: usize,
     args: &[&str],
-    blow: impl Fn(&mut RedisServer) + Send + Sync + Copy + 'static,
+    interruption: impl Fn(&mut RedisServer) + Send + Sync + Copy + 'static,
 ) {
     let redis = Arc::new(Mutex::new(RedisServer::start(args)));
     let url = redis.lock().url();
-    let (_sidecars, places) = sidecars(what, &url).await;
+    let (_sidecars, places) = sidecars(title, &url).await;
     let crowd = Crowd::start(&places).await;
     for _ in 0..times {
         sleep(Duration::from_millis(700)).await;
-        let struck = redis.clone();
-        tokio::task::spawn_blocking(move || blow(&mut struck.lock()))
+        let interrupted = redis.clone();
+        tokio::task::spawn_blocking(move || interruption(&mut interrupted.lock()))
             .await
-            .expect("a blow");
+            .expect("an interruption");
     }
     sleep(Duration::from_millis(500)).await;
-    crowd.finish(&format!("{times} {what}")).await;
+    crowd.finish(&format!("{times} {title}")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redis_is_killed_under_load() {
     if is_installed() {
         let times = kills().min(20);
-        blows("redis-kills", times, &["--appendonly", "yes"], |redis| {
+        interrupt("redis-kills", times, &["--appendonly", "yes"], |redis| {
             redis.kill();
             redis.restart();
         })
@@ -552,7 +556,7 @@ async fn redis_is_killed_under_load() {
 async fn redis_is_frozen_under_load() {
     if is_installed() {
         let times = kills().min(20);
-        let time = Duration::from_secs(if times > 3 { 5 } else { 1 });
-        blows("redis-freezes", times, &[], move |redis| redis.freeze(time)).await;
+        let time = Duration::from_secs(number("SIGBRIDGE_FREEZE").unwrap_or(1));
+        interrupt("redis-freezes", times, &[], move |redis| redis.freeze(time)).await;
     }
 }

@@ -17,7 +17,7 @@ async fn a_user_of_one_sidecar_reaches_a_user_of_the_other() {
         servers.push(running);
     }
     let one = servers[0].server.redis.clone().expect("a Redis upstream");
-    assert!(one.health().trouble().is_none());
+    assert!(one.health().failure().is_none());
     assert_eq!(counter(&servers[0], "sigbridge_redis_up"), 1);
 }
 
@@ -29,11 +29,11 @@ async fn without_redis_a_sidecar_waits_and_is_not_ready() {
         let redis = server.redis.clone().expect("a Redis upstream");
         redis
             .health()
-            .trouble()
+            .failure()
             .is_some_and(|trouble| trouble.to_string().contains("cannot be reached"))
     })
     .await;
     let reasons = serde_json::to_value(sigbridge::admin::not_ready(&server, None)).expect("JSON");
-    let expected: Value = serde_json::json!([{"reason": "redis_missing", "trouble": "unreachable"}]);
+    let expected: Value = serde_json::json!([{"reason": "redis_missing", "failure": "unreachable"}]);
     assert_eq!(reasons, expected);
 }

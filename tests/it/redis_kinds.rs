@@ -321,7 +321,7 @@ async fn tls_and_a_user_with_the_documented_rights() {
     eventually("it is refused", || {
         redis
             .health()
-            .trouble()
+            .failure()
             .is_some_and(|trouble| trouble.name() == "refused")
     })
     .await;

@@ -88,5 +88,5 @@ pub fn on_redis(mut config: Config, url: &str) -> Config {
 /// Waits until Redis answers a server.
 pub async fn reached(running: &Running) {
     let redis = running.server.redis.clone().expect("a Redis upstream");
-    super::eventually("Redis answers", || redis.health().trouble().is_none()).await;
+    super::eventually("Redis answers", || redis.health().failure().is_none()).await;
 }

@@ -20,17 +20,17 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::health::Health;
-use crate::link::{Link, Shared, Trouble};
-use crate::node::records::{Changes, Owner, RecordNews};
-use crate::node::{Node, NodeConfig, NodeStatus, Out, Request};
+use crate::link::{Link, RedisFailure, SharedLink};
+use crate::node::records::{Changes, Owner, RecordEvent};
+use crate::node::{Node, NodeConfig, NodeStatus, Outputs, Request};
 use crate::wire::{Answer, Entry, EntryId, answer, entries};
 
 /// Maximum of commands in one turn.
-const AT_ONCE: usize = 256;
+const COMMANDS_PER_TURN: usize = 256;
 /// Maximum of entries in one read.
-const ENTRIES: usize = 512;
+const ENTRIES_PER_READ: usize = 512;
 /// Maximum wait of a read.
-const BLOCK: Duration = Duration::from_secs(2);
+const READ_BLOCK: Duration = Duration::from_secs(2);
 /// Time between attempts while Redis is out of reach.
 const BACK_OFF: [Duration; 5] = [
     Duration::from_millis(20),
@@ -40,7 +40,7 @@ const BACK_OFF: [Duration; 5] = [
     Duration::from_millis(500),
 ];
 /// Time limit for the end of a node.
-const GOODBYE: Duration = Duration::from_secs(2);
+const DEREGISTER_LIMIT: Duration = Duration::from_secs(2);
 
 /// Command for the task of an app.
 pub enum Command {
@@ -50,9 +50,9 @@ pub enum Command {
     Call(u64, u64, RtmCall),
     /// The end of an instance.
     Close(u64),
-    /// An instance's messages are acknowledged by its session.
-    Keep(u64),
-    /// An instance's session has processed so many messages.
+    /// An instance whose messages its session acknowledges.
+    RequireAcknowledgement(u64),
+    /// A number of messages that an instance's session has processed.
     Processed(u64, usize),
     /// A session becomes the owner of a record.
     Take(u64, Owner, RecordSink),
@@ -62,14 +62,14 @@ pub enum Command {
     Leave(u64),
 }
 
-/// The receiver of a session's news of its record. It must not block.
-pub type RecordSink = Arc<dyn Fn(RecordNews) + Send + Sync>;
+/// The receiver of the events of a session's record. It must not block.
+pub type RecordSink = Arc<dyn Fn(RecordEvent) + Send + Sync>;
 
 /// An app at this sidecar.
 pub struct App {
     pub node: NodeConfig,
     pub prefix: String,
-    pub shared: Arc<Shared>,
+    pub shared: Arc<SharedLink>,
     pub health: Arc<Health>,
     pub clock: Clock,
     pub commands: mpsc::UnboundedReceiver<Command>,
@@ -79,15 +79,15 @@ pub struct App {
     pub shutdown: CancellationToken,
 }
 
-type Flight = Pin<Box<dyn Future<Output = Result<Answer, Trouble>> + Send>>;
+type PendingRequest = Pin<Box<dyn Future<Output = Result<Answer, RedisFailure>> + Send>>;
 
 struct State {
     node: Node,
-    tells: HashMap<u64, EventSink>,
+    sinks: HashMap<u64, EventSink>,
     records: HashMap<u64, RecordSink>,
-    told: NodeStatus,
-    out: Out,
-    flight: Option<Flight>,
+    reported: NodeStatus,
+    out: Outputs,
+    pending: Option<PendingRequest>,
     /// Time of the first failure, and the number of failures.
     failing: Option<(Instant, usize)>,
     reader: Option<(AbortHandle, mpsc::Receiver<Vec<Entry>>)>,
@@ -99,26 +99,26 @@ impl App {
         let node = Node::new(self.node.clone(), self.clock.now());
         let mut state = State {
             node,
-            tells: HashMap::new(),
+            sinks: HashMap::new(),
             records: HashMap::new(),
-            told: NodeStatus::default(),
+            reported: NodeStatus::default(),
             out: Vec::new(),
-            flight: None,
+            pending: None,
             failing: None,
             reader: None,
         };
-        let mut commands = Vec::with_capacity(AT_ONCE);
+        let mut commands = Vec::with_capacity(COMMANDS_PER_TURN);
         while !(self.shutdown.is_cancelled() && state.node.is_empty() && self.commands.is_empty()) {
             let deadline = state.node.deadline();
             tokio::select! {
                 biased;
-                result = landed(&mut state.flight) => self.landed(&mut state, result),
+                result = request_completed(&mut state.pending) => self.request_completed(&mut state, result),
                 read = received(&mut state.reader) => match read {
                     Some(read) => self.read(&mut state, read),
                     None => state.reader = None,
                 },
                 () = until(self.clock, deadline) => state.node.tick(self.clock.now(), &mut state.out),
-                count = self.commands.recv_many(&mut commands, AT_ONCE) => {
+                count = self.commands.recv_many(&mut commands, COMMANDS_PER_TURN) => {
                     if count == 0 {
                         break;
                     }
@@ -128,27 +128,27 @@ impl App {
                 }
                 () = self.shutdown.cancelled(), if !self.shutdown.is_cancelled() => {}
             }
-            self.go_on(&mut state);
+            self.flush(&mut state);
         }
-        self.goodbye(state).await;
+        self.deregister(state).await;
     }
 
     fn command(&self, state: &mut State, command: Command) {
         match command {
-            Command::Open(client, tell) => {
+            Command::Open(client, sink) => {
                 state.node.open(client);
-                state.tells.insert(client, tell);
+                state.sinks.insert(client, sink);
             }
             Command::Call(client, request, call) => {
                 self.waiting.fetch_sub(1, Ordering::Relaxed);
                 state.node.call(self.clock.now(), client, request, call, &mut state.out);
             }
             Command::Close(client) => {
-                self.tell(state);
+                self.emit_events(state);
                 state.node.close(client);
-                state.tells.remove(&client);
+                state.sinks.remove(&client);
             }
-            Command::Keep(client) => state.node.keep(client),
+            Command::RequireAcknowledgement(client) => state.node.require_acknowledgement(client),
             Command::Processed(client, count) => state.node.processed(self.clock.now(), client, count),
             Command::Take(session, owner, sink) => {
                 state.node.take_record(self.clock.now(), session, owner);
@@ -165,54 +165,54 @@ impl App {
     }
 
     /// Emits the events of instances, and sends the next request.
-    fn go_on(&self, state: &mut State) {
-        self.tell(state);
+    fn flush(&self, state: &mut State) {
+        self.emit_events(state);
         let now = self.clock.now();
-        if state.flight.is_none() {
-            let again = state.node.same_request().map(|request| (request, self.wait(state)));
+        if state.pending.is_none() {
+            let again = state.node.same_request().map(|request| (request, self.back_off(state)));
             let next = again.or_else(|| Some((state.node.next_request(now)?, Duration::ZERO)));
             if let Some((request, wait)) = next {
-                state.flight = Some(self.send(request, wait));
+                state.pending = Some(self.send(request, wait));
             }
         }
         if state.reader.is_none() {
             state.reader = Some(self.start_reader(state.node.seen()));
         }
         let status = state.node.status();
-        if status != state.told {
-            self.health.changed(state.told, status);
-            if status.lost_batches > state.told.lost_batches {
-                let batches = status.lost_batches - state.told.lost_batches;
+        if status != state.reported {
+            self.health.changed(state.reported, status);
+            if status.lost_batches > state.reported.lost_batches {
+                let batches = status.lost_batches - state.reported.lost_batches;
                 error!(
                     batches,
                     logins = status.users,
-                    "Redis has lost what it had done, as by a failover: logins are put back"
+                    "Redis has lost batches, as after a failover: logins are restored"
                 );
             }
-            state.told = status;
+            state.reported = status;
         }
     }
 
-    fn wait(&self, state: &State) -> Duration {
+    fn back_off(&self, state: &State) -> Duration {
         state
             .failing
             .map_or(Duration::ZERO, |(_, times)| BACK_OFF[times.min(BACK_OFF.len() - 1)])
     }
 
-    fn tell(&self, state: &mut State) {
+    fn emit_events(&self, state: &mut State) {
         for (client, event) in state.out.drain(..) {
-            if let Some(tell) = state.tells.get(&client) {
-                tell(event);
+            if let Some(sink) = state.sinks.get(&client) {
+                sink(event);
             }
         }
-        for (session, news) in state.node.record_news() {
+        for (session, event) in state.node.take_record_events() {
             if let Some(sink) = state.records.get(&session) {
-                sink(news);
+                sink(event);
             }
         }
     }
 
-    fn send(&self, request: Request, wait: Duration) -> Flight {
+    fn send(&self, request: Request, wait: Duration) -> PendingRequest {
         let (shared, prefix, health) = (self.shared.clone(), self.prefix.clone(), self.health.clone());
         Box::pin(async move {
             if !wait.is_zero() {
@@ -223,23 +223,23 @@ impl App {
             match link.request(&prefix, &request).await {
                 Ok(value) => {
                     health.answered(begun.elapsed(), request.operations);
-                    answer(&value).ok_or_else(|| Trouble::Other("an answer that the script does not give".into()))
+                    answer(&value).ok_or_else(|| RedisFailure::Other("an unknown answer of the script".into()))
                 }
-                Err(trouble) => {
-                    if !matches!(trouble, Trouble::Memory) {
-                        shared.broken(number);
+                Err(failure) => {
+                    if !matches!(failure, RedisFailure::OutOfMemory) {
+                        shared.discard(number);
                     }
-                    Err(trouble)
+                    Err(failure)
                 }
             }
         })
     }
 
-    fn landed(&self, state: &mut State, result: Result<Answer, Trouble>) {
-        state.flight = None;
+    fn request_completed(&self, state: &mut State, result: Result<Answer, RedisFailure>) {
+        state.pending = None;
         let now = self.clock.now();
-        let trouble = match result {
-            Ok(Answer::Newer(schema)) => Trouble::Newer(schema),
+        let failure = match result {
+            Ok(Answer::Newer(schema)) => RedisFailure::NewerSchema(schema),
             Ok(answer) => {
                 state.failing = None;
                 let epoch = state.node.epoch();
@@ -250,17 +250,17 @@ impl App {
                 }
                 return;
             }
-            Err(Trouble::Memory) => {
-                self.health.failed(&Trouble::Memory);
+            Err(RedisFailure::OutOfMemory) => {
+                self.health.failed(&RedisFailure::OutOfMemory);
                 state.node.out_of_memory(now, &mut state.out);
                 return;
             }
-            Err(trouble) => trouble,
+            Err(failure) => failure,
         };
-        self.health.failed(&trouble);
+        self.health.failed(&failure);
         let (since, times) = state.failing.unwrap_or((Instant::now(), 0));
         if times == 0 {
-            warn!(%trouble, hint = trouble.hint(), "a request to Redis failed: it is made again");
+            warn!(%failure, hint = failure.hint(), "a request to Redis failed: it is repeated");
         }
         state.failing = Some((since, times + 1));
         if since.elapsed() >= INTERRUPTED_AFTER {
@@ -285,16 +285,16 @@ impl App {
     }
 
     /// Removes the node from Redis. Otherwise other nodes do it after the lease.
-    async fn goodbye(self, mut state: State) {
+    async fn deregister(self, mut state: State) {
         state.node.end();
-        let ended = timeout(GOODBYE, async {
+        let ended = timeout(DEREGISTER_LIMIT, async {
             while !state.node.is_quiet() {
-                self.go_on(&mut state);
+                self.flush(&mut state);
                 tokio::select! {
-                    result = landed(&mut state.flight) => {
-                        let is_bad = result.is_err();
-                        self.landed(&mut state, result);
-                        if is_bad {
+                    result = request_completed(&mut state.pending) => {
+                        let has_failed = result.is_err();
+                        self.request_completed(&mut state, result);
+                        if has_failed {
                             return false;
                         }
                     }
@@ -308,16 +308,16 @@ impl App {
         });
         let is_clean = ended.await.unwrap_or(false);
         self.health.changed(
-            state.told,
+            state.reported,
             NodeStatus {
                 users: 0,
                 queue: 0,
-                ..state.told
+                ..state.reported
             },
         );
         state.stop_reading();
         if !is_clean {
-            info!("Redis was not told of this sidecar's end: others notice it when its lease is over");
+            info!("sidecar not removed from Redis: the others remove it when its lease has ended");
         }
     }
 }
@@ -330,9 +330,9 @@ impl State {
     }
 }
 
-async fn landed(flight: &mut Option<Flight>) -> Result<Answer, Trouble> {
-    match flight {
-        Some(flight) => flight.await,
+async fn request_completed(pending: &mut Option<PendingRequest>) -> Result<Answer, RedisFailure> {
+    match pending {
+        Some(pending) => pending.await,
         None => std::future::pending().await,
     }
 }
@@ -352,10 +352,10 @@ async fn until(clock: Clock, deadline: Option<Time>) {
 }
 
 /// Reads a stream on its own connection, and reconnects after a failure.
-async fn read_stream(shared: &Shared, key: String, mut after: EntryId, sender: mpsc::Sender<Vec<Entry>>) {
+async fn read_stream(shared: &SharedLink, key: String, mut after: EntryId, sender: mpsc::Sender<Vec<Entry>>) {
     let mut times = 0;
     while !sender.is_closed() {
-        match Link::connect(shared.address(), BLOCK + shared.address().answer).await {
+        match Link::connect(shared.address(), READ_BLOCK + shared.address().answer).await {
             Ok(mut link) => {
                 while let Ok(value) = link.run(&read_command(&key, after)).await {
                     times = 0;
@@ -368,7 +368,7 @@ async fn read_stream(shared: &Shared, key: String, mut after: EntryId, sender: m
                     }
                 }
             }
-            Err(trouble) => tracing::debug!(%trouble, "cannot read the stream"),
+            Err(failure) => tracing::debug!(%failure, "cannot read the stream"),
         }
         sleep(BACK_OFF[times.min(BACK_OFF.len() - 1)]).await;
         times += 1;
@@ -377,8 +377,8 @@ async fn read_stream(shared: &Shared, key: String, mut after: EntryId, sender: m
 
 fn read_command(key: &str, after: EntryId) -> Cmd {
     let options = StreamReadOptions::default()
-        .count(ENTRIES)
-        .block(BLOCK.as_millis() as usize);
+        .count(ENTRIES_PER_READ)
+        .block(READ_BLOCK.as_millis() as usize);
     Cmd::xread_options(&[key], &[after.to_string()], &options)
 }
 

@@ -1,10 +1,10 @@
--- A batch of operations of one node on one app, all or nothing. The keys and the entries are described in docs/spec/redis.md.
+-- A batch of operations of one node on one app, all or nothing. docs/spec/redis.md describes the keys and entries.
 --
 -- KEYS[1]  the app's prefix, with its hash tag
--- ARGV[1]  the node        ARGV[2]  the number of the batch, or `hello`
+-- ARGV[1]  the node        ARGV[2]  the number of the batch, or `register`
 -- ARGV[3]  the time in ms, empty for that of Redis (tests give one)
 -- ARGV[4]  length of a lease in ms      ARGV[5]  most entries in a stream
--- ARGV[6]  whether messages to offline users are kept: 1 or 0
+-- ARGV[6]  1 if messages to offline users are kept, or 0
 -- ARGV[7]  the last entry of the node's stream that it has processed, or empty
 -- then for each operation: name, number of arguments, arguments
 --
@@ -59,7 +59,7 @@ local function unpacked(text)
   return list
 end
 
-if ARGV[2] == 'hello' then
+if ARGV[2] == 'register' then
   local schema = tonumber(call('HGET', M, 'schema') or SCHEMA)
   if schema > SCHEMA then return {'newer', int(schema)} end
   call('HSET', M, 'schema', SCHEMA)
@@ -70,7 +70,7 @@ if ARGV[2] == 'hello' then
   renew(L, N)
   for _, user in ipairs(call('SMEMBERS', N .. ':f')) do call('SREM', P .. ':f:' .. user, node) end
   call('DEL', N .. ':f')
-  return {'ok', '', stamp, call('SMEMBERS', N .. ':u'), 'hello'}
+  return {'ok', '', stamp, call('SMEMBERS', N .. ':u'), 'registered'}
 end
 
 local seq = tonumber(ARGV[2])
@@ -88,13 +88,13 @@ local lengths = {}
 
 local function reply(...) items[#items + 1] = {'=', ...} end
 
--- Whether a node's stream takes no message any more.
+-- Returns true if a node's stream takes no more messages.
 local function full(to, most)
   if not lengths[to] then lengths[to] = call('XLEN', S .. to) end
   return lengths[to] >= most
 end
 
--- Something for a node. What does not fit is counted, and the node repairs its state when it reads the count.
+-- Writes an entry for a node. Entries that do not fit are counted, and the node repairs its state when it reads the count.
 local function emit(to, ...)
   if to == node then
     items[#items + 1] = {...}
@@ -107,8 +107,8 @@ local function emit(to, ...)
   end
 end
 
--- A peer message for a node's login, always by its stream: there it is safe until the node has processed it. `P:p` has the last such
--- entry of each user, an entry has the one before.
+-- Writes a peer message for a node's login, always to its stream, where it remains until the node has processed it. `P:p` has the
+-- last such entry of each user, an entry has the one before.
 local function message(at, user, login, from, time, body)
   local before = call('HGET', P .. ':p', user) or ''
   index = index + 1
@@ -117,7 +117,7 @@ local function message(at, user, login, from, time, body)
   call('HSET', P .. ':p', user, call('XADD', S .. at, '*', 'e', entry))
 end
 
-local function home(user)
+local function login_of(user)
   local found = call('HGET', U, user)
   if not found then return nil end
   local at = string.find(found, ' ', 1, true)
@@ -132,21 +132,21 @@ end
 
 local function members(channel) return call('ZCARD', P .. ':c:' .. channel) end
 
--- In how many ms the members may be told the count: at most once a second, or in 3 s in a large channel.
+-- Returns the ms until the next event of the count: at most one a second, or in 3 s in a large channel.
 local function count_due(channel, count)
   local key = P .. ':k:' .. channel
-  local told = tonumber(call('GET', key) or '')
+  local last = tonumber(call('GET', key) or '')
   local due = now
-  if told then
+  if last then
     local span = count > CUT_OFF and 3000 or 1000
-    if now < told then return int(told - now) end
-    if now < told + span then due = told + span end
+    if now < last then return int(last - now) end
+    if now < last + span then due = last + span end
   end
   call('SET', key, int(due), 'PX', 10000)
   return int(due - now)
 end
 
-local function enter(user, channel, again)
+local function add_member(user, channel, again)
   if call('ZADD', P .. ':c:' .. channel, 'NX', stamp, user) == 0 then return members(channel) end
   call('RPUSH', P .. ':j:' .. user, channel)
   call('HINCRBY', P .. ':d:' .. channel, node, 1)
@@ -156,21 +156,21 @@ local function enter(user, channel, again)
   if again then
     local due = count_due(channel, count)
     for _, to in ipairs(call('HKEYS', P .. ':d:' .. channel)) do
-      local what = to == node and 'count' or 'join'
-      emit(to, what, channel, user, int(count), count <= CUT_OFF and '1' or '0', due)
+      local kind = to == node and 'count' or 'join'
+      emit(to, kind, channel, user, int(count), count <= CUT_OFF and '1' or '0', due)
     end
   end
   return count
 end
 
-local function entered(user, channel, count)
+local function announce_join(user, channel, count)
   local due = count_due(channel, count)
   for _, to in ipairs(call('HKEYS', P .. ':d:' .. channel)) do
     emit(to, 'join', channel, user, int(count), count <= CUT_OFF and '1' or '0', due)
   end
 end
 
-local function exit(user, channel, at)
+local function remove_member(user, channel, at)
   if call('ZREM', P .. ':c:' .. channel, user) == 0 then return end
   local nodes = P .. ':d:' .. channel
   if call('HINCRBY', nodes, at, -1) <= 0 then call('HDEL', nodes, at) end
@@ -186,9 +186,9 @@ local function exit(user, channel, at)
   end
 end
 
--- Takes everything of a login away but its presence.
-local function forget(user, at)
-  for _, channel in ipairs(call('LRANGE', P .. ':j:' .. user, 0, -1)) do exit(user, channel, at) end
+-- Removes everything of a login but its presence.
+local function remove_login(user, at)
+  for _, channel in ipairs(call('LRANGE', P .. ':j:' .. user, 0, -1)) do remove_member(user, channel, at) end
   call('DEL', P .. ':j:' .. user, P .. ':t:' .. user)
 end
 
@@ -196,14 +196,14 @@ local function offline(user, at)
   call('HDEL', U, user)
   call('HDEL', P .. ':p', user)
   call('SREM', P .. ':n:' .. at .. ':u', user)
-  forget(user, at)
+  remove_login(user, at)
   presence(user, '2')
 end
 
 local function replace(user, at, login)
   emit(at, 'kick', user, login)
   call('SREM', P .. ':n:' .. at .. ':u', user)
-  forget(user, at)
+  remove_login(user, at)
 end
 
 local function store(to, from, time, body, always)
@@ -226,47 +226,47 @@ local function invitation(id)
   }
 end
 
-local function over(i)
+local function end_invitation(i)
   call('DEL', i.key)
   call('ZREM', P .. ':it', i.id)
   call('ZREM', P .. ':iu:' .. i.callee, i.id)
 end
 
-local function caller_is_there(i) return is_login(i.caller, i.at, i.login) end
+local function has_caller(i) return is_login(i.caller, i.at, i.login) end
 
-local function callee_is_there(i) return i.open and is_login(i.callee, i.callee_at, i.callee_login) end
+local function has_callee(i) return i.open and is_login(i.callee, i.callee_at, i.callee_login) end
 
-local function ring(id)
+local function deliver(id)
   local i = invitation(id)
-  if not i or not caller_is_there(i) then
-    if i then over(i) end
+  if not i or not has_caller(i) then
+    if i then end_invitation(i) end
     return
   end
-  local at, login = home(i.callee)
+  local at, login = login_of(i.callee)
   if not at or i.callee_at then return end
   call('HSET', i.key, 'callee_at', at, 'callee_login', login, 'open', '1')
   call('ZREM', P .. ':iu:' .. i.callee, id)
   call('ZADD', P .. ':it', int(i.sent + 60000), id)
-  emit(at, 'ring', i.callee, login, id, i.caller, i.channel, i.content)
-  emit(i.at, 'rang', i.caller, i.login, id, int(i.sent + 60000 - now))
+  emit(at, 'invitation', i.callee, login, id, i.caller, i.channel, i.content)
+  emit(i.at, 'delivered', i.caller, i.login, id, int(i.sent + 60000 - now))
 end
 
 local function withdraw(i, content)
-  if callee_is_there(i) then emit(i.callee_at, 'cancel', i.callee, i.callee_login, i.id, content or i.content) end
-  over(i)
+  if has_callee(i) then emit(i.callee_at, 'cancel', i.callee, i.callee_login, i.id, content or i.content) end
+  end_invitation(i)
 end
 
 local function expire(i)
-  if caller_is_there(i) then
-    local why = i.callee_at and 'expired' or call('HEXISTS', U, i.callee) == 1 and 'silent' or 'offline'
-    emit(i.at, 'failed', i.caller, i.login, i.id, why)
+  if has_caller(i) then
+    local reason = i.callee_at and 'expired' or call('HEXISTS', U, i.callee) == 1 and 'no_response' or 'offline'
+    emit(i.at, 'failed', i.caller, i.login, i.id, reason)
   end
-  if callee_is_there(i) then emit(i.callee_at, 'missed', i.callee, i.callee_login, i.id) end
-  over(i)
+  if has_callee(i) then emit(i.callee_at, 'missed', i.callee, i.callee_login, i.id) end
+  end_invitation(i)
 end
 
--- Messages that a user's node has not processed, which move to the user's new login in order.
-local function unread(user, at)
+-- Takes the messages that a user's node has not processed, newest first.
+local function take_unprocessed(user, at)
   local list, id = {}, call('HGET', P .. ':p', user)
   while id and id ~= '' do
     local entry = call('XRANGE', S .. at, id, id)[1]
@@ -280,34 +280,34 @@ local function unread(user, at)
   return list
 end
 
--- Dead nodes -------------------------------------------------------------------------------------------------------
+-- Failed nodes -----------------------------------------------------------------------------------------------------
 
--- Takes up to 200 users of a node offline, or gives up to 200 of its unread messages to where their receivers are now.
-local function reap(dead)
-  local D = P .. ':n:' .. dead
+-- Removes a node step by step: up to 200 of its users, or up to 200 of its unprocessed messages, which are forwarded.
+local function remove_node(failed)
+  local D = P .. ':n:' .. failed
   local users = call('SRANDMEMBER', D .. ':u', 200)
   for _, user in ipairs(users) do
-    if home(user) == dead then
-      local list = unread(user, dead)
+    if login_of(user) == failed then
+      local list = take_unprocessed(user, failed)
       for i = #list, 1, -1 do store(user, list[i][7], list[i][8], list[i][9]) end
-      offline(user, dead)
+      offline(user, failed)
     end
     call('SREM', D .. ':u', user)
   end
   if #users > 0 then return true end
-  local unread = call('XRANGE', S .. dead, '-', '+', 'COUNT', 200)
-  for _, entry in ipairs(unread) do
+  local entries = call('XRANGE', S .. failed, '-', '+', 'COUNT', 200)
+  for _, entry in ipairs(entries) do
     local e = unpacked(entry[2][2])
     if e[4] == 'peer' then
-      local at, login = home(e[5])
+      local at, login = login_of(e[5])
       if at then message(at, e[5], login, e[7], e[8], e[9]) else store(e[5], e[7], e[8], e[9]) end
     end
-    call('XDEL', S .. dead, entry[1])
+    call('XDEL', S .. failed, entry[1])
   end
-  if #unread > 0 then return true end
-  for _, user in ipairs(call('SMEMBERS', D .. ':f')) do call('SREM', P .. ':f:' .. user, dead) end
-  call('DEL', D, D .. ':u', D .. ':f', S .. dead)
-  call('HDEL', L, dead)
+  if #entries > 0 then return true end
+  for _, user in ipairs(call('SMEMBERS', D .. ':f')) do call('SREM', P .. ':f:' .. user, failed) end
+  call('DEL', D, D .. ':u', D .. ':f', S .. failed)
+  call('HDEL', L, failed)
   return false
 end
 
@@ -317,11 +317,11 @@ local ops = {}
 
 function ops.login(user, number, moves)
   local login = stamp .. '-' .. number
-  local at, older = home(user)
+  local at, older = login_of(user)
   call('HSET', U, user, node .. ' ' .. login)
   local list = {}
   if at then
-    if moves == '1' then list = unread(user, at) end
+    if moves == '1' then list = take_unprocessed(user, at) end
     replace(user, at, older)
   else
     presence(user, '0')
@@ -336,18 +336,18 @@ function ops.login(user, number, moves)
     if now - tonumber(m[1]) < WEEK then emit(node, 'stored', user, login, m[2], m[1], m[3]) end
   end
   if #kept > 0 then emit(node, 'taken', user, login, tostring(#kept)) end
-  for _, id in ipairs(call('ZRANGE', P .. ':iu:' .. user, 0, -1)) do ring(id) end
+  for _, id in ipairs(call('ZRANGE', P .. ':iu:' .. user, 0, -1)) do deliver(id) end
 end
 
 -- Offline messages that a login was given.
 function ops.taken(user, login, count)
-  if not is_login(user, node, login) then return reply('gone') end
+  if not is_login(user, node, login) then return reply('ended') end
   call('LTRIM', P .. ':o:' .. user, count, -1)
   reply('ok')
 end
 
 function ops.logout(user, login, ...)
-  if not is_login(user, node, login) then return reply('gone') end
+  if not is_login(user, node, login) then return reply('ended') end
   reply('ok')
   for _, id in ipairs({...}) do
     local i = invitation(id)
@@ -356,16 +356,16 @@ function ops.logout(user, login, ...)
   offline(user, node)
 end
 
--- A user that the node does not know.
+-- Removes a user that the node does not know.
 function ops.drop(user)
-  if home(user) == node then offline(user, node) else call('SREM', N .. ':u', user) end
+  if login_of(user) == node then offline(user, node) else call('SREM', N .. ':u', user) end
   reply('ok')
 end
 
--- A login that is there again after Redis had lost it: attributes, number of channels, channels.
-function ops.back(user, login, attributes, ...)
+-- Restores a login after a loss of Redis: attributes, channels.
+function ops.restore(user, login, attributes, ...)
   local channels = {...}
-  local at, other = home(user)
+  local at, other = login_of(user)
   if at and (at ~= node or other ~= login) then
     if tonumber(string.match(other, '^%d+')) > tonumber(string.match(login, '^%d+')) then return reply('kicked') end
     replace(user, at, other)
@@ -380,16 +380,16 @@ function ops.back(user, login, attributes, ...)
   for _, channel in ipairs(call('LRANGE', P .. ':j:' .. user, 0, -1)) do
     if not wanted[channel] then
       call('LREM', P .. ':j:' .. user, 0, channel)
-      exit(user, channel, node)
+      remove_member(user, channel, node)
     end
   end
   local counts = {}
-  for i, channel in ipairs(channels) do counts[i] = int(enter(user, channel, true)) end
+  for i, channel in ipairs(channels) do counts[i] = int(add_member(user, channel, true)) end
   reply('ok', unpack(counts))
 end
 
 function ops.peer(from, to, body)
-  local at, login = home(to)
+  local at, login = login_of(to)
   if not at then
     store(to, from, stamp, body)
     return reply('0')
@@ -399,10 +399,10 @@ function ops.peer(from, to, body)
   message(at, to, login, from, stamp, body)
 end
 
--- A message whose login is over at this node, by its entry; it may be elsewhere already.
+-- Forwards a message of an ended login, by its entry, which may already be forwarded.
 function ops.forward(entry, to, from, time, body)
-  if call('XDEL', S .. node, entry) == 0 then return reply('gone') end
-  local at, login = home(to)
+  if call('XDEL', S .. node, entry) == 0 then return reply('ended') end
+  local at, login = login_of(to)
   reply('ok')
   if at then message(at, to, login, from, time, body) else store(to, from, time, body) end
 end
@@ -418,7 +418,7 @@ end
 
 function ops.channel(user, channel, body) publish(channel, user, body) end
 
--- From outside, counted for the whole app: at most `calls` in `per` ms; 0 for no limit.
+-- Sends a message by the RESTful call, counted for the whole app: at most `calls` in `per` ms; 0 for no limit.
 function ops.rest(user, channel, body, calls, per)
   calls, per = tonumber(calls), tonumber(per)
   if calls > 0 then
@@ -433,18 +433,18 @@ function ops.rest(user, channel, body, calls, per)
 end
 
 function ops.join(user, login, channel)
-  if not is_login(user, node, login) then return reply('gone') end
+  if not is_login(user, node, login) then return reply('ended') end
   local before_it = members(channel)
-  local count = enter(user, channel, false)
+  local count = add_member(user, channel, false)
   reply('ok', int(count))
-  if count > before_it then entered(user, channel, count) end
+  if count > before_it then announce_join(user, channel, count) end
 end
 
 function ops.leave(user, login, channel)
-  if not is_login(user, node, login) then return reply('gone') end
+  if not is_login(user, node, login) then return reply('ended') end
   reply('ok')
   call('LREM', P .. ':j:' .. user, 0, channel)
-  exit(user, channel, node)
+  remove_member(user, channel, node)
 end
 
 function ops.members(channel)
@@ -468,7 +468,7 @@ function ops.online(...)
   reply('ok', table.concat(found))
 end
 
--- The number of users to watch, those, and all whose presence is asked for.
+-- The number of users to watch, those, and all whose presence is read.
 function ops.follow(count, ...)
   local users = {...}
   count = tonumber(count)
@@ -494,7 +494,7 @@ function ops.unfollow(...)
 end
 
 function ops.attributes(user, login, text)
-  if not is_login(user, node, login) then return reply('gone') end
+  if not is_login(user, node, login) then return reply('ended') end
   if text == '' then call('DEL', P .. ':t:' .. user) else call('SET', P .. ':t:' .. user, text, 'PX', MONTH) end
   reply('ok')
 end
@@ -510,15 +510,15 @@ local function channel_attributes(channel)
 end
 
 -- Attributes are four texts each: key, value, user, time.
-function ops.channel_write(how, user, channel, notify, ...)
+function ops.channel_write(mode, user, channel, notify, ...)
   local key = P .. ':a:' .. channel
   local list, given = {}, {...}
-  if how == 'update' or how == 'delete' then list = channel_attributes(channel) end
-  if how == 'delete' then
-    local left, gone = {}, {}
-    for _, name in ipairs(given) do gone[name] = true end
+  if mode == 'update' or mode == 'delete' then list = channel_attributes(channel) end
+  if mode == 'delete' then
+    local left, deleted = {}, {}
+    for _, name in ipairs(given) do deleted[name] = true end
     for i = 1, #list, 4 do
-      if not gone[list[i]] then
+      if not deleted[list[i]] then
         for k = 0, 3 do left[#left + 1] = list[i + k] end
       end
     end
@@ -533,7 +533,7 @@ function ops.channel_write(how, user, channel, notify, ...)
     end
     local bytes = 0
     for i = 1, #list, 4 do bytes = bytes + #list[i] + #list[i + 1] end
-    if how == 'update' and (#list > 4 * 32 or bytes > 32768) then return reply('over') end
+    if mode == 'update' and (#list > 4 * 32 or bytes > 32768) then return reply('over') end
   end
   local text = pack(list)
   if text == '' then call('DEL', key) else call('SET', key, text, 'PX', MONTH) end
@@ -548,7 +548,7 @@ function ops.channel_read(channel) reply('ok', call('GET', P .. ':a:' .. channel
 
 -- `channel` is `=` and its name, or empty.
 function ops.invite(user, login, callee, channel, content)
-  if not is_login(user, node, login) then return reply('gone') end
+  if not is_login(user, node, login) then return reply('ended') end
   local id = tostring(call('HINCRBY', M, 'invitation', 1))
   local key, waiting = P .. ':i:' .. id, P .. ':iu:' .. callee
   call('HSET', key, 'caller', user, 'at', node, 'login', login, 'callee', callee, 'channel', channel, 'content', content, 'sent', stamp)
@@ -558,7 +558,7 @@ function ops.invite(user, login, callee, channel, content)
   call('ZADD', waiting, id, id)
   call('PEXPIRE', waiting, 150000)
   reply('ok', id, '30000')
-  ring(id)
+  deliver(id)
 end
 
 -- `content` is `=` and a text, or empty for that of the invitation.
@@ -572,8 +572,8 @@ end
 function ops.accept(user, login, id, response)
   local i = invitation(id)
   if not i or not i.open then return reply('over') end
-  over(i)
-  if not caller_is_there(i) then return reply('alone') end
+  end_invitation(i)
+  if not has_caller(i) then return reply('no_caller') end
   reply('ok')
   emit(i.at, 'accepted', i.caller, i.login, id, response)
   emit(node, 'agreed', user, login, id)
@@ -582,9 +582,9 @@ end
 function ops.refuse(id, response)
   local i = invitation(id)
   if not i or not i.open then return reply('over') end
-  over(i)
+  end_invitation(i)
   reply('ok')
-  if caller_is_there(i) then emit(i.at, 'refused', i.caller, i.login, id, response) end
+  if has_caller(i) then emit(i.at, 'refused', i.caller, i.login, id, response) end
 end
 
 function ops.due(id)
@@ -596,9 +596,9 @@ function ops.due(id)
   expire(i)
 end
 
--- The lease, and what nobody else does: invitations of dead nodes, and dead nodes themselves. `grace` is how long a node must
--- have been without a lease in somebody's eyes: all leases are over when Redis itself has stood still.
-function ops.beat(grace)
+-- Renews the lease, and removes failed nodes and their invitations. `grace` is the time of a suspicion before a removal: after a
+-- stall of Redis all leases have ended.
+function ops.heartbeat(grace)
   call('HSET', L, node, int(now + lease) .. ' 0')
   renew(M, L, U, P .. ':p', P .. ':it', N, N .. ':u', N .. ':f', S .. node)
   local more, nodes = false, 0
@@ -612,7 +612,7 @@ function ops.beat(grace)
     elseif since == 0 then
       call('HSET', L, other, int(until_) .. ' ' .. stamp)
     elseif now - since >= tonumber(grace) then
-      more = reap(other) or more
+      more = remove_node(other) or more
     end
   end
   for _, id in ipairs(call('ZRANGEBYSCORE', P .. ':it', '-inf', int(now - 2000), 'LIMIT', 0, 100)) do
@@ -622,20 +622,20 @@ function ops.beat(grace)
   reply('ok', more and '1' or '0', tostring(nodes), call('HGET', N, 'dropped') or '0')
 end
 
--- The node ends.
-function ops.bye()
-  reply('ok', reap(node) and '1' or '0')
+-- Removes the node.
+function ops.deregister()
+  reply('ok', remove_node(node) and '1' or '0')
 end
 
 -- Renews the expiry of keys, by the ends of their names.
-function ops.keep(...)
+function ops.renew(...)
   for _, name in ipairs({...}) do renew(P .. name) end
   reply('ok')
 end
 
 -- Sessions ---------------------------------------------------------------------------------------------------------
 
--- A session's record gets a new owner, who is given what is in it.
+-- Sets the owner of a record, and returns its fields.
 function ops.take(account, owner, ttl)
   local key = P .. ':z:' .. account
   reply('ok', pack(call('HGETALL', key)))
@@ -643,10 +643,10 @@ function ops.take(account, owner, ttl)
   call('PEXPIRE', key, ttl)
 end
 
--- Changes of a record. `how` is `all` where nothing else is to remain, `end` where the session is over and an empty record is not
--- needed, else empty. Then the number of entries of the node's stream that the changes come from, those, the number of fields to
--- remove, those, and fields with their values. What a session gets that owns its record no more is given to the account's next login.
-function ops.save(account, owner, ttl, how, entries, ...)
+-- Saves changes of a record. `mode` is `all` if other fields are removed, `end` if an empty record is removed, else empty. The rest:
+-- the number of entries of the node's stream that the changes come from, those, the number of fields to remove, those, and fields
+-- with their values. Messages of a session that does not own the record go to the account's next login.
+function ops.save(account, owner, ttl, mode, entries, ...)
   local key, words = P .. ':z:' .. account, {...}
   local at = call('HGET', key, 'o')
   entries = tonumber(entries)
@@ -655,7 +655,7 @@ function ops.save(account, owner, ttl, how, entries, ...)
       local entry = call('XRANGE', S .. node, words[i], words[i])[1]
       local e = entry and unpacked(entry[2][2])
       if e and e[4] == 'peer' then
-        local place, login = home(e[5])
+        local place, login = login_of(e[5])
         if place and login ~= e[6] then
           message(place, e[5], login, e[7], e[8], e[9])
         else
@@ -666,20 +666,20 @@ function ops.save(account, owner, ttl, how, entries, ...)
   end
   -- Entries before them may be unprocessed, so the end of the batch may not remove them.
   if entries > 0 then call('XDEL', S .. node, unpack(words, 1, entries)) end
-  if at and at ~= owner then return reply('gone') end
-  if how == 'all' then call('DEL', key) end
+  if at and at ~= owner then return reply('replaced') end
+  if mode == 'all' then call('DEL', key) end
   local count = tonumber(words[entries + 1])
   local first = entries + 2
   for i = first, first + count - 1 do call('HDEL', key, words[i]) end
   call('HSET', key, 'o', owner)
   for i = first + count, #words, 2 do call('HSET', key, words[i], words[i + 1]) end
   call('PEXPIRE', key, ttl)
-  if how == 'end' and call('HLEN', key) <= 2 then call('DEL', key) end
-  if not at and how == '' then return reply('none') end
+  if mode == 'end' and call('HLEN', key) <= 2 then call('DEL', key) end
+  if not at and mode == '' then return reply('none') end
   reply('ok')
 end
 
--- Nothing, for its place in the order.
+-- Does nothing; its answer has a place in the order.
 function ops.nothing() reply('ok') end
 
 local at = 8
@@ -689,7 +689,7 @@ while ARGV[at] do
   at = at + 2 + count
 end
 
--- Last, because changes of a record that are refused give their messages back.
+-- Last, because refused changes of a record forward their messages.
 if done ~= '' then call('XTRIM', S .. node, 'MINID', done) end
 local result = {'ok', before, stamp, items}
 if call('EXISTS', N) == 1 then call('HSET', N, 'seq', ARGV[2], 'reply', cmsgpack.pack(result)) end

@@ -11,12 +11,12 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use crate::link::Trouble;
+use crate::link::RedisFailure;
 use crate::node::NodeStatus;
 
 /// Reason of a failed request.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Why {
+struct ReasonLabel {
     reason: &'static str,
 }
 
@@ -26,7 +26,7 @@ pub struct Health {
     up: Gauge,
     round_trip: Histogram,
     batch: Histogram,
-    failures: Family<Why, Counter>,
+    failures: Family<ReasonLabel, Counter>,
     queue: Gauge,
     users: Gauge,
     nodes: Gauge,
@@ -34,7 +34,7 @@ pub struct Health {
     lost_batches: Counter,
     repairs: Counter,
     dropped: Counter,
-    trouble: Mutex<Option<Trouble>>,
+    failure: Mutex<Option<RedisFailure>>,
 }
 
 impl Default for Health {
@@ -51,7 +51,7 @@ impl Default for Health {
             lost_batches: Counter::default(),
             repairs: Counter::default(),
             dropped: Counter::default(),
-            trouble: Mutex::new(Some(Trouble::Unreachable("not asked yet".into()))),
+            failure: Mutex::new(Some(RedisFailure::Unreachable("not checked yet".into()))),
         }
     }
 }
@@ -59,8 +59,8 @@ impl Default for Health {
 impl Health {
     /// Registers all counters.
     pub fn register(&self, registry: &mut Registry) {
-        for reason in Trouble::NAMES {
-            let _ = self.failures.get_or_create(&Why { reason });
+        for reason in RedisFailure::NAMES {
+            let _ = self.failures.get_or_create(&ReasonLabel { reason });
         }
         registry.register("redis_up", "1 while Redis answers", self.up.clone());
         registry.register(
@@ -71,7 +71,7 @@ impl Health {
         registry.register("redis_batch", "Operations in a request to Redis", self.batch.clone());
         registry.register(
             "redis_failures",
-            "Requests to Redis that came to nothing, and were made again",
+            "Failed requests to Redis, which are repeated",
             self.failures.clone(),
         );
         registry.register("redis_queue", "Operations that wait for Redis", self.queue.clone());
@@ -88,17 +88,17 @@ impl Health {
         );
         registry.register(
             "redis_lost_batches",
-            "Requests that Redis did and then lost, as by a failover",
+            "Executed requests that Redis has lost, as after a failover",
             self.lost_batches.clone(),
         );
         registry.register(
             "redis_repairs",
-            "Logins that were put back into Redis",
+            "Logins that were restored in Redis",
             self.repairs.clone(),
         );
         registry.register(
             "redis_dropped",
-            "Entries that this sidecar's stream had no room for",
+            "Entries that this sidecar's full stream did not take",
             self.dropped.clone(),
         );
     }
@@ -114,14 +114,14 @@ impl Health {
     }
 
     /// Returns the failure that prevents service.
-    pub fn trouble(&self) -> Option<Trouble> {
-        self.trouble.lock().clone()
+    pub fn failure(&self) -> Option<RedisFailure> {
+        self.failure.lock().clone()
     }
 
     /// Stores the state of Redis. Returns true for a change.
-    pub(crate) fn note(&self, trouble: Option<Trouble>) -> bool {
-        let up = i64::from(trouble.is_none());
-        *self.trouble.lock() = trouble;
+    pub(crate) fn set_failure(&self, failure: Option<RedisFailure>) -> bool {
+        let up = i64::from(failure.is_none());
+        *self.failure.lock() = failure;
         self.up.set(up) != up
     }
 
@@ -130,9 +130,9 @@ impl Health {
         self.batch.observe(operations as f64);
     }
 
-    pub(crate) fn failed(&self, trouble: &Trouble) {
-        let reason = trouble.name();
-        self.failures.get_or_create(&Why { reason }).inc();
+    pub(crate) fn failed(&self, failure: &RedisFailure) {
+        let reason = failure.name();
+        self.failures.get_or_create(&ReasonLabel { reason }).inc();
     }
 
     pub(crate) fn lag(&self, milliseconds: u64) {

@@ -14,7 +14,7 @@ pub mod wire;
 
 pub use app::RecordSink;
 pub use health::Health;
-pub use link::{Address, ServerInfo, Trouble};
+pub use link::{Address, RedisFailure, ServerInfo};
 pub use node::records;
 pub use script::{SCRIPT, SCRIPT_THAT_FREES, prefix};
 

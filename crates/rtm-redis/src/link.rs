@@ -19,8 +19,8 @@ use crate::script::{SCRIPT, SCRIPT_THAT_FREES, text_of};
 
 /// Time limit of a connect.
 const CONNECT: Duration = Duration::from_secs(3);
-/// The first version that has what the script needs.
-const OLDEST: (u32, u32) = (7, 0);
+/// The first version with all commands of the script.
+const MIN_VERSION: (u32, u32) = (7, 0);
 
 /// Address and credentials of Redis.
 #[derive(Clone)]
@@ -50,10 +50,10 @@ impl fmt::Debug for Address {
 
 /// Failure of Redis.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum Trouble {
+pub enum RedisFailure {
     /// It has no memory.
     #[error("Redis has no memory left")]
-    Memory,
+    OutOfMemory,
     /// It cannot be reached.
     #[error("Redis cannot be reached: {0}")]
     Unreachable(String),
@@ -62,35 +62,33 @@ pub enum Trouble {
     Refused(String),
     /// It removes keys when it is full.
     #[error("the eviction policy of Redis is `{0}`")]
-    Evicts(String),
+    EvictionPolicy(String),
     /// It is too old.
     #[error("Redis is of version {0}")]
-    Old(String),
+    OldVersion(String),
     /// Its data is of a later version of this program.
     #[error("the data in Redis is of schema {0}, which this version does not know")]
-    Newer(u64),
+    NewerSchema(u64),
     /// Its answer is not understood.
-    #[error("Redis answers something else: {0}")]
+    #[error("unexpected answer of Redis: {0}")]
     Other(String),
 }
 
-impl Trouble {
+impl RedisFailure {
     /// Returns a hint.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Memory => "raise `maxmemory` of Redis, or give it a machine with more memory",
-            Self::Unreachable(_) => "is [redis] url right, and does Redis run there?",
-            Self::Refused(_) => {
-                "look at [redis] user and password, and at the rights of that user (docs/guide/cluster.md)"
+            Self::OutOfMemory => "raise `maxmemory` of Redis, or give it a machine with more memory",
+            Self::Unreachable(_) => "check [redis] url, and that Redis runs there",
+            Self::Refused(_) => "check [redis] user and password, and the rights of that user (docs/guide/cluster.md)",
+            Self::EvictionPolicy(_) => {
+                "set `maxmemory-policy noeviction` in redis.conf: data that Redis evicts is lost for clients"
             }
-            Self::Evicts(_) => {
-                "set `maxmemory-policy noeviction` in redis.conf: what Redis removes by itself is lost for clients"
-            }
-            Self::Old(_) => "Redis 7.0 or later is needed, or Valkey",
-            Self::Newer(_) => {
+            Self::OldVersion(_) => "Redis 7.0 or later is needed, or Valkey",
+            Self::NewerSchema(_) => {
                 "run the version of sigbridge that the other sidecars run, or give this one a database of its own"
             }
-            Self::Other(_) => "the log of Redis may say more",
+            Self::Other(_) => "see the log of Redis",
         }
     }
 
@@ -108,21 +106,21 @@ impl Trouble {
     /// The name for counters.
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Memory => "memory",
+            Self::OutOfMemory => "memory",
             Self::Unreachable(_) => "unreachable",
             Self::Refused(_) => "refused",
-            Self::Evicts(_) => "eviction",
-            Self::Old(_) => "version",
-            Self::Newer(_) => "schema",
+            Self::EvictionPolicy(_) => "eviction",
+            Self::OldVersion(_) => "version",
+            Self::NewerSchema(_) => "schema",
             Self::Other(_) => "other",
         }
     }
 }
 
-impl From<RedisError> for Trouble {
+impl From<RedisError> for RedisFailure {
     fn from(error: RedisError) -> Self {
         match error.code() {
-            Some("OOM") => Self::Memory,
+            Some("OOM") => Self::OutOfMemory,
             Some("NOAUTH" | "WRONGPASS" | "NOPERM") => Self::Refused(error.to_string()),
             // Another connection succeeds.
             Some("LOADING" | "READONLY" | "CLUSTERDOWN" | "MASTERDOWN" | "BUSY" | "TRYAGAIN") => {
@@ -148,8 +146,8 @@ impl Link {
     /// Connects; `answer` is the time limit of an answer.
     ///
     /// # Errors
-    /// [`Trouble`].
-    pub async fn connect(address: &Address, answer: Duration) -> Result<Self, Trouble> {
+    /// [`RedisFailure`].
+    pub async fn connect(address: &Address, answer: Duration) -> Result<Self, RedisFailure> {
         let info = connection_info(address)?;
         let certificates = TlsCertificates {
             client_tls: None,
@@ -187,8 +185,8 @@ impl Link {
     /// Runs a command.
     ///
     /// # Errors
-    /// [`Trouble`].
-    pub async fn run(&mut self, command: &Cmd) -> Result<Value, Trouble> {
+    /// [`RedisFailure`].
+    pub async fn run(&mut self, command: &Cmd) -> Result<Value, RedisFailure> {
         Ok(self.raw(command).await?)
     }
 
@@ -203,8 +201,8 @@ impl Link {
     /// Runs a request. Sends the script if Redis does not have it.
     ///
     /// # Errors
-    /// [`Trouble`].
-    pub async fn request(&mut self, prefix: &str, request: &Request) -> Result<Value, Trouble> {
+    /// [`RedisFailure`].
+    pub async fn request(&mut self, prefix: &str, request: &Request) -> Result<Value, RedisFailure> {
         let script = if request.frees { &SCRIPT_THAT_FREES } else { &SCRIPT };
         let mut command = redis::cmd("EVALSHA");
         command.arg(script.get_hash());
@@ -225,7 +223,7 @@ fn with(mut command: Cmd, prefix: &str, request: &Request) -> Cmd {
 }
 
 /// The address with the login of the config.
-fn connection_info(address: &Address) -> Result<ConnectionInfo, Trouble> {
+fn connection_info(address: &Address) -> Result<ConnectionInfo, RedisFailure> {
     let info = address.url.as_str().into_connection_info()?;
     let mut settings = info.redis_settings().clone();
     if let Some(user) = &address.user {
@@ -245,16 +243,16 @@ pub struct ServerInfo {
     /// The eviction policy, if it is reported.
     pub policy: Option<String>,
     /// Bytes in use.
-    pub used: u64,
+    pub used_memory: u64,
     /// Most bytes; 0 for no limit.
-    pub most: u64,
+    pub max_memory: u64,
 }
 
 /// Reads `INFO` of all servers, and refuses settings that would lose data.
 ///
 /// # Errors
-/// [`Trouble::Evicts`], [`Trouble::Old`].
-pub fn server_info(text: &str) -> Result<ServerInfo, Trouble> {
+/// [`RedisFailure::EvictionPolicy`], [`RedisFailure::OldVersion`].
+pub fn server_info(text: &str) -> Result<ServerInfo, RedisFailure> {
     let mut info = ServerInfo::default();
     let mut valkey = None;
     for line in text.lines() {
@@ -266,20 +264,20 @@ pub fn server_info(text: &str) -> Result<ServerInfo, Trouble> {
             "valkey_version" => valkey = Some(value),
             "maxmemory_policy" => {
                 if value != "noeviction" {
-                    return Err(Trouble::Evicts(value.to_owned()));
+                    return Err(RedisFailure::EvictionPolicy(value.to_owned()));
                 }
                 info.policy = Some(value.to_owned());
             }
-            "used_memory" => info.used = value.parse().unwrap_or_default(),
-            "maxmemory" => info.most = value.parse().unwrap_or_default(),
+            "used_memory" => info.used_memory = value.parse().unwrap_or_default(),
+            "maxmemory" => info.max_memory = value.parse().unwrap_or_default(),
             _ => {}
         }
     }
     let number = info.version.trim_start_matches("Redis ");
     let mut parts = number.split('.').map(|part| part.parse().unwrap_or_default());
     let version = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    if !number.is_empty() && version < OLDEST {
-        return Err(Trouble::Old(number.to_owned()));
+    if !number.is_empty() && version < MIN_VERSION {
+        return Err(RedisFailure::OldVersion(number.to_owned()));
     }
     if let Some(valkey) = valkey {
         info.version = format!("Valkey {valkey}");
@@ -300,13 +298,13 @@ fn texts(value: &Value, out: &mut String) {
 }
 
 /// The connection that all apps share for their batches, made anew when it breaks.
-pub struct Shared {
+pub struct SharedLink {
     address: Address,
     link: Mutex<(u64, Option<Link>)>,
 }
 
-impl Shared {
-    /// No connection yet.
+impl SharedLink {
+    /// Creates a shared link without a connection.
     pub fn new(address: Address) -> Arc<Self> {
         Arc::new(Self {
             address,
@@ -314,53 +312,53 @@ impl Shared {
         })
     }
 
-    /// Its address.
+    /// Returns its address.
     pub const fn address(&self) -> &Address {
         &self.address
     }
 
-    /// The connection and its number, made and checked if there is none.
+    /// Returns the connection and its number. Connects and checks Redis if there is none.
     ///
     /// # Errors
-    /// [`Trouble`].
-    pub async fn link(&self) -> Result<(u64, Link), Trouble> {
-        if let Some(link) = self.kept() {
+    /// [`RedisFailure`].
+    pub async fn link(&self) -> Result<(u64, Link), RedisFailure> {
+        if let Some(link) = self.current() {
             return Ok(link);
         }
         let mut link = Link::connect(&self.address, self.address.answer).await?;
         info(&mut link).await?;
         // Another task may have connected meanwhile.
-        if let Some(link) = self.kept() {
+        if let Some(link) = self.current() {
             return Ok(link);
         }
-        let mut kept = self.link.lock();
-        kept.0 += 1;
-        kept.1 = Some(link.clone());
-        Ok((kept.0, link))
+        let mut current = self.link.lock();
+        current.0 += 1;
+        current.1 = Some(link.clone());
+        Ok((current.0, link))
     }
 
-    fn kept(&self) -> Option<(u64, Link)> {
-        let kept = self.link.lock();
-        Some((kept.0, kept.1.clone()?))
+    fn current(&self) -> Option<(u64, Link)> {
+        let current = self.link.lock();
+        Some((current.0, current.1.clone()?))
     }
 
     /// Discards the connection of that number.
-    pub fn broken(&self, number: u64) {
-        let mut kept = self.link.lock();
-        if kept.0 == number {
-            kept.1 = None;
+    pub fn discard(&self, number: u64) {
+        let mut current = self.link.lock();
+        if current.0 == number {
+            current.1 = None;
         }
     }
 
     /// Runs a command on it.
     ///
     /// # Errors
-    /// [`Trouble`].
-    pub async fn run(&self, command: &Cmd) -> Result<Value, Trouble> {
+    /// [`RedisFailure`].
+    pub async fn run(&self, command: &Cmd) -> Result<Value, RedisFailure> {
         let (number, mut link) = self.link().await?;
         let result = link.run(command).await;
-        if matches!(result, Err(Trouble::Unreachable(_))) {
-            self.broken(number);
+        if matches!(result, Err(RedisFailure::Unreachable(_))) {
+            self.discard(number);
         }
         result
     }
@@ -368,21 +366,21 @@ impl Shared {
     /// Returns the description of the server.
     ///
     /// # Errors
-    /// [`Trouble`].
-    pub async fn info(&self) -> Result<ServerInfo, Trouble> {
+    /// [`RedisFailure`].
+    pub async fn info(&self) -> Result<ServerInfo, RedisFailure> {
         let (_, mut link) = self.link().await?;
         info(&mut link).await
     }
 }
 
-async fn info(link: &mut Link) -> Result<ServerInfo, Trouble> {
+async fn info(link: &mut Link) -> Result<ServerInfo, RedisFailure> {
     let mut text = String::new();
     for section in ["server", "memory"] {
         match link.run(redis::cmd("INFO").arg(section)).await {
             Ok(value) => texts(&value, &mut text),
             // A user without that right is served, too.
-            Err(Trouble::Refused(error)) if error.contains("NOPERM") => {}
-            Err(trouble) => return Err(trouble),
+            Err(RedisFailure::Refused(error)) if error.contains("NOPERM") => {}
+            Err(failure) => return Err(failure),
         }
     }
     server_info(&text)
@@ -398,9 +396,15 @@ mod tests {
             server_info(&format!("redis_version:{version}\r\nmaxmemory_policy:{policy}\r\n"))
         };
         assert_eq!(info("noeviction", "7.0.15").expect("taken").version, "Redis 7.0.15");
-        assert!(matches!(info("allkeys-lru", "7.0.15"), Err(Trouble::Evicts(_))));
-        assert!(matches!(info("noeviction", "6.2.14"), Err(Trouble::Old(_))));
-        assert_eq!(server_info("").expect("a user may not ask"), ServerInfo::default());
+        assert!(matches!(
+            info("allkeys-lru", "7.0.15"),
+            Err(RedisFailure::EvictionPolicy(_))
+        ));
+        assert!(matches!(info("noeviction", "6.2.14"), Err(RedisFailure::OldVersion(_))));
+        assert_eq!(
+            server_info("").expect("a user without that right"),
+            ServerInfo::default()
+        );
         let valkey = server_info("redis_version:7.2.4\nvalkey_version:8.0.1\n").expect("taken");
         assert_eq!(valkey.version, "Valkey 8.0.1");
     }

@@ -20,17 +20,17 @@ use tracing::{info, warn};
 
 use crate::app::{App, Command, RecordSink};
 use crate::health::Health;
-use crate::link::{Address, ServerInfo, Shared, Trouble};
+use crate::link::{Address, RedisFailure, ServerInfo, SharedLink};
 use crate::node::NodeConfig;
 use crate::node::records::{Changes, Owner};
 use crate::script::prefix;
 
 /// Calls of an app that wait for its task. More are refused.
-const WAITING: usize = 100_000;
+const MAX_WAITING_CALLS: usize = 100_000;
 /// Interval of checks of Redis.
-const WATCH: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Lifetime of an app without instances.
-const IDLE: Duration = Duration::from_secs(30);
+const IDLE_LIFETIME: Duration = Duration::from_secs(30);
 
 /// Config of the service.
 #[derive(Clone, Debug)]
@@ -51,16 +51,16 @@ pub struct RedisConfig {
 pub struct RedisUpstream {
     name: String,
     config: RedisConfig,
-    shared: Arc<Shared>,
+    shared: Arc<SharedLink>,
     health: Arc<Health>,
     clock: Clock,
-    apps: Mutex<HashMap<AppId, Handle>>,
+    apps: Mutex<HashMap<AppId, AppHandle>>,
     next: AtomicU64,
     tasks: TaskTracker,
     shutdown: CancellationToken,
 }
 
-struct Handle {
+struct AppHandle {
     commands: mpsc::UnboundedSender<Command>,
     waiting: Arc<AtomicUsize>,
     clients: HashMap<u64, EventSink>,
@@ -73,7 +73,7 @@ struct Handle {
 
 /// A sidecar that has a lease in an app.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Peer {
+pub struct NodeLease {
     /// Its name.
     pub name: String,
     /// Milliseconds until its lease is over; negative after that.
@@ -96,7 +96,7 @@ impl RedisUpstream {
         getrandom::fill(&mut random)?;
         Ok(Arc::new(Self {
             name: format!("{:016x}", u64::from_le_bytes(random)),
-            shared: Shared::new(config.address.clone()),
+            shared: SharedLink::new(config.address.clone()),
             config,
             health,
             clock,
@@ -107,27 +107,27 @@ impl RedisUpstream {
         }))
     }
 
-    /// A second sidecar of this process with the same Redis, for a message between both; it ends with the token.
+    /// Creates a second sidecar in this process, for a message between both. It ends with the token.
     ///
     /// # Errors
     /// The system has no randomness for its name.
-    pub fn sibling(&self) -> Result<(Arc<Self>, CancellationToken), getrandom::Error> {
+    pub fn second_sidecar(&self) -> Result<(Arc<Self>, CancellationToken), getrandom::Error> {
         let end = CancellationToken::new();
         let made = Self::new(self.config.clone(), Arc::default(), self.clock, &self.tasks, &end)?;
         self.tasks.spawn(made.clone().run());
         Ok((made, end))
     }
 
-    /// The state of a Redis Cluster; none where it is one server.
+    /// Returns the state of a Redis Cluster; `None` for one server.
     ///
     /// # Errors
-    /// [`Trouble`].
-    pub async fn cluster(&self) -> Result<Option<String>, Trouble> {
+    /// [`RedisFailure`].
+    pub async fn cluster(&self) -> Result<Option<String>, RedisFailure> {
         if !self.config.address.cluster {
             return Ok(None);
         }
         let value = self.shared.run(redis::cmd("CLUSTER").arg("INFO")).await?;
-        let text: String = redis::from_redis_value(value).map_err(|e| Trouble::Other(e.to_string()))?;
+        let text: String = redis::from_redis_value(value).map_err(|e| RedisFailure::Other(e.to_string()))?;
         let line = |key: &str| {
             text.lines()
                 .find_map(|line| line.strip_prefix(key))
@@ -137,7 +137,7 @@ impl RedisUpstream {
         };
         let (state, slots) = (line("cluster_state:"), line("cluster_slots_ok:"));
         if state != "ok" {
-            return Err(Trouble::Unreachable(format!(
+            return Err(RedisFailure::Unreachable(format!(
                 "the state of the cluster is `{state}`, with {slots} slots"
             )));
         }
@@ -153,11 +153,11 @@ impl RedisUpstream {
     pub async fn run(self: Arc<Self>) {
         let mut begun = false;
         loop {
-            let trouble = self.shared.run(&redis::cmd("PING")).await.err();
-            let changed = self.health.note(trouble.clone());
-            match &trouble {
-                Some(trouble) if changed || !begun => {
-                    warn!(%trouble, hint = trouble.hint(), "Redis does not serve: sessions wait for it");
+            let failure = self.shared.run(&redis::cmd("PING")).await.err();
+            let changed = self.health.set_failure(failure.clone());
+            match &failure {
+                Some(failure) if changed || !begun => {
+                    warn!(%failure, hint = failure.hint(), "Redis does not serve: sessions wait for it");
                 }
                 None if changed => info!("Redis serves"),
                 _ => {}
@@ -165,7 +165,7 @@ impl RedisUpstream {
             begun = true;
             self.end_idle();
             tokio::select! {
-                () = sleep(WATCH) => {}
+                () = sleep(CHECK_INTERVAL) => {}
                 () = self.shutdown.cancelled() => return self.end_all(),
             }
         }
@@ -174,35 +174,35 @@ impl RedisUpstream {
     /// Returns the description of the server.
     ///
     /// # Errors
-    /// [`Trouble`].
-    pub async fn server(&self) -> Result<ServerInfo, Trouble> {
+    /// [`RedisFailure`].
+    pub async fn server(&self) -> Result<ServerInfo, RedisFailure> {
         self.shared.info().await
     }
 
-    /// The sidecars of an app.
+    /// Returns the sidecars of an app.
     ///
     /// # Errors
-    /// [`Trouble`].
-    pub async fn nodes(&self, app: &AppId) -> Result<Vec<Peer>, Trouble> {
+    /// [`RedisFailure`].
+    pub async fn nodes(&self, app: &AppId) -> Result<Vec<NodeLease>, RedisFailure> {
         let key = format!("{}:l", prefix(app.as_str()));
         let now = self.shared.run(&redis::cmd("TIME")).await?;
-        let now: (i64, i64) = redis::from_redis_value(now).map_err(|e| Trouble::Other(e.to_string()))?;
+        let now: (i64, i64) = redis::from_redis_value(now).map_err(|e| RedisFailure::Other(e.to_string()))?;
         let now = now.0 * 1000 + now.1 / 1000;
         let leases = self.shared.run(redis::cmd("HGETALL").arg(key)).await?;
         let leases: HashMap<String, String> =
-            redis::from_redis_value(leases).map_err(|e| Trouble::Other(e.to_string()))?;
-        let mut peers: Vec<Peer> = leases
+            redis::from_redis_value(leases).map_err(|e| RedisFailure::Other(e.to_string()))?;
+        let mut nodes: Vec<NodeLease> = leases
             .into_iter()
             .map(|(name, lease)| {
                 let until = lease.split(' ').next().and_then(|until| until.parse().ok());
-                Peer {
+                NodeLease {
                     name,
                     lease: until.map_or(0, |until: i64| until - now),
                 }
             })
             .collect();
-        peers.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(peers)
+        nodes.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(nodes)
     }
 
     /// Returns the apps of this sidecar.
@@ -217,7 +217,7 @@ impl RedisUpstream {
             } else {
                 0
             };
-            let is_idle = WATCH * handle.idle >= IDLE;
+            let is_idle = CHECK_INTERVAL * handle.idle >= IDLE_LIFETIME;
             if is_idle {
                 handle.end.cancel();
             }
@@ -231,7 +231,7 @@ impl RedisUpstream {
         }
     }
 
-    fn start(&self, app: &AppId) -> Handle {
+    fn start(&self, app: &AppId) -> AppHandle {
         #[expect(
             clippy::disallowed_methods,
             reason = "calls in it are counted and bounded; the rest is twice as many as there are sessions"
@@ -252,7 +252,7 @@ impl RedisUpstream {
                 heartbeat: self.config.heartbeat,
                 grace: self.config.heartbeat * 2,
                 stream: self.config.stream,
-                own_time: false,
+                has_own_time: false,
             },
             prefix: prefix(app.as_str()),
             shared: self.shared.clone(),
@@ -263,7 +263,7 @@ impl RedisUpstream {
             shutdown: end.clone(),
         };
         self.tasks.spawn(task.run());
-        Handle {
+        AppHandle {
             commands,
             waiting,
             clients: HashMap::new(),
@@ -284,11 +284,11 @@ fn line_key(line: u64) -> String {
 /// Session of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FoundLine {
-    /// Of the account of an app.
-    Of(String, String),
+    /// The app and the account.
+    Session(String, String),
     /// The account has logged in again since.
     Replaced,
-    /// Of none that Redis knows.
+    /// Redis has no such line.
     Unknown,
 }
 
@@ -300,7 +300,7 @@ pub struct RecordKey {
 }
 
 impl RedisUpstream {
-    /// Makes a session the owner of its account's record; an earlier owner can no longer change it. `sink` gets its news.
+    /// Makes a session the owner of its account's record; an earlier owner can no longer change it. `sink` gets its events.
     pub fn take_record(&self, app: &AppId, owner: Owner, sink: RecordSink) -> RecordKey {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let mut apps = self.apps.lock();
@@ -320,8 +320,8 @@ impl RedisUpstream {
     /// Stores the session of a line.
     ///
     /// # Errors
-    /// [`Trouble`].
-    pub async fn set_line(&self, line: u64, app: &AppId, account: &str, ttl: Duration) -> Result<(), Trouble> {
+    /// [`RedisFailure`].
+    pub async fn set_line(&self, line: u64, app: &AppId, account: &str, ttl: Duration) -> Result<(), RedisFailure> {
         let mut command = redis::cmd("SET");
         command.arg(line_key(line)).arg(format!("{app} {account}"));
         self.shared.run(command.arg("PX").arg(ttl.as_millis() as u64)).await?;
@@ -331,10 +331,10 @@ impl RedisUpstream {
     /// Returns the session of a line.
     ///
     /// # Errors
-    /// [`Trouble`].
-    pub async fn find_line(&self, line: u64) -> Result<FoundLine, Trouble> {
-        let read = |value: redis::Value| -> Result<Option<String>, Trouble> {
-            redis::from_redis_value(value).map_err(|error| Trouble::Other(error.to_string()))
+    /// [`RedisFailure`].
+    pub async fn find_line(&self, line: u64) -> Result<FoundLine, RedisFailure> {
+        let read = |value: redis::Value| -> Result<Option<String>, RedisFailure> {
+            redis::from_redis_value(value).map_err(|error| RedisFailure::Other(error.to_string()))
         };
         let owner = read(self.shared.run(redis::cmd("GET").arg(line_key(line))).await?)?;
         let Some((app, account)) = owner.as_deref().and_then(|owner| owner.split_once(' ')) else {
@@ -344,7 +344,7 @@ impl RedisUpstream {
         let current = read(self.shared.run(redis::cmd("HGET").arg(key).arg("l")).await?)?;
         Ok(match current {
             None => FoundLine::Unknown,
-            Some(current) if current == format!("{line:016x}") => FoundLine::Of(app.into(), account.into()),
+            Some(current) if current == format!("{line:016x}") => FoundLine::Session(app.into(), account.into()),
             Some(_) => FoundLine::Replaced,
         })
     }
@@ -352,10 +352,10 @@ impl RedisUpstream {
     /// Returns the common secret, which the first sidecar creates.
     ///
     /// # Errors
-    /// [`Trouble`].
-    pub async fn secret(&self) -> Result<SecretString, Trouble> {
+    /// [`RedisFailure`].
+    pub async fn secret(&self) -> Result<SecretString, RedisFailure> {
         let mut random = [0; 32];
-        getrandom::fill(&mut random).map_err(|error| Trouble::Other(error.to_string()))?;
+        getrandom::fill(&mut random).map_err(|error| RedisFailure::Other(error.to_string()))?;
         let mut made = String::new();
         for byte in random {
             made.push_str(&format!("{byte:02x}"));
@@ -365,7 +365,7 @@ impl RedisUpstream {
             .await?;
         let secret = self.shared.run(redis::cmd("GET").arg(SECRET)).await?;
         let secret: String = redis::from_redis_value(secret)
-            .map_err(|_| Trouble::Other("the secret of session lines is missing".into()))?;
+            .map_err(|_| RedisFailure::Other("the secret of session lines is missing".into()))?;
         Ok(secret.into())
     }
 
@@ -378,8 +378,8 @@ impl RedisUpstream {
     }
 
     /// Leaves the acknowledgement of peer messages to the session: by [`processed`](Self::processed) or with changes.
-    pub fn keep(&self, client: &ClientKey) {
-        self.command(&client.app, Command::Keep(client.number));
+    pub fn require_acknowledgement(&self, client: &ClientKey) {
+        self.command(&client.app, Command::RequireAcknowledgement(client.number));
     }
 
     /// Acknowledges peer messages of an RTM client.
@@ -395,12 +395,12 @@ impl RedisUpstream {
 }
 
 impl Upstream for RedisUpstream {
-    fn open(&self, app: &AppId, tell: EventSink) -> ClientKey {
+    fn open(&self, app: &AppId, sink: EventSink) -> ClientKey {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let mut apps = self.apps.lock();
         let handle = apps.entry(app.clone()).or_insert_with(|| self.start(app));
-        handle.clients.insert(number, tell.clone());
-        drop(handle.commands.send(Command::Open(number, tell)));
+        handle.clients.insert(number, sink.clone());
+        drop(handle.commands.send(Command::Open(number, sink)));
         let app = app.clone();
         ClientKey { app, number }
     }
@@ -408,12 +408,12 @@ impl Upstream for RedisUpstream {
     fn call(&self, client: &ClientKey, request: u64, call: RtmCall) {
         let apps = self.apps.lock();
         let Some(handle) = apps.get(&client.app) else { return };
-        if handle.waiting.load(Ordering::Relaxed) < WAITING {
+        if handle.waiting.load(Ordering::Relaxed) < MAX_WAITING_CALLS {
             handle.waiting.fetch_add(1, Ordering::Relaxed);
             drop(handle.commands.send(Command::Call(client.number, request, call)));
-        } else if let Some(tell) = handle.clients.get(&client.number) {
+        } else if let Some(sink) = handle.clients.get(&client.number) {
             let result = Err(refusal(call.kind(), Refusal::TooOften));
-            tell(UpstreamEvent::Reply { request, result });
+            sink(UpstreamEvent::Reply { request, result });
         }
     }
 

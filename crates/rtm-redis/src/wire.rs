@@ -5,7 +5,7 @@ use rtm::value::Text;
 use rtm::{ChannelAttribute, ChannelId, Message, UserId};
 
 /// A list of texts of one operation, reply or entry.
-pub type Words = Vec<Vec<u8>>;
+pub type Fields = Vec<Vec<u8>>;
 
 /// The number of a stream entry: milliseconds and a number within them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,7 +40,7 @@ pub struct Entry {
     /// The number of the writer's batch, and the place in it; they grow with every entry of that writer.
     pub number: (u64, u64),
     /// Its content.
-    pub words: Words,
+    pub fields: Fields,
 }
 
 /// Result of a batch.
@@ -53,7 +53,7 @@ pub enum Answer {
         /// The time of Redis.
         now: u64,
         /// Replies, which begin with `=`, and entries for the node itself, in order.
-        items: Vec<Words>,
+        items: Vec<Fields>,
     },
     /// Redis has no state of the node, or has lost the last changes.
     Lost {
@@ -64,8 +64,8 @@ pub enum Answer {
     Stale,
     /// The data is of a later schema.
     Newer(u64),
-    /// `hello` was executed.
-    Hello {
+    /// The node is registered.
+    Registered {
         /// The time of Redis.
         now: u64,
         /// The users that Redis has at this node.
@@ -79,14 +79,16 @@ pub fn answer(value: &Value) -> Option<Answer> {
     let number = |at: usize| -> Option<u64> { std::str::from_utf8(bytes(parts.get(at)?)?).ok()?.parse().ok() };
     match bytes(parts.first()?)? {
         b"ok" => match parts.get(3)? {
-            Value::Array(items) if items.iter().all(|item| matches!(item, Value::Array(_))) && !is_hello(parts) => {
+            Value::Array(items)
+                if items.iter().all(|item| matches!(item, Value::Array(_))) && !is_registration(parts) =>
+            {
                 Some(Answer::Done {
                     before: EntryId::parse(bytes(&parts[1])?).unwrap_or_default(),
                     now: number(2)?,
-                    items: items.iter().map(words).collect::<Option<_>>()?,
+                    items: items.iter().map(fields).collect::<Option<_>>()?,
                 })
             }
-            Value::Array(users) => Some(Answer::Hello {
+            Value::Array(users) => Some(Answer::Registered {
                 now: number(2)?,
                 users: users.iter().map(|user| text(bytes(user)?)).collect::<Option<_>>()?,
             }),
@@ -99,7 +101,7 @@ pub fn answer(value: &Value) -> Option<Answer> {
     }
 }
 
-fn is_hello(parts: &[Value]) -> bool {
+fn is_registration(parts: &[Value]) -> bool {
     parts.get(4).is_some()
 }
 
@@ -111,26 +113,26 @@ pub fn entries(value: &Value) -> Option<Vec<Entry>> {
 
 fn entry(value: &Value) -> Option<Entry> {
     let Value::Array(parts) = value else { return None };
-    let Value::Array(fields) = parts.get(1)? else {
+    let Value::Array(pair) = parts.get(1)? else {
         return None;
     };
-    let mut words = unpacked(bytes(fields.get(1)?)?)?;
-    if words.len() < 4 {
+    let mut fields = unpacked(bytes(pair.get(1)?)?)?;
+    if fields.len() < 4 {
         return None;
     }
-    let rest = words.split_off(3);
-    let number = |word: &[u8]| -> Option<u64> { std::str::from_utf8(word).ok()?.parse().ok() };
+    let rest = fields.split_off(3);
+    let number = |field: &[u8]| -> Option<u64> { std::str::from_utf8(field).ok()?.parse().ok() };
     Some(Entry {
         id: EntryId::parse(bytes(parts.first()?)?)?,
-        from: text(&words[0])?,
-        number: (number(&words[1])?, number(&words[2])?),
-        words: rest,
+        from: text(&fields[0])?,
+        number: (number(&fields[1])?, number(&fields[2])?),
+        fields: rest,
     })
 }
 
-fn words(value: &Value) -> Option<Words> {
-    let Value::Array(words) = value else { return None };
-    words.iter().map(|word| Some(bytes(word)?.to_vec())).collect()
+fn fields(value: &Value) -> Option<Fields> {
+    let Value::Array(fields) = value else { return None };
+    fields.iter().map(|field| Some(bytes(field)?.to_vec())).collect()
 }
 
 fn bytes(value: &Value) -> Option<&[u8]> {
@@ -141,51 +143,51 @@ fn bytes(value: &Value) -> Option<&[u8]> {
     }
 }
 
-/// Several texts as one: `5:alice3:bob`.
-pub fn packed<'w>(words: impl IntoIterator<Item = &'w [u8]>) -> Vec<u8> {
+/// Encodes texts as one: `5:alice3:bob`.
+pub fn packed<'w>(fields: impl IntoIterator<Item = &'w [u8]>) -> Vec<u8> {
     let mut out = Vec::new();
-    for word in words {
-        out.extend_from_slice(word.len().to_string().as_bytes());
+    for field in fields {
+        out.extend_from_slice(field.len().to_string().as_bytes());
         out.push(b':');
-        out.extend_from_slice(word);
+        out.extend_from_slice(field);
     }
     out
 }
 
-/// The texts of one.
-pub fn unpacked(mut text: &[u8]) -> Option<Words> {
-    let mut words = Vec::new();
+/// Decodes the texts of one.
+pub fn unpacked(mut text: &[u8]) -> Option<Fields> {
+    let mut fields = Vec::new();
     while !text.is_empty() {
         let colon = text.iter().position(|&byte| byte == b':')?;
         let size: usize = std::str::from_utf8(&text[..colon]).ok()?.parse().ok()?;
         let end = colon.checked_add(1)?.checked_add(size)?;
-        words.push(text.get(colon + 1..end)?.to_vec());
+        fields.push(text.get(colon + 1..end)?.to_vec());
         text = &text[end..];
     }
-    Some(words)
+    Some(fields)
 }
 
-/// A text of UTF-8.
+/// Decodes a text of UTF-8.
 pub fn text(bytes: &[u8]) -> Option<Text> {
     Some(std::str::from_utf8(bytes).ok()?.into())
 }
 
-/// A whole number.
+/// Decodes a whole number.
 pub fn int(bytes: &[u8]) -> Option<u64> {
     std::str::from_utf8(bytes).ok()?.parse().ok()
 }
 
-/// A user id.
+/// Decodes a user id.
 pub fn user(bytes: &[u8]) -> Option<UserId> {
     UserId::new(text(bytes)?).ok()
 }
 
-/// A channel id.
+/// Decodes a channel id.
 pub fn channel(bytes: &[u8]) -> Option<ChannelId> {
     ChannelId::new(text(bytes)?).ok()
 }
 
-/// A message as one text.
+/// Encodes a message as one text.
 pub fn message_out(message: &Message) -> Vec<u8> {
     match message {
         Message::Text(text) => [b"t", text.as_bytes()].concat(),
@@ -197,7 +199,7 @@ pub fn message_out(message: &Message) -> Vec<u8> {
     }
 }
 
-/// The message of a text.
+/// Decodes a message.
 pub fn message_in(bytes: &[u8]) -> Option<Message> {
     match bytes.split_first()? {
         (b't', rest) => Some(Message::Text(text(rest)?)),
@@ -212,33 +214,33 @@ pub fn message_in(bytes: &[u8]) -> Option<Message> {
     }
 }
 
-/// Attributes of a user as one text.
+/// Encodes attributes of a user as one text.
 pub fn attributes_out(attributes: &[(Text, Text)]) -> Vec<u8> {
-    let words = attributes
+    let fields = attributes
         .iter()
         .flat_map(|(key, value)| [key.as_bytes(), value.as_bytes()]);
-    packed(words)
+    packed(fields)
 }
 
-/// The attributes of a user.
+/// Decodes attributes of a user.
 pub fn attributes_in(bytes: &[u8]) -> Option<Vec<(Text, Text)>> {
-    let words = unpacked(bytes)?;
-    let pairs = words.chunks_exact(2);
+    let fields = unpacked(bytes)?;
+    let pairs = fields.chunks_exact(2);
     pairs.map(|pair| Some((text(&pair[0])?, text(&pair[1])?))).collect()
 }
 
-/// The attributes of a channel: key, value, writer, time.
+/// Decodes attributes of a channel: key, value, writer, time.
 pub fn channel_attributes_in(bytes: &[u8]) -> Option<Vec<(Text, ChannelAttribute)>> {
-    let words = unpacked(bytes)?;
-    let attribute = |words: &[Vec<u8>]| {
+    let fields = unpacked(bytes)?;
+    let attribute = |fields: &[Vec<u8>]| {
         let attribute = ChannelAttribute {
-            value: text(&words[1])?,
-            last_update_user_id: user(&words[2])?,
-            last_update_ts: int(&words[3])?,
+            value: text(&fields[1])?,
+            last_update_user_id: user(&fields[2])?,
+            last_update_ts: int(&fields[3])?,
         };
-        Some((text(&words[0])?, attribute))
+        Some((text(&fields[0])?, attribute))
     };
-    words.chunks_exact(4).map(attribute).collect()
+    fields.chunks_exact(4).map(attribute).collect()
 }
 
 #[cfg(test)]
@@ -246,9 +248,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_go_there_and_back() {
-        let words: [&[u8]; 4] = [b"", b"a:b", b"5:alice", "\u{e9}".as_bytes()];
-        assert_eq!(unpacked(&packed(words)).expect("packed"), words);
+    fn texts_survive_a_round_trip() {
+        let fields: [&[u8]; 4] = [b"", b"a:b", b"5:alice", "\u{e9}".as_bytes()];
+        assert_eq!(unpacked(&packed(fields)).expect("packed"), fields);
         for bad in ["1", "2:a", ":a", "x:a", "18446744073709551615:a"] {
             assert_eq!(unpacked(bad.as_bytes()), None, "{bad}");
         }

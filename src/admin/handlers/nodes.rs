@@ -20,7 +20,7 @@ pub async fn nodes(server: &Server) -> Reply {
                     .map(|node| json!({ "node": node.name, "lease_ms": node.lease }));
                 apps.insert(app.as_str().to_owned(), nodes.collect());
             }
-            Err(trouble) => return text(StatusCode::SERVICE_UNAVAILABLE, format!("{trouble}\n")),
+            Err(failure) => return text(StatusCode::SERVICE_UNAVAILABLE, format!("{failure}\n")),
         }
     }
     json(StatusCode::OK, &json!({ "apps": apps }))

@@ -18,7 +18,7 @@ impl Client {
     pub(super) fn line_searched(&mut self, search: LineSearch, (number, found): Found) {
         let LineSearch { line, pending, .. } = search;
         let key = match found {
-            FoundLine::Of(app, account) => AppId::new(app.as_str()).ok().zip(Account::new(account.as_str()).ok()),
+            FoundLine::Session(app, account) => AppId::new(app.as_str()).ok().zip(Account::new(account.as_str()).ok()),
             FoundLine::Replaced => return self.no_line(NoSession::Replaced, pending),
             FoundLine::Unknown => None,
         };

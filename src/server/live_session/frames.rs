@@ -50,8 +50,8 @@ impl LiveSession {
         let Some(socket) = self.sockets.get(&id) else { return };
         for text in what(&*socket.encoder) {
             self.taps.frame_out(id, &text, row);
-            let text = match &mut self.kept {
-                Some(kept) => kept.hold(self.after, &socket.out, text.into(), answers.zip(row)),
+            let text = match &mut self.record {
+                Some(record) => record.hold(self.after, &socket.out, text.into(), answers.zip(row)),
                 None => Some(text.into()),
             };
             if let Some(text) = text

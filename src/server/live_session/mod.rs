@@ -1,10 +1,10 @@
 //! A running session: it takes messages from its inbox and executes effects.
 
 mod frames;
-pub mod kept;
 mod limits;
 mod measures;
 mod member_queries;
+pub mod record;
 mod shown;
 mod taps;
 
@@ -41,9 +41,9 @@ use crate::server::webhook_events::WebhookEvents;
 use protocol::encoder::Resumed;
 use protocol::memory_budget::{MemoryUse, MemoryUser};
 
-use kept::Kept;
 use measures::Measures;
 use member_queries::FOR_OTHERS;
+use record::RecordSync;
 use taps::Taps;
 
 /// A session of the engine with its sockets, timers and RTM client.
@@ -88,7 +88,7 @@ pub struct LiveSession {
     /// Counters of its kind of client.
     group: Option<Arc<Group>>,
     /// Its record in Redis, if it has one.
-    kept: Option<Box<Kept>>,
+    record: Option<Box<RecordSync>>,
     /// What must be in Redis before the client gets the effects of this step.
     after: Option<u64>,
     /// Rates of messages at the start of the session.
@@ -153,7 +153,7 @@ impl LiveSession {
             measures: Measures::default(),
             group: None,
             taps: Taps::default(),
-            kept: None,
+            record: None,
             after: None,
             in_mailbox_file: false,
             over: false,
@@ -163,8 +163,8 @@ impl LiveSession {
     }
 
     /// Sets the record.
-    pub fn kept_by(mut self, kept: Option<Kept>) -> Self {
-        self.kept = kept.map(Box::new);
+    pub fn with_record(mut self, record: Option<RecordSync>) -> Self {
+        self.record = record.map(Box::new);
         self
     }
 
@@ -222,12 +222,12 @@ impl LiveSession {
             }
             Message::Ask { call, request, asker } => self.ask_for(call, request, asker),
             Message::UpstreamEvent(event) => {
-                if let Some(kept) = &mut self.kept {
-                    kept.count(&event);
+                if let Some(record) = &mut self.record {
+                    record.count(&event);
                 }
                 self.handle_upstream_event(*event);
             }
-            Message::Record(news) => self.record_news(*news),
+            Message::Record(event) => self.record_event(*event),
             Message::GiveUp if self.sockets.is_empty() => self.give_up(CutOff::NoRoom),
             Message::GiveUp => {}
             Message::Close => self.give_up(CutOff::ByOperator),
@@ -252,7 +252,7 @@ impl LiveSession {
     }
 
     fn login(&mut self, login: Login) {
-        let login = match self.kept {
+        let login = match self.record {
             Some(_) => self.restore(login),
             None => Some(login),
         };
@@ -281,7 +281,7 @@ impl LiveSession {
             },
             Some(how) => Input::Attached { call, how, line },
         });
-        if self.kept.is_some() {
+        if self.record.is_some() {
             return;
         }
         let kept = self.server.kept.take(&self.key, &self.set);
@@ -325,7 +325,7 @@ impl LiveSession {
         let begun = self.measures.begin();
         self.session.step(self.now, input, &mut effects);
         self.translated(begun);
-        if self.kept.is_some() {
+        if self.record.is_some() {
             let to_store = self.session.to_store();
             self.after = (to_store > before).then_some(to_store);
         }
@@ -374,7 +374,7 @@ impl LiveSession {
 
     /// Ends the session for a reason that the engine does not know of.
     fn give_up(&mut self, why: CutOff) {
-        if self.kept.is_none() {
+        if self.record.is_none() {
             let lines = self.session.leave_lines();
             if !lines.is_empty() {
                 self.apply(Effect::StoreLines(lines));
@@ -477,8 +477,8 @@ impl LiveSession {
                 };
                 if let Some(socket) = self.sockets.remove(&socket) {
                     self.view.set_connections(self.sockets.len());
-                    let kept = self.kept.as_mut();
-                    if !kept.is_some_and(|kept| kept.hold_close(&socket.out, closing)) {
+                    let record = self.record.as_mut();
+                    if !record.is_some_and(|record| record.hold_close(&socket.out, closing)) {
                         socket.out.close(closing);
                     }
                 }
@@ -488,9 +488,9 @@ impl LiveSession {
     }
 
     fn end(&mut self, left: VecDeque<Message>) {
-        let is_kept = self.kept.is_some();
+        let is_durable = self.record.is_some();
         // A session that is over has stored its lines itself; a session cut off by the shutdown has not.
-        if !self.over && !is_kept && self.server.config().mailbox.file.is_some() {
+        if !self.over && !is_durable && self.server.config().mailbox.file.is_some() {
             let lines = self.session.leave_lines();
             if !lines.is_empty() {
                 self.apply(Effect::StoreLines(lines));
@@ -500,7 +500,7 @@ impl LiveSession {
             self.taps.cut(self.server.clock.now());
         }
         let unfinished = self.session.unfinished();
-        if !self.over && !is_kept && unfinished > 0 {
+        if !self.over && !is_durable && unfinished > 0 {
             let what = "messages of a session that was cut off";
             self.log.dropped(what, unfinished);
             self.server.metrics.dropped(what);
@@ -517,7 +517,7 @@ impl LiveSession {
         self.webhook_events.ended(ending);
         self.leave_record();
         // A client whose session continues elsewhere has the same line; the record knows which line is valid.
-        let kicked = ending == Some(EndReason::Kicked) && !is_kept;
+        let kicked = ending == Some(EndReason::Kicked) && !is_durable;
         self.server.grace_sessions.end(self.id);
         self.server.sessions.remove(self.id);
         self.server
@@ -548,8 +548,8 @@ impl LiveSession {
 
 impl Recipient for LiveSession {
     fn take(&mut self, message: Message) {
-        let message = match &mut self.kept {
-            Some(kept) => kept.wait(message),
+        let message = match &mut self.record {
+            Some(record) => record.wait(message),
             None => Some(message),
         };
         let Some(message) = message else { return };

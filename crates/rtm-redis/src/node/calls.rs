@@ -9,18 +9,17 @@ use rtm::{
 };
 use rtm_embedded::{Needs, checks, limits, needs, state_changed, upsert};
 
-use crate::node::client::{Phase, Waiting};
-use crate::node::op::{Call, Op, Then, words};
-use crate::node::{Node, Out, Seen as _, Timer, failed, replied};
+use crate::node::client::{Phase, WaitingCall};
+use crate::node::op::{Call, Op, ReplyHandler, fields};
+use crate::node::{ForClient as _, Node, Outputs, Timer, failed, replied};
 use crate::wire::{attributes_out, message_out};
 
 type Pairs = Vec<(Text, Text)>;
 
 impl Node {
-    /// In the SDKs' order: what attributes and invitations look like, whether there is a login, what the arguments of the
-    /// rest look like, rates.
-    pub(super) fn admit(&mut self, now: Time, client: u64, waiting: Waiting, out: &mut Out) {
-        let Waiting { request, call, until } = waiting;
+    /// Checks a call in the SDKs' order, and performs it: attributes and invitations, the login, the other arguments, rates.
+    pub(super) fn admit(&mut self, now: Time, client: u64, waiting: WaitingCall, out: &mut Outputs) {
+        let WaitingCall { request, call, until } = waiting;
         let kind = call.kind();
         let call_of = Call {
             client,
@@ -30,7 +29,7 @@ impl Node {
         };
         let checked = self.check(now, client, &call);
         if let Err(error) = checked.and_then(|()| self.perform(now, call_of, call, out)) {
-            out.push(failed(request, error).of(client));
+            out.push(failed(request, error).for_client(client));
         }
     }
 
@@ -46,7 +45,7 @@ impl Node {
                     .rates
                     .admit(now, call, &self.config.service.rates, self.config.service.rate_scale)?
             }
-            (Phase::In(session), _) => {
+            (Phase::LoggedIn(session), _) => {
                 checks::with_login(&**session, call)?;
                 found
                     .rates
@@ -64,7 +63,7 @@ impl Node {
     }
 
     /// Runs the calls that waited for one that has been answered.
-    pub(super) fn release(&mut self, now: Time, client: u64, out: &mut Out) {
+    pub(super) fn release(&mut self, now: Time, client: u64, out: &mut Outputs) {
         if let Some(found) = self.clients.get_mut(&client) {
             found.busy = false;
         }
@@ -77,19 +76,19 @@ impl Node {
     }
 
     /// Sends an operation for a call. Later calls of the instance wait for it.
-    pub(super) fn ask_first(&mut self, call: Call, words: Vec<Vec<u8>>, then: Then) {
+    pub(super) fn push_exclusive(&mut self, call: Call, fields: Vec<Vec<u8>>, handler: ReplyHandler) {
         if let Some(found) = self.clients.get_mut(&call.client) {
             found.busy = true;
         }
-        self.ask(call, words, then);
+        self.push_call(call, fields, handler);
     }
 
-    fn ask(&mut self, call: Call, words: Vec<Vec<u8>>, then: Then) {
+    fn push_call(&mut self, call: Call, fields: Vec<Vec<u8>>, handler: ReplyHandler) {
         let call = Some(call);
-        self.push(Op { words, call, then });
+        self.push(Op { fields, call, handler });
     }
 
-    fn perform(&mut self, now: Time, call: Call, args: RtmCall, out: &mut Out) -> Result<(), RtmError> {
+    fn perform(&mut self, now: Time, call: Call, args: RtmCall, out: &mut Outputs) -> Result<(), RtmError> {
         use RtmCall as C;
         match args {
             C::Login { uid, token } => return self.login(now, call, uid, token.as_deref(), out),
@@ -119,12 +118,12 @@ impl Node {
         let user_text = user.as_str();
         match args {
             C::SendMessageToPeer { peer_id, message } => {
-                let words = words!["peer", user_text, peer_id.as_str(), message_out(&message)];
-                self.ask(call, words, Then::Peer);
+                let fields = fields!["peer", user_text, peer_id.as_str(), message_out(&message)];
+                self.push_call(call, fields, ReplyHandler::Peer);
             }
             C::SendMessage { channel_id, message } => {
-                let words = words!["channel", user_text, channel_id.as_str(), message_out(&message)];
-                self.ask(call, words, Then::Void);
+                let fields = fields!["channel", user_text, channel_id.as_str(), message_out(&message)];
+                self.push_call(call, fields, ReplyHandler::Status);
             }
             C::QueryPeersOnlineStatus { peer_ids } => {
                 let mut peers: Vec<UserId> = Vec::with_capacity(peer_ids.len());
@@ -133,7 +132,11 @@ impl Node {
                         peers.push(peer);
                     }
                 }
-                self.ask(call, listed("online", &peers, UserId::as_str), Then::Online(peers));
+                self.push_call(
+                    call,
+                    list_operation("online", &peers, UserId::as_str),
+                    ReplyHandler::Online(peers),
+                );
             }
             C::SubscribePeersOnlineStatus { peer_ids } => self.follow(call, peer_ids),
             C::UnsubscribePeersOnlineStatus { peer_ids } => self.unfollow(call, &peer_ids),
@@ -157,28 +160,30 @@ impl Node {
             }
             C::ClearLocalUserAttributes {} => self.write_attributes(call, Vec::new(), Vec::new()),
             C::GetUserAttributes { user_id } => {
-                self.ask(
+                self.push_call(
                     call,
-                    words!["attributes_of", user_id.as_str()],
-                    Then::AttributesOf(None),
+                    fields!["attributes_of", user_id.as_str()],
+                    ReplyHandler::AttributesOf(None),
                 );
             }
             C::GetUserAttributesByKeys { user_id, keys } => {
-                self.ask(
+                self.push_call(
                     call,
-                    words!["attributes_of", user_id.as_str()],
-                    Then::AttributesOf(Some(keys)),
+                    fields!["attributes_of", user_id.as_str()],
+                    ReplyHandler::AttributesOf(Some(keys)),
                 );
             }
             C::Join { channel_id } => {
-                let words = words!["join", user_text, login.as_bytes(), channel_id.as_str()];
-                self.ask_first(call, words, Then::Join(channel_id));
+                let fields = fields!["join", user_text, login.as_bytes(), channel_id.as_str()];
+                self.push_exclusive(call, fields, ReplyHandler::Join(channel_id));
             }
             C::Leave { channel_id } => {
-                let words = words!["leave", user_text, login.as_bytes(), channel_id.as_str()];
-                self.ask_first(call, words, Then::Leave(channel_id));
+                let fields = fields!["leave", user_text, login.as_bytes(), channel_id.as_str()];
+                self.push_exclusive(call, fields, ReplyHandler::Leave(channel_id));
             }
-            C::GetMembers { channel_id } => self.ask(call, words!["members", channel_id.as_str()], Then::Members),
+            C::GetMembers { channel_id } => {
+                self.push_call(call, fields!["members", channel_id.as_str()], ReplyHandler::Members)
+            }
             C::GetChannelMemberCount { channel_ids } => {
                 let mut ids: Vec<rtm::ChannelId> = Vec::with_capacity(channel_ids.len());
                 for id in channel_ids {
@@ -186,7 +191,11 @@ impl Node {
                         ids.push(id);
                     }
                 }
-                self.ask(call, listed("counts", &ids, rtm::ChannelId::as_str), Then::Counts(ids));
+                self.push_call(
+                    call,
+                    list_operation("counts", &ids, rtm::ChannelId::as_str),
+                    ReplyHandler::Counts(ids),
+                );
             }
             C::SetChannelAttributes {
                 channel_id,
@@ -226,17 +235,17 @@ impl Node {
                 Vec::new(),
             ),
             C::GetChannelAttributes { channel_id } => {
-                self.ask(
+                self.push_call(
                     call,
-                    words!["channel_read", channel_id.as_str()],
-                    Then::ChannelRead(None),
+                    fields!["channel_read", channel_id.as_str()],
+                    ReplyHandler::ChannelRead(None),
                 );
             }
             C::GetChannelAttributesByKeys { channel_id, keys } => {
-                self.ask(
+                self.push_call(
                     call,
-                    words!["channel_read", channel_id.as_str()],
-                    Then::ChannelRead(Some(keys)),
+                    fields!["channel_read", channel_id.as_str()],
+                    ReplyHandler::ChannelRead(Some(keys)),
                 );
             }
             // They are above.
@@ -259,46 +268,49 @@ impl Node {
         call: Call,
         user: UserId,
         token: Option<&str>,
-        out: &mut Out,
+        out: &mut Outputs,
     ) -> Result<(), RtmError> {
         let phase = self.clients.get(&call.client).map(|client| &client.phase);
-        if !matches!(phase, Some(Phase::Out)) {
+        if !matches!(phase, Some(Phase::LoggedOut)) {
             return Err(LoginErr::AlreadyLoggedIn.into());
         }
         if token == Some("") {
             return Err(LoginErr::InvalidArgument.into());
         }
         let connecting = state_changed(ConnectionState::Connecting, ConnectionReason::Login);
-        out.push(connecting.of(call.client));
+        out.push(connecting.for_client(call.client));
         match token.map_or(Ok(None), |token| rtm_embedded::expiry(token, now)) {
             Ok(expiry) => {
-                let is_kept = self.clients.get(&call.client).is_some_and(|client| client.is_kept);
-                let moves = if is_kept { "1" } else { "0" };
-                let words = words!["login", user.as_str(), call.client.to_string(), moves];
-                self.ask_first(call, words, Then::Login(user, expiry));
+                let needs_acknowledgement = self
+                    .clients
+                    .get(&call.client)
+                    .is_some_and(|client| client.needs_acknowledgement);
+                let moves = if needs_acknowledgement { "1" } else { "0" };
+                let fields = fields!["login", user.as_str(), call.client.to_string(), moves];
+                self.push_exclusive(call, fields, ReplyHandler::Login(user, expiry));
                 Ok(())
             }
             Err(bad) => {
                 let failure = state_changed(ConnectionState::Disconnected, ConnectionReason::LoginFailure);
-                out.push(failure.of(call.client));
+                out.push(failure.for_client(call.client));
                 Err(LoginErr::from(bad).into())
             }
         }
     }
 
-    fn logout(&mut self, call: Call, out: &mut Out) -> Result<(), RtmError> {
+    fn logout(&mut self, call: Call, out: &mut Outputs) -> Result<(), RtmError> {
         let Some(client) = self.clients.get_mut(&call.client) else {
             return Ok(());
         };
         match &client.phase {
-            Phase::Out => return Err(LogoutErr::UserNotLoggedIn.into()),
+            Phase::LoggedOut => return Err(LogoutErr::UserNotLoggedIn.into()),
             Phase::Aborted => {
-                client.phase = Phase::Out;
+                client.phase = Phase::LoggedOut;
                 let event = state_changed(ConnectionState::Disconnected, ConnectionReason::Logout);
-                out.push(event.of(call.client));
+                out.push(event.for_client(call.client));
                 self.answer_now(call, RtmReply::Void, out);
             }
-            Phase::In(session) => {
+            Phase::LoggedIn(session) => {
                 let (user, login) = (session.user.clone(), session.login.clone());
                 let sent = client.handles.local.pending.values().copied().collect();
                 client.busy = true;
@@ -308,7 +320,7 @@ impl Node {
         Ok(())
     }
 
-    fn renew_token(&mut self, now: Time, call: Call, token: &str, out: &mut Out) -> Result<(), RtmError> {
+    fn renew_token(&mut self, now: Time, call: Call, token: &str, out: &mut Outputs) -> Result<(), RtmError> {
         let expiry = rtm_embedded::expiry(token, now).map_err(RenewTokenErr::from)?;
         let session = self
             .clients
@@ -336,22 +348,22 @@ impl Node {
     }
 
     /// Handles the timer of the token's warning or end.
-    pub(super) fn token_due(&mut self, now: Time, client: u64, out: &mut Out) {
+    pub(super) fn token_due(&mut self, now: Time, client: u64, out: &mut Outputs) {
         let session = self.clients.get_mut(&client).and_then(|client| client.session_mut());
         let Some(session) = session else { return };
         session.token_timer = None;
         let Some(end) = session.expiry else { return };
         if now < end {
             session.token_timer = Some(self.timers.set(end, Timer::Token(client)));
-            out.push(RtmEvent::TokenPrivilegeWillExpire {}.of(client));
+            out.push(RtmEvent::TokenPrivilegeWillExpire {}.for_client(client));
         } else {
             self.abort(client, ConnectionReason::TokenExpired, out);
         }
     }
 
     /// Ends a login without a logout: ABORTED until the app logs out.
-    pub(super) fn abort(&mut self, client: u64, reason: ConnectionReason, out: &mut Out) {
-        out.push(state_changed(ConnectionState::Aborted, reason).of(client));
+    pub(super) fn abort(&mut self, client: u64, reason: ConnectionReason, out: &mut Outputs) {
+        out.push(state_changed(ConnectionState::Aborted, reason).for_client(client));
         if let Some((user, login, _)) = self.end_session(client)
             && reason != ConnectionReason::RemoteLogin
         {
@@ -365,7 +377,7 @@ impl Node {
     /// Removes the state of a login. Returns its user, its name and its invitations.
     pub(super) fn end_session(&mut self, client: u64) -> Option<(UserId, Text, Vec<u64>)> {
         let found = self.clients.get_mut(&client)?;
-        let Phase::In(session) = std::mem::take(&mut found.phase) else {
+        let Phase::LoggedIn(session) = std::mem::take(&mut found.phase) else {
             return None;
         };
         let sent = found.handles.local.pending.values().copied().collect();
@@ -374,9 +386,9 @@ impl Node {
         }
         self.users.remove(&session.user);
         for channel in &session.joined {
-            self.leave_here(client, channel);
+            self.remove_member(client, channel);
         }
-        self.forget_followed(client, session.following.keys());
+        self.remove_subscriptions(client, session.following.keys());
         self.end_invitations(client);
         Some((session.user, session.login, sent))
     }
@@ -387,31 +399,31 @@ impl Node {
         }
         let session = self.clients.get(&call.client).and_then(|client| client.session());
         let Some(session) = session else { return };
-        let words = words![
+        let fields = fields![
             "attributes",
             session.user.as_str(),
             session.login.as_bytes(),
             attributes_out(&all)
         ];
-        self.ask_first(call, words, Then::Attributes(all));
+        self.push_exclusive(call, fields, ReplyHandler::Attributes(all));
     }
 
     fn write_channel(
         &mut self,
         call: Call,
-        how: &str,
+        mode: &str,
         (user, channel, notify): (&UserId, &str, bool),
         given: Vec<Vec<u8>>,
     ) {
-        let mut words = words![
+        let mut fields = fields![
             "channel_write",
-            how,
+            mode,
             user.as_str(),
             channel,
             if notify { "1" } else { "0" }
         ];
-        words.extend(given);
-        self.ask(call, words, Then::Void);
+        fields.extend(given);
+        self.push_call(call, fields, ReplyHandler::Status);
     }
 
     fn rest(&mut self, call: Call, user: &UserId, channel: &str, payload: &Text) -> Result<(), RtmError> {
@@ -420,36 +432,36 @@ impl Node {
         let calls = u64::from(service.rates.rest.calls) * u64::from(service.rate_scale);
         let per = service.rates.rest.per.as_millis();
         let body = message_out(&rtm::Message::Text(payload.clone()));
-        let words = words!["rest", user.as_str(), channel, body, calls.to_string(), per.to_string()];
-        self.ask(call, words, Then::Void);
+        let fields = fields!["rest", user.as_str(), channel, body, calls.to_string(), per.to_string()];
+        self.push_call(call, fields, ReplyHandler::Status);
         Ok(())
     }
 
-    pub(super) fn answer_now(&self, call: Call, reply: RtmReply, out: &mut Out) {
+    pub(super) fn answer_now(&self, call: Call, reply: RtmReply, out: &mut Outputs) {
         if let Some(request) = call.request {
-            out.push(replied(request, reply).of(call.client));
+            out.push(replied(request, reply).for_client(call.client));
         }
     }
 
     /// Handles an operation that was not executed.
-    pub(super) fn refuse(&mut self, now: Time, op: Op, why: Refusal, out: &mut Out) {
-        if let Then::Follow(all) = &op.then
+    pub(super) fn refuse(&mut self, now: Time, op: Op, reason: Refusal, out: &mut Outputs) {
+        if let ReplyHandler::Follow(all) = &op.handler
             && let Some(call) = op.call
         {
             self.follow_failed(call.client, all);
         }
-        if let Then::Beat = op.then {
-            self.beat_queued = false;
+        if let ReplyHandler::Heartbeat = op.handler {
+            self.heartbeat_queued = false;
         }
         let Some(call) = op.call else { return };
         if let Some(request) = call.request {
             if call.kind == CallKind::Login {
                 let failure = state_changed(ConnectionState::Disconnected, ConnectionReason::LoginFailure);
-                out.push(failure.of(call.client));
+                out.push(failure.for_client(call.client));
             }
-            out.push(failed(request, refusal(call.kind, why)).of(call.client));
+            out.push(failed(request, refusal(call.kind, reason)).for_client(call.client));
         }
-        if let Then::Invite(local) = &op.then
+        if let ReplyHandler::Invite(local) = &op.handler
             && let Some(client) = self.clients.get_mut(&call.client)
         {
             client.handles.local.end(local.invitation, rtm_embedded::End::Other);
@@ -458,19 +470,19 @@ impl Node {
     }
 
     /// Continues the calls behind an answered one.
-    pub(super) fn release_if_first(&mut self, now: Time, op: &Op, out: &mut Out) {
+    pub(super) fn release_if_first(&mut self, now: Time, op: &Op, out: &mut Outputs) {
         let first = matches!(
-            op.then,
-            Then::Login(..)
-                | Then::Logout
-                | Then::Follow(_)
-                | Then::Attributes(_)
-                | Then::Join(_)
-                | Then::Leave(_)
-                | Then::Invite(_)
-                | Then::Cancel(..)
-                | Then::Accept(..)
-                | Then::Refuse(..)
+            op.handler,
+            ReplyHandler::Login(..)
+                | ReplyHandler::Logout
+                | ReplyHandler::Follow(_)
+                | ReplyHandler::Attributes(_)
+                | ReplyHandler::Join(_)
+                | ReplyHandler::Leave(_)
+                | ReplyHandler::Invite(_)
+                | ReplyHandler::Cancel(..)
+                | ReplyHandler::Accept(..)
+                | ReplyHandler::Refuse(..)
         );
         if let Some(call) = op.call.filter(|_| first) {
             self.release(now, call.client, out);
@@ -479,12 +491,12 @@ impl Node {
 }
 
 fn pairs(attributes: &[(Text, Text)]) -> Vec<Vec<u8>> {
-    let words = attributes.iter().flat_map(|(key, value)| [key, value]);
-    words.map(|word| word.as_bytes().to_vec()).collect()
+    let fields = attributes.iter().flat_map(|(key, value)| [key, value]);
+    fields.map(|field| field.as_bytes().to_vec()).collect()
 }
 
-fn listed<T>(name: &str, items: &[T], text: impl Fn(&T) -> &str) -> Vec<Vec<u8>> {
-    let mut words = words![name];
-    words.extend(items.iter().map(|item| text(item).as_bytes().to_vec()));
-    words
+fn list_operation<T>(name: &str, items: &[T], text: impl Fn(&T) -> &str) -> Vec<Vec<u8>> {
+    let mut fields = fields![name];
+    fields.extend(items.iter().map(|item| text(item).as_bytes().to_vec()));
+    fields
 }

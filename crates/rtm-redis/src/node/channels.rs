@@ -7,7 +7,7 @@ use rtm::time::Time;
 use rtm::{ChannelId, RtmEvent, UserId};
 use rtm_embedded::TimerId;
 
-use crate::node::{Node, Out, Seen as _, Timer};
+use crate::node::{ForClient as _, Node, Outputs, Timer};
 use crate::wire::{channel_attributes_in, int, message_in, user};
 
 /// A channel with local members.
@@ -24,21 +24,25 @@ struct Member {
     client: u64,
     user: UserId,
     /// The last count of an event.
-    told: u64,
+    last_count: u64,
 }
 
 impl Node {
     /// Handles a join of the instance, which gets the count.
-    pub(super) fn join_here(&mut self, client: u64, user: UserId, id: &ChannelId, count: u64, out: &mut Out) {
+    pub(super) fn add_member(&mut self, client: u64, user: UserId, id: &ChannelId, count: u64, out: &mut Outputs) {
         let channel = self.channels.entry(id.clone()).or_default();
         channel.count = count;
         channel.members.retain(|member| member.client != client);
-        let told = count;
-        channel.members.push(Member { client, user, told });
-        out.push(counted(id, count).of(client));
+        let last_count = count;
+        channel.members.push(Member {
+            client,
+            user,
+            last_count,
+        });
+        out.push(counted(id, count).for_client(client));
     }
 
-    pub(super) fn leave_here(&mut self, client: u64, id: &ChannelId) {
+    pub(super) fn remove_member(&mut self, client: u64, id: &ChannelId) {
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
@@ -54,23 +58,23 @@ impl Node {
     }
 
     /// Handles a restored membership. The instance gets a count that differs from the last one.
-    pub(super) fn back_here(&mut self, client: u64, id: &ChannelId, count: u64, out: &mut Out) {
+    pub(super) fn membership_restored(&mut self, client: u64, id: &ChannelId, count: u64, out: &mut Outputs) {
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
         channel.count = count;
         let member = channel.members.iter_mut().find(|member| member.client == client);
-        if let Some(member) = member.filter(|member| member.told != count) {
-            member.told = count;
-            out.push(counted(id, count).of(client));
+        if let Some(member) = member.filter(|member| member.last_count != count) {
+            member.last_count = count;
+            out.push(counted(id, count).for_client(client));
         }
     }
 
-    /// Somebody joined, left, or was put back: `channel`, user, count, whether members are told who, and the ms until they may
-    /// be told the count.
-    pub(super) fn membership(&mut self, now: Time, what: &[u8], id: &ChannelId, words: &[Vec<u8>], out: &mut Out) {
-        let [who, count, visible, due] = words else { return };
-        let (Some(who), Some(count), Some(due)) = (user(who), int(count), int(due)) else {
+    /// Handles a join, a leave or a restored membership: the user, the count, `1` if members get an event, and the ms until the
+    /// next event of the count.
+    pub(super) fn membership(&mut self, now: Time, kind: &[u8], id: &ChannelId, fields: &[Vec<u8>], out: &mut Outputs) {
+        let [user_id, count, visible, due] = fields else { return };
+        let (Some(user_id), Some(count), Some(due)) = (user(user_id), int(count), int(due)) else {
             return;
         };
         let Some(channel) = self.channels.get_mut(id) else {
@@ -78,46 +82,46 @@ impl Node {
         };
         channel.count = count;
         for member in &channel.members {
-            if visible != b"1" || member.user == who {
+            if visible != b"1" || member.user == user_id {
                 continue;
             }
-            let (channel_id, member_id) = (id.clone(), who.clone());
-            match what {
-                b"join" => out.push(RtmEvent::MemberJoined { channel_id, member_id }.of(member.client)),
-                b"leave" => out.push(RtmEvent::MemberLeft { channel_id, member_id }.of(member.client)),
+            let (channel_id, member_id) = (id.clone(), user_id.clone());
+            match kind {
+                b"join" => out.push(RtmEvent::MemberJoined { channel_id, member_id }.for_client(member.client)),
+                b"leave" => out.push(RtmEvent::MemberLeft { channel_id, member_id }.for_client(member.client)),
                 _ => {}
             }
         }
         if due == 0 {
-            self.tell_count(id, out);
+            self.emit_count(id, out);
         } else if channel.due.is_none() {
             let at = now + Duration::from_millis(due);
             channel.due = Some(self.timers.set(at, Timer::Count(id.clone())));
         }
     }
 
-    pub(super) fn count_due(&mut self, id: &ChannelId, out: &mut Out) {
+    pub(super) fn count_due(&mut self, id: &ChannelId, out: &mut Outputs) {
         if let Some(channel) = self.channels.get_mut(id) {
             channel.due = None;
-            self.tell_count(id, out);
+            self.emit_count(id, out);
         }
     }
 
     /// Sends the count to local members whose last count differs.
-    fn tell_count(&mut self, id: &ChannelId, out: &mut Out) {
+    fn emit_count(&mut self, id: &ChannelId, out: &mut Outputs) {
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
         let count = channel.count;
-        for member in channel.members.iter_mut().filter(|member| member.told != count) {
-            member.told = count;
-            out.push(counted(id, count).of(member.client));
+        for member in channel.members.iter_mut().filter(|member| member.last_count != count) {
+            member.last_count = count;
+            out.push(counted(id, count).for_client(member.client));
         }
     }
 
     /// Handles a channel message: sender, time, message.
-    pub(super) fn channel_message(&mut self, id: &ChannelId, words: &[Vec<u8>], out: &mut Out) {
-        let [from, at, body] = words else { return };
+    pub(super) fn channel_message(&mut self, id: &ChannelId, fields: &[Vec<u8>], out: &mut Outputs) {
+        let [from, at, body] = fields else { return };
         let (Some(from), Some(at), Some(message)) = (user(from), int(at), message_in(body)) else {
             return;
         };
@@ -130,13 +134,13 @@ impl Node {
                 message: message.clone(),
                 server_received_ts: at,
             };
-            out.push(event.of(member.client));
+            out.push(event.for_client(member.client));
         }
     }
 
     /// Handles all attributes of a channel after a write.
-    pub(super) fn channel_attributes(&mut self, id: &ChannelId, words: &[Vec<u8>], out: &mut Out) {
-        let attributes = words.first().and_then(|text| channel_attributes_in(text));
+    pub(super) fn channel_attributes(&mut self, id: &ChannelId, fields: &[Vec<u8>], out: &mut Outputs) {
+        let attributes = fields.first().and_then(|text| channel_attributes_in(text));
         let (Some(attributes), Some(channel)) = (attributes, self.channels.get(id)) else {
             return;
         };
@@ -146,7 +150,7 @@ impl Node {
                 channel_id: id.clone(),
                 attributes: attributes.clone(),
             };
-            out.push(event.of(member.client));
+            out.push(event.for_client(member.client));
         }
     }
 }

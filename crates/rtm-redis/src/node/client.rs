@@ -8,7 +8,7 @@ use rtm::{ChannelId, OnlineState, RtmCall, UserId};
 use rtm_embedded::checks::LoginState;
 use rtm_embedded::{Expiry, Handles, Rates, TimerId};
 
-use crate::wire::{EntryId, Words};
+use crate::wire::{EntryId, Fields};
 
 /// One RTM instance, from `open` to `close`.
 #[derive(Debug, Default)]
@@ -19,25 +19,25 @@ pub struct Client {
     /// A pending call that later calls depend on.
     pub busy: bool,
     /// Calls behind it, oldest first.
-    pub waiting: VecDeque<Waiting>,
+    pub waiting: VecDeque<WaitingCall>,
     /// Its session has a record in Redis and acknowledges messages.
-    pub is_kept: bool,
+    pub needs_acknowledgement: bool,
     /// Messages that its session has not processed, in their order.
-    pub unprocessed: VecDeque<Unprocessed>,
+    pub unprocessed: VecDeque<UnprocessedMessage>,
 }
 
 /// A message that an instance was given and its session has not processed.
 #[derive(Debug)]
-pub enum Unprocessed {
-    /// An entry of the stream, with its words behind `peer`.
-    Entry(EntryId, Words),
+pub enum UnprocessedMessage {
+    /// An entry of the stream, with its fields after `peer`.
+    Entry(EntryId, Fields),
     /// An offline message; the last one has the user, the login and their number.
     Offline(Option<[Vec<u8>; 3]>),
 }
 
 /// A call that waits for another one.
 #[derive(Debug)]
-pub struct Waiting {
+pub struct WaitingCall {
     pub request: u64,
     pub call: RtmCall,
     pub until: Time,
@@ -48,9 +48,9 @@ pub struct Waiting {
 pub enum Phase {
     /// DISCONNECTED.
     #[default]
-    Out,
+    Outputs,
     /// CONNECTED.
-    In(Box<Session>),
+    LoggedIn(Box<Session>),
     /// ABORTED: only `logout` ends it.
     Aborted,
 }
@@ -92,14 +92,14 @@ impl LoginState for Session {
 impl Client {
     pub fn session(&self) -> Option<&Session> {
         match &self.phase {
-            Phase::In(session) => Some(session),
+            Phase::LoggedIn(session) => Some(session),
             _ => None,
         }
     }
 
     pub fn session_mut(&mut self) -> Option<&mut Session> {
         match &mut self.phase {
-            Phase::In(session) => Some(session),
+            Phase::LoggedIn(session) => Some(session),
             _ => None,
         }
     }

@@ -12,8 +12,8 @@ use rtm::{
 };
 use rtm_embedded::{End, TimerId, limits};
 
-use crate::node::op::{Call, Op, Then, words};
-use crate::node::{Node, Out, Seen as _, Timer, failed};
+use crate::node::op::{Call, Op, ReplyHandler, fields};
+use crate::node::{ForClient as _, Node, Outputs, Timer, failed};
 use crate::wire::{int, text, user};
 
 /// An invitation with a local object.
@@ -33,7 +33,7 @@ impl Node {
         callee_id: UserId,
         channel_id: Option<Text>,
         content: Text,
-        out: &mut Out,
+        out: &mut Outputs,
     ) -> Result<(), RtmError> {
         let Some(client) = self.clients.get_mut(&call.client) else {
             return Ok(());
@@ -53,7 +53,7 @@ impl Node {
         let reason = match login {
             Some((user, login)) if has_room => {
                 let channel = channel_id.map_or(String::new(), |channel| format!("={channel}"));
-                let words = words![
+                let fields = fields![
                     "invite",
                     user.as_str(),
                     login.as_bytes(),
@@ -61,7 +61,7 @@ impl Node {
                     channel,
                     content.as_bytes()
                 ];
-                self.ask_first(call, words, Then::Invite(invitation));
+                self.push_exclusive(call, fields, ReplyHandler::Invite(invitation));
                 return Ok(());
             }
             Some(_) => LocalInvitationErr::Unknown,
@@ -69,15 +69,22 @@ impl Node {
         };
         client.handles.local.end(number, End::Other);
         self.answer_now(call, RtmReply::Void, out);
-        out.push(RtmEvent::LocalInvitationFailure { invitation, reason }.of(call.client));
+        out.push(RtmEvent::LocalInvitationFailure { invitation, reason }.for_client(call.client));
         Ok(())
     }
 
     /// Handles the reply to a sent invitation.
-    pub(super) fn invited(&mut self, now: Time, call: Call, local: LocalInvitation, words: &[Vec<u8>], out: &mut Out) {
+    pub(super) fn invited(
+        &mut self,
+        now: Time,
+        call: Call,
+        local: LocalInvitation,
+        fields: &[Vec<u8>],
+        out: &mut Outputs,
+    ) {
         let client = call.client;
-        let id = words.get(1).and_then(|id| int(id));
-        let due = words.get(2).and_then(|due| int(due));
+        let id = fields.get(1).and_then(|id| int(id));
+        let due = fields.get(2).and_then(|due| int(due));
         let (Some(id), Some(due)) = (id, due) else {
             self.answer_now(call, RtmReply::Void, out);
             if let Some(found) = self.clients.get_mut(&client) {
@@ -85,14 +92,14 @@ impl Node {
             }
             let reason = LocalInvitationErr::NotLoggedIn;
             let invitation = local;
-            return out.push(RtmEvent::LocalInvitationFailure { invitation, reason }.of(client));
+            return out.push(RtmEvent::LocalInvitationFailure { invitation, reason }.for_client(client));
         };
         // The caller already has the failure.
         let Some(found) = self.clients.get_mut(&client).filter(|_| call.request.is_some()) else {
             return self.push(Op {
-                words: words!["cancel", id.to_string(), ""],
+                fields: fields!["cancel", id.to_string(), ""],
                 call: None,
-                then: Then::Nothing,
+                handler: ReplyHandler::Ignore,
             });
         };
         found.handles.local.pending.insert(local.invitation, id);
@@ -107,8 +114,8 @@ impl Node {
         };
         let id = client.handles.local.find(number)?;
         let content = content.map_or(String::new(), |content| format!("={content}"));
-        let words = words!["cancel", id.to_string(), content.as_bytes()];
-        self.ask_first(call, words, Then::Cancel(number, id));
+        let fields = fields!["cancel", id.to_string(), content.as_bytes()];
+        self.push_exclusive(call, fields, ReplyHandler::Cancel(number, id));
         Ok(())
     }
 
@@ -119,14 +126,14 @@ impl Node {
         let id = client.handles.remote.find_to_accept(number)?;
         let Some(session) = client.session() else { return Ok(()) };
         let response = response.unwrap_or_default();
-        let words = words![
+        let fields = fields![
             "accept",
             session.user.as_str(),
             session.login.as_bytes(),
             id.to_string(),
             response.as_bytes()
         ];
-        self.ask_first(call, words, Then::Accept(number, id, response));
+        self.push_exclusive(call, fields, ReplyHandler::Accept(number, id, response));
         Ok(())
     }
 
@@ -141,41 +148,41 @@ impl Node {
         };
         let id = client.handles.remote.find(number)?;
         let response = response.unwrap_or_default();
-        let words = words!["refuse", id.to_string(), response.as_bytes()];
-        self.ask_first(call, words, Then::Refuse(number, id, response));
+        let fields = fields!["refuse", id.to_string(), response.as_bytes()];
+        self.push_exclusive(call, fields, ReplyHandler::Refuse(number, id, response));
         Ok(())
     }
 
     /// Handles the reply to a cancel, an accept or a refusal.
-    pub(super) fn handled(&mut self, call: Call, then: &Then, word: &[u8], out: &mut Out) {
-        if word == b"over" {
+    pub(super) fn handled(&mut self, call: Call, handler: &ReplyHandler, field: &[u8], out: &mut Outputs) {
+        if field == b"over" {
             if let Some(request) = call.request {
-                out.push(failed(request, InvitationApiCall::AlreadyEnd).of(call.client));
+                out.push(failed(request, InvitationApiCall::AlreadyEnd).for_client(call.client));
             }
             return;
         }
         self.answer_now(call, RtmReply::Void, out);
-        match then {
-            Then::Cancel(_, id) => {
+        match handler {
+            ReplyHandler::Cancel(_, id) => {
                 if let Some(invitation) = self.local(*id) {
-                    out.push(RtmEvent::LocalInvitationCanceled { invitation }.of(call.client));
+                    out.push(RtmEvent::LocalInvitationCanceled { invitation }.for_client(call.client));
                 }
                 self.end_local(*id, End::Other);
             }
-            Then::Accept(_, id, response) => {
+            ReplyHandler::Accept(_, id, response) => {
                 self.respond(*id, response);
-                if word == b"alone" {
+                if field == b"no_caller" {
                     if let Some(invitation) = self.remote(*id) {
                         let reason = RemoteInvitationErr::PeerOffline;
-                        out.push(RtmEvent::RemoteInvitationFailure { invitation, reason }.of(call.client));
+                        out.push(RtmEvent::RemoteInvitationFailure { invitation, reason }.for_client(call.client));
                     }
                     self.end_remote(*id, End::Other);
                 }
             }
-            Then::Refuse(_, id, response) => {
+            ReplyHandler::Refuse(_, id, response) => {
                 self.respond(*id, response);
                 if let Some(invitation) = self.remote(*id) {
-                    out.push(RtmEvent::RemoteInvitationRefused { invitation }.of(call.client));
+                    out.push(RtmEvent::RemoteInvitationRefused { invitation }.for_client(call.client));
                 }
                 self.end_remote(*id, End::Other);
             }
@@ -184,15 +191,22 @@ impl Node {
     }
 
     /// Handles an entry about an invitation of a local login.
-    pub(super) fn invitation_entry(&mut self, now: Time, what: &[u8], client: u64, words: &[Vec<u8>], out: &mut Out) {
-        let Some(id) = words.first().and_then(|id| int(id)) else {
+    pub(super) fn invitation_entry(
+        &mut self,
+        now: Time,
+        kind: &[u8],
+        client: u64,
+        fields: &[Vec<u8>],
+        out: &mut Outputs,
+    ) {
+        let Some(id) = fields.first().and_then(|id| int(id)) else {
             return;
         };
-        let word = |at: usize| words.get(at).and_then(|word| text(word));
-        match what {
-            b"ring" => {
-                let caller = words.get(1).and_then(|caller| user(caller));
-                let (Some(caller_id), Some(channel), Some(content)) = (caller, word(2), word(3)) else {
+        let field = |at: usize| fields.get(at).and_then(|field| text(field));
+        match kind {
+            b"invitation" => {
+                let caller = fields.get(1).and_then(|caller| user(caller));
+                let (Some(caller_id), Some(channel), Some(content)) = (caller, field(2), field(3)) else {
                     return;
                 };
                 let Some(found) = self.clients.get_mut(&client) else {
@@ -206,18 +220,18 @@ impl Node {
                     response: "".into(),
                 };
                 self.invitations.entry(id).or_default().remote = Some((client, invitation.clone()));
-                out.push(RtmEvent::RemoteInvitationReceived { invitation }.of(client));
+                out.push(RtmEvent::RemoteInvitationReceived { invitation }.for_client(client));
             }
-            b"rang" => {
-                if let (Some(invitation), Some(due)) = (self.local(id), words.get(1).and_then(|due| int(due))) {
+            b"delivered" => {
+                if let (Some(invitation), Some(due)) = (self.local(id), fields.get(1).and_then(|due| int(due))) {
                     self.set_invitation(id, now + Duration::from_millis(due));
-                    out.push(RtmEvent::LocalInvitationReceivedByPeer { invitation }.of(client));
+                    out.push(RtmEvent::LocalInvitationReceivedByPeer { invitation }.for_client(client));
                 }
             }
             b"failed" => {
-                let reason = match words.get(1).map(Vec::as_slice) {
+                let reason = match fields.get(1).map(Vec::as_slice) {
                     Some(b"expired") => LocalInvitationErr::InvitationExpire,
-                    Some(b"silent") => LocalInvitationErr::PeerNoResponse,
+                    Some(b"no_response") => LocalInvitationErr::PeerNoResponse,
                     _ => LocalInvitationErr::PeerOffline,
                 };
                 self.local_failed(id, reason, out);
@@ -225,33 +239,33 @@ impl Node {
             b"missed" => {
                 if let Some(invitation) = self.remote(id) {
                     let reason = RemoteInvitationErr::InvitationExpire;
-                    out.push(RtmEvent::RemoteInvitationFailure { invitation, reason }.of(client));
+                    out.push(RtmEvent::RemoteInvitationFailure { invitation, reason }.for_client(client));
                 }
                 self.end_remote(id, End::Other);
             }
             b"cancel" => {
-                if let (Some(invitation), Some(content)) = (self.remote(id), word(1)) {
-                    out.push(RtmEvent::RemoteInvitationCanceled { invitation, content }.of(client));
+                if let (Some(invitation), Some(content)) = (self.remote(id), field(1)) {
+                    out.push(RtmEvent::RemoteInvitationCanceled { invitation, content }.for_client(client));
                 }
                 self.end_remote(id, End::Other);
             }
             b"accepted" | b"refused" => {
-                let Some(response) = word(1) else { return };
+                let Some(response) = field(1) else { return };
                 if let Some((_, local)) = self.invitations.get_mut(&id).and_then(|i| i.local.as_mut()) {
                     local.response = response.clone();
                 }
                 let Some(invitation) = self.local(id) else { return };
-                if what == b"accepted" {
-                    out.push(RtmEvent::LocalInvitationAccepted { invitation, response }.of(client));
+                if kind == b"accepted" {
+                    out.push(RtmEvent::LocalInvitationAccepted { invitation, response }.for_client(client));
                     self.end_local(id, End::Accepted);
                 } else {
-                    out.push(RtmEvent::LocalInvitationRefused { invitation, response }.of(client));
+                    out.push(RtmEvent::LocalInvitationRefused { invitation, response }.for_client(client));
                     self.end_local(id, End::Other);
                 }
             }
             b"agreed" => {
                 if let Some(invitation) = self.remote(id) {
-                    out.push(RtmEvent::RemoteInvitationAccepted { invitation }.of(client));
+                    out.push(RtmEvent::RemoteInvitationAccepted { invitation }.for_client(client));
                 }
                 self.end_remote(id, End::Accepted);
             }
@@ -264,25 +278,25 @@ impl Node {
         if let Some(invitation) = self.invitations.get_mut(&id) {
             invitation.timer = None;
             self.push(Op {
-                words: words!["due", id.to_string()],
+                fields: fields!["due", id.to_string()],
                 call: None,
-                then: Then::Due(id),
+                handler: ReplyHandler::Due(id),
             });
         }
     }
 
-    pub(super) fn due_answered(&mut self, now: Time, id: u64, words: &[Vec<u8>], out: &mut Out) {
-        match words.first().map(Vec::as_slice) {
+    pub(super) fn due_answered(&mut self, now: Time, id: u64, fields: &[Vec<u8>], out: &mut Outputs) {
+        match fields.first().map(Vec::as_slice) {
             Some(b"later") => {
-                let wait = words.get(1).and_then(|wait| int(wait)).unwrap_or(1000);
+                let wait = fields.get(1).and_then(|wait| int(wait)).unwrap_or(1000);
                 self.set_invitation(id, now + Duration::from_millis(wait.max(1)));
             }
             // It has ended, or Redis has lost it.
             Some(b"none") => {
                 self.local_failed(id, LocalInvitationErr::InvitationExpire, out);
-                self.forget_invitation(id);
+                self.remove_invitation(id);
             }
-            _ => self.forget_invitation(id),
+            _ => self.remove_invitation(id),
         }
     }
 
@@ -299,9 +313,9 @@ impl Node {
         }
     }
 
-    fn local_failed(&mut self, id: u64, reason: LocalInvitationErr, out: &mut Out) {
+    fn local_failed(&mut self, id: u64, reason: LocalInvitationErr, out: &mut Outputs) {
         if let Some((client, invitation)) = self.invitations.get(&id).and_then(|i| i.local.clone()) {
-            out.push(RtmEvent::LocalInvitationFailure { invitation, reason }.of(client));
+            out.push(RtmEvent::LocalInvitationFailure { invitation, reason }.for_client(client));
         }
         self.end_local(id, End::Other);
     }
@@ -334,7 +348,7 @@ impl Node {
 
     fn end_local(&mut self, id: u64, end: End) {
         self.end_local_quietly(id, end);
-        self.forget_invitation(id);
+        self.remove_invitation(id);
     }
 
     /// Ends the caller's object. The timer remains and ends the callee's object.
@@ -361,11 +375,11 @@ impl Node {
             found.handles.remote.end(remote.invitation, end);
         }
         if self.invitations.get(&id).is_some_and(|i| i.timer.is_none()) {
-            self.forget_invitation(id);
+            self.remove_invitation(id);
         }
     }
 
-    fn forget_invitation(&mut self, id: u64) {
+    fn remove_invitation(&mut self, id: u64) {
         let Some(invitation) = self.invitations.get_mut(&id) else {
             return;
         };

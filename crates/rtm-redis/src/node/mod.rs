@@ -1,8 +1,7 @@
 //! One app at one sidecar: its instances, and the entries of other nodes. No I/O, no clock.
 //!
-//! Calls become operations, which go to Redis in batches, one batch at a time. What comes back is put into one order, that in which
-//! Redis did it: an answer says which entry of the node's stream was the last one before its batch. So an instance sees what it
-//! would see at one RTM.
+//! Calls become operations, which go to Redis in batches, one batch at a time. Replies and entries are processed in the order of
+//! Redis: an answer names the last entry of the node's stream before its batch. So an instance gets the events of a single RTM.
 
 mod calls;
 mod channels;
@@ -27,14 +26,14 @@ use rtm::{ChannelId, RtmCall, RtmError, RtmEvent, RtmReply, UserId};
 use rtm_embedded::{RtmServiceConfig, TimerId, Timers, limits};
 
 use crate::node::channels::LocalChannel;
-use crate::node::client::{Client, Waiting};
+use crate::node::client::{Client, WaitingCall};
 use crate::node::invitations::Invitation;
-use crate::node::op::{Call, Op, Then, words};
+use crate::node::op::{Call, Op, ReplyHandler, fields};
 use crate::node::records::Records;
 use crate::wire::{Answer, Entry, EntryId};
 
 /// Events of instances, by their numbers.
-pub type Out = Vec<(u64, UpstreamEvent)>;
+pub type Outputs = Vec<(u64, UpstreamEvent)>;
 
 /// Maximum of operations in one batch, because Redis does nothing else meanwhile.
 const BATCH: usize = 128;
@@ -67,16 +66,16 @@ pub struct NodeConfig {
     /// Entries in a node's stream, above which messages to it are refused.
     pub stream: usize,
     /// True if Redis gets the node's time, as in tests.
-    pub own_time: bool,
+    pub has_own_time: bool,
 }
 
 /// Timer of a node.
 #[derive(Debug)]
 enum Timer {
     /// Acknowledgement of entries.
-    Ack,
+    Acknowledgement,
     /// The heartbeat.
-    Beat,
+    Heartbeat,
     /// Event of a member count.
     Count(ChannelId),
     /// An invitation.
@@ -115,15 +114,15 @@ pub struct NodeStatus {
 
 /// State of the node in Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum NodeState {
     /// Redis does not know it.
-    New,
+    Unregistered,
     /// Redis knows it.
-    Live,
+    Registered,
 }
 
 struct Outstanding {
-    /// None is `hello`.
+    /// `None` for a registration.
     ops: Option<Vec<Op>>,
     since: Time,
     request: Request,
@@ -141,11 +140,11 @@ pub struct Node {
     timers: Timers<Timer>,
     queue: VecDeque<Op>,
     queue_bytes: usize,
-    stage: Stage,
+    state: NodeState,
     seq: u64,
     outstanding: Option<Outstanding>,
     /// The answer to the pending request, which waits for the entries before it.
-    answer: Option<(EntryId, Vec<crate::wire::Words>)>,
+    answer: Option<(EntryId, Vec<crate::wire::Fields>)>,
     inbound: VecDeque<Entry>,
     /// The last processed entry, and the last acknowledged one.
     seen: EntryId,
@@ -159,7 +158,7 @@ pub struct Node {
     sent: u64,
     records: Records,
     ack_timer: Option<TimerId>,
-    beat_queued: bool,
+    heartbeat_queued: bool,
     /// The last entry of each node, by the numbers of its writer.
     written: HashMap<Text, (u64, u64)>,
     check: Time,
@@ -170,10 +169,10 @@ pub struct Node {
 }
 
 impl Node {
-    /// Creates a node before its `hello`.
+    /// Creates a node before its registration.
     pub fn new(config: NodeConfig, now: Time) -> Self {
         let mut timers = Timers::default();
-        timers.set(now + config.heartbeat, Timer::Beat);
+        timers.set(now + config.heartbeat, Timer::Heartbeat);
         Self {
             config,
             clients: HashMap::new(),
@@ -184,7 +183,7 @@ impl Node {
             timers,
             queue: VecDeque::new(),
             queue_bytes: 0,
-            stage: Stage::New,
+            state: NodeState::Unregistered,
             seq: 0,
             outstanding: None,
             answer: None,
@@ -197,7 +196,7 @@ impl Node {
             sent: 0,
             records: Records::new(now),
             ack_timer: None,
-            beat_queued: false,
+            heartbeat_queued: false,
             written: HashMap::new(),
             check: now,
             up: true,
@@ -214,7 +213,7 @@ impl Node {
 
     /// Removes an instance, after its logout.
     pub fn close(&mut self, client: u64) {
-        self.give_back(client);
+        self.return_unprocessed(client);
         if let Some((user, login, sent)) = self.end_session(client) {
             self.push_logout(user, &login, sent, None);
         }
@@ -246,37 +245,37 @@ impl Node {
     }
 
     /// Processes a call of an instance.
-    pub fn call(&mut self, now: Time, client: u64, request: u64, call: RtmCall, out: &mut Out) {
+    pub fn call(&mut self, now: Time, client: u64, request: u64, call: RtmCall, out: &mut Outputs) {
         let until = now + self.config.call_wait;
         let Some(found) = self.clients.get_mut(&client) else {
             return;
         };
         if !found.busy {
-            return self.admit(now, client, Waiting { request, call, until }, out);
+            return self.admit(now, client, WaitingCall { request, call, until }, out);
         }
         if found.waiting.len() >= limits::WAITING {
-            return out.push(failed(request, refusal(call.kind(), Refusal::TooOften)).of(client));
+            return out.push(failed(request, refusal(call.kind(), Refusal::TooOften)).for_client(client));
         }
-        found.waiting.push_back(Waiting { request, call, until });
+        found.waiting.push_back(WaitingCall { request, call, until });
     }
 
     /// Fires the timers that are due.
-    pub fn tick(&mut self, now: Time, out: &mut Out) {
+    pub fn tick(&mut self, now: Time, out: &mut Outputs) {
         while let Some((at, timer)) = self.timers.pop(now) {
             match timer {
-                Timer::Ack => {
+                Timer::Acknowledgement => {
                     self.ack_timer = None;
                     if self.processed_to() > self.acked && self.queue.is_empty() {
                         self.push(Op {
-                            words: words!["nothing"],
+                            fields: fields!["nothing"],
                             call: None,
-                            then: Then::Nothing,
+                            handler: ReplyHandler::Ignore,
                         });
                     }
                 }
-                Timer::Beat => {
-                    self.timers.set(now + self.config.heartbeat, Timer::Beat);
-                    self.beat();
+                Timer::Heartbeat => {
+                    self.timers.set(now + self.config.heartbeat, Timer::Heartbeat);
+                    self.heartbeat();
                     self.renew(now);
                 }
                 Timer::Count(channel) => self.count_due(&channel, out),
@@ -284,7 +283,7 @@ impl Node {
                 Timer::Token(client) => self.token_due(at, client, out),
             }
         }
-        self.give_up_calls(now, out);
+        self.expire_calls(now, out);
     }
 
     /// Returns the time of the next [`tick`](Self::tick).
@@ -299,9 +298,9 @@ impl Node {
         if self.outstanding.is_some() {
             return None;
         }
-        let (ops, request) = match self.stage {
-            Stage::New => {
-                let mut args = self.head(now, "hello".into());
+        let (ops, request) = match self.state {
+            NodeState::Unregistered => {
+                let mut args = self.head(now, "register".into());
                 args.push(self.seq.to_string().into());
                 let request = Request {
                     args,
@@ -310,8 +309,8 @@ impl Node {
                 };
                 (None, request)
             }
-            Stage::Live if self.queue.is_empty() => return None,
-            Stage::Live => {
+            NodeState::Registered if self.queue.is_empty() => return None,
+            NodeState::Registered => {
                 let ops = self.take_batch();
                 let request = self.batch(now, &ops, false);
                 (Some(ops), request)
@@ -331,16 +330,16 @@ impl Node {
     }
 
     /// Processes an answer.
-    pub fn answered(&mut self, now: Time, answer: Answer, out: &mut Out) {
+    pub fn answered(&mut self, now: Time, answer: Answer, out: &mut Outputs) {
         self.reachable(true, out);
         match answer {
             Answer::Done { before, items, .. } => {
                 self.answer = Some((before, items));
                 self.settle(now, out);
             }
-            Answer::Hello { users, .. } => {
+            Answer::Registered { users, .. } => {
                 self.outstanding = None;
-                self.greeted(now, users, out);
+                self.registered(now, users, out);
             }
             Answer::Lost { last } => {
                 self.status.lost_batches += last.map_or(0, |last| self.seq.saturating_sub(last + 1));
@@ -353,13 +352,13 @@ impl Node {
     }
 
     /// Processes entries of the node's stream.
-    pub fn entries(&mut self, now: Time, entries: Vec<Entry>, out: &mut Out) {
+    pub fn entries(&mut self, now: Time, entries: Vec<Entry>, out: &mut Outputs) {
         self.inbound.extend(entries);
         self.settle(now, out);
     }
 
     /// Handles a long outage of Redis, and its end.
-    pub fn reachable(&mut self, up: bool, out: &mut Out) {
+    pub fn reachable(&mut self, up: bool, out: &mut Outputs) {
         if self.up != up {
             self.up = up;
             out.extend(self.clients.keys().map(|&client| (client, UpstreamEvent::Up(up))));
@@ -373,7 +372,7 @@ impl Node {
             self.close(client);
         }
         self.ended = true;
-        self.push_bye();
+        self.push_deregister();
     }
 
     /// Returns true without operations for Redis.
@@ -382,7 +381,7 @@ impl Node {
     }
 
     /// Puts answers and entries into the order of Redis.
-    fn settle(&mut self, now: Time, out: &mut Out) {
+    fn settle(&mut self, now: Time, out: &mut Outputs) {
         match self.answer.take() {
             Some((before, items)) => {
                 while self.inbound.front().is_some_and(|entry| entry.id <= before) {
@@ -394,7 +393,7 @@ impl Node {
                 }
                 let outstanding = self.outstanding.take();
                 self.items(now, outstanding.and_then(|o| o.ops).unwrap_or_default(), items, out);
-                // An operation may have been queued by what was done; entries after the batch go on at once.
+                // Entries after the batch are processed at once.
                 self.settle(now, out);
             }
             None if self.outstanding.is_none() => {
@@ -406,7 +405,7 @@ impl Node {
         }
     }
 
-    fn next_entry(&mut self, now: Time, out: &mut Out) {
+    fn next_entry(&mut self, now: Time, out: &mut Outputs) {
         let Some(entry) = self.inbound.pop_front() else { return };
         self.seen = self.seen.max(entry.id);
         self.acknowledge_soon(now);
@@ -416,16 +415,16 @@ impl Node {
             return;
         }
         *last = entry.number;
-        self.entry(now, Some(entry.id), &entry.words, out);
+        self.entry(now, Some(entry.id), &entry.fields, out);
     }
 
     fn acknowledge_soon(&mut self, now: Time) {
         if self.ack_timer.is_none() {
-            self.ack_timer = Some(self.timers.set(now + ACK_AFTER, Timer::Ack));
+            self.ack_timer = Some(self.timers.set(now + ACK_AFTER, Timer::Acknowledgement));
         }
     }
 
-    fn items(&mut self, now: Time, ops: Vec<Op>, items: Vec<crate::wire::Words>, out: &mut Out) {
+    fn items(&mut self, now: Time, ops: Vec<Op>, items: Vec<crate::wire::Fields>, out: &mut Outputs) {
         let mut ops = ops.into_iter();
         for item in items {
             if item.first().is_some_and(|tag| tag == b"=") {
@@ -445,31 +444,31 @@ impl Node {
     }
 
     fn push_logout(&mut self, user: UserId, login: &str, sent: Vec<u64>, call: Option<Call>) {
-        let mut words = words!["logout", user.as_str(), login];
-        words.extend(sent.iter().map(|id| id.to_string().into_bytes()));
+        let mut fields = fields!["logout", user.as_str(), login];
+        fields.extend(sent.iter().map(|id| id.to_string().into_bytes()));
         self.push(Op {
-            words,
+            fields,
             call,
-            then: Then::Logout,
+            handler: ReplyHandler::Logout,
         });
     }
 
-    fn push_bye(&mut self) {
+    fn push_deregister(&mut self) {
         self.push(Op {
-            words: words!["bye"],
+            fields: fields!["deregister"],
             call: None,
-            then: Then::Bye,
+            handler: ReplyHandler::Deregister,
         });
     }
 
-    fn beat(&mut self) {
-        if !self.beat_queued && self.stage == Stage::Live && !self.ended {
-            self.beat_queued = true;
+    fn heartbeat(&mut self) {
+        if !self.heartbeat_queued && self.state == NodeState::Registered && !self.ended {
+            self.heartbeat_queued = true;
             let grace = self.config.grace.as_millis().to_string();
             self.push(Op {
-                words: words!["beat", grace],
+                fields: fields!["heartbeat", grace],
                 call: None,
-                then: Then::Beat,
+                handler: ReplyHandler::Heartbeat,
             });
         }
     }
@@ -494,9 +493,9 @@ impl Node {
     fn batch(&mut self, now: Time, ops: &[Op], frees: bool) -> Request {
         let mut args = self.head(now, self.seq.to_string());
         for op in ops {
-            args.push(op.words[0].clone());
-            args.push((op.words.len() - 1).to_string().into());
-            args.extend_from_slice(&op.words[1..]);
+            args.push(op.fields[0].clone());
+            args.push((op.fields.len() - 1).to_string().into());
+            args.extend_from_slice(&op.fields[1..]);
         }
         Request {
             args,
@@ -506,20 +505,20 @@ impl Node {
     }
 
     fn head(&mut self, now: Time, seq: String) -> Vec<Vec<u8>> {
-        let time = if self.config.own_time {
+        let time = if self.config.has_own_time {
             now.as_millis().to_string()
         } else {
             String::new()
         };
         let mut done = String::new();
         let processed = self.processed_to();
-        if processed > self.acked && self.stage == Stage::Live {
+        if processed > self.acked && self.state == NodeState::Registered {
             self.acked = processed;
             done = processed.to_string();
         }
         let offline = if self.config.service.offline_messages { "1" } else { "0" };
         let lease = self.config.lease.as_millis().to_string();
-        words![
+        fields![
             self.config.name.as_bytes(),
             seq,
             time,
@@ -532,18 +531,18 @@ impl Node {
 }
 
 /// Adds an event for an instance.
-trait Seen {
-    fn of(self, client: u64) -> (u64, UpstreamEvent);
+trait ForClient {
+    fn for_client(self, client: u64) -> (u64, UpstreamEvent);
 }
 
-impl Seen for UpstreamEvent {
-    fn of(self, client: u64) -> (u64, UpstreamEvent) {
+impl ForClient for UpstreamEvent {
+    fn for_client(self, client: u64) -> (u64, UpstreamEvent) {
         (client, self)
     }
 }
 
-impl Seen for RtmEvent {
-    fn of(self, client: u64) -> (u64, UpstreamEvent) {
+impl ForClient for RtmEvent {
+    fn for_client(self, client: u64) -> (u64, UpstreamEvent) {
         (client, UpstreamEvent::Event(self))
     }
 }

@@ -4,17 +4,17 @@ use rtm::time::Time;
 use rtm::value::Text;
 use rtm::{CallKind, ChannelId, InvitationId, LocalInvitation, UserId};
 
-use crate::wire::Words;
+use crate::wire::Fields;
 
 /// An operation of the script.
 #[derive(Debug)]
 pub struct Op {
     /// Its name and arguments.
-    pub words: Words,
+    pub fields: Fields,
     /// The call, if it is one.
     pub call: Option<Call>,
     /// The handler of its reply.
-    pub then: Then,
+    pub handler: ReplyHandler,
 }
 
 /// A call that waits for its answer.
@@ -32,7 +32,7 @@ pub struct Call {
 
 /// Handler of the reply to an operation.
 #[derive(Debug)]
-pub enum Then {
+pub enum ReplyHandler {
     /// `login` of a user until the token expires.
     Login(UserId, Option<Time>),
     /// `logout`.
@@ -65,33 +65,33 @@ pub enum Then {
     Accept(InvitationId, u64, Text),
     /// A refusal, with its response.
     Refuse(InvitationId, u64, Text),
-    /// A call whose reply says `ok`, or why not: messages to channels, attributes of channels, the end of a subscription.
-    Void,
+    /// A status only: messages to channels, attributes of channels, the end of a subscription.
+    Status,
     /// The heartbeat.
-    Beat,
+    Heartbeat,
     /// The timer of an invitation.
     Due(u64),
     /// A restored login, by its instance.
-    Back(u64),
+    Restored(u64),
     /// Presence after a repair.
     Watch(Vec<UserId>),
-    /// A record that is taken, by its session; until when it should be there, if that is not over.
+    /// The owner of a record, by its session, with the time limit until it is reported as late.
     Take(u64, Option<Time>),
-    /// Changes of a record, the same.
+    /// Changes of a record, likewise.
     Save(u64, Option<Time>),
     /// The end of the node.
-    Bye,
-    /// Nothing.
-    Nothing,
+    Deregister,
+    /// No handler.
+    Ignore,
 }
 
 impl Op {
     /// Returns true if it may take memory. A full Redis refuses it.
     pub fn grows(&self) -> bool {
-        let name = self.words.first().map(Vec::as_slice).unwrap_or_default();
+        let name = self.fields.first().map(Vec::as_slice).unwrap_or_default();
         const GROWS: [&[u8]; 12] = [
             b"login",
-            b"back",
+            b"restore",
             b"peer",
             b"forward",
             b"channel",
@@ -108,17 +108,17 @@ impl Op {
 
     /// Returns true if it is executed although its caller no longer waits.
     pub fn is_needed(&self) -> bool {
-        self.call.is_none() || matches!(self.then, Then::Logout)
+        self.call.is_none() || matches!(self.handler, ReplyHandler::Logout)
     }
 
     /// Returns its approximate size on the wire.
     pub fn bytes(&self) -> usize {
-        self.words.iter().map(|word| word.len() + 16).sum()
+        self.fields.iter().map(|field| field.len() + 16).sum()
     }
 }
 
 /// Returns the arguments of an operation.
-macro_rules! words {
-    ($($word:expr),+ $(,)?) => { vec![$( Vec::from(AsRef::<[u8]>::as_ref(&$word)) ),+] };
+macro_rules! fields {
+    ($($field:expr),+ $(,)?) => { vec![$( Vec::from(AsRef::<[u8]>::as_ref(&$field)) ),+] };
 }
-pub(crate) use words;
+pub(crate) use fields;

@@ -6,30 +6,30 @@ use rtm::{CallKind, ConnectionReason, ConnectionState, RtmReply};
 use rtm_embedded::state_changed;
 
 use crate::node::client::Phase;
-use crate::node::op::{Op, Then, words};
-use crate::node::{CHECK, Node, Out, Outstanding, Seen as _, Stage, failed, replied};
+use crate::node::op::{Op, ReplyHandler, fields};
+use crate::node::{CHECK, ForClient as _, Node, NodeState, Outputs, Outstanding, failed, replied};
 
 impl Node {
     /// Handles a full Redis. Operations that take memory fail; the others are executed.
-    pub fn out_of_memory(&mut self, now: Time, out: &mut Out) {
+    pub fn out_of_memory(&mut self, now: Time, out: &mut Outputs) {
         let Some(outstanding) = self.outstanding.take() else {
             return;
         };
         let Some(ops) = outstanding.ops else { return };
-        let (refused, kept): (Vec<_>, Vec<_>) = ops.into_iter().partition(Op::grows);
-        let mut retry = kept;
+        let (refused, retained): (Vec<_>, Vec<_>) = ops.into_iter().partition(Op::grows);
+        let mut retry = retained;
         for op in refused {
-            match op.then {
+            match op.handler {
                 // The next repair repeats them.
-                Then::Back(_) | Then::Watch(_) => self.stage = Stage::New,
+                ReplyHandler::Restored(_) | ReplyHandler::Watch(_) => self.state = NodeState::Unregistered,
                 _ => self.refuse(now, op, Refusal::Abandoned, out),
             }
         }
         if retry.is_empty() {
             retry.push(Op {
-                words: words!["nothing"],
+                fields: fields!["nothing"],
                 call: None,
-                then: Then::Nothing,
+                handler: ReplyHandler::Ignore,
             });
         }
         let request = self.batch(now, &retry, true);
@@ -41,7 +41,7 @@ impl Node {
     }
 
     /// Answers calls that have waited too long, and removes those that were not sent.
-    pub(super) fn give_up_calls(&mut self, now: Time, out: &mut Out) {
+    pub(super) fn expire_calls(&mut self, now: Time, out: &mut Outputs) {
         let Some(outstanding) = &mut self.outstanding else {
             return;
         };
@@ -50,7 +50,7 @@ impl Node {
         }
         self.check = now + CHECK;
         let mut late: Vec<(u64, u64, CallKind)> = Vec::new();
-        let mut give_up = |op: &mut Op| -> bool {
+        let mut is_expired = |op: &mut Op| -> bool {
             let Some(call) = op.call.as_mut().filter(|call| call.until <= now) else {
                 return false;
             };
@@ -58,12 +58,12 @@ impl Node {
             true
         };
         for op in outstanding.ops.iter_mut().flatten() {
-            give_up(op);
+            is_expired(op);
         }
         let queue = std::mem::take(&mut self.queue);
         let mut refused = Vec::new();
         for mut op in queue {
-            if give_up(&mut op) && !op.is_needed() {
+            if is_expired(&mut op) && !op.is_needed() {
                 self.queue_bytes = self.queue_bytes.saturating_sub(op.bytes());
                 refused.push(op);
             } else {
@@ -71,7 +71,7 @@ impl Node {
             }
         }
         self.requeued();
-        self.records_late(now);
+        self.report_late_records(now);
         for (&client, found) in &mut self.clients {
             while found.waiting.front().is_some_and(|waiting| waiting.until <= now) {
                 let waiting = found.waiting.pop_front();
@@ -86,27 +86,27 @@ impl Node {
         }
     }
 
-    fn timed_out(&mut self, client: u64, request: u64, kind: CallKind, out: &mut Out) {
+    fn timed_out(&mut self, client: u64, request: u64, kind: CallKind, out: &mut Outputs) {
         match kind {
             CallKind::Login => {
                 let event = state_changed(ConnectionState::Disconnected, ConnectionReason::LoginTimeout);
-                out.push(event.of(client));
+                out.push(event.for_client(client));
             }
             // It is executed after the outage. No call waits for it.
             CallKind::Logout => {
                 if self
                     .clients
                     .get(&client)
-                    .is_some_and(|c| matches!(c.phase, Phase::In(_)))
+                    .is_some_and(|c| matches!(c.phase, Phase::LoggedIn(_)))
                 {
                     self.end_session(client);
                 }
                 let event = state_changed(ConnectionState::Disconnected, ConnectionReason::Logout);
-                out.push(event.of(client));
-                return out.push(replied(request, RtmReply::Void).of(client));
+                out.push(event.for_client(client));
+                return out.push(replied(request, RtmReply::Void).for_client(client));
             }
             _ => {}
         }
-        out.push(failed(request, refusal(kind, Refusal::TimedOut)).of(client));
+        out.push(failed(request, refusal(kind, Refusal::TimedOut)).for_client(client));
     }
 }

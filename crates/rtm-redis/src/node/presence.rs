@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rtm::{OnlineState, RtmEvent, UserId};
 
-use crate::node::op::{Call, Op, Then, words};
-use crate::node::{Node, Out, Seen as _};
+use crate::node::op::{Call, Op, ReplyHandler, fields};
+use crate::node::{ForClient as _, Node, Outputs};
 
 impl Node {
     /// Subscribes to users. The operation names those without a local subscription, then all of the instance.
@@ -21,10 +21,10 @@ impl Node {
             }
             followers.insert(call.client);
         }
-        let mut words = words!["follow", fresh.len().to_string()];
-        words.extend(fresh);
-        words.extend(all.iter().map(|user| user.as_str().as_bytes().to_vec()));
-        self.ask_first(call, words, Then::Follow(all.into_iter().collect()));
+        let mut fields = fields!["follow", fresh.len().to_string()];
+        fields.extend(fresh);
+        fields.extend(all.iter().map(|user| user.as_str().as_bytes().to_vec()));
+        self.push_exclusive(call, fields, ReplyHandler::Follow(all.into_iter().collect()));
     }
 
     pub(super) fn unfollow(&mut self, call: Call, peers: &[UserId]) {
@@ -35,39 +35,39 @@ impl Node {
         if let Some(session) = session {
             session.following.retain(|user, _| !peers.contains(user));
         }
-        let words = self.unwatched(call.client, peers.iter());
+        let fields = self.remove_watched(call.client, peers.iter());
         self.push(Op {
-            words,
+            fields,
             call: Some(call),
-            then: Then::Void,
+            handler: ReplyHandler::Status,
         });
     }
 
     /// Removes subscriptions of the instance.
-    pub(super) fn forget_followed<'u>(&mut self, client: u64, users: impl Iterator<Item = &'u UserId>) {
-        let words = self.unwatched(client, users);
-        if words.len() > 1 {
+    pub(super) fn remove_subscriptions<'u>(&mut self, client: u64, users: impl Iterator<Item = &'u UserId>) {
+        let fields = self.remove_watched(client, users);
+        if fields.len() > 1 {
             self.push(Op {
-                words,
+                fields,
                 call: None,
-                then: Then::Nothing,
+                handler: ReplyHandler::Ignore,
             });
         }
     }
 
     /// Removes a subscriber of users. Returns the operation for those without a local subscription.
-    fn unwatched<'u>(&mut self, client: u64, users: impl Iterator<Item = &'u UserId>) -> Vec<Vec<u8>> {
-        let mut words = words!["unfollow"];
+    fn remove_watched<'u>(&mut self, client: u64, users: impl Iterator<Item = &'u UserId>) -> Vec<Vec<u8>> {
+        let mut fields = fields!["unfollow"];
         for user in users {
             if let Some(followers) = self.followers.get_mut(user) {
                 followers.remove(&client);
                 if followers.is_empty() {
                     self.followers.remove(user);
-                    words.push(user.as_str().as_bytes().to_vec());
+                    fields.push(user.as_str().as_bytes().to_vec());
                 }
             }
         }
-        words
+        fields
     }
 
     /// Handles a failed subscription. Users that others have subscribed to are watched again.
@@ -96,19 +96,19 @@ impl Node {
 
     /// Watches users for local subscribers.
     pub(super) fn watch(&mut self, users: Vec<UserId>) {
-        let mut words = words!["follow", users.len().to_string()];
+        let mut fields = fields!["follow", users.len().to_string()];
         for _ in 0..2 {
-            words.extend(users.iter().map(|user| user.as_str().as_bytes().to_vec()));
+            fields.extend(users.iter().map(|user| user.as_str().as_bytes().to_vec()));
         }
         self.push(Op {
-            words,
+            fields,
             call: None,
-            then: Then::Watch(users),
+            handler: ReplyHandler::Watch(users),
         });
     }
 
     /// Handles the reply to a subscription: the presence of all its users.
-    pub(super) fn followed(&mut self, client: u64, all: Vec<UserId>, states: &[u8], out: &mut Out) {
+    pub(super) fn followed(&mut self, client: u64, all: Vec<UserId>, states: &[u8], out: &mut Outputs) {
         let session = self.clients.get_mut(&client).and_then(|client| client.session_mut());
         let Some(session) = session else { return };
         session.following = all.into_iter().zip(states.iter().map(|&state| online(state))).collect();
@@ -117,37 +117,37 @@ impl Node {
             .iter()
             .map(|(user, state)| (user.clone(), *state))
             .collect();
-        out.push(RtmEvent::PeersOnlineStatusChanged { status }.of(client));
+        out.push(RtmEvent::PeersOnlineStatusChanged { status }.for_client(client));
     }
 
     /// Handles presence after a repair. Subscribers get the differences.
-    pub(super) fn watched(&mut self, users: Vec<UserId>, states: &[u8], out: &mut Out) {
+    pub(super) fn watched(&mut self, users: Vec<UserId>, states: &[u8], out: &mut Outputs) {
         let mut changes: BTreeMap<u64, Vec<(UserId, OnlineState)>> = BTreeMap::new();
         for (user, state) in users.into_iter().zip(states.iter().map(|&state| online(state))) {
             for &client in self.followers.get(&user).into_iter().flatten() {
                 let session = self.clients.get_mut(&client).and_then(|client| client.session_mut());
-                let told = session.and_then(|session| session.following.get_mut(&user));
-                if let Some(told) = told.filter(|told| **told != state) {
-                    *told = state;
+                let last_state = session.and_then(|session| session.following.get_mut(&user));
+                if let Some(last_state) = last_state.filter(|last_state| **last_state != state) {
+                    *last_state = state;
                     changes.entry(client).or_default().push((user.clone(), state));
                 }
             }
         }
         for (client, status) in changes {
-            out.push(RtmEvent::PeersOnlineStatusChanged { status }.of(client));
+            out.push(RtmEvent::PeersOnlineStatusChanged { status }.for_client(client));
         }
     }
 
     /// Handles a change of presence.
-    pub(super) fn presence_changed(&mut self, user: &UserId, state: &[u8], out: &mut Out) {
+    pub(super) fn presence_changed(&mut self, user: &UserId, state: &[u8], out: &mut Outputs) {
         let state = online(state.first().copied().unwrap_or_default());
         for &client in self.followers.get(user).into_iter().flatten() {
             let session = self.clients.get_mut(&client).and_then(|client| client.session_mut());
-            let told = session.and_then(|session| session.following.get_mut(user));
-            if let Some(told) = told.filter(|told| **told != state) {
-                *told = state;
+            let last_state = session.and_then(|session| session.following.get_mut(user));
+            if let Some(last_state) = last_state.filter(|last_state| **last_state != state) {
+                *last_state = state;
                 let status = vec![(user.clone(), state)];
-                out.push(RtmEvent::PeersOnlineStatusChanged { status }.of(client));
+                out.push(RtmEvent::PeersOnlineStatusChanged { status }.for_client(client));
             }
         }
     }

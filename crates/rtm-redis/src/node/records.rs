@@ -9,12 +9,12 @@ use rtm::time::Time;
 use rtm::value::Text;
 
 use crate::node::Node;
-use crate::node::client::Unprocessed;
-use crate::node::op::{Op, Then, words};
-use crate::wire::{EntryId, Words, unpacked};
+use crate::node::client::UnprocessedMessage;
+use crate::node::op::{Op, ReplyHandler, fields};
+use crate::wire::{EntryId, Fields, unpacked};
 
 /// Interval of checks for records and keys whose expiry is renewed.
-const LOOK: Duration = Duration::from_secs(30);
+const CHECK_INTERVAL: Duration = Duration::from_secs(30);
 /// Time after which a record's expiry is renewed, as a part of its lifetime.
 const RENEW_PART: u32 = 3;
 /// Time after which the expiry of the other keys is renewed.
@@ -70,7 +70,7 @@ pub enum Scope {
 
 /// Event of a record for its session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RecordNews {
+pub enum RecordEvent {
     /// The session owns the record, which has these fields.
     Taken(Vec<(Vec<u8>, Vec<u8>)>),
     /// The changes are in Redis.
@@ -85,11 +85,11 @@ pub enum RecordNews {
     Replaced,
 }
 
-impl RecordNews {
+impl RecordEvent {
     /// Returns the size of its fields.
     pub fn bytes(&self) -> usize {
         match self {
-            Self::Taken(fields) => fields.iter().map(|(field, value)| field.len() + value.len()).sum(),
+            Self::Taken(pairs) => pairs.iter().map(|(name, value)| name.len() + value.len()).sum(),
             _ => 0,
         }
     }
@@ -99,18 +99,18 @@ impl RecordNews {
 #[derive(Debug)]
 pub struct Records {
     owners: HashMap<u64, (Owner, Time)>,
-    look: Time,
-    renewed: Time,
-    news: Vec<(u64, RecordNews)>,
+    next_check: Time,
+    keys_renewed: Time,
+    events: Vec<(u64, RecordEvent)>,
 }
 
 impl Records {
     pub(super) fn new(now: Time) -> Self {
         Self {
             owners: HashMap::new(),
-            look: now,
-            renewed: now,
-            news: Vec::new(),
+            next_check: now,
+            keys_renewed: now,
+            events: Vec::new(),
         }
     }
 
@@ -122,7 +122,7 @@ impl Records {
 impl Node {
     /// Makes a session the owner of its account's record.
     pub fn take_record(&mut self, now: Time, session: u64, owner: Owner) {
-        let words = words![
+        let fields = fields![
             "take",
             owner.account.as_bytes(),
             owner.token.as_bytes(),
@@ -130,9 +130,9 @@ impl Node {
         ];
         self.records.owners.insert(session, (owner, now));
         self.push(Op {
-            words,
+            fields,
             call: None,
-            then: Then::Take(session, Some(now + self.config.call_wait)),
+            handler: ReplyHandler::Take(session, Some(now + self.config.call_wait)),
         });
     }
 
@@ -149,7 +149,7 @@ impl Node {
             Scope::All => "all",
             Scope::End => "end",
         };
-        let mut words = words![
+        let mut fields = fields![
             "save",
             owner.account.as_bytes(),
             owner.token.as_bytes(),
@@ -157,15 +157,15 @@ impl Node {
             scope
         ];
         let (entries, offline) = processed.map_or_else(Default::default, |(client, count)| self.pop(client, count));
-        words.push(entries.len().to_string().into());
-        words.extend(entries.iter().map(|id| id.to_string().into_bytes()));
-        words.push(changes.removed.len().to_string().into());
-        words.extend(changes.removed);
-        words.extend(changes.set.into_iter().flat_map(|(field, value)| [field, value]));
+        fields.push(entries.len().to_string().into());
+        fields.extend(entries.iter().map(|id| id.to_string().into_bytes()));
+        fields.push(changes.removed.len().to_string().into());
+        fields.extend(changes.removed);
+        fields.extend(changes.set.into_iter().flat_map(|(field, value)| [field, value]));
         self.push(Op {
-            words,
+            fields,
             call: None,
-            then: Then::Save(session, Some(until)),
+            handler: ReplyHandler::Save(session, Some(until)),
         });
         self.acknowledge(now, entries, &offline);
     }
@@ -184,9 +184,9 @@ impl Node {
         let count = count.min(client.unprocessed.len());
         for message in client.unprocessed.drain(..count) {
             match message {
-                Unprocessed::Entry(id, _) => entries.push(id),
-                Unprocessed::Offline(Some(last)) => offline = Some(last),
-                Unprocessed::Offline(None) => {}
+                UnprocessedMessage::Entry(id, _) => entries.push(id),
+                UnprocessedMessage::Offline(Some(last)) => offline = Some(last),
+                UnprocessedMessage::Offline(None) => {}
             }
         }
         (entries, offline)
@@ -196,16 +196,16 @@ impl Node {
     fn acknowledge(&mut self, now: Time, entries: Vec<EntryId>, offline: &Option<[Vec<u8>; 3]>) {
         let queued = self.queued;
         self.processed.extend(entries.into_iter().map(|id| (queued, id)));
-        if let Some([who, login, count]) = offline {
-            self.push_taken([who, login, count]);
+        if let Some([user_id, login, count]) = offline {
+            self.push_taken([user_id, login, count]);
         }
         self.acknowledge_soon(now);
     }
 
     /// Leaves the acknowledgement of an instance's messages to its session.
-    pub fn keep(&mut self, client: u64) {
+    pub fn require_acknowledgement(&mut self, client: u64) {
         if let Some(client) = self.clients.get_mut(&client) {
-            client.is_kept = true;
+            client.needs_acknowledgement = true;
         }
     }
 
@@ -215,8 +215,8 @@ impl Node {
     }
 
     /// Takes the events for sessions.
-    pub fn record_news(&mut self) -> Vec<(u64, RecordNews)> {
-        std::mem::take(&mut self.records.news)
+    pub fn take_record_events(&mut self) -> Vec<(u64, RecordEvent)> {
+        std::mem::take(&mut self.records.events)
     }
 
     /// Returns the last entry before which all are processed.
@@ -241,37 +241,37 @@ impl Node {
     }
 
     /// Forwards the messages that the session of a closed instance has not processed.
-    pub(super) fn give_back(&mut self, client: u64) {
+    pub(super) fn return_unprocessed(&mut self, client: u64) {
         let Some(client) = self.clients.get_mut(&client) else {
             return;
         };
         for message in std::mem::take(&mut client.unprocessed) {
-            if let Unprocessed::Entry(id, words) = message {
-                if let Some(to) = crate::wire::user(&words[0]) {
-                    self.forward(Some(id), &to, &words[2..]);
+            if let UnprocessedMessage::Entry(id, fields) = message {
+                if let Some(to) = crate::wire::user(&fields[0]) {
+                    self.forward(Some(id), &to, &fields[2..]);
                 }
                 self.processed.push_back((self.queued, id));
             }
         }
     }
 
-    pub(super) fn taken_over(&mut self, session: u64, words: &[Vec<u8>]) {
-        let fields = words.get(1).and_then(|packed| unpacked(packed)).unwrap_or_default();
-        let mut fields = fields.into_iter();
+    pub(super) fn taken_over(&mut self, session: u64, fields: &[Vec<u8>]) {
+        let texts = fields.get(1).and_then(|packed| unpacked(packed)).unwrap_or_default();
+        let mut texts = texts.into_iter();
         let mut pairs = Vec::new();
-        while let (Some(field), Some(value)) = (fields.next(), fields.next()) {
+        while let (Some(field), Some(value)) = (texts.next(), texts.next()) {
             pairs.push((field, value));
         }
-        self.records.news.push((session, RecordNews::Taken(pairs)));
+        self.records.events.push((session, RecordEvent::Taken(pairs)));
     }
 
-    pub(super) fn saved(&mut self, session: u64, words: &[Vec<u8>]) {
-        let news = match words.first().map(Vec::as_slice) {
-            Some(b"ok") => RecordNews::Saved,
-            Some(b"gone") => RecordNews::Replaced,
-            _ => RecordNews::Missing,
+    pub(super) fn saved(&mut self, session: u64, fields: &[Vec<u8>]) {
+        let events = match fields.first().map(Vec::as_slice) {
+            Some(b"ok") => RecordEvent::Saved,
+            Some(b"replaced") => RecordEvent::Replaced,
+            _ => RecordEvent::Missing,
         };
-        self.records.news.push((session, news));
+        self.records.events.push((session, events));
     }
 
     /// Handles possibly lost changes.
@@ -279,31 +279,31 @@ impl Node {
         let sessions = self.records.owners.keys().copied();
         let mut sessions: Vec<u64> = sessions.collect();
         sessions.sort_unstable();
-        let news = sessions.into_iter().map(|session| (session, RecordNews::Lost));
-        self.records.news.extend(news);
+        let events = sessions.into_iter().map(|session| (session, RecordEvent::Lost));
+        self.records.events.extend(events);
     }
 
     /// Reports changes that have waited too long.
-    pub(super) fn records_late(&mut self, now: Time) {
+    pub(super) fn report_late_records(&mut self, now: Time) {
         let outstanding = self
             .outstanding
             .iter_mut()
             .filter_map(|outstanding| outstanding.ops.as_mut());
         for op in outstanding.flatten().chain(&mut self.queue) {
-            if let Then::Save(session, until) | Then::Take(session, until) = &mut op.then
+            if let ReplyHandler::Save(session, until) | ReplyHandler::Take(session, until) = &mut op.handler
                 && until.take_if(|until| *until <= now).is_some()
             {
-                self.records.news.push((*session, RecordNews::Late));
+                self.records.events.push((*session, RecordEvent::Late));
             }
         }
     }
 
     /// Renews the expiry of records, and once a day of all keys of this node's users.
     pub(super) fn renew(&mut self, now: Time) {
-        if now < self.records.look || self.is_full() {
+        if now < self.records.next_check || self.is_full() {
             return;
         }
-        self.records.look = now + LOOK;
+        self.records.next_check = now + CHECK_INTERVAL;
         let mut old: Vec<(u64, Owner)> = Vec::new();
         for (&session, (owner, touched)) in &mut self.records.owners {
             if now.since(*touched) >= owner.ttl / RENEW_PART {
@@ -315,11 +315,11 @@ impl Node {
         for (session, _) in old {
             self.save_record(now, session, Changes::default(), None);
         }
-        if now.since(self.records.renewed) < DAY {
+        if now.since(self.records.keys_renewed) < DAY {
             return;
         }
-        self.records.renewed = now;
-        let mut names = Words::new();
+        self.records.keys_renewed = now;
+        let mut names = Fields::new();
         for client in self.clients.values() {
             let Some(session) = client.session() else { continue };
             let user = session.user.as_str();
@@ -337,12 +337,12 @@ impl Node {
         );
         names.sort_unstable();
         for names in names.chunks(KEYS) {
-            let mut words = words!["keep"];
-            words.extend_from_slice(names);
+            let mut fields = fields!["renew"];
+            fields.extend_from_slice(names);
             self.push(Op {
-                words,
+                fields,
                 call: None,
-                then: Then::Nothing,
+                handler: ReplyHandler::Ignore,
             });
         }
     }

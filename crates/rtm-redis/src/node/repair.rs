@@ -4,8 +4,8 @@ use rtm::time::Time;
 use rtm::value::Text;
 use rtm::{ConnectionReason, UserId};
 
-use crate::node::op::{Op, Then, words};
-use crate::node::{Node, Out, Stage};
+use crate::node::op::{Op, ReplyHandler, fields};
+use crate::node::{Node, NodeState, Outputs};
 use crate::wire::{EntryId, attributes_out, int};
 
 /// Maximum of users in one operation that watches them again.
@@ -14,7 +14,7 @@ const WATCHED: usize = 400;
 impl Node {
     /// Handles lost batches. Operations that were not executed follow after the repair.
     pub(super) fn lost(&mut self) {
-        self.stage = Stage::New;
+        self.state = NodeState::Unregistered;
         self.epoch += 1;
         if let Some(ops) = self.outstanding.take().and_then(|outstanding| outstanding.ops) {
             for op in ops.into_iter().rev() {
@@ -30,13 +30,13 @@ impl Node {
         self.acked = EntryId::default();
     }
 
-    /// Handles `hello`: restores the logins of this node and removes unknown users.
-    pub(super) fn greeted(&mut self, now: Time, users: Vec<Text>, out: &mut Out) {
-        self.stage = Stage::Live;
+    /// Handles the registration: restores the logins of this node and removes unknown users.
+    pub(super) fn registered(&mut self, now: Time, users: Vec<Text>, out: &mut Outputs) {
+        self.state = NodeState::Registered;
         self.answer = None;
         let waiting = std::mem::take(&mut self.queue);
-        self.beat_queued = false;
-        self.beat();
+        self.heartbeat_queued = false;
+        self.heartbeat();
         let known: Vec<UserId> = users.into_iter().filter_map(|user| UserId::new(user).ok()).collect();
         let unknown: Vec<_> = known
             .into_iter()
@@ -44,9 +44,9 @@ impl Node {
             .collect();
         for user in unknown {
             self.push(Op {
-                words: words!["drop", user.as_str()],
+                fields: fields!["drop", user.as_str()],
                 call: None,
-                then: Then::Nothing,
+                handler: ReplyHandler::Ignore,
             });
         }
         let mut clients: Vec<u64> = self.users.values().copied().collect();
@@ -55,22 +55,22 @@ impl Node {
         for client in clients {
             let session = self.clients.get(&client).and_then(|found| found.session());
             let Some(session) = session else { continue };
-            let mut words = words![
-                "back",
+            let mut fields = fields![
+                "restore",
                 session.user.as_str(),
                 session.login.as_bytes(),
                 attributes_out(&session.attributes)
             ];
-            words.extend(
+            fields.extend(
                 session
                     .joined
                     .iter()
                     .map(|channel| channel.as_str().as_bytes().to_vec()),
             );
             self.push(Op {
-                words,
+                fields,
                 call: None,
-                then: Then::Back(client),
+                handler: ReplyHandler::Restored(client),
             });
         }
         let watched: Vec<UserId> = self.followers.keys().cloned().collect();
@@ -78,7 +78,10 @@ impl Node {
             self.watch(users.to_vec());
         }
         for op in waiting {
-            if !matches!(op.then, Then::Beat | Then::Back(_) | Then::Watch(_)) {
+            if !matches!(
+                op.handler,
+                ReplyHandler::Heartbeat | ReplyHandler::Restored(_) | ReplyHandler::Watch(_)
+            ) {
                 self.queue.push_back(op);
             }
         }
@@ -88,15 +91,15 @@ impl Node {
     }
 
     /// Handles the reply to a restored login. A newer login may have replaced it.
-    pub(super) fn put_back(&mut self, client: u64, words: &[Vec<u8>], out: &mut Out) {
-        if words.first().is_some_and(|word| word == b"kicked") {
+    pub(super) fn login_restored(&mut self, client: u64, fields: &[Vec<u8>], out: &mut Outputs) {
+        if fields.first().is_some_and(|field| field == b"kicked") {
             return self.abort(client, ConnectionReason::RemoteLogin, out);
         }
         let session = self.clients.get(&client).and_then(|found| found.session());
         let joined = session.map(|session| session.joined.clone()).unwrap_or_default();
-        for (channel, count) in joined.iter().zip(&words[1..]) {
+        for (channel, count) in joined.iter().zip(&fields[1..]) {
             if let Some(count) = int(count) {
-                self.back_here(client, channel, count, out);
+                self.membership_restored(client, channel, count, out);
             }
         }
     }

@@ -10,103 +10,105 @@ use rtm::{
 use rtm_embedded::{select, state_changed};
 
 use crate::node::client::{Phase, Session};
-use crate::node::op::{Call, Op, Then, words};
-use crate::node::{Node, Out, Seen as _, Stage, failed, replied};
+use crate::node::op::{Call, Op, ReplyHandler, fields};
+use crate::node::{ForClient as _, Node, NodeState, Outputs, failed, replied};
 use crate::wire::{attributes_in, channel_attributes_in, int, text, user};
 
 impl Node {
     /// Handles the reply to an operation.
-    pub(super) fn reply(&mut self, now: Time, op: Op, words: &[Vec<u8>], out: &mut Out) {
-        let word = words.first().map(Vec::as_slice).unwrap_or_default();
+    pub(super) fn reply(&mut self, now: Time, op: Op, fields: &[Vec<u8>], out: &mut Outputs) {
+        let field = fields.first().map(Vec::as_slice).unwrap_or_default();
         let Some(call) = op.call else {
-            return self.internal(now, op.then, words, out);
+            return self.internal(now, op.handler, fields, out);
         };
-        match &op.then {
-            Then::Login(user, expiry) => {
-                if let Some(login) = words.get(1).and_then(|login| text(login)) {
+        match &op.handler {
+            ReplyHandler::Login(user, expiry) => {
+                if let Some(login) = fields.get(1).and_then(|login| text(login)) {
                     self.logged_in(now, call, user.clone(), login, *expiry, out);
                 }
             }
-            Then::Logout => self.logged_out(call, out),
-            Then::Follow(all) => {
+            ReplyHandler::Logout => self.logged_out(call, out),
+            ReplyHandler::Follow(all) => {
                 self.finish(call, Ok(RtmReply::Void), out);
                 self.followed(
                     call.client,
                     all.clone(),
-                    words.get(1).map(Vec::as_slice).unwrap_or_default(),
+                    fields.get(1).map(Vec::as_slice).unwrap_or_default(),
                     out,
                 );
             }
-            Then::Attributes(all) => {
-                if word == b"ok"
+            ReplyHandler::Attributes(all) => {
+                if field == b"ok"
                     && let Some(session) = self.clients.get_mut(&call.client).and_then(|c| c.session_mut())
                 {
                     session.attributes = all.clone();
                 }
-                self.finish(call, void(call.kind, word), out);
+                self.finish(call, status_reply(call.kind, field), out);
             }
-            Then::Join(id) => self.joined(call, id, words, out),
-            Then::Leave(id) => {
+            ReplyHandler::Join(id) => self.joined(call, id, fields, out),
+            ReplyHandler::Leave(id) => {
                 let session = self.clients.get_mut(&call.client).and_then(|c| c.session_mut());
                 if let Some(session) = session {
                     session.joined.retain(|joined| joined != id);
-                    self.leave_here(call.client, id);
+                    self.remove_member(call.client, id);
                 }
-                self.finish(call, void(call.kind, word), out);
+                self.finish(call, status_reply(call.kind, field), out);
             }
-            Then::Invite(local) => self.invited(now, call, local.clone(), words, out),
-            Then::Cancel(..) | Then::Accept(..) | Then::Refuse(..) => self.handled(call, &op.then, word, out),
-            then => {
-                let result = result(call.kind, then, words);
+            ReplyHandler::Invite(local) => self.invited(now, call, local.clone(), fields, out),
+            ReplyHandler::Cancel(..) | ReplyHandler::Accept(..) | ReplyHandler::Refuse(..) => {
+                self.handled(call, &op.handler, field, out)
+            }
+            handler => {
+                let result = result(call.kind, handler, fields);
                 self.finish(call, result, out);
             }
         }
         self.release_if_first(now, &op, out);
     }
 
-    fn internal(&mut self, now: Time, then: Then, words: &[Vec<u8>], out: &mut Out) {
-        match then {
-            Then::Beat => {
-                self.beat_queued = false;
-                let number = |at: usize| words.get(at).and_then(|word| int(word)).unwrap_or_default();
+    fn internal(&mut self, now: Time, handler: ReplyHandler, fields: &[Vec<u8>], out: &mut Outputs) {
+        match handler {
+            ReplyHandler::Heartbeat => {
+                self.heartbeat_queued = false;
+                let number = |at: usize| fields.get(at).and_then(|field| int(field)).unwrap_or_default();
                 self.status.nodes = number(2);
                 let dropped = number(3);
                 if dropped > 0 {
                     self.status.dropped += dropped;
-                    self.stage = Stage::New;
+                    self.state = NodeState::Unregistered;
                 } else if number(1) > 0 {
-                    self.beat();
+                    self.heartbeat();
                 }
             }
-            Then::Due(id) => self.due_answered(now, id, words, out),
-            Then::Back(client) => self.put_back(client, words, out),
-            Then::Watch(users) => {
-                self.watched(users, words.get(1).map(Vec::as_slice).unwrap_or_default(), out);
+            ReplyHandler::Due(id) => self.due_answered(now, id, fields, out),
+            ReplyHandler::Restored(client) => self.login_restored(client, fields, out),
+            ReplyHandler::Watch(users) => {
+                self.watched(users, fields.get(1).map(Vec::as_slice).unwrap_or_default(), out);
             }
-            Then::Take(session, _) => self.taken_over(session, words),
-            Then::Save(session, _) => self.saved(session, words),
-            Then::Bye if words.get(1).is_some_and(|more| more == b"1") => self.push_bye(),
+            ReplyHandler::Take(session, _) => self.taken_over(session, fields),
+            ReplyHandler::Save(session, _) => self.saved(session, fields),
+            ReplyHandler::Deregister if fields.get(1).is_some_and(|more| more == b"1") => self.push_deregister(),
             _ => {}
         }
     }
 
-    pub(super) fn finish(&self, call: Call, result: Result<RtmReply, RtmError>, out: &mut Out) {
+    pub(super) fn finish(&self, call: Call, result: Result<RtmReply, RtmError>, out: &mut Outputs) {
         if let Some(request) = call.request {
             let event = match result {
                 Ok(reply) => replied(request, reply),
                 Err(error) => failed(request, error),
             };
-            out.push(event.of(call.client));
+            out.push(event.for_client(call.client));
         }
     }
 
-    fn logged_in(&mut self, now: Time, call: Call, user: UserId, login: Text, expiry: Option<Time>, out: &mut Out) {
+    fn logged_in(&mut self, now: Time, call: Call, user: UserId, login: Text, expiry: Option<Time>, out: &mut Outputs) {
         let client = self.clients.get_mut(&call.client);
         // No call waits for it.
         let Some(client) = client.filter(|_| call.request.is_some()) else {
             return self.push_logout(user, &login, Vec::new(), None);
         };
-        client.phase = Phase::In(Box::new(Session {
+        client.phase = Phase::LoggedIn(Box::new(Session {
             user: user.clone(),
             login,
             expiry,
@@ -117,86 +119,86 @@ impl Node {
         }));
         self.users.insert(user, call.client);
         let connected = state_changed(ConnectionState::Connected, ConnectionReason::LoginSuccess);
-        out.push(connected.of(call.client));
+        out.push(connected.for_client(call.client));
         self.finish(call, Ok(RtmReply::Void), out);
         self.watch_token(now, call.client);
     }
 
-    fn logged_out(&mut self, call: Call, out: &mut Out) {
+    fn logged_out(&mut self, call: Call, out: &mut Outputs) {
         self.end_session(call.client);
         if let Some(client) = self.clients.get_mut(&call.client) {
-            client.phase = Phase::Out;
+            client.phase = Phase::LoggedOut;
         }
         if let Some(request) = call.request {
             let event = state_changed(ConnectionState::Disconnected, ConnectionReason::Logout);
-            out.push(event.of(call.client));
-            out.push(replied(request, RtmReply::Void).of(call.client));
+            out.push(event.for_client(call.client));
+            out.push(replied(request, RtmReply::Void).for_client(call.client));
         }
     }
 
-    fn joined(&mut self, call: Call, id: &ChannelId, words: &[Vec<u8>], out: &mut Out) {
+    fn joined(&mut self, call: Call, id: &ChannelId, fields: &[Vec<u8>], out: &mut Outputs) {
         let session = self.clients.get_mut(&call.client).and_then(|c| c.session_mut());
-        let count = words.get(1).and_then(|count| int(count));
+        let count = fields.get(1).and_then(|count| int(count));
         let (Some(session), Some(count)) = (session, count) else {
             return self.finish(call, Err(refusal(call.kind, Refusal::Abandoned)), out);
         };
         let user = session.user.clone();
         // The app already has the failure.
         if call.request.is_none() {
-            let words = words!["leave", user.as_str(), session.login.as_bytes(), id.as_str()];
+            let fields = fields!["leave", user.as_str(), session.login.as_bytes(), id.as_str()];
             return self.push(Op {
-                words,
+                fields,
                 call: None,
-                then: Then::Nothing,
+                handler: ReplyHandler::Ignore,
             });
         }
         session.joined.push(id.clone());
         self.finish(call, Ok(RtmReply::Void), out);
-        self.join_here(call.client, user, id, count, out);
+        self.add_member(call.client, user, id, count, out);
     }
 }
 
-fn result(kind: CallKind, then: &Then, words: &[Vec<u8>]) -> Result<RtmReply, RtmError> {
-    let word = words.first().map(Vec::as_slice).unwrap_or_default();
-    let second = words.get(1).map(Vec::as_slice).unwrap_or_default();
-    let broken = || refusal(kind, Refusal::Abandoned);
-    match then {
-        Then::Peer => match word {
+fn result(kind: CallKind, handler: &ReplyHandler, fields: &[Vec<u8>]) -> Result<RtmReply, RtmError> {
+    let field = fields.first().map(Vec::as_slice).unwrap_or_default();
+    let second = fields.get(1).map(Vec::as_slice).unwrap_or_default();
+    let invalid = || refusal(kind, Refusal::Abandoned);
+    match handler {
+        ReplyHandler::Peer => match field {
             b"1" => Ok(RtmReply::HasPeerReceived(true)),
             b"0" => Ok(RtmReply::HasPeerReceived(false)),
             _ => Err(refusal(kind, Refusal::TooOften)),
         },
-        Then::Online(peers) => {
+        ReplyHandler::Online(peers) => {
             let online = peers.iter().cloned().zip(second.iter().map(|&state| state == b'1'));
             Ok(RtmReply::Online(online.collect()))
         }
-        Then::AttributesOf(keys) => {
-            if word == b"none" {
+        ReplyHandler::AttributesOf(keys) => {
+            if field == b"none" {
                 return Err(AttributeOperation::UserNotFound.into());
             }
-            let all = attributes_in(second).ok_or_else(broken)?;
+            let all = attributes_in(second).ok_or_else(invalid)?;
             Ok(RtmReply::Attributes(select(&all, keys.as_deref())))
         }
-        Then::Members => {
-            let members: Option<Vec<UserId>> = words[1..].iter().map(|word| user(word)).collect();
-            Ok(RtmReply::UserIds(members.ok_or_else(broken)?))
+        ReplyHandler::Members => {
+            let members: Option<Vec<UserId>> = fields[1..].iter().map(|field| user(field)).collect();
+            Ok(RtmReply::UserIds(members.ok_or_else(invalid)?))
         }
-        Then::Counts(ids) => {
-            let counts: Option<Vec<u64>> = words[1..].iter().map(|word| int(word)).collect();
-            let counts = counts.ok_or_else(broken)?;
+        ReplyHandler::Counts(ids) => {
+            let counts: Option<Vec<u64>> = fields[1..].iter().map(|field| int(field)).collect();
+            let counts = counts.ok_or_else(invalid)?;
             Ok(RtmReply::Counts(ids.iter().cloned().zip(counts).collect()))
         }
-        Then::ChannelRead(keys) => {
-            let all = channel_attributes_in(second).ok_or_else(broken)?;
+        ReplyHandler::ChannelRead(keys) => {
+            let all = channel_attributes_in(second).ok_or_else(invalid)?;
             Ok(RtmReply::ChannelAttributes(select(&all, keys.as_deref())))
         }
-        _ => void(kind, word),
+        _ => status_reply(kind, field),
     }
 }
 
 /// Returns the result of a call with a status only.
-fn void(kind: CallKind, word: &[u8]) -> Result<RtmReply, RtmError> {
-    match word {
+fn status_reply(kind: CallKind, field: &[u8]) -> Result<RtmReply, RtmError> {
+    match field {
         b"ok" => Ok(RtmReply::Void),
         b"over" => Err(AttributeOperation::SizeOverflow.into()),
         b"often" => Err(ChannelMessageErr::TooOften.into()),

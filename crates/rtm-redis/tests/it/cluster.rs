@@ -6,7 +6,7 @@ use redis::{Connection, Value};
 use rtm::RtmCall;
 use rtm::time::Time;
 use rtm_embedded::RtmServiceConfig;
-use rtm_redis::node::{Node, NodeConfig, Out, Request};
+use rtm_redis::node::{Node, NodeConfig, Outputs, Request};
 use rtm_redis::wire::{Answer, answer, entries};
 use rtm_redis::{SCRIPT, SCRIPT_THAT_FREES, prefix};
 
@@ -17,11 +17,11 @@ pub struct Cluster {
     nodes: Vec<Option<Node>>,
     names: Vec<String>,
     pub now: Time,
-    /// Scripts that Redis ran.
+    /// Number of executed scripts.
     pub scripts: u64,
 }
 
-/// How a node of a test behaves.
+/// Config of a test node.
 pub fn config(name: &str, service: RtmServiceConfig, heartbeat: Duration) -> NodeConfig {
     NodeConfig {
         name: name.into(),
@@ -31,7 +31,7 @@ pub fn config(name: &str, service: RtmServiceConfig, heartbeat: Duration) -> Nod
         heartbeat,
         grace: heartbeat * 2,
         stream: 10_000,
-        own_time: true,
+        has_own_time: true,
     }
 }
 
@@ -57,7 +57,7 @@ impl Cluster {
             scripts: 0,
         };
         let mut out = Vec::new();
-        cluster.pump(&mut out);
+        cluster.exchange(&mut out);
         cluster
     }
 
@@ -65,17 +65,17 @@ impl Cluster {
         self.nodes[at].as_mut().expect("a node that runs")
     }
 
-    /// A node is gone at once.
+    /// Ends a node without a logout.
     pub fn kill(&mut self, at: usize) {
         self.nodes[at] = None;
     }
 
-    /// A node does nothing for a while.
+    /// Takes a node, which does nothing meanwhile.
     pub fn freeze(&mut self, at: usize) -> Node {
         self.nodes[at].take().expect("a node that runs")
     }
 
-    /// It goes on.
+    /// Continues a frozen node.
     pub fn thaw(&mut self, at: usize, node: Node) {
         self.nodes[at] = Some(node);
     }
@@ -84,7 +84,7 @@ impl Cluster {
         self.node(at).open(client);
     }
 
-    pub fn call(&mut self, at: usize, client: u64, request: u64, call: RtmCall, out: &mut Out) {
+    pub fn call(&mut self, at: usize, client: u64, request: u64, call: RtmCall, out: &mut Outputs) {
         let now = self.now;
         self.node(at).call(now, client, request, call, out);
     }
@@ -93,30 +93,30 @@ impl Cluster {
         self.nodes.iter().flatten().filter_map(Node::deadline).min()
     }
 
-    pub fn tick(&mut self, out: &mut Out) {
+    pub fn tick(&mut self, out: &mut Outputs) {
         let now = self.now;
         for node in self.nodes.iter_mut().flatten() {
             node.tick(now, out);
         }
     }
 
-    /// Time passes at the nodes.
-    pub fn pass(&mut self, time: Duration, out: &mut Out) {
+    /// Advances the time of the nodes.
+    pub fn pass(&mut self, time: Duration, out: &mut Outputs) {
         let end = self.now + time;
         while let Some(due) = self.deadline().filter(|due| *due <= end) {
             self.now = due.max(self.now);
             self.tick(out);
-            self.pump(out);
+            self.exchange(out);
         }
         self.now = end;
     }
 
-    /// Runs what the nodes want of Redis until they want nothing.
-    pub fn pump(&mut self, out: &mut Out) {
+    /// Executes the requests of the nodes until there are none.
+    pub fn exchange(&mut self, out: &mut Outputs) {
         loop {
             let mut active = false;
             for at in 0..self.nodes.len() {
-                active |= self.pump_one(at, out);
+                active |= self.exchange_at(at, out);
             }
             if !active {
                 return;
@@ -124,7 +124,7 @@ impl Cluster {
         }
     }
 
-    fn pump_one(&mut self, at: usize, out: &mut Out) -> bool {
+    fn exchange_at(&mut self, at: usize, out: &mut Outputs) -> bool {
         let now = self.now;
         let Some(node) = self.nodes[at].as_mut() else {
             return false;
@@ -137,7 +137,7 @@ impl Cluster {
                 Some(answer) => node.answered(now, answer, out),
                 None => node.out_of_memory(now, out),
             }
-            // What is left of it where memory was full.
+            // The operations that need no memory.
             if let Some(request) = node.same_request()
                 && let Some(answer) = run(&mut self.connection, &self.prefix, &request)
             {
@@ -159,15 +159,15 @@ impl Cluster {
         active
     }
 
-    pub fn command(&mut self, words: &[&str]) -> Value {
-        let mut command = redis::cmd(words[0]);
-        for word in &words[1..] {
-            command.arg(word);
+    pub fn command(&mut self, arguments: &[&str]) -> Value {
+        let mut command = redis::cmd(arguments[0]);
+        for argument in &arguments[1..] {
+            command.arg(argument);
         }
         command.query(&mut self.connection).expect("a reply")
     }
 
-    /// The keys of the app.
+    /// Returns the keys of the app.
     pub fn keys(&mut self) -> Vec<String> {
         let pattern = format!("{}:*", self.prefix);
         redis::cmd("KEYS")
@@ -177,7 +177,7 @@ impl Cluster {
     }
 }
 
-/// Runs a request; none when memory is full.
+/// Executes a request; returns `None` without memory.
 fn run(connection: &mut Connection, prefix: &str, request: &Request) -> Option<Answer> {
     let script = if request.frees { &SCRIPT_THAT_FREES } else { &SCRIPT };
     let mut invocation = script.key(prefix);

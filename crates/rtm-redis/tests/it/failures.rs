@@ -5,7 +5,7 @@ use std::time::Duration;
 use rtm::upstream::UpstreamEvent;
 use rtm::{ChannelId, ConnectionState, Message, OnlineState, RtmCall, RtmEvent, RtmReply, UserId};
 use rtm_embedded::RtmServiceConfig;
-use rtm_redis::node::Out;
+use rtm_redis::node::Outputs;
 
 use crate::cluster::Cluster;
 use crate::server::{RedisServer, is_installed};
@@ -34,13 +34,13 @@ fn to(peer: &str, text: &str) -> RtmCall {
     }
 }
 
-/// A cluster, and what everybody has seen.
-struct Stage {
+/// A cluster, and the number of calls.
+struct Fixture {
     cluster: Cluster,
     requests: u64,
 }
 
-impl Stage {
+impl Fixture {
     fn new(server: &RedisServer, nodes: usize) -> Self {
         let service = RtmServiceConfig {
             offline_messages: true,
@@ -53,7 +53,7 @@ impl Stage {
         }
     }
 
-    /// A user at a node.
+    /// Logs a user in at a node.
     fn user(&mut self, at: usize, client: u64, name: &str) {
         self.cluster.open(at, client);
         let seen = self.call(at, client, login(name));
@@ -64,29 +64,29 @@ impl Stage {
         );
     }
 
-    fn call(&mut self, at: usize, client: u64, call: RtmCall) -> Out {
+    fn call(&mut self, at: usize, client: u64, call: RtmCall) -> Outputs {
         let mut out = Vec::new();
         self.requests += 1;
         self.cluster.call(at, client, self.requests, call, &mut out);
-        self.cluster.pump(&mut out);
+        self.cluster.exchange(&mut out);
         out
     }
 
-    fn pass(&mut self, time: Duration) -> Out {
+    fn pass(&mut self, time: Duration) -> Outputs {
         let mut out = Vec::new();
         self.cluster.pass(time, &mut out);
         out
     }
 }
 
-fn reply_of(seen: &Out, of: u64) -> Option<Result<RtmReply, rtm::RtmError>> {
+fn reply_of(seen: &Outputs, of: u64) -> Option<Result<RtmReply, rtm::RtmError>> {
     seen.iter().rev().find_map(|(client, event)| match event {
         UpstreamEvent::Reply { result, .. } if *client == of => Some(result.clone()),
         _ => None,
     })
 }
 
-fn events_of(seen: &Out, of: u64) -> Vec<RtmEvent> {
+fn events_of(seen: &Outputs, of: u64) -> Vec<RtmEvent> {
     let events = seen.iter().filter_map(|(client, event)| match event {
         UpstreamEvent::Event(event) if *client == of => Some(event.clone()),
         _ => None,
@@ -106,29 +106,29 @@ fn texts(events: &[RtmEvent]) -> Vec<String> {
 }
 
 #[test]
-fn users_of_a_dead_node_go_offline_within_ten_seconds_and_followers_are_told_once() {
+fn users_of_a_failed_node_go_offline_within_ten_seconds_with_one_event() {
     if !is_installed() {
         return;
     }
     let server = RedisServer::start(&[]);
-    let mut stage = Stage::new(&server, 3);
-    stage.user(0, 1, "alice");
-    stage.user(1, 2, "bob");
-    stage.user(2, 3, "carol");
+    let mut fixture = Fixture::new(&server, 3);
+    fixture.user(0, 1, "alice");
+    fixture.user(1, 2, "bob");
+    fixture.user(2, 3, "carol");
     for (at, client) in [(0, 1), (1, 2)] {
-        stage.call(at, client, RtmCall::Join { channel_id: room() });
+        fixture.call(at, client, RtmCall::Join { channel_id: room() });
     }
     for (at, client) in [(0, 1), (2, 3)] {
         let peer_ids = vec![user("bob")];
-        stage.call(at, client, RtmCall::SubscribePeersOnlineStatus { peer_ids });
+        fixture.call(at, client, RtmCall::SubscribePeersOnlineStatus { peer_ids });
     }
-    stage.pass(BEAT * 3);
-    stage.cluster.kill(1);
-    // Nobody knows yet: the message waits in the stream of the dead node.
-    let sent = stage.call(0, 1, to("bob", "late"));
+    fixture.pass(BEAT * 3);
+    fixture.cluster.kill(1);
+    // The failure is not detected yet: the message waits in the stream of the failed node.
+    let sent = fixture.call(0, 1, to("bob", "late"));
     assert_eq!(reply_of(&sent, 1), Some(Ok(RtmReply::HasPeerReceived(true))));
-    let seen = stage.pass(Duration::from_secs(10));
-    let gone = RtmEvent::PeersOnlineStatusChanged {
+    let seen = fixture.pass(Duration::from_secs(10));
+    let offline = RtmEvent::PeersOnlineStatusChanged {
         status: vec![(user("bob"), OnlineState::Offline)],
     };
     let left = RtmEvent::MemberLeft {
@@ -136,47 +136,47 @@ fn users_of_a_dead_node_go_offline_within_ten_seconds_and_followers_are_told_onc
         member_id: user("bob"),
     };
     let (alice, carol) = (events_of(&seen, 1), events_of(&seen, 3));
-    assert_eq!(alice.iter().filter(|event| **event == gone).count(), 1, "{alice:?}");
-    assert_eq!(carol, [gone]);
+    assert_eq!(alice.iter().filter(|event| **event == offline).count(), 1, "{alice:?}");
+    assert_eq!(carol, [offline]);
     assert_eq!(alice.iter().filter(|event| **event == left).count(), 1, "{alice:?}");
-    // What the dead node had not read is kept, and given once.
+    // A message that the failed node had not read is delivered once.
     let mut out = Vec::new();
-    stage.cluster.open(2, 4);
-    stage.cluster.call(2, 4, 99, login("bob"), &mut out);
-    stage.cluster.pump(&mut out);
+    fixture.cluster.open(2, 4);
+    fixture.cluster.call(2, 4, 99, login("bob"), &mut out);
+    fixture.cluster.exchange(&mut out);
     assert_eq!(texts(&events_of(&out, 4)), ["late"]);
-    let keys = stage.cluster.keys();
+    let keys = fixture.cluster.keys();
     assert!(
         !keys.iter().any(|key| key.contains(":n1")),
-        "nothing of the dead node is left: {keys:?}"
+        "keys of the failed node are left: {keys:?}"
     );
 }
 
 #[test]
-fn a_node_that_was_taken_for_dead_puts_its_logins_back() {
+fn a_removed_node_that_continues_restores_its_logins() {
     if !is_installed() {
         return;
     }
     let server = RedisServer::start(&[]);
-    let mut stage = Stage::new(&server, 2);
-    stage.user(0, 1, "alice");
-    stage.user(1, 2, "bob");
+    let mut fixture = Fixture::new(&server, 2);
+    fixture.user(0, 1, "alice");
+    fixture.user(1, 2, "bob");
     for (at, client) in [(0, 1), (1, 2)] {
-        stage.call(at, client, RtmCall::Join { channel_id: room() });
+        fixture.call(at, client, RtmCall::Join { channel_id: room() });
     }
     let attributes = vec![("a".into(), "1".into())];
-    stage.call(1, 2, RtmCall::SetLocalUserAttributes { attributes });
+    fixture.call(1, 2, RtmCall::SetLocalUserAttributes { attributes });
     let peer_ids = vec![user("bob")];
-    stage.call(0, 1, RtmCall::SubscribePeersOnlineStatus { peer_ids });
-    let frozen = stage.cluster.freeze(1);
-    let seen = stage.pass(Duration::from_secs(12));
+    fixture.call(0, 1, RtmCall::SubscribePeersOnlineStatus { peer_ids });
+    let frozen = fixture.cluster.freeze(1);
+    let seen = fixture.pass(Duration::from_secs(12));
     assert!(
         events_of(&seen, 1)
             .iter()
             .any(|event| matches!(event, RtmEvent::MemberLeft { .. }))
     );
-    stage.cluster.thaw(1, frozen);
-    let seen = stage.pass(BEAT * 2);
+    fixture.cluster.thaw(1, frozen);
+    let seen = fixture.pass(BEAT * 2);
     let alice = events_of(&seen, 1);
     let back = RtmEvent::PeersOnlineStatusChanged {
         status: vec![(user("bob"), OnlineState::Online)],
@@ -186,55 +186,55 @@ fn a_node_that_was_taken_for_dead_puts_its_logins_back() {
         alice.iter().any(|event| matches!(event, RtmEvent::MemberJoined { .. })),
         "{alice:?}"
     );
-    let read = stage.call(0, 1, RtmCall::GetUserAttributes { user_id: user("bob") });
+    let read = fixture.call(0, 1, RtmCall::GetUserAttributes { user_id: user("bob") });
     assert_eq!(
         reply_of(&read, 1),
         Some(Ok(RtmReply::Attributes(vec![("a".into(), "1".into())])))
     );
-    let sent = stage.call(0, 1, to("bob", "hi"));
+    let sent = fixture.call(0, 1, to("bob", "hi"));
     assert_eq!(texts(&events_of(&sent, 2)), ["hi"]);
 }
 
 #[test]
-fn a_redis_that_lost_everything_is_filled_again() {
+fn a_redis_without_data_is_filled_again() {
     if !is_installed() {
         return;
     }
     let server = RedisServer::start(&[]);
-    let mut stage = Stage::new(&server, 2);
-    stage.user(0, 1, "alice");
-    stage.user(1, 2, "bob");
+    let mut fixture = Fixture::new(&server, 2);
+    fixture.user(0, 1, "alice");
+    fixture.user(1, 2, "bob");
     for (at, client) in [(0, 1), (1, 2)] {
-        stage.call(at, client, RtmCall::Join { channel_id: room() });
+        fixture.call(at, client, RtmCall::Join { channel_id: room() });
     }
-    stage.cluster.command(&["FLUSHALL"]);
-    let seen = stage.pass(BEAT * 3);
+    fixture.cluster.command(&["FLUSHALL"]);
+    let seen = fixture.pass(BEAT * 3);
     assert!(seen.iter().all(|(_, event)| !matches!(event, UpstreamEvent::Up(false))));
-    let members = stage.call(0, 1, RtmCall::GetMembers { channel_id: room() });
+    let members = fixture.call(0, 1, RtmCall::GetMembers { channel_id: room() });
     let Some(Ok(RtmReply::UserIds(mut members))) = reply_of(&members, 1) else {
         panic!("{members:?}")
     };
     members.sort();
     assert_eq!(members, [user("alice"), user("bob")]);
     for (text, expected) in [("1", ["1"]), ("2", ["2"])] {
-        let sent = stage.call(0, 1, to("bob", text));
+        let sent = fixture.call(0, 1, to("bob", text));
         assert_eq!(texts(&events_of(&sent, 2)), expected, "each once");
     }
 }
 
 #[test]
-fn a_newer_login_elsewhere_wins_over_one_that_is_put_back() {
+fn a_newer_login_elsewhere_replaces_a_restored_one() {
     if !is_installed() {
         return;
     }
     let server = RedisServer::start(&[]);
-    let mut stage = Stage::new(&server, 2);
-    stage.user(0, 1, "alice");
-    let frozen = stage.cluster.freeze(0);
-    stage.pass(Duration::from_secs(12));
-    stage.user(1, 2, "alice");
-    stage.cluster.thaw(0, frozen);
-    let seen = stage.pass(BEAT * 2);
+    let mut fixture = Fixture::new(&server, 2);
+    fixture.user(0, 1, "alice");
+    let frozen = fixture.cluster.freeze(0);
+    fixture.pass(Duration::from_secs(12));
+    fixture.user(1, 2, "alice");
+    fixture.cluster.thaw(0, frozen);
+    let seen = fixture.pass(BEAT * 2);
     let aborted = |event: &RtmEvent| {
         matches!(
             event,
@@ -254,17 +254,17 @@ fn without_memory_calls_fail_and_logouts_work() {
         return;
     }
     let server = RedisServer::start(&[]);
-    let mut stage = Stage::new(&server, 2);
-    stage.user(0, 1, "alice");
-    stage.user(1, 2, "bob");
-    stage.cluster.command(&["CONFIG", "SET", "maxmemory", "1"]);
-    let sent = stage.call(0, 1, to("bob", "hi"));
+    let mut fixture = Fixture::new(&server, 2);
+    fixture.user(0, 1, "alice");
+    fixture.user(1, 2, "bob");
+    fixture.cluster.command(&["CONFIG", "SET", "maxmemory", "1"]);
+    let sent = fixture.call(0, 1, to("bob", "hi"));
     assert!(matches!(reply_of(&sent, 1), Some(Err(_))), "{sent:?}");
-    assert_eq!(events_of(&sent, 2), [], "nothing is half done");
-    stage.pass(Duration::from_secs(20));
-    let left = stage.call(0, 1, RtmCall::Logout {});
+    assert_eq!(events_of(&sent, 2), [], "no operation is half executed");
+    fixture.pass(Duration::from_secs(20));
+    let left = fixture.call(0, 1, RtmCall::Logout {});
     assert_eq!(reply_of(&left, 1), Some(Ok(RtmReply::Void)));
-    stage.cluster.command(&["CONFIG", "SET", "maxmemory", "0"]);
-    let sent = stage.call(1, 2, to("alice", "gone?"));
+    fixture.cluster.command(&["CONFIG", "SET", "maxmemory", "0"]);
+    let sent = fixture.call(1, 2, to("alice", "still there?"));
     assert_eq!(reply_of(&sent, 2), Some(Ok(RtmReply::HasPeerReceived(false))));
 }

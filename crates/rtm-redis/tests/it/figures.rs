@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::server::{RedisServer, is_installed};
 use crate::upstream::{Instance, Sidecar, to, user};
 
-/// CPU that this process has used; none where the system does not say.
+/// Returns the CPU time of this process; `None` without such figures of the system.
 fn cpu() -> Option<Duration> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
@@ -25,7 +25,7 @@ fn memory(server: &RedisServer) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_users() {
+async fn figures_of_many_users() {
     if !is_installed() {
         return;
     }

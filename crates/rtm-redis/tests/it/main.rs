@@ -3,7 +3,7 @@
 mod cluster;
 mod failures;
 mod figures;
-mod kills;
 mod model;
+mod process_kills;
 mod server;
 mod upstream;

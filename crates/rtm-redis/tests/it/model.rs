@@ -164,19 +164,19 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Both services, with the same instances.
 struct Pair {
-    world: RtmService,
+    embedded: RtmService,
     ids: BTreeMap<u64, ClientId>,
     cluster: Cluster,
     requests: u64,
 }
 
-/// What an instance sees of a step: replies, and events in order.
-type Seen = BTreeMap<u64, (Vec<(u64, Result<RtmReply, RtmError>)>, Vec<RtmEvent>)>;
+/// Replies and events of each instance in a step, in order.
+type Observed = BTreeMap<u64, (Vec<(u64, Result<RtmReply, RtmError>)>, Vec<RtmEvent>)>;
 
 impl Pair {
     fn new(cluster: Cluster, service: RtmServiceConfig) -> Self {
         let mut pair = Self {
-            world: RtmService::new(service),
+            embedded: RtmService::new(service),
             ids: BTreeMap::new(),
             cluster,
             requests: 0,
@@ -188,55 +188,60 @@ impl Pair {
     }
 
     fn open(&mut self, client: u64) {
-        let id = self.world.open();
+        let id = self.embedded.open();
         self.ids.insert(client, id);
         self.cluster.open(client as usize % NODES, client);
     }
 
-    fn step(&mut self, step: &Step) -> (Seen, Seen) {
+    fn step(&mut self, step: &Step) -> (Observed, Observed) {
         let (mut expected, mut found) = (Vec::new(), Vec::new());
         let now = self.cluster.now;
         match step {
             Step::Call(client, call) => {
                 let call = &own_token(*client, call);
                 self.requests += 1;
-                self.world
+                self.embedded
                     .call(now, self.ids[client], self.requests, call.clone(), &mut expected);
                 let at = *client as usize % NODES;
                 self.cluster.call(at, *client, self.requests, call.clone(), &mut found);
-                self.cluster.pump(&mut found);
+                self.cluster.exchange(&mut found);
             }
             Step::Close(client) => {
                 // As the embedded RTM is closed by its upstream.
                 let id = self.ids[client];
                 let mut quiet = Vec::new();
-                self.world.call(now, id, 0, RtmCall::Logout {}, &mut quiet);
-                self.world.close(now, id, &mut quiet);
+                self.embedded.call(now, id, 0, RtmCall::Logout {}, &mut quiet);
+                self.embedded.close(now, id, &mut quiet);
                 let own = |o: &Output| matches!(o, Output::Reply { client, .. } | Output::Event { client, .. } if *client == id);
                 expected.extend(quiet.into_iter().filter(|o| !own(o)));
                 self.cluster.node(*client as usize % NODES).close(*client);
-                self.cluster.pump(&mut found);
+                self.cluster.exchange(&mut found);
             }
             Step::Pass(ms) => {
                 let end = now + Duration::from_millis(*ms);
                 loop {
-                    let due = self.world.deadline().into_iter().chain(self.cluster.deadline()).min();
+                    let due = self
+                        .embedded
+                        .deadline()
+                        .into_iter()
+                        .chain(self.cluster.deadline())
+                        .min();
                     let Some(due) = due.filter(|due| *due <= end) else {
                         break;
                     };
                     self.cluster.now = due.max(self.cluster.now);
-                    self.world.tick(self.cluster.now, &mut expected);
+                    self.embedded.tick(self.cluster.now, &mut expected);
                     self.cluster.tick(&mut found);
-                    self.cluster.pump(&mut found);
+                    self.cluster.exchange(&mut found);
                 }
                 self.cluster.now = end;
             }
         }
-        // Each step has a time of its own: what is due at two nodes at once has no order.
+        // Each step has a time of its own: timers of two nodes at one time have no order.
         self.cluster.now = self.cluster.now + Duration::from_millis(1);
-        self.world.tick(self.cluster.now, &mut expected);
+        self.embedded.tick(self.cluster.now, &mut expected);
         self.cluster.tick(&mut found);
-        self.cluster.pump(&mut found);
+        self.cluster.exchange(&mut found);
         let numbers: BTreeMap<ClientId, u64> = self.ids.iter().map(|(number, id)| (*id, *number)).collect();
         let expected = expected.into_iter().filter_map(|output| {
             let (client, event) = output.into_event();
@@ -250,8 +255,8 @@ impl Pair {
     }
 }
 
-fn seen(out: impl IntoIterator<Item = (u64, UpstreamEvent)>) -> Seen {
-    let mut seen = Seen::new();
+fn seen(out: impl IntoIterator<Item = (u64, UpstreamEvent)>) -> Observed {
+    let mut seen = Observed::new();
     for (client, event) in out {
         let (replies, events) = seen.entry(client).or_default();
         match event {
@@ -287,7 +292,7 @@ fn sorted(reply: RtmReply) -> RtmReply {
 }
 
 #[test]
-fn nodes_do_what_the_embedded_service_does() {
+fn nodes_match_the_embedded_service() {
     if !is_installed() {
         return;
     }
@@ -331,7 +336,7 @@ fn check(server: &RedisServer, app: &str, steps: &[Step]) -> Result<(), TestCase
             pair.cluster.now
         );
     }
-    // Whoever leaves takes all keys along but those of the nodes and of what outlives a user.
+    // Logouts remove all keys but those of nodes and of data that outlives a user.
     for client in 0..CLIENTS {
         pair.step(&Step::Call(client, RtmCall::Logout {}));
     }

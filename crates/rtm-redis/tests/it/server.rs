@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test program uses its own part of this")]
 #![expect(clippy::disallowed_methods, reason = "it is used without a runtime, too")]
-#![expect(clippy::print_stderr, reason = "who skips a test says so")]
+#![expect(clippy::print_stderr, reason = "skipped tests are reported")]
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -19,7 +19,7 @@ pub struct RedisServer {
     args: Vec<String>,
 }
 
-/// Whether `redis-server` is installed. Where it is not, tests that need it end at once and say so; with `CI` set they fail.
+/// Returns true if `redis-server` is installed. Otherwise tests that need it are skipped with a message; with `CI` set they fail.
 pub fn is_installed() -> bool {
     static FOUND: OnceLock<bool> = OnceLock::new();
     *FOUND.get_or_init(|| {
@@ -40,7 +40,7 @@ pub fn is_installed() -> bool {
 }
 
 impl RedisServer {
-    /// Starts one with those arguments beside the usual ones.
+    /// Starts a server with additional arguments.
     pub fn start(args: &[&str]) -> Self {
         let mut random = [0; 8];
         getrandom::fill(&mut random).expect("randomness");
@@ -55,7 +55,7 @@ impl RedisServer {
         server
     }
 
-    /// Starts it again, with what it has written.
+    /// Starts it again with its files.
     pub fn restart(&mut self) {
         let folder = self.folder.to_str().expect("a path of UTF-8");
         let socket = self.socket();
@@ -88,19 +88,19 @@ impl RedisServer {
         }
     }
 
-    /// Its URL.
+    /// Returns its URL.
     pub fn url(&self) -> String {
         format!("redis+unix://{}", self.socket())
     }
 
-    /// A connection, if it answers.
+    /// Returns a connection, if it answers.
     pub fn connect(&self) -> Option<redis::Connection> {
         let mut connection = redis::Client::open(self.url()).ok()?.get_connection().ok()?;
         redis::cmd("PING").query::<String>(&mut connection).ok()?;
         Some(connection)
     }
 
-    /// Ends it at once, as a power failure would.
+    /// Ends it at once, as by a power failure.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             drop(child.stdin.take());
@@ -108,7 +108,7 @@ impl RedisServer {
         }
     }
 
-    /// Stops it for that time, as a machine that is overloaded.
+    /// Stops it for that time, as on an overloaded machine.
     pub fn freeze(&self, time: Duration) {
         let Some(mut connection) = self.connect() else { return };
         let info: String = redis::cmd("INFO")

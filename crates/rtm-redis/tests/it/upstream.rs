@@ -18,7 +18,7 @@ use crate::server::{RedisServer, is_installed};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A sidecar's part of the service.
+/// The service at one sidecar.
 pub struct Sidecar {
     pub upstream: Arc<RedisUpstream>,
     pub tasks: TaskTracker,
@@ -63,20 +63,20 @@ impl Sidecar {
     }
 }
 
-/// An instance, and what it has been told.
+/// An instance, and its events.
 pub struct Instance {
     upstream: Arc<RedisUpstream>,
     pub key: ClientKey,
-    told: Arc<(Mutex<Vec<UpstreamEvent>>, Notify)>,
-    /// When each of them was told.
+    received: Arc<(Mutex<Vec<UpstreamEvent>>, Notify)>,
+    /// The time of each event.
     times: Arc<Mutex<Vec<Instant>>>,
     calls: u64,
 }
 
 impl Instance {
     pub fn open(sidecar: &Sidecar) -> Self {
-        let told = Arc::new((Mutex::new(Vec::new()), Notify::new()));
-        let tell = told.clone();
+        let received = Arc::new((Mutex::new(Vec::new()), Notify::new()));
+        let sink = received.clone();
         let times = Arc::new(Mutex::new(Vec::new()));
         let noted = times.clone();
         let app = AppId::new("app").expect("an app id");
@@ -85,15 +85,15 @@ impl Instance {
             &app,
             Arc::new(move |event| {
                 noted.lock().push(Instant::now());
-                tell.0.lock().push(event);
-                tell.1.notify_one();
+                sink.0.lock().push(event);
+                sink.1.notify_one();
             }),
         );
         let calls = 0;
         Self {
             upstream,
             key,
-            told,
+            received,
             times,
             calls,
         }
@@ -133,21 +133,21 @@ impl Instance {
     pub async fn find<T>(&self, found: impl Fn(&UpstreamEvent) -> Option<T>) -> T {
         let waiting = async {
             loop {
-                if let Some(found) = self.told.0.lock().iter().find_map(&found) {
+                if let Some(found) = self.received.0.lock().iter().find_map(&found) {
                     return found;
                 }
-                self.told.1.notified().await;
+                self.received.1.notified().await;
             }
         };
         match timeout(PATIENCE, waiting).await {
             Ok(found) => found,
-            Err(_) => panic!("never; but {:?}", self.told.0.lock()),
+            Err(_) => panic!("no such event, but {:?}", self.received.0.lock()),
         }
     }
 
-    /// The texts of peer and channel messages, in order.
+    /// Returns the texts of peer and channel messages, in order.
     pub fn texts(&self) -> Vec<String> {
-        let told = self.told.0.lock();
+        let received = self.received.0.lock();
         let text = |event: &UpstreamEvent| match event {
             UpstreamEvent::Event(
                 RtmEvent::MessageFromPeer {
@@ -161,12 +161,12 @@ impl Instance {
             ) => Some(text.to_string()),
             _ => None,
         };
-        told.iter().filter_map(text).collect()
+        received.iter().filter_map(text).collect()
     }
 
-    /// The numbers of messages that were received, or are kept for a user that is away.
+    /// Returns the calls whose message was received, or stored for an offline user.
     pub fn stored(&self) -> Vec<u64> {
-        let told = self.told.0.lock();
+        let received = self.received.0.lock();
         let number = |event: &UpstreamEvent| match event {
             UpstreamEvent::Reply {
                 request,
@@ -174,30 +174,31 @@ impl Instance {
             } => Some(*request),
             _ => None,
         };
-        told.iter().filter_map(number).collect()
+        received.iter().filter_map(number).collect()
     }
 
-    /// When messages came.
+    /// Returns the times of messages.
     pub fn arrivals(&self) -> Vec<Instant> {
-        let (told, times) = (self.told.0.lock(), self.times.lock());
+        let (received, times) = (self.received.0.lock(), self.times.lock());
         let is_message =
             |event: &UpstreamEvent| matches!(event, UpstreamEvent::Event(RtmEvent::MessageFromPeer { .. }));
-        let both = told.iter().zip(times.iter());
+        let both = received.iter().zip(times.iter());
         both.filter(|(event, _)| is_message(event)).map(|(_, at)| *at).collect()
     }
 
     pub fn count(&self, wanted: impl Fn(&UpstreamEvent) -> bool) -> usize {
-        self.told.0.lock().iter().filter(|event| wanted(event)).count()
+        self.received.0.lock().iter().filter(|event| wanted(event)).count()
     }
 
-    /// How many calls were made, and how many were answered.
+    /// Returns the number of calls.
     pub const fn begun(&self) -> usize {
         self.calls as usize
     }
 
     pub fn answered(&self) -> usize {
-        let told = self.told.0.lock();
-        told.iter()
+        let received = self.received.0.lock();
+        received
+            .iter()
             .filter(|event| matches!(event, UpstreamEvent::Reply { .. }))
             .count()
     }
@@ -215,7 +216,7 @@ pub fn to(peer: &str, text: impl Into<String>) -> RtmCall {
 }
 
 #[tokio::test]
-async fn users_of_two_sidecars() {
+async fn users_of_two_sidecars_exchange_messages() {
     if !is_installed() {
         return;
     }
@@ -236,14 +237,14 @@ async fn users_of_two_sidecars() {
     alice
         .event(|event| matches!(event, RtmEvent::MemberJoined { .. }))
         .await;
-    // The newer login has the user, wherever it is.
+    // The newer login replaces the older one at any sidecar.
     let newer = Instance::login(&two, "alice").await;
     alice
         .event(|event| matches!(event, RtmEvent::ConnectionStateChanged { state, .. } if *state == rtm::ConnectionState::Aborted))
         .await;
     bob.event(|event| matches!(event, RtmEvent::MemberLeft { .. })).await;
     assert_eq!(
-        bob.call(to("alice", "there?")).await,
+        bob.call(to("alice", "online?")).await,
         Ok(RtmReply::HasPeerReceived(true))
     );
     newer
@@ -258,11 +259,11 @@ async fn users_of_two_sidecars() {
     let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut connection).expect("keys");
     assert!(
         keys.iter().all(|key| key.ends_with(":m")),
-        "what ends leaves no keys: {keys:?}"
+        "ended nodes leave no keys: {keys:?}"
     );
 }
 
-/// Figures for the bars of peer messages; printed, and bounded only so that something absurd is noticed.
+/// Prints figures of peer messages. Only the number of commands is bounded.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn peer_messages_across_two_sidecars() {
     if !is_installed() {

@@ -1,4 +1,4 @@
-//! A session whose record is in Redis: what it has made of its inputs is there before its client gets it.
+//! A session with a record in Redis, which has its changes before its client gets frames about them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use protocol::encoder::Resumed;
 use protocol::event::CallRef;
 use rtm::upstream::{ClientKey, UpstreamEvent};
 use rtm::{AppId, ConnectionReason, ConnectionState, RtmEvent};
-use rtm_redis::records::{Owner, RecordNews};
+use rtm_redis::records::{Owner, RecordEvent};
 use rtm_redis::{RecordKey, RedisUpstream};
 use tables::reason::Reason;
 use tables::row::RowId;
@@ -26,12 +26,12 @@ use crate::server::session_inbox::WeakInbox;
 use crate::server::session_record::{self, Loaded};
 
 /// Shortest lifetime of a record after its last change.
-const SHORTEST: Duration = Duration::from_secs(600);
+const MIN_TTL: Duration = Duration::from_secs(600);
 /// Maximum of messages that wait for the record.
-const MOST_WAITING: usize = 256;
+const MAX_WAITING: usize = 256;
 
-/// A session's record, and what waits for it.
-pub struct Kept {
+/// A session's record, with the messages and frames that wait for it.
+pub struct RecordSync {
     redis: Arc<RedisUpstream>,
     key: RecordKey,
     stage: Stage,
@@ -39,7 +39,7 @@ pub struct Kept {
     waiting: VecDeque<Message>,
     /// Changes are on their way.
     saving: bool,
-    /// What is in Redis with the changes that are on their way, and what is there (`Session::to_store`).
+    /// Progress of `Session::to_store` that is sent, and that is in Redis.
     sent: u64,
     saved: u64,
     /// Processed peer messages that are not acknowledged to RTM.
@@ -60,10 +60,10 @@ enum Stage {
 }
 
 struct Held {
-    /// What must be in Redis before.
+    /// Progress that must be in Redis before.
     after: u64,
     out: Arc<Outbound>,
-    what: HeldWrite,
+    write: HeldWrite,
 }
 
 enum HeldWrite {
@@ -73,7 +73,7 @@ enum HeldWrite {
     Close(Closing),
 }
 
-impl Kept {
+impl RecordSync {
     /// Makes a new session the owner of its account's record.
     pub fn new(
         server: &Server,
@@ -87,20 +87,20 @@ impl Kept {
         let owner = Owner {
             account: account.text().clone(),
             token: format!("{session:016x}").into(),
-            ttl: (config.mailbox.ttl + config.session.grace).max(SHORTEST),
+            ttl: (config.mailbox.ttl + config.session.grace).max(MIN_TTL),
         };
-        let news = move |news| {
+        let event = move |event| {
             if let Some(inbox) = inbox.upgrade() {
-                // An ended session needs no news.
-                let _ = inbox.send(Message::Record(Box::new(news)));
+                // An ended session needs no events.
+                let _ = inbox.send(Message::Record(Box::new(event)));
             }
         };
         if let Some(client) = client {
-            redis.keep(client);
+            redis.require_acknowledgement(client);
         }
         Self {
             redis: redis.clone(),
-            key: redis.take_record(app, owner, Arc::new(news)),
+            key: redis.take_record(app, owner, Arc::new(event)),
             stage: Stage::Loading,
             waiting: VecDeque::new(),
             saving: false,
@@ -117,7 +117,7 @@ impl Kept {
         if !matches!(self.stage, Stage::Loading) || matches!(message, Message::Record(_)) {
             return Some(message);
         }
-        if self.waiting.len() < MOST_WAITING {
+        if self.waiting.len() < MAX_WAITING {
             self.waiting.push_back(message);
         }
         None
@@ -131,7 +131,7 @@ impl Kept {
         }
     }
 
-    /// Holds a frame until Redis has what it is about. Returns the frame if it does not have to wait; only answers may
+    /// Holds a frame until Redis has its content. Returns the frame if it does not have to wait; only answers may
     /// overtake held events.
     pub fn hold(
         &mut self,
@@ -144,12 +144,12 @@ impl Kept {
         let Some(after) = after.max(last).filter(|after| *after > self.saved) else {
             return Some(text);
         };
-        let what = match answers {
+        let write = match answers {
             Some((call, row)) => HeldWrite::Answer(text, call, row),
             None => HeldWrite::Frame(text),
         };
         let out = out.clone();
-        self.held.push_back(Held { after, out, what });
+        self.held.push_back(Held { after, out, write });
         None
     }
 
@@ -158,15 +158,15 @@ impl Kept {
         let Some(after) = self.held.back().map(|held| held.after) else {
             return false;
         };
-        let (out, what) = (out.clone(), HeldWrite::Close(closing));
-        self.held.push_back(Held { after, out, what });
+        let (out, write) = (out.clone(), HeldWrite::Close(closing));
+        self.held.push_back(Held { after, out, write });
         true
     }
 
     /// Closes the connections whose close is held. Lines that were held are given to the next session.
     fn close_held(&mut self) {
         for held in self.held.drain(..) {
-            if let HeldWrite::Close(closing) = held.what {
+            if let HeldWrite::Close(closing) = held.write {
                 held.out.close(closing);
             }
         }
@@ -174,32 +174,32 @@ impl Kept {
 }
 
 impl LiveSession {
-    /// Handles news of the session's record.
-    pub(super) fn record_news(&mut self, news: RecordNews) {
-        let Some(kept) = &mut self.kept else { return };
-        match news {
-            RecordNews::Taken(pairs) => {
+    /// Handles an event of the session's record.
+    pub(super) fn record_event(&mut self, event: RecordEvent) {
+        let Some(sync) = &mut self.record else { return };
+        match event {
+            RecordEvent::Taken(pairs) => {
                 let loaded = session_record::read(pairs, &self.tables).map(Box::new);
-                kept.stage = Stage::Loaded(loaded);
+                sync.stage = Stage::Loaded(loaded);
                 self.serve_waiting();
             }
-            RecordNews::Late if matches!(kept.stage, Stage::Loading) => {
-                kept.stage = Stage::Failed;
+            RecordEvent::Late if matches!(sync.stage, Stage::Loading) => {
+                sync.stage = Stage::Failed;
                 self.serve_waiting();
             }
-            RecordNews::Late => self.refuse_held(),
-            RecordNews::Saved => {
-                kept.saving = false;
-                kept.saved = kept.saved.max(kept.sent);
+            RecordEvent::Late => self.refuse_held(),
+            RecordEvent::Saved => {
+                sync.saving = false;
+                sync.saved = sync.saved.max(sync.sent);
                 self.release_held();
             }
-            RecordNews::Missing => {
-                kept.saving = false;
+            RecordEvent::Missing => {
+                sync.saving = false;
                 self.session.store_again();
             }
-            RecordNews::Lost => self.session.store_again(),
-            RecordNews::Replaced => {
-                kept.stage = Stage::Replaced;
+            RecordEvent::Lost => self.session.store_again(),
+            RecordEvent::Replaced => {
+                sync.stage = Stage::Replaced;
                 let (state, reason) = (ConnectionState::Aborted, ConnectionReason::RemoteLogin);
                 self.step(Input::RtmEvent(RtmEvent::ConnectionStateChanged { state, reason }));
             }
@@ -207,48 +207,48 @@ impl LiveSession {
     }
 
     fn serve_waiting(&mut self) {
-        let waiting = self.kept.as_mut().map(|kept| std::mem::take(&mut kept.waiting));
+        let waiting = self.record.as_mut().map(|sync| std::mem::take(&mut sync.waiting));
         for message in waiting.into_iter().flatten() {
             self.serve(message);
         }
     }
 
-    /// Saves what has changed, unless changes are on their way.
+    /// Saves the changes, unless others are on their way.
     pub(super) fn save(&mut self) {
-        let Some(kept) = &mut self.kept else { return };
-        if kept.saving || !matches!(kept.stage, Stage::Loaded(_)) || !self.session.is_logged_in() {
+        let Some(sync) = &mut self.record else { return };
+        if sync.saving || !matches!(sync.stage, Stage::Loaded(_)) || !self.session.is_logged_in() {
             return;
         }
         let processed = if self.session.has_waiting_events() {
             0
         } else {
-            kept.processed
+            sync.processed
         };
         let Some(changes) = self.session.changes() else {
             if processed > 0 {
-                kept.redis.processed(&self.client, processed);
-                kept.processed -= processed;
+                sync.redis.processed(&self.client, processed);
+                sync.processed -= processed;
             }
             return;
         };
         let processed = if changes.more { 0 } else { processed };
         if !changes.more {
-            kept.sent = self.session.to_store();
+            sync.sent = self.session.to_store();
         }
-        kept.saving = true;
-        kept.processed -= processed;
+        sync.saving = true;
+        sync.processed -= processed;
         let ttl = changes.until.map(|until| until.since(self.server.clock.now()));
         let mut fields = session_record::fields(changes, &self.tables);
         fields.ttl = ttl;
         let processed = (processed > 0).then_some((&self.client, processed));
-        kept.redis.save_record(&kept.key, fields, processed);
+        sync.redis.save_record(&sync.key, fields, processed);
     }
 
     fn release_held(&mut self) {
-        let Some(kept) = &mut self.kept else { return };
-        let saved = kept.saved;
-        while let Some(held) = kept.held.pop_front_if(|held| held.after <= saved) {
-            let text = match held.what {
+        let Some(sync) = &mut self.record else { return };
+        let saved = sync.saved;
+        while let Some(held) = sync.held.pop_front_if(|held| held.after <= saved) {
+            let text = match held.write {
                 HeldWrite::Frame(text) | HeldWrite::Answer(text, ..) => text,
                 HeldWrite::Close(closing) => {
                     held.out.close(closing);
@@ -263,9 +263,9 @@ impl LiveSession {
 
     /// Refuses the calls whose answers wait for Redis for too long. Events go on waiting.
     fn refuse_held(&mut self) {
-        let Some(kept) = &mut self.kept else { return };
+        let Some(sync) = &mut self.record else { return };
         let mut calls: Vec<(CallRef, RowId)> = Vec::new();
-        kept.held.retain(|held| match held.what {
+        sync.held.retain(|held| match held.write {
             HeldWrite::Answer(_, call, row) if call.function != LOGIN => {
                 if !calls.contains(&(call, row)) {
                     calls.push((call, row));
@@ -287,9 +287,9 @@ impl LiveSession {
 
     /// Continues with the record at the first login. Returns the login if it may go on.
     pub(super) fn restore(&mut self, login: Login) -> Option<Login> {
-        let kept = self.kept.as_mut()?;
+        let sync = self.record.as_mut()?;
         let is_line = login.attached == Some(Attach::BySessionLine);
-        let loaded = match &mut kept.stage {
+        let loaded = match &mut sync.stage {
             Stage::Loaded(loaded) => loaded.take(),
             _ => return self.refuse_login(login, "timeout"),
         };
@@ -312,7 +312,7 @@ impl LiveSession {
             (false, false, true) => Some(Attach::Reset),
             (false, false, false) => Some(Attach::Resume),
         };
-        // What happened before is not in the recording, so a replay could not repeat the session.
+        // The recording has no earlier events, so a replay could not repeat the session.
         self.taps.end_recording(self.server.clock.now());
         let mut effects = Vec::new();
         self.now = self.server.clock.now();
@@ -355,9 +355,9 @@ impl LiveSession {
 
     /// Leaves the record to the account's next session.
     pub(super) fn leave_record(&mut self) {
-        let Some(mut kept) = self.kept.take() else { return };
-        kept.close_held();
-        let is_owner = matches!(kept.stage, Stage::Loaded(_)) && self.session.is_logged_in();
+        let Some(mut sync) = self.record.take() else { return };
+        sync.close_held();
+        let is_owner = matches!(sync.stage, Stage::Loaded(_)) && self.session.is_logged_in();
         let is_over = matches!(
             self.session.end_reason(),
             Some(EndReason::Kicked | EndReason::Banned | EndReason::Refused)
@@ -367,16 +367,16 @@ impl LiveSession {
                 let processed = if changes.more {
                     0
                 } else {
-                    std::mem::take(&mut kept.processed)
+                    std::mem::take(&mut sync.processed)
                 };
                 let processed = (processed > 0).then_some((&self.client, processed));
                 let fields = session_record::fields(changes, &self.tables);
-                kept.redis.save_record(&kept.key, fields, processed);
+                sync.redis.save_record(&sync.key, fields, processed);
             }
-            if kept.processed > 0 {
-                kept.redis.processed(&self.client, kept.processed);
+            if sync.processed > 0 {
+                sync.redis.processed(&self.client, sync.processed);
             }
         }
-        kept.redis.leave_record(&kept.key);
+        sync.redis.leave_record(&sync.key);
     }
 }

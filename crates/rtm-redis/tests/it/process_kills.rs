@@ -1,8 +1,11 @@
-//! Sidecars and Redis killed and frozen under load: nothing that was accepted is lost.
+//! Sidecars and Redis killed and frozen under load: no accepted message is lost.
 //!
-//! `SIGBRIDGE_KILLS` says how often; the default is a few, for every run of the tests.
+//! `SIGBRIDGE_KILLS` is the number of kills; the default is small. `SIGBRIDGE_FREEZE` is the length of a freeze in seconds.
 
-#![expect(clippy::disallowed_methods, reason = "blows are struck by threads of their own")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "interruptions are made by threads of their own"
+)]
 #![expect(clippy::print_stdout, reason = "figures")]
 
 use std::collections::HashMap;
@@ -17,30 +20,33 @@ use tokio::time::Instant;
 use crate::server::{RedisServer, is_installed};
 use crate::upstream::{Instance, Sidecar, to};
 
-/// Between two messages: 500 a second.
+/// Time between two messages: 500 a second.
 const PACE: Duration = Duration::from_millis(2);
-/// Messages between two blows.
+/// Messages between two interruptions.
 const MESSAGES: usize = 150;
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn kills() -> usize {
-    let given = std::env::var("SIGBRIDGE_KILLS").ok().and_then(|n| n.parse().ok());
-    given.unwrap_or(3)
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
 }
 
-/// What is compared at the end.
+fn kills() -> usize {
+    number("SIGBRIDGE_KILLS").map_or(3, |kills| kills as usize)
+}
+
+/// Texts that are compared at the end.
 #[derive(Default)]
 struct Count {
-    /// Texts whose sender was told that they are received, or that they are kept.
+    /// Texts that were received or stored, by the replies to their sender.
     accepted: Vec<String>,
-    /// Texts that the receiver got, in order, over all its logins.
-    got: Vec<String>,
+    /// Texts of the receiver, in order, over all its logins.
+    received: Vec<String>,
 }
 
 impl Count {
-    fn report(&self, what: &str) -> (usize, usize, usize) {
+    fn report(&self, title: &str) -> (usize, usize, usize) {
         let mut times: HashMap<&str, usize> = HashMap::new();
-        for text in &self.got {
+        for text in &self.received {
             *times.entry(text).or_default() += 1;
         }
         let lost = self
@@ -50,7 +56,7 @@ impl Count {
             .count();
         let doubled = times.values().filter(|&&n| n > 1).count();
         let mut first: Vec<usize> = Vec::new();
-        for text in &self.got {
+        for text in &self.received {
             let number = text.parse().expect("a number");
             if !first.contains(&number) {
                 first.push(number);
@@ -58,7 +64,7 @@ impl Count {
         }
         let disorder = first.windows(2).filter(|pair| pair[0] > pair[1]).count();
         println!(
-            "{what}: {} accepted, {lost} lost, {doubled} doubled, {disorder} out of order",
+            "{title}: {} accepted, {lost} lost, {doubled} doubled, {disorder} out of order",
             self.accepted.len()
         );
         (lost, doubled, disorder)
@@ -73,7 +79,7 @@ fn runtime() -> Runtime {
         .expect("a runtime")
 }
 
-/// Sends numbered texts at a pace; which of them were accepted.
+/// Sends numbered texts at a pace. Returns their calls.
 async fn send(alice: &mut Instance, next: &mut usize) -> HashMap<u64, String> {
     let begun = Instant::now();
     let mut calls = HashMap::new();
@@ -116,7 +122,7 @@ fn sidecars_are_killed_under_load() {
     });
     let (mut count, mut next) = (Count::default(), 0);
     for _ in 0..kills() {
-        // The receiver is at a sidecar of its own runtime, which is gone from one moment to the next.
+        // The receiver is at a sidecar with a runtime of its own, which ends at once.
         let victim = runtime();
         let bob = victim.block_on(async {
             let sidecar = Sidecar::start(&server.url()).await;
@@ -129,7 +135,7 @@ fn sidecars_are_killed_under_load() {
                 tokio::pin!(sending);
                 let killed = tokio::time::sleep(PACE * (MESSAGES / 2) as u32);
                 tokio::select! {
-                    _ = &mut sending => unreachable!("the half comes first"),
+                    _ = &mut sending => unreachable!("the kill is earlier"),
                     () = killed => {}
                 }
                 victim.shutdown_background();
@@ -138,8 +144,8 @@ fn sidecars_are_killed_under_load() {
             assert!(middle < next);
             accepted(&alice, &calls, &mut count).await;
         });
-        count.got.extend(bob.0.texts());
-        // The receiver comes back elsewhere.
+        count.received.extend(bob.0.texts());
+        // The receiver logs in elsewhere.
         main.block_on(async {
             let back = Instance::login(&steady, "bob").await;
             let until = Instant::now() + Duration::from_secs(12);
@@ -148,9 +154,9 @@ fn sidecars_are_killed_under_load() {
                 let missing = count
                     .accepted
                     .iter()
-                    .any(|text| !count.got.contains(text) && !texts.contains(text));
+                    .any(|text| !count.received.contains(text) && !texts.contains(text));
                 if !missing || Instant::now() > until {
-                    count.got.extend(texts);
+                    count.received.extend(texts);
                     break;
                 }
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -165,8 +171,13 @@ fn sidecars_are_killed_under_load() {
     steady.shutdown.cancel();
 }
 
-/// Redis ends and begins again, or stands still, under load.
-fn blows(what: &str, times: usize, args: &[&str], blow: impl Fn(&mut RedisServer) + Send + Copy + 'static) {
+/// Interrupts Redis under load.
+fn interrupt(
+    title: &str,
+    times: usize,
+    args: &[&str],
+    interruption: impl Fn(&mut RedisServer) + Send + Copy + 'static,
+) {
     let server = Arc::new(Mutex::new(RedisServer::start(args)));
     let url = server.lock().url();
     let main = Builder::new_multi_thread()
@@ -182,13 +193,13 @@ fn blows(what: &str, times: usize, args: &[&str], blow: impl Fn(&mut RedisServer
     let (mut count, mut next) = (Count::default(), 0);
     for _ in 0..times {
         main.block_on(async {
-            let struck = server.clone();
-            let striking = tokio::task::spawn_blocking(move || {
+            let interrupted = server.clone();
+            let interrupting = tokio::task::spawn_blocking(move || {
                 std::thread::sleep(PACE * (MESSAGES / 3) as u32);
-                blow(&mut struck.lock());
+                interruption(&mut interrupted.lock());
             });
             let calls = send(&mut alice, &mut next).await;
-            striking.await.expect("a blow");
+            interrupting.await.expect("an interruption");
             accepted(&alice, &calls, &mut count).await;
         });
     }
@@ -198,11 +209,11 @@ fn blows(what: &str, times: usize, args: &[&str], blow: impl Fn(&mut RedisServer
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
-    count.got = bob.texts();
-    let (lost, doubled, disorder) = count.report(&format!("{times} {what}"));
+    count.received = bob.texts();
+    let (lost, doubled, disorder) = count.report(&format!("{times} {title}"));
     assert_eq!((lost, doubled, disorder), (0, 0, 0));
     let outages = bob.count(|event| matches!(event, UpstreamEvent::Up(false)));
-    println!("outages that were told: {outages}");
+    println!("outages: {outages}");
     one.shutdown.cancel();
     two.shutdown.cancel();
 }
@@ -210,7 +221,7 @@ fn blows(what: &str, times: usize, args: &[&str], blow: impl Fn(&mut RedisServer
 #[test]
 fn redis_is_killed_under_load() {
     if is_installed() {
-        blows("kills of Redis", kills(), &["--appendonly", "yes"], |server| {
+        interrupt("kills of Redis", kills(), &["--appendonly", "yes"], |server| {
             server.kill();
             server.restart();
         });
@@ -218,10 +229,10 @@ fn redis_is_killed_under_load() {
 }
 
 #[test]
-fn redis_stands_still_under_load() {
+fn redis_is_frozen_under_load() {
     if is_installed() {
-        let secs = if kills() > 3 { 5 } else { 1 };
-        let freeze = move |server: &mut RedisServer| server.freeze(Duration::from_secs(secs));
-        blows("freezes of Redis", kills(), &[], freeze);
+        let time = Duration::from_secs(number("SIGBRIDGE_FREEZE").unwrap_or(1));
+        let freeze = move |server: &mut RedisServer| server.freeze(time);
+        interrupt("freezes of Redis", kills(), &[], freeze);
     }
 }
