@@ -9,7 +9,6 @@ use tables::profile::Profile;
 use tables::wire::Wire;
 use trace::{Begin, RecordedNames};
 
-use crate::config::UpstreamKind;
 use crate::server::Server;
 use crate::server::live_session::LiveSession;
 use crate::server::live_session::record::RecordSync;
@@ -64,9 +63,8 @@ impl Server {
         let inbox = inbox(&self.pressure, &self.runs);
         let (to_session, metrics) = (inbox.downgrade(), self.metrics.clone());
         let redis = self.redis.as_ref().filter(|_| context.durable);
-        // RTM on Redis keeps a peer message until it is processed, or dropped.
-        let keeper = redis.filter(|_| self.config().upstream_of(&vid) == UpstreamKind::Redis);
-        let dropped = keeper.map(|redis| (redis.clone(), Arc::new(OnceLock::new())));
+        // The backend of a durable session keeps a peer message until it is processed, or dropped.
+        let dropped = redis.map(|_| (self.upstream.clone(), Arc::new(OnceLock::new())));
         let own = dropped.as_ref().map(|(_, client)| client.clone());
         let client = self.upstream.open(
             &vid,
@@ -76,10 +74,10 @@ impl Server {
                     && !inbox.tell(event)
                 {
                     metrics.dropped("messages for a session that cannot keep up");
-                    if let Some((redis, client)) = dropped.as_ref().filter(|_| is_peers)
+                    if let Some((upstream, client)) = dropped.as_ref().filter(|_| is_peers)
                         && let Some(client) = client.get()
                     {
-                        redis.processed(client, 1);
+                        upstream.processed(client, 1);
                     }
                 }
             }),
@@ -93,10 +91,7 @@ impl Server {
         let named = (vid.clone(), account.text().clone(), shown_account);
         let view = SessionView::new(id, named, now, shown);
         self.sessions.add(view.clone(), inbox.downgrade());
-        let record = redis.map(|redis| {
-            let client = keeper.is_some().then_some(&client);
-            RecordSync::new(self, redis, (&vid, &account), id, inbox.downgrade(), client)
-        });
+        let record = redis.map(|redis| RecordSync::new(self, redis, (&vid, &account), id, inbox.downgrade(), &client));
         let parts = (context, set.clone());
         let session = LiveSession::new(
             self.clone(),

@@ -233,8 +233,20 @@ impl Upstream for ByApp {
         self.of(&client.app).call(client, request, call);
     }
 
+    fn call_as_member(&self, client: &ClientKey, request: u64, call: &RtmCall) -> bool {
+        self.of(&client.app).call_as_member(client, request, call)
+    }
+
     fn close(&self, client: &ClientKey) {
         self.of(&client.app).close(client);
+    }
+
+    fn require_acknowledgement(&self, client: &ClientKey) {
+        self.of(&client.app).require_acknowledgement(client);
+    }
+
+    fn processed(&self, client: &ClientKey, count: usize) {
+        self.of(&client.app).processed(client, count);
     }
 
     fn can(&self, app: &AppId, kind: CallKind) -> bool {

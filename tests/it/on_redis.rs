@@ -1,11 +1,13 @@
-//! Two sidecars on one Redis: people of all families at either, and what an operator is shown.
+//! Two sidecars on one Redis, and their state for an operator.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::{config, counter, database, eventually, is_installed, on_redis, reached, serve_with_config};
+use crate::support::{
+    Client, config, counter, database, eventually, is_installed, on_redis, reached, serve_with_config,
+};
 
 #[tokio::test]
-async fn a_user_of_one_sidecar_reaches_a_user_of_the_other() {
+async fn members_of_another_sidecar_are_listed_to_users_outside_of_the_channel() {
     if !is_installed() {
         return;
     }
@@ -19,6 +21,19 @@ async fn a_user_of_one_sidecar_reaches_a_user_of_the_other() {
     let one = servers[0].server.redis.clone().expect("a Redis upstream");
     assert!(one.health().failure().is_none());
     assert_eq!(counter(&servers[0], "sigbridge_redis_up"), 1);
+    let mut alice = Client::login(servers[0].http, "alice").await;
+    let mut bob = Client::login(servers[1].http, "bob").await;
+    for (members, first) in [(0, Value::Null), (1, json!("alice"))] {
+        if members == 1 {
+            alice.call("channel_join", json!({"name": "room"})).await;
+        }
+        let list = bob.call("channel_query_userlist", json!({"name": "room"})).await;
+        assert_eq!(list.err, "", "{list:?}");
+        assert_eq!((&list.json["num"], &list.json["list"][0][0]), (&json!(members), &first));
+        let args = json!({"name": "room", "account": "alice"});
+        let is_in = bob.call("channel_query_user_isin", args).await;
+        assert_eq!((is_in.err.as_str(), &is_in.json["isin"]), ("", &json!(members)));
+    }
 }
 
 #[tokio::test]
@@ -34,6 +49,6 @@ async fn without_redis_a_sidecar_waits_and_is_not_ready() {
     })
     .await;
     let reasons = serde_json::to_value(sigbridge::admin::not_ready(&server, None)).expect("JSON");
-    let expected: Value = serde_json::json!([{"reason": "redis_missing", "failure": "unreachable"}]);
+    let expected: Value = json!([{"reason": "redis_missing", "failure": "unreachable"}]);
     assert_eq!(reasons, expected);
 }

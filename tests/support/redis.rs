@@ -76,9 +76,14 @@ pub async fn serve_on_redis(config: Config) -> Running {
     running
 }
 
-/// The config with its RTM in that database.
+/// Returns the config with the RTM of all its apps in that database.
 pub fn on_redis(mut config: Config, url: &str) -> Config {
     config.upstream.kind = UpstreamKind::Redis;
+    for app in &mut config.apps {
+        if app.upstream == UpstreamKind::Embedded {
+            app.upstream = UpstreamKind::Redis;
+        }
+    }
     config.redis.url = Some(url.into());
     config.redis.rate_scale = config.embedded.rate_scale;
     config.redis.offline_messages = config.embedded.offline_messages;

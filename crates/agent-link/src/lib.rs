@@ -80,6 +80,22 @@ impl Link {
         self.queue.lock().received()
     }
 
+    /// Returns the last number that may be acknowledged.
+    pub fn acknowledgeable(&self) -> u64 {
+        self.queue.lock().acknowledgeable()
+    }
+
+    /// Excludes the last received object from acks until its release. Returns its number.
+    pub fn hold(&self) -> u64 {
+        self.queue.lock().hold()
+    }
+
+    /// Releases held objects.
+    pub fn release(&self, numbers: impl IntoIterator<Item = u64>) {
+        let mut queue = self.queue.lock();
+        numbers.into_iter().for_each(|number| queue.release(number));
+    }
+
     /// Resumes on a new socket; the peer has processed all objects up to `received`. Returns false if this number is
     /// invalid: then it is another peer.
     pub fn resume(&self, received: u64, window: u64) -> bool {

@@ -2,9 +2,12 @@
 //!
 //! Pure: the socket's task asks for frames to write and reports frames read.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+/// Maximum of held objects; above it the first one may be acknowledged. Half of a window, so that a link goes on.
+const MAX_HELD: usize = 512;
 
 /// Both directions of a link, across successive sockets.
 #[derive(Debug)]
@@ -20,6 +23,8 @@ pub struct ReliableQueue {
     received: u64,
     /// Last processed number that the other side knows.
     acknowledged: u64,
+    /// Received objects whose effects are not stored yet. An ack stops before the first one.
+    held: BTreeSet<u64>,
 }
 
 /// Meaning of a received number.
@@ -42,6 +47,7 @@ impl Default for ReliableQueue {
             window: 1024,
             received: 0,
             acknowledged: 0,
+            held: BTreeSet::new(),
         }
     }
 }
@@ -98,15 +104,34 @@ impl ReliableQueue {
         self.received
     }
 
-    /// Returns the number of processed objects without an ack to the other side.
-    pub fn unacknowledged(&self) -> u64 {
-        self.received - self.acknowledged
+    /// Returns the last number that may be acknowledged.
+    pub fn acknowledgeable(&self) -> u64 {
+        self.held.first().map_or(self.received, |first| first - 1)
     }
 
-    /// Marks all processed objects as acknowledged; returns the last number.
-    pub fn note_acknowledged(&mut self) -> u64 {
-        self.acknowledged = self.received;
+    /// Excludes the last received object, and those after it, from acks until its release. Returns its number.
+    pub fn hold(&mut self) -> u64 {
+        if self.held.len() >= MAX_HELD {
+            self.held.pop_first();
+        }
+        self.held.insert(self.received);
         self.received
+    }
+
+    /// Releases a held object.
+    pub fn release(&mut self, seq: u64) {
+        self.held.remove(&seq);
+    }
+
+    /// Returns the number of processed objects without an ack to the other side, except for held ones.
+    pub fn unacknowledged(&self) -> u64 {
+        self.acknowledgeable().saturating_sub(self.acknowledged)
+    }
+
+    /// Marks all processed objects as acknowledged, except for held ones; returns the last number.
+    pub fn note_acknowledged(&mut self) -> u64 {
+        self.acknowledged = self.acknowledgeable();
+        self.acknowledged
     }
 
     /// Resumes on a new socket; the other side has processed all up to `seq`. Returns false if that is invalid.
@@ -116,7 +141,7 @@ impl ReliableQueue {
             self.acknowledge(seq);
             self.written = seq;
             self.window = window.max(1);
-            self.acknowledged = self.received;
+            self.acknowledged = self.acknowledgeable();
         }
         known
     }
@@ -185,6 +210,27 @@ mod tests {
         assert_eq!((queue.received(), queue.unacknowledged()), (3, 3));
         assert_eq!(queue.note_acknowledged(), 3);
         assert_eq!(queue.unacknowledged(), 0);
+    }
+
+    #[test]
+    fn an_ack_stops_before_the_first_held_object() {
+        let mut queue = ReliableQueue::default();
+        queue.receive(1);
+        queue.receive(2);
+        assert_eq!(queue.hold(), 2);
+        queue.receive(3);
+        assert_eq!(queue.hold(), 3);
+        queue.receive(4);
+        assert_eq!((queue.unacknowledged(), queue.note_acknowledged()), (1, 1));
+        queue.release(3);
+        assert_eq!(queue.unacknowledged(), 0);
+        queue.release(2);
+        assert_eq!((queue.unacknowledged(), queue.note_acknowledged()), (3, 4));
+        for seq in 5..5 + MAX_HELD as u64 + 2 {
+            queue.receive(seq);
+            queue.hold();
+        }
+        assert_eq!(queue.acknowledgeable(), 6, "the number of held objects is bounded");
     }
 
     #[test]

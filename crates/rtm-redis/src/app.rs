@@ -47,7 +47,12 @@ pub enum Command {
     /// A new instance.
     Open(u64, EventSink),
     /// A call.
-    Call(u64, u64, RtmCall),
+    Call {
+        client: u64,
+        request: u64,
+        call: RtmCall,
+        as_member: bool,
+    },
     /// The end of an instance.
     Close(u64),
     /// An instance whose messages its session acknowledges.
@@ -139,9 +144,19 @@ impl App {
                 state.node.open(client);
                 state.sinks.insert(client, sink);
             }
-            Command::Call(client, request, call) => {
+            Command::Call {
+                client,
+                request,
+                call,
+                as_member,
+            } => {
                 self.waiting.fetch_sub(1, Ordering::Relaxed);
-                state.node.call(self.clock.now(), client, request, call, &mut state.out);
+                let (now, out) = (self.clock.now(), &mut state.out);
+                if as_member {
+                    state.node.call_as_member(now, client, request, call, out);
+                } else {
+                    state.node.call(now, client, request, call, out);
+                }
             }
             Command::Close(client) => {
                 self.emit_events(state);
@@ -240,8 +255,11 @@ impl App {
         let now = self.clock.now();
         let failure = match result {
             Ok(Answer::Newer(schema)) => RedisFailure::NewerSchema(schema),
+            Ok(Answer::Older(schema)) => RedisFailure::OlderSchema(schema),
             Ok(answer) => {
-                state.failing = None;
+                if state.failing.take().is_some() {
+                    self.health.set_app_failure(&self.prefix, None);
+                }
                 let epoch = state.node.epoch();
                 state.node.answered(now, answer, &mut state.out);
                 if state.node.epoch() != epoch {
@@ -258,6 +276,9 @@ impl App {
             Err(failure) => failure,
         };
         self.health.failed(&failure);
+        if matches!(failure, RedisFailure::NewerSchema(_) | RedisFailure::OlderSchema(_)) {
+            self.health.set_app_failure(&self.prefix, Some(failure.clone()));
+        }
         let (since, times) = state.failing.unwrap_or((Instant::now(), 0));
         if times == 0 {
             warn!(%failure, hint = failure.hint(), "a request to Redis failed: it is repeated");
@@ -315,6 +336,7 @@ impl App {
                 ..state.reported
             },
         );
+        self.health.set_app_failure(&self.prefix, None);
         state.stop_reading();
         if !is_clean {
             info!("sidecar not removed from Redis: the others remove it when its lease has ended");

@@ -377,14 +377,22 @@ impl RedisUpstream {
         }
     }
 
-    /// Leaves the acknowledgement of peer messages to the session: by [`processed`](Self::processed) or with changes.
-    pub fn require_acknowledgement(&self, client: &ClientKey) {
-        self.command(&client.app, Command::RequireAcknowledgement(client.number));
-    }
-
-    /// Acknowledges peer messages of an RTM client.
-    pub fn processed(&self, client: &ClientKey, count: usize) {
-        self.command(&client.app, Command::Processed(client.number, count));
+    fn queue_call(&self, client: &ClientKey, request: u64, call: RtmCall, as_member: bool) {
+        let apps = self.apps.lock();
+        let Some(handle) = apps.get(&client.app) else { return };
+        if handle.waiting.load(Ordering::Relaxed) < MAX_WAITING_CALLS {
+            handle.waiting.fetch_add(1, Ordering::Relaxed);
+            let call = Command::Call {
+                client: client.number,
+                request,
+                call,
+                as_member,
+            };
+            drop(handle.commands.send(call));
+        } else if let Some(sink) = handle.clients.get(&client.number) {
+            let result = Err(refusal(call.kind(), Refusal::TooOften));
+            sink(UpstreamEvent::Reply { request, result });
+        }
     }
 
     fn command(&self, app: &AppId, command: Command) {
@@ -406,15 +414,12 @@ impl Upstream for RedisUpstream {
     }
 
     fn call(&self, client: &ClientKey, request: u64, call: RtmCall) {
-        let apps = self.apps.lock();
-        let Some(handle) = apps.get(&client.app) else { return };
-        if handle.waiting.load(Ordering::Relaxed) < MAX_WAITING_CALLS {
-            handle.waiting.fetch_add(1, Ordering::Relaxed);
-            drop(handle.commands.send(Command::Call(client.number, request, call)));
-        } else if let Some(sink) = handle.clients.get(&client.number) {
-            let result = Err(refusal(call.kind(), Refusal::TooOften));
-            sink(UpstreamEvent::Reply { request, result });
-        }
+        self.queue_call(client, request, call, false);
+    }
+
+    fn call_as_member(&self, client: &ClientKey, request: u64, call: &RtmCall) -> bool {
+        self.queue_call(client, request, call.clone(), true);
+        true
     }
 
     fn close(&self, client: &ClientKey) {
@@ -423,6 +428,14 @@ impl Upstream for RedisUpstream {
             handle.clients.remove(&client.number);
             drop(handle.commands.send(Command::Close(client.number)));
         }
+    }
+
+    fn require_acknowledgement(&self, client: &ClientKey) {
+        self.command(&client.app, Command::RequireAcknowledgement(client.number));
+    }
+
+    fn processed(&self, client: &ClientKey, count: usize) {
+        self.command(&client.app, Command::Processed(client.number, count));
     }
 
     fn can(&self, _: &AppId, _: CallKind) -> bool {

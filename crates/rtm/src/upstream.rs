@@ -13,8 +13,21 @@ pub trait Upstream: Send + Sync {
     /// Starts a call; its reply carries `request`.
     fn call(&self, client: &ClientKey, request: u64, call: RtmCall);
 
+    /// Starts a call for a client outside of a channel that RTM permits to members of the channel only. Returns false if the
+    /// backend cannot.
+    fn call_as_member(&self, _client: &ClientKey, _request: u64, _call: &RtmCall) -> bool {
+        false
+    }
+
     /// Closes a client and logs it out.
     fn close(&self, client: &ClientKey);
+
+    /// Leaves the acknowledgement of peer messages to the client's session. A backend that can keeps them until
+    /// [`processed`](Self::processed).
+    fn require_acknowledgement(&self, _client: &ClientKey) {}
+
+    /// Acknowledges the oldest peer messages of a client.
+    fn processed(&self, _client: &ClientKey, _count: usize) {}
 
     /// Returns true if the backend supports a call, for an app.
     fn can(&self, app: &AppId, kind: CallKind) -> bool;

@@ -41,8 +41,12 @@ impl LiveSession {
         self.member_of = now;
     }
 
-    /// Sends a call to a member of the channel. Without a member, the reply is an immediate error.
+    /// Makes a call that needs a member of the channel: by the backend, or by a member's session at this sidecar. Otherwise the
+    /// reply is an immediate error.
     pub(super) fn ask_member(&mut self, request: u64, channel: &ChannelId, call: RtmCall) {
+        if self.server.upstream.call_as_member(&self.client, request, &call) {
+            return;
+        }
         let member = self.server.members.any(&self.key.0, channel);
         let asked = member
             .zip(self.own_inbox.upgrade())

@@ -15,9 +15,11 @@ use rtm::upstream::{ClientKey, UpstreamEvent};
 use rtm::{AppId, ConnectionReason, ConnectionState, RtmEvent};
 use rtm_redis::records::{Owner, RecordEvent};
 use rtm_redis::{RecordKey, RedisUpstream};
+use runtime::log_limit::{Bound, Cause, admits};
 use tables::reason::Reason;
 use tables::row::RowId;
 
+use crate::config::UpstreamKind;
 use crate::server::Server;
 use crate::server::live_session::LiveSession;
 use crate::server::message::{Login, Message};
@@ -42,10 +44,12 @@ pub struct RecordSync {
     /// Progress of `Session::to_store` that is sent, and that is in Redis.
     sent: u64,
     saved: u64,
-    /// Processed peer messages that are not acknowledged to RTM.
+    /// Processed peer messages that are not acknowledged to the backend.
     processed: usize,
-    /// The session's RTM client is in the same Redis, which keeps its messages until they are processed.
-    acknowledges: bool,
+    /// Those that are acknowledged once the changes on their way are in Redis.
+    saved_soon: usize,
+    /// The session's RTM is in the same Redis: an acknowledgement and the changes are one step.
+    has_rtm: bool,
     held: VecDeque<Held>,
 }
 
@@ -53,7 +57,7 @@ enum Stage {
     Loading,
     /// The record is loaded, and no login has used it.
     Loaded(Option<Box<Loaded>>),
-    /// Redis does not answer.
+    /// Redis does not answer, or the form of the record is unknown.
     Failed,
     /// Another session has the record.
     Replaced,
@@ -62,6 +66,8 @@ enum Stage {
 struct Held {
     /// Progress that must be in Redis before.
     after: u64,
+    /// True if it waits only for those before it, as the frames of a kick.
+    is_behind: bool,
     out: Arc<Outbound>,
     write: HeldWrite,
 }
@@ -81,7 +87,7 @@ impl RecordSync {
         (app, account): (&AppId, &Account),
         session: u64,
         inbox: WeakInbox,
-        client: Option<&ClientKey>,
+        client: &ClientKey,
     ) -> Self {
         let config = server.config();
         let owner = Owner {
@@ -95,9 +101,7 @@ impl RecordSync {
                 let _ = inbox.send(Message::Record(Box::new(event)));
             }
         };
-        if let Some(client) = client {
-            redis.require_acknowledgement(client);
-        }
+        server.upstream.require_acknowledgement(client);
         Self {
             redis: redis.clone(),
             key: redis.take_record(app, owner, Arc::new(event)),
@@ -107,7 +111,8 @@ impl RecordSync {
             sent: 0,
             saved: 0,
             processed: 0,
-            acknowledges: client.is_some(),
+            saved_soon: 0,
+            has_rtm: config.upstream_of(app) == UpstreamKind::Redis,
             held: VecDeque::new(),
         }
     }
@@ -123,10 +128,10 @@ impl RecordSync {
         None
     }
 
-    /// Counts an event that RTM keeps until it is processed.
+    /// Counts an event that the backend keeps until it is processed.
     pub fn count(&mut self, event: &UpstreamEvent) {
         let is_message = matches!(event, UpstreamEvent::Event(RtmEvent::MessageFromPeer { .. }));
-        if self.acknowledges && is_message {
+        if is_message {
             self.processed += 1;
         }
     }
@@ -141,6 +146,7 @@ impl RecordSync {
         answers: Option<(CallRef, RowId)>,
     ) -> Option<Utf8Bytes> {
         let last = self.held.back().map(|held| held.after).filter(|_| answers.is_none());
+        let is_behind = after.is_none_or(|after| after <= self.saved);
         let Some(after) = after.max(last).filter(|after| *after > self.saved) else {
             return Some(text);
         };
@@ -149,7 +155,12 @@ impl RecordSync {
             None => HeldWrite::Frame(text),
         };
         let out = out.clone();
-        self.held.push_back(Held { after, out, write });
+        self.held.push_back(Held {
+            after,
+            is_behind,
+            out,
+            write,
+        });
         None
     }
 
@@ -159,15 +170,21 @@ impl RecordSync {
             return false;
         };
         let (out, write) = (out.clone(), HeldWrite::Close(closing));
-        self.held.push_back(Held { after, out, write });
+        self.held.push_back(Held {
+            after,
+            is_behind: true,
+            out,
+            write,
+        });
         true
     }
 
-    /// Closes the connections whose close is held. Lines that were held are given to the next session.
-    fn close_held(&mut self) {
-        for held in self.held.drain(..) {
-            if let HeldWrite::Close(closing) = held.write {
-                held.out.close(closing);
+    /// Drops the frames whose content is not in Redis: lines are given to the next session. The others are written.
+    fn drop_unsaved(&mut self) {
+        for held in self.held.drain(..).filter(|held| held.is_behind) {
+            match held.write {
+                HeldWrite::Frame(text) | HeldWrite::Answer(text, ..) => drop(held.out.push(text)),
+                HeldWrite::Close(closing) => held.out.close(closing),
             }
         }
     }
@@ -179,8 +196,16 @@ impl LiveSession {
         let Some(sync) = &mut self.record else { return };
         match event {
             RecordEvent::Taken(pairs) => {
-                let loaded = session_record::read(pairs, &self.tables).map(Box::new);
-                sync.stage = Stage::Loaded(loaded);
+                sync.stage = match session_record::read(pairs, &self.tables) {
+                    Ok(loaded) => Stage::Loaded(loaded.map(Box::new)),
+                    Err(error) => {
+                        if admits("records of another version", Bound::EVENT, Cause::default()) {
+                            let hint = "run the version of sigbridge that the other sidecars run";
+                            error!(%error, hint, "login refused");
+                        }
+                        Stage::Failed
+                    }
+                };
                 self.serve_waiting();
             }
             RecordEvent::Late if matches!(sync.stage, Stage::Loading) => {
@@ -191,6 +216,10 @@ impl LiveSession {
             RecordEvent::Saved => {
                 sync.saving = false;
                 sync.saved = sync.saved.max(sync.sent);
+                let processed = std::mem::take(&mut sync.saved_soon);
+                if processed > 0 {
+                    self.server.upstream.processed(&self.client, processed);
+                }
                 self.release_held();
             }
             RecordEvent::Missing => {
@@ -200,6 +229,7 @@ impl LiveSession {
             RecordEvent::Lost => self.session.store_again(),
             RecordEvent::Replaced => {
                 sync.stage = Stage::Replaced;
+                sync.drop_unsaved();
                 let (state, reason) = (ConnectionState::Aborted, ConnectionReason::RemoteLogin);
                 self.step(Input::RtmEvent(RtmEvent::ConnectionStateChanged { state, reason }));
             }
@@ -226,8 +256,8 @@ impl LiveSession {
         };
         let Some(changes) = self.session.changes() else {
             if processed > 0 {
-                sync.redis.processed(&self.client, processed);
                 sync.processed -= processed;
+                self.server.upstream.processed(&self.client, processed);
             }
             return;
         };
@@ -240,7 +270,10 @@ impl LiveSession {
         let ttl = changes.until.map(|until| until.since(self.server.clock.now()));
         let mut fields = session_record::fields(changes, &self.tables);
         fields.ttl = ttl;
-        let processed = (processed > 0).then_some((&self.client, processed));
+        if !sync.has_rtm {
+            sync.saved_soon += processed;
+        }
+        let processed = (processed > 0 && sync.has_rtm).then_some((&self.client, processed));
         sync.redis.save_record(&sync.key, fields, processed);
     }
 
@@ -356,7 +389,7 @@ impl LiveSession {
     /// Leaves the record to the account's next session.
     pub(super) fn leave_record(&mut self) {
         let Some(mut sync) = self.record.take() else { return };
-        sync.close_held();
+        sync.drop_unsaved();
         let is_owner = matches!(sync.stage, Stage::Loaded(_)) && self.session.is_logged_in();
         let is_over = matches!(
             self.session.end_reason(),
@@ -369,12 +402,12 @@ impl LiveSession {
                 } else {
                     std::mem::take(&mut sync.processed)
                 };
-                let processed = (processed > 0).then_some((&self.client, processed));
+                let processed = (processed > 0 && sync.has_rtm).then_some((&self.client, processed));
                 let fields = session_record::fields(changes, &self.tables);
                 sync.redis.save_record(&sync.key, fields, processed);
             }
             if sync.processed > 0 {
-                sync.redis.processed(&self.client, sync.processed);
+                self.server.upstream.processed(&self.client, sync.processed);
             }
         }
         sync.redis.leave_record(&sync.key);

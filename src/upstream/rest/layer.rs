@@ -125,9 +125,21 @@ impl Upstream for WithRest {
         }
     }
 
+    fn call_as_member(&self, client: &ClientKey, request: u64, call: &RtmCall) -> bool {
+        self.inner.call_as_member(client, request, call)
+    }
+
     fn close(&self, client: &ClientKey) {
         self.clients.lock().remove(client);
         self.inner.close(client);
+    }
+
+    fn require_acknowledgement(&self, client: &ClientKey) {
+        self.inner.require_acknowledgement(client);
+    }
+
+    fn processed(&self, client: &ClientKey, count: usize) {
+        self.inner.processed(client, count);
     }
 
     fn can(&self, app: &AppId, kind: CallKind) -> bool {

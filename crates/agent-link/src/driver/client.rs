@@ -33,6 +33,10 @@ pub struct Client {
     pub renew_at: Option<Time>,
     /// Missing calls of the upstream, as reported to the session.
     pub lacks: Arc<[CallKind]>,
+    /// The session acknowledges peer messages, after it has stored them.
+    pub needs_acknowledgement: bool,
+    /// Held objects of the link with peer messages that the session has not acknowledged, in order.
+    pub unprocessed: VecDeque<u64>,
     /// Set after the session was notified of the loss.
     pub notified_down: bool,
     notify: EventSink,
@@ -83,6 +87,8 @@ impl Client {
             lists: Lists::True,
             renew_at: None,
             lacks,
+            needs_acknowledgement: false,
+            unprocessed: VecDeque::new(),
             notified_down: false,
             notify,
         }

@@ -22,6 +22,9 @@ use crate::driver::metrics::LinkHealth;
 use crate::driver::tokens::Tokens;
 use crate::driver::upstream::DriverConfig;
 
+/// Maximum of unacknowledged peer messages of a session.
+const MAX_UNPROCESSED: usize = 256;
+
 /// Driver state machine.
 pub struct DriverState {
     pub(super) link: Arc<Link>,
@@ -139,8 +142,24 @@ impl DriverState {
             return;
         };
         self.calls.retain(|_, call| call.client != number);
+        self.link.release(client.unprocessed);
         if matches!(client.instance_state, InstanceState::Live | InstanceState::Rebuilding) {
             self.own_request("release", &client.session, Vec::new());
+        }
+    }
+
+    /// Leaves the acknowledgement of peer messages to the session.
+    pub fn require_acknowledgement(&mut self, number: u64) {
+        if let Some(client) = self.clients.get_mut(&number) {
+            client.needs_acknowledgement = true;
+        }
+    }
+
+    /// Acknowledges the oldest peer messages of a session.
+    pub fn processed(&mut self, number: u64, count: usize) {
+        if let Some(client) = self.clients.get_mut(&number) {
+            let count = count.min(client.unprocessed.len());
+            self.link.release(client.unprocessed.drain(..count));
         }
     }
 
@@ -383,7 +402,16 @@ impl DriverState {
                 if client.instance_state == InstanceState::Rebuilding && *state != ConnectionState::Aborted => {}
             // The session has no leave of a restored member.
             RtmEvent::MemberJoined { .. } if client.lists != Lists::True && known => {}
-            _ => client.notify(UpstreamEvent::Event(event)),
+            _ => {
+                if client.needs_acknowledgement && matches!(event, RtmEvent::MessageFromPeer { .. }) {
+                    // A session whose store does not answer: its oldest messages are acknowledged.
+                    if client.unprocessed.len() >= MAX_UNPROCESSED {
+                        self.link.release(client.unprocessed.pop_front());
+                    }
+                    client.unprocessed.push_back(self.link.hold());
+                }
+                client.notify(UpstreamEvent::Event(event));
+            }
         }
     }
 }

@@ -79,7 +79,7 @@ impl DriverState {
                 self.flush(now, number);
             }
         }
-        Some(LinkParameters::offer(self.link.received(), true))
+        Some(LinkParameters::offer(self.link.acknowledgeable(), true))
     }
 
     /// Starts with another host: the instances of the previous one are lost and are restored.
@@ -93,6 +93,8 @@ impl DriverState {
         );
         for client in self.clients.values_mut() {
             client.notify_missing_calls(&agent.lacks);
+            // They are numbers of the previous agent.
+            client.unprocessed.clear();
         }
         let first_missing = self.link.received() + 1;
         let before = self.agent.replace(agent);

@@ -173,6 +173,14 @@ impl Upstream for Driver {
         self.state.lock().close(client.number);
     }
 
+    fn require_acknowledgement(&self, client: &ClientKey) {
+        self.state.lock().require_acknowledgement(client.number);
+    }
+
+    fn processed(&self, client: &ClientKey, count: usize) {
+        self.state.lock().processed(client.number, count);
+    }
+
     fn can(&self, _: &AppId, kind: CallKind) -> bool {
         !self.state.lock().lacks().contains(&kind)
     }

@@ -19,7 +19,12 @@ type Pairs = Vec<(Text, Text)>;
 impl Node {
     /// Checks a call in the SDKs' order, and performs it: attributes and invitations, the login, the other arguments, rates.
     pub(super) fn admit(&mut self, now: Time, client: u64, waiting: WaitingCall, out: &mut Outputs) {
-        let WaitingCall { request, call, until } = waiting;
+        let WaitingCall {
+            request,
+            call,
+            until,
+            as_member,
+        } = waiting;
         let kind = call.kind();
         let call_of = Call {
             client,
@@ -27,13 +32,13 @@ impl Node {
             kind,
             until,
         };
-        let checked = self.check(now, client, &call);
+        let checked = self.check(now, client, &call, as_member);
         if let Err(error) = checked.and_then(|()| self.perform(now, call_of, call, out)) {
             out.push(failed(request, error).for_client(client));
         }
     }
 
-    fn check(&mut self, now: Time, client: u64, call: &RtmCall) -> Result<(), RtmError> {
+    fn check(&mut self, now: Time, client: u64, call: &RtmCall, as_member: bool) -> Result<(), RtmError> {
         let kind = call.kind();
         let Some(found) = self.clients.get_mut(&client) else {
             return Ok(());
@@ -46,7 +51,9 @@ impl Node {
                     .admit(now, call, &self.config.service.rates, self.config.service.rate_scale)?
             }
             (Phase::LoggedIn(session), _) => {
-                checks::with_login(&**session, call)?;
+                if !as_member {
+                    checks::with_login(&**session, call)?;
+                }
                 found
                     .rates
                     .admit(now, call, &self.config.service.rates, self.config.service.rate_scale)?;

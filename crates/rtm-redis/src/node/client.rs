@@ -41,6 +41,8 @@ pub struct WaitingCall {
     pub request: u64,
     pub call: RtmCall,
     pub until: Time,
+    /// The membership in the channel is not checked.
+    pub as_member: bool,
 }
 
 /// State of the instance.
@@ -48,7 +50,7 @@ pub struct WaitingCall {
 pub enum Phase {
     /// DISCONNECTED.
     #[default]
-    Outputs,
+    LoggedOut,
     /// CONNECTED.
     LoggedIn(Box<Session>),
     /// ABORTED: only `logout` ends it.

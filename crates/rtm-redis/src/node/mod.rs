@@ -246,17 +246,38 @@ impl Node {
 
     /// Processes a call of an instance.
     pub fn call(&mut self, now: Time, client: u64, request: u64, call: RtmCall, out: &mut Outputs) {
-        let until = now + self.config.call_wait;
+        self.admit_or_queue(now, client, (request, call), false, out);
+    }
+
+    /// Processes a call of an instance as that of a channel member. Redis has the members of all channels.
+    pub fn call_as_member(&mut self, now: Time, client: u64, request: u64, call: RtmCall, out: &mut Outputs) {
+        self.admit_or_queue(now, client, (request, call), true, out);
+    }
+
+    fn admit_or_queue(
+        &mut self,
+        now: Time,
+        client: u64,
+        (request, call): (u64, RtmCall),
+        as_member: bool,
+        out: &mut Outputs,
+    ) {
         let Some(found) = self.clients.get_mut(&client) else {
             return;
         };
+        let waiting = WaitingCall {
+            request,
+            call,
+            until: now + self.config.call_wait,
+            as_member,
+        };
         if !found.busy {
-            return self.admit(now, client, WaitingCall { request, call, until }, out);
+            return self.admit(now, client, waiting, out);
         }
         if found.waiting.len() >= limits::WAITING {
-            return out.push(failed(request, refusal(call.kind(), Refusal::TooOften)).for_client(client));
+            return out.push(failed(request, refusal(waiting.call.kind(), Refusal::TooOften)).for_client(client));
         }
-        found.waiting.push_back(WaitingCall { request, call, until });
+        found.waiting.push_back(waiting);
     }
 
     /// Fires the timers that are due.
@@ -347,7 +368,7 @@ impl Node {
             }
             Answer::Stale => self.lost(),
             // This version cannot serve the data: calls time out.
-            Answer::Newer(_) => {}
+            Answer::Newer(_) | Answer::Older(_) => {}
         }
     }
 
