@@ -2,6 +2,7 @@
 //!
 //! Events and rows have their names, since versions of the tables may differ. An unreadable line or message is counted.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use engine::durable::{Changes, Head, Record, SavedCall, SavedLine, SavedMessage, Versions};
@@ -14,8 +15,13 @@ use rtm_redis::records::{Changes as Fields, Scope};
 use tables::Tables;
 use tables::row::RowId;
 
-/// Version of this form, at the beginning of the state.
+/// Version of this form, at the beginning of the state. Later versions with the same number may add fields, and elements at the
+/// end of a field.
 const VERSION: &str = "1";
+/// Numbers of elements of a line, a message and a call.
+const LINE_ELEMENTS: usize = 6;
+const MESSAGE_ELEMENTS: usize = 4;
+const CALL_ELEMENTS: usize = 5;
 /// Longest field of a line or message in bytes.
 const MAX_FIELD: usize = 1024 * 1024;
 /// Digits of the number in a session line.
@@ -32,6 +38,11 @@ struct Message(Text, Text, Vec<Value>, u64);
 
 #[derive(Serialize, Deserialize)]
 struct Call(Text, Text, bool, bool, Option<(Text, Vec<Value>)>);
+
+/// A record in a form that this version does not know. It must not be overwritten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the session's record has an unknown form")]
+pub struct UnknownForm;
 
 /// A record that was read.
 #[derive(Debug, Default)]
@@ -120,8 +131,11 @@ fn saved_call(call: SavedCall, tables: &Tables) -> Call {
     Call(call.channel, call.peer, call.role == Role::Caller, call.talking, origin)
 }
 
-/// Reads a record; `None` if there is none, or if it is of a later version.
-pub fn read(pairs: Pairs, tables: &Tables) -> Option<Loaded> {
+/// Reads a record; `None` if there is none.
+///
+/// # Errors
+/// Another version has written it.
+pub fn read(pairs: Pairs, tables: &Tables) -> Result<Option<Loaded>, UnknownForm> {
     let mut loaded = Loaded::default();
     let mut has_state = false;
     for (field, value) in pairs {
@@ -139,7 +153,7 @@ pub fn read(pairs: Pairs, tables: &Tables) -> Option<Loaded> {
                 has_state = true;
                 loaded.record.head = Head {
                     channel: loaded.record.head.channel.take(),
-                    ..head(text)?
+                    ..head(text).ok_or(UnknownForm)?
                 };
             }
             (b'l', None) => loaded.line = u64::from_str_radix(text, 16).ok(),
@@ -158,12 +172,21 @@ pub fn read(pairs: Pairs, tables: &Tables) -> Option<Loaded> {
     }
     loaded.record.lines.sort_by_key(|(number, _)| *number);
     loaded.record.messages.sort_by_key(|(number, _)| *number);
-    has_state.then_some(loaded)
+    Ok(has_state.then_some(loaded))
+}
+
+/// Reads an array of elements, of which a later version may have more.
+fn elements<T: DeserializeOwned>(text: &str, count: usize) -> Option<T> {
+    rtm::json::read(text).ok().or_else(|| {
+        let mut list: Vec<Value> = rtm::json::read(text).ok()?;
+        list.truncate(count);
+        rtm::json::read(&serde_json::to_string(&list).ok()?).ok()
+    })
 }
 
 fn head(text: &str) -> Option<Head> {
     let words: Vec<&str> = text.split(' ').collect();
-    let [VERSION, family, ended, acknowledged, assumed, base, fetched, cids] = words[..] else {
+    let [VERSION, family, ended, acknowledged, assumed, base, fetched, cids, ..] = words[..] else {
         return None;
     };
     Some(Head {
@@ -181,7 +204,7 @@ fn head(text: &str) -> Option<Head> {
 }
 
 fn line(text: &str, tables: &Tables) -> Option<SavedLine> {
-    let Line(event, row, args, sender, volatile, at) = rtm::json::read(text).ok()?;
+    let Line(event, row, args, sender, volatile, at) = elements(text, LINE_ELEMENTS)?;
     let sig = tables.signature_named(&event)?;
     let row = tables.row_named(&row)?;
     (args.len() == tables.signatures[sig].args.len()).then(|| SavedLine {
@@ -193,7 +216,7 @@ fn line(text: &str, tables: &Tables) -> Option<SavedLine> {
 }
 
 fn message(text: &str, tables: &Tables) -> Option<SavedMessage> {
-    let Message(peer, row, slots, until) = rtm::json::read(text).ok()?;
+    let Message(peer, row, slots, until) = elements(text, MESSAGE_ELEMENTS)?;
     let (row, slots) = run(row, slots, tables)?;
     Some(SavedMessage {
         peer: UserId::new(peer).ok()?,
@@ -209,7 +232,11 @@ fn run(row: Text, slots: Vec<Value>, tables: &Tables) -> Option<(RowId, Vec<Valu
 }
 
 fn calls(text: &str, tables: &Tables) -> Vec<SavedCall> {
-    let calls: Vec<Call> = rtm::json::read(text).unwrap_or_default();
+    let calls: Vec<Value> = rtm::json::read(text).unwrap_or_default();
+    let calls = calls.iter().filter_map(|call| {
+        let text = serde_json::to_string(call).ok()?;
+        elements::<Call>(&text, CALL_ELEMENTS)
+    });
     let call = |Call(channel, peer, is_caller, talking, origin): Call| SavedCall {
         channel,
         peer,
@@ -217,7 +244,7 @@ fn calls(text: &str, tables: &Tables) -> Vec<SavedCall> {
         talking,
         origin: origin.and_then(|(row, slots)| run(row, slots, tables)),
     };
-    calls.into_iter().map(call).collect()
+    calls.map(call).collect()
 }
 
 #[cfg(test)]
@@ -225,7 +252,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_goes_there_and_back() {
+    fn a_record_survives_a_round_trip() {
         let tables = Tables::built_in().unwrap();
         let sig = tables.signature_named("onMessageInstantReceive").unwrap();
         let row = tables.row_named("peer.received").unwrap();
@@ -278,7 +305,7 @@ mod tests {
             };
             let mut pairs = fields(changes, &tables).set;
             pairs.push((b"m11".to_vec(), b"[1]".to_vec()));
-            let loaded = read(pairs, &tables).unwrap();
+            let loaded = read(pairs, &tables).unwrap().unwrap();
             let expected = Head {
                 line: "".into(),
                 ..head
@@ -290,10 +317,38 @@ mod tests {
             assert_eq!((loaded.line, loaded.unread), (Some(255), 1));
         }
         let later = vec![(b"h".to_vec(), b"2 web".to_vec())];
-        assert!(read(later, &tables).is_none(), "another version");
-        assert!(
-            read(vec![(b"o".to_vec(), b"x".to_vec())], &tables).is_none(),
-            "no state"
+        assert_eq!(read(later, &tables).unwrap_err(), UnknownForm);
+        let no_state = read(vec![(b"o".to_vec(), b"x".to_vec())], &tables);
+        assert!(no_state.unwrap().is_none());
+    }
+
+    #[test]
+    fn additions_of_a_later_version_are_ignored() {
+        let tables = Tables::built_in().unwrap();
+        let sig = tables.signature_named("onMessageInstantReceive").unwrap();
+        let args: Vec<&str> = tables.signatures[sig].args.iter().map(|_| "x").collect();
+        let send = tables.row_named("peer.send").unwrap();
+        let slots: Vec<i64> = tables.rows[send].slots.iter().map(|_| 3).collect();
+        let json = |value: serde_json::Value| value.to_string().into_bytes();
+        let line = serde_json::json!(["onMessageInstantReceive", "peer.received", args, "bob", false, 7, {"new": 1}]);
+        let message = serde_json::json!(["carol", "peer.send", slots, 9, "new"]);
+        let call = serde_json::json!([["room", "bob", true, true, ["peer.send", slots], [1]]]);
+        let pairs = [
+            ("h", b"1 web 0 4 0 4 6 3 new 7".to_vec()),
+            ("z", b"a field of a later version".to_vec()),
+            ("m5", json(line)),
+            ("b2", json(message)),
+            ("k", json(call)),
+        ];
+        let pairs = pairs.map(|(field, value)| (field.as_bytes().to_vec(), value));
+        let loaded = read(pairs.into(), &tables).unwrap().unwrap();
+        assert_eq!(loaded.unread, 0);
+        let record = loaded.record;
+        assert_eq!(
+            (record.lines.len(), record.messages.len(), record.calls.len()),
+            (1, 1, 1)
         );
+        assert_eq!(record.head.cids, 3);
+        assert!(record.calls[0].origin.is_some());
     }
 }

@@ -9,7 +9,7 @@
 -- then for each operation: name, number of arguments, arguments
 --
 -- Returns {'ok', last entry of the node's stream before the batch, time, items}; an item {'=', ...} is the reply to the
--- next operation, another is an entry for the node itself. Else {'lost', number}, {'stale'}, {'newer', version}.
+-- next operation, another is an entry for the node itself. Else {'lost', number}, {'stale'}, {'newer', schema}, {'older', schema}.
 
 local SCHEMA = 1
 local CUT_OFF = 512
@@ -62,6 +62,14 @@ end
 if ARGV[2] == 'register' then
   local schema = tonumber(call('HGET', M, 'schema') or SCHEMA)
   if schema > SCHEMA then return {'newer', int(schema)} end
+  if schema < SCHEMA then
+    local leases = call('HGETALL', L)
+    for i = 2, #leases, 2 do
+      if tonumber(string.match(leases[i], '^%d+')) >= now then return {'older', int(schema)} end
+    end
+    -- Older nodes that continue later find their last batch lost, then the schema.
+    for i = 1, #leases, 2 do call('DEL', P .. ':n:' .. leases[i]) end
+  end
   call('HSET', M, 'schema', SCHEMA)
   call('PEXPIRE', M, MONTH)
   call('HSET', N, 'seq', ARGV[8], 'reply', '')

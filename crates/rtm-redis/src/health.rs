@@ -1,5 +1,6 @@
 //! Counters and readiness of the service.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ pub struct Health {
     repairs: Counter,
     dropped: Counter,
     failure: Mutex<Option<RedisFailure>>,
+    /// Apps with data of another schema, by their prefixes.
+    refused: Mutex<BTreeMap<String, RedisFailure>>,
 }
 
 impl Default for Health {
@@ -52,6 +55,7 @@ impl Default for Health {
             repairs: Counter::default(),
             dropped: Counter::default(),
             failure: Mutex::new(Some(RedisFailure::Unreachable("not checked yet".into()))),
+            refused: Mutex::default(),
         }
     }
 }
@@ -115,7 +119,17 @@ impl Health {
 
     /// Returns the failure that prevents service.
     pub fn failure(&self) -> Option<RedisFailure> {
-        self.failure.lock().clone()
+        let failure = self.failure.lock().clone();
+        failure.or_else(|| self.refused.lock().values().next().cloned())
+    }
+
+    /// Stores the failure of an app, or its end.
+    pub(crate) fn set_app_failure(&self, prefix: &str, failure: Option<RedisFailure>) {
+        let mut refused = self.refused.lock();
+        match failure {
+            Some(failure) => drop(refused.insert(prefix.to_owned(), failure)),
+            None => drop(refused.remove(prefix)),
+        }
     }
 
     /// Stores the state of Redis. Returns true for a change.

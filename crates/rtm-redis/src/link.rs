@@ -69,6 +69,9 @@ pub enum RedisFailure {
     /// Its data is of a later version of this program.
     #[error("the data in Redis is of schema {0}, which this version does not know")]
     NewerSchema(u64),
+    /// Sidecars of an earlier schema serve the app.
+    #[error("sidecars with data of schema {0} serve this app")]
+    OlderSchema(u64),
     /// Its answer is not understood.
     #[error("unexpected answer of Redis: {0}")]
     Other(String),
@@ -85,6 +88,7 @@ impl RedisFailure {
                 "set `maxmemory-policy noeviction` in redis.conf: data that Redis evicts is lost for clients"
             }
             Self::OldVersion(_) => "Redis 7.0 or later is needed, or Valkey",
+            Self::OlderSchema(_) => "stop all sidecars of the earlier version before the first one of this version",
             Self::NewerSchema(_) => {
                 "run the version of sigbridge that the other sidecars run, or give this one a database of its own"
             }
@@ -111,7 +115,7 @@ impl RedisFailure {
             Self::Refused(_) => "refused",
             Self::EvictionPolicy(_) => "eviction",
             Self::OldVersion(_) => "version",
-            Self::NewerSchema(_) => "schema",
+            Self::NewerSchema(_) | Self::OlderSchema(_) => "schema",
             Self::Other(_) => "other",
         }
     }

@@ -64,6 +64,8 @@ pub enum Answer {
     Stale,
     /// The data is of a later schema.
     Newer(u64),
+    /// Nodes of an earlier schema serve the app.
+    Older(u64),
     /// The node is registered.
     Registered {
         /// The time of Redis.
@@ -97,6 +99,7 @@ pub fn answer(value: &Value) -> Option<Answer> {
         b"lost" => Some(Answer::Lost { last: number(1) }),
         b"stale" => Some(Answer::Stale),
         b"newer" => Some(Answer::Newer(number(1)?)),
+        b"older" => Some(Answer::Older(number(1)?)),
         _ => None,
     }
 }

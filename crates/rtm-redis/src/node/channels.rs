@@ -73,7 +73,9 @@ impl Node {
     /// Handles a join, a leave or a restored membership: the user, the count, `1` if members get an event, and the ms until the
     /// next event of the count.
     pub(super) fn membership(&mut self, now: Time, kind: &[u8], id: &ChannelId, fields: &[Vec<u8>], out: &mut Outputs) {
-        let [user_id, count, visible, due] = fields else { return };
+        let [user_id, count, visible, due, ..] = fields else {
+            return;
+        };
         let (Some(user_id), Some(count), Some(due)) = (user(user_id), int(count), int(due)) else {
             return;
         };
@@ -121,7 +123,7 @@ impl Node {
 
     /// Handles a channel message: sender, time, message.
     pub(super) fn channel_message(&mut self, id: &ChannelId, fields: &[Vec<u8>], out: &mut Outputs) {
-        let [from, at, body] = fields else { return };
+        let [from, at, body, ..] = fields else { return };
         let (Some(from), Some(at), Some(message)) = (user(from), int(at), message_in(body)) else {
             return;
         };

@@ -25,7 +25,7 @@ impl Node {
                 }
             }
             b"presence" => {
-                if let [user_id, state] = rest
+                if let [user_id, state, ..] = rest
                     && let Some(user_id) = user(user_id)
                 {
                     self.presence_changed(&user_id, state, out);
@@ -69,7 +69,7 @@ impl Node {
 
     /// Handles the end of the stored messages. Redis removes them after their processing.
     fn taken(&mut self, rest: &[Vec<u8>]) {
-        let [user_id, login, count] = rest else { return };
+        let [user_id, login, count, ..] = rest else { return };
         let Some(&client) = user(user_id).and_then(|user_id| self.users.get(&user_id)) else {
             return;
         };

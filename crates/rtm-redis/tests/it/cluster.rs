@@ -1,14 +1,15 @@
 //! Several nodes on one Redis, driven step by step with a time of their own.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use redis::{Connection, Value};
+use redis::{Connection, Script, Value};
 use rtm::RtmCall;
 use rtm::time::Time;
 use rtm_embedded::RtmServiceConfig;
 use rtm_redis::node::{Node, NodeConfig, Outputs, Request};
 use rtm_redis::wire::{Answer, answer, entries};
-use rtm_redis::{SCRIPT, SCRIPT_THAT_FREES, prefix};
+use rtm_redis::{SCRIPT, SCRIPT_THAT_FREES, prefix, text_of};
 
 /// Nodes of one app.
 pub struct Cluster {
@@ -16,6 +17,8 @@ pub struct Cluster {
     prefix: String,
     nodes: Vec<Option<Node>>,
     names: Vec<String>,
+    /// The scripts of nodes that have another version.
+    scripts_of: HashMap<usize, Script>,
     pub now: Time,
     /// Number of executed scripts.
     pub scripts: u64,
@@ -53,12 +56,30 @@ impl Cluster {
             prefix: prefix(app),
             nodes: nodes.collect(),
             names,
+            scripts_of: HashMap::new(),
             now,
             scripts: 0,
         };
         let mut out = Vec::new();
         cluster.exchange(&mut out);
         cluster
+    }
+
+    /// Adds a node of another version, whose script has some texts replaced.
+    pub fn add_version(&mut self, heartbeat: Duration, replaced: &[(&str, &str)]) -> usize {
+        let mut text = text_of(false);
+        for (old, new) in replaced {
+            assert!(text.contains(old), "the script has no {old}");
+            text = text.replace(old, new);
+        }
+        let at = self.nodes.len();
+        let name = format!("n{at}");
+        let config = config(&name, RtmServiceConfig::default(), heartbeat);
+        self.nodes.push(Some(Node::new(config, self.now)));
+        self.names.push(name);
+        self.scripts_of.insert(at, Script::new(&text));
+        self.exchange(&mut Vec::new());
+        at
     }
 
     pub fn node(&mut self, at: usize) -> &mut Node {
@@ -133,16 +154,19 @@ impl Cluster {
         if let Some(request) = node.next_request(now) {
             active = true;
             self.scripts += 1;
-            match run(&mut self.connection, &self.prefix, &request) {
+            match run(&mut self.connection, &self.prefix, &request, self.scripts_of.get(&at)) {
                 Some(answer) => node.answered(now, answer, out),
                 None => node.out_of_memory(now, out),
             }
-            // The operations that need no memory.
-            if let Some(request) = node.same_request()
-                && let Some(answer) = run(&mut self.connection, &self.prefix, &request)
-            {
-                node.answered(now, answer, out);
-            }
+        }
+        // The operations that need no memory, or a refused registration.
+        if let Some(mut request) = node.same_request()
+            // Redis has another time at each attempt.
+            && let Some(_) = request.args.get_mut(2).map(|time| *time = now.as_millis().to_string().into())
+            && let Some(answer) = run(&mut self.connection, &self.prefix, &request, self.scripts_of.get(&at))
+        {
+            node.answered(now, answer, out);
+            active |= node.same_request().is_none();
         }
         let key = format!("{}:s:{}", self.prefix, self.names[at]);
         let from = format!("({}", node.seen());
@@ -178,8 +202,9 @@ impl Cluster {
 }
 
 /// Executes a request; returns `None` without memory.
-fn run(connection: &mut Connection, prefix: &str, request: &Request) -> Option<Answer> {
-    let script = if request.frees { &SCRIPT_THAT_FREES } else { &SCRIPT };
+fn run(connection: &mut Connection, prefix: &str, request: &Request, other: Option<&Script>) -> Option<Answer> {
+    let own: &Script = if request.frees { &SCRIPT_THAT_FREES } else { &SCRIPT };
+    let script = other.unwrap_or(own);
     let mut invocation = script.key(prefix);
     for arg in &request.args {
         invocation.arg(arg);

@@ -10,24 +10,24 @@ use rtm_redis::node::Outputs;
 use crate::cluster::Cluster;
 use crate::server::{RedisServer, is_installed};
 
-const BEAT: Duration = Duration::from_secs(1);
+pub const BEAT: Duration = Duration::from_secs(1);
 
-fn user(name: &str) -> UserId {
+pub fn user(name: &str) -> UserId {
     UserId::new(name).expect("a user id")
 }
 
-fn room() -> ChannelId {
+pub fn room() -> ChannelId {
     ChannelId::new("room").expect("a channel id")
 }
 
-fn login(name: &str) -> RtmCall {
+pub fn login(name: &str) -> RtmCall {
     RtmCall::Login {
         uid: user(name),
         token: None,
     }
 }
 
-fn to(peer: &str, text: &str) -> RtmCall {
+pub fn to(peer: &str, text: &str) -> RtmCall {
     RtmCall::SendMessageToPeer {
         peer_id: user(peer),
         message: Message::Text(text.into()),
@@ -35,13 +35,13 @@ fn to(peer: &str, text: &str) -> RtmCall {
 }
 
 /// A cluster, and the number of calls.
-struct Fixture {
-    cluster: Cluster,
+pub struct Fixture {
+    pub cluster: Cluster,
     requests: u64,
 }
 
 impl Fixture {
-    fn new(server: &RedisServer, nodes: usize) -> Self {
+    pub fn new(server: &RedisServer, nodes: usize) -> Self {
         let service = RtmServiceConfig {
             offline_messages: true,
             ..RtmServiceConfig::default()
@@ -54,7 +54,7 @@ impl Fixture {
     }
 
     /// Logs a user in at a node.
-    fn user(&mut self, at: usize, client: u64, name: &str) {
+    pub fn user(&mut self, at: usize, client: u64, name: &str) {
         self.cluster.open(at, client);
         let seen = self.call(at, client, login(name));
         assert_eq!(
@@ -64,7 +64,7 @@ impl Fixture {
         );
     }
 
-    fn call(&mut self, at: usize, client: u64, call: RtmCall) -> Outputs {
+    pub fn call(&mut self, at: usize, client: u64, call: RtmCall) -> Outputs {
         let mut out = Vec::new();
         self.requests += 1;
         self.cluster.call(at, client, self.requests, call, &mut out);
@@ -72,21 +72,21 @@ impl Fixture {
         out
     }
 
-    fn pass(&mut self, time: Duration) -> Outputs {
+    pub fn pass(&mut self, time: Duration) -> Outputs {
         let mut out = Vec::new();
         self.cluster.pass(time, &mut out);
         out
     }
 }
 
-fn reply_of(seen: &Outputs, of: u64) -> Option<Result<RtmReply, rtm::RtmError>> {
+pub fn reply_of(seen: &Outputs, of: u64) -> Option<Result<RtmReply, rtm::RtmError>> {
     seen.iter().rev().find_map(|(client, event)| match event {
         UpstreamEvent::Reply { result, .. } if *client == of => Some(result.clone()),
         _ => None,
     })
 }
 
-fn events_of(seen: &Outputs, of: u64) -> Vec<RtmEvent> {
+pub fn events_of(seen: &Outputs, of: u64) -> Vec<RtmEvent> {
     let events = seen.iter().filter_map(|(client, event)| match event {
         UpstreamEvent::Event(event) if *client == of => Some(event.clone()),
         _ => None,
@@ -94,7 +94,7 @@ fn events_of(seen: &Outputs, of: u64) -> Vec<RtmEvent> {
     events.collect()
 }
 
-fn texts(events: &[RtmEvent]) -> Vec<String> {
+pub fn texts(events: &[RtmEvent]) -> Vec<String> {
     let text = |event: &RtmEvent| match event {
         RtmEvent::MessageFromPeer {
             message: Message::Text(text),

@@ -7,3 +7,4 @@ mod model;
 mod process_kills;
 mod server;
 mod upstream;
+mod versions;
