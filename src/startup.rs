@@ -155,14 +155,11 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
     if server.config().record.folder.is_some() {
         server.record().await.map_err(StartError::Record)?;
     }
-    // These tasks end after the last session, so the shutdown does not wait for them.
-    tokio::spawn(server.runs.clone().work(server.ended.clone()));
-    tokio::spawn(server.timers.clone().work(server.clock, server.ended.clone()));
+    server.run_sessions();
     // Lines of the first logins should be valid at all sidecars.
     let shares = tokio::spawn(server.clone().share_line_key());
     let _ = timeout(LINE_KEY_WAIT, shares).await;
     let tasks = &server.tasks;
-    tasks.spawn(server.clone().sweep());
     let tcp = tcp.map(|(listener, addr)| {
         tasks.spawn(serve_tcp(server.clone(), listener));
         addr

@@ -76,6 +76,11 @@ impl UsageKeeper {
         }
     }
 
+    /// Returns true if usage is kept in a file.
+    pub fn has_file(&self) -> bool {
+        self.path.is_some()
+    }
+
     /// Adds the counters since the last time, and writes the file.
     pub fn save(&self, sets: &[Arc<TableSet>], now: Time) {
         let Some(path) = &self.path else { return };

@@ -37,7 +37,8 @@ fn bad(reason: &'static str) -> Incoming {
     Incoming::Bad(End { code: 1007, reason })
 }
 
-fn incoming(line: String) -> Incoming {
+/// Decodes a line.
+pub fn incoming(line: String) -> Incoming {
     match decode(&line) {
         Ok(frame) => Incoming::Text(frame.into(), line.into()),
         Err(error) => bad(error.label()),

@@ -423,9 +423,16 @@ impl Server {
         }
     }
 
+    /// Starts the tasks that run sessions and fire their timers. They end after the last session.
+    pub fn run_sessions(self: &Arc<Self>) {
+        tokio::spawn(self.runs.clone().work(self.ended.clone()));
+        tokio::spawn(self.timers.clone().work(self.clock, self.ended.clone()));
+        self.tasks.spawn(self.clone().sweep());
+    }
+
     /// Drops expired lines periodically until the shutdown. While the memory is full, drops the oldest lines and ends
     /// the oldest sessions without a client.
-    pub async fn sweep(self: Arc<Self>) {
+    async fn sweep(self: Arc<Self>) {
         let mut every = interval(SWEEP_EVERY);
         let mut seconds = 0_u64;
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -435,7 +442,7 @@ impl Server {
                 _ = every.tick() => {}
             }
             seconds += 1;
-            if seconds.is_multiple_of(SAVE_USAGE_EVERY) {
+            if seconds.is_multiple_of(SAVE_USAGE_EVERY) && self.usage_keeper.has_file() {
                 let server = self.clone();
                 tokio::task::spawn_blocking(move || server.save_usage());
             }

@@ -79,6 +79,13 @@ impl EmbeddedUpstream {
         apps.retain(|_, app| !app.clients.is_empty() || !app.world.is_empty());
     }
 
+    /// Acts on the service of a client as the RTM side does: a lost link, a ban, the end of its process.
+    pub fn at_service(&self, client: &ClientKey, act: impl FnOnce(&mut RtmService, Time, ClientId, &mut Vec<Output>)) {
+        self.with(&client.app, |app, now, out| {
+            act(&mut app.world, now, ClientId(client.number), out);
+        });
+    }
+
     fn with(&self, app: &AppId, act: impl FnOnce(&mut App, Time, &mut Vec<Output>)) {
         let mut apps = self.apps.lock();
         let Some(app) = apps.get_mut(app) else { return };

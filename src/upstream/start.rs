@@ -159,7 +159,8 @@ fn watched(metrics: &Metrics, webhooks: &Arc<Webhooks>) -> LinkHealth {
     })
 }
 
-fn world(config: &Config) -> RtmServiceConfig {
+/// Returns the config of the embedded RTM.
+pub fn world(config: &Config) -> RtmServiceConfig {
     RtmServiceConfig {
         rate_scale: config.embedded.rate_scale,
         offline_messages: config.embedded.offline_messages,

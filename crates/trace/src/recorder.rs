@@ -2,8 +2,8 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -27,10 +27,18 @@ use crate::writer::Health;
 /// Sessions take a short lock here and never access the disk.
 pub struct Recorder {
     now: Mutex<Option<Recording>>,
+    /// Sink in place of files.
+    other: OnceLock<OtherSink>,
     queue: Arc<Queue>,
     /// End of the writer thread, if started.
     thread: Mutex<Option<oneshot::Receiver<()>>>,
     health: Health,
+}
+
+struct OtherSink {
+    sink: Arc<dyn Sink>,
+    started: Time,
+    next_session: AtomicU64,
 }
 
 struct Recording {
@@ -48,6 +56,7 @@ impl Recorder {
     pub fn new(health: Health) -> Self {
         Self {
             now: Mutex::default(),
+            other: OnceLock::new(),
             queue: Arc::default(),
             thread: Mutex::default(),
             health,
@@ -74,6 +83,15 @@ impl Recorder {
             behind: false,
         });
         Ok(())
+    }
+
+    /// Records all sessions from now on into a sink in place of files, without redaction.
+    pub fn record_into(&self, sink: Arc<dyn Sink>, started: Time) {
+        let _ = self.other.set(OtherSink {
+            sink,
+            started,
+            next_session: AtomicU64::new(1),
+        });
     }
 
     fn start_thread(&self) -> io::Result<()> {
@@ -117,6 +135,11 @@ impl Recorder {
 
     /// Returns the recorder of a new session.
     pub fn session_recorder(&self, tables: &Arc<Tables>, now: Time) -> Option<SessionRecorder> {
+        if let Some(other) = self.other.get() {
+            let session = other.next_session.fetch_add(1, Ordering::Relaxed);
+            let (sink, tables) = (other.sink.clone(), tables.clone());
+            return Some(SessionRecorder::new(sink, tables, other.started, session));
+        }
         let mut recording = self.now.lock();
         let current = recording.as_mut()?;
         if current.file.progress.has_failed() {

@@ -36,6 +36,7 @@ use crate::server::rates::MessageLimits;
 use crate::server::send_queue::{Closing, Outbound};
 use crate::server::session_directory::SessionView;
 use crate::server::session_inbox::{Inbox, Recipient, Rest, WeakInbox};
+use crate::server::session_timers::Armed;
 use crate::server::table_set::TableSet;
 use crate::server::webhook_events::WebhookEvents;
 use protocol::encoder::Resumed;
@@ -62,7 +63,7 @@ pub struct LiveSession {
     timers: HashMap<TimerKey, Time, foldhash::fast::RandomState>,
     timers_changed: bool,
     /// Time of the timer that is set for the inbox.
-    armed: Option<Time>,
+    armed: Option<Armed>,
     view: Arc<SessionView>,
     /// Channel of this session in the index of members.
     member_of: Option<ChannelId>,
@@ -188,9 +189,15 @@ impl LiveSession {
         let Some(next) = self.timers.values().min().copied() else {
             return;
         };
-        if self.armed.is_none_or(|armed| next < armed) {
-            let before = self.armed.replace(next);
-            self.server.timers.set(self.id, before, Some(next), &self.own_inbox);
+        if self.armed.is_none_or(|armed| next < armed.at) {
+            self.disarm();
+            self.armed = Some(self.server.timers.set(next, &self.own_inbox));
+        }
+    }
+
+    fn disarm(&mut self) {
+        if let Some(armed) = self.armed.take() {
+            self.server.timers.remove(armed);
         }
     }
 
@@ -520,9 +527,7 @@ impl LiveSession {
         let kicked = ending == Some(EndReason::Kicked) && !is_durable;
         self.server.grace_sessions.end(self.id);
         self.server.sessions.remove(self.id);
-        self.server
-            .timers
-            .set(self.id, self.armed.take(), None, &self.own_inbox);
+        self.disarm();
         self.server.registry.remove(&self.key, self.id, kicked, now);
         if let Some(channel) = &self.member_of {
             self.server.members.left(&self.key.0, channel, self.id);
