@@ -52,7 +52,6 @@ pub use message::{Login, Message, RecordedItem, SocketHandle, Viewer};
 pub use pending_logins::{PendingLogin, PendingLogins};
 pub use registry::{LoginAttempt, NoSession, SessionHandle, SessionRegistry};
 pub use reloads::{ReloadRequest, Reloads};
-pub use replaced_lines::ReplacedLines;
 pub use send_queue::{Closing, Outbound, SlowClientLimits};
 pub use session_directory::{ClientView, SessionDirectory, SessionView};
 pub use session_inbox::{Inbox, inbox};

@@ -3,25 +3,15 @@
 
 use proptest::prelude::*;
 
-use engine::SessionLimits;
-
 use crate::invent::{arguments, json};
 use crate::sim::observed::Observed;
 use crate::sim::{Config, Sim};
-use crate::tables;
+use crate::{set, tables};
 
 fn world() -> Sim {
-    let limits = SessionLimits {
-        messages_per_second: 5,
-        ..SessionLimits::default()
-    };
-    let mut sim = Sim::new(
-        tables(),
-        Config {
-            limits,
-            ..Config::default()
-        },
-    );
+    let mut config = Config::default();
+    config.server.limits.messages_per_second = 5;
+    let mut sim = Sim::new(set(), config);
     for name in ["mallory", "alice", "bob"] {
         sim.login(name);
     }

@@ -12,11 +12,13 @@ mod script;
 mod sim;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use script::Scenario;
 
 use agent_link::vocabulary::Vocabulary;
+use sigbridge::server::TableSet;
 use tables::Tables;
 
 /// Returns the directory of the scenarios.
@@ -29,6 +31,13 @@ fn tables() -> Arc<Tables> {
     static TABLES: OnceLock<Arc<Tables>> = OnceLock::new();
     let compile = || Arc::new(Tables::built_in().unwrap_or_else(|diags| panic!("{}", diags.render(false))));
     TABLES.get_or_init(compile).clone()
+}
+
+/// Returns these tables as sidecars use them.
+fn set() -> Arc<TableSet> {
+    static SET: OnceLock<Arc<TableSet>> = OnceLock::new();
+    SET.get_or_init(|| TableSet::new(tables()).expect("a wire for each profile"))
+        .clone()
 }
 
 /// Returns the scenario files of a directory, by name; none if the directory is missing.
@@ -49,19 +58,14 @@ fn read(path: &Path) -> Result<Scenario, (usize, String)> {
     Scenario::read(&std::fs::read_to_string(path).expect("readable"))
 }
 
-fn check(path: &Path) -> Result<(), String> {
-    check_over(path, None)
-}
-
-/// Checks a scenario with RTM behind a link in a platform's vocabulary.
-fn check_over(path: &Path, words: Option<&Arc<Vocabulary>>) -> Result<(), String> {
-    let result = read(path).and_then(|scenario| scenario.run(&tables(), words));
+/// Runs a scenario, recorded or not, with RTM behind a link in a platform's vocabulary or in the same process.
+fn check(path: &Path, words: Option<&Arc<Vocabulary>>, records: bool) -> Result<(), String> {
+    let result = read(path).and_then(|scenario| scenario.run(words, records));
     let shown = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap_or(path).display();
     result.map_err(|(line, why)| format!("{shown}:{line}: {why}"))
 }
 
-#[test]
-fn scenarios() {
+fn check_all(check: impl Fn(&Path) -> Result<(), String>) {
     let files = files(&directory());
     let failures: Vec<String> = files.iter().filter_map(|path| check(path).err()).collect();
     let (failed, all) = (failures.len(), files.len());
@@ -73,20 +77,26 @@ fn scenarios() {
     assert!(all > 100, "where are the scenarios?");
 }
 
+#[test]
+fn scenarios() {
+    check_all(|path| check(path, None, true));
+}
+
+/// The messages of sessions that are not recorded have no frames.
+#[test]
+fn scenarios_without_a_recording() {
+    check_all(|path| check(path, None, false));
+}
+
 /// A link must not change any output: each scenario is run in the vocabulary of one platform, in
 /// turn.
 #[test]
 fn scenarios_over_a_link() {
-    let platforms = &tables().platforms;
-    let words: Vec<Arc<Vocabulary>> = platforms
-        .iter()
-        .map(|platform| Arc::new(Vocabulary::new(platform)))
-        .collect();
-    let files = files(&directory());
-    let failures = files.iter().zip(words.iter().cycle()).filter_map(|(path, words)| {
-        let why = check_over(path, Some(words)).err()?;
-        Some(format!("{} {why}", words.platform()))
+    let words = |platform| Arc::new(Vocabulary::new(platform));
+    let words: Vec<Arc<Vocabulary>> = tables().platforms.iter().map(words).collect();
+    let turn = AtomicUsize::new(0);
+    check_all(|path| {
+        let words = &words[turn.fetch_add(1, Ordering::Relaxed) % words.len()];
+        check(path, Some(words), true).map_err(|why| format!("{} {why}", words.platform()))
     });
-    let failures: Vec<String> = failures.collect();
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }

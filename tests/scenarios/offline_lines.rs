@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use engine::Input;
 use protocol::event::Event;
 
 use crate::sim::{Config, Sim};
-use crate::tables;
+use crate::{set, tables};
 
 #[test]
 fn late_offline_lines_are_notified_at_once() {
     for family in ["web", "javasdk", "native"] {
-        let mut sim = Sim::new(tables(), Config::default());
+        let mut sim = Sim::new(set(), Config::default());
         sim.family(family, "alice").expect("a family");
         sim.login("alice");
         sim.pass(Duration::from_secs(5));
@@ -21,10 +20,7 @@ fn late_offline_lines_are_notified_at_once() {
             row: 0,
             args: vec!["bob".into(), 0.into(), "late".into()],
         };
-        let session = sim.bridge.session_named("alice").expect("a session");
-        let now = sim.now;
-        sim.bridge.step(now, session, Input::OfflineLines(vec![(event, now)]));
-        sim.settle();
+        sim.deliver_offline("alice", vec![event]).expect("a session");
         let observed: Vec<String> = sim.take_observed().iter().map(ToString::to_string).collect();
         assert_eq!(observed, ["> alice onMessageInstantReceive bob 0 late"], "{family}");
     }

@@ -6,6 +6,7 @@ use secrecy::SecretString;
 
 use identity::{Account, token};
 use rtm::{AppId, CallKind};
+use sigbridge::config::OverRate;
 
 use super::{split, times};
 use crate::sim::{Config, Sim, VID};
@@ -20,21 +21,23 @@ pub fn set(config: &mut Config, line: &str) -> Result<(), String> {
         return Err("set key value".into());
     };
     let bad = |_| format!("{key} = {value}");
-    let limits = &mut config.limits;
+    let server = &mut config.server;
     match &**key {
-        "grace" => limits.grace = duration(value)?,
-        "rejoin" => limits.rejoin = duration(value)?,
-        "invite" => limits.invite = duration(value)?,
-        "mailbox" => limits.mailbox = value.parse().map_err(bad)?,
-        "mailbox-ttl" => limits.mailbox_ttl = duration(value)?,
-        "messages-per-second" => limits.messages_per_second = value.parse().map_err(bad)?,
-        "over-rate" => limits.discard_over_rate = value == "discard",
-        "force-join" => limits.force_join = value == "allowed",
-        "rate-scale" => config.world.rate_scale = value.parse().map_err(bad)?,
-        "offline-messages" => config.world.offline_messages = value == "on",
-        "certificate" => config.policy.certificate = Some(SecretString::from(&**value)),
-        "no-token" => config.policy.allow_no_token = value == "allowed",
-        "app" => config.policy.app_id = AppId::new(&**value).ok(),
+        "grace" => server.session.grace = duration(value)?,
+        "invite" => server.invite.timeout = duration(value)?,
+        "mailbox" => server.mailbox.limit = value.parse().map_err(bad)?,
+        "mailbox-ttl" => server.mailbox.ttl = duration(value)?,
+        "messages-per-second" => server.limits.messages_per_second = value.parse().map_err(bad)?,
+        "over-rate" => {
+            let choice = OverRate::NAMES.iter().find(|(name, _)| *name == &**value);
+            server.policy.over_rate = choice.ok_or("fail or discard")?.1;
+        }
+        "force-join" => server.policy.force_join = value == "allowed",
+        "rate-scale" => server.embedded.rate_scale = value.parse().map_err(bad)?,
+        "offline-messages" => server.embedded.offline_messages = value == "on",
+        "certificate" => server.auth.certificate = Some(SecretString::from(&**value)),
+        "no-token" => server.auth.allow_no_token = value == "allowed",
+        "app" => server.auth.app_id = AppId::new(&**value).ok(),
         "lacks" => config
             .lacks
             .push(CallKind::parse(value).ok_or_else(|| format!("RTM has no call {value}"))?),

@@ -5,11 +5,10 @@ mod words;
 
 use std::sync::Arc;
 
-use agent_link::vocabulary::Vocabulary;
-use tables::Tables;
-
+use crate::set;
 use crate::sim::observed::Observed;
 use crate::sim::{Config, Sim};
+use agent_link::vocabulary::Vocabulary;
 
 pub use words::split;
 
@@ -59,9 +58,15 @@ impl Scenario {
     ///
     /// # Errors
     /// The first line that does not match, and the reason.
-    pub fn run(&self, tables: &Arc<Tables>, words: Option<&Arc<Vocabulary>>) -> Result<(), (usize, String)> {
+    pub fn run(&self, words: Option<&Arc<Vocabulary>>, records: bool) -> Result<(), (usize, String)> {
+        let ends = self.blocks.iter().filter_map(|block| {
+            let (verb, name) = block.action.split_once(' ')?;
+            matches!(verb, "stop" | "kill").then(|| name.to_owned())
+        });
         let mut config = Config {
             words: words.cloned(),
+            records,
+            alone: ends.collect(),
             ..Config::default()
         };
         let settings = self
@@ -72,21 +77,25 @@ impl Scenario {
         for block in &self.blocks[..settings] {
             actions::set(&mut config, &block.action).map_err(|why| (block.line, why))?;
         }
-        let mut sim = Sim::new(tables.clone(), config);
+        let mut sim = Sim::new(set(), config);
         for block in &self.blocks[settings..] {
             actions::act(&mut sim, &block.action).map_err(|why| (block.line, why))?;
-            block.check(&mut sim)?;
+            block.check(&mut sim, records)?;
         }
-        sim.bridge.check_replay().map_err(|why| (1, why))
+        sim.finish().map_err(|why| (1, why))
     }
 }
 
 impl Block {
     /// Compares the expected and the actual events, in order for each user. The order between users
-    /// is not defined.
-    fn check(&self, sim: &mut Sim) -> Result<(), (usize, String)> {
+    /// is not defined. Notes and drops are events of recorded sessions only.
+    fn check(&self, sim: &mut Sim, records: bool) -> Result<(), (usize, String)> {
         let mut observed = sim.take_observed();
-        for (line, text) in &self.expected {
+        let expected = self
+            .expected
+            .iter()
+            .filter(|(_, text)| records || times(text).1.starts_with('>'));
+        for (line, text) in expected {
             for _ in 0..times(text).0 {
                 let expected = expectation(sim, times(text).1).map_err(|why| (*line, why))?;
                 let next = observed.iter().position(|observed| observed.who == expected.who);

@@ -14,7 +14,7 @@ use protocol::event::SocketId;
 use rtm::time::Time;
 use rtm::value::Value;
 use tables::Tables;
-use tables::profile::Transport;
+use tables::profile::{Profile, Transport};
 use tables::wire::{Local, Polls, ResumeMode, Target, Wire};
 
 use super::VID;
@@ -24,6 +24,10 @@ use super::observed::Observed;
 const ACKNOWLEDGE: Duration = Duration::from_secs(1);
 /// Poll interval of an idle client.
 const IDLE: Duration = Duration::from_secs(60);
+/// Interval of pings of a client that sends nothing else. SDKs ping every ten seconds, whatever else they send.
+const PING: Duration = Duration::from_secs(60);
+/// The value of these pings.
+pub(super) const OWN_PING: i64 = 71;
 /// The event and the acknowledging call of a displayed invitation.
 const RINGING: (&str, &str) = ("voip_invite", "voip_invite_ack");
 
@@ -39,7 +43,9 @@ pub struct Client {
     pub older: Option<SocketId>,
     /// 0 not logged in, 1 logging in, 2 logged in, 3 connection lost.
     pub status: u8,
-    pub next_poll: Option<Time>,
+    pub(super) next_poll: Option<Time>,
+    /// The time of the last frame that it has sent.
+    pub sent_at: Time,
     pub line: String,
     pub(super) tables: Arc<Tables>,
     pub(super) wire: Arc<Wire>,
@@ -82,6 +88,7 @@ impl Client {
             older: None,
             status: 0,
             next_poll: None,
+            sent_at: Time::default(),
             line: String::new(),
             tables,
             wire,
@@ -135,9 +142,38 @@ impl Client {
 
     /// Returns the transport.
     pub fn transport(&self) -> Transport {
+        self.profile().transport
+    }
+
+    fn profile(&self) -> &Profile {
         let mut profiles = self.tables.profiles.iter();
         let profile = profiles.find(|profile| profile.family == self.wire.family);
-        profile.expect("a profile of the family").transport
+        profile.expect("a profile of the family")
+    }
+
+    /// Declares a later build, directly after the answer to the login.
+    pub(super) fn declare(&mut self) {
+        if self.profile().flagged.is_some() && !self.old {
+            self.out.push(r#"["set_flag",{"binary":1}]"#.into());
+        }
+    }
+
+    /// Returns the time of the next timer.
+    pub fn deadline(&self) -> Option<Time> {
+        let ping = (self.status == 2 && self.socket.is_some()).then(|| self.sent_at + PING);
+        self.next_poll.into_iter().chain(ping).min()
+    }
+
+    /// Fires the timers: a poll, or else a ping.
+    pub fn fire(&mut self, now: Time) {
+        if self.next_poll.is_some_and(|at| at <= now) {
+            self.poll(now);
+        } else if self.deadline().is_some_and(|at| at <= now) {
+            self.out.push(match self.transport() {
+                Transport::Tcp => format!("line_ping:{OWN_PING}"),
+                _ => format!(r#"["ping",{OWN_PING}]"#),
+            });
+        }
     }
 
     /// Makes a call and registers it as pending. `args` have documented names.

@@ -5,7 +5,7 @@ use rtm::value::Value;
 use tables::profile::Transport;
 use tables::wire::{Local, Polls, Target, Via};
 
-use super::client::{Client, Pending};
+use super::client::{Client, OWN_PING, Pending};
 use super::invert;
 
 impl Client {
@@ -25,6 +25,7 @@ impl Client {
             ("notify", Value::Text(text)) => self.notify_text(&text.clone()),
             ("notify", Value::List(items)) => self.notify_list(&items.clone()),
             ("kick" | "close", _) => self.control(name.as_text().map_or("", |name| name)),
+            ("pong", value) if value.as_int() == Some(OWN_PING) => {}
             ("pong", value) => {
                 let value = value.to_json();
                 self.see(["pong".to_owned(), value]);
@@ -52,6 +53,7 @@ impl Client {
                 for words in invert::events_of_reply(&self.tables.clone(), &wire, call, &[], &json) {
                     self.see(words);
                 }
+                self.declare();
                 if wire.polls != Polls::OnNotification {
                     self.poll(self.now);
                 }

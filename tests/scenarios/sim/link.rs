@@ -1,33 +1,34 @@
 //! RTM behind a link: all messages are encoded in a platform's vocabulary, as text, and decoded
 //! again.
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use agent_link::frame::{Body, Frame};
 use agent_link::vocabulary::{Vocabulary, read_result};
+use rtm::upstream::UpstreamEvent;
 use rtm::value::Text;
 use rtm::{CallKind, RtmCall};
-use rtm_embedded::{ClientId, Output};
 
-/// A link without a socket.
+/// A link of one RTM client, without a socket.
 pub struct Link {
     words: Arc<Vocabulary>,
-    open: HashMap<(ClientId, u64), CallKind>,
+    /// Calls without a reply. Some share a number: calls whose replies nobody uses.
+    open: VecDeque<(u64, CallKind)>,
 }
 
 impl Link {
     /// Creates a link with a platform's vocabulary.
     pub fn new(words: Arc<Vocabulary>) -> Self {
-        let open = HashMap::new();
+        let open = VecDeque::new();
         Self { words, open }
     }
 
     /// Transfers a call to RTM. Calls that the platform lacks are passed on unchanged: scenarios
     /// declare missing calls themselves.
-    pub fn call(&mut self, client: ClientId, request: u64, call: RtmCall) -> RtmCall {
+    pub fn call(&mut self, request: u64, call: RtmCall) -> RtmCall {
         let kind = call.kind();
-        self.open.insert((client, request), kind);
+        self.open.push_back((request, kind));
         if !self.words.has(kind) {
             return call;
         }
@@ -44,14 +45,11 @@ impl Link {
     }
 
     /// Transfers an output of RTM back.
-    pub fn output(&mut self, output: Output) -> Output {
-        match output {
-            Output::Reply {
-                client,
-                request,
-                result,
-            } => {
-                let kind = self.open.remove(&(client, request)).expect("a call that was made");
+    pub fn event(&mut self, event: UpstreamEvent) -> UpstreamEvent {
+        match event {
+            UpstreamEvent::Reply { request, result } => {
+                let at = self.open.iter().position(|(open, _)| *open == request);
+                let (_, kind) = at.and_then(|at| self.open.remove(at)).expect("a call that was made");
                 let body = match result {
                     Ok(reply) => Body::Result {
                         id: request,
@@ -67,21 +65,17 @@ impl Link {
                     Body::Error { error, .. } => Err(self.words.read_error(kind, &error)),
                     other => panic!("{other:?} is no answer"),
                 };
-                Output::Reply {
-                    client,
-                    request,
-                    result,
-                }
+                UpstreamEvent::Reply { request, result }
             }
-            Output::Event { client, event } => {
+            UpstreamEvent::Event(event) => {
                 let (method, params) = self.words.write_event(&session(), &event);
                 let Body::Notice { method, params } = passed(Body::Notice { method, params }) else {
                     panic!("{event:?} is no event any more");
                 };
                 let read = self.words.read_event(&method, &params).expect("an event's name");
-                let event = read.unwrap_or_else(|error| panic!("{method}: {error}"));
-                Output::Event { client, event }
+                UpstreamEvent::Event(read.unwrap_or_else(|error| panic!("{method}: {error}")))
             }
+            other => other,
         }
     }
 }

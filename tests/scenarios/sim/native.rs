@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use rtm::upstream::UpstreamEvent;
 use rtm::value::Value;
 use rtm::{CallKind, ConnectionReason, FieldType, RtmCall, RtmError, RtmEvent, RtmReply};
-use rtm_embedded::ClientId;
 
 use super::observed::Observed;
+use super::service::ServiceClient;
 
 /// Fields that depend on the clock.
 const TIMES: &[&str] = &["serverReceivedTs", "lastUpdateTs"];
@@ -14,7 +15,7 @@ const TIMES: &[&str] = &["serverReceivedTs", "lastUpdateTs"];
 /// An RTM-native user.
 pub struct Native {
     pub name: String,
-    pub client: ClientId,
+    pub client: ServiceClient,
     /// Its events are not recorded: one of a crowd.
     pub blind: bool,
     calls: BTreeMap<u64, CallKind>,
@@ -23,7 +24,7 @@ pub struct Native {
 
 impl Native {
     /// Creates a user who is not logged in.
-    pub fn new(name: &str, client: ClientId, blind: bool) -> Self {
+    pub fn new(name: &str, client: ServiceClient, blind: bool) -> Self {
         Self {
             name: name.into(),
             client,
@@ -59,8 +60,17 @@ impl Native {
         Ok((request, call))
     }
 
+    /// Records a reply or an event.
+    pub fn observe(&mut self, event: UpstreamEvent) -> Option<Observed> {
+        match event {
+            UpstreamEvent::Reply { request, result } => self.replied(request, result),
+            UpstreamEvent::Event(event) => self.observe_event(&event),
+            UpstreamEvent::Up(_) | UpstreamEvent::Unsupported(_) => None,
+        }
+    }
+
     /// Records a reply, unless it is an empty success.
-    pub fn replied(&mut self, request: u64, result: Result<RtmReply, RtmError>) -> Option<Observed> {
+    fn replied(&mut self, request: u64, result: Result<RtmReply, RtmError>) -> Option<Observed> {
         let kind = self.calls.remove(&request)?;
         let word = match result {
             Ok(RtmReply::Void) => return None,
@@ -71,7 +81,7 @@ impl Native {
     }
 
     /// Records an event, except for the states of the user's own login.
-    pub fn observe_event(&self, event: &RtmEvent) -> Option<Observed> {
+    fn observe_event(&self, event: &RtmEvent) -> Option<Observed> {
         if let RtmEvent::ConnectionStateChanged { reason, .. } = event {
             let logging_in = self.calls.values().any(|kind| *kind == CallKind::Login);
             if *reason == ConnectionReason::Login || (*reason == ConnectionReason::LoginSuccess && logging_in) {

@@ -4,7 +4,7 @@
 use protocol::event::SocketId;
 use rtm::value::Value;
 
-use super::client::Client;
+use super::client::{Client, OWN_PING};
 
 impl Client {
     /// Resumes the session by its line on a new socket. Pending calls are forgotten; the scenario
@@ -44,6 +44,7 @@ impl Client {
                 _ => self.fault(format!("the line {line}")),
             },
             "notify" => self.native_notify(rest),
+            _ if name.strip_prefix("line_pong:") == Some(&*OWN_PING.to_string()) => {}
             _ if name.starts_with("line_pong:") => self.see(["pong".to_owned(), name[10..].to_owned()]),
             _ => self.fault(format!("the line {line}")),
         }
