@@ -35,3 +35,10 @@ fn every_mutant_is_killed_or_listed() {
         "more than 2 % of the mutants survive: {report}"
     );
 }
+
+#[test]
+fn the_mutants_of_admission_fit_the_sources() {
+    for mutant in xtask::admission::MUTANTS {
+        xtask::admission::read(mutant).unwrap_or_else(|error| panic!("{}: {error:#}", mutant.name));
+    }
+}
