@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
@@ -43,7 +44,13 @@ pub async fn serve_admin(server: Arc<Server>, listener: TcpListener) {
 }
 
 async fn connection(server: Arc<Server>, stream: TcpStream) {
-    let Ok(local) = stream.local_addr() else { return };
+    if let Ok(local) = stream.local_addr() {
+        serve_requests(server, local, stream).await;
+    }
+}
+
+/// Serves the requests of a connection to a local address.
+pub async fn serve_requests(server: Arc<Server>, local: SocketAddr, stream: impl AsyncRead + AsyncWrite + Unpin) {
     let closed = server.admin.closed.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let server = server.clone();

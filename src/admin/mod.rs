@@ -13,7 +13,7 @@ mod usage;
 mod usage_keeper;
 
 pub use guard::OPEN;
-pub use http::serve_admin;
+pub use http::{serve_admin, serve_requests};
 pub use live::Viewers;
 pub use metrics::{Clients, LoginResult, Metrics, OTHER};
 pub use readiness::{NotReady, Started, not_ready};

@@ -2,6 +2,7 @@
 //! reference, the JSON Schema, `sigbridge config show`, and the comparison at a reload.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use secrecy::SecretString;
 
@@ -120,15 +121,25 @@ impl KeySpec {
 }
 
 /// Value of a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Shown {
     pub key: &'static str,
     /// The value as TOML; `None` if it is not set.
     pub value: Option<String>,
-    /// A text that differs for different values.
+    /// A text that differs for different values. It may contain a secret, so it is not printed.
     pub content: String,
     pub change: Change,
     pub is_secret: bool,
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shown")
+            .field("key", &self.key)
+            .field("value", &self.value)
+            .field("change", &self.change)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Shown {

@@ -62,13 +62,13 @@ pub enum SetFilter {
 
 /// Replaces the filter of the log until the end of the process.
 pub fn set_filter(text: &str, unsafe_dependencies: bool) -> SetFilter {
-    let Some(filter) = FILTER.get() else {
-        return SetFilter::NotOurs;
-    };
     let choice = Choice::new(Some(text), unsafe_dependencies);
     if choice.misread || text.is_empty() {
         return SetFilter::Misread;
     }
+    let Some(filter) = FILTER.get() else {
+        return SetFilter::NotOurs;
+    };
     let mut current = filter.text.lock();
     if filter.handle.reload(choice.targets).is_err() {
         return SetFilter::NotOurs;

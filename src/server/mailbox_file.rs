@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
@@ -65,7 +65,7 @@ pub struct MailboxFile {
     writable: Mutex<bool>,
 }
 
-/// Content of a mailbox file.
+/// Mailbox file with its content.
 #[derive(Debug)]
 pub struct Loaded {
     /// The file, which still exists if it contained lines.
@@ -82,39 +82,37 @@ impl MailboxFile {
     /// # Errors
     /// Errors of the file system.
     pub fn load(path: &Path, tables: &Tables, fresh: impl Fn(Time) -> bool) -> io::Result<Loaded> {
-        let mut loaded = Loaded {
-            mailbox_file: Self {
-                path: path.to_owned(),
-                open: Mutex::default(),
-                writable: Mutex::new(true),
-            },
-            waiting: Vec::new(),
-            unread: 0,
+        let mailbox_file = Self {
+            path: path.to_owned(),
+            open: Mutex::default(),
+            writable: Mutex::new(true),
         };
-        let file = match File::open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(loaded),
-            opened => opened?,
-        };
-        let mut whole = true;
-        for line in Lines::new(BufReader::new(file), MAX_LINE) {
-            let line = line?;
-            whole = line.ended;
-            let record = line.text.ok().and_then(|text| serde_json::from_str(&text).ok());
-            match record.and_then(|record| loaded.take(record, tables, &fresh)) {
-                Some(()) => {}
-                None => loaded.unread += 1,
+        let content = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let (waiting, unread) = (Vec::new(), 0);
+                return Ok(Loaded {
+                    mailbox_file,
+                    waiting,
+                    unread,
+                });
             }
-        }
-        if loaded.unread > 0 {
+            opened => Content::read(BufReader::new(opened?), tables, fresh)?,
+        };
+        let Content { waiting, unread, whole } = content;
+        if unread > 0 {
             fs::copy(path, beside(path, ".unread"))?;
         }
-        *loaded.mailbox_file.open.lock() = loaded.waiting.iter().map(|(key, _)| key.clone()).collect();
-        if loaded.waiting.is_empty() {
+        *mailbox_file.open.lock() = waiting.iter().map(|(key, _)| key.clone()).collect();
+        if waiting.is_empty() {
             fs::remove_file(path)?;
         } else if !whole {
             append(path, b"\n")?;
         }
-        Ok(loaded)
+        Ok(Loaded {
+            mailbox_file,
+            waiting,
+            unread,
+        })
     }
 
     /// Returns true if the file has unacknowledged lines of an account.
@@ -185,7 +183,38 @@ impl MailboxFile {
     }
 }
 
-impl Loaded {
+/// Content of a mailbox file.
+#[derive(Debug)]
+pub struct Content {
+    pub waiting: Vec<Waiting>,
+    pub unread: usize,
+    /// The last line has an end.
+    whole: bool,
+}
+
+impl Content {
+    /// Reads lines. Skips those that are not `fresh`.
+    ///
+    /// # Errors
+    /// Errors of the reader.
+    pub fn read(from: impl BufRead, tables: &Tables, fresh: impl Fn(Time) -> bool) -> io::Result<Self> {
+        let mut content = Self {
+            waiting: Vec::new(),
+            unread: 0,
+            whole: true,
+        };
+        for line in Lines::new(from, MAX_LINE) {
+            let line = line?;
+            content.whole = line.ended;
+            let record = line.text.ok().and_then(|text| serde_json::from_str(&text).ok());
+            match record.and_then(|record| content.take(record, tables, &fresh)) {
+                Some(()) => {}
+                None => content.unread += 1,
+            }
+        }
+        Ok(content)
+    }
+
     /// Applies a record. Returns `None` if it is invalid.
     fn take(&mut self, record: Record, tables: &Tables, fresh: impl Fn(Time) -> bool) -> Option<()> {
         let line = match record {

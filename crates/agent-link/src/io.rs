@@ -89,26 +89,31 @@ where
             Ok(frame) => frame,
             Err(error) => return Ended::BadFrame(error.to_string()),
         };
-        let Some(seq) = frame.seq else {
-            if let Err(ended) = own(link, &frame.body) {
-                return ended;
-            }
-            continue;
-        };
-        let (incoming, had, due) = {
-            let mut queue = link.queue.lock();
-            let had = queue.received();
-            (queue.receive(seq), had, queue.unacknowledged() >= ACK_AFTER)
-        };
-        match incoming {
-            Incoming::Next => take(frame.body),
-            Incoming::Seen => {}
-            Incoming::Gap => return Ended::OutOfOrder { got: seq, had },
-        }
-        if due {
-            link.changed.notify_one();
+        if let Err(ended) = take_frame(link, frame, &mut take) {
+            return ended;
         }
     }
+}
+
+/// Takes a frame: one of the link itself, or the next one in order for `take`.
+pub(crate) fn take_frame(link: &Link, frame: Frame, take: impl FnOnce(Body)) -> Result<(), Ended> {
+    let Some(seq) = frame.seq else {
+        return own(link, &frame.body);
+    };
+    let (incoming, had, due) = {
+        let mut queue = link.queue.lock();
+        let had = queue.received();
+        (queue.receive(seq), had, queue.unacknowledged() >= ACK_AFTER)
+    };
+    match incoming {
+        Incoming::Next => take(frame.body),
+        Incoming::Seen => {}
+        Incoming::Gap => return Err(Ended::OutOfOrder { got: seq, had }),
+    }
+    if due {
+        link.changed.notify_one();
+    }
+    Ok(())
 }
 
 /// Handles objects of the link itself; unknown ones may belong to a later version and are ignored.

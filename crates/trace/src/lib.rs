@@ -36,7 +36,7 @@ pub use buffer::Batch;
 pub use coverage::Coverage;
 pub use diff::{Diff, Noise, Scope, diff};
 pub use event::TraceEvent;
-pub use live::{replay_embedded, replay_upstream};
+pub use live::{play_embedded, replay_embedded, replay_upstream};
 pub use names::{ReadNames, RecordedNames};
 pub use output::Bounds;
 pub use placeholder::Placeholder;

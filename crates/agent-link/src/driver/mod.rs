@@ -19,6 +19,7 @@
 
 mod client;
 mod connect;
+mod detached;
 mod driver_state;
 mod lifecycle;
 mod listen;
@@ -30,6 +31,7 @@ mod tokens;
 mod upstream;
 
 pub use connect::dial_server;
+pub use detached::DetachedDriver;
 pub use listen::serve_agents;
 pub use metrics::{LinkHealth, LinkNews};
 pub use tokens::{Minted, Tokens};

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::reader::Trace;
+use crate::record::Record;
 use crate::replay::{InconsistentRecord, Outcome};
 use protocol::encoder::Encoder;
 use rtm::AppId;
@@ -30,6 +31,21 @@ pub fn replay_embedded(
     trace: &Trace,
     rate_scale: u32,
 ) -> Result<Outcome, InconsistentRecord> {
+    let played = play_embedded(tables, encoders, trace, rate_scale)?;
+    Ok(compare(trace, &played, LATER_US))
+}
+
+/// Plays the legacy leg of a trace as [`replay_embedded`], without a comparison: returns the inputs of each session with
+/// the frames and notes that follow from them.
+///
+/// # Errors
+/// The first impossible record.
+pub fn play_embedded(
+    tables: &Arc<Tables>,
+    encoders: &Arc<Vec<Arc<dyn Encoder>>>,
+    trace: &Trace,
+    rate_scale: u32,
+) -> Result<BTreeMap<u64, Vec<Record>>, InconsistentRecord> {
     let started = trace.header.started_ms;
     let config = RtmServiceConfig {
         offline_messages: offline_messages(trace),
@@ -53,7 +69,7 @@ pub fn replay_embedded(
             replay.settle(now);
         }
     }
-    Ok(compare(trace, &replay.harness.played, LATER_US))
+    Ok(replay.harness.played)
 }
 
 struct Replay<'s> {

@@ -28,5 +28,5 @@ mod script;
 mod unordered;
 mod upstream;
 
-pub use embedded::replay_embedded;
+pub use embedded::{play_embedded, replay_embedded};
 pub use upstream::replay_upstream;
