@@ -1,11 +1,9 @@
-//! The log of a server: content and number of its lines, and absence of secrets.
+//! The log of a server: content and number of its lines. `secrets/whole_run.rs` searches it for secrets.
 
 use std::fs;
 use std::path::Path;
 
 use crate::support::{Client, Program, empty_folder, eventually, free_address, http, tell, to_file};
-use identity::{Account, token};
-use rtm::AppId;
 use serde_json::{Value, json};
 
 /// The lines of a JSON log, all of which are JSON.
@@ -206,106 +204,7 @@ async fn a_failed_start_is_one_json_line() {
     assert_eq!(wrong["message"], "invalid --limits `none`; expected web or linux");
 }
 
-const APP: &str = "970CA35de60c44645bbae8a215061b33";
-const CERTIFICATE: &str = "5CFd2fd1755d40ecb72977518be15d3b";
 const LINK: &str = "linksecret-0123456789abcdef";
-const LINE_KEY: &str = "linekey-0123456789abcdef";
-const WEBHOOK: &str = "webhooksecret-0123456789";
-
-/// For any `RUST_LOG`: libraries log frames and headers at their debug and trace levels.
-#[tokio::test]
-async fn no_level_shows_a_secret() {
-    let folder = empty_folder("logs-secrets");
-    for (name, secret) in [
-        ("certificate", CERTIFICATE),
-        ("link", LINK),
-        ("line", LINE_KEY),
-        ("webhook", WEBHOOK),
-    ] {
-        fs::write(folder.join(name), secret).expect("a file");
-    }
-    let (agents, admin, receiver) = (free_address(), free_address(), free_address());
-    let config = format!(
-        "[auth]\napp_id = \"{APP}\"\ncertificate_file = \"certificate\"\n[session]\nline_key_file = \"line\"\n\
-         [upstream]\nkind = \"agent\"\n[upstream.agent]\nlisten = \"{agents}\"\nsecret_file = \"link\"\n\
-         [webhook]\nurls = [\"http://{receiver}/hook?key=whurlkey\"]\nsecret_file = \"webhook\"\nretries = 0\n\
-         [admin]\nlisten = \"{admin}\"\n"
-    );
-    let log = to_file(&folder, "log");
-    let (mut program, addr) = Program::serve_with(&folder, (&config, &[]), Some("trace"), log).await;
-    let url = format!("ws://{agents}/agent");
-    let args = ["agent", "embedded", "--url", &url, "--secret-file", "link"];
-    let mut agent = Program::start(&folder, &args, Some("trace"), to_file(&folder, "agent"));
-    eventually("the agent is there", || agent.text("agent").contains("linked")).await;
-    let (app, certificate) = (AppId::new(APP).expect("an id"), CERTIFICATE.into());
-    let token = |account: &str| {
-        let account = Account::new(account).expect("a name");
-        token::mint(&account, &app, &certificate, u32::MAX.into())
-    };
-    let (of_alice, of_bob) = (token("alice"), token("bob"));
-    let mut alice = login(addr, "alice", &of_alice).await;
-    let mut bob = login(addr, "bob", &of_bob).await;
-    bob.poll(0).await;
-    tell(&mut alice, "bob", "BODYSECRET").await;
-    bob.frame("notify").await;
-    alice.call("channel_join", json!({"name": "room"})).await;
-    alice
-        .call("channel_sendmsg", json!({"name": "room", "msg": "BODYSECRET"}))
-        .await;
-    alice
-        .call("user_set_attr", json!({"name": "k", "value": "ATTRSECRET"}))
-        .await;
-    let report = r#"{"key":"REPORTTOKEN"}"#;
-    http(addr, "POST /?q=urlsecret", &[], report).await;
-    let wrong = format!("authorization: Bearer wrong-{LINK}");
-    let upgrade = [
-        "upgrade: websocket",
-        "sec-websocket-version: 13",
-        "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==",
-        &wrong,
-    ];
-    assert_eq!(
-        http(agents, "GET /agent", &upgrade, "").await.status,
-        404,
-        "close is no upgrade"
-    );
-    let lines = [alice.line.clone(), bob.line.clone()];
-    assert_eq!((program.stop().await, agent.stop().await), (Some(0), Some(0)));
-    let secrets = [
-        &of_alice,
-        &of_bob,
-        &lines[0],
-        &lines[1],
-        CERTIFICATE,
-        LINK,
-        LINE_KEY,
-        WEBHOOK,
-        "BODYSECRET",
-        "ATTRSECRET",
-        "REPORTTOKEN",
-        &format!("006{APP}"),
-        "urlsecret",
-        "whurlkey",
-    ];
-    for file in ["log", "agent"] {
-        let log = program.text(file);
-        assert!(log.contains("sigbridge") || !log.is_empty(), "{file} is a log");
-        for secret in secrets {
-            let line = log.lines().find(|line| line.contains(secret));
-            assert_eq!(line, None, "{file} shows {secret}");
-        }
-    }
-    assert!(program.text("log").contains("login accepted"));
-}
-
-async fn login(addr: std::net::SocketAddr, account: &str, token: &str) -> Client {
-    let mut client = Client::connect(addr).await;
-    let fields = json!({"vid": APP, "account": account, "uid": 0, "token": token, "device": "websdk", "ip": ""});
-    client.send(json!(["login", fields])).await;
-    let reply = client.login_ret().await;
-    assert_eq!(reply.err, "", "{reply:?}");
-    client
-}
 
 #[tokio::test]
 async fn strangers_at_the_link_have_a_line_a_minute() {

@@ -1,4 +1,7 @@
-//! The commands that need a secret: where it comes from, and that it is shown nowhere.
+//! Secrets: where commands take them from, and that no output shows them.
+
+#[cfg(unix)]
+mod whole_run;
 
 use std::fs;
 use std::io::Write as _;
