@@ -106,6 +106,14 @@ pub enum StartError {
 /// # Errors
 /// [`StartError`]; then all addresses are closed.
 pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError> {
+    start_with(config, tables, Clock::start()).await
+}
+
+/// Starts a server with a clock.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_with(config: Config, tables: Tables, clock: Clock) -> Result<Running, StartError> {
     let (http, http_addr) = bind(config.listen.http)?;
     let tcp = match config.listen.tcp {
         Some(addr) => Some(bind(addr)?),
@@ -125,7 +133,6 @@ pub async fn start(config: Config, tables: Tables) -> Result<Running, StartError
     };
     let tables = Arc::new(tables);
     let set = TableSet::new(tables.clone()).ok_or(StartError::NoWire)?;
-    let clock = Clock::start();
     let shortages = Arc::new(Shortages::new(clock));
     let mut metrics = Metrics::new();
     metrics.lacks(&shortages);

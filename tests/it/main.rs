@@ -25,6 +25,7 @@ mod doctor;
 mod documents;
 mod drain;
 mod durable;
+mod faults;
 mod fixtures;
 mod fleet;
 mod fuzz;

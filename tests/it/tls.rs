@@ -20,7 +20,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 /// An empty folder for one test.
-fn folder(name: &str) -> PathBuf {
+pub fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tls").join(name);
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).expect("the target folder can be written");
@@ -44,7 +44,7 @@ const LISTEN: &str = "[listen]\nhttp = '127.0.0.1:0'\nwss = '127.0.0.1:0'\ntcp =
 const TLS: &str = "[tls]\ncertificate = 'certs/cert.pem'\nkey = 'certs/key.pem'\n";
 
 /// A server with TLS by the files of a folder.
-async fn with_tls(folder: &Path) -> Running {
+pub async fn with_tls(folder: &Path) -> Running {
     let path = folder.join("sigbridge.toml");
     fs::write(&path, format!("{LISTEN}{TLS}")).expect("the folder can be written");
     serve(Config::load(&path).unwrap_or_else(|diags| panic!("{diags}"))).await

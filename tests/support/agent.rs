@@ -17,8 +17,10 @@ use sigbridge::config::{Config, RtmToken, UpstreamKind};
 use sigbridge::startup::Running;
 use sigbridge::upstream::EmbeddedUpstream;
 use tables::Tables;
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Environment variable that makes test servers use an agent of this platform.
@@ -75,11 +77,12 @@ pub async fn linked(running: &Running) {
     super::eventually("agent connected", || driver.status().up).await;
 }
 
-/// TCP proxy to a server that can be cut, and accepts new connections at once.
+/// TCP proxy to a server that can be cut, and accepts new connections at once. It can freeze, too.
 pub struct Wire {
     /// Listen address.
     pub addr: SocketAddr,
     now: Arc<Mutex<CancellationToken>>,
+    frozen: watch::Sender<bool>,
 }
 
 impl Wire {
@@ -89,26 +92,50 @@ impl Wire {
         let addr = listener.local_addr().expect("it is bound");
         let now = Arc::new(Mutex::new(CancellationToken::new()));
         let cut = now.clone();
+        let (frozen, is_frozen) = watch::channel(false);
         tokio::spawn(async move {
-            while let Ok((mut near, _)) = listener.accept().await {
-                let cut = cut.lock().clone();
+            while let Ok((near, _)) = listener.accept().await {
+                let (cut, is_frozen) = (cut.lock().clone(), is_frozen.clone());
                 tokio::spawn(async move {
-                    let Ok(mut far) = TcpStream::connect(to).await else {
+                    let Ok(far) = TcpStream::connect(to).await else {
                         return;
                     };
+                    let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
+                    let both = async {
+                        tokio::join!(
+                            pump(near_in, far_out, is_frozen.clone()),
+                            pump(far_in, near_out, is_frozen)
+                        )
+                    };
                     tokio::select! {
-                        _ = copy_bidirectional(&mut near, &mut far) => {}
+                        _ = both => {}
                         () = cut.cancelled() => {}
                     }
                 });
             }
         });
-        Self { addr, now }
+        Self { addr, now, frozen }
     }
 
     /// Cuts the current connections.
     pub fn cut(&self) {
         std::mem::take(&mut *self.now.lock()).cancel();
+    }
+
+    /// While frozen, nothing passes, and nothing is closed.
+    pub fn freeze(&self, frozen: bool) {
+        self.frozen.send_replace(frozen);
+    }
+}
+
+/// Copies bytes until the end of one side.
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut frozen: watch::Receiver<bool>) {
+    let mut chunk = vec![0; 16 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut chunk).await {
+        let _ = frozen.wait_for(|frozen| !frozen).await;
+        if to.write_all(&chunk[..length]).await.is_err() {
+            return;
+        }
     }
 }
 

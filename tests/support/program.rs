@@ -1,5 +1,6 @@
 //! Server as a separate process.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -16,12 +17,22 @@ pub struct Program {
 }
 
 impl Program {
+    /// Returns the path of the program. Long runs under load need a release build.
+    pub fn path() -> OsString {
+        let other = std::env::var_os("SIGBRIDGE_TEST_PROGRAM");
+        other.unwrap_or_else(|| env!("CARGO_BIN_EXE_sigbridge").into())
+    }
+
     /// Starts a command in a directory.
     pub fn start(folder: &Path, args: &[&str], rust_log: Option<&str>, stderr: Stdio) -> Self {
-        // Long runs under load need a release build.
-        let other = std::env::var_os("SIGBRIDGE_TEST_PROGRAM");
-        let mut command = Command::new(other.unwrap_or_else(|| env!("CARGO_BIN_EXE_sigbridge").into()));
-        command.args(args).current_dir(folder).env("NO_COLOR", "1");
+        let mut command = Command::new(Self::path());
+        command.args(args);
+        Self::spawn(folder, command, rust_log, stderr)
+    }
+
+    /// Starts the program by another command, which it replaces.
+    pub fn spawn(folder: &Path, mut command: Command, rust_log: Option<&str>, stderr: Stdio) -> Self {
+        command.current_dir(folder).env("NO_COLOR", "1");
         match rust_log {
             Some(text) => command.env("RUST_LOG", text),
             None => command.env_remove("RUST_LOG"),
@@ -53,6 +64,11 @@ impl Program {
         let program = Self::start(folder, &args, rust_log, stderr);
         eventually("it serves", || answers(http)).await;
         (program, http)
+    }
+
+    /// Returns its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends a signal by name, e.g. `TERM`.

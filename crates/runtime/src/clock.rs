@@ -1,5 +1,6 @@
 //! Clock for the pure parts.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
@@ -12,32 +13,54 @@ use rtm::time::Time;
 pub struct Clock {
     start: Instant,
     start_time: Time,
-    /// Set if wall-clock time is the time of this clock.
-    is_virtual: bool,
+    wall: Wall,
+}
+
+/// Wall clock.
+#[derive(Clone, Copy, Debug)]
+enum Wall {
+    /// That of the system.
+    System,
+    /// The time of this clock.
+    Virtual,
+    /// That of the system and some milliseconds.
+    Shifted(&'static AtomicI64),
 }
 
 impl Clock {
     /// Starts a clock.
     pub fn start() -> Self {
-        Self {
-            start: Instant::now(),
-            start_time: wall(),
-            is_virtual: false,
-        }
+        Self::with(wall(), Wall::System)
     }
 
     /// Starts a clock of virtual time, which follows the runtime's time only.
     pub fn start_at(start_time: Time) -> Self {
+        Self::with(start_time, Wall::Virtual)
+    }
+
+    /// Starts a clock whose wall clock jumps when `shift` changes, in milliseconds. For tests.
+    pub fn with_shift(shift: &'static AtomicI64) -> Self {
+        Self::with(wall(), Wall::Shifted(shift))
+    }
+
+    fn with(start_time: Time, wall: Wall) -> Self {
         Self {
             start: Instant::now(),
             start_time,
-            is_virtual: true,
+            wall,
         }
     }
 
     /// Returns the current wall-clock time, for expiry only, not for timers.
     pub fn wall(&self) -> Time {
-        if self.is_virtual { self.now() } else { wall() }
+        match self.wall {
+            Wall::System => wall(),
+            Wall::Virtual => self.now(),
+            Wall::Shifted(shift) => {
+                let shifted = wall().as_millis().saturating_add_signed(shift.load(Ordering::Relaxed));
+                Time::from_millis(shifted)
+            }
+        }
     }
 
     /// Returns the current time.
