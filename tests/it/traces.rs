@@ -1,7 +1,8 @@
 //! Sessions of a real server, recorded and played again.
 
 use crate::support::{
-    ApiClient, Client, RawNative, exercise_all_calls, folder, played, recording, recording_with, tables, traces,
+    ApiClient, Client, RawNative, exercise_all_calls, folder, played, recording, recording_with, tables,
+    tests_use_redis, traces,
 };
 use serde_json::json;
 use trace::coverage::Used;
@@ -72,6 +73,9 @@ const ALL_AT_ONCE: &str = r#"[
 
 #[tokio::test]
 async fn sessions_of_the_documented_api_are_played_the_same() {
+    if tests_use_redis() {
+        return;
+    }
     let folder = folder("api");
     let running = recording(&folder).await;
     let mut alice = ApiClient::login(running.http, "alice").await;

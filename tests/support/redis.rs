@@ -17,6 +17,12 @@ pub use server::{RedisServer, is_installed};
 /// The value of [`UPSTREAM`](super::UPSTREAM) that has servers of tests use Redis.
 pub const ON_REDIS: &str = "redis";
 
+/// Returns true if servers of tests use Redis: members are then listed from outside, and records continue sessions, unlike in a
+/// replay to the embedded RTM.
+pub fn tests_use_redis() -> bool {
+    std::env::var(super::UPSTREAM).is_ok_and(|kind| kind == ON_REDIS)
+}
+
 /// The Redis of this process. Statics are not dropped: it ends when its input does, with the process.
 static SHARED: LazyLock<Mutex<RedisServer>> = LazyLock::new(|| {
     let server = RedisServer::start(&["--databases", "10000"]);

@@ -214,6 +214,20 @@ local function replace(user, at, login)
   remove_login(user, at)
 end
 
+-- Moves a user's channels from an older login's node to this one, without events for others. Attributes remain.
+local function move_login(user, at, login)
+  emit(at, 'kick', user, login)
+  call('SREM', P .. ':n:' .. at .. ':u', user)
+  local channels = call('LRANGE', P .. ':j:' .. user, 0, -1)
+  for _, channel in ipairs(channels) do
+    local nodes = P .. ':d:' .. channel
+    if call('HINCRBY', nodes, at, -1) <= 0 then call('HDEL', nodes, at) end
+    call('HINCRBY', nodes, node, 1)
+    renew(nodes)
+  end
+  return channels
+end
+
 local function store(to, from, time, body, always)
   if not keeps and not always then return end
   local key = P .. ':o:' .. to
@@ -327,16 +341,19 @@ function ops.login(user, number, moves)
   local login = stamp .. '-' .. number
   local at, older = login_of(user)
   call('HSET', U, user, node .. ' ' .. login)
-  local list = {}
-  if at then
-    if moves == '1' then list = take_unprocessed(user, at) end
+  local list, channels, attributes = {}, {}, ''
+  if at and moves == '1' then
+    list = take_unprocessed(user, at)
+    channels = move_login(user, at, older)
+    attributes = call('GET', P .. ':t:' .. user) or ''
+  elseif at then
     replace(user, at, older)
   else
     presence(user, '0')
   end
   call('SADD', N .. ':u', user)
   renew(U, N .. ':u')
-  reply('ok', login)
+  reply('ok', login, pack(channels), attributes)
   for i = #list, 1, -1 do message(node, user, login, list[i][7], list[i][8], list[i][9]) end
   local kept = call('LRANGE', P .. ':o:' .. user, 0, -1)
   for _, text in ipairs(kept) do

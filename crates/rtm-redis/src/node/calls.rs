@@ -181,6 +181,13 @@ impl Node {
                 );
             }
             C::Join { channel_id } => {
+                if let Some(session) = self
+                    .clients
+                    .get_mut(&call.client)
+                    .and_then(|client| client.session_mut())
+                {
+                    session.moved.retain(|moved| *moved != channel_id);
+                }
                 let fields = fields!["join", user_text, login.as_bytes(), channel_id.as_str()];
                 self.push_exclusive(call, fields, ReplyHandler::Join(channel_id));
             }

@@ -67,6 +67,8 @@ pub struct Session {
     pub token_timer: Option<TimerId>,
     /// In the order of joining.
     pub joined: Vec<ChannelId>,
+    /// Channels of an earlier login elsewhere, until they are joined again or left.
+    pub moved: Vec<ChannelId>,
     /// A copy for a repair.
     pub attributes: Vec<(Text, Text)>,
     /// With the presence of the last event.

@@ -80,6 +80,8 @@ enum Timer {
     Count(ChannelId),
     /// An invitation.
     Invitation(u64),
+    /// The channels of an earlier login of an instance.
+    Moved(u64),
     /// A token's warning or end.
     Token(u64),
 }
@@ -301,6 +303,7 @@ impl Node {
                 }
                 Timer::Count(channel) => self.count_due(&channel, out),
                 Timer::Invitation(id) => self.invitation_due(id),
+                Timer::Moved(client) => self.leave_moved(client),
                 Timer::Token(client) => self.token_due(at, client, out),
             }
         }
@@ -345,15 +348,18 @@ impl Node {
         Some(request)
     }
 
-    /// Returns the pending request, for another attempt.
+    /// Returns the unanswered request, for another attempt.
     pub fn same_request(&self) -> Option<Request> {
-        self.outstanding.as_ref().map(|outstanding| outstanding.request.clone())
+        let outstanding = self.outstanding.as_ref().filter(|_| self.answer.is_none());
+        outstanding.map(|outstanding| outstanding.request.clone())
     }
 
     /// Processes an answer.
     pub fn answered(&mut self, now: Time, answer: Answer, out: &mut Outputs) {
         self.reachable(true, out);
         match answer {
+            // A second answer, to a request that was repeated.
+            Answer::Done { .. } if self.outstanding.is_none() || self.answer.is_some() => {}
             Answer::Done { before, items, .. } => {
                 self.answer = Some((before, items));
                 self.settle(now, out);

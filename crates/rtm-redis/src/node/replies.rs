@@ -1,18 +1,22 @@
 //! Replies of Redis as replies to calls.
 
+use std::time::Duration;
+
 use rtm::rejection::{Refusal, refusal};
 use rtm::time::Time;
-use rtm::value::Text;
 use rtm::{
     AttributeOperation, CallKind, ChannelId, ChannelMessageErr, ConnectionReason, ConnectionState, RtmError, RtmReply,
     UserId,
 };
-use rtm_embedded::{select, state_changed};
+use rtm_embedded::{Expiry, select, state_changed};
 
 use crate::node::client::{Phase, Session};
 use crate::node::op::{Call, Op, ReplyHandler, fields};
-use crate::node::{ForClient as _, Node, NodeState, Outputs, failed, replied};
-use crate::wire::{attributes_in, channel_attributes_in, int, text, user};
+use crate::node::{ForClient as _, Node, NodeState, Outputs, Timer, failed, replied};
+use crate::wire::{attributes_in, channel, channel_attributes_in, int, text, unpacked, user};
+
+/// Time to join the channels of an earlier login elsewhere again, as after a lost connection (decisions H1).
+const REJOIN: Duration = Duration::from_secs(10);
 
 impl Node {
     /// Handles the reply to an operation.
@@ -23,8 +27,8 @@ impl Node {
         };
         match &op.handler {
             ReplyHandler::Login(user, expiry) => {
-                if let Some(login) = fields.get(1).and_then(|login| text(login)) {
-                    self.logged_in(now, call, user.clone(), login, *expiry, out);
+                if let Some(session) = session_of(user, *expiry, fields) {
+                    self.logged_in(now, call, session, out);
                 }
             }
             ReplyHandler::Logout => self.logged_out(call, out),
@@ -102,26 +106,35 @@ impl Node {
         }
     }
 
-    fn logged_in(&mut self, now: Time, call: Call, user: UserId, login: Text, expiry: Option<Time>, out: &mut Outputs) {
+    fn logged_in(&mut self, now: Time, call: Call, session: Session, out: &mut Outputs) {
         let client = self.clients.get_mut(&call.client);
         // No call waits for it.
         let Some(client) = client.filter(|_| call.request.is_some()) else {
-            return self.push_logout(user, &login, Vec::new(), None);
+            return self.push_logout(session.user, &session.login, Vec::new(), None);
         };
-        client.phase = Phase::LoggedIn(Box::new(Session {
-            user: user.clone(),
-            login,
-            expiry,
-            token_timer: None,
-            joined: Vec::new(),
-            attributes: Vec::new(),
-            following: Default::default(),
-        }));
-        self.users.insert(user, call.client);
+        self.users.insert(session.user.clone(), call.client);
+        if !session.moved.is_empty() {
+            self.timers.set(now + REJOIN, Timer::Moved(call.client));
+        }
+        client.phase = Phase::LoggedIn(Box::new(session));
         let connected = state_changed(ConnectionState::Connected, ConnectionReason::LoginSuccess);
         out.push(connected.for_client(call.client));
         self.finish(call, Ok(RtmReply::Void), out);
         self.watch_token(now, call.client);
+    }
+
+    /// Leaves the channels of an earlier login that were not joined again.
+    pub(super) fn leave_moved(&mut self, client: u64) {
+        let session = self.clients.get_mut(&client).and_then(|client| client.session_mut());
+        let Some(session) = session else { return };
+        let (user, login) = (session.user.clone(), session.login.clone());
+        for channel in std::mem::take(&mut session.moved) {
+            self.push(Op {
+                fields: fields!["leave", user.as_str(), login.as_bytes(), channel.as_str()],
+                call: None,
+                handler: ReplyHandler::Ignore,
+            });
+        }
     }
 
     fn logged_out(&mut self, call: Call, out: &mut Outputs) {
@@ -156,6 +169,22 @@ impl Node {
         self.finish(call, Ok(RtmReply::Void), out);
         self.add_member(call.client, user, id, count, out);
     }
+}
+
+/// Reads the reply to a login: its name, the channels and the attributes of an earlier login elsewhere.
+fn session_of(user: &UserId, expiry: Expiry, fields: &[Vec<u8>]) -> Option<Session> {
+    let list = |at: usize| fields.get(at).map(Vec::as_slice).unwrap_or_default();
+    let moved = unpacked(list(2)).unwrap_or_default();
+    Some(Session {
+        user: user.clone(),
+        login: text(fields.get(1)?)?,
+        expiry,
+        token_timer: None,
+        joined: Vec::new(),
+        moved: moved.iter().filter_map(|id| channel(id)).collect(),
+        attributes: attributes_in(list(3)).unwrap_or_default(),
+        following: Default::default(),
+    })
 }
 
 fn result(kind: CallKind, handler: &ReplyHandler, fields: &[Vec<u8>]) -> Result<RtmReply, RtmError> {

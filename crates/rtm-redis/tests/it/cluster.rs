@@ -145,6 +145,13 @@ impl Cluster {
         }
     }
 
+    /// Executes the next request of a node, without its entries; returns the answer.
+    pub fn execute(&mut self, at: usize) -> Answer {
+        let request = self.nodes[at].as_mut().and_then(|node| node.next_request(self.now));
+        let request = request.expect("a request");
+        run(&mut self.connection, &self.prefix, &request, None).expect("an answer")
+    }
+
     fn exchange_at(&mut self, at: usize, out: &mut Outputs) -> bool {
         let now = self.now;
         let Some(node) = self.nodes[at].as_mut() else {

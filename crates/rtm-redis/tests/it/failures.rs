@@ -268,3 +268,82 @@ fn without_memory_calls_fail_and_logouts_work() {
     let sent = fixture.call(1, 2, to("alice", "still there?"));
     assert_eq!(reply_of(&sent, 2), Some(Ok(RtmReply::HasPeerReceived(false))));
 }
+
+#[test]
+fn a_repeated_answer_is_processed_once() {
+    if !is_installed() {
+        return;
+    }
+    let server = RedisServer::start(&[]);
+    let mut fixture = Fixture::new(&server, 2);
+    fixture.user(0, 1, "alice");
+    fixture.user(0, 2, "carol");
+    fixture.user(1, 3, "bob");
+    for (at, client) in [(0, 1), (0, 2), (1, 3)] {
+        fixture.call(at, client, RtmCall::Join { channel_id: room() });
+    }
+    let say = |text: &str| RtmCall::SendMessage {
+        channel_id: room(),
+        message: Message::Text(text.into()),
+    };
+    let (mut out, now) = (Vec::new(), fixture.cluster.now);
+    // An entry of the other node is in the stream before Alice's batch, and not read yet.
+    fixture.cluster.call(1, 3, 901, say("first"), &mut out);
+    let first = fixture.cluster.execute(1);
+    fixture.cluster.node(1).answered(now, first, &mut out);
+    fixture.cluster.call(0, 1, 902, say("second"), &mut out);
+    let second = fixture.cluster.execute(0);
+    fixture.cluster.node(0).answered(now, second.clone(), &mut out);
+    assert!(fixture.cluster.node(0).same_request().is_none(), "it is answered");
+    fixture.cluster.exchange(&mut out);
+    fixture.cluster.node(0).answered(now, second, &mut out);
+    fixture.cluster.exchange(&mut out);
+    let messages = events_of(&out, 2).into_iter().filter_map(|event| match event {
+        RtmEvent::ChannelMessage {
+            message: Message::Text(text),
+            ..
+        } => Some(text.to_string()),
+        _ => None,
+    });
+    assert_eq!(messages.collect::<Vec<_>>(), ["first", "second"], "in order, once");
+}
+
+#[test]
+fn a_durable_login_elsewhere_stays_in_its_channels_until_it_joins_again() {
+    if !is_installed() {
+        return;
+    }
+    let server = RedisServer::start(&[]);
+    let mut fixture = Fixture::new(&server, 3);
+    fixture.user(0, 1, "alice");
+    fixture.user(1, 2, "bob");
+    let attributes = vec![("a".into(), "1".into())];
+    fixture.call(0, 1, RtmCall::SetLocalUserAttributes { attributes });
+    for (at, client) in [(0, 1), (1, 2)] {
+        fixture.call(at, client, RtmCall::Join { channel_id: room() });
+    }
+    for (at, client, joins_again) in [(2, 3, true), (1, 4, false)] {
+        fixture.cluster.open(at, client);
+        fixture.cluster.node(at).require_acknowledgement(client);
+        let mut seen = fixture.call(at, client, login("alice"));
+        if joins_again {
+            let joined = fixture.call(at, client, RtmCall::Join { channel_id: room() });
+            assert_eq!(reply_of(&joined, client), Some(Ok(RtmReply::Void)));
+            seen.extend(joined);
+            let read = fixture.call(1, 2, RtmCall::GetUserAttributes { user_id: user("alice") });
+            assert_eq!(
+                reply_of(&read, 2),
+                Some(Ok(RtmReply::Attributes(vec![("a".into(), "1".into())])))
+            );
+        }
+        let changes = |seen: &Outputs| {
+            events_of(seen, 2)
+                .into_iter()
+                .filter(|event| matches!(event, RtmEvent::MemberJoined { .. } | RtmEvent::MemberLeft { .. }))
+                .count()
+        };
+        assert_eq!(changes(&seen), 0, "others see no change");
+        let later = fixture.pass(Duration::from_secs(11));
+        assert_eq!(changes(&later), usize::from(!joins_again));
+    }
+}
