@@ -127,7 +127,7 @@ fn unescape(text: &str, prefix: &str) -> Option<String> {
 }
 
 fn is_id(text: &str) -> bool {
-    UserId::new(text).is_ok()
+    UserId::check(text).is_ok()
 }
 
 fn is_hash(name: &str) -> bool {

@@ -1,6 +1,7 @@
 //! Arguments of a call: from wire names and any JSON to a row's typed values.
 
 use identity::{Account, ChannelName, is_lossless};
+use rtm::json::shared_texts;
 use rtm::value::{Text, Value};
 use tables::coerce::typed;
 use tables::reason::Reason;
@@ -25,7 +26,7 @@ pub fn read_args(call: &RowCall, args: &Value) -> Result<Vec<Value>, Reason> {
     if args.as_map().is_none() {
         return Err(Reason::WrongParam);
     }
-    let mut values = Vec::with_capacity(call.args.len());
+    let mut values = Vec::with_capacity(call.slots);
     for arg in &call.args {
         values.push(match &arg.wire {
             Some(name) => read(arg.ty, part(&arg.part, args.get(name).cloned().unwrap_or_default()))?,
@@ -58,7 +59,7 @@ fn part(part: &WirePart, value: Value) -> Value {
             let text = value.into_text();
             text.strip_prefix(&**prefix)
                 .filter(|rest| !rest.is_empty())
-                .map_or(Value::Null, Value::text)
+                .map_or(Value::Null, |rest| shared_texts::text(rest).into())
         }
     }
 }
@@ -93,7 +94,11 @@ fn name(value: Value, legal: impl Fn(Text) -> bool) -> Result<Value, Reason> {
 }
 
 fn text(value: Value, max: usize) -> Result<Value, Reason> {
-    let text = if value.is_null() { "".into() } else { value.into_text() };
+    let text = if value.is_null() {
+        shared_texts::text("")
+    } else {
+        value.into_text()
+    };
     if text.len() > max {
         Err(Reason::LargeParam)
     } else {

@@ -66,7 +66,14 @@ macro_rules! events {
 
             /// Returns the fields' values in the order of [`EventKind::fields`].
             pub fn values(&self) -> Vec<Value> {
-                match self { $( Self::$variant { $( $field, )* } => vec![$( $field.to_value(), )*], )+ }
+                let mut values = Vec::new();
+                self.push_values(&mut values);
+                values
+            }
+
+            /// Appends the fields' values in the order of [`EventKind::fields`].
+            pub fn push_values(&self, values: &mut Vec<Value>) {
+                match self { $( Self::$variant { $( $field, )* } => { $( values.push($field.to_value()); )* } )+ }
             }
 
             /// Passes the fields to `show` in the order of [`EventKind::fields`].

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::ids::{ChannelId, UserId};
+use crate::json::shared_texts;
 use crate::reply::ChannelAttribute;
 use crate::state::{
     ConnectionReason, ConnectionState, InvitationId, LocalInvitation, Message, OnlineState, RemoteInvitation,
@@ -411,10 +412,10 @@ impl Field for Message {
     }
 
     fn to_value(&self) -> Value {
-        let entry = |key: &str, value: Value| (Text::from(key), value);
+        let entry = |key: &str, value: Value| (shared_texts::text(key), value);
         match self {
             Message::Text(text) => Value::Map(vec![
-                entry("messageType", "TEXT".into()),
+                entry("messageType", shared_texts::text("TEXT").into()),
                 entry("text", text.clone().into()),
             ]),
             Message::Raw { bytes, description } => {

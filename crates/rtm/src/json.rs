@@ -7,6 +7,7 @@
 //! - **Numbers of any size.** A message may be any JSON and is passed on as text:
 //!   `18446744073709551615` and `1e400` are unchanged.
 
+pub mod shared_texts;
 pub mod write;
 
 use std::borrow::Cow;
@@ -129,6 +130,38 @@ fn surrogate(bytes: &[u8], at: usize) -> Option<Half> {
         (true, b'd', b'8'..=b'9' | b'a'..=b'b') => Some(Half::First),
         (true, b'd', b'c'..=b'f') => Some(Half::Second),
         _ => None,
+    }
+}
+
+/// Reader of a text with a known form, part by part.
+pub struct Reader<'t>(Parser<'t>);
+
+impl<'t> Reader<'t> {
+    /// Begins to read a text. Values count as nested in `depth` lists and objects. Returns `None` for a text with
+    /// escaped code points, which [`parse`] reads.
+    pub fn new(text: &'t str, depth: usize) -> Option<Self> {
+        let is_plain = memmem::find(text.as_bytes(), b"\\u").is_none();
+        is_plain.then_some(Self(Parser { text, at: 0, depth }))
+    }
+
+    /// Reads a character of the JSON syntax.
+    pub fn token(&mut self, token: u8) -> Option<()> {
+        self.0.ends(token).then_some(())
+    }
+
+    /// Reads a string.
+    pub fn text(&mut self) -> Option<Text> {
+        (self.0.peek() == Some(b'"')).then(|| self.0.quoted().ok())?
+    }
+
+    /// Reads any value.
+    pub fn value(&mut self) -> Option<Value> {
+        self.0.value().ok()
+    }
+
+    /// Reads the end of the text.
+    pub fn end(&mut self) -> Option<()> {
+        self.0.peek().is_none().then_some(())
     }
 }
 
@@ -260,7 +293,7 @@ impl<'t> Parser<'t> {
             self.at += len + 1;
             if rest[len] == b'"' {
                 if out.is_empty() {
-                    return Ok(piece.into());
+                    return Ok(shared_texts::text(piece));
                 }
                 out.push_str(piece);
                 return Ok(out.into());

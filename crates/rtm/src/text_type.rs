@@ -19,6 +19,14 @@ macro_rules! text_type {
                 Ok(Self(text))
             }
 
+            /// Checks a text.
+            ///
+            /// # Errors
+            /// The rule that the text breaks.
+            pub fn check(text: &str) -> Result<(), $error> {
+                $check(text)
+            }
+
             /// Returns the text.
             pub fn as_str(&self) -> &str {
                 &self.0

@@ -183,6 +183,8 @@ pub enum Target {
 pub struct RowCall {
     /// The row.
     pub row: RowId,
+    /// Number of the row's slots: its arguments and the values of its run.
+    pub slots: usize,
     /// The Signaling call of the client's app.
     pub sig: SigId,
     /// The sources of the row's arguments.

@@ -1,8 +1,12 @@
 //! Decoding of client frames.
 
+use rtm::json::Reader;
 use rtm::value::Value;
 
 use crate::ClientFrame;
+
+/// The name of calls.
+const CALL: &str = "call2";
 
 /// An invalid frame: the socket is closed with 1007.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +24,31 @@ pub enum BadFrame {
 /// # Errors
 /// [`BadFrame`]: the violated rule.
 pub fn decode(text: &str) -> Result<ClientFrame, BadFrame> {
+    match call(text) {
+        Some(call) => Ok(call),
+        None => decode_any(text),
+    }
+}
+
+/// Decodes a valid call without intermediate lists. Returns `None` for anything else.
+fn call(text: &str) -> Option<ClientFrame> {
+    let mut reader = Reader::new(text, 2)?;
+    reader.token(b'[')?;
+    reader.text().filter(|name| &**name == CALL)?;
+    reader.token(b',')?;
+    reader.token(b'[')?;
+    let function = reader.text()?;
+    reader.token(b',')?;
+    let id = reader.value()?.as_int()?;
+    reader.token(b',')?;
+    let args = reader.value()?;
+    reader.token(b']')?;
+    reader.token(b']')?;
+    reader.end()?;
+    Some(ClientFrame::Call { function, id, args })
+}
+
+fn decode_any(text: &str) -> Result<ClientFrame, BadFrame> {
     let Ok(Value::List(items)) = Value::from_json(text) else {
         return Err(BadFrame::NotAFrame);
     };
@@ -28,7 +57,7 @@ pub fn decode(text: &str) -> Result<ClientFrame, BadFrame> {
     };
     Ok(match &*name {
         "login" => ClientFrame::Login(arg),
-        "call2" => {
+        CALL => {
             let Value::List(call) = arg else {
                 return Err(BadFrame::NotACall);
             };
@@ -100,5 +129,30 @@ mod tests {
             &format!("[\"call2\",[\"f\",1,{}]]", "[".repeat(5_000)),
             Err(BadFrame::NotAFrame),
         );
+    }
+
+    #[test]
+    fn both_decoders_read_the_same_calls() {
+        let nested = |depth: usize| format!("[\"call2\",[\"f\",1,{}{}]]", "[".repeat(depth), "]".repeat(depth));
+        let cases = [
+            r#"["call2",["f",7,{"a":"b\n","c":[1,{"d":null}]}]]"#.to_owned(),
+            r#" [ "call2" , [ "f" , -1 , { } ] ] "#.to_owned(),
+            r#"["call2",["f\u0041",7,{"\ud83d":1}]]"#.to_owned(),
+            r#"["call2",["f",7,{}],1]"#.to_owned(),
+            r#"["call2",["f",7.5,{}]]"#.to_owned(),
+            r#"["call2",["f",7,{}]] x"#.to_owned(),
+            r#"["call2",["f",7,"#.to_owned(),
+            nested(124),
+            nested(125),
+            nested(126),
+            nested(127),
+        ];
+        for text in cases {
+            if let Some(read) = call(&text) {
+                assert_eq!(Ok(read), decode_any(&text), "{text}");
+            }
+            assert_eq!(decode(&text), decode_any(&text), "{text}");
+        }
+        assert!(call(&nested(125)).is_some() && call(&nested(126)).is_none());
     }
 }

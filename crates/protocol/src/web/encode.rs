@@ -41,7 +41,8 @@ impl Frames for WebFrames {
 
     /// The SDK delivers the string form at once; the array form would only cause a poll.
     fn message(&self, version: u64, line: String) -> String {
-        let mut text = String::from("notify recvmsg ");
+        let mut text = String::with_capacity(line.len() + line.len() / 8 + 48);
+        text.push_str("notify recvmsg ");
         write_message(version, &line, &mut text);
         frame("notify", text.len() + text.len() / 8 + 32, |out| {
             write::quote(&text, out)

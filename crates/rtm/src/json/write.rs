@@ -7,6 +7,8 @@ use crate::value::Value;
 
 /// Bytes that are looked at together, by the vector instructions of the processor.
 const CHUNK: usize = 16;
+/// Bytes that are looked at together in the last chunk.
+const WORD: usize = 8;
 
 /// Returns 1 for a byte that JSON strings escape: a quote, a backslash or a control character.
 fn escaped(byte: u8) -> u8 {
@@ -23,8 +25,26 @@ pub(super) fn first_escaped(bytes: &[u8]) -> Option<usize> {
         }
         clean += CHUNK;
     }
-    let found = bytes[clean..].iter().position(|byte| escaped(*byte) != 0)?;
+    let (words, rest) = bytes[clean..].as_chunks::<WORD>();
+    for word in words {
+        let found = escaped_in_word(u64::from_le_bytes(*word));
+        if found != 0 {
+            return Some(clean + usize::try_from(found.trailing_zeros() / u8::BITS).unwrap_or(0));
+        }
+        clean += WORD;
+    }
+    let found = rest.iter().position(|byte| escaped(*byte) != 0)?;
     Some(clean + found)
+}
+
+/// Returns a word whose lowest set bit is in the first byte that JSON strings escape, or 0 without such a byte.
+fn escaped_in_word(word: u64) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; WORD]);
+    const HIGH: u64 = ONES * 0x80;
+    // A subtraction borrows from later bytes only, so the first byte found is right.
+    let below = |limit: u64, word: u64| word.wrapping_sub(ONES * limit) & !word & HIGH;
+    let equal = |byte: u8| below(1, word ^ (ONES * u64::from(byte)));
+    below(u64::from(b' '), word) | equal(b'"') | equal(b'\\')
 }
 
 /// Appends a text as a JSON string.
@@ -95,6 +115,32 @@ pub fn value(value: &Value, out: &mut String) {
                 self::value(item, out);
             }
             out.push('}');
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_escaped_byte_is_found_at_any_position() {
+        for len in 0..40 {
+            for at in 0..len {
+                for byte in 0..=u8::MAX {
+                    let mut bytes = vec![b'x'; len];
+                    bytes[at] = byte;
+                    let expected = (escaped(byte) != 0).then_some(at);
+                    assert_eq!(first_escaped(&bytes), expected, "{byte} at {at} of {len}");
+                    // A later escaped byte changes nothing.
+                    bytes[len - 1] = b'"';
+                    assert_eq!(
+                        first_escaped(&bytes),
+                        expected.or(Some(len - 1)),
+                        "{byte} at {at} of {len}"
+                    );
+                }
+            }
         }
     }
 }

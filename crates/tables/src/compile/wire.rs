@@ -156,6 +156,7 @@ impl Compiler<'_> {
         let made_by_client = raw.made_by_client.iter().filter_map(|event| self.sig(event)).collect();
         Some(RowCall {
             row: id,
+            slots: row.slots.len(),
             sig,
             args,
             reply,
