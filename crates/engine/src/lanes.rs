@@ -4,7 +4,9 @@
 //! its place. Besides, once RTM has rate-limited a request, later ones of the same call wait until
 //! all refused ones have succeeded. RTM would refuse them, too.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
+
+use foldhash::HashMap;
 
 use rtm::value::Text;
 use rtm::{AttributeOperation, CallKind, RtmCall, RtmError};

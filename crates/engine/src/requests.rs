@@ -1,7 +1,9 @@
 //! Requests to RTM: their order, retries, merging and gathering.
 
-use std::collections::HashMap;
 use std::time::Duration;
+
+use foldhash::HashMap;
+use smallvec::{SmallVec, smallvec};
 
 use rtm::time::Time;
 use rtm::value::{Text, Value};
@@ -19,8 +21,8 @@ const MAX_TRIES: u32 = 20;
 /// A pending or waiting request.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    /// The runs and steps that wait for it; none if the result is ignored.
-    pub waiting_runs: Vec<Asker>,
+    /// The runs and steps that wait for it: mostly one, none if the result is ignored.
+    pub waiting_runs: SmallVec<[Asker; 1]>,
     pub call: RtmCall,
     /// The channel whose other session makes the call.
     pub via: Option<ChannelId>,
@@ -34,11 +36,11 @@ pub(crate) struct Request {
 impl Request {
     /// Creates a request whose result is ignored.
     pub fn aside(call: RtmCall) -> Self {
-        Self::of(Vec::new(), call)
+        Self::of(SmallVec::new(), call)
     }
 
     /// Creates a request for these runs.
-    pub fn of(waiting_runs: Vec<Asker>, call: RtmCall) -> Self {
+    pub fn of(waiting_runs: SmallVec<[Asker; 1]>, call: RtmCall) -> Self {
         Self {
             waiting_runs,
             call,
@@ -145,6 +147,13 @@ impl Requests {
         Some(&request.call)
     }
 
+    /// Frees the memory of ended requests, if no request is left.
+    pub fn shrink(&mut self) {
+        if self.out.is_empty() {
+            self.out = HashMap::default();
+        }
+    }
+
     /// Takes a request that has its reply.
     pub fn take(&mut self, number: u64) -> Option<Request> {
         self.out.remove(&number)
@@ -175,7 +184,7 @@ impl Requests {
             let part = Request {
                 lane: request.lane.clone(),
                 is_part: true,
-                ..Request::of(vec![asker], call)
+                ..Request::of(smallvec![asker], call)
             };
             self.out.insert(self.next, part);
             parts.push(self.next);
@@ -212,7 +221,7 @@ impl Requests {
         }
         gathered.last = Some(ctx.now);
         let count = gathered.waiting.len().min(gather.max);
-        let waiting_runs: Vec<Asker> = gathered.waiting.drain(..count).collect();
+        let waiting_runs: SmallVec<[Asker; 1]> = gathered.waiting.drain(..count).collect();
         if !gathered.waiting.is_empty() {
             gathered.armed = true;
             ctx.set_timer_in(TimerKey::Gather(kind), gather.every);
@@ -280,7 +289,7 @@ mod tests {
     }
 
     fn in_lane(run: RunId, name: &str) -> Request {
-        let mut request = Request::of(vec![Asker::new(run, 0, None)], write(name));
+        let mut request = Request::of(smallvec![Asker::new(run, 0, None)], write(name));
         request.lane = Some("a".into());
         request
     }

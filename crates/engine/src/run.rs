@@ -1,6 +1,9 @@
 //! Runs: the execution of a row for one call, and the order of runs.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+
+use foldhash::HashMap;
+use smallvec::SmallVec;
 
 use protocol::event::{CallRef, Event, Refusal};
 use rtm::time::Time;
@@ -47,7 +50,7 @@ pub(crate) struct Run {
     pub started: bool,
     pub refusal: Option<Refusal>,
     /// The events of the answer.
-    pub events: Vec<Event>,
+    pub events: SmallVec<[Event; 1]>,
 }
 
 impl Run {
@@ -68,7 +71,7 @@ impl Run {
             answered: false,
             started: false,
             refusal: None,
-            events: Vec::new(),
+            events: SmallVec::new(),
         }
     }
 
@@ -128,6 +131,13 @@ impl Runs {
 
     pub fn take(&mut self, run: RunId) -> Option<Run> {
         self.active.remove(&run)
+    }
+
+    /// Frees the memory of ended runs, if no run is left.
+    pub fn shrink(&mut self) {
+        if self.active.is_empty() {
+            self.active = HashMap::default();
+        }
     }
 
     /// Takes a run of that row.

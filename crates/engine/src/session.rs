@@ -121,7 +121,12 @@ impl Session {
             }
             Input::OverRate { socket, id } => self.rate_limits.announce(socket, id),
             Input::Pressed(pressed) => self.client.press(pressed),
-            Input::Poll { call, ver_clear, max } => self.client.poll(call, ver_clear, max, ctx),
+            Input::Poll { call, ver_clear, max } => {
+                self.client.poll(call, ver_clear, max, ctx);
+                // A client polls last before it is idle.
+                self.runs.shrink();
+                self.requests.shrink();
+            }
             Input::RtmReply { request, result } => self.replied(request, result, ctx),
             Input::RtmEvent(event) => self.rtm_event(event, ctx),
             Input::Upstream(up) => self.upstream_changed(up, ctx),

@@ -1,5 +1,7 @@
 //! Data between clients and their sessions: calls, answers, events.
 
+use smallvec::SmallVec;
+
 use rtm::value::{Text, Value};
 use tables::row::{FailId, RowId, SigId};
 
@@ -58,8 +60,8 @@ pub struct Event {
 pub struct Answer {
     /// The refusal; `None` for a success.
     pub failure: Option<Refusal>,
-    /// The events of the answer.
-    pub events: Vec<Event>,
+    /// The events of the answer: mostly one.
+    pub events: SmallVec<[Event; 1]>,
     /// The fields of the row's answer, in the row's order.
     pub fields: Vec<Value>,
 }

@@ -5,7 +5,7 @@
 //!
 //! Decided here: a writer that is a member is notified too, after its reply.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt as _};
 
 use rtm::limits::CHANNEL_ATTRIBUTES_LINGER;
 use rtm::rate::SlidingWindow;

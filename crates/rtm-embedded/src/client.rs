@@ -1,6 +1,8 @@
 //! State of one RTM instance: its SDK's state, and the service's state of its login.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+
+use foldhash::HashMap;
 
 use rtm::time::Time;
 use rtm::value::Text;
@@ -19,13 +21,14 @@ use crate::user_attributes::UserAttributes;
 /// The instances, and the users that are logged in at one.
 #[derive(Debug, Default)]
 pub(super) struct Clients {
-    all: HashMap<ClientId, Client>,
+    /// In boxes, because a table that grows has many free places.
+    all: HashMap<ClientId, Box<Client>>,
     users: HashMap<UserId, ClientId>,
 }
 
 impl Clients {
     pub(super) fn insert(&mut self, id: ClientId, client: Client) {
-        self.all.insert(id, client);
+        self.all.insert(id, Box::new(client));
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -33,20 +36,20 @@ impl Clients {
     }
 
     pub(super) fn get(&self, client: ClientId) -> Option<&Client> {
-        self.all.get(&client)
+        self.all.get(&client).map(|client| &**client)
     }
 
     pub(super) fn get_mut(&mut self, client: ClientId) -> Option<&mut Client> {
-        self.all.get_mut(&client)
+        self.all.get_mut(&client).map(|client| &mut **client)
     }
 
     pub(super) fn remove(&mut self, client: ClientId) -> Option<Client> {
-        self.all.remove(&client)
+        self.all.remove(&client).map(|client| *client)
     }
 
     #[cfg(test)]
     pub(super) fn iter(&self) -> impl Iterator<Item = (&ClientId, &Client)> {
-        self.all.iter()
+        self.all.iter().map(|(id, client)| (id, &**client))
     }
 
     /// Returns the instance at which the user is logged in.

@@ -1,7 +1,9 @@
 //! The store of messages to offline peers (rtm-api 3.2): 200 per receiver, for 7 days, if it is
 //! enabled.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+
+use foldhash::HashMap;
 
 use rtm::time::Time;
 use rtm::{Message, RtmEvent, UserId};

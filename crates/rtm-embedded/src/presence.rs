@@ -2,7 +2,9 @@
 //!
 //! Decided here: after a subscription the event lists all subscribed users, not only the new ones.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
+
+use foldhash::{HashMap, HashSet, HashSetExt as _};
 
 use rtm::{OnlineState, RtmEvent, RtmReply, UserId};
 

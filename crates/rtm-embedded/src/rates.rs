@@ -1,6 +1,6 @@
 //! Rate limits of calls (rtm-api 8).
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use rtm::rate::{Rate, SlidingWindow};
 use rtm::rejection::{Refusal, refusal};

@@ -3,7 +3,7 @@
 //! A session with a hashed account stores its name in the user attribute `_sb.id`. Other sessions
 //! fetch it when they first see the user; the user's events wait for it, at most a second.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 use std::time::Duration;
 
 use rtm::value::Text;

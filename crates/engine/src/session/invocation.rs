@@ -1,6 +1,8 @@
 //! The execution of runs: steps, answers, and the order of runs.
 
-use protocol::event::{Answer, CallRef};
+use smallvec::SmallVec;
+
+use protocol::event::{Answer, CallRef, Event};
 use rtm::value::Value;
 use tables::condition::{Condition, Emulation, EmulationInput, EmulationOutcome};
 use tables::expr::{Expr, parse_end_call};
@@ -194,10 +196,12 @@ impl Session {
         let fields = ctx.env.row(run.row).answer.fields.iter();
         let fields = fields.map(|(_, expr)| self.eval(expr, run)).collect();
         let events = std::mem::take(&mut run.events);
+        let sent = events.iter().filter(|event| !made_by_client(call, event.sig, ctx));
+        let sent: SmallVec<[Event; 1]> = sent.cloned().collect();
         let refused = run.refusal.is_some();
         let answer = Answer {
             failure: run.refusal.take(),
-            events: events.clone(),
+            events,
             fields,
         };
         ctx.push(Effect::Answer {
@@ -205,10 +209,8 @@ impl Session {
             row: run.row,
             answer,
         });
-        for event in events {
-            if !made_by_client(call, event.sig, ctx) {
-                self.client.deliver_part(event, &mut self.channel, ctx);
-            }
+        for event in sent {
+            self.client.deliver_part(event, &mut self.channel, ctx);
         }
         self.after_answer(call, refused, ctx);
     }

@@ -1,5 +1,7 @@
 //! Outcomes of rows.
 
+use smallvec::{SmallVec, smallvec};
+
 use protocol::event::{Event, Refusal};
 use rtm::FieldType;
 use rtm::value::{Text, Value};
@@ -109,14 +111,14 @@ impl Session {
         }
     }
 
-    fn events(&self, run: &Run, emission: &Emission, ambients: &Ambients) -> Vec<Event> {
+    fn events(&self, run: &Run, emission: &Emission, ambients: &Ambients) -> SmallVec<[Event; 1]> {
         if let Some(rule) = &emission.list {
             let mut cut = run.clone();
             cut.slots[rule.slot] = self.list_of_users(run, rule.slot, rule.last);
-            return vec![self.event(&cut, emission, ambients)];
+            return smallvec![self.event(&cut, emission, ambients)];
         }
         let Some(each) = &emission.each else {
-            return vec![self.event(run, emission, ambients)];
+            return smallvec![self.event(run, emission, ambients)];
         };
         let entries = self.eval(each, run);
         let entries = entries.as_map().unwrap_or_default().iter();

@@ -43,7 +43,9 @@ impl Session {
         let Some(row) = ctx.env.tables.row_on(event.kind()) else {
             return;
         };
-        let mut run = self.new_run(row, event.values(), ctx);
+        let mut values = Vec::with_capacity(ctx.env.row(row).slots.len());
+        event.push_values(&mut values);
+        let mut run = self.new_run(row, values, ctx);
         run.error = reason_of(&event);
         match ctx.env.row(row).emulation {
             None => self.fire_emulated(&mut run, EmulationOutcome::Default, ctx),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use smallvec::{SmallVec, smallvec};
+
 use rtm::value::Value;
 use rtm::{BadField, CallKind, ChannelId, RtmCall, RtmError, RtmReply};
 use tables::condition::Emulation;
@@ -36,7 +38,7 @@ impl Session {
         run.pending += 1;
         self.before_call(run, &call, ctx);
         let via = channel_of(&call).filter(|_| rtm.via_member);
-        let mut request = Request::of(vec![Asker::new(run.id, at, None)], call);
+        let mut request = Request::of(smallvec![Asker::new(run.id, at, None)], call);
         request.via = via;
         request.lane = rtm.lane.as_ref().map(|lane| self.eval(lane, run).into_text());
         if !self.send(request, ctx) {
@@ -166,7 +168,7 @@ impl Session {
 
     /// Builds a call; the invitation is the run's own.
     pub(super) fn build(&mut self, run: &mut Run, template: &CallTemplate) -> Result<RtmCall, BadField> {
-        let mut values = Vec::with_capacity(template.args.len());
+        let mut values: SmallVec<[Value; 6]> = SmallVec::new();
         for arg in &template.args {
             values.push(match arg {
                 Some(expr) => self.eval(expr, run),

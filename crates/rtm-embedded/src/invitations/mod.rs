@@ -12,7 +12,9 @@ mod callee;
 mod caller;
 mod lifecycle;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+
+use foldhash::HashMap;
 
 use rtm::time::Time;
 use rtm::value::Text;
