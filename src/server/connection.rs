@@ -1,20 +1,19 @@
 //! Task of a socket, for every transport: frames in, frames out, timers for pings and the login.
 
 use std::collections::VecDeque;
-use std::future::{Future as _, poll_fn};
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 use tokio_util::sync::WaitForCancellationFuture;
 use tracing::{debug, info};
 
 use crate::server::rates::Limit;
 use crate::server::send_queue::Written;
-use crate::server::transport::{End, FrameTransport, Incoming, SharedTransport};
+use crate::server::transport::{End, Incoming, SharedTransport};
 use crate::server::{Closing, ConnectionPermit, Outbound, Server, SlowClientLimits, SocketHandle, TimeSlice};
 use rtm::value::Value;
 use runtime::net::Taken;
@@ -46,49 +45,25 @@ pub struct Connection {
 }
 
 /// Serves a connection until it is closed.
-pub async fn run_socket(
+///
+/// The future of each connection is small: what it holds for all its time is built before it, and its rare waits are in
+/// boxes.
+pub fn run_socket(
     server: Arc<Server>,
     kind: Transport,
-    transport: impl FrameTransport + 'static,
+    transport: SharedTransport,
     connection: Connection,
-) {
+) -> impl Future<Output = ()> + Send {
     server.metrics.sockets.inc();
-    let _open = server.drain.enter();
-    let (patience, login_timeout) = {
-        let config = server.config();
-        let patience = SlowClientLimits {
-            stall: config.limits.write_stall,
-            bytes: config.limits.outbound_bytes,
-        };
-        (patience, config.session.login_timeout)
-    };
-    let out = Outbound::new(patience, server.memory.clone(), server.metrics.times.outbound.clone());
-    let handle = |encoder| SocketHandle {
-        out: out.clone(),
-        encoder,
-    };
-    let now = Instant::now();
-    let (own, set) = transport.encoder().unzip();
-    let set = set.unwrap_or_else(|| server.sets.current());
-    if let Some(client) = Client::new((server.clone(), set), kind, own, handle, connection.accepted.clone()) {
-        let transport: SharedTransport = Arc::new(Mutex::new(transport));
-        out.serve(&transport);
-        let socket = Socket {
-            transport,
-            out,
-            connection,
-            client,
-            pongs: VecDeque::new(),
-            login_deadline: now + login_timeout,
-            refused: false,
-            last_input: now,
-            pinged_at: now,
-            close_at: None,
-            turn: TimeSlice::begin(),
-        };
-        socket.run(&server).await;
+    let open = server.drain.enter();
+    let mut socket = Socket::new(&server, kind, transport, connection);
+    async move {
+        let _open = open;
+        if let Some(socket) = &mut socket {
+            socket.run(&server).await;
+        }
+        server.metrics.sockets.dec();
     }
-    server.metrics.sockets.dec();
 }
 
 struct Socket {
@@ -151,7 +126,39 @@ enum Next {
 }
 
 impl Socket {
-    async fn run(mut self, server: &Server) {
+    /// Creates a socket before its first frame. Returns `None` if the tables have no profile for the transport.
+    fn new(server: &Arc<Server>, kind: Transport, transport: SharedTransport, connection: Connection) -> Option<Self> {
+        let config = server.config();
+        let patience = SlowClientLimits {
+            stall: config.limits.write_stall,
+            bytes: config.limits.outbound_bytes,
+        };
+        let out = Outbound::new(patience, server.memory.clone(), server.metrics.times.outbound.clone());
+        let handle = |encoder| SocketHandle {
+            out: out.clone(),
+            encoder,
+        };
+        let now = Instant::now();
+        let (own, set) = transport.lock().encoder().unzip();
+        let set = set.unwrap_or_else(|| server.sets.current());
+        let client = Client::new((server.clone(), set), kind, own, handle, connection.accepted.clone())?;
+        out.serve(&transport);
+        Some(Self {
+            transport,
+            out,
+            connection,
+            client,
+            pongs: VecDeque::new(),
+            login_deadline: now + config.session.login_timeout,
+            refused: false,
+            last_input: now,
+            pinged_at: now,
+            close_at: None,
+            turn: TimeSlice::begin(),
+        })
+    }
+
+    async fn run(&mut self, server: &Server) {
         let timer = pin!(sleep_until(self.login_deadline));
         let mut waits = Waits {
             timer,
@@ -179,7 +186,7 @@ impl Socket {
             "closing"
         );
         // The close does not wait longer for a client that does not answer.
-        let _ = timeout(CLOSE_TIMEOUT, self.close(end, told)).await;
+        let _ = timeout(CLOSE_TIMEOUT, Box::pin(self.close(end, told))).await;
     }
 
     fn leave(&mut self) {
@@ -257,6 +264,9 @@ impl Socket {
     async fn take_due(&mut self, server: &Server) -> Next {
         let now = Instant::now();
         if let Some((_, value)) = self.pongs.pop_front_if(|(at, _)| *at <= now) {
+            if self.pongs.is_empty() {
+                self.pongs = VecDeque::new();
+            }
             self.push(self.client.encoder().pong(&value));
             return self.write(server).await;
         }
@@ -287,32 +297,16 @@ impl Socket {
 
     fn push(&self, texts: Vec<String>) {
         for text in texts {
-            self.out.push(text.into());
+            self.out.push(text);
         }
     }
 
     /// Writes the queued frames. If the connection is blocked, also watches for a slow client and the shutdown.
     async fn write(&mut self, server: &Server) -> Next {
-        let written = {
-            let Self { transport, out, .. } = self;
-            let mut writing = pin!(poll_fn(|context| out.poll_write(&mut *transport.lock(), context)));
-            let first = poll_fn(|context| Poll::Ready(writing.as_mut().poll(context))).await;
-            match first {
-                Poll::Ready(written) => written,
-                Poll::Pending => tokio::select! {
-                    biased;
-                    written = &mut writing => written,
-                    closing = out.blocked(|| self.connection.taken.get()) => Written::Close(closing),
-                    () = server.shutdown.cancelled() => {
-                        // The session does not wait for frames that the client may never take.
-                        {
-                            let _run = enter();
-                            self.client.leave();
-                        }
-                        timeout(CLOSE_TIMEOUT, writing).await.unwrap_or(Written::Lost)
-                    }
-                },
-            }
+        let first = poll_fn(|context| Poll::Ready(self.poll_write(context))).await;
+        let written = match first {
+            Poll::Ready(written) => written,
+            Poll::Pending => Box::pin(self.write_blocked(server)).await,
         };
         match written {
             Written::All => Next::Go,
@@ -324,6 +318,30 @@ impl Socket {
             }
             Written::Close(closing) => self.closed(server, closing),
         }
+    }
+
+    fn poll_write(&self, context: &mut Context<'_>) -> Poll<Written> {
+        self.out.poll_write(&mut *self.transport.lock(), context)
+    }
+
+    /// Waits until a blocked connection has taken its frames, or is closed.
+    async fn write_blocked(&mut self, server: &Server) -> Written {
+        let shutdown = {
+            let blocked = self.out.blocked(|| self.connection.taken.get());
+            tokio::select! {
+                biased;
+                written = poll_fn(|context| self.poll_write(context)) => Some(written),
+                closing = blocked => Some(Written::Close(closing)),
+                () = server.shutdown.cancelled() => None,
+            }
+        };
+        if let Some(written) = shutdown {
+            return written;
+        }
+        // The session does not wait for frames that the client may never take.
+        self.leave();
+        let writing = poll_fn(|context| self.poll_write(context));
+        timeout(CLOSE_TIMEOUT, writing).await.unwrap_or(Written::Lost)
     }
 
     fn closed(&self, server: &Server, closing: Closing) -> Next {
@@ -345,7 +363,7 @@ impl Socket {
 
     /// Sends the last frames and closes. Clients that do not reconnect by themselves get a frame first (signaling-wire
     /// 3.1).
-    async fn close(self, end: End, told: bool) {
+    async fn close(&mut self, end: End, told: bool) {
         if self.client.has_logged_in() && !told {
             let encoder = self.client.encoder();
             let farewell = self.client.profile().farewell.iter();
@@ -354,7 +372,7 @@ impl Socket {
                 if !poll_fn(|context| self.transport.lock().poll_ready(context)).await {
                     return;
                 }
-                self.transport.lock().start_send(frame.into());
+                self.transport.lock().start_send(&frame);
             }
         }
         self.transport.lock().start_close(end);
@@ -392,23 +410,28 @@ impl Socket {
                 if code.is_some_and(|code| CLOSED_BY_CLIENT.contains(&code)) {
                     self.client.closed_by_client();
                 }
-                let limit = self.client.profile().loser_close;
-                if !self.client.has_logged_in() && !limit.is_zero() {
-                    let settled = async {
-                        sleep(LOSER_CLOSE_DELAY).await;
-                        let _ = timeout(limit, server.logins.settled(self.client.peer())).await;
-                    };
-                    tokio::select! {
-                        () = settled => {}
-                        () = server.shutdown.cancelled() => {}
-                    }
-                }
-                // The next read sends the answer.
-                let _ = timeout(CLOSE_TIMEOUT, read(&self.transport)).await;
+                Box::pin(self.answer_close(server)).await;
                 Next::Gone
             }
             Incoming::Gone => Next::Gone,
         }
+    }
+
+    /// Answers a close by the client, a losing racing socket after the login of its twin.
+    async fn answer_close(&self, server: &Server) {
+        let limit = self.client.profile().loser_close;
+        if !self.client.has_logged_in() && !limit.is_zero() {
+            let settled = async {
+                sleep(LOSER_CLOSE_DELAY).await;
+                let _ = timeout(limit, server.logins.settled(self.client.peer())).await;
+            };
+            tokio::select! {
+                () = settled => {}
+                () = server.shutdown.cancelled() => {}
+            }
+        }
+        // The next read sends the answer.
+        let _ = timeout(CLOSE_TIMEOUT, read(&self.transport)).await;
     }
 
     fn take_frame(&mut self, frame: ClientFrame) {

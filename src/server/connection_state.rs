@@ -585,7 +585,7 @@ impl Client {
     fn send(&self, frames: Vec<String>) {
         // A full queue needs no check: the next read is after the write.
         for text in frames {
-            self.handle.out.push(text.into());
+            self.handle.out.push(text);
         }
     }
 }

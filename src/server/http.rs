@@ -12,6 +12,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_tungstenite::tungstenite::protocol::WebSocketConfig;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout_at};
@@ -24,6 +25,7 @@ use crate::server::connection_state::Accepted;
 use crate::server::lookup::{getaddr, getaddr_1_4};
 use crate::server::tls;
 use crate::server::tls::Tls;
+use crate::server::transport::SharedTransport;
 use crate::server::websocket::{Sdk, WebSocketTransport};
 use crate::server::{ConnectionPermit, Server};
 use protocol::api;
@@ -172,13 +174,15 @@ fn respond(
                 server.clone().tasks.spawn(async move {
                     let Ok(websocket) = websocket.await else { return };
                     let io = websocket.into_inner();
-                    if is_api {
-                        let transport = WebSocketTransport::new(io, MAX_FRAME_BYTES, ApiReader::new(server.clone()));
-                        run_socket(server, Transport::Api, transport, from).await;
+                    let (kind, transport): (_, SharedTransport) = if is_api {
+                        let reader = ApiReader::new(server.clone());
+                        let transport = WebSocketTransport::new(io, MAX_FRAME_BYTES, reader);
+                        (Transport::Api, Arc::new(Mutex::new(transport)))
                     } else {
                         let transport = WebSocketTransport::new(io, MAX_FRAME_BYTES, Sdk);
-                        run_socket(server, Transport::WebSocket, transport, from).await;
-                    }
+                        (Transport::WebSocket, Arc::new(Mutex::new(transport)))
+                    };
+                    run_socket(server, kind, transport, from).await;
                 });
                 response.map(|_| Full::default())
             }

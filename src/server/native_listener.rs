@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 
 use crate::server::Server;
@@ -20,7 +21,8 @@ pub async fn serve_tcp(server: Arc<Server>, listener: TcpListener) {
             continue;
         };
         let taken = Taken::default();
-        let pipe = NativeTransport::new(Metered::new(stream, taken.clone()));
+        let transport = NativeTransport::new(Metered::new(stream, taken.clone()));
+        let transport = Arc::new(Mutex::new(transport));
         let accepted = Accepted {
             peer: peer.ip(),
             at: server.clock.now(),
@@ -33,6 +35,6 @@ pub async fn serve_tcp(server: Arc<Server>, listener: TcpListener) {
         };
         server
             .tasks
-            .spawn(run_socket(server.clone(), Transport::Tcp, pipe, connection));
+            .spawn(run_socket(server.clone(), Transport::Tcp, transport, connection));
     }
 }

@@ -6,7 +6,6 @@ use std::task::{Context, Poll, ready};
 use futures_util::{SinkExt, StreamExt as _};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tokio_util::codec::Framed;
 
 use crate::server::transport::{End, FrameTransport, Incoming};
@@ -58,8 +57,8 @@ impl FrameTransport for NativeTransport {
         SinkExt::<&str>::poll_ready_unpin(&mut self.packets, context).map(|ready| ready.is_ok())
     }
 
-    fn start_send(&mut self, text: Utf8Bytes) -> bool {
-        self.packets.start_send_unpin(text.as_str()).is_ok()
+    fn start_send(&mut self, text: &str) -> bool {
+        self.packets.start_send_unpin(text).is_ok()
     }
 
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<bool> {

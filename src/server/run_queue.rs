@@ -4,7 +4,7 @@
 //! sessions that they send messages to. A run is bounded in time. One task runs the rest of it, and the sessions that
 //! get messages outside of any run. The task yields between its slices.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,8 +38,10 @@ pub struct RunQueue {
 }
 
 thread_local! {
-    /// Sessions of this thread's run; `None` outside of a run.
-    static READY: RefCell<Option<VecDeque<Arc<dyn Runnable>>>> = const { RefCell::new(None) };
+    /// True in a run.
+    static IS_RUNNING: Cell<bool> = const { Cell::new(false) };
+    /// Sessions of this thread's run.
+    static READY: RefCell<VecDeque<Arc<dyn Runnable>>> = const { RefCell::new(VecDeque::new()) };
     /// Connections with frames of the run.
     static FILLED: RefCell<Vec<Arc<Outbound>>> = const { RefCell::new(Vec::new()) };
 }
@@ -54,36 +56,24 @@ pub struct Run {
 
 /// Begins a run, or joins the current run of this thread.
 pub fn enter() -> Run {
-    let is_outermost = READY.with_borrow_mut(|ready| match ready {
-        Some(_) => false,
-        None => {
-            *ready = Some(VecDeque::new());
-            true
-        }
-    });
     Run {
-        is_outermost,
+        is_outermost: !IS_RUNNING.replace(true),
         _thread: std::marker::PhantomData,
     }
 }
 
 /// Schedules a session, in the run of this thread or else in the task of its queue.
 pub fn schedule(session: Arc<dyn Runnable>) {
-    let outside = READY.with_borrow_mut(|ready| match ready {
-        Some(ready) => {
-            ready.push_back(session);
-            None
-        }
-        None => Some(session),
-    });
-    if let Some(session) = outside {
+    if IS_RUNNING.get() {
+        READY.with_borrow_mut(|ready| ready.push_back(session));
+    } else {
         session.run_queue().clone().hand_over(session);
     }
 }
 
 /// Schedules a write to a connection at the end of this thread's run. Returns false outside of a run.
 pub fn write_later(out: &Arc<Outbound>) -> bool {
-    let in_run = READY.with_borrow(Option::is_some);
+    let in_run = IS_RUNNING.get();
     if in_run {
         FILLED.with_borrow_mut(|filled| filled.push(out.clone()));
     }
@@ -104,18 +94,20 @@ impl Drop for Run {
                 break;
             }
         }
-        let left = READY.take().unwrap_or_default();
+        IS_RUNNING.set(false);
+        let mut left = READY.take();
         let mut filled = FILLED.take();
         filled.drain(..).for_each(|out| out.write());
         FILLED.set(filled);
-        for session in left {
+        for session in left.drain(..) {
             session.run_queue().clone().hand_over(session);
         }
+        READY.set(left);
     }
 }
 
 fn next() -> Option<Arc<dyn Runnable>> {
-    READY.with_borrow_mut(|ready| ready.as_mut()?.pop_front())
+    READY.with_borrow_mut(VecDeque::pop_front)
 }
 
 impl RunQueue {

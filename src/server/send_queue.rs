@@ -14,7 +14,6 @@ use std::time::Duration;
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use protocol::memory_budget::{Memory, MemoryUse, MemoryUser};
 use runtime::histogram::Histogram;
@@ -112,7 +111,7 @@ pub struct Outbound {
 
 #[derive(Debug)]
 struct Queue {
-    frames: VecDeque<Utf8Bytes>,
+    frames: VecDeque<String>,
     bytes: usize,
     held: MemoryUse,
     /// Set while the connection's task waits for progress.
@@ -188,7 +187,7 @@ impl Outbound {
     }
 
     /// Adds a frame. Returns false if the caller must wait for [`room`](Self::room).
-    pub fn push(self: &Arc<Self>, text: Utf8Bytes) -> bool {
+    pub fn push(self: &Arc<Self>, text: String) -> bool {
         let mut queue = self.queue.lock();
         if queue.closing.is_some() {
             return true;
@@ -238,7 +237,7 @@ impl Outbound {
                 return Poll::Ready(Written::Lost);
             }
             let Some(frame) = self.next_frame() else { break };
-            if !transport.start_send(frame) {
+            if !transport.start_send(&frame) {
                 return Poll::Ready(Written::Lost);
             }
         }
@@ -303,7 +302,7 @@ impl Outbound {
         .await;
     }
 
-    fn next_frame(&self) -> Option<Utf8Bytes> {
+    fn next_frame(&self) -> Option<String> {
         let mut queue = self.queue.lock();
         let frame = queue.frames.pop_front()?;
         if let Some(since) = queue.sample.pop() {
@@ -420,8 +419,8 @@ mod tests {
         Outbound::new(PATIENCE, Memory::new(1 << 20), Histogram::short())
     }
 
-    fn frame(bytes: usize) -> Utf8Bytes {
-        "x".repeat(bytes - FRAME_BYTES).into()
+    fn frame(bytes: usize) -> String {
+        "x".repeat(bytes - FRAME_BYTES)
     }
 
     /// Checks the progress after each of `steps`: seconds, bytes taken, bytes queued.
@@ -468,7 +467,7 @@ mod tests {
             }
         });
         for n in 0..500 {
-            if !outbound.push("x".repeat(n).into()) {
+            if !outbound.push("x".repeat(n)) {
                 outbound.room().await;
             }
         }

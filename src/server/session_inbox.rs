@@ -134,7 +134,11 @@ impl Load {
 /// Creates an inbox without a recipient.
 pub fn inbox(pressure: &Arc<InboxPressure>, runs: &Arc<RunQueue>) -> Inbox {
     Inbox(Arc::new(Cell {
-        queue: Mutex::default(),
+        queue: Mutex::new(Queue {
+            // An idle session gets one message at a time.
+            messages: VecDeque::with_capacity(1),
+            ..Queue::default()
+        }),
         recipient: Mutex::new(None),
         load: Load {
             pressure: pressure.clone(),

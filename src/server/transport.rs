@@ -26,7 +26,7 @@ pub trait FrameTransport: Send {
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<bool>;
 
     /// Writes a text into the buffer after [`poll_ready`](Self::poll_ready). Returns false if the connection is lost.
-    fn start_send(&mut self, text: Utf8Bytes) -> bool;
+    fn start_send(&mut self, text: &str) -> bool;
 
     /// Flushes the buffer. Returns false if the connection is lost.
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<bool>;

@@ -31,6 +31,8 @@ const DECODER_BYTES: usize = 512;
 
 thread_local! {
     static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
+    /// Buffer for the next connection that writes.
+    static WRITE_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Reader of text messages.
@@ -140,7 +142,11 @@ impl<R: Reader> WebSocketTransport<R> {
             self.written += written;
         }
         self.written = 0;
-        self.unwritten = Vec::new();
+        let mut buffer = std::mem::take(&mut self.unwritten);
+        if buffer.capacity() <= WRITE_BYTES {
+            buffer.clear();
+            WRITE_BUFFER.set(buffer);
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -214,11 +220,14 @@ impl<R: Reader> FrameTransport for WebSocketTransport<R> {
         self.poll_flush(context)
     }
 
-    fn start_send(&mut self, text: Utf8Bytes) -> bool {
+    fn start_send(&mut self, text: &str) -> bool {
         let header = FrameHeader {
             opcode: OpCode::Data(Data::Text),
             ..FrameHeader::default()
         };
+        if self.unwritten.is_empty() {
+            self.unwritten = WRITE_BUFFER.take();
+        }
         self.unwritten.reserve(text.len() + HEADER_BYTES);
         // A write to a Vec does not fail.
         let _ = header.format(text.len() as u64, &mut self.unwritten);

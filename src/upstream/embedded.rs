@@ -2,9 +2,9 @@
 //!
 //! A call is answered inside the lock, so replies and events reach the sessions' inboxes in their order.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::sleep_until;
@@ -30,7 +30,9 @@ pub struct EmbeddedUpstream {
 
 struct App {
     world: RtmService,
-    clients: HashMap<ClientId, EventSink, foldhash::fast::RandomState>,
+    clients: HashMap<ClientId, EventSink>,
+    /// Buffer for the outputs of the next call.
+    outputs: Vec<Output>,
 }
 
 impl EmbeddedUpstream {
@@ -74,7 +76,7 @@ impl EmbeddedUpstream {
         for app in apps.values_mut() {
             let mut out = Vec::new();
             app.world.tick(now, &mut out);
-            app.tell(out);
+            app.emit(&mut out);
         }
         apps.retain(|_, app| !app.clients.is_empty() || !app.world.is_empty());
     }
@@ -90,9 +92,10 @@ impl EmbeddedUpstream {
         let mut apps = self.apps.lock();
         let Some(app) = apps.get_mut(app) else { return };
         let before = app.world.deadline();
-        let mut out = Vec::new();
+        let mut out = std::mem::take(&mut app.outputs);
         act(app, self.clock.now(), &mut out);
-        app.tell(out);
+        app.emit(&mut out);
+        app.outputs = out;
         if app.world.deadline() != before {
             self.changed.notify_one();
         }
@@ -100,11 +103,11 @@ impl EmbeddedUpstream {
 }
 
 impl Upstream for EmbeddedUpstream {
-    fn open(&self, app: &AppId, tell: EventSink) -> ClientKey {
+    fn open(&self, app: &AppId, sink: EventSink) -> ClientKey {
         let mut apps = self.apps.lock();
         let entry = apps.entry(app.clone()).or_insert_with(|| App::new(self.config));
         let client = entry.world.open();
-        entry.clients.insert(client, tell);
+        entry.clients.insert(client, sink);
         ClientKey {
             app: app.clone(),
             number: client.0,
@@ -142,14 +145,15 @@ impl App {
         Self {
             world: RtmService::new(config),
             clients: HashMap::default(),
+            outputs: Vec::new(),
         }
     }
 
-    fn tell(&self, outputs: Vec<Output>) {
-        for output in outputs {
-            let (client, told) = output.into_event();
-            if let Some(tell) = self.clients.get(&client) {
-                tell(told);
+    fn emit(&self, outputs: &mut Vec<Output>) {
+        for output in outputs.drain(..) {
+            let (client, event) = output.into_event();
+            if let Some(sink) = self.clients.get(&client) {
+                sink(event);
             }
         }
     }

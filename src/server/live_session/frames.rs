@@ -51,8 +51,8 @@ impl LiveSession {
         for text in what(&*socket.encoder) {
             self.taps.frame_out(id, &text, row);
             let text = match &mut self.record {
-                Some(record) => record.hold(self.after, &socket.out, text.into(), answers.zip(row)),
-                None => Some(text.into()),
+                Some(record) => record.hold(self.after, &socket.out, text, answers.zip(row)),
+                None => Some(text),
             };
             if let Some(text) = text
                 && !socket.out.push(text)

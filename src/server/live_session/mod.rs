@@ -1,5 +1,6 @@
 //! A running session: it takes messages from its inbox and executes effects.
 
+mod effects_buffer;
 mod frames;
 mod limits;
 mod measures;
@@ -8,9 +9,10 @@ pub mod record;
 mod shown;
 mod taps;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashMapExt as _};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::debug;
 
@@ -57,10 +59,10 @@ pub struct LiveSession {
     id: u64,
     session: Session,
     client: ClientKey,
-    sockets: HashMap<SocketId, SocketHandle, foldhash::fast::RandomState>,
+    sockets: HashMap<SocketId, SocketHandle>,
     /// Unanswered logins.
     pending: HashMap<SocketId, PendingLogin>,
-    timers: HashMap<TimerKey, Time, foldhash::fast::RandomState>,
+    timers: HashMap<TimerKey, Time>,
     timers_changed: bool,
     /// Time of the timer that is set for the inbox.
     armed: Option<Armed>,
@@ -220,7 +222,7 @@ impl LiveSession {
             Message::Closed(socket, grace) => {
                 self.sockets.remove(&socket);
                 self.view.set_connections(self.sockets.len());
-                self.pending.remove(&socket);
+                self.end_pending(socket);
                 self.step(match grace {
                     Some(grace) => Input::FrontClosedByClient { socket, grace },
                     None => Input::FrontClosed(socket),
@@ -297,6 +299,14 @@ impl LiveSession {
         }
     }
 
+    /// Ends the registration of an unanswered login. Later logins are rare, so its memory is freed.
+    fn end_pending(&mut self, socket: SocketId) {
+        self.pending.remove(&socket);
+        if self.pending.is_empty() {
+            self.pending = HashMap::new();
+        }
+    }
+
     fn fire_due(&mut self) {
         let now = self.server.clock.now();
         let mut due: Vec<(Time, TimerKey)> = self
@@ -321,7 +331,7 @@ impl LiveSession {
         if self.over {
             return;
         }
-        let mut effects = Vec::new();
+        let mut effects = effects_buffer::take();
         self.now = self.moment.unwrap_or_else(|| self.server.clock.now());
         self.taps.input(self.now, &input);
         if matches!(input, Input::OfflineLines(_)) {
@@ -344,9 +354,10 @@ impl LiveSession {
         self.show_step();
         self.note_membership();
         self.set.usage.count(&self.wire, &effects, self.group.as_deref());
-        for effect in effects {
+        for effect in effects.drain(..) {
             self.apply(effect);
         }
+        effects_buffer::put(effects);
         self.after = None;
         // Replies to a recorded frame follow the whole frame, as in a replay.
         if self.moment.is_none() {
@@ -412,7 +423,7 @@ impl LiveSession {
                     encoder.answer(call, &answer)
                 });
                 if call.function == LOGIN {
-                    self.pending.remove(&call.socket);
+                    self.end_pending(call.socket);
                     if answer.failure.is_none() {
                         self.webhook_events.logged_in();
                     }
@@ -427,7 +438,7 @@ impl LiveSession {
             Effect::Resumed(call) => {
                 self.log_answer(call, None);
                 self.send(call.socket, None, |encoder| encoder.resumed(Resumed::Welcome));
-                self.pending.remove(&call.socket);
+                self.end_pending(call.socket);
             }
             Effect::SetTimer { key, at } => {
                 self.timers_changed = true;

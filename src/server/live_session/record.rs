@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tracing::error;
 
 use engine::{Attach, EndReason, Input, LOGIN};
@@ -73,9 +72,9 @@ struct Held {
 }
 
 enum HeldWrite {
-    Frame(Utf8Bytes),
+    Frame(String),
     /// A frame of the answer to a call.
-    Answer(Utf8Bytes, CallRef, RowId),
+    Answer(String, CallRef, RowId),
     Close(Closing),
 }
 
@@ -142,9 +141,9 @@ impl RecordSync {
         &mut self,
         after: Option<u64>,
         out: &Arc<Outbound>,
-        text: Utf8Bytes,
+        text: String,
         answers: Option<(CallRef, RowId)>,
-    ) -> Option<Utf8Bytes> {
+    ) -> Option<String> {
         let last = self.held.back().map(|held| held.after).filter(|_| answers.is_none());
         let is_behind = after.is_none_or(|after| after <= self.saved);
         let Some(after) = after.max(last).filter(|after| *after > self.saved) else {
@@ -368,7 +367,7 @@ impl LiveSession {
         if login.attached == Some(Attach::BySessionLine) {
             pending.attempt.refused(reason);
             for text in socket.encoder.resumed(Resumed::Unknown) {
-                socket.out.push(text.into());
+                socket.out.push(text);
             }
             socket.out.close(Closing::Finished);
             self.over = true;

@@ -148,8 +148,8 @@ impl FrameTransport for SidecarEnd {
         Poll::Ready(true)
     }
 
-    fn start_send(&mut self, text: Utf8Bytes) -> bool {
-        self.network.push(Item::Frame(self.socket, text));
+    fn start_send(&mut self, text: &str) -> bool {
+        self.network.push(Item::Frame(self.socket, text.into()));
         true
     }
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -76,6 +77,7 @@ impl Sidecar {
             permit,
         };
         let kind = transport.kind;
+        let transport = Arc::new(Mutex::new(transport));
         let task = self.server.tasks.spawn(run_socket(server, kind, transport, connection));
         self.connections.push(task.abort_handle());
     }
