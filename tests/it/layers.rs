@@ -37,6 +37,10 @@ const EDGES: &[(&str, &[&str])] = &[
             "text-files",
         ],
     ),
+    (
+        "budgets",
+        &["engine", "identity", "protocol", "rtm", "rtm-embedded", "tables"],
+    ),
     ("xtask", &["rtm", "sigbridge", "tables"]),
 ];
 
