@@ -46,6 +46,7 @@ pub mod openrpc;
 pub mod reload;
 pub mod report;
 pub mod server;
+mod start_error;
 pub mod startup;
 pub mod upstream;
 pub mod webhook;

@@ -1,6 +1,5 @@
 //! Start of a server: addresses, shared state, tasks.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,11 +15,9 @@ use crate::server::http::{ListenerContext, serve_http};
 use crate::server::native_listener::serve_tcp;
 use crate::server::tls::{Tls, watch_files};
 use crate::server::udp::UdpSockets;
-use crate::upstream::RestError;
+pub use crate::start_error::StartError;
 use crate::webhook::Webhooks;
 use agent_link::driver::Driver;
-use identity::access_token::BadProject;
-use rtm::AppId;
 use runtime::net;
 use runtime::net::Shortages;
 use tables::Tables;
@@ -60,46 +57,6 @@ pub struct Running {
 
 /// How long the start waits for the key of session lines that sidecars on one Redis share.
 const LINE_KEY_WAIT: Duration = Duration::from_secs(1);
-
-/// Error at the start of a server.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The address is in use, not local, or not permitted.
-    #[error("cannot listen on {addr}")]
-    Bind {
-        addr: SocketAddr,
-        /// Error of the system.
-        source: io::Error,
-    },
-    /// The tables have no wire for a profile.
-    #[error("the tables have no wire for a profile")]
-    NoWire,
-    /// The mailbox file of an earlier process cannot be read or removed.
-    #[error("cannot take up the messages of [mailbox] file")]
-    Mailbox(#[source] io::Error),
-    /// The folder of traces cannot be created or written.
-    #[error("cannot record to [record] folder")]
-    Record(#[source] io::Error),
-    /// The system has no randomness for the key of session lines.
-    #[error("cannot make a key for session lines")]
-    Random(#[from] getrandom::Error),
-    /// The RESTful API cannot be used.
-    #[error("cannot use [upstream.rest]")]
-    Rest(#[from] RestError),
-    /// The project of an app is invalid for RTM tokens.
-    #[error("cannot make tokens of RTM for the app {app}")]
-    Token {
-        app: AppId,
-        /// The reason.
-        source: BadProject,
-    },
-    /// The handlers of signals cannot be installed.
-    #[error("cannot handle signals")]
-    Signals(#[source] io::Error),
-    /// The TLS library cannot be set up.
-    #[error("cannot set TLS up")]
-    Tls(#[from] rustls::Error),
-}
 
 /// Starts a server in the current tokio runtime.
 ///

@@ -1,6 +1,6 @@
 //! Initial state of an example.
 
-use engine::emulate::invitations::Role;
+use engine::emulate::call_role::Role;
 use rtm::value::Text;
 use rtm::{Field, UserId};
 use tables::diagnostics::Diag;

@@ -12,8 +12,10 @@ use tables::diagnostics::{Diag, Diags, Source};
 use tables::{Tables, compile, embedded, from_dir};
 use text_files::Unreadable;
 
-use crate::cli::exit::{Error, HELP, print_error};
-use crate::cli::output::{Data, message};
+use crate::cli::exit::{Error, HELP};
+use crate::cli::messages::message;
+use crate::cli::messages::print_error;
+use crate::cli::output::Data;
 use crate::cli::{Exit, color};
 
 #[derive(Debug, Args)]

@@ -12,7 +12,8 @@ use text_files::read_text;
 
 use crate::cli::Exit;
 use crate::cli::check::load_tables;
-use crate::cli::exit::{HELP, print_error};
+use crate::cli::exit::HELP;
+use crate::cli::messages::print_error;
 use crate::cli::output::data;
 
 #[derive(Debug, Args)]

@@ -8,8 +8,9 @@ use trace::Coverage;
 
 use crate::cli::Exit;
 use crate::cli::check::load_tables;
-use crate::cli::exit::{HELP, print_error};
+use crate::cli::exit::HELP;
 use crate::cli::files::{note_cut, open_trace, trace_files, trace_hint};
+use crate::cli::messages::print_error;
 use crate::cli::output::data;
 
 #[derive(Debug, Args)]

@@ -14,7 +14,8 @@ use runtime::clock::Clock;
 use crate::cli::Exit;
 use crate::cli::config::load;
 use crate::cli::exit::{Error, HELP};
-use crate::cli::output::{data, message};
+use crate::cli::messages::message;
+use crate::cli::output::data;
 
 mod folder;
 mod make;

@@ -8,8 +8,9 @@ use serde_json::json;
 use trace::{Noise, Scope, Trace, diff};
 
 use crate::cli::Exit;
-use crate::cli::exit::{HELP, note, print_error};
+use crate::cli::exit::{HELP, note};
 use crate::cli::files::{note_cut, open_trace, trace_hint};
+use crate::cli::messages::print_error;
 use crate::cli::output::data;
 
 #[derive(Debug, Args)]

@@ -11,7 +11,8 @@ use crate::diagnostics::Finding;
 
 use crate::cli::Exit;
 use crate::cli::admin_client::{self, AdminClient, with_app};
-use crate::cli::exit::{HELP, print_error};
+use crate::cli::exit::HELP;
+use crate::cli::messages::print_error;
 use crate::cli::output::data;
 
 /// Longer than two login timeouts.

@@ -8,7 +8,7 @@ use tables::diagnostics::{Diag, Diags};
 use tracing::error;
 
 use crate::cli::color;
-use crate::cli::output::message;
+use crate::cli::messages::{error_text, message};
 
 /// Help text below every command's options.
 pub const HELP: &str = "\
@@ -134,14 +134,4 @@ pub fn exit_of(result: Result<Exit, Error>) -> Exit {
 /// Prints a note.
 pub fn note(what: impl Display) {
     message(format_args!("note: {what}"));
-}
-
-/// Prints an error with an optional hint.
-pub fn print_error(error: impl Display, hint: Option<&str>) {
-    message(error_text(error, hint));
-}
-
-fn error_text(error: impl Display, hint: Option<&str>) -> String {
-    let hint = hint.map_or(String::new(), |hint| format!("\n\nhint: {hint}"));
-    format!("error: {error}{hint}")
 }

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use text_files::{files_below, has_extension};
 use trace::{Trace, read, read_as_written, read_unfinished};
 
-use crate::cli::exit::{Error, Exit, note, print_error};
+use crate::cli::exit::{Error, Exit, note};
+use crate::cli::messages::print_error;
 
 /// Writes a temporary file and renames it, so that no partial file gets the name. Mode 0600, since traces hold users'
 /// messages.

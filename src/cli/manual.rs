@@ -7,7 +7,8 @@ use clap::builder::Resettable;
 use clap::{Args, Command};
 use clap_complete::Shell;
 
-use crate::cli::exit::{Exit, HELP, print_error};
+use crate::cli::exit::{Exit, HELP};
+use crate::cli::messages::print_error;
 use crate::cli::output::Data;
 
 #[derive(Debug, Args)]

@@ -10,7 +10,8 @@ use tables::comparison::{Resolved, real_names, resolve};
 
 use crate::cli::Exit;
 use crate::cli::check::load_tables;
-use crate::cli::exit::{HELP, print_error};
+use crate::cli::exit::HELP;
+use crate::cli::messages::print_error;
 use crate::cli::output::data;
 
 #[derive(Debug, Args)]

@@ -16,6 +16,7 @@ mod explain;
 mod files;
 mod manual;
 mod mappings;
+mod messages;
 mod output;
 mod process;
 mod replay;
@@ -147,5 +148,5 @@ pub fn main() -> ExitCode {
 
 /// Returns true if stderr is a terminal and `NO_COLOR` is not set (no-color.org).
 fn color() -> bool {
-    output::stderr_is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    messages::stderr_is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

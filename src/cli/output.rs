@@ -7,7 +7,8 @@
 use std::fmt::Display;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 
-use crate::cli::exit::{Exit, print_error};
+use crate::cli::exit::Exit;
+use crate::cli::messages::print_error;
 
 /// Error text of a failed write to standard output.
 pub const STDOUT: &str = "cannot write to standard output";
@@ -77,22 +78,6 @@ pub fn data(text: &str, exit: Exit) -> Exit {
     data.end(exit)
 }
 
-/// Writes a message to standard error and ignores write errors.
-pub fn message(text: impl Display) {
-    let text = format!("{text}\n");
-    let _ = stderr().write_all(text.as_bytes());
-}
-
-/// Shows a line on a terminal's standard error in place of the previous one.
-pub fn transient_line(text: impl Display) {
-    let _ = write!(stderr(), "\r\x1b[2K{text}");
-}
-
-/// Erases the line of [`transient_line`].
-pub fn erase_line() {
-    let _ = write!(stderr(), "\r\x1b[2K");
-}
-
 /// Prints clap's result: help and version as data, errors as messages.
 pub fn of_parser(error: &clap::Error) -> Exit {
     let shown = error.print();
@@ -109,10 +94,6 @@ pub fn stdout_is_terminal() -> bool {
     stdout().is_terminal()
 }
 
-pub fn stderr_is_terminal() -> bool {
-    stderr().is_terminal()
-}
-
 /// Writes all text; the flush reports a full disk for the last bytes.
 fn write_all(to: &mut dyn Write, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let mut buffer = BufWriter::new(to);
@@ -125,11 +106,6 @@ fn write_all(to: &mut dyn Write, write: impl FnOnce(&mut dyn Write) -> io::Resul
 #[expect(clippy::disallowed_methods, reason = "this is the one place that writes data")]
 fn stdout() -> io::Stdout {
     io::stdout()
-}
-
-#[expect(clippy::disallowed_methods, reason = "this is the one place that writes messages")]
-fn stderr() -> io::Stderr {
-    io::stderr()
 }
 
 #[cfg(test)]

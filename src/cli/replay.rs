@@ -20,10 +20,11 @@ use report::{as_json, difference_text, write_junit};
 
 use crate::cli::Exit;
 use crate::cli::check::load_tables;
-use crate::cli::exit::{Error, HELP, print_error};
+use crate::cli::exit::{Error, HELP};
 use crate::cli::files::{
     is_unfinished, note_cut, open_trace, refuse_input, trace_as_written, trace_files, trace_hint, write_beside,
 };
+use crate::cli::messages::print_error;
 use crate::cli::output::Data;
 
 #[derive(Debug, Args)]

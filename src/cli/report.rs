@@ -12,8 +12,9 @@ use text_files::text_from;
 
 use crate::cli::Exit;
 use crate::cli::check::load_tables;
-use crate::cli::exit::{Error, HELP, print_error};
+use crate::cli::exit::{Error, HELP};
 use crate::cli::files::{note_cut, open_trace, trace_files, trace_hint};
+use crate::cli::messages::print_error;
 use crate::cli::output::data;
 
 /// Longest usage file.

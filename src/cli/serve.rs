@@ -25,7 +25,7 @@ use crate::cli::Exit;
 use crate::cli::check::{compile_tables, read_sources};
 use crate::cli::config::load_or_default;
 use crate::cli::exit::{Error, HELP};
-use crate::cli::output::stderr_is_terminal;
+use crate::cli::messages::stderr_is_terminal;
 use crate::cli::process::{SighupStream, Stop, Stops, begin, failed, log_error, log_format};
 use crate::cli::service_manager::ServiceManager;
 use reload::ReloadFiles;

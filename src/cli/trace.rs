@@ -14,7 +14,8 @@ use trace::har::{HarError, Imported, MAX_HAR_BYTES, export, import};
 use crate::cli::Exit;
 use crate::cli::exit::{Error, HELP};
 use crate::cli::files::{note_cut, open_trace, refuse_input, trace_hint, write_beside};
-use crate::cli::output::{Data, NO_ROOM, STDOUT, data, message};
+use crate::cli::messages::message;
+use crate::cli::output::{Data, NO_ROOM, STDOUT, data};
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]

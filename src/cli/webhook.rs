@@ -8,8 +8,10 @@ use clap::{Args, Subcommand};
 use crate::webhook::signature::{Given, verify};
 
 use crate::cli::Exit;
-use crate::cli::exit::{HELP, print_error};
-use crate::cli::output::{data, message};
+use crate::cli::exit::HELP;
+use crate::cli::messages::message;
+use crate::cli::messages::print_error;
+use crate::cli::output::data;
 use crate::cli::secret::read;
 
 /// Longest accepted notification body in bytes.

@@ -16,8 +16,7 @@ use tables::spanned_toml::Table;
 use crate::config::Files;
 use crate::config::declare::{Kind, quoted};
 use crate::config::size::show as show_size;
-use crate::config::upstream::origins;
-use crate::config::values::{address, address_or_off, addresses, duration, number, size, value};
+use crate::config::values::{address, address_or_off, addresses, duration, number, origins, size, value};
 
 /// Pattern of durations in the JSON Schema.
 const DURATION: &str = "^([0-9]+(d|h|m|s|ms))+$";

@@ -11,8 +11,7 @@ use crate::config::kinds::{
     Address, AddressOrOff, Addresses, Bool, Choice, FilePath, Int, Maybe, Origins, Parsed, ParsedList, SecretFile,
     Size, Time,
 };
-use crate::config::upstream::local_secret;
-use crate::config::values::{host_name, host_port, ipv4, line_key};
+use crate::config::values::{host_name, host_port, ipv4, line_key, local_secret};
 use crate::config::{HostPort, MissingAttribute, OverRate, RepeatedInvite};
 use identity::SessionLineKey;
 use rtm::value::Text;

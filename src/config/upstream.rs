@@ -5,19 +5,17 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use agent_link::acceptor::MIN_SECRET_BYTES;
 use identity::TokenPolicy;
 use rtm::AppId;
 use rtm::BadName;
 use tables::diagnostics::Diag;
 use tables::spanned_toml::Table;
-use text_files::{SingleLineError, one_line};
 
 use crate::config::Files;
 use crate::config::declare::{Reader, Section, section};
 use crate::config::kinds::{Address, Bool, Choice, Int, Maybe, Origins, Parsed, Time};
 use crate::config::sections::{SECOND, local, secret_of};
-use crate::config::values::{CERTIFICATE_ENV, SECRET_HINT, file_text, valid_certificate};
+use crate::config::values::{CERTIFICATE_ENV, file_text, local_secret, valid_certificate};
 
 section! {
     /// Access of clients to a single app. [[app]] replaces it for several apps.
@@ -240,46 +238,6 @@ pub(super) fn needs_secret(reader: &Reader<'_, '_>, listen: Option<SocketAddr>, 
     let what = key.trim_end_matches("_file");
     let title = format!("`{}.listen`: a non-loopback address requires a {what}", reader.path());
     reader.report(Diag::new(place, title).help(format!("set `{key}`; `openssl rand -hex 32` generates a {what}")));
-}
-
-/// Reads origins; `None` if the key is missing.
-pub(super) fn origins(table: &mut Table<'_>, key: &str) -> Option<Vec<String>> {
-    let listed = table.take_strs(key)?;
-    let mut origins = Vec::new();
-    for origin in listed {
-        let legal = origin.contains("://") && !origin.ends_with('/') && !origin.contains('*');
-        if legal {
-            origins.push(origin.value.to_string());
-        } else {
-            let title = format!("`{}.{key}`: expected an origin, got \"{}\"", table.path(), origin.value);
-            table.report(Diag::new(&origin.span, title).help("write it as \"http://127.0.0.1:8011\", without a path"));
-        }
-    }
-    Some(origins)
-}
-
-/// Reads the secret of an address: 16 visible characters or more.
-pub(super) fn local_secret(table: &mut Table<'_>, files: &dyn Files, key: &str) -> Option<SecretString> {
-    let what = key.trim_end_matches("_file");
-    let path = table.take_str(key)?;
-    let text = file_text(table, files, &path)?;
-    let text = match one_line(&text) {
-        Err(lines @ SingleLineError::Lines(_)) => {
-            let title = format!("`{}.{key}`: `{}` {lines}", table.path(), path.value);
-            table.report(Diag::new(&path.span, title).help(SECRET_HINT));
-            return None;
-        }
-        line => line.unwrap_or_default(),
-    };
-    if text.len() < MIN_SECRET_BYTES || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let title = format!(
-            "`{}.{key}`: the {what} must have at least {MIN_SECRET_BYTES} visible ASCII characters",
-            table.path()
-        );
-        table.report(Diag::new(&path.span, title).help("generate one with `openssl rand -hex 32`"));
-        return None;
-    }
-    Some(text.into())
 }
 
 pub(super) fn apps(tables: Vec<Table<'_>>, files: &dyn Files, default: UpstreamKind) -> Vec<App> {

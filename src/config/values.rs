@@ -10,6 +10,7 @@ use secrecy::SecretString;
 
 use crate::config::size::{BadSize, parse_size, show as show_size};
 use crate::config::{Files, HostPort};
+use agent_link::acceptor::MIN_SECRET_BYTES;
 use identity::SessionLineKey;
 use identity::line::MIN_KEY_BYTES;
 use rtm::value::Text;
@@ -17,7 +18,7 @@ use runtime::http_client::is_private;
 use tables::diagnostics::{Diag, Span};
 use tables::duration::{BadDuration, format_duration, parse_duration};
 use tables::spanned_toml::{Spanned, Table};
-use text_files::one_line;
+use text_files::{SingleLineError, one_line};
 
 /// Environment variable for the App Certificate.
 pub const CERTIFICATE_ENV: &str = "SIGBRIDGE_CERTIFICATE";
@@ -237,4 +238,44 @@ pub(super) fn file_text_or(table: &Table<'_>, files: &dyn Files, path: &Spanned<
             None
         }
     }
+}
+
+/// Reads origins; `None` if the key is missing.
+pub(super) fn origins(table: &mut Table<'_>, key: &str) -> Option<Vec<String>> {
+    let listed = table.take_strs(key)?;
+    let mut origins = Vec::new();
+    for origin in listed {
+        let legal = origin.contains("://") && !origin.ends_with('/') && !origin.contains('*');
+        if legal {
+            origins.push(origin.value.to_string());
+        } else {
+            let title = format!("`{}.{key}`: expected an origin, got \"{}\"", table.path(), origin.value);
+            table.report(Diag::new(&origin.span, title).help("write it as \"http://127.0.0.1:8011\", without a path"));
+        }
+    }
+    Some(origins)
+}
+
+/// Reads the secret of an address: 16 visible characters or more.
+pub(super) fn local_secret(table: &mut Table<'_>, files: &dyn Files, key: &str) -> Option<SecretString> {
+    let what = key.trim_end_matches("_file");
+    let path = table.take_str(key)?;
+    let text = file_text(table, files, &path)?;
+    let text = match one_line(&text) {
+        Err(lines @ SingleLineError::Lines(_)) => {
+            let title = format!("`{}.{key}`: `{}` {lines}", table.path(), path.value);
+            table.report(Diag::new(&path.span, title).help(SECRET_HINT));
+            return None;
+        }
+        line => line.unwrap_or_default(),
+    };
+    if text.len() < MIN_SECRET_BYTES || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let title = format!(
+            "`{}.{key}`: the {what} must have at least {MIN_SECRET_BYTES} visible ASCII characters",
+            table.path()
+        );
+        table.report(Diag::new(&path.span, title).help("generate one with `openssl rand -hex 32`"));
+        return None;
+    }
+    Some(text.into())
 }

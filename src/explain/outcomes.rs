@@ -2,9 +2,9 @@
 
 use rtm::value::{Text, Value};
 use tables::errors::FailClass;
-use tables::expr::Ambient;
 use tables::reason::ReasonSource;
 use tables::row::{Emission, Failure, Outcome, Row};
+use tables::scope::Ambient;
 use tables::wire::{Via, WireEvent};
 
 use crate::explain::row::Context;

@@ -4,8 +4,9 @@ use protocol::args::read_args;
 use rtm::AppId;
 use rtm::value::Value;
 use tables::Tables;
-use tables::expr::{Expr, StateField};
+use tables::expr::Expr;
 use tables::row::{AnswerAt, Let, LetDefault, Row};
+use tables::scope::StateField;
 use tables::wire::{RowCall, Wire};
 
 use crate::explain::frame::Frame;

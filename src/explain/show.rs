@@ -3,8 +3,9 @@
 use rtm::value::{Text, Value};
 use tables::Tables;
 use tables::condition::{Cond, Condition};
-use tables::expr::{Ambient, Expr, Part, StateField};
+use tables::expr::{Expr, Part};
 use tables::row::Row;
+use tables::scope::{Ambient, StateField};
 use tables::wire::{Fold, RowCall, WirePart};
 
 /// Formats an expression of a row.

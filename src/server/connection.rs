@@ -11,7 +11,7 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 use tokio_util::sync::WaitForCancellationFuture;
 use tracing::{debug, info};
 
-use crate::server::rates::Limit;
+use crate::server::limit::Limit;
 use crate::server::send_queue::Written;
 use crate::server::transport::{End, Incoming, SharedTransport};
 use crate::server::{Closing, ConnectionPermit, Outbound, Server, SlowClientLimits, SocketHandle, TimeSlice};

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::server::rates::Limit;
+use crate::server::limit::Limit;
 
 /// Minimum time for a login before a connection may be closed for another.
 const HEAD_START: Duration = Duration::from_secs(2);

@@ -11,8 +11,8 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tracing::warn;
 
 use crate::log::clients::How;
+use crate::server::limit::Limit;
 use crate::server::line_search::LineSearch;
-use crate::server::rates::Limit;
 use crate::server::run_queue::enter;
 use crate::server::table_set::TableSet;
 use crate::server::{

@@ -12,6 +12,7 @@ pub mod connection_state;
 mod drain;
 mod grace_sessions;
 pub mod http;
+pub mod limit;
 mod line_keys;
 mod line_search;
 mod live_session;

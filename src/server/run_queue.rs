@@ -14,8 +14,6 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::send_queue::Outbound;
-
 /// Time limit of a run; the rest is handed over.
 const SLICE: Duration = Duration::from_millis(2);
 /// Number of sessions between two checks of the time.
@@ -28,6 +26,12 @@ pub trait Runnable: Send + Sync {
 
     /// Returns the queue for runs that are handed over.
     fn run_queue(&self) -> &Arc<RunQueue>;
+}
+
+/// Queue of frames that a run writes.
+pub trait Writable: Send + Sync {
+    /// Writes the queued frames at the end of a run.
+    fn write(&self);
 }
 
 /// Queue of sessions for the task that runs them.
@@ -43,7 +47,7 @@ thread_local! {
     /// Sessions of this thread's run.
     static READY: RefCell<VecDeque<Arc<dyn Runnable>>> = const { RefCell::new(VecDeque::new()) };
     /// Connections with frames of the run.
-    static FILLED: RefCell<Vec<Arc<Outbound>>> = const { RefCell::new(Vec::new()) };
+    static FILLED: RefCell<Vec<Arc<dyn Writable>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Run of this thread; its drop runs the sessions. Locks must be released before.
@@ -72,7 +76,7 @@ pub fn schedule(session: Arc<dyn Runnable>) {
 }
 
 /// Schedules a write to a connection at the end of this thread's run. Returns false outside of a run.
-pub fn write_later(out: &Arc<Outbound>) -> bool {
+pub fn write_later(out: &Arc<impl Writable + 'static>) -> bool {
     let in_run = IS_RUNNING.get();
     if in_run {
         FILLED.with_borrow_mut(|filled| filled.push(out.clone()));

@@ -208,28 +208,6 @@ impl Outbound {
         queue.bytes <= self.patience.bytes
     }
 
-    /// Writes the queued frames at the end of a run.
-    pub fn write(&self) {
-        {
-            let mut queue = self.queue.lock();
-            queue.in_run = false;
-            if queue.blocked || queue.unflushed || queue.closing.is_some() {
-                // The connection's task writes already.
-                return self.writer.wake();
-            }
-        }
-        let transport = self.transport.get().and_then(Weak::upgrade);
-        let transport = transport.as_ref().and_then(|transport| transport.try_lock());
-        let Some(mut transport) = transport else {
-            return self.writer.wake();
-        };
-        let written = self.poll_write(&mut *transport, &mut Context::from_waker(Waker::noop()));
-        if written != Poll::Ready(Written::All) {
-            self.queue.lock().unflushed = true;
-            self.writer.wake();
-        }
-    }
-
     /// Writes the queued frames, as far as the connection takes them.
     pub fn poll_write(&self, transport: &mut dyn FrameTransport, context: &mut Context<'_>) -> Poll<Written> {
         loop {
@@ -343,6 +321,29 @@ impl Outbound {
             }
         })
         .await
+    }
+}
+
+impl run_queue::Writable for Outbound {
+    fn write(&self) {
+        {
+            let mut queue = self.queue.lock();
+            queue.in_run = false;
+            if queue.blocked || queue.unflushed || queue.closing.is_some() {
+                // The connection's task writes already.
+                return self.writer.wake();
+            }
+        }
+        let transport = self.transport.get().and_then(Weak::upgrade);
+        let transport = transport.as_ref().and_then(|transport| transport.try_lock());
+        let Some(mut transport) = transport else {
+            return self.writer.wake();
+        };
+        let written = self.poll_write(&mut *transport, &mut Context::from_waker(Waker::noop()));
+        if written != Poll::Ready(Written::All) {
+            self.queue.lock().unflushed = true;
+            self.writer.wake();
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use engine::durable::{Changes, Head, Record, SavedCall, SavedLine, SavedMessage, Versions};
-use engine::emulate::invitations::Role;
+use engine::emulate::call_role::Role;
 use protocol::event::Event;
 use rtm::UserId;
 use rtm::time::Time;

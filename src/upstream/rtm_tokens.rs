@@ -16,7 +16,7 @@ use rtm::UserId;
 use rtm::time::Time;
 use runtime::clock::Clock;
 
-use crate::startup::StartError;
+use crate::start_error::StartError;
 
 /// Token lifetime in seconds. Renewal starts at half of it, so an agent may be disconnected for an hour.
 const LIFETIME: u32 = 2 * 3600;

@@ -260,7 +260,7 @@ fn calls() {
             scenario.call("voip_invite", args());
             let mut out = out;
             out["invitation"] = json!(2);
-            let bye = tables::expr::end_call(ROOM, "100%_marzipan");
+            let bye = tables::bridge_messages::end_call(ROOM, "100%_marzipan");
             scenario.event("LocalInvitationRefused", json!({"invitation": out, "response": bye}));
             let come = json!({"invitation": 9, "callerId": BOB, "channelId": ROOM, "content": extra, "response": ""});
             scenario.event("RemoteInvitationReceived", json!({"invitation": come}));
@@ -269,7 +269,7 @@ fn calls() {
             let come = json!({"invitation": 10, "callerId": BOB, "channelId": ROOM, "content": extra, "response": ""});
             scenario.event("RemoteInvitationReceived", json!({"invitation": come}));
             scenario.call("voip_invite_accept", args());
-            peer_message(scenario, BOB, text(&tables::expr::end_call(ROOM, extra)));
+            peer_message(scenario, BOB, text(&tables::bridge_messages::end_call(ROOM, extra)));
             scenario.replies = vec![("queryPeersOnlineStatus", json!({BOB: false}))];
             scenario.call("voip_invite", args());
             scenario.replies = vec![("LocalInvitation.send", json!("LOCAL_INVITATION_ERR.NOT_LOGGEDIN"))];

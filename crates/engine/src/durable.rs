@@ -9,7 +9,7 @@ use rtm::value::{Text, Value};
 use rtm::{ChannelId, InvitationId, UserId};
 use tables::row::RowId;
 
-use crate::emulate::invitations::Role;
+use crate::emulate::call_role::Role;
 
 /// Lines and messages in one set of changes.
 pub(crate) const AT_ONCE: usize = 256;

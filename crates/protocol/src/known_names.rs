@@ -3,8 +3,9 @@
 use identity::{Account, ChannelName, codec, uid};
 use rtm::value::{Text, Value};
 use rtm::{AppId, ChannelId, UserId};
-use tables::expr::{Ambient, Expr, Part, Scope, StateField};
+use tables::expr::{Expr, Part};
 use tables::func::Func;
+use tables::scope::{Ambient, Scope, StateField};
 use tables::ty::Conv;
 
 /// The known values; an expression has a value if all of its inputs are known.

@@ -1,8 +1,9 @@
 //! Message lines: `msg-v2 <src> <dst> <flag> <type> <time> <content>` (signaling-wire 5).
 
 use rtm::value::{Text, Value};
-use tables::expr::{Ambient, Expr, Scope, StateField};
+use tables::expr::Expr;
 use tables::profile::Profile;
+use tables::scope::{Ambient, Scope, StateField};
 use tables::ty::Conv;
 use tables::wire::{Body, WireEvent};
 

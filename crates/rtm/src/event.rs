@@ -5,8 +5,9 @@ use std::sync::Arc;
 use crate::error::{ErrorEnum, LocalInvitationErr, RemoteInvitationErr};
 use crate::field::{BadField, Field, FieldSpec, Part};
 use crate::ids::{ChannelId, UserId};
-use crate::reply::ChannelAttribute;
-use crate::state::{ConnectionReason, ConnectionState, LocalInvitation, Message, OnlineState, RemoteInvitation};
+use crate::state::{
+    ChannelAttribute, ConnectionReason, ConnectionState, LocalInvitation, Message, OnlineState, RemoteInvitation,
+};
 use crate::value::{Text, Value};
 
 /// Shared, because all members of a channel receive the same snapshot.

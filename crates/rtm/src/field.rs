@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::ids::{ChannelId, UserId};
 use crate::json::shared_texts;
-use crate::reply::ChannelAttribute;
 use crate::state::{
-    ConnectionReason, ConnectionState, InvitationId, LocalInvitation, Message, OnlineState, RemoteInvitation,
+    ChannelAttribute, ConnectionReason, ConnectionState, InvitationId, LocalInvitation, Message, OnlineState,
+    RemoteInvitation,
 };
 use crate::value::{Text, Value};
 use crate::{LocalInvitationErr, RemoteInvitationErr};

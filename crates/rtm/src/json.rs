@@ -59,6 +59,23 @@ enum ErrorKind {
     Trailing,
 }
 
+impl Value {
+    /// Returns compact JSON.
+    pub fn to_json(&self) -> String {
+        let mut json = String::with_capacity(self.bytes() + 16);
+        write::value(self, &mut json);
+        json
+    }
+
+    /// Reads JSON text.
+    ///
+    /// # Errors
+    /// [`JsonError`]: the text is not JSON.
+    pub fn from_json(text: &str) -> Result<Self, JsonError> {
+        parse(text)
+    }
+}
+
 /// Reads a text as a value.
 ///
 /// # Errors

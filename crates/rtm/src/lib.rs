@@ -35,9 +35,10 @@ pub use event::{EventKind, RtmEvent};
 pub use field::{BadField, Field, FieldSpec, FieldType, Part};
 pub use ids::{BadId, ChannelId, UserId};
 pub use name::{AppId, BadName, MAX_NAME_BYTES, check_name};
-pub use reply::{ChannelAttribute, ReplyKind, RtmReply};
+pub use reply::{ReplyKind, RtmReply};
 pub use state::{
-    ConnectionReason, ConnectionState, InvitationId, LocalInvitation, Message, OnlineState, RemoteInvitation,
+    ChannelAttribute, ConnectionReason, ConnectionState, InvitationId, LocalInvitation, Message, OnlineState,
+    RemoteInvitation,
 };
 
 /// Prefix of a peer text that is a legacy end-call: `<prefix>_<channelId>_<info>`.

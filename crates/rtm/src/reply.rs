@@ -2,18 +2,8 @@
 
 use crate::field::{Field, FieldType};
 use crate::ids::{ChannelId, UserId};
+use crate::state::ChannelAttribute;
 use crate::value::{Text, Value};
-
-/// A channel attribute in RTM (rtm-api 3.6).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChannelAttribute {
-    /// The value: never empty, at most 8 KB.
-    pub value: Text,
-    /// The user who last changed it.
-    pub last_update_user_id: UserId,
-    /// The time of the last change, in milliseconds since the UNIX epoch.
-    pub last_update_ts: u64,
-}
 
 macro_rules! replies {
     ($( $(#[$doc:meta])* $variant:ident($ty:ty), )+) => {

@@ -140,3 +140,14 @@ pub struct RemoteInvitation {
     /// The callee's response, up to 8 KB; empty before.
     pub response: Text,
 }
+
+/// A channel attribute in RTM (rtm-api 3.6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelAttribute {
+    /// The value: never empty, at most 8 KB.
+    pub value: Text,
+    /// The user who last changed it.
+    pub last_update_user_id: UserId,
+    /// The time of the last change, in milliseconds since the UNIX epoch.
+    pub last_update_ts: u64,
+}

@@ -11,9 +11,6 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{self, Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::value::RawValue;
 
-use crate::json;
-use crate::json::JsonError;
-
 /// Shared text: a clone only increments a counter, which keeps fan-out cheap.
 pub type Text = Arc<str>;
 
@@ -110,21 +107,6 @@ impl Value {
                 .map(|(name, value)| ENTRY + name.len() + value.bytes())
                 .sum(),
         }
-    }
-
-    /// Returns compact JSON.
-    pub fn to_json(&self) -> String {
-        let mut json = String::with_capacity(self.bytes() + 16);
-        json::write::value(self, &mut json);
-        json
-    }
-
-    /// Reads JSON text.
-    ///
-    /// # Errors
-    /// [`JsonError`]: the text is not JSON.
-    pub fn from_json(text: &str) -> Result<Self, JsonError> {
-        json::parse(text)
     }
 }
 

@@ -5,7 +5,8 @@ use rtm::FieldType;
 use rtm::limits::MEMBERS_CUT_OFF;
 use rtm::value::{Text, Value};
 
-use crate::expr::{Scope, end_call, signal};
+use crate::bridge_messages::{end_call, signal};
+use crate::scope::Scope;
 use crate::ty::{SigType, Ty};
 
 /// A function.

@@ -13,6 +13,7 @@
     reason = "the written form, key by key: the format's documentation is docs/tables.md"
 )]
 pub mod ast;
+pub mod bridge_messages;
 pub mod coerce;
 pub mod comparison;
 mod compile;
@@ -22,11 +23,13 @@ pub mod duration;
 pub mod errors;
 pub mod expr;
 pub mod func;
+mod ids;
 mod parsed;
 pub mod platform;
 pub mod profile;
 pub mod reason;
 pub mod row;
+pub mod scope;
 mod source;
 pub mod spanned_toml;
 pub mod spanned_value;

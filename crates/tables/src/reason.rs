@@ -5,7 +5,7 @@
 
 use identity::TokenError;
 
-use crate::row::RowId;
+use crate::ids::RowId;
 
 /// Number of a reason in its [`Tables`](crate::Tables).
 pub type ReasonId = usize;

@@ -7,17 +7,9 @@ use rtm::{CallKind, EventKind, RtmError};
 
 use crate::condition::{Cond, Emulation, EmulationInput, EmulationValue};
 use crate::expr::Expr;
+pub use crate::ids::{CodeId, FailId, RowId, SigId};
 use crate::reason::{Reason, ReasonId, ReasonSource};
 use crate::ty::{SigType, Ty};
-
-/// Number of a row in its [`Tables`](crate::Tables).
-pub type RowId = usize;
-/// Number of a declared Signaling call or event.
-pub type SigId = usize;
-/// Number of a failure class.
-pub type FailId = usize;
-/// Number of a limitation code.
-pub type CodeId = usize;
 
 /// A declared Signaling call or event.
 #[derive(Clone, Debug)]

@@ -8,9 +8,9 @@ use text_files::{BadLine, Lines};
 use rtm::json;
 
 use crate::placeholder_expand;
+use crate::played_record::PlayedRecord;
 use crate::policy::NONE;
 use crate::record::{Header, Record, VERSION};
-use crate::replay::PlayedRecord;
 
 /// Longest line in bytes: a frame of 64 KiB in JSON, with margin.
 const MAX_LINE_BYTES: usize = 4 * 1024 * 1024;

@@ -13,6 +13,7 @@ use crate::diff::Change;
 use crate::diff::changes::changes;
 use crate::frame::opened_data;
 use crate::names::ReadNames;
+use crate::played_record::PlayedRecord;
 use crate::reader::Trace;
 use crate::record::{Dir, Leg, Record};
 use crate::row_usage::Used;
@@ -68,15 +69,6 @@ pub struct Difference {
     pub after: Option<Record>,
     /// Limitation codes noted by the session.
     pub codes: Vec<Text>,
-}
-
-/// Record after a replay.
-#[derive(Clone, Debug, PartialEq)]
-pub enum PlayedRecord {
-    /// Unchanged record of this line.
-    AsRecorded(usize),
-    /// New or changed output.
-    New(Record),
 }
 
 /// Impossible record.

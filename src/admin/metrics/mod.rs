@@ -18,7 +18,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::log::lost_lines;
-use crate::server::rates::Limit;
+use crate::server::limit::Limit;
 use agent_link::driver::LinkHealth;
 use protocol::memory_budget::MemoryUser;
 use runtime::net::{Shortage, Shortages};

@@ -8,7 +8,8 @@ use clap::Args;
 
 use crate::cli::Exit;
 use crate::cli::exit::{Error, HELP, exit_of};
-use crate::cli::output::{data, message};
+use crate::cli::messages::message;
+use crate::cli::output::data;
 
 use crate::cli::agent::files::{UNIT, write};
 use crate::cli::agent::settings::Settings;

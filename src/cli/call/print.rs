@@ -5,7 +5,8 @@ use std::io::{self, IsTerminal};
 
 use serde_json::json;
 
-use crate::cli::output::{Data, message, stdout_is_terminal};
+use crate::cli::messages::message;
+use crate::cli::output::{Data, stdout_is_terminal};
 use protocol::client::{CallHelp, Output, json_words};
 use text_files::BadLine;
 

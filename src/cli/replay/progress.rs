@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::path::Path;
 
-use crate::cli::output::{erase_line, stderr_is_terminal, transient_line};
+use crate::cli::messages::{erase_line, stderr_is_terminal, transient_line};
 
 /// Progress line at the bottom of the terminal.
 pub struct Progress {

@@ -8,7 +8,8 @@ use serde_json::json;
 
 use crate::cli::Exit;
 use crate::cli::exit::{Error, HELP};
-use crate::cli::output::{data, message};
+use crate::cli::messages::message;
+use crate::cli::output::data;
 use crate::cli::secret::{CertificateArgs, on_command_line};
 use identity::access_token::{Kind, TokenMinter};
 use identity::{Account, token};

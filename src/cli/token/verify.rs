@@ -8,7 +8,8 @@ use serde_json::{Value as Json, json};
 
 use crate::cli::Exit;
 use crate::cli::exit::{Error, HELP};
-use crate::cli::output::{data, message};
+use crate::cli::messages::message;
+use crate::cli::output::data;
 use crate::cli::secret::{CertificateArgs, looks_like_one, on_command_line};
 use identity::access_token;
 use identity::access_token::Expected;

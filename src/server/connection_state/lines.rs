@@ -9,8 +9,8 @@ use secrecy::SecretString;
 
 use crate::log::clients::How;
 use crate::server::connection_state::Client;
+use crate::server::limit::Limit;
 use crate::server::line_search::{Found, LineSearch};
-use crate::server::rates::Limit;
 use crate::server::{Closing, Login, LoginAttempt, NoSession, PendingLogin, SessionHandle};
 
 impl Client {

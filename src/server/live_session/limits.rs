@@ -4,8 +4,8 @@ use engine::Input;
 use rtm::RtmCall;
 use tables::row::Limit;
 
+use crate::server::limit::Limit as SidecarLimit;
 use crate::server::live_session::LiveSession;
-use crate::server::rates::Limit as SidecarLimit;
 
 impl LiveSession {
     /// Passes the excess over the rates of this sidecar to the engine, before the call.

@@ -10,9 +10,9 @@ use rtm::upstream::UpstreamEvent;
 use rtm::{AppId, RtmCall};
 
 use crate::Link;
+use crate::driver::driver_config::DriverConfig;
 use crate::driver::driver_state::DriverState;
 use crate::driver::metrics::LinkHealth;
-use crate::driver::upstream::DriverConfig;
 use crate::frame::{ErrorBody, Frame};
 use crate::handshake::HostPart;
 use crate::io::{Ended, take_frame};

@@ -18,9 +18,9 @@ use rtm::{CallKind, ConnectionState, RtmCall, RtmError, RtmEvent, RtmReply, User
 use runtime::log_limit::{Bound, Cause, admits};
 
 use crate::driver::client::{Client, InstanceState, Lists, Queued};
+use crate::driver::driver_config::DriverConfig;
 use crate::driver::metrics::LinkHealth;
 use crate::driver::tokens::Tokens;
-use crate::driver::upstream::DriverConfig;
 
 /// Maximum of unacknowledged peer messages of a session.
 const MAX_UNPROCESSED: usize = 256;

@@ -20,6 +20,7 @@
 mod client;
 mod connect;
 mod detached;
+mod driver_config;
 mod driver_state;
 mod lifecycle;
 mod listen;
@@ -32,7 +33,8 @@ mod upstream;
 
 pub use connect::dial_server;
 pub use detached::DetachedDriver;
+pub use driver_config::DriverConfig;
 pub use listen::serve_agents;
 pub use metrics::{LinkHealth, LinkNews};
 pub use tokens::{Minted, Tokens};
-pub use upstream::{Driver, DriverConfig, DriverStatus};
+pub use upstream::{Driver, DriverStatus};

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use rtm::value::{Text, Value};
 use rtm::{InvitationApiCall, InvitationId, RtmCall, RtmError, RtmEvent, RtmReply};
+use tables::bridge_messages::parse_end_call;
 use tables::condition::{Emulation, EmulationInput, EmulationOutcome};
-use tables::expr::parse_end_call;
 use tables::row::RowId;
 
 use crate::api::{DropReason, TimerKey};
 use crate::context::{Ctx, Env};
 use crate::durable::SavedCall;
+use crate::emulate::call_role::Role;
 use crate::requests::Requests;
 use crate::run::{Run, RunId};
 
@@ -21,15 +22,6 @@ use crate::run::{Run, RunId};
 const ALREADY_ACCEPTED: RtmError = RtmError::InvitationApiCall(InvitationApiCall::AlreadyAccept);
 /// Maximum number of calls; the first to be removed are calls without a pending answer.
 const MAX_CALLS: usize = 256;
-
-/// The session's side of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// The session has called.
-    Caller,
-    /// The session was called.
-    Callee,
-}
 
 /// The progress of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use rtm::Message;
 use rtm::value::Text;
-use tables::expr::{parse_end_call, parse_signal};
+use tables::bridge_messages::{parse_end_call, parse_signal};
 
 /// The kind of a signal with digits.
 const DIGITS: &str = "dtmf";
@@ -58,7 +58,7 @@ impl Content {
 mod tests {
     use super::*;
     use rtm::Field;
-    use tables::expr::{end_call, signal};
+    use tables::bridge_messages::{end_call, signal};
 
     #[test]
     fn only_peers_end_calls_and_send_digits() {

@@ -5,6 +5,7 @@
 //! happened, and the session runs the row.
 
 pub mod attributes;
+pub mod call_role;
 pub mod channel;
 pub mod channel_lines;
 pub mod directory;

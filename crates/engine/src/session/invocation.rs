@@ -4,8 +4,9 @@ use smallvec::SmallVec;
 
 use protocol::event::{Answer, CallRef, Event};
 use rtm::value::Value;
+use tables::bridge_messages::parse_end_call;
 use tables::condition::{Condition, Emulation, EmulationInput, EmulationOutcome};
-use tables::expr::{Expr, parse_end_call};
+use tables::expr::Expr;
 use tables::reason::Reason;
 use tables::row::{AnswerAt, Lane, RowId, StepKind};
 use tables::wire::Target;

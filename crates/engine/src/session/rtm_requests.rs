@@ -11,7 +11,8 @@ use tables::expr::Expr;
 use tables::row::{AnswerAt, CallTemplate, Handling, RtmStep, StepKind};
 
 use crate::context::Ctx;
-use crate::emulate::invitations::{Call, Role};
+use crate::emulate::call_role::Role;
+use crate::emulate::invitations::Call;
 use crate::lanes::may_be_of_one;
 use crate::requests::{Added, Asker, Request};
 use crate::run::Run;

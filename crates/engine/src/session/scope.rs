@@ -2,7 +2,7 @@
 
 use rtm::RtmError;
 use rtm::value::{Text, Value};
-use tables::expr::{Ambient, Scope, StateField};
+use tables::scope::{Ambient, Scope, StateField};
 use tables::ty::Conv;
 
 use crate::run::Run;

@@ -8,7 +8,8 @@ use tables::condition::Emulation;
 
 use crate::api::Effect;
 use crate::context::Ctx;
-use crate::emulate::invitations::{CallState, Role};
+use crate::emulate::call_role::Role;
+use crate::emulate::invitations::CallState;
 use crate::session::Session;
 
 impl Session {

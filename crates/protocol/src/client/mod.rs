@@ -9,6 +9,7 @@ mod codec;
 mod events;
 mod fmt;
 mod io;
+mod keepalive;
 mod mailbox;
 mod native_codec;
 mod reconnect;

@@ -1,75 +1,22 @@
 //! Reconnects of a client: preserved state, resume by session line, detection of a lost connection
 //! (signaling-wire 3.2 and 10).
 
-use std::time::Duration;
-
 use rtm::CallKind;
 use rtm::time::Time;
-use rtm::value::{Text, Value};
-use tables::expr::StateField;
+use rtm::value::Value;
 use tables::row::StepKind;
+use tables::scope::StateField;
 use tables::ty::SigType;
 use tables::wire::{ResumeMode, RowCall};
 
 use crate::client::codec::Codec;
 use crate::client::io::{Output, Reply};
+use crate::client::keepalive::{Channel, Keepalive};
 use crate::client::state_machine::{LegacyClient, Phase};
 use crate::client::{native_codec, synthesized_events};
 
-/// Time between two pings.
-const PING_EVERY: Duration = Duration::from_secs(10);
-/// A native client that misses a pong stops sending, and disconnects after this time.
-const PONG_TIMEOUT: Duration = Duration::from_secs(180);
 /// The failure of pending calls when the connection is lost.
 const CONNECTION_LOST: &str = "connection lost";
-
-/// The joined channel.
-#[derive(Clone, Debug)]
-pub(super) struct Channel {
-    /// The channel's number from the join's reply.
-    cid: Text,
-    name: Text,
-    /// The number of its last line.
-    pub msgid: i64,
-}
-
-/// The state of pings and pongs.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Keepalive {
-    count: i64,
-    next: Option<Time>,
-    sent: Option<Time>,
-    /// Time of the disconnect after a missed pong.
-    end: Option<Time>,
-}
-
-impl Keepalive {
-    /// Starts the pings: native clients ping at once, others after an interval.
-    pub fn start(&mut self, codec: Codec, now: Time) {
-        *self = Self {
-            count: self.count,
-            ..Self::default()
-        };
-        self.next = Some(match codec {
-            Codec::Lines => now,
-            Codec::Frames => now + PING_EVERY,
-        });
-    }
-
-    /// Handles a pong. Native clients ignore a pong in the same millisecond as its ping.
-    pub fn pong(&mut self, codec: Codec, now: Time) {
-        let sent = self.sent.take();
-        if codec == Codec::Lines && sent.is_some_and(|sent| now <= sent) {
-            self.next = None;
-            self.end = Some(now + PONG_TIMEOUT);
-        }
-    }
-
-    /// Returns the time of the next action.
-    pub fn deadline(&self) -> Option<Time> {
-        self.next.into_iter().chain(self.end).min()
-    }
-}
 
 impl LegacyClient {
     /// Returns true if the client can resume its session over another connection.
@@ -151,14 +98,11 @@ impl LegacyClient {
 
     /// Sends a ping if it is time; disconnects after a missed pong.
     pub(super) fn ping_or_disconnect(&mut self, now: Time, out: &mut Vec<Output>) {
-        if self.keepalive.end.is_some_and(|at| at <= now) {
+        if self.keepalive.is_over(now) {
             self.keepalive = Keepalive::default();
             out.extend(self.give_up());
-        } else if self.keepalive.next.is_some_and(|at| at <= now) {
-            self.keepalive.next = Some(now + PING_EVERY);
-            self.keepalive.sent = Some(now);
-            self.keepalive.count += 1;
-            out.push(Output::Send(self.codec.ping(self.keepalive.count)));
+        } else if let Some(number) = self.keepalive.ping(now) {
+            out.push(Output::Send(self.codec.ping(number)));
         }
     }
 

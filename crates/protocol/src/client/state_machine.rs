@@ -6,15 +6,15 @@ use std::sync::Arc;
 use rtm::time::Time;
 use rtm::value::{Text, Value};
 use tables::Tables;
-use tables::expr::StateField;
+use tables::scope::StateField;
 use tables::wire::{Target, Wire};
 
 use crate::client::catalog::{Catalog, fill};
 use crate::client::codec::Codec;
 use crate::client::events::Events;
 use crate::client::io::{CallError, Login, MAX_PENDING_CALLS, Output, Reply};
+use crate::client::keepalive::{Channel, Keepalive};
 use crate::client::mailbox::Mailbox;
-use crate::client::reconnect::{Channel, Keepalive};
 use crate::client::synthesized_events;
 use crate::client::web_codec::{Answer, Inbound, Notice};
 use crate::known_names::Known;

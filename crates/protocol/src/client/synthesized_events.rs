@@ -7,8 +7,9 @@ use rtm::EventKind;
 use rtm::value::{Text, Value};
 use tables::Tables;
 use tables::coerce::typed;
-use tables::expr::{Ambient, Expr};
+use tables::expr::Expr;
 use tables::row::{Emission, Failure, RowKind};
+use tables::scope::Ambient;
 use tables::wire::{Fold, RowCall};
 
 use crate::client::events::ClientEvent;

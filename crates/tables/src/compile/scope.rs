@@ -3,7 +3,8 @@
 use rtm::FieldType;
 use rtm::value::Text;
 
-use crate::expr::{Ambient, Expr, StateField};
+use crate::expr::Expr;
+use crate::scope::{Ambient, StateField};
 use crate::ty::{SigType, Ty};
 
 /// The names in scope; later ones hide earlier ones.

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use identity::Account;
 use rtm::value::{Text, Value};
 use rtm::{CallKind, EventKind, Field, FieldSpec, FieldType, LocalInvitation, Message, RemoteInvitation};
-use tables::expr::{parse_signal, signal};
+use tables::bridge_messages::{parse_signal, signal};
 
 use crate::placeholder::Class;
 use crate::placeholder_expand::{RAW, as_base64, in_base64};

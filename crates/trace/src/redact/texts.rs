@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 
 use identity::Account;
 use rtm::value::Value;
-use tables::expr::{begins_end_call, end_call, parse_end_call};
+use tables::bridge_messages::{begins_end_call, end_call, parse_end_call};
 
 use crate::placeholder::{Class, Placeholder, Shape};
 use crate::placeholder_expand;
