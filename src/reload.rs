@@ -1,7 +1,8 @@
 //! Reload of config, tables, certificates and secrets in a running server.
 //!
 //! The caller reads and checks all files first. [`Reloader::apply`] then swaps: connections and sessions that begin
-//! afterwards use the new values. A live session keeps its limits and its tables.
+//! afterwards use the new values. A live session keeps its limits, and its tables until
+//! its client is away.
 
 use std::sync::Arc;
 

@@ -21,6 +21,7 @@ use tokio::time::timeout;
 use crate::admin::reply::Body;
 use crate::explain::explain;
 use crate::server::{Inbox, Message, Server, SessionView, TableSet, Viewer};
+use identity::Account;
 use rtm::time::Time;
 use rtm::value::Value;
 use tables::wire::Wire;
@@ -142,6 +143,14 @@ impl Drop for View {
     }
 }
 
+/// Returns the tables of a session, which may be those of before a reload.
+fn tables_of(server: &Server, session: &SessionView) -> Arc<TableSet> {
+    let account = Account::new(session.account.clone()).ok();
+    let handle = account.and_then(|account| server.registry.session(&(session.app.clone(), account)));
+    let own = handle.filter(|handle| handle.id == session.id);
+    own.map_or_else(|| server.sets.current(), |handle| handle.set)
+}
+
 /// Attaches a viewer to a session. Returns the stream of server-sent events.
 ///
 /// # Errors
@@ -151,12 +160,16 @@ pub fn view(server: &Arc<Server>, session: &SessionView, inbox: Inbox) -> Result
     let permit = viewers.room.clone().try_acquire_owned().map_err(|_| NoView::Full)?;
     let number = viewers.last.fetch_add(1, Ordering::Relaxed);
     let config = server.config();
-    let (record, set) = (&config.record, server.sets.current());
+    let (record, set) = (&config.record, tables_of(server, session));
     let redaction = Redaction::new(&set.tables, record.names, record.bodies).map_err(|_| NoView::NoKey)?;
     let (ring, started) = (Arc::new(Ring::default()), server.clock.now());
     let feed = Arc::new(Feed(ring.clone()));
     let recorder = SessionRecorder::new(feed, set.tables.clone(), started, 1);
-    let viewer = Viewer { number, recorder };
+    let viewer = Viewer {
+        number,
+        recorder,
+        set: set.clone(),
+    };
     inbox.send(Message::Watch(Box::new(viewer))).map_err(|_| NoView::Over)?;
     let profile = session.client().profile;
     let profile = set.tables.profiles.iter().find(|known| known.name == profile);

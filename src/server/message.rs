@@ -17,6 +17,7 @@ use crate::server::pending_logins::PendingLogin;
 use crate::server::send_queue::Outbound;
 use crate::server::session_directory::ClientView;
 use crate::server::session_inbox::Inbox;
+use crate::server::table_set::TableSet;
 use protocol::encoder::Encoder;
 
 /// Message to a session. Large parts are boxed, to keep inboxes small.
@@ -68,6 +69,8 @@ pub struct Viewer {
     pub number: u64,
     /// What records for it.
     pub recorder: SessionRecorder,
+    /// Tables by which it reads rows.
+    pub set: Arc<TableSet>,
 }
 
 impl std::fmt::Debug for Viewer {

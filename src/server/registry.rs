@@ -282,6 +282,22 @@ impl SessionRegistry {
         self.entries.lock().by_key.get(key).map(|entry| entry.session.clone())
     }
 
+    /// Exchanges the tables of a session without a client, unless `exchange` returns false. A login that is admitted
+    /// later gets the new ones. Returns true if they are exchanged.
+    pub fn exchange(&self, key: &Key, session: u64, set: &Arc<TableSet>, exchange: impl FnOnce() -> bool) -> bool {
+        let mut entries = self.entries.lock();
+        let entry = entries.by_key.get_mut(key);
+        // A client whose login is admitted already decodes by the tables of the session.
+        let entry = entry.filter(|entry| entry.session.id == session && entry.live.is_none());
+        entry.is_some_and(|entry| {
+            let is_exchanged = exchange();
+            if is_exchanged {
+                entry.session.set = set.clone();
+            }
+            is_exchanged
+        })
+    }
+
     /// Unregisters a socket, unless its session has a newer one.
     pub fn socket_closed(&self, key: &Key, socket: SocketId) {
         if let Some(entry) = self

@@ -223,6 +223,13 @@ impl SessionDirectory {
         sessions.values().map(|(view, _)| view.clone()).collect()
     }
 
+    /// Returns the inboxes of sessions without a client.
+    pub fn away(&self) -> Vec<Inbox> {
+        let sessions = self.sessions.lock();
+        let away = sessions.values().filter(|(view, _)| view.numbers().connections == 0);
+        away.filter_map(|(_, inbox)| inbox.upgrade()).collect()
+    }
+
     /// Returns the inboxes of all sessions.
     pub fn inboxes(&self) -> Vec<Inbox> {
         let sessions = self.sessions.lock();

@@ -1,5 +1,5 @@
-//! Mapping tables in use. A reload replaces them for new sessions; each session keeps its own until it ends, because its
-//! calls under way and waiting messages refer to their rows by number.
+//! Mapping tables in use. A reload replaces them for new sessions. A session keeps its own while something refers to
+//! their rows by number, and takes the new ones between two connections of its client (decisions H15).
 
 use std::sync::Arc;
 

@@ -89,7 +89,7 @@ async fn sessions_of_old_and_new_tables_work_side_by_side() {
         let got = lines.last().map(|(_, line)| text(line).to_owned());
         assert_eq!(got, Some(format!("from {from}")));
     }
-    // The session of the old tables is resumed, with the message that came meanwhile.
+    // Her session is resumed, by then with the new tables, with the message that came meanwhile.
     drop(alice);
     crate::support::eventually("she is away", || running.server.metrics.sockets.get() == 3).await;
     tell(&mut waiting, "alice", "meanwhile").await;
@@ -105,6 +105,88 @@ async fn sessions_of_old_and_new_tables_work_side_by_side() {
     carol.call("channelJoin", json!({"channelID": "room"})).await;
     let (_, coverage) = running.server.sets.coverage();
     assert_eq!(coverage.sessions, 5, "of both tables");
+}
+
+/// A session whose client is away and that waits for nothing takes the new tables, with all that it has.
+#[tokio::test]
+async fn a_session_without_a_client_takes_new_tables() {
+    let running = serve_with_config(config()).await;
+    let reloader = Reloader::new(&running);
+    let key = |name: &str| {
+        let app = rtm::AppId::new("app").expect("an app id");
+        (app, identity::Account::new(name).expect("an account"))
+    };
+    let set_of = |name: &str| running.server.registry.session(&key(name)).expect("a session").set;
+    let is_current = |name: &str| Arc::ptr_eq(&set_of(name), &running.server.sets.current());
+    let mut alice = Client::login(running.http, "alice").await;
+    let mut bob = Client::login(running.http, "bob").await;
+    let mut carol = Client::login(running.http, "carol").await;
+    for client in [&mut alice, &mut bob] {
+        assert_eq!(client.call("channel_join", json!({"name": "room"})).await.err, "");
+    }
+    // A message of hers waits for a user who is offline: its row is one of the old tables.
+    let kept = json!({"peer": "nobody", "content": "later", "flag": "v1:E:3600", "t": "instant"});
+    assert_eq!(carol.call("user_sendmsg", kept).await.err, "");
+    drop((alice, carol));
+    let gone = || running.server.metrics.sockets.get() == 1;
+    crate::support::eventually("they are away", gone).await;
+    tell(&mut bob, "alice", "before").await;
+    reloader
+        .apply(&config(), Some(renumbered()))
+        .await
+        .expect("it can be used");
+    crate::support::eventually("her session takes the new tables", || is_current("alice")).await;
+    assert!(!is_current("bob"), "he is connected");
+    assert!(!is_current("carol"), "her message refers to a row");
+    tell(&mut bob, "alice", "after").await;
+    let mut alice = Client::login(running.http, "alice").await;
+    let (_, lines) = alice.poll(0).await;
+    let texts: Vec<_> = lines.iter().map(|(_, line)| text(line)).collect();
+    assert_eq!(texts, ["before", "after"]);
+    // She is still in the channel, and her calls are those of the new tables.
+    let sent = bob.call("channel_sendmsg", json!({"name": "room", "msg": "hi"})).await;
+    assert_eq!(sent.err, "");
+    let asked = alice.call("channel_join", json!({"name": "room"})).await;
+    assert_eq!(asked.err, "");
+    let sent = alice
+        .call("channel_sendmsg", json!({"name": "room", "msg": "hello"}))
+        .await;
+    assert_eq!(sent.err, "");
+    let calls = running.server.sets.current().usage.coverage().calls;
+    assert!(!calls.is_empty(), "calls are counted with the new tables");
+    // He has left the old tables at his next connection, too.
+    drop(bob);
+    crate::support::eventually("his session takes them", || is_current("bob")).await;
+}
+
+/// A viewer of a session reads its rows by the tables of the session.
+#[tokio::test]
+async fn a_viewer_uses_the_tables_of_the_session() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let running = serve_with_config(crate::support::with_admin()).await;
+    let admin = crate::support::admin(&running);
+    let reloader = Reloader::new(&running);
+    let mut alice = Client::login(running.http, "alice").await;
+    let config = (*running.server.config()).clone();
+    reloader
+        .apply(&config, Some(renumbered()))
+        .await
+        .expect("it can be used");
+    let id = running.server.sessions.views()[0].id;
+    let mut stream = tokio::net::TcpStream::connect(admin).await.expect("it listens");
+    let request = format!("GET /sessions/{id}/live HTTP/1.1\r\nhost: {admin}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("it reads");
+    let is_watched = || running.server.sessions.views()[0].is_watched();
+    crate::support::eventually("the session is watched", is_watched).await;
+    tell(&mut alice, "nobody", "hi").await;
+    let (mut seen, mut chunk) = (String::new(), vec![0; 65_536]);
+    while !seen.contains("\"kind\":\"reply\"") {
+        let read = tokio::time::timeout(crate::support::PATIENCE, stream.read(&mut chunk)).await;
+        let length = read.expect("an event").expect("no error");
+        assert!(length > 0, "{seen}");
+        seen += &String::from_utf8_lossy(&chunk[..length]);
+    }
+    assert!(seen.contains("\"row\":\"peer.send\""), "{seen}");
 }
 
 /// Messages that wait for an absent account are those of another session's tables.

@@ -116,6 +116,11 @@ struct Gathered {
 }
 
 impl Requests {
+    /// Returns true if no request is pending or waits.
+    pub fn is_empty(&self) -> bool {
+        self.out.is_empty() && self.gathered.values().all(|gathered| gathered.waiting.is_empty())
+    }
+
     /// Sends a call whose result is ignored; later, if RTM limits the rate of such calls.
     pub fn send_aside(&mut self, call: RtmCall, ctx: &mut Ctx<'_>) {
         if let Added::Now(number) = self.add(Request::aside(call), ctx) {

@@ -150,6 +150,11 @@ impl Runs {
         self.active.get(&run).map(|run| run.row)
     }
 
+    /// Returns true if there are no runs.
+    pub fn is_empty(&self) -> bool {
+        self.active.is_empty() && self.waiting.is_empty()
+    }
+
     /// Returns true if no further run can start.
     pub fn is_full(&self) -> bool {
         self.active.len() >= MAX_RUNS

@@ -1,6 +1,7 @@
 //! One legacy client's session: coordinates its state machines.
 
 mod conditions;
+mod exchange;
 mod invocation;
 mod outcome;
 mod rtm_events;

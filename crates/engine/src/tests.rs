@@ -49,6 +49,13 @@ impl Bench {
         effects
     }
 
+    /// Offers the same tables to the session.
+    fn exchanges_tables(&mut self) -> bool {
+        let wire = self.tables.wire("web").unwrap().clone();
+        let tables = (self.tables.clone(), wire);
+        self.session.exchange_tables(tables, &|event| Some(event.clone()))
+    }
+
     /// Returns the reason for the refusal of a channel message.
     fn send(&mut self, id: i64) -> Option<Text> {
         let row = self.tables.row_named("channel-msg.send").unwrap();
@@ -148,4 +155,24 @@ fn a_mailbox_is_bounded_in_bytes() {
     assert_eq!(from_bob, 6, "half of it");
     assert!((0..3).all(|_| bench.has_room_for("carol")));
     assert!(bench.session.bytes() <= 100_000);
+}
+
+#[test]
+fn tables_are_exchanged_while_nothing_refers_to_a_row() {
+    let mut bench = Bench::new(SessionLimits::default());
+    assert!(!bench.exchanges_tables(), "a client is connected");
+    bench.session.assume_away();
+    assert!(bench.exchanges_tables());
+    // A mailbox line without an equal in the other tables.
+    bench.has_room_for("bob");
+    assert!(bench.exchanges_tables());
+    let wire = bench.tables.wire("web").unwrap().clone();
+    let tables = (bench.tables.clone(), wire);
+    assert!(!bench.session.exchange_tables(tables, &|_| None));
+    // A call is under way.
+    bench.session.assume_live(SOCKET);
+    bench.session.assume_joined("room".into());
+    assert_eq!(bench.send(1), None);
+    bench.session.assume_away();
+    assert!(!bench.exchanges_tables(), "a request to RTM is pending");
 }

@@ -1,6 +1,7 @@
 //! A running session: it takes messages from its inbox and executes effects.
 
 mod effects_buffer;
+mod exchange;
 mod frames;
 mod limits;
 mod measures;
@@ -571,6 +572,7 @@ impl Recipient for LiveSession {
         let Some(message) = message else { return };
         self.press();
         self.serve(message);
+        self.take_current_tables();
         self.save();
     }
 
@@ -578,6 +580,7 @@ impl Recipient for LiveSession {
         self.armed = None;
         self.timers_changed = true;
         self.fire_due();
+        self.take_current_tables();
         self.save();
     }
 

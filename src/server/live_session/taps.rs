@@ -1,5 +1,7 @@
 //! Recorders of a session: of the recording, and of viewers. Without them, each call is one comparison.
 
+use std::sync::Arc;
+
 use engine::{Effect, Input};
 use protocol::event::SocketId;
 use rtm::time::Time;
@@ -20,6 +22,11 @@ pub(super) struct Taps {
 }
 
 impl Taps {
+    /// Returns true if there is a recorder.
+    pub(super) fn are_open(&self) -> bool {
+        self.recording.is_some() || !self.viewers.is_empty()
+    }
+
     fn each(&self, record: impl Fn(&SessionRecorder)) {
         if let Some(recording) = &self.recording {
             record(recording);
@@ -68,7 +75,8 @@ impl LiveSession {
 
     /// Adds a viewer. Its stream begins with the state of the session that redaction needs.
     pub(super) fn watch(&mut self, viewer: Viewer) {
-        if self.taps.viewers.len() >= MAX_VIEWERS {
+        // The session may have taken other tables meanwhile.
+        if self.taps.viewers.len() >= MAX_VIEWERS || !Arc::ptr_eq(&viewer.set, &self.set) {
             // The drop of the recorder ends the stream.
             return;
         }

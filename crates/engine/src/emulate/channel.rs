@@ -90,6 +90,20 @@ impl ChannelState {
         self.name().is_some_and(|own| Some(own) != name)
     }
 
+    /// Returns true if no join is pending and no event is held back.
+    pub fn is_settled(&self) -> bool {
+        self.current
+            .as_ref()
+            .is_none_or(|channel| channel.joined && channel.held.is_none())
+    }
+
+    /// Converts the stored lines; returns false if one cannot be.
+    pub fn convert(&mut self, convert: &dyn Fn(&Event) -> Option<Event>) -> bool {
+        self.current
+            .as_mut()
+            .is_none_or(|channel| channel.lines.convert(convert))
+    }
+
     /// Returns the number of joins.
     pub fn joins(&self) -> i64 {
         self.joins

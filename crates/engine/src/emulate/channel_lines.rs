@@ -53,6 +53,17 @@ impl ChannelLines {
         self.ring = Ring::default();
     }
 
+    /// Converts the events of all stored lines; returns false if one cannot be.
+    pub fn convert(&mut self, convert: &dyn Fn(&Event) -> Option<Event>) -> bool {
+        self.ring.lines.iter_mut().all(|(_, event)| match convert(event) {
+            Some(converted) => {
+                *event = converted;
+                true
+            }
+            None => false,
+        })
+    }
+
     /// Returns the size of the stored lines in bytes.
     pub fn bytes(&self) -> usize {
         self.ring.bytes

@@ -122,6 +122,11 @@ pub struct Invitations {
 }
 
 impl Invitations {
+    /// Returns true if there are no calls.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Returns the calls with a party and channel that are not withdrawn, latest first.
     pub fn between<'c>(&'c self, channel: &'c str, peer: &'c str) -> impl Iterator<Item = &'c Call> {
         self.entries

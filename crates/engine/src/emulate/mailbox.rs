@@ -53,6 +53,17 @@ struct Line {
 pub struct Full;
 
 impl Mailbox {
+    /// Converts the events of all lines; returns false if one cannot be.
+    pub fn convert(&mut self, convert: &dyn Fn(&Event) -> Option<Event>) -> bool {
+        self.lines.iter_mut().all(|line| match convert(&line.event) {
+            Some(event) => {
+                line.event = event;
+                true
+            }
+            None => false,
+        })
+    }
+
     /// Adds a line. Returns its version if the client may be notified at once.
     ///
     /// # Errors

@@ -34,6 +34,11 @@ struct TransientJoin {
 }
 
 impl TransientJoins {
+    /// Returns true if no channel is joined.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Returns true if the channel is joined.
     pub fn has_joined(&self, name: Option<&Text>) -> bool {
         self.0.iter().any(|join| join.joined && Some(&join.name) == name)
