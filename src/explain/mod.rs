@@ -2,6 +2,7 @@
 //!
 //! This module knows no row, call or event; it reads the compiled tables.
 
+mod context;
 mod frame;
 mod outcomes;
 mod row;

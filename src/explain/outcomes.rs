@@ -7,7 +7,7 @@ use tables::row::{Emission, Failure, Outcome, Row};
 use tables::scope::Ambient;
 use tables::wire::{Via, WireEvent};
 
-use crate::explain::row::Context;
+use crate::explain::context::Context;
 use crate::explain::show;
 use crate::explain::steps::{call, shown};
 use crate::explain::view::{EventView, FailureView, OutcomeView, Reason};

@@ -9,19 +9,13 @@ use tables::row::{AnswerAt, Let, LetDefault, Row};
 use tables::scope::StateField;
 use tables::wire::{RowCall, Wire};
 
+use crate::explain::context::Context;
 use crate::explain::frame::Frame;
 use crate::explain::outcomes;
 use crate::explain::show;
 use crate::explain::steps;
 use crate::explain::view::{AnswerView, Arg, Code, LetView, RowView};
 use protocol::known_names::Known;
-
-/// Inputs of all parts of an explanation.
-pub(super) struct Context<'t> {
-    pub tables: &'t Tables,
-    pub wire: &'t Wire,
-    pub call: &'t RowCall,
-}
 
 pub(super) fn explain(tables: &Tables, wire: &Wire, call: &RowCall, frame: &Frame<'_>, vid: Option<AppId>) -> RowView {
     let row = &tables.rows[call.row];

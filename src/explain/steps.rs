@@ -8,7 +8,7 @@ use tables::condition::{Cond, Condition};
 use tables::expr::Expr;
 use tables::row::{CallTemplate, Expect, Handling, Row, RtmStep, Step, StepKind};
 
-use crate::explain::row::Context;
+use crate::explain::context::Context;
 use crate::explain::show;
 use crate::explain::view::{CallView, RtmView, Shown, StepEffect, StepView};
 use protocol::known_names::Known;
