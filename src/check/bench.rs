@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{Effect, Input, Names, Session, SessionContext, SessionLimits, TimerKey};
+use engine::{Effect, Input, Names, Session, SessionContext, SessionLimits};
 use protocol::event::{LOGIN, SocketId};
 use rtm::time::Time;
 use rtm::value::Text;
@@ -35,7 +35,6 @@ pub struct Bench {
     pub(super) open: Vec<(u64, CallKind)>,
     pub(super) traffic: Traffic,
     effects: VecDeque<Effect>,
-    timers: Vec<(TimerKey, Time)>,
 }
 
 impl Bench {
@@ -69,7 +68,6 @@ impl Bench {
             open: Vec::new(),
             traffic: Traffic::default(),
             effects: VecDeque::new(),
-            timers: Vec::new(),
         }
     }
 
@@ -93,7 +91,7 @@ impl Bench {
         }
     }
 
-    /// Feeds an input; sets timers, and queues other effects for the steps.
+    /// Feeds an input; queues its effects for the steps.
     pub(super) fn feed(&mut self, input: Input) {
         let mut out = Vec::new();
         self.session.step(self.now, input, &mut out);
@@ -103,10 +101,6 @@ impl Bench {
     pub(super) fn absorb(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::SetTimer { key, at } => {
-                    self.timers.retain(|(known, _)| *known != key);
-                    self.timers.push((key, at));
-                }
                 Effect::Rtm { request, call } => {
                     self.traffic.calls.push(call.clone());
                     self.open.push((request, call.kind()));
@@ -117,7 +111,11 @@ impl Bench {
                     self.open.push((request, call.kind()));
                     self.effects.push_back(Effect::RtmVia { request, channel, call });
                 }
-                Effect::Close(_) | Effect::End | Effect::Dropped(_) | Effect::StoreLines(_) => {}
+                Effect::SetTimer { .. }
+                | Effect::Close(_)
+                | Effect::End
+                | Effect::Dropped(_)
+                | Effect::StoreLines(_) => {}
                 effect => self.effects.push_back(effect),
             }
         }
@@ -126,19 +124,11 @@ impl Bench {
     /// Advances time; fires due timers in order.
     pub(super) fn pass(&mut self, time: Duration) {
         let until = self.now + time;
-        while let Some(at) = self
-            .timers
-            .iter()
-            .filter(|(_, at)| *at <= until)
-            .map(|(_, at)| *at)
-            .min()
-        {
-            let due = self.timers.iter().position(|(_, t)| *t == at);
-            let Some((key, at)) = due.map(|i| self.timers.remove(i)) else {
-                break;
-            };
+        while let Some(at) = self.session.next_timer().filter(|at| *at <= until) {
             self.now = self.now.max(at);
-            self.feed(Input::Timer(key));
+            if let Some(key) = self.session.take_due(self.now) {
+                self.feed(Input::Timer(key));
+            }
         }
         self.now = until;
     }

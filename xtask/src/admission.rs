@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 /// A change of a source file that breaks admission, or what belongs to it.
 pub struct Mutant {
     pub name: &'static str,
-    /// File of the server.
+    /// File of the server or of the engine.
     pub file: &'static str,
     /// Text that occurs once.
     pub from: &'static str,
@@ -79,15 +79,9 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "replies-for-others-are-lost",
-        file: "src/server/live_session/mod.rs",
-        from: "asker.tell(UpstreamEvent::Reply { request, result });
-                }
-            }
-            UpstreamEvent::Reply",
-        to: "drop((asker, request, result));
-                }
-            }
-            UpstreamEvent::Reply",
+        file: "crates/engine/src/for_others.rs",
+        from: "Some((asker, request)) => Route::Other(asker, UpstreamEvent::Reply { request, result }),",
+        to: "Some(_) => Route::Nowhere,",
     },
 ];
 

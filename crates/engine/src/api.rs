@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use protocol::event::{Answer, CallRef, Event, Form, SocketId};
 use rtm::time::Time;
+use rtm::upstream::UpstreamEvent;
 use rtm::value::{Text, Value};
 use rtm::{CallKind, ChannelId, InvitationId, RtmCall, RtmError, RtmEvent, RtmReply};
 use tables::Tables;
@@ -310,6 +311,17 @@ pub enum EndReason {
     Banned,
     /// The client, or RTM, was disconnected for too long.
     Lost,
+}
+
+impl From<UpstreamEvent> for Input {
+    fn from(event: UpstreamEvent) -> Self {
+        match event {
+            UpstreamEvent::Reply { request, result } => Self::RtmReply { request, result },
+            UpstreamEvent::Event(event) => Self::RtmEvent(event),
+            UpstreamEvent::Up(up) => Self::Upstream(up),
+            UpstreamEvent::Unsupported(lacks) => Self::Unsupported(lacks),
+        }
+    }
 }
 
 /// A timer of a session.

@@ -106,7 +106,8 @@ impl<'c> Ctx<'c> {
 pub(crate) mod tests {
     use super::*;
 
-    struct OneNumber;
+    /// Names with one number for all accounts.
+    pub(crate) struct OneNumber;
 
     impl Names for OneNumber {
         fn uid(&self, _: &Text) -> i64 {

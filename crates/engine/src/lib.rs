@@ -13,6 +13,8 @@ mod context;
 pub mod dispatch;
 pub mod durable;
 pub mod emulate;
+mod for_others;
+mod frames;
 mod lanes;
 mod names;
 pub mod pre_login;
@@ -21,9 +23,11 @@ mod run;
 mod session;
 #[cfg(test)]
 mod tests;
+mod timers;
 
 pub use admission::{Admission, Existing, LoginAttempt, admit};
 pub use api::{Attach, DropReason, Effect, EndReason, Input, SessionContext, SessionLimits, TimerKey};
+pub use for_others::{ForOthers, Route};
 pub use names::{AppNames, Names, derived_uid};
 pub use protocol::event::{Answer, CallRef, Event, Form, LOGIN, Refusal, SocketId};
 pub use session::Session;

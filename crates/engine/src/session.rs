@@ -35,6 +35,7 @@ use crate::emulate::status::Status;
 use crate::emulate::transient_join::TransientJoins;
 use crate::requests::Requests;
 use crate::run::{Run, Runs};
+use crate::timers::Timers;
 
 /// Maximum number of sockets that wait for one login; clients race with two.
 const MAX_TWINS: usize = 4;
@@ -56,6 +57,7 @@ pub struct Session {
     saved: Option<Box<Saved>>,
     /// Sockets of the same client that arrived while the login was pending.
     twins: Vec<CallRef>,
+    timers: Timers,
     end_reason: Option<EndReason>,
 }
 
@@ -76,12 +78,34 @@ impl Session {
             directory: Directory::default(),
             transient_joins: TransientJoins::default(),
             twins: Vec::new(),
+            timers: Timers::default(),
             end_reason: None,
         }
     }
 
     /// Processes one input at one time; its effects are appended to `out`, in order.
     pub fn step(&mut self, now: Time, input: Input, out: &mut Vec<Effect>) {
+        let first = out.len();
+        self.process(now, input, out);
+        self.timers.note(&out[first..]);
+    }
+
+    /// Returns the time of the next timer.
+    pub fn next_timer(&self) -> Option<Time> {
+        self.timers.next()
+    }
+
+    /// Removes and returns the first timer that is due. It has to be the next input; it may set others again.
+    pub fn take_due(&mut self, now: Time) -> Option<TimerKey> {
+        self.timers.pop(now)
+    }
+
+    /// Removes a timer, which then has to be the next input. Returns its time.
+    pub fn take_timer(&mut self, key: TimerKey) -> Option<Time> {
+        self.timers.remove(key)
+    }
+
+    fn process(&mut self, now: Time, input: Input, out: &mut Vec<Effect>) {
         if self.end_reason.is_some() {
             return;
         }

@@ -9,17 +9,10 @@ use rtm::value::{Text, Value};
 use rtm::{Message, RtmEvent, UserId};
 use tables::Tables;
 
-use crate::{Effect, Input, Names, Session, SessionContext, SessionLimits};
+use crate::context::tests::OneNumber;
+use crate::{Effect, Input, Session, SessionContext, SessionLimits};
 
 const SOCKET: SocketId = SocketId(1);
-
-struct SameUid;
-
-impl Names for SameUid {
-    fn uid(&self, _: &Text) -> i64 {
-        7
-    }
-}
 
 struct Bench {
     tables: Arc<Tables>,
@@ -32,7 +25,7 @@ impl Bench {
         let context = SessionContext {
             wire: tables.wire("web").unwrap().clone(),
             tables: tables.clone(),
-            names: Arc::new(SameUid),
+            names: Arc::new(OneNumber),
             offline_messages: false,
             durable: false,
             can: Arc::new(|_| true),

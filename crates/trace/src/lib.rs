@@ -38,7 +38,7 @@ pub use coverage::Coverage;
 pub use diff::{Diff, Noise, Scope, diff};
 pub use event::TraceEvent;
 pub use live::{play_embedded, replay_embedded, replay_upstream};
-pub use names::{ReadNames, RecordedNames};
+pub use names::{ReadNames, RecordedNames, TraceNames};
 pub use output::Bounds;
 pub use placeholder::Placeholder;
 pub use played_record::PlayedRecord;

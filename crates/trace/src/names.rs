@@ -8,7 +8,9 @@ use foldhash::HashSet;
 use foldhash::quality::RandomState;
 use parking_lot::Mutex;
 
-use engine::Names;
+use engine::{Names, derived_uid};
+use identity::lossy_codec;
+use rtm::AppId;
 use rtm::value::{Text, Value};
 
 use crate::record::{Dir, Leg};
@@ -92,7 +94,7 @@ impl Names for RecordedNames {
 /// Translations with a text result.
 const WHICH: [&str; 4] = ["userId", "account", "channelId", "channel"];
 
-/// Names of a trace; an unknown name maps to itself, with uid 0.
+/// Names that a trace has.
 #[derive(Clone, Debug, Default)]
 pub struct ReadNames {
     texts: [HashMap<Text, Text>; WHICH.len()],
@@ -118,39 +120,48 @@ impl ReadNames {
     }
 
     /// Returns a translation, if the trace has it.
-    pub fn known(&self, which: &str, asked: &Text) -> Option<Text> {
+    fn known(&self, which: &str, asked: &Text) -> Option<Text> {
         let at = WHICH.iter().position(|known| *known == which)?;
         self.texts[at].get(asked).cloned()
     }
 
     /// Returns an account's number, if the trace has it.
-    pub fn known_uid(&self, account: &Text) -> Option<i64> {
+    fn known_uid(&self, account: &Text) -> Option<i64> {
         self.uids.get(account).copied()
-    }
-
-    fn text(&self, which: &str, asked: &Text) -> Text {
-        self.known(which, asked).unwrap_or_else(|| asked.clone())
     }
 }
 
-impl Names for ReadNames {
+/// Names of a session of a trace: those that the trace has, else computed ones.
+#[derive(Clone, Debug, Default)]
+pub struct TraceNames {
+    pub read: Arc<ReadNames>,
+    /// App for the derivation of uids; without it an unknown uid is 0.
+    pub app: Option<AppId>,
+}
+
+impl Names for TraceNames {
     fn user_id(&self, account: &Text) -> Text {
-        self.text("userId", account)
+        let known = self.read.known("userId", account);
+        known.unwrap_or_else(|| lossy_codec::user_id(account))
     }
 
     fn account(&self, user_id: &Text) -> Text {
-        self.text("account", user_id)
+        let known = self.read.known("account", user_id);
+        known.unwrap_or_else(|| lossy_codec::account(user_id))
     }
 
     fn channel_id(&self, channel: &Text) -> Text {
-        self.text("channelId", channel)
+        let known = self.read.known("channelId", channel);
+        known.unwrap_or_else(|| lossy_codec::channel_id(channel))
     }
 
     fn channel(&self, channel_id: &Text) -> Text {
-        self.text("channel", channel_id)
+        let known = self.read.known("channel", channel_id);
+        known.unwrap_or_else(|| lossy_codec::channel(channel_id))
     }
 
     fn uid(&self, account: &Text) -> i64 {
-        self.known_uid(account).unwrap_or(0)
+        let derived = || Some(derived_uid(self.app.as_ref()?, account));
+        self.read.known_uid(account).or_else(derived).unwrap_or(0)
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use engine::Names;
 use protocol::encoder::Encoder;
 use rtm::time::Time;
 use rtm::value::{Text, Value};
@@ -12,7 +11,7 @@ use tables::Tables;
 use crate::diff::Change;
 use crate::diff::changes::changes;
 use crate::frame::opened_data;
-use crate::names::ReadNames;
+use crate::names::{ReadNames, TraceNames};
 use crate::played_record::PlayedRecord;
 use crate::reader::Trace;
 use crate::record::{Dir, Leg, Record};
@@ -235,7 +234,8 @@ impl<'s> Harness<'s> {
         self.settle(line, record.session);
         self.keep(line);
         if let Some(begin) = record.data.get("begin") {
-            let names: Arc<dyn Names> = self.names.get(&record.session).cloned().unwrap_or_default();
+            let read = self.names.get(&record.session).cloned().unwrap_or_default();
+            let names = Arc::new(TraceNames { read, app: None });
             if self.session_entries.contains_key(&record.session) {
                 return Err(format!("session {} began already", record.session).into());
             }

@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use engine::dispatch::{Caller, Dispatch};
 use engine::pre_login::answer_before_login;
-use engine::{Effect, Input, Names, Session, SessionContext, TimerKey};
+use engine::{Effect, Input, Names, Session, SessionContext};
 use protocol::ClientFrame;
 use protocol::args::read_args;
 use protocol::decoder::Decoder;
-use protocol::encoder::Resumed;
-use protocol::encoder::{Encoder, LineContext, NamedCall};
+use protocol::encoder::{Encoder, LineContext};
 use protocol::event::{CallRef, LOGIN, SocketId};
 use rtm::CallKind;
 use rtm::time::Time;
@@ -57,7 +56,6 @@ pub struct SessionReplay {
     context: SessionContext,
     session: Session,
     sockets: HashMap<SocketId, Socket>,
-    timers: HashMap<TimerKey, Time>,
     /// Open calls: the kind determines the type of the reply.
     open: HashMap<u64, CallKind>,
     /// Requests to others in a live replay.
@@ -121,7 +119,6 @@ impl SessionReplay {
             account: begin.account.clone(),
             profile,
             sockets: HashMap::new(),
-            timers: HashMap::new(),
             open: HashMap::new(),
             requests_to_others: None,
             used: Used::default(),
@@ -155,7 +152,7 @@ impl SessionReplay {
                     .and_then(Value::as_text)
                     .and_then(|name| timer_name::parse(name));
                 let key = key.ok_or_else(|| format!("{} is not a fired timer", record.data))?;
-                match self.timers.remove(&key) {
+                match self.session.take_timer(key) {
                     Some(at) if at <= now => self.step(now, Input::Timer(key), &mut out),
                     Some(at) => return Err(format!("the timer {} is due at {at}", timer_name::name(key)).into()),
                     None => return Err(format!("the timer {} is not set", timer_name::name(key)).into()),
@@ -377,7 +374,10 @@ impl SessionReplay {
                 channel: channel.as_ref(),
                 now,
             };
-            if let Some((socket, row, frames)) = self.frames(&effect, context) {
+            if let Some((socket, row)) = effect.recipient()
+                && let Some(known) = self.sockets.get(&socket)
+            {
+                let frames = effect.frames(&*known.encoder, &self.wire, context);
                 say(socket, frames, row.map(|row| self.tables.rows[row].id.clone()), out);
             }
             if let Some(requests_to_others) = &mut self.requests_to_others {
@@ -388,9 +388,6 @@ impl SessionReplay {
 
     fn note(&mut self, effect: &Effect) {
         match effect {
-            Effect::SetTimer { key, at } => {
-                self.timers.insert(*key, *at);
-            }
             Effect::Rtm { request, call } | Effect::RtmVia { request, call, .. } => {
                 self.open.insert(*request, call.kind());
             }
@@ -399,37 +396,6 @@ impl SessionReplay {
             }
             _ => {}
         }
-    }
-
-    /// Encodes the frames of an effect for an open socket.
-    fn frames(&self, effect: &Effect, context: LineContext<'_>) -> Option<(SocketId, Option<usize>, Vec<String>)> {
-        let encoder = |socket: &SocketId| self.sockets.get(socket).map(|socket| &*socket.encoder);
-        Some(match effect {
-            Effect::Answer { call, row, answer } => {
-                (call.socket, Some(*row), encoder(&call.socket)?.answer(*call, answer))
-            }
-            Effect::Mailbox { call, ver_clear, lines } => {
-                let named = NamedCall {
-                    function: &self.wire.function(call.function).name,
-                    id: call.id,
-                };
-                let context = LineContext {
-                    channel: None,
-                    ..context
-                };
-                (
-                    call.socket,
-                    None,
-                    encoder(&call.socket)?.mailbox(named, *ver_clear, lines, context),
-                )
-            }
-            Effect::Notify { socket, form, event } => {
-                (*socket, Some(event.row), encoder(socket)?.notify(*form, event, context))
-            }
-            Effect::Hint { socket, version } => (*socket, None, encoder(socket)?.hint(*version)),
-            Effect::Resumed(call) => (call.socket, None, encoder(&call.socket)?.resumed(Resumed::Welcome)),
-            _ => return None,
-        })
     }
 }
 

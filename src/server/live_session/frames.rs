@@ -1,57 +1,30 @@
 //! Frames of a session for its client.
 
-use protocol::encoder::{Encoder, LineContext, NamedCall};
-use protocol::event::{CallRef, Event, Form, LOGIN, SocketId};
-use tables::row::RowId;
+use engine::Effect;
+use protocol::encoder::LineContext;
+use protocol::event::{CallRef, LOGIN};
 
 use crate::server::live_session::LiveSession;
 
 impl LiveSession {
-    pub(super) fn send_lines(&mut self, call: CallRef, ver_clear: u64, lines: &[(u64, Event)]) {
-        let wire = self.wire.clone();
-        let account = self.key.1.text().clone();
-        let context = LineContext {
-            account: &account,
-            channel: None,
-            now: self.now,
-        };
-        let named = NamedCall {
-            function: &wire.function(call.function).name,
-            id: call.id,
-        };
-        self.send(call.socket, None, |encoder| {
-            encoder.mailbox(named, ver_clear, lines, context)
-        });
-    }
-
-    pub(super) fn notify(&mut self, socket: SocketId, form: Form, event: &Event) {
-        let account = self.key.1.text().clone();
-        let channel = self.channel.clone();
-        let context = LineContext {
-            account: &account,
-            channel: channel.as_ref(),
-            now: self.now,
-        };
-        self.send(socket, Some(event.row), |encoder| encoder.notify(form, event, context));
-    }
-
-    /// Sends frames to a socket. If its queue is full, the session waits; the connection detects slow clients.
-    pub(super) fn send(&mut self, id: SocketId, row: Option<RowId>, what: impl FnOnce(&dyn Encoder) -> Vec<String>) {
-        self.send_as(id, row, None, what);
-    }
-
-    pub(super) fn send_as(
-        &mut self,
-        id: SocketId,
-        row: Option<RowId>,
-        answers: Option<CallRef>,
-        what: impl FnOnce(&dyn Encoder) -> Vec<String>,
-    ) {
+    /// Sends the frames of an effect. If the queue of the socket is full, the session waits; the connection detects slow
+    /// clients.
+    pub(super) fn send(&mut self, effect: &Effect) {
+        let Some((id, row)) = effect.recipient() else { return };
         let Some(socket) = self.sockets.get(&id) else { return };
-        for text in what(&*socket.encoder) {
+        let answers = match effect {
+            Effect::Answer { call, row, .. } => Some((*call, *row)),
+            _ => None,
+        };
+        let context = LineContext {
+            account: self.key.1.text(),
+            channel: self.channel.as_ref(),
+            now: self.now,
+        };
+        for text in effect.frames(&*socket.encoder, &self.wire, context) {
             self.taps.frame_out(id, &text, row);
             let text = match &mut self.record {
-                Some(record) => record.hold(self.after, &socket.out, text, answers.zip(row)),
+                Some(record) => record.hold(self.after, &socket.out, text, answers),
                 None => Some(text),
             };
             if let Some(text) = text

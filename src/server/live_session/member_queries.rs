@@ -8,11 +8,6 @@ use rtm::{ChannelId, GetMembersErr, RtmCall};
 
 use crate::server::live_session::LiveSession;
 
-/// First request number of calls for other sessions, above the session's own numbers.
-pub(super) const FOR_OTHERS: u64 = 1 << 63;
-/// Maximum of unanswered calls for other sessions.
-const MAX_FOR_OTHERS: usize = 64;
-
 impl LiveSession {
     /// Updates the session's channel in the index of members.
     pub(super) fn note_membership(&mut self) {
@@ -59,13 +54,12 @@ impl LiveSession {
 
     /// Makes a call for another session.
     pub(super) fn ask_for(&mut self, call: RtmCall, request: u64, asker: Inbox) {
-        if self.for_others.len() >= MAX_FOR_OTHERS {
-            let result = Err(GetMembersErr::TooOften.into());
-            asker.tell(UpstreamEvent::Reply { request, result });
-            return;
+        match self.for_others.begin(&asker, request) {
+            Ok(request) => self.server.upstream.call(&self.client, request, call),
+            Err(error) => {
+                let result = Err(error);
+                asker.tell(UpstreamEvent::Reply { request, result });
+            }
         }
-        self.next_for_others += 1;
-        self.for_others.insert(self.next_for_others, (asker, request));
-        self.server.upstream.call(&self.client, self.next_for_others, call);
     }
 }

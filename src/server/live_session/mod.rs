@@ -20,7 +20,7 @@ use tracing::debug;
 use crate::admin::Group;
 use crate::log::clients::{CutOff, SessionLog};
 use crate::webhook::User;
-use engine::{Effect, EndReason, Input, Session, SessionContext, TimerKey};
+use engine::{Effect, EndReason, ForOthers, Input, Route, Session, SessionContext};
 use identity::Account;
 use protocol::event::{LOGIN, SocketId};
 use rtm::AppId;
@@ -42,11 +42,9 @@ use crate::server::session_inbox::{Inbox, Recipient, Rest, WeakInbox};
 use crate::server::session_timers::Armed;
 use crate::server::table_set::TableSet;
 use crate::server::webhook_events::WebhookEvents;
-use protocol::encoder::Resumed;
 use protocol::memory_budget::{MemoryUse, MemoryUser};
 
 use measures::Measures;
-use member_queries::FOR_OTHERS;
 use record::RecordSync;
 use taps::Taps;
 
@@ -63,16 +61,13 @@ pub struct LiveSession {
     sockets: HashMap<SocketId, SocketHandle>,
     /// Unanswered logins.
     pending: HashMap<SocketId, PendingLogin>,
-    timers: HashMap<TimerKey, Time>,
-    timers_changed: bool,
     /// Time of the timer that is set for the inbox.
     armed: Option<Armed>,
     view: Arc<SessionView>,
     /// Channel of this session in the index of members.
     member_of: Option<ChannelId>,
-    /// Calls for other sessions: the asker's inbox and its request number.
-    for_others: HashMap<u64, (Inbox, u64)>,
-    next_for_others: u64,
+    /// Calls for other sessions, by their inboxes.
+    for_others: ForOthers<Inbox>,
     /// Replies from the session to itself.
     later: VecDeque<UpstreamEvent>,
     own_inbox: WeakInbox,
@@ -143,12 +138,9 @@ impl LiveSession {
             client,
             sockets: HashMap::default(),
             pending: HashMap::new(),
-            timers: HashMap::default(),
-            timers_changed: false,
             armed: None,
             member_of: None,
-            for_others: HashMap::new(),
-            next_for_others: FOR_OTHERS,
+            for_others: ForOthers::default(),
             later: VecDeque::new(),
             own_inbox,
             channel: None,
@@ -186,12 +178,7 @@ impl LiveSession {
 
     /// Sets the timer of the inbox. If it fires too early, no timer is due, and it is set again.
     fn arm(&mut self) {
-        if !std::mem::take(&mut self.timers_changed) {
-            return;
-        }
-        let Some(next) = self.timers.values().min().copied() else {
-            return;
-        };
+        let Some(next) = self.session.next_timer() else { return };
         if self.armed.is_none_or(|armed| next < armed.at) {
             self.disarm();
             self.armed = Some(self.server.timers.set(next, &self.own_inbox));
@@ -248,16 +235,11 @@ impl LiveSession {
     }
 
     fn handle_upstream_event(&mut self, event: UpstreamEvent) {
-        match event {
-            UpstreamEvent::Reply { request, result } if request >= FOR_OTHERS => {
-                if let Some((asker, request)) = self.for_others.remove(&request) {
-                    asker.tell(UpstreamEvent::Reply { request, result });
-                }
-            }
-            UpstreamEvent::Reply { request, result } => self.step(Input::RtmReply { request, result }),
-            UpstreamEvent::Event(event) => self.step(Input::RtmEvent(event)),
-            UpstreamEvent::Up(up) => self.step(Input::Upstream(up)),
-            UpstreamEvent::Unsupported(lacks) => self.step(Input::Unsupported(lacks)),
+        match self.for_others.route(event) {
+            Route::Own(event) => self.step(event.into()),
+            // An ended session needs no reply.
+            Route::Other(asker, event) => drop(asker.tell(event)),
+            Route::Nowhere => {}
         }
     }
 
@@ -310,21 +292,8 @@ impl LiveSession {
 
     fn fire_due(&mut self) {
         let now = self.server.clock.now();
-        let mut due: Vec<(Time, TimerKey)> = self
-            .timers
-            .iter()
-            .filter(|(_, at)| **at <= now)
-            .map(|(key, at)| (*at, *key))
-            .collect();
-        // Sorted also at equal times: retries keep their order.
-        due.sort();
-        for (_, key) in due {
-            // An earlier timer may have set this one again.
-            if self.timers.get(&key).is_some_and(|at| *at <= now) {
-                self.timers.remove(&key);
-                self.timers_changed = true;
-                self.step(Input::Timer(key));
-            }
+        while let Some(key) = self.session.take_due(now) {
+            self.step(Input::Timer(key));
         }
     }
 
@@ -417,12 +386,10 @@ impl LiveSession {
                 }
             },
             Effect::RtmVia { request, channel, call } => self.ask_member(request, &channel, call),
-            Effect::Answer { call, row, answer } => {
+            Effect::Answer { call, ref answer, .. } => {
                 self.log_answer(call, answer.failure.as_ref().map(|failure| &*failure.reason));
                 self.view.count_call();
-                self.send_as(call.socket, Some(row), Some(call), |encoder| {
-                    encoder.answer(call, &answer)
-                });
+                self.send(&effect);
                 if call.function == LOGIN {
                     self.end_pending(call.socket);
                     if answer.failure.is_none() {
@@ -430,21 +397,18 @@ impl LiveSession {
                     }
                 }
             }
-            Effect::Mailbox { call, ver_clear, lines } => self.send_lines(call, ver_clear, &lines),
-            Effect::Notify { socket, form, event } => {
+            Effect::Mailbox { .. } | Effect::Hint { .. } => self.send(&effect),
+            Effect::Notify { .. } => {
                 self.view.count_event();
-                self.notify(socket, form, &event);
+                self.send(&effect);
             }
-            Effect::Hint { socket, version } => self.send(socket, None, |encoder| encoder.hint(version)),
             Effect::Resumed(call) => {
                 self.log_answer(call, None);
-                self.send(call.socket, None, |encoder| encoder.resumed(Resumed::Welcome));
+                self.send(&effect);
                 self.end_pending(call.socket);
             }
-            Effect::SetTimer { key, at } => {
-                self.timers_changed = true;
-                self.timers.insert(key, at);
-            }
+            // The session has it.
+            Effect::SetTimer { .. } => {}
             Effect::Note { row, code, about } => {
                 if self.tables.codes[code].undelivered {
                     self.webhook_events
@@ -578,7 +542,6 @@ impl Recipient for LiveSession {
 
     fn fire_timers(&mut self) {
         self.armed = None;
-        self.timers_changed = true;
         self.fire_due();
         self.take_current_tables();
         self.save();

@@ -11,7 +11,7 @@ use rtm::time::Time;
 use rtm::value::{Text, Value};
 use serde_json::{Value as Json, json};
 use tables::Tables;
-use trace::{Begin, Dir, Header, Leg, ReadNames, Record, SessionReplay, VERSION};
+use trace::{Begin, Dir, Header, Leg, ReadNames, Record, SessionReplay, TraceNames, VERSION};
 
 /// When every story begins, milliseconds.
 const START: u64 = 1_593_475_200_000;
@@ -87,6 +87,10 @@ impl SessionScenario {
             told("channelId", channel, json!(&*id));
             told("channel", &id, json!(&*lossy_codec::channel(&id)));
         }
+        let names = TraceNames {
+            read: Arc::new(names),
+            app: None,
+        };
         let player = SessionReplay::new(tables.clone(), encoders.clone(), &begin, Arc::new(names)).expect("a profile");
         let mut scenario = Self {
             records,

@@ -85,6 +85,7 @@ impl Session {
     /// Continues a stored session, before the first step; without `how` with its lines and messages only.
     pub fn restore(&mut self, now: Time, record: Record, how: Option<Attach>, out: &mut Vec<Effect>) {
         let env = self.env.clone();
+        let first = out.len();
         let ctx = &mut Ctx::new(now, &env, out);
         self.outbox.restore(record.messages);
         self.client.mailbox.restore(record.head.versions, record.lines);
@@ -115,6 +116,7 @@ impl Session {
                 self.invitations.forget(&mut self.requests, ctx);
             }
         }
+        self.timers.note(&out[first..]);
     }
 
     /// Resumes a stored session by its line: RTM has to know it first.

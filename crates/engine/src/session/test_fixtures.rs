@@ -62,6 +62,7 @@ impl Session {
         out: &mut Vec<Effect>,
     ) {
         let env = self.env.clone();
+        let first = out.len();
         let ctx = &mut Ctx::new(now, &env, out);
         let invitation = self.invitations.new_invitation();
         let mut rows = env.tables.rows.iter();
@@ -83,5 +84,6 @@ impl Session {
         if let Some(call) = call.filter(|_| answered) {
             call.state = CallState::Talking;
         }
+        self.timers.note(&out[first..]);
     }
 }

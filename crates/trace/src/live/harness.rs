@@ -3,25 +3,21 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
-use crate::names::ReadNames;
+use crate::names::{ReadNames, TraceNames};
 use crate::record::{Dir, Leg, Record};
 use crate::session_context;
 use crate::session_context::Begin;
 use crate::session_replay::{InvalidRecord, Out, SessionReplay};
-use engine::{Effect, Names, TimerKey};
+use engine::{Effect, ForOthers, Names, Route};
 use protocol::encoder::Encoder;
 use protocol::event::Event;
 use rtm::AppId;
 use rtm::time::Time;
 use rtm::upstream::UpstreamEvent;
 use rtm::value::Text;
-use rtm::{ChannelId, GetMembersErr, RtmCall, RtmError};
+use rtm::{ChannelId, GetMembersErr, RtmCall};
+use rtm_embedded::Timers;
 use tables::Tables;
-
-use crate::live::names::LiveNames;
-
-/// First number of calls made for other sessions, distinct from the sessions' own.
-const FOR_OTHERS: u64 = 1 << 63;
 
 /// Request to RTM.
 #[derive(Debug)]
@@ -46,6 +42,7 @@ struct ReplaySession {
     key: Key,
     /// Channel of which other sessions know this one to be a member.
     member_of: Option<ChannelId>,
+    for_others: ForOthers<u64>,
     over: bool,
 }
 
@@ -61,11 +58,8 @@ pub struct Harness<'s> {
     current: HashMap<Key, u64>,
     offline_lines: HashMap<Key, Lines>,
     members: HashMap<(Option<AppId>, ChannelId), Vec<u64>>,
-    timers: BTreeMap<(Time, u64), (u64, TimerKey)>,
-    next_timer: u64,
-    /// Calls for other sessions: requester and its call number.
-    for_others: HashMap<u64, (u64, u64)>,
-    next_for_others: u64,
+    /// Sessions by the times of their timers.
+    timers: Timers<u64>,
     inbox: VecDeque<(u64, Message)>,
     asks: Vec<RtmRequest>,
     /// Replayed frames and notes, by session.
@@ -93,10 +87,7 @@ impl<'s> Harness<'s> {
             current: HashMap::new(),
             offline_lines: HashMap::new(),
             members: HashMap::new(),
-            timers: BTreeMap::new(),
-            next_timer: 0,
-            for_others: HashMap::new(),
-            next_for_others: FOR_OTHERS,
+            timers: Timers::default(),
             inbox: VecDeque::new(),
             asks: Vec::new(),
             played: BTreeMap::new(),
@@ -125,13 +116,15 @@ impl<'s> Harness<'s> {
             return false;
         };
         match message {
-            Message::UpstreamEvent(UpstreamEvent::Reply { request, result }) if request >= FOR_OTHERS => {
-                if let Some((asker, request)) = self.for_others.remove(&request) {
-                    self.deliver(asker, UpstreamEvent::Reply { request, result });
-                }
-            }
             Message::UpstreamEvent(event) => {
-                self.with(now, session, |session_replay| session_replay.rtm_event(now, event))
+                let entry = self.session_entries.get_mut(&session);
+                match entry.map(|entry| entry.for_others.route(event)) {
+                    Some(Route::Own(event)) => {
+                        self.with(now, session, |session_replay| session_replay.rtm_event(now, event));
+                    }
+                    Some(Route::Other(asker, event)) => self.deliver(asker, event),
+                    Some(Route::Nowhere) | None => {}
+                }
             }
             Message::Kept(lines) => self.with(now, session, |session_replay| session_replay.mailbox_lines(now, lines)),
         }
@@ -140,14 +133,13 @@ impl<'s> Harness<'s> {
 
     /// Returns the time of the next timer.
     pub fn deadline(&self) -> Option<Time> {
-        self.timers.first_key_value().map(|((at, _), _)| *at)
+        self.timers.deadline()
     }
 
     /// Fires the first timer, if due.
     pub fn fire(&mut self, now: Time) {
-        if let Some(first) = self.timers.first_entry().filter(|first| first.key().0 <= now) {
-            let (session, key) = first.remove();
-            self.with(now, session, |session_replay| session_replay.due(now, key));
+        if let Some((_, session)) = self.timers.pop(now) {
+            self.with(now, session, |session_replay| session_replay.fire(now));
         }
     }
 
@@ -189,7 +181,7 @@ impl<'s> Harness<'s> {
             return Err(format!("session {session} began already").into());
         }
         let app = self.apps.get(&session).cloned();
-        let names: Arc<dyn Names> = Arc::new(LiveNames {
+        let names: Arc<dyn Names> = Arc::new(TraceNames {
             read: self.names.clone(),
             app: app.clone(),
         });
@@ -200,6 +192,7 @@ impl<'s> Harness<'s> {
             session_replay,
             key,
             member_of: None,
+            for_others: ForOthers::default(),
             over: false,
         };
         self.session_entries.insert(session, entry);
@@ -289,22 +282,23 @@ impl<'s> Harness<'s> {
             Effect::RtmVia { request, channel, call } => {
                 let app = self.session_entries.get(&session).and_then(|entry| entry.key.0.clone());
                 let member = self.members.get(&(app, channel)).and_then(|members| members.last());
-                let Some(&member) = member else {
-                    let result = Err(RtmError::from(GetMembersErr::NotInChannel));
-                    return self.deliver(session, UpstreamEvent::Reply { request, result });
+                let member = member.and_then(|member| Some((*member, self.session_entries.get_mut(member)?)));
+                let begun = match member {
+                    Some((member, entry)) => {
+                        let begun = entry.for_others.begin(&session, request);
+                        begun.map(|request| (member, request))
+                    }
+                    None => Err(GetMembersErr::NotInChannel.into()),
                 };
-                self.next_for_others += 1;
-                self.for_others.insert(self.next_for_others, (session, request));
-                self.asks.push(RtmRequest::Call {
-                    session: member,
-                    request: self.next_for_others,
-                    call,
-                });
+                match begun {
+                    Ok((session, request)) => self.asks.push(RtmRequest::Call { session, request, call }),
+                    Err(error) => {
+                        let result = Err(error);
+                        self.deliver(session, UpstreamEvent::Reply { request, result });
+                    }
+                }
             }
-            Effect::SetTimer { key, at } => {
-                self.next_timer += 1;
-                self.timers.insert((at, self.next_timer), (session, key));
-            }
+            Effect::SetTimer { at, .. } => drop(self.timers.set(at, session)),
             Effect::StoreLines(lines) => {
                 let Some(entry) = self.session_entries.get(&session) else {
                     return;

@@ -3,27 +3,17 @@
 //! The legs `rtm` and `timer` are not replayed, so traces without them work. All sessions of a trace share one RTM per
 //! app. Outputs to clients are compared with the recording ([`compare`]).
 //!
-//! | concern
-//! module
-//! | |---|---|
-//! | sessions, timers, requests to RTM
-//! `harness`
-//! |
-//! embedded RTM on the trace's clock `embedded`
-//! |
-//! any upstream, in real time `upstream`
-//! |
-//! data known in advance `script`
-//! |
-//! names missing in the trace `names`
-//! |
-//! tolerated differences
-//! `compare`, `unordered` |
+//! | concern | module |
+//! |---|---|
+//! | sessions, timers, requests to RTM | `harness` |
+//! | embedded RTM on the trace's clock | `embedded` |
+//! | any upstream, in real time | `upstream` |
+//! | data known in advance | `script` |
+//! | tolerated differences | `compare`, `unordered` |
 
 mod compare;
 mod embedded;
 mod harness;
-mod names;
 mod script;
 mod unordered;
 mod upstream;

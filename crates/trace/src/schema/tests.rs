@@ -265,7 +265,7 @@ fn all() -> Vec<Record> {
             limits: SessionLimits::default(),
         });
     }
-    let names = crate::RecordedNames::new(Arc::new(crate::ReadNames::default()), recorder.clone());
+    let names = crate::RecordedNames::new(Arc::new(crate::TraceNames::default()), recorder.clone());
     use engine::Names as _;
     let name = Text::from("a");
     names.user_id(&name);

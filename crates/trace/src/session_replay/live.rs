@@ -1,6 +1,6 @@
 //! Session replay with a live RTM.
 
-use engine::{Effect, Input, TimerKey};
+use engine::{Effect, Input};
 use protocol::event::Event;
 use rtm::ChannelId;
 use rtm::time::Time;
@@ -23,16 +23,10 @@ impl SessionReplay {
 
     /// Feeds an RTM event.
     pub(crate) fn rtm_event(&mut self, now: Time, rtm_event: UpstreamEvent) -> Vec<Out> {
-        let input = match rtm_event {
-            UpstreamEvent::Reply { request, result } => {
-                self.open.remove(&request);
-                Input::RtmReply { request, result }
-            }
-            UpstreamEvent::Event(event) => Input::RtmEvent(event),
-            UpstreamEvent::Up(up) => Input::Upstream(up),
-            UpstreamEvent::Unsupported(lacks) => Input::Unsupported(lacks),
-        };
-        self.live_step(now, input)
+        if let UpstreamEvent::Reply { request, .. } = rtm_event {
+            self.open.remove(&request);
+        }
+        self.live_step(now, rtm_event.into())
     }
 
     /// Feeds mailbox lines of an earlier session of the account.
@@ -40,15 +34,11 @@ impl SessionReplay {
         self.live_step(now, Input::OfflineLines(lines))
     }
 
-    /// Feeds a timer, if it was not replaced.
-    pub(crate) fn due(&mut self, now: Time, key: TimerKey) -> Vec<Out> {
-        match self.timers.get(&key) {
-            Some(at) if *at <= now => {
-                self.timers.remove(&key);
-                self.live_step(now, Input::Timer(key))
-            }
-            _ => Vec::new(),
-        }
+    /// Feeds the first timer that is due.
+    pub(crate) fn fire(&mut self, now: Time) -> Vec<Out> {
+        let key = self.session.take_due(now);
+        key.map(|key| self.live_step(now, Input::Timer(key)))
+            .unwrap_or_default()
     }
 
     fn live_step(&mut self, now: Time, input: Input) -> Vec<Out> {
