@@ -41,6 +41,8 @@ pub struct Client {
     pub socket: Option<SocketId>,
     /// The earlier socket, if a login has added a second one.
     pub older: Option<SocketId>,
+    /// The older socket has got a `kick`.
+    pub is_older_kicked: bool,
     /// 0 not logged in, 1 logging in, 2 logged in, 3 connection lost.
     pub status: u8,
     pub(super) next_poll: Option<Time>,
@@ -86,6 +88,7 @@ impl Client {
             token: "_no_need_token".into(),
             socket: None,
             older: None,
+            is_older_kicked: false,
             status: 0,
             next_poll: None,
             sent_at: Time::default(),

@@ -220,6 +220,17 @@ impl Sim {
         self.settle();
     }
 
+    /// Logs a client in on a second socket, which races with its current one. A kick of the first is a fault.
+    pub fn twin(&mut self, name: &str) {
+        self.client(name).is_older_kicked = false;
+        self.login(name);
+        let client = self.client(name);
+        if client.is_older_kicked {
+            client.fault("the first of two racing sockets is kicked");
+            self.settle();
+        }
+    }
+
     /// Resumes a client's session by its line on a new socket; `cid` replaces the channel's number.
     pub fn resume(&mut self, name: &str, cid: Option<&str>) {
         let socket = self.connect(name);
@@ -426,6 +437,14 @@ impl Sim {
     fn item(&mut self, item: Item) {
         let mut clients = self.clients.values_mut();
         match item {
+            Item::Frame(socket, text) if text.starts_with(r#"["kick""#) => {
+                for client in clients {
+                    client.is_older_kicked |= client.older == Some(socket);
+                    if client.socket == Some(socket) {
+                        client.frame(self.now, text.as_str());
+                    }
+                }
+            }
             Item::Frame(socket, text) => {
                 if let Some(client) = clients.find(|client| client.socket == Some(socket)) {
                     client.frame(self.now, text.as_str());
