@@ -50,8 +50,8 @@ pub struct Loaded {
     pub record: Record,
     /// Number in the session line of its client.
     pub line: Option<u64>,
-    /// Number of unreadable lines and messages.
-    pub unread: usize,
+    /// Fields with unreadable lines and messages.
+    pub unread: Vec<Vec<u8>>,
 }
 
 /// Returns the number in a session line.
@@ -140,7 +140,7 @@ pub fn read(pairs: Pairs, tables: &Tables) -> Result<Option<Loaded>, UnknownForm
     let mut has_state = false;
     for (field, value) in pairs {
         if value.len() > MAX_FIELD {
-            loaded.unread += 1;
+            loaded.unread.push(field);
             continue;
         }
         let text = std::str::from_utf8(&value).unwrap_or_default();
@@ -161,11 +161,11 @@ pub fn read(pairs: Pairs, tables: &Tables) -> Result<Option<Loaded>, UnknownForm
             (b'k', None) => loaded.record.calls = calls(text, tables),
             (b'm', Some(number)) => match line(text, tables) {
                 Some(line) => loaded.record.lines.push((number, line)),
-                None => loaded.unread += 1,
+                None => loaded.unread.push(field),
             },
             (b'b', Some(number)) => match message(text, tables) {
                 Some(message) => loaded.record.messages.push((number, message)),
-                None => loaded.unread += 1,
+                None => loaded.unread.push(field),
             },
             _ => {}
         }
@@ -314,7 +314,7 @@ mod tests {
             assert_eq!(loaded.record.lines, [(9, line.clone()), (10, line.clone())]);
             assert_eq!(loaded.record.messages, vec![(2, message.clone())]);
             assert_eq!(loaded.record.calls, vec![call.clone()]);
-            assert_eq!((loaded.line, loaded.unread), (Some(255), 1));
+            assert_eq!((loaded.line, loaded.unread), (Some(255), vec![b"m11".to_vec()]));
         }
         let later = vec![(b"h".to_vec(), b"2 web".to_vec())];
         assert_eq!(read(later, &tables).unwrap_err(), UnknownForm);
@@ -342,7 +342,7 @@ mod tests {
         ];
         let pairs = pairs.map(|(field, value)| (field.as_bytes().to_vec(), value));
         let loaded = read(pairs.into(), &tables).unwrap().unwrap();
-        assert_eq!(loaded.unread, 0);
+        assert!(loaded.unread.is_empty());
         let record = loaded.record;
         assert_eq!(
             (record.lines.len(), record.messages.len(), record.calls.len()),

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::Command;
 
 use rtm::upstream::Upstream;
 use serde_json::json;
@@ -47,12 +48,14 @@ impl Sidecar {
         sidecar
     }
 
-    /// Starts it again at its addresses.
+    /// Starts it again at its addresses, every second time with the other build if there is one.
     pub async fn restart(&mut self) {
         self.starts += 1;
         let stderr = to_file(&self.folder, &format!("stderr-{}", self.starts));
-        let args = ["serve", "--config", "sigbridge.toml"];
-        self.program = Some(Program::start(&self.folder, &args, None, stderr));
+        let other = std::env::var_os("SIGBRIDGE_TEST_OTHER_PROGRAM").filter(|_| self.starts.is_multiple_of(2));
+        let mut command = Command::new(other.unwrap_or_else(Program::path));
+        command.args(["serve", "--config", "sigbridge.toml"]);
+        self.program = Some(Program::spawn(&self.folder, command, None, stderr));
         let http = self.http;
         eventually("it serves", || std::net::TcpStream::connect(http).is_ok()).await;
     }

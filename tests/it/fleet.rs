@@ -440,11 +440,14 @@ impl Crowd {
     /// Stops sending, waits for the last messages, and checks.
     async fn finish(self, what: &str) {
         self.sending.store(false, Ordering::Relaxed);
-        let begun = Instant::now();
-        let missing =
-            |(_, sender, receiver): &(bool, Shared, Shared)| outcome(&sender.lock(), &receiver.lock()).lost > 0;
-        while self.pairs.iter().any(missing) && begun.elapsed() < LAST {
-            sleep(Duration::from_millis(100)).await;
+        // A slow machine may have many lines on their way: it waits as long as some arrive.
+        let (mut left, mut since) = (self.missing(), Instant::now());
+        while left > 0 && since.elapsed() < LAST {
+            sleep(Duration::from_millis(200)).await;
+            let missing = self.missing();
+            if missing < left {
+                (left, since) = (missing, Instant::now());
+            }
         }
         // The last acknowledgements, and what would come twice.
         sleep(Duration::from_millis(500)).await;

@@ -3,14 +3,15 @@
 use crate::DropReason;
 use std::sync::Arc;
 
-use protocol::event::{CallRef, SocketId};
+use protocol::event::{CallRef, Event, SocketId};
 use rtm::time::Time;
 use rtm::value::{Text, Value};
 use rtm::{Message, RtmEvent, UserId};
 use tables::Tables;
 
 use crate::context::tests::OneNumber;
-use crate::{Effect, Input, Session, SessionContext, SessionLimits};
+use crate::durable::{Record, SavedLine};
+use crate::{Attach, Effect, Input, Session, SessionContext, SessionLimits};
 
 const SOCKET: SocketId = SocketId(1);
 
@@ -21,13 +22,17 @@ struct Bench {
 
 impl Bench {
     fn new(limits: SessionLimits) -> Self {
+        Self::with(limits, false)
+    }
+
+    fn with(limits: SessionLimits, durable: bool) -> Self {
         let tables = Arc::new(Tables::built_in().unwrap());
         let context = SessionContext {
             wire: tables.wire("web").unwrap().clone(),
             tables: tables.clone(),
             names: Arc::new(OneNumber),
             offline_messages: false,
-            durable: false,
+            durable,
             can: Arc::new(|_| true),
             limits,
         };
@@ -168,4 +173,35 @@ fn tables_are_exchanged_while_nothing_refers_to_a_row() {
     assert_eq!(bench.send(1), None);
     bench.session.assume_away();
     assert!(!bench.exchanges_tables(), "a request to RTM is pending");
+}
+
+#[test]
+fn a_restored_session_saves_its_changes_only() {
+    let mut bench = Bench::with(SessionLimits::default(), true);
+    let sig = bench.tables.signature_named("onMessageInstantReceive").unwrap();
+    let row = bench.tables.row_named("peer.received").unwrap();
+    let line = |volatile| SavedLine {
+        event: Event {
+            sig,
+            row,
+            args: vec!["bob".into(), Value::Int(0), "hi".into()],
+        },
+        sender: "bob".into(),
+        volatile,
+        at: Time::from_millis(7),
+    };
+    // More lines than one set of changes has.
+    let mut record = Record {
+        lines: (0..600).map(|number| (number, line(number == 599))).collect(),
+        ..Record::default()
+    };
+    record.head.family = "web".into();
+    let now = Time::from_millis(1_000);
+    bench
+        .session
+        .restore(now, record, Some(Attach::Resume), &mut Vec::new());
+    let changes = bench.session.changes().expect("a new state");
+    assert!(!changes.all && !changes.more && changes.head.is_some());
+    assert_eq!((changes.lines.len(), changes.removed_lines), (0, vec![599]));
+    assert!(bench.session.changes().is_none());
 }

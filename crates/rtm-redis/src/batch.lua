@@ -228,11 +228,22 @@ local function move_login(user, at, login)
   return channels
 end
 
-local function store(to, from, time, body, always)
-  if not keeps and not always then return end
+-- Stores a message for an offline user. One that was answered as received is always stored, and does not count for the 200.
+local function store(to, from, time, body, was_received)
+  if not keeps and not was_received then return end
   local key = P .. ':o:' .. to
-  call('RPUSH', key, pack({time, from, body}))
-  call('LTRIM', key, -200, -1)
+  local count = call('RPUSH', key, pack({time, from, body}))
+  if count == 1 then call('HDEL', P .. ':q', to) end
+  if was_received then
+    call('HINCRBY', P .. ':q', to, 1)
+    renew(P .. ':q')
+  else
+    local received = tonumber(call('HGET', P .. ':q', to) or 0)
+    if count > received + 200 then
+      call('LSET', key, received, '')
+      call('LREM', key, 1, '')
+    end
+  end
   call('PEXPIRE', key, WEEK)
 end
 
@@ -311,7 +322,7 @@ local function remove_node(failed)
   for _, user in ipairs(users) do
     if login_of(user) == failed then
       local list = take_unprocessed(user, failed)
-      for i = #list, 1, -1 do store(user, list[i][7], list[i][8], list[i][9]) end
+      for i = #list, 1, -1 do store(user, list[i][7], list[i][8], list[i][9], true) end
       offline(user, failed)
     end
     call('SREM', D .. ':u', user)
@@ -322,7 +333,7 @@ local function remove_node(failed)
     local e = unpacked(entry[2][2])
     if e[4] == 'peer' then
       local at, login = login_of(e[5])
-      if at then message(at, e[5], login, e[7], e[8], e[9]) else store(e[5], e[7], e[8], e[9]) end
+      if at then message(at, e[5], login, e[7], e[8], e[9]) else store(e[5], e[7], e[8], e[9], true) end
     end
     call('XDEL', S .. failed, entry[1])
   end
@@ -368,6 +379,7 @@ end
 function ops.taken(user, login, count)
   if not is_login(user, node, login) then return reply('ended') end
   call('LTRIM', P .. ':o:' .. user, count, -1)
+  call('HDEL', P .. ':q', user)
   reply('ok')
 end
 
@@ -429,7 +441,7 @@ function ops.forward(entry, to, from, time, body)
   if call('XDEL', S .. node, entry) == 0 then return reply('ended') end
   local at, login = login_of(to)
   reply('ok')
-  if at then message(at, to, login, from, time, body) else store(to, from, time, body) end
+  if at then message(at, to, login, from, time, body) else store(to, from, time, body, true) end
 end
 
 local function publish(channel, user, body)
@@ -625,7 +637,7 @@ end
 -- stall of Redis all leases have ended.
 function ops.heartbeat(grace)
   call('HSET', L, node, int(now + lease) .. ' 0')
-  renew(M, L, U, P .. ':p', P .. ':it', N, N .. ':u', N .. ':f', S .. node)
+  renew(M, L, U, P .. ':p', P .. ':q', P .. ':it', N, N .. ':u', N .. ':f', S .. node)
   local more, nodes = false, 0
   local leases = call('HGETALL', L)
   for i = 1, #leases, 2 do

@@ -50,6 +50,8 @@ pub struct RecordSync {
     /// The session's RTM is in the same Redis: an acknowledgement and the changes are one step.
     has_rtm: bool,
     held: VecDeque<Held>,
+    /// Fields of the record that are removed with the next changes, because they cannot be read.
+    unread: Vec<Vec<u8>>,
 }
 
 enum Stage {
@@ -113,6 +115,7 @@ impl RecordSync {
             saved_soon: 0,
             has_rtm: config.upstream_of(app) == UpstreamKind::Redis,
             held: VecDeque::new(),
+            unread: Vec::new(),
         }
     }
 
@@ -269,6 +272,7 @@ impl LiveSession {
         let ttl = changes.until.map(|until| until.since(self.server.clock.now()));
         let mut fields = session_record::fields(changes, &self.tables);
         fields.ttl = ttl;
+        fields.removed.append(&mut sync.unread);
         if !sync.has_rtm {
             sync.saved_soon += processed;
         }
@@ -332,10 +336,16 @@ impl LiveSession {
             return Some(login);
         };
         let Loaded { record, unread, .. } = *loaded;
-        if unread > 0 {
+        if !unread.is_empty() {
             let what = "unreadable messages in Redis";
-            error!(unread, hint = "another version of sigbridge has written them", what);
-            self.log.dropped(what, unread);
+            let count = unread.len();
+            error!(
+                unread = count,
+                hint = "another version of sigbridge has written them",
+                what
+            );
+            self.log.dropped(what, count);
+            sync.unread = unread;
             self.server.metrics.dropped(what);
         }
         let how = match (record.head.ended, is_line, login.loses_calls) {

@@ -90,10 +90,12 @@ impl Session {
         self.outbox.restore(record.messages);
         self.client.mailbox.restore(record.head.versions, record.lines);
         self.channel.set_joins(record.head.cids);
+        // The store has the record: only its changes are saved. Replacing it takes several steps for a long mailbox.
+        let calls = record.calls.clone();
         let unanswered = self.invitations.restore(record.calls);
         if let Some(saved) = &mut self.saved {
             saved.unanswered = unanswered;
-            saved.unknown = true;
+            saved.calls = calls;
         }
         let is_of_family = record.head.family == env.wire.family;
         match how.filter(|_| is_of_family) {

@@ -414,7 +414,8 @@ impl Node {
                 while self.inbound.front().is_some_and(|entry| entry.id <= before) {
                     self.next_entry(now, out);
                 }
-                if self.seen < before {
+                // A login elsewhere may have removed the last entry. Then there is a later one.
+                if self.seen < before && self.inbound.is_empty() {
                     self.answer = Some((before, items));
                     return;
                 }

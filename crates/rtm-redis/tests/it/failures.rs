@@ -347,3 +347,66 @@ fn a_durable_login_elsewhere_stays_in_its_channels_until_it_joins_again() {
         assert_eq!(changes(&later), usize::from(!joins_again));
     }
 }
+
+#[test]
+fn a_node_continues_after_a_login_elsewhere_has_taken_an_unread_message() {
+    if !is_installed() {
+        return;
+    }
+    let server = RedisServer::start(&[]);
+    let mut fixture = Fixture::new(&server, 2);
+    fixture.cluster.open(0, 1);
+    fixture.cluster.node(0).require_acknowledgement(1);
+    fixture.call(0, 1, login("bob"));
+    fixture.user(0, 2, "carol");
+    fixture.user(1, 3, "alice");
+    let (mut out, now) = (Vec::new(), fixture.cluster.now);
+    fixture.cluster.call(1, 3, 901, to("bob", "moved"), &mut out);
+    let sent = fixture.cluster.execute(1);
+    fixture.cluster.node(1).answered(now, sent, &mut out);
+    // Bob's node has an answer that waits for the message, which Bob's login at the other node takes.
+    fixture.cluster.call(0, 2, 902, to("alice", "1"), &mut out);
+    let waiting = fixture.cluster.execute(0);
+    fixture.cluster.open(1, 4);
+    fixture.cluster.node(1).require_acknowledgement(4);
+    fixture.cluster.call(1, 4, 903, login("bob"), &mut out);
+    let moved = fixture.cluster.execute(1);
+    fixture.cluster.node(1).answered(now, moved, &mut out);
+    fixture.cluster.node(0).answered(now, waiting, &mut out);
+    fixture.cluster.exchange(&mut out);
+    assert_eq!(texts(&events_of(&out, 4)), ["moved"]);
+    let sent = fixture.call(0, 2, to("alice", "2"));
+    assert_eq!(reply_of(&sent, 2), Some(Ok(RtmReply::HasPeerReceived(true))));
+}
+
+#[test]
+fn all_unprocessed_messages_of_a_failed_node_are_stored() {
+    if !is_installed() {
+        return;
+    }
+    let server = RedisServer::start(&[]);
+    let mut fixture = Fixture::new(&server, 2);
+    fixture.user(0, 1, "alice");
+    fixture.user(1, 2, "bob");
+    fixture.cluster.kill(1);
+    let mut expected: Vec<String> = (0..250).map(|number| number.to_string()).collect();
+    for text in &expected {
+        let sent = fixture.call(0, 1, to("bob", text));
+        assert_eq!(reply_of(&sent, 1), Some(Ok(RtmReply::HasPeerReceived(true))));
+        fixture.pass(Duration::from_millis(20));
+    }
+    fixture.pass(Duration::from_secs(10));
+    // Of messages to an offline user the last 200 are kept.
+    for number in 250..460 {
+        let sent = fixture.call(0, 1, to("bob", &number.to_string()));
+        assert_eq!(reply_of(&sent, 1), Some(Ok(RtmReply::HasPeerReceived(false))));
+        fixture.pass(Duration::from_millis(20));
+    }
+    expected.extend((260..460).map(|number| number.to_string()));
+    for seen in [expected, Vec::new()] {
+        fixture.cluster.open(0, 3);
+        let out = fixture.call(0, 3, login("bob"));
+        assert_eq!(texts(&events_of(&out, 3)), seen);
+        fixture.call(0, 3, RtmCall::Logout {});
+    }
+}
